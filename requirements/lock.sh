@@ -1,0 +1,6 @@
+# Write the lock files anew; needs uv. torch's CUDA libraries stay out: pyproject.toml, [tool.uv], says why.
+set -eu
+compile() { uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header pyproject.toml "$@"; }
+compile --group build --output-file requirements/study.txt
+compile --group build --extra pythia --constraint requirements/study.txt --output-file requirements/pythia.txt
+compile --group test --constraint requirements/study.txt --output-file requirements/test.txt

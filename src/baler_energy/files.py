@@ -1,0 +1,110 @@
+"""Files that are either whole or absent, and arrays without pickle."""
+
+import json
+import os
+import secrets
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_energy.errors import InputError
+
+__all__ = ["atomic_path", "read_json", "read_npz", "write_json", "write_npz", "write_text"]
+
+
+@contextmanager
+def atomic_path(target: Path) -> Iterator[Path]:
+    """Give a temporary path beside `target` that replaces it when the block ends well.
+
+    The name is unique, so that an orphan of a killed run never appends to its successor's file. When the block
+    raises, the temporary file is removed and `target` is left as it was.
+
+    Parameters
+    ----------
+    target
+        The file to write. Its folder is created where it is missing. The temporary name keeps the suffix, which
+        some writers (NumPy, matplotlib) look at.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.stem}.{os.getpid()}-{secrets.token_hex(4)}{target.suffix}")
+    try:
+        yield temporary
+        with temporary.open("rb") as handle:
+            os.fsync(handle.fileno())
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(target: Path, text: str) -> None:
+    """Write `text` (UTF-8) to `target`, whole or not at all."""
+    with atomic_path(target) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(target: Path, value: Any) -> None:
+    """Write `value` as indented JSON to `target`; NaN and infinity are refused (they are not JSON)."""
+    write_text(target, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
+
+    Raises
+    ------
+    InputError
+        The file is missing, unreadable or not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise InputError(f"{path}: is not valid JSON ({error}). Delete it and run again.") from error
+
+
+def write_npz(target: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write named arrays (no object arrays) to an uncompressed npz file, whole or not at all."""
+    with atomic_path(target) as temporary:
+        np.savez(temporary, allow_pickle=False, **arrays)
+
+
+def read_npz(path: Path, keys: tuple[str, ...] = ()) -> dict[str, NDArray[Any]]:
+    """Read the arrays of an npz file, never unpickling.
+
+    Parameters
+    ----------
+    path
+        The file.
+    keys
+        Names that must be there; all arrays are returned.
+
+    Raises
+    ------
+    InputError
+        The file is missing, damaged, holds Python objects, or lacks one of `keys`.
+    """
+    try:
+        # Opened here, because NumPy leaves a damaged file open.
+        with path.open("rb") as handle:
+            archive = np.load(handle, allow_pickle=False)
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                raise InputError(f"{path}: is a single .npy array; an .npz file with {', '.join(keys)} is needed.")
+            with archive:
+                arrays = {name: archive[name] for name in archive.files}
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}.") from error
+    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error, KeyError) as error:
+        raise InputError(f"{path}: is damaged or not an npz file without Python objects ({error}).") from error
+    missing = [key for key in keys if key not in arrays]
+    if missing:
+        raise InputError(
+            f"{path}: has no array {', '.join(map(repr, missing))}; it holds {', '.join(arrays) or 'none'}."
+        )
+    return arrays

@@ -1,0 +1,44 @@
+"""Progress of long work: a bar on a terminal, a line now and then in a log."""
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+from tqdm import tqdm
+
+__all__ = ["LOG_INTERVAL_S", "progress", "say"]
+
+T = TypeVar("T")
+
+LOG_INTERVAL_S = 20.0
+
+
+def say(message: str) -> None:
+    """Print a line for the user to standard error, where logs and terminals expect it."""
+    print(message, file=sys.stderr, flush=True)
+
+
+def progress(items: Iterable[T], *, total: int, label: str, unit: str = "it") -> Iterator[T]:
+    """Yield `items` and show how far one is.
+
+    Parameters
+    ----------
+    items
+        What to go through.
+    total
+        How many there are.
+    label, unit
+        The words of the bar or the line.
+    """
+    if sys.stderr.isatty():
+        yield from tqdm(items, total=total, desc=label, unit=unit, leave=False)
+        return
+    start = last = time.monotonic()
+    for done, item in enumerate(items, start=1):
+        yield item
+        now = time.monotonic()
+        if now - last >= LOG_INTERVAL_S:
+            last = now
+            left_s = (now - start) / done * (total - done)
+            say(f"{label}: {done}/{total} {unit}, about {left_s:.0f} s left")

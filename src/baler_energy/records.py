@@ -1,0 +1,120 @@
+"""The record of one measured operation: the contents of ``measurement.json``."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from baler_energy.errors import InputError
+from baler_energy.files import read_json, write_json
+from baler_energy.vocabulary import Evidence, Flag, MeterName, Operation, Quantity, check_component
+
+__all__ = ["Contamination", "Idle", "Measurement", "Reading", "Window"]
+
+Component = Annotated[str, AfterValidator(check_component)]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Reading(_Record):
+    """One value of one meter over the whole window; missing is null with a reason, never zero."""
+
+    meter: MeterName
+    component: Component
+    quantity: Quantity
+    value: float | None
+    unit: str
+    evidence: Evidence
+    reason: str | None = None
+
+    @model_validator(mode="after")
+    def _missing_has_reason(self) -> Self:
+        if self.value is None and not self.reason:
+            raise ValueError(f"{self.meter}/{self.component}/{self.quantity}: a missing value needs a reason")
+        if self.unit != self.quantity.unit:
+            raise ValueError(f"{self.quantity} is in {self.quantity.unit!r}, not in {self.unit!r}")
+        return self
+
+    @classmethod
+    def of(
+        cls,
+        meter: MeterName,
+        component: str,
+        quantity: Quantity,
+        value: float | None,
+        evidence: Evidence = Evidence.MEASURED,
+        reason: str | None = None,
+    ) -> Self:
+        """Make a reading; the unit is the quantity's own."""
+        return cls(
+            meter=meter,
+            component=component,
+            quantity=quantity,
+            value=value,
+            unit=quantity.unit,
+            evidence=evidence,
+            reason=reason,
+        )
+
+
+class Window(_Record):
+    """The measured window: start (UTC) and length in seconds of a monotonic clock, over all iterations."""
+
+    start: datetime
+    duration_s: Annotated[float, Field(gt=0)]
+
+
+class Idle(_Record):
+    """The idle baseline that the record's dynamic energies use."""
+
+    start: datetime
+    duration_s: Annotated[float, Field(gt=0)]
+    shared: bool
+    """Taken from an earlier job of the same boot."""
+    readings: tuple[Reading, ...]
+
+
+class Contamination(_Record):
+    """CPU time that other processes used in the window, as a share of the machine's (null: not readable)."""
+
+    fraction: float | None
+    other_cpu_s: float | None
+    logical_cpus: int
+
+
+class Measurement(_Record):
+    """One operation of one point, as written to ``measurement.json``."""
+
+    run_id: str
+    operation: Operation
+    parameters: dict[str, str | int | float | bool | None]
+    iterations: Annotated[int, Field(ge=1)]
+    window: Window
+    readings: tuple[Reading, ...]
+    idle: Idle | None
+    contamination: Contamination
+    flags: tuple[Flag, ...]
+    results: dict[str, str | int | float | bool | None] = {}
+    """What the operation itself reports: final loss, bytes written, rows."""
+    provenance: dict[str, Any]
+
+    def write(self, path: Path) -> None:
+        """Write the record atomically; it is the last file of a run, so that where it exists the run is complete."""
+        write_json(path, self.model_dump(mode="json"))
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a record.
+
+        Raises
+        ------
+        InputError
+            The file is missing or not a record.
+        """
+        try:
+            return cls.model_validate(read_json(path))
+        except ValidationError as error:
+            raise InputError(f"{path}: is not a measurement record: {error}") from error

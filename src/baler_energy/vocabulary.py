@@ -1,0 +1,116 @@
+"""The closed vocabularies of the records, with the sentence that the data dictionary gives for each word."""
+
+import re
+from enum import StrEnum
+
+__all__ = ["PRIMARY_METERS", "Evidence", "Flag", "MeterName", "Operation", "Quantity", "check_component"]
+
+
+class _Word(StrEnum):
+    """A word of a vocabulary with its meaning."""
+
+    meaning: str
+
+    def __new__(cls, value: str, meaning: str = "") -> "_Word":
+        word = str.__new__(cls, value)
+        word._value_ = value
+        word.meaning = meaning
+        return word
+
+
+class Operation(_Word):
+    """What was measured."""
+
+    TRAIN = "train", "training the codec from its starting state"
+    COMPRESS = "compress", "table in memory to compressed file"
+    DECOMPRESS = "decompress", "compressed file to reconstructed table in memory"
+    IDLE = "idle", "nothing but the waiting process"
+    PREPARE = "prepare", "reading and checking the input"
+    COMMAND = "command", "a command of the user's (baler-energy measure)"
+
+
+class Quantity(_Word):
+    """What a reading is of; `unit` is its SI unit."""
+
+    unit: str
+
+    def __new__(cls, value: str, meaning: str = "", unit: str = "") -> "Quantity":
+        """Make a word from its value, meaning and unit."""
+        word = str.__new__(cls, value)
+        word._value_ = value
+        word.meaning = meaning
+        word.unit = unit
+        return word
+
+    ENERGY = "energy", "energy taken in over the window (gross)", "J"
+    DYNAMIC_ENERGY = "dynamic_energy", "gross energy less idle power times duration", "J"
+    IDLE_POWER = "idle_power", "mean power of the idle baseline", "W"
+    POWER_MEAN = "power_mean", "mean power over the window", "W"
+    POWER_MAX = "power_max", "largest sampled power", "W"
+    DURATION = "duration", "length of the window", "s"
+    CPU_TIME = "cpu_time", "user and system CPU time", "s"
+    MEMORY_PEAK = "memory_peak", "largest resident memory", "B"
+    GPU_MEMORY_PEAK = "gpu_memory_peak", "largest GPU memory in use", "B"
+    BYTES_READ = "bytes_read", "bytes that the process read", "B"
+    BYTES_WRITTEN = "bytes_written", "bytes that the process wrote", "B"
+    UTILISATION_MEAN = "utilisation_mean", "mean busy fraction", "1"
+    TEMPERATURE_MEAN = "temperature_mean", "mean temperature", "degC"
+    TEMPERATURE_MAX = "temperature_max", "largest temperature", "degC"
+    CLOCK_MEAN = "clock_mean", "mean clock frequency", "Hz"
+    CO2E = "co2e", "CO2-equivalent emissions of the energy", "kg"
+    FLOPS = "flops", "floating-point operations, two per multiply-accumulate", "1"
+    MACS = "macs", "multiply-accumulates", "1"
+
+
+class MeterName(_Word):
+    """Where a reading comes from."""
+
+    RAPL = "rapl", "Running Average Power Limit counters of the CPU (pyRAPL or powercap)"
+    NVML = "nvml", "NVIDIA management library"
+    CODECARBON = "codecarbon", "codecarbon's tracker"
+    PROCESS = "process", "the operating system's counters of this process and its children"
+    SAMPLER = "sampler", "the sampling thread (utilisation, memory, temperature, clocks, power)"
+
+
+class Evidence(_Word):
+    """How an energy value came about."""
+
+    MEASURED = "measured", "read from a hardware counter or sensor"
+    MODELLED = "modelled", "computed from TDP, utilisation or per-GB constants"
+    UNKNOWN = "unknown", "a foreign file that does not tell"
+
+
+class Flag(_Word):
+    """What is wrong or special about a record."""
+
+    BELOW_RESOLUTION = "below_resolution", "the window did not reach min_window_s"
+    CONTAMINATED = "contaminated", "other processes used more than 5 % of the machine's CPU time"
+    THROTTLED = "throttled", "a device lowered its clocks for heat or power"
+    MODELLED_ONLY = "modelled_only", "no energy reading comes from a hardware counter"
+    COUNTER_FAULT = "counter_fault", "a counter failed in the window"
+    SHARED_GPU = "shared_gpu", "another process used the GPU"
+    RESUMED = "resumed", "the run continued from a saved state"
+
+
+#: The meter whose reading of a kind of component enters totals, first that is present.
+PRIMARY_METERS: dict[str, tuple[MeterName, ...]] = {
+    "cpu": (MeterName.RAPL, MeterName.CODECARBON),
+    "dram": (MeterName.RAPL,),
+    "gpu": (MeterName.NVML, MeterName.CODECARBON),
+    "ram": (MeterName.CODECARBON,),
+}
+
+_COMPONENT = re.compile(r"(package|core|uncore|dram)-\d+(-die-\d+)?|gpu-\d+|cpu|dram|gpu|ram|psys|node|process|machine")
+
+
+def check_component(name: str) -> str:
+    """Return `name` if it is a component of the vocabulary, such as ``package-0`` or ``gpu``.
+
+    Raises
+    ------
+    ValueError
+        It is not.
+    """
+    if not _COMPONENT.fullmatch(name):
+        raise ValueError(f"{name!r} is not a component (package-0, core-0, dram-0, gpu-0, cpu, gpu, ram, psys, ...)")
+    return name

@@ -1,0 +1,53 @@
+"""Files that are whole or absent, and arrays without pickle."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from baler_energy.errors import InputError
+from baler_energy.files import atomic_path, read_json, read_npz, write_json, write_npz
+
+
+def test_a_failure_in_the_middle_leaves_the_old_file_and_no_other(tmp_path: Path):
+    target = tmp_path / "a.json"
+    write_json(target, {"old": 1})
+    with pytest.raises(RuntimeError), atomic_path(target) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert read_json(target) == {"old": 1}
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_json_refuses_what_is_not_json(tmp_path: Path):
+    with pytest.raises(ValueError, match="JSON compliant"):
+        write_json(tmp_path / "a.json", {"x": float("nan")})
+    assert not list(tmp_path.iterdir())
+
+
+def test_arrays_read_back(tmp_path: Path):
+    write_npz(tmp_path / "a.npz", {"x": np.arange(3.0), "names": np.array(["a", "b"])})
+    arrays = read_npz(tmp_path / "a.npz", ("x", "names"))
+    assert arrays["x"].tolist() == [0.0, 1.0, 2.0]
+    assert arrays["names"].tolist() == ["a", "b"]
+
+
+def test_python_objects_are_refused(tmp_path: Path):
+    path = tmp_path / "evil.npz"
+    np.savez(path, x=np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    with pytest.raises(InputError, match=r"evil\.npz"):
+        read_npz(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a zip", b"PK\x03\x04 truncated"])
+def test_a_damaged_file_is_told_by_name(tmp_path: Path, content: bytes):
+    path = tmp_path / "bad.npz"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"bad\.npz"):
+        read_npz(path)
+
+
+def test_a_missing_array_is_told_with_what_there_is(tmp_path: Path):
+    write_npz(tmp_path / "a.npz", {"x": np.zeros(1)})
+    with pytest.raises(InputError, match="no array 'data'; it holds x"):
+        read_npz(tmp_path / "a.npz", ("data",))

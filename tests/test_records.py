@@ -1,0 +1,51 @@
+"""The measurement record refuses what it must never hold."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from baler_energy.errors import InputError
+from baler_energy.records import Measurement, Reading
+from baler_energy.vocabulary import Evidence, MeterName, Quantity, check_component
+
+
+def test_a_missing_value_needs_a_reason():
+    with pytest.raises(ValidationError, match="needs a reason"):
+        Reading.of(MeterName.RAPL, "cpu", Quantity.ENERGY, None)
+
+
+def test_a_unit_is_its_quantitys():
+    reading = Reading.of(MeterName.RAPL, "cpu", Quantity.ENERGY, 1.0)
+    assert reading.unit == "J"
+    with pytest.raises(ValidationError, match="is in 'J'"):
+        Reading.model_validate(reading.model_dump() | {"unit": "kWh"})
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_value_is_a_number(value):
+    with pytest.raises(ValidationError):
+        Reading.of(MeterName.RAPL, "cpu", Quantity.ENERGY, value)
+
+
+@pytest.mark.parametrize("name", ["package-0", "dram-1", "gpu-3", "cpu", "psys", "machine"])
+def test_components_of_the_vocabulary(name):
+    assert check_component(name) == name
+
+
+@pytest.mark.parametrize("name", ["package", "gpu-", "disk", "cpu-0", ""])
+def test_other_components_are_refused(name):
+    with pytest.raises(ValueError, match="is not a component"):
+        check_component(name)
+
+
+def test_every_word_has_a_meaning():
+    for vocabulary in (Evidence, MeterName, Quantity):
+        assert all(word.meaning for word in vocabulary)
+
+
+def test_a_file_that_is_no_record_is_told_by_name(tmp_path: Path):
+    path = tmp_path / "measurement.json"
+    path.write_text('{"run_id": "x"}')
+    with pytest.raises(InputError, match=r"measurement\.json"):
+        Measurement.read(path)
