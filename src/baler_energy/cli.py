@@ -1,0 +1,104 @@
+"""The command line: ``baler-energy STAGE ...``, one subcommand per stage."""
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from baler_energy.errors import BalerEnergyError
+
+__all__ = ["STAGES", "main"]
+
+#: Subcommands in the order of the flow; each is a module of `baler_energy.stages`.
+STAGES = (
+    "study",
+    "doctor",
+    "measure",
+    "generate",
+    "prepare",
+    "train",
+    "compress",
+    "decompress",
+    "evaluate",
+    "profile",
+    "collect",
+    "figures",
+    "tables",
+    "report",
+    "schema",
+)
+
+DESCRIPTION = "Measure what it costs, in energy and CO2e, to compress HEP data with the Baler autoencoder."
+EPILOG = """\
+A whole study runs with `snakemake --cores all`; each of its steps is one of these commands, which its log names.
+
+examples:
+  baler-energy doctor                         what can this machine measure?
+  baler-energy measure -- python analyse.py   what does my own command cost?
+  baler-energy train --help                   the options of one stage, with an example
+
+exit codes: 0 done, 2 the input is wrong, 3 the machine lacks what was asked for, 1 anything else
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one stage and return its exit code; an error of the user's ends in one message, without a traceback."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    args = _parser(arguments).parse_args(arguments)
+    try:
+        args.run(args)
+    except BalerEnergyError as error:
+        print(f"baler-energy {args.stage}: {error}", file=sys.stderr)
+        return error.exit_code
+    except OSError as error:
+        if error.errno is None:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"baler-energy {args.stage}: {where}{os.strerror(error.errno)}.{_advice(error)}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"baler-energy {args.stage}: interrupted; nothing half-written was left.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _advice(error: OSError) -> str:
+    import errno
+
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return " Free some space and run again: finished steps are kept."
+    return ""
+
+
+def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+    """Build the parser; only the stage that is asked for is imported in full, so that a start stays fast."""
+    parser = argparse.ArgumentParser(
+        prog="baler-energy",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    from baler_energy import __version__
+
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    subparsers = parser.add_subparsers(dest="stage", metavar="STAGE", required=True)
+    wanted = next((word for word in arguments if not word.startswith("-")), None)
+    for name in STAGES:
+        if wanted in STAGES and name != wanted:
+            continue
+        module = importlib.import_module(f"baler_energy.stages.{name}")
+        sub = subparsers.add_parser(
+            name,
+            help=module.HELP,
+            description=module.HELP,
+            epilog=module.EPILOG,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        module.add_arguments(sub)
+        sub.set_defaults(run=module.run)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

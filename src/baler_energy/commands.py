@@ -1,0 +1,67 @@
+"""From a study to the options of a stage's command line: what a rule passes to ``baler-energy STAGE``.
+
+Each function gives a list of words, one per argument, which the rule quotes (``{params.point:q}``): no text of a
+user's ever reaches a shell unquoted. Values that a stage does not use are left out, so that changing them reruns
+nothing of it.
+"""
+
+from pathlib import Path
+
+from baler_energy.study import FileData, Point, Study
+
+__all__ = ["generate_options", "point_options", "prepare_options", "session_options", "training_options"]
+
+
+def generate_options(study: Study, dataset: str, seed: int) -> list[str]:
+    """Options of ``generate`` for one shard."""
+    data = study.data[dataset]
+    if isinstance(data, FileData):
+        raise ValueError(f"dataset {dataset!r} is a file; it is not generated")
+    return ["--source", data.source, "--rows", str(data.shard_rows), "--seed", str(seed)]
+
+
+def prepare_options(study: Study, dataset: str, rows: str) -> list[str]:
+    """Options of ``prepare``, but for its input."""
+    data = study.data[dataset]
+    if not isinstance(data, FileData):
+        return ["--generated", "--rows", rows]
+    words = ["--rows", rows, "--seed", str(data.seed), "--layout", data.layout]
+    named = {"--format": data.format, "--tree": data.tree, "--leading": data.leading, "--sha256": data.sha256}
+    for option, value in named.items():
+        if value is not None:
+            words += [option, str(value)]
+    return words + (["--columns", *data.columns] if data.columns else [])
+
+
+def point_options(study: Study, point: Point) -> list[str]:
+    """Options that say which point a stage works on."""
+    axes = ("dataset", "engine", "model", "device", "precision", "batch_size", "compression_ratio", "epochs", "repeat")
+    words = ["--run-id", point.path, "--seed", str(study.seed_of(point)), "--threads", str(study.measurement.threads)]
+    for axis in axes:
+        words += [f"--{axis.replace('_', '-')}", str(getattr(point, axis))]
+    return words
+
+
+def training_options(study: Study) -> list[str]:
+    """Options of ``train`` that all points share."""
+    training = study.training
+    words = ["--learning-rate", str(training.learning_rate)]
+    if training.shuffle:
+        words.append("--shuffle")
+    if training.early_stopping_patience is not None:
+        words += ["--early-stopping-patience", str(training.early_stopping_patience)]
+    if training.plateau_patience is not None:
+        words += ["--plateau-patience", str(training.plateau_patience)]
+        words += ["--plateau-factor", str(training.plateau_factor)]
+    return words
+
+
+def session_options(study: Study, idle_cache: Path) -> list[str]:
+    """Options of the measured window."""
+    measurement = study.measurement
+    words = ["--meters", *measurement.meters]
+    words += ["--min-window-s", str(measurement.min_window_s), "--idle-s", str(measurement.idle_s)]
+    words += ["--sample-interval-s", str(measurement.sample_interval_s)]
+    if measurement.idle_lifetime_s > 0:
+        words += ["--idle-lifetime-s", str(measurement.idle_lifetime_s), "--idle-cache", str(idle_cache)]
+    return words

@@ -1,0 +1,36 @@
+"""GPUs that CUDA can use here, found without importing torch."""
+
+from baler_energy.errors import UnavailableError
+from baler_energy.study import Study
+
+__all__ = ["count_gpus", "refuse_missing_gpu"]
+
+
+def count_gpus() -> int:
+    """Count the NVIDIA GPUs that the driver shows; 0 without a driver."""
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        return 0
+    try:
+        return int(pynvml.nvmlDeviceGetCount())
+    finally:
+        pynvml.nvmlShutdown()
+
+
+def refuse_missing_gpu(study: Study) -> None:
+    """Refuse a study that asks for CUDA on a machine without a GPU.
+
+    Raises
+    ------
+    UnavailableError
+        A point has ``device: cuda`` and there is no GPU.
+    """
+    if any(point.device == "cuda" for point in study.points) and count_gpus() == 0:
+        raise UnavailableError(
+            f"Study {study.name!r} has 'device: cuda', but this machine shows no NVIDIA GPU. "
+            "Set device to cpu or auto, run it on a GPU node (snakemake --profile slurm), or see what "
+            "`baler-energy doctor` says."
+        )

@@ -1,0 +1,14 @@
+"""The stages: each a plain function, a subcommand of ``baler-energy`` and the command of a rule.
+
+- `study`: a whole study with Snakemake, and its report
+- `doctor`, `measure`: this machine, and any command of the user's
+- `generate`, `prepare`: tables of HEP data
+- `train`, `compress`, `decompress`: measured
+- `evaluate`: errors of the reconstructed table
+- `profile`: profiler traces, never in a measured run
+- `collect`: the tidy dataset
+- `figures`, `tables`, `report`: what a reader sees
+- `schema`: the configuration's schema and its documentation
+
+Each module has ``HELP``, ``EPILOG``, ``add_arguments`` and ``run``, which `baler_energy.cli` puts together.
+"""

@@ -1,0 +1,203 @@
+"""The typed configuration and its grid."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from baler_energy import commands
+from baler_energy.errors import InputError
+from baler_energy.stages.schema import BEGIN, END, documentation, json_schema
+from baler_energy.study import load_study
+
+
+def study(**changes: Any) -> dict[str, Any]:
+    base: dict[str, Any] = {
+        "name": "tiny",
+        "country": "CHE",
+        "data": {"toy": {"source": "toy"}},
+        "design": "factorial",
+        "axes": {"rows": [100, 200], "epochs": [1, 2]},
+        "repeats": 2,
+    }
+    return base | changes
+
+
+def test_factorial_is_the_product_of_axes_and_repeats():
+    points = load_study(study()).points
+    assert len(points) == len(set(points)) == 2 * 2 * 2
+    assert {(p.rows, p.epochs, p.repeat) for p in points} == {
+        (r, e, k) for r in (100, 200) for e in (1, 2) for k in (0, 1)
+    }
+
+
+def test_one_at_a_time_changes_one_axis_of_the_reference():
+    reference = {"dataset": "toy", "rows": 100, "epochs": 1}
+    points = load_study(
+        study(design="one-at-a-time", reference=reference, axes={"rows": [100, 200, 300], "epochs": [1, 5]}, repeats=1)
+    ).points
+    assert {(p.rows, p.epochs) for p in points} == {(100, 1), (200, 1), (300, 1), (100, 5)}
+
+
+def test_paths_leave_out_defaults_and_spell_out_the_rest():
+    paths = [p.path for p in load_study(study(repeats=1)).points]
+    assert paths[0] == "toy/rows~100/epochs~1/repeat~0"
+    axes = {"rows": [100], "epochs": [1], "batch_size": [64], "compression_ratio": [1.5, 4], "precision": ["float32"]}
+    paths = [p.path for p in load_study(study(axes=axes, repeats=1)).points]
+    assert paths == [
+        "toy/rows~100/precision~float32/batch_size~64/compression_ratio~1.5/epochs~1/repeat~0",
+        "toy/rows~100/precision~float32/batch_size~64/compression_ratio~4/epochs~1/repeat~0",
+    ]
+
+
+@given(
+    st.lists(st.integers(2, 10**7), min_size=1, max_size=4, unique=True),
+    st.lists(st.integers(1, 999), min_size=1, max_size=4, unique=True),
+    st.integers(2, 10**7),
+)
+def test_a_value_added_anywhere_changes_no_other_path_nor_its_options(rows, batch_sizes, extra):
+    def described(values):
+        loaded = load_study(study(axes={"rows": values, "epochs": [1], "batch_size": batch_sizes}))
+        return {path: (commands.point_options(loaded, p), loaded.order[path]) for path, p in loaded.by_path.items()}
+
+    before = described(rows)
+    for place in range(len(rows) + 1):
+        after = described(list(dict.fromkeys([*rows[:place], extra, *rows[place:]])))
+        assert before.items() <= after.items()
+
+
+def test_paths_are_unique_and_the_order_is_shuffled_by_the_seed():
+    axes = {"rows": list(range(100, 140)), "epochs": [1]}
+    one, two = (load_study(study(axes=axes, seed=seed)) for seed in (1, 2))
+    assert len(one.by_path) == len(one.points) == 80
+    ordered = sorted(one.by_path, key=one.order.__getitem__)
+    assert ordered != list(one.by_path)
+    assert ordered != sorted(two.by_path, key=two.order.__getitem__)
+
+
+def test_repeats_have_their_own_seeds_and_points_of_a_repeat_share_one():
+    loaded = load_study(study(seed=7))
+    assert {loaded.seed_of(p) for p in loaded.points} == {7, 8}
+    assert len({loaded.seed_of(p) for p in loaded.points if p.repeat == 1}) == 1
+
+
+def test_shards_of_more_rows_hold_those_of_fewer():
+    loaded = load_study(study(data={"toy": {"source": "toy", "shard_rows": 100, "seed": 5}}))
+    assert loaded.shard_seeds("toy", "100") == (5,)
+    assert loaded.shard_seeds("toy", "101") == (5, 6)
+
+
+def test_country_and_pue_reach_no_command_of_a_measured_stage():
+    options = []
+    for country in ("CHE", "POL"):
+        loaded = load_study(study(country=country, pue=1.0 if country == "CHE" else 1.5))
+        point = loaded.points[0]
+        options.append(
+            [
+                commands.point_options(loaded, point),
+                commands.training_options(loaded),
+                commands.session_options(loaded, Path("idle")),
+                commands.prepare_options(loaded, "toy", "100"),
+            ]
+        )
+    assert options[0] == options[1]
+
+
+def test_text_of_a_file_dataset_stays_one_word_each():
+    data = {"mine": {"source": "file", "path": "a b.root", "tree": "x; rm -rf y", "columns": ["a b", "$(c)"]}}
+    loaded = load_study(study(data=data))
+    words = commands.prepare_options(loaded, "mine", "all")
+    assert "x; rm -rf y" in words
+    assert words[words.index("--columns") + 1 :] == ["a b", "$(c)"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"cuntry": "CHE"}, "cuntry: is not a key"),
+        ({"country": "che"}, "country"),
+        ({"country": "XXX"}, "is not an ISO 3166-1 alpha-3 code"),
+        ({"pue": 0.9}, "pue: is 0.9; should be greater than or equal to 1"),
+        ({"name": "../up"}, "name"),
+        ({"repeats": 0}, "repeats"),
+        ({"design": "random"}, "'factorial' or 'one-at-a-time'"),
+        ({"design": "one-at-a-time"}, "needs the key 'reference'"),
+        ({"axes": {"rows": [1], "epochs": [1]}}, "axes.rows.0"),
+        ({"axes": {"rows": [100, 100], "epochs": [1]}}, "only once"),
+        ({"axes": {"rows": [], "epochs": [1]}}, "at least one value"),
+        ({"axes": {"rows": ["all"], "epochs": [1]}}, "'all' needs a file"),
+        ({"axes": {"rows": [100]}}, "'rows' and 'epochs'"),
+        ({"axes": {"rows": [100], "epochs": [1], "dataset": ["x"]}}, "dataset 'x' is not under 'data'"),
+        ({"axes": {"rows": [100], "epochs": [1], "precision": ["float16"]}}, "axes.precision.0"),
+        ({"data": {"toy": {"source": "tou"}}}, "data.toy"),
+        ({"data": {"toy": {"source": "file"}}}, "path: is missing"),
+        ({"data": {"toy": {"source": "file", "path": "x", "layout": "leading"}}}, "go together"),
+        ({"data": {"a/b": {"source": "toy"}}}, "data.a/b"),
+        ({"measurement": {"min_window_s": -1}}, "measurement.min_window_s: is -1; should be greater than 0"),
+        ({"measurement": {"meters": ["ammeter"]}}, "measurement.meters.0"),
+        ({"profile": {"points": [{"rows": 7}]}}, "no point of the grid"),
+        ({"profile": {"points": [{"row": 100}]}}, "unknown axis 'row'"),
+    ],
+)
+def test_a_mistake_is_told_with_its_key_and_what_is_allowed(changes, told):
+    with pytest.raises(InputError) as caught:
+        load_study(study(**changes))
+    assert told in str(caught.value)
+
+
+def test_all_mistakes_come_at_once():
+    with pytest.raises(InputError, match="3 mistakes"):
+        load_study(study(pue=0, repeats=0, seed="x"))
+
+
+def test_a_file_that_is_no_study_is_told_by_name(tmp_path: Path):
+    path = tmp_path / "study.yaml"
+    for text in ("- a\n", "a: [", "!!python/object/apply:os.system ['true']"):
+        path.write_text(text)
+        with pytest.raises(InputError, match=r"study\.yaml"):
+            load_study(path)
+    with pytest.raises(InputError, match=r"none\.yaml"):
+        load_study(tmp_path / "none.yaml")
+
+
+def test_a_written_study_reads_back_the_same(tmp_path: Path):
+    loaded = load_study(study(pue=1.25, profile={"points": [{"rows": 100, "epochs": 2}]}))
+    loaded.write(tmp_path / "study.yaml")
+    again = load_study(tmp_path / "study.yaml")
+    assert again == loaded
+    assert again.points == loaded.points
+
+
+def test_shipped_studies_are_valid(repository: Path):
+    files = [repository / "config" / "config.yaml", *(repository / "config" / "studies").glob("*.yaml")]
+    names = {load_study(path).name for path in files}
+    assert names == {"laptop", "smoke", "original-2023", "gpu"}
+
+
+def test_the_original_study_has_its_grid(repository: Path):
+    loaded = load_study(repository / "config" / "studies" / "original-2023.yaml")
+    assert loaded.axes.epochs == (5, 100, 500)
+    assert loaded.axes.batch_size == (512, 1024)
+    assert max(loaded.axes.rows or ()) == 519_741
+    assert loaded.axes.compression_ratio == (2.0,)
+    assert loaded.axes.precision == ("float64",)
+
+
+def test_schema_and_documentation_are_those_of_the_types(repository: Path):
+    written = (repository / "workflow" / "schemas" / "study.schema.json").read_text()
+    assert written == json_schema(), "run `baler-energy schema` as config/README.md says"
+    readme = (repository / "config" / "README.md").read_text()
+    assert readme.split(BEGIN)[1].split(END)[0].strip() == documentation().strip()
+
+
+def test_the_schema_accepts_the_shipped_studies(repository: Path):
+    import json
+
+    import jsonschema
+
+    schema = json.loads(json_schema())
+    for path in [repository / "config" / "config.yaml", *(repository / "config" / "studies").glob("*.yaml")]:
+        jsonschema.validate(yaml.safe_load(path.read_text()), schema)
