@@ -1,0 +1,8 @@
+"""From records to results: pure functions of tables, and arithmetic that needs no hardware.
+
+- `schema`: the tidy tables, column by column: meaning, unit, type
+- `totals`: which readings enter a run's energy; measured and modelled apart
+- `carbon`: energy to CO2e
+- `statistics`: mean and 95 % t interval over repeats
+- `residuals`: errors of a reconstructed table
+"""

@@ -1,0 +1,227 @@
+"""The tidy tables of a study's dataset, column by column; ``datapackage.json`` and the checks come from here."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from baler_energy.errors import BalerEnergyError
+
+__all__ = ["POINT", "TABLES", "Column", "arrow_schema", "check_columns", "datapackage"]
+
+_ARROW = {
+    "string": pa.string(),
+    "integer": pa.int64(),
+    "number": pa.float64(),
+    "boolean": pa.bool_(),
+    "datetime": pa.timestamp("us", tz="UTC"),
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: Frictionless type, unit (1: a pure number; null: none), meaning."""
+
+    name: str
+    type: str
+    unit: str | None
+    meaning: str
+
+
+def _columns(text: str) -> tuple[Column, ...]:
+    """Parse lines of ``name | type | unit | meaning``."""
+    rows = [[cell.strip() for cell in line.split("|", 3)] for line in text.strip().splitlines()]
+    return tuple(Column(name, kind, unit or None, meaning) for name, kind, unit, meaning in rows)
+
+
+POINT = _columns("""
+run_id | string | | folder of the point under runs/, unique within the study
+dataset | string | | name of the dataset in the study
+source | string | | where the dataset comes from: pythia8, toy (not physics) or file
+rows | integer | 1 | rows of the table
+columns | integer | 1 | columns of the table
+engine | string | | program that compresses: reference is the autoencoder in plain PyTorch
+model | string | | network: baler has hidden layers of 200, 100 and 50
+device | string | | device that the run used: cpu or cuda
+precision | string | | floating-point format of parameters and arithmetic
+batch_size | integer | 1 | rows per batch
+compression_ratio | number | 1 | columns over latent columns, as asked
+latent_columns | integer | 1 | columns of the compressed table
+epochs | integer | 1 | passes over the table in training
+repeat | integer | 1 | number of the repeat, from 0; each has its own seed
+""")
+
+_MEASUREMENTS = POINT + _columns("""
+operation | string | | train, compress or decompress
+quantity | string | | what is read, in the words of the vocabulary
+component | string | | what it is a reading of, such as cpu, package-0, gpu-0, ram
+meter | string | | where it comes from, such as rapl, nvml, codecarbon
+evidence | string | | measured (hardware counter or clock), modelled or unknown
+primary | boolean | | enters the run's totals
+value | number | unit | reading over the whole window; null where it failed
+unit | string | | unit of value
+iterations | integer | 1 | repetitions of the operation in the window
+value_per_iteration | number | unit | value over iterations, for quantities that add up over time; otherwise value
+reason | string | | why value is null
+""")
+
+_RUNS = POINT + _columns("""
+operation | string | | train, compress or decompress
+start | datetime | | start of the window (UTC)
+duration_s | number | s | duration of one iteration
+window_s | number | s | duration of the whole window
+iterations | integer | 1 | repetitions of the operation in the window
+energy_j | number | J | energy of one iteration: the measured where there is any, else the modelled; never their sum
+energy_evidence | string | | measured or modelled: what energy_j is
+energy_scope | string | | components in energy_j, such as cpu+dram
+energy_measured_j | number | J | measured energy of one iteration (primary meters); null where nothing is measured
+energy_modelled_j | number | J | modelled energy of one iteration of the components that are not measured
+dynamic_energy_j | number | J | measured energy less idle power times duration; null where modelled
+idle_power_w | number | W | idle power in the scope of energy_j
+power_mean_w | number | W | energy_j over duration_s
+co2e_kg | number | kg | emissions of energy_j with the study's country and PUE
+carbon_intensity_g_per_kwh | number | g/kWh | carbon intensity of the study's country
+pue | number | 1 | power usage effectiveness of the site
+cpu_time_s | number | s | CPU time of one iteration
+memory_peak_b | number | B | largest resident memory
+gpu_memory_peak_b | number | B | largest GPU memory
+contamination | number | 1 | CPU time of other processes as a share of the machine's, over the window
+flags | string | | what is wrong or special, separated by commas; empty where nothing is
+idle_shared | boolean | | the idle baseline was taken from an earlier job of the same boot
+threads | integer | 1 | threads of torch
+seed | integer | 1 | seed of the model
+final_loss | number | 1 | loss of the last epoch (train)
+flops | number | 1 | floating-point operations of one iteration, two per multiply-accumulate (train)
+parameters | integer | 1 | trainable parameters
+mean_rms_over_range | number | 1 | primary error: mean over columns of RMS residual over the column's range
+max_over_range | number | 1 | largest residual over its column's range
+ratio_float64_bytes | number | 1 | table as float64 over compressed file
+ratio_native_bytes | number | 1 | table in its recorded number formats over compressed file
+ratio_source_bytes | number | 1 | source file (the share of these rows) over compressed file
+ratio_float64_bytes_with_model | number | 1 | table as float64 over compressed file and model
+ratio_native_bytes_with_model | number | 1 | table in its recorded number formats over compressed file and model
+ratio_source_bytes_with_model | number | 1 | source file (the share of these rows) over compressed file and model
+compressed_bytes | integer | B | size of the compressed file
+hostname | string | | machine
+cpu_model | string | | CPU
+gpu_model | string | | GPUs, empty where there is none
+virtualised | boolean | | the machine is a virtual one
+slurm_job_id | string | | job of the run on SLURM
+source_fingerprint | string | | fingerprint of the code that measured
+""")
+
+_SAMPLES = POINT + _columns("""
+operation | string | | train, compress or decompress
+time_s | number | s | time from the start of the window
+window_s | number | s | duration of the window
+meter | string | | where the sample comes from
+component | string | | what it is a sample of
+quantity | string | | power, utilisation, temperature, memory or clock
+evidence | string | | measured or modelled
+value | number | unit | sample
+unit | string | | unit of value
+""")
+
+_HISTORY = POINT + _columns("""
+epoch | integer | 1 | epoch, from 1
+loss | number | 1 | mean over the batches of summed squared error over columns
+duration_s | number | s | duration of the epoch
+elapsed_s | number | s | time from the start of the training to the end of the epoch
+energy_j | number | J | energy to the end of the epoch, in the scope of the run's energy_j
+energy_evidence | string | | measured (counters read at epoch edges) or modelled (the run's energy shared out by time)
+""")
+
+_ERRORS = POINT + _columns("""
+column | string | | column of the table, or all
+dtype | string | | recorded number format of the column
+range | number | | largest less smallest value of the original column, in the column's own unit
+rms_residual | number | | root mean square of reconstructed less original, in the column's own unit
+rms_over_range | number | 1 | rms_residual over range; null where the column is constant
+max_over_range | number | 1 | largest absolute residual over range; null where the column is constant
+relative_error_mean | number | 1 | mean of |residual / truth| where truth is not zero
+relative_error_rms | number | 1 | root mean square of residual / truth where truth is not zero
+nonzero_count | integer | 1 | rows whose truth is not zero
+ks_distance | number | 1 | largest distance of the two cumulative distributions (Kolmogorov-Smirnov)
+""")
+
+_HISTOGRAMS = POINT + _columns("""
+column | string | | column of the table
+kind | string | | original, reconstructed or residual (reconstructed less original)
+low | number | | lower edge of the bin, in the column's own unit
+high | number | | upper edge of the bin, in the column's own unit
+count | integer | 1 | values in the bin
+""")
+
+_HOTSPOTS = POINT + _columns("""
+operation | string | | train, compress or decompress
+profiler | string | | cprofile or torch
+kind | string | | function or operator
+name | string | | of the function or operator
+file | string | | source file, null for built-ins and operators
+line | integer | 1 | line in the file
+calls | integer | 1 | number of calls
+self_share | number | 1 | self time over all self time of the profiled run
+total_share | number | 1 | time with callees over the profiled run
+self_time_s | number | s | time without callees; a profiled run is slower: use shares
+total_time_s | number | s | time with callees
+memory_bytes | number | B | memory allocated by the operator itself
+flops | number | 1 | floating-point operations, two per multiply-accumulate
+""")
+
+TABLES: dict[str, tuple[str, tuple[Column, ...]]] = {
+    "measurements": ("A row per reading of a meter.", _MEASUREMENTS),
+    "runs": ("A row per run and operation, values per iteration.", _RUNS),
+    "samples": ("Time series in and around each window.", _SAMPLES),
+    "history": ("A row per epoch of each training.", _HISTORY),
+    "errors": ("Errors of each column of each reconstructed table.", _ERRORS),
+    "histograms": ("Distributions before and after, of the first repeat of each point.", _HISTOGRAMS),
+    "hotspots": ("A row per function or operator of each profiled run.", _HOTSPOTS),
+}
+
+
+def arrow_schema(table: str) -> pa.Schema:
+    """Arrow schema of a table of `TABLES`, with units and meanings as field metadata."""
+    return pa.schema(
+        [
+            pa.field(c.name, _ARROW[c.type], metadata={"unit": c.unit or "", "meaning": c.meaning})
+            for c in TABLES[table][1]
+        ]
+    )
+
+
+def check_columns(table: str, names: list[str]) -> None:
+    """Refuse a table whose columns are not exactly those of the schema.
+
+    Raises
+    ------
+    BalerEnergyError
+        Columns are missing or unknown.
+    """
+    expected = [c.name for c in TABLES[table][1]]
+    missing, unknown = sorted(set(expected) - set(names)), sorted(set(names) - set(expected))
+    if missing or unknown:
+        raise BalerEnergyError(f"table {table}: missing columns {missing}, unknown columns {unknown}")
+
+
+def datapackage(study: str) -> dict[str, Any]:
+    """Describe the dataset after the Frictionless Data Package standard, with a unit for each field."""
+    return {
+        "profile": "tabular-data-package",
+        "name": f"baler-energy-{study.lower()}",
+        "title": f"baler-energy study {study}",
+        "resources": [
+            {
+                "name": name,
+                "path": f"{name}.parquet",
+                "format": "parquet",
+                "mediatype": "application/vnd.apache.parquet",
+                "description": description,
+                "schema": {
+                    "fields": [
+                        {"name": c.name, "type": c.type, "unit": c.unit, "description": c.meaning} for c in columns
+                    ]
+                },
+            }
+            for name, (description, columns) in TABLES.items()
+        ],
+    }

@@ -1,0 +1,216 @@
+"""From the records of runs to the tidy tables: pure functions, a table each."""
+
+from typing import Any
+
+import pandas as pd
+
+from baler_energy.analysis.carbon import co2e_kg
+from baler_energy.analysis.totals import Total, primary_readings, total
+from baler_energy.records import Measurement, Reading
+from baler_energy.vocabulary import Evidence, MeterName, Quantity
+
+__all__ = ["Electricity", "history_table", "measurement_rows", "point_values", "run_row", "samples_table"]
+
+#: Quantities that grow with the number of iterations.
+ADDITIVE = frozenset(
+    {
+        Quantity.ENERGY,
+        Quantity.DYNAMIC_ENERGY,
+        Quantity.DURATION,
+        Quantity.CPU_TIME,
+        Quantity.BYTES_READ,
+        Quantity.BYTES_WRITTEN,
+        Quantity.CO2E,
+        Quantity.FLOPS,
+        Quantity.MACS,
+    }
+)
+
+POINT_KEYS = (
+    "dataset",
+    "source",
+    "rows",
+    "columns",
+    "engine",
+    "model",
+    "device",
+    "precision",
+    "batch_size",
+    "compression_ratio",
+    "latent_columns",
+    "epochs",
+    "repeat",
+)
+
+ERROR_KEYS = (
+    "mean_rms_over_range",
+    "max_over_range",
+    "ratio_float64_bytes",
+    "ratio_native_bytes",
+    "ratio_source_bytes",
+    "ratio_float64_bytes_with_model",
+    "ratio_native_bytes_with_model",
+    "ratio_source_bytes_with_model",
+    "compressed_bytes",
+)
+
+
+class Electricity:
+    """What turns energy into CO2e: carbon intensity (g/kWh) and PUE."""
+
+    def __init__(self, intensity_g_per_kwh: float, pue: float) -> None:
+        self.intensity_g_per_kwh = intensity_g_per_kwh
+        self.pue = pue
+
+    def co2e_kg(self, energy_j: float | None) -> float | None:
+        """CO2e (kg) of an energy (J); None stays None."""
+        return None if energy_j is None else co2e_kg(energy_j, self.intensity_g_per_kwh, self.pue)
+
+
+def point_values(record: Measurement) -> dict[str, Any]:
+    """Take the columns that name a run's point from its record."""
+    return {"run_id": record.run_id} | {key: record.parameters.get(key) for key in POINT_KEYS}
+
+
+def measurement_rows(record: Measurement, electricity: Electricity) -> list[dict[str, Any]]:
+    """Rows of ``measurements``: a row per reading, and the CO2e of each energy."""
+    primary = primary_readings(record.readings, Quantity.ENERGY, uses_gpu=_uses_gpu(record)).values()
+    common = point_values(record) | {"operation": record.operation.value, "iterations": record.iterations}
+    readings = [*record.readings, *(_co2e(r, electricity) for r in record.readings if r.quantity == Quantity.ENERGY)]
+    return [
+        common
+        | reading.model_dump(mode="json")
+        | {
+            "primary": any(reading is chosen for chosen in primary),
+            "value_per_iteration": _per_iteration(reading, record.iterations),
+        }
+        for reading in readings
+    ]
+
+
+def run_row(record: Measurement, errors: dict[str, Any], electricity: Electricity) -> dict[str, Any]:
+    """Row of ``runs``: values per iteration of one operation, with the point's errors and ratios."""
+    iterations = record.iterations
+    duration_s = record.window.duration_s / iterations
+    energy = _energy(record)
+    energy_j = energy["energy_j"]
+    results, facts = record.results, record.provenance
+    return {
+        **point_values(record),
+        "operation": record.operation.value,
+        "start": record.window.start,
+        "duration_s": duration_s,
+        "window_s": record.window.duration_s,
+        "iterations": iterations,
+        **energy,
+        "power_mean_w": None if energy_j is None else energy_j / duration_s,
+        "co2e_kg": electricity.co2e_kg(energy_j),
+        "carbon_intensity_g_per_kwh": electricity.intensity_g_per_kwh,
+        "pue": electricity.pue,
+        "cpu_time_s": _value(record, MeterName.PROCESS, Quantity.CPU_TIME, iterations),
+        "memory_peak_b": _value(record, MeterName.PROCESS, Quantity.MEMORY_PEAK, 1),
+        "gpu_memory_peak_b": _value(record, MeterName.NVML, Quantity.GPU_MEMORY_PEAK, 1),
+        "contamination": record.contamination.fraction,
+        "flags": ",".join(record.flags),
+        "idle_shared": None if record.idle is None else record.idle.shared,
+        "threads": record.parameters.get("threads"),
+        "seed": record.parameters.get("seed"),
+        **{key: results.get(key) for key in ("final_loss", "flops", "parameters")},
+        **{key: errors.get(key) for key in ERROR_KEYS},
+        **_machine(facts),
+    }
+
+
+def samples_table(record: Measurement, samples: pd.DataFrame) -> pd.DataFrame:
+    """Rows of ``samples``: the time series of one window with its point."""
+    return samples.assign(**point_values(record), operation=record.operation.value, window_s=record.window.duration_s)
+
+
+def history_table(record: Measurement, history: pd.DataFrame) -> pd.DataFrame:
+    """Rows of ``history``: loss and energy to the end of each epoch of one training.
+
+    Where every component of the run's energy was read at the epochs' edges, those readings are summed; elsewhere the
+    energy of the whole training is shared out by time, which is a model.
+    """
+    energy = _energy(record)
+    scope = energy["energy_scope"].split("+") if energy["energy_scope"] else []
+    chosen = primary_readings(record.readings, Quantity.ENERGY, uses_gpu=_uses_gpu(record))
+    columns = [f"energy_j:{chosen[component].meter}/{component}" for component in scope]
+    elapsed_s = history["duration_s"].cumsum()
+    table = history[["epoch", "loss", "duration_s"]].assign(elapsed_s=elapsed_s, **point_values(record))
+    if scope and set(columns) <= set(history.columns):
+        return table.assign(
+            energy_j=history[columns].sum(axis=1, skipna=False), energy_evidence=energy["energy_evidence"]
+        )
+    if energy["energy_j"] is None:
+        return table.assign(energy_j=None, energy_evidence=None)
+    share = elapsed_s / elapsed_s.iloc[-1]
+    return table.assign(energy_j=energy["energy_j"] * share, energy_evidence=Evidence.MODELLED.value)
+
+
+def _energy(record: Measurement) -> dict[str, Any]:
+    """Energies of one iteration: measured and modelled apart, the first of them as the run's own."""
+    uses_gpu = _uses_gpu(record)
+
+    def of(quantity: Quantity, evidence: Evidence) -> Total | None:
+        return total(record.readings, quantity, evidence, uses_gpu=uses_gpu)
+
+    measured, modelled = of(Quantity.ENERGY, Evidence.MEASURED), of(Quantity.ENERGY, Evidence.MODELLED)
+    chosen, evidence = (measured, Evidence.MEASURED) if measured else (modelled, Evidence.MODELLED)
+    dynamic = of(Quantity.DYNAMIC_ENERGY, Evidence.MEASURED)
+    idle = total(record.idle.readings, Quantity.IDLE_POWER, evidence, uses_gpu=uses_gpu) if record.idle else None
+    return {
+        "energy_j": _each(chosen, record.iterations),
+        "energy_evidence": evidence.value if chosen else None,
+        "energy_scope": chosen.scope if chosen else None,
+        "energy_measured_j": _each(measured, record.iterations),
+        "energy_modelled_j": _each(modelled, record.iterations),
+        # Only where every component of the energy has a baseline: a partial difference would be too large.
+        "dynamic_energy_j": _each(dynamic, record.iterations)
+        if dynamic and measured and dynamic.scope == measured.scope
+        else None,
+        "idle_power_w": idle.energy_j if idle and chosen and idle.scope == chosen.scope else None,
+    }
+
+
+def _each(value: Total | None, iterations: int) -> float | None:
+    return None if value is None else value.energy_j / iterations
+
+
+def _per_iteration(reading: Reading, iterations: int) -> float | None:
+    if reading.value is None or reading.quantity not in ADDITIVE:
+        return reading.value
+    return reading.value / iterations
+
+
+def _co2e(reading: Reading, electricity: Electricity) -> Reading:
+    """CO2e of an energy reading; modelled in any case, since the intensity is a yearly mean."""
+    return Reading.of(
+        reading.meter,
+        reading.component,
+        Quantity.CO2E,
+        electricity.co2e_kg(reading.value),
+        Evidence.MODELLED,
+        reading.reason,
+    )
+
+
+def _value(record: Measurement, meter: MeterName, quantity: Quantity, iterations: int) -> float | None:
+    values = [r.value for r in record.readings if r.meter == meter and r.quantity == quantity and r.value is not None]
+    return values[0] / iterations if values else None
+
+
+def _uses_gpu(record: Measurement) -> bool:
+    return record.parameters.get("device") == "cuda"
+
+
+def _machine(facts: dict[str, Any]) -> dict[str, Any]:
+    machine = facts.get("machine", {})
+    return {
+        "hostname": machine.get("hostname"),
+        "cpu_model": machine.get("cpu_model"),
+        "gpu_model": ", ".join(gpu["name"] for gpu in machine.get("gpus", [])),
+        "virtualised": machine.get("virtualised"),
+        "slurm_job_id": (facts.get("slurm") or {}).get("job_id"),
+        "source_fingerprint": facts.get("source"),
+    }

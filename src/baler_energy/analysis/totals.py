@@ -1,0 +1,54 @@
+"""Which readings enter a run's energy. Measured and modelled energy are never added up."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from baler_energy.records import Reading
+from baler_energy.vocabulary import PRIMARY_METERS, Evidence, Quantity
+
+__all__ = ["Total", "primary_readings", "total"]
+
+
+@dataclass(frozen=True)
+class Total:
+    """A sum over components: joules, and the components that are in it."""
+
+    energy_j: float
+    components: tuple[str, ...]
+
+    @property
+    def scope(self) -> str:
+        """The components, such as ``cpu+dram``."""
+        return "+".join(self.components)
+
+
+def primary_readings(readings: Iterable[Reading], quantity: Quantity, *, uses_gpu: bool) -> dict[str, Reading]:
+    """Choose the reading of each kind of component (cpu, dram, gpu, ram) that enters totals.
+
+    For each kind it is that of the first meter in `PRIMARY_METERS` with a value. The sums over packages and devices
+    (``cpu``, ``dram``, ``gpu``) are taken, so that nothing is counted twice; ``psys`` holds the package and is never
+    added. A modelled ``ram`` gives way to a measured ``dram``. GPUs enter only where the run uses one: on other runs
+    they idle for somebody else.
+    """
+    found: dict[str, Reading] = {}
+    candidates = [r for r in readings if r.quantity == quantity and r.value is not None]
+    for component, meters in PRIMARY_METERS.items():
+        for meter in meters:
+            match = [r for r in candidates if r.component == component and r.meter == meter]
+            if match and component not in found:
+                found[component] = match[0]
+    if "dram" in found:
+        found.pop("ram", None)
+    if not uses_gpu:
+        found.pop("gpu", None)
+    return found
+
+
+def total(readings: Iterable[Reading], quantity: Quantity, evidence: Evidence, *, uses_gpu: bool) -> Total | None:
+    """Sum the primary readings of one evidence; None where there is none, which is not 0 J."""
+    chosen = {
+        component: reading.value
+        for component, reading in primary_readings(readings, quantity, uses_gpu=uses_gpu).items()
+        if reading.evidence == evidence and reading.value is not None
+    }
+    return Total(sum(chosen.values()), tuple(chosen)) if chosen else None

@@ -1,0 +1,145 @@
+"""Stage ``collect``: the records of all runs as one tidy dataset."""
+
+import argparse
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from baler_energy.analysis import tidy
+from baler_energy.analysis.carbon import carbon_intensity_g_per_kwh
+from baler_energy.analysis.schema import TABLES, arrow_schema, check_columns, datapackage
+from baler_energy.errors import InputError
+from baler_energy.files import atomic_path, read_json, write_json
+from baler_energy.progress import progress, say
+from baler_energy.records import Measurement
+from baler_energy.study import Study, load_study
+
+__all__ = ["EPILOG", "HELP", "add_arguments", "collect", "run"]
+
+HELP = "merge the records of a study into tidy Parquet tables"
+EPILOG = """\
+example:
+  baler-energy collect --study results/laptop/study.yaml --results results/laptop --out results/laptop/dataset
+
+Every file is named by the study's grid; a missing one is an error. datapackage.json describes each column.
+"""
+
+MEASURED = ("train", "compress", "decompress")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this stage."""
+    parser.add_argument("--study", type=Path, required=True, help="the study (YAML), as a file under config/")
+    parser.add_argument("--results", type=Path, required=True, help="folder of the study's results")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the dataset")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run this stage."""
+    collect(load_study(args.study), args.results, args.out)
+
+
+def collect(study: Study, results: Path, out: Path) -> None:
+    """Write each table of `TABLES` as ``<table>.parquet``, then ``datapackage.json``.
+
+    Parameters
+    ----------
+    study
+        The study whose grid names the files.
+    results
+        Folder with ``runs/`` and ``profiles/``.
+    out
+        Folder of the dataset.
+
+    Raises
+    ------
+    InputError
+        A file of the grid is missing or damaged.
+    """
+    electricity = tidy.Electricity(carbon_intensity_g_per_kwh(study.country), study.pue)
+    builders: dict[str, Callable[[], Iterator[pd.DataFrame]]] = {
+        "measurements": lambda: _measurements(study, results, electricity),
+        "runs": lambda: _runs(study, results, electricity),
+        "samples": lambda: _samples(study, results),
+        "history": lambda: _history(study, results),
+        "errors": lambda: _evaluated(study, results, "errors"),
+        "histograms": lambda: _evaluated(study, results, "histograms", first_repeat_only=True),
+        "hotspots": lambda: _hotspots(study, results),
+    }
+    for name in TABLES:
+        rows = _write(name, builders[name](), out / f"{name}.parquet")
+        say(f"{name}: {rows} rows")
+    write_json(out / "datapackage.json", datapackage(study.name))
+
+
+def _write(name: str, frames: Iterator[pd.DataFrame], path: Path) -> int:
+    """Write frames one after the other, so that memory holds one of them; return the number of rows."""
+    schema, rows = arrow_schema(name), 0
+    with atomic_path(path) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
+        for frame in frames:
+            check_columns(name, list(frame.columns))
+            writer.write_table(pa.Table.from_pandas(frame, schema=schema, preserve_index=False))
+            rows += len(frame)
+    return rows
+
+
+def _records(study: Study, results: Path) -> Iterator[tuple[Path, list[Measurement]]]:
+    """Each point's folder with the records of its operations."""
+    points = list(study.by_path)
+    for point in progress(points, total=len(points), label="collect", unit="points"):
+        folder = results / "runs" / point
+        yield folder, [Measurement.read(folder / operation / "measurement.json") for operation in MEASURED]
+
+
+def _measurements(study: Study, results: Path, electricity: tidy.Electricity) -> Iterator[pd.DataFrame]:
+    for _, records in _records(study, results):
+        yield pd.DataFrame([row for record in records for row in tidy.measurement_rows(record, electricity)])
+
+
+def _runs(study: Study, results: Path, electricity: tidy.Electricity) -> Iterator[pd.DataFrame]:
+    for folder, records in _records(study, results):
+        errors = read_json(folder / "evaluate" / "summary.json")
+        yield pd.DataFrame([tidy.run_row(record, errors, electricity) for record in records])
+
+
+def _samples(study: Study, results: Path) -> Iterator[pd.DataFrame]:
+    for folder, records in _records(study, results):
+        for record in records:
+            samples = _read_parquet(folder / record.operation / "samples.parquet")
+            yield tidy.samples_table(record, samples)
+
+
+def _history(study: Study, results: Path) -> Iterator[pd.DataFrame]:
+    for folder, (train, *_) in _records(study, results):
+        yield tidy.history_table(train, _read_parquet(folder / "train" / "history.parquet"))
+
+
+def _evaluated(study: Study, results: Path, name: str, *, first_repeat_only: bool = False) -> Iterator[pd.DataFrame]:
+    for folder, (train, *_) in _records(study, results):
+        if not first_repeat_only or train.parameters["repeat"] == 0:
+            yield _read_parquet(folder / "evaluate" / f"{name}.parquet").assign(**tidy.point_values(train))
+
+
+def _hotspots(study: Study, results: Path) -> Iterator[pd.DataFrame]:
+    for point in study.profiled:
+        train = Measurement.read(results / "runs" / point.path / "train" / "measurement.json")
+        for profiler in study.profile.profilers:
+            for operation in MEASURED:
+                path = results / "profiles" / point.path / profiler / operation / "hotspots.parquet"
+                frame = _read_parquet(path)
+                yield frame.assign(**tidy.point_values(train), operation=operation, profiler=profiler)
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    try:
+        table: Any = pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(
+            f"{path}: cannot be read as Parquet ({error}). Delete its run's folder and run again."
+        ) from error
+    frame: pd.DataFrame = table.to_pandas()
+    return frame

@@ -1,0 +1,136 @@
+"""From records to tidy tables."""
+
+from datetime import UTC, datetime
+
+import pandas as pd
+import pytest
+
+from baler_energy.analysis import tidy
+from baler_energy.analysis.schema import TABLES, arrow_schema, check_columns, datapackage
+from baler_energy.errors import BalerEnergyError
+from baler_energy.records import Contamination, Idle, Measurement, Reading, Window
+from baler_energy.vocabulary import Evidence, MeterName, Operation, Quantity
+
+ELECTRICITY = tidy.Electricity(100.0, 1.5)
+START = datetime(2026, 1, 1, tzinfo=UTC)
+POINT = dict.fromkeys(tidy.POINT_KEYS) | {"dataset": "toy", "device": "cpu", "repeat": 0}
+
+
+def reading(meter, component, quantity, value, evidence=Evidence.MEASURED):
+    reason = None if value is not None else "unreadable"
+    return Reading.of(MeterName(meter), component, Quantity(quantity), value, evidence, reason)
+
+
+def record(*readings, idle=(), iterations=4, **parameters):
+    return Measurement(
+        run_id="toy/rows~1/repeat~0",
+        operation=Operation.TRAIN,
+        parameters=POINT | parameters,
+        iterations=iterations,
+        window=Window(start=START, duration_s=8.0),
+        readings=readings,
+        idle=Idle(start=START, duration_s=1.0, shared=True, readings=idle) if idle else None,
+        contamination=Contamination(fraction=0.01, other_cpu_s=0.1, logical_cpus=2),
+        flags=(),
+        provenance={"machine": {"hostname": "h", "gpus": []}, "source": "f", "slurm": None},
+    )
+
+
+MEASURED = (
+    reading("rapl", "cpu", "energy", 80.0),
+    reading("rapl", "cpu", "dynamic_energy", 40.0),
+    reading("codecarbon", "ram", "energy", 20.0, Evidence.MODELLED),
+    reading("codecarbon", "cpu", "energy", 64.0, Evidence.MODELLED),
+    reading("process", "process", "memory_peak", 1e8),
+    reading("process", "process", "cpu_time", 16.0),
+)
+IDLE = (reading("rapl", "cpu", "idle_power", 5.0), reading("codecarbon", "cpu", "idle_power", 1.0, Evidence.MODELLED))
+
+
+def test_a_run_is_per_iteration_and_its_energy_is_the_measured_one():
+    row = tidy.run_row(record(*MEASURED, idle=IDLE), {"mean_rms_over_range": 0.1}, ELECTRICITY)
+    check_columns("runs", list(row))
+    assert row["duration_s"] == 2.0
+    assert (row["energy_j"], row["energy_evidence"], row["energy_scope"]) == (20.0, "measured", "cpu")
+    assert row["energy_modelled_j"] == 5.0, "only what is not measured"
+    assert row["dynamic_energy_j"] == 10.0
+    assert row["idle_power_w"] == 5.0
+    assert row["power_mean_w"] == 10.0
+    assert row["cpu_time_s"] == 4.0
+    assert row["memory_peak_b"] == 1e8, "a peak does not divide"
+    assert row["co2e_kg"] == pytest.approx(20.0 / 3.6e6 * 1.5 * 0.1)
+    assert row["mean_rms_over_range"] == 0.1
+    assert row["max_over_range"] is None
+
+
+def test_without_counters_the_energy_is_modelled_and_has_no_dynamic_part():
+    modelled = (reading("rapl", "cpu", "energy", None), *MEASURED[2:4])
+    row = tidy.run_row(record(*modelled, idle=IDLE), {}, ELECTRICITY)
+    assert (row["energy_j"], row["energy_evidence"], row["energy_scope"]) == (21.0, "modelled", "cpu+ram")
+    assert row["energy_measured_j"] is None
+    assert row["dynamic_energy_j"] is None
+
+
+def test_without_any_energy_it_is_null_not_zero():
+    row = tidy.run_row(record(reading("rapl", "cpu", "energy", None)), {}, ELECTRICITY)
+    assert row["energy_j"] is None
+    assert row["co2e_kg"] is None
+    assert row["energy_evidence"] is None
+
+
+def test_a_partial_dynamic_energy_is_null():
+    both = (*MEASURED, reading("rapl", "dram", "energy", 8.0))
+    assert tidy.run_row(record(*both, idle=IDLE), {}, ELECTRICITY)["dynamic_energy_j"] is None
+
+
+def test_readings_keep_their_window_and_energies_bring_co2e():
+    rows = pd.DataFrame(tidy.measurement_rows(record(*MEASURED), ELECTRICITY))
+    check_columns("measurements", list(rows))
+    cpu = rows[(rows["meter"] == "rapl") & (rows["quantity"] == "energy")].iloc[0]
+    assert (cpu["value"], cpu["value_per_iteration"], cpu["primary"]) == (80.0, 20.0, True)
+    second = rows[(rows["meter"] == "codecarbon") & (rows["component"] == "cpu")].iloc[0]
+    assert not second["primary"], "one meter per component"
+    emitted = rows[rows["quantity"] == "co2e"]
+    assert len(emitted) == 3
+    assert set(emitted["evidence"]) == {"modelled"}
+
+
+def test_history_uses_counters_read_at_the_edges():
+    history = pd.DataFrame(
+        {"epoch": [1, 2], "loss": [2.0, 1.0], "duration_s": [3.0, 1.0], "energy_j:rapl/cpu": [50.0, 80.0]}
+    )
+    table = tidy.history_table(record(*MEASURED, iterations=1), history)
+    check_columns("history", list(table))
+    assert table["energy_j"].tolist() == [50.0, 80.0]
+    assert set(table["energy_evidence"]) == {"measured"}
+
+
+def test_history_without_counters_shares_out_by_time_and_calls_it_modelled():
+    history = pd.DataFrame({"epoch": [1, 2], "loss": [2.0, 1.0], "duration_s": [3.0, 1.0]})
+    table = tidy.history_table(record(*MEASURED, iterations=2), history)
+    assert table["elapsed_s"].tolist() == [3.0, 4.0]
+    assert table["energy_j"].tolist() == [30.0, 40.0]
+    assert set(table["energy_evidence"]) == {"modelled"}
+
+
+def test_every_column_has_a_meaning_a_known_type_and_units_where_the_name_has_one():
+    suffixes = {"_j": "J", "_s": "s", "_w": "W", "_b": "B", "_bytes": "B", "_kg": "kg", "_g_per_kwh": "g/kWh"}
+    for name, (_, columns) in TABLES.items():
+        assert len(arrow_schema(name)) == len({c.name for c in columns}) == len(columns)
+        for column in columns:
+            assert column.meaning
+            for suffix, unit in suffixes.items():
+                if column.name.endswith(suffix) and not column.name.startswith("ratio_"):
+                    assert column.unit == unit, column.name
+
+
+def test_a_table_with_other_columns_is_refused():
+    with pytest.raises(BalerEnergyError, match=r"missing columns \['time_s'\], unknown columns \['time'\]"):
+        names = [c.name for c in TABLES["samples"][1]]
+        check_columns("samples", ["time" if n == "time_s" else n for n in names])
+
+
+def test_the_data_package_describes_every_table():
+    package = datapackage("Laptop")
+    assert [r["name"] for r in package["resources"]] == list(TABLES)
+    assert all(f["description"] for r in package["resources"] for f in r["schema"]["fields"])
