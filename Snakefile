@@ -1,0 +1,71 @@
+"""baler-energy: what it costs, in energy and CO2e, to compress HEP data with Baler.
+
+snakemake --cores all                                        the laptop study, config/config.yaml
+snakemake --cores all --configfile config/studies/NAME.yaml  another study, which replaces it
+snakemake --profile slurm                                    on a cluster
+"""
+
+import re
+import sys
+from pathlib import Path
+
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+from baler_energy import commands
+from baler_energy.figures import catalogue
+from baler_energy.analysis.schema import TABLES
+from baler_energy.devices import refuse_missing_gpu
+from baler_energy.errors import BalerEnergyError
+from baler_energy.fingerprint import fingerprint
+from baler_energy.study import FileData, load_study
+
+# A study file stands for itself: the default is read only where none is given.
+if not workflow.overwrite_configfiles:
+
+    configfile: "config/config.yaml"
+
+
+try:
+    STUDY = load_study(config)
+except BalerEnergyError as error:
+    sys.exit(str(error))
+
+RESULTS = f"results/{STUDY.name}"
+
+
+wildcard_constraints:
+    point=r".+/repeat~\d+",
+    dataset="|".join(map(re.escape, STUDY.data)),
+    rows=r"\d+|all",
+    seed=r"\d+",
+    profiler="cprofile|torch",
+    operation="train|compress|decompress",
+
+
+report: Path(f"{RESULTS}/overview.rst").absolute()
+
+
+include: "workflow/rules/data.smk"
+include: "workflow/rules/measure.smk"
+include: "workflow/rules/profile.smk"
+include: "workflow/rules/dataset.smk"
+include: "workflow/rules/report.smk"
+
+
+onstart:
+    # On a cluster the jobs find their own GPU; here, one message comes before any job.
+    if workflow.local_exec:
+        try:
+            refuse_missing_gpu(STUDY)
+        except BalerEnergyError as error:
+            sys.exit(str(error))
+
+
+rule all:
+    default_target: True
+    input:
+        rules.report.output,
+        rules.tables.output,
+        expand(rules.figures.output, chapter=catalogue.CHAPTERS),

@@ -1,0 +1,111 @@
+"""Subcommand ``study``: a whole study with Snakemake, then its report; also the restart after a crash."""
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+
+from baler_energy.errors import BalerEnergyError
+from baler_energy.progress import LOG_INTERVAL_S, say
+from baler_energy.study import load_study
+
+__all__ = ["EPILOG", "HELP", "add_arguments", "run", "run_study"]
+
+HELP = "run a whole study with Snakemake and write its report; also restarts one that was killed"
+EPILOG = """\
+examples, from the root of the repository:
+  baler-energy study                                            the laptop study
+  baler-energy study --configfile config/studies/smoke.yaml     another one
+
+Finished steps are kept. After a crash or a kill, the same command waits for jobs that were left behind, releases
+Snakemake's lock and makes again what was not finished.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this subcommand."""
+    parser.add_argument("--configfile", type=Path, default=Path("config/config.yaml"), help="the study (YAML)")
+    parser.add_argument("--cores", default="all", help="cores for Snakemake (default: all)")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run this subcommand."""
+    report = run_study(args.configfile, args.cores)
+    print(f"The report is at {report}")
+
+
+def run_study(configfile: Path, cores: str) -> Path:
+    """Run a study in the working directory and write its report.
+
+    Parameters
+    ----------
+    configfile
+        The study.
+    cores
+        What Snakemake gets as ``--cores``.
+
+    Returns
+    -------
+    pathlib.Path
+        The report, ``results/<study>/report.html``.
+
+    Raises
+    ------
+    BalerEnergyError
+        Another Snakemake works here, or a step failed.
+    """
+    study = load_study(configfile)
+    _await_orphans()
+    options = ["--configfile", str(configfile)]
+    locks = Path(".snakemake/locks")
+    if locks.is_dir() and any(locks.iterdir()):
+        say("A former run was killed: releasing its lock; what it did not finish is made again.")
+        _snakemake("--unlock", *options)
+    if _snakemake("--cores", cores, *options) != 0:
+        raise BalerEnergyError(
+            f"Some steps failed; the messages above name their logs under results/{study.name}/logs. "
+            "What finished is kept: mend the cause and run the same command again."
+        )
+    report = Path("results") / study.name / "report.html"
+    if _snakemake("--report", str(report), *options) != 0:
+        raise BalerEnergyError("The study is done, but its report could not be written; see the messages above.")
+    return report
+
+
+def _snakemake(*options: str) -> int:
+    # The rules call `baler-energy`, which lies beside this interpreter whether or not its environment is active.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    command = [sys.executable, "-m", "snakemake", *options]
+    return subprocess.run(command, env=os.environ | {"PATH": path}, check=False).returncode
+
+
+def _await_orphans() -> None:
+    """Wait for jobs of a killed Snakemake, which go on working; refuse to run beside a living one."""
+    last_said = 0.0
+    while others := _workers_here():
+        for process, command in others:
+            if "snakemake" in command:
+                raise BalerEnergyError(
+                    f"Another Snakemake (process {process.pid}) works in this folder. Let it end, or stop it with "
+                    f"`kill -INT {process.pid}`, then run again."
+                )
+        if time.monotonic() - last_said > LOG_INTERVAL_S:
+            last_said = time.monotonic()
+            say(f"Waiting for jobs of a killed run: processes {', '.join(str(p.pid) for p, _ in others)}.")
+        time.sleep(0.5)
+
+
+def _workers_here() -> list[tuple[psutil.Process, str]]:
+    """Processes of this workflow in this folder, but for this one and those that started it."""
+    here, own = str(Path.cwd()), {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
+    found = []
+    for process in psutil.process_iter(["cwd", "cmdline"]):
+        words = [Path(word).name for word in (process.info["cmdline"] or [])[:3]]
+        names = [word for word in words if word in {"snakemake", "baler-energy"}]
+        if names and process.info["cwd"] == here and process.pid not in own:
+            found.append((process, names[0]))
+    return found

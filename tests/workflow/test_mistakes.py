@@ -1,0 +1,56 @@
+"""A user's mistakes end in one message, without a traceback, and cost no other point."""
+
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+
+
+def refused(workspace, study) -> str:
+    done = workspace.run("snakemake", "--cores", "all", "--configfile", study)
+    assert done.returncode != 0
+    assert "Traceback" not in done.stdout
+    assert not list((workspace.root / "results").rglob("measurement.json"))
+    return done.stdout
+
+
+def test_a_mistake_in_the_study_is_told_before_anything_runs(workspace):
+    said = refused(workspace, workspace.study(cuntry="CHE", pue=0.5))
+    assert "cuntry: is not a key of the configuration" in said
+    assert "pue: is 0.5; should be greater than or equal to 1" in said
+
+
+def test_a_missing_gpu_is_told_before_any_job(workspace):
+    if shutil.which("nvidia-smi"):
+        pytest.skip("this machine has a GPU")
+    said = refused(workspace, workspace.study(axes={"rows": [400], "epochs": [1], "device": ["cuda"]}))
+    assert "no NVIDIA GPU" in said
+    assert "snakemake --profile slurm" in said
+    assert "rule generate" not in said
+
+
+def test_a_bad_input_is_told_and_the_other_points_complete(workspace):
+    good, bad = workspace.root / "good.parquet", workspace.root / "bad.parquet"
+    values = np.random.default_rng(1).normal(size=(300, 4))
+    pd.DataFrame(values, columns=list("abcd")).to_parquet(good)
+    values[17, 2] = np.nan
+    pd.DataFrame(values, columns=list("abcd")).to_parquet(bad)
+    data = {name: {"source": "file", "path": f"{name}.parquet"} for name in ("good", "bad")}
+    study = workspace.study(data=data, axes={"rows": ["all"], "epochs": [1]})
+    done = workspace.run("snakemake", "--cores", "all", "--configfile", study)
+    assert done.returncode != 0
+    results = workspace.root / "results" / "tiny"
+    said = (results / "logs" / "data" / "bad" / "rows~all.log").read_text()
+    assert "bad.parquet" in said and "'c'" in said and "17" in said
+    assert "Traceback" not in said
+    assert (results / "runs" / "good" / "rows~all" / "epochs~1" / "repeat~0" / "evaluate" / "summary.json").is_file()
+    assert not (results / "data" / "bad" / "rows~all" / "table.npz").exists()
+
+
+def test_an_input_that_is_not_there_is_told_by_name(workspace):
+    study = workspace.study(data={"mine": {"source": "file", "path": "nowhere.root"}})
+    done = workspace.run("snakemake", "--cores", "all", "--configfile", study)
+    assert done.returncode != 0
+    assert "nowhere.root" in done.stdout
+    assert "Traceback" not in done.stdout

@@ -1,0 +1,69 @@
+"""The two profiles, the resources of each job on a cluster, and Snakemake's own checks."""
+
+import json
+import re
+from pathlib import Path
+
+import yaml
+
+MEASURED = {"train", "compress", "decompress", "profile"}
+
+
+def profile(repository: Path, name: str) -> dict:
+    return yaml.safe_load((repository / "profiles" / name / "config.yaml").read_text())
+
+
+def jobs(said: str) -> dict[str, list[dict[str, str]]]:
+    """Resources and threads of the jobs of a dry run, by rule."""
+    found: dict[str, list[dict[str, str]]] = {}
+    for rule, block in re.findall(r"^(?:local)?rule (\w+):\n((?:    .+\n)*)", said, flags=re.MULTILINE):
+        threads = re.search(r"^    threads: (\d+)", block, flags=re.MULTILINE)
+        resources = re.search(r"^    resources: (.+)$", block, flags=re.MULTILINE)
+        assert resources is not None or rule == "all"
+        pairs = re.findall(r"(\w+)=([^,]+)", resources[1] if resources else "")
+        found.setdefault(rule, []).append(dict(pairs) | {"threads": threads[1] if threads else "1"})
+    return found
+
+
+def test_the_default_profile_takes_nothing_from_slurms(repository):
+    default, slurm = profile(repository, "default"), profile(repository, "slurm")
+    assert not set(default) & set(slurm)
+    assert default == {"keep-going": True, "rerun-incomplete": True}
+
+
+def test_slurm_resolves_the_resources_of_every_job(workspace):
+    study = workspace.study(axes={"rows": [400], "epochs": [1], "device": ["cpu", "cuda"]}, profile={"points": [{}]})
+    done = workspace.run("snakemake", "--profile", "slurm", "--configfile", study, "--dry-run")
+    assert done.returncode == 0, done.stdout
+    found = jobs(done.stdout)
+    assert set(found) >= MEASURED | {"generate", "prepare", "evaluate", "collect", "figures", "report"}
+    for rule, resources in ((rule, r) for rule, all_of in found.items() if rule != "all" for r in all_of):
+        if rule == "study":
+            continue  # a local rule
+        assert int(resources["mem_mb"]) >= 1000, rule
+        assert int(resources["runtime"]) >= 15, rule
+        gpu = resources.get("gpu") == "1"
+        assert resources["slurm_partition"] == ("gpu" if gpu else "cpu"), rule
+        assert (resources.get("slurm_extra") == "--exclusive") == (rule in MEASURED), rule
+        assert resources["threads"] == ("16" if rule in MEASURED else "1"), rule
+    assert sorted(r.get("gpu") == "1" for r in found["train"]) == [False, True]
+
+
+def test_plain_profile_and_local_dry_runs_work_from_the_root(workspace):
+    for words in (["--cores", "all"], ["--profile", "slurm"]):
+        done = workspace.run("snakemake", "--dry-run", *words)
+        assert done.returncode == 0, done.stdout
+        assert "jets" in done.stdout
+
+
+def test_a_measured_job_claims_every_core(workspace):
+    found = jobs(workspace.snakemake(workspace.study(), "--dry-run", "--cores", "2"))
+    assert {r["threads"] for rule in MEASURED & set(found) for r in found[rule]} == {"2"}
+
+
+def test_lint_wishes_for_nothing_but_a_container(workspace):
+    done = workspace.run("snakemake", "--lint", "json", "--configfile", workspace.study())
+    report = json.loads(done.stdout[done.stdout.index("{") :])
+    wishes = {lint["title"] for rule in report["rules"] for lint in rule["lints"]}
+    assert wishes <= {"Specify a conda environment or container for each rule."}
+    assert not [lint for file in report.get("files", []) for lint in file["lints"]]

@@ -1,0 +1,34 @@
+"""Profiler traces of the points that the study names, in runs of their own: a profiled run is slower."""
+
+PROFILE = f"{RESULTS}/profiles/{{point}}/{{profiler}}/{{operation}}"
+
+
+def checkpoint_of(wildcards):
+    """The trained model, which compress and decompress need."""
+    return rules.train.output.checkpoint if wildcards.operation != "train" else []
+
+
+rule profile:
+    input:
+        table=table_of,
+        checkpoint=checkpoint_of,
+    output:
+        folder=directory(PROFILE),
+    log:
+        f"{RESULTS}/logs/{{point}}/profile-{{profiler}}-{{operation}}.log",
+    threads: ALL_CORES
+    resources:
+        gpu=gpus,
+        mem_mb=lambda w, attempt: 8000 * attempt,
+        runtime=lambda w, attempt: 60 * attempt,
+    params:
+        checkpoint=lambda w, input: (
+            ["--checkpoint", input.checkpoint] if input.checkpoint else []
+        ),
+        point=point_options,
+        batches=STUDY.profile.max_batches,
+        source=fingerprint("baler_energy.stages.profile"),
+    shell:
+        "baler-energy profile --profiler {wildcards.profiler} --operation {wildcards.operation}"
+        " --max-batches {params.batches} --data {input.table:q} {params.checkpoint:q} {params.point:q}"
+        " --out {output.folder:q} > {log:q} 2>&1"
