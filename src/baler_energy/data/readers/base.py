@@ -1,0 +1,169 @@
+"""What the readers share: the request, the answer, and their errors."""
+
+import difflib
+import fnmatch
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_energy.errors import BalerEnergyError, InputError, UnavailableError
+
+__all__ = ["Columns", "Layout", "Request", "choose", "integral_dtype", "is_url", "listing", "reading", "refuse_text"]
+
+Layout = Literal["objects", "leading"]
+
+_LISTED = 20
+# Integers up to this many bits are exact in a float of so many bytes.
+_MANTISSA_BITS = {2: 11, 4: 24, 8: 53}
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to read from a file.
+
+    Parameters
+    ----------
+    columns
+        Names in the order wanted; None takes all.
+    tree
+        ROOT tree, or HDF5 dataset or group; None takes the only one.
+    layout
+        ROOT: ``objects`` gives a row per object of the jagged branches, ``leading`` a row per event with its first
+        `leading` objects.
+    leading
+        How many objects of each event, in the file's order.
+    """
+
+    columns: tuple[str, ...] | None = None
+    tree: str | None = None
+    layout: Layout = "objects"
+    leading: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """Columns of a file, all of the same length.
+
+    Parameters
+    ----------
+    names, arrays, dtypes
+        Each column's name, values (rows,) in the dtype that the file holds, and the name of its native dtype.
+    unused
+        What the file holds besides these columns, as a phrase, or None when they are all of it.
+    warnings
+        Sentences for the record.
+    entries
+        Which entry of the file each row is, where rows were left out; None where row and entry are the same.
+    """
+
+    names: tuple[str, ...]
+    arrays: tuple[NDArray[Any], ...]
+    dtypes: tuple[str, ...]
+    unused: str | None = None
+    warnings: tuple[str, ...] = ()
+    entries: NDArray[np.int64] | None = None
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return len(self.arrays[0]) if self.arrays else 0
+
+
+def is_url(source: str) -> bool:
+    """Whether `source` is a URL rather than a path."""
+    return re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", source) is not None
+
+
+def listing(names: Sequence[str], near: str = "") -> str:
+    """List names for a message, those most like `near` first, and at most twenty."""
+    likely = difflib.get_close_matches(near, names, n=5, cutoff=0.4) if near else []
+    ordered = likely + [name for name in names if name not in likely]
+    more = f" and {len(ordered) - _LISTED} more" if len(ordered) > _LISTED else ""
+    return (", ".join(ordered[:_LISTED]) or "nothing") + more
+
+
+def choose(
+    source: str, wanted: Sequence[str] | None, available: Sequence[str], kind: str = "column"
+) -> tuple[str, ...]:
+    """Give the wanted names, or all where None, after checking that each is there once.
+
+    A wanted name with ``*`` or ``?`` stands for all that match it, such as ``Jet_*``.
+
+    Raises
+    ------
+    InputError
+        A name is missing (the message lists what exists, near misses first) or stands twice.
+    """
+    names: tuple[str, ...] = ()
+    for pattern in available if wanted is None else wanted:
+        names += tuple(fnmatch.filter(available, pattern)) if _is_pattern(pattern, available) else (pattern,)
+    for name in names:
+        if name not in available:
+            raise InputError(f"{source}: has no {kind} {name!r}. It has: {listing(available, name)}.")
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise InputError(f"{source}: {kind} {', '.join(repeated)} stands more than once.")
+    if not names:
+        raise InputError(f"{source}: has no {kind}s.")
+    return names
+
+
+def _is_pattern(name: str, available: Sequence[str]) -> bool:
+    """Whether a wanted name is a pattern that matches something; a column may have such a character in its name."""
+    return name not in available and any(fnmatch.fnmatchcase(other, name) for other in available)
+
+
+def refuse_text(source: str, names: Sequence[str]) -> None:
+    """Refuse columns that are not numbers.
+
+    Raises
+    ------
+    InputError
+        There is one.
+    """
+    if names:
+        raise InputError(
+            f"{source}: column {', '.join(names)} holds text or other values that are not plain numbers. "
+            "Name the numeric columns to take with --columns."
+        )
+
+
+def integral_dtype(values: NDArray[Any]) -> str:
+    """Name the native dtype of a column of a file that has one dtype for all columns.
+
+    A float column whose every value is integral counts as integer, because such files cannot say so themselves. The
+    integer dtype has the size of the float dtype, so that sizes in native dtypes stay those of the file.
+    """
+    if values.dtype.kind == "f" and values.itemsize in _MANTISSA_BITS and values.size:
+        with np.errstate(invalid="ignore"):
+            if np.all((np.trunc(values) == values) & (np.abs(values) < 2.0 ** _MANTISSA_BITS[values.itemsize])):
+                return f"int{8 * values.itemsize}"
+    return values.dtype.name
+
+
+@contextmanager
+def reading(source: str, kind: str) -> Iterator[None]:
+    """Turn whatever a library raises on a foreign or damaged file into one message that names the file.
+
+    Libraries raise nearly any exception on bytes that they do not expect, so all are caught but the lack of memory.
+    """
+    if not is_url(source) and not Path(source).is_file():
+        problem = "is not a file" if Path(source).exists() else "there is no such file"
+        raise InputError(f"{source}: {problem}.")
+    try:
+        yield
+    except (BalerEnergyError, MemoryError):
+        raise
+    except ImportError as error:
+        raise UnavailableError(f"{source}: reading it needs a package that is not installed: {error}") from error
+    except (PermissionError, FileNotFoundError, ConnectionError, TimeoutError) as error:
+        raise InputError(f"{source}: cannot be read: {error.strerror or type(error).__name__}.") from error
+    except Exception as error:
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise InputError(f"{source}: is truncated, damaged or not a {kind} ({reason}).") from error

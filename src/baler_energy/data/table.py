@@ -1,0 +1,89 @@
+"""The prepared table: what every later stage reads."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_energy.errors import InputError
+from baler_energy.files import read_npz, write_npz
+
+__all__ = ["Table"]
+
+_ARRAYS = ("data", "names", "dtypes", "origin")
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Rows and named columns of numbers, with where they come from.
+
+    Parameters
+    ----------
+    data
+        Shape (rows, columns), float64, C-contiguous.
+    names
+        A different name for each column.
+    dtypes
+        The NumPy name of the dtype that each column has at its source, such as ``float32`` or ``int32``.
+    origin
+        JSON-able record of the source. ``source`` is ``pythia8``, ``toy`` or ``file``; ``label`` is how figures name
+        it; ``source_bytes`` is the size of these rows in the source file as stored on disk, or null with
+        ``source_bytes_reason``; ``warnings`` is a list of sentences.
+    """
+
+    data: NDArray[np.float64]
+    names: tuple[str, ...]
+    dtypes: tuple[str, ...]
+    origin: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.data.ndim != 2 or self.data.dtype != np.float64 or not self.data.flags.c_contiguous:
+            raise ValueError(f"data must be 2-D C-contiguous float64, not {self.data.ndim}-D {self.data.dtype}")
+        if not len(self.names) == len(self.dtypes) == self.data.shape[1]:
+            raise ValueError(f"{self.data.shape[1]} columns, {len(self.names)} names and {len(self.dtypes)} dtypes")
+        if len(set(self.names)) < len(self.names):
+            raise ValueError("two columns have the same name")
+        for name in self.dtypes:
+            if np.dtype(name).kind not in "fiub":
+                raise ValueError(f"{name!r} is not a numeric dtype")
+
+    @property
+    def integer(self) -> NDArray[np.bool_]:
+        """Shape (columns,): whether the column holds integers (or booleans) at its source."""
+        return np.array([np.dtype(name).kind in "iub" for name in self.dtypes], dtype=np.bool_)
+
+    @property
+    def native_bytes(self) -> int:
+        """Size of the rows in their native dtypes, uncompressed, in bytes."""
+        return int(self.data.shape[0]) * sum(np.dtype(name).itemsize for name in self.dtypes)
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a table that `write` has written.
+
+        Raises
+        ------
+        InputError
+            The file is missing, damaged or not a prepared table (such as an npz of Baler's, which ``prepare`` reads).
+        """
+        arrays = read_npz(path)
+        missing = [name for name in _ARRAYS if name not in arrays]
+        if missing:
+            raise InputError(
+                f"{path}: is not a prepared table (no {', '.join(missing)}). Make one with `baler-energy prepare`."
+            )
+        try:
+            names, dtypes = (tuple(str(value) for value in arrays[key]) for key in ("names", "dtypes"))
+            return cls(arrays["data"], names, dtypes, json.loads(str(arrays["origin"])))
+        except (ValueError, TypeError) as error:
+            raise InputError(f"{path}: is not a whole prepared table: {error}. Make it again.") from error
+
+    def write(self, path: Path) -> None:
+        """Write to an uncompressed npz file, whole or not at all."""
+        origin = json.dumps(dict(self.origin), allow_nan=False)
+        names, dtypes = (np.array(values, dtype=np.str_) for values in (self.names, self.dtypes))
+        write_npz(path, {"data": self.data, "names": names, "dtypes": dtypes, "origin": np.array(origin)})

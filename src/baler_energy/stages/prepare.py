@@ -1,0 +1,162 @@
+"""Stage ``prepare``: a checked table of float64 rows, from generated shards or from a user's file."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from baler_energy.data.ingest import table_from_file, table_from_shards
+from baler_energy.data.readers import FORMATS, Request
+from baler_energy.data.table import Table
+from baler_energy.errors import InputError
+from baler_energy.files import write_json
+from baler_energy.progress import say
+
+__all__ = ["EPILOG", "HELP", "add_arguments", "prepare_file", "prepare_generated", "run", "summary"]
+
+HELP = "make a checked table (npz) from generated shards or from a ROOT, Parquet, HDF5 or npz file"
+EPILOG = """examples:
+  baler-energy prepare --input shard-1.npz shard-2.npz --generated --rows 50000 --out table.npz
+  baler-energy prepare --input events.root --tree Events --columns 'Jet_*' --rows 50000 --seed 1 --out table.npz
+  baler-energy prepare --input events.root --layout leading --leading 2 --rows all --out table.npz
+
+The rows of a smaller number are among those of a larger one. Beside the table, table.json describes it.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the stage's options."""
+    parser.add_argument(
+        "--input",
+        nargs="+",
+        required=True,
+        metavar="FILE",
+        help="shards, or one file or URL (root://, http:// for ROOT)",
+    )
+    parser.add_argument("--generated", action="store_true", help="the input is shards of `baler-energy generate`")
+    parser.add_argument("--rows", type=_row_count, required=True, metavar="N|all", help="rows to take")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="the table to write (npz); also writes a json beside it"
+    )
+    file = parser.add_argument_group("a file of your own")
+    file.add_argument("--seed", type=_seed, default=0, help="seed of the selection of rows (default: %(default)s)")
+    file.add_argument("--format", choices=tuple(FORMATS), help="default: by the suffix")
+    file.add_argument("--tree", help="ROOT tree, or HDF5 dataset or group; default: the only one")
+    file.add_argument(
+        "--columns",
+        nargs="+",
+        metavar="NAME",
+        help="columns in the order wanted, Jet_* for all that match; default: all",
+    )
+    file.add_argument(
+        "--layout",
+        choices=("objects", "leading"),
+        default="objects",
+        help="ROOT: a row per object, or a row per event with its first K objects (default: %(default)s)",
+    )
+    file.add_argument("--leading", type=int, metavar="K", help="how many objects, for --layout leading")
+    file.add_argument("--sha256", metavar="HEX", help="checksum that the file must have")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run the stage from parsed options."""
+    if args.generated:
+        foreign = [
+            name for name in ("format", "tree", "columns", "leading", "sha256") if getattr(args, name) is not None
+        ]
+        if foreign:
+            raise InputError(f"--{foreign[0]}: does not go with --generated.")
+        prepare_generated([Path(path) for path in args.input], args.rows, args.out)
+        return
+    if len(args.input) > 1:
+        raise InputError(f"--input: {len(args.input)} files; only shards (--generated) are merged, so give one file.")
+    columns = None if args.columns is None else tuple(args.columns)
+    request = Request(columns, args.tree, args.layout, args.leading)
+    prepare_file(
+        args.input[0], request, args.out, rows=args.rows, seed=args.seed, file_format=args.format, sha256=args.sha256
+    )
+
+
+def prepare_generated(shards: Sequence[Path], rows: int | None, out: Path) -> Table:
+    """Merge generated shards and write their first `rows` rows (None: all) to `out`, with a description beside it.
+
+    Raises
+    ------
+    InputError
+        A shard is unfit, or there are too few rows.
+    """
+    _check_out(out)
+    return _write(table_from_shards(shards, rows), out)
+
+
+def prepare_file(
+    source: str,
+    request: Request,
+    out: Path,
+    *,
+    rows: int | None,
+    seed: int,
+    file_format: str | None = None,
+    sha256: str | None = None,
+) -> Table:
+    """Read a user's file and write the selected rows to `out`, with a description beside it.
+
+    Parameters
+    ----------
+    source, request, rows, seed, file_format, sha256
+        As for `table_from_file`.
+    out
+        The table to write; ``out`` with the suffix ``.json`` describes it, and is written first.
+
+    Raises
+    ------
+    InputError
+        The file, its columns or its values are unfit.
+    UnavailableError
+        The URL's protocol needs a package that is not installed.
+    """
+    _check_out(out)
+    table = table_from_file(source, request, rows=rows, seed=seed, file_format=file_format, sha256=sha256)
+    return _write(table, out)
+
+
+def summary(table: Table) -> dict[str, Any]:
+    """Describe a table for its user: size, source, warnings, and each column's dtype and range."""
+    low, high = table.data.min(axis=0), table.data.max(axis=0)
+    # Divided first, so that the sum of huge values does not overflow.
+    mean = (table.data / len(table.data)).sum(axis=0)
+    columns = [
+        {"name": name, "dtype": dtype, "min": float(low[i]), "max": float(high[i]), "mean": float(mean[i])}
+        for i, (name, dtype) in enumerate(zip(table.names, table.dtypes, strict=True))
+    ]
+    size = {"rows": len(table.data), "float64_bytes": int(table.data.nbytes), "native_bytes": table.native_bytes}
+    return {**size, "columns": columns, **table.origin}
+
+
+def _check_out(out: Path) -> None:
+    if out.suffix != ".npz":
+        raise InputError(f"--out {out}: the table is an npz file; let its name end in .npz.")
+
+
+def _write(table: Table, out: Path) -> Table:
+    for warning in table.origin["warnings"]:
+        say(f"warning: {table.origin['label']}: {warning}.")
+    # The table comes last: where it is, its description is too.
+    write_json(out.with_suffix(".json"), summary(table))
+    table.write(out)
+    return table
+
+
+def _row_count(text: str) -> int | None:
+    if text == "all":
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor 'all'") from None
+
+
+def _seed(text: str) -> int:
+    if not text.isascii() or not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of 0 or more")
+    return int(text)

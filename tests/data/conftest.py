@@ -1,0 +1,11 @@
+"""Fixtures of the data tests."""
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def fixtures() -> Path:
+    """Folder of the small files that make_fixtures.py writes."""
+    return Path(__file__).parent / "fixtures"

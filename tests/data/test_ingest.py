@@ -1,0 +1,161 @@
+"""Selecting and checking rows."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from baler_energy.data import toy
+from baler_energy.data.checks import find_oddities
+from baler_energy.data.ingest import nested_rows, table_from_file, table_from_shards
+from baler_energy.data.readers import Request
+from baler_energy.data.table import Table
+from baler_energy.errors import InputError
+
+
+@given(available=st.integers(1, 300), seed=st.integers(0, 2**40), data=st.data())
+def test_fewer_rows_are_a_subset_of_more(available: int, seed: int, data: st.DataObject) -> None:
+    more = data.draw(st.integers(1, available))
+    fewer = data.draw(st.integers(1, more))
+    large, small = nested_rows(available, more, seed), nested_rows(available, fewer, seed)
+    assert len(large) == more
+    assert set(small.tolist()) <= set(large.tolist()) <= set(range(available))
+    assert (np.diff(large) > 0).all()
+
+
+def test_the_selection_is_random_and_seeded() -> None:
+    first = nested_rows(1000, 100, 1)
+    np.testing.assert_array_equal(first, nested_rows(1000, 100, 1))
+    assert first.tolist() != nested_rows(1000, 100, 2).tolist()
+    assert first.max() > 500
+
+
+def save(path: Path, data: np.ndarray, names: str = "abc") -> Path:
+    np.savez(path, data=data, names=np.array(list(names[: data.shape[1]])))
+    return path
+
+
+def table(path: Path, rows: int | None = None, seed: int = 0, **options: object) -> Table:
+    return table_from_file(str(path), Request(), rows=rows, seed=seed, **options)  # type: ignore[arg-type]
+
+
+def test_rows_are_those_of_the_file_in_its_order(tmp_path: Path) -> None:
+    data = np.arange(60.0).reshape(20, 3) + 0.5
+    path = save(tmp_path / "a.npz", data)
+    whole, part = table(path), table(path, rows=7, seed=5)
+    np.testing.assert_array_equal(whole.data, data)
+    np.testing.assert_array_equal(part.data, data[nested_rows(20, 7, 5)])
+    assert part.data.dtype == np.float64
+    assert part.data.flags.c_contiguous
+
+
+def test_source_bytes_are_in_proportion_to_rows(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.npz", np.arange(60.0).reshape(20, 3))
+    size = path.stat().st_size
+    assert table(path).origin["source_bytes"] == size
+    assert table(path, rows=5).origin["source_bytes"] == round(size / 4)
+    part = table_from_file(str(path), Request(columns=("a", "b")), rows=None, seed=0).origin
+    assert part["source_bytes"] is None
+    assert "columns" in part["source_bytes_reason"]
+
+
+def test_the_checksum(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.npz", np.arange(6.0).reshape(2, 3))
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert table(path, sha256=digest.upper()).origin["sha256"] == digest
+    with pytest.raises(InputError, match=rf"a\.npz: its SHA-256 is {digest}"):
+        table(path, sha256="0" * 64)
+    with pytest.raises(InputError, match="remote"):
+        table_from_file("https://x.org/a.root", Request(), rows=None, seed=0, sha256=digest)
+
+
+@pytest.mark.parametrize(("value", "word"), [(np.nan, "NaN"), (np.inf, "infinity"), (-np.inf, "infinity")])
+def test_unfit_values_name_file_column_and_row(tmp_path: Path, value: float, word: str) -> None:
+    data = np.arange(60.0).reshape(20, 3)
+    data[[11, 17], 1] = value
+    path = save(tmp_path / "a.npz", data)
+    with pytest.raises(InputError, match=rf"a\.npz: column 'b' has {word} at row 11 .* 2 of 20"):
+        table(path, rows=2)
+
+
+def test_unfit_values_of_leading_objects_name_the_event(tmp_path: Path) -> None:
+    import awkward as ak
+    import uproot
+
+    with uproot.recreate(tmp_path / "a.root") as file:
+        file.mktree("Events", {"Jet": ak.zip({"pt": ak.Array([[1.0], [2.0, 3.0], [], [4.0, np.nan], [5.0, 6.0]])})})
+    request = Request(columns=("Jet_pt",), layout="leading", leading=2)
+    with pytest.raises(InputError, match=r"'Jet_pt_1' has NaN at event 3"):
+        table_from_file(str(tmp_path / "a.root"), request, rows=None, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("available", "rows", "message"),
+    [(0, None, "empty"), (0, 5, "empty"), (4, 5, "has 4 rows, but 5"), (1, None, "at least 2"), (4, 1, "at least 2")],
+)
+def test_too_few_rows(tmp_path: Path, available: int, rows: int | None, message: str) -> None:
+    path = save(tmp_path / "a.npz", np.ones((available, 2)))
+    with pytest.raises(InputError, match=rf"a\.npz: .*{message}"):
+        table(path, rows=rows)
+
+
+def test_leading_and_its_number_go_together(tmp_path: Path) -> None:
+    for request in (Request(layout="leading"), Request(layout="leading", leading=0), Request(leading=2)):
+        with pytest.raises(InputError, match="--leading"):
+            table_from_file(str(tmp_path / "a.root"), request, rows=None, seed=0)
+
+
+def test_oddities() -> None:
+    data = np.array([[1.0, 5.0, 2.0**54], [2.0, 5.0, 1.0], [1.0, 5.0, 2.0**54], [1.0, 5.0, 2.0**54]])
+    found = find_oddities(data, ["x", "still", "event"], np.array([False, False, True]))
+    assert [sentence.partition(" ")[0] for sentence in found] == ["constant", "2", "integers"]
+    assert "still" in found[0]
+    assert "x" not in found[0].rpartition(": ")[2]
+    assert "2 of 4 rows" in found[1]
+    assert "event" in found[2]
+    assert find_oddities(np.array([[1.0, 2.0], [2.0, 1.0]]), ["x", "y"], np.array([False, False])) == []
+
+
+def shards(folder: Path, *seeds: int, rows: int = 30) -> list[Path]:
+    paths = [folder / f"shard-{seed}.npz" for seed in seeds]
+    for path, seed in zip(paths, seeds, strict=True):
+        toy.generate(rows, seed).write(path)
+    return paths
+
+
+def test_shards_are_merged_in_order_and_nested(tmp_path: Path) -> None:
+    paths = shards(tmp_path, 1, 2, 3)
+    whole = table_from_shards(paths, None)
+    np.testing.assert_array_equal(whole.data, np.concatenate([toy.generate(30, seed).data for seed in (1, 2, 3)]))
+    np.testing.assert_array_equal(table_from_shards(paths, 45).data, whole.data[:45])
+    assert whole.origin["label"] == "toy data"
+    assert whole.origin["seeds"] == [1, 2, 3]
+    assert whole.integer.sum() == 9
+
+
+def test_the_same_shard_twice_shows_as_duplicates(tmp_path: Path) -> None:
+    (path,) = shards(tmp_path, 1)
+    assert any("30 of 60 rows" in warning for warning in table_from_shards([path, path], None).origin["warnings"])
+
+
+def test_shards_of_different_samples_do_not_mix(tmp_path: Path) -> None:
+    first, second = shards(tmp_path, 1, 2)
+    other = Table.read(second)
+    Table(other.data, other.names, other.dtypes, {**other.origin, "source": "pythia8"}).write(second)
+    with pytest.raises(InputError, match=r"shard-2\.npz: is of another sample"):
+        table_from_shards([first, second], None)
+
+
+def test_a_prepared_file_is_no_shard(tmp_path: Path) -> None:
+    prepared = table(save(tmp_path / "a.npz", np.arange(6.0).reshape(2, 3)))
+    prepared.write(tmp_path / "t.npz")
+    with pytest.raises(InputError, match="not a generated shard"):
+        table_from_shards([tmp_path / "t.npz"], None)
+
+
+def test_too_few_shards_say_how_many_rows_there_are(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="has 60 rows, but 61"):
+        table_from_shards(shards(tmp_path, 1, 2), 61)

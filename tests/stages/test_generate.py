@@ -1,0 +1,54 @@
+"""Stage generate."""
+
+import argparse
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from baler_energy.data.table import Table
+from baler_energy.errors import BalerEnergyError, InputError
+from baler_energy.stages import generate
+
+
+def run(*options: str) -> None:
+    parser = argparse.ArgumentParser()
+    generate.add_arguments(parser)
+    generate.run(parser.parse_args(options))
+
+
+def test_a_toy_shard_from_the_command_line(tmp_path: Path) -> None:
+    out = tmp_path / "new" / "shard.npz"
+    run("--source", "toy", "--rows", "50", "--seed", "4", "--out", str(out))
+    table = Table.read(out)
+    assert table.data.shape == (50, 24)
+    assert table.origin["label"] == "toy data"
+    assert [path.name for path in out.parent.iterdir()] == ["shard.npz"]
+    run("--source", "toy", "--rows", "50", "--seed", "4", "--out", str(tmp_path / "again.npz"))
+    np.testing.assert_array_equal(Table.read(tmp_path / "again.npz").data, table.data)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"--rows": "0"}, "--rows 0"),
+        ({"--seed": "-1"}, "--seed -1"),
+        ({"--seed": "900000000"}, "--seed 900000000"),
+        ({"--pt-hat-min": "0"}, "--pt-hat-min"),
+        ({"--pt-hat-min": "nan"}, "--pt-hat-min"),
+    ],
+)
+@pytest.mark.parametrize("source", ["toy", "pythia8"])
+def test_options_out_of_range(tmp_path: Path, source: str, change: dict[str, str], message: str) -> None:
+    options = {"--source": source, "--rows": "5", "--seed": "1", "--out": str(tmp_path / "s.npz")} | change
+    with pytest.raises(InputError, match=message):
+        run(*(f"{name}={value}" for name, value in options.items()))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_failing_generator_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(generate, "_PACKAGES", ())
+    monkeypatch.setattr(subprocess, "run", lambda command, **_: subprocess.CompletedProcess(command, -11))
+    with pytest.raises(BalerEnergyError, match="code -11"):
+        generate.generate("pythia8", 5, 1, tmp_path / "s.npz")
