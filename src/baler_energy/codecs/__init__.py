@@ -1,0 +1,4 @@
+"""Codecs: what turns a table into a smaller file and back.
+
+- `baler`: the autoencoder of Baler in plain PyTorch
+"""

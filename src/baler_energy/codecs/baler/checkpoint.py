@@ -1,0 +1,146 @@
+"""The trained codec as a file."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from baler_energy.codecs.baler.architecture import Architecture
+from baler_energy.codecs.baler.model import DTYPES, Autoencoder
+from baler_energy.codecs.baler.normalisation import Normalisation
+from baler_energy.errors import InputError
+from baler_energy.files import atomic_path
+
+__all__ = ["FORMAT", "VERSION", "Checkpoint"]
+
+FORMAT = "baler-energy checkpoint"
+VERSION = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """All that compressing and decompressing need: parameters, normalisation, and what the columns are.
+
+    Parameters
+    ----------
+    parameters
+        The state dict, on the CPU.
+    normalisation
+        Features of the training table.
+    names, dtypes
+        Of the columns; dtypes are NumPy's names of the native types.
+    architecture
+        Widths of the network.
+    precision
+        ``float64`` or ``float32``.
+    """
+
+    parameters: Mapping[str, Tensor]
+    normalisation: Normalisation
+    names: tuple[str, ...]
+    dtypes: tuple[str, ...]
+    architecture: Architecture
+    precision: str
+
+    @classmethod
+    def of(
+        cls, model: Autoencoder, normalisation: Normalisation, names: tuple[str, ...], dtypes: tuple[str, ...]
+    ) -> "Checkpoint":
+        """Take a snapshot of a network, which may be on any device."""
+        parameters = {name: tensor.detach().to("cpu", copy=True) for name, tensor in model.state_dict().items()}
+        latent = parameters["en4.bias"].shape[0]
+        precision = str(parameters["en4.bias"].dtype).removeprefix("torch.")
+        return cls(parameters, normalisation, names, dtypes, Architecture(len(names), latent), precision)
+
+    @cached_property
+    def content_hash(self) -> str:
+        """SHA-256 of all it holds, the same wherever and whenever it is written."""
+        widths = [self.architecture.columns, self.architecture.latent]
+        facts = [VERSION, self.names, self.dtypes, widths, self.precision, list(self.parameters)]
+        digest = hashlib.sha256(json.dumps(facts).encode())
+        digest.update(np.ascontiguousarray(self.normalisation.features).tobytes())
+        for tensor in self.parameters.values():
+            digest.update(tensor.contiguous().numpy().tobytes())
+        return digest.hexdigest()
+
+    def model(self, device: torch.device, origin: str = "checkpoint") -> Autoencoder:
+        """Build the network on a device, ready for inference."""
+        model = Autoencoder(self.architecture, self.precision)
+        model.load_parameters(self.parameters, origin)
+        return model.to(device).eval()
+
+    def write(self, path: Path) -> None:
+        """Write to a file, whole or not at all; the same content gives the same bytes."""
+        content = {
+            "format": FORMAT,
+            "version": VERSION,
+            "state_dict": dict(self.parameters),
+            "normalization_features": torch.from_numpy(self.normalisation.features),
+            "names": list(self.names),
+            "dtypes": list(self.dtypes),
+            "architecture": {"columns": self.architecture.columns, "latent": self.architecture.latent},
+            "precision": self.precision,
+            "sha256": self.content_hash,
+        }
+        # Through a handle: given a path, torch stores its (temporary) name in the file.
+        with atomic_path(path) as temporary, temporary.open("wb") as handle:
+            torch.save(content, handle)
+
+    @classmethod
+    def read(cls, path: Path) -> "Checkpoint":
+        """Read a checkpoint, never unpickling objects.
+
+        Raises
+        ------
+        InputError
+            The file is missing, damaged, not a checkpoint of this program, or of a newer version.
+        """
+        content = _load(path)
+        if not isinstance(content, dict) or content.get("format") != FORMAT:
+            raise InputError(f"{path}: is not a checkpoint of `baler-energy train` (a file of another program?).")
+        version = content.get("version")
+        if version != VERSION:
+            raise InputError(f"{path}: is of format version {version!r}; this program reads {VERSION}. Update it.")
+        try:
+            checkpoint = _build(content)
+            checkpoint.model(torch.device("cpu"), str(path))
+            damaged = checkpoint.content_hash != content["sha256"]
+        except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+            raise InputError(f"{path}: is damaged ({type(error).__name__}: {error}). Train again.") from error
+        if damaged:
+            raise InputError(f"{path}: is damaged: its checksum does not match. Train again.")
+        return checkpoint
+
+
+def _load(path: Path) -> Any:
+    try:
+        with path.open("rb") as handle:
+            return torch.load(handle, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}.") from error
+    except Exception as error:
+        # A damaged pickle raises nearly anything: RuntimeError, UnpicklingError, EOFError, KeyError, UnicodeError, ...
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"{path}: is damaged or not a checkpoint ({reason}). Train again.") from error
+
+
+def _build(content: Mapping[str, Any]) -> Checkpoint:
+    names, dtypes, precision = tuple(content["names"]), tuple(content["dtypes"]), content["precision"]
+    architecture = Architecture(content["architecture"]["columns"], content["architecture"]["latent"])
+    features = Normalisation(content["normalization_features"].numpy())
+    widths = {len(names), len(dtypes), features.features.shape[1], architecture.columns}
+    if len(widths) != 1 or precision not in DTYPES:
+        raise ValueError(f"columns disagree {sorted(widths)} or unknown precision {precision!r}")
+    for dtype in dtypes:
+        np.dtype(dtype)
+    parameters = content["state_dict"]
+    if any(tensor.dtype != DTYPES[precision] for tensor in parameters.values()):
+        raise ValueError(f"parameters are not {precision}")
+    return Checkpoint(parameters, features, names, dtypes, architecture, precision)

@@ -1,0 +1,89 @@
+"""The network of Baler's autoencoder in PyTorch."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import leaky_relu
+
+from baler_energy.codecs.baler.architecture import Architecture
+from baler_energy.errors import InputError
+
+__all__ = ["DTYPES", "Autoencoder"]
+
+#: torch's number types by the names of the axis ``precision``.
+DTYPES = {"float64": torch.float64, "float32": torch.float32}
+
+
+class Autoencoder(nn.Module):
+    """Fully connected autoencoder with leaky ReLU (default slope), none on the latent and the output layer.
+
+    The parameters are named en1 to en4 and de1 to de4, as Baler's are. They are drawn in float64 and then rounded, so
+    that one seed starts every precision from the same network.
+
+    Parameters
+    ----------
+    architecture
+        The widths.
+    precision
+        ``float64`` or ``float32``.
+    """
+
+    def __init__(self, architecture: Architecture, precision: str = "float64") -> None:
+        super().__init__()
+        for name, (inputs, outputs) in (architecture.encoder | architecture.decoder).items():
+            self.add_module(name, nn.Linear(inputs, outputs, dtype=torch.float64))
+        self.to(DTYPES[precision])
+
+    def encode(self, rows: Tensor) -> Tensor:
+        """Latents (rows, latent) of normalised rows (rows, columns)."""
+        return self._through("en", rows)
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Normalised rows (rows, columns) of latents (rows, latent)."""
+        return self._through("de", latents)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """Reconstruct normalised rows (rows, columns)."""
+        return self.decode(self.encode(rows))
+
+    def _through(self, prefix: str, values: Tensor) -> Tensor:
+        for number in (1, 2, 3):
+            values = leaky_relu(self.get_submodule(f"{prefix}{number}")(values))
+        result: Tensor = self.get_submodule(f"{prefix}4")(values)
+        return result
+
+    def load_parameters(self, parameters: Mapping[str, Tensor], origin: str) -> None:
+        """Copy parameters in, for instance Baler's own.
+
+        Parameters
+        ----------
+        parameters
+            ``en1.weight`` (outputs, inputs), ``en1.bias`` (outputs,), ... ``de4.bias``.
+        origin
+            Where they come from, for messages.
+
+        Raises
+        ------
+        InputError
+            A name is missing or unknown, a shape or number type differs, or a value is not finite.
+        """
+        own = self.state_dict()
+        missing = [name for name in own if name not in parameters]
+        unknown = [name for name in parameters if name not in own]
+        if missing or unknown:
+            raise InputError(
+                f"{origin}: is not this autoencoder: missing parameters {', '.join(missing) or 'none'}; "
+                f"unknown ones {', '.join(map(str, unknown)) or 'none'}. Expected are en1 to en4 and de1 to de4."
+            )
+        for name, tensor in own.items():
+            given = parameters[name]
+            if not isinstance(given, Tensor) or not given.is_floating_point() or given.shape != tensor.shape:
+                shape = f"{given.dtype} {tuple(given.shape)}" if isinstance(given, Tensor) else type(given).__name__
+                raise InputError(
+                    f"{origin}: parameter {name} is {shape}; floating-point numbers of shape {tuple(tensor.shape)} "
+                    "are needed. Was it trained on other columns or at another compression ratio?"
+                )
+            if not bool(torch.isfinite(given).all()):
+                raise InputError(f"{origin}: parameter {name} holds NaN or infinity; train again (a lower rate?).")
+        self.load_state_dict(dict(parameters))

@@ -1,0 +1,41 @@
+"""Values as the columns' own number types can hold them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["bounds", "round_to_native"]
+
+
+def round_to_native(data: NDArray[np.float64], dtypes: Sequence[str]) -> None:
+    """Round each column, in place, to the nearest value that its native type holds.
+
+    Integer columns are rounded (truncation, which Baler does, doubles the error) and kept inside the type's bounds;
+    float32 and float16 columns are rounded to that precision.
+
+    Parameters
+    ----------
+    data
+        (rows, columns).
+    dtypes
+        NumPy's name of each column's type.
+    """
+    for name in set(dtypes) - {"float64"}:
+        columns = [number for number, dtype in enumerate(dtypes) if dtype == name]
+        values = np.clip(data[:, columns], *bounds(name))
+        native = np.dtype(name)
+        data[:, columns] = values.astype(native) if native.kind == "f" else np.rint(values)
+
+
+def bounds(dtype: str) -> tuple[float, float]:
+    """Smallest and largest float64 that a type holds, so that a cast to it cannot overflow."""
+    native = np.dtype(dtype)
+    if native.kind == "f":
+        return float(np.finfo(native).min), float(np.finfo(native).max)
+    if native.kind == "b":
+        return 0.0, 1.0
+    limits = np.iinfo(native)
+    highest = float(limits.max)
+    # 2**63 - 1 and 2**64 - 1 are no float64: the nearest one is beyond the type.
+    return float(limits.min), highest if int(highest) <= limits.max else float(np.nextafter(highest, 0.0))

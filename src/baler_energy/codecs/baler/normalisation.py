@@ -1,0 +1,81 @@
+"""Min-max scaling of each column to [0, 1], with the training table's features in both directions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_energy.errors import InputError
+
+__all__ = ["Normalisation"]
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Normalisation:
+    """Minimum and range of each column.
+
+    Parameters
+    ----------
+    features
+        (2, columns): minima, then ranges (maximum less minimum), as Baler stores them.
+
+    Raises
+    ------
+    InputError
+        A wrong shape, a value that is not finite, a negative range.
+    """
+
+    features: Floats
+
+    def __post_init__(self) -> None:
+        features = self.features
+        if features.ndim != 2 or features.shape[0] != 2 or features.dtype != np.float64:
+            raise InputError(f"Normalisation features are (2, columns) float64, not {features.shape} {features.dtype}.")
+        bad = np.flatnonzero(~np.isfinite(features).all(axis=0) | (features[1] < 0))
+        if bad.size:
+            raise InputError(
+                f"Column number {bad[0]} (counted from 0) has minimum {features[0, bad[0]]} and range "
+                f"{features[1, bad[0]]}: it cannot be scaled. Look for NaN, infinity or values near 1e308."
+            )
+
+    @classmethod
+    def of(cls, data: Floats, names: Sequence[str]) -> "Normalisation":
+        """Take the features from a training table (rows, columns).
+
+        Raises
+        ------
+        InputError
+            A column holds NaN or infinity, or its range overflows.
+        """
+        minimum = data.min(axis=0)
+        with np.errstate(over="ignore", invalid="ignore"):
+            spread = data.max(axis=0) - minimum
+        bad = np.flatnonzero(~np.isfinite(spread))
+        if bad.size:
+            raise InputError(
+                f"Column {names[bad[0]]!r} holds NaN, infinity or values near 1e308 and cannot be scaled; "
+                "prepare the table again without it."
+            )
+        return cls(np.stack([minimum, spread]))
+
+    @property
+    def constant(self) -> NDArray[np.bool_]:
+        """Which columns had a single value in the training table (columns,)."""
+        constant: NDArray[np.bool_] = self.features[1] == 0
+        return constant
+
+    def normalise(self, data: Floats) -> Floats:
+        """Scale rows (rows, columns); what was constant in training becomes 0, whatever its value."""
+        minimum, spread = self.features
+        # Division by infinity gives 0 for the constant columns without touching the others' bits.
+        result: Floats = (data - minimum) / np.where(spread > 0, spread, np.inf)
+        return result
+
+    def restore(self, scaled: Floats) -> Floats:
+        """Undo `normalise` (rows, columns); what was constant in training gets its value back exactly."""
+        minimum, spread = self.features
+        result: Floats = scaled * spread + minimum
+        return result

@@ -1,0 +1,183 @@
+"""The engine ``reference``: Baler's training in plain PyTorch, as a Baler user runs it."""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+from torch.utils.data import DataLoader, TensorDataset
+
+from baler_energy.codecs.baler.architecture import Architecture
+from baler_energy.codecs.baler.model import DTYPES, Autoencoder
+from baler_energy.codecs.baler.normalisation import Normalisation
+from baler_energy.errors import InputError
+from baler_energy.progress import progress
+
+__all__ = ["Epoch", "Trained", "TrainingSettings", "batch_loss", "train"]
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How to train.
+
+    Parameters
+    ----------
+    epochs, batch_size
+        Passes over the table, and rows per step; the last batch of an epoch may be smaller.
+    seed
+        Of the network's starting parameters, and of the shuffling.
+    precision
+        ``float64`` or ``float32``: of parameters and arithmetic.
+    learning_rate
+        Of Adam.
+    shuffle
+        Draw the rows in another order each epoch (Baler does not).
+    early_stopping_patience, early_stopping_min_delta
+        Stop after so many epochs in which the loss did not fall by more than `early_stopping_min_delta`.
+    plateau_patience, plateau_factor
+        Multiply the learning rate by the factor after more than so many epochs without a lower loss.
+    """
+
+    epochs: int
+    batch_size: int
+    seed: int
+    precision: str = "float64"
+    learning_rate: float = 1e-3
+    shuffle: bool = False
+    early_stopping_patience: int | None = None
+    early_stopping_min_delta: float = 0.0
+    plateau_patience: int | None = None
+    plateau_factor: float = 0.5
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One pass over the table: its number from 1, the mean of its batches' losses, and its length in seconds.
+
+    The losses are those seen in passing, each before its own step, as in Baler's ``loss_data.npy``.
+    """
+
+    epoch: int
+    loss: float
+    duration_s: float
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What training gives: the network (on its device), the features it was scaled with, and its epochs."""
+
+    model: Autoencoder
+    normalisation: Normalisation
+    epochs: tuple[Epoch, ...]
+
+
+def batch_loss(reconstructed: Tensor, rows: Tensor) -> Tensor:
+    """Baler's loss of a batch: the squared errors' sum over rows and columns, divided by the number of columns."""
+    return (reconstructed - rows).square().sum() / rows.shape[1]
+
+
+def train(
+    data: Floats,
+    names: Sequence[str],
+    architecture: Architecture,
+    settings: TrainingSettings,
+    device: torch.device,
+    on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+) -> Trained:
+    """Scale a table (rows, columns) and train a new network on it.
+
+    On a CPU, and with the same number of threads, the same settings give the same bits. `names` are the columns', for
+    messages; table and network are put on `device`; `on_epoch` is called at each epoch's end.
+
+    Raises
+    ------
+    InputError
+        A column cannot be scaled, or the loss is no longer finite.
+    """
+    normalisation = Normalisation.of(data, names)
+    loader = _loader(normalisation.normalise(data), settings, device)
+    model = _new_model(architecture, settings).to(device)
+    optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate)
+    schedule = _schedule(optimizer, settings)
+    patience = _Patience(settings.early_stopping_patience, settings.early_stopping_min_delta)
+    epochs: list[Epoch] = []
+    for number in progress(range(1, settings.epochs + 1), total=settings.epochs, label="train", unit="epochs"):
+        start = time.perf_counter()
+        loss = _pass(model, loader, optimizer)
+        epochs.append(Epoch(number, _finite(loss, number, settings), time.perf_counter() - start))
+        on_epoch(epochs[-1])
+        if schedule is not None:
+            schedule.step(loss)
+        if patience.exhausted_by(loss):
+            break
+    return Trained(model, normalisation, tuple(epochs))
+
+
+def _loader(scaled: Floats, settings: TrainingSettings, device: torch.device) -> "DataLoader[tuple[Tensor, ...]]":
+    rows = torch.as_tensor(scaled, dtype=DTYPES[settings.precision], device=device)
+    return DataLoader(
+        TensorDataset(rows),
+        batch_size=settings.batch_size,
+        shuffle=settings.shuffle,
+        generator=torch.Generator().manual_seed(settings.seed),
+    )
+
+
+def _new_model(architecture: Architecture, settings: TrainingSettings) -> Autoencoder:
+    """Draw the starting parameters from the seed alone; the caller's random state is left as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        return Autoencoder(architecture, settings.precision)
+
+
+def _pass(model: Autoencoder, loader: "DataLoader[tuple[Tensor, ...]]", optimizer: torch.optim.Optimizer) -> float:
+    """One epoch; returns the mean of the batches' losses, fetched batch by batch as Baler does."""
+    total = 0.0
+    model.train()
+    for (rows,) in loader:
+        optimizer.zero_grad()
+        loss = batch_loss(model(rows), rows)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        total += loss.item()
+    return total / len(loader)
+
+
+def _schedule(optimizer: torch.optim.Optimizer, settings: TrainingSettings) -> ReduceLROnPlateau | None:
+    if settings.plateau_patience is None:
+        return None
+    return ReduceLROnPlateau(optimizer, factor=settings.plateau_factor, patience=settings.plateau_patience)
+
+
+def _finite(loss: float, epoch: int, settings: TrainingSettings) -> float:
+    if not math.isfinite(loss):
+        raise InputError(
+            f"Training diverged: the loss of epoch {epoch} is {loss}. "
+            f"Try a learning rate below {settings.learning_rate:g} (--learning-rate)."
+        )
+    return loss
+
+
+class _Patience:
+    """Counts the epochs since the loss last fell."""
+
+    def __init__(self, patience: int | None, min_delta: float) -> None:
+        self._patience = patience
+        self._min_delta = min_delta
+        self._best = math.inf
+        self._waited = 0
+
+    def exhausted_by(self, loss: float) -> bool:
+        if loss < self._best - self._min_delta:
+            self._best = loss
+            self._waited = 0
+        else:
+            self._waited += 1
+        return self._patience is not None and self._waited >= self._patience

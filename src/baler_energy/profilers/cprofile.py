@@ -1,0 +1,62 @@
+"""Python functions, by the standard library's cProfile."""
+
+import cProfile
+import pstats
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from baler_energy.files import atomic_path
+from baler_energy.profilers.hotspots import Hotspot, short_path, top
+
+__all__ = ["hotspots_of", "profile"]
+
+#: Where an object lay in memory says nothing and differs from run to run.
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
+
+
+def profile(operation: Callable[[], object], stats_file: Path) -> list[Hotspot]:
+    """Run `operation` under cProfile.
+
+    Parameters
+    ----------
+    operation
+        What to profile.
+    stats_file
+        Where the profile goes, for pstats or snakeviz.
+
+    Returns
+    -------
+    list of Hotspot
+        The functions with the largest self time. Memory and FLOPs are unknown to cProfile.
+    """
+    profiler = cProfile.Profile()
+    profiler.runcall(operation)
+    with atomic_path(stats_file) as temporary:
+        profiler.dump_stats(temporary)
+    return hotspots_of(pstats.Stats(profiler))
+
+
+def hotspots_of(stats: pstats.Stats) -> list[Hotspot]:
+    """Take the functions with the largest self time from a profile."""
+    # {(file, line, name): (primitive calls, calls, self time, time with callees, callers)}; not in the typed interface
+    functions: dict[tuple[str, int, str], tuple[int, int, float, float, Any]] = vars(stats)["stats"]
+    whole_s = sum(entry[2] for entry in functions.values()) or 1.0
+    return top(
+        Hotspot(
+            kind="function",
+            name=_ADDRESS.sub("", name),
+            # cProfile marks what is written in C with "~" and line 0.
+            file=None if file == "~" else short_path(file),
+            line=None if file == "~" else line,
+            calls=calls,
+            self_share=self_s / whole_s,
+            total_share=total_s / whole_s,
+            self_time_s=self_s,
+            total_time_s=total_s,
+            memory_bytes=None,
+            flops=None,
+        )
+        for (file, line, name), (_, calls, self_s, total_s, _) in functions.items()
+    )

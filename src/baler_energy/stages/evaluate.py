@@ -1,0 +1,83 @@
+"""Stage ``evaluate``: errors and compression ratios of a reconstructed table."""
+
+import argparse
+from pathlib import Path
+
+from baler_energy.data.table import Table
+from baler_energy.errors import InputError
+from baler_energy.files import atomic_path, write_json
+
+__all__ = ["EPILOG", "ERRORS", "HELP", "HISTOGRAMS", "SUMMARY", "add_arguments", "evaluate", "run"]
+
+HELP = "compare a reconstructed table with the original: errors, distributions, compression ratios"
+EPILOG = """example:
+  baler-energy evaluate --original table.npz --reconstructed run/decompress/reconstructed.npz \\
+      --compressed run/compress/table.baler --checkpoint run/train/checkpoint.pt --out run/evaluate
+
+writes errors.parquet, histograms.parquet and, last, summary.json
+"""
+
+ERRORS = "errors.parquet"
+HISTOGRAMS = "histograms.parquet"
+SUMMARY = "summary.json"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the stage's options."""
+    parser.add_argument("--original", type=Path, required=True, metavar="TABLE", help="table that was compressed")
+    parser.add_argument(
+        "--reconstructed", type=Path, required=True, metavar="TABLE", help="table of `baler-energy decompress`"
+    )
+    parser.add_argument("--compressed", type=Path, required=True, metavar="FILE", help="the compressed file")
+    parser.add_argument("--checkpoint", type=Path, required=True, metavar="FILE", help="the codec's checkpoint")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run the stage from parsed options."""
+    evaluate(args.original, args.reconstructed, args.compressed, args.checkpoint, args.out)
+
+
+def evaluate(original: Path, reconstructed: Path, compressed: Path, checkpoint: Path, out: Path) -> None:
+    """Write errors of `reconstructed` against `original`, histograms and a summary to `out`.
+
+    The sizes of `compressed` and `checkpoint` enter the compression ratios.
+
+    Raises
+    ------
+    InputError
+        A file is missing or wrong, or the two tables do not fit together.
+    """
+    from baler_energy.analysis import residuals  # brings pandas, which --help does not need
+
+    before, after = Table.read(original), Table.read(reconstructed)
+    for kind, first, second in (("names", before.names, after.names), ("types", before.dtypes, after.dtypes)):
+        if first != second:
+            raise InputError(f"{reconstructed}: the columns' {kind} are not those of {original}; it is another table.")
+    compressed_bytes, model_bytes = _size(compressed), _size(checkpoint)
+    source_bytes = before.origin.get("source_bytes")
+    sizes = {"float64": before.data.nbytes, "native": before.native_bytes, "source": source_bytes}
+    errors = residuals.column_errors(before.data, after.data, before.names, before.dtypes)
+    histograms = residuals.histograms(before.data, after.data, before.names, before.dtypes)
+    for name, frame in ((ERRORS, errors), (HISTOGRAMS, histograms)):
+        with atomic_path(out / name) as temporary:
+            frame.to_parquet(temporary, index=False)
+    summary = {
+        "rows": len(before.data),
+        **residuals.summary(errors),
+        **residuals.ratios(sizes, compressed_bytes, model_bytes),
+        **{f"{kind}_bytes": size for kind, size in sizes.items()},
+        "compressed_bytes": compressed_bytes,
+        "checkpoint_bytes": model_bytes,
+    }
+    write_json(out / SUMMARY, summary)
+
+
+def _size(path: Path) -> int:
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}.") from error
+    if size == 0:
+        raise InputError(f"{path}: is empty; make it again.")
+    return size

@@ -1,0 +1,121 @@
+"""What the measured stages share: opening the session, and writing its record last."""
+
+import argparse
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from baler_energy.files import atomic_path
+from baler_energy.meters.options import make_meters, session_settings
+from baler_energy.meters.session import Outcome, Session
+from baler_energy.meters.settings import SessionSettings
+from baler_energy.provenance import provenance
+from baler_energy.records import Measurement
+from baler_energy.vocabulary import MeterName, Operation
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = [
+    "RECORD",
+    "SAMPLES",
+    "WARM_UP_BATCHES",
+    "Measuring",
+    "gpu_memory_peak_b",
+    "open_session",
+    "warmed_up",
+    "write_record",
+]
+
+RECORD = "measurement.json"
+SAMPLES = "samples.parquet"
+#: Batches of the work that runs before the window.
+WARM_UP_BATCHES = 4
+
+
+@dataclass(frozen=True)
+class Measuring:
+    """How a stage is measured: the session's settings and the names of its meters."""
+
+    settings: SessionSettings
+    meters: tuple[MeterName, ...]
+
+    @classmethod
+    def of(cls, args: argparse.Namespace) -> "Measuring":
+        """Read it from parsed arguments."""
+        return cls(session_settings(args), tuple(args.meters))
+
+
+def open_session(measuring: Measuring, device: "torch.device", out: Path) -> Session:
+    """Make the session of a stage; a record of an earlier run in `out` is removed, as it vouches for its files.
+
+    Raises
+    ------
+    UnavailableError
+        A meter that was asked for is absent.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    (out / RECORD).unlink(missing_ok=True)
+    meters = make_meters(measuring.meters, sample_interval_s=measuring.settings.sample_interval_s)
+    if device.type != "cuda":
+        return Session(meters, measuring.settings)
+    import torch
+
+    return Session(meters, measuring.settings, synchronise=torch.cuda.synchronize)
+
+
+def warmed_up(operation: Callable[[], object], device: "torch.device") -> Callable[[], None]:
+    """Wrap a warm-up so that the peak of GPU memory counts from its end."""
+
+    def warm_up() -> None:
+        operation()
+        if device.type == "cuda":
+            import torch
+
+            torch.cuda.synchronize()
+            torch.cuda.reset_peak_memory_stats()
+
+    return warm_up
+
+
+def gpu_memory_peak_b(device: "torch.device") -> int | None:
+    """Largest GPU memory that torch's tensors took since the warm-up; None without a GPU."""
+    if device.type != "cuda":
+        return None
+    import torch
+
+    return int(torch.cuda.max_memory_allocated())
+
+
+def write_record(
+    out: Path,
+    operation: Operation,
+    parameters: Mapping[str, str | int | float | bool | None],
+    outcome: Outcome[Any],
+    results: Mapping[str, str | int | float | bool | None],
+) -> None:
+    """Write ``samples.parquet`` and, last, ``measurement.json``.
+
+    Parameters
+    ----------
+    out
+        Folder of the run; its other files are there already.
+    operation, parameters, outcome, results
+        Contents of the record.
+    """
+    with atomic_path(out / SAMPLES) as temporary:
+        outcome.samples.to_parquet(temporary, index=False)
+    Measurement(
+        run_id=str(parameters["run_id"]),
+        operation=operation,
+        parameters=dict(parameters),
+        iterations=outcome.iterations,
+        window=outcome.window,
+        readings=outcome.readings,
+        idle=outcome.idle,
+        contamination=outcome.contamination,
+        flags=outcome.flags,
+        results=dict(results),
+        provenance=provenance(operation.value),
+    ).write(out / RECORD)

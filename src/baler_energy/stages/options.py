@@ -1,0 +1,214 @@
+"""Options that name a point of the grid: the same for every stage that runs the codec, and in every record."""
+
+import argparse
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+
+from baler_energy.codecs.baler.architecture import latent_columns
+from baler_energy.errors import InputError, UnavailableError
+
+if TYPE_CHECKING:
+    import torch
+
+    from baler_energy.codecs.baler.checkpoint import Checkpoint
+
+__all__ = [
+    "PointOptions",
+    "actual_device",
+    "add_point_arguments",
+    "check_point",
+    "configure_torch",
+    "physical_cores",
+    "point_options",
+    "positive_int",
+]
+
+
+@dataclass(frozen=True)
+class PointOptions:
+    """A point of the grid as the stages see it; ``device`` and ``threads`` may be ``auto``."""
+
+    run_id: str
+    dataset: str
+    engine: str
+    model: str
+    device: str
+    precision: str
+    batch_size: int
+    compression_ratio: float
+    epochs: int | None
+    """None: not told (of a codec that is only applied)."""
+    repeat: int
+    seed: int
+    threads: int | None
+    """None: physical cores."""
+
+    def parameters(self, *, source: str | None, rows: int, columns: int) -> dict[str, str | int | float | bool | None]:
+        """Give the record's parameters, with the actual device, threads and rows.
+
+        Parameters
+        ----------
+        source
+            Where the table comes from (``pythia8``, ``toy``, ``file``); None where the input does not tell.
+        rows, columns
+            Of the table that was worked on.
+
+        Raises
+        ------
+        InputError
+            The compression ratio is out of range.
+        UnavailableError
+            The device is not there.
+        """
+        return {
+            "run_id": self.run_id,
+            "dataset": self.dataset,
+            "source": source,
+            "rows": rows,
+            "columns": columns,
+            "engine": self.engine,
+            "model": self.model,
+            "device": actual_device(self.device),
+            "precision": self.precision,
+            "batch_size": self.batch_size,
+            "compression_ratio": self.compression_ratio,
+            "latent_columns": latent_columns(columns, self.compression_ratio),
+            "epochs": self.epochs,
+            "repeat": self.repeat,
+            "seed": self.seed,
+            "threads": self.threads or physical_cores(),
+        }
+
+
+def add_point_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of a point to `parser`."""
+    group = parser.add_argument_group("point of the grid")
+    group.add_argument("--run-id", default="run", metavar="ID", help="name of the point (default: %(default)s)")
+    group.add_argument("--dataset", default="data", metavar="NAME", help="name of the dataset (default: %(default)s)")
+    group.add_argument(
+        "--engine", choices=("reference",), default="reference", help="implementation (default: %(default)s)"
+    )
+    group.add_argument("--model", choices=("baler",), default="baler", help="network (default: %(default)s)")
+    group.add_argument(
+        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto: a GPU where there is one (the default)"
+    )
+    group.add_argument(
+        "--precision",
+        choices=("float64", "float32"),
+        default="float64",
+        help="of parameters and arithmetic (default: %(default)s)",
+    )
+    group.add_argument(
+        "--batch-size", type=positive_int, default=512, metavar="N", help="rows per batch (default: %(default)s)"
+    )
+    group.add_argument(
+        "--compression-ratio",
+        type=float,
+        default=2.0,
+        metavar="R",
+        help="columns over latent columns, 1 or more (default: %(default)g)",
+    )
+    group.add_argument(
+        "--epochs", type=positive_int, metavar="N", help="passes over the table in training (default: %(default)s)"
+    )
+    group.add_argument("--repeat", type=int, default=0, metavar="N", help="number of the repeat (default: %(default)s)")
+    group.add_argument(
+        "--seed", type=int, default=1, metavar="N", help="of the starting parameters (default: %(default)s)"
+    )
+    group.add_argument(
+        "--threads", type=_threads, default=None, metavar="N|auto", help="of torch; auto: physical cores (the default)"
+    )
+
+
+def point_options(args: argparse.Namespace) -> PointOptions:
+    """Read the options of a point from parsed arguments.
+
+    Raises
+    ------
+    InputError
+        A value is out of range.
+    """
+    if not 0 <= args.seed < 2**63:
+        raise InputError(f"--seed {args.seed}: must be 0 or more, and below 2^63.")
+    if args.repeat < 0:
+        raise InputError(f"--repeat {args.repeat}: must be 0 or more.")
+    return PointOptions(**{name: getattr(args, name) for name in PointOptions.__dataclass_fields__})
+
+
+def configure_torch(point: PointOptions) -> "torch.device":
+    """Set torch's threads for this process, and give the point's device.
+
+    ``torch.use_deterministic_algorithms`` is not called: it imports torch's compiler, which takes longer than many
+    trainings, and every operation of the codec is deterministic on a CPU without it.
+
+    Raises
+    ------
+    UnavailableError
+        The device is not there.
+    """
+    import torch
+
+    device = torch.device(actual_device(point.device))
+    torch.set_num_threads(point.threads or physical_cores())
+    return device
+
+
+def check_point(checkpoint: "Checkpoint", point: PointOptions, path: Path) -> None:
+    """Refuse options that contradict the checkpoint, as the record would then be wrong.
+
+    Raises
+    ------
+    InputError
+        The precision or the compression ratio is not the checkpoint's.
+    """
+    if checkpoint.precision != point.precision:
+        raise InputError(
+            f"{path}: was trained in {checkpoint.precision}, but --precision is {point.precision}. "
+            f"Give --precision {checkpoint.precision}."
+        )
+    columns, latent = checkpoint.architecture.columns, checkpoint.architecture.latent
+    if latent_columns(columns, point.compression_ratio) != latent:
+        raise InputError(
+            f"{path}: has {latent} latent columns for {columns} columns, which --compression-ratio "
+            f"{point.compression_ratio:g} does not give. Give --compression-ratio {columns / latent!r}."
+        )
+
+
+def actual_device(name: str) -> str:
+    """Resolve ``auto`` to ``cuda`` where torch finds a GPU, else ``cpu``.
+
+    Raises
+    ------
+    UnavailableError
+        ``cuda`` was asked for, and torch finds none.
+    """
+    import torch
+
+    available = torch.cuda.is_available()
+    if name == "cuda" and not available:
+        raise UnavailableError(
+            "--device cuda: torch finds no CUDA GPU here (no GPU, no driver, or a CPU build of torch). "
+            "Use `--device cpu`, or `--device auto` to take a GPU only where there is one."
+        )
+    return "cuda" if available and name != "cpu" else "cpu"
+
+
+def physical_cores() -> int:
+    """Physical cores, or fewer where this process may not run on as many CPUs (a cluster's allotment)."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(psutil.cpu_count(logical=False) or allowed, allowed)
+
+
+def positive_int(text: str) -> int:
+    """Parse a whole number of 1 or more."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
+    return int(text)
+
+
+def _threads(text: str) -> int | None:
+    return None if text == "auto" else positive_int(text)

@@ -1,0 +1,205 @@
+"""Stage ``train``: a table to a trained codec, measured."""
+
+import argparse
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from baler_energy.codecs.baler.architecture import Architecture, latent_columns
+from baler_energy.data.table import Table
+from baler_energy.errors import InputError
+from baler_energy.files import atomic_path
+from baler_energy.meters.options import add_session_arguments
+from baler_energy.stages.measured import (
+    WARM_UP_BATCHES,
+    Measuring,
+    gpu_memory_peak_b,
+    open_session,
+    warmed_up,
+    write_record,
+)
+from baler_energy.stages.options import (
+    PointOptions,
+    add_point_arguments,
+    configure_torch,
+    point_options,
+    positive_int,
+)
+from baler_energy.vocabulary import Operation
+
+if TYPE_CHECKING:
+    from baler_energy.codecs.baler.training import Trained, TrainingSettings
+    from baler_energy.meters.session import Session
+
+__all__ = ["CHECKPOINT", "EPILOG", "HELP", "HISTORY", "add_arguments", "add_training_arguments", "run", "train"]
+
+HELP = "train the codec on a table, and measure it"
+EPILOG = """examples:
+  baler-energy train --data table.npz --epochs 5 --out run/train
+  baler-energy train --data table.npz --epochs 100 --precision float32 --shuffle \\
+      --early-stopping-patience 10 --out run/train
+
+writes checkpoint.pt, history.parquet, samples.parquet and, last, measurement.json
+"""
+
+CHECKPOINT = "checkpoint.pt"
+HISTORY = "history.parquet"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the stage's options."""
+    parser.add_argument("--data", type=Path, required=True, metavar="TABLE", help="table of `baler-energy prepare`")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
+    add_training_arguments(parser)
+    add_point_arguments(parser)
+    add_session_arguments(parser)
+    parser.set_defaults(epochs=5)
+
+
+def add_training_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the training itself."""
+    group = parser.add_argument_group("training")
+    group.add_argument(
+        "--learning-rate", type=float, default=1e-3, metavar="RATE", help="of Adam (default: %(default)g)"
+    )
+    group.add_argument("--shuffle", action="store_true", help="shuffle the rows each epoch (Baler does not)")
+    group.add_argument(
+        "--early-stopping-patience", type=positive_int, metavar="N", help="stop after N epochs without a lower loss"
+    )
+    group.add_argument(
+        "--early-stopping-min-delta",
+        type=float,
+        default=0.0,
+        metavar="D",
+        help="fall of the loss that early stopping counts (default: %(default)g)",
+    )
+    group.add_argument(
+        "--plateau-patience",
+        type=positive_int,
+        metavar="N",
+        help="lower the learning rate after N epochs without a lower loss",
+    )
+    group.add_argument(
+        "--plateau-factor", type=float, default=0.5, metavar="F", help="by this factor (default: %(default)g)"
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run the stage from parsed options."""
+    point = point_options(args)
+    train(args.data, args.out, point, training_settings(args, point), Measuring.of(args))
+
+
+def training_settings(args: argparse.Namespace, point: PointOptions) -> "TrainingSettings":
+    """Read the settings of the training from parsed options.
+
+    Raises
+    ------
+    InputError
+        A value is out of range.
+    """
+    from baler_energy.codecs.baler.training import TrainingSettings
+
+    if not 0 < args.learning_rate <= 1:
+        raise InputError(f"--learning-rate {args.learning_rate}: must be above 0 and at most 1, such as 0.001.")
+    if not 0 < args.plateau_factor < 1:
+        raise InputError(f"--plateau-factor {args.plateau_factor}: must be between 0 and 1.")
+    if not 0 <= args.early_stopping_min_delta < math.inf:
+        raise InputError(f"--early-stopping-min-delta {args.early_stopping_min_delta}: must be 0 or more.")
+    return TrainingSettings(
+        epochs=point.epochs or 1,
+        batch_size=point.batch_size,
+        seed=point.seed,
+        precision=point.precision,
+        learning_rate=args.learning_rate,
+        shuffle=args.shuffle,
+        early_stopping_patience=args.early_stopping_patience,
+        early_stopping_min_delta=args.early_stopping_min_delta,
+        plateau_patience=args.plateau_patience,
+        plateau_factor=args.plateau_factor,
+    )
+
+
+def train(data: Path, out: Path, point: PointOptions, settings: "TrainingSettings", measuring: Measuring) -> None:
+    """Train on the table in `data`; write checkpoint, history, samples and record to `out`.
+
+    The measured operation begins with the table in memory and ends with the trained network: scaling, making the
+    network and its data loader, and all epochs. Raises `InputError` and `UnavailableError`.
+    """
+    from baler_energy.codecs.baler import training
+    from baler_energy.codecs.baler.checkpoint import Checkpoint
+
+    table = Table.read(data)
+    rows, columns = table.data.shape
+    architecture = Architecture(columns, latent_columns(columns, point.compression_ratio))
+    device = configure_torch(point)
+    parameters = point.parameters(source=table.origin.get("source"), rows=rows, columns=columns) | _recorded(settings)
+    few = table.data[: WARM_UP_BATCHES * settings.batch_size]
+
+    with open_session(measuring, device, out) as session:
+        history = _History(session)
+
+        def operation() -> "Trained":
+            history.restart()
+            return training.train(table.data, table.names, architecture, settings, device, history.add)
+
+        def warm_up() -> None:
+            training.train(few, table.names, architecture, replace(settings, epochs=1), device)
+
+        outcome = session.run(operation, warm_up=warmed_up(warm_up, device))
+        trained = outcome.result
+        checkpoint = Checkpoint.of(trained.model, trained.normalisation, table.names, table.dtypes)
+        checkpoint.write(out / CHECKPOINT)
+        history.write(out / HISTORY)
+        results = _results(trained, architecture, rows) | {"torch_gpu_memory_peak_b": gpu_memory_peak_b(device)}
+        write_record(out, Operation.TRAIN, parameters, outcome, results)
+
+
+def _recorded(settings: "TrainingSettings") -> dict[str, str | int | float | bool | None]:
+    """Give the settings of the training beyond the axes of the grid, for the record."""
+    return {
+        "learning_rate": settings.learning_rate,
+        "shuffle": settings.shuffle,
+        "early_stopping_patience": settings.early_stopping_patience,
+        "early_stopping_min_delta": settings.early_stopping_min_delta,
+        "plateau_patience": settings.plateau_patience,
+        "plateau_factor": settings.plateau_factor,
+    }
+
+
+def _results(trained: "Trained", architecture: Architecture, rows: int) -> dict[str, str | int | float | bool | None]:
+    macs = architecture.training_macs * rows * len(trained.epochs)
+    return {
+        "final_loss": trained.epochs[-1].loss,
+        "epochs_run": len(trained.epochs),
+        "parameters": architecture.parameters,
+        "macs": macs,
+        "flops": 2 * macs,
+    }
+
+
+class _History:
+    """Loss, duration and energies at the epochs' edges of the iteration that runs, counted from its start."""
+
+    def __init__(self, session: "Session") -> None:
+        self._session = session
+        self._start_j: dict[str, float] = {}
+        self._rows: list[dict[str, Any]] = []
+
+    def restart(self) -> None:
+        self._rows = []
+        self._start_j = self._session.energies_j()
+
+    def add(self, epoch: Any) -> None:
+        energies_j = self._session.energies_j()
+        row = {"epoch": epoch.epoch, "loss": epoch.loss, "duration_s": epoch.duration_s}
+        for name, start_j in self._start_j.items():
+            row[f"energy_j:{name}"] = energies_j[name] - start_j if name in energies_j else None
+        self._rows.append(row)
+
+    def write(self, path: Path) -> None:
+        import pandas as pd
+
+        with atomic_path(path) as temporary:
+            pd.DataFrame(self._rows).to_parquet(temporary, index=False)

@@ -1,0 +1,167 @@
+"""Errors of a reconstructed table."""
+
+import math
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from scipy.stats import ks_2samp
+
+from baler_energy.analysis.residuals import BINS, column_errors, histograms, ks_distance, ratios, summary
+from baler_energy.errors import InputError
+
+NAMES = ("pt", "n", "constant", "zero")
+DTYPES = ("float32", "int32", "float64", "float64")
+BEFORE = np.array([[0.0, 1, 5, 0], [2.0, 2, 5, 0], [4.0, 5, 5, 0]])
+AFTER = np.array([[0.5, 1, 5, 0], [2.0, 3, 5, 0], [3.0, 5, 5, 1]])
+SAMPLES = hnp.arrays(np.float64, st.integers(2, 40), elements=st.floats(-1e6, 1e6).map(lambda v: round(v, 1)))
+
+
+@pytest.fixture(scope="module")
+def errors():
+    return column_errors(BEFORE, AFTER, NAMES, DTYPES).set_index("column")
+
+
+def test_errors_of_a_column_by_hand(errors):
+    pt = errors.loc["pt"]
+    assert pt["range"] == 4
+    assert pt["rms_residual"] == pytest.approx(math.sqrt(1.25 / 3))
+    assert pt["rms_over_range"] == pytest.approx(math.sqrt(1.25 / 3) / 4)
+    assert pt["max_over_range"] == 0.25
+    assert pt["nonzero_count"] == 2
+    assert pt["relative_error_mean"] == pytest.approx(0.125)
+    assert pt["relative_error_rms"] == pytest.approx(math.sqrt((1 / 4) ** 2 / 2))
+    assert pt["dtype"] == "float32"
+
+
+def test_a_constant_column_has_no_error_over_range(errors):
+    assert errors.loc["constant", "rms_residual"] == 0
+    assert np.isnan(errors.loc["constant", "rms_over_range"])
+    assert np.isnan(errors.loc["zero", "max_over_range"])
+    assert errors.loc["zero", "rms_residual"] > 0
+
+
+def test_a_column_of_zeros_has_no_relative_error(errors):
+    assert errors.loc["zero", "nonzero_count"] == 0
+    assert np.isnan(errors.loc["zero", "relative_error_mean"])
+
+
+def test_the_row_of_all_columns(errors):
+    overall = errors.loc["all"]
+    assert overall["rms_over_range"] == pytest.approx(errors.loc[["pt", "n"], "rms_over_range"].mean())
+    assert overall["max_over_range"] == 0.25
+    assert overall["nonzero_count"] == 2 + 3 + 3
+    relative = [0, 1 / 4, 0, 1 / 2, 0, 0, 0, 0]
+    assert overall["relative_error_mean"] == pytest.approx(np.mean(relative))
+    assert overall["relative_error_rms"] == pytest.approx(np.sqrt(np.mean(np.square(relative))))
+    assert np.isnan(overall["rms_residual"])
+
+
+def test_the_summary_names_the_primary_error_and_the_worst_column(errors):
+    main = summary(errors.reset_index())
+    assert main["mean_rms_over_range"] == errors.loc["all", "rms_over_range"]
+    assert (main["columns"], main["constant_columns"], main["worst_column"]) == (4, 2, "pt")
+
+
+def test_a_table_of_constants_has_a_null_error():
+    table = np.ones((3, 2))
+    main = summary(column_errors(table, table, ("a", "b"), ("float64", "float64")))
+    assert main["mean_rms_over_range"] is None and main["worst_column"] is None
+
+
+@given(hnp.arrays(np.float64, (9, 2), elements=st.floats(-1e6, 1e6)), st.floats(-100, 100))
+def test_errors_over_range_do_not_depend_on_the_unit(data, shift):
+    after = data + shift
+    plain = column_errors(data, after, ("a", "b"), ("float64", "float64"))
+    scaled = column_errors(data * 1024, after * 1024, ("a", "b"), ("float64", "float64"))
+    for column in ("rms_over_range", "max_over_range", "relative_error_rms", "ks_distance"):
+        np.testing.assert_allclose(plain[column], scaled[column], rtol=1e-12)
+    assert (plain["rms_over_range"].dropna() <= plain["max_over_range"].dropna() * (1 + 1e-12)).all()
+
+
+@given(SAMPLES, SAMPLES)
+def test_the_distance_is_scipys(first, second):
+    assert ks_distance(first, second) == pytest.approx(ks_2samp(first, second, method="asymp").statistic, abs=1e-12)
+
+
+def test_huge_and_tiny_values_neither_overflow_nor_vanish():
+    data = np.array([[1e-200, 1e200], [2e-200, 2e200]])
+    frame = column_errors(data, data * 1.5, ("a", "b"), ("float64", "float64"))
+    np.testing.assert_allclose(frame["rms_over_range"], math.sqrt(0.625), rtol=1e-12)
+
+
+def test_what_overflows_is_null_and_not_infinite():
+    data = np.array([[5e-324, 1.0], [1.0, 2.0]])
+    frame = column_errors(data, data + 1.0, ("a", "b"), ("float64", "float64")).set_index("column")
+    assert np.isnan(frame.loc["a", "relative_error_mean"]) and np.isnan(frame.loc["all", "relative_error_rms"])
+    assert frame.loc["b", "relative_error_mean"] == 0.75
+    assert summary(frame.reset_index())["relative_error_mean"] is None
+
+
+def test_ratios_with_and_without_the_model():
+    found = ratios({"float64": 1000, "source": None}, 100, 400)
+    assert found == {
+        "ratio_float64_bytes": 10,
+        "ratio_float64_bytes_with_model": 2,
+        "ratio_source_bytes": None,
+        "ratio_source_bytes_with_model": None,
+    }
+
+
+COLUMNS = st.sampled_from(["float64", "int32"]).flatmap(
+    lambda dtype: st.tuples(
+        st.just(dtype),
+        hnp.arrays(
+            np.float64,
+            (50, 1),
+            elements=st.integers(-5, 10**6).map(float) if dtype == "int32" else st.floats(-1e9, 1e9),
+        ),
+    )
+)
+
+
+@given(COLUMNS, st.floats(-1e5, 1e5))
+def test_histograms_lose_nothing_and_stay_small(column, shift):
+    dtype, before = column
+    frame = histograms(before, before + shift, ("a",), (dtype,))
+    assert frame.groupby("kind")["count"].sum().to_dict() == {"original": 50, "reconstructed": 50, "residual": 50}
+    assert len(frame) <= 3 * (BINS + 3)
+    assert (frame["high"] > frame["low"]).all() and np.isfinite(frame[["low", "high"]]).all(axis=None)
+    bins = {kind: list(zip(part["low"], part["high"], strict=True)) for kind, part in frame.groupby("kind")}
+    assert bins["original"] == bins["reconstructed"]
+    for part in bins.values():
+        assert all(a[1] == b[0] for a, b in pairwise(part))
+
+
+def test_a_heavy_tail_gets_logarithmic_bins():
+    rng = np.random.default_rng(0)
+    tail = rng.pareto(1.0, (5000, 1)) * (rng.random((5000, 1)) < 0.8)
+    frame = histograms(tail, tail, ("a",), ("float64",))
+    inner = frame[frame["kind"] == "original"].iloc[2:-1]
+    np.testing.assert_allclose((inner["high"] / inner["low"]).std(), 0, atol=1e-9)
+    flat = histograms(rng.random((500, 1)), rng.random((500, 1)), ("a",), ("float64",))
+    widths = (flat["high"] - flat["low"])[flat["kind"] == "original"].iloc[1:-1]
+    assert widths.std() < 1e-12
+
+
+def test_small_integers_get_a_bin_each():
+    values = np.array([[0.0], [1], [1], [3]])
+    frame = histograms(values, values, ("n",), ("int32",))
+    original = frame[frame["kind"] == "original"]
+    assert original["count"].tolist() == [1, 2, 0, 1]
+    assert original["low"].tolist() == [-0.5, 0.5, 1.5, 2.5]
+
+
+@pytest.mark.parametrize("function", [column_errors, histograms])
+def test_tables_that_do_not_fit_are_refused(function):
+    with pytest.raises(InputError, match="not the same table"):
+        function(BEFORE, AFTER[:2], NAMES, DTYPES)
+    with pytest.raises(InputError, match="not the same table"):
+        function(BEFORE[:0], AFTER[:0], NAMES, DTYPES)
+    broken = AFTER.copy()
+    broken[1, 1] = np.nan
+    with pytest.raises(InputError, match=r"'n', row 1"):
+        function(BEFORE, broken, NAMES, DTYPES)

@@ -1,0 +1,64 @@
+"""Widths, parameters and operations."""
+
+from fractions import Fraction
+from math import ceil, inf, nan
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from baler_energy.codecs.baler.architecture import Architecture, latent_columns
+from baler_energy.errors import InputError
+
+
+def test_the_network_of_the_original_study_has_61536_parameters():
+    assert Architecture(24, latent_columns(24, 2)).parameters == 61_536
+
+
+def test_operations_per_row_are_those_of_the_matrix_products():
+    architecture = Architecture(24, 12)
+    assert architecture.encode_macs == 24 * 200 + 200 * 100 + 100 * 50 + 50 * 12
+    assert architecture.decode_macs == architecture.encode_macs
+    assert 2 * architecture.training_macs == 355_200
+
+
+def test_layers_have_balers_names_and_widths():
+    architecture = Architecture(24, 12)
+    assert architecture.encoder == {"en1": (24, 200), "en2": (200, 100), "en3": (100, 50), "en4": (50, 12)}
+    assert architecture.decoder == {"de1": (12, 50), "de2": (50, 100), "de3": (100, 200), "de4": (200, 24)}
+
+
+@pytest.mark.parametrize(
+    ("columns", "ratio", "latent"), [(24, 2, 12), (24, 1, 24), (25, 2, 13), (33, 1.1, 30), (10, 1.6, 7), (4, 100, 1)]
+)
+def test_latent_columns(columns, ratio, latent):
+    assert latent_columns(columns, ratio) == latent
+
+
+@given(st.integers(1, 2000).flatmap(lambda n: st.tuples(st.just(n), st.integers(1, n))))
+def test_a_ratio_computed_from_the_latent_columns_gives_them_back(widths):
+    columns, latent = widths
+    assert latent_columns(columns, columns / latent) == latent
+
+
+@given(st.integers(1, 500), st.integers(100, 100_000))
+def test_a_ratio_of_two_decimals_is_taken_as_written(columns, hundredths):
+    ratio = Fraction(hundredths, 100)
+    assert latent_columns(columns, float(ratio)) == ceil(columns / ratio)
+
+
+@pytest.mark.parametrize("ratio", [0.99, 0, -2, nan, inf])
+def test_a_ratio_below_one_is_refused(ratio):
+    with pytest.raises(InputError, match="compression ratio"):
+        latent_columns(24, ratio)
+
+
+@pytest.mark.parametrize("widths", [(0, 0), (3, 4), (3, 0)])
+def test_impossible_widths_are_refused(widths):
+    with pytest.raises(InputError):
+        Architecture(*widths)
+
+
+def test_a_table_without_columns_is_refused():
+    with pytest.raises(InputError, match="at least one column"):
+        latent_columns(0, 2)

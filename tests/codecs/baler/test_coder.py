@@ -1,0 +1,76 @@
+"""Compressing and decompressing tables."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from baler_energy.codecs.baler.architecture import Architecture
+from baler_energy.codecs.baler.checkpoint import Checkpoint
+from baler_energy.codecs.baler.coder import Coder
+from baler_energy.codecs.baler.container import read_compressed
+from baler_energy.codecs.baler.model import Autoencoder
+from baler_energy.data.table import Table
+from baler_energy.errors import InputError
+
+CPU = torch.device("cpu")
+
+
+def test_a_table_comes_back_as_the_network_restores_it(table, checkpoint, tmp_path):
+    coder = Coder(checkpoint, CPU, 64)
+    coder.compress(table, tmp_path / "t.baler")
+    back = coder.decompress(tmp_path / "t.baler")
+    with torch.no_grad():
+        scaled = torch.from_numpy(checkpoint.normalisation.normalise(table.data))
+        expected = checkpoint.normalisation.restore(checkpoint.model(CPU)(scaled).numpy())
+    assert (back.names, back.dtypes) == (table.names, table.dtypes)
+    assert back.origin["source"] == "toy" and back.origin["label"] == "toy data"
+    np.testing.assert_allclose(back.data[:, [1, 5]], expected[:, [1, 5]], rtol=1e-12, atol=1e-15)
+    assert np.array_equal(back.data[:, 0], back.data[:, 0].astype(np.float32))
+    assert np.array_equal(back.data[:, 2], np.rint(expected[:, 2]))
+    assert (back.data[:, 3] == 3.7).all()
+    assert set(np.unique(back.data[:, 4])) <= {0.0, 1.0}
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 299, 300, 1000])
+def test_the_batch_size_changes_rounding_only(table, checkpoint, batch_size):
+    whole = Coder(checkpoint, CPU, 300).encode(table.data)
+    np.testing.assert_allclose(Coder(checkpoint, CPU, batch_size).encode(table.data), whole, rtol=1e-10, atol=1e-13)
+    decoded = Coder(checkpoint, CPU, batch_size).decode(whole)
+    np.testing.assert_allclose(decoded, Coder(checkpoint, CPU, 300).decode(whole), rtol=1e-10, atol=1e-13)
+
+
+def test_float32_latents_take_half_the_bytes(table, checkpoint, tmp_path):
+    model = Autoencoder(Architecture(6, 3), "float32")
+    single = Checkpoint.of(model, checkpoint.normalisation, checkpoint.names, checkpoint.dtypes)
+    Coder(single, CPU, 64).compress(table, tmp_path / "t.baler")
+    assert read_compressed(tmp_path / "t.baler").latents.dtype == np.float32
+    assert np.isfinite(Coder(single, CPU, 64).decompress(tmp_path / "t.baler").data).all()
+
+
+def test_another_checkpoint_is_refused(table, checkpoint, tmp_path):
+    Coder(checkpoint, CPU, 64).compress(table, tmp_path / "t.baler")
+    other = Checkpoint.of(
+        Autoencoder(Architecture(6, 3)), checkpoint.normalisation, checkpoint.names, checkpoint.dtypes
+    )
+    with pytest.raises(InputError, match="another checkpoint"):
+        Coder(other, CPU, 64).decompress(tmp_path / "t.baler")
+
+
+def _fewer(table: Table) -> Table:
+    return Table(np.ascontiguousarray(table.data[:, :5]), table.names[:5], table.dtypes[:5], {})
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (_fewer, "5 columns"),
+        (lambda t: replace(t, names=("px", *t.names[1:])), "'px'"),
+        (lambda t: replace(t, dtypes=(*t.dtypes[:2], "int32", *t.dtypes[3:])), "'charge'"),
+    ],
+)
+def test_a_table_of_other_columns_is_refused(table, checkpoint, tmp_path, change, named):
+    with pytest.raises(InputError, match=named):
+        Coder(checkpoint, CPU, 64).compress(change(table), tmp_path / "t.baler")
+    assert not (tmp_path / "t.baler").exists()

@@ -1,0 +1,134 @@
+"""The reference engine."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from baler_energy.codecs.baler.architecture import Architecture
+from baler_energy.codecs.baler.model import Autoencoder
+from baler_energy.codecs.baler.normalisation import Normalisation
+from baler_energy.codecs.baler.training import Trained, TrainingSettings, batch_loss, train
+from baler_energy.errors import InputError
+
+CPU = torch.device("cpu")
+ARCHITECTURE = Architecture(6, 3)
+SETTINGS = TrainingSettings(epochs=3, batch_size=64, seed=11)
+
+
+def _train(table, settings=SETTINGS, **options) -> Trained:
+    return train(table.data, table.names, ARCHITECTURE, settings, CPU, **options)
+
+
+def _same(first: Trained, second: Trained) -> bool:
+    pairs = zip(first.model.parameters(), second.model.parameters(), strict=True)
+    return all(torch.equal(a, b) for a, b in pairs)
+
+
+def test_the_loss_is_the_summed_squared_error_over_columns():
+    rows, restored = torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([[1.0, 0.0], [0.0, 0.0]])
+    assert batch_loss(restored, rows).item() == (4 + 9 + 16) / 2
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+@pytest.mark.parametrize("precision", ["float64", "float32"])
+def test_a_rerun_gives_the_same_bits(table, shuffle, precision):
+    settings = replace(SETTINGS, shuffle=shuffle, precision=precision)
+    first = _train(table, settings)
+    torch.rand(10)
+    second = _train(table, settings)
+    assert _same(first, second)
+    assert [e.loss for e in first.epochs] == [e.loss for e in second.epochs]
+    assert next(first.model.parameters()).dtype == getattr(torch, precision)
+
+
+def test_another_seed_and_shuffling_give_other_networks(table):
+    base = _train(table)
+    assert not _same(base, _train(table, replace(SETTINGS, seed=12)))
+    assert not _same(base, _train(table, replace(SETTINGS, shuffle=True)))
+
+
+def test_training_leaves_the_callers_random_state_alone(table):
+    torch.manual_seed(1)
+    expected = torch.rand(3)
+    torch.manual_seed(1)
+    _train(table)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_the_steps_are_those_of_adam_on_the_batches_in_order(table):
+    """Baler's loop by hand: slices in order, the last one smaller, Adam at 1e-3, mean of the batches' losses."""
+    trained = _train(table)
+    torch.manual_seed(SETTINGS.seed)
+    model = Autoencoder(ARCHITECTURE)
+    adam = torch.optim.Adam(model.parameters(), lr=1e-3)
+    rows = torch.from_numpy(Normalisation.of(table.data, table.names).normalise(table.data))
+    losses = []
+    for _ in range(SETTINGS.epochs):
+        batches = []
+        for batch in rows.split(SETTINGS.batch_size):
+            adam.zero_grad()
+            loss = ((model(batch) - batch) ** 2).sum() / 6
+            loss.backward()
+            adam.step()
+            batches.append(loss.item())
+        losses.append(sum(batches) / len(batches))
+    assert len(batches) == 5
+    np.testing.assert_allclose([e.loss for e in trained.epochs], losses, rtol=1e-12)
+    for ours, theirs in zip(trained.model.parameters(), model.parameters(), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-13)
+
+
+def test_epochs_are_reported_as_they_end(table):
+    seen = []
+    trained = _train(table, on_epoch=seen.append)
+    assert tuple(seen) == trained.epochs
+    assert [e.epoch for e in seen] == [1, 2, 3]
+    assert all(e.duration_s > 0 for e in seen)
+    assert seen[-1].loss < seen[0].loss
+
+
+def test_early_stopping_waits_for_its_patience(table):
+    # No loss falls by so much, so that every epoch but the first one counts.
+    settings = replace(SETTINGS, epochs=20, early_stopping_patience=3, early_stopping_min_delta=1e6)
+    assert len(_train(table, settings).epochs) == 4
+    assert len(_train(table, replace(settings, early_stopping_min_delta=0.0, epochs=5)).epochs) == 5
+
+
+def test_a_plateau_lowers_the_rate(table, monkeypatch):
+    rates = []
+    original = torch.optim.Adam.step
+
+    def step(self, *args, **kwargs):
+        rates.append(self.param_groups[0]["lr"])
+        return original(self, *args, **kwargs)
+
+    monkeypatch.setattr(torch.optim.Adam, "step", step)
+    # At such a rate the loss stands still, so that from the second epoch on each is one of the plateau.
+    settings = replace(SETTINGS, epochs=5, learning_rate=1e-12, plateau_patience=1, plateau_factor=0.1)
+    _train(table, settings)
+    batches = 5
+    assert rates[::batches] == pytest.approx([1e-12, 1e-12, 1e-12, 1e-13, 1e-13])
+
+
+def test_divergence_is_one_message(table):
+    with pytest.raises(InputError, match=r"diverged.*--learning-rate"):
+        _train(table, replace(SETTINGS, learning_rate=1e200, epochs=5))
+
+
+def test_a_column_that_cannot_be_scaled_is_named(table):
+    table.data[5, 2] = np.nan
+    with pytest.raises(InputError, match="'charge'"):
+        _train(table)
+
+
+def test_upstream_balers_loss_is_of_the_same_order(shared):
+    folder = shared / "baler_upstream"
+    data = np.load(folder / "input.npz", allow_pickle=False)["data"]
+    theirs = np.load(folder / "loss_data.npy", allow_pickle=False)[0]
+    settings = TrainingSettings(epochs=20, batch_size=512, seed=1)
+    trained = train(data, [str(n) for n in range(24)], Architecture(24, 12), settings, CPU)
+    ours = np.array([e.loss for e in trained.epochs])
+    assert len(ours) == len(theirs) == 20
+    assert (ours / theirs).min() > 0.5 and (ours / theirs).max() < 2

@@ -1,0 +1,102 @@
+"""Profilers: their files, and the rows taken from them."""
+
+import json
+import pstats
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from baler_energy.profilers import cprofile, torch_profiler
+from baler_energy.profilers.hotspots import TOP, Hotspot, short_path, top
+
+
+def _hotspot(self_time_s: float) -> Hotspot:
+    return Hotspot("function", "f", None, None, 1, 0.1, 0.1, self_time_s, self_time_s, None, None)
+
+
+def test_the_largest_are_kept_in_order():
+    kept = top(_hotspot(float(n)) for n in range(100))
+    assert [h.self_time_s for h in kept] == [float(n) for n in range(99, 99 - TOP, -1)]
+
+
+def test_paths_are_cut_to_what_python_imports(monkeypatch):
+    monkeypatch.setattr("sys.path", ["", "/opt/lib", "/opt/lib/site-packages"])
+    assert short_path("/opt/lib/site-packages/torch/nn/x.py") == "torch/nn/x.py"
+    assert short_path("/opt/lib/json/decoder.py") == "json/decoder.py"
+    assert short_path("/opt/library/x.py") == "/opt/library/x.py"
+
+
+def _busy() -> int:
+    return sum(len(str(n)) for n in range(20_000))
+
+
+def _work() -> None:
+    _busy()
+    sorted(range(1000))
+
+
+def test_cprofile_finds_the_busy_function(tmp_path):
+    hotspots = cprofile.profile(_work, tmp_path / "p.pstats")
+    pstats.Stats(str(tmp_path / "p.pstats")).get_stats_profile()
+    by_name = {h.name: h for h in hotspots}
+    busy = by_name["_busy"]
+    assert busy.calls == 1 and busy.total_share > 0.8
+    assert busy.file is not None and busy.file.endswith("test_profilers.py") and busy.line is not None
+    assert by_name["<built-in method builtins.sorted>"].file is None
+    assert by_name["<built-in method builtins.sorted>"].line is None
+    assert sum(h.self_share for h in hotspots) == pytest.approx(1.0)
+    assert all(h.memory_bytes is None and h.flops is None and h.kind == "function" for h in hotspots)
+
+
+def test_cprofile_forgets_addresses(tmp_path):
+    stats = SimpleNamespace(
+        stats={("~", 0, "<built-in method __new__ of type object at 0x7f00>"): (1, 1, 1.0, 1.0, {})}
+    )
+    assert cprofile.hotspots_of(stats)[0].name == "<built-in method __new__ of type object>"
+
+
+def _products() -> None:
+    a = torch.ones(64, 32)
+    for _ in range(5):
+        (a @ a.T).relu()
+
+
+def test_torch_finds_operators_with_flops_and_memory():
+    hotspots = torch_profiler.profile(_products)
+    by_name = {h.name: h for h in hotspots}
+    assert by_name["aten::mm"].calls == 5
+    assert by_name["aten::mm"].flops == 5 * 2 * 64 * 64 * 32
+    assert by_name["aten::mm"].memory_bytes == 5 * 64 * 64 * 4
+    assert by_name["aten::relu"].flops is None
+    assert sum(h.self_share for h in hotspots) == pytest.approx(1.0)
+    assert {h.kind for h in hotspots} == {"operator"}
+
+
+def test_the_trace_is_chromes_format(tmp_path):
+    torch_profiler.trace(_products, tmp_path / "trace.json")
+    events = json.loads((tmp_path / "trace.json").read_text())["traceEvents"]
+    assert sum(event.get("name") == "aten::mm" for event in events) == 5
+
+
+def _event(device: str, self_cpu_us: float, self_device_us: float) -> SimpleNamespace:
+    return SimpleNamespace(
+        device_type=SimpleNamespace(name=device),
+        key=f"on {device}",
+        count=2,
+        self_cpu_time_total=self_cpu_us,
+        cpu_time_total=self_cpu_us,
+        self_device_time_total=self_device_us,
+        device_time_total=self_device_us,
+        self_cpu_memory_usage=8,
+        self_device_memory_usage=9,
+        flops=0,
+    )
+
+
+def test_kernels_are_shared_out_among_themselves():
+    events = [_event("CPU", 30.0, 0.0), _event("CPU", 10.0, 5.0), _event("CUDA", 0.0, 20.0)]
+    kernel, *operators = sorted(torch_profiler.hotspots_of(events), key=lambda h: h.kind)
+    assert (kernel.kind, kernel.self_time_s, kernel.self_share) == ("kernel", pytest.approx(20e-6), 1.0)
+    assert kernel.memory_bytes is None and kernel.flops is None
+    assert sorted(h.self_share for h in operators) == [0.25, 0.75]

@@ -1,0 +1,79 @@
+"""Stage compress."""
+
+import numpy as np
+import pytest
+
+from baler_energy.codecs.baler.container import read_compressed
+from baler_energy.data import toy
+from baler_energy.data.table import Table
+from baler_energy.errors import InputError
+from baler_energy.records import Measurement
+
+
+def test_the_record_tells_every_size(pipeline):
+    folder = pipeline.compressed.parent
+    assert sorted(path.name for path in folder.iterdir()) == ["measurement.json", "samples.parquet", "table.baler"]
+    record = Measurement.read(folder / "measurement.json")
+    assert record.results == {
+        "compressed_bytes": pipeline.compressed.stat().st_size,
+        "input_float64_bytes": 300 * 24 * 8,
+        "native_bytes": 300 * 24 * 4,
+        "source_bytes": None,
+        "checkpoint_bytes": pipeline.checkpoint.stat().st_size,
+        "torch_gpu_memory_peak_b": None,
+    }
+    assert {"rows": 300, "latent_columns": 12, "epochs": 2, "source": "toy"}.items() <= record.parameters.items()
+    assert "learning_rate" not in record.parameters
+
+
+def test_the_file_holds_all_rows_and_not_those_of_the_warm_up(pipeline):
+    assert read_compressed(pipeline.compressed).latents.shape == (300, 12)
+
+
+def test_epochs_that_are_not_told_are_null(stage, pipeline, tmp_path):
+    stage("compress", "--data", pipeline.table, "--checkpoint", pipeline.checkpoint, "--out", tmp_path)
+    assert Measurement.read(tmp_path / "measurement.json").parameters["epochs"] is None
+    assert (tmp_path / "table.baler").read_bytes() == pipeline.compressed.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("options", "advice"),
+    [(("--precision", "float32"), "--precision float64"), (("--compression-ratio", 3), r"--compression-ratio 2\.0")],
+)
+def test_options_that_contradict_the_checkpoint_are_refused(stage, pipeline, tmp_path, options, advice):
+    with pytest.raises(InputError, match=advice):
+        stage("compress", "--data", pipeline.table, "--checkpoint", pipeline.checkpoint, "--out", tmp_path, *options)
+
+
+def test_a_table_of_other_columns_leaves_nothing_behind(stage, pipeline, tmp_path):
+    table = Table.read(pipeline.table)
+    Table(table.data, table.names[::-1], table.dtypes, {}).write(tmp_path / "other.npz")
+    with pytest.raises(InputError, match="Column 0"):
+        stage(
+            "compress", "--data", tmp_path / "other.npz", "--checkpoint", pipeline.checkpoint, "--out", tmp_path / "o"
+        )
+    assert list((tmp_path / "o").iterdir()) == []
+
+
+def test_a_damaged_checkpoint_is_refused(stage, pipeline, tmp_path):
+    content = bytearray(pipeline.checkpoint.read_bytes())
+    content[len(content) // 2] ^= 1
+    (tmp_path / "c.pt").write_bytes(content)
+    with pytest.raises(InputError, match=r"c\.pt.*damaged"):
+        stage("compress", "--data", pipeline.table, "--checkpoint", tmp_path / "c.pt", "--out", tmp_path / "o")
+
+
+def test_values_lost_in_a_column_that_was_constant_are_told(stage, tmp_path, capsys):
+    table = toy.generate(100, 1)
+    constant = table.data.copy()
+    constant[:, 2] = 1.5
+    Table(constant, table.names, table.dtypes, table.origin).write(tmp_path / "constant.npz")
+    table.write(tmp_path / "table.npz")
+    stage("train", "--data", tmp_path / "constant.npz", "--out", tmp_path / "t", "--epochs", 1)
+    codec = ("--checkpoint", tmp_path / "t/checkpoint.pt", "--out", tmp_path / "c")
+    stage("compress", "--data", tmp_path / "constant.npz", *codec)
+    assert "lost" not in capsys.readouterr().err
+    stage("compress", "--data", tmp_path / "table.npz", *codec)
+    assert "phi: constant in training" in capsys.readouterr().err
+    stage("decompress", "--compressed", tmp_path / "c/table.baler", *codec)
+    assert (Table.read(tmp_path / "c/reconstructed.npz").data[:, 2] == np.float32(1.5)).all()

@@ -1,0 +1,145 @@
+"""Stage train."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from baler_energy.codecs.baler.checkpoint import Checkpoint
+from baler_energy.codecs.baler.training import Epoch
+from baler_energy.data.table import Table
+from baler_energy.errors import InputError, UnavailableError
+from baler_energy.records import Measurement
+from baler_energy.stages import train as module
+from baler_energy.vocabulary import Operation
+
+
+def test_the_record_is_complete(pipeline):
+    folder = pipeline.checkpoint.parent
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "checkpoint.pt",
+        "history.parquet",
+        "measurement.json",
+        "samples.parquet",
+    ]
+    record = Measurement.read(folder / "measurement.json")
+    assert record.operation is Operation.TRAIN
+    expected = {
+        "run_id": "run",
+        "source": "toy",
+        "rows": 300,
+        "columns": 24,
+        "engine": "reference",
+        "device": "cpu",
+        "precision": "float64",
+        "batch_size": 64,
+        "compression_ratio": 2.0,
+        "latent_columns": 12,
+        "epochs": 2,
+        "repeat": 0,
+        "seed": 1,
+        "threads": 1,
+        "learning_rate": 1e-3,
+        "shuffle": False,
+    }
+    assert expected.items() <= record.parameters.items()
+    history = pd.read_parquet(folder / "history.parquet")
+    assert record.results["final_loss"] == history["loss"].iloc[-1]
+    assert record.results["epochs_run"] == 2 and record.results["parameters"] == 61_536
+    assert record.results["flops"] == 2 * record.results["macs"] == 355_200 * 300 * 2
+    assert record.results["torch_gpu_memory_peak_b"] is None
+
+
+def test_the_history_has_a_row_per_epoch(pipeline):
+    history = pd.read_parquet(pipeline.checkpoint.parent / "history.parquet")
+    assert history["epoch"].tolist() == [1, 2]
+    assert (history["duration_s"] > 0).all() and history["loss"].is_monotonic_decreasing
+
+
+def test_iterations_start_afresh_and_the_history_is_of_the_last(stage, pipeline, tmp_path):
+    out = tmp_path / "long"
+    stage("train", "--data", pipeline.table, "--out", out, "--epochs", 2, "--min-window-s", 0.2)
+    assert Measurement.read(out / "measurement.json").iterations > 1
+    assert Checkpoint.read(out / "checkpoint.pt").content_hash == Checkpoint.read(pipeline.checkpoint).content_hash
+    assert pd.read_parquet(out / "history.parquet")["epoch"].tolist() == [1, 2]
+
+
+def test_energies_count_from_the_iterations_start(tmp_path):
+    counter = iter([{"rapl/cpu": 100.0}, {"rapl/cpu": 103.0}, {"rapl/cpu": 110.0}, {"rapl/cpu": 112.0}, {}])
+    history = module._History(SimpleNamespace(energies_j=lambda: next(counter)))
+    history.restart()
+    history.add(Epoch(1, 9.0, 0.1))
+    history.restart()
+    history.add(Epoch(1, 9.0, 0.1))
+    history.add(Epoch(2, 8.0, 0.1))
+    history.write(tmp_path / "h.parquet")
+    frame = pd.read_parquet(tmp_path / "h.parquet")
+    assert frame["energy_j:rapl/cpu"].iloc[0] == 2.0
+    assert np.isnan(frame["energy_j:rapl/cpu"].iloc[1]), "a counter that failed is null"
+
+
+def test_early_stopping_and_precision_come_from_the_options(stage, pipeline, tmp_path):
+    options = ("--precision", "float32", "--early-stopping-patience", 1, "--early-stopping-min-delta", 1e9)
+    stage("train", "--data", pipeline.table, "--out", tmp_path, "--epochs", 9, "--compression-ratio", 3, *options)
+    record = Measurement.read(tmp_path / "measurement.json")
+    assert record.results["epochs_run"] == 2 and record.parameters["epochs"] == 9
+    checkpoint = Checkpoint.read(tmp_path / "checkpoint.pt")
+    assert (checkpoint.precision, checkpoint.architecture.latent) == ("float32", 8)
+
+
+def test_an_old_record_does_not_outlive_a_failure(stage, pipeline, tmp_path, monkeypatch):
+    stage("train", "--data", pipeline.table, "--out", tmp_path, "--epochs", 1)
+
+    def diverge(*args: object) -> None:
+        raise InputError("Training diverged")
+
+    monkeypatch.setattr("baler_energy.codecs.baler.training.train", diverge)
+    with pytest.raises(InputError, match="diverged"):
+        stage("train", "--data", pipeline.table, "--out", tmp_path, "--epochs", 1)
+    assert not (tmp_path / "measurement.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (("--compression-ratio", 0.5), "compression ratio"),
+        (("--learning-rate", 0), "--learning-rate"),
+        (("--learning-rate", "nan"), "--learning-rate"),
+        (("--plateau-factor", 1), "--plateau-factor"),
+        (("--early-stopping-min-delta", -1), "--early-stopping-min-delta"),
+        (("--seed", -1), "--seed"),
+        (("--repeat", -1), "--repeat"),
+    ],
+)
+def test_options_out_of_range_are_refused(stage, pipeline, tmp_path, options, named):
+    with pytest.raises(InputError, match=named):
+        stage("train", "--data", pipeline.table, "--out", tmp_path, *options)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("options", [("--epochs", 0), ("--batch-size", -5), ("--threads", 0), ("--threads", "some")])
+def test_options_that_are_no_counts_are_refused(stage, pipeline, tmp_path, options, capsys):
+    with pytest.raises(SystemExit):
+        stage("train", "--data", pipeline.table, "--out", tmp_path, *options)
+    assert f"argument {options[0]}" in capsys.readouterr().err
+
+
+def test_cuda_where_there_is_none_is_unavailable(stage, pipeline, tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(UnavailableError, match="--device cpu"):
+        stage("train", "--data", pipeline.table, "--out", tmp_path, "--device", "cuda")
+
+
+def test_a_table_that_cannot_be_scaled_is_refused(stage, pipeline, tmp_path):
+    table = Table.read(pipeline.table)
+    table.data[7, 1] = np.inf
+    table.write(tmp_path / "bad.npz")
+    with pytest.raises(InputError, match="'eta'"):
+        stage("train", "--data", tmp_path / "bad.npz", "--out", tmp_path / "out")
+
+
+def test_a_missing_table_is_refused(stage, tmp_path):
+    with pytest.raises(InputError, match=r"absent\.npz"):
+        stage("train", "--data", tmp_path / "absent.npz", "--out", tmp_path / "out")
