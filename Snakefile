@@ -44,9 +44,10 @@ wildcard_constraints:
     operation="train|compress|decompress",
 
 
-report: Path(f"{RESULTS}/overview.rst").absolute()
+report: f"{Path.cwd()}/{RESULTS}/overview.rst"
 
 
+include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/measure.smk"
 include: "workflow/rules/profile.smk"

@@ -1,8 +1,5 @@
 """The tidy dataset: every input is named by the grid, nothing is found by walking folders."""
 
-POINTS = list(STUDY.by_path)
-PROFILED = [point.path for point in STUDY.profiled]
-
 
 localrules:
     study,
@@ -11,6 +8,8 @@ localrules:
 rule study:
     output:
         f"{RESULTS}/study.yaml",
+    log:
+        f"{LOGS}/study.log",
     params:
         study=STUDY.model_dump_json(exclude_unset=True),
     run:
@@ -33,19 +32,19 @@ rule collect:
             rules.profile.output.folder,
             point=PROFILED,
             profiler=STUDY.profile.profilers,
-            operation=["train", "compress", "decompress"],
+            operation=OPERATIONS,
         ),
     output:
         expand(f"{RESULTS}/dataset/{{table}}.parquet", table=TABLES),
         f"{RESULTS}/dataset/datapackage.json",
     log:
-        f"{RESULTS}/logs/collect.log",
+        f"{LOGS}/collect.log",
     resources:
         mem_mb=lambda w, attempt: 4000 * attempt,
         runtime=lambda w, attempt: 30 * attempt,
     params:
-        results=RESULTS,
-        folder=f"{RESULTS}/dataset",
+        results=folder_of_input,
+        folder=folder_of_output,
         source=fingerprint("baler_energy.stages.collect"),
     shell:
         "baler-energy collect --study {input.study:q} --results {params.results:q} --out {params.folder:q}"

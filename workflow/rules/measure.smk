@@ -1,33 +1,4 @@
-"""The measured operations of each point, and the errors of what comes back.
-
-A measured job claims every core, so that nothing of this workflow runs beside it; Snakemake clamps the number to what
-there is. What torch uses is the study's `measurement.threads`.
-"""
-
-ALL_CORES = 1024
-RUN = f"{RESULTS}/runs/{{point}}"
-SESSION = commands.session_options(STUDY, f"{RESULTS}/idle")
-
-
-def table_of(wildcards):
-    """The prepared table of a point."""
-    point = STUDY.by_path[wildcards.point]
-    return expand(rules.prepare.output.table, dataset=point.dataset, rows=point.rows)
-
-
-def point_options(wildcards):
-    """Options that name a point."""
-    return commands.point_options(STUDY, STUDY.by_path[wildcards.point])
-
-
-def gpus(wildcards):
-    """GPUs that a point asks a cluster for."""
-    return 1 if STUDY.by_path[wildcards.point].device == "cuda" else 0
-
-
-def order(wildcards):
-    """Place of a point in the shuffled order of the runs."""
-    return STUDY.order[wildcards.point]
+"""The measured operations of each point, and the errors of what comes back."""
 
 
 rule train:
@@ -39,7 +10,7 @@ rule train:
         samples=f"{RUN}/train/samples.parquet",
         record=f"{RUN}/train/measurement.json",
     log:
-        f"{RESULTS}/logs/{{point}}/train.log",
+        f"{LOGS}/{{point}}/train.log",
     priority: order
     threads: ALL_CORES
     resources:
@@ -47,7 +18,7 @@ rule train:
         mem_mb=lambda w, attempt: 8000 * attempt,
         runtime=lambda w, attempt: 240 * attempt,
     params:
-        folder=f"{RUN}/train",
+        folder=folder_of_output,
         point=point_options,
         training=commands.training_options(STUDY),
         session=SESSION,
@@ -66,7 +37,7 @@ rule compress:
         samples=f"{RUN}/compress/samples.parquet",
         record=f"{RUN}/compress/measurement.json",
     log:
-        f"{RESULTS}/logs/{{point}}/compress.log",
+        f"{LOGS}/{{point}}/compress.log",
     priority: order
     threads: ALL_CORES
     resources:
@@ -74,7 +45,7 @@ rule compress:
         mem_mb=lambda w, attempt: 8000 * attempt,
         runtime=lambda w, attempt: 30 * attempt,
     params:
-        folder=f"{RUN}/compress",
+        folder=folder_of_output,
         point=point_options,
         session=SESSION,
         source=fingerprint("baler_energy.stages.compress"),
@@ -92,7 +63,7 @@ rule decompress:
         samples=f"{RUN}/decompress/samples.parquet",
         record=f"{RUN}/decompress/measurement.json",
     log:
-        f"{RESULTS}/logs/{{point}}/decompress.log",
+        f"{LOGS}/{{point}}/decompress.log",
     priority: order
     threads: ALL_CORES
     resources:
@@ -100,7 +71,7 @@ rule decompress:
         mem_mb=lambda w, attempt: 8000 * attempt,
         runtime=lambda w, attempt: 30 * attempt,
     params:
-        folder=f"{RUN}/decompress",
+        folder=folder_of_output,
         point=point_options,
         session=SESSION,
         source=fingerprint("baler_energy.stages.decompress"),
@@ -120,12 +91,12 @@ rule evaluate:
         histograms=f"{RUN}/evaluate/histograms.parquet",
         summary=f"{RUN}/evaluate/summary.json",
     log:
-        f"{RESULTS}/logs/{{point}}/evaluate.log",
+        f"{LOGS}/{{point}}/evaluate.log",
     resources:
         mem_mb=lambda w, attempt: 4000 * attempt,
         runtime=lambda w, attempt: 30 * attempt,
     params:
-        folder=f"{RUN}/evaluate",
+        folder=folder_of_output,
         source=fingerprint("baler_energy.stages.evaluate"),
     shell:
         "baler-energy evaluate --original {input.original:q} --reconstructed {input.reconstructed:q}"

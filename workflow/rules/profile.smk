@@ -1,12 +1,5 @@
 """Profiler traces of the points that the study names, in runs of their own: a profiled run is slower."""
 
-PROFILE = f"{RESULTS}/profiles/{{point}}/{{profiler}}/{{operation}}"
-
-
-def checkpoint_of(wildcards):
-    """The trained model, which compress and decompress need."""
-    return rules.train.output.checkpoint if wildcards.operation != "train" else []
-
 
 rule profile:
     input:
@@ -15,7 +8,7 @@ rule profile:
     output:
         folder=directory(PROFILE),
     log:
-        f"{RESULTS}/logs/{{point}}/profile-{{profiler}}-{{operation}}.log",
+        f"{LOGS}/{{point}}/profile-{{profiler}}-{{operation}}.log",
     threads: ALL_CORES
     resources:
         gpu=gpus,

@@ -8,17 +8,17 @@ rule figures:
         report(
             directory(f"{RESULTS}/figures/{{chapter}}"),
             patterns=["{name}.svg"],
-            caption="../report/figure.rst",
+            caption="../report/caption.rst",
             category=lambda w: catalogue.CHAPTERS[w.chapter],
             labels={"figure": "{name}"},
         ),
     log:
-        f"{RESULTS}/logs/figures-{{chapter}}.log",
+        f"{LOGS}/figures-{{chapter}}.log",
     resources:
         mem_mb=lambda w, attempt: 2000 * attempt,
         runtime=lambda w, attempt: 15 * attempt,
     params:
-        dataset=f"{RESULTS}/dataset",
+        dataset=folder_of_input,
         captions=lambda w: catalogue.captions(w.chapter),
         source=lambda w: fingerprint(
             "baler_energy.stages.figures", f"baler_energy.figures.{w.chapter}"
@@ -35,17 +35,18 @@ rule tables:
         report(
             directory(f"{RESULTS}/tables"),
             patterns=["{name}.html"],
-            caption="../report/table.rst",
+            caption="../report/caption.rst",
             category=catalogue.TABLES_TITLE,
             labels={"table": "{name}"},
         ),
     log:
-        f"{RESULTS}/logs/tables.log",
+        f"{LOGS}/tables.log",
     resources:
         mem_mb=lambda w, attempt: 2000 * attempt,
         runtime=lambda w, attempt: 15 * attempt,
     params:
-        dataset=f"{RESULTS}/dataset",
+        dataset=folder_of_input,
+        captions=catalogue.captions("tables"),
         source=fingerprint("baler_energy.stages.tables"),
     shell:
         "baler-energy tables --dataset {params.dataset:q} --out {output:q} > {log:q} 2>&1"
@@ -58,12 +59,12 @@ rule report:
     output:
         f"{RESULTS}/overview.rst",
     log:
-        f"{RESULTS}/logs/report.log",
+        f"{LOGS}/report.log",
     resources:
         mem_mb=lambda w, attempt: 2000 * attempt,
         runtime=lambda w, attempt: 15 * attempt,
     params:
-        dataset=f"{RESULTS}/dataset",
+        dataset=folder_of_input,
         source=fingerprint("baler_energy.stages.report"),
     shell:
         "baler-energy report --dataset {params.dataset:q} --figures {input.figures:q} --out {output:q} > {log:q} 2>&1"

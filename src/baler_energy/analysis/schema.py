@@ -155,7 +155,7 @@ count | integer | 1 | values in the bin
 _HOTSPOTS = POINT + _columns("""
 operation | string | | train, compress or decompress
 profiler | string | | cprofile or torch
-kind | string | | function or operator
+kind | string | | function, operator or kernel (on a GPU; shares among kernels only)
 name | string | | of the function or operator
 file | string | | source file, null for built-ins and operators
 line | integer | 1 | line in the file

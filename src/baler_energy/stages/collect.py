@@ -130,8 +130,8 @@ def _hotspots(study: Study, results: Path) -> Iterator[pd.DataFrame]:
         for profiler in study.profile.profilers:
             for operation in MEASURED:
                 path = results / "profiles" / point.path / profiler / operation / "hotspots.parquet"
-                frame = _read_parquet(path)
-                yield frame.assign(**tidy.point_values(train), operation=operation, profiler=profiler)
+                frame = _read_parquet(path).assign(**tidy.point_values(train))
+                yield frame[[column.name for column in TABLES["hotspots"][1]]]
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:

@@ -100,7 +100,7 @@ def _await_orphans() -> None:
 
 
 def _workers_here() -> list[tuple[psutil.Process, str]]:
-    """Processes of this workflow in this folder, but for this one and those that started it."""
+    """Find processes of this workflow in this folder, but for this one and those that started it."""
     here, own = str(Path.cwd()), {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     found = []
     for process in psutil.process_iter(["cwd", "cmdline"]):
