@@ -1,0 +1,68 @@
+"""Names and lookups that the rules share: from a job's wildcards to its point in the study."""
+
+DATA = f"{RESULTS}/data/{{dataset}}"
+RUN = f"{RESULTS}/runs/{{point}}"
+PROFILE = f"{RESULTS}/profiles/{{point}}/{{profiler}}/{{operation}}"
+LOGS = f"{RESULTS}/logs"
+OPERATIONS = ["train", "compress", "decompress"]
+POINTS = list(STUDY.by_path)
+PROFILED = [point.path for point in STUDY.profiled]
+SESSION = commands.session_options(STUDY, Path(RESULTS, "idle"))
+
+# A measured job claims every core, so that nothing of this workflow runs beside it; Snakemake clamps the number to
+# what there is. What torch uses is the study's `measurement.threads`.
+ALL_CORES = 1024
+
+
+def source_of(wildcards):
+    """Shards that the rows come from, or the user's file; root:// is read in place, http(s) is fetched."""
+    data = STUDY.data[wildcards.dataset]
+    if isinstance(data, FileData):
+        if data.path.startswith("root://"):
+            return []
+        if data.path.startswith(("http://", "https://")):
+            return storage.http(data.path, keep_local=True)
+        return data.path
+    seeds = STUDY.shard_seeds(wildcards.dataset, wildcards.rows)
+    return expand(rules.generate.output, dataset=wildcards.dataset, seed=seeds)
+
+
+def remote_source_of(wildcards, input):
+    """The URL of what is not a file here."""
+    return [] if input else [STUDY.data[wildcards.dataset].path]
+
+
+def table_of(wildcards):
+    """The prepared table of a point."""
+    point = STUDY.by_path[wildcards.point]
+    return expand(rules.prepare.output.table, dataset=point.dataset, rows=point.rows)
+
+
+def checkpoint_of(wildcards):
+    """The trained model, which compress and decompress need."""
+    return [] if wildcards.operation == "train" else rules.train.output.checkpoint
+
+
+def point_options(wildcards):
+    """Options that name a point."""
+    return commands.point_options(STUDY, STUDY.by_path[wildcards.point])
+
+
+def gpus(wildcards):
+    """GPUs that a point asks a cluster for."""
+    return 1 if STUDY.by_path[wildcards.point].device == "cuda" else 0
+
+
+def order(wildcards):
+    """Place of a point in the shuffled order of the runs."""
+    return STUDY.order[wildcards.point]
+
+
+def folder_of_output(wildcards, output):
+    """The folder that a stage writes to."""
+    return Path(output[0]).parent
+
+
+def folder_of_input(wildcards, input):
+    """The folder that a stage reads from."""
+    return Path(input[0]).parent
