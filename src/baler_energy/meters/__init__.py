@@ -1,0 +1,10 @@
+"""Meters and the measured window.
+
+- `base`: the `Meter` protocol, `Channel` (what a meter can read here) and `Sample` (a point of a time series)
+- `session`: the measured window: idle baseline, warm-up, repetition, flags
+- `settings`, `options`: a session's settings and their command-line flags
+- `rapl` (with `powercap`, the kernel's files), `nvml` (with `gpus`), `codecarbon`, `process`, `sampler`: the meters
+- `contamination`, `idle`, `derived`, `lock`: what other processes used, shared idle baselines, mean power and dynamic
+  energy, and the lock that keeps measurements apart
+- `poller`: the thread that reads something at intervals
+"""

@@ -1,0 +1,226 @@
+"""codecarbon's tracker: a counter's energy where it finds one, else its model's."""
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from importlib.util import find_spec
+from typing import Any
+
+from baler_energy.meters.base import Channel, Meter, Sample
+from baler_energy.meters.poller import Poller
+from baler_energy.records import Reading
+from baler_energy.vocabulary import Evidence, MeterName, Quantity
+
+__all__ = ["CodecarbonMeter"]
+
+#: Interval of the power over time; codecarbon by itself looks at the load once a second, too.
+_SLICE_S = 1.0
+#: codecarbon takes no new measurement within this time of the last.
+_STALE_S = 0.05
+_JOULES_PER_KWH = 3.6e6
+_PARTS = ("cpu", "gpu", "ram")
+#: Ways of codecarbon's to get at the CPU's power that read a counter or a sensor.
+_COUNTED_MODES = ("intel_rapl", "intel_power_gadget", "windows_emi")
+
+
+class _Totals:
+    """Output handler, codecarbon's way of giving its results to a program: keeps the cumulative energies (J)."""
+
+    def __init__(self) -> None:
+        self.energies_j: dict[str, float] = {}
+
+    def out(self, total: Any, delta: Any) -> None:
+        """Take the results of a flush."""
+        self.energies_j = {part: getattr(total, f"{part}_energy") * _JOULES_PER_KWH for part in _PARTS}
+
+    def live_out(self, total: Any, delta: Any) -> None:
+        """Pass over the results of codecarbon's own schedule."""
+
+    def task_out(self, data: Any, experiment_name: str) -> None:
+        """Pass over tasks: there are none."""
+
+    def exit(self) -> None:
+        """Release nothing."""
+
+
+class CodecarbonMeter(Meter):
+    """Energy of ``cpu``, ``gpu`` and ``ram`` as codecarbon gives it, for the whole machine, each with its evidence.
+
+    One tracker runs from `open` to `close`, and is flushed at the edges of the window and once a second: a window's
+    energy is the difference of its totals. The pieces give its power over time, which matters most where no counter
+    does. `machine` is codecarbon's total, null where it would add measured and modelled parts.
+    """
+
+    name = MeterName.CODECARBON
+
+    def __init__(self) -> None:
+        self._tracker: Any = None
+        self._totals = _Totals()
+        self._parts: dict[str, Channel] = {}
+        self._poller: Poller | None = None
+        self._lock = threading.Lock()
+        self._begin_j: dict[str, float] = {}
+        self._powers: dict[str, float] = {}
+        self._given: dict[str, float] = {}
+        self._edge_s = 0.0
+        self._series: list[Sample] = []
+
+    def channels(self) -> Sequence[Channel]:
+        """Say what codecarbon gives; how it gets at the CPU's power is known once it is open."""
+        if self._parts:
+            return tuple(self._parts.values())
+        if find_spec("codecarbon") is None:
+            return (Channel("cpu", None, "the package codecarbon is not installed", "pip install codecarbon"),)
+        return (
+            Channel("cpu", Evidence.MODELLED, "codecarbon, not yet started"),
+            Channel("ram", Evidence.MODELLED, "codecarbon's model of watts per memory module"),
+        )
+
+    def open(self) -> None:
+        """Make the tracker and start it, which takes seconds the first time."""
+        from codecarbon import OfflineEmissionsTracker
+
+        logging.getLogger("codecarbon").setLevel(logging.CRITICAL)
+        # Only energies are taken from it: what they emit is computed from them, by country, when results are
+        # collected. The fixed intensity keeps it from asking anyone for one, and the country is any that it knows.
+        # Everything that a codecarbon configuration file could turn on (files, servers, a PUE) is turned off here.
+        self._tracker = OfflineEmissionsTracker(
+            country_iso_code="CHE",
+            force_carbon_intensity_g_co2e_kwh=1.0,
+            output_methods=[],
+            output_handlers=[self._totals],
+            emissions_endpoint=None,
+            tracking_mode="machine",
+            measure_power_secs=3600,
+            api_call_interval=-1,
+            allow_multiple_runs=True,
+            pue=1.0,
+            log_level="critical",
+        )
+        self._tracker.start()
+        self._tracker.flush()
+        # codecarbon catches its own exceptions and logs them; that it gave no totals is how a failure shows.
+        if not self._totals.energies_j:
+            raise RuntimeError("codecarbon's tracker does not start; `codecarbon detect` may say why")
+        self._edge_s = time.monotonic()
+        self._parts = _find_parts(self._tracker)
+
+    def begin(self) -> None:
+        """Read the totals at the start of the window."""
+        # So soon after the last window the tracker would give that one's end as this one's start.
+        time.sleep(max(0.0, self._edge_s + 1.2 * _STALE_S - time.monotonic()))
+        self._flush()
+        self._begin_j = self._totals.energies_j
+        self._given = {}
+        self._series = []
+        # The first call of the poller comes at once, and is passed over.
+        self._poller = Poller(self._poll, _SLICE_S)
+        self._poller.start()
+
+    def energies_j(self) -> dict[str, float]:
+        """Give the energy since `begin`: up to the last piece, and from there on with its power."""
+        with self._lock:
+            # The power before the window tells nothing about it, but serves for its first moment.
+            if not self._series and time.monotonic() - self._edge_s > 2 * _STALE_S:
+                self._flush()
+            # Never falling, although a piece may turn out to hold less than its predecessor's power promised.
+            self._given = {
+                part: max(self._given.get(part, 0.0), value)
+                for part, value in self._window_j(time.monotonic() - self._edge_s).items()
+            }
+            return dict(self._given)
+
+    def end(self) -> list[Reading]:
+        """Read the totals at the end of the window and give the energies."""
+        error = self._stop_poller()
+        since_s = time.monotonic() - self._edge_s
+        if since_s > _STALE_S or not self._series:
+            self._flush()
+            since_s = 0.0
+        if error is not None:
+            raise error
+        energies = self._window_j(since_s)
+        readings = [
+            Reading.of(self.name, part, Quantity.ENERGY, energies[part], channel.evidence or Evidence.MODELLED)
+            for part, channel in self._parts.items()
+        ]
+        evidences = {reading.evidence for reading in readings}
+        if len(evidences) == 1:
+            total_j = sum(energies.values())
+            return [*readings, Reading.of(self.name, "machine", Quantity.ENERGY, total_j, evidences.pop())]
+        reason = "the total would add measured and modelled energy"
+        return [*readings, Reading.of(self.name, "machine", Quantity.ENERGY, None, Evidence.MODELLED, reason)]
+
+    def samples(self) -> list[Sample]:
+        """Give codecarbon's power over time."""
+        return list(self._series)
+
+    def close(self) -> None:
+        """Stop the tracker."""
+        self._stop_poller()
+        if self._tracker is not None:
+            self._tracker.stop()
+            self._tracker = None
+
+    def _stop_poller(self) -> Exception | None:
+        poller, self._poller = self._poller, None
+        if poller is None:
+            return None
+        poller.stop()
+        return poller.error
+
+    def _poll(self) -> None:
+        with self._lock:
+            if time.monotonic() - self._edge_s > _SLICE_S / 2:
+                self._flush()
+
+    def _flush(self) -> None:
+        """Let the tracker measure up to now, and take its mean power since the last time."""
+        before_j, before_s = self._totals.energies_j, self._edge_s
+        self._edge_s = time.monotonic()
+        self._tracker.flush()
+        if self._totals.energies_j == before_j:
+            raise RuntimeError(f"codecarbon took no measurement (it takes none within {_STALE_S} s of another)")
+        for part, channel in self._parts.items():
+            power_w = (self._totals.energies_j[part] - before_j[part]) / (self._edge_s - before_s)
+            self._powers[part] = power_w
+            evidence = channel.evidence or Evidence.MODELLED
+            self._series.append(Sample((self._edge_s + before_s) / 2, part, "power", power_w, evidence))
+
+    def _window_j(self, since_s: float) -> dict[str, float]:
+        """Give the energy of the window up to `since_s` after the last flush."""
+        return {
+            part: self._totals.energies_j[part] - self._begin_j[part] + self._powers[part] * since_s
+            for part in self._parts
+        }
+
+
+def _find_parts(tracker: Any) -> dict[str, Channel]:
+    """Judge from the tracker's hardware objects how each part's energy comes about; its output does not tell."""
+    parts: dict[str, Channel] = {}
+    for hardware in tracker._hardware:
+        kind = type(hardware).__name__
+        if kind == "CPU":
+            parts["cpu"] = _cpu_channel(hardware)
+        elif kind == "GPU":
+            parts["gpu"] = Channel("gpu", Evidence.MEASURED, "codecarbon, from the GPU's counters")
+        elif kind == "RAM":
+            parts["ram"] = Channel("ram", Evidence.MODELLED, "codecarbon's model of watts per memory module")
+        elif kind in ("Raspberry", "AppleSiliconChip"):
+            # Apple's tool calls its own values estimates; a Raspberry Pi's power chip measures its rails.
+            part = hardware.chip_part.lower()
+            evidence = Evidence.MEASURED if kind == "Raspberry" else Evidence.MODELLED
+            parts[part] = Channel(part, evidence, f"codecarbon, {hardware!r}")
+    return {part: parts[part] for part in _PARTS if part in parts}
+
+
+def _cpu_channel(hardware: Any) -> Channel:
+    mode = hardware._mode
+    if mode in _COUNTED_MODES:
+        return Channel("cpu", Evidence.MEASURED, f"codecarbon, from a counter ({mode})")
+    if mode == "cpu_load":
+        return Channel("cpu", Evidence.MODELLED, f"codecarbon's model: CPU load and a TDP of {hardware._tdp:g} W")
+    return Channel(
+        "cpu", Evidence.MODELLED, f"codecarbon's model: half of a TDP of {hardware._tdp:g} W, whatever the load"
+    )

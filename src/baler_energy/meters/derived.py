@@ -1,0 +1,55 @@
+"""Readings that follow from a window's energies: mean power and dynamic energy."""
+
+from collections.abc import Sequence
+
+from baler_energy.records import Idle, Reading
+from baler_energy.vocabulary import Evidence, Quantity
+
+__all__ = ["derived_readings"]
+
+
+def derived_readings(readings: Sequence[Reading], idle: Idle | None, duration_s: float) -> tuple[Reading, ...]:
+    """Compute mean power and dynamic energy of every energy reading.
+
+    Dynamic energy = gross energy - idle power x duration. It is null with a reason where the gross energy is null
+    or modelled, or where the component has no idle power. It may be negative: noise around an idle window.
+
+    Parameters
+    ----------
+    readings
+        Readings of the window; only energies are looked at.
+    idle
+        The idle baseline, or None.
+    duration_s
+        Length of the window.
+    """
+    idle_power_w = {(reading.meter, reading.component): reading for reading in idle.readings} if idle else {}
+    derived = []
+    for reading in readings:
+        if reading.quantity is not Quantity.ENERGY:
+            continue
+        power_w = None if reading.value is None else reading.value / duration_s
+        derived.append(_beside(reading, Quantity.POWER_MEAN, power_w, reading.reason))
+        baseline = idle_power_w.get((reading.meter, reading.component))
+        dynamic_j, reason = _dynamic(reading, idle, baseline, duration_s)
+        derived.append(_beside(reading, Quantity.DYNAMIC_ENERGY, dynamic_j, reason))
+    return tuple(derived)
+
+
+def _dynamic(
+    reading: Reading, idle: Idle | None, baseline: Reading | None, duration_s: float
+) -> tuple[float | None, str | None]:
+    if reading.value is None:
+        return None, reading.reason
+    if reading.evidence is not Evidence.MEASURED:
+        return None, f"the gross energy is {reading.evidence}, and a model's idle power is none that was measured"
+    if idle is None:
+        return None, "no idle baseline was taken"
+    if baseline is None or baseline.value is None:
+        reason = baseline.reason if baseline else "the meter gave none for this component"
+        return None, f"no idle power: {reason}"
+    return reading.value - baseline.value * duration_s, None
+
+
+def _beside(reading: Reading, quantity: Quantity, value: float | None, reason: str | None) -> Reading:
+    return Reading.of(reading.meter, reading.component, quantity, value, reading.evidence, reason)

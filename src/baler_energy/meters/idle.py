@@ -1,0 +1,95 @@
+"""The idle baseline: mean power with nothing running but the waiting process, and its sharing within a boot."""
+
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from baler_energy.errors import InputError
+from baler_energy.files import read_json, write_json
+from baler_energy.meters.base import Meter
+from baler_energy.provenance import boot_id
+from baler_energy.records import Idle, Reading
+from baler_energy.vocabulary import Quantity
+
+__all__ = ["IdleCache", "baseline_key", "idle_readings"]
+
+
+def idle_readings(readings: Sequence[Reading], duration_s: float) -> tuple[Reading, ...]:
+    """Turn the energies of an idle window into idle powers (W), null where the energy is null."""
+    return tuple(
+        Reading.of(
+            reading.meter,
+            reading.component,
+            Quantity.IDLE_POWER,
+            None if reading.value is None else reading.value / duration_s,
+            reading.evidence,
+            reading.reason,
+        )
+        for reading in readings
+        if reading.quantity is Quantity.ENERGY
+    )
+
+
+def baseline_key(meters: Sequence[Meter], *, accelerator: bool) -> dict[str, object]:
+    """Say what must be equal for a baseline to serve another job.
+
+    Parameters
+    ----------
+    meters
+        The meters in use: what they can read is part of the key.
+    accelerator
+        Whether the process holds an accelerator's context, which raises a GPU's idle power.
+    """
+    return {
+        "host": platform.node(),
+        "boot": boot_id(),
+        "accelerator": accelerator,
+        "visible_gpus": os.environ.get("CUDA_VISIBLE_DEVICES"),
+        "channels": sorted(
+            f"{meter.name}/{channel.component}/{channel.evidence}/{channel.detail}"
+            for meter in meters
+            for channel in meter.channels()
+            if channel.energy
+        ),
+    }
+
+
+class IdleCache:
+    """Baselines of this boot in a folder, one file per key.
+
+    Parameters
+    ----------
+    folder
+        Where the files are.
+    key
+        What must be equal, as `baseline_key` gives it.
+    """
+
+    def __init__(self, folder: Path, key: dict[str, object]) -> None:
+        digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
+        self.path = folder / f"idle-{digest[:16]}.json"
+        self._key = key
+
+    def load(self, lifetime_s: float, min_duration_s: float) -> Idle | None:
+        """Give the stored baseline where it is young and long enough; a damaged file counts as none."""
+        try:
+            stored = read_json(self.path)
+            if stored["key"] != self._key:
+                return None
+            idle = Idle.model_validate({**stored["idle"], "shared": True})
+        except (InputError, ValidationError, KeyError, TypeError):
+            return None
+        age = datetime.now(UTC) - idle.start - timedelta(seconds=idle.duration_s)
+        young = timedelta(seconds=-1) <= age <= timedelta(seconds=lifetime_s)
+        # The clock's rounding may make a baseline of 10 s one of 9.9999 s.
+        return idle if young and idle.duration_s > 0.99 * min_duration_s else None
+
+    def store(self, idle: Idle) -> None:
+        """Write the baseline, whole or not at all."""
+        write_json(self.path, {"key": self._key, "idle": idle.model_dump(mode="json")})

@@ -1,0 +1,158 @@
+"""The RAPL counters as the Linux kernel shows them: the powercap folders and pyRAPL's view of them."""
+
+import re
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from baler_energy.meters.base import Channel
+from baler_energy.provenance import cpu_vendor, virtualised
+from baler_energy.vocabulary import Evidence
+
+__all__ = ["POWERCAP", "Domain", "absence", "domain_channel", "find_domains", "pyrapl_reader"]
+
+POWERCAP = Path("/sys/class/powercap")
+
+_PACKAGE = re.compile(r"package-(\d+)(-die-\d+)?")
+_PART = re.compile(r"core|uncore|dram")
+_ENABLE = "sudo chmod a+r /sys/class/powercap/intel-rapl:*/energy_uj"
+
+
+@dataclass(frozen=True)
+class Domain:
+    """One RAPL counter."""
+
+    component: str
+    """Its word in the vocabulary: ``package-0``, ``dram-0``, ``psys``."""
+    folder: Path
+    max_uj: int
+    """The count at which it wraps to zero."""
+
+    def read_uj(self) -> int:
+        """Read the counter (microjoule).
+
+        Raises
+        ------
+        OSError
+            The file cannot be read.
+        ValueError
+            It does not hold a number.
+        """
+        return int((self.folder / "energy_uj").read_text(encoding="ascii"))
+
+
+def find_domains(root: Path = POWERCAP) -> list[Domain]:
+    """Find the RAPL counters by their names.
+
+    Only the control type ``intel-rapl`` (AMD's processors show theirs under it too) is looked at: where the same
+    package is there a second time as ``intel-rapl-mmio``, counting both would double its energy.
+
+    Parameters
+    ----------
+    root
+        The kernel's folder of powercap devices.
+
+    Returns
+    -------
+    list of Domain
+        Packages (or dies), their core, uncore and dram parts, and psys, in order; none twice.
+    """
+    found: dict[str, Domain] = {}
+    for folder in sorted(root.glob("intel-rapl:*"), key=_numbers):
+        if folder.name.count(":") != 1:
+            continue
+        name = _text(folder / "name")
+        _add(found, name if name == "psys" or _PACKAGE.fullmatch(name) else "", folder)
+        owner = _PACKAGE.fullmatch(name)
+        # The parts stand inside the package's folder, and once more, as links, beside it.
+        for part in sorted((*folder.glob(f"{folder.name}:*"), *root.glob(f"{folder.name}:*")), key=_numbers):
+            kind = _text(part / "name")
+            if owner and _PART.fullmatch(kind):
+                _add(found, f"{kind}-{owner[1]}{owner[2] or ''}", part)
+    return list(found.values())
+
+
+def domain_channel(domain: Domain) -> Channel:
+    """Say whether a counter can be read, and what would make it readable."""
+    try:
+        domain.read_uj()
+    except PermissionError:
+        return Channel(
+            domain.component,
+            None,
+            f"no permission to read {domain.folder / 'energy_uj'}",
+            f"{_ENABLE} (until the next boot; for good: a line 'z /sys/class/powercap/intel-rapl:*/energy_uj 0444' in "
+            "/etc/tmpfiles.d/rapl.conf)",
+        )
+    except (OSError, ValueError) as error:
+        return Channel(domain.component, None, f"{domain.folder / 'energy_uj'} cannot be read: {error}")
+    return Channel(domain.component, Evidence.MEASURED, f"RAPL counter {domain.folder.name}")
+
+
+def absence() -> Channel:
+    """Say why this machine shows no RAPL counter at all."""
+    remedy = None
+    if virtualised():
+        detail = "this is a virtual machine, and its host passes no RAPL counters on"
+        remedy = "run on the bare machine, or ask who runs the host"
+    elif cpu_vendor() not in ("GenuineIntel", "AuthenticAMD"):
+        detail = "RAPL counters are a feature of Intel's and AMD's processors"
+    else:
+        detail = "the kernel shows no RAPL counters under /sys/class/powercap"
+        remedy = "sudo modprobe intel_rapl_msr (in a container: pass /sys/class/powercap in)"
+    return Channel("cpu", None, detail, remedy)
+
+
+def pyrapl_reader(domains: list[Domain]) -> Callable[[], dict[str, int]] | None:
+    """Make a reader of package and dram counters through pyRAPL's `Sensor`, or None where it refuses.
+
+    pyRAPL knows neither dies nor uncore and psys, and raises, at times with an empty message, where a file is missing
+    or unreadable. What it does read is checked against the domains that the kernel shows.
+
+    Parameters
+    ----------
+    domains
+        The counters that `find_domains` found under the kernel's own folder.
+
+    Returns
+    -------
+    callable or None
+        Gives the counts (microjoule) of the components that pyRAPL serves.
+    """
+    wanted = {domain.component for domain in domains if re.fullmatch(r"(package|dram)-\d+", domain.component)}
+    try:
+        with warnings.catch_warnings():  # pyRAPL's source holds an invalid escape, which newer Pythons point out
+            warnings.simplefilter("ignore")
+            from pyRAPL import Sensor
+
+            sensor = Sensor()
+
+        def read() -> dict[str, int]:
+            counts = sensor.energy()
+            return {
+                f"{kind}-{position // 2}": int(count)
+                for position, count in enumerate(counts)
+                if (kind := ("package", "dram")[position % 2]) and count >= 0
+            }
+
+        return read if wanted and set(read()) == wanted else None
+    except Exception:  # whatever pyRAPL raises, the kernel's files are read instead
+        return None
+
+
+def _add(found: dict[str, Domain], component: str, folder: Path) -> None:
+    limit = _text(folder / "max_energy_range_uj")
+    if component and component not in found and limit.isdigit() and int(limit) > 0:
+        found[component] = Domain(component, folder, int(limit))
+
+
+def _numbers(path: Path) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", path.name)]
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except OSError:
+        return ""

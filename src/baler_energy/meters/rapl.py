@@ -1,0 +1,242 @@
+"""RAPL: the energy counters of Intel's and AMD's processors."""
+
+import re
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from baler_energy.meters.base import Channel, Meter, Sample
+from baler_energy.meters.poller import Poller
+from baler_energy.meters.powercap import POWERCAP, Domain, absence, domain_channel, find_domains, pyrapl_reader
+from baler_energy.records import Reading
+from baler_energy.vocabulary import Evidence, Flag, MeterName, Quantity
+
+__all__ = ["RaplMeter", "unwrap"]
+
+#: No domain of a present machine draws more; what seems to is a counter that was reset.
+_LIMIT_W = 5000.0
+#: The counters tick about every millisecond; within this time a single tick may look like a huge power.
+_TICK_GRACE_S = 0.1
+#: The sums and the components that they are made of.
+_SUMS = {"cpu": re.compile(r"package-"), "dram": re.compile(r"dram-")}
+
+
+def unwrap(counts_uj: Sequence[int], max_uj: int) -> list[int]:
+    """Turn the readings of a wrapping counter into the energy since the first.
+
+    Parameters
+    ----------
+    counts_uj
+        Readings in order (microjoule), each within [0, max_uj], at most one wrap between two of them.
+    max_uj
+        ``max_energy_range_uj``: the counter goes from there to 0.
+
+    Returns
+    -------
+    list of int
+        Energy since the first reading (microjoule), never falling, as long as `counts_uj`.
+
+    Raises
+    ------
+    ValueError
+        A reading lies outside the range.
+    """
+    totals: list[int] = []
+    for index, count in enumerate(counts_uj):
+        if not 0 <= count <= max_uj:
+            raise ValueError(f"count {count} lies outside the counter's range 0 to {max_uj}")
+        step = count - counts_uj[index - 1] if index else 0
+        totals.append((totals[-1] if totals else 0) + (step if step >= 0 else step + max_uj))
+    return totals
+
+
+class _Counter:
+    """The unwrapped total of one domain, and why it cannot be trusted."""
+
+    def __init__(self, domain: Domain) -> None:
+        self.domain = domain
+        self.total_uj = 0
+        self.time_s = 0.0
+        self._last_uj: int | None = None
+
+    def update(self, count_uj: int, time_s: float, limit_w: float) -> str | None:
+        """Take a reading in; give what is wrong with it, or None."""
+        last_uj, gap_s = self._last_uj, time_s - self.time_s
+        step_uj = unwrap((count_uj if last_uj is None else last_uj, count_uj), self.domain.max_uj)[-1]
+        self._last_uj, self.time_s = count_uj, time_s
+        self.total_uj += step_uj
+        if last_uj is None:
+            return None
+        if gap_s * limit_w * 1e6 > self.domain.max_uj:
+            return f"it was not read for {gap_s:.1f} s, in which it may have wrapped unseen"
+        if step_uj > limit_w * 1e6 * max(gap_s, _TICK_GRACE_S):
+            return f"it jumped from {last_uj} to {count_uj} uJ within {gap_s:.2f} s: it was reset"
+        return None
+
+
+class RaplMeter(Meter):
+    """Energy of packages, cores, uncore, DRAM and psys from RAPL; sums ``cpu`` (packages) and ``dram``.
+
+    psys contains the packages and core and uncore are inside them, so none of these enters a sum.
+
+    Parameters
+    ----------
+    sample_interval_s
+        How often the counters are read, for the series of power and to see every wrap (at most 10 s).
+    root
+        The kernel's powercap folder.
+    limit_w
+        Power (W) that no domain exceeds; a faster rise is a fault of the counter.
+    """
+
+    name = MeterName.RAPL
+
+    def __init__(self, *, sample_interval_s: float = 0.2, root: Path = POWERCAP, limit_w: float = _LIMIT_W) -> None:
+        self._root = root
+        self._interval_s = min(sample_interval_s, 10.0)
+        self._limit_w = limit_w
+        self._counters: list[_Counter] = []
+        self._sums: dict[str, list[str]] = {}
+        self._absent: list[Channel] = []
+        self._pyrapl: Callable[[], dict[str, int]] | None = None
+        self._poller: Poller | None = None
+        self._lock = threading.Lock()
+        self._begin_s = 0.0
+        self._begin_uj: dict[str, int] = {}
+        self._polled: dict[str, tuple[float, int]] = {}
+        self._faults: dict[str, str] = {}
+        self._series: list[Sample] = []
+
+    def channels(self) -> Sequence[Channel]:
+        """Say which counters can be read, and which sums of them."""
+        domains = find_domains(self._root)
+        if not domains:
+            return (absence(),)
+        channels = [domain_channel(domain) for domain in domains]
+        return (*channels, *_sum_channels(channels))
+
+    def open(self) -> None:
+        """Find the readable counters and start polling them."""
+        channels = {channel.component: channel for channel in self.channels()}
+        readable = {name for name, channel in channels.items() if channel.evidence}
+        domains = [domain for domain in find_domains(self._root) if domain.component in readable]
+        self._counters = [_Counter(domain) for domain in domains]
+        self._absent = [channel for channel in channels.values() if not channel.evidence]
+        self._sums = {
+            total: [name for name in channels if kind.match(name)] for total, kind in _SUMS.items() if total in readable
+        }
+        # pyRAPL knows the kernel's own folder only.
+        self._pyrapl = pyrapl_reader(domains) if self._root == POWERCAP else None
+        self._poller = Poller(self._poll, self._interval_s)
+        self._poller.start()
+
+    def begin(self) -> None:
+        """Read the counters at the start of the window."""
+        with self._lock:
+            self._faults.clear()
+            self._read()
+            self._begin_s = time.monotonic()
+            self._begin_uj = self._totals_uj()
+            self._series = [sample for sample in self._series if sample.time_s > self._begin_s - 1.0]
+
+    def energies_j(self) -> dict[str, float]:
+        """Read the energy of every counter and sum since `begin`, without those that failed."""
+        with self._lock:
+            self._read()
+            return {name: value for name, value in self._energies_j().items() if value is not None}
+
+    def end(self) -> list[Reading]:
+        """Give energies and largest powers of the window."""
+        with self._lock:
+            self._read()
+            end_s = time.monotonic()
+            energies = self._energies_j()
+            series = [sample for sample in self._series if self._begin_s < sample.time_s <= end_s]
+        readings = []
+        for name, value in energies.items():
+            reason = None if value is not None else self._reason(name)
+            readings.append(Reading.of(self.name, name, Quantity.ENERGY, value, reason=reason))
+            powers = [sample.value for sample in series if sample.component == name]
+            if powers and value is not None:
+                readings.append(Reading.of(self.name, name, Quantity.POWER_MAX, max(powers)))
+        for channel in self._absent:
+            readings.append(Reading.of(self.name, channel.component, Quantity.ENERGY, None, reason=channel.detail))
+        return readings
+
+    def flags(self) -> set[Flag]:
+        """Say whether a counter failed."""
+        return {Flag.COUNTER_FAULT} if self._faults else set()
+
+    def samples(self) -> list[Sample]:
+        """Give the power of every domain over time."""
+        with self._lock:
+            return list(self._series)
+
+    def close(self) -> None:
+        """Stop polling."""
+        if self._poller is not None:
+            self._poller.stop()
+            self._poller = None
+        self._counters = []
+        self._pyrapl = None
+
+    def _poll(self) -> None:
+        with self._lock:
+            self._read()
+            now_s = time.monotonic()
+            for name, total_uj in self._totals_uj().items():
+                then_s, then_uj = self._polled.get(name, (now_s, total_uj))
+                if now_s > then_s:
+                    power_w = (total_uj - then_uj) * 1e-6 / (now_s - then_s)
+                    self._series.append(Sample((now_s + then_s) / 2, name, "power", power_w))
+                self._polled[name] = (now_s, total_uj)
+
+    def _read(self) -> None:
+        """Read all counters once; what fails is noted and stays a fault of the window."""
+        served: dict[str, int] = {}
+        if self._pyrapl is not None:
+            try:
+                served = self._pyrapl()
+            except Exception:  # the kernel's files take over, and say what is wrong
+                self._pyrapl = None
+        for counter in self._counters:
+            component = counter.domain.component
+            try:
+                count_uj = served[component] if component in served else counter.domain.read_uj()
+                fault = counter.update(count_uj, time.monotonic(), self._limit_w)
+            except (OSError, ValueError) as error:
+                fault = f"it could not be read: {error}"
+            if fault:
+                self._faults.setdefault(component, f"the RAPL counter {component} failed: {fault}")
+
+    def _totals_uj(self) -> dict[str, int]:
+        """Give the total of every counter and sum since `open`."""
+        totals = {counter.domain.component: counter.total_uj for counter in self._counters}
+        return totals | {name: sum(totals[part] for part in parts) for name, parts in self._sums.items()}
+
+    def _energies_j(self) -> dict[str, float | None]:
+        """Give the energy of every counter and sum since `begin`; None where a counter failed."""
+        return {
+            name: None if self._reason(name) else (total_uj - self._begin_uj[name]) * 1e-6
+            for name, total_uj in self._totals_uj().items()
+        }
+
+    def _reason(self, name: str) -> str | None:
+        """Say why a counter or sum has no energy; None where it has."""
+        parts = self._sums.get(name, [name])
+        return "; ".join(self._faults[part] for part in parts if part in self._faults) or None
+
+
+def _sum_channels(channels: Sequence[Channel]) -> list[Channel]:
+    """Make the channels of the sums; a sum with an unreadable part would be too low, and is absent."""
+    sums = []
+    for total, kind in _SUMS.items():
+        parts = [channel for channel in channels if kind.match(channel.component)]
+        lost = [channel for channel in parts if not channel.evidence]
+        if lost:
+            sums.append(Channel(total, None, lost[0].detail, lost[0].remedy))
+        elif parts:
+            names = " + ".join(channel.component for channel in parts)
+            sums.append(Channel(total, Evidence.MEASURED, f"sum of {names}"))
+    return sums

@@ -1,0 +1,312 @@
+"""The measured window: nothing but the operation, long enough, with an idle baseline and what else ran."""
+
+import gc
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Generic, Self, TypeVar
+
+from baler_energy.meters.base import SAMPLE_UNITS, Meter, Sample, absent_reason, null_energies
+from baler_energy.meters.contamination import CONTAMINATION_LIMIT, CpuTimes, contamination
+from baler_energy.meters.derived import derived_readings
+from baler_energy.meters.idle import IdleCache, baseline_key, idle_readings
+from baler_energy.meters.lock import DEFAULT_LOCK, MachineLock
+from baler_energy.meters.settings import SessionSettings
+from baler_energy.progress import say
+from baler_energy.records import Contamination, Idle, Reading, Window
+from baler_energy.vocabulary import Evidence, Flag, MeterName, Quantity
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Outcome", "Session", "SessionSettings"]
+
+T = TypeVar("T")
+
+#: Order of the meters' edges: low numbers begin first and end last, so that the counters stand next to the operation.
+_EDGE_ORDER = {
+    MeterName.PROCESS: 0,
+    MeterName.CODECARBON: 1,
+    MeterName.SAMPLER: 2,
+    MeterName.NVML: 3,
+    MeterName.RAPL: 4,
+}
+
+
+def _no_device() -> None:
+    """Wait for nothing: without an accelerator, an operation is over when it returns."""
+
+
+@dataclass(frozen=True)
+class Outcome(Generic[T]):
+    """What a measured window gave; readings are of the whole window, over all iterations."""
+
+    result: T
+    """What the last iteration returned."""
+    iterations: int
+    window: Window
+    readings: tuple[Reading, ...]
+    idle: Idle | None
+    contamination: Contamination
+    flags: tuple[Flag, ...]
+    samples: "pd.DataFrame"
+    """Time series in long format: time_s (s from the window's start, also a little before and after it), meter,
+    component, quantity (power, utilisation, temperature, memory, clock), value, unit, evidence."""
+
+
+class Session:
+    """Measures operations with the meters it is given, alone on the machine.
+
+    The machine-wide lock is held from `open` (or the first `run`) to `close`::
+
+        with Session(meters, settings) as session:
+            outcome = session.run(lambda: compress(table))
+            write(outcome)
+
+    Parameters
+    ----------
+    meters
+        The meters; an absent or failing one gives null readings with the reason.
+    settings
+        Lengths of the window and the idle baseline, and where baselines are shared.
+    synchronise
+        Waits until the accelerator has finished its queue; called at both edges of the window. The idle baseline
+        is taken after its first call, so that the accelerator's context is alive in it.
+    """
+
+    def __init__(
+        self,
+        meters: Sequence[Meter],
+        settings: SessionSettings,
+        *,
+        synchronise: Callable[[], None] = _no_device,
+    ) -> None:
+        self.settings = settings
+        self._meters = tuple(meters)
+        self._synchronise = synchronise
+        self._lock = MachineLock(settings.lock or DEFAULT_LOCK)
+        self._opened = False
+        self._unopened: dict[MeterName, str] = {}
+        self._absent: dict[MeterName, str] = {}
+        self._faults: dict[MeterName, str] = {}
+        self._live: list[Meter] = []
+
+    def open(self) -> None:
+        """Take the lock and open the meters; without effect on an open session."""
+        if self._opened:
+            return
+        self._lock.acquire()
+        self._opened = True
+        for meter in self._meters:
+            try:
+                if reason := absent_reason(meter):
+                    self._absent[meter.name] = reason
+                else:
+                    meter.open()
+                    self._live.append(meter)
+            except Exception as error:
+                self._unopened[meter.name] = _reason(meter, "could not be opened", error)
+                self._close(meter)
+
+    def close(self) -> None:
+        """Close the meters and release the lock."""
+        for meter in self._live:
+            self._close(meter)
+        self._live.clear()
+        self._unopened.clear()
+        self._absent.clear()
+        self._lock.release()
+        self._opened = False
+
+    def __enter__(self) -> Self:
+        self.open()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def run(
+        self, operation: Callable[[], T], *, warm_up: Callable[[], object] | None = None, once: bool = False
+    ) -> Outcome[T]:
+        """Measure `operation`, repeated until the window is long enough.
+
+        Parameters
+        ----------
+        operation
+            Does the same work at each call; an exception of it ends the window and is passed on.
+        warm_up
+            Called once before the window (the operation itself, or a small part of it).
+        once
+            Run the operation a single time, however short; the record is flagged where that is too short.
+
+        Returns
+        -------
+        Outcome
+            The last iteration's result and the readings of the whole window.
+        """
+        self.open()
+        self._synchronise()
+        idle = self._idle()
+        if warm_up is not None:
+            warm_up()
+        gc.collect()
+        self._synchronise()
+        return self._window(operation, idle, once=once)
+
+    def energies_j(self) -> dict[str, float]:
+        """Read the energies since the window opened, keyed "<meter>/<component>"; {} where no meter has counters."""
+        energies: dict[str, float] = {}
+        for meter in self._working():
+            try:
+                energies |= {f"{meter.name}/{name}": value for name, value in meter.energies_j().items()}
+            except Exception as error:
+                self._fault(meter, "could not be read during the window", error)
+        return energies
+
+    def _window(self, operation: Callable[[], T], idle: Idle | None, *, once: bool) -> Outcome[T]:
+        before = CpuTimes.now()
+        begun = self._begin()
+        try:
+            start = datetime.now(UTC)
+            start_s = time.monotonic()
+            result, iterations = self._repeat(operation, start_s, once=once)
+            duration_s = time.monotonic() - start_s
+        finally:
+            readings = self._end(begun)
+        after = CpuTimes.now()
+
+        other = contamination(before, after, os.cpu_count() or 1)
+        return Outcome(
+            result=result,
+            iterations=iterations,
+            window=Window(start=start, duration_s=duration_s),
+            readings=(*readings, *derived_readings(readings, idle, duration_s)),
+            idle=idle,
+            contamination=other,
+            flags=self._flags(readings, other, duration_s),
+            samples=self._samples(start_s),
+        )
+
+    def _repeat(self, operation: Callable[[], T], start_s: float, *, once: bool) -> tuple[T, int]:
+        iterations = 0
+        while True:
+            result = operation()
+            self._synchronise()
+            iterations += 1
+            if once or time.monotonic() - start_s >= self.settings.min_window_s:
+                return result, iterations
+
+    def _begin(self) -> list[Meter]:
+        self._faults.clear()
+        begun = []
+        for meter in sorted(self._live, key=lambda meter: _EDGE_ORDER[meter.name]):
+            try:
+                meter.begin()
+                begun.append(meter)
+            except Exception as error:
+                self._fault(meter, "could not be started", error)
+        return begun
+
+    def _end(self, begun: list[Meter]) -> list[Reading]:
+        """End the window of the meters that were begun; the others and the failed give null readings."""
+        readings: list[Reading] = []
+        for meter in reversed(begun):
+            try:
+                ended = meter.end()
+            except Exception as error:
+                self._fault(meter, "could not be read at the end of the window", error)
+                continue
+            if meter.name not in self._faults:
+                readings += ended
+        reasons = self._absent | self._unopened | self._faults
+        for meter in self._meters:
+            if meter.name in reasons:
+                readings += null_energies(meter, reasons[meter.name])
+        return readings
+
+    def _idle(self) -> Idle | None:
+        if self.settings.idle_s <= 0:
+            return None
+        cache = None
+        if self.settings.idle_cache is not None and self.settings.idle_lifetime_s > 0:
+            key = baseline_key(self._meters, accelerator=self._synchronise is not _no_device)
+            cache = IdleCache(self.settings.idle_cache, key)
+            if shared := cache.load(self.settings.idle_lifetime_s, self.settings.idle_s):
+                return shared
+        gc.collect()
+        before = CpuTimes.now()
+        begun = self._begin()
+        start = datetime.now(UTC)
+        start_s = time.monotonic()
+        time.sleep(self.settings.idle_s)
+        duration_s = time.monotonic() - start_s
+        readings = idle_readings(self._end(begun), duration_s)
+        other = contamination(before, CpuTimes.now(), os.cpu_count() or 1)
+        idle = Idle(start=start, duration_s=duration_s, shared=False, readings=readings)
+        busy = (other.fraction or 0.0) > CONTAMINATION_LIMIT
+        measured = any(reading.evidence is Evidence.MEASURED and reading.value is not None for reading in readings)
+        if busy and measured:
+            say(
+                f"The idle baseline is not idle: other processes used {other.fraction:.0%} of the CPUs. "
+                "Dynamic energies of this run come out too low; stop the other processes and run it again."
+            )
+        # A disturbed or failed baseline serves no other job; a modelled one enters no result.
+        if cache is not None and not self._faults and not (busy and measured):
+            cache.store(idle)
+        return idle
+
+    def _flags(self, readings: Sequence[Reading], other: Contamination, duration_s: float) -> tuple[Flag, ...]:
+        flags = {flag for meter in self._working() for flag in meter.flags()}
+        if self._faults or self._unopened:
+            flags.add(Flag.COUNTER_FAULT)
+        if duration_s < self.settings.min_window_s:
+            flags.add(Flag.BELOW_RESOLUTION)
+        if (other.fraction or 0.0) > CONTAMINATION_LIMIT:
+            flags.add(Flag.CONTAMINATED)
+        if not any(
+            reading.quantity is Quantity.ENERGY and reading.value is not None and reading.evidence is Evidence.MEASURED
+            for reading in readings
+        ):
+            flags.add(Flag.MODELLED_ONLY)
+        return tuple(sorted(flags))
+
+    def _samples(self, start_s: float) -> "pd.DataFrame":
+        import pandas as pd  # half a second that only a measured run should pay
+
+        # A little of what follows the window belongs to the picture of it.
+        time.sleep(2 * self.settings.sample_interval_s)
+        rows: list[tuple[MeterName, Sample]] = []
+        for meter in self._working():
+            rows += [(meter.name, sample) for sample in meter.samples()]
+        rows.sort(key=lambda row: row[1].time_s)
+        return pd.DataFrame(
+            {
+                "time_s": pd.array([sample.time_s - start_s for _, sample in rows], dtype="float64"),
+                "meter": pd.array([str(name) for name, _ in rows], dtype="str"),
+                "component": pd.array([sample.component for _, sample in rows], dtype="str"),
+                "quantity": pd.array([sample.quantity for _, sample in rows], dtype="str"),
+                "value": pd.array([sample.value for _, sample in rows], dtype="float64"),
+                "unit": pd.array([SAMPLE_UNITS[sample.quantity] for _, sample in rows], dtype="str"),
+                "evidence": pd.array([str(sample.evidence) for _, sample in rows], dtype="str"),
+            }
+        )
+
+    def _working(self) -> list[Meter]:
+        return [meter for meter in self._live if meter.name not in self._faults]
+
+    def _fault(self, meter: Meter, what: str, error: Exception) -> None:
+        reason = _reason(meter, what, error)
+        if self._faults.setdefault(meter.name, reason) == reason:
+            say(reason)
+
+    def _close(self, meter: Meter) -> None:
+        try:
+            meter.close()
+        except Exception as error:
+            say(_reason(meter, "could not be closed", error))
+
+
+def _reason(meter: Meter, what: str, error: Exception) -> str:
+    return f"{meter.name} {what}: {str(error) or type(error).__name__}"

@@ -1,0 +1,43 @@
+"""Settings of a measured session."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from baler_energy.errors import InputError
+
+__all__ = ["SessionSettings"]
+
+
+@dataclass(frozen=True)
+class SessionSettings:
+    """How to measure.
+
+    Raises
+    ------
+    InputError
+        A value is out of range.
+    """
+
+    min_window_s: float = 5.0
+    """The operation repeats until the window is at least this long; 0: it runs once."""
+    idle_s: float = 10.0
+    """Length of the idle baseline; 0: none is taken."""
+    idle_lifetime_s: float = 0.0
+    """Age up to which an earlier baseline of the same boot and the same meters serves; 0: always an own one."""
+    idle_cache: Path | None = None
+    """Folder of the shared baselines; None: nothing is shared."""
+    sample_interval_s: float = 0.2
+    """Interval of the time series."""
+    lock: Path | None = None
+    """Lock file that keeps measurements apart; None: the machine-wide one."""
+
+    def __post_init__(self) -> None:
+        for name, low in (
+            ("min_window_s", 0.0),
+            ("idle_s", 0.0),
+            ("idle_lifetime_s", 0.0),
+            ("sample_interval_s", 0.01),
+        ):
+            value = getattr(self, name)
+            if not low <= value < float("inf"):
+                raise InputError(f"{name} is {value}; it must be a number of seconds of at least {low:g}.")

@@ -1,0 +1,147 @@
+"""What a record was made with: machine, software, source fingerprint, time and SLURM job."""
+
+import os
+import platform
+import sys
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from baler_energy.fingerprint import fingerprint
+
+__all__ = ["boot_id", "cpu_model", "cpu_vendor", "frequency_policy", "machine", "provenance", "software", "virtualised"]
+
+_PACKAGES = (
+    "baler-energy", "numpy", "torch", "pandas", "pyarrow", "scipy", "awkward", "uproot", "h5py", "pydantic", "psutil",
+    "codecarbon", "pyRAPL", "nvidia-ml-py", "snakemake", "matplotlib", "mplhep", "pythia8mc", "fastjet",
+)  # fmt: skip
+_SLURM = {
+    "SLURM_JOB_ID": "job_id",
+    "SLURMD_NODENAME": "node",
+    "SLURM_JOB_PARTITION": "partition",
+    "SLURM_CLUSTER_NAME": "cluster",
+    "SLURM_CPUS_ON_NODE": "cpus_on_node",
+    "SLURM_CPUS_PER_TASK": "cpus_per_task",
+    "SLURM_JOB_GPUS": "gpus",
+    "SLURM_GPUS_ON_NODE": "gpus_on_node",
+}
+
+
+def provenance(stage: str) -> dict[str, Any]:
+    """Gather everything for a record.
+
+    Parameters
+    ----------
+    stage
+        The stage's name (``train``) or the full name of its module, whose source fingerprint is recorded.
+    """
+    module = stage if "." in stage else f"baler_energy.stages.{stage}"
+    return {
+        "time": datetime.now(UTC).isoformat(),
+        "stage": module,
+        "source": fingerprint(module),
+        "machine": machine(),
+        "software": software(),
+        "slurm": _slurm(),
+    }
+
+
+def machine() -> dict[str, Any]:
+    """Describe the machine; what cannot be found out is null."""
+    return {
+        "hostname": platform.node(),
+        "boot_id": boot_id() or None,
+        "os": platform.platform(),
+        "architecture": platform.machine(),
+        "cpu_model": cpu_model(),
+        "logical_cpus": os.cpu_count(),
+        "usable_cpus": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "physical_cpus": psutil.cpu_count(logical=False),
+        **frequency_policy(),
+        "memory_bytes": psutil.virtual_memory().total,
+        "gpus": _gpus(),
+        "virtualised": virtualised(),
+    }
+
+
+def software() -> dict[str, str | None]:
+    """Give the version of Python and of each package that matters; null: it is not installed."""
+    versions: dict[str, str | None] = {"python": platform.python_version()}
+    for name in _PACKAGES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            versions[name] = None
+    # The build (CPU or CUDA) is part of torch's own version only; torch is never imported for it.
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        versions["torch"] = str(torch.__version__)
+    return versions
+
+
+def boot_id() -> str:
+    """Give the kernel's identifier of this boot (empty where there is none)."""
+    return _read(Path("/proc/sys/kernel/random/boot_id")) or ""
+
+
+def cpu_model() -> str | None:
+    """Give the CPU's name as the kernel shows it."""
+    return _cpuinfo().get("model name") or platform.processor() or None
+
+
+def cpu_vendor() -> str | None:
+    """Give the CPU's vendor identifier (``GenuineIntel``, ``AuthenticAMD``)."""
+    return _cpuinfo().get("vendor_id")
+
+
+def virtualised() -> bool | None:
+    """Say whether this is a virtual machine; None where the kernel does not tell (other than x86)."""
+    flags = _cpuinfo().get("flags")
+    return None if flags is None else "hypervisor" in flags.split()
+
+
+def frequency_policy(root: Path = Path("/sys/devices/system/cpu")) -> dict[str, Any]:
+    """Read the frequency governor and the state of turbo; null where the kernel does not show them.
+
+    Parameters
+    ----------
+    root
+        The kernel's folder of CPUs.
+    """
+    governors = {text for path in sorted(root.glob("cpu[0-9]*/cpufreq/scaling_governor")) if (text := _read(path))}
+    no_turbo = _read(root / "intel_pstate" / "no_turbo")
+    boost = _read(root / "cpufreq" / "boost")
+    turbo = None
+    if no_turbo is not None:
+        turbo = no_turbo == "0"
+    elif boost is not None:
+        turbo = boost == "1"
+    return {"governor": "+".join(sorted(governors)) or None, "turbo": turbo}
+
+
+def _gpus() -> list[dict[str, Any]]:
+    from baler_energy.meters.nvml import describe_gpus
+
+    return describe_gpus()
+
+
+def _slurm() -> dict[str, str] | None:
+    job = {name: os.environ[variable] for variable, name in _SLURM.items() if variable in os.environ}
+    return job or None
+
+
+def _cpuinfo() -> dict[str, str]:
+    """Read the first processor's block of /proc/cpuinfo."""
+    block = (_read(Path("/proc/cpuinfo")) or "").split("\n\n", maxsplit=1)[0]
+    pairs = (line.partition(":") for line in block.splitlines())
+    return {key.strip(): value.strip() for key, _, value in pairs}
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError:
+        return None

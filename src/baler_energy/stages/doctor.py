@@ -1,0 +1,167 @@
+"""Say what this machine can measure."""
+
+import argparse
+import json
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import psutil
+
+from baler_energy.meters.base import Channel, Meter
+from baler_energy.meters.options import ALL_METERS, make_meters
+from baler_energy.provenance import machine
+from baler_energy.vocabulary import Evidence
+
+__all__ = ["EPILOG", "HELP", "add_arguments", "diagnose", "report", "run"]
+
+HELP = "say what this machine can measure, and what would enable more"
+EPILOG = """\
+examples:
+  baler-energy doctor
+  baler-energy doctor --json > machine.json"""
+
+_GOVERNOR = "sudo cpupower frequency-set -g performance"
+_TURBO = "echo 1 | sudo tee /sys/devices/system/cpu/intel_pstate/no_turbo"
+_BOOST = "echo 0 | sudo tee /sys/devices/system/cpu/cpufreq/boost"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the stage's arguments."""
+    parser.add_argument("--json", action="store_true", help="print JSON for programs instead of text")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run the stage from the command line."""
+    findings = diagnose(make_meters(ALL_METERS))
+    print(json.dumps(findings, indent=2) if args.json else report(findings))
+
+
+def diagnose(meters: Sequence[Meter]) -> dict[str, Any]:
+    """Find out what `meters` can read here, and what may disturb a measurement.
+
+    Parameters
+    ----------
+    meters
+        The meters, unopened; those that can read something are opened for a moment, since some (codecarbon) know
+        only then how.
+
+    Returns
+    -------
+    dict
+        ``meters`` (a list of meter, component, evidence or null, detail, remedy, energy), ``machine`` as in
+        provenance, ``load`` (runnable processes over one minute, null where unknown), ``memory_available_bytes``,
+        ``evidence`` (measured or modelled: what a study's energy would be; null: none) and ``conclusion``.
+    """
+    lines = [
+        {
+            "meter": str(meter.name),
+            "component": channel.component,
+            "evidence": None if channel.evidence is None else str(channel.evidence),
+            "detail": channel.detail,
+            "remedy": channel.remedy,
+            "energy": channel.energy,
+        }
+        for meter in meters
+        for channel in _channels(meter)
+    ]
+    evidences = {line["evidence"] for line in lines if line["energy"]}
+    evidence = next((word for word in (Evidence.MEASURED, Evidence.MODELLED) if word in evidences), None)
+    return {
+        "meters": lines,
+        "machine": machine(),
+        "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+        "memory_available_bytes": psutil.virtual_memory().available,
+        "evidence": None if evidence is None else str(evidence),
+        "conclusion": _conclusion(lines),
+    }
+
+
+def report(findings: dict[str, Any]) -> str:
+    """Write the findings of `diagnose` as text."""
+    return "\n".join(
+        [
+            "Meters",
+            *(text for line in findings["meters"] for text in _meter_lines(line)),
+            "",
+            "Machine",
+            *_machine_lines(findings),
+            "",
+            findings["conclusion"],
+        ]
+    )
+
+
+def _channels(meter: Meter) -> Sequence[Channel]:
+    channels = meter.channels()
+    if not any(channel.evidence for channel in channels):
+        return channels
+    try:
+        meter.open()
+        return meter.channels()
+    except Exception as error:
+        detail = f"it could not be opened: {error}"
+        return [Channel(channel.component, None, detail, energy=channel.energy) for channel in channels]
+    finally:
+        meter.close()
+
+
+def _meter_lines(line: dict[str, Any]) -> list[str]:
+    state = line["evidence"] or "absent"
+    lines = [f"  {line['meter']:<11}{line['component']:<14}{state:<10}{line['detail']}"]
+    if line["remedy"]:
+        lines.append(f"{'':37}to enable it: {line['remedy']}")
+    return lines
+
+
+def _machine_lines(findings: dict[str, Any]) -> list[str]:
+    host = findings["machine"]
+    virtual = " (virtual machine)" if host["virtualised"] else ""
+    cores = f"{host['physical_cpus'] or '?'} cores, {host['logical_cpus']} logical CPUs"
+    lines = [
+        f"  CPU        {host['cpu_model'] or 'unknown'}, {cores}{virtual}",
+        f"  governor   {_governor_text(host['governor'])}",
+        f"  turbo      {_turbo_text(host['turbo'])}",
+        f"  memory     {_gb(host['memory_bytes'])}, {_gb(findings['memory_available_bytes'])} available",
+    ]
+    for gpu in host["gpus"]:
+        lines.append(f"  GPU {gpu['index']:<7}{gpu['name']}, driver {gpu['driver']}")
+    if not host["gpus"]:
+        lines.append("  GPU        none that NVML shows")
+    if findings["load"] is not None:
+        busy = findings["load"] > 0.05 * host["logical_cpus"]
+        hint = ": other processes are running, which machine-wide counters would see" if busy else ""
+        lines.append(f"  load       {findings['load']:.2f}{hint}")
+    return lines
+
+
+def _governor_text(governor: str | None) -> str:
+    if governor is None:
+        return "not shown by the kernel (as in most virtual machines)"
+    if governor == "performance":
+        return governor
+    return f"{governor} (for steady clocks: {_GOVERNOR})"
+
+
+def _turbo_text(turbo: bool | None) -> str:
+    if turbo is None:
+        return "not shown by the kernel (as in most virtual machines)"
+    return f"on (for steady clocks: {_TURBO}, or on AMD: {_BOOST})" if turbo else "off"
+
+
+def _gb(size_bytes: int) -> str:
+    return f"{size_bytes / 1e9:.1f} GB"
+
+
+def _conclusion(lines: Sequence[dict[str, Any]]) -> str:
+    energy = [line for line in lines if line["energy"]]
+    measured = [line for line in energy if line["evidence"] == Evidence.MEASURED]
+    if measured:
+        names = ", ".join(dict.fromkeys(f"{line['component']} ({line['meter']})" for line in measured))
+        return f"A study on this machine will be measured: {names}. What else has energy is modelled, and kept apart."
+    if any(line["evidence"] for line in energy):
+        return (
+            "A study on this machine will be modelled: no hardware counter can be read, so that energies come from "
+            "codecarbon's model and say little about differences that the model does not know of."
+        )
+    return "A study on this machine will have no energy at all: neither a hardware counter nor codecarbon is there."

@@ -1,0 +1,158 @@
+"""Measure any command by the rules of the measured stages."""
+
+import argparse
+import shutil
+import subprocess
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+
+from baler_energy.errors import BalerEnergyError, InputError
+from baler_energy.meters.base import Meter
+from baler_energy.meters.options import add_session_arguments, make_meters, session_settings
+from baler_energy.meters.session import Outcome, Session, SessionSettings
+from baler_energy.provenance import provenance
+from baler_energy.records import Measurement, Reading
+from baler_energy.vocabulary import Operation, Quantity
+
+__all__ = ["EPILOG", "HELP", "CommandFailedError", "add_arguments", "measure", "run", "summary"]
+
+HELP = "measure any command"
+EPILOG = """\
+examples:
+  baler-energy measure -- python train.py --epochs 5
+  baler-energy measure --out measurement.json --idle-s 10 -- ./simulate input.txt
+  baler-energy measure --repeat --min-window-s 20 -- sort big.txt
+
+The command runs once (with --repeat: again and again until the window is long enough), without a shell. Its output
+goes where it always goes; the summary is printed to standard output after it. The exit code is the command's own
+where it failed; a command that failed is not summarised or recorded."""
+
+
+class CommandFailedError(BalerEnergyError):
+    """The measured command left with an exit code other than 0, which becomes ours (128 + n for signal n)."""
+
+    def __init__(self, command: Sequence[str], returncode: int) -> None:
+        how = f"exit code {returncode}" if returncode >= 0 else f"signal {-returncode}"
+        super().__init__(f"The command {command[0]!r} failed with {how}; nothing was recorded.")
+        self.exit_code = returncode if returncode >= 0 else 128 - returncode
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the stage's arguments."""
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write the record (JSON) to this file")
+    parser.add_argument(
+        "--repeat", action="store_true", help="repeat the command until the window is --min-window-s long"
+    )
+    add_session_arguments(parser)
+    parser.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND ...", help="the command, after --")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run the stage from the command line."""
+    command = args.command[1:] if args.command[:1] == ["--"] else args.command
+    meters = make_meters(args.meters, sample_interval_s=args.sample_interval_s)
+    record = measure(command, meters, session_settings(args), repeat=args.repeat)
+    print(summary(record))
+    if args.out is not None:
+        record.write(args.out)
+
+
+def measure(
+    command: Sequence[str], meters: Sequence[Meter], settings: SessionSettings, *, repeat: bool = False
+) -> Measurement:
+    """Run a command in a measured window.
+
+    Parameters
+    ----------
+    command
+        Program and arguments.
+    meters, settings
+        As for `Session`.
+    repeat
+        Repeat the command until the window has its least length; else it runs once.
+
+    Raises
+    ------
+    InputError
+        There is no command, or its program is not found.
+    CommandFailedError
+        It left with an exit code other than 0.
+    """
+    if not command:
+        raise InputError("There is no command to measure. Give it after two dashes: baler-energy measure -- COMMAND")
+    if shutil.which(command[0]) is None:  # before the time that an idle baseline takes
+        raise InputError(f"The program {command[0]!r} is not found, or may not be run.")
+
+    def operation() -> None:
+        try:
+            returncode = subprocess.run(command, check=False).returncode
+        except OSError as error:
+            raise InputError(f"The command {command[0]!r} cannot be run: {error.strerror}.") from error
+        if returncode != 0:
+            raise CommandFailedError(command, returncode)
+
+    with Session(meters, settings) as session:
+        outcome = session.run(operation, once=not repeat)
+    return _record(command, outcome)
+
+
+def summary(record: Measurement) -> str:
+    """Describe a record of a command for a reader at a terminal."""
+    window, other = record.window, record.contamination
+    runs = f" in {record.iterations} runs" if record.iterations > 1 else ""
+    lines = [f"duration        {window.duration_s:.3f} s{runs}, from {window.start:%Y-%m-%d %H:%M:%S} UTC"]
+    lines += [line for reading in record.readings if (line := _energy_line(reading, record.readings))]
+    lines += _absent_lines(record.readings)
+    for quantity, label, scale, unit in _PLAIN:
+        for reading in record.readings:
+            if reading.quantity is quantity and reading.value is not None:
+                lines.append(f"{label:<15} {reading.value * scale:.4g} {unit} ({reading.meter} {reading.component})")
+    if other.fraction is not None:
+        lines.append(f"contamination   {other.fraction:.1%} of the CPUs were used by other processes")
+    for flag in record.flags:
+        lines.append(f"note            {flag}: {flag.meaning}")
+    return "\n".join(lines)
+
+
+_PLAIN = (
+    (Quantity.CPU_TIME, "CPU time", 1.0, "s"),
+    (Quantity.UTILISATION_MEAN, "mean load", 100.0, "%"),
+)
+
+
+def _energy_line(reading: Reading, readings: Sequence[Reading]) -> str | None:
+    if reading.quantity is not Quantity.ENERGY or reading.value is None:
+        return None
+    beside = {
+        other.quantity: other.value
+        for other in readings
+        if (other.meter, other.component) == (reading.meter, reading.component)
+    }
+    line = f"energy          {reading.value:10.2f} J  {reading.component:<12} {reading.evidence} by {reading.meter}"
+    power_w, dynamic_j = beside.get(Quantity.POWER_MEAN), beside.get(Quantity.DYNAMIC_ENERGY)
+    line += f", {power_w:.2f} W" if power_w is not None else ""
+    return line + (f", of which {dynamic_j:.2f} J dynamic" if dynamic_j is not None else "")
+
+
+def _absent_lines(readings: Sequence[Reading]) -> list[str]:
+    return [
+        f"no energy       {reading.component} by {reading.meter}: {reading.reason}"
+        for reading in readings
+        if reading.quantity is Quantity.ENERGY and reading.value is None
+    ]
+
+
+def _record(command: Sequence[str], outcome: Outcome[None]) -> Measurement:
+    return Measurement(
+        run_id=f"command-{uuid.uuid4().hex[:12]}",
+        operation=Operation.COMMAND,
+        parameters={"command": subprocess.list2cmdline(command)},
+        iterations=outcome.iterations,
+        window=outcome.window,
+        readings=outcome.readings,
+        idle=outcome.idle,
+        contamination=outcome.contamination,
+        flags=outcome.flags,
+        provenance=provenance("measure"),
+    )

@@ -1,0 +1,164 @@
+"""A simulated machine: RAPL counters as files, and a driver of GPUs as a module."""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+
+class Counter:
+    """One simulated RAPL counter with a journal of its true energy."""
+
+    def __init__(self, folder: Path, name: str, *, start_uj: int, max_uj: int) -> None:
+        folder.mkdir(parents=True)
+        (folder / "name").write_text(name + "\n")
+        (folder / "max_energy_range_uj").write_text(f"{max_uj}\n")
+        self.file = folder / "energy_uj"
+        self.max_uj = max_uj
+        self.total_uj = 0
+        self._start_uj = start_uj
+        self._journal: list[tuple[float, float, int]] = []
+        self.advance(0)
+
+    def advance(self, step_uj: int) -> None:
+        self.total_uj += step_uj
+        before_s = time.monotonic()
+        # Of constant length and in place, as a reader of the kernel's file never sees half a number either.
+        descriptor = os.open(self.file, os.O_WRONLY | os.O_CREAT)
+        os.pwrite(descriptor, b"%020d\n" % ((self._start_uj + self.total_uj) % self.max_uj), 0)
+        os.close(descriptor)
+        self._journal.append((before_s, time.monotonic(), self.total_uj))
+
+    def bounds_j(self, time_s: float) -> tuple[float, float]:
+        """Least and largest energy that a reader may have seen at a time."""
+        low = max(total for _, done_s, total in self._journal if done_s <= time_s)
+        high = max(total for begun_s, _, total in self._journal if begun_s <= time_s)
+        return low * 1e-6, high * 1e-6
+
+
+class SimulatedMachine:
+    """A powercap tree whose counters a thread advances."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.counters: dict[str, Counter] = {}
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def add(self, folder: str, name: str, *, start_uj: int = 0, max_uj: int = 100_000_000) -> Counter:
+        self.counters[folder] = Counter(self.root / folder, name, start_uj=start_uj, max_uj=max_uj)
+        return self.counters[folder]
+
+    def advance(self, steps_uj: dict[str, int]) -> None:
+        for folder, step_uj in steps_uj.items():
+            self.counters[folder].advance(step_uj)
+
+    def run(self, steps_uj: dict[str, int], interval_s: float = 0.01) -> None:
+        """Advance the counters again and again until the test is over."""
+
+        def loop() -> None:
+            while not self._stop.wait(interval_s):
+                self.advance(steps_uj)
+
+        self._thread = threading.Thread(target=loop)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[SimulatedMachine]:
+    """Return a machine without counters; tests add theirs."""
+    simulated = SimulatedMachine(tmp_path / "powercap")
+    simulated.root.mkdir()
+    yield simulated
+    simulated.stop()
+
+
+class NVMLError(Exception):
+    """The base of the simulated driver's errors."""
+
+
+class NotSupportedError(NVMLError):
+    """The GPU lacks what was asked for."""
+
+
+class NoPermissionError(NVMLError):
+    """The user may not ask for it."""
+
+
+class SimulatedNvml:
+    """A module with pynvml's functions; tests set the GPUs' state (``energy_j`` None: no counter)."""
+
+    NVML_TEMPERATURE_GPU = 0
+    NVML_CLOCK_SM = 1
+    NVMLError = NVMLError
+    NVMLError_NotSupported = NotSupportedError
+    NVMLError_NoPermission = NVMLError_FunctionNotFound = NoPermissionError
+
+    def __init__(self, count: int = 1) -> None:
+        self.gpus = [
+            SimpleNamespace(uuid=f"GPU-{i}", energy_j=100.0, power_w=50.0, throttle=0, pids=[], lost=False, state=True)
+            for i in range(count)
+        ]
+        self.depth = 0
+        self.driver_error: Exception | None = None
+
+    def nvmlInit(self) -> None:  # noqa: N802
+        if self.driver_error:
+            raise self.driver_error
+        self.depth += 1
+
+    def nvmlShutdown(self) -> None:  # noqa: N802
+        self.depth -= 1
+
+    def nvmlDeviceGetCount(self) -> int:  # noqa: N802
+        return len(self.gpus)
+
+    def nvmlDeviceGetHandleByIndex(self, index: int) -> SimpleNamespace:  # noqa: N802
+        return self.gpus[index]
+
+    def __getattr__(self, function: str) -> Callable[..., object]:
+        answers: dict[str, Callable[[SimpleNamespace], object]] = {
+            "nvmlDeviceGetUUID": lambda gpu: gpu.uuid,
+            "nvmlDeviceGetName": lambda gpu: b"Simulated GPU",
+            "nvmlDeviceGetTotalEnergyConsumption": lambda gpu: self._supported(gpu.energy_j) * 1e3,
+            "nvmlDeviceGetPowerUsage": lambda gpu: self._supported(gpu.power_w) * 1e3,
+            "nvmlDeviceGetUtilizationRates": lambda gpu: SimpleNamespace(gpu=self._supported(gpu.state and 40)),
+            "nvmlDeviceGetTemperature": lambda gpu: self._supported(gpu.state and 61),
+            "nvmlDeviceGetMemoryInfo": lambda gpu: SimpleNamespace(used=2**30, total=2**34),
+            "nvmlDeviceGetClockInfo": lambda gpu: self._supported(gpu.state and 1410),
+            "nvmlDeviceGetCurrentClocksThrottleReasons": lambda gpu: self._supported(gpu.throttle),
+            "nvmlDeviceGetComputeRunningProcesses": lambda gpu: [SimpleNamespace(pid=pid) for pid in gpu.pids],
+        }
+        if function == "nvmlSystemGetDriverVersion":
+            return lambda: "999.1"
+        if function not in answers:
+            raise AttributeError(function)
+
+        def call(gpu: SimpleNamespace, *_: object) -> object:
+            if gpu.lost:
+                raise NVMLError("GPU is lost")
+            return answers[function](gpu)
+
+        return call
+
+    @staticmethod
+    def _supported(value: float | bool | None) -> float:
+        if value is None or value is False:
+            raise NotSupportedError("Not Supported")
+        return value
+
+
+@pytest.fixture
+def nvml(monkeypatch: pytest.MonkeyPatch) -> Callable[..., SimulatedNvml]:
+    """Return the class of simulated drivers; all GPUs are visible unless a test hides some."""
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    return SimulatedNvml

@@ -1,0 +1,154 @@
+"""The NVML meter against a simulated driver."""
+
+import os
+import time
+
+import pytest
+
+from baler_energy.meters.base import absent_reason
+from baler_energy.meters.nvml import NvmlMeter, describe_gpus
+from baler_energy.vocabulary import Evidence, Flag, Quantity
+
+
+def window(library, during=lambda: None):
+    """Measure `during` and give the readings and the meter."""
+    meter = NvmlMeter(sample_interval_s=0.005, library=library)
+    meter.open()
+    meter.begin()
+    during()
+    readings = {(r.component, r.quantity): r for r in meter.end()}
+    flags = meter.flags()
+    samples = meter.samples()
+    meter.close()
+    return readings, flags, samples
+
+
+def test_counter_gives_the_energy_and_state_is_sampled(nvml):
+    library = nvml(2)
+
+    def during():
+        library.gpus[0].energy_j += 12.5
+        library.gpus[1].energy_j += 2.0
+        time.sleep(0.05)
+
+    readings, flags, samples = window(library, during)
+    assert readings["gpu-0", Quantity.ENERGY].value == pytest.approx(12.5)
+    assert readings["gpu", Quantity.ENERGY].value == pytest.approx(14.5)
+    assert readings["gpu", Quantity.ENERGY].evidence is Evidence.MEASURED
+    assert readings["gpu-0", Quantity.POWER_MAX].value == 50.0
+    assert readings["gpu-0", Quantity.UTILISATION_MEAN].value == pytest.approx(0.4)
+    assert readings["gpu-0", Quantity.TEMPERATURE_MAX].value == 61
+    assert readings["gpu-0", Quantity.GPU_MEMORY_PEAK].value == 2**30
+    assert readings["gpu-0", Quantity.CLOCK_MEAN].value == pytest.approx(1.41e9)
+    assert {s.quantity for s in samples} == {"power", "utilisation", "temperature", "memory", "clock"}
+    assert flags == set()
+    assert library.depth == 0  # each start of the driver's library was ended
+
+
+def test_energies_within_the_window(nvml):
+    library = nvml(2)
+    library.gpus[1].energy_j = None
+    meter = NvmlMeter(library=library)
+    meter.open()
+    meter.begin()
+    library.gpus[0].energy_j += 3.0
+    within = meter.energies_j()
+    meter.end()
+    meter.close()
+    assert within == {"gpu-0": pytest.approx(3.0)}  # no sum, since one GPU has no counter
+
+
+def test_without_a_counter_power_is_integrated(nvml):
+    library = nvml()
+    library.gpus[0].energy_j = None
+    begin_s = time.monotonic()
+    readings, flags, samples = window(library, lambda: time.sleep(0.1))
+    longest_s = time.monotonic() - begin_s
+    times = [s.time_s for s in samples if s.quantity == "power"]
+    energy_j = readings["gpu-0", Quantity.ENERGY].value
+    assert 50.0 * 0.1 <= energy_j <= 50.0 * longest_s
+    assert energy_j <= 50.0 * (times[-1] - times[0]) + 1e-6
+    assert flags == set()
+
+
+def test_missing_state_is_left_out(nvml):
+    library = nvml()
+    library.gpus[0].state = False
+    readings, flags, _ = window(library, lambda: time.sleep(0.02))
+    assert ("gpu-0", Quantity.TEMPERATURE_MEAN) not in readings
+    assert readings["gpu-0", Quantity.ENERGY].value == 0.0
+    assert flags == set()
+
+
+@pytest.mark.parametrize("counter", [True, False])
+def test_a_gpu_lost_midway_is_null_and_flagged(nvml, counter):
+    library = nvml(2)
+    if not counter:
+        library.gpus[0].energy_j = None
+    readings, flags, _ = window(library, lambda: setattr(library.gpus[0], "lost", True))
+    for component in ("gpu-0", "gpu"):
+        assert readings[component, Quantity.ENERGY].value is None
+        assert "GPU is lost" in readings[component, Quantity.ENERGY].reason
+    assert readings["gpu-1", Quantity.ENERGY].value == 0.0
+    assert flags == {Flag.COUNTER_FAULT}
+
+
+def test_a_falling_counter_is_null_and_flagged(nvml):
+    library = nvml()
+    readings, flags, _ = window(library, lambda: setattr(library.gpus[0], "energy_j", 1.0))
+    assert readings["gpu-0", Quantity.ENERGY].value is None
+    assert "fell" in readings["gpu-0", Quantity.ENERGY].reason
+    assert flags == {Flag.COUNTER_FAULT}
+
+
+def test_throttling_and_other_processes_are_flagged(nvml):
+    library = nvml()
+    library.gpus[0].throttle = 0x40
+    library.gpus[0].pids = [os.getpid(), os.getppid()]
+    assert window(library)[1] == {Flag.THROTTLED, Flag.SHARED_GPU}
+    library.gpus[0].throttle = 0x1  # idle clocks are no throttling
+    library.gpus[0].pids = [os.getpid()]
+    assert window(library)[1] == set()
+
+
+def test_only_visible_gpus_are_measured(nvml, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    readings, _, _ = window(nvml(3))
+    assert {component for component, _ in readings} == {"gpu-1", "gpu"}
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert "no GPU is visible" in absent_reason(NvmlMeter(library=nvml(3)))
+
+
+def test_no_driver_is_absent_with_the_reason(nvml):
+    library = nvml()
+    library.driver_error = library.NVMLError("Driver Not Loaded")
+    assert "Driver Not Loaded" in absent_reason(NvmlMeter(library=library))
+    assert describe_gpus(library) == []
+
+
+def test_no_package_is_absent_with_the_remedy(monkeypatch):
+    def load():
+        raise ImportError
+
+    monkeypatch.setattr("baler_energy.meters.nvml.load_library", load)
+    (channel,) = NvmlMeter().channels()
+    assert channel.remedy == "pip install nvidia-ml-py"
+
+
+def test_channels_say_how_the_energy_is_had(nvml):
+    library = nvml(3)
+    library.gpus[1].energy_j = None
+    details = {channel.component: channel for channel in NvmlMeter(library=library).channels()}
+    assert "counter" in details["gpu-0"].detail
+    assert "power sensor" in details["gpu-1"].detail
+    assert details["gpu"].evidence is Evidence.MEASURED
+    library.gpus[2].energy_j = library.gpus[2].power_w = None
+    details = {channel.component: channel for channel in NvmlMeter(library=library).channels()}
+    assert details["gpu-2"].evidence is None
+    assert details["gpu"].evidence is None  # a sum without it would be too low
+
+
+def test_gpus_are_described(nvml):
+    assert describe_gpus(nvml()) == [
+        {"index": 0, "name": "Simulated GPU", "uuid": "GPU-0", "memory_bytes": 2**34, "driver": "999.1"}
+    ]

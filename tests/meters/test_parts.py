@@ -1,0 +1,231 @@
+"""The parts of a session: contamination, lock, shared baselines, derived readings, poller, options."""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from baler_energy.errors import InputError, UnavailableError
+from baler_energy.meters.contamination import CpuTimes, contamination, tree_cpu_s
+from baler_energy.meters.derived import derived_readings
+from baler_energy.meters.idle import IdleCache, baseline_key
+from baler_energy.meters.lock import MachineLock
+from baler_energy.meters.options import ALL_METERS, add_session_arguments, make_meters, session_settings
+from baler_energy.meters.poller import Poller
+from baler_energy.meters.settings import SessionSettings
+from baler_energy.records import Idle, Reading
+from baler_energy.vocabulary import Evidence, MeterName, Quantity
+
+seconds = st.floats(0, 1e6)
+
+
+@given(seconds, seconds, st.floats(1e-3, 1e6), st.integers(1, 512))
+def test_contamination_is_never_negative(machine_s, ours_s, duration_s, cpus):
+    result = contamination(CpuTimes(0.0, 0.0, 0.0), CpuTimes(duration_s, machine_s, ours_s), cpus)
+    assert result.other_cpu_s >= 0
+    assert result.fraction >= 0
+    if machine_s >= ours_s:
+        assert result.fraction == pytest.approx((machine_s - ours_s) / (cpus * duration_s))
+
+
+def test_an_empty_window_has_no_contamination_fraction():
+    assert contamination(CpuTimes(1, 0, 0), CpuTimes(1, 0, 0), 2).fraction is None
+
+
+def test_cpu_time_of_ended_and_living_children_is_ours():
+    burn = "import time\nt = time.process_time()\nwhile time.process_time() - t < 0.2: pass\n"
+    before_s = tree_cpu_s()
+    subprocess.run([sys.executable, "-c", burn], check=True)
+    ended_s = tree_cpu_s()
+    assert ended_s - before_s >= 0.2
+    with subprocess.Popen([sys.executable, "-c", burn + "print(flush=True)\ninput()"], stdin=-1, stdout=-1) as child:
+        child.stdout.readline()
+        living_s = tree_cpu_s()
+        child.stdin.close()
+    assert living_s - ended_s >= 0.15  # the kernel shows children's times in hundredths of a second
+
+
+def test_lock_excludes_other_descriptors_until_released(tmp_path, capsys):
+    path = tmp_path / "lock"
+    taken = threading.Event()
+
+    def wait():
+        with MachineLock(path):
+            taken.set()
+
+    with MachineLock(path):
+        thread = threading.Thread(target=wait)
+        thread.start()
+        deadline_s = time.monotonic() + 20
+        while "Waiting for another measurement" not in capsys.readouterr().err:
+            assert time.monotonic() < deadline_s
+            time.sleep(0.01)
+        assert not taken.is_set()
+    thread.join()
+    assert taken.is_set()
+
+
+def test_lock_is_freed_when_its_holder_dies(tmp_path):
+    path = tmp_path / "lock"
+    code = f"import sys, time\nfrom pathlib import Path\nfrom baler_energy.meters.lock import MachineLock\n" \
+        f"MachineLock(Path({str(path)!r})).acquire()\nprint(flush=True)\ntime.sleep(60)\n"  # fmt: skip
+    with subprocess.Popen([sys.executable, "-c", code], stdout=-1) as holder:
+        holder.stdout.readline()
+        holder.kill()
+        holder.wait()
+        with MachineLock(path):
+            pass
+
+
+def test_lock_refuses_links_and_other_things(tmp_path):
+    target = tmp_path / "precious"
+    target.write_text("data")
+    (tmp_path / "link").symlink_to(target)
+    with pytest.raises(InputError, match="is a link"):
+        MachineLock(tmp_path / "link").acquire()
+    assert target.read_text() == "data"
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("pipe", "."):
+        with pytest.raises(InputError, match="not a plain file"):
+            MachineLock(tmp_path / name).acquire()
+
+
+def test_a_measurement_inside_another_is_an_error_not_a_deadlock(tmp_path):
+    code = (
+        "import subprocess, sys\nfrom pathlib import Path\nfrom baler_energy.meters.lock import MachineLock\n"
+        "lock = MachineLock(Path(sys.argv[1]))\n"
+        "lock.acquire()\n"
+        "if len(sys.argv) == 2: sys.exit(subprocess.run([sys.executable, __file__, sys.argv[1], '']).returncode)\n"
+    )
+    script = tmp_path / "script.py"
+    script.write_text(code)
+    done = subprocess.run([sys.executable, script, tmp_path / "lock"], capture_output=True, text=True, timeout=30)
+    assert "inside another measurement" in done.stderr
+
+
+def idle(start: datetime, duration_s: float = 10.0) -> Idle:
+    reading = Reading.of(MeterName.RAPL, "cpu", Quantity.IDLE_POWER, 11.0)
+    return Idle(start=start, duration_s=duration_s, shared=False, readings=(reading,))
+
+
+def test_shared_baseline_has_a_lifetime_and_a_least_length(tmp_path):
+    cache = IdleCache(tmp_path, {"host": "a"})
+    now = datetime.now(UTC)
+    cache.store(idle(now - timedelta(seconds=110)))
+    assert cache.load(lifetime_s=200, min_duration_s=10).shared
+    assert cache.load(lifetime_s=50, min_duration_s=10) is None
+    assert cache.load(lifetime_s=200, min_duration_s=20) is None
+    cache.store(idle(now + timedelta(hours=1)))  # the clock was set back
+    assert cache.load(lifetime_s=200, min_duration_s=10) is None
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"key": {"host": "a"}}', '{"key": {"host": "a"}, "idle": {"a": 1}}'])
+def test_a_damaged_baseline_counts_as_none(tmp_path, text):
+    cache = IdleCache(tmp_path, {"host": "a"})
+    cache.path.write_text(text)
+    assert cache.load(1e9, 0) is None
+
+
+def test_a_baseline_of_another_key_is_not_taken(tmp_path):
+    cache = IdleCache(tmp_path, {"host": "a"})
+    cache.store(idle(datetime.now(UTC) - timedelta(seconds=60)))
+    assert cache.load(1e9, 0) is not None
+    stored = json.loads(cache.path.read_text())
+    cache.path.write_text(json.dumps({**stored, "key": {"host": "b"}}))
+    assert cache.load(1e9, 0) is None
+    assert IdleCache(tmp_path, {"host": "b"}).path != cache.path
+
+
+def test_key_covers_meters_and_accelerator(replay):
+    keys = [
+        baseline_key([replay()], accelerator=False),
+        baseline_key([replay()], accelerator=True),
+        baseline_key([replay(), replay(name=MeterName.NVML, component="gpu")], accelerator=False),
+        baseline_key([replay(evidence=Evidence.MODELLED)], accelerator=False),
+    ]
+    assert len({json.dumps(key) for key in keys}) == len(keys)
+
+
+def test_derived_without_baseline_or_energy_says_why():
+    lost = Reading.of(MeterName.NVML, "gpu", Quantity.ENERGY, None, reason="fell off the bus")
+    kept = Reading.of(MeterName.RAPL, "dram", Quantity.ENERGY, 3.0)
+    for baseline in (None, idle(datetime.now(UTC))):
+        readings = {(r.component, r.quantity): r for r in derived_readings([lost, kept], baseline, 2.0)}
+        assert readings["gpu", Quantity.POWER_MEAN].reason == "fell off the bus"
+        assert readings["gpu", Quantity.DYNAMIC_ENERGY].value is None
+        assert readings["dram", Quantity.POWER_MEAN].value == 1.5
+        assert readings["dram", Quantity.DYNAMIC_ENERGY].value is None
+        assert readings["dram", Quantity.DYNAMIC_ENERGY].reason
+
+
+def test_poller_goes_on_after_an_error_and_stops():
+    count = []
+
+    def read():
+        count.append(None)
+        if len(count) == 2:
+            raise OSError("once")
+
+    poller = Poller(read, 0.001)
+    poller.stop()  # without start
+    poller = Poller(read, 0.001)
+    poller.start()
+    deadline_s = time.monotonic() + 20
+    while len(count) < 4 and time.monotonic() < deadline_s:
+        time.sleep(0.001)
+    poller.stop()
+    seen = len(count)
+    assert seen >= 4
+    assert str(poller.error) == "once"
+    time.sleep(0.01)
+    assert len(count) == seen
+
+
+def parse(*words: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(exit_on_error=False)
+    add_session_arguments(parser)
+    return parser.parse_args(words)
+
+
+def test_options_default_to_all_meters_and_the_documented_settings():
+    args = parse()
+    assert set(args.meters) == set(MeterName)
+    assert session_settings(args) == SessionSettings()
+
+
+def test_options_are_taken(tmp_path):
+    args = parse(
+        "--meters", "process", "rapl", "--min-window-s", "2", "--idle-s", "1", "--idle-lifetime-s", "60",
+        "--idle-cache", str(tmp_path), "--sample-interval-s", "0.5",
+    )  # fmt: skip
+    assert args.meters == [MeterName.PROCESS, MeterName.RAPL]
+    expected = SessionSettings(min_window_s=2, idle_s=1, idle_lifetime_s=60, idle_cache=tmp_path, sample_interval_s=0.5)
+    assert session_settings(args) == expected
+
+
+def test_an_unknown_meter_is_refused():
+    with pytest.raises(argparse.ArgumentError, match="wattmeter"):
+        parse("--meters", "wattmeter")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("min_window_s", -1.0), ("idle_s", float("nan")), ("sample_interval_s", 0.0)]
+)
+def test_settings_out_of_range_are_named(name, value):
+    with pytest.raises(InputError, match=name):
+        SessionSettings(**{name: value})
+
+
+def test_a_chosen_meter_must_be_there_and_a_default_one_need_not(monkeypatch):
+    monkeypatch.setattr("baler_energy.meters.options.absent_reason", lambda meter: "it is not there")
+    assert [meter.name for meter in make_meters(ALL_METERS)] == list(ALL_METERS)
+    with pytest.raises(UnavailableError, match=r"process .* it is not there"):
+        make_meters([MeterName.PROCESS])

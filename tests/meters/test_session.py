@@ -1,0 +1,219 @@
+"""The measured window."""
+
+import time
+
+import pytest
+
+from baler_energy.meters.base import Sample
+from baler_energy.meters.session import Session
+from baler_energy.records import Reading
+from baler_energy.vocabulary import Evidence, Flag, MeterName, Quantity
+
+
+def value_of(readings, quantity, component="cpu", meter=MeterName.RAPL) -> Reading:
+    found = [r for r in readings if (r.meter, r.component, r.quantity) == (meter, component, quantity)]
+    assert len(found) == 1, found
+    return found[0]
+
+
+def work():
+    time.sleep(0.01)
+
+
+def test_repeats_until_the_window_is_long_enough(replay, settings):
+    calls = []
+
+    def operation():
+        work()
+        calls.append(None)
+        return len(calls)
+
+    with Session([replay([6.0])], settings(min_window_s=0.2)) as session:
+        outcome = session.run(operation)
+    assert outcome.iterations == len(calls) == outcome.result > 1
+    assert outcome.window.duration_s >= 0.2
+    assert Flag.BELOW_RESOLUTION not in outcome.flags
+
+
+def test_once_runs_once_and_flags_a_short_window(replay, settings):
+    with Session([replay([6.0])], settings(min_window_s=5.0)) as session:
+        outcome = session.run(work, once=True)
+    assert outcome.iterations == 1
+    assert Flag.BELOW_RESOLUTION in outcome.flags
+
+
+def test_gross_dynamic_and_mean_power(replay, settings):
+    with Session([replay([2.0, 60.0])], settings(idle_s=0.1)) as session:
+        outcome = session.run(work)
+    idle_power_w = outcome.idle.readings[0]
+    assert idle_power_w.quantity is Quantity.IDLE_POWER
+    assert idle_power_w.value == pytest.approx(2.0 / outcome.idle.duration_s)
+    assert value_of(outcome.readings, Quantity.ENERGY).value == 60.0
+    assert value_of(outcome.readings, Quantity.POWER_MEAN).value == pytest.approx(60.0 / outcome.window.duration_s)
+    expected_j = 60.0 - 2.0 / outcome.idle.duration_s * outcome.window.duration_s
+    assert value_of(outcome.readings, Quantity.DYNAMIC_ENERGY).value == pytest.approx(expected_j)
+    assert Flag.MODELLED_ONLY not in outcome.flags
+
+
+def test_modelled_energy_has_no_dynamic_part(replay, settings):
+    meter = replay([2.0, 60.0], name=MeterName.CODECARBON, evidence=Evidence.MODELLED)
+    with Session([meter], settings(idle_s=0.05)) as session:
+        outcome = session.run(work)
+    dynamic = value_of(outcome.readings, Quantity.DYNAMIC_ENERGY, meter=MeterName.CODECARBON)
+    assert dynamic.value is None
+    assert "modelled" in dynamic.reason
+    assert Flag.MODELLED_ONLY in outcome.flags
+
+
+def test_the_window_holds_the_operation_and_nothing_else(replay, settings):
+    meter = replay([1.0, 1.0])
+    log = meter.calls
+    with Session([meter], settings(idle_s=0.01, min_window_s=0.0), synchronise=lambda: log.append("sync")) as session:
+        session.run(lambda: log.append("operation"), warm_up=lambda: log.append("warm-up"))
+    assert log == [
+        "open", "sync", "begin", "end",  # the idle baseline, with the accelerator's context alive
+        "warm-up", "sync", "begin", "operation", "sync", "end", "close",
+    ]  # fmt: skip
+
+
+def test_counters_stand_next_to_the_operation(replay, settings):
+    order = []
+
+    class Noting(replay):
+        def begin(self):
+            order.append(f"+{self.name}")
+
+        def end(self):
+            order.append(f"-{self.name}")
+            return super().end()
+
+    meters = [
+        Noting([1.0], name=name, evidence=Evidence.MODELLED)
+        for name in (MeterName.RAPL, MeterName.CODECARBON, MeterName.NVML)
+    ]
+    with Session(meters, settings()) as session:
+        session.run(work)
+    assert order == ["+codecarbon", "+nvml", "+rapl", "-rapl", "-nvml", "-codecarbon"]
+
+
+@pytest.mark.parametrize("method", ["open", "begin", "end"])
+def test_a_failing_meter_is_null_with_a_reason_and_never_kills_the_run(replay, settings, method):
+    bad = replay([1.0, 1.0], broken={method: OSError("the counter is gone")})
+    good = replay([7.0], name=MeterName.NVML, component="gpu")
+    with Session([bad, good], settings()) as session:
+        outcome = session.run(lambda: "result")
+    assert outcome.result == "result"
+    reading = value_of(outcome.readings, Quantity.ENERGY)
+    assert reading.value is None
+    assert "the counter is gone" in reading.reason
+    assert value_of(outcome.readings, Quantity.ENERGY, "gpu", MeterName.NVML).value == 7.0
+    assert Flag.COUNTER_FAULT in outcome.flags
+    assert bad.calls[-1] == "close"
+
+
+def test_a_fault_in_the_idle_baseline_costs_the_dynamic_energy_only(replay, settings):
+    with Session([replay([OSError("busy"), 60.0])], settings(idle_s=0.02)) as session:
+        outcome = session.run(work)
+    assert value_of(outcome.readings, Quantity.ENERGY).value == 60.0
+    dynamic = value_of(outcome.readings, Quantity.DYNAMIC_ENERGY)
+    assert dynamic.value is None
+    assert "busy" in dynamic.reason
+
+
+def test_an_absent_meter_is_null_with_a_reason_and_no_fault(replay, settings):
+    with Session([replay(evidence=None)], settings(idle_s=0.02)) as session:
+        outcome = session.run(work)
+    reading = value_of(outcome.readings, Quantity.ENERGY)
+    assert (reading.value, reading.reason) == (None, "a replayed log")
+    assert Flag.COUNTER_FAULT not in outcome.flags
+    assert Flag.MODELLED_ONLY in outcome.flags
+
+
+def test_energies_within_the_window(replay, settings):
+    meters = [
+        replay([1.0]),
+        replay([1.0], name=MeterName.NVML, component="gpu", broken={"energies_j": OSError("lost")}),
+    ]
+    with Session(meters, settings()) as session:
+        outcome = session.run(session.energies_j)
+    assert outcome.result == {"rapl/cpu": 0.5}
+    assert value_of(outcome.readings, Quantity.ENERGY, "gpu", MeterName.NVML).value is None
+
+
+def test_flags_of_meters_are_the_records(replay, settings):
+    with Session([replay([1.0], flags=[Flag.THROTTLED, Flag.SHARED_GPU])], settings()) as session:
+        outcome = session.run(work)
+    assert {Flag.THROTTLED, Flag.SHARED_GPU} <= set(outcome.flags)
+
+
+def test_samples_are_a_long_table_from_the_windows_start(replay, settings):
+    def late():
+        meter._samples = [Sample(time.monotonic(), "cpu", "power", 5.0)]
+        work()
+
+    meter = replay([1.0])
+    with Session([meter], settings(min_window_s=0.0)) as session:
+        frame = session.run(late).samples
+    assert list(frame.columns) == ["time_s", "meter", "component", "quantity", "value", "unit", "evidence"]
+    row = frame.iloc[0].to_dict()
+    assert 0 <= row.pop("time_s") < 5
+    assert list(row.values()) == ["rapl", "cpu", "power", 5.0, "W", "measured"]
+
+
+def test_no_samples_still_has_the_columns_types(replay, settings):
+    with Session([replay([1.0])], settings()) as session:
+        frame = session.run(work).samples
+    assert len(frame) == 0
+    assert str(frame.dtypes["value"]) == str(frame.dtypes["time_s"]) == "float64"
+
+
+def test_an_exception_of_the_operation_closes_everything(replay, settings):
+    meter = replay([1.0])
+
+    def operation():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), Session([meter], settings()) as session:
+        session.run(operation)
+    assert meter.calls == ["open", "begin", "end", "close"]
+    with Session([replay([1.0])], settings()) as session:  # the lock is free again
+        session.run(work)
+
+
+def test_baselines_are_shared_within_their_lifetime(replay, settings, tmp_path, monkeypatch):
+    monkeypatch.setattr("baler_energy.meters.contamination._machine_cpu_s", lambda: 0.0)  # nothing else runs
+    shared = settings(idle_s=0.05, idle_cache=tmp_path / "idle", idle_lifetime_s=600.0)
+    outcomes = []
+    for energies in ([2.0, 60.0], [60.0]):  # the second needs no idle window
+        with Session([replay(energies)], shared) as session:
+            outcomes.append(session.run(work))
+    first, second = (outcome.idle for outcome in outcomes)
+    assert not first.shared
+    assert second.shared
+    assert second.readings == first.readings
+
+
+def test_a_disturbed_baseline_is_not_shared(replay, settings, tmp_path, monkeypatch, capsys):
+    seconds = iter(range(0, 10**9, 10**6))
+    monkeypatch.setattr("baler_energy.meters.contamination._machine_cpu_s", lambda: next(seconds))
+    shared = settings(idle_s=0.02, idle_cache=tmp_path / "idle", idle_lifetime_s=600.0)
+    with Session([replay([2.0, 60.0])], shared) as session:
+        session.run(work)
+    assert "is not idle" in capsys.readouterr().err
+    assert not (tmp_path / "idle").exists()
+
+
+def test_a_faulty_baseline_is_not_shared(replay, settings, tmp_path):
+    shared = settings(idle_s=0.02, idle_cache=tmp_path / "idle", idle_lifetime_s=600.0)
+    with Session([replay([OSError("busy"), 60.0])], shared) as session:
+        session.run(work)
+    assert not (tmp_path / "idle").exists()
+
+
+def test_foreign_load_is_flagged(replay, settings, monkeypatch):
+    times = iter([100.0, 100.0 + 1e6])
+    monkeypatch.setattr("baler_energy.meters.contamination._machine_cpu_s", lambda: next(times))
+    with Session([replay([1.0])], settings()) as session:
+        outcome = session.run(work)
+    assert outcome.contamination.fraction > 0.05
+    assert Flag.CONTAMINATED in outcome.flags
