@@ -41,7 +41,6 @@ wildcard_constraints:
     rows=r"\d+|all",
     seed=r"\d+",
     profiler="cprofile|torch",
-    operation="train|compress|decompress",
 
 
 report: f"{Path.cwd()}/{RESULTS}/overview.rst"

@@ -29,13 +29,13 @@ COLUMNS = [
 def _profile(stage, pipeline, out, operation, profiler, *options):
     files = ("--data", pipeline.table, "--checkpoint", pipeline.checkpoint, "--out", out)
     stage("profile", *files, "--operation", operation, "--profiler", profiler, *options)
-    return pd.read_parquet(out / "hotspots.parquet")
+    return pd.read_parquet(out / operation / "hotspots.parquet")
 
 
 @pytest.mark.parametrize("operation", ["train", "compress", "decompress"])
 def test_cprofile(stage, pipeline, tmp_path, operation):
     hotspots = _profile(stage, pipeline, tmp_path, operation, "cprofile", "--run-id", "p/1")
-    stats = pstats.Stats(str(tmp_path / "profile.pstats")).get_stats_profile()
+    stats = pstats.Stats(str(tmp_path / operation / "profile.pstats")).get_stats_profile()
     linears = next(entry for name, entry in stats.func_profiles.items() if name.endswith("_nn.linear>"))
     # 300 rows are five batches of 64; a training step passes through eight layers, the others through four.
     assert int(str(linears.ncalls)) == 5 * (8 if operation == "train" else 4)
@@ -54,9 +54,9 @@ def test_torch(stage, pipeline, tmp_path, operation, layers):
     assert hotspots.loc["aten::addmm", "flops"] == 2 * macs * 300
     assert hotspots["file"].isna().all()
     assert (hotspots["flops"].dropna() > 0).all()
-    events = json.loads((tmp_path / "trace.json").read_text())["traceEvents"]
+    events = json.loads((tmp_path / operation / "trace.json").read_text())["traceEvents"]
     assert sum(event.get("name") == "aten::addmm" for event in events) == TRACED_BATCHES * layers
-    assert (tmp_path / "trace.json").stat().st_size < 10_000_000
+    assert (tmp_path / operation / "trace.json").stat().st_size < 10_000_000
 
 
 def test_batches_are_capped(stage, pipeline, tmp_path):

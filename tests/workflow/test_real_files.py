@@ -1,6 +1,9 @@
 """The whole smoke study over each real HEP file beside the repository, and over the files of the tests."""
 
-from pathlib import Path
+import functools
+import hashlib
+import http.server
+import threading
 from typing import Any
 
 import numpy as np
@@ -25,28 +28,68 @@ FILES: dict[str, dict[str, Any]] = {
 }
 
 
-def smoke_over(workspace, data: dict[str, Any]) -> Path:
-    """Write the smoke study with other data in place of the toy."""
+def test_the_smoke_study_over_every_real_file(workspace, shared):
     study = yaml.safe_load((workspace.root / "config" / "studies" / "smoke.yaml").read_text())
-    (name,) = data
-    study["data"] = data
-    study["reference"] |= {"dataset": name, "rows": 400}
-    study["axes"] = {"rows": [400, 500], "epochs": [1, 2]}
-    study["profile"]["points"] = [{"rows": 400, "epochs": 2}]
-    path = workspace.root / f"{name}.yaml"
-    path.write_text(yaml.safe_dump(study | {"name": name}))
-    return path
-
-
-@pytest.mark.parametrize("name", FILES)
-def test_the_smoke_study_over_a_real_file(workspace, shared, name):
-    source = FILES[name] | {"path": str(shared / "data" / FILES[name]["path"]), "source": "file"}
-    workspace.snakemake(smoke_over(workspace, {name: source}))
-    runs = pd.read_parquet(workspace.root / "results" / name / "dataset" / "runs.parquet")
-    assert set(runs["rows"]) == {400, 500}
+    study["name"] = "real"
+    study["data"] = {
+        name: source | {"source": "file", "path": str(shared / "data" / source["path"])}
+        for name, source in FILES.items()
+    }
+    study["reference"] |= {"dataset": "muons", "rows": 400}
+    study["axes"]["dataset"] = list(FILES)
+    study["profile"]["points"] = [{"dataset": "lhcb"}]
+    path = workspace.root / "real.yaml"
+    path.write_text(yaml.safe_dump(study))
+    workspace.snakemake(path)
+    results = workspace.root / "results" / "real"
+    runs = pd.read_parquet(results / "dataset" / "runs.parquet")
+    assert set(runs["dataset"]) == set(FILES)
+    assert (runs["rows"] == 400).all()
     assert (runs["source"] == "file").all()
     assert (runs["duration_s"] > 0).all()
     assert runs["energy_j"].gt(0).all()
-    assert np.isfinite(runs["mean_rms_over_range"]).all()
     assert runs["mean_rms_over_range"].between(0, 1).all()
-    assert (workspace.root / "results" / name / "overview.rst").is_file()
+    same = runs[runs["dataset"].str.startswith("dimuon_")].groupby("operation")["mean_rms_over_range"]
+    assert (same.max() - same.min() < 1e-9).all(), "one table in three formats"
+    assert set(pd.read_parquet(results / "dataset" / "hotspots.parquet")["profiler"]) == {"cprofile", "torch"}
+
+
+def test_the_smoke_study_over_a_file_of_each_format(workspace, repository):
+    fixtures = repository / "tests" / "data" / "fixtures"
+    data = {p.suffix[1:]: {"source": "file", "path": str(p)} for p in sorted(fixtures.iterdir())}
+    assert set(data) == {"root", "parquet", "h5", "npz"}
+    data["root"]["columns"] = ["Jet_*"]
+    study = workspace.study(name="formats", data=data, axes={"rows": [50], "epochs": [1]})
+    workspace.snakemake(study)
+    runs = pd.read_parquet(workspace.root / "results" / "formats" / "dataset" / "runs.parquet")
+    assert set(runs["dataset"]) == set(data)
+    assert np.isfinite(runs["mean_rms_over_range"]).all()
+
+
+@pytest.fixture
+def server(repository):
+    """Serve the tests' files over HTTP on the loopback interface; give the address."""
+    handler = functools.partial(
+        http.server.SimpleHTTPRequestHandler, directory=repository / "tests" / "data" / "fixtures"
+    )
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
+        thread = threading.Thread(target=running.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{running.server_port}"
+        running.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_a_url_is_fetched_and_its_checksum_holds(workspace, repository, server, right):
+    content = (repository / "tests" / "data" / "fixtures" / "jets.parquet").read_bytes()
+    digest = hashlib.sha256(content if right else b"other").hexdigest()
+    data = {"web": {"source": "file", "path": f"{server}/jets.parquet", "sha256": digest}}
+    study = workspace.study(name="web", data=data, axes={"rows": [50], "epochs": [1]})
+    table = f"results/web/data/web/rows~{50 if right else 'all'}/table.npz"
+    done = workspace.run("snakemake", "--cores", "1", table, "--configfile", study)
+    assert (done.returncode == 0) == right, done.stdout
+    assert (workspace.root / table).exists() == right
+    if not right:
+        said = (workspace.root / "results" / "web" / "logs" / "data" / "web" / "rows~all.log").read_text()
+        assert digest in said and "Traceback" not in said

@@ -2,7 +2,7 @@
 
 DATA = f"{RESULTS}/data/{{dataset}}"
 RUN = f"{RESULTS}/runs/{{point}}"
-PROFILE = f"{RESULTS}/profiles/{{point}}/{{profiler}}/{{operation}}"
+PROFILE = f"{RESULTS}/profiles/{{point}}/{{profiler}}"
 LOGS = f"{RESULTS}/logs"
 OPERATIONS = ["train", "compress", "decompress"]
 POINTS = list(STUDY.by_path)
@@ -36,11 +36,6 @@ def table_of(wildcards):
     """The prepared table of a point."""
     point = STUDY.by_path[wildcards.point]
     return expand(rules.prepare.output.table, dataset=point.dataset, rows=point.rows)
-
-
-def checkpoint_of(wildcards):
-    """The trained model, which compress and decompress need."""
-    return [] if wildcards.operation == "train" else rules.train.output.checkpoint
 
 
 def point_options(wildcards):

@@ -32,7 +32,6 @@ rule collect:
             rules.profile.output.folder,
             point=PROFILED,
             profiler=STUDY.profile.profilers,
-            operation=OPERATIONS,
         ),
     output:
         expand(f"{RESULTS}/dataset/{{table}}.parquet", table=TABLES),

@@ -4,24 +4,22 @@
 rule profile:
     input:
         table=table_of,
-        checkpoint=checkpoint_of,
+        checkpoint=rules.train.output.checkpoint,
     output:
         folder=directory(PROFILE),
     log:
-        f"{LOGS}/{{point}}/profile-{{profiler}}-{{operation}}.log",
+        f"{LOGS}/{{point}}/profile-{{profiler}}.log",
     threads: ALL_CORES
     resources:
         gpu=gpus,
         mem_mb=lambda w, attempt: 8000 * attempt,
         runtime=lambda w, attempt: 60 * attempt,
     params:
-        checkpoint=lambda w, input: (
-            ["--checkpoint", input.checkpoint] if input.checkpoint else []
-        ),
+        operations=OPERATIONS,
         point=point_options,
         batches=STUDY.profile.max_batches,
         source=fingerprint("baler_energy.stages.profile"),
     shell:
-        "baler-energy profile --profiler {wildcards.profiler} --operation {wildcards.operation}"
-        " --max-batches {params.batches} --data {input.table:q} {params.checkpoint:q} {params.point:q}"
+        "baler-energy profile --profiler {wildcards.profiler} --operation {params.operations}"
+        " --max-batches {params.batches} --data {input.table:q} --checkpoint {input.checkpoint:q} {params.point:q}"
         " --out {output.folder:q} > {log:q} 2>&1"

@@ -1,4 +1,4 @@
-"""Stage ``profile``: a profiler's trace of one operation; no energy is measured in such a run."""
+"""Stage ``profile``: a profiler's traces of the operations; no energy is measured in such a run."""
 
 import argparse
 import os
@@ -30,13 +30,14 @@ if TYPE_CHECKING:
 
 __all__ = ["EPILOG", "HELP", "HOTSPOTS", "STATS", "TRACE", "TRACED_BATCHES", "add_arguments", "profile", "run"]
 
-HELP = "profile one operation (cProfile or torch.profiler); shares of time only, no energy"
+HELP = "profile operations (cProfile or torch.profiler); shares of time only, no energy"
 EPILOG = """examples:
-  baler-energy profile --data table.npz --operation train --profiler cprofile --out profiles/train
-  baler-energy profile --data table.npz --checkpoint run/train/checkpoint.pt --operation compress --profiler torch \\
-      --max-batches 50 --out profiles/compress
+  baler-energy profile --data table.npz --operation train --profiler cprofile --out profiles/cprofile
+  baler-energy profile --data table.npz --checkpoint run/train/checkpoint.pt --operation compress decompress \\
+      --profiler torch --max-batches 50 --out profiles/torch
 
-writes hotspots.parquet, and profile.pstats (snakeviz opens it) or trace.json (ui.perfetto.dev opens it)
+writes, in a folder for each operation, hotspots.parquet, and profile.pstats (snakeviz opens it) or trace.json
+(ui.perfetto.dev opens it)
 """
 
 STATS = "profile.pstats"
@@ -55,13 +56,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--checkpoint", type=Path, metavar="FILE", help="checkpoint of `baler-energy train`, to compress or decompress"
     )
     parser.add_argument(
-        "--operation", choices=("train", "compress", "decompress"), required=True, help="what to profile"
+        "--operation",
+        nargs="+",
+        choices=("train", "compress", "decompress"),
+        required=True,
+        help="what to profile, one after the other",
     )
     parser.add_argument("--profiler", choices=("cprofile", "torch"), required=True, help="what to profile it with")
     parser.add_argument(
         "--max-batches",
         type=positive_int,
-        default=100,
+        default=25,
         metavar="N",
         help="take at most so many batches of rows, and one epoch (default: %(default)s)",
     )
@@ -74,7 +79,9 @@ def run(args: argparse.Namespace) -> None:
     # Silences the profiler's own messages of start and stop; read when torch is loaded.
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")
     point = point_options(args)
-    profile(args.data, args.checkpoint, args.operation, args.profiler, args.max_batches, point, args.out)
+    for operation in args.operation:
+        out = args.out / operation
+        profile(args.data, args.checkpoint, operation, args.profiler, args.max_batches, point, out)
 
 
 def profile(

@@ -1,0 +1,14 @@
+"""Figures of the report, pure functions of tables: one module per question.
+
+- `catalogue`: chapters, names, titles and captions; imports nothing heavy
+- `base`: the tables of a dataset, what a figure is, and why one is left out
+- `selection`: the reference point, sweeps along one axis, words for both
+- `style`: colours, markers, units on axes, writing SVG and PNG
+- `cost`, `hotspots`, `trust`, `worth`: the figures
+- `tabulation`: the report's tables as data frames; `page`: one of them as an HTML page
+- `overview`: the report's first page
+"""
+
+from baler_energy.figures.catalogue import CHAPTERS, captions
+
+__all__ = ["CHAPTERS", "captions"]

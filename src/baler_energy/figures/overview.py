@@ -1,0 +1,230 @@
+"""The report's first page, as reStructuredText that goes through Jinja."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from baler_energy.analysis.statistics import mean_interval
+from baler_energy.figures.base import Tables
+from baler_energy.figures.catalogue import CATALOGUE, CHAPTERS
+from baler_energy.figures.selection import (
+    OPERATIONS,
+    at_point,
+    count_flagged,
+    defects,
+    describe,
+    device_name,
+    reference_point,
+    scaled_unit,
+    spread_text,
+    with_error,
+)
+from baler_energy.figures.tabulation import RATIOS, ratios, saving
+from baler_energy.vocabulary import Evidence
+
+__all__ = ["escape_jinja", "escape_rst", "overview"]
+
+_MOST_FLAGGED = 20
+_PLACE = ["device", "operation", "energy_evidence", "energy_scope"]
+
+
+def overview(tables: Tables, study: str, left_out: Mapping[str, Mapping[str, str]]) -> str:
+    """Write the first page: what was found, on which machine, how far to trust it, and what is missing.
+
+    Parameters
+    ----------
+    tables
+        The dataset, with at least one run.
+    study
+        Title of the study.
+    left_out
+        By chapter, the reason by name of each figure that was left out.
+
+    Returns
+    -------
+    str
+        reStructuredText in which no brace is Jinja's.
+    """
+    runs = tables["runs"]
+    here = at_point(runs, reference_point(runs))
+    parts = [
+        _heading(study, "="),
+        f"**{_evidence(runs)}**",
+        *(["**TOY DATA: a stand-in made with NumPy, not physics.**"] if (runs["source"] == "toy").any() else []),
+        _answer(here),
+        _heading("Main numbers", "-"),
+        f"Reference point: {escape_rst(describe(reference_point(runs)))}. Values are means over the repeats, with half "
+        "widths of 95 % t intervals; n = 1 has none. Training counts all its epochs.",
+        _main_numbers(here),
+        *_quality(here),
+        *(escape_rst(saving(row)) for row in at_point(ratios(tables), _kept(here)).to_dict("records")),
+        _heading("Machine", "-"),
+        _bullets(_machines(runs)),
+        _heading("Flagged runs", "-"),
+        *_flagged(runs),
+        _heading("Figures left out", "-"),
+        _left_out(left_out),
+    ]
+    return escape_jinja("\n\n".join(parts) + "\n")
+
+
+def escape_rst(text: str) -> str:
+    """Escape what reStructuredText would take for markup."""
+    return re.sub(r"([\\`*_|<>\[\]])", r"\\\1", text)
+
+
+def escape_jinja(text: str) -> str:
+    """Write braces so that Jinja gives them back as they are."""
+    return re.sub(r"[{}]", lambda brace: f"{{{{ '{brace.group()}' }}}}", text)
+
+
+def _heading(text: str, line: str) -> str:
+    shown = escape_rst(text)
+    return f"{shown}\n{line * len(shown)}"
+
+
+def _bullets(lines: Iterable[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _evidence(runs: pd.DataFrame) -> str:
+    """Say first whether energy was measured or modelled."""
+    counts = runs["energy_evidence"].value_counts()
+    measured, modelled = (int(counts.get(kind, 0)) for kind in (Evidence.MEASURED, Evidence.MODELLED))
+    missing = len(runs) - measured - modelled
+    if measured and modelled:
+        said = (
+            f"MEASURED IN PART: {measured} of {len(runs)} records have energy from hardware counters, {modelled} have "
+            "modelled energy only; the two are never added."
+        )
+    elif measured:
+        said = f"MEASURED: the energy of all {measured} records with energy comes from hardware counters."
+    elif modelled:
+        said = (
+            "MODELLED: no energy here was read from a hardware counter. It follows from constants and load "
+            "(codecarbon); true values may differ severalfold."
+        )
+    else:
+        said = "NO ENERGY: no meter gave a value; only times and errors are known."
+    if measured + modelled and missing:
+        said += f" {missing} records have no energy."
+    if measured and (runs["energy_evidence"].eq(Evidence.MEASURED) & runs["energy_modelled_j"].notna()).any():
+        said += " Components without a counter are modelled, and are not in the measured energies."
+    return escape_rst(said)
+
+
+def _answer(here: pd.DataFrame) -> str:
+    """Answer in a sentence what the reference point costs, for each device and evidence."""
+    said = []
+    point = here.iloc[0]
+    for (device, evidence), part in here.dropna(subset=["energy_j"]).groupby(["device", "energy_evidence"]):
+        means = mean_interval(part, ["operation"], "energy_j").set_index("operation")["mean"]
+        costs = [f"{_in_unit(means[name], float('nan'), 'J')} to {name.value}" for name in OPERATIONS if name in means]
+        said.append(f"on {device_name(str(device))} it takes {_in_words(costs)} ({evidence} energy)")
+    if not said:
+        said = ["the energy is not known"]
+    rows, epochs = f"{point['rows']:,} rows", f"{point['epochs']} epoch{'' if point['epochs'] == 1 else 's'}"
+    sentence = f"For {rows} and a training of {epochs}, {'; '.join(said)}"
+    known = with_error(here)
+    error, ratio = known["mean_rms_over_range"].mean(), known["ratio_native_bytes"].mean()
+    if pd.notna(error) and pd.notna(ratio):
+        sentence += (
+            f"; the reconstruction is off by {spread_text(100 * error, float('nan'))} % of a column's range (RMS, mean "
+            f"over columns), and the compressed file is {1 / ratio:.3f} times the size of the recorded formats"
+        )
+    return escape_rst(f"{sentence}.")
+
+
+def _in_words(items: Sequence[str]) -> str:
+    return " and ".join([", ".join(items[:-1]), items[-1]] if len(items) > 1 else items)
+
+
+def _in_unit(value: float, half_width: float, unit: str) -> str:
+    factor, prefixed = scaled_unit([value], unit)
+    return f"{spread_text(value, half_width, factor=factor)} {prefixed}"
+
+
+def _main_numbers(here: pd.DataFrame) -> str:
+    """Make a list-table of energy per operation, row and megabyte."""
+    known = with_error(here).drop_duplicates("run_id").set_index("run_id")
+    native = (known["ratio_native_bytes"] * known["compressed_bytes"]).rename("native_bytes")
+    table = here.join(native, on="run_id")
+    table["co2e_g"] = table["co2e_kg"] * 1000
+    table["per_row"] = table["energy_j"] / table["rows"]
+    table["per_mb"] = table["energy_j"] / (table["native_bytes"] / 1e6)
+    head = ["Operation", "On", "Energy", "Evidence", "Per row", "Per MB in recorded formats", "CO2e", "Duration", "n"]
+    lines = [head]
+    order = {operation.value: place for place, operation in enumerate(OPERATIONS)}
+    groups = [(tuple(map(str, key)), part) for key, part in table.groupby(_PLACE, observed=True, dropna=False)]
+    for (device, operation, evidence, scope), part in sorted(groups, key=lambda g: (g[0][0], order.get(g[0][1], 9))):
+        known_energy = part["energy_j"].notna().any()
+        cells = [operation, device_name(device), _mean(part, "energy_j")]
+        cells += [f"{evidence}, {scope}" if known_energy else "none", _mean(part, "per_row"), _mean(part, "per_mb")]
+        lines.append([*cells, _mean(part, "co2e_g", "g"), _mean(part, "duration_s", "s"), count_flagged(part)])
+    rows = ["\n".join(f"{'   * -' if n == 0 else '     -'} {escape_rst(c)}" for n, c in enumerate(ln)) for ln in lines]
+    return "\n".join([".. list-table::", "   :header-rows: 1", "", *rows])
+
+
+def _mean(part: pd.DataFrame, value: str, unit: str = "J") -> str:
+    means = mean_interval(part.assign(all=0), ["all"], value)
+    if means.empty:
+        return "not known"
+    return _in_unit(float(means["mean"].iloc[0]), float(means["half_width"].iloc[0]), unit)
+
+
+def _quality(here: pd.DataFrame) -> list[str]:
+    """Say what one gets: error and ratios of the reference point."""
+    known = with_error(here)
+    lines = []
+    for mean in mean_interval(known, ["device"], "mean_rms_over_range").to_dict("records"):
+        text = spread_text(mean["mean"], mean["half_width"], factor=100)
+        device = device_name(mean["device"])
+        lines.append(f"Error, {device} run: mean over columns of RMS residual over range {text} % (n = {mean['n']})")
+    for name, label in RATIOS.items():
+        values = known[name].dropna()
+        lines.append(f"Ratio, {label}: {f'{values.mean():.3f}' if len(values) else 'not known'}")
+    return [_bullets(map(escape_rst, lines))]
+
+
+def _kept(here: pd.DataFrame) -> dict[str, Any]:
+    return {name: here[name].iloc[0] for name in ("dataset", "rows", "columns", "latent_columns", "model", "precision")}
+
+
+def _machines(runs: pd.DataFrame) -> list[str]:
+    """List machines with what ran on them, and the study's size and carbon intensity."""
+    points = runs.drop_duplicates("run_id")
+    lines = []
+    for (host, cpu, gpu), part in points.groupby(["hostname", "cpu_model", "gpu_model"], dropna=False):
+        virtual = ", virtual" if part["virtualised"].fillna(False).astype(bool).any() else ""
+        gpus = gpu if isinstance(gpu, str) and gpu else "no GPU"
+        lines.append(f"{host}: {cpu}, {gpus}{virtual}; {len(part)} runs")
+    lines.append(f"{len(points)} runs in all, each with {len(runs) / len(points):.3g} records (train, compress, ...)")
+    for (intensity, pue), _ in runs.groupby(["carbon_intensity_g_per_kwh", "pue"]):
+        lines.append(f"Carbon intensity {intensity:g} g CO2e per kWh, PUE {pue:g}")
+    return [escape_rst(line) for line in lines]
+
+
+def _flagged(runs: pd.DataFrame) -> list[str]:
+    """List runs with defects, the first of them by name."""
+    bad = runs.assign(words=[", ".join(defects(flags)) for flags in runs["flags"]])
+    bad = bad[bad["words"] != ""].sort_values("start")
+    if bad.empty:
+        return ["None."]
+    lines = [
+        f"{escape_rst(f'{row.run_id}, {row.operation}')}: {escape_rst(str(row.words))}"
+        for row in bad.head(_MOST_FLAGGED).itertuples()
+    ]
+    more = [f"{len(bad) - _MOST_FLAGGED} more are in the table of flagged runs."] if len(bad) > _MOST_FLAGGED else []
+    said = f"{len(bad)} of {len(runs)} records carry a flag; they stay in the figures, with open markers."
+    return [said, _bullets(lines), *more]
+
+
+def _left_out(left_out: Mapping[str, Mapping[str, str]]) -> str:
+    lines = [
+        f"{CATALOGUE[chapter][name].title} (chapter {CHAPTERS[chapter]}): {reason}."
+        for chapter, reasons in sorted(left_out.items())
+        for name, reason in reasons.items()
+    ]
+    return _bullets(map(escape_rst, lines)) if lines else "None."

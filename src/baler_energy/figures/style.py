@@ -1,0 +1,179 @@
+"""One look for all figures, for colour-blind readers and grey prints too; units on axes; writing files."""
+
+import math
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import matplotlib as mpl
+import mplhep
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
+
+from baler_energy.files import atomic_path
+from baler_energy.vocabulary import Evidence
+
+__all__ = [
+    "CO2E",
+    "COLOURS",
+    "HATCHES",
+    "LINES",
+    "MARKERS",
+    "WIDTH_IN",
+    "count_text",
+    "few_ticks",
+    "grid",
+    "legend_below",
+    "log_ticks",
+    "plain",
+    "save",
+    "styled",
+    "title",
+    "value_ticks",
+]
+
+#: Width of a figure in the report (inches).
+WIDTH_IN = 9.0
+
+#: From dark to light in steps that a grey print keeps apart; the hues stay apart for the common colour-blindnesses.
+COLOURS = ("#14213d", "#b8400e", "#3d9bd9", "#f0c808")
+MARKERS = ("o", "s", "^", "D", "v", "P")
+#: Line style by evidence.
+LINES: dict[str, str] = {Evidence.MEASURED: "-", Evidence.MODELLED: "--", Evidence.UNKNOWN: ":"}
+#: Hatch of bars by evidence.
+HATCHES: dict[str, str] = {Evidence.MEASURED: "", Evidence.MODELLED: "////", Evidence.UNKNOWN: "...."}
+
+CO2E = "CO$_2$e"
+
+_RC: dict[str, Any] = {
+    "font.size": 9.5,
+    "axes.labelsize": 9.5,
+    "axes.titlesize": 10,
+    "axes.linewidth": 0.9,
+    "axes.titlelocation": "left",
+    "xaxis.labellocation": "center",
+    "yaxis.labellocation": "center",
+    "figure.titlesize": 10.5,
+    "figure.dpi": 100,
+    "legend.fontsize": 9,
+    "legend.handlelength": 2.4,
+    "lines.linewidth": 1.4,
+    "lines.markersize": 5.5,
+    "hatch.linewidth": 0.8,
+    "xtick.labelsize": 9,
+    "ytick.labelsize": 9,
+    "xtick.major.size": 5,
+    "xtick.minor.size": 2.5,
+    "ytick.major.size": 5,
+    "ytick.minor.size": 2.5,
+    "xtick.major.pad": 4,
+    "ytick.major.pad": 4,
+    "savefig.dpi": 150,
+    "svg.hashsalt": "baler-energy",
+    "svg.fonttype": "path",
+}
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """Draw or save within the project's style."""
+    with mpl.rc_context(mplhep.style.ROOT | _RC):
+        yield
+
+
+def grid(
+    rows: int, columns: int, height_in: float, *, width_in: float = WIDTH_IN, **options: Any
+) -> tuple[Figure, Any]:
+    """Make a figure with ``rows x columns`` panels.
+
+    Returns
+    -------
+    tuple
+        The figure and its axes, an object array of shape (rows, columns).
+    """
+    figure = Figure(figsize=(width_in, height_in), layout="constrained")
+    return figure, figure.subplots(rows, columns, squeeze=False, **options)
+
+
+def title(figure: Figure, head: str, *lines: str) -> None:
+    """Put a title on a figure, and lines that say what it shows; long lines are wrapped."""
+    width = int(figure.get_figwidth() * 13)
+    wrapped = [part for line in lines for part in textwrap.wrap(line, width)]
+    figure.suptitle("\n".join([head, *wrapped]), x=0.01, horizontalalignment="left", parse_math=False)
+
+
+def plain(text: str) -> str:
+    """Text that matplotlib shows as it is, dollar signs included."""
+    return text.replace("$", r"\$")
+
+
+def count_text(counts: Iterable[int]) -> str:
+    """``n = 3``, or ``n = 1 to 3`` where the numbers differ."""
+    values = sorted({int(count) for count in counts})
+    return f"n = {values[0]}" if len(values) == 1 else f"n = {values[0]} to {values[-1]}"
+
+
+def log_ticks(axis: Axis, low: float, high: float, *, narrow: bool = False) -> None:
+    """Give a logarithmic axis that spans `low` to `high` plain numbers as ticks, fewer of them on a `narrow` panel."""
+    decades = math.log10(high / low)
+    subs: tuple[float, ...] = (1.0, 2.0, 5.0) if decades < (1.2 if narrow else 2.5) else (1.0,)
+    if decades < 0.7:
+        subs = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0)
+    axis.set_major_locator(LogLocator(base=10, subs=subs, numticks=9))
+    axis.set_major_formatter(FuncFormatter(_number))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def _number(value: float, _position: int | None = None) -> str:
+    if value >= 1e6 or 0 < value < 1e-4:
+        exponent = math.floor(math.log10(value) + 1e-9)
+        mantissa = value / 10.0**exponent
+        return f"$10^{{{exponent}}}$" if math.isclose(mantissa, 1) else f"${mantissa:g}\\times10^{{{exponent}}}$"
+    return f"{value:,.10g}"
+
+
+def few_ticks(axis: Axis, most: int, *, integer: bool = False) -> None:
+    """Give a linear axis at most `most` intervals between round numbers."""
+    axis.set_major_locator(MaxNLocator(nbins=most, integer=integer, steps=[1, 2, 5, 10]))
+
+
+def value_ticks(axes: Axes, values: Sequence[float], *, scale: Literal["auto", "linear", "log"] = "auto") -> None:
+    """Put the ticks of the x axis at the values of the grid, as far as their labels do not touch.
+
+    Where the values are positive and span more than a factor of four the axis is logarithmic.
+    """
+    ordered = sorted(set(map(float, values)))
+    if scale == "auto":
+        scale = "log" if ordered[0] > 0 and ordered[-1] > 4 * ordered[0] else "linear"
+    axes.set_xscale(scale)
+    place = np.log10(ordered) if scale == "log" else np.array(ordered)
+    width = place[-1] - place[0]
+    margin = 0.12 * width if width else (0.3 if scale == "log" else max(1.0, 0.3 * abs(place[0])))
+    limits = np.array([place[0] - margin, place[-1] + margin])
+    axes.set_xlim(*(10.0**limits if scale == "log" else limits))
+    kept = [0]
+    for index in range(1, len(ordered)):
+        if place[index] - place[kept[-1]] >= 0.17 * width:
+            kept.append(index)
+    axes.xaxis.set_major_locator(FixedLocator([ordered[index] for index in kept]))
+    axes.xaxis.set_major_formatter(FuncFormatter(_number))
+    axes.xaxis.set_minor_locator(NullLocator())
+
+
+def legend_below(figure: Figure, handles: Sequence[Any], columns: int = 2) -> None:
+    """Put one legend below all panels, where there is anything to say."""
+    if handles:
+        figure.legend(handles=list(handles), loc="outside lower center", ncols=max(1, min(columns, len(handles))))
+
+
+def save(figure: Figure, folder: Path, name: str) -> None:
+    """Write ``name.svg`` and ``name.png`` atomically; the same figure gives the same bytes."""
+    with styled():
+        for suffix, metadata in ((".svg", {"Date": None}), (".png", {"Software": None})):
+            with atomic_path(folder / f"{name}{suffix}") as temporary:
+                figure.savefig(temporary, metadata=metadata)

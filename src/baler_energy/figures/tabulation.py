@@ -1,0 +1,207 @@
+"""The report's tables, pure functions of the dataset's tables."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from baler_energy.analysis.carbon import JOULES_PER_KWH
+from baler_energy.analysis.statistics import mean_interval
+from baler_energy.figures.base import NoData, Tables
+from baler_energy.figures.selection import (
+    AXES,
+    OPERATIONS,
+    at_point,
+    count_flagged,
+    defects,
+    describe,
+    reference_point,
+    with_error,
+)
+from baler_energy.vocabulary import MeterName, Quantity
+
+__all__ = ["RATIOS", "flagged", "original_layout", "original_point", "original_words", "ratios", "saving", "summary"]
+
+#: Components of the original study's slides, in their order.
+_COMPONENTS = ("ram", "cpu", "gpu")
+_ORIGINAL_EPOCHS = 5
+#: Ratios by column, each named for what it is.
+RATIOS = {
+    "ratio_float64_bytes": "float64 table / compressed file",
+    "ratio_native_bytes": "table in recorded formats / compressed file",
+    "ratio_source_bytes": "source file / compressed file",
+    "ratio_float64_bytes_with_model": "float64 table / (compressed file + model)",
+    "ratio_native_bytes_with_model": "table in recorded formats / (compressed file + model)",
+    "ratio_source_bytes_with_model": "source file / (compressed file + model)",
+}
+
+
+def original_point(runs: pd.DataFrame) -> dict[str, Any]:
+    """Give the reference point with the original study's 5 epochs, or with its own where none ran for 5."""
+    reference = reference_point(runs)
+    original = {**reference, "epochs": _ORIGINAL_EPOCHS}
+    return reference if at_point(runs, original).empty else original
+
+
+def original_layout(tables: Tables) -> pd.DataFrame:
+    """Give codecarbon's energy by operation and component, as the original study's slides have it.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per device, operation, component (ram, cpu, gpu, and a total for each evidence) and evidence:
+        ``energy_kwh``, ``energy_j``, ``half_width_j`` (95 % t interval), ``n``, ``evidence``, ``reason``. What was
+        not measured is null, with the reason; a total holds what has a value, and names it.
+
+    Raises
+    ------
+    NoData
+        There are no runs.
+    """
+    runs, measurements = tables["runs"], tables["measurements"]
+    if runs.empty:
+        raise NoData("there are no runs")
+    point = original_point(runs)
+    chosen = measurements["quantity"].eq(Quantity.ENERGY) & measurements["component"].isin(_COMPONENTS)
+    energy = at_point(measurements[chosen], point)
+    rows: list[dict[str, Any]] = []
+    for device in sorted(at_point(runs, point)["device"].unique()):
+        for operation in OPERATIONS:
+            part = energy[(energy["device"] == device) & (energy["operation"] == operation)]
+            head = {"device": device, "operation": operation.value}
+            for component in _COMPONENTS:
+                rows += [head | {"component": component} | cell for cell in _cells(part, component)]
+            rows += [head | total for total in _totals(part)]
+    return pd.DataFrame(rows)
+
+
+def _cells(part: pd.DataFrame, component: str) -> list[dict[str, Any]]:
+    """Average a component's energy, apart for each evidence, or say why there is none."""
+    all_meters = part[part["component"] == component]
+    mine = all_meters[all_meters["meter"] == MeterName.CODECARBON]
+    means = mean_interval(mine, ["evidence"], "value_per_iteration")
+    if len(means):
+        return [_cell(mean, str(mean["evidence"])) for mean in means.to_dict("records")]
+    reason = "; ".join(mine["reason"].dropna().unique()[:1])
+    if not reason:
+        others = all_meters.dropna(subset=["reason"]).drop_duplicates("meter")
+        said = [f"{meter}: {why}" for meter, why in zip(others["meter"], others["reason"], strict=True)]
+        reason = "; ".join(["codecarbon gave no reading", *said])
+    return [{"energy_kwh": None, "energy_j": None, "half_width_j": None, "n": 0, "evidence": None, "reason": reason}]
+
+
+def _cell(mean: Mapping[Any, Any], evidence: str) -> dict[str, Any]:
+    return {
+        "energy_kwh": mean["mean"] / JOULES_PER_KWH,
+        "energy_j": mean["mean"],
+        "half_width_j": mean["half_width"],
+        "n": int(mean["n"]),
+        "evidence": evidence,
+        "reason": None,
+    }
+
+
+def _totals(part: pd.DataFrame) -> list[dict[str, Any]]:
+    """Sum the components run by run, apart for each evidence, and average."""
+    present = part[part["meter"] == MeterName.CODECARBON].dropna(subset=["value_per_iteration"])
+    totals = []
+    for evidence, same in present.groupby("evidence", sort=True, observed=True):
+        names = [name for name in _COMPONENTS if (same["component"] == name).any()]
+        sums = same.groupby(["run_id", "evidence"], observed=True)["value_per_iteration"].sum().reset_index()
+        mean = mean_interval(sums, ["evidence"], "value_per_iteration").to_dict("records")[0]
+        totals.append({"component": f"total of {' + '.join(names)}"} | _cell(mean, str(evidence)))
+    return totals
+
+
+def summary(tables: Tables) -> pd.DataFrame:
+    """Give energy, duration, CO2e and error of each point and operation.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per point, device, operation, evidence and scope: means over ``n`` runs, with half widths of 95 % t
+        intervals (null for one run); ``flagged_runs`` of them carry a flag that names a defect.
+    """
+    runs = tables["runs"]
+    errors = with_error(runs).set_index("run_id")[["mean_rms_over_range", "max_over_range"]]
+    joined = runs.drop(columns=list(errors)).join(errors, on="run_id")
+    order = {operation.value: place for place, operation in enumerate(OPERATIONS)}
+    keys = [*AXES, "source", "columns", "device", "operation", "energy_evidence", "energy_scope"]
+    rows: list[dict[str, Any]] = []
+    for key, part in joined.groupby(keys, sort=True, observed=True, dropna=False):
+        row = dict(zip(keys, key, strict=True)) | {"n": len(part)}
+        for value in ("energy_j", "duration_s", "co2e_kg", "mean_rms_over_range", "max_over_range"):
+            row |= _mean(part, value)
+        row["contamination_max"] = part["contamination"].max()
+        row["flagged_runs"] = sum(bool(defects(flags)) for flags in part["flags"])
+        rows.append(row)
+    rows.sort(key=lambda row: (*(row[axis] for axis in AXES), row["device"], order.get(row["operation"], 9)))
+    return pd.DataFrame(rows)
+
+
+def _mean(part: pd.DataFrame, value: str) -> dict[str, float]:
+    means = mean_interval(part.assign(all=0), ["all"], value)
+    stem, _, unit = value.rpartition("_")
+    name = f"{stem}_half_width_{unit}" if unit in ("j", "s", "kg") else f"{value}_half_width"
+    if means.empty:
+        return {value: float("nan"), name: float("nan")}
+    return {value: means["mean"].iloc[0], name: means["half_width"].iloc[0]}
+
+
+def ratios(tables: Tables) -> pd.DataFrame:
+    """Give the compression ratios, which do not depend on how long or on what the network was trained.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per dataset, rows, columns, latent columns and model: mean ``compressed_bytes``, ``bytes_per_row`` of
+        the compressed file and of the original as float64 and in its recorded formats, the ratios of `RATIOS` (null
+        where the source's size is not known), and ``n`` runs.
+    """
+    keys = ["dataset", "source", "rows", "columns", "latent_columns", "model", "precision"]
+    known = with_error(tables["runs"]).dropna(subset=["compressed_bytes"])
+    grouped = known.groupby(keys, sort=True, observed=True)
+    table = grouped[["compressed_bytes", *RATIOS]].mean()
+    table.insert(0, "n", grouped.size())
+    table = table.reset_index()
+    per_row = table["compressed_bytes"] / table["rows"]
+    place = table.columns.get_loc("compressed_bytes")
+    assert isinstance(place, int)
+    table.insert(place + 1, "compressed_bytes_per_row", per_row)
+    table.insert(place + 2, "native_bytes_per_row", per_row * table["ratio_native_bytes"])
+    table.insert(place + 3, "float64_bytes_per_row", per_row * table["ratio_float64_bytes"])
+    return table
+
+
+def saving(row: Mapping[Any, Any]) -> str:
+    """Say in numbers what a row of `ratios` saves against the recorded formats, and what it does not."""
+    ratio, with_model = row["ratio_native_bytes"], row["ratio_native_bytes_with_model"]
+    if pd.isna(ratio):
+        return f"{row['dataset']}, {row['rows']:,} rows: the size in recorded formats is not known."
+    said = (
+        f"{row['dataset']}, {row['rows']:,} rows: {row['latent_columns']} latent columns take "
+        f"{row['compressed_bytes_per_row']:.1f} B per row in the compressed file; the {row['columns']} columns take "
+        f"{row['native_bytes_per_row']:.1f} B per row in their recorded formats (ratio {ratio:.3f}; with the model's "
+        f"own bytes {with_model:.3f}) and {row['float64_bytes_per_row']:.1f} B as float64 (ratio "
+        f"{row['ratio_float64_bytes']:.3f})."
+    )
+    share = 100 * (1 - 1 / ratio)
+    if share <= 0:
+        return f"{said} Against the recorded formats nothing is saved: the file is {-share:.1f} % larger."
+    verdict = "next to nothing is saved" if share < 2 else "the file is smaller"
+    return f"{said} Against the recorded formats {verdict}: {share:.1f} %."
+
+
+def flagged(tables: Tables) -> pd.DataFrame:
+    """Give the runs with a flag other than ``modelled_only``, in the order in which they ran."""
+    runs = tables["runs"].sort_values("start")
+    words = [", ".join(defects(flags)) for flags in runs["flags"]]
+    kept = runs.assign(flags=words)
+    kept = kept[kept["flags"] != ""]
+    return kept[["run_id", "operation", "flags", "contamination", "window_s", "iterations", "duration_s"]]
+
+
+def original_words(tables: Tables) -> str:
+    """Say where the original layout's table stands, and how many of its records carry a flag."""
+    point = original_point(tables["runs"])
+    return f"At {describe(point)}; records: {count_flagged(at_point(tables['runs'], point))}."

@@ -1,0 +1,81 @@
+"""Stage ``figures``: the figures of one chapter, as SVG and PNG."""
+
+import argparse
+import importlib
+from pathlib import Path
+
+from baler_energy.figures.catalogue import CHAPTERS
+from baler_energy.files import write_json
+from baler_energy.progress import progress, say
+
+__all__ = ["EPILOG", "HELP", "LEFT_OUT", "add_arguments", "figures", "run"]
+
+HELP = "draw the figures of one chapter of the report"
+EPILOG = """examples:
+  baler-energy figures --dataset results/laptop/dataset --chapter cost --out results/laptop/figures/cost
+
+Writes NAME.svg and NAME.png, and left_out.json with the reason for each figure that this data cannot fill.
+"""
+
+#: File with the reasons for the figures that were left out, by name.
+LEFT_OUT = "left_out.json"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the stage's options."""
+    parser.add_argument("--dataset", type=Path, required=True, help="folder of the dataset (Parquet)")
+    parser.add_argument("--chapter", choices=tuple(CHAPTERS), required=True, help="which of the report's questions")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the figures")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run the stage from parsed options."""
+    figures(args.dataset, args.chapter, args.out)
+
+
+def figures(dataset: Path, chapter: str, out: Path) -> dict[str, str]:
+    """Draw a chapter's figures, and remove those of an earlier call that have no data any more.
+
+    Parameters
+    ----------
+    dataset
+        Folder with the tables of the schema.
+    chapter
+        Key of `CHAPTERS`.
+    out
+        Folder for ``NAME.svg``, ``NAME.png`` and ``left_out.json``.
+
+    Returns
+    -------
+    dict
+        Reason by name of each figure that was left out.
+
+    Raises
+    ------
+    InputError
+        A table is missing or damaged.
+    """
+    from baler_energy.figures.base import Dataset, NoData
+    from baler_energy.figures.style import save
+
+    # By name, so that the fingerprint of one chapter does not hold the others: an edit redraws its own chapter only.
+    chosen = importlib.import_module(f"baler_energy.figures.{chapter}").FIGURES
+    tables, left_out, drawn = Dataset(dataset), dict[str, str](), set[str]()
+    for figure in progress(chosen, total=len(chosen), label=f"figures {chapter}", unit="figure"):
+        try:
+            save(figure.draw(tables), out, figure.name)
+        except NoData as reason:
+            left_out[figure.name] = str(reason)
+            say(f"{figure.name} is left out: {reason}")
+        else:
+            drawn.add(figure.name)
+    _remove_stale(out, drawn)
+    write_json(out / LEFT_OUT, left_out)
+    return left_out
+
+
+def _remove_stale(out: Path, drawn: set[str]) -> None:
+    """Remove figures that an earlier call drew and this one did not."""
+    for path in [*out.glob("*.svg"), *out.glob("*.png")]:
+        if path.stem not in drawn:
+            path.unlink()

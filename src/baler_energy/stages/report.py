@@ -1,0 +1,81 @@
+"""Stage ``report``: the first page of Snakemake's HTML report."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from baler_energy.errors import InputError
+from baler_energy.figures.catalogue import CATALOGUE, CHAPTERS
+from baler_energy.files import read_json, write_text
+
+__all__ = ["EPILOG", "HELP", "add_arguments", "report", "run"]
+
+HELP = "write the first page of the HTML report"
+EPILOG = """example:
+  baler-energy report --dataset results/laptop/dataset --figures results/laptop/figures/cost \\
+      results/laptop/figures/hotspots results/laptop/figures/trust results/laptop/figures/worth \\
+      --out results/laptop/overview.rst
+
+The page is reStructuredText for the `report:` directive of the Snakefile.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the stage's options."""
+    parser.add_argument("--dataset", type=Path, required=True, help="folder of the dataset (Parquet)")
+    parser.add_argument(
+        "--figures",
+        type=Path,
+        nargs="+",
+        required=True,
+        metavar="DIR",
+        help=f"folders of the chapters' figures; their names are chapters ({', '.join(CHAPTERS)})",
+    )
+    parser.add_argument("--out", type=Path, required=True, help="the page to write (.rst)")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run the stage from parsed options."""
+    report(args.dataset, args.figures, args.out)
+
+
+def report(dataset: Path, figures: Sequence[Path], out: Path) -> None:
+    """Write the report's first page.
+
+    Parameters
+    ----------
+    dataset
+        Folder with the tables of the schema and ``datapackage.json``, whose title names the study.
+    figures
+        Folders that stage ``figures`` wrote, named by chapter.
+    out
+        The reStructuredText file.
+
+    Raises
+    ------
+    InputError
+        A file is missing or damaged, a folder is not a chapter's, or there are no runs.
+    """
+    from baler_energy.figures.base import Dataset
+    from baler_energy.figures.overview import overview
+
+    left_out = {folder.name: _left_out(folder) for folder in figures}
+    package = read_json(dataset / "datapackage.json")
+    if not isinstance(package, dict) or not isinstance(package.get("title"), str):
+        raise InputError(f"{dataset / 'datapackage.json'}: has no title; run `baler-energy collect` again.")
+    tables = Dataset(dataset)
+    if tables["runs"].empty:
+        raise InputError(f"{dataset / 'runs.parquet'}: holds no run, so there is nothing to report.")
+    write_text(out, overview(tables, package["title"], left_out))
+
+
+def _left_out(folder: Path) -> dict[str, str]:
+    """Read which figures of a chapter were left out, and why."""
+    if folder.name not in CHAPTERS:
+        raise InputError(f"{folder}: is not the folder of a chapter; these are named {', '.join(CHAPTERS)}.")
+    path = folder / "left_out.json"
+    reasons = read_json(path)
+    known = CATALOGUE[folder.name]
+    if not isinstance(reasons, dict) or not set(reasons) <= set(known):
+        raise InputError(f"{path}: does not give reasons by figure; run `baler-energy figures` again.")
+    return {str(name): str(reason) for name, reason in reasons.items()}

@@ -1,0 +1,318 @@
+"""Synthetic tables to the schema of the dataset."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from baler_energy.analysis.schema import TABLES, arrow_schema, datapackage
+
+REFERENCE = {"rows": 30_000, "batch_size": 512, "epochs": 5}
+AXES = {"rows": (10_000, 30_000, 100_000), "batch_size": (128, 512, 2048), "epochs": (1, 5, 25)}
+COLUMNS = ("pt", "eta", "phi", "mass", "photon_energy", "charged_multiplicity", "odd$name_")
+EDGES = {"pt": np.geomspace(3, 400, 31), "eta": np.linspace(-5, 5, 31), "mass": np.geomspace(0.3, 80, 31)}
+
+Build = Callable[..., dict[str, pd.DataFrame]]
+
+
+@pytest.fixture(scope="session")
+def build() -> Build:
+    """Give the function that makes the tables of a one-at-a-time study.
+
+    Options: `devices`; `evidence` by component (cpu, ram, gpu); `repeats`; `flags` of the first run; `source`;
+    `second_meter` (codecarbon beside RAPL for the CPU).
+    """
+    return _build
+
+
+@pytest.fixture(scope="session")
+def tables() -> dict[str, pd.DataFrame]:
+    """Tables of a machine without counters, three repeats."""
+    return _build()
+
+
+def _build(
+    devices: tuple[str, ...] = ("cpu",),
+    evidence: dict[str, str] | None = None,
+    repeats: int = 3,
+    flags: str = "",
+    source: str = "pythia8",
+    second_meter: bool = False,
+) -> dict[str, pd.DataFrame]:
+    evidence = evidence or {"cpu": "modelled", "ram": "modelled"}
+    maker = _Maker(evidence, flags, source, second_meter)
+    combinations = dict.fromkeys(
+        tuple((REFERENCE | {axis: value}).items()) for axis, values in AXES.items() for value in values
+    )
+    for combination in combinations:
+        for device in devices:
+            for repeat in range(repeats):
+                maker.add(dict(combination), device, repeat)
+    return {name: _typed(name, maker.rows[name]) for name in TABLES}
+
+
+def write_dataset(folder: Path, **options: Any) -> Path:
+    """Write the tables as a study's dataset; also for the tests of the stages."""
+    for name, table in _build(**options).items():
+        arrow = pa.Table.from_pandas(table, schema=arrow_schema(name), preserve_index=False)
+        folder.mkdir(parents=True, exist_ok=True)
+        pq.write_table(arrow, folder / f"{name}.parquet")
+    (folder / "datapackage.json").write_text(json.dumps(datapackage("laptop")), encoding="utf-8")
+    return folder
+
+
+def _typed(name: str, rows: list[dict[str, Any]]) -> pd.DataFrame:
+    schema = arrow_schema(name)
+    complete = [{column: row.get(column) for column in schema.names} for row in rows]
+    unknown = {key for row in rows for key in row} - set(schema.names)
+    assert not unknown, f"{name}: the fixture has columns that the schema lacks: {unknown}"
+    return pa.Table.from_pylist(complete, schema=schema).to_pandas()
+
+
+class _Maker:
+    def __init__(self, evidence: dict[str, str], flags: str, source: str, second_meter: bool) -> None:
+        self.evidence, self.flags, self.source, self.second_meter = evidence, flags, source, second_meter
+        self.rows: dict[str, list[dict[str, Any]]] = {name: [] for name in TABLES}
+        self.random = np.random.default_rng(7)
+        self.start = pd.Timestamp("2026-11-23T12:00:00Z")
+
+    def add(self, axes: dict[str, int], device: str, repeat: int) -> None:
+        identity = "/".join(f"{k}~{v}" for k, v in {**axes, "device": device, "repeat": repeat}.items())
+        point = {
+            **axes,
+            "run_id": f"jets/{identity}",
+            "dataset": "jets",
+            "source": self.source,
+            "columns": 24,
+            "engine": "reference",
+            "model": "baler",
+            "device": device,
+            "precision": "float64",
+            "compression_ratio": 2.0,
+            "latent_columns": 12,
+            "repeat": repeat,
+        }
+        error = 0.02 / axes["epochs"] ** 0.4 * self._noise(0.05)
+        for operation, cost in (("train", 1.2e-5 * axes["epochs"]), ("compress", 1.5e-6), ("decompress", 2e-6)):
+            duration = cost * axes["rows"] * (1 + 60 / axes["batch_size"]) * self._noise(0.03)
+            if device == "cuda":
+                duration /= 4
+            self._measured(point, operation, duration, error)
+        self._history(point)
+        self._errors(point, error)
+        at_reference = all(axes[key] == value for key, value in REFERENCE.items())
+        if repeat == 0:
+            self._histograms(point)
+            if at_reference:
+                self._hotspots(point)
+
+    def _noise(self, spread: float) -> float:
+        return float(np.exp(spread * self.random.standard_normal()))
+
+    def _powers(self, device: str) -> dict[str, float]:
+        return {
+            c: {"cpu": 12.0, "ram": 5.0, "dram": 3.0, "gpu": 150.0}[c]
+            for c in self.evidence
+            if c != "gpu" or device == "cuda"
+        }
+
+    def _measured(self, point: dict[str, Any], operation: str, duration: float, error: float) -> None:
+        iterations = max(1, round(2.0 / duration))
+        energies = {c: power * duration * self._noise(0.02) for c, power in self._powers(point["device"]).items()}
+        sums: dict[str, dict[str, float]] = {"measured": {}, "modelled": {}}
+        for component, value in energies.items():
+            kind = self.evidence[component]
+            sums[kind][component] = value
+            meter = {"measured": "nvml" if component == "gpu" else "rapl"}.get(kind, "codecarbon")
+            self._reading(point, operation, component, meter, kind, value, iterations, True)
+            if self.second_meter and meter != "codecarbon":
+                other = value * 1.1 * self._noise(0.02)
+                self._reading(point, operation, component, "codecarbon", "modelled", other, iterations, False)
+        if "gpu" not in energies:
+            self._reading(point, operation, "gpu", "nvml", "measured", None, iterations, False)
+        self._samples(point, operation, duration * iterations)
+        self._run(point, operation, duration, iterations, sums, error)
+
+    def _reading(
+        self,
+        point: Any,
+        operation: str,
+        component: str,
+        meter: str,
+        kind: str,
+        value: Any,
+        iterations: int,
+        primary: bool,
+    ) -> None:
+        self.rows["measurements"].append(
+            {
+                **point,
+                "operation": operation,
+                "quantity": "energy",
+                "component": component,
+                "meter": meter,
+                "evidence": kind,
+                "primary": primary,
+                "value": None if value is None else value * iterations,
+                "unit": "J",
+                "iterations": iterations,
+                "value_per_iteration": value,
+                "reason": "this machine has no NVIDIA GPU" if value is None else None,
+            }
+        )
+
+    def _run(
+        self,
+        point: Any,
+        operation: str,
+        duration: float,
+        iterations: int,
+        sums: dict[str, dict[str, float]],
+        error: float,
+    ) -> None:
+        kind = "measured" if sums["measured"] else "modelled"
+        energy = sum(sums[kind].values())
+        first = not self.rows["runs"]
+        words = [self.flags] if first and self.flags else []
+        words += ["modelled_only"] if kind == "modelled" else []
+        compressed = point["rows"] * 96 + 2000
+        native = point["rows"] * 96
+        self.start += pd.Timedelta(seconds=6)
+        self.rows["runs"].append(
+            {
+                **point,
+                "operation": operation,
+                "start": self.start,
+                "duration_s": duration,
+                "window_s": duration * iterations,
+                "iterations": iterations,
+                "energy_j": energy,
+                "energy_evidence": kind,
+                "energy_scope": "+".join(sums[kind]),
+                "energy_measured_j": sum(sums["measured"].values()) or None,
+                "energy_modelled_j": sum(sums["modelled"].values()) or None,
+                "power_mean_w": energy / duration,
+                "co2e_kg": energy / 3.6e6 * 0.0348,
+                "carbon_intensity_g_per_kwh": 34.8,
+                "pue": 1.0,
+                "contamination": 0.09 if first and self.flags else 0.01 * self._noise(0.5),
+                "flags": ",".join(words),
+                "mean_rms_over_range": error,
+                "max_over_range": error * 30,
+                "ratio_float64_bytes": native * 2 / compressed,
+                "ratio_native_bytes": native / compressed,
+                "ratio_float64_bytes_with_model": native * 2 / (compressed + 500_000),
+                "ratio_native_bytes_with_model": native / (compressed + 500_000),
+                "compressed_bytes": compressed,
+                "hostname": "node{1}",
+                "cpu_model": "Example CPU @ 2.4 GHz *",
+                "gpu_model": "Example GPU" if point["device"] == "cuda" else "",
+                "virtualised": True,
+                "source_fingerprint": "0123456789abcdef",
+            }
+        )
+
+    def _samples(self, point: Any, operation: str, window: float) -> None:
+        series = [
+            ("codecarbon", "cpu", "power", "modelled", 12.0, "W"),
+            ("sampler", "cpu", "utilisation", "measured", 0.7, "1"),
+        ]
+        series.append(("sampler", "process", "memory", "measured", 6e8, "B"))
+        if point["device"] == "cuda":
+            series.append(("nvml", "gpu-0", "power", "measured", 150.0, "W"))
+            series.append(("nvml", "gpu-0", "temperature", "measured", 61.0, "degC"))
+        for time in np.arange(-0.4, window + 0.4, max(0.2, window / 40)):
+            for meter, component, quantity, kind, value, unit in series:
+                inside = 0 <= time <= window
+                self.rows["samples"].append(
+                    {
+                        **point,
+                        "operation": operation,
+                        "time_s": float(time),
+                        "window_s": window,
+                        "meter": meter,
+                        "component": component,
+                        "quantity": quantity,
+                        "evidence": kind,
+                        "value": value * (1.0 if inside else 0.3) * self._noise(0.02),
+                        "unit": unit,
+                    }
+                )
+
+    def _history(self, point: Any) -> None:
+        run = next(row for row in reversed(self.rows["runs"]) if row["operation"] == "train")
+        for epoch in range(1, point["epochs"] + 1):
+            share = epoch / point["epochs"]
+            self.rows["history"].append(
+                {
+                    **point,
+                    "epoch": epoch,
+                    "loss": 3.0 / epoch**0.7 * self._noise(0.05),
+                    "duration_s": run["duration_s"] / point["epochs"],
+                    "elapsed_s": run["duration_s"] * share,
+                    "energy_j": run["energy_j"] * share,
+                    "energy_evidence": run["energy_evidence"],
+                }
+            )
+
+    def _errors(self, point: Any, error: float) -> None:
+        for number, column in enumerate((*COLUMNS, "constant", "all")):
+            constant = column == "constant"
+            rms = None if constant else error * 1.6**number * self._noise(0.05)
+            self.rows["errors"].append(
+                {
+                    **point,
+                    "column": column,
+                    "dtype": None if column == "all" else "float32",
+                    "rms_over_range": rms,
+                    "max_over_range": None if rms is None else rms * 20,
+                }
+            )
+
+    def _histograms(self, point: Any) -> None:
+        for column in COLUMNS:
+            edges = EDGES.get(column, np.linspace(0, 60, 31))
+            middle = np.sqrt(edges[1:] * edges[:-1]) if column in ("pt", "mass") else (edges[1:] + edges[:-1]) / 2
+            shape = 1e4 * np.exp(-np.abs(middle) / (0.15 * edges[-1]))
+            residual = np.linspace(-2, 2, 31)
+            gauss = 2e3 * np.exp(-(((residual[1:] + residual[:-1]) / 2) ** 2) * 4)
+            for kind, bins, counts in (
+                ("original", edges, shape),
+                ("reconstructed", edges, shape * (1 + 0.1 * self.random.standard_normal(30))),
+                ("residual", residual, gauss),
+            ):
+                low, high = list(bins[:-1]), list(bins[1:])
+                low, high = [low[0] - 5, *low], [low[0], *high]  # an underflow bin of another width
+                for edge, upper, count in zip(low, high, [11, *counts], strict=True):
+                    self.rows["histograms"].append(
+                        {**point, "column": column, "kind": kind, "low": edge, "high": upper, "count": int(count)}
+                    )
+
+    def _hotspots(self, point: Any) -> None:
+        for operation in ("train", "compress", "decompress"):
+            for profiler, kind in (("cprofile", "function"), ("torch", "operator")):
+                weights = 0.5 ** np.arange(1, 15)
+                for number, share in enumerate(weights / weights.sum()):
+                    name = (
+                        f"a_function_with_a_rather_long_name_{number}" if kind == "function" else f"aten::op_{number}"
+                    )
+                    self.rows["hotspots"].append(
+                        {
+                            **point,
+                            "operation": operation,
+                            "profiler": profiler,
+                            "kind": kind,
+                            "name": name,
+                            "file": "/somewhere/torch/nn/modules/module.py" if kind == "function" else None,
+                            "line": 10 * number + 1 if kind == "function" else None,
+                            "calls": 100,
+                            "self_share": float(share),
+                            "total_share": float(share),
+                        }
+                    )

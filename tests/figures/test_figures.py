@@ -1,0 +1,256 @@
+"""Every figure: drawn without warnings, labelled, honest about n and evidence."""
+
+import importlib
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import MappingProxyType
+
+import pandas as pd
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from baler_energy.errors import BalerEnergyError, InputError
+from baler_energy.figures import CHAPTERS, captions
+from baler_energy.figures.base import Dataset, FigureSpec, NoData, specs
+from baler_energy.figures.catalogue import CATALOGUE
+from baler_energy.figures.style import styled
+
+Build = Callable[..., dict[str, pd.DataFrame]]
+
+SPECS: dict[str, FigureSpec] = {
+    spec.name: spec for key in CHAPTERS for spec in importlib.import_module(f"baler_energy.figures.{key}").FIGURES
+}
+MEASURED = MappingProxyType({"cpu": "measured", "ram": "modelled", "gpu": "measured"})
+#: Labels of pure numbers, which need no unit.
+PURE = re.compile(
+    r"Epochs?|Rows.*|Batch.*|Rec\. / orig\.|.* / range|Operation|Loss.*|Second / first|Residual.*|eta|.*mult.*"
+)
+
+
+@pytest.fixture(scope="module")
+def rich(build: Build) -> dict[str, pd.DataFrame]:
+    """CPU and GPU, counters and models, two meters, a flagged run."""
+    return build(devices=("cpu", "cuda"), evidence=dict(MEASURED), flags="contaminated", second_meter=True)
+
+
+@pytest.fixture(scope="module")
+def single(build: Build) -> dict[str, pd.DataFrame]:
+    """One run of each point."""
+    return build(repeats=1, devices=("cpu", "cuda"), evidence=dict(MEASURED), second_meter=True)
+
+
+def texts(figure: Figure) -> str:
+    return "\n".join(t.get_text() for t in figure.findobj(Text))
+
+
+def labels(panel: Axes) -> Iterator[str]:
+    yield from (text for text in (panel.get_xlabel(), panel.get_ylabel()) if text)
+
+
+def check_texts(figure: Figure) -> None:
+    """Draw, and check that no text leaves the figure or lies over another."""
+    canvas = FigureCanvasAgg(figure)
+    with styled():
+        canvas.draw()
+    renderer = canvas.get_renderer()
+    hidden = set()
+    for panel in figure.axes:
+        for axis, limits in ((panel.xaxis, panel.get_xlim()), (panel.yaxis, panel.get_ylim())):
+            # Tick labels beyond the limits exist, but are not drawn.
+            beyond = [t for t in axis.get_major_ticks() if not min(limits) <= t.get_loc() <= max(limits)]
+            hidden |= {id(label) for t in (*axis.get_minor_ticks(), *beyond) for label in (t.label1, t.label2)}
+    shown = [t for t in figure.findobj(Text) if t.get_visible() and t.get_text().strip() and id(t) not in hidden]
+    boxes = [(t.get_text(), t.get_window_extent(renderer)) for t in shown]
+    for number, (text, box) in enumerate(boxes):
+        assert box.x0 > -2 and box.x1 < figure.bbox.width + 2, f"{text!r} leaves the figure"
+        assert box.y0 > -2 and box.y1 < figure.bbox.height + 2, f"{text!r} leaves the figure"
+        for other, against in boxes[number + 1 :]:
+            wide = min(box.x1, against.x1) - max(box.x0, against.x0)
+            high = min(box.y1, against.y1) - max(box.y0, against.y0)
+            assert wide < 2 or high < 2, f"{text!r} overlaps {other!r}"
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_figure_draws_with_labels_and_units(name: str, rich: dict[str, pd.DataFrame]) -> None:
+    figure = SPECS[name].draw(rich)
+    check_texts(figure)
+    found = [label for panel in figure.axes for label in labels(panel)]
+    assert found
+    for label in found:
+        assert re.search(r"\([^()]*\)", label) or PURE.fullmatch(label.replace("\n", " ")), label
+    assert all(panel.has_data() for panel in figure.axes), "an empty panel"
+    assert "toy" not in texts(figure)
+    if name != "spread":
+        assert re.search(r"n = \d", texts(figure)) or "One line per repeat" in texts(figure)
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_a_single_run_says_n_is_1_or_is_left_out(name: str, single: dict[str, pd.DataFrame]) -> None:
+    if name == "spread":
+        with pytest.raises(NoData, match="two repeats"):
+            SPECS[name].draw(single)
+        return
+    shown = texts(SPECS[name].draw(single))
+    if name not in ("meters", "contamination"):  # each mark is a run there
+        assert "n = 1" in shown
+
+
+@pytest.mark.parametrize("name", ["cost_epochs", "error_energy"])
+def test_a_lone_point_among_repeated_ones_says_so_beside_it(name: str, build: Build) -> None:
+    tables = build()
+    runs = tables["runs"]
+    lone = (runs["epochs"] == 25) & (runs["repeat"] > 0)
+    figure = SPECS[name].draw({**tables, "runs": runs[~lone]})
+    assert "n = 1 to 3" in figure.get_suptitle()
+    assert "n = 1" in [text.get_text() for text in figure.axes[0].texts]
+
+
+@pytest.mark.parametrize("name", ["contamination", "components", "meters"])
+def test_toy_data_is_labelled(name: str, build: Build) -> None:
+    figure = SPECS[name].draw(build(source="toy", evidence={"cpu": "measured"}, second_meter=True))
+    assert "toy data, not physics" in figure.get_suptitle()
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_empty_tables_leave_every_figure_out(name: str, tables: dict[str, pd.DataFrame]) -> None:
+    with pytest.raises(NoData, match=r"\w+ \w+"):
+        SPECS[name].draw({key: table.iloc[:0] for key, table in tables.items()})
+
+
+def test_no_second_meter_leaves_the_comparison_out(tables: dict[str, pd.DataFrame]) -> None:
+    with pytest.raises(NoData, match="two meters"):
+        SPECS["meters"].draw(tables)
+
+
+def test_one_value_of_an_axis_leaves_its_figure_out(tables: dict[str, pd.DataFrame]) -> None:
+    runs = tables["runs"]
+    with pytest.raises(NoData, match=r"one value of rows only \(30000\)"):
+        SPECS["cost_rows"].draw({**tables, "runs": runs[runs["rows"] == 30_000]})
+
+
+def test_one_point_is_no_curve(tables: dict[str, pd.DataFrame]) -> None:
+    with pytest.raises(NoData, match="one point only"):
+        SPECS["error_energy"].draw({**tables, "runs": tables["runs"].head(9)})
+
+
+def test_no_gpu_shows_no_gpu(tables: dict[str, pd.DataFrame]) -> None:
+    for name in ("components", "timeseries", "cost_epochs"):
+        assert "GPU" not in texts(SPECS[name].draw(tables))
+
+
+def mixed(tables: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """Make the even repeats measured and the odd ones modelled at ten times the energy."""
+    runs = tables["runs"].copy()
+    even = runs["repeat"] % 2 == 0
+    runs["energy_evidence"] = runs["energy_evidence"].where(~even, "measured")
+    runs["energy_j"] = runs["energy_j"].where(even, 10 * runs["energy_j"])
+    history = tables["history"].copy()
+    history["energy_evidence"] = history["energy_evidence"].where(history["repeat"] % 2 != 0, "measured")
+    return {**tables, "runs": runs, "history": history}
+
+
+def test_measured_and_modelled_never_share_a_series(build: Build) -> None:
+    tables = mixed(build(repeats=4))
+    runs = tables["runs"]
+    figure = SPECS["cost_epochs"].draw(tables)
+    assert figure.axes[0].get_ylabel() == "Energy (J)"  # the legend tells them apart
+    shown = texts(figure)
+    assert "measured energy of" in shown and "modelled energy of" in shown and "n = 2" in shown
+    drawn = {round(float(y), 6) for line in figure.axes[0].lines for y in line.get_ydata()}
+    train = runs[(runs["operation"] == "train") & (runs["rows"] == 30_000) & (runs["batch_size"] == 512)]
+    apart = train.groupby(["epochs", "energy_evidence"])["energy_j"].mean()
+    together = train.groupby("epochs")["energy_j"].mean()
+    assert {round(v, 6) for v in apart} <= drawn
+    assert not {round(v, 6) for v in together} & drawn
+
+
+@pytest.mark.parametrize("name", ["loss_energy", "error_energy"])
+def test_measured_and_modelled_have_panels_of_their_own(name: str, build: Build) -> None:
+    figure = SPECS[name].draw(mixed(build(repeats=4)))
+    found = [panel.get_xlabel() for panel in figure.axes]
+    assert len(found) == 2 and "measured" in found[0] and "modelled" in found[1]
+
+
+def test_components_of_different_evidence_are_not_stacked(build: Build) -> None:
+    figure = SPECS["components"].draw(build(evidence={"cpu": "measured", "ram": "modelled"}))
+    bars = figure.axes[0].patches
+    assert [bar.get_y() for bar in bars] == [0.0, 0.0]
+    assert len({bar.get_x() for bar in bars}) == 2
+    assert {bool(bar.get_hatch()) for bar in bars} == {True, False}
+
+
+def test_modelled_energy_is_never_shown_as_measured(tables: dict[str, pd.DataFrame]) -> None:
+    for name in ("cost_epochs", "loss_energy", "components", "error_energy", "spread"):
+        figure = SPECS[name].draw(tables)
+        said = [label for panel in figure.axes for label in (*labels(panel), panel.get_title(loc="left"))]
+        about = [label for label in said if "Energy" in label or "CO" in label]
+        assert about and all("modelled" in label for label in about), said
+
+
+def test_flagged_runs_are_open_and_stay(build: Build) -> None:
+    tables = build(flags="contaminated")
+    bad = tables["runs"].iloc[0]
+    figure = SPECS["cost_rows"].draw(tables)
+    faces = [
+        line.get_markerfacecolor() for line in figure.axes[0].lines if line.get_marker() not in ("None", "_", "|", "")
+    ]
+    assert faces.count("white") == 1
+    assert "flagged" in texts(figure)
+    at_reference = {**tables, "runs": tables["runs"].assign(flags="contaminated")}
+    assert "n = 3 (3 flagged)" in texts(SPECS["components"].draw(at_reference))
+    dots = {round(float(y), 6) for c in figure.axes[0].collections for _, y in getattr(c, "get_offsets", list)()}
+    assert round(bad["energy_j"], 6) in dots
+
+
+def test_overflow_bins_are_counted_not_drawn(tables: dict[str, pd.DataFrame]) -> None:
+    figure = SPECS["distributions"].draw(tables)
+    assert "beyond: 11 original,\n11 reconstructed" in texts(figure)
+    assert figure.axes[0].get_xlim() == pytest.approx((3, 400))
+
+
+def test_constant_columns_have_no_error(tables: dict[str, pd.DataFrame]) -> None:
+    ticks = [text.get_text() for text in SPECS["column_errors"].draw(tables).axes[0].get_yticklabels()]
+    assert "constant" not in ticks and "all" not in ticks and r"odd\$name_" in ticks
+
+
+def test_catalogue_and_functions_agree() -> None:
+    assert set(SPECS) == {name for key in CHAPTERS for name in CATALOGUE[key]}
+    with pytest.raises(ValueError, match="cost"):
+        specs("cost", {})
+
+
+def test_captions_are_plain_restructuredtext() -> None:
+    from docutils.core import publish_parts
+
+    for key in (*CHAPTERS, "tables"):
+        for name, caption in captions(key).items():
+            body = publish_parts(caption, writer="html", settings_overrides={"halt_level": 2})["body"]
+            assert "<strong>" in body and "{" not in caption, name
+
+
+def test_captions_import_nothing_heavy() -> None:
+    code = "import sys, baler_energy.figures as f; f.captions('cost'); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"matplotlib", "pandas", "numpy", "mplhep", "pyarrow"} & set(loaded)
+
+
+def test_dataset_reads_lazily_and_names_what_is_wrong(tmp_path: Path, tables: dict[str, pd.DataFrame]) -> None:
+    tables["runs"].to_parquet(tmp_path / "runs.parquet")
+    (tmp_path / "errors.parquet").write_bytes(b"PAR1 cut off")
+    tables["history"].drop(columns="loss").to_parquet(tmp_path / "history.parquet")
+    dataset = Dataset(tmp_path)
+    assert len(dataset["runs"]) == len(tables["runs"])
+    with pytest.raises(InputError, match=r"samples\.parquet: there is no such file"):
+        dataset["samples"]
+    with pytest.raises(InputError, match=r"errors\.parquet: is not a Parquet file"):
+        dataset["errors"]
+    with pytest.raises(BalerEnergyError, match="loss"):
+        dataset["history"]
+    with pytest.raises(KeyError):
+        dataset["nonsense"]

@@ -1,0 +1,111 @@
+"""Stage report: the first page survives Jinja and reStructuredText and leads with the evidence."""
+
+import html
+import json
+import runpy
+from collections.abc import Callable
+from pathlib import Path
+
+import jinja2
+import pyarrow.parquet as pq
+import pytest
+from docutils.core import publish_parts
+from hypothesis import given
+from hypothesis import strategies as st
+
+from baler_energy.cli import main
+from baler_energy.figures import CHAPTERS, overview
+from baler_energy.stages import report
+
+Write = Callable[..., Path]
+
+
+@pytest.fixture(scope="module")
+def write(repository: Path) -> Write:
+    function: Write = runpy.run_path(str(repository / "tests" / "figures" / "conftest.py"))["write_dataset"]
+    return function
+
+
+def chapters(folder: Path, **reasons: dict[str, str]) -> list[Path]:
+    for name in CHAPTERS:
+        (folder / name).mkdir(parents=True)
+        (folder / name / "left_out.json").write_text(json.dumps(reasons.get(name, {})))
+    return [folder / name for name in CHAPTERS]
+
+
+def rendered(page: Path) -> str:
+    """Go the way of Snakemake's report; any warning of docutils is an error."""
+    text = jinja2.Environment(trim_blocks=True, lstrip_blocks=True).from_string(page.read_text("utf-8")).render()
+    parts = publish_parts(text, writer="html", settings_overrides={"halt_level": 2})
+    return html.unescape(str(parts["html_body"]))
+
+
+def test_page_of_a_modelled_study(tmp_path: Path, write: Write) -> None:
+    write(tmp_path / "dataset", flags="contaminated")
+    reason = "one value {{ 7 * 6 }} of {% raw %} only"
+    folders = chapters(tmp_path / "figures", cost={"cost_rows": reason})
+    arguments = ["report", "--dataset", str(tmp_path / "dataset"), "--out", str(tmp_path / "overview.rst")]
+    assert main([*arguments, "--figures", *map(str, folders)]) == 0
+    page = rendered(tmp_path / "overview.rst")
+    assert reason in page and "value 42" not in page
+    assert "node{1}: Example CPU @ 2.4 GHz *" in page
+    assert page.index("MODELLED: no energy here was read from a hardware counter") < page.index("30,000 rows")
+    assert "toy" not in page.lower() and "nan" not in page.lower().replace("tenan", "")
+    for words in ("21 runs in all", "contaminated", "1 of 63 records carry a flag", "nothing is saved", "± ", "µJ"):
+        assert words in page, words
+    assert "one value" in page[page.index("Figures left out") :]
+
+
+def test_page_of_a_measured_study_on_toy_data(tmp_path: Path, write: Write) -> None:
+    evidence = {"cpu": "measured", "ram": "modelled", "gpu": "measured"}
+    write(tmp_path / "dataset", devices=("cpu", "cuda"), evidence=evidence, source="toy", repeats=1)
+    report.report(tmp_path / "dataset", chapters(tmp_path / "figures"), tmp_path / "overview.rst")
+    page = rendered(tmp_path / "overview.rst")
+    assert "MEASURED: the energy of all" in page and "MODELLED" not in page
+    assert "Components without a counter are modelled, and are not in the measured energies." in page
+    assert "TOY DATA" in page and "GPU" in page and "±" not in page
+
+
+def test_a_study_measured_in_part_says_so(tmp_path: Path, write: Write) -> None:
+    write(tmp_path)
+    frame = pq.read_table(tmp_path / "runs.parquet").to_pandas()
+    frame.loc[:9, "energy_evidence"] = "measured"
+    frame.loc[10:11, "energy_j"] = None
+    frame.loc[10:11, "energy_evidence"] = None
+    tables = {name: pq.read_table(tmp_path / f"{name}.parquet").to_pandas() for name in ("errors", "measurements")}
+    page = overview.overview({**tables, "runs": frame}, "study", {})
+    assert "MEASURED IN PART: 10 of 63 records" in page and "51 have modelled energy only" in page
+    assert "2 records have no energy" in page
+
+
+@given(st.text(alphabet="{}%#ab \\*_`|<>", max_size=40))
+def test_any_text_survives(text: str) -> None:
+    said = f"a {text} z"
+    escaped = overview.escape_jinja(overview.escape_rst(said))
+    assert jinja2.Environment().from_string(escaped).render() == overview.escape_rst(said)
+    body = publish_parts(jinja2.Template(escaped).render(), writer="html")["body"]
+    assert "system-message" not in body
+
+
+def test_a_folder_that_is_no_chapter_is_refused(
+    tmp_path: Path, write: Write, capfd: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path / "dataset")
+    arguments = ["report", "--dataset", str(tmp_path / "dataset"), "--out", str(tmp_path / "overview.rst")]
+    assert main([*arguments, "--figures", str(tmp_path / "prices")]) == 2
+    assert "prices: is not the folder of a chapter" in capfd.readouterr().err
+    chapters(tmp_path, cost={"unknown": "x"})
+    assert main([*arguments, "--figures", str(tmp_path / "cost")]) == 2
+    assert "does not give reasons by figure" in capfd.readouterr().err
+    (tmp_path / "trust" / "left_out.json").write_text("{")
+    assert main([*arguments, "--figures", str(tmp_path / "trust")]) == 2
+    assert "is not valid JSON" in capfd.readouterr().err
+    assert not (tmp_path / "overview.rst").exists()
+
+
+def test_no_run_is_an_error_of_the_input(tmp_path: Path, write: Write, capfd: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path)
+    pq.write_table(pq.read_table(tmp_path / "runs.parquet").slice(0, 0), tmp_path / "runs.parquet")
+    folder = chapters(tmp_path / "figures")[0]
+    assert main(["report", "--dataset", str(tmp_path), "--figures", str(folder), "--out", str(tmp_path / "o.rst")]) == 2
+    assert "holds no run" in capfd.readouterr().err
