@@ -59,11 +59,16 @@ def test_the_smoke_study_over_a_file_of_each_format(workspace, repository):
     data = {p.suffix[1:]: {"source": "file", "path": str(p)} for p in sorted(fixtures.iterdir())}
     assert set(data) == {"root", "parquet", "h5", "npz"}
     data["root"]["columns"] = ["Jet_*"]
-    study = workspace.study(name="formats", data=data, axes={"rows": [50], "epochs": [1]})
-    workspace.snakemake(study)
-    runs = pd.read_parquet(workspace.root / "results" / "formats" / "dataset" / "runs.parquet")
+    measurement = yaml.safe_load(workspace.study().read_text())["measurement"] | {"meters": ["process"]}
+    study = workspace.study(name="formats", data=data, axes={"rows": [50], "epochs": [1]}, measurement=measurement)
+    done = workspace.run("baler_energy.cli", "study", "--configfile", study)
+    assert done.returncode == 0, done.stdout
+    results = workspace.root / "results" / "formats"
+    runs = pd.read_parquet(results / "dataset" / "runs.parquet")
     assert set(runs["dataset"]) == set(data)
     assert np.isfinite(runs["mean_rms_over_range"]).all()
+    assert runs["energy_j"].isna().all(), "no energy meter: missing, not zero"
+    assert (results / "report.html").is_file(), "chapters without a figure do not stop the report"
 
 
 @pytest.fixture

@@ -71,7 +71,8 @@ def test_sigkill_in_the_middle_then_the_documented_restart(workspace):
     starts = [Measurement.read(folder / operation / "measurement.json").window.start for operation in OPERATIONS]
     assert starts == sorted(starts), "the training that counts is the one that the others read"
     assert len(Table.read(folder / "decompress" / "reconstructed.npz").data) == 400
-    assert not [path for path in (workspace.root / "results").rglob(".*") if path.is_file()], "temporary files left"
+    left = {path.name for path in (workspace.root / "results").rglob(".*") if path.is_file()}
+    assert left <= {".snakemake_timestamp"}, "temporary files left"
     assert workspace.planned(study) == []
     assert (workspace.root / "results" / "tiny" / "report.html").stat().st_size > 100_000
 

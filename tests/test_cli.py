@@ -1,0 +1,86 @@
+"""The command line: help that teaches, exit codes, one message for a user's mistake."""
+
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from baler_energy import cli, files
+
+
+def test_every_stage_has_help_with_an_example(capsys):
+    for stage in cli.STAGES:
+        with pytest.raises(SystemExit) as left:
+            cli.main([stage, "--help"])
+        assert left.value.code == 0
+        said = capsys.readouterr().out
+        assert f"baler-energy {stage}" in said.split("example", 1)[1], stage
+
+
+def test_a_start_imports_nothing_heavy():
+    code = (
+        "import sys; from baler_energy import cli\n"
+        "for stage in cli.STAGES:\n"
+        "    try: cli.main([stage, '--help'])\n"
+        "    except SystemExit: pass\n"
+        "print(sorted({'torch', 'matplotlib', 'codecarbon', 'uproot', 'awkward', 'pythia8mc'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_wrong_input_leaves_with_2_and_one_message(tmp_path, capsys):
+    out = tmp_path / "table.npz"
+    code = cli.main(["prepare", "--input", str(tmp_path / "nowhere.parquet"), "--rows", "all", "--out", str(out)])
+    said = capsys.readouterr().err
+    assert code == 2
+    assert "nowhere.parquet" in said
+    assert "Traceback" not in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_device_leaves_with_3(tmp_path, capsys):
+    if Path("/dev/nvidia0").exists():
+        pytest.skip("this machine has a GPU")
+    table = tmp_path / "table.npz"
+    assert cli.main(["generate", "--source", "toy", "--rows", "100", "--seed", "1", "--out", str(table)]) == 0
+    code = cli.main(["train", "--data", str(table), "--device", "cuda", "--out", str(tmp_path / "run")])
+    assert code == 3
+    assert "--device cpu" in capsys.readouterr().err
+
+
+def test_a_full_disk_is_told_once_and_leaves_nothing(tmp_path, capsys, monkeypatch):
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "table.npz")
+
+    monkeypatch.setattr(files.os, "fsync", full)
+    out = tmp_path / "table.npz"
+    assert cli.main(["generate", "--source", "toy", "--rows", "100", "--seed", "1", "--out", str(out)]) == 1
+    said = capsys.readouterr().err
+    assert "No space left on device" in said
+    assert "Free some space" in said
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or sys.platform != "linux", reason="a small disk can only be mounted by root")
+def test_a_disk_that_is_really_full(tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", disk], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip(f"no mount here: {mounted.stderr.decode().strip()}")
+    try:
+        command = [sys.executable, "-m", "baler_energy.cli", "generate", "--source", "toy"]
+        command += ["--rows", "10000", "--seed", "1", "--out", str(disk / "table.npz")]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 1
+        assert "No space left on device" in done.stderr
+        assert "Traceback" not in done.stderr
+        assert list(disk.iterdir()) == []
+    finally:
+        subprocess.run(["umount", disk], check=True)
