@@ -86,8 +86,14 @@ def test_repeats_have_their_own_seeds_and_points_of_a_repeat_share_one():
 
 def test_shards_of_more_rows_hold_those_of_fewer():
     loaded = load_study(study(data={"toy": {"source": "toy", "shard_rows": 100, "seed": 5}}))
-    assert loaded.shard_seeds("toy", "100") == (5,)
-    assert loaded.shard_seeds("toy", "101") == (5, 6)
+    assert loaded.shard_seeds("toy", "100") == (50_000,)
+    assert loaded.shard_seeds("toy", "101") == (50_000, 50_001)
+
+
+def test_datasets_of_different_seeds_share_no_shard():
+    data = {name: {"source": "toy", "shard_rows": 100, "seed": seed} for name, seed in (("a", 1), ("b", 2))}
+    loaded = load_study(study(data=data))
+    assert not set(loaded.shard_seeds("a", "100000")) & set(loaded.shard_seeds("b", "100000"))
 
 
 def test_country_and_pue_reach_no_command_of_a_measured_stage():

@@ -24,7 +24,9 @@ from baler_energy.vocabulary import MeterName
 __all__ = ["FileData", "Point", "Pythia8Data", "Study", "ToyData", "load_study"]
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=64)]
-Seed = Annotated[int, Field(ge=1, le=800_000_000)]
+#: Seeds of shards from one dataset's seed to the next, so that no two datasets share a shard.
+SHARDS_PER_SEED = 10_000
+Seed = Annotated[int, Field(ge=1, le=80_000)]
 Rows = Annotated[int, Field(ge=2)] | Literal["all"]
 Engine = Literal["reference"]
 Model = Literal["baler"]
@@ -43,7 +45,7 @@ class Pythia8Data(_Config):
 
     source: Literal["pythia8"]
     seed: Seed = 1
-    """Seed of the first shard; each further shard counts up."""
+    """Of the generator; datasets with different seeds share no event."""
     shard_rows: Annotated[int, Field(ge=100)] = 25_000
     """Rows per generated shard; each shard is a job."""
 
@@ -53,7 +55,7 @@ class ToyData(_Config):
 
     source: Literal["toy"]
     seed: Seed = 1
-    """Seed of the first shard; each further shard counts up."""
+    """Of the generator; datasets with different seeds share no event."""
     shard_rows: Annotated[int, Field(ge=100)] = 25_000
     """Rows per generated shard; each shard is a job."""
 
@@ -313,7 +315,8 @@ class Study(_Config):
         if isinstance(data, FileData):
             return ()
         shards = -(-int(rows) // data.shard_rows)
-        return tuple(range(data.seed, data.seed + shards))
+        first = data.seed * SHARDS_PER_SEED
+        return tuple(range(first, first + shards))
 
     def _matching(self, entry: Mapping[str, Any]) -> list[Point]:
         return [p for p in self.points if p.repeat == 0 and all(getattr(p, k) == v for k, v in entry.items())]

@@ -254,3 +254,16 @@ def test_dataset_reads_lazily_and_names_what_is_wrong(tmp_path: Path, tables: di
         dataset["history"]
     with pytest.raises(KeyError):
         dataset["nonsense"]
+
+
+def test_losses_of_unlike_batch_sizes_compare(build: Build) -> None:
+    tables = build()
+    history = tables["history"]
+    batches = -(-history["rows"] // history["batch_size"])
+    assert batches.nunique() > 1
+    tables["history"] = history.assign(loss=0.01 * history["rows"] / batches)
+    with styled():
+        figure = SPECS["loss_energy"].draw(tables)
+    drawn = [line.get_ydata() for line in figure.axes[0].get_lines()]
+    assert len(drawn) > 1
+    assert all(list(values) == pytest.approx([0.01] * len(values)) for values in drawn)

@@ -1,6 +1,5 @@
 """The two profiles, the resources of each job on a cluster, and Snakemake's own checks."""
 
-import json
 import re
 from pathlib import Path
 
@@ -62,8 +61,7 @@ def test_a_measured_job_claims_every_core(workspace):
 
 
 def test_lint_wishes_for_nothing_but_a_container(workspace):
-    done = workspace.run("snakemake", "--lint", "json", "--configfile", workspace.study())
-    report = json.loads(done.stdout[done.stdout.index("{") :])
-    wishes = {lint["title"] for rule in report["rules"] for lint in rule["lints"]}
-    assert wishes <= {"Specify a conda environment or container for each rule."}
-    assert not [lint for file in report.get("files", []) for lint in file["lints"]]
+    done = workspace.run("snakemake", "--lint", "--configfile", workspace.study())
+    assert "Lints for rule train" in done.stdout
+    wishes = set(re.findall(r"^    \* (.+):$", done.stdout, flags=re.MULTILINE))
+    assert wishes == {"Specify a conda environment or container for each rule."}

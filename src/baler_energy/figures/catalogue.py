@@ -56,14 +56,16 @@ CATALOGUE: dict[str, dict[str, Entry]] = {
         "cost_batch_size": _sweep("batch size"),
         "loss_epochs": Entry(
             "Loss against epochs",
-            "Training loss (mean over the batches of the summed squared error over the number of columns) after each "
-            "epoch: the longest training at the reference point, and the other batch sizes. Lines are means over the "
-            "repeats, bands 95 % t intervals, n is the number of repeats.",
+            "Training loss after each epoch: the longest training at the reference point, and the other batch sizes. "
+            "Baler's loss sums over the rows of a batch; shown is the loss per value, the mean squared error of the "
+            "normalised data, so that batch sizes compare. Lines are means over the repeats, bands 95 % t intervals, "
+            "n is the number of repeats.",
         ),
         "loss_energy": Entry(
             "Loss against joules",
             "The same trainings against the energy spent since the start, one line per repeat. Measured energy is "
-            "read from counters at the epochs' edges; modelled energy is the run's, shared out by time. " + _EVIDENCE,
+            "read from counters at the epochs' edges; modelled energy is codecarbon's at those edges, or the run's "
+            "shared out by time. " + _EVIDENCE,
         ),
     },
     "hotspots": {

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -210,7 +211,11 @@ def _trainings(tables: Tables) -> tuple[pd.DataFrame, str]:
     most = chosen.groupby(["batch_size", "device"])["epochs"].transform("max")
     chosen = chosen[chosen["epochs"] == most]
     names = [f"batch size {b}, {e} epochs" for b, e in zip(chosen["batch_size"], chosen["epochs"], strict=True)]
-    return chosen.assign(training=names), describe(reference, without=("batch_size", "epochs"))
+    # Baler's loss is a sum over the batch: only per value can batch sizes be compared.
+    batches = np.ceil(chosen["rows"] / chosen["batch_size"])
+    squared_error = chosen["loss"] * batches / chosen["rows"]
+    words = describe(reference, without=("batch_size", "epochs"))
+    return chosen.assign(training=names, squared_error=squared_error), words
 
 
 def draw_loss_epochs(tables: Tables) -> Figure:
@@ -226,9 +231,9 @@ def draw_loss_epochs(tables: Tables) -> Figure:
     figure, (panels,) = grid(1, len(devices), 5.0, width_in=max(7.5, 4.6 * len(devices)), sharey=True)
     for panel, device in zip(panels, devices, strict=True):
         for look, part in _by_training(chosen, chosen["device"] == device):
-            means = mean_interval(part, ["epoch"], "loss")
+            means = mean_interval(part, ["epoch"], "squared_error")
             panel.plot(means["epoch"], means["mean"], **look, markevery=max(1, len(means) // 12))
-            low = (means["mean"] - means["half_width"]).clip(lower=part["loss"].min() / 2)
+            low = (means["mean"] - means["half_width"]).clip(lower=part["squared_error"].min() / 2)
             high = means["mean"] + means["half_width"]
             panel.fill_between(means["epoch"], low, high, color=look["color"], alpha=0.2, linewidth=0)
         value_ticks(panel, _round_epochs(int(chosen["epoch"].max())))
@@ -266,7 +271,7 @@ def draw_loss_energy(tables: Tables) -> Figure:
             for number, (_, run) in enumerate(part.sort_values("epoch").groupby("run_id", observed=True)):
                 shown = look["label"] if number == 0 else f"_{look['label']}"
                 thin = {**look, "label": shown, "linewidth": 0.9, "markevery": max(1, len(run) // 12)}
-                panel.plot(run["energy_j"] * factor, run["loss"], **thin)
+                panel.plot(run["energy_j"] * factor, run["squared_error"], **thin)
         panel.set_xscale("log")
         panel.set_xlim(low / 1.2, high * 1.2)
         log_ticks(panel.xaxis, low, high, narrow=len(kinds) > 1)
@@ -297,7 +302,7 @@ def _finish_loss(figure: Figure, panels: Any) -> None:
     panels[0].set_yscale("log")
     low, high = panels[0].get_ylim()
     log_ticks(panels[0].yaxis, float(low), float(high))
-    panels[0].set_ylabel("Loss: summed squared error / columns, of\nnormalised data, mean over batches")
+    panels[0].set_ylabel("Loss per value: mean squared\nerror of normalised data")
     found = {text: h for panel in panels for h, text in zip(*panel.get_legend_handles_labels(), strict=True)}
     legend_below(figure, list(found.values()))
 

@@ -60,6 +60,10 @@ class Meter(Protocol):
         """Get ready: slow construction and the first start, outside the window."""
         return
 
+    def prepare(self) -> None:
+        """Begin in the background what would make `open` slow; needless, and `open` need not follow."""
+        return
+
     def begin(self) -> None:
         """Start a window."""
         ...

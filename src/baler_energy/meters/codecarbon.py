@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from importlib.util import find_spec
 from typing import Any
 
@@ -56,6 +57,7 @@ class CodecarbonMeter(Meter):
 
     def __init__(self) -> None:
         self._tracker: Any = None
+        self._starting: Future[Any] | None = None
         self._totals = _Totals()
         self._parts: dict[str, Channel] = {}
         self._poller: Poller | None = None
@@ -77,15 +79,35 @@ class CodecarbonMeter(Meter):
             Channel("ram", Evidence.MODELLED, "codecarbon's model of watts per memory module"),
         )
 
+    def prepare(self) -> None:
+        """Start the tracker in the background: it takes two seconds, in which the caller may import and load."""
+        self._starting = self._starting or self._start_in_background()
+
     def open(self) -> None:
-        """Make the tracker and start it, which takes seconds the first time."""
+        """Wait until the tracker has started, and read its totals."""
+        starting, self._starting = self._starting or self._start_in_background(), None
+        self._tracker = starting.result()
+        self._tracker.flush()
+        # codecarbon catches its own exceptions and logs them; that it gave no totals is how a failure shows.
+        if not self._totals.energies_j:
+            raise RuntimeError("codecarbon's tracker does not start; `codecarbon detect` may say why")
+        self._edge_s = time.monotonic()
+        self._parts = _find_parts(self._tracker)
+
+    def _start_in_background(self) -> Future[Any]:
+        executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="codecarbon")
+        starting = executor.submit(self._start)
+        executor.shutdown(wait=False)
+        return starting
+
+    def _start(self) -> Any:
         from codecarbon import OfflineEmissionsTracker
 
         logging.getLogger("codecarbon").setLevel(logging.CRITICAL)
         # Only energies are taken from it: what they emit is computed from them, by country, when results are
         # collected. The fixed intensity keeps it from asking anyone for one, and the country is any that it knows.
         # Everything that a codecarbon configuration file could turn on (files, servers, a PUE) is turned off here.
-        self._tracker = OfflineEmissionsTracker(
+        tracker = OfflineEmissionsTracker(
             country_iso_code="CHE",
             force_carbon_intensity_g_co2e_kwh=1.0,
             output_methods=[],
@@ -98,13 +120,8 @@ class CodecarbonMeter(Meter):
             pue=1.0,
             log_level="critical",
         )
-        self._tracker.start()
-        self._tracker.flush()
-        # codecarbon catches its own exceptions and logs them; that it gave no totals is how a failure shows.
-        if not self._totals.energies_j:
-            raise RuntimeError("codecarbon's tracker does not start; `codecarbon detect` may say why")
-        self._edge_s = time.monotonic()
-        self._parts = _find_parts(self._tracker)
+        tracker.start()
+        return tracker
 
     def begin(self) -> None:
         """Read the totals at the start of the window."""

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from baler_energy.files import atomic_path
+from baler_energy.meters.base import Meter
 from baler_energy.meters.options import make_meters, session_settings
 from baler_energy.meters.session import Outcome, Session
 from baler_energy.meters.settings import SessionSettings
 from baler_energy.provenance import provenance
 from baler_energy.records import Measurement
-from baler_energy.vocabulary import MeterName, Operation
+from baler_energy.vocabulary import Operation
 
 if TYPE_CHECKING:
     import torch
@@ -36,33 +37,36 @@ WARM_UP_BATCHES = 4
 
 @dataclass(frozen=True)
 class Measuring:
-    """How a stage is measured: the session's settings and the names of its meters."""
+    """How a stage is measured: the session's settings, and its meters, unopened."""
 
     settings: SessionSettings
-    meters: tuple[MeterName, ...]
+    meters: tuple[Meter, ...]
 
     @classmethod
     def of(cls, args: argparse.Namespace) -> "Measuring":
-        """Read it from parsed arguments."""
-        return cls(session_settings(args), tuple(args.meters))
+        """Make it from parsed arguments; slow meters start in the background while the stage loads torch.
+
+        Raises
+        ------
+        UnavailableError
+            A meter that was asked for is absent.
+        """
+        settings = session_settings(args)
+        meters = tuple(make_meters(args.meters, sample_interval_s=settings.sample_interval_s))
+        for meter in meters:
+            meter.prepare()
+        return cls(settings, meters)
 
 
 def open_session(measuring: Measuring, device: "torch.device", out: Path) -> Session:
-    """Make the session of a stage; a record of an earlier run in `out` is removed, as it vouches for its files.
-
-    Raises
-    ------
-    UnavailableError
-        A meter that was asked for is absent.
-    """
+    """Make the session of a stage; a record of an earlier run in `out` is removed, as it vouches for its files."""
     out.mkdir(parents=True, exist_ok=True)
     (out / RECORD).unlink(missing_ok=True)
-    meters = make_meters(measuring.meters, sample_interval_s=measuring.settings.sample_interval_s)
     if device.type != "cuda":
-        return Session(meters, measuring.settings)
+        return Session(measuring.meters, measuring.settings)
     import torch
 
-    return Session(meters, measuring.settings, synchronise=torch.cuda.synchronize)
+    return Session(measuring.meters, measuring.settings, synchronise=torch.cuda.synchronize)
 
 
 def warmed_up(operation: Callable[[], object], device: "torch.device") -> Callable[[], None]:

@@ -80,7 +80,19 @@ def _snakemake(*options: str) -> int:
     # The rules call `baler-energy`, which lies beside this interpreter whether or not its environment is active.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     command = [sys.executable, "-m", "snakemake", *options]
-    return subprocess.run(command, env=os.environ | {"PATH": path}, check=False).returncode
+    process = subprocess.Popen(command, env=os.environ | {"PATH": path})
+    interrupted = False
+    while True:
+        try:
+            code = process.wait()
+        except KeyboardInterrupt:
+            # A terminal sends Ctrl-C to Snakemake, too, which ends its jobs before itself: not to be cut short.
+            interrupted = True
+        else:
+            break
+    if interrupted:
+        raise KeyboardInterrupt
+    return code
 
 
 def _await_orphans() -> None:
