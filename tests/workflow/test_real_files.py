@@ -11,6 +11,8 @@ import pandas as pd
 import pytest
 import yaml
 
+from baler_energy.data.table import Table
+
 FILES: dict[str, dict[str, Any]] = {
     "muons": {
         "path": "cms_DoubleMuParked2012_100k_muons.root",
@@ -36,7 +38,7 @@ def test_the_smoke_study_over_every_real_file(workspace, shared):
         for name, source in FILES.items()
     }
     study["reference"] |= {"dataset": "muons", "rows": 400}
-    study["axes"]["dataset"] = list(FILES)
+    study["axes"] = {"dataset": list(FILES)}
     study["profile"]["points"] = [{"dataset": "lhcb"}]
     path = workspace.root / "real.yaml"
     path.write_text(yaml.safe_dump(study))
@@ -54,20 +56,31 @@ def test_the_smoke_study_over_every_real_file(workspace, shared):
     assert set(pd.read_parquet(results / "dataset" / "hotspots.parquet")["profiler"]) == {"cprofile", "torch"}
 
 
-def test_the_smoke_study_over_a_file_of_each_format(workspace, repository):
+def test_a_file_of_each_format_becomes_a_table(workspace, repository):
     fixtures = repository / "tests" / "data" / "fixtures"
     data = {p.suffix[1:]: {"source": "file", "path": str(p)} for p in sorted(fixtures.iterdir())}
     assert set(data) == {"root", "parquet", "h5", "npz"}
     data["root"]["columns"] = ["Jet_*"]
+    study = workspace.study(name="formats", data=data, axes={"rows": [50], "epochs": [1]})
+    tables = [f"results/formats/data/{name}/rows~50/table.npz" for name in data]
+    done = workspace.run("snakemake", "--cores", "all", *tables, "--configfile", study)
+    assert done.returncode == 0, done.stdout
+    found = [Table.read(workspace.root / table) for table in tables]
+    assert {table.data.shape for table in found} == {(50, 6)}
+
+
+def test_a_study_without_any_energy_completes_and_says_so(workspace, repository):
+    path = repository / "tests" / "data" / "fixtures" / "jets.parquet"
     measurement = yaml.safe_load(workspace.study().read_text())["measurement"] | {"meters": ["process"]}
-    study = workspace.study(name="formats", data=data, axes={"rows": [50], "epochs": [1]}, measurement=measurement)
+    data = {"jets": {"source": "file", "path": str(path)}}
+    study = workspace.study(name="blind", data=data, axes={"rows": [50], "epochs": [1]}, measurement=measurement)
     done = workspace.run("baler_energy.cli", "study", "--configfile", study)
     assert done.returncode == 0, done.stdout
-    results = workspace.root / "results" / "formats"
+    results = workspace.root / "results" / "blind"
     runs = pd.read_parquet(results / "dataset" / "runs.parquet")
-    assert set(runs["dataset"]) == set(data)
+    assert runs["energy_j"].isna().all(), "missing, not zero"
     assert np.isfinite(runs["mean_rms_over_range"]).all()
-    assert runs["energy_j"].isna().all(), "no energy meter: missing, not zero"
+    assert "NO ENERGY" in (results / "overview.rst").read_text()
     assert (results / "report.html").is_file(), "chapters without a figure do not stop the report"
 
 

@@ -56,7 +56,8 @@ def overview(tables: Tables, study: str, left_out: Mapping[str, Mapping[str, str
         _answer(here),
         _heading("Main numbers", "-"),
         f"Reference point: {escape_rst(describe(reference_point(runs)))}. Values are means over the repeats, with half "
-        "widths of 95 % t intervals; n = 1 has none. Training counts all its epochs.",
+        "widths of 95 % t intervals; n = 1 has none. Training counts all its epochs. A MB is one of the table in its "
+        "recorded formats.",
         _main_numbers(here),
         *_quality(here),
         *(escape_rst(saving(row)) for row in at_point(ratios(tables), _kept(here)).to_dict("records")),
@@ -154,13 +155,13 @@ def _main_numbers(here: pd.DataFrame) -> str:
     table["co2e_g"] = table["co2e_kg"] * 1000
     table["per_row"] = table["energy_j"] / table["rows"]
     table["per_mb"] = table["energy_j"] / (table["native_bytes"] / 1e6)
-    head = ["Operation", "On", "Energy", "Evidence", "Per row", "Per MB in recorded formats", "CO2e", "Duration", "n"]
+    head = ["Operation", "Energy", "Evidence", "Per row", "Per MB", "CO2e", "Duration", "n"]
     lines = [head]
     order = {operation.value: place for place, operation in enumerate(OPERATIONS)}
     groups = [(tuple(map(str, key)), part) for key, part in table.groupby(_PLACE, observed=True, dropna=False)]
     for (device, operation, evidence, scope), part in sorted(groups, key=lambda g: (g[0][0], order.get(g[0][1], 9))):
         known_energy = part["energy_j"].notna().any()
-        cells = [operation, device_name(device), _mean(part, "energy_j")]
+        cells = [f"{operation}, {device_name(device)}", _mean(part, "energy_j")]
         cells += [f"{evidence}, {scope}" if known_energy else "none", _mean(part, "per_row"), _mean(part, "per_mb")]
         lines.append([*cells, _mean(part, "co2e_g", "g"), _mean(part, "duration_s", "s"), count_flagged(part)])
     rows = ["\n".join(f"{'   * -' if n == 0 else '     -'} {escape_rst(c)}" for n, c in enumerate(ln)) for ln in lines]
