@@ -1,9 +1,11 @@
 """The two profiles, the resources of each job on a cluster, and Snakemake's own checks."""
 
+import inspect
 import re
 from pathlib import Path
 
 import yaml
+from snakemake.scheduling.job_scheduler import JobScheduler
 
 MEASURED = {"train", "compress", "decompress", "profile"}
 
@@ -65,3 +67,10 @@ def test_lint_wishes_for_nothing_but_a_container(workspace):
     assert "Lints for rule train" in done.stdout
     wishes = set(re.findall(r"^    \* (.+):$", done.stdout, flags=re.MULTILINE))
     assert wishes == {"Specify a conda environment or container for each rule."}
+
+
+def test_the_rate_limiter_that_the_snakefile_switches_off_is_still_snakemakes():
+    source = inspect.getsource(JobScheduler)
+    assert "self._schedule_reevalutation(self.job_rate_limiter.timespan)" in source, (
+        "Snakemake has changed its scheduler: see whether the Snakefile's remedy for its timers is still needed"
+    )

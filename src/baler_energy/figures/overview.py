@@ -27,6 +27,10 @@ from baler_energy.vocabulary import Evidence
 __all__ = ["escape_jinja", "escape_rst", "overview"]
 
 _MOST_FLAGGED = 20
+#: Snakemake's report centres this page, and what is higher than the window then sticks out at the top, out of reach.
+_REACHABLE = """.. raw:: html
+
+   <style>.grow.h-screen { align-items: safe center }</style>"""
 _PLACE = ["device", "operation", "energy_evidence", "energy_scope"]
 
 
@@ -50,6 +54,7 @@ def overview(tables: Tables, study: str, left_out: Mapping[str, Mapping[str, str
     runs = tables["runs"]
     here = at_point(runs, reference_point(runs))
     parts = [
+        _REACHABLE,
         _heading(study, "="),
         f"**{_evidence(runs)}**",
         *(["**TOY DATA: a stand-in made with NumPy, not physics.**"] if (runs["source"] == "toy").any() else []),
