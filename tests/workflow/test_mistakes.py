@@ -1,10 +1,12 @@
 """A user's mistakes end in one message, without a traceback, and cost no other point."""
 
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 
 def refused(workspace, study) -> str:
@@ -54,3 +56,16 @@ def test_an_input_that_is_not_there_is_told_by_name(workspace):
     assert done.returncode != 0
     assert "nowhere.root" in done.stdout
     assert "Traceback" not in done.stdout
+
+
+def test_a_meter_that_is_asked_for_and_missing_is_told(workspace):
+    if Path("/sys/class/powercap/intel-rapl:0").exists():
+        pytest.skip("this machine has RAPL")
+    measurement = yaml.safe_load(workspace.study().read_text())["measurement"] | {"meters": ["rapl", "process"]}
+    study = workspace.study(name="meterless", measurement=measurement)
+    done = workspace.run("snakemake", "--cores", "all", "--configfile", study)
+    assert done.returncode != 0
+    (log,) = (workspace.root / "results" / "meterless" / "logs").rglob("train.log")
+    said = log.read_text()
+    assert "The meter rapl was asked for" in said and "baler-energy doctor" in said
+    assert "Traceback" not in said
