@@ -50,12 +50,17 @@ def test_a_bad_input_is_told_and_the_other_points_complete(workspace):
     assert not (results / "data" / "bad" / "rows~all" / "table.npz").exists()
 
 
-def test_an_input_that_is_not_there_is_told_by_name(workspace):
-    study = workspace.study(data={"mine": {"source": "file", "path": "nowhere.root"}})
-    done = workspace.run("snakemake", "--cores", "all", "--configfile", study)
+def test_an_input_that_is_not_there_is_told_by_name_and_stops_no_other(workspace):
+    data = {"mine": {"source": "file", "path": "nowhere.root"}, "other": {"source": "toy", "shard_rows": 500}}
+    study = workspace.study(name="absent", data=data)
+    other = "results/absent/data/other/rows~400/table.npz"
+    mine = "results/absent/data/mine/rows~400/table.npz"
+    done = workspace.run("snakemake", "--cores", "all", mine, other, "--configfile", study)
     assert done.returncode != 0
-    assert "nowhere.root" in done.stdout
-    assert "Traceback" not in done.stdout
+    said = (workspace.root / "results" / "absent" / "logs" / "data" / "mine" / "rows~400.log").read_text()
+    assert "nowhere.root: cannot be read: No such file or directory" in said
+    assert "Traceback" not in said
+    assert (workspace.root / other).is_file()
 
 
 def test_a_meter_that_is_asked_for_and_missing_is_told(workspace):

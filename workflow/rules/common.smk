@@ -15,20 +15,23 @@ ALL_CORES = 1024
 
 
 def source_of(wildcards):
-    """Shards that the rows come from, or the user's file; root:// is read in place, http(s) is fetched."""
+    """Shards that the rows come from, or the user's file; root:// is read in place, http(s) is fetched.
+
+    A file that is not there is left to `prepare` to tell: as an input it would stop the other datasets, too.
+    """
     data = STUDY.data[wildcards.dataset]
     if isinstance(data, FileData):
         if data.path.startswith("root://"):
             return []
         if data.path.startswith(("http://", "https://")):
             return storage.http(data.path, keep_local=True)
-        return data.path
+        return data.path if Path(data.path).exists() else []
     seeds = STUDY.shard_seeds(wildcards.dataset, wildcards.rows)
     return expand(rules.generate.output, dataset=wildcards.dataset, seed=seeds)
 
 
 def remote_source_of(wildcards, input):
-    """The URL of what is not a file here."""
+    """What is not a file here: a URL, or a path where nothing is."""
     return [] if input else [STUDY.data[wildcards.dataset].path]
 
 
