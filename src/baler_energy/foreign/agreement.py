@@ -1,0 +1,251 @@
+"""Where two tools measured the same work: windows inside windows, the same counter, totals that differ."""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from baler_energy.foreign.patterns import Nesting, nested, split_runs
+from baler_energy.vocabulary import Evidence, Quantity
+
+__all__ = ["agreements"]
+
+#: Series shorter than this say nothing about windows on average.
+_FEWEST = 10
+#: Left out of a mean per window: the first ones warm up.
+_WARM_UP = 2
+#: Means per window agree within this share.
+_AGREE = 0.02
+#: Where more than half of nested windows agree within this share, their values come from one counter.
+_IDENTICAL = 1e-4
+#: Agreement on power that is worth the word.
+_SAME_POWER = 0.05
+#: Time zones to try where one clock is UTC and the other the host's own, nearest first (s).
+_ZONES_S = tuple(sorted(np.arange(-14 * 3600, 14 * 3600 + 1, 900).astype(float), key=abs))
+#: Tools that read the GPU's energy counter through NVML.
+_NVML_COUNTER = {"zeus", "pyjoules", "codecarbon"}
+
+
+@dataclass(frozen=True)
+class _Run:
+    """Windows of one tool in one file, one after the other; `energy` has a column per kind of component (J)."""
+
+    file: str
+    meter: str
+    utc: bool
+    cpu_model: str | None
+    windows: pd.DataFrame
+    energy: pd.DataFrame
+    measured: frozenset[str]
+
+    @property
+    def edges(self) -> tuple[Any, Any]:
+        start = self.windows["start_s"].to_numpy()
+        return start, start + self.windows["duration_s"].to_numpy()
+
+    @property
+    def dated(self) -> bool:
+        """Whether the time of every window is known."""
+        return bool(self.windows[["start_s", "duration_s"]].notna().all(axis=None))
+
+    def mean(self, kind: str) -> tuple[float, float]:
+        """Mean energy (J) and duration (s) per window without the first ones."""
+        later = self.windows.index[_WARM_UP:]
+        return float(self.energy.loc[later, kind].mean()), float(self.windows.loc[later, "duration_s"].mean())
+
+    def has(self, kind: str) -> bool:
+        """Whether every window but a few has an energy of this kind."""
+        return kind in self.energy and bool(self.energy[kind].notna().mean() > 0.9)
+
+
+def agreements(table: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    """Yield the findings about pairs of runs of different tools.
+
+    Parameters
+    ----------
+    table
+        The judged table, with the columns `window` and `utc`.
+    """
+    for one, other in itertools.combinations(_runs(table), 2):
+        if one.meter == other.meter or (one.cpu_model and other.cpu_model and one.cpu_model != other.cpu_model):
+            continue
+        inside = _nesting(one, other) or _nesting(other, one)
+        if inside:
+            yield from _nested(*inside)
+        else:
+            yield from _same_counter(one, other)
+        yield from _factor(one, other, nested_runs=inside is not None)
+
+
+def _runs(table: pd.DataFrame) -> list[_Run]:
+    """Split the windows of each file and tool into runs, leaving out those of a single window or two."""
+    first = table.drop_duplicates("window").set_index("window")
+    first = first.assign(start_s=(first["start"] - pd.Timestamp(0, tz="UTC")).dt.total_seconds())
+    energy = table[table["quantity"] == Quantity.ENERGY]
+    kinds = energy["component"].str.split("-").str[0].replace({"package": "cpu"})
+    values = energy.groupby([energy["window"], kinds])["value"].sum(min_count=1).unstack()
+    read = energy[(energy["evidence"] == Evidence.MEASURED) & energy["value"].notna()]
+    found = []
+    for (file, meter), windows in first.groupby(["file", "meter"], sort=False):
+        epoch = windows["epoch"].to_numpy(np.float64, na_value=np.nan)
+        number = split_runs(windows["start_s"].to_numpy(np.float64), windows["duration_s"].to_numpy(np.float64), epoch)
+        for _, part in windows.groupby(number):
+            if len(part) > _WARM_UP:
+                measured = frozenset(kinds[read.index[read["window"].isin(part.index)]])
+                cpu = part["cpu_model"].iloc[0]
+                share = values.reindex(part.index).dropna(axis=1, how="all")
+                found.append(_Run(str(file), str(meter), bool(part["utc"].iloc[0]), cpu, part, share, measured))
+    return found
+
+
+def _nesting(outer: _Run, inner: _Run) -> tuple[_Run, _Run, Nesting] | None:
+    if len(outer.windows) < _FEWEST or len(inner.windows) < _FEWEST or not (outer.dated and inner.dated):
+        return None
+    if outer.utc == inner.utc:
+        found = nested(outer.edges, inner.edges)
+    elif outer.file == inner.file:
+        found = nested(outer.edges, inner.edges, offsets_s=_ZONES_S)
+    else:
+        return None
+    if found is None:
+        return None
+    longer, shorter = (run.windows["duration_s"].to_numpy() for run in (outer, inner))
+    return (outer, inner, found) if longer[found.outer].sum() >= shorter[found.inner].sum() else None
+
+
+def _nested(outer: _Run, inner: _Run, pairs: Nesting) -> Iterator[dict[str, Any]]:
+    """Compare two runs window by window: time, and power and energy of each component that both have."""
+    long, short = outer.windows.iloc[pairs.outer], inner.windows.iloc[pairs.inner]
+    time_long, time_short = float(long["duration_s"].sum()), float(short["duration_s"].sum())
+    outside = 1 - time_short / time_long
+    about = {"file": ", ".join(dict.fromkeys([outer.file, inner.file]))}
+    names = f"{outer.meter} and {inner.meter}"
+    yield about | {
+        "finding": "nested",
+        "subject": names,
+        "value": outside,
+        "unit": "1",
+        "sentence": f"By their times, {len(long)} windows of {inner.meter} lie inside windows of "
+        f"{outer.meter}: one run under both. {_share(outside)} of the time is outside "
+        f"{inner.meter}'s windows, which hold {time_short:,.0f} of {time_long:,.0f} s.",
+    }
+    for kind in sorted({*map(str, outer.energy)} & {*map(str, inner.energy)}):
+        values = pd.DataFrame(
+            {
+                "long": outer.energy.loc[long.index, kind].to_numpy(),
+                "short": inner.energy.loc[short.index, kind].to_numpy(),
+            }
+        )
+        both = values.notna().all(axis=1)
+        times = [float(part["duration_s"].to_numpy()[both].sum()) for part in (long, short)]
+        if both.sum() < _FEWEST or min(times) <= 0:
+            continue
+        known = values[both]
+        alike = int(((known["short"] / known["long"] - 1).abs() < _IDENTICAL).sum())
+        if alike > len(known) / 2:
+            yield about | _identical(kind, names, (alike, len(known)), outer, inner)
+            continue
+        energies = float(known["long"].sum()), float(known["short"].sum())
+        yield from (about | row for row in _compared(kind, names, energies, (times[0], times[1]), outer, inner))
+
+
+def _share(part: float) -> str:
+    words = {6: "A sixth", 5: "A fifth", 4: "A quarter", 3: "A third", 2: "Half"}
+    nearest = round(1 / part) if part > 0.01 else 0
+    return f"{words[nearest]} ({part:.1%})" if nearest in words and abs(part * nearest - 1) < 0.1 else f"{part:.1%}"
+
+
+def _identical(kind: str, names: str, counts: tuple[int, int], outer: _Run, inner: _Run) -> dict[str, Any]:
+    alike, count = counts
+    return {
+        "finding": "same_counter",
+        "subject": f"{kind}: {names}",
+        "value": alike / count,
+        "unit": "1",
+        "sentence": f"In {alike} of {count} nested windows {outer.meter} and {inner.meter} give the same "
+        f"{kind.upper()} energy, to {_IDENTICAL:.2%}: they read one counter, which is agreement, not accuracy.",
+    }
+
+
+def _compared(
+    kind: str, names: str, energies: tuple[float, float], times: tuple[float, float], outer: _Run, inner: _Run
+) -> Iterator[dict[str, Any]]:
+    energy = energies[1] / energies[0]
+    powers = energies[0] / times[0], energies[1] / times[1]
+    off = powers[1] / powers[0] - 1
+    told = f"({powers[0]:.1f} and {powers[1]:.1f} W)"
+    if abs(off) < _SAME_POWER:
+        power = f"{outer.meter} and {inner.meter} agree on {kind.upper()} power within {abs(off):.1%} {told}"
+    else:
+        power = f"{outer.meter} and {inner.meter} differ on {kind.upper()} power by {abs(off):.0%} {told}"
+    yield {"finding": "nested_power", "subject": f"{kind}: {names}", "value": off, "unit": "1", "sentence": f"{power}."}
+    if abs(energy - 1) > _SAME_POWER and abs(off) < _SAME_POWER:
+        why = "but not on energy: what was used outside the inner windows is missing there"
+    elif abs(energy - 1) > _SAME_POWER:
+        why = "and on energy"
+    else:
+        why = "and their energies are close"
+    yield {
+        "finding": "nested_energy",
+        "subject": f"{kind}: {names}",
+        "value": energy,
+        "unit": "1",
+        "sentence": f"{power}, {why} ({energies[0] / 1e3:,.1f} kJ by {outer.meter}, {energies[1] / 1e3:,.1f} kJ by "
+        f"{inner.meter}, which is {energy:.1%}).",
+    }
+
+
+def _same_counter(one: _Run, other: _Run) -> Iterator[dict[str, Any]]:
+    """Compare means per window of the GPU in separate runs of tools that read the same counter."""
+    for run in (one, other):
+        if run.meter not in _NVML_COUNTER or "gpu" not in run.measured or len(run.windows) < _FEWEST + _WARM_UP:
+            return
+        if not run.has("gpu"):
+            return
+    (energy, time), (energy_other, time_other) = one.mean("gpu"), other.mean("gpu")
+    if abs(energy_other / energy - 1) > _AGREE or abs(time_other / time - 1) > _AGREE:
+        return
+    yield {
+        "file": f"{one.file}, {other.file}",
+        "finding": "same_counter",
+        "subject": f"gpu: {one.meter} and {other.meter}",
+        "value": energy_other / energy,
+        "unit": "1",
+        "sentence": f"Per window, the first two left out, {one.meter} has {energy:.1f} J and {other.meter} "
+        f"{energy_other:.1f} J of GPU energy. Both read NVML's counter: that is agreement, not accuracy.",
+    }
+
+
+def _factor(one: _Run, other: _Run, *, nested_runs: bool) -> Iterator[dict[str, Any]]:
+    """Compare what two tools call the cost of as many windows."""
+    count, count_other = len(one.windows), len(other.windows)
+    if min(count, count_other) < _FEWEST or abs(count_other / count - 1) > 0.01:
+        return
+    if not (one.has("machine") and other.has("machine")):
+        return
+    large, small = sorted((one, other), key=lambda run: -run.energy["machine"].sum())
+    totals = float(large.energy["machine"].sum()), float(small.energy["machine"].sum())
+    factor = totals[0] / totals[1]
+    runs = "In one run" if nested_runs else "In two runs"
+    yield {
+        "file": f"{large.file}, {small.file}",
+        "finding": "factor",
+        "subject": f"machine: {large.meter} and {small.meter}",
+        "value": factor,
+        "unit": "1",
+        "sentence": f"{runs} of {count:,} windows, the total is {_total(large)} and {_total(small)}: a factor of "
+        f"{factor:.1f} between what two tools call the cost of as many windows. They differ in scope and in what they "
+        "model.",
+    }
+
+
+def _total(run: _Run) -> str:
+    parts = [
+        f"{kind} {run.energy[kind].sum() / 1e3:,.0f} kJ {'measured' if kind in run.measured else 'not measured'}"
+        for kind in run.energy
+        if kind != "machine"
+    ]
+    return f"{run.energy['machine'].sum() / 1e3:,.1f} kJ by {run.meter} ({', '.join(parts) or 'one figure for all'})"

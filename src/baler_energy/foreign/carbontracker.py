@@ -1,0 +1,157 @@
+"""carbontracker's logs: the standard one (epochs) and the ``output`` one (what was used in all).
+
+The standard log has per epoch a duration and a mean power (W) of each component, on lines that begin with the date of
+the epoch's end on the host's clock without a zone. The output log has energy (kWh) and CO2eq (g), multiplied by a PUE
+(carbontracker, ``tracker.py`` and ``loggerutil.py``). Predictions are no readings and are left out.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from baler_energy.errors import InputError
+from baler_energy.foreign.rows import J_PER_KWH, Value, Window, co2e, duration, energy, local_seconds, number
+from baler_energy.vocabulary import Evidence, MeterName
+
+__all__ = ["log_looks_like", "read_log"]
+
+_DATE = r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) - "
+_LOG = re.compile(
+    rf"{_DATE}(carbontracker version|CarbonTracker:|Average power usage \(W\) for )|^CarbonTracker:", re.MULTILINE
+)
+_VERSION = re.compile(r"carbontracker version (\S+)")
+_FOUND = re.compile(r"The following components were found:(.*)")
+_DEVICES = re.compile(r" (\w+) with device\(s\) (.*?)\.(?=\s|$)")
+_EPOCH = re.compile(_DATE + r"Epoch (\d+):")
+_DURATION = re.compile(_DATE + r"Duration: (.*)")
+_POWER = re.compile(_DATE + r"Average power usage \(W\) for (\w+): (.*)")
+_TOTAL = re.compile(r"Actual consumption(?: for (\d+) epoch\(s\))?:")
+_FIELD = re.compile(r"^\s*(Time|Energy|CO2eq):\s*(\S+)")
+_CLOCK = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
+#: Names of RAPL's domains; a CPU that carbontracker knows by its brand has a TDP only.
+_RAPL = re.compile(r"(cpu|dram):\d+(, (cpu|dram):\d+)*")
+#: Names of the parts of Apple silicon.
+_APPLE = ("CPU", "GPU, ANE")
+
+Devices = dict[str, str]
+
+
+def log_looks_like(text: str) -> bool:
+    """Tell whether `text` is one of carbontracker's logs."""
+    return _LOG.search(text) is not None
+
+
+def read_log(text: str, path: Path) -> Iterator[Window]:
+    """Yield a window per epoch of a standard log, and one per run of an output log.
+
+    Raises
+    ------
+    InputError
+        A line is cut or damaged, or there is no epoch and no consumption.
+    """
+    version = _VERSION.search(text)
+    found = _FOUND.search(text)
+    devices = {name.lower(): words for name, words in _DEVICES.findall(found[1])} if found else {}
+    lines = text.splitlines()
+    windows = list(_epochs(lines, path, devices, version[1] if version else None))
+    windows += _totals(lines, path, devices)
+    if not windows:
+        raise InputError(
+            f"{path}: a log of carbontracker's without a finished epoch. Give the log of a run that came to its end."
+        )
+    yield from windows
+
+
+def _epochs(lines: list[str], path: Path, devices: Devices, version: str | None) -> Iterator[Window]:
+    epoch, length, end = None, 0.0, 0.0
+    values: list[Value] = []
+
+    def window() -> Window:
+        return Window(
+            MeterName.CARBONTRACKER,
+            tuple(values),
+            start_s=end - length,
+            duration_s=length,
+            tool_version=version,
+            epoch=epoch,
+            cpu_model=None if _RAPL.fullmatch(devices.get("cpu", "cpu:0")) else devices["cpu"],
+            gpu_model=devices.get("gpu"),
+        )
+
+    for row, line in enumerate(lines, start=1):
+        if match := _EPOCH.match(line):
+            if values:
+                yield window()
+            epoch, values = int(match[2]), []
+        elif match := _DURATION.match(line):
+            end, length = local_seconds(match[1], path, row), _seconds(match[2], path, row)
+            values = [duration(length, "carbontracker's duration, to 10 ms")]
+        elif match := _POWER.match(line):
+            if not values:
+                raise InputError(f"{path}, row {row}: a power without the duration of its epoch. Remove the row.")
+            values.append(_component(match[2].lower(), match[3], length, devices, (path, row)))
+    if values:
+        yield window()
+
+
+def _component(name: str, text: str, length: float, devices: Devices, where: tuple[Path, int]) -> Value:
+    """Energy of a component (cpu or gpu): the sum of its devices' mean powers times the epoch's duration."""
+    words = text.strip().strip("[]").split()
+    known = bool(words) and "None" not in words
+    power = sum(number(word, *where, f"the power of {name}") for word in words) if known else None
+    evidence, detail = _judge(name, devices)
+    missing = "the epoch was too short for a sample of the power"
+    return energy(name, None if power is None else power * length, evidence, detail, missing=missing)
+
+
+def _judge(name: str, devices: Devices) -> tuple[Evidence, str]:
+    device = devices.get(name)
+    if device is None:
+        return Evidence.UNKNOWN, f"mean power times duration; the log does not name the {name}"
+    if device in _APPLE:
+        return Evidence.UNKNOWN, f"{device}: powermetrics, which estimates: Apple does not say how"
+    if name == "cpu" and not _RAPL.fullmatch(device):
+        return Evidence.MODELLED, f"{device}, a CPU by its name: half of its TDP, or of the average TDP, times duration"
+    how = "RAPL" if name == "cpu" else "the driver (NVML for NVIDIA)"
+    return Evidence.MEASURED, f"{device}: mean of power sampled from {how}, times duration"
+
+
+def _totals(lines: list[str], path: Path, devices: Devices) -> Iterator[Window]:
+    for index, line in enumerate(lines):
+        if not (match := _TOTAL.search(line)):
+            continue
+        fields = {found[1]: found[2] for found in map(_FIELD.match, lines[index + 1 : index + 4]) if found}
+        row = index + 1
+        if set(fields) != {"Time", "Energy", "CO2eq"}:
+            raise InputError(f"{path}, row {row}: the consumption is cut. Remove it, or export the file again.")
+        evidence = _total_evidence(devices)
+        detail = f"all components, {match[1] or 'all'} epochs, multiplied by carbontracker's PUE"
+        joules = number(fields["Energy"], path, row, "Energy") * J_PER_KWH
+        grams = None if fields["CO2eq"] == "nan" else number(fields["CO2eq"], path, row, "CO2eq") / 1000
+        length = _seconds(fields["Time"], path, row)
+        dated = next((found for found in map(re.compile(_DATE).match, reversed(lines[: index + 1])) if found), None)
+        yield Window(
+            MeterName.CARBONTRACKER,
+            (
+                duration(length, "carbontracker's time, to 1 s"),
+                energy("machine", joules, evidence, detail),
+                co2e(grams, "energy times carbontracker's intensity, PUE included"),
+            ),
+            start_s=local_seconds(dated[1], path, row) - length if dated else None,
+            duration_s=length,
+            gpu_model=devices.get("gpu"),
+        )
+
+
+def _total_evidence(devices: Devices) -> Evidence:
+    kinds = {_judge(name, devices)[0] for name in devices}
+    if Evidence.MODELLED in kinds:
+        return Evidence.MODELLED
+    return Evidence.MEASURED if kinds == {Evidence.MEASURED} else Evidence.UNKNOWN
+
+
+def _seconds(text: str, path: Path, row: int) -> float:
+    match = _CLOCK.fullmatch(text.strip())
+    if not match:
+        raise InputError(f"{path}, row {row}: {text.strip()[:40]!r} is not a time h:mm:ss. Remove the row.")
+    return float(match[1]) * 3600 + float(match[2]) * 60 + float(match[3])

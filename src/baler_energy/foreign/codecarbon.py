@@ -1,0 +1,101 @@
+"""codecarbon's ``emissions.csv``, versions 2.2 to 3.
+
+All versions have the same core of columns; ``pue`` came with 2.2.4, ``experiment_id`` with 2.5, ``water_consumed``,
+``wue`` and the utilisations with 3.x. Columns are taken by name; unknown ones are ignored. Energies are in kWh,
+emissions in kg, ``timestamp`` is the end of the row on the host's clock without a zone, ``ram_total_size`` is in
+units of 2^30 bytes (codecarbon, ``output_methods/emissions_data.py`` and ``external/hardware.py``).
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from baler_energy.errors import InputError
+from baler_energy.foreign.rows import GIB, J_PER_KWH, Cells, Value, Window, co2e, duration, energy
+from baler_energy.foreign.tables import header, records
+from baler_energy.vocabulary import Evidence, MeterName
+
+__all__ = ["looks_like", "read"]
+
+_CORE = {"timestamp", "duration", "emissions", "energy_consumed"}
+#: codecarbon takes half of a TDP of 85 W for a CPU that it does not know (``external/hardware.py``, 2.x).
+_UNKNOWN_CPU_W = 42.5
+#: A single row's energy over duration agrees with a constant to this share.
+_SAME = 1e-3
+
+
+def looks_like(text: str) -> bool:
+    """Tell whether `text` is a table of codecarbon's."""
+    return set(header(text, ",")) >= _CORE
+
+
+def read(text: str, path: Path) -> Iterator[Window]:
+    """Yield a window per row.
+
+    Raises
+    ------
+    InputError
+        A row is damaged.
+    """
+    for cells in records(text, path):
+        length, end = cells.number("duration"), cells.local_seconds("timestamp")
+        if length is None or length < 0 or end is None:
+            raise InputError(
+                f"{path}, row {cells.row}: lacks its timestamp or a duration of 0 s or more. "
+                "Remove the row, or export the file again."
+            )
+        ram = cells.number("ram_total_size", GIB)
+        yield Window(
+            MeterName.CODECARBON,
+            tuple(_values(cells, length)),
+            start_s=end - length,
+            duration_s=length,
+            tool_version=cells.text("codecarbon_version"),
+            cpu_model=cells.text("cpu_model"),
+            gpu_model=cells.text("gpu_model"),
+            ram_bytes=ram or None,
+        )
+
+
+def _values(cells: Cells, length: float) -> Iterator[Value]:
+    yield duration(length, "codecarbon's duration column")
+    cpu_j = cells.number("cpu_energy", J_PER_KWH)
+    yield energy("cpu", cpu_j, *_cpu_evidence(cpu_j, length), missing=_absent("cpu_energy"))
+    yield _gpu(cells)
+    ram = "codecarbon has no counter for RAM: watts per GB of memory, or per module, times duration"
+    yield energy("ram", cells.number("ram_energy", J_PER_KWH), Evidence.MODELLED, ram, missing=_absent("ram_energy"))
+    total = cells.number("energy_consumed", J_PER_KWH)
+    # Its evidence follows from its parts, see `evidence`.
+    yield energy("machine", total, Evidence.UNKNOWN, "codecarbon's sum of its components")
+    pue = cells.number("pue")
+    factor = f", PUE {pue:g}" if pue not in (None, 1.0) else ""
+    where = cells.text("country_iso_code") or "an unnamed country"
+    yield co2e(cells.number("emissions"), f"energy times codecarbon's intensity for {where}{factor}")
+
+
+def _cpu_evidence(cpu_j: float | None, length: float) -> tuple[Evidence, str]:
+    if cpu_j and length > 0.5 and abs(cpu_j / length / _UNKNOWN_CPU_W - 1) < _SAME:
+        return (
+            Evidence.MODELLED,
+            "42.5 W times duration: half of 85 W, what codecarbon takes for a CPU that it does not know",
+        )
+    return (
+        Evidence.UNKNOWN,
+        "no column says whether codecarbon read RAPL or took a model of the CPU, whose power may vary too",
+    )
+
+
+def _gpu(cells: Cells) -> Value:
+    model, count = cells.text("gpu_model"), cells.number("gpu_count")
+    value = cells.number("gpu_energy", J_PER_KWH)
+    if model and "apple" in model.lower():
+        said = Evidence.UNKNOWN, "powermetrics, which estimates: Apple does not say how"
+    else:
+        said = Evidence.MEASURED, "codecarbon has no model of GPUs: their driver's counter (NVML for NVIDIA)"
+    zero = "codecarbon found no GPU (gpu_count is empty or 0) and writes 0"
+    if count:
+        zero = f"codecarbon writes 0 for {model or 'a GPU'}: it read nothing, or less than one tick of the counter"
+    return energy("gpu", value, *said, missing=_absent("gpu_energy"), zero=zero)
+
+
+def _absent(column: str) -> str:
+    return f"the file has nothing in a column {column}"

@@ -1,0 +1,68 @@
+"""eco2ai's ``emission.csv``.
+
+One figure per row for CPU, GPU and RAM together, in kWh; emissions in kg; ``start_time`` on the host's clock without
+a zone. Its CPU part is TDP times utilisation, its RAM part 3/8 W per GB in use, its GPU part sampled NVML power
+(eco2ai, ``emission_track.py`` and ``tools/``).
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from baler_energy.errors import InputError
+from baler_energy.foreign.rows import J_PER_KWH, Cells, Window, co2e, duration, energy
+from baler_energy.foreign.tables import header, records
+from baler_energy.vocabulary import Evidence, MeterName
+
+__all__ = ["looks_like", "read"]
+
+_CORE = {"start_time", "duration(s)", "power_consumption(kWh)", "CO2_emissions(kg)"}
+_TDP = re.compile(r"TDP:\s*([0-9.]+)")
+_EPOCH = re.compile(r"epoch:\s*(\d+)")
+
+
+def looks_like(text: str) -> bool:
+    """Tell whether `text` is a table of eco2ai's."""
+    return set(header(text, ",")) >= _CORE
+
+
+def read(text: str, path: Path) -> Iterator[Window]:
+    """Yield a window per row.
+
+    Raises
+    ------
+    InputError
+        A row is damaged.
+    """
+    for cells in records(text, path):
+        length, start = cells.number("duration(s)"), cells.local_seconds("start_time")
+        if length is None or length < 0 or start is None:
+            raise InputError(
+                f"{path}, row {cells.row}: lacks its start_time or a duration(s) of 0 or more. "
+                "Remove the row, or export the file again."
+            )
+        total, kg = cells.number("power_consumption(kWh)", J_PER_KWH), cells.number("CO2_emissions(kg)")
+        where = cells.text("region/country") or "an unnamed country"
+        epoch = _EPOCH.search(cells.text("epoch") or "")
+        yield Window(
+            MeterName.ECO2AI,
+            (
+                duration(length, "eco2ai's duration column"),
+                energy("machine", total, Evidence.MODELLED, _assumptions(cells)),
+                co2e(kg, f"energy times eco2ai's intensity for {where}"),
+            ),
+            start_s=start,
+            duration_s=length,
+            epoch=int(epoch[1]) if epoch else None,
+            cpu_model=(cells.text("CPU_name") or "").split("/")[0] or None,
+            gpu_model=re.sub(r"\s*\d+ device\(s\)$", "", cells.values.get("GPU_name", "")).strip() or None,
+        )
+
+
+def _assumptions(cells: Cells) -> str:
+    found = _TDP.search(cells.text("CPU_name") or "")
+    watts = f"a TDP of {float(found[1]):g} W" if found else "a TDP"
+    return (
+        f"one figure for all components: the CPU is {watts} times utilisation, RAM 0.375 W/GB in use, "
+        "and only a GPU is read by a sensor (NVML power, sampled)"
+    )

@@ -1,0 +1,141 @@
+"""What the rows of foreign files tell by themselves: the table ``findings``."""
+
+import itertools
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import pandas as pd
+
+from baler_energy.analysis.schema import TABLES
+from baler_energy.foreign.agreement import agreements
+from baler_energy.foreign.evidence import HOST, Constant, Proportion, constants, proportions
+from baler_energy.foreign.rows import GIB
+from baler_energy.vocabulary import Quantity
+
+__all__ = ["findings"]
+
+Finding = dict[str, Any]
+
+
+def findings(table: pd.DataFrame) -> pd.DataFrame:
+    """Work out the findings of all files together.
+
+    Parameters
+    ----------
+    table
+        The judged table, with the columns `window` and `utc`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per finding: file, finding (a word), subject, value, unit, sentence.
+    """
+    fixed = constants(table)
+    rows = itertools.chain(
+        map(_constant, fixed),
+        _totals(table, fixed),
+        map(_proportion, proportions(table)),
+        _hosts(table),
+        agreements(table),
+        _missing(table),
+    )
+    return pd.DataFrame(list(rows), columns=[column.name for column in TABLES["findings"][1]])
+
+
+def _files(rows: pd.DataFrame | Iterable[str]) -> str:
+    names = rows["file"] if isinstance(rows, pd.DataFrame) else rows
+    return ", ".join(dict.fromkeys(names))
+
+
+def _host(cpu_model: Any, ram_bytes: Any) -> str:
+    name = "an unnamed CPU" if pd.isna(cpu_model) else str(cpu_model)
+    return name if pd.isna(ram_bytes) else f"{name} with {ram_bytes / GIB:.1f} GB"
+
+
+def _constant(one: Constant) -> Finding:
+    low, high = one.rows["duration_s"].min(), one.rows["duration_s"].max()
+    host = _host(*one.rows[HOST].iloc[0])
+    return {
+        "file": _files(one.rows),
+        "finding": "constant_power",
+        "subject": f"{one.meter} {one.component}, {host}",
+        "value": one.power_w,
+        "unit": "W",
+        "sentence": f"{one.component.upper()} energy is {_watts(one.power_w)} times duration in all "
+        f"{len(one.rows)} rows of {one.meter} on {host}, from {low:.3g} to {high:.3g} s: modelled, "
+        "not measured.",
+    }
+
+
+def _watts(power_w: float) -> str:
+    return f"{power_w:.1f} W"
+
+
+def _totals(table: pd.DataFrame, fixed: list[Constant]) -> Iterator[Finding]:
+    """Yield a finding for each host on which every component stands at one power."""
+    energy = table[(table["quantity"] == Quantity.ENERGY) & table["value"].notna() & (table["component"] != "machine")]
+    for (meter, *host), rows in energy.groupby(["meter", *HOST], dropna=False, sort=False):
+        mine = [one for one in fixed if one.rows.index.isin(rows.index).all()]
+        if len(mine) < 2 or {one.component for one in mine} != set(rows["component"]):
+            continue
+        total = sum(one.power_w for one in mine)
+        parts = " + ".join(f"{one.component} {_watts(one.power_w)}" for one in mine)
+        yield {
+            "file": _files(rows),
+            "finding": "constant_total",
+            "subject": f"{meter} machine, {_host(*host)}",
+            "value": total,
+            "unit": "W",
+            "sentence": f"Every energy of {meter} on {_host(*host)} is {_watts(total)} ({parts}) times duration: no "
+            "energy was measured there, and a run costs what its time costs.",
+        }
+
+
+def _proportion(one: Proportion) -> Finding:
+    sizes = sorted(one.powers_w, reverse=True)
+    each = ", ".join(f"{_watts(one.powers_w[size])} with {size / GIB:.1f} GB" for size in sizes)
+    return {
+        "file": _files(one.rows),
+        "finding": "ram_per_gb",
+        "subject": f"{one.meter} ram",
+        "value": one.w_per_gb,
+        "unit": "W/GB",
+        "sentence": f"RAM power of {one.meter} is {one.w_per_gb:.3f} W/GB times the memory of the host "
+        f"({each}), whatever the program does: runs on hosts of different memory, such as "
+        "one phase here and the next there, are not comparable.",
+    }
+
+
+def _hosts(table: pd.DataFrame) -> Iterator[Finding]:
+    """Yield a finding for each tool whose files come from different machines."""
+    known = table.dropna(subset=["cpu_model", "ram_bytes"])
+    for meter, rows in known.groupby("meter", sort=False):
+        hosts = [(_host(*host), _files(part)) for host, part in rows.groupby(HOST, sort=False)]
+        if len(hosts) < 2:
+            continue
+        yield {
+            "file": _files(rows),
+            "finding": "hosts",
+            "subject": str(meter),
+            "value": float(len(hosts)),
+            "unit": "1",
+            "sentence": f"The files of {meter} come from {len(hosts)} hosts: "
+            + "; ".join(f"{name}: {files}" for name, files in hosts)
+            + ". Energies of different hosts are not comparable: a phase on one cannot be set against a phase on "
+            "another.",
+        }
+
+
+def _missing(table: pd.DataFrame) -> Iterator[Finding]:
+    """Yield a finding for each tool, component and reason of energies that are missing."""
+    lost = table[(table["quantity"] == Quantity.ENERGY) & table["value"].isna()]
+    for (meter, component, reason), rows in lost.groupby(["meter", "component", "reason"], sort=False):
+        yield {
+            "file": _files(rows),
+            "finding": "missing",
+            "subject": f"{meter} {component}",
+            "value": float(len(rows)),
+            "unit": "1",
+            "sentence": f"{meter} has no {str(component).upper()} energy in {len(rows)} row{'s' * (len(rows) > 1)}: "
+            f"{reason}.",
+        }

@@ -1,0 +1,51 @@
+"""Foreign files to the tables ``foreign`` and ``findings``."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from baler_energy.errors import InputError
+from baler_energy.foreign.detect import read_file
+from baler_energy.foreign.evidence import judge
+from baler_energy.foreign.findings import findings
+from baler_energy.foreign.rows import frame
+
+__all__ = ["read_foreign"]
+
+
+def read_foreign(paths: Sequence[Path]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read foreign files and work out what they tell.
+
+    All files are judged together: a power that stays the same in several of them says more than one row does.
+
+    Parameters
+    ----------
+    paths
+        Files of codecarbon, eco2ai, pyJoules, Zeus or carbontracker, known by their content.
+
+    Returns
+    -------
+    tuple
+        The tables ``foreign`` (a row per reading) and ``findings`` (a row per finding), with the columns of the
+        schema.
+
+    Raises
+    ------
+    InputError
+        A file is missing, empty, named twice, of no known tool or damaged; or there is none.
+    """
+    if not paths:
+        raise InputError("No file to import. Name at least one result of another tool.")
+    twice = sorted({str(path) for path in paths if sum(path.resolve() == other.resolve() for other in paths) > 1})
+    if twice:
+        raise InputError(f"{twice[0]}: is given twice, which would count its rows twice. Name each file once.")
+    names = [path.name for path in paths]
+    unique = len(set(names)) == len(names)
+    windows = [
+        (name if unique else str(path), window)
+        for name, path in zip(names, paths, strict=True)
+        for window in read_file(path)
+    ]
+    table = judge(frame(windows))
+    return table.drop(columns=["window", "utc"]), findings(table)

@@ -1,0 +1,103 @@
+"""Zeus: lines of a log, and the CSV of ``ZeusMonitor(log_file=...)``.
+
+A log has ZeusMonitor's own lines ("Measurement window 'epoch' started.", with the date on the host's clock without a
+zone) and, by the example in Zeus' documentation, a line of the program: "Epoch 3 consumed 4.6 s and 207.5 J.". The
+energy is that of the GPUs (Zeus, ``monitor/energy.py``).
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from baler_energy.errors import InputError
+from baler_energy.foreign.rows import Cells, Value, Window, duration, energy, local_seconds, number
+from baler_energy.foreign.tables import header, records
+from baler_energy.vocabulary import Evidence, MeterName
+
+__all__ = ["log_looks_like", "looks_like", "read", "read_log"]
+
+_WINDOW = re.compile(r"^\[([^\]]+)\].*ZeusMonitor.*Measurement window '(.*)' (started|ended)\.")
+_EPOCH = re.compile(r"^Epoch (\d+) consumed\b(?: (\S+) s and (\S+) J\.)?")
+_LOG = re.compile(r"\[ZeusMonitor\]|^Epoch \d+ consumed \S+ s and ", re.MULTILINE)
+_COLUMN = re.compile(r"gpu(\d+)_energy")
+_HOW = "Zeus reads NVML's energy counter, or integrates sampled power on a GPU without one"
+
+
+def looks_like(text: str) -> bool:
+    """Tell whether `text` is the table of a ZeusMonitor."""
+    return header(text, ",")[:3] == ["start_time", "window_name", "elapsed_time"]
+
+
+def log_looks_like(text: str) -> bool:
+    """Tell whether `text` is a log with lines of Zeus'."""
+    return _LOG.search(text) is not None
+
+
+def read(text: str, path: Path) -> Iterator[Window]:
+    """Yield a window per row of the table.
+
+    Raises
+    ------
+    InputError
+        A row is damaged.
+    """
+    for cells in records(text, path):
+        start, length = cells.number("start_time"), cells.number("elapsed_time")
+        if start is None or length is None or length < 0:
+            raise InputError(
+                f"{path}, row {cells.row}: lacks its start_time or an elapsed_time of 0 s or more. "
+                "Remove the row, or export the file again."
+            )
+        values = (duration(length, "Zeus' elapsed time"), *_gpus(cells))
+        yield Window(MeterName.ZEUS, values, start_s=start, duration_s=length, utc=True)
+
+
+def _gpus(cells: Cells) -> Iterator[Value]:
+    for name in cells.values:
+        if match := _COLUMN.fullmatch(name):
+            yield energy(f"gpu-{match[1]}", cells.number(name), Evidence.MEASURED, _HOW)
+
+
+def read_log(text: str, path: Path) -> Iterator[Window]:
+    """Yield a window per pair of started and ended lines, with its energy where the next lines tell it.
+
+    Raises
+    ------
+    InputError
+        A line is cut or damaged, or there is no window.
+    """
+    windows, started, ended = list[Window](), dict[str, float](), list[tuple[float, float]]()
+    for row, line in enumerate(text.splitlines(), start=1):
+        if match := _WINDOW.match(line):
+            date = local_seconds(match[1], path, row)
+            if match[3] == "started":
+                started[match[2]] = date
+            elif match[2] in started:
+                windows += [_silent(*edges) for edges in ended]
+                ended = [(started.pop(match[2]), date)]
+        elif match := _EPOCH.match(line):
+            windows.append(_told(match, path, row, ended.pop()[0] if ended else None))
+    windows += [_silent(*edges) for edges in ended]
+    if not windows:
+        raise InputError(f"{path}: Zeus started in this log, but no window ended. Leave the file out, or run it again.")
+    yield from windows
+
+
+def _told(line: re.Match[str], path: Path, row: int, start_s: float | None) -> Window:
+    if line[2] is None:
+        raise InputError(f"{path}, row {row}: a line of Zeus is cut. Remove it, or export the file again.")
+    length, joules = number(line[2], path, row, "the time"), number(line[3], path, row, "the energy")
+    if length < 0:
+        raise InputError(f"{path}, row {row}: has a negative time. Remove the row, or run Zeus again.")
+    values = (duration(length, "Zeus' time"), energy("gpu", joules, Evidence.MEASURED, _HOW))
+    return Window(MeterName.ZEUS, values, start_s=start_s, duration_s=length, epoch=int(line[1]))
+
+
+def _silent(start_s: float, end_s: float) -> Window:
+    length = max(0.0, end_s - start_s)
+    missing = "the log has the window's edges, and no line with its energy"
+    values = (
+        duration(length, "dates of the log's lines"),
+        energy("gpu", None, Evidence.MEASURED, _HOW, missing=missing),
+    )
+    return Window(MeterName.ZEUS, values, start_s=start_s, duration_s=length)

@@ -1,0 +1,84 @@
+"""Stage ``import``: results of other tools, in the tidy schema, with what they tell by themselves."""
+
+import argparse
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["EPILOG", "HELP", "add_arguments", "import_files", "run"]
+
+HELP = "read results of codecarbon, eco2ai, pyJoules, Zeus or carbontracker, and judge them"
+EPILOG = """\
+examples:
+  baler-energy import emissions.csv --out imported
+  baler-energy import published/*.csv published/*.log --out imported
+
+A file's tool is known by its content, not its name. --out gets foreign.parquet, a row per reading with its evidence
+(measured, modelled, unknown) and the reason, and findings.parquet, which is printed too: constant powers, power per
+gigabyte, hosts, windows of one tool inside another's. Files are judged together: name all of a study at once.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this stage."""
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a result of another tool")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the two tables")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run this stage."""
+    print(import_files(args.files, args.out))
+
+
+def import_files(files: Sequence[Path], out: Path) -> str:
+    """Write ``foreign.parquet`` and ``findings.parquet``, each whole or not at all.
+
+    Parameters
+    ----------
+    files
+        Foreign files.
+    out
+        Folder of the tables.
+
+    Returns
+    -------
+    str
+        What was read and found, for people.
+
+    Raises
+    ------
+    InputError
+        A file cannot be read, see `read_foreign`.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from baler_energy.analysis.schema import arrow_schema, check_columns
+    from baler_energy.files import atomic_path
+    from baler_energy.foreign import read_foreign
+
+    foreign, findings = read_foreign(files)
+    for name, table in (("foreign", foreign), ("findings", findings)):
+        check_columns(name, list(table.columns))
+        with atomic_path(out / f"{name}.parquet") as temporary:
+            arrow = pa.Table.from_pandas(table, schema=arrow_schema(name), preserve_index=False)
+            pq.write_table(arrow, temporary, compression="zstd")
+    return _words(foreign, findings)
+
+
+def _words(foreign: "pd.DataFrame", findings: "pd.DataFrame") -> str:
+    energy = foreign[(foreign["quantity"] == "energy") & foreign["value"].notna()]
+    kinds = ", ".join(f"{count} {kind}" for kind, count in energy["evidence"].value_counts().items())
+    count = foreign["file"].nunique()
+    lines = [f"{len(foreign)} readings of {count} file{'s' * (count != 1)}; energies: {kinds or 'none'}."]
+    for row in findings.itertuples():
+        lines += ["", f"{row.finding}: {row.subject}"]
+        lines += [
+            textwrap.fill(text, 100, initial_indent="  ", subsequent_indent="  ")
+            for text in (str(row.sentence), f"({row.file})")
+        ]
+    return "\n".join(lines)

@@ -1,0 +1,275 @@
+"""Each tool's file: known by its content, in SI units, with the evidence; bad files end in one message."""
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from baler_energy.analysis.schema import TABLES, arrow_schema
+from baler_energy.errors import InputError
+from baler_energy.foreign import read_foreign
+from baler_energy.vocabulary import Evidence, MeterName, Quantity, check_component
+
+KINDS = {
+    "codecarbon": "codecarbon",
+    "eco2ai": "eco2ai",
+    "pyjoules": "pyjoules",
+    "pyjoules_log": "pyjoules",
+    "zeus_log": "zeus",
+    "zeus_csv": "zeus",
+    "carbontracker": "carbontracker",
+    "carbontracker_output": "carbontracker",
+}
+START = pd.Timestamp("2026-03-01T12:00:00Z")
+
+
+def pick(table, component, quantity="energy"):
+    return table[(table["component"] == component) & (table["quantity"] == quantity)].reset_index(drop=True)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_format_is_known_by_its_content_and_fits_the_schema(kind, write):
+    foreign, findings = read_foreign([write(kind, name="results.dat")])
+    assert set(foreign["meter"]) == {KINDS[kind]}
+    assert list(foreign) == [c.name for c in TABLES["foreign"][1]]
+    pa.Table.from_pandas(foreign, schema=arrow_schema("foreign"), preserve_index=False)
+    pa.Table.from_pandas(findings, schema=arrow_schema("findings"), preserve_index=False)
+    for row in foreign.itertuples():
+        assert MeterName(row.meter) and Evidence(row.evidence) and check_component(row.component)
+        assert row.unit == Quantity(row.quantity).unit
+        assert row.detail
+        assert pd.isna(row.value) == (row.reason is not None and not pd.isna(row.reason))
+        assert row.file == "results.dat"
+    energy = foreign.loc[foreign["quantity"] == "energy", "value"].dropna()
+    assert len(energy) and (energy > 0).all()
+
+
+@pytest.mark.parametrize("version", ["2.2.0", "2.3.1", "2.8.3", "3.3.2"])
+def test_codecarbon_of_any_version(version, write):
+    path = write("codecarbon", version=version, gpu_w=(30.0, 45.0, 60.0), gpus=1)
+    foreign, _ = read_foreign([path])
+    assert set(foreign["tool_version"]) == {version}
+    assert pick(foreign, "cpu")["value"].tolist() == pytest.approx([420, 840, 1260])
+    assert pick(foreign, "gpu")["value"].tolist() == pytest.approx([300, 900, 1800])
+    assert pick(foreign, "ram")["value"].tolist() == pytest.approx([600, 1200, 1800])
+    assert pick(foreign, "machine")["value"].tolist() == pytest.approx([1320, 2940, 4860])
+    assert pick(foreign, "machine", "duration")["value"].tolist() == [10, 20, 30]
+    assert pick(foreign, "machine", "co2e")["value"][0] == pytest.approx(0.4 * 1320 / 3.6e6)
+    assert set(foreign["ram_bytes"]) == {160 * 2.0**30}
+    assert foreign["start"].iloc[0] == START + pd.Timedelta(seconds=90)  # the time stamp is the row's end
+
+
+def test_codecarbon_evidence(write):
+    foreign, _ = read_foreign([write("codecarbon", cpu_w=(20.0, 33.0, 41.0), gpu_w=(30.0, 45.0, 60.0), gpus=1)])
+    assert set(pick(foreign, "cpu")["evidence"]) == {"unknown"}
+    assert "no column says" in pick(foreign, "cpu")["detail"][0]
+    assert set(pick(foreign, "gpu")["evidence"]) == {"measured"}
+    assert set(pick(foreign, "ram")["evidence"]) == {"modelled"}
+    assert set(pick(foreign, "machine")["evidence"]) == {"modelled"}
+    assert (
+        pick(foreign, "machine")["detail"][0]
+        == "sum of parts that are not alike: cpu unknown, gpu measured, ram modelled"
+    )
+    assert set(pick(foreign, "machine", "co2e")["evidence"]) == {"modelled"}
+
+
+def test_a_single_row_at_codecarbons_default_power_is_modelled(write):
+    foreign, _ = read_foreign([write("codecarbon", (100.0,), cpu_w=42.5)])
+    assert pick(foreign, "cpu")["evidence"][0] == "modelled"
+    assert "does not know" in pick(foreign, "cpu")["detail"][0]
+
+
+@pytest.mark.parametrize("gpus", [None, 0, 1])
+def test_a_gpu_of_zero_joules_is_missing_with_its_reason(gpus, write):
+    foreign, findings = read_foreign([write("codecarbon", gpus=gpus)])
+    gpu = pick(foreign, "gpu")
+    assert gpu["value"].isna().all()
+    assert gpu["reason"].str.contains("Tesla T4" if gpus else "no GPU").all()
+    assert "missing" in set(findings["finding"])
+
+
+def test_columns_that_are_absent_or_empty_are_null_with_a_reason(write):
+    path = write("codecarbon")
+    table = pd.read_csv(path).drop(columns=["cpu_energy", "cpu_model", "ram_total_size"])
+    table["ram_energy"] = None
+    table.assign(new_thing=3).to_csv(path, index=False)
+    foreign, _ = read_foreign([path])
+    assert pick(foreign, "cpu")["reason"].tolist() == ["the file has nothing in a column cpu_energy"] * 3
+    assert pick(foreign, "ram")["value"].isna().all()
+    assert foreign["cpu_model"].isna().all() and foreign["ram_bytes"].isna().all()
+
+
+def test_a_negative_energy_is_missing(write):
+    path = write("pyjoules")
+    path.write_text(path.read_text().replace(";500000\n", ";-261843000\n"))
+    foreign, _ = read_foreign([path])
+    gpu = pick(foreign, "gpu-0")
+    assert pd.isna(gpu["value"][0]) and "-2.618e+05 J" in gpu["reason"][0] and "wrapped" in gpu["reason"][0]
+    assert gpu["value"][1] == 1000
+
+
+def test_pyjoules_units(write):
+    foreign, _ = read_foreign([write("pyjoules")])
+    assert pick(foreign, "gpu-0")["value"].tolist() == [500, 1000, 1500]  # mJ
+    assert pick(foreign, "package-0")["value"].tolist() == pytest.approx([100, 200, 300])  # uJ
+    assert pick(foreign, "dram-0")["value"].tolist() == pytest.approx([20, 40, 60])
+    assert foreign["start"].iloc[0] == START
+    foreign, _ = read_foreign([write("pyjoules_log")])
+    assert pick(foreign, "gpu-0")["value"].tolist() == [500, 1000, 1500]
+
+
+def test_eco2ai_is_one_modelled_figure(write):
+    foreign, _ = read_foreign([write("eco2ai")])
+    assert pick(foreign, "machine")["value"].tolist() == pytest.approx([400, 880, 1440])
+    assert set(pick(foreign, "machine")["evidence"]) == {"modelled"}
+    assert "TDP of 100 W" in pick(foreign, "machine")["detail"][0]
+    assert foreign["epoch"].unique().tolist() == [1, 2, 3]
+    assert set(foreign["cpu_model"]) == {"Intel(R) Xeon(R) Test CPU"}
+    assert foreign["gpu_model"].isna().all()
+
+
+def test_zeus_log(write):
+    path = write("zeus_log")
+    foreign, _ = read_foreign([path])
+    assert pick(foreign, "gpu")["value"].tolist() == [500, 1000, 1500]
+    assert pick(foreign, "gpu")["start"].tolist() == [START + pd.Timedelta(seconds=s) for s in (0, 10, 30)]
+    assert pick(foreign, "gpu")["epoch"].tolist() == [0, 1, 2]
+    path.write_text(
+        "\n".join(line for line in path.read_text().splitlines() if not line.startswith("Epoch 1 consumed"))
+    )
+    foreign, _ = read_foreign([path])
+    gpu = pick(foreign, "gpu")
+    assert gpu["value"].fillna(-1).tolist() == [500, -1, 1500]
+    assert gpu["duration_s"].tolist() == [10, 20, 30]  # from the dates of its lines
+    assert "no line with its energy" in gpu["reason"][1]
+
+
+def test_zeus_table(write):
+    foreign, _ = read_foreign([write("zeus_csv")])
+    assert pick(foreign, "gpu-0")["value"][0] == 500 and pick(foreign, "gpu-1")["value"][0] == 400
+
+
+def test_a_log_of_two_tools_gives_both(texts, tmp_path):
+    path = tmp_path / "both.log"
+    path.write_text(texts["zeus_log"] + texts["pyjoules_log"])
+    foreign, _ = read_foreign([path])
+    assert foreign["meter"].value_counts().to_dict() == {"zeus": 6, "pyjoules": 6}
+
+
+@pytest.mark.parametrize(
+    ("cpu", "evidence"),
+    [
+        ("cpu:0", "measured"),
+        ("cpu:0, dram:0", "measured"),
+        ("Intel Core i5-7600", "modelled"),
+        ("CPU", "unknown"),
+    ],
+)
+def test_carbontracker_epochs(cpu, evidence, write):
+    foreign, _ = read_foreign([write("carbontracker", cpu)])
+    assert pick(foreign, "cpu")["value"].tolist() == pytest.approx([2010, 15])
+    assert set(pick(foreign, "cpu")["evidence"]) == {evidence}
+    gpu = pick(foreign, "gpu")
+    assert gpu["value"][0] == pytest.approx(5025) and "too short" in gpu["reason"][1]
+    assert set(gpu["evidence"]) == {"measured"} and set(foreign["gpu_model"]) == {"Tesla T4"}
+    assert set(foreign["tool_version"]) == {"2.4.7"}
+    assert foreign["start"].iloc[0] == START - pd.Timedelta(seconds=100.5)
+
+
+def test_carbontracker_output_is_the_actual_consumption_alone(write):
+    foreign, _ = read_foreign([write("carbontracker_output")])
+    assert pick(foreign, "machine")["value"].tolist() == [3600]
+    assert "PUE" in pick(foreign, "machine")["detail"][0]
+    assert pick(foreign, "machine", "co2e")["value"][0] == pytest.approx(0.5e-3)
+    assert pick(foreign, "machine", "duration")["value"][0] == 101
+
+
+# Bad files
+
+
+@pytest.mark.parametrize(
+    ("content", "match"),
+    [
+        (b"", "is empty"),
+        (b" \n\n", "is empty"),
+        (b"a,b\n1,2\n", "not a result of a tool that is known"),
+        (b"just some words\n", "not a result of a tool that is known"),
+        (b"\x80\x04\x95pickle", "is not text"),
+        (b"PK\x03\x04\x00\x00", "is not text"),
+        (b"timestamp;tag;duration;package_0\n", "no rows"),
+        (b"timestamp;tag;duration\n1;a;2\n", "row 2: has no domain"),
+        (b"timestamp;tag;duration;package_0\n1;a;-2;3\n", "row 2: has a negative duration"),
+        (b"[2026-01-01 00:00:00,000] [ZeusMonitor](energy.py:1) Monitoring GPU [0].\n", "no window ended"),
+        (b"Epoch 3 consumed 4.6 s and x J.\n", "row 1: the energy is 'x', not a number"),
+        (b"Epoch 3 consumed 4.6 s and 5 J.\nEpoch 4 consumed 4.6\n", "row 2: a line of Zeus is cut"),
+        (b"begin timestamp : 1; tag : a; dura\n", "row 1: a line of pyJoules is cut"),
+        (b"2026-01-01 00:00:00 - carbontracker version 2\n", "without a finished epoch"),
+        (b"CarbonTracker: \nActual consumption for 1 epoch(s):\n\tTime:\t0:00:01\n", "row 2: the consumption is cut"),
+        (b"a" * 200_000 + b",b\n", "not a result"),
+    ],
+)
+def test_a_bad_file_ends_in_one_message(content, match, tmp_path):
+    path = tmp_path / "bad.csv"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=match) as error:
+        read_foreign([path])
+    assert str(path) in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "match"),
+    [
+        (",20.0,", ",abc,", "row 3: duration is 'abc', not a number"),
+        (",20.0,", ",nan,", "row 3: duration is 'nan', not a number"),
+        (",20.0,", ",-20.0,", "row 3: lacks its timestamp or a duration"),
+        (",20.0,", ",,", "row 3: lacks its timestamp or a duration"),
+        ("2026-03-01T12:03:20", "yesterday", "row 3: 'yesterday' is not a date"),
+        ("r1,20.0", "r1,5,20.0", "row 3: has 16 cells where the header has 15"),
+    ],
+)
+def test_a_damaged_row_is_named(old, new, match, write):
+    path = write("codecarbon", version="2.2.0")
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(InputError, match=match):
+        read_foreign([path])
+
+
+def test_missing_file_folder_repeated_file_and_none(write, tmp_path):
+    with pytest.raises(InputError, match="cannot be read"):
+        read_foreign([tmp_path / "absent.csv"])
+    with pytest.raises(InputError, match="cannot be read"):
+        read_foreign([tmp_path])
+    path = write("eco2ai")
+    with pytest.raises(InputError, match="given twice"):
+        read_foreign([path, tmp_path / "." / path.name])
+    with pytest.raises(InputError, match="No file"):
+        read_foreign([])
+
+
+def test_files_of_one_name_are_told_apart(texts, tmp_path):
+    paths = [tmp_path / folder / "emissions.csv" for folder in ("one", "two")]
+    for path in paths:
+        path.parent.mkdir()
+        path.write_text(texts["codecarbon"])
+    foreign, _ = read_foreign(paths)
+    assert set(foreign["file"]) == {str(path) for path in paths}
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    kind=st.sampled_from(sorted(KINDS)),
+    cut=st.floats(0, 1),
+    junk=st.sampled_from(["", "\n", "x", ",", ";", "-", "1e999"]),
+)
+def test_a_cut_file_is_read_or_refused_but_never_zero(kind, cut, junk, texts, tmp_path_factory):
+    text = texts[kind]
+    path = tmp_path_factory.mktemp("cut") / "file"
+    path.write_text(text[: int(cut * len(text))] + junk)
+    try:
+        foreign, _ = read_foreign([path])
+    except InputError as error:
+        assert str(path) in str(error)
+    else:
+        energy = foreign.loc[foreign["quantity"] == "energy", "value"].dropna()
+        assert (energy > 0).all()
