@@ -1,0 +1,131 @@
+"""What the peers' meters share."""
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from typing import ClassVar
+
+from baler_energy.meters.base import Channel, Meter
+from baler_energy.records import Reading
+from baler_energy.vocabulary import Evidence, MeterName, Quantity
+
+__all__ = [
+    "JOULES_PER_KWH",
+    "PeerMeter",
+    "peer_reading",
+    "peer_version",
+    "scope_of",
+    "scoped",
+    "with_sums",
+    "without_scope",
+]
+
+JOULES_PER_KWH = 3.6e6
+_INSTALL = "pip install 'baler-energy[peers]'"
+_SCOPE = re.compile(r"\[([a-z]+(?:\+[a-z]+)*)\] ")
+#: The sums that we form of a tool's values, and the components in them.
+_SUMS = {"cpu": re.compile(r"package-"), "dram": re.compile(r"dram-"), "gpu": re.compile(r"gpu-")}
+
+
+class PeerMeter(Meter):
+    """Another tool's readings of the window.
+
+    What a tool can read shows only once it runs, so that before `open` a peer has one channel, ``machine``, whose
+    evidence is unknown. A tool that is not installed is absent.
+    """
+
+    package: ClassVar[str]
+    """Name of the tool's package, to import and to install."""
+
+    def channels(self) -> Sequence[Channel]:
+        """Say whether the tool is installed."""
+        if find_spec(self.package) is None:
+            return (Channel("machine", None, f"the package {self.package} is not installed", _INSTALL),)
+        return (Channel("machine", Evidence.UNKNOWN, f"{self.package} {peer_version(self.package)}"),)
+
+
+def peer_version(package: str) -> str:
+    """Version of an installed package; a question mark where it does not tell."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "?"
+
+
+def scoped(scope: Iterable[str], detail: str) -> str:
+    """Put what a value is the sum of in front of its detail, such as ``[cpu+dram] ...``; `scope_of` reads it back."""
+    return f"[{'+'.join(scope)}] {detail}"
+
+
+def scope_of(detail: str | None) -> tuple[str, ...] | None:
+    """Give the kinds of components (cpu, dram, gpu, ram) that a detail names as its value's scope, or None."""
+    match = _SCOPE.match(detail or "")
+    return tuple(match[1].split("+")) if match else None
+
+
+def without_scope(detail: str | None) -> str | None:
+    """Give a detail without the scope in front of it."""
+    return None if detail is None else _SCOPE.sub("", detail, count=1)
+
+
+def peer_reading(
+    meter: MeterName,
+    component: str,
+    value: float | None,
+    evidence: Evidence,
+    detail: str,
+    *,
+    quantity: Quantity = Quantity.ENERGY,
+) -> Reading:
+    """Make a reading of a tool's value; what cannot be one is null, with the reason.
+
+    Tools give 0 where they could not read, NaN where there was no sample, and a negative energy after a counter's
+    wrap that they did not see: none of these is an energy.
+
+    Parameters
+    ----------
+    meter, component, evidence, detail, quantity
+        As for `Reading.of`.
+    value
+        The tool's value, in the unit of `quantity`.
+    """
+    unit = quantity.unit
+    if value is None:
+        reason = f"{meter} gave no value"
+    elif not math.isfinite(value):
+        reason = f"{meter} gave {value}"
+    elif value == 0:
+        reason = f"{meter} gave 0 {unit}, which is what it gives where it could not read"
+    elif value < 0:
+        reason = f"{meter} gave {value:.1f} {unit}: a counter wrapped or was reset, and it did not see that"
+    else:
+        return Reading.of(meter, component, quantity, float(value), evidence, detail=detail)
+    return Reading.of(meter, component, quantity, None, evidence, reason, detail=detail)
+
+
+def with_sums(meter: MeterName, values_j: Mapping[str, float], evidence: Evidence, detail: str) -> list[Reading]:
+    """Make the readings of a tool's values per device, and the sums ``cpu``, ``dram`` and ``gpu`` of these.
+
+    A sum with a part that is no energy is null. Components that contain others (``psys``) or are contained in others
+    (``core``, ``uncore``) enter no sum.
+
+    Parameters
+    ----------
+    meter, evidence, detail
+        As for `Reading.of`.
+    values_j
+        Energy (J) by component.
+    """
+    readings = [peer_reading(meter, name, value, evidence, detail) for name, value in values_j.items()]
+    for total, kind in _SUMS.items():
+        parts = [reading for reading in readings if kind.match(reading.component)]
+        names = " + ".join(part.component for part in parts)
+        reason = next((part.reason for part in parts if part.value is None), None)
+        if reason:
+            readings.append(Reading.of(meter, total, Quantity.ENERGY, None, evidence, reason, detail=detail))
+        elif parts:
+            value_j = sum(part.value or 0.0 for part in parts)
+            readings.append(peer_reading(meter, total, value_j, evidence, f"sum of {names}; {detail}"))
+    return readings

@@ -1,0 +1,134 @@
+"""carbontracker, as its documentation says: one tracker, each window an epoch of it.
+
+Source: ``carbontracker.tracker.CarbonTracker`` of version 2.4.7 and its README.
+"""
+
+import logging
+from typing import Any
+
+from baler_energy.meters.peers.base import JOULES_PER_KWH, PeerMeter, peer_reading, scoped
+from baler_energy.records import Reading
+from baler_energy.vocabulary import Evidence, MeterName, Quantity
+
+__all__ = ["CarbontrackerMeter"]
+
+#: More than a session has windows: the tracker ends itself after the last of its epochs.
+_EPOCHS = 1_000_000
+_INTERVAL_S = 1
+
+
+class CarbontrackerMeter(PeerMeter):
+    """Energy of ``cpu`` (with DRAM, where RAPL shows it) and ``gpu``, and carbontracker's total with its PUE.
+
+    Where the machine has no RAPL, carbontracker takes half of a TDP from its table, or half of its table's mean TDP
+    for a CPU that is not in it: modelled, and told in the detail.
+    """
+
+    name = MeterName.CARBONTRACKER
+    package = "carbontracker"
+
+    def __init__(self) -> None:
+        self._tracker: Any = None
+
+    def open(self) -> None:
+        """Make the tracker."""
+        from carbontracker.emissions.intensity import intensity
+        from carbontracker.tracker import CarbonTracker
+
+        # Its only way to be kept off the network: it asks a server where this machine is, and takes the world's mean
+        # carbon intensity where it gets no answer. The question is answered with "unknown" here.
+        intensity.IntensityService._fetch_geo_location = lambda _: None
+        logging.disable(logging.WARNING)  # its loggers have random names and handlers of their own
+        try:
+            self._tracker = CarbonTracker(
+                epochs=_EPOCHS,
+                epochs_before_pred=0,
+                update_interval=_INTERVAL_S,
+                interpretable=False,
+                # An error would otherwise end this process, and the measured run with it.
+                ignore_errors=True,
+                verbose=0,
+            )
+        finally:
+            logging.disable(logging.NOTSET)
+        self._check()
+
+    def begin(self) -> None:
+        """Begin an epoch of the tracker."""
+        self._check()
+        self._tracker.epoch_start()
+
+    def end(self) -> None:
+        """End the epoch."""
+        self._tracker.epoch_end()
+
+    def readings(self) -> list[Reading]:
+        """Give the epoch's energies by carbontracker's own arithmetic: mean of its power samples times duration."""
+        self._check()
+        thread = self._tracker.tracker
+        readings, scope, evidences = [], [], set()
+        for component in thread.components:
+            parts, evidence, detail = _describe(component)
+            value_j = _last(component.energy_usage(thread.epoch_times)) if _has_samples(component, thread) else None
+            readings.append(peer_reading(self.name, component.name, value_j, evidence, scoped(parts, detail)))
+            scope += parts
+            evidences.add(evidence)
+        return readings + self._totals(thread, readings, scope, evidences)
+
+    def close(self) -> None:
+        """Stop the tracker's threads."""
+        tracker, self._tracker = self._tracker, None
+        if tracker is not None and not tracker.deleted:
+            logging.disable(logging.WARNING)
+            try:
+                tracker.tracker.stop()
+                tracker.intensity_stopper.set()
+            finally:
+                logging.disable(logging.NOTSET)
+
+    def _totals(self, thread: Any, parts: list[Reading], scope: list[str], evidences: set[Evidence]) -> list[Reading]:
+        """Give carbontracker's total and its CO2e, which it forms with a PUE."""
+        from carbontracker import constants
+
+        fetch = self._tracker.intensity_updater.carbon_intensity_service.default_carbon_intensity
+        detail = f"PUE {constants.PUE_2023}"
+        evidence = evidences.pop() if len(evidences) == 1 else Evidence.UNKNOWN
+        if reason := next((part.reason for part in parts if part.value is None), None):
+            return [Reading.of(self.name, "machine", Quantity.ENERGY, None, evidence, reason, detail=detail)]
+        if evidence is Evidence.UNKNOWN:
+            detail += "; adds measured and modelled parts"
+        energy_kwh = float(thread.total_energy_per_epoch()[-1])
+        co2e_kg = energy_kwh * fetch.carbon_intensity * 1e-3
+        intensity = f"{detail}; {fetch.carbon_intensity:g} g/kWh (its mean of the world)"
+        return [
+            peer_reading(self.name, "machine", energy_kwh * JOULES_PER_KWH, evidence, scoped(scope, detail)),
+            peer_reading(self.name, "machine", co2e_kg, evidence, scoped(scope, intensity), quantity=Quantity.CO2E),
+        ]
+
+    def _check(self) -> None:
+        # It catches its own errors, and deletes itself.
+        if self._tracker.deleted:
+            raise RuntimeError("carbontracker stopped by itself after an error of its own")
+
+
+def _describe(component: Any) -> tuple[list[str], Evidence, str]:
+    """Say what a component of carbontracker's holds, and how it gets at its power."""
+    kind = type(component.handler).__name__
+    if component.name == "gpu":
+        return ["gpu"], Evidence.MEASURED, f"NVML's power, sampled every {_INTERVAL_S} s; mean times duration"
+    if kind == "GenericCPU":
+        power_w, brand = component.handler.tdp, component.handler.cpu_brand
+        return ["cpu"], Evidence.MODELLED, f"half of a TDP of {2 * power_w:g} W, whatever the load, for {brand!r}"
+    devices = component.devices()
+    scope = ["cpu", "dram"] if any(name.startswith("dram") for name in devices) else ["cpu"]
+    detail = f"RAPL ({', '.join(devices)}), read over 1 s of every {1 + _INTERVAL_S} s; mean times duration"
+    return scope, Evidence.MEASURED if kind == "IntelCPU" else Evidence.MODELLED, detail
+
+
+def _has_samples(component: Any, thread: Any) -> bool:
+    """Whether the epoch has a sample of its own; without one, carbontracker takes another epoch's."""
+    return len(component.power_usages) >= thread.epoch_counter and bool(component.power_usages[-1])
+
+
+def _last(energies_kwh: list[float]) -> float:
+    return float(energies_kwh[-1]) * JOULES_PER_KWH

@@ -1,0 +1,120 @@
+"""Zeus, as its documentation says: one monitor, its pollers alive before the window, begin_window and end_window.
+
+Source: ``zeus.monitor.ZeusMonitor`` of version 0.16 and https://ml.energy/zeus/measure.
+"""
+
+import logging
+import multiprocessing
+import time
+import warnings
+from typing import Any
+
+import psutil
+
+from baler_energy.meters.peers.base import PeerMeter, with_sums
+from baler_energy.records import Reading
+from baler_energy.vocabulary import Evidence, MeterName
+
+__all__ = ["ZeusMeter"]
+
+_WINDOW = "baler-energy"
+#: The pollers that watch for wraps are processes that import Zeus first: they are ready once they use no more CPU.
+_SETTLE_LIMIT_S = 30.0
+_SETTLE_STEP_S = 1.0
+_SETTLED_CPU_S = 0.05
+
+
+class ZeusMeter(PeerMeter):
+    """Energy of packages, DRAM and GPUs from Zeus.
+
+    Zeus numbers RAPL's top domains as CPUs, psys among them; here each keeps the name that RAPL gives it, so that
+    ``cpu`` is the sum of the packages alone.
+    """
+
+    name = MeterName.ZEUS
+    package = "zeus"
+
+    def __init__(self) -> None:
+        self._monitor: Any = None
+        self._domains: dict[int, str] = {}
+        self._measured: Any = None
+
+    def open(self) -> None:
+        """Make the monitor, and read once, upon which Zeus starts the processes that watch for wraps."""
+        from zeus.monitor import ZeusMonitor
+
+        logging.getLogger("zeus").setLevel(logging.CRITICAL)
+        with _quiet():
+            self._monitor = ZeusMonitor()
+            if not self._monitor.gpu_indices and not self._monitor.cpu_indices:
+                raise RuntimeError("Zeus finds no GPU and no readable RAPL counter here")
+            self._domains = _domain_names(self._monitor)
+            self.begin()
+            self._settle()
+            self.end()
+
+    def begin(self) -> None:
+        """Begin Zeus's window."""
+        self._measured = None
+        with _quiet():
+            # The session synchronises the GPUs at both edges; Zeus's own way raises where torch has no CUDA.
+            self._monitor.begin_window(_WINDOW, sync_execution=False, restart=True)
+
+    def end(self) -> None:
+        """End Zeus's window."""
+        with _quiet():
+            self._measured = self._monitor.end_window(_WINDOW, sync_execution=False)
+
+    def readings(self) -> list[Reading]:
+        """Give Zeus's energies per package, DRAM and GPU, and their sums."""
+        values_j: dict[str, float] = {}
+        for index, value_j in (self._measured.cpu_energy or {}).items():
+            values_j[self._domains[index]] = value_j
+        for index, value_j in (self._measured.dram_energy or {}).items():
+            values_j[f"dram-{index}"] = value_j
+        for index, value_j in self._measured.gpu_energy.items():
+            values_j[f"gpu-{index}"] = value_j
+        detail = "Zeus, from RAPL's and NVML's energy counters (NVML's power, sampled, on GPUs without a counter)"
+        return with_sums(self.name, values_j, Evidence.MEASURED, detail)
+
+    def close(self) -> None:
+        """Stop the processes that watch for wraps."""
+        monitor, self._monitor = self._monitor, None
+        for cpu in monitor.cpus.cpus if monitor is not None else ():
+            for file in (getattr(cpu, "rapl_file", None), getattr(cpu, "dram", None)):
+                if file is not None and file._wraparound_tracker is not None:
+                    file._wraparound_tracker._stop()
+                    file._wraparound_tracker = None
+
+    def _settle(self) -> None:
+        """Wait until the pollers have imported what they need and poll."""
+        deadline_s = time.monotonic() + _SETTLE_LIMIT_S
+        before_s, now_s = -1.0, _children_cpu_s()
+        while now_s - before_s > _SETTLED_CPU_S and time.monotonic() < deadline_s:
+            time.sleep(_SETTLE_STEP_S)
+            before_s, now_s = now_s, _children_cpu_s()
+
+
+def _quiet() -> warnings.catch_warnings:
+    """Keep Zeus's warnings off the terminal; what they warn of (an energy of zero) becomes a null reading."""
+    return warnings.catch_warnings(action="ignore")
+
+
+def _domain_names(monitor: Any) -> dict[int, str]:
+    """Component of each of Zeus's CPUs: RAPL's name of the domain, where Zeus knows it."""
+    names = {}
+    for index, cpu in enumerate(monitor.cpus.cpus):
+        name = getattr(getattr(cpu, "rapl_file", None), "name", f"package-{index}")
+        names[index] = name if name == "psys" or name.startswith("package-") else f"package-{index}"
+    return names
+
+
+def _children_cpu_s() -> float:
+    total_s = 0.0
+    for process in multiprocessing.active_children():
+        try:
+            times = psutil.Process(process.pid).cpu_times()
+        except psutil.Error:
+            continue
+        total_s += times.user + times.system
+    return total_s

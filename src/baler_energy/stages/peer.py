@@ -1,0 +1,193 @@
+"""Stage ``peer``: a training beside another tool's meter, in a process of its own with a time limit."""
+
+import argparse
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from baler_energy.data.table import Table
+from baler_energy.errors import InputError
+from baler_energy.files import read_json, write_json
+from baler_energy.meters.options import add_session_arguments
+from baler_energy.meters.peers import peer_package
+from baler_energy.meters.peers.base import peer_version
+from baler_energy.progress import say
+from baler_energy.stages import train
+from baler_energy.stages.measured import RECORD
+from baler_energy.stages.options import add_point_arguments, point_options
+from baler_energy.vocabulary import PEERS, MeterName, Operation
+
+__all__ = ["EPILOG", "HELP", "RESULT", "add_arguments", "run", "run_limited"]
+
+HELP = "train beside another tool's meter, to compare the two"
+EPILOG = """example:
+  baler-energy peer --tool zeus --data table.npz --epochs 5 --out peers/zeus
+
+The training runs in a process of its own, with our meters and the tool's around the same window, and is killed with
+its children at the time limit. That a tool is missing, fails or does not finish is a result: the exit code is 0, and
+the reason is written down.
+
+writes peer.json
+"""
+
+RESULT = "peer.json"
+#: Time for an ended process's helpers to go by themselves.
+_GRACE_S = 5.0
+_LAST_LINES = 5
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the stage's options."""
+    parser.add_argument("--tool", type=MeterName, choices=PEERS, required=True, metavar="TOOL", help=", ".join(PEERS))
+    parser.add_argument("--data", type=Path, required=True, metavar="TABLE", help="table of `baler-energy prepare`")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
+    parser.add_argument(
+        "--time-limit-s",
+        type=float,
+        default=600.0,
+        metavar="S",
+        help="kill the training after this time, from its start to its end (default: %(default)g)",
+    )
+    train.add_training_arguments(parser)
+    add_point_arguments(parser)
+    add_session_arguments(parser)
+    parser.set_defaults(epochs=5)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run the stage from parsed options.
+
+    Raises
+    ------
+    InputError
+        An option or the table is wrong, whichever tool measures.
+    """
+    if not 0 < args.time_limit_s < float("inf"):
+        raise InputError(f"--time-limit-s {args.time_limit_s}: must be a number of seconds above 0.")
+    point = point_options(args)
+    (args.out / RESULT).unlink(missing_ok=True)
+    with tempfile.TemporaryDirectory(prefix="baler-energy-peer-") as folder:
+        reason = run_limited(_command(args, Path(folder)), args.time_limit_s)
+        record = Path(folder) / RECORD
+        measurement = read_json(record) if reason is None else None
+    if measurement is None:
+        say(f"{args.tool}: {reason}")
+        table = Table.read(args.data)
+        rows, columns = table.data.shape
+        parameters = point.parameters(source=table.origin.get("source"), rows=rows, columns=columns)
+    else:
+        parameters = measurement["parameters"]
+    result: dict[str, Any] = {
+        "tool": str(args.tool),
+        "tool_version": peer_version(peer_package(args.tool)),
+        "operation": str(Operation.TRAIN),
+        "parameters": parameters,
+        "measurement": measurement,
+        "reason": reason,
+    }
+    write_json(args.out / RESULT, result)
+
+
+def run_limited(command: Sequence[str], limit_s: float) -> str | None:
+    """Run a command in a process group of its own, which is gone when this returns.
+
+    Parameters
+    ----------
+    command
+        Program and arguments. What it prints is passed on to standard error when it has ended.
+    limit_s
+        Time after which the whole group is killed.
+
+    Returns
+    -------
+    str or None
+        Why it gave no result (the last lines that it printed, or the time limit); None where it ended well.
+
+    Raises
+    ------
+    InputError
+        It left with the exit code of a wrong input.
+    """
+    with tempfile.TemporaryFile(mode="w+", encoding="utf-8", errors="replace") as output:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        with _terminable():
+            try:
+                returncode: int | None = process.wait(limit_s)
+            except subprocess.TimeoutExpired:
+                returncode = None
+            finally:
+                _end_group(process)
+        output.seek(0)
+        lines = [line.rstrip() for line in output if line.strip()]
+    for line in lines:
+        say(line)
+    return _reason(returncode, lines, limit_s)
+
+
+def _reason(returncode: int | None, lines: Sequence[str], limit_s: float) -> str | None:
+    """Say why a command gave no result, from its exit code (None: the time was up) and what it printed."""
+    if returncode is None:
+        return f"did not finish within {limit_s:g} s"
+    if returncode == 0:
+        return None
+    if returncode == InputError.exit_code:
+        raise InputError(lines[-1].partition(": ")[2] if lines else "The training refused its input.")
+    how = f"exit code {returncode}" if returncode > 0 else f"signal {-returncode}"
+    return f"ended with {how}: {' '.join(lines[-_LAST_LINES:]) or 'without a message'}"
+
+
+def _command(args: argparse.Namespace, out: Path) -> list[str]:
+    """Make the command line of the training, with our meters and the tool's, writing to `out`."""
+    parser = argparse.ArgumentParser()
+    train.add_arguments(parser)
+    ours = [name for name in args.meters if name not in PEERS]
+    options = vars(args) | {"out": out, "meters": [*ours, args.tool]}
+    words: list[str] = []
+    for action in parser._actions:
+        value = options.get(action.dest)
+        if not action.option_strings or value is None or value is False:
+            continue
+        option = action.option_strings[-1]
+        if value is True:
+            words.append(option)
+        elif isinstance(value, list):
+            words += [option, *map(str, value)]
+        else:
+            words.append(f"{option}={value}")
+    return [sys.executable, "-m", "baler_energy.cli", "train", *words]
+
+
+def _end_group(process: subprocess.Popen[bytes]) -> None:
+    """End the process and whatever it started; helpers of the tools may outlive it."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_GRACE_S)
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """Let SIGTERM end this process by an exception, so that the other group is ended, too."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def leave(number: int, _: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,136 @@
+"""The stage ``peer``."""
+
+import argparse
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from baler_energy.analysis.peers import peer_rows
+from baler_energy.errors import InputError
+from baler_energy.records import Measurement
+from baler_energy.stages import peer as stage
+from baler_energy.stages import train
+
+
+def python(code):
+    return [sys.executable, "-c", code]
+
+
+def parse(*words):
+    parser = argparse.ArgumentParser()
+    stage.add_arguments(parser)
+    return parser.parse_args([str(word) for word in words])
+
+
+# the process with a limit
+
+
+def test_a_command_that_ends_well():
+    assert stage.run_limited(python("print('fine')"), 60.0) is None
+
+
+def test_a_command_that_fails_gives_its_last_lines():
+    reason = stage.run_limited(python("import sys; print('first'); sys.exit('the tool broke')"), 60.0)
+    assert reason == "ended with exit code 1: first the tool broke"
+
+
+def test_a_command_that_dies_of_a_signal():
+    assert "signal 9" in stage.run_limited(python("import os; os.kill(os.getpid(), 9)"), 60.0)
+
+
+def test_a_wrong_input_is_the_users_error():
+    code = "import sys; print('baler-energy train: --seed -1: must be 0.', file=sys.stderr); sys.exit(2)"
+    with pytest.raises(InputError, match=r"^--seed -1: must be 0\.$"):
+        stage.run_limited(python(code), 60.0)
+
+
+def alive(pid):
+    try:
+        os.kill(pid, 0)
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize("limit", [True, False])
+def test_its_children_end_with_it(tmp_path, limit):
+    mark = tmp_path / "pid"
+    code = (
+        "import subprocess, sys, time\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
+        f"open({str(mark)!r}, 'w').write(str(child.pid))\n"
+        f"time.sleep({600 if limit else 0})\n"
+    )
+    reason = stage.run_limited(python(code), 3.0 if limit else 60.0)
+    assert reason == ("did not finish within 3 s" if limit else None)
+    deadline = time.monotonic() + 10
+    while alive(int(mark.read_text())) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not alive(int(mark.read_text()))
+
+
+# the stage
+
+
+def test_the_training_gets_all_options_and_the_tool(tmp_path):
+    args = parse(
+        *("--tool", "zeus", "--data", "t.npz", "--out", tmp_path, "--epochs", 7, "--shuffle", "--threads", 3),
+        *("--learning-rate", 0.002, "--run-id=-odd id", "--meters", "process", "perun", "--idle-s", 0),
+    )
+    command = stage._command(args, tmp_path / "child")
+    assert command[1:4] == ["-m", "baler_energy.cli", "train"]
+    parser = argparse.ArgumentParser()
+    train.add_arguments(parser)
+    passed = parser.parse_args(command[4:])
+    expected = vars(args) | {"out": tmp_path / "child", "meters": ["process", "zeus"]}
+    assert vars(passed) == {key: expected[key] for key in vars(passed)}
+    assert passed.shuffle
+    assert passed.plateau_patience is None
+
+
+def test_a_tool_that_cannot_run_is_a_result(pipeline, tmp_path, capfd):
+    out = tmp_path / "peer"
+    quick = ("--device", "cpu", "--threads", 1, "--batch-size", 64, "--epochs", 2, "--run-id", "a point")
+    stage.run(parse("--tool", "eco2ai", "--data", pipeline.table, "--out", out, "--meters", "process", *quick))
+    result = json.loads((out / stage.RESULT).read_text())
+    assert result["measurement"] is None
+    assert "eco2ai" in result["reason"]
+    assert result["parameters"]["rows"] == 300
+    assert [path.name for path in out.iterdir()] == [stage.RESULT]
+    assert "eco2ai" in capfd.readouterr().err
+    (row,) = peer_rows(result)
+    assert (row["run_id"], row["value"], row["batch_size"]) == ("a point", None, 64)
+
+
+def test_the_record_of_the_training_is_kept(pipeline, tmp_path, monkeypatch):
+    record = Measurement.read(pipeline.checkpoint.parent / "measurement.json")
+
+    def run_limited(command, limit_s):
+        out = next(word for word in command if word.startswith("--out="))
+        record.write(tmp_path / out.partition("=")[2] / "measurement.json")
+
+    monkeypatch.setattr(stage, "run_limited", run_limited)
+    stage.run(parse("--tool", "zeus", "--data", pipeline.table, "--out", tmp_path / "peer"))
+    result = json.loads((tmp_path / "peer" / stage.RESULT).read_text())
+    assert Measurement.model_validate(result["measurement"]) == record
+    assert result["reason"] is None
+    assert (result["tool"], result["operation"]) == ("zeus", "train")
+    assert result["parameters"] == record.parameters
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "nan", "inf"])
+def test_a_wrong_time_limit(tmp_path, limit):
+    with pytest.raises(InputError, match="time-limit-s"):
+        stage.run(parse("--tool", "zeus", "--data", "t", "--out", tmp_path, f"--time-limit-s={limit}"))
+
+
+def test_an_old_result_does_not_outlive_a_failure(tmp_path):
+    (tmp_path / stage.RESULT).write_text("{}")
+    with pytest.raises(InputError):
+        quick = ("--meters", "process", "--device", "cpu")
+        stage.run(parse("--tool", "eco2ai", "--data", tmp_path / "none.npz", "--out", tmp_path, *quick))
+    assert not (tmp_path / stage.RESULT).exists()
