@@ -6,12 +6,13 @@ import pandas as pd
 import pytest
 
 from baler_energy.analysis import tidy
+from baler_energy.analysis.electricity import Electricity
 from baler_energy.analysis.schema import TABLES, arrow_schema, check_columns, datapackage
 from baler_energy.errors import BalerEnergyError
 from baler_energy.records import Contamination, Idle, Measurement, Reading, Window
 from baler_energy.vocabulary import Evidence, MeterName, Operation, Quantity
 
-ELECTRICITY = tidy.Electricity(100.0, 1.5)
+ELECTRICITY = Electricity(1.5, value_g_per_kwh=100.0)
 START = datetime(2026, 1, 1, tzinfo=UTC)
 POINT = dict.fromkeys(tidy.POINT_KEYS) | {"dataset": "toy", "device": "cpu", "repeat": 0}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from baler_energy.errors import InputError, UnavailableError
 
-__all__ = ["JOULES_PER_KWH", "carbon_intensity_g_per_kwh", "co2e_kg"]
+__all__ = ["JOULES_PER_KWH", "carbon_intensity_g_per_kwh", "co2e_kg", "country_intensities_g_per_kwh"]
 
 JOULES_PER_KWH = 3.6e6
 
@@ -55,6 +55,11 @@ def carbon_intensity_g_per_kwh(country: str) -> float:
         hint = f" Did you mean {' or '.join(near)}?" if near else ""
         raise InputError(f"country: {country!r} is not an ISO 3166-1 alpha-3 code with a known energy mix.{hint}")
     return float(table[country]["carbon_intensity"])
+
+
+def country_intensities_g_per_kwh() -> dict[str, float]:
+    """Yearly mean carbon intensity (g CO2e per kWh) of every country in codecarbon's table, by ISO code."""
+    return {code: float(entry["carbon_intensity"]) for code, entry in sorted(_energy_mix().items())}
 
 
 @cache

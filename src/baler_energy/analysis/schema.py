@@ -63,6 +63,8 @@ unit | string | | unit of value
 iterations | integer | 1 | repetitions of the operation in the window
 value_per_iteration | number | unit | value over iterations, for quantities that add up over time; otherwise value
 reason | string | | why value is null
+bound | number | unit | largest error that the way of reading allows: ticks at the edges, gaps between samples
+detail | string | | how the value came about and what it assumes
 """)
 
 _RUNS = POINT + _columns("""
@@ -79,8 +81,10 @@ energy_modelled_j | number | J | modelled energy of one iteration of the compone
 dynamic_energy_j | number | J | measured energy less idle power times duration; null where modelled
 idle_power_w | number | W | idle power in the scope of energy_j
 power_mean_w | number | W | energy_j over duration_s
-co2e_kg | number | kg | emissions of energy_j with the study's country and PUE
-carbon_intensity_g_per_kwh | number | g/kWh | carbon intensity of the study's country
+node_energy_j | number | J | energy of the whole node for one iteration, of which the others are a part; in no total
+node_meter | string | | where node_energy_j comes from: wattmeter, ipmi, hwmon or power_supply
+co2e_kg | number | kg | emissions of energy_j with the study's carbon intensity and PUE; null where it names none
+carbon_intensity_g_per_kwh | number | g/kWh | carbon intensity of the electricity during the window
 pue | number | 1 | power usage effectiveness of the site
 cpu_time_s | number | s | CPU time of one iteration
 memory_peak_b | number | B | largest resident memory
@@ -168,6 +172,68 @@ memory_bytes | number | B | memory allocated by the operator itself
 flops | number | 1 | floating-point operations, two per multiply-accumulate
 """)
 
+_CALIBRATION = _columns("""
+hostname | string | | machine
+cpu_model | string | | CPU
+gpu_model | string | | GPUs, empty where there is none
+meter | string | | meter that was calibrated; session for all meters together
+component | string | | component of the channel; machine for all together
+quantity | string | | idle_power, tick, shortest_window (that resolves 1 %), overhead_cpu or overhead_duration
+value | number | unit | mean or median; null where it could not be found
+spread | number | unit | standard deviation over the n values
+n | integer | 1 | values behind it
+unit | string | | unit of value and spread
+evidence | string | | measured or modelled
+detail | string | | how it was found, or why value is null
+""")
+
+_PEERS = POINT + _columns("""
+operation | string | | operation that was measured by both, in an extra repeat
+tool | string | | the other tool or formula
+kind | string | | peer (a tool that ran beside ours) or formula (computed from hours and watts)
+component | string | | what its value is of
+quantity | string | | energy or co2e
+evidence | string | | measured, modelled or unknown
+value | number | unit | its value over the window
+unit | string | | unit of value
+ours_j | number | J | our energy of the same components in the same window
+ours_scope | string | | components in ours_j
+ours_evidence | string | | measured or modelled: what ours_j is
+ratio | number | 1 | value over ours_j
+duration_s | number | s | length of the window
+assumptions | string | | what it assumed: TDP, W/GB, carbon intensity, PUE
+reason | string | | why value is null
+""")
+
+_FOREIGN = _MEASUREMENTS + _columns("""
+file | string | | name of the imported file
+tool_version | string | | version of the tool that wrote it, where it tells
+start | datetime | | start of the reading's window, where the file tells (taken as UTC where it names no zone)
+duration_s | number | s | length of the reading's window
+epoch | integer | 1 | epoch that the reading is of
+cpu_model | string | | CPU, as the file names it
+gpu_model | string | | GPU, as the file names it
+ram_bytes | number | B | memory of the machine, as the file tells it
+""")
+
+_FINDINGS = _columns("""
+file | string | | files that it was found in, separated by commas
+finding | string | | kind of finding, a word
+subject | string | | what it is about
+value | number | unit | the number found
+unit | string | | unit of value
+sentence | string | | the finding in words
+""")
+
+_ELECTRICITY = _columns("""
+kind | string | | country (yearly mean), hour (time series) or value (a number in the study)
+name | string | | ISO 3166-1 alpha-3 code of the country; otherwise where the value comes from
+hour | datetime | | beginning of the hour (UTC) of a time series with dates
+hour_of_day | integer | h | hour of the day, from 0
+carbon_intensity_g_per_kwh | number | g/kWh | carbon intensity, location-based
+used | boolean | | the study's CO2e uses it
+""")
+
 TABLES: dict[str, tuple[str, tuple[Column, ...]]] = {
     "measurements": ("A row per reading of a meter.", _MEASUREMENTS),
     "runs": ("A row per run and operation, values per iteration.", _RUNS),
@@ -176,6 +242,11 @@ TABLES: dict[str, tuple[str, tuple[Column, ...]]] = {
     "errors": ("Errors of each column of each reconstructed table.", _ERRORS),
     "histograms": ("Distributions before and after, of the first repeat of each point.", _HISTOGRAMS),
     "hotspots": ("A row per function or operator of each profiled run.", _HOTSPOTS),
+    "calibration": ("What this machine resolves: idle power, ticks, windows, overhead.", _CALIBRATION),
+    "peers": ("A row per reading of another tool or formula, beside ours over the same window.", _PEERS),
+    "foreign": ("Imported results of other studies, a row per reading.", _FOREIGN),
+    "findings": ("What the imported files tell by themselves.", _FINDINGS),
+    "electricity": ("Carbon intensities of countries and hours, and which the study uses.", _ELECTRICITY),
 }
 
 

@@ -4,12 +4,12 @@ from typing import Any
 
 import pandas as pd
 
-from baler_energy.analysis.carbon import co2e_kg
+from baler_energy.analysis.electricity import Electricity
 from baler_energy.analysis.totals import Total, primary_readings, total
 from baler_energy.records import Measurement, Reading
-from baler_energy.vocabulary import Evidence, MeterName, Quantity
+from baler_energy.vocabulary import NODE_METERS, Evidence, MeterName, Quantity
 
-__all__ = ["Electricity", "history_table", "measurement_rows", "point_values", "run_row", "samples_table"]
+__all__ = ["history_table", "measurement_rows", "point_values", "run_row", "samples_table"]
 
 #: Quantities that grow with the number of iterations.
 ADDITIVE = frozenset(
@@ -55,18 +55,6 @@ ERROR_KEYS = (
 )
 
 
-class Electricity:
-    """What turns energy into CO2e: carbon intensity (g/kWh) and PUE."""
-
-    def __init__(self, intensity_g_per_kwh: float, pue: float) -> None:
-        self.intensity_g_per_kwh = intensity_g_per_kwh
-        self.pue = pue
-
-    def co2e_kg(self, energy_j: float | None) -> float | None:
-        """CO2e (kg) of an energy (J); None stays None."""
-        return None if energy_j is None else co2e_kg(energy_j, self.intensity_g_per_kwh, self.pue)
-
-
 def point_values(record: Measurement) -> dict[str, Any]:
     """Take the columns that name a run's point from its record."""
     return {"run_id": record.run_id} | {key: record.parameters.get(key) for key in POINT_KEYS}
@@ -76,7 +64,8 @@ def measurement_rows(record: Measurement, electricity: Electricity) -> list[dict
     """Rows of ``measurements``: a row per reading, and the CO2e of each energy."""
     primary = primary_readings(record.readings, Quantity.ENERGY, uses_gpu=_uses_gpu(record)).values()
     common = point_values(record) | {"operation": record.operation.value, "iterations": record.iterations}
-    readings = [*record.readings, *(_co2e(r, electricity) for r in record.readings if r.quantity == Quantity.ENERGY)]
+    energies = [reading for reading in record.readings if reading.quantity == Quantity.ENERGY]
+    readings = [*record.readings, *(_co2e(reading, record, electricity) for reading in energies)]
     return [
         common
         | reading.model_dump(mode="json")
@@ -95,6 +84,7 @@ def run_row(record: Measurement, errors: dict[str, Any], electricity: Electricit
     energy = _energy(record)
     energy_j = energy["energy_j"]
     results, facts = record.results, record.provenance
+    window = (record.window.start, record.window.duration_s)
     return {
         **point_values(record),
         "operation": record.operation.value,
@@ -104,8 +94,9 @@ def run_row(record: Measurement, errors: dict[str, Any], electricity: Electricit
         "iterations": iterations,
         **energy,
         "power_mean_w": None if energy_j is None else energy_j / duration_s,
-        "co2e_kg": electricity.co2e_kg(energy_j),
-        "carbon_intensity_g_per_kwh": electricity.intensity_g_per_kwh,
+        **_node(record),
+        "co2e_kg": electricity.co2e_kg(energy_j, *window),
+        "carbon_intensity_g_per_kwh": electricity.intensity_g_per_kwh(*window),
         "pue": electricity.pue,
         "cpu_time_s": _value(record, MeterName.PROCESS, Quantity.CPU_TIME, iterations),
         "memory_peak_b": _value(record, MeterName.PROCESS, Quantity.MEMORY_PEAK, 1),
@@ -183,16 +174,27 @@ def _per_iteration(reading: Reading, iterations: int) -> float | None:
     return reading.value / iterations
 
 
-def _co2e(reading: Reading, electricity: Electricity) -> Reading:
-    """CO2e of an energy reading; modelled in any case, since the intensity is a yearly mean."""
+def _co2e(reading: Reading, record: Measurement, electricity: Electricity) -> Reading:
+    """CO2e of an energy reading; modelled in any case, since the intensity is a grid's mean."""
+    window = (record.window.start, record.window.duration_s)
     return Reading.of(
         reading.meter,
         reading.component,
         Quantity.CO2E,
-        electricity.co2e_kg(reading.value),
+        electricity.co2e_kg(reading.value, *window),
         Evidence.MODELLED,
-        reading.reason,
+        reading.reason or electricity.reason(*window),
     )
+
+
+def _node(record: Measurement) -> dict[str, Any]:
+    """Energy of the whole node for one iteration, by the first meter that has it."""
+    readings = {r.meter: r.value for r in record.readings if (r.component, r.quantity) == ("node", Quantity.ENERGY)}
+    for meter in NODE_METERS:
+        value = readings.get(meter)
+        if value is not None:
+            return {"node_energy_j": value / record.iterations, "node_meter": meter.value}
+    return {"node_energy_j": None, "node_meter": None}
 
 
 def _value(record: Measurement, meter: MeterName, quantity: Quantity, iterations: int) -> float | None:

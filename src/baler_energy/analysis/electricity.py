@@ -1,0 +1,222 @@
+"""The electricity of a study: its carbon intensity (a country's mean, a value or a time series) and the site's PUE."""
+
+import csv
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from baler_energy.analysis.carbon import carbon_intensity_g_per_kwh, co2e_kg, country_intensities_g_per_kwh
+from baler_energy.errors import InputError
+
+__all__ = ["Electricity", "HourlyIntensity", "electricity_rows", "read_intensity_csv"]
+
+_NO_INTENSITY = (
+    "the study names no carbon intensity: set country, carbon_intensity_g_per_kwh or carbon_intensity_csv for CO2e"
+)
+#: A value of a time series holds until the next, but for no longer than this: a longer step is a gap.
+_LONGEST_STEP = timedelta(hours=3)
+_DAY_H = 24
+
+
+@dataclass(frozen=True)
+class HourlyIntensity:
+    """Carbon intensity over time: dated hours, or a profile of the day (UTC).
+
+    Parameters
+    ----------
+    starts
+        Beginning of each step (UTC), rising; each value holds until the next beginning, the last for as long as the
+        step before it. None: the values are a profile of the day.
+    values_g_per_kwh
+        Value of each step; of a profile one for each hour of the day, None where the file has none.
+    name
+        Where it comes from.
+    """
+
+    starts: tuple[datetime, ...] | None
+    values_g_per_kwh: tuple[float | None, ...]
+    name: str
+
+    def mean_g_per_kwh(self, start: datetime, duration_s: float) -> float | None:
+        """Mean over a window, weighted by time; None where the window is not covered in full.
+
+        Parameters
+        ----------
+        start
+            Beginning of the window (with a zone).
+        duration_s
+            Its length (s).
+        """
+        now, end = start.astimezone(UTC), start.astimezone(UTC) + timedelta(seconds=duration_s)
+        if now >= end:
+            return self._at(now)[0]
+        length, total = end - now, 0.0
+        while now < end:
+            value, until = self._at(now)
+            if value is None:
+                return None
+            step_end = min(end, until)
+            total += value * ((step_end - now) / length)
+            now = step_end
+        return total
+
+    def _at(self, moment: datetime) -> tuple[float | None, datetime]:
+        """Value at a moment, and the end of its step."""
+        if self.starts is None:
+            hour = moment.replace(minute=0, second=0, microsecond=0)
+            return self.values_g_per_kwh[moment.hour], hour + timedelta(hours=1)
+        place = bisect_right(self.starts, moment) - 1
+        if place < 0:
+            return None, self.starts[0]
+        end = self._step_end(place)
+        return (self.values_g_per_kwh[place], end) if moment < end else (None, datetime.max.replace(tzinfo=UTC))
+
+    def _step_end(self, place: int) -> datetime:
+        starts = self.starts or ()
+        if place + 1 < len(starts):
+            return min(starts[place + 1], starts[place] + _LONGEST_STEP)
+        step = starts[place] - starts[place - 1] if place else timedelta(hours=1)
+        return starts[place] + min(step, _LONGEST_STEP)
+
+
+@dataclass(frozen=True)
+class Electricity:
+    """What turns energy into CO2e. Location-based: the mean of a grid, whatever a site has contracted."""
+
+    pue: float
+    country: str | None = None
+    value_g_per_kwh: float | None = None
+    hours: HourlyIntensity | None = None
+
+    @classmethod
+    def of(cls, *, country: str | None, value: float | None, csv: Path | None, pue: float) -> "Electricity":
+        """Make it from a study's keys, of which at most one names an intensity.
+
+        Raises
+        ------
+        InputError
+            The country is unknown, or the file is not a time series.
+        """
+        if sum(given is not None for given in (country, value, csv)) > 1:
+            raise InputError("give one of country, carbon_intensity_g_per_kwh and carbon_intensity_csv")
+        if country is not None:
+            value = carbon_intensity_g_per_kwh(country)
+        return cls(pue, country, value, None if csv is None else read_intensity_csv(csv))
+
+    def intensity_g_per_kwh(self, start: datetime, duration_s: float) -> float | None:
+        """Mean carbon intensity (g CO2e per kWh) over a window; None where it is not known."""
+        if self.hours is not None:
+            return self.hours.mean_g_per_kwh(start, duration_s)
+        return self.value_g_per_kwh
+
+    def reason(self, start: datetime, duration_s: float) -> str | None:
+        """Say why there is no CO2e for a window; None where there is."""
+        if self.intensity_g_per_kwh(start, duration_s) is not None:
+            return None
+        if self.hours is None:
+            return _NO_INTENSITY
+        return f"{self.hours.name} does not cover the window from {start:%Y-%m-%d %H:%M} UTC"
+
+    def co2e_kg(self, energy_j: float | None, start: datetime, duration_s: float) -> float | None:
+        """CO2e (kg) of an energy (J) drawn in a window; None where the energy or the intensity is not known.
+
+        The PUE is applied here, once.
+        """
+        intensity = self.intensity_g_per_kwh(start, duration_s)
+        return None if energy_j is None or intensity is None else co2e_kg(energy_j, intensity, self.pue)
+
+
+def electricity_rows(electricity: Electricity) -> list[dict[str, Any]]:
+    """Rows of the table ``electricity``: every country's yearly mean, and what the study gives in its place."""
+    rows = [
+        _row("country", code, value, used=code == electricity.country)
+        for code, value in country_intensities_g_per_kwh().items()
+    ]
+    if electricity.country is None and electricity.value_g_per_kwh is not None:
+        rows.append(_row("value", "the study's value", electricity.value_g_per_kwh, used=True))
+    hours = electricity.hours
+    if hours is not None:
+        for place, value in enumerate(hours.values_g_per_kwh):
+            start = hours.starts[place] if hours.starts else None
+            hour = start.hour if start else place
+            rows.append(_row("hour", hours.name, value, used=True) | {"hour": start, "hour_of_day": hour})
+    return rows
+
+
+def _row(kind: str, name: str, value: float | None, *, used: bool) -> dict[str, Any]:
+    return {
+        "kind": kind,
+        "name": name,
+        "hour": None,
+        "hour_of_day": None,
+        "carbon_intensity_g_per_kwh": value,
+        "used": used,
+    }
+
+
+def read_intensity_csv(path: Path) -> HourlyIntensity:
+    """Read a time series of carbon intensity: two columns, hour and g/kWh, under a line of names.
+
+    Parameters
+    ----------
+    path
+        CSV. The hours are ISO 8601 dates with a zone (``2026-11-24T13:00Z``), rising, or the numbers 0 to 23, which
+        make a profile of the day in UTC.
+
+    Raises
+    ------
+    InputError
+        It is missing or not such a file: the row, and what is allowed.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = [row for row in csv.reader(file) if row]
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"carbon_intensity_csv: {path} cannot be read ({error}).") from error
+    body = list(enumerate(rows, start=1))[1:]
+    if not body:
+        raise InputError(f"{path}: holds no hours; expected a line 'hour,g_per_kwh' and a row for each hour.")
+    values = [_intensity(path, number, row) for number, row in body]
+    if all(row[0].strip().isdigit() for _, row in body):
+        return _profile(path, body, values)
+    starts = [_moment(path, number, row[0].strip()) for number, row in body]
+    for place in range(1, len(starts)):
+        if starts[place] <= starts[place - 1]:
+            raise InputError(f"{path}, row {body[place][0]}: hour {body[place][1][0]!r} does not come after the last.")
+    return HourlyIntensity(tuple(starts), tuple(values), path.name)
+
+
+def _profile(path: Path, body: Sequence[tuple[int, list[str]]], values: Sequence[float]) -> HourlyIntensity:
+    profile: list[float | None] = [None] * _DAY_H
+    for (number, row), value in zip(body, values, strict=True):
+        hour = int(row[0])
+        if hour >= _DAY_H or profile[hour] is not None:
+            raise InputError(f"{path}, row {number}: hour {hour} must be 0 to 23, and each given once.")
+        profile[hour] = value
+    return HourlyIntensity(None, tuple(profile), path.name)
+
+
+def _intensity(path: Path, number: int, row: list[str]) -> float:
+    try:
+        value = float(row[1])
+    except (IndexError, ValueError):
+        value = -1.0
+    if not 0 <= value < float("inf"):
+        raise InputError(f"{path}, row {number}: expected an hour and a number of g/kWh of at least 0, not {row}.")
+    return value
+
+
+def _moment(path: Path, number: int, text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise InputError(
+            f"{path}, row {number}: hour {text!r} must be a date with its zone, such as 2026-11-24T13:00Z, "
+            "or all rows a number of 0 to 23."
+        )
+    return moment.astimezone(UTC)

@@ -1,0 +1,238 @@
+"""Estimates from hours and watts, as published: what a run costs by formula, without measuring anything."""
+
+import csv
+import importlib.util
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from baler_energy.analysis.carbon import JOULES_PER_KWH
+from baler_energy.analysis.electricity import Electricity
+from baler_energy.analysis.tidy import point_values
+from baler_energy.analysis.totals import primary_readings
+from baler_energy.records import Measurement
+from baler_energy.vocabulary import Evidence, MeterName, Quantity
+
+__all__ = ["Estimate", "cpu_tdp_w", "formula_rows", "green_algorithms", "ml_co2", "strubell"]
+
+#: PUE and emissions (pounds of CO2 per kWh, of the USA) in Strubell et al. 2019, arXiv 1906.02243, equations 1 and 2.
+_STRUBELL_PUE = 1.58
+_STRUBELL_KG_PER_KWH = 0.954 * 0.45359237
+#: Memory's power per GB in Lannelongue et al. 2021, doi 10.1002/advs.202100707.
+_MEMORY_W_PER_GB = 0.3725
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Energy (J) and CO2e (kg; None: no intensity is given) by a formula, with its inputs in words."""
+
+    energy_j: float
+    co2e_kg: float | None
+    assumptions: str
+
+
+def strubell(duration_s: float, cpu_w: float, ram_w: float, gpu_w: float) -> Estimate:
+    """Estimate by Strubell et al. 2019 (arXiv 1906.02243).
+
+    ``p_t = 1.58 t (p_c + p_r + g p_g) / 1000`` kWh with t in hours and mean powers in W, and 0.954 pounds of CO2 per
+    kWh. 1.58 is a PUE, and is not multiplied by a site's.
+
+    Parameters
+    ----------
+    duration_s
+        Length of the run (s).
+    cpu_w, ram_w, gpu_w
+        Mean powers of processors, memory and all GPUs (W).
+    """
+    energy_j = _STRUBELL_PUE * duration_s * (cpu_w + ram_w + gpu_w)
+    return Estimate(
+        energy_j,
+        energy_j / JOULES_PER_KWH * _STRUBELL_KG_PER_KWH,
+        f"{cpu_w:.3g} W CPU, {ram_w:.3g} W memory, {gpu_w:.3g} W GPU; PUE 1.58 and 0.433 kg/kWh, its own",
+    )
+
+
+def green_algorithms(
+    duration_s: float,
+    *,
+    cpu_tdp_w: float,
+    usage: float,
+    gpu_tdp_w: float,
+    memory_bytes: float,
+    pue: float,
+    intensity_g_per_kwh: float | None,
+) -> Estimate:
+    """Estimate by Green Algorithms (Lannelongue et al. 2021, doi 10.1002/advs.202100707).
+
+    ``E = t (n_c P_c u_c + n_m P_m) PUE`` with the cores' power at full use, their usage, and 0.3725 W for each GB of
+    memory that is available; its factor for multiple runs is 1, and a GPU counts at full use.
+
+    Parameters
+    ----------
+    duration_s
+        Length of the run (s).
+    cpu_tdp_w
+        Power of the cores at full use, ``n_c P_c`` (W).
+    usage
+        Share of that in use, 0 to 1.
+    gpu_tdp_w
+        Power of the GPUs at full use (W); 0: none.
+    memory_bytes
+        Memory available (B); GB are of 1e9 B.
+    pue
+        Of the site.
+    intensity_g_per_kwh
+        Carbon intensity; None: energy only.
+    """
+    memory_gb = memory_bytes / 1e9
+    energy_j = duration_s * (cpu_tdp_w * usage + gpu_tdp_w + memory_gb * _MEMORY_W_PER_GB) * pue
+    return Estimate(
+        energy_j,
+        _co2e_kg(energy_j, intensity_g_per_kwh),
+        f"TDP {cpu_tdp_w:g} W x usage {usage:.2f}{f', GPU {gpu_tdp_w:g} W' if gpu_tdp_w else ''}, "
+        f"{memory_gb:.1f} GB x {_MEMORY_W_PER_GB} W/GB, PUE {pue:g}",
+    )
+
+
+def ml_co2(duration_s: float, tdp_w: float, intensity_g_per_kwh: float | None) -> Estimate:
+    """Estimate by the ML Emissions Calculator (Lacoste et al. 2019, arXiv 1910.09700): hours x TDP x intensity.
+
+    Parameters
+    ----------
+    duration_s
+        Length of the run (s).
+    tdp_w
+        Thermal design power of the hardware (W).
+    intensity_g_per_kwh
+        Carbon intensity; None: energy only.
+    """
+    energy_j = duration_s * tdp_w
+    return Estimate(energy_j, _co2e_kg(energy_j, intensity_g_per_kwh), f"TDP {tdp_w:g} W at all times, no PUE")
+
+
+def _co2e_kg(energy_j: float, intensity_g_per_kwh: float | None) -> float | None:
+    return None if intensity_g_per_kwh is None else energy_j / JOULES_PER_KWH * intensity_g_per_kwh / 1000
+
+
+def cpu_tdp_w(cpu_model: str | None) -> float | None:
+    """Look a CPU up in codecarbon's table of thermal design powers (W); None where it is not in it."""
+    return _tdp_table().get(_plain_name(cpu_model or ""))
+
+
+@cache
+def _tdp_table() -> dict[str, float]:
+    spec = importlib.util.find_spec("codecarbon")
+    if spec is None or not spec.submodule_search_locations:
+        return {}
+    path = Path(spec.submodule_search_locations[0]) / "data" / "hardware" / "cpu_power.csv"
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = [(row["Name"], row["TDP"]) for row in csv.DictReader(file)]
+    # Some rows name several powers at once, such as 27.29.5: which one holds is not known.
+    return {_plain_name(name): float(tdp) for name, tdp in rows if re.fullmatch(r"\d+(\.\d+)?", tdp)}
+
+
+def _plain_name(name: str) -> str:
+    """Reduce a CPU's name to what tells it: without marks, the words CPU and Processor, cores and clock."""
+    name = re.sub(r"\((r|tm|c)\)|@.*|\b(cpu|processor|\d+-core)\b|with radeon.*", " ", name.lower())
+    return " ".join(name.split())
+
+
+def formula_rows(
+    record: Measurement, *, cpu_tdp_w: float | None, gpu_tdp_w: float | None, electricity: Electricity
+) -> list[dict[str, Any]]:
+    """Rows of the table ``peers``: what each formula says of a record's window, beside our energy of it.
+
+    Parameters
+    ----------
+    record
+        The record of one operation.
+    cpu_tdp_w, gpu_tdp_w
+        Thermal design powers (W); None: the CPU's from codecarbon's table, of a GPU none.
+    electricity
+        Intensity and PUE of the study.
+    """
+    rows = []
+    for tool, result in _estimates(record, cpu_tdp_w, gpu_tdp_w, electricity).items():
+        estimate = result if isinstance(result, Estimate) else None
+        reason = None if isinstance(result, Estimate) else result
+        values = (estimate.energy_j, estimate.co2e_kg) if estimate else (None, None)
+        for quantity, value in zip((Quantity.ENERGY, Quantity.CO2E), values, strict=True):
+            rows.append(_row(record, tool, quantity, value, reason, estimate.assumptions if estimate else None))
+    return rows
+
+
+def _estimates(
+    record: Measurement, cpu_w: float | None, gpu_w: float | None, electricity: Electricity
+) -> dict[MeterName, Estimate | str]:
+    """Each formula's estimate, or the reason why there is none."""
+    duration_s, host = record.window.duration_s, record.provenance["machine"]
+    uses_gpu = record.parameters.get("device") == "cuda"
+    intensity = electricity.intensity_g_per_kwh(record.window.start, duration_s)
+    powers = primary_readings(record.readings, Quantity.POWER_MEAN, uses_gpu=uses_gpu)
+    watts = {name: reading.value for name, reading in powers.items() if reading.value is not None}
+    cpu_w = cpu_w or cpu_tdp_w(host.get("cpu_model"))
+    usage = _usage(record)
+    found: dict[MeterName, Estimate | str] = {}
+    if "cpu" in watts:
+        memory_w = watts.get("dram", watts.get("ram", 0.0))
+        found[MeterName.STRUBELL] = strubell(duration_s, watts["cpu"], memory_w, watts.get("gpu", 0.0))
+    else:
+        found[MeterName.STRUBELL] = "no meter gave the power of the CPU"
+    no_cpu = f"the TDP of {host.get('cpu_model') or 'the CPU'} is not in codecarbon's table: set peers.cpu_tdp_w"
+    no_gpu = "the TDP of the GPU is not given: set peers.gpu_tdp_w"
+    if cpu_w is None or (uses_gpu and gpu_w is None):
+        found[MeterName.GREEN_ALGORITHMS] = no_cpu if cpu_w is None else no_gpu
+    elif usage is None:
+        found[MeterName.GREEN_ALGORITHMS] = "the load of the CPU was not sampled"
+    else:
+        found[MeterName.GREEN_ALGORITHMS] = green_algorithms(
+            duration_s,
+            cpu_tdp_w=cpu_w,
+            usage=usage,
+            gpu_tdp_w=(gpu_w or 0.0) if uses_gpu else 0.0,
+            memory_bytes=host["memory_bytes"],
+            pue=electricity.pue,
+            intensity_g_per_kwh=intensity,
+        )
+    device_w = gpu_w if uses_gpu else cpu_w
+    found[MeterName.ML_CO2] = (
+        ml_co2(duration_s, device_w, intensity) if device_w is not None else (no_gpu if uses_gpu else no_cpu)
+    )
+    return found
+
+
+def _usage(record: Measurement) -> float | None:
+    loads = [r.value for r in record.readings if (r.meter, r.quantity) == ("sampler", Quantity.UTILISATION_MEAN)]
+    return loads[0] if loads else None
+
+
+def _row(
+    record: Measurement, tool: MeterName, quantity: Quantity, value: float | None, reason: str | None, said: str | None
+) -> dict[str, Any]:
+    uses_gpu = record.parameters.get("device") == "cuda"
+    ours = primary_readings(record.readings, Quantity.ENERGY, uses_gpu=uses_gpu)
+    evidences = {reading.evidence for reading in ours.values()}
+    # Measured and modelled are not added, so that a formula for all of them has nothing to be compared with.
+    ours_j = sum(reading.value or 0.0 for reading in ours.values()) if len(evidences) == 1 else None
+    energy = quantity is Quantity.ENERGY
+    if value is None and reason is None:
+        reason = "the study names no carbon intensity"
+    return point_values(record) | {
+        "operation": record.operation.value,
+        "tool": tool.value,
+        "kind": "formula",
+        "component": "machine",
+        "quantity": quantity.value,
+        "evidence": Evidence.MODELLED.value,
+        "value": value,
+        "unit": quantity.unit,
+        "ours_j": ours_j if energy else None,
+        "ours_scope": "+".join(ours) if energy and ours_j is not None else None,
+        "ours_evidence": next(iter(evidences)).value if energy and ours_j is not None else None,
+        "ratio": value / ours_j if energy and value is not None and ours_j else None,
+        "duration_s": record.window.duration_s,
+        "assumptions": said,
+        "reason": reason,
+    }

@@ -1,0 +1,118 @@
+"""The electricity of a study: countries, values, time series, and none."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from baler_energy.analysis.electricity import Electricity, HourlyIntensity, electricity_rows, read_intensity_csv
+from baler_energy.errors import InputError
+
+START = datetime(2026, 3, 1, tzinfo=UTC)
+offsets_s = st.floats(0, 20 * 3600)
+
+
+def series(values: list[float]) -> HourlyIntensity:
+    return HourlyIntensity(tuple(START + timedelta(hours=n) for n in range(len(values))), tuple(values), "x.csv")
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "hours.csv"
+    path.write_text(text)
+    return path
+
+
+@given(st.floats(0, 1000), offsets_s, st.floats(0, 4 * 3600))
+def test_a_constant_series_is_its_value(value, offset_s, duration_s):
+    for hours in (series([value] * 24), HourlyIntensity(None, (value,) * 24, "profile")):
+        mean = hours.mean_g_per_kwh(START + timedelta(seconds=offset_s), duration_s)
+        assert mean == pytest.approx(value, rel=1e-9, abs=1e-9)
+
+
+@given(st.lists(st.floats(0, 1000), min_size=24, max_size=24), offsets_s, st.floats(1, 3600), st.floats(1, 3600))
+def test_the_mean_is_additive_over_a_windows_parts_and_within_the_values(values, offset_s, first_s, second_s):
+    hours, start = series(values), START + timedelta(seconds=offset_s)
+    whole = hours.mean_g_per_kwh(start, first_s + second_s)
+    first = hours.mean_g_per_kwh(start, first_s)
+    second = hours.mean_g_per_kwh(start + timedelta(seconds=first_s), second_s)
+    assert whole * (first_s + second_s) == pytest.approx(first * first_s + second * second_s, rel=1e-5, abs=1e-2)
+    assert min(values) - 1e-6 <= whole <= max(values) + 1e-6
+
+
+def test_a_window_across_the_hour_is_weighted_by_time():
+    hours = series([100.0, 400.0])
+    assert hours.mean_g_per_kwh(START + timedelta(minutes=45), 3600) == pytest.approx(0.25 * 100 + 0.75 * 400)
+    assert hours.mean_g_per_kwh(START + timedelta(minutes=30), 0.0) == 100.0
+
+
+@pytest.mark.parametrize(("begin_h", "duration_h"), [(-1, 0.5), (-0.1, 0.2), (1.9, 0.2), (5, 0.1)])
+def test_a_window_that_the_series_does_not_cover_has_no_value(begin_h, duration_h):
+    start = START + timedelta(hours=begin_h)
+    hours = series([100.0, 400.0])
+    assert hours.mean_g_per_kwh(start, duration_h * 3600) is None
+    electricity = Electricity(1.0, hours=hours)
+    assert electricity.co2e_kg(3.6e6, start, duration_h * 3600) is None
+    assert "x.csv does not cover the window" in electricity.reason(start, duration_h * 3600)
+
+
+def test_a_gap_in_the_series_is_not_bridged():
+    hours = HourlyIntensity((START, START + timedelta(hours=10)), (100.0, 200.0), "x.csv")
+    assert hours.mean_g_per_kwh(START + timedelta(hours=2), 600) == 100.0
+    assert hours.mean_g_per_kwh(START + timedelta(hours=5), 600) is None
+
+
+def test_pue_and_intensity_give_the_co2e():
+    electricity = Electricity.of(country=None, value=100.0, csv=None, pue=1.5)
+    assert electricity.co2e_kg(3.6e6, START, 1.0) == pytest.approx(0.15)
+    assert electricity.co2e_kg(None, START, 1.0) is None
+    assert Electricity.of(country="CHE", value=None, csv=None, pue=1.0).value_g_per_kwh == pytest.approx(34.8, abs=0.1)
+
+
+def test_without_an_intensity_there_is_energy_only_and_the_reason():
+    electricity = Electricity.of(country=None, value=None, csv=None, pue=1.0)
+    assert electricity.co2e_kg(3.6e6, START, 1.0) is None
+    assert "names no carbon intensity" in electricity.reason(START, 1.0)
+    assert not any(row["used"] for row in electricity_rows(electricity))
+
+
+def test_two_intensities_are_refused(tmp_path):
+    with pytest.raises(InputError, match="give one of"):
+        Electricity.of(country="CHE", value=3.0, csv=None, pue=1.0)
+
+
+def test_a_series_with_dates_and_a_profile_are_read(tmp_path):
+    dated = read_intensity_csv(write(tmp_path, "hour,g_per_kwh\n2026-03-01T00:00Z,50\n2026-03-01T02:00+01:00,70.5\n"))
+    assert dated.starts == (START, START + timedelta(hours=1))
+    assert dated.values_g_per_kwh == (50.0, 70.5)
+    profile = read_intensity_csv(write(tmp_path, "hour,g\n5,50\n4,40\n"))
+    assert profile.mean_g_per_kwh(START + timedelta(hours=4.5), 3600) == pytest.approx(45)
+    assert profile.mean_g_per_kwh(START, 60) is None
+    rows = electricity_rows(Electricity(1.0, hours=profile))
+    assert [(r["hour_of_day"], r["carbon_intensity_g_per_kwh"]) for r in rows if r["used"]][4:6] == [(4, 40.0), (5, 50)]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "holds no hours"),
+        ("hour,g\n", "holds no hours"),
+        ("hour,g\n1,-5\n", "row 2: expected an hour and a number"),
+        ("hour,g\n1\n", "row 2"),
+        ("hour,g\n1,nan\n", "row 2"),
+        ("hour,g\n24,5\n", "row 2: hour 24 must be 0 to 23"),
+        ("hour,g\n3,5\n3,6\n", "row 3: hour 3 must be"),
+        ("hour,g\n2026-03-01T00:00,5\n", "row 2: hour '2026-03-01T00:00' must be a date with its zone"),
+        ("hour,g\nnoon,5\n", "row 2"),
+        ("hour,g\n2026-03-01T01:00Z,5\n2026-03-01T00:00Z,5\n", "row 3: hour .* does not come after"),
+    ],
+)
+def test_what_is_no_time_series_is_told_with_its_row(tmp_path, text, told):
+    with pytest.raises(InputError, match=told):
+        read_intensity_csv(write(tmp_path, text))
+
+
+def test_a_missing_file_is_told(tmp_path):
+    with pytest.raises(InputError, match=r"none\.csv cannot be read"):
+        read_intensity_csv(tmp_path / "none.csv")
