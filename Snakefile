@@ -19,7 +19,8 @@ from baler_energy.analysis.schema import TABLES
 from baler_energy.devices import refuse_missing_gpu
 from baler_energy.errors import BalerEnergyError
 from baler_energy.fingerprint import fingerprint
-from baler_energy.study import FileData, load_study
+from baler_energy.sections import FileData
+from baler_energy.study import load_study
 
 # A study file stands for itself: the default is read only where none is given.
 if not workflow.overwrite_configfiles:
@@ -41,6 +42,9 @@ wildcard_constraints:
     rows=r"\d+|all",
     seed=r"\d+",
     profiler="cprofile|torch",
+    device="auto|cpu|cuda",
+    tool=r"\w+",
+    run=r"\d+",
 
 
 report: f"{Path.cwd()}/{RESULTS}/overview.rst"
@@ -50,6 +54,7 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/measure.smk"
 include: "workflow/rules/profile.smk"
+include: "workflow/rules/beside.smk"
 include: "workflow/rules/dataset.smk"
 include: "workflow/rules/report.smk"
 

@@ -1,7 +1,7 @@
 """The typed configuration and its grid."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from baler_energy import commands
 from baler_energy.errors import InputError
+from baler_energy.sections import Peer, StudyMeter
 from baler_energy.stages.schema import BEGIN, END, documentation, json_schema
 from baler_energy.study import load_study
+from baler_energy.vocabulary import PEERS, STUDY_METERS
 
 
 def study(**changes: Any) -> dict[str, Any]:
@@ -112,6 +114,28 @@ def test_country_and_pue_reach_no_command_of_a_measured_stage():
     assert options[0] == options[1]
 
 
+def test_a_study_without_a_carbon_intensity_is_one_of_energy_only():
+    loaded = load_study(study(country=None))
+    assert (loaded.country, loaded.carbon_intensity_g_per_kwh, loaded.carbon_intensity_csv) == (None, None, None)
+
+
+def test_the_users_logs_are_named_once_for_the_collection():
+    loaded = load_study(study(country=None, carbon_intensity_csv="hours.csv", wattmeter={"path": "watts.csv"}))
+    assert loaded.logs == ("hours.csv", "watts.csv")
+    assert load_study(study()).logs == ()
+
+
+def test_the_words_for_meters_and_peers_are_the_vocabularys():
+    assert get_args(StudyMeter) == STUDY_METERS
+    assert get_args(Peer) == PEERS
+
+
+def test_peers_measure_the_first_repeat_of_their_points():
+    loaded = load_study(study(peers={"tools": ["zeus"], "points": [{"rows": 100}]}))
+    assert {point.repeat for point in loaded.beside_peers} == {0}
+    assert {point.rows for point in loaded.beside_peers} == {100}
+
+
 def test_text_of_a_file_dataset_stays_one_word_each():
     data = {"mine": {"source": "file", "path": "a b.root", "tree": "x; rm -rf y", "columns": ["a b", "$(c)"]}}
     loaded = load_study(study(data=data))
@@ -146,6 +170,17 @@ def test_text_of_a_file_dataset_stays_one_word_each():
         ({"measurement": {"meters": ["ammeter"]}}, "measurement.meters.0"),
         ({"profile": {"points": [{"rows": 7}]}}, "no point of the grid"),
         ({"profile": {"points": [{"row": 100}]}}, "unknown axis 'row'"),
+        ({"carbon_intensity_g_per_kwh": 30}, "give one of country, carbon_intensity_g_per_kwh, carbon_intensity_csv"),
+        ({"country": None, "carbon_intensity_g_per_kwh": -1}, "carbon_intensity_g_per_kwh: is -1"),
+        ({"measurement": {"meters": ["zeus"]}}, "measurement.meters.0"),
+        (
+            {"measurement": {"calibrate_s": 0.5}},
+            "measurement.calibrate_s: is 0.5; should be greater than or equal to 1",
+        ),
+        ({"peers": {"tools": ["zeus"]}}, "'tools' needs 'points'"),
+        ({"peers": {"tools": ["abacus"], "points": [{}]}}, "peers.tools.0"),
+        ({"peers": {"points": [{"epochs": 7}]}}, "peers.points[0]: no point of the grid"),
+        ({"wattmeter": {"file": "x.csv"}}, "wattmeter.file: is not a key"),
     ],
 )
 def test_a_mistake_is_told_with_its_key_and_what_is_allowed(changes, told):

@@ -11,10 +11,13 @@ from baler_energy.errors import BalerEnergyError
 __all__ = ["STAGES", "main"]
 
 #: Subcommands in the order of the flow; each is a module of `baler_energy.stages`.
+#: ``import`` is no name for a module.
 STAGES = (
     "study",
     "doctor",
+    "calibrate",
     "measure",
+    "import",
     "generate",
     "prepare",
     "train",
@@ -22,12 +25,15 @@ STAGES = (
     "decompress",
     "evaluate",
     "profile",
+    "peer",
     "collect",
     "figures",
     "tables",
     "report",
     "schema",
 )
+
+_MODULES = {"import": "import_files"}
 
 DESCRIPTION = "Measure what it costs, in energy and CO2e, to compress HEP data with the Baler autoencoder."
 EPILOG = """\
@@ -87,7 +93,7 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     for name in STAGES:
         if wanted in STAGES and name != wanted:
             continue
-        module = importlib.import_module(f"baler_energy.stages.{name}")
+        module = importlib.import_module(f"baler_energy.stages.{_MODULES.get(name, name)}")
         sub = subparsers.add_parser(
             name,
             help=module.HELP,

@@ -7,9 +7,18 @@ nothing of it.
 
 from pathlib import Path
 
-from baler_energy.study import FileData, Point, Study
+from baler_energy.sections import FileData
+from baler_energy.study import Point, Study
 
-__all__ = ["generate_options", "point_options", "prepare_options", "session_options", "training_options"]
+__all__ = [
+    "calibrate_options",
+    "generate_options",
+    "peer_options",
+    "point_options",
+    "prepare_options",
+    "session_options",
+    "training_options",
+]
 
 
 def generate_options(study: Study, dataset: str, seed: int) -> list[str]:
@@ -54,6 +63,18 @@ def training_options(study: Study) -> list[str]:
         words += ["--plateau-patience", str(training.plateau_patience)]
         words += ["--plateau-factor", str(training.plateau_factor)]
     return words
+
+
+def calibrate_options(study: Study) -> list[str]:
+    """Options of ``calibrate``."""
+    measurement = study.measurement
+    words = ["--meters", *measurement.meters, "--calibrate-s", str(measurement.calibrate_s)]
+    return [*words, "--sample-interval-s", str(measurement.sample_interval_s)]
+
+
+def peer_options(study: Study) -> list[str]:
+    """Options of ``peer`` that all tools share."""
+    return ["--time-limit-s", str(study.peers.time_limit_s)]
 
 
 def session_options(study: Study, idle_cache: Path) -> list[str]:

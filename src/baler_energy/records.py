@@ -29,6 +29,10 @@ class Reading(_Record):
     unit: str
     evidence: Evidence
     reason: str | None = None
+    bound: float | None = None
+    """Largest error that the way of reading allows (unit of `value`): ticks at the edges, gaps between samples."""
+    detail: str | None = None
+    """How the value came about, and what it assumes."""
 
     @model_validator(mode="after")
     def _missing_has_reason(self) -> Self:
@@ -47,6 +51,9 @@ class Reading(_Record):
         value: float | None,
         evidence: Evidence = Evidence.MEASURED,
         reason: str | None = None,
+        *,
+        bound: float | None = None,
+        detail: str | None = None,
     ) -> Self:
         """Make a reading; the unit is the quantity's own."""
         return cls(
@@ -57,6 +64,8 @@ class Reading(_Record):
             unit=quantity.unit,
             evidence=evidence,
             reason=reason,
+            bound=bound,
+            detail=detail,
         )
 
 

@@ -1,7 +1,7 @@
 """The study: typed configuration, its grid of points, and where each point's files lie.
 
-The models here are the one definition of the configuration: ``workflow/schemas/study.schema.json`` and the tables of
-``config/README.md`` are generated from them.
+`Study` with its sections (`sections.py`) is the one definition of the configuration:
+``workflow/schemas/study.schema.json`` and the tables of ``config/README.md`` are generated from it.
 """
 
 import itertools
@@ -19,163 +19,23 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from baler_energy.analysis.carbon import carbon_intensity_g_per_kwh
 from baler_energy.errors import InputError
 from baler_energy.files import write_text
-from baler_energy.vocabulary import MeterName
+from baler_energy.sections import (
+    SHARDS_PER_SEED,
+    Axes,
+    Config,
+    Count,
+    Dataset,
+    FileData,
+    Measurement,
+    Name,
+    Peers,
+    Profile,
+    Reference,
+    Training,
+    Wattmeter,
+)
 
-__all__ = ["FileData", "Point", "Pythia8Data", "Study", "ToyData", "load_study"]
-
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=64)]
-#: Seeds of shards from one dataset's seed to the next, so that no two datasets share a shard.
-SHARDS_PER_SEED = 10_000
-Seed = Annotated[int, Field(ge=1, le=80_000)]
-Rows = Annotated[int, Field(ge=2)] | Literal["all"]
-Engine = Literal["reference"]
-Model = Literal["baler"]
-Device = Literal["auto", "cpu", "cuda"]
-Precision = Literal["float64", "float32"]
-Count = Annotated[int, Field(ge=1)]
-Ratio = Annotated[float, Field(ge=1)]
-
-
-class _Config(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
-
-
-class Pythia8Data(_Config):
-    """QCD dijets at 8 TeV from Pythia 8, clustered by FastJet (extra ``pythia``)."""
-
-    source: Literal["pythia8"]
-    seed: Seed = 1
-    """Of the generator; datasets with different seeds share no event."""
-    shard_rows: Annotated[int, Field(ge=100)] = 25_000
-    """Rows per generated shard; each shard is a job."""
-
-
-class ToyData(_Config):
-    """A NumPy stand-in with the same columns, labelled as a toy wherever it appears."""
-
-    source: Literal["toy"]
-    seed: Seed = 1
-    """Of the generator; datasets with different seeds share no event."""
-    shard_rows: Annotated[int, Field(ge=100)] = 25_000
-    """Rows per generated shard; each shard is a job."""
-
-
-class FileData(_Config):
-    """A file of the user's: ROOT, Parquet, HDF5 or npz."""
-
-    source: Literal["file"]
-    path: Annotated[str, Field(min_length=1)]
-    """Local path (relative to the working directory) or URL (http, https, root)."""
-    format: Literal["root", "parquet", "hdf5", "npz"] | None = None
-    """Format of the file; by default from its suffix."""
-    tree: str | None = None
-    """ROOT: name of the tree. HDF5: name of the dataset or group. By default the only one there is."""
-    columns: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
-    """Columns (branches) to take; by default all numeric ones."""
-    layout: Literal["objects", "leading"] = "objects"
-    """ROOT, jagged branches: a row per object, or a row per event with its leading objects."""
-    leading: Count | None = None
-    """With ``layout: leading``: how many objects of each event."""
-    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
-    """Checksum of the file; a file that differs is refused."""
-    seed: Annotated[int, Field(ge=0)] = 1
-    """Seed of the selection of rows."""
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        if (self.layout == "leading") != (self.leading is not None):
-            raise ValueError("'layout: leading' and 'leading: K' go together; give both or neither")
-        if self.sha256 and self.path.startswith("root://"):
-            raise ValueError("a checksum cannot be checked on a root:// URL, which is read in parts; leave sha256 out")
-        return self
-
-
-class Axes(_Config):
-    """Values of each axis of the grid; an axis that is left out stands at its default."""
-
-    dataset: tuple[Name, ...] | None = None
-    """Names under ``data``; by default all of them."""
-    rows: tuple[Rows, ...] | None = None
-    """Rows of the table, nested subsets of one sample; ``all`` takes a whole file."""
-    engine: tuple[Engine, ...] = ("reference",)
-    """``reference``: the autoencoder in plain PyTorch, as a Baler user runs it."""
-    model: tuple[Model, ...] = ("baler",)
-    """``baler``: hidden layers of 200, 100 and 50."""
-    device: tuple[Device, ...] = ("auto",)
-    """``auto`` takes a GPU where the job finds one."""
-    precision: tuple[Precision, ...] = ("float64",)
-    """Of the parameters and the arithmetic."""
-    batch_size: tuple[Count, ...] = (512,)
-    """Rows per batch, in training and in inference."""
-    compression_ratio: tuple[Ratio, ...] = (2.0,)
-    """Columns over latent columns; the latter are rounded up."""
-    epochs: tuple[Count, ...] | None = None
-    """Passes over the table in training."""
-
-    @field_validator("*")
-    @classmethod
-    def _distinct(cls, values: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
-        if values is not None and (not values or len(set(values)) < len(values)):
-            raise ValueError("give at least one value, and each only once")
-        return values
-
-
-class Reference(_Config):
-    """The point around which a one-at-a-time design varies one axis after the other."""
-
-    dataset: Name
-    rows: Rows
-    epochs: Count
-    engine: Engine = "reference"
-    model: Model = "baler"
-    device: Device = "auto"
-    precision: Precision = "float64"
-    batch_size: Count = 512
-    compression_ratio: Ratio = 2.0
-
-
-class Training(_Config):
-    """How every point trains."""
-
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-3
-    """Of Adam."""
-    shuffle: bool = False
-    """Shuffle the rows each epoch (Baler does not)."""
-    early_stopping_patience: Count | None = None
-    """Stop after so many epochs without a lower loss."""
-    plateau_patience: Count | None = None
-    """Lower the learning rate after so many epochs without a lower loss."""
-    plateau_factor: Annotated[float, Field(gt=0, lt=1)] = 0.5
-    """Factor on the learning rate at a plateau."""
-
-
-class Measurement(_Config):
-    """The rules of the measured window."""
-
-    meters: Annotated[tuple[MeterName, ...], Field(min_length=1)] = tuple(MeterName)
-    """Meters to use; one that the machine lacks is recorded as absent."""
-    min_window_s: Annotated[float, Field(gt=0)] = 5.0
-    """The operation repeats until the window is this long (s); 20 s or more on GPUs."""
-    idle_s: Annotated[float, Field(gt=0)] = 10.0
-    """Length of the idle baseline (s)."""
-    idle_lifetime_s: Annotated[float, Field(ge=0)] = 0.0
-    """How long jobs of one boot share a baseline (s); 0: each job measures its own."""
-    sample_interval_s: Annotated[float, Field(ge=0.02)] = 0.2
-    """Interval of the time series (s)."""
-    threads: Count | Literal["auto"] = "auto"
-    """Threads of torch; auto: physical cores."""
-
-
-class Profile(_Config):
-    """Which points are profiled, in runs of their own."""
-
-    points: tuple[dict[str, str | int | float], ...] = ()
-    """Each entry names values of axes; it selects the grid points that match, in their first repeat."""
-    profilers: tuple[Literal["cprofile", "torch"], ...] = ("cprofile", "torch")
-    """Profilers to run, each in a process of its own."""
-    max_batches: Count = 25
-    """Batches to profile at most; the torch profiler takes half a second for each."""
-
+__all__ = ["Point", "Study", "load_study"]
 
 AXES = tuple(Axes.model_fields)
 #: Axes that a path leaves out at this value, so that a new axis changes no existing path.
@@ -212,22 +72,24 @@ class Point(BaseModel):
         return "/".join([self.dataset, *named])
 
 
-class Study(_Config):
+class Study(Config):
     """A whole study, as a file under ``config/`` describes it."""
 
     name: Name
     """Results go to ``results/<name>``."""
-    country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
-    """Where the electricity comes from: ISO 3166-1 alpha-3, such as CHE. There is no default."""
+    country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")] | None = None
+    """Where the electricity comes from: ISO 3166-1 alpha-3, such as CHE; its mean carbon intensity gives the CO2e."""
+    carbon_intensity_g_per_kwh: Annotated[float, Field(ge=0)] | None = None
+    """In place of ``country``: the carbon intensity (g/kWh). With none of the three, there is energy only."""
+    carbon_intensity_csv: Annotated[str, Field(min_length=1)] | None = None
+    """In place of ``country``: a file of hours and g/kWh, see docs/co2e.md."""
     pue: Annotated[float, Field(ge=1, le=5)] = 1.0
     """Power usage effectiveness of the site, applied once to CO2e; 1 on a laptop."""
     seed: Annotated[int, Field(ge=0)] = 1
     """Seed of the study: of the first repeat's model and of the order of the runs."""
     repeats: Count = 3
     """Runs of each point, each with its own seed."""
-    data: Annotated[
-        dict[Name, Annotated[Pythia8Data | ToyData | FileData, Field(discriminator="source")]], Field(min_length=1)
-    ]
+    data: Annotated[dict[Name, Dataset], Field(min_length=1)]
     """The datasets, by name."""
     design: Literal["factorial", "one-at-a-time"]
     """Every combination of the axes, or one axis at a time around ``reference``."""
@@ -241,15 +103,31 @@ class Study(_Config):
     """The rules of the measured window."""
     profile: Profile = Profile()
     """What is profiled."""
+    peers: Peers = Peers()
+    """Other tools, beside ours in extra repeats that stay out of the results (extra ``peers``)."""
+    imports: tuple[str, ...] = ()
+    """Results of other studies to show beside these: files that `baler-energy import` reads."""
+    wattmeter: Wattmeter | None = None
+    """The log of an external wattmeter, merged by time."""
 
     @field_validator("country")
     @classmethod
-    def _has_an_energy_mix(cls, country: str) -> str:
+    def _has_an_energy_mix(cls, country: str | None) -> str | None:
+        if country is None:
+            return None
         try:
             carbon_intensity_g_per_kwh(country)
         except InputError as error:
             raise ValueError(str(error).removeprefix("country: ")) from error
         return country
+
+    @model_validator(mode="after")
+    def _one_carbon_intensity(self) -> Self:
+        keys = ("country", "carbon_intensity_g_per_kwh", "carbon_intensity_csv")
+        given = [key for key in keys if getattr(self, key) is not None]
+        if len(given) > 1:
+            raise ValueError(f"give one of {', '.join(keys)}, not {' and '.join(given)}")
+        return self
 
     @model_validator(mode="after")
     def _design_is_complete(self) -> Self:
@@ -272,13 +150,15 @@ class Study(_Config):
         return self
 
     @model_validator(mode="after")
-    def _profile_points_exist(self) -> Self:
-        for number, entry in enumerate(self.profile.points):
-            unknown = sorted(set(entry) - set(AXES))
-            if unknown:
-                raise ValueError(f"profile.points[{number}]: unknown axis {unknown[0]!r}; axes: {', '.join(AXES)}")
-            if not self._matching(entry):
-                raise ValueError(f"profile.points[{number}]: no point of the grid has {dict(entry)}")
+    def _selected_points_exist(self) -> Self:
+        for section in ("profile", "peers"):
+            for number, entry in enumerate(getattr(self, section).points):
+                key = f"{section}.points[{number}]"
+                unknown = sorted(set(entry) - set(AXES))
+                if unknown:
+                    raise ValueError(f"{key}: unknown axis {unknown[0]!r}; axes: {', '.join(AXES)}")
+                if not self._matching(entry):
+                    raise ValueError(f"{key}: no point of the grid has {dict(entry)}")
         return self
 
     @cached_property
@@ -304,6 +184,17 @@ class Study(_Config):
     def profiled(self) -> tuple[Point, ...]:
         """The points that are profiled: those that ``profile.points`` selects, in their first repeat."""
         return tuple(dict.fromkeys(p for entry in self.profile.points for p in self._matching(entry)))
+
+    @cached_property
+    def beside_peers(self) -> tuple[Point, ...]:
+        """The points whose training other tools measure, too: those that ``peers.points`` selects."""
+        return tuple(dict.fromkeys(p for entry in self.peers.points for p in self._matching(entry)))
+
+    @cached_property
+    def logs(self) -> tuple[str, ...]:
+        """Files of the user's that the collection reads: hourly carbon intensities, the wattmeter's log."""
+        wattmeter = self.wattmeter.path if self.wattmeter else None
+        return tuple(path for path in (self.carbon_intensity_csv, wattmeter) if path is not None)
 
     def seed_of(self, point: Point) -> int:
         """Seed of a point: the same for all points of a repeat, so that they differ by their axes only."""

@@ -3,7 +3,19 @@
 import re
 from enum import StrEnum
 
-__all__ = ["PRIMARY_METERS", "Evidence", "Flag", "MeterName", "Operation", "Quantity", "check_component"]
+__all__ = [
+    "FORMULAS",
+    "NODE_METERS",
+    "PEERS",
+    "PRIMARY_METERS",
+    "STUDY_METERS",
+    "Evidence",
+    "Flag",
+    "MeterName",
+    "Operation",
+    "Quantity",
+    "check_component",
+]
 
 
 class _Word(StrEnum):
@@ -67,9 +79,22 @@ class MeterName(_Word):
 
     RAPL = "rapl", "Running Average Power Limit counters of the CPU (pyRAPL or powercap)"
     NVML = "nvml", "NVIDIA management library"
+    HWMON = "hwmon", "power and energy sensors of the board, as Linux's hwmon shows them"
+    IPMI = "ipmi", "power of the node, from its baseboard management controller"
+    POWER_SUPPLY = "power_supply", "batteries and AC adapters, as Linux shows them"
+    POWERMETRICS = "powermetrics", "Apple silicon's power estimates, from macOS's powermetrics"
+    WATTMETER = "wattmeter", "the log of an external wattmeter, merged by time"
     CODECARBON = "codecarbon", "codecarbon's tracker"
     PROCESS = "process", "the operating system's counters of this process and its children"
     SAMPLER = "sampler", "the sampling thread (utilisation, memory, temperature, clocks, power)"
+    ZEUS = "zeus", "Zeus, a peer"
+    CARBONTRACKER = "carbontracker", "carbontracker, a peer"
+    ECO2AI = "eco2ai", "eco2AI, a peer"
+    PERUN = "perun", "perun, a peer"
+    PYJOULES = "pyjoules", "pyJoules, a peer"
+    STRUBELL = "strubell", "formula of Strubell et al. 2019"
+    GREEN_ALGORITHMS = "green_algorithms", "formula of Green Algorithms (Lannelongue et al. 2021)"
+    ML_CO2 = "ml_co2", "formula of the ML Emissions Calculator (Lacoste et al. 2019)"
 
 
 class Evidence(_Word):
@@ -92,15 +117,37 @@ class Flag(_Word):
     RESUMED = "resumed", "the run continued from a saved state"
 
 
+#: Meters of a study: those that this machine lacks are recorded as absent.
+STUDY_METERS = (
+    MeterName.RAPL,
+    MeterName.NVML,
+    MeterName.HWMON,
+    MeterName.IPMI,
+    MeterName.POWER_SUPPLY,
+    MeterName.POWERMETRICS,
+    MeterName.CODECARBON,
+    MeterName.PROCESS,
+    MeterName.SAMPLER,
+)
+#: Other tools, which measure in extra repeats only.
+PEERS = (MeterName.ZEUS, MeterName.CARBONTRACKER, MeterName.ECO2AI, MeterName.PERUN, MeterName.PYJOULES)
+#: Estimates from hours and watts, without any process.
+FORMULAS = (MeterName.STRUBELL, MeterName.GREEN_ALGORITHMS, MeterName.ML_CO2)
+
 #: The meter whose reading of a kind of component enters totals, first that is present.
 PRIMARY_METERS: dict[str, tuple[MeterName, ...]] = {
-    "cpu": (MeterName.RAPL, MeterName.CODECARBON),
+    "cpu": (MeterName.RAPL, MeterName.HWMON, MeterName.POWERMETRICS, MeterName.CODECARBON),
     "dram": (MeterName.RAPL,),
-    "gpu": (MeterName.NVML, MeterName.CODECARBON),
+    "gpu": (MeterName.NVML, MeterName.HWMON, MeterName.POWERMETRICS, MeterName.CODECARBON),
     "ram": (MeterName.CODECARBON,),
 }
+#: Whose reading of the whole node stands beside the totals, which it contains.
+NODE_METERS = (MeterName.WATTMETER, MeterName.IPMI, MeterName.HWMON, MeterName.POWER_SUPPLY)
 
-_COMPONENT = re.compile(r"(package|core|uncore|dram)-\d+(-die-\d+)?|gpu-\d+|cpu|dram|gpu|ram|psys|node|process|machine")
+_COMPONENT = re.compile(
+    r"(package|core|uncore|dram)-\d+(-die-\d+)?|gpu-\d+|rail-[a-z0-9_.-]+"
+    r"|cpu|dram|gpu|ram|psys|node|process|machine"
+)
 
 
 def check_component(name: str) -> str:

@@ -10,13 +10,19 @@ from baler_energy.meters.nvml import NvmlMeter, describe_gpus
 from baler_energy.vocabulary import Evidence, Flag, Quantity
 
 
+def ended(meter):
+    """End a window and give its readings."""
+    meter.end()
+    return meter.readings()
+
+
 def window(library, during=lambda: None):
     """Measure `during` and give the readings and the meter."""
     meter = NvmlMeter(sample_interval_s=0.005, library=library)
     meter.open()
     meter.begin()
     during()
-    readings = {(r.component, r.quantity): r for r in meter.end()}
+    readings = {(r.component, r.quantity): r for r in ended(meter)}
     flags = meter.flags()
     samples = meter.samples()
     meter.close()

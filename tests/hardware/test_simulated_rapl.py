@@ -11,6 +11,13 @@ from baler_energy.meters.rapl import RaplMeter
 from baler_energy.meters.session import Session, SessionSettings
 from baler_energy.vocabulary import Evidence, Flag, Quantity
 
+
+def ended(meter):
+    """End a window and give its readings."""
+    meter.end()
+    return meter.readings()
+
+
 SERVER = {
     "intel-rapl:0": "package-0",
     "intel-rapl:0/intel-rapl:0:0": "core",
@@ -62,7 +69,7 @@ def test_energy_is_the_journals_over_several_wraps_and_psys_is_never_added(serve
         meter.energies_j()
     expected = {folder: 60 * (step // 3) * 1e-6 for folder, step in steps.items()}
     within = meter.energies_j()
-    readings = energies(meter.end())
+    readings = energies(ended(meter))
     meter.close()
     for folder, component in zip(SERVER, ("package-0", "core-0", "dram-0", "package-1", "dram-1", "psys"), strict=True):
         assert readings[component].value == pytest.approx(expected[folder], abs=1e-6)
@@ -116,7 +123,7 @@ def test_a_counter_that_fails_midway_is_null_and_flagged(server, content):
     file.unlink() if content is None else file.write_text(content)
     server.counters["intel-rapl:0"].advance(1_000_000)
     within = meter.energies_j()
-    readings = energies(meter.end())
+    readings = energies(ended(meter))
     meter.close()
     assert readings["package-1"].value is None
     assert "package-1" in readings["package-1"].reason
@@ -137,7 +144,7 @@ def test_a_failed_counter_recovers_in_the_next_window(server):
     meter.end()
     file.write_text(content)
     meter.begin()
-    readings = energies(meter.end())
+    readings = energies(ended(meter))
     meter.close()
     assert readings["package-1"].value == 0.0
     assert meter.flags() == set()
@@ -149,7 +156,7 @@ def test_a_reset_counter_is_a_fault_and_not_a_huge_energy(machine):
     meter.open()
     meter.begin()
     counter.file.write_text("1000\n")
-    reading = energies(meter.end())["package-0"]
+    reading = energies(ended(meter))["package-0"]
     meter.close()
     assert reading.value is None
     assert "reset" in reading.reason
@@ -161,7 +168,7 @@ def test_a_gap_that_may_hide_a_wrap_is_a_fault(machine):
     meter.open()
     meter.begin()
     time.sleep(0.05)  # 100 W may wrap a counter of 1 J in 0.01 s
-    reading = energies(meter.end())["package-0"]
+    reading = energies(ended(meter))["package-0"]
     meter.close()
     assert reading.value is None
     assert "wrapped unseen" in reading.reason
@@ -185,7 +192,7 @@ def test_no_permission_is_null_with_the_command_that_enables_it(server, monkeypa
     assert absent_reason(meter) is None
     meter.open()
     meter.begin()
-    readings = energies(meter.end())
+    readings = energies(ended(meter))
     meter.close()
     assert readings["package-1"].value is None
     assert "permission" in readings["cpu"].reason
@@ -201,7 +208,7 @@ def test_dies_are_packages_of_their_own(machine):
     meter.open()
     meter.begin()
     machine.advance({"intel-rapl:0": 2_000_000, "intel-rapl:1": 3_000_000, "intel-rapl:1/intel-rapl:1:0": 500_000})
-    readings = energies(meter.end())
+    readings = energies(ended(meter))
     meter.close()
     assert readings["package-0-die-1"].value == pytest.approx(3.0)
     assert readings["cpu"].value == pytest.approx(5.0)

@@ -49,8 +49,11 @@ class ReplayMeter(Meter):
         self._call("energies_j")
         return {self._component: 0.5}
 
-    def end(self) -> list[Reading]:
+    def end(self) -> None:
         self._call("end")
+
+    def readings(self) -> list[Reading]:
+        self._call("readings")
         value = self._left.pop(0)
         if isinstance(value, Exception):
             raise value

@@ -71,8 +71,8 @@ def test_the_window_holds_the_operation_and_nothing_else(replay, settings):
     with Session([meter], settings(idle_s=0.01, min_window_s=0.0), synchronise=lambda: log.append("sync")) as session:
         session.run(lambda: log.append("operation"), warm_up=lambda: log.append("warm-up"))
     assert log == [
-        "open", "sync", "begin", "end",  # the idle baseline, with the accelerator's context alive
-        "warm-up", "sync", "begin", "operation", "sync", "end", "close",
+        "open", "sync", "begin", "end", "readings",  # the idle baseline, with the accelerator's context alive
+        "warm-up", "sync", "begin", "operation", "sync", "end", "readings", "close",
     ]  # fmt: skip
 
 
@@ -85,7 +85,11 @@ def test_counters_stand_next_to_the_operation(replay, settings):
 
         def end(self):
             order.append(f"-{self.name}")
-            return super().end()
+            super().end()
+
+        def readings(self):
+            order.append("slow")
+            return super().readings()
 
     meters = [
         Noting([1.0], name=name, evidence=Evidence.MODELLED)
@@ -93,10 +97,10 @@ def test_counters_stand_next_to_the_operation(replay, settings):
     ]
     with Session(meters, settings()) as session:
         session.run(work)
-    assert order == ["+codecarbon", "+nvml", "+rapl", "-rapl", "-nvml", "-codecarbon"]
+    assert order == ["+codecarbon", "+nvml", "+rapl", "-rapl", "-nvml", "-codecarbon", *["slow"] * 3]
 
 
-@pytest.mark.parametrize("method", ["open", "begin", "end"])
+@pytest.mark.parametrize("method", ["open", "begin", "end", "readings"])
 def test_a_failing_meter_is_null_with_a_reason_and_never_kills_the_run(replay, settings, method):
     bad = replay([1.0, 1.0], broken={method: OSError("the counter is gone")})
     good = replay([7.0], name=MeterName.NVML, component="gpu")

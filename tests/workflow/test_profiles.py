@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 from snakemake.scheduling.job_scheduler import JobScheduler
 
-MEASURED = {"train", "compress", "decompress", "profile"}
+MEASURED = {"calibrate", "train", "compress", "decompress", "profile", "peer"}
 
 
 def profile(repository: Path, name: str) -> dict:

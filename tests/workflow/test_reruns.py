@@ -79,6 +79,20 @@ def test_a_longer_window_measures_again(done):
     assert "prepare" not in rules
 
 
+def test_a_calibration_made_anew_measures_nothing_again(done):
+    measurement = yaml.safe_load(done.study().read_text())["measurement"]
+    rules = {rule for rule, _ in done.planned(done.study(measurement=measurement | {"calibrate_s": 1.5}))}
+    assert rules == DOWNSTREAM | {"calibrate", "study"}
+
+
+def test_a_log_of_the_users_is_merged_without_measuring(done):
+    log = done.root / "watts.csv"
+    log.write_text("time,power_w\n2026-01-01T00:00:00Z,20\n2026-01-01T00:00:01Z,20\n")
+    rules = {rule for rule, _ in done.planned(done.study(wattmeter={"path": "watts.csv"}))}
+    log.unlink()
+    assert rules == DOWNSTREAM | {"study"}
+
+
 def test_the_country_recomputes_co2e_and_measures_nothing(done):
     runs = done.root / "results" / "tiny" / "dataset" / "runs.parquet"
     before, measured = pd.read_parquet(runs), records(done.root)

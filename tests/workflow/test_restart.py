@@ -22,6 +22,7 @@ SLOW = {
     "idle_s": 0.2,
     "idle_lifetime_s": 3600,
     "sample_interval_s": 0.05,
+    "calibrate_s": 1,
 }
 
 

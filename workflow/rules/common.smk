@@ -6,7 +6,9 @@ PROFILE = f"{RESULTS}/profiles/{{point}}/{{profiler}}"
 LOGS = f"{RESULTS}/logs"
 OPERATIONS = ["train", "compress", "decompress"]
 POINTS = list(STUDY.by_path)
+DEVICES = sorted({point.device for point in STUDY.points})
 PROFILED = [point.path for point in STUDY.profiled]
+PEER = f"{RESULTS}/peers/{{point}}/{{tool}}/run~{{run}}"
 SESSION = commands.session_options(STUDY, Path(RESULTS, "idle"))
 
 # A measured job claims every core, so that nothing of this workflow runs beside it; Snakemake clamps the number to
@@ -39,6 +41,15 @@ def table_of(wildcards):
     """The prepared table of a point."""
     point = STUDY.by_path[wildcards.point]
     return expand(rules.prepare.output.table, dataset=point.dataset, rows=point.rows)
+
+
+def calibration_of(wildcards):
+    """The calibration of a point's kind of machine.
+
+    One that is made anew says what the machine resolves now; it does not unmake what was measured.
+    """
+    device = STUDY.by_path[wildcards.point].device
+    return ancient(expand(rules.calibrate.output, device=device))
 
 
 def point_options(wildcards):

@@ -33,6 +33,15 @@ rule collect:
             point=PROFILED,
             profiler=STUDY.profile.profilers,
         ),
+        calibrations=expand(rules.calibrate.output, device=DEVICES),
+        peers=expand(
+            rules.peer.output.record,
+            point=[point.path for point in STUDY.beside_peers],
+            tool=STUDY.peers.tools,
+            run=range(STUDY.peers.repeats),
+        ),
+        foreign=rules.foreign.output if STUDY.imports else [],
+        logs=STUDY.logs,
     output:
         expand(f"{RESULTS}/dataset/{{table}}.parquet", table=TABLES),
         f"{RESULTS}/dataset/datapackage.json",

@@ -1,9 +1,27 @@
-"""The measured operations of each point, and the errors of what comes back."""
+"""The machine's calibration, the measured operations of each point, and the errors of what comes back."""
+
+
+rule calibrate:
+    output:
+        f"{RESULTS}/calibration/device~{{device}}.json",
+    log:
+        f"{LOGS}/calibrate-{{device}}.log",
+    threads: ALL_CORES
+    resources:
+        gpu=lambda w: 1 if w.device == "cuda" else 0,
+        mem_mb=lambda w, attempt: 2000 * attempt,
+        runtime=lambda w, attempt: 15 * attempt,
+    params:
+        options=commands.calibrate_options(STUDY),
+        source=fingerprint("baler_energy.stages.calibrate"),
+    shell:
+        "baler-energy calibrate --out {output:q} {params.options:q} > {log:q} 2>&1"
 
 
 rule train:
     input:
         table=table_of,
+        calibration=calibration_of,
     output:
         checkpoint=f"{RUN}/train/checkpoint.pt",
         history=f"{RUN}/train/history.parquet",
@@ -25,13 +43,14 @@ rule train:
         source=fingerprint("baler_energy.stages.train"),
     shell:
         "baler-energy train --data {input.table:q} --out {params.folder:q} {params.point:q} {params.training:q}"
-        " {params.session:q} > {log:q} 2>&1"
+        " --calibration {input.calibration:q} {params.session:q} > {log:q} 2>&1"
 
 
 rule compress:
     input:
         table=table_of,
         checkpoint=rules.train.output.checkpoint,
+        calibration=calibration_of,
     output:
         table=f"{RUN}/compress/table.baler",
         samples=f"{RUN}/compress/samples.parquet",
@@ -51,13 +70,14 @@ rule compress:
         source=fingerprint("baler_energy.stages.compress"),
     shell:
         "baler-energy compress --data {input.table:q} --checkpoint {input.checkpoint:q} --out {params.folder:q}"
-        " {params.point:q} {params.session:q} > {log:q} 2>&1"
+        " {params.point:q} --calibration {input.calibration:q} {params.session:q} > {log:q} 2>&1"
 
 
 rule decompress:
     input:
         compressed=rules.compress.output.table,
         checkpoint=rules.train.output.checkpoint,
+        calibration=calibration_of,
     output:
         table=f"{RUN}/decompress/reconstructed.npz",
         samples=f"{RUN}/decompress/samples.parquet",
@@ -77,7 +97,8 @@ rule decompress:
         source=fingerprint("baler_energy.stages.decompress"),
     shell:
         "baler-energy decompress --compressed {input.compressed:q} --checkpoint {input.checkpoint:q}"
-        " --out {params.folder:q} {params.point:q} {params.session:q} > {log:q} 2>&1"
+        " --out {params.folder:q} {params.point:q} --calibration {input.calibration:q} {params.session:q}"
+        " > {log:q} 2>&1"
 
 
 rule evaluate:

@@ -45,9 +45,10 @@ class Sample:
 class Meter(Protocol):
     """A source of readings over a window.
 
-    Meters inherit from this class explicitly. The order of calls is `open`, then any number of `begin`, `end` pairs
-    (the idle baseline is one), then `close`. A value that cannot be read is a reading of None with its reason; where
-    a method raises, the session records that for all of the meter's channels, and the measured run goes on.
+    Meters inherit from this class explicitly. The order of calls is `open`, then any number of windows (the idle
+    baseline is one), each `begin`, `end`, `readings`, then `close`. A value that cannot be read is a reading of None
+    with its reason; where a method raises, the session records that for all of the meter's channels, and the measured
+    run goes on.
     """
 
     name: MeterName
@@ -72,8 +73,12 @@ class Meter(Protocol):
         """Read the cumulative energy per component since `begin`; cheap enough for an epoch's edge ({}: it is not)."""
         return {}
 
-    def end(self) -> list[Reading]:
-        """End the window and give its readings."""
+    def end(self) -> None:
+        """End the window: do what must be done at its edge, and nothing slow."""
+        ...
+
+    def readings(self) -> list[Reading]:
+        """Give the readings of the window that ended last; may wait a moment for a slow sensor."""
         ...
 
     def flags(self) -> set[Flag]:

@@ -63,6 +63,7 @@ class CodecarbonMeter(Meter):
         self._poller: Poller | None = None
         self._lock = threading.Lock()
         self._begin_j: dict[str, float] = {}
+        self._end_j: dict[str, float] = {}
         self._powers: dict[str, float] = {}
         self._given: dict[str, float] = {}
         self._edge_s = 0.0
@@ -148,8 +149,8 @@ class CodecarbonMeter(Meter):
             }
             return dict(self._given)
 
-    def end(self) -> list[Reading]:
-        """Read the totals at the end of the window and give the energies."""
+    def end(self) -> None:
+        """Read the totals at the end of the window."""
         error = self._stop_poller()
         since_s = time.monotonic() - self._edge_s
         if since_s > _STALE_S or not self._series:
@@ -157,9 +158,20 @@ class CodecarbonMeter(Meter):
             since_s = 0.0
         if error is not None:
             raise error
-        energies = self._window_j(since_s)
+        self._end_j = self._window_j(since_s)
+
+    def readings(self) -> list[Reading]:
+        """Give the energies of the window."""
+        energies = self._end_j
         readings = [
-            Reading.of(self.name, part, Quantity.ENERGY, energies[part], channel.evidence or Evidence.MODELLED)
+            Reading.of(
+                self.name,
+                part,
+                Quantity.ENERGY,
+                energies[part],
+                channel.evidence or Evidence.MODELLED,
+                detail=channel.detail,
+            )
             for part, channel in self._parts.items()
         ]
         evidences = {reading.evidence for reading in readings}

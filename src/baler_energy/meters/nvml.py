@@ -89,8 +89,9 @@ class NvmlMeter(Meter):
         self._gpus: list[Gpu] = []
         self._poller: Poller | None = None
         self._lock = threading.Lock()
-        self._begin_s = 0.0
+        self._begin_s = self._end_s = 0.0
         self._begin_j: dict[str, float] = {}
+        self._end_j: dict[str, float] = {}
         self._faults: dict[str, str] = {}
         self._flags: set[Flag] = set()
         self._series: list[Sample] = []
@@ -144,13 +145,18 @@ class NvmlMeter(Meter):
             energies["gpu"] = sum(energies.values())
         return energies
 
-    def end(self) -> list[Reading]:
-        """Give energy, largest power, load, temperatures, memory and clocks of the window."""
+    def end(self) -> None:
+        """Read the counters at the end of the window."""
         with self._lock:
-            counts_j = self._counts_j()
+            self._end_j = self._counts_j()
             self._sample(powers_only=True)
-            end_s = time.monotonic()
-            series = [sample for sample in self._series if self._begin_s <= sample.time_s <= end_s]
+            self._end_s = time.monotonic()
+
+    def readings(self) -> list[Reading]:
+        """Give energy, largest power, load, temperatures, memory and clocks of the window."""
+        counts_j = self._end_j
+        with self._lock:
+            series = [sample for sample in self._series if self._begin_s <= sample.time_s <= self._end_s]
         energies = {gpu.component: self._energy_j(gpu, counts_j, series) for gpu in self._gpus}
         readings = [
             Reading.of(

@@ -1,33 +1,45 @@
 """Command-line flags of a measured session, shared by every measured stage."""
 
 import argparse
+import importlib
 from collections.abc import Sequence
 from pathlib import Path
 
 from baler_energy.errors import UnavailableError
 from baler_energy.meters.base import Meter, absent_reason
 from baler_energy.meters.settings import SessionSettings
-from baler_energy.vocabulary import MeterName
+from baler_energy.vocabulary import PEERS, STUDY_METERS, MeterName
 
-__all__ = ["ALL_METERS", "add_session_arguments", "make_meters", "session_settings"]
+__all__ = ["add_meter_arguments", "add_session_arguments", "make_meters", "session_settings"]
 
-ALL_METERS = tuple(MeterName)
+
+def add_meter_arguments(group: argparse._ArgumentGroup) -> None:
+    """Add the flags that choose the meters and their pace."""
+    group.add_argument(
+        "--meters",
+        nargs="+",
+        type=MeterName,
+        choices=(*STUDY_METERS, *PEERS),
+        default=list(STUDY_METERS),
+        metavar="METER",
+        help=f"meters to use, of {', '.join(STUDY_METERS)} (default: all; of these, an absent one is recorded as "
+        "absent, while a meter of a list of your own that is absent is an error), and other tools, which disturb what "
+        f"they measure: {', '.join(PEERS)}",
+    )
+    group.add_argument(
+        "--sample-interval-s",
+        type=float,
+        default=SessionSettings.sample_interval_s,
+        metavar="S",
+        help="interval of the power, utilisation and temperature samples (default: %(default)g)",
+    )
 
 
 def add_session_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of a measured session to `parser`."""
     default = SessionSettings()
     group = parser.add_argument_group("measuring")
-    group.add_argument(
-        "--meters",
-        nargs="+",
-        type=MeterName,
-        choices=ALL_METERS,
-        default=list(ALL_METERS),
-        metavar="METER",
-        help=f"meters to use, of {', '.join(ALL_METERS)} (default: all; of these, an absent one is recorded as absent, "
-        "while a meter of a list of your own that is absent is an error)",
-    )
+    add_meter_arguments(group)
     group.add_argument(
         "--min-window-s",
         type=float,
@@ -35,14 +47,14 @@ def add_session_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="repeat the operation until the window is this long (default: %(default)g)",
     )
-    _add_idle_arguments(group, default)
     group.add_argument(
-        "--sample-interval-s",
-        type=float,
-        default=default.sample_interval_s,
-        metavar="S",
-        help="interval of the power, utilisation and temperature samples (default: %(default)g)",
+        "--calibration",
+        type=Path,
+        metavar="FILE",
+        help="calibration of this kind of machine, by `baler-energy calibrate`: lengthens the window to what resolves "
+        "1 %% here",
     )
+    _add_idle_arguments(group, default)
 
 
 def _add_idle_arguments(group: argparse._ArgumentGroup, default: SessionSettings) -> None:
@@ -66,9 +78,20 @@ def _add_idle_arguments(group: argparse._ArgumentGroup, default: SessionSettings
 
 
 def session_settings(args: argparse.Namespace) -> SessionSettings:
-    """Make the settings from the parsed flags of `add_session_arguments`."""
+    """Make the settings from the parsed flags of `add_session_arguments`.
+
+    Raises
+    ------
+    InputError
+        A value is out of range, or the calibration cannot be read.
+    """
+    min_window_s = args.min_window_s
+    if args.calibration is not None:
+        from baler_energy.meters.calibration import calibrated_min_window_s
+
+        min_window_s = calibrated_min_window_s(args.calibration, min_window_s)
     return SessionSettings(
-        min_window_s=args.min_window_s,
+        min_window_s=min_window_s,
         idle_s=args.idle_s,
         idle_lifetime_s=args.idle_lifetime_s,
         idle_cache=args.idle_cache,
@@ -93,7 +116,7 @@ def make_meters(names: Sequence[MeterName], *, sample_interval_s: float = 0.2) -
         A meter of a list of one's own is absent on this machine.
     """
     meters = [_make(name, sample_interval_s) for name in dict.fromkeys(names)]
-    if set(names) != set(ALL_METERS):
+    if not set(names) >= set(STUDY_METERS):
         for meter in meters:
             if reason := absent_reason(meter):
                 raise UnavailableError(
@@ -104,23 +127,29 @@ def make_meters(names: Sequence[MeterName], *, sample_interval_s: float = 0.2) -
 
 
 def _make(name: MeterName, sample_interval_s: float) -> Meter:
-    # Each meter's module is loaded only where the meter is used, which keeps the command line fast.
+    if name in PEERS:
+        # Not by an import statement, so that a changed peer is no change of the measured stages (fingerprint.py).
+        peers = importlib.import_module("baler_energy.meters.peers")
+        peer: Meter = peers.make_peer(name)
+        return peer
+    # Not at the top: the command line's help needs none of them.
+    from baler_energy.meters import codecarbon, hwmon, ipmi, nvml, power_supply, powermetrics, process, rapl, sampler
+
     if name is MeterName.RAPL:
-        from baler_energy.meters.rapl import RaplMeter
-
-        return RaplMeter(sample_interval_s=sample_interval_s)
+        return rapl.RaplMeter(sample_interval_s=sample_interval_s)
     if name is MeterName.NVML:
-        from baler_energy.meters.nvml import NvmlMeter
-
-        return NvmlMeter(sample_interval_s=sample_interval_s)
+        return nvml.NvmlMeter(sample_interval_s=sample_interval_s)
+    if name is MeterName.HWMON:
+        return hwmon.HwmonMeter(sample_interval_s=sample_interval_s)
+    if name is MeterName.POWER_SUPPLY:
+        return power_supply.PowerSupplyMeter(sample_interval_s=sample_interval_s)
+    if name is MeterName.SAMPLER:
+        return sampler.SamplerMeter(sample_interval_s=sample_interval_s)
+    # The others have a pace of their own.
+    if name is MeterName.IPMI:
+        return ipmi.IpmiMeter()
+    if name is MeterName.POWERMETRICS:
+        return powermetrics.PowermetricsMeter()
     if name is MeterName.CODECARBON:
-        from baler_energy.meters.codecarbon import CodecarbonMeter
-
-        return CodecarbonMeter()
-    if name is MeterName.PROCESS:
-        from baler_energy.meters.process import ProcessMeter
-
-        return ProcessMeter()
-    from baler_energy.meters.sampler import SamplerMeter
-
-    return SamplerMeter(sample_interval_s=sample_interval_s)
+        return codecarbon.CodecarbonMeter()
+    return process.ProcessMeter()

@@ -31,6 +31,7 @@ class ProcessMeter(Meter):
         self._own_peak_b = 0
         self._child_peak_b = 0
         self._peak_was_reset = False
+        self._readings: list[Reading] = []
 
     def channels(self) -> Sequence[Channel]:
         """Say that the operating system's counters are there."""
@@ -46,8 +47,8 @@ class ProcessMeter(Meter):
         self._bytes = _bytes()
         self._cpu_s = tree_cpu_s()
 
-    def end(self) -> list[Reading]:
-        """Give CPU time, memory peak and bytes of the window."""
+    def end(self) -> None:
+        """Read the counters at the end of the window."""
         cpu_s = tree_cpu_s() - self._cpu_s
         now = _bytes()
         reason = None if now and self._bytes else "the kernel does not count this process's input and output"
@@ -56,12 +57,16 @@ class ProcessMeter(Meter):
             read, written = (later - earlier for later, earlier in zip(now, self._bytes, strict=True))
         peak_b = self._window_peak_b()
         lost = None if peak_b else "the peak was reached before the window, and the kernel does not let it be reset"
-        return [
+        self._readings = [
             Reading.of(self.name, "process", Quantity.CPU_TIME, max(0.0, cpu_s)),
             Reading.of(self.name, "process", Quantity.MEMORY_PEAK, peak_b, reason=lost),
             Reading.of(self.name, "process", Quantity.BYTES_READ, read, reason=reason),
             Reading.of(self.name, "process", Quantity.BYTES_WRITTEN, written, reason=reason),
         ]
+
+    def readings(self) -> list[Reading]:
+        """Give CPU time, memory peak and bytes of the window."""
+        return self._readings
 
     def _window_peak_b(self) -> int | None:
         own_b = _peak_b(resource.RUSAGE_SELF)

@@ -102,7 +102,8 @@ class RaplMeter(Meter):
         self._pyrapl: Callable[[], dict[str, int]] | None = None
         self._poller: Poller | None = None
         self._lock = threading.Lock()
-        self._begin_s = 0.0
+        self._begin_s = self._end_s = 0.0
+        self._end_j: dict[str, float | None] = {}
         self._begin_uj: dict[str, int] = {}
         self._polled: dict[str, tuple[float, int]] = {}
         self._faults: dict[str, str] = {}
@@ -146,13 +147,18 @@ class RaplMeter(Meter):
             self._read()
             return {name: value for name, value in self._energies_j().items() if value is not None}
 
-    def end(self) -> list[Reading]:
-        """Give energies and largest powers of the window."""
+    def end(self) -> None:
+        """Read the counters at the end of the window."""
         with self._lock:
             self._read()
-            end_s = time.monotonic()
-            energies = self._energies_j()
-            series = [sample for sample in self._series if self._begin_s < sample.time_s <= end_s]
+            self._end_s = time.monotonic()
+            self._end_j = self._energies_j()
+
+    def readings(self) -> list[Reading]:
+        """Give energies and largest powers of the window."""
+        with self._lock:
+            energies = self._end_j
+            series = [sample for sample in self._series if self._begin_s < sample.time_s <= self._end_s]
         readings = []
         for name, value in energies.items():
             reason = None if value is not None else self._reason(name)

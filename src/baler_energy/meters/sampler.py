@@ -40,8 +40,9 @@ class SamplerMeter(Meter):
         self._lock = threading.Lock()
         self._process = psutil.Process()
         self._cpu_times: tuple[float, float] | None = None
-        self._begin_s = 0.0
+        self._begin_s = self._end_s = 0.0
         self._begin_times: tuple[float, float] | None = None
+        self._end_times = (0.0, 0.0)
         self._series: list[Sample] = []
 
     def channels(self) -> Sequence[Channel]:
@@ -61,13 +62,17 @@ class SamplerMeter(Meter):
             self._begin_times = _busy_and_total_s()
             self._series = [sample for sample in self._series if sample.time_s > self._begin_s - 1.0]
 
-    def end(self) -> list[Reading]:
+    def end(self) -> None:
+        """Read the counters at the end of the window."""
+        self._end_s = time.monotonic()
+        self._end_times = _busy_and_total_s()
+        self._end_throttled = _throttle_count(self._cpus)
+
+    def readings(self) -> list[Reading]:
         """Give means and maxima over the window."""
         with self._lock:
-            end_s = time.monotonic()
-            series = [sample for sample in self._series if self._begin_s <= sample.time_s <= end_s]
-        self._end_throttled = _throttle_count(self._cpus)
-        load = _load(self._begin_times, _busy_and_total_s())
+            series = [sample for sample in self._series if self._begin_s <= sample.time_s <= self._end_s]
+        load = _load(self._begin_times, self._end_times)
         temperatures = [sample.value for sample in series if sample.quantity == "temperature"]
         clocks = [sample.value for sample in series if sample.quantity == "clock"]
         return [

@@ -16,7 +16,7 @@ from baler_energy.meters.lock import DEFAULT_LOCK, MachineLock
 from baler_energy.meters.settings import SessionSettings
 from baler_energy.progress import say
 from baler_energy.records import Contamination, Idle, Reading, Window
-from baler_energy.vocabulary import Evidence, Flag, MeterName, Quantity
+from baler_energy.vocabulary import PEERS, Evidence, Flag, MeterName, Quantity
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,11 +27,21 @@ T = TypeVar("T")
 
 #: Order of the meters' edges: low numbers begin first and end last, so that the counters stand next to the operation.
 _EDGE_ORDER = {
-    MeterName.PROCESS: 0,
-    MeterName.CODECARBON: 1,
-    MeterName.SAMPLER: 2,
-    MeterName.NVML: 3,
-    MeterName.RAPL: 4,
+    name: place
+    for place, name in enumerate(
+        (
+            *PEERS,
+            MeterName.PROCESS,
+            MeterName.CODECARBON,
+            MeterName.SAMPLER,
+            MeterName.IPMI,
+            MeterName.POWERMETRICS,
+            MeterName.POWER_SUPPLY,
+            MeterName.HWMON,
+            MeterName.NVML,
+            MeterName.RAPL,
+        )
+    )
 }
 
 
@@ -174,8 +184,9 @@ class Session:
             result, iterations = self._repeat(operation, start_s, once=once)
             duration_s = time.monotonic() - start_s
         finally:
-            readings = self._end(begun)
+            self._end(begun)
         after = CpuTimes.now()
+        readings = self._readings(begun)
 
         other = contamination(before, after, os.cpu_count() or 1)
         return Outcome(
@@ -209,17 +220,24 @@ class Session:
                 self._fault(meter, "could not be started", error)
         return begun
 
-    def _end(self, begun: list[Meter]) -> list[Reading]:
-        """End the window of the meters that were begun; the others and the failed give null readings."""
-        readings: list[Reading] = []
+    def _end(self, begun: list[Meter]) -> None:
+        """End the window of the meters that were begun, in the reverse order."""
         for meter in reversed(begun):
             try:
-                ended = meter.end()
+                meter.end()
             except Exception as error:
                 self._fault(meter, "could not be read at the end of the window", error)
+
+    def _readings(self, begun: list[Meter]) -> list[Reading]:
+        """Collect the readings of the window that ended; meters that never began and those that failed give nulls."""
+        readings: list[Reading] = []
+        for meter in begun:
+            if meter.name in self._faults:
                 continue
-            if meter.name not in self._faults:
-                readings += ended
+            try:
+                readings += meter.readings()
+            except Exception as error:
+                self._fault(meter, "could not be read after the window", error)
         reasons = self._absent | self._unopened | self._faults
         for meter in self._meters:
             if meter.name in reasons:
@@ -242,8 +260,10 @@ class Session:
         start_s = time.monotonic()
         time.sleep(self.settings.idle_s)
         duration_s = time.monotonic() - start_s
-        readings = idle_readings(self._end(begun), duration_s)
-        other = contamination(before, CpuTimes.now(), os.cpu_count() or 1)
+        self._end(begun)
+        after = CpuTimes.now()
+        readings = idle_readings(self._readings(begun), duration_s)
+        other = contamination(before, after, os.cpu_count() or 1)
         idle = Idle(start=start, duration_s=duration_s, shared=False, readings=readings)
         busy = (other.fraction or 0.0) > CONTAMINATION_LIMIT
         measured = any(reading.evidence is Evidence.MEASURED and reading.value is not None for reading in readings)

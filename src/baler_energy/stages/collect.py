@@ -1,7 +1,8 @@
 """Stage ``collect``: the records of all runs as one tidy dataset."""
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from baler_energy.analysis import tidy
-from baler_energy.analysis.carbon import carbon_intensity_g_per_kwh
+from baler_energy.analysis.electricity import Electricity, electricity_rows
+from baler_energy.analysis.formulas import formula_rows
+from baler_energy.analysis.peers import peer_rows
 from baler_energy.analysis.schema import TABLES, arrow_schema, check_columns, datapackage
 from baler_energy.errors import InputError
 from baler_energy.files import atomic_path, read_json, write_json
+from baler_energy.meters.calibration import Calibration, calibration_rows
+from baler_energy.meters.wattmeter import Log, read_log, wattmeter_readings
 from baler_energy.progress import progress, say
 from baler_energy.records import Measurement
 from baler_energy.study import Study, load_study
@@ -51,7 +56,7 @@ def collect(study: Study, results: Path, out: Path) -> None:
     study
         The study whose grid names the files.
     results
-        Folder with ``runs/`` and ``profiles/``.
+        Folder with ``runs/``, ``profiles/``, ``calibration/``, ``peers/`` and ``foreign/``.
     out
         Folder of the dataset.
 
@@ -60,15 +65,25 @@ def collect(study: Study, results: Path, out: Path) -> None:
     InputError
         A file of the grid is missing or damaged.
     """
-    electricity = tidy.Electricity(carbon_intensity_g_per_kwh(study.country), study.pue)
-    builders: dict[str, Callable[[], Iterator[pd.DataFrame]]] = {
-        "measurements": lambda: _measurements(study, results, electricity),
-        "runs": lambda: _runs(study, results, electricity),
-        "samples": lambda: _samples(study, results),
-        "history": lambda: _history(study, results),
-        "errors": lambda: _evaluated(study, results, "errors"),
-        "histograms": lambda: _evaluated(study, results, "histograms", first_repeat_only=True),
-        "hotspots": lambda: _hotspots(study, results),
+    electricity = Electricity.of(
+        country=study.country,
+        value=study.carbon_intensity_g_per_kwh,
+        csv=None if study.carbon_intensity_csv is None else Path(study.carbon_intensity_csv),
+        pue=study.pue,
+    )
+    builders: dict[str, Callable[[], Iterable[pd.DataFrame]]] = {
+        "measurements": partial(_measurements, study, results, electricity),
+        "runs": partial(_runs, study, results, electricity),
+        "samples": partial(_samples, study, results),
+        "history": partial(_history, study, results),
+        "errors": partial(_evaluated, study, results, "errors"),
+        "histograms": partial(_evaluated, study, results, "histograms", first_repeat_only=True),
+        "hotspots": partial(_hotspots, study, results),
+        "calibration": partial(_calibration, study, results),
+        "peers": partial(_peers, study, results, electricity),
+        "foreign": partial(_imported, study, results, "foreign"),
+        "findings": partial(_imported, study, results, "findings"),
+        "electricity": lambda: [pd.DataFrame(electricity_rows(electricity))],
     }
     for name in TABLES:
         rows = _write(name, builders[name](), out / f"{name}.parquet")
@@ -76,7 +91,7 @@ def collect(study: Study, results: Path, out: Path) -> None:
     write_json(out / "datapackage.json", datapackage(study.name))
 
 
-def _write(name: str, frames: Iterator[pd.DataFrame], path: Path) -> int:
+def _write(name: str, frames: Iterable[pd.DataFrame], path: Path) -> int:
     """Write frames one after the other, so that memory holds one of them; return the number of rows."""
     schema, rows = arrow_schema(name), 0
     with atomic_path(path) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
@@ -89,18 +104,36 @@ def _write(name: str, frames: Iterator[pd.DataFrame], path: Path) -> int:
 
 def _records(study: Study, results: Path) -> Iterator[tuple[Path, list[Measurement]]]:
     """Each point's folder with the records of its operations."""
-    points = list(study.by_path)
+    points, log = list(study.by_path), _wattmeter_log(study)
     for point in progress(points, total=len(points), label="collect", unit="points"):
         folder = results / "runs" / point
-        yield folder, [Measurement.read(folder / operation / "measurement.json") for operation in MEASURED]
+        records = [Measurement.read(folder / operation / "measurement.json") for operation in MEASURED]
+        yield folder, [_with_wattmeter(record, study, log) for record in records]
 
 
-def _measurements(study: Study, results: Path, electricity: tidy.Electricity) -> Iterator[pd.DataFrame]:
+def _wattmeter_log(study: Study) -> Log | None:
+    if study.wattmeter is None:
+        return None
+    return read_log(Path(study.wattmeter.path), clock_offset_s=study.wattmeter.clock_offset_s)
+
+
+def _with_wattmeter(record: Measurement, study: Study, log: Log | None) -> Measurement:
+    """Add to a record what the external wattmeter saw in its window."""
+    if log is None or study.wattmeter is None:
+        return record
+    hosts = study.wattmeter.hosts
+    if hosts is not None and record.provenance["machine"]["hostname"] not in hosts:
+        return record
+    readings = wattmeter_readings(log, record.window.start, record.window.duration_s, record.idle)
+    return record.model_copy(update={"readings": (*record.readings, *readings)})
+
+
+def _measurements(study: Study, results: Path, electricity: Electricity) -> Iterator[pd.DataFrame]:
     for _, records in _records(study, results):
         yield pd.DataFrame([row for record in records for row in tidy.measurement_rows(record, electricity)])
 
 
-def _runs(study: Study, results: Path, electricity: tidy.Electricity) -> Iterator[pd.DataFrame]:
+def _runs(study: Study, results: Path, electricity: Electricity) -> Iterator[pd.DataFrame]:
     for folder, records in _records(study, results):
         errors = read_json(folder / "evaluate" / "summary.json")
         yield pd.DataFrame([tidy.run_row(record, errors, electricity) for record in records])
@@ -132,6 +165,30 @@ def _hotspots(study: Study, results: Path) -> Iterator[pd.DataFrame]:
                 path = results / "profiles" / point.path / profiler / operation / "hotspots.parquet"
                 frame = _read_parquet(path).assign(**tidy.point_values(train))
                 yield frame[[column.name for column in TABLES["hotspots"][1]]]
+
+
+def _calibration(study: Study, results: Path) -> Iterator[pd.DataFrame]:
+    for device in sorted({point.device for point in study.points}):
+        calibration = Calibration.read(results / "calibration" / f"device~{device}.json")
+        yield pd.DataFrame(calibration_rows(calibration))
+
+
+def _peers(study: Study, results: Path, electricity: Electricity) -> Iterator[pd.DataFrame]:
+    """Rows of the tools that ran beside ours, then of the formulas, which need no run."""
+    names = [column.name for column in TABLES["peers"][1]]
+    for point in study.beside_peers:
+        for tool in study.peers.tools:
+            for number in range(study.peers.repeats):
+                path = results / "peers" / point.path / tool / f"run~{number}" / "peer.json"
+                yield pd.DataFrame(peer_rows(read_json(path)), columns=names)
+    watts = {"cpu_tdp_w": study.peers.cpu_tdp_w, "gpu_tdp_w": study.peers.gpu_tdp_w}
+    for _, (train, *_) in _records(study, results):
+        yield pd.DataFrame(formula_rows(train, electricity=electricity, **watts), columns=names)
+
+
+def _imported(study: Study, results: Path, name: str) -> Iterator[pd.DataFrame]:
+    if study.imports:
+        yield _read_parquet(results / "foreign" / f"{name}.parquet")
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:

@@ -9,9 +9,9 @@ from typing import Any
 import psutil
 
 from baler_energy.meters.base import Channel, Meter
-from baler_energy.meters.options import ALL_METERS, make_meters
+from baler_energy.meters.options import make_meters
 from baler_energy.provenance import machine
-from baler_energy.vocabulary import Evidence
+from baler_energy.vocabulary import STUDY_METERS, Evidence
 
 __all__ = ["EPILOG", "HELP", "add_arguments", "diagnose", "report", "run"]
 
@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run the stage from the command line."""
-    findings = diagnose(make_meters(ALL_METERS))
+    findings = diagnose(make_meters(STUDY_METERS))
     print(json.dumps(findings, indent=2) if args.json else report(findings))
 
 
@@ -108,9 +108,9 @@ def _channels(meter: Meter) -> Sequence[Channel]:
 
 def _meter_lines(line: dict[str, Any]) -> list[str]:
     state = line["evidence"] or "absent"
-    lines = [f"  {line['meter']:<11}{line['component']:<14}{state:<10}{line['detail']}"]
+    lines = [f"  {line['meter']:<14}{line['component']:<14}{state:<10}{line['detail']}"]
     if line["remedy"]:
-        lines.append(f"{'':37}to enable it: {line['remedy']}")
+        lines.append(f"{'':40}to enable it: {line['remedy']}")
     return lines
 
 

@@ -13,7 +13,7 @@ from baler_energy.meters.options import add_session_arguments, make_meters, sess
 from baler_energy.meters.session import Outcome, Session, SessionSettings
 from baler_energy.provenance import provenance
 from baler_energy.records import Measurement, Reading
-from baler_energy.vocabulary import Operation, Quantity
+from baler_energy.vocabulary import MeterName, Operation, Quantity
 
 __all__ = ["EPILOG", "HELP", "CommandFailedError", "add_arguments", "measure", "run", "summary"]
 
@@ -115,6 +115,8 @@ def summary(record: Measurement) -> str:
     return "\n".join(lines)
 
 
+#: Meters that few machines have.
+_RARE = (MeterName.HWMON, MeterName.IPMI, MeterName.POWER_SUPPLY, MeterName.POWERMETRICS)
 _PLAIN = (
     (Quantity.CPU_TIME, "CPU time", 1.0, "s"),
     (Quantity.UTILISATION_MEAN, "mean load", 100.0, "%"),
@@ -136,11 +138,15 @@ def _energy_line(reading: Reading, readings: Sequence[Reading]) -> str | None:
 
 
 def _absent_lines(readings: Sequence[Reading]) -> list[str]:
-    return [
+    """Name the energies that are missing, those of meters that few machines have without their reasons."""
+    missing = [reading for reading in readings if reading.quantity is Quantity.ENERGY and reading.value is None]
+    lines = [
         f"no energy       {reading.component} by {reading.meter}: {reading.reason}"
-        for reading in readings
-        if reading.quantity is Quantity.ENERGY and reading.value is None
+        for reading in missing
+        if reading.meter not in _RARE
     ]
+    rare = dict.fromkeys(str(reading.meter) for reading in missing if reading.meter in _RARE)
+    return [*lines, f"no energy       by {', '.join(rare)}: see `baler-energy doctor`"] if rare else lines
 
 
 def _record(command: Sequence[str], outcome: Outcome[None]) -> Measurement:

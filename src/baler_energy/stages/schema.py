@@ -92,8 +92,7 @@ def _allowed(value: dict[str, Any]) -> str:
         options = [v for v in value.get("anyOf", value.get("oneOf", [])) if v.get("type") != "null"]
         return " or ".join(_allowed(option) for option in options)
     if "$ref" in value:
-        name = value["$ref"].rsplit("/", 1)[1]
-        return "see below" if name != "MeterName" else "rapl, nvml, codecarbon, process, sampler"
+        return "see below"
     if "const" in value or "enum" in value:
         return ", ".join(f"`{v}`" for v in value.get("enum", [value.get("const")]))
     kind = value.get("type", "")

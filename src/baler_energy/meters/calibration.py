@@ -1,0 +1,164 @@
+"""The calibration of a machine: idle power, ticks, the shortest window that resolves 1 %, and what measuring costs."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import median, stdev
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+
+from baler_energy.errors import InputError
+from baler_energy.files import read_json, write_json
+from baler_energy.progress import say
+from baler_energy.provenance import machine
+from baler_energy.vocabulary import Evidence
+
+__all__ = [
+    "Calibrated",
+    "Calibration",
+    "calibrated_min_window_s",
+    "calibration_rows",
+    "kind_of_machine",
+    "shortest_window_s",
+    "slice_powers_w",
+    "spread_of",
+]
+
+#: What the shortest window resolves.
+RESOLUTION = 0.01
+_UNITS = {"idle_power": "W", "tick": "s", "shortest_window": "s", "overhead_cpu": "1", "overhead_duration": "1"}
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Calibrated(_Record):
+    """One quantity of one channel; null with the reason in `detail` where it could not be found."""
+
+    meter: str
+    component: str
+    quantity: Literal["idle_power", "tick", "shortest_window", "overhead_cpu", "overhead_duration"]
+    value: float | None
+    spread: float | None = None
+    """Standard deviation over the `n` values."""
+    n: int = 0
+    evidence: Evidence = Evidence.MEASURED
+    detail: str
+
+    @property
+    def unit(self) -> str:
+        """SI unit of value and spread."""
+        return _UNITS[self.quantity]
+
+
+class Calibration(_Record):
+    """What one kind of machine resolves."""
+
+    machine: dict[str, Any]
+    rows: tuple[Calibrated, ...]
+    provenance: dict[str, Any]
+
+    @model_validator(mode="after")
+    def _says_which_machine(self) -> Self:
+        if "cpu_model" not in self.machine or "gpus" not in self.machine:
+            raise ValueError("it does not say which machine it is of")
+        return self
+
+    @property
+    def shortest_window_s(self) -> float:
+        """The longest of the channels' shortest windows (s); 0 where none has a tick."""
+        return max((r.value for r in self.rows if r.quantity == "shortest_window" and r.value is not None), default=0.0)
+
+    def write(self, path: Path) -> None:
+        """Write it, whole or not at all."""
+        write_json(path, self.model_dump(mode="json"))
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a calibration.
+
+        Raises
+        ------
+        InputError
+            The file is missing or not a calibration.
+        """
+        try:
+            return cls.model_validate(read_json(path))
+        except ValidationError as error:
+            raise InputError(f"{path}: is not a calibration; run `baler-energy calibrate` again: {error}") from error
+
+
+def kind_of_machine() -> dict[str, Any]:
+    """Describe the machine by what its resolution depends on, which the nodes of one kind share."""
+    facts = machine()
+    return {
+        "hostname": facts["hostname"],
+        "cpu_model": facts["cpu_model"],
+        "gpus": [gpu["name"] for gpu in facts["gpus"]],
+    }
+
+
+def calibrated_min_window_s(path: Path, min_window_s: float) -> float:
+    """Give the least length of a window: what was asked for, or longer where this machine resolves less.
+
+    Parameters
+    ----------
+    path
+        The calibration.
+    min_window_s
+        What was asked for (s).
+
+    Raises
+    ------
+    InputError
+        The file is missing or not a calibration.
+    """
+    calibration, here = Calibration.read(path), kind_of_machine()
+    if any(calibration.machine[key] != here[key] for key in ("cpu_model", "gpus")):
+        say(f"{path} is of another kind of machine ({calibration.machine['hostname']}): the window stays as asked for.")
+        return min_window_s
+    shortest_s = calibration.shortest_window_s
+    if shortest_s > min_window_s:
+        say(
+            f"The window is {shortest_s:.1f} s, not {min_window_s:g} s: this machine's counters resolve 1 % from there."
+        )
+    return max(min_window_s, shortest_s)
+
+
+def calibration_rows(calibration: Calibration) -> list[dict[str, Any]]:
+    """Rows of the table ``calibration``."""
+    named = {
+        "hostname": calibration.machine["hostname"],
+        "cpu_model": calibration.machine["cpu_model"],
+        "gpu_model": ", ".join(calibration.machine["gpus"]),
+    }
+    return [named | row.model_dump(mode="json") | {"unit": row.unit} for row in calibration.rows]
+
+
+def shortest_window_s(tick_s: float) -> float:
+    """Shortest window (s) whose energy a counter resolves to 1 %, whatever the power.
+
+    At each edge the counter may lag by a tick, so that up to two ticks of power are missing or too many:
+    ``2 tick x P / (P x t) <= 1 %`` gives ``t >= 200 ticks``, where the power at the edges is the mean power.
+    """
+    return 2 * tick_s / RESOLUTION
+
+
+def slice_powers_w(times_s: Sequence[float], energies_j: Sequence[Mapping[str, float]]) -> dict[str, list[float]]:
+    """Mean power (W) of each channel in each slice, from cumulative energies (J) read at the slices' edges (s).
+
+    A channel that is missing at an edge has no power in the two slices beside it.
+    """
+    powers: dict[str, list[float]] = {}
+    for n in range(1, len(times_s)):
+        before, after = energies_j[n - 1], energies_j[n]
+        for name in before.keys() & after.keys():
+            powers.setdefault(name, []).append((after[name] - before[name]) / (times_s[n] - times_s[n - 1]))
+    return powers
+
+
+def spread_of(values: Sequence[float], *, middle: bool = False) -> dict[str, Any]:
+    """Mean (or median) with standard deviation and n, as the fields of `Calibrated`."""
+    centre = median(values) if middle else sum(values) / len(values)
+    return {"value": centre, "spread": stdev(values) if len(values) > 1 else None, "n": len(values)}

@@ -1,0 +1,88 @@
+"""Energy from power that was sampled at irregular times, and how far off that may be."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["gap_bound_j", "integrate", "window_energy_j"]
+
+Series = Sequence[float] | npt.NDArray[np.float64]
+
+
+def integrate(times_s: Series, powers_w: Series) -> float:
+    """Integrate sampled power by the trapezoidal rule.
+
+    Parameters
+    ----------
+    times_s
+        Times (s), not falling.
+    powers_w
+        Powers (W) at these times.
+
+    Returns
+    -------
+    float
+        Energy (J).
+
+    Raises
+    ------
+    ValueError
+        Fewer than two samples, lengths that differ, or a time that falls.
+    """
+    times, powers = _checked(times_s, powers_w)
+    return float(np.trapezoid(powers, times))
+
+
+def window_energy_j(times_s: Series, powers_w: Series, begin_s: float, end_s: float) -> float:
+    """Integrate sampled power over a window, whose edges lie between samples: power is linear between them.
+
+    Parameters
+    ----------
+    times_s, powers_w
+        As for `integrate`.
+    begin_s, end_s
+        The window (s).
+
+    Raises
+    ------
+    ValueError
+        As for `integrate`, or the samples do not cover the window.
+    """
+    return integrate(*_cut(times_s, powers_w, begin_s, end_s))
+
+
+def gap_bound_j(times_s: Series, powers_w: Series, begin_s: float, end_s: float) -> float:
+    """Bound the error of `window_energy_j` (J).
+
+    Where the power between two samples stays between their values, the integral over that gap lies between
+    ``gap x min`` and ``gap x max``, and the trapezoid in the middle: it is off by at most ``gap x |step| / 2``. A
+    power that leaves that range between two samples is not seen by any sampling, and not bounded.
+    """
+    times, powers = _cut(times_s, powers_w, begin_s, end_s)
+    return float(np.sum(np.diff(times) * np.abs(np.diff(powers))) / 2)
+
+
+def _checked(times_s: Series, powers_w: Series) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    times, powers = np.asarray(times_s, dtype=float), np.asarray(powers_w, dtype=float)
+    if len(times) != len(powers) or len(times) < 2:
+        raise ValueError(f"at least two samples of time and power are needed, not {len(times)} and {len(powers)}")
+    if np.any(np.diff(times) < 0):
+        raise ValueError("the times fall")
+    return times, powers
+
+
+def _cut(
+    times_s: Series, powers_w: Series, begin_s: float, end_s: float
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Cut the series to the window, with interpolated samples at its edges."""
+    times, powers = _checked(times_s, powers_w)
+    if not times[0] <= begin_s <= end_s <= times[-1]:
+        raise ValueError(
+            f"the samples, from {times[0] - begin_s:+.3f} s of the window's begin to {times[-1] - end_s:+.3f} s of "
+            "its end, do not cover it"
+        )
+    inside = (times > begin_s) & (times < end_s)
+    edges = np.interp([begin_s, end_s], times, powers)
+    cut_times = np.concatenate([[begin_s], times[inside], [end_s]])
+    return cut_times, np.concatenate([edges[:1], powers[inside], edges[1:]])

@@ -1,0 +1,70 @@
+"""IPMI: power of the whole node, from its baseboard management controller (BMC)."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from baler_energy.meters.base import Channel
+from baler_energy.meters.power_sensor import PowerSensorMeter, absent
+from baler_energy.vocabulary import Evidence, MeterName
+
+__all__ = ["IpmiMeter", "parse_dcmi_w"]
+
+#: BMCs refresh their reading about once a second, and answer in tenths of one.
+_INTERVAL_S = 1.0
+_TIME_LIMIT_S = 5.0
+_COMMAND = ("ipmitool", "dcmi", "power", "reading")
+_DEVICES = (Path("/dev/ipmi0"), Path("/dev/ipmi/0"), Path("/dev/ipmidev/0"))
+
+
+class IpmiMeter(PowerSensorMeter):
+    """Power of the node by DCMI (Data Center Manageability Interface), through ipmitool."""
+
+    name = MeterName.IPMI
+
+    def __init__(self, *, read: Callable[[], str] | None = None) -> None:
+        super().__init__(_INTERVAL_S)
+        self._read = read
+
+    def channels(self) -> Sequence[Channel]:
+        """Say whether there is a BMC and the means to ask it; it is not asked yet."""
+        if self._read is None:
+            if not any(device.exists() for device in _DEVICES):
+                return absent("node", "there is no BMC here (/dev/ipmi0)", "sudo modprobe ipmi_devintf ipmi_si")
+            if shutil.which(_COMMAND[0]) is None:
+                return absent("node", "ipmitool, which asks the BMC, is not installed", "sudo apt install ipmitool")
+        return (Channel("node", Evidence.MEASURED, "BMC's power by DCMI, every second"),)
+
+    def sources(self) -> Mapping[str, Callable[[], float]]:
+        """Give the BMC's reading."""
+        read = self._read or _ask
+        return {"node": lambda: parse_dcmi_w(read())}
+
+
+def _ask() -> str:
+    try:
+        done = subprocess.run(_COMMAND, capture_output=True, text=True, timeout=_TIME_LIMIT_S, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise ValueError(f"the BMC did not answer within {_TIME_LIMIT_S:g} s") from error
+    if done.returncode != 0:
+        raise ValueError(f"ipmitool: {(done.stderr or done.stdout).strip() or f'exit code {done.returncode}'}")
+    return done.stdout
+
+
+def parse_dcmi_w(text: str) -> float:
+    """Take the present power (W) from the answer of ``ipmitool dcmi power reading`` or FreeIPMI's ``ipmi-dcmi``.
+
+    Raises
+    ------
+    ValueError
+        There is none, or the BMC says that it does not measure.
+    """
+    if re.search(r"state\s*(is)?\s*:?\s*(deactivated|not active)", text, flags=re.IGNORECASE):
+        raise ValueError("the BMC's power measurement is switched off")
+    for pattern in (r"Instantaneous power reading\s*:\s*(\d+)\s*Watts", r"Current Power\s*:\s*(\d+)\s*Watts"):
+        match = re.search(pattern, text, flags=re.IGNORECASE)
+        if match and int(match[1]) > 0:
+            return float(match[1])
+    raise ValueError("the BMC's answer holds no power reading above 0 W")

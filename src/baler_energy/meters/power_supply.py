@@ -1,0 +1,109 @@
+"""Batteries and AC adapters, as Linux shows them: power of the whole machine."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from baler_energy.meters.base import Channel
+from baler_energy.meters.power_sensor import PowerSensorMeter, absent
+from baler_energy.vocabulary import Evidence, MeterName
+
+__all__ = ["POWER_SUPPLY", "PowerSupplyMeter"]
+
+POWER_SUPPLY = Path("/sys/class/power_supply")
+_MICRO = 1e-6
+_ADAPTERS = ("Mains", "USB", "USB_C", "USB_PD")
+
+
+class PowerSupplyMeter(PowerSensorMeter):
+    """Power of ``node``: what its batteries give while they discharge, or what an adapter tells of itself.
+
+    On mains a battery's power is that of its charging, which says nothing about the machine: then the energy is null.
+    Batteries refresh their values about once a second or slower.
+
+    Parameters
+    ----------
+    sample_interval_s
+        How often they are read.
+    root
+        The kernel's folder.
+    """
+
+    name = MeterName.POWER_SUPPLY
+
+    def __init__(self, *, sample_interval_s: float = 0.2, root: Path = POWER_SUPPLY) -> None:
+        super().__init__(max(1.0, sample_interval_s))
+        self._root = root
+
+    def channels(self) -> Sequence[Channel]:
+        """Say whether a discharging battery or an adapter tells its power."""
+        supplies = _supplies(self._root)
+        if not supplies:
+            return absent("node", "there is no battery, and no AC adapter that the kernel shows")
+        try:
+            _node_w(self._root)
+        except (OSError, ValueError) as error:
+            return absent("node", str(error), "unplug the adapter, to measure on battery")
+        return (Channel("node", Evidence.MEASURED, f"power of {', '.join(s.name for s in supplies)} over time"),)
+
+    def sources(self) -> Mapping[str, Callable[[], float]]:
+        """Give the power of the machine."""
+        return {"node": partial(_node_w, self._root)}
+
+
+def _supplies(root: Path) -> list[Path]:
+    """Batteries of the machine (not of a mouse or phone) and adapters that are plugged in."""
+    batteries = [path for path in sorted(root.glob("*")) if _is(path, "type", "Battery")]
+    batteries = [path for path in batteries if not _is(path, "scope", "Device")]
+    adapters = [path for path in sorted(root.glob("*")) if any(_is(path, "type", kind) for kind in _ADAPTERS)]
+    return batteries + [path for path in adapters if _is(path, "online", "1")]
+
+
+def _node_w(root: Path) -> float:
+    """Read the power that the machine takes (W).
+
+    Raises
+    ------
+    ValueError
+        Nothing tells it: a battery charges or is full, and no adapter shows a power.
+    """
+    supplies = _supplies(root)
+    adapters = [path for path in supplies if not _is(path, "type", "Battery")]
+    if adapters:
+        powers = [power for path in adapters if (power := _power_w(path)) is not None]
+        if powers and sum(powers) > 0:
+            return sum(powers)
+        raise ValueError("the machine runs on an adapter that does not show its power")
+    states = [(path, _text(path / "status")) for path in supplies]
+    giving = [path for path, state in states if state == "Discharging"]
+    if not giving:
+        raise ValueError(f"the battery is {', '.join(state or 'of unknown state' for _, state in states)}")
+    powers = [power for path in giving if (power := _power_w(path)) is not None]
+    if len(powers) < len(giving):
+        raise ValueError("a battery shows neither its power nor its current and voltage")
+    return sum(powers)
+
+
+def _power_w(path: Path) -> float | None:
+    """Read ``power_now`` (microwatt), or ``current_now`` times ``voltage_now`` (micro); drivers differ in the sign."""
+    power = _number(path / "power_now")
+    if power is not None:
+        return abs(power) * _MICRO
+    current, voltage = _number(path / "current_now"), _number(path / "voltage_now")
+    return None if current is None or voltage is None else abs(current) * _MICRO * voltage * _MICRO
+
+
+def _is(path: Path, file: str, value: str) -> bool:
+    return _text(path / file) == value
+
+
+def _number(path: Path) -> int | None:
+    text = _text(path)
+    return int(text) if text.lstrip("-").isdigit() else None
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except OSError:
+        return ""

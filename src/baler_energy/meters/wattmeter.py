@@ -1,0 +1,164 @@
+"""An external wattmeter: its log, merged with the measured windows by time."""
+
+import csv
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from baler_energy.errors import InputError
+from baler_energy.meters.integration import gap_bound_j, window_energy_j
+from baler_energy.records import Idle, Reading
+from baler_energy.vocabulary import Evidence, MeterName, Quantity
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+__all__ = ["Log", "read_log", "wattmeter_readings"]
+
+_TIME_NAMES = ("time", "timestamp", "datetime", "date")
+_POWER_NAMES = ("power_w", "power", "w", "watt", "watts")
+#: Longest gap between samples of a window, in seconds and as a share of it: below it power is taken as linear.
+_LONGEST_GAP_S, _LONGEST_GAP_SHARE = 5.0, 0.1
+
+
+@dataclass(frozen=True)
+class Log:
+    """A wattmeter's log: seconds since 1970 (UTC), rising, and watts."""
+
+    name: str
+    times_s: "npt.NDArray[np.float64]"
+    powers_w: "npt.NDArray[np.float64]"
+
+
+def read_log(path: Path, *, clock_offset_s: float = 0.0) -> Log:
+    """Read a log: CSV with a line of names, among them one for the time and one for the power in W.
+
+    Parameters
+    ----------
+    path
+        The log. Times are ISO 8601 with a zone (``2026-11-24T13:00:00.5Z``) or seconds since 1970.
+    clock_offset_s
+        Added to its times (s).
+
+    Raises
+    ------
+    InputError
+        It is missing or not such a log: the row, and what is allowed.
+    """
+    import numpy as np
+
+    times: list[float] = []
+    powers: list[float] = []
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            reader = csv.reader(file)
+            places = _columns(path, next(reader, []))
+            for row in reader:
+                if row:
+                    time_s, power_w = _row(path, reader.line_num, row, places)
+                    if times and time_s <= times[-1]:
+                        raise InputError(f"{path}, row {reader.line_num}: its time does not come after the last.")
+                    times.append(time_s)
+                    powers.append(power_w)
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"wattmeter.path: {path} cannot be read ({error}).") from error
+    if len(times) < 2:
+        raise InputError(f"{path}: holds fewer than two readings.")
+    return Log(path.name, np.array(times) + clock_offset_s, np.array(powers))
+
+
+def _columns(path: Path, names: list[str]) -> tuple[int, int]:
+    lower = [name.strip().lower() for name in names]
+    times = [lower.index(word) for word in _TIME_NAMES if word in lower]
+    powers = [lower.index(word) for word in _POWER_NAMES if word in lower]
+    if not times or not powers:
+        raise InputError(f"{path}: its first line must name the columns 'time' and 'power_w', not {','.join(names)!r}.")
+    return times[0], powers[0]
+
+
+def _row(path: Path, number: int, row: list[str], places: tuple[int, int]) -> tuple[float, float]:
+    try:
+        time_text, power_w = row[places[0]].strip(), float(row[places[1]])
+        time_s = _seconds(time_text)
+    except (IndexError, ValueError):
+        time_s = power_w = -1.0
+    if not (0 <= power_w < float("inf") and time_s > 0):
+        raise InputError(
+            f"{path}, row {number}: expected a time with its zone (2026-11-24T13:00:00Z) or in seconds since 1970, and "
+            f"a power in W of at least 0, not {','.join(row)!r}."
+        )
+    return time_s, power_w
+
+
+def _seconds(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("a time without its zone")
+    return moment.timestamp()
+
+
+def wattmeter_readings(log: Log, start: datetime, duration_s: float, idle: Idle | None) -> list[Reading]:
+    """Merge the log with a measured window: energy, mean and largest power, dynamic energy of ``node``.
+
+    Parameters
+    ----------
+    log
+        The log.
+    start, duration_s
+        The window: its begin, and its length (s).
+    idle
+        The idle baseline of the record, whose own window gives the node's idle power.
+    """
+    detail = f"wattmeter's log {log.name}, merged by time"
+    try:
+        energy_j, bound_j = _energy_j(log, start, duration_s)
+    except ValueError as error:
+        reason = f"the wattmeter's log {log.name}: {error}"
+        return [_reading(quantity, None, reason) for quantity in (Quantity.ENERGY, Quantity.DYNAMIC_ENERGY)]
+    begin_s = start.timestamp()
+    inside = log.powers_w[(log.times_s >= begin_s) & (log.times_s <= begin_s + duration_s)]
+    dynamic_j, reason = None, "no idle baseline was taken"
+    if idle is not None:
+        try:
+            idle_w = _energy_j(log, idle.start, idle.duration_s)[0] / idle.duration_s
+            dynamic_j, reason = energy_j - idle_w * duration_s, ""
+        except ValueError as error:
+            reason = f"no idle power: the wattmeter's log {log.name}: {error}"
+    return [
+        Reading.of(MeterName.WATTMETER, "node", Quantity.ENERGY, energy_j, bound=bound_j, detail=detail),
+        _reading(Quantity.POWER_MEAN, energy_j / duration_s, None),
+        *([_reading(Quantity.POWER_MAX, float(inside.max()), None)] if len(inside) else []),
+        _reading(Quantity.DYNAMIC_ENERGY, dynamic_j, reason or None),
+    ]
+
+
+def _reading(quantity: Quantity, value: float | None, reason: str | None) -> Reading:
+    return Reading.of(MeterName.WATTMETER, "node", quantity, value, Evidence.MEASURED, reason)
+
+
+def _energy_j(log: Log, start: datetime, duration_s: float) -> tuple[float, float]:
+    """Integrate the log over a window; give energy and its bound (J).
+
+    Raises
+    ------
+    ValueError
+        The log does not cover the window, or has too long a gap in it.
+    """
+    import numpy as np
+
+    begin_s = start.astimezone(UTC).timestamp()
+    end_s = begin_s + duration_s
+    first = max(0, int(np.searchsorted(log.times_s, begin_s, side="right")) - 1)
+    last = int(np.searchsorted(log.times_s, end_s, side="left")) + 1
+    times_s, powers_w = log.times_s[first:last], log.powers_w[first:last]
+    if len(times_s) < 2 or times_s[0] > begin_s or times_s[-1] < end_s:
+        raise ValueError(f"it does not cover the window from {start:%Y-%m-%d %H:%M:%S} UTC")
+    gap_s, limit_s = float(np.diff(times_s).max()), max(_LONGEST_GAP_S, _LONGEST_GAP_SHARE * duration_s)
+    if gap_s > limit_s:
+        raise ValueError(f"it has a gap of {gap_s:.0f} s in the window")
+    return window_energy_j(times_s, powers_w, begin_s, end_s), gap_bound_j(times_s, powers_w, begin_s, end_s)

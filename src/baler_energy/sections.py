@@ -1,0 +1,226 @@
+"""The sections of a study's configuration: data, axes, training, measuring, profiling, peers.
+
+With `Study` in `study.py`, these models are the one definition of the configuration.
+"""
+
+from typing import Annotated, Any, Literal, Self, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+
+__all__ = [
+    "SHARDS_PER_SEED",
+    "Axes",
+    "Config",
+    "Count",
+    "Dataset",
+    "FileData",
+    "Measurement",
+    "Name",
+    "Peers",
+    "Profile",
+    "Pythia8Data",
+    "Reference",
+    "ToyData",
+    "Training",
+    "Wattmeter",
+]
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=64)]
+#: Seeds of shards from one dataset's seed to the next, so that no two datasets share a shard.
+SHARDS_PER_SEED = 10_000
+Seed = Annotated[int, Field(ge=1, le=80_000)]
+Rows = Annotated[int, Field(ge=2)] | Literal["all"]
+Engine = Literal["reference"]
+Model = Literal["baler"]
+Device = Literal["auto", "cpu", "cuda"]
+Precision = Literal["float64", "float32"]
+Count = Annotated[int, Field(ge=1)]
+StudyMeter = Literal[
+    "rapl", "nvml", "hwmon", "ipmi", "power_supply", "powermetrics", "codecarbon", "process", "sampler"
+]
+Peer = Literal["zeus", "carbontracker", "eco2ai", "perun", "pyjoules"]
+Selection = dict[str, str | int | float]
+Ratio = Annotated[float, Field(ge=1)]
+
+
+class Config(BaseModel):
+    """A section: unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
+
+
+class Pythia8Data(Config):
+    """QCD dijets at 8 TeV from Pythia 8, clustered by FastJet (extra ``pythia``)."""
+
+    source: Literal["pythia8"]
+    seed: Seed = 1
+    """Of the generator; datasets with different seeds share no event."""
+    shard_rows: Annotated[int, Field(ge=100)] = 25_000
+    """Rows per generated shard; each shard is a job."""
+
+
+class ToyData(Config):
+    """A NumPy stand-in with the same columns, labelled as a toy wherever it appears."""
+
+    source: Literal["toy"]
+    seed: Seed = 1
+    """Of the generator; datasets with different seeds share no event."""
+    shard_rows: Annotated[int, Field(ge=100)] = 25_000
+    """Rows per generated shard; each shard is a job."""
+
+
+class FileData(Config):
+    """A file of the user's: ROOT, Parquet, HDF5 or npz."""
+
+    source: Literal["file"]
+    path: Annotated[str, Field(min_length=1)]
+    """Local path (relative to the working directory) or URL (http, https, root)."""
+    format: Literal["root", "parquet", "hdf5", "npz"] | None = None
+    """Format of the file; by default from its suffix."""
+    tree: str | None = None
+    """ROOT: name of the tree. HDF5: name of the dataset or group. By default the only one there is."""
+    columns: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    """Columns (branches) to take; by default all numeric ones."""
+    layout: Literal["objects", "leading"] = "objects"
+    """ROOT, jagged branches: a row per object, or a row per event with its leading objects."""
+    leading: Count | None = None
+    """With ``layout: leading``: how many objects of each event."""
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
+    """Checksum of the file; a file that differs is refused."""
+    seed: Annotated[int, Field(ge=0)] = 1
+    """Seed of the selection of rows."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if (self.layout == "leading") != (self.leading is not None):
+            raise ValueError("'layout: leading' and 'leading: K' go together; give both or neither")
+        if self.sha256 and self.path.startswith("root://"):
+            raise ValueError("a checksum cannot be checked on a root:// URL, which is read in parts; leave sha256 out")
+        return self
+
+
+#: A dataset is told by its key ``source``.
+Dataset = Annotated[Pythia8Data | ToyData | FileData, Field(discriminator="source")]
+
+
+class Axes(Config):
+    """Values of each axis of the grid; an axis that is left out stands at its default."""
+
+    dataset: tuple[Name, ...] | None = None
+    """Names under ``data``; by default all of them."""
+    rows: tuple[Rows, ...] | None = None
+    """Rows of the table, nested subsets of one sample; ``all`` takes a whole file."""
+    engine: tuple[Engine, ...] = ("reference",)
+    """``reference``: the autoencoder in plain PyTorch, as a Baler user runs it."""
+    model: tuple[Model, ...] = ("baler",)
+    """``baler``: hidden layers of 200, 100 and 50."""
+    device: tuple[Device, ...] = ("auto",)
+    """``auto`` takes a GPU where the job finds one."""
+    precision: tuple[Precision, ...] = ("float64",)
+    """Of the parameters and the arithmetic."""
+    batch_size: tuple[Count, ...] = (512,)
+    """Rows per batch, in training and in inference."""
+    compression_ratio: tuple[Ratio, ...] = (2.0,)
+    """Columns over latent columns; the latter are rounded up."""
+    epochs: tuple[Count, ...] | None = None
+    """Passes over the table in training."""
+
+    @field_validator("*")
+    @classmethod
+    def _distinct(cls, values: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
+        if values is not None and (not values or len(set(values)) < len(values)):
+            raise ValueError("give at least one value, and each only once")
+        return values
+
+
+class Reference(Config):
+    """The point around which a one-at-a-time design varies one axis after the other."""
+
+    dataset: Name
+    rows: Rows
+    epochs: Count
+    engine: Engine = "reference"
+    model: Model = "baler"
+    device: Device = "auto"
+    precision: Precision = "float64"
+    batch_size: Count = 512
+    compression_ratio: Ratio = 2.0
+
+
+class Training(Config):
+    """How every point trains."""
+
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-3
+    """Of Adam."""
+    shuffle: bool = False
+    """Shuffle the rows each epoch (Baler does not)."""
+    early_stopping_patience: Count | None = None
+    """Stop after so many epochs without a lower loss."""
+    plateau_patience: Count | None = None
+    """Lower the learning rate after so many epochs without a lower loss."""
+    plateau_factor: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    """Factor on the learning rate at a plateau."""
+
+
+class Measurement(Config):
+    """The rules of the measured window."""
+
+    meters: Annotated[tuple[StudyMeter, ...], Field(min_length=1)] = get_args(StudyMeter)
+    """Meters to use; of all of them, those that the machine lacks are recorded as absent."""
+    min_window_s: Annotated[float, Field(gt=0)] = 5.0
+    """The operation repeats until the window is this long (s); 20 s or more on GPUs."""
+    idle_s: Annotated[float, Field(gt=0)] = 10.0
+    """Length of the idle baseline (s)."""
+    idle_lifetime_s: Annotated[float, Field(ge=0)] = 0.0
+    """How long jobs of one boot share a baseline (s); 0: each job measures its own."""
+    sample_interval_s: Annotated[float, Field(ge=0.02)] = 0.2
+    """Interval of the time series (s)."""
+    threads: Count | Literal["auto"] = "auto"
+    """Threads of torch; auto: physical cores."""
+    calibrate_s: Annotated[float, Field(ge=1)] = 30.0
+    """Length of the calibration before the first run (s)."""
+
+
+class Profile(Config):
+    """Which points are profiled, in runs of their own."""
+
+    points: tuple[Selection, ...] = ()
+    """Each entry names values of axes; it selects the grid points that match, in their first repeat."""
+    profilers: tuple[Literal["cprofile", "torch"], ...] = ("cprofile", "torch")
+    """Profilers to run, each in a process of its own."""
+    max_batches: Count = 25
+    """Batches to profile at most; the torch profiler takes half a second for each."""
+
+
+class Peers(Config):
+    """Other tools, beside ours in extra repeats that stay out of the results (extra ``peers``)."""
+
+    tools: tuple[Peer, ...] = ()
+    """Tools to run, each in a process of its own."""
+    points: tuple[Selection, ...] = ()
+    """Each entry names values of axes; it selects the grid points that match, whose training both measure."""
+    repeats: Count = 3
+    """Extra repeats of each point with each tool."""
+    time_limit_s: Annotated[float, Field(gt=0)] = 600.0
+    """A tool that takes longer is stopped (s), and listed with that reason."""
+    cpu_tdp_w: Annotated[float, Field(gt=0)] | None = None
+    """Of the CPU, for the formulas (W); by default from codecarbon's table, where the CPU is in it."""
+    gpu_tdp_w: Annotated[float, Field(gt=0)] | None = None
+    """Of one GPU, for the formulas (W)."""
+
+    @model_validator(mode="after")
+    def _tools_have_points(self) -> Self:
+        if self.tools and not self.points:
+            raise ValueError("'tools' needs 'points': the grid points whose training they measure, too")
+        return self
+
+
+class Wattmeter(Config):
+    """The log of an external wattmeter (CSV: time, W), merged by time when results are collected."""
+
+    path: Annotated[str, Field(min_length=1)]
+    """The log, relative to the working directory."""
+    clock_offset_s: float = 0.0
+    """Added to the log's times, where its clock is off (s)."""
+    hosts: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    """Machines that it measures, by host name; by default all of the study's."""

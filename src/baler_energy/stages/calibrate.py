@@ -1,0 +1,210 @@
+"""Find out what this machine resolves: idle power, ticks, the shortest window, and the cost of measuring."""
+
+import argparse
+import time
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+from statistics import median, stdev
+
+from baler_energy.errors import InputError
+from baler_energy.meters.base import Meter, absent_reason
+from baler_energy.meters.calibration import (
+    Calibrated,
+    Calibration,
+    kind_of_machine,
+    shortest_window_s,
+    slice_powers_w,
+    spread_of,
+)
+from baler_energy.meters.lock import DEFAULT_LOCK, MachineLock
+from baler_energy.meters.options import add_meter_arguments, make_meters
+from baler_energy.meters.session import Session
+from baler_energy.meters.settings import SessionSettings
+from baler_energy.meters.ticks import watch_tick
+from baler_energy.progress import say
+from baler_energy.provenance import provenance
+from baler_energy.vocabulary import Evidence, MeterName, Quantity
+
+__all__ = ["EPILOG", "HELP", "add_arguments", "calibrate", "run", "summary"]
+
+HELP = "find out what this machine resolves: idle power, ticks, shortest window, overhead"
+EPILOG = """\
+examples:
+  baler-energy calibrate --out calibration.json
+  baler-energy train --calibration calibration.json ...
+
+Leave the machine alone meanwhile. Measured stages that are given the file lengthen their window to what resolves 1 %
+on this kind of machine; a study does so by itself."""
+
+#: Slices of the idle time, and loops of the overhead's comparison before, with and after measuring.
+_SLICES, _LOOPS = 10, 5
+#: A GPU's counter ticks about ten times a second: this shows twenty ticks.
+_WATCH_S = 2.5
+#: Meters that read counters, and their components that are sums of others.
+_COUNTERS, _SUMS = (MeterName.RAPL, MeterName.NVML), ("cpu", "dram", "gpu")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the stage's arguments."""
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="write the calibration (JSON) here")
+    parser.add_argument(
+        "--calibrate-s", type=float, default=30.0, metavar="S", help="length of the idle part (default: %(default)g)"
+    )
+    add_meter_arguments(parser.add_argument_group("measuring"))
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run the stage from the command line."""
+    if not 1 <= args.calibrate_s < float("inf"):
+        raise InputError(f"--calibrate-s {args.calibrate_s}: must be at least 1 second.")
+    meters = make_meters(args.meters, sample_interval_s=args.sample_interval_s)
+    for meter in meters:
+        meter.prepare()
+    settings = SessionSettings(min_window_s=0, idle_s=0, sample_interval_s=args.sample_interval_s)
+    calibration = calibrate(meters, settings, args.calibrate_s)
+    calibration.write(args.out)
+    print(summary(calibration))
+
+
+def calibrate(meters: Sequence[Meter], settings: SessionSettings, calibrate_s: float) -> Calibration:
+    """Calibrate this machine.
+
+    Parameters
+    ----------
+    meters
+        The meters, unopened.
+    settings
+        Of the session; its window and idle baseline are not used.
+    calibrate_s
+        Length of the idle part (s).
+    """
+    work = _Work(calibrate_s / 50)
+    with MachineLock(settings.lock or DEFAULT_LOCK):  # nothing else is measured meanwhile
+        before_s = [work.timed() for _ in range(_LOOPS)]
+    with Session(meters, settings) as session:
+        say(f"Idle for {calibrate_s:g} s, in {_SLICES} slices.")
+        outcome = session.run(lambda: list(_idle(session, calibrate_s / _SLICES)), once=True)
+        counting = [meter for meter in meters if meter.name in _COUNTERS and absent_reason(meter) is None]
+        if counting:
+            say("Watching the counters' ticks.")
+        ticks = session.run(lambda: _ticks(counting), once=True).result if counting else {}
+        measured_s = session.run(lambda: [work.timed() for _ in range(_LOOPS)], once=True).result
+    with MachineLock(settings.lock or DEFAULT_LOCK):
+        after_s = [work.timed() for _ in range(_LOOPS)]
+    evidence = {f"{r.meter}/{r.component}": r.evidence for r in outcome.readings if r.quantity is Quantity.ENERGY}
+    edges = outcome.result
+    powers = slice_powers_w([edge[0] for edge in edges], [edge[2] for edge in edges])
+    rows = [*_idle_rows(powers, evidence), *_tick_rows(ticks)]
+    rows += _overhead_rows([(edge[0], edge[1]) for edge in edges], before_s + after_s, measured_s)
+    return Calibration(machine=kind_of_machine(), rows=tuple(rows), provenance=provenance("calibrate"))
+
+
+def summary(calibration: Calibration) -> str:
+    """Describe a calibration for a reader at a terminal."""
+    lines = []
+    for row in calibration.rows:
+        value = "unknown" if row.value is None else f"{row.value:.4g}{'' if row.unit == '1' else ' ' + row.unit}"
+        spread = "" if row.spread is None else f" +- {row.spread:.2g} (n = {row.n})"
+        lines.append(f"{row.quantity:<18}{row.meter + ' ' + row.component:<24}{value}{spread}; {row.detail}")
+    return "\n".join(lines)
+
+
+class _Work:
+    """A loop of Python, which every other thread of this process delays: the hardest case for a meter's thread."""
+
+    def __init__(self, duration_s: float) -> None:
+        self._count = 10_000
+        while (took_s := self.timed()) < 0.02:
+            self._count *= 2
+        self._count = max(1, int(self._count * max(0.1, duration_s) / took_s))
+
+    def timed(self) -> float:
+        """Work once; return how long it took (s)."""
+        start_s, total = time.perf_counter(), 0
+        for number in range(self._count):
+            total += number & 7
+        return time.perf_counter() - start_s
+
+
+def _idle(session: Session, slice_s: float) -> Iterator[tuple[float, float, dict[str, float]]]:
+    """Do nothing; at each slice's edge give time (s), CPU time of this process (s) and energies so far (J)."""
+    for _ in range(_SLICES):
+        yield time.monotonic(), time.process_time(), session.energies_j()
+        time.sleep(slice_s)
+    yield time.monotonic(), time.process_time(), session.energies_j()
+
+
+def _ticks(meters: Sequence[Meter]) -> dict[tuple[MeterName, str], float | None]:
+    """Watch every counter of the meters that have some."""
+    found: dict[tuple[MeterName, str], float | None] = {}
+    for meter in meters:
+        for component in meter.energies_j():
+            if component not in _SUMS:
+                found[meter.name, component] = watch_tick(_reader(meter, component), _WATCH_S)
+    return found
+
+
+def _reader(meter: Meter, component: str) -> Callable[[], float]:
+    return lambda: meter.energies_j()[component]
+
+
+def _idle_rows(powers_w: dict[str, list[float]], evidence: dict[str, Evidence]) -> list[Calibrated]:
+    rows = []
+    for name, values in sorted(powers_w.items()):
+        meter, component = name.split("/")
+        rows.append(
+            Calibrated(
+                meter=meter,
+                component=component,
+                quantity="idle_power",
+                **spread_of(values),
+                evidence=evidence.get(name, Evidence.UNKNOWN),
+                detail="mean over slices of idle time",
+            )
+        )
+    return rows
+
+
+def _tick_rows(ticks: dict[tuple[MeterName, str], float | None]) -> list[Calibrated]:
+    if not ticks:
+        return [_row("session", "machine", "tick", None, "no meter here reads a counter")]
+    rows = []
+    for (meter, component), tick_s in ticks.items():
+        lost = f"the counter changed fewer than four times in {_WATCH_S} s"
+        found = "median time between changes" if tick_s is not None else lost
+        rows.append(_row(meter, component, "tick", tick_s, found))
+        window_s = None if tick_s is None else shortest_window_s(tick_s)
+        found = "200 ticks: one at each edge is 1 %" if tick_s is not None else lost
+        rows.append(_row(meter, component, "shortest_window", window_s, found))
+    return rows
+
+
+def _row(meter: str, component: str, quantity: str, value: float | None, detail: str) -> Calibrated:
+    fields = {"meter": meter, "component": component, "quantity": quantity, "value": value, "detail": detail}
+    return Calibrated.model_validate(fields | {"n": int(value is not None)})
+
+
+def _overhead_rows(
+    edges_s: Sequence[tuple[float, float]], alone_s: Sequence[float], measured_s: Sequence[float]
+) -> list[Calibrated]:
+    shares = [(after[1] - before[1]) / (after[0] - before[0]) for before, after in pairwise(edges_s)]
+    slower = [value / median(alone_s) - 1 for value in measured_s]
+    noise = stdev(alone_s) / median(alone_s)
+    return [
+        Calibrated(
+            meter="session",
+            component="machine",
+            quantity="overhead_cpu",
+            **spread_of(shares),
+            detail="CPU time of the waiting, measuring process over time: a share of one CPU",
+        ),
+        Calibrated(
+            meter="session",
+            component="machine",
+            quantity="overhead_duration",
+            **spread_of(slower, middle=True),
+            detail=f"how much longer a loop takes while measured; {len(alone_s)} loops before and after spread by "
+            f"{noise:.1%}",
+        ),
+    ]

@@ -1,0 +1,46 @@
+"""What stands beside our own runs: other tools in extra repeats, and results of other studies."""
+
+
+rule peer:
+    input:
+        table=table_of,
+        calibration=calibration_of,
+    output:
+        record=f"{PEER}/peer.json",
+    log:
+        f"{LOGS}/{{point}}/peer-{{tool}}-{{run}}.log",
+    threads: ALL_CORES
+    resources:
+        gpu=gpus,
+        mem_mb=lambda w, attempt: 8000 * attempt,
+        runtime=lambda w, attempt: 60 * attempt,
+    params:
+        folder=folder_of_output,
+        point=point_options,
+        options=commands.peer_options(STUDY),
+        training=commands.training_options(STUDY),
+        session=SESSION,
+        source=lambda w: fingerprint(
+            "baler_energy.stages.peer", f"baler_energy.meters.peers.{w.tool}"
+        ),
+    shell:
+        "baler-energy peer --tool {wildcards.tool} --data {input.table:q} --out {params.folder:q} {params.options:q}"
+        " {params.point:q} {params.training:q} --calibration {input.calibration:q} {params.session:q} > {log:q} 2>&1"
+
+
+rule foreign:
+    input:
+        STUDY.imports,
+    output:
+        rows=f"{RESULTS}/foreign/foreign.parquet",
+        findings=f"{RESULTS}/foreign/findings.parquet",
+    log:
+        f"{LOGS}/import.log",
+    resources:
+        mem_mb=lambda w, attempt: 2000 * attempt,
+        runtime=lambda w, attempt: 15 * attempt,
+    params:
+        folder=folder_of_output,
+        source=fingerprint("baler_energy.stages.import_files"),
+    shell:
+        "baler-energy import {input:q} --out {params.folder:q} > {log:q} 2>&1"
