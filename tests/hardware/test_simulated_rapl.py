@@ -82,7 +82,7 @@ def test_energy_is_the_journals_over_several_wraps_and_psys_is_never_added(serve
 
 def test_a_session_recovers_the_journal_of_a_running_machine(server, tmp_path):
     package = server.counters["intel-rapl:0"]
-    server.run({"intel-rapl:0": 300_000, "intel-rapl:1": 200_000})
+    server.run(dict.fromkeys(SERVER, 1000) | {"intel-rapl:0": 300_000, "intel-rapl:1": 200_000})
     edges_s = []
 
     def operation():

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from baler_energy.meters.counters import unwrap
 from baler_energy.meters.gpus import foreign_processes, visible_devices
-from baler_energy.meters.nvml import integrate
-from baler_energy.meters.rapl import unwrap
+from baler_energy.meters.integration import integrate
 
 
 @given(st.integers(2, 10**12), st.data())

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from baler_energy.records import Idle, Reading
 from baler_energy.vocabulary import Evidence, Quantity
 
-__all__ = ["derived_readings"]
+__all__ = ["derived_readings", "dynamic_energy_j"]
 
 
 def derived_readings(readings: Sequence[Reading], idle: Idle | None, duration_s: float) -> tuple[Reading, ...]:
@@ -48,7 +48,12 @@ def _dynamic(
     if baseline is None or baseline.value is None:
         reason = baseline.reason if baseline else "the meter gave none for this component"
         return None, f"no idle power: {reason}"
-    return reading.value - baseline.value * duration_s, None
+    return dynamic_energy_j(reading.value, baseline.value, duration_s), None
+
+
+def dynamic_energy_j(gross_j: float, idle_power_w: float, duration_s: float) -> float:
+    """Subtract the idle baseline: gross energy (J) less idle power (W) times duration (s)."""
+    return gross_j - idle_power_w * duration_s
 
 
 def _beside(reading: Reading, quantity: Quantity, value: float | None, reason: str | None) -> Reading:

@@ -75,6 +75,13 @@ def foreign_processes(process_ids: Iterable[int]) -> int:
     return len(foreign)
 
 
+#: NVML: "On Ampere (except GA100) or newer GPUs, the API returns power averaged over 1 sec interval".
+_AMPERE, _GA100, _AVERAGING_S = 7, ("A100", "A30", "GA100"), 1.0
+#: Longest time between updates of a power sensor in arXiv 2312.02741, over 70 GPUs.
+UPDATE_S = 0.1
+_POWER_INSTANT = 186  # NVML_FI_DEV_POWER_INSTANT
+
+
 class Gpu:
     """One GPU.
 
@@ -101,14 +108,33 @@ class Gpu:
         )
         self.handle = library.nvmlDeviceGetHandleByIndex(index)
         self.has_counter = self._supports(self.count_j)
+        self._instant = self._supports(self._instant_w)
+        #: Time over which the power sensor averages (s).
+        self.averaging_s = 0.0 if self._instant or not self._averages() else _AVERAGING_S
 
     def count_j(self) -> float:
         """Read the energy counter (J since the driver was loaded)."""
         return float(self._nvml.nvmlDeviceGetTotalEnergyConsumption(self.handle)) * 1e-3
 
     def power_w(self) -> float:
-        """Read the power sensor (W)."""
+        """Read the power sensor (W), its present value where it offers one, else its mean over `averaging_s`."""
+        if self._instant:
+            return self._instant_w()
         return float(self._nvml.nvmlDeviceGetPowerUsage(self.handle)) * 1e-3
+
+    def _instant_w(self) -> float:
+        (field,) = self._nvml.nvmlDeviceGetFieldValues(self.handle, [_POWER_INSTANT])
+        if field.nvmlReturn != 0:
+            raise self._nvml.NVMLError_NotSupported(field.nvmlReturn)
+        return float(field.value.uiVal) * 1e-3
+
+    def _averages(self) -> bool:
+        try:
+            architecture = self._nvml.nvmlDeviceGetArchitecture(self.handle)
+            name = _text(self._nvml.nvmlDeviceGetName(self.handle))
+        except self._nvml.NVMLError:
+            return False
+        return bool(architecture >= _AMPERE) and not any(chip in name for chip in _GA100)
 
     def state(self) -> dict[str, float]:
         """Read power (W), utilisation (fraction), temperature (degC), memory in use (B) and SM clock (Hz).
@@ -151,7 +177,8 @@ class Gpu:
         if self.has_counter:
             return Channel(self.component, Evidence.MEASURED, f"NVML energy counter{part}")
         if self._supports(self.power_w):
-            return Channel(self.component, Evidence.MEASURED, f"NVML power sensor over time{part}")
+            averaged = f" (averaged over {self.averaging_s:g} s)" if self.averaging_s else ""
+            return Channel(self.component, Evidence.MEASURED, f"NVML power sensor over time{averaged}{part}")
         return Channel(self.component, None, f"{self.component} has neither an energy counter nor a power sensor")
 
     def _supports(self, read: Callable[[], float]) -> bool:

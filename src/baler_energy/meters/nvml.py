@@ -3,19 +3,23 @@
 import threading
 import time
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any
 
 from baler_energy.meters.base import Channel, Meter, Sample
-from baler_energy.meters.gpus import Gpu, describe, foreign_processes, load_library, open_gpus
+from baler_energy.meters.counters import StillWatch
+from baler_energy.meters.gpus import UPDATE_S, Gpu, describe, foreign_processes, load_library, open_gpus
+from baler_energy.meters.integration import gap_bound_j, window_energy_j
 from baler_energy.meters.poller import Poller
+from baler_energy.meters.ticks import watch_ticks
 from baler_energy.records import Reading
 from baler_energy.vocabulary import Evidence, Flag, MeterName, Quantity
 
-__all__ = ["NvmlMeter", "describe_gpus", "integrate"]
+__all__ = ["NvmlMeter", "describe_gpus"]
 
 #: Clocks lowered by: software power cap, hardware slowdown, software and hardware thermal limits, power brake.
 _THROTTLE_BITS = 0x4 | 0x8 | 0x20 | 0x40 | 0x80
+#: Energy counters tick every 20 to 100 ms; how long to watch for it at the start.
+_DEFAULT_TICK_S, _WATCH_S = 0.1, 0.6
 #: How many samples lie between two looks for other processes, which are slow.
 _POLLS_PER_LOOK = 10
 _MEANS = (
@@ -28,33 +32,6 @@ _PEAKS = (
     ("temperature", Quantity.TEMPERATURE_MAX),
     ("memory", Quantity.GPU_MEMORY_PEAK),
 )
-
-
-def integrate(times_s: Sequence[float], powers_w: Sequence[float]) -> float:
-    """Integrate sampled power by the trapezoidal rule.
-
-    Parameters
-    ----------
-    times_s
-        Times (s), not falling.
-    powers_w
-        Powers (W) at these times.
-
-    Returns
-    -------
-    float
-        Energy (J).
-
-    Raises
-    ------
-    ValueError
-        Fewer than two samples, lengths that differ, or a time that falls.
-    """
-    if len(times_s) != len(powers_w) or len(times_s) < 2:
-        raise ValueError(f"at least two samples of time and power are needed, not {len(times_s)} and {len(powers_w)}")
-    if any(later < earlier for earlier, later in pairwise(times_s)):
-        raise ValueError("the times fall")
-    return sum((times_s[i + 1] - times_s[i]) * (powers_w[i + 1] + powers_w[i]) / 2 for i in range(len(times_s) - 1))
 
 
 def describe_gpus(library: Any = None) -> list[dict[str, Any]]:
@@ -96,6 +73,9 @@ class NvmlMeter(Meter):
         self._flags: set[Flag] = set()
         self._series: list[Sample] = []
         self._polls = 0
+        self._details: dict[str, str] = {}
+        self._ticks_s: dict[str, float] = {}
+        self._still: dict[str, StillWatch] = {}
 
     def channels(self) -> Sequence[Channel]:
         """Say which GPUs there are, and how their energy is had."""
@@ -122,7 +102,13 @@ class NvmlMeter(Meter):
     def open(self) -> None:
         """Connect to the driver and start polling."""
         self._library = self._library or load_library()
+        self._details = {channel.component: channel.detail for channel in self.channels()}
         self._gpus = open_gpus(self._library)
+        counting = [gpu for gpu in self._gpus if gpu.has_counter]
+        if counting:
+            found = watch_ticks(lambda: {gpu.component: gpu.count_j() for gpu in counting}, _WATCH_S)
+            self._ticks_s = {name: tick_s or _DEFAULT_TICK_S for name, tick_s in found.items()}
+            self._still = {name: StillWatch(tick_s) for name, tick_s in self._ticks_s.items()}
         self._poller = Poller(self._poll, self._interval_s)
         self._poller.start()
 
@@ -131,10 +117,10 @@ class NvmlMeter(Meter):
         with self._lock:
             self._faults.clear()
             self._flags.clear()
+            self._sample(powers_only=True)
             self._begin_s = time.monotonic()
             self._series = [sample for sample in self._series if sample.time_s > self._begin_s - 1.0]
             self._begin_j = self._counts_j()
-            self._sample(powers_only=True)
 
     def energies_j(self) -> dict[str, float]:
         """Read the counters' energy since `begin`; a GPU without a counter gives none."""
@@ -149,27 +135,30 @@ class NvmlMeter(Meter):
         """Read the counters at the end of the window."""
         with self._lock:
             self._end_j = self._counts_j()
-            self._sample(powers_only=True)
             self._end_s = time.monotonic()
+            self._sample(powers_only=True)
 
     def readings(self) -> list[Reading]:
         """Give energy, largest power, load, temperatures, memory and clocks of the window."""
-        counts_j = self._end_j
+        self._wait_for_lag()
         with self._lock:
-            series = [sample for sample in self._series if self._begin_s <= sample.time_s <= self._end_s]
-        energies = {gpu.component: self._energy_j(gpu, counts_j, series) for gpu in self._gpus}
-        readings = [
-            Reading.of(
-                self.name, name, Quantity.ENERGY, value, reason=None if value is not None else self._faults[name]
-            )
-            for name, value in energies.items()
-        ]
-        values = [value for value in energies.values() if value is not None]
-        whole = len(values) == len(self._gpus)
-        reason = None if whole else "; ".join(self._faults.values())
-        readings.append(Reading.of(self.name, "gpu", Quantity.ENERGY, sum(values) if whole else None, reason=reason))
+            series = list(self._series)
+        energies = [self._energy(gpu, [s for s in series if s.component == gpu.component]) for gpu in self._gpus]
+        values = [energy.value for energy in energies if energy.value is not None]
+        whole = len(values) == len(energies)
+        total = Reading.of(
+            self.name,
+            "gpu",
+            Quantity.ENERGY,
+            sum(values) if whole else None,
+            reason=None if whole else "; ".join(energy.reason for energy in energies if energy.reason),
+            bound=sum(energy.bound or 0.0 for energy in energies) if whole else None,
+            detail=self._details.get("gpu"),
+        )
+        readings = [*energies, total]
         for gpu in self._gpus:
-            readings += _statistics(gpu.component, [s for s in series if s.component == gpu.component])
+            inside = [s for s in series if s.component == gpu.component and self._begin_s <= s.time_s <= self._end_s]
+            readings += _statistics(gpu.component, inside)
         return readings
 
     def flags(self) -> set[Flag]:
@@ -209,6 +198,8 @@ class NvmlMeter(Meter):
                 self._fault(gpu, error)
                 continue
             now_s = time.monotonic()
+            if not powers_only and gpu.has_counter:
+                self._counts_j([gpu])
             self._series += [Sample(now_s, gpu.component, key, value) for key, value in values.items()]
 
     def _look_for_others(self) -> None:
@@ -219,32 +210,60 @@ class NvmlMeter(Meter):
             except Exception as error:
                 self._fault(gpu, error)
 
-    def _counts_j(self) -> dict[str, float]:
+    def _counts_j(self, gpus: Sequence[Gpu] | None = None) -> dict[str, float]:
+        """Read the counters, and see whether they stand still: a GPU always takes something."""
         counts = {}
-        for gpu in self._gpus:
+        for gpu in self._gpus if gpus is None else gpus:
             if gpu.has_counter:
                 try:
-                    counts[gpu.component] = gpu.count_j()
+                    counts[gpu.component] = count_j = gpu.count_j()
                 except Exception as error:
                     self._fault(gpu, error)
+                    continue
+                if still := self._still[gpu.component].stands_still(count_j, time.monotonic()):
+                    self._faults.setdefault(gpu.component, f"the energy counter of {gpu.component} failed: {still}")
         return counts
 
-    def _energy_j(self, gpu: Gpu, counts_j: dict[str, float], series: Sequence[Sample]) -> float | None:
-        name = gpu.component
-        if name in self._faults:
-            return None
-        if gpu.has_counter:
-            energy_j = counts_j[name] - self._begin_j[name]
-            if energy_j < 0:
-                self._faults[name] = f"{name}: its energy counter fell by {-energy_j:.1f} J"
-                return None
-            return energy_j
-        powers = [sample for sample in series if sample.component == name and sample.quantity == "power"]
-        try:
-            return integrate([sample.time_s for sample in powers], [sample.value for sample in powers])
-        except ValueError as error:
-            self._faults[name] = f"{name}: its power could not be integrated: {error}"
-            return None
+    def _wait_for_lag(self) -> None:
+        """Wait until averaging power sensors have been read after what they average of the window."""
+        lag_s = max((gpu.averaging_s / 2 for gpu in self._gpus if not gpu.has_counter), default=0.0)
+        if lag_s:
+            time.sleep(max(0.0, self._end_s + lag_s - time.monotonic()))
+            with self._lock:
+                self._sample(powers_only=True)
+
+    def _energy(self, gpu: Gpu, series: Sequence[Sample]) -> Reading:
+        name, detail = gpu.component, self._details.get(gpu.component)
+        powers = [sample for sample in series if sample.quantity == "power"]
+        value = bound_j = None
+        if name not in self._faults:
+            try:
+                value, bound_j = self._counted(name, powers) if gpu.has_counter else self._integrated(gpu, powers)
+            except ValueError as error:
+                self._faults[name] = f"{name}: {error}"
+        reason = None if value is not None else self._faults[name]
+        return Reading.of(self.name, name, Quantity.ENERGY, value, reason=reason, bound=bound_j, detail=detail)
+
+    def _counted(self, name: str, powers: Sequence[Sample]) -> tuple[float, float]:
+        """Energy by the counter, and its bound: a tick of power at each edge (J)."""
+        energy_j = self._end_j[name] - self._begin_j[name]
+        if energy_j < 0:
+            raise ValueError(f"its energy counter fell by {-energy_j:.1f} J")
+        return energy_j, 2 * self._ticks_s[name] * max((sample.value for sample in powers), default=0.0)
+
+    def _integrated(self, gpu: Gpu, powers: Sequence[Sample]) -> tuple[float, float]:
+        """Energy by the power sensor over time, and its bound (J).
+
+        A mean over the last T seconds is the power of T/2 ago, smoothed: the window is shifted by that, which is exact
+        where the power is constant or rises evenly. The bound adds up what may be missed: between samples
+        (`gap_bound_j`); at each edge T/8 of the range of powers, by smoothing; and one update of the sensor.
+        """
+        times_s = [sample.time_s - gpu.averaging_s / 2 for sample in powers]
+        powers_w = [sample.value for sample in powers]
+        energy_j = window_energy_j(times_s, powers_w, self._begin_s, self._end_s)
+        smoothing_j = gpu.averaging_s / 4 * (max(powers_w) - min(powers_w))
+        gaps_j = gap_bound_j(times_s, powers_w, self._begin_s, self._end_s)
+        return energy_j, gaps_j + smoothing_j + 2 * UPDATE_S * max(powers_w)
 
     def _fault(self, gpu: Gpu, error: Exception) -> None:
         self._faults.setdefault(gpu.component, f"{gpu.component} could not be read: {error}")

@@ -1,5 +1,6 @@
 """The RAPL counters as the Linux kernel shows them: the powercap folders and pyRAPL's view of them."""
 
+import logging
 import re
 import warnings
 from collections.abc import Callable
@@ -124,7 +125,11 @@ def pyrapl_reader(domains: list[Domain]) -> Callable[[], dict[str, int]] | None:
     try:
         with warnings.catch_warnings():  # pyRAPL's source holds an invalid escape, which newer Pythons point out
             warnings.simplefilter("ignore")
-            from pyRAPL import Sensor
+            logging.disable(logging.WARNING)  # it says that it lacks a database, which nobody asked for
+            try:
+                from pyRAPL import Sensor
+            finally:
+                logging.disable(logging.NOTSET)
 
             sensor = Sensor()
 

@@ -1,5 +1,6 @@
 """RAPL: the energy counters of Intel's and AMD's processors."""
 
+import os
 import re
 import threading
 import time
@@ -7,72 +8,46 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from baler_energy.meters.base import Channel, Meter, Sample
+from baler_energy.meters.contamination import CpuTimes
+from baler_energy.meters.counters import StillWatch, WrappingCounter
 from baler_energy.meters.poller import Poller
 from baler_energy.meters.powercap import POWERCAP, Domain, absence, domain_channel, find_domains, pyrapl_reader
+from baler_energy.meters.ticks import watch_ticks
 from baler_energy.records import Reading
 from baler_energy.vocabulary import Evidence, Flag, MeterName, Quantity
 
-__all__ = ["RaplMeter", "unwrap"]
+__all__ = ["RaplMeter"]
 
 #: No domain of a present machine draws more; what seems to is a counter that was reset.
 _LIMIT_W = 5000.0
-#: The counters tick about every millisecond; within this time a single tick may look like a huge power.
-_TICK_GRACE_S = 0.1
+#: Intel SDM, volume 3, 15.10: the counters are updated about every millisecond.
+_DEFAULT_TICK_S = 0.001
+#: How long to watch for the ticks at the start; where a virtual machine shows counters, they may tick once a second.
+_WATCH_S, _LONG_WATCH_S = 0.1, 3.0
+#: Share of the CPUs in use above which cores take energy at every tick.
+_LOADED = 0.1
+_LOOK_S = 0.1
 #: The sums and the components that they are made of.
 _SUMS = {"cpu": re.compile(r"package-"), "dram": re.compile(r"dram-")}
 
 
-def unwrap(counts_uj: Sequence[int], max_uj: int) -> list[int]:
-    """Turn the readings of a wrapping counter into the energy since the first.
-
-    Parameters
-    ----------
-    counts_uj
-        Readings in order (microjoule), each within [0, max_uj], at most one wrap between two of them.
-    max_uj
-        ``max_energy_range_uj``: the counter goes from there to 0.
-
-    Returns
-    -------
-    list of int
-        Energy since the first reading (microjoule), never falling, as long as `counts_uj`.
-
-    Raises
-    ------
-    ValueError
-        A reading lies outside the range.
-    """
-    totals: list[int] = []
-    for index, count in enumerate(counts_uj):
-        if not 0 <= count <= max_uj:
-            raise ValueError(f"count {count} lies outside the counter's range 0 to {max_uj}")
-        step = count - counts_uj[index - 1] if index else 0
-        totals.append((totals[-1] if totals else 0) + (step if step >= 0 else step + max_uj))
-    return totals
-
-
 class _Counter:
-    """The unwrapped total of one domain, and why it cannot be trusted."""
+    """One domain's counter, with what watches over it."""
 
-    def __init__(self, domain: Domain) -> None:
+    def __init__(self, domain: Domain, tick_s: float | None, limit_w: float) -> None:
         self.domain = domain
-        self.total_uj = 0
-        self.time_s = 0.0
-        self._last_uj: int | None = None
+        self.tick_s = tick_s or _DEFAULT_TICK_S
+        self.unwrapped = WrappingCounter(domain.max_uj, limit_w)
+        kind = domain.component.split("-")[0]
+        self._still = StillWatch(self.tick_s)
+        # Integrated graphics may do nothing, and cores may sleep; package, memory and platform always take something.
+        self._may_rest, self._may_stop = kind == "core", kind == "uncore"
 
-    def update(self, count_uj: int, time_s: float, limit_w: float) -> str | None:
+    def update(self, count_uj: int, time_s: float, *, loaded: bool) -> str | None:
         """Take a reading in; give what is wrong with it, or None."""
-        last_uj, gap_s = self._last_uj, time_s - self.time_s
-        step_uj = unwrap((count_uj if last_uj is None else last_uj, count_uj), self.domain.max_uj)[-1]
-        self._last_uj, self.time_s = count_uj, time_s
-        self.total_uj += step_uj
-        if last_uj is None:
-            return None
-        if gap_s * limit_w * 1e6 > self.domain.max_uj:
-            return f"it was not read for {gap_s:.1f} s, in which it may have wrapped unseen"
-        if step_uj > limit_w * 1e6 * max(gap_s, _TICK_GRACE_S):
-            return f"it jumped from {last_uj} to {count_uj} uJ within {gap_s:.2f} s: it was reset"
-        return None
+        fault = self.unwrapped.update(count_uj, time_s)
+        at_work = not self._may_stop and (loaded or not self._may_rest)
+        return fault or self._still.stands_still(count_uj, time_s, loaded=at_work)
 
 
 class RaplMeter(Meter):
@@ -108,6 +83,9 @@ class RaplMeter(Meter):
         self._polled: dict[str, tuple[float, int]] = {}
         self._faults: dict[str, str] = {}
         self._series: list[Sample] = []
+        self._details: dict[str, str] = {}
+        self._cpu_times: CpuTimes | None = None
+        self._was_loaded = False
 
     def channels(self) -> Sequence[Channel]:
         """Say which counters can be read, and which sums of them."""
@@ -122,7 +100,9 @@ class RaplMeter(Meter):
         channels = {channel.component: channel for channel in self.channels()}
         readable = {name for name, channel in channels.items() if channel.evidence}
         domains = [domain for domain in find_domains(self._root) if domain.component in readable]
-        self._counters = [_Counter(domain) for domain in domains]
+        ticks_s = _find_ticks(domains)
+        self._counters = [_Counter(domain, ticks_s.get(domain.component), self._limit_w) for domain in domains]
+        self._details = {name: channel.detail for name, channel in channels.items() if channel.evidence}
         self._absent = [channel for channel in channels.values() if not channel.evidence]
         self._sums = {
             total: [name for name in channels if kind.match(name)] for total, kind in _SUMS.items() if total in readable
@@ -161,10 +141,16 @@ class RaplMeter(Meter):
             series = [sample for sample in self._series if self._begin_s < sample.time_s <= self._end_s]
         readings = []
         for name, value in energies.items():
-            reason = None if value is not None else self._reason(name)
-            readings.append(Reading.of(self.name, name, Quantity.ENERGY, value, reason=reason))
+            detail = self._details.get(name)
+            if value is None:
+                reason = self._reason(name)
+                readings.append(Reading.of(self.name, name, Quantity.ENERGY, None, reason=reason, detail=detail))
+                continue
             powers = [sample.value for sample in series if sample.component == name]
-            if powers and value is not None:
+            power_w = max(powers, default=value / max(self._end_s - self._begin_s, 1e-9))
+            bound_j = 2 * self._tick_s(name) * power_w
+            readings.append(Reading.of(self.name, name, Quantity.ENERGY, value, bound=bound_j, detail=detail))
+            if powers:
                 readings.append(Reading.of(self.name, name, Quantity.POWER_MAX, max(powers)))
         for channel in self._absent:
             readings.append(Reading.of(self.name, channel.component, Quantity.ENERGY, None, reason=channel.detail))
@@ -206,19 +192,35 @@ class RaplMeter(Meter):
                 served = self._pyrapl()
             except Exception:  # the kernel's files take over, and say what is wrong
                 self._pyrapl = None
+        loaded = self._loaded()
         for counter in self._counters:
             component = counter.domain.component
             try:
                 count_uj = served[component] if component in served else counter.domain.read_uj()
-                fault = counter.update(count_uj, time.monotonic(), self._limit_w)
+                fault = counter.update(count_uj, time.monotonic(), loaded=loaded)
             except (OSError, ValueError) as error:
                 fault = f"it could not be read: {error}"
             if fault:
                 self._faults.setdefault(component, f"the RAPL counter {component} failed: {fault}")
 
+    def _loaded(self) -> bool:
+        """Say whether the CPUs were at work since the last look, a tenth of a second ago or longer."""
+        before, now = self._cpu_times, CpuTimes.of_machine()
+        if before is None or now.time_s - before.time_s > _LOOK_S:
+            self._cpu_times = now
+            if before is not None:
+                capacity_s = (os.cpu_count() or 1) * (now.time_s - before.time_s)
+                self._was_loaded = now.machine_s - before.machine_s > _LOADED * capacity_s
+        return self._was_loaded
+
+    def _tick_s(self, name: str) -> float:
+        """Tick of a counter, or the longest of a sum's."""
+        parts = self._sums.get(name, [name])
+        return max(counter.tick_s for counter in self._counters if counter.domain.component in parts)
+
     def _totals_uj(self) -> dict[str, int]:
         """Give the total of every counter and sum since `open`."""
-        totals = {counter.domain.component: counter.total_uj for counter in self._counters}
+        totals = {counter.domain.component: counter.unwrapped.total_uj for counter in self._counters}
         return totals | {name: sum(totals[part] for part in parts) for name, parts in self._sums.items()}
 
     def _energies_j(self) -> dict[str, float | None]:
@@ -232,6 +234,20 @@ class RaplMeter(Meter):
         """Say why a counter or sum has no energy; None where it has."""
         parts = self._sums.get(name, [name])
         return "; ".join(self._faults[part] for part in parts if part in self._faults) or None
+
+
+def _find_ticks(domains: Sequence[Domain]) -> dict[str, float | None]:
+    """Watch the counters' ticks; those that must advance are given longer where they did not."""
+
+    def read(chosen: Sequence[Domain]) -> Callable[[], dict[str, float]]:
+        return lambda: {domain.component: domain.read_uj() for domain in chosen}
+
+    try:
+        ticks_s = watch_ticks(read(domains), _WATCH_S)
+        slow = [d for d in domains if ticks_s[d.component] is None and not re.match("core|uncore", d.component)]
+        return ticks_s | (watch_ticks(read(slow), _LONG_WATCH_S, fewest=2) if slow else {})
+    except (OSError, ValueError):  # the readings of the window will say so
+        return {}
 
 
 def _sum_channels(channels: Sequence[Channel]) -> list[Channel]:

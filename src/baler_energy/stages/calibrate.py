@@ -2,7 +2,7 @@
 
 import argparse
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from statistics import median, stdev
@@ -21,7 +21,7 @@ from baler_energy.meters.lock import DEFAULT_LOCK, MachineLock
 from baler_energy.meters.options import add_meter_arguments, make_meters
 from baler_energy.meters.session import Session
 from baler_energy.meters.settings import SessionSettings
-from baler_energy.meters.ticks import watch_tick
+from baler_energy.meters.ticks import watch_ticks
 from baler_energy.progress import say
 from baler_energy.provenance import provenance
 from baler_energy.vocabulary import Evidence, MeterName, Quantity
@@ -139,14 +139,10 @@ def _ticks(meters: Sequence[Meter]) -> dict[tuple[MeterName, str], float | None]
     """Watch every counter of the meters that have some."""
     found: dict[tuple[MeterName, str], float | None] = {}
     for meter in meters:
-        for component in meter.energies_j():
+        for component, tick_s in watch_ticks(meter.energies_j, _WATCH_S).items():
             if component not in _SUMS:
-                found[meter.name, component] = watch_tick(_reader(meter, component), _WATCH_S)
+                found[meter.name, component] = tick_s
     return found
-
-
-def _reader(meter: Meter, component: str) -> Callable[[], float]:
-    return lambda: meter.energies_j()[component]
 
 
 def _idle_rows(powers_w: dict[str, list[float]], evidence: dict[str, Evidence]) -> list[Calibrated]:

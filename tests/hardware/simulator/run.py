@@ -1,0 +1,155 @@
+"""Runs a command on a simulated machine."""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+from simulator.curves import Curve
+from simulator.machine import Counter, Gpu, Machine, Truth
+from simulator.nvml import compile_library
+
+__all__ = ["namespaces_work", "run_on", "server"]
+
+CLASSES = Path("/sys/class")
+
+
+@cache
+def namespaces_work() -> bool:
+    """Say whether this user may mount over /sys/class in a private namespace."""
+    try:
+        command = ["unshare", "--mount", "mount", "-t", "tmpfs", "none", str(CLASSES)]
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+    except OSError:
+        return False
+
+
+def run_on(
+    machine: Machine, state: Path, command: Sequence[str], **options: object
+) -> subprocess.CompletedProcess[str]:
+    """Run a command on a machine; ``SIMULATED_POWERCAP`` names the folder of its counters.
+
+    Parameters
+    ----------
+    machine
+        The machine; it starts now.
+    state
+        An empty folder, where its journal stays.
+    command
+        The command, which sees the machine's counters under /sys/class where namespaces work.
+    """
+    replace(machine, start_s=time.monotonic()).write(state)
+    compile_library(state)
+    here = [sys.executable, "-m", "simulator.run", "--inside", str(state), "--", *command]
+    paths = [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+        "LD_LIBRARY_PATH": str(state) if machine.gpus else "",
+        "SIMULATED_GPUS": str(state / "gpus.txt"),
+    }
+    environment.pop("CUDA_VISIBLE_DEVICES", None)
+    words = ["unshare", "--mount", *here] if namespaces_work() else here
+    return subprocess.run(words, env=environment, text=True, check=False, **options)  # type: ignore[call-overload,no-any-return]
+
+
+def _inside(state: Path, command: Sequence[str]) -> int:
+    """Start the writer and run the command, in the namespace where there is one."""
+    root = state / "powercap"
+    if namespaces_work():
+        _cover_classes()
+        root = CLASSES / "powercap"
+    environment = os.environ | {"SIMULATED_POWERCAP": str(root)}
+    writer = subprocess.Popen([sys.executable, "-m", "simulator.writer", str(state), str(root)])
+    try:
+        while not (state / "ready").exists() and writer.poll() is None:
+            time.sleep(0.01)
+        return subprocess.run(command, env=environment, check=False).returncode
+    finally:
+        writer.kill()
+        writer.wait()
+
+
+def _cover_classes() -> None:
+    """Lay a file system of our own over /sys/class, in which all classes but powercap are as before."""
+    before = {
+        folder.name: {link.name: link.resolve() for link in folder.iterdir()}
+        for folder in CLASSES.iterdir()
+        if folder.is_dir() and folder.name != "powercap"
+    }
+    subprocess.run(["mount", "-t", "tmpfs", "none", str(CLASSES)], check=True)
+    for name, links in before.items():
+        (CLASSES / name).mkdir()
+        for link, target in links.items():
+            (CLASSES / name / link).symlink_to(target)
+
+
+def server(
+    curves: Sequence[Curve], *, gpus: Sequence[Gpu] = (), max_uj: int = 262_143_328_850, faults: str = ""
+) -> Machine:
+    """Make a machine with a socket for each curve, its core and dram following it, and psys.
+
+    Parameters
+    ----------
+    curves
+        Power of each package.
+    gpus
+        Its GPUs.
+    max_uj
+        Range of every counter.
+    faults
+        Fault of the first package, as ``kind@seconds``.
+    """
+    fault, _, at = faults.partition("@")
+    counters = []
+    for number, curve in enumerate(curves):
+        folder, broken = f"intel-rapl:{number}", {}
+        if fault and number == 0:
+            broken = {"fault": fault, "fault_s": float(at)}
+        counters.append(Counter(folder, f"package-{number}", curve, max_uj, **broken))
+        for place, (kind, share) in enumerate((("core", 0.6), ("dram", 0.2))):
+            part = replace(curve, low_w=curve.low_w * share, high_w=curve.high_w * share)
+            counters.append(Counter(f"{folder}/{folder}:{place}", kind, part, max_uj))
+    total_w = 1.2 * sum(curve.top_w for curve in curves)
+    counters.append(Counter(f"intel-rapl:{len(curves)}", "psys", Curve("constant", total_w), max_uj))
+    counters.append(Counter("intel-rapl-mmio:0", "package-0", curves[0], max_uj))
+    return Machine(tuple(counters), tuple(gpus))
+
+
+def main() -> int:
+    """Run what the command line asks for, and say what was true."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sockets", type=int, default=1)
+    parser.add_argument("--gpus", type=int, default=0)
+    parser.add_argument("--power-w", type=float, default=60.0, help="of each package, constant; a GPU takes twice that")
+    parser.add_argument("--max-uj", type=int, default=262_143_328_850, help="where the counters wrap")
+    parser.add_argument("--inside", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("command", nargs=argparse.REMAINDER)
+    args = parser.parse_args()
+    command = args.command[1:] if args.command[:1] == ["--"] else args.command
+    if args.inside:
+        return _inside(args.inside, command)
+    curve = Curve("constant", args.power_w)
+    gpus = [Gpu(replace(curve, low_w=2 * args.power_w))] * args.gpus
+    machine = server([curve] * args.sockets, gpus=gpus, max_uj=args.max_uj)
+    with tempfile.TemporaryDirectory() as folder:
+        begin_s = time.monotonic()
+        done = run_on(machine, Path(folder), command)
+        truth, length_s = Truth(Path(folder)), time.monotonic() - begin_s
+        ran_s = truth.journal[-1, 0] - truth.journal[0, 0]
+    where = "mounted over /sys/class" if namespaces_work() else "not mounted: namespaces are not allowed here"
+    print(f"The machine ran for {ran_s:.2f} of {length_s:.2f} s ({where}); its powers were", file=sys.stderr)
+    for counter in machine.counters:
+        print(f"  {counter.folder:<28}{counter.name:<12}{counter.curve.low_w:8.2f} W", file=sys.stderr)
+    for index, gpu in enumerate(machine.gpus):
+        print(f"  gpu-{index:<36}{gpu.curve.low_w:8.2f} W", file=sys.stderr)
+    return done.returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())

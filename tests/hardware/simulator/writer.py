@@ -1,0 +1,87 @@
+"""Lays out the powercap tree as the kernel does, and advances its counters every millisecond, with a journal.
+
+python -m simulator.writer STATE ROOT
+"""
+
+import contextlib
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from simulator.machine import UNIT_UJ, Counter, Machine
+
+TICK_S = 0.001
+
+
+def lay_out(machine: Machine, root: Path) -> dict[str, int]:
+    """Make the folders, with links beside them as in the kernel's tree; give the open counters by folder."""
+    devices = root.parent / f"{root.name}-devices"
+    root.mkdir()
+    for control in dict.fromkeys(counter.folder.split(":")[0] for counter in machine.counters):
+        (devices / control).mkdir(parents=True)
+        (devices / control / "subsystem").symlink_to(root)
+        (devices / control / "enabled").write_text("1\n")
+        (root / control).symlink_to(devices / control)
+    files = {}
+    for counter in machine.counters:
+        folder = devices / counter.folder.split(":")[0] / counter.folder
+        folder.mkdir()
+        (folder / "name").write_text(counter.name + "\n")
+        (folder / "enabled").write_text("1\n")
+        (folder / "max_energy_range_uj").write_text(f"{counter.max_uj}\n")
+        (root / folder.name).symlink_to(folder)
+        files[counter.folder] = os.open(folder / "energy_uj", os.O_WRONLY | os.O_CREAT, 0o444)
+    return files
+
+
+def count_uj(counter: Counter, elapsed_s: float) -> tuple[float, int]:
+    """Give the true energy (J) since the start, and what the counter shows."""
+    true_j = counter.curve.energy_j(0, elapsed_s)
+    shown_j = true_j
+    if elapsed_s >= counter.fault_s:
+        if counter.fault == "stall":
+            shown_j = counter.curve.energy_j(0, counter.fault_s)
+        elif counter.fault == "jump":
+            shown_j += 50_000
+        elif counter.fault == "back":
+            shown_j -= 0.4 * counter.max_uj * 1e-6
+    units = int((counter.start_uj + shown_j * 1e6) / UNIT_UJ)
+    return true_j, int(units * UNIT_UJ) % counter.max_uj
+
+
+def main(state: Path, root: Path) -> None:
+    """Advance the counters until killed."""
+    machine = Machine.read(state)
+    files = lay_out(machine, root)
+    with (state / "journal.bin").open("wb", buffering=0) as journal:
+        row = np.zeros(1 + len(machine.counters))
+        due_s = time.monotonic()
+        while True:
+            row[0] = now_s = time.monotonic()
+            for place, counter in enumerate(machine.counters, start=1):
+                row[place], count = count_uj(counter, now_s - machine.start_s)
+                show(counter, files[counter.folder], count, now_s - machine.start_s, root)
+            journal.write(row.tobytes())
+            (state / "ready").touch()
+            due_s = max(due_s + TICK_S, now_s)
+            time.sleep(max(0.0, due_s - time.monotonic()))
+
+
+def show(counter: Counter, file: int, count: int, elapsed_s: float, root: Path) -> None:
+    """Write a counter in place and of constant length, as a reader of the kernel's file never sees half a number."""
+    text = b"%020d\n" % count
+    if elapsed_s >= counter.fault_s and counter.fault == "garbage":
+        text = b"no counter, no number\n"
+    if elapsed_s >= counter.fault_s and counter.fault == "vanish":
+        with contextlib.suppress(OSError):
+            shutil.rmtree((root / counter.folder.rsplit("/", 1)[-1]).resolve())
+        return
+    os.pwrite(file, text, 0)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
