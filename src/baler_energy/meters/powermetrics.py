@@ -79,6 +79,7 @@ class PowermetricsMeter(Meter):
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
+        self._reader: threading.Thread | None = None
         self._slices: list[Slice] = []
         self._arrived = threading.Condition()
         self._error: str | None = None
@@ -104,7 +105,8 @@ class PowermetricsMeter(Meter):
             _COMMAND, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL
         )
         stream = self._process.stdout
-        threading.Thread(target=self._follow, args=(stream,), name="powermetrics", daemon=True).start()
+        self._reader = threading.Thread(target=self._follow, args=(stream,), name="powermetrics", daemon=True)
+        self._reader.start()
         if not self._wait_for(0.0):
             self.close()
             raise RuntimeError("powermetrics gave no sample; it needs root: `sudo -v`, or a rule in /etc/sudoers")
@@ -151,7 +153,11 @@ class PowermetricsMeter(Meter):
         if self._process is not None:
             self._process.terminate()
             self._process.wait()
-            self._process = None
+            if self._reader is not None:
+                self._reader.join()
+            if self._process.stdout is not None:
+                self._process.stdout.close()
+            self._process = self._reader = None
 
     def _follow(self, stream: IO[bytes]) -> None:
         try:
