@@ -1,20 +1,18 @@
 """Who finds the truth: our meters and other tools on a simulated machine whose energy is known.
 
-    python benchmarks/peers.py --out build/peers --jobs 4
+    PYTHONPATH=tests/hardware python benchmarks/peers.py --out build/peers --jobs 4
 
 Each tool measures the same window (a process that sleeps) on each machine, several times, each time in a process of
 its own beside our RAPL meter. The table of docs/peers.md is what it prints: by component, the median over the repeats
 of the tool's energy over the truth, with the smallest and the largest.
 
-The machine is a powercap tree in a private mount namespace, which needs root on Linux, and the powers are constant, so
-that the truth is power times duration. Needs the extra `peers`.
+The machine is that of the tests (tests/hardware/simulator), in a private mount namespace, which needs root on Linux.
+Needs the extra `peers` and a C compiler.
 """
 
 import argparse
 import json
-import os
 import statistics
-import subprocess
 import sys
 import time
 from collections import defaultdict
@@ -22,23 +20,24 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-#: Power (W) of each domain, by its path in the powercap tree.
-POWERS_W = {
-    "intel-rapl:0": ("package-0", 60.0),
-    "intel-rapl:0/intel-rapl:0:0": ("dram", 10.0),
-    "intel-rapl:1": ("package-1", 40.0),
-    "intel-rapl:1/intel-rapl:1:0": ("dram", 8.0),
-    "intel-rapl:2": ("psys", 150.0),
+from simulator.curves import Curve
+from simulator.machine import Gpu, Truth
+from simulator.run import run_on, server
+
+COUNTER = Path("/sys/class/powercap/intel-rapl:0/energy_uj")
+
+#: Power (W) of the packages, of which DRAM takes a fifth more, and of the GPUs.
+PACKAGES_W, GPUS_W = (60.0, 40.0), (120.0, 80.0)
+#: Time of the wrap since the machine's start: the slowest tool's window begins 10 s after it, and all last 25 s.
+MACHINES = {
+    "plain": server(
+        [Curve("constant", w) for w in PACKAGES_W], gpus=[Gpu(Curve("constant", w)) for w in GPUS_W], mmio=False
+    ),
+    "counters wrap": server([Curve("constant", w) for w in PACKAGES_W], wrap_s=20.0, mmio=False),
+    "intel-rapl-mmio": server([Curve("constant", w) for w in PACKAGES_W]),
 }
-TRUTH_W = {"package-0": 60.0, "package-1": 40.0, "dram-0": 10.0, "dram-1": 8.0, "psys": 150.0}
-RANGE_J = 262_143.0
-#: Seconds from the machine's start to the wrap of every counter; None: they do not wrap. The slowest tool's window
-#: begins 8 s after the start, and the shortest ends 25 s after it.
-MACHINES = {"no wrap": None, "each counter wraps once": 18.0}
-CLASSES = Path("/sys/class")
-COUNTER = CLASSES / "powercap" / "intel-rapl:0" / "energy_uj"
 TOOLS = ("ours", "codecarbon", "zeus", "pyjoules", "perun", "carbontracker")
-SUMS = ("cpu", "dram", "psys", "machine")
+SUMS = ("cpu", "dram", "gpu", "psys", "machine")
 
 
 def main() -> None:
@@ -50,11 +49,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="runs at the same time, each its own machine")
     parser.add_argument("--tools", nargs="+", default=list(TOOLS), choices=TOOLS)
     parser.add_argument("--measure", choices=TOOLS, help=argparse.SUPPRESS)
-    parser.add_argument("--machine", choices=MACHINES, help=argparse.SUPPRESS)
     args = parser.parse_args()
-    if args.machine:
-        run_machine(MACHINES[args.machine])
-        return
     if args.measure:
         measure(args.measure, args.window_s, args.out)
         return
@@ -70,62 +65,37 @@ def main() -> None:
 
 def simulate(machine: str, tool: str, repeat: int, window_s: float, out: Path) -> list[tuple[str, float | str]]:
     """Measure with one tool on one simulated machine; give the tool's energies over the truth."""
-    out.mkdir(parents=True, exist_ok=True)
-    record = out / f"{machine.replace(' ', '-')}.{tool}.{repeat}.json"
-    this = [sys.executable, __file__, "--out", str(record), "--window-s", str(window_s)]
-    # All in a namespace of its own: the tree over /sys/class is there for these processes alone.
-    inside = 'mount -t tmpfs none /sys/class && { "$0" "$@" --machine "$MACHINE" & sleep 1; '
-    inside += '"$0" "$@" --measure "$TOOL"; code=$?; kill $!; exit $code; }'
-    done = subprocess.run(
-        ["unshare", "--mount", "sh", "-c", inside, *this],
-        env=os.environ | {"MACHINE": machine, "TOOL": tool},
-        capture_output=True,
-        text=True,
-    )
+    state = out / f"{machine.replace(' ', '-')}.{tool}.{repeat}"
+    state.mkdir(parents=True)
+    words = ["--out", str(state / "record.json"), "--window-s", str(window_s), "--measure", tool]
+    done = run_on(MACHINES[machine], state, [sys.executable, __file__, *words], capture_output=True)
     if done.returncode != 0:
         raise SystemExit(f"{tool} on {machine}: {done.stdout}{done.stderr}")
-    measured = json.loads(record.read_text())
-    if measured["wrapped"] != (MACHINES[machine] is not None):
+    measured, truth = json.loads((state / "record.json").read_text()), Truth(state)
+    if measured["wrapped"] != (machine == "counters wrap"):
         raise SystemExit(f"{tool} on {machine}: the counters did not do so in the window; take the default --window-s")
-    duration_s = measured["edges_s"][1] - measured["edges_s"][0]
-    return ratios_of(measured, tool, {name: power_w * duration_s for name, power_w in TRUTH_W.items()})
-
-
-def run_machine(wrap_s: float | None) -> None:
-    """Lay out the powercap tree as the kernel does, and advance its counters until killed."""
-    control, devices = CLASSES / "powercap" / "intel-rapl", CLASSES / "powercap-devices" / "intel-rapl"
-    devices.mkdir(parents=True)
-    control.parent.mkdir()
-    control.symlink_to(devices)
-    (devices / "subsystem").symlink_to(control.parent)
-    begin_s = time.monotonic()
-    counters = []
-    for path, (name, power_w) in POWERS_W.items():
-        folder = devices / path
-        folder.mkdir()
-        (folder / "name").write_text(f"{name}\n")
-        (folder / "max_energy_range_uj").write_text(f"{int(RANGE_J * 1e6)}\n")
-        (control.parent / folder.name).symlink_to(folder)
-        start_j = 1000.0 if wrap_s is None else RANGE_J - power_w * wrap_s
-        counters.append((os.open(folder / "energy_uj", os.O_WRONLY | os.O_CREAT), power_w, start_j))
-    while True:
-        elapsed_s = time.monotonic() - begin_s
-        for file, power_w, start_j in counters:
-            os.pwrite(file, b"%020d\n" % int((start_j + power_w * elapsed_s) % RANGE_J * 1e6), 0)
-        time.sleep(0.001)
+    begin_s, end_s = measured["edges_s"]
+    true_j = {f"gpu-{n}": truth.gpu_j(n, begin_s, end_s) for n in range(len(truth.machine.gpus))}
+    for counter in truth.machine.counters:
+        socket = counter.folder.split(":")[1].split("/")[0]
+        name = counter.name if counter.name.startswith(("package", "psys")) else f"{counter.name}-{socket}"
+        true_j[name] = truth.counter_j(counter.folder, begin_s, end_s)
+    return ratios_of(measured, tool, true_j)
 
 
 def measure(tool: str, window_s: float, out: Path) -> None:
     """Measure a window in this process, on whatever machine it sees, and write start, end and readings to `out`."""
+    from baler_energy.meters.nvml import NvmlMeter
     from baler_energy.meters.options import make_meters
+    from baler_energy.meters.rapl import RaplMeter
     from baler_energy.meters.session import Session
     from baler_energy.meters.settings import SessionSettings
     from baler_energy.vocabulary import MeterName
 
-    names = [MeterName.RAPL, *([] if tool == "ours" else [MeterName(tool)])]
+    meters = [RaplMeter(), NvmlMeter(), *make_meters([MeterName(tool)] if tool != "ours" else [])]
     # A lock of its own: simulated machines do not disturb each other.
     settings = SessionSettings(min_window_s=0.0, idle_s=0.0, lock=out.with_suffix(".lock"))
-    with Session(make_meters(names), settings) as session:
+    with Session(meters, settings) as session:
         edges: list[float] = []
         counts: list[int] = []
 
@@ -157,11 +127,11 @@ def ratios_of(record: dict[str, Any], tool: str, truth_j: dict[str, float]) -> l
 
     truth_j = truth_j | {
         total: sum(value for name, value in truth_j.items() if name.startswith(kind))
-        for total, kind in (("cpu", "package-"), ("dram", "dram-"))
+        for total, kind in (("cpu", "package-"), ("dram", "dram-"), ("gpu", "gpu-"))
     }
     found: list[tuple[str, float | str]] = []
     for reading in record["readings"]:
-        ours = reading["meter"] == "rapl"
+        ours = reading["meter"] in ("rapl", "nvml")
         if reading["quantity"] != "energy" or ours != (tool == "ours"):
             continue
         scope = scope_of(reading["detail"]) or (reading["component"],)

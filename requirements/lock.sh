@@ -3,4 +3,5 @@ set -eu
 compile() { uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header pyproject.toml "$@"; }
 compile --group build --output-file requirements/study.txt
 compile --group build --extra pythia --constraint requirements/study.txt --output-file requirements/pythia.txt
+compile --extra peers --constraint requirements/study.txt --output-file requirements/peers.txt
 compile --group test --constraint requirements/study.txt --output-file requirements/test.txt

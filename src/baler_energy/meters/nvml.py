@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from baler_energy.meters.base import Channel, Meter, Sample
@@ -76,6 +76,8 @@ class NvmlMeter(Meter):
         self._details: dict[str, str] = {}
         self._ticks_s: dict[str, float] = {}
         self._still: dict[str, StillWatch] = {}
+        self._catcher: threading.Thread | None = None
+        self._first_tick: dict[str, tuple[float, float]] = {}
 
     def channels(self) -> Sequence[Channel]:
         """Say which GPUs there are, and how their energy is had."""
@@ -121,6 +123,10 @@ class NvmlMeter(Meter):
             self._begin_s = time.monotonic()
             self._series = [sample for sample in self._series if sample.time_s > self._begin_s - 1.0]
             self._begin_j = self._counts_j()
+        # The tick that the window begins in is told by the next one, which is waited for beside the operation.
+        self._first_tick = first = {}
+        self._catcher = threading.Thread(target=lambda: first.update(self._next_ticks(self._begin_j)), daemon=True)
+        self._catcher.start()
 
     def energies_j(self) -> dict[str, float]:
         """Read the counters' energy since `begin`; a GPU without a counter gives none."""
@@ -140,10 +146,15 @@ class NvmlMeter(Meter):
 
     def readings(self) -> list[Reading]:
         """Give energy, largest power, load, temperatures, memory and clocks of the window."""
+        last_tick = self._next_ticks(self._end_j)
+        if self._catcher is not None:
+            self._catcher.join()
         self._wait_for_lag()
         with self._lock:
             series = list(self._series)
-        energies = [self._energy(gpu, [s for s in series if s.component == gpu.component]) for gpu in self._gpus]
+        energies = [
+            self._energy(gpu, [s for s in series if s.component == gpu.component], last_tick) for gpu in self._gpus
+        ]
         values = [energy.value for energy in energies if energy.value is not None]
         whole = len(values) == len(energies)
         total = Reading.of(
@@ -232,24 +243,61 @@ class NvmlMeter(Meter):
             with self._lock:
                 self._sample(powers_only=True)
 
-    def _energy(self, gpu: Gpu, series: Sequence[Sample]) -> Reading:
+    def _next_ticks(self, counts_j: Mapping[str, float]) -> dict[str, tuple[float, float]]:
+        """Wait until each counter has changed from `counts_j`, two ticks at most; give the times and the counts."""
+        found: dict[str, tuple[float, float]] = {}
+        waiting = [gpu for gpu in self._gpus if gpu.component in counts_j]
+        patience_s = 2 * max(self._ticks_s.values(), default=0.0)
+        limit_s = time.monotonic() + patience_s
+        while waiting and time.monotonic() < limit_s:
+            time.sleep(patience_s / 40)
+            for gpu in tuple(waiting):
+                try:
+                    count_j = gpu.count_j()
+                except Exception:  # the window's own readings tell a fault
+                    waiting.remove(gpu)
+                    continue
+                if count_j != counts_j[gpu.component]:
+                    found[gpu.component] = (time.monotonic(), count_j)
+                    waiting.remove(gpu)
+        return found
+
+    def _energy(self, gpu: Gpu, series: Sequence[Sample], last_tick: Mapping[str, tuple[float, float]]) -> Reading:
         name, detail = gpu.component, self._details.get(gpu.component)
         powers = [sample for sample in series if sample.quantity == "power"]
         value = bound_j = None
         if name not in self._faults:
             try:
-                value, bound_j = self._counted(name, powers) if gpu.has_counter else self._integrated(gpu, powers)
+                counted = gpu.has_counter
+                value, bound_j = self._counted(name, powers, last_tick) if counted else self._integrated(gpu, powers)
             except ValueError as error:
                 self._faults[name] = f"{name}: {error}"
         reason = None if value is not None else self._faults[name]
         return Reading.of(self.name, name, Quantity.ENERGY, value, reason=reason, bound=bound_j, detail=detail)
 
-    def _counted(self, name: str, powers: Sequence[Sample]) -> tuple[float, float]:
-        """Energy by the counter, and its bound: a tick of power at each edge (J)."""
+    def _counted(
+        self, name: str, powers: Sequence[Sample], last_tick: Mapping[str, tuple[float, float]]
+    ) -> tuple[float, float]:
+        """Energy by the counter, and its bound: a tick of power at each edge (J).
+
+        Of the ticks in which the window begins and ends, the shares inside the window count: each tick's energy comes
+        when it is over, and is taken as spread evenly over it.
+        """
         energy_j = self._end_j[name] - self._begin_j[name]
         if energy_j < 0:
             raise ValueError(f"its energy counter fell by {-energy_j:.1f} J")
-        return energy_j, 2 * self._ticks_s[name] * max((sample.value for sample in powers), default=0.0)
+        tick_s = self._ticks_s[name]
+        first, last = self._first_tick.get(name), last_tick.get(name)
+        if first and last and first[0] < self._end_s:
+            before, inside = (
+                (count_j - edge_j) * min(1.0, max(0.0, 1 - (time_s - edge_s) / tick_s))
+                for (time_s, count_j), edge_j, edge_s in (
+                    (first, self._begin_j[name], self._begin_s),
+                    (last, self._end_j[name], self._end_s),
+                )
+            )
+            energy_j += inside - before
+        return energy_j, 2 * tick_s * max((sample.value for sample in powers), default=0.0)
 
     def _integrated(self, gpu: Gpu, powers: Sequence[Sample]) -> tuple[float, float]:
         """Energy by the power sensor over time, and its bound (J).

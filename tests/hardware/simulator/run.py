@@ -90,7 +90,13 @@ def _cover_classes() -> None:
 
 
 def server(
-    curves: Sequence[Curve], *, gpus: Sequence[Gpu] = (), max_uj: int = 262_143_328_850, faults: str = ""
+    curves: Sequence[Curve],
+    *,
+    gpus: Sequence[Gpu] = (),
+    max_uj: int = 262_143_328_850,
+    wrap_s: float | None = None,
+    mmio: bool = True,
+    faults: str = "",
 ) -> Machine:
     """Make a machine with a socket for each curve, its core and dram following it, and psys.
 
@@ -102,6 +108,10 @@ def server(
         Its GPUs.
     max_uj
         Range of every counter.
+    wrap_s
+        When every counter wraps, since the machine's start; the powers are constant then.
+    mmio
+        Whether the first package is there a second time, under ``intel-rapl-mmio``, as on many Intel machines.
     faults
         Fault of the first package, as ``kind@seconds``.
     """
@@ -117,7 +127,10 @@ def server(
             counters.append(Counter(f"{folder}/{folder}:{place}", kind, part, max_uj))
     total_w = 1.2 * sum(curve.top_w for curve in curves)
     counters.append(Counter(f"intel-rapl:{len(curves)}", "psys", Curve("constant", total_w), max_uj))
-    counters.append(Counter("intel-rapl-mmio:0", "package-0", curves[0], max_uj))
+    if mmio:
+        counters.append(Counter("intel-rapl-mmio:0", "package-0", curves[0], max_uj))
+    if wrap_s is not None:
+        counters = [replace(c, start_uj=c.max_uj - int(c.curve.low_w * wrap_s * 1e6)) for c in counters]
     return Machine(tuple(counters), tuple(gpus))
 
 
