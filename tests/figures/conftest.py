@@ -25,8 +25,9 @@ Build = Callable[..., dict[str, pd.DataFrame]]
 def build() -> Build:
     """Give the function that makes the tables of a one-at-a-time study.
 
-    Options: `devices`; `evidence` by component (cpu, ram, gpu); `repeats`; `flags` of the first run; `source`;
-    `second_meter` (codecarbon beside RAPL for the CPU).
+    Options: `devices`; `evidence` by component (cpu, ram, gpu); `repeats`; `flags` of the first record, or with
+    `all_flagged` of every one; `source`; `second_meter` (codecarbon beside RAPL for the CPU); `intensity` (g/kWh, or
+    none); `node` (a wattmeter reads the node); `beside` (calibration, other tools, imported files, electricity).
     """
     return _build
 
@@ -44,9 +45,14 @@ def _build(
     flags: str = "",
     source: str = "pythia8",
     second_meter: bool = False,
+    all_flagged: bool = False,
+    intensity: float | None = 34.8,
+    node: bool = False,
+    beside: bool = False,
 ) -> dict[str, pd.DataFrame]:
     evidence = evidence or {"cpu": "modelled", "ram": "modelled"}
     maker = _Maker(evidence, flags, source, second_meter)
+    maker.all_flagged, maker.intensity, maker.node = all_flagged, intensity, node
     combinations = dict.fromkeys(
         tuple((REFERENCE | {axis: value}).items()) for axis, values in AXES.items() for value in values
     )
@@ -54,6 +60,8 @@ def _build(
         for device in devices:
             for repeat in range(repeats):
                 maker.add(dict(combination), device, repeat)
+    if beside:
+        maker.add_beside()
     return {name: _typed(name, maker.rows[name]) for name in TABLES}
 
 
@@ -79,6 +87,8 @@ class _Maker:
     def __init__(self, evidence: dict[str, str], flags: str, source: str, second_meter: bool) -> None:
         self.evidence, self.flags, self.source, self.second_meter = evidence, flags, source, second_meter
         self.rows: dict[str, list[dict[str, Any]]] = {name: [] for name in TABLES}
+        self.all_flagged, self.node = False, False
+        self.intensity: float | None = 34.8
         self.random = np.random.default_rng(7)
         self.start = pd.Timestamp("2026-11-23T12:00:00Z")
 
@@ -111,6 +121,46 @@ class _Maker:
             self._histograms(point)
             if at_reference:
                 self._hotspots(point)
+
+    def add_beside(self) -> None:
+        """Add what stands beside the runs: calibration, two tools and a formula, imported files, electricity."""
+        host = {"hostname": "node{1}", "cpu_model": "Example CPU", "gpu_model": "", "evidence": "modelled"}
+        for quantity, value, unit in (("idle_power", 3.2, "W"), ("tick", None, "s"), ("overhead_cpu", 0.004, "1")):
+            row = {"meter": "codecarbon", "component": "cpu", "quantity": quantity, "value": value, "unit": unit}
+            found = {"spread": value / 10, "n": 12} if value else {"detail": "a model has no tick"}
+            self.rows["calibration"].append(host | row | found)
+        reference = [r for r in self.rows["runs"] if all(r[k] == v for k, v in REFERENCE.items())]
+        for run in reference:
+            if run["operation"] == "train":
+                point = {name: run.get(name) for name in arrow_schema("peers").names if name in run}
+                self._peers(point, run["energy_j"], run["duration_s"])
+        window = {"meter": "eco2ai", "file": "emission.csv", "component": "machine", "duration_s": 60.0}
+        for quantity, value, unit in (("duration", 60.0, "s"), ("energy", 900.0, "J")):
+            reading = {"quantity": quantity, "value": value, "unit": unit, "evidence": "modelled"}
+            self.rows["foreign"].append(window | reading)
+        found = {"file": "emission.csv", "finding": "constant_total", "subject": "eco2ai", "value": 15.0, "unit": "W"}
+        self.rows["findings"].append(found | {"sentence": "Energy is 15.0 W times duration in all rows: modelled."})
+        self._electricity()
+
+    def _peers(self, point: dict[str, Any], energy_j: float, duration_s: float) -> None:
+        tried = (("perun", "peer", 1.4), ("eco2ai", "peer", None), ("strubell", "formula", 1.58))
+        for tool, kind, ratio in tried:
+            found = (
+                {"value": ratio * energy_j, "ratio": ratio * self._noise(0.02)} if ratio else {"reason": "it crashed"}
+            )
+            common = {"tool": tool, "kind": kind, "component": "machine", "quantity": "energy", "unit": "J"}
+            ours = {"ours_j": energy_j, "ours_scope": "cpu+ram", "ours_evidence": "modelled", "duration_s": duration_s}
+            told = {"evidence": "modelled", "assumptions": "TDP 100 W"}
+            self.rows["peers"].append(point | common | (ours | told if ratio else {}) | found)
+
+    def _electricity(self) -> None:
+        for name, value in (("CHE", 34.8), ("DEU", 381.0)):
+            row = {"kind": "country", "name": name, "carbon_intensity_g_per_kwh": value}
+            self.rows["electricity"].append(row | {"used": value == self.intensity})
+        for hour in range(24):
+            value = 300 + 100 * float(np.cos(hour / 24 * 2 * np.pi))
+            row = {"kind": "hour", "name": "grid.csv", "hour_of_day": hour, "carbon_intensity_g_per_kwh": value}
+            self.rows["electricity"].append(row | {"used": False})
 
     def _noise(self, spread: float) -> float:
         return float(np.exp(spread * self.random.standard_normal()))
@@ -179,7 +229,8 @@ class _Maker:
         kind = "measured" if sums["measured"] else "modelled"
         energy = sum(sums[kind].values())
         first = not self.rows["runs"]
-        words = [self.flags] if first and self.flags else []
+        bad = bool(self.flags) and (first or self.all_flagged)
+        words = [self.flags] if bad else []
         words += ["modelled_only"] if kind == "modelled" else []
         compressed = point["rows"] * 96 + 2000
         native = point["rows"] * 96
@@ -198,10 +249,14 @@ class _Maker:
                 "energy_measured_j": sum(sums["measured"].values()) or None,
                 "energy_modelled_j": sum(sums["modelled"].values()) or None,
                 "power_mean_w": energy / duration,
-                "co2e_kg": energy / 3.6e6 * 0.0348,
-                "carbon_intensity_g_per_kwh": 34.8,
+                "dynamic_energy_j": 0.6 * energy * self._noise(0.04) if kind == "measured" else None,
+                "cpu_time_s": 1.8 * duration * self._noise(0.01),
+                "node_energy_j": energy + 40.0 * duration if self.node else None,
+                "node_meter": "wattmeter" if self.node else None,
+                "co2e_kg": None if self.intensity is None else energy / 3.6e9 * self.intensity,
+                "carbon_intensity_g_per_kwh": self.intensity,
                 "pue": 1.0,
-                "contamination": 0.09 if first and self.flags else 0.01 * self._noise(0.5),
+                "contamination": 0.09 if bad else 0.01 * self._noise(0.5),
                 "flags": ",".join(words),
                 "mean_rms_over_range": error,
                 "max_over_range": error * 30,

@@ -15,6 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+from baler_energy.analysis.statistics import variation
 from baler_energy.errors import BalerEnergyError, InputError
 from baler_energy.figures import CHAPTERS, captions
 from baler_energy.figures.base import Dataset, FigureSpec, NoData, specs
@@ -27,6 +28,7 @@ SPECS: dict[str, FigureSpec] = {
     spec.name: spec for key in CHAPTERS for spec in importlib.import_module(f"baler_energy.figures.{key}").FIGURES
 }
 MEASURED = MappingProxyType({"cpu": "measured", "ram": "modelled", "gpu": "measured"})
+EACH_MARK_IS_A_RUN = ("meters", "contamination", "foreign", "co2e_countries", "calibration")
 #: Labels of pure numbers, which need no unit.
 PURE = re.compile(
     r"Epochs?|Rows.*|Batch.*|Rec\. / orig\.|.* / range|Operation|Loss.*|Second / first|Residual.*|eta|.*mult.*"
@@ -35,14 +37,15 @@ PURE = re.compile(
 
 @pytest.fixture(scope="module")
 def rich(build: Build) -> dict[str, pd.DataFrame]:
-    """CPU and GPU, counters and models, two meters, a flagged run."""
-    return build(devices=("cpu", "cuda"), evidence=dict(MEASURED), flags="contaminated", second_meter=True)
+    """CPU and GPU, counters and models, two meters, a wattmeter, a flagged run, what stands beside the runs."""
+    options = {"evidence": dict(MEASURED), "flags": "contaminated", "second_meter": True, "node": True, "beside": True}
+    return build(devices=("cpu", "cuda"), **options)
 
 
 @pytest.fixture(scope="module")
 def single(build: Build) -> dict[str, pd.DataFrame]:
     """One run of each point."""
-    return build(repeats=1, devices=("cpu", "cuda"), evidence=dict(MEASURED), second_meter=True)
+    return build(repeats=1, devices=("cpu", "cuda"), evidence=dict(MEASURED), second_meter=True, beside=True)
 
 
 def texts(figure: Figure) -> str:
@@ -92,12 +95,12 @@ def test_figure_draws_with_labels_and_units(name: str, rich: dict[str, pd.DataFr
 
 @pytest.mark.parametrize("name", SPECS)
 def test_a_single_run_says_n_is_1_or_is_left_out(name: str, single: dict[str, pd.DataFrame]) -> None:
-    if name == "spread":
+    if name in ("spread", "repeats_needed"):
         with pytest.raises(NoData, match="two repeats"):
             SPECS[name].draw(single)
         return
     shown = texts(SPECS[name].draw(single))
-    if name not in ("meters", "contamination"):  # each mark is a run there
+    if name not in EACH_MARK_IS_A_RUN:
         assert "n = 1" in shown
 
 
@@ -193,19 +196,83 @@ def test_modelled_energy_is_never_shown_as_measured(tables: dict[str, pd.DataFra
         assert about and all("modelled" in label for label in about), said
 
 
-def test_flagged_runs_are_open_and_stay(build: Build) -> None:
+def open_marks(panel: Axes) -> list[float]:
+    """Heights of the marks with a white face."""
+    lines = [line for line in panel.lines if line.get_marker() not in ("None", "_", "|", "")]
+    return [float(y) for line in lines if line.get_markerfacecolor() == "white" for y in line.get_ydata()]
+
+
+def test_a_flagged_run_is_drawn_open_and_is_in_no_mean(build: Build) -> None:
     tables = build(flags="contaminated")
-    bad = tables["runs"].iloc[0]
+    bad, runs = tables["runs"].iloc[0], tables["runs"]
     figure = SPECS["cost_rows"].draw(tables)
-    faces = [
-        line.get_markerfacecolor() for line in figure.axes[0].lines if line.get_marker() not in ("None", "_", "|", "")
-    ]
-    assert faces.count("white") == 1
-    assert "flagged" in texts(figure)
-    at_reference = {**tables, "runs": tables["runs"].assign(flags="contaminated")}
-    assert "n = 3 (3 flagged)" in texts(SPECS["components"].draw(at_reference))
-    dots = {round(float(y), 6) for c in figure.axes[0].collections for _, y in getattr(c, "get_offsets", list)()}
-    assert round(bad["energy_j"], 6) in dots
+    assert open_marks(figure.axes[0]) == pytest.approx([bad["energy_j"]])
+    assert "1 flagged run excluded (contaminated)" in figure.get_suptitle() and "n = 2 to 3" in figure.get_suptitle()
+    mine = runs[(runs["rows"] == bad["rows"]) & (runs["operation"] == "train")]["energy_j"]
+    drawn = {round(float(y), 6) for line in figure.axes[0].lines for y in line.get_ydata()}
+    assert round(float(mine.iloc[1:].mean()), 6) in drawn and round(float(mine.mean()), 6) not in drawn
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_a_study_of_flagged_runs_shows_them_open_and_without_means(name: str, build: Build) -> None:
+    tables = build(flags="contaminated", all_flagged=True, second_meter=True, evidence={"cpu": "measured"})
+    try:
+        figure = SPECS[name].draw(tables)
+    except NoData as reason:
+        assert name in ("spread", "co2e_countries", "co2e_hours", "foreign", "calibration"), reason
+        return
+    check_texts(figure)
+    if name.startswith("cost") or name in ("components", "error_energy"):
+        assert "flagged (contaminated): no means" in figure.get_suptitle() and "n = " not in figure.get_suptitle()
+        assert open_marks(figure.axes[0])
+        assert not figure.axes[0].patches and not figure.axes[0].containers
+    if name == "components":
+        assert "all 3 runs flagged:\ncontaminated" in texts(figure)
+
+
+def test_a_flagged_run_is_in_no_bar(build: Build) -> None:
+    tables = build(evidence={"cpu": "measured"})
+    runs, measured = tables["runs"], tables["measurements"]
+    reference = (runs["rows"] == 30_000) & (runs["batch_size"] == 512) & (runs["epochs"] == 5)
+    first = reference & (runs["repeat"] == 0)
+    figure = SPECS["components"].draw({**tables, "runs": runs.assign(flags=runs["flags"].where(~first, "throttled"))})
+    assert "3 flagged runs excluded (throttled)" in figure.get_suptitle()
+    kept = runs[reference & (runs["repeat"] > 0) & (runs["operation"] == "train")]["run_id"]
+    energy = measured[measured["run_id"].isin(kept) & (measured["operation"] == "train")]["value_per_iteration"]
+    assert figure.axes[0].patches[0].get_height() == pytest.approx(energy.mean())
+    assert "n = 2" in texts(figure)
+
+
+def test_without_a_carbon_intensity_there_is_no_co2e(build: Build) -> None:
+    figure = SPECS["cost_rows"].draw(build(intensity=None))
+    assert len(figure.axes) == 6 and "CO" not in "".join(label for panel in figure.axes for label in labels(panel))
+
+
+def test_the_node_stands_beside_the_sum_of_parts(build: Build) -> None:
+    tables = build(evidence={"cpu": "measured"}, node=True)
+    figure = SPECS["meters"].draw(tables)
+    assert "first our parts cpu (measured), second the whole node that holds them (wattmeter)" in texts(figure)
+    ratios = [float(y) for line in figure.axes[1].lines[:1] for y in line.get_ydata()]
+    assert ratios == pytest.approx([*(tables["runs"]["node_energy_j"] / tables["runs"]["energy_j"])])
+
+
+def test_a_flagged_training_is_not_the_one_over_time(build: Build) -> None:
+    tables = build()
+    runs = tables["runs"]
+    bad = runs.assign(flags=runs["flags"].where(runs["repeat"] > 0, "throttled"))
+    assert "repeat 1 (n = 1)" in SPECS["timeseries"].draw({**tables, "runs": bad}).get_suptitle()
+    worse = SPECS["timeseries"].draw({**tables, "runs": runs.assign(flags="throttled")}).get_suptitle()
+    assert "repeat 0 (n = 1)" in worse and "flagged: throttled" in worse
+
+
+def test_repeats_needed_are_marked_at_the_spreads_seen(build: Build) -> None:
+    tables = build(evidence={"cpu": "measured"})
+    seen = variation(tables["runs"]).set_index(["operation", "quantity"]).loc[("train", "energy")]
+    figure = SPECS["repeats_needed"].draw(tables)
+    said = f"train energy, measured, CPU: CV {100 * seen['cv']:.2g} % (f = 14), n = {seen['repeats']}"
+    assert said in texts(figure)
+    marks = [(*line.get_xdata(), *line.get_ydata()) for line in figure.axes[0].lines if line.get_marker() == "o"]
+    assert any(mark == pytest.approx((100 * seen["cv"], seen["repeats"])) for mark in marks)
 
 
 def test_overflow_bins_are_counted_not_drawn(tables: dict[str, pd.DataFrame]) -> None:

@@ -1,11 +1,13 @@
 """Reference point, sweeps, flags."""
 
 import itertools
+import math
 from collections.abc import Callable
 
 import pandas as pd
 import pytest
 
+from baler_energy.analysis.statistics import Estimate
 from baler_energy.figures import selection
 
 Build = Callable[..., dict[str, pd.DataFrame]]
@@ -40,18 +42,49 @@ def test_sweep_holds_the_other_axes(tables: dict[str, pd.DataFrame]) -> None:
     assert set(chosen["batch_size"]) == {512}
 
 
+def test_excluded_runs_are_counted_and_named(tables: dict[str, pd.DataFrame]) -> None:
+    runs = tables["runs"].head(4)
+    assert selection.excluded_text(runs) == [] and selection.count_flagged(runs) == "4"
+    bad = runs.assign(flags=["modelled_only", "throttled", "throttled,contaminated", "resumed"])
+    said = ["2 flagged runs excluded (throttled, contaminated), open marks."]
+    assert selection.excluded_text(bad) == said and selection.count_flagged(bad) == "2 (+ 2 flagged)"
+    assert selection.excluded_text(bad.iloc[1:3]) == [
+        "All 2 runs flagged (throttled, contaminated): no means; single open marks."
+    ]
+
+
 @pytest.mark.parametrize(
-    ("flags", "words"),
+    ("found", "text"),
     [
-        ("modelled_only", ()),
-        ("", ()),
-        (None, ()),
-        (float("nan"), ()),
-        ("contaminated, modelled_only,resumed", ("contaminated", "resumed")),
+        (Estimate(2.0, 0.1, 3, 1, 9.0, 9.0, "throttled"), "2.00 ± 0.10 J"),
+        (Estimate(math.nan, math.nan, 0, 2, 1.0, 1.5, "throttled"), "1 to 1.5 J (flagged)"),
+        (Estimate(math.nan, math.nan, 0, 1, 1.0, 1.0, "throttled"), "1 J (flagged)"),
+        (Estimate(math.nan, math.nan, 0, 0, math.nan, math.nan, ""), "not known"),
     ],
 )
-def test_defects_leave_out_what_is_no_defect(flags: object, words: tuple[str, ...]) -> None:
-    assert selection.defects(flags) == words
+def test_flagged_values_are_given_as_such_and_only_where_there_is_no_mean(found: Estimate, text: str) -> None:
+    assert selection.estimate_text(found, "J") == text
+
+
+def test_flags_follow_the_record_of_the_operation(build: Build) -> None:
+    tables = build(repeats=1, flags="throttled")
+    bad = tables["runs"].iloc[0]
+    flagged = selection.with_flags(tables["measurements"], tables["runs"])
+    assert len(flagged) == len(tables["measurements"])
+    hit = flagged[flagged["flags"].str.contains("throttled")]
+    assert set(hit["run_id"]) == {bad["run_id"]} and set(hit["operation"]) == {"train"}
+    history = selection.with_flags(tables["history"], tables["runs"])
+    assert set(history.loc[history["flags"].str.contains("throttled"), "run_id"]) == {bad["run_id"]}
+
+
+def test_carbon_is_a_value_a_range_or_none(tables: dict[str, pd.DataFrame]) -> None:
+    runs = tables["runs"].head(3)
+    name = "carbon_intensity_g_per_kwh"
+    assert selection.carbon_words(runs) == ["Carbon intensity 34.8 g CO2e per kWh, PUE 1"]
+    changing = runs.assign(**{name: [20.0, 40.5, None]})
+    said = ["Carbon intensity 20 to 40.5 g CO2e per kWh, PUE 1"]
+    assert selection.carbon_words(changing)[:1] == said and "1 of 3 records" in selection.carbon_words(changing)[1]
+    assert selection.carbon_words(runs.assign(**{name: math.nan}))[0].startswith("No CO2e: the study names no carbon")
 
 
 def test_error_is_found_whichever_operation_records_it(build: Build) -> None:

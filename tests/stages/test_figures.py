@@ -23,7 +23,7 @@ def test_each_figure_is_there_or_has_a_reason(dataset: Path, tmp_path: Path, cap
     out = tmp_path / "trust"
     assert main(["figures", "--dataset", str(dataset), "--chapter", "trust", "--out", str(out)]) == 0
     reasons = json.loads((out / "left_out.json").read_text(encoding="utf-8"))
-    assert list(reasons) == ["meters"] and "two meters" in reasons["meters"]
+    assert list(reasons) == ["meters", "calibration", "foreign"] and "two meters" in reasons["meters"]
     drawn = set(CATALOGUE["trust"]) - set(reasons)
     assert {path.name for path in out.iterdir()} == {
         "left_out.json",

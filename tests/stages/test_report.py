@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import jinja2
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from docutils.core import publish_parts
@@ -51,9 +52,59 @@ def test_page_of_a_modelled_study(tmp_path: Path, write: Write) -> None:
     assert "node{1}: Example CPU @ 2.4 GHz *" in page
     assert page.index("MODELLED: no energy here was read from a hardware counter") < page.index("30,000 rows")
     assert "toy" not in page.lower() and "nan" not in page.lower().replace("tenan", "")
-    for words in ("21 runs in all", "contaminated", "1 of 63 records carry a flag", "nothing is saved", "± ", "µJ"):
+    for words in (
+        "21 runs in all",
+        "contaminated",
+        "1 of 63 records are flagged (contaminated) and in no mean",
+        "nothing is saved",
+        "± ",
+        "µJ",
+    ):
         assert words in page, words
     assert "one value" in page[page.index("Figures left out") :]
+
+
+def test_a_study_of_flagged_runs_says_so_first_and_gives_numbers_as_flagged(tmp_path: Path, write: Write) -> None:
+    write(tmp_path / "dataset", flags="contaminated", all_flagged=True)
+    report.report(tmp_path / "dataset", chapters(tmp_path / "figures"), tmp_path / "overview.rst")
+    page = rendered(tmp_path / "overview.rst")
+    first = page.index("ALL 63 RECORDS ARE FLAGGED: contaminated.")
+    assert first < page.index("MODELLED: no energy here") < page.index("For 30,000 rows")
+    assert "J (flagged) to train" in page and "0 (+ 3 flagged)" in page and "nan" not in page.lower()
+    assert "mean over columns of RMS residual" in page  # errors do not depend on the flags
+
+
+def test_flagged_runs_are_in_no_main_number(tmp_path: Path, write: Write) -> None:
+    write(tmp_path / "dataset")
+    path = tmp_path / "dataset" / "runs.parquet"
+    frame, schema = pq.read_table(path).to_pandas(), pq.read_schema(path)
+    here = (frame["rows"] == 30_000) & (frame["batch_size"] == 512) & (frame["epochs"] == 5) & (frame["repeat"] == 0)
+    frame.loc[here, "flags"] = "throttled,modelled_only"
+    frame.loc[here, "energy_j"] = 1e9
+    pq.write_table(pa.Table.from_pandas(frame, schema=schema), path)
+    report.report(tmp_path / "dataset", chapters(tmp_path / "figures"), tmp_path / "overview.rst")
+    page = rendered(tmp_path / "overview.rst")
+    assert "2 (+ 1 flagged)" in page and "GJ" not in page and "MJ" not in page
+    assert "jets/rows~30000/batch_size~512/epochs~5/device~cpu/repeat~0, train: throttled" in page
+
+
+def test_no_carbon_intensity_and_a_changing_one(tmp_path: Path, write: Write) -> None:
+    write(tmp_path / "none", intensity=None)
+    report.report(tmp_path / "none", chapters(tmp_path / "figures"), tmp_path / "overview.rst")
+    page = rendered(tmp_path / "overview.rst")
+    assert "No CO2e: the study names no carbon intensity (country," in page and ">CO2e<" not in page
+    write(tmp_path / "dataset")
+    frame = pq.read_table(tmp_path / "dataset" / "runs.parquet").to_pandas()
+    tables = {name: pq.read_table(tmp_path / "dataset" / f"{name}.parquet").to_pandas() for name in ("errors",)}
+    frame["carbon_intensity_g_per_kwh"] = [20.0 + n for n in range(len(frame))]
+    assert "Carbon intensity 20 to 82 g CO2e per kWh, PUE 1" in overview.overview({**tables, "runs": frame}, "s", {})
+
+
+def test_the_node_stands_beside_and_is_not_added(tmp_path: Path, write: Write) -> None:
+    write(tmp_path / "dataset", node=True)
+    report.report(tmp_path / "dataset", chapters(tmp_path / "figures"), tmp_path / "overview.rst")
+    page = rendered(tmp_path / "overview.rst")
+    assert "Whole node" in page and "read by wattmeter; it holds the energy beside it, and is never added" in page
 
 
 def test_page_of_a_measured_study_on_toy_data(tmp_path: Path, write: Write) -> None:

@@ -27,13 +27,13 @@ def write(repository: Path) -> Write:
 @pytest.fixture(scope="module")
 def modelled(tmp_path_factory: pytest.TempPathFactory, write: Write) -> Path:
     folder = tmp_path_factory.mktemp("tables")
-    write(folder / "dataset", flags="contaminated")
+    write(folder / "dataset", flags="contaminated", beside=True)
     assert main(["tables", "--dataset", str(folder / "dataset"), "--out", str(folder / "tables")]) == 0
     return folder
 
 
 def test_every_table_has_numbers_and_a_page(modelled: Path) -> None:
-    names = ("original_layout", "summary", "ratios", "flagged")
+    names = ("original_layout", "summary", "ratios", "variation", "peers", "findings", "calibration", "flagged")
     assert {p.name for p in (modelled / "tables").iterdir()} == {f"{n}.{s}" for n in names for s in ("csv", "html")}
     for name in names:
         page = (modelled / "tables" / f"{name}.html").read_text(encoding="utf-8")
@@ -91,10 +91,93 @@ def test_measured_and_modelled_have_totals_of_their_own(tmp_path: Path, write: W
 
 def test_summary_has_a_row_per_point_and_operation(modelled: Path) -> None:
     found = pd.read_csv(modelled / "tables" / "summary.csv")
-    assert len(found) == 7 * 3 and set(found["n"]) == {3} and set(found["energy_evidence"]) == {"modelled"}
+    assert len(found) == 7 * 3 and sorted(set(found["n"])) == [2, 3] and set(found["energy_evidence"]) == {"modelled"}
     assert found["flagged_runs"].sum() == 1
     page = (modelled / "tables" / "summary.html").read_text()
-    assert "3 (1 flagged)" in page and "energy (J)" in page and "±" in page
+    assert "2 (+ 1 flagged: contaminated)" in page and "energy (J)" in page and "±" in page
+    assert "1 of 63 records are flagged (contaminated) and in no mean" in page and "CO2e (mg)" in page
+
+
+def test_summary_leaves_flagged_runs_out_of_energy_and_time_and_in_the_error(modelled: Path) -> None:
+    row = pd.read_csv(modelled / "tables" / "summary.csv").query("flagged_runs == 1").iloc[0]
+    raw = pq.read_table(modelled / "dataset" / "runs.parquet").to_pandas()
+    mine = raw[(raw["rows"] == row["rows"]) & (raw["epochs"] == row["epochs"]) & (raw["operation"] == row["operation"])]
+    mine = mine[mine["batch_size"] == row["batch_size"]]
+    good = mine[~mine["flags"].str.contains("contaminated")]
+    assert len(mine) == 3 and len(good) == 2
+    for value in ("energy_j", "duration_s", "co2e_kg"):
+        assert row[value] == pytest.approx(good[value].mean())
+    assert row["mean_rms_over_range"] == pytest.approx(mine["mean_rms_over_range"].mean())
+    bad = mine.drop(good.index)["energy_j"].iloc[0]
+    assert (row["energy_flagged_low_j"], row["energy_flagged_high_j"]) == pytest.approx((bad, bad))
+
+
+def test_a_study_of_flagged_runs_gives_its_numbers_as_flagged(tmp_path: Path, write: Write) -> None:
+    write(tmp_path / "dataset", flags="contaminated", all_flagged=True)
+    tables.tables(tmp_path / "dataset", tmp_path)
+    summary, layout = (pd.read_csv(tmp_path / f"{name}.csv") for name in ("summary", "original_layout"))
+    assert set(summary["n"]) == {0} and summary["energy_j"].isna().all() and summary["energy_flagged_low_j"].gt(0).all()
+    cpu = layout[layout["component"] == "cpu"]
+    assert cpu["energy_j"].isna().all() and set(cpu["n"]) == {0} and set(cpu["flagged"]) == {3}
+    assert cpu["reason"].str.fullmatch(r"all 3 runs flagged: contaminated; [\d.]+ to [\d.]+ J \(flagged\)").all()
+    for name in ("summary", "original_layout", "variation"):
+        page = (tmp_path / f"{name}.html").read_text()
+        assert "ALL 63 RECORDS ARE FLAGGED: contaminated" in page and "nan" not in page.lower(), name
+    assert "(flagged)" in (tmp_path / "summary.html").read_text()
+    assert "not measured: all" not in (tmp_path / "original_layout.html").read_text()
+    # The errors of the reconstruction do not depend on who else used the CPU.
+    assert set(pd.read_csv(tmp_path / "variation.csv")["quantity"]) == {"error"}
+
+
+def test_no_carbon_intensity_is_said_and_has_no_column(tmp_path: Path, write: Write) -> None:
+    write(tmp_path / "dataset", intensity=None)
+    tables.tables(tmp_path / "dataset", tmp_path)
+    page = (tmp_path / "summary.html").read_text()
+    assert "No CO2e: the study names no carbon intensity" in page and "CO2e (mg)" not in page
+    assert pd.read_csv(tmp_path / "summary.csv")["co2e_kg"].isna().all()
+
+
+def test_variation_gives_the_spread_and_the_repeats(modelled: Path) -> None:
+    found = pd.read_csv(modelled / "tables" / "variation.csv").set_index(["operation", "quantity"])
+    train = found.loc[("train", "energy")]
+    assert (train["evidence"], train["degrees_of_freedom"], train["points"], train["runs"]) == ("modelled", 13, 7, 20)
+    assert train["cv_low"] < train["cv"] < train["cv_high"] and train["cv_min"] < train["cv"] < train["cv_max"]
+    page = (modelled / "tables" / "variation.html").read_text()
+    assert "repeats for 5 %" in page and f'<td class="number">{train["repeats"]}</td>' in page
+
+
+def test_peers_beside_ours_with_what_they_assumed_and_why_they_failed(modelled: Path) -> None:
+    found = pd.read_csv(modelled / "tables" / "peers.csv").set_index("tool")
+    assert list(found.index) == ["eco2ai", "perun", "strubell"]  # tools before formulas
+    perun = found.loc["perun"]
+    assert perun["ratio_low"] < perun["ratio"] < perun["ratio_high"] and perun["ratio"] == pytest.approx(1.4, rel=0.1)
+    assert (perun["n"], perun["runs"]) == (3, 3)
+    failed = found.loc["eco2ai"]
+    assert np.isnan(failed["value"]) and np.isnan(failed["ratio"]) and (failed["n"], failed["runs"]) == (0, 3)
+    assert failed["reason"] == "it crashed"
+    page = (modelled / "tables" / "peers.html").read_text()
+    for words in ("no value", "not comparable", "0 of 3", "it crashed", "TDP 100 W", "strubell (formula)"):
+        assert words in page, words
+
+
+def test_findings_and_calibration_are_to_be_read(modelled: Path) -> None:
+    assert "Energy is 15.0 W times duration" in (modelled / "tables" / "findings.html").read_text()
+    page = (modelled / "tables" / "calibration.html").read_text()
+    for words in ("3.20 ± 0.32 W", "not found", "a model has no tick", "0.400 ± 0.040 %", "idle power"):
+        assert words in page, words
+
+
+def test_tables_that_a_study_has_nothing_for_say_why(tmp_path: Path, write: Write) -> None:
+    write(tmp_path / "dataset", repeats=1)
+    tables.tables(tmp_path / "dataset", tmp_path)
+    for name, words in {
+        "variation": "at least two repeats",
+        "peers": "No other tool ran beside ours",
+        "findings": "No results of other studies were imported",
+        "calibration": "The machine was not calibrated",
+    }.items():
+        page = (tmp_path / f"{name}.html").read_text()
+        assert words in page and "None." in page and len(pd.read_csv(tmp_path / f"{name}.csv")) == 0, name
 
 
 def test_ratios_say_what_12_float64_for_24_float32_save(modelled: Path) -> None:

@@ -1,8 +1,136 @@
-"""Spread over repeats."""
+"""Which runs count, means with intervals over repeats, and how many repeats tell a difference apart.
+
+The rule for flagged runs is here and nowhere else: a mean or a spread of energy, time or power is over clean runs, and
+no run is left out for its value. A flag speaks of the measured window; errors, ratios and losses, which do not depend
+on it, come from all runs.
+"""
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 import pandas as pd
 
-__all__ = ["mean_interval"]
+from baler_energy.analysis.schema import POINT
+from baler_energy.vocabulary import Evidence, Flag, Operation
+
+__all__ = [
+    "DIFFERENCE",
+    "Estimate",
+    "clean",
+    "defects",
+    "estimate",
+    "flag_words",
+    "flagged",
+    "mean_interval",
+    "point_variation",
+    "repeats_to_detect",
+    "variation",
+]
+
+#: Difference of two means (fraction) that a study should be able to tell apart.
+DIFFERENCE = 0.05
+#: Flags that say what a run is, rather than what is wrong with it.
+_NO_DEFECT = frozenset({Flag.MODELLED_ONLY, Flag.RESUMED})
+#: Columns that a point's repeats have in common.
+_POINT = [column.name for column in POINT if column.name not in ("run_id", "repeat")]
+#: Quantities of the table of variation: column of ``runs``, and what its evidence is (None: that of the run's energy).
+_QUANTITIES: dict[str, tuple[str, str | None]] = {
+    "duration": ("duration_s", Evidence.MEASURED),
+    "energy": ("energy_j", None),
+    "dynamic energy": ("dynamic_energy_j", Evidence.MEASURED),
+    "mean power": ("power_mean_w", None),
+    "CPU time": ("cpu_time_s", Evidence.MEASURED),
+    "error": ("mean_rms_over_range", Evidence.MEASURED),
+}
+_ERROR = "mean_rms_over_range"
+_VARIATION = (
+    *("device", "operation", "quantity", "evidence", "cv", "cv_low", "cv_high", "degrees_of_freedom"),
+    *("cv_min", "cv_max", "points", "runs", "repeats", "repeats_low", "repeats_high"),
+)
+#: With a noncentrality this large the test's power is 1 to double precision, and SciPy's distribution may fail.
+_CERTAIN = 30.0
+
+
+def defects(flags: Any) -> tuple[str, ...]:
+    """Give the flags that exclude a run: all but ``modelled_only`` and ``resumed``, which say what it is.
+
+    Parameters
+    ----------
+    flags
+        Words separated by commas, or a missing value.
+    """
+    words = (flag.strip() for flag in (flags if isinstance(flags, str) else "").split(","))
+    return tuple(word for word in words if word and word not in _NO_DEFECT)
+
+
+def _is_flagged(table: pd.DataFrame) -> "pd.Series[bool]":
+    return pd.Series([bool(defects(flags)) for flags in table["flags"]], index=table.index, dtype=bool)
+
+
+def clean(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of a table with a column ``flags`` that enter means: those without a defect."""
+    return table[~_is_flagged(table)]
+
+
+def flagged(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of a table with a column ``flags`` that a defect excludes from means."""
+    return table[_is_flagged(table)]
+
+
+def flag_words(table: pd.DataFrame) -> str:
+    """Name the defects of a table's rows, the most frequent first, such as ``contaminated, throttled``."""
+    counts = Counter(word for flags in table["flags"] for word in defects(flags))
+    return ", ".join(word for word, _ in counts.most_common())
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Mean of the clean runs of a group with the half width of its 95 % t interval, and what its flagged runs say.
+
+    All numbers are in the unit of the column; what does not exist is NaN: the mean without a clean run, the half width
+    below two, `low` and `high` (smallest and largest value of the flagged runs) without a flagged one.
+    """
+
+    mean: float
+    half_width: float
+    n: int
+    flagged: int
+    low: float
+    high: float
+    defects: str
+
+    @property
+    def verdict(self) -> str:
+        """Say that there is no mean since all runs are flagged; empty where there is one, or no value at all."""
+        if self.n or not self.flagged:
+            return ""
+        return f"{'all' if self.flagged > 1 else 'the only'} {_runs(self.flagged)} flagged: {self.defects}"
+
+
+def _runs(count: int) -> str:
+    return f"{count} runs" if count > 1 else "run"
+
+
+def estimate(table: pd.DataFrame, value: str) -> Estimate:
+    """Estimate a column's mean over one group of runs, flagged ones apart.
+
+    Parameters
+    ----------
+    table
+        A row per run of the group, with a column ``flags``; may be empty.
+    value
+        Column to average; nulls are left out.
+    """
+    present = table.dropna(subset=[value])
+    bad = flagged(present)
+    low, high = (float(bad[value].min()), float(bad[value].max())) if len(bad) else (math.nan, math.nan)
+    apart: dict[str, Any] = {"flagged": len(bad), "low": low, "high": high, "defects": flag_words(bad)}
+    for mean in mean_interval(clean(present).assign(all=0), ["all"], value).to_dict("records"):
+        return Estimate(mean["mean"], mean["half_width"], int(mean["n"]), **apart)
+    return Estimate(math.nan, math.nan, 0, **apart)
 
 
 def mean_interval(table: pd.DataFrame, by: list[str], value: str) -> pd.DataFrame:
@@ -11,7 +139,7 @@ def mean_interval(table: pd.DataFrame, by: list[str], value: str) -> pd.DataFram
     Parameters
     ----------
     table
-        A row per run.
+        A row per run; of energy, time or power only the `clean` ones.
     by
         Columns that name a group.
     value
@@ -35,3 +163,145 @@ def mean_interval(table: pd.DataFrame, by: list[str], value: str) -> pd.DataFram
     quantile = stats.t.ppf(0.975, (result["n"] - 1).where(result["n"] > 1))
     result["half_width"] = result.pop("sem") * quantile
     return result
+
+
+def point_variation(runs: pd.DataFrame, quantity: str) -> pd.DataFrame:
+    """Coefficient of variation over the repeats of each point: sample standard deviation over mean.
+
+    Parameters
+    ----------
+    runs
+        The table ``runs``. Flagged runs are left out, but for the error, which a flag does not concern; energies of
+        different evidence or scope are different points.
+    quantity
+        Word of the table of `variation`, such as ``energy``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per point with two runs or more and a positive mean: ``device``, ``operation``, ``evidence``, ``cv``
+        (fraction), ``n``.
+    """
+    value, evidence = _QUANTITIES[quantity]
+    # The error belongs to the run, whichever operations' records repeat it; its spread is that of the training's seeds.
+    known = runs.dropna(subset=[value])
+    table = known.drop_duplicates("run_id").assign(operation=Operation.TRAIN.value) if value == _ERROR else clean(known)
+    table = table.assign(evidence=table["energy_evidence"] if evidence is None else str(evidence))
+    keys = [*_POINT, "operation", "evidence", *(["energy_scope"] if evidence is None else [])]
+    spread = table.groupby(keys, sort=True, observed=True, dropna=False)[value].agg(["mean", "std", "count"])
+    spread = spread[(spread["count"] > 1) & (spread["mean"] > 0)].reset_index()
+    spread = spread.assign(cv=spread["std"] / spread["mean"], n=spread["count"])
+    return spread[["device", "operation", "evidence", "cv", "n"]]
+
+
+def variation(runs: pd.DataFrame) -> pd.DataFrame:
+    """Coefficient of variation (CV) of each quantity, and the repeats that tell a 5 % difference apart given it.
+
+    Parameters
+    ----------
+    runs
+        The table ``runs``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per ``device``, ``operation``, ``quantity`` and ``evidence`` with a point of two runs or more: ``cv``
+        (fraction, pooled over the points), ``cv_low`` and ``cv_high`` (its 95 % interval), ``degrees_of_freedom``,
+        ``cv_min`` and ``cv_max`` over the points, ``points``, ``runs``, and ``repeats`` with ``repeats_low`` and
+        ``repeats_high`` by `repeats_to_detect`.
+
+    Notes
+    -----
+    Pooled: ``cv^2 = sum(f_i cv_i^2) / sum(f_i)`` with ``f_i = n_i - 1`` degrees of freedom. The interval takes
+    ``f cv^2 / CV^2`` as chi-squared with ``f = sum(f_i)``, as for a variance; for normal values this holds where the CV
+    is small, below about 0.3 (McKay 1932, J. R. Stat. Soc. 95, 695; Vangel 1996, Am. Stat. 50, 21). Values of ``f``
+    below ten leave the CV, and with it the number of repeats, uncertain by a factor.
+    """
+    rows = [
+        {"device": device, "operation": operation, "quantity": quantity, "evidence": evidence} | _pooled(part)
+        for quantity in _QUANTITIES
+        for (device, operation, evidence), part in point_variation(runs, quantity).groupby(
+            ["device", "operation", "evidence"], sort=True, observed=True
+        )
+    ]
+    order = {operation.value: place for place, operation in enumerate(Operation)}
+    rows.sort(key=lambda row: (row["device"], order[row["operation"]]))
+    return pd.DataFrame(rows, columns=list(_VARIATION))
+
+
+def _pooled(part: pd.DataFrame) -> dict[str, Any]:
+    """Pool the CVs of points."""
+    from scipy import stats
+
+    freedom = int((part["n"] - 1).sum())
+    cv = math.sqrt(float(((part["n"] - 1) * part["cv"] ** 2).sum()) / freedom)
+    low, high = (cv * math.sqrt(freedom / float(stats.chi2.ppf(q, freedom))) for q in (0.975, 0.025))
+    return {
+        "cv": cv,
+        "cv_low": low,
+        "cv_high": high,
+        "degrees_of_freedom": freedom,
+        "cv_min": float(part["cv"].min()),
+        "cv_max": float(part["cv"].max()),
+        "points": len(part),
+        "runs": int(part["n"].sum()),
+        "repeats": repeats_to_detect(cv),
+        "repeats_low": repeats_to_detect(low),
+        "repeats_high": repeats_to_detect(high),
+    }
+
+
+@cache
+def repeats_to_detect(cv: float, difference: float = DIFFERENCE, alpha: float = 0.05, power: float = 0.8) -> int:
+    """Count the repeats of each of two points at which a difference of their means is found.
+
+    Parameters
+    ----------
+    cv
+        Coefficient of variation of single runs (fraction), the same at both points.
+    difference
+        Difference of the two true means over the mean (fraction).
+    alpha
+        Probability of finding a difference where there is none.
+    power
+        Probability of finding it where it is there.
+
+    Returns
+    -------
+    int
+        The smallest n of at least 2 for each point.
+
+    Raises
+    ------
+    ValueError
+        A value is out of its range.
+
+    Notes
+    -----
+    Two-sided t test of two independent samples of equal size n and equal variance, values normal: with
+    ``d = difference / cv`` the statistic follows the noncentral t distribution with ``2 n - 2`` degrees of freedom and
+    noncentrality ``d sqrt(n / 2)`` (Cohen 1988, Statistical Power Analysis for the Behavioral Sciences, chapter 2).
+    """
+    if not (math.isfinite(cv) and cv >= 0 and difference > 0 and 0 < alpha < power < 1):
+        raise ValueError(f"no repeats for cv {cv}, difference {difference}, alpha {alpha}, power {power}")
+    if cv == 0:
+        return 2
+    high = 2
+    while _power_of(high, difference / cv, alpha) < power:
+        high *= 2
+    low = high // 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if _power_of(middle, difference / cv, alpha) >= power else (middle, high)
+    return high
+
+
+def _power_of(n: int, effect: float, alpha: float) -> float:
+    """Probability that the test of `repeats_to_detect` finds an effect (difference over standard deviation)."""
+    from scipy import stats
+
+    shift, freedom = effect * math.sqrt(n / 2), 2 * n - 2
+    if shift > _CERTAIN:
+        return 1.0
+    limit = float(stats.t.ppf(1 - alpha / 2, freedom))
+    return float(stats.nct.sf(limit, freedom, shift) + stats.nct.cdf(-limit, freedom, shift))

@@ -4,8 +4,9 @@
 - `base`: the tables of a dataset, what a figure is, and why one is left out
 - `selection`: the reference point, sweeps along one axis, words for both
 - `style`: colours, markers, units on axes, writing SVG and PNG
-- `cost`, `hotspots`, `trust`, `worth`: the figures
-- `tabulation`: the report's tables as data frames; `page`: one of them as an HTML page
+- `cost`, `hotspots`, `trust`, `worth`: the figures; beside `cost` stands `emissions`, beside `trust` `spread`,
+  `calibration` and `foreign`
+- `tabulation`, `trust_tables`: the report's tables as data frames; `readable`: as text; `page`: one as an HTML page
 - `overview`: the report's first page
 """
 

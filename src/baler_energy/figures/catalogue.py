@@ -31,8 +31,8 @@ _EVIDENCE = (
 _SPREAD = (
     "Markers are means over the repeats, each with its own seed; bars are 95 % t intervals and n is their number. "
     "A point from a single run carries n = 1 and has no bar; a bar that meets the lower edge goes on below it. "
-    "Small dots are the single runs. An open marker holds at least one flagged run (contaminated, below resolution, "
-    "throttled and so on); no run is left out."
+    "Small dots are the single runs. Open marks are single flagged runs (contaminated, below resolution, throttled and "
+    "so on), which are in no mean; no other run is left out."
 )
 _SHARES = (
     "One profiled run (n = 1), apart from the energy measurements. A profiler slows what it watches, so only shares "
@@ -45,7 +45,7 @@ def _sweep(axis: str) -> Entry:
         f"Energy, CO2e and duration against {axis}",
         f"Energy, CO2e and duration of one train, compress and decompress against {axis}, all other axes at the "
         f"reference that the subtitle names. {_SPREAD} {_EVIDENCE} CO2e follows from the energy with the study's "
-        "carbon intensity and PUE, and shares its evidence.",
+        "carbon intensity and PUE, and shares its evidence; without an intensity it has no panels.",
     )
 
 
@@ -67,14 +67,27 @@ CATALOGUE: dict[str, dict[str, Entry]] = {
             "read from counters at the epochs' edges; modelled energy is codecarbon's at those edges, or the run's "
             "shared out by time. " + _EVIDENCE,
         ),
+        "co2e_countries": Entry(
+            "The same study in other countries",
+            "CO2e of the energy of all clean runs of this study, as if it had run in each country: energy times the "
+            "yearly mean carbon intensity of its electricity (codecarbon's table, location-based) times the study's "
+            "PUE. The filled mark is the study's own. " + _EVIDENCE,
+        ),
+        "co2e_hours": Entry(
+            "The cheapest hour of the day",
+            "Top: carbon intensity by hour of the day (UTC), mean over the days of the study's time series. Bottom: "
+            "CO2e of the reference point's training, begun at each hour, by the mean intensity over its length; the "
+            "filled mark is the cheapest beginning. " + _EVIDENCE,
+        ),
     },
     "hotspots": {
         "components": Entry(
             "Energy by component",
             "Energy of one operation at the reference point, by component, mean over the repeats. Bars of modelled "
             "energy are hatched and stand apart from bars of measured energy: they are never stacked on one another. "
-            "The figures above a bar are its total with the half width of its 95 % t interval, and the number of runs "
-            "n. Each operation has an axis of its own.",
+            "The figures above a bar are its total with the half width of its 95 % t interval, and the number of "
+            "runs n. Each operation has an axis of its own. Open marks are the totals of single flagged runs, which "
+            "are in no mean.",
         ),
         "functions": Entry("Where the time goes: functions (cProfile)", "Share of self time by function. " + _SHARES),
         "operators": Entry(
@@ -90,20 +103,44 @@ CATALOGUE: dict[str, dict[str, Entry]] = {
         ),
         "meters": Entry(
             "Meter against meter",
-            "Energy of the same component in the same window by two meters, and their ratio; each mark is one run. On "
-            "the dashed line they agree. Agreement of two meters that read the same counter is not accuracy.",
+            "Energy of the same component in the same window by two meters, and their ratio; each mark is one run, "
+            "open where it is flagged. On the dashed line they agree. Agreement of two meters that read the same "
+            "counter is not accuracy. The whole node, where a meter reads it, stands against the sum of our parts: "
+            "it holds them and everything else that draws power, and is never added.",
+        ),
+        "calibration": Entry(
+            "What this machine resolves",
+            "Idle power of each channel, mean and standard deviation over slices of the calibration's idle time; "
+            "filled marks are measured, open ones modelled. In words, each counter's tick and the shortest window "
+            "that resolves 1 %, which the measured jobs keep to, and what measuring costs.",
         ),
         "spread": Entry(
             "Spread over repeats",
             "Standard deviation over mean of duration and energy over the repeats of each point; each mark is a point "
-            "with at least two runs, n is the number of runs. Open marks hold a flagged run. The dashed line is at "
+            "with at least two clean runs, n is the number of runs. Flagged runs are excluded. The dashed line is at "
             "5 %. " + _EVIDENCE,
+        ),
+        "repeats_needed": Entry(
+            "How many repeats tell a difference apart",
+            "Repeats of each of two points at which a difference of their means is found with a probability of 80 % "
+            "(two-sided t test at 5 %, normal values of equal spread), against the coefficient of variation (CV) of "
+            "single runs. Marks stand at the CVs of this study, pooled over its points, for a difference of 5 %; "
+            "bars are their 95 % intervals (chi-square), wide where there are few degrees of freedom f. The table of "
+            "variation has all quantities.",
         ),
         "contamination": Entry(
             "CPU time of other processes",
             "CPU time that other processes used during each window, as a share of the machine's, in the order of the "
             "runs; each mark is one run. Above the dashed line (5 %) a run is flagged as contaminated. Open marks "
             "carry a flag, whichever it is.",
+        ),
+        "foreign": Entry(
+            "Other tools' results beside ours",
+            "Energy against duration of each window in the imported files of other tools, and of each operation of "
+            "this study. A mark is one window or one operation; the legend says which components its energy holds "
+            "and how many there are. Filled marks are measured, open ones modelled or unknown, half-filled ones a "
+            "sum of measured and modelled parts. Dotted lines are constant powers. On a dashed line all energy of a "
+            "host is one constant power times duration: nothing was measured there.",
         ),
     },
     "worth": {
@@ -124,7 +161,7 @@ CATALOGUE: dict[str, dict[str, Entry]] = {
             "Mean over the columns of RMS residual over range, against the energy of the training. Lines join points "
             "that differ in one axis from the reference, whose values stand beside them. Markers "
             "are means over the repeats, bars 95 % t intervals, n is their number; one without bars has n = 1. Open "
-            "grey marks hold a flagged run. " + _EVIDENCE,
+            "grey marks are single flagged runs, which are in no mean. " + _EVIDENCE,
         ),
     },
     "tables": {
@@ -132,22 +169,51 @@ CATALOGUE: dict[str, dict[str, Entry]] = {
             "Energy by codecarbon, in the original study's layout",
             "Energy per operation as codecarbon gives it, split in RAM, CPU and GPU. Mean over n repeats, with the "
             "half width of the 95 % t interval. What codecarbon did not measure is said so, with the reason; it is not "
-            "zero. Measured and modelled energy have totals of their own.",
+            "zero. Measured and modelled energy have totals of their own. Flagged runs are in no mean; where all are "
+            "flagged, their values are given as such.",
         ),
         "summary": Entry(
             "Every point",
-            "Energy, duration, CO2e and error of each point and operation: means over n repeats with half widths of "
-            "95 % t intervals. A single run (n = 1) has no interval.",
+            "Energy, duration, CO2e and error of each point and operation: means over n clean repeats with half "
+            "widths of 95 % t intervals. A single run (n = 1) has no interval. Flagged runs are in no mean of "
+            "energy, duration or CO2e; where all are flagged, the span of their values is given as such. Errors do "
+            "not depend on the flags and are of all runs.",
         ),
         "ratios": Entry(
             "What is saved",
             "Compression ratios against three sizes of the original, each without and with the model that "
             "decompressing needs. Below 1 the data grew.",
         ),
+        "variation": Entry(
+            "Spread over repeats, and repeats needed",
+            "Coefficient of variation (CV, standard deviation over mean) of single runs, pooled over the points with "
+            "at least two clean runs (squares weighted by their degrees of freedom), with its 95 % interval (chi- "
+            "square) and the smallest and largest of a point. Repeats: how many of each of two points it takes to "
+            "find a difference of 5 % of their means with a probability of 80 % (two-sided t test at 5 %), at the CV "
+            "and at both ends of its interval.",
+        ),
+        "peers": Entry(
+            "Other tools and formulas beside ours",
+            "What other tools and published formulas give for the same windows, in runs of their own that stay out of "
+            "the results. Values, durations and ratios are medians over n repeats. The ratio is theirs over our energy "
+            "of the same components; it is missing where these are not the same, or where ours is part measured, part "
+            "modelled.",
+        ),
+        "findings": Entry(
+            "What imported files tell by themselves",
+            "Constants, proportions and disagreements found in the imported results of other tools, without being "
+            "told.",
+        ),
+        "calibration": Entry(
+            "What this machine resolves",
+            "Idle power with its standard deviation, the time between a counter's changes (tick), the shortest window "
+            "whose energy resolves to 1 %, and the share of CPU time and duration that measuring takes.",
+        ),
         "flagged": Entry(
             "Flagged runs",
-            "Runs with a flag other than modelled_only, which says what the energy is rather than what is wrong. They "
-            "stay in all figures, with open markers.",
+            "Runs with a flag that excludes them from all means of energy, time and power: all flags but modelled_only "
+            "and resumed, which say what a run is rather than what is wrong with it. Figures draw them as single open "
+            "marks.",
         ),
     },
 }

@@ -10,18 +10,21 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.transforms import ScaledTranslation
 
-from baler_energy.analysis.statistics import mean_interval
+from baler_energy.analysis.statistics import clean, flagged, mean_interval
 from baler_energy.figures.base import NoData, Tables, specs
+from baler_energy.figures.emissions import draw_countries, draw_hours
 from baler_energy.figures.selection import (
     OPERATIONS,
     axis_label,
     describe,
     device_name,
-    flagged,
+    excluded_text,
     reference_point,
     scaled_unit,
     sweep,
+    with_flags,
 )
 from baler_energy.figures.style import (
     CO2E,
@@ -32,6 +35,7 @@ from baler_energy.figures.style import (
     grid,
     legend_below,
     log_ticks,
+    open_mark,
     plain,
     title,
     value_ticks,
@@ -68,7 +72,7 @@ class _Series:
 
 
 def draw_against(axis: str, tables: Tables) -> Figure:
-    """Draw energy, CO2e and duration of each operation against `axis`.
+    """Draw energy, CO2e (where it is known) and duration of each operation against `axis`.
 
     Raises
     ------
@@ -83,9 +87,11 @@ def draw_against(axis: str, tables: Tables) -> Figure:
     values = sorted(chosen[axis].unique())
     if len(values) < 2:
         raise NoData(f"one value of {axis} only ({values[0]}), no axis to draw against")
-    figure, panels = grid(3, 3, 8.0, sharex=True, sharey="row")
+    # Without a carbon intensity there is no CO2e, and no panel for it.
+    rows = [row for row in _ROWS if row.value != "co2e_kg" or chosen[row.value].notna().any()]
+    figure, panels = grid(len(rows), 3, 1.4 + 2.2 * len(rows), sharex=True, sharey="row")
     counts = set[int]()
-    for row, line in zip(_ROWS, panels, strict=True):
+    for row, line in zip(rows, panels, strict=True):
         counts |= _row_of_panels(row, line, chosen, axis)
     for panel, operation in zip(panels[0], OPERATIONS, strict=True):
         panel.set_title(operation.value)
@@ -97,7 +103,8 @@ def draw_against(axis: str, tables: Tables) -> Figure:
         figure,
         f"Cost per operation against {axis_label(axis).lower().removesuffix(' (rows)')}",
         f"Fixed: {describe(reference, without=axis)}.",
-        f"Mean and 95 % t interval, {count_text(counts)}.",
+        *([f"Mean and 95 % t interval, {count_text(counts)}."] if counts else []),
+        *excluded_text(chosen),
     )
     return figure
 
@@ -158,34 +165,35 @@ def _series_label(key: tuple[Any, ...], energetic: bool) -> str:
 
 
 def _legend(chosen: pd.DataFrame) -> list[Line2D]:
-    """Make handles for all series of a figure, and for the open markers where there are any."""
+    """Make handles for all series of a figure, and for the open marks where there are any."""
     series = [
         *_series(chosen.dropna(subset=["energy_j"]), energetic=True),
         *_series(chosen.dropna(subset=["duration_s"]), energetic=False),
     ]
     handles = [Line2D([], [], label=plain(s.label), **s.look) for s in series]
-    if flagged(chosen["flags"]):
-        open_marker: dict[str, Any] = {"marker": "o", "linestyle": "none", "color": "black", "markerfacecolor": "white"}
-        handles.append(Line2D([], [], label="open: holds a flagged run", **open_marker))
+    if len(flagged(chosen)):
+        handles.append(Line2D([], [], label="open: single flagged run, in no mean", **open_mark("black")))
     return handles
 
 
 def _draw_series(panel: Axes, series: _Series, axis: str, value: str, factor: float) -> pd.DataFrame:
-    """Draw means with intervals and the single runs; returns the means, scaled."""
-    means = mean_interval(series.runs, [axis], value)
+    """Draw means with intervals, and the single runs, flagged ones open; returns the means, scaled."""
+    good, bad = clean(series.runs), flagged(series.runs)
+    means = mean_interval(good, [axis], value)
     means[["mean", "half_width"]] *= factor
     colour = series.look["color"]
     panel.plot(means[axis], means["mean"], color=colour, linestyle=series.look["linestyle"])
-    panel.scatter(series.runs[axis], series.runs[value] * factor, s=5, color=colour, alpha=0.5, zorder=1.5)
+    panel.scatter(good[axis], good[value] * factor, s=5, color=colour, alpha=0.5, zorder=1.5)
+    if len(bad):  # beside the value, so that they do not cover a mean
+        beside = panel.transData + ScaledTranslation(7 / 72 if len(means) else 0, 0, panel.figure.dpi_scale_trans)
+        panel.plot(bad[axis], bad[value] * factor, transform=beside, **open_mark(colour, series.look["marker"]))
     for _, point in means.iterrows():
-        open_marker = flagged(series.runs.loc[series.runs[axis] == point[axis], "flags"])
         panel.errorbar(
             [point[axis]],
             [point["mean"]],
             yerr=None if point["n"] < 2 else [point["half_width"]],
             color=colour,
             marker=series.look["marker"],
-            markerfacecolor="white" if open_marker else colour,
             capsize=3,
         )
         if point["n"] == 1:
@@ -262,6 +270,7 @@ def draw_loss_energy(tables: Tables) -> Figure:
     chosen = chosen.dropna(subset=["energy_j"])
     if chosen.empty:
         raise NoData("no training has its energy by epoch")
+    chosen = with_flags(chosen, tables["runs"])
     factor, unit = scaled_unit(chosen["energy_j"], "J")
     kinds = sorted(set(zip(chosen["device"], chosen["energy_evidence"], strict=True)))
     figure, (panels,) = grid(1, len(kinds), 5.0, width_in=max(7.5, 4.6 * len(kinds)), sharey=True, sharex=True)
@@ -271,14 +280,17 @@ def draw_loss_energy(tables: Tables) -> Figure:
             for number, (_, run) in enumerate(part.sort_values("epoch").groupby("run_id", observed=True)):
                 shown = look["label"] if number == 0 else f"_{look['label']}"
                 thin = {**look, "label": shown, "linewidth": 0.9, "markevery": max(1, len(run) // 12)}
-                panel.plot(run["energy_j"] * factor, run["squared_error"], **thin)
+                face = {"markerfacecolor": "white"} if len(flagged(run)) else {}
+                panel.plot(run["energy_j"] * factor, run["squared_error"], **thin, **face)
         panel.set_xscale("log")
         panel.set_xlim(low / 1.2, high * 1.2)
         log_ticks(panel.xaxis, low, high, narrow=len(kinds) > 1)
         panel.set_xlabel(f"Energy since the start, {evidence} ({unit})")
         panel.set_title(f"{device_name(device)} run" if len(kinds) > 1 else "")
     _finish_loss(figure, panels)
-    title(figure, "Training loss against energy", f"Reference: {words}.", "One line per repeat.")
+    bad = flagged(chosen)["run_id"].nunique()
+    said = f"One line per repeat{f', open marks on {bad} flagged' if bad else ''}."
+    title(figure, "Training loss against energy", f"Reference: {words}.", said)
     return figure
 
 
@@ -315,5 +327,7 @@ FIGURES = specs(
         "cost_batch_size": partial(draw_against, "batch_size"),
         "loss_epochs": draw_loss_epochs,
         "loss_energy": draw_loss_energy,
+        "co2e_countries": draw_countries,
+        "co2e_hours": draw_hours,
     },
 )

@@ -1,21 +1,25 @@
 """The report's first page, as reStructuredText that goes through Jinja."""
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
-from baler_energy.analysis.statistics import mean_interval
+from baler_energy.analysis.statistics import Estimate, clean, defects, estimate, flagged, mean_interval
 from baler_energy.figures.base import Tables
 from baler_energy.figures.catalogue import CATALOGUE, CHAPTERS
 from baler_energy.figures.selection import (
     OPERATIONS,
     at_point,
+    carbon_words,
     count_flagged,
-    defects,
     describe,
     device_name,
+    estimate_text,
+    flagged_sentence,
     reference_point,
     scaled_unit,
     spread_text,
@@ -56,14 +60,16 @@ def overview(tables: Tables, study: str, left_out: Mapping[str, Mapping[str, str
     parts = [
         _REACHABLE,
         _heading(study, "="),
+        *([f"**{escape_rst(text)}**" for text in flagged_sentence(runs)] if clean(runs).empty else []),
         f"**{_evidence(runs)}**",
         *(["**TOY DATA: a stand-in made with NumPy, not physics.**"] if (runs["source"] == "toy").any() else []),
         _answer(here),
         _heading("Main numbers", "-"),
-        f"Reference point: {escape_rst(describe(reference_point(runs)))}. Values are means over the repeats, with half "
-        "widths of 95 % t intervals; n = 1 has none. Training counts all its epochs. A MB is one of the table in its "
-        "recorded formats.",
+        f"Reference point: {escape_rst(describe(reference_point(runs)))}. Values are means over the n repeats without "
+        "a flag, with half widths of 95 % t intervals; n = 1 has none. Training counts all its epochs. A MB is one of "
+        "the table in its recorded formats.",
         _main_numbers(here),
+        *_node_words(here),
         *_quality(here),
         *(escape_rst(saving(row)) for row in at_point(ratios(tables), _kept(here)).to_dict("records")),
         _heading("Machine", "-"),
@@ -126,8 +132,8 @@ def _answer(here: pd.DataFrame) -> str:
     said = []
     point = here.iloc[0]
     for (device, evidence), part in here.dropna(subset=["energy_j"]).groupby(["device", "energy_evidence"]):
-        means = mean_interval(part, ["operation"], "energy_j").set_index("operation")["mean"]
-        costs = [f"{_in_unit(means[name], float('nan'), 'J')} to {name.value}" for name in OPERATIONS if name in means]
+        found = {name: estimate(part[part["operation"] == name], "energy_j") for name in OPERATIONS}
+        costs = [f"{_about(energy)} to {name.value}" for name, energy in found.items() if energy.n or energy.flagged]
         said.append(f"on {device_name(str(device))} it takes {_in_words(costs)} ({evidence} energy)")
     if not said:
         said = ["the energy is not known"]
@@ -147,37 +153,54 @@ def _in_words(items: Sequence[str]) -> str:
     return " and ".join([", ".join(items[:-1]), items[-1]] if len(items) > 1 else items)
 
 
-def _in_unit(value: float, half_width: float, unit: str) -> str:
-    factor, prefixed = scaled_unit([value], unit)
-    return f"{spread_text(value, half_width, factor=factor)} {prefixed}"
+def _about(energy: Estimate) -> str:
+    """Write an energy without its interval."""
+    return _in_unit(replace(energy, half_width=math.nan), "J")
+
+
+def _in_unit(found: Estimate, unit: str) -> str:
+    factor, prefixed = scaled_unit([found.mean if found.n else found.high], unit)
+    return estimate_text(found, prefixed, factor=factor)
 
 
 def _main_numbers(here: pd.DataFrame) -> str:
-    """Make a list-table of energy per operation, row and megabyte."""
+    """Make a list-table of energy per operation, row and megabyte; CO2e and node where they are known."""
     known = with_error(here).drop_duplicates("run_id").set_index("run_id")
     native = (known["ratio_native_bytes"] * known["compressed_bytes"]).rename("native_bytes")
     table = here.join(native, on="run_id")
     table["co2e_g"] = table["co2e_kg"] * 1000
     table["per_row"] = table["energy_j"] / table["rows"]
     table["per_mb"] = table["energy_j"] / (table["native_bytes"] / 1e6)
-    head = ["Operation", "Energy", "Evidence", "Per row", "Per MB", "CO2e", "Duration", "n"]
-    lines = [head]
+    columns = {"Per row": ("per_row", "J"), "Per MB": ("per_mb", "J"), "Whole node": ("node_energy_j", "J")}
+    columns |= {"CO2e": ("co2e_g", "g"), "Duration": ("duration_s", "s")}
+    shown = {
+        head: (value, unit)
+        for head, (value, unit) in columns.items()
+        if value not in ("node_energy_j", "co2e_g") or table[value].notna().any()
+    }
+    lines = [["Operation", "Energy", "Evidence", *shown, "n"]]
     order = {operation.value: place for place, operation in enumerate(OPERATIONS)}
     groups = [(tuple(map(str, key)), part) for key, part in table.groupby(_PLACE, observed=True, dropna=False)]
     for (device, operation, evidence, scope), part in sorted(groups, key=lambda g: (g[0][0], order.get(g[0][1], 9))):
         known_energy = part["energy_j"].notna().any()
-        cells = [f"{operation}, {device_name(device)}", _mean(part, "energy_j")]
-        cells += [f"{evidence}, {scope}" if known_energy else "none", _mean(part, "per_row"), _mean(part, "per_mb")]
-        lines.append([*cells, _mean(part, "co2e_g", "g"), _mean(part, "duration_s", "s"), count_flagged(part)])
+        cells = [f"{operation}, {device_name(device)}", _mean(part, "energy_j", "J")]
+        cells.append(f"{evidence}, {scope}" if known_energy else "none")
+        lines.append([*cells, *(_mean(part, *column) for column in shown.values()), count_flagged(part)])
     rows = ["\n".join(f"{'   * -' if n == 0 else '     -'} {escape_rst(c)}" for n, c in enumerate(ln)) for ln in lines]
     return "\n".join([".. list-table::", "   :header-rows: 1", "", *rows])
 
 
-def _mean(part: pd.DataFrame, value: str, unit: str = "J") -> str:
-    means = mean_interval(part.assign(all=0), ["all"], value)
-    if means.empty:
-        return "not known"
-    return _in_unit(float(means["mean"].iloc[0]), float(means["half_width"].iloc[0]), unit)
+def _mean(part: pd.DataFrame, value: str, unit: str) -> str:
+    return _in_unit(estimate(part, value), unit)
+
+
+def _node_words(here: pd.DataFrame) -> list[str]:
+    """Say what the whole node is, where a meter read it."""
+    meters = sorted(here.dropna(subset=["node_energy_j"])["node_meter"].dropna().unique())
+    if not meters:
+        return []
+    said = f"The whole node is read by {_in_words(meters)}; it holds the energy beside it, and is never added to it."
+    return [escape_rst(said)]
 
 
 def _quality(here: pd.DataFrame) -> list[str]:
@@ -207,24 +230,22 @@ def _machines(runs: pd.DataFrame) -> list[str]:
         gpus = gpu if isinstance(gpu, str) and gpu else "no GPU"
         lines.append(f"{host}: {cpu}, {gpus}{virtual}; {len(part)} runs")
     lines.append(f"{len(points)} runs in all, each with {len(runs) / len(points):.3g} records (train, compress, ...)")
-    for (intensity, pue), _ in runs.groupby(["carbon_intensity_g_per_kwh", "pue"]):
-        lines.append(f"Carbon intensity {intensity:g} g CO2e per kWh, PUE {pue:g}")
-    return [escape_rst(line) for line in lines]
+    return [escape_rst(line) for line in [*lines, *carbon_words(runs)]]
 
 
 def _flagged(runs: pd.DataFrame) -> list[str]:
-    """List runs with defects, the first of them by name."""
-    bad = runs.assign(words=[", ".join(defects(flags)) for flags in runs["flags"]])
-    bad = bad[bad["words"] != ""].sort_values("start")
+    """List the runs that a flag excludes, the first of them by name."""
+    bad = flagged(runs).sort_values("start")
     if bad.empty:
         return ["None."]
+    bad = bad.assign(words=[", ".join(defects(flags)) for flags in bad["flags"]])
     lines = [
         f"{escape_rst(f'{row.run_id}, {row.operation}')}: {escape_rst(str(row.words))}"
         for row in bad.head(_MOST_FLAGGED).itertuples()
     ]
     more = [f"{len(bad) - _MOST_FLAGGED} more are in the table of flagged runs."] if len(bad) > _MOST_FLAGGED else []
-    said = f"{len(bad)} of {len(runs)} records carry a flag; they stay in the figures, with open markers."
-    return [said, _bullets(lines), *more]
+    marks = "Figures show them as single open marks; errors and ratios do not depend on the flags."
+    return [escape_rst(f"{flagged_sentence(runs)[0]} {marks}"), _bullets(lines), *more]
 
 
 def _left_out(left_out: Mapping[str, Mapping[str, str]]) -> str:

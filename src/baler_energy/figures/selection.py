@@ -6,25 +6,29 @@ from typing import Any
 
 import pandas as pd
 
-from baler_energy.vocabulary import Flag, Operation
+from baler_energy.analysis.statistics import Estimate, flag_words, flagged
+from baler_energy.vocabulary import Operation
 
 __all__ = [
     "AXES",
     "OPERATIONS",
     "at_point",
     "axis_label",
+    "carbon_words",
     "count_flagged",
-    "defects",
     "describe",
     "device_name",
+    "estimate_text",
+    "excluded_text",
     "first_device",
-    "flagged",
+    "flagged_sentence",
     "points",
     "reference_point",
     "scaled_unit",
     "spread_text",
     "sweep",
     "with_error",
+    "with_flags",
 ]
 
 #: Operations that figures and tables show, in their order.
@@ -163,21 +167,92 @@ def scaled_unit(values: Iterable[float], unit: str) -> tuple[float, str]:
     return 10.0**-exponent, f"{_PREFIXES[exponent]}{unit}"
 
 
-def defects(flags: Any) -> tuple[str, ...]:
-    """Give the flags of a run that say what is wrong or special; ``modelled_only`` says what its energy is instead."""
-    words = (flag.strip() for flag in (flags if isinstance(flags, str) else "").split(","))
-    return tuple(word for word in words if word and word != Flag.MODELLED_ONLY)
-
-
-def flagged(flags: Iterable[Any]) -> bool:
-    """Whether any of these ``flags`` values names a defect."""
-    return any(defects(value) for value in flags)
-
-
 def count_flagged(runs: pd.DataFrame) -> str:
-    """Say how many records there are and how many of them carry a defect: ``3`` or ``3 (1 flagged)``."""
-    bad = sum(bool(defects(flags)) for flags in runs["flags"])
-    return f"{len(runs)} ({bad} flagged)" if bad else f"{len(runs)}"
+    """Say how many records enter a mean, and how many flagged ones do not: ``3`` or ``2 (+ 1 flagged)``."""
+    bad = len(flagged(runs))
+    return f"{len(runs) - bad} (+ {bad} flagged)" if bad else f"{len(runs)}"
+
+
+def excluded_text(runs: pd.DataFrame, *, drawn: bool = True) -> list[str]:
+    """Say how many flagged records a figure leaves out of its means; nothing where there are none.
+
+    Parameters
+    ----------
+    runs
+        The records that the figure shows, with their ``flags``.
+    drawn
+        The flagged ones are drawn as single open marks.
+    """
+    bad = flagged(runs)
+    if bad.empty:
+        return []
+    marks = ", open marks" if drawn else ""
+    if len(bad) == len(runs):
+        return [f"All {len(runs)} runs flagged ({flag_words(bad)}): no means{marks.replace(',', '; single')}."]
+    return [f"{len(bad)} flagged run{'' if len(bad) == 1 else 's'} excluded ({flag_words(bad)}){marks}."]
+
+
+def flagged_sentence(runs: pd.DataFrame) -> list[str]:
+    """Say how many records are in no mean, and why; nothing where all are in."""
+    bad = flagged(runs)
+    if bad.empty:
+        return []
+    if len(bad) == len(runs):
+        return [
+            f"ALL {len(runs)} RECORDS ARE FLAGGED: {flag_words(bad)}. Energies and durations have no mean; where "
+            "numbers are given, they are the span of flagged values."
+        ]
+    return [f"{len(bad)} of {len(runs)} records are flagged ({flag_words(bad)}) and in no mean of energy or time."]
+
+
+def estimate_text(found: Estimate, unit: str = "", *, factor: float = 1.0, missing: str = "not known") -> str:
+    """Write an estimate: mean with half width, or the span of the flagged runs, said to be so, or `missing`.
+
+    Parameters
+    ----------
+    found
+        Mean and flagged values.
+    unit
+        Written after the number.
+    factor
+        To the unit that is written.
+    missing
+        Words where there is no value at all.
+    """
+    after = f" {unit}" if unit else ""
+    if found.n:
+        return f"{spread_text(found.mean, found.half_width, factor=factor)}{after}"
+    if not found.flagged:
+        return missing
+    low, high = (spread_text(value, math.nan, factor=factor) for value in (found.low, found.high))
+    return f"{low if low == high else f'{low} to {high}'}{after} (flagged)"
+
+
+def carbon_words(runs: pd.DataFrame) -> list[str]:
+    """Say with which carbon intensity and PUE energy became CO2e, or that it did not."""
+    known = runs.dropna(subset=["carbon_intensity_g_per_kwh"])
+    if known.empty:
+        return [
+            "No CO2e: the study names no carbon intensity (country, carbon_intensity_g_per_kwh or carbon_intensity_csv)"
+        ]
+    values, pues = known["carbon_intensity_g_per_kwh"], sorted(known["pue"].unique())
+    low, high = f"{values.min():.4g}", f"{values.max():.4g}"
+    span = low if low == high else f"{low} to {high}"
+    lines = [f"Carbon intensity {span} g CO2e per kWh, PUE {', '.join(f'{pue:g}' for pue in pues)}"]
+    missing = len(runs) - len(known)
+    return [*lines, f"No CO2e for {missing} of {len(runs)} records: no carbon intensity covers them"][
+        : 2 if missing else 1
+    ]
+
+
+def with_flags(table: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    """Rows of another table of the dataset, each with the ``flags`` of its record.
+
+    A table without operations, such as ``history``, is of training.
+    """
+    keys = ["run_id", "operation"] if "operation" in table else ["run_id"]
+    known = runs if "operation" in table else runs[runs["operation"] == Operation.TRAIN]
+    return table.merge(known[[*keys, "flags"]], on=keys, how="left")
 
 
 def with_error(runs: pd.DataFrame) -> pd.DataFrame:

@@ -30,6 +30,7 @@ __all__ = [
     "grid",
     "legend_below",
     "log_ticks",
+    "open_mark",
     "plain",
     "save",
     "styled",
@@ -107,14 +108,20 @@ def title(figure: Figure, head: str, *lines: str) -> None:
     figure.suptitle("\n".join([head, *wrapped]), x=0.01, horizontalalignment="left", parse_math=False)
 
 
+def open_mark(colour: str, marker: str = "o") -> dict[str, Any]:
+    """Look of a single flagged run, which is in no mean."""
+    look = {"color": colour, "marker": marker, "markerfacecolor": "white", "markersize": 4.5}
+    return look | {"linestyle": "none", "zorder": 3}
+
+
 def plain(text: str) -> str:
     """Text that matplotlib shows as it is, dollar signs included."""
     return text.replace("$", r"\$")
 
 
 def count_text(counts: Iterable[int]) -> str:
-    """``n = 3``, or ``n = 1 to 3`` where the numbers differ."""
-    values = sorted({int(count) for count in counts})
+    """``n = 3``, or ``n = 1 to 3`` where the numbers differ; ``n = 0`` without any."""
+    values = sorted({int(count) for count in counts}) or [0]
     return f"n = {values[0]}" if len(values) == 1 else f"n = {values[0]} to {values[-1]}"
 
 

@@ -6,21 +6,31 @@ from typing import Any
 import pandas as pd
 
 from baler_energy.analysis.carbon import JOULES_PER_KWH
-from baler_energy.analysis.statistics import mean_interval
+from baler_energy.analysis.statistics import defects, estimate, flag_words, flagged, mean_interval
 from baler_energy.figures.base import NoData, Tables
 from baler_energy.figures.selection import (
     AXES,
     OPERATIONS,
     at_point,
     count_flagged,
-    defects,
     describe,
+    estimate_text,
     reference_point,
     with_error,
+    with_flags,
 )
 from baler_energy.vocabulary import MeterName, Quantity
 
-__all__ = ["RATIOS", "flagged", "original_layout", "original_point", "original_words", "ratios", "saving", "summary"]
+__all__ = [
+    "RATIOS",
+    "flagged_runs",
+    "original_layout",
+    "original_point",
+    "original_words",
+    "ratios",
+    "saving",
+    "summary",
+]
 
 #: Components of the original study's slides, in their order.
 _COMPONENTS = ("ram", "cpu", "gpu")
@@ -50,8 +60,9 @@ def original_layout(tables: Tables) -> pd.DataFrame:
     -------
     pandas.DataFrame
         A row per device, operation, component (ram, cpu, gpu, and a total for each evidence) and evidence:
-        ``energy_kwh``, ``energy_j``, ``half_width_j`` (95 % t interval), ``n``, ``evidence``, ``reason``. What was
-        not measured is null, with the reason; a total holds what has a value, and names it.
+        ``energy_kwh``, ``energy_j``, ``half_width_j`` (95 % t interval), ``n`` clean runs, ``flagged`` ones (in no
+        mean), ``evidence``, ``reason``. What was not measured is null, with the reason, and so is what has flagged
+        runs only, with their values; a total holds what has a value, and names it.
 
     Raises
     ------
@@ -63,7 +74,7 @@ def original_layout(tables: Tables) -> pd.DataFrame:
         raise NoData("there are no runs")
     point = original_point(runs)
     chosen = measurements["quantity"].eq(Quantity.ENERGY) & measurements["component"].isin(_COMPONENTS)
-    energy = at_point(measurements[chosen], point)
+    energy = with_flags(at_point(measurements[chosen], point), runs)
     rows: list[dict[str, Any]] = []
     for device in sorted(at_point(runs, point)["device"].unique()):
         for operation in OPERATIONS:
@@ -79,25 +90,28 @@ def _cells(part: pd.DataFrame, component: str) -> list[dict[str, Any]]:
     """Average a component's energy, apart for each evidence, or say why there is none."""
     all_meters = part[part["component"] == component]
     mine = all_meters[all_meters["meter"] == MeterName.CODECARBON]
-    means = mean_interval(mine, ["evidence"], "value_per_iteration")
-    if len(means):
-        return [_cell(mean, str(mean["evidence"])) for mean in means.to_dict("records")]
+    present = mine.dropna(subset=["value_per_iteration"])
+    if len(present):
+        return [_cell(same, str(evidence)) for evidence, same in present.groupby("evidence", sort=True, observed=True)]
     reason = "; ".join(mine["reason"].dropna().unique()[:1])
     if not reason:
         others = all_meters.dropna(subset=["reason"]).drop_duplicates("meter")
         said = [f"{meter}: {why}" for meter, why in zip(others["meter"], others["reason"], strict=True)]
         reason = "; ".join(["codecarbon gave no reading", *said])
-    return [{"energy_kwh": None, "energy_j": None, "half_width_j": None, "n": 0, "evidence": None, "reason": reason}]
+    nothing = {"energy_kwh": None, "energy_j": None, "half_width_j": None, "n": 0, "flagged": 0}
+    return [nothing | {"evidence": None, "reason": reason}]
 
 
-def _cell(mean: Mapping[Any, Any], evidence: str) -> dict[str, Any]:
+def _cell(same: pd.DataFrame, evidence: str) -> dict[str, Any]:
+    found = estimate(same, "value_per_iteration")
     return {
-        "energy_kwh": mean["mean"] / JOULES_PER_KWH,
-        "energy_j": mean["mean"],
-        "half_width_j": mean["half_width"],
-        "n": int(mean["n"]),
+        "energy_kwh": found.mean / JOULES_PER_KWH,
+        "energy_j": found.mean,
+        "half_width_j": found.half_width,
+        "n": found.n,
+        "flagged": found.flagged,
         "evidence": evidence,
-        "reason": None,
+        "reason": f"{found.verdict}; {estimate_text(found, 'J')}" if found.verdict else None,
     }
 
 
@@ -107,9 +121,10 @@ def _totals(part: pd.DataFrame) -> list[dict[str, Any]]:
     totals = []
     for evidence, same in present.groupby("evidence", sort=True, observed=True):
         names = [name for name in _COMPONENTS if (same["component"] == name).any()]
-        sums = same.groupby(["run_id", "evidence"], observed=True)["value_per_iteration"].sum().reset_index()
-        mean = mean_interval(sums, ["evidence"], "value_per_iteration").to_dict("records")[0]
-        totals.append({"component": f"total of {' + '.join(names)}"} | _cell(mean, str(evidence)))
+        grouped = same.groupby(["run_id", "flags"], observed=True, dropna=False)["value_per_iteration"]
+        totals.append(
+            {"component": f"total of {' + '.join(names)}"} | _cell(grouped.sum().reset_index(), str(evidence))
+        )
     return totals
 
 
@@ -119,8 +134,10 @@ def summary(tables: Tables) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        A row per point, device, operation, evidence and scope: means over ``n`` runs, with half widths of 95 % t
-        intervals (null for one run); ``flagged_runs`` of them carry a flag that names a defect.
+        A row per point, device, operation, evidence and scope. Energy, duration and CO2e: means over the ``n`` clean
+        runs, with half widths of 95 % t intervals (null for one run), and smallest and largest value of the
+        ``flagged_runs`` (``..._flagged_low_...``, ``..._flagged_high_...``), which are in no mean; ``flags`` names
+        theirs. Errors: means over all runs.
     """
     runs = tables["runs"]
     errors = with_error(runs).set_index("run_id")[["mean_rms_over_range", "max_over_range"]]
@@ -129,23 +146,29 @@ def summary(tables: Tables) -> pd.DataFrame:
     keys = [*AXES, "source", "columns", "device", "operation", "energy_evidence", "energy_scope"]
     rows: list[dict[str, Any]] = []
     for key, part in joined.groupby(keys, sort=True, observed=True, dropna=False):
-        row = dict(zip(keys, key, strict=True)) | {"n": len(part)}
-        for value in ("energy_j", "duration_s", "co2e_kg", "mean_rms_over_range", "max_over_range"):
-            row |= _mean(part, value)
-        row["contamination_max"] = part["contamination"].max()
-        row["flagged_runs"] = sum(bool(defects(flags)) for flags in part["flags"])
-        rows.append(row)
+        bad = flagged(part)
+        row = dict(zip(keys, key, strict=True)) | {"n": len(part) - len(bad), "flagged_runs": len(bad)}
+        row["flags"] = flag_words(bad)
+        for value in ("energy_j", "duration_s", "co2e_kg"):
+            row |= _windowed(part, value)
+        for value in ("mean_rms_over_range", "max_over_range"):
+            mean = mean_interval(part.assign(all=0), ["all"], value)
+            row[value] = mean["mean"].iloc[0] if len(mean) else None
+            row[f"{value}_half_width"] = mean["half_width"].iloc[0] if len(mean) else None
+        rows.append(row | {"contamination_max": part["contamination"].max()})
     rows.sort(key=lambda row: (*(row[axis] for axis in AXES), row["device"], order.get(row["operation"], 9)))
     return pd.DataFrame(rows)
 
 
-def _mean(part: pd.DataFrame, value: str) -> dict[str, float]:
-    means = mean_interval(part.assign(all=0), ["all"], value)
-    stem, _, unit = value.rpartition("_")
-    name = f"{stem}_half_width_{unit}" if unit in ("j", "s", "kg") else f"{value}_half_width"
-    if means.empty:
-        return {value: float("nan"), name: float("nan")}
-    return {value: means["mean"].iloc[0], name: means["half_width"].iloc[0]}
+def _windowed(part: pd.DataFrame, value: str) -> dict[str, float]:
+    """Give a quantity of the window: mean and half width of clean runs, span of flagged ones."""
+    found, (stem, _, unit) = estimate(part, value), value.rpartition("_")
+    return {
+        value: found.mean,
+        f"{stem}_half_width_{unit}": found.half_width,
+        f"{stem}_flagged_low_{unit}": found.low,
+        f"{stem}_flagged_high_{unit}": found.high,
+    }
 
 
 def ratios(tables: Tables) -> pd.DataFrame:
@@ -192,16 +215,14 @@ def saving(row: Mapping[Any, Any]) -> str:
     return f"{said} Against the recorded formats {verdict}: {share:.1f} %."
 
 
-def flagged(tables: Tables) -> pd.DataFrame:
-    """Give the runs with a flag other than ``modelled_only``, in the order in which they ran."""
-    runs = tables["runs"].sort_values("start")
-    words = [", ".join(defects(flags)) for flags in runs["flags"]]
-    kept = runs.assign(flags=words)
-    kept = kept[kept["flags"] != ""]
-    return kept[["run_id", "operation", "flags", "contamination", "window_s", "iterations", "duration_s"]]
+def flagged_runs(tables: Tables) -> pd.DataFrame:
+    """Give the runs that a flag excludes from means, in the order in which they ran."""
+    bad = flagged(tables["runs"]).sort_values("start")
+    bad = bad.assign(flags=[", ".join(defects(flags)) for flags in bad["flags"]])
+    return bad[["run_id", "operation", "flags", "contamination", "window_s", "iterations", "duration_s", "energy_j"]]
 
 
 def original_words(tables: Tables) -> str:
-    """Say where the original layout's table stands, and how many of its records carry a flag."""
+    """Say where the original layout's table stands, and how many of its records are in no mean."""
     point = original_point(tables["runs"])
     return f"At {describe(point)}; records: {count_flagged(at_point(tables['runs'], point))}."

@@ -1,26 +1,28 @@
-"""Can the numbers be believed? One run over time, meter against meter, spread and contamination."""
+"""Can the numbers be believed? One run over time, meter against meter, contamination; spread is beside."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
+from baler_energy.analysis.statistics import clean, flag_words, flagged
 from baler_energy.figures.base import NoData, Tables, specs
+from baler_energy.figures.calibration import draw_calibration
+from baler_energy.figures.foreign import draw_foreign
 from baler_energy.figures.selection import (
     OPERATIONS,
     at_point,
-    defects,
     describe,
     device_name,
-    flagged,
     reference_point,
     scaled_unit,
+    with_flags,
 )
+from baler_energy.figures.spread import draw_repeats_needed, draw_spread
 from baler_energy.figures.style import (
     COLOURS,
     LINES,
@@ -29,6 +31,7 @@ from baler_energy.figures.style import (
     grid,
     legend_below,
     log_ticks,
+    open_mark,
     plain,
     title,
 )
@@ -44,7 +47,7 @@ _PANELS: dict[str, tuple[str, str, float]] = {
     "memory": ("Memory", "GB", 1e-9),
     "clock": ("Clock", "GHz", 1e-9),
 }
-#: Above this share of the machine's CPU time, and above this spread, a dashed line.
+#: Above this share of the machine's CPU time, a dashed line.
 _LIMIT_PERCENT = 5.0
 _MOST_SERIES = 6
 
@@ -65,7 +68,10 @@ def draw_timeseries(tables: Tables) -> Figure:
     here = here[here["quantity"].isin(_PANELS)]
     if here.empty:
         raise NoData("no training at the reference point has samples")
-    one = here[here["repeat"] == here["repeat"].min()]
+    here = with_flags(here, runs)
+    # A clean run where there is one; what is shown of a flagged one is said so.
+    shown = here if clean(here).empty else clean(here)
+    one = shown[shown["repeat"] == shown["repeat"].min()]
     one = one[one["run_id"] == one["run_id"].value_counts().idxmax()]
     quantities = [name for name in _PANELS if (one["quantity"] == name).any()]
     figure, panels = grid(len(quantities), 1, 1.3 + 1.75 * len(quantities), sharex=True)
@@ -74,7 +80,9 @@ def draw_timeseries(tables: Tables) -> Figure:
         _time_panel(panel, one[one["quantity"] == quantity], quantity)
     panels[-1, 0].set_xlabel("Time from the start of the window (s)")
     where = f"{describe(reference)}, {device_name(one['device'].iloc[0])}, repeat {one['repeat'].iloc[0]}"
-    title(figure, "One training over time", f"Reference: {where} (n = 1).", "Shaded: the measured window.")
+    wrong = f"This run is flagged: {words}." if (words := flag_words(one)) else ""
+    lines = (f"Reference: {where} (n = 1).", f"Shaded: the measured window. {wrong}")
+    title(figure, "One training over time", *lines)
     return figure
 
 
@@ -106,23 +114,28 @@ def _time_panel(panel: Axes, part: pd.DataFrame, quantity: str) -> None:
 
 
 def draw_meters(tables: Tables) -> Figure:
-    """Draw the energy of the same component and window by two meters, and their ratio.
+    """Draw the energy of the same component and window by two meters, and of node and parts, and their ratio.
 
     Raises
     ------
     NoData
-        No component is read by two meters.
+        No component is read by two meters, and no meter reads the node.
     """
-    pairs = _meter_pairs(tables["measurements"])
+    pairs = _meter_pairs(with_flags(tables["measurements"], tables["runs"]), tables["runs"])
     if pairs.empty:
         raise NoData("no component has an energy reading by two meters, so there is nothing to compare")
     factor, unit = scaled_unit(pairs["first"], "J")
     figure, panels = grid(2, 1, 6.8, width_in=7.5, sharex=True, height_ratios=[2, 1])
     for number, (label, part) in enumerate(pairs.groupby("label", sort=True)):
-        look = {"color": COLOURS[number % len(COLOURS)], "marker": MARKERS[number % len(MARKERS)], "s": 22}
-        shown = f"{label}, {count_text([len(part)])}"
-        panels[0, 0].scatter(part["first"] * factor, part["second"] * factor, label=plain(shown), **look)
-        panels[1, 0].scatter(part["first"] * factor, part["second"] / part["first"], **look)
+        colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
+        filled = {"color": colour, "marker": marker, "markersize": 4.5, "linestyle": "none"}
+        good, bad = clean(part), flagged(part)
+        shown = f"{label}, {count_text([len(good)])}{f' and {len(bad)} flagged (open)' if len(bad) else ''}"
+        looks = [(filled, good), (open_mark(colour, marker), bad)]
+        for look, some in looks if len(good) else looks[1:]:
+            look["label"] = "" if some is bad and len(good) else plain(shown)
+            panels[0, 0].plot(some["first"] * factor, some["second"] * factor, **look)
+            panels[1, 0].plot(some["first"] * factor, some["second"] / some["first"], **look)
     both = np.array([pairs[["first", "second"]].min().min(), pairs[["first", "second"]].max().max()]) * factor
     low, high = both[0] / 1.3, both[1] * 1.3
     for axis_set in (panels[0, 0].set_xscale, panels[0, 0].set_yscale):
@@ -140,95 +153,41 @@ def draw_meters(tables: Tables) -> Figure:
     return figure
 
 
-def _meter_pairs(measurements: pd.DataFrame) -> pd.DataFrame:
-    """Rows ``first``, ``second`` (J) and ``label`` for every two meters that read a component in one window."""
+def _meter_pairs(measurements: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    """Rows ``first``, ``second`` (J), ``flags`` and ``label`` for every two energies of a component in one window."""
     energy = measurements[(measurements["quantity"] == Quantity.ENERGY) & (measurements["value"] > 0)]
-    parts = [pd.DataFrame({"first": [], "second": [], "label": []})]
-    for component, part in energy.groupby("component", observed=True):
-        kinds = part[["meter", "evidence"]].drop_duplicates().itertuples(index=False, name=None)
-        # Meters that read hardware come first, so that a model is compared with them and not they with it.
-        ordered = sorted(kinds, key=lambda kind: (kind[1] != Evidence.MEASURED, kind[0] == "codecarbon", kind))
-        for one, other in itertools.combinations(ordered, 2):
-            if one[0] == other[0]:
-                continue
-            readings = [
-                part[(part["meter"] == meter) & (part["evidence"] == evidence)].set_index(["run_id", "operation"])[
-                    "value"
-                ]
-                for meter, evidence in (one, other)
-            ]
-            joined = pd.concat(readings, axis=1, keys=["first", "second"], join="inner")
-            parts.append(joined.assign(label=f"{component}: first {one[0]} ({one[1]}), second {other[0]} ({other[1]})"))
-    filled = [part for part in parts if len(part)]
-    return pd.concat(filled, ignore_index=True) if filled else parts[0]
+    found = [pair for _, part in energy.groupby("component", observed=True) for pair in _pairs_of(part)]
+    found += _node_pairs(runs)
+    filled = [part for part in found if len(part)]
+    return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=["first", "second", "label"])
 
 
-def draw_spread(tables: Tables) -> Figure:
-    """Draw the coefficient of variation over repeats of duration and energy, per point and operation.
-
-    Raises
-    ------
-    NoData
-        No point has two runs.
-    """
-    runs = tables["runs"]
-    figure, (panels,) = grid(1, 2, 4.6, sharey=True)
-    drawn, counts, highest, handles = False, set[int](), _LIMIT_PERCENT, dict[str, Line2D]()
-    for panel, value, words in zip(panels, ("duration_s", "energy_j"), ("Duration", "Energy"), strict=True):
-        spread = _variation(runs, value)
-        for number, (evidence, part) in enumerate(spread.groupby("energy_evidence", observed=True)):
-            said = f"{evidence} energy" if value == "energy_j" else "duration (clock)"
-            handles |= _spread_marks(panel, part, said, number + (value == "energy_j"))
-        found = ", ".join(sorted(spread["energy_evidence"].unique())) if value == "energy_j" else "measured"
-        panel.set_title(f"{words}, {found}" if found else words)
-        panel.set_xticks(range(3), [operation.value for operation in OPERATIONS])
-        panel.tick_params(axis="x", which="minor", bottom=False, top=False)
-        panel.axhline(_LIMIT_PERCENT, color="0.4", linestyle="--", linewidth=1)
-        panel.set(xlim=(-0.6, 2.6), xlabel="Operation")
-        drawn, counts, highest = drawn or len(spread) > 0, counts | {*spread["n"]}, max(highest, spread["cv"].max())
-    if not drawn:
-        raise NoData("every point was run once; a spread needs at least two repeats")
-    panels[0].set_ylabel("Standard deviation over mean (%)")
-    panels[0].set_ylim(0, float(highest) * 1.15)
-    legend_below(figure, list(handles.values()), columns=4)
-    title(figure, "Spread over repeats", f"Each mark is a point with {count_text(counts)} repeats. Dashed: 5 %.")
-    return figure
+def _pairs_of(part: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """Pair the meters of one component."""
+    component = part["component"].iloc[0]
+    kinds = part[["meter", "evidence"]].drop_duplicates().itertuples(index=False, name=None)
+    # Meters that read hardware come first, so that a model is compared with them and not they with it.
+    ordered = sorted(kinds, key=lambda kind: (kind[1] != Evidence.MEASURED, kind[0] == "codecarbon", kind))
+    for one, other in itertools.combinations(ordered, 2):
+        if one[0] == other[0]:
+            continue
+        first, second = (
+            part[(part["meter"] == meter) & (part["evidence"] == evidence)].set_index(["run_id", "operation"])
+            for meter, evidence in (one, other)
+        )
+        joined = first[["value", "flags"]].rename(columns={"value": "first"})
+        joined = joined.join(second["value"].rename("second"), how="inner")
+        yield joined.assign(label=f"{component}: first {one[0]} ({one[1]}), second {other[0]} ({other[1]})")
 
 
-def _variation(runs: pd.DataFrame, value: str) -> pd.DataFrame:
-    """Coefficient of variation (%) of each point, operation and evidence with two runs or more."""
-    keys = ["dataset", "rows", "engine", "model", "device", "precision", "batch_size", "compression_ratio", "epochs"]
-    keyed = runs.dropna(subset=[value]).copy()
-    keyed["energy_evidence"] = keyed["energy_evidence"].where(keyed["energy_evidence"].notna(), "no")
-    if value == "duration_s":
-        keyed["energy_evidence"] = "clock"
-    rows = [
-        {
-            "operation": part["operation"].iloc[0],
-            "energy_evidence": part["energy_evidence"].iloc[0],
-            "cv": 100 * part[value].std(ddof=1) / part[value].mean(),
-            "n": len(part),
-            "flagged": flagged(part["flags"]),
-        }
-        for _, part in keyed.groupby([*keys, "operation", "energy_evidence"], observed=True, dropna=False)
-        if len(part) > 1
-    ]
-    return pd.DataFrame(rows, columns=["operation", "energy_evidence", "cv", "n", "flagged"])
-
-
-def _spread_marks(panel: Axes, part: pd.DataFrame, label: str, number: int) -> dict[str, Line2D]:
-    """Draw the points of one kind side by side; returns handles by label."""
-    look: dict[str, Any] = {"color": COLOURS[number], "marker": MARKERS[number], "linestyle": "none"}
-    for place, operation in enumerate(OPERATIONS):
-        same = part[part["operation"] == operation].sort_values("cv")
-        offsets = np.linspace(-0.3, 0.3, len(same)) if len(same) > 1 else np.zeros(len(same))
-        for clean, face in ((True, COLOURS[number]), (False, "white")):
-            chosen = same["flagged"].to_numpy(dtype=bool) != clean
-            panel.plot(place + offsets[chosen], same["cv"][chosen], markerfacecolor=face, **look)
-    handles = {label: Line2D([], [], label=label, **look)}
-    if part["flagged"].any():
-        handles["open"] = Line2D([], [], label="open: holds a flagged run", **look, markerfacecolor="white")
-    return handles
+def _node_pairs(runs: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """Set the whole node against the sum of our parts, which it holds."""
+    present = runs[(runs["energy_j"] > 0) & (runs["node_energy_j"] > 0)]
+    for (meter, evidence, scope), part in present.groupby(["node_meter", "energy_evidence", "energy_scope"]):
+        label = f"first our parts {scope} ({evidence}), second the whole node that holds them ({meter})"
+        window = part["iterations"]
+        pair = {"first": part["energy_j"] * window, "second": part["node_energy_j"] * window, "flags": part["flags"]}
+        yield pd.DataFrame(pair).assign(label=label)
 
 
 def draw_contamination(tables: Tables) -> Figure:
@@ -246,9 +205,9 @@ def draw_contamination(tables: Tables) -> Figure:
     figure, ((panel,),) = grid(1, 1, 4.4)
     for number, operation in enumerate(OPERATIONS):
         mine = (runs["operation"] == operation).to_numpy()
-        _contamination_marks(panel, minutes[mine], runs[mine], number, operation.value)
-    if flagged(runs["flags"]):
-        panel.plot([], [], "o", color="black", markerfacecolor="white", label="open: flagged")
+        _contamination_marks(panel, minutes, runs[mine], number, operation.value)
+    if len(flagged(runs)):
+        panel.plot([], [], label="open: flagged", **open_mark("black"))
     panel.axhline(_LIMIT_PERCENT, color="0.4", linestyle="--", linewidth=1)
     top = max(1.3 * _LIMIT_PERCENT, 115 * runs["contamination"].max())
     panel.set_ylim(-0.03 * top, top)
@@ -262,12 +221,10 @@ def draw_contamination(tables: Tables) -> Figure:
 
 
 def _contamination_marks(panel: Axes, minutes: "pd.Series[float]", runs: pd.DataFrame, number: int, label: str) -> None:
-    look: dict[str, Any] = {"color": COLOURS[number], "marker": MARKERS[number], "linestyle": "none"}
-    wrong: Sequence[bool] = [bool(defects(flags)) for flags in runs["flags"]]
-    bad = np.array(wrong, dtype=bool)
-    percent = 100 * runs["contamination"].to_numpy()
-    panel.plot(minutes[~bad], percent[~bad], label=label, **look)
-    panel.plot(minutes[bad], percent[bad], markerfacecolor="white", **look)
+    colour, marker = COLOURS[number], MARKERS[number]
+    filled: dict[str, Any] = {"color": colour, "marker": marker, "linestyle": "none", "label": label}
+    for part, look in ((clean(runs), filled), (flagged(runs), open_mark(colour, marker))):
+        panel.plot(minutes.loc[part.index], 100 * part["contamination"], **look)
 
 
 FIGURES = specs(
@@ -275,7 +232,10 @@ FIGURES = specs(
     {
         "timeseries": draw_timeseries,
         "meters": draw_meters,
+        "calibration": draw_calibration,
         "spread": draw_spread,
+        "repeats_needed": draw_repeats_needed,
         "contamination": draw_contamination,
+        "foreign": draw_foreign,
     },
 )

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from baler_energy.analysis.statistics import mean_interval
+from baler_energy.analysis.statistics import clean, flagged, mean_interval
 from baler_energy.figures.base import NoData, Tables, specs
 from baler_energy.figures.selection import (
     AXES,
@@ -17,8 +17,8 @@ from baler_energy.figures.selection import (
     axis_label,
     describe,
     device_name,
+    excluded_text,
     first_device,
-    flagged,
     reference_point,
     scaled_unit,
     sweep,
@@ -33,6 +33,7 @@ from baler_energy.figures.style import (
     grid,
     legend_below,
     log_ticks,
+    open_mark,
     plain,
     title,
 )
@@ -265,7 +266,7 @@ def draw_error_energy(tables: Tables) -> Figure:
         part = trained[(trained["device"] == device) & (trained["energy_evidence"] == evidence)]
         counts |= _error_points(panel, part, factor)
         for number, axis in enumerate(_LINED):
-            along = sweep(part, axis, reference)
+            along = sweep(clean(part), axis, reference)
             if along[axis].nunique() > 1:
                 _error_line(panel, along, axis, factor, number, reference[axis])
         panel.set(xscale="log", yscale="log", xlim=x_limits, ylim=y_limits)
@@ -276,21 +277,23 @@ def draw_error_energy(tables: Tables) -> Figure:
     panels[0].set_ylabel("Mean over columns of RMS residual / range")
     found = {text: h for panel in panels for h, text in zip(*panel.get_legend_handles_labels(), strict=True)}
     legend_below(figure, list(found.values()))
-    words = (f"Around the reference: {describe(reference)}.", f"{_SPREAD}, {count_text(counts)}.")
-    title(figure, "Error against training energy", *words)
+    spread = [f"{_SPREAD}, {count_text(counts)}."] if counts else []
+    words = f"Around the reference: {describe(reference)}."
+    title(figure, "Error against training energy", words, *spread, *excluded_text(trained))
     return figure
 
 
 def _error_points(panel: Axes, trained: pd.DataFrame, factor: float) -> set[int]:
-    """Draw each point with intervals in both directions; returns the numbers of repeats."""
+    """Draw each point with intervals in both directions, and single flagged runs; returns the numbers of repeats."""
+    bad = flagged(trained)
+    panel.plot(bad["energy_j"] * factor, bad["mean_rms_over_range"], **open_mark("0.45"))
     keys = [*AXES, "device", "energy_evidence"]
     counts = set[int]()
-    for _, part in trained.groupby(keys, observed=True, dropna=False):
+    for _, part in clean(trained).groupby(keys, observed=True, dropna=False):
         energy = mean_interval(part, ["device"], "energy_j").iloc[0]
         error = mean_interval(part, ["device"], "mean_rms_over_range").iloc[0]
         count = int(error["n"])
         counts.add(count)
-        face = "white" if flagged(part["flags"]) else "0.45"
         panel.errorbar(
             [energy["mean"] * factor],
             [error["mean"]],
@@ -299,7 +302,6 @@ def _error_points(panel: Axes, trained: pd.DataFrame, factor: float) -> set[int]
             color="0.45",
             marker="o",
             markersize=4,
-            markerfacecolor=face,
             elinewidth=0.9,
             zorder=1.5,
         )

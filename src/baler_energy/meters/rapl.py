@@ -40,13 +40,15 @@ class _Counter:
         self.unwrapped = WrappingCounter(domain.max_uj, limit_w)
         kind = domain.component.split("-")[0]
         self._still = StillWatch(self.tick_s)
+        self._last_uj: int | None = None
         # Integrated graphics may do nothing, and cores may sleep; package, memory and platform always take something.
         self._may_rest, self._may_stop = kind == "core", kind == "uncore"
 
-    def update(self, count_uj: int, time_s: float, *, loaded: bool) -> str | None:
-        """Take a reading in; give what is wrong with it, or None."""
+    def update(self, count_uj: int, time_s: float, loaded: Callable[[], bool]) -> str | None:
+        """Take a reading in; give what is wrong with it, or None. `loaded` says whether the CPUs are at work."""
         fault = self.unwrapped.update(count_uj, time_s)
-        at_work = not self._may_stop and (loaded or not self._may_rest)
+        still, self._last_uj = count_uj == self._last_uj, count_uj
+        at_work = not self._may_stop and not (still and self._may_rest and not loaded())
         return fault or self._still.stands_still(count_uj, time_s, loaded=at_work)
 
 
@@ -192,12 +194,11 @@ class RaplMeter(Meter):
                 served = self._pyrapl()
             except Exception:  # the kernel's files take over, and say what is wrong
                 self._pyrapl = None
-        loaded = self._loaded()
         for counter in self._counters:
             component = counter.domain.component
             try:
                 count_uj = served[component] if component in served else counter.domain.read_uj()
-                fault = counter.update(count_uj, time.monotonic(), loaded=loaded)
+                fault = counter.update(count_uj, time.monotonic(), self._loaded)
             except (OSError, ValueError) as error:
                 fault = f"it could not be read: {error}"
             if fault:

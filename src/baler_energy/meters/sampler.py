@@ -15,6 +15,8 @@ from baler_energy.vocabulary import Evidence, Flag, MeterName, Quantity
 __all__ = ["SamplerMeter"]
 
 _CPUS = Path("/sys/devices/system/cpu")
+#: Interval (s) of temperature and clock, which are slow to read and slow to change.
+_SLOW_S = 1.0
 #: Linux's names of the sensors inside the processor, the best first.
 _CPU_SENSORS = ("coretemp", "k10temp", "zenpower", "cpu_thermal", "cpu-thermal", "acpitz")
 
@@ -43,6 +45,7 @@ class SamplerMeter(Meter):
         self._begin_s = self._end_s = 0.0
         self._begin_times: tuple[float, float] | None = None
         self._end_times = (0.0, 0.0)
+        self._slow_due_s = 0.0
         self._series: list[Sample] = []
 
     def channels(self) -> Sequence[Channel]:
@@ -59,6 +62,7 @@ class SamplerMeter(Meter):
         self._begin_throttled = _throttle_count(self._cpus)
         with self._lock:
             self._begin_s = time.monotonic()
+            self._slow_due_s = 0.0
             self._begin_times = _busy_and_total_s()
             self._series = [sample for sample in self._series if sample.time_s > self._begin_s - 1.0]
 
@@ -104,10 +108,11 @@ class SamplerMeter(Meter):
         values: list[tuple[str, str, float | None]] = [
             ("machine", "utilisation", load),
             ("process", "memory", float(self._process.memory_info().rss)),
-            ("machine", "temperature", _temperature()),
-            ("machine", "clock", _clock_hz()),
         ]
         now_s = time.monotonic()
+        if now_s >= self._slow_due_s:
+            self._slow_due_s = now_s + _SLOW_S
+            values += [("machine", "temperature", _temperature()), ("machine", "clock", _clock_hz())]
         with self._lock:
             self._series += [Sample(now_s, part, key, value) for part, key, value in values if value is not None]
 

@@ -1,0 +1,71 @@
+"""What the calibration found of this machine."""
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from baler_energy.figures.base import NoData, Tables
+from baler_energy.figures.style import COLOURS, MARKERS, grid, legend_below, plain, title
+from baler_energy.vocabulary import Evidence
+
+__all__ = ["draw_calibration"]
+
+_OTHERS = {"tick": "tick", "shortest_window": "shortest window for 1 %"}
+
+
+def draw_calibration(tables: Tables) -> Figure:
+    """Draw idle power with its spread by channel, and say ticks, windows and overhead.
+
+    Raises
+    ------
+    NoData
+        The machine was not calibrated, or has no idle power.
+    """
+    table = tables["calibration"]
+    idle = table[(table["quantity"] == "idle_power") & table["value"].notna()].reset_index(drop=True)
+    if idle.empty:
+        raise NoData("no calibration has an idle power")
+    figure, ((panel,),) = grid(1, 1, 2.4 + 0.32 * len(idle))
+    for number, (evidence, part) in enumerate(idle.groupby("evidence", observed=True)):
+        colour = COLOURS[number % len(COLOURS)]
+        panel.errorbar(
+            part["value"],
+            part.index,
+            xerr=part["spread"],
+            linestyle="none",
+            color=colour,
+            marker=MARKERS[number % len(MARKERS)],
+            markerfacecolor=colour if evidence == Evidence.MEASURED else "white",
+            capsize=3,
+            label=f"{evidence} (mean, standard deviation over n = {int(part['n'].min())} slices)",
+        )
+    hosts = idle["hostname"].nunique() > 1
+    names = [
+        f"{r['component']} ({r['meter']}{', ' + str(r['hostname']) if hosts else ''})" for r in idle.to_dict("records")
+    ]
+    panel.set_yticks(range(len(idle)), list(map(plain, names)))
+    panel.tick_params(axis="y", which="minor", left=False, right=False)
+    panel.set_ylim(-0.6, len(idle) - 0.4)
+    panel.set_xlim(0, 1.15 * float((idle["value"] + idle["spread"].fillna(0)).max()))
+    panel.set_xlabel("Idle power (W)")
+    legend_below(figure, panel.get_legend_handles_labels()[0], columns=1)
+    title(figure, "What this machine resolves", *_sentences(table))
+    return figure
+
+
+def _sentences(table: pd.DataFrame) -> list[str]:
+    """Say in words what has no axis: ticks, shortest windows, overhead."""
+    known = table.dropna(subset=["value"])
+    said = []
+    for quantity, words in _OTHERS.items():
+        values = known.loc[known["quantity"] == quantity, "value"]
+        if len(values):
+            low, high = f"{1000 * values.min():.3g}", f"{1000 * values.max():.3g}"
+            said.append(f"{words} {low if low == high else f'{low} to {high}'} ms")
+    lines = [f"Counters: {', '.join(said)}." if said else "No counter ticks here: there is none."]
+    overhead = {q: known.loc[known["quantity"] == q, "value"] for q in ("overhead_cpu", "overhead_duration")}
+    costs = [
+        f"{100 * values.max():.2f} % of {'one CPU' if name == 'overhead_cpu' else 'the duration'}"
+        for name, values in overhead.items()
+        if len(values)
+    ]
+    return [*lines, f"Measuring costs {' and '.join(costs)}."] if costs else lines

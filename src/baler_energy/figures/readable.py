@@ -1,0 +1,244 @@
+"""The report's tables as text to be read: numbers with units and intervals, and sentences that depend on the data."""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from baler_energy.analysis.statistics import Estimate
+from baler_energy.figures import tabulation
+from baler_energy.figures.base import Tables
+from baler_energy.figures.selection import (
+    carbon_words,
+    describe,
+    device_name,
+    estimate_text,
+    flagged_sentence,
+    reference_point,
+    scaled_unit,
+    spread_text,
+)
+
+__all__ = ["notes", "readable"]
+
+Row = dict[Any, Any]
+_EMPTY = {
+    "variation": "No point has two runs without a flag; a spread needs at least two repeats.",
+    "peers": "No other tool ran beside ours: the study names none (peers.tools), and no formula applied.",
+    "findings": "No results of other studies were imported: the study names none (imports).",
+    "calibration": "The machine was not calibrated.",
+}
+
+
+def notes(name: str, frame: pd.DataFrame, tables: Tables) -> list[str]:
+    """Give the sentences of a table's page that depend on the data.
+
+    Parameters
+    ----------
+    name
+        Key of the catalogue's tables.
+    frame
+        The table.
+    tables
+        The dataset.
+    """
+    runs = tables["runs"]
+    said = ["Toy data, not physics."] if (runs["source"] == "toy").any() else []
+    if name in ("original_layout", "summary", "variation"):
+        said += flagged_sentence(runs)
+    if name == "original_layout":
+        said.append(tabulation.original_words(tables))
+    if name == "summary":
+        said += [f"{line}." for line in carbon_words(runs)]
+    if name == "ratios":
+        said += [tabulation.saving(row) for row in frame.to_dict("records")]
+    if name == "peers" and len(frame):
+        said.append(f"Reference point: {describe(reference_point(runs))}.")
+    if name == "flagged":
+        modelled = int(runs["flags"].str.contains("modelled_only").sum())
+        said.append(f"{len(frame)} of {len(runs)} records are listed; {modelled} are modelled_only.")
+    return [*said, _EMPTY[name]] if frame.empty and name in _EMPTY else said
+
+
+def readable(name: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """Turn a table's numbers into text with units.
+
+    Parameters
+    ----------
+    name
+        Key of the catalogue's tables.
+    frame
+        The table; without rows the result has none.
+    """
+    records = frame.to_dict("records")
+    if name == "original_layout":
+        return pd.DataFrame(_original(records))
+    if name == "summary" and frame["co2e_kg"].isna().all() and frame["co2e_flagged_low_kg"].isna().all():
+        return pd.DataFrame(list(map(_summary, records))).drop(columns="CO2e (mg)")
+    return pd.DataFrame(list(map(_READERS[name], records)))
+
+
+def _or(text: str, value: Any, missing: str = "not known") -> str:
+    return missing if pd.isna(value) else text
+
+
+def _original(records: list[Row]) -> list[dict[str, str]]:
+    """Put components in columns, as the original slides do."""
+    rows: dict[tuple[str, str], dict[str, str]] = {}
+    for cell in records:
+        device = device_name(cell["device"])
+        row = rows.setdefault((device, cell["operation"]), {"operation": cell["operation"], "run on": device})
+        text = _energy_cell(cell)
+        if cell["component"].startswith("total"):
+            column, text = f"total, {cell['evidence']}", f"{text}\n({cell['component'].removeprefix('total of ')})"
+        else:
+            column = cell["component"].upper()
+        row[column] = f"{row[column]}\n{text}" if column in row else text
+    columns = dict.fromkeys(column for row in rows.values() for column in row)
+    return [{column: row.get(column, "none") for column in columns} for row in rows.values()]
+
+
+def _energy_cell(cell: Row) -> str:
+    if not cell["n"]:
+        return f"{cell['reason']}\n{cell['evidence']}" if cell["flagged"] else f"not measured: {cell['reason']}"
+    joules = spread_text(cell["energy_j"], cell["half_width_j"])
+    more = f" (+ {cell['flagged']} flagged)" if cell["flagged"] else ""
+    return f"{cell['energy_kwh']:.3g} kWh\n{joules} J\n{cell['evidence']}, n = {cell['n']}{more}"
+
+
+def _summary(row: Row) -> dict[str, str]:
+    error = spread_text(row["mean_rms_over_range"], row["mean_rms_over_range_half_width"])
+    n = f"{row['n']}" + (f" (+ {row['flagged_runs']} flagged: {row['flags']})" if row["flagged_runs"] else "")
+    return {
+        "dataset": row["dataset"] + (" (toy)" if row["source"] == "toy" else ""),
+        "rows": f"{row['rows']:,}",
+        "epochs": f"{row['epochs']}",
+        "batch size": f"{row['batch_size']}",
+        "ratio asked": f"{row['compression_ratio']:g}",
+        "precision": row["precision"],
+        "run on": device_name(row["device"]),
+        "operation": row["operation"],
+        "n": n,
+        "energy (J)": _windowed(row, "energy", "j", missing="not measured"),
+        "evidence": _or(f"{row['energy_evidence']}, {row['energy_scope']}", row["energy_evidence"], "none"),
+        "duration (s)": _windowed(row, "duration", "s"),
+        "CO2e (mg)": _windowed(row, "co2e", "kg", factor=1e6),
+        "mean RMS / range": _or(error, row["mean_rms_over_range"]),
+    }
+
+
+def _windowed(row: Row, stem: str, unit: str, *, factor: float = 1.0, missing: str = "not known") -> str:
+    """Write a mean of clean runs, or the span of flagged ones."""
+    mean, low, high = row[f"{stem}_{unit}"], row[f"{stem}_flagged_low_{unit}"], row[f"{stem}_flagged_high_{unit}"]
+    counts = (0 if pd.isna(mean) else 1, 0 if pd.isna(low) else 1)
+    found = Estimate(mean, row[f"{stem}_half_width_{unit}"], *counts, low, high, row["flags"])
+    return estimate_text(found, factor=factor, missing=missing)
+
+
+def _ratios(row: Row) -> dict[str, str]:
+    return {
+        "dataset": row["dataset"],
+        "rows": f"{row['rows']:,}",
+        "columns": f"{row['columns']}",
+        "latent columns": f"{row['latent_columns']}",
+        "compressed file (B)": f"{row['compressed_bytes']:,.0f}",
+        **{label: _or(f"{row[name]:.3f}", row[name]) for name, label in tabulation.RATIOS.items()},
+    }
+
+
+def _flagged(row: Row) -> dict[str, str]:
+    return {
+        "run": row["run_id"],
+        "operation": row["operation"],
+        "flags": row["flags"],
+        "other processes": _or(f"{100 * row['contamination']:.1f} %", row["contamination"]),
+        "window": f"{row['window_s']:.2f} s",
+        "energy (flagged)": _or(_quantity(row["energy_j"], "J"), row["energy_j"]),
+    }
+
+
+def _variation(row: Row) -> dict[str, str]:
+    def percent(name: str) -> str:
+        return f"{100 * row[name]:.2g}"
+
+    return {
+        "run on": device_name(row["device"]),
+        "operation": row["operation"],
+        "quantity": row["quantity"],
+        "evidence": row["evidence"],
+        "CV": f"{percent('cv')} %",
+        "95 % interval": f"{percent('cv_low')} to {percent('cv_high')} %",
+        "degrees of freedom": f"{row['degrees_of_freedom']}",
+        "smallest to largest": f"{percent('cv_min')} to {percent('cv_max')} %",
+        "points": f"{row['points']}",
+        "runs": f"{row['runs']}",
+        "repeats for 5 %": f"{row['repeats']}",
+        "at the interval's ends": f"{row['repeats_low']} to {row['repeats_high']}",
+    }
+
+
+def _peers(row: Row) -> dict[str, str]:
+    ratio = _or(f"{row['ratio']:.3g}", row["ratio"], "none")
+    if row["n"] > 1 and pd.notna(row["ratio"]):
+        ratio = f"{ratio} ({row['ratio_low']:.3g} to {row['ratio_high']:.3g})"
+    ours = f"{_quantity(row['ours_j'], 'J')}, {row['ours_scope']}, {row['ours_evidence']}"
+    return {
+        "tool": f"{row['tool']}{' (formula)' if row['kind'] == 'formula' else ''}",
+        "operation": f"{row['operation']}, {device_name(row['device'])}",
+        "point": f"{row['rows']:,} rows, batch {row['batch_size']}, {row['epochs']} epochs",
+        "reading of": f"{row['component']}, {row['quantity']}",
+        "value": _or(_quantity(row["value"], row["unit"]), row["value"], "no value"),
+        "evidence": _or(f"{row['evidence']}", row["evidence"], "none"),
+        "window": _or(f"{row['duration_s']:.2f} s", row["duration_s"]),
+        "ours": _or(ours, row["ours_j"], "not comparable"),
+        "theirs / ours": ratio,
+        "n": f"{row['n']}" + (f" of {row['runs']}" if row["n"] < row["runs"] else ""),
+        "assumed": _or(f"{row['assumptions']}", row["assumptions"], ""),
+        "reason": _or(f"{row['reason']}", row["reason"], ""),
+    }
+
+
+def _findings(row: Row) -> dict[str, str]:
+    return {
+        "finding": str(row["finding"]).replace("_", " "),
+        "subject": _or(str(row["subject"]), row["subject"], ""),
+        "in words": row["sentence"],
+        "files": row["file"],
+    }
+
+
+def _calibration(row: Row) -> dict[str, str]:
+    fraction = row["unit"] == "1"
+    factor, unit = (100.0, "%") if fraction else scaled_unit([row["value"]], row["unit"])
+    spread: float = row["spread"] if pd.notna(row["spread"]) else math.nan
+    value = f"{spread_text(row['value'], spread, factor=factor)} {unit}"
+    return {
+        "machine": row["hostname"],
+        "meter": row["meter"],
+        "component": row["component"],
+        "quantity": str(row["quantity"]).replace("_", " "),
+        "value (± standard deviation)": _or(value, row["value"], "not found"),
+        "n": _or(f"{row['n']:.0f}", row["n"], ""),
+        "evidence": _or(f"{row['evidence']}", row["evidence"], ""),
+        "how": _or(f"{row['detail']}", row["detail"], ""),
+    }
+
+
+def _quantity(value: float, unit: str) -> str:
+    """Write a value in the SI prefix that reads best; kilograms as grams."""
+    if unit == "kg":
+        value, unit = 1000 * value, "g"
+    factor, prefixed = scaled_unit([value], unit)
+    return f"{spread_text(value, math.nan, factor=factor)} {prefixed}"
+
+
+_READERS: Mapping[str, Callable[[Row], dict[str, str]]] = {
+    "summary": _summary,
+    "ratios": _ratios,
+    "flagged": _flagged,
+    "variation": _variation,
+    "peers": _peers,
+    "findings": _findings,
+    "calibration": _calibration,
+}
