@@ -7,7 +7,7 @@ import pytest
 
 from baler_energy.meters.base import Channel, Meter
 from baler_energy.stages import doctor
-from baler_energy.vocabulary import Evidence, MeterName
+from baler_energy.vocabulary import STUDY_METERS, Evidence, MeterName
 
 
 class Meters(Meter):
@@ -96,6 +96,6 @@ def test_this_machine_as_text_and_as_json(capsys):
     doctor.add_arguments(parser)
     doctor.run(parser.parse_args(["--json"]))
     findings = json.loads(capsys.readouterr().out)
-    assert {line["meter"] for line in findings["meters"]} == {str(name) for name in MeterName}
+    assert {line["meter"] for line in findings["meters"]} == {str(name) for name in STUDY_METERS}
     doctor.run(parser.parse_args([]))
     assert "A study on this machine will" in capsys.readouterr().out

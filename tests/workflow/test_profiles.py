@@ -33,7 +33,8 @@ def test_the_default_profile_takes_nothing_from_slurms(repository):
 
 
 def test_slurm_resolves_the_resources_of_every_job(workspace):
-    study = workspace.study(axes={"rows": [400], "epochs": [1], "device": ["cpu", "cuda"]}, profile={"points": [{}]})
+    axes = {"rows": [400], "epochs": [1], "device": ["cpu", "cuda"]}
+    study = workspace.study(axes=axes, profile={"points": [{}]}, peers={"tools": ["zeus"], "points": [{}]})
     done = workspace.run("snakemake", "--profile", "slurm", "--configfile", study, "--dry-run")
     assert done.returncode == 0, done.stdout
     found = jobs(done.stdout)
