@@ -62,10 +62,10 @@ def _sentences(table: pd.DataFrame) -> list[str]:
             low, high = f"{1000 * values.min():.3g}", f"{1000 * values.max():.3g}"
             said.append(f"{words} {low if low == high else f'{low} to {high}'} ms")
     lines = [f"Counters: {', '.join(said)}." if said else "No counter ticks here: there is none."]
-    overhead = {q: known.loc[known["quantity"] == q, "value"] for q in ("overhead_cpu", "overhead_duration")}
+    sentences = {"overhead_cpu": "takes {} % of one CPU", "overhead_duration": "changes the duration by {} %"}
     costs = [
-        f"{100 * values.max():.2f} % of {'one CPU' if name == 'overhead_cpu' else 'the duration'}"
-        for name, values in overhead.items()
-        if len(values)
+        sentences[row["quantity"]].format(f"{100 * row['value']:.1f} ± {100 * row['spread']:.1f}")
+        for row in known.to_dict("records")
+        if row["quantity"] in sentences and pd.notna(row["spread"])
     ]
-    return [*lines, f"Measuring costs {' and '.join(costs)}."] if costs else lines
+    return [*lines, f"Measuring {' and '.join(costs)} (± standard deviation)."] if costs else lines

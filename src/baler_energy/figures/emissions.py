@@ -82,6 +82,8 @@ def draw_countries(tables: Tables) -> Figure:
     kwh = f"{energy_j / 3.6e6:.3g} kWh"
     words = f"{evidence.capitalize()} energy of all windows: {kwh} in n = {len(runs)} records; PUE {pue:g}."
     filled = "Filled: the study's own." if table["used"].any() else "The study itself names no carbon intensity."
+    if (tables["electricity"]["kind"] == "hour").any():
+        filled = "The study itself has a time series (next figure)."
     title(figure, "The same study in other countries", words, filled)
     return figure
 
