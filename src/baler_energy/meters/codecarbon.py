@@ -153,7 +153,8 @@ class CodecarbonMeter(Meter):
         """Read the totals at the end of the window."""
         error = self._stop_poller()
         since_s = time.monotonic() - self._edge_s
-        if since_s > _STALE_S or not self._series:
+        # Its own clock starts when a flush is over, which is somewhat later than ours: hence twice the time.
+        if since_s > 2 * _STALE_S or not self._series:
             self._flush()
             since_s = 0.0
         if error is not None:
