@@ -85,6 +85,8 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulat
     """Return a machine without counters; tests add theirs. They stand still while nobody advances them."""
     monkeypatch.setattr("baler_energy.meters.rapl._WATCH_S", 0.01)
     monkeypatch.setattr("baler_energy.meters.rapl._LONG_WATCH_S", 0.01)
+    # A thread of this process advances the counters, and garbage collection may pause it for half a second.
+    monkeypatch.setattr("baler_energy.meters.counters._STILL_FLOOR_S", 5.0)
     simulated = SimulatedMachine(tmp_path / "powercap")
     simulated.root.mkdir()
     yield simulated

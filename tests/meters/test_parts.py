@@ -19,7 +19,7 @@ from baler_energy.meters.derived import derived_readings
 from baler_energy.meters.idle import IdleCache, baseline_key
 from baler_energy.meters.lock import MachineLock
 from baler_energy.meters.options import add_session_arguments, make_meters, session_settings
-from baler_energy.meters.poller import Poller
+from baler_energy.meters.poller import Poller, least_pause_s
 from baler_energy.meters.settings import SessionSettings
 from baler_energy.records import Idle, Reading
 from baler_energy.vocabulary import STUDY_METERS, Evidence, MeterName, Quantity
@@ -164,6 +164,13 @@ def test_derived_without_baseline_or_energy_says_why():
         assert readings["dram", Quantity.POWER_MEAN].value == 1.5
         assert readings["dram", Quantity.DYNAMIC_ENERGY].value is None
         assert readings["dram", Quantity.DYNAMIC_ENERGY].reason
+
+
+def test_slow_reads_are_rarer_but_a_single_slow_one_changes_nothing():
+    assert least_pause_s([]) == 0.0
+    assert least_pause_s([0.001] * 5) == pytest.approx(0.2)
+    assert least_pause_s([0.001, 0.001, 0.3]) == pytest.approx(0.2)  # a garbage collection fell into the last
+    assert least_pause_s([3.0] * 5) == 10.0  # well inside the time in which a counter wraps
 
 
 def test_poller_goes_on_after_an_error_and_stops():

@@ -92,7 +92,9 @@ def test_the_record_is_written_and_read_back(tmp_path, capsys, monkeypatch):
 def test_an_interrupt_leaves_nothing_half_written(tmp_path):
     out, mark = tmp_path / "out" / "measurement.json", tmp_path / "started"
     code = (
-        "import sys\nfrom pathlib import Path\nimport baler_energy.meters.session as session\n"
+        "import signal, sys\nfrom pathlib import Path\nimport baler_energy.meters.session as session\n"
+        # Where the tests run in the background, a shell has let their children ignore it.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         f"session.DEFAULT_LOCK = Path({str(tmp_path / 'lock')!r})\n"
         "from baler_energy.cli import main\nsys.exit(main(sys.argv[1:]))\n"
     )

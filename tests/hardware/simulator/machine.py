@@ -16,7 +16,10 @@ UNIT_UJ = 1e6 / 2**14
 
 @dataclass(frozen=True)
 class Counter:
-    """A RAPL counter; `fault` (stall, jump, back, garbage, vanish) comes at `fault_s` after the machine's start."""
+    """A RAPL counter; `fault` (stall, jump, back, garbage, vanish) comes at `fault_s` after the machine's start.
+
+    `mode` is that of its file: 0 is one that only an administrator may read, as the kernel's are by default.
+    """
 
     folder: str
     name: str
@@ -25,11 +28,15 @@ class Counter:
     start_uj: int = 1_000_000_000
     fault: str | None = None
     fault_s: float = 0.0
+    mode: int = 0o444
 
 
 @dataclass(frozen=True)
 class Gpu:
-    """A GPU; `averaging_s` is the window of its power sensor, `lost_s`, `stall_s`, `fall_s` are times of faults."""
+    """A GPU; `averaging_s` is the window of its power sensor, `lost_s`, `stall_s`, `fall_s` are times of faults.
+
+    From `hot_s` on its clocks are lowered for heat; `process` is the number of one that computes on it (0: none does).
+    """
 
     curve: Curve
     counter: bool = True
@@ -41,6 +48,9 @@ class Gpu:
     lost_s: float = 1e9
     stall_s: float = 1e9
     fall_s: float = 1e9
+    hot_s: float = 1e9
+    process: int = 0
+    name: str = "Simulated GPU"
 
 
 @dataclass(frozen=True)
@@ -58,9 +68,10 @@ class Machine:
         (state / "machine.json").write_text(json.dumps(asdict(self)))
         lines = [f"start {self.start_s!r}"]
         for gpu in self.gpus:
-            numbers = (gpu.tick_s, gpu.averaging_s, gpu.update_s, gpu.lost_s, gpu.stall_s, gpu.fall_s)
-            flags = (int(gpu.counter), int(gpu.instant), gpu.architecture)
-            lines.append(f"gpu {gpu.curve.words()} {' '.join(map(repr, numbers))} {' '.join(map(str, flags))}")
+            times_s = (gpu.tick_s, gpu.averaging_s, gpu.update_s, gpu.lost_s, gpu.stall_s, gpu.fall_s, gpu.hot_s)
+            numbers = (int(gpu.counter), int(gpu.instant), gpu.architecture, gpu.process)
+            words = " ".join(map(repr, (*times_s, *numbers)))
+            lines.append(f"gpu {gpu.curve.words()} {words} {gpu.name}")
         (state / "gpus.txt").write_text("\n".join(lines) + "\n")
 
     @classmethod

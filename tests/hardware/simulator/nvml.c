@@ -8,13 +8,14 @@
 #include <string.h>
 #include <time.h>
 
-enum { OK = 0, UNINITIALIZED = 1, INVALID = 2, NOT_SUPPORTED = 3, LOST = 15 };
+enum { OK = 0, UNINITIALIZED = 1, INVALID = 2, NOT_SUPPORTED = 3, INSUFFICIENT_SIZE = 7, LOST = 15 };
+enum { SOFTWARE_THERMAL_SLOWDOWN = 0x20 };
 #define MOST 16
 
 typedef struct {
-    char kind[16];
-    double low, high, at, length, tick, averaging, update, lost, stall, fall;
-    int counter, instant, architecture, index;
+    char kind[16], name[64];
+    double low, high, at, length, tick, averaging, update, lost, stall, fall, hot;
+    int counter, instant, architecture, process, index;
 } Gpu;
 
 static Gpu gpus[MOST];
@@ -61,9 +62,9 @@ int nvmlInitWithFlags(unsigned flags) {
     while (fgets(line, sizeof line, file) && count < MOST) {
         Gpu *g = &gpus[count];
         if (sscanf(line, "start %lf", &start) == 1) continue;
-        if (sscanf(line, "gpu %15s %lf %lf %lf %lf %lf %lf %lf %lf %lf %lf %d %d %d", g->kind, &g->low, &g->high, &g->at,
-                   &g->length, &g->tick, &g->averaging, &g->update, &g->lost, &g->stall, &g->fall, &g->counter,
-                   &g->instant, &g->architecture) == 14)
+        if (sscanf(line, "gpu %15s %lf %lf %lf %lf %lf %lf %lf %lf %lf %lf %lf %d %d %d %d %63[^\n]", g->kind, &g->low,
+                   &g->high, &g->at, &g->length, &g->tick, &g->averaging, &g->update, &g->lost, &g->stall, &g->fall,
+                   &g->hot, &g->counter, &g->instant, &g->architecture, &g->process, g->name) == 17)
             g->index = count++;
     }
     fclose(file);
@@ -99,7 +100,7 @@ int nvmlDeviceGetHandleByUUID(const char *uuid, Gpu **g) {
 }
 int nvmlDeviceGetIndex(Gpu *g, unsigned *i) { *i = (unsigned)g->index; return OK; }
 int nvmlDeviceGetMinorNumber(Gpu *g, unsigned *i) { *i = (unsigned)g->index; return OK; }
-int nvmlDeviceGetName(Gpu *g, char *text, unsigned length) { (void)g; snprintf(text, length, "Simulated GPU"); return OK; }
+int nvmlDeviceGetName(Gpu *g, char *text, unsigned length) { snprintf(text, length, "%s", g->name); return OK; }
 int nvmlDeviceGetUUID(Gpu *g, char *text, unsigned length) {
     snprintf(text, length, "GPU-0000000%d-0000-0000-0000-000000000000", g->index);
     return OK;
@@ -146,9 +147,26 @@ int nvmlDeviceGetMemoryInfo(Gpu *g, unsigned long long *three) {
     return check(g);
 }
 int nvmlDeviceGetClockInfo(Gpu *g, int kind, unsigned *value) { (void)kind; *value = 1410; return check(g); }
-int nvmlDeviceGetCurrentClocksThrottleReasons(Gpu *g, unsigned long long *bits) { *bits = 0; return check(g); }
-int nvmlDeviceGetCurrentClocksEventReasons(Gpu *g, unsigned long long *bits) { *bits = 0; return check(g); }
-int nvmlDeviceGetComputeRunningProcesses_v3(Gpu *g, unsigned *n, void *infos) { (void)infos; *n = 0; return check(g); }
+int nvmlDeviceGetCurrentClocksThrottleReasons(Gpu *g, unsigned long long *bits) {
+    *bits = now() >= g->hot ? SOFTWARE_THERMAL_SLOWDOWN : 0;
+    return check(g);
+}
+int nvmlDeviceGetCurrentClocksEventReasons(Gpu *g, unsigned long long *bits) {
+    return nvmlDeviceGetCurrentClocksThrottleReasons(g, bits);
+}
+typedef struct {
+    unsigned pid;
+    unsigned long long memory;
+    unsigned instance, compute_instance;
+} ProcessInfo;
+int nvmlDeviceGetComputeRunningProcesses_v3(Gpu *g, unsigned *n, ProcessInfo *infos) {
+    unsigned room = *n;
+    *n = g->process > 0;
+    if (check(g) || *n == 0) return check(g);
+    if (room < 1 || !infos) return INSUFFICIENT_SIZE;
+    infos[0] = (ProcessInfo){(unsigned)g->process, 1ULL << 30, 0, 0};
+    return OK;
+}
 int nvmlDeviceGetGraphicsRunningProcesses_v3(Gpu *g, unsigned *n, void *infos) { (void)infos; *n = 0; return check(g); }
 int nvmlDeviceGetPowerManagementLimit(Gpu *g, unsigned *mw) { *mw = 400000; return check(g); }
 int nvmlDeviceGetEnforcedPowerLimit(Gpu *g, unsigned *mw) { *mw = 400000; return check(g); }

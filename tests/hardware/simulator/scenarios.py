@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from simulator.curves import Curve
-from simulator.machine import Gpu, Machine, Truth
+from simulator.machine import Counter, Gpu, Machine, Truth
 from simulator.run import run_on, server
 
 __all__ = ["AT_S", "RECOVERY", "Measured", "Recovered", "recovered", "run_all"]
@@ -59,7 +59,7 @@ class Measured:
         """Give the true energy (J) of a component over the window, sums included."""
         if component.startswith("gpu-"):
             return self.truth.gpu_j(int(component[4:]), *self.edges_s)
-        counters = {_component(c.folder, c.name): c.folder for c in self.machine.counters if "mmio" not in c.folder}
+        counters = {name: counter.folder for name, counter in _components(self.machine).items()}
         if component in counters:
             return self.truth.counter_j(counters[component], *self.edges_s)
         kind = {"cpu": "package-", "dram": "dram-", "gpu": "gpu-"}[component]
@@ -68,8 +68,16 @@ class Measured:
         return sum(self.true_j(part) for part in parts)
 
 
-def _component(folder: str, name: str) -> str:
-    return name if name.startswith(("package", "psys")) else f"{name}-{folder.split(':')[1].split('/')[0]}"
+def _components(machine: Machine) -> dict[str, Counter]:
+    """Give the counters by their words in the vocabulary; what stands under a second control type is left out."""
+    counters = [counter for counter in machine.counters if "mmio" not in counter.folder]
+    owners = {counter.folder: counter.name for counter in counters}
+    return {
+        counter.name + owners[counter.folder.split("/")[0]].removeprefix("package")
+        if "/" in counter.folder
+        else counter.name: counter
+        for counter in counters
+    }
 
 
 def run_all(machines: Mapping[str, Machine], state: Path, *options: str) -> dict[str, Measured]:
@@ -113,7 +121,7 @@ class Recovered:
 
 def recovered(name: str, measured: Measured) -> list[Recovered]:
     """Compare every energy of a machine with the truth."""
-    curves = {_component(c.folder, c.name): c.curve for c in measured.machine.counters if "mmio" not in c.folder}
+    curves = {name: counter.curve for name, counter in _components(measured.machine).items()}
     curves |= {f"gpu-{number}": gpu.curve for number, gpu in enumerate(measured.machine.gpus)}
     length_s = measured.edges_s[1] - measured.edges_s[0]
     rows = []

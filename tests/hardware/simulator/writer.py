@@ -34,7 +34,7 @@ def lay_out(machine: Machine, root: Path) -> dict[str, int]:
         (folder / "enabled").write_text("1\n")
         (folder / "max_energy_range_uj").write_text(f"{counter.max_uj}\n")
         (root / folder.name).symlink_to(folder)
-        files[counter.folder] = os.open(folder / "energy_uj", os.O_WRONLY | os.O_CREAT, 0o444)
+        files[counter.folder] = os.open(folder / "energy_uj", os.O_WRONLY | os.O_CREAT, counter.mode)
     return files
 
 

@@ -1,0 +1,76 @@
+"""What a machine can look like besides: dies, graphics, counters for administrators only, hot and shared GPUs."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+from simulator.curves import Curve
+from simulator.machine import Gpu
+from simulator.nvml import compiler
+from simulator.run import namespaces_work, run_on, server
+from simulator.scenarios import AT_S, run_all
+
+pytestmark = pytest.mark.skipif(compiler() is None, reason="there is no C compiler for the simulated NVML")
+
+PACKAGE, GPU = Curve("constant", 60.0), Gpu(Curve("constant", 100.0))
+MACHINES = {
+    "two dies": server([PACKAGE, replace(PACKAGE, low_w=40.0)], dies=2, uncore=True),
+    "for administrators": server([PACKAGE], mode=0),
+    "cool": server([PACKAGE], gpus=[GPU]),
+    "hot": server([PACKAGE], gpus=[replace(GPU, hot_s=AT_S + 0.5)]),
+    "shared": server([PACKAGE], gpus=[replace(GPU, process=os.getpid())]),
+}
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    return run_all(MACHINES, tmp_path_factory.mktemp("states"), "--window-s", "3")
+
+
+def test_dies_are_packages_and_graphics_is_inside_them(measured):
+    found = measured["two dies"]
+    energies = {part: r["value"] for (part, quantity), r in found.readings.items() if quantity == "energy"}
+    assert set(energies) == {
+        *(f"{kind}-0-die-{die}" for kind in ("package", "core", "uncore", "dram") for die in (0, 1)),
+        "psys", "cpu", "dram",
+    }  # fmt: skip
+    for component, energy_j in energies.items():
+        assert energy_j == pytest.approx(found.true_j(component), rel=0.01), component
+    assert energies["cpu"] == pytest.approx(energies["package-0-die-0"] + energies["package-0-die-1"])
+
+
+def test_counters_that_one_may_not_read_are_null_with_the_reason(measured):
+    found = measured["for administrators"]
+    energies = [reading for (_, quantity), reading in found.readings.items() if quantity == "energy"]
+    assert len(energies) >= 4
+    for energy in energies:
+        assert energy["value"] is None
+        assert "no permission to read" in energy["reason"]
+    assert found.result == "the result"
+    assert "modelled_only" in found.flags
+
+
+@pytest.mark.skipif(not namespaces_work(), reason="doctor looks under /sys/class, where nothing can be mounted here")
+def test_doctor_says_what_would_let_them_be_read(tmp_path):
+    command = [sys.executable, "-m", "baler_energy.cli", "doctor"]
+    done = run_on(MACHINES["for administrators"], tmp_path, command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert "no permission to read" in done.stdout
+    assert "chmod a+r" in done.stdout
+
+
+@pytest.mark.parametrize(("machine", "flag"), [("cool", None), ("hot", "throttled"), ("shared", "shared_gpu")])
+def test_hot_and_shared_gpus_are_flagged(measured, machine, flag):
+    assert set(measured[machine].flags) - {"contaminated"} == ({flag} if flag else set())
+
+
+def test_gpus_are_described_as_the_driver_names_them(tmp_path):
+    gpus = [replace(GPU, name="Simulated GPU with 16 GiB"), replace(GPU, name="Another")]
+    code = "import json; from baler_energy.meters.nvml import describe_gpus; print(json.dumps(describe_gpus()))"
+    done = run_on(server([PACKAGE], gpus=gpus), tmp_path, [sys.executable, "-c", code], stdout=subprocess.PIPE)
+    found = json.loads(done.stdout)
+    assert [gpu["name"] for gpu in found] == ["Simulated GPU with 16 GiB", "Another"]
+    assert found[0]["uuid"] != found[1]["uuid"]
+    assert {gpu["memory_bytes"] for gpu in found} == {2**34}
