@@ -232,3 +232,9 @@ def test_energy_that_no_meter_gave_stays_missing(tmp_path: Path, write: Write) -
     tables.tables(tmp_path / "dataset", tmp_path)
     assert pd.read_csv(tmp_path / "summary.csv")["energy_j"].isna().all()
     assert "not measured" in (tmp_path / "summary.html").read_text()
+
+
+def test_numbers_keep_to_the_right_and_words_that_begin_with_one_wrap() -> None:
+    page = html_page("Title", [], pd.DataFrame([{"a": "97.7 J", "b": "7.33 W CPU, 20 W memory", "c": "30,000"}]))
+    assert page.count('<td class="number">') == 2
+    assert "<td>7.33 W CPU" in page

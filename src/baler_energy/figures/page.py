@@ -44,6 +44,7 @@ def html_page(title: str, paragraphs: Sequence[str], table: pd.DataFrame) -> str
 
 
 def _cell(text: object) -> str:
-    number = str(text)[:1].isdigit() and "\n" not in str(text)
+    # What goes on after a comma is words that begin with a number: "7.33 W CPU, 20 W memory".
+    number = str(text)[:1].isdigit() and "\n" not in str(text) and ", " not in str(text)
     tag = '<td class="number">' if number else "<td>"
     return f"{tag}{html.escape(str(text))}</td>"
