@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.stats import ks_2samp
@@ -124,6 +124,8 @@ COLUMNS = st.sampled_from(["float64", "int32"]).flatmap(
 
 
 @given(COLUMNS, st.floats(-1e5, 1e5))
+@example(("float64", np.zeros((50, 1))), 5e-324)  # fewer numbers than bins
+@example(("float64", np.repeat([[1.0], [np.nextafter(1.0, 2.0)]], 25, axis=0)), 0.5)
 def test_histograms_lose_nothing_and_stay_small(column, shift):
     dtype, before = column
     frame = histograms(before, before + shift, ("a",), (dtype,))

@@ -136,7 +136,7 @@ def histograms(original: Floats, reconstructed: Floats, names: Sequence[str], dt
         residual = after - before
         reach = float(np.quantile(np.abs(residual), 0.995)) or 0.5
         parts.append(_bins(name, _edges(before, np.dtype(dtype).kind in "iub"), original=before, reconstructed=after))
-        parts.append(_bins(name, np.linspace(-reach, reach, BINS + 1), residual=residual))
+        parts.append(_bins(name, _even(-reach, reach), residual=residual))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -221,7 +221,12 @@ def _edges(values: Floats, integer: bool) -> NDArray[np.floating]:
     if low == high:
         half = 0.5 * max(abs(low), 1.0)
         low, high = low - half, high + half
-    return np.linspace(low, high, BINS + 1)
+    return _even(low, high)
+
+
+def _even(low: float, high: float) -> NDArray[np.floating]:
+    """Edges of bins of equal width; fewer where there are not as many numbers from `low` to `high`."""
+    return np.unique(np.linspace(low, high, BINS + 1))
 
 
 def _bins(name: str, edges: NDArray[np.floating], **samples: Floats) -> pd.DataFrame:
