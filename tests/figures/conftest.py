@@ -351,6 +351,11 @@ class _Maker:
 
     def _hotspots(self, point: Any) -> None:
         for operation in ("train", "compress", "decompress"):
+            for kind, share in (("kernel", 0.5), ("copy", 0.2), ("idle", 0.3)):
+                on_gpu = {"kind": kind, "name": f"{kind} on a GPU", "self_share": share, "total_share": share}
+                self.rows["hotspots"].append(
+                    {**point, "operation": operation, "profiler": "torch", "calls": 100, **on_gpu}
+                )
             for profiler, kind in (("cprofile", "function"), ("torch", "operator")):
                 weights = 0.5 ** np.arange(1, 15)
                 for number, share in enumerate(weights / weights.sum()):

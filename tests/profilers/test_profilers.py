@@ -79,10 +79,10 @@ def test_the_trace_is_chromes_format(tmp_path):
     assert sum(event.get("name") == "aten::mm" for event in events) == 5
 
 
-def _event(device: str, self_cpu_us: float, self_device_us: float) -> SimpleNamespace:
+def _event(device: str, self_cpu_us: float, self_device_us: float, key: str = "") -> SimpleNamespace:
     return SimpleNamespace(
         device_type=SimpleNamespace(name=device),
-        key=f"on {device}",
+        key=key or f"on {device}",
         count=2,
         self_cpu_time_total=self_cpu_us,
         cpu_time_total=self_cpu_us,
@@ -100,3 +100,29 @@ def test_kernels_are_shared_out_among_themselves():
     assert (kernel.kind, kernel.self_time_s, kernel.self_share) == ("kernel", pytest.approx(20e-6), 1.0)
     assert kernel.memory_bytes is None and kernel.flops is None
     assert sorted(h.self_share for h in operators) == [0.25, 0.75]
+
+
+def _span(device: str, start_us: float, end_us: float) -> SimpleNamespace:
+    return SimpleNamespace(
+        device_type=SimpleNamespace(name=device), time_range=SimpleNamespace(start=start_us, end=end_us)
+    )
+
+
+def test_copies_and_waiting_of_the_gpu_are_told_from_its_kernels():
+    averages = [
+        _event("CPU", 90.0, 0.0),
+        _event("CUDA", 0.0, 30.0, "gemm"),
+        _event("CUDA", 0.0, 10.0, "Memcpy HtoD (Pageable -> Device)"),
+    ]
+    # Two streams overlap from 15 to 20; nothing runs from 30 to 50 and from 55 to 95. The CPU's spans do not count.
+    spans = [(50, 55), (0, 20), (15, 30), (95, 100)]
+    events = [_span("CUDA", *span) for span in spans] + [_span("CPU", 0, 1000)]
+    found = {h.kind: h for h in torch_profiler.hotspots_of(averages, events)}
+    assert set(found) == {"operator", "kernel", "copy", "idle"}
+    assert found["idle"].self_time_s == pytest.approx(60e-6) and found["idle"].calls == 2
+    assert [found[kind].self_share for kind in ("kernel", "copy", "idle")] == pytest.approx([0.3, 0.1, 0.6])
+    assert found["operator"].self_share == 1.0
+
+
+def test_without_a_gpu_there_is_no_waiting():
+    assert {h.kind for h in torch_profiler.hotspots_of([_event("CPU", 1.0, 0.0)], [_span("CPU", 0, 5)])} == {"operator"}

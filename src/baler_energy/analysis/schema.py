@@ -159,11 +159,11 @@ count | integer | 1 | values in the bin
 _HOTSPOTS = POINT + _columns("""
 operation | string | | train, compress or decompress
 profiler | string | | cprofile or torch
-kind | string | | function, operator or kernel (on a GPU; shares among kernels only)
+kind | string | | function, operator or, on a GPU, kernel, copy or idle (shares among these three only)
 name | string | | of the function or operator
 file | string | | source file, null for built-ins and operators
 line | integer | 1 | line in the file
-calls | integer | 1 | number of calls
+calls | integer | 1 | number of calls; of idle, the number of gaps
 self_share | number | 1 | self time over all self time of the profiled run
 total_share | number | 1 | time with callees over the profiled run
 self_time_s | number | s | time without callees; a profiled run is slower: use shares

@@ -93,6 +93,12 @@ CATALOGUE: dict[str, dict[str, Entry]] = {
         "operators": Entry(
             "Where the time goes: operators (torch.profiler)", "Share of self time by operator. " + _SHARES
         ),
+        "gpu": Entry(
+            "Where the GPU's time goes: kernels, copies, waiting (torch.profiler)",
+            "Share of the time from the GPU's first event to its last, by kernel, by copy (between host and device, or "
+            "within the device), and the time in which the GPU waited for the next. Where streams overlap, the shares "
+            "are of the sum. " + _SHARES,
+        ),
     },
     "trust": {
         "timeseries": Entry(

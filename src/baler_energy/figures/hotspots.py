@@ -133,27 +133,42 @@ def _component_legend(energy: pd.DataFrame) -> list[Patch]:
     return [*components, *evidence]
 
 
-def draw_hotspots(profiler: str, tables: Tables) -> Figure:
+def draw_hotspots(profiler: str, kinds: Mapping[str, str], what: str, tables: Tables) -> Figure:
     """Draw the largest self shares of each operation as one profiler saw them.
+
+    Parameters
+    ----------
+    profiler
+        The profiler.
+    kinds
+        Kinds of rows to show, whose shares have one whole, and their colours.
+    what
+        What they are, for the title.
+    tables
+        The dataset.
 
     Raises
     ------
     NoData
-        No run was profiled with it.
+        No run was profiled with it, or it saw nothing of these kinds.
     """
     hotspots = tables["hotspots"]
-    found = hotspots[(hotspots["profiler"] == profiler) & (hotspots["self_share"] > 0)]
-    if found.empty:
+    profiled = hotspots[(hotspots["profiler"] == profiler) & (hotspots["self_share"] > 0)]
+    if profiled.empty:
         raise NoData(f"no run was profiled with {profiler}")
+    found = profiled[profiled["kind"].isin(kinds)]
+    if found.empty:
+        raise NoData(f"{profiler} saw no {' or '.join(kinds)}: no run that was profiled used a GPU")
     found, where = _one_run(found, tables["runs"])
     shown = [operation for operation in OPERATIONS if (found["operation"] == operation).any()]
     figure, panels = grid(len(shown), 1, 1.1 + 2.5 * len(shown), sharex=True)
     for panel, operation in zip(panels[:, 0], shown, strict=True):
-        _share_bars(panel, found[found["operation"] == operation])
+        _share_bars(panel, found[found["operation"] == operation], kinds)
         panel.set_title(operation.value)
     panels[-1, 0].set_xlabel("Share of self time (%)")
-    kind = "functions (cProfile)" if profiler == "cprofile" else "operators (torch.profiler)"
-    title(figure, f"Where the time goes: {kind}", f"{where}.", "One profiled run, n = 1; shares only.")
+    if len(kinds) > 1:
+        legend_below(figure, [Patch(facecolor=colour, label=kind) for kind, colour in kinds.items()], columns=3)
+    title(figure, f"Where {what}", f"{where}.", "One profiled run, n = 1; shares only.")
     return figure
 
 
@@ -166,16 +181,16 @@ def _one_run(found: pd.DataFrame, runs: pd.DataFrame) -> tuple[pd.DataFrame, str
     return chosen, f"{describe(first)}, {device_name(str(first['device']))}"
 
 
-def _share_bars(panel: Axes, part: pd.DataFrame) -> None:
+def _share_bars(panel: Axes, part: pd.DataFrame, kinds: Mapping[str, str]) -> None:
     ordered = part.sort_values("self_share", ascending=False)
     top, rest = ordered.head(_TOP), ordered["self_share"].iloc[_TOP:]
     shares = [*(100 * top["self_share"])]
     names = [_short(row) for row in top.to_dict("records")]
-    colours = [COLOURS[0]] * len(names)
+    colours = [kinds[kind] for kind in top["kind"]]
     if len(rest):
         shares.append(100 * rest.sum())
         names.append(f"all {len(rest)} others")
-        colours.append("0.65")
+        colours.append("0.85")
     places = range(len(names))
     panel.barh(places, shares, 0.7, color=colours)
     for place, share in zip(places, shares, strict=True):
@@ -200,7 +215,17 @@ FIGURES = specs(
     "hotspots",
     {
         "components": draw_components,
-        "functions": partial(draw_hotspots, "cprofile"),
-        "operators": partial(draw_hotspots, "torch"),
+        "functions": partial(
+            draw_hotspots, "cprofile", {"function": COLOURS[0]}, "the time goes: functions (cProfile)"
+        ),
+        "operators": partial(
+            draw_hotspots, "torch", {"operator": COLOURS[0]}, "the time goes: operators (torch.profiler)"
+        ),
+        "gpu": partial(
+            draw_hotspots,
+            "torch",
+            {"kernel": COLOURS[0], "copy": COLOURS[1], "idle": COLOURS[3]},
+            "the GPU's time goes: kernels, copies, waiting (torch.profiler)",
+        ),
     },
 )

@@ -13,16 +13,16 @@ TOP = 40
 
 @dataclass(frozen=True)
 class Hotspot:
-    """A function, an operator or a GPU kernel; null is unknown, never zero."""
+    """A function, an operator, or what a GPU did; null is unknown, never zero."""
 
     kind: str
-    """``function``, ``operator`` or ``kernel`` (on the GPU)."""
+    """``function``, ``operator`` or, on the GPU, ``kernel``, ``copy`` or ``idle`` (the waiting between them)."""
     name: str
     file: str | None
     line: int | None
     calls: int
     self_share: float
-    """Self time over all self time of the profile, of the kernels' own time for kernels."""
+    """Self time over all self time of the profile; on the GPU, over the time of kernels, copies and waiting."""
     total_share: float
     """Time with callees over the same."""
     self_time_s: float

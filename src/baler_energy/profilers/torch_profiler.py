@@ -1,31 +1,36 @@
-"""Operators and GPU kernels, by torch.profiler."""
+"""Operators, and what the GPU did and when it waited, by torch.profiler."""
 
 from collections.abc import Callable, Iterable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch.profiler import ProfilerActivity
 
+from baler_energy.analysis.intervals import merge
 from baler_energy.files import atomic_path
 from baler_energy.profilers.hotspots import Hotspot, top
 
 __all__ = ["hotspots_of", "profile", "trace"]
 
 _S_PER_US = 1e-6
+#: How CUDA's copies begin, between host and device, within the device, and filling it.
+_COPIES = ("Memcpy", "Memset")
 
 
 def profile(operation: Callable[[], object]) -> list[Hotspot]:
-    """Run `operation` under torch.profiler and give the operators (and kernels) with the largest self time.
+    """Run `operation` under torch.profiler and give the rows with the largest self time.
 
-    FLOPs are torch's formulas, two per multiply-accumulate; it has them for the matrix products and a few operators
-    more, and they are null for the others. Memory is of the device that the operator ran for.
+    These are operators and, on a GPU, its kernels, its copies and the time in which it waited between them. FLOPs are
+    torch's formulas, two per multiply-accumulate; it has them for the matrix products and a few operators more, and
+    they are null for the others. Memory is of the device that the operator ran for.
     """
     with torch.profiler.profile(
         activities=_activities(), record_shapes=True, profile_memory=True, with_flops=True
     ) as profiler:
         operation()
-    return hotspots_of(profiler.key_averages())
+    return hotspots_of(profiler.key_averages(), profiler.events() or ())
 
 
 def trace(operation: Callable[[], object], trace_file: Path) -> None:
@@ -39,39 +44,64 @@ def trace(operation: Callable[[], object], trace_file: Path) -> None:
         profiler.export_chrome_trace(str(temporary))
 
 
-def hotspots_of(averages: Iterable[Any]) -> list[Hotspot]:
-    """Take the operators and kernels with the largest self time from torch's averages over calls."""
-    rows = [_facts(event) for event in averages]
-    whole_s = {kind: sum(row["self_time_s"] for row in rows if row["kind"] == kind) or 1.0 for kind in _KINDS}
+def hotspots_of(averages: Iterable[Any], events: Iterable[Any] = ()) -> list[Hotspot]:
+    """Take the rows with the largest self time from torch's averages over calls.
+
+    Parameters
+    ----------
+    averages
+        torch's averages over calls.
+    events
+        Its single events, which tell when the GPU waited.
+
+    Returns
+    -------
+    list of Hotspot
+        Shares of operators are among the operators; those of kernels, copies and waiting are among these.
+    """
+    rows = [*map(_facts, averages), *_idle(events)]
+    whole_s = {
+        place: sum(row["self_time_s"] for row in rows if (row["kind"] == "operator") == place) or 1.0
+        for place in (True, False)
+    }
     return top(
         Hotspot(
             file=None,
             line=None,
-            self_share=row["self_time_s"] / whole_s[row["kind"]],
-            total_share=row["total_time_s"] / whole_s[row["kind"]],
+            self_share=row["self_time_s"] / whole_s[row["kind"] == "operator"],
+            total_share=row["total_time_s"] / whole_s[row["kind"] == "operator"],
             **row,
         )
         for row in rows
     )
 
 
-_KINDS = ("operator", "kernel")
-
-
 def _facts(event: Any) -> dict[str, Any]:
-    kernel = event.device_type.name != "CPU"
-    place = "device" if kernel else "cpu"
+    on_gpu = event.device_type.name != "CPU"
+    place = "device" if on_gpu else "cpu"
     memory = event.self_device_memory_usage if torch.cuda.is_available() else event.self_cpu_memory_usage
+    kind = "operator" if not on_gpu else "copy" if event.key.startswith(_COPIES) else "kernel"
     return {
-        "kind": "kernel" if kernel else "operator",
+        "kind": kind,
         "name": event.key,
         "calls": event.count,
         "self_time_s": getattr(event, f"self_{place}_time_total") * _S_PER_US,
         "total_time_s": getattr(event, f"{place}_time_total") * _S_PER_US,
-        "memory_bytes": None if kernel else int(memory),
+        "memory_bytes": None if on_gpu else int(memory),
         # torch gives 0 where it has no formula.
         "flops": int(event.flops) or None,
     }
+
+
+def _idle(events: Iterable[Any]) -> list[dict[str, Any]]:
+    """Give the time between the GPU's first and last event in which it had none, whatever the stream."""
+    spans = ((e.time_range.start, e.time_range.end) for e in events if e.device_type.name != "CPU")
+    gaps_us = [later[0] - earlier[1] for earlier, later in pairwise(merge(spans))]
+    if not gaps_us:
+        return []
+    idle_s = sum(gaps_us) * _S_PER_US
+    times = {"self_time_s": idle_s, "total_time_s": idle_s}
+    return [{"kind": "idle", "name": "waiting", "calls": len(gaps_us), **times, "memory_bytes": None, "flops": None}]
 
 
 def _activities() -> list[ProfilerActivity]:
