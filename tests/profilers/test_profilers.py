@@ -79,8 +79,11 @@ def test_the_trace_is_chromes_format(tmp_path):
     assert sum(event.get("name") == "aten::mm" for event in events) == 5
 
 
-def _event(device: str, self_cpu_us: float, self_device_us: float, key: str = "") -> SimpleNamespace:
+def _event(
+    device: str, self_cpu_us: float, self_device_us: float, key: str = "", *, annotation: bool = False
+) -> SimpleNamespace:
     return SimpleNamespace(
+        is_user_annotation=annotation,
         device_type=SimpleNamespace(name=device),
         key=key or f"on {device}",
         count=2,
@@ -102,9 +105,11 @@ def test_kernels_are_shared_out_among_themselves():
     assert sorted(h.self_share for h in operators) == [0.25, 0.75]
 
 
-def _span(device: str, start_us: float, end_us: float) -> SimpleNamespace:
+def _span(device: str, start_us: float, end_us: float, *, annotation: bool = False) -> SimpleNamespace:
     return SimpleNamespace(
-        device_type=SimpleNamespace(name=device), time_range=SimpleNamespace(start=start_us, end=end_us)
+        device_type=SimpleNamespace(name=device),
+        time_range=SimpleNamespace(start=start_us, end=end_us),
+        is_user_annotation=annotation,
     )
 
 
@@ -113,10 +118,12 @@ def test_copies_and_waiting_of_the_gpu_are_told_from_its_kernels():
         _event("CPU", 90.0, 0.0),
         _event("CUDA", 0.0, 30.0, "gemm"),
         _event("CUDA", 0.0, 10.0, "Memcpy HtoD (Pageable -> Device)"),
+        _event("CUDA", 0.0, 100.0, "Optimizer.step#Adam.step", annotation=True),
     ]
     # Two streams overlap from 15 to 20; nothing runs from 30 to 50 and from 55 to 95. The CPU's spans do not count.
     spans = [(50, 55), (0, 20), (15, 30), (95, 100)]
-    events = [_span("CUDA", *span) for span in spans] + [_span("CPU", 0, 1000)]
+    events = [_span("CUDA", *span) for span in spans]
+    events += [_span("CPU", 0, 1000), _span("CUDA", 0, 120, annotation=True)]
     found = {h.kind: h for h in torch_profiler.hotspots_of(averages, events)}
     assert set(found) == {"operator", "kernel", "copy", "idle"}
     assert found["idle"].self_time_s == pytest.approx(60e-6) and found["idle"].calls == 2

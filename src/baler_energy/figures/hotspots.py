@@ -190,7 +190,7 @@ def _share_bars(panel: Axes, part: pd.DataFrame, kinds: Mapping[str, str]) -> No
     if len(rest):
         shares.append(100 * rest.sum())
         names.append(f"all {len(rest)} others")
-        colours.append("0.85")
+        colours.append("0.65")
     places = range(len(names))
     panel.barh(places, shares, 0.7, color=colours)
     for place, share in zip(places, shares, strict=True):

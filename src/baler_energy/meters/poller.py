@@ -66,7 +66,7 @@ class Poller:
                 self._read()
             except Exception as error:
                 self.error = error
-            if number > 0:  # the first read pays for what is then there
+            if number > 0:  # the first read is slow: it fills the caches
                 costs_s.append(time.thread_time() - begin_s)
             due_s = max(due_s + self._interval_s, time.monotonic() + least_pause_s(costs_s))
             self._stop.wait(max(0.0, due_s - time.monotonic()))

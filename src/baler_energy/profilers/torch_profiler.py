@@ -15,6 +15,8 @@ from baler_energy.profilers.hotspots import Hotspot, top
 __all__ = ["hotspots_of", "profile", "trace"]
 
 _S_PER_US = 1e-6
+#: Kinds of rows whose shares have one whole.
+_WHOLES = {"operator": "cpu", "kernel": "gpu", "copy": "gpu", "idle": "gpu"}
 #: How CUDA's copies begin, between host and device, within the device, and filling it.
 _COPIES = ("Memcpy", "Memset")
 
@@ -59,21 +61,25 @@ def hotspots_of(averages: Iterable[Any], events: Iterable[Any] = ()) -> list[Hot
     list of Hotspot
         Shares of operators are among the operators; those of kernels, copies and waiting are among these.
     """
-    rows = [*map(_facts, averages), *_idle(events)]
-    whole_s = {
-        place: sum(row["self_time_s"] for row in rows if (row["kind"] == "operator") == place) or 1.0
-        for place in (True, False)
-    }
+    rows = [_facts(event) for event in averages if not _is_annotation(event)] + _idle(events)
+    whole_s = dict.fromkeys(_WHOLES.values(), 0.0)
+    for row in rows:
+        whole_s[_WHOLES[row["kind"]]] += row["self_time_s"]
     return top(
         Hotspot(
             file=None,
             line=None,
-            self_share=row["self_time_s"] / whole_s[row["kind"] == "operator"],
-            total_share=row["total_time_s"] / whole_s[row["kind"] == "operator"],
+            self_share=row["self_time_s"] / (whole_s[_WHOLES[row["kind"]]] or 1.0),
+            total_share=row["total_time_s"] / (whole_s[_WHOLES[row["kind"]]] or 1.0),
             **row,
         )
         for row in rows
     )
+
+
+def _is_annotation(event: Any) -> bool:
+    """Say whether a GPU event only shows a named range, such as an optimizer step, which spans kernels and gaps."""
+    return event.device_type.name != "CPU" and bool(event.is_user_annotation)
 
 
 def _facts(event: Any) -> dict[str, Any]:
@@ -95,7 +101,8 @@ def _facts(event: Any) -> dict[str, Any]:
 
 def _idle(events: Iterable[Any]) -> list[dict[str, Any]]:
     """Give the time between the GPU's first and last event in which it had none, whatever the stream."""
-    spans = ((e.time_range.start, e.time_range.end) for e in events if e.device_type.name != "CPU")
+    on_gpu = (e for e in events if e.device_type.name != "CPU" and not _is_annotation(e))
+    spans = ((e.time_range.start, e.time_range.end) for e in on_gpu)
     gaps_us = [later[0] - earlier[1] for earlier, later in pairwise(merge(spans))]
     if not gaps_us:
         return []
