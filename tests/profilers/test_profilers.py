@@ -12,7 +12,7 @@ from baler_energy.profilers.hotspots import TOP, Hotspot, short_path, top
 
 
 def _hotspot(self_time_s: float) -> Hotspot:
-    return Hotspot("function", "f", None, None, 1, 0.1, 0.1, self_time_s, self_time_s, None, None)
+    return Hotspot(kind="function", name="f", calls=1, self_time_s=self_time_s)
 
 
 def test_the_largest_are_kept_in_order():

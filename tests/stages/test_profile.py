@@ -16,13 +16,18 @@ COLUMNS = [
     "name",
     "file",
     "line",
+    "stack",
     "calls",
     "self_share",
     "total_share",
     "self_time_s",
     "total_time_s",
     "memory_bytes",
+    "bytes",
     "flops",
+    "energy_j",
+    "energy_evidence",
+    "reason",
 ]
 
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from baler_energy.errors import BalerEnergyError
 
-__all__ = ["POINT", "TABLES", "Column", "arrow_schema", "check_columns", "datapackage"]
+__all__ = ["KINDS", "POINT", "TABLES", "Column", "arrow_schema", "check_columns", "datapackage"]
 
 _ARROW = {
     "string": pa.string(),
@@ -156,21 +156,51 @@ high | number | | upper edge of the bin, in the column's own unit
 count | integer | 1 | values in the bin
 """)
 
-_HOTSPOTS = POINT + _columns("""
-operation | string | | train, compress or decompress
-profiler | string | | cprofile or torch
-kind | string | | function, operator or, on a GPU, kernel, copy or idle (shares among these three only)
-name | string | | of the function or operator
+#: Kinds of rows of ``hotspots``: what a row is, and what its shares are of.
+KINDS = {
+    "function": "a Python function or built-in; shares of the profiled run",
+    "call": "a function at one place of the call tree, which stack names; shares of the profiled run",
+    "operator": "an operator of torch; shares of all operators",
+    "kernel": "a kernel on the GPU; shares of kernels, copies and waiting",
+    "copy": "torch: a copy on the GPU, shares as of kernel; copies: a line that copies data, shares of the operation",
+    "idle": "the GPU waiting for its next work; shares as of kernel",
+    "line": "a line of code; shares of the profiled run",
+    "python": "of a line, the time in Python itself; shares as of line",
+    "native": "of a line, the time in compiled code; shares as of line",
+    "system": "of a line, the time in the kernel or waiting; shares as of line",
+    "counter": "a hardware counter; calls is the number of its events",
+    "whole": "the whole operation, measured beside its parts",
+    "data": "a part that moves or scales data; shares of the whole",
+    "layer": "a part that is a layer's forward or backward pass, or the loss; shares of the whole",
+    "optimizer": "the part that updates the parameters; shares of the whole",
+    "overhead": "what the whole takes beyond its parts, the unexplained rest (negative: they explain too much)",
+    "peak": "what the machine reaches at best in a long matrix product or a long copy",
+    "latency": "time of one batch, from this share of the batches down (name is the percentile)",
+    "absent": "the profiler could not run; reason says why",
+}
+
+_HOTSPOTS = POINT + _columns(
+    """
+operation | string | | train, compress or decompress; prepare for the reading of the table
+profiler | string | | cprofile, torch, scalene, pyspy, copies, perf or parts (measured loops)
+kind | string | | what the row is: see KINDS
+name | string | | of the function, operator, layer, counter
 file | string | | source file, null for built-ins and operators
 line | integer | 1 | line in the file
-calls | integer | 1 | number of calls; of idle, the number of gaps
-self_share | number | 1 | self time over all self time of the profiled run
-total_share | number | 1 | time with callees over the profiled run
-self_time_s | number | s | time without callees; a profiled run is slower: use shares
+stack | string | | path to it from the outermost, separated by semicolons, where paths are known
+calls | integer | 1 | number of calls; of idle, the number of gaps; of a counter, its events
+self_share | number | 1 | its own time over the whole of its kind
+total_share | number | 1 | time with callees over the same
+self_time_s | number | s | time without callees; a profiled run is slower: use shares (parts, peak, latency: as measured)
 total_time_s | number | s | time with callees
-memory_bytes | number | B | memory allocated by the operator itself
+memory_bytes | number | B | memory that it allocated
+bytes | number | B | bytes that it moved or copied
 flops | number | 1 | floating-point operations, two per multiply-accumulate
-""")
+energy_j | number | J | energy, of parts and peaks only
+energy_evidence | string | | measured or modelled: what energy_j is
+reason | string | | why there are no values
+""".replace("see KINDS", "; ".join(f"{kind} ({meaning})" for kind, meaning in KINDS.items()))
+)
 
 _CALIBRATION = _columns("""
 hostname | string | | machine
@@ -241,7 +271,7 @@ TABLES: dict[str, tuple[str, tuple[Column, ...]]] = {
     "history": ("A row per epoch of each training.", _HISTORY),
     "errors": ("Errors of each column of each reconstructed table.", _ERRORS),
     "histograms": ("Distributions before and after, of the first repeat of each point.", _HISTOGRAMS),
-    "hotspots": ("A row per function or operator of each profiled run.", _HOTSPOTS),
+    "hotspots": ("A row per function, operator, line, layer and so on of each profiled run.", _HOTSPOTS),
     "calibration": ("What this machine resolves: idle power, ticks, windows, overhead.", _CALIBRATION),
     "peers": ("A row per reading of another tool or formula, beside ours over the same window.", _PEERS),
     "foreign": ("Imported results of other studies, a row per reading.", _FOREIGN),

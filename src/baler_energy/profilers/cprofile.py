@@ -55,8 +55,6 @@ def hotspots_of(stats: pstats.Stats) -> list[Hotspot]:
             total_share=total_s / whole_s,
             self_time_s=self_s,
             total_time_s=total_s,
-            memory_bytes=None,
-            flops=None,
         )
         for (file, line, name), (_, calls, self_s, total_s, _) in functions.items()
     )

@@ -11,31 +11,42 @@ __all__ = ["TOP", "Hotspot", "short_path", "top"]
 TOP = 40
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Hotspot:
-    """A function, an operator, or what a GPU did; null is unknown, never zero."""
+    """A function, an operator, a line, or what a GPU did; None is unknown, never zero."""
 
     kind: str
-    """``function``, ``operator`` or, on the GPU, ``kernel``, ``copy`` or ``idle`` (the waiting between them)."""
+    """A word of `analysis.schema.KINDS`, which says what it is and what its shares are of."""
     name: str
-    file: str | None
-    line: int | None
-    calls: int
-    self_share: float
-    """Self time over all self time of the profile; on the GPU, over the time of kernels, copies and waiting."""
-    total_share: float
-    """Time with callees over the same."""
-    self_time_s: float
-    total_time_s: float
-    memory_bytes: int | None
-    """Allocated by it, less what it freed."""
-    flops: int | None
+    file: str | None = None
+    line: int | None = None
+    stack: str | None = None
+    """The path to it from the outermost, separated by semicolons, where the profiler knows paths."""
+    calls: int | None = None
+    """Calls; of a counter, its events."""
+    self_share: float | None = None
+    """Its own time over the time of all of its kind's whole."""
+    total_share: float | None = None
+    """Time with what it calls over the same."""
+    self_time_s: float | None = None
+    total_time_s: float | None = None
+    memory_bytes: int | None = None
+    """Memory that it allocated."""
+    bytes: int | None = None
+    """Bytes that it moved or copied."""
+    flops: int | None = None
     """Two per multiply-accumulate."""
+    energy_j: float | None = None
+    """Energy of its measured loop, of one time; profilers proper know none."""
+    energy_evidence: str | None = None
+    """``measured`` or ``modelled``: what `energy_j` is."""
+    reason: str | None = None
+    """Why there are no values."""
 
 
 def top(hotspots: Iterable[Hotspot]) -> list[Hotspot]:
     """Take the `TOP` hotspots by self time, largest first."""
-    return sorted(hotspots, key=lambda hotspot: hotspot.self_time_s, reverse=True)[:TOP]
+    return sorted(hotspots, key=lambda hotspot: hotspot.self_time_s or 0.0, reverse=True)[:TOP]
 
 
 def short_path(path: str) -> str:

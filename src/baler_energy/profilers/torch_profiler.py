@@ -67,8 +67,6 @@ def hotspots_of(averages: Iterable[Any], events: Iterable[Any] = ()) -> list[Hot
         whole_s[_WHOLES[row["kind"]]] += row["self_time_s"]
     return top(
         Hotspot(
-            file=None,
-            line=None,
             self_share=row["self_time_s"] / (whole_s[_WHOLES[row["kind"]]] or 1.0),
             total_share=row["total_time_s"] / (whole_s[_WHOLES[row["kind"]]] or 1.0),
             **row,
@@ -108,7 +106,7 @@ def _idle(events: Iterable[Any]) -> list[dict[str, Any]]:
         return []
     idle_s = sum(gaps_us) * _S_PER_US
     times = {"self_time_s": idle_s, "total_time_s": idle_s}
-    return [{"kind": "idle", "name": "waiting", "calls": len(gaps_us), **times, "memory_bytes": None, "flops": None}]
+    return [{"kind": "idle", "name": "waiting", "calls": len(gaps_us), **times}]
 
 
 def _activities() -> list[ProfilerActivity]:

@@ -188,6 +188,9 @@ def _write(path: Path, parameters: Mapping[str, Any], hotspots: "list[Hotspot]")
     import pandas as pd
 
     frame = pd.DataFrame([{**parameters, **asdict(hotspot)} for hotspot in hotspots])
-    whole = {"epochs": "Int64", "line": "Int64", "memory_bytes": "Int64", "flops": "Int64"}
+    whole = ("epochs", "line", "calls", "memory_bytes", "bytes", "flops")
+    real = ("self_share", "total_share", "self_time_s", "total_time_s", "energy_j")
+    text = ("source", "file", "stack", "energy_evidence", "reason")
+    types = dict.fromkeys(whole, "Int64") | dict.fromkeys(real, "float64") | dict.fromkeys(text, "string")
     with atomic_path(path) as temporary:
-        frame.astype({**whole, "file": "string", "source": "string"}).to_parquet(temporary, index=False)
+        frame.astype(types).to_parquet(temporary, index=False)
