@@ -191,7 +191,7 @@ stack | string | | path to it from the outermost, separated by semicolons, where
 calls | integer | 1 | number of calls; of idle, the number of gaps; of a counter, its events
 self_share | number | 1 | its own time over the whole of its kind
 total_share | number | 1 | time with callees over the same
-self_time_s | number | s | time without callees; a profiled run is slower: use shares (parts, peak, latency: as measured)
+self_time_s | number | s | time without callees; slowed by a profiler, so use shares (of parts, peaks, latencies: true)
 total_time_s | number | s | time with callees
 memory_bytes | number | B | memory that it allocated
 bytes | number | B | bytes that it moved or copied
