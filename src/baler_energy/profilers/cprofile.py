@@ -1,13 +1,15 @@
-"""Python functions, by the standard library's cProfile."""
+"""Python functions and their call tree, by the standard library's cProfile."""
 
 import cProfile
 import pstats
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from baler_energy.files import atomic_path
+from baler_energy.profilers import tree
 from baler_energy.profilers.hotspots import Hotspot, short_path, top
 
 __all__ = ["hotspots_of", "profile"]
@@ -29,7 +31,7 @@ def profile(operation: Callable[[], object], stats_file: Path) -> list[Hotspot]:
     Returns
     -------
     list of Hotspot
-        The functions with the largest self time. Memory and FLOPs are unknown to cProfile.
+        The functions with the largest self time, and the call tree. Memory and FLOPs are unknown to cProfile.
     """
     profiler = cProfile.Profile()
     profiler.runcall(operation)
@@ -39,22 +41,39 @@ def profile(operation: Callable[[], object], stats_file: Path) -> list[Hotspot]:
 
 
 def hotspots_of(stats: pstats.Stats) -> list[Hotspot]:
-    """Take the functions with the largest self time from a profile."""
-    # {(file, line, name): (primitive calls, calls, self time, time with callees, callers)}; not in the typed interface
+    """Take the functions with the largest self time, and the call tree, from a profile."""
+    # {(file, line, name): (primitive calls, calls, self time, time with callees, callers)}, and of each caller the
+    # first four of these for its calls alone; not in the typed interface.
     functions: dict[tuple[str, int, str], tuple[int, int, float, float, Any]] = vars(stats)["stats"]
     whole_s = sum(entry[2] for entry in functions.values()) or 1.0
-    return top(
+    hotspots = top(
         Hotspot(
             kind="function",
-            name=_ADDRESS.sub("", name),
-            # cProfile marks what is written in C with "~" and line 0.
-            file=None if file == "~" else short_path(file),
-            line=None if file == "~" else line,
+            name=name,
+            file=file,
+            line=line,
             calls=calls,
             self_share=self_s / whole_s,
             total_share=total_s / whole_s,
             self_time_s=self_s,
             total_time_s=total_s,
         )
-        for (file, line, name), (_, calls, self_s, total_s, _) in functions.items()
+        for (file, line, name), (_, calls, self_s, total_s, _) in (
+            (_frame(*key), entry) for key, entry in functions.items()
+        )
     )
+    pairs = {
+        _frame(*key): (calls, self_s, total_s, {_frame(*caller): (edge[1], edge[3]) for caller, edge in callers.items()})
+        for key, (_, calls, self_s, total_s, callers) in functions.items()
+    }
+    return [_without_addresses(row) for row in hotspots + tree.from_pairs(pairs)]
+
+
+def _frame(file: str, line: int, name: str) -> tree.Frame:
+    """Name a function; what is written in C has neither file nor line ("~" and 0 to cProfile)."""
+    return (None, None, name) if file == "~" else (short_path(file), line, name)
+
+
+def _without_addresses(row: Hotspot) -> Hotspot:
+    stack = None if row.stack is None else _ADDRESS.sub("", row.stack)
+    return replace(row, name=_ADDRESS.sub("", row.name), stack=stack)

@@ -2,42 +2,49 @@
 
 import argparse
 import os
+import signal
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from baler_energy.codecs.baler.architecture import Architecture, latent_columns
-from baler_energy.data.table import Table
-from baler_energy.errors import InputError
+from baler_energy.errors import UnavailableError
 from baler_energy.files import atomic_path
 from baler_energy.progress import say
-from baler_energy.stages.options import (
-    PointOptions,
-    add_point_arguments,
-    check_point,
-    configure_torch,
-    point_options,
-    positive_int,
-)
+from baler_energy.stages.options import PointOptions, add_point_arguments, point_options, positive_int
+from baler_energy.stages.profiled import WARM_UP_BATCHES, Job
 
 if TYPE_CHECKING:
-    import torch
-
-    from baler_energy.codecs.baler.coder import Coder
     from baler_energy.profilers.hotspots import Hotspot
 
-__all__ = ["EPILOG", "HELP", "HOTSPOTS", "STATS", "TRACE", "TRACED_BATCHES", "add_arguments", "profile", "run"]
+__all__ = [
+    "EPILOG",
+    "HELP",
+    "HOTSPOTS",
+    "PROFILERS",
+    "TRACED_BATCHES",
+    "add_arguments",
+    "profile",
+    "run",
+    "write_hotspots",
+]
 
-HELP = "profile operations (cProfile or torch.profiler); shares of time only, no energy"
+HELP = "profile operations, by one profiler; shares of time only, no energy"
 EPILOG = """examples:
   baler-energy profile --data table.npz --operation train --profiler cprofile --out profiles/cprofile
   baler-energy profile --data table.npz --checkpoint run/train/checkpoint.pt --operation compress decompress \\
-      --profiler torch --max-batches 50 --out profiles/torch
+      --profiler scalene --max-batches 50 --out profiles/scalene
 
-writes, in a folder for each operation, hotspots.parquet, and profile.pstats (snakeviz opens it) or trace.json
-(ui.perfetto.dev opens it)
+writes, in a folder for each operation, hotspots.parquet and the profiler's own files:
+  cprofile   profile.pstats (snakeviz opens it): functions and their call tree
+  torch      trace.json (ui.perfetto.dev opens it): operators, and on a GPU kernels, copies and waiting
+  scalene    scalene.json, scalene.html: lines, with Python, native and system time, memory and copies
+  pyspy      flamegraph.svg, speedscope.json (speedscope.app opens it): sampled stacks
+  copies     lines that copy data, and how many bytes
+  perf       counters of the CPU: instructions, cycles, misses of the last cache
+A profiler that this machine lacks, or that takes longer than the time limit, leaves a row with that reason.
 """
 
 STATS = "profile.pstats"
@@ -45,8 +52,8 @@ TRACE = "trace.json"
 HOTSPOTS = "hotspots.parquet"
 #: Batches in a trace, so that it stays at some megabytes; the hotspots are of all profiled batches.
 TRACED_BATCHES = 4
-
-_WARM_UP_BATCHES = 2
+#: Lines that copy less than this share of the profiled rows' bytes are no copies of the data.
+_SMALLEST_COPY = 0.01
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         help="what to profile, one after the other",
     )
-    parser.add_argument("--profiler", choices=("cprofile", "torch"), required=True, help="what to profile it with")
+    parser.add_argument("--profiler", choices=tuple(PROFILERS), required=True, help="what to profile it with")
     parser.add_argument(
         "--max-batches",
         type=positive_int,
@@ -70,18 +77,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="take at most so many batches of rows, and one epoch (default: %(default)s)",
     )
+    parser.add_argument(
+        "--time-limit-s",
+        type=positive_int,
+        default=600,
+        metavar="S",
+        help="stop the profiler after so long at each operation (default: %(default)s)",
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
     add_point_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> None:
     """Run the stage from parsed options."""
-    # Silences the profiler's own messages of start and stop; read when torch is loaded.
+    # Silences torch's profiler's own messages of start and stop; read when torch is loaded.
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")
     point = point_options(args)
     for operation in args.operation:
-        out = args.out / operation
-        profile(args.data, args.checkpoint, operation, args.profiler, args.max_batches, point, out)
+        profile(
+            args.data,
+            args.checkpoint,
+            operation,
+            args.profiler,
+            args.max_batches,
+            point,
+            args.out / operation,
+            time_limit_s=args.time_limit_s,
+        )
 
 
 def profile(
@@ -92,99 +114,112 @@ def profile(
     max_batches: int,
     point: PointOptions,
     out: Path,
+    *,
+    time_limit_s: int = 600,
 ) -> None:
-    """Profile an operation on the first rows of a table; write hotspots, and statistics or a trace, to `out`.
+    """Profile an operation on the first rows of a table; write hotspots, and the profiler's own files, to `out`.
 
-    Training is of one epoch; to compress or decompress, `checkpoint` is needed. Raises `InputError` and
-    `UnavailableError`.
+    Training is of one epoch; to compress or decompress, `checkpoint` is needed. A profiler that is not to be had here,
+    or that takes longer than `time_limit_s`, leaves one row of kind ``absent`` with the reason.
+
+    Raises `InputError`, and `UnavailableError` where the device is not there.
     """
-    device = configure_torch(point)
-    table = Table.read(data)
-    rows, columns = table.data.shape
-    parameters = point.parameters(source=table.origin.get("source"), rows=rows, columns=columns)
     with tempfile.TemporaryDirectory(prefix="baler-energy-") as folder:
-        operations = _operations(operation, checkpoint, point, device, Path(folder))
+        job = Job(data, checkpoint, operation, max_batches, point, Path(folder))
+        parameters = job.parameters()
+        job.of_batches(WARM_UP_BATCHES)()
+        out.mkdir(parents=True, exist_ok=True)
+        say(f"profile: {operation} of {job.batches} batches with {profiler}")
+        try:
+            with _time_limit(time_limit_s):
+                hotspots = PROFILERS[profiler](job, out)
+        except UnavailableError as error:
+            hotspots = [_absent(profiler, str(error))]
+    write_hotspots(out / HOTSPOTS, parameters | {"profiler": profiler}, hotspots)
+    first = hotspots[0]
+    if first.reason is not None:
+        say(f"profile: no values from {profiler}: {first.reason}")
+    elif first.self_share is not None:
+        say(f"profile: {first.name}: {first.self_share:.0%} of the time")
 
-        def of_batches(batches: int) -> Callable[[], object]:
-            part = table.data[: batches * point.batch_size]
-            return operations(Table(part, table.names, table.dtypes, table.origin))
 
-        of_batches(_WARM_UP_BATCHES)()
-        say(f"profile: {operation} of {min(max_batches, -(-rows // point.batch_size))} batches with {profiler}")
-        hotspots = _PROFILERS[profiler](of_batches, max_batches, out)
-    _write(out / HOTSPOTS, parameters | {"operation": operation, "profiler": profiler}, hotspots)
-    say(f"profile: most self time in {hotspots[0].name}, {hotspots[0].self_share:.0%}")
+def _absent(profiler: str, reason: str) -> "Hotspot":
+    from baler_energy.profilers.hotspots import Hotspot
+
+    return Hotspot(kind="absent", name=profiler, reason=reason)
 
 
-#: Gives the operation on so many batches, everything before it done.
-_OfBatches = Callable[[int], Callable[[], object]]
+@contextmanager
+def _time_limit(seconds: int) -> Iterator[None]:
+    """Interrupt what takes too long; a program that is waited for is ended by the exception on its way."""
+
+    def stop(_signal: int, _frame: object) -> NoReturn:
+        raise UnavailableError(f"it took longer than the time limit of {seconds} s; lower max_batches, or raise it.")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
-def _cprofile(of_batches: _OfBatches, max_batches: int, out: Path) -> "list[Hotspot]":
+def _cprofile(job: Job, out: Path) -> "list[Hotspot]":
     from baler_energy.profilers import cprofile
 
-    return cprofile.profile(of_batches(max_batches), out / STATS)
+    return cprofile.profile(job.of_batches(job.max_batches), out / STATS)
 
 
-def _torch_profiler(of_batches: _OfBatches, max_batches: int, out: Path) -> "list[Hotspot]":
+def _torch_profiler(job: Job, out: Path) -> "list[Hotspot]":
     from baler_energy.profilers import torch_profiler
 
-    hotspots = torch_profiler.profile(of_batches(max_batches))
-    torch_profiler.trace(of_batches(min(max_batches, TRACED_BATCHES)), out / TRACE)
+    hotspots = torch_profiler.profile(job.of_batches(job.max_batches))
+    torch_profiler.trace(job.of_batches(min(job.max_batches, TRACED_BATCHES)), out / TRACE)
     return hotspots
 
 
-_PROFILERS = {"cprofile": _cprofile, "torch": _torch_profiler}
+def _scalene(job: Job, out: Path) -> "list[Hotspot]":
+    from baler_energy.profilers import scalene
+
+    return scalene.profile(Job.__module__, job.dumps(), out / "scalene.json", out / "scalene.html")
 
 
-def _operations(
-    operation: str, checkpoint: Path | None, point: PointOptions, device: "torch.device", folder: Path
-) -> Callable[[Table], Callable[[], object]]:
-    """Give what makes the operation on a table, everything before it done."""
-    if operation == "train":
-        return lambda table: _training(table, point, device)
-    if checkpoint is None:
-        raise InputError(f"--operation {operation} needs --checkpoint, a checkpoint of `baler-energy train`.")
-    from baler_energy.codecs.baler.checkpoint import Checkpoint
-    from baler_energy.codecs.baler.coder import Coder
+def _pyspy(job: Job, out: Path) -> "list[Hotspot]":
+    from baler_energy.profilers import pyspy
 
-    codec = Checkpoint.read(checkpoint)
-    check_point(codec, point, checkpoint)
-    coder = Coder(codec, device, point.batch_size)
-    if operation == "compress":
-        return lambda table: _waiting(lambda: coder.compress(table, folder / "table.baler"), device)
-    return lambda table: _waiting(_decompression(coder, table, folder), device)
+    return pyspy.profile(job.of_batches(job.max_batches), out / "flamegraph.svg", out / "speedscope.json")
 
 
-def _training(table: Table, point: PointOptions, device: "torch.device") -> Callable[[], object]:
-    from baler_energy.codecs.baler.training import TrainingSettings, train
+def _copies(job: Job, out: Path) -> "list[Hotspot]":
+    import baler_energy
+    from baler_energy.profilers import copies
 
-    columns = table.data.shape[1]
-    architecture = Architecture(columns, latent_columns(columns, point.compression_ratio))
-    settings = TrainingSettings(1, point.batch_size, point.seed, point.precision)
-    return _waiting(lambda: train(table.data, table.names, architecture, settings, device), device)
-
-
-def _decompression(coder: "Coder", table: Table, folder: Path) -> Callable[[], object]:
-    compressed = folder / f"{len(table.data)}.baler"
-    coder.compress(table, compressed)
-    return lambda: coder.decompress(compressed)
+    smallest = round(_SMALLEST_COPY * job.part(job.max_batches).data.nbytes)
+    package = Path(baler_energy.__file__).parent
+    found = copies.profile(lambda: job.of_batches(job.max_batches), package, smallest)
+    return found or [_absent("copies", f"no line copies as much as {smallest} bytes.")]
 
 
-def _waiting(operation: Callable[[], object], device: "torch.device") -> Callable[[], object]:
-    """Let an operation end with its work on the GPU."""
-    if device.type != "cuda":
-        return operation
-    import torch
+def _perf(job: Job, out: Path) -> "list[Hotspot]":
+    from baler_energy.profilers import perf
 
-    def waiting() -> None:
-        operation()
-        torch.cuda.synchronize()
-
-    return waiting
+    return perf.profile(job.of_batches(job.max_batches))
 
 
-def _write(path: Path, parameters: Mapping[str, Any], hotspots: "list[Hotspot]") -> None:
+#: Each takes the job and the folder for its own files.
+PROFILERS: dict[str, Callable[[Job, Path], "list[Hotspot]"]] = {
+    "cprofile": _cprofile,
+    "torch": _torch_profiler,
+    "scalene": _scalene,
+    "pyspy": _pyspy,
+    "copies": _copies,
+    "perf": _perf,
+}
+
+
+def write_hotspots(path: Path, parameters: Mapping[str, Any], hotspots: "list[Hotspot]") -> None:
+    """Write rows of the table ``hotspots``, each with the point's columns."""
     import pandas as pd
 
     frame = pd.DataFrame([{**parameters, **asdict(hotspot)} for hotspot in hotspots])

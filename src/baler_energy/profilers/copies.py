@@ -1,0 +1,145 @@
+"""Lines that copy data: what NumPy allocates and torch copies, line by line, and the share of the time."""
+
+import linecache
+import sys
+import time
+import tracemalloc
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from baler_energy.profilers.hotspots import Hotspot, short_path
+
+__all__ = ["profile"]
+
+#: torch's operators that write values which exist already: to a new place, in a new order or in another format.
+_COPYING = frozenset({"stack", "cat", "clone", "copy_", "_to_copy", "index", "index_select", "gather", "repeat"})
+_Line = tuple[str, int]
+
+
+@dataclass
+class _Cost:
+    calls: int = 0
+    seconds: float = 0.0
+    allocated_bytes: int = 0
+    copied_bytes: int = 0
+
+
+def profile(of_batches: Callable[[], Callable[[], object]], folder: Path, smallest_bytes: int) -> list[Hotspot]:
+    """Run an operation twice, for the time of each line and for the bytes of each line.
+
+    Parameters
+    ----------
+    of_batches
+        Gives the operation, everything before it done.
+    folder
+        Whose files' lines are looked at; time and bytes of what they call elsewhere are theirs.
+    smallest_bytes
+        Lines that copy less are left out.
+
+    Returns
+    -------
+    list of Hotspot
+        Rows of kind ``copy``, most bytes first: ``bytes`` is what the line put into new NumPy arrays, exactly, plus
+        what torch's copying operators wrote; the shares are of time. What the matrix products, activations and
+        gradients of torch allocate is no copy and is left out.
+    """
+    timed = _Lines(folder, time.perf_counter)
+    timed.watch(of_batches())
+    whole_s = sum(cost.seconds for cost in timed.costs.values())
+    operation = of_batches()
+    tracemalloc.start()
+    try:
+        weighed = _Lines(folder, lambda: 0.0)
+        with _Copying(weighed):
+            weighed.watch(operation)
+    finally:
+        tracemalloc.stop()
+    rows = []
+    for line, cost in weighed.costs.items():
+        moved, seconds = cost.allocated_bytes + cost.copied_bytes, timed.costs.get(line, _Cost()).seconds
+        if moved >= smallest_bytes:
+            share, (file, number) = seconds / whole_s, line
+            text = linecache.getline(file, number).strip()
+            place = {"file": short_path(file), "line": number, "calls": cost.calls, "bytes": moved}
+            times = {"self_time_s": seconds, "total_time_s": seconds, "self_share": share, "total_share": share}
+            rows.append(Hotspot(kind="copy", name=text, **place, **times))  # type: ignore[arg-type]
+    return sorted(rows, key=lambda row: row.bytes or 0, reverse=True)
+
+
+class _Lines:
+    """Follows the lines of a folder's files; each moment and each byte belongs to the line that was begun last."""
+
+    def __init__(self, folder: Path, clock: Callable[[], float]) -> None:
+        self.costs: dict[_Line, _Cost] = {}
+        self._folder = str(folder)
+        self._clock = clock
+        self._stack: list[_Line] = []
+        self._since_s = 0.0
+        self._held_bytes = 0
+
+    def watch(self, operation: Callable[[], object]) -> None:
+        """Run `operation` and follow it."""
+        before = sys.gettrace()
+        self._settle(None)
+        sys.settrace(self._enter)
+        try:
+            operation()
+        finally:
+            sys.settrace(before)
+
+    def copied(self, count: int) -> None:
+        """Count bytes that torch copied for the present line."""
+        if self._stack:
+            self._cost(self._stack[-1]).copied_bytes += count
+
+    def _cost(self, line: _Line) -> _Cost:
+        return self.costs.setdefault(line, _Cost())
+
+    def _settle(self, line: _Line | None) -> None:
+        """Give the time and the allocations since the last event to a line."""
+        now_s = self._clock()
+        current, peak = tracemalloc.get_traced_memory()
+        if line is not None:
+            cost = self._cost(line)
+            cost.seconds += now_s - self._since_s
+            cost.allocated_bytes += max(0, peak - self._held_bytes)
+        if tracemalloc.is_tracing():
+            tracemalloc.reset_peak()
+        self._since_s, self._held_bytes = self._clock(), current
+
+    def _enter(self, frame: FrameType, event: str, _argument: Any) -> Any:
+        if not frame.f_code.co_filename.startswith(self._folder):
+            return None
+        self._settle(self._stack[-1] if self._stack else None)
+        self._stack.append((frame.f_code.co_filename, frame.f_lineno))
+        return self._follow
+
+    def _follow(self, frame: FrameType, event: str, _argument: Any) -> Any:
+        self._settle(self._stack[-1] if self._stack else None)
+        if event == "line":
+            line = (frame.f_code.co_filename, frame.f_lineno)
+            self._stack[-1:] = [line]
+            self._cost(line).calls += 1
+        elif event == "return" and self._stack:
+            self._stack.pop()
+        return self._follow
+
+
+class _Copying(TorchDispatchMode):
+    """Counts the bytes that torch's copying operators write."""
+
+    def __init__(self, lines: _Lines) -> None:
+        super().__init__()
+        self._lines = lines
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        if func.overloadpacket.__name__ in _COPYING and isinstance(result, torch.Tensor):
+            self._lines.copied(result.numel() * result.element_size())
+        return result

@@ -1,0 +1,119 @@
+"""Hardware counters of the CPU over an operation, by Linux's perf: instructions, cycles, misses of the last cache."""
+
+import os
+import signal
+import subprocess
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from baler_energy.errors import UnavailableError
+from baler_energy.profilers.hotspots import Hotspot
+from baler_energy.profilers.running import program, repeat
+
+__all__ = ["EVENTS", "hotspots_of", "profile"]
+
+#: perf's names of the events.
+EVENTS = ("instructions", "cycles", "cache-references", "cache-misses", "page-faults", "context-switches")
+_REMEDY = "It comes with the kernel's tools (linux-perf, linux-tools or perf); a cluster may have it as a module."
+_LINE_SIZE = Path("/sys/devices/system/cpu/cpu0/cache/index0/coherency_line_size")
+_PARANOID = Path("/proc/sys/kernel/perf_event_paranoid")
+
+
+def profile(operation: Callable[[], object]) -> list[Hotspot]:
+    """Count the events of this process and its threads while it repeats `operation`.
+
+    Returns
+    -------
+    list of Hotspot
+        As of `hotspots_of`.
+
+    Raises
+    ------
+    UnavailableError
+        perf is not installed, may not count, or the machine has no counters for it (most virtual machines).
+    """
+    perf = program("perf", _REMEDY)
+    with tempfile.TemporaryDirectory(prefix="baler-energy-") as folder:
+        control, answer, report = (Path(folder, name) for name in ("control", "answer", "report"))
+        os.mkfifo(control)
+        os.mkfifo(answer)
+        command = [perf, "stat", "--field-separator", ",", "--delay", "-1", "--event", ",".join(EVENTS)]
+        command += ["--control", f"fifo:{control},{answer}", "--pid", str(os.getpid()), "--output", str(report)]
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as counting:
+            try:
+                count = _counted(operation, control, answer, counting)
+            finally:
+                counting.send_signal(signal.SIGINT)
+                said = counting.communicate()[1]
+        text = report.read_text(encoding="utf-8") if report.is_file() else ""
+    return hotspots_of(text, count, said)
+
+
+def _counted(operation: Callable[[], object], control: Path, answer: Path, counting: "subprocess.Popen[str]") -> int:
+    """Let perf count while the operation repeats; 0 where perf ended by itself."""
+    # Opened for reading and writing, so that no end waits for the other.
+    commands, answers = os.open(control, os.O_RDWR), os.open(answer, os.O_RDWR | os.O_NONBLOCK)
+    try:
+        os.write(commands, b"enable\n")
+        if not _answered(answers, counting):
+            return 0
+        count = repeat(operation)
+        os.write(commands, b"disable\n")
+        return count if _answered(answers, counting) else 0
+    finally:
+        os.close(commands)
+        os.close(answers)
+
+
+def _answered(answers: int, counting: "subprocess.Popen[str]") -> bool:
+    import select
+
+    while counting.poll() is None:
+        if select.select([answers], [], [], 0.05)[0]:
+            with suppress(BlockingIOError):
+                return b"ack" in os.read(answers, 64)
+    return False
+
+
+def hotspots_of(report: str, count: int, said: str = "") -> list[Hotspot]:
+    """Take the counters from perf's report.
+
+    Parameters
+    ----------
+    report
+        Lines of value, unit, event, ...; the value of what cannot be counted is words in angle brackets.
+    count
+        How often the operation ran.
+    said
+        What perf said besides, for the reason.
+
+    Returns
+    -------
+    list of Hotspot
+        Events of one operation. A miss of the last cache brings a line of it from memory: its ``bytes``.
+
+    Raises
+    ------
+    UnavailableError
+        No hardware event was counted.
+    """
+    events: dict[str, int] = {}
+    for line in report.splitlines():
+        value, _, event, *_ = [*line.split(","), "", ""]
+        if event in EVENTS and value.isdecimal() and count:
+            events[event] = round(int(value) / count)
+    if "instructions" not in events:
+        paranoid = _PARANOID.read_text(encoding="ascii").strip() if _PARANOID.is_file() else "unknown"
+        why = said.strip().splitlines()[0] if said.strip() and not report else "the kernel shows no hardware counters"
+        raise UnavailableError(
+            f"perf cannot count here: {why} (kernel.perf_event_paranoid is {paranoid}). A virtual machine needs a "
+            "virtual PMU from its host; on a real one `sysctl kernel.perf_event_paranoid=1` may allow it."
+        )
+    line_bytes = int(_LINE_SIZE.read_text(encoding="ascii")) if _LINE_SIZE.is_file() else 64
+    moved = {"cache-misses": line_bytes}
+    return [
+        Hotspot(kind="counter", name=name, calls=n, bytes=n * moved[name] if name in moved else None)
+        for name, n in events.items()
+    ]

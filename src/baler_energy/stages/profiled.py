@@ -1,0 +1,158 @@
+"""What a profiler watches: an operation of the codec on the first batches of a table.
+
+Run as a program (``python -m baler_energy.stages.profiled JOB``), it is the process that Scalene watches.
+"""
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from baler_energy.codecs.baler.architecture import Architecture, latent_columns
+from baler_energy.data.table import Table
+from baler_energy.errors import InputError
+from baler_energy.stages.options import PointOptions, check_point, configure_torch
+
+if TYPE_CHECKING:
+    import torch
+
+    from baler_energy.codecs.baler.coder import Coder
+
+__all__ = ["WARM_UP_BATCHES", "Job"]
+
+WARM_UP_BATCHES = 2
+
+
+@dataclass(frozen=True)
+class Job:
+    """An operation on at most so many batches of a table.
+
+    Parameters
+    ----------
+    data, checkpoint
+        The table; the trained codec, which compress and decompress need.
+    operation
+        ``train`` (one epoch), ``compress`` or ``decompress``.
+    max_batches
+        Of the point's batch size.
+    point
+        The point of the grid.
+    folder
+        For the operation's files.
+    """
+
+    data: Path
+    checkpoint: Path | None
+    operation: str
+    max_batches: int
+    point: PointOptions
+    folder: Path
+
+    @cached_property
+    def table(self) -> Table:
+        """The whole table."""
+        return Table.read(self.data)
+
+    @cached_property
+    def device(self) -> "torch.device":
+        """The device, with torch's threads set for this process."""
+        return configure_torch(self.point)
+
+    @property
+    def batches(self) -> int:
+        """Batches that are run."""
+        return min(self.max_batches, -(-len(self.table.data) // self.point.batch_size))
+
+    def parameters(self) -> dict[str, Any]:
+        """Columns that name the point, with the operation."""
+        rows, columns = self.table.data.shape
+        known = self.point.parameters(source=self.table.origin.get("source"), rows=rows, columns=columns)
+        return known | {"operation": self.operation}
+
+    def part(self, batches: int) -> Table:
+        """First rows of the table."""
+        table = self.table
+        return Table(table.data[: batches * self.point.batch_size], table.names, table.dtypes, table.origin)
+
+    def of_batches(self, batches: int) -> Callable[[], object]:
+        """Give the operation on the first batches, everything before it done; it ends with its work on the GPU.
+
+        Raises
+        ------
+        InputError
+            There is no checkpoint, or it contradicts the point.
+        """
+        table = self.part(batches)
+        if self.operation == "train":
+            return _waiting(_training(table, self.point, self.device), self.device)
+        compressed = self.folder / f"{len(table.data)}.baler"
+        if self.operation == "compress":
+            return _waiting(lambda: self.coder.compress(table, compressed), self.device)
+        self.coder.compress(table, compressed)
+        return _waiting(lambda: self.coder.decompress(compressed), self.device)
+
+    @cached_property
+    def coder(self) -> "Coder":
+        """The trained codec, on the device."""
+        if self.checkpoint is None:
+            raise InputError(f"--operation {self.operation} needs --checkpoint, a checkpoint of `baler-energy train`.")
+        from baler_energy.codecs.baler.checkpoint import Checkpoint
+        from baler_energy.codecs.baler.coder import Coder
+
+        codec = Checkpoint.read(self.checkpoint)
+        check_point(codec, self.point, self.checkpoint)
+        return Coder(codec, self.device, self.point.batch_size)
+
+    def dumps(self) -> str:
+        """Write the job as text, for another process."""
+        return json.dumps(asdict(self), default=str)
+
+    @classmethod
+    def loads(cls, text: str) -> "Job":
+        """Read what `dumps` wrote."""
+        words = json.loads(text)
+        paths = {name: Path(words[name]) for name in ("data", "folder")}
+        checkpoint = None if words["checkpoint"] is None else Path(words["checkpoint"])
+        return cls(**words | paths | {"checkpoint": checkpoint, "point": PointOptions(**words["point"])})
+
+
+def _training(table: Table, point: PointOptions, device: "torch.device") -> Callable[[], object]:
+    from baler_energy.codecs.baler.training import TrainingSettings, train
+
+    columns = table.data.shape[1]
+    architecture = Architecture(columns, latent_columns(columns, point.compression_ratio))
+    settings = TrainingSettings(1, point.batch_size, point.seed, point.precision)
+    return lambda: train(table.data, table.names, architecture, settings, device)
+
+
+def _waiting(operation: Callable[[], object], device: "torch.device") -> Callable[[], object]:
+    """Let an operation end with its work on the GPU."""
+    if device.type != "cuda":
+        return operation
+    import torch
+
+    def waiting() -> None:
+        operation()
+        torch.cuda.synchronize()
+
+    return waiting
+
+
+def _watched(job: Job) -> None:
+    """Run the operation with Scalene watching it, and nothing before or after."""
+    from scalene import scalene_profiler
+
+    from baler_energy.profilers.running import repeat
+
+    operation = job.of_batches(job.max_batches)
+    job.of_batches(WARM_UP_BATCHES)()
+    scalene_profiler.start()
+    repeat(operation)
+    scalene_profiler.stop()
+
+
+if __name__ == "__main__":
+    _watched(Job.loads(sys.argv[1]))
