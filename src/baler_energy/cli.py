@@ -25,6 +25,7 @@ STAGES = (
     "decompress",
     "evaluate",
     "profile",
+    "parts",
     "peer",
     "collect",
     "figures",

@@ -27,6 +27,7 @@ COLUMNS = [
     "flops",
     "energy_j",
     "energy_evidence",
+    "flags",
     "reason",
 ]
 

@@ -173,6 +173,7 @@ KINDS = {
     "data": "a part that moves or scales data; shares of the whole",
     "layer": "a part that is a layer's forward or backward pass, or the loss; shares of the whole",
     "optimizer": "the part that updates the parameters; shares of the whole",
+    "static": "the idle power over the whole's time, a part of its energy; where that is measured",
     "overhead": "what the whole takes beyond its parts, the unexplained rest (negative: they explain too much)",
     "peak": "what the machine reaches at best in a long matrix product or a long copy",
     "latency": "time of one batch, from this share of the batches down (name is the percentile)",
@@ -181,7 +182,7 @@ KINDS = {
 
 _HOTSPOTS = POINT + _columns(
     """
-operation | string | | train, compress or decompress; prepare for the reading of the table
+operation | string | | train, compress or decompress; prepare for reading the table; machine for peaks
 profiler | string | | cprofile, torch, scalene, pyspy, copies, perf or parts (measured loops)
 kind | string | | what the row is: see KINDS
 name | string | | of the function, operator, layer, counter
@@ -198,6 +199,7 @@ bytes | number | B | bytes that it moved or copied
 flops | number | 1 | floating-point operations, two per multiply-accumulate
 energy_j | number | J | energy, of parts and peaks only
 energy_evidence | string | | measured or modelled: what energy_j is
+flags | string | | of a measured loop, as in runs
 reason | string | | why there are no values
 """.replace("see KINDS", "; ".join(f"{kind} ({meaning})" for kind, meaning in KINDS.items()))
 )

@@ -138,7 +138,12 @@ class Session:
         self.close()
 
     def run(
-        self, operation: Callable[[], T], *, warm_up: Callable[[], object] | None = None, once: bool = False
+        self,
+        operation: Callable[[], T],
+        *,
+        warm_up: Callable[[], object] | None = None,
+        once: bool = False,
+        baseline: bool = True,
     ) -> Outcome[T]:
         """Measure `operation`, repeated until the window is long enough.
 
@@ -150,6 +155,8 @@ class Session:
             Called once before the window (the operation itself, or a small part of it).
         once
             Run the operation a single time, however short; the record is flagged where that is too short.
+        baseline
+            Take the idle baseline; without one there is no dynamic energy.
 
         Returns
         -------
@@ -158,7 +165,7 @@ class Session:
         """
         self.open()
         self._synchronise()
-        idle = self._idle()
+        idle = self._idle() if baseline else None
         if warm_up is not None:
             warm_up()
         gc.collect()

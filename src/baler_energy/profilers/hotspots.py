@@ -40,6 +40,8 @@ class Hotspot:
     """Energy of its measured loop, of one time; profilers proper know none."""
     energy_evidence: str | None = None
     """``measured`` or ``modelled``: what `energy_j` is."""
+    flags: str | None = None
+    """What was wrong with its measured loop, as of a run, separated by commas."""
     reason: str | None = None
     """Why there are no values."""
 

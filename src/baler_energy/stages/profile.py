@@ -225,7 +225,7 @@ def write_hotspots(path: Path, parameters: Mapping[str, Any], hotspots: "list[Ho
     frame = pd.DataFrame([{**parameters, **asdict(hotspot)} for hotspot in hotspots])
     whole = ("epochs", "line", "calls", "memory_bytes", "bytes", "flops")
     real = ("self_share", "total_share", "self_time_s", "total_time_s", "energy_j")
-    text = ("source", "file", "stack", "energy_evidence", "reason")
+    text = ("source", "file", "stack", "energy_evidence", "flags", "reason")
     types = dict.fromkeys(whole, "Int64") | dict.fromkeys(real, "float64") | dict.fromkeys(text, "string")
     with atomic_path(path) as temporary:
         frame.astype(types).to_parquet(temporary, index=False)

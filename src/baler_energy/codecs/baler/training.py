@@ -18,7 +18,7 @@ from baler_energy.codecs.baler.normalisation import Normalisation
 from baler_energy.errors import InputError
 from baler_energy.progress import progress
 
-__all__ = ["Epoch", "Trained", "TrainingSettings", "batch_loss", "train"]
+__all__ = ["Epoch", "Trained", "TrainingSettings", "batch_loss", "loader", "new_model", "pass_over", "train"]
 
 Floats = NDArray[np.float64]
 
@@ -102,15 +102,15 @@ def train(
         A column cannot be scaled, or the loss is no longer finite.
     """
     normalisation = Normalisation.of(data, names)
-    loader = _loader(normalisation.normalise(data), settings, device)
-    model = _new_model(architecture, settings).to(device)
+    batches = loader(normalisation.normalise(data), settings, device)
+    model = new_model(architecture, settings).to(device)
     optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate)
     schedule = _schedule(optimizer, settings)
     patience = _Patience(settings.early_stopping_patience, settings.early_stopping_min_delta)
     epochs: list[Epoch] = []
     for number in progress(range(1, settings.epochs + 1), total=settings.epochs, label="train", unit="epochs"):
         start = time.perf_counter()
-        loss = _pass(model, loader, optimizer)
+        loss = pass_over(model, batches, optimizer)
         epochs.append(Epoch(number, _finite(loss, number, settings), time.perf_counter() - start))
         on_epoch(epochs[-1])
         if schedule is not None:
@@ -120,7 +120,8 @@ def train(
     return Trained(model, normalisation, tuple(epochs))
 
 
-def _loader(scaled: Floats, settings: TrainingSettings, device: torch.device) -> "DataLoader[tuple[Tensor, ...]]":
+def loader(scaled: Floats, settings: TrainingSettings, device: torch.device) -> "DataLoader[tuple[Tensor, ...]]":
+    """Put scaled rows (rows, columns) on the device, to be drawn in batches."""
     rows = torch.as_tensor(scaled, dtype=DTYPES[settings.precision], device=device)
     return DataLoader(
         TensorDataset(rows),
@@ -130,24 +131,28 @@ def _loader(scaled: Floats, settings: TrainingSettings, device: torch.device) ->
     )
 
 
-def _new_model(architecture: Architecture, settings: TrainingSettings) -> Autoencoder:
+def new_model(architecture: Architecture, settings: TrainingSettings) -> Autoencoder:
     """Draw the starting parameters from the seed alone; the caller's random state is left as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         return Autoencoder(architecture, settings.precision)
 
 
-def _pass(model: Autoencoder, loader: "DataLoader[tuple[Tensor, ...]]", optimizer: torch.optim.Optimizer) -> float:
-    """One epoch; returns the mean of the batches' losses, fetched batch by batch as Baler does."""
+def pass_over(
+    model: Autoencoder,
+    batches: "DataLoader[tuple[Tensor, ...]] | Sequence[tuple[Tensor, ...]]",
+    optimizer: torch.optim.Optimizer,
+) -> float:
+    """Train on each batch once; return the mean of the batches' losses, fetched batch by batch as Baler does."""
     total = 0.0
     model.train()
-    for (rows,) in loader:
+    for (rows,) in batches:
         optimizer.zero_grad()
         loss = batch_loss(model(rows), rows)
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         total += loss.item()
-    return total / len(loader)
+    return total / len(batches)
 
 
 def _schedule(optimizer: torch.optim.Optimizer, settings: TrainingSettings) -> ReduceLROnPlateau | None:

@@ -1,0 +1,241 @@
+"""An operation of the codec taken to pieces: its layers, forward and backward, and the moving of data, each to be run.
+
+Each part does, when called, its share of the whole operation: as many batches of as many rows, with the same
+functions of the codec. What the whole does beyond its parts (loops, bookkeeping, fetching the loss) is in none.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import leaky_relu
+
+from baler_energy.codecs.baler.architecture import Architecture
+from baler_energy.codecs.baler.coder import Coder
+from baler_energy.codecs.baler.container import Compressed, read_compressed, write_compressed
+from baler_energy.codecs.baler.model import DTYPES, Autoencoder
+from baler_energy.codecs.baler.native import round_to_native
+from baler_energy.codecs.baler.normalisation import Normalisation
+from baler_energy.codecs.baler.training import TrainingSettings, batch_loss, loader, new_model
+from baler_energy.data.table import Table
+
+__all__ = ["Part", "compress_parts", "decompress_parts", "train_parts"]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of an operation.
+
+    Parameters
+    ----------
+    kind
+        ``data``, ``layer`` or ``optimizer``.
+    name
+        Such as ``en1 forward``.
+    run
+        Does the part's work of one whole operation.
+    calls
+        Batches (or 1, where it works on the whole table at once).
+    flops
+        Of one whole operation: two per multiply-accumulate of matrix products; None where it has none.
+    bytes
+        Least traffic of one whole operation: each value that goes in or comes out moved once; None where unknown.
+    """
+
+    kind: str
+    name: str
+    run: Callable[[], object]
+    calls: int
+    flops: int | None = None
+    bytes: int | None = None
+
+
+def train_parts(
+    table: Table, architecture: Architecture, settings: TrainingSettings, device: torch.device
+) -> list[Part]:
+    """Take one epoch on a table of whole batches to pieces."""
+    batch, dtype = settings.batch_size, DTYPES[settings.precision]
+    batches = len(table.data) // batch
+    scaled = Normalisation.of(table.data, table.names).normalise(table.data)
+    source = loader(scaled, settings, device)
+    model = new_model(architecture, settings).to(device)
+    rows = torch.as_tensor(scaled[:batch], dtype=dtype, device=device)
+    size = rows.element_size()
+
+    def scaling() -> None:
+        Normalisation.of(table.data, table.names).normalise(table.data)
+
+    def drawing() -> None:
+        for _ in source:
+            pass
+
+    parts = [
+        # Read for the minima and maxima, read again and written.
+        Part("data", "scaling", scaling, 1, bytes=4 * scaled.nbytes),
+        Part("data", "to the device", lambda: torch.as_tensor(scaled, dtype=dtype, device=device), 1),
+        Part("data", "drawing batches", drawing, batches, bytes=2 * scaled.size * size),
+    ]
+    values, layers = rows, list(model.named_children())
+    for number, (name, layer) in enumerate(layers):
+        assert isinstance(layer, nn.Linear)
+        activated = name not in ("en4", "de4")
+        parts += _trained_layer(name, layer, values, batches, activated=activated, first=number == 0)
+        values = _apply(layer, values, activated=activated).detach()
+    output = values.requires_grad_()
+    loss = batch_loss(output, rows)
+    moved = batches * rows.numel() * size
+    parts += [
+        Part("layer", "loss forward", _often(lambda: batch_loss(output, rows), batches), batches, bytes=2 * moved),
+        Part("layer", "loss backward", _often(_backward(loss, [output]), batches), batches, bytes=3 * moved),
+    ]
+    return [*parts, _optimizer(model, settings, rows, batches)]
+
+
+def _optimizer(model: Autoencoder, settings: TrainingSettings, rows: Tensor, batches: int) -> Part:
+    optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate)
+    batch_loss(model(rows), rows).backward()  # type: ignore[no-untyped-call]
+    count = sum(parameter.numel() for parameter in model.parameters())
+    # Parameter, gradient and two moments are read, all but the gradient written.
+    moved = 7 * count * rows.element_size() * batches
+    return Part("optimizer", "Adam step", _often(optimizer.step, batches), batches, bytes=moved)
+
+
+def compress_parts(coder: Coder, table: Table, batch: int, device: torch.device, path: Path) -> list[Part]:
+    """Take the compression of a table of whole batches to pieces; its file goes to `path`."""
+    checkpoint = coder.checkpoint
+    batches, dtype = len(table.data) // batch, DTYPES[checkpoint.precision]
+    scaled = checkpoint.normalisation.normalise(table.data[:batch])
+    rows = torch.as_tensor(scaled, dtype=dtype, device=device)
+    latents = coder.encode(table.data)
+
+    def scaling() -> None:
+        for start in range(0, len(table.data), batch):
+            checkpoint.normalisation.normalise(table.data[start : start + batch])
+
+    def writing() -> None:
+        origin = {key: table.origin[key] for key in ("source", "label") if key in table.origin}
+        known = (checkpoint.names, checkpoint.dtypes, checkpoint.normalisation, checkpoint.content_hash, origin)
+        write_compressed(path, Compressed(latents, *known))
+
+    def to_device() -> Tensor:
+        return torch.as_tensor(scaled, dtype=dtype, device=device)
+
+    parts = [Part("data", "scaling", scaling, batches, bytes=2 * table.data.nbytes)]
+    parts.append(Part("data", "to the device", _often(to_device, batches), batches))
+    with torch.no_grad():
+        output, layers = _applied_layers(checkpoint.model(device), "en", rows, batches)
+
+    def from_device() -> None:
+        latents[:batch] = output.cpu().numpy()
+
+    collected = Part("data", "from the device", _often(from_device, batches), batches, bytes=2 * latents.nbytes)
+    return [*parts, *layers, collected, Part("data", "writing the file", writing, 1, bytes=latents.nbytes)]
+
+
+def decompress_parts(coder: Coder, compressed: Path, batch: int, device: torch.device) -> list[Part]:
+    """Take the decompression of a file with whole batches of rows to pieces."""
+    checkpoint = coder.checkpoint
+    content = read_compressed(compressed)
+    latents, batches = content.latents, len(content.latents) // batch
+    data = coder.decode(latents)
+    first = torch.from_numpy(latents[:batch]).to(device)
+
+    def to_device() -> Tensor:
+        return torch.from_numpy(latents[:batch]).to(device)
+
+    with torch.no_grad():
+        output, layers = _applied_layers(checkpoint.model(device), "de", first, batches)
+
+    def from_device() -> object:
+        return output.to("cpu", torch.float64).numpy()
+
+    scaled = output.to("cpu", torch.float64).numpy()
+
+    def restoring() -> None:
+        for start in range(0, len(data), batch):
+            data[start : start + batch] = checkpoint.normalisation.restore(scaled)
+
+    return [
+        Part("data", "reading the file", lambda: read_compressed(compressed), 1, bytes=latents.nbytes),
+        Part("data", "to the device", _often(to_device, batches), batches),
+        *layers,
+        Part("data", "from the device", _often(from_device, batches), batches),
+        Part("data", "restoring the scale", restoring, batches, bytes=2 * data.nbytes),
+        Part("data", "rounding", lambda: round_to_native(data, content.dtypes), 1, bytes=2 * data.nbytes),
+    ]
+
+
+def _trained_layer(
+    name: str, layer: nn.Linear, values: Tensor, batches: int, *, activated: bool, first: bool
+) -> list[Part]:
+    """Make a layer's forward and backward pass, with its activation; data need no gradient, so the first has less."""
+    inputs = values.detach() if first else values.detach().requires_grad_()
+    output = _apply(layer, inputs, activated=activated)
+    wanted = [layer.weight, layer.bias] if first else [inputs, layer.weight, layer.bias]
+    flops, moved = _work(layer, values, batches)
+    passes = 1 if first else 2
+    return [
+        Part(
+            "layer",
+            f"{name} forward",
+            _often(lambda: _apply(layer, inputs, activated=activated), batches),
+            batches,
+            flops,
+            moved,
+        ),
+        Part(
+            "layer",
+            f"{name} backward",
+            _often(_backward(output, wanted), batches),
+            batches,
+            passes * flops,
+            passes * moved,
+        ),
+    ]
+
+
+def _applied_layers(model: Autoencoder, prefix: str, values: Tensor, batches: int) -> tuple[Tensor, list[Part]]:
+    """Make the layers' passes without gradients, and what comes out of the last."""
+    parts = []
+    for name, layer in model.named_children():
+        if name.startswith(prefix):
+            assert isinstance(layer, nn.Linear)
+            run = _applied(layer, values, activated=not name.endswith("4"))
+            parts.append(Part("layer", f"{name} forward", _often(run, batches), batches, *_work(layer, values, batches)))
+            values = run()
+    return values, parts
+
+
+def _applied(layer: nn.Linear, values: Tensor, *, activated: bool) -> Callable[[], Tensor]:
+    def run() -> Tensor:
+        with torch.no_grad():
+            return _apply(layer, values, activated=activated)
+
+    return run
+
+
+def _apply(layer: nn.Linear, values: Tensor, *, activated: bool) -> Tensor:
+    output: Tensor = layer(values)
+    return leaky_relu(output) if activated else output
+
+
+def _work(layer: nn.Linear, values: Tensor, batches: int) -> tuple[int, int]:
+    """FLOPs and least traffic (bytes) of a layer's product: inputs, weights and outputs, each moved once a batch."""
+    rows, (outputs, inputs) = len(values), layer.weight.shape
+    moved = rows * inputs + inputs * outputs + rows * outputs
+    return 2 * batches * rows * inputs * outputs, batches * moved * values.element_size()
+
+
+def _backward(output: Tensor, wanted: Sequence[Tensor]) -> Callable[[], object]:
+    gradient = torch.ones_like(output)
+    return lambda: torch.autograd.grad(output, wanted, gradient, retain_graph=True)
+
+
+def _often(run: Callable[[], object], times: int) -> Callable[[], None]:
+    def often() -> None:
+        for _ in range(times):
+            run()
+
+    return often
