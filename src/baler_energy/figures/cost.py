@@ -305,7 +305,7 @@ def _by_training(chosen: pd.DataFrame, mask: "pd.Series[bool]") -> Iterator[tupl
                 "marker": MARKERS[number % len(MARKERS)],
                 "markersize": 4,
                 "linestyle": ("-", "--", "-.", ":")[number % 4],
-                "label": f"{name}, {count_text([part['repeat'].nunique()])}",
+                "label": f"{name}, {count_text([part['run_id'].nunique()])}",
             }
             yield look, part
 
