@@ -12,6 +12,7 @@ from baler_energy.figures import selection
 
 Build = Callable[..., dict[str, pd.DataFrame]]
 FIXED = {"dataset": "d", "engine": "e", "model": "m", "precision": "p", "compression_ratio": 2.0}
+FIXED |= {"threads": 2, "device": "cpu"}
 
 
 def test_reference_is_the_centre_of_a_one_at_a_time_design(tables: dict[str, pd.DataFrame]) -> None:

@@ -135,5 +135,8 @@ def draw_marks(panel: Axes, series: Series, means: pd.DataFrame, axis: str, valu
             marker=series.look["marker"],
             capsize=3,
         )
-        if point["n"] == 1:
-            panel.annotate("n = 1", (point[axis], point["mean"]), (4, 5), textcoords="offset points", fontsize=8)
+        if point["n"] == 1:  # to the left of the last mark, which stands near the frame
+            right = len(means) > 1 and point[axis] == means[axis].max()
+            look: dict[str, Any] = {"fontsize": 8, "horizontalalignment": "right" if right else "left"}
+            place = (-4 if right else 4, 5)
+            panel.annotate("n = 1", (point[axis], point["mean"]), place, textcoords="offset points", **look)

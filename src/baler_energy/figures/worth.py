@@ -47,7 +47,7 @@ _SHOWN = 4
 _GENERATED_UNITS = {"pt": "GeV", "mass": "GeV", "phi": "rad"}
 
 #: Axes along which points are joined.
-_LINED = ("epochs", "rows", "batch_size", "compression_ratio", "precision")
+_LINED = ("epochs", "rows", "batch_size", "threads", "compression_ratio", "precision")
 
 #: Errors of a column, with their words.
 _ERRORS = {"rms_over_range": "RMS residual / range", "max_over_range": "largest residual / range"}
