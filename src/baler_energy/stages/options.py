@@ -154,8 +154,10 @@ def configure_torch(point: PointOptions) -> "torch.device":
     import torch
 
     device = torch.device(actual_device(point.device))
-    if point.threads and point.threads > _allowed_cpus():
-        say(f"--threads {point.threads}: this process may use {_allowed_cpus()} CPUs, so the threads take turns.")
+    allowed = _allowed_cpus()
+    if point.threads and point.threads > allowed:
+        cpus = f"{allowed} CPU{'' if allowed == 1 else 's'}"
+        say(f"--threads {point.threads}: this process may use {cpus}, on which the threads take turns.")
     torch.set_num_threads(point.threads or physical_cores())
     return device
 
