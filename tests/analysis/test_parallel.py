@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
+from scipy.optimize import curve_fit
 
 from baler_energy.analysis.parallel import amdahl_duration_s, amdahl_speed_up, fit_amdahl, speed_up
 
@@ -76,6 +77,17 @@ def test_the_error_of_the_serial_fraction_covers_it_as_often_as_it_says() -> Non
         found = fit_amdahl(threads, law * np.exp(0.05 * random.standard_normal(len(law))))
         hit += abs(found.serial_fraction - truth) < found.serial_fraction_half_width
     assert 0.92 < hit / 400 < 0.98
+
+
+def test_runs_weigh_by_their_mean_duration() -> None:
+    threads = np.repeat([1, 4, 16], 2)
+    time_s = np.array([10.0, 11.0, 4.0, 4.4, 1.9, 2.0])
+    mean_s = np.repeat([10.5, 4.2, 1.95], 2)
+    (duration_s, fraction), covariance = curve_fit(amdahl_duration_s, threads, time_s, p0=(10, 0.1), sigma=mean_s)
+    found = fit_amdahl(threads, time_s)
+    assert (found.duration_1_s, found.serial_fraction) == pytest.approx((duration_s, fraction), rel=1e-5)
+    errors = (found.duration_1_se_s, found.serial_fraction_se)
+    assert errors == pytest.approx(tuple(np.sqrt(np.diag(covariance))), rel=1e-4)
 
 
 @settings(deadline=None)

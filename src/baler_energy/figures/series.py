@@ -85,7 +85,8 @@ def draw_row(row: Row, panels: Any, chosen: pd.DataFrame, axis: str) -> set[int]
     panels[0].set_ylabel(f"{row.label}{_evidence_words(present) if row.energetic else ''} ({unit})")
     positive = [height for height in heights if height > 0]
     if positive:
-        low, high = min(positive) / 1.6, max(positive) * 1.6
+        margin = max(1.6, (max(positive) / min(positive)) ** 0.1)
+        low, high = min(positive) / margin, max(positive) * margin
         panels[0].set_yscale("log")
         panels[0].set_ylim(low, high)
         log_ticks(panels[0].yaxis, low, high)
@@ -135,8 +136,14 @@ def draw_marks(panel: Axes, series: Series, means: pd.DataFrame, axis: str, valu
             marker=series.look["marker"],
             capsize=3,
         )
-        if point["n"] == 1:  # to the left of the last mark, which stands near the frame
-            right = len(means) > 1 and point[axis] == means[axis].max()
-            look: dict[str, Any] = {"fontsize": 8, "horizontalalignment": "right" if right else "left"}
-            place = (-4 if right else 4, 5)
-            panel.annotate("n = 1", (point[axis], point["mean"]), place, textcoords="offset points", **look)
+        if point["n"] == 1:
+            _say_single(panel, means, axis, point)
+
+
+def _say_single(panel: Axes, means: pd.DataFrame, axis: str, point: "pd.Series[Any]") -> None:
+    """Write that a mark is a single run where neither the line nor, at the last mark, the frame runs through it."""
+    last = len(means) > 1 and point[axis] == means[axis].max()
+    rising = means["mean"].iloc[-1] > means["mean"].iloc[0]
+    place = (-4 if last else 4, 5 if rising == last else -11)
+    look: dict[str, Any] = {"fontsize": 8, "horizontalalignment": "right" if last else "left"}
+    panel.annotate("n = 1", (point[axis], point["mean"]), place, textcoords="offset points", **look)
