@@ -55,6 +55,25 @@ def test_paths_leave_out_defaults_and_spell_out_the_rest():
     ]
 
 
+def test_threads_are_an_axis_whose_default_leaves_paths_as_they_were():
+    loaded = load_study(study(axes={"rows": [100], "epochs": [1], "threads": ["auto", 1, 16]}, repeats=1))
+    assert [p.path for p in loaded.points] == [
+        "toy/rows~100/epochs~1/repeat~0",
+        "toy/rows~100/threads~1/epochs~1/repeat~0",
+        "toy/rows~100/threads~16/epochs~1/repeat~0",
+    ]
+    words = [commands.point_options(loaded, point) for point in loaded.points]
+    assert [options[options.index("--threads") + 1] for options in words] == ["auto", "1", "16"]
+
+
+def test_threads_vary_around_the_reference_and_a_profile_selects_among_them():
+    around = {"design": "one-at-a-time", "reference": {"dataset": "toy", "rows": 100, "epochs": 1}}
+    axes, profile = {"rows": [100, 200], "threads": [1]}, {"points": [{"rows": 100, "threads": "auto"}]}
+    loaded = load_study(study(**around, axes=axes, repeats=1, profile=profile))
+    assert {(p.rows, p.threads) for p in loaded.points} == {(100, "auto"), (200, "auto"), (100, 1)}
+    assert [(p.rows, p.threads) for p in loaded.profiled] == [(100, "auto")]
+
+
 @given(
     st.lists(st.integers(2, 10**7), min_size=1, max_size=4, unique=True),
     st.lists(st.integers(1, 999), min_size=1, max_size=4, unique=True),
@@ -168,6 +187,9 @@ def test_text_of_a_file_dataset_stays_one_word_each():
         ({"data": {"a/b": {"source": "toy"}}}, "data.a/b"),
         ({"measurement": {"min_window_s": -1}}, "measurement.min_window_s: is -1; should be greater than 0"),
         ({"measurement": {"meters": ["ammeter"]}}, "measurement.meters.0"),
+        ({"measurement": {"threads": 2}}, "measurement.threads: is not a key"),
+        ({"axes": {"rows": [100], "epochs": [1], "threads": [0]}}, "axes.threads.0: is 0"),
+        ({"axes": {"rows": [100], "epochs": [1], "threads": ["all"]}}, 'axes.threads.0: is "all"'),
         ({"profile": {"points": [{"rows": 7}]}}, "no point of the grid"),
         ({"profile": {"points": [{"row": 100}]}}, "unknown axis 'row'"),
         ({"carbon_intensity_g_per_kwh": 30}, "give one of country, carbon_intensity_g_per_kwh, carbon_intensity_csv"),

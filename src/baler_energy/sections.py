@@ -35,6 +35,7 @@ Model = Literal["baler"]
 Device = Literal["auto", "cpu", "cuda"]
 Precision = Literal["float64", "float32"]
 Count = Annotated[int, Field(ge=1)]
+Threads = Count | Literal["auto"]
 StudyMeter = Literal[
     "rapl", "nvml", "hwmon", "ipmi", "power_supply", "powermetrics", "codecarbon", "process", "sampler"
 ]
@@ -122,6 +123,8 @@ class Axes(Config):
     """Rows per batch, in training and in inference."""
     compression_ratio: tuple[Ratio, ...] = (2.0,)
     """Columns over latent columns; the latter are rounded up."""
+    threads: tuple[Threads, ...] = ("auto",)
+    """Threads of torch; ``auto``: physical cores allotted to the job. Results pool runs of the same actual number."""
     epochs: tuple[Count, ...] | None = None
     """Passes over the table in training."""
 
@@ -145,6 +148,7 @@ class Reference(Config):
     precision: Precision = "float64"
     batch_size: Count = 512
     compression_ratio: Ratio = 2.0
+    threads: Threads = "auto"
 
 
 class Training(Config):
@@ -175,8 +179,6 @@ class Measurement(Config):
     """How long jobs of one boot share a baseline (s); 0: each job measures its own."""
     sample_interval_s: Annotated[float, Field(ge=0.02)] = 0.2
     """Interval of the time series (s)."""
-    threads: Count | Literal["auto"] = "auto"
-    """Threads of torch; auto: physical cores."""
     calibrate_s: Annotated[float, Field(ge=1)] = 30.0
     """Length of the calibration before the first run (s)."""
 

@@ -58,6 +58,7 @@ class Point(BaseModel):
     precision: str
     batch_size: int
     compression_ratio: float
+    threads: int | str
     repeat: int
 
     @cached_property

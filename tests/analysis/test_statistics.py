@@ -12,7 +12,14 @@ from baler_energy.analysis import statistics
 from baler_energy.analysis.statistics import estimate, mean_interval, point_variation, repeats_to_detect, variation
 
 POINT = {"dataset": "d", "source": "toy", "columns": 4, "engine": "e", "model": "m", "device": "cpu"}
-POINT |= {"precision": "float64", "batch_size": 1, "compression_ratio": 2.0, "latent_columns": 2, "epochs": 1}
+POINT |= {
+    "precision": "float64",
+    "batch_size": 1,
+    "compression_ratio": 2.0,
+    "latent_columns": 2,
+    "threads": 1,
+    "epochs": 1,
+}
 
 
 def runs(*rows: dict[str, object]) -> pd.DataFrame:

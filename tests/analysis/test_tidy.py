@@ -135,3 +135,10 @@ def test_the_data_package_describes_every_table():
     package = datapackage("Laptop")
     assert [r["name"] for r in package["resources"]] == list(TABLES)
     assert all(f["description"] for r in package["resources"] for f in r["schema"]["fields"])
+
+
+def test_every_row_of_a_run_names_its_threads():
+    assert tidy.point_values(record(threads=3))["threads"] == 3
+    for name, (_, columns) in TABLES.items():
+        names = {column.name for column in columns}
+        assert ("threads" in names) == ("run_id" in names), name

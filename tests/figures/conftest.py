@@ -11,10 +11,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from baler_energy.analysis.parallel import amdahl_duration_s
 from baler_energy.analysis.schema import TABLES, arrow_schema, datapackage
 
-REFERENCE = {"rows": 30_000, "batch_size": 512, "epochs": 5}
+REFERENCE = {"rows": 30_000, "batch_size": 512, "epochs": 5, "threads": 2}
 AXES = {"rows": (10_000, 30_000, 100_000), "batch_size": (128, 512, 2048), "epochs": (1, 5, 25)}
+AXES |= {"threads": (1, 2, 4)}
+#: Share of each operation's work that is serial.
+SERIAL = {"train": 0.15, "compress": 0.4, "decompress": 0.7}
 COLUMNS = ("pt", "eta", "phi", "mass", "photon_energy", "charged_multiplicity", "odd$name_")
 EDGES = {"pt": np.geomspace(3, 400, 31), "eta": np.linspace(-5, 5, 31), "mass": np.geomspace(0.3, 80, 31)}
 
@@ -93,7 +97,8 @@ class _Maker:
         self.start = pd.Timestamp("2026-11-23T12:00:00Z")
 
     def add(self, axes: dict[str, int], device: str, repeat: int) -> None:
-        identity = "/".join(f"{k}~{v}" for k, v in {**axes, "device": device, "repeat": repeat}.items())
+        named = {k: v for k, v in axes.items() if (k, v) != ("threads", REFERENCE["threads"])}
+        identity = "/".join(f"{k}~{v}" for k, v in {**named, "device": device, "repeat": repeat}.items())
         point = {
             **axes,
             "run_id": f"jets/{identity}",
@@ -111,6 +116,7 @@ class _Maker:
         error = 0.02 / axes["epochs"] ** 0.4 * self._noise(0.05)
         for operation, cost in (("train", 1.2e-5 * axes["epochs"]), ("compress", 1.5e-6), ("decompress", 2e-6)):
             duration = cost * axes["rows"] * (1 + 60 / axes["batch_size"]) * self._noise(0.03)
+            duration *= float(amdahl_duration_s(axes["threads"], 1.0, SERIAL[operation]))
             if device == "cuda":
                 duration /= 4
             self._measured(point, operation, duration, error)

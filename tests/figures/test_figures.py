@@ -31,7 +31,7 @@ MEASURED = MappingProxyType({"cpu": "measured", "ram": "modelled", "gpu": "measu
 EACH_MARK_IS_A_RUN = ("meters", "contamination", "foreign", "co2e_countries", "calibration")
 #: Labels of pure numbers, which need no unit.
 PURE = re.compile(
-    r"Epochs?|Rows.*|Batch.*|Rec\. / orig\.|.* / range|Operation|Loss.*|Second / first|Residual.*|eta|.*mult.*"
+    r"Epochs?|Threads|Rows.*|Batch.*|Rec\. / orig\.|.* / range|Operation|Loss.*|Second / first|Residual.*|eta|.*mult.*"
 )
 
 
@@ -167,6 +167,7 @@ def test_measured_and_modelled_never_share_a_series(build: Build) -> None:
     assert "measured energy of" in shown and "modelled energy of" in shown and "n = 2" in shown
     drawn = {round(float(y), 6) for line in figure.axes[0].lines for y in line.get_ydata()}
     train = runs[(runs["operation"] == "train") & (runs["rows"] == 30_000) & (runs["batch_size"] == 512)]
+    train = train[train["threads"] == 2]
     apart = train.groupby(["epochs", "energy_evidence"])["energy_j"].mean()
     together = train.groupby("epochs")["energy_j"].mean()
     assert {round(v, 6) for v in apart} <= drawn
@@ -233,7 +234,7 @@ def test_a_study_of_flagged_runs_shows_them_open_and_without_means(name: str, bu
 def test_a_flagged_run_is_in_no_bar(build: Build) -> None:
     tables = build(evidence={"cpu": "measured"})
     runs, measured = tables["runs"], tables["measurements"]
-    reference = (runs["rows"] == 30_000) & (runs["batch_size"] == 512) & (runs["epochs"] == 5)
+    reference = (runs["rows"] == 30_000) & (runs["batch_size"] == 512) & (runs["epochs"] == 5) & (runs["threads"] == 2)
     first = reference & (runs["repeat"] == 0)
     figure = SPECS["components"].draw({**tables, "runs": runs.assign(flags=runs["flags"].where(~first, "throttled"))})
     assert "3 flagged runs excluded (throttled)" in figure.get_suptitle()
@@ -269,7 +270,7 @@ def test_repeats_needed_are_marked_at_the_spreads_seen(build: Build) -> None:
     tables = build(evidence={"cpu": "measured"})
     seen = variation(tables["runs"]).set_index(["operation", "quantity"]).loc[("train", "energy")]
     figure = SPECS["repeats_needed"].draw(tables)
-    said = f"train energy, measured, CPU: CV {100 * seen['cv']:.2g} % (f = 14), n = {seen['repeats']}"
+    said = f"train energy, measured, CPU: CV {100 * seen['cv']:.2g} % (f = 18), n = {seen['repeats']}"
     assert said in texts(figure)
     marks = [(*line.get_xdata(), *line.get_ydata()) for line in figure.axes[0].lines if line.get_marker() == "o"]
     assert any(mark == pytest.approx((100 * seen["cv"], seen["repeats"])) for mark in marks)

@@ -63,7 +63,7 @@ def test_sums_scope_and_evidence_of_each_window(tables: Tables) -> None:
     assert "zeus: gpu, measured, n = 1" in said
     assert sorted(marks(figure, "v")) == [(2.0, 7.0, "none"), (2.0, 100.0, "left")]
     assert marks(figure, "P") == [(5.0, 30.0, "full")]
-    assert "n = 5 imported and 63 of this study" in figure.get_suptitle()
+    assert "n = 5 imported and 81 of this study" in figure.get_suptitle()
 
 
 def test_our_runs_stand_beside_them_by_operation_and_evidence(tables: Tables) -> None:

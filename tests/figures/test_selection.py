@@ -12,6 +12,7 @@ from baler_energy.figures import selection
 
 Build = Callable[..., dict[str, pd.DataFrame]]
 FIXED = {"dataset": "d", "engine": "e", "model": "m", "precision": "p", "compression_ratio": 2.0}
+FIXED |= {"threads": 2, "device": "cpu"}
 
 
 def test_reference_is_the_centre_of_a_one_at_a_time_design(tables: dict[str, pd.DataFrame]) -> None:
@@ -99,3 +100,33 @@ def test_describe_leaves_out_an_axis(tables: dict[str, pd.DataFrame]) -> None:
     reference = selection.reference_point(tables["runs"])
     assert "30,000 rows" in selection.describe(reference)
     assert "rows" not in selection.describe(reference, without="rows")
+
+
+def test_reference_stands_at_the_threads_that_the_others_are_swept_around() -> None:
+    points = [{"epochs": 1}, {"epochs": 5}, {"epochs": 5, "threads": 1}]
+    runs = pd.DataFrame([FIXED | {"rows": 9, "batch_size": 1} | point for point in points])
+    reference = selection.reference_point(runs)
+    assert (reference["epochs"], reference["threads"]) == (5, 2)
+    assert "2 threads" in selection.describe(reference) and "1 thread," in selection.describe(
+        {**reference, "threads": 1}
+    )
+    assert list(selection.sweep(runs, "epochs", reference)["epochs"]) == [1, 5]
+    assert sorted(selection.sweep(runs, "threads", reference)["threads"]) == [1, 2]
+
+
+def test_a_device_of_other_threads_is_not_lost() -> None:
+    axes = ("epochs", "rows", "threads")
+    own = {"cpu": [(1, 9, 16), (5, 9, 16), (5, 8, 16), (5, 9, 4)], "cuda": [(1, 9, 8), (5, 9, 8)]}
+    fixed = FIXED | {"batch_size": 1}
+    points = [fixed | dict(zip(axes, p, strict=True)) | {"device": d} for d, found in own.items() for p in found]
+    runs = pd.DataFrame(points)
+    reference = selection.reference_point(runs)
+    assert reference["threads"] == {"cpu": 16, "cuda": 8} and (reference["epochs"], reference["rows"]) == (5, 9)
+    assert "threads 16 (CPU), 8 (GPU)" in selection.describe(reference)
+    along = selection.sweep(runs, "epochs", reference)
+    assert set(zip(along["device"], along["epochs"], along["threads"], strict=True)) == {
+        ("cpu", 1, 16),
+        ("cpu", 5, 16),
+        ("cuda", 1, 8),
+        ("cuda", 5, 8),
+    }

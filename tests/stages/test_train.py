@@ -52,6 +52,17 @@ def test_the_record_is_complete(pipeline):
     assert record.results["torch_gpu_memory_peak_b"] is None
 
 
+def test_more_threads_than_cpus_run_and_are_said(stage, pipeline, tmp_path, capfd, monkeypatch):
+    monkeypatch.setattr("baler_energy.stages.options._allowed_cpus", lambda: 1)
+    before = torch.get_num_threads()
+    try:
+        stage("train", "--data", pipeline.table, "--out", tmp_path, "--epochs", 1, "--threads", 2)
+    finally:
+        torch.set_num_threads(before)
+    assert capfd.readouterr().err.count("--threads 2: this process may use 1 CPU,") == 1
+    assert Measurement.read(tmp_path / "measurement.json").parameters["threads"] == 2
+
+
 def test_the_history_has_a_row_per_epoch(pipeline):
     history = pd.read_parquet(pipeline.checkpoint.parent / "history.parquet")
     assert history["epoch"].tolist() == [1, 2]

@@ -12,7 +12,7 @@ PEER = f"{RESULTS}/peers/{{point}}/{{tool}}/run~{{run}}"
 SESSION = commands.session_options(STUDY, Path(RESULTS, "idle"))
 
 # A measured job claims every core, so that nothing of this workflow runs beside it; Snakemake clamps the number to
-# what there is. What torch uses is the study's `measurement.threads`.
+# what there is. What torch uses is the point's `threads`.
 ALL_CORES = 1024
 
 

@@ -47,6 +47,7 @@ precision | string | | floating-point format of parameters and arithmetic
 batch_size | integer | 1 | rows per batch
 compression_ratio | number | 1 | columns over latent columns, as asked
 latent_columns | integer | 1 | columns of the compressed table
+threads | integer | 1 | threads of torch, the actual number
 epochs | integer | 1 | passes over the table in training
 repeat | integer | 1 | number of the repeat, from 0; each has its own seed
 """)
@@ -92,7 +93,6 @@ gpu_memory_peak_b | number | B | largest GPU memory
 contamination | number | 1 | CPU time of other processes as a share of the machine's, over the window
 flags | string | | what is wrong or special, separated by commas; empty where nothing is
 idle_shared | boolean | | the idle baseline was taken from an earlier job of the same boot
-threads | integer | 1 | threads of torch
 seed | integer | 1 | seed of the model
 final_loss | number | 1 | loss of the last epoch (train)
 flops | number | 1 | floating-point operations of one iteration, two per multiply-accumulate (train)

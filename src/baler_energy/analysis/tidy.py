@@ -38,6 +38,7 @@ POINT_KEYS = (
     "batch_size",
     "compression_ratio",
     "latent_columns",
+    "threads",
     "epochs",
     "repeat",
 )
@@ -104,7 +105,6 @@ def run_row(record: Measurement, errors: dict[str, Any], electricity: Electricit
         "contamination": record.contamination.fraction,
         "flags": ",".join(record.flags),
         "idle_shared": None if record.idle is None else record.idle.shared,
-        "threads": record.parameters.get("threads"),
         "seed": record.parameters.get("seed"),
         **{key: results.get(key) for key in ("final_loss", "flops", "parameters")},
         **{key: errors.get(key) for key in ERROR_KEYS},

@@ -99,6 +99,14 @@ CATALOGUE: dict[str, dict[str, Entry]] = {
             "within the device), and the time in which the GPU waited for the next. Where streams overlap, the shares "
             "are of the sum. " + _SHARES,
         ),
+        "parallel": Entry(
+            "Parallel efficiency: speed-up and energy per row against threads",
+            "Top: duration of one train, compress and decompress on the fewest threads over that on more; the line is "
+            "Amdahl's law, T(n) = T(1) (s + (1 - s) / n), with the serial fraction s that fits all clean runs, where "
+            "the law holds. Bottom: energy of the same over the rows of the table, all epochs of a training counted. "
+            f"Efficiency is the speed-up over the one in proportion to the threads. {_SPREAD} Runs with the same "
+            f"actual number of threads are pooled, whether the study gave it or auto did. {_EVIDENCE}",
+        ),
     },
     "trust": {
         "timeseries": Entry(

@@ -1,18 +1,14 @@
 """What does it cost? Energy, CO2e and time against the axes of the grid; loss against epochs and joules."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.transforms import ScaledTranslation
 
-from baler_energy.analysis.statistics import clean, flagged, mean_interval
+from baler_energy.analysis.statistics import flagged, mean_interval
 from baler_energy.figures.base import NoData, Tables, specs
 from baler_energy.figures.emissions import draw_countries, draw_hours
 from baler_energy.figures.selection import (
@@ -26,17 +22,15 @@ from baler_energy.figures.selection import (
     sweep,
     with_flags,
 )
+from baler_energy.figures.series import Row, draw_row, handles
 from baler_energy.figures.style import (
     CO2E,
     COLOURS,
-    LINES,
     MARKERS,
     count_text,
     grid,
     legend_below,
     log_ticks,
-    open_mark,
-    plain,
     title,
     value_ticks,
 )
@@ -44,31 +38,11 @@ from baler_energy.figures.style import (
 __all__ = ["FIGURES"]
 
 
-@dataclass(frozen=True)
-class _Row:
-    """A row of panels: column of the table, words, unit, factor to the unit, whether it carries evidence."""
-
-    value: str
-    label: str
-    unit: str
-    factor: float
-    energetic: bool
-
-
 _ROWS = (
-    _Row("energy_j", "Energy", "J", 1.0, True),
-    _Row("co2e_kg", CO2E, "g", 1000.0, True),
-    _Row("duration_s", "Duration", "s", 1.0, False),
+    Row("energy_j", "Energy", "J", 1.0, True),
+    Row("co2e_kg", CO2E, "g", 1000.0, True),
+    Row("duration_s", "Duration", "s", 1.0, False),
 )
-
-
-@dataclass(frozen=True)
-class _Series:
-    """Runs of one device whose energy has one evidence and one scope, with their look."""
-
-    runs: pd.DataFrame
-    label: str
-    look: dict[str, Any]
 
 
 def draw_against(axis: str, tables: Tables) -> Figure:
@@ -92,13 +66,13 @@ def draw_against(axis: str, tables: Tables) -> Figure:
     figure, panels = grid(len(rows), 3, 1.4 + 2.2 * len(rows), sharex=True, sharey="row")
     counts = set[int]()
     for row, line in zip(rows, panels, strict=True):
-        counts |= _row_of_panels(row, line, chosen, axis)
+        counts |= draw_row(row, line, chosen, axis)
     for panel, operation in zip(panels[0], OPERATIONS, strict=True):
         panel.set_title(operation.value)
     for panel in panels[-1]:
         panel.set_xlabel(axis_label(axis))
         value_ticks(panel, values)
-    legend_below(figure, _legend(chosen))
+    legend_below(figure, handles(chosen))
     title(
         figure,
         f"Cost per operation against {axis_label(axis).lower().removesuffix(' (rows)')}",
@@ -107,98 +81,6 @@ def draw_against(axis: str, tables: Tables) -> Figure:
         *excluded_text(chosen),
     )
     return figure
-
-
-def _row_of_panels(row: _Row, panels: Any, chosen: pd.DataFrame, axis: str) -> set[int]:
-    """Draw one quantity for the three operations; returns the numbers of repeats."""
-    present = chosen.dropna(subset=[row.value])
-    factor, unit = scaled_unit(present[row.value] * row.factor, row.unit)
-    counts, heights = set[int](), []
-    for panel, operation in zip(panels, OPERATIONS, strict=True):
-        for series in _series(present[present["operation"] == operation], row.energetic):
-            means = _draw_series(panel, series, axis, row.value, row.factor * factor)
-            counts |= set(means["n"])
-            heights += [*(series.runs[row.value] * row.factor * factor), *_tops(means)]
-        if not panel.has_data():
-            panel.text(0.5, 0.5, "no data", transform=panel.transAxes, horizontalalignment="center")
-    panels[0].set_ylabel(f"{row.label}{_evidence_words(present) if row.energetic else ''} ({unit})")
-    positive = [height for height in heights if height > 0]
-    if positive:
-        low, high = min(positive) / 1.6, max(positive) * 1.6
-        panels[0].set_yscale("log")
-        panels[0].set_ylim(low, high)
-        log_ticks(panels[0].yaxis, low, high)
-    return counts
-
-
-def _tops(means: pd.DataFrame) -> pd.Series:
-    return means["mean"] + means["half_width"].fillna(0)
-
-
-def _evidence_words(present: pd.DataFrame) -> str:
-    """``, modelled``, or nothing where the legend has to tell the series apart."""
-    found = sorted(present["energy_evidence"].dropna().unique())
-    return f", {found[0]}" if len(found) == 1 else ""
-
-
-def _series(runs: pd.DataFrame, energetic: bool) -> Iterator[_Series]:
-    """Split runs so that no series mixes devices, measured with modelled energy, or scopes."""
-    devices = sorted(runs["device"].unique())
-    keys = ["device", "energy_evidence", "energy_scope"] if energetic else ["device"]
-    for key, part in runs.groupby(keys, sort=True, observed=True, dropna=False):
-        number = devices.index(key[0])
-        evidence = str(key[1]) if energetic else ""
-        look = {
-            "color": COLOURS[number % len(COLOURS)],
-            "marker": MARKERS[(number + 2 * (evidence == "modelled")) % len(MARKERS)],
-            "linestyle": LINES.get(evidence, "-") if energetic else "-.",
-        }
-        yield _Series(part, _series_label(key, energetic), look)
-
-
-def _series_label(key: tuple[Any, ...], energetic: bool) -> str:
-    run = f"{device_name(str(key[0]))} run"
-    if not energetic:
-        return f"{run}: duration (clock)"
-    scope = str(key[2]).replace("cpu", "CPU").replace("gpu", "GPU").replace("ram", "RAM").replace("dRAM", "DRAM")
-    return f"{run}: {key[1]} energy of {scope.replace('+', ' + ')}"
-
-
-def _legend(chosen: pd.DataFrame) -> list[Line2D]:
-    """Make handles for all series of a figure, and for the open marks where there are any."""
-    series = [
-        *_series(chosen.dropna(subset=["energy_j"]), energetic=True),
-        *_series(chosen.dropna(subset=["duration_s"]), energetic=False),
-    ]
-    handles = [Line2D([], [], label=plain(s.label), **s.look) for s in series]
-    if len(flagged(chosen)):
-        handles.append(Line2D([], [], label="open: single flagged run, in no mean", **open_mark("black")))
-    return handles
-
-
-def _draw_series(panel: Axes, series: _Series, axis: str, value: str, factor: float) -> pd.DataFrame:
-    """Draw means with intervals, and the single runs, flagged ones open; returns the means, scaled."""
-    good, bad = clean(series.runs), flagged(series.runs)
-    means = mean_interval(good, [axis], value)
-    means[["mean", "half_width"]] *= factor
-    colour = series.look["color"]
-    panel.plot(means[axis], means["mean"], color=colour, linestyle=series.look["linestyle"])
-    panel.scatter(good[axis], good[value] * factor, s=5, color=colour, alpha=0.5, zorder=1.5)
-    if len(bad):  # beside the value, so that they do not cover a mean
-        beside = panel.transData + ScaledTranslation(7 / 72 if len(means) else 0, 0, panel.figure.dpi_scale_trans)
-        panel.plot(bad[axis], bad[value] * factor, transform=beside, **open_mark(colour, series.look["marker"]))
-    for _, point in means.iterrows():
-        panel.errorbar(
-            [point[axis]],
-            [point["mean"]],
-            yerr=None if point["n"] < 2 else [point["half_width"]],
-            color=colour,
-            marker=series.look["marker"],
-            capsize=3,
-        )
-        if point["n"] == 1:
-            panel.annotate("n = 1", (point[axis], point["mean"]), (4, 5), textcoords="offset points", fontsize=8)
-    return means
 
 
 def _trainings(tables: Tables) -> tuple[pd.DataFrame, str]:
@@ -305,7 +187,7 @@ def _by_training(chosen: pd.DataFrame, mask: "pd.Series[bool]") -> Iterator[tupl
                 "marker": MARKERS[number % len(MARKERS)],
                 "markersize": 4,
                 "linestyle": ("-", "--", "-.", ":")[number % 4],
-                "label": f"{name}, {count_text([part['repeat'].nunique()])}",
+                "label": f"{name}, {count_text([part['run_id'].nunique()])}",
             }
             yield look, part
 

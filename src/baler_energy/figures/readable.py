@@ -117,6 +117,7 @@ def _summary(row: Row) -> dict[str, str]:
         "batch size": f"{row['batch_size']}",
         "ratio asked": f"{row['compression_ratio']:g}",
         "precision": row["precision"],
+        "threads": f"{row['threads']}",
         "run on": device_name(row["device"]),
         "operation": row["operation"],
         "n": n,
@@ -186,7 +187,7 @@ def _peers(row: Row) -> dict[str, str]:
     return {
         "tool": f"{row['tool']}{' (formula)' if row['kind'] == 'formula' else ''}",
         "operation": f"{row['operation']}, {device_name(row['device'])}",
-        "point": f"{row['rows']:,} rows, batch {row['batch_size']}, {row['epochs']} epochs",
+        "point": f"{row['rows']:,} rows, batch {row['batch_size']}, {row['epochs']} epochs, {row['threads']} threads",
         "reading of": f"{row['component']}, {row['quantity']}",
         "value": _or(_quantity(row["value"], row["unit"]), row["value"], "no value"),
         "evidence": _or(f"{row['evidence']}", row["evidence"], "none"),

@@ -35,11 +35,11 @@ __all__ = [
 OPERATIONS = (Operation.TRAIN, Operation.COMPRESS, Operation.DECOMPRESS)
 
 #: Axes that a sweep holds fixed. The device is not among them: devices are series of their own.
-AXES = ("dataset", "rows", "engine", "model", "precision", "batch_size", "compression_ratio", "epochs")
+AXES = ("dataset", "rows", "engine", "model", "precision", "batch_size", "compression_ratio", "threads", "epochs")
 
 _PREFIXES = {-9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T"}
 
-_LABELS = {"rows": "Rows", "batch_size": "Batch size (rows)", "epochs": "Epochs"}
+_LABELS = {"rows": "Rows", "batch_size": "Batch size (rows)", "epochs": "Epochs", "threads": "Threads"}
 
 
 def points(table: pd.DataFrame) -> pd.DataFrame:
@@ -54,6 +54,9 @@ def reference_point(runs: pd.DataFrame) -> dict[str, Any]:
     one-at-a-time design. In a factorial design, where all have as many, it is the one whose values are nearest to the
     middle of each axis.
 
+    The number of threads is one of the device: where a device never ran with the reference's, as on nodes with another
+    number of cores, it stands at its own largest.
+
     Parameters
     ----------
     runs
@@ -62,7 +65,7 @@ def reference_point(runs: pd.DataFrame) -> dict[str, Any]:
     Returns
     -------
     dict
-        Value by axis of `AXES`.
+        Value by axis of `AXES`; of ``threads`` where devices differ, a mapping from device to number.
     """
     grid = points(runs)
     ranks = grid.rank(method="dense").to_numpy()
@@ -70,14 +73,25 @@ def reference_point(runs: pd.DataFrame) -> dict[str, Any]:
     neighbours = (differing == 1).sum(axis=1)
     off_centre = abs(ranks - (ranks.max(axis=0) + 1) / 2).sum(axis=1)
     best = min(range(len(grid)), key=lambda n: (-neighbours[n], off_centre[n], n))
-    return {axis: grid[axis].iloc[best] for axis in AXES}
+    reference = {axis: grid[axis].iloc[best] for axis in AXES}
+    return reference | {"threads": _threads_of_devices(runs, reference)}
+
+
+def _threads_of_devices(runs: pd.DataFrame, reference: Mapping[str, Any]) -> Any:
+    """Give the reference's threads, by device where they differ."""
+    here, asked = sweep(runs, "threads", reference), reference["threads"]
+    threads = {
+        str(device): asked if (part["threads"] == asked).any() else part["threads"].max()
+        for device, part in here.groupby("device", sort=True, observed=True)
+    }
+    return threads if len(set(threads.values())) > 1 else asked
 
 
 def at_point(table: pd.DataFrame, point: Mapping[str, Any]) -> pd.DataFrame:
-    """Rows of a table that have the values of `point`."""
+    """Rows of a table that have the values of `point`, a value by device where it is a mapping."""
     chosen = pd.Series(True, index=table.index)
     for axis, value in point.items():
-        chosen &= table[axis] == value
+        chosen &= table[axis] == (table["device"].map(value) if isinstance(value, Mapping) else value)
     return table[chosen]
 
 
@@ -95,11 +109,18 @@ def describe(point: Mapping[str, Any], without: str | tuple[str, ...] = ()) -> s
         "compression_ratio": f"compression ratio {point['compression_ratio']:g}",
         "epochs": f"{point['epochs']} epoch{'' if point['epochs'] == 1 else 's'}",
         "precision": f"{point['precision']}",
+        "threads": _threads_text(point["threads"]),
         "engine": f"engine {point['engine']}",
         "model": f"model {point['model']}",
     }
     left_out = (without,) if isinstance(without, str) else without
     return ", ".join(text for axis, text in words.items() if axis not in left_out)
+
+
+def _threads_text(threads: Any) -> str:
+    if isinstance(threads, Mapping):
+        return f"threads {', '.join(f'{count} ({device_name(device)})' for device, count in threads.items())}"
+    return f"{threads} thread{'' if threads == 1 else 's'}"
 
 
 def first_device(table: pd.DataFrame) -> tuple[pd.DataFrame, str]:

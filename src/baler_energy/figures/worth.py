@@ -47,7 +47,7 @@ _SHOWN = 4
 _GENERATED_UNITS = {"pt": "GeV", "mass": "GeV", "phi": "rad"}
 
 #: Axes along which points are joined.
-_LINED = ("epochs", "rows", "batch_size", "compression_ratio", "precision")
+_LINED = ("epochs", "rows", "batch_size", "threads", "compression_ratio", "precision")
 
 #: Errors of a column, with their words.
 _ERRORS = {"rms_over_range": "RMS residual / range", "max_over_range": "largest residual / range"}
@@ -318,7 +318,7 @@ def _error_line(panel: Axes, part: pd.DataFrame, axis: str, factor: float, numbe
     for (value, point), text in zip(means.iterrows(), values, strict=True):
         if value != reference:
             place = (point["energy_j"] * factor, point["mean_rms_over_range"])
-            panel.annotate(text, place, (6, 6), textcoords="offset points", fontsize=8, color=COLOURS[number % 4])
+            panel.annotate(text, place, (6, 6), textcoords="offset points", fontsize=8)
     evidence = str(part["energy_evidence"].iloc[0])
     words = axis_label(axis).removesuffix(" (rows)")
     panel.plot(

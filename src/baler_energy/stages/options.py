@@ -10,6 +10,7 @@ import psutil
 
 from baler_energy.codecs.baler.architecture import latent_columns
 from baler_energy.errors import InputError, UnavailableError
+from baler_energy.progress import say
 
 if TYPE_CHECKING:
     import torch
@@ -140,7 +141,7 @@ def point_options(args: argparse.Namespace) -> PointOptions:
 
 
 def configure_torch(point: PointOptions) -> "torch.device":
-    """Set torch's threads for this process, and give the point's device.
+    """Set torch's threads for this process, and give the point's device; say where the threads share CPUs.
 
     ``torch.use_deterministic_algorithms`` is not called: it imports torch's compiler, which takes longer than many
     trainings, and every operation of the codec is deterministic on a CPU without it.
@@ -153,6 +154,10 @@ def configure_torch(point: PointOptions) -> "torch.device":
     import torch
 
     device = torch.device(actual_device(point.device))
+    allowed = _allowed_cpus()
+    if point.threads and point.threads > allowed:
+        cpus = f"{allowed} CPU{'' if allowed == 1 else 's'}"
+        say(f"--threads {point.threads}: this process may use {cpus}, on which the threads take turns.")
     torch.set_num_threads(point.threads or physical_cores())
     return device
 
@@ -199,8 +204,13 @@ def actual_device(name: str) -> str:
 
 def physical_cores() -> int:
     """Physical cores, or fewer where this process may not run on as many CPUs (a cluster's allotment)."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    allowed = _allowed_cpus()
     return min(psutil.cpu_count(logical=False) or allowed, allowed)
+
+
+def _allowed_cpus() -> int:
+    """Logical CPUs that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def positive_int(text: str) -> int:

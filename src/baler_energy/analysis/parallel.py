@@ -1,0 +1,170 @@
+"""How duration falls with threads: speed-up, efficiency, and Amdahl's law.
+
+Amdahl 1967, AFIPS Conference Proceedings 30, 483: where a share s of the work on one thread is serial and the rest
+shares out evenly, ``T(n) = T(1) (s + (1 - s) / n)``, so that no number of threads gains more than ``1 / s``.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["Amdahl", "amdahl_duration_s", "amdahl_speed_up", "fit_amdahl", "speed_up"]
+
+Floats = NDArray[np.float64]
+#: A serial fraction this near to 0 or 1 is at the limit, but for rounding.
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
+class Amdahl:
+    """A fit of Amdahl's law; standard errors are NaN without degrees of freedom (runs less two)."""
+
+    duration_1_s: float
+    """Duration on one thread (s)."""
+    duration_1_se_s: float
+    serial_fraction: float
+    """Share of `duration_1_s` that is serial; where the law does not hold, outside of 0 to 1, or NaN."""
+    serial_fraction_se: float
+    degrees_of_freedom: int
+
+    @property
+    def serial_fraction_half_width(self) -> float:
+        """Half width of the serial fraction's 95 % t interval (Student 1908); NaN without degrees of freedom."""
+        from scipy import stats
+
+        if self.degrees_of_freedom < 1:
+            return math.nan
+        return float(stats.t.ppf(0.975, self.degrees_of_freedom)) * self.serial_fraction_se
+
+    @property
+    def verdict(self) -> str:
+        """Say why the law does not hold; empty where it does."""
+        if not self.serial_fraction <= 1:
+            return "slower with more threads"
+        if self.serial_fraction < 0:
+            return "faster than in proportion to the threads"
+        return ""
+
+
+def amdahl_duration_s(threads: ArrayLike, duration_1_s: float, serial_fraction: float) -> Floats:
+    """Duration (s) on so many `threads`, of any shape, by Amdahl's law (1967)."""
+    return np.asarray(duration_1_s * (serial_fraction + (1 - serial_fraction) / np.asarray(threads, dtype=np.float64)))
+
+
+def amdahl_speed_up(threads: ArrayLike, serial_fraction: float, *, smallest: int = 1) -> Floats:
+    """Duration on `smallest` threads over that on `threads`, of any shape, by Amdahl's law (1967); a pure number."""
+    return amdahl_duration_s(smallest, 1.0, serial_fraction) / amdahl_duration_s(threads, 1.0, serial_fraction)
+
+
+def fit_amdahl(threads: ArrayLike, duration_s: ArrayLike) -> Amdahl:
+    """Fit Amdahl's law to single runs.
+
+    Parameters
+    ----------
+    threads
+        Threads of each run, shape (runs,).
+    duration_s
+        Its duration (s), shape (runs,).
+
+    Raises
+    ------
+    ValueError
+        There are fewer than two numbers of threads, or values that are not positive.
+
+    Notes
+    -----
+    The law is linear in ``a = T(1) s`` and ``b = T(1) (1 - s)``: ``T(n) = a + b / n``. Least squares, each run weighted
+    by one over its thread count's mean duration squared, since timings scatter in proportion to themselves. The errors
+    of ``T(1) = a + b`` and ``s = a / (a + b)`` follow from the covariance of a and b to first order. Values of s
+    outside of 0 to 1 are kept: see `Amdahl.verdict`. Where durations rise so fast that the law has no positive
+    ``T(1)``, both are NaN.
+    """
+    count, time_s = _checked(threads, duration_s)
+    values, group = np.unique(count, return_inverse=True)
+    if len(values) < 2:
+        raise ValueError(f"one number of threads only ({values[0]:g}); a law needs two")
+    mean_s = np.bincount(group, time_s) / np.bincount(group)
+    weight = 1 / mean_s[group]
+    design = np.column_stack([np.ones_like(count), 1 / count]) * weight[:, None]
+    (a, b), *_ = np.linalg.lstsq(design, time_s * weight, rcond=None)
+    freedom, total = len(count) - 2, float(a + b) if a + b > 0 else math.nan
+    residual = design @ [a, b] - time_s * weight
+    variance = float(residual @ residual) / freedom if freedom else math.nan
+    covariance = variance * np.linalg.inv(design.T @ design)
+    gradient = np.array([b, -a]) / total**2
+    return Amdahl(
+        duration_1_s=total,
+        duration_1_se_s=math.sqrt(covariance.sum()) if total > 0 else math.nan,
+        serial_fraction=_in_range(float(a) / total),
+        serial_fraction_se=math.sqrt(gradient @ covariance @ gradient),
+        degrees_of_freedom=freedom,
+    )
+
+
+def _in_range(fraction: float) -> float:
+    """Take what rounding alone puts beyond 0 or 1 back to it; NaN stays."""
+    nearest = float(np.clip(fraction, 0, 1))
+    return nearest if abs(fraction - nearest) < _ROUNDING else fraction
+
+
+def _checked(threads: ArrayLike, duration_s: ArrayLike) -> tuple[Floats, Floats]:
+    count, time_s = np.asarray(threads, dtype=np.float64), np.asarray(duration_s, dtype=np.float64)
+    if count.ndim != 1 or count.shape != time_s.shape or not len(count):
+        raise ValueError(f"threads {count.shape} and durations {time_s.shape} are not a value each of the same runs")
+    if not (np.all(count >= 1) and np.all(time_s > 0) and np.all(np.isfinite(time_s))):
+        raise ValueError("threads below 1, or durations that are not positive")
+    return count, time_s
+
+
+def speed_up(threads: ArrayLike, duration_s: ArrayLike) -> pd.DataFrame:
+    """Give speed-up and efficiency against the smallest number of threads.
+
+    Parameters
+    ----------
+    threads
+        Threads of each run, shape (runs,).
+    duration_s
+        Its duration (s), shape (runs,).
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per number of threads, rising: ``threads``, ``speed_up`` (mean duration on the smallest number over that
+        on this one), ``half_width`` of its 95 % interval (NaN where a mean has one run, and for the smallest, which is
+        1 by definition), ``efficiency`` (speed-up over threads in multiples of the smallest) and ``n`` runs.
+
+    Raises
+    ------
+    ValueError
+        There are no runs, or values that are not positive.
+
+    Notes
+    -----
+    The error of the ratio of two means is, to first order, the quadratic sum of their relative standard errors; the t
+    quantile takes the effective degrees of freedom of Welch 1947, Biometrika 34, 28.
+    """
+    from scipy import stats
+
+    count, time_s = _checked(threads, duration_s)
+    runs = pd.DataFrame({"threads": count.astype(int), "duration_s": time_s})
+    table = runs.groupby("threads")["duration_s"].agg(["mean", "sem", "count"]).reset_index()
+    ratio = table["mean"].iloc[0] / table["mean"]
+    variance = (table["sem"] / table["mean"]) ** 2
+    freedom = table["count"] - 1
+    both, first = variance + variance.iloc[0], variance.iloc[0] ** 2 / max(1, freedom.iloc[0])
+    effective = both**2 / (variance**2 / freedom.clip(lower=1) + first).where(both > 0, 1.0)
+    half_width = ratio * np.sqrt(both) * stats.t.ppf(0.975, effective.where(effective > 0, 1.0))
+    half_width.iloc[0] = math.nan
+    efficiency = ratio * table["threads"].iloc[0] / table["threads"]
+    return pd.DataFrame(
+        {
+            "threads": table["threads"],
+            "speed_up": ratio,
+            "half_width": half_width,
+            "efficiency": efficiency,
+            "n": table["count"],
+        }
+    )
