@@ -41,7 +41,7 @@ wildcard_constraints:
     dataset="|".join(map(re.escape, STUDY.data)),
     rows=r"\d+|all",
     seed=r"\d+",
-    profiler="cprofile|torch",
+    profiler="cprofile|torch|scalene|pyspy|copies|perf",
     device="auto|cpu|cuda",
     tool=r"\w+",
     run=r"\d+",

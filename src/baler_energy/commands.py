@@ -13,9 +13,11 @@ from baler_energy.study import Point, Study
 __all__ = [
     "calibrate_options",
     "generate_options",
+    "parts_options",
     "peer_options",
     "point_options",
     "prepare_options",
+    "profile_options",
     "session_options",
     "training_options",
 ]
@@ -70,6 +72,16 @@ def calibrate_options(study: Study) -> list[str]:
     measurement = study.measurement
     words = ["--meters", *measurement.meters, "--calibrate-s", str(measurement.calibrate_s)]
     return [*words, "--sample-interval-s", str(measurement.sample_interval_s)]
+
+
+def profile_options(study: Study) -> list[str]:
+    """Options of ``profile`` that all profilers share."""
+    return ["--max-batches", str(study.profile.max_batches), "--time-limit-s", str(study.profile.time_limit_s)]
+
+
+def parts_options(study: Study) -> list[str]:
+    """Options of ``parts``, but for those of the measured window."""
+    return ["--max-batches", str(study.profile.max_batches)]
 
 
 def peer_options(study: Study) -> list[str]:

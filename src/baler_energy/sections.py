@@ -40,6 +40,7 @@ StudyMeter = Literal[
     "rapl", "nvml", "hwmon", "ipmi", "power_supply", "powermetrics", "codecarbon", "process", "sampler"
 ]
 Peer = Literal["zeus", "carbontracker", "eco2ai", "perun", "pyjoules"]
+Profiler = Literal["cprofile", "torch", "scalene", "pyspy", "copies", "perf", "parts"]
 Selection = dict[str, str | int | float]
 Ratio = Annotated[float, Field(ge=1)]
 
@@ -188,10 +189,12 @@ class Profile(Config):
 
     points: tuple[Selection, ...] = ()
     """Each entry names values of axes; it selects the grid points that match, in their first repeat."""
-    profilers: tuple[Literal["cprofile", "torch"], ...] = ("cprofile", "torch")
-    """Profilers to run, each in a process of its own."""
+    profilers: tuple[Profiler, ...] = get_args(Profiler)
+    """Profilers to run, each in a process of its own; ``parts`` measures layers and data in loops and is none."""
     max_batches: Count = 25
     """Batches to profile at most; the torch profiler takes half a second for each."""
+    time_limit_s: Count = 600
+    """A profiler that takes longer for one operation is stopped (s), and listed with that reason."""
 
 
 class Peers(Config):

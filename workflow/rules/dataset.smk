@@ -29,7 +29,7 @@ rule collect:
         ),
         errors=expand(rules.evaluate.output.summary, point=POINTS),
         profiles=expand(
-            rules.profile.output.folder,
+            PROFILE,
             point=PROFILED,
             profiler=STUDY.profile.profilers,
         ),

@@ -1,4 +1,4 @@
-"""Profiler traces of the points that the study names, in runs of their own: a profiled run is slower."""
+"""Where it goes, at the points that the study names: profilers, in runs of their own, and parts in measured loops."""
 
 
 rule profile:
@@ -17,9 +17,33 @@ rule profile:
     params:
         operations=OPERATIONS,
         point=point_options,
-        batches=STUDY.profile.max_batches,
+        profile=commands.profile_options(STUDY),
         source=fingerprint("baler_energy.stages.profile"),
     shell:
-        "baler-energy profile --profiler {wildcards.profiler} --operation {params.operations}"
-        " --max-batches {params.batches} --data {input.table:q} --checkpoint {input.checkpoint:q} {params.point:q}"
-        " --out {output.folder:q} > {log:q} 2>&1"
+        "baler-energy profile --profiler {wildcards.profiler} --operation {params.operations} {params.profile:q}"
+        " --data {input.table:q} --checkpoint {input.checkpoint:q} {params.point:q} --out {output.folder:q}"
+        " > {log:q} 2>&1"
+
+
+rule parts:
+    input:
+        table=table_of,
+        checkpoint=rules.train.output.checkpoint,
+        calibration=calibration_of,
+    output:
+        folder=directory(f"{RESULTS}/profiles/{{point}}/parts"),
+    log:
+        f"{LOGS}/{{point}}/parts.log",
+    threads: ALL_CORES
+    resources:
+        gpu=gpus,
+        mem_mb=lambda w, attempt: 8000 * attempt,
+        runtime=lambda w, attempt: 60 * attempt,
+    params:
+        point=point_options,
+        parts=commands.parts_options(STUDY),
+        session=SESSION,
+        source=fingerprint("baler_energy.stages.parts"),
+    shell:
+        "baler-energy parts --data {input.table:q} --checkpoint {input.checkpoint:q} {params.point:q} {params.parts:q}"
+        " --calibration {input.calibration:q} {params.session:q} --out {output.folder:q} > {log:q} 2>&1"

@@ -1,6 +1,7 @@
 """Lines that copy data: what NumPy allocates and torch copies, line by line, and the share of the time."""
 
 import linecache
+import os
 import sys
 import time
 import tracemalloc
@@ -30,7 +31,9 @@ class _Cost:
     copied_bytes: int = 0
 
 
-def profile(of_batches: Callable[[], Callable[[], object]], folder: Path, smallest_bytes: int) -> list[Hotspot]:
+def profile(
+    of_batches: Callable[[], Callable[[], object]], folder: Path, *, at_once_bytes: int, smallest_bytes: int
+) -> list[Hotspot]:
     """Run an operation twice, for the time of each line and for the bytes of each line.
 
     Parameters
@@ -39,23 +42,25 @@ def profile(of_batches: Callable[[], Callable[[], object]], folder: Path, smalle
         Gives the operation, everything before it done.
     folder
         Whose files' lines are looked at; time and bytes of what they call elsewhere are theirs.
+    at_once_bytes
+        Allocations below this at one time are Python's own objects and not counted.
     smallest_bytes
-        Lines that copy less are left out.
+        Lines that copy less in all are left out.
 
     Returns
     -------
     list of Hotspot
-        Rows of kind ``copy``, most bytes first: ``bytes`` is what the line put into new NumPy arrays, exactly, plus
-        what torch's copying operators wrote; the shares are of time. What the matrix products, activations and
+        Rows of kind ``copy``, most bytes first: ``bytes`` is what the line put into new NumPy arrays, plus what
+        torch's copying operators wrote; the shares are of the line's time. What the matrix products, activations and
         gradients of torch allocate is no copy and is left out.
     """
-    timed = _Lines(folder, time.perf_counter)
+    timed = _Lines(folder, at_once_bytes, time.perf_counter)
     timed.watch(of_batches())
     whole_s = sum(cost.seconds for cost in timed.costs.values())
     operation = of_batches()
     tracemalloc.start()
     try:
-        weighed = _Lines(folder, lambda: 0.0)
+        weighed = _Lines(folder, at_once_bytes, lambda: 0.0)
         with _Copying(weighed):
             weighed.watch(operation)
     finally:
@@ -75,9 +80,10 @@ def profile(of_batches: Callable[[], Callable[[], object]], folder: Path, smalle
 class _Lines:
     """Follows the lines of a folder's files; each moment and each byte belongs to the line that was begun last."""
 
-    def __init__(self, folder: Path, clock: Callable[[], float]) -> None:
+    def __init__(self, folder: Path, at_once_bytes: int, clock: Callable[[], float]) -> None:
         self.costs: dict[_Line, _Cost] = {}
-        self._folder = str(folder)
+        self._folder = f"{folder}{os.sep}"
+        self._at_once_bytes = at_once_bytes
         self._clock = clock
         self._stack: list[_Line] = []
         self._since_s = 0.0
@@ -108,13 +114,14 @@ class _Lines:
         if line is not None:
             cost = self._cost(line)
             cost.seconds += now_s - self._since_s
-            cost.allocated_bytes += max(0, peak - self._held_bytes)
+            new_bytes = peak - self._held_bytes
+            cost.allocated_bytes += new_bytes if new_bytes >= self._at_once_bytes else 0
         if tracemalloc.is_tracing():
             tracemalloc.reset_peak()
         self._since_s, self._held_bytes = self._clock(), current
 
     def _enter(self, frame: FrameType, event: str, _argument: Any) -> Any:
-        if not frame.f_code.co_filename.startswith(self._folder):
+        if not frame.f_code.co_filename.startswith(self._folder) or frame.f_code.co_filename == __file__:
             return None
         self._settle(self._stack[-1] if self._stack else None)
         self._stack.append((frame.f_code.co_filename, frame.f_lineno))
@@ -131,11 +138,11 @@ class _Lines:
         return self._follow
 
 
-class _Copying(TorchDispatchMode):
+class _Copying(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts the bytes that torch's copying operators write."""
 
     def __init__(self, lines: _Lines) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._lines = lines
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

@@ -63,7 +63,12 @@ def hotspots_of(stats: pstats.Stats) -> list[Hotspot]:
         )
     )
     pairs = {
-        _frame(*key): (calls, self_s, total_s, {_frame(*caller): (edge[1], edge[3]) for caller, edge in callers.items()})
+        _frame(*key): (
+            calls,
+            self_s,
+            total_s,
+            {_frame(*caller): (edge[1], edge[3]) for caller, edge in callers.items()},
+        )
         for key, (_, calls, self_s, total_s, callers) in functions.items()
     }
     return [_without_addresses(row) for row in hotspots + tree.from_pairs(pairs)]

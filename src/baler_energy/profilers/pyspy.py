@@ -94,7 +94,7 @@ def hotspots_of(found: Mapping[str, Any]) -> list[Hotspot]:
     UnavailableError
         There is no sample of the operation.
     """
-    frames = [(short_path(f["file"]), f["line"], f["name"]) for f in found["shared"]["frames"]]
+    frames: list[tree.Frame] = [(short_path(f["file"]), f["line"], f["name"]) for f in found["shared"]["frames"]]
     stacks = list(_stacks(found, frames))
     whole_s = sum(weight_s for _, weight_s in stacks)
     if not whole_s:

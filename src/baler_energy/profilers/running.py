@@ -11,8 +11,8 @@ from baler_energy.errors import UnavailableError
 
 __all__ = ["WATCHED_S", "program", "repeat", "require_module"]
 
-#: A profiler that samples sees an operation repeated for so long (s): 600 samples at 200 per second.
-WATCHED_S = 3.0
+#: A profiler that samples sees an operation repeated for so long (s): 400 samples at 200 per second.
+WATCHED_S = 2.0
 
 
 def repeat(operation: Callable[[], object], at_least_s: float = WATCHED_S) -> int:

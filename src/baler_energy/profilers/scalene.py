@@ -10,28 +10,30 @@ from pathlib import Path
 from typing import Any
 
 import baler_energy
-from baler_energy.errors import BalerEnergyError, UnavailableError
-from baler_energy.files import atomic_path
-from baler_energy.profilers.hotspots import Hotspot, short_path, top
+from baler_energy.errors import UnavailableError
+from baler_energy.profilers.hotspots import Hotspot, short_path
 from baler_energy.profilers.running import require_module
 
 __all__ = ["hotspots_of", "profile"]
 
 _MB = 1024 * 1024
+_TRIES = 3
+#: Lines kept by each of time, memory and copies.
+_KEPT = 15
 _REMEDY = "Install it with `pip install scalene`; it has no version for every system."
 #: Scalene's names of the parts of a line's time (% of the run).
 _PARTS = {"python": "n_cpu_percent_python", "native": "n_cpu_percent_c", "system": "n_sys_percent"}
 
 
 def profile(module: str, argument: str, json_file: Path, html_file: Path) -> list[Hotspot]:
-    """Run a module as a program under Scalene.
+    """Run a module as a program under Scalene: once for the time of lines, and once for their memory.
 
     Parameters
     ----------
     module, argument
         ``python -m MODULE ARGUMENT``; it calls Scalene's ``start`` and ``stop`` around what is to be profiled.
     json_file, html_file
-        Where Scalene's profile and its page go.
+        Where Scalene's profile with memory and its page go.
 
     Returns
     -------
@@ -44,39 +46,61 @@ def profile(module: str, argument: str, json_file: Path, html_file: Path) -> lis
         Scalene is not installed, or does not run here.
     """
     require_module("scalene", _REMEDY)
+    json_file.unlink(missing_ok=True)
+    html_file.unlink(missing_ok=True)
+    with tempfile.TemporaryDirectory(dir=json_file.parent) as folder:
+        times = Path(folder, "times.json")
+        reason = _watch(module, argument, times, "--cpu-only", "--cpu-sampling-rate", "0.005")
+        if reason:
+            raise UnavailableError(reason)
+        memory = Path(folder, "memory.json")
+        reason = _watch(module, argument, memory)
+        shown = times if reason else memory
+        # Scalene names its page itself, and puts it into the working directory.
+        _run("view", "--standalone", shown.name, folder=Path(folder))
+        Path(folder, "scalene-profile.html").replace(html_file)
+        found = [json.loads(file.read_text(encoding="utf-8")) for file in (times, shown)]
+        shown.replace(json_file)
+    return hotspots_of(found[0], None if reason else found[1], reason)
+
+
+def _watch(module: str, argument: str, json_file: Path, *options: str) -> str | None:
+    """Profile into `json_file`; return why there is no profile, None where there is one.
+
+    Scalene replaces the program's memory allocator and interrupts it by a timer, under which torch's training crashes
+    in one of some ten runs (github.com/pytorch/pytorch/issues/57185); so it gets more than one try.
+    """
     package = Path(baler_energy.__file__).parent
-    with atomic_path(json_file) as temporary:
-        _run(
-            *("run", "--off", "--no-stacks", "--no-async", "--cpu-sampling-rate", "0.005"),
+    said = ""
+    for _ in range(_TRIES):
+        done = _run(
+            *("run", "--off", "--no-stacks", "--no-async", *options),
             # Lines of ours only, wherever they are installed; what they call counts as theirs.
-            *("--profile-all", "--profile-only", f"{package}{os.sep}", "-o", str(temporary)),
+            *("--profile-all", "--profile-only", f"{package}{os.sep}", "-o", str(json_file)),
             *("-m", module, "---", argument),
         )
-        if not temporary.is_file():
-            raise UnavailableError("scalene wrote no profile: the profiled run was too short for its samples.")
-        found = json.loads(temporary.read_text(encoding="utf-8"))
-    # Scalene names its page itself, and puts it into the working directory.
-    with tempfile.TemporaryDirectory(dir=html_file.parent) as folder:
-        _run("view", "--standalone", str(json_file.absolute()), folder=Path(folder))
-        Path(folder, "scalene-profile.html").replace(html_file)
-    return hotspots_of(found)
+        if done.returncode == 0 and json_file.is_file():
+            return None
+        said = " ".join((done.stderr or done.stdout).split())[-300:]
+    return f"Scalene gave no profile in {_TRIES} tries; it said: {said}"
 
 
-def _run(*words: str, folder: Path | None = None) -> None:
+def _run(*words: str, folder: Path | None = None) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "scalene", *words]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    if done.returncode:
-        said = (done.stderr or done.stdout).strip().splitlines()
-        raise BalerEnergyError(f"scalene {words[0]} failed (exit {done.returncode}): {said[-1] if said else 'no word'}")
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
-def hotspots_of(found: Mapping[str, Any]) -> list[Hotspot]:
-    """Take the lines with the largest share of the time, of the allocations and of the copies from Scalene's profile.
+def hotspots_of(times: Mapping[str, Any], memory: Mapping[str, Any] | None, reason: str | None = None) -> list[Hotspot]:
+    """Take the lines with the largest share of the time, of the allocations and of the copies from Scalene's profiles.
 
     Parameters
     ----------
-    found
-        Scalene's JSON.
+    times
+        Scalene's JSON of a run without memory.
+    memory
+        That of a run with memory; None where there is none, for `reason`.
+    reason
+        Why the memory is not known.
 
     Returns
     -------
@@ -85,43 +109,44 @@ def hotspots_of(found: Mapping[str, Any]) -> list[Hotspot]:
         estimated from samples, as Scalene does), and rows of kinds ``python``, ``native`` and ``system`` with the
         parts of its time. Scalene counts no calls.
     """
-    elapsed_s = float(found["elapsed_time_sec"])
-    lines = [line for line in _lines(found, elapsed_s) if line.self_time_s or line.memory_bytes or line.bytes]
-    kept = {(line.file, line.line) for line in top(lines)}
-    kept |= {(line.file, line.line) for line in sorted(lines, key=lambda line: line.bytes or 0)[-5:]}
-    kept |= {(line.file, line.line) for line in sorted(lines, key=lambda line: line.memory_bytes or 0)[-5:]}
-    parts = [part for part in _parts(found, elapsed_s) if (part.file, part.line) in kept]
-    return top(line for line in lines if (line.file, line.line) in kept) + parts
+    elapsed_s = float(times["elapsed_time_sec"])
+    parts = {place: _parts(line) for place, line in _each(times)}
+    texts = {place: str(line["line"]).strip() for found in (times, memory or times) for place, line in _each(found)}
+    allocated = {} if memory is None else {place: round(line["n_malloc_mb"] * _MB) for place, line in _each(memory)}
+    copied = {} if memory is None else {place: _copied_bytes(line, memory) for place, line in _each(memory)}
+    largest = {
+        place
+        for values in ({place: sum(part.values()) for place, part in parts.items()}, allocated, copied)
+        for place in sorted(values, key=values.__getitem__, reverse=True)[:_KEPT]
+        if values[place]
+    }
+    rows = []
+    for place in largest:
+        known = {"name": texts[place], "file": place[0], "line": place[1]}
+        time_of = parts.get(place, {})
+        # In a run with memory that holds no sample of a line, it allocated less than a sample stands for.
+        bytes_of = {"memory_bytes": allocated.get(place, 0), "bytes": copied.get(place, 0)} if memory else {}
+        rows.append(_row("line", sum(time_of.values()), elapsed_s, known | bytes_of, reason))
+        rows += [_row(kind, share, elapsed_s, known) for kind, share in time_of.items() if share]
+    return sorted(rows, key=lambda row: row.self_share or 0.0, reverse=True)
 
 
-def _each(found: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _row(kind: str, share: float, elapsed_s: float, known: Mapping[str, Any], reason: str | None = None) -> Hotspot:
+    seconds = share * elapsed_s
+    times = {"self_share": share, "total_share": share, "self_time_s": seconds, "total_time_s": seconds}
+    return Hotspot(kind=kind, reason=reason, **times, **known)  # type: ignore[arg-type]
+
+
+def _each(found: Mapping[str, Any]) -> Iterator[tuple[tuple[str, int], Mapping[str, Any]]]:
     for path, file in found["files"].items():
         for line in file["lines"]:
-            yield short_path(path), line
+            yield (short_path(path), int(line["lineno"])), line
 
 
-def _lines(found: Mapping[str, Any], elapsed_s: float) -> Iterator[Hotspot]:
-    for file, line in _each(found):
-        share = sum(line[key] for key in _PARTS.values()) / 100
-        yield Hotspot(
-            kind="line",
-            name=line["line"].strip(),
-            file=file,
-            line=line["lineno"],
-            self_share=share,
-            total_share=share,
-            self_time_s=share * elapsed_s,
-            total_time_s=share * elapsed_s,
-            memory_bytes=round(line["n_malloc_mb"] * _MB),
-            bytes=round(line["n_copy_mb_s"] * _MB * elapsed_s),
-        )
+def _parts(line: Mapping[str, Any]) -> dict[str, float]:
+    """Shares of the run's time that a line spent in Python, native code and the kernel."""
+    return {kind: line[key] / 100 for kind, key in _PARTS.items()}
 
 
-def _parts(found: Mapping[str, Any], elapsed_s: float) -> Iterator[Hotspot]:
-    for file, line in _each(found):
-        for kind, key in _PARTS.items():
-            share = line[key] / 100
-            if share > 0:
-                seconds = {"self_time_s": share * elapsed_s, "total_time_s": share * elapsed_s}
-                shares = {"self_share": share, "total_share": share}
-                yield Hotspot(kind=kind, name=line["line"].strip(), file=file, line=line["lineno"], **shares, **seconds)
+def _copied_bytes(line: Mapping[str, Any], found: Mapping[str, Any]) -> int:
+    return round(float(line["n_copy_mb_s"]) * _MB * float(found["elapsed_time_sec"]))

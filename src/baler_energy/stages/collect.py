@@ -34,6 +34,8 @@ Every file is named by the study's grid; a missing one is an error. datapackage.
 """
 
 MEASURED = ("train", "compress", "decompress")
+#: What the stage `parts` measures besides: reading the table, and the machine's peaks.
+BESIDE = ("prepare", "machine")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -161,7 +163,7 @@ def _hotspots(study: Study, results: Path) -> Iterator[pd.DataFrame]:
     for point in study.profiled:
         train = Measurement.read(results / "runs" / point.path / "train" / "measurement.json")
         for profiler in study.profile.profilers:
-            for operation in MEASURED:
+            for operation in (*MEASURED, *(BESIDE if profiler == "parts" else ())):
                 path = results / "profiles" / point.path / profiler / operation / "hotspots.parquet"
                 frame = _read_parquet(path).assign(**tidy.point_values(train))
                 yield frame[[column.name for column in TABLES["hotspots"][1]]]

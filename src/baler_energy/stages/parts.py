@@ -71,9 +71,7 @@ def run(args: argparse.Namespace) -> None:
     parts(args.data, args.checkpoint, args.max_batches, point_options(args), args.out, Measuring.of(args))
 
 
-def parts(
-    data: Path, checkpoint: Path, max_batches: int, point: PointOptions, out: Path, measuring: Measuring
-) -> None:
+def parts(data: Path, checkpoint: Path, max_batches: int, point: PointOptions, out: Path, measuring: Measuring) -> None:
     """Measure the parts of train (one epoch), compress and decompress, reading the table, and the machine's peaks.
 
     Parameters
@@ -129,9 +127,7 @@ class _Loops:
         """Give time, energy and flags of one call, as fields of a `Hotspot`."""
         outcome = self._session.run(operation, warm_up=operation, baseline=not self._begun)
         if not self._begun and outcome.idle is not None:
-            idle = total(
-                outcome.idle.readings, Quantity.IDLE_POWER, Evidence.MEASURED, uses_gpu=self._uses_gpu
-            )
+            idle = total(outcome.idle.readings, Quantity.IDLE_POWER, Evidence.MEASURED, uses_gpu=self._uses_gpu)
             energy = self._total(outcome, Evidence.MEASURED)
             # Only where every component of the energy has a baseline, as for runs.
             self.idle_power_w = idle.energy_j if idle and energy and idle.scope == energy.scope else None

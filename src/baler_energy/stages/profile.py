@@ -53,7 +53,9 @@ HOTSPOTS = "hotspots.parquet"
 #: Batches in a trace, so that it stays at some megabytes; the hotspots are of all profiled batches.
 TRACED_BATCHES = 4
 #: Lines that copy less than this share of the profiled rows' bytes are no copies of the data.
-_SMALLEST_COPY = 0.01
+_SMALLEST_COPY = 0.02
+#: NumPy's arrays of less than this share of a batch are not told from Python's own objects.
+_SMALLEST_ARRAY = 0.125
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -196,8 +198,12 @@ def _copies(job: Job, out: Path) -> "list[Hotspot]":
     from baler_energy.profilers import copies
 
     smallest = round(_SMALLEST_COPY * job.part(job.max_batches).data.nbytes)
-    package = Path(baler_energy.__file__).parent
-    found = copies.profile(lambda: job.of_batches(job.max_batches), package, smallest)
+    found = copies.profile(
+        lambda: job.of_batches(job.max_batches),
+        Path(baler_energy.__file__).parent,
+        at_once_bytes=round(_SMALLEST_ARRAY * job.part(1).data.nbytes),
+        smallest_bytes=smallest,
+    )
     return found or [_absent("copies", f"no line copies as much as {smallest} bytes.")]
 
 

@@ -142,7 +142,7 @@ def _waiting(operation: Callable[[], object], device: "torch.device") -> Callabl
 
 
 def _watched(job: Job) -> None:
-    """Run the operation with Scalene watching it, and nothing before or after."""
+    """Let Scalene watch the operation, repeated until it has samples enough, and nothing before or after."""
     from scalene import scalene_profiler
 
     from baler_energy.profilers.running import repeat

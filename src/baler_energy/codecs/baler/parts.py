@@ -203,7 +203,9 @@ def _applied_layers(model: Autoencoder, prefix: str, values: Tensor, batches: in
         if name.startswith(prefix):
             assert isinstance(layer, nn.Linear)
             run = _applied(layer, values, activated=not name.endswith("4"))
-            parts.append(Part("layer", f"{name} forward", _often(run, batches), batches, *_work(layer, values, batches)))
+            parts.append(
+                Part("layer", f"{name} forward", _often(run, batches), batches, *_work(layer, values, batches))
+            )
             values = run()
     return values, parts
 
