@@ -1,0 +1,180 @@
+"""Parts of an operation in measured loops: closed against the whole, down to operators, and against the rooflines."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from baler_energy.figures.base import NoData, Tables
+from baler_energy.figures.hotspot_rows import absence, one_run, rows_of
+from baler_energy.figures.icicle import Block, draw_icicle
+from baler_energy.figures.selection import OPERATIONS, scaled_unit
+from baler_energy.figures.style import COLOURS, grid, legend_below, title
+from baler_energy.vocabulary import Evidence
+
+__all__ = ["KINDS", "cost_unit", "draw_parts", "draw_whole", "parts_of"]
+
+#: Kinds of parts, their words and colours, in the order in which they are drawn.
+KINDS: dict[str, tuple[str, str]] = {
+    "static": ("static power", COLOURS[3]),
+    "data": ("data", COLOURS[2]),
+    "layer": ("layers", COLOURS[0]),
+    "optimizer": ("optimizer", COLOURS[1]),
+    "overhead": ("framework overhead (unexplained rest)", "0.75"),
+}
+_EXPLAINED = ("data", "layer", "optimizer")
+_OPERATORS = ("operator", "kernel")
+
+
+def parts_of(tables: Tables) -> tuple[pd.DataFrame, str]:
+    """Rows of the measured loops of one run, and words for the run.
+
+    Raises
+    ------
+    NoData
+        The study measured no parts.
+    """
+    found = rows_of(tables, "parts", ["whole", "peak", *KINDS, *_OPERATORS])
+    if found.empty:
+        raise NoData(absence(tables, "parts", "the study names no point whose parts are measured (profile.points)"))
+    return one_run(found, tables["runs"])
+
+
+def cost_unit(found: pd.DataFrame) -> tuple[str, str, str]:
+    """Choose what parts are compared in: measured energy, or time where energy is only modelled.
+
+    Returns
+    -------
+    tuple
+        Column, words for the axis, unit.
+    """
+    whole = found[found["kind"] == "whole"]
+    if len(whole) and whole["energy_evidence"].eq(Evidence.MEASURED).all():
+        return "energy_j", "Energy, measured", "J"
+    return "self_time_s", "Time (energy is not measured here)", "s"
+
+
+def flag_line(found: pd.DataFrame) -> list[str]:
+    """Say how many of the loops were disturbed."""
+    loops = found.dropna(subset=["flags"])
+    bad = loops[loops["flags"].str.contains("contaminated|below_resolution|throttled|counter_fault|shared_gpu")]
+    if bad.empty:
+        return []
+    words = sorted({word for flags in bad["flags"] for word in flags.split(",") if word != "modelled_only"})
+    return [f"{len(bad)} of {len(loops)} loops are flagged ({', '.join(words)})."]
+
+
+def draw_parts(tables: Tables) -> Figure:
+    """Draw what each layer and each movement of data costs, a panel per operation, and the unexplained rest.
+
+    Raises
+    ------
+    NoData
+        The study measured no parts.
+    """
+    found, where = parts_of(tables)
+    value, label, unit = cost_unit(found)
+    shown = [operation for operation in OPERATIONS if (found["operation"] == operation).any()]
+    rows = {name: found[(found["operation"] == name) & found["kind"].isin([*_EXPLAINED, "overhead"])] for name in shown}
+    heights = [max(4, len(part)) for part in rows.values()]
+    figure, panels = grid(len(shown), 1, 2.2 + 0.22 * sum(heights), height_ratios=heights)
+    for panel, (operation, part) in zip(panels[:, 0], rows.items(), strict=True):
+        whole = found[(found["operation"] == operation) & (found["kind"] == "whole")]
+        _part_bars(panel, part, float(whole[value].iloc[0]), value)
+        factor, prefixed = scaled_unit(whole[value], unit)
+        explained = part.loc[part["kind"].isin(_EXPLAINED), value].sum() / float(whole[value].iloc[0])
+        amount = f"{float(whole[value].iloc[0]) * factor:.3g} {prefixed}"
+        panel.set_title(f"{operation.value}: whole {amount}, parts explain {100 * explained:.0f} %")
+    panels[-1, 0].set_xlabel(f"{label.replace(' (', ', share of the whole (')}, %" if "(" in label else f"{label} (% of the whole)")
+    legend_below(figure, [Patch(facecolor=KINDS[kind][1], label=KINDS[kind][0]) for kind in (*_EXPLAINED, "overhead")])
+    title(
+        figure,
+        "What data and layers cost, each in a measured loop",
+        f"{where}.",
+        "One window each (n = 1) of many repetitions; training is of one epoch. "
+        "A negative rest means that the parts take longer alone than within the whole.",
+        *flag_line(found),
+    )
+    return figure
+
+
+def _part_bars(panel: Axes, part: pd.DataFrame, whole: float, value: str) -> None:
+    records = part.to_dict("records")
+    shares = [100 * float(row[value]) / whole if pd.notna(row[value]) else 0.0 for row in records]
+    colours = [KINDS[str(row["kind"])][1] for row in records]
+    panel.barh(range(len(records)), shares, 0.75, color=colours)
+    for place, share in enumerate(shares):
+        panel.annotate(
+            f"{share:.1f}", (max(share, 0), place), (3, 0), textcoords="offset points", va="center", fontsize=8
+        )
+    panel.set_yticks(range(len(records)), [str(row["name"]) for row in records], fontsize=8)
+    panel.tick_params(axis="y", which="both", left=False, right=False)
+    panel.axvline(0, color="black", linewidth=0.8)
+    panel.set_xlim(min(0.0, *shares) * 1.1, max(shares) * 1.15)
+    panel.set_ylim(len(records) - 0.4, -0.6)
+
+
+def draw_whole(tables: Tables) -> Figure:
+    """Draw each operation from the whole down to operators: static power, data, layers, framework overhead.
+
+    Raises
+    ------
+    NoData
+        The study measured no parts.
+    """
+    found, where = parts_of(tables)
+    value, label, unit = cost_unit(found)
+    shown = [operation for operation in OPERATIONS if (found["operation"] == operation).any()]
+    figure, panels = grid(len(shown), 1, 1.6 + 1.9 * len(shown))
+    for panel, operation in zip(panels[:, 0], shown, strict=True):
+        part = found[found["operation"] == operation]
+        factor, prefixed = scaled_unit(part.loc[part["kind"] == "whole", value], unit)
+        root = _tree(part, operation.value, value, factor)
+        draw_icicle(panel, root, deepest=4)
+        panel.set_title(operation.value)
+        panel.set_xlabel(f"{label.partition(' (')[0]} ({prefixed})")
+    kinds = [kind for kind in KINDS if kind in set(found["kind"])]
+    legend_below(figure, [Patch(facecolor=KINDS[kind][1], label=KINDS[kind][0]) for kind in kinds], columns=5)
+    words = (
+        "Static is the idle power over the whole's time; parts are above it."
+        if value == "energy_j"
+        else "Energy is not measured here: time stands in, and static power cannot be told."
+    )
+    title(figure, "From the whole run down to operators", f"{where}.", f"{words} One window each, n = 1.", *flag_line(found))
+    return figure
+
+
+def _tree(part: pd.DataFrame, operation: str, value: str, factor: float) -> Block:
+    """Make the whole's block: groups of parts, parts, and operators within them."""
+    whole = part[part["kind"] == "whole"].iloc[0]
+    static = part.loc[part["kind"] == "static", value].sum() if value == "energy_j" else 0.0
+    power_w = static / float(whole["self_time_s"])
+    groups = []
+    for kind, (words, colour) in KINDS.items():
+        same = part[(part["kind"] == kind) & part[value].notna()]
+        blocks = [_piece(row, part, value, power_w, factor, colour) for row in same.to_dict("records")]
+        blocks = [block for block in blocks if block.width > 0]
+        if blocks:
+            name = words.partition(" (")[0]
+            # A group of a single block, such as the rest, is not written twice.
+            inside = blocks if len(blocks) > 1 or blocks[0].parts else []
+            groups.append(Block(name, sum(block.width for block in blocks), colour, parts=inside))
+    # Parts may exceed the whole; the width is then theirs.
+    width = max(float(whole[value]) * factor, sum(group.width for group in groups))
+    return Block(operation, width, "0.92", parts=groups)
+
+
+def _piece(
+    row: Mapping[Any, Any], part: pd.DataFrame, value: str, power_w: float, factor: float, colour: str
+) -> Block:
+    """Make a part's block, of its energy above the static power (of its time, where time stands in)."""
+    above = 0.0 if row["kind"] == "static" else power_w * float(row["self_time_s"] or 0.0)
+    width = (float(row[value]) - above) * factor
+    inside = part[part["kind"].isin(_OPERATORS) & part["stack"].str.startswith(f"{row['stack']};", na=False)]
+    shares = inside["self_share"] / float(row["self_share"]) if len(inside) else inside["self_share"]
+    names = [str(name).removeprefix("aten::") for name in inside["name"]]
+    parts = [Block(name, width * share, colour) for name, share in zip(names, shares, strict=True)]
+    return Block(str(row["name"]), width, colour, parts=parts)

@@ -1,0 +1,127 @@
+"""Rooflines: how near operations and layers come to what the machine can do, in time and in energy."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from baler_energy.figures.base import NoData, Tables
+from baler_energy.figures.parts import flag_line, parts_of
+from baler_energy.figures.selection import OPERATIONS
+from baler_energy.figures.style import COLOURS, MARKERS, grid, legend_below, log_ticks, title
+from baler_energy.vocabulary import Evidence
+
+__all__ = ["draw_roofline", "work"]
+
+
+def work(found: pd.DataFrame) -> pd.DataFrame:
+    """Give FLOP/byte, FLOP/s and J/FLOP of each layer's pass and of each operation.
+
+    Parameters
+    ----------
+    found
+        Rows of ``parts``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``operation``, ``name``, ``kind`` (forward, backward or whole), ``flop_per_byte``, ``flop_per_s`` and
+        ``j_per_flop`` (null where energy is not measured). Bytes are the least traffic: each value moved once; those
+        of a whole are of its layers.
+    """
+    layers = found[(found["kind"] == "layer") & found["flops"].notna() & found["bytes"].notna()]
+    wholes = found[(found["kind"] == "whole") & (found["flops"] > 0)].drop(columns="bytes")
+    wholes = wholes.merge(layers.groupby("operation", as_index=False)["bytes"].sum(), on="operation")
+    rows = pd.concat([layers, wholes])
+    measured = rows["energy_evidence"].eq(Evidence.MEASURED)
+    pass_ = rows["name"].str.rpartition(" ")[2].where(rows["kind"] == "layer", "whole")
+    return pd.DataFrame(
+        {
+            "operation": rows["operation"],
+            "name": rows["name"],
+            "kind": pass_,
+            "flop_per_byte": (rows["flops"] / rows["bytes"]).astype(float),
+            "flop_per_s": (rows["flops"] / rows["self_time_s"]).astype(float),
+            "j_per_flop": (rows["energy_j"] / rows["flops"]).where(measured).astype(float),
+        }
+    )
+
+
+def draw_roofline(tables: Tables) -> Figure:
+    """Draw the roofline (Williams, Waterman, Patterson 2009), and that of energy (Choi 2013) where it is measured.
+
+    Raises
+    ------
+    NoData
+        The study measured no parts or no peaks.
+    """
+    found, where = parts_of(tables)
+    points = work(found)
+    peaks = found[found["kind"] == "peak"].set_index("name")
+    if points.empty or not {"matrix product", "memory copy"} <= set(peaks.index):
+        raise NoData("the study measured no layers or no peaks of the machine")
+    energetic = bool(points["j_per_flop"].notna().any())
+    figure, panels = grid(1, 2 if energetic else 1, 5.2)
+    product, copy = peaks.loc["matrix product"], peaks.loc["memory copy"]
+    peak, bandwidth = product["flops"] / product["self_time_s"], copy["bytes"] / copy["self_time_s"]
+    intensity = points["flop_per_byte"]
+    span = np.geomspace(min(intensity.min(), peak / bandwidth) / 3, max(intensity.max(), peak / bandwidth) * 3, 200)
+    _scatter(panels[0, 0], points, "flop_per_s", 1e-9)
+    panels[0, 0].plot(span, np.minimum(peak, bandwidth * span) * 1e-9, color="black", linewidth=1.2)
+    panels[0, 0].set_ylabel("GFLOP/s")
+    if energetic:
+        per_flop, per_byte = product["energy_j"] / product["flops"], copy["energy_j"] / copy["bytes"]
+        _scatter(panels[0, 1], points, "j_per_flop", 1e9)
+        panels[0, 1].plot(span, (per_flop + per_byte / span) * 1e9, color="black", linewidth=1.2)
+        panels[0, 1].set_ylabel("Energy per FLOP, measured (nJ)")
+    for panel in panels[0]:
+        _log(panel)
+    legend_below(figure, _legend(points), columns=4)
+    title(
+        figure,
+        "Rooflines: operations and layers against the machine's measured peaks",
+        f"{where}.",
+        f"Peaks: matrix product {peak / 1e9:,.3g} GFLOP/s, memory copy {bandwidth / 1e9:,.3g} GB/s, one window each. "
+        "Bytes are the least traffic: inputs, weights and outputs moved once. Layers whose data stay in the caches may "
+        "lie above the slope.",
+        *flag_line(found),
+    )
+    return figure
+
+
+def _log(panel: Axes) -> None:
+    panel.set_xscale("log")
+    panel.set_yscale("log")
+    panel.set_xlabel("FLOP per byte")
+    log_ticks(panel.xaxis, *panel.get_xlim())
+    log_ticks(panel.yaxis, *panel.get_ylim())
+
+
+_PASSES = {"forward": MARKERS[0], "backward": MARKERS[2], "whole": MARKERS[3]}
+
+
+def _scatter(panel: Axes, points: pd.DataFrame, value: str, factor: float) -> None:
+    for (operation, kind), same in points.dropna(subset=[value]).groupby(["operation", "kind"]):
+        look: dict[str, Any] = {"color": _colour(operation), "marker": _PASSES[kind], "linestyle": "none"}
+        size = 10 if kind == "whole" else 5.5
+        edge = {"markeredgecolor": "black", "markersize": size, "zorder": 4 if kind == "whole" else 3}
+        panel.plot(same["flop_per_byte"], same[value] * factor, **look, **edge)
+
+
+def _colour(operation: str) -> str:
+    return COLOURS[[*map(str, OPERATIONS)].index(operation)]
+
+
+def _legend(points: pd.DataFrame) -> list[Line2D]:
+    operations = [name.value for name in OPERATIONS if (points["operation"] == name).any()]
+    look: dict[str, Any] = {"linestyle": "none", "markeredgecolor": "black"}
+    colours = [Line2D([], [], color=_colour(name), marker="s", label=name, **look) for name in operations]
+    shapes = [
+        Line2D([], [], color="0.8", marker=mark, label={"whole": "whole operation"}.get(kind, f"layer, {kind}"), **look)
+        for kind, mark in _PASSES.items()
+        if (points["kind"] == kind).any()
+    ]
+    return [*colours, *shapes, Line2D([], [], color="black", label="roof")]
