@@ -39,13 +39,14 @@ from baler_energy.vocabulary import Evidence, Operation, Quantity
 
 __all__ = ["FIGURES"]
 
-#: Quantities of the time series: words, unit and factor on the axis.
+#: Quantities of the time series: words, unit and factor on the axis. Reasons for low clocks are in `gpu_timeline`.
 _PANELS: dict[str, tuple[str, str, float]] = {
     "power": ("Power", "W", 1.0),
     "utilisation": ("Utilisation", "%", 100.0),
     "temperature": ("Temperature", "°C", 1.0),
     "memory": ("Memory", "GB", 1e-9),
     "clock": ("Clock", "GHz", 1e-9),
+    "memory_clock": ("Memory clock", "GHz", 1e-9),
 }
 #: Above this share of the machine's CPU time, a dashed line.
 _LIMIT_PERCENT = 5.0
