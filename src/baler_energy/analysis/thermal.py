@@ -133,7 +133,8 @@ def _fit(times: Values, values: Values, window_s: float, between_s: float, step_
     free = max(1, changes - 3)
     variance = max(2 * best.cost / len(times) * changes / free, step_degc**2 / 12)
     covariance = np.linalg.pinv(best.jac.T @ best.jac) * variance * len(times) / changes
-    return Curve(*(float(value) for value in best.x), tau_error_s=float(np.sqrt(covariance[2, 2])))
+    start, steady, tau_s = (float(value) for value in best.x)
+    return Curve(start, steady, tau_s, float(np.sqrt(covariance[2, 2])))
 
 
 def _linear(times: Values, values: Values, tau_s: float) -> tuple[float, tuple[float, float, float]]:
