@@ -99,6 +99,15 @@ CATALOGUE: dict[str, dict[str, Entry]] = {
             "within the device), and the time in which the GPU waited for the next. Where streams overlap, the shares "
             "are of the sum. " + _SHARES,
         ),
+        "gpu_timeline": Entry(
+            "One training on the GPU over time",
+            "What the driver (NVML) told of the GPU in and around the window (shaded) of one training at the reference "
+            "point, first clean repeat (n = 1): power, utilisation (share of time in which a kernel ran), memory in "
+            "use, temperature, clocks of the SMs and of the memory, and why clocks were lowered. The dashed line is a "
+            "fit of a rise towards a steady state with one time constant (lumped model, Newton's law of cooling, at "
+            "constant power); where the samples do not tell it, the subtitle says why. Only quantities that this GPU "
+            "reports have a panel. The table of temperatures has all operations and repeats.",
+        ),
     },
     "trust": {
         "timeseries": Entry(

@@ -12,6 +12,7 @@ from matplotlib.patches import Patch
 
 from baler_energy.analysis.statistics import clean, estimate, flagged
 from baler_energy.figures.base import NoData, Tables, specs
+from baler_energy.figures.gpu import draw_gpu_timeline
 from baler_energy.figures.selection import (
     OPERATIONS,
     at_point,
@@ -227,5 +228,6 @@ FIGURES = specs(
             {"kernel": COLOURS[0], "copy": COLOURS[1], "idle": COLOURS[3]},
             "the GPU's time goes: kernels, copies, waiting (torch.profiler)",
         ),
+        "gpu_timeline": draw_gpu_timeline,
     },
 )

@@ -18,6 +18,7 @@ from baler_energy.figures.selection import (
     at_point,
     describe,
     device_name,
+    first_clean,
     reference_point,
     scaled_unit,
     with_flags,
@@ -69,11 +70,8 @@ def draw_timeseries(tables: Tables) -> Figure:
     here = here[here["quantity"].isin(_PANELS)]
     if here.empty:
         raise NoData("no training at the reference point has samples")
-    here = with_flags(here, runs)
     # A clean run where there is one; what is shown of a flagged one is said so.
-    shown = here if clean(here).empty else clean(here)
-    one = shown[shown["repeat"] == shown["repeat"].min()]
-    one = one[one["run_id"] == one["run_id"].value_counts().idxmax()]
+    one = first_clean(with_flags(here, runs))
     quantities = [name for name in _PANELS if (one["quantity"] == name).any()]
     figure, panels = grid(len(quantities), 1, 1.3 + 1.75 * len(quantities), sharex=True)
     for panel, quantity in zip(panels[:, 0], quantities, strict=True):
