@@ -224,6 +224,14 @@ CATALOGUE: dict[str, dict[str, Entry]] = {
             "Idle power with its standard deviation, the time between a counter's changes (tick), the shortest window "
             "whose energy resolves to 1 %, and the share of CPU time and duration that measuring takes.",
         ),
+        "temperatures": Entry(
+            "How warm it became, and how fast",
+            "Temperatures in the windows of the reference point, flagged runs included: at the start, at most, and of "
+            "a fit of a rise with one time constant (lumped model, Newton's law of cooling, at constant power) the "
+            "steady state and the time constant with its standard error; or why it cannot be told. Sensors tell whole "
+            "degrees. The last column gives why a GPU's clocks were lowered (NVML), as shares of the window that can "
+            "overlap; none means that they were not.",
+        ),
         "flagged": Entry(
             "Flagged runs",
             "Runs with a flag that excludes them from all means of energy, time and power: all flags but modelled_only "

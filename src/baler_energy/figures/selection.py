@@ -118,14 +118,16 @@ def first_device(table: pd.DataFrame) -> tuple[pd.DataFrame, str]:
 def first_clean(table: pd.DataFrame) -> pd.DataFrame:
     """Keep the rows of one run, of the first repeat that has no defect; where all have one, of the first repeat.
 
+    Of several runs it is the one with the most rows.
+
     Parameters
     ----------
     table
         Rows of some runs, at least one, with their ``flags``.
     """
     shown = table if clean(table).empty else clean(table)
-    one = shown[shown["repeat"] == shown["repeat"].min()]
-    return one[one["run_id"] == one["run_id"].value_counts().idxmax()]
+    first = shown[shown["repeat"] == shown["repeat"].min()]
+    return at_point(first, {"run_id": first["run_id"].value_counts().idxmax()})
 
 
 def axis_label(axis: str) -> str:
