@@ -44,6 +44,17 @@ def test_the_stated_error_is_that_of_many_trials():
     assert np.mean([curve.tau_error_s for curve in trials]) < 1.0
 
 
+def test_rounding_is_the_least_error_of_a_reading():
+    times, exact = readings(5.0, 20.0, step=1e-6)
+    coarse, fine = (rise(times, exact, 20.0, step_degc=step).curve for step in (1.0, 0.1))
+    assert coarse.tau_error_s == pytest.approx(10 * fine.tau_error_s, rel=1e-6)
+
+
+def test_reading_a_sensor_that_ticks_more_often_tells_no_more():
+    seldom, often = (rise(*readings(5.0, 20.0, interval_s=s), 20.0).curve for s in (0.2, 0.02))
+    assert often.tau_error_s == pytest.approx(seldom.tau_error_s, rel=0.1)
+
+
 def test_start_maximum_and_steady_state():
     times, values = readings(4.0, 30.0, start=40.0, risen=20.0)
     found = rise(times, values, 30.0)
@@ -80,6 +91,13 @@ def test_a_straight_rise_has_no_steady_state():
     times = np.arange(0, 20, 0.2)
     found = rise(times, np.round(40 + times), 20.0)
     assert found.curve is None and "shorter than its time constant" in found.reason
+
+
+def test_a_temperature_that_falls_again_has_no_steady_state_above():
+    times, values = readings(3.0, 20.0, start=60.0, risen=-15.0)
+    found = rise(times, np.where(times < 0.1, 40.0, values), 20.0)
+    assert (found.start_degc, found.maximum_degc) == (40.0, 59.0)
+    assert found.curve is None and found.reason == "it did not rise towards a steady state"
 
 
 def test_a_finer_sensor_tells_a_smaller_rise():

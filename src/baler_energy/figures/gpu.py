@@ -55,7 +55,6 @@ def draw_gpu_timeline(tables: Tables) -> Figure:
     if held:
         _strip(panels[-1, 0], held)
     panels[-1, 0].set_xlabel("Time from the start of the window (s)")
-    figure.align_ylabels()
     lines = [f"Reference: {where} (n = 1).", f"Shaded: the measured window of {window_s:.3g} s. {_wrong(one)}"]
     lines += [f"Temperature: {temperature_words(found)}."] if found.n else []
     lines += [] if held else ["This GPU does not tell why its clocks are lowered."]
