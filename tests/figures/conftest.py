@@ -285,9 +285,6 @@ class _Maker:
             ("sampler", "cpu", "utilisation", "measured", 0.7, "1"),
         ]
         series.append(("sampler", "process", "memory", "measured", 6e8, "B"))
-        if point["device"] == "cuda":
-            series.append(("nvml", "gpu-0", "power", "measured", 150.0, "W"))
-            series.append(("nvml", "gpu-0", "temperature", "measured", 61.0, "degC"))
         for time in np.arange(-0.4, window + 0.4, max(0.2, window / 40)):
             for meter, component, quantity, kind, value, unit in series:
                 inside = 0 <= time <= window
@@ -305,6 +302,25 @@ class _Maker:
                         "unit": unit,
                     }
                 )
+            if point["device"] == "cuda":
+                self._gpu_samples({**point, "operation": operation, "time_s": float(time), "window_s": window})
+
+    def _gpu_samples(self, head: dict[str, Any]) -> None:
+        """Add what a GPU tells at one time: it warms up by 22 K and meets its power cap halfway."""
+        time, window = head["time_s"], head["window_s"]
+        inside = 0 <= time <= window
+        capped = inside and time > window / 2
+        for quantity, value, unit in (
+            ("power", (150.0 if inside else 45.0) * self._noise(0.02), "W"),
+            ("utilisation", 0.8 if inside else 0.0, "1"),
+            ("temperature", round(41.2 + 22 * (1 - np.exp(-4 * max(0, time) / window))), "degC"),
+            ("memory", 1.2e9 if inside else 0.9e9, "B"),
+            ("clock", 1.3e9 if capped else 1.41e9 if inside else 0.6e9, "Hz"),
+            ("memory_clock", 1.593e9, "Hz"),
+            ("throttle_reasons", 0x4 if capped else 0 if inside else 0x1, "1"),
+        ):
+            what = {"quantity": quantity, "value": value, "unit": unit, "evidence": "measured"}
+            self.rows["samples"].append({**head, "meter": "nvml", "component": "gpu-0", **what})
 
     def _history(self, point: Any) -> None:
         run = next(row for row in reversed(self.rows["runs"]) if row["operation"] == "train")

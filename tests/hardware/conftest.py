@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 
 import pytest
 from simulator.run import namespaces_work
@@ -110,6 +110,8 @@ class SimulatedNvml:
 
     NVML_TEMPERATURE_GPU = 0
     NVML_CLOCK_SM = 1
+    NVML_CLOCK_MEM = 2
+    CLOCKS_MHZ = MappingProxyType({NVML_CLOCK_SM: 1410, NVML_CLOCK_MEM: 1593})
     NVMLError = NVMLError
     NVMLError_NotSupported = NotSupportedError
     NVMLError_NoPermission = NVMLError_FunctionNotFound = NoPermissionError
@@ -137,17 +139,17 @@ class SimulatedNvml:
         return self.gpus[index]
 
     def __getattr__(self, function: str) -> Callable[..., object]:
-        answers: dict[str, Callable[[SimpleNamespace], object]] = {
+        answers: dict[str, Callable[..., object]] = {
             "nvmlDeviceGetUUID": lambda gpu: gpu.uuid,
             "nvmlDeviceGetName": lambda gpu: b"Simulated GPU",
             "nvmlDeviceGetTotalEnergyConsumption": lambda gpu: self._supported(gpu.energy_j) * 1e3,
             "nvmlDeviceGetPowerUsage": lambda gpu: self._supported(gpu.power_w) * 1e3,
             "nvmlDeviceGetUtilizationRates": lambda gpu: SimpleNamespace(gpu=self._supported(gpu.state and 40)),
-            "nvmlDeviceGetTemperature": lambda gpu: self._supported(gpu.state and 61),
+            "nvmlDeviceGetTemperature": lambda gpu, _: self._supported(gpu.state and 61),
             "nvmlDeviceGetMemoryInfo": lambda gpu: SimpleNamespace(used=2**30, total=2**34),
-            "nvmlDeviceGetClockInfo": lambda gpu: self._supported(gpu.state and 1410),
+            "nvmlDeviceGetClockInfo": lambda gpu, kind: self._supported(gpu.state and self.CLOCKS_MHZ[kind]),
             "nvmlDeviceGetCurrentClocksThrottleReasons": lambda gpu: self._supported(gpu.throttle),
-            "nvmlDeviceGetFieldValues": lambda gpu: self._supported(None),
+            "nvmlDeviceGetFieldValues": lambda gpu, _: self._supported(None),
             "nvmlDeviceGetArchitecture": lambda gpu: 5,
             "nvmlDeviceGetComputeRunningProcesses": lambda gpu: [SimpleNamespace(pid=pid) for pid in gpu.pids],
         }
@@ -156,10 +158,10 @@ class SimulatedNvml:
         if function not in answers:
             raise AttributeError(function)
 
-        def call(gpu: SimpleNamespace, *_: object) -> object:
+        def call(gpu: SimpleNamespace, *more: object) -> object:
             if gpu.lost:
                 raise NVMLError("GPU is lost")
-            return answers[function](gpu)
+            return answers[function](gpu, *more)
 
         return call
 

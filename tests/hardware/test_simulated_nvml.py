@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from baler_energy.meters.base import absent_reason
+from baler_energy.meters.base import SAMPLE_UNITS, absent_reason
 from baler_energy.meters.nvml import NvmlMeter, describe_gpus
 from baler_energy.vocabulary import Evidence, Flag, Quantity
 
@@ -46,7 +46,9 @@ def test_counter_gives_the_energy_and_state_is_sampled(nvml):
     assert readings["gpu-0", Quantity.TEMPERATURE_MAX].value == 61
     assert readings["gpu-0", Quantity.GPU_MEMORY_PEAK].value == 2**30
     assert readings["gpu-0", Quantity.CLOCK_MEAN].value == pytest.approx(1.41e9)
-    assert {s.quantity for s in samples} == {"power", "utilisation", "temperature", "memory", "clock"}
+    assert {s.quantity for s in samples} == set(SAMPLE_UNITS)
+    assert {s.value for s in samples if s.quantity == "memory_clock"} == {1.593e9}
+    assert {s.value for s in samples if s.quantity == "throttle_reasons"} == {0.0}  # told, and none
     assert flags == set()
     assert library.depth == 0  # each start of the driver's library was ended
 
@@ -80,8 +82,10 @@ def test_without_a_counter_power_is_integrated(nvml):
 def test_missing_state_is_left_out(nvml):
     library = nvml()
     library.gpus[0].state = False
-    readings, flags, _ = window(library, lambda: time.sleep(0.02))
+    library.gpus[0].throttle = None
+    readings, flags, samples = window(library, lambda: time.sleep(0.02))
     assert ("gpu-0", Quantity.TEMPERATURE_MEAN) not in readings
+    assert {s.quantity for s in samples} == {"power", "memory"}
     assert readings["gpu-0", Quantity.ENERGY].value == 0.0
     assert flags == set()
 
@@ -105,6 +109,29 @@ def test_a_falling_counter_is_null_and_flagged(nvml):
     assert readings["gpu-0", Quantity.ENERGY].value is None
     assert "fell" in readings["gpu-0", Quantity.ENERGY].reason
     assert flags == {Flag.COUNTER_FAULT}
+
+
+def test_reasons_for_low_clocks_are_told_over_time(nvml):
+    library = nvml()
+
+    def during():
+        time.sleep(0.03)
+        library.gpus[0].throttle = 0x24
+        time.sleep(0.03)
+
+    _, flags, samples = window(library, during)
+    told = [s.value for s in sorted(samples, key=lambda s: s.time_s) if s.quantity == "throttle_reasons"]
+    assert told == sorted(told) and set(told) == {0.0, 36.0}
+    assert flags == {Flag.THROTTLED}
+
+
+def test_a_gpu_with_a_counter_needs_no_power_sensor(nvml):
+    library = nvml()
+    library.gpus[0].power_w = None
+    readings, flags, samples = window(library, lambda: setattr(library.gpus[0], "energy_j", 103.0))
+    assert readings["gpu-0", Quantity.ENERGY].value == pytest.approx(3.0)
+    assert "power" not in {s.quantity for s in samples}
+    assert flags == set()
 
 
 def test_throttling_and_other_processes_are_flagged(nvml):

@@ -33,7 +33,10 @@ def modelled(tmp_path_factory: pytest.TempPathFactory, write: Write) -> Path:
 
 
 def test_every_table_has_numbers_and_a_page(modelled: Path) -> None:
-    names = ("original_layout", "summary", "ratios", "variation", "peers", "findings", "calibration", "flagged")
+    names = (
+        *("original_layout", "summary", "ratios", "variation", "peers", "findings", "calibration", "temperatures"),
+        "flagged",
+    )
     assert {p.name for p in (modelled / "tables").iterdir()} == {f"{n}.{s}" for n in names for s in ("csv", "html")}
     for name in names:
         page = (modelled / "tables" / f"{name}.html").read_text(encoding="utf-8")
@@ -166,6 +169,34 @@ def test_findings_and_calibration_are_to_be_read(modelled: Path) -> None:
         assert words in page, words
 
 
+def test_temperatures_give_the_rise_and_the_reasons_for_low_clocks(tmp_path: Path, write: Write) -> None:
+    write(tmp_path / "dataset", devices=("cpu", "cuda"))
+    raw = pq.read_table(tmp_path / "dataset" / "samples.parquet").to_pandas()
+    stays = (raw["operation"] == "compress") & (raw["quantity"] == "temperature")
+    raw.loc[stays, "value"] = 41.0
+    raw = raw[(raw["operation"] != "decompress") | (raw["quantity"] != "throttle_reasons")]
+    schema = pq.read_schema(tmp_path / "dataset" / "samples.parquet")
+    pq.write_table(pa.Table.from_pandas(raw, schema=schema), tmp_path / "dataset" / "samples.parquet")
+    tables.tables(tmp_path / "dataset", tmp_path)
+    found = pd.read_csv(tmp_path / "temperatures.csv")
+    assert list(found["operation"]) == ["train"] * 3 + ["compress"] * 3 + ["decompress"] * 3
+    assert list(found["repeat"]) == [0, 1, 2] * 3
+    assert set(found["device"]) == {"cuda"} and found["n"].between(9, 12).all()
+    train, flat, silent = (found[found["operation"] == name] for name in ("train", "compress", "decompress"))
+    assert set(train["start_degc"]) == {41.0} and train["maximum_degc"].between(61, 64).all()
+    windows_s = raw.drop_duplicates(["run_id", "operation"]).set_index(["run_id", "operation"])["window_s"]
+    true_s = [windows_s[run_id, "train"] / 4 for run_id in train["run_id"]]
+    assert (abs(train["tau_s"] - true_s) < 4 * train["tau_error_s"]).all() and train["reason"].isna().all()
+    assert train["throttle_reasons"].str.fullmatch(r"none \d\d %; power cap \d\d %").all()
+    assert flat["tau_s"].isna().all() and flat["steady_degc"].isna().all()
+    assert set(flat["reason"]) == {"it rose by 0 °C, and the sensor's step is 1 °C"}
+    assert silent["throttle_reasons"].isna().all() and silent["tau_s"].notna().all()
+    page = (tmp_path / "temperatures.html").read_text()
+    for words in ("it rose by 0 °C", "gpu-0 (nvml)", "not told", "Reference point: jets", "± ", "power cap"):
+        assert words in page, words
+    assert "nan" not in page.lower()
+
+
 def test_tables_that_a_study_has_nothing_for_say_why(tmp_path: Path, write: Write) -> None:
     write(tmp_path / "dataset", repeats=1)
     tables.tables(tmp_path / "dataset", tmp_path)
@@ -174,6 +205,7 @@ def test_tables_that_a_study_has_nothing_for_say_why(tmp_path: Path, write: Writ
         "peers": "No other tool ran beside ours",
         "findings": "No results of other studies were imported",
         "calibration": "The machine was not calibrated",
+        "temperatures": "No sensor told a temperature",
     }.items():
         page = (tmp_path / f"{name}.html").read_text()
         assert words in page and "None." in page and len(pd.read_csv(tmp_path / f"{name}.csv")) == 0, name

@@ -4,5 +4,6 @@
 - `totals`: which readings enter a run's energy; measured and modelled apart
 - `carbon`: energy to CO2e
 - `statistics`: mean and 95 % t interval over repeats
+- `thermal`, `throttled`: how a device warms up, and how long and why its clocks were lowered
 - `residuals`: errors of a reconstructed table
 """

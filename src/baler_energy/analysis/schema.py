@@ -120,7 +120,7 @@ time_s | number | s | time from the start of the window
 window_s | number | s | duration of the window
 meter | string | | where the sample comes from
 component | string | | what it is a sample of
-quantity | string | | power, utilisation, temperature, memory or clock
+quantity | string | | power, utilisation, temperature, memory, clock, memory_clock or throttle_reasons (NVML's bits)
 evidence | string | | measured or modelled
 value | number | unit | sample
 unit | string | | unit of value

@@ -40,6 +40,12 @@ _SHARES = (
 )
 
 
+_LOOPS = (
+    "Each part runs alone in a measured window of many repetitions (n = 1), on data that it finds in the caches more "
+    "often than within the whole."
+)
+
+
 def _sweep(axis: str) -> Entry:
     return Entry(
         f"Energy, CO2e and duration against {axis}",
@@ -89,7 +95,48 @@ CATALOGUE: dict[str, dict[str, Entry]] = {
             "runs n. Each operation has an axis of its own. Open marks are the totals of single flagged runs, which "
             "are in no mean.",
         ),
+        "whole": Entry(
+            "From the whole run down to operators",
+            "Each operation as a whole (top), split into static power (the idle power over its time, where energy is "
+            "measured), data, layers, optimizer and framework overhead, then into single parts, then into the "
+            f"operators that torch's profiler saw within each. {_LOOPS} Where energy is only modelled, time stands in.",
+        ),
+        "parts": Entry(
+            "What data and layers cost, each in a measured loop",
+            "Every layer, forward and backward, and every movement of data, as a share of the whole operation that was "
+            f"measured beside them; the rest is what they do not explain. {_LOOPS} Where energy is only modelled, time "
+            "stands in. Training is of one epoch.",
+        ),
+        "roofline": Entry(
+            "Rooflines: operations and layers against the machine's measured peaks",
+            "FLOP/s of layers and operations against their FLOP per byte; the roof is what the machine reached in a "
+            "long matrix product and a long memory copy (copied bytes count twice: read and written). Where energy is "
+            "measured, so is energy per FLOP, with the roof eps_flop + eps_byte / (FLOP per byte) from the same two "
+            f"loops. FLOPs are two per multiply-accumulate of the matrix products. {_LOOPS}",
+        ),
+        "calls": Entry(
+            "Call tree of training (cProfile)",
+            "Top: what one profiled epoch spends in each function at each place, callers above callees; functions that "
+            "call one another are one block. Bottom: the tree of the original study, with the shares that its slides "
+            f"tell. {_SHARES}",
+        ),
         "functions": Entry("Where the time goes: functions (cProfile)", "Share of self time by function. " + _SHARES),
+        "sampled": Entry(
+            "Where the time goes: functions (py-spy)",
+            "Share of the samples in which a function was the innermost one. The flame graph (flamegraph.svg) and the "
+            f"file for speedscope.app are beside the data, under profiles/. {_SHARES}",
+        ),
+        "lines": Entry(
+            "Where the time goes: lines (Scalene)",
+            "Share of time by line of this program, what a line calls elsewhere included, split into Python, native "
+            "code and system. Memory and copied bytes are Scalene's estimates, from a run of its own. Its page "
+            f"(scalene.html) is beside the data, under profiles/. {_SHARES}",
+        ),
+        "copies": Entry(
+            "Lines that copy data",
+            "Bytes that each line wrote into new NumPy arrays or had torch's copying operators write (stack, cat, "
+            "clone, copy, index), and the share of the operation's time that the line takes. One run with tracing.",
+        ),
         "operators": Entry(
             "Where the time goes: operators (torch.profiler)", "Share of self time by operator. " + _SHARES
         ),
@@ -106,6 +153,15 @@ CATALOGUE: dict[str, dict[str, Entry]] = {
             "the law holds. Bottom: energy of the same over the rows of the table, all epochs of a training counted. "
             f"Efficiency is the speed-up over the one in proportion to the threads. {_SPREAD} Runs with the same "
             f"actual number of threads are pooled, whether the study gave it or auto did. {_EVIDENCE}",
+        ),
+        "gpu_timeline": Entry(
+            "One training on the GPU over time",
+            "What the driver (NVML) told of the GPU in and around the window (shaded) of one training at the reference "
+            "point, first clean repeat (n = 1): power, utilisation (share of time in which a kernel ran), memory in "
+            "use, temperature, clocks of the SMs and of the memory, and why clocks were lowered. The dashed line is a "
+            "fit of a rise towards a steady state with one time constant (lumped model, Newton's law of cooling, at "
+            "constant power); where the samples do not tell it, the subtitle says why. Only quantities that this GPU "
+            "reports have a panel. The table of temperatures has all operations and repeats.",
         ),
     },
     "trust": {
@@ -222,6 +278,14 @@ CATALOGUE: dict[str, dict[str, Entry]] = {
             "What this machine resolves",
             "Idle power with its standard deviation, the time between a counter's changes (tick), the shortest window "
             "whose energy resolves to 1 %, and the share of CPU time and duration that measuring takes.",
+        ),
+        "temperatures": Entry(
+            "How warm it became, and how fast",
+            "Temperatures in the windows of the reference point, flagged runs included: at the start, at most, and of "
+            "a fit of a rise with one time constant (lumped model, Newton's law of cooling, at constant power) the "
+            "steady state and the time constant with its standard error; or why it cannot be told. Sensors tell whole "
+            "degrees. The last column gives why a GPU's clocks were lowered (NVML), as shares of the window that can "
+            "overlap; none means that they were not.",
         ),
         "flagged": Entry(
             "Flagged runs",

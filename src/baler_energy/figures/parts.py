@@ -88,7 +88,9 @@ def draw_parts(tables: Tables) -> Figure:
         explained = part.loc[part["kind"].isin(_EXPLAINED), value].sum() / float(whole[value].iloc[0])
         amount = f"{float(whole[value].iloc[0]) * factor:.3g} {prefixed}"
         panel.set_title(f"{operation.value}: whole {amount}, parts explain {100 * explained:.0f} %")
-    panels[-1, 0].set_xlabel(f"{label.replace(' (', ', share of the whole (')}, %" if "(" in label else f"{label} (% of the whole)")
+    panels[-1, 0].set_xlabel(
+        f"{label.replace(' (', ', share of the whole (')}, %" if "(" in label else f"{label} (% of the whole)"
+    )
     legend_below(figure, [Patch(facecolor=KINDS[kind][1], label=KINDS[kind][0]) for kind in (*_EXPLAINED, "overhead")])
     title(
         figure,
@@ -143,7 +145,13 @@ def draw_whole(tables: Tables) -> Figure:
         if value == "energy_j"
         else "Energy is not measured here: time stands in, and static power cannot be told."
     )
-    title(figure, "From the whole run down to operators", f"{where}.", f"{words} One window each, n = 1.", *flag_line(found))
+    title(
+        figure,
+        "From the whole run down to operators",
+        f"{where}.",
+        f"{words} One window each, n = 1.",
+        *flag_line(found),
+    )
     return figure
 
 
@@ -167,9 +175,7 @@ def _tree(part: pd.DataFrame, operation: str, value: str, factor: float) -> Bloc
     return Block(operation, width, "0.92", parts=groups)
 
 
-def _piece(
-    row: Mapping[Any, Any], part: pd.DataFrame, value: str, power_w: float, factor: float, colour: str
-) -> Block:
+def _piece(row: Mapping[Any, Any], part: pd.DataFrame, value: str, power_w: float, factor: float, colour: str) -> Block:
     """Make a part's block, of its energy above the static power (of its time, where time stands in)."""
     above = 0.0 if row["kind"] == "static" else power_w * float(row["self_time_s"] or 0.0)
     width = (float(row[value]) - above) * factor

@@ -28,6 +28,7 @@ _EMPTY = {
     "peers": "No other tool ran beside ours: the study names none (peers.tools), and no formula applied.",
     "findings": "No results of other studies were imported: the study names none (imports).",
     "calibration": "The machine was not calibrated.",
+    "temperatures": "No sensor told a temperature at the reference point.",
 }
 
 
@@ -53,7 +54,7 @@ def notes(name: str, frame: pd.DataFrame, tables: Tables) -> list[str]:
         said += [f"{line}." for line in carbon_words(runs)]
     if name == "ratios":
         said += [tabulation.saving(row) for row in frame.to_dict("records")]
-    if name == "peers" and len(frame):
+    if name in ("peers", "temperatures") and len(frame):
         said.append(f"Reference point: {describe(reference_point(runs))}.")
     if name == "flagged":
         modelled = int(runs["flags"].str.contains("modelled_only").sum())
@@ -226,6 +227,22 @@ def _calibration(row: Row) -> dict[str, str]:
     }
 
 
+def _temperatures(row: Row) -> dict[str, str]:
+    tau = _or(f"{spread_text(row['tau_s'], row['tau_error_s'])} s", row["tau_s"], f"{row['reason']}")
+    return {
+        "run on": device_name(row["device"]),
+        "operation": row["operation"],
+        "repeat": f"{row['repeat']}",
+        "component": f"{row['component']} ({row['meter']})",
+        "start (°C)": _or(f"{row['start_degc']:g}", row["start_degc"]),
+        "maximum (°C)": _or(f"{row['maximum_degc']:g}", row["maximum_degc"]),
+        "steady state (°C)": _or(f"{row['steady_degc']:.1f}", row["steady_degc"], "not told"),
+        "time constant (± standard error)": tau,
+        "n samples": f"{row['n']}",
+        "clocks lowered, share of window": _or(f"{row['throttle_reasons']}", row["throttle_reasons"], "not told"),
+    }
+
+
 def _quantity(value: float, unit: str) -> str:
     """Write a value in the SI prefix that reads best; kilograms as grams."""
     if unit == "kg":
@@ -242,4 +259,5 @@ _READERS: Mapping[str, Callable[[Row], dict[str, str]]] = {
     "peers": _peers,
     "findings": _findings,
     "calibration": _calibration,
+    "temperatures": _temperatures,
 }

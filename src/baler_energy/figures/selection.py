@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from baler_energy.analysis.statistics import Estimate, flag_words, flagged
+from baler_energy.analysis.statistics import Estimate, clean, flag_words, flagged
 from baler_energy.vocabulary import Operation
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "device_name",
     "estimate_text",
     "excluded_text",
+    "first_clean",
     "first_device",
     "flagged_sentence",
     "points",
@@ -133,6 +134,21 @@ def first_device(table: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     """
     device = str(table["device"].min())
     return table[table["device"] == device], f"{device_name(device)} run"
+
+
+def first_clean(table: pd.DataFrame) -> pd.DataFrame:
+    """Keep the rows of one run, of the first repeat that has no defect; where all have one, of the first repeat.
+
+    Of several runs it is the one with the most rows.
+
+    Parameters
+    ----------
+    table
+        Rows of some runs, at least one, with their ``flags``.
+    """
+    shown = table if clean(table).empty else clean(table)
+    first = shown[shown["repeat"] == shown["repeat"].min()]
+    return at_point(first, {"run_id": first["run_id"].value_counts().idxmax()})
 
 
 def axis_label(axis: str) -> str:

@@ -18,6 +18,7 @@ from baler_energy.figures.selection import (
     at_point,
     describe,
     device_name,
+    first_clean,
     reference_point,
     scaled_unit,
     with_flags,
@@ -39,13 +40,14 @@ from baler_energy.vocabulary import Evidence, Operation, Quantity
 
 __all__ = ["FIGURES"]
 
-#: Quantities of the time series: words, unit and factor on the axis.
+#: Quantities of the time series: words, unit and factor on the axis. Reasons for low clocks are in `gpu_timeline`.
 _PANELS: dict[str, tuple[str, str, float]] = {
     "power": ("Power", "W", 1.0),
     "utilisation": ("Utilisation", "%", 100.0),
     "temperature": ("Temperature", "°C", 1.0),
     "memory": ("Memory", "GB", 1e-9),
     "clock": ("Clock", "GHz", 1e-9),
+    "memory_clock": ("Memory clock", "GHz", 1e-9),
 }
 #: Above this share of the machine's CPU time, a dashed line.
 _LIMIT_PERCENT = 5.0
@@ -68,11 +70,8 @@ def draw_timeseries(tables: Tables) -> Figure:
     here = here[here["quantity"].isin(_PANELS)]
     if here.empty:
         raise NoData("no training at the reference point has samples")
-    here = with_flags(here, runs)
     # A clean run where there is one; what is shown of a flagged one is said so.
-    shown = here if clean(here).empty else clean(here)
-    one = shown[shown["repeat"] == shown["repeat"].min()]
-    one = one[one["run_id"] == one["run_id"].value_counts().idxmax()]
+    one = first_clean(with_flags(here, runs))
     quantities = [name for name in _PANELS if (one["quantity"] == name).any()]
     figure, panels = grid(len(quantities), 1, 1.3 + 1.75 * len(quantities), sharex=True)
     for panel, quantity in zip(panels[:, 0], quantities, strict=True):

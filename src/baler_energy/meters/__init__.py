@@ -3,7 +3,8 @@
 - `base`: the `Meter` protocol, `Channel` (what a meter can read here) and `Sample` (a point of a time series)
 - `session`: the measured window: idle baseline, warm-up, repetition, flags
 - `settings`, `options`: a session's settings and their command-line flags
-- `rapl` (with `powercap`, the kernel's files), `nvml` (with `gpus`), `codecarbon`, `process`, `sampler`: the meters
+- `rapl` (with `powercap`, the kernel's files), `nvml` (with `gpus`, and `throttling`, its words), `codecarbon`,
+  `process`, `sampler`: the meters
 - `hwmon`, `ipmi`, `power_supply` (with `power_sensor`, what they share), `powermetrics`: meters of fewer machines
 - `wattmeter`: the log of an external one, merged by time; `peers`: other tools, as meters
 - `calibration`, `ticks`: what a machine resolves

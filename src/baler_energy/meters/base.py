@@ -9,8 +9,18 @@ from baler_energy.vocabulary import Evidence, Flag, MeterName, Quantity
 
 __all__ = ["SAMPLE_UNITS", "Channel", "Meter", "Sample", "absent_reason", "null_energies"]
 
-#: The quantities of a time series and their units.
-SAMPLE_UNITS = {"power": "W", "utilisation": "1", "temperature": "degC", "memory": "B", "clock": "Hz"}
+#: The quantities of a time series and their units. `clock` is that of the cores (of a GPU: its SMs), `throttle_reasons`
+#: NVML's bit mask of why a GPU's clocks are lowered (0: they are not), in words by `throttling.reason_words`. What a
+#: device does not offer has no sample.
+SAMPLE_UNITS = {
+    "power": "W",
+    "utilisation": "1",
+    "temperature": "degC",
+    "memory": "B",
+    "clock": "Hz",
+    "memory_clock": "Hz",
+    "throttle_reasons": "1",
+}
 
 
 @dataclass(frozen=True)

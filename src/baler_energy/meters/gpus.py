@@ -1,7 +1,7 @@
 """The GPUs that this process may use, through NVML."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 import psutil
@@ -136,10 +136,13 @@ class Gpu:
             return False
         return bool(architecture >= _AMPERE) and not any(chip in name for chip in _GA100)
 
-    def state(self) -> dict[str, float]:
-        """Read power (W), utilisation (fraction), temperature (degC), memory in use (B) and SM clock (Hz).
+    def state(self, only: Collection[str] = ()) -> dict[str, float]:
+        """Read what there is of the quantities of `SAMPLE_UNITS`, in their units; what it does not offer is left out.
 
-        What the GPU does not offer is left out.
+        Parameters
+        ----------
+        only
+            Those to read; empty: all.
         """
         nvml, handle = self._nvml, self.handle
         reads: dict[str, Callable[[], float]] = {
@@ -148,21 +151,16 @@ class Gpu:
             "temperature": lambda: float(nvml.nvmlDeviceGetTemperature(handle, nvml.NVML_TEMPERATURE_GPU)),
             "memory": lambda: float(nvml.nvmlDeviceGetMemoryInfo(handle).used),
             "clock": lambda: nvml.nvmlDeviceGetClockInfo(handle, nvml.NVML_CLOCK_SM) * 1e6,
+            "memory_clock": lambda: nvml.nvmlDeviceGetClockInfo(handle, nvml.NVML_CLOCK_MEM) * 1e6,
+            "throttle_reasons": lambda: float(nvml.nvmlDeviceGetCurrentClocksThrottleReasons(handle)),
         }
         values: dict[str, float] = {}
-        for key, read in reads.items():
+        for key in only or reads:
             try:
-                values[key] = read()
+                values[key] = reads[key]()
             except self._lacking:
                 continue
         return values
-
-    def throttle_reasons(self) -> int:
-        """Read why the clocks are lowered, as NVML's bits (0 where the GPU does not tell)."""
-        try:
-            return int(self._nvml.nvmlDeviceGetCurrentClocksThrottleReasons(self.handle))
-        except self._lacking:
-            return 0
 
     def process_ids(self) -> list[int]:
         """List the processes that compute on the GPU (none where the driver does not tell)."""

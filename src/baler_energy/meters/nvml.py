@@ -10,14 +10,15 @@ from baler_energy.meters.counters import StillWatch
 from baler_energy.meters.gpus import UPDATE_S, Gpu, describe, foreign_processes, load_library, open_gpus
 from baler_energy.meters.integration import gap_bound_j, window_energy_j
 from baler_energy.meters.poller import Poller
+from baler_energy.meters.throttling import THROTTLED
 from baler_energy.meters.ticks import watch_ticks
 from baler_energy.records import Reading
 from baler_energy.vocabulary import Evidence, Flag, MeterName, Quantity
 
 __all__ = ["NvmlMeter", "describe_gpus"]
 
-#: Clocks lowered by: software power cap, hardware slowdown, software and hardware thermal limits, power brake.
-_THROTTLE_BITS = 0x4 | 0x8 | 0x20 | 0x40 | 0x80
+#: What is read at the edges of a window, beside the counters.
+_AT_EDGES = ("power", "throttle_reasons")
 #: Energy counters tick every 20 to 100 ms; how long to watch for it at the start.
 _DEFAULT_TICK_S, _WATCH_S = 0.1, 0.6
 #: How many samples lie between two looks for other processes, which are slow.
@@ -53,7 +54,7 @@ class NvmlMeter(Meter):
     Parameters
     ----------
     sample_interval_s
-        How often power, load, temperature, memory and clock are read.
+        How often power, load, temperature, memory, clocks and the reasons for low clocks are read.
     library
         A module with pynvml's functions; None: pynvml.
     """
@@ -119,7 +120,7 @@ class NvmlMeter(Meter):
         with self._lock:
             self._faults.clear()
             self._flags.clear()
-            self._sample(powers_only=True)
+            self._sample(at_edge=True)
             self._begin_s = time.monotonic()
             self._series = [sample for sample in self._series if sample.time_s > self._begin_s - 1.0]
             self._begin_j = self._counts_j()
@@ -142,7 +143,7 @@ class NvmlMeter(Meter):
         with self._lock:
             self._end_j = self._counts_j()
             self._end_s = time.monotonic()
-            self._sample(powers_only=True)
+            self._sample(at_edge=True)
 
     def readings(self) -> list[Reading]:
         """Give energy, largest power, load, temperatures, memory and clocks of the window."""
@@ -180,7 +181,7 @@ class NvmlMeter(Meter):
         return self._flags | ({Flag.COUNTER_FAULT} if self._faults else set())
 
     def samples(self) -> list[Sample]:
-        """Give power, load, temperature, memory and clock over time."""
+        """Give power, load, temperature, memory, clocks and the reasons for low clocks over time."""
         with self._lock:
             return list(self._series)
 
@@ -199,17 +200,17 @@ class NvmlMeter(Meter):
             if self._polls % _POLLS_PER_LOOK == 0:
                 self._look_for_others()
 
-    def _sample(self, *, powers_only: bool = False) -> None:
+    def _sample(self, *, at_edge: bool = False) -> None:
         for gpu in self._gpus:
             try:
-                values = {"power": gpu.power_w()} if powers_only else gpu.state()
-                if gpu.throttle_reasons() & _THROTTLE_BITS:
-                    self._flags.add(Flag.THROTTLED)
+                values = gpu.state(_AT_EDGES if at_edge else ())
             except Exception as error:
                 self._fault(gpu, error)
                 continue
             now_s = time.monotonic()
-            if not powers_only and gpu.has_counter:
+            if int(values.get("throttle_reasons", 0)) & THROTTLED:
+                self._flags.add(Flag.THROTTLED)
+            if not at_edge and gpu.has_counter:
                 self._counts_j([gpu])
             self._series += [Sample(now_s, gpu.component, key, value) for key, value in values.items()]
 
@@ -241,7 +242,7 @@ class NvmlMeter(Meter):
         if lag_s:
             time.sleep(max(0.0, self._end_s + lag_s - time.monotonic()))
             with self._lock:
-                self._sample(powers_only=True)
+                self._sample(at_edge=True)
 
     def _next_ticks(self, counts_j: Mapping[str, float]) -> dict[str, tuple[float, float]]:
         """Wait until each counter has changed from `counts_j`, two ticks at most; give the times and the counts."""

@@ -63,7 +63,7 @@ class Outcome(Generic[T]):
     flags: tuple[Flag, ...]
     samples: "pd.DataFrame"
     """Time series in long format: time_s (s from the window's start, also a little before and after it), meter,
-    component, quantity (power, utilisation, temperature, memory, clock), value, unit, evidence."""
+    component, quantity (a key of `SAMPLE_UNITS`), value, unit, evidence."""
 
 
 class Session:

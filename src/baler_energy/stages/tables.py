@@ -12,8 +12,8 @@ HELP = "write the report's tables as CSV and HTML"
 EPILOG = """example:
   baler-energy tables --dataset results/laptop/dataset --out results/laptop/tables
 
-Writes original_layout, summary, ratios, variation, peers, findings, calibration and flagged, each as NAME.csv
-(numbers, SI units) and NAME.html (to be read). A table that this study has nothing for is empty and says why.
+Writes original_layout, summary, ratios, variation, peers, findings, calibration, temperatures and flagged, each as
+NAME.csv (numbers, SI units) and NAME.html (to be read). A table that this study has nothing for is empty and says why.
 """
 
 
@@ -48,6 +48,7 @@ def tables(dataset: Path, out: Path) -> None:
     from baler_energy.figures.base import Dataset, NoData
     from baler_energy.figures.page import html_page
     from baler_energy.figures.readable import notes, readable
+    from baler_energy.figures.temperatures import temperatures
 
     data = Dataset(dataset)
     try:
@@ -59,6 +60,7 @@ def tables(dataset: Path, out: Path) -> None:
             "peers": trust_tables.peers(data),
             "findings": trust_tables.findings(data),
             "calibration": trust_tables.calibration(data),
+            "temperatures": temperatures(data),
             "flagged": tabulation.flagged_runs(data),
         }
     except NoData as reason:

@@ -52,6 +52,7 @@ def main() -> None:
                 "result": outcome.result,
                 "flags": outcome.flags,
                 "readings": [reading.model_dump(mode="json") for reading in outcome.readings],
+                "samples": outcome.samples[["time_s", "component", "quantity", "value"]].to_dict("records"),
             }
         )
     )

@@ -54,6 +54,8 @@ class Measured:
     flags: tuple[str, ...]
     readings: Mapping[tuple[str, str], Mapping[str, Any]]
     """By component and quantity."""
+    samples: tuple[Mapping[str, Any], ...]
+    """Of the time series: time_s, component, quantity, value."""
 
     def true_j(self, component: str) -> float:
         """Give the true energy (J) of a component over the window, sums included."""
@@ -93,7 +95,8 @@ def run_all(machines: Mapping[str, Machine], state: Path, *options: str) -> dict
         found = json.loads(done.stdout)
         readings = {(r["component"], r["quantity"]): r for r in found["readings"]}
         truth = Truth(folder)
-        return Measured(truth.machine, truth, (*found["edges_s"],), found["result"], (*found["flags"],), readings)
+        edges_s, flags = (*found["edges_s"],), (*found["flags"],)
+        return Measured(truth.machine, truth, edges_s, found["result"], flags, readings, (*found["samples"],))
 
     with ThreadPoolExecutor(len(machines)) as pool:
         return dict(zip(machines, pool.map(run, machines), strict=True))

@@ -1,0 +1,145 @@
+"""How fast and how far a device warms up: the first-order lumped thermal model, fitted to a sensor that ticks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["STEP_DEGC", "Curve", "Rise", "rise"]
+
+Values = npt.NDArray[np.float64]
+
+#: NVML and most CPU sensors tell whole degrees.
+STEP_DEGC = 1.0
+#: A fit of three numbers to a curve that a sensor rounds wants some more samples than that.
+_FEWEST = 8
+_LEAST_STEPS = 2
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A rise towards a steady state, after Newton's law of cooling: dT/dt = (T_end - T) / tau at constant power."""
+
+    start_degc: float
+    """Temperature at time 0, as fitted."""
+    steady_degc: float
+    tau_s: float
+    tau_error_s: float
+    """Standard error of the time constant."""
+
+    def at(self, times_s: Sequence[float] | Values) -> Values:
+        """Give the temperature (degC) at times (s) from the window's start."""
+        return _model(np.asarray(times_s, dtype=float), self.start_degc, self.steady_degc, self.tau_s)
+
+
+@dataclass(frozen=True)
+class Rise:
+    """Temperatures of a window as the sensor told them, and the fitted curve or the reason why there is none."""
+
+    n: int
+    """Samples in the window."""
+    start_degc: float | None
+    """Last one at or before the window's start, else the first in it."""
+    maximum_degc: float | None
+    """Largest in the window."""
+    curve: Curve | None = None
+    reason: str | None = None
+
+
+def rise(
+    times_s: Sequence[float], temperatures_degc: Sequence[float], window_s: float, *, step_degc: float = STEP_DEGC
+) -> Rise:
+    """Fit T(t) = T_end - (T_end - T_start) exp(-t / tau) to the temperature over a window.
+
+    The lumped model of heat transfer (Incropera et al., Fundamentals of Heat and Mass Transfer, chapter 5: one heat
+    capacity behind one resistance, Newton's law of cooling) holds for constant power; a chip under its heat sink has
+    further, shorter time constants, of which this is a mean. Least squares; a reading that repeats the one before it
+    tells nothing new, so that the standard error counts as many values as the reading changes (and one), and takes
+    rounding, step^2 / 12, as the least variance.
+
+    Parameters
+    ----------
+    times_s, temperatures_degc
+        Samples, shape (n,), in the order of time; times from the window's start, also before and after the window.
+    window_s
+        Length of the window (s).
+    step_degc
+        Step of the sensor (degC).
+
+    Returns
+    -------
+    Rise
+        Without a curve, and with the reason, where there are fewer than 8 samples in the window, where the maximum is
+        less than two steps above the start, or where the samples do not tell tau: it is longer than the window,
+        shorter than the time between samples, or less than twice its standard error.
+
+    Raises
+    ------
+    ValueError
+        The two series differ in length.
+    """
+    times, values = np.asarray(times_s, dtype=float), np.asarray(temperatures_degc, dtype=float)
+    if times.shape != values.shape:
+        raise ValueError(f"{len(times)} times and {len(values)} temperatures")
+    inside = (times >= 0) & (times <= window_s)
+    n = int(inside.sum())
+    if not n:
+        return Rise(0, None, None, reason="no sample lies in the window")
+    before = values[times <= 0]
+    start_degc = float(before[-1] if len(before) else values[inside][0])
+    maximum_degc = float(values[inside].max())
+    found = _curve(times[inside], values[inside], window_s, maximum_degc - start_degc, step_degc)
+    if isinstance(found, str):
+        return Rise(n, start_degc, maximum_degc, reason=found)
+    return Rise(n, start_degc, maximum_degc, found)
+
+
+def _curve(times: Values, values: Values, window_s: float, risen_degc: float, step_degc: float) -> Curve | str:
+    """Fit the curve, or say why it cannot be told."""
+    if len(times) < _FEWEST:
+        return f"{len(times)} samples are too few for a fit, which takes {_FEWEST}"
+    if risen_degc < _LEAST_STEPS * step_degc:
+        return f"it rose by {max(0.0, risen_degc):g} °C, and the sensor's step is {step_degc:g} °C"
+    between_s = float(np.median(np.diff(times)))
+    found = _fit(times, values, window_s, between_s, step_degc)
+    if found.tau_s > window_s:
+        return f"the window of {window_s:.3g} s is shorter than its time constant"
+    if found.tau_s < between_s:
+        return f"its time constant is below the {between_s:.2g} s between samples"
+    if found.steady_degc <= found.start_degc:
+        return "it did not rise towards a steady state"
+    if found.tau_error_s > found.tau_s / 2:
+        return f"its time constant is open: {found.tau_s:.2g} ± {found.tau_error_s:.2g} s"
+    return found
+
+
+def _model(times_s: Values, start_degc: float | Values, steady_degc: float | Values, tau_s: float | Values) -> Values:
+    return np.asarray(steady_degc - (steady_degc - start_degc) * np.exp(-times_s / tau_s))
+
+
+def _fit(times: Values, values: Values, window_s: float, between_s: float, step_degc: float) -> Curve:
+    """Fit by least squares, from the best of a grid of time constants that reaches far beyond what can be told."""
+    from scipy import optimize
+
+    reach_s = (between_s / 10, 100 * window_s)
+    grid_s = np.geomspace(*reach_s, 60)
+    start, steady, tau_s = min((_linear(times, values, tau_s) for tau_s in grid_s), key=lambda f: f[0])[1]
+    bounds = ([-np.inf, -np.inf, reach_s[0]], [np.inf, np.inf, reach_s[1]])
+    best = optimize.least_squares(
+        lambda p: _model(times, *p) - values, (start, steady, tau_s), x_scale=(1.0, 1.0, tau_s), bounds=bounds
+    )
+    changes = 1 + int(np.count_nonzero(np.diff(values)))
+    free = max(1, changes - 3)
+    variance = max(2 * best.cost / len(times) * changes / free, step_degc**2 / 12)
+    covariance = np.linalg.pinv(best.jac.T @ best.jac) * variance * len(times) / changes
+    start, steady, tau_s = (float(value) for value in best.x)
+    return Curve(start, steady, tau_s, float(np.sqrt(covariance[2, 2])))
+
+
+def _linear(times: Values, values: Values, tau_s: float) -> tuple[float, tuple[float, float, float]]:
+    """For a given tau the model is linear in T_start and T_end: sum of squares and the three parameters."""
+    decay = np.exp(-times / tau_s)
+    design = np.column_stack([decay, 1 - decay])
+    (start, steady), *_ = np.linalg.lstsq(design, values)
+    return float(np.sum((design @ [start, steady] - values) ** 2)), (float(start), float(steady), tau_s)
