@@ -100,7 +100,7 @@ def _copy_bars(panel: Axes, part: pd.DataFrame) -> float:
         words = f"{width:.3g} MB, {100 * line['self_share']:.1f} % of time"
         panel.annotate(words, (width, place), (3, 0), textcoords="offset points", va="center", fontsize=8)
     panel.set_yticks(range(len(lines)), [_name(line) for line in lines], fontsize=8)
-    return max(megabytes) * 1.45
+    return float(max(megabytes)) * 1.45
 
 
 def _by_operation(found: pd.DataFrame, draw: Callable[[Axes, pd.DataFrame], float], label: str) -> Figure:

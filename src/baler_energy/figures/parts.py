@@ -1,6 +1,6 @@
 """Parts of an operation in measured loops: closed against the whole, down to operators, and against the rooflines."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -15,10 +15,10 @@ from baler_energy.figures.selection import OPERATIONS, scaled_unit
 from baler_energy.figures.style import COLOURS, grid, legend_below, title
 from baler_energy.vocabulary import Evidence
 
-__all__ = ["KINDS", "cost_unit", "draw_parts", "draw_whole", "parts_of"]
+__all__ = ["draw_parts", "draw_whole", "flag_line", "parts_of"]
 
 #: Kinds of parts, their words and colours, in the order in which they are drawn.
-KINDS: dict[str, tuple[str, str]] = {
+_KINDS: dict[str, tuple[str, str]] = {
     "static": ("static power", COLOURS[3]),
     "data": ("data", COLOURS[2]),
     "layer": ("layers", COLOURS[0]),
@@ -37,13 +37,13 @@ def parts_of(tables: Tables) -> tuple[pd.DataFrame, str]:
     NoData
         The study measured no parts.
     """
-    found = rows_of(tables, "parts", ["whole", "peak", *KINDS, *_OPERATORS])
+    found = rows_of(tables, "parts", ["whole", "peak", *_KINDS, *_OPERATORS])
     if found.empty:
         raise NoData(absence(tables, "parts", "the study names no point whose parts are measured (profile.points)"))
     return one_run(found, tables["runs"])
 
 
-def cost_unit(found: pd.DataFrame) -> tuple[str, str, str]:
+def _cost_unit(found: pd.DataFrame) -> tuple[str, str, str]:
     """Choose what parts are compared in: measured energy, or time where energy is only modelled.
 
     Returns
@@ -76,7 +76,7 @@ def draw_parts(tables: Tables) -> Figure:
         The study measured no parts.
     """
     found, where = parts_of(tables)
-    value, label, unit = cost_unit(found)
+    value, label, unit = _cost_unit(found)
     shown = [operation for operation in OPERATIONS if (found["operation"] == operation).any()]
     rows = {name: found[(found["operation"] == name) & found["kind"].isin([*_EXPLAINED, "overhead"])] for name in shown}
     heights = [max(4, len(part)) for part in rows.values()]
@@ -88,10 +88,10 @@ def draw_parts(tables: Tables) -> Figure:
         explained = part.loc[part["kind"].isin(_EXPLAINED), value].sum() / float(whole[value].iloc[0])
         amount = f"{float(whole[value].iloc[0]) * factor:.3g} {prefixed}"
         panel.set_title(f"{operation.value}: whole {amount}, parts explain {100 * explained:.0f} %")
-    panels[-1, 0].set_xlabel(
-        f"{label.replace(' (', ', share of the whole (')}, %" if "(" in label else f"{label} (% of the whole)"
+    panels[-1, 0].set_xlabel(f"{label}, % of the whole")
+    legend_below(
+        figure, [Patch(facecolor=_KINDS[kind][1], label=_KINDS[kind][0]) for kind in (*_EXPLAINED, "overhead")]
     )
-    legend_below(figure, [Patch(facecolor=KINDS[kind][1], label=KINDS[kind][0]) for kind in (*_EXPLAINED, "overhead")])
     title(
         figure,
         "What data and layers cost, each in a measured loop",
@@ -103,10 +103,14 @@ def draw_parts(tables: Tables) -> Figure:
     return figure
 
 
+def _legend(kinds: Iterable[str]) -> list[Patch]:
+    return [Patch(facecolor=_KINDS[kind][1], label=_KINDS[kind][0]) for kind in kinds]
+
+
 def _part_bars(panel: Axes, part: pd.DataFrame, whole: float, value: str) -> None:
     records = part.to_dict("records")
     shares = [100 * float(row[value]) / whole if pd.notna(row[value]) else 0.0 for row in records]
-    colours = [KINDS[str(row["kind"])][1] for row in records]
+    colours = [_KINDS[str(row["kind"])][1] for row in records]
     panel.barh(range(len(records)), shares, 0.75, color=colours)
     for place, share in enumerate(shares):
         panel.annotate(
@@ -128,7 +132,7 @@ def draw_whole(tables: Tables) -> Figure:
         The study measured no parts.
     """
     found, where = parts_of(tables)
-    value, label, unit = cost_unit(found)
+    value, label, unit = _cost_unit(found)
     shown = [operation for operation in OPERATIONS if (found["operation"] == operation).any()]
     figure, panels = grid(len(shown), 1, 1.6 + 1.9 * len(shown))
     for panel, operation in zip(panels[:, 0], shown, strict=True):
@@ -138,8 +142,8 @@ def draw_whole(tables: Tables) -> Figure:
         draw_icicle(panel, root, deepest=4)
         panel.set_title(operation.value)
         panel.set_xlabel(f"{label.partition(' (')[0]} ({prefixed})")
-    kinds = [kind for kind in KINDS if kind in set(found["kind"])]
-    legend_below(figure, [Patch(facecolor=KINDS[kind][1], label=KINDS[kind][0]) for kind in kinds], columns=5)
+    kinds = [kind for kind in _KINDS if kind in set(found["kind"])]
+    legend_below(figure, _legend(kinds), columns=5)
     words = (
         "Static is the idle power over the whole's time; parts are above it."
         if value == "energy_j"
@@ -161,7 +165,7 @@ def _tree(part: pd.DataFrame, operation: str, value: str, factor: float) -> Bloc
     static = part.loc[part["kind"] == "static", value].sum() if value == "energy_j" else 0.0
     power_w = static / float(whole["self_time_s"])
     groups = []
-    for kind, (words, colour) in KINDS.items():
+    for kind, (words, colour) in _KINDS.items():
         same = part[(part["kind"] == kind) & part[value].notna()]
         blocks = [_piece(row, part, value, power_w, factor, colour) for row in same.to_dict("records")]
         blocks = [block for block in blocks if block.width > 0]

@@ -104,11 +104,11 @@ _PASSES = {"forward": MARKERS[0], "backward": MARKERS[2], "whole": MARKERS[3]}
 
 
 def _scatter(panel: Axes, points: pd.DataFrame, value: str, factor: float) -> None:
-    for (operation, kind), same in points.dropna(subset=[value]).groupby(["operation", "kind"]):
+    for key, same in points.dropna(subset=[value]).groupby(["operation", "kind"]):
+        operation, kind = map(str, key)
         look: dict[str, Any] = {"color": _colour(operation), "marker": _PASSES[kind], "linestyle": "none"}
-        size = 10 if kind == "whole" else 5.5
-        edge = {"markeredgecolor": "black", "markersize": size, "zorder": 4 if kind == "whole" else 3}
-        panel.plot(same["flop_per_byte"], same[value] * factor, **look, **edge)
+        look |= {"markersize": 10 if kind == "whole" else 5.5, "zorder": 4 if kind == "whole" else 3}
+        panel.plot(same["flop_per_byte"], same[value] * factor, markeredgecolor="black", **look)
 
 
 def _colour(operation: str) -> str:
