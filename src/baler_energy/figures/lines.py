@@ -122,5 +122,5 @@ def _name(line: Any) -> str:
     """Code of a line, cut to fit, with its place."""
     place = f"{str(line['file']).rpartition('/')[2]}:{line['line']:.0f}"
     room = _NAME_LENGTH - len(place) - 2
-    code = str(line["name"])
+    code = str(line["name"]).partition("  # ")[0]
     return plain(f"{code if len(code) <= room else code[: room - 2] + '..'}  {place}")
