@@ -4,5 +4,6 @@
 - `totals`: which readings enter a run's energy; measured and modelled apart
 - `carbon`: energy to CO2e
 - `statistics`: mean and 95 % t interval over repeats
+- `efficiency`: FLOP/s, FLOP/J, energy per row and so on, for each run; `glossary` defines them
 - `residuals`: errors of a reconstructed table
 """
