@@ -257,7 +257,7 @@ class _Maker:
                 "energy_scope": "+".join(sums[kind]),
                 "energy_measured_j": sum(sums["measured"].values()) or None,
                 "energy_modelled_j": sum(sums["modelled"].values()) or None,
-                "idle_power_w": 0.4 * energy / duration if kind == "measured" else None,
+                "idle_power_w": 5.0 if kind == "measured" else None,
                 "power_mean_w": energy / duration,
                 "dynamic_energy_j": 0.6 * energy * self._noise(0.04) if kind == "measured" else None,
                 "cpu_time_s": 1.8 * duration * self._noise(0.01),

@@ -1,5 +1,6 @@
 """The report's tables of efficiency metrics, and the glossary that defines them."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,16 +10,18 @@ from baler_energy.analysis import efficiency
 from baler_energy.analysis.glossary import GLOSSARY, Entry
 from baler_energy.analysis.statistics import estimate, flag_words, flagged
 from baler_energy.figures.base import Tables
-from baler_energy.figures.selection import AXES, OPERATIONS, device_name, estimate_text, scaled_unit
+from baler_energy.figures.selection import AXES, OPERATIONS, device_name, estimate_text, scaled_unit, spread_text
 
 __all__ = ["absent_words", "glossary", "glossary_row", "metrics", "metrics_rows"]
 
 #: What rows of the metrics have in common that are averaged: energies of one kind only.
 _GROUP = (*AXES, "source", "device", "operation", "energy_evidence", "energy_scope")
-#: Units that read best as they are.
-_PLAIN = frozenset({"h", "1/J", "rows/s"})
+#: Units that read best without a prefix, as they are written behind a number.
+_PLAIN = {"h": "h", "1/J": "per J", "rows/s": "rows/s"}
 #: Pure numbers that are a share.
 _SHARES = frozenset({"fraction_of_peak", "cpu_utilisation", "gpu_utilisation", "idle_share"})
+#: What does not come from the measured window, which is what a flag speaks of.
+_NOT_OF_WINDOW = frozenset({"parameters", "macs", "flops", "latency_p50_s", "latency_p99_s"})
 
 
 def metrics(tables: Tables) -> pd.DataFrame:
@@ -72,15 +75,18 @@ def _place(key: Mapping[str, Any], part: pd.DataFrame) -> dict[str, str]:
 
 
 def _mean(part: pd.DataFrame, entry: Entry) -> str:
-    """Write a metric's mean in the SI prefix that reads best; a count of the model and a share as they are."""
-    found = estimate(part, entry.column)
-    unit = "" if entry.unit == "1" else entry.unit
-    factor = 1.0
+    """Write a metric's mean in the SI prefix that reads best, shares in percent."""
+    found = estimate(part.assign(flags="") if entry.column in _NOT_OF_WINDOW else part, entry.column)
     if entry.column in _SHARES:
         factor, unit = 100.0, "%"
-    elif entry.unit not in _PLAIN:
-        factor, unit = scaled_unit([found.mean if found.n else found.high], unit)
-    return estimate_text(found, unit, factor=factor, missing="none")
+    elif entry.unit in _PLAIN:
+        factor, unit = 1.0, _PLAIN[entry.unit]
+    else:
+        factor, unit = scaled_unit([found.mean if found.n else found.high], "" if entry.unit == "1" else entry.unit)
+    if entry.column in _NOT_OF_WINDOW and part[entry.column].nunique() == 1:
+        # One number, counted or measured once for all repeats: rounding would make an interval of it.
+        return f"{spread_text(found.mean, math.nan, factor=factor)} {unit}".strip()
+    return estimate_text(found, unit, factor=factor, missing="none").strip()
 
 
 def glossary_row(row: Mapping[str, Any]) -> dict[str, str]:
@@ -101,4 +107,5 @@ def absent_words(tables: Tables) -> list[str]:
     by_reason: dict[str, list[str]] = {}
     for column, reason in efficiency.absent(tables).items():
         by_reason.setdefault(reason, []).append(names[column])
-    return [f"Left out: {', '.join(same)} ({reason})." for reason, same in by_reason.items()]
+    said = "; ".join(f"{', '.join(same)} ({reason})" for reason, same in by_reason.items())
+    return [f"Left out, since no run has a value: {said}."] if said else []
