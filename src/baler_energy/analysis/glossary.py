@@ -44,8 +44,8 @@ GLOSSARY = (
         "J",
         "Henderson et al. (arXiv 2002.05651) ask for it to be reported with every result; Getzner et al. (arXiv "
         "2304.00897) note that models are mostly judged by accuracy or time instead.",
-        "Where it is modelled it is a constant power times time or load, and says nothing that time does not. Two "
-        "energies of different components cannot be compared.",
+        "Where it is modelled it follows from constants, time and load, and shows no difference that these do not. "
+        "Energies of different components do not compare.",
     ),
     Entry(
         "duration_s",
@@ -78,7 +78,7 @@ GLOSSARY = (
     Entry(
         "flops",
         "Floating-point operations (FLOPs)",
-        "2 · MACs: a multiplication and an addition",
+        "MACs · 2: a multiplication and an addition",
         "1",
         "Desislavov et al. (arXiv 2109.05472), who count two per multiply-accumulate.",
         "Across architectures FLOPs tell little of energy (Henderson et al., arXiv 2002.05651). Some tools call MACs "

@@ -95,7 +95,7 @@ def glossary_row(row: Mapping[str, Any]) -> dict[str, str]:
         "metric": row["name"],
         "column": row["column"],
         "formula": row["formula"],
-        "unit": row["unit"],
+        "unit": "pure number" if row["unit"] == "1" else row["unit"],
         "source": row["source"],
         "when it misleads": row["misleads"],
     }
