@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from baler_energy import commands
+from baler_energy.cli import main
 from baler_energy.errors import InputError
 from baler_energy.sections import Peer, StudyMeter
 from baler_energy.stages.schema import BEGIN, END, documentation, json_schema
@@ -254,6 +255,19 @@ def test_schema_and_documentation_are_those_of_the_types(repository: Path):
     assert written == json_schema(), "run `baler-energy schema` as config/README.md says"
     readme = (repository / "config" / "README.md").read_text()
     assert readme.split(BEGIN)[1].split(END)[0].strip() == documentation().strip()
+
+
+def test_the_stage_writes_what_the_repository_holds(repository: Path, tmp_path: Path):
+    written = {
+        "schema": repository / "workflow" / "schemas" / "study.schema.json",
+        "readme": repository / "config" / "README.md",
+        "glossary": repository / "docs" / "glossary.md",
+    }
+    (tmp_path / "readme").write_text(written["readme"].read_text())
+    options = [part for name in written for part in (f"--{name}", str(tmp_path / name))]
+    assert main(["schema", *options]) == 0
+    for name, path in written.items():
+        assert (tmp_path / name).read_text() == path.read_text(), f"run `baler-energy schema` for {path.name}"
 
 
 def test_the_schema_accepts_the_shipped_studies(repository: Path):

@@ -127,6 +127,7 @@ class _Maker:
             self._histograms(point)
             if at_reference:
                 self._hotspots(point)
+                self._parts(point)
 
     def add_beside(self) -> None:
         """Add what stands beside the runs: calibration, two tools and a formula, imported files, electricity."""
@@ -192,6 +193,7 @@ class _Maker:
                 self._reading(point, operation, component, "codecarbon", "modelled", other, iterations, False)
         if "gpu" not in energies:
             self._reading(point, operation, "gpu", "nvml", "measured", None, iterations, False)
+        self._loads(point, operation)
         self._samples(point, operation, duration * iterations)
         self._run(point, operation, duration, iterations, sums, error)
 
@@ -222,6 +224,13 @@ class _Maker:
                 "reason": "this machine has no NVIDIA GPU" if value is None else None,
             }
         )
+
+    def _loads(self, point: Any, operation: str) -> None:
+        loads = {"sampler": ("machine", 0.9), **({"nvml": ("gpu-0", 0.4)} if point["device"] == "cuda" else {})}
+        for meter, (component, load) in loads.items():
+            reading = {"quantity": "utilisation_mean", "component": component, "meter": meter, "unit": "1"}
+            value = {"evidence": "measured", "primary": False, "value": load, "value_per_iteration": load}
+            self.rows["measurements"].append(point | {"operation": operation, "iterations": 1} | reading | value)
 
     def _run(
         self,
@@ -254,6 +263,7 @@ class _Maker:
                 "energy_scope": "+".join(sums[kind]),
                 "energy_measured_j": sum(sums["measured"].values()) or None,
                 "energy_modelled_j": sum(sums["modelled"].values()) or None,
+                "idle_power_w": 5.0 if kind == "measured" else None,
                 "power_mean_w": energy / duration,
                 "dynamic_energy_j": 0.6 * energy * self._noise(0.04) if kind == "measured" else None,
                 "cpu_time_s": 1.8 * duration * self._noise(0.01),
@@ -264,6 +274,9 @@ class _Maker:
                 "pue": 1.0,
                 "contamination": 0.09 if bad else 0.01 * self._noise(0.5),
                 "flags": ",".join(words),
+                "threads": 2,
+                "flops": 355_200.0 * point["rows"] * point["epochs"] if operation == "train" else None,
+                "parameters": 61_536 if operation == "train" else None,
                 "mean_rms_over_range": error,
                 "max_over_range": error * 30,
                 "ratio_float64_bytes": native * 2 / compressed,
@@ -370,6 +383,17 @@ class _Maker:
                     self.rows["histograms"].append(
                         {**point, "column": column, "kind": kind, "low": edge, "high": upper, "count": int(count)}
                     )
+
+    def _parts(self, point: Any) -> None:
+        rate = 10.0 if point["device"] == "cuda" else 1.0
+        peaks = (("matrix product", "flops", 4e10), ("memory copy", "bytes", 1.5e10))
+        for name, counted, per_s in peaks:
+            row = {"kind": "peak", "name": name, counted: per_s * rate, "self_time_s": 1.0}
+            self.rows["hotspots"].append(point | {"operation": "machine", "profiler": "parts"} | row)
+        for operation in ("train", "compress", "decompress"):
+            for name, latency in (("p50", 1.5e-3), ("p99", 4e-3)):
+                row = {"kind": "latency", "name": name, "calls": 200, "self_time_s": latency / rate}
+                self.rows["hotspots"].append(point | {"operation": operation, "profiler": "parts"} | row)
 
     def _hotspots(self, point: Any) -> None:
         for operation in ("train", "compress", "decompress"):

@@ -1,5 +1,6 @@
 """Stage tables: numbers, evidence, what is missing, and pages."""
 
+import re
 import runpy
 from collections.abc import Callable
 from pathlib import Path
@@ -33,10 +34,8 @@ def modelled(tmp_path_factory: pytest.TempPathFactory, write: Write) -> Path:
 
 
 def test_every_table_has_numbers_and_a_page(modelled: Path) -> None:
-    names = (
-        *("original_layout", "summary", "ratios", "variation", "peers", "findings", "calibration", "temperatures"),
-        "flagged",
-    )
+    names = ("original_layout", "summary", "metrics", "glossary", "ratios", "variation", "peers", "findings")
+    names = (*names, "calibration", "temperatures", "flagged")
     assert {p.name for p in (modelled / "tables").iterdir()} == {f"{n}.{s}" for n in names for s in ("csv", "html")}
     for name in names:
         page = (modelled / "tables" / f"{name}.html").read_text(encoding="utf-8")
@@ -137,6 +136,75 @@ def test_no_carbon_intensity_is_said_and_has_no_column(tmp_path: Path, write: Wr
     page = (tmp_path / "summary.html").read_text()
     assert "No CO2e: the study names no carbon intensity" in page and "CO2e (mg)" not in page
     assert pd.read_csv(tmp_path / "summary.csv")["co2e_kg"].isna().all()
+
+
+def cells(page: Path, **chosen: str) -> dict[str, str]:
+    """Give the first row of a page's table that has the given cells, by heading."""
+    head, *rows = re.findall(r"<tr>.*?</tr>", page.read_text(encoding="utf-8"), re.DOTALL)
+    names = re.findall(r"<th>(.*?)</th>", head)
+    found = [dict(zip(names, re.findall(r"<td.*?>(.*?)</td>", row, re.DOTALL), strict=True)) for row in rows]
+    return next(row for row in found if all(row[name.replace("_", " ")] == text for name, text in chosen.items()))
+
+
+AT_REFERENCE = {"rows": "30,000", "epochs": "5", "batch_size": "512"}
+
+
+def test_metrics_have_a_row_per_run_in_the_csv_and_per_point_on_the_page(modelled: Path) -> None:
+    found = pd.read_csv(modelled / "tables" / "metrics.csv")
+    assert len(found) == 63 and list(found.columns[-2:]) == ["energy_precision_j", "reasons"]
+    page = modelled / "tables" / "metrics.html"
+    train = cells(page, **AT_REFERENCE, operation="train")
+    here = found[(found["rows"] == 30_000) & (found["epochs"] == 5) & (found["batch_size"] == 512)]
+    mean_gflops = here.loc[here["operation"] == "train", "flops_per_s"].mean() / 1e9
+    assert float(train["FLOP/s"].split(" ± ")[0]) == pytest.approx(mean_gflops, rel=0.01)
+    assert train["FLOP/s"].endswith(" GFLOP/s") and train["Greenness"].endswith(" per J")
+    assert train["evidence of energy"] == "modelled, cpu+ram" and train["n"] == "3"
+    assert (train["Batch latency, median"], train["Parameters"]) == ("1.5 ms", "61.5 k")
+    assert cells(page, epochs="1", operation="train")["Batch latency, median"] == "none"
+    assert "GPU hours" not in train and "Idle share" not in train
+    left_out = "GPU utilisation, GPU hours (the run used no GPU); Idle share (modelled energy has no idle baseline)"
+    assert f"Left out, since no run has a value: {left_out}." in page.read_text(encoding="utf-8")
+
+
+def test_metrics_leave_flagged_runs_out_of_what_is_of_the_window(modelled: Path) -> None:
+    bad = pd.read_csv(modelled / "tables" / "metrics.csv").query("flags.str.contains('contaminated')").iloc[0]
+    page = modelled / "tables" / "metrics.html"
+    row = cells(page, rows=f"{bad['rows']:,}", epochs=f"{bad['epochs']}", operation=bad["operation"])
+    assert row["n"] == "2 (+ 1 flagged: contaminated)"
+
+
+def test_metrics_of_flagged_runs_are_said_to_be_so_but_counts_are_not(tmp_path: Path, write: Write) -> None:
+    write(tmp_path / "dataset", flags="contaminated", all_flagged=True)
+    tables.tables(tmp_path / "dataset", tmp_path)
+    row = cells(tmp_path / "metrics.html", operation="train")
+    for name in ("Energy", "FLOP/s", "Fraction of peak", "Greenness", "CPU utilisation"):
+        assert row[name].endswith(" (flagged)"), name
+    assert row["Parameters"] == "61.5 k" and "flagged" not in row["Floating-point operations (FLOPs)"]
+
+
+def test_metrics_of_measured_energy_and_of_a_gpu(tmp_path: Path, write: Write) -> None:
+    evidence = {"cpu": "measured", "gpu": "measured", "ram": "modelled"}
+    write(tmp_path / "dataset", devices=("cpu", "cuda"), evidence=evidence)
+    tables.tables(tmp_path / "dataset", tmp_path)
+    page = tmp_path / "metrics.html"
+    cpu, gpu = (cells(page, **AT_REFERENCE, operation="train", run_on=name) for name in ("CPU", "GPU"))
+    assert (cpu["evidence of energy"], gpu["evidence of energy"]) == ("measured, cpu", "measured, cpu+gpu")
+    assert cpu["Idle share"].endswith(" %") and gpu["GPU utilisation"] == "40 %"
+    assert cpu["GPU hours"] == "none" and gpu["GPU hours"].endswith(" h")
+    assert "Left out" not in page.read_text(encoding="utf-8")
+    # The peaks that the dataset has, in FLOP/s.
+    found = pd.read_csv(tmp_path / "metrics.csv")
+    peaks = found["device"].map({"cpu": 4e10, "cuda": 4e11})
+    assert (found["fraction_of_peak"] * peaks).to_numpy() == pytest.approx(found["flops_per_s"].to_numpy())
+
+
+def test_the_glossary_has_each_metric_with_its_source(modelled: Path) -> None:
+    found = pd.read_csv(modelled / "tables" / "glossary.csv")
+    metrics = pd.read_csv(modelled / "tables" / "metrics.csv")
+    assert set(found["column"]) < set(metrics.columns) and found.notna().all(axis=None)
+    row = cells(modelled / "tables" / "glossary.html", metric="Energy-precision ratio")
+    assert "arXiv 1710.05420" in row["source"] and row["unit"] == "J" and "alpha" in row["when it misleads"]
+    assert cells(modelled / "tables" / "glossary.html", metric="Fraction of peak")["unit"] == "pure number"
 
 
 def test_variation_gives_the_spread_and_the_repeats(modelled: Path) -> None:

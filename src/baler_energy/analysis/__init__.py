@@ -5,5 +5,6 @@
 - `carbon`: energy to CO2e
 - `statistics`: mean and 95 % t interval over repeats
 - `thermal`, `throttled`: how a device warms up, and how long and why its clocks were lowered
+- `efficiency`: FLOP/s, FLOP/J, energy per row and so on, for each run; `glossary` defines them
 - `residuals`: errors of a reconstructed table
 """

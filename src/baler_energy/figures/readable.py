@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from baler_energy.analysis.statistics import Estimate
-from baler_energy.figures import tabulation
+from baler_energy.figures import efficiency_tables, tabulation
 from baler_energy.figures.base import Tables
 from baler_energy.figures.selection import (
     carbon_words,
@@ -46,12 +46,14 @@ def notes(name: str, frame: pd.DataFrame, tables: Tables) -> list[str]:
     """
     runs = tables["runs"]
     said = ["Toy data, not physics."] if (runs["source"] == "toy").any() else []
-    if name in ("original_layout", "summary", "variation"):
+    if name in ("original_layout", "summary", "metrics", "variation"):
         said += flagged_sentence(runs)
     if name == "original_layout":
         said.append(tabulation.original_words(tables))
     if name == "summary":
         said += [f"{line}." for line in carbon_words(runs)]
+    if name == "metrics":
+        said += efficiency_tables.absent_words(tables)
     if name == "ratios":
         said += [tabulation.saving(row) for row in frame.to_dict("records")]
     if name in ("peers", "temperatures") and len(frame):
@@ -75,6 +77,8 @@ def readable(name: str, frame: pd.DataFrame) -> pd.DataFrame:
     records = frame.to_dict("records")
     if name == "original_layout":
         return pd.DataFrame(_original(records))
+    if name == "metrics":
+        return pd.DataFrame(efficiency_tables.metrics_rows(frame))
     if name == "summary" and frame["co2e_kg"].isna().all() and frame["co2e_flagged_low_kg"].isna().all():
         return pd.DataFrame(list(map(_summary, records))).drop(columns="CO2e (mg)")
     return pd.DataFrame(list(map(_READERS[name], records)))
@@ -253,6 +257,7 @@ def _quantity(value: float, unit: str) -> str:
 
 _READERS: Mapping[str, Callable[[Row], dict[str, str]]] = {
     "summary": _summary,
+    "glossary": efficiency_tables.glossary_row,
     "ratios": _ratios,
     "flagged": _flagged,
     "variation": _variation,

@@ -1,0 +1,296 @@
+"""Efficiency metrics of each run and operation, computed from the dataset. `glossary` defines each of them."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from baler_energy.analysis.schema import POINT
+from baler_energy.analysis.statistics import defects
+from baler_energy.codecs.baler.architecture import Architecture
+from baler_energy.vocabulary import Evidence, MeterName, Operation, Quantity
+
+__all__ = ["ALPHA", "KEYS", "absent", "metrics"]
+
+#: What tells the rows of the metrics apart, and what their energy is; columns of the table ``runs``.
+KEYS = (
+    *(column.name for column in POINT),
+    *("operation", "hostname", "threads", "flags", "energy_evidence", "energy_scope"),
+)
+#: Weight of the error in the energy-precision ratio.
+ALPHA = 1.0
+#: Operations of one run, and those that serve a trained model.
+_SERVING = (Operation.COMPRESS, Operation.DECOMPRESS)
+_ALL = (Operation.TRAIN, *_SERVING)
+#: Columns that the repeats of a point have in common.
+_SAME_POINT = tuple(column.name for column in POINT if column.name not in ("run_id", "repeat"))
+#: Whose peak a run is held against: on another machine or in another precision the peak is another one.
+_SAME_MACHINE = ("hostname", "device", "precision", "threads")
+_OF_TABLE = ("parameters", "mean_rms_over_range", "ratio_native_bytes", "compressed_bytes")
+_NO_GPU = "the run used no GPU"
+
+Record = dict[Any, Any]
+
+
+@dataclass(frozen=True)
+class _Missing:
+    """Why there is no value."""
+
+    reason: str
+
+
+#: A number, or why there is none; what is computed from a missing value is missing for the same reason.
+_Value = float | _Missing
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What is looked up for a run in the tables."""
+
+    #: Records of `runs` by run and operation.
+    records: Mapping[str, Mapping[str, Record]]
+    #: Model size, error and file sizes by run, whichever operation's record has them.
+    of_run: Mapping[str, Record]
+    epochs_run: Mapping[str, int]
+    peak_flops_per_s: Mapping[tuple[Any, ...], float]
+    latency_s: Mapping[tuple[Any, ...], float]
+    utilisation: Mapping[tuple[str, str, str], _Value]
+
+
+def metrics(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Compute the metrics of each run and operation.
+
+    Parameters
+    ----------
+    tables
+        ``runs``, ``measurements``, ``history`` and ``hotspots`` of the dataset.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per row of ``runs``: `KEYS`, a column per entry of `glossary.GLOSSARY` (name, formula, unit and source
+        are there), and ``reasons``, which says for each null why it is one. Values are of one iteration. Energies are
+        ``runs.energy_j``, measured or modelled as ``energy_evidence`` says, of the components in ``energy_scope``.
+        Greenness and energy-precision ratio are of the whole run and stand in its row of training.
+    """
+    keys = tables["runs"][list(KEYS)].reset_index(drop=True)
+    rows = _values(tables)
+    numbers = [{name: None if isinstance(v, _Missing) else v for name, v in row.items()} for row in rows]
+    return pd.concat([keys, pd.DataFrame(numbers, dtype=float)], axis=1).assign(reasons=list(map(_reasons, rows)))
+
+
+def absent(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
+    """Give the reasons by column of the metrics that no run has a value of."""
+    rows = _values(tables)
+    names = list(rows[0]) if rows else []
+    return {
+        name: "; ".join(dict.fromkeys(row[name].reason for row in rows))  # type: ignore[union-attr]
+        for name in names
+        if all(isinstance(row[name], _Missing) for row in rows)
+    }
+
+
+def _reasons(row: Mapping[str, _Value]) -> str:
+    """Say why values of a row are missing, such as ``gpu_hours, gpu_utilisation: the run used no GPU; ...``."""
+    names: dict[str, list[str]] = {}
+    for name, value in row.items():
+        if isinstance(value, _Missing):
+            names.setdefault(value.reason, []).append(name)
+    return "; ".join(f"{', '.join(same)}: {reason}" for reason, same in names.items())
+
+
+def _values(tables: Mapping[str, pd.DataFrame]) -> list[dict[str, _Value]]:
+    runs = tables["runs"]
+    records: dict[str, dict[str, Record]] = {}
+    for record in runs.to_dict("records"):
+        records.setdefault(record["run_id"], {})[record["operation"]] = record
+    any_record = {run_id: next(iter(mine.values())) for run_id, mine in records.items()}
+    found = _Found(
+        records=records,
+        of_run=runs.groupby("run_id", observed=True)[list(_OF_TABLE)].first().to_dict("index"),  # type: ignore[arg-type]
+        epochs_run={str(run_id): int(n) for run_id, n in tables["history"]["run_id"].value_counts().items()},
+        peak_flops_per_s=_peaks(tables["hotspots"], any_record),
+        latency_s=_latencies(tables["hotspots"]),
+        utilisation=_utilisation(tables["measurements"]),
+    )
+    return [_row(record, found) for record in runs.to_dict("records")]
+
+
+def _row(run: Record, found: _Found) -> dict[str, _Value]:
+    """Compute the metrics of one run and operation."""
+    mine = found.of_run[run["run_id"]]
+    energy_j = _known(run["energy_j"], "no meter gave an energy")
+    duration_s = _known(run["duration_s"], "the duration was not recorded")
+    parameters = _known(mine["parameters"], "the training recorded no number of parameters")
+    macs = _macs(run)
+    flops = _product(2.0, macs)
+    flops_per_s = _ratio(flops, duration_s)
+    return {
+        "energy_j": energy_j,
+        "duration_s": duration_s,
+        "parameters": parameters,
+        "macs": macs,
+        "flops": flops,
+        "flops_per_s": flops_per_s,
+        "fraction_of_peak": _ratio(flops_per_s, _peak(run, found)),
+        "flops_per_j": _ratio(flops, energy_j),
+        "j_per_weight": _ratio(energy_j, parameters),
+        "j_per_row": _ratio(energy_j, float(run["rows"])),
+        "j_per_mb": _ratio(_product(1e6, energy_j), _native_bytes(mine)),
+        "rows_per_s": _ratio(_rows_passed(run, found), duration_s),
+        "latency_p50_s": _latency(run, found, "p50"),
+        "latency_p99_s": _latency(run, found, "p99"),
+        "cpu_utilisation": _busy(run, found, "cpu"),
+        "gpu_utilisation": _busy(run, found, "gpu") if run["device"] == "cuda" else _Missing(_NO_GPU),
+        "cpu_hours": _ratio(_known(run["cpu_time_s"], "the CPU time was not recorded"), 3600.0),
+        "gpu_hours": _ratio(_product(duration_s, _gpus(run)), 3600.0),
+        "idle_share": _idle_share(run, energy_j, duration_s),
+        "energy_delay_product_js": _product(energy_j, duration_s),
+        **_of_whole_run(run, found),
+    }
+
+
+def _known(value: Any, reason: str) -> _Value:
+    return _Missing(reason) if pd.isna(value) else float(value)
+
+
+def _product(*values: _Value) -> _Value:
+    product = 1.0
+    for value in values:
+        if isinstance(value, _Missing):
+            return value
+        product *= value
+    return product
+
+
+def _ratio(above: _Value, below: _Value) -> _Value:
+    if isinstance(above, _Missing):
+        return above
+    if isinstance(below, _Missing):
+        return below
+    return above / below if below else _Missing("it would be divided by 0")
+
+
+def _macs(run: Record) -> _Value:
+    """Multiply-accumulates of one iteration: recorded for training, where epochs may be fewer than asked."""
+    if run["operation"] == Operation.TRAIN:
+        return _ratio(_known(run["flops"], "the training recorded no operations"), 2.0)
+    if run["model"] != "baler":
+        return _Missing(f"the operations of model {run['model']} are not counted")
+    network = Architecture(int(run["columns"]), int(run["latent_columns"]))
+    compress = run["operation"] == Operation.COMPRESS
+    return float(run["rows"]) * (network.encode_macs if compress else network.decode_macs)
+
+
+def _native_bytes(mine: Record) -> _Value:
+    """Size of the table in its recorded number formats."""
+    reason = "the table's size in recorded formats is not known"
+    return _product(*(_known(mine[name], reason) for name in ("ratio_native_bytes", "compressed_bytes")))
+
+
+def _rows_passed(run: Record, found: _Found) -> _Value:
+    """Rows that went through the network: in training, once for each epoch that ran."""
+    if run["operation"] != Operation.TRAIN:
+        return float(run["rows"])
+    epochs = found.epochs_run.get(run["run_id"])
+    return _Missing("the training left no history of its epochs") if epochs is None else float(run["rows"]) * epochs
+
+
+def _gpus(run: Record) -> _Value:
+    if run["device"] != "cuda":
+        return _Missing(_NO_GPU)
+    names = run["gpu_model"] if isinstance(run["gpu_model"], str) else ""
+    return float(len(names.split(", "))) if names else _Missing("the record names no GPU")
+
+
+def _idle_share(run: Record, energy_j: _Value, duration_s: _Value) -> _Value:
+    if isinstance(energy_j, float) and run["energy_evidence"] != Evidence.MEASURED:
+        return _Missing("modelled energy has no idle baseline")
+    idle_w = _known(run["idle_power_w"], "no idle power was measured for all of the energy's components")
+    return _ratio(_product(idle_w, duration_s), energy_j)
+
+
+def _key(record: Record, names: Iterable[str]) -> tuple[Any, ...]:
+    # A missing value equals a missing value here, which NaN does not.
+    return tuple(None if pd.isna(record[name]) else record[name] for name in names)
+
+
+def _peaks(hotspots: pd.DataFrame, any_record: Mapping[str, Record]) -> dict[tuple[Any, ...], float]:
+    """Give the best FLOP/s of a long matrix product by machine, device, precision and threads."""
+    chosen = hotspots[hotspots["kind"].eq("peak") & hotspots["name"].eq("matrix product")]
+    peaks: dict[tuple[Any, ...], float] = {}
+    for row in chosen.dropna(subset=["flops", "self_time_s"]).to_dict("records"):
+        if row["run_id"] in any_record and row["self_time_s"] > 0:
+            key = _key(any_record[row["run_id"]], _SAME_MACHINE)
+            peaks[key] = max(peaks.get(key, 0.0), row["flops"] / row["self_time_s"])
+    return peaks
+
+
+def _peak(run: Record, found: _Found) -> _Value:
+    hostname, device, precision, threads = key = _key(run, _SAME_MACHINE)
+    on = f"{hostname} ({device}, {precision}{'' if threads is None else f', threads: {threads:g}'})"
+    return found.peak_flops_per_s.get(key, _Missing(f"no peak was measured on {on}"))
+
+
+def _latencies(hotspots: pd.DataFrame) -> dict[tuple[Any, ...], float]:
+    """Give seconds per batch by point, operation and percentile; repeats of a point share its profiled run."""
+    rows = hotspots[hotspots["kind"].eq("latency")].dropna(subset=["self_time_s"]).to_dict("records")
+    return {_key(row, (*_SAME_POINT, "operation", "name")): row["self_time_s"] for row in rows}
+
+
+def _latency(run: Record, found: _Found, percentile: str) -> _Value:
+    key = (*_key(run, (*_SAME_POINT, "operation")), percentile)
+    return found.latency_s.get(key, _Missing("single batches are timed at the profiled points only"))
+
+
+def _utilisation(measurements: pd.DataFrame) -> dict[tuple[str, str, str], _Value]:
+    """Give the mean load by run, operation and kind of device (cpu, gpu: mean over the GPUs)."""
+    loads = measurements[measurements["quantity"].eq(Quantity.UTILISATION_MEAN)]
+    cpu = loads[loads["meter"].eq(MeterName.SAMPLER) & loads["component"].eq("machine")]
+    gpu = loads[loads["meter"].eq(MeterName.NVML) & loads["component"].str.startswith("gpu")]
+    found: dict[tuple[str, str, str], _Value] = {}
+    for kind, table in (("cpu", cpu), ("gpu", gpu)):
+        for (run_id, operation), part in table.groupby(["run_id", "operation"], observed=True):
+            # One GPU without a reading leaves the mean over the GPUs unknown.
+            reason = next(iter(part["reason"].dropna()), "the reading has no value")
+            load = part["value"].mean(skipna=False)
+            found[str(run_id), str(operation), kind] = _known(load, reason)
+    return found
+
+
+def _busy(run: Record, found: _Found, kind: str) -> _Value:
+    nothing = _Missing(f"no meter read the {kind.upper()} load")
+    return found.utilisation.get((run["run_id"], run["operation"], kind), nothing)
+
+
+def _of_whole_run(run: Record, found: _Found) -> dict[str, _Value]:
+    """Compute what training, compressing and decompressing have together, for the row of training."""
+    if run["operation"] != Operation.TRAIN:
+        elsewhere = _Missing("it is of the whole run, and stands with its training")
+        return {"greenness_per_j": elsewhere, "energy_precision_j": elsewhere}
+    records = found.records[run["run_id"]]
+    error = _known(found.of_run[run["run_id"]]["mean_rms_over_range"], "the error of the reconstruction is not known")
+    serving_j = _sum_j(records, _SERVING)
+    weighted = error if isinstance(error, _Missing) else error**ALPHA
+    accuracy = error if isinstance(error, _Missing) else 1 - error
+    return {
+        "greenness_per_j": _ratio(accuracy, _sum_j(records, _ALL)),
+        "energy_precision_j": _product(weighted, _ratio(serving_j, float(run["rows"]))),
+    }
+
+
+def _sum_j(records: Mapping[str, Record], operations: Iterable[Operation]) -> _Value:
+    """Sum energies of a run's operations, where they are of one kind and the row's flags speak for all."""
+    train = records[Operation.TRAIN]
+    total_j = 0.0
+    for operation in operations:
+        record = records.get(operation)
+        if record is None or pd.isna(record["energy_j"]):
+            return _Missing(f"{operation.value} has no energy")
+        if _key(record, ("energy_evidence", "energy_scope")) != _key(train, ("energy_evidence", "energy_scope")):
+            return _Missing(f"the energies of train and {operation.value} differ in evidence or components")
+        if defects(record["flags"]) and not defects(train["flags"]):
+            return _Missing(f"{operation.value} is flagged: {', '.join(defects(record['flags']))}")
+        total_j += record["energy_j"]
+    return total_j

@@ -1,0 +1,36 @@
+"""The glossary: one entry for each metric, sources that exist, and a page that follows the code."""
+
+import re
+import runpy
+from pathlib import Path
+
+from baler_energy.analysis.efficiency import ALPHA, KEYS, metrics
+from baler_energy.analysis.glossary import GLOSSARY, REFERENCES, markdown
+
+#: What a column's name ends with, by unit.
+ENDINGS = {"J": ("_j", "j_per_weight", "j_per_row"), "s": ("_s",), "h": ("_hours",), "1/J": ("_per_j",)}
+
+
+def test_every_metric_has_exactly_one_entry(repository: Path) -> None:
+    build = runpy.run_path(str(repository / "tests" / "figures" / "conftest.py"))["_build"]
+    columns = [name for name in metrics(build(repeats=1)) if name not in (*KEYS, "reasons")]
+    assert columns == [entry.column for entry in GLOSSARY]
+
+
+def test_entries_are_complete_and_names_carry_their_units() -> None:
+    for entry in GLOSSARY:
+        assert all(vars(entry).values()), entry.column
+        if entry.unit in ENDINGS:
+            assert entry.column.endswith(ENDINGS[entry.unit]), entry.column
+    assert f"alpha = {ALPHA:g}" in GLOSSARY[-1].formula
+
+
+def test_papers_are_those_that_are_cited() -> None:
+    texts = " ".join(f"{entry.source} {entry.misleads}" for entry in GLOSSARY)
+    assert set(re.findall(r"arXiv (\d{4}\.\d{5})", texts)) == set(REFERENCES)
+
+
+def test_the_page_of_the_repository_is_that_of_the_code(repository: Path) -> None:
+    written = (repository / "docs" / "glossary.md").read_text(encoding="utf-8")
+    assert written == markdown(), "run `baler-energy schema` with --glossary docs/glossary.md"
+    assert "[arXiv 1710.05420](https://arxiv.org/abs/1710.05420)" in written
