@@ -16,7 +16,7 @@ __all__ = ["ALPHA", "KEYS", "absent", "metrics"]
 #: What tells the rows of the metrics apart, and what their energy is; columns of the table ``runs``.
 KEYS = (
     *(column.name for column in POINT),
-    *("operation", "hostname", "threads", "flags", "energy_evidence", "energy_scope"),
+    *("operation", "hostname", "flags", "energy_evidence", "energy_scope"),
 )
 #: Weight of the error in the energy-precision ratio.
 ALPHA = 1.0

@@ -54,7 +54,7 @@ def _cost_unit(found: pd.DataFrame) -> tuple[str, str, str]:
     whole = found[found["kind"] == "whole"]
     if len(whole) and whole["energy_evidence"].eq(Evidence.MEASURED).all():
         return "energy_j", "Energy, measured", "J"
-    return "self_time_s", "Time (energy is not measured here)", "s"
+    return "self_time_s", "Time, as energy is not measured here", "s"
 
 
 def flag_line(found: pd.DataFrame) -> list[str]:
@@ -88,7 +88,7 @@ def draw_parts(tables: Tables) -> Figure:
         explained = part.loc[part["kind"].isin(_EXPLAINED), value].sum() / float(whole[value].iloc[0])
         amount = f"{float(whole[value].iloc[0]) * factor:.3g} {prefixed}"
         panel.set_title(f"{operation.value}: whole {amount}, parts explain {100 * explained:.0f} %")
-    panels[-1, 0].set_xlabel(f"{label}, % of the whole")
+    panels[-1, 0].set_xlabel(f"{label} (% of the whole)")
     legend_below(
         figure, [Patch(facecolor=_KINDS[kind][1], label=_KINDS[kind][0]) for kind in (*_EXPLAINED, "overhead")]
     )
@@ -141,7 +141,7 @@ def draw_whole(tables: Tables) -> Figure:
         root = _tree(part, operation.value, value, factor)
         draw_icicle(panel, root, deepest=4)
         panel.set_title(operation.value)
-        panel.set_xlabel(f"{label.partition(' (')[0]} ({prefixed})")
+        panel.set_xlabel(f"{label} ({prefixed})")
     kinds = [kind for kind in _KINDS if kind in set(found["kind"])]
     legend_below(figure, _legend(kinds), columns=5)
     words = (

@@ -71,7 +71,7 @@ def draw_roofline(tables: Tables) -> Figure:
     span = np.geomspace(min(intensity.min(), peak / bandwidth) / 3, max(intensity.max(), peak / bandwidth) * 3, 200)
     _scatter(panels[0, 0], points, "flop_per_s", 1e-9)
     panels[0, 0].plot(span, np.minimum(peak, bandwidth * span) * 1e-9, color="black", linewidth=1.2)
-    panels[0, 0].set_ylabel("GFLOP/s")
+    panels[0, 0].set_ylabel("Rate (GFLOP/s)")
     if energetic:
         per_flop, per_byte = product["energy_j"] / product["flops"], copy["energy_j"] / copy["bytes"]
         _scatter(panels[0, 1], points, "j_per_flop", 1e9)
@@ -84,7 +84,7 @@ def draw_roofline(tables: Tables) -> Figure:
         figure,
         "Rooflines: operations and layers against the machine's measured peaks",
         f"{where}.",
-        f"Peaks: matrix product {peak / 1e9:,.3g} GFLOP/s, memory copy {bandwidth / 1e9:,.3g} GB/s, one window each. "
+        f"Peaks: matrix product {peak / 1e9:,.3g} GFLOP/s, memory copy {bandwidth / 1e9:,.3g} GB/s, one window each (n = 1). "
         "Bytes are the least traffic: inputs, weights and outputs moved once. Layers whose data stay in the caches may "
         "lie above the slope.",
         *flag_line(found),
@@ -95,7 +95,7 @@ def draw_roofline(tables: Tables) -> Figure:
 def _log(panel: Axes) -> None:
     panel.set_xscale("log")
     panel.set_yscale("log")
-    panel.set_xlabel("FLOP per byte")
+    panel.set_xlabel("Intensity (FLOP/byte)")
     log_ticks(panel.xaxis, *panel.get_xlim())
     log_ticks(panel.yaxis, *panel.get_ylim())
 
