@@ -263,7 +263,7 @@ def markdown() -> str:
         f"- Formula: {entry.formula}\n"
         f"- Unit: {entry.unit}\n"
         f"- Source: {_linked(entry.source)}\n"
-        f"- Misleads: {entry.misleads}\n"
+        f"- Misleads: {_linked(entry.misleads)}\n"
         for entry in GLOSSARY
     ]
     papers = [f"- {text} {_linked(f'arXiv {number}')}\n" for number, text in REFERENCES.items()]
