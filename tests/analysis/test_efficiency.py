@@ -15,11 +15,11 @@ OPERATIONS = ("train", "compress", "decompress")
 POINT = {
     **{"run_id": "r0", "dataset": "jets", "source": "toy", "rows": 1000, "columns": 24, "engine": "reference"},
     **{"model": "baler", "device": "cpu", "precision": "float64", "batch_size": 512, "compression_ratio": 2.0},
-    **{"latent_columns": 12, "epochs": 5, "repeat": 0},
+    **{"latent_columns": 12, "epochs": 5, "repeat": 0, "threads": 2},
 }
 RECORD = POINT | {
     **{"duration_s": 2.0, "energy_j": 40.0, "energy_evidence": "measured", "energy_scope": "cpu+dram"},
-    **{"idle_power_w": 5.0, "cpu_time_s": 3.6, "hostname": "n1", "threads": 2, "gpu_model": "", "flags": ""},
+    **{"idle_power_w": 5.0, "cpu_time_s": 3.6, "hostname": "n1", "gpu_model": "", "flags": ""},
     **{"ratio_native_bytes": 1.5, "compressed_bytes": 2e6, "mean_rms_over_range": 0.01},
 }
 TRAINED = {"flops": 2e9, "parameters": 61_536}

@@ -28,6 +28,7 @@ def training(tables: Tables, repeat: int = 0) -> "pd.Series[bool]":
     """Rows of the samples of the reference point's training on the GPU."""
     samples = tables["samples"]
     at = (samples["rows"] == 30_000) & (samples["batch_size"] == 512) & (samples["epochs"] == 5)
+    at &= samples["threads"] == 2
     return at & (samples["operation"] == "train") & (samples["device"] == "cuda") & (samples["repeat"] == repeat)
 
 

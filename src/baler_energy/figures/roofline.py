@@ -85,8 +85,8 @@ def draw_roofline(tables: Tables) -> Figure:
         "Rooflines: operations and layers against the machine's measured peaks",
         f"{where}.",
         f"Peaks: matrix product {peak / 1e9:,.3g} GFLOP/s, memory copy {bandwidth / 1e9:,.3g} GB/s, one window "
-        "each (n = 1). Bytes are the least traffic: inputs, weights and outputs moved once. Layers whose data stay in the caches may "
-        "lie above the slope.",
+        "each (n = 1). Bytes are the least traffic: inputs, weights and outputs moved once. Layers whose data stay in "
+        "the caches may lie above the slope.",
         *flag_line(found),
     )
     return figure
