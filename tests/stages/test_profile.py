@@ -2,12 +2,14 @@
 
 import json
 import pstats
+import subprocess
 
 import pandas as pd
+import psutil
 import pytest
 
 from baler_energy.errors import InputError
-from baler_energy.stages.profile import TRACED_BATCHES
+from baler_energy.stages.profile import PROFILERS, TRACED_BATCHES
 
 COLUMNS = [
     "operation",
@@ -47,8 +49,13 @@ def test_cprofile(stage, pipeline, tmp_path, operation):
     assert int(str(linears.ncalls)) == 5 * (8 if operation == "train" else 4)
     assert hotspots.columns.tolist()[-len(COLUMNS) :] == COLUMNS
     assert (hotspots["run_id"] == "p/1").all() and (hotspots["operation"] == operation).all()
-    assert hotspots["self_time_s"].is_monotonic_decreasing and len(hotspots) <= 40
+    functions = hotspots[hotspots["kind"] == "function"]
+    assert functions["self_time_s"].is_monotonic_decreasing and len(functions) <= 40
     assert hotspots["flops"].isna().all() and hotspots["memory_bytes"].isna().all()
+    calls = hotspots[hotspots["kind"] == "call"].set_index("stack")
+    assert calls["total_share"].max() == pytest.approx(1.0)
+    if operation == "train":
+        assert any(stack.endswith("train;pass_over;backward") for stack in calls.index)
     assert not hotspots["file"].dropna().str.startswith("/").any()
 
 
@@ -63,6 +70,68 @@ def test_torch(stage, pipeline, tmp_path, operation, layers):
     events = json.loads((tmp_path / operation / "trace.json").read_text())["traceEvents"]
     assert sum(event.get("name") == "aten::addmm" for event in events) == TRACED_BATCHES * layers
     assert (tmp_path / operation / "trace.json").stat().st_size < 10_000_000
+
+
+@pytest.mark.parametrize("operation", ["train", "compress", "decompress"])
+def test_scalene(stage, pipeline, tmp_path, operation):
+    hotspots = _profile(stage, pipeline, tmp_path, operation, "scalene")
+    lines = hotspots[hotspots["kind"] == "line"]
+    assert 0.9 < lines["self_share"].sum() <= 1.01
+    assert lines["file"].str.startswith("baler_energy/").all() and lines["line"].notna().all()
+    split = hotspots[hotspots["kind"].isin(["python", "native", "system"])]
+    assert split["self_share"].sum() == pytest.approx(lines["self_share"].sum())
+    # Scalene may lose the run with memory, which is then missing with the reason.
+    assert (lines["memory_bytes"].notna() | lines["reason"].notna()).all()
+    page = (tmp_path / operation / "scalene.html").read_text(encoding="utf-8")
+    assert "training.py" in page if operation == "train" else "model.py" in page
+    assert json.loads((tmp_path / operation / "scalene.json").read_text())["files"]
+
+
+@pytest.mark.parametrize("operation", ["train", "compress", "decompress"])
+def test_pyspy(stage, pipeline, tmp_path, operation):
+    hotspots = _profile(stage, pipeline, tmp_path, operation, "pyspy")
+    stacks = set(hotspots.loc[hotspots["kind"] == "call", "stack"])
+    outermost = {"train": "train", "compress": "compress", "decompress": "decompress"}[operation]
+    assert any(outermost in stack.split(";")[:2] for stack in stacks)
+    assert "<svg" in (tmp_path / operation / "flamegraph.svg").read_text()[:400]
+    assert json.loads((tmp_path / operation / "speedscope.json").read_text())["$schema"].startswith("https://www.speed")
+
+
+def test_copies_name_the_lines_of_the_reference(stage, pipeline, tmp_path):
+    train = _profile(stage, pipeline, tmp_path, "train", "copies")
+    table_bytes = 300 * 24 * 8
+    drawn = train[train["name"] == "for (rows,) in batches:"]["bytes"].sum()
+    scaled = train[train["name"].str.contains("data - minimum")]["bytes"].sum()
+    assert drawn == pytest.approx(table_bytes, rel=0.2) and scaled == pytest.approx(table_bytes, rel=0.2)
+    decompress = _profile(stage, pipeline, tmp_path, "decompress", "copies")
+    assert decompress["name"].str.contains("scaled \\* spread").any()
+    assert (decompress["kind"] == "copy").all()
+
+
+def test_perf_counts_or_says_why_not(stage, pipeline, tmp_path, capsys):
+    (first, *_) = _profile(stage, pipeline, tmp_path, "compress", "perf").to_dict("records")
+    if first["kind"] == "absent":
+        assert "perf" in first["reason"] and pd.isna(first["calls"])
+        assert "no values from perf" in capsys.readouterr().err
+    else:
+        assert first["kind"] == "counter" and first["calls"] > 0
+
+
+def test_a_profiler_that_is_not_installed_leaves_its_reason(stage, pipeline, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    (row,) = _profile(stage, pipeline, tmp_path, "compress", "scalene").to_dict("records")
+    assert row["kind"] == "absent" and row["reason"].startswith("scalene is not installed. Install it with")
+    assert "scalene is not installed" in capsys.readouterr().err
+
+
+def test_a_profiler_that_takes_too_long_is_stopped_with_all_that_it_started(stage, pipeline, tmp_path, monkeypatch):
+    def slow(job, out):
+        subprocess.run(["sleep", "60"], check=True)
+
+    monkeypatch.setitem(PROFILERS, "cprofile", slow)
+    (row,) = _profile(stage, pipeline, tmp_path, "compress", "cprofile", "--time-limit-s", 1).to_dict("records")
+    assert row["kind"] == "absent" and "longer than the time limit of 1 s" in row["reason"]
+    assert not any(child.name() == "sleep" for child in psutil.Process().children(recursive=True))
 
 
 def test_batches_are_capped(stage, pipeline, tmp_path):

@@ -1,0 +1,81 @@
+"""An operation taken to pieces: the pieces do what the whole does."""
+
+import numpy as np
+import pytest
+import torch
+
+from baler_energy.codecs.baler.architecture import Architecture
+from baler_energy.codecs.baler.checkpoint import Checkpoint
+from baler_energy.codecs.baler.coder import Coder
+from baler_energy.codecs.baler.container import read_compressed
+from baler_energy.codecs.baler.parts import compress_parts, decompress_parts, train_parts
+from baler_energy.codecs.baler.training import TrainingSettings, train
+from baler_energy.data.table import Table
+
+BATCH, BATCHES, COLUMNS = 32, 3, 6
+CPU = torch.device("cpu")
+ARCHITECTURE = Architecture(COLUMNS, 3)
+SETTINGS = TrainingSettings(1, BATCH, seed=1)
+
+
+@pytest.fixture
+def table() -> Table:
+    data = np.random.default_rng(1).normal(size=(BATCH * BATCHES, COLUMNS))
+    return Table(data, tuple("abcdef"), ("float32",) * COLUMNS, {"source": "toy"})
+
+
+@pytest.fixture
+def coder(table: Table) -> Coder:
+    trained = train(table.data, table.names, ARCHITECTURE, SETTINGS, CPU)
+    return Coder(Checkpoint.of(trained.model, trained.normalisation, table.names, table.dtypes), CPU, BATCH)
+
+
+def flops(parts) -> int:
+    return sum(part.flops or 0 for part in parts)
+
+
+def test_training_is_its_layers_data_and_optimizer(table):
+    parts = {part.name: part for part in train_parts(table, ARCHITECTURE, SETTINGS, CPU)}
+    layers = [f"{side}{n} {way}" for side in ("en", "de") for n in (1, 2, 3, 4) for way in ("forward", "backward")]
+    data = ["scaling", "to the device", "drawing batches"]
+    assert list(parts) == [*data, *layers, "loss forward", "loss backward", "Adam step"]
+    for part in parts.values():
+        part.run()
+    assert flops(parts.values()) == 2 * ARCHITECTURE.training_macs * len(table.data)
+    # A batch of the first layer: inputs, weights and outputs, of 8 bytes each; the data need no gradient.
+    moved = BATCHES * 8 * (BATCH * COLUMNS + COLUMNS * 200 + BATCH * 200)
+    assert parts["en1 forward"].bytes == parts["en1 backward"].bytes == moved
+    assert parts["en2 backward"].bytes == 2 * parts["en2 forward"].bytes
+    assert {part.calls for part in parts.values()} == {1, BATCHES}
+
+
+def test_parts_of_single_precision_move_half(table):
+    single = TrainingSettings(1, BATCH, seed=1, precision="float32")
+    double = {part.name: part for part in train_parts(table, ARCHITECTURE, SETTINGS, CPU)}
+    for part in train_parts(table, ARCHITECTURE, single, CPU):
+        part.run()
+        if part.kind == "layer":
+            assert part.bytes is not None and 2 * part.bytes == double[part.name].bytes
+
+
+def test_the_parts_of_compressing_write_its_file(table, coder, tmp_path):
+    parts = compress_parts(coder, table, BATCH, CPU, tmp_path / "parts.baler")
+    for part in parts:
+        part.run()
+    assert flops(parts) == 2 * ARCHITECTURE.encode_macs * len(table.data)
+    coder.compress(table, tmp_path / "whole.baler")
+    by_parts, whole = (read_compressed(tmp_path / f"{name}.baler") for name in ("parts", "whole"))
+    assert by_parts.latents.shape == whole.latents.shape and by_parts.names == whole.names
+    # The loop of the layers works on the first batch.
+    assert np.array_equal(by_parts.latents[:BATCH], whole.latents[:BATCH])
+
+
+def test_the_parts_of_decompressing_are_its_layers_and_data(table, coder, tmp_path):
+    coder.compress(table, tmp_path / "t.baler")
+    parts = decompress_parts(coder, tmp_path / "t.baler", BATCH, CPU)
+    for part in parts:
+        part.run()
+    assert flops(parts) == 2 * ARCHITECTURE.decode_macs * len(table.data)
+    names = [part.name for part in parts]
+    assert names[:2] == ["reading the file", "to the device"] and names[-1] == "rounding"
+    assert [name for name in names if name.startswith("de")] == [f"de{n} forward" for n in (1, 2, 3, 4)]

@@ -1,0 +1,148 @@
+"""Profilers that are programs: what they write, read back; and what is said where they are absent or refuse."""
+
+import json
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+
+from baler_energy.errors import UnavailableError
+from baler_energy.profilers import perf, pyspy, running, scalene
+
+
+def _busy() -> int:
+    return sum(len(str(n)) for n in range(50_000))
+
+
+def test_an_operation_repeats_until_it_was_seen_long_enough():
+    calls: list[int] = []
+    assert running.repeat(lambda: calls.append(1), 0.0) == 1
+    assert running.repeat(lambda: calls.append(1), 0.02) == len(calls) - 1 > 1
+
+
+def test_a_missing_program_and_a_missing_package_are_told_with_the_remedy():
+    with pytest.raises(UnavailableError, match=r"no-such-program is not installed\. Buy one\."):
+        running.program("no-such-program", "Buy one.")
+    with pytest.raises(UnavailableError, match=r"no_such_package is not installed\. Buy one\."):
+        running.require_module("no_such_package", "Buy one.")
+
+
+def test_pyspy_sees_the_busy_function(tmp_path):
+    rows = pyspy.profile(_busy, tmp_path / "f.svg", tmp_path / "s.json")
+    assert "<svg" in (tmp_path / "f.svg").read_text()[:400]
+    assert json.loads((tmp_path / "s.json").read_text())["profiles"]
+    functions = {row.name: row for row in rows if row.kind == "function"}
+    assert functions["_busy"].total_share > 0.9 and functions["_busy"].file.endswith("test_programs.py")
+    calls = [row for row in rows if row.kind == "call"]
+    assert calls[0].stack == "_busy", "what stands above the operation is not shown"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["f.svg", "s.json"]
+
+
+def test_pyspy_that_may_not_look_is_told_and_leaves_nothing(tmp_path, monkeypatch):
+    refusing = tmp_path / "py-spy"
+    refusing.write_text("#!/bin/sh\necho 'Permission Denied: Try running again with elevated permissions'\nexit 1\n")
+    refusing.chmod(refusing.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setattr(pyspy, "program", lambda *_: str(refusing))
+    with pytest.raises(UnavailableError, match=r"Permission Denied.*ptrace_scope"):
+        pyspy.profile(_busy, tmp_path / "f.svg", tmp_path / "s.json")
+    assert [path.name for path in tmp_path.iterdir()] == ["py-spy"]
+
+
+def _line(lineno: int, code: str, **values: float) -> dict[str, object]:
+    names = ("n_cpu_percent_python", "n_cpu_percent_c", "n_sys_percent", "n_malloc_mb", "n_copy_mb_s")
+    return {"lineno": lineno, "line": f"    {code}\n"} | dict.fromkeys(names, 0.0) | values
+
+
+def test_scalenes_lines_have_their_parts_memory_and_copies():
+    timed = [_line(7, "a = b @ c", n_cpu_percent_python=10.0, n_cpu_percent_c=60.0, n_sys_percent=5.0)]
+    timed.append(_line(8, "d = a", n_cpu_percent_python=25.0))
+    held = [_line(7, "a = b @ c", n_malloc_mb=12.0, n_copy_mb_s=3.0), _line(9, "e = d.copy()", n_malloc_mb=100.0)]
+    times = {"elapsed_time_sec": 2.0, "files": {f"{sys.path[-1]}/x/y.py": {"lines": timed}}}
+    memory = {"elapsed_time_sec": 10.0, "files": {f"{sys.path[-1]}/x/y.py": {"lines": held}}}
+    rows = scalene.hotspots_of(times, memory)
+    lines = {row.line: row for row in rows if row.kind == "line"}
+    assert lines[7].self_share == pytest.approx(0.75) and lines[7].self_time_s == pytest.approx(1.5)
+    assert (lines[7].memory_bytes, lines[7].bytes) == (12 * 2**20, 30 * 2**20)
+    assert (lines[7].name, lines[7].file) == ("a = b @ c", "x/y.py")
+    assert lines[9].self_share == 0 and lines[9].memory_bytes == 100 * 2**20
+    parts = {row.kind: row.self_share for row in rows if row.line == 7 and row.kind != "line"}
+    assert parts == pytest.approx({"python": 0.10, "native": 0.60, "system": 0.05})
+
+
+def test_memory_that_scalene_did_not_get_is_missing_with_the_reason():
+    times = {"elapsed_time_sec": 2.0, "files": {"y.py": {"lines": [_line(7, "a = b", n_cpu_percent_c=60.0)]}}}
+    (line, part) = scalene.hotspots_of(times, None, "it crashed")
+    assert line.memory_bytes is None and line.bytes is None and line.reason == "it crashed"
+    assert part.kind == "native" and part.reason is None
+
+
+def test_scalene_that_crashes_is_tried_again_and_then_told(tmp_path, monkeypatch):
+    tries: list[int] = []
+
+    def crash(*_words: str, **_options: object) -> object:
+        tries.append(1)
+        return type("Done", (), {"returncode": -11, "stderr": "received signal SIGSEGV", "stdout": ""})
+
+    monkeypatch.setattr(scalene, "_run", crash)
+    with pytest.raises(UnavailableError, match=r"no profile in 3 tries; it said: received signal SIGSEGV"):
+        scalene.profile("module", "argument", tmp_path / "s.json", tmp_path / "s.html")
+    assert len(tries) == 3 and not list(tmp_path.iterdir())
+
+
+#: Speaks perf's protocol: acknowledges, and writes the report when it is interrupted.
+_PERF = """#!{python}
+import signal, sys, time
+words = sys.argv
+control, answer = words[words.index("--control") + 1].removeprefix("fifo:").split(",")
+report, events = words[words.index("--output") + 1], words[words.index("--event") + 1].split(",")
+def end(*_):
+    with open(report, "w") as file:
+        for number, event in enumerate(events):
+            file.write(f"{{(number + 1) * 1000 * seen.count(b'enable')}},,{{event}},1,100.00,,\\n")
+    sys.exit(0)
+signal.signal(signal.SIGINT, end)
+seen = []
+with open(control, "rb", buffering=0) as commands, open(answer, "wb", buffering=0) as answers:
+    while True:
+        command = commands.read(64)
+        seen += command.split()
+        answers.write(b"ack\\n")
+        time.sleep(0.01)
+"""
+
+
+def _program(path: Path, text: str) -> str:
+    path.write_text(text)
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return str(path)
+
+
+def test_perf_counts_while_the_operation_repeats(tmp_path, monkeypatch):
+    fake = _program(tmp_path / "perf", _PERF.format(python=sys.executable))
+    monkeypatch.setattr(perf, "program", lambda *_: fake)
+    monkeypatch.setattr(perf, "repeat", lambda operation: [operation() for _ in range(4)] and 4)
+    calls: list[int] = []
+    rows = {row.name: row for row in perf.profile(lambda: calls.append(1))}
+    assert len(calls) == 4
+    assert {name: row.calls for name, row in rows.items()} == {
+        name: (number + 1) * 250 for number, name in enumerate(perf.EVENTS)
+    }
+    assert rows["cache-misses"].bytes == 1000 * 64 and rows["cycles"].bytes is None
+
+
+def test_counters_that_the_kernel_does_not_show_are_told():
+    report = "<not supported>,,instructions,0,100.00,,\n<not supported>,,cycles,0,100.00,,\n12,,page-faults,1,1,,\n"
+    with pytest.raises(UnavailableError, match=r"shows no hardware counters.*perf_event_paranoid"):
+        perf.hotspots_of(report, 3)
+    with pytest.raises(UnavailableError, match="cannot count here: Access to performance monitoring is limited"):
+        perf.hotspots_of("", 0, "Access to performance monitoring is limited.\nmore words")
+
+
+def test_perf_on_this_machine_counts_or_says_why():
+    try:
+        rows = {row.name: row for row in perf.profile(_busy)}
+    except UnavailableError as error:
+        assert "perf" in str(error)
+    else:
+        assert rows["instructions"].calls > 50_000
