@@ -1,10 +1,12 @@
 """Profilers that are programs: what they write, read back; and what is said where they are absent or refuse."""
 
 import json
+import signal
 import stat
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from baler_energy.errors import UnavailableError
@@ -19,6 +21,34 @@ def test_an_operation_repeats_until_it_was_seen_long_enough():
     calls: list[int] = []
     assert running.repeat(lambda: calls.append(1), 0.0) == 1
     assert running.repeat(lambda: calls.append(1), 0.02) == len(calls) - 1 > 1
+
+
+def test_a_program_that_hangs_is_ended_with_all_that_it_started():
+    done = running.run_group(["sh", "-c", "sleep 61 & sleep 61"], timeout_s=0.3)
+    assert done.returncode == -9 and "within 0.3 s" in done.said
+    assert not any("61" in process.info["cmdline"] for process in psutil.process_iter(["cmdline"]) if _of_us(process))
+
+
+def test_a_program_is_ended_when_the_waiting_is_interrupted():
+    def stop(*_: object) -> None:
+        raise UnavailableError("too long")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, 0.3)
+    try:
+        with pytest.raises(UnavailableError, match="too long"):
+            running.run_group(["sh", "-c", "sleep 62 & sleep 62"])
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert not any("62" in process.info["cmdline"] for process in psutil.process_iter(["cmdline"]) if _of_us(process))
+
+
+def _of_us(process: psutil.Process) -> bool:
+    return bool(process.info["cmdline"]) and process.info["cmdline"][0] == "sleep"
+
+
+def test_what_a_program_says_is_kept():
+    assert running.run_group(["sh", "-c", "echo out; echo err >&2; exit 3"]) == running.Finished(3, "out err")
 
 
 def test_a_missing_program_and_a_missing_package_are_told_with_the_remedy():
@@ -82,7 +112,7 @@ def test_scalene_that_crashes_is_tried_again_and_then_told(tmp_path, monkeypatch
 
     def crash(*_words: str, **_options: object) -> object:
         tries.append(1)
-        return type("Done", (), {"returncode": -11, "stderr": "received signal SIGSEGV", "stdout": ""})
+        return running.Finished(-11, "received signal SIGSEGV")
 
     monkeypatch.setattr(scalene, "_run", crash)
     with pytest.raises(UnavailableError, match=r"no profile in 3 tries; it said: received signal SIGSEGV"):

@@ -7,6 +7,7 @@ from baler_energy.errors import InputError
 from baler_energy.meters.options import make_meters
 from baler_energy.records import Reading
 from baler_energy.stages import parts as stage_parts
+from baler_energy.vocabulary import MeterName, Quantity
 
 OPERATIONS = ("train", "compress", "decompress")
 SMALL = {"_SIDE": {"cpu": 64}, "_COPIED_BYTES": {"cpu": 2**16}, "_TIMED_BATCHES": 20}
@@ -87,8 +88,8 @@ class _Counter:
     """A meter that reads 10 W for whatever time, as a hardware counter would."""
 
     def __init__(self) -> None:
-        (self._inner,) = make_meters(["process"])
-        self.name = "rapl"
+        (self._inner,) = make_meters([MeterName.PROCESS])
+        self.name = MeterName.RAPL
 
     def __getattr__(self, name):
         return getattr(self._inner, name)
@@ -104,7 +105,7 @@ class _Counter:
         self._energy_j = 10.0 * (time.monotonic() - self._start_s)
 
     def readings(self):
-        return [Reading.of("rapl", "cpu", "energy", self._energy_j)]
+        return [Reading.of(MeterName.RAPL, "cpu", Quantity.ENERGY, self._energy_j)]
 
 
 def test_measured_energy_closes_too_and_tells_the_static_part(pipeline, tmp_path, monkeypatch, own_lock):

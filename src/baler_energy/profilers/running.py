@@ -1,15 +1,20 @@
 """Other programs that profile: finding them, and repeating an operation until they have seen enough of it."""
 
 import importlib.util
+import os
 import shutil
+import signal
+import subprocess
 import sysconfig
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from baler_energy.errors import UnavailableError
 
-__all__ = ["WATCHED_S", "program", "repeat", "require_module"]
+__all__ = ["WATCHED_S", "Finished", "program", "repeat", "require_module", "run_group"]
 
 #: A profiler that samples sees an operation repeated for so long (s): 400 samples at 200 per second.
 WATCHED_S = 2.0
@@ -22,6 +27,46 @@ def repeat(operation: Callable[[], object], at_least_s: float = WATCHED_S) -> in
         operation()
         count += 1
     return count
+
+
+@dataclass(frozen=True)
+class Finished:
+    """How a program ended: its exit code, and the last of what it said."""
+
+    returncode: int
+    said: str
+
+
+def run_group(command: Sequence[str], *, folder: Path | None = None, timeout_s: float | None = None) -> Finished:
+    """Run a program; whatever ends the waiting ends the program and all that it started.
+
+    Parameters
+    ----------
+    command
+        Its words.
+    folder
+        Its working directory.
+    timeout_s
+        It is ended after so long, with exit code -9.
+    """
+    with subprocess.Popen(
+        command,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    ) as running:
+        try:
+            said, code = running.communicate(timeout=timeout_s)[0], running.returncode
+        except subprocess.TimeoutExpired:
+            said, code = f"it did not end within {timeout_s:g} s", -signal.SIGKILL
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(running.pid, signal.SIGKILL)
+    return Finished(code, " ".join(said.split())[-300:])
 
 
 def program(name: str, remedy: str) -> str:

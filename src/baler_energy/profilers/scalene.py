@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -12,12 +11,14 @@ from typing import Any
 import baler_energy
 from baler_energy.errors import UnavailableError
 from baler_energy.profilers.hotspots import Hotspot, short_path
-from baler_energy.profilers.running import require_module
+from baler_energy.profilers.running import Finished, require_module, run_group
 
 __all__ = ["hotspots_of", "profile"]
 
 _MB = 1024 * 1024
 _TRIES = 3
+#: A try that takes longer hangs (s).
+_TRY_S = 180.0
 #: Lines kept by each of time, memory and copies.
 _KEPT = 15
 _REMEDY = "Install it with `pip install scalene`; it has no version for every system."
@@ -68,7 +69,7 @@ def _watch(module: str, argument: str, json_file: Path, *options: str) -> str | 
     """Profile into `json_file`; return why there is no profile, None where there is one.
 
     Scalene replaces the program's memory allocator and interrupts it by a timer, under which torch's training crashes
-    in one of some ten runs (github.com/pytorch/pytorch/issues/57185); so it gets more than one try.
+    or hangs in one of some ten runs (github.com/pytorch/pytorch/issues/57185); so it gets more than one try.
     """
     package = Path(baler_energy.__file__).parent
     said = ""
@@ -81,13 +82,12 @@ def _watch(module: str, argument: str, json_file: Path, *options: str) -> str | 
         )
         if done.returncode == 0 and json_file.is_file():
             return None
-        said = " ".join((done.stderr or done.stdout).split())[-300:]
+        said = done.said
     return f"Scalene gave no profile in {_TRIES} tries; it said: {said}"
 
 
-def _run(*words: str, folder: Path | None = None) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "scalene", *words]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+def _run(*words: str, folder: Path | None = None) -> Finished:
+    return run_group([sys.executable, "-m", "scalene", *words], folder=folder, timeout_s=_TRY_S)
 
 
 def hotspots_of(times: Mapping[str, Any], memory: Mapping[str, Any] | None, reason: str | None = None) -> list[Hotspot]:

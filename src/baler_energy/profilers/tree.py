@@ -169,12 +169,12 @@ def _grow(
     whole_s: float,
 ) -> None:
     """Hang a function into the tree with its share of its callees; cycles are one node, so that this ends."""
-    if total_s < _SMALLEST * whole_s:
-        return
     cycle = nodes[key]
     node = parent.children.setdefault(cycle.frame, _Node(cycle.frame))
     node.total_s += total_s
     node.calls += count
+    if total_s < _SMALLEST * whole_s:
+        return
     share = total_s / cycle.total_s if cycle.total_s else 0.0
     for callee, (edge_calls, edge_s) in calls.get(key, {}).items():
         _grow(node, callee, share * edge_s, round(share * edge_calls), nodes, calls, whole_s)
