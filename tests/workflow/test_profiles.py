@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 from snakemake.scheduling.job_scheduler import JobScheduler
 
-MEASURED = {"calibrate", "train", "compress", "decompress", "profile", "peer"}
+MEASURED = {"calibrate", "train", "compress", "decompress", "profile", "parts", "peer"}
 
 
 def profile(repository: Path, name: str) -> dict:

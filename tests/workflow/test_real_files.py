@@ -39,7 +39,7 @@ def test_the_smoke_study_over_every_real_file(workspace, shared):
     }
     study["reference"] |= {"dataset": "muons", "rows": 400}
     study["axes"] = {"dataset": list(FILES)}
-    study["profile"]["points"] = [{"dataset": "lhcb"}]
+    study["profile"] |= {"points": [{"dataset": "lhcb"}], "profilers": ["cprofile", "torch"]}
     path = workspace.root / "real.yaml"
     path.write_text(yaml.safe_dump(study))
     workspace.snakemake(path)

@@ -300,6 +300,12 @@ CATALOGUE: dict[str, dict[str, Entry]] = {
             "degrees. The last column gives why a GPU's clocks were lowered (NVML), as shares of the window that can "
             "overlap; none means that they were not.",
         ),
+        "counters": Entry(
+            "Hardware counters of the CPU (perf)",
+            "Events of one operation on the profiled batches, as Linux's perf counted them in a run of its own, n = 1. "
+            "A miss of the last cache brings a line of it from memory, which gives the bytes. Most virtual machines "
+            "show no counters; the table then says so.",
+        ),
         "flagged": Entry(
             "Flagged runs",
             "Runs with a flag that excludes them from all means of energy, time and power: all flags but modelled_only "

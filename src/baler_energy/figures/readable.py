@@ -28,6 +28,7 @@ _EMPTY = {
     "peers": "No other tool ran beside ours: the study names none (peers.tools), and no formula applied.",
     "findings": "No results of other studies were imported: the study names none (imports).",
     "calibration": "The machine was not calibrated.",
+    "counters": "No run was profiled with perf (profile.profilers).",
     "temperatures": "No sensor told a temperature at the reference point.",
 }
 
@@ -231,6 +232,19 @@ def _calibration(row: Row) -> dict[str, str]:
     }
 
 
+def _counters(row: Row) -> dict[str, str]:
+    factor, unit = scaled_unit([row["bytes"]], "B")
+    absent = pd.isna(row["events"])
+    return {
+        "run on": device_name(row["device"]),
+        "operation": row["operation"],
+        "event": "none" if absent else row["event"],
+        "events": f"{row['reason']}" if absent else f"{row['events']:,.0f}",
+        "per cycle": _or(f"{row['per_cycle']:.2f}", row["per_cycle"], ""),
+        "bytes from memory": _or(f"{row['bytes'] * factor:.3g} {unit}", row["bytes"], ""),
+    }
+
+
 def _temperatures(row: Row) -> dict[str, str]:
     tau = _or(f"{spread_text(row['tau_s'], row['tau_error_s'])} s", row["tau_s"], f"{row['reason']}")
     return {
@@ -265,4 +279,5 @@ _READERS: Mapping[str, Callable[[Row], dict[str, str]]] = {
     "findings": _findings,
     "calibration": _calibration,
     "temperatures": _temperatures,
+    "counters": _counters,
 }

@@ -5,7 +5,7 @@
 - `generate`, `prepare`: tables of HEP data
 - `train`, `compress`, `decompress`: measured
 - `evaluate`: errors of the reconstructed table
-- `profile`: profiler traces, never in a measured run
+- `profile`: profiler traces, never in a measured run; `parts`: layers, data and the machine's peaks in measured loops
 - `collect`: the tidy dataset
 - `figures`, `tables`, `report`: what a reader sees
 - `schema`: the configuration's schema and its documentation

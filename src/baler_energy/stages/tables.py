@@ -12,9 +12,9 @@ HELP = "write the report's tables as CSV and HTML"
 EPILOG = """example:
   baler-energy tables --dataset results/laptop/dataset --out results/laptop/tables
 
-Writes original_layout, summary, metrics, glossary, ratios, variation, peers, findings, calibration, temperatures and
-flagged, each as NAME.csv (numbers, SI units) and NAME.html (to be read). A table that this study has nothing for is
-empty and says why.
+Writes original_layout, summary, metrics, glossary, ratios, variation, peers, findings, calibration, temperatures,
+counters and flagged, each as NAME.csv (numbers, SI units) and NAME.html (to be read). A table that this study has
+nothing for is empty and says why.
 """
 
 
@@ -47,6 +47,7 @@ def tables(dataset: Path, out: Path) -> None:
     from baler_energy.errors import InputError
     from baler_energy.figures import efficiency_tables, tabulation, trust_tables
     from baler_energy.figures.base import Dataset, NoData
+    from baler_energy.figures.counters import counters
     from baler_energy.figures.page import html_page
     from baler_energy.figures.readable import notes, readable
     from baler_energy.figures.temperatures import temperatures
@@ -64,6 +65,7 @@ def tables(dataset: Path, out: Path) -> None:
             "findings": trust_tables.findings(data),
             "calibration": trust_tables.calibration(data),
             "temperatures": temperatures(data),
+            "counters": counters(data),
             "flagged": tabulation.flagged_runs(data),
         }
     except NoData as reason:
