@@ -4,7 +4,7 @@
     PYTHONPATH=src OTHER/bin/python benchmarks/copies.py --table TABLE --upstream CHECKOUT
 
 The second is run by a Python that has what upstream needs (torch, scikit-learn, matplotlib, tqdm), with a checkout of
-github.com/baler-collaboration/baler. Prints a table for docs/copies.md: a row per line, with the bytes that it wrote
+github.com/baler-collaboration/baler. Prints a table for docs/hotspots.md: a row per line, with the bytes that it wrote
 into new arrays, over the bytes of the table as float64, and the share of the operation's time that it takes.
 """
 
@@ -45,9 +45,11 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--batch-size", type=int, default=512)
     args = parser.parse_args()
+    args.table = args.table.absolute()
     with tempfile.TemporaryDirectory() as folder:
         prepare = _upstream if args.upstream else _ours
-        operations, package = prepare(args, Path(folder))
+        with contextlib.redirect_stdout(sys.stderr):
+            operations, package = prepare(args, Path(folder))
         with np.load(args.table) as arrays:
             table_bytes = arrays["data"].size * 8
         batch_bytes = table_bytes * args.batch_size / len(_rows(args.table))

@@ -29,6 +29,7 @@ COLUMNS = [
     "flops",
     "energy_j",
     "energy_evidence",
+    "energy_scope",
     "flags",
     "reason",
 ]

@@ -170,7 +170,7 @@ KINDS = {
     "system": "of a line, the time in the kernel or waiting; shares as of line",
     "counter": "a hardware counter; calls is the number of its events",
     "whole": "the whole operation, measured beside its parts",
-    "data": "a part that moves or scales data; shares of the whole",
+    "data": "a part that moves or scales data; shares of the whole (files come from the page cache)",
     "layer": "a part that is a layer's forward or backward pass, or the loss; shares of the whole",
     "optimizer": "the part that updates the parameters; shares of the whole",
     "static": "the idle power over the whole's time, a part of its energy; where that is measured",
@@ -199,6 +199,7 @@ bytes | number | B | bytes that it moved or copied
 flops | number | 1 | floating-point operations, two per multiply-accumulate
 energy_j | number | J | energy, of parts and peaks only
 energy_evidence | string | | measured or modelled: what energy_j is
+energy_scope | string | | components in energy_j, such as cpu+dram
 flags | string | | of a measured loop, as in runs
 reason | string | | why there are no values
 """.replace("see KINDS", "; ".join(f"{kind} ({meaning})" for kind, meaning in KINDS.items()))

@@ -28,7 +28,8 @@ def counters(tables: Tables) -> pd.DataFrame:
         events = part.dropna(subset=["calls"]).set_index("name")["calls"]
         for row in part.to_dict("records"):
             told = {"event": row["name"], "events": row["calls"], "bytes": row["bytes"], "reason": row["reason"]}
-            if row["name"] == "instructions" and "cycles" in events:
-                told["per_cycle"] = row["calls"] / events["cycles"]
+            cycles = str(row["name"]).replace("instructions", "cycles")
+            if cycles != row["name"] and cycles in events:
+                told["per_cycle"] = row["calls"] / events[cycles]
             rows.append(dict(zip(_KEYS, key, strict=True)) | told)
     return pd.DataFrame(rows, columns=[*_KEYS, "event", "events", "per_cycle", "bytes", "reason"])

@@ -20,6 +20,9 @@ __all__ = ["profile"]
 
 #: torch's operators that write values which exist already: to a new place, in a new order or in another format.
 _COPYING = frozenset({"stack", "cat", "clone", "copy_", "_to_copy", "index", "index_select", "gather", "repeat"})
+#: What Python runs as functions of their own, but is part of the line that it stands on; following each of their
+#: steps would take far longer than the step.
+_WITHIN_A_LINE = frozenset({"<listcomp>", "<genexpr>", "<dictcomp>", "<setcomp>"})
 _Line = tuple[str, int]
 
 
@@ -121,7 +124,10 @@ class _Lines:
         self._since_s, self._held_bytes = self._clock(), current
 
     def _enter(self, frame: FrameType, event: str, _argument: Any) -> Any:
-        if not frame.f_code.co_filename.startswith(self._folder) or frame.f_code.co_filename == __file__:
+        code = frame.f_code
+        if not code.co_filename.startswith(self._folder) or code.co_filename == __file__:
+            return None
+        if code.co_name in _WITHIN_A_LINE:
             return None
         self._settle(self._stack[-1] if self._stack else None)
         self._stack.append((frame.f_code.co_filename, frame.f_lineno))

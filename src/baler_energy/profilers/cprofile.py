@@ -42,8 +42,8 @@ def profile(operation: Callable[[], object], stats_file: Path) -> list[Hotspot]:
 
 def hotspots_of(stats: pstats.Stats) -> list[Hotspot]:
     """Take the functions with the largest self time, and the call tree, from a profile."""
-    # {(file, line, name): (primitive calls, calls, self time, time with callees, callers)}, and of each caller the
-    # first four of these for its calls alone; not in the typed interface.
+    # {(file, line, name): (primitive calls, calls, self time, time with callees, callers)}, and of each caller (calls,
+    # primitive calls, self time, time with callees) for its calls alone; not in the typed interface.
     functions: dict[tuple[str, int, str], tuple[int, int, float, float, Any]] = vars(stats)["stats"]
     whole_s = sum(entry[2] for entry in functions.values()) or 1.0
     hotspots = top(
@@ -67,7 +67,7 @@ def hotspots_of(stats: pstats.Stats) -> list[Hotspot]:
             calls,
             self_s,
             total_s,
-            {_frame(*caller): (edge[1], edge[3]) for caller, edge in callers.items()},
+            {_frame(*caller): (edge[0], edge[3]) for caller, edge in callers.items()},
         )
         for key, (_, calls, self_s, total_s, callers) in functions.items()
     }

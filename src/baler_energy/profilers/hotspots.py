@@ -1,11 +1,17 @@
 """The row that every profiler gives, and the choice of the largest ones."""
 
 import sys
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-__all__ = ["TOP", "Hotspot", "short_path", "top"]
+from baler_energy.files import atomic_path
+
+__all__ = ["HOTSPOTS", "TOP", "Hotspot", "short_path", "top", "write_hotspots"]
+
+#: File of the rows of one profiled operation.
+HOTSPOTS = "hotspots.parquet"
 
 #: Rows that are kept of a profile.
 TOP = 40
@@ -40,6 +46,8 @@ class Hotspot:
     """Energy of its measured loop, of one time; profilers proper know none."""
     energy_evidence: str | None = None
     """``measured`` or ``modelled``: what `energy_j` is."""
+    energy_scope: str | None = None
+    """Components in `energy_j`, such as ``cpu+dram``."""
     flags: str | None = None
     """What was wrong with its measured loop, as of a run, separated by commas."""
     reason: str | None = None
@@ -58,3 +66,16 @@ def short_path(path: str) -> str:
         if Path(path).is_relative_to(root):
             return Path(path).relative_to(root).as_posix()
     return path
+
+
+def write_hotspots(path: Path, parameters: Mapping[str, Any], hotspots: Iterable[Hotspot]) -> None:
+    """Write rows of the table ``hotspots``, each with the point's columns."""
+    import pandas as pd
+
+    frame = pd.DataFrame([{**parameters, **asdict(hotspot)} for hotspot in hotspots])
+    whole = ("epochs", "line", "calls", "memory_bytes", "bytes", "flops")
+    real = ("self_share", "total_share", "self_time_s", "total_time_s", "energy_j")
+    text = ("source", "file", "stack", "energy_evidence", "energy_scope", "flags", "reason")
+    types = dict.fromkeys(whole, "Int64") | dict.fromkeys(real, "float64") | dict.fromkeys(text, "string")
+    with atomic_path(path) as temporary:
+        frame.astype(types).to_parquet(temporary, index=False)

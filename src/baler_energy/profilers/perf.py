@@ -1,6 +1,7 @@
 """Hardware counters of the CPU over an operation, by Linux's perf: instructions, cycles, misses of the last cache."""
 
 import os
+import re
 import signal
 import subprocess
 import tempfile
@@ -10,13 +11,14 @@ from pathlib import Path
 
 from baler_energy.errors import UnavailableError
 from baler_energy.profilers.hotspots import Hotspot
-from baler_energy.profilers.running import program, repeat
+from baler_energy.profilers.running import ended, program, repeat
 
 __all__ = ["EVENTS", "hotspots_of", "profile"]
 
 #: perf's names of the events.
-EVENTS = ("instructions", "cycles", "cache-references", "cache-misses", "page-faults", "context-switches")
+EVENTS = ("instructions", "cycles", "cache-misses", "LLC-load-misses", "page-faults", "context-switches")
 _REMEDY = "It comes with the kernel's tools (linux-perf, linux-tools or perf); a cluster may have it as a module."
+_EVENT = re.compile(r"(?:\w+/)?(?P<name>[\w-]+)[/:]*(?P<where>\w*)")
 _LINE_SIZE = Path("/sys/devices/system/cpu/cpu0/cache/index0/coherency_line_size")
 _PARANOID = Path("/proc/sys/kernel/perf_event_paranoid")
 
@@ -46,7 +48,7 @@ def profile(operation: Callable[[], object]) -> list[Hotspot]:
                 count = _counted(operation, control, answer, counting)
             finally:
                 counting.send_signal(signal.SIGINT)
-                said = counting.communicate()[1]
+                said = ended(counting)
         text = report.read_text(encoding="utf-8") if report.is_file() else ""
     return hotspots_of(text, count, said)
 
@@ -92,19 +94,17 @@ def hotspots_of(report: str, count: int, said: str = "") -> list[Hotspot]:
     Returns
     -------
     list of Hotspot
-        Events of one operation. A miss of the last cache brings a line of it from memory: its ``bytes``.
+        Events of one operation, "(user space)" behind those that the kernel lets be counted there only. A load that
+        misses the last cache brings a line of it from memory: its ``bytes``, a lower bound, as stores and what
+        prefetching brings are not among them, and null where the CPU does not count these loads.
 
     Raises
     ------
     UnavailableError
         No hardware event was counted.
     """
-    events: dict[str, int] = {}
-    for line in report.splitlines():
-        value, _, event, *_ = [*line.split(","), "", ""]
-        if event in EVENTS and value.isdecimal() and count:
-            events[event] = round(int(value) / count)
-    if "instructions" not in events:
+    events = _events(report, count) if count else {}
+    if not any(name.startswith("instructions") for name in events):
         paranoid = _PARANOID.read_text(encoding="ascii").strip() if _PARANOID.is_file() else "unknown"
         why = said.strip().splitlines()[0] if said.strip() and not report else "the kernel shows no hardware counters"
         raise UnavailableError(
@@ -112,8 +112,24 @@ def hotspots_of(report: str, count: int, said: str = "") -> list[Hotspot]:
             "virtual PMU from its host; on a real one `sysctl kernel.perf_event_paranoid=1` may allow it."
         )
     line_bytes = int(_LINE_SIZE.read_text(encoding="ascii")) if _LINE_SIZE.is_file() else 64
-    moved = {"cache-misses": line_bytes}
     return [
-        Hotspot(kind="counter", name=name, calls=n, bytes=n * moved[name] if name in moved else None)
+        Hotspot(
+            kind="counter", name=name, calls=n, bytes=n * line_bytes if name.startswith("LLC-load-misses") else None
+        )
         for name, n in events.items()
     ]
+
+
+def _events(report: str, count: int) -> dict[str, int]:
+    """Read events of one operation by name; those of a CPU with two kinds of cores are summed.
+
+    perf writes ``instructions``, ``instructions:u`` (user space only) or, by kind of core, ``cpu_core/instructions/u``.
+    """
+    events: dict[str, int] = {}
+    for line in report.splitlines():
+        value, _, event, *_ = [*line.split(","), "", ""]
+        found = _EVENT.fullmatch(event)
+        if found and found["name"] in EVENTS and value.isdecimal():
+            name = f"{found['name']} (user space)" if found["where"] == "u" else found["name"]
+            events[name] = events.get(name, 0) + int(value)
+    return {name: round(value / count) for name, value in events.items()}

@@ -13,7 +13,7 @@ from baler_energy.errors import UnavailableError
 from baler_energy.files import atomic_path
 from baler_energy.profilers import tree
 from baler_energy.profilers.hotspots import Hotspot, short_path, top
-from baler_energy.profilers.running import program, repeat
+from baler_energy.profilers.running import ended, program, repeat
 
 __all__ = ["hotspots_of", "profile"]
 
@@ -45,7 +45,9 @@ def profile(operation: Callable[[], object], svg_file: Path, speedscope_file: Pa
 
 def _record(spy: str, form: str, operation: Callable[[], object], path: Path) -> None:
     with atomic_path(path) as temporary:
-        command = [spy, "record", "--pid", str(os.getpid()), "--format", form, "--rate", str(_RATE_HZ), "--function"]
+        command = [spy, "record", "--pid", str(os.getpid()), "--format", form, "--rate", str(_RATE_HZ)]
+        # Idle, too: on a GPU, training waits while another thread runs the backward pass.
+        command += ["--function", "--idle"]
         with subprocess.Popen(
             [*command, "--output", str(temporary)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         ) as watcher:
@@ -57,7 +59,7 @@ def _record(spy: str, form: str, operation: Callable[[], object], path: Path) ->
                     repeat(operation)
             finally:
                 watcher.send_signal(signal.SIGINT)
-                said += watcher.communicate()[0].splitlines()
+                said += ended(watcher).splitlines()
         if watcher.returncode or not temporary.is_file():
             words = " ".join(line.strip() for line in said if line.strip())
             raise UnavailableError(
@@ -82,7 +84,7 @@ def hotspots_of(found: Mapping[str, Any]) -> list[Hotspot]:
     Parameters
     ----------
     found
-        The file's JSON; its samples are of Python threads that were not waiting.
+        The file's JSON; its samples are of Python threads, waiting ones included.
 
     Returns
     -------

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from baler_energy.errors import UnavailableError
 
-__all__ = ["WATCHED_S", "Finished", "program", "repeat", "require_module", "run_group"]
+__all__ = ["WATCHED_S", "Finished", "ended", "program", "repeat", "require_module", "run_group"]
 
 #: A profiler that samples sees an operation repeated for so long (s): 400 samples at 200 per second.
 WATCHED_S = 2.0
@@ -67,6 +67,16 @@ def run_group(command: Sequence[str], *, folder: Path | None = None, timeout_s: 
             with suppress(ProcessLookupError):
                 os.killpg(running.pid, signal.SIGKILL)
     return Finished(code, " ".join(said.split())[-300:])
+
+
+def ended(watcher: "subprocess.Popen[str]") -> str:
+    """Wait for a program that was asked to end, and end it where it does not; return what it said."""
+    try:
+        said, more = watcher.communicate(timeout=10)
+    except subprocess.TimeoutExpired:
+        watcher.kill()
+        said, more = watcher.communicate()
+    return f"{said or ''}{more or ''}"
 
 
 def program(name: str, remedy: str) -> str:

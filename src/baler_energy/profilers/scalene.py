@@ -4,7 +4,9 @@ import json
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +14,12 @@ import baler_energy
 from baler_energy.errors import UnavailableError
 from baler_energy.profilers.hotspots import Hotspot, short_path
 from baler_energy.profilers.running import Finished, require_module, run_group
+from baler_energy.progress import say
 
-__all__ = ["hotspots_of", "profile"]
+__all__ = ["Program", "hotspots_of", "profile"]
 
 _MB = 1024 * 1024
 _TRIES = 3
-#: A try that takes longer hangs (s).
-_TRY_S = 180.0
 #: Lines kept by each of time, memory and copies.
 _KEPT = 15
 _REMEDY = "Install it with `pip install scalene`; it has no version for every system."
@@ -26,13 +27,33 @@ _REMEDY = "Install it with `pip install scalene`; it has no version for every sy
 _PARTS = {"python": "n_cpu_percent_python", "native": "n_cpu_percent_c", "system": "n_sys_percent"}
 
 
-def profile(module: str, argument: str, json_file: Path, html_file: Path) -> list[Hotspot]:
-    """Run a module as a program under Scalene: once for the time of lines, and once for their memory.
+@dataclass(frozen=True)
+class Program:
+    """What Scalene watches: ``python -m MODULE ARGUMENT``.
 
     Parameters
     ----------
     module, argument
-        ``python -m MODULE ARGUMENT``; it calls Scalene's ``start`` and ``stop`` around what is to be profiled.
+        The program calls Scalene's ``start`` and ``stop`` around what is to be profiled.
+    repetitions
+        File in which it leaves how often it ran that.
+    time_limit_s
+        What all tries may take together.
+    """
+
+    module: str
+    argument: str
+    repetitions: Path
+    time_limit_s: float
+
+
+def profile(program: Program, json_file: Path, html_file: Path) -> list[Hotspot]:
+    """Run a program under Scalene: once for the time of lines, and once for their memory.
+
+    Parameters
+    ----------
+    program
+        The program.
     json_file, html_file
         Where Scalene's profile with memory and its page go.
 
@@ -50,22 +71,24 @@ def profile(module: str, argument: str, json_file: Path, html_file: Path) -> lis
     json_file.unlink(missing_ok=True)
     html_file.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory(dir=json_file.parent) as folder:
-        times = Path(folder, "times.json")
-        reason = _watch(module, argument, times, "--cpu-only", "--cpu-sampling-rate", "0.005")
+        times, memory = Path(folder, "times.json"), Path(folder, "memory.json")
+        started_s = time.monotonic()
+        reason = _watch(program, times, 0.5 * program.time_limit_s, "--cpu-only", "--cpu-sampling-rate", "0.005")
         if reason:
             raise UnavailableError(reason)
-        memory = Path(folder, "memory.json")
-        reason = _watch(module, argument, memory)
+        found = [_read(times, program)]
+        # A little is left for the page, so that the limit does not take the times away with it.
+        left_s = 0.9 * program.time_limit_s - (time.monotonic() - started_s)
+        reason = _watch(program, memory, left_s)
+        if reason is None:
+            found.append(_read(memory, program))
         shown = times if reason else memory
-        # Scalene names its page itself, and puts it into the working directory.
-        _run("view", "--standalone", shown.name, folder=Path(folder))
-        Path(folder, "scalene-profile.html").replace(html_file)
-        found = [json.loads(file.read_text(encoding="utf-8")) for file in (times, shown)]
+        _make_page(shown, html_file)
         shown.replace(json_file)
-    return hotspots_of(found[0], None if reason else found[1], reason)
+    return hotspots_of(found[0], found[1] if len(found) > 1 else None, reason)
 
 
-def _watch(module: str, argument: str, json_file: Path, *options: str) -> str | None:
+def _watch(program: Program, json_file: Path, time_limit_s: float, *options: str) -> str | None:
     """Profile into `json_file`; return why there is no profile, None where there is one.
 
     Scalene replaces the program's memory allocator and interrupts it by a timer, under which torch's training crashes
@@ -78,7 +101,8 @@ def _watch(module: str, argument: str, json_file: Path, *options: str) -> str | 
             *("run", "--off", "--no-stacks", "--no-async", *options),
             # Lines of ours only, wherever they are installed; what they call counts as theirs.
             *("--profile-all", "--profile-only", f"{package}{os.sep}", "-o", str(json_file)),
-            *("-m", module, "---", argument),
+            *("-m", program.module, "---", program.argument),
+            timeout_s=time_limit_s / _TRIES,
         )
         if done.returncode == 0 and json_file.is_file():
             return None
@@ -86,8 +110,25 @@ def _watch(module: str, argument: str, json_file: Path, *options: str) -> str | 
     return f"Scalene gave no profile in {_TRIES} tries; it said: {said}"
 
 
-def _run(*words: str, folder: Path | None = None) -> Finished:
-    return run_group([sys.executable, "-m", "scalene", *words], folder=folder, timeout_s=_TRY_S)
+def _read(json_file: Path, program: Program) -> dict[str, Any]:
+    """Read a profile, with how often the operation ran in it."""
+    found: dict[str, Any] = json.loads(json_file.read_text(encoding="utf-8"))
+    return found | {"repetitions": int(program.repetitions.read_text(encoding="ascii"))}
+
+
+def _make_page(json_file: Path, html_file: Path) -> None:
+    """Make Scalene's page of a profile; without one, the rows and the profile stand alone."""
+    # Scalene names its page itself, and puts it into the working directory.
+    done = _run("view", "--standalone", json_file.name, folder=json_file.parent, timeout_s=60)
+    page = json_file.with_name("scalene-profile.html")
+    if done.returncode or not page.is_file():
+        say(f"Scalene made no page of its profile: {done.said}")
+        return
+    page.replace(html_file)
+
+
+def _run(*words: str, timeout_s: float, folder: Path | None = None) -> Finished:
+    return run_group([sys.executable, "-m", "scalene", *words], folder=folder, timeout_s=max(1.0, timeout_s))
 
 
 def hotspots_of(times: Mapping[str, Any], memory: Mapping[str, Any] | None, reason: str | None = None) -> list[Hotspot]:
@@ -96,7 +137,7 @@ def hotspots_of(times: Mapping[str, Any], memory: Mapping[str, Any] | None, reas
     Parameters
     ----------
     times
-        Scalene's JSON of a run without memory.
+        Scalene's JSON of a run without memory, with ``repetitions`` of the operation.
     memory
         That of a run with memory; None where there is none, for `reason`.
     reason
@@ -105,15 +146,16 @@ def hotspots_of(times: Mapping[str, Any], memory: Mapping[str, Any] | None, reas
     Returns
     -------
     list of Hotspot
-        For each line a row of kind ``line``, with the memory that it allocated and the bytes that it copied (both
-        estimated from samples, as Scalene does), and rows of kinds ``python``, ``native`` and ``system`` with the
+        Of one operation: for each line a row of kind ``line``, with the memory that it allocated and the bytes that it
+        copied (both estimated from samples, as Scalene does; null where no sample fell on it), and rows of kinds ``python``, ``native`` and ``system`` with the
         parts of its time. Scalene counts no calls.
     """
-    elapsed_s = float(times["elapsed_time_sec"])
+    elapsed_s = float(times["elapsed_time_sec"]) / times["repetitions"]
     parts = {place: _parts(line) for place, line in _each(times)}
     texts = {place: str(line["line"]).strip() for found in (times, memory or times) for place, line in _each(found)}
-    allocated = {} if memory is None else {place: round(line["n_malloc_mb"] * _MB) for place, line in _each(memory)}
-    copied = {} if memory is None else {place: _copied_bytes(line, memory) for place, line in _each(memory)}
+    allocated = {} if memory is None else _bytes(memory, "n_malloc_mb", 1.0)
+    # Scalene gives copies as a rate.
+    copied = {} if memory is None else _bytes(memory, "n_copy_mb_s", float(memory["elapsed_time_sec"]))
     largest = {
         place
         for values in ({place: sum(part.values()) for place, part in parts.items()}, allocated, copied)
@@ -124,8 +166,7 @@ def hotspots_of(times: Mapping[str, Any], memory: Mapping[str, Any] | None, reas
     for place in largest:
         known = {"name": texts[place], "file": place[0], "line": place[1]}
         time_of = parts.get(place, {})
-        # In a run with memory that holds no sample of a line, it allocated less than a sample stands for.
-        bytes_of = {"memory_bytes": allocated.get(place, 0), "bytes": copied.get(place, 0)} if memory else {}
+        bytes_of = {"memory_bytes": allocated.get(place), "bytes": copied.get(place)}
         rows.append(_row("line", sum(time_of.values()), elapsed_s, known | bytes_of, reason))
         rows += [_row(kind, share, elapsed_s, known) for kind, share in time_of.items() if share]
     return sorted(rows, key=lambda row: row.self_share or 0.0, reverse=True)
@@ -148,5 +189,7 @@ def _parts(line: Mapping[str, Any]) -> dict[str, float]:
     return {kind: line[key] / 100 for kind, key in _PARTS.items()}
 
 
-def _copied_bytes(line: Mapping[str, Any], found: Mapping[str, Any]) -> int:
-    return round(float(line["n_copy_mb_s"]) * _MB * float(found["elapsed_time_sec"]))
+def _bytes(found: Mapping[str, Any], key: str, factor: float) -> dict[tuple[str, int], int]:
+    """Bytes of one operation by line, of the lines that a sample fell on."""
+    scale = _MB * factor / found["repetitions"]
+    return {place: round(line[key] * scale) for place, line in _each(found) if line[key]}

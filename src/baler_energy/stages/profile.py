@@ -4,31 +4,25 @@ import argparse
 import os
 import signal
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import NoReturn
 
 from baler_energy.errors import UnavailableError
-from baler_energy.files import atomic_path
+from baler_energy.profilers.hotspots import HOTSPOTS, Hotspot, write_hotspots
 from baler_energy.progress import say
 from baler_energy.stages.options import PointOptions, add_point_arguments, point_options, positive_int
 from baler_energy.stages.profiled import WARM_UP_BATCHES, Job
 
-if TYPE_CHECKING:
-    from baler_energy.profilers.hotspots import Hotspot
-
 __all__ = [
     "EPILOG",
     "HELP",
-    "HOTSPOTS",
     "PROFILERS",
     "TRACED_BATCHES",
     "add_arguments",
     "profile",
     "run",
-    "write_hotspots",
 ]
 
 HELP = "profile operations, by one profiler; shares of time only, no energy"
@@ -49,7 +43,6 @@ A profiler that this machine lacks, or that takes longer than the time limit, le
 
 STATS = "profile.pstats"
 TRACE = "trace.json"
-HOTSPOTS = "hotspots.parquet"
 #: Batches in a trace, so that it stays at some megabytes; the hotspots are of all profiled batches.
 TRACED_BATCHES = 4
 #: Lines that copy less than this share of the profiled rows' bytes are no copies of the data.
@@ -127,9 +120,11 @@ def profile(
     Raises `InputError`, and `UnavailableError` where the device is not there.
     """
     with tempfile.TemporaryDirectory(prefix="baler-energy-") as folder:
-        job = Job(data, checkpoint, operation, max_batches, point, Path(folder))
+        job = Job(data, checkpoint, operation, max_batches, point, Path(folder), time_limit_s)
         parameters = job.parameters()
-        job.of_batches(WARM_UP_BATCHES)()
+        job.check()
+        if profiler not in _ELSEWHERE:
+            job.of_batches(WARM_UP_BATCHES)()
         out.mkdir(parents=True, exist_ok=True)
         say(f"profile: {operation} of {job.batches} batches with {profiler}")
         try:
@@ -145,9 +140,7 @@ def profile(
         say(f"profile: {first.name}: {first.self_share:.0%} of the time")
 
 
-def _absent(profiler: str, reason: str) -> "Hotspot":
-    from baler_energy.profilers.hotspots import Hotspot
-
+def _absent(profiler: str, reason: str) -> Hotspot:
     return Hotspot(kind="absent", name=profiler, reason=reason)
 
 
@@ -159,21 +152,22 @@ def _time_limit(seconds: int) -> Iterator[None]:
         raise UnavailableError(f"it took longer than the time limit of {seconds} s; lower max_batches, or raise it.")
 
     before = signal.signal(signal.SIGALRM, stop)
-    signal.alarm(seconds)
+    # Again and again, as one that falls into a finaliser of Python's is lost.
+    signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
     try:
         yield
     finally:
-        signal.alarm(0)
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
         signal.signal(signal.SIGALRM, before)
 
 
-def _cprofile(job: Job, out: Path) -> "list[Hotspot]":
+def _cprofile(job: Job, out: Path) -> list[Hotspot]:
     from baler_energy.profilers import cprofile
 
     return cprofile.profile(job.of_batches(job.max_batches), out / STATS)
 
 
-def _torch_profiler(job: Job, out: Path) -> "list[Hotspot]":
+def _torch_profiler(job: Job, out: Path) -> list[Hotspot]:
     from baler_energy.profilers import torch_profiler
 
     hotspots = torch_profiler.profile(job.of_batches(job.max_batches))
@@ -181,19 +175,20 @@ def _torch_profiler(job: Job, out: Path) -> "list[Hotspot]":
     return hotspots
 
 
-def _scalene(job: Job, out: Path) -> "list[Hotspot]":
+def _scalene(job: Job, out: Path) -> list[Hotspot]:
     from baler_energy.profilers import scalene
 
-    return scalene.profile(Job.__module__, job.dumps(), out / "scalene.json", out / "scalene.html")
+    program = scalene.Program(Job.__module__, job.dumps(), job.repetitions, job.time_limit_s)
+    return scalene.profile(program, out / "scalene.json", out / "scalene.html")
 
 
-def _pyspy(job: Job, out: Path) -> "list[Hotspot]":
+def _pyspy(job: Job, out: Path) -> list[Hotspot]:
     from baler_energy.profilers import pyspy
 
     return pyspy.profile(job.of_batches(job.max_batches), out / "flamegraph.svg", out / "speedscope.json")
 
 
-def _copies(job: Job, out: Path) -> "list[Hotspot]":
+def _copies(job: Job, out: Path) -> list[Hotspot]:
     import baler_energy
     from baler_energy.profilers import copies
 
@@ -207,14 +202,16 @@ def _copies(job: Job, out: Path) -> "list[Hotspot]":
     return found or [_absent("copies", f"no line copies as much as {smallest} bytes.")]
 
 
-def _perf(job: Job, out: Path) -> "list[Hotspot]":
+def _perf(job: Job, out: Path) -> list[Hotspot]:
     from baler_energy.profilers import perf
 
     return perf.profile(job.of_batches(job.max_batches))
 
 
+#: Profilers whose operation runs in another process, which warms up for itself: a GPU may serve one process only.
+_ELSEWHERE = frozenset({"scalene"})
 #: Each takes the job and the folder for its own files.
-PROFILERS: dict[str, Callable[[Job, Path], "list[Hotspot]"]] = {
+PROFILERS: dict[str, Callable[[Job, Path], list[Hotspot]]] = {
     "cprofile": _cprofile,
     "torch": _torch_profiler,
     "scalene": _scalene,
@@ -222,16 +219,3 @@ PROFILERS: dict[str, Callable[[Job, Path], "list[Hotspot]"]] = {
     "copies": _copies,
     "perf": _perf,
 }
-
-
-def write_hotspots(path: Path, parameters: Mapping[str, Any], hotspots: "list[Hotspot]") -> None:
-    """Write rows of the table ``hotspots``, each with the point's columns."""
-    import pandas as pd
-
-    frame = pd.DataFrame([{**parameters, **asdict(hotspot)} for hotspot in hotspots])
-    whole = ("epochs", "line", "calls", "memory_bytes", "bytes", "flops")
-    real = ("self_share", "total_share", "self_time_s", "total_time_s", "energy_j")
-    text = ("source", "file", "stack", "energy_evidence", "flags", "reason")
-    types = dict.fromkeys(whole, "Int64") | dict.fromkeys(real, "float64") | dict.fromkeys(text, "string")
-    with atomic_path(path) as temporary:
-        frame.astype(types).to_parquet(temporary, index=False)

@@ -19,6 +19,7 @@ from baler_energy.stages.options import PointOptions, check_point, configure_tor
 if TYPE_CHECKING:
     import torch
 
+    from baler_energy.codecs.baler.checkpoint import Checkpoint
     from baler_energy.codecs.baler.coder import Coder
 
 __all__ = ["WARM_UP_BATCHES", "Job"]
@@ -42,6 +43,8 @@ class Job:
         The point of the grid.
     folder
         For the operation's files.
+    time_limit_s
+        What the profiler has.
     """
 
     data: Path
@@ -50,6 +53,7 @@ class Job:
     max_batches: int
     point: PointOptions
     folder: Path
+    time_limit_s: int = 600
 
     @cached_property
     def table(self) -> Table:
@@ -94,17 +98,39 @@ class Job:
         self.coder.compress(table, compressed)
         return _waiting(lambda: self.coder.decompress(compressed), self.device)
 
+    def check(self) -> None:
+        """Refuse a job that cannot run, before any device is used.
+
+        Raises
+        ------
+        InputError
+            There is no checkpoint where one is needed, or it contradicts the point.
+        """
+        if self.operation != "train":
+            _ = self.codec
+
     @cached_property
-    def coder(self) -> "Coder":
-        """The trained codec, on the device."""
+    def codec(self) -> "Checkpoint":
+        """The trained codec."""
         if self.checkpoint is None:
             raise InputError(f"--operation {self.operation} needs --checkpoint, a checkpoint of `baler-energy train`.")
         from baler_energy.codecs.baler.checkpoint import Checkpoint
-        from baler_energy.codecs.baler.coder import Coder
 
         codec = Checkpoint.read(self.checkpoint)
         check_point(codec, self.point, self.checkpoint)
-        return Coder(codec, self.device, self.point.batch_size)
+        return codec
+
+    @cached_property
+    def coder(self) -> "Coder":
+        """The trained codec, on the device."""
+        from baler_energy.codecs.baler.coder import Coder
+
+        return Coder(self.codec, self.device, self.point.batch_size)
+
+    @property
+    def repetitions(self) -> Path:
+        """Where another process leaves how often it ran the operation."""
+        return self.folder / "repetitions"
 
     def dumps(self) -> str:
         """Write the job as text, for another process."""
@@ -150,8 +176,9 @@ def _watched(job: Job) -> None:
     operation = job.of_batches(job.max_batches)
     job.of_batches(WARM_UP_BATCHES)()
     scalene_profiler.start()
-    repeat(operation)
+    count = repeat(operation)
     scalene_profiler.stop()
+    job.repetitions.write_text(str(count), encoding="ascii")
 
 
 if __name__ == "__main__":
