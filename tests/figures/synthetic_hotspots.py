@@ -19,7 +19,7 @@ WHOLE_S, POWER_W, IDLE_W = 2.0, 50.0, 20.0
 
 def hotspot_rows(point: Row, *, measured: bool) -> list[Row]:
     """Rows of all profilers and of the measured parts of one point."""
-    rows = [*_profilers(), *_tree(), *_lines(), *_peaks(point["device"])]
+    rows = [*_profilers(), *_tree(), *_lines(), *_peaks(point["device"], _told(point["device"], measured=measured))]
     for operation in OPERATIONS:
         rows += [row | {"operation": operation} for row in _loops(operation, point["device"], measured=measured)]
     rows.append({"operation": "train", "profiler": "perf", "kind": "absent", "name": "perf", "reason": "no counters."})
@@ -68,9 +68,18 @@ def _lines() -> list[Row]:
     return rows
 
 
-def _peaks(device: str) -> list[Row]:
+def _told(device: str, *, measured: bool) -> Row:
+    """Evidence and scope of the energies."""
+    return {
+        "energy_evidence": "measured" if measured else "modelled",
+        "energy_scope": "cpu+gpu"[: 3 if device == "cpu" else 7],
+    }
+
+
+def _peaks(device: str, told: Row) -> list[Row]:
     rate = 10.0 if device == "cuda" else 1.0
     common = {"operation": "machine", "profiler": "parts", "kind": "peak", "self_time_s": 1.0, "energy_j": POWER_W}
+    common |= told
     return [
         common | {"name": "matrix product", "flops": round(4e10 * rate), "flags": ""},
         common | {"name": "memory copy", "bytes": round(1.5e10 * rate), "flags": ""},
@@ -79,7 +88,7 @@ def _peaks(device: str) -> list[Row]:
 
 def _loops(operation: str, device: str, *, measured: bool) -> list[Row]:
     rate = 10.0 if device == "cuda" else 1.0
-    common = {"profiler": "parts", "energy_evidence": "measured" if measured else "modelled", "flags": ""}
+    common = {"profiler": "parts", "flags": ""} | _told(device, measured=measured)
     whole = {"kind": "whole", "name": operation, "stack": operation, "self_share": 1.0, "flops": round(3e9 * rate)}
     rows = [common | whole | _cost(1.0, rate)]
     groups = {"data": "data", "layer": "layers", "optimizer": "optimizer"}

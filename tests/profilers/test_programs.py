@@ -87,24 +87,57 @@ def _line(lineno: int, code: str, **values: float) -> dict[str, object]:
 def test_scalenes_lines_have_their_parts_memory_and_copies():
     timed = [_line(7, "a = b @ c", n_cpu_percent_python=10.0, n_cpu_percent_c=60.0, n_sys_percent=5.0)]
     timed.append(_line(8, "d = a", n_cpu_percent_python=25.0))
-    held = [_line(7, "a = b @ c", n_malloc_mb=12.0, n_copy_mb_s=3.0), _line(9, "e = d.copy()", n_malloc_mb=100.0)]
-    times = {"elapsed_time_sec": 2.0, "files": {f"{sys.path[-1]}/x/y.py": {"lines": timed}}}
-    memory = {"elapsed_time_sec": 10.0, "files": {f"{sys.path[-1]}/x/y.py": {"lines": held}}}
+    held = [_line(7, "a = b @ c", n_malloc_mb=24.0, n_copy_mb_s=3.0), _line(9, "e = d.copy()", n_malloc_mb=200.0)]
+    times = {"elapsed_time_sec": 4.0, "repetitions": 2, "files": {f"{sys.path[-1]}/x/y.py": {"lines": timed}}}
+    memory = {"elapsed_time_sec": 20.0, "repetitions": 2, "files": {f"{sys.path[-1]}/x/y.py": {"lines": held}}}
     rows = scalene.hotspots_of(times, memory)
     lines = {row.line: row for row in rows if row.kind == "line"}
     assert lines[7].self_share == pytest.approx(0.75) and lines[7].self_time_s == pytest.approx(1.5)
     assert (lines[7].memory_bytes, lines[7].bytes) == (12 * 2**20, 30 * 2**20)
     assert (lines[7].name, lines[7].file) == ("a = b @ c", "x/y.py")
     assert lines[9].self_share == 0 and lines[9].memory_bytes == 100 * 2**20
+    assert lines[8].memory_bytes is None and lines[9].bytes is None, "no sample is not zero"
     parts = {row.kind: row.self_share for row in rows if row.line == 7 and row.kind != "line"}
     assert parts == pytest.approx({"python": 0.10, "native": 0.60, "system": 0.05})
 
 
 def test_memory_that_scalene_did_not_get_is_missing_with_the_reason():
-    times = {"elapsed_time_sec": 2.0, "files": {"y.py": {"lines": [_line(7, "a = b", n_cpu_percent_c=60.0)]}}}
+    times = {
+        "elapsed_time_sec": 2.0,
+        "repetitions": 1,
+        "files": {"y.py": {"lines": [_line(7, "a = b", n_cpu_percent_c=60.0)]}},
+    }
     (line, part) = scalene.hotspots_of(times, None, "it crashed")
     assert line.memory_bytes is None and line.bytes is None and line.reason == "it crashed"
     assert part.kind == "native" and part.reason is None
+
+
+PROGRAM = scalene.Program("module", "argument", Path("repetitions"), 600.0)
+
+
+def test_scalene_whose_memory_run_fails_keeps_the_times_and_says_so(tmp_path, monkeypatch):
+    program = scalene.Program("module", "argument", tmp_path / "repetitions", 600.0)
+    program.repetitions.write_text("4")
+    limits: list[float] = []
+
+    def run(*words: str, timeout_s: float, folder: Path | None = None) -> running.Finished:
+        if words[0] == "view":
+            return running.Finished(1, "no browser")
+        limits.append(timeout_s)
+        if "--cpu-only" not in words:
+            return running.Finished(-9, "it did not end")
+        lines = [_line(7, "a = b", n_cpu_percent_c=60.0)]
+        found = {"elapsed_time_sec": 2.0, "files": {"y.py": {"lines": lines}}}
+        Path(words[words.index("-o") + 1]).write_text(json.dumps(found))
+        return running.Finished(0, "")
+
+    monkeypatch.setattr(scalene, "_run", run)
+    line, part = scalene.profile(program, tmp_path / "s.json", tmp_path / "s.html")
+    assert line.self_time_s == pytest.approx(0.3) and part.kind == "native"
+    assert line.memory_bytes is None and line.reason.endswith("it said: it did not end")
+    assert sum(limits[1:]) + limits[0] <= 600, "all tries together fit into the limit"
+    # No page is no failure.
+    assert (tmp_path / "s.json").is_file() and not (tmp_path / "s.html").exists()
 
 
 def test_scalene_that_crashes_is_tried_again_and_then_told(tmp_path, monkeypatch):
@@ -116,7 +149,7 @@ def test_scalene_that_crashes_is_tried_again_and_then_told(tmp_path, monkeypatch
 
     monkeypatch.setattr(scalene, "_run", crash)
     with pytest.raises(UnavailableError, match=r"no profile in 3 tries; it said: received signal SIGSEGV"):
-        scalene.profile("module", "argument", tmp_path / "s.json", tmp_path / "s.html")
+        scalene.profile(PROGRAM, tmp_path / "s.json", tmp_path / "s.html")
     assert len(tries) == 3 and not list(tmp_path.iterdir())
 
 
@@ -158,7 +191,18 @@ def test_perf_counts_while_the_operation_repeats(tmp_path, monkeypatch):
     assert {name: row.calls for name, row in rows.items()} == {
         name: (number + 1) * 250 for number, name in enumerate(perf.EVENTS)
     }
-    assert rows["cache-misses"].bytes == 1000 * 64 and rows["cycles"].bytes is None
+    assert rows["LLC-load-misses"].bytes == 1000 * 64 and rows["cycles"].bytes is None
+
+
+def test_events_of_user_space_and_of_two_kinds_of_cores_are_read():
+    report = "3000,,instructions:u,1,100.00,,\n2000,,cycles:u,1,100.00,,\n40,,LLC-load-misses:u,1,100.00,,\n"
+    rows = {row.name: row for row in perf.hotspots_of(report, 2)}
+    assert rows["instructions (user space)"].calls == 1500 and rows["LLC-load-misses (user space)"].bytes == 20 * 64
+    hybrid = "3000,,cpu_core/instructions/,1,1,,\n1000,,cpu_atom/instructions/,1,1,,\n9,,cpu_core/cycles/u,1,1,,\n"
+    assert {row.name: row.calls for row in perf.hotspots_of(hybrid, 1)} == {
+        "instructions": 4000,
+        "cycles (user space)": 9,
+    }
 
 
 def test_counters_that_the_kernel_does_not_show_are_told():

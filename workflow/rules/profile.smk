@@ -13,7 +13,8 @@ rule profile:
     resources:
         gpu=gpus,
         mem_mb=lambda w, attempt: 8000 * attempt,
-        runtime=lambda w, attempt: 60 * attempt,
+        # Each operation may take the whole limit, and as long to get ready.
+        runtime=lambda w, attempt: (15 + STUDY.profile.time_limit_s // 10) * attempt,
     params:
         operations=OPERATIONS,
         point=point_options,
@@ -38,7 +39,8 @@ rule parts:
     resources:
         gpu=gpus,
         mem_mb=lambda w, attempt: 8000 * attempt,
-        runtime=lambda w, attempt: 60 * attempt,
+        # Some 40 windows, each after a warm-up of its own.
+        runtime=lambda w, attempt: (30 + int(STUDY.measurement.min_window_s)) * attempt,
     params:
         point=point_options,
         parts=commands.parts_options(STUDY),

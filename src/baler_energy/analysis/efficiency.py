@@ -234,7 +234,7 @@ def _peak(run: Record, found: _Found) -> _Value:
 
 
 def _latencies(hotspots: pd.DataFrame) -> dict[tuple[Any, ...], float]:
-    """Give seconds per batch by point, operation and percentile; repeats of a point share its profiled run."""
+    """Give seconds per batch by point, operation and percentile; repeats of a point share its timed batches."""
     rows = hotspots[hotspots["kind"].eq("latency")].dropna(subset=["self_time_s"]).to_dict("records")
     return {_key(row, (*_SAME_POINT, "operation", "name")): row["self_time_s"] for row in rows}
 

@@ -152,19 +152,20 @@ GLOSSARY = (
     Entry(
         "latency_p50_s",
         "Batch latency, median",
-        "time that half of the batches stay below",
+        "time that half of 300 passes of one batch, in memory, stay below",
         "s",
         "Dehghani et al. (arXiv 2110.12894) tell latency from throughput: one does not follow from the other.",
-        "From one profiled run of the point, apart from the energy measurement (n = 1). It grows with the batch size. "
+        "From one run of stage parts, apart from the energy measurement (n = 1), on a batch that lies in the caches; "
+        "drawing it from the table is not in it. It grows with the batch size. "
         "A median hides the slow batches.",
     ),
     Entry(
         "latency_p99_s",
         "Batch latency, 99th percentile",
-        "time that 99 % of the batches stay below",
+        "time that 99 % of them stay below",
         "s",
         "As the median.",
-        "As the median; with fewer than some hundred batches it is the slowest one, and noise of the machine.",
+        "As the median; three of the 300 are slower, which is mostly noise of the machine.",
     ),
     Entry(
         "cpu_utilisation",

@@ -36,7 +36,7 @@ _SPREAD = (
 )
 _SHARES = (
     "One profiled run (n = 1), apart from the energy measurements. A profiler slows what it watches, so only shares "
-    "are shown. Self time excludes the callees."
+    "are shown. Self time excludes the callees. On a GPU, time stands where the program waits for it."
 )
 
 
@@ -111,8 +111,9 @@ CATALOGUE: dict[str, dict[str, Entry]] = {
             "Rooflines: operations and layers against the machine's measured peaks",
             "FLOP/s of layers and operations against their FLOP per byte; the roof is what the machine reached in a "
             "long matrix product and a long memory copy (copied bytes count twice: read and written). Where energy is "
-            "measured, so is energy per FLOP, with the roof eps_flop + eps_byte / (FLOP per byte) from the same two "
-            f"loops. FLOPs are two per multiply-accumulate of the matrix products. {_LOOPS}",
+            "measured, so is energy per FLOP, with a floor after Choi et al. 2013: energy above idle power of a FLOP "
+            "and of a byte, from the same two loops, and idle power over the time that the roof allows. "
+            f"FLOPs are two per multiply-accumulate of the matrix products. {_LOOPS}",
         ),
         "calls": Entry(
             "Call tree of training (cProfile)",
@@ -134,8 +135,9 @@ CATALOGUE: dict[str, dict[str, Entry]] = {
         ),
         "copies": Entry(
             "Lines that copy data",
-            "Bytes that each line wrote into new NumPy arrays or had torch's copying operators write (stack, cat, "
-            "clone, copy, index), and the share of the operation's time that the line takes. One run with tracing.",
+            "Bytes of new NumPy arrays that each line made (also such that are filled later), of Python objects that "
+            "it made in bulk, and those that it had torch's copying operators write (stack, cat, clone, copy, index); "
+            "and the share of the operation's time that the line takes. One run with tracing.",
         ),
         "operators": Entry(
             "Where the time goes: operators (torch.profiler)", "Share of self time by operator. " + _SHARES

@@ -67,6 +67,7 @@ def _place(key: Mapping[str, Any], part: pd.DataFrame) -> dict[str, str]:
         "batch size": f"{key['batch_size']}",
         "ratio asked": f"{key['compression_ratio']:g}",
         "precision": key["precision"],
+        "threads": f"{key['threads']}",
         "run on": device_name(key["device"]),
         "operation": key["operation"],
         "n": f"{len(part) - len(bad)}" + (f" (+ {len(bad)} flagged: {flag_words(bad)})" if len(bad) else ""),

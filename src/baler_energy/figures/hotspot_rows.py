@@ -27,6 +27,8 @@ def one_run(found: pd.DataFrame, runs: pd.DataFrame) -> tuple[pd.DataFrame, str]
     """Choose the profiled run: at the reference point where there is one, else the first; and words for it."""
     at_reference = found if runs.empty else at_point(found, reference_point(runs))
     chosen = found if at_reference.empty else at_reference
+    others = found["run_id"].nunique() - 1
     chosen = chosen[chosen["run_id"] == chosen["run_id"].min()]
     first: Any = chosen.iloc[0].to_dict()
-    return chosen, f"{describe(first)}, {device_name(str(first['device']))}"
+    more = f"; {others} more profiled {'run is' if others == 1 else 'runs are'} in the dataset" if others else ""
+    return chosen, f"{describe(first)}, {device_name(str(first['device']))}{more}"

@@ -39,8 +39,7 @@ def draw_lines(tables: Tables) -> Figure:
         figure,
         "Where the time goes: lines (Scalene)",
         f"{where}.",
-        "At the bars: memory that the line allocated, and bytes that it copied, in all repetitions. "
-        "One profiled run, n = 1; shares only.",
+        "At the bars: memory that the line allocated, and bytes that it copied. One profiled run, n = 1; shares only.",
         *(f"Memory not known: {reason}" for reason in reasons[:1]),
     )
     return figure
@@ -81,7 +80,7 @@ def draw_copies(tables: Tables) -> Figure:
     if found.empty:
         raise NoData(absence(tables, "copies", "no run was profiled with copies"))
     found, where = one_run(found, tables["runs"])
-    figure = _by_operation(found, _copy_bars, "Bytes written to new arrays (MB)")
+    figure = _by_operation(found, _copy_bars, "New arrays and copies (MB)")
     title(
         figure,
         "Lines that copy data",

@@ -44,16 +44,16 @@ def parts_of(tables: Tables) -> tuple[pd.DataFrame, str]:
 
 
 def _cost_unit(found: pd.DataFrame) -> tuple[str, str, str]:
-    """Choose what parts are compared in: measured energy, or time where energy is only modelled.
+    """Choose what parts are compared in: measured energy, or time where energy is not measured for all of them.
 
     Returns
     -------
     tuple
         Column, words for the axis, unit.
     """
-    whole = found[found["kind"] == "whole"]
-    if len(whole) and whole["energy_evidence"].eq(Evidence.MEASURED).all():
-        return "energy_j", "Energy, measured", "J"
+    compared = found[found["kind"].isin(["whole", *_EXPLAINED]) & found["operation"].isin(list(OPERATIONS))]
+    if compared["energy_evidence"].eq(Evidence.MEASURED).all() and compared["energy_scope"].nunique() == 1:
+        return "energy_j", f"Energy of {compared['energy_scope'].iloc[0]}, measured", "J"
     return "self_time_s", "Time, as energy is not measured here", "s"
 
 
@@ -65,6 +65,17 @@ def flag_line(found: pd.DataFrame) -> list[str]:
         return []
     words = sorted({word for flags in bad["flags"] for word in flags.split(",") if word != "modelled_only"})
     return [f"{len(bad)} of {len(loops)} loops are flagged ({', '.join(words)})."]
+
+
+def _reading_line(found: pd.DataFrame, value: str, unit: str) -> list[str]:
+    """Say what reading the whole table takes, which is in no operation's window."""
+    reading = found[found["operation"] == "prepare"].dropna(subset=[value])
+    if reading.empty:
+        return []
+    factor, prefixed = scaled_unit(reading[value], unit)
+    row = reading.iloc[0]
+    amount, megabytes = float(row[value]) * factor, float(row["bytes"]) / 1e6
+    return [f"Besides: reading the whole table ({megabytes:,.3g} MB, from the page cache) {amount:.3g} {prefixed}."]
 
 
 def draw_parts(tables: Tables) -> Figure:
@@ -85,7 +96,7 @@ def draw_parts(tables: Tables) -> Figure:
         whole = found[(found["operation"] == operation) & (found["kind"] == "whole")]
         _part_bars(panel, part, float(whole[value].iloc[0]), value)
         factor, prefixed = scaled_unit(whole[value], unit)
-        explained = part.loc[part["kind"].isin(_EXPLAINED), value].sum() / float(whole[value].iloc[0])
+        explained = part.loc[part["kind"].isin(_EXPLAINED), value].sum(skipna=False) / float(whole[value].iloc[0])
         amount = f"{float(whole[value].iloc[0]) * factor:.3g} {prefixed}"
         panel.set_title(f"{operation.value}: whole {amount}, parts explain {100 * explained:.0f} %")
     panels[-1, 0].set_xlabel(f"{label} (% of the whole)")
@@ -98,6 +109,7 @@ def draw_parts(tables: Tables) -> Figure:
         f"{where}.",
         "One window each (n = 1) of many repetitions; training is of one epoch. "
         "A negative rest means that the parts take longer alone than within the whole.",
+        *_reading_line(found, value, unit),
         *flag_line(found),
     )
     return figure
@@ -140,7 +152,10 @@ def draw_whole(tables: Tables) -> Figure:
         factor, prefixed = scaled_unit(part.loc[part["kind"] == "whole", value], unit)
         root = _tree(part, operation.value, value, factor)
         draw_icicle(panel, root, deepest=4)
-        panel.set_title(operation.value)
+        whole = float(part.loc[part["kind"] == "whole", value].iloc[0]) * factor
+        beyond = root.width / whole - 1
+        more = f": the parts alone take {100 * beyond:.0f} % more than the whole" if beyond > 0.005 else ""
+        panel.set_title(f"{operation.value}{more}")
         panel.set_xlabel(f"{label} ({prefixed})")
     kinds = [kind for kind in _KINDS if kind in set(found["kind"])]
     legend_below(figure, _legend(kinds), columns=5)

@@ -1,5 +1,6 @@
 """Rooflines: how near operations and layers come to what the machine can do, in time and in energy."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,47 @@ def work(found: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+@dataclass(frozen=True)
+class _Peaks:
+    """What the machine reaches: FLOP/s and byte/s, and, where measured, J per FLOP and byte above idle power (W)."""
+
+    flop_per_s: float
+    byte_per_s: float
+    j_per_flop: float | None
+    j_per_byte: float | None
+    idle_power_w: float | None
+
+    @classmethod
+    def of(cls, found: pd.DataFrame) -> "_Peaks | None":
+        peaks: Any = found[found["kind"] == "peak"].set_index("name")
+        if not {"matrix product", "memory copy"} <= set(peaks.index):
+            return None
+        product, copy = peaks.loc["matrix product"], peaks.loc["memory copy"]
+        rates = (product["flops"] / product["self_time_s"], copy["bytes"] / copy["self_time_s"])
+        whole, static = (found[found["kind"] == kind].dropna(subset=["energy_j"]) for kind in ("whole", "static"))
+        measured = peaks["energy_evidence"].eq(Evidence.MEASURED).all()
+        if static.empty or whole.empty or not measured or pd.concat([peaks, whole])["energy_scope"].nunique() != 1:
+            return cls(*rates, None, None, None)
+        same = whole[whole["operation"] == static["operation"].iloc[0]]
+        idle_w = float(static["energy_j"].iloc[0] / same["self_time_s"].iloc[0])
+        return cls(
+            *rates,
+            float((product["energy_j"] - idle_w * product["self_time_s"]) / product["flops"]),
+            float((copy["energy_j"] - idle_w * copy["self_time_s"]) / copy["bytes"]),
+            idle_w,
+        )
+
+    def floor_j_per_flop(self, intensity: Any) -> Any:
+        """Give the least energy per FLOP at some FLOP/byte; None where it was not measured.
+
+        After Choi et al. 2013: that of the FLOPs, of the bytes, and idle power over the time that the roof allows.
+        """
+        if self.j_per_flop is None or self.j_per_byte is None or self.idle_power_w is None:
+            return None
+        seconds = np.maximum(1 / self.flop_per_s, 1 / (self.byte_per_s * intensity))
+        return self.j_per_flop + self.j_per_byte / intensity + self.idle_power_w * seconds
+
+
 def draw_roofline(tables: Tables) -> Figure:
     """Draw the roofline (Williams, Waterman, Patterson 2009), and that of energy (Choi 2013) where it is measured.
 
@@ -59,23 +101,22 @@ def draw_roofline(tables: Tables) -> Figure:
         The study measured no parts or no peaks.
     """
     found, where = parts_of(tables)
-    points = work(found)
-    peaks = found[found["kind"] == "peak"].set_index("name")
-    if points.empty or not {"matrix product", "memory copy"} <= set(peaks.index):
+    points, peaks = work(found), _Peaks.of(found)
+    if points.empty or peaks is None:
         raise NoData("the study measured no layers or no peaks of the machine")
     energetic = bool(points["j_per_flop"].notna().any())
     figure, panels = grid(1, 2 if energetic else 1, 5.2)
-    product, copy = peaks.loc["matrix product"], peaks.loc["memory copy"]
-    peak, bandwidth = product["flops"] / product["self_time_s"], copy["bytes"] / copy["self_time_s"]
-    intensity = points["flop_per_byte"]
-    span = np.geomspace(min(intensity.min(), peak / bandwidth) / 3, max(intensity.max(), peak / bandwidth) * 3, 200)
+    intensity, ridge = points["flop_per_byte"], peaks.flop_per_s / peaks.byte_per_s
+    span = np.geomspace(min(intensity.min(), ridge) / 3, max(intensity.max(), ridge) * 3, 200)
     _scatter(panels[0, 0], points, "flop_per_s", 1e-9)
-    panels[0, 0].plot(span, np.minimum(peak, bandwidth * span) * 1e-9, color="black", linewidth=1.2)
+    roof = np.minimum(peaks.flop_per_s, peaks.byte_per_s * span) * 1e-9
+    panels[0, 0].plot(span, roof, color="black", linewidth=1.2)
     panels[0, 0].set_ylabel("Rate (GFLOP/s)")
     if energetic:
-        per_flop, per_byte = product["energy_j"] / product["flops"], copy["energy_j"] / copy["bytes"]
         _scatter(panels[0, 1], points, "j_per_flop", 1e9)
-        panels[0, 1].plot(span, (per_flop + per_byte / span) * 1e9, color="black", linewidth=1.2)
+        floor = peaks.floor_j_per_flop(span)
+        if floor is not None:
+            panels[0, 1].plot(span, floor * 1e9, color="black", linewidth=1.2)
         panels[0, 1].set_ylabel("Energy per FLOP, measured (nJ)")
     for panel in panels[0]:
         _log(panel)
@@ -84,9 +125,9 @@ def draw_roofline(tables: Tables) -> Figure:
         figure,
         "Rooflines: operations and layers against the machine's measured peaks",
         f"{where}.",
-        f"Peaks: matrix product {peak / 1e9:,.3g} GFLOP/s, memory copy {bandwidth / 1e9:,.3g} GB/s, one window "
-        "each (n = 1). Bytes are the least traffic: inputs, weights and outputs moved once. Layers whose data stay in "
-        "the caches may lie above the slope.",
+        f"Peaks: matrix product {peaks.flop_per_s / 1e9:,.3g} GFLOP/s, memory copy {peaks.byte_per_s / 1e9:,.3g} GB/s, "
+        "one window each (n = 1). Bytes are the least traffic: inputs, weights and outputs moved once. Layers whose "
+        "data stay in the caches may lie above the slope.",
         *flag_line(found),
     )
     return figure
@@ -124,4 +165,4 @@ def _legend(points: pd.DataFrame) -> list[Line2D]:
         for kind, mark in _PASSES.items()
         if (points["kind"] == kind).any()
     ]
-    return [*colours, *shapes, Line2D([], [], color="black", label="roof")]
+    return [*colours, *shapes, Line2D([], [], color="black", label="roof (rate), floor (energy)")]

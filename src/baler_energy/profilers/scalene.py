@@ -147,8 +147,8 @@ def hotspots_of(times: Mapping[str, Any], memory: Mapping[str, Any] | None, reas
     -------
     list of Hotspot
         Of one operation: for each line a row of kind ``line``, with the memory that it allocated and the bytes that it
-        copied (both estimated from samples, as Scalene does; null where no sample fell on it), and rows of kinds ``python``, ``native`` and ``system`` with the
-        parts of its time. Scalene counts no calls.
+        copied (both estimated from samples, as Scalene does; null where no sample fell on it), and rows of kinds
+        ``python``, ``native`` and ``system`` with the parts of its time. Scalene counts no calls.
     """
     elapsed_s = float(times["elapsed_time_sec"]) / times["repetitions"]
     parts = {place: _parts(line) for place, line in _each(times)}

@@ -5,7 +5,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +14,10 @@ from baler_energy.codecs.baler.architecture import Architecture, latent_columns
 from baler_energy.data.table import Table
 from baler_energy.meters.options import add_session_arguments
 from baler_energy.meters.session import Outcome, Session
-from baler_energy.profilers.hotspots import Hotspot
+from baler_energy.profilers.hotspots import HOTSPOTS, Hotspot, write_hotspots
 from baler_energy.progress import progress, say
 from baler_energy.stages.measured import Measuring
 from baler_energy.stages.options import PointOptions, add_point_arguments, point_options, positive_int
-from baler_energy.stages.profile import HOTSPOTS, write_hotspots
 from baler_energy.stages.profiled import Job
 from baler_energy.vocabulary import Evidence, Quantity
 
@@ -32,7 +31,8 @@ EPILOG = """example:
   baler-energy parts --data table.npz --checkpoint run/train/checkpoint.pt --out profiles/parts
 
 writes, in a folder for each of train, compress, decompress, prepare (reading the table) and machine (its peaks),
-hotspots.parquet. Every loop obeys the rules of a measured window (--min-window-s); none is a profiled run.
+hotspots.parquet. Every loop obeys the rules of a measured window (--min-window-s). The shares of operators within a
+part, and the times of single batches, come from runs of their own after all windows.
 """
 
 #: Name of these rows in the column ``profiler``.
@@ -93,94 +93,142 @@ def parts(data: Path, checkpoint: Path, max_batches: int, point: PointOptions, o
         The device is not there.
     """
     with tempfile.TemporaryDirectory(prefix="baler-energy-") as folder:
-        found: dict[str, list[Hotspot]] = {}
-        jobs = {name: Job(data, checkpoint, name, max_batches, point, Path(folder)) for name in _OPERATIONS}
-        first = next(iter(jobs.values()))
-        parameters = first.parameters()
-        synchronise: dict[str, Any] = {}
-        if first.device.type == "cuda":
-            import torch
-
-            synchronise = {"synchronise": torch.cuda.synchronize}
-        with Session(measuring.meters, measuring.settings, **synchronise) as session:
-            loops = _Loops(session, uses_gpu=first.device.type == "cuda")
-            for name, job in jobs.items():
-                found[name] = _operation(job, loops)
-            reading = loops.measure(lambda: Table.read(data))
-            found["prepare"] = [_row("data", "reading the table", reading, calls=1, bytes=first.table.data.nbytes)]
-            found["machine"] = _peaks(point.precision, first.device.type, loops)
+        whole_jobs = [Job(data, checkpoint, name, max_batches, point, Path(folder)) for name in _OPERATIONS]
+        for job in whole_jobs:
+            job.check()
+        parameters, device = whole_jobs[0].parameters(), whole_jobs[0].device.type
+        jobs = [_whole_batches(job) for job in whole_jobs]
+        # Every window is over before the first profiler starts, which would slow what comes after it.
+        with Session(measuring.meters, measuring.settings, **_synchronise(device)) as session:
+            loops = _Loops(session, uses_gpu=device == "cuda")
+            measured = [_measure(job, loops) for job in jobs]
+            found = {"prepare": [_reading(data, loops)], "machine": _peaks(point.precision, device, loops)}
+        for job, one in zip(jobs, measured, strict=True):
+            found[job.operation] = [*_rows(job, one, loops), *_latencies(job)]
     for name, rows in found.items():
         (out / name).mkdir(parents=True, exist_ok=True)
         write_hotspots(out / name / HOTSPOTS, parameters | {"operation": name, "profiler": PROFILER}, rows)
 
 
+def _synchronise(device: str) -> dict[str, Any]:
+    if device != "cuda":
+        return {}
+    import torch
+
+    return {"synchronise": torch.cuda.synchronize}
+
+
+#: Fields of a `Hotspot` that a measured window gives.
+_Fields = dict[str, Any]
+
+
 class _Loops:
-    """Measured windows of one session; the first takes the idle baseline for all."""
+    """Measured windows of one session; the first takes the idle baseline, and says which energy all are compared in."""
 
     def __init__(self, session: Session, *, uses_gpu: bool) -> None:
         self._session = session
         self._uses_gpu = uses_gpu
-        self.idle_power_w: float | None = None
-        self._begun = False
+        self._first: Outcome[Any] | None = None
+        self._basis: tuple[Evidence, str] | None = None
 
-    def measure(self, operation: Callable[[], object]) -> dict[str, Any]:
-        """Give time, energy and flags of one call, as fields of a `Hotspot`."""
-        outcome = self._session.run(operation, warm_up=operation, baseline=not self._begun)
-        if not self._begun and outcome.idle is not None:
-            idle = total(outcome.idle.readings, Quantity.IDLE_POWER, Evidence.MEASURED, uses_gpu=self._uses_gpu)
-            energy = self._total(outcome, Evidence.MEASURED)
-            # Only where every component of the energy has a baseline, as for runs.
-            self.idle_power_w = idle.energy_j if idle and energy and idle.scope == energy.scope else None
-        self._begun = True
+    def measure(self, operation: Callable[[], object]) -> _Fields:
+        """Give time, energy and flags of one call.
+
+        Energy that was not had as in the first window (measured or modelled, of the same components) is null.
+        """
+        outcome = self._session.run(operation, warm_up=operation, baseline=self._first is None)
+        if self._first is None:
+            self._first = outcome
+            for evidence in (Evidence.MODELLED, Evidence.MEASURED):
+                if chosen := self._total(outcome, evidence):
+                    self._basis = (evidence, chosen.scope)
         seconds = outcome.window.duration_s / outcome.iterations
-        fields: dict[str, Any] = {"self_time_s": seconds, "total_time_s": seconds}
-        for evidence in (Evidence.MEASURED, Evidence.MODELLED):
-            if energy := self._total(outcome, evidence):
-                fields |= {"energy_j": energy.energy_j / outcome.iterations, "energy_evidence": evidence.value}
-                break
-        return fields | {"flags": ",".join(outcome.flags)}
+        flags = {"flags": ",".join(outcome.flags)}
+        return {"self_time_s": seconds, "total_time_s": seconds} | flags | self._energy(outcome)
+
+    def idle_power_w(self) -> float | None:
+        """Give the idle power of all components of the measured energy; None where energy is not measured."""
+        if self._first is None or self._first.idle is None or self._basis is None:
+            return None
+        evidence, scope = self._basis
+        readings = self._first.idle.readings
+        idle = total(readings, Quantity.IDLE_POWER, Evidence.MEASURED, uses_gpu=self._uses_gpu)
+        return idle.energy_j if idle and evidence == Evidence.MEASURED and idle.scope == scope else None
+
+    def _energy(self, outcome: Outcome[Any]) -> _Fields:
+        if self._basis is None:
+            return {}
+        evidence, scope = self._basis
+        energy = self._total(outcome, evidence)
+        if energy is None or energy.scope != scope:
+            return {"reason": f"no {evidence.value} energy of {scope}, which the first loop has"}
+        told = {"energy_evidence": evidence.value, "energy_scope": scope}
+        return {"energy_j": energy.energy_j / outcome.iterations} | told
 
     def _total(self, outcome: Outcome[Any], evidence: Evidence) -> Total | None:
         return total(outcome.readings, Quantity.ENERGY, evidence, uses_gpu=self._uses_gpu)
 
 
-def _row(kind: str, name: str, measured: dict[str, Any], **fields: Any) -> Hotspot:
-    return Hotspot(kind=kind, name=name, **(measured | fields))
+@dataclass(frozen=True)
+class _Measured:
+    """Windows of one operation: the whole, and each of its parts."""
+
+    whole: _Fields
+    parts: "list[tuple[Part, _Fields]]"
 
 
-def _operation(job: Job, loops: _Loops) -> list[Hotspot]:
-    """Measure an operation, its parts, and the times of single batches."""
-    table = _whole_batches(job)
-    small = replace(job, point=replace(job.point, batch_size=min(job.point.batch_size, len(table.data))))
-    small.__dict__["table"] = table
-    whole = loops.measure(small.of_batches(job.max_batches))
-    rows = []
-    pieces = _pieces(small, table)
-    for part in progress(pieces, total=len(pieces), label=f"parts of {job.operation}", unit="parts"):
-        rows += _part(part, job.operation, loops.measure(part.run), whole["self_time_s"])
+def _measure(job: Job, loops: _Loops) -> _Measured:
+    whole = loops.measure(job.of_batches(job.max_batches))
+    pieces = _pieces(job)
+    each = progress(pieces, total=len(pieces), label=f"parts of {job.operation}", unit="parts")
+    return _Measured(whole, [(part, loops.measure(part.run)) for part in each])
+
+
+def _reading(data: Path, loops: _Loops) -> Hotspot:
+    """Measure the reading of the whole table, which comes from the page cache after the first time."""
+    table = Table.read(data)
+    fields = loops.measure(lambda: Table.read(data))
+    return Hotspot(kind="data", name="reading the table", calls=1, bytes=table.data.nbytes, **fields)
+
+
+def _rows(job: Job, measured: _Measured, loops: _Loops) -> list[Hotspot]:
+    """Make the rows of an operation: the whole, its static part, its parts with their operators, and the rest."""
+    operation, whole = job.operation, measured.whole
+    rows = [_part(part, operation, fields, whole["self_time_s"]) for part, fields in measured.parts]
     flops = sum(row.flops or 0 for row in rows if row.kind == "layer")
-    one = {"self_share": 1.0, "total_share": 1.0, "calls": 1, "stack": job.operation}
+    one: _Fields = {"self_share": 1.0, "total_share": 1.0, "calls": 1, "stack": operation, "flops": flops}
+    inside = [
+        _within(operator, row)
+        for row, (part, _) in zip(rows, measured.parts, strict=True)
+        for operator in _operators(part)
+    ]
     return [
-        _row("whole", job.operation, whole, flops=flops, **one),
-        *_static(job.operation, whole, loops.idle_power_w),
+        Hotspot(kind="whole", name=operation, **(whole | one)),
+        *_static(operation, whole, loops.idle_power_w()),
         *rows,
-        _rest(job.operation, whole, [row for row in rows if row.kind in _GROUPS]),
-        *_latencies(small, table),
+        *inside,
+        _rest(operation, whole, rows),
     ]
 
 
-def _whole_batches(job: Job) -> Table:
-    """First rows of the table: whole batches only, so that all have the same shape."""
-    size = job.point.batch_size
-    count = max(1, min(job.max_batches, len(job.table.data) // size))
-    return job.part(count)
+def _whole_batches(job: Job) -> Job:
+    """Let a job see the first whole batches of its table only, so that all have the same shape."""
+    rows = len(job.table.data)
+    size = min(job.point.batch_size, rows)
+    cut = replace(job, point=replace(job.point, batch_size=size), max_batches=min(job.max_batches, rows // size))
+    table = job.table
+    part = table.data[: cut.max_batches * size]
+    # The job's table is read when it is first asked for; this one has it already.
+    cut.__dict__["table"] = Table(part, table.names, table.dtypes, table.origin)
+    return cut
 
 
-def _pieces(job: Job, table: Table) -> "list[Part]":
+def _pieces(job: Job) -> "list[Part]":
     from baler_energy.codecs.baler import parts as pieces
     from baler_energy.codecs.baler.training import TrainingSettings
 
-    size, columns = job.point.batch_size, table.data.shape[1]
+    table, size = job.table, job.point.batch_size
+    columns = table.data.shape[1]
     if job.operation == "train":
         architecture = Architecture(columns, latent_columns(columns, job.point.compression_ratio))
         settings = TrainingSettings(1, size, job.point.seed, job.point.precision)
@@ -192,19 +240,19 @@ def _pieces(job: Job, table: Table) -> "list[Part]":
     return pieces.decompress_parts(job.coder, compressed, size, job.device)
 
 
-def _part(part: "Part", operation: str, measured: dict[str, Any], whole_s: float) -> list[Hotspot]:
-    """Make the row of a part, and rows of the operators in it: its time, shared out as torch's profiler saw them."""
-    stack = f"{operation};{_GROUPS[part.kind]};{part.name}"
-    share = measured["self_time_s"] / whole_s
-    shares = {"self_share": share, "total_share": share}
-    row = _row(
-        part.kind, part.name, measured, stack=stack, calls=part.calls, flops=part.flops, bytes=part.bytes, **shares
-    )
-    return [row, *(_within(operator, row) for operator in _operators(part))]
+def _part(part: "Part", operation: str, fields: _Fields, whole_s: float) -> Hotspot:
+    share = fields["self_time_s"] / whole_s
+    told: _Fields = {
+        "self_share": share,
+        "total_share": share,
+        "stack": f"{operation};{_GROUPS[part.kind]};{part.name}",
+    }
+    work = {"calls": part.calls, "flops": part.flops, "bytes": part.bytes}
+    return Hotspot(kind=part.kind, name=part.name, **(fields | told | work))
 
 
 def _operators(part: "Part") -> list[Hotspot]:
-    """Profile a part, in a run of its own; what is no operator of torch has none."""
+    """Profile a part, in a run of its own, for the shares of its operators; what is no operator of torch has none."""
     from baler_energy.profilers import torch_profiler
 
     if part.kind == "data":
@@ -235,31 +283,35 @@ def _within(operator: Hotspot, part: Hotspot) -> Hotspot:
     )
 
 
-def _static(operation: str, whole: dict[str, Any], idle_power_w: float | None) -> list[Hotspot]:
-    if idle_power_w is None or whole.get("energy_evidence") != Evidence.MEASURED:
+def _static(operation: str, whole: _Fields, idle_power_w: float | None) -> list[Hotspot]:
+    if idle_power_w is None or whole.get("energy_j") is None:
         return []
-    energy = {"energy_j": idle_power_w * whole["self_time_s"], "energy_evidence": Evidence.MEASURED.value}
-    return [Hotspot(kind="static", name="idle power over its time", stack=f"{operation};static", **energy)]
+    energy = {name: whole[name] for name in ("energy_evidence", "energy_scope")}
+    joules = idle_power_w * whole["self_time_s"]
+    name = "idle power over its time"
+    return [Hotspot(kind="static", name=name, stack=f"{operation};static", energy_j=joules, **energy)]
 
 
-def _rest(operation: str, whole: dict[str, Any], rows: list[Hotspot]) -> Hotspot:
+def _rest(operation: str, whole: _Fields, rows: list[Hotspot]) -> Hotspot:
     """Give what the whole takes beyond its parts."""
     seconds = whole["self_time_s"] - sum(row.self_time_s or 0.0 for row in rows)
     share = seconds / whole["self_time_s"]
-    fields: dict[str, Any] = {"self_share": share, "total_share": share, "self_time_s": seconds}
-    evidence = whole.get("energy_evidence")
-    if evidence and all(row.energy_evidence == evidence for row in rows):
-        rest_j = whole["energy_j"] - sum(row.energy_j or 0.0 for row in rows)
-        fields |= {"energy_j": rest_j, "energy_evidence": evidence}
+    fields: _Fields = {"self_share": share, "total_share": share, "self_time_s": seconds, "total_time_s": seconds}
+    missing = [row.name for row in rows if row.energy_j is None]
+    if whole.get("energy_j") is not None and missing:
+        fields["reason"] = f"energy of {', '.join(missing)} is missing"
+    elif whole.get("energy_j") is not None:
+        fields |= {name: whole[name] for name in ("energy_evidence", "energy_scope")}
+        fields["energy_j"] = whole["energy_j"] - sum(row.energy_j or 0.0 for row in rows)
     name = "framework overhead"
-    return Hotspot(kind="overhead", name=name, stack=f"{operation};{name}", total_time_s=seconds, **fields)
+    return Hotspot(kind="overhead", name=name, stack=f"{operation};{name}", **fields)
 
 
-def _latencies(job: Job, table: Table) -> list[Hotspot]:
+def _latencies(job: Job) -> list[Hotspot]:
     """Time single batches, in a run of their own, as reading the clock at each would disturb a window."""
     import numpy as np
 
-    one = _one_batch(job, table)
+    one = _one_batch(job)
     for _ in range(10):
         one()
     times = []
@@ -279,8 +331,9 @@ def _latencies(job: Job, table: Table) -> list[Hotspot]:
     ]
 
 
-def _one_batch(job: Job, table: Table) -> Callable[[], object]:
+def _one_batch(job: Job) -> Callable[[], object]:
     """Give an operation's step on one batch: a training step, or encoding or decoding from memory to memory."""
+    table = job.table
     batch = table.data[: job.point.batch_size]
     if job.operation == "compress":
         return lambda: job.coder.encode(batch)
@@ -322,6 +375,6 @@ def _peaks(precision: str, device: str, loops: _Loops) -> list[Hotspot]:
     matrix = loops.measure(lambda: torch.mm(left, right, out=product))
     copy = loops.measure(lambda: target.copy_(source))
     return [
-        _row("peak", "matrix product", matrix, calls=1, flops=2 * side**3, bytes=3 * left.nbytes),
-        _row("peak", "memory copy", copy, calls=1, bytes=2 * source.nbytes),
+        Hotspot(kind="peak", name="matrix product", calls=1, flops=2 * side**3, bytes=3 * left.nbytes, **matrix),
+        Hotspot(kind="peak", name="memory copy", calls=1, bytes=2 * source.nbytes, **copy),
     ]

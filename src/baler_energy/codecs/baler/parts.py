@@ -8,7 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
@@ -74,7 +76,7 @@ def train_parts(
     parts = [
         # Read for the minima and maxima, read again and written.
         Part("data", "scaling", scaling, 1, bytes=4 * scaled.nbytes),
-        Part("data", "to the device", lambda: torch.as_tensor(scaled, dtype=dtype, device=device), 1),
+        *_moved(lambda: torch.as_tensor(scaled, dtype=dtype, device=device), 1, scaled, dtype, device),
         Part("data", "drawing batches", drawing, batches, bytes=2 * scaled.size * size),
     ]
     values, layers = rows, list(model.named_children())
@@ -123,7 +125,7 @@ def compress_parts(coder: Coder, table: Table, batch: int, device: torch.device,
         return torch.as_tensor(scaled, dtype=dtype, device=device)
 
     parts = [Part("data", "scaling", scaling, batches, bytes=2 * table.data.nbytes)]
-    parts.append(Part("data", "to the device", _often(to_device, batches), batches))
+    parts += _moved(to_device, batches, table.data, dtype, device)
     with torch.no_grad():
         output, layers = _applied_layers(checkpoint.model(device), "en", rows, batches)
 
@@ -159,12 +161,22 @@ def decompress_parts(coder: Coder, compressed: Path, batch: int, device: torch.d
 
     return [
         Part("data", "reading the file", lambda: read_compressed(compressed), 1, bytes=latents.nbytes),
-        Part("data", "to the device", _often(to_device, batches), batches),
+        *_moved(to_device, batches, latents, first.dtype, device),
         *layers,
         Part("data", "from the device", _often(from_device, batches), batches),
         Part("data", "restoring the scale", restoring, batches, bytes=2 * data.nbytes),
         Part("data", "rounding", lambda: round_to_native(data, content.dtypes), 1, bytes=2 * data.nbytes),
     ]
+
+
+def _moved(
+    run: Callable[[], object], times: int, values: NDArray[np.floating], dtype: torch.dtype, device: torch.device
+) -> list[Part]:
+    """Make the move of values to the device; none on a CPU in the values' own format, where nothing is copied."""
+    size = torch.empty((), dtype=dtype).element_size()
+    if device.type == "cpu" and size == values.itemsize:
+        return []
+    return [Part("data", "to the device", _often(run, times), times, bytes=values.size * (values.itemsize + size))]
 
 
 def _trained_layer(
@@ -175,7 +187,10 @@ def _trained_layer(
     output = _apply(layer, inputs, activated=activated)
     wanted = [layer.weight, layer.bias] if first else [inputs, layer.weight, layer.bias]
     flops, moved = _work(layer, values, batches)
-    passes = 1 if first else 2
+    # Back go inputs, weights and the output's gradient; what comes out are the gradients of the weights and, but for
+    # the first layer, of the inputs.
+    more = batches * (values.numel() + layer.weight.numel()) * values.element_size()
+    passes, back = (1, moved) if first else (2, moved + more)
     return [
         Part(
             "layer",
@@ -191,7 +206,7 @@ def _trained_layer(
             _often(_backward(output, wanted), batches),
             batches,
             passes * flops,
-            passes * moved,
+            back,
         ),
     ]
 
