@@ -53,7 +53,7 @@ def test_parts_close_against_the_whole(measured):
     for panel in figure.axes:
         bars = [bar.get_width() for bar in panel.patches]
         assert sum(bars) == pytest.approx(100.0) and bars[-1] == pytest.approx(25.0)
-        assert "parts explain 75 %" in panel.get_title(loc="left")
+        assert "parts explain 75 %" in panel.get_title()
 
 
 def test_disturbed_loops_are_counted(measured):
@@ -98,7 +98,7 @@ def test_the_call_tree_stands_beside_the_originals(tables):
     ours, original = draw_calls(tables).axes
     assert [width for level, _, width in blocks(ours) if level == 1] == pytest.approx([90, 5])
     assert [width for level, _, width in blocks(original) if level == 3] == pytest.approx([48, 26, 26])
-    assert "76 s" in original.get_title(loc="left")
+    assert "76 s" in original.get_title()
 
 
 def test_nested_rows_become_blocks():

@@ -4,6 +4,7 @@ import json
 import signal
 import stat
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -26,7 +27,7 @@ def test_an_operation_repeats_until_it_was_seen_long_enough():
 def test_a_program_that_hangs_is_ended_with_all_that_it_started():
     done = running.run_group(["sh", "-c", "sleep 61 & sleep 61"], timeout_s=0.3)
     assert done.returncode == -9 and "within 0.3 s" in done.said
-    assert not any("61" in process.info["cmdline"] for process in psutil.process_iter(["cmdline"]) if _of_us(process))
+    assert _ended("61")
 
 
 def test_a_program_is_ended_when_the_waiting_is_interrupted():
@@ -40,11 +41,16 @@ def test_a_program_is_ended_when_the_waiting_is_interrupted():
             running.run_group(["sh", "-c", "sleep 62 & sleep 62"])
     finally:
         signal.signal(signal.SIGALRM, before)
-    assert not any("62" in process.info["cmdline"] for process in psutil.process_iter(["cmdline"]) if _of_us(process))
+    assert _ended("62")
 
 
-def _of_us(process: psutil.Process) -> bool:
-    return bool(process.info["cmdline"]) and process.info["cmdline"][0] == "sleep"
+def _ended(seconds: str) -> bool:
+    """Wait a moment for the kernel to end a sleep of so long."""
+    for _ in range(50):
+        if not any(process.info["cmdline"] == ["sleep", seconds] for process in psutil.process_iter(["cmdline"])):
+            return True
+        time.sleep(0.1)
+    return False
 
 
 def test_what_a_program_says_is_kept():
@@ -135,7 +141,7 @@ def test_scalene_whose_memory_run_fails_keeps_the_times_and_says_so(tmp_path, mo
     line, part = scalene.profile(program, tmp_path / "s.json", tmp_path / "s.html")
     assert line.self_time_s == pytest.approx(0.3) and part.kind == "native"
     assert line.memory_bytes is None and line.reason.endswith("it said: it did not end")
-    assert sum(limits[1:]) + limits[0] <= 600, "all tries together fit into the limit"
+    assert sum(limits[1:]) <= 0.9 * 600 and 3 * limits[0] <= 0.5 * 600, "all tries together fit into the limit"
     # No page is no failure.
     assert (tmp_path / "s.json").is_file() and not (tmp_path / "s.html").exists()
 

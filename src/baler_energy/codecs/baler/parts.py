@@ -4,6 +4,7 @@ Each part does, when called, its share of the whole operation: as many batches o
 functions of the codec. What the whole does beyond its parts (loops, bookkeeping, fetching the loss) is in none.
 """
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,6 +97,8 @@ def train_parts(
 
 
 def _optimizer(model: Autoencoder, settings: TrainingSettings, rows: Tensor, batches: int) -> Part:
+    # A copy: a step changes the parameters in place, which the layers' backward passes are not to see.
+    model = copy.deepcopy(model)
     optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate)
     batch_loss(model(rows), rows).backward()  # type: ignore[no-untyped-call]
     count = sum(parameter.numel() for parameter in model.parameters())
