@@ -167,7 +167,8 @@ def hotspots_of(times: Mapping[str, Any], memory: Mapping[str, Any] | None, reas
         known = {"name": texts[place], "file": place[0], "line": place[1]}
         time_of = parts.get(place, {})
         bytes_of = {"memory_bytes": allocated.get(place), "bytes": copied.get(place)}
-        rows.append(_row("line", sum(time_of.values()), elapsed_s, known | bytes_of, reason))
+        why = reason or (None if any(bytes_of.values()) else "no sample of memory fell on this line")
+        rows.append(_row("line", sum(time_of.values()), elapsed_s, known | bytes_of, why))
         rows += [_row(kind, share, elapsed_s, known) for kind, share in time_of.items() if share]
     return sorted(rows, key=lambda row: row.self_share or 0.0, reverse=True)
 
