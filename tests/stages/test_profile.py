@@ -82,7 +82,7 @@ def test_scalene(stage, pipeline, tmp_path, operation):
     split = hotspots[hotspots["kind"].isin(["python", "native", "system"])]
     assert split["self_share"].sum() == pytest.approx(lines["self_share"].sum())
     # Memory that no sample told, or a run with memory that Scalene lost, is missing with the reason.
-    assert (lines["memory_bytes"].notna() | lines["reason"].notna()).all()
+    assert (lines[["memory_bytes", "bytes"]].notna().any(axis=1) | lines["reason"].notna()).all()
     page = (tmp_path / operation / "scalene.html").read_text(encoding="utf-8")
     assert "training.py" in page if operation == "train" else "model.py" in page
     assert json.loads((tmp_path / operation / "scalene.json").read_text())["files"]
@@ -104,7 +104,8 @@ def test_copies_name_the_lines_of_the_reference(stage, pipeline, tmp_path):
     drawn = train[train["name"] == "for (rows,) in batches:"]["bytes"].sum()
     scaled = train[train["name"].str.contains("data - minimum")]["bytes"].sum()
     # Python's own objects for 300 rows are more than their values.
-    assert drawn > table_bytes and scaled == pytest.approx(table_bytes, rel=0.2)
+    # Of small arrays NumPy reuses no temporary: differences and quotients are new ones, beside the divisor.
+    assert drawn > table_bytes and 2 * table_bytes <= scaled <= 3.2 * table_bytes
     decompress = _profile(stage, pipeline, tmp_path, "decompress", "copies")
     assert decompress["name"].str.contains("scaled \\* spread").any()
     assert (decompress["kind"] == "copy").all()

@@ -35,7 +35,7 @@ def draw_lines(tables: Tables) -> Figure:
     figure = _by_operation(found, _line_bars, "Share of time (%)")
     legend_below(figure, [Patch(facecolor=colour, label=kind) for kind, colour in _PARTS.items()], columns=3)
     unknown = found.loc[found["kind"] == "line", ["memory_bytes", "bytes"]].isna().all(axis=None)
-    reasons = found["reason"].dropna().unique() if unknown else []
+    reasons: list[str] = [*found["reason"].dropna().unique()] if unknown else []
     title(
         figure,
         "Where the time goes: lines (Scalene)",
