@@ -92,7 +92,7 @@ def _line(lineno: int, code: str, **values: float) -> dict[str, object]:
 
 def test_scalenes_lines_have_their_parts_memory_and_copies():
     timed = [_line(7, "a = b @ c", n_cpu_percent_python=10.0, n_cpu_percent_c=60.0, n_sys_percent=5.0)]
-    timed.append(_line(8, "d = a", n_cpu_percent_python=25.0))
+    timed.append(_line(8, r"def f() -\u003e d:", n_cpu_percent_python=25.0))
     held = [_line(7, "a = b @ c", n_malloc_mb=24.0, n_copy_mb_s=3.0), _line(9, "e = d.copy()", n_malloc_mb=200.0)]
     times = {"elapsed_time_sec": 4.0, "repetitions": 2, "files": {f"{sys.path[-1]}/x/y.py": {"lines": timed}}}
     memory = {"elapsed_time_sec": 20.0, "repetitions": 2, "files": {f"{sys.path[-1]}/x/y.py": {"lines": held}}}
@@ -102,6 +102,7 @@ def test_scalenes_lines_have_their_parts_memory_and_copies():
     assert (lines[7].memory_bytes, lines[7].bytes) == (12 * 2**20, 30 * 2**20)
     assert (lines[7].name, lines[7].file) == ("a = b @ c", "x/y.py")
     assert lines[9].self_share == 0 and lines[9].memory_bytes == 100 * 2**20
+    assert lines[8].name == "def f() -> d:"
     assert lines[8].memory_bytes is None and lines[9].bytes is None, "no sample is not zero"
     parts = {row.kind: row.self_share for row in rows if row.line == 7 and row.kind != "line"}
     assert parts == pytest.approx({"python": 0.10, "native": 0.60, "system": 0.05})

@@ -41,7 +41,8 @@ def test_operators_are_within_their_part(found):
         layers = rows[rows["kind"] == "layer"]
         for layer in layers.to_dict("records"):
             inside = rows[(rows["kind"] == "operator") & rows["stack"].str.startswith(f"{layer['stack']};", na=False)]
-            assert 0.9 * layer["self_share"] <= inside["self_share"].sum() <= 1.0001 * layer["self_share"]
+            # Each operator of less than 2 % of a part is left out.
+            assert 0.7 * layer["self_share"] <= inside["self_share"].sum() <= 1.0001 * layer["self_share"]
         assert "aten::addmm" in set(rows["name"])
 
 

@@ -60,7 +60,7 @@ def _line_bars(panel: Axes, part: pd.DataFrame) -> float:
         panel.annotate(words, (left, place), (3, 0), textcoords="offset points", va="center", fontsize=8)
         longest = max(longest, left)
     panel.set_yticks(range(len(lines)), [_name(line) for line in lines.to_dict("records")], fontsize=8)
-    return longest * 1.45
+    return longest * 1.6
 
 
 def _bytes_words(line: Any) -> str:

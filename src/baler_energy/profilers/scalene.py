@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 import tempfile
 import time
@@ -152,7 +153,7 @@ def hotspots_of(times: Mapping[str, Any], memory: Mapping[str, Any] | None, reas
     """
     elapsed_s = float(times["elapsed_time_sec"]) / times["repetitions"]
     parts = {place: _parts(line) for place, line in _each(times)}
-    texts = {place: str(line["line"]).strip() for found in (times, memory or times) for place, line in _each(found)}
+    texts = {place: _code(line) for found in (times, memory or times) for place, line in _each(found)}
     allocated = {} if memory is None else _bytes(memory, "n_malloc_mb", 1.0)
     # Scalene gives copies as a rate.
     copied = {} if memory is None else _bytes(memory, "n_copy_mb_s", float(memory["elapsed_time_sec"]))
@@ -183,6 +184,11 @@ def _each(found: Mapping[str, Any]) -> Iterator[tuple[tuple[str, int], Mapping[s
     for path, file in found["files"].items():
         for line in file["lines"]:
             yield (short_path(path), int(line["lineno"])), line
+
+
+def _code(line: Mapping[str, Any]) -> str:
+    """Text of a line; Scalene escapes what HTML would take for a tag."""
+    return re.sub(r"\\u00(3c|3e|26)", lambda found: chr(int(found[1], 16)), str(line["line"])).strip()
 
 
 def _parts(line: Mapping[str, Any]) -> dict[str, float]:
