@@ -255,8 +255,8 @@ CATALOGUE: dict[str, dict[str, Entry]] = {
             "Efficiency metrics",
             "Means over n clean repeats with half widths of 95 % t intervals; a single run (n = 1) has no interval. "
             "Flagged runs are in no mean; where all are flagged, the span of their values is given as such. Counts do "
-            "not depend on the flags. Energies are of the kind and components that the row names. Batch latency comes "
-            "from one profiled run of the point, the peak from a long matrix product. Greenness and energy-precision "
+            "not depend on the flags. Energies are of the kind and components that the row names. Batch latency is "
+            "timed once at the profiled points, the peak is of a long matrix product. Greenness and energy-precision "
             "ratio are of the whole run and stand with its training. Of none, the CSV says why: it has a row per run. "
             "The glossary says what each metric is, and when it misleads.",
         ),

@@ -65,7 +65,8 @@ def _line_bars(panel: Axes, part: pd.DataFrame) -> float:
 
 def _bytes_words(line: Any) -> str:
     known = {"memory_bytes": "allocated", "bytes": "copied"}
-    said = [f"{line[key] / 1e6:,.0f} MB {word}" for key, word in known.items() if pd.notna(line[key]) and line[key]]
+    megabytes = {word: line[key] / 1e6 for key, word in known.items() if pd.notna(line[key]) and line[key]}
+    said = [f"{value:,.0f} MB {word}" if value >= 10 else f"{value:.2g} MB {word}" for word, value in megabytes.items()]
     return f"; {', '.join(said)}" if said else ""
 
 
