@@ -121,7 +121,7 @@ def _legend(kinds: Iterable[str]) -> list[Patch]:
 
 def _part_bars(panel: Axes, part: pd.DataFrame, whole: float, value: str) -> None:
     records = part.to_dict("records")
-    shares = [100 * float(row[value]) / whole if pd.notna(row[value]) else 0.0 for row in records]
+    shares = [100 * float(row[value]) / whole for row in records]
     colours = [_KINDS[str(row["kind"])][1] for row in records]
     panel.barh(range(len(records)), shares, 0.75, color=colours)
     for place, share in enumerate(shares):

@@ -215,12 +215,8 @@ def _whole_batches(job: Job) -> Job:
     """Let a job see the first whole batches of its table only, so that all have the same shape."""
     rows = len(job.table.data)
     size = min(job.point.batch_size, rows)
-    cut = replace(job, point=replace(job.point, batch_size=size), max_batches=min(job.max_batches, rows // size))
-    table = job.table
-    part = table.data[: cut.max_batches * size]
-    # The job's table is read when it is first asked for; this one has it already.
-    cut.__dict__["table"] = Table(part, table.names, table.dtypes, table.origin)
-    return cut
+    count = min(job.max_batches, rows // size)
+    return replace(job, point=replace(job.point, batch_size=size), max_batches=count, rows=count * size)
 
 
 def _pieces(job: Job) -> "list[Part]":

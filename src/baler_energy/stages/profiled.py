@@ -45,6 +45,8 @@ class Job:
         For the operation's files.
     time_limit_s
         What the profiler has.
+    rows
+        First rows of the table that the job sees; None: all.
     """
 
     data: Path
@@ -54,11 +56,13 @@ class Job:
     point: PointOptions
     folder: Path
     time_limit_s: int = 600
+    rows: int | None = None
 
     @cached_property
     def table(self) -> Table:
-        """The whole table."""
-        return Table.read(self.data)
+        """The table, or its first `rows`."""
+        table = Table.read(self.data)
+        return Table(table.data[: self.rows], table.names, table.dtypes, table.origin)
 
     @cached_property
     def device(self) -> "torch.device":
