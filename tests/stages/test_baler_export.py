@@ -127,6 +127,9 @@ def baler(repository):
     python = Path(os.environ.get("BALER_UPSTREAM_PYTHON", repository / ".venv-upstream/bin/python"))
     if not python.is_file():
         pytest.skip(f"upstream Baler is not installed: no {python}")
+    there = subprocess.run([python, "-c", "import baler"], capture_output=True, text=True, check=False)
+    if there.returncode:
+        pytest.skip(f"upstream Baler is not installed with {python}: {there.stderr.strip().rpartition(chr(10))[2]}")
 
     def run(project: Folder, mode: str) -> None:
         names = (project.path.parent.name, project.name)
