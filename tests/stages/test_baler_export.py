@@ -20,6 +20,7 @@ from baler_energy.codecs.upstream.config import Folder, read_config
 from baler_energy.data import toy
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
+from baler_energy.stages.baler_export import baler_export
 
 CPU = torch.device("cpu")
 
