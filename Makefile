@@ -1,5 +1,6 @@
 # make study    the laptop study and its report, results/laptop/report.html
 # make test     the tests
+# make bench    the engines against the reference and against the machine, a table of ratios (some minutes)
 # make lint     what the continuous integration checks besides
 # make lock     the lock files anew, with the newest versions that pyproject.toml allows
 #
@@ -19,13 +20,16 @@ LOCK := $(if $(filter yes,$(PYTHIA)),requirements/pythia.txt,requirements/study.
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 INDEX := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
-.PHONY: study test lint lock clean
+.PHONY: study test bench lint lock clean
 
 study: $(VENV)/installed
 	$(BIN)/baler-energy study --configfile $(STUDY)
 
 test: $(VENV)/installed-test
 	$(BIN)/python -m pytest
+
+bench: $(VENV)/installed-test
+	$(BIN)/python -m pytest benchmarks --benchmark-columns=median,iqr,rounds --benchmark-sort=name
 
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check
