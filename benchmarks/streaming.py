@@ -43,7 +43,7 @@ def main() -> None:
                 for operation in OPERATIONS:
                     found.setdefault((operation, rows), []).append(_measured(args, folder, operation, rows))
     print(
-        f"| operation, {args.precision}, {args.threads} threads | rows | us per row | peak memory (MB) |\n|---|---|---|---|"
+        f"| operation, {args.precision}, {args.threads} threads | rows | us per row | memory (MB) |\n|---|---|---|---|"
     )
     for (operation, rows), values in found.items():
         duration_s, memory_b = (median(column) for column in zip(*values, strict=True))
