@@ -33,7 +33,17 @@ if TYPE_CHECKING:
     from baler_energy.codecs.baler.training import Trained, TrainingSettings
     from baler_energy.meters.session import Session
 
-__all__ = ["CHECKPOINT", "EPILOG", "HELP", "HISTORY", "add_arguments", "add_training_arguments", "run", "train"]
+__all__ = [
+    "CHECKPOINT",
+    "EPILOG",
+    "HELP",
+    "HISTORY",
+    "add_arguments",
+    "add_training_arguments",
+    "run",
+    "train",
+    "trainer",
+]
 
 HELP = "train the codec on a table, and measure it"
 EPILOG = """examples:
@@ -130,7 +140,7 @@ def train(data: Path, out: Path, point: PointOptions, settings: "TrainingSetting
     """
     from baler_energy.codecs.baler.checkpoint import Checkpoint
 
-    train_network = _trainer(point.engine)
+    train_network = trainer(point.engine)
     table = Table.read(data)
     rows, columns = table.data.shape
     architecture = Architecture.of(point.model, columns, point.compression_ratio)
@@ -157,7 +167,7 @@ def train(data: Path, out: Path, point: PointOptions, settings: "TrainingSetting
         write_record(out, Operation.TRAIN, parameters, outcome, results)
 
 
-def _trainer(engine: str) -> "Callable[..., Trained]":
+def trainer(engine: str) -> "Callable[..., Trained]":
     """Choose what trains in this process; engines share signature and result of `training.train`.
 
     Raises
