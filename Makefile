@@ -1,25 +1,34 @@
 # make study    the laptop study and its report, results/laptop/report.html
 # make test     the tests
 # make lint     what the continuous integration checks besides
+# make upstream Baler itself, for `engine: upstream`, in an environment of its own (docs/engines.md)
 # make lock     the lock files anew, with the newest versions that pyproject.toml allows
 #
 # PYTHON=python3.12             another interpreter (3.11 or newer)
 # TORCH_INDEX=URL               where to take torch from: README, "Which torch"
 # PYTHIA=no                     without Pythia and FastJet, where they have no wheels
 # STUDY=config/studies/x.yaml   another study
+# UPSTREAM_PYTHON=python3.11    a Python 3.11 for `make upstream`: Baler's NumPy has no wheel for a newer one
+# BALER_SOURCE=URL-or-folder    where `make upstream` takes Baler from: a git URL or a local clone, also a bare one
 
 PYTHON ?= python3
 VENV ?= .venv
 STUDY ?= config/config.yaml
 PYTHIA ?= yes
 TORCH_INDEX ?=
+UPSTREAM_PYTHON ?= python3.11
+UPSTREAM_VENV ?= .venv-upstream
+BALER_SOURCE ?= https://github.com/baler-collaboration/baler
+BALER_COMMIT := be8f0c0892340a79e7d9c5f47f96f7f66a72dcd6
 
 BIN := $(VENV)/bin
 LOCK := $(if $(filter yes,$(PYTHIA)),requirements/pythia.txt,requirements/study.txt)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 INDEX := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
-.PHONY: study test lint lock clean
+UPSTREAM_PIP := $(UPSTREAM_VENV)/bin/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: study test lint upstream lock clean
 
 study: $(VENV)/installed
 	$(BIN)/baler-energy study --configfile $(STUDY)
@@ -44,8 +53,25 @@ $(VENV)/installed-test: $(VENV)/installed requirements/test.txt
 	$(PIP) $(INDEX) -r requirements/test.txt
 	touch $@
 
+upstream: $(UPSTREAM_VENV)/installed-$(BALER_COMMIT)
+
+# --no-deps: what Baler asks for would be resolved anew, and its torch is to be ours. Baler refuses Python 3.11.10 and
+# newer, though the NumPy that it pins runs on every 3.11.
+$(UPSTREAM_VENV)/installed-$(BALER_COMMIT): requirements/upstream.txt
+	@$(UPSTREAM_PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "make upstream needs \
+	Python 3.11, since NumPy 1.23.5, which Baler pins, has no wheel for newer ones; $(UPSTREAM_PYTHON) is none. \
+	Install one, and name it by UPSTREAM_PYTHON=..."; exit 1; } >&2
+	$(UPSTREAM_PYTHON) -m venv --clear $(UPSTREAM_VENV)
+	@echo "Installing requirements/upstream.txt into $(UPSTREAM_VENV) (some minutes the first time)"
+	$(UPSTREAM_PIP) $(INDEX) -r requirements/upstream.txt
+	source="$(BALER_SOURCE)"; if [ -d "$$source" ]; then source="file://$$(cd "$$source" && pwd)"; fi; \
+	$(UPSTREAM_PIP) --no-deps --no-build-isolation --ignore-requires-python "git+$$source@$(BALER_COMMIT)" \
+	|| { echo "Baler could not be had from $(BALER_SOURCE): BALER_SOURCE=... may name another URL or a local clone" \
+	>&2; exit 1; }
+	touch $@
+
 lock:
 	sh requirements/lock.sh
 
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(UPSTREAM_VENV)
