@@ -278,3 +278,38 @@ def test_the_schema_accepts_the_shipped_studies(repository: Path):
     schema = json.loads(json_schema())
     for path in [repository / "config" / "config.yaml", *(repository / "config" / "studies").glob("*.yaml")]:
         jsonschema.validate(yaml.safe_load(path.read_text()), schema)
+
+
+def test_further_points_differ_from_the_reference_in_several_values():
+    reference = {"dataset": "toy", "rows": 100, "epochs": 1}
+    found = load_study(
+        study()
+        | {"design": "one-at-a-time", "reference": reference, "axes": {"model": ["baler", "64-32"]}, "repeats": 1}
+        | {"also": [{"engine": "fast", "precision": "bfloat16", "packing": "zstd+bound-0.01"}, {"rows": 100}]}
+    )
+    assert list(found.by_path) == [
+        "toy/rows~100/epochs~1/repeat~0",
+        "toy/rows~100/model~64-32/epochs~1/repeat~0",
+        "toy/rows~100/engine~fast/precision~bfloat16/packing~zstd+bound-0.01/epochs~1/repeat~0",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"also": [{"rows": 1}]}, r"also\[0\]: rows: is 1; should be greater"),
+        ({"also": [{"colour": "red"}]}, r"also\[0\]: colour: is not a key"),
+        ({"also": [{"precision": "bfloat16"}]}, "precision 'bfloat16' is of engine 'fast' only"),
+        ({"axes": {"model": ["x"]}}, "axes.model.0: is \"x\"; model 'x' is not known"),
+        ({"axes": {"packing": ["zip"]}}, "axes.packing.0: is \"zip\"; packing 'zip': 'zip' is not known"),
+    ],
+)
+def test_values_that_an_engine_does_not_know_are_refused(changes, message):
+    reference = {"dataset": "toy", "rows": 100, "epochs": 1}
+    with pytest.raises(InputError, match=message):
+        load_study(study() | {"design": "one-at-a-time", "reference": reference, "axes": {"rows": [100]}} | changes)
+
+
+def test_further_points_need_a_reference():
+    with pytest.raises(InputError, match="the key 'also' belongs to design 'one-at-a-time'"):
+        load_study(study() | {"also": [{"rows": 100}]})

@@ -46,9 +46,9 @@ def prepare_options(study: Study, dataset: str, rows: str) -> list[str]:
 
 def point_options(study: Study, point: Point) -> list[str]:
     """Options that say which point a stage works on."""
-    axes = ("dataset", "engine", "model", "device", "precision", "batch_size", "compression_ratio", "epochs", "repeat")
+    axes = ("dataset", "engine", "model", "device", "precision", "batch_size", "compression_ratio", "packing")
     words = ["--run-id", point.path, "--seed", str(study.seed_of(point)), "--threads", str(point.threads)]
-    for axis in axes:
+    for axis in (*axes, "epochs", "repeat"):
         words += [f"--{axis.replace('_', '-')}", str(getattr(point, axis))]
     return words
 

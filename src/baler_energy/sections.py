@@ -3,9 +3,14 @@
 With `Study` in `study.py`, these models are the one definition of the configuration.
 """
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+
+from baler_energy.codecs.baler.architecture import network
+from baler_energy.codecs.baler.packing import Packing
+from baler_energy.errors import InputError
 
 __all__ = [
     "SHARDS_PER_SEED",
@@ -20,6 +25,7 @@ __all__ = [
     "Profile",
     "Pythia8Data",
     "Reference",
+    "Selection",
     "ToyData",
     "Training",
     "Wattmeter",
@@ -30,10 +36,9 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$",
 SHARDS_PER_SEED = 10_000
 Seed = Annotated[int, Field(ge=1, le=80_000)]
 Rows = Annotated[int, Field(ge=2)] | Literal["all"]
-Engine = Literal["reference"]
-Model = Literal["baler"]
+Engine = Literal["reference", "fast", "upstream"]
 Device = Literal["auto", "cpu", "cuda"]
-Precision = Literal["float64", "float32"]
+Precision = Literal["float64", "float32", "bfloat16"]
 Count = Annotated[int, Field(ge=1)]
 Threads = Count | Literal["auto"]
 StudyMeter = Literal[
@@ -41,6 +46,23 @@ StudyMeter = Literal[
 ]
 Peer = Literal["zeus", "carbontracker", "eco2ai", "perun", "pyjoules"]
 Profiler = Literal["cprofile", "torch", "scalene", "pyspy", "copies", "perf", "parts"]
+
+
+def _checked(read: Callable[[str], object]) -> AfterValidator:
+    """Check a value by the function that reads it."""
+
+    def check(text: str) -> str:
+        try:
+            read(text)
+        except InputError as error:
+            raise ValueError(str(error)) from error
+        return text
+
+    return AfterValidator(check)
+
+
+Model = Annotated[str, _checked(network)]
+PackingText = Annotated[str, _checked(Packing.parse)]
 Selection = dict[str, str | int | float]
 Ratio = Annotated[float, Field(ge=1)]
 
@@ -113,17 +135,22 @@ class Axes(Config):
     rows: tuple[Rows, ...] | None = None
     """Rows of the table, nested subsets of one sample; ``all`` takes a whole file."""
     engine: tuple[Engine, ...] = ("reference",)
-    """``reference``: the autoencoder in plain PyTorch, as a Baler user runs it."""
+    """``reference``: the autoencoder in plain PyTorch, as a Baler user runs it; ``fast``: the same at the speed of the
+    hardware; ``upstream``: Baler itself (`make upstream`)."""
     model: tuple[Model, ...] = ("baler",)
-    """``baler``: hidden layers of 200, 100 and 50."""
+    """``baler``: hidden layers of 200, 100 and 50; ``baler-x0.5``: these times a factor; ``baler-small``: 20 and 10;
+    or widths such as ``128-64-32``."""
     device: tuple[Device, ...] = ("auto",)
     """``auto`` takes a GPU where the job finds one."""
     precision: tuple[Precision, ...] = ("float64",)
-    """Of the parameters and the arithmetic."""
+    """Of the parameters and the arithmetic; ``bfloat16`` (engine ``fast``): of the matrix products of the training."""
     batch_size: tuple[Count, ...] = (512,)
     """Rows per batch, in training and in inference."""
     compression_ratio: tuple[Ratio, ...] = (2.0,)
     """Columns over latent columns; the latter are rounded up."""
+    packing: tuple[PackingText, ...] = ("none",)
+    """Of the latents: ``float32``, ``float16``, ``float32-12`` (bits of mantissa), ``zstd``, ``bound-0.01`` (largest
+    error over a column's range), joined by ``+``."""
     threads: tuple[Threads, ...] = ("auto",)
     """Threads of torch; ``auto``: physical cores allotted to the job. Results pool runs of the same actual number."""
     epochs: tuple[Count, ...] | None = None
@@ -149,6 +176,7 @@ class Reference(Config):
     precision: Precision = "float64"
     batch_size: Count = 512
     compression_ratio: Ratio = 2.0
+    packing: PackingText = "none"
     threads: Threads = "auto"
 
 

@@ -31,6 +31,7 @@ from baler_energy.sections import (
     Peers,
     Profile,
     Reference,
+    Selection,
     Training,
     Wattmeter,
 )
@@ -58,6 +59,7 @@ class Point(BaseModel):
     precision: str
     batch_size: int
     compression_ratio: float
+    packing: str
     threads: int | str
     repeat: int
 
@@ -98,6 +100,8 @@ class Study(Config):
     """The point around which ``one-at-a-time`` varies."""
     axes: Axes
     """The grid."""
+    also: tuple[Selection, ...] = ()
+    """Further points of ``one-at-a-time``: each entry names the values in which a point differs from ``reference``."""
     training: Training = Training()
     """How every point trains."""
     measurement: Measurement = Measurement()
@@ -137,8 +141,27 @@ class Study(Config):
                 raise ValueError("design 'one-at-a-time' needs the key 'reference' (dataset, rows, epochs, ...)")
         elif self.reference is not None:
             raise ValueError("the key 'reference' belongs to design 'one-at-a-time'; delete it or change the design")
+        elif self.also:
+            raise ValueError("the key 'also' belongs to design 'one-at-a-time'; delete it or change the design")
         elif self.axes.rows is None or self.axes.epochs is None:
             raise ValueError("design 'factorial' needs the axes 'rows' and 'epochs'")
+        return self
+
+    @model_validator(mode="after")
+    def _further_points_are_valid(self) -> Self:
+        for number, entry in enumerate(self.also if self.reference else ()):
+            try:
+                self._reference_with(entry)
+            except ValidationError as error:
+                mistakes = "; ".join(_explain(e) for e in error.errors(include_url=False))
+                raise ValueError(f"also[{number}]: {mistakes}") from error
+        return self
+
+    @model_validator(mode="after")
+    def _engines_know_the_values(self) -> Self:
+        for point in self.points:
+            if point.precision == "bfloat16" and point.engine != "fast":
+                raise ValueError(f"precision 'bfloat16' is of engine 'fast' only, not of {point.engine!r}")
         return self
 
     @model_validator(mode="after")
@@ -225,6 +248,12 @@ class Study(Config):
         for axis in self.axes.model_fields_set:
             for value in values[axis]:
                 yield reference | {axis: value}
+        for entry in self.also:
+            yield reference | self._reference_with(entry).model_dump()
+
+    def _reference_with(self, values: Mapping[str, Any]) -> Reference:
+        """Change some values of the reference point, all of which are checked."""
+        return Reference.model_validate(dict(self.reference or {}) | dict(values))
 
     def write(self, path: Path) -> None:
         """Write the study as YAML that `load_study` reads back."""

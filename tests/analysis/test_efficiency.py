@@ -14,7 +14,14 @@ from baler_energy.analysis.schema import TABLES
 OPERATIONS = ("train", "compress", "decompress")
 POINT = {
     **{"run_id": "r0", "dataset": "jets", "source": "toy", "rows": 1000, "columns": 24, "engine": "reference"},
-    **{"model": "baler", "device": "cpu", "precision": "float64", "batch_size": 512, "compression_ratio": 2.0},
+    **{
+        "model": "baler",
+        "device": "cpu",
+        "precision": "float64",
+        "batch_size": 512,
+        "compression_ratio": 2.0,
+        "packing": "none",
+    },
     **{"latent_columns": 12, "epochs": 5, "repeat": 0, "threads": 2},
 }
 RECORD = POINT | {
@@ -125,8 +132,11 @@ def test_counts_are_those_of_the_network() -> None:
         assert row["macs"] == 1000 * 30_400 and row["flops"] == 2 * row["macs"]
         assert row["parameters"] == 61_536  # which only the training records
         assert row["rows_per_s"] == 500.0
-    other = of(dataset(every={"model": "other"}), "compress")
-    assert pd.isna(other["flops"]) and "the operations of model other are not counted" in other["reasons"]
+    small = of(dataset(every={"model": "20-10"}), "compress")
+    assert small["macs"] == 1000 * (24 * 20 + 20 * 10 + 10 * 12)
+    # A bound of the error has the encoder decode, too.
+    bounded = of(dataset(every={"packing": "zstd+bound-0.01"}), "compress")
+    assert bounded["macs"] == 2 * 1000 * 30_400
 
 
 def test_without_an_energy_only_what_needs_it_is_missing() -> None:

@@ -16,6 +16,7 @@ POINT |= {
     "precision": "float64",
     "batch_size": 1,
     "compression_ratio": 2.0,
+    "packing": "none",
     "latent_columns": 2,
     "threads": 1,
     "epochs": 1,

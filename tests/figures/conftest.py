@@ -114,6 +114,7 @@ class _Maker:
             "device": device,
             "precision": "float64",
             "compression_ratio": 2.0,
+            "packing": "none",
             "latent_columns": 12,
             "repeat": repeat,
         }

@@ -36,6 +36,7 @@ def test_the_record_is_complete(pipeline):
         "precision": "float64",
         "batch_size": 64,
         "compression_ratio": 2.0,
+        "packing": "none",
         "latent_columns": 12,
         "epochs": 2,
         "repeat": 0,

@@ -8,7 +8,8 @@ import pandas as pd
 
 from baler_energy.analysis.schema import POINT
 from baler_energy.analysis.statistics import defects
-from baler_energy.codecs.baler.architecture import Architecture
+from baler_energy.codecs.baler.architecture import Architecture, network
+from baler_energy.codecs.baler.packing import Packing
 from baler_energy.vocabulary import Evidence, MeterName, Operation, Quantity
 
 __all__ = ["ALPHA", "KEYS", "absent", "metrics"]
@@ -176,11 +177,13 @@ def _macs(run: Record) -> _Value:
     """Multiply-accumulates of one iteration: recorded for training, where epochs may be fewer than asked."""
     if run["operation"] == Operation.TRAIN:
         return _ratio(_known(run["flops"], "the training recorded no operations"), 2.0)
-    if run["model"] != "baler":
-        return _Missing(f"the operations of model {run['model']} are not counted")
-    network = Architecture(int(run["columns"]), int(run["latent_columns"]))
-    compress = run["operation"] == Operation.COMPRESS
-    return float(run["rows"]) * (network.encode_macs if compress else network.decode_macs)
+    known = network(str(run["model"]))
+    architecture = Architecture(int(run["columns"]), int(run["latent_columns"]), known.hidden)
+    if run["operation"] == Operation.DECOMPRESS:
+        return float(run["rows"]) * architecture.decode_macs
+    # To keep a bound of the error, compressing decodes what it encoded.
+    decoded = 0 if Packing.parse(str(run["packing"])).error_bound is None else architecture.decode_macs
+    return float(run["rows"]) * (architecture.encode_macs + decoded)
 
 
 def _native_bytes(mine: Record) -> _Value:

@@ -40,13 +40,14 @@ dataset | string | | name of the dataset in the study
 source | string | | where the dataset comes from: pythia8, toy (not physics) or file
 rows | integer | 1 | rows of the table
 columns | integer | 1 | columns of the table
-engine | string | | program that compresses: reference is the autoencoder in plain PyTorch
-model | string | | network: baler has hidden layers of 200, 100 and 50
+engine | string | | program that compresses: reference (plain PyTorch), fast (the same, faster) or upstream (Baler)
+model | string | | network: baler has hidden layers of 200, 100 and 50; baler-x0.5, baler-small, or the widths
 device | string | | device that the run used: cpu or cuda
 precision | string | | floating-point format of parameters and arithmetic
 batch_size | integer | 1 | rows per batch
 compression_ratio | number | 1 | columns over latent columns, as asked
 latent_columns | integer | 1 | columns of the compressed table
+packing | string | | how latents are stored: number format, zstd, bound of the error; none: as computed
 threads | integer | 1 | threads of torch, the actual number
 epochs | integer | 1 | passes over the table in training
 repeat | integer | 1 | number of the repeat, from 0; each has its own seed

@@ -38,6 +38,7 @@ POINT_KEYS = (
     "batch_size",
     "compression_ratio",
     "latent_columns",
+    "packing",
     "threads",
     "epochs",
     "repeat",

@@ -36,7 +36,18 @@ __all__ = [
 OPERATIONS = (Operation.TRAIN, Operation.COMPRESS, Operation.DECOMPRESS)
 
 #: Axes that a sweep holds fixed. The device is not among them: devices are series of their own.
-AXES = ("dataset", "rows", "engine", "model", "precision", "batch_size", "compression_ratio", "threads", "epochs")
+AXES = (
+    "dataset",
+    "rows",
+    "engine",
+    "model",
+    "precision",
+    "batch_size",
+    "compression_ratio",
+    "packing",
+    "threads",
+    "epochs",
+)
 
 _PREFIXES = {-9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T"}
 
@@ -113,6 +124,7 @@ def describe(point: Mapping[str, Any], without: str | tuple[str, ...] = ()) -> s
         "threads": _threads_text(point["threads"]),
         "engine": f"engine {point['engine']}",
         "model": f"model {point['model']}",
+        "packing": f"packing {point['packing']}",
     }
     left_out = (without,) if isinstance(without, str) else without
     return ", ".join(text for axis, text in words.items() if axis not in left_out)

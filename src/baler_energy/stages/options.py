@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from baler_energy.codecs.baler.architecture import latent_columns
+from baler_energy.codecs.baler.architecture import latent_columns, network
+from baler_energy.codecs.baler.packing import Packing
 from baler_energy.errors import InputError, UnavailableError
 from baler_energy.progress import say
 
@@ -41,6 +42,7 @@ class PointOptions:
     precision: str
     batch_size: int
     compression_ratio: float
+    packing: str
     epochs: int | None
     """None: not told (of a codec that is only applied)."""
     repeat: int
@@ -77,6 +79,7 @@ class PointOptions:
             "precision": self.precision,
             "batch_size": self.batch_size,
             "compression_ratio": self.compression_ratio,
+            "packing": self.packing,
             "latent_columns": latent_columns(columns, self.compression_ratio),
             "epochs": self.epochs,
             "repeat": self.repeat,
@@ -91,17 +94,26 @@ def add_point_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--run-id", default="run", metavar="ID", help="name of the point (default: %(default)s)")
     group.add_argument("--dataset", default="data", metavar="NAME", help="name of the dataset (default: %(default)s)")
     group.add_argument(
-        "--engine", choices=("reference",), default="reference", help="implementation (default: %(default)s)"
+        "--engine",
+        choices=("reference", "fast", "upstream"),
+        default="reference",
+        help="implementation: plain PyTorch, the fast one, or Baler itself (default: %(default)s)",
     )
-    group.add_argument("--model", choices=("baler",), default="baler", help="network (default: %(default)s)")
+    group.add_argument(
+        "--model",
+        default="baler",
+        metavar="NAME",
+        help="network: baler, baler-x0.5 (its widths times a factor), baler-small, or widths such as 128-64-32 "
+        "(default: %(default)s)",
+    )
     group.add_argument(
         "--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto: a GPU where there is one (the default)"
     )
     group.add_argument(
         "--precision",
-        choices=("float64", "float32"),
+        choices=("float64", "float32", "bfloat16"),
         default="float64",
-        help="of parameters and arithmetic (default: %(default)s)",
+        help="of parameters and arithmetic; bfloat16: of the fast engine's matrix products (default: %(default)s)",
     )
     group.add_argument(
         "--batch-size", type=positive_int, default=512, metavar="N", help="rows per batch (default: %(default)s)"
@@ -112,6 +124,13 @@ def add_point_arguments(parser: argparse.ArgumentParser) -> None:
         default=2.0,
         metavar="R",
         help="columns over latent columns, 1 or more (default: %(default)g)",
+    )
+    group.add_argument(
+        "--packing",
+        default="none",
+        metavar="WORDS",
+        help="how latents are stored: float32, float16, float32-12 (bits of mantissa), zstd, bound-0.01 (largest error "
+        "over a column's range), joined by + (default: %(default)s)",
     )
     group.add_argument(
         "--epochs", type=positive_int, metavar="N", help="passes over the table in training (default: %(default)s)"
@@ -135,6 +154,10 @@ def point_options(args: argparse.Namespace) -> PointOptions:
     """
     if not 0 <= args.seed < 2**63:
         raise InputError(f"--seed {args.seed}: must be 0 or more, and below 2^63.")
+    network(args.model)
+    Packing.parse(args.packing)
+    if args.precision == "bfloat16" and args.engine != "fast":
+        raise InputError(f"--precision bfloat16: engine {args.engine} does not know it. Give --engine fast.")
     if args.repeat < 0:
         raise InputError(f"--repeat {args.repeat}: must be 0 or more.")
     return PointOptions(**{name: getattr(args, name) for name in PointOptions.__dataclass_fields__})
@@ -168,14 +191,19 @@ def check_point(checkpoint: "Checkpoint", point: PointOptions, path: Path) -> No
     Raises
     ------
     InputError
-        The precision or the compression ratio is not the checkpoint's.
+        The precision, the model or the compression ratio is not the checkpoint's.
     """
-    if checkpoint.precision != point.precision:
+    # In bfloat16 only the matrix products of the training are.
+    needed = {"bfloat16": "float32"}.get(point.precision, point.precision)
+    if checkpoint.precision != needed:
         raise InputError(
             f"{path}: was trained in {checkpoint.precision}, but --precision is {point.precision}. "
             f"Give --precision {checkpoint.precision}."
         )
     columns, latent = checkpoint.architecture.columns, checkpoint.architecture.latent
+    if checkpoint.architecture.hidden != network(point.model).hidden:
+        widths = "-".join(map(str, checkpoint.architecture.hidden))
+        raise InputError(f"{path}: has hidden layers {widths}, but --model is {point.model}. Give --model {widths}.")
     if latent_columns(columns, point.compression_ratio) != latent:
         raise InputError(
             f"{path}: has {latent} latent columns for {columns} columns, which --compression-ratio "

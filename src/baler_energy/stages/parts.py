@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from baler_energy.analysis.totals import Total, total
-from baler_energy.codecs.baler.architecture import Architecture, latent_columns
+from baler_energy.codecs.baler.architecture import Architecture
 from baler_energy.data.table import Table
 from baler_energy.meters.options import add_session_arguments
 from baler_energy.meters.session import Outcome, Session
@@ -226,7 +226,7 @@ def _pieces(job: Job) -> "list[Part]":
     table, size = job.table, job.point.batch_size
     columns = table.data.shape[1]
     if job.operation == "train":
-        architecture = Architecture(columns, latent_columns(columns, job.point.compression_ratio))
+        architecture = Architecture.of(job.point.model, columns, job.point.compression_ratio)
         settings = TrainingSettings(1, size, job.point.seed, job.point.precision)
         return pieces.train_parts(table, architecture, settings, job.device)
     compressed = job.folder / "parts.baler"
@@ -343,7 +343,7 @@ def _one_batch(job: Job) -> Callable[[], object]:
     from baler_energy.codecs.baler.training import TrainingSettings, new_model, pass_over
 
     columns = batch.shape[1]
-    architecture = Architecture(columns, latent_columns(columns, job.point.compression_ratio))
+    architecture = Architecture.of(job.point.model, columns, job.point.compression_ratio)
     settings = TrainingSettings(1, len(batch), job.point.seed, job.point.precision)
     model = new_model(architecture, settings).to(job.device)
     scaled = Normalisation.of(table.data, table.names).normalise(batch)

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from baler_energy.codecs.baler.architecture import Architecture, latent_columns
+from baler_energy.codecs.baler.architecture import Architecture
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
 from baler_energy.stages.options import PointOptions, check_point, configure_torch
@@ -153,7 +153,7 @@ def _training(table: Table, point: PointOptions, device: "torch.device") -> Call
     from baler_energy.codecs.baler.training import TrainingSettings, train
 
     columns = table.data.shape[1]
-    architecture = Architecture(columns, latent_columns(columns, point.compression_ratio))
+    architecture = Architecture.of(point.model, columns, point.compression_ratio)
     settings = TrainingSettings(1, point.batch_size, point.seed, point.precision)
     return lambda: train(table.data, table.names, architecture, settings, device)
 

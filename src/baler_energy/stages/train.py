@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from baler_energy.codecs.baler.architecture import Architecture, latent_columns
+from baler_energy.codecs.baler.architecture import Architecture
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
 from baler_energy.files import atomic_path
@@ -132,7 +132,7 @@ def train(data: Path, out: Path, point: PointOptions, settings: "TrainingSetting
 
     table = Table.read(data)
     rows, columns = table.data.shape
-    architecture = Architecture(columns, latent_columns(columns, point.compression_ratio))
+    architecture = Architecture.of(point.model, columns, point.compression_ratio)
     device = configure_torch(point)
     parameters = point.parameters(source=table.origin.get("source"), rows=rows, columns=columns) | _recorded(settings)
     few = table.data[: WARM_UP_BATCHES * settings.batch_size]

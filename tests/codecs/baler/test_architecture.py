@@ -1,5 +1,6 @@
 """Widths, parameters and operations."""
 
+import itertools
 from fractions import Fraction
 from math import ceil, inf, nan
 
@@ -7,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from baler_energy.codecs.baler.architecture import Architecture, latent_columns
+from baler_energy.codecs.baler.architecture import Architecture, Network, latent_columns, network
+from baler_energy.codecs.baler.model import Autoencoder
 from baler_energy.errors import InputError
 
 
@@ -62,3 +64,29 @@ def test_impossible_widths_are_refused(widths):
 def test_a_table_without_columns_is_refused():
     with pytest.raises(InputError, match="at least one column"):
         latent_columns(0, 2)
+
+
+@pytest.mark.parametrize(
+    ("model", "hidden", "slope"),
+    [
+        ("baler", (200, 100, 50), 0.01),
+        ("baler-small", (20, 10), 0.0),
+        ("baler-x0.5", (100, 50, 25), 0.01),
+        ("baler-x0.001", (1, 1, 1), 0.01),
+        ("64", (64,), 0.01),
+        ("128-64-32-16", (128, 64, 32, 16), 0.01),
+    ],
+)
+def test_a_model_is_named_or_given_by_its_widths(model, hidden, slope):
+    assert network(model) == Network(hidden, slope)
+    architecture = Architecture.of(model, 24, 2)
+    assert list(architecture.encoder.values()) == list(itertools.pairwise((24, *hidden, 12)))
+    assert architecture.parameters == sum(p.numel() for p in Autoencoder(architecture).parameters())
+
+
+@pytest.mark.parametrize(
+    "model", ["", "Baler", "baler-x0", "baler-x", "0", "64-", "-64", "64-0", "1-" * 32 + "1", "9999999"]
+)
+def test_other_models_are_refused(model):
+    with pytest.raises(InputError, match=r"model .* is not known: give baler"):
+        network(model)

@@ -72,8 +72,8 @@ def test_a_missing_file_is_refused(tmp_path):
 
 def test_a_newer_version_is_refused(checkpoint, tmp_path):
     checkpoint.write(tmp_path / "c.pt")
-    _rewrite(tmp_path / "c.pt", version=2)
-    with pytest.raises(InputError, match=r"version 2.*Update"):
+    _rewrite(tmp_path / "c.pt", version=3)
+    with pytest.raises(InputError, match=r"version 3.*Update"):
         Checkpoint.read(tmp_path / "c.pt")
 
 

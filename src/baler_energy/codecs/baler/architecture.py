@@ -1,20 +1,65 @@
 """Layer widths of Baler's autoencoder, and what they imply: parameters and operations."""
 
 import math
+import re
 from dataclasses import dataclass
 from itertools import pairwise
 
 from baler_energy.errors import InputError
 
-__all__ = ["HIDDEN", "Architecture", "latent_columns"]
+__all__ = ["HIDDEN", "NEGATIVE_SLOPE", "Architecture", "Network", "latent_columns", "network"]
 
-#: Widths of the hidden layers of the encoder; the decoder mirrors them.
+#: Widths of the hidden layers of Baler's encoder; the decoder mirrors them.
 HIDDEN = (200, 100, 50)
+#: Slope of the leaky ReLU below zero: PyTorch's default, which Baler uses.
+NEGATIVE_SLOPE = 0.01
+
+_NARROWEST, _WIDEST, _DEEPEST = 1, 100_000, 32
+
+
+@dataclass(frozen=True)
+class Network:
+    """What a model is, whatever the table: widths of the hidden layers, and the slope below zero between them."""
+
+    hidden: tuple[int, ...] = HIDDEN
+    negative_slope: float = NEGATIVE_SLOPE
+
+
+#: Networks by the names that Baler's users know: its dense autoencoder, and the small one that it has for FPGAs.
+_NAMED = {"baler": Network(), "baler-small": Network((20, 10), 0.0)}
+
+
+def network(model: str) -> Network:
+    """Read a value of the axis ``model``.
+
+    Parameters
+    ----------
+    model
+        ``baler``; ``baler-small``; ``baler-x0.5``, Baler's widths times a factor (rounded, at least 1); or the widths
+        of the encoder's hidden layers, as many as the network is to be deep, such as ``128-64-32``.
+
+    Raises
+    ------
+    InputError
+        It is none of these.
+    """
+    if model in _NAMED:
+        return _NAMED[model]
+    scaled = re.fullmatch(r"baler-x(\d{1,4}(?:\.\d{1,4})?)", model)
+    widths = [max(1, round(width * float(scaled[1]))) for width in HIDDEN] if scaled and float(scaled[1]) > 0 else []
+    if re.fullmatch(r"\d{1,6}(-\d{1,6})*", model):
+        widths = [int(width) for width in model.split("-")]
+    if not widths or len(widths) > _DEEPEST or not all(_NARROWEST <= width <= _WIDEST for width in widths):
+        raise InputError(
+            f"model {model!r} is not known: give baler, baler-small, a factor on its widths such as baler-x0.5, or "
+            f"widths such as 128-64-32 (up to {_DEEPEST} layers of {_NARROWEST} to {_WIDEST:,})."
+        )
+    return Network(tuple(widths))
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """The fully connected autoencoder ``columns-200-100-50-latent`` and back.
+    """A fully connected autoencoder, by default ``columns-200-100-50-latent`` and back.
 
     Parameters
     ----------
@@ -22,6 +67,10 @@ class Architecture:
         Columns of the table.
     latent
         Columns of the latent space.
+    hidden
+        Widths of the encoder's hidden layers; the decoder mirrors them.
+    negative_slope
+        Of the leaky ReLU after each hidden layer; 0 makes it a ReLU.
 
     Raises
     ------
@@ -31,6 +80,20 @@ class Architecture:
 
     columns: int
     latent: int
+    hidden: tuple[int, ...] = HIDDEN
+    negative_slope: float = NEGATIVE_SLOPE
+
+    @classmethod
+    def of(cls, model: str, columns: int, compression_ratio: float) -> "Architecture":
+        """Make it from a value of the axis ``model`` and a compression ratio.
+
+        Raises
+        ------
+        InputError
+            One of them is not allowed.
+        """
+        known = network(model)
+        return cls(columns, latent_columns(columns, compression_ratio), known.hidden, known.negative_slope)
 
     def __post_init__(self) -> None:
         if not 1 <= self.latent <= self.columns:
@@ -41,13 +104,13 @@ class Architecture:
 
     @property
     def encoder(self) -> dict[str, tuple[int, int]]:
-        """(inputs, outputs) of each layer of the encoder, by Baler's names en1 to en4."""
-        return _layers("en", (self.columns, *HIDDEN, self.latent))
+        """(inputs, outputs) of each layer of the encoder, by Baler's names en1, en2, ..."""
+        return _layers("en", (self.columns, *self.hidden, self.latent))
 
     @property
     def decoder(self) -> dict[str, tuple[int, int]]:
-        """(inputs, outputs) of each layer of the decoder, by Baler's names de1 to de4."""
-        return _layers("de", (self.latent, *reversed(HIDDEN), self.columns))
+        """(inputs, outputs) of each layer of the decoder, by Baler's names de1, de2, ..."""
+        return _layers("de", (self.latent, *reversed(self.hidden), self.columns))
 
     @property
     def parameters(self) -> int:
@@ -71,7 +134,7 @@ class Architecture:
         Forward once; backward once for the weights and once for the inputs of each layer but the first, whose inputs
         are data. 24 columns and 12 latent ones give 177,600, or 355,200 FLOP.
         """
-        return 3 * (self.encode_macs + self.decode_macs) - self.columns * HIDDEN[0]
+        return 3 * (self.encode_macs + self.decode_macs) - self.columns * self.hidden[0]
 
 
 def latent_columns(columns: int, compression_ratio: float) -> int:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from baler_energy.files import atomic_path
 __all__ = ["FORMAT", "VERSION", "Checkpoint"]
 
 FORMAT = "baler-energy checkpoint"
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,9 +37,9 @@ class Checkpoint:
     names, dtypes
         Of the columns; dtypes are NumPy's names of the native types.
     architecture
-        Widths of the network.
+        Widths and slope of the network.
     precision
-        ``float64`` or ``float32``.
+        ``float64`` or ``float32``: of the parameters.
     """
 
     parameters: Mapping[str, Tensor]
@@ -55,15 +55,13 @@ class Checkpoint:
     ) -> "Checkpoint":
         """Take a snapshot of a network, which may be on any device."""
         parameters = {name: tensor.detach().to("cpu", copy=True) for name, tensor in model.state_dict().items()}
-        latent = parameters["en4.bias"].shape[0]
-        precision = str(parameters["en4.bias"].dtype).removeprefix("torch.")
-        return cls(parameters, normalisation, names, dtypes, Architecture(len(names), latent), precision)
+        precision = str(parameters["en1.bias"].dtype).removeprefix("torch.")
+        return cls(parameters, normalisation, names, dtypes, model.architecture, precision)
 
     @cached_property
     def content_hash(self) -> str:
         """SHA-256 of all it holds, the same wherever and whenever it is written."""
-        widths = [self.architecture.columns, self.architecture.latent]
-        facts = [VERSION, self.names, self.dtypes, widths, self.precision, list(self.parameters)]
+        facts = [VERSION, self.names, self.dtypes, asdict(self.architecture), self.precision, list(self.parameters)]
         digest = hashlib.sha256(json.dumps(facts).encode())
         digest.update(np.ascontiguousarray(self.normalisation.features).tobytes())
         for tensor in self.parameters.values():
@@ -85,7 +83,7 @@ class Checkpoint:
             "normalization_features": torch.from_numpy(self.normalisation.features),
             "names": list(self.names),
             "dtypes": list(self.dtypes),
-            "architecture": {"columns": self.architecture.columns, "latent": self.architecture.latent},
+            "architecture": asdict(self.architecture),
             "precision": self.precision,
             "sha256": self.content_hash,
         }
@@ -133,11 +131,12 @@ def _load(path: Path) -> Any:
 
 def _build(content: Mapping[str, Any]) -> Checkpoint:
     names, dtypes, precision = tuple(content["names"]), tuple(content["dtypes"]), content["precision"]
-    architecture = Architecture(content["architecture"]["columns"], content["architecture"]["latent"])
+    widths = content["architecture"]
+    architecture = Architecture(**widths | {"hidden": tuple(widths["hidden"])})
     features = Normalisation(content["normalization_features"].numpy())
-    widths = {len(names), len(dtypes), features.features.shape[1], architecture.columns}
-    if len(widths) != 1 or precision not in DTYPES:
-        raise ValueError(f"columns disagree {sorted(widths)} or unknown precision {precision!r}")
+    counts = {len(names), len(dtypes), features.features.shape[1], architecture.columns}
+    if len(counts) != 1 or precision not in ("float64", "float32"):
+        raise ValueError(f"columns disagree {sorted(counts)} or unknown precision {precision!r}")
     for dtype in dtypes:
         np.dtype(dtype)
     parameters = content["state_dict"]

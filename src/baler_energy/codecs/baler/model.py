@@ -11,26 +11,27 @@ from baler_energy.errors import InputError
 
 __all__ = ["DTYPES", "Autoencoder"]
 
-#: torch's number types by the names of the axis ``precision``.
-DTYPES = {"float64": torch.float64, "float32": torch.float32}
+#: torch's number types of the parameters by the names of the axis ``precision``; of ``bfloat16`` are products only.
+DTYPES = {"float64": torch.float64, "float32": torch.float32, "bfloat16": torch.float32}
 
 
 class Autoencoder(nn.Module):
-    """Fully connected autoencoder with leaky ReLU (default slope), none on the latent and the output layer.
+    """Fully connected autoencoder with leaky ReLU, none on the latent and the output layer.
 
-    The parameters are named en1 to en4 and de1 to de4, as Baler's are. They are drawn in float64 and then rounded, so
-    that one seed starts every precision from the same network.
+    The parameters are named en1, en2, ... and de1, de2, ..., as Baler's are. They are drawn in float64 and then
+    rounded, so that one seed starts every precision from the same network.
 
     Parameters
     ----------
     architecture
-        The widths.
+        Widths and slope.
     precision
-        ``float64`` or ``float32``.
+        A key of `DTYPES`.
     """
 
     def __init__(self, architecture: Architecture, precision: str = "float64") -> None:
         super().__init__()
+        self.architecture = architecture
         for name, (inputs, outputs) in (architecture.encoder | architecture.decoder).items():
             self.add_module(name, nn.Linear(inputs, outputs, dtype=torch.float64))
         self.to(DTYPES[precision])
@@ -48,9 +49,10 @@ class Autoencoder(nn.Module):
         return self.decode(self.encode(rows))
 
     def _through(self, prefix: str, values: Tensor) -> Tensor:
-        for number in (1, 2, 3):
-            values = leaky_relu(self.get_submodule(f"{prefix}{number}")(values))
-        result: Tensor = self.get_submodule(f"{prefix}4")(values)
+        hidden, slope = len(self.architecture.hidden), self.architecture.negative_slope
+        for number in range(1, hidden + 1):
+            values = leaky_relu(self.get_submodule(f"{prefix}{number}")(values), slope)
+        result: Tensor = self.get_submodule(f"{prefix}{hidden + 1}")(values)
         return result
 
     def load_parameters(self, parameters: Mapping[str, Tensor], origin: str) -> None:
@@ -59,7 +61,7 @@ class Autoencoder(nn.Module):
         Parameters
         ----------
         parameters
-            ``en1.weight`` (outputs, inputs), ``en1.bias`` (outputs,), ... ``de4.bias``.
+            ``en1.weight`` (outputs, inputs), ``en1.bias`` (outputs,), ... up to the last layer of the decoder.
         origin
             Where they come from, for messages.
 
@@ -69,12 +71,14 @@ class Autoencoder(nn.Module):
             A name is missing or unknown, a shape or number type differs, or a value is not finite.
         """
         own = self.state_dict()
+        last = list(self.architecture.decoder)[-1]
         missing = [name for name in own if name not in parameters]
         unknown = [name for name in parameters if name not in own]
         if missing or unknown:
             raise InputError(
                 f"{origin}: is not this autoencoder: missing parameters {', '.join(missing) or 'none'}; "
-                f"unknown ones {', '.join(map(str, unknown)) or 'none'}. Expected are en1 to en4 and de1 to de4."
+                f"unknown ones {', '.join(map(str, unknown)) or 'none'}. "
+                f"Expected are en1 to {last.replace('de', 'en')} and de1 to {last}."
             )
         for name, tensor in own.items():
             given = parameters[name]

@@ -83,9 +83,9 @@ def train_parts(
     values, layers = rows, list(model.named_children())
     for number, (name, layer) in enumerate(layers):
         assert isinstance(layer, nn.Linear)
-        activated = name not in ("en4", "de4")
-        parts += _trained_layer(name, layer, values, batches, activated=activated, first=number == 0)
-        values = _apply(layer, values, activated=activated).detach()
+        slope = _slope(architecture, name)
+        parts += _trained_layer(name, layer, values, batches, slope=slope, first=number == 0)
+        values = _apply(layer, values, slope).detach()
     output = values.requires_grad_()
     loss = batch_loss(output, rows)
     moved = batches * rows.numel() * size
@@ -183,11 +183,11 @@ def _moved(
 
 
 def _trained_layer(
-    name: str, layer: nn.Linear, values: Tensor, batches: int, *, activated: bool, first: bool
+    name: str, layer: nn.Linear, values: Tensor, batches: int, *, slope: float | None, first: bool
 ) -> list[Part]:
     """Make a layer's forward and backward pass, with its activation; data need no gradient, so the first has less."""
     inputs = values.detach() if first else values.detach().requires_grad_()
-    output = _apply(layer, inputs, activated=activated)
+    output = _apply(layer, inputs, slope)
     wanted = [layer.weight, layer.bias] if first else [inputs, layer.weight, layer.bias]
     flops, moved = _work(layer, values, batches)
     # Back go inputs, weights and the output's gradient; what comes out are the gradients of the weights and, but for
@@ -198,7 +198,7 @@ def _trained_layer(
         Part(
             "layer",
             f"{name} forward",
-            _often(lambda: _apply(layer, inputs, activated=activated), batches),
+            _often(lambda: _apply(layer, inputs, slope), batches),
             batches,
             flops,
             moved,
@@ -220,7 +220,7 @@ def _applied_layers(model: Autoencoder, prefix: str, values: Tensor, batches: in
     for name, layer in model.named_children():
         if name.startswith(prefix):
             assert isinstance(layer, nn.Linear)
-            run = _applied(layer, values, activated=not name.endswith("4"))
+            run = _applied(layer, values, _slope(model.architecture, name))
             parts.append(
                 Part("layer", f"{name} forward", _often(run, batches), batches, *_work(layer, values, batches))
             )
@@ -228,17 +228,23 @@ def _applied_layers(model: Autoencoder, prefix: str, values: Tensor, batches: in
     return values, parts
 
 
-def _applied(layer: nn.Linear, values: Tensor, *, activated: bool) -> Callable[[], Tensor]:
+def _applied(layer: nn.Linear, values: Tensor, slope: float | None) -> Callable[[], Tensor]:
     def run() -> Tensor:
         with torch.no_grad():
-            return _apply(layer, values, activated=activated)
+            return _apply(layer, values, slope)
 
     return run
 
 
-def _apply(layer: nn.Linear, values: Tensor, *, activated: bool) -> Tensor:
+def _apply(layer: nn.Linear, values: Tensor, slope: float | None) -> Tensor:
     output: Tensor = layer(values)
-    return leaky_relu(output) if activated else output
+    return output if slope is None else leaky_relu(output, slope)
+
+
+def _slope(architecture: Architecture, layer: str) -> float | None:
+    """Slope of the activation after a layer; None after the last of encoder and decoder, which have none."""
+    last = (list(architecture.encoder)[-1], list(architecture.decoder)[-1])
+    return None if layer in last else architecture.negative_slope
 
 
 def _work(layer: nn.Linear, values: Tensor, batches: int) -> tuple[int, int]:
