@@ -1,0 +1,226 @@
+"""A project of upstream Baler: its folder and its configuration, a Python file.
+
+Baler finds a project as ``workspaces/WORKSPACE/PROJECT`` below the folder that it runs in, and imports the
+configuration. Here it is never run: only plain values that are assigned to ``c`` are read.
+"""
+
+import ast
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from baler_energy.errors import InputError
+
+__all__ = ["EXTRA", "Config", "Folder", "config_text", "exact_ratio", "read_config", "type_list"]
+
+#: Name of what Baler does not know: the columns' types and the table's origin. It ignores the assignment.
+EXTRA = "baler_energy"
+
+
+@dataclass(frozen=True)
+class Folder:
+    """Paths of a project.
+
+    Parameters
+    ----------
+    path
+        ``.../workspaces/WORKSPACE/PROJECT``.
+    """
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """The project."""
+        return self.path.name
+
+    @property
+    def config(self) -> Path:
+        """The configuration."""
+        return self.path / "config" / f"{self.name}_config.py"
+
+    @property
+    def data(self) -> Path:
+        """Where a project that is written here has its input, inside of its folder."""
+        return self.path / "data" / f"{self.name}_data.npz"
+
+    @property
+    def model(self) -> Path:
+        """The trained network."""
+        return self.path / "output" / "compressed_output" / "model.pt"
+
+    @property
+    def features(self) -> Path:
+        """Minimum and range of the columns."""
+        return self.path / "output" / "training" / "normalization_features.npy"
+
+    @property
+    def losses(self) -> Path:
+        """Training and validation loss (2, epochs)."""
+        return self.path / "output" / "training" / "loss_data.npy"
+
+    @property
+    def compressed(self) -> Path:
+        """Latents."""
+        return self.path / "output" / "compressed_output" / "compressed.npz"
+
+    @property
+    def decompressed(self) -> Path:
+        """The reconstructed table."""
+        return self.path / "output" / "decompressed_output" / "decompressed.npz"
+
+    @property
+    def root(self) -> Path:
+        """The folder that holds ``workspaces``, from which Baler runs and which its paths start from."""
+        return self.path.absolute().parents[2]
+
+    def check(self) -> None:
+        """Refuse a folder that Baler would not find, or whose names it could not import.
+
+        Raises
+        ------
+        InputError
+            It is no ``workspaces/WORKSPACE/PROJECT``.
+        """
+        *_, workspaces, workspace, project = ("", "", *self.path.absolute().parts)
+        if workspaces != "workspaces" or not all(re.fullmatch(r"\w[\w-]*", name) for name in (workspace, project)):
+            raise InputError(
+                f"{self.path}: Baler finds a project only as workspaces/WORKSPACE/PROJECT, with names of letters, "
+                "digits, _ and -. Give such a folder, for instance workspaces/mine/jets."
+            )
+
+
+@dataclass(frozen=True)
+class Config:
+    """What varies between the projects that are written here.
+
+    Parameters
+    ----------
+    input_path
+        The input, from the folder that holds ``workspaces``.
+    compression_ratio
+        Baler's latent columns are ``ceil(columns / ratio)``: see `exact_ratio`.
+    model_name
+        A key of `files.MODELS`.
+    type_list
+        Types that decompressed columns are cast to: see `type_list`.
+    epochs, learning_rate, batch_size
+        Of the training; batch_size also of the other operations.
+    early_stopping_patience, min_delta
+        Epochs without a loss that is lower by `min_delta`, until training stops; None: never.
+    custom_norm
+        The input is normalised already.
+    extra
+        Plain values under the name `EXTRA`.
+    """
+
+    input_path: str
+    compression_ratio: float
+    model_name: str
+    type_list: Sequence[str]
+    epochs: int = 5
+    learning_rate: float = 1e-3
+    batch_size: int = 512
+    early_stopping_patience: int | None = None
+    min_delta: float = 0.0
+    custom_norm: bool = False
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+def config_text(config: Config) -> str:
+    """Write a configuration that Baler runs with present libraries.
+
+    The learning rate's schedule, error bounds and separate models stay off, because they fail there; the other
+    switches have no effect on a table or stand as Baler's example has them. A key that Baler reads must not be missing.
+    """
+    values = {
+        "input_path": config.input_path,
+        "data_dimension": 1,
+        "compression_ratio": config.compression_ratio,
+        "apply_normalization": True,
+        "custom_norm": config.custom_norm,
+        "model_name": config.model_name,
+        "model_type": "dense",
+        "epochs": config.epochs,
+        "lr": config.learning_rate,
+        "batch_size": config.batch_size,
+        "test_size": 0,
+        "early_stopping": config.early_stopping_patience is not None,
+        "early_stopping_patience": config.early_stopping_patience or 100,
+        "min_delta": config.min_delta,
+        "lr_scheduler": False,
+        "lr_scheduler_patience": 50,
+        "reg_param": 0.001,
+        "RHO": 0.05,
+        "l1": True,
+        "mse_avg": False,
+        "mse_sum": True,
+        "emd": False,
+        "type_list": list(config.type_list),
+        "convert_to_blocks": False,
+        "extra_compression": False,
+        "save_error_bounded_deltas": False,
+        "error_bounded_requirement": 10,
+        "separate_model_saving": False,
+        "intermittent_model_saving": False,
+        "intermittent_saving_patience": 100,
+        "activation_extraction": False,
+        "deterministic_algorithm": False,
+    }
+    if config.extra:
+        values[EXTRA] = dict(config.extra)
+    # repr makes literals: whatever a text holds, it stays a text.
+    lines = [f"    c.{name} = {value!r}" for name, value in values.items()]
+    return "\n".join(["def set_config(c):", *lines, ""])
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Read the plain values of a configuration, without running it; what is computed in it is left out.
+
+    Returns
+    -------
+    dict
+        Values by name; empty where there is no file.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, or is not Python.
+    """
+    try:
+        tree = ast.parse(path.read_bytes(), str(path))
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}.") from error
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise InputError(f"{path}: is not Python ({error}).") from error
+    values: dict[str, Any] = {}
+    for node in ast.walk(tree):
+        match node:
+            case ast.Assign(targets=[ast.Attribute(value=ast.Name(), attr=name)], value=value):
+                try:
+                    values[name] = ast.literal_eval(value)
+                except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+                    values.pop(name, None)
+    return values
+
+
+def exact_ratio(columns: int, latent: int) -> float:
+    """Give the compression ratio for which Baler's ``ceil(columns / ratio)`` is `latent`, in spite of rounding."""
+    ratio = columns / latent
+    return ratio if math.ceil(columns / ratio) == latent else math.nextafter(ratio, math.inf)
+
+
+def type_list(dtypes: Sequence[str]) -> tuple[str, ...]:
+    """Types for Baler to cast decompressed columns to.
+
+    Integers and booleans become int64: Baler truncates, and a narrow type would wrap what is beyond its bounds (a
+    multiplicity of -1 in uint16 would come back as 65,535), while a boolean is true for all but 0.
+    """
+    return tuple("int64" if np.dtype(dtype).kind in "iub" else dtype for dtype in dtypes)

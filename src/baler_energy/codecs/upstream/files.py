@@ -1,0 +1,292 @@
+"""The files of upstream Baler, both ways.
+
+- ``model.pt``: a state dict ``en1.weight``, ``en1.bias``, ... of float64; Baler takes the number of columns from the
+  length of its last entry, and where a name is not the expected one, starts that layer at random without a word.
+- ``normalization_features.npy`` (2, columns) float64: minimum and range.
+- ``compressed.npz``: ``data`` (rows, latent) float64, ``names`` (columns,), ``normalization_features``.
+- input and ``decompressed.npz``: ``data`` (rows, columns) float64, ``names``.
+
+None of them tells the columns' number types.
+"""
+
+import pickle
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from baler_energy.codecs.baler.architecture import Architecture, Network, network
+from baler_energy.codecs.baler.checkpoint import Checkpoint
+from baler_energy.codecs.baler.container import Compressed
+from baler_energy.codecs.baler.model import Autoencoder
+from baler_energy.codecs.baler.normalisation import Normalisation
+from baler_energy.data.readers import npz
+from baler_energy.data.readers.base import Request
+from baler_energy.data.table import Table
+from baler_energy.errors import InputError
+from baler_energy.files import atomic_path, read_npz, write_npz
+
+__all__ = [
+    "MODELS",
+    "model_name",
+    "read_checkpoint",
+    "read_features",
+    "read_latents",
+    "read_model",
+    "read_table",
+    "unscaled",
+    "write_features",
+    "write_latents",
+    "write_model",
+    "write_table",
+]
+
+#: Baler's classes of fully connected float64 networks, by their names there.
+MODELS: dict[str, Network] = {"AE": network("baler"), "FPGA_prototype_model": network("baler-small")}
+
+
+def model_name(architecture: Architecture) -> str:
+    """Name Baler's class of a network.
+
+    Raises
+    ------
+    InputError
+        Baler has none like it.
+    """
+    for name, known in MODELS.items():
+        if (architecture.hidden, architecture.negative_slope) == (known.hidden, known.negative_slope):
+            return name
+    raise InputError(
+        f"Hidden layers {'-'.join(map(str, architecture.hidden))} (slope {architecture.negative_slope:g}) are no "
+        "network of Baler's: train with --model baler (200-100-50) or --model baler-small (20-10)."
+    )
+
+
+def read_model(path: Path) -> tuple[Architecture, dict[str, Tensor]]:
+    """Read ``model.pt``, never unpickling objects; which network it is follows from the names in it.
+
+    Returns
+    -------
+    Architecture
+        Widths and slope.
+    dict
+        The parameters, float64, by their names, in the order of the layers.
+
+    Raises
+    ------
+    InputError
+        The file is missing, damaged or holds objects; a name is missing or unknown; a shape is wrong; a value is NaN.
+    """
+    content = _load(path)
+    if not isinstance(content, Mapping) or not all(isinstance(tensor, Tensor) for tensor in content.values()):
+        raise InputError(f"{path}: is not a state dict (names and tensors), as Baler's `--mode train` writes it.")
+    known = min(MODELS.values(), key=lambda known: len(_names(known) ^ set(content)))
+    last = len(known.hidden) + 1
+    # Names that are missing or unknown are told by `load_parameters`.
+    whole = _names(known) <= set(content)
+    columns, latent = (content[f"{half}{last}.bias"].numel() if whole else 1 for half in ("de", "en"))
+    try:
+        architecture = Architecture(columns, latent, known.hidden, known.negative_slope)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    model = Autoencoder(architecture)
+    model.load_parameters(content, str(path))
+    return architecture, {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+
+
+def write_model(path: Path, checkpoint: Checkpoint) -> None:
+    """Write ``model.pt``, whole or not at all: plain tensors of float64, in the order of the layers.
+
+    Raises
+    ------
+    InputError
+        Baler has no such network.
+    """
+    model_name(checkpoint.architecture)
+    layers = checkpoint.architecture.encoder | checkpoint.architecture.decoder
+    names = [f"{layer}.{kind}" for layer in layers for kind in ("weight", "bias")]
+    content = OrderedDict((name, checkpoint.parameters[name].double()) for name in names)
+    # Through a handle: given a path, torch stores its (temporary) name in the file.
+    with atomic_path(path) as temporary, temporary.open("wb") as handle:
+        torch.save(content, handle)
+
+
+def read_features(path: Path) -> Normalisation:
+    """Read ``normalization_features.npy``.
+
+    Raises
+    ------
+    InputError
+        The file is missing, damaged, holds Python objects, or does not have minima and ranges.
+    """
+    try:
+        with path.open("rb") as handle:
+            features = np.lib.format.read_array(handle, allow_pickle=False)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}.") from error
+    except (ValueError, EOFError) as error:
+        raise InputError(f"{path}: is damaged or not an .npy file without Python objects ({error}).") from error
+    return _normalisation(features, path)
+
+
+def write_features(path: Path, normalisation: Normalisation) -> None:
+    """Write ``normalization_features.npy``, whole or not at all."""
+    with atomic_path(path) as temporary:
+        np.save(temporary, normalisation.features, allow_pickle=False)
+
+
+def unscaled(columns: int) -> Normalisation:
+    """Give the normalisation that changes nothing, bit by bit: of a project with ``apply_normalization = False``."""
+    return Normalisation(np.stack([np.zeros(columns), np.ones(columns)]))
+
+
+def read_checkpoint(
+    path: Path, normalisation: Normalisation, names: Sequence[str], dtypes: Sequence[str]
+) -> Checkpoint:
+    """Make a checkpoint of ``model.pt`` and what is told elsewhere.
+
+    Parameters
+    ----------
+    path
+        ``model.pt``.
+    normalisation
+        Of the same training: `read_features`, or `unscaled`.
+    names, dtypes
+        Of the columns, and NumPy's names of their types.
+
+    Raises
+    ------
+    InputError
+        The file is wrong (see `read_model`), or there are not as many features, names and types as it has columns.
+    """
+    architecture, parameters = read_model(path)
+    counts = {"features": normalisation.features.shape[1], "names": len(names), "types": len(dtypes)}
+    for what, count in counts.items():
+        if count != architecture.columns:
+            raise InputError(f"{path}: is a network for {architecture.columns} columns, but there are {count} {what}.")
+    return Checkpoint(parameters, normalisation, tuple(names), tuple(dtypes), architecture, "float64")
+
+
+def read_latents(path: Path, checkpoint: Checkpoint, origin: Mapping[str, Any]) -> Compressed:
+    """Read ``compressed.npz``, which `checkpoint` decodes.
+
+    Parameters
+    ----------
+    path
+        The file.
+    checkpoint
+        The codec of the same training.
+    origin
+        What the table is, for `Compressed.origin`.
+
+    Raises
+    ------
+    InputError
+        The file is missing, damaged or holds Python objects; it is of another training; a latent is NaN.
+    """
+    arrays = read_npz(path, ("data", "names", "normalization_features"))
+    latents, features = arrays["data"], arrays["normalization_features"]
+    width = checkpoint.architecture.latent
+    if latents.ndim != 2 or latents.shape[1] != width or latents.dtype.kind != "f":
+        raise InputError(f"{path}: 'data' is {latents.dtype} {latents.shape}; (rows, {width}) numbers are needed.")
+    # Without normalisation Baler stores an empty array.
+    scaling = _normalisation(features, path) if features.size else unscaled(len(checkpoint.names))
+    if not np.array_equal(scaling.features, checkpoint.normalisation.features):
+        raise InputError(
+            f"{path}: 'normalization_features' are not those of the training: it was trained again since. "
+            "Compress again with Baler."
+        )
+    if _strings(arrays["names"]) != checkpoint.names:
+        raise InputError(f"{path}: 'names' {_strings(arrays['names'])} are not the codec's {checkpoint.names}.")
+    bad = np.argwhere(~np.isfinite(latents))
+    if len(bad):
+        raise InputError(
+            f"{path}: 'data' holds NaN or infinity (row {bad[0][0]}, latent {bad[0][1]}, counted from 0). "
+            "Baler divides by 0 in columns of a single value: leave these out and train again."
+        )
+    return Compressed(
+        np.ascontiguousarray(latents, dtype=np.float64),
+        checkpoint.names,
+        checkpoint.dtypes,
+        checkpoint.normalisation,
+        checkpoint.content_hash,
+        dict(origin),
+    )
+
+
+def write_latents(path: Path, content: Compressed) -> None:
+    """Write ``compressed.npz``, whole or not at all; as float64, since Baler fails on other types."""
+    arrays = {
+        "data": content.latents.astype(np.float64),
+        "names": np.array(content.names, dtype=np.str_),
+        "normalization_features": content.normalisation.features,
+    }
+    write_npz(path, arrays)
+
+
+def read_table(path: Path, dtypes: Sequence[str] | None = None, origin: Mapping[str, Any] | None = None) -> Table:
+    """Read Baler's input or ``decompressed.npz``.
+
+    Parameters
+    ----------
+    path
+        The file.
+    dtypes
+        NumPy's names of the columns' types. Without them a column of whole numbers counts as integer, as everywhere
+        where a file has one type for all columns (`integral_dtype`).
+    origin
+        Of the table; by default a file with the name of this one.
+
+    Raises
+    ------
+    InputError
+        The file is missing, damaged, holds Python objects, or has not as many columns as types.
+    """
+    columns = npz.read(str(path), Request())
+    if dtypes is not None and len(dtypes) != len(columns.names):
+        raise InputError(f"{path}: has {len(columns.names)} columns, but {len(dtypes)} types were given.")
+    data = np.stack(columns.arrays, axis=1).astype(np.float64)
+    known = {"source": "file", "label": path.stem} if origin is None else dict(origin)
+    return Table(np.ascontiguousarray(data), columns.names, tuple(dtypes or columns.dtypes), known)
+
+
+def write_table(path: Path, table: Table) -> None:
+    """Write a table as Baler reads and writes them, whole or not at all; types and origin are lost."""
+    write_npz(path, {"data": table.data, "names": np.array(table.names, dtype=np.str_)})
+
+
+def _load(path: Path) -> Any:
+    try:
+        with path.open("rb") as handle:
+            return torch.load(handle, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}.") from error
+    except pickle.UnpicklingError as error:
+        # torch's own message advises to unpickle it.
+        raise InputError(
+            f"{path}: is damaged, or holds Python objects besides tensors, which could run code and are not read. "
+            "Save the model's state dict, as Baler does."
+        ) from error
+    except Exception as error:
+        # A damaged file raises nearly anything: RuntimeError, EOFError, KeyError, UnicodeError, ...
+        raise InputError(f"{path}: is damaged or not a model of Baler's ({type(error).__name__}).") from error
+
+
+def _names(known: Network) -> set[str]:
+    layers = range(1, len(known.hidden) + 2)
+    return {f"{half}{layer}.{kind}" for half in ("en", "de") for layer in layers for kind in ("weight", "bias")}
+
+
+def _normalisation(features: Any, path: Path) -> Normalisation:
+    try:
+        return Normalisation(features)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def _strings(names: Any) -> tuple[str, ...]:
+    return tuple(name.decode() if isinstance(name, bytes) else str(name) for name in names.tolist())

@@ -1,0 +1,113 @@
+"""Projects of upstream Baler: folders that it finds, configurations that it runs and that are never run here."""
+
+import math
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from baler_energy.codecs.upstream.config import (
+    EXTRA,
+    Config,
+    Folder,
+    config_text,
+    exact_ratio,
+    read_config,
+    type_list,
+)
+from baler_energy.errors import InputError
+
+CONFIG = Config("workspaces/w/p/data/p_data.npz", 2.0, "AE", ("float64", "int64"))
+
+
+def _run(text: str) -> dict:
+    scope: dict = {}
+    exec(compile(text, "config", "exec"), scope)
+    values = SimpleNamespace()
+    scope["set_config"](values)
+    return vars(values)
+
+
+@given(st.text(), st.floats(1, 100), st.dictionaries(st.text(), st.text() | st.integers()))
+def test_whatever_is_in_a_text_stays_a_text(text, ratio, extra):
+    config = Config(text, ratio, text, (text,), extra=extra)
+    values = _run(config_text(config))
+    assert (values["input_path"], values["compression_ratio"], values["type_list"]) == (text, ratio, [text])
+    assert values.get(EXTRA, {}) == extra
+
+
+def test_what_is_read_is_what_would_be_run(tmp_path):
+    path = tmp_path / "config.py"
+    path.write_text(config_text(CONFIG))
+    assert read_config(path) == _run(config_text(CONFIG))
+
+
+def test_early_stopping_is_on_where_a_patience_is_given():
+    assert _run(config_text(CONFIG))["early_stopping"] is False
+    values = _run(config_text(Config("a", 2.0, "AE", (), early_stopping_patience=3, min_delta=0.5)))
+    assert (values["early_stopping"], values["early_stopping_patience"], values["min_delta"]) == (True, 3, 0.5)
+
+
+def test_a_configuration_is_never_run(tmp_path):
+    path = tmp_path / "config.py"
+    path.write_text(
+        f"open({str(tmp_path / 'exploded')!r}, 'w')\n"
+        "def set_config(c):\n    c.epochs = 3\n    c.model_name = __import__('os').name\n"
+        "    c.type_list = ['int'] * 4\n    c.lr = 1\n    c.lr = 10 ** 3\n    other = 5\n    c.a = c.b = 4\n"
+    )
+    assert read_config(path) == {"epochs": 3}
+    assert not (tmp_path / "exploded").exists()
+
+
+@pytest.mark.parametrize("text", [b"def set_config(c:", b"\x00", b"\xff\xfe", b"(" * 100_000])
+def test_what_is_not_python_is_told(text, tmp_path):
+    path = tmp_path / "p_config.py"
+    path.write_bytes(text)
+    with pytest.raises(InputError, match=r"p_config\.py: is not Python"):
+        read_config(path)
+    assert read_config(tmp_path / "nowhere.py") == {}
+    with pytest.raises(InputError, match="cannot be read"):
+        read_config(tmp_path)
+
+
+@given(st.integers(1, 3000).flatmap(lambda n: st.tuples(st.just(n), st.integers(1, n))))
+def test_the_ratio_gives_the_latent_columns(widths):
+    columns, latent = widths
+    assert math.ceil(columns / exact_ratio(columns, latent)) == latent
+
+
+def test_every_small_table_has_its_ratio():
+    for columns in range(1, 150):
+        for latent in range(1, columns + 1):
+            assert math.ceil(columns / exact_ratio(columns, latent)) == latent
+    # The plain quotient is not enough.
+    assert any(math.ceil(n / (n / z)) != z for n in range(1, 150) for z in range(1, n + 1))
+
+
+def test_no_type_wraps_around():
+    assert type_list(("bool", "uint8", "int16", "uint64", "float32", "float64")) == ("int64",) * 4 + (
+        "float32",
+        "float64",
+    )
+
+
+@pytest.mark.parametrize("path", ["workspaces/w/p", "/a/b/workspaces/CMS_workspace/jets-2"])
+def test_folders_that_baler_finds(path):
+    Folder(Path(path)).check()
+
+
+@pytest.mark.parametrize(
+    "path", ["w/p", "workspaces/p", "workspaces/w/p.1", "workspaces/-w/p", "workspaces/w/p q", "/", "workspaces/w/p/x"]
+)
+def test_folders_that_baler_does_not_find(path):
+    with pytest.raises(InputError, match="workspaces/WORKSPACE/PROJECT"):
+        Folder(Path(path)).check()
+
+
+def test_paths_of_a_project():
+    folder = Folder(Path("/a/workspaces/w/p"))
+    assert folder.root == Path("/a")
+    assert folder.config == Path("/a/workspaces/w/p/config/p_config.py")
+    assert folder.model == Path("/a/workspaces/w/p/output/compressed_output/model.pt")
