@@ -55,8 +55,6 @@ $(VENV)/installed-test: $(VENV)/installed requirements/test.txt
 
 upstream: $(UPSTREAM_VENV)/installed-$(BALER_COMMIT)
 
-# --no-deps: what Baler asks for would be resolved anew, and its torch is to be ours. Baler refuses Python 3.11.10 and
-# newer, though the NumPy that it pins runs on every 3.11.
 $(UPSTREAM_VENV)/installed-$(BALER_COMMIT): requirements/upstream.txt
 	@$(UPSTREAM_PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "make upstream needs \
 	Python 3.11, since NumPy 1.23.5, which Baler pins, has no wheel for newer ones; $(UPSTREAM_PYTHON) is none. \
@@ -64,10 +62,8 @@ $(UPSTREAM_VENV)/installed-$(BALER_COMMIT): requirements/upstream.txt
 	$(UPSTREAM_PYTHON) -m venv --clear $(UPSTREAM_VENV)
 	@echo "Installing requirements/upstream.txt into $(UPSTREAM_VENV) (some minutes the first time)"
 	$(UPSTREAM_PIP) $(INDEX) -r requirements/upstream.txt
-	source="$(BALER_SOURCE)"; if [ -d "$$source" ]; then source="file://$$(cd "$$source" && pwd)"; fi; \
-	$(UPSTREAM_PIP) --no-deps --no-build-isolation --ignore-requires-python "git+$$source@$(BALER_COMMIT)" \
-	|| { echo "Baler could not be had from $(BALER_SOURCE): BALER_SOURCE=... may name another URL or a local clone" \
-	>&2; exit 1; }
+	@sh requirements/baler.sh "$(BALER_SOURCE)" $(BALER_COMMIT) $(UPSTREAM_VENV)/bin/python || { echo "Baler could not \
+	be had from $(BALER_SOURCE): BALER_SOURCE=... names another git URL, or a local clone."; exit 1; } >&2
 	touch $@
 
 lock:
