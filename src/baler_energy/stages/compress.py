@@ -58,6 +58,11 @@ def compress(data: Path, checkpoint_path: Path, out: Path, point: PointOptions, 
 
     Raises `InputError` where table, checkpoint and options do not fit together, and `UnavailableError`.
     """
+    if point.engine == "upstream":
+        from baler_energy.stages import upstream
+
+        upstream.compress(data, checkpoint_path, out, point, measuring)
+        return
     from baler_energy.codecs.baler.checkpoint import Checkpoint
     from baler_energy.codecs.baler.coder import Coder
 
