@@ -11,13 +11,15 @@ from baler_energy.errors import BalerEnergyError
 __all__ = ["STAGES", "main"]
 
 #: Subcommands in the order of the flow; each is a module of `baler_energy.stages`.
-#: ``import`` is no name for a module.
+#: ``import`` is no name for a module, and a hyphen is not allowed in one.
 STAGES = (
     "study",
     "doctor",
     "calibrate",
     "measure",
     "import",
+    "baler-import",
+    "baler-export",
     "generate",
     "prepare",
     "train",
@@ -34,7 +36,7 @@ STAGES = (
     "schema",
 )
 
-_MODULES = {"import": "import_files"}
+_MODULES = {"import": "import_files", "baler-import": "baler_import", "baler-export": "baler_export"}
 
 DESCRIPTION = "Measure what it costs, in energy and CO2e, to compress HEP data with the Baler autoencoder."
 EPILOG = """\

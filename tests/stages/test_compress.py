@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from baler_energy.codecs.baler.checkpoint import Checkpoint
-from baler_energy.codecs.baler.container import read_compressed
+from baler_energy.codecs.baler.container import Reader
 from baler_energy.data import toy
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
@@ -17,6 +17,9 @@ def test_the_record_tells_every_size(pipeline):
     record = Measurement.read(folder / "measurement.json")
     assert record.results == {
         "compressed_bytes": pipeline.compressed.stat().st_size,
+        "latent_bytes": 300 * 12 * 8,
+        "stored_latent_bytes": 300 * 12 * 8 + 128,  # and the header of NumPy's format
+        "correction_bytes": 0,
         "input_float64_bytes": 300 * 24 * 8,
         "native_bytes": 300 * 24 * 4,
         "source_bytes": None,
@@ -28,7 +31,7 @@ def test_the_record_tells_every_size(pipeline):
 
 
 def test_the_file_holds_all_rows_and_not_those_of_the_warm_up(pipeline):
-    assert read_compressed(pipeline.compressed).latents.shape == (300, 12)
+    assert Reader(pipeline.compressed).latents().shape == (300, 12)
 
 
 def test_epochs_that_are_not_told_are_null(stage, pipeline, tmp_path):

@@ -116,7 +116,7 @@ def test_measured_energy_closes_too_and_tells_the_static_part(pipeline, tmp_path
 
     for name, value in SMALL.items():
         monkeypatch.setattr(stage_parts, name, value)
-    axes = ("run", "data", "reference", "baler", "cpu", "float64", 64, 2.0, 2, 0, 1, 1)
+    axes = ("run", "data", "reference", "baler", "cpu", "float64", 64, 2.0, "none", 2, 0, 1, 1)
     settings = SessionSettings(min_window_s=0.02, idle_s=0.1, sample_interval_s=0.02)
     measuring = Measuring(settings, (_Counter(),))
     stage_parts.parts(pipeline.table, pipeline.checkpoint, 4, PointOptions(*axes), tmp_path, measuring)

@@ -1,4 +1,5 @@
 """Codecs: what turns a table into a smaller file and back.
 
 - `baler`: the autoencoder of Baler in plain PyTorch
+- `upstream`: Baler itself
 """

@@ -2,6 +2,7 @@
 
 - `study`: a whole study with Snakemake, and its report
 - `doctor`, `measure`: this machine, and any command of the user's
+- `baler_import`, `baler_export`: projects of upstream Baler, read and written
 - `generate`, `prepare`: tables of HEP data
 - `train`, `compress`, `decompress`: measured
 - `evaluate`: errors of the reconstructed table

@@ -1,10 +1,17 @@
 """Stage ``compress``: a table to a compressed file, measured."""
 
 import argparse
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from baler_energy.data.readers import FORMATS, Request
 from baler_energy.data.table import Table
+from baler_energy.errors import InputError
 from baler_energy.files import atomic_path
 from baler_energy.meters.options import add_session_arguments
 from baler_energy.progress import say
@@ -20,13 +27,20 @@ from baler_energy.stages.options import PointOptions, add_point_arguments, check
 from baler_energy.vocabulary import Operation
 
 if TYPE_CHECKING:
+    import torch
+
     from baler_energy.codecs.baler.checkpoint import Checkpoint
+    from baler_energy.codecs.baler.coder import Sizes
 
 __all__ = ["COMPRESSED", "EPILOG", "HELP", "add_arguments", "compress", "run"]
 
 HELP = "compress a table with a trained codec, and measure it"
-EPILOG = """example:
+EPILOG = """examples:
   baler-energy compress --data table.npz --checkpoint run/train/checkpoint.pt --out run/compress
+  baler-energy compress --engine fast --packing float32+zstd --data events.root --tree Events \\
+      --checkpoint run/train/checkpoint.pt --out run/compress
+
+The engine fast reads ROOT, Parquet, HDF5 and npz files, too, of any size, and decompress makes a file of the same kind.
 
 writes table.baler, samples.parquet and, last, measurement.json
 """
@@ -36,25 +50,51 @@ COMPRESSED = "table.baler"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the stage's options."""
-    parser.add_argument("--data", type=Path, required=True, metavar="TABLE", help="table of `baler-energy prepare`")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        required=True,
+        metavar="TABLE",
+        help="table of `baler-energy prepare`; with --engine fast also a ROOT, Parquet, HDF5 or npz file",
+    )
     parser.add_argument(
         "--checkpoint", type=Path, required=True, metavar="FILE", help="checkpoint of `baler-energy train`"
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
+    file = parser.add_argument_group("a file of your own (--engine fast); its columns are those of the training")
+    file.add_argument("--format", choices=("table", *FORMATS), help="default: by the suffix and the contents")
+    file.add_argument("--tree", help="ROOT tree, or HDF5 dataset or group; default: the only one")
+    file.add_argument(
+        "--layout",
+        choices=("objects", "leading"),
+        default="objects",
+        help="ROOT: a row per object, or a row per event with its first K objects (default: %(default)s)",
+    )
+    file.add_argument("--leading", type=int, metavar="K", help="how many objects, for --layout leading")
     add_point_arguments(parser)
     add_session_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> None:
     """Run the stage from parsed options."""
-    compress(args.data, args.checkpoint, args.out, point_options(args), Measuring.of(args))
+    request = Request(None, args.tree, args.layout, args.leading)
+    compress(args.data, args.checkpoint, args.out, point_options(args), Measuring.of(args), request, args.format)
 
 
-def compress(data: Path, checkpoint_path: Path, out: Path, point: PointOptions, measuring: Measuring) -> None:
+def compress(
+    data: Path,
+    checkpoint_path: Path,
+    out: Path,
+    point: PointOptions,
+    measuring: Measuring,
+    request: Request | None = None,
+    file_format: str | None = None,
+) -> None:
     """Compress the table in `data`; write the compressed file, samples and record to `out`.
 
-    The measured operation begins with the table in memory and the network on its device, and ends with the written
-    file: scaling, encoding, writing. Making the file durable (fsync) and giving it its name come after.
+    The measured operation ends with the written file: scaling, encoding, writing. Making the file durable (fsync) and
+    giving it its name come after. With the engine ``reference`` it begins with the table in memory and the network on
+    its device; ``fast`` reads the table from its file (in the system's cache) within the window, as it never holds it.
 
     Raises `InputError` where table, checkpoint and options do not fit together, and `UnavailableError`.
     """
@@ -64,42 +104,82 @@ def compress(data: Path, checkpoint_path: Path, out: Path, point: PointOptions, 
         upstream.compress(data, checkpoint_path, out, point, measuring)
         return
     from baler_energy.codecs.baler.checkpoint import Checkpoint
-    from baler_energy.codecs.baler.coder import Coder
 
-    table = Table.read(data)
     checkpoint = Checkpoint.read(checkpoint_path)
     check_point(checkpoint, point, checkpoint_path)
-    _warn_of_constants(table, checkpoint)
     device = configure_torch(point)
-    rows, columns = table.data.shape
-    parameters = point.parameters(source=table.origin.get("source"), rows=rows, columns=columns)
-    coder = Coder(checkpoint, device, point.batch_size)
-    few = Table(table.data[: WARM_UP_BATCHES * point.batch_size], table.names, table.dtypes, table.origin)
-
-    with open_session(measuring, device, out) as session:
+    asked = _Asked(data, checkpoint, point, device, request or Request(), file_format)
+    with (
+        _ENGINES[point.engine](asked) as work,
+        open_session(measuring, device, out) as session,
+    ):
         with atomic_path(out / COMPRESSED) as target:
             outcome = session.run(
-                lambda: coder.compress(table, target), warm_up=warmed_up(lambda: coder.compress(few, target), device)
+                lambda: work.operation(target), warm_up=warmed_up(lambda: work.warm_up(target), device)
             )
+        sizes = outcome.result
+        _warn_of_constants(work.lost())
+        columns = len(checkpoint.names)
+        parameters = point.parameters(source=work.origin.get("source"), rows=sizes.rows, columns=columns)
         results = {
             "compressed_bytes": (out / COMPRESSED).stat().st_size,
-            "input_float64_bytes": table.data.nbytes,
-            "native_bytes": table.native_bytes,
-            "source_bytes": table.origin.get("source_bytes"),
+            **{name: value for name, value in asdict(sizes).items() if name != "rows"},
+            "input_float64_bytes": sizes.rows * columns * 8,
+            "native_bytes": sizes.rows * sum(np.dtype(name).itemsize for name in checkpoint.dtypes),
+            "source_bytes": work.origin.get("source_bytes"),
             "checkpoint_bytes": checkpoint_path.stat().st_size,
             "torch_gpu_memory_peak_b": gpu_memory_peak_b(device),
         }
         write_record(out, Operation.COMPRESS, parameters, outcome, results)
 
 
-def _warn_of_constants(table: Table, checkpoint: "Checkpoint") -> None:
-    if table.names != checkpoint.names:
-        return
-    minimum, constant = checkpoint.normalisation.features[0], checkpoint.normalisation.constant
-    lost = [
-        name
-        for number, name in enumerate(table.names)
-        if constant[number] and bool((table.data[:, number] != minimum[number]).any())
-    ]
+@dataclass(frozen=True)
+class _Asked:
+    """What is to be compressed, with what."""
+
+    data: Path
+    checkpoint: "Checkpoint"
+    point: PointOptions
+    device: "torch.device"
+    request: Request
+    file_format: str | None
+
+
+@dataclass(frozen=True)
+class _Work:
+    """An engine's operation with everything before it done: it writes the compressed file to a path."""
+
+    operation: Callable[[Path], "Sizes"]
+    warm_up: Callable[[Path], object]
+    origin: Mapping[str, Any]
+    lost: Callable[[], list[str]]
+    """Columns of which values are lost, as they were constant in training."""
+
+
+@contextmanager
+def _in_memory(asked: _Asked) -> Iterator[_Work]:
+    from baler_energy.codecs.baler.coder import Coder
+
+    if asked.file_format not in (None, "table") or asked.request != Request():
+        raise InputError(
+            f"--engine {asked.point.engine} takes a table of `baler-energy prepare`; --engine fast others."
+        )
+    table, point = Table.read(asked.data), asked.point
+    coder = Coder(asked.checkpoint, asked.device, point.batch_size, point.packing)
+    few = Table(table.data[: WARM_UP_BATCHES * point.batch_size], table.names, table.dtypes, table.origin)
+
+    def lost() -> list[str]:
+        minimum, constant = asked.checkpoint.normalisation.features[0], asked.checkpoint.normalisation.constant
+        return [table.names[n] for n in np.flatnonzero(constant) if (table.data[:, n] != minimum[n]).any()]
+
+    yield _Work(
+        lambda target: coder.compress(table, target), lambda target: coder.compress(few, target), table.origin, lost
+    )
+
+
+_ENGINES = {"reference": _in_memory}
+
+
+def _warn_of_constants(lost: list[str]) -> None:
     if lost:
         say(f"Warning: {', '.join(lost)}: constant in training, not here; these values are lost. Train on this table.")

@@ -1,8 +1,14 @@
 """Stage ``decompress``: a compressed file to the reconstructed table, measured."""
 
 import argparse
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from baler_energy.data.readers import FORMATS
+from baler_energy.errors import InputError
+from baler_energy.files import atomic_path
 from baler_energy.meters.options import add_session_arguments
 from baler_energy.stages.measured import (
     WARM_UP_BATCHES,
@@ -21,14 +27,23 @@ from baler_energy.stages.options import (
 )
 from baler_energy.vocabulary import Operation
 
-__all__ = ["EPILOG", "HELP", "RECONSTRUCTED", "add_arguments", "decompress", "run"]
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from numpy.typing import NDArray
+
+    from baler_energy.codecs.baler.checkpoint import Checkpoint
+    from baler_energy.codecs.baler.container import Reader
+
+__all__ = ["EPILOG", "HELP", "RECONSTRUCTED", "add_arguments", "decompress", "reconstructed_name", "run"]
 
 HELP = "reconstruct a table from a compressed file, and measure it"
 EPILOG = """example:
   baler-energy decompress --compressed run/compress/table.baler --checkpoint run/train/checkpoint.pt \\
       --out run/decompress
 
-writes reconstructed.npz, samples.parquet and, last, measurement.json
+writes reconstructed.npz (with --engine fast a file of the kind that was compressed), samples.parquet and, last,
+measurement.json
 """
 
 RECONSTRUCTED = "reconstructed.npz"
@@ -55,8 +70,9 @@ def run(args: argparse.Namespace) -> None:
 def decompress(compressed: Path, checkpoint_path: Path, out: Path, point: PointOptions, measuring: Measuring) -> None:
     """Reconstruct the table in `compressed`; write it, samples and record to `out`.
 
-    The measured operation begins with the file on disk (in the system's cache) and the network on its device, and
-    ends with the table in memory: reading, checking, decoding, rescaling, rounding. Writing the table comes after.
+    The measured operation begins with the file on disk (in the system's cache) and the network on its device: reading,
+    checking, decoding, rescaling, rounding. With the engine ``reference`` it ends with the table in memory, and writing
+    it comes after; ``fast`` writes it within the window, as it never holds it.
 
     Raises
     ------
@@ -71,24 +87,63 @@ def decompress(compressed: Path, checkpoint_path: Path, out: Path, point: PointO
         upstream.decompress(compressed, checkpoint_path, out, point, measuring)
         return
     from baler_energy.codecs.baler.checkpoint import Checkpoint
-    from baler_energy.codecs.baler.coder import Coder
-    from baler_energy.codecs.baler.container import read_compressed
+    from baler_energy.codecs.baler.coder import check_hash
+    from baler_energy.codecs.baler.container import Reader
 
     checkpoint = Checkpoint.read(checkpoint_path)
     check_point(checkpoint, point, checkpoint_path)
     device = configure_torch(point)
-    coder = Coder(checkpoint, device, point.batch_size)
-    content = read_compressed(compressed)
-    coder.check(content, compressed)
-    rows, columns = len(content.latents), checkpoint.architecture.columns
-    parameters = point.parameters(source=content.origin.get("source"), rows=rows, columns=columns)
-    few = content.latents[: WARM_UP_BATCHES * point.batch_size].copy()
-    del content  # the window's peak of memory is the operation's own
+    content = Reader(compressed)
+    check_hash(content.facts, checkpoint, compressed)
+    _check_packing(content.facts.packing, point)
+    rows, columns = content.rows, checkpoint.architecture.columns
+    parameters = point.parameters(source=content.facts.origin.get("source"), rows=rows, columns=columns)
+    work = _ENGINES[point.engine](compressed, checkpoint, point, device)
 
     with open_session(measuring, device, out) as session:
-        outcome = session.run(
-            lambda: coder.decompress(compressed), warm_up=warmed_up(lambda: coder.decode(few), device)
-        )
+        with atomic_path(out / reconstructed_name(content.facts.layout)) as target:
+            outcome = session.run(
+                lambda: work.operation(target), warm_up=warmed_up(lambda: work.warm_up(_few(content, point)), device)
+            )
+            work.finish(outcome.result, target)
         results = {"rows": rows, "torch_gpu_memory_peak_b": gpu_memory_peak_b(device)}
-        outcome.result.write(out / RECONSTRUCTED)
         write_record(out, Operation.DECOMPRESS, parameters, outcome, results)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """An engine's operation with everything before it done."""
+
+    operation: Callable[[Path], Any]
+    warm_up: Callable[["NDArray[np.floating]"], object]
+    """Decodes some latents."""
+    finish: Callable[[Any, Path], None]
+    """Writes what the operation left in memory."""
+
+
+def _in_memory(compressed: Path, checkpoint: "Checkpoint", point: PointOptions, device: "torch.device") -> _Work:
+    from baler_energy.codecs.baler.coder import Coder
+
+    coder = Coder(checkpoint, device, point.batch_size)
+    return _Work(lambda _: coder.decompress(compressed), coder.decode, lambda table, target: table.write(target))
+
+
+_ENGINES = {"reference": _in_memory}
+
+
+def reconstructed_name(layout: Mapping[str, Any]) -> str:
+    """Name of the reconstructed file: of the kind that the table came in."""
+    suffixes = {"table": ".npz"} | {name: suffixes[0] for name, suffixes in FORMATS.items()}
+    return f"{Path(RECONSTRUCTED).stem}{suffixes[layout.get('format', 'table')]}"
+
+
+def _few(content: "Reader", point: PointOptions) -> "NDArray[np.floating]":
+    """Latents for a warm-up: of the first batches."""
+    first = next(content.blocks())
+    return first.latents[: WARM_UP_BATCHES * point.batch_size]
+
+
+def _check_packing(packing: str, point: PointOptions) -> None:
+    """Refuse an option that contradicts the file, as the record would then be wrong."""
+    if point.packing != packing:
+        raise InputError(f"--packing {point.packing}: the file was written with {packing}. Give --packing {packing}.")

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 import torch
 
+from baler_energy.codecs.baler import coder
 from baler_energy.codecs.baler.architecture import Architecture
 from baler_energy.codecs.baler.checkpoint import Checkpoint
 from baler_energy.codecs.baler.coder import Coder
-from baler_energy.codecs.baler.container import read_compressed
+from baler_energy.codecs.baler.container import Reader
 from baler_energy.codecs.baler.model import Autoencoder
+from baler_energy.codecs.baler.packing import Packing
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
 
@@ -18,9 +20,9 @@ CPU = torch.device("cpu")
 
 
 def test_a_table_comes_back_as_the_network_restores_it(table, checkpoint, tmp_path):
-    coder = Coder(checkpoint, CPU, 64)
-    coder.compress(table, tmp_path / "t.baler")
-    back = coder.decompress(tmp_path / "t.baler")
+    reference = Coder(checkpoint, CPU, 64)
+    reference.compress(table, tmp_path / "t.baler")
+    back = reference.decompress(tmp_path / "t.baler")
     with torch.no_grad():
         scaled = torch.from_numpy(checkpoint.normalisation.normalise(table.data))
         expected = checkpoint.normalisation.restore(checkpoint.model(CPU)(scaled).numpy())
@@ -45,8 +47,42 @@ def test_float32_latents_take_half_the_bytes(table, checkpoint, tmp_path):
     model = Autoencoder(Architecture(6, 3), "float32")
     single = Checkpoint.of(model, checkpoint.normalisation, checkpoint.names, checkpoint.dtypes)
     Coder(single, CPU, 64).compress(table, tmp_path / "t.baler")
-    assert read_compressed(tmp_path / "t.baler").latents.dtype == np.float32
+    assert Reader(tmp_path / "t.baler").latents().dtype == np.float32
     assert np.isfinite(Coder(single, CPU, 64).decompress(tmp_path / "t.baler").data).all()
+
+
+@pytest.mark.parametrize("precision", ["float64", "float32"])
+@pytest.mark.parametrize(
+    "packing", ["bound-0.02", "zstd+bound-0.001", "float16+bound-1e-5", "float32-3+zstd+bound-0.3"]
+)
+def test_a_bound_holds_for_every_value_whatever_decodes(table, checkpoint, tmp_path, packing, precision):
+    model = Autoencoder(Architecture(6, 3), precision)
+    codec = Checkpoint.of(model, checkpoint.normalisation, checkpoint.names, checkpoint.dtypes)
+    sizes = Coder(codec, CPU, 64, packing).compress(table, tmp_path / "t.baler")
+    back = Coder(codec, CPU, 17).decompress(tmp_path / "t.baler")
+    bound = Packing.parse(packing).error_bound
+    allowed = bound * checkpoint.normalisation.features[1] * (1 + 1e-12)
+    assert (np.abs(back.data - table.data) <= allowed).all()
+    assert sizes.rows == len(table.data) and sizes.correction_bytes > 0
+
+
+def test_packing_tells_its_gain(table, checkpoint, tmp_path):
+    plain = Coder(checkpoint, CPU, 64).compress(table, tmp_path / "p.baler")
+    packed = Coder(checkpoint, CPU, 64, "float16+zstd").compress(table, tmp_path / "t.baler")
+    assert plain.latent_bytes == packed.latent_bytes == len(table.data) * 3 * 8
+    assert packed.correction_bytes == plain.correction_bytes == 0
+    assert packed.stored_latent_bytes < plain.latent_bytes / 4 < plain.stored_latent_bytes
+    assert (tmp_path / "t.baler").stat().st_size < (tmp_path / "p.baler").stat().st_size
+
+
+def test_blocks_are_joined(table, checkpoint, tmp_path, monkeypatch):
+    whole = Coder(checkpoint, CPU, 64)
+    whole.compress(table, tmp_path / "1.baler")
+    monkeypatch.setattr(coder, "BLOCK_ROWS", 64)
+    whole.compress(table, tmp_path / "2.baler")
+    assert len(list(Reader(tmp_path / "2.baler").blocks())) == -(-len(table.data) // 64)
+    first, second = (whole.decompress(tmp_path / name).data for name in ("1.baler", "2.baler"))
+    assert np.array_equal(first, second)
 
 
 def test_another_checkpoint_is_refused(table, checkpoint, tmp_path):

@@ -7,7 +7,7 @@ import torch
 from baler_energy.codecs.baler.architecture import Architecture
 from baler_energy.codecs.baler.checkpoint import Checkpoint
 from baler_energy.codecs.baler.coder import Coder
-from baler_energy.codecs.baler.container import read_compressed
+from baler_energy.codecs.baler.container import Reader
 from baler_energy.codecs.baler.parts import compress_parts, decompress_parts, train_parts
 from baler_energy.codecs.baler.training import TrainingSettings, train
 from baler_energy.data.table import Table
@@ -69,10 +69,10 @@ def test_the_parts_of_compressing_write_its_file(table, coder, tmp_path):
         part.run()
     assert flops(parts) == 2 * ARCHITECTURE.encode_macs * len(table.data)
     coder.compress(table, tmp_path / "whole.baler")
-    by_parts, whole = (read_compressed(tmp_path / f"{name}.baler") for name in ("parts", "whole"))
-    assert by_parts.latents.shape == whole.latents.shape and by_parts.names == whole.names
+    by_parts, whole = (Reader(tmp_path / f"{name}.baler").latents() for name in ("parts", "whole"))
+    assert by_parts.shape == whole.shape
     # The loop of the layers works on the first batch.
-    assert np.array_equal(by_parts.latents[:BATCH], whole.latents[:BATCH])
+    assert np.array_equal(by_parts[:BATCH], whole[:BATCH])
 
 
 def test_the_parts_of_decompressing_are_its_layers_and_data(table, coder, tmp_path):

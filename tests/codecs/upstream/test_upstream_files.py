@@ -97,7 +97,8 @@ def test_float32_is_written_as_float64(checkpoint, tmp_path):
         Autoencoder(checkpoint.architecture, "float32"), checkpoint.normalisation, checkpoint.names, checkpoint.dtypes
     )
     files.write_model(tmp_path / "model.pt", single)
-    _, parameters = files.read_model(tmp_path / "model.pt")
+    parameters = torch.load(tmp_path / "model.pt", weights_only=True)
+    assert {tensor.dtype for tensor in parameters.values()} == {torch.float64}
     assert all(torch.equal(parameters[name], single.parameters[name].double()) for name in parameters)
     content = files.Compressed(
         np.ones((2, 3), np.float32), single.names, single.dtypes, single.normalisation, single.content_hash, {}
@@ -176,13 +177,16 @@ def test_no_file_is_unpickled(content, tmp_path, monkeypatch):
     assert not (tmp_path / "exploded").exists()
 
 
-def test_objects_in_arrays_are_refused(tmp_path, checkpoint):
-    np.save(tmp_path / "f.npy", np.array([[1, None]], dtype=object))
-    np.savez(tmp_path / "c.npz", data=np.ones((1, 3)), names=np.array([None]), normalization_features=np.ones((2, 6)))
+def test_objects_in_arrays_are_refused(tmp_path, checkpoint, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    objects = np.array([[_Bomb()]], dtype=object)
+    np.save(tmp_path / "f.npy", objects)
+    np.savez(tmp_path / "c.npz", data=np.ones((1, 3)), names=objects, normalization_features=np.ones((2, 6)))
     with pytest.raises(InputError, match=r"f\.npy.*object"):
         files.read_features(tmp_path / "f.npy")
     with pytest.raises(InputError, match=r"c\.npz.*[Oo]bject"):
         files.read_latents(tmp_path / "c.npz", checkpoint, {})
+    assert not (tmp_path / "exploded").exists()
 
 
 def test_a_missing_file_is_named(tmp_path, checkpoint):

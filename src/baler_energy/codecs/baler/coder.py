@@ -1,27 +1,50 @@
-"""Compress and decompress tables with a trained autoencoder, in plain PyTorch."""
+"""Compress and decompress tables with a trained autoencoder, in plain PyTorch: the engine ``reference``."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from baler_energy.codecs.baler.checkpoint import Checkpoint
-from baler_energy.codecs.baler.container import Compressed, read_compressed, write_compressed
+from baler_energy.codecs.baler.container import Facts, Reader, StoredBlock, Writer
+from baler_energy.codecs.baler.corrections import Bound
 from baler_energy.codecs.baler.model import DTYPES
 from baler_energy.codecs.baler.native import round_to_native
+from baler_energy.codecs.baler.packing import Packing
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
 
-__all__ = ["Coder"]
+__all__ = ["BLOCK_ROWS", "Coder", "Sizes", "bound_of", "check_columns", "check_hash", "facts_of"]
 
 Floats = NDArray[np.float64]
+
+#: Rows of a block of the compressed file.
+BLOCK_ROWS = 65_536
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What a compressed file is made of (B): latents as computed, as stored, corrections; and its rows."""
+
+    rows: int
+    latent_bytes: int
+    stored_latent_bytes: int
+    correction_bytes: int
+
+    @classmethod
+    def of(cls, writer: Writer, rows: int) -> "Sizes":
+        """Take them from a writer."""
+        return cls(rows, writer.latent_bytes, writer.stored_latent_bytes, writer.correction_bytes)
 
 
 class Coder:
     """A checkpoint made ready on a device.
 
-    Time is linear in the rows, and beyond input and output only a batch is held.
+    Time is linear in the rows, and beyond input and output only a block is held.
 
     Parameters
     ----------
@@ -31,12 +54,15 @@ class Coder:
         Where to compute.
     batch_size
         Rows per batch; it changes the result by rounding only.
+    packing
+        How latents are stored, a value of the axis.
     """
 
-    def __init__(self, checkpoint: Checkpoint, device: torch.device, batch_size: int) -> None:
+    def __init__(self, checkpoint: Checkpoint, device: torch.device, batch_size: int, packing: str = "none") -> None:
         self.checkpoint = checkpoint
         self._device = device
         self._batch_size = batch_size
+        self._packing = packing
         self._model = checkpoint.model(device)
 
     def encode(self, data: Floats) -> NDArray[np.floating]:
@@ -53,31 +79,31 @@ class Coder:
     def decode(self, latents: NDArray[np.floating]) -> Floats:
         """Values (rows, columns) float64 of latents (rows, latent), not yet rounded to the native types."""
         data = np.empty((len(latents), self.checkpoint.architecture.columns))
+        dtype = DTYPES[self.checkpoint.precision]
         with torch.no_grad():
             for start in range(0, len(latents), self._batch_size):
-                batch = torch.from_numpy(latents[start : start + self._batch_size]).to(self._device)
+                batch = torch.as_tensor(latents[start : start + self._batch_size], dtype=dtype, device=self._device)
                 scaled = self._model.decode(batch).to("cpu", torch.float64).numpy()
                 data[start : start + len(scaled)] = self.checkpoint.normalisation.restore(scaled)
         return data
 
-    def compress(self, table: Table, path: Path) -> None:
+    def compress(self, table: Table, path: Path) -> Sizes:
         """Encode a table in memory and write it to a compressed file.
 
         Raises
         ------
         InputError
-            The table's columns are not those of the training.
+            The table's columns are not those of the training, or a latent is beyond the packing's number format.
         """
-        _check_columns(table, self.checkpoint)
-        content = Compressed(
-            self.encode(table.data),
-            self.checkpoint.names,
-            self.checkpoint.dtypes,
-            self.checkpoint.normalisation,
-            self.checkpoint.content_hash,
-            {key: table.origin[key] for key in ("source", "label") if key in table.origin},
-        )
-        write_compressed(path, content)
+        check_columns(table.names, table.dtypes, self.checkpoint)
+        packing, bound = Packing.parse(self._packing), bound_of(self.checkpoint, self._packing)
+        with Writer(path, facts_of(self.checkpoint, self._packing, table.origin)) as writer:
+            for start in range(0, len(table.data), BLOCK_ROWS):
+                rows = table.data[start : start + BLOCK_ROWS]
+                latents = packing.reduce(self.encode(rows))
+                corrections = bound.corrections(rows, self.decode(latents)) if bound else None
+                writer.write(StoredBlock(latents, corrections))
+        return Sizes.of(writer, len(table.data))
 
     def decompress(self, path: Path) -> Table:
         """Read a compressed file and decode it to a table in memory, values rounded to the columns' native types.
@@ -87,34 +113,74 @@ class Coder:
         InputError
             The file is damaged, or was written with another checkpoint.
         """
-        content = read_compressed(path)
-        self.check(content, path)
-        data = self.decode(content.latents)
-        round_to_native(data, content.dtypes)
-        return Table(data, content.names, content.dtypes, {**content.origin, "reconstructed_from": path.name})
-
-    def check(self, content: Compressed, path: Path) -> None:
-        """Refuse what was compressed with another checkpoint; `path` is for the message.
-
-        Raises
-        ------
-        InputError
-            It was.
-        """
-        if content.checkpoint_hash != self.checkpoint.content_hash:
-            raise InputError(
-                f"{path}: was compressed with another checkpoint (its SHA-256 begins {content.checkpoint_hash[:12]}, "
-                f"this one's {self.checkpoint.content_hash[:12]}). Give the checkpoint of that training."
-            )
+        content = Reader(path)
+        facts = content.facts
+        check_hash(facts, self.checkpoint, path)
+        bound, start = bound_of(self.checkpoint, facts.packing), 0
+        data = np.empty((content.rows, len(facts.names)))
+        for block in content.blocks():
+            rows = data[start : start + len(block.latents)]
+            rows[:] = self.decode(block.latents)
+            if bound and block.corrections:
+                bound.restore(rows, block.corrections)
+            else:
+                round_to_native(rows, facts.dtypes)
+            start += len(rows)
+        return Table(data, facts.names, facts.dtypes, {**facts.origin, "reconstructed_from": path.name})
 
 
-def _check_columns(table: Table, checkpoint: Checkpoint) -> None:
+def facts_of(checkpoint: Checkpoint, packing: str, origin: Any, layout: Any = None) -> Facts:
+    """Tell what a compressed file of this checkpoint says of itself."""
+    return Facts(
+        checkpoint.names,
+        checkpoint.dtypes,
+        checkpoint.normalisation,
+        checkpoint.content_hash,
+        checkpoint.architecture.latent,
+        checkpoint.precision,
+        packing,
+        {key: origin[key] for key in ("source", "label") if key in origin},
+        layout or {},
+    )
+
+
+def bound_of(checkpoint: Checkpoint, packing: str) -> Bound | None:
+    """Give the bound of the error that a packing asks for; None where it asks for none."""
+    error_bound = Packing.parse(packing).error_bound
+    if error_bound is None:
+        return None
+    return Bound(error_bound, checkpoint.normalisation, checkpoint.dtypes, checkpoint.precision)
+
+
+def check_hash(facts: Facts, checkpoint: Checkpoint, path: Path) -> None:
+    """Refuse what was compressed with another checkpoint; `path` is for the message.
+
+    Raises
+    ------
+    InputError
+        It was.
+    """
+    if facts.checkpoint_hash != checkpoint.content_hash:
+        raise InputError(
+            f"{path}: was compressed with another checkpoint (its SHA-256 begins {facts.checkpoint_hash[:12]}, "
+            f"this one's {checkpoint.content_hash[:12]}). Give the checkpoint of that training."
+        )
+
+
+def check_columns(names: Sequence[str], dtypes: Sequence[str], checkpoint: Checkpoint) -> None:
+    """Refuse a table whose columns are not those of the training.
+
+    Raises
+    ------
+    InputError
+        Their number, a name or a native type differs.
+    """
     trained = checkpoint.names
-    if len(table.names) != len(trained):
-        raise InputError(f"The table has {len(table.names)} columns, but the checkpoint was trained on {len(trained)}.")
-    for number, (name, expected) in enumerate(zip(table.names, trained, strict=True)):
+    if len(names) != len(trained):
+        raise InputError(f"The table has {len(names)} columns, but the checkpoint was trained on {len(trained)}.")
+    for number, (name, expected) in enumerate(zip(names, trained, strict=True)):
         if name != expected:
             raise InputError(f"Column {number} is {name!r}, but the checkpoint was trained on {expected!r} there.")
-    for name, dtype, expected in zip(trained, table.dtypes, checkpoint.dtypes, strict=True):
+    for name, dtype, expected in zip(trained, dtypes, checkpoint.dtypes, strict=True):
         if dtype != expected:
             raise InputError(f"Column {name!r} is {dtype}, but {expected} in the training: prepare both alike.")

@@ -1,136 +1,290 @@
 """The compressed file, ``.baler``: self-describing, readable as an npz, and refused when a single byte is wrong.
 
-It is a stored zip of arrays, as NumPy's ``savez`` writes, with Baler's own arrays in it:
+It is a stored zip, written from front to back block by block, so that neither side ever holds more than a block:
 
-- ``data`` (rows, latent): the latents, in the codec's precision
-- ``names`` (columns,): the columns' names
-- ``normalization_features`` (2, columns) float64: minimum and range of each column in the training table
-- ``header``: JSON with the format's version, the columns' native types and the checkpoint that it needs
+- ``<block>/latents.npy`` (rows of the block, latent): the latents, in the number format of the packing; or
+  ``<block>/latents.zst``, the same packed (`packing.pack`)
+- ``<block>/steps.zst``, ``<block>/exact.zst``: corrections that keep a bound of the error, where one was asked for
+- ``<block>/counts.zst``: objects of each event, where the rows are the objects of jagged branches
+- ``names.npy`` (columns,): the columns' names
+- ``normalization_features.npy`` (2, columns) float64: minimum and range of each column in the training table
+- ``header.npy``: JSON with the format's version, the columns' native types, the checkpoint that it needs, and of each
+  block the number of rows
 
 The zip's comment, which other readers ignore, is the SHA-256 of all bytes before it. The same content gives the same
 bytes, whenever it is written.
 """
 
 import hashlib
+import io
 import json
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from types import TracebackType
+from typing import Any, BinaryIO, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from baler_energy.codecs.baler.corrections import Corrections
 from baler_energy.codecs.baler.normalisation import Normalisation
+from baler_energy.codecs.baler.packing import Packing, pack, unpack
 from baler_energy.errors import InputError
-from baler_energy.files import read_npz
 
-__all__ = ["FORMAT", "VERSION", "Compressed", "read_compressed", "write_compressed"]
+__all__ = ["FORMAT", "VERSION", "Facts", "Reader", "StoredBlock", "Writer"]
 
 FORMAT = "baler-energy compressed table"
-VERSION = 1
+VERSION = 2
 
 _DIGEST_BYTES = 64
-_BLOCK_BYTES = 1 << 20
+_READ_BYTES = 1 << 20
 #: zip's own epoch, in place of the time of writing.
 _DATE = (1980, 1, 1, 0, 0, 0)
+_DAMAGE = (KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile)
 
 
 @dataclass(frozen=True, eq=False)
-class Compressed:
-    """Contents of a compressed file.
+class Facts:
+    """What a compressed file says of itself.
 
     Parameters
     ----------
-    latents
-        (rows, latent) float64 or float32.
     names, dtypes
         Of the columns; dtypes are NumPy's names of the native types. Those of integers come back as integers.
     normalisation
         Features of the training table.
     checkpoint_hash
         `Checkpoint.content_hash` of the checkpoint that decodes it.
+    latent
+        Columns of the latents.
+    precision
+        Of the arithmetic that made them.
+    packing
+        How they are stored, a value of the axis.
     origin
         What the table is (``source`` and ``label`` of `Table.origin`), so that toy data stays labelled.
+    layout
+        Kind of file that the table came in, of which the same kind is made again.
     """
 
-    latents: NDArray[Any]
     names: tuple[str, ...]
     dtypes: tuple[str, ...]
     normalisation: Normalisation
     checkpoint_hash: str
-    origin: Mapping[str, Any]
+    latent: int
+    precision: str = "float64"
+    packing: str = "none"
+    origin: Mapping[str, Any] = field(default_factory=dict)
+    layout: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        columns = self.normalisation.features.shape[1]
+        if not len(self.names) == len(self.dtypes) == columns:
+            raise ValueError(f"{columns} columns, {len(self.names)} names, {len(self.dtypes)} types")
+        for dtype in self.dtypes:
+            np.dtype(dtype)
+        if self.precision not in ("float64", "float32"):
+            raise ValueError(f"precision {self.precision!r}")
+
+    @property
+    def stored_format(self) -> str:
+        """Number format of the latents in the file."""
+        return Packing.parse(self.packing).number_format or self.precision
 
 
-def write_compressed(path: Path, content: Compressed) -> None:
-    """Write a compressed file to `path` as it is; the caller makes it atomic (`files.atomic_path`)."""
-    header = {
-        "format": FORMAT,
-        "version": VERSION,
-        "rows": len(content.latents),
-        "precision": content.latents.dtype.name,
-        "dtypes": list(content.dtypes),
-        "integer_columns": _integers(content.dtypes),
-        "checkpoint_sha256": content.checkpoint_hash,
-        "origin": dict(content.origin),
-    }
-    arrays = {
-        "data": content.latents,
-        "names": np.array(content.names),
-        "normalization_features": content.normalisation.features,
-        "header": np.array(json.dumps(header)),
-    }
-    with path.open("w+b") as handle:
-        with zipfile.ZipFile(handle, "w", zipfile.ZIP_STORED) as archive:
-            # Room for the digest: the end record holds the comment's length, which the digest covers.
-            archive.comment = b" " * _DIGEST_BYTES
-            for name, array in arrays.items():
-                with archive.open(zipfile.ZipInfo(f"{name}.npy", _DATE), "w", force_zip64=True) as member:
-                    np.lib.format.write_array(member, array, allow_pickle=False)
-        digest = _digest(handle)
-        handle.seek(-_DIGEST_BYTES, 2)
-        handle.write(digest)
+@dataclass(frozen=True, eq=False)
+class StoredBlock:
+    """Rows of a compressed file: latents (rows, latent), corrections and counts of events where there are some."""
+
+    latents: NDArray[np.floating]
+    corrections: Corrections | None = None
+    counts: NDArray[np.int32] | None = None
 
 
-def read_compressed(path: Path) -> Compressed:
-    """Read a compressed file.
+class Writer:
+    """Writes a compressed file, as it is; the caller makes it atomic (`files.atomic_path`).
+
+    Parameters
+    ----------
+    path
+        The file.
+    facts
+        What it says of itself.
+
+    Attributes
+    ----------
+    latent_bytes, stored_latent_bytes, correction_bytes
+        Of the latents as computed, of the latents as stored, and of the corrections.
+    """
+
+    def __init__(self, path: Path, facts: Facts) -> None:
+        self._facts = facts
+        self._level = Packing.parse(facts.packing).zstd_level
+        self._blocks: list[dict[str, int | None]] = []
+        self._hashing = _Hashing(path.open("w+b"))
+        self._archive = zipfile.ZipFile(self._hashing, "w", zipfile.ZIP_STORED)
+        self.latent_bytes = self.stored_latent_bytes = self.correction_bytes = 0
+
+    def write(self, block: StoredBlock) -> None:
+        """Append a block, whose latents are in the number format of the packing."""
+        place, corrections, counts = f"{len(self._blocks):08}", block.corrections, block.counts
+        self.latent_bytes += block.latents.size * np.dtype(self._facts.precision).itemsize
+        if self._level is None:
+            self.stored_latent_bytes += self._add(f"{place}/latents.npy", _npy(block.latents))
+        else:
+            self.stored_latent_bytes += self._add(f"{place}/latents.zst", pack(block.latents, self._level))
+        if corrections is not None:
+            self.correction_bytes += self._add(f"{place}/steps.zst", pack(corrections.steps))
+            self.correction_bytes += self._add(f"{place}/exact.zst", pack(corrections.exact))
+        if counts is not None:
+            self._add(f"{place}/counts.zst", pack(counts))
+        self._blocks.append(
+            {
+                "rows": len(block.latents),
+                "exact": None if corrections is None else len(corrections.exact),
+                "events": None if counts is None else len(counts),
+            }
+        )
+
+    def close(self) -> None:
+        """Write what describes the blocks, and the digest."""
+        facts = self._facts
+        header = {
+            "format": FORMAT,
+            "version": VERSION,
+            "rows": sum(block["rows"] or 0 for block in self._blocks),
+            "blocks": self._blocks,
+            "dtypes": list(facts.dtypes),
+            "integer_columns": _integers(facts.dtypes),
+            "checkpoint_sha256": facts.checkpoint_hash,
+            "latent": facts.latent,
+            "precision": facts.precision,
+            "packing": facts.packing,
+            "origin": dict(facts.origin),
+            "layout": dict(facts.layout),
+        }
+        self._add("names.npy", _npy(np.array(facts.names)))
+        self._add("normalization_features.npy", _npy(facts.normalisation.features))
+        self._add("header.npy", _npy(np.array(json.dumps(header))))
+        # Room for the digest: the end record holds the comment's length, which the digest covers.
+        self._archive.comment = b" " * _DIGEST_BYTES
+        self._archive.close()
+        self._hashing.finish()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self._archive.close()  # without a digest, so that nobody takes it for whole
+            self._hashing.close()
+
+    def _add(self, name: str, content: bytes) -> int:
+        self._archive.writestr(zipfile.ZipInfo(name, _DATE), content)
+        return len(content)
+
+
+class Reader:
+    """Reads a compressed file, a block at a time.
+
+    Parameters
+    ----------
+    path
+        The file.
 
     Raises
     ------
     InputError
-        The file is missing, damaged, truncated, not of this format, or of a newer version.
+        It is missing, damaged, truncated, not of this format, or of another version.
     """
-    _check_digest(path)
-    arrays = read_npz(path, ("data", "names", "normalization_features", "header"))
-    try:
-        header = json.loads(str(arrays["header"]))
-        if header["format"] != FORMAT:
-            raise ValueError(f"format {header['format']!r}")
-        version = header["version"]
-        if version == VERSION:
-            return _build(header, arrays)
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path}: is not a compressed file of this program ({error}).") from error
-    raise InputError(f"{path}: is of format version {version!r}; this program reads {VERSION}. Update it.")
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        _check_digest(path)
+        try:
+            with zipfile.ZipFile(path) as archive:
+                header = json.loads(str(_array(archive.read("header.npy"))))
+                if header["format"] != FORMAT:
+                    raise ValueError(f"format {header['format']!r}")
+                version = header["version"]
+                if version == VERSION:
+                    self.facts = _facts(header, archive)
+                    self._blocks = _block_sizes(header)
+                    self.rows = sum(rows for rows, _, _ in self._blocks)
+                    return
+        except _DAMAGE as error:
+            raise InputError(f"{path}: is not a compressed file of this program ({error}).") from error
+        raise InputError(f"{path}: is of format version {version!r}; this program reads {VERSION}. Compress again.")
+
+    def blocks(self) -> Iterator[StoredBlock]:
+        """Give the blocks from first to last.
+
+        Raises
+        ------
+        InputError
+            One is not what the header says.
+        """
+        try:
+            with zipfile.ZipFile(self._path) as archive:
+                for number in range(len(self._blocks)):
+                    yield self._block(archive, number)
+        except _DAMAGE as error:
+            raise InputError(f"{self._path}: is not a compressed file of this program ({error}).") from error
+
+    def latents(self) -> NDArray[np.floating]:
+        """Give all latents (rows, latent), as stored.
+
+        Raises
+        ------
+        InputError
+            As of `blocks`.
+        """
+        empty = np.empty((0, self.facts.latent), self.facts.stored_format)
+        return np.concatenate([empty, *(block.latents for block in self.blocks())])
+
+    def _block(self, archive: zipfile.ZipFile, number: int) -> StoredBlock:
+        rows, exact, events = self._blocks[number]
+        place, facts = f"{number:08}", self.facts
+        shape, stored = (rows, facts.latent), facts.stored_format
+        if Packing.parse(facts.packing).zstd_level is None:
+            latents = _array(archive.read(f"{place}/latents.npy"))
+        else:
+            latents = unpack(archive.read(f"{place}/latents.zst"), stored, shape)
+        if latents.shape != shape or latents.dtype != stored:
+            raise ValueError(f"latents {latents.shape} {latents.dtype} disagree with the header")
+        corrections = counts = None
+        if exact is not None:
+            steps = unpack(archive.read(f"{place}/steps.zst"), "int16", (rows, len(facts.names)))
+            corrections = Corrections(steps, unpack(archive.read(f"{place}/exact.zst"), "float64", (exact,)))
+        if events is not None:
+            counts = unpack(archive.read(f"{place}/counts.zst"), "int32", (events,))
+        return StoredBlock(latents, corrections, counts)
 
 
-def _build(header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Compressed:
-    names = tuple(str(name) for name in arrays["names"])
-    content = Compressed(
-        arrays["data"],
-        names,
+def _facts(header: dict[str, Any], archive: zipfile.ZipFile) -> Facts:
+    return Facts(
+        tuple(str(name) for name in _array(archive.read("names.npy"))),
         tuple(header["dtypes"]),
-        Normalisation(arrays["normalization_features"]),
+        Normalisation(_array(archive.read("normalization_features.npy"))),
         header["checkpoint_sha256"],
+        header["latent"],
+        header["precision"],
+        header["packing"],
         dict(header["origin"]),
+        dict(header["layout"]),
     )
-    latents, columns = content.latents, content.normalisation.features.shape[1]
-    if latents.ndim != 2 or len(latents) != header["rows"] or latents.dtype.name != header["precision"]:
-        raise ValueError(f"latents {latents.shape} {latents.dtype} disagree with the header")
-    if len(names) != columns or len(content.dtypes) != columns:
-        raise ValueError(f"{columns} columns, {len(names)} names, {len(content.dtypes)} types")
-    return content
+
+
+def _block_sizes(header: dict[str, Any]) -> list[tuple[int, int | None, int | None]]:
+    """Rows, values stored as they are, and events of each block."""
+    sizes = [(block["rows"], block["exact"], block["events"]) for block in header["blocks"]]
+    if header["rows"] != sum(rows for rows, _, _ in sizes):
+        raise ValueError("rows of the blocks disagree with the header")
+    return sizes
 
 
 def _integers(dtypes: Sequence[str]) -> list[int]:
@@ -138,35 +292,66 @@ def _integers(dtypes: Sequence[str]) -> list[int]:
     return [number for number, dtype in enumerate(dtypes) if np.dtype(dtype).kind in "iub"]
 
 
+def _npy(array: NDArray[Any]) -> bytes:
+    buffer = io.BytesIO()
+    np.lib.format.write_array(buffer, array, allow_pickle=False)
+    return buffer.getvalue()
+
+
+def _array(content: bytes) -> NDArray[Any]:
+    array: NDArray[Any] = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
+    return array
+
+
+class _Hashing:
+    """A file that is written from front to back, and hashed on the way but for its last bytes, the digest's place."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._digest = hashlib.sha256()
+        self._last = b""
+
+    def write(self, content: bytes) -> int:
+        """Append to the file."""
+        self._file.write(content)
+        if len(content) >= _DIGEST_BYTES:
+            self._digest.update(self._last)
+            self._digest.update(memoryview(content)[:-_DIGEST_BYTES])
+            self._last = bytes(content[-_DIGEST_BYTES:])
+        else:
+            joined = self._last + content
+            self._digest.update(joined[:-_DIGEST_BYTES])
+            self._last = joined[-_DIGEST_BYTES:]
+        return len(content)
+
+    def flush(self) -> None:
+        """Pass on what is buffered."""
+        self._file.flush()
+
+    def finish(self) -> None:
+        """Write the digest into its place, and close the file."""
+        self._file.seek(-_DIGEST_BYTES, 2)
+        self._file.write(self._digest.hexdigest().encode())
+        self._file.close()
+
+    def close(self) -> None:
+        """Close the file as it is."""
+        self._file.close()
+
+
 def _check_digest(path: Path) -> None:
     try:
-        with path.open("rb") as handle:
-            size = path.stat().st_size
-            expected = _digest(handle) if size > _DIGEST_BYTES else b""
-            found = handle.read()
+        with path.open("rb") as file:
+            left = path.stat().st_size - _DIGEST_BYTES
+            digest = hashlib.sha256()
+            while left > 0 and (block := file.read(min(_READ_BYTES, left))):
+                digest.update(block)
+                left -= len(block)
+            found = file.read()
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}.") from error
-    if not expected or expected != found:
+    if left or digest.hexdigest().encode() != found:
         raise InputError(
             f"{path}: is damaged, truncated or not a compressed file of this program: its checksum does not match. "
             "Compress again, or take a good copy."
         )
-
-
-def _digest(handle: BinaryIO) -> bytes:
-    """Hash all but the last bytes of an open file, in hexadecimal, and leave the handle at those bytes."""
-    length = handle.seek(0, 2) - _DIGEST_BYTES
-    handle.seek(0)
-    digest = hashlib.sha256()
-    for block in _blocks(handle, length):
-        digest.update(block)
-    return digest.hexdigest().encode()
-
-
-def _blocks(handle: BinaryIO, length: int) -> Iterator[bytes]:
-    while length > 0:
-        block = handle.read(min(_BLOCK_BYTES, length))
-        if not block:
-            return
-        length -= len(block)
-        yield block

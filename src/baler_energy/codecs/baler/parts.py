@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
 from baler_energy.codecs.baler.architecture import Architecture
-from baler_energy.codecs.baler.coder import Coder
-from baler_energy.codecs.baler.container import Compressed, read_compressed, write_compressed
+from baler_energy.codecs.baler.coder import BLOCK_ROWS, Coder, facts_of
+from baler_energy.codecs.baler.container import Reader, StoredBlock, Writer
 from baler_energy.codecs.baler.model import DTYPES, Autoencoder
 from baler_energy.codecs.baler.native import round_to_native
 from baler_energy.codecs.baler.normalisation import Normalisation
@@ -120,9 +120,9 @@ def compress_parts(coder: Coder, table: Table, batch: int, device: torch.device,
             checkpoint.normalisation.normalise(table.data[start : start + batch])
 
     def writing() -> None:
-        origin = {key: table.origin[key] for key in ("source", "label") if key in table.origin}
-        known = (checkpoint.names, checkpoint.dtypes, checkpoint.normalisation, checkpoint.content_hash, origin)
-        write_compressed(path, Compressed(latents, *known))
+        with Writer(path, facts_of(checkpoint, "none", table.origin)) as writer:
+            for start in range(0, len(latents), BLOCK_ROWS):
+                writer.write(StoredBlock(latents[start : start + BLOCK_ROWS]))
 
     def to_device() -> Tensor:
         return torch.as_tensor(scaled, dtype=dtype, device=device)
@@ -142,8 +142,8 @@ def compress_parts(coder: Coder, table: Table, batch: int, device: torch.device,
 def decompress_parts(coder: Coder, compressed: Path, batch: int, device: torch.device) -> list[Part]:
     """Take the decompression of a file with whole batches of rows to pieces."""
     checkpoint = coder.checkpoint
-    content = read_compressed(compressed)
-    latents, batches = content.latents, len(content.latents) // batch
+    latents = Reader(compressed).latents()
+    batches = len(latents) // batch
     data = coder.decode(latents)
     first = torch.from_numpy(latents[:batch]).to(device)
 
@@ -163,12 +163,12 @@ def decompress_parts(coder: Coder, compressed: Path, batch: int, device: torch.d
             data[start : start + batch] = checkpoint.normalisation.restore(scaled)
 
     return [
-        Part("data", "reading the file", lambda: read_compressed(compressed), 1, bytes=latents.nbytes),
+        Part("data", "reading the file", lambda: Reader(compressed).latents(), 1, bytes=latents.nbytes),
         *_moved(to_device, batches, latents, first.dtype, device),
         *layers,
         Part("data", "from the device", _often(from_device, batches), batches),
         Part("data", "restoring the scale", restoring, batches, bytes=2 * data.nbytes),
-        Part("data", "rounding", lambda: round_to_native(data, content.dtypes), 1, bytes=2 * data.nbytes),
+        Part("data", "rounding", lambda: round_to_native(data, checkpoint.dtypes), 1, bytes=2 * data.nbytes),
     ]
 
 

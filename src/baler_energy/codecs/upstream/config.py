@@ -37,7 +37,7 @@ class Folder:
     @property
     def name(self) -> str:
         """The project."""
-        return self.path.name
+        return self.path.absolute().name
 
     @property
     def config(self) -> Path:
@@ -77,7 +77,7 @@ class Folder:
     @property
     def root(self) -> Path:
         """The folder that holds ``workspaces``, from which Baler runs and which its paths start from."""
-        return self.path.absolute().parents[2]
+        return Path(*self.path.absolute().parts[:-3])
 
     def check(self) -> None:
         """Refuse a folder that Baler would not find, or whose names it could not import.
@@ -185,17 +185,15 @@ def read_config(path: Path) -> dict[str, Any]:
     Returns
     -------
     dict
-        Values by name; empty where there is no file.
+        Values by name.
 
     Raises
     ------
     InputError
-        The file cannot be read, or is not Python.
+        The file is missing, cannot be read, or is not Python.
     """
     try:
         tree = ast.parse(path.read_bytes(), str(path))
-    except FileNotFoundError:
-        return {}
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}.") from error
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:

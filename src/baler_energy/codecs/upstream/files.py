@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from baler_energy.codecs.baler.architecture import Architecture, Network, network
@@ -32,6 +33,7 @@ from baler_energy.files import atomic_path, read_npz, write_npz
 
 __all__ = [
     "MODELS",
+    "column_names",
     "model_name",
     "read_checkpoint",
     "read_features",
@@ -139,6 +141,11 @@ def write_features(path: Path, normalisation: Normalisation) -> None:
         np.save(temporary, normalisation.features, allow_pickle=False)
 
 
+def column_names(names: NDArray[Any]) -> tuple[str, ...]:
+    """Columns' names of an array ``names`` of text, or of bytes as older files have them."""
+    return tuple(name.decode() if isinstance(name, bytes) else str(name) for name in np.atleast_1d(names).tolist())
+
+
 def unscaled(columns: int) -> Normalisation:
     """Give the normalisation that changes nothing, bit by bit: of a project with ``apply_normalization = False``."""
     return Normalisation(np.stack([np.zeros(columns), np.ones(columns)]))
@@ -200,8 +207,8 @@ def read_latents(path: Path, checkpoint: Checkpoint, origin: Mapping[str, Any]) 
             f"{path}: 'normalization_features' are not those of the training: it was trained again since. "
             "Compress again with Baler."
         )
-    if _strings(arrays["names"]) != checkpoint.names:
-        raise InputError(f"{path}: 'names' {_strings(arrays['names'])} are not the codec's {checkpoint.names}.")
+    if column_names(arrays["names"]) != checkpoint.names:
+        raise InputError(f"{path}: 'names' {column_names(arrays['names'])} are not the codec's {checkpoint.names}.")
     bad = np.argwhere(~np.isfinite(latents))
     if len(bad):
         raise InputError(
@@ -286,7 +293,3 @@ def _normalisation(features: Any, path: Path) -> Normalisation:
         return Normalisation(features)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
-
-
-def _strings(names: Any) -> tuple[str, ...]:
-    return tuple(name.decode() if isinstance(name, bytes) else str(name) for name in names.tolist())

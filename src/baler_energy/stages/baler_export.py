@@ -1,0 +1,175 @@
+"""Stage ``baler-export``: our checkpoint, compressed file and table as a project that upstream Baler runs."""
+
+import argparse
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from baler_energy.codecs.upstream.config import Config, Folder, config_text, exact_ratio, type_list
+from baler_energy.data.table import Table
+from baler_energy.errors import InputError
+from baler_energy.files import write_text
+
+if TYPE_CHECKING:
+    from baler_energy.codecs.baler.checkpoint import Checkpoint
+    from baler_energy.codecs.baler.container import Compressed
+
+__all__ = ["EPILOG", "HELP", "add_arguments", "baler_export", "run"]
+
+HELP = "write a project that Baler runs: model, configuration, compressed file, data"
+EPILOG = """\
+examples:
+  baler-energy baler-export --checkpoint run/train/checkpoint.pt --data table.npz --out workspaces/mine/jets
+  baler-energy baler-export --checkpoint run/train/checkpoint.pt --compressed run/compress/table.baler \\
+      --out workspaces/mine/jets
+
+From the folder that holds workspaces, `python -m baler --project mine jets --mode decompress` then reads the compressed
+file, and `--mode compress` compresses the data.
+
+Baler's compress scales a table by its own minima and ranges, and its decompress by those of the training. Where they
+differ, or a column has a single value (Baler divides by 0), the data are written scaled, and the configuration says so
+(custom_norm): what Baler decompresses is right, in the data's units.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this stage."""
+    parser.add_argument(
+        "--checkpoint", type=Path, required=True, metavar="FILE", help="checkpoint of `baler-energy train`"
+    )
+    parser.add_argument("--compressed", type=Path, metavar="FILE", help="file of `baler-energy compress` (.baler)")
+    parser.add_argument("--data", type=Path, metavar="TABLE", help="table of `baler-energy prepare`")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="PROJECT_DIR", help="new folder workspaces/WORKSPACE/PROJECT"
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run this stage."""
+    print(baler_export(args.checkpoint, args.out, args.compressed, args.data))
+
+
+def baler_export(checkpoint_path: Path, out: Path, compressed: Path | None = None, data: Path | None = None) -> str:
+    """Write a project, whole or not at all.
+
+    Parameters
+    ----------
+    checkpoint_path
+        The trained codec, of a network that Baler has.
+    out
+        ``.../workspaces/WORKSPACE/PROJECT``, a new folder.
+    compressed, data
+        Compressed with this checkpoint; a table with its columns.
+
+    Returns
+    -------
+    str
+        What was written and how to run it, for people.
+
+    Raises
+    ------
+    InputError
+        A file is wrong, they do not fit together, Baler has no such network, or `out` is not a new project's folder.
+    """
+    from baler_energy.codecs.baler.checkpoint import Checkpoint
+    from baler_energy.codecs.upstream import files
+
+    folder = Folder(out)
+    folder.check()
+    if out.exists():
+        raise InputError(f"{out}: is there already. Remove it, or name another project.")
+    checkpoint = Checkpoint.read(checkpoint_path)
+    content = _compressed(compressed, checkpoint) if compressed else None
+    table = _table(data, checkpoint) if data else None
+    config = _config(folder, checkpoint, content.origin if content else table.origin if table else {})
+    if table and not _scaled_alike(table, checkpoint):
+        config = replace(config, custom_norm=True)
+        table = replace(table, data=checkpoint.normalisation.normalise(table.data))
+    with _whole(folder) as whole:
+        write_text(whole.config, config_text(config))
+        files.write_model(whole.model, checkpoint)
+        files.write_features(whole.features, checkpoint.normalisation)
+        # Baler's decompress opens the input, too, and takes nothing from it.
+        empty = Table(np.empty((0, len(checkpoint.names))), checkpoint.names, checkpoint.dtypes)
+        files.write_table(whole.data, table or empty)
+        if content:
+            files.write_latents(whole.compressed, content)
+    return _words(folder, content, table, config)
+
+
+def _compressed(path: Path, checkpoint: "Checkpoint") -> "Compressed":
+    import torch
+
+    from baler_energy.codecs.baler.coder import Coder
+    from baler_energy.codecs.baler.container import read_compressed
+
+    content = read_compressed(path)
+    Coder(checkpoint, torch.device("cpu"), batch_size=1).check(content, path)
+    return content
+
+
+def _table(path: Path, checkpoint: "Checkpoint") -> Table:
+    table = Table.read(path)
+    if table.names != checkpoint.names:
+        raise InputError(
+            f"{path}: has the columns {', '.join(table.names)}, but the checkpoint was trained on "
+            f"{', '.join(checkpoint.names)}."
+        )
+    return table
+
+
+def _scaled_alike(table: Table, checkpoint: "Checkpoint") -> bool:
+    """Whether Baler would scale this table as the training did, and can."""
+    own = type(checkpoint.normalisation).of(table.data, table.names)
+    return np.array_equal(own.features, checkpoint.normalisation.features) and not own.constant.any()
+
+
+def _config(folder: Folder, checkpoint: "Checkpoint", origin: Mapping[str, Any]) -> Config:
+    from baler_energy.codecs.upstream.files import model_name
+
+    architecture = checkpoint.architecture
+    known = {key: origin[key] for key in ("source", "label") if key in origin}
+    return Config(
+        input_path=folder.data.absolute().relative_to(folder.root).as_posix(),
+        compression_ratio=exact_ratio(architecture.columns, architecture.latent),
+        model_name=model_name(architecture),
+        type_list=type_list(checkpoint.dtypes),
+        extra={"dtypes": list(checkpoint.dtypes), **known},
+    )
+
+
+@contextmanager
+def _whole(folder: Folder) -> Iterator[Folder]:
+    """Give a folder beside `folder`, of the same name, which takes its place when the block ends well."""
+    beside = folder.path.parent / f".{folder.name}.{secrets.token_hex(4)}"
+    whole = Folder(beside / folder.name)
+    try:
+        # Baler makes no folders when it runs.
+        for path in (whole.losses, whole.compressed, whole.decompressed, whole.path / "output" / "plotting" / "plot"):
+            path.parent.mkdir(parents=True)
+        yield whole
+        whole.path.rename(folder.path)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def _words(folder: Folder, content: "Compressed | None", table: Table | None, config: Config) -> str:
+    workspace = folder.path.absolute().parent.name
+    command = f"python -m baler --project {workspace} {folder.name} --mode"
+    lines = [f"{folder.path}: {config.model_name}, compression ratio {config.compression_ratio:g}"]
+    if config.custom_norm:
+        lines.append("data: scaled, since Baler would scale them otherwise than the training did; do not train on them")
+    lines.append(f"to run in {folder.root}, with Baler installed:")
+    if table:
+        lines.append(f"  {command} compress")
+    if table or content:
+        lines.append(f"  {command} decompress")
+    if not table:
+        lines.append(f"to compress: replace the empty {folder.data.name}, or export with --data")
+    return "\n".join(lines)

@@ -1,0 +1,164 @@
+"""Stage ``baler-import``: a project of upstream Baler as our checkpoint and compressed file."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from baler_energy.codecs.upstream.config import EXTRA, Folder, read_config
+from baler_energy.data.table import Table
+from baler_energy.errors import InputError
+from baler_energy.files import atomic_path, read_npz
+from baler_energy.stages.compress import COMPRESSED
+from baler_energy.stages.train import CHECKPOINT
+
+if TYPE_CHECKING:
+    from baler_energy.codecs.baler.checkpoint import Checkpoint
+
+__all__ = ["EPILOG", "HELP", "add_arguments", "baler_import", "run"]
+
+HELP = "read a project of Baler: its model and compressed file as ours"
+EPILOG = """\
+examples:
+  baler-energy baler-import workspaces/CMS_workspace/CMS_project_v1 --out imported
+  baler-energy baler-import workspaces/mine/jets --data table.npz --out imported
+
+writes checkpoint.pt and, where Baler has compressed something, table.baler, for `baler-energy decompress` and
+`baler-energy compress`.
+
+Baler's model and latents do not tell the columns' number types, which decide what is rounded to whole numbers. They
+are taken from --data, else from the configuration's type_list, else from the project's input (a column of whole
+numbers counts as integer), else they are float64. The configuration is read, never run.
+"""
+
+#: What can be imported of what Baler can do. The rest fails in Baler itself, or is for other data than tables.
+_KNOWN: dict[str, tuple[Any, ...]] = {
+    "data_dimension": (1,),
+    "model_name": ("AE", "FPGA_prototype_model"),
+    "custom_norm": (False,),
+    "separate_model_saving": (False,),
+    "save_error_bounded_deltas": (False,),
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this stage."""
+    parser.add_argument("project", type=Path, metavar="PROJECT_DIR", help="workspaces/WORKSPACE/PROJECT of Baler")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
+    parser.add_argument(
+        "--data", type=Path, metavar="TABLE", help="table of `baler-energy prepare` with the same columns: their types"
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run this stage."""
+    print(baler_import(args.project, args.out, args.data))
+
+
+def baler_import(project: Path, out: Path, data: Path | None = None) -> str:
+    """Write checkpoint and, where there is one, compressed file, each whole or not at all.
+
+    Parameters
+    ----------
+    project
+        Baler's folder of a project.
+    out
+        Folder of our files.
+    data
+        Prepared table whose columns' types are taken.
+
+    Returns
+    -------
+    str
+        What was read, for people.
+
+    Raises
+    ------
+    InputError
+        A file is missing or wrong, files do not belong together, or Baler was used in a way that is not known here.
+    """
+    from baler_energy.codecs.baler.container import write_compressed
+    from baler_energy.codecs.upstream import files
+
+    folder = Folder(project)
+    config = _config(folder)
+    table = Table.read(data) if data else None
+    names, dtypes, told_by = (table.names, table.dtypes, str(data)) if table else _columns(folder, config)
+    scaled = config.get("apply_normalization") is not False
+    normalisation = files.read_features(folder.features) if scaled else files.unscaled(len(names))
+    checkpoint = files.read_checkpoint(folder.model, normalisation, names, dtypes)
+    origin = {"source": "file", "label": folder.name} | _origin(table.origin if table else config.get(EXTRA))
+    compressed = files.read_latents(folder.compressed, checkpoint, origin) if folder.compressed.exists() else None
+    checkpoint.write(out / CHECKPOINT)
+    if compressed:
+        with atomic_path(out / COMPRESSED) as temporary:
+            write_compressed(temporary, compressed)
+    return _words(checkpoint, len(compressed.latents) if compressed else None, told_by, out)
+
+
+def _config(folder: Folder) -> dict[str, Any]:
+    config = read_config(folder.config)
+    for key, known in _KNOWN.items():
+        # What was exported from here is normalised in the input, for reasons that `baler_export` tells.
+        if config.get(key, known[0]) not in known and not (key == "custom_norm" and EXTRA in config):
+            raise InputError(
+                f"{folder.config}: {key} = {config[key]!r} cannot be imported; known is "
+                f"{' or '.join(map(repr, known))}."
+            )
+    return config
+
+
+def _columns(folder: Folder, config: dict[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...], str]:
+    """Give the columns' names and types, and what told the types."""
+    from baler_energy.codecs.upstream import files
+
+    extra, given = config.get(EXTRA), config.get("input_path")
+    told = extra.get("dtypes") if isinstance(extra, dict) else config.get("type_list")
+    source = folder.root / given if isinstance(given, str) else None
+    if folder.compressed.exists():
+        names = files.column_names(read_npz(folder.compressed, ("names",))["names"])
+    elif source and source.is_file():
+        names = files.read_table(source).names
+    else:
+        raise InputError(
+            f"{folder.path}: neither {folder.compressed} nor the input {source or '(input_path)'} is there, so that "
+            "the columns' names are nowhere. Give a prepared table of these columns with --data."
+        )
+    if told is not None:
+        return names, _native(told, folder.config), str(folder.config)
+    if source and source.is_file():
+        return names, files.read_table(source).dtypes, str(source)
+    return names, ("float64",) * len(names), "nothing: all float64"
+
+
+def _native(types: Any, path: Path) -> tuple[str, ...]:
+    """Read a list of types as Baler gives them to NumPy."""
+    known = []
+    for word in types if isinstance(types, list | tuple) else (types,):
+        try:
+            dtype = np.dtype(word if isinstance(word, str) else object)
+        except TypeError:
+            dtype = np.dtype(object)
+        if dtype.kind not in "fiub":
+            raise InputError(f"{path}: {word!r} among the columns' types is not a number type such as 'float64'.")
+        known.append(dtype.name)
+    return tuple(known)
+
+
+def _origin(known: Any) -> dict[str, str]:
+    """Take what a table is from its origin or a configuration that was exported from here."""
+    facts = known if isinstance(known, dict) else {}
+    return {key: facts[key] for key in ("source", "label") if isinstance(facts.get(key), str)}
+
+
+def _words(checkpoint: "Checkpoint", rows: int | None, told_by: str, out: Path) -> str:
+    architecture = checkpoint.architecture
+    integers = sum(np.dtype(dtype).kind in "iub" for dtype in checkpoint.dtypes)
+    hidden = "-".join(map(str, architecture.hidden))
+    lines = [
+        f"{out / CHECKPOINT}: {architecture.columns} columns, hidden layers {hidden}, {architecture.latent} latents",
+        f"{out / COMPRESSED}: {rows:,} rows" if rows is not None else "nothing was compressed yet: no compressed.npz",
+        f"types told by {told_by}: {integers} of {architecture.columns} columns are integers, which are rounded",
+    ]
+    return "\n".join(lines)

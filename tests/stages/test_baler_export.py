@@ -1,0 +1,208 @@
+"""Stage baler-export: a project that upstream Baler runs, and that comes back as it was."""
+
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from baler_energy.codecs.baler.architecture import Architecture
+from baler_energy.codecs.baler.checkpoint import Checkpoint
+from baler_energy.codecs.baler.coder import Coder
+from baler_energy.codecs.baler.container import read_compressed
+from baler_energy.codecs.baler.model import Autoencoder
+from baler_energy.codecs.baler.normalisation import Normalisation
+from baler_energy.codecs.upstream import files
+from baler_energy.codecs.upstream.config import Folder, read_config
+from baler_energy.data import toy
+from baler_energy.data.table import Table
+from baler_energy.errors import InputError
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def project(tmp_path) -> Folder:
+    """Name a folder that is not there yet."""
+    return Folder(tmp_path / "workspaces" / "w" / "p")
+
+
+def test_what_is_exported_comes_back_the_same(stage, pipeline, project, tmp_path):
+    files_given = ("--checkpoint", pipeline.checkpoint, "--compressed", pipeline.compressed, "--data", pipeline.table)
+    stage("baler_export", *files_given, "--out", project.path)
+    stage("baler_import", project.path, "--out", tmp_path / "back")
+    # The types and the toy's label, which Baler's files do not tell, too.
+    assert (tmp_path / "back" / "checkpoint.pt").read_bytes() == pipeline.checkpoint.read_bytes()
+    assert (tmp_path / "back" / "table.baler").read_bytes() == pipeline.compressed.read_bytes()
+
+
+def test_baler_finds_every_folder_and_key(stage, pipeline, project, capsys):
+    stage("baler_export", "--checkpoint", pipeline.checkpoint, "--data", pipeline.table, "--out", project.path)
+    for path in (project.model, project.features, project.data, project.config):
+        assert path.is_file()
+    assert project.decompressed.parent.is_dir() and not project.compressed.exists()
+    config = read_config(project.config)
+    assert project.root / config["input_path"] == project.data
+    assert config["save_error_bounded_deltas"] is False
+    assert config["type_list"].count("int64") == 9 and config["type_list"].count("float32") == 15
+    assert "--project w p --mode compress" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("rows", "constant", "custom"), [(300, False, False), (200, False, True), (300, True, True)])
+def test_data_are_scaled_where_baler_would_scale_them_otherwise(stage, project, tmp_path, rows, constant, custom):
+    table = toy.generate(300, 7)
+    if constant:
+        table.data[:, 3] = 3.7
+    codec = Checkpoint.of(
+        Autoencoder(Architecture(24, 12)), Normalisation.of(table.data, table.names), table.names, table.dtypes
+    )
+    codec.write(tmp_path / "c.pt")
+    data = np.ascontiguousarray(table.data[:rows])
+    Table(data, table.names, table.dtypes).write(tmp_path / "t.npz")
+    stage("baler_export", "--checkpoint", tmp_path / "c.pt", "--data", tmp_path / "t.npz", "--out", project.path)
+    assert read_config(project.config)["custom_norm"] is custom
+    assert np.array_equal(files.read_table(project.data).data, codec.normalisation.normalise(data) if custom else data)
+    # Whatever was done for Baler, it comes back as it was.
+    stage("baler_import", project.path, "--out", tmp_path / "back")
+    assert Checkpoint.read(tmp_path / "back" / "checkpoint.pt").content_hash == codec.content_hash
+
+
+@pytest.mark.parametrize("path", ["p", "workspaces/p", "workspaces/w/p.q"])
+def test_a_folder_that_baler_does_not_find_is_refused(stage, pipeline, tmp_path, path):
+    with pytest.raises(InputError, match="workspaces/WORKSPACE/PROJECT"):
+        stage("baler_export", "--checkpoint", pipeline.checkpoint, "--out", tmp_path / path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_project_is_never_written_over(stage, pipeline, project):
+    project.path.mkdir(parents=True)
+    with pytest.raises(InputError, match=f"{project.path}: is there already"):
+        stage("baler_export", "--checkpoint", pipeline.checkpoint, "--out", project.path)
+
+
+def test_files_of_another_training_are_refused(stage, pipeline, project, tmp_path):
+    before = Checkpoint.read(pipeline.checkpoint)
+    Checkpoint.of(Autoencoder(Architecture(24, 12)), before.normalisation, before.names, before.dtypes).write(
+        tmp_path / "other.pt"
+    )
+    with pytest.raises(InputError, match="another checkpoint"):
+        stage(
+            "baler_export", "--checkpoint", tmp_path / "other.pt", "--compressed", pipeline.compressed,
+            "--out", project.path,
+        )  # fmt: skip
+    table = Table.read(pipeline.table)
+    Table(table.data, table.names[::-1], table.dtypes).write(tmp_path / "other.npz")
+    with pytest.raises(InputError, match=r"other\.npz: has the columns"):
+        stage(
+            "baler_export", "--checkpoint", pipeline.checkpoint, "--data", tmp_path / "other.npz", "--out", project.path
+        )
+    assert not (tmp_path / "workspaces").exists()
+
+
+def test_a_network_that_baler_does_not_have_is_refused(stage, pipeline, project, tmp_path):
+    before = Checkpoint.read(pipeline.checkpoint)
+    model = Autoencoder(Architecture(24, 12, (64,)))
+    Checkpoint.of(model, before.normalisation, before.names, before.dtypes).write(tmp_path / "other.pt")
+    with pytest.raises(InputError, match=r"64.*no network of Baler"):
+        stage("baler_export", "--checkpoint", tmp_path / "other.pt", "--out", project.path)
+    assert not (tmp_path / "workspaces").exists()
+
+
+def test_an_interrupted_export_leaves_nothing(stage, pipeline, project, monkeypatch):
+    def interrupted(path: Path, table: Table) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(files, "write_table", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        stage("baler_export", "--checkpoint", pipeline.checkpoint, "--out", project.path)
+    assert list(project.path.parent.iterdir()) == []
+
+
+@pytest.fixture(scope="session")
+def baler(repository):
+    """Run a mode of the real program in a project."""
+    python = Path(os.environ.get("BALER_UPSTREAM_PYTHON", repository / ".venv-upstream/bin/python"))
+    if not python.is_file():
+        pytest.skip(f"upstream Baler is not installed: no {python}")
+    there = subprocess.run([python, "-c", "import baler"], capture_output=True, text=True, check=False)
+    if there.returncode:
+        pytest.skip(f"upstream Baler is not installed with {python}: {there.stderr.strip().rpartition(chr(10))[2]}")
+
+    def run(project: Folder, mode: str) -> None:
+        names = (project.path.parent.name, project.name)
+        command = [python, "-m", "baler", "--project", *names, "--mode", mode]
+        done = subprocess.run(command, cwd=project.root, capture_output=True, text=True, timeout=300, check=False)
+        assert done.returncode == 0, done.stderr[-2000:]
+
+    return run
+
+
+@dataclass(frozen=True)
+class _Case:
+    """A codec, trained on one table, and the table that it is applied to."""
+
+    hidden: tuple[int, ...]
+    slope: float
+    constant: bool
+    rows: int
+    custom_norm: bool
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        _Case((200, 100, 50), 0.01, False, 300, False),
+        _Case((20, 10), 0.0, False, 300, False),
+        _Case((200, 100, 50), 0.01, False, 200, True),
+        _Case((20, 10), 0.0, True, 300, True),
+    ],
+    ids=["AE", "small", "second table", "constant column"],
+)
+def test_baler_itself_agrees(baler, stage, project, tmp_path, case):
+    whole = toy.generate(300, 7)
+    dtypes = tuple("float64" if dtype == "float32" else dtype for dtype in whole.dtypes)
+    if case.constant:
+        whole.data[:, 3] = 3.7
+    architecture = Architecture(24, 11, case.hidden, case.slope)
+    torch.manual_seed(3)
+    codec = Checkpoint.of(Autoencoder(architecture), Normalisation.of(whole.data, whole.names), whole.names, dtypes)
+    codec.write(tmp_path / "c.pt")
+    Table(np.ascontiguousarray(whole.data[: case.rows]), whole.names, dtypes).write(tmp_path / "t.npz")
+    stage("baler_export", "--checkpoint", tmp_path / "c.pt", "--data", tmp_path / "t.npz", "--out", project.path)
+    assert read_config(project.config)["custom_norm"] is case.custom_norm
+    baler(project, "compress")
+    baler(project, "decompress")
+
+    coder = Coder(codec, CPU, 512)
+    ours = coder.encode(whole.data[: case.rows])
+    theirs = files.read_latents(project.compressed, codec, {}).latents
+    assert np.all(np.abs(ours - theirs).max(axis=0) <= 1e-12 * np.ptp(theirs, axis=0))
+    _assert_truncated_alike(coder.decode(theirs), files.read_table(project.decompressed, dtypes), codec)
+
+
+def _assert_truncated_alike(ours: np.ndarray, theirs: Table, codec: Checkpoint) -> None:
+    """Compare what Baler decompressed, integers cut off, with ours before rounding, within 1e-12 of the range."""
+    tolerance = 1e-12 * codec.normalisation.features[1]
+    least, most = ours - tolerance, ours + tolerance
+    for edge in (least, most):
+        edge[:, theirs.integer] = np.trunc(edge[:, theirs.integer])
+    assert theirs.integer.sum() == 9
+    assert np.all((least <= theirs.data) & (theirs.data <= most))
+
+
+def test_baler_decompresses_what_was_compressed_here(baler, stage, pipeline, project):
+    stage(
+        "baler_export", "--checkpoint", pipeline.checkpoint, "--compressed", pipeline.compressed, "--out", project.path
+    )
+    baler(project, "decompress")
+    codec = Checkpoint.read(pipeline.checkpoint)
+    ours = Coder(codec, CPU, 512).decode(read_compressed(pipeline.compressed).latents)
+    theirs = files.read_table(project.decompressed, codec.dtypes)
+    floats = ~theirs.integer
+    # Both as float32, whose neighbour a difference in the last bit of float64 can reach.
+    difference = np.abs(ours - theirs.data) / np.maximum(np.abs(ours), codec.normalisation.features[1])
+    assert np.all(difference[:, floats] <= np.finfo(np.float32).eps)
+    assert np.all(np.abs(ours - theirs.data)[:, theirs.integer] < 1 + 1e-12)
