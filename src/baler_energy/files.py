@@ -5,7 +5,7 @@ import os
 import secrets
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from baler_energy.errors import InputError
 
-__all__ = ["atomic_path", "read_json", "read_npz", "write_json", "write_npz", "write_text"]
+__all__ = ["atomic_path", "check_keys", "read_json", "read_npz", "write_json", "write_npz", "write_text"]
 
 
 @contextmanager
@@ -102,9 +102,13 @@ def read_npz(path: Path, keys: tuple[str, ...] = ()) -> dict[str, NDArray[Any]]:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}.") from error
     except (ValueError, EOFError, zipfile.BadZipFile, zlib.error, KeyError) as error:
         raise InputError(f"{path}: is damaged or not an npz file without Python objects ({error}).") from error
-    missing = [key for key in keys if key not in arrays]
-    if missing:
-        raise InputError(
-            f"{path}: has no array {', '.join(map(repr, missing))}; it holds {', '.join(arrays) or 'none'}."
-        )
+    check_keys(path, arrays, keys)
     return arrays
+
+
+def check_keys(path: Path, arrays: Iterable[str], keys: tuple[str, ...]) -> None:
+    """Refuse an npz file whose arrays' names lack one of `keys`; raises `InputError`."""
+    held = list(arrays)
+    missing = [key for key in keys if key not in held]
+    if missing:
+        raise InputError(f"{path}: has no array {', '.join(map(repr, missing))}; it holds {', '.join(held) or 'none'}.")

@@ -353,7 +353,7 @@ def test_urls_that_cannot_be_read() -> None:
 
 @pytest.mark.parametrize("error", [FileNotFoundError("https://x"), ConnectionResetError(104, "Connection reset")])
 def test_a_url_that_does_not_answer(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
-    def unreachable(_: object) -> None:
+    def unreachable(*_: object, **__: object) -> None:
         raise error
 
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())

@@ -12,7 +12,7 @@ import torch
 from baler_energy.codecs.baler.architecture import Architecture
 from baler_energy.codecs.baler.checkpoint import Checkpoint
 from baler_energy.codecs.baler.coder import Coder
-from baler_energy.codecs.baler.container import read_compressed
+from baler_energy.codecs.baler.container import Reader
 from baler_energy.codecs.baler.model import Autoencoder
 from baler_energy.codecs.baler.normalisation import Normalisation
 from baler_energy.codecs.upstream import files
@@ -20,6 +20,7 @@ from baler_energy.codecs.upstream.config import Folder, read_config
 from baler_energy.data import toy
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
+from baler_energy.stages.baler_export import baler_export
 
 CPU = torch.device("cpu")
 
@@ -178,7 +179,7 @@ def test_baler_itself_agrees(baler, stage, project, tmp_path, case):
 
     coder = Coder(codec, CPU, 512)
     ours = coder.encode(whole.data[: case.rows])
-    theirs = files.read_latents(project.compressed, codec, {}).latents
+    theirs = files.read_latents(project.compressed, codec)
     assert np.all(np.abs(ours - theirs).max(axis=0) <= 1e-12 * np.ptp(theirs, axis=0))
     _assert_truncated_alike(coder.decode(theirs), files.read_table(project.decompressed, dtypes), codec)
 
@@ -199,10 +200,18 @@ def test_baler_decompresses_what_was_compressed_here(baler, stage, pipeline, pro
     )
     baler(project, "decompress")
     codec = Checkpoint.read(pipeline.checkpoint)
-    ours = Coder(codec, CPU, 512).decode(read_compressed(pipeline.compressed).latents)
+    ours = Coder(codec, CPU, 512).decode(Reader(pipeline.compressed).latents())
     theirs = files.read_table(project.decompressed, codec.dtypes)
     floats = ~theirs.integer
     # Both as float32, whose neighbour a difference in the last bit of float64 can reach.
     difference = np.abs(ours - theirs.data) / np.maximum(np.abs(ours), codec.normalisation.features[1])
     assert np.all(difference[:, floats] <= np.finfo(np.float32).eps)
     assert np.all(np.abs(ours - theirs.data)[:, theirs.integer] < 1 + 1e-12)
+
+
+def test_a_file_with_a_bound_of_the_error_is_refused(pipeline, tmp_path):
+    codec, table = Checkpoint.read(pipeline.checkpoint), Table.read(pipeline.table)
+    Coder(codec, CPU, 512, "zstd+bound-0.01").compress(table, tmp_path / "b.baler")
+    with pytest.raises(InputError, match="which Baler cannot"):
+        baler_export(pipeline.checkpoint, tmp_path / "workspaces" / "w" / "p", tmp_path / "b.baler")
+    assert not (tmp_path / "workspaces").exists() or not list((tmp_path / "workspaces").rglob("p"))

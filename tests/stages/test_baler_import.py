@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from baler_energy.codecs.baler.checkpoint import Checkpoint
-from baler_energy.codecs.baler.container import read_compressed
+from baler_energy.codecs.baler.container import Reader
 from baler_energy.codecs.upstream import files
 from baler_energy.codecs.upstream.config import Folder
 from baler_energy.data.table import Table
@@ -67,7 +67,7 @@ def test_the_codec_compresses_a_table_that_is_prepared_from_its_input(stage, pro
     stage("baler_import", project.path, "--out", out)
     stage("prepare", "--input", shared / "baler_upstream" / "input.npz", "--rows", "all", "--out", tmp_path / "t.npz")
     stage("compress", "--data", tmp_path / "t.npz", "--checkpoint", out / "checkpoint.pt", "--out", tmp_path / "c")
-    theirs, ours = (read_compressed(folder / "table.baler").latents for folder in (out, tmp_path / "c"))
+    theirs, ours = (Reader(folder / "table.baler").latents() for folder in (out, tmp_path / "c"))
     assert np.all(np.abs(ours - theirs).max(axis=0) <= 1e-12 * np.ptp(theirs, axis=0))
 
 
@@ -92,7 +92,7 @@ def test_types_are_told_by_the_nearest_that_knows(stage, project, tmp_path, caps
     Table(table.data, table.names, known, {"source": "toy", "label": "toy data"}).write(tmp_path / "table.npz")
     stage("baler_import", project.path, "--out", out, "--data", tmp_path / "table.npz")
     assert _dtypes(out) == known
-    assert read_compressed(out / "table.baler").origin == {"source": "toy", "label": "toy data"}
+    assert Reader(out / "table.baler").facts.origin == {"source": "toy", "label": "toy data"}
 
 
 def test_a_project_that_was_only_trained_gives_a_checkpoint(stage, project, tmp_path):

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_energy.data.checks import check_finite, check_rows, find_oddities
-from baler_energy.data.readers import Columns, Request, format_of, is_url, read_columns
+from baler_energy.data.origin import file_origin
+from baler_energy.data.readers import Columns, Request, check_layout, format_of, is_url, read_columns
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
 
@@ -64,8 +65,8 @@ def table_from_file(
     UnavailableError
         The URL's protocol needs a package that is not installed.
     """
-    _check_layout(source, request)
     file_format = file_format or format_of(source)
+    check_layout(source, request, file_format)
     digest = _digest(source, sha256)
     columns = read_columns(source, request, file_format)
     wanted = check_rows(source, columns.rows, rows)
@@ -74,7 +75,9 @@ def table_from_file(
     data = np.empty((wanted, len(columns.names)))
     for place, values in enumerate(columns.arrays):
         data[:, place] = values[chosen]
-    origin = _file_origin(source, request, columns, wanted) | {"format": file_format, "sha256": digest, "seed": seed}
+    unused, warnings = columns.unused, columns.warnings
+    origin = file_origin(source, request, unused=unused, warnings=warnings, rows=wanted, available=columns.rows)
+    origin |= {"format": file_format, "sha256": digest, "seed": seed}
     return _with_oddities(Table(data, columns.names, columns.dtypes, origin))
 
 
@@ -116,13 +119,6 @@ def _with_oddities(table: Table) -> Table:
     return Table(table.data, table.names, table.dtypes, {**table.origin, "warnings": warnings})
 
 
-def _check_layout(source: str, request: Request) -> None:
-    if request.layout == "leading" and (request.leading is None or request.leading < 1):
-        raise InputError(f"{source}: the layout 'leading' needs --leading with the number of objects, at least 1.")
-    if request.layout == "objects" and request.leading is not None:
-        raise InputError(f"{source}: --leading {request.leading} goes with --layout leading only.")
-
-
 def _digest(source: str, expected: str | None) -> str | None:
     """Give the SHA-256 of a local file, which must be `expected` where that is given; None for a URL."""
     if is_url(source):
@@ -143,31 +139,3 @@ def _digest(source: str, expected: str | None) -> str | None:
             "It is another file, or was not downloaded whole: download it again, or correct the checksum."
         )
     return digest
-
-
-def _file_origin(source: str, request: Request, columns: Columns, rows: int) -> dict[str, Any]:
-    name = source if is_url(source) else Path(source).name
-    return {
-        "source": "file",
-        "label": name,
-        "file": name,
-        "tree": request.tree,
-        "layout": request.layout,
-        "leading": request.leading,
-        "rows_in_source": columns.rows,
-        **_source_bytes(source, columns, rows),
-        "warnings": list(columns.warnings),
-    }
-
-
-def _source_bytes(source: str, columns: Columns, rows: int) -> dict[str, Any]:
-    """Give the size of the selected rows in the source file, in proportion, or null with the reason."""
-    reason = None
-    if is_url(source):
-        reason = "the source is remote; its size is not known"
-    elif columns.unused is not None:
-        reason = f"the file also holds {columns.unused}"
-    if reason is not None:
-        return {"source_bytes": None, "source_bytes_reason": reason}
-    size = Path(source).stat().st_size
-    return {"source_bytes": round(size * rows / columns.rows), "source_bytes_reason": None}

@@ -1,7 +1,7 @@
 """The prepared table: what every later stage reads."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from baler_energy.errors import InputError
 from baler_energy.files import read_npz, write_npz
 
-__all__ = ["Table"]
+__all__ = ["TABLE_ARRAYS", "Table", "annotations"]
 
-_ARRAYS = ("data", "names", "dtypes", "origin")
+#: Arrays in the file of a table.
+TABLE_ARRAYS = ("data", "names", "dtypes", "origin")
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,8 +71,12 @@ class Table:
         InputError
             The file is missing, damaged or not a prepared table (such as an npz of Baler's, which ``prepare`` reads).
         """
-        arrays = read_npz(path)
-        missing = [name for name in _ARRAYS if name not in arrays]
+        return cls.of(path, read_npz(path))
+
+    @classmethod
+    def of(cls, path: Path, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """Give the table that the arrays of the file `path` are; raises `InputError` where they are none."""
+        missing = [name for name in TABLE_ARRAYS if name not in arrays]
         if missing:
             raise InputError(
                 f"{path}: is not a prepared table (no {', '.join(missing)}). Make one with `baler-energy prepare`."
@@ -84,6 +89,13 @@ class Table:
 
     def write(self, path: Path) -> None:
         """Write to an uncompressed npz file, whole or not at all."""
-        origin = json.dumps(dict(self.origin), allow_nan=False)
-        names, dtypes = (np.array(values, dtype=np.str_) for values in (self.names, self.dtypes))
-        write_npz(path, {"data": self.data, "names": names, "dtypes": dtypes, "origin": np.array(origin)})
+        write_npz(path, {"data": self.data, **annotations(self.names, self.dtypes, self.origin)})
+
+
+def annotations(names: Sequence[str], dtypes: Sequence[str], origin: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+    """Give the arrays that stand beside ``data`` in the file of a table, in their order."""
+    return {
+        "names": np.array(names, dtype=np.str_),
+        "dtypes": np.array(dtypes, dtype=np.str_),
+        "origin": np.array(json.dumps(dict(origin), allow_nan=False)),
+    }

@@ -18,7 +18,7 @@ from baler_energy.files import write_text
 
 if TYPE_CHECKING:
     from baler_energy.codecs.baler.checkpoint import Checkpoint
-    from baler_energy.codecs.baler.container import Compressed
+    from baler_energy.codecs.baler.container import Reader
 
 __all__ = ["EPILOG", "HELP", "add_arguments", "baler_export", "run"]
 
@@ -87,7 +87,7 @@ def baler_export(checkpoint_path: Path, out: Path, compressed: Path | None = Non
     checkpoint = Checkpoint.read(checkpoint_path)
     content = _compressed(compressed, checkpoint) if compressed else None
     table = _table(data, checkpoint) if data else None
-    config = _config(folder, checkpoint, content.origin if content else table.origin if table else {})
+    config = _config(folder, checkpoint, content.facts.origin if content else table.origin if table else {})
     if table and not _scaled_alike(table, checkpoint):
         config = replace(config, custom_norm=True)
         table = replace(table, data=checkpoint.normalisation.normalise(table.data))
@@ -99,18 +99,22 @@ def baler_export(checkpoint_path: Path, out: Path, compressed: Path | None = Non
         empty = Table(np.empty((0, len(checkpoint.names))), checkpoint.names, checkpoint.dtypes)
         files.write_table(whole.data, table or empty)
         if content:
-            files.write_latents(whole.compressed, content)
+            files.write_latents(whole.compressed, content.latents(), checkpoint)
     return _words(folder, content, table, config)
 
 
-def _compressed(path: Path, checkpoint: "Checkpoint") -> "Compressed":
-    import torch
+def _compressed(path: Path, checkpoint: "Checkpoint") -> "Reader":
+    from baler_energy.codecs.baler.coder import check_hash
+    from baler_energy.codecs.baler.container import Reader
+    from baler_energy.codecs.baler.packing import Packing
 
-    from baler_energy.codecs.baler.coder import Coder
-    from baler_energy.codecs.baler.container import read_compressed
-
-    content = read_compressed(path)
-    Coder(checkpoint, torch.device("cpu"), batch_size=1).check(content, path)
+    content = Reader(path)
+    check_hash(content.facts, checkpoint, path)
+    if Packing.parse(content.facts.packing).error_bound is not None:
+        raise InputError(
+            f"{path}: holds corrections that keep a bound of the error ({content.facts.packing}), which Baler cannot "
+            "apply. Compress without a bound."
+        )
     return content
 
 
@@ -159,7 +163,7 @@ def _whole(folder: Folder) -> Iterator[Folder]:
         shutil.rmtree(beside, ignore_errors=True)
 
 
-def _words(folder: Folder, content: "Compressed | None", table: Table | None, config: Config) -> str:
+def _words(folder: Folder, content: "Reader | None", table: Table | None, config: Config) -> str:
     workspace = folder.path.absolute().parent.name
     command = f"python -m baler --project {workspace} {folder.name} --mode"
     lines = [f"{folder.path}: {config.model_name}, compression ratio {config.compression_ratio:g}"]

@@ -78,7 +78,7 @@ def baler_import(project: Path, out: Path, data: Path | None = None) -> str:
     InputError
         A file is missing or wrong, files do not belong together, or Baler was used in a way that is not known here.
     """
-    from baler_energy.codecs.baler.container import write_compressed
+    from baler_energy.codecs.baler.coder import write_latents
     from baler_energy.codecs.upstream import files
 
     folder = Folder(project)
@@ -89,12 +89,12 @@ def baler_import(project: Path, out: Path, data: Path | None = None) -> str:
     normalisation = files.read_features(folder.features) if scaled else files.unscaled(len(names))
     checkpoint = files.read_checkpoint(folder.model, normalisation, names, dtypes)
     origin = {"source": "file", "label": folder.name} | _origin(table.origin if table else config.get(EXTRA))
-    compressed = files.read_latents(folder.compressed, checkpoint, origin) if folder.compressed.exists() else None
+    latents = files.read_latents(folder.compressed, checkpoint) if folder.compressed.exists() else None
     checkpoint.write(out / CHECKPOINT)
-    if compressed:
+    if latents is not None:
         with atomic_path(out / COMPRESSED) as temporary:
-            write_compressed(temporary, compressed)
-    return _words(checkpoint, len(compressed.latents) if compressed else None, told_by, out)
+            write_latents(temporary, latents, checkpoint, origin)
+    return _words(checkpoint, None if latents is None else len(latents), told_by, out)
 
 
 def _config(folder: Folder) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from baler_energy.codecs.baler.architecture import latent_columns, network
+from baler_energy.codecs.baler.architecture import Network, latent_columns, network
 from baler_energy.codecs.baler.packing import Packing
 from baler_energy.errors import InputError, UnavailableError
 from baler_energy.progress import say
@@ -201,9 +201,11 @@ def check_point(checkpoint: "Checkpoint", point: PointOptions, path: Path) -> No
             f"Give --precision {checkpoint.precision}."
         )
     columns, latent = checkpoint.architecture.columns, checkpoint.architecture.latent
-    if checkpoint.architecture.hidden != network(point.model).hidden:
-        widths = "-".join(map(str, checkpoint.architecture.hidden))
-        raise InputError(f"{path}: has hidden layers {widths}, but --model is {point.model}. Give --model {widths}.")
+    architecture = checkpoint.architecture
+    known = Network(architecture.hidden, architecture.negative_slope)
+    if known != network(point.model):
+        name = "baler-small" if known == network("baler-small") else "-".join(map(str, known.hidden))
+        raise InputError(f"{path}: is a network {name}, but --model is {point.model}. Give --model {name}.")
     if latent_columns(columns, point.compression_ratio) != latent:
         raise InputError(
             f"{path}: has {latent} latent columns for {columns} columns, which --compression-ratio "

@@ -1,6 +1,6 @@
 """Compress and decompress tables with a trained autoencoder, in plain PyTorch: the engine ``reference``."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from baler_energy.codecs.baler.packing import Packing
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
 
-__all__ = ["BLOCK_ROWS", "Coder", "Sizes", "bound_of", "check_columns", "check_hash", "facts_of"]
+__all__ = ["BLOCK_ROWS", "Coder", "Sizes", "bound_of", "check_columns", "check_hash", "facts_of", "write_latents"]
 
 Floats = NDArray[np.float64]
 
@@ -129,7 +129,19 @@ class Coder:
         return Table(data, facts.names, facts.dtypes, {**facts.origin, "reconstructed_from": path.name})
 
 
-def facts_of(checkpoint: Checkpoint, packing: str, origin: Any, layout: Any = None) -> Facts:
+def write_latents(
+    path: Path, latents: NDArray[np.floating], checkpoint: Checkpoint, origin: Mapping[str, Any]
+) -> Sizes:
+    """Write latents (rows, latent) in the codec's precision to a compressed file, as they are."""
+    with Writer(path, facts_of(checkpoint, "none", origin)) as writer:
+        for start in range(0, len(latents), BLOCK_ROWS):
+            writer.write(StoredBlock(latents[start : start + BLOCK_ROWS]))
+    return Sizes.of(writer, len(latents))
+
+
+def facts_of(
+    checkpoint: Checkpoint, packing: str, origin: Mapping[str, Any], layout: Mapping[str, Any] | None = None
+) -> Facts:
     """Tell what a compressed file of this checkpoint says of itself."""
     return Facts(
         checkpoint.names,

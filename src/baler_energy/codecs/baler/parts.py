@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
 from baler_energy.codecs.baler.architecture import Architecture
-from baler_energy.codecs.baler.coder import BLOCK_ROWS, Coder, facts_of
-from baler_energy.codecs.baler.container import Reader, StoredBlock, Writer
+from baler_energy.codecs.baler.coder import Coder, write_latents
+from baler_energy.codecs.baler.container import Reader
 from baler_energy.codecs.baler.model import DTYPES, Autoencoder
 from baler_energy.codecs.baler.native import round_to_native
 from baler_energy.codecs.baler.normalisation import Normalisation
@@ -120,9 +120,7 @@ def compress_parts(coder: Coder, table: Table, batch: int, device: torch.device,
             checkpoint.normalisation.normalise(table.data[start : start + batch])
 
     def writing() -> None:
-        with Writer(path, facts_of(checkpoint, "none", table.origin)) as writer:
-            for start in range(0, len(latents), BLOCK_ROWS):
-                writer.write(StoredBlock(latents[start : start + BLOCK_ROWS]))
+        write_latents(path, latents, checkpoint, table.origin)
 
     def to_device() -> Tensor:
         return torch.as_tensor(scaled, dtype=dtype, device=device)

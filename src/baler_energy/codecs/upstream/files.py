@@ -22,7 +22,6 @@ from torch import Tensor
 
 from baler_energy.codecs.baler.architecture import Architecture, Network, network
 from baler_energy.codecs.baler.checkpoint import Checkpoint
-from baler_energy.codecs.baler.container import Compressed
 from baler_energy.codecs.baler.model import Autoencoder
 from baler_energy.codecs.baler.normalisation import Normalisation
 from baler_energy.data.readers import npz
@@ -178,8 +177,8 @@ def read_checkpoint(
     return Checkpoint(parameters, normalisation, tuple(names), tuple(dtypes), architecture, "float64")
 
 
-def read_latents(path: Path, checkpoint: Checkpoint, origin: Mapping[str, Any]) -> Compressed:
-    """Read ``compressed.npz``, which `checkpoint` decodes.
+def read_latents(path: Path, checkpoint: Checkpoint) -> NDArray[np.float64]:
+    """Read the latents (rows, latent) of ``compressed.npz``, which `checkpoint` decodes.
 
     Parameters
     ----------
@@ -187,8 +186,6 @@ def read_latents(path: Path, checkpoint: Checkpoint, origin: Mapping[str, Any]) 
         The file.
     checkpoint
         The codec of the same training.
-    origin
-        What the table is, for `Compressed.origin`.
 
     Raises
     ------
@@ -215,22 +212,15 @@ def read_latents(path: Path, checkpoint: Checkpoint, origin: Mapping[str, Any]) 
             f"{path}: 'data' holds NaN or infinity (row {bad[0][0]}, latent {bad[0][1]}, counted from 0). "
             "Baler divides by 0 in columns of a single value: leave these out and train again."
         )
-    return Compressed(
-        np.ascontiguousarray(latents, dtype=np.float64),
-        checkpoint.names,
-        checkpoint.dtypes,
-        checkpoint.normalisation,
-        checkpoint.content_hash,
-        dict(origin),
-    )
+    return np.ascontiguousarray(latents, dtype=np.float64)
 
 
-def write_latents(path: Path, content: Compressed) -> None:
+def write_latents(path: Path, latents: NDArray[np.floating], checkpoint: Checkpoint) -> None:
     """Write ``compressed.npz``, whole or not at all; as float64, since Baler fails on other types."""
     arrays = {
-        "data": content.latents.astype(np.float64),
-        "names": np.array(content.names, dtype=np.str_),
-        "normalization_features": content.normalisation.features,
+        "data": latents.astype(np.float64),
+        "names": np.array(checkpoint.names, dtype=np.str_),
+        "normalization_features": checkpoint.normalisation.features,
     }
     write_npz(path, arrays)
 

@@ -6,10 +6,10 @@
 
 from pathlib import PurePosixPath
 
-from baler_energy.data.readers.base import Columns, Request, is_url
+from baler_energy.data.readers.base import Columns, Request, check_layout, is_url
 from baler_energy.errors import InputError
 
-__all__ = ["FORMATS", "Columns", "Request", "format_of", "is_url", "read_columns"]
+__all__ = ["FORMATS", "Columns", "Request", "check_layout", "format_of", "is_url", "read_columns"]
 
 #: Suffixes of each format.
 FORMATS: dict[str, tuple[str, ...]] = {
@@ -59,13 +59,12 @@ def read_columns(source: str, request: Request, file_format: str) -> Columns:
     """
     if is_url(source) and file_format != "root":
         raise InputError(f"{source}: only ROOT files are read over the network. Download it and give the local path.")
+    check_layout(source, request, file_format)
     # Imported here, so that a reader brings in its own libraries only.
     if file_format == "root":
         from baler_energy.data.readers import root
 
         return root.read(source, request)
-    if request.layout == "leading":
-        raise InputError(f"{source}: the layout 'leading' is for jagged branches of ROOT files, not for {file_format}.")
     if file_format == "parquet":
         from baler_energy.data.readers import parquet
 

@@ -3,7 +3,7 @@
 import difflib
 import fnmatch
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,19 @@ from numpy.typing import NDArray
 
 from baler_energy.errors import BalerEnergyError, InputError, UnavailableError
 
-__all__ = ["Columns", "Layout", "Request", "choose", "integral_dtype", "is_url", "listing", "reading", "refuse_text"]
+__all__ = [
+    "Columns",
+    "Layout",
+    "Request",
+    "check_layout",
+    "choose",
+    "integral_dtype",
+    "integral_dtypes",
+    "is_url",
+    "listing",
+    "reading",
+    "refuse_text",
+]
 
 Layout = Literal["objects", "leading"]
 
@@ -88,6 +100,22 @@ def listing(names: Sequence[str], near: str = "") -> str:
     return (", ".join(ordered[:_LISTED]) or "nothing") + more
 
 
+def check_layout(source: str, request: Request, file_format: str) -> None:
+    """Refuse a layout that the format does not have, or that lacks its number of objects.
+
+    Raises
+    ------
+    InputError
+        It does.
+    """
+    if request.layout == "leading" and file_format != "root":
+        raise InputError(f"{source}: the layout 'leading' is for jagged branches of ROOT files, not for {file_format}.")
+    if request.layout == "leading" and (request.leading is None or request.leading < 1):
+        raise InputError(f"{source}: the layout 'leading' needs --leading with the number of objects, at least 1.")
+    if request.layout == "objects" and request.leading is not None:
+        raise InputError(f"{source}: --leading {request.leading} goes with --layout leading only.")
+
+
 def choose(
     source: str, wanted: Sequence[str] | None, available: Sequence[str], kind: str = "column"
 ) -> tuple[str, ...]:
@@ -140,11 +168,37 @@ def integral_dtype(values: NDArray[Any]) -> str:
     A float column whose every value is integral counts as integer, because such files cannot say so themselves. The
     integer dtype has the size of the float dtype, so that sizes in native dtypes stay those of the file.
     """
-    if values.dtype.kind == "f" and values.itemsize in _MANTISSA_BITS and values.size:
-        with np.errstate(invalid="ignore"):
-            if np.all((np.trunc(values) == values) & (np.abs(values) < 2.0 ** _MANTISSA_BITS[values.itemsize])):
-                return f"int{8 * values.itemsize}"
-    return values.dtype.name
+    return integral_dtypes([values.dtype], [(values,)])[0]
+
+
+def integral_dtypes(stored: Sequence[np.dtype[Any]], blocks: Iterable[Iterable[NDArray[Any]]]) -> tuple[str, ...]:
+    """Name the native dtypes of columns that come in blocks, by the rule of `integral_dtype`.
+
+    Parameters
+    ----------
+    stored
+        The dtype of each column in the file.
+    blocks
+        For each block of rows, its columns (rows,). They are read only as far as the question is open.
+    """
+    unsure = {place for place, dtype in enumerate(stored) if dtype.kind == "f" and dtype.itemsize in _MANTISSA_BITS}
+    empty = True
+    if unsure:
+        for columns in blocks:
+            for place, values in enumerate(columns):
+                empty = empty and not values.size
+                if place in unsure and not _integral(values):
+                    unsure.discard(place)
+            if not unsure:
+                break
+    integers = set() if empty else unsure
+    return tuple(f"int{8 * dtype.itemsize}" if place in integers else dtype.name for place, dtype in enumerate(stored))
+
+
+def _integral(values: NDArray[Any]) -> bool:
+    """Whether every float is an integer that its type holds exactly."""
+    with np.errstate(invalid="ignore"):
+        return bool(np.all((np.trunc(values) == values) & (np.abs(values) < 2.0 ** _MANTISSA_BITS[values.itemsize])))
 
 
 @contextmanager

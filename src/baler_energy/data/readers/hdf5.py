@@ -1,17 +1,72 @@
 """HDF5 files: a 2-D dataset with names, a compound dataset, or a group of 1-D datasets."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_energy.data.readers.base import Columns, Request, choose, integral_dtype, listing, reading, refuse_text
+from baler_energy.data.readers.base import Columns, Request, choose, integral_dtypes, listing, reading, refuse_text
 from baler_energy.errors import InputError
 
-__all__ = ["read"]
+__all__ = ["Selection", "read", "select"]
 
 _NAMES = "names"
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """Columns of a table in an open file.
+
+    Parameters
+    ----------
+    item
+        The dataset, or the group of 1-D datasets.
+    names, available
+        Columns taken, and all that there are.
+    unused
+        As `Columns.unused`.
+    """
+
+    item: h5py.Dataset | h5py.Group
+    names: tuple[str, ...]
+    available: tuple[str, ...]
+    unused: str | None
+
+    @property
+    def kind(self) -> str:
+        """One of ``group``, ``compound`` and ``matrix``."""
+        if isinstance(self.item, h5py.Group):
+            return "group"
+        return "compound" if self.item.dtype.names else "matrix"
+
+    @property
+    def datasets(self) -> tuple[h5py.Dataset, ...]:
+        """The datasets that hold the columns."""
+        return tuple(self.item[name] for name in self.names) if self.kind == "group" else (self.item,)
+
+    @property
+    def stored(self) -> tuple[np.dtype[Any], ...]:
+        """Each column's dtype in the file."""
+        if self.kind == "compound":
+            return tuple(self.item.dtype[name] for name in self.names)
+        if self.kind == "group":
+            return tuple(dataset.dtype for dataset in self.datasets)
+        return (self.item.dtype,) * len(self.names)
+
+    def columns(self, rows: slice) -> tuple[NDArray[Any], ...]:
+        """Read the columns of some rows, each (rows,)."""
+        if self.kind == "group":
+            return tuple(dataset[rows] for dataset in self.datasets)
+        data = self.item[rows]
+        if self.kind == "compound":
+            return tuple(np.ascontiguousarray(data[name]) for name in self.names)
+        return tuple(data[:, self.available.index(name)] for name in self.names)
+
+    def integral(self) -> bool:
+        """Whether the types of the columns have to be told from their values (`integral_dtype`)."""
+        return self.kind != "group" and len(set(self.stored)) == 1
 
 
 def read(source: str, request: Request) -> Columns:
@@ -26,20 +81,29 @@ def read(source: str, request: Request) -> Columns:
         The file is damaged, holds no table or several, or a column is missing or not numeric.
     """
     with reading(source, "HDF5 file"), h5py.File(source, "r") as file:
-        item = _table(source, file, request.tree)
-        if isinstance(item, h5py.Group):
-            names, arrays, available = _from_group(source, item, request)
-            taken = [item[name].name for name in names]
-        else:
-            names, arrays, available = _from_dataset(source, item, request)
-            taken = [item.name]
-        unused = "columns that were not taken" if len(names) < len(available) else None
-        others = [dataset.name for dataset in _datasets(file) if dataset.name not in taken]
-        if others and unused is None:
-            unused = f"datasets besides the one taken ({listing(others)})"
-    uniform = isinstance(item, h5py.Dataset) and len({array.dtype for array in arrays}) == 1
-    dtypes = tuple(integral_dtype(array) if uniform else array.dtype.name for array in arrays)
-    return Columns(names, arrays, dtypes, unused)
+        table = select(source, file, request)
+        arrays = table.columns(slice(None))
+        stored = table.stored
+        dtypes = integral_dtypes(stored, [arrays]) if table.integral() else tuple(dtype.name for dtype in stored)
+    return Columns(table.names, arrays, dtypes, table.unused)
+
+
+def select(source: str, file: h5py.File, request: Request) -> Selection:
+    """Find the wanted columns in an open file.
+
+    Raises
+    ------
+    InputError
+        There is no table or several, or a column is missing or not numeric.
+    """
+    item = _table(source, file, request.tree)
+    names, available = (_of_group if isinstance(item, h5py.Group) else _of_dataset)(source, item, request)
+    unused = "columns that were not taken" if len(names) < len(available) else None
+    taken = [item[name].name for name in names] if isinstance(item, h5py.Group) else [item.name]
+    others = [dataset.name for dataset in _datasets(file) if dataset.name not in taken]
+    if others and unused is None:
+        unused = f"datasets besides the one taken ({listing(others)})"
+    return Selection(item, names, tuple(available), unused)
 
 
 def _datasets(group: h5py.Group) -> list[h5py.Dataset]:
@@ -68,9 +132,7 @@ def _table(source: str, file: h5py.File, wanted: str | None) -> h5py.Dataset | h
     raise InputError(f"{source}: holds several tables: {listing(list(tables))}. Choose one with --tree.")
 
 
-def _from_group(
-    source: str, group: h5py.Group, request: Request
-) -> tuple[tuple[str, ...], tuple[NDArray[Any], ...], list[str]]:
+def _of_group(source: str, group: h5py.Group, request: Request) -> tuple[tuple[str, ...], list[str]]:
     available = [key for key, item in group.items() if isinstance(item, h5py.Dataset) and item.ndim == 1]
     names = choose(source, request.columns, available)
     refuse_text(source, [name for name in names if group[name].dtype.kind not in "fiub"])
@@ -78,18 +140,15 @@ def _from_group(
     if len(set(lengths.values())) > 1:
         sizes = ", ".join(f"{name} has {length}" for name, length in lengths.items())
         raise InputError(f"{source}: the columns of {group.name} differ in length: {sizes}. Choose with --columns.")
-    return names, tuple(group[name][()] for name in names), available
+    return names, available
 
 
-def _from_dataset(
-    source: str, dataset: h5py.Dataset, request: Request
-) -> tuple[tuple[str, ...], tuple[NDArray[Any], ...], list[str]]:
+def _of_dataset(source: str, dataset: h5py.Dataset, request: Request) -> tuple[tuple[str, ...], list[str]]:
     if dataset.dtype.names:
         available = list(dataset.dtype.names)
         names = choose(source, request.columns, available)
         refuse_text(source, [name for name in names if dataset.dtype[name].kind not in "fiub"])
-        rows = dataset[()]
-        return names, tuple(np.ascontiguousarray(rows[name]) for name in names), available
+        return names, available
     if dataset.dtype.kind not in "fiub":
         refuse_text(source, [dataset.name])
     if _NAMES not in dataset.attrs:
@@ -98,6 +157,4 @@ def _from_dataset(
     available = [label.decode() if isinstance(label, bytes) else str(label) for label in labels]
     if len(available) != dataset.shape[1]:
         raise InputError(f"{source}: {dataset.name} has {dataset.shape[1]} columns and {len(available)} names.")
-    names = choose(source, request.columns, available)
-    data = dataset[()]
-    return names, tuple(data[:, available.index(name)] for name in names), available
+    return choose(source, request.columns, available), available

@@ -1,7 +1,7 @@
 """ROOT files: TTrees and RNTuples with flat and jagged branches, local or remote."""
 
 import importlib.util
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from baler_energy.data.readers.base import Columns, Request, choose, is_url, lis
 from baler_energy.errors import InputError, UnavailableError
 from baler_energy.progress import progress
 
-__all__ = ["read"]
+__all__ = ["Branches", "Selection", "load", "open_file", "read", "select", "to_columns"]
 
 _TREES = ("TTree", "TNtuple", "TNtupleD", "ROOT::RNTuple", "ROOT::Experimental::RNTuple")
 # Package that each protocol needs, and how to get it.
@@ -36,7 +36,34 @@ _FLAT, _JAGGED, _OTHER = "flat", "jagged", "other"
 
 
 @dataclass(frozen=True, eq=False)
-class _Branches:
+class Selection:
+    """Branches of a tree in an open file.
+
+    Parameters
+    ----------
+    tree, leaves
+        The tree, and all its branches that hold values.
+    names, kinds
+        Branches taken, and for each whether it is flat or jagged.
+    unused, warnings
+        As those of `Columns`.
+    """
+
+    tree: Any
+    leaves: Mapping[str, Any]
+    names: tuple[str, ...]
+    kinds: Mapping[str, str]
+    unused: str | None
+    warnings: tuple[str, ...]
+
+    @property
+    def jagged(self) -> tuple[str, ...]:
+        """Names of the jagged branches among those taken."""
+        return tuple(name for name in self.names if self.kinds[name] == _JAGGED)
+
+
+@dataclass(frozen=True, eq=False)
+class Branches:
     """Branches as read: the event-level ones as (events,), the jagged ones flattened, with objects per event."""
 
     flat: Mapping[str, NDArray[Any]]
@@ -63,24 +90,45 @@ def read(source: str, request: Request) -> Columns:
         The URL's protocol needs a package that is not installed.
     """
     _check_protocol(source)
+    with reading(source, "ROOT file"), open_file(source) as file:
+        selection = select(source, file, request)
+        names = progress(selection.names, total=len(selection.names), label=f"reading {source}", unit="branches")
+        arrays = ((name, selection.leaves[name].array(library="ak")) for name in names)
+        return to_columns(source, selection, load(source, selection, arrays), request)
+
+
+def open_file(source: str) -> Any:
+    """Open a ROOT file, without uproot's caches, which grow with what is read."""
     # A mapping, because a plain string with a colon would be split into a file and an object.
-    with reading(source, "ROOT file"), uproot.open({source: None}) as file:
-        trees = _tree_names(file)
-        tree = file[_tree_name(source, trees, request.tree)]
-        leaves = _leaves(tree)
-        chosen = choose(source, request.columns, list(leaves), "branch")
-        kinds = {name: _kind(leaves[name]) for name in chosen}
-        if request.columns is None:
-            names, warnings = _numeric(source, leaves, kinds)
-        else:
-            names, warnings = chosen, ()
-            refuse_text(source, [name for name in names if kinds[name] == _OTHER])
-        branches = _load(source, names, leaves, kinds)
-        whole = len(file.keys(recursive=True, cycle=False)) == 1 and len(names) == len(leaves)
-    unused = None if whole else "branches or objects that were not taken"
+    return uproot.open({source: None}, object_cache=None, array_cache=None)
+
+
+def select(source: str, file: Any, request: Request) -> Selection:
+    """Find the wanted branches in an open file.
+
+    Raises
+    ------
+    InputError
+        A tree or branch is missing or not numeric, or branches do not fit.
+    """
+    tree = file[_tree_name(source, _tree_names(file), request.tree)]
+    leaves = _leaves(tree)
+    chosen = choose(source, request.columns, list(leaves), "branch")
+    kinds = {name: _kind(leaves[name]) for name in chosen}
+    if request.columns is None:
+        names, warnings = _numeric(source, leaves, kinds)
+    else:
+        names, warnings = chosen, ()
+        refuse_text(source, [name for name in names if kinds[name] == _OTHER])
+    whole = len(file.keys(recursive=True, cycle=False)) == 1 and len(names) == len(leaves)
+    return Selection(tree, leaves, names, kinds, None if whole else "branches or objects that were not taken", warnings)
+
+
+def to_columns(source: str, selection: Selection, branches: Branches, request: Request) -> Columns:
+    """Lay branches out as columns, as the request wants; raises `InputError` where they are all flat and may not."""
     if request.layout == "leading":
-        return _leading(source, names, branches, request.leading or 1, warnings)
-    return _objects(names, branches, unused, warnings)
+        return _leading(source, selection.names, branches, request.leading or 1, selection.warnings)
+    return _objects(selection.names, branches, selection.unused, selection.warnings)
 
 
 def _check_protocol(source: str) -> None:
@@ -164,13 +212,19 @@ def _numeric(
     return names, (f"branches that are not plain numbers were left out: {listing(others)}",) if others else ()
 
 
-def _load(source: str, names: Sequence[str], leaves: Mapping[str, Any], kinds: Mapping[str, str]) -> _Branches:
+def load(source: str, selection: Selection, arrays: Iterable[tuple[str, ak.Array]], first_event: int = 0) -> Branches:
+    """Take branches apart that were read over the same events, of which the first is `first_event` of the tree.
+
+    Raises
+    ------
+    InputError
+        Two jagged branches count different objects.
+    """
     flat: dict[str, NDArray[Any]] = {}
     jagged: dict[str, NDArray[Any]] = {}
     counts: NDArray[np.int64] | None = None
-    for name in progress(names, total=len(names), label=f"reading {source}", unit="branches"):
-        array = leaves[name].array(library="ak")
-        if kinds[name] == _FLAT:
+    for name, array in arrays:
+        if selection.kinds[name] == _FLAT:
             flat[name] = _native(ak.to_numpy(array))
             continue
         own = ak.to_numpy(ak.num(array)).astype(np.int64)
@@ -178,11 +232,11 @@ def _load(source: str, names: Sequence[str], leaves: Mapping[str, Any], kinds: M
             event = int(np.flatnonzero(own != counts)[0])
             raise InputError(
                 f"{source}: branches {next(iter(jagged))!r} and {name!r} do not count the same objects: "
-                f"event {event} has {counts[event]} and {own[event]}. Take branches of one counting."
+                f"event {first_event + event} has {counts[event]} and {own[event]}. Take branches of one counting."
             )
         counts = own
         jagged[name] = _native(ak.to_numpy(ak.flatten(array)))
-    return _Branches(flat, jagged, counts)
+    return Branches(flat, jagged, counts)
 
 
 def _native(values: NDArray[Any]) -> NDArray[Any]:
@@ -190,7 +244,7 @@ def _native(values: NDArray[Any]) -> NDArray[Any]:
     return np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("="))
 
 
-def _objects(names: Sequence[str], branches: _Branches, unused: str | None, warnings: tuple[str, ...]) -> Columns:
+def _objects(names: Sequence[str], branches: Branches, unused: str | None, warnings: tuple[str, ...]) -> Columns:
     """Give a row per object, with the event-level values repeated; a row per event where nothing is jagged."""
     columns = [
         branches.jagged[name]
@@ -203,9 +257,7 @@ def _objects(names: Sequence[str], branches: _Branches, unused: str | None, warn
     return Columns(tuple(names), tuple(columns), tuple(column.dtype.name for column in columns), unused, warnings)
 
 
-def _leading(
-    source: str, names: Sequence[str], branches: _Branches, leading: int, warnings: tuple[str, ...]
-) -> Columns:
+def _leading(source: str, names: Sequence[str], branches: Branches, leading: int, warnings: tuple[str, ...]) -> Columns:
     """Give a row per event that has `leading` objects, with these as columns name_0, name_1, ..."""
     if branches.counts is None:
         raise InputError(f"{source}: the layout 'leading' needs a jagged branch; {listing(names)} are all flat.")

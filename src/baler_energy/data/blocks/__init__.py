@@ -1,0 +1,98 @@
+"""Files of tables read and written a block of rows at a time, with the same memory whatever their size.
+
+- `base`: the block, the source that gives blocks and the sink that takes them
+- `npy`: an array inside a zip, read and written in pieces
+- `npz`: the prepared table, and Baler's npz files
+- `parquet`, `hdf5`, `root`: one format each
+
+A source describes in its `layout` all that a sink needs to write a file of the same kind.
+"""
+
+import importlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from baler_energy.data.blocks.base import Block, Sink, Source, Target
+from baler_energy.data.readers import Request, check_layout, format_of
+from baler_energy.data.readers.base import reading
+from baler_energy.errors import InputError
+from baler_energy.files import atomic_path
+
+__all__ = ["FORMATS", "Block", "Sink", "Source", "open_sink", "open_source"]
+
+#: Module of each format, and what its files are called in messages.
+FORMATS = {
+    "table": ("npz", "prepared table"),
+    "npz": ("npz", "npz file"),
+    "parquet": ("parquet", "Parquet file"),
+    "hdf5": ("hdf5", "HDF5 file"),
+    "root": ("root", "ROOT file"),
+}
+
+
+@contextmanager
+def open_source(path: Path, request: Request | None = None, file_format: str | None = None) -> Iterator[Source]:
+    """Open a file to read it in blocks.
+
+    Parameters
+    ----------
+    path
+        A prepared table, or a file of one of `readers.FORMATS`.
+    request
+        Which columns, and how the file lays them out; None takes all.
+    file_format
+        A key of `FORMATS`; None goes by the suffix. An npz file that is a prepared table is read as such either way.
+
+    Raises
+    ------
+    InputError
+        The file is missing, truncated or of another format, or lacks what was asked for. Damage that shows only in
+        the values comes from `Source.blocks`.
+    """
+    source, request = str(path), request or Request()
+    file_format = file_format or format_of(source)
+    check_layout(source, request, "npz" if file_format == "table" else file_format)
+    module, kind = FORMATS[file_format]
+    with ExitStack() as stack:
+        with reading(source, kind):
+            # Imported here, so that a format brings in its own libraries only.
+            opened = importlib.import_module(f"{__name__}.{module}").source(source, request, file_format, stack)
+        yield Source(opened, source, kind)
+
+
+@contextmanager
+def open_sink(
+    path: Path, names: Sequence[str], dtypes: Sequence[str], layout: Mapping[str, Any], origin: Mapping[str, Any]
+) -> Iterator[Sink]:
+    """Open a file to write it in blocks, whole or not at all.
+
+    Parameters
+    ----------
+    path
+        The file; its folder is created where it is missing.
+    names, dtypes
+        Of the columns; values must be ones that their types hold.
+    layout
+        `Source.layout` of the kind of file to write; ``{"format": "table"}`` is enough for a prepared table.
+    origin
+        As of `Table.origin`; only a prepared table has a place for it.
+
+    Raises
+    ------
+    InputError
+        The layout is none of this program's. From `Sink.write`: a value that its column's type does not hold.
+    """
+    module, _ = FORMATS.get(layout.get("format", ""), ("", ""))
+    if not module:
+        raise InputError(
+            f"{path}: cannot be written: the format {layout.get('format')!r} is none of {', '.join(FORMATS)}."
+        )
+    target = Target(tuple(names), tuple(dtypes), layout, origin)
+    with atomic_path(path) as temporary, ExitStack() as stack:
+        try:
+            write = importlib.import_module(f"{__name__}.{module}").sink(temporary, target, stack)
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"{path}: cannot be written: its layout {dict(layout)} is not whole ({error}).") from error
+        yield Sink(path, target, write)

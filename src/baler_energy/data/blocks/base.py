@@ -1,0 +1,179 @@
+"""The block, the source that gives blocks and the sink that takes them."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_energy.data.readers.base import reading
+from baler_energy.errors import InputError
+
+__all__ = ["Block", "Opened", "Sink", "Source", "Target", "matrix", "native", "spans"]
+
+# Rows that are put together at once: their columns stay in the processor's cache while it is written row by row.
+_TILE_ROWS = 2048
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Some consecutive rows of a table.
+
+    Parameters
+    ----------
+    data
+        Shape (rows, columns), float64, C-contiguous; it may be read-only.
+    counts
+        Shape (events,), int32: how many of these rows each event has, in order (their sum is the number of rows, which
+        may be 0), where rows are the objects of jagged branches; None where they are not.
+    """
+
+    data: NDArray[np.float64]
+    counts: NDArray[np.int32] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Opened:
+    """An open file, as the formats' modules give it; `Source` says what the fields are."""
+
+    names: tuple[str, ...]
+    dtypes: tuple[str, ...]
+    rows: int | None
+    origin: Mapping[str, Any]
+    layout: Mapping[str, Any]
+    read: Callable[[int], Iterator[Block]]
+
+
+class Source:
+    """A table in an open file.
+
+    Parameters
+    ----------
+    opened
+        The file.
+    source, kind
+        Its path, and what such a file is called, for messages.
+    """
+
+    def __init__(self, opened: Opened, source: str, kind: str) -> None:
+        self._opened = opened
+        self._source = source
+        self._kind = kind
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """A different name for each column."""
+        return self._opened.names
+
+    @property
+    def dtypes(self) -> tuple[str, ...]:
+        """NumPy's name of each column's native type, by the rules of `data.readers`."""
+        return self._opened.dtypes
+
+    @property
+    def rows(self) -> int | None:
+        """Number of rows; None where only reading the file tells."""
+        return self._opened.rows
+
+    @property
+    def origin(self) -> Mapping[str, Any]:
+        """Where the table comes from, as `Table.origin`."""
+        return self._opened.origin
+
+    @property
+    def layout(self) -> Mapping[str, Any]:
+        """JSON-able description of the kind of file, for `open_sink`."""
+        return self._opened.layout
+
+    def blocks(self, rows: int) -> Iterator[Block]:
+        """Read the table from its beginning.
+
+        Parameters
+        ----------
+        rows
+            Rows of a block at most; a single event may have more. The last block, and any before it, may have fewer.
+
+        Raises
+        ------
+        InputError
+            The file turns out to be damaged, or a value is missing.
+        """
+        if rows < 1:
+            raise ValueError(f"blocks of {rows} rows")
+        with reading(self._source, self._kind):
+            yield from self._opened.read(rows)
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """What a sink is to write; `open_sink` says what the fields are."""
+
+    names: tuple[str, ...]
+    dtypes: tuple[str, ...]
+    layout: Mapping[str, Any]
+    origin: Mapping[str, Any]
+
+
+class Sink:
+    """A file that is being written.
+
+    Parameters
+    ----------
+    path, target
+        The file as the user knows it, and what it is to be.
+    append
+        Writes a block to it.
+    """
+
+    def __init__(self, path: Path, target: Target, append: Callable[[Block], None]) -> None:
+        self._path = path
+        self._target = target
+        self._append = append
+
+    def write(self, block: Block) -> None:
+        """Append rows.
+
+        Raises
+        ------
+        InputError
+            A value is none that its column's type holds.
+        """
+        columns = len(self._target.names)
+        if block.data.ndim != 2 or block.data.shape[1] != columns:
+            raise ValueError(f"a block of shape {block.data.shape} for {columns} columns")
+        try:
+            self._append(block)
+        except UnfitError as error:
+            raise InputError(f"{self._path}: cannot be written: {error}.") from error
+
+
+class UnfitError(ValueError):
+    """A value is none that its column's type holds."""
+
+
+def native(name: str, values: NDArray[np.float64], dtype: str) -> NDArray[Any]:
+    """Give a column (rows,) in its native type; raises `UnfitError` where the type does not hold a value."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        cast = values.astype(dtype)
+    kept = np.isinf(cast) <= np.isinf(values) if cast.dtype.kind == "f" else cast == values
+    if not np.all(kept):
+        worst = values[~kept][0]
+        raise UnfitError(f"column {name!r} has the value {worst!r}, which is no {dtype}")
+    return cast
+
+
+def matrix(columns: Sequence[NDArray[Any]]) -> NDArray[np.float64]:
+    """Put columns, each (rows,), side by side: (rows, columns) float64, C-contiguous."""
+    data = np.empty((len(columns[0]), len(columns)))
+    for start, stop in spans(len(data), _TILE_ROWS):
+        for place, values in enumerate(columns):
+            data[start:stop, place] = values[start:stop]
+    return data
+
+
+def spans(rows: int, step: int) -> Iterator[tuple[int, int]]:
+    """Give the beginning and end of each piece of at most `step` of `rows` rows."""
+    for start in range(0, rows, step):
+        yield start, min(start + step, rows)

@@ -1,0 +1,216 @@
+"""Arrays of an npz file, read and written in pieces.
+
+An npz file is a zip, each of whose members begins with a header of NumPy's that holds the array's shape, followed by
+the values. The number of rows is known only when the last one was written, and by then the header stands in the file
+and in the member's CRC-32, so both are patched: NumPy pads its header such that one of any number of rows is equally
+long, and the CRC is linear.
+"""
+
+import io
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import IO, Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["StoredArray", "WrittenArray", "header", "patched_crc", "read_array", "write_array"]
+
+# zip: the fixed part of a local file header, and where in it the CRC and the lengths of name and extra field stand.
+_LOCAL_BYTES, _CRC_AT, _LENGTHS_AT = 30, 14, 26
+# CRC-32 of zip (ISO 3309), whose bits stand in reverse: the highest bit is the coefficient of x^0.
+_POLYNOMIAL, _ONE, _X8 = 0xEDB88320, 1 << 31, 1 << 23
+
+
+@dataclass(frozen=True, eq=False)
+class StoredArray:
+    """A 2-D array in an open npz file.
+
+    Parameters
+    ----------
+    archive, handle
+        The zip, and the open file that it is read from.
+    info
+        The zip's record of the array.
+    shape, fortran_order, dtype
+        From the array's header.
+    """
+
+    archive: zipfile.ZipFile
+    handle: BinaryIO
+    info: zipfile.ZipInfo
+    shape: tuple[int, ...]
+    fortran_order: bool
+    dtype: np.dtype[Any]
+
+    @classmethod
+    def find(cls, archive: zipfile.ZipFile, handle: BinaryIO, name: str) -> "StoredArray":
+        """Read an array's header; raises `ValueError` and what `zipfile` raises on a damaged file."""
+        info = archive.getinfo(f"{name}.npy")
+        with archive.open(info) as member:
+            return cls(archive, handle, info, *_read_header(member))
+
+    def pieces(self, rows: int) -> Iterator[NDArray[Any]]:
+        """Read the rows from the first, at most `rows` of them at once.
+
+        Values in the order of rows, compressed or not, are read from front to end, and the zip's checksum is compared
+        with the last. Values in the order of columns are gathered from all over the file, without the checksum; where
+        they are compressed, too, that cannot be, and they are all held in memory.
+        """
+        if self.fortran_order and self.info.compress_type != zipfile.ZIP_STORED:
+            whole = read_array(self.archive, self.info.filename.removesuffix(".npy"))
+            yield from (whole[start : start + rows] for start in range(0, self.shape[0], rows))
+        elif self.fortran_order:
+            yield from self._gathered(rows)
+        else:
+            yield from self._in_order(rows)
+
+    def _in_order(self, rows: int) -> Iterator[NDArray[Any]]:
+        columns = self.shape[1]
+        with self.archive.open(self.info) as member:
+            _read_header(member)
+            for start in range(0, self.shape[0], rows):
+                wanted = min(rows, self.shape[0] - start)
+                values = member.read(wanted * columns * self.dtype.itemsize)
+                yield np.frombuffer(values, self.dtype).reshape(wanted, columns)
+
+    def _gathered(self, rows: int) -> Iterator[NDArray[Any]]:
+        total, columns = self.shape
+        with self.archive.open(self.info) as member:
+            _read_header(member)
+            begin = _data_offset(self.handle, self.info) + member.tell()
+        for start in range(0, total, rows):
+            wanted = min(rows, total - start)
+            piece = np.empty((wanted, columns), self.dtype)
+            for column in range(columns):
+                self.handle.seek(begin + (column * total + start) * self.dtype.itemsize)
+                piece[:, column] = np.frombuffer(self.handle.read(wanted * self.dtype.itemsize), self.dtype)
+            yield piece
+
+
+class WrittenArray:
+    """A 2-D array being written into a new npz file, row by row; the bytes are those that NumPy's ``savez`` writes.
+
+    Parameters
+    ----------
+    archive, handle
+        The zip, with no member open, and the file that it is written to, open to read and write.
+    name, columns, dtype
+        Of the array.
+    """
+
+    def __init__(
+        self, archive: zipfile.ZipFile, handle: BinaryIO, name: str, columns: int, dtype: np.dtype[Any]
+    ) -> None:
+        self._archive = archive
+        self._handle = handle
+        self._columns = columns
+        self._dtype = dtype
+        self._rows = 0
+        # zip64 from the start, because the size is not known.
+        self._name = f"{name}.npy"
+        self._member = archive.open(self._name, "w", force_zip64=True)
+        self._member.write(header(0, columns, dtype))
+
+    def write(self, values: NDArray[Any]) -> None:
+        """Append rows (rows, columns)."""
+        piece = np.ascontiguousarray(values, dtype=self._dtype)
+        if piece.size:
+            self._member.write(piece.data)
+        self._rows += len(piece)
+
+    def close(self) -> None:
+        """End the member and patch the number of rows into it."""
+        self._member.close()
+        provisional, final = (header(rows, self._columns, self._dtype) for rows in (0, self._rows))
+        size = self._rows * self._columns * self._dtype.itemsize
+        # The zip's directory, which is written last, takes it from here.
+        info = self._archive.getinfo(self._name)
+        info.CRC = patched_crc(info.CRC, provisional, final, size)
+        end = self._handle.tell()
+        self._handle.seek(info.header_offset + _CRC_AT)
+        self._handle.write(struct.pack("<I", info.CRC))
+        self._handle.seek(_data_offset(self._handle, info))
+        self._handle.write(final)
+        self._handle.seek(end)
+
+
+def read_array(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
+    """Read a whole array; raises `ValueError` on Python objects, which are never unpickled."""
+    with archive.open(f"{name}.npy") as member:
+        array: NDArray[Any] = np.lib.format.read_array(member, allow_pickle=False)
+    return array
+
+
+def write_array(archive: zipfile.ZipFile, name: str, array: NDArray[Any]) -> None:
+    """Write a whole array."""
+    with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+        np.lib.format.write_array(member, array, allow_pickle=False)
+
+
+def header(rows: int, columns: int, dtype: np.dtype[Any]) -> bytes:
+    """Give the header of an .npy array (rows, columns) in C order; its length does not depend on `rows`."""
+    buffer = io.BytesIO()
+    fields = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": (rows, columns)}
+    np.lib.format.write_array_header_1_0(buffer, fields)
+    return buffer.getvalue()
+
+
+def patched_crc(crc: int, old: bytes, new: bytes, following: int) -> int:
+    """Give the CRC-32 of bytes whose beginning is replaced, without reading the rest.
+
+    The CRC is linear: two messages of the same length that differ in their first bytes have CRCs that differ by the
+    CRCs' difference of these bytes, times x to the number of bits that follow, modulo the polynomial.
+
+    Parameters
+    ----------
+    crc
+        CRC-32 of `old` and the bytes that follow it.
+    old, new
+        The beginning, and what replaces it; equally long.
+    following
+        Number of bytes that follow.
+    """
+    if len(old) != len(new):
+        raise ValueError(f"{len(old)} bytes are replaced by {len(new)}")
+    return crc ^ _product(zlib.crc32(old) ^ zlib.crc32(new), _power(following))
+
+
+def _power(count: int) -> int:
+    """x^(8 count) modulo the polynomial, by repeated squaring."""
+    result, square = _ONE, _X8
+    while count:
+        if count & 1:
+            result = _product(result, square)
+        square = _product(square, square)
+        count >>= 1
+    return result
+
+
+def _product(first: int, second: int) -> int:
+    """Product of two polynomials over GF(2) modulo the CRC's, all in its reversed order of bits."""
+    result = 0
+    for bit in range(31, -1, -1):
+        if first >> bit & 1:
+            result ^= second
+        second = second >> 1 ^ (_POLYNOMIAL if second & 1 else 0)
+    return result
+
+
+def _read_header(member: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    version = np.lib.format.read_magic(member)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, fortran_order, dtype = read(member)
+    if dtype.hasobject:
+        raise ValueError("it holds Python objects")
+    return shape, fortran_order, dtype
+
+
+def _data_offset(handle: BinaryIO, info: zipfile.ZipInfo) -> int:
+    """Where in the file a member's bytes begin."""
+    handle.seek(info.header_offset + _LENGTHS_AT)
+    name, extra = struct.unpack("<HH", handle.read(4))
+    return int(info.header_offset + _LOCAL_BYTES + name + extra)

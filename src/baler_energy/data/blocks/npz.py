@@ -1,0 +1,93 @@
+"""The prepared table, and Baler's npz files of ``data`` and ``names``."""
+
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_energy.data.blocks.base import Block, Opened, Target, native
+from baler_energy.data.blocks.npy import StoredArray, WrittenArray, read_array, write_array
+from baler_energy.data.origin import file_origin
+from baler_energy.data.readers.base import Request, choose, integral_dtypes
+from baler_energy.data.readers.npz import labelled, unused_arrays
+from baler_energy.data.table import TABLE_ARRAYS, Table, annotations
+from baler_energy.files import check_keys
+
+__all__ = ["sink", "source"]
+
+# Rows at once where types are told from values.
+_ROWS = 1 << 14
+
+
+def source(path: str, request: Request, file_format: str, stack: ExitStack) -> Opened:
+    """Open a prepared table, or a file of Baler's, which is read once more where only its values tell the types."""
+    file = Path(path)
+    handle = stack.enter_context(file.open("rb"))
+    archive = stack.enter_context(zipfile.ZipFile(handle))
+    held = [name.removesuffix(".npy") for name in archive.namelist()]
+    if file_format != "table":
+        check_keys(file, held, ("data", "names"))
+    array = StoredArray.find(archive, handle, "data") if "data" in held else None
+    beside = {name: read_array(archive, name) for name in held if name in TABLE_ARRAYS and name != "data"}
+    if array is None or file_format == "table" or set(TABLE_ARRAYS) <= set(held):
+        return _table(path, request, array, beside)
+    return _baler(path, request, array, beside["names"], held)
+
+
+def _table(path: str, request: Request, array: StoredArray | None, beside: dict[str, NDArray[Any]]) -> Opened:
+    # The rules of a table look at no value, so that no row stands for all of them.
+    none = {} if array is None else {"data": np.empty((0, *array.shape[1:]), array.dtype)}
+    table = Table.of(Path(path), none | beside)
+    assert array is not None, "a table without data is refused"
+    names = choose(path, request.columns, table.names)
+    places = [table.names.index(name) for name in names]
+    dtypes = tuple(table.dtypes[place] for place in places)
+    return Opened(names, dtypes, array.shape[0], table.origin, {"format": "table"}, _reader(array, places))
+
+
+def _baler(path: str, request: Request, array: StoredArray, labels: NDArray[Any], held: list[str]) -> Opened:
+    names, places = labelled(path, array.shape, array.dtype, labels, request)
+    dtypes = integral_dtypes([array.dtype] * len(names), (piece[:, places].T for piece in array.pieces(_ROWS)))
+    rows, unused = array.shape[0], unused_arrays(held, len(names) < len(labels))
+    origin = file_origin(path, request, unused=unused, warnings=(), rows=rows, available=rows) | {"format": "npz"}
+    layout = {"format": "npz", "stored": array.dtype.name}
+    return Opened(names, dtypes, rows, origin, layout, _reader(array, places))
+
+
+def _reader(array: StoredArray, places: list[int]) -> Callable[[int], Iterator[Block]]:
+    whole = places == list(range(array.shape[1]))
+
+    def read(rows: int) -> Iterator[Block]:
+        for piece in array.pieces(rows):
+            yield Block(np.ascontiguousarray(piece if whole else piece[:, places], dtype=np.float64))
+
+    return read
+
+
+def sink(path: Path, target: Target, stack: ExitStack) -> Callable[[Block], None]:
+    """Begin an npz file, uncompressed; its other arrays are written when `stack` is closed."""
+    is_table = target.layout["format"] == "table"
+    stored = np.dtype(np.float64 if is_table else target.layout["stored"])
+    handle = stack.enter_context(path.open("w+b"))
+    archive = stack.enter_context(zipfile.ZipFile(handle, "w", zipfile.ZIP_STORED))
+    array = WrittenArray(archive, handle, "data", len(target.names), stored)
+    beside = annotations(target.names, target.dtypes, target.origin if is_table else {})
+
+    def finish() -> None:
+        array.close()
+        for name in beside if is_table else ("names",):
+            write_array(archive, name, beside[name])
+
+    def write(block: Block) -> None:
+        if stored == np.float64:
+            array.write(block.data)
+        else:
+            columns = zip(target.names, block.data.T, strict=True)
+            array.write(np.stack([native(name, values, stored.name) for name, values in columns], axis=1))
+
+    stack.callback(finish)
+    return write
