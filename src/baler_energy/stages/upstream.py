@@ -8,7 +8,7 @@ length the record keeps as ``startup_s``.
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -94,7 +94,7 @@ def compress(data: Path, checkpoint_path: Path, out: Path, point: PointOptions, 
     Raises as `train` does, and where the checkpoint does not fit.
     """
     from baler_energy.codecs.baler.checkpoint import Checkpoint
-    from baler_energy.codecs.baler.container import write_compressed
+    from baler_energy.codecs.baler.coder import check_columns, write_latents
     from baler_energy.codecs.baler.normalisation import Normalisation
     from baler_energy.codecs.upstream import files
     from baler_energy.stages.compress import COMPRESSED
@@ -103,8 +103,7 @@ def compress(data: Path, checkpoint_path: Path, out: Path, point: PointOptions, 
     table, checkpoint = Table.read(data), Checkpoint.read(checkpoint_path)
     check_point(checkpoint, point, checkpoint_path)
     refuse_constants(table, data)
-    if table.names != checkpoint.names:
-        raise InputError(f"{data}: its columns are not those that {checkpoint_path} was trained on.")
+    check_columns(table.names, table.dtypes, checkpoint)
     own = Normalisation.of(table.data, table.names)
     if not np.array_equal(own.features, checkpoint.normalisation.features):
         say(
@@ -119,12 +118,12 @@ def compress(data: Path, checkpoint_path: Path, out: Path, point: PointOptions, 
         for project, part in ((full, table), (few, _first(table, point))):
             write_inputs(project, part, checkpoint)
         done = _measure(_Work(root, full, few, "compress"), point, measuring, out)
-        origin = {key: table.origin[key] for key in ("source", "label") if key in table.origin}
-        latents = files.read_latents(full.compressed, checkpoint, origin)
+        latents = files.read_latents(full.compressed, checkpoint)
         with atomic_path(out / COMPRESSED) as temporary:
-            write_compressed(temporary, latents)
+            sizes = write_latents(temporary, latents, checkpoint, table.origin)
         results: Results = {
             "compressed_bytes": (out / COMPRESSED).stat().st_size,
+            **{name: value for name, value in asdict(sizes).items() if name != "rows"},
             "input_float64_bytes": table.data.nbytes,
             "native_bytes": table.native_bytes,
             "source_bytes": table.origin.get("source_bytes"),
@@ -142,33 +141,30 @@ def decompress(compressed: Path, checkpoint_path: Path, out: Path, point: PointO
 
     Raises as `train` does, and where the file or the checkpoint does not fit.
     """
-    import torch
-
     from baler_energy.codecs.baler.checkpoint import Checkpoint
-    from baler_energy.codecs.baler.coder import Coder
-    from baler_energy.codecs.baler.container import read_compressed
+    from baler_energy.codecs.baler.coder import check_hash
+    from baler_energy.codecs.baler.container import Reader
     from baler_energy.codecs.upstream import files
     from baler_energy.stages.decompress import RECONSTRUCTED
 
-    refuse_unsupported(model=point.model, precision=point.precision, packing=point.packing)
     checkpoint = Checkpoint.read(checkpoint_path)
     check_point(checkpoint, point, checkpoint_path)
-    content = read_compressed(compressed)
-    Coder(checkpoint, torch.device("cpu"), point.batch_size).check(content, compressed)
-    rows, columns = len(content.latents), checkpoint.architecture.columns
-    parameters = point.parameters(source=content.origin.get("source"), rows=rows, columns=columns)
-    config = baler_config(point, checkpoint.architecture, content.dtypes)
-    first = content.latents[: WARM_UP_BATCHES * point.batch_size]
+    content = Reader(compressed)
+    facts, latents, columns = content.facts, content.latents(), checkpoint.architecture.columns
+    refuse_unsupported(model=point.model, precision=point.precision, packing=facts.packing)
+    check_hash(facts, checkpoint, compressed)
+    parameters = point.parameters(source=facts.origin.get("source"), rows=len(latents), columns=columns)
+    config = baler_config(point, checkpoint.architecture, facts.dtypes)
+    first = latents[: WARM_UP_BATCHES * point.batch_size]
     with _workplace(out) as root:
         full, few = (new_project(root, name, config) for name in ("full", "few"))
-        for project, latents in ((full, content.latents), (few, first)):
-            zeros = Table(np.zeros((len(latents), columns)), content.names, content.dtypes)
-            write_inputs(project, zeros, checkpoint)
-            files.write_latents(project.compressed, replace(content, latents=latents))
+        for project, part in ((full, latents), (few, first)):
+            write_inputs(project, Table(np.zeros((len(part), columns)), facts.names, facts.dtypes), checkpoint)
+            files.write_latents(project.compressed, part, checkpoint)
         done = _measure(_Work(root, full, few, "decompress"), point, measuring, out)
-        origin = {**content.origin, "reconstructed_from": compressed.name}
-        files.read_table(full.decompressed, content.dtypes, origin).write(out / RECONSTRUCTED)
-        results: Results = {"rows": rows, "upstream_decompressed_bytes": full.decompressed.stat().st_size}
+        origin = {**facts.origin, "reconstructed_from": compressed.name}
+        files.read_table(full.decompressed, facts.dtypes, origin).write(out / RECONSTRUCTED)
+        results: Results = {"rows": len(latents), "upstream_decompressed_bytes": full.decompressed.stat().st_size}
     write_record(out, Operation.DECOMPRESS, parameters, done.outcome, results | done.facts)
 
 
