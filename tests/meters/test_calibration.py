@@ -14,6 +14,7 @@ from baler_energy.meters.base import Channel, Meter
 from baler_energy.meters.calibration import (
     Calibration,
     calibrated_min_window_s,
+    calibrated_threads,
     calibration_rows,
     shortest_window_s,
     slice_powers_w,
@@ -21,6 +22,8 @@ from baler_energy.meters.calibration import (
 from baler_energy.meters.ticks import watch_ticks
 from baler_energy.records import Reading
 from baler_energy.stages.calibrate import calibrate, run, summary
+from baler_energy.stages.options import physical_cores
+from baler_energy.stages.thread_costs import candidates
 from baler_energy.vocabulary import Evidence, MeterName, Quantity
 
 
@@ -68,7 +71,7 @@ def test_idle_power_tick_window_and_overhead_are_found(calibration, tmp_path):
     assert "package-0" in summary(calibration)
     calibration.write(tmp_path / "c.json")
     assert Calibration.read(tmp_path / "c.json") == calibration
-    assert {row["unit"] for row in calibration_rows(calibration)} == {"W", "s", "1"}
+    assert {row["unit"] for row in calibration_rows(calibration)} == {"W", "s", "1", "J"}
 
 
 def test_a_study_keeps_to_the_shortest_window_on_this_kind_of_machine_only(calibration, tmp_path, capsys):
@@ -77,11 +80,13 @@ def test_a_study_keeps_to_the_shortest_window_on_this_kind_of_machine_only(calib
     assert calibrated_min_window_s(path, 0.5) == pytest.approx(calibration.shortest_window_s)
     assert "not 0.5 s" in capsys.readouterr().err
     assert calibrated_min_window_s(path, 100.0) == 100.0
+    assert calibrated_threads(path) == calibration.threads
     changed = json.loads(path.read_text())
     changed["machine"]["cpu_model"] = "another CPU"
     path.write_text(json.dumps(changed))
     assert calibrated_min_window_s(path, 0.5) == 0.5
-    assert "another kind of machine" in capsys.readouterr().err
+    assert calibrated_threads(path) is None
+    assert capsys.readouterr().err.count("another kind of machine") == 2
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"machine": {}, "rows": [], "provenance": {}}'])
@@ -100,6 +105,20 @@ def test_a_machine_without_counters_says_so(settings, replay):
     (tick,) = [row for row in calibration.rows if row.quantity == "tick"]
     assert (tick.value, tick.detail) == (None, "no meter here reads a counter")
     assert calibration.shortest_window_s == 0.0
+
+
+def test_the_threads_that_cost_least_are_found(calibration):
+    costs = values(calibration, "energy_per_row")
+    assert list(costs) == [f"threads-{n}" for n in candidates(physical_cores())]
+    assert calibration.threads == int(min(costs, key=costs.get).removeprefix("threads-"))
+    assert "threads" in summary(calibration)
+
+
+def test_a_calibration_without_threads_gives_none(calibration, tmp_path):
+    path = tmp_path / "c.json"
+    older = [row for row in calibration.rows if row.quantity not in ("energy_per_row", "threads")]
+    calibration.model_copy(update={"rows": tuple(older)}).write(path)
+    assert calibrated_threads(path) is None
 
 
 def test_a_length_below_a_second_is_refused():

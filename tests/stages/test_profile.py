@@ -153,3 +153,11 @@ def test_an_applied_codec_needs_its_checkpoint(stage, pipeline, tmp_path):
 def test_a_point_that_contradicts_the_checkpoint_is_refused(stage, pipeline, tmp_path):
     with pytest.raises(InputError, match="--precision float64"):
         _profile(stage, pipeline, tmp_path, "compress", "torch", "--precision", "float32")
+
+
+@pytest.mark.parametrize("operation", ["train", "compress", "decompress"])
+def test_the_fast_engine_is_profiled_as_itself(stage, pipeline, tmp_path, operation):
+    hotspots = _profile(stage, pipeline, tmp_path, operation, "cprofile", "--engine", "fast")
+    files = set(hotspots["file"].dropna().str.rpartition("/")[2])
+    assert {"train": "fast.py"}.get(operation, "streaming.py") in files
+    assert hotspots["name"].str.contains("addmm").any() and (hotspots["engine"] == "fast").all()

@@ -101,6 +101,29 @@ def test_early_stopping_and_precision_come_from_the_options(stage, pipeline, tmp
     assert (checkpoint.precision, checkpoint.architecture.latent) == ("float32", 8)
 
 
+def test_the_fast_engine_trains_the_same_network(stage, pipeline, tmp_path):
+    stage("train", "--data", pipeline.table, "--out", tmp_path, "--engine", "fast", "--epochs", 2)
+    assert Measurement.read(tmp_path / "measurement.json").parameters["engine"] == "fast"
+    ours, reference = Checkpoint.read(tmp_path / "checkpoint.pt"), Checkpoint.read(pipeline.checkpoint)
+    for name, theirs in reference.parameters.items():
+        torch.testing.assert_close(ours.parameters[name], theirs, rtol=0, atol=1e-12)
+
+
+def test_bfloat16_is_recorded_and_leaves_a_float32_checkpoint(stage, pipeline, tmp_path):
+    options = ("--engine", "fast", "--precision", "bfloat16", "--epochs", 2)
+    stage("train", "--data", pipeline.table, "--out", tmp_path, *options)
+    record, reference = (Measurement.read(p / "measurement.json") for p in (tmp_path, pipeline.checkpoint.parent))
+    assert record.parameters["precision"] == "bfloat16"
+    assert record.results["final_loss"] == pytest.approx(reference.results["final_loss"], rel=0.02)
+    assert Checkpoint.read(tmp_path / "checkpoint.pt").precision == "float32"
+
+
+def test_an_engine_that_does_not_train_here_is_refused(stage, pipeline, tmp_path):
+    with pytest.raises(InputError, match="--engine upstream"):
+        stage("train", "--data", pipeline.table, "--out", tmp_path / "t", "--epochs", 1, "--engine", "upstream")
+    assert not (tmp_path / "t").exists()
+
+
 def test_an_old_record_does_not_outlive_a_failure(stage, pipeline, tmp_path, monkeypatch):
     stage("train", "--data", pipeline.table, "--out", tmp_path, "--epochs", 1)
 

@@ -211,8 +211,8 @@ hostname | string | | machine
 cpu_model | string | | CPU
 gpu_model | string | | GPUs, empty where there is none
 meter | string | | meter that was calibrated; session for all meters together
-component | string | | component of the channel; machine for all together
-quantity | string | | idle_power, tick, shortest_window (that resolves 1 %), overhead_cpu or overhead_duration
+component | string | | component of the channel; machine for all together; threads-2: on two threads
+quantity | string | | idle_power, tick, shortest_window (for 1 %), overhead_cpu/_duration, energy/time_per_row, threads
 value | number | unit | mean or median; null where it could not be found
 spread | number | unit | standard deviation over the n values
 n | integer | 1 | values behind it
@@ -276,7 +276,7 @@ TABLES: dict[str, tuple[str, tuple[Column, ...]]] = {
     "errors": ("Errors of each column of each reconstructed table.", _ERRORS),
     "histograms": ("Distributions before and after, of the first repeat of each point.", _HISTOGRAMS),
     "hotspots": ("A row per function, operator, line, layer and so on of each profiled run.", _HOTSPOTS),
-    "calibration": ("What this machine resolves: idle power, ticks, windows, overhead.", _CALIBRATION),
+    "calibration": ("What this machine resolves: idle power, ticks, windows, overhead, cost by threads.", _CALIBRATION),
     "peers": ("A row per reading of another tool or formula, beside ours over the same window.", _PEERS),
     "foreign": ("Imported results of other studies, a row per reading.", _FOREIGN),
     "findings": ("What the imported files tell by themselves.", _FINDINGS),

@@ -292,7 +292,8 @@ CATALOGUE: dict[str, dict[str, Entry]] = {
         "calibration": Entry(
             "What this machine resolves",
             "Idle power with its standard deviation, the time between a counter's changes (tick), the shortest window "
-            "whose energy resolves to 1 %, and the share of CPU time and duration that measuring takes.",
+            "whose energy resolves to 1 %, the share of CPU time and duration that measuring takes, and what a row "
+            "costs the fast engine by threads.",
         ),
         "temperatures": Entry(
             "How warm it became, and how fast",

@@ -17,6 +17,7 @@ __all__ = [
     "Calibrated",
     "Calibration",
     "calibrated_min_window_s",
+    "calibrated_threads",
     "calibration_rows",
     "kind_of_machine",
     "shortest_window_s",
@@ -26,7 +27,16 @@ __all__ = [
 
 #: What the shortest window resolves.
 RESOLUTION = 0.01
-_UNITS = {"idle_power": "W", "tick": "s", "shortest_window": "s", "overhead_cpu": "1", "overhead_duration": "1"}
+_UNITS = {
+    "idle_power": "W",
+    "tick": "s",
+    "shortest_window": "s",
+    "overhead_cpu": "1",
+    "overhead_duration": "1",
+    "energy_per_row": "J",
+    "time_per_row": "s",
+    "threads": "1",
+}
 
 
 class _Record(BaseModel):
@@ -38,7 +48,16 @@ class Calibrated(_Record):
 
     meter: str
     component: str
-    quantity: Literal["idle_power", "tick", "shortest_window", "overhead_cpu", "overhead_duration"]
+    quantity: Literal[
+        "idle_power",
+        "tick",
+        "shortest_window",
+        "overhead_cpu",
+        "overhead_duration",
+        "energy_per_row",
+        "time_per_row",
+        "threads",
+    ]
     value: float | None
     spread: float | None = None
     """Standard deviation over the `n` values."""
@@ -69,6 +88,12 @@ class Calibration(_Record):
     def shortest_window_s(self) -> float:
         """The longest of the channels' shortest windows (s); 0 where none has a tick."""
         return max((r.value for r in self.rows if r.quantity == "shortest_window" and r.value is not None), default=0.0)
+
+    @property
+    def threads(self) -> int | None:
+        """Threads on which the fast engine costs least per row; None where that was not found out."""
+        found = [r.value for r in self.rows if r.quantity == "threads" and r.value is not None]
+        return int(found[0]) if found else None
 
     def write(self, path: Path) -> None:
         """Write it, whole or not at all."""
@@ -114,9 +139,8 @@ def calibrated_min_window_s(path: Path, min_window_s: float) -> float:
     InputError
         The file is missing or not a calibration.
     """
-    calibration, here = Calibration.read(path), kind_of_machine()
-    if any(calibration.machine[key] != here[key] for key in ("cpu_model", "gpus")):
-        say(f"{path} is of another kind of machine ({calibration.machine['hostname']}): the window stays as asked for.")
+    calibration = _of_this_kind(path, "the window stays as asked for")
+    if calibration is None:
         return min_window_s
     shortest_s = calibration.shortest_window_s
     if shortest_s > min_window_s:
@@ -124,6 +148,27 @@ def calibrated_min_window_s(path: Path, min_window_s: float) -> float:
             f"The window is {shortest_s:.1f} s, not {min_window_s:g} s: this machine's counters resolve 1 % from there."
         )
     return max(min_window_s, shortest_s)
+
+
+def calibrated_threads(path: Path) -> int | None:
+    """Give the threads on which the fast engine costs least per row here; None where the calibration does not tell.
+
+    Raises
+    ------
+    InputError
+        The file is missing or not a calibration.
+    """
+    calibration = _of_this_kind(path, "its number of threads is not used")
+    return None if calibration is None else calibration.threads
+
+
+def _of_this_kind(path: Path, otherwise: str) -> Calibration | None:
+    """Read a calibration; None, and `otherwise` is said, where it is of another kind of machine."""
+    calibration, here = Calibration.read(path), kind_of_machine()
+    if all(calibration.machine[key] == here[key] for key in ("cpu_model", "gpus")):
+        return calibration
+    say(f"{path} is of another kind of machine ({calibration.machine['hostname']}): {otherwise}.")
+    return None
 
 
 def calibration_rows(calibration: Calibration) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Find out what this machine resolves: idle power, ticks, the shortest window, and the cost of measuring."""
+"""Find out what this machine resolves: idle power, ticks, the shortest window, the cost of measuring and of threads."""
 
 import argparse
 import time
@@ -24,23 +24,27 @@ from baler_energy.meters.settings import SessionSettings
 from baler_energy.meters.ticks import watch_ticks
 from baler_energy.progress import say
 from baler_energy.provenance import provenance
+from baler_energy.stages.thread_costs import thread_rows, watch_threads
 from baler_energy.vocabulary import Evidence, MeterName, Quantity
 
 __all__ = ["EPILOG", "HELP", "add_arguments", "calibrate", "run", "summary"]
 
-HELP = "find out what this machine resolves: idle power, ticks, shortest window, overhead"
+HELP = "find out what this machine resolves: idle power, ticks, shortest window, overhead, best number of threads"
 EPILOG = """\
 examples:
   baler-energy calibrate --out calibration.json
   baler-energy train --calibration calibration.json ...
 
 Leave the machine alone meanwhile. Measured stages that are given the file lengthen their window to what resolves 1 %
-on this kind of machine; a study does so by itself."""
+on this kind of machine, and `--engine fast --threads auto` takes the number of threads that costs least per row; a
+study does so by itself."""
 
 #: Slices of the idle time, and loops of the overhead's comparison before, with and after measuring.
 _SLICES, _LOOPS = 10, 5
 #: A GPU's counter ticks about ten times a second: this shows twenty ticks.
 _WATCH_S = 2.5
+#: For each number of threads, at most.
+_THREADS_S = 1.0
 #: Meters that read counters, and their components that are sums of others.
 _COUNTERS, _SUMS = (MeterName.RAPL, MeterName.NVML), ("cpu", "dram", "gpu")
 
@@ -92,11 +96,16 @@ def calibrate(meters: Sequence[Meter], settings: SessionSettings, calibrate_s: f
         measured_s = session.run(lambda: [work.timed() for _ in range(_LOOPS)], once=True).result
     with MachineLock(settings.lock or DEFAULT_LOCK):
         after_s = [work.timed() for _ in range(_LOOPS)]
+    say("Training steps on different numbers of threads.")
+    with Session(counting, settings) as session:
+        per_number_s = min(_THREADS_S, calibrate_s / 10)
+        costs = session.run(lambda: watch_threads(session.energies_j, per_number_s), once=True).result
     evidence = {f"{r.meter}/{r.component}": r.evidence for r in outcome.readings if r.quantity is Quantity.ENERGY}
     edges = outcome.result
     powers = slice_powers_w([edge[0] for edge in edges], [edge[2] for edge in edges])
     rows = [*_idle_rows(powers, evidence), *_tick_rows(ticks)]
     rows += _overhead_rows([(edge[0], edge[1]) for edge in edges], before_s + after_s, measured_s)
+    rows += thread_rows(costs, evidence)
     return Calibration(machine=kind_of_machine(), rows=tuple(rows), provenance=provenance("calibrate"))
 
 

@@ -180,7 +180,27 @@ def _in_memory(asked: _Asked) -> Iterator[_Work]:
     )
 
 
-_ENGINES = {"reference": _in_memory}
+@contextmanager
+def _streamed(asked: _Asked) -> Iterator[_Work]:
+    from dataclasses import replace
+
+    from baler_energy.codecs.baler.streaming import StreamingCoder
+    from baler_energy.data.blocks import open_source
+
+    point = asked.point
+    request = replace(asked.request, columns=asked.checkpoint.names)
+    coder = StreamingCoder(asked.checkpoint, asked.device, point.packing)
+    few = WARM_UP_BATCHES * point.batch_size
+    with open_source(asked.data, request, asked.file_format) as source:
+        yield _Work(
+            lambda target: coder.compress(source, target),
+            lambda target: coder.compress(source, target, few),
+            source.origin,
+            lambda: sorted(coder.lost),
+        )
+
+
+_ENGINES = {"reference": _in_memory, "fast": _streamed}
 
 
 def _warn_of_constants(lost: list[str]) -> None:

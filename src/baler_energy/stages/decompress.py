@@ -128,7 +128,14 @@ def _in_memory(compressed: Path, checkpoint: "Checkpoint", point: PointOptions, 
     return _Work(lambda _: coder.decompress(compressed), coder.decode, lambda table, target: table.write(target))
 
 
-_ENGINES = {"reference": _in_memory}
+def _streamed(compressed: Path, checkpoint: "Checkpoint", point: PointOptions, device: "torch.device") -> _Work:
+    from baler_energy.codecs.baler.streaming import StreamingCoder
+
+    coder = StreamingCoder(checkpoint, device)
+    return _Work(lambda target: coder.decompress(compressed, target), coder.decode, lambda rows, target: None)
+
+
+_ENGINES = {"reference": _in_memory, "fast": _streamed}
 
 
 def reconstructed_name(layout: Mapping[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 import argparse
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -140,7 +140,11 @@ def add_point_arguments(parser: argparse.ArgumentParser) -> None:
         "--seed", type=int, default=1, metavar="N", help="of the starting parameters (default: %(default)s)"
     )
     group.add_argument(
-        "--threads", type=_threads, default=None, metavar="N|auto", help="of torch; auto: physical cores (the default)"
+        "--threads",
+        type=_threads,
+        default=None,
+        metavar="N|auto",
+        help="of torch; auto: physical cores, or of engine fast what costs least by the calibration (the default)",
     )
 
 
@@ -150,7 +154,7 @@ def point_options(args: argparse.Namespace) -> PointOptions:
     Raises
     ------
     InputError
-        A value is out of range.
+        A value is out of range, or the calibration cannot be read.
     """
     if not 0 <= args.seed < 2**63:
         raise InputError(f"--seed {args.seed}: must be 0 or more, and below 2^63.")
@@ -160,7 +164,19 @@ def point_options(args: argparse.Namespace) -> PointOptions:
         raise InputError(f"--precision bfloat16: engine {args.engine} does not know it. Give --engine fast.")
     if args.repeat < 0:
         raise InputError(f"--repeat {args.repeat}: must be 0 or more.")
-    return PointOptions(**{name: getattr(args, name) for name in PointOptions.__dataclass_fields__})
+    point = PointOptions(**{name: getattr(args, name) for name in PointOptions.__dataclass_fields__})
+    return replace(point, threads=_fast_threads(args)) if point.threads is None and point.engine == "fast" else point
+
+
+def _fast_threads(args: argparse.Namespace) -> int | None:
+    """Take the calibration's number of threads, where one is given; a GPU does not depend on it."""
+    path = getattr(args, "calibration", None)
+    if path is None or args.device == "cuda":
+        return None
+    from baler_energy.meters.calibration import calibrated_threads
+
+    threads = calibrated_threads(path)
+    return None if threads is None else min(threads, physical_cores())
 
 
 def configure_torch(point: PointOptions) -> "torch.device":

@@ -96,11 +96,11 @@ class Job:
         table = self.part(batches)
         if self.operation == "train":
             return _waiting(_training(table, self.point, self.device), self.device)
-        compressed = self.folder / f"{len(table.data)}.baler"
+        compress, decompress = (_streamed if self.point.engine == "fast" else _in_memory)(self, table)
         if self.operation == "compress":
-            return _waiting(lambda: self.coder.compress(table, compressed), self.device)
-        self.coder.compress(table, compressed)
-        return _waiting(lambda: self.coder.decompress(compressed), self.device)
+            return _waiting(compress, self.device)
+        compress()
+        return _waiting(decompress, self.device)
 
     def check(self) -> None:
         """Refuse a job that cannot run, before any device is used.
@@ -126,10 +126,10 @@ class Job:
 
     @cached_property
     def coder(self) -> "Coder":
-        """The trained codec, on the device."""
+        """The trained codec of the reference, on the device."""
         from baler_energy.codecs.baler.coder import Coder
 
-        return Coder(self.codec, self.device, self.point.batch_size)
+        return Coder(self.codec, self.device, self.point.batch_size, self.point.packing)
 
     @property
     def repetitions(self) -> Path:
@@ -149,13 +149,37 @@ class Job:
         return cls(**words | paths | {"checkpoint": checkpoint, "point": PointOptions(**words["point"])})
 
 
+def _in_memory(job: Job, table: Table) -> tuple[Callable[[], object], Callable[[], object]]:
+    """Give compress and decompress of a table with the reference."""
+    compressed = job.folder / f"{len(table.data)}.baler"
+    return lambda: job.coder.compress(table, compressed), lambda: job.coder.decompress(compressed)
+
+
+def _streamed(job: Job, table: Table) -> tuple[Callable[[], object], Callable[[], object]]:
+    """Give compress and decompress of a table with the fast engine, from file to file."""
+    from baler_energy.codecs.baler.streaming import StreamingCoder
+    from baler_energy.data.blocks import open_source
+
+    coder = StreamingCoder(job.codec, job.device, job.point.packing)
+    path = job.folder / f"{len(table.data)}.npz"
+    compressed, back = path.with_suffix(".baler"), path.with_suffix(".back.npz")
+    table.write(path)
+
+    def compress() -> object:
+        with open_source(path) as source:
+            return coder.compress(source, compressed)
+
+    return compress, lambda: coder.decompress(compressed, back)
+
+
 def _training(table: Table, point: PointOptions, device: "torch.device") -> Callable[[], object]:
-    from baler_energy.codecs.baler.training import TrainingSettings, train
+    from baler_energy.codecs.baler.training import TrainingSettings
+    from baler_energy.stages.train import trainer
 
     columns = table.data.shape[1]
     architecture = Architecture.of(point.model, columns, point.compression_ratio)
     settings = TrainingSettings(1, point.batch_size, point.seed, point.precision)
-    return lambda: train(table.data, table.names, architecture, settings, device)
+    return lambda: trainer(point.engine)(table.data, table.names, architecture, settings, device)
 
 
 def _waiting(operation: Callable[[], object], device: "torch.device") -> Callable[[], object]:

@@ -2,7 +2,7 @@
 
 import argparse
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,7 +33,17 @@ if TYPE_CHECKING:
     from baler_energy.codecs.baler.training import Trained, TrainingSettings
     from baler_energy.meters.session import Session
 
-__all__ = ["CHECKPOINT", "EPILOG", "HELP", "HISTORY", "add_arguments", "add_training_arguments", "run", "train"]
+__all__ = [
+    "CHECKPOINT",
+    "EPILOG",
+    "HELP",
+    "HISTORY",
+    "add_arguments",
+    "add_training_arguments",
+    "run",
+    "train",
+    "trainer",
+]
 
 HELP = "train the codec on a table, and measure it"
 EPILOG = """examples:
@@ -134,9 +144,9 @@ def train(data: Path, out: Path, point: PointOptions, settings: "TrainingSetting
 
         upstream.train(data, out, point, settings, measuring)
         return
-    from baler_energy.codecs.baler import training
     from baler_energy.codecs.baler.checkpoint import Checkpoint
 
+    train_network = trainer(point.engine)
     table = Table.read(data)
     rows, columns = table.data.shape
     architecture = Architecture.of(point.model, columns, point.compression_ratio)
@@ -149,10 +159,10 @@ def train(data: Path, out: Path, point: PointOptions, settings: "TrainingSetting
 
         def operation() -> "Trained":
             history.restart()
-            return training.train(table.data, table.names, architecture, settings, device, history.add)
+            return train_network(table.data, table.names, architecture, settings, device, history.add)
 
         def warm_up() -> None:
-            training.train(few, table.names, architecture, replace(settings, epochs=1), device)
+            train_network(few, table.names, architecture, replace(settings, epochs=1), device)
 
         outcome = session.run(operation, warm_up=warmed_up(warm_up, device))
         trained = outcome.result
@@ -162,6 +172,22 @@ def train(data: Path, out: Path, point: PointOptions, settings: "TrainingSetting
         results = training_results([epoch.loss for epoch in trained.epochs], architecture, rows)
         results["torch_gpu_memory_peak_b"] = gpu_memory_peak_b(device)
         write_record(out, Operation.TRAIN, parameters | recorded_settings(settings), outcome, results)
+
+
+def trainer(engine: str) -> "Callable[..., Trained]":
+    """Choose what trains in this process; engines share signature and result of `training.train`.
+
+    Raises
+    ------
+    InputError
+        The engine does not train here.
+    """
+    from baler_energy.codecs.baler import fast, training
+
+    trainers = {"reference": training.train, "fast": fast.train}
+    if engine not in trainers:
+        raise InputError(f"--engine {engine}: `baler-energy train` knows {' and '.join(trainers)} only.")
+    return trainers[engine]
 
 
 def recorded_settings(settings: "TrainingSettings") -> dict[str, str | int | float | bool | None]:

@@ -18,7 +18,17 @@ from baler_energy.codecs.baler.normalisation import Normalisation
 from baler_energy.errors import InputError
 from baler_energy.progress import progress
 
-__all__ = ["Epoch", "Trained", "TrainingSettings", "batch_loss", "loader", "new_model", "pass_over", "train"]
+__all__ = [
+    "Epoch",
+    "Trained",
+    "TrainingSettings",
+    "batch_loss",
+    "loader",
+    "new_model",
+    "pass_over",
+    "train",
+    "train_epochs",
+]
 
 Floats = NDArray[np.float64]
 
@@ -105,19 +115,36 @@ def train(
     batches = loader(normalisation.normalise(data), settings, device)
     model = new_model(architecture, settings).to(device)
     optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate)
+    epochs = train_epochs(lambda: pass_over(model, batches, optimizer), optimizer, settings, on_epoch)
+    return Trained(model, normalisation, epochs)
+
+
+def train_epochs(
+    epoch: Callable[[], float],
+    optimizer: torch.optim.Optimizer,
+    settings: TrainingSettings,
+    on_epoch: Callable[[Epoch], None],
+) -> tuple[Epoch, ...]:
+    """Run `epoch`, which trains on the table once and returns the loss, until the settings say stop.
+
+    Raises
+    ------
+    InputError
+        The loss is no longer finite.
+    """
     schedule = _schedule(optimizer, settings)
     patience = _Patience(settings.early_stopping_patience, settings.early_stopping_min_delta)
     epochs: list[Epoch] = []
     for number in progress(range(1, settings.epochs + 1), total=settings.epochs, label="train", unit="epochs"):
         start = time.perf_counter()
-        loss = pass_over(model, batches, optimizer)
+        loss = epoch()
         epochs.append(Epoch(number, _finite(loss, number, settings), time.perf_counter() - start))
         on_epoch(epochs[-1])
         if schedule is not None:
             schedule.step(loss)
         if patience.exhausted_by(loss):
             break
-    return Trained(model, normalisation, tuple(epochs))
+    return tuple(epochs)
 
 
 def loader(scaled: Floats, settings: TrainingSettings, device: torch.device) -> "DataLoader[tuple[Tensor, ...]]":

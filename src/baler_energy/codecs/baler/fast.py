@@ -1,0 +1,270 @@
+"""The engine ``fast``: the training of the reference, at the speed of the hardware.
+
+The sums are the reference's, but for the order in which they are rounded. What is left out is what surrounds them:
+
+- parameters and gradients are one vector each, so that Adam is a single fused call;
+- forward and backward pass are written out, into memory that is allocated once, and the gradient of the input, which
+  nobody needs, is not computed;
+- the table lies on the device, batches are views of it, and the losses are summed there and fetched once per epoch;
+- on a GPU a step is one launch of a CUDA graph, in place of one for each of its operations.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import leaky_relu_
+from torch.nn.utils import parameters_to_vector, vector_to_parameters
+from torch.utils.data import RandomSampler
+
+from baler_energy.codecs.baler.architecture import Architecture
+from baler_energy.codecs.baler.model import Autoencoder
+from baler_energy.codecs.baler.normalisation import Normalisation
+from baler_energy.codecs.baler.training import Epoch, Trained, TrainingSettings, new_model, train_epochs
+
+__all__ = ["GraphedStep", "Step", "train"]
+
+Floats = NDArray[np.float64]
+
+#: Number type of the matrix products, by precision, where it is not that of the parameters.
+_PRODUCTS = {"bfloat16": torch.bfloat16}
+
+
+def train(
+    data: Floats,
+    names: Sequence[str],
+    architecture: Architecture,
+    settings: TrainingSettings,
+    device: torch.device,
+    on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+) -> Trained:
+    """Scale a table (rows, columns) and train a new network on it, as `training.train` does.
+
+    The same settings give the reference's network and losses but for rounding. In precision ``bfloat16`` parameters,
+    Adam and loss are float32; what goes into the matrix products and what comes out is rounded to bfloat16.
+
+    Raises
+    ------
+    InputError
+        A column cannot be scaled, or the loss is no longer finite.
+    """
+    normalisation = Normalisation.of(data, names)
+    model = new_model(architecture, settings).to(device)
+    with torch.no_grad(), _side_stream(device):
+        step = Step(model, settings)
+        table = torch.as_tensor(normalisation.normalise(data), dtype=step.parameters.dtype, device=device)
+        batches = _Batches(table, settings)
+        take = GraphedStep(step, step.optimizer, settings.batch_size) if device.type == "cuda" else step
+
+        def epoch() -> float:
+            for rows in batches:
+                take(rows)
+            return step.fetch_summed_loss() / len(batches)
+
+        epochs = train_epochs(epoch, step.optimizer, settings, on_epoch)
+    return Trained(model, normalisation, epochs)
+
+
+class Step:
+    """Train a network on a batch: forward pass, backward pass, Adam. Nothing in it waits for the device.
+
+    Parameters
+    ----------
+    model
+        The network; its parameters become views of the vector `parameters`.
+    settings
+        Of the training.
+    """
+
+    def __init__(self, model: Autoencoder, settings: TrainingSettings) -> None:
+        self.parameters = parameters_to_vector(model.parameters()).detach()
+        vector_to_parameters(self.parameters, model.parameters())
+        self.gradient = self.parameters.grad = torch.zeros_like(self.parameters)
+        on_gpu = self.parameters.device.type == "cuda"
+        self.optimizer = torch.optim.Adam([self.parameters], settings.learning_rate, fused=True, capturable=on_gpu)
+        # What the matrix products read and write: the same vectors, unless their number type is another.
+        products = _PRODUCTS.get(settings.precision, self.parameters.dtype)
+        self._factors, self._products = self.parameters.to(products), self.gradient.to(products)
+        self._layers = _layers(model.architecture, self._factors, self._products)
+        self._slope = model.architecture.negative_slope
+        self._passes: dict[int, _Pass] = {}
+        self._summed_loss = torch.zeros((), dtype=torch.float64, device=self.parameters.device)
+
+    def __call__(self, rows: Tensor) -> None:
+        """Take a step on normalised rows (rows, columns) of the parameters' number type."""
+        self.differentiate(rows)
+        self.optimizer.step()
+
+    def differentiate(self, rows: Tensor) -> None:
+        """Compute `gradient`, of the loss of the rows, and add that loss to the sum."""
+        if self._factors is not self.parameters:
+            self._factors.copy_(self.parameters)
+        if len(rows) not in self._passes:
+            self._passes[len(rows)] = _Pass(self._layers, self._slope, rows)
+        self._summed_loss += self._passes[len(rows)](rows)
+        if self._products is not self.gradient:
+            self.gradient.copy_(self._products)
+
+    def fetch_summed_loss(self) -> float:
+        """Fetch the sum of the losses of all batches since the last time."""
+        loss = self._summed_loss.item()
+        self._summed_loss.zero_()
+        return loss
+
+
+class _Layer(NamedTuple):
+    """A layer's parameters and their gradients, as views of the vectors, and whether an activation follows."""
+
+    weight: Tensor
+    """(outputs, inputs)"""
+    transposed: Tensor
+    """The weight as (inputs, outputs)."""
+    bias: Tensor
+    """(outputs, 1)"""
+    weight_gradient: Tensor
+    bias_gradient: Tensor
+    """(outputs,)"""
+    activated: bool
+
+
+def _layers(architecture: Architecture, parameters: Tensor, gradient: Tensor) -> list[_Layer]:
+    """Cut the vectors of parameters and gradient into layers, in the order in which the network has them."""
+    layers, start = [], 0
+    for half in (architecture.encoder, architecture.decoder):
+        for name, (inputs, outputs) in half.items():
+            middle, stop = start + inputs * outputs, start + (inputs + 1) * outputs
+            weight, bias = parameters[start:middle].view(outputs, inputs), parameters[middle:stop].unsqueeze(1)
+            gradients = gradient[start:middle].view(outputs, inputs), gradient[middle:stop]
+            layers.append(_Layer(weight, weight.t(), bias, *gradients, activated=name != list(half)[-1]))
+            start = stop
+    return layers
+
+
+class _Pass:
+    """Forward and backward pass of a batch, in memory for as many rows as `example` (rows, columns) has.
+
+    Values are stored as (features, rows): products are a little faster so than with (rows, features).
+    """
+
+    def __init__(self, layers: Sequence[_Layer], slope: float, example: Tensor) -> None:
+        self._layers, self._slope = layers, slope
+        rows, columns = example.shape
+        widths = [len(layer.bias) for layer in layers]
+        empty = layers[0].weight.new_empty
+        self._outputs = [empty(width, rows) for width in widths]
+        self._transposed = [outputs.t() for outputs in self._outputs]
+        # The gradient of a layer's outputs is used up by the layer before: two pieces of memory take turns.
+        turns = [empty(max(widths) * rows) for _ in range(2)]
+        self._gradients = [turns[n % 2][: width * rows].view(width, rows) for n, width in enumerate(widths)]
+        self._ones = torch.ones_like(self._outputs[0][0])
+        self._errors = example.new_empty(columns, rows)
+        self._flat_errors = self._errors.view(-1)
+        self._loss = example.new_empty(())
+
+    def __call__(self, rows: Tensor) -> Tensor:
+        """Leave the gradients in the layers; give the loss, which the next call overwrites."""
+        columns, factors = rows.shape[1], rows.to(self._ones.dtype)
+        outputs = factors.t()
+        for layer, values in zip(self._layers, self._outputs, strict=True):
+            torch.addmm(layer.bias, layer.weight, outputs, out=values)
+            outputs = leaky_relu_(values, self._slope) if layer.activated else values
+        torch.sub(outputs, rows.t(), out=self._errors)
+        torch.mul(self._errors, 2 / columns, out=self._gradients[-1])
+        self._backward(factors)
+        return torch.dot(self._flat_errors, self._flat_errors, out=self._loss).div_(columns)
+
+    def _backward(self, rows: Tensor) -> None:
+        for number in reversed(range(len(self._layers))):
+            layer, gradient = self._layers[number], self._gradients[number]
+            if layer.activated:
+                # An output has the sign of what went into the activation, so that the outputs serve.
+                torch.ops.aten.leaky_relu_backward(
+                    gradient, self._outputs[number], self._slope, True, grad_input=gradient
+                )
+            torch.mm(gradient, self._transposed[number - 1] if number else rows, out=layer.weight_gradient)
+            torch.mv(gradient, self._ones, out=layer.bias_gradient)
+            if number:
+                torch.mm(layer.transposed, gradient, out=self._gradients[number - 1])
+
+
+class GraphedStep:
+    """A step whose full batches are replayed from a CUDA graph; smaller ones are taken as they are.
+
+    The first steps are not captured: in them the libraries and Adam allocate what they may not during a capture. The
+    graph holds the learning rate as a constant and is captured anew when that has changed.
+
+    Parameters
+    ----------
+    step
+        Takes a step on rows (rows, columns), always with the same memory.
+    optimizer
+        Whose learning rate the step uses.
+    batch_size
+        Rows of a full batch.
+    """
+
+    WARM_UP = 3
+
+    def __init__(self, step: Callable[[Tensor], None], optimizer: torch.optim.Optimizer, batch_size: int) -> None:
+        self._step, self._optimizer, self._batch_size = step, optimizer, batch_size
+        self._taken = 0
+        self._rate: float | None = None
+
+    def __call__(self, rows: Tensor) -> None:
+        """Take a step on normalised rows (rows, columns)."""
+        if len(rows) < self._batch_size:
+            self._step(rows)
+        elif self._taken < self.WARM_UP:
+            self._step(rows)
+            self._taken += 1
+        else:
+            self._replay(rows)
+
+    def _replay(self, rows: Tensor) -> None:
+        rate = self._optimizer.param_groups[0]["lr"]
+        if rate != self._rate:
+            self._rate, self._rows, self._graph = rate, torch.empty_like(rows), torch.cuda.CUDAGraph()
+            with torch.cuda.graph(self._graph, stream=torch.cuda.current_stream()):
+                self._step(self._rows)
+        self._rows.copy_(rows)
+        self._graph.replay()
+
+
+class _Batches:
+    """The batches of an epoch, in the order in which the reference's loader draws them."""
+
+    def __init__(self, table: Tensor, settings: TrainingSettings) -> None:
+        self._table, self._batch_size = table, settings.batch_size
+        self._generator = torch.Generator().manual_seed(settings.seed)
+        self._sampler = RandomSampler(range(len(table)), generator=self._generator) if settings.shuffle else None
+        self._views = torch.split(table, settings.batch_size)
+
+    def __len__(self) -> int:
+        return len(self._views)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if self._sampler is None:
+            yield from self._views
+            return
+        # The loader begins an epoch by drawing a seed for processes that it may start.
+        torch.empty((), dtype=torch.int64).random_(generator=self._generator)
+        order = torch.from_numpy(np.fromiter(self._sampler, np.int64)).to(self._table.device)
+        for chosen in torch.split(order, self._batch_size):
+            yield self._table.index_select(0, chosen)
+
+
+@contextmanager
+def _side_stream(device: torch.device) -> Iterator[None]:
+    """Work on a stream of its own on a GPU, as capturing a CUDA graph asks for."""
+    if device.type != "cuda":
+        yield
+        return
+    stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+    stream.wait_stream(torch.cuda.current_stream(device))
+    with torch.cuda.stream(stream):
+        yield
+    torch.cuda.current_stream(device).wait_stream(stream)

@@ -1,0 +1,269 @@
+"""Compress and decompress tables of any size at the speed of the hardware: the engine ``fast``.
+
+Rows come from a file and go to a file a block at a time. Within a block, batches small enough for the caches run
+through buffers that are allocated once; the scale of the normalisation is folded into the first layer's weights, and
+that of its inverse into the last one's, so that only the minimum is subtracted or added, in float64, while values are
+copied anyhow. Blocks are spread over threads, each of which computes alone: the products of a batch are too small to
+be shared.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from threading import local
+from typing import Generic, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import leaky_relu_
+
+from baler_energy.codecs.baler.checkpoint import Checkpoint
+from baler_energy.codecs.baler.coder import Sizes, bound_of, check_columns, check_hash, facts_of
+from baler_energy.codecs.baler.container import Reader, StoredBlock, Writer
+from baler_energy.codecs.baler.corrections import Bound
+from baler_energy.codecs.baler.model import DTYPES
+from baler_energy.codecs.baler.native import round_to_native
+from baler_energy.codecs.baler.packing import Packing
+from baler_energy.data.blocks import Block, Source, open_sink
+
+__all__ = ["BLOCK_ROWS", "StreamingCoder"]
+
+Floats = NDArray[np.float64]
+T = TypeVar("T")
+R = TypeVar("R")
+
+#: Rows of a block: large enough that what a block costs besides its rows does not count, small enough for memory.
+BLOCK_ROWS = 32_768
+#: Bytes of a batch's column on a CPU, so that its activations stay in the caches; on a GPU a whole block is a batch.
+COLUMN_BYTES = 8192
+
+
+class StreamingCoder:
+    """A checkpoint made ready on a device.
+
+    Time is linear in the rows; memory is that of a few blocks, however many rows there are.
+
+    Parameters
+    ----------
+    checkpoint
+        The trained codec.
+    device
+        Where to compute.
+    packing
+        How latents are stored, a value of the axis.
+    threads
+        Blocks that are worked on at the same time, on a CPU.
+    """
+
+    def __init__(
+        self, checkpoint: Checkpoint, device: torch.device, packing: str = "none", threads: int | None = None
+    ) -> None:
+        self.checkpoint = checkpoint
+        self._packing = packing
+        self._threads = 1 if device.type == "cuda" else threads or torch.get_num_threads()
+        self._encoder = _PerThread(lambda: _Encoder(checkpoint, device))
+        self._decoder = _PerThread(lambda: _Decoder(checkpoint, device))
+        #: Columns of which values were lost, as they were constant in training.
+        self.lost: set[str] = set()
+
+    def encode(self, data: Floats) -> NDArray[np.floating]:
+        """Latents (rows, latent), in the codec's precision, of values (rows, columns)."""
+        return self._encoder.here(data)
+
+    def decode(self, latents: NDArray[np.floating]) -> Floats:
+        """Values (rows, columns) float64 of latents (rows, latent), not yet rounded to the native types."""
+        return self._decoder.here(latents)
+
+    def compress(self, source: Source, path: Path, most_rows: int | None = None) -> Sizes:
+        """Encode the rows of a file and write them to a compressed file, which the caller makes atomic.
+
+        Parameters
+        ----------
+        source
+            The file that is read.
+        path
+            The file to write.
+        most_rows
+            Stop after about so many rows; None takes all.
+
+        Raises
+        ------
+        InputError
+            The columns are not those of the training, or a latent is beyond the packing's number format.
+        """
+        check_columns(source.names, source.dtypes, self.checkpoint)
+        packing, bound = Packing.parse(self._packing), bound_of(self.checkpoint, self._packing)
+
+        def stored(block: Block) -> StoredBlock:
+            self._note_lost(block.data)
+            latents = packing.reduce(self.encode(block.data))
+            corrections = bound.corrections(block.data, self.decode(latents)) if bound else None
+            return StoredBlock(latents, corrections, block.counts)
+
+        facts, rows = facts_of(self.checkpoint, self._packing, source.origin, source.layout), 0
+        with Writer(path, facts) as writer:
+            blocks = source.blocks(min(BLOCK_ROWS, most_rows or BLOCK_ROWS))
+            for block in self._spread(stored, _first(blocks, most_rows)):
+                writer.write(block)
+                rows += len(block.latents)
+        return Sizes.of(writer, rows)
+
+    def decompress(self, path: Path, out: Path) -> int:
+        """Decode a compressed file to a file of the kind that its table came in; return the number of rows.
+
+        Raises
+        ------
+        InputError
+            The file is damaged, or was written with another checkpoint.
+        """
+        content = Reader(path)
+        facts, rows = content.facts, 0
+        check_hash(facts, self.checkpoint, path)
+        bound = bound_of(self.checkpoint, facts.packing)
+        origin = {**facts.origin, "reconstructed_from": path.name}
+        with open_sink(out, facts.names, facts.dtypes, facts.layout, origin) as sink:
+            for block in self._spread(lambda block: self._restored(block, bound), content.blocks()):
+                sink.write(block)
+                rows += len(block.data)
+        return rows
+
+    def _restored(self, block: StoredBlock, bound: Bound | None) -> Block:
+        data = self.decode(block.latents)
+        if bound and block.corrections:
+            bound.restore(data, block.corrections)
+        else:
+            round_to_native(data, self.checkpoint.dtypes)
+        return Block(data, block.counts)
+
+    def _note_lost(self, data: Floats) -> None:
+        minimum, constant = self.checkpoint.normalisation.features[0], self.checkpoint.normalisation.constant
+        for number in np.flatnonzero(constant):
+            if (data[:, number] != minimum[number]).any():
+                self.lost.add(self.checkpoint.names[number])
+
+    def _spread(self, work: Callable[[T], R], blocks: Iterable[T]) -> Iterator[R]:
+        """Do the work of each block, several at a time, and give the results in order."""
+        if self._threads == 1:
+            yield from map(work, blocks)
+            return
+        torch_threads = torch.get_num_threads()
+        pool = ThreadPoolExecutor(self._threads, initializer=torch.set_num_threads, initargs=(1,))
+        try:
+            pending: deque[Future[R]] = deque()
+            for block in blocks:
+                pending.append(pool.submit(work, block))
+                if len(pending) > self._threads:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+            torch.set_num_threads(torch_threads)
+
+
+def _first(blocks: Iterator[Block], most_rows: int | None) -> Iterator[Block]:
+    """Blocks until there are so many rows; all of them where none is asked for."""
+    rows = 0
+    for block in blocks:
+        yield block
+        rows += len(block.data)
+        if most_rows is not None and rows >= most_rows:
+            return
+
+
+class _PerThread(local, Generic[T]):
+    """Something with buffers of its own for each thread."""
+
+    def __init__(self, make: Callable[[], T]) -> None:  # called anew in each thread that comes by
+        self.here = make()
+
+
+class _Layers:
+    """Layers with buffers for a batch."""
+
+    def __init__(self, checkpoint: Checkpoint, prefix: str, device: torch.device) -> None:
+        names = checkpoint.architecture.encoder if prefix == "en" else checkpoint.architecture.decoder
+        parameters = checkpoint.parameters
+        self.device = device
+        self.dtype = DTYPES[checkpoint.precision]
+        self.slope = checkpoint.architecture.negative_slope
+        self.weights = [parameters[f"{name}.weight"].to(device, copy=True) for name in names]
+        self.biases = [parameters[f"{name}.bias"].to(device, copy=True) for name in names]
+        self.batch_rows = COLUMN_BYTES // self.dtype.itemsize if device.type == "cpu" else BLOCK_ROWS
+        widths = [len(bias) for bias in self.biases]
+        self.buffers = [torch.empty(self.batch_rows, width, dtype=self.dtype, device=device) for width in widths]
+
+    def __call__(self, values: Tensor) -> Tensor:
+        """Pass a batch (rows, inputs) through; the result is overwritten by the next one."""
+        last = len(self.weights) - 1
+        for number, (weight, bias, buffer) in enumerate(zip(self.weights, self.biases, self.buffers, strict=True)):
+            output = buffer[: len(values)]
+            torch.addmm(bias, values, weight.t(), out=output)
+            values = output if number == last else leaky_relu_(output, self.slope)
+        return values
+
+
+class _Encoder(_Layers):
+    """Values to latents."""
+
+    def __init__(self, checkpoint: Checkpoint, device: torch.device) -> None:
+        super().__init__(checkpoint, "en", device)
+        minimum, spread = (torch.from_numpy(row.copy()).to(device) for row in checkpoint.normalisation.features)
+        self.minimum = minimum
+        # What was constant in training is 0, whatever its value.
+        scale = torch.where(spread > 0, 1 / spread, 0.0)
+        self.scale = None if _foldable(spread) else scale
+        if self.scale is None:
+            self.weights[0] = (self.weights[0].double() * scale).to(self.dtype)
+        self.rows = torch.empty(self.batch_rows, len(minimum), dtype=self.dtype, device=device)
+
+    def __call__(self, data: Floats) -> NDArray[np.floating]:  # type: ignore[override]
+        latents = torch.empty(len(data), len(self.biases[-1]), dtype=self.dtype)
+        values = torch.from_numpy(data if data.flags.writeable else data.copy())
+        with torch.inference_mode():
+            for start in range(0, len(data), self.batch_rows):
+                stop = min(start + self.batch_rows, len(data))
+                raw, rows = values[start:stop].to(self.device), self.rows[: stop - start]
+                if self.scale is None:
+                    torch.sub(raw, self.minimum, out=rows)
+                else:
+                    rows.copy_((raw - self.minimum) * self.scale)
+                latents[start:stop] = super().__call__(rows)
+        return latents.numpy()
+
+
+class _Decoder(_Layers):
+    """Latents to values."""
+
+    def __init__(self, checkpoint: Checkpoint, device: torch.device) -> None:
+        super().__init__(checkpoint, "de", device)
+        self.minimum, self.spread = (
+            torch.from_numpy(row.copy()).to(device) for row in checkpoint.normalisation.features
+        )
+        self.folded = _foldable(self.spread)
+        if self.folded:
+            self.weights[-1] = (self.weights[-1].double() * self.spread[:, None]).to(self.dtype)
+            self.biases[-1] = (self.biases[-1].double() * self.spread).to(self.dtype)
+
+    def __call__(self, latents: NDArray[np.floating]) -> Floats:  # type: ignore[override]
+        data = torch.empty(len(latents), len(self.minimum), dtype=torch.float64)
+        values = torch.from_numpy(latents if latents.flags.writeable else latents.copy())
+        with torch.inference_mode():
+            for start in range(0, len(latents), self.batch_rows):
+                stop = min(start + self.batch_rows, len(latents))
+                rows = super().__call__(values[start:stop].to(self.device, self.dtype))
+                scaled = rows if self.folded else rows.double() * self.spread
+                if self.device.type == "cpu":
+                    torch.add(scaled, self.minimum, out=data[start:stop])
+                else:
+                    data[start:stop] = scaled + self.minimum
+        return data.numpy()
+
+
+def _foldable(spread: Tensor) -> bool:
+    """Whether weights times these ranges, or over them, stay well inside float32 and float64."""
+    ranges = spread[spread > 0]
+    return bool(((ranges > 1e-20) & (ranges < 1e20)).all())

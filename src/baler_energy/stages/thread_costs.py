@@ -1,0 +1,103 @@
+"""What a row costs the fast engine in training, by threads; a part of ``calibrate``."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from baler_energy.meters.calibration import Calibrated, spread_of
+from baler_energy.stages.options import physical_cores
+from baler_energy.vocabulary import Evidence, MeterName
+
+__all__ = ["COUNTER", "candidates", "thread_rows", "watch_threads"]
+
+#: Columns, latent columns and batch of the step that is timed: Baler's example.
+_COLUMNS, _LATENT, _BATCH = 24, 12, 512
+#: Turns that each number of threads gets.
+_ROUNDS = 7
+#: The counter that holds what threads cost, as sessions name it; no energy is asked of a model.
+COUNTER = f"{MeterName.RAPL}/cpu"
+
+Costs = dict[int, list[tuple[float, float | None]]]
+
+
+def candidates(cores: int) -> list[int]:
+    """Give the numbers of threads to try: powers of two below the cores, and all of them."""
+    return [*(1 << n for n in range(cores.bit_length()) if 1 << n < cores), cores]
+
+
+def watch_threads(read_energies_j: Callable[[], Mapping[str, float]], duration_s: float) -> Costs:
+    """Train on each number of threads in turn; torch's own number is left as it was.
+
+    Parameters
+    ----------
+    read_energies_j
+        Reads the counters.
+    duration_s
+        For each number of threads (s).
+
+    Returns
+    -------
+    dict
+        By threads, for each turn time (s) and energy (J, None where `COUNTER` is missing) per row.
+    """
+    import torch
+
+    step = _step()
+    before = torch.get_num_threads()
+    numbers = candidates(physical_cores())
+    costs: Costs = {number: [] for number in numbers}
+    try:
+        for _ in range(_ROUNDS):
+            for number in numbers:
+                torch.set_num_threads(number)
+                step()
+                costs[number].append(_cost(step, read_energies_j, duration_s / _ROUNDS))
+    finally:
+        torch.set_num_threads(before)
+    return costs
+
+
+def _step() -> Callable[[], None]:
+    import torch
+
+    from baler_energy.codecs.baler.architecture import Architecture
+    from baler_energy.codecs.baler.fast import Step
+    from baler_energy.codecs.baler.training import TrainingSettings, new_model
+
+    settings = TrainingSettings(epochs=1, batch_size=_BATCH, seed=1)
+    rows = torch.rand(_BATCH, _COLUMNS, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    step = Step(new_model(Architecture(_COLUMNS, _LATENT), settings), settings)
+    return lambda: step(rows)
+
+
+def _cost(
+    step: Callable[[], None], read_energies_j: Callable[[], Mapping[str, float]], duration_s: float
+) -> tuple[float, float | None]:
+    start_j, start_s, rows = read_energies_j().get(COUNTER), time.perf_counter(), 0
+    while True:
+        step()
+        rows += _BATCH
+        took_s = time.perf_counter() - start_s
+        if took_s >= duration_s:
+            break
+    end_j = read_energies_j().get(COUNTER)
+    return took_s / rows, None if start_j is None or end_j is None else (end_j - start_j) / rows
+
+
+def thread_rows(costs: Costs, evidence: Mapping[str, Evidence]) -> list[Calibrated]:
+    """Rows of a calibration: the median cost of a row by threads, and the number that costs least.
+
+    The cost is energy where `COUNTER` is a measured one that was read and moved at every turn, else time.
+    """
+    energies_j = {n: [energy_j for _, energy_j in turns if energy_j] for n, turns in costs.items()}
+    counted = evidence.get(COUNTER) is Evidence.MEASURED and all(len(energies_j[n]) == len(costs[n]) for n in costs)
+    values = energies_j if counted else {n: [time_s for time_s, _ in turns] for n, turns in costs.items()}
+    meter, quantity = (MeterName.RAPL, "energy_per_row") if counted else ("session", "time_per_row")
+    found: dict[int, dict[str, Any]] = {n: spread_of(per_row, middle=True) for n, per_row in values.items()}
+    best = min(found, key=lambda n: found[n]["value"])
+    known = {"meter": meter, "detail": "training step of the fast engine, 24 columns, batch 512, float64"}
+    rows = [known | {"component": f"threads-{n}", "quantity": quantity} | spread for n, spread in found.items()]
+    what = "energy" if counted else "time, as no counter measures energy"
+    chosen = {"component": "machine", "quantity": "threads", "value": best, "n": 1}
+    rows.append(known | chosen | {"detail": f"least {what}, per row of the fast engine's training"})
+    return [Calibrated.model_validate(row) for row in rows]

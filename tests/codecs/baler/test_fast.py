@@ -1,0 +1,252 @@
+"""The engine fast, against the reference and against autograd."""
+
+from contextlib import contextmanager
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from baler_energy.codecs.baler import fast, training
+from baler_energy.codecs.baler.architecture import Architecture
+from baler_energy.codecs.baler.checkpoint import Checkpoint
+from baler_energy.codecs.baler.fast import GraphedStep, Step
+from baler_energy.codecs.baler.training import Trained, TrainingSettings, batch_loss, new_model
+from baler_energy.data import toy
+from baler_energy.errors import InputError
+
+CPU = torch.device("cpu")
+#: Five batches of the 300 rows, the last one smaller.
+SETTINGS = TrainingSettings(epochs=4, batch_size=64, seed=11)
+
+
+def both(table, how=SETTINGS, architecture=None, device=CPU) -> tuple[Trained, Trained]:
+    architecture = architecture or Architecture(table.data.shape[1], 3)
+    engines = ((training, CPU), (fast, device))
+    first, second = (module.train(table.data, table.names, architecture, how, where) for module, where in engines)
+    return first, second
+
+
+def losses(trained: Trained) -> list[float]:
+    return [epoch.loss for epoch in trained.epochs]
+
+
+def assert_same(reference: Trained, ours: Trained, within: float = 1e-12) -> None:
+    assert losses(ours) == pytest.approx(losses(reference), rel=within)
+    pairs = zip(reference.model.parameters(), ours.model.cpu().parameters(), strict=True)
+    for theirs, parameter in pairs:
+        torch.testing.assert_close(parameter, theirs, rtol=0, atol=within)
+
+
+def test_five_hundred_steps_of_balers_network_are_the_references():
+    reference, ours = both(toy.generate(300, 1), replace(SETTINGS, epochs=100), Architecture(24, 12))
+    assert len(ours.epochs) * 5 == 500
+    assert_same(reference, ours)
+    np.testing.assert_array_equal(reference.normalisation.features, ours.normalisation.features)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        replace(SETTINGS, shuffle=True),
+        replace(SETTINGS, batch_size=60),
+        replace(SETTINGS, batch_size=60, shuffle=True),
+        replace(SETTINGS, batch_size=1000),
+        replace(SETTINGS, learning_rate=0.1, plateau_patience=1, plateau_factor=0.3, epochs=30),
+        replace(SETTINGS, learning_rate=0.1, early_stopping_patience=2, early_stopping_min_delta=0.1, epochs=60),
+    ],
+    ids=["shuffled", "whole batches", "whole batches shuffled", "one batch", "plateau", "early stopping"],
+)
+def test_orders_and_schedules_are_the_references(table, how):
+    reference, ours = both(table, how)
+    assert len(ours.epochs) == len(reference.epochs)
+    assert_same(reference, ours)
+
+
+def test_the_schedules_took_effect_in_these_tests(table):
+    plain = replace(SETTINGS, learning_rate=0.1, epochs=30)
+    lowered = replace(plain, plateau_patience=1, plateau_factor=0.3)
+    assert losses(both(table, plain)[1]) != losses(both(table, lowered)[1])
+    stopped = replace(plain, early_stopping_patience=2, early_stopping_min_delta=0.1, epochs=60)
+    assert len(both(table, stopped)[1].epochs) < 60
+
+
+@pytest.mark.parametrize(("hidden", "slope"), [((20, 10), 0.0), ((7,), 0.01), ((9, 8, 7, 6, 5), 0.2)])
+def test_networks_of_other_depths_and_slopes_are_the_references(table, hidden, slope):
+    assert_same(*both(table, architecture=Architecture(6, 2, hidden, slope)))
+
+
+def test_float32_is_the_references_but_for_its_rounding(table):
+    reference, ours = both(table, replace(SETTINGS, precision="float32"))
+    assert {p.dtype for p in ours.model.parameters()} == {torch.float32}
+    assert_same(reference, ours, 1e-4)
+
+
+def test_bfloat16_trains_float32_parameters_to_a_similar_loss(table):
+    how = replace(SETTINGS, epochs=10)
+    reference, _ = both(table, how)
+    ours = fast.train(table.data, table.names, Architecture(6, 3), replace(how, precision="bfloat16"), CPU)
+    assert {p.dtype for p in ours.model.parameters()} == {torch.float32}
+    assert losses(ours) == pytest.approx(losses(reference), rel=0.05)
+    assert losses(ours) != pytest.approx(losses(reference), rel=1e-5)
+
+
+networks = st.builds(
+    lambda columns, latent, hidden, slope: Architecture(columns, min(latent, columns), tuple(hidden), slope),
+    st.integers(1, 8),
+    st.integers(1, 8),
+    st.lists(st.integers(1, 12), min_size=1, max_size=5),
+    st.sampled_from([0.0, 0.01, 0.3]),
+)
+
+
+def gradients(architecture: Architecture, rows: torch.Tensor, precision: str) -> tuple[Step, torch.Tensor, float]:
+    """Give a step that was differentiated on the rows, and gradient and loss by autograd in float64."""
+    how = replace(SETTINGS, precision=precision)
+    with torch.no_grad():
+        step = Step(new_model(architecture, how), how)
+        step.differentiate(rows.to(step.parameters.dtype))
+    model = new_model(architecture, SETTINGS)
+    loss = batch_loss(model(rows), rows)
+    loss.backward()
+    return step, torch.cat([p.grad.flatten() for p in model.parameters()]), loss.item()
+
+
+@settings(deadline=None, max_examples=60)
+@given(networks, st.integers(1, 9), st.integers(0, 99))
+def test_gradients_are_those_of_autograd(architecture, count, seed):
+    rows = torch.rand(count, architecture.columns, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+    step, expected, loss = gradients(architecture, rows, "float64")
+    torch.testing.assert_close(step.gradient, expected, rtol=1e-12, atol=1e-14)
+    assert step.fetch_summed_loss() == pytest.approx(loss, rel=1e-13)
+    assert step.fetch_summed_loss() == 0.0, "fetched sums start afresh"
+
+
+def test_bfloat16_rounds_products_but_sums_in_more():
+    rows = torch.rand(2048, 24, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    step, expected, loss = gradients(Architecture(24, 12), rows, "bfloat16")
+    error = (step.gradient - expected).norm() / expected.norm()
+    assert 1e-4 < error < 0.01, "8 bits of mantissa; sums of 2048 numbers in bfloat16 would be far off"
+    assert step.fetch_summed_loss() == pytest.approx(loss, rel=1e-3)
+
+
+def test_what_is_trained_makes_a_checkpoint(table, tmp_path):
+    reference, ours = both(table)
+    ours_file, theirs = (Checkpoint.of(t.model, t.normalisation, table.names, table.dtypes) for t in (ours, reference))
+    ours_file.write(tmp_path / "c.pt")
+    rows = torch.rand(9, 6, dtype=torch.float64)
+    read = Checkpoint.read(tmp_path / "c.pt").model(CPU)
+    torch.testing.assert_close(read(rows), theirs.model(CPU)(rows), rtol=0, atol=1e-12)
+
+
+def test_training_leaves_the_callers_random_state_alone(table):
+    torch.manual_seed(1)
+    expected = torch.rand(3)
+    torch.manual_seed(1)
+    fast.train(table.data, table.names, Architecture(6, 3), replace(SETTINGS, shuffle=True), CPU)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_mistakes_are_one_message(table):
+    with pytest.raises(InputError, match=r"diverged.*--learning-rate"):
+        fast.train(table.data, table.names, Architecture(6, 3), replace(SETTINGS, learning_rate=1e200, epochs=5), CPU)
+    table.data[5, 2] = np.nan
+    with pytest.raises(InputError, match="'charge'"):
+        fast.train(table.data, table.names, Architecture(6, 3), SETTINGS, CPU)
+
+
+class Graph:
+    """Stands for a CUDA graph: what a capture was of is run by each replay, on the memory of the capture."""
+
+    captured: list["Graph"]
+    capturing = False
+
+    def replay(self) -> None:
+        self.step(self.rows)
+
+
+@pytest.fixture
+def graphs(monkeypatch):
+    """Replace CUDA's graphs; give those that were captured, and how to make a step that can be."""
+    captured: list[Graph] = []
+
+    @contextmanager
+    def capture(graph, stream):
+        captured.append(graph)
+        Graph.capturing = True
+        yield
+        Graph.capturing = False
+
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", Graph)
+    monkeypatch.setattr(torch.cuda, "graph", capture)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda: None)
+
+    def capturable(step):
+        def either(rows):
+            if Graph.capturing:
+                captured[-1].step, captured[-1].rows = step, rows
+            else:
+                step(rows)
+
+        return either
+
+    return captured, capturable
+
+
+def test_a_graph_replays_full_batches_and_is_captured_anew_for_another_rate(graphs):
+    captured, capturable = graphs
+    optimizer = SimpleNamespace(param_groups=[{"lr": 1e-3}])
+    seen: list[list[float]] = []
+    take = GraphedStep(capturable(lambda rows: seen.append(rows.flatten().tolist())), optimizer, 2)
+    batches = [torch.tensor([[float(n)], [n + 0.5]]) for n in range(6)]
+    for rows in (*batches[:2], torch.tensor([[9.0]]), *batches[2:5]):
+        take(rows)
+    assert len(captured) == 1
+    optimizer.param_groups[0]["lr"] = 1e-4
+    take(batches[5])
+    take(torch.tensor([[8.0]]))
+    assert len(captured) == 2
+    assert seen == [[0, 0.5], [1, 1.5], [9], [2, 2.5], [3, 3.5], [4, 4.5], [5, 5.5], [8]]
+
+
+def test_training_from_graphs_is_the_references(table, graphs):
+    captured, capturable = graphs
+    how = replace(SETTINGS, epochs=30, learning_rate=0.1, plateau_patience=1, plateau_factor=0.3)
+    reference, _ = both(table, how)
+    model = new_model(Architecture(6, 3), how)
+    with torch.no_grad():
+        step = Step(model, how)
+        rows = torch.from_numpy(reference.normalisation.normalise(table.data))
+        take = GraphedStep(capturable(step), step.optimizer, how.batch_size)
+
+        def epoch() -> float:
+            for batch in rows.split(how.batch_size):
+                take(batch)
+            return step.fetch_summed_loss() / 5
+
+        epochs = training.train_epochs(epoch, step.optimizer, how, lambda epoch: None)
+    assert_same(reference, Trained(model, reference.normalisation, epochs))
+    assert len(captured) > 1
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU here")
+@pytest.mark.parametrize("how", [SETTINGS, replace(SETTINGS, shuffle=True, plateau_patience=1, learning_rate=0.1)])
+def test_on_a_gpu_it_is_the_reference_of_the_cpu(table, how):
+    assert_same(*both(table, replace(how, epochs=20), device=torch.device("cuda")), 1e-7)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU here")
+def test_no_batch_waits_for_the_gpu(table):
+    how = replace(SETTINGS, precision="bfloat16", batch_size=16)
+    fast.train(table.data, table.names, Architecture(6, 3), how, torch.device("cuda"))
+    step = Step(new_model(Architecture(6, 3), how).cuda(), how)
+    rows = torch.rand(16, 6, device="cuda")
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        with torch.no_grad():
+            step(rows)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")

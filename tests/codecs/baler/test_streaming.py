@@ -1,0 +1,167 @@
+"""The engine `fast` compresses and decompresses what the reference does."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from baler_energy.codecs.baler import streaming
+from baler_energy.codecs.baler.architecture import Architecture
+from baler_energy.codecs.baler.checkpoint import Checkpoint
+from baler_energy.codecs.baler.coder import Coder
+from baler_energy.codecs.baler.container import Reader
+from baler_energy.codecs.baler.corrections import NOISE
+from baler_energy.codecs.baler.model import Autoencoder
+from baler_energy.codecs.baler.normalisation import Normalisation
+from baler_energy.codecs.baler.packing import Packing
+from baler_energy.codecs.baler.streaming import StreamingCoder
+from baler_energy.data.blocks import open_source
+from baler_energy.data.table import Table
+from baler_energy.errors import InputError
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def path(table, tmp_path):
+    table.write(tmp_path / "table.npz")
+    return tmp_path / "table.npz"
+
+
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch):
+    """Many blocks and batches in a small table."""
+    monkeypatch.setattr(streaming, "BLOCK_ROWS", 70)
+    monkeypatch.setattr(streaming, "COLUMN_BYTES", 128)
+
+
+def _codec(checkpoint, precision, model="baler", seed=3):
+    torch.manual_seed(seed)
+    network = Autoencoder(Architecture.of(model, 6, 2), precision)
+    return Checkpoint.of(network, checkpoint.normalisation, checkpoint.names, checkpoint.dtypes)
+
+
+def _compress(coder, path, out):
+    with open_source(path) as source:
+        return coder.compress(source, out)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("model", ["baler", "baler-small", "7", "9-8-7-6-5"])
+@pytest.mark.parametrize("precision", ["float64", "float32"])
+def test_latents_and_values_are_the_references(checkpoint, table, path, tmp_path, precision, model, threads):
+    codec = _codec(checkpoint, precision, model)
+    reference, fast = Coder(codec, CPU, 64), StreamingCoder(codec, CPU, threads=threads)
+    sizes = _compress(fast, path, tmp_path / "fast.baler")
+    assert sizes == reference.compress(table, tmp_path / "reference.baler") or sizes.rows == len(table.data)
+    ours, theirs = (Reader(tmp_path / f"{name}.baler").latents() for name in ("fast", "reference"))
+    assert ours.dtype == theirs.dtype
+    tolerance = {"float64": 1e-13, "float32": 1e-5}[precision]
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=tolerance)
+    fast.decompress(tmp_path / "fast.baler", tmp_path / "out.npz")
+    back, expected = Table.read(tmp_path / "out.npz"), reference.decompress(tmp_path / "fast.baler")
+    assert (back.names, back.dtypes, back.origin) == (expected.names, expected.dtypes, expected.origin)
+    varying = checkpoint.normalisation.features[1] > 0
+    spread = checkpoint.normalisation.features[1][varying]
+    errors = np.abs(back.data - expected.data)[:, varying] / spread
+    # A value next to the middle between two integers may fall to either side.
+    integer = table.integer[varying]
+    assert errors[:, ~integer].max() < tolerance
+    assert (errors[:, integer] > tolerance).mean() < 0.01
+    assert np.array_equal(back.data[:, ~varying], expected.data[:, ~varying])
+
+
+@pytest.mark.parametrize("precision", ["float64", "float32"])
+def test_ways_of_decoding_differ_by_far_less_than_the_bound_allows_for(checkpoint, path, tmp_path, precision):
+    codec = _codec(checkpoint, precision)
+    latents = Coder(codec, CPU, 64).encode(Table.read(path).data)
+    spread = checkpoint.normalisation.features[1]
+    decoded = [
+        coder.decode(latents) for coder in (Coder(codec, CPU, 7), Coder(codec, CPU, 300), StreamingCoder(codec, CPU))
+    ]
+    with np.errstate(invalid="ignore"):
+        moved = np.nanmax(np.abs(np.ptp(np.stack(decoded), axis=0)) / np.where(spread > 0, spread, np.nan))
+    assert moved < NOISE[precision] / 20
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("packing", ["bound-0.02", "float16+zstd+bound-0.001", "float32-4+bound-0.2"])
+def test_a_bound_holds_whichever_engine_decodes(checkpoint, table, path, tmp_path, packing, threads):
+    codec = _codec(checkpoint, "float32")
+    _compress(StreamingCoder(codec, CPU, packing, threads), path, tmp_path / "t.baler")
+    StreamingCoder(codec, CPU, threads=threads).decompress(tmp_path / "t.baler", tmp_path / "out.npz")
+    allowed = Packing.parse(packing).error_bound * checkpoint.normalisation.features[1] * (1 + 1e-12)
+    for back in (Table.read(tmp_path / "out.npz"), Coder(codec, CPU, 11).decompress(tmp_path / "t.baler")):
+        assert (np.abs(back.data - table.data) <= allowed).all()
+
+
+@pytest.mark.parametrize("factor", [1e-30, 1.0, 1e30, 1e200])
+@pytest.mark.parametrize("precision", ["float64", "float32"])
+def test_ranges_beyond_a_number_format_are_scaled_apart(checkpoint, table, tmp_path, factor, precision):
+    data = table.data * factor
+    dtypes = ("float64",) * 6
+    scaled = Table(data, table.names, dtypes, {})
+    scaled.write(tmp_path / "big.npz")
+    codec = replace(_codec(checkpoint, precision), normalisation=Normalisation.of(data, table.names), dtypes=dtypes)
+    _compress(StreamingCoder(codec, CPU), tmp_path / "big.npz", tmp_path / "t.baler")
+    StreamingCoder(codec, CPU).decompress(tmp_path / "t.baler", tmp_path / "out.npz")
+    expected = Coder(codec, CPU, 64).decompress(tmp_path / "t.baler").data
+    spread = codec.normalisation.features[1].max()
+    np.testing.assert_allclose(Table.read(tmp_path / "out.npz").data / spread, expected / spread, rtol=0, atol=1e-5)
+    latents = Coder(codec, CPU, 64).encode(data)
+    np.testing.assert_allclose(Reader(tmp_path / "t.baler").latents(), latents, rtol=0, atol=1e-5)
+
+
+def test_a_large_offset_costs_no_digits(checkpoint, tmp_path):
+    """Times of recent years in a column: folding the minimum into float32 biases would lose them."""
+    rng = np.random.default_rng(5)
+    data = 1.7e9 + rng.random((200, 6))
+    names, dtypes = checkpoint.names, ("float64",) * 6
+    Table(data, names, dtypes, {}).write(tmp_path / "times.npz")
+    codec = replace(_codec(checkpoint, "float32"), normalisation=Normalisation.of(data, names), dtypes=dtypes)
+    _compress(StreamingCoder(codec, CPU), tmp_path / "times.npz", tmp_path / "t.baler")
+    latents = Coder(codec, CPU, 64).encode(data)
+    np.testing.assert_allclose(Reader(tmp_path / "t.baler").latents(), latents, rtol=0, atol=1e-6)
+
+
+def test_values_lost_in_a_column_that_was_constant_are_noted(checkpoint, table, tmp_path):
+    coder = StreamingCoder(_codec(checkpoint, "float64"), CPU)
+    table.write(tmp_path / "same.npz")
+    _compress(coder, tmp_path / "same.npz", tmp_path / "t.baler")
+    assert coder.lost == set()
+    changed = table.data.copy()
+    changed[-1, 3] += 1
+    Table(changed, table.names, table.dtypes, {}).write(tmp_path / "other.npz")
+    _compress(coder, tmp_path / "other.npz", tmp_path / "t.baler")
+    assert coder.lost == {table.names[3]}
+
+
+def test_a_warm_up_takes_the_first_rows_only(checkpoint, path, tmp_path):
+    coder = StreamingCoder(_codec(checkpoint, "float64"), CPU)
+    with open_source(path) as source:
+        assert coder.compress(source, tmp_path / "t.baler", most_rows=30).rows == 30
+        assert coder.compress(source, tmp_path / "t.baler").rows == 300
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_an_error_in_a_block_ends_it(checkpoint, table, tmp_path, threads):
+    codec = _codec(checkpoint, "float64")
+    huge = replace(codec, parameters={k: v * 1e5 for k, v in codec.parameters.items()})
+    table.write(tmp_path / "t.npz")
+    with pytest.raises(InputError, match="beyond float16"):
+        _compress(StreamingCoder(huge, CPU, "float16", threads), tmp_path / "t.npz", tmp_path / "t.baler")
+    with pytest.raises(InputError, match="damaged"):
+        Reader(tmp_path / "t.baler")
+    assert torch.get_num_threads() >= 1
+
+
+def test_another_checkpoint_or_table_is_refused(checkpoint, table, path, tmp_path):
+    _compress(StreamingCoder(_codec(checkpoint, "float64"), CPU), path, tmp_path / "t.baler")
+    other = StreamingCoder(_codec(checkpoint, "float64", seed=4), CPU)
+    with pytest.raises(InputError, match="another checkpoint"):
+        other.decompress(tmp_path / "t.baler", tmp_path / "out.npz")
+    assert not (tmp_path / "out.npz").exists()
+    Table(table.data, table.names[::-1], table.dtypes, {}).write(tmp_path / "other.npz")
+    with pytest.raises(InputError, match="Column 0"):
+        _compress(other, tmp_path / "other.npz", tmp_path / "o.baler")

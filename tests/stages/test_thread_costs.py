@@ -1,0 +1,91 @@
+"""What a row costs by threads."""
+
+import pytest
+import torch
+
+from baler_energy.errors import InputError
+from baler_energy.meters.calibration import Calibration, kind_of_machine
+from baler_energy.records import Measurement
+from baler_energy.stages import thread_costs
+from baler_energy.stages.thread_costs import COUNTER, candidates, thread_rows, watch_threads
+from baler_energy.vocabulary import Evidence
+
+MEASURED = {COUNTER: Evidence.MEASURED}
+
+
+@pytest.mark.parametrize(
+    ("cores", "expected"), [(1, [1]), (2, [1, 2]), (6, [1, 2, 4, 6]), (8, [1, 2, 4, 8]), (12, [1, 2, 4, 8, 12])]
+)
+def test_powers_of_two_and_all_cores_are_tried(cores, expected):
+    assert candidates(cores) == expected
+
+
+def test_numbers_take_turns_and_the_callers_is_restored(monkeypatch):
+    monkeypatch.setattr(thread_costs, "physical_cores", lambda: 3)
+    used, before = [], torch.get_num_threads()
+    set_num_threads = torch.set_num_threads
+    monkeypatch.setattr(torch, "set_num_threads", lambda n: (used.append(n), set_num_threads(n)))
+    read = iter(range(10_000))
+    costs = watch_threads(lambda: {COUNTER: float(next(read))}, 1e-6)
+    assert used == [1, 2, 3] * 7 + [before] and torch.get_num_threads() == before
+    assert list(costs) == [1, 2, 3]
+    assert all(time_s > 0 and energy_j == 1 / 512 for turns in costs.values() for time_s, energy_j in turns)
+
+
+def test_least_energy_is_chosen_where_a_counter_measures_it():
+    costs = {1: [(2.0, 5.0), (2.0, 7.0), (9.0, 5.0)], 4: [(1.0, 8.0)] * 3}
+    rows = thread_rows(costs, MEASURED)
+    assert [(r.component, r.quantity, r.value, r.unit, r.n) for r in rows] == [
+        ("threads-1", "energy_per_row", 5.0, "J", 3),
+        ("threads-4", "energy_per_row", 8.0, "J", 3),
+        ("machine", "threads", 1.0, "1", 1),
+    ]
+    assert {r.meter for r in rows} == {"rapl"} and "least energy" in rows[-1].detail
+
+
+@pytest.mark.parametrize(
+    ("energy_j", "evidence"), [(5.0, {COUNTER: Evidence.MODELLED}), (None, MEASURED), (0.0, MEASURED), (5.0, {})]
+)
+def test_else_least_time(energy_j, evidence):
+    rows = thread_rows({1: [(2.0, 5.0), (2.0, energy_j)], 4: [(1.0, 8.0)] * 2}, evidence)
+    assert [(r.quantity, r.value) for r in rows] == [("time_per_row", 2.0), ("time_per_row", 1.0), ("threads", 4.0)]
+    assert {r.meter for r in rows} == {"session"} and "least time" in rows[-1].detail
+
+
+@pytest.fixture
+def calibrated(tmp_path, monkeypatch):
+    """Write a calibration of this machine, on which one of two threads costs least."""
+    monkeypatch.setattr("baler_energy.stages.options.physical_cores", lambda: 2)
+    path = tmp_path / "c.json"
+    rows = tuple(thread_rows({1: [(1.0, None)] * 2, 2: [(3.0, None)] * 2}, {}))
+    Calibration(machine=kind_of_machine(), rows=rows, provenance={}).write(path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("options", "threads"), [((), 1), (("--threads", 2), 2), (("--engine", "reference"), 2)], ids=str
+)
+def test_the_fast_engine_takes_the_calibrated_number(stage, pipeline, tmp_path, calibrated, options, threads):
+    before = torch.get_num_threads()
+    words = ("--data", pipeline.table, "--out", tmp_path / "t", "--epochs", 1, "--threads", "auto", "--engine", "fast")
+    try:
+        stage("train", *words, "--calibration", calibrated, *options)
+        assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    assert Measurement.read(tmp_path / "t" / "measurement.json").parameters["threads"] == threads
+
+
+def test_an_allotment_below_the_calibrated_number_is_kept_to(stage, pipeline, tmp_path, calibrated, monkeypatch):
+    rows = tuple(thread_rows({1: [(3.0, None)], 8: [(1.0, None)]}, {}))
+    Calibration(machine=kind_of_machine(), rows=rows, provenance={}).write(calibrated)
+    monkeypatch.setattr("baler_energy.stages.options.physical_cores", lambda: 1)
+    words = ("--data", pipeline.table, "--out", tmp_path / "t", "--epochs", 1, "--threads", "auto", "--engine", "fast")
+    stage("train", *words, "--calibration", calibrated)
+    assert Measurement.read(tmp_path / "t" / "measurement.json").parameters["threads"] == 1
+
+
+def test_a_missing_calibration_is_refused(stage, pipeline, tmp_path):
+    words = ("--data", pipeline.table, "--out", tmp_path / "t", "--threads", "auto", "--engine", "fast")
+    with pytest.raises(InputError, match=r"none\.json"):
+        stage("train", *words, "--calibration", tmp_path / "none.json")
