@@ -1,6 +1,7 @@
 """Stages with the engine upstream: on a stand-in for Baler, and, where it is installed, on Baler itself."""
 
 import json
+import pstats
 import shutil
 
 import numpy as np
@@ -134,6 +135,49 @@ def test_nothing_is_left_of_a_failure(stage, stand_in, pipeline, tmp_path, monke
     assert names(tmp_path / "out") == []
 
 
+OPERATIONS = ("train", "compress", "decompress")
+
+
+def profiled(stage, pipeline, out, profiler):
+    codec = ("--checkpoint", pipeline.checkpoint, "--max-batches", 2)
+    options = ("--data", pipeline.table, *codec, "--operation", *OPERATIONS, "--profiler", profiler, "--out", out)
+    stage("profile", *ENGINE, *options)
+    return [pd.read_parquet(out / operation / "hotspots.parquet") for operation in OPERATIONS]
+
+
+def test_cprofile_tells_balers_functions(stage, stand_in, pipeline, tmp_path):
+    for operation, rows in zip(OPERATIONS, profiled(stage, pipeline, tmp_path, "cprofile"), strict=True):
+        assert set(rows["kind"]) == {"function", "call"} and set(rows["engine"]) == {"upstream"}
+        functions = rows[rows["kind"] == "function"].set_index("name")
+        assert functions.loc["main", ["file", "calls"]].tolist() == ["baler/baler.py", 1]
+        assert functions.loc["main", "total_share"] > 0.9
+        assert 0.5 < functions["self_share"].sum() <= 1 + 1e-9
+        # The path to it goes through what called it.
+        assert rows.loc[rows["kind"] == "call", "stack"].str.contains("main;").any()
+        assert "main" in {name for _, _, name in pstats.Stats(str(tmp_path / operation / "profile.pstats")).stats}
+
+
+@pytest.mark.parametrize("profiler", ["torch", "scalene", "pyspy", "copies", "perf"])
+def test_other_profilers_say_why_they_see_nothing(stage, stand_in, pipeline, tmp_path, profiler):
+    for rows in profiled(stage, pipeline, tmp_path, profiler):
+        (row,) = rows.to_dict("records")
+        assert (row["kind"], row["name"]) == ("absent", profiler) and "process of its own" in row["reason"]
+
+
+def test_without_baler_a_profile_says_how_to_get_it(stage, pipeline, tmp_path, monkeypatch):
+    monkeypatch.setenv(install.VARIABLE, str(tmp_path / "nothing"))
+    for rows in profiled(stage, pipeline, tmp_path, "cprofile"):
+        assert rows["kind"].tolist() == ["absent"] and "make upstream" in rows["reason"].iloc[0]
+
+
+def test_it_has_no_parts(stage, pipeline, tmp_path):
+    options = ("--data", pipeline.table, "--checkpoint", pipeline.checkpoint, "--max-batches", 2, "--out", tmp_path)
+    stage("parts", *ENGINE, *options)
+    for name in (*OPERATIONS, "prepare", "machine"):
+        rows = pd.read_parquet(tmp_path / name / "hotspots.parquet")
+        assert rows["kind"].tolist() == ["absent"] and "'upstream'" in rows["reason"].iloc[0]
+
+
 def test_where_baler_is_missing_the_stage_says_how_to_get_it(stage, pipeline, tmp_path, monkeypatch):
     monkeypatch.setenv(install.VARIABLE, str(tmp_path / "nothing"))
     with pytest.raises(UnavailableError, match="make upstream"):
@@ -216,3 +260,9 @@ def test_baler_itself_says_why_it_failed(stage, real_baler, pipeline, tmp_path, 
     monkeypatch.setattr("baler_energy.meters.session.gc.collect", broken)
     with pytest.raises(BalerEnergyError, match=r"(?s)failed in mode train: FileNotFoundError: .*Its last lines:"):
         stage("train", *ENGINE, "--data", pipeline.table, "--out", tmp_path / "out")
+
+
+def test_baler_itself_is_profiled_down_to_its_loop(stage, real_baler, pipeline, tmp_path):
+    train, compress, _ = profiled(stage, pipeline, tmp_path, "cprofile")
+    assert "baler/modules/training.py" in set(train["file"].dropna())
+    assert "baler/modules/data_processing.py" in set(compress["file"].dropna())

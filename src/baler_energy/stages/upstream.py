@@ -5,6 +5,7 @@ and writing its files. Their conversion from and to ours is outside of the windo
 length the record keeps as ``startup_s``.
 """
 
+import pstats
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -31,8 +32,9 @@ if TYPE_CHECKING:
     from baler_energy.codecs.baler.checkpoint import Checkpoint
     from baler_energy.codecs.baler.training import TrainingSettings
     from baler_energy.codecs.upstream.process import Upstream
+    from baler_energy.stages.profiled import Job
 
-__all__ = ["baler_config", "compress", "decompress", "refuse_constants", "train", "write_inputs"]
+__all__ = ["compress", "decompress", "profile", "train"]
 
 Results = dict[str, str | int | float | bool | None]
 
@@ -63,12 +65,12 @@ def train(data: Path, out: Path, point: PointOptions, settings: "TrainingSetting
         plateau_patience=plateau,
     )
     table = Table.read(data)
-    refuse_constants(table, data)
+    _refuse_constants(table, data)
     rows, columns = table.data.shape
     architecture = Architecture.of(point.model, columns, point.compression_ratio)
     parameters = point.parameters(source=table.origin.get("source"), rows=rows, columns=columns)
     config = replace(
-        baler_config(point, architecture, table.dtypes),
+        _baler_config(point, architecture, table.dtypes),
         epochs=settings.epochs,
         learning_rate=settings.learning_rate,
         early_stopping_patience=settings.early_stopping_patience,
@@ -102,7 +104,7 @@ def compress(data: Path, checkpoint_path: Path, out: Path, point: PointOptions, 
     refuse_unsupported(model=point.model, precision=point.precision, packing=point.packing)
     table, checkpoint = Table.read(data), Checkpoint.read(checkpoint_path)
     check_point(checkpoint, point, checkpoint_path)
-    refuse_constants(table, data)
+    _refuse_constants(table, data)
     check_columns(table.names, table.dtypes, checkpoint)
     own = Normalisation.of(table.data, table.names)
     if not np.array_equal(own.features, checkpoint.normalisation.features):
@@ -112,11 +114,11 @@ def compress(data: Path, checkpoint_path: Path, out: Path, point: PointOptions, 
         )
     rows, columns = table.data.shape
     parameters = point.parameters(source=table.origin.get("source"), rows=rows, columns=columns)
-    config = baler_config(point, checkpoint.architecture, table.dtypes)
+    config = _baler_config(point, checkpoint.architecture, table.dtypes)
     with _workplace(out) as root:
         full, few = (new_project(root, name, config) for name in ("full", "few"))
         for project, part in ((full, table), (few, _first(table, point))):
-            write_inputs(project, part, checkpoint)
+            _write_inputs(project, part, checkpoint)
         done = _measure(_Work(root, full, few, "compress"), point, measuring, out)
         latents = files.read_latents(full.compressed, checkpoint)
         with atomic_path(out / COMPRESSED) as temporary:
@@ -154,13 +156,13 @@ def decompress(compressed: Path, checkpoint_path: Path, out: Path, point: PointO
     refuse_unsupported(model=point.model, precision=point.precision, packing=facts.packing)
     check_hash(facts, checkpoint, compressed)
     parameters = point.parameters(source=facts.origin.get("source"), rows=len(latents), columns=columns)
-    config = baler_config(point, checkpoint.architecture, facts.dtypes)
+    config = _baler_config(point, checkpoint.architecture, facts.dtypes)
     first = latents[: WARM_UP_BATCHES * point.batch_size]
     with _workplace(out) as root:
         full, few = (new_project(root, name, config) for name in ("full", "few"))
         for project, part in ((full, latents), (few, first)):
-            write_inputs(project, Table(np.zeros((len(part), columns)), facts.names, facts.dtypes), checkpoint)
-            files.write_latents(project.compressed, part, checkpoint)
+            zeros = Table(np.zeros((len(part), columns)), facts.names, facts.dtypes)
+            _write_inputs(project, zeros, checkpoint, part)
         done = _measure(_Work(root, full, few, "decompress"), point, measuring, out)
         origin = {**facts.origin, "reconstructed_from": compressed.name}
         files.read_table(full.decompressed, facts.dtypes, origin).write(out / RECONSTRUCTED)
@@ -168,7 +170,52 @@ def decompress(compressed: Path, checkpoint_path: Path, out: Path, point: PointO
     write_record(out, Operation.DECOMPRESS, parameters, done.outcome, results | done.facts)
 
 
-def baler_config(point: PointOptions, architecture: Architecture, dtypes: tuple[str, ...]) -> Config:
+def profile(job: "Job") -> pstats.Stats:
+    """Let Baler run an operation under cProfile, after a warm-up.
+
+    Raises
+    ------
+    InputError
+        The table or an option is nothing for Baler.
+    UnavailableError
+        Baler is not installed, or the device is not there.
+    BalerEnergyError
+        Baler failed.
+    """
+    from baler_energy.codecs.upstream.process import started
+
+    point = job.point
+    refuse_unsupported(model=point.model, precision=point.precision, packing=point.packing)
+    _refuse_constants(job.table, job.data)
+    architecture = Architecture.of(point.model, job.table.data.shape[1], point.compression_ratio)
+    config = replace(_baler_config(point, architecture, job.table.dtypes), epochs=1)
+    full, few = (new_project(job.folder, name, config) for name in ("full", "few"))
+    for project, batches in ((full, job.max_batches), (few, WARM_UP_BATCHES)):
+        _prepare(project, job, job.part(batches))
+    device, threads = actual_device(point.device), point.threads or physical_cores()
+    with started(job.folder, device=device, threads=threads) as baler:
+        baler.perform(few, job.operation, point.seed)
+        functions = baler.perform(full, job.operation, point.seed, profile=True)["functions"]
+    stats = pstats.Stats()
+    # Not in the typed interface: a function's place to its numbers and to those of each caller's calls.
+    vars(stats)["stats"] = {
+        tuple(place): (*numbers, {tuple(caller): tuple(edge) for caller, edge in callers})
+        for place, numbers, callers in functions
+    }
+    return stats
+
+
+def _prepare(project: Folder, job: "Job", table: Table) -> None:
+    from baler_energy.codecs.upstream import files
+
+    if job.operation == "train":
+        files.write_table(project.data, table)
+    else:
+        latents = job.coder.encode(table.data) if job.operation == "decompress" else None
+        _write_inputs(project, table, job.codec, latents)
+
+
+def _baler_config(point: PointOptions, architecture: Architecture, dtypes: tuple[str, ...]) -> Config:
     """Make the configuration of a point's project; `new_project` gives it its input."""
     from baler_energy.codecs.upstream.files import model_name
 
@@ -181,16 +228,20 @@ def baler_config(point: PointOptions, architecture: Architecture, dtypes: tuple[
     )
 
 
-def write_inputs(project: Folder, table: Table, checkpoint: "Checkpoint") -> None:
-    """Write what Baler reads to compress a table."""
+def _write_inputs(
+    project: Folder, table: Table, checkpoint: "Checkpoint", latents: "NDArray[np.floating] | None" = None
+) -> None:
+    """Write what Baler reads to compress a table or, with latents (rows, latent), to decompress one."""
     from baler_energy.codecs.upstream import files
 
     files.write_table(project.data, table)
     files.write_model(project.model, checkpoint)
     files.write_features(project.features, checkpoint.normalisation)
+    if latents is not None:
+        files.write_latents(project.compressed, latents, checkpoint)
 
 
-def refuse_constants(table: Table, path: Path) -> None:
+def _refuse_constants(table: Table, path: Path) -> None:
     """Refuse columns of a single value, by whose range of 0 Baler divides.
 
     Raises
