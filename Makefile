@@ -1,5 +1,6 @@
 # make study    the laptop study and its report, results/laptop/report.html
 # make test     the tests
+# make bench    the engines against the reference and against the machine, a table of ratios (some minutes)
 # make lint     what the continuous integration checks besides
 # make upstream Baler itself, for `engine: upstream`, in an environment of its own (docs/engines.md)
 # make lock     the lock files anew, with the newest versions that pyproject.toml allows
@@ -28,13 +29,16 @@ INDEX := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
 UPSTREAM_PIP := $(UPSTREAM_VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: study test lint upstream lock clean
+.PHONY: study test bench lint upstream lock clean
 
 study: $(VENV)/installed
 	$(BIN)/baler-energy study --configfile $(STUDY)
 
 test: $(VENV)/installed-test
 	$(BIN)/python -m pytest
+
+bench: $(VENV)/installed-test
+	$(BIN)/python -m pytest benchmarks --benchmark-columns=median,iqr,rounds --benchmark-sort=name
 
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check

@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -115,7 +116,7 @@ def train(
     batches = loader(normalisation.normalise(data), settings, device)
     model = new_model(architecture, settings).to(device)
     optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate)
-    epochs = train_epochs(lambda: pass_over(model, batches, optimizer), optimizer, settings, on_epoch)
+    epochs = train_epochs(partial(pass_over, model, batches, optimizer), optimizer, settings, on_epoch)
     return Trained(model, normalisation, epochs)
 
 

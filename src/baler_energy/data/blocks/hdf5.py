@@ -18,14 +18,15 @@ __all__ = ["sink", "source"]
 
 # Rows at once where types are told from values.
 _ROWS = 1 << 14
-# Chunks of at most this size stay in HDF5's cache (1 MiB for a dataset) until they are full.
+# HDF5's cache for each dataset, and the size of a chunk, several of which it holds until they are full.
+_CACHE_BYTES = 1 << 20
 _CHUNK_BYTES = 1 << 18
 _COMPRESSIONS = ("gzip", "lzf")
 
 
 def source(path: str, request: Request, file_format: str, stack: ExitStack) -> Opened:
     """Open an HDF5 file; one of a single type is read once more where only its values tell the types."""
-    file = stack.enter_context(h5py.File(path, "r"))
+    file = stack.enter_context(h5py.File(path, "r", rdcc_nbytes=_CACHE_BYTES))
     table = select(path, file, request)
     stored, first = table.stored, table.datasets[0]
     dtypes = tuple(dtype.name for dtype in stored)
@@ -67,7 +68,7 @@ def sink(path: Path, target: Target, stack: ExitStack) -> Callable[[Block], None
     kind, stored = target.layout["kind"], [np.dtype(name) for name in target.layout["stored"]]
     if kind not in ("matrix", "compound", "group") or len(stored) != len(target.names):
         raise ValueError(f"kind {kind!r}, {len(stored)} types for {len(target.names)} columns")
-    file = stack.enter_context(h5py.File(path, "w"))
+    file = stack.enter_context(h5py.File(path, "w", rdcc_nbytes=_CACHE_BYTES, track_order=True))
     datasets: list[h5py.Dataset] = []
 
     def write(block: Block) -> None:
@@ -93,17 +94,19 @@ def _create(file: h5py.File, target: Target, stored: list[np.dtype[Any]], rows: 
     layout, names = target.layout, target.names
     filters = {key: layout[key] for key in ("compression", "compression_opts", "shuffle")}
 
-    def create(path: str, width: tuple[int, ...], dtype: np.dtype[Any]) -> h5py.Dataset:
+    def create(parent: h5py.Group, path: str, width: tuple[int, ...], dtype: np.dtype[Any]) -> h5py.Dataset:
         fit = _CHUNK_BYTES // (dtype.itemsize * (width[0] if width else 1))
         chunks = (max(1, min(rows, fit)), *width)
-        return file.create_dataset(path, (0, *width), dtype, maxshape=(None, *width), chunks=chunks, **filters)
+        return parent.create_dataset(path, (0, *width), dtype, maxshape=(None, *width), chunks=chunks, **filters)
 
     path = str(layout["path"])
     if layout["kind"] == "group":
-        return [create(f"{path}/{name}", (), dtype) for name, dtype in zip(names, stored, strict=True)]
+        # The file itself is a group, too. Either keeps the columns' order.
+        group = file.create_group(path, track_order=True) if path.strip("/") else file
+        return [create(group, name, (), dtype) for name, dtype in zip(names, stored, strict=True)]
     if layout["kind"] == "compound":
-        return [create(path, (), np.dtype(list(zip(names, stored, strict=True))))]
-    dataset = create(path, (len(names),), stored[0])
+        return [create(file, path, (), np.dtype(list(zip(names, stored, strict=True))))]
+    dataset = create(file, path, (len(names),), stored[0])
     dataset.attrs["names"] = list(names)
     return [dataset]
 

@@ -17,7 +17,15 @@ __all__ = ["sink", "source"]
 
 # Of a column of the row group that is being read. Without it, a whole row group's bytes are held.
 _BUFFER_BYTES = 1 << 18
-_COMPRESSIONS = {"UNCOMPRESSED": "none", "SNAPPY": "snappy", "GZIP": "gzip", "BROTLI": "brotli", "LZ4": "lz4"}
+# Parquet's names of what pyarrow writes; what else there may be comes out as zstd.
+_COMPRESSIONS = {
+    "UNCOMPRESSED": "none",
+    "SNAPPY": "snappy",
+    "GZIP": "gzip",
+    "BROTLI": "brotli",
+    "LZ4": "lz4",
+    "ZSTD": "zstd",
+}
 
 
 def source(path: str, request: Request, file_format: str, stack: ExitStack) -> Opened:
@@ -49,7 +57,9 @@ def sink(path: Path, target: Target, stack: ExitStack) -> Callable[[Block], None
     """Begin a Parquet file of the columns' native types."""
     types = [pa.from_numpy_dtype(np.dtype(dtype)) for dtype in target.dtypes]
     schema = pa.schema(list(zip(target.names, types, strict=True)))
-    compression = str(target.layout["compression"])
+    compression = target.layout["compression"]
+    if compression not in _COMPRESSIONS.values():
+        raise ValueError(f"compression {compression!r}")
     writer = stack.enter_context(pq.ParquetWriter(path, schema, compression=compression))
 
     def write(block: Block) -> None:

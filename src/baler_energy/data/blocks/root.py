@@ -12,7 +12,7 @@ from awkward.contents import ListOffsetArray, NumpyArray
 from awkward.index import Index64
 from numpy.typing import NDArray
 
-from baler_energy.data.blocks.base import Block, Opened, Target, matrix, native
+from baler_energy.data.blocks.base import Block, Opened, Target, matrix, native, spans
 from baler_energy.data.origin import file_origin
 from baler_energy.data.readers.base import Request
 from baler_energy.data.readers.root import Selection, load, open_file, select, to_columns
@@ -27,7 +27,8 @@ _COMPRESSIONS = {"ZLIB": uproot.ZLIB, "LZMA": uproot.LZMA, "LZ4": uproot.LZ4, "Z
 def source(path: str, request: Request, file_format: str, stack: ExitStack) -> Opened:
     """Open a tree of a ROOT file.
 
-    A block is whole events. In the layout ``leading``, how many events are left out shows only in the rows.
+    A block is whole events. What is held besides a block: of a TTree the baskets that it touches, of an RNTuple a
+    cluster. In the layout ``leading``, how many events are left out shows only in the rows.
     """
     selection = select(path, stack.enter_context(open_file(path)), request)
     nothing = {name: selection.leaves[name].array(library="ak", entry_stop=0) for name in selection.names}
@@ -41,18 +42,25 @@ def source(path: str, request: Request, file_format: str, stack: ExitStack) -> O
         for first, arrays in _steps(selection, rows):
             branches = load(path, selection, arrays.items(), first)
             data = matrix(to_columns(path, selection, branches, request).arrays)
-            if not by_object or branches.counts is None:
-                if len(data):
-                    yield Block(data)
-                continue
-            counts, place = branches.counts.astype(np.int32), 0
-            for start, stop in event_spans(counts, rows):
-                size = int(counts[start:stop].sum())
-                yield Block(data[place : place + size], counts[start:stop])
-                place += size
+            counts = branches.counts if by_object else None
+            # Not held while the next step is read.
+            del arrays, branches
+            yield from _blocks(data, counts, rows)
 
     layout = _layout(selection, by_object)
     return Opened(columns.names, columns.dtypes, rows, origin | {"format": file_format}, layout, read)
+
+
+def _blocks(data: NDArray[np.float64], counts: NDArray[np.int64] | None, rows: int) -> Iterator[Block]:
+    if counts is None:
+        for start, stop in spans(len(data), rows):
+            yield Block(data[start:stop])
+        return
+    place = 0
+    for start, stop in event_spans(counts, rows):
+        size = int(counts[start:stop].sum())
+        yield Block(data[place : place + size], counts[start:stop].astype(np.int32))
+        place += size
 
 
 def _lost(selection: Selection) -> tuple[str, ...]:
@@ -87,26 +95,34 @@ def _layout(selection: Selection, by_object: bool) -> dict[str, Any]:
     }
 
 
-def _steps(selection: Selection, rows: int) -> Iterator[tuple[int, Mapping[str, ak.Array]]]:
+def _steps(selection: Selection, rows: int) -> Iterator[tuple[int, dict[str, ak.Array]]]:
     """Read the branches over about as many events as give `rows` rows, with the number of the first event."""
-    tree, leaves = selection.tree, selection.leaves
+    leaves = selection.leaves
     events = rows
     if selection.jagged:
         probe = ak.num(leaves[selection.jagged[0]].array(library="ak", entry_stop=_PROBE_EVENTS))
         events = max(1, int(rows / max(1.0, float(ak.mean(probe) or 0.0))))
-    if isinstance(tree, uproot.TTree):
-        keys = {leaves[name].cache_key for name in selection.names}
-        # Keeps what the last step left of a basket.
-        chunks = tree.iterate(filter_branch=lambda branch: branch.cache_key in keys, step_size=events, how=dict)
-        for number, chunk in enumerate(chunks):
-            yield number * events, {name: chunk[name] for name in selection.names}
+    if not isinstance(selection.tree, uproot.TTree):
+        yield from _cluster_steps(selection, events)
         return
-    for first in range(0, tree.num_entries, events):
-        span = {"entry_start": first, "entry_stop": min(first + events, tree.num_entries)}
-        yield first, {name: leaves[name].array(library="ak", **span) for name in selection.names}
+    keys = {leaves[name].cache_key for name in selection.names}
+    # It keeps what a step left of a basket for the next.
+    chunks = selection.tree.iterate(filter_branch=lambda branch: branch.cache_key in keys, step_size=events, how=dict)
+    yield from ((number * events, chunk) for number, chunk in enumerate(chunks))
 
 
-def event_spans(counts: NDArray[np.int32], rows: int) -> Iterator[tuple[int, int]]:
+def _cluster_steps(selection: Selection, events: int) -> Iterator[tuple[int, dict[str, ak.Array]]]:
+    """Read an RNTuple by its clusters, because uproot unpacks the whole of one for any of its entries."""
+    for cluster in selection.tree.cluster_summaries:
+        first = cluster.num_first_entry
+        span = {"entry_start": first, "entry_stop": first + cluster.num_entries}
+        arrays = {name: selection.leaves[name].array(library="ak", **span) for name in selection.names}
+        for start, stop in spans(cluster.num_entries, events):
+            yield first + start, {name: array[start:stop] for name, array in arrays.items()}
+        del arrays
+
+
+def event_spans(counts: NDArray[np.int64], rows: int) -> Iterator[tuple[int, int]]:
     """Cut events into pieces of at most `rows` objects, but for a single event that has more.
 
     Parameters

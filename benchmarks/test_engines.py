@@ -1,0 +1,154 @@
+"""The engines against the reference, and against what the machine's matrix products reach: `make bench`.
+
+Each round runs the reference in float64, a large matrix product in the engine's precision, and the engine, one after
+the other, so that drift of the machine's speed is in all three; ratios are medians over rounds. Peak memory is that of
+a process of its own. Leave the machine alone meanwhile (some minutes).
+
+Another operation is another entry of `OPERATIONS`.
+"""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import psutil
+import pytest
+import torch
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from baler_energy.codecs.baler import fast, training
+from baler_energy.codecs.baler.architecture import Architecture
+from baler_energy.codecs.baler.training import TrainingSettings
+from baler_energy.data import toy
+from baler_energy.meters.process import ProcessMeter
+from baler_energy.stages.options import physical_cores
+from baler_energy.vocabulary import Quantity
+
+ROWS, BATCH, ROUNDS = 51_200, 512, 7
+ARCHITECTURE = Architecture(24, 12)
+#: Side of the square matrices whose product is the machine's peak.
+SIDE = 1536
+
+Work = Callable[[], object]
+
+
+def _train(engine: str, precision: str) -> Work:
+    train = {"reference": training.train, "fast": fast.train}[engine]
+    table = toy.generate(ROWS, 1)
+    settings = TrainingSettings(epochs=1, batch_size=BATCH, seed=1, precision=precision)
+    return lambda: train(table.data, table.names, ARCHITECTURE, settings, torch.device("cpu"))
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What is compared: the work on `ROWS` rows by engine and precision, and its FLOP per row."""
+
+    prepare: Callable[[str, str], Work]
+    flop_per_row: int
+    engines: tuple[tuple[str, str], ...]
+    """(engine, precision), the reference in float64 first."""
+
+
+OPERATIONS = {
+    "train": Operation(
+        _train,
+        2 * ARCHITECTURE.training_macs,
+        (
+            ("reference", "float64"),
+            ("reference", "float32"),
+            ("fast", "float64"),
+            ("fast", "float32"),
+            ("fast", "bfloat16"),
+        ),
+    ),
+}
+CASES = [(name, engine, precision) for name, operation in OPERATIONS.items() for engine, precision in operation.engines]
+
+
+@pytest.fixture(params=sorted({1, physical_cores()}), ids=lambda n: f"{n} threads")
+def threads(request: pytest.FixtureRequest) -> Iterator[int]:
+    """One thread, and all cores."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(("name", "engine", "precision"), CASES)
+def test_engine(
+    benchmark: BenchmarkFixture,
+    report: Callable[[dict[str, str]], None],
+    threads: int,
+    name: str,
+    engine: str,
+    precision: str,
+) -> None:
+    """Time an engine beside the reference and the machine's peak, and report it."""
+    operation = OPERATIONS[name]
+    work, reference, product = (
+        operation.prepare(engine, precision),
+        operation.prepare("reference", "float64"),
+        _peak(precision),
+    )
+    beside_s: list[tuple[float, float]] = []
+    benchmark.pedantic(
+        work, setup=lambda: beside_s.append((_timed_s(reference), _timed_s(product))), rounds=ROUNDS, warmup_rounds=1
+    )
+    durations_s = benchmark.stats.stats.data
+    turns = list(zip(durations_s, beside_s[-len(durations_s) :], strict=True))
+    rows_per_s = ROWS / median(durations_s)
+    share = median(
+        operation.flop_per_row * ROWS / duration_s * product_s / (2 * SIDE**3) for duration_s, (_, product_s) in turns
+    )
+    row = {
+        "operation": name,
+        "engine": engine,
+        "precision": precision,
+        "threads": str(threads),
+        "rows/s": f"{rows_per_s:,.0f}",
+        "MB/s": f"{rows_per_s * ARCHITECTURE.columns * 8 / 1e6:.1f}",
+        "over reference": f"{median(reference_s / duration_s for duration_s, (reference_s, _) in turns):.2f}",
+        "share of peak": f"{share:.2f}",
+        "peak memory (MB)": f"{_peak_memory_b(name, engine, precision, threads) / 1e6:.0f}",
+    }
+    benchmark.extra_info.update(row)
+    report(row)
+
+
+def _peak(precision: str) -> Work:
+    dtype = getattr(torch, precision)
+    left, right = (torch.rand(SIDE, SIDE).to(dtype) for _ in range(2))
+    product = torch.empty_like(left)
+    return lambda: torch.mm(left, right, out=product)
+
+
+def _timed_s(work: Work) -> float:
+    start_s = time.perf_counter()
+    work()
+    return time.perf_counter() - start_s
+
+
+def _peak_memory_b(name: str, engine: str, precision: str, threads: int) -> int:
+    """Resident memory above that after the imports, in a process of its own; the table is in it."""
+    words = [sys.executable, Path(__file__), name, engine, precision, str(threads)]
+    return int(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
+
+
+def main(name: str, engine: str, precision: str, threads: str) -> None:
+    """Print by how much the peak of resident memory is above what the imports left (B)."""
+    torch.set_num_threads(int(threads))
+    imported_b = psutil.Process().memory_info().rss
+    meter = ProcessMeter()
+    meter.begin()
+    OPERATIONS[name].prepare(engine, precision)()
+    meter.end()
+    (peak_b,) = (reading.value for reading in meter.readings() if reading.quantity is Quantity.MEMORY_PEAK)
+    print(round(peak_b - imported_b))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
