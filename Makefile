@@ -2,25 +2,34 @@
 # make test     the tests
 # make bench    the engines against the reference and against the machine, a table of ratios (some minutes)
 # make lint     what the continuous integration checks besides
+# make upstream Baler itself, for `engine: upstream`, in an environment of its own (docs/engines.md)
 # make lock     the lock files anew, with the newest versions that pyproject.toml allows
 #
 # PYTHON=python3.12             another interpreter (3.11 or newer)
 # TORCH_INDEX=URL               where to take torch from: README, "Which torch"
 # PYTHIA=no                     without Pythia and FastJet, where they have no wheels
 # STUDY=config/studies/x.yaml   another study
+# UPSTREAM_PYTHON=python3.11    a Python 3.11 for `make upstream`: Baler's NumPy has no wheel for a newer one
+# BALER_SOURCE=URL-or-folder    where `make upstream` takes Baler from: a git URL or a local clone, also a bare one
 
 PYTHON ?= python3
 VENV ?= .venv
 STUDY ?= config/config.yaml
 PYTHIA ?= yes
 TORCH_INDEX ?=
+UPSTREAM_PYTHON ?= python3.11
+UPSTREAM_VENV ?= .venv-upstream
+BALER_SOURCE ?= https://github.com/baler-collaboration/baler
+BALER_COMMIT := be8f0c0892340a79e7d9c5f47f96f7f66a72dcd6
 
 BIN := $(VENV)/bin
 LOCK := $(if $(filter yes,$(PYTHIA)),requirements/pythia.txt,requirements/study.txt)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 INDEX := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
-.PHONY: study test bench lint lock clean
+UPSTREAM_PIP := $(UPSTREAM_VENV)/bin/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: study test bench lint upstream lock clean
 
 study: $(VENV)/installed
 	$(BIN)/baler-energy study --configfile $(STUDY)
@@ -48,8 +57,21 @@ $(VENV)/installed-test: $(VENV)/installed requirements/test.txt
 	$(PIP) $(INDEX) -r requirements/test.txt
 	touch $@
 
+upstream: $(UPSTREAM_VENV)/installed-$(BALER_COMMIT)
+
+$(UPSTREAM_VENV)/installed-$(BALER_COMMIT): requirements/upstream.txt
+	@$(UPSTREAM_PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "make upstream needs \
+	Python 3.11, since NumPy 1.23.5, which Baler pins, has no wheel for newer ones; $(UPSTREAM_PYTHON) is none. \
+	Install one, and name it by UPSTREAM_PYTHON=..."; exit 1; } >&2
+	$(UPSTREAM_PYTHON) -m venv --clear $(UPSTREAM_VENV)
+	@echo "Installing requirements/upstream.txt into $(UPSTREAM_VENV) (some minutes the first time)"
+	$(UPSTREAM_PIP) $(INDEX) -r requirements/upstream.txt
+	@sh requirements/baler.sh "$(BALER_SOURCE)" $(BALER_COMMIT) $(UPSTREAM_VENV)/bin/python || { echo "Baler could not \
+	be had from $(BALER_SOURCE): BALER_SOURCE=... names another git URL, or a local clone."; exit 1; } >&2
+	touch $@
+
 lock:
 	sh requirements/lock.sh
 
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(UPSTREAM_VENV)

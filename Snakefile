@@ -17,6 +17,7 @@ from baler_energy import commands
 from baler_energy.figures import catalogue
 from baler_energy.analysis.schema import TABLES
 from baler_energy.devices import refuse_missing_gpu
+from baler_energy.engines import runnable
 from baler_energy.errors import BalerEnergyError
 from baler_energy.fingerprint import fingerprint
 from baler_energy.sections import FileData
@@ -29,9 +30,12 @@ if not workflow.overwrite_configfiles:
 
 
 try:
-    STUDY = load_study(config)
+    STUDY, LEFT_OUT = runnable(load_study(config))
 except BalerEnergyError as error:
-    sys.exit(str(error))
+    print(error, file=sys.stderr)
+    sys.exit(error.exit_code)
+if LEFT_OUT and workflow.is_main_process:
+    print(LEFT_OUT, file=sys.stderr)
 
 RESULTS = f"results/{STUDY.name}"
 

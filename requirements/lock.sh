@@ -5,3 +5,6 @@ compile --group build --output-file requirements/study.txt
 compile --group build --extra pythia --constraint requirements/study.txt --output-file requirements/pythia.txt
 compile --extra peers --constraint requirements/study.txt --output-file requirements/peers.txt
 compile --group test --constraint requirements/study.txt --output-file requirements/test.txt
+# Baler's NumPy has no wheel for a newer Python than 3.11.
+uv pip compile --quiet --python-version 3.11 --no-annotate --no-header --group upstream \
+    --output-file requirements/upstream.txt

@@ -238,7 +238,7 @@ def test_a_written_study_reads_back_the_same(tmp_path: Path):
 def test_shipped_studies_are_valid(repository: Path):
     files = [repository / "config" / "config.yaml", *(repository / "config" / "studies").glob("*.yaml")]
     names = {load_study(path).name for path in files}
-    assert names == {"laptop", "smoke", "original-2023", "gpu"}
+    assert names == {"laptop", "smoke", "original-2023", "gpu", "engines"}
 
 
 def test_the_original_study_has_its_grid(repository: Path):
@@ -313,3 +313,62 @@ def test_values_that_an_engine_does_not_know_are_refused(changes, message):
 def test_further_points_need_a_reference():
     with pytest.raises(InputError, match="the key 'also' belongs to design 'one-at-a-time'"):
         load_study(study() | {"also": [{"rows": 100}]})
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"axes": {"precision": ["float32"]}}, "precision 'float32': it computes in float64"),
+        ({"axes": {"model": ["baler", "baler-x0.5"]}}, "model 'baler-x0.5'"),
+        ({"axes": {"packing": ["zstd"]}}, "packing 'zstd'"),
+        ({"training": {"shuffle": True}}, "shuffle"),
+        ({"training": {"plateau_patience": 3}}, "plateau_patience"),
+    ],
+)
+def test_what_upstream_does_not_know_is_told_at_load_time(changes, named):
+    axes = {"rows": [100], "epochs": [1], "engine": ["reference", "upstream"]} | changes.pop("axes", {})
+    with pytest.raises(InputError, match=named):
+        load_study(study(axes=axes, **changes))
+
+
+def test_upstream_knows_its_small_network_and_early_stopping():
+    axes = {"rows": [100], "epochs": [1], "engine": ["upstream"], "model": ["baler", "baler-small", "200-100-50"]}
+    assert len(load_study(study(axes=axes, training={"early_stopping_patience": 3}, repeats=1)).points) == 3
+
+
+def one_at_a_time(**changes: Any) -> dict[str, Any]:
+    reference = {"dataset": "toy", "rows": 100, "epochs": 1}
+    axes = {"rows": [100, 200], "engine": ["upstream", "reference"]}
+    base = study(design="one-at-a-time", reference=reference, axes=axes, repeats=1)
+    return base | changes
+
+
+def test_a_study_without_an_engine_is_the_study_that_never_had_it(tmp_path):
+    also = [{"engine": "upstream", "rows": 200}, {"engine": "fast", "epochs": 2}]
+    profile = {"points": [{"engine": "upstream", "rows": 200}, {"rows": 100, "epochs": 1}]}
+    peers = {"tools": ["zeus"], "points": [{"engine": "upstream"}]}
+    whole = load_study(one_at_a_time(also=also, profile=profile, peers=peers))
+    rest = whole.without_engine("upstream")
+    assert [p.path for p in rest.points] == [p.path for p in whole.points if p.engine != "upstream"]
+    assert {p.engine for p in rest.points} == {"reference", "fast"}
+    assert rest.profiled == tuple(p for p in whole.profiled if p.engine != "upstream")
+    assert rest.peers.tools == () and rest.beside_peers == ()
+    rest.write(tmp_path / "study.yaml")
+    assert load_study(tmp_path / "study.yaml") == rest
+    assert rest.without_engine("upstream") == rest
+
+
+@pytest.mark.parametrize("engines", [["upstream"], ["upstream", "fast"]])
+def test_an_axis_that_an_engine_had_to_itself_goes_with_it(engines):
+    rest = load_study(one_at_a_time(axes={"engine": engines, "rows": [200]})).without_engine("upstream")
+    assert {(p.engine, p.rows) for p in rest.points} == {("reference", 100), ("reference", 200)} | {
+        (engine, 100) for engine in engines if engine != "upstream"
+    }
+
+
+def test_nothing_is_left_without_the_only_engine_or_that_of_the_reference():
+    assert (
+        load_study(study(axes={"rows": [9], "epochs": [1], "engine": ["upstream"]})).without_engine("upstream") is None
+    )
+    reference = {"dataset": "toy", "rows": 100, "epochs": 1, "engine": "upstream"}
+    assert load_study(one_at_a_time(reference=reference)).without_engine("upstream") is None

@@ -17,6 +17,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
 
 from baler_energy.analysis.carbon import carbon_intensity_g_per_kwh
+from baler_energy.codecs.upstream.project import refuse_unsupported
 from baler_energy.errors import InputError
 from baler_energy.files import write_text
 from baler_energy.sections import (
@@ -162,6 +163,13 @@ class Study(Config):
         for point in self.points:
             if point.precision == "bfloat16" and point.engine != "fast":
                 raise ValueError(f"precision 'bfloat16' is of engine 'fast' only, not of {point.engine!r}")
+            if point.engine == "upstream":
+                named = {key: getattr(point, key) for key in ("model", "precision", "packing")}
+                named |= {key: getattr(self.training, key) for key in ("shuffle", "plateau_patience")}
+                try:
+                    refuse_unsupported(**named)
+                except InputError as error:
+                    raise ValueError(str(error)) from error
         return self
 
     @model_validator(mode="after")
@@ -254,6 +262,29 @@ class Study(Config):
     def _reference_with(self, values: Mapping[str, Any]) -> Reference:
         """Change some values of the reference point, all of which are checked."""
         return Reference.model_validate(dict(self.reference or {}) | dict(values))
+
+    def without_engine(self, engine: str) -> Self | None:
+        """Give the study of the points of other engines, as its own configuration would read; None: nothing is left.
+
+        Nothing is left, too, where the reference point, which the figures stand on, is of this engine.
+        """
+        config = self.model_dump(mode="json", exclude_unset=True)
+        engines = [value for value in self.axes.engine if value != engine]
+        reference = self.reference.engine if self.reference else None
+        if reference == engine or not (engines or reference):
+            return None
+        if "engine" in config["axes"]:
+            config["axes"] |= {"engine": engines}
+        if not engines:
+            del config["axes"]["engine"]
+        if self.also:
+            config["also"] = [entry for entry in self.also if entry.get("engine", reference) != engine]
+        for name in ("profile", "peers"):
+            if name in config:
+                section = getattr(self, name)
+                kept = [entry for entry in section.points if {p.engine for p in self._matching(entry)} - {engine}]
+                config[name] |= {"points": kept} | ({} if kept or name == "profile" else {"tools": []})
+        return self.model_validate(config)
 
     def write(self, path: Path) -> None:
         """Write the study as YAML that `load_study` reads back."""

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -112,6 +113,14 @@ def test_history_without_counters_shares_out_by_time_and_calls_it_modelled():
     assert table["elapsed_s"].tolist() == [3.0, 4.0]
     assert table["energy_j"].tolist() == [30.0, 40.0]
     assert set(table["energy_evidence"]) == {"modelled"}
+
+
+def test_history_of_epochs_of_unknown_length_has_no_energy():
+    history = pd.DataFrame({"epoch": [1, 2], "loss": [2.0, 1.0], "duration_s": [np.nan, np.nan]})
+    table = tidy.history_table(record(*MEASURED, iterations=2), history)
+    check_columns("history", list(table))
+    assert table["loss"].tolist() == [2.0, 1.0]
+    assert table[["duration_s", "elapsed_s", "energy_j", "energy_evidence"]].isna().all(axis=None)
 
 
 def test_every_column_has_a_meaning_a_known_type_and_units_where_the_name_has_one():

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from baler_energy.meters import process as process_module
 from baler_energy.meters.base import absent_reason
 from baler_energy.meters.codecarbon import CodecarbonMeter
 from baler_energy.meters.process import ProcessMeter
@@ -62,6 +63,52 @@ print(large.value or 0, small.value or 0)
     large_b, small_b = (float(word) for word in done.stdout.split())
     assert large_b > 300_000_000
     assert small_b < 300_000_000  # 0: null, where the kernel does not let the peak be reset
+
+
+CHILD = """
+import sys
+for line in sys.stdin:
+    with open("/dev/zero", "rb") as zeros:
+        block = zeros.read(int(line))
+    block = None
+    print("done", flush=True)
+"""
+
+
+def test_process_sees_a_living_child():
+    meter = ProcessMeter()
+    with subprocess.Popen([sys.executable, "-c", CHILD], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+
+        def window(size):
+            meter.begin()
+            child.stdin.write(b"%d\n" % size)
+            child.stdin.flush()
+            child.stdout.readline()
+            return by_quantity(ended(meter))
+
+        window(1)
+        before, large, after = window(1), window(1_000_000_000), window(1)
+    assert large[Quantity.BYTES_READ].value >= 1_000_000_000
+    assert after[Quantity.BYTES_READ].value < 1_000_000
+    peaks = [readings[Quantity.MEMORY_PEAK].value for readings in (before, large, after)]
+    assert peaks[1] > 1_000_000_000 > peaks[0]
+    # null, where the kernel does not let the peak be reset
+    assert peaks[2] is None or peaks[2] < 1_000_000_000
+
+
+@pytest.mark.parametrize(("own_b", "peak_b"), [(120, None), (900, 900)])
+def test_a_peak_that_may_be_older_than_the_window_is_not_its_own(monkeypatch, own_b, peak_b):
+    """A child whose peak cannot be reset stood at 500 before and after: it may have been anywhere below since."""
+    before = {"own": process_module._Peak(100, True), "child": process_module._Peak(500, False)}
+    monkeypatch.setattr(process_module, "_tree", lambda: list(before))
+    monkeypatch.setattr(process_module, "_reset_peak", before.get)
+    monkeypatch.setattr(process_module, "_resident_peak_b", {"own": own_b, "child": 500}.get)
+    monkeypatch.setattr(process_module, "_bytes", lambda: None)
+    meter = ProcessMeter()
+    meter.begin()
+    readings = by_quantity(ended(meter))
+    assert readings[Quantity.MEMORY_PEAK].value == peak_b
+    assert readings[Quantity.BYTES_READ].value is None and "kernel" in readings[Quantity.BYTES_READ].reason
 
 
 def test_sampler_watches_load_and_memory():

@@ -130,7 +130,7 @@ unit | string | | unit of value
 _HISTORY = POINT + _columns("""
 epoch | integer | 1 | epoch, from 1
 loss | number | 1 | mean over the batches of summed squared error over columns
-duration_s | number | s | duration of the epoch
+duration_s | number | s | duration of the epoch; null where the engine does not tell it (upstream)
 elapsed_s | number | s | time from the start of the training to the end of the epoch
 energy_j | number | J | energy to the end of the epoch, in the scope of the run's energy_j
 energy_evidence | string | | measured (counters read at epoch edges) or modelled (the run's energy shared out by time)

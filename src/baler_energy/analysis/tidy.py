@@ -122,7 +122,7 @@ def history_table(record: Measurement, history: pd.DataFrame) -> pd.DataFrame:
     """Rows of ``history``: loss and energy to the end of each epoch of one training.
 
     Where every component of the run's energy was read at the epochs' edges, those readings are summed; elsewhere the
-    energy of the whole training is shared out by time, which is a model.
+    energy of the whole training is shared out by time, which is a model; null where the epochs' lengths are unknown.
     """
     energy = _energy(record)
     scope = energy["energy_scope"].split("+") if energy["energy_scope"] else []
@@ -134,7 +134,7 @@ def history_table(record: Measurement, history: pd.DataFrame) -> pd.DataFrame:
         return table.assign(
             energy_j=history[columns].sum(axis=1, skipna=False), energy_evidence=energy["energy_evidence"]
         )
-    if energy["energy_j"] is None:
+    if energy["energy_j"] is None or elapsed_s.isna().any():
         return table.assign(energy_j=None, energy_evidence=None)
     share = elapsed_s / elapsed_s.iloc[-1]
     return table.assign(energy_j=energy["energy_j"] * share, energy_evidence=Evidence.MODELLED.value)

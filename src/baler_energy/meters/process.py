@@ -1,7 +1,10 @@
 """What the operating system counts for this process and its children."""
 
+import os
 import resource
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -20,7 +23,7 @@ class ProcessMeter(Meter):
     """CPU time, peak resident memory and bytes read and written, of this process and its children.
 
     Bytes are those of read and write calls, from whatever file, pipe or cache; pages of a mapped file are not among
-    them. The memory peak is that of the largest single process.
+    them. The memory peak is that of the largest single process, be it this one, a living child or one that ended.
     """
 
     name = MeterName.PROCESS
@@ -28,9 +31,8 @@ class ProcessMeter(Meter):
     def __init__(self) -> None:
         self._cpu_s = 0.0
         self._bytes: tuple[int, int] | None = None
-        self._own_peak_b = 0
-        self._child_peak_b = 0
-        self._peak_was_reset = False
+        self._before: dict[psutil.Process, _Peak] = {}
+        self._ended_peak_b = 0
         self._readings: list[Reading] = []
 
     def channels(self) -> Sequence[Channel]:
@@ -41,9 +43,8 @@ class ProcessMeter(Meter):
 
     def begin(self) -> None:
         """Read the counters and forget the memory peak so far."""
-        self._peak_was_reset = _reset_peak()
-        self._own_peak_b = _peak_b(resource.RUSAGE_SELF)
-        self._child_peak_b = _peak_b(resource.RUSAGE_CHILDREN)
+        self._before = {process: _reset_peak(process) for process in _tree()}
+        self._ended_peak_b = _ended_peak_b()
         self._bytes = _bytes()
         self._cpu_s = tree_cpu_s()
 
@@ -51,11 +52,11 @@ class ProcessMeter(Meter):
         """Read the counters at the end of the window."""
         cpu_s = tree_cpu_s() - self._cpu_s
         now = _bytes()
-        reason = None if now and self._bytes else "the kernel does not count this process's input and output"
+        reason = None if now and self._bytes else "the kernel does not show what this process and its children moved"
         read, written = (None, None)
         if now and self._bytes:
             read, written = (later - earlier for later, earlier in zip(now, self._bytes, strict=True))
-        peak_b = self._window_peak_b()
+        peak_b = self._peak_b()
         lost = None if peak_b else "the peak was reached before the window, and the kernel does not let it be reset"
         self._readings = [
             Reading.of(self.name, "process", Quantity.CPU_TIME, max(0.0, cpu_s)),
@@ -68,44 +69,69 @@ class ProcessMeter(Meter):
         """Give CPU time, memory peak and bytes of the window."""
         return self._readings
 
-    def _window_peak_b(self) -> int | None:
-        own_b = _peak_b(resource.RUSAGE_SELF)
-        child_b = _peak_b(resource.RUSAGE_CHILDREN)
-        peaks = []
-        if self._peak_was_reset:
-            peaks.append(_reset_peak_b())
-        elif own_b > self._own_peak_b:
-            peaks.append(own_b)
-        else:
-            return None
-        if child_b > self._child_peak_b:
-            peaks.append(child_b)
-        return max(peaks)
+    def _peak_b(self) -> int | None:
+        """Give the largest peak of the window; None where one that may be older is larger."""
+        known, doubtful = [], []
+        for process in _tree():
+            before, now_b = self._before.get(process), _resident_peak_b(process)
+            if before is None or before.was_reset or now_b > before.value_b:
+                known.append(now_b)
+            else:
+                doubtful.append(now_b)
+        if (ended_b := _ended_peak_b()) > self._ended_peak_b:
+            known.append(ended_b)
+        largest_b = max(known, default=0)
+        return largest_b if largest_b >= max(doubtful, default=0) else None
 
 
-def _peak_b(who: int) -> int:
-    return resource.getrusage(who).ru_maxrss * _UNIT_B
+@dataclass(frozen=True)
+class _Peak:
+    """Peak of a process's resident memory at the window's start, and whether the kernel forgot what came before."""
+
+    value_b: int
+    was_reset: bool
 
 
-def _reset_peak() -> bool:
-    """Let Linux forget the resident peak of this process (``VmHWM``)."""
+def _tree() -> list[psutil.Process]:
+    """List this process and its living descendants."""
+    own = psutil.Process()
+    return [own, *own.children(recursive=True)]
+
+
+def _reset_peak(process: psutil.Process) -> _Peak:
+    """Let Linux forget the resident peak of a process (``VmHWM``)."""
     try:
-        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-        return _reset_peak_b() > 0
+        Path(f"/proc/{process.pid}/clear_refs").write_text("5", encoding="ascii")
+        was_reset = True
     except OSError:
-        return False
+        was_reset = False
+    value_b = _resident_peak_b(process)
+    return _Peak(value_b, was_reset and value_b > 0)
 
 
-def _reset_peak_b() -> int:
-    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) * _UNIT_B
-    return 0
+def _resident_peak_b(process: psutil.Process) -> int:
+    """Read a process's resident peak; 0 where it has ended, or the system does not show that of another process."""
+    try:
+        status = Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _UNIT_B if process.pid == os.getpid() else 0
+    lines = [line.split() for line in status.splitlines() if line.startswith("VmHWM:")]
+    return int(lines[0][1]) * _UNIT_B if lines else 0
+
+
+def _ended_peak_b() -> int:
+    """Give the largest peak of the children that have ended and were waited for."""
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * _UNIT_B
 
 
 def _bytes() -> tuple[int, int] | None:
+    """Bytes read and written by this process, its living descendants, and those that it has waited for."""
+    read = written = 0
     try:
-        counters = psutil.Process().io_counters()
+        for process in _tree():
+            with suppress(psutil.NoSuchProcess):
+                counters = process.io_counters()
+                read, written = read + counters.read_chars, written + counters.write_chars
     except (psutil.Error, OSError, AttributeError):
         return None
-    return counters.read_chars, counters.write_chars
+    return read, written

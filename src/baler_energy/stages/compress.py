@@ -98,6 +98,12 @@ def compress(
 
     Raises `InputError` where table, checkpoint and options do not fit together, and `UnavailableError`.
     """
+    if point.engine == "upstream":
+        from baler_energy.stages import upstream
+
+        _refuse_other_files(point, request or Request(), file_format)
+        upstream.compress(data, checkpoint_path, out, point, measuring)
+        return
     from baler_energy.codecs.baler.checkpoint import Checkpoint
 
     checkpoint = Checkpoint.read(checkpoint_path)
@@ -151,14 +157,16 @@ class _Work:
     """Columns of which values are lost, as they were constant in training."""
 
 
+def _refuse_other_files(point: PointOptions, request: Request, file_format: str | None) -> None:
+    if file_format not in (None, "table") or request != Request():
+        raise InputError(f"--engine {point.engine} takes a table of `baler-energy prepare`; --engine fast others.")
+
+
 @contextmanager
 def _in_memory(asked: _Asked) -> Iterator[_Work]:
     from baler_energy.codecs.baler.coder import Coder
 
-    if asked.file_format not in (None, "table") or asked.request != Request():
-        raise InputError(
-            f"--engine {asked.point.engine} takes a table of `baler-energy prepare`; --engine fast others."
-        )
+    _refuse_other_files(asked.point, asked.request, asked.file_format)
     table, point = Table.read(asked.data), asked.point
     coder = Coder(asked.checkpoint, asked.device, point.batch_size, point.packing)
     few = Table(table.data[: WARM_UP_BATCHES * point.batch_size], table.names, table.dtypes, table.origin)

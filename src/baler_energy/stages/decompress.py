@@ -81,6 +81,11 @@ def decompress(compressed: Path, checkpoint_path: Path, out: Path, point: PointO
     UnavailableError
         The device or a meter is not there.
     """
+    if point.engine == "upstream":
+        from baler_energy.stages import upstream
+
+        upstream.decompress(compressed, checkpoint_path, out, point, measuring)
+        return
     from baler_energy.codecs.baler.checkpoint import Checkpoint
     from baler_energy.codecs.baler.coder import check_hash
     from baler_energy.codecs.baler.container import Reader

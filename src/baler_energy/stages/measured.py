@@ -58,15 +58,20 @@ class Measuring:
         return cls(settings, meters)
 
 
-def open_session(measuring: Measuring, device: "torch.device", out: Path) -> Session:
-    """Make the session of a stage; a record of an earlier run in `out` is removed, as it vouches for its files."""
+def open_session(
+    measuring: Measuring, device: "torch.device", out: Path, synchronise: Callable[[], None] | None = None
+) -> Session:
+    """Make the session of a stage; a record of an earlier run in `out` is removed, as it vouches for its files.
+
+    `synchronise` waits for the GPU where another process uses it, by default where this one does.
+    """
     out.mkdir(parents=True, exist_ok=True)
     (out / RECORD).unlink(missing_ok=True)
     if device.type != "cuda":
         return Session(measuring.meters, measuring.settings)
     import torch
 
-    return Session(measuring.meters, measuring.settings, synchronise=torch.cuda.synchronize)
+    return Session(measuring.meters, measuring.settings, synchronise=synchronise or torch.cuda.synchronize)
 
 
 def warmed_up(operation: Callable[[], object], device: "torch.device") -> Callable[[], None]:

@@ -96,18 +96,31 @@ def parts(data: Path, checkpoint: Path, max_batches: int, point: PointOptions, o
         whole_jobs = [Job(data, checkpoint, name, max_batches, point, Path(folder)) for name in _OPERATIONS]
         for job in whole_jobs:
             job.check()
-        parameters, device = whole_jobs[0].parameters(), whole_jobs[0].device.type
-        jobs = [_whole_batches(job) for job in whole_jobs]
-        # Every window is over before the first profiler starts, which would slow what comes after it.
-        with Session(measuring.meters, measuring.settings, **_synchronise(device)) as session:
-            loops = _Loops(session, uses_gpu=device == "cuda")
-            measured = [_measure(job, loops) for job in jobs]
-            found = {"prepare": [_reading(data, loops)], "machine": _peaks(point.precision, device, loops)}
-        for job, one in zip(jobs, measured, strict=True):
-            found[job.operation] = [*_rows(job, one, loops), *_latencies(job)]
+        parameters = whole_jobs[0].parameters()
+        found = _found(whole_jobs, measuring) if point.engine == "reference" else _none(point.engine)
     for name, rows in found.items():
         (out / name).mkdir(parents=True, exist_ok=True)
         write_hotspots(out / name / HOTSPOTS, parameters | {"operation": name, "profiler": PROFILER}, rows)
+
+
+def _found(whole_jobs: list[Job], measuring: Measuring) -> dict[str, list[Hotspot]]:
+    data, point, device = whole_jobs[0].data, whole_jobs[0].point, whole_jobs[0].device.type
+    jobs = [_whole_batches(job) for job in whole_jobs]
+    # Every window is over before the first profiler starts, which would slow what comes after it.
+    with Session(measuring.meters, measuring.settings, **_synchronise(device)) as session:
+        loops = _Loops(session, uses_gpu=device == "cuda")
+        measured = [_measure(job, loops) for job in jobs]
+        found = {"prepare": [_reading(data, loops)], "machine": _peaks(point.precision, device, loops)}
+    for job, one in zip(jobs, measured, strict=True):
+        found[job.operation] = [*_rows(job, one, loops), *_latencies(job)]
+    return found
+
+
+def _none(engine: str) -> dict[str, list[Hotspot]]:
+    """Say that an engine cannot be taken apart."""
+    reason = f"the parts are those of engine 'reference'; {engine!r} is not made of them."
+    absent = Hotspot(kind="absent", name=PROFILER, reason=reason)
+    return {name: [absent] for name in (*_OPERATIONS, "prepare", "machine")}
 
 
 def _synchronise(device: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from baler_energy.errors import UnavailableError
+from baler_energy.files import atomic_path
 from baler_energy.profilers.hotspots import HOTSPOTS, Hotspot, write_hotspots
 from baler_energy.progress import say
 from baler_energy.stages.options import PointOptions, add_point_arguments, point_options, positive_int
@@ -38,7 +39,8 @@ writes, in a folder for each operation, hotspots.parquet and the profiler's own 
   pyspy      flamegraph.svg, speedscope.json (speedscope.app opens it): sampled stacks
   copies     lines that copy data, and how many bytes
   perf       counters of the CPU: instructions, cycles, misses of the last cache
-A profiler that this machine lacks, or that takes longer than the time limit, leaves a row with that reason.
+A profiler that this machine lacks, or that takes longer than the time limit, leaves a row with that reason, as do all
+but cprofile with --engine upstream.
 """
 
 STATS = "profile.pstats"
@@ -123,13 +125,15 @@ def profile(
         job = Job(data, checkpoint, operation, max_batches, point, Path(folder), time_limit_s)
         parameters = job.parameters()
         job.check()
-        if profiler not in _ELSEWHERE:
+        if profiler not in _ELSEWHERE and point.engine != "upstream":
             job.of_batches(WARM_UP_BATCHES)()
         out.mkdir(parents=True, exist_ok=True)
         say(f"profile: {operation} of {job.batches} batches with {profiler}")
         try:
             with _time_limit(time_limit_s):
-                hotspots = PROFILERS[profiler](job, out)
+                hotspots = (
+                    _upstream(job, profiler, out) if point.engine == "upstream" else PROFILERS[profiler](job, out)
+                )
         except UnavailableError as error:
             hotspots = [_absent(profiler, str(error))]
     write_hotspots(out / HOTSPOTS, parameters | {"profiler": profiler}, hotspots)
@@ -165,6 +169,19 @@ def _cprofile(job: Job, out: Path) -> list[Hotspot]:
     from baler_energy.profilers import cprofile
 
     return cprofile.profile(job.of_batches(job.max_batches), out / STATS)
+
+
+def _upstream(job: Job, profiler: str, out: Path) -> list[Hotspot]:
+    """Profile Baler itself, which runs in a process of its own."""
+    if profiler != "cprofile":
+        raise UnavailableError("of engine 'upstream' only cprofile sees anything: Baler runs in a process of its own.")
+    from baler_energy.profilers import cprofile
+    from baler_energy.stages import upstream
+
+    stats = upstream.profile(job)
+    with atomic_path(out / STATS) as temporary:
+        stats.dump_stats(temporary)
+    return cprofile.hotspots_of(stats)
 
 
 def _torch_profiler(job: Job, out: Path) -> list[Hotspot]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 
+from baler_energy.engines import runnable
 from baler_energy.errors import BalerEnergyError
 from baler_energy.progress import LOG_INTERVAL_S, say
 from baler_energy.study import load_study
@@ -55,10 +56,12 @@ def run_study(configfile: Path, cores: str) -> Path:
 
     Raises
     ------
+    UnavailableError
+        The machine lacks the engine that the study stands on.
     BalerEnergyError
         Another Snakemake works here, or a step failed.
     """
-    study = load_study(configfile)
+    study, _ = runnable(load_study(configfile))
     _await_orphans()
     options = ["--configfile", str(configfile)]
     locks = Path(".snakemake/locks")

@@ -2,7 +2,7 @@
 
 import argparse
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -136,8 +136,14 @@ def train(data: Path, out: Path, point: PointOptions, settings: "TrainingSetting
     """Train on the table in `data`; write checkpoint, history, samples and record to `out`.
 
     The measured operation begins with the table in memory and ends with the trained network: scaling, making the
-    network and its data loader, and all epochs. Raises `InputError` and `UnavailableError`.
+    network and its data loader, and all epochs; with the engine ``upstream``, see `stages.upstream`. Raises
+    `InputError` and `UnavailableError`.
     """
+    if point.engine == "upstream":
+        from baler_energy.stages import upstream
+
+        upstream.train(data, out, point, settings, measuring)
+        return
     from baler_energy.codecs.baler.checkpoint import Checkpoint
 
     train_network = trainer(point.engine)
@@ -145,7 +151,7 @@ def train(data: Path, out: Path, point: PointOptions, settings: "TrainingSetting
     rows, columns = table.data.shape
     architecture = Architecture.of(point.model, columns, point.compression_ratio)
     device = configure_torch(point)
-    parameters = point.parameters(source=table.origin.get("source"), rows=rows, columns=columns) | _recorded(settings)
+    parameters = point.parameters(source=table.origin.get("source"), rows=rows, columns=columns)
     few = table.data[: WARM_UP_BATCHES * settings.batch_size]
 
     with open_session(measuring, device, out) as session:
@@ -163,8 +169,9 @@ def train(data: Path, out: Path, point: PointOptions, settings: "TrainingSetting
         checkpoint = Checkpoint.of(trained.model, trained.normalisation, table.names, table.dtypes)
         checkpoint.write(out / CHECKPOINT)
         history.write(out / HISTORY)
-        results = _results(trained, architecture, rows) | {"torch_gpu_memory_peak_b": gpu_memory_peak_b(device)}
-        write_record(out, Operation.TRAIN, parameters, outcome, results)
+        results = training_results([epoch.loss for epoch in trained.epochs], architecture, rows)
+        results["torch_gpu_memory_peak_b"] = gpu_memory_peak_b(device)
+        write_record(out, Operation.TRAIN, parameters | recorded_settings(settings), outcome, results)
 
 
 def trainer(engine: str) -> "Callable[..., Trained]":
@@ -183,7 +190,7 @@ def trainer(engine: str) -> "Callable[..., Trained]":
     return trainers[engine]
 
 
-def _recorded(settings: "TrainingSettings") -> dict[str, str | int | float | bool | None]:
+def recorded_settings(settings: "TrainingSettings") -> dict[str, str | int | float | bool | None]:
     """Give the settings of the training beyond the axes of the grid, for the record."""
     return {
         "learning_rate": settings.learning_rate,
@@ -195,11 +202,14 @@ def _recorded(settings: "TrainingSettings") -> dict[str, str | int | float | boo
     }
 
 
-def _results(trained: "Trained", architecture: Architecture, rows: int) -> dict[str, str | int | float | bool | None]:
-    macs = architecture.training_macs * rows * len(trained.epochs)
+def training_results(
+    losses: Sequence[float], architecture: Architecture, rows: int
+) -> dict[str, str | int | float | bool | None]:
+    """Give what a training of so many rows reports, from the epochs' losses, for the record."""
+    macs = architecture.training_macs * rows * len(losses)
     return {
-        "final_loss": trained.epochs[-1].loss,
-        "epochs_run": len(trained.epochs),
+        "final_loss": losses[-1],
+        "epochs_run": len(losses),
         "parameters": architecture.parameters,
         "macs": macs,
         "flops": 2 * macs,

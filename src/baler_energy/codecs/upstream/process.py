@@ -1,0 +1,174 @@
+"""Upstream Baler in a process of its own, which performs one mode of its command line at each request."""
+
+import json
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from baler_energy.codecs.upstream.config import Folder
+from baler_energy.codecs.upstream.install import RUNNER, find, upstream_environment
+from baler_energy.errors import BalerEnergyError, UnavailableError
+from baler_energy.progress import say
+
+__all__ = ["Upstream", "started"]
+
+#: How long a process may take to go once nothing is asked of it any more (s).
+_END_S = 10.0
+_LAST_LINES = 8
+
+
+class Upstream:
+    """A running process; `started` makes one.
+
+    Parameters
+    ----------
+    process
+        Our end of it; it was started at `start_s` of the monotonic clock.
+    log
+        File of what Baler prints.
+
+    Attributes
+    ----------
+    facts
+        Versions: of Baler (``version`` and ``commit``), and of the ``python``, ``torch`` and ``numpy`` that it runs on.
+    startup_s
+        From its start until all was imported (s).
+    """
+
+    def __init__(self, process: "subprocess.Popen[str]", log: Path, start_s: float) -> None:
+        self._process = process
+        self._log = log
+        self._said_before = 0
+        self.facts = self._answer("while it started")
+        self.startup_s = time.monotonic() - start_s
+
+    def perform(self, project: Folder, mode: str, seed: int, *, profile: bool = False) -> dict[str, Any]:
+        """Run a mode from its reading of the input to its written files.
+
+        Parameters
+        ----------
+        project
+            Below the folder that the process runs in.
+        mode
+            ``train``, ``compress`` or ``decompress``.
+        seed
+            Of torch, which Baler draws its starting parameters from.
+        profile
+            Run it under cProfile.
+
+        Returns
+        -------
+        dict
+            ``gpu_memory_peak_b``, largest since the start, None without a GPU; with `profile`, ``functions``: each
+            function's place, its numbers (primitive calls, calls, self time, time with callees), and its callers'.
+
+        Raises
+        ------
+        BalerEnergyError
+            Baler failed, or its process ended.
+        """
+        self._said_before = self._log.stat().st_size
+        names = [project.path.parent.name, project.name]
+        return self._ask({"project": names, "mode": mode, "seed": seed, "profile": profile})
+
+    def synchronise(self) -> None:
+        """Wait until Baler's GPU has finished its queue; the first time, this makes its CUDA context."""
+        self._ask({"mode": "synchronise"})
+
+    def said(self) -> str:
+        """Give what Baler printed since the last request, its progress bars as they ended."""
+        with self._log.open("rb") as handle:
+            handle.seek(self._said_before)
+            lines = handle.read().decode("utf-8", "replace").splitlines(keepends=False)
+        return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines)
+
+    def _answer(self, doing: str) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line.endswith("\n"):
+            raise BalerEnergyError(f"Upstream Baler {_ending(self._process.wait())} {doing}. {self._last_lines()}")
+        answer: dict[str, Any] = json.loads(line)
+        if "error" in answer:
+            raise BalerEnergyError(f"Upstream Baler failed {doing}: {answer['error']}. {self._last_lines()}")
+        return answer
+
+    def _ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        assert self._process.stdin is not None
+        # A process that is gone is told by its answer.
+        with suppress(BrokenPipeError):
+            self._process.stdin.write(json.dumps(request) + "\n")
+            self._process.stdin.flush()
+        return self._answer(f"in mode {request['mode']}")
+
+    def _last_lines(self) -> str:
+        lines = [line for line in self.said().splitlines() if line.strip()][-_LAST_LINES:]
+        return "\n  ".join(["Its last lines:", *lines]) if lines else "It printed nothing."
+
+
+@contextmanager
+def started(folder: Path, *, device: str, threads: int) -> Iterator[Upstream]:
+    """Start Baler's process and wait until it has imported everything; it ends with the block, or with this process.
+
+    Parameters
+    ----------
+    folder
+        Where it runs: the folder that holds ``workspaces``. What it prints goes to ``baler.log`` there, and what it
+        printed last to our own standard error, at the end.
+    device
+        ``cpu`` or ``cuda``.
+    threads
+        Of its torch.
+
+    Raises
+    ------
+    UnavailableError
+        Baler is not installed, or finds no GPU.
+    BalerEnergyError
+        It does not start.
+    """
+    installation = find()
+    # A notebook's backend of matplotlib would not be found there, and Baler takes any GPU that it sees.
+    environment = upstream_environment() | {"MPLBACKEND": "agg"}
+    if device == "cpu":
+        environment["CUDA_VISIBLE_DEVICES"] = ""
+    command = [str(installation.python), "-P", str(RUNNER), str(threads)]
+    pipe, log = subprocess.PIPE, folder / "baler.log"
+    start_s = time.monotonic()
+    with log.open("wb") as errors:
+        process = subprocess.Popen(
+            command, cwd=folder, env=environment, stdin=pipe, stdout=pipe, stderr=errors, text=True
+        )
+    try:
+        upstream = Upstream(process, log, start_s)
+        if device == "cuda" and not upstream.facts["cuda"]:
+            raise UnavailableError(
+                "--device cuda: upstream Baler's torch finds no GPU, while ours does. Install it with the same build "
+                'of torch: `rm -r .venv-upstream`, then `make upstream TORCH_INDEX=...` (README, "Which torch").'
+            )
+        yield upstream
+        say(upstream.said())
+    finally:
+        _end(process)
+
+
+def _end(process: "subprocess.Popen[str]") -> None:
+    assert process.stdin is not None and process.stdout is not None
+    with suppress(BrokenPipeError):
+        process.stdin.close()
+    try:
+        process.wait(_END_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    process.stdout.close()
+
+
+def _ending(code: int) -> str:
+    if code >= 0:
+        return f"ended (exit code {code})"
+    name = signal.Signals(-code).name
+    return f"was killed by {name}" + (" (is memory short?)" if -code == signal.SIGKILL else "")

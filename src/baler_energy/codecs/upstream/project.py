@@ -1,0 +1,60 @@
+"""A project that upstream Baler is to work on: what of a point it knows, and the folder that it finds."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from baler_energy.codecs.baler.architecture import network
+from baler_energy.codecs.upstream.config import Config, Folder, config_text
+from baler_energy.errors import InputError
+from baler_energy.files import write_text
+
+__all__ = ["NETWORKS", "new_project", "refuse_unsupported"]
+
+WORKSPACE = "measured"
+#: The models that Baler has, by our names for them.
+NETWORKS = ("baler", "baler-small")
+
+
+def refuse_unsupported(
+    *, model: str, precision: str, packing: str, shuffle: bool = False, plateau_patience: int | None = None
+) -> None:
+    """Refuse what upstream Baler does not do, as a measurement of something else would carry its name.
+
+    Raises
+    ------
+    InputError
+        It has no such network, computes in float64 only, stores latents as they are, never shuffles, or fails at its
+        schedule of the learning rate (with present versions of torch).
+    """
+    wrong = None
+    if network(model) not in map(network, NETWORKS):
+        wrong = f"model {model!r}: it has {' and '.join(NETWORKS)}"
+    elif precision != "float64":
+        wrong = f"precision {precision!r}: it computes in float64"
+    elif packing != "none":
+        wrong = f"packing {packing!r}: it stores its latents as they are"
+    elif shuffle:
+        wrong = "shuffle: it takes the rows in their order"
+    elif plateau_patience is not None:
+        wrong = "plateau_patience: its schedule of the learning rate fails with present versions of torch"
+    if wrong:
+        raise InputError(f"Engine 'upstream' does not know {wrong}. Leave it out, or take another engine.")
+
+
+def new_project(root: Path, name: str, config: Config) -> Folder:
+    """Make a project's folders and its configuration; the files that it works on are the caller's to write.
+
+    Parameters
+    ----------
+    root
+        The folder that Baler will run in.
+    name
+        Of the project.
+    config
+        Its configuration; ``input_path`` is replaced by the project's own place for it.
+    """
+    project = Folder(root / "workspaces" / WORKSPACE / name)
+    for file in (project.data, project.model, project.features, project.decompressed):
+        file.parent.mkdir(parents=True)
+    write_text(project.config, config_text(replace(config, input_path=str(project.data.relative_to(root)))))
+    return project

@@ -1,0 +1,106 @@
+"""The program that runs upstream Baler, in Baler's environment: it imports nothing of ours.
+
+    python -P runner.py --describe    version and commit as JSON
+    python -P runner.py THREADS       imports Baler, then performs one mode for each line of standard input
+
+Standard output carries one line of JSON for each line of input, after a first one that says that all is imported.
+What Baler prints goes to standard error. Where standard input ends, so does this program, whatever it is doing: it
+never outlives the one that started it.
+"""
+
+import cProfile
+import importlib
+import importlib.metadata
+import json
+import os
+import platform
+import queue
+import sys
+import threading
+import traceback
+from pathlib import Path
+from typing import Any, TextIO
+
+
+def describe() -> dict[str, Any]:
+    """Give the version of the installed Baler, and the commit that `make upstream` wrote down."""
+    noted = Path(sys.prefix, "baler-commit")
+    commit = noted.read_text(encoding="ascii").strip() if noted.is_file() else None
+    return {"version": importlib.metadata.version("baler"), "commit": commit}
+
+
+def serve(threads: int) -> None:
+    """Import Baler, say so, and perform a mode for each request until there are no more."""
+    replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    requests: queue.SimpleQueue[str] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(requests,), daemon=True).start()
+    # As `python -m baler` does: its projects lie in the working directory.
+    sys.path.insert(0, os.getcwd())  # noqa: PTH109
+    torch, baler = importlib.import_module("torch"), importlib.import_module("baler.baler")
+    torch.set_num_threads(threads)
+    facts = {"python": platform.python_version(), "torch": str(torch.__version__), "cuda": torch.cuda.is_available()}
+    _reply(replies, describe() | facts | {"numpy": importlib.metadata.version("numpy")})
+    while True:
+        _reply(replies, _perform(json.loads(requests.get()), torch, baler))
+
+
+def _listen(requests: "queue.SimpleQueue[str]") -> None:
+    for line in sys.stdin:
+        requests.put(line)
+    os._exit(0)
+
+
+def _reply(replies: TextIO, value: dict[str, Any]) -> None:
+    replies.write(json.dumps(value) + "\n")
+    replies.flush()
+
+
+def _perform(request: dict[str, Any], torch: Any, baler: Any) -> dict[str, Any]:
+    """Run a mode as Baler's command line would after its imports; None of it is changed but the seed.
+
+    Baler makes its network before it sets a seed of its own, so that the network's start is drawn from this one.
+    """
+    if request["mode"] == "synchronise":
+        torch.cuda.synchronize()
+        return {}
+    sys.argv = ["baler", "--project", *request["project"], "--mode", request["mode"]]
+    torch.manual_seed(request["seed"])
+    profiler = cProfile.Profile() if request["profile"] else None
+    try:
+        if profiler:
+            profiler.runcall(baler.main)
+        else:
+            baler.main()
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+    except (Exception, SystemExit) as error:
+        traceback.print_exc()
+        return {"error": f"{type(error).__name__}: {error}"}
+    finally:
+        sys.stdout.flush()
+    peak_b = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else None
+    return {"gpu_memory_peak_b": peak_b} | ({"functions": _functions(profiler)} if profiler else {})
+
+
+def _functions(profiler: cProfile.Profile) -> list[Any]:
+    """Give a profile as plain lists: a function, its four numbers, and its callers, each with its own four."""
+    profiler.create_stats()
+    found: dict[Any, Any] = vars(profiler)["stats"]
+    return [
+        [_place(*function), numbers, [[_place(*caller), edge] for caller, edge in callers.items()]]
+        for function, (*numbers, callers) in found.items()
+    ]
+
+
+def _place(file: str, line: int, name: str) -> list[Any]:
+    """Cut a file's path to what follows the folder that Python imports it from."""
+    roots = [root for root in sorted(sys.path, key=len, reverse=True) if root and file.startswith(root + os.sep)]
+    return [file.removeprefix(roots[0] + os.sep) if roots else file, line, name]
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["--describe"]:
+        print(json.dumps(describe()))
+    else:
+        serve(int(sys.argv[1]))

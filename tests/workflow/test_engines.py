@@ -1,0 +1,76 @@
+"""Studies with upstream Baler, on a machine that has it and on one that has not."""
+
+import pandas as pd
+import pytest
+
+from baler_energy.codecs.upstream import install
+from baler_energy.study import load_study
+
+AXES = {"rows": [400], "epochs": [1], "engine": ["reference", "upstream"]}
+PROFILE = {"points": [{"engine": "upstream"}, {"engine": "reference"}], "profilers": ["cprofile"]}
+
+
+@pytest.fixture
+def without_baler(workspace, monkeypatch):
+    """Give a folder in which no Baler was installed."""
+    monkeypatch.delenv(install.VARIABLE, raising=False)
+    return workspace
+
+
+def engines_of(jobs, rule):
+    return {"upstream" if "engine~upstream" in wildcards else "reference" for name, wildcards in jobs if name == rule}
+
+
+def test_without_baler_its_points_are_left_out_with_one_message(without_baler):
+    study = without_baler.study(name="partly", axes=AXES, profile=PROFILE)
+    said = without_baler.snakemake(study, "--dry-run")
+    assert said.count("1 of 2 runs, those of engine 'upstream', are left out") == 1
+    assert said.count("make upstream") == 1
+    jobs = without_baler.planned(study)
+    assert {rule for rule, _ in jobs} >= {"train", "compress", "decompress", "profile", "collect", "figures", "report"}
+    for rule in ("train", "compress", "decompress", "evaluate", "profile"):
+        assert engines_of(jobs, rule) == {"reference"}
+
+
+def test_with_baler_its_points_are_there(workspace, stand_in_baler):
+    study = workspace.study(name="partly", axes=AXES, profile=PROFILE)
+    jobs = workspace.planned(study)
+    for rule in ("train", "compress", "decompress", "evaluate", "profile"):
+        assert engines_of(jobs, rule) == {"reference", "upstream"}
+    assert "left out" not in workspace.snakemake(study, "--dry-run")
+
+
+def test_without_baler_nothing_of_a_study_that_stands_on_it_runs(without_baler):
+    study = without_baler.study(name="only", axes=AXES | {"engine": ["upstream"]})
+    for words in (("snakemake", "--cores", "1"), ("baler_energy.cli", "study")):
+        done = without_baler.run(*words, "--configfile", study)
+        assert done.returncode == 3, done.stdout
+        assert done.stdout.count("stands on engine 'upstream'") == done.stdout.count("make upstream") == 1
+        assert "Traceback" not in done.stdout
+    assert not (without_baler.root / "results" / "only").exists()
+
+
+def test_the_study_that_is_collected_is_the_one_that_ran(without_baler):
+    study = without_baler.study(name="rest", axes=AXES, profile=PROFILE)
+    done = without_baler.run("snakemake", "--cores", "1", "results/rest/study.yaml", "--configfile", study)
+    assert done.returncode == 0, done.stdout
+    collected = load_study(without_baler.root / "results" / "rest" / "study.yaml")
+    assert collected == load_study(study).without_engine("upstream")
+
+
+def test_with_baler_itself_a_study_is_collected_with_its_engine(workspace, real_baler):
+    axes = AXES | {"rows": [300]}
+    study = workspace.study(name="whole", axes=axes, profile=PROFILE)
+    workspace.snakemake(study)
+    results = workspace.root / "results" / "whole"
+    runs = pd.read_parquet(results / "dataset" / "runs.parquet")
+    assert runs.groupby("engine", observed=True).size().to_dict() == {"reference": 3, "upstream": 3}
+    # The same network was learned; Baler truncates integers, where the reference rounds them.
+    assert runs.loc[runs["operation"] == "train", "final_loss"].nunique() == 1
+    errors = runs.groupby("engine", observed=True)["mean_rms_over_range"].first()
+    assert errors["upstream"] == pytest.approx(errors["reference"], abs=0.02)
+    history = pd.read_parquet(results / "dataset" / "history.parquet").set_index("engine")
+    assert history.loc["upstream", ["duration_s", "energy_j", "energy_evidence"]].isna().all()
+    hotspots = pd.read_parquet(results / "dataset" / "hotspots.parquet")
+    assert (results / "overview.rst").is_file()
+    assert set(hotspots.loc[hotspots["kind"] == "function", "engine"]) == {"reference", "upstream"}
