@@ -27,6 +27,9 @@ rule collect:
             ],
             point=POINTS,
         ),
+        forward=expand(
+            rules.forward.output.record, point=[point.path for point in STUDY.sized]
+        ),
         errors=expand(rules.evaluate.output.summary, point=POINTS),
         profiles=expand(
             PROFILE,
