@@ -107,6 +107,13 @@ ratio_float64_bytes_with_model | number | 1 | table as float64 over compressed f
 ratio_native_bytes_with_model | number | 1 | table in its recorded number formats over compressed file and model
 ratio_source_bytes_with_model | number | 1 | source file (the share of these rows) over compressed file and model
 compressed_bytes | integer | B | size of the compressed file
+latent_bytes | integer | B | latents as the network gave them, in its precision (compress)
+stored_latent_bytes | integer | B | latents as stored: in the packing's number format, losslessly packed (compress)
+correction_bytes | integer | B | corrections that keep the bound of the error; 0 where none is asked for (compress)
+ratio_autoencoder_float64_bytes | number | 1 | table as float64 over latent_bytes: what the autoencoder gained
+ratio_autoencoder_native_bytes | number | 1 | table in its recorded number formats over latent_bytes
+ratio_packing | number | 1 | latent_bytes over stored latents and corrections; times the above: file's ratio, less header
+startup_s | number | s | upstream: start of its process and its imports, before the window; null for engines of ours
 hostname | string | | machine
 cpu_model | string | | CPU
 gpu_model | string | | GPUs, empty where there is none
