@@ -39,7 +39,7 @@ def test_training_leaves_what_the_other_engines_leave(stage, stand_in, pipeline,
     stage("train", *ENGINE, "--data", pipeline.table, "--out", out, *options)
     assert names(out) == ["checkpoint.pt", "history.parquet", "measurement.json", "samples.parquet"]
     # Of the warm-up and of the one iteration; what is printed is of the last mode only.
-    assert "stand-in full train [5, 5] [1]" in capfd.readouterr().err.splitlines()
+    assert "100 %|=====| stand-in full train [5, 5] [1]" in capfd.readouterr().err.splitlines()
     record = Measurement.read(out / "measurement.json")
     assert record.parameters["engine"] == "upstream" and record.parameters["early_stopping_patience"] == 9
     results = record.results
