@@ -9,6 +9,7 @@ Another operation is another entry of `OPERATIONS`.
 
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -22,51 +23,86 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from baler_energy.codecs.baler import fast, training
 from baler_energy.codecs.baler.architecture import Architecture
-from baler_energy.codecs.baler.training import TrainingSettings
+from baler_energy.codecs.baler.checkpoint import Checkpoint
+from baler_energy.codecs.baler.coder import Coder
+from baler_energy.codecs.baler.normalisation import Normalisation
+from baler_energy.codecs.baler.streaming import StreamingCoder
+from baler_energy.codecs.baler.training import TrainingSettings, new_model
 from baler_energy.data import toy
+from baler_energy.data.blocks import open_source
+from baler_energy.data.table import Table
 from baler_energy.meters.process import ProcessMeter
 from baler_energy.stages.options import physical_cores
 from baler_energy.vocabulary import Quantity
 
-ROWS, BATCH, ROUNDS = 51_200, 512, 7
-ARCHITECTURE = Architecture(24, 12)
+CPU, ARCHITECTURE, BATCH, ROUNDS = torch.device("cpu"), Architecture(24, 12), 512, 7
+#: Rows of the table, for training and for the other operations.
+TRAINED_ROWS, EPOCHS, CODED_ROWS = 25_600, 2, 204_800
 #: Side of the square matrices whose product is the machine's peak.
 SIDE = 1536
 
 Work = Callable[[], object]
 
 
-def _train(engine: str, precision: str) -> Work:
+def _train(engine: str, precision: str, folder: Path) -> Work:
     train = {"reference": training.train, "fast": fast.train}[engine]
-    table = toy.generate(ROWS, 1)
-    settings = TrainingSettings(epochs=1, batch_size=BATCH, seed=1, precision=precision)
-    return lambda: train(table.data, table.names, ARCHITECTURE, settings, torch.device("cpu"))
+    table = toy.generate(TRAINED_ROWS, 1)
+    settings = TrainingSettings(epochs=EPOCHS, batch_size=BATCH, seed=1, precision=precision)
+    return lambda: train(table.data, table.names, ARCHITECTURE, settings, CPU)
+
+
+def _compress(engine: str, precision: str, folder: Path) -> Work:
+    """From memory to a file with the reference, from file to file with the fast engine: as `baler-energy` does."""
+    table, path = toy.generate(CODED_ROWS, 1), folder / "table.npz"
+    codec = _untrained(table, precision)
+    if engine == "reference":
+        coder = Coder(codec, CPU, BATCH)
+        return lambda: coder.compress(table, folder / "reference.baler")
+    table.write(path)
+    streaming = StreamingCoder(codec, CPU)
+
+    def streamed() -> None:
+        with open_source(path) as source:
+            streaming.compress(source, folder / "fast.baler")
+
+    return streamed
+
+
+def _decompress(engine: str, precision: str, folder: Path) -> Work:
+    """From a file to memory with the reference, from file to file with the fast engine."""
+    table, path = toy.generate(CODED_ROWS, 1), folder / "compressed.baler"
+    codec = _untrained(table, precision)
+    coder = Coder(codec, CPU, BATCH)
+    coder.compress(table, path)
+    if engine == "reference":
+        return lambda: coder.decompress(path)
+    streaming = StreamingCoder(codec, CPU)
+    return lambda: streaming.decompress(path, folder / "reconstructed.npz")
+
+
+def _untrained(table: Table, precision: str) -> Checkpoint:
+    model = new_model(ARCHITECTURE, TrainingSettings(epochs=1, batch_size=BATCH, seed=1, precision=precision))
+    return Checkpoint.of(model, Normalisation.of(table.data, table.names), table.names, table.dtypes)
 
 
 @dataclass(frozen=True)
 class Operation:
-    """What is compared: the work on `ROWS` rows by engine and precision, and its FLOP per row."""
+    """What is compared: the work by engine and precision, the rows that it goes through, and its FLOP per row."""
 
-    prepare: Callable[[str, str], Work]
+    prepare: Callable[[str, str, Path], Work]
+    rows: int
     flop_per_row: int
-    engines: tuple[tuple[str, str], ...]
-    """(engine, precision), the reference in float64 first."""
+    only: tuple[tuple[str, str], ...] = ()
+    """(engine, precision) that only this operation has."""
 
 
 OPERATIONS = {
-    "train": Operation(
-        _train,
-        2 * ARCHITECTURE.training_macs,
-        (
-            ("reference", "float64"),
-            ("reference", "float32"),
-            ("fast", "float64"),
-            ("fast", "float32"),
-            ("fast", "bfloat16"),
-        ),
-    ),
+    "train": Operation(_train, EPOCHS * TRAINED_ROWS, 2 * ARCHITECTURE.training_macs, (("fast", "bfloat16"),)),
+    "compress": Operation(_compress, CODED_ROWS, 2 * ARCHITECTURE.encode_macs),
+    "decompress": Operation(_decompress, CODED_ROWS, 2 * ARCHITECTURE.decode_macs),
 }
-CASES = [(name, engine, precision) for name, operation in OPERATIONS.items() for engine, precision in operation.engines]
+ENGINES = (("reference", "float64"), ("reference", "float32"), ("fast", "float64"), ("fast", "float32"))
+CASES = [(name, *case) for name, operation in OPERATIONS.items() for case in (*ENGINES, *operation.only)]
 
 
 @pytest.fixture(params=sorted({1, physical_cores()}), ids=lambda n: f"{n} threads")
@@ -82,6 +118,7 @@ def threads(request: pytest.FixtureRequest) -> Iterator[int]:
 def test_engine(
     benchmark: BenchmarkFixture,
     report: Callable[[dict[str, str]], None],
+    tmp_path: Path,
     threads: int,
     name: str,
     engine: str,
@@ -89,20 +126,19 @@ def test_engine(
 ) -> None:
     """Time an engine beside the reference and the machine's peak, and report it."""
     operation = OPERATIONS[name]
-    work, reference, product = (
-        operation.prepare(engine, precision),
-        operation.prepare("reference", "float64"),
-        _peak(precision),
-    )
+    work, product = operation.prepare(engine, precision, tmp_path), _peak(precision)
+    (tmp_path / "reference").mkdir()
+    reference = operation.prepare("reference", "float64", tmp_path / "reference")
     beside_s: list[tuple[float, float]] = []
     benchmark.pedantic(
         work, setup=lambda: beside_s.append((_timed_s(reference), _timed_s(product))), rounds=ROUNDS, warmup_rounds=1
     )
     durations_s = benchmark.stats.stats.data
     turns = list(zip(durations_s, beside_s[-len(durations_s) :], strict=True))
-    rows_per_s = ROWS / median(durations_s)
+    rows_per_s = operation.rows / median(durations_s)
     share = median(
-        operation.flop_per_row * ROWS / duration_s * product_s / (2 * SIDE**3) for duration_s, (_, product_s) in turns
+        operation.flop_per_row * operation.rows / duration_s * product_s / (2 * SIDE**3)
+        for duration_s, (_, product_s) in turns
     )
     row = {
         "operation": name,
@@ -133,7 +169,7 @@ def _timed_s(work: Work) -> float:
 
 
 def _peak_memory_b(name: str, engine: str, precision: str, threads: int) -> int:
-    """Resident memory above that after the imports, in a process of its own; the table is in it."""
+    """Resident memory above that after the imports, in a process of its own; a table in memory is in it."""
     words = [sys.executable, Path(__file__), name, engine, precision, str(threads)]
     return int(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
 
@@ -143,9 +179,11 @@ def main(name: str, engine: str, precision: str, threads: str) -> None:
     torch.set_num_threads(int(threads))
     imported_b = psutil.Process().memory_info().rss
     meter = ProcessMeter()
-    meter.begin()
-    OPERATIONS[name].prepare(engine, precision)()
-    meter.end()
+    with tempfile.TemporaryDirectory() as folder:
+        work = OPERATIONS[name].prepare(engine, precision, Path(folder))
+        meter.begin()  # forgets the peak of preparing
+        work()
+        meter.end()
     (peak_b,) = (reading.value for reading in meter.readings() if reading.quantity is Quantity.MEMORY_PEAK)
     print(round(peak_b - imported_b))
 

@@ -137,6 +137,15 @@ def test_values_lost_in_a_column_that_was_constant_are_noted(checkpoint, table, 
     assert coder.lost == {table.names[3]}
 
 
+def test_what_the_reference_compressed_is_decompressed(checkpoint, table, tmp_path):
+    reference = Coder(checkpoint, CPU, 64)
+    reference.compress(table, tmp_path / "reference.baler")
+    StreamingCoder(checkpoint, CPU).decompress(tmp_path / "reference.baler", tmp_path / "out.npz")
+    back, expected = Table.read(tmp_path / "out.npz"), reference.decompress(tmp_path / "reference.baler")
+    assert (back.names, back.dtypes, back.origin) == (expected.names, expected.dtypes, expected.origin)
+    assert back.data.shape == expected.data.shape
+
+
 def test_a_warm_up_takes_the_first_rows_only(checkpoint, path, tmp_path):
     coder = StreamingCoder(_codec(checkpoint, "float64"), CPU)
     with open_source(path) as source:

@@ -124,7 +124,8 @@ class StreamingCoder:
         check_hash(facts, self.checkpoint, path)
         bound = bound_of(self.checkpoint, facts.packing)
         origin = {**facts.origin, "reconstructed_from": path.name}
-        with open_sink(out, facts.names, facts.dtypes, facts.layout, origin) as sink:
+        # What the reference compressed, or an import made, tells no layout: it was a prepared table.
+        with open_sink(out, facts.names, facts.dtypes, facts.layout or {"format": "table"}, origin) as sink:
             for block in self._spread(lambda block: self._restored(block, bound), content.blocks()):
                 sink.write(block)
                 rows += len(block.data)

@@ -18,7 +18,6 @@ from baler_energy.data.blocks.base import Block, Sink, Source, Target
 from baler_energy.data.readers import Request, check_layout, format_of
 from baler_energy.data.readers.base import reading
 from baler_energy.errors import InputError
-from baler_energy.files import atomic_path
 
 __all__ = ["FORMATS", "Block", "Sink", "Source", "open_sink", "open_source"]
 
@@ -66,12 +65,14 @@ def open_source(path: Path, request: Request | None = None, file_format: str | N
 def open_sink(
     path: Path, names: Sequence[str], dtypes: Sequence[str], layout: Mapping[str, Any], origin: Mapping[str, Any]
 ) -> Iterator[Sink]:
-    """Open a file to write it in blocks, whole or not at all.
+    """Open a file to write it in blocks; it is removed again where that fails.
+
+    It is written as it is: the caller makes it durable and gives it its name (`files.atomic_path`).
 
     Parameters
     ----------
     path
-        The file; its folder is created where it is missing.
+        The file, in a folder that is there.
     names, dtypes
         Of the columns; values must be ones that their types hold.
     layout
@@ -90,9 +91,14 @@ def open_sink(
             f"{path}: cannot be written: the format {layout.get('format')!r} is none of {', '.join(FORMATS)}."
         )
     target = Target(tuple(names), tuple(dtypes), layout, origin)
-    with atomic_path(path) as temporary, ExitStack() as stack:
-        try:
-            write = importlib.import_module(f"{__name__}.{module}").sink(temporary, target, stack)
-        except (KeyError, TypeError, ValueError) as error:
-            raise InputError(f"{path}: cannot be written: its layout {dict(layout)} is not whole ({error}).") from error
-        yield Sink(path, target, write)
+    try:
+        with ExitStack() as stack:
+            try:
+                write = importlib.import_module(f"{__name__}.{module}").sink(path, target, stack)
+            except (KeyError, TypeError, ValueError) as error:
+                whole = f"its layout {dict(layout)} is not whole ({error})"
+                raise InputError(f"{path}: cannot be written: {whole}.") from error
+            yield Sink(path, target, write)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
