@@ -26,6 +26,7 @@ from baler_energy.stages.options import (
     configure_torch,
     point_options,
     positive_int,
+    upstream_stage,
 )
 from baler_energy.vocabulary import Operation
 
@@ -140,9 +141,7 @@ def train(data: Path, out: Path, point: PointOptions, settings: "TrainingSetting
     `InputError` and `UnavailableError`.
     """
     if point.engine == "upstream":
-        from baler_energy.stages import upstream
-
-        upstream.train(data, out, point, settings, measuring)
+        upstream_stage("train").train(data, out, point, settings, measuring)
         return
     from baler_energy.codecs.baler.checkpoint import Checkpoint
 
