@@ -19,7 +19,7 @@ from baler_energy.analysis.schema import TABLES
 from baler_energy.devices import refuse_missing_gpu
 from baler_energy.engines import runnable
 from baler_energy.errors import BalerEnergyError
-from baler_energy.fingerprint import fingerprint
+from baler_energy.fingerprint import fingerprint, stage_module
 from baler_energy.sections import FileData
 from baler_energy.study import load_study
 

@@ -118,11 +118,6 @@ def test_bfloat16_is_recorded_and_leaves_a_float32_checkpoint(stage, pipeline, t
     assert Checkpoint.read(tmp_path / "checkpoint.pt").precision == "float32"
 
 
-def test_an_engine_that_does_not_train_in_this_process_is_refused():
-    with pytest.raises(InputError, match="--engine upstream"):
-        module.trainer("upstream")
-
-
 def test_an_old_record_does_not_outlive_a_failure(stage, pipeline, tmp_path, monkeypatch):
     stage("train", "--data", pipeline.table, "--out", tmp_path, "--epochs", 1)
 

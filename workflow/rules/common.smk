@@ -57,6 +57,12 @@ def point_options(wildcards):
     return commands.point_options(STUDY, STUDY.by_path[wildcards.point])
 
 
+def source_of_stage(stage, wildcards):
+    """Fingerprint of what runs a stage with a point's engine."""
+    engine = STUDY.by_path[wildcards.point].engine
+    return fingerprint(f"baler_energy.stages.{stage}", stage_module(stage, engine))
+
+
 def gpus(wildcards):
     """GPUs that a point asks a cluster for."""
     return 1 if STUDY.by_path[wildcards.point].device == "cuda" else 0
