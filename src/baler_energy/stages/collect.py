@@ -162,13 +162,12 @@ def _evaluated(study: Study, results: Path, name: str, *, first_repeat_only: boo
 
 
 def _hotspots(study: Study, results: Path) -> Iterator[pd.DataFrame]:
-    for point in study.profiled:
+    for point, profiler in study.profiles:
         train = Measurement.read(results / "runs" / point.path / "train" / "measurement.json")
-        for profiler in study.profile.profilers:
-            for operation in (*MEASURED, *(BESIDE if profiler == "parts" else ())):
-                path = results / "profiles" / point.path / profiler / operation / "hotspots.parquet"
-                frame = _read_parquet(path).assign(**tidy.point_values(train))
-                yield frame[[column.name for column in TABLES["hotspots"][1]]]
+        for operation in (*MEASURED, *(BESIDE if profiler == "parts" else ())):
+            path = results / "profiles" / point.path / profiler / operation / "hotspots.parquet"
+            frame = _read_parquet(path).assign(**tidy.point_values(train))
+            yield frame[[column.name for column in TABLES["hotspots"][1]]]
 
 
 def _models(study: Study, results: Path) -> Iterator[pd.DataFrame]:
