@@ -253,11 +253,12 @@ CATALOGUE: dict[str, dict[str, Entry]] = {
         "difference": Entry(
             "Where the difference between the engines comes from",
             "Time per row of each operation by what it is spent on. It is an estimate: the shares that cProfile saw in "
-            "one run of its own (n = 1), on the first batches, training for one epoch, times the mean time per row of "
-            "the measured runs, which no profiler slowed. So what is done once for a run weighs more than in a longer "
-            "one, and Python code more than compiled code. On each path of the call tree the outermost known function "
-            "decides, so that nothing counts twice. The fast engine computes its loss within the products, and folds "
-            "scaling into the outer layers; of several threads cProfile sees one.",
+            "one run of its own (n = 1), on the first batches, times the mean time per row of the measured runs, which "
+            "no profiler slowed. A profiled training has one epoch: scaling and files count once, all else as often as "
+            "the measured one had epochs. A profiler makes Python code look dearer than compiled code. On each path of "
+            "the call tree the outermost known function decides, so that nothing counts twice. The fast engine "
+            "computes its loss within the products, and folds scaling into the outer layers. What it gives to "
+            "other threads, cProfile does not see into.",
         ),
         "packing": Entry(
             "What the packing of the latents gains, and its error",
