@@ -247,17 +247,19 @@ CATALOGUE: dict[str, dict[str, Entry]] = {
             "single runs, open ones flagged. Factors are over the reference: of energy, time and memory the ratio "
             "of the means with an interval by the delta method; of errors and sizes the geometric mean of the "
             "ratios of runs with the same seed. A tilde says that the interval holds 1. Energies of other "
-            "evidence or components than the reference's are left out. Memory is the peak of the process and its "
-            "children, PyTorch included. " + _EVIDENCE,
+            "evidence or components than the reference's are left out. Upstream cuts off the fraction of "
+            "integers, which ours round. Memory is the peak of the process and its children, PyTorch included. "
+            + _EVIDENCE,
         ),
         "difference": Entry(
             "Where the difference between the engines comes from",
-            "Time per row of each operation by what it is spent on. It is an estimate: the shares that cProfile saw in "
-            "one run of its own (n = 1), on the first batches, training for one epoch, times the mean time per row of "
-            "the measured runs, which no profiler slowed. So what is done once for a run weighs more than in a longer "
-            "one, and Python code more than compiled code. On each path of the call tree the outermost known function "
-            "decides, so that nothing counts twice. The fast engine computes its loss within the products, and folds "
-            "scaling into the outer layers; of several threads cProfile sees one.",
+            "Time per row of each operation by what it is spent on. It is an estimate: the shares that cProfile "
+            "saw in one run of its own (n = 1), on the first batches, training for one epoch, times the mean time "
+            "per row of the measured runs, which no profiler slowed. So what is done once for a run weighs more "
+            "than in a longer one, and Python code more than compiled code. On each path of the call tree the "
+            "outermost known function decides, so that nothing counts twice. Words beside the bars are the first "
+            "of each category. The fast engine computes its loss within the products, and folds scaling into the "
+            "outer layers; of several threads cProfile sees one.",
         ),
         "packing": Entry(
             "What the packing of the latents gains, and its error",
