@@ -19,7 +19,7 @@ from baler_energy.analysis.schema import TABLES
 from baler_energy.devices import refuse_missing_gpu
 from baler_energy.engines import runnable
 from baler_energy.errors import BalerEnergyError
-from baler_energy.fingerprint import fingerprint
+from baler_energy.fingerprint import fingerprint, stage_module
 from baler_energy.sections import FileData
 from baler_energy.study import load_study
 
@@ -57,6 +57,7 @@ report: f"{Path.cwd()}/{RESULTS}/overview.rst"
 include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/measure.smk"
+include: "workflow/rules/models.smk"
 include: "workflow/rules/profile.smk"
 include: "workflow/rules/beside.smk"
 include: "workflow/rules/dataset.smk"

@@ -45,7 +45,7 @@ class Config: pass
 def main():
     project, mode = sys.argv[2:4], sys.argv[5]
     importlib.import_module(".".join(["workspaces", *project, "config", project[1] + "_config"])).set_config(Config)
-    print("stand-in", project[1], mode, torch.seeds, torch.threads, flush=True)
+    print("0 %|     |\\r100 %|=====|", "stand-in", project[1], mode, torch.seeds, torch.threads, flush=True)
     trouble = os.environ.get("STAND_IN_TROUBLE", "") if project[1] == "full" else ""
     if trouble == "fails":
         raise ValueError("no such thing")

@@ -73,18 +73,39 @@ def test_an_unknown_module_is_refused(package: Path):
         module.fingerprint("baler_energy.nowhere")
 
 
-@pytest.mark.parametrize("stage", ["train", "compress", "decompress", "prepare", "generate", "profile"])
-def test_measured_stages_do_not_depend_on_what_is_downstream(stage: str):
-    seen, pending = set(), [f"baler_energy.stages.{stage}"]
+def closure(name: str) -> set[str]:
+    seen, pending = set(), [name]
     while pending:
         name = pending.pop()
         if name not in seen:
             seen.add(name)
             pending.extend(module.imported_modules(name))
+    return seen
+
+
+@pytest.mark.parametrize("engine", ["reference", "upstream"])
+@pytest.mark.parametrize("stage", ["train", "compress", "decompress", "profile"])
+def test_measured_stages_do_not_depend_on_what_is_downstream(stage: str, engine: str):
+    check_downstream(module.stage_module(stage, engine))
+
+
+@pytest.mark.parametrize("stage", ["prepare", "generate"])
+def test_stages_of_data_do_not_depend_on_what_is_downstream(stage: str):
+    check_downstream(f"baler_energy.stages.{stage}")
+
+
+def check_downstream(name: str) -> None:
     forbidden = {
         "baler_energy.figures",
         "baler_energy.analysis.schema",
         "baler_energy.analysis.carbon",
         "baler_energy.study",
     }
-    assert not seen & forbidden
+    assert not closure(name) & forbidden
+
+
+@pytest.mark.parametrize("stage", ["train", "compress", "decompress", "profile"])
+def test_what_runs_baler_itself_reruns_its_own_points_only(stage: str):
+    runs_baler = "baler_energy.codecs.upstream.runner"
+    assert runs_baler not in closure(module.stage_module(stage, "reference"))
+    assert runs_baler in closure(module.stage_module(stage, "upstream"))

@@ -10,7 +10,7 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
-__all__ = ["fingerprint", "imported_modules"]
+__all__ = ["fingerprint", "imported_modules", "stage_module"]
 
 PACKAGE = "baler_energy"
 ROOT = Path(__file__).parent
@@ -39,6 +39,11 @@ def fingerprint(*modules: str) -> str:
     for name in sorted(seen):
         digest.update(f"{name}\0{ast.dump(_tree(name))}\0".encode())
     return digest.hexdigest()[:16]
+
+
+def stage_module(stage: str, engine: str) -> str:
+    """Name the module that runs a stage with an engine: that of ``upstream`` is apart, and no other depends on it."""
+    return f"{PACKAGE}.stages.upstream.{stage}" if engine == "upstream" else f"{PACKAGE}.stages.{stage}"
 
 
 @cache

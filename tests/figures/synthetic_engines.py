@@ -1,4 +1,4 @@
-"""Synthetic runs of other engines and packings beside the reference's; run by `conftest` as a file."""
+"""Synthetic runs of other engines, packings and models beside the reference's; run by `conftest` as a file."""
 
 from typing import Any
 
@@ -19,6 +19,9 @@ PACKINGS: dict[str, tuple[float, float, float | None]] = {
     "float16+zstd": (0.2, 0.0, None),
     "zstd+bound-0.01": (0.9, 0.3, 0.01),
 }
+#: Parameters of other models; costs and errors follow from them.
+MODELS = {"baler-small": 1_500, "baler-x2": 200_000}
+_PARAMETERS = 61_536
 #: Shares of a training by cProfile: function, file, share.
 CALLS = {
     "upstream": (("normalize", "baler/modules/helper.py", 0.3), ("backward", "torch/_tensor.py", 0.5)),
@@ -38,9 +41,9 @@ def sizes(native: int) -> dict[str, float]:
 
 
 def with_engines(tables: Tables) -> Tables:
-    """Add the engines of `ENGINES` at every point, and the packings of `PACKINGS` at the reference point.
+    """Add the engines of `ENGINES` at every point, the packings of `PACKINGS` and `MODELS` at the reference point.
 
-    Every run of another engine is also profiled at the reference point.
+    Every engine is also profiled at the reference point, and of all models there is a forward pass.
     """
     added: dict[str, list[pd.DataFrame]] = {name: [table] for name, table in tables.items()}
     for (engine, precision), (cost, error) in ENGINES.items():
@@ -51,9 +54,13 @@ def with_engines(tables: Tables) -> Tables:
     for packing in PACKINGS:
         for name in ("runs", "errors", "history", "measurements", "samples"):
             added[name].append(_packed(_at_reference(tables[name]), packing))
+    for model, parameters in MODELS.items():
+        for name in ("runs", "history", "errors"):
+            added[name].append(_model(_at_reference(tables[name]), model, parameters))
+    added["runs"] += [_forward(part) for part in (_at_reference(added["runs"][0]), *added["runs"][-len(MODELS) :])]
     return {
         name: pd.concat([part.astype(tables[name].dtypes) for part in parts if len(part)], ignore_index=True)
-        if len(parts) > 1
+        if sum(map(bool, map(len, parts))) > 1
         else parts[0]
         for name, parts in added.items()
     }
@@ -87,6 +94,23 @@ def _packed(table: pd.DataFrame, packing: str) -> pd.DataFrame:
         other["max_over_range"] = bound * 0.999
         other["mean_rms_over_range"] = bound / 4
     return other
+
+
+def _model(table: pd.DataFrame, model: str, parameters: int) -> pd.DataFrame:
+    other = table.assign(model=model, run_id=f"{model}/" + table["run_id"])
+    size = parameters / _PARAMETERS
+    factors = dict.fromkeys((*_COSTS, "flops"), size)
+    factors |= dict.fromkeys(("mean_rms_over_range", "rms_over_range"), size**-0.3)
+    for name in factors.keys() & set(other.columns):
+        other[name] = other[name].astype(float) * factors[name]
+    return other.assign(parameters=parameters) if "parameters" in other else other
+
+
+def _forward(runs: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the forward pass, which takes as long as to decompress."""
+    parameters = runs["parameters"].dropna().iloc[0]
+    rows = runs[runs["operation"] == "decompress"].assign(operation="forward", parameters=parameters)
+    return rows.drop(columns=["mean_rms_over_range", "max_over_range"]).reindex(columns=runs.columns)
 
 
 def _calls(tables: Tables, engine: str) -> pd.DataFrame:

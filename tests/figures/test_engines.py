@@ -17,6 +17,7 @@ from baler_energy.figures.counters import counters
 from baler_energy.figures.difference import draw_difference, times_by_category
 from baler_energy.figures.engine_rows import beside
 from baler_energy.figures.engines import draw_engines, factor_text
+from baler_energy.figures.models import draw_error_flops
 from baler_energy.figures.packing import draw_packing
 from baler_energy.figures.readable import notes, readable
 from baler_energy.figures.selection import reference_point
@@ -270,6 +271,16 @@ def test_ratios_tell_engines_packings_and_what_each_gained_apart(engines: Tables
     plain = table[(table["packing"] == "none") & (table["engine"] == "reference")]
     assert plain["epochs"].isna().all() and set(plain["rows"]) == {10_000, 30_000, 100_000}
     page = readable("ratios", table)
-    assert {"engine", "packing"} <= set(page.columns) and "model" not in page
+    assert {"engine", "packing"} <= set(page.columns) and {"model"} <= set(page.columns)
     said = notes("ratios", table, engines)
-    assert len([line for line in said if "latent columns take" in line]) == 3 and "All rows: model baler." in said
+    assert len([line for line in said if "latent columns take" in line]) == 3
+    same = table[table["model"] == "baler"]
+    assert "model" not in readable("ratios", same) and "All rows: model baler." in notes("ratios", same, engines)
+
+
+def test_errors_of_networks_are_of_one_device(mixed: Tables) -> None:
+    runs = mixed["runs"]
+    other = runs.assign(mean_rms_over_range=runs["mean_rms_over_range"].where(runs["device"] == "cpu", 100.0))
+    figure = draw_error_flops(mixed | {"runs": other})
+    heights = [float(y) for line in figure.axes[0].lines for y in line.get_ydata()]
+    assert heights and max(heights) < 1 and "CPU run" in figure.get_suptitle()

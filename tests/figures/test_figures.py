@@ -31,7 +31,8 @@ MEASURED = MappingProxyType({"cpu": "measured", "ram": "modelled", "gpu": "measu
 EACH_MARK_IS_A_RUN = ("meters", "contamination", "foreign", "co2e_countries", "calibration")
 #: Labels of pure numbers, which need no unit.
 PURE = re.compile(
-    r"Epochs?|Threads|Rows.*|Batch.*|Rec\. / orig\.|.* / range|Operation|Loss.*|Second / first|Residual.*|eta|.*mult.*"
+    r"Epochs?|Threads|Parameters.*|Rows.*|Batch.*|Rec\. / orig\.|.* / range|Operation|Loss.*|Second / first|"
+    r"Residual.*|eta|.*mult.*"
 )
 
 

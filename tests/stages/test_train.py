@@ -118,12 +118,6 @@ def test_bfloat16_is_recorded_and_leaves_a_float32_checkpoint(stage, pipeline, t
     assert Checkpoint.read(tmp_path / "checkpoint.pt").precision == "float32"
 
 
-def test_an_engine_that_does_not_train_here_is_refused(stage, pipeline, tmp_path):
-    with pytest.raises(InputError, match="--engine upstream"):
-        stage("train", "--data", pipeline.table, "--out", tmp_path / "t", "--epochs", 1, "--engine", "upstream")
-    assert not (tmp_path / "t").exists()
-
-
 def test_an_old_record_does_not_outlive_a_failure(stage, pipeline, tmp_path, monkeypatch):
     stage("train", "--data", pipeline.table, "--out", tmp_path, "--epochs", 1)
 

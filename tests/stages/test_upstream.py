@@ -39,13 +39,14 @@ def test_training_leaves_what_the_other_engines_leave(stage, stand_in, pipeline,
     stage("train", *ENGINE, "--data", pipeline.table, "--out", out, *options)
     assert names(out) == ["checkpoint.pt", "history.parquet", "measurement.json", "samples.parquet"]
     # Of the warm-up and of the one iteration; what is printed is of the last mode only.
-    assert "stand-in full train [5, 5] [1]" in capfd.readouterr().err.splitlines()
+    assert "100 %|=====| stand-in full train [5, 5] [1]" in capfd.readouterr().err.splitlines()
     record = Measurement.read(out / "measurement.json")
     assert record.parameters["engine"] == "upstream" and record.parameters["early_stopping_patience"] == 9
     results = record.results
     assert (results["final_loss"], results["epochs_run"], results["parameters"]) == (1 / 3, 3, 61_536)
     assert results["upstream_version"] == "0.1" and results["upstream_commit"] is None
     assert results["startup_s"] > 0 and results["upstream_model_bytes"] == (tmp_path / "model.pt").stat().st_size
+    assert record.provenance["stage"] == "baler_energy.stages.upstream.train"
     history = pd.read_parquet(out / "history.parquet")
     assert history["epoch"].tolist() == [1, 2, 3] and history["duration_s"].isna().all()
     checkpoint, own = Checkpoint.read(out / "checkpoint.pt"), Checkpoint.read(pipeline.checkpoint)

@@ -7,7 +7,6 @@ LOGS = f"{RESULTS}/logs"
 OPERATIONS = ["train", "compress", "decompress"]
 POINTS = list(STUDY.by_path)
 DEVICES = sorted({point.device for point in STUDY.points})
-PROFILED = [point.path for point in STUDY.profiled]
 PEER = f"{RESULTS}/peers/{{point}}/{{tool}}/run~{{run}}"
 SESSION = commands.session_options(STUDY, Path(RESULTS, "idle"))
 
@@ -55,6 +54,12 @@ def calibration_of(wildcards):
 def point_options(wildcards):
     """Options that name a point."""
     return commands.point_options(STUDY, STUDY.by_path[wildcards.point])
+
+
+def source_of_stage(stage, wildcards):
+    """Fingerprint of what runs a stage with a point's engine."""
+    engine = STUDY.by_path[wildcards.point].engine
+    return fingerprint(f"baler_energy.stages.{stage}", stage_module(stage, engine))
 
 
 def gpus(wildcards):

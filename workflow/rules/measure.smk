@@ -40,7 +40,7 @@ rule train:
         point=point_options,
         training=commands.training_options(STUDY),
         session=SESSION,
-        source=fingerprint("baler_energy.stages.train"),
+        source=lambda w: source_of_stage("train", w),
     shell:
         "baler-energy train --data {input.table:q} --out {params.folder:q} {params.point:q} {params.training:q}"
         " --calibration {input.calibration:q} {params.session:q} > {log:q} 2>&1"
@@ -67,7 +67,7 @@ rule compress:
         folder=folder_of_output,
         point=point_options,
         session=SESSION,
-        source=fingerprint("baler_energy.stages.compress"),
+        source=lambda w: source_of_stage("compress", w),
     shell:
         "baler-energy compress --data {input.table:q} --checkpoint {input.checkpoint:q} --out {params.folder:q}"
         " {params.point:q} --calibration {input.calibration:q} {params.session:q} > {log:q} 2>&1"
@@ -94,7 +94,7 @@ rule decompress:
         folder=folder_of_output,
         point=point_options,
         session=SESSION,
-        source=fingerprint("baler_energy.stages.decompress"),
+        source=lambda w: source_of_stage("decompress", w),
     shell:
         "baler-energy decompress --compressed {input.compressed:q} --checkpoint {input.checkpoint:q}"
         " --out {params.folder:q} {params.point:q} --calibration {input.calibration:q} {params.session:q}"

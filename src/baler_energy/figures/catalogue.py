@@ -253,13 +253,13 @@ CATALOGUE: dict[str, dict[str, Entry]] = {
         ),
         "difference": Entry(
             "Where the difference between the engines comes from",
-            "Time per row of each operation by what it is spent on. It is an estimate: the shares that cProfile "
-            "saw in one run of its own (n = 1), on the first batches, training for one epoch, times the mean time "
-            "per row of the measured runs, which no profiler slowed. So what is done once for a run weighs more "
-            "than in a longer one, and Python code more than compiled code. On each path of the call tree the "
-            "outermost known function decides, so that nothing counts twice. Words beside the bars are the first "
-            "of each category. The fast engine computes its loss within the products, and folds scaling into the "
-            "outer layers; of several threads cProfile sees one.",
+            "Time per row of each operation by what it is spent on. It is an estimate: the shares that cProfile saw in "
+            "one run of its own (n = 1), on the first batches, times the mean time per row of the measured runs, which "
+            "no profiler slowed. A profiled training has one epoch: scaling and files count once, all else as often as "
+            "the measured one had epochs. A profiler makes Python code look dearer than compiled code. On each path of "
+            "the call tree the outermost known function decides, so that nothing counts twice. The fast engine "
+            "computes its loss within the products, and folds scaling into the outer layers. What it gives to "
+            "other threads, cProfile does not see into. Words beside the bars are the first of each category.",
         ),
         "packing": Entry(
             "What the packing of the latents gains, and its error",
@@ -269,6 +269,20 @@ CATALOGUE: dict[str, dict[str, Entry]] = {
             "header. Right: the errors over the columns' ranges, and the bound of the largest, where the packing "
             "asks for one and pays for it with corrections. Markers are means over n repeats, bars 95 % t "
             "intervals, dots single runs.",
+        ),
+        "forward": Entry(
+            "A forward pass against the size of the network",
+            "Energy and time of passing one row through encoder and decoder, without gradients, against the network's "
+            "parameters (as the original study's slides have it). The rows are in memory and scaled, so that it is the "
+            "network alone. Lines are power laws, fitted to the logarithms of all clean runs; the legend gives the "
+            f"exponent with its 95 % t interval: 1 is in proportion to the size. {_SPREAD} {_EVIDENCE}",
+        ),
+        "error_flops": Entry(
+            "Error against operations of the training",
+            "Mean over the columns of RMS residual over range against the floating-point operations of the whole "
+            "training, two per multiply-accumulate of its matrix products. Along a line one network trains for other "
+            "epochs or on other rows; each network is a line or a mark. Markers are means over n repeats, bars 95 % t "
+            "intervals.",
         ),
     },
     "tables": {
@@ -312,6 +326,12 @@ CATALOGUE: dict[str, dict[str, Entry]] = {
             "with 95 % intervals: ratios of means (delta method); of errors geometric means over pairs of the "
             "same seed. Start-up is upstream's process and imports, outside of the window. Energies are of the "
             "kind that the row names.",
+        ),
+        "models": Entry(
+            "The networks, counted by several tools",
+            "Parameters and operations of a forward pass (encode and decode) of one row. Tools differ in what they "
+            "call FLOPs: counted is each one's own number; MACs are the multiply-accumulates of the matrix products "
+            "that follow from it by its definition. They must agree with our own count, as the column agrees says.",
         ),
         "variation": Entry(
             "Spread over repeats, and repeats needed",

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from baler_energy.analysis.breakdown import CATEGORIES, REST, breakdown
+from baler_energy.analysis.breakdown import CATEGORIES, REST, breakdown, over_epochs
 from baler_energy.analysis.statistics import clean
 from baler_energy.figures.base import NoData, Tables
 from baler_energy.figures.engine_rows import base_label, beside, compared, where
@@ -15,6 +15,7 @@ from baler_energy.figures.engines import per_row
 from baler_energy.figures.hotspot_rows import rows_of
 from baler_energy.figures.selection import OPERATIONS, reference_point, scaled_unit
 from baler_energy.figures.style import COLOURS, grid, legend_below, title
+from baler_energy.vocabulary import Operation
 
 __all__ = ["draw_difference", "times_by_category"]
 
@@ -26,6 +27,7 @@ _LOOKS: dict[str, tuple[str, str]] = {
     "scaling and rounding": (COLOURS[3], ""),
     "collecting output": (COLOURS[2], "////"),
     "files": ("0.55", ""),
+    "work in other threads": ("0.55", "////"),
     REST: ("0.85", ""),
 }
 #: Share of a panel's width that the bars have; what makes the difference stands in the rest.
@@ -64,6 +66,8 @@ def times_by_category(tables: Tables) -> pd.DataFrame:
             time_s = float(part["time_per_row_s"].mean())
             one = mine[mine["run_id"] == mine["run_id"].iloc[0]].sort_index()
             shares = breakdown(one.to_dict("records"))
+            if operation == Operation.TRAIN:  # the profiler watched one epoch
+                shares = over_epochs(shares, int(point["epochs"]))
             found.append({"operation": operation, "label": label} | {k: time_s * v for k, v in shares.items()})
     if len({row["label"] for row in found}) < 2:
         raise NoData("no two engines were profiled with cprofile at the reference point (profile.points)")
@@ -95,8 +99,8 @@ def draw_difference(tables: Tables) -> Figure:
     title(
         figure,
         "Where the difference between the engines comes from",
-        f"At {where(point, rows)}. Estimate: shares of one run under cProfile (n = 1), of the first batches and one "
-        "epoch, times the mean time per row without a profiler.",
+        f"At {where(point, rows)}. Estimate: shares of one run under cProfile (n = 1) on the first batches, "
+        "times the mean time per row without a profiler.",
         f"Beside a bar: its sum, and what it takes more (+) or less (-) than {base}, the largest differences first.",
         *_left_out(rows),
     )

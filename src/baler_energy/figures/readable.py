@@ -10,6 +10,7 @@ from baler_energy.analysis.statistics import Estimate
 from baler_energy.figures import efficiency_tables, tabulation
 from baler_energy.figures.base import Tables
 from baler_energy.figures.engine_tables import engine_row
+from baler_energy.figures.models import model_row
 from baler_energy.figures.selection import (
     at_point,
     carbon_words,
@@ -34,6 +35,7 @@ _EMPTY = {
     "findings": "No results of other studies were imported: the study names none (imports).",
     "calibration": "The machine was not calibrated.",
     "counters": "No run was profiled with perf (profile.profilers).",
+    "models": "The study has one network: there is nothing to compare.",
     "engines": "One engine ran at each point: there is nothing to compare.",
     "temperatures": "No sensor told a temperature at the reference point.",
 }
@@ -301,6 +303,7 @@ _READERS: Mapping[str, Callable[[Row], dict[str, str]]] = {
     "glossary": efficiency_tables.glossary_row,
     "ratios": _ratios,
     "engines": engine_row,
+    "models": model_row,
     "flagged": _flagged,
     "variation": _variation,
     "peers": _peers,

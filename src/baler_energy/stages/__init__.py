@@ -4,7 +4,7 @@
 - `doctor`, `measure`: this machine, and any command of the user's
 - `baler_import`, `baler_export`: projects of upstream Baler, read and written
 - `generate`, `prepare`: tables of HEP data
-- `train`, `compress`, `decompress`: measured
+- `train`, `compress`, `decompress`: measured; `upstream`: the same with Baler itself
 - `evaluate`: errors of the reconstructed table
 - `profile`: profiler traces, never in a measured run; `parts`: layers, data and the machine's peaks in measured loops
 - `collect`: the tidy dataset

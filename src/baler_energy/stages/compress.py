@@ -23,7 +23,14 @@ from baler_energy.stages.measured import (
     warmed_up,
     write_record,
 )
-from baler_energy.stages.options import PointOptions, add_point_arguments, check_point, configure_torch, point_options
+from baler_energy.stages.options import (
+    PointOptions,
+    add_point_arguments,
+    check_point,
+    configure_torch,
+    point_options,
+    upstream_stage,
+)
 from baler_energy.vocabulary import Operation
 
 if TYPE_CHECKING:
@@ -99,10 +106,8 @@ def compress(
     Raises `InputError` where table, checkpoint and options do not fit together, and `UnavailableError`.
     """
     if point.engine == "upstream":
-        from baler_energy.stages import upstream
-
         _refuse_other_files(point, request or Request(), file_format)
-        upstream.compress(data, checkpoint_path, out, point, measuring)
+        upstream_stage("compress").compress(data, checkpoint_path, out, point, measuring)
         return
     from baler_energy.codecs.baler.checkpoint import Checkpoint
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from baler_energy.files import atomic_path
+from baler_energy.fingerprint import stage_module
 from baler_energy.meters.base import Meter
 from baler_energy.meters.options import make_meters, session_settings
 from baler_energy.meters.session import Outcome, Session
@@ -126,5 +127,5 @@ def write_record(
         contamination=outcome.contamination,
         flags=outcome.flags,
         results=dict(results),
-        provenance=provenance(operation.value),
+        provenance=provenance(stage_module(operation.value, str(parameters["engine"]))),
     ).write(out / RECORD)

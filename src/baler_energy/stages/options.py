@@ -1,16 +1,18 @@
 """Options that name a point of the grid: the same for every stage that runs the codec, and in every record."""
 
 import argparse
+import importlib
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psutil
 
 from baler_energy.codecs.baler.architecture import Network, latent_columns, network
 from baler_energy.codecs.baler.packing import Packing
 from baler_energy.errors import InputError, UnavailableError
+from baler_energy.fingerprint import stage_module
 from baler_energy.progress import say
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ __all__ = [
     "physical_cores",
     "point_options",
     "positive_int",
+    "upstream_stage",
 ]
 
 
@@ -220,13 +223,19 @@ def check_point(checkpoint: "Checkpoint", point: PointOptions, path: Path) -> No
     architecture = checkpoint.architecture
     known = Network(architecture.hidden, architecture.negative_slope)
     if known != network(point.model):
-        name = "baler-small" if known == network("baler-small") else "-".join(map(str, known.hidden))
+        widths = "-".join(map(str, known.hidden))
+        name = next((name for name in ("baler", "baler-small") if network(name) == known), widths)
         raise InputError(f"{path}: is a network {name}, but --model is {point.model}. Give --model {name}.")
     if latent_columns(columns, point.compression_ratio) != latent:
         raise InputError(
             f"{path}: has {latent} latent columns for {columns} columns, which --compression-ratio "
             f"{point.compression_ratio:g} does not give. Give --compression-ratio {columns / latent!r}."
         )
+
+
+def upstream_stage(stage: str) -> Any:
+    """Load the module of the engine ``upstream`` for a stage, by its name: the other engines do not depend on it."""
+    return importlib.import_module(stage_module(stage, "upstream"))
 
 
 def actual_device(name: str) -> str:

@@ -26,6 +26,7 @@ from baler_energy.stages.options import (
     configure_torch,
     point_options,
     positive_int,
+    upstream_stage,
 )
 from baler_energy.vocabulary import Operation
 
@@ -140,9 +141,7 @@ def train(data: Path, out: Path, point: PointOptions, settings: "TrainingSetting
     `InputError` and `UnavailableError`.
     """
     if point.engine == "upstream":
-        from baler_energy.stages import upstream
-
-        upstream.train(data, out, point, settings, measuring)
+        upstream_stage("train").train(data, out, point, settings, measuring)
         return
     from baler_energy.codecs.baler.checkpoint import Checkpoint
 
@@ -175,19 +174,10 @@ def train(data: Path, out: Path, point: PointOptions, settings: "TrainingSetting
 
 
 def trainer(engine: str) -> "Callable[..., Trained]":
-    """Choose what trains in this process; engines share signature and result of `training.train`.
-
-    Raises
-    ------
-    InputError
-        The engine does not train here.
-    """
+    """Choose what trains in this process; engines share signature and result of `training.train`."""
     from baler_energy.codecs.baler import fast, training
 
-    trainers = {"reference": training.train, "fast": fast.train}
-    if engine not in trainers:
-        raise InputError(f"--engine {engine}: `baler-energy train` knows {' and '.join(trainers)} only.")
-    return trainers[engine]
+    return {"reference": training.train, "fast": fast.train}[engine]
 
 
 def recorded_settings(settings: "TrainingSettings") -> dict[str, str | int | float | bool | None]:

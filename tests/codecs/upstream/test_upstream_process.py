@@ -56,10 +56,10 @@ def test_a_mode_runs_from_the_projects_own_files(start, tmp_path, capfd):
         baler.perform(full, "compress", 1)
         baler.perform(full, "compress", 2)
         # The seed is set before each mode, the number of threads once.
-        assert baler.said() == "stand-in full compress [1, 1, 2] [3]"
+        assert baler.said() == "100 %|=====| stand-in full compress [1, 1, 2] [3]"
     assert np.load(full.compressed)["data"].shape == (5, 2)
     # What was printed last goes to the log.
-    assert capfd.readouterr().err.splitlines() == ["stand-in full compress [1, 1, 2] [3]"]
+    assert capfd.readouterr().err.splitlines() == ["100 %|=====| stand-in full compress [1, 1, 2] [3]"]
 
 
 def test_a_failure_is_one_message_with_the_last_lines(start, tmp_path, monkeypatch):

@@ -6,14 +6,15 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from baler_energy.codecs.upstream import runner
 from baler_energy.errors import UnavailableError
 
 __all__ = ["RUNNER", "VARIABLE", "Installation", "find", "upstream_environment", "upstream_python"]
 
 #: Environment variable that names another Python which has Baler.
 VARIABLE = "BALER_UPSTREAM_PYTHON"
-#: The program that runs Baler there.
-RUNNER = Path(__file__).with_name("runner.py")
+#: The program that runs Baler there. It is imported here, where it does nothing, so that a stage's fingerprint sees it.
+RUNNER = Path(runner.__file__)
 
 _DEFAULT = Path(".venv-upstream", "bin", "python")
 _REMEDY = (

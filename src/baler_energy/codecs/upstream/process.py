@@ -83,7 +83,8 @@ class Upstream:
         """Give what Baler printed since the last request, its progress bars as they ended."""
         with self._log.open("rb") as handle:
             handle.seek(self._said_before)
-            lines = handle.read().decode("utf-8", "replace").splitlines(keepends=False)
+            lines = handle.read().decode("utf-8", "replace").rstrip("\n").split("\n")
+        # A bar is drawn over itself.
         return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines)
 
     def _answer(self, doing: str) -> dict[str, Any]:
