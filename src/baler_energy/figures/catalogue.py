@@ -247,8 +247,9 @@ CATALOGUE: dict[str, dict[str, Entry]] = {
             "single runs, open ones flagged. Factors are over the reference: of energy, time and memory the ratio "
             "of the means with an interval by the delta method; of errors and sizes the geometric mean of the "
             "ratios of runs with the same seed. A tilde says that the interval holds 1. Energies of other "
-            "evidence or components than the reference's are left out. Memory is the peak of the process and its "
-            "children, PyTorch included. " + _EVIDENCE,
+            "evidence or components than the reference's are left out. Upstream cuts off the fraction of "
+            "integers, which ours round. Memory is the peak of the process and its children, PyTorch included. "
+            + _EVIDENCE,
         ),
         "difference": Entry(
             "Where the difference between the engines comes from",
@@ -258,7 +259,7 @@ CATALOGUE: dict[str, dict[str, Entry]] = {
             "the measured one had epochs. A profiler makes Python code look dearer than compiled code. On each path of "
             "the call tree the outermost known function decides, so that nothing counts twice. The fast engine "
             "computes its loss within the products, and folds scaling into the outer layers. What it gives to "
-            "other threads, cProfile does not see into.",
+            "other threads, cProfile does not see into. Words beside the bars are the first of each category.",
         ),
         "packing": Entry(
             "What the packing of the latents gains, and its error",

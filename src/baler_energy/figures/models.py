@@ -16,6 +16,7 @@ from baler_energy.figures.selection import (
     at_point,
     describe,
     excluded_text,
+    first_device,
     reference_point,
     scaled_unit,
     spread_text,
@@ -101,11 +102,14 @@ def draw_error_flops(tables: Tables) -> Figure:
         The study has one network only, or no errors.
     """
     runs = tables["runs"]
+    if runs.empty:
+        raise NoData("there are no runs")
     reference = reference_point(runs)
     trained = with_error(runs).dropna(subset=["mean_rms_over_range", "flops"])
     here = _swept(trained, reference, ("model", "epochs", "rows"))
     if here["model"].nunique() < 2:
         raise NoData("one network only, no sizes to compare")
+    here, device = first_device(here)
     here = here.assign(gflop=here["flops"] / 1e9)
     figure, ((panel,),) = grid(1, 1, 5.0, width_in=7.5)
     counts, handles = set[int](), []
@@ -118,7 +122,7 @@ def draw_error_flops(tables: Tables) -> Figure:
     title(
         figure,
         "Error against operations of the training",
-        f"Around {describe(reference, without='model')}: epochs and rows vary along the lines.",
+        f"Around {describe(reference, without='model')}, {device}: epochs and rows vary along the lines.",
         f"Mean and 95 % t interval, {count_text(counts)}.",
     )
     return figure
