@@ -1,5 +1,6 @@
 """What the stages share: a project's configuration and inputs, and the measured window around Baler's process."""
 
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -33,6 +34,9 @@ __all__ = [
     "workplace",
     "write_inputs",
 ]
+
+#: Of a run's folder of projects.
+_PREFIX = ".upstream-"
 
 Results = dict[str, str | int | float | bool | None]
 
@@ -100,9 +104,14 @@ class Done:
 
 @contextmanager
 def workplace(out: Path) -> Iterator[Path]:
-    """Give a folder for Baler's projects on the file system of `out`, as the other engines write there."""
+    """Give a folder for Baler's projects on the file system of `out`, as the other engines write there.
+
+    What a killed run left of its own is removed.
+    """
     out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".upstream-", dir=out) as folder:
+    for killed in out.glob(f"{_PREFIX}*"):
+        shutil.rmtree(killed, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=out) as folder:
         yield Path(folder).absolute()
 
 
