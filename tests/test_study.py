@@ -310,6 +310,16 @@ def test_values_that_an_engine_does_not_know_are_refused(changes, message):
         load_study(study() | {"design": "one-at-a-time", "reference": reference, "axes": {"rows": [100]}} | changes)
 
 
+def test_networks_are_sized_where_a_point_differs_in_the_model_only():
+    assert load_study(study()).sized == ()
+    axes = {"rows": [100], "epochs": [1], "model": ["baler", "baler-small"], "engine": ["reference", "fast"]}
+    found = load_study(study(axes=axes)).sized
+    assert {(point.engine, point.model) for point in found} == {("reference", "baler"), ("reference", "baler-small")}
+    reference = {"dataset": "toy", "rows": 100, "epochs": 1}
+    one = study(design="one-at-a-time", reference=reference, axes={"rows": [100, 200], "model": ["7"]}, repeats=1)
+    assert [(point.rows, point.model) for point in load_study(one).sized] == [(100, "baler"), (100, "7")]
+
+
 def test_further_points_need_a_reference():
     with pytest.raises(InputError, match="the key 'also' belongs to design 'one-at-a-time'"):
         load_study(study() | {"also": [{"rows": 100}]})

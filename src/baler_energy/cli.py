@@ -26,6 +26,7 @@ STAGES = (
     "compress",
     "decompress",
     "evaluate",
+    "forward",
     "profile",
     "parts",
     "peer",

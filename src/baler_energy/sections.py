@@ -218,7 +218,8 @@ class Profile(Config):
     points: tuple[Selection, ...] = ()
     """Each entry names values of axes; it selects the grid points that match, in their first repeat."""
     profilers: tuple[Profiler, ...] = get_args(Profiler)
-    """Profilers to run, each in a process of its own; ``parts`` measures layers and data in loops and is none."""
+    """Profilers to run, each in a process of its own; ``parts`` measures layers and data in loops and is none. Of
+    engines other than ``reference``, cProfile only."""
     max_batches: Count = 25
     """Batches to profile at most; the torch profiler takes half a second for each."""
     time_limit_s: Count = 600

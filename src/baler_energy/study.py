@@ -218,6 +218,25 @@ class Study(Config):
         return tuple(dict.fromkeys(p for entry in self.profile.points for p in self._matching(entry)))
 
     @cached_property
+    def profiles(self) -> tuple[tuple[Point, str], ...]:
+        """Each profiled point with each of its profilers: all of them for the reference, of other engines cProfile."""
+        return tuple(
+            (point, profiler)
+            for point in self.profiled
+            for profiler in self.profile.profilers
+            if point.engine == "reference" or profiler == "cprofile"
+        )
+
+    @cached_property
+    def sized(self) -> tuple[Point, ...]:
+        """The points of the reference that differ from another one in the model only: what a model's size costs."""
+        points = [point for point in self.points if point.engine == "reference"]
+        models: dict[Point, set[str]] = {}
+        for point in points:
+            models.setdefault(point.model_copy(update={"model": ""}), set()).add(point.model)
+        return tuple(p for p in points if len(models[p.model_copy(update={"model": ""})]) > 1)
+
+    @cached_property
     def beside_peers(self) -> tuple[Point, ...]:
         """The points whose training other tools measure, too: those that ``peers.points`` selects."""
         return tuple(dict.fromkeys(p for entry in self.peers.points for p in self._matching(entry)))

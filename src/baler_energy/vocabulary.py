@@ -36,6 +36,7 @@ class Operation(_Word):
     TRAIN = "train", "training the codec from its starting state"
     COMPRESS = "compress", "table in memory to compressed file"
     DECOMPRESS = "decompress", "compressed file to reconstructed table in memory"
+    FORWARD = "forward", "table in memory through the whole network, without gradients"
     IDLE = "idle", "nothing but the waiting process"
     PREPARE = "prepare", "reading and checking the input"
     COMMAND = "command", "a command of the user's (baler-energy measure)"

@@ -65,6 +65,29 @@ def test_a_run_is_per_iteration_and_its_energy_is_the_measured_one():
     assert row["max_over_range"] is None
 
 
+def test_what_the_autoencoder_and_what_the_packing_gained_multiply_to_the_whole():
+    sizes = {"latent_bytes": 4800, "stored_latent_bytes": 1100, "correction_bytes": 100}
+    results = sizes | {"input_float64_bytes": 9600, "native_bytes": 4800}
+    compressed = record(*MEASURED).model_copy(update={"operation": Operation.COMPRESS, "results": results})
+    row = tidy.run_row(compressed, {}, ELECTRICITY)
+    check_columns("runs", list(row))
+    assert {name: row[name] for name in sizes} == sizes
+    assert (row["ratio_autoencoder_float64_bytes"], row["ratio_autoencoder_native_bytes"]) == (2.0, 1.0)
+    assert row["ratio_packing"] == 4.0
+    assert row["ratio_autoencoder_float64_bytes"] * row["ratio_packing"] == 9600 / (1100 + 100)
+    assert row["startup_s"] is None
+
+
+def test_nothing_is_told_of_sizes_where_nothing_was_compressed():
+    started = record(*MEASURED).model_copy(update={"results": {"startup_s": 3.5}})
+    row = tidy.run_row(started, {}, ELECTRICITY)
+    assert row["startup_s"] == 3.5
+    assert [row[name] for name in (*tidy.STORED_KEYS, "ratio_packing", "ratio_autoencoder_native_bytes")] == [None] * 5
+    unknown = dict.fromkeys(tidy.STORED_KEYS, 100)
+    row = tidy.run_row(started.model_copy(update={"results": unknown}), {}, ELECTRICITY)
+    assert (row["ratio_packing"], row["ratio_autoencoder_native_bytes"]) == (0.5, None)
+
+
 def test_without_counters_the_energy_is_modelled_and_has_no_dynamic_part():
     modelled = (reading("rapl", "cpu", "energy", None), *MEASURED[2:4])
     row = tidy.run_row(record(*modelled, idle=IDLE), {}, ELECTRICITY)

@@ -10,7 +10,7 @@ import pytest
 
 from baler_energy.data import toy
 
-MEASURED = ("train", "compress", "decompress", "parts")
+MEASURED = ("train", "compress", "decompress", "forward", "parts")
 QUICK = ("--meters", "process", "--min-window-s", "0", "--idle-s", "0", "--sample-interval-s", "0.02")
 POINT = ("--device", "cpu", "--threads", "1", "--batch-size", "64")
 

@@ -7,7 +7,6 @@ LOGS = f"{RESULTS}/logs"
 OPERATIONS = ["train", "compress", "decompress"]
 POINTS = list(STUDY.by_path)
 DEVICES = sorted({point.device for point in STUDY.points})
-PROFILED = [point.path for point in STUDY.profiled]
 PEER = f"{RESULTS}/peers/{{point}}/{{tool}}/run~{{run}}"
 SESSION = commands.session_options(STUDY, Path(RESULTS, "idle"))
 

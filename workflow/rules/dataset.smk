@@ -27,12 +27,14 @@ rule collect:
             ],
             point=POINTS,
         ),
-        errors=expand(rules.evaluate.output.summary, point=POINTS),
-        profiles=expand(
-            PROFILE,
-            point=PROFILED,
-            profiler=STUDY.profile.profilers,
+        forward=expand(
+            rules.forward.output.record, point=[point.path for point in STUDY.sized]
         ),
+        errors=expand(rules.evaluate.output.summary, point=POINTS),
+        profiles=[
+            PROFILE.format(point=point.path, profiler=profiler)
+            for point, profiler in STUDY.profiles
+        ],
         calibrations=expand(rules.calibrate.output, device=DEVICES),
         peers=expand(
             rules.peer.output.record,

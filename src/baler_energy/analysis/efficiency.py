@@ -175,8 +175,8 @@ def _ratio(above: _Value, below: _Value) -> _Value:
 
 def _macs(run: Record) -> _Value:
     """Multiply-accumulates of one iteration: recorded for training, where epochs may be fewer than asked."""
-    if run["operation"] == Operation.TRAIN:
-        return _ratio(_known(run["flops"], "the training recorded no operations"), 2.0)
+    if run["operation"] in (Operation.TRAIN, Operation.FORWARD):
+        return _ratio(_known(run["flops"], "the run recorded no operations"), 2.0)
     known = network(str(run["model"]))
     architecture = Architecture(int(run["columns"]), int(run["latent_columns"]), known.hidden)
     if run["operation"] == Operation.DECOMPRESS:

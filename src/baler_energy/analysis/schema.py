@@ -54,7 +54,7 @@ repeat | integer | 1 | number of the repeat, from 0; each has its own seed
 """)
 
 _MEASUREMENTS = POINT + _columns("""
-operation | string | | train, compress or decompress
+operation | string | | train, compress, decompress, or forward where the study has several networks
 quantity | string | | what is read, in the words of the vocabulary
 component | string | | what it is a reading of, such as cpu, package-0, gpu-0, ram
 meter | string | | where it comes from, such as rapl, nvml, codecarbon
@@ -70,7 +70,7 @@ detail | string | | how the value came about and what it assumes
 """)
 
 _RUNS = POINT + _columns("""
-operation | string | | train, compress or decompress
+operation | string | | train, compress, decompress, or forward where the study has several networks
 start | datetime | | start of the window (UTC)
 duration_s | number | s | duration of one iteration
 window_s | number | s | duration of the whole window
@@ -96,7 +96,7 @@ flags | string | | what is wrong or special, separated by commas; empty where no
 idle_shared | boolean | | the idle baseline was taken from an earlier job of the same boot
 seed | integer | 1 | seed of the model
 final_loss | number | 1 | loss of the last epoch (train)
-flops | number | 1 | floating-point operations of one iteration, two per multiply-accumulate (train)
+flops | number | 1 | floating-point operations of one iteration, two per multiply-accumulate (train, forward)
 parameters | integer | 1 | trainable parameters
 mean_rms_over_range | number | 1 | primary error: mean over columns of RMS residual over the column's range
 max_over_range | number | 1 | largest residual over its column's range
@@ -107,6 +107,13 @@ ratio_float64_bytes_with_model | number | 1 | table as float64 over compressed f
 ratio_native_bytes_with_model | number | 1 | table in its recorded number formats over compressed file and model
 ratio_source_bytes_with_model | number | 1 | source file (the share of these rows) over compressed file and model
 compressed_bytes | integer | B | size of the compressed file
+latent_bytes | integer | B | latents as the network gave them, in its precision (compress)
+stored_latent_bytes | integer | B | latents as stored: in the packing's number format, losslessly packed (compress)
+correction_bytes | integer | B | corrections that keep the bound of the error; 0 where none is asked for (compress)
+ratio_autoencoder_float64_bytes | number | 1 | table as float64 over latent_bytes: what the autoencoder gained
+ratio_autoencoder_native_bytes | number | 1 | table in its recorded number formats over latent_bytes
+ratio_packing | number | 1 | latent_bytes over stored latents and corrections: what the packing gained
+startup_s | number | s | upstream: start of its process and its imports, before the window; null for engines of ours
 hostname | string | | machine
 cpu_model | string | | CPU
 gpu_model | string | | GPUs, empty where there is none
@@ -116,7 +123,7 @@ source_fingerprint | string | | fingerprint of the code that measured
 """)
 
 _SAMPLES = POINT + _columns("""
-operation | string | | train, compress or decompress
+operation | string | | train, compress, decompress, or forward where the study has several networks
 time_s | number | s | time from the start of the window
 window_s | number | s | duration of the window
 meter | string | | where the sample comes from
@@ -206,6 +213,16 @@ reason | string | | why there are no values
 """.replace("see KINDS", "; ".join(f"{kind} ({meaning})" for kind, meaning in KINDS.items()))
 )
 
+_MODELS = POINT + _columns("""
+tool | string | | what counted
+tool_version | string | | its version
+counted | number | 1 | its number for a forward pass (encode and decode) of one row, by its own definition
+definition | string | | what it counts
+macs | number | 1 | multiply-accumulates of the matrix products of one row that follow from counted
+parameters | integer | 1 | weights and biases by the same tool
+reason | string | | why counted is null
+""")
+
 _CALIBRATION = _columns("""
 hostname | string | | machine
 cpu_model | string | | CPU
@@ -276,6 +293,7 @@ TABLES: dict[str, tuple[str, tuple[Column, ...]]] = {
     "errors": ("Errors of each column of each reconstructed table.", _ERRORS),
     "histograms": ("Distributions before and after, of the first repeat of each point.", _HISTOGRAMS),
     "hotspots": ("A row per function, operator, line, layer and so on of each profiled run.", _HOTSPOTS),
+    "models": ("Operations and parameters of each network by several tools; where the study has several.", _MODELS),
     "calibration": ("What this machine resolves: idle power, ticks, windows, overhead, cost by threads.", _CALIBRATION),
     "peers": ("A row per reading of another tool or formula, beside ours over the same window.", _PEERS),
     "foreign": ("Imported results of other studies, a row per reading.", _FOREIGN),

@@ -1,5 +1,6 @@
 """From the records of runs to the tidy tables: pure functions, a table each."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -56,6 +57,9 @@ ERROR_KEYS = (
     "compressed_bytes",
 )
 
+#: What a compressed file consists of, beside its header.
+STORED_KEYS = ("latent_bytes", "stored_latent_bytes", "correction_bytes")
+
 
 def point_values(record: Measurement) -> dict[str, Any]:
     """Take the columns that name a run's point from its record."""
@@ -109,8 +113,24 @@ def run_row(record: Measurement, errors: dict[str, Any], electricity: Electricit
         "seed": record.parameters.get("seed"),
         **{key: results.get(key) for key in ("final_loss", "flops", "parameters")},
         **{key: errors.get(key) for key in ERROR_KEYS},
+        **_stored(results),
+        "startup_s": results.get("startup_s"),
         **_machine(facts),
     }
+
+
+def _stored(results: Mapping[str, Any]) -> dict[str, Any]:
+    """Tell apart what autoencoder and packing gained, of the record of a compression; null in others."""
+    sizes: list[Any] = [results.get(key) for key in STORED_KEYS]
+    latents, stored, corrections = sizes
+    known = None not in sizes
+    kinds = {"float64": results.get("input_float64_bytes"), "native": results.get("native_bytes")}
+    gained = {
+        f"ratio_autoencoder_{kind}_bytes": size / latents if known and size is not None else None
+        for kind, size in kinds.items()
+    }
+    packed = latents / (stored + corrections) if known else None
+    return dict(zip(STORED_KEYS, sizes, strict=True)) | gained | {"ratio_packing": packed}
 
 
 def samples_table(record: Measurement, samples: pd.DataFrame) -> pd.DataFrame:

@@ -81,6 +81,7 @@ def collect(study: Study, results: Path, out: Path) -> None:
         "errors": partial(_evaluated, study, results, "errors"),
         "histograms": partial(_evaluated, study, results, "histograms", first_repeat_only=True),
         "hotspots": partial(_hotspots, study, results),
+        "models": partial(_models, study, results),
         "calibration": partial(_calibration, study, results),
         "peers": partial(_peers, study, results, electricity),
         "foreign": partial(_imported, study, results, "foreign"),
@@ -106,10 +107,11 @@ def _write(name: str, frames: Iterable[pd.DataFrame], path: Path) -> int:
 
 def _records(study: Study, results: Path) -> Iterator[tuple[Path, list[Measurement]]]:
     """Each point's folder with the records of its operations."""
-    points, log = list(study.by_path), _wattmeter_log(study)
+    points, sized, log = list(study.by_path), set(study.sized), _wattmeter_log(study)
     for point in progress(points, total=len(points), label="collect", unit="points"):
         folder = results / "runs" / point
-        records = [Measurement.read(folder / operation / "measurement.json") for operation in MEASURED]
+        operations = (*MEASURED, "forward") if study.by_path[point] in sized else MEASURED
+        records = [Measurement.read(folder / operation / "measurement.json") for operation in operations]
         yield folder, [_with_wattmeter(record, study, log) for record in records]
 
 
@@ -160,13 +162,20 @@ def _evaluated(study: Study, results: Path, name: str, *, first_repeat_only: boo
 
 
 def _hotspots(study: Study, results: Path) -> Iterator[pd.DataFrame]:
-    for point in study.profiled:
+    for point, profiler in study.profiles:
         train = Measurement.read(results / "runs" / point.path / "train" / "measurement.json")
-        for profiler in study.profile.profilers:
-            for operation in (*MEASURED, *(BESIDE if profiler == "parts" else ())):
-                path = results / "profiles" / point.path / profiler / operation / "hotspots.parquet"
-                frame = _read_parquet(path).assign(**tidy.point_values(train))
-                yield frame[[column.name for column in TABLES["hotspots"][1]]]
+        for operation in (*MEASURED, *(BESIDE if profiler == "parts" else ())):
+            path = results / "profiles" / point.path / profiler / operation / "hotspots.parquet"
+            frame = _read_parquet(path).assign(**tidy.point_values(train))
+            yield frame[[column.name for column in TABLES["hotspots"][1]]]
+
+
+def _models(study: Study, results: Path) -> Iterator[pd.DataFrame]:
+    for point in study.sized:
+        if point.repeat == 0:
+            folder = results / "runs" / point.path / "forward"
+            counted = pd.DataFrame(read_json(folder / "counts.json"))
+            yield counted.assign(**tidy.point_values(Measurement.read(folder / "measurement.json")))
 
 
 def _calibration(study: Study, results: Path) -> Iterator[pd.DataFrame]:

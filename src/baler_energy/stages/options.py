@@ -223,7 +223,8 @@ def check_point(checkpoint: "Checkpoint", point: PointOptions, path: Path) -> No
     architecture = checkpoint.architecture
     known = Network(architecture.hidden, architecture.negative_slope)
     if known != network(point.model):
-        name = "baler-small" if known == network("baler-small") else "-".join(map(str, known.hidden))
+        widths = "-".join(map(str, known.hidden))
+        name = next((name for name in ("baler", "baler-small") if network(name) == known), widths)
         raise InputError(f"{path}: is a network {name}, but --model is {point.model}. Give --model {name}.")
     if latent_columns(columns, point.compression_ratio) != latent:
         raise InputError(

@@ -1,0 +1,88 @@
+"""By what factor one group of runs differs from another, with an interval."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Ratio", "paired_ratio", "ratio_of_means"]
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """A factor with its 95 % interval; NaN: there is none (of single runs, no interval)."""
+
+    value: float
+    low: float
+    high: float
+
+    @classmethod
+    def around(cls, logarithm: float, half_width: float) -> "Ratio":
+        """Make it of its natural logarithm and the half width of that."""
+        return cls(math.exp(logarithm), math.exp(logarithm - half_width), math.exp(logarithm + half_width))
+
+
+_NONE = Ratio(math.nan, math.nan, math.nan)
+
+
+def ratio_of_means(values: Sequence[float], base: Sequence[float]) -> Ratio:
+    """Ratio of the means of two groups of independent runs: energy, time or memory over that of a reference.
+
+    Parameters
+    ----------
+    values, base
+        In one unit, each above 0.
+
+    Returns
+    -------
+    Ratio
+        Mean of `values` over mean of `base`. The interval is symmetric in the logarithm, and NaN where a group has one
+        run.
+
+    Notes
+    -----
+    Delta method: the logarithm of a mean has the variance ``s^2 / (n mean^2)``; those of both groups add up, with the
+    degrees of freedom of Welch and Satterthwaite (Welch 1947, Biometrika 34, 28).
+    """
+    from scipy import stats
+
+    groups = [np.asarray(group, float) for group in (values, base)]
+    if any(len(group) == 0 for group in groups):
+        return _NONE
+    logarithm = math.log(groups[0].mean() / groups[1].mean())
+    if any(len(group) < 2 for group in groups):
+        return Ratio.around(logarithm, math.nan)
+    variances = [float(group.var(ddof=1)) / (len(group) * group.mean() ** 2) for group in groups]
+    if sum(variances) == 0:
+        return Ratio.around(logarithm, 0.0)
+    freedom = sum(variances) ** 2 / sum(v**2 / (len(g) - 1) for v, g in zip(variances, groups, strict=True))
+    return Ratio.around(logarithm, float(stats.t.ppf(0.975, freedom)) * math.sqrt(sum(variances)))
+
+
+def paired_ratio(values: Sequence[float], base: Sequence[float]) -> Ratio:
+    """Geometric mean of the ratios of pairs: of errors, which two runs of one seed share.
+
+    Parameters
+    ----------
+    values, base
+        Of the same length, pair by pair, in one unit, each above 0.
+
+    Returns
+    -------
+    Ratio
+        The interval is the t interval of the logarithms, NaN for one pair.
+    """
+    from scipy import stats
+
+    logarithms: Floats = np.log(np.asarray(values, float) / np.asarray(base, float))
+    count = len(logarithms)
+    if count == 0:
+        return _NONE
+    if count == 1:
+        return Ratio.around(float(logarithms[0]), math.nan)
+    half_width = float(stats.t.ppf(0.975, count - 1)) * float(logarithms.std(ddof=1)) / math.sqrt(count)
+    return Ratio.around(float(logarithms.mean()), half_width)

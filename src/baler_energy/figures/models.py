@@ -1,0 +1,203 @@
+"""What a network's size costs, and what it gives: the forward pass against parameters, the error against GFLOP."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from baler_energy.analysis.powerlaw import fit_power_law
+from baler_energy.analysis.statistics import clean, mean_interval
+from baler_energy.figures.base import NoData, Tables
+from baler_energy.figures.selection import (
+    at_point,
+    describe,
+    excluded_text,
+    reference_point,
+    scaled_unit,
+    spread_text,
+    with_error,
+)
+from baler_energy.figures.series import Series, draw_marks, split_series
+from baler_energy.figures.style import COLOURS, MARKERS, count_text, grid, legend_below, log_ticks, plain, title
+from baler_energy.vocabulary import Operation
+
+__all__ = ["draw_error_flops", "draw_forward", "models"]
+
+_SIZE = "parameters"
+
+
+def draw_forward(tables: Tables) -> Figure:
+    """Draw the energy, and the time, of a forward pass of a row against the network's parameters.
+
+    Raises
+    ------
+    NoData
+        The study has one network only.
+    """
+    runs = tables["runs"]
+    passed = runs[runs["operation"] == Operation.FORWARD]
+    if passed[_SIZE].nunique() < 2:
+        raise NoData("one network only, no sizes to compare")
+    reference = reference_point(runs)
+    here = _swept(passed, reference, ("model",))
+    here = here.assign(
+        energy_per_row_j=here["energy_j"] / here["rows"], time_per_row_s=here["duration_s"] / here["rows"]
+    )
+    figure, (panels,) = grid(1, 2, 4.8, sharex=True)
+    quantities = (("energy_per_row_j", "Energy", "J", True), ("time_per_row_s", "Time", "s", False))
+    counts, found = set[int](), []
+    for panel, (value, word, unit, energetic) in zip(panels, quantities, strict=True):
+        known = here.dropna(subset=[value])
+        factor, prefixed = scaled_unit(known[value], unit)
+        known = known.assign(**{value: known[value] * factor})
+        for series in split_series(known, energetic):
+            means = mean_interval(clean(series.runs), [_SIZE], value)
+            counts |= set(means["n"])
+            found.append((panel, series, draw_law(panel, series, means, value)))
+        evidence = (
+            f", {known['energy_evidence'].iloc[0]}" if energetic and known["energy_evidence"].nunique() == 1 else ""
+        )
+        panel.set_ylabel(f"{word} per row of a forward pass{evidence} ({prefixed})")
+        _log_axes(panel, known[_SIZE], known[value])
+        panel.set_xlabel("Parameters of the network")
+        if known.empty:
+            panel.text(0.5, 0.5, "no data", transform=panel.transAxes, horizontalalignment="center")
+    _name_models(panels[-1], here, "time_per_row_s")
+    legend_below(figure, [handle for _, _, handle in found if handle is not None])
+    title(
+        figure,
+        "A forward pass against the size of the network",
+        f"Fixed: {describe(reference, without=('model', 'epochs'))}.",
+        *([f"Mean and 95 % t interval, {count_text(counts)}."] if counts else []),
+        *excluded_text(here),
+    )
+    return figure
+
+
+def draw_law(panel: Axes, series: Series, means: pd.DataFrame, value: str) -> Any:
+    """Draw the marks of a series and the power law through its clean runs; give the legend's handle."""
+    draw_marks(panel, series, means, _SIZE, value)
+    good = clean(series.runs)
+    law = fit_power_law(good[_SIZE], good[value]) if len(good) else None
+    if law is None:
+        return None
+    sizes = np.geomspace(good[_SIZE].min(), good[_SIZE].max(), 50)
+    text = f"{series.label}: exponent {spread_text(law.exponent, law.exponent_half_width)}"
+    look = {"color": series.look["color"], "linestyle": series.look["linestyle"]}
+    (line,) = panel.plot(sizes, law(sizes), label=plain(text), zorder=1, **look)
+    return line
+
+
+def draw_error_flops(tables: Tables) -> Figure:
+    """Draw the error against the floating-point operations of the training, a line for each network.
+
+    Raises
+    ------
+    NoData
+        The study has one network only, or no errors.
+    """
+    runs = tables["runs"]
+    reference = reference_point(runs)
+    trained = with_error(runs).dropna(subset=["mean_rms_over_range", "flops"])
+    here = _swept(trained, reference, ("model", "epochs", "rows"))
+    if here["model"].nunique() < 2:
+        raise NoData("one network only, no sizes to compare")
+    here = here.assign(gflop=here["flops"] / 1e9)
+    figure, ((panel,),) = grid(1, 1, 5.0, width_in=7.5)
+    counts, handles = set[int](), []
+    for line in _lines(here):
+        counts |= set(line.means["n"])
+        handles.append(_error_line(panel, line))
+    _log_axes(panel, here["gflop"], here["mean_rms_over_range"])
+    panel.set(xlabel="Operations of one training (GFLOP)", ylabel="Mean over columns of RMS residual / range")
+    legend_below(figure, handles)
+    title(
+        figure,
+        "Error against operations of the training",
+        f"Around {describe(reference, without='model')}: epochs and rows vary along the lines.",
+        f"Mean and 95 % t interval, {count_text(counts)}.",
+    )
+    return figure
+
+
+@dataclass(frozen=True)
+class _Line:
+    """The trainings of one network."""
+
+    model: str
+    number: int
+    means: pd.DataFrame
+
+
+def _lines(here: pd.DataFrame) -> Iterator[_Line]:
+    sizes = here.groupby("model", observed=True)["parameters"].first().sort_values()
+    for number, model in enumerate(sizes.index):
+        mine = here[here["model"] == model]
+        means = mean_interval(mine, ["epochs", "rows"], "mean_rms_over_range")
+        gflop = mine.groupby(["epochs", "rows"], observed=True)["gflop"].mean().rename("gflop").reset_index()
+        yield _Line(str(model), number, means.merge(gflop, on=["epochs", "rows"]).sort_values("gflop"))
+
+
+def _error_line(panel: Axes, line: _Line) -> Any:
+    look: dict[str, Any] = {
+        "color": COLOURS[line.number % len(COLOURS)],
+        "marker": MARKERS[line.number % len(MARKERS)],
+        "linestyle": "-" if len(line.means) > 1 else "none",
+    }
+    bars = line.means["half_width"].fillna(0)
+    return panel.errorbar(
+        line.means["gflop"], line.means["mean"], yerr=bars, capsize=3, label=f"model {line.model}", **look
+    )
+
+
+def models(tables: Tables) -> pd.DataFrame:
+    """Give parameters and operations of each network by each tool, and whether they agree.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per network and tool; ``agrees`` compares the MACs with our own count.
+    """
+    counted = tables["models"]
+    keys = ["model", "columns", "latent_columns"]
+    columns = [*keys, "tool", "tool_version", "parameters", "counted", "definition", "macs", "reason"]
+    table = counted[columns].drop_duplicates([*keys, "tool"]).reset_index(drop=True)
+    own = table[table["tool"] == "baler-energy"].set_index(keys)["macs"]
+    ours = table[keys].apply(lambda row: own.get(tuple(row)), axis=1) if len(table) else table["macs"]
+    agrees = [
+        "unknown" if pd.isna(macs) else "yes" if macs == o else "no"
+        for macs, o in zip(table["macs"], ours, strict=True)
+    ]
+    table.insert(len(columns) - 1, "agrees", agrees)
+    return table
+
+
+def _swept(runs: pd.DataFrame, reference: Mapping[str, Any], axes: tuple[str, ...]) -> pd.DataFrame:
+    """Rows that differ from the reference in the model and at most one other of some axes."""
+    rows = at_point(runs, {name: value for name, value in reference.items() if name not in axes})
+    others = [axis for axis in axes if axis != "model"]
+    differing = (
+        sum((rows[axis] != reference[axis]).astype(int) for axis in others) if others else pd.Series(0, rows.index)
+    )
+    return rows[differing <= 1]
+
+
+def _log_axes(panel: Axes, x: "pd.Series[float]", y: "pd.Series[float]") -> None:
+    if x.empty or y.empty:
+        return
+    x_limits, y_limits = (x.min() / 1.6, x.max() * 1.6), (y.min() / 1.6, y.max() * 1.6)
+    panel.set(xscale="log", yscale="log", xlim=x_limits, ylim=y_limits)
+    log_ticks(panel.xaxis, *x_limits, narrow=True)
+    log_ticks(panel.yaxis, *y_limits)
+
+
+def _name_models(panel: Axes, here: pd.DataFrame, value: str) -> None:
+    """Write the models' names beside their marks."""
+    factor, _ = scaled_unit(here[value], "s")
+    for (model, size), part in here.groupby(["model", _SIZE], observed=True):
+        place = (size, part[value].max() * factor)
+        panel.annotate(str(model), place, (0, 7), textcoords="offset points", fontsize=8, horizontalalignment="center")

@@ -1,0 +1,88 @@
+"""Stage ``forward``: the forward pass of a network, measured, and its operations, counted."""
+
+import argparse
+from dataclasses import asdict
+from pathlib import Path
+
+from baler_energy.data.table import Table
+from baler_energy.files import write_json
+from baler_energy.meters.options import add_session_arguments
+from baler_energy.stages.measured import (
+    WARM_UP_BATCHES,
+    Measuring,
+    gpu_memory_peak_b,
+    open_session,
+    warmed_up,
+    write_record,
+)
+from baler_energy.stages.options import PointOptions, add_point_arguments, check_point, configure_torch, point_options
+from baler_energy.vocabulary import Operation
+
+__all__ = ["COUNTS", "EPILOG", "HELP", "add_arguments", "forward", "run"]
+
+HELP = "pass a table through a network, measure that, and count the operations by several tools"
+EPILOG = """example:
+  baler-energy forward --data table.npz --checkpoint run/train/checkpoint.pt --model baler-x2 --out run/forward
+
+writes counts.json, samples.parquet and, last, measurement.json
+"""
+
+COUNTS = "counts.json"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the stage's options."""
+    parser.add_argument("--data", type=Path, required=True, metavar="TABLE", help="table of `baler-energy prepare`")
+    parser.add_argument(
+        "--checkpoint", type=Path, required=True, metavar="FILE", help="checkpoint of `baler-energy train`"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
+    add_point_arguments(parser)
+    add_session_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run the stage from parsed options."""
+    forward(args.data, args.checkpoint, args.out, point_options(args), Measuring.of(args))
+
+
+def forward(data: Path, checkpoint_path: Path, out: Path, point: PointOptions, measuring: Measuring) -> None:
+    """Measure the forward pass of all rows of the table in `data`; write counts, samples and record to `out`.
+
+    The measured operation begins with the scaled rows and the network on the device, and passes each batch through
+    encoder and decoder once, without gradients; what comes out is dropped.
+
+    Raises `InputError` where table, checkpoint and options do not fit together, and `UnavailableError`.
+    """
+    import torch
+
+    from baler_energy.codecs.baler.checkpoint import Checkpoint
+    from baler_energy.codecs.baler.coder import check_columns
+    from baler_energy.codecs.baler.counts import counts
+    from baler_energy.codecs.baler.model import DTYPES
+
+    table, checkpoint = Table.read(data), Checkpoint.read(checkpoint_path)
+    check_point(checkpoint, point, checkpoint_path)
+    check_columns(table.names, table.dtypes, checkpoint)
+    device = configure_torch(point)
+    rows, columns = table.data.shape
+    network = checkpoint.model(device)
+    scaled = torch.as_tensor(checkpoint.normalisation.normalise(table.data), dtype=DTYPES[checkpoint.precision])
+    batches = torch.split(scaled.to(device), point.batch_size)
+
+    def passed(some: tuple[torch.Tensor, ...]) -> None:
+        with torch.no_grad():
+            for batch in some:
+                network(batch)
+
+    parameters = point.parameters(source=table.origin.get("source"), rows=rows, columns=columns)
+    architecture = checkpoint.architecture
+    macs = rows * (architecture.encode_macs + architecture.decode_macs)
+    with open_session(measuring, device, out) as session:
+        outcome = session.run(
+            lambda: passed(batches), warm_up=warmed_up(lambda: passed(batches[:WARM_UP_BATCHES]), device)
+        )
+        write_json(out / COUNTS, [asdict(count) for count in counts(architecture)])
+        results = {"parameters": architecture.parameters, "macs": macs, "flops": 2 * macs}
+        results["torch_gpu_memory_peak_b"] = gpu_memory_peak_b(device)
+        write_record(out, Operation.FORWARD, parameters, outcome, results)

@@ -1,0 +1,87 @@
+"""Categories of a call tree."""
+
+import ast
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import baler_energy
+from baler_energy.analysis.breakdown import CATEGORIES, REST, breakdown
+
+LAYERS, SCALING, COLLECTING = "products and activations", "scaling and rounding", "collecting output"
+
+
+def call(stack: str, share: float, file: str | None = None) -> dict[str, Any]:
+    return {"name": stack.rpartition(";")[2], "stack": stack, "total_share": share, "file": file}
+
+
+TREE = [
+    call("main", 1.0, "baler/baler.py"),
+    call("main;decompress", 0.9, "baler/modules/helper.py"),
+    call("main;decompress;decode", 0.4, "baler/modules/models.py"),
+    call("main;decompress;decode;_wrapped_call_impl", 0.39, "torch/nn/modules/module.py"),
+    call("main;decompress;concatenate", 0.2, "<__array_function__ internals>"),
+    call("main;decompress;concatenate;savez", 0.1, "numpy/lib/npyio.py"),
+    call("main;renormalize", 0.05, "baler/modules/helper.py"),
+    call("main;savez", 0.02, "<__array_function__ internals>"),
+]
+
+
+def test_the_outermost_known_function_decides() -> None:
+    found = breakdown(TREE)
+    known = {LAYERS: 0.4, COLLECTING: 0.2, SCALING: 0.05, "files": 0.02, REST: 0.33}
+    assert found == pytest.approx(dict.fromkeys(CATEGORIES, 0.0) | known)
+
+
+def test_the_same_name_in_another_file_is_another_function() -> None:
+    assert breakdown([call("main", 1.0), call("main;decode", 0.4, "json/decoder.py")])[REST] == 1.0
+
+
+def test_nothing_known_is_all_rest() -> None:
+    assert breakdown([])[REST] == 1.0
+
+
+NAMES = st.sampled_from(
+    [("decode", "baler/modules/models.py"), ("concatenate", "<__array_function__ internals>"), ("other", None)]
+)
+
+
+@st.composite
+def trees(draw: st.DrawFn) -> list[dict[str, Any]]:
+    """Call trees of up to three levels, callees within their callers."""
+    rows: list[dict[str, Any]] = []
+
+    def grow(stack: str, share: float, level: int) -> None:
+        for _ in range(draw(st.integers(0, 3)) if level < 3 else 0):
+            part = share * draw(st.floats(0, 0.33))
+            name, file = draw(NAMES)
+            rows.append(call(f"{stack};{name}", part, file))
+            grow(f"{stack};{name}", part, level + 1)
+
+    rows.append(call("main", 1.0))
+    grow("main", 1.0, 0)
+    return rows
+
+
+@given(trees())
+def test_shares_are_of_one_whole_whatever_is_called(rows: list[dict[str, Any]]) -> None:
+    found = breakdown(rows)
+    assert sum(found.values()) == pytest.approx(1) and min(found.values()) >= 0
+
+
+def test_shares_that_exceed_the_whole_are_scaled() -> None:
+    found = breakdown([call("decode", 0.9, "baler/modules/models.py"), call("savez", 0.6, "numpy/lib/npyio.py")])
+    assert (found[LAYERS], found["files"], found[REST]) == pytest.approx((0.6, 0.4, 0.0))
+
+
+def test_our_functions_of_the_table_exist() -> None:
+    root = Path(baler_energy.__file__).parent
+    for functions in CATEGORIES.values():
+        for place, names in functions:
+            if place.startswith(("codecs/", "data/")):
+                tree = ast.parse((root / place).read_text(encoding="utf-8"))
+                defined = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+                assert set(names) <= defined, place

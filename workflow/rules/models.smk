@@ -1,0 +1,28 @@
+"""What a network's size costs: its forward pass, measured and counted, where the study has more than one network."""
+
+
+rule forward:
+    input:
+        table=table_of,
+        checkpoint=rules.train.output.checkpoint,
+        calibration=calibration_of,
+    output:
+        counts=f"{RUN}/forward/counts.json",
+        samples=f"{RUN}/forward/samples.parquet",
+        record=f"{RUN}/forward/measurement.json",
+    log:
+        f"{LOGS}/{{point}}/forward.log",
+    priority: order
+    threads: ALL_CORES
+    resources:
+        gpu=gpus,
+        mem_mb=lambda w, attempt: 8000 * attempt,
+        runtime=lambda w, attempt: 30 * attempt,
+    params:
+        folder=folder_of_output,
+        point=point_options,
+        session=SESSION,
+        source=fingerprint("baler_energy.stages.forward"),
+    shell:
+        "baler-energy forward --data {input.table:q} --checkpoint {input.checkpoint:q} --out {params.folder:q}"
+        " {params.point:q} --calibration {input.calibration:q} {params.session:q} > {log:q} 2>&1"
