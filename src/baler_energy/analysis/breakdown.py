@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-__all__ = ["CATEGORIES", "REST", "breakdown"]
+__all__ = ["CATEGORIES", "REST", "breakdown", "over_epochs"]
 
 #: Categories in their order, each with its functions: the end of the file's path (nothing: any), and names (none: all).
 CATEGORIES: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
@@ -43,9 +43,13 @@ CATEGORIES: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
         ("data/blocks/npy.py", ()),
         ("data/blocks/npz.py", ()),
     ),
+    # A profile sees the thread that hands out the work and waits, not those that do it.
+    "work in other threads": (("concurrent/futures/_base.py", ("result",)), ("concurrent/futures/thread.py", ())),
 }
 #: What is in no category.
 REST = "rest"
+#: What a training does once, however many its epochs.
+_ONCE = frozenset({"scaling and rounding", "files"})
 
 
 def breakdown(calls: Iterable[Mapping[Any, Any]]) -> dict[str, float]:
@@ -79,6 +83,28 @@ def breakdown(calls: Iterable[Mapping[Any, Any]]) -> dict[str, float]:
     known = sum(shares.values())
     # Shares that a profile estimates may exceed the whole by their error.
     return {name: share / max(1.0, known) for name, share in shares.items()} | {REST: max(0.0, 1.0 - known)}
+
+
+def over_epochs(shares: Mapping[str, float], epochs: int) -> dict[str, float]:
+    """Give the shares of a training of some epochs, from those of a training of one.
+
+    Scaling and files count once, all else once per epoch.
+
+    Parameters
+    ----------
+    shares
+        Share (fraction) by category, as of `breakdown`, with a sum above 0.
+    epochs
+        Of the training that is asked for.
+
+    Returns
+    -------
+    dict
+        Share (fraction) by category; the sum is 1.
+    """
+    times = {name: share * (1 if name in _ONCE else epochs) for name, share in shares.items()}
+    whole = sum(times.values())
+    return {name: time / whole for name, time in times.items()}
 
 
 def _category(name: str, file: Any) -> str | None:

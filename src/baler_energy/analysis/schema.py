@@ -112,7 +112,7 @@ stored_latent_bytes | integer | B | latents as stored: in the packing's number f
 correction_bytes | integer | B | corrections that keep the bound of the error; 0 where none is asked for (compress)
 ratio_autoencoder_float64_bytes | number | 1 | table as float64 over latent_bytes: what the autoencoder gained
 ratio_autoencoder_native_bytes | number | 1 | table in its recorded number formats over latent_bytes
-ratio_packing | number | 1 | latent_bytes over stored latents and corrections: what the packing gained
+ratio_packing | number | 1 | latent_bytes over stored latents and corrections; times the above: file's ratio, but header
 startup_s | number | s | upstream: start of its process and its imports, before the window; null for engines of ours
 hostname | string | | machine
 cpu_model | string | | CPU

@@ -122,8 +122,7 @@ def run_row(record: Measurement, errors: dict[str, Any], electricity: Electricit
 def _stored(results: Mapping[str, Any]) -> dict[str, Any]:
     """Tell apart what autoencoder and packing gained, of the record of a compression; null in others."""
     sizes: list[Any] = [results.get(key) for key in STORED_KEYS]
-    latents, stored, corrections = sizes
-    known = None not in sizes
+    (latents, stored, corrections), known = sizes, None not in sizes
     kinds = {"float64": results.get("input_float64_bytes"), "native": results.get("native_bytes")}
     gained = {
         f"ratio_autoencoder_{kind}_bytes": size / latents if known and size is not None else None

@@ -10,10 +10,11 @@ CHAPTERS: dict[str, str] = {
     "hotspots": "2. Where does it go?",
     "trust": "3. Can the numbers be believed?",
     "worth": "4. Is it worth it?",
+    "savings": "5. How does it get cheaper?",
 }
 
 #: Category of the tables.
-TABLES_TITLE = "5. Tables"
+TABLES_TITLE = "6. Tables"
 
 
 @dataclass(frozen=True)
@@ -236,6 +237,53 @@ CATALOGUE: dict[str, dict[str, Entry]] = {
             "grey marks are single flagged runs, which are in no mean. " + _EVIDENCE,
         ),
     },
+    "savings": {
+        "engines": Entry(
+            "The engines: energy, time, memory and error",
+            "What each engine takes for a row of the table and gives, at the reference point with only the engine "
+            "varied, and the precision, which float32 or bfloat16 behind a name says: upstream is Baler itself, "
+            "reference its autoencoder in plain PyTorch, of which the other chapters speak, fast the same at the "
+            "speed of the hardware. Marks are means over n clean repeats, bars 95 % t intervals, small dots "
+            "single runs, open ones flagged. Factors are over the reference: of energy, time and memory the ratio "
+            "of the means with an interval by the delta method; of errors and sizes the geometric mean of the "
+            "ratios of runs with the same seed. A tilde says that the interval holds 1. Energies of other "
+            "evidence or components than the reference's are left out. Memory is the peak of the process and its "
+            "children, PyTorch included. " + _EVIDENCE,
+        ),
+        "difference": Entry(
+            "Where the difference between the engines comes from",
+            "Time per row of each operation by what it is spent on. It is an estimate: the shares that cProfile saw in "
+            "one run of its own (n = 1), on the first batches, times the mean time per row of the measured runs, which "
+            "no profiler slowed. A profiled training has one epoch: scaling and files count once, all else as often as "
+            "the measured one had epochs. A profiler makes Python code look dearer than compiled code. On each path of "
+            "the call tree the outermost known function decides, so that nothing counts twice. The fast engine "
+            "computes its loss within the products, and folds scaling into the outer layers. What it gives to "
+            "other threads, cProfile does not see into.",
+        ),
+        "packing": Entry(
+            "What the packing of the latents gains, and its error",
+            "Left: the compression ratio against the table in its recorded formats, in two steps on a logarithmic "
+            "axis: recorded size over latents as computed (autoencoder), and latents over what is stored of them "
+            "with the corrections (packing). Their product is the file's ratio, written first, but for the file's "
+            "header. Right: the errors over the columns' ranges, and the bound of the largest, where the packing "
+            "asks for one and pays for it with corrections. Markers are means over n repeats, bars 95 % t "
+            "intervals, dots single runs.",
+        ),
+        "forward": Entry(
+            "A forward pass against the size of the network",
+            "Energy and time of passing one row through encoder and decoder, without gradients, against the network's "
+            "parameters (as the original study's slides have it). The rows are in memory and scaled, so that it is the "
+            "network alone. Lines are power laws, fitted to the logarithms of all clean runs; the legend gives the "
+            f"exponent with its 95 % t interval: 1 is in proportion to the size. {_SPREAD} {_EVIDENCE}",
+        ),
+        "error_flops": Entry(
+            "Error against operations of the training",
+            "Mean over the columns of RMS residual over range against the floating-point operations of the whole "
+            "training, two per multiply-accumulate of its matrix products. Along a line one network trains for other "
+            "epochs or on other rows; each network is a line or a mark. Markers are means over n repeats, bars 95 % t "
+            "intervals.",
+        ),
+    },
     "tables": {
         "original_layout": Entry(
             "Energy by codecarbon, in the original study's layout",
@@ -267,7 +315,22 @@ CATALOGUE: dict[str, dict[str, Entry]] = {
         "ratios": Entry(
             "What is saved",
             "Compression ratios against three sizes of the original, each without and with the model that "
-            "decompressing needs. Below 1 the data grew.",
+            "decompressing needs, and what of them the autoencoder and the packing gained. Below 1 the data grew. "
+            "With a lossless packing or a bound of the error, sizes depend on the training's epochs.",
+        ),
+        "engines": Entry(
+            "The engines side by side",
+            "Energy, time and memory of each engine per operation at every point where two ran: means over n "
+            "clean repeats with half widths of 95 % t intervals, and factors over the reference in its precision "
+            "with 95 % intervals: ratios of means (delta method); of errors geometric means over pairs of the "
+            "same seed. Start-up is upstream's process and imports, outside of the window. Energies are of the "
+            "kind that the row names.",
+        ),
+        "models": Entry(
+            "The networks, counted by several tools",
+            "Parameters and operations of a forward pass (encode and decode) of one row. Tools differ in what they "
+            "call FLOPs: counted is each one's own number; MACs are the multiply-accumulates of the matrix products "
+            "that follow from it by its definition. They must agree with our own count, as the column agrees says.",
         ),
         "variation": Entry(
             "Spread over repeats, and repeats needed",

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from baler_energy.figures.base import Tables
-from baler_energy.figures.hotspot_rows import rows_of
+from baler_energy.figures.hotspot_rows import rows_of, told_of
 from baler_energy.figures.selection import AXES
 
 __all__ = ["counters"]
@@ -19,10 +19,11 @@ def counters(tables: Tables) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        A row per point, operation and ``event``: ``events`` and, of misses of the last cache, the ``bytes`` that came
-        from memory for them; of instructions, ``per_cycle``; or the ``reason`` why there are none.
+        Of the engine that costs are told of, a row per point, operation and ``event``: ``events`` and, of misses of the
+        last cache, the ``bytes`` that came from memory for them; of instructions, ``per_cycle``; or the ``reason`` why
+        there are none.
     """
-    found = rows_of(tables, "perf", ["counter", "absent"])
+    found = told_of(rows_of(tables, "perf", ["counter", "absent"]), tables["runs"])
     rows: list[dict[str, Any]] = []
     for key, part in found.groupby(_KEYS, sort=True, observed=True):
         events = part.dropna(subset=["calls"]).set_index("name")["calls"]

@@ -10,7 +10,15 @@ from baler_energy.analysis import efficiency
 from baler_energy.analysis.glossary import GLOSSARY, Entry
 from baler_energy.analysis.statistics import estimate, flag_words, flagged
 from baler_energy.figures.base import Tables
-from baler_energy.figures.selection import AXES, OPERATIONS, device_name, estimate_text, scaled_unit, spread_text
+from baler_energy.figures.selection import (
+    AXES,
+    OPERATIONS,
+    device_name,
+    estimate_text,
+    scaled_unit,
+    spread_text,
+    variant,
+)
 
 __all__ = ["absent_words", "glossary", "glossary_row", "metrics", "metrics_rows"]
 
@@ -66,6 +74,7 @@ def _place(key: Mapping[str, Any], part: pd.DataFrame) -> dict[str, str]:
         "epochs": f"{key['epochs']}",
         "batch size": f"{key['batch_size']}",
         "ratio asked": f"{key['compression_ratio']:g}",
+        **variant(key),
         "precision": key["precision"],
         "threads": f"{key['threads']}",
         "run on": device_name(key["device"]),

@@ -5,10 +5,10 @@ from typing import Any
 
 import pandas as pd
 
-from baler_energy.figures.base import Tables
+from baler_energy.figures.base import NoData, Tables
 from baler_energy.figures.selection import at_point, describe, device_name, reference_point
 
-__all__ = ["absence", "one_run", "rows_of"]
+__all__ = ["absence", "one_run", "rows_of", "told_of"]
 
 
 def rows_of(tables: Tables, profiler: str, kinds: Iterable[str]) -> pd.DataFrame:
@@ -19,15 +19,29 @@ def rows_of(tables: Tables, profiler: str, kinds: Iterable[str]) -> pd.DataFrame
 
 def absence(tables: Tables, profiler: str, otherwise: str) -> str:
     """Say why a profiler gave nothing: its own reason where it could not run, else `otherwise`."""
-    reasons = rows_of(tables, profiler, ["absent"])["reason"].dropna().unique()
+    reasons = told_of(rows_of(tables, profiler, ["absent"]), tables["runs"])["reason"].dropna().unique()
     return str(reasons[0]).rstrip(".") if len(reasons) else otherwise
 
 
+def told_of(found: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    """Keep the rows of the reference point's engine; what others do is a matter of the chapter of savings."""
+    return found if runs.empty else at_point(found, {"engine": reference_point(runs)["engine"]})
+
+
 def one_run(found: pd.DataFrame, runs: pd.DataFrame) -> tuple[pd.DataFrame, str]:
-    """Choose the profiled run: at the reference point where there is one, else the first; and words for it."""
-    at_reference = found if runs.empty else at_point(found, reference_point(runs))
-    chosen = found if at_reference.empty else at_reference
-    others = found["run_id"].nunique() - 1
+    """Choose the profiled run: at the reference point where there is one, else the first of its engine; words for it.
+
+    Raises
+    ------
+    NoData
+        No run of this engine was profiled.
+    """
+    of_engine = told_of(found, runs)
+    if of_engine.empty:
+        raise NoData(f"no run of engine {reference_point(runs)['engine']} was profiled so, only of other engines")
+    at_reference = of_engine if runs.empty else at_point(of_engine, reference_point(runs))
+    chosen = of_engine if at_reference.empty else at_reference
+    others = of_engine["run_id"].nunique() - 1
     chosen = chosen[chosen["run_id"] == chosen["run_id"].min()]
     first: Any = chosen.iloc[0].to_dict()
     more = f"; {others} more profiled {'run is' if others == 1 else 'runs are'} in the dataset" if others else ""

@@ -25,7 +25,7 @@ from baler_energy.figures.series import Series, draw_marks, split_series
 from baler_energy.figures.style import COLOURS, MARKERS, count_text, grid, legend_below, log_ticks, plain, title
 from baler_energy.vocabulary import Operation
 
-__all__ = ["draw_error_flops", "draw_forward", "models"]
+__all__ = ["draw_error_flops", "draw_forward", "model_row", "models"]
 
 _SIZE = "parameters"
 
@@ -174,6 +174,20 @@ def models(tables: Tables) -> pd.DataFrame:
     ]
     table.insert(len(columns) - 1, "agrees", agrees)
     return table
+
+
+def model_row(row: Mapping[Any, Any]) -> dict[str, str]:
+    """Write a row of `models` for a reader."""
+    counted = f"failed: {row['reason']}" if pd.isna(row["counted"]) else f"{row['counted']:,.0f} {row['definition']}"
+    version = row["tool_version"]
+    return {
+        "model": f"{row['model']}, {row['columns']} to {row['latent_columns']} columns",
+        "tool": f"{row['tool']}{f' {version}' if isinstance(version, str) else ''}",
+        "parameters": "" if pd.isna(row["parameters"]) else f"{row['parameters']:,.0f}",
+        "counted per row": counted,
+        "MACs per row": "" if pd.isna(row["macs"]) else f"{row['macs']:,.0f}",
+        "agrees": str(row["agrees"]),
+    }
 
 
 def _swept(runs: pd.DataFrame, reference: Mapping[str, Any], axes: tuple[str, ...]) -> pd.DataFrame:

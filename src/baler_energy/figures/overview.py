@@ -4,7 +4,6 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import pandas as pd
 
@@ -25,7 +24,7 @@ from baler_energy.figures.selection import (
     spread_text,
     with_error,
 )
-from baler_energy.figures.tabulation import RATIOS, ratios, saving
+from baler_energy.figures.tabulation import FORMAT, RATIOS, ratios, saving
 from baler_energy.vocabulary import Evidence
 
 __all__ = ["escape_jinja", "escape_rst", "overview"]
@@ -71,7 +70,7 @@ def overview(tables: Tables, study: str, left_out: Mapping[str, Mapping[str, str
         _main_numbers(here),
         *_node_words(here),
         *_quality(here),
-        *(escape_rst(saving(row)) for row in at_point(ratios(tables), _kept(here)).to_dict("records")),
+        *(escape_rst(saving(row)) for row in _sizes(tables, here).to_dict("records")),
         _heading("Machine", "-"),
         _bullets(_machines(runs)),
         _heading("Flagged runs", "-"),
@@ -217,8 +216,11 @@ def _quality(here: pd.DataFrame) -> list[str]:
     return [_bullets(map(escape_rst, lines))]
 
 
-def _kept(here: pd.DataFrame) -> dict[str, Any]:
-    return {name: here[name].iloc[0] for name in ("dataset", "rows", "columns", "latent_columns", "model", "precision")}
+def _sizes(tables: Tables, here: pd.DataFrame) -> pd.DataFrame:
+    """Row of `ratios` of the reference point."""
+    found = at_point(ratios(tables), {name: here[name].iloc[0] for name in FORMAT})
+    of_epochs: pd.DataFrame = found[found["epochs"].isna() | (found["epochs"] == here["epochs"].iloc[0])]
+    return of_epochs
 
 
 def _machines(runs: pd.DataFrame) -> list[str]:

@@ -9,7 +9,10 @@ import pandas as pd
 from baler_energy.analysis.statistics import Estimate
 from baler_energy.figures import efficiency_tables, tabulation
 from baler_energy.figures.base import Tables
+from baler_energy.figures.engine_tables import engine_row
+from baler_energy.figures.models import model_row
 from baler_energy.figures.selection import (
+    at_point,
     carbon_words,
     describe,
     device_name,
@@ -18,17 +21,22 @@ from baler_energy.figures.selection import (
     reference_point,
     scaled_unit,
     spread_text,
+    variant,
 )
 
 __all__ = ["notes", "readable"]
 
 Row = dict[Any, Any]
+#: Tables of rows that may differ in engine, model and packing.
+_VARIED = ("summary", "metrics", "ratios", "peers")
 _EMPTY = {
     "variation": "No point has two runs without a flag; a spread needs at least two repeats.",
     "peers": "No other tool ran beside ours: the study names none (peers.tools), and no formula applied.",
     "findings": "No results of other studies were imported: the study names none (imports).",
     "calibration": "The machine was not calibrated.",
     "counters": "No run was profiled with perf (profile.profilers).",
+    "models": "The study has one network: there is nothing to compare.",
+    "engines": "One engine ran at each point: there is nothing to compare.",
     "temperatures": "No sensor told a temperature at the reference point.",
 }
 
@@ -47,7 +55,7 @@ def notes(name: str, frame: pd.DataFrame, tables: Tables) -> list[str]:
     """
     runs = tables["runs"]
     said = ["Toy data, not physics."] if (runs["source"] == "toy").any() else []
-    if name in ("original_layout", "summary", "metrics", "variation"):
+    if name in ("original_layout", "summary", "metrics", "variation", "engines"):
         said += flagged_sentence(runs)
     if name == "original_layout":
         said.append(tabulation.original_words(tables))
@@ -56,7 +64,12 @@ def notes(name: str, frame: pd.DataFrame, tables: Tables) -> list[str]:
     if name == "metrics":
         said += efficiency_tables.absent_words(tables)
     if name == "ratios":
-        said += [tabulation.saving(row) for row in frame.to_dict("records")]
+        # A sentence for each size, of the engine and the packing that costs are told of.
+        reference = reference_point(runs)
+        alike = at_point(frame, {axis: reference[axis] for axis in ("engine", "model", "precision", "packing")})
+        said += [tabulation.saving(row) for row in alike.to_dict("records")]
+    if name in _VARIED:
+        said += _in_common(frame)
     if name in ("peers", "temperatures") and len(frame):
         said.append(f"Reference point: {describe(reference_point(runs))}.")
     if name == "flagged":
@@ -78,11 +91,22 @@ def readable(name: str, frame: pd.DataFrame) -> pd.DataFrame:
     records = frame.to_dict("records")
     if name == "original_layout":
         return pd.DataFrame(_original(records))
-    if name == "metrics":
-        return pd.DataFrame(efficiency_tables.metrics_rows(frame))
+    shown = pd.DataFrame(
+        efficiency_tables.metrics_rows(frame) if name == "metrics" else list(map(_READERS[name], records))
+    )
     if name == "summary" and frame["co2e_kg"].isna().all() and frame["co2e_flagged_low_kg"].isna().all():
-        return pd.DataFrame(list(map(_summary, records))).drop(columns="CO2e (mg)")
-    return pd.DataFrame(list(map(_READERS[name], records)))
+        shown = shown.drop(columns="CO2e (mg)")
+    return shown.drop(columns=[axis for axis in _common(frame) if axis in shown]) if name in _VARIED else shown
+
+
+def _common(frame: pd.DataFrame) -> list[str]:
+    """Axes of words that have one value in all rows, and so no column."""
+    return [axis for axis in ("engine", "model", "packing") if frame[axis].nunique() == 1]
+
+
+def _in_common(frame: pd.DataFrame) -> list[str]:
+    words = [f"{axis} {frame[axis].iloc[0]}" for axis in _common(frame)]
+    return [f"All rows: {', '.join(words)}."] if words else []
 
 
 def _or(text: str, value: Any, missing: str = "not known") -> str:
@@ -122,6 +146,7 @@ def _summary(row: Row) -> dict[str, str]:
         "epochs": f"{row['epochs']}",
         "batch size": f"{row['batch_size']}",
         "ratio asked": f"{row['compression_ratio']:g}",
+        **variant(row),
         "precision": row["precision"],
         "threads": f"{row['threads']}",
         "run on": device_name(row["device"]),
@@ -149,8 +174,11 @@ def _ratios(row: Row) -> dict[str, str]:
         "rows": f"{row['rows']:,}",
         "columns": f"{row['columns']}",
         "latent columns": f"{row['latent_columns']}",
+        **variant(row),
+        "precision": row["precision"],
+        "epochs": _or(f"{row['epochs']}", row["epochs"], "any"),
         "compressed file (B)": f"{row['compressed_bytes']:,.0f}",
-        **{label: _or(f"{row[name]:.3f}", row[name]) for name, label in tabulation.RATIOS.items()},
+        **{label: _or(f"{row[name]:.3f}", row[name]) for name, label in (tabulation.RATIOS | tabulation.GAINS).items()},
     }
 
 
@@ -194,6 +222,7 @@ def _peers(row: Row) -> dict[str, str]:
         "tool": f"{row['tool']}{' (formula)' if row['kind'] == 'formula' else ''}",
         "operation": f"{row['operation']}, {device_name(row['device'])}",
         "point": f"{row['rows']:,} rows, batch {row['batch_size']}, {row['epochs']} epochs, {row['threads']} threads",
+        **variant(row),
         "reading of": f"{row['component']}, {row['quantity']}",
         "value": _or(_quantity(row["value"], row["unit"]), row["value"], "no value"),
         "evidence": _or(f"{row['evidence']}", row["evidence"], "none"),
@@ -273,6 +302,8 @@ _READERS: Mapping[str, Callable[[Row], dict[str, str]]] = {
     "summary": _summary,
     "glossary": efficiency_tables.glossary_row,
     "ratios": _ratios,
+    "engines": engine_row,
+    "models": model_row,
     "flagged": _flagged,
     "variation": _variation,
     "peers": _peers,

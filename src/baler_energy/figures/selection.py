@@ -28,6 +28,7 @@ __all__ = [
     "scaled_unit",
     "spread_text",
     "sweep",
+    "variant",
     "with_error",
     "with_flags",
 ]
@@ -49,7 +50,15 @@ AXES = (
     "epochs",
 )
 
+#: Engines that costs are told of, the first of them that ran.
+_TOLD_OF = ("reference", "upstream")
+#: What an axis of words stands at unless a study says otherwise.
+_DEFAULTS = {"model": "baler", "precision": "float64", "packing": "none"}
+
 _PREFIXES = {-9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T"}
+
+#: Sizes that a record of compression tells of its run.
+_SIZES = ("compressed_bytes", "latent_bytes", "stored_latent_bytes", "correction_bytes")
 
 _LABELS = {"rows": "Rows", "batch_size": "Batch size (rows)", "epochs": "Epochs", "threads": "Threads"}
 
@@ -62,9 +71,10 @@ def points(table: pd.DataFrame) -> pd.DataFrame:
 def reference_point(runs: pd.DataFrame) -> dict[str, Any]:
     """Find the point that the figures vary around.
 
-    It is the point with the most neighbours, points that differ from it in one axis only: the centre of a
-    one-at-a-time design. In a factorial design, where all have as many, it is the one whose values are nearest to the
-    middle of each axis.
+    It is of the engine that costs are told of: ``reference`` where it ran, else ``upstream``, else any. There it is the
+    point with the most neighbours, points that differ from it in one axis only: the centre of a one-at-a-time design.
+    In a factorial design, where all have as many, it is the one with the most axes at their default and, of these, the
+    one whose values are nearest to the middle of each axis.
 
     The number of threads is one of the device: where a device never ran with the reference's, as on nodes with another
     number of cores, it stands at its own largest.
@@ -84,7 +94,10 @@ def reference_point(runs: pd.DataFrame) -> dict[str, Any]:
     differing = (ranks[:, None, :] != ranks[None, :, :]).sum(axis=2)
     neighbours = (differing == 1).sum(axis=1)
     off_centre = abs(ranks - (ranks.max(axis=0) + 1) / 2).sum(axis=1)
-    best = min(range(len(grid)), key=lambda n: (-neighbours[n], off_centre[n], n))
+    off_default = (grid[list(_DEFAULTS)] != pd.Series(_DEFAULTS)).sum(axis=1)
+    engine = next((name for name in _TOLD_OF if name in set(grid["engine"])), None)
+    told_of = [n for n in range(len(grid)) if engine in (None, grid["engine"].iloc[n])]
+    best = min(told_of, key=lambda n: (-neighbours[n], off_default.iloc[n], off_centre[n], n))
     reference = {axis: grid[axis].iloc[best] for axis in AXES}
     return reference | {"threads": _threads_of_devices(runs, reference)}
 
@@ -128,6 +141,11 @@ def describe(point: Mapping[str, Any], without: str | tuple[str, ...] = ()) -> s
     }
     left_out = (without,) if isinstance(without, str) else without
     return ", ".join(text for axis, text in words.items() if axis not in left_out)
+
+
+def variant(row: Mapping[str, Any]) -> dict[str, str]:
+    """Give the cells of a table that tell engines, models and packings apart."""
+    return {axis: f"{row[axis]}" for axis in ("engine", "model", "packing")}
 
 
 def _threads_text(threads: Any) -> str:
@@ -307,9 +325,7 @@ def with_flags(table: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
 def with_error(runs: pd.DataFrame) -> pd.DataFrame:
     """Rows of training, each with the error and ratios of its run, whichever operation's row records them."""
     recorded = [
-        name
-        for name in map(str, runs.columns)
-        if name.startswith(("mean_rms", "max_over", "ratio_")) or name == "compressed_bytes"
+        name for name in map(str, runs.columns) if name.startswith(("mean_rms", "max_over", "ratio_")) or name in _SIZES
     ]
     known = runs.groupby("run_id", observed=True)[recorded].first()
     trained = runs[runs["operation"] == Operation.TRAIN].drop(columns=recorded)

@@ -7,6 +7,7 @@ import pandas as pd
 
 from baler_energy.analysis.carbon import JOULES_PER_KWH
 from baler_energy.analysis.statistics import defects, estimate, flag_words, flagged, mean_interval
+from baler_energy.codecs.baler.packing import Packing
 from baler_energy.figures.base import NoData, Tables
 from baler_energy.figures.selection import (
     AXES,
@@ -22,6 +23,8 @@ from baler_energy.figures.selection import (
 from baler_energy.vocabulary import MeterName, Quantity
 
 __all__ = [
+    "FORMAT",
+    "GAINS",
     "RATIOS",
     "flagged_runs",
     "original_layout",
@@ -44,6 +47,15 @@ RATIOS = {
     "ratio_native_bytes_with_model": "table in recorded formats / (compressed file + model)",
     "ratio_source_bytes_with_model": "source file / (compressed file + model)",
 }
+#: What of a ratio the autoencoder gained, and what the packing.
+GAINS = {
+    "ratio_autoencoder_float64_bytes": "float64 table / latents: gained by the autoencoder",
+    "ratio_autoencoder_native_bytes": "table in recorded formats / latents: gained by the autoencoder",
+    "ratio_packing": "latents / stored latents and corrections: gained by the packing",
+}
+_PARTS = ("latent_bytes", "stored_latent_bytes", "correction_bytes")
+#: What the size of a compressed file depends on.
+FORMAT = ("dataset", "source", "rows", "columns", "latent_columns", "engine", "model", "precision", "packing")
 
 
 def original_point(runs: pd.DataFrame) -> dict[str, Any]:
@@ -172,37 +184,49 @@ def _windowed(part: pd.DataFrame, value: str) -> dict[str, float]:
 
 
 def ratios(tables: Tables) -> pd.DataFrame:
-    """Give the compression ratios, which do not depend on how long or on what the network was trained.
+    """Give the compression ratios, and what of them the autoencoder and what the packing gained.
+
+    They do not depend on how long or on what the network was trained, but for packings without loss and with a bound of
+    the error: of these, each number of epochs has a row.
 
     Returns
     -------
     pandas.DataFrame
-        A row per dataset, rows, columns, latent columns and model: mean ``compressed_bytes``, ``bytes_per_row`` of
-        the compressed file and of the original as float64 and in its recorded formats, the ratios of `RATIOS` (null
-        where the source's size is not known), and ``n`` runs.
+        A row per values of `FORMAT` and ``epochs`` (null: any): mean ``compressed_bytes``, ``..._bytes_per_row`` of the
+        compressed file, of the original in its recorded formats and as float64, of the latents as computed and as
+        stored, and of corrections; the ratios of `RATIOS` and `GAINS` (null where a size is not known), and ``n`` runs.
     """
-    keys = ["dataset", "source", "rows", "columns", "latent_columns", "model", "precision"]
     known = with_error(tables["runs"]).dropna(subset=["compressed_bytes"])
-    grouped = known.groupby(keys, sort=True, observed=True)
-    table = grouped[["compressed_bytes", *RATIOS]].mean()
+    varies = [_depends_on_training(str(packing)) for packing in known["packing"]]
+    known = known.assign(epochs=known["epochs"].astype("Int64").where(pd.Series(varies, index=known.index, dtype=bool)))
+    grouped = known.groupby([*FORMAT, "epochs"], sort=True, observed=True, dropna=False)
+    table = grouped[["compressed_bytes", *_PARTS, *RATIOS, *GAINS]].mean()
     table.insert(0, "n", grouped.size())
     table = table.reset_index()
     per_row = table["compressed_bytes"] / table["rows"]
+    sizes = {"compressed": per_row, "native": per_row * table["ratio_native_bytes"]}
+    sizes |= {"float64": per_row * table["ratio_float64_bytes"]}
+    sizes |= {name.removesuffix("_bytes"): table.pop(name) / table["rows"] for name in _PARTS}
     place = table.columns.get_loc("compressed_bytes")
     assert isinstance(place, int)
-    table.insert(place + 1, "compressed_bytes_per_row", per_row)
-    table.insert(place + 2, "native_bytes_per_row", per_row * table["ratio_native_bytes"])
-    table.insert(place + 3, "float64_bytes_per_row", per_row * table["ratio_float64_bytes"])
+    for number, (name, values) in enumerate(sizes.items(), start=place + 1):
+        table.insert(number, f"{name}_bytes_per_row", values)
     return table
+
+
+def _depends_on_training(packing: str) -> bool:
+    """Whether the size of what is stored depends on the values of the latents or on the errors."""
+    asked = Packing.parse(packing)
+    return asked.zstd_level is not None or asked.error_bound is not None
 
 
 def saving(row: Mapping[Any, Any]) -> str:
     """Say in numbers what a row of `ratios` saves against the recorded formats, and what it does not."""
     ratio, with_model = row["ratio_native_bytes"], row["ratio_native_bytes_with_model"]
     if pd.isna(ratio):
-        return f"{row['dataset']}, {row['rows']:,} rows: the size in recorded formats is not known."
+        return f"{_where(row)}: the size in recorded formats is not known."
     said = (
-        f"{row['dataset']}, {row['rows']:,} rows: {row['latent_columns']} latent columns take "
+        f"{_where(row)}: {row['latent_columns']} latent columns take "
         f"{row['compressed_bytes_per_row']:.1f} B per row in the compressed file; the {row['columns']} columns take "
         f"{row['native_bytes_per_row']:.1f} B per row in their recorded formats (ratio {ratio:.3f}; with the model's "
         f"own bytes {with_model:.3f}) and {row['float64_bytes_per_row']:.1f} B as float64 (ratio "
@@ -213,6 +237,13 @@ def saving(row: Mapping[Any, Any]) -> str:
         return f"{said} Against the recorded formats nothing is saved: the file is {-share:.1f} % larger."
     verdict = "next to nothing is saved" if share < 2 else "the file is smaller"
     return f"{said} Against the recorded formats {verdict}: {share:.1f} %."
+
+
+def _where(row: Mapping[Any, Any]) -> str:
+    epochs = row.get("epochs")
+    words = [f"{row['rows']:,} rows", f"packing {row['packing']}" if row["packing"] != "none" else ""]
+    words.append("" if epochs is None or pd.isna(epochs) else f"{epochs} epoch{'' if epochs == 1 else 's'}")
+    return ", ".join([row["dataset"], *filter(None, words)])
 
 
 def flagged_runs(tables: Tables) -> pd.DataFrame:

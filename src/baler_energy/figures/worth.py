@@ -250,12 +250,16 @@ def draw_error_energy(tables: Tables) -> Figure:
         No point has both.
     """
     runs = tables["runs"]
-    trained = with_error(runs).dropna(subset=["mean_rms_over_range", "energy_j"])
+    if runs.empty:
+        raise NoData("there are no runs")
+    reference = reference_point(runs)
+    # What else these may save is told apart, in a chapter of its own.
+    alike = at_point(runs, {axis: reference[axis] for axis in ("engine", "model", "packing")})
+    trained = with_error(alike).dropna(subset=["mean_rms_over_range", "energy_j"])
     if trained.empty:
         raise NoData("no run has both an error and a training energy")
     if len(trained[[*AXES, "device"]].drop_duplicates()) < 2:
         raise NoData("one point only, no curve to draw")
-    reference = reference_point(runs)
     factor, unit = scaled_unit(trained["energy_j"], "J")
     kinds = sorted(set(zip(trained["device"], trained["energy_evidence"], strict=True)))
     figure, (panels,) = grid(1, len(kinds), 5.2, width_in=max(7.5, 4.6 * len(kinds)), sharex=True, sharey=True)

@@ -12,9 +12,9 @@ HELP = "write the report's tables as CSV and HTML"
 EPILOG = """example:
   baler-energy tables --dataset results/laptop/dataset --out results/laptop/tables
 
-Writes original_layout, summary, metrics, glossary, ratios, variation, peers, findings, calibration, temperatures,
-counters and flagged, each as NAME.csv (numbers, SI units) and NAME.html (to be read). A table that this study has
-nothing for is empty and says why.
+Writes original_layout, summary, metrics, glossary, ratios, engines, models, variation, peers, findings, calibration,
+temperatures, counters and flagged, each as NAME.csv (numbers, SI units) and NAME.html (to be read). A table that this
+study has nothing for is empty and says why.
 """
 
 
@@ -45,9 +45,10 @@ def tables(dataset: Path, out: Path) -> None:
         A table of the dataset is missing or damaged, or holds no run.
     """
     from baler_energy.errors import InputError
-    from baler_energy.figures import efficiency_tables, tabulation, trust_tables
+    from baler_energy.figures import efficiency_tables, engine_tables, tabulation, trust_tables
     from baler_energy.figures.base import Dataset, NoData
     from baler_energy.figures.counters import counters
+    from baler_energy.figures.models import models
     from baler_energy.figures.page import html_page
     from baler_energy.figures.readable import notes, readable
     from baler_energy.figures.temperatures import temperatures
@@ -60,6 +61,8 @@ def tables(dataset: Path, out: Path) -> None:
             "metrics": efficiency_tables.metrics(data),
             "glossary": efficiency_tables.glossary(),
             "ratios": tabulation.ratios(data),
+            "engines": engine_tables.engines(data),
+            "models": models(data),
             "variation": trust_tables.variation(data),
             "peers": trust_tables.peers(data),
             "findings": trust_tables.findings(data),

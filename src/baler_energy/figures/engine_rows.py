@@ -1,0 +1,89 @@
+"""Rows of several engines at one point of the grid, to be compared."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from baler_energy.figures.base import NoData
+from baler_energy.figures.selection import at_point, describe, device_name
+
+__all__ = ["base_label", "beside", "compared", "where"]
+
+#: Engines in the order in which they are shown.
+_ORDER = ("upstream", "reference", "fast")
+#: Axes that engines may differ in where they are compared: what another engine needs or allows.
+_FREE = ("engine", "precision", "threads")
+
+
+def beside(table: pd.DataFrame, point: Mapping[str, Any]) -> pd.DataFrame:
+    """Rows of all engines and precisions at a point, in order, with a column ``label`` that tells them apart.
+
+    An engine that never ran on the point's number of threads stands at its own largest: the fast one may choose it.
+
+    Parameters
+    ----------
+    table
+        A table with the axes, such as ``runs``.
+    point
+        Value by axis, as of `reference_point`.
+    """
+    chosen = at_point(table, {axis: value for axis, value in point.items() if axis not in _FREE})
+    found = [
+        part[part["threads"] == threads].assign(label=_label(point, key, threads))
+        for key, part in chosen.groupby(["device", "engine", "precision"], sort=True, observed=True)
+        for threads in [_threads(part, _asked(point, str(key[0])))]
+    ]
+    if not found:
+        return chosen.assign(label="")
+    rows = pd.concat(found)
+    order = [*map(_ORDER.index, rows["engine"])]
+    same = rows["precision"] != point["precision"]
+    return rows.assign(_place=order, _other=same).sort_values(["_place", "_other", "precision"], kind="stable")
+
+
+def _asked(point: Mapping[str, Any], device: str) -> int:
+    threads = point["threads"]
+    return int(threads.get(device, 0) if isinstance(threads, Mapping) else threads)
+
+
+def _threads(part: pd.DataFrame, asked: int) -> int:
+    return asked if (part["threads"] == asked).any() else int(part["threads"].max())
+
+
+def _label(point: Mapping[str, Any], key: Any, threads: int) -> str:
+    device, engine, precision = map(str, key)
+    words = [engine, *([precision] if precision != point["precision"] else [])]
+    if threads != _asked(point, device):
+        words.append(f"{threads} thread{'' if threads == 1 else 's'}")
+    return ", ".join(words)
+
+
+def base_label(rows: pd.DataFrame, point: Mapping[str, Any]) -> str:
+    """Label of the engine that the others are held against: that of the point."""
+    return str(at_point(rows, {axis: point[axis] for axis in ("engine", "precision")})["label"].iloc[0])
+
+
+def compared(table: pd.DataFrame, point: Mapping[str, Any], device: str | None = None) -> pd.DataFrame:
+    """Rows of `beside` of one device: of the one on which most engines ran, the first by name, unless it is given.
+
+    Raises
+    ------
+    NoData
+        There are not two engines to compare.
+    """
+    rows = beside(table, point)
+    if rows["engine"].nunique() < 2:
+        engines = ", ".join(sorted(table["engine"].unique())) or "none"
+        raise NoData(f"one engine only at the reference point (in the study: {engines}), nothing to compare")
+    if device is None:
+        device = str(rows.groupby("device", observed=True)["label"].nunique().sort_index(kind="stable").idxmax())
+    return rows[rows["device"] == device]
+
+
+def where(point: Mapping[str, Any], rows: pd.DataFrame) -> str:
+    """Say where engines are compared."""
+    device = str(rows["device"].iloc[0])
+    threads = _asked(point, device)
+    said = describe({**point, "threads": threads}, without=("engine",))
+    return f"{said}, {device_name(device)} run"
