@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from baler_energy.codecs.baler.architecture import Architecture
 from baler_energy.codecs.upstream.config import Config, Folder, exact_ratio, type_list
+from baler_energy.cores import physical_cores
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
 from baler_energy.meters.session import Outcome
 from baler_energy.stages.measured import WARM_UP_BATCHES, Measuring, open_session
-from baler_energy.stages.options import PointOptions, actual_device, physical_cores
+from baler_energy.stages.options import PointOptions, actual_device
 
 if TYPE_CHECKING:
     from baler_energy.codecs.baler.checkpoint import Checkpoint
