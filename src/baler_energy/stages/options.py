@@ -2,15 +2,13 @@
 
 import argparse
 import importlib
-import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import psutil
-
 from baler_energy.codecs.baler.architecture import Network, latent_columns, network
 from baler_energy.codecs.baler.packing import Packing
+from baler_energy.cores import allowed_cpus, physical_cores
 from baler_energy.errors import InputError, UnavailableError
 from baler_energy.fingerprint import stage_module
 from baler_energy.progress import say
@@ -26,7 +24,6 @@ __all__ = [
     "add_point_arguments",
     "check_point",
     "configure_torch",
-    "physical_cores",
     "point_options",
     "positive_int",
     "upstream_stage",
@@ -196,7 +193,7 @@ def configure_torch(point: PointOptions) -> "torch.device":
     import torch
 
     device = torch.device(actual_device(point.device))
-    allowed = _allowed_cpus()
+    allowed = allowed_cpus()
     if point.threads and point.threads > allowed:
         cpus = f"{allowed} CPU{'' if allowed == 1 else 's'}"
         say(f"--threads {point.threads}: this process may use {cpus}, on which the threads take turns.")
@@ -255,17 +252,6 @@ def actual_device(name: str) -> str:
             "Use `--device cpu`, or `--device auto` to take a GPU only where there is one."
         )
     return "cuda" if available and name != "cpu" else "cpu"
-
-
-def physical_cores() -> int:
-    """Physical cores, or fewer where this process may not run on as many CPUs (a cluster's allotment)."""
-    allowed = _allowed_cpus()
-    return min(psutil.cpu_count(logical=False) or allowed, allowed)
-
-
-def _allowed_cpus() -> int:
-    """Logical CPUs that this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def positive_int(text: str) -> int:
