@@ -58,7 +58,7 @@ def draw_forward(tables: Tables) -> Figure:
         for series in split_series(known, energetic):
             means = mean_interval(clean(series.runs), [_SIZE], value)
             counts |= set(means["n"])
-            found.append((panel, series, draw_law(panel, series, means, value)))
+            found.append((panel, series, _draw_law(panel, series, means, value)))
         evidence = (
             f", {known['energy_evidence'].iloc[0]}" if energetic and known["energy_evidence"].nunique() == 1 else ""
         )
@@ -79,7 +79,7 @@ def draw_forward(tables: Tables) -> Figure:
     return figure
 
 
-def draw_law(panel: Axes, series: Series, means: pd.DataFrame, value: str) -> Any:
+def _draw_law(panel: Axes, series: Series, means: pd.DataFrame, value: str) -> Any:
     """Draw the marks of a series and the power law through its clean runs; give the legend's handle."""
     draw_marks(panel, series, means, _SIZE, value)
     good = clean(series.runs)

@@ -93,6 +93,25 @@ def add_point_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("point of the grid")
     group.add_argument("--run-id", default="run", metavar="ID", help="name of the point (default: %(default)s)")
     group.add_argument("--dataset", default="data", metavar="NAME", help="name of the dataset (default: %(default)s)")
+    _add_codec_arguments(group)
+    group.add_argument(
+        "--epochs", type=positive_int, metavar="N", help="passes over the table in training (default: %(default)s)"
+    )
+    group.add_argument("--repeat", type=int, default=0, metavar="N", help="number of the repeat (default: %(default)s)")
+    group.add_argument(
+        "--seed", type=int, default=1, metavar="N", help="of the starting parameters (default: %(default)s)"
+    )
+    group.add_argument(
+        "--threads",
+        type=_threads,
+        default=None,
+        metavar="N|auto",
+        help="of torch; auto: physical cores, or of engine fast what costs least by the calibration (the default)",
+    )
+
+
+def _add_codec_arguments(group: "argparse._ArgumentGroup") -> None:
+    """Add the options that say what compresses, and how."""
     group.add_argument(
         "--engine",
         choices=("reference", "fast", "upstream"),
@@ -131,20 +150,6 @@ def add_point_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="WORDS",
         help="how latents are stored: float32, float16, float32-12 (bits of mantissa), zstd, bound-0.01 (largest error "
         "over a column's range), joined by + (default: %(default)s)",
-    )
-    group.add_argument(
-        "--epochs", type=positive_int, metavar="N", help="passes over the table in training (default: %(default)s)"
-    )
-    group.add_argument("--repeat", type=int, default=0, metavar="N", help="number of the repeat (default: %(default)s)")
-    group.add_argument(
-        "--seed", type=int, default=1, metavar="N", help="of the starting parameters (default: %(default)s)"
-    )
-    group.add_argument(
-        "--threads",
-        type=_threads,
-        default=None,
-        metavar="N|auto",
-        help="of torch; auto: physical cores, or of engine fast what costs least by the calibration (the default)",
     )
 
 
