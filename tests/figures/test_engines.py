@@ -200,6 +200,7 @@ def test_the_table_has_every_point_where_two_engines_ran(engines: Tables) -> Non
     # The spread of the seeds is in both, and cancels.
     error = [row[f"mean_rms_over_range_ratio{end}"] for end in ("", "_low", "_high")]
     assert error == pytest.approx([1.05] * 3)
+    assert table.loc[table["label"] == "reference", "energy_per_row_j_ratio"].isna().all()
     assert row["startup_s"] == 2.5 and table.loc[table["label"] != "upstream", "startup_s"].isna().all()
     page = readable("engines", table)
     assert "1.80x more (1.7 to 1.9" in page["energy per row"].iloc[0] and "2.5 s" in set(page["start-up"])

@@ -69,8 +69,9 @@ def _rows(found: pd.DataFrame, base: str) -> Iterator[dict[str, Any]]:
     comparable = same_energy(found, base)["energy_per_row_j"]
     for operation in OPERATIONS:
         part = found[found["operation"] == operation]
-        against = part[part["label"] == base]
-        for _, mine in part.groupby("label", sort=False, observed=True):
+        for label, mine in part.groupby("label", sort=False, observed=True):
+            # Over itself there is no factor.
+            against = part[(part["label"] == base) & (label != base)]
             bad = flagged(mine)
             row = {name: mine[name].iloc[0] for name in (*AXES, "label", "device", "operation")}
             row |= {"n": len(mine) - len(bad), "flagged_runs": len(bad), "flags": flag_words(bad)}

@@ -94,8 +94,7 @@ def draw_engines(tables: Tables) -> Figure:
         figure,
         "The engines: energy, time, memory and error",
         f"At {where(point, rows)}. {spread}actors are over {base}.",
-        "~: not told apart from 1, or of a single run. Training counts all epochs. Memory: largest resident, with all "
-        "libraries.",
+        "~: not told apart from 1, or of a single run. Training counts all epochs. Memory holds all libraries.",
         *excluded_text(rows),
     )
     return figure
