@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from baler_energy.analysis.powerlaw import fit_power_law
 from baler_energy.analysis.statistics import clean, mean_interval
+from baler_energy.codecs.baler.architecture import Architecture, network
 from baler_energy.figures.base import NoData, Tables
 from baler_energy.figures.selection import (
     at_point,
@@ -103,7 +104,7 @@ def draw_error_flops(tables: Tables) -> Figure:
     runs = tables["runs"]
     reference = reference_point(runs)
     trained = with_error(runs).dropna(subset=["mean_rms_over_range", "flops"])
-    here = _swept(trained, reference, ("model", "epochs", "rows"))
+    here = _swept(trained, reference, ("model", "epochs"))
     if here["model"].nunique() < 2:
         raise NoData("one network only, no sizes to compare")
     here = here.assign(gflop=here["flops"] / 1e9)
@@ -118,7 +119,7 @@ def draw_error_flops(tables: Tables) -> Figure:
     title(
         figure,
         "Error against operations of the training",
-        f"Around {describe(reference, without='model')}: epochs and rows vary along the lines.",
+        f"Fixed: {describe(reference, without=('model', 'epochs'))}; along a line the epochs vary.",
         f"Mean and 95 % t interval, {count_text(counts)}.",
     )
     return figure
@@ -137,9 +138,9 @@ def _lines(here: pd.DataFrame) -> Iterator[_Line]:
     sizes = here.groupby("model", observed=True)["parameters"].first().sort_values()
     for number, model in enumerate(sizes.index):
         mine = here[here["model"] == model]
-        means = mean_interval(mine, ["epochs", "rows"], "mean_rms_over_range")
-        gflop = mine.groupby(["epochs", "rows"], observed=True)["gflop"].mean().rename("gflop").reset_index()
-        yield _Line(str(model), number, means.merge(gflop, on=["epochs", "rows"]).sort_values("gflop"))
+        means = mean_interval(mine, ["epochs"], "mean_rms_over_range")
+        gflop = mine.groupby("epochs", observed=True)["gflop"].mean().rename("gflop").reset_index()
+        yield _Line(str(model), number, means.merge(gflop, on="epochs").sort_values("gflop"))
 
 
 def _error_line(panel: Axes, line: _Line) -> Any:
@@ -160,33 +161,49 @@ def models(tables: Tables) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        A row per network and tool; ``agrees`` compares the MACs with our own count.
+        A row per network and tool: ``widths`` of its layers, ``parameters``, ``counted`` by the tool's own
+        ``definition``, the ``macs`` and ``flops`` (two per MAC) of one row that follow from it; ``agrees`` (yes, no,
+        unknown) compares MACs and parameters with our own count, ``reason`` says why it does not.
     """
-    counted = tables["models"]
     keys = ["model", "columns", "latent_columns"]
-    columns = [*keys, "tool", "tool_version", "parameters", "counted", "definition", "macs", "reason"]
-    table = counted[columns].drop_duplicates([*keys, "tool"]).reset_index(drop=True)
-    own = table[table["tool"] == "baler-energy"].set_index(keys)["macs"]
-    ours = table[keys].apply(lambda row: own.get(tuple(row)), axis=1) if len(table) else table["macs"]
-    agrees = [
-        "unknown" if pd.isna(macs) else "yes" if macs == o else "no"
-        for macs, o in zip(table["macs"], ours, strict=True)
+    counted = tables["models"].drop_duplicates([*keys, "tool"])
+    found = []
+    for _, part in counted.groupby(keys, sort=False, observed=True):
+        rows = part.to_dict("records")
+        own = next(row for row in rows if row["tool"] == "baler-energy")
+        found += [_compared(row, own) for row in rows]
+    columns = [*keys, "widths", "tool", "tool_version", "parameters", "counted", "definition"]
+    return pd.DataFrame(found, columns=[*columns, "macs", "flops", "agrees", "reason"])
+
+
+def _compared(row: Mapping[Any, Any], own: Mapping[Any, Any]) -> dict[Any, Any]:
+    """Line up a tool's count of a network with our own."""
+    layers = Architecture(row["columns"], row["latent_columns"], network(row["model"]).hidden)
+    widths = [row["columns"], *(outputs for _, outputs in (layers.encoder | layers.decoder).values())]
+    unlike = [
+        f"{row[name] - own[name]:+,.0f} {word} to our count of {own[name]:,.0f}"
+        for name, word in (("macs", "MACs"), ("parameters", "parameters"))
+        if pd.notna(row[name]) and row[name] != own[name]
     ]
-    table.insert(len(columns) - 1, "agrees", agrees)
-    return table
+    lined_up = {"widths": "-".join(map(str, widths)), "flops": 2 * row["macs"] if pd.notna(row["macs"]) else None}
+    if pd.isna(row["macs"]):
+        return {**row, **lined_up, "agrees": "unknown"}
+    reason = "; ".join(unlike) or None
+    return {**row, **lined_up, "agrees": "no" if unlike else "yes", "reason": reason}
 
 
 def model_row(row: Mapping[Any, Any]) -> dict[str, str]:
     """Write a row of `models` for a reader."""
-    counted = f"failed: {row['reason']}" if pd.isna(row["counted"]) else f"{row['counted']:,.0f} {row['definition']}"
     version = row["tool_version"]
+    absent, reason = pd.isna(row["counted"]), "" if pd.isna(row["reason"]) else f"{row['reason']}"
     return {
-        "model": f"{row['model']}, {row['columns']} to {row['latent_columns']} columns",
+        "model": f"{row['model']}\n{row['widths']}",
         "tool": f"{row['tool']}{f' {version}' if isinstance(version, str) else ''}",
         "parameters": "" if pd.isna(row["parameters"]) else f"{row['parameters']:,.0f}",
-        "counted per row": counted,
+        "counted per row": "none" if absent else f"{row['counted']:,.0f} {row['definition']}",
         "MACs per row": "" if pd.isna(row["macs"]) else f"{row['macs']:,.0f}",
-        "agrees": str(row["agrees"]),
+        "FLOPs per row": "" if pd.isna(row["flops"]) else f"{row['flops']:,.0f}",
+        "agrees": f"{row['agrees']}{f': {reason}' if reason else ''}",
     }
 
 
