@@ -28,11 +28,11 @@ from baler_energy.codecs.baler.coder import Coder
 from baler_energy.codecs.baler.normalisation import Normalisation
 from baler_energy.codecs.baler.streaming import StreamingCoder
 from baler_energy.codecs.baler.training import TrainingSettings, new_model
+from baler_energy.cores import physical_cores
 from baler_energy.data import toy
 from baler_energy.data.blocks import open_source
 from baler_energy.data.table import Table
 from baler_energy.meters.process import ProcessMeter
-from baler_energy.stages.options import physical_cores
 from baler_energy.vocabulary import Quantity
 
 CPU, ARCHITECTURE, BATCH, ROUNDS = torch.device("cpu"), Architecture(24, 12), 512, 7

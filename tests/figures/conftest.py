@@ -23,8 +23,9 @@ SERIAL = {"train": 0.15, "compress": 0.4, "decompress": 0.7}
 COLUMNS = ("pt", "eta", "phi", "mass", "photon_energy", "charged_multiplicity", "odd$name_")
 EDGES = {"pt": np.geomspace(3, 400, 31), "eta": np.linspace(-5, 5, 31), "mass": np.geomspace(0.3, 80, 31)}
 
-#: The tests of stages run this file from elsewhere, where its neighbour cannot be imported.
+#: The tests of stages run this file from elsewhere, where its neighbours cannot be imported.
 HOTSPOT_ROWS = runpy.run_path(str(Path(__file__).with_name("synthetic_hotspots.py")))["hotspot_rows"]
+ENGINES = runpy.run_path(str(Path(__file__).with_name("synthetic_engines.py")))
 
 Build = Callable[..., dict[str, pd.DataFrame]]
 
@@ -35,7 +36,8 @@ def build() -> Build:
 
     Options: `devices`; `evidence` by component (cpu, ram, gpu); `repeats`; `flags` of the first record, or with
     `all_flagged` of every one; `source`; `second_meter` (codecarbon beside RAPL for the CPU); `intensity` (g/kWh, or
-    none); `node` (a wattmeter reads the node); `beside` (calibration, other tools, imported files, electricity).
+    none); `node` (a wattmeter reads the node); `beside` (calibration, other tools, imported files, electricity);
+    `engines` (other engines and packings beside the reference).
     """
     return _build
 
@@ -57,6 +59,7 @@ def _build(
     intensity: float | None = 34.8,
     node: bool = False,
     beside: bool = False,
+    engines: bool = False,
 ) -> dict[str, pd.DataFrame]:
     evidence = evidence or {"cpu": "modelled", "ram": "modelled"}
     maker = _Maker(evidence, flags, source, second_meter)
@@ -70,7 +73,8 @@ def _build(
                 maker.add(dict(combination), device, repeat)
     if beside:
         maker.add_beside()
-    return {name: _typed(name, maker.rows[name]) for name in TABLES}
+    made = {name: _typed(name, maker.rows[name]) for name in TABLES}
+    return ENGINES["with_engines"](made) if engines else made
 
 
 def write_dataset(folder: Path, **options: Any) -> Path:
@@ -288,6 +292,8 @@ class _Maker:
                 "ratio_float64_bytes_with_model": native * 2 / (compressed + 500_000),
                 "ratio_native_bytes_with_model": native / (compressed + 500_000),
                 "compressed_bytes": compressed,
+                **(ENGINES["sizes"](native) if operation == "compress" else {}),
+                "memory_peak_b": 4e8 * self._noise(0.01),
                 "hostname": "node{1}",
                 "cpu_model": "Example CPU @ 2.4 GHz *",
                 "gpu_model": "Example GPU" if point["device"] == "cuda" else "",

@@ -31,7 +31,8 @@ MEASURED = MappingProxyType({"cpu": "measured", "ram": "modelled", "gpu": "measu
 EACH_MARK_IS_A_RUN = ("meters", "contamination", "foreign", "co2e_countries", "calibration")
 #: Labels of pure numbers, which need no unit.
 PURE = re.compile(
-    r"Epochs?|Threads|Rows.*|Batch.*|Rec\. / orig\.|.* / range|Operation|Loss.*|Second / first|Residual.*|eta|.*mult.*"
+    r"Epochs?|Threads|Parameters.*|Rows.*|Batch.*|Rec\. / orig\.|.* / range|Operation|Loss.*|Second / first|"
+    r"Residual.*|eta|.*mult.*"
 )
 
 
@@ -39,13 +40,15 @@ PURE = re.compile(
 def rich(build: Build) -> dict[str, pd.DataFrame]:
     """CPU and GPU, counters and models, two meters, a wattmeter, a flagged run, what stands beside the runs."""
     options = {"evidence": dict(MEASURED), "flags": "contaminated", "second_meter": True, "node": True, "beside": True}
+    options |= {"engines": True}
     return build(devices=("cpu", "cuda"), **options)
 
 
 @pytest.fixture(scope="module")
 def single(build: Build) -> dict[str, pd.DataFrame]:
     """One run of each point."""
-    return build(repeats=1, devices=("cpu", "cuda"), evidence=dict(MEASURED), second_meter=True, beside=True)
+    options = {"evidence": dict(MEASURED), "second_meter": True, "beside": True, "engines": True}
+    return build(repeats=1, devices=("cpu", "cuda"), **options)
 
 
 def texts(figure: Figure) -> str:
@@ -216,11 +219,20 @@ def test_a_flagged_run_is_drawn_open_and_is_in_no_mean(build: Build) -> None:
 
 @pytest.mark.parametrize("name", SPECS)
 def test_a_study_of_flagged_runs_shows_them_open_and_without_means(name: str, build: Build) -> None:
-    tables = build(flags="contaminated", all_flagged=True, second_meter=True, evidence={"cpu": "measured"})
+    options = {"second_meter": True, "engines": True}
+    tables = build(flags="contaminated", all_flagged=True, evidence={"cpu": "measured"}, **options)
     try:
         figure = SPECS[name].draw(tables)
     except NoData as reason:
-        assert name in ("spread", "co2e_countries", "co2e_hours", "foreign", "calibration", "gpu_timeline"), reason
+        assert name in (
+            "spread",
+            "co2e_countries",
+            "co2e_hours",
+            "foreign",
+            "calibration",
+            "gpu_timeline",
+            "difference",
+        ), reason
         return
     check_texts(figure)
     if name.startswith("cost") or name in ("components", "error_energy"):

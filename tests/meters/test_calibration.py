@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from baler_energy.cores import physical_cores
 from baler_energy.errors import InputError
 from baler_energy.meters.base import Channel, Meter
 from baler_energy.meters.calibration import (
@@ -22,7 +23,6 @@ from baler_energy.meters.calibration import (
 from baler_energy.meters.ticks import watch_ticks
 from baler_energy.records import Reading
 from baler_energy.stages.calibrate import calibrate, run, summary
-from baler_energy.stages.options import physical_cores
 from baler_energy.stages.thread_costs import candidates
 from baler_energy.vocabulary import Evidence, MeterName, Quantity
 

@@ -35,7 +35,7 @@ def modelled(tmp_path_factory: pytest.TempPathFactory, write: Write) -> Path:
 
 def test_every_table_has_numbers_and_a_page(modelled: Path) -> None:
     names = ("original_layout", "summary", "metrics", "glossary", "ratios", "variation", "peers", "findings")
-    names = (*names, "calibration", "temperatures", "counters", "flagged")
+    names = (*names, "engines", "calibration", "temperatures", "counters", "flagged")
     assert {p.name for p in (modelled / "tables").iterdir()} == {f"{n}.{s}" for n in names for s in ("csv", "html")}
     for name in names:
         page = (modelled / "tables" / f"{name}.html").read_text(encoding="utf-8")
@@ -304,7 +304,8 @@ def test_ratios_say_what_12_float64_for_24_float32_save(modelled: Path) -> None:
     ],
 )
 def test_saving_in_numbers(ratio: float, words: str) -> None:
-    row = {"dataset": "d", "rows": 10, "columns": 4, "latent_columns": 2, "ratio_native_bytes": ratio}
+    row = {"dataset": "d", "rows": 10, "columns": 4, "latent_columns": 2, "packing": "none"}
+    row |= {"ratio_native_bytes": ratio}
     row |= {"compressed_bytes_per_row": 16.0, "native_bytes_per_row": 16 * ratio, "float64_bytes_per_row": 32.0}
     row |= {"ratio_float64_bytes": 2.0, "ratio_native_bytes_with_model": 0.5}
     assert tabulation.saving(row).endswith(f"{words}.")

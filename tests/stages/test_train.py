@@ -54,7 +54,7 @@ def test_the_record_is_complete(pipeline):
 
 
 def test_more_threads_than_cpus_run_and_are_said(stage, pipeline, tmp_path, capfd, monkeypatch):
-    monkeypatch.setattr("baler_energy.stages.options._allowed_cpus", lambda: 1)
+    monkeypatch.setattr("baler_energy.stages.options.allowed_cpus", lambda: 1)
     before = torch.get_num_threads()
     try:
         stage("train", "--data", pipeline.table, "--out", tmp_path, "--epochs", 1, "--threads", 2)

@@ -131,6 +131,7 @@ def test_nothing_is_left_of_a_failure(stage, stand_in, pipeline, tmp_path, monke
     monkeypatch.setenv("STAND_IN_TROUBLE", trouble)
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "measurement.json").write_text("of an earlier run")
+    (tmp_path / "out" / ".upstream-killed").mkdir()
     with pytest.raises(error, match=said):
         stage("train", *ENGINE, "--data", pipeline.table, "--out", tmp_path / "out")
     assert names(tmp_path / "out") == []

@@ -247,8 +247,9 @@ CATALOGUE: dict[str, dict[str, Entry]] = {
             "single runs, open ones flagged. Factors are over the reference: of energy, time and memory the ratio "
             "of the means with an interval by the delta method; of errors and sizes the geometric mean of the "
             "ratios of runs with the same seed. A tilde says that the interval holds 1. Energies of other "
-            "evidence or components than the reference's are left out. Memory is the peak of the process and its "
-            "children, PyTorch included. " + _EVIDENCE,
+            "evidence or components than the reference's are left out. Upstream cuts off the fraction of "
+            "integers, which ours round. Memory is the peak of the process and its children, PyTorch included. "
+            + _EVIDENCE,
         ),
         "difference": Entry(
             "Where the difference between the engines comes from",
@@ -258,7 +259,7 @@ CATALOGUE: dict[str, dict[str, Entry]] = {
             "the measured one had epochs. A profiler makes Python code look dearer than compiled code. On each path of "
             "the call tree the outermost known function decides, so that nothing counts twice. The fast engine "
             "computes its loss within the products, and folds scaling into the outer layers. What it gives to "
-            "other threads, cProfile does not see into.",
+            "other threads, cProfile does not see into. Words beside the bars are the first of each category.",
         ),
         "packing": Entry(
             "What the packing of the latents gains, and its error",
@@ -279,9 +280,9 @@ CATALOGUE: dict[str, dict[str, Entry]] = {
         "error_flops": Entry(
             "Error against operations of the training",
             "Mean over the columns of RMS residual over range against the floating-point operations of the whole "
-            "training, two per multiply-accumulate of its matrix products. Along a line one network trains for other "
-            "epochs or on other rows; each network is a line or a mark. Markers are means over n repeats, bars 95 % t "
-            "intervals.",
+            "training, two per multiply-accumulate of its matrix products. A line joins the trainings of one network "
+            "for different numbers of epochs; a network that trained for one number is a mark. Markers are means over "
+            "n repeats, bars 95 % t intervals.",
         ),
     },
     "tables": {
@@ -328,9 +329,10 @@ CATALOGUE: dict[str, dict[str, Entry]] = {
         ),
         "models": Entry(
             "The networks, counted by several tools",
-            "Parameters and operations of a forward pass (encode and decode) of one row. Tools differ in what they "
-            "call FLOPs: counted is each one's own number; MACs are the multiply-accumulates of the matrix products "
-            "that follow from it by its definition. They must agree with our own count, as the column agrees says.",
+            "Parameters and operations of a forward pass (encode and decode) of one row, by layer widths. Tools differ "
+            "in what they call FLOPs: counted is each one's own number; MACs are the multiply-accumulates of the "
+            "matrix products that follow from it by its definition, and FLOPs two for each. No tool counts the "
+            "activations. Agrees says whether MACs and parameters are those of our own count, or by how much not.",
         ),
         "variation": Entry(
             "Spread over repeats, and repeats needed",

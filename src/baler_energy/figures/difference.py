@@ -31,7 +31,7 @@ _LOOKS: dict[str, tuple[str, str]] = {
     REST: ("0.85", ""),
 }
 #: Share of a panel's width that the bars have; what makes the difference stands in the rest.
-_BARS = 0.6
+_BARS = 0.58
 #: Differences that are written beside a bar, at most, and their smallest share of the whole difference.
 _WRITTEN, _SMALLEST = 3, 0.1
 
@@ -99,11 +99,19 @@ def draw_difference(tables: Tables) -> Figure:
     title(
         figure,
         "Where the difference between the engines comes from",
-        f"At {where(point, rows)}. Estimate: shares of one run under cProfile (n = 1), of the first batches and one "
-        "epoch, times the mean time per row without a profiler.",
+        f"At {where(point, rows)}. Estimate: shares of one run under cProfile (n = 1) on the first batches, "
+        "times the mean time per row without a profiler.",
         f"Beside a bar: its sum, and what it takes more (+) or less (-) than {base}, the largest differences first.",
+        *_left_out(rows),
     )
     return figure
+
+
+def _left_out(rows: pd.DataFrame) -> list[str]:
+    """Name the engines of which an operation has flagged runs only, and so no time."""
+    groups = rows.groupby("label", sort=False, observed=True)
+    labels = [str(label) for label, part in groups if set(part["operation"]) - set(clean(part)["operation"])]
+    return [f"Without a bar where all runs are flagged: {', '.join(labels)}."] if labels else []
 
 
 def _bars(panel: Axes, times: pd.DataFrame, base: str) -> None:
@@ -128,11 +136,10 @@ def _bars(panel: Axes, times: pd.DataFrame, base: str) -> None:
 
 
 def _difference(times: pd.DataFrame, label: str, base: str, factor: float) -> str:
-    """Name the largest differences, such as ``: scaling and rounding +1.2, drawing batches -0.4``."""
-    rows = times.T  # a column per engine
-    changes = (rows[label] - rows[base]).astype(float) * factor
-    parts = {str(name): float(value) for name, value in changes.items()}
+    """Name the largest differences by the first word of their category, such as ``: scaling +1.2, drawing -0.4``."""
+    both = times.to_dict("index")
+    parts = {str(name): float(both[label][name] - both[base][name]) * factor for name in times.columns}
     smallest = _SMALLEST * sum(map(abs, parts.values()))
     ordered = sorted(parts.items(), key=lambda part: -abs(part[1]))
-    large = [f"{name} {value:+.2g}" for name, value in ordered[:_WRITTEN] if value and abs(value) >= smallest]
-    return f": {', '.join(large)}" if large else ""
+    large = [(name.split()[0], value) for name, value in ordered[:_WRITTEN] if value and abs(value) >= smallest]
+    return f": {', '.join(f'{word} {value:+.2g}' for word, value in large)}" if large else ""

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from baler_energy.figures.base import NoData
-from baler_energy.figures.selection import at_point, describe, device_name
+from baler_energy.figures.selection import OPERATIONS, at_point, describe, device_name
 
 __all__ = ["base_label", "beside", "compared", "where"]
 
@@ -24,11 +24,12 @@ def beside(table: pd.DataFrame, point: Mapping[str, Any]) -> pd.DataFrame:
     Parameters
     ----------
     table
-        A table with the axes, such as ``runs``.
+        A table with the axes and operations, such as ``runs``; kept are those of `OPERATIONS`.
     point
         Value by axis, as of `reference_point`.
     """
     chosen = at_point(table, {axis: value for axis, value in point.items() if axis not in _FREE})
+    chosen = chosen[chosen["operation"].isin(list(OPERATIONS))]
     found = [
         part[part["threads"] == threads].assign(label=_label(point, key, threads))
         for key, part in chosen.groupby(["device", "engine", "precision"], sort=True, observed=True)

@@ -39,8 +39,8 @@ _RESULTS = (
 _COLOURS = {"upstream": COLOURS[1], "reference": COLOURS[0], "fast": COLOURS[2]}
 #: Share of a panel's width that the marks have; numbers stand in the rest.
 _MARKED = 0.52
-#: Nearer to 1 a factor is none.
-_EQUAL = 1.0005
+#: A factor that is nearer to 1 would be written 1.00.
+_EQUAL = 1.005
 
 
 def per_row(runs: pd.DataFrame) -> pd.DataFrame:
@@ -92,7 +92,7 @@ def draw_engines(tables: Tables) -> Figure:
     for panel, (value, words) in zip(panels[-1], _RESULTS, strict=True):
         _marks(panel, results.assign(shown=results[value]), labels, base, "", pairs=True)
         panel.set_xlabel(words)
-    _name_rows(panels[:, 0], labels)
+    _name_rows(panels.flat, labels)
     counts = clean(rows).groupby(["label", "operation"], observed=True)["run_id"].nunique()
     title(
         figure,
@@ -123,17 +123,11 @@ def _marks(panel: Axes, part: pd.DataFrame, labels: list[str], base: str, unit: 
             _mark(panel, mine, place)
             factor = "" if label == base else _factor(mine, present[present["label"] == base], pairs=pairs)
             words = "; ".join(filter(None, [estimate_text(_bare(mine), unit), factor]))
-            look: dict[str, Any] = {
-                "ha": "right",
-                "va": "center",
-                "fontsize": 7.5,
-                "transform": panel.get_yaxis_transform(),
-            }
-            panel.text(0.985, place, words, **look)
+            look: dict[str, Any] = {"transform": panel.get_yaxis_transform(), "fontsize": 7.5}
+            panel.text(0.985, place, words, ha="right", va="center", **look)
     low, high = present["shown"].min() / 1.15, present["shown"].max() * 1.15
     panel.set(xscale="log", xlim=(low, low * (high / low) ** (1 / _MARKED)))
-    log_ticks(panel.xaxis, *panel.get_xlim(), narrow=True)
-    panel.tick_params(axis="x", which="minor", bottom=False, top=False)
+    log_ticks(panel.xaxis, low, high, narrow=True)
 
 
 def _bare(mine: pd.DataFrame) -> Any:

@@ -17,6 +17,7 @@ from baler_energy.figures.selection import (
     at_point,
     describe,
     excluded_text,
+    first_device,
     reference_point,
     scaled_unit,
     spread_text,
@@ -44,7 +45,7 @@ def draw_forward(tables: Tables) -> Figure:
     if passed[_SIZE].nunique() < 2:
         raise NoData("one network only, no sizes to compare")
     reference = reference_point(runs)
-    here = _swept(passed, reference, ("model",))
+    here = _around(passed, reference, "model")
     here = here.assign(
         energy_per_row_j=here["energy_j"] / here["rows"], time_per_row_s=here["duration_s"] / here["rows"]
     )
@@ -58,7 +59,7 @@ def draw_forward(tables: Tables) -> Figure:
         for series in split_series(known, energetic):
             means = mean_interval(clean(series.runs), [_SIZE], value)
             counts |= set(means["n"])
-            found.append((panel, series, draw_law(panel, series, means, value)))
+            found.append((panel, series, _draw_law(panel, series, means, value)))
         evidence = (
             f", {known['energy_evidence'].iloc[0]}" if energetic and known["energy_evidence"].nunique() == 1 else ""
         )
@@ -79,7 +80,7 @@ def draw_forward(tables: Tables) -> Figure:
     return figure
 
 
-def draw_law(panel: Axes, series: Series, means: pd.DataFrame, value: str) -> Any:
+def _draw_law(panel: Axes, series: Series, means: pd.DataFrame, value: str) -> Any:
     """Draw the marks of a series and the power law through its clean runs; give the legend's handle."""
     draw_marks(panel, series, means, _SIZE, value)
     good = clean(series.runs)
@@ -102,11 +103,14 @@ def draw_error_flops(tables: Tables) -> Figure:
         The study has one network only, or no errors.
     """
     runs = tables["runs"]
+    if runs.empty:
+        raise NoData("there are no runs")
     reference = reference_point(runs)
     trained = with_error(runs).dropna(subset=["mean_rms_over_range", "flops"])
-    here = _swept(trained, reference, ("model", "epochs"))
+    here = _around(trained, reference, "model", "epochs")
     if here["model"].nunique() < 2:
         raise NoData("one network only, no sizes to compare")
+    here, device = first_device(here)
     here = here.assign(gflop=here["flops"] / 1e9)
     figure, ((panel,),) = grid(1, 1, 5.0, width_in=7.5)
     counts, handles = set[int](), []
@@ -119,7 +123,7 @@ def draw_error_flops(tables: Tables) -> Figure:
     title(
         figure,
         "Error against operations of the training",
-        f"Fixed: {describe(reference, without=('model', 'epochs'))}; along a line the epochs vary.",
+        f"Fixed: {describe(reference, without=('model', 'epochs'))}, {device}; along a line the epochs vary.",
         f"Mean and 95 % t interval, {count_text(counts)}.",
     )
     return figure
@@ -207,14 +211,9 @@ def model_row(row: Mapping[Any, Any]) -> dict[str, str]:
     }
 
 
-def _swept(runs: pd.DataFrame, reference: Mapping[str, Any], axes: tuple[str, ...]) -> pd.DataFrame:
-    """Rows that differ from the reference in the model and at most one other of some axes."""
-    rows = at_point(runs, {name: value for name, value in reference.items() if name not in axes})
-    others = [axis for axis in axes if axis != "model"]
-    differing = (
-        sum((rows[axis] != reference[axis]).astype(int) for axis in others) if others else pd.Series(0, rows.index)
-    )
-    return rows[differing <= 1]
+def _around(runs: pd.DataFrame, reference: Mapping[str, Any], *free: str) -> pd.DataFrame:
+    """Rows that are at the reference in all axes but some."""
+    return at_point(runs, {axis: value for axis, value in reference.items() if axis not in free})
 
 
 def _log_axes(panel: Axes, x: "pd.Series[float]", y: "pd.Series[float]") -> None:
@@ -227,8 +226,10 @@ def _log_axes(panel: Axes, x: "pd.Series[float]", y: "pd.Series[float]") -> None
 
 
 def _name_models(panel: Axes, here: pd.DataFrame, value: str) -> None:
-    """Write the models' names beside their marks."""
+    """Write the models' names beside their marks, on the sides that a rising line leaves free."""
     factor, _ = scaled_unit(here[value], "s")
+    middle = np.sqrt(here[_SIZE].min() * here[_SIZE].max())
     for (model, size), part in here.groupby(["model", _SIZE], observed=True):
-        place = (size, part[value].max() * factor)
-        panel.annotate(str(model), place, (0, 7), textcoords="offset points", fontsize=8, horizontalalignment="center")
+        offset, side, height = ((7, -12), "left", "min") if size < middle else ((-7, 6), "right", "max")
+        place = (size, part[value].agg(height) * factor)
+        panel.annotate(str(model), place, offset, textcoords="offset points", fontsize=8, horizontalalignment=side)

@@ -55,7 +55,7 @@ def overview(tables: Tables, study: str, left_out: Mapping[str, Mapping[str, str
         reStructuredText in which no brace is Jinja's.
     """
     runs = tables["runs"]
-    here = at_point(runs, reference_point(runs))
+    here = at_point(runs[runs["operation"].isin(list(OPERATIONS))], reference_point(runs))
     parts = [
         _REACHABLE,
         _heading(study, "="),

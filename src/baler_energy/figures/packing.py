@@ -47,7 +47,8 @@ def draw_packing(tables: Tables) -> Figure:
     _ratio_panel(panels[0], gains)
     counts = _error_panel(panels[1], chosen, list(gains.index))
     panels[0].set_yticks(range(len(gains)), [str(name).replace("+", " + ") for name in gains.index])
-    panels[0].tick_params(axis="y", which="both", left=False, right=False)
+    for panel in panels:
+        panel.tick_params(axis="y", which="both", left=False, right=False)
     panels[0].set_ylim(-0.6, len(gains) - 0.4)
     legend_below(figure, _legend(gains), columns=3)
     title(
@@ -75,9 +76,9 @@ def _ratio_panel(panel: Axes, gains: pd.DataFrame) -> None:
     low = min(1.0, gains[_AUTOENCODER].min(), ends.min()) / 1.1
     high = max(1.0, gains[_AUTOENCODER].max(), ends.max()) * 1.1
     panel.axvline(1, color="0.3", linewidth=0.8, linestyle="--")
-    panel.set(xscale="log", xlim=(low, low * (high / low) ** 1.8))
+    panel.set(xscale="log", xlim=(low, low * (high / low) ** 1.7))
     log_ticks(panel.xaxis, *panel.get_xlim())
-    panel.set_xlabel("Compression ratio / (1: as large as recorded)")
+    panel.set_xlabel("Compression ratio (1: as large as recorded)")
 
 
 def _error_panel(panel: Axes, chosen: pd.DataFrame, order: list[Any]) -> set[int]:
@@ -103,7 +104,7 @@ def _error_panel(panel: Axes, chosen: pd.DataFrame, order: list[Any]) -> set[int
     largest = max(runs["max_over_range"].max(), *asked.values(), 0.0) * 3
     panel.set(xscale="log", xlim=(smallest, largest))
     log_ticks(panel.xaxis, smallest, largest)
-    panel.set_xlabel("Residual over the column's range / range")
+    panel.set_xlabel("Residual over the column's range")
     return counts
 
 

@@ -45,6 +45,7 @@ def draw_spread(tables: Tables) -> Figure:
         No point has two clean runs.
     """
     runs = tables["runs"]
+    runs = runs[runs["operation"].isin(list(OPERATIONS))]
     spreads = {words: point_variation(runs, words) for words in ("duration", "energy")}
     every = pd.concat(list(spreads.values()))
     if every.empty:
@@ -88,7 +89,7 @@ def draw_repeats_needed(tables: Tables) -> Figure:
         No point has two clean runs.
     """
     seen = variation(tables["runs"])
-    seen = seen[seen["quantity"].isin(_MARKED)]
+    seen = seen[seen["quantity"].isin(_MARKED) & seen["operation"].isin(list(OPERATIONS))]
     if seen.empty:
         raise NoData(_TOO_FEW)
     low = max(_SMALLEST_PERCENT, min(0.5, 100 * seen["cv"].min() / 1.5))

@@ -123,20 +123,25 @@ def compress(
             outcome = session.run(
                 lambda: work.operation(target), warm_up=warmed_up(lambda: work.warm_up(target), device)
             )
-        sizes = outcome.result
         _warn_of_constants(work.lost())
-        columns = len(checkpoint.names)
-        parameters = point.parameters(source=work.origin.get("source"), rows=sizes.rows, columns=columns)
+        rows, columns = outcome.result.rows, len(checkpoint.names)
+        parameters = point.parameters(source=work.origin.get("source"), rows=rows, columns=columns)
         results = {
             "compressed_bytes": (out / COMPRESSED).stat().st_size,
-            **{name: value for name, value in asdict(sizes).items() if name != "rows"},
-            "input_float64_bytes": sizes.rows * columns * 8,
-            "native_bytes": sizes.rows * sum(np.dtype(name).itemsize for name in checkpoint.dtypes),
+            **_sizes(outcome.result, checkpoint),
             "source_bytes": work.origin.get("source_bytes"),
             "checkpoint_bytes": checkpoint_path.stat().st_size,
             "torch_gpu_memory_peak_b": gpu_memory_peak_b(device),
         }
         write_record(out, Operation.COMPRESS, parameters, outcome, results)
+
+
+def _sizes(sizes: "Sizes", checkpoint: "Checkpoint") -> dict[str, int]:
+    """Give the bytes of the latents and corrections, and of the table as float64 and in its native types."""
+    written = {name: value for name, value in asdict(sizes).items() if name != "rows"}
+    row_bytes = sum(np.dtype(name).itemsize for name in checkpoint.dtypes)
+    float64_bytes = sizes.rows * len(checkpoint.names) * 8
+    return written | {"input_float64_bytes": float64_bytes, "native_bytes": sizes.rows * row_bytes}
 
 
 @dataclass(frozen=True)

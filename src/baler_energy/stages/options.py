@@ -2,15 +2,13 @@
 
 import argparse
 import importlib
-import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import psutil
-
 from baler_energy.codecs.baler.architecture import Network, latent_columns, network
 from baler_energy.codecs.baler.packing import Packing
+from baler_energy.cores import allowed_cpus, physical_cores
 from baler_energy.errors import InputError, UnavailableError
 from baler_energy.fingerprint import stage_module
 from baler_energy.progress import say
@@ -26,7 +24,6 @@ __all__ = [
     "add_point_arguments",
     "check_point",
     "configure_torch",
-    "physical_cores",
     "point_options",
     "positive_int",
     "upstream_stage",
@@ -96,6 +93,25 @@ def add_point_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("point of the grid")
     group.add_argument("--run-id", default="run", metavar="ID", help="name of the point (default: %(default)s)")
     group.add_argument("--dataset", default="data", metavar="NAME", help="name of the dataset (default: %(default)s)")
+    _add_codec_arguments(group)
+    group.add_argument(
+        "--epochs", type=positive_int, metavar="N", help="passes over the table in training (default: %(default)s)"
+    )
+    group.add_argument("--repeat", type=int, default=0, metavar="N", help="number of the repeat (default: %(default)s)")
+    group.add_argument(
+        "--seed", type=int, default=1, metavar="N", help="of the starting parameters (default: %(default)s)"
+    )
+    group.add_argument(
+        "--threads",
+        type=_threads,
+        default=None,
+        metavar="N|auto",
+        help="of torch; auto: physical cores, or of engine fast what costs least by the calibration (the default)",
+    )
+
+
+def _add_codec_arguments(group: "argparse._ArgumentGroup") -> None:
+    """Add the options that say what compresses, and how."""
     group.add_argument(
         "--engine",
         choices=("reference", "fast", "upstream"),
@@ -134,20 +150,6 @@ def add_point_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="WORDS",
         help="how latents are stored: float32, float16, float32-12 (bits of mantissa), zstd, bound-0.01 (largest error "
         "over a column's range), joined by + (default: %(default)s)",
-    )
-    group.add_argument(
-        "--epochs", type=positive_int, metavar="N", help="passes over the table in training (default: %(default)s)"
-    )
-    group.add_argument("--repeat", type=int, default=0, metavar="N", help="number of the repeat (default: %(default)s)")
-    group.add_argument(
-        "--seed", type=int, default=1, metavar="N", help="of the starting parameters (default: %(default)s)"
-    )
-    group.add_argument(
-        "--threads",
-        type=_threads,
-        default=None,
-        metavar="N|auto",
-        help="of torch; auto: physical cores, or of engine fast what costs least by the calibration (the default)",
     )
 
 
@@ -196,7 +198,7 @@ def configure_torch(point: PointOptions) -> "torch.device":
     import torch
 
     device = torch.device(actual_device(point.device))
-    allowed = _allowed_cpus()
+    allowed = allowed_cpus()
     if point.threads and point.threads > allowed:
         cpus = f"{allowed} CPU{'' if allowed == 1 else 's'}"
         say(f"--threads {point.threads}: this process may use {cpus}, on which the threads take turns.")
@@ -255,17 +257,6 @@ def actual_device(name: str) -> str:
             "Use `--device cpu`, or `--device auto` to take a GPU only where there is one."
         )
     return "cuda" if available and name != "cpu" else "cpu"
-
-
-def physical_cores() -> int:
-    """Physical cores, or fewer where this process may not run on as many CPUs (a cluster's allotment)."""
-    allowed = _allowed_cpus()
-    return min(psutil.cpu_count(logical=False) or allowed, allowed)
-
-
-def _allowed_cpus() -> int:
-    """Logical CPUs that this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def positive_int(text: str) -> int:

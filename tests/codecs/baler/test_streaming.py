@@ -33,7 +33,7 @@ def path(table, tmp_path):
 def small_blocks(monkeypatch):
     """Many blocks and batches in a small table."""
     monkeypatch.setattr(streaming, "BLOCK_ROWS", 70)
-    monkeypatch.setattr(streaming, "COLUMN_BYTES", 128)
+    monkeypatch.setattr(streaming, "BATCH_ROWS", 16)
 
 
 def _codec(checkpoint, precision, model="baler", seed=3):

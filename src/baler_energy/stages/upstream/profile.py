@@ -8,8 +8,9 @@ from baler_energy.codecs.upstream import files
 from baler_energy.codecs.upstream.config import Folder
 from baler_energy.codecs.upstream.process import started
 from baler_energy.codecs.upstream.project import new_project, refuse_unsupported
+from baler_energy.cores import physical_cores
 from baler_energy.data.table import Table
-from baler_energy.stages.options import actual_device, physical_cores
+from baler_energy.stages.options import actual_device
 from baler_energy.stages.profiled import WARM_UP_BATCHES, Job
 from baler_energy.stages.upstream.work import baler_config, refuse_constants, write_inputs
 

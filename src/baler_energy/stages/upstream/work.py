@@ -1,5 +1,6 @@
 """What the stages share: a project's configuration and inputs, and the measured window around Baler's process."""
 
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,11 +13,12 @@ from numpy.typing import NDArray
 
 from baler_energy.codecs.baler.architecture import Architecture
 from baler_energy.codecs.upstream.config import Config, Folder, exact_ratio, type_list
+from baler_energy.cores import physical_cores
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
 from baler_energy.meters.session import Outcome
 from baler_energy.stages.measured import WARM_UP_BATCHES, Measuring, open_session
-from baler_energy.stages.options import PointOptions, actual_device, physical_cores
+from baler_energy.stages.options import PointOptions, actual_device
 
 if TYPE_CHECKING:
     from baler_energy.codecs.baler.checkpoint import Checkpoint
@@ -33,6 +35,9 @@ __all__ = [
     "workplace",
     "write_inputs",
 ]
+
+#: Of a run's folder of projects.
+_PREFIX = ".upstream-"
 
 Results = dict[str, str | int | float | bool | None]
 
@@ -100,9 +105,14 @@ class Done:
 
 @contextmanager
 def workplace(out: Path) -> Iterator[Path]:
-    """Give a folder for Baler's projects on the file system of `out`, as the other engines write there."""
+    """Give a folder for Baler's projects on the file system of `out`, as the other engines write there.
+
+    What a killed run left of its own is removed.
+    """
     out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".upstream-", dir=out) as folder:
+    for killed in out.glob(f"{_PREFIX}*"):
+        shutil.rmtree(killed, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=out) as folder:
         yield Path(folder).absolute()
 
 

@@ -1,0 +1,133 @@
+"""Synthetic runs of other engines, packings and models beside the reference's; run by `conftest` as a file."""
+
+from typing import Any
+
+import pandas as pd
+
+Tables = dict[str, pd.DataFrame]
+
+REFERENCE = {"rows": 30_000, "batch_size": 512, "epochs": 5, "threads": 2}
+#: What other engines and precisions take of the reference's energy and time, and of its error.
+ENGINES = {
+    ("upstream", "float64"): (1.8, 1.05),
+    ("fast", "float64"): (0.6, 1.0),
+    ("fast", "float32"): (0.3, 1.001),
+}
+#: Of the packings: stored latents and corrections over latents as computed; a bound of the error.
+PACKINGS: dict[str, tuple[float, float, float | None]] = {
+    "float32": (0.5, 0.0, None),
+    "float16+zstd": (0.2, 0.0, None),
+    "zstd+bound-0.01": (0.9, 0.3, 0.01),
+}
+#: Parameters of other models; costs and errors follow from them.
+MODELS = {"baler-small": 1_500, "baler-x2": 200_000}
+_PARAMETERS = 61_536
+#: Shares of a training by cProfile: function, file, share.
+CALLS = {
+    "upstream": (("normalize", "baler/modules/helper.py", 0.3), ("backward", "torch/_tensor.py", 0.5)),
+    "reference": (
+        ("normalise", "our/codecs/baler/normalisation.py", 0.1),
+        ("backward", "torch/_tensor.py", 0.8),
+    ),
+    "fast": (("differentiate", "our/codecs/baler/fast.py", 0.9),),
+}
+_COSTS = ("duration_s", "window_s", "energy_j", "energy_measured_j", "energy_modelled_j", "dynamic_energy_j")
+
+
+def sizes(native: int) -> dict[str, float]:
+    """Sizes of a file whose latents take as much as the recorded formats, unpacked."""
+    found = {"latent_bytes": native, "stored_latent_bytes": native, "correction_bytes": 0, "ratio_packing": 1.0}
+    return found | {"ratio_autoencoder_float64_bytes": 2.0, "ratio_autoencoder_native_bytes": 1.0}
+
+
+def with_engines(tables: Tables) -> Tables:
+    """Add the engines of `ENGINES` at every point, the packings of `PACKINGS` and `MODELS` at the reference point.
+
+    Every engine is also profiled at the reference point, and of all models there is a forward pass.
+    """
+    added: dict[str, list[pd.DataFrame]] = {name: [table] for name, table in tables.items()}
+    for (engine, precision), (cost, error) in ENGINES.items():
+        for name, table in tables.items():
+            if "run_id" in table and name not in ("hotspots", "peers", "foreign"):
+                added[name].append(_engine(table, engine, precision, cost, error))
+    added["hotspots"] += [_calls(tables, engine) for engine in CALLS]
+    for packing in PACKINGS:
+        for name in ("runs", "errors", "history", "measurements", "samples"):
+            added[name].append(_packed(_at_reference(tables[name]), packing))
+    for model, parameters in MODELS.items():
+        for name in ("runs", "history", "errors"):
+            added[name].append(_model(_at_reference(tables[name]), model, parameters))
+    added["runs"] += [_forward(part) for part in (_at_reference(added["runs"][0]), *added["runs"][-len(MODELS) :])]
+    return {
+        name: pd.concat([part.astype(tables[name].dtypes) for part in parts if len(part)], ignore_index=True)
+        if sum(map(bool, map(len, parts))) > 1
+        else parts[0]
+        for name, parts in added.items()
+    }
+
+
+def _at_reference(table: pd.DataFrame) -> pd.DataFrame:
+    return table[(table[list(REFERENCE)] == pd.Series(REFERENCE)).all(axis=1)]
+
+
+def _engine(table: pd.DataFrame, engine: str, precision: str, cost: float, error: float) -> pd.DataFrame:
+    other = table.assign(engine=engine, precision=precision, run_id=f"{engine}/{precision}/" + table["run_id"])
+    factors = dict.fromkeys((*_COSTS, "cpu_time_s", "co2e_kg"), cost)
+    factors |= dict.fromkeys(("mean_rms_over_range", "max_over_range", "rms_over_range"), error)
+    factors |= dict.fromkeys(("value", "value_per_iteration", "loss"), cost) | {"memory_peak_b": 1.1}
+    for name in factors.keys() & set(other.columns):
+        other[name] = other[name].astype(float) * factors[name]
+    return other.assign(startup_s=2.5) if engine == "upstream" and "startup_s" in other else other
+
+
+def _packed(table: pd.DataFrame, packing: str) -> pd.DataFrame:
+    stored, corrections, bound = PACKINGS[packing]
+    other = table.assign(packing=packing, run_id=f"{packing}/" + table["run_id"])
+    if "latent_bytes" not in other:
+        return other
+    other["stored_latent_bytes"] = (other["latent_bytes"] * stored).round()
+    other["correction_bytes"] = (other["latent_bytes"] * corrections).round()
+    other["ratio_packing"] = other["latent_bytes"] / (other["stored_latent_bytes"] + other["correction_bytes"])
+    for name in ("ratio_native_bytes", "ratio_float64_bytes"):
+        other[name] = other[name] / (stored + corrections)
+    if bound is not None:
+        other["max_over_range"] = bound * 0.999
+        other["mean_rms_over_range"] = bound / 4
+    return other
+
+
+def _model(table: pd.DataFrame, model: str, parameters: int) -> pd.DataFrame:
+    other = table.assign(model=model, run_id=f"{model}/" + table["run_id"])
+    size = parameters / _PARAMETERS
+    factors = dict.fromkeys((*_COSTS, "flops"), size)
+    factors |= dict.fromkeys(("mean_rms_over_range", "rms_over_range"), size**-0.3)
+    for name in factors.keys() & set(other.columns):
+        other[name] = other[name].astype(float) * factors[name]
+    return other.assign(parameters=parameters) if "parameters" in other else other
+
+
+def _forward(runs: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the forward pass, which takes as long as to decompress."""
+    parameters = runs["parameters"].dropna().iloc[0]
+    rows = runs[runs["operation"] == "decompress"].assign(operation="forward", parameters=parameters)
+    return rows.drop(columns=["mean_rms_over_range", "max_over_range"]).reindex(columns=runs.columns)
+
+
+def _calls(tables: Tables, engine: str) -> pd.DataFrame:
+    """Rows of cProfile's call tree of one run of an engine, all operations alike."""
+    runs = _at_reference(tables["runs"])
+    train = runs[(runs["operation"] == "train") & (runs["repeat"] == 0)]
+    points = train[[name for name in tables["hotspots"].columns if name in train]].drop(columns=["flags", "operation"])
+    points = points[[name for name in points if not name.startswith("energy")]]
+    points = points.assign(engine=engine, run_id=f"{engine}/float64/" + points["run_id"])
+    if engine == "reference":
+        points = points.assign(run_id=train["run_id"])
+    rows: list[dict[str, Any]] = []
+    for point in points.to_dict("records"):
+        for operation in ("train", "compress", "decompress"):
+            head = point | {"operation": operation, "profiler": "cprofile", "kind": "call"}
+            rows.append(head | {"name": "main", "stack": "main", "total_share": 1.0, "total_time_s": 2.0})
+            for name, file, share in CALLS[engine]:
+                row = {"name": name, "file": file, "stack": f"main;{name}", "total_share": share}
+                rows.append(head | row | {"total_time_s": 2.0 * share})
+    return pd.DataFrame(rows).reindex(columns=tables["hotspots"].columns)
