@@ -11,7 +11,7 @@ from baler_energy.codecs.baler.architecture import Architecture
 from baler_energy.figures.base import NoData
 from baler_energy.figures.models import draw_error_flops, draw_forward, model_row, models
 
-SIZES = {"baler": 60_526, "baler-small": 1_486, "baler-x0.5": 17_776, "baler-x2": 221_026}
+SIZES = {"baler": 61_536, "baler-small": 1_696, "baler-x0.5": 18_286, "baler-x2": 223_036}
 EXPONENT = 0.8
 
 
