@@ -274,8 +274,9 @@ CATALOGUE: dict[str, dict[str, Entry]] = {
             "A forward pass against the size of the network",
             "Energy and time of passing one row through encoder and decoder, without gradients, against the network's "
             "parameters (as the original study's slides have it). The rows are in memory and scaled, so that it is the "
-            "network alone. Lines are power laws, fitted to the logarithms of all clean runs; the legend gives the "
-            f"exponent with its 95 % t interval: 1 is in proportion to the size. {_SPREAD} {_EVIDENCE}",
+            "network alone. Lines are power laws, fitted to the logarithms of the networks' means; the legend gives "
+            "the exponent with its 95 % t interval (none with two networks): 1 is in proportion to the size. "
+            f"{_SPREAD} {_EVIDENCE}",
         ),
         "error_flops": Entry(
             "Error against operations of the training",

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from baler_energy.analysis.powerlaw import fit_power_law
 from baler_energy.analysis.statistics import clean, mean_interval
@@ -38,20 +39,22 @@ def draw_forward(tables: Tables) -> Figure:
     Raises
     ------
     NoData
-        The study has one network only.
+        The study, or its reference point, has one network only.
     """
     runs = tables["runs"]
     passed = runs[runs["operation"] == Operation.FORWARD]
-    if passed[_SIZE].nunique() < 2:
+    if passed.empty:
         raise NoData("one network only, no sizes to compare")
     reference = reference_point(runs)
     here = _around(passed, reference, "model")
+    if here[_SIZE].nunique() < 2:
+        raise NoData("one network only at the reference point, no sizes to compare")
     here = here.assign(
         energy_per_row_j=here["energy_j"] / here["rows"], time_per_row_s=here["duration_s"] / here["rows"]
     )
     figure, (panels,) = grid(1, 2, 4.8, sharex=True)
     quantities = (("energy_per_row_j", "Energy", "J", True), ("time_per_row_s", "Time", "s", False))
-    counts, found = set[int](), []
+    counts, handles = set[int](), []
     for panel, (value, word, unit, energetic) in zip(panels, quantities, strict=True):
         known = here.dropna(subset=[value])
         factor, prefixed = scaled_unit(known[value], unit)
@@ -59,7 +62,7 @@ def draw_forward(tables: Tables) -> Figure:
         for series in split_series(known, energetic):
             means = mean_interval(clean(series.runs), [_SIZE], value)
             counts |= set(means["n"])
-            found.append((panel, series, _draw_law(panel, series, means, value)))
+            handles += _draw_law(panel, series, means, value)
         evidence = (
             f", {known['energy_evidence'].iloc[0]}" if energetic and known["energy_evidence"].nunique() == 1 else ""
         )
@@ -69,7 +72,7 @@ def draw_forward(tables: Tables) -> Figure:
         if known.empty:
             panel.text(0.5, 0.5, "no data", transform=panel.transAxes, horizontalalignment="center")
     _name_models(panels[-1], here, "time_per_row_s")
-    legend_below(figure, [handle for _, _, handle in found if handle is not None])
+    legend_below(figure, handles)
     title(
         figure,
         "A forward pass against the size of the network",
@@ -80,18 +83,19 @@ def draw_forward(tables: Tables) -> Figure:
     return figure
 
 
-def _draw_law(panel: Axes, series: Series, means: pd.DataFrame, value: str) -> Any:
-    """Draw the marks of a series and the power law through its clean runs; give the legend's handle."""
+def _draw_law(panel: Axes, series: Series, means: pd.DataFrame, value: str) -> list[Line2D]:
+    """Draw the marks of a series and the power law through its means; give the legend's handle, if there is a law.
+
+    Runs of one network share what it deviates by from a power law: a law through the runs would look too certain.
+    """
     draw_marks(panel, series, means, _SIZE, value)
-    good = clean(series.runs)
-    law = fit_power_law(good[_SIZE], good[value]) if len(good) else None
+    law = fit_power_law(means[_SIZE], means["mean"])
     if law is None:
-        return None
-    sizes = np.geomspace(good[_SIZE].min(), good[_SIZE].max(), 50)
+        return []
+    sizes = np.geomspace(means[_SIZE].min(), means[_SIZE].max(), 50)
     text = f"{series.label}: exponent {spread_text(law.exponent, law.exponent_half_width)}"
     look = {"color": series.look["color"], "linestyle": series.look["linestyle"]}
-    (line,) = panel.plot(sizes, law(sizes), label=plain(text), zorder=1, **look)
-    return line
+    return panel.plot(sizes, law(sizes), label=plain(text), zorder=1, **look)
 
 
 def draw_error_flops(tables: Tables) -> Figure:
