@@ -35,11 +35,21 @@ def modelled(tmp_path_factory: pytest.TempPathFactory, write: Write) -> Path:
 
 def test_every_table_has_numbers_and_a_page(modelled: Path) -> None:
     names = ("original_layout", "summary", "metrics", "glossary", "ratios", "variation", "peers", "findings")
-    names = (*names, "engines", "calibration", "temperatures", "counters", "flagged")
+    names = (*names, "engines", "models", "calibration", "temperatures", "counters", "flagged")
     assert {p.name for p in (modelled / "tables").iterdir()} == {f"{n}.{s}" for n in names for s in ("csv", "html")}
     for name in names:
         page = (modelled / "tables" / f"{name}.html").read_text(encoding="utf-8")
         assert "http" not in page and "<script" not in page and "nan" not in page.lower()
+
+
+def test_tables_of_several_engines_and_packings_have_pages_without_gaps(tmp_path: Path, write: Write) -> None:
+    write(tmp_path / "dataset", engines=True)
+    tables.tables(tmp_path / "dataset", tmp_path / "tables")
+    pages = {path.stem: path.read_text(encoding="utf-8") for path in (tmp_path / "tables").glob("*.html")}
+    assert not [name for name, page in pages.items() if "nan" in page.lower() or "&lt;NA" in page]
+    for name in ("summary", "ratios", "metrics"):
+        assert "<th>engine</th>" in pages[name] and "<th>packing</th>" in pages[name], name
+    assert "1.80x more" in pages["engines"] and "start-up" in pages["engines"]
 
 
 def test_original_layout_against_the_measurements(modelled: Path) -> None:

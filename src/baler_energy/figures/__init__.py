@@ -6,9 +6,10 @@
 - `style`: colours, markers, units on axes, writing SVG and PNG
 - `cost`, `hotspots`, `trust`, `worth`: the figures; beside `cost` stands `emissions`, beside `trust` `spread`,
   `calibration` and `foreign`; `hotspots` only lists its figures: `components`, `parts`, `roofline`, `calls`, `shares`,
-  `lines`, `gpu`, `parallel`, which share `hotspot_rows` and `icicle`
-- `tabulation`, `trust_tables`, `efficiency_tables`, `temperatures`, `counters`: the report's tables as data frames;
-  `readable`: as text; `page`: one as an HTML page
+  `lines`, `gpu`, `parallel`, which share `hotspot_rows` and `icicle`; so does `savings`: `engines` and `difference`,
+  which share `engine_rows`, `packing`, `models`
+- `tabulation`, `trust_tables`, `efficiency_tables`, `engine_tables`, `temperatures`, `counters`: the report's tables as
+  data frames; `readable`: as text; `page`: one as an HTML page
 - `overview`: the report's first page
 """
 

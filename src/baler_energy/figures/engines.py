@@ -78,13 +78,8 @@ def draw_engines(tables: Tables) -> Figure:
     labels = list(dict.fromkeys(rows["label"]))
     costs = [cost for cost in _COSTS if rows[cost[0]].notna().any()]
     figure, panels = grid(len(costs) + 1, 3, 1.0 + (len(costs) + 1) * (0.75 + 0.27 * len(labels)), sharey=True)
-    for line, (value, words, unit) in zip(panels, costs, strict=False):
-        factor, prefixed = scaled_unit(rows[value], unit)
-        kind = f", {rows.loc[rows[value].notna(), 'energy_evidence'].iloc[0]}" if unit == "J" else ""
-        for panel, operation in zip(line, OPERATIONS, strict=True):
-            part = rows[rows["operation"] == operation].assign(shown=rows[value] * factor)
-            _marks(panel, part, labels, base, prefixed)
-            panel.set_xlabel(f"{words}{kind} ({prefixed})")
+    for line, cost in zip(panels, costs, strict=False):
+        _cost_row(line, rows, labels, base, cost)
     for panel, operation in zip(panels[0], OPERATIONS, strict=True):
         panel.set_title(operation.value)
     # Of all runs: errors and sizes do not depend on the window, which is what a flag speaks of.
@@ -94,14 +89,26 @@ def draw_engines(tables: Tables) -> Figure:
         panel.set_xlabel(words)
     _name_rows(panels.flat, labels)
     counts = clean(rows).groupby(["label", "operation"], observed=True)["run_id"].nunique()
+    spread = f"Mean and 95 % t interval, {count_text(counts)}; f" if len(counts) else "F"
     title(
         figure,
         "The engines: energy, time, memory and error",
-        f"At {where(point, rows)}. Mean and 95 % t interval, {count_text(counts)}; factors are over {base}.",
+        f"At {where(point, rows)}. {spread}actors are over {base}.",
         "~: not told apart from 1. Training counts all epochs. Largest resident memory, with all libraries.",
         *excluded_text(rows),
     )
     return figure
+
+
+def _cost_row(panels: Any, rows: pd.DataFrame, labels: list[str], base: str, cost: tuple[str, str, str]) -> None:
+    """Draw one quantity of the operations, a panel each."""
+    value, words, unit = cost
+    factor, prefixed = scaled_unit(rows[value], unit)
+    kind = f", {rows.loc[rows[value].notna(), 'energy_evidence'].iloc[0]}" if unit == "J" else ""
+    for panel, operation in zip(panels, OPERATIONS, strict=True):
+        part = rows[rows["operation"] == operation].assign(shown=rows[value] * factor)
+        _marks(panel, part, labels, base, prefixed)
+        panel.set_xlabel(f"{words}{kind} ({prefixed})")
 
 
 def _name_rows(panels: Iterable[Axes], labels: list[str]) -> None:

@@ -249,17 +249,7 @@ def draw_error_energy(tables: Tables) -> Figure:
     NoData
         No point has both.
     """
-    runs = tables["runs"]
-    if runs.empty:
-        raise NoData("there are no runs")
-    reference = reference_point(runs)
-    # What else these may save is told apart, in a chapter of its own.
-    alike = at_point(runs, {axis: reference[axis] for axis in ("engine", "model", "packing")})
-    trained = with_error(alike).dropna(subset=["mean_rms_over_range", "energy_j"])
-    if trained.empty:
-        raise NoData("no run has both an error and a training energy")
-    if len(trained[[*AXES, "device"]].drop_duplicates()) < 2:
-        raise NoData("one point only, no curve to draw")
+    trained, reference = _trained(tables["runs"])
     factor, unit = scaled_unit(trained["energy_j"], "J")
     kinds = sorted(set(zip(trained["device"], trained["energy_evidence"], strict=True)))
     figure, (panels,) = grid(1, len(kinds), 5.2, width_in=max(7.5, 4.6 * len(kinds)), sharex=True, sharey=True)
@@ -285,6 +275,23 @@ def draw_error_energy(tables: Tables) -> Figure:
     words = f"Around the reference: {describe(reference)}."
     title(figure, "Error against training energy", words, *spread, *excluded_text(trained))
     return figure
+
+
+def _trained(runs: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Give the trainings with error and energy of the reference point's engine, model and packing, and that point.
+
+    What engines, models and packings save is told apart, in a chapter of its own.
+    """
+    if runs.empty:
+        raise NoData("there are no runs")
+    reference = reference_point(runs)
+    alike = at_point(runs, {axis: reference[axis] for axis in ("engine", "model", "packing")})
+    trained = with_error(alike).dropna(subset=["mean_rms_over_range", "energy_j"])
+    if trained.empty:
+        raise NoData("no run has both an error and a training energy")
+    if len(trained[[*AXES, "device"]].drop_duplicates()) < 2:
+        raise NoData("one point only, no curve to draw")
+    return trained, reference
 
 
 def _error_points(panel: Axes, trained: pd.DataFrame, factor: float) -> set[int]:
