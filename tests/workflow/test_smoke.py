@@ -75,3 +75,15 @@ def test_figures_and_tables_show_them(results):
     assert (profiled["latency_p50_s"] <= profiled["latency_p99_s"]).all()
     assert profiled["fraction_of_peak"].between(0, 2).all()
     assert (results / "tables" / "glossary.html").is_file()
+
+
+def test_the_networks_are_measured_and_counted(results):
+    runs = pd.read_parquet(results / "dataset" / "runs.parquet")
+    passed = runs[runs["operation"] == "forward"].set_index("model")
+    assert passed["parameters"].to_dict() == {"baler": 61_536, "baler-small": 1_696}
+    assert (passed["duration_s"] > 0).all()
+    counted = pd.read_csv(results / "tables" / "models.csv")
+    assert counted["tool"].nunique() == 4 and len(counted) == 8
+    assert counted["agrees"].eq("yes").all(), counted["reason"].tolist()
+    drawn = {path.stem for path in (results / "figures" / "savings").glob("*.svg")}
+    assert drawn >= {"forward", "error_flops"}

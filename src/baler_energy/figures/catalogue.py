@@ -275,15 +275,16 @@ CATALOGUE: dict[str, dict[str, Entry]] = {
             "A forward pass against the size of the network",
             "Energy and time of passing one row through encoder and decoder, without gradients, against the network's "
             "parameters (as the original study's slides have it). The rows are in memory and scaled, so that it is the "
-            "network alone. Lines are power laws, fitted to the logarithms of all clean runs; the legend gives the "
-            f"exponent with its 95 % t interval: 1 is in proportion to the size. {_SPREAD} {_EVIDENCE}",
+            "network alone. Lines are power laws, fitted to the logarithms of the networks' means; the legend gives "
+            "the exponent with its 95 % t interval (none with two networks): 1 is in proportion to the size. "
+            f"{_SPREAD} {_EVIDENCE}",
         ),
         "error_flops": Entry(
             "Error against operations of the training",
             "Mean over the columns of RMS residual over range against the floating-point operations of the whole "
-            "training, two per multiply-accumulate of its matrix products. Along a line one network trains for other "
-            "epochs or on other rows; each network is a line or a mark. Markers are means over n repeats, bars 95 % t "
-            "intervals.",
+            "training, two per multiply-accumulate of its matrix products. A line joins the trainings of one network "
+            "for different numbers of epochs; a network that trained for one number is a mark. Markers are means over "
+            "n repeats, bars 95 % t intervals.",
         ),
     },
     "tables": {
@@ -330,9 +331,10 @@ CATALOGUE: dict[str, dict[str, Entry]] = {
         ),
         "models": Entry(
             "The networks, counted by several tools",
-            "Parameters and operations of a forward pass (encode and decode) of one row. Tools differ in what they "
-            "call FLOPs: counted is each one's own number; MACs are the multiply-accumulates of the matrix products "
-            "that follow from it by its definition. They must agree with our own count, as the column agrees says.",
+            "Parameters and operations of a forward pass (encode and decode) of one row, by layer widths. Tools differ "
+            "in what they call FLOPs: counted is each one's own number; MACs are the multiply-accumulates of the "
+            "matrix products that follow from it by its definition, and FLOPs two for each. No tool counts the "
+            "activations. Agrees says whether MACs and parameters are those of our own count, or by how much not.",
         ),
         "variation": Entry(
             "Spread over repeats, and repeats needed",

@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from baler_energy.analysis.powerlaw import fit_power_law
 from baler_energy.analysis.statistics import clean, mean_interval
+from baler_energy.codecs.baler.architecture import Architecture, network
 from baler_energy.figures.base import NoData, Tables
 from baler_energy.figures.selection import (
     at_point,
@@ -37,20 +39,22 @@ def draw_forward(tables: Tables) -> Figure:
     Raises
     ------
     NoData
-        The study has one network only.
+        The study, or its reference point, has one network only.
     """
     runs = tables["runs"]
     passed = runs[runs["operation"] == Operation.FORWARD]
-    if passed[_SIZE].nunique() < 2:
+    if passed.empty:
         raise NoData("one network only, no sizes to compare")
     reference = reference_point(runs)
-    here = _swept(passed, reference, ("model",))
+    here = _around(passed, reference, "model")
+    if here[_SIZE].nunique() < 2:
+        raise NoData("one network only at the reference point, no sizes to compare")
     here = here.assign(
         energy_per_row_j=here["energy_j"] / here["rows"], time_per_row_s=here["duration_s"] / here["rows"]
     )
     figure, (panels,) = grid(1, 2, 4.8, sharex=True)
     quantities = (("energy_per_row_j", "Energy", "J", True), ("time_per_row_s", "Time", "s", False))
-    counts, found = set[int](), []
+    counts, handles = set[int](), []
     for panel, (value, word, unit, energetic) in zip(panels, quantities, strict=True):
         known = here.dropna(subset=[value])
         factor, prefixed = scaled_unit(known[value], unit)
@@ -58,7 +62,7 @@ def draw_forward(tables: Tables) -> Figure:
         for series in split_series(known, energetic):
             means = mean_interval(clean(series.runs), [_SIZE], value)
             counts |= set(means["n"])
-            found.append((panel, series, _draw_law(panel, series, means, value)))
+            handles += _draw_law(panel, series, means, value)
         evidence = (
             f", {known['energy_evidence'].iloc[0]}" if energetic and known["energy_evidence"].nunique() == 1 else ""
         )
@@ -68,7 +72,7 @@ def draw_forward(tables: Tables) -> Figure:
         if known.empty:
             panel.text(0.5, 0.5, "no data", transform=panel.transAxes, horizontalalignment="center")
     _name_models(panels[-1], here, "time_per_row_s")
-    legend_below(figure, [handle for _, _, handle in found if handle is not None])
+    legend_below(figure, handles)
     title(
         figure,
         "A forward pass against the size of the network",
@@ -79,18 +83,19 @@ def draw_forward(tables: Tables) -> Figure:
     return figure
 
 
-def _draw_law(panel: Axes, series: Series, means: pd.DataFrame, value: str) -> Any:
-    """Draw the marks of a series and the power law through its clean runs; give the legend's handle."""
+def _draw_law(panel: Axes, series: Series, means: pd.DataFrame, value: str) -> list[Line2D]:
+    """Draw the marks of a series and the power law through its means; give the legend's handle, if there is a law.
+
+    Runs of one network share what it deviates by from a power law: a law through the runs would look too certain.
+    """
     draw_marks(panel, series, means, _SIZE, value)
-    good = clean(series.runs)
-    law = fit_power_law(good[_SIZE], good[value]) if len(good) else None
+    law = fit_power_law(means[_SIZE], means["mean"])
     if law is None:
-        return None
-    sizes = np.geomspace(good[_SIZE].min(), good[_SIZE].max(), 50)
+        return []
+    sizes = np.geomspace(means[_SIZE].min(), means[_SIZE].max(), 50)
     text = f"{series.label}: exponent {spread_text(law.exponent, law.exponent_half_width)}"
     look = {"color": series.look["color"], "linestyle": series.look["linestyle"]}
-    (line,) = panel.plot(sizes, law(sizes), label=plain(text), zorder=1, **look)
-    return line
+    return panel.plot(sizes, law(sizes), label=plain(text), zorder=1, **look)
 
 
 def draw_error_flops(tables: Tables) -> Figure:
@@ -106,7 +111,7 @@ def draw_error_flops(tables: Tables) -> Figure:
         raise NoData("there are no runs")
     reference = reference_point(runs)
     trained = with_error(runs).dropna(subset=["mean_rms_over_range", "flops"])
-    here = _swept(trained, reference, ("model", "epochs", "rows"))
+    here = _around(trained, reference, "model", "epochs")
     if here["model"].nunique() < 2:
         raise NoData("one network only, no sizes to compare")
     here, device = first_device(here)
@@ -122,7 +127,7 @@ def draw_error_flops(tables: Tables) -> Figure:
     title(
         figure,
         "Error against operations of the training",
-        f"Around {describe(reference, without='model')}, {device}: epochs and rows vary along the lines.",
+        f"Fixed: {describe(reference, without=('model', 'epochs'))}, {device}; along a line the epochs vary.",
         f"Mean and 95 % t interval, {count_text(counts)}.",
     )
     return figure
@@ -141,9 +146,9 @@ def _lines(here: pd.DataFrame) -> Iterator[_Line]:
     sizes = here.groupby("model", observed=True)["parameters"].first().sort_values()
     for number, model in enumerate(sizes.index):
         mine = here[here["model"] == model]
-        means = mean_interval(mine, ["epochs", "rows"], "mean_rms_over_range")
-        gflop = mine.groupby(["epochs", "rows"], observed=True)["gflop"].mean().rename("gflop").reset_index()
-        yield _Line(str(model), number, means.merge(gflop, on=["epochs", "rows"]).sort_values("gflop"))
+        means = mean_interval(mine, ["epochs"], "mean_rms_over_range")
+        gflop = mine.groupby("epochs", observed=True)["gflop"].mean().rename("gflop").reset_index()
+        yield _Line(str(model), number, means.merge(gflop, on="epochs").sort_values("gflop"))
 
 
 def _error_line(panel: Axes, line: _Line) -> Any:
@@ -164,44 +169,55 @@ def models(tables: Tables) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        A row per network and tool; ``agrees`` compares the MACs with our own count.
+        A row per network and tool: ``widths`` of its layers, ``parameters``, ``counted`` by the tool's own
+        ``definition``, the ``macs`` and ``flops`` (two per MAC) of one row that follow from it; ``agrees`` (yes, no,
+        unknown) compares MACs and parameters with our own count, ``reason`` says why it does not.
     """
-    counted = tables["models"]
     keys = ["model", "columns", "latent_columns"]
-    columns = [*keys, "tool", "tool_version", "parameters", "counted", "definition", "macs", "reason"]
-    table = counted[columns].drop_duplicates([*keys, "tool"]).reset_index(drop=True)
-    own = table[table["tool"] == "baler-energy"].set_index(keys)["macs"]
-    ours = table[keys].apply(lambda row: own.get(tuple(row)), axis=1) if len(table) else table["macs"]
-    agrees = [
-        "unknown" if pd.isna(macs) else "yes" if macs == o else "no"
-        for macs, o in zip(table["macs"], ours, strict=True)
+    counted = tables["models"].drop_duplicates([*keys, "tool"])
+    found = []
+    for _, part in counted.groupby(keys, sort=False, observed=True):
+        rows = part.to_dict("records")
+        own = next(row for row in rows if row["tool"] == "baler-energy")
+        found += [_compared(row, own) for row in rows]
+    columns = [*keys, "widths", "tool", "tool_version", "parameters", "counted", "definition"]
+    return pd.DataFrame(found, columns=[*columns, "macs", "flops", "agrees", "reason"])
+
+
+def _compared(row: Mapping[Any, Any], own: Mapping[Any, Any]) -> dict[Any, Any]:
+    """Line up a tool's count of a network with our own."""
+    layers = Architecture(row["columns"], row["latent_columns"], network(row["model"]).hidden)
+    widths = [row["columns"], *(outputs for _, outputs in (layers.encoder | layers.decoder).values())]
+    unlike = [
+        f"{row[name] - own[name]:+,.0f} {word} to our count of {own[name]:,.0f}"
+        for name, word in (("macs", "MACs"), ("parameters", "parameters"))
+        if pd.notna(row[name]) and row[name] != own[name]
     ]
-    table.insert(len(columns) - 1, "agrees", agrees)
-    return table
+    lined_up = {"widths": "-".join(map(str, widths)), "flops": 2 * row["macs"] if pd.notna(row["macs"]) else None}
+    if pd.isna(row["macs"]):
+        return {**row, **lined_up, "agrees": "unknown"}
+    reason = "; ".join(unlike) or None
+    return {**row, **lined_up, "agrees": "no" if unlike else "yes", "reason": reason}
 
 
 def model_row(row: Mapping[Any, Any]) -> dict[str, str]:
     """Write a row of `models` for a reader."""
-    counted = f"failed: {row['reason']}" if pd.isna(row["counted"]) else f"{row['counted']:,.0f} {row['definition']}"
     version = row["tool_version"]
+    absent, reason = pd.isna(row["counted"]), "" if pd.isna(row["reason"]) else f"{row['reason']}"
     return {
-        "model": f"{row['model']}, {row['columns']} to {row['latent_columns']} columns",
+        "model": f"{row['model']}\n{row['widths']}",
         "tool": f"{row['tool']}{f' {version}' if isinstance(version, str) else ''}",
         "parameters": "" if pd.isna(row["parameters"]) else f"{row['parameters']:,.0f}",
-        "counted per row": counted,
+        "counted per row": "none" if absent else f"{row['counted']:,.0f} {row['definition']}",
         "MACs per row": "" if pd.isna(row["macs"]) else f"{row['macs']:,.0f}",
-        "agrees": str(row["agrees"]),
+        "FLOPs per row": "" if pd.isna(row["flops"]) else f"{row['flops']:,.0f}",
+        "agrees": f"{row['agrees']}{f': {reason}' if reason else ''}",
     }
 
 
-def _swept(runs: pd.DataFrame, reference: Mapping[str, Any], axes: tuple[str, ...]) -> pd.DataFrame:
-    """Rows that differ from the reference in the model and at most one other of some axes."""
-    rows = at_point(runs, {name: value for name, value in reference.items() if name not in axes})
-    others = [axis for axis in axes if axis != "model"]
-    differing = (
-        sum((rows[axis] != reference[axis]).astype(int) for axis in others) if others else pd.Series(0, rows.index)
-    )
-    return rows[differing <= 1]
+def _around(runs: pd.DataFrame, reference: Mapping[str, Any], *free: str) -> pd.DataFrame:
+    """Rows that are at the reference in all axes but some."""
+    return at_point(runs, {axis: value for axis, value in reference.items() if axis not in free})
 
 
 def _log_axes(panel: Axes, x: "pd.Series[float]", y: "pd.Series[float]") -> None:
@@ -214,8 +230,10 @@ def _log_axes(panel: Axes, x: "pd.Series[float]", y: "pd.Series[float]") -> None
 
 
 def _name_models(panel: Axes, here: pd.DataFrame, value: str) -> None:
-    """Write the models' names beside their marks."""
+    """Write the models' names beside their marks, on the sides that a rising line leaves free."""
     factor, _ = scaled_unit(here[value], "s")
+    middle = np.sqrt(here[_SIZE].min() * here[_SIZE].max())
     for (model, size), part in here.groupby(["model", _SIZE], observed=True):
-        place = (size, part[value].max() * factor)
-        panel.annotate(str(model), place, (0, 7), textcoords="offset points", fontsize=8, horizontalalignment="center")
+        offset, side, height = ((7, -12), "left", "min") if size < middle else ((-7, 6), "right", "max")
+        place = (size, part[value].agg(height) * factor)
+        panel.annotate(str(model), place, offset, textcoords="offset points", fontsize=8, horizontalalignment=side)
