@@ -93,6 +93,8 @@ def read_npz(path: Path, keys: tuple[str, ...] = ()) -> dict[str, NDArray[Any]]:
     try:
         # Opened here, because NumPy leaves a damaged file open.
         with path.open("rb") as handle:
+            if handle.peek(2)[:2] not in (b"PK", b"\x93N"):
+                raise InputError(f"{path}: is damaged or not an npz file.")
             archive = np.load(handle, allow_pickle=False)
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise InputError(f"{path}: is a single .npy array; an .npz file with {', '.join(keys)} is needed.")

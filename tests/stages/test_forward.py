@@ -27,3 +27,8 @@ def test_another_model_than_the_checkpoints_is_refused(stage, pipeline, tmp_path
     with pytest.raises(InputError, match=r"--model is baler-x2\. Give --model baler\."):
         _forward(stage, pipeline, tmp_path, "--model", "baler-x2")
     assert not list(tmp_path.iterdir())
+
+
+def test_only_the_reference_has_a_forward_pass(stage, pipeline, tmp_path):
+    with pytest.raises(InputError, match="--engine fast: the forward pass"):
+        _forward(stage, pipeline, tmp_path, "--engine", "fast")

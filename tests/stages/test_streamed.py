@@ -120,3 +120,29 @@ def test_another_packing_than_the_files_is_refused(stage, pipeline, tmp_path):
             "decompress", "--compressed", pipeline.compressed, "--checkpoint", pipeline.checkpoint,
             "--out", tmp_path / "d", "--packing", "zstd",
         )  # fmt: skip
+
+
+def test_the_reference_leaves_other_files_to_the_fast_engine(stage, tmp_path):
+    path = DATA / "cms_dimuon2012_20000.parquet"
+    if not path.exists():
+        pytest.skip(f"no {path.name}")
+    stage("prepare", "--input", path, "--rows", 500, "--out", tmp_path / "table.npz")
+    stage("train", "--data", tmp_path / "table.npz", "--out", tmp_path / "t", "--epochs", 1)
+    codec = ("--checkpoint", tmp_path / "t/checkpoint.pt")
+    stage("compress", "--data", path, "--out", tmp_path / "c", "--engine", "fast", *codec)
+    with pytest.raises(InputError, match=r"from a parquet file, which --engine fast makes again"):
+        stage("decompress", "--compressed", tmp_path / "c/table.baler", "--out", tmp_path / "d", *codec)
+    assert not (tmp_path / "d").exists()
+
+
+def test_an_empty_file_comes_back_empty(stage, pipeline, tmp_path):
+    table = Table.read(pipeline.table)
+    Table(table.data[:0], table.names, table.dtypes, {}).write(tmp_path / "empty.npz")
+    written = _through(stage, tmp_path / "empty.npz", pipeline.checkpoint, tmp_path)
+    assert Table.read(written).data.shape == (0, 24)
+
+
+def test_a_url_is_left_to_prepare(stage, pipeline, tmp_path):
+    fast = ("--engine", "fast", "--checkpoint", pipeline.checkpoint)
+    with pytest.raises(InputError, match="URLs are read by `baler-energy prepare`"):
+        stage("compress", "--data", "https://example.org/a.root", "--out", tmp_path / "c", *fast)

@@ -43,7 +43,7 @@ columns | integer | 1 | columns of the table
 engine | string | | program that compresses: reference (plain PyTorch), fast (the same, faster) or upstream (Baler)
 model | string | | network: baler has hidden layers of 200, 100 and 50; baler-x0.5, baler-small, or the widths
 device | string | | device that the run used: cpu or cuda
-precision | string | | floating-point format of parameters and arithmetic
+precision | string | | format of parameters and arithmetic; bfloat16: of products in training, else float32
 batch_size | integer | 1 | rows per batch
 compression_ratio | number | 1 | columns over latent columns, as asked
 latent_columns | integer | 1 | columns of the compressed table

@@ -70,7 +70,7 @@ def _ratio_panel(panel: Axes, gains: pd.DataFrame) -> None:
         panel.barh(place - 0.17, end - middle, 0.3, left=middle, color=COLOURS[1] if lost else COLOURS[2], **look)
         # Where both steps meet, so that a gain of nothing has a mark, too.
         panel.plot([middle, middle], [place - 0.36, place + 0.36], color="black", linewidth=1.1)
-        words = f"{row['ratio_native_bytes']:.2f} = {middle:.2f} x {row[_PACKING]:.2f}"
+        words = f"{middle * row[_PACKING]:.2f} = {middle:.2f} x {row[_PACKING]:.2f}"
         panel.text(0.98, place, words, transform=panel.get_yaxis_transform(), ha="right", va="center", fontsize=8)
     ends = gains[_AUTOENCODER] * gains[_PACKING]
     low = min(1.0, gains[_AUTOENCODER].min(), ends.min()) / 1.1

@@ -1,6 +1,7 @@
 """Stage ``compress``: a table to a compressed file, measured."""
 
 import argparse
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -102,6 +103,7 @@ def compress(
     The measured operation ends with the written file: scaling, encoding, writing. Making the file durable (fsync) and
     giving it its name come after. With the engine ``reference`` it begins with the table in memory and the network on
     its device; ``fast`` reads the table from its file (in the system's cache) within the window, as it never holds it.
+    Before that it reads the file's description, and all of a file (npz, HDF5) in which only the values tell the types.
 
     Raises `InputError` where table, checkpoint and options do not fit together, and `UnavailableError`.
     """
@@ -123,7 +125,8 @@ def compress(
             outcome = session.run(
                 lambda: work.operation(target), warm_up=warmed_up(lambda: work.warm_up(target), device)
             )
-        _warn_of_constants(work.lost())
+        for warning in work.warnings():
+            say(f"Warning: {warning}.")
         rows, columns = outcome.result.rows, len(checkpoint.names)
         parameters = point.parameters(source=work.origin.get("source"), rows=rows, columns=columns)
         results = {
@@ -163,8 +166,8 @@ class _Work:
     operation: Callable[[Path], "Sizes"]
     warm_up: Callable[[Path], object]
     origin: Mapping[str, Any]
-    lost: Callable[[], list[str]]
-    """Columns of which values are lost, as they were constant in training."""
+    warnings: Callable[[], list[str]]
+    """What the user should know of it, after it has run."""
 
 
 def _refuse_other_files(point: PointOptions, request: Request, file_format: str | None) -> None:
@@ -181,12 +184,12 @@ def _in_memory(asked: _Asked) -> Iterator[_Work]:
     coder = Coder(asked.checkpoint, asked.device, point.batch_size, point.packing)
     few = Table(table.data[: WARM_UP_BATCHES * point.batch_size], table.names, table.dtypes, table.origin)
 
-    def lost() -> list[str]:
+    def warnings() -> list[str]:
         minimum, constant = asked.checkpoint.normalisation.features[0], asked.checkpoint.normalisation.constant
-        return [table.names[n] for n in np.flatnonzero(constant) if (table.data[:, n] != minimum[n]).any()]
+        return _lost([table.names[n] for n in np.flatnonzero(constant) if (table.data[:, n] != minimum[n]).any()])
 
     yield _Work(
-        lambda target: coder.compress(table, target), lambda target: coder.compress(few, target), table.origin, lost
+        lambda target: coder.compress(table, target), lambda target: coder.compress(few, target), table.origin, warnings
     )
 
 
@@ -201,18 +204,25 @@ def _streamed(asked: _Asked) -> Iterator[_Work]:
     request = replace(asked.request, columns=asked.checkpoint.names)
     coder = StreamingCoder(asked.checkpoint, asked.device, point.packing)
     few = WARM_UP_BATCHES * point.batch_size
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:/", str(asked.data)) and not asked.data.exists():
+        raise InputError(f"{asked.data}: URLs are read by `baler-energy prepare`; compress takes files.")
     with open_source(asked.data, request, asked.file_format) as source:
         yield _Work(
             lambda target: coder.compress(source, target),
             lambda target: coder.compress(source, target, few),
             source.origin,
-            lambda: sorted(coder.lost),
+            lambda: [*source.origin.get("warnings", ()), *_lost(sorted(coder.lost)), *_rounded(sorted(coder.rounded))],
         )
 
 
 _ENGINES = {"reference": _in_memory, "fast": _streamed}
 
 
-def _warn_of_constants(lost: list[str]) -> None:
-    if lost:
-        say(f"Warning: {', '.join(lost)}: constant in training, not here; these values are lost. Train on this table.")
+def _lost(columns: list[str]) -> list[str]:
+    words = "constant in training, not here; these values are lost. Train on this table"
+    return [f"{', '.join(columns)}: {words}"] if columns else []
+
+
+def _rounded(columns: list[str]) -> list[str]:
+    words = "holds integers beyond 2^53, which float64 rounds"
+    return [f"{', '.join(columns)}: {words}"] if columns else []

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from baler_energy.codecs.baler.checkpoint import Checkpoint
-    from baler_energy.codecs.baler.container import Reader
+    from baler_energy.codecs.baler.container import Facts, Reader
 
 __all__ = ["EPILOG", "HELP", "RECONSTRUCTED", "add_arguments", "decompress", "reconstructed_name", "run"]
 
@@ -94,7 +94,7 @@ def decompress(compressed: Path, checkpoint_path: Path, out: Path, point: PointO
     device = configure_torch(point)
     content = Reader(compressed)
     check_hash(content.facts, checkpoint, compressed)
-    _check_packing(content.facts.packing, point)
+    _check_fits(content.facts, point, compressed)
     rows, columns = content.rows, checkpoint.architecture.columns
     parameters = point.parameters(source=content.facts.origin.get("source"), rows=rows, columns=columns)
     work = _ENGINES[point.engine](compressed, checkpoint, point, device)
@@ -145,11 +145,14 @@ def reconstructed_name(layout: Mapping[str, Any]) -> str:
 
 def _few(content: "Reader", point: PointOptions) -> "NDArray[np.floating]":
     """Latents for a warm-up: of the first batches."""
-    first = next(content.blocks())
-    return first.latents[: WARM_UP_BATCHES * point.batch_size]
+    first = next(content.blocks(), None)
+    return content.latents() if first is None else first.latents[: WARM_UP_BATCHES * point.batch_size]
 
 
-def _check_packing(packing: str, point: PointOptions) -> None:
-    """Refuse an option that contradicts the file, as the record would then be wrong."""
+def _check_fits(facts: "Facts", point: PointOptions, path: Path) -> None:
+    """Refuse an option that contradicts the file, as the record would then be wrong, and files for the other engine."""
+    packing, kind = facts.packing, facts.layout.get("format", "table")
     if point.packing != packing:
         raise InputError(f"--packing {point.packing}: the file was written with {packing}. Give --packing {packing}.")
+    if point.engine != "fast" and kind != "table":
+        raise InputError(f"{path}: was compressed from a {kind} file, which --engine fast makes again.")

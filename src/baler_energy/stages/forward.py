@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from baler_energy.data.table import Table
+from baler_energy.errors import InputError
 from baler_energy.files import write_json
 from baler_energy.meters.options import add_session_arguments
 from baler_energy.stages.measured import (
@@ -54,6 +55,10 @@ def forward(data: Path, checkpoint_path: Path, out: Path, point: PointOptions, m
 
     Raises `InputError` where table, checkpoint and options do not fit together, and `UnavailableError`.
     """
+    if point.engine != "reference":
+        raise InputError(
+            f"--engine {point.engine}: the forward pass is that of the network in plain PyTorch (reference)."
+        )
     import torch
 
     from baler_energy.codecs.baler.checkpoint import Checkpoint

@@ -49,7 +49,7 @@ def test_every_value_is_within_the_bound_however_it_is_decoded(case, error_bound
     original, decoded, features, dtypes = case
     bound = Bound(error_bound, features, dtypes, precision)
     corrections = bound.corrections(original, decoded.copy())
-    restored = decoded + side * NOISE[precision] * features.features[1]
+    restored = decoded + side * bound.noise(decoded)
     bound.restore(restored, corrections)
     # The bound itself is exact but for the last digits of the subtraction that this test makes.
     digits = 4 * np.finfo(np.float64).eps * (np.abs(np.nan_to_num(original, posinf=0, neginf=0)).max(initial=0) + 1)

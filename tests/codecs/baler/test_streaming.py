@@ -174,3 +174,43 @@ def test_another_checkpoint_or_table_is_refused(checkpoint, table, path, tmp_pat
     Table(table.data, table.names[::-1], table.dtypes, {}).write(tmp_path / "other.npz")
     with pytest.raises(InputError, match="Column 0"):
         _compress(other, tmp_path / "other.npz", tmp_path / "o.baler")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e300])
+def test_a_value_that_is_no_number_is_refused_or_kept_by_a_bound(checkpoint, table, tmp_path, value):
+    codec = replace(_codec(checkpoint, "float32"), dtypes=("float64",) * 6)
+    data = table.data.copy()
+    data[205, 1] = value
+    Table(data, table.names, codec.dtypes, {}).write(tmp_path / "bad.npz")
+    with pytest.raises(InputError, match=rf"Column '{table.names[1]}' has .* in row 205 "):
+        _compress(StreamingCoder(codec, CPU), tmp_path / "bad.npz", tmp_path / "t.baler")
+    _compress(StreamingCoder(codec, CPU, "float16+bound-0.01"), tmp_path / "bad.npz", tmp_path / "t.baler")
+    StreamingCoder(codec, CPU).decompress(tmp_path / "t.baler", tmp_path / "out.npz")
+    back = Table.read(tmp_path / "out.npz").data
+    assert np.array_equal(back[205, 1], value, equal_nan=True)
+    kept = np.isfinite(data)
+    allowed = np.broadcast_to(0.01 * checkpoint.normalisation.features[1] * (1 + 1e-12), data.shape)
+    assert (np.abs(back - data)[kept] <= allowed[kept]).all()
+
+
+def test_integers_that_float64_rounds_are_noted(checkpoint, table, tmp_path):
+    codec = replace(_codec(checkpoint, "float64"), dtypes=("int64",) * 6)
+    coder = StreamingCoder(codec, CPU)
+    data = np.rint(table.data)
+    data[7, 0] = 2.0**53 + 2
+    Table(data, table.names, codec.dtypes, {}).write(tmp_path / "wide.npz")
+    _compress(coder, tmp_path / "wide.npz", tmp_path / "t.baler")
+    assert coder.rounded == {table.names[0]}
+
+
+def test_a_bound_holds_where_the_minimum_is_large_against_the_range(checkpoint, tmp_path):
+    """Times in nanoseconds: float64 itself is coarse there."""
+    rng = np.random.default_rng(6)
+    data = 1.7e18 + 1e6 * rng.random((300, 6))
+    names, dtypes = checkpoint.names, ("float64",) * 6
+    Table(data, names, dtypes, {}).write(tmp_path / "times.npz")
+    codec = replace(_codec(checkpoint, "float32"), normalisation=Normalisation.of(data, names), dtypes=dtypes)
+    _compress(StreamingCoder(codec, CPU, "bound-0.001"), tmp_path / "times.npz", tmp_path / "t.baler")
+    allowed = 0.001 * codec.normalisation.features[1]
+    for coder in (Coder(codec, CPU, 7), Coder(codec, CPU, 300)):
+        assert (np.abs(coder.decompress(tmp_path / "t.baler").data - data) <= allowed).all()

@@ -5,8 +5,8 @@ compressors such as SZ do (Di and Cappello 2016); most steps are 0 and pack to n
 help (a value far outside, a number format that is too coarse), the original value is stored.
 
 What decodes may round otherwise than what encoded (other batches, threads or machines). So a value counts as within
-the bound only if it stays there, rounded to its column's type, when the decoded value moves by `NOISE` either way;
-rounding keeps the order of numbers, so that nothing between can be further off.
+the bound only if it stays there, rounded to its column's type, when the decoded value moves by `Bound.noise` either
+way; rounding keeps the order of numbers, so that nothing between can be further off.
 """
 
 from collections.abc import Sequence
@@ -22,8 +22,9 @@ __all__ = ["NOISE", "Bound", "Corrections"]
 
 Floats = NDArray[np.float64]
 
-#: Largest change of a decoded value, over its column's range, from one way of decoding to another, by the precision of
-#: the arithmetic: some hundred times what is seen (float64 3e-15, float32 2e-6; tests/codecs/baler/test_streaming.py).
+#: Largest change of a decoded value from one way of decoding to another, over its column's range or, where that is
+#: more, its distance from the column's minimum, by the precision of the arithmetic: some hundred times what is seen
+#: (float64 3e-15, float32 2e-6; tests/codecs/baler/test_streaming.py).
 NOISE = {"float64": 1e-12, "float32": 1e-4}
 
 #: Marks a value that is stored as it is.
@@ -70,13 +71,13 @@ class Bound:
 
     def corrections(self, original: Floats, decoded: Floats) -> Corrections:
         """Find the corrections of decoded values (rows, columns), which are not yet rounded to the native types."""
-        bound, noise = self._bound, NOISE[self.precision] * self.normalisation.features[1]
+        bound = self._bound
         with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
             wanted = np.nan_to_num((original - decoded) / self._step, nan=0.0, posinf=0.0, neginf=0.0)
             # Only where the value is not within the bound as it is: most steps are to be 0.
-            kept = self._holds(original, decoded, bound, noise)
+            kept = self._holds(original, decoded, bound)
             steps = np.where(kept, 0.0, np.rint(wanted).clip(-_MOST, _MOST))
-            holds = kept | self._holds(original, decoded + steps * self._step, bound, noise)
+            holds = kept | self._holds(original, decoded + steps * self._step, bound)
         steps = np.where(holds, steps, _EXACT).astype(np.int16)
         return Corrections(steps, original[~holds])
 
@@ -86,6 +87,16 @@ class Bound:
         decoded += np.where(exact, 0, corrections.steps) * self._step
         round_to_native(decoded, self.dtypes)
         decoded[exact] = corrections.exact
+
+    def noise(self, decoded: Floats) -> Floats:
+        """By how much decoded values (rows, columns) may differ from one way of decoding to another.
+
+        `NOISE`, and some spacings of float64 where the minimum, which is added last, is large against the range.
+        """
+        minimum, spread = self.normalisation.features
+        relative = NOISE[self.precision] * np.maximum(spread, np.abs(decoded - minimum))
+        noise: Floats = relative + 4 * np.spacing(np.abs(decoded) + np.abs(minimum))
+        return np.where(spread > 0, noise, 0.0)
 
     @property
     def _bound(self) -> Floats:
@@ -100,7 +111,8 @@ class Bound:
         )
         return step
 
-    def _holds(self, original: Floats, value: Floats, bound: Floats, noise: Floats) -> NDArray[np.bool_]:
+    def _holds(self, original: Floats, value: Floats, bound: Floats) -> NDArray[np.bool_]:
+        noise = self.noise(value)
         low, high = value - noise, value + noise
         round_to_native(low, self.dtypes)
         round_to_native(high, self.dtypes)

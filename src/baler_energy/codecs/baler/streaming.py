@@ -28,6 +28,7 @@ from baler_energy.codecs.baler.model import DTYPES
 from baler_energy.codecs.baler.native import round_to_native
 from baler_energy.codecs.baler.packing import Packing
 from baler_energy.data.blocks import Block, Source, open_sink
+from baler_energy.errors import InputError
 
 __all__ = ["BLOCK_ROWS", "StreamingCoder"]
 
@@ -37,6 +38,8 @@ R = TypeVar("R")
 
 #: Rows of a block: large enough that what a block costs besides its rows does not count, small enough for memory.
 BLOCK_ROWS = 32_768
+#: Integers up to here are exact in float64.
+_LARGEST_EXACT = 2.0**53
 #: Rows of a batch on a CPU, whose activations stay in the caches; on a GPU a whole block is one.
 BATCH_ROWS = 1024
 
@@ -68,6 +71,9 @@ class StreamingCoder:
         self._decoder = _PerThread(lambda: _Decoder(checkpoint, device))
         #: Columns of which values were lost, as they were constant in training.
         self.lost: set[str] = set()
+        #: Integer columns with values that float64 cannot tell apart.
+        self.rounded: set[str] = set()
+        self._wide = [n for n, dtype in enumerate(checkpoint.dtypes) if dtype in ("int64", "uint64")]
 
     def encode(self, data: Floats) -> NDArray[np.floating]:
         """Latents (rows, latent), in the codec's precision, of values (rows, columns)."""
@@ -97,18 +103,25 @@ class StreamingCoder:
         check_columns(source.names, source.dtypes, self.checkpoint)
         packing, bound = Packing.parse(self._packing), bound_of(self.checkpoint, self._packing)
 
-        def stored(block: Block) -> StoredBlock:
-            self._note_lost(block.data)
-            latents = packing.reduce(self.encode(block.data))
+        def stored(numbered: tuple[int, Block]) -> StoredBlock:
+            first_row, block = numbered
+            self._note(block.data)
+            latents = self.encode(block.data)
+            if not np.isfinite(latents.sum()) and not np.isfinite(latents).all():
+                if bound is None:
+                    _refuse(block.data, latents, first_row, self.checkpoint)
+                # Values that are no numbers are kept as they are by the corrections, whatever is decoded here.
+                latents = np.nan_to_num(latents, nan=0.0, posinf=0.0, neginf=0.0)
+            latents = packing.reduce(latents)
             corrections = bound.corrections(block.data, self.decode(latents)) if bound else None
             return StoredBlock(latents, corrections, block.counts)
 
         facts, rows = facts_of(self.checkpoint, self._packing, source.origin, source.layout), 0
         with Writer(path, facts) as writer:
             blocks = source.blocks(min(BLOCK_ROWS, most_rows or BLOCK_ROWS))
-            for block in self._spread(stored, _first(blocks, most_rows)):
-                writer.write(block)
-                rows += len(block.latents)
+            for stored_block in self._spread(stored, _first(blocks, most_rows)):
+                writer.write(stored_block)
+                rows += len(stored_block.latents)
         return Sizes.of(writer, rows)
 
     def decompress(self, path: Path, out: Path) -> int:
@@ -139,11 +152,15 @@ class StreamingCoder:
             round_to_native(data, self.checkpoint.dtypes)
         return Block(data, block.counts)
 
-    def _note_lost(self, data: Floats) -> None:
+    def _note(self, data: Floats) -> None:
+        """Note columns of which values are lost, or integers too large for float64."""
         minimum, constant = self.checkpoint.normalisation.features[0], self.checkpoint.normalisation.constant
         for number in np.flatnonzero(constant):
             if (data[:, number] != minimum[number]).any():
                 self.lost.add(self.checkpoint.names[number])
+        for wide in self._wide:
+            if (np.abs(data[:, wide]) > _LARGEST_EXACT).any():
+                self.rounded.add(self.checkpoint.names[wide])
 
     def _spread(self, work: Callable[[T], R], blocks: Iterable[T]) -> Iterator[R]:
         """Do the work of each block, several at a time, and give the results in order."""
@@ -165,11 +182,25 @@ class StreamingCoder:
             torch.set_num_threads(torch_threads)
 
 
-def _first(blocks: Iterator[Block], most_rows: int | None) -> Iterator[Block]:
-    """Blocks until there are so many rows; all of them where none is asked for."""
+def _refuse(data: Floats, latents: NDArray[np.floating], first_row: int, checkpoint: Checkpoint) -> None:
+    """Say which value a network makes no number of."""
+    row = int(np.flatnonzero(~np.isfinite(latents).all(axis=1))[0])
+    # NaN and infinity come first; else it is the value that is furthest out of the training's range.
+    minimum, spread = checkpoint.normalisation.features
+    with np.errstate(all="ignore"):
+        column = int(np.argmax(np.nan_to_num(np.abs((data[row] - minimum) / spread), nan=np.inf)))
+    raise InputError(
+        f"Column {checkpoint.names[column]!r} has {data[row, column]!r} in row {first_row + row} (counted from 0), of "
+        "which the network makes no number. Leave such rows out, or ask for a bound of the error (--packing "
+        "bound-0.01), which keeps such values as they are."
+    )
+
+
+def _first(blocks: Iterator[Block], most_rows: int | None) -> Iterator[tuple[int, Block]]:
+    """Blocks with the number of their first row, until there are so many rows; all of them where none is asked for."""
     rows = 0
     for block in blocks:
-        yield block
+        yield rows, block
         rows += len(block.data)
         if most_rows is not None and rows >= most_rows:
             return
