@@ -2,6 +2,7 @@
 
 import importlib
 import math
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -174,8 +175,8 @@ def test_an_engine_that_chose_its_threads_is_compared_and_says_so(engines: Table
         (Ratio(0.5, 0.4, 0.6), "2.00x less"),
         (Ratio(0.9, 0.8, 1.1), "~1.11x less"),
         (Ratio(1.004, 1.003, 1.005), "equal"),
-        (Ratio(12.345, math.nan, math.nan), "12.3x more"),
-        (Ratio(0.02, math.nan, math.nan), "50x less"),
+        (Ratio(12.345, 12, 13), "12.3x more"),
+        (Ratio(0.02, math.nan, math.nan), "~50x less"),
         (Ratio(math.nan, math.nan, math.nan), ""),
     ],
 )
@@ -199,9 +200,13 @@ def test_the_table_has_every_point_where_two_engines_ran(engines: Tables) -> Non
     # The spread of the seeds is in both, and cancels.
     error = [row[f"mean_rms_over_range_ratio{end}"] for end in ("", "_low", "_high")]
     assert error == pytest.approx([1.05] * 3)
+    assert table.loc[table["label"] == "reference", "energy_per_row_j_ratio"].isna().all()
     assert row["startup_s"] == 2.5 and table.loc[table["label"] != "upstream", "startup_s"].isna().all()
     page = readable("engines", table)
-    assert "1.80x more: 1.8 (" in page["energy per row"].iloc[0] and "2.5 s" in set(page["start-up"])
+    assert "1.80x more (1.7 to 1.9" in page["energy per row"].iloc[0] and "2.5 s" in set(page["start-up"])
+    fast = page[page["engine"] == "fast"]["time per row"].iloc[0]
+    (low, high) = re.fullmatch(r"(?s).*\n1\.67x less \((\S+) to (\S+)\)", fast).groups()  # type: ignore[union-attr]
+    assert float(low) < 1 / 0.6 < float(high)
 
 
 def test_flagged_runs_are_in_no_factor(engines: Tables) -> None:

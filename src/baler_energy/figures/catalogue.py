@@ -246,11 +246,11 @@ CATALOGUE: dict[str, dict[str, Entry]] = {
             "speed of the hardware. Marks are means over n clean repeats, bars 95 % t intervals, small dots single "
             "runs, open ones flagged. Factors are over the reference: of energy, time and memory the ratio of the "
             "means with an interval by the delta method; of errors and sizes the geometric mean of the ratios of runs "
-            "with the same seed. A tilde says that the interval holds 1. Energies of other evidence or components "
-            "than the reference's are left out. Upstream cuts off the fraction of integers, which ours round. Windows "
-            "differ: upstream's holds reading and writing all its files, the fast engine's those of the tables that "
-            "it compresses and decompresses, while the reference has its table in memory. Memory is the peak of the "
-            "process and its children, PyTorch included. " + _EVIDENCE,
+            "with the same seed. A tilde says that the interval holds 1 or is missing. Energies of other evidence or "
+            "components than the reference's are left out. Upstream cuts off the fraction of integers, which ours "
+            "round. Windows differ: upstream's holds reading and writing all its files, the fast engine's those of "
+            "the tables that it compresses and decompresses, while the reference has its table in memory. Memory is "
+            "the peak of the process and its children, PyTorch included. " + _EVIDENCE,
         ),
         "difference": Entry(
             "Where the difference between the engines comes from",

@@ -69,8 +69,9 @@ def _rows(found: pd.DataFrame, base: str) -> Iterator[dict[str, Any]]:
     comparable = same_energy(found, base)["energy_per_row_j"]
     for operation in OPERATIONS:
         part = found[found["operation"] == operation]
-        against = part[part["label"] == base]
-        for _, mine in part.groupby("label", sort=False, observed=True):
+        for label, mine in part.groupby("label", sort=False, observed=True):
+            # Over itself there is no factor.
+            against = part[(part["label"] == base) & (label != base)]
             bad = flagged(mine)
             row = {name: mine[name].iloc[0] for name in (*AXES, "label", "device", "operation")}
             row |= {"n": len(mine) - len(bad), "flagged_runs": len(bad), "flags": flag_words(bad)}
@@ -79,7 +80,8 @@ def _rows(found: pd.DataFrame, base: str) -> Iterator[dict[str, Any]]:
                 pair = [mine, against]
                 if value == "energy_per_row_j":
                     pair = [one.assign(energy_per_row_j=comparable[one.index]) for one in pair]
-                row |= _mean(clean(mine), value)
+                # The start lies outside of the window, which is what a flag speaks of.
+                row |= _mean(mine if value == "startup_s" else clean(mine), value)
                 if value != "startup_s":
                     row |= _ratio(value, ratio_of_means(*(list(clean(one)[value].dropna()) for one in pair)))
             for value in _RESULTS:
@@ -124,11 +126,14 @@ def engine_row(row: Mapping[Any, Any]) -> dict[str, str]:
 
 def _cell(row: Mapping[Any, Any], value: str, unit: str = "", *, missing: str = "not known") -> str:
     if pd.isna(row[value]):
-        return missing
+        return "flagged" if row["flagged_runs"] and not row["n"] and missing else missing
     factor, prefixed = scaled_unit([row[value]], unit) if unit else (1.0, "")
     said = f"{spread_text(row[value], row[f'{value}_half_width'], factor=factor)} {prefixed}".strip()
-    if value == "startup_s" or row[f"{value}_ratio"] == 1:
+    if value == "startup_s" or pd.isna(row[f"{value}_ratio"]):
         return said
     ratio = Ratio(*(row[f"{value}_ratio{end}"] for end in ("", "_low", "_high")))
-    inner = "" if pd.isna(ratio.low) else f" ({ratio.low:.3g} to {ratio.high:.3g})"
-    return f"{said}\n{factor_text(ratio)}: {ratio.value:.3g}{inner}" if pd.notna(ratio.value) else said
+    # The interval is of the factor as it is written: of 1.5x less, from 1.4 to 1.6.
+    ends = (ratio.low, ratio.high) if ratio.value >= 1 else (1 / ratio.high, 1 / ratio.low)
+    words = factor_text(ratio)
+    inner = "" if pd.isna(ratio.low) or words == "equal" else f" ({ends[0]:.3g} to {ends[1]:.3g})"
+    return f"{said}\n{words}{inner}"

@@ -94,7 +94,7 @@ def draw_engines(tables: Tables) -> Figure:
         figure,
         "The engines: energy, time, memory and error",
         f"At {where(point, rows)}. {spread}actors are over {base}.",
-        "~: not told apart from 1. Training counts all epochs. Largest resident memory, with all libraries.",
+        "~: not told apart from 1, or of a single run. Training counts all epochs. Memory holds all libraries.",
         *excluded_text(rows),
     )
     return figure
@@ -129,7 +129,8 @@ def _marks(panel: Axes, part: pd.DataFrame, labels: list[str], base: str, unit: 
         if len(mine):
             _mark(panel, mine, place)
             factor = "" if label == base else _factor(mine, present[present["label"] == base], pairs=pairs)
-            words = "; ".join(filter(None, [estimate_text(_bare(mine), unit), factor]))
+            lone = " (n = 1)" if estimate(mine, "shown").n == 1 else ""
+            words = "; ".join(filter(None, [f"{estimate_text(_bare(mine), unit)}{lone}", factor]))
             look: dict[str, Any] = {"transform": panel.get_yaxis_transform(), "fontsize": 7.5}
             panel.text(0.985, place, words, ha="right", va="center", **look)
     low, high = present["shown"].min() / 1.15, present["shown"].max() * 1.15
@@ -170,12 +171,12 @@ def _factor(mine: pd.DataFrame, base: pd.DataFrame, *, pairs: bool) -> str:
 
 
 def factor_text(ratio: Ratio) -> str:
-    """Write a factor, such as ``1.44x less``; ``~`` where the interval holds 1, nothing where there is none."""
+    """Write a factor, such as ``1.44x less``; ``~`` where its interval holds 1 or is missing, nothing without one."""
     if math.isnan(ratio.value):
         return ""
     larger = max(ratio.value, 1 / ratio.value)
     if larger < _EQUAL:
         return "equal"
-    unsure = "~" if ratio.low <= 1 <= ratio.high else ""
+    unsure = "" if ratio.low > 1 or ratio.high < 1 else "~"
     number = f"{larger:.0f}" if larger >= 20 else f"{larger:.1f}" if larger >= 10 else f"{larger:.2f}"
     return f"{unsure}{number}x {'more' if ratio.value > 1 else 'less'}"

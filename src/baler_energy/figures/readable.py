@@ -28,7 +28,7 @@ __all__ = ["notes", "readable"]
 
 Row = dict[Any, Any]
 #: Tables of rows that may differ in engine, model and packing.
-_VARIED = ("summary", "metrics", "ratios", "peers")
+_VARIED = ("summary", "metrics", "ratios", "peers", "engines")
 _EMPTY = {
     "variation": "No point has two runs without a flag; a spread needs at least two repeats.",
     "peers": "No other tool ran beside ours: the study names none (peers.tools), and no formula applied.",

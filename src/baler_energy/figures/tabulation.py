@@ -49,9 +49,9 @@ RATIOS = {
 }
 #: What of a ratio the autoencoder gained, and what the packing.
 GAINS = {
-    "ratio_autoencoder_float64_bytes": "float64 table / latents: gained by the autoencoder",
-    "ratio_autoencoder_native_bytes": "table in recorded formats / latents: gained by the autoencoder",
-    "ratio_packing": "latents / stored latents and corrections: gained by the packing",
+    "ratio_autoencoder_float64_bytes": "float64 table / latents (autoencoder)",
+    "ratio_autoencoder_native_bytes": "table in recorded formats / latents (autoencoder)",
+    "ratio_packing": "latents / stored and corrections (packing)",
 }
 _PARTS = ("latent_bytes", "stored_latent_bytes", "correction_bytes")
 #: What the size of a compressed file depends on.
