@@ -1,5 +1,7 @@
 """Figures and table of networks of several sizes."""
 
+from itertools import combinations
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,6 +13,7 @@ from baler_energy.analysis.schema import TABLES
 from baler_energy.codecs.baler.architecture import Architecture
 from baler_energy.figures.base import NoData
 from baler_energy.figures.models import draw_error_flops, draw_forward, model_row, models
+from baler_energy.figures.style import styled
 
 SIZES = {"baler": 61_536, "baler-small": 1_696, "baler-x0.5": 18_286, "baler-x2": 223_036}
 #: Seconds per row of a forward pass: not quite a power law.
@@ -55,6 +58,18 @@ def test_the_exponent_of_a_forward_pass_is_found_and_networks_are_named(sized):
     known = stats.linregress(np.log([*SIZES.values()]), np.log([*PER_ROW_S.values()]))
     half_width = stats.t.ppf(0.975, 2) * known.stderr  # four networks, however many runs
     assert laws(figure) == [f"{known.slope:.2f} ± {half_width:.2f}"] * 2
+
+
+def test_names_do_not_lie_over_what_else_is_said_of_a_mark(sized):
+    runs = sized["runs"]
+    for kept in (runs, runs[runs["repeat"] == 0]):
+        figure = draw_forward({**sized, "runs": kept})
+        with styled():
+            figure.canvas.draw()
+        said = [text for text in figure.axes[1].texts if text.get_text()]
+        assert {text.get_text() for text in said} == {*SIZES} | ({"n = 1"} if kept is not runs else set())
+        boxes = [text.get_window_extent() for text in said]
+        assert not any(one.overlaps(other) for one, other in combinations(boxes, 2))
 
 
 def test_marks_are_per_row(sized):

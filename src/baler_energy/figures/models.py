@@ -225,7 +225,7 @@ def _log_axes(panel: Axes, x: "pd.Series[float]", y: "pd.Series[float]") -> None
         return
     x_limits, y_limits = (x.min() / 1.6, x.max() * 1.6), (y.min() / 1.6, y.max() * 1.6)
     panel.set(xscale="log", yscale="log", xlim=x_limits, ylim=y_limits)
-    log_ticks(panel.xaxis, *x_limits, narrow=True)
+    log_ticks(panel.xaxis, *x_limits, narrow=x_limits[1] > 100 * x_limits[0])
     log_ticks(panel.yaxis, *y_limits)
 
 
@@ -234,6 +234,7 @@ def _name_models(panel: Axes, here: pd.DataFrame, value: str) -> None:
     factor, _ = scaled_unit(here[value], "s")
     middle = np.sqrt(here[_SIZE].min() * here[_SIZE].max())
     for (model, size), part in here.groupby(["model", _SIZE], observed=True):
-        offset, side, height = ((7, -12), "left", "min") if size < middle else ((-7, 6), "right", "max")
+        beside = 34 if len(clean(part)) == 1 else 7  # "n = 1" stands next to the mark
+        offset, side, height = ((beside, -12), "left", "min") if size < middle else ((-beside, 6), "right", "max")
         place = (size, part[value].agg(height) * factor)
         panel.annotate(str(model), place, offset, textcoords="offset points", fontsize=8, horizontalalignment=side)

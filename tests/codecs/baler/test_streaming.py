@@ -190,7 +190,7 @@ def test_a_value_that_is_no_number_is_refused_or_kept_by_a_bound(checkpoint, tab
     assert np.array_equal(back[205, 1], value, equal_nan=True)
     kept = np.isfinite(data)
     allowed = np.broadcast_to(0.01 * checkpoint.normalisation.features[1] * (1 + 1e-12), data.shape)
-    assert (np.abs(back - data)[kept] <= allowed[kept]).all()
+    assert (np.abs(back[kept] - data[kept]) <= allowed[kept]).all()
 
 
 def test_integers_that_float64_rounds_are_noted(checkpoint, table, tmp_path):

@@ -71,13 +71,13 @@ class Bound:
 
     def corrections(self, original: Floats, decoded: Floats) -> Corrections:
         """Find the corrections of decoded values (rows, columns), which are not yet rounded to the native types."""
-        bound = self._bound
+        bound, noise = self._bound, self.noise(decoded)
         with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
             wanted = np.nan_to_num((original - decoded) / self._step, nan=0.0, posinf=0.0, neginf=0.0)
             # Only where the value is not within the bound as it is: most steps are to be 0.
-            kept = self._holds(original, decoded, bound)
+            kept = self._holds(original, decoded, bound, noise)
             steps = np.where(kept, 0.0, np.rint(wanted).clip(-_MOST, _MOST))
-            holds = kept | self._holds(original, decoded + steps * self._step, bound)
+            holds = kept | self._holds(original, decoded + steps * self._step, bound, noise)
         steps = np.where(holds, steps, _EXACT).astype(np.int16)
         return Corrections(steps, original[~holds])
 
@@ -94,8 +94,9 @@ class Bound:
         `NOISE`, and some spacings of float64 where the minimum, which is added last, is large against the range.
         """
         minimum, spread = self.normalisation.features
-        relative = NOISE[self.precision] * np.maximum(spread, np.abs(decoded - minimum))
-        noise: Floats = relative + 4 * np.spacing(np.abs(decoded) + np.abs(minimum))
+        with np.errstate(over="ignore", invalid="ignore"):
+            relative = NOISE[self.precision] * np.maximum(spread, np.abs(decoded - minimum))
+            noise: Floats = relative + 4 * np.spacing(np.abs(decoded) + np.abs(minimum))
         return np.where(spread > 0, noise, 0.0)
 
     @property
@@ -111,8 +112,7 @@ class Bound:
         )
         return step
 
-    def _holds(self, original: Floats, value: Floats, bound: Floats) -> NDArray[np.bool_]:
-        noise = self.noise(value)
+    def _holds(self, original: Floats, value: Floats, bound: Floats, noise: Floats) -> NDArray[np.bool_]:
         low, high = value - noise, value + noise
         round_to_native(low, self.dtypes)
         round_to_native(high, self.dtypes)

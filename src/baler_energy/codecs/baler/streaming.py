@@ -188,9 +188,10 @@ def _refuse(data: Floats, latents: NDArray[np.floating], first_row: int, checkpo
     # NaN and infinity come first; else it is the value that is furthest out of the training's range.
     minimum, spread = checkpoint.normalisation.features
     with np.errstate(all="ignore"):
-        column = int(np.argmax(np.nan_to_num(np.abs((data[row] - minimum) / spread), nan=np.inf)))
+        distance = np.abs(data[row] - minimum) / np.where(spread > 0, spread, np.inf)
+    column = int(np.argmax(np.where(np.isnan(distance), np.inf, distance)))
     raise InputError(
-        f"Column {checkpoint.names[column]!r} has {data[row, column]!r} in row {first_row + row} (counted from 0), of "
+        f"Column {checkpoint.names[column]!r} has {data[row, column]} in row {first_row + row} (counted from 0), of "
         "which the network makes no number. Leave such rows out, or ask for a bound of the error (--packing "
         "bound-0.01), which keeps such values as they are."
     )
@@ -254,7 +255,8 @@ class _Encoder(_Layers):
 
     def __call__(self, data: Floats) -> NDArray[np.floating]:
         latents = torch.empty(len(data), len(self.biases[-1]), dtype=self.dtype)
-        with torch.inference_mode():
+        # What overflows makes latents that are no numbers, which the caller finds.
+        with torch.inference_mode(), np.errstate(over="ignore", invalid="ignore"):
             for start in range(0, len(data), self.batch_rows):
                 stop = min(start + self.batch_rows, len(data))
                 rows = self.rows[: stop - start]
