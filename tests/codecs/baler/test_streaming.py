@@ -33,6 +33,7 @@ def path(table, tmp_path):
 def small_blocks(monkeypatch):
     """Many blocks and batches in a small table."""
     monkeypatch.setattr(streaming, "BLOCK_ROWS", 70)
+    monkeypatch.setattr(streaming, "LEAST_BLOCK_ROWS", 30)
     monkeypatch.setattr(streaming, "BATCH_ROWS", 16)
 
 
@@ -150,6 +151,7 @@ def test_a_warm_up_takes_the_first_rows_only(checkpoint, path, tmp_path):
     coder = StreamingCoder(_codec(checkpoint, "float64"), CPU)
     with open_source(path) as source:
         assert coder.compress(source, tmp_path / "t.baler", most_rows=30).rows == 30
+        assert coder.compress(source, tmp_path / "t.baler", most_rows=31).rows == 60
         assert coder.compress(source, tmp_path / "t.baler").rows == 300
 
 
@@ -214,3 +216,19 @@ def test_a_bound_holds_where_the_minimum_is_large_against_the_range(checkpoint, 
     allowed = 0.001 * codec.normalisation.features[1]
     for coder in (Coder(codec, CPU, 7), Coder(codec, CPU, 300)):
         assert (np.abs(coder.decompress(tmp_path / "t.baler").data - data) <= allowed).all()
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"), [(None, 32_768), (0, 2048), (30_000, 2048), (100_000, 6250), (10**6, 32_768), (10**9, 32_768)]
+)
+def test_small_tables_have_blocks_for_several_threads(monkeypatch, rows, expected):
+    monkeypatch.setattr(streaming, "BLOCK_ROWS", 32_768)
+    monkeypatch.setattr(streaming, "LEAST_BLOCK_ROWS", 2048)
+    assert streaming._block_rows(rows) == expected
+
+
+def test_the_file_does_not_depend_on_the_threads(checkpoint, path, tmp_path):
+    for threads in (1, 3):
+        coder = StreamingCoder(_codec(checkpoint, "float64"), CPU, "zstd+bound-0.01", threads)
+        _compress(coder, path, tmp_path / f"{threads}.baler")
+    assert (tmp_path / "1.baler").read_bytes() == (tmp_path / "3.baler").read_bytes()

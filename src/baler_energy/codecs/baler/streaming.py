@@ -36,8 +36,10 @@ Floats = NDArray[np.float64]
 T = TypeVar("T")
 R = TypeVar("R")
 
-#: Rows of a block: large enough that what a block costs besides its rows does not count, small enough for memory.
+#: Most rows of a block: large enough that what it costs besides its rows does not count, small enough for memory.
 BLOCK_ROWS = 32_768
+#: Blocks that a smaller table has, so that several threads have work; and their least rows.
+BLOCKS, LEAST_BLOCK_ROWS = 16, 2048
 #: Integers up to here are exact in float64.
 _LARGEST_EXACT = 2.0**53
 #: Rows of a batch on a CPU, whose activations stay in the caches; on a GPU a whole block is one.
@@ -118,7 +120,7 @@ class StreamingCoder:
 
         facts, rows = facts_of(self.checkpoint, self._packing, source.origin, source.layout), 0
         with Writer(path, facts) as writer:
-            blocks = source.blocks(min(BLOCK_ROWS, most_rows or BLOCK_ROWS))
+            blocks = source.blocks(_block_rows(source.rows if most_rows is None else most_rows))
             for stored_block in self._spread(stored, _first(blocks, most_rows)):
                 writer.write(stored_block)
                 rows += len(stored_block.latents)
@@ -195,6 +197,11 @@ def _refuse(data: Floats, latents: NDArray[np.floating], first_row: int, checkpo
         "which the network makes no number. Leave such rows out, or ask for a bound of the error (--packing "
         "bound-0.01), which keeps such values as they are."
     )
+
+
+def _block_rows(rows: int | None) -> int:
+    """Rows of a block of a table with so many rows (None: unknown), whatever the threads, so that files are alike."""
+    return BLOCK_ROWS if rows is None else min(BLOCK_ROWS, max(LEAST_BLOCK_ROWS, -(-rows // BLOCKS)))
 
 
 def _first(blocks: Iterator[Block], most_rows: int | None) -> Iterator[tuple[int, Block]]:
