@@ -40,10 +40,10 @@ def test_every_profiler_gave_rows_of_every_operation(hotspots):
 
 def test_shares_are_shares(hotspots):
     whole = {"function": 1.0, "operator": 1.0, "line": 1.0, "copy": 1.0}
-    sums = hotspots.groupby(["profiler", "operation", "kind"])["self_share"].sum()
-    for (profiler, operation, kind), share in sums.items():
+    sums = hotspots.groupby(["engine", "profiler", "operation", "kind"])["self_share"].sum()
+    for (engine, profiler, operation, kind), share in sums.items():
         if kind in whole and profiler != "parts":
-            assert 0 < share <= whole[kind] + 0.02, (profiler, operation, kind)
+            assert 0 < share <= whole[kind] + 0.02, (engine, profiler, operation, kind)
     parts = hotspots[
         (hotspots["profiler"] == "parts") & hotspots["kind"].isin(["data", "layer", "optimizer", "overhead"])
     ]
