@@ -266,7 +266,7 @@ CATALOGUE: dict[str, dict[str, Entry]] = {
             "What the packing of the latents gains, and its error",
             "Left: the compression ratio against the table in its recorded formats, in two steps on a logarithmic "
             "axis: recorded size over latents as computed (autoencoder), and latents over what is stored of them "
-            "with the corrections (packing). Their product is the file's ratio, written first, but for the file's "
+            "with the corrections (packing). Their product, written first, is the file's ratio but for the file's "
             "header. Right: the errors over the columns' ranges, and the bound of the largest, where the packing "
             "asks for one and pays for it with corrections. Markers are means over n repeats, bars 95 % t "
             "intervals, dots single runs.",
