@@ -17,7 +17,7 @@ from baler_energy.errors import InputError, UnavailableError
 from baler_energy.meters.contamination import CpuTimes, contamination, tree_cpu_s
 from baler_energy.meters.derived import derived_readings
 from baler_energy.meters.idle import IdleCache, baseline_key
-from baler_energy.meters.lock import MachineLock
+from baler_energy.meters.lock import LOCK_VARIABLE, MachineLock
 from baler_energy.meters.options import add_session_arguments, make_meters, session_settings
 from baler_energy.meters.poller import Poller, least_pause_s
 from baler_energy.meters.settings import SessionSettings
@@ -51,6 +51,14 @@ def test_cpu_time_of_ended_and_living_children_is_ours():
         living_s = tree_cpu_s()
         child.stdin.close()
     assert living_s - ended_s >= 0.15  # the kernel shows children's times in hundredths of a second
+
+
+def test_the_environment_names_another_lock_but_an_argument_wins(tmp_path, monkeypatch):
+    monkeypatch.setenv(LOCK_VARIABLE, str(tmp_path / "node"))
+    assert MachineLock().path == tmp_path / "node"
+    assert MachineLock(tmp_path / "own").path == tmp_path / "own"
+    monkeypatch.setenv(LOCK_VARIABLE, "")
+    assert str(MachineLock().path) == "/tmp/baler-energy.lock"
 
 
 def test_lock_excludes_other_descriptors_until_released(tmp_path, capsys):

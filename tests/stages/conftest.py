@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from baler_energy.data import toy
+from baler_energy.meters.lock import LOCK_VARIABLE
 
 MEASURED = ("train", "compress", "decompress", "forward", "parts")
 QUICK = ("--meters", "process", "--min-window-s", "0", "--idle-s", "0", "--sample-interval-s", "0.02")
@@ -39,7 +40,7 @@ def _run(stage: str, *options: object) -> None:
 def own_lock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep the tests from waiting for a measurement on this machine, and the other way round."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("baler_energy.meters.session.DEFAULT_LOCK", tmp_path_factory.mktemp("lock") / "lock")
+        patch.setenv(LOCK_VARIABLE, str(tmp_path_factory.mktemp("lock") / "lock"))
         yield
 
 

@@ -11,6 +11,7 @@ import time
 import pytest
 
 from baler_energy.errors import InputError
+from baler_energy.meters.lock import LOCK_VARIABLE
 from baler_energy.meters.process import ProcessMeter
 from baler_energy.meters.rapl import RaplMeter
 from baler_energy.meters.settings import SessionSettings
@@ -80,7 +81,7 @@ def parse(*words):
 
 
 def test_the_record_is_written_and_read_back(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("baler_energy.meters.session.DEFAULT_LOCK", tmp_path / "lock")
+    monkeypatch.setenv(LOCK_VARIABLE, str(tmp_path / "lock"))
     out = tmp_path / "new" / "measurement.json"
     stage.run(parse("--out", str(out), "--meters", "process", "--idle-s", "0", "--", "true", "--flag"))
     assert "duration" in capsys.readouterr().out
@@ -92,10 +93,10 @@ def test_the_record_is_written_and_read_back(tmp_path, capsys, monkeypatch):
 def test_an_interrupt_leaves_nothing_half_written(tmp_path):
     out, mark = tmp_path / "out" / "measurement.json", tmp_path / "started"
     code = (
-        "import signal, sys\nfrom pathlib import Path\nimport baler_energy.meters.session as session\n"
+        "import os, signal, sys\n"
         # Where the tests run in the background, a shell has let their children ignore it.
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        f"session.DEFAULT_LOCK = Path({str(tmp_path / 'lock')!r})\n"
+        f"os.environ[{LOCK_VARIABLE!r}] = {str(tmp_path / 'lock')!r}\n"
         "from baler_energy.cli import main\nsys.exit(main(sys.argv[1:]))\n"
     )
     command = [

@@ -13,10 +13,12 @@ import psutil
 from baler_energy.errors import InputError
 from baler_energy.progress import say
 
-__all__ = ["DEFAULT_LOCK", "MachineLock"]
+__all__ = ["DEFAULT_LOCK", "LOCK_VARIABLE", "MachineLock"]
 
 #: Not `tempfile.gettempdir()`: a TMPDIR of each job's own, as clusters set, would keep nothing apart.
 DEFAULT_LOCK = Path("/tmp/baler-energy.lock")
+#: Names another file, where a job sees a /tmp of its own and the node has a folder that all its jobs share.
+LOCK_VARIABLE = "BALER_ENERGY_LOCK"
 
 
 class MachineLock:
@@ -25,11 +27,12 @@ class MachineLock:
     Parameters
     ----------
     path
-        The lock file; it is created where it is missing, for all users, and never removed.
+        The lock file; it is created where it is missing, for all users, and never removed. None: that of the machine,
+        which is `DEFAULT_LOCK` unless the environment variable `LOCK_VARIABLE` names another.
     """
 
-    def __init__(self, path: Path = DEFAULT_LOCK) -> None:
-        self.path = path
+    def __init__(self, path: Path | None = None) -> None:
+        self.path = path or Path(os.environ.get(LOCK_VARIABLE) or DEFAULT_LOCK)
         self._descriptor: int | None = None
 
     def acquire(self) -> None:

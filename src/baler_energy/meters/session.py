@@ -12,7 +12,7 @@ from baler_energy.meters.base import SAMPLE_UNITS, Meter, Sample, absent_reason,
 from baler_energy.meters.contamination import CONTAMINATION_LIMIT, CpuTimes, contamination
 from baler_energy.meters.derived import derived_readings
 from baler_energy.meters.idle import IdleCache, baseline_key, idle_readings
-from baler_energy.meters.lock import DEFAULT_LOCK, MachineLock
+from baler_energy.meters.lock import MachineLock
 from baler_energy.meters.settings import SessionSettings
 from baler_energy.progress import say
 from baler_energy.records import Contamination, Idle, Reading, Window
@@ -96,7 +96,7 @@ class Session:
         self.settings = settings
         self._meters = tuple(meters)
         self._synchronise = synchronise
-        self._lock = MachineLock(settings.lock or DEFAULT_LOCK)
+        self._lock = MachineLock(settings.lock)
         self._opened = False
         self._unopened: dict[MeterName, str] = {}
         self._absent: dict[MeterName, str] = {}

@@ -17,7 +17,7 @@ from baler_energy.meters.calibration import (
     slice_powers_w,
     spread_of,
 )
-from baler_energy.meters.lock import DEFAULT_LOCK, MachineLock
+from baler_energy.meters.lock import MachineLock
 from baler_energy.meters.options import add_meter_arguments, make_meters
 from baler_energy.meters.session import Session
 from baler_energy.meters.settings import SessionSettings
@@ -84,7 +84,7 @@ def calibrate(meters: Sequence[Meter], settings: SessionSettings, calibrate_s: f
         Length of the idle part (s).
     """
     work = _Work(calibrate_s / 50)
-    with MachineLock(settings.lock or DEFAULT_LOCK):  # nothing else is measured meanwhile
+    with MachineLock(settings.lock):  # nothing else is measured meanwhile
         before_s = [work.timed() for _ in range(_LOOPS)]
     with Session(meters, settings) as session:
         say(f"Idle for {calibrate_s:g} s, in {_SLICES} slices.")
@@ -94,7 +94,7 @@ def calibrate(meters: Sequence[Meter], settings: SessionSettings, calibrate_s: f
             say("Watching the counters' ticks.")
         ticks = session.run(lambda: _ticks(counting), once=True).result if counting else {}
         measured_s = session.run(lambda: [work.timed() for _ in range(_LOOPS)], once=True).result
-    with MachineLock(settings.lock or DEFAULT_LOCK):
+    with MachineLock(settings.lock):
         after_s = [work.timed() for _ in range(_LOOPS)]
     say("Training steps on different numbers of threads.")
     with Session(counting, settings) as session:

@@ -2,9 +2,11 @@
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
@@ -16,14 +18,17 @@ from baler_energy.study import load_study
 
 __all__ = ["EPILOG", "HELP", "add_arguments", "run", "run_study"]
 
+#: Longest wait for an answer of SLURM's clients (s).
+_CLIENT_LIMIT_S = 60
 HELP = "run a whole study with Snakemake and write its report; also restarts one that was killed"
 EPILOG = """\
 examples, from the root of the repository:
   baler-energy study                                            the laptop study
   baler-energy study --configfile config/studies/smoke.yaml     another one
+  baler-energy study --profile slurm                            on a cluster
 
-Finished steps are kept. After a crash or a kill, the same command waits for jobs that were left behind, releases
-Snakemake's lock and makes again what was not finished.
+Finished steps are kept. After a crash or a kill, the same command waits for jobs that were left behind (on a cluster
+it cancels them), releases Snakemake's lock and makes again what was not finished.
 """
 
 
@@ -31,23 +36,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this subcommand."""
     parser.add_argument("--configfile", type=Path, default=Path("config/config.yaml"), help="the study (YAML)")
     parser.add_argument("--cores", default="all", help="cores for Snakemake (default: all)")
+    parser.add_argument("--profile", metavar="NAME", help="Snakemake's profile of a cluster, instead of --cores: slurm")
 
 
 def run(args: argparse.Namespace) -> None:
     """Run this subcommand."""
-    report = run_study(args.configfile, args.cores)
+    report = run_study(args.configfile, ["--profile", args.profile] if args.profile else ["--cores", args.cores])
     print(f"The report is at {report}")
 
 
-def run_study(configfile: Path, cores: str) -> Path:
+def run_study(configfile: Path, where: Sequence[str]) -> Path:
     """Run a study in the working directory and write its report.
 
     Parameters
     ----------
     configfile
         The study.
-    cores
-        What Snakemake gets as ``--cores``.
+    where
+        Snakemake's options that say where it runs: ``--cores all`` or ``--profile slurm``.
 
     Returns
     -------
@@ -66,9 +72,10 @@ def run_study(configfile: Path, cores: str) -> Path:
     options = ["--configfile", str(configfile)]
     locks = Path(".snakemake/locks")
     if locks.is_dir() and any(locks.iterdir()):
+        _cancel_orphans()
         say("A former run was killed: releasing its lock; what it did not finish is made again.")
         _snakemake("--unlock", *options)
-    if _snakemake("--cores", cores, *options) != 0:
+    if _snakemake(*where, *options) != 0:
         raise BalerEnergyError(
             f"Some steps failed; the messages above name their logs under results/{study.name}/logs. "
             "What finished is kept: mend the cause and run the same command again."
@@ -121,6 +128,36 @@ def _workers_here() -> list[tuple[psutil.Process, str]]:
     for process in psutil.process_iter(["cwd", "cmdline"]):
         words = [Path(word).name for word in (process.info["cmdline"] or [])[:3]]
         names = [word for word in words if word in {"snakemake", "baler-energy"}]
-        if names and process.info["cwd"] == here and process.pid not in own:
+        if names and process.info["cwd"] == here and process.pid not in own and not _in_slurm_job(process):
             found.append((process, names[0]))
     return found
+
+
+def _in_slurm_job(process: psutil.Process) -> bool:
+    try:
+        return "SLURM_JOB_ID" in process.environ()
+    except psutil.Error:
+        return False
+
+
+def _cancel_orphans() -> None:
+    """Cancel this folder's SLURM jobs, which a killed Snakemake left: what they make would not count."""
+    if not (jobs := _slurm_jobs_here()):
+        return
+    say(f"Cancelling SLURM jobs of a killed run: {', '.join(jobs)}.")
+    subprocess.run(["scancel", *jobs], check=True, timeout=_CLIENT_LIMIT_S)
+    while _slurm_jobs_here():
+        time.sleep(1)
+
+
+def _slurm_jobs_here() -> list[str]:
+    """Ask SLURM, where it is, for the jobs that Snakemake submitted from this folder and that have not ended."""
+    if shutil.which("squeue") is None:
+        return []
+    command = ["squeue", "--me", "--noheader", "--format", "%i|%k|%Z"]
+    asked = subprocess.run(command, capture_output=True, text=True, timeout=_CLIENT_LIMIT_S, check=False)
+    if asked.returncode != 0:
+        say(f"SLURM was not asked for jobs of a killed run: squeue says {asked.stderr.strip()!r}.")
+    # Snakemake's executor comments each job with its rule.
+    found = [line.split("|", maxsplit=2) for line in asked.stdout.splitlines()]
+    return [job for job, comment, folder in found if comment.startswith("rule_") and Path(folder) == Path.cwd()]
