@@ -1,5 +1,6 @@
 # make study    the laptop study and its report, results/laptop/report.html
 # make test     the tests
+# make test-slurm   those on a real SLURM, which they install (apt), start on this machine and stop: as root, 20 minutes
 # make bench    the engines against the reference and against the machine, a table of ratios (some minutes)
 # make lint     what the continuous integration checks besides
 # make upstream Baler itself, for `engine: upstream`, in an environment of its own (docs/engines.md)
@@ -29,13 +30,16 @@ INDEX := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
 UPSTREAM_PIP := $(UPSTREAM_VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: study test bench lint upstream lock clean
+.PHONY: study test test-slurm bench lint upstream lock clean
 
 study: $(VENV)/installed
 	$(BIN)/baler-energy study --configfile $(STUDY)
 
 test: $(VENV)/installed-test
 	$(BIN)/python -m pytest
+
+test-slurm: $(VENV)/installed-test
+	$(BIN)/python -m pytest tests/workflow/cluster
 
 bench: $(VENV)/installed-test
 	$(BIN)/python -m pytest benchmarks --benchmark-columns=median,iqr,rounds --benchmark-sort=name

@@ -1,7 +1,7 @@
 """A real SLURM on this machine's loopback: a controller, and pretend nodes with all of the machine's cores each.
 
-python tests/cluster/slurm.py start     install what is missing (apt), start it, and wait for the nodes
-python tests/cluster/slurm.py stop      stop it
+python tests/workflow/cluster/slurm.py start     install what is missing (apt), start it, and wait for the nodes
+python tests/workflow/cluster/slurm.py stop      stop it
 """
 
 import os
@@ -44,6 +44,11 @@ def install() -> None:
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     for words in (["update"], ["install", "-y", "--no-install-recommends", *PACKAGES]):
         subprocess.run(["apt-get", "-qq", *words], check=True, env=environment, stdout=subprocess.DEVNULL)
+
+
+def running() -> bool:
+    """Say whether the cluster of these tests answers already."""
+    return _alive(RUN / "slurmctld.pid") is not None
 
 
 def start() -> None:
