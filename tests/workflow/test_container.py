@@ -1,8 +1,5 @@
 """Jobs in a container image: what Snakemake passes to Apptainer, by a stand-in that runs the command itself."""
 
-import subprocess
-import sys
-
 import pytest
 
 from baler_energy.image import IMAGE
@@ -28,13 +25,9 @@ def in_container(workspace, tmp_path):
 
     def run(study, *words):
         notes.write_text("")
-        path = f"{binary.parent}:{workspace.environment['PATH']}"
-        command = [sys.executable, "-m", "snakemake", "--cores", "2", "--configfile", str(study), *words]
-        environment = workspace.environment | {"PATH": path, "NOTES": str(notes)}
-        done = subprocess.run(
-            command, cwd=workspace.root, env=environment, capture_output=True, text=True, timeout=300, check=False
-        )
-        return done.returncode, done.stdout + done.stderr, notes.read_text().splitlines()
+        variables = {"PATH": f"{binary.parent}:{workspace.environment['PATH']}", "NOTES": str(notes)}
+        done = workspace.run("snakemake", "--cores", "2", "--configfile", study, *words, variables=variables)
+        return done.returncode, done.stdout, notes.read_text().splitlines()
 
     yield run
     (workspace.root / IMAGE).unlink(missing_ok=True)
