@@ -1,6 +1,13 @@
 """Jobs in a container image: what Snakemake passes to Apptainer, by a stand-in that runs the command itself."""
 
+import inspect
+import re
+from importlib.metadata import PackageNotFoundError, packages_distributions, requires
+
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from snakemake_executor_plugin_slurm.submit_string import get_submit_command
 
 from baler_energy.image import IMAGE
 
@@ -60,8 +67,79 @@ def test_the_names_of_the_image_and_of_its_definition_are_those_of_the_instructi
     assert IMAGE in (repository / "docs" / "slurm.md").read_text()
 
 
+def test_both_images_are_made_by_the_same_steps(repository):
+    one, other = ((repository / name).read_text() for name in ("apptainer.def", "Dockerfile"))
+    for step in (
+        r"^from: (\S+)",
+        r"apt-get install (.+?)(?: \\)?$",
+        r"(\S*make \.venv/installed)",
+        r"(\.venv/bin/python -m compileall .+)$",
+    ):
+        steps = [re.findall(step, text.replace("FROM ", "From: "), re.M | re.I) for text in (one, other)]
+        assert steps[0] == steps[1] and len(steps[0]) == 1, step
+    copied = [set(re.findall(r"^    (\S+) /opt/baler-energy", one, re.M)), set()]
+    for words in re.findall(r"^COPY (.+) \S+$", other, re.M):
+        copied[1] |= set(words.split())
+    assert copied[0] == copied[1]
+
+
 def test_a_missing_image_is_told_before_any_job(workspace, in_container):
     code, said, calls = in_container(workspace.study(name="absent"), *APPTAINER)
     assert code != 0 and calls == []
     assert f"{IMAGE}: there is no such image" in said and "apptainer build" in said
     assert "Traceback" not in said and "rule generate" not in said
+
+
+def with_dependencies(names: set[str]) -> set[str]:
+    """Give these packages with all that they need here."""
+    found, pending = set(), set(names)
+    while pending:
+        name = pending.pop()
+        found.add(name)
+        try:
+            needed = [Requirement(text) for text in requires(name) or ()]
+        except PackageNotFoundError:  # of another system
+            continue
+        needed = [one for one in needed if one.marker is None or one.marker.evaluate({"extra": ""})]
+        pending |= {canonicalize_name(one.name) for one in needed} - found
+    return found
+
+
+REFUSES = """\
+import sys
+
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name in {modules!r}:
+            raise ModuleNotFoundError(f"{{name}} is not on the login node", name=name)
+
+
+sys.meta_path.insert(0, Refuse())
+"""
+
+
+def test_the_login_node_needs_no_more_than_the_instructions_install(workspace, repository, tmp_path):
+    """Plan, also for SLURM, and start `baler-energy study`, where nothing of the image's own can be imported."""
+    (command,) = re.findall(
+        r"pip install --constraint \S+ ((?:.+\\\n)*.+)\n", (repository / "docs/slurm.md").read_text()
+    )
+    here = with_dependencies({canonicalize_name(name) for name in command.replace("\\", " ").split()})
+    refused = {
+        module for module, owners in packages_distributions().items() if not here & {*map(canonicalize_name, owners)}
+    }
+    assert {"torch", "scipy", "matplotlib", "uproot"} <= refused
+    (tmp_path / "sitecustomize.py").write_text(REFUSES.format(modules=refused - {"baler_energy"}))
+    variables = {"PYTHONPATH": f"{tmp_path}:{workspace.environment['PYTHONPATH']}"}
+    for words in (
+        ["snakemake", "--dry-run", "--cores", "all"],
+        ["snakemake", "--dry-run", "--profile", "slurm", "--configfile", "config/studies/gpu.yaml"],
+        ["baler_energy.cli", "study", "--help"],
+    ):
+        done = workspace.run(*words, variables=variables)
+        assert done.returncode == 0, done.stdout
+    assert "not on the login node" in workspace.run("torch", variables=variables).stdout
+
+
+def test_jobs_of_slurm_are_submitted_with_the_environment_that_the_instructions_say():
+    assert '"--export=ALL "' in inspect.getsource(get_submit_command)

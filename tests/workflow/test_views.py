@@ -70,6 +70,12 @@ def test_graphs_name_every_rule(workspace, study, view):
     assert "->" in graph
 
 
+def test_the_picture_in_the_readme_shows_the_rules_of_the_smoke_study(workspace, repository):
+    said = workspace.snakemake(workspace.root / "config" / "studies" / "smoke.yaml", "--rulegraph")
+    drawn = re.findall(r"<text [^>]*>(\w+)</text>", (repository / "docs" / "images" / "rulegraph.svg").read_text())
+    assert sorted(drawn) == sorted(re.findall(r'label = "(\w+)"', said)), "draw it anew: CONTRIBUTING.md"
+
+
 def test_there_is_nothing_to_lint(workspace, study):
     done = workspace.run("snakemake", "--lint", "--configfile", study)
     assert done.returncode == 0, done.stdout
