@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from baler_energy.errors import BalerEnergyError
 
-__all__ = ["STAGES", "main"]
+__all__ = ["STAGES", "main", "stage_modules"]
 
 #: Subcommands in the order of the flow; each is a module of `baler_energy.stages`.
 #: ``import`` is no name for a module, and a hyphen is not allowed in one.
@@ -50,6 +50,11 @@ examples:
 
 exit codes: 0 done, 2 the input is wrong, 3 the machine lacks what was asked for, 1 anything else
 """
+
+
+def stage_modules() -> tuple[str, ...]:
+    """Modules of the stages, in the order of `STAGES`."""
+    return tuple(f"baler_energy.stages.{_MODULES.get(name, name)}" for name in STAGES)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -94,10 +99,10 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     subparsers = parser.add_subparsers(dest="stage", metavar="STAGE", required=True)
     wanted = next((word for word in arguments if not word.startswith("-")), None)
-    for name in STAGES:
+    for name, module_name in zip(STAGES, stage_modules(), strict=True):
         if wanted in STAGES and name != wanted:
             continue
-        module = importlib.import_module(f"baler_energy.stages.{_MODULES.get(name, name)}")
+        module = importlib.import_module(module_name)
         sub = subparsers.add_parser(
             name,
             help=module.HELP,

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-COPIED = ("Snakefile", "config", "profiles", "slurm", "src", "workflow")
+COPIED = ("config", "profiles", "slurm", "src", "workflow")
 TIME_LIMIT_S = 300
 
 TINY: dict[str, Any] = {
@@ -52,12 +52,14 @@ class Workspace:
         path.write_text(yaml.safe_dump(TINY | changes, sort_keys=False))
         return path
 
-    def run(self, *words: str | Path) -> subprocess.CompletedProcess[str]:
-        """Run a command of this environment in the folder; its output is one text."""
+    def run(
+        self, *words: str | Path, cwd: Path | None = None, variables: dict[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command of this environment in the folder, or in another one; its output is one text."""
         return subprocess.run(
             [sys.executable, "-m", *map(str, words)],
-            cwd=self.root,
-            env=self.environment,
+            cwd=cwd or self.root,
+            env=self.environment | (variables or {}),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -63,13 +63,6 @@ def test_a_measured_job_claims_every_core(workspace):
     assert {r["threads"] for rule in MEASURED & set(found) for r in found[rule]} == {"2"}
 
 
-def test_lint_wishes_for_nothing_but_a_container(workspace):
-    done = workspace.run("snakemake", "--lint", "--configfile", workspace.study())
-    assert "Lints for rule train" in done.stdout
-    wishes = set(re.findall(r"^    \* (.+):$", done.stdout, flags=re.MULTILINE))
-    assert wishes == {"Specify a conda environment or container for each rule."}
-
-
 def test_the_rate_limiter_that_the_snakefile_switches_off_is_still_snakemakes():
     source = inspect.getsource(JobScheduler)
     assert "self._schedule_reevalutation(self.job_rate_limiter.timespan)" in source, (

@@ -1,0 +1,65 @@
+"""The container image in which jobs run with ``--software-deployment-method apptainer``."""
+
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from baler_energy.cli import stage_modules
+from baler_energy.errors import UnavailableError
+from baler_energy.fingerprint import fingerprint
+
+__all__ = ["IMAGE", "refuse_other_image", "source"]
+
+#: In the working directory, as a file or a link to one; the Snakefile's `container:`.
+IMAGE = "baler-energy.sif"
+#: Longest wait for an answer of the image (s): large ones on a busy file system take a while to open.
+_ANSWER_LIMIT_S = 300
+
+
+def source() -> str:
+    """Fingerprint of all stages of the package that runs here."""
+    return fingerprint(*stage_modules())
+
+
+def refuse_other_image(image: Path, options: str = "") -> None:
+    """Refuse an image that holds another source than the one that the workflow is planned with.
+
+    Snakemake decides by the source beside it what has to run again; the jobs would then run what is in the image.
+
+    Parameters
+    ----------
+    image
+        A file, or a link to one.
+    options
+        Options of ``apptainer exec`` with which the jobs run, as one text.
+
+    Raises
+    ------
+    UnavailableError
+        There is no image, it does not run, or its source is another one.
+    """
+    build = f"`apptainer build {image} apptainer.def` makes one (docs/slurm.md)."
+    if not image.exists():
+        raise UnavailableError(f"{image}: there is no such image in {Path.cwd()}; link one to this name, or {build}")
+    binary = shutil.which("apptainer") or shutil.which("singularity")
+    command = [binary or "apptainer", "exec", "--home", str(Path.cwd()), *shlex.split(options), str(image)]
+    command += ["python", "-m", __name__]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_ANSWER_LIMIT_S, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise UnavailableError(f"{image}: cannot be tried with `{' '.join(command)}`: {error}") from error
+    if done.returncode != 0:
+        said = done.stderr.strip() or f"exit code {done.returncode}"
+        raise UnavailableError(f"{image}: `{' '.join(command)}` fails in it: {said}\nBuild it again: {build}")
+    if done.stdout.split()[-1:] != [source()]:
+        here = Path(__file__).parent.parent
+        raise UnavailableError(
+            f"{image}: holds another version of baler-energy than {here}, by which Snakemake plans the runs. Build it "
+            f"again: {build} Or `export PYTHONPATH={here}`, where the image is to run that source instead of its own."
+        )
+
+
+if __name__ == "__main__":
+    sys.stdout.write(f"{source()}\n")

@@ -1,0 +1,58 @@
+"""The check of the container image before a run, with a stand-in for Apptainer."""
+
+import pytest
+
+from baler_energy.cli import STAGES
+from baler_energy.errors import UnavailableError
+from baler_energy.image import refuse_other_image, source
+
+
+@pytest.fixture
+def image(tmp_path, monkeypatch):
+    """Return a function that makes an image in which a command gives this answer."""
+
+    def make(answer: str):
+        binary = tmp_path / "bin" / "apptainer"
+        binary.parent.mkdir()
+        binary.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/asked\n{answer}\n')
+        binary.chmod(0o755)
+        monkeypatch.setenv("PATH", str(binary.parent), prepend=":")
+        path = tmp_path / "an image.sif"
+        path.touch()
+        return path
+
+    return make
+
+
+def test_the_same_source_is_taken_whatever_is_said_before_it(image, tmp_path):
+    refuse_other_image(image(f"echo a greeting; echo {source()}"), "--nv --bind '/a b'")
+    asked = (tmp_path / "asked").read_text()
+    assert asked.startswith("exec --home ") and "--nv --bind /a b" in asked
+    assert asked.endswith("an image.sif python -m baler_energy.image\n")
+
+
+@pytest.mark.parametrize("answer", ["echo 0123456789abcdef", "true"])
+def test_another_source_or_none_is_refused_with_both_ways_out(image, answer):
+    with pytest.raises(UnavailableError, match=r"(?s)another version.*apptainer build.*PYTHONPATH=/"):
+        refuse_other_image(image(answer))
+
+
+def test_an_image_that_fails_is_refused_with_what_it_said(image):
+    with pytest.raises(UnavailableError, match="no such python"):
+        refuse_other_image(image("echo no such python >&2; exit 255"))
+
+
+def test_no_image_and_no_apptainer_are_told(tmp_path, monkeypatch):
+    with pytest.raises(UnavailableError, match=r"there is no such image.*apptainer build"):
+        refuse_other_image(tmp_path / "none.sif")
+    (tmp_path / "some.sif").touch()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UnavailableError, match="No such file"):
+        refuse_other_image(tmp_path / "some.sif")
+
+
+def test_the_source_covers_every_stage(monkeypatch):
+    asked = []
+    monkeypatch.setattr("baler_energy.image.fingerprint", lambda *modules: asked.extend(modules) or "x")
+    source()
+    assert len(asked) == len(STAGES) and "baler_energy.stages.import_files" in asked
