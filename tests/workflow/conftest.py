@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-COPIED = ("config", "profiles", "slurm", "src", "workflow")
+COPIED = ("Snakefile", "config", "profiles", "slurm", "src", "workflow")
 TIME_LIMIT_S = 300
 
 TINY: dict[str, Any] = {
