@@ -10,16 +10,18 @@ from baler_energy.errors import InputError
 from baler_energy.files import read_json, write_json
 from baler_energy.vocabulary import Evidence, Flag, MeterName, Operation, Quantity, check_component
 
-__all__ = ["Contamination", "Idle", "Measurement", "Reading", "Window"]
+__all__ = ["Contamination", "Idle", "Measurement", "Reading", "RecordPart", "Window"]
 
 Component = Annotated[str, AfterValidator(check_component)]
 
 
-class _Record(BaseModel):
+class RecordPart(BaseModel):
+    """What all parts of a record are: closed, unchangeable, and without NaN."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-class Reading(_Record):
+class Reading(RecordPart):
     """One value of one meter over the whole window; missing is null with a reason, never zero."""
 
     meter: MeterName
@@ -69,14 +71,14 @@ class Reading(_Record):
         )
 
 
-class Window(_Record):
+class Window(RecordPart):
     """The measured window: start (UTC) and length in seconds of a monotonic clock, over all iterations."""
 
     start: datetime
     duration_s: Annotated[float, Field(gt=0)]
 
 
-class Idle(_Record):
+class Idle(RecordPart):
     """The idle baseline that the record's dynamic energies use."""
 
     start: datetime
@@ -86,7 +88,7 @@ class Idle(_Record):
     readings: tuple[Reading, ...]
 
 
-class Contamination(_Record):
+class Contamination(RecordPart):
     """CPU time that other processes used in the window, as a share of the machine's (null: not readable)."""
 
     fraction: float | None
@@ -94,7 +96,7 @@ class Contamination(_Record):
     logical_cpus: int
 
 
-class Measurement(_Record):
+class Measurement(RecordPart):
     """One operation of one point, as written to ``measurement.json``."""
 
     run_id: str

@@ -193,6 +193,8 @@ class Training(Config):
     """Lower the learning rate after so many epochs without a lower loss."""
     plateau_factor: Annotated[float, Field(gt=0, lt=1)] = 0.5
     """Factor on the learning rate at a plateau."""
+    save_every_s: Annotated[float, Field(gt=0)] = 600.0
+    """Save the state of a long training so often (s); after an interruption it resumes from there."""
 
 
 class Measurement(Config):

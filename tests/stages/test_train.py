@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from baler_energy.codecs.baler.checkpoint import Checkpoint
-from baler_energy.codecs.baler.training import Epoch
+from baler_energy.codecs.baler.state import Epoch
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError, UnavailableError
 from baler_energy.records import Measurement
-from baler_energy.stages import train as module
+from baler_energy.stages.history import History
 from baler_energy.vocabulary import Operation
 
 
@@ -80,7 +80,7 @@ def test_iterations_start_afresh_and_the_history_is_of_the_last(stage, pipeline,
 
 def test_energies_count_from_the_iterations_start(tmp_path):
     counter = iter([{"rapl/cpu": 100.0}, {"rapl/cpu": 103.0}, {"rapl/cpu": 110.0}, {"rapl/cpu": 112.0}, {}])
-    history = module._History(SimpleNamespace(energies_j=lambda: next(counter)))
+    history = History(SimpleNamespace(energies_j=lambda: next(counter)))
     history.restart()
     history.add(Epoch(1, 9.0, 0.1))
     history.restart()

@@ -42,8 +42,10 @@ rule train:
         session=SESSION,
         source=lambda w: source_of_stage("train", w),
     shell:
+        # The last option is no parameter: that a state is saved more often reruns nothing.
         "baler-energy train --data {input.table:q} --out {params.folder:q} {params.point:q} {params.training:q}"
-        " --calibration {input.calibration:q} {params.session:q} > {log:q} 2>&1"
+        " --calibration {input.calibration:q} {params.session:q} --save-every-s {STUDY.training.save_every_s}"
+        " > {log:q} 2>&1"
 
 
 rule compress:

@@ -1,11 +1,15 @@
-"""Readings that follow from a window's energies: mean power and dynamic energy."""
+"""What follows from a window's readings: mean power, dynamic energy, and flags."""
 
 from collections.abc import Sequence
 
-from baler_energy.records import Idle, Reading
-from baler_energy.vocabulary import Evidence, Quantity
+from baler_energy.meters.contamination import CONTAMINATION_LIMIT
+from baler_energy.records import Contamination, Idle, Reading
+from baler_energy.vocabulary import Evidence, Flag, Quantity
 
-__all__ = ["derived_readings", "dynamic_energy_j"]
+__all__ = ["DERIVED_FLAGS", "derived_flags", "derived_readings", "dynamic_energy_j"]
+
+#: Flags that `derived_flags` gives.
+DERIVED_FLAGS = frozenset({Flag.BELOW_RESOLUTION, Flag.CONTAMINATED, Flag.MODELLED_ONLY})
 
 
 def derived_readings(readings: Sequence[Reading], idle: Idle | None, duration_s: float) -> tuple[Reading, ...]:
@@ -54,6 +58,21 @@ def _dynamic(
 def dynamic_energy_j(gross_j: float, idle_power_w: float, duration_s: float) -> float:
     """Subtract the idle baseline: gross energy (J) less idle power (W) times duration (s)."""
     return gross_j - idle_power_w * duration_s
+
+
+def derived_flags(readings: Sequence[Reading], other: Contamination, *, long_enough: bool) -> set[Flag]:
+    """Say what is wrong with a window by its readings, by what else ran, and by its length."""
+    flags = set()
+    if not long_enough:
+        flags.add(Flag.BELOW_RESOLUTION)
+    if (other.fraction or 0.0) > CONTAMINATION_LIMIT:
+        flags.add(Flag.CONTAMINATED)
+    if not any(
+        reading.quantity is Quantity.ENERGY and reading.value is not None and reading.evidence is Evidence.MEASURED
+        for reading in readings
+    ):
+        flags.add(Flag.MODELLED_ONLY)
+    return flags
 
 
 def _beside(reading: Reading, quantity: Quantity, value: float | None, reason: str | None) -> Reading:

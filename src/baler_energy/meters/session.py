@@ -2,6 +2,7 @@
 
 import gc
 import os
+import platform
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,13 +11,14 @@ from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 from baler_energy.meters.base import SAMPLE_UNITS, Meter, Sample, absent_reason, null_energies
 from baler_energy.meters.contamination import CONTAMINATION_LIMIT, CpuTimes, contamination
-from baler_energy.meters.derived import derived_readings
+from baler_energy.meters.derived import derived_flags, derived_readings
 from baler_energy.meters.idle import IdleCache, baseline_key, idle_readings
 from baler_energy.meters.lock import MachineLock
+from baler_energy.meters.segments import Segment, energies_so_far
 from baler_energy.meters.settings import SessionSettings
 from baler_energy.progress import say
 from baler_energy.records import Contamination, Idle, Reading, Window
-from baler_energy.vocabulary import PEERS, Evidence, Flag, MeterName, Quantity
+from baler_energy.vocabulary import PEERS, Evidence, Flag, MeterName
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,6 +68,16 @@ class Outcome(Generic[T]):
     component, quantity (a key of `SAMPLE_UNITS`), value, unit, evidence."""
 
 
+@dataclass(frozen=True)
+class _Opening:
+    """The opening edge of the window that runs."""
+
+    start: datetime
+    start_s: float
+    before: CpuTimes
+    idle: Idle | None
+
+
 class Session:
     """Measures operations with the meters it is given, alone on the machine.
 
@@ -102,6 +114,7 @@ class Session:
         self._absent: dict[MeterName, str] = {}
         self._faults: dict[MeterName, str] = {}
         self._live: list[Meter] = []
+        self._opening: _Opening | None = None
 
     def open(self) -> None:
         """Take the lock and open the meters; without effect on an open session."""
@@ -182,12 +195,32 @@ class Session:
                 self._fault(meter, "could not be read during the window", error)
         return energies
 
+    def so_far(self) -> Segment:
+        """Give what has been measured since the window opened, for a run that saves its state."""
+        assert self._opening is not None, "there is no window"
+        energies: list[Reading] = []
+        for meter in self._working():
+            try:
+                energies += energies_so_far(meter)
+            except Exception as error:
+                self._fault(meter, "could not be read during the window", error)
+        now = CpuTimes.now()
+        return Segment(
+            start=self._opening.start,
+            duration_s=time.monotonic() - self._opening.start_s,
+            energies=tuple(energies),
+            idle=self._opening.idle,
+            contamination=contamination(self._opening.before, now, os.cpu_count() or 1),
+            hostname=platform.node(),
+        )
+
     def _window(self, operation: Callable[[], T], idle: Idle | None, *, once: bool) -> Outcome[T]:
         before = CpuTimes.now()
         begun = self._begin()
         try:
             start = datetime.now(UTC)
             start_s = time.monotonic()
+            self._opening = _Opening(start, start_s, before, idle)
             result, iterations = self._repeat(operation, start_s, once=once)
             duration_s = time.monotonic() - start_s
         finally:
@@ -289,15 +322,7 @@ class Session:
         flags = {flag for meter in self._working() for flag in meter.flags()}
         if self._faults or self._unopened:
             flags.add(Flag.COUNTER_FAULT)
-        if duration_s < self.settings.min_window_s:
-            flags.add(Flag.BELOW_RESOLUTION)
-        if (other.fraction or 0.0) > CONTAMINATION_LIMIT:
-            flags.add(Flag.CONTAMINATED)
-        if not any(
-            reading.quantity is Quantity.ENERGY and reading.value is not None and reading.evidence is Evidence.MEASURED
-            for reading in readings
-        ):
-            flags.add(Flag.MODELLED_ONLY)
+        flags |= derived_flags(readings, other, long_enough=duration_s >= self.settings.min_window_s)
         return tuple(sorted(flags))
 
     def _samples(self, start_s: float) -> "pd.DataFrame":

@@ -1,7 +1,7 @@
 """What the measured stages share: opening the session, and writing its record last."""
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,7 @@ from baler_energy.files import atomic_path
 from baler_energy.fingerprint import stage_module
 from baler_energy.meters.base import Meter
 from baler_energy.meters.options import make_meters, session_settings
+from baler_energy.meters.segments import Segment
 from baler_energy.meters.session import Outcome, Session
 from baler_energy.meters.settings import SessionSettings
 from baler_energy.provenance import provenance
@@ -104,6 +105,7 @@ def write_record(
     parameters: Mapping[str, str | int | float | bool | None],
     outcome: Outcome[Any],
     results: Mapping[str, str | int | float | bool | None],
+    segments: Sequence[Segment] = (),
 ) -> None:
     """Write ``samples.parquet`` and, last, ``measurement.json``.
 
@@ -113,7 +115,13 @@ def write_record(
         Folder of the run; its other files are there already.
     operation, parameters, outcome, results
         Contents of the record.
+    segments
+        What was measured by earlier processes; when and where is part of the provenance.
     """
+    made_with = provenance(stage_module(operation.value, str(parameters["engine"])))
+    if segments:
+        facts = {"start", "duration_s", "hostname"}
+        made_with["segments"] = [segment.model_dump(mode="json", include=facts) for segment in segments]
     with atomic_path(out / SAMPLES) as temporary:
         outcome.samples.to_parquet(temporary, index=False)
     Measurement(
@@ -127,5 +135,5 @@ def write_record(
         contamination=outcome.contamination,
         flags=outcome.flags,
         results=dict(results),
-        provenance=provenance(stage_module(operation.value, str(parameters["engine"]))),
+        provenance=made_with,
     ).write(out / RECORD)

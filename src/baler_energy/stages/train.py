@@ -5,13 +5,14 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from baler_energy.codecs.baler.architecture import Architecture
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
-from baler_energy.files import atomic_path
 from baler_energy.meters.options import add_session_arguments
+from baler_energy.meters.segments import joined
+from baler_energy.stages.history import HISTORY, History
 from baler_energy.stages.measured import (
     WARM_UP_BATCHES,
     Measuring,
@@ -28,17 +29,17 @@ from baler_energy.stages.options import (
     positive_int,
     upstream_stage,
 )
+from baler_energy.stages.saved import STATE, SavedTraining, training_key
 from baler_energy.vocabulary import Operation
 
 if TYPE_CHECKING:
     from baler_energy.codecs.baler.training import Trained, TrainingSettings
-    from baler_energy.meters.session import Session
 
 __all__ = [
     "CHECKPOINT",
     "EPILOG",
     "HELP",
-    "HISTORY",
+    "SAVE_EVERY_S",
     "add_arguments",
     "add_training_arguments",
     "run",
@@ -56,7 +57,8 @@ writes checkpoint.pt, history.parquet, samples.parquet and, last, measurement.js
 """
 
 CHECKPOINT = "checkpoint.pt"
-HISTORY = "history.parquet"
+#: Time between savings of the state of a long training (s).
+SAVE_EVERY_S = 600.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,6 +66,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, metavar="TABLE", help="table of `baler-energy prepare`")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
     add_training_arguments(parser)
+    parser.add_argument(
+        "--save-every-s",
+        type=_positive_s,
+        default=SAVE_EVERY_S,
+        metavar="S",
+        help="save the state of a long training so often (s, default: %(default)g); the same command, after an "
+        "interruption, resumes from it (not with the engine upstream)",
+    )
     add_point_arguments(parser)
     add_session_arguments(parser)
     parser.set_defaults(epochs=5)
@@ -100,7 +110,14 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Run the stage from parsed options."""
     point = point_options(args)
-    train(args.data, args.out, point, training_settings(args, point), Measuring.of(args))
+    train(args.data, args.out, point, training_settings(args, point), Measuring.of(args), args.save_every_s)
+
+
+def _positive_s(text: str) -> float:
+    seconds = float(text)
+    if not seconds > 0:
+        raise argparse.ArgumentTypeError(f"{text} is not a time above 0 s")
+    return seconds
 
 
 def training_settings(args: argparse.Namespace, point: PointOptions) -> "TrainingSettings":
@@ -133,12 +150,20 @@ def training_settings(args: argparse.Namespace, point: PointOptions) -> "Trainin
     )
 
 
-def train(data: Path, out: Path, point: PointOptions, settings: "TrainingSettings", measuring: Measuring) -> None:
+def train(
+    data: Path,
+    out: Path,
+    point: PointOptions,
+    settings: "TrainingSettings",
+    measuring: Measuring,
+    save_every_s: float = SAVE_EVERY_S,
+) -> None:
     """Train on the table in `data`; write checkpoint, history, samples and record to `out`.
 
     The measured operation begins with the table in memory and ends with the trained network: scaling, making the
-    network and its data loader, and all epochs; with the engine ``upstream``, see `stages.upstream`. Raises
-    `InputError` and `UnavailableError`.
+    network and its data loader, and all epochs; with the engine ``upstream``, see `stages.upstream`. A training that
+    takes longer than `save_every_s` (s) saves its state so often, within the window, and one that finds such a state in
+    `out` goes on from there. Raises `InputError` and `UnavailableError`.
     """
     if point.engine == "upstream":
         upstream_stage("train").train(data, out, point, settings, measuring)
@@ -151,26 +176,32 @@ def train(data: Path, out: Path, point: PointOptions, settings: "TrainingSetting
     architecture = Architecture.of(point.model, columns, point.compression_ratio)
     device = configure_torch(point)
     parameters = point.parameters(source=table.origin.get("source"), rows=rows, columns=columns)
+    recorded = parameters | recorded_settings(settings)
     few = table.data[: WARM_UP_BATCHES * settings.batch_size]
 
     with open_session(measuring, device, out) as session:
-        history = _History(session)
+        history = History(session)
+        saved = SavedTraining(out / STATE, training_key(table, recorded), session, history, save_every_s)
 
         def operation() -> "Trained":
             history.restart()
-            return train_network(table.data, table.names, architecture, settings, device, history.add)
+            return train_network(table.data, table.names, architecture, settings, device, history.add, saved)
 
         def warm_up() -> None:
             train_network(few, table.names, architecture, replace(settings, epochs=1), device)
 
-        outcome = session.run(operation, warm_up=warmed_up(warm_up, device))
+        outcome = session.run(operation, warm_up=warmed_up(warm_up, device), once=bool(saved.segments))
+        if saved.segments:
+            outcome = joined(saved.segments, outcome, measuring.settings.min_window_s)
         trained = outcome.result
         checkpoint = Checkpoint.of(trained.model, trained.normalisation, table.names, table.dtypes)
         checkpoint.write(out / CHECKPOINT)
         history.write(out / HISTORY)
         results = training_results([epoch.loss for epoch in trained.epochs], architecture, rows)
         results["torch_gpu_memory_peak_b"] = gpu_memory_peak_b(device)
-        write_record(out, Operation.TRAIN, parameters | recorded_settings(settings), outcome, results)
+        results["segments"] = len(saved.segments) + 1
+        write_record(out, Operation.TRAIN, recorded, outcome, results, saved.segments)
+        saved.remove()
 
 
 def trainer(engine: str) -> "Callable[..., Trained]":
@@ -204,29 +235,3 @@ def training_results(
         "macs": macs,
         "flops": 2 * macs,
     }
-
-
-class _History:
-    """Loss, duration and energies at the epochs' edges of the iteration that runs, counted from its start."""
-
-    def __init__(self, session: "Session") -> None:
-        self._session = session
-        self._start_j: dict[str, float] = {}
-        self._rows: list[dict[str, Any]] = []
-
-    def restart(self) -> None:
-        self._rows = []
-        self._start_j = self._session.energies_j()
-
-    def add(self, epoch: Any) -> None:
-        energies_j = self._session.energies_j()
-        row = {"epoch": epoch.epoch, "loss": epoch.loss, "duration_s": epoch.duration_s}
-        for name, start_j in self._start_j.items():
-            row[f"energy_j:{name}"] = energies_j[name] - start_j if name in energies_j else None
-        self._rows.append(row)
-
-    def write(self, path: Path) -> None:
-        import pandas as pd
-
-        with atomic_path(path) as temporary:
-            pd.DataFrame(self._rows).to_parquet(temporary, index=False)

@@ -227,7 +227,8 @@ def test_training_from_graphs_is_the_references(table, graphs):
                 take(batch)
             return step.fetch_summed_loss() / 5
 
-        epochs = training.train_epochs(epoch, step.optimizer, how, lambda epoch: None)
+        learner = training.new_learner(model, step.optimizer, torch.Generator(), how)
+        epochs = training.train_epochs(epoch, learner, how, lambda epoch: None)
     assert_same(reference, Trained(model, reference.normalisation, epochs))
     assert len(captured) > 1
 

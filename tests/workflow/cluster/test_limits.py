@@ -4,7 +4,6 @@ import json
 
 import pandas as pd
 import pytest
-from slurm_site import RUN_LIMIT_S
 
 ROWS, TRAINING_S = 20_000, 170
 #: The first attempt of a job that gets too little; SLURM looks at time limits every 30 s.
@@ -30,14 +29,14 @@ def study(make_workspace, study_of_two):
     return write
 
 
-def test_limits_grow_and_a_long_training_resumes(study, make_site, make_workspace, same_dataset):
-    site, here = make_site(), make_workspace()
+def test_limits_grow_and_a_long_training_resumes(study, make_site, same_dataset):
+    site, here = make_site(), make_site()
     site.describe(on_gpu="nowhere", **LIMITS)
     command = ["snakemake", "--until", "collect", "--configfile"]
-    local = here.start(*command, study(here), "--cores", "all")
+    local = here.start(*command, study(here.workspace), "--cores", "all")
     said = site.finish(site.start(*command, study(site.workspace), "--profile", "slurm"))
-    assert local.wait(timeout=RUN_LIMIT_S) == 0
-    same_dataset(site, here.root / "results" / "tiny" / "dataset")
+    here.finish(local)
+    same_dataset(site, here.workspace.root / "results" / "tiny" / "dataset")
 
     first, *others = site.jobs("train")
     assert (first.state, first.time_limit) == ("TIMEOUT", "00:01:00")
@@ -47,7 +46,13 @@ def test_limits_grow_and_a_long_training_resumes(study, make_site, make_workspac
     assert (again.state, again.memory_mb) == ("COMPLETED", 8000)
     assert said.count("Trying to restart job") == 2
 
-    runs = site.dataset("runs").set_index("operation")
-    assert "resumed" in runs.loc["train", "flags"].split(",")
-    whole = pd.read_parquet(here.root / "results" / "tiny" / "dataset" / "runs.parquet").set_index("operation")
-    assert runs.loc["train", "energy_j"] > whole.loc["train", "energy_j"] / 3
+    record = json.loads(next(site.workspace.root.rglob("train/measurement.json")).read_text())
+    (segment,) = record["provenance"]["segments"]
+    assert 30 < segment["duration_s"] < record["window"]["duration_s"]
+    run = site.dataset("runs").set_index("operation").loc["train"]
+    assert "resumed" in run["flags"].split(",")
+    whole = here.dataset("runs").set_index("operation").loc["train"]
+    assert run["energy_j"] > 0 and run["energy_scope"] == whole["energy_scope"]
+    assert pd.isna(run["memory_peak_b"])
+    reasons = [r["reason"] for r in record["readings"] if r["quantity"] == "memory_peak"]
+    assert reasons and all("interrupted" in reason for reason in reasons)

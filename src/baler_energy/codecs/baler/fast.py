@@ -24,7 +24,8 @@ from torch.utils.data import RandomSampler
 from baler_energy.codecs.baler.architecture import Architecture
 from baler_energy.codecs.baler.model import Autoencoder
 from baler_energy.codecs.baler.normalisation import Normalisation
-from baler_energy.codecs.baler.training import Epoch, Trained, TrainingSettings, new_model, train_epochs
+from baler_energy.codecs.baler.state import Epoch, Keeper
+from baler_energy.codecs.baler.training import Trained, TrainingSettings, new_learner, new_model, train_epochs
 
 __all__ = ["GraphedStep", "Step", "train"]
 
@@ -41,6 +42,7 @@ def train(
     settings: TrainingSettings,
     device: torch.device,
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+    keeper: Keeper | None = None,
 ) -> Trained:
     """Scale a table (rows, columns) and train a new network on it, as `training.train` does.
 
@@ -65,7 +67,8 @@ def train(
                 take(rows)
             return step.fetch_summed_loss() / len(batches)
 
-        epochs = train_epochs(epoch, step.optimizer, settings, on_epoch)
+        learner = new_learner(model, step.optimizer, batches.order, settings)
+        epochs = train_epochs(epoch, learner, settings, on_epoch, keeper)
     return Trained(model, normalisation, epochs)
 
 
@@ -239,8 +242,8 @@ class _Batches:
 
     def __init__(self, table: Tensor, settings: TrainingSettings) -> None:
         self._table, self._batch_size = table, settings.batch_size
-        self._generator = torch.Generator().manual_seed(settings.seed)
-        self._sampler = RandomSampler(range(len(table)), generator=self._generator) if settings.shuffle else None
+        self.order = torch.Generator().manual_seed(settings.seed)
+        self._sampler = RandomSampler(range(len(table)), generator=self.order) if settings.shuffle else None
         self._views = torch.split(table, settings.batch_size)
 
     def __len__(self) -> int:
@@ -251,7 +254,7 @@ class _Batches:
             yield from self._views
             return
         # The loader begins an epoch by drawing a seed for processes that it may start.
-        torch.empty((), dtype=torch.int64).random_(generator=self._generator)
+        torch.empty((), dtype=torch.int64).random_(generator=self.order)
         order = torch.from_numpy(np.fromiter(self._sampler, np.int64)).to(self._table.device)
         for chosen in torch.split(order, self._batch_size):
             yield self._table.index_select(0, chosen)

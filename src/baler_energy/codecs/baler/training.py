@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from baler_energy.codecs.baler.architecture import Architecture
 from baler_energy.codecs.baler.model import DTYPES, Autoencoder
 from baler_energy.codecs.baler.normalisation import Normalisation
+from baler_energy.codecs.baler.state import Epoch, Keeper, Learner, Patience
 from baler_energy.errors import InputError
 from baler_energy.progress import progress
 
@@ -25,6 +26,7 @@ __all__ = [
     "TrainingSettings",
     "batch_loss",
     "loader",
+    "new_learner",
     "new_model",
     "pass_over",
     "train",
@@ -69,18 +71,6 @@ class TrainingSettings:
 
 
 @dataclass(frozen=True)
-class Epoch:
-    """One pass over the table: its number from 1, the mean of its batches' losses, and its length in seconds.
-
-    The losses are those seen in passing, each before its own step, as in Baler's ``loss_data.npy``.
-    """
-
-    epoch: int
-    loss: float
-    duration_s: float
-
-
-@dataclass(frozen=True)
 class Trained:
     """What training gives: the network (on its device), the features it was scaled with, and its epochs."""
 
@@ -101,11 +91,13 @@ def train(
     settings: TrainingSettings,
     device: torch.device,
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+    keeper: Keeper | None = None,
 ) -> Trained:
     """Scale a table (rows, columns) and train a new network on it.
 
-    On a CPU, and with the same number of threads, the same settings give the same bits. `names` are the columns', for
-    messages; table and network are put on `device`; `on_epoch` is called at each epoch's end.
+    On a CPU, and with the same number of threads, the same settings give the same bits, also where a training goes on
+    from a state of `keeper`. `names` are the columns', for messages; table and network are put on `device`; `on_epoch`
+    is called at each epoch's end.
 
     Raises
     ------
@@ -116,15 +108,28 @@ def train(
     batches = loader(normalisation.normalise(data), settings, device)
     model = new_model(architecture, settings).to(device)
     optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate)
-    epochs = train_epochs(partial(pass_over, model, batches, optimizer), optimizer, settings, on_epoch)
+    learner = new_learner(model, optimizer, batches.generator, settings)
+    epochs = train_epochs(partial(pass_over, model, batches, optimizer), learner, settings, on_epoch, keeper)
     return Trained(model, normalisation, epochs)
+
+
+def new_learner(
+    model: Autoencoder, optimizer: torch.optim.Optimizer, order: torch.Generator, settings: TrainingSettings
+) -> Learner:
+    """Put together what a training changes, with the schedule and the patience of the settings."""
+    schedule = None
+    if settings.plateau_patience is not None:
+        schedule = ReduceLROnPlateau(optimizer, factor=settings.plateau_factor, patience=settings.plateau_patience)
+    patience = Patience(settings.early_stopping_patience, settings.early_stopping_min_delta)
+    return Learner(model, optimizer, order, schedule, patience)
 
 
 def train_epochs(
     epoch: Callable[[], float],
-    optimizer: torch.optim.Optimizer,
+    learner: Learner,
     settings: TrainingSettings,
     on_epoch: Callable[[Epoch], None],
+    keeper: Keeper | None = None,
 ) -> tuple[Epoch, ...]:
     """Run `epoch`, which trains on the table once and returns the loss, until the settings say stop.
 
@@ -133,18 +138,20 @@ def train_epochs(
     InputError
         The loss is no longer finite.
     """
-    schedule = _schedule(optimizer, settings)
-    patience = _Patience(settings.early_stopping_patience, settings.early_stopping_min_delta)
-    epochs: list[Epoch] = []
-    for number in progress(range(1, settings.epochs + 1), total=settings.epochs, label="train", unit="epochs"):
+    state = keeper.restore() if keeper else None
+    epochs = learner.restore(state) if state else []
+    numbers = range(len(epochs) + 1, settings.epochs + 1)
+    for number in progress(numbers, total=len(numbers), label="train", unit="epochs"):
         start = time.perf_counter()
         loss = epoch()
         epochs.append(Epoch(number, _finite(loss, number, settings), time.perf_counter() - start))
         on_epoch(epochs[-1])
-        if schedule is not None:
-            schedule.step(loss)
-        if patience.exhausted_by(loss):
+        if learner.schedule is not None:
+            learner.schedule.step(loss)
+        if learner.patience.exhausted_by(loss):
             break
+        if keeper and number < settings.epochs:
+            keeper.offer(partial(learner.capture, epochs))
     return tuple(epochs)
 
 
@@ -183,12 +190,6 @@ def pass_over(
     return total / len(batches)
 
 
-def _schedule(optimizer: torch.optim.Optimizer, settings: TrainingSettings) -> ReduceLROnPlateau | None:
-    if settings.plateau_patience is None:
-        return None
-    return ReduceLROnPlateau(optimizer, factor=settings.plateau_factor, patience=settings.plateau_patience)
-
-
 def _finite(loss: float, epoch: int, settings: TrainingSettings) -> float:
     if not math.isfinite(loss):
         raise InputError(
@@ -196,21 +197,3 @@ def _finite(loss: float, epoch: int, settings: TrainingSettings) -> float:
             f"Try a learning rate below {settings.learning_rate:g} (--learning-rate)."
         )
     return loss
-
-
-class _Patience:
-    """Counts the epochs since the loss last fell."""
-
-    def __init__(self, patience: int | None, min_delta: float) -> None:
-        self._patience = patience
-        self._min_delta = min_delta
-        self._best = math.inf
-        self._waited = 0
-
-    def exhausted_by(self, loss: float) -> bool:
-        if loss < self._best - self._min_delta:
-            self._best = loss
-            self._waited = 0
-        else:
-            self._waited += 1
-        return self._patience is not None and self._waited >= self._patience

@@ -13,9 +13,10 @@ from baler_energy.codecs.upstream.project import new_project, refuse_unsupported
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
 from baler_energy.files import atomic_path
+from baler_energy.stages.history import HISTORY
 from baler_energy.stages.measured import Measuring, write_record
 from baler_energy.stages.options import PointOptions
-from baler_energy.stages.train import CHECKPOINT, HISTORY, recorded_settings, training_results
+from baler_energy.stages.train import CHECKPOINT, recorded_settings, training_results
 from baler_energy.stages.upstream.work import Work, baler_config, first_rows, measure, refuse_constants, workplace
 from baler_energy.vocabulary import Operation
 

@@ -1,0 +1,138 @@
+"""A window in segments: what was measured before an interruption, joined with what was measured after it."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+from pydantic import Field
+
+from baler_energy.meters.base import Meter
+from baler_energy.meters.derived import DERIVED_FLAGS, derived_flags, derived_readings
+from baler_energy.records import Contamination, Idle, Reading, RecordPart, Window
+from baler_energy.vocabulary import Evidence, Flag, Quantity
+
+if TYPE_CHECKING:
+    from baler_energy.meters.session import Outcome
+
+__all__ = ["Segment", "energies_so_far", "joined"]
+
+T = TypeVar("T")
+
+#: What adds up over segments; every other quantity of a joined window is null.
+_ADDITIVE = (Quantity.ENERGY, Quantity.DYNAMIC_ENERGY)
+_NOT_KEPT = "the run was interrupted, and of what ran before only energies are kept"
+
+
+class Segment(RecordPart):
+    """What was measured up to the moment in which a run saved its state."""
+
+    start: datetime
+    duration_s: Annotated[float, Field(gt=0)]
+    energies: tuple[Reading, ...]
+    """Of each component whose energy can be read within a window."""
+    idle: Idle | None
+    contamination: Contamination
+    hostname: str
+
+
+def energies_so_far(meter: Meter) -> list[Reading]:
+    """Read a meter's energies since the window began, with their evidence."""
+    evidence = {channel.component: channel.evidence for channel in meter.channels()}
+    return [
+        Reading.of(meter.name, component, Quantity.ENERGY, value, known)
+        for component, value in meter.energies_j().items()
+        if (known := evidence.get(component))
+    ]
+
+
+def joined(segments: Sequence[Segment], last: "Outcome[T]", min_window_s: float) -> "Outcome[T]":
+    """Join segments with the window that followed them.
+
+    Durations and energies add up; the idle baseline of each segment is its own. The lengths are those up to each
+    saving of the state: what ran after it and was lost, and the start of the next process, are in none. Flags that a
+    meter raised before the interruption are not known.
+
+    Parameters
+    ----------
+    segments
+        In the order of their times, at least one.
+    last
+        The window that ended the run; its samples, its iteration and its idle baseline stay.
+    min_window_s
+        Length from which on a window is long enough.
+
+    Returns
+    -------
+    Outcome
+        Flagged ``resumed``. A reading that is not known of every segment, with the same evidence, is null, and so is
+        each that does not add up.
+    """
+    duration_s = sum(segment.duration_s for segment in segments) + last.window.duration_s
+    before = [_readings(segment) for segment in segments]
+    readings = [_joined_reading(reading, before) for reading in last.readings]
+    energy_j = {_key(reading): reading for reading in readings if reading.quantity is Quantity.ENERGY}
+    readings = [
+        _mean_power(reading, energy_j[_key(reading)], duration_s)
+        if reading.quantity is Quantity.POWER_MEAN and _key(reading) in energy_j
+        else reading
+        for reading in readings
+    ]
+    other = _joined_contamination(segments, last)
+    flags = derived_flags(readings, other, long_enough=duration_s >= min_window_s)
+    flags |= {Flag.RESUMED, *(flag for flag in last.flags if flag not in DERIVED_FLAGS)}
+    return replace(
+        last,
+        window=Window(start=segments[0].start, duration_s=duration_s),
+        readings=tuple(readings),
+        contamination=other,
+        flags=tuple(sorted(flags)),
+    )
+
+
+def _key(reading: Reading) -> tuple[str, str]:
+    return reading.meter, reading.component
+
+
+def _readings(segment: Segment) -> dict[tuple[str, str, Quantity, Evidence], Reading]:
+    derived = derived_readings(segment.energies, segment.idle, segment.duration_s)
+    return {(*_key(reading), reading.quantity, reading.evidence): reading for reading in (*segment.energies, *derived)}
+
+
+def _joined_reading(last: Reading, before: Sequence[dict[tuple[str, str, Quantity, Evidence], Reading]]) -> Reading:
+    if last.value is None or last.quantity is Quantity.POWER_MEAN:
+        return last
+    if last.quantity not in _ADDITIVE:
+        return last.model_copy(update={"value": None, "bound": None, "reason": _NOT_KEPT})
+    total, bound = last.value, last.bound
+    for segment in before:
+        former = segment.get((*_key(last), last.quantity, last.evidence))
+        if former is None or former.value is None:
+            reason = (former and former.reason) or "its meter could not be read within a window"
+            reason = f"the run was interrupted, and of what ran before: {reason}"
+            return last.model_copy(update={"value": None, "bound": None, "reason": reason})
+        total += former.value
+    # Each segment has two edges of its own.
+    return last.model_copy(update={"value": total, "bound": None if bound is None else bound * (len(before) + 1)})
+
+
+def _mean_power(reading: Reading, energy: Reading, duration_s: float) -> Reading:
+    value = None if energy.value is None else energy.value / duration_s
+    return reading.model_copy(update={"value": value, "bound": None, "reason": energy.reason})
+
+
+def _joined_contamination(segments: Sequence[Segment], last: "Outcome[Any]") -> Contamination:
+    parts = [(segment.contamination, segment.duration_s) for segment in segments]
+    parts.append((last.contamination, last.window.duration_s))
+    whole_s = sum(duration_s for _, duration_s in parts)
+    return Contamination(
+        fraction=_sum([part.fraction and part.fraction * duration_s / whole_s for part, duration_s in parts]),
+        other_cpu_s=_sum([part.other_cpu_s for part, _ in parts]),
+        logical_cpus=last.contamination.logical_cpus,
+    )
+
+
+def _sum(values: Sequence[float | None]) -> float | None:
+    """Sum of values, which is not known where one is not."""
+    known = [value for value in values if value is not None]
+    return sum(known) if len(known) == len(values) else None

@@ -1,0 +1,51 @@
+"""What a training writes beside its network: a row per epoch."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from baler_energy.files import atomic_path
+
+if TYPE_CHECKING:
+    from baler_energy.meters.session import Session
+
+__all__ = ["HISTORY", "History"]
+
+HISTORY = "history.parquet"
+
+
+class History:
+    """Loss, duration and energies at the epochs' edges of the iteration that runs, counted from its start."""
+
+    def __init__(self, session: "Session") -> None:
+        self._session = session
+        self._start_j: dict[str, float] = {}
+        self.rows: list[dict[str, Any]] = []
+
+    def restart(self) -> None:
+        """Begin an iteration."""
+        self.rows = []
+        self._start_j = self._session.energies_j()
+
+    def go_on(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Go on after the epochs of an earlier process, whose last energies are added to those of this one."""
+        self.rows = [*rows]
+        before_j = {name: rows[-1].get(f"energy_j:{name}") for name in self._start_j}
+        self._start_j = {
+            name: start_j - before for name, start_j in self._start_j.items() if (before := before_j[name]) is not None
+        }
+
+    def add(self, epoch: Any) -> None:
+        """Take an epoch's end."""
+        energies_j = self._session.energies_j()
+        row = {"epoch": epoch.epoch, "loss": epoch.loss, "duration_s": epoch.duration_s}
+        for name, start_j in self._start_j.items():
+            row[f"energy_j:{name}"] = energies_j[name] - start_j if name in energies_j else None
+        self.rows.append(row)
+
+    def write(self, path: Path) -> None:
+        """Write ``history.parquet``."""
+        import pandas as pd
+
+        with atomic_path(path) as temporary:
+            pd.DataFrame(self.rows).to_parquet(temporary, index=False)

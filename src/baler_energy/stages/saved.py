@@ -1,0 +1,115 @@
+"""The saved state of a long training, beside its outputs, from which the next attempt goes on."""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pydantic import TypeAdapter
+
+from baler_energy.data.table import Table
+from baler_energy.files import atomic_path
+from baler_energy.fingerprint import fingerprint
+from baler_energy.meters.segments import Segment
+from baler_energy.progress import say
+from baler_energy.stages.history import History
+
+if TYPE_CHECKING:
+    from baler_energy.meters.session import Session
+
+__all__ = ["STATE", "SavedTraining", "training_key"]
+
+STATE = "state.pt"
+_SEGMENTS = TypeAdapter(tuple[Segment, ...])
+
+
+def training_key(table: Table, parameters: Mapping[str, Any]) -> str:
+    """Hash what has to be equal for a state to serve: table, settings, threads, source, versions."""
+    import torch
+
+    facts = [table.names, list(map(str, table.dtypes)), dict(parameters), torch.__version__]
+    digest = hashlib.sha256(json.dumps([*facts, fingerprint("baler_energy.stages.train")]).encode())
+    digest.update(np.ascontiguousarray(table.data).data)
+    return digest.hexdigest()
+
+
+class SavedTraining:
+    """Keeps a training's state in a file, with what was measured up to it; a `Keeper`.
+
+    Parameters
+    ----------
+    path
+        The file; it is read here, and one that does not serve is removed with a message.
+    key
+        Of `training_key`.
+    session
+        Whose window the training runs in.
+    history
+        Of the training.
+    every_s
+        Time between savings (s). A training that is shorter writes nothing.
+    """
+
+    def __init__(self, path: Path, key: str, session: "Session", history: "History", every_s: float) -> None:
+        self._path, self._key, self._session, self._history = path, key, session, history
+        self._every_s = every_s
+        self._calls = 0
+        self._saved_s = 0.0
+        self._state: dict[str, Any] | None = None
+        self._rows: list[dict[str, Any]] = []
+        self.segments: tuple[Segment, ...] = ()
+        """What was measured before this process."""
+        self._read()
+
+    def restore(self) -> dict[str, Any] | None:
+        """Begin an iteration: give the state to go on from, None where there is none."""
+        self._calls += 1
+        self._saved_s = time.monotonic()
+        if self._state is not None:
+            self._history.go_on(self._rows)
+        return self._state
+
+    def offer(self, capture: Callable[[], dict[str, Any]]) -> None:
+        """Save the state where it is time. Repetitions of a training that was short enough to repeat are not saved."""
+        if self._calls > 1 or time.monotonic() - self._saved_s < self._every_s:
+            return
+        import torch
+
+        content = {
+            "key": self._key,
+            "training": capture(),
+            "history": json.dumps(self._history.rows),
+            "segments": _SEGMENTS.dump_json((*self.segments, self._session.so_far())).decode(),
+        }
+        with atomic_path(self._path) as temporary, temporary.open("wb") as handle:
+            torch.save(content, handle)
+        self._saved_s = time.monotonic()
+
+    def remove(self) -> None:
+        """Remove the file, as the training is complete."""
+        self._path.unlink(missing_ok=True)
+
+    def _read(self) -> None:
+        if not self._path.exists():
+            return
+        import torch
+
+        try:
+            with self._path.open("rb") as handle:
+                content = torch.load(handle, map_location="cpu", weights_only=True)
+            key = content["key"]
+            segments, rows = _SEGMENTS.validate_json(content["segments"]), json.loads(content["history"])
+            state = dict(content["training"])
+        except Exception as error:  # a damaged pickle raises nearly anything
+            return self._refuse(f"it is damaged ({type(error).__name__})")
+        if key != self._key:
+            return self._refuse("it is of another training, table, source or version of torch")
+        self._state, self._rows, self.segments = state, rows, segments
+        say(f"Resuming after epoch {len(rows)} from {self._path}, saved by an attempt that was interrupted.")
+
+    def _refuse(self, reason: str) -> None:
+        self._path.unlink()
+        say(f"{self._path}: not resumed, as {reason}; training starts anew.")

@@ -1,0 +1,113 @@
+"""A long training that is killed goes on from the state that it saved."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import pandas as pd
+import pytest
+import torch
+
+from baler_energy.codecs.baler.checkpoint import Checkpoint
+from baler_energy.records import Measurement
+from baler_energy.stages.saved import STATE
+from baler_energy.vocabulary import Flag, Quantity
+
+#: Some seconds of training, a little more than it takes to save a few times.
+TRAINING = ("--epochs", 300, "--batch-size", 64, "--seed", 4, "--shuffle", "--device", "cpu", "--threads", 1)
+MEASURING = ("--meters", "codecarbon", "process", "--idle-s", 0.1, "--min-window-s", 0.5, "--sample-interval-s", 0.05)
+
+
+def command(pipeline, out, *more):
+    words = ("train", "--data", pipeline.table, "--out", out, *TRAINING, *MEASURING, "--save-every-s", 0.3, *more)
+    return [sys.executable, "-m", "baler_energy.cli", *map(str, words)]
+
+
+def interrupted(pipeline, out, how, *more):
+    """Kill a training once it has saved; return the time of the saved part's end and its own start."""
+    before = (out / STATE).stat().st_mtime_ns if (out / STATE).exists() else None
+    process = subprocess.Popen(command(pipeline, out, *more), stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not (out / STATE).exists() or (out / STATE).stat().st_mtime_ns == before:
+        assert process.poll() is None and time.monotonic() < deadline, "no state was saved"
+        time.sleep(0.02)
+    process.send_signal(how)
+    assert process.wait(timeout=30) == -how
+    assert not (out / "measurement.json").exists()
+
+
+@pytest.fixture(scope="module")
+def whole(own_lock, pipeline, tmp_path_factory):
+    out = tmp_path_factory.mktemp("whole")
+    subprocess.run(command(pipeline, out, "--save-every-s", "600"), check=True, stderr=subprocess.DEVNULL)
+    return out
+
+
+def test_killed_twice_it_is_the_training_that_was_never_killed(own_lock, pipeline, whole, tmp_path):
+    interrupted(pipeline, tmp_path, signal.SIGKILL)
+    saved = torch.load(tmp_path / STATE, weights_only=True)
+    interrupted(pipeline, tmp_path, signal.SIGTERM)
+    saved_again = torch.load(tmp_path / STATE, weights_only=True)
+    done = subprocess.run(command(pipeline, tmp_path), check=True, capture_output=True, text=True)
+
+    rows = len(json.loads(saved_again["history"]))
+    assert f"Resuming after epoch {rows}" in done.stderr
+    assert Checkpoint.read(tmp_path / "checkpoint.pt").content_hash == (
+        Checkpoint.read(whole / "checkpoint.pt").content_hash
+    )
+    history, expected = (pd.read_parquet(folder / "history.parquet") for folder in (tmp_path, whole))
+    pd.testing.assert_frame_equal(history[["epoch", "loss"]], expected[["epoch", "loss"]])
+    assert list(history) == list(expected)
+    assert history.filter(like="energy_j").apply(lambda column: column.is_monotonic_increasing).all()
+
+    record = Measurement.read(tmp_path / "measurement.json")
+    assert Flag.RESUMED in record.flags and record.iterations == 1
+    assert record.results["segments"] == 3 and record.results["epochs_run"] == 300
+    segments = record.provenance["segments"]
+    assert segments == [
+        {key: segment[key] for key in ("start", "duration_s", "hostname")}
+        for segment in json.loads(saved_again["segments"])
+    ]
+    assert segments[0]["duration_s"] == json.loads(saved["segments"])[0]["duration_s"]
+    assert record.window.duration_s > sum(segment["duration_s"] for segment in segments)
+    energies = [r for r in record.readings if r.quantity is Quantity.ENERGY and r.component == "cpu"]
+    (energy,) = [reading for reading in energies if reading.value is not None]
+    before = [json.loads(saved_again["segments"])[n]["energies"] for n in (0, 1)]
+    parts_j = [reading["value"] for readings in before for reading in readings if reading["component"] == "cpu"]
+    assert len(parts_j) == 2 and energy.value > sum(parts_j) > 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(path.name for path in whole.iterdir())
+
+
+def test_a_training_below_the_interval_saves_nothing(whole):
+    assert not (whole / STATE).exists()
+    record = Measurement.read(whole / "measurement.json")
+    assert record.results["segments"] == 1 and "segments" not in record.provenance
+    assert Flag.RESUMED not in record.flags
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (lambda path: path.write_bytes(path.read_bytes()[:1000]), "damaged"),
+        (lambda path: torch.save([1], path), "damaged"),
+        (lambda path: torch.save(torch.load(path, weights_only=True) | {"key": "other"}, path), "of another training"),
+    ],
+)
+def test_a_state_that_does_not_serve_is_told_and_removed(own_lock, stage, pipeline, tmp_path, capfd, damage, reason):
+    options = ("--data", pipeline.table, "--out", tmp_path, "--epochs", 2)
+    stage("train", *options)
+    torch.save({"key": "k", "training": {}, "segments": "[]", "history": "[]"}, tmp_path / STATE)
+    damage(tmp_path / STATE)
+    stage("train", *options)
+    assert reason in capfd.readouterr().err
+    assert not (tmp_path / STATE).exists()
+    record = Measurement.read(tmp_path / "measurement.json")
+    assert Flag.RESUMED not in record.flags and record.results["epochs_run"] == 2
+
+
+def test_a_time_of_nothing_is_refused(stage, pipeline, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        stage("train", "--data", pipeline.table, "--out", tmp_path, "--save-every-s", 0)
+    assert "not a time above 0 s" in capsys.readouterr().err
