@@ -10,6 +10,7 @@ from typing import Any
 
 import psutil
 
+from baler_energy import slurm
 from baler_energy.fingerprint import fingerprint
 
 __all__ = ["boot_id", "cpu_model", "cpu_vendor", "frequency_policy", "machine", "provenance", "software", "virtualised"]
@@ -18,16 +19,6 @@ _PACKAGES = (
     "baler-energy", "numpy", "torch", "pandas", "pyarrow", "scipy", "awkward", "uproot", "h5py", "pydantic", "psutil",
     "codecarbon", "pyRAPL", "nvidia-ml-py", "snakemake", "matplotlib", "mplhep", "pythia8mc", "fastjet",
 )  # fmt: skip
-_SLURM = {
-    "SLURM_JOB_ID": "job_id",
-    "SLURMD_NODENAME": "node",
-    "SLURM_JOB_PARTITION": "partition",
-    "SLURM_CLUSTER_NAME": "cluster",
-    "SLURM_CPUS_ON_NODE": "cpus_on_node",
-    "SLURM_CPUS_PER_TASK": "cpus_per_task",
-    "SLURM_JOB_GPUS": "gpus",
-    "SLURM_GPUS_ON_NODE": "gpus_on_node",
-}
 
 
 def provenance(stage: str) -> dict[str, Any]:
@@ -45,7 +36,7 @@ def provenance(stage: str) -> dict[str, Any]:
         "source": fingerprint(module),
         "machine": machine(),
         "software": software(),
-        "slurm": _slurm(),
+        "slurm": slurm.job(),
     }
 
 
@@ -126,11 +117,6 @@ def _gpus() -> list[dict[str, Any]]:
     from baler_energy.meters.nvml import describe_gpus
 
     return describe_gpus()
-
-
-def _slurm() -> dict[str, str] | None:
-    job = {name: os.environ[variable] for variable, name in _SLURM.items() if variable in os.environ}
-    return job or None
 
 
 def _cpuinfo() -> dict[str, str]:

@@ -42,7 +42,7 @@ Precision = Literal["float64", "float32", "bfloat16"]
 Count = Annotated[int, Field(ge=1)]
 Threads = Count | Literal["auto"]
 StudyMeter = Literal[
-    "rapl", "nvml", "hwmon", "ipmi", "power_supply", "powermetrics", "codecarbon", "process", "sampler"
+    "rapl", "nvml", "hwmon", "ipmi", "slurm", "power_supply", "powermetrics", "codecarbon", "process", "sampler"
 ]
 Peer = Literal["zeus", "carbontracker", "eco2ai", "perun", "pyjoules"]
 Profiler = Literal["cprofile", "torch", "scalene", "pyspy", "copies", "perf", "parts"]

@@ -82,6 +82,7 @@ class MeterName(_Word):
     NVML = "nvml", "NVIDIA management library"
     HWMON = "hwmon", "power and energy sensors of the board, as Linux's hwmon shows them"
     IPMI = "ipmi", "power of the node, from its baseboard management controller"
+    SLURM = "slurm", "SLURM's own account of the node's energy (ConsumedEnergyRaw of the job step)"
     POWER_SUPPLY = "power_supply", "batteries and AC adapters, as Linux shows them"
     POWERMETRICS = "powermetrics", "Apple silicon's power estimates, from macOS's powermetrics"
     WATTMETER = "wattmeter", "the log of an external wattmeter, merged by time"
@@ -124,6 +125,7 @@ STUDY_METERS = (
     MeterName.NVML,
     MeterName.HWMON,
     MeterName.IPMI,
+    MeterName.SLURM,
     MeterName.POWER_SUPPLY,
     MeterName.POWERMETRICS,
     MeterName.CODECARBON,
@@ -143,7 +145,7 @@ PRIMARY_METERS: dict[str, tuple[MeterName, ...]] = {
     "ram": (MeterName.CODECARBON,),
 }
 #: Whose reading of the whole node stands beside the totals, which it contains.
-NODE_METERS = (MeterName.WATTMETER, MeterName.IPMI, MeterName.HWMON, MeterName.POWER_SUPPLY)
+NODE_METERS = (MeterName.WATTMETER, MeterName.IPMI, MeterName.HWMON, MeterName.SLURM, MeterName.POWER_SUPPLY)
 
 _COMPONENT = re.compile(
     r"(package|core|uncore|dram)-\d+(-die-\d+)?|gpu-\d+|rail-[a-z0-9_.-]+"

@@ -84,7 +84,7 @@ dynamic_energy_j | number | J | measured energy less idle power times duration; 
 idle_power_w | number | W | idle power in the scope of energy_j
 power_mean_w | number | W | energy_j over duration_s
 node_energy_j | number | J | energy of the whole node for one iteration, of which the others are a part; in no total
-node_meter | string | | where node_energy_j comes from: wattmeter, ipmi, hwmon or power_supply
+node_meter | string | | where node_energy_j comes from: wattmeter, ipmi, hwmon, slurm or power_supply
 co2e_kg | number | kg | emissions of energy_j with the study's carbon intensity and PUE; null where it names none
 carbon_intensity_g_per_kwh | number | g/kWh | carbon intensity of the electricity during the window
 pue | number | 1 | power usage effectiveness of the site
@@ -118,7 +118,13 @@ hostname | string | | machine
 cpu_model | string | | CPU
 gpu_model | string | | GPUs, empty where there is none
 virtualised | boolean | | the machine is a virtual one
-slurm_job_id | string | | job of the run on SLURM
+slurm_job_id | string | | job of the run on SLURM; this and the next are null elsewhere
+slurm_node | string | | SLURM's name of the node
+slurm_partition | string | | partition of the job
+slurm_cpus | integer | 1 | CPUs that the job was given
+slurm_gpus | integer | 1 | GPUs that the job was given
+slurm_memory_bytes | integer | B | memory that the job was given
+slurm_exclusive | boolean | | no other job could share the node; null where the controller could not be asked
 source_fingerprint | string | | fingerprint of the code that measured
 """)
 

@@ -58,6 +58,7 @@ ERROR_KEYS = (
 )
 
 #: What a compressed file consists of, beside its header.
+SLURM_KEYS = ("job_id", "node", "partition", "cpus", "gpus", "memory_bytes", "exclusive")
 STORED_KEYS = ("latent_bytes", "stored_latent_bytes", "correction_bytes")
 
 
@@ -227,12 +228,12 @@ def _uses_gpu(record: Measurement) -> bool:
 
 
 def _machine(facts: dict[str, Any]) -> dict[str, Any]:
-    machine = facts.get("machine", {})
+    machine, job = facts.get("machine", {}), facts.get("slurm") or {}
     return {
         "hostname": machine.get("hostname"),
         "cpu_model": machine.get("cpu_model"),
         "gpu_model": ", ".join(gpu["name"] for gpu in machine.get("gpus", [])),
         "virtualised": machine.get("virtualised"),
-        "slurm_job_id": (facts.get("slurm") or {}).get("job_id"),
+        **{f"slurm_{name}": job.get(name) for name in SLURM_KEYS},
         "source_fingerprint": facts.get("source"),
     }

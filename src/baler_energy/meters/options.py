@@ -133,7 +133,18 @@ def _make(name: MeterName, sample_interval_s: float) -> Meter:
         peer: Meter = peers.make_peer(name)
         return peer
     # Not at the top: the command line's help needs none of them.
-    from baler_energy.meters import codecarbon, hwmon, ipmi, nvml, power_supply, powermetrics, process, rapl, sampler
+    from baler_energy.meters import (
+        codecarbon,
+        hwmon,
+        ipmi,
+        nvml,
+        power_supply,
+        powermetrics,
+        process,
+        rapl,
+        sampler,
+        slurm,
+    )
 
     if name is MeterName.RAPL:
         return rapl.RaplMeter(sample_interval_s=sample_interval_s)
@@ -148,6 +159,8 @@ def _make(name: MeterName, sample_interval_s: float) -> Meter:
     # The others have a pace of their own.
     if name is MeterName.IPMI:
         return ipmi.IpmiMeter()
+    if name is MeterName.SLURM:
+        return slurm.SlurmMeter()
     if name is MeterName.POWERMETRICS:
         return powermetrics.PowermetricsMeter()
     if name is MeterName.CODECARBON:

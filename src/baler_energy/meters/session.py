@@ -34,6 +34,7 @@ _EDGE_ORDER = {
         (
             *PEERS,
             MeterName.PROCESS,
+            MeterName.SLURM,
             MeterName.CODECARBON,
             MeterName.SAMPLER,
             MeterName.IPMI,

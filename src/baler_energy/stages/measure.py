@@ -116,7 +116,7 @@ def summary(record: Measurement) -> str:
 
 
 #: Meters that few machines have.
-_RARE = (MeterName.HWMON, MeterName.IPMI, MeterName.POWER_SUPPLY, MeterName.POWERMETRICS)
+_RARE = (MeterName.HWMON, MeterName.IPMI, MeterName.SLURM, MeterName.POWER_SUPPLY, MeterName.POWERMETRICS)
 _PLAIN = (
     (Quantity.CPU_TIME, "CPU time", 1.0, "s"),
     (Quantity.UTILISATION_MEAN, "mean load", 100.0, "%"),

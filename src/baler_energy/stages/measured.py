@@ -13,6 +13,7 @@ from baler_energy.meters.options import make_meters, session_settings
 from baler_energy.meters.segments import Segment
 from baler_energy.meters.session import Outcome, Session
 from baler_energy.meters.settings import SessionSettings
+from baler_energy.progress import say
 from baler_energy.provenance import provenance
 from baler_energy.records import Measurement
 from baler_energy.vocabulary import Operation
@@ -119,6 +120,12 @@ def write_record(
         What was measured by earlier processes; when and where is part of the provenance.
     """
     made_with = provenance(stage_module(operation.value, str(parameters["engine"])))
+    job = made_with["slurm"]
+    if job and job["exclusive"] is False:
+        say(
+            f"SLURM job {job['job_id']} shares its node {job['node']}: energies of the node's counters hold what other "
+            "jobs used, too. Submit measured jobs with --exclusive (profiles/slurm/config.yaml)."
+        )
     if segments:
         facts = {"start", "duration_s", "hostname"}
         made_with["segments"] = [segment.model_dump(mode="json", include=facts) for segment in segments]

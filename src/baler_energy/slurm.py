@@ -1,0 +1,94 @@
+"""The SLURM job that this process runs in: what it was given, and whether its node was its own."""
+
+import os
+import re
+import subprocess
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["CLIENT_LIMIT_S", "ask", "job", "step"]
+
+#: Longest wait for an answer of SLURM's clients (s).
+CLIENT_LIMIT_S = 10
+_MEMORY_UNITS = {"": 2**20, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+
+
+def job(environment: Mapping[str, str] = os.environ) -> dict[str, Any] | None:
+    """Describe the job, for a record's provenance; None outside of SLURM.
+
+    Parameters
+    ----------
+    environment
+        The process's own.
+
+    Returns
+    -------
+    dict
+        ``job_id``, ``restarts``, ``cluster``, ``partition`` and ``node``; allocated ``cpus``, ``gpus`` and
+        ``memory_bytes``; ``exclusive``, whether no other job may share the node; and ``reason``, where the controller
+        could not be asked: then ``exclusive`` is null, and what the environment does not tell.
+    """
+    job_id = environment.get("SLURM_JOB_ID")
+    if job_id is None:
+        return None
+    facts: dict[str, Any] = {
+        "job_id": job_id,
+        "restarts": _number(environment.get("SLURM_RESTART_COUNT", "0")),
+        "cluster": environment.get("SLURM_CLUSTER_NAME"),
+        "partition": environment.get("SLURM_JOB_PARTITION"),
+        "node": environment.get("SLURMD_NODENAME"),
+        "cpus": _number(environment.get("SLURM_CPUS_ON_NODE")),
+        "gpus": _number(environment.get("SLURM_GPUS_ON_NODE")),
+        "memory_bytes": (memory_mb := _number(environment.get("SLURM_MEM_PER_NODE"))) and memory_mb * 2**20,
+        "exclusive": None,
+        "reason": None,
+    }
+    shown, reason = ask("scontrol", "show", "job", "--oneliner", "--details", job_id)
+    if shown is None:
+        return facts | {"reason": reason}
+    return facts | _allocated(shown)
+
+
+def step(environment: Mapping[str, str] = os.environ) -> str | None:
+    """Name the job step that this process runs in (``12.0``, ``12.batch``); None outside of SLURM."""
+    job_id = environment.get("SLURM_JOB_ID")
+    if job_id is None:
+        return None
+    number = _number(environment.get("SLURM_STEP_ID"))
+    # Batch steps have a number that is out of range.
+    return f"{job_id}.{number}" if number is not None and number < 2**31 else f"{job_id}.batch"
+
+
+def ask(*words: str, limit_s: float = CLIENT_LIMIT_S) -> tuple[str | None, str | None]:
+    """Run a client of SLURM's; return what it says, or None with the reason."""
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, timeout=limit_s, check=False)
+    except FileNotFoundError:
+        return None, f"there is no {words[0]} here"
+    except subprocess.TimeoutExpired:
+        return None, f"{words[0]} does not answer within {limit_s:g} s"
+    except OSError as error:
+        return None, f"{words[0]} cannot be run: {error.strerror}"
+    if done.returncode != 0:
+        return None, f"{words[0]} says: {done.stderr.strip() or f'exit code {done.returncode}'}"
+    return done.stdout, None
+
+
+def _allocated(shown: str) -> dict[str, Any]:
+    """Read what ``scontrol show job --oneliner --details`` says of a job on one node."""
+    facts = dict(re.findall(r"(?:^| )([A-Z][^= ]*)=(\S*)", shown))
+    # `TRES` in SLURM before 23.02: cpu=2,mem=8000M,node=1
+    memory = re.search(r"(?:^|,)mem=([\d.]+)([KMGT]?)", facts.get("AllocTRES") or facts.get("TRES") or "")
+    gpus = re.findall(r"(?:^|,)gpu(?::[^:(,]+)?:(\d+)", facts.get("GRES", ""))
+    allocated = {
+        "cpus": _number(facts.get("NumCPUs")),
+        "gpus": sum(map(int, gpus)) if "GRES" in facts else None,
+        "memory_bytes": int(float(memory[1]) * _MEMORY_UNITS[memory[2]]) if memory else None,
+    }
+    known = {name: value for name, value in allocated.items() if value is not None}
+    sharing = facts.get("OverSubscribe")
+    return known | {"exclusive": None if sharing is None else sharing == "NO"}
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text is not None and text.isdecimal() else None
