@@ -59,10 +59,10 @@ def step(environment: Mapping[str, str] = os.environ) -> str | None:
     return f"{job_id}.{number}" if number is not None and number < 2**31 else f"{job_id}.batch"
 
 
-def ask(*words: str, limit_s: float = CLIENT_LIMIT_S) -> tuple[str | None, str | None]:
-    """Run a client of SLURM's; return what it says, or None with the reason."""
+def ask(*words: str, limit_s: float = CLIENT_LIMIT_S, script: str = "") -> tuple[str | None, str | None]:
+    """Run a client of SLURM's, with `script` as its input; return what it says, or None with the reason."""
     try:
-        done = subprocess.run(words, capture_output=True, text=True, timeout=limit_s, check=False)
+        done = subprocess.run(words, input=script, capture_output=True, text=True, timeout=limit_s, check=False)
     except FileNotFoundError:
         return None, f"there is no {words[0]} here"
     except subprocess.TimeoutExpired:

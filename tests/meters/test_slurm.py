@@ -71,7 +71,7 @@ def test_a_cluster_that_gathers_none_is_absent_with_the_remedy(cluster, kind):
     meter = cluster(configuration=CONFIGURATION.replace("acct_gather_energy/ipmi", kind))
     (channel,) = meter.channels()
     assert channel.evidence is None and "AcctGatherEnergyType is none" in channel.detail
-    assert "administrator" in channel.remedy
+    assert "slurm.conf" in channel.remedy
 
 
 def test_outside_of_slurm_nothing_is_asked(cluster, monkeypatch, tmp_path):

@@ -16,9 +16,7 @@ __all__ = ["SlurmMeter"]
 
 #: SLURM's default of JobAcctGatherFrequency (s).
 _DEFAULT_INTERVAL_S = 30.0
-_REMEDY = (
-    "an administrator sets AcctGatherEnergyType (rapl, ipmi, xcc, pm_counters, gpu) and JobAcctGatherType in slurm.conf"
-)
+_REMEDY = "set AcctGatherEnergyType (rapl, ipmi, xcc, pm_counters, gpu) and JobAcctGatherType in slurm.conf"
 
 
 class SlurmMeter(Meter):

@@ -8,6 +8,7 @@ from typing import Any
 
 import psutil
 
+from baler_energy import slurm
 from baler_energy.meters.base import Channel, Meter
 from baler_energy.meters.options import make_meters
 from baler_energy.provenance import machine
@@ -19,7 +20,11 @@ HELP = "say what this machine can measure, and what would enable more"
 EPILOG = """\
 examples:
   baler-energy doctor
-  baler-energy doctor --json > machine.json"""
+  baler-energy doctor --json > machine.json
+  baler-energy doctor --slurm                                  a job of a minute on each partition of the cluster
+  baler-energy doctor --slurm --partition gpu --account phys   on this one only, charged to an account
+
+With --slurm it is run from a folder that the nodes see, too, and says last what to ask an administrator for."""
 
 _GOVERNOR = "sudo cpupower frequency-set -g performance"
 _TURBO = "echo 1 | sudo tee /sys/devices/system/cpu/intel_pstate/no_turbo"
@@ -29,10 +34,23 @@ _BOOST = "echo 0 | sudo tee /sys/devices/system/cpu/cpufreq/boost"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the stage's arguments."""
     parser.add_argument("--json", action="store_true", help="print JSON for programs instead of text")
+    group = parser.add_argument_group("on a cluster")
+    group.add_argument("--slurm", action="store_true", help="ask a node of each partition, by a job of a minute")
+    group.add_argument("--partition", nargs="+", metavar="NAME", help="partitions to ask (default: all that are up)")
+    group.add_argument("--account", metavar="NAME", help="SLURM account of the jobs")
+    group.add_argument(
+        "--wait-s", type=float, default=300.0, metavar="S", help="longest wait for the jobs (default: %(default)g)"
+    )
 
 
 def run(args: argparse.Namespace) -> None:
     """Run the stage from the command line."""
+    if args.slurm:
+        from baler_energy.stages.doctor_slurm import diagnose_cluster, report_cluster
+
+        answers = diagnose_cluster(args.partition, account=args.account, wait_s=args.wait_s)
+        print(json.dumps(answers, indent=2) if args.json else report_cluster(answers))
+        return
     findings = diagnose(make_meters(STUDY_METERS))
     print(json.dumps(findings, indent=2) if args.json else report(findings))
 
@@ -50,8 +68,9 @@ def diagnose(meters: Sequence[Meter]) -> dict[str, Any]:
     -------
     dict
         ``meters`` (a list of meter, component, evidence or null, detail, remedy, energy), ``machine`` as in
-        provenance, ``load`` (runnable processes over one minute, null where unknown), ``memory_available_bytes``,
-        ``evidence`` (measured or modelled: what a study's energy would be; null: none) and ``conclusion``.
+        provenance, ``slurm`` (the job, null outside of SLURM), ``load`` (runnable processes over one minute, null
+        where unknown), ``memory_available_bytes``, ``evidence`` (measured or modelled: what a study's energy would be;
+        null: none) and ``conclusion``.
     """
     lines = [
         {
@@ -70,6 +89,7 @@ def diagnose(meters: Sequence[Meter]) -> dict[str, Any]:
     return {
         "meters": lines,
         "machine": machine(),
+        "slurm": slurm.job(),
         "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         "memory_available_bytes": psutil.virtual_memory().available,
         "evidence": None if evidence is None else str(evidence),

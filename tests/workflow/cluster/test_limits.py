@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 
-ROWS, TRAINING_S = 20_000, 170
+ROWS, TRAINING_S = 20_000, 130
 #: The first attempt of a job that gets too little; SLURM looks at time limits every 30 s.
 LIMITS = {
     "train": {"runtime": "1 if attempt == 1 else 15"},
@@ -15,7 +15,7 @@ LIMITS = {
 
 @pytest.fixture(scope="module")
 def study(make_workspace, study_of_two):
-    """Return a function that writes a study of one training that takes about three minutes on this machine."""
+    """Return a function that writes a study of one training that takes about two minutes on this machine."""
     workspace = make_workspace()
     short = {"rows": [ROWS], "epochs": [4]}
     options = {"data": {"toy": {"source": "toy", "shard_rows": ROWS}}, "training": {"save_every_s": 5}}
