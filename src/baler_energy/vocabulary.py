@@ -115,7 +115,7 @@ class Flag(_Word):
     THROTTLED = "throttled", "a device lowered its clocks for heat or power"
     MODELLED_ONLY = "modelled_only", "no energy reading comes from a hardware counter"
     COUNTER_FAULT = "counter_fault", "a counter failed in the window"
-    SHARED_GPU = "shared_gpu", "another process used the GPU"
+    SHARED_GPU = "shared_gpu", "not attributable: another process used the GPU, or the run had a part of it (MIG, vGPU)"
     RESUMED = "resumed", "the run continued from a saved state"
 
 

@@ -105,6 +105,10 @@ class NoPermissionError(NVMLError):
     """The user may not ask for it."""
 
 
+class LibraryMismatchError(Exception):
+    """The driver is older than the question."""
+
+
 class SimulatedNvml:
     """A module with pynvml's functions; tests set the GPUs' state (``energy_j`` None: no counter)."""
 
@@ -113,12 +117,28 @@ class SimulatedNvml:
     NVML_CLOCK_MEM = 2
     CLOCKS_MHZ = MappingProxyType({NVML_CLOCK_SM: 1410, NVML_CLOCK_MEM: 1593})
     NVMLError = NVMLError
+    NVMLLibraryMismatchError = LibraryMismatchError
     NVMLError_NotSupported = NotSupportedError
     NVMLError_NoPermission = NVMLError_FunctionNotFound = NoPermissionError
 
     def __init__(self, count: int = 1) -> None:
         self.gpus = [
-            SimpleNamespace(uuid=f"GPU-{i}", energy_j=100.0, power_w=50.0, throttle=0, pids=[], lost=False, state=True)
+            SimpleNamespace(
+                uuid=f"GPU-{i}",
+                energy_j=100.0,
+                power_w=50.0,
+                throttle=0,
+                pids=[],
+                drawing=[],
+                mps=None,
+                mig=0,
+                mode=0,
+                compute_mode=0,
+                accounting=0,
+                mine=True,
+                lost=False,
+                state=True,
+            )
             for i in range(count)
         ]
         self.depth = 0
@@ -136,7 +156,16 @@ class SimulatedNvml:
         return len(self.gpus)
 
     def nvmlDeviceGetHandleByIndex(self, index: int) -> SimpleNamespace:  # noqa: N802
+        if not self.gpus[index].mine:
+            raise NoPermissionError("Insufficient Permissions")
         return self.gpus[index]
+
+    def nvmlDeviceGetHandleByUUID(self, uuid: str) -> SimpleNamespace:  # noqa: N802
+        """Find a partition ``MIG-<n>-...`` of GPU n."""
+        number = uuid.split("-")[1]
+        if not uuid.startswith("MIG-") or number not in "0123456789":
+            raise NVMLError("Not Found")
+        return SimpleNamespace(lost=False, parent=self.gpus[int(number)])
 
     def __getattr__(self, function: str) -> Callable[..., object]:
         answers: dict[str, Callable[..., object]] = {
@@ -151,7 +180,14 @@ class SimulatedNvml:
             "nvmlDeviceGetCurrentClocksThrottleReasons": lambda gpu: self._supported(gpu.throttle),
             "nvmlDeviceGetFieldValues": lambda gpu, _: self._supported(None),
             "nvmlDeviceGetArchitecture": lambda gpu: 5,
-            "nvmlDeviceGetComputeRunningProcesses": lambda gpu: [SimpleNamespace(pid=pid) for pid in gpu.pids],
+            "nvmlDeviceGetComputeRunningProcesses": lambda gpu: _processes(gpu.pids),
+            "nvmlDeviceGetGraphicsRunningProcesses": lambda gpu: _processes(gpu.drawing),
+            "nvmlDeviceGetMPSComputeRunningProcesses": lambda gpu: _processes(gpu.mps),
+            "nvmlDeviceGetVirtualizationMode": lambda gpu: gpu.mode,
+            "nvmlDeviceGetComputeMode": lambda gpu: gpu.compute_mode,
+            "nvmlDeviceGetAccountingMode": lambda gpu: gpu.accounting,
+            "nvmlDeviceGetMigMode": lambda gpu: (self._supported(gpu.mig is not None) and gpu.mig, gpu.mig),
+            "nvmlDeviceGetDeviceHandleFromMigDeviceHandle": lambda partition: partition.parent,
         }
         if function == "nvmlSystemGetDriverVersion":
             return lambda: "999.1"
@@ -170,6 +206,12 @@ class SimulatedNvml:
         if value is None or value is False:
             raise NotSupportedError("Not Supported")
         return value
+
+
+def _processes(pids: list[int] | None) -> list[SimpleNamespace]:
+    if pids is None:
+        raise NotSupportedError("Not Supported")
+    return [SimpleNamespace(pid=pid) for pid in pids]
 
 
 @pytest.fixture

@@ -182,6 +182,6 @@ def test_channels_say_how_the_energy_is_had(nvml):
 
 
 def test_gpus_are_described(nvml):
-    assert describe_gpus(nvml()) == [
-        {"index": 0, "name": "Simulated GPU", "uuid": "GPU-0", "memory_bytes": 2**34, "driver": "999.1"}
-    ]
+    told = {"index": 0, "name": "Simulated GPU", "uuid": "GPU-0", "memory_bytes": 2**34, "driver": "999.1"}
+    how = {"compute_mode": "default", "accounting": False, "virtualisation": "none", "not_attributable": []}
+    assert describe_gpus(nvml()) == [told | how]

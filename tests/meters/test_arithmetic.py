@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from baler_energy.meters.counters import unwrap
-from baler_energy.meters.gpus import foreign_processes, visible_devices
 from baler_energy.meters.integration import integrate
+from baler_energy.meters.sharing import foreign_processes
+from baler_energy.meters.visible import visible_devices
 
 
 @given(st.integers(2, 10**12), st.data())

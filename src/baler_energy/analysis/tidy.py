@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from baler_energy.analysis.electricity import Electricity
-from baler_energy.analysis.totals import Total, primary_readings, total
+from baler_energy.analysis.totals import Total, primary_readings, relevant_flags, total
 from baler_energy.records import Measurement, Reading
 from baler_energy.vocabulary import NODE_METERS, Evidence, MeterName, Quantity
 
@@ -109,7 +109,7 @@ def run_row(record: Measurement, errors: dict[str, Any], electricity: Electricit
         "memory_peak_b": _value(record, MeterName.PROCESS, Quantity.MEMORY_PEAK, 1),
         "gpu_memory_peak_b": _value(record, MeterName.NVML, Quantity.GPU_MEMORY_PEAK, 1),
         "contamination": record.contamination.fraction,
-        "flags": ",".join(record.flags),
+        "flags": relevant_flags(record.flags, uses_gpu=_uses_gpu(record)),
         "idle_shared": None if record.idle is None else record.idle.shared,
         "seed": record.parameters.get("seed"),
         **{key: results.get(key) for key in ("final_loss", "flops", "parameters")},

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from baler_energy.records import Reading
-from baler_energy.vocabulary import PRIMARY_METERS, Evidence, Quantity
+from baler_energy.vocabulary import PRIMARY_METERS, Evidence, Flag, Quantity
 
-__all__ = ["Total", "primary_readings", "total"]
+__all__ = ["Total", "primary_readings", "relevant_flags", "total"]
 
 
 @dataclass(frozen=True)
@@ -52,3 +52,8 @@ def total(readings: Iterable[Reading], quantity: Quantity, evidence: Evidence, *
         if reading.evidence == evidence and reading.value is not None
     }
     return Total(sum(chosen.values()), tuple(chosen)) if chosen else None
+
+
+def relevant_flags(flags: Iterable[Flag], *, uses_gpu: bool) -> str:
+    """Join the flags that concern a run by commas: where it uses no GPU, it does not matter who else does."""
+    return ",".join(flag for flag in flags if uses_gpu or flag is not Flag.SHARED_GPU)

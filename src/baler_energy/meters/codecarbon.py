@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from baler_energy.meters.base import Channel, Meter, Sample
+from baler_energy.meters.gpus import visible_indices
 from baler_energy.meters.poller import Poller
 from baler_energy.records import Reading
 from baler_energy.vocabulary import Evidence, MeterName, Quantity
@@ -88,6 +89,7 @@ class CodecarbonMeter(Meter):
         """Wait until the tracker has started, and read its totals."""
         starting, self._starting = self._starting or self._start_in_background(), None
         self._tracker = starting.result()
+        _choose_gpus(self._tracker, visible_indices())
         self._tracker.flush()
         # codecarbon catches its own exceptions and logs them; that it gave no totals is how a failure shows.
         if not self._totals.energies_j:
@@ -226,6 +228,17 @@ class CodecarbonMeter(Meter):
         }
 
 
+def _choose_gpus(tracker: Any, indices: list[int] | None) -> None:
+    """Let codecarbon add up the GPUs of these numbers (NVML's) and no others; None: those that it chose.
+
+    It chooses when it is made, before the run's GPU is known, and finds none by a UUID (it cuts off the G of ``GPU-``
+    as a part of ``MIG-``), upon which it would tell 0 J.
+    """
+    for hardware in tracker._hardware:
+        if type(hardware).__name__ == "GPU" and indices is not None:
+            hardware.gpu_ids, hardware._gpu_ids_resolved = indices, True
+
+
 def _find_parts(tracker: Any) -> dict[str, Channel]:
     """Judge from the tracker's hardware objects how each part's energy comes about; its output does not tell."""
     parts: dict[str, Channel] = {}
@@ -233,7 +246,7 @@ def _find_parts(tracker: Any) -> dict[str, Channel]:
         kind = type(hardware).__name__
         if kind == "CPU":
             parts["cpu"] = _cpu_channel(hardware)
-        elif kind == "GPU":
+        elif kind == "GPU" and hardware.gpu_ids != []:
             parts["gpu"] = Channel("gpu", Evidence.MEASURED, "codecarbon, from the GPU's counters")
         elif kind == "RAM":
             parts["ram"] = Channel("ram", Evidence.MODELLED, "codecarbon's model of watts per memory module")

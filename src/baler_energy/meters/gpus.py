@@ -1,78 +1,14 @@
 """The GPUs that this process may use, through NVML."""
 
-import os
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from typing import Any
 
-import psutil
-
 from baler_energy.meters.base import Channel
+from baler_energy.meters.sharing import Sharing, sharing, virtualisation
+from baler_energy.meters.visible import find_visible, load_library
 from baler_energy.vocabulary import Evidence
 
-__all__ = ["Gpu", "describe", "foreign_processes", "load_library", "open_gpus", "visible_devices"]
-
-
-def load_library() -> Any:
-    """Import pynvml.
-
-    Raises
-    ------
-    ImportError
-        The package nvidia-ml-py is not installed.
-    """
-    import pynvml
-
-    return pynvml
-
-
-def visible_devices(variable: str | None, uuids: list[str]) -> list[int]:
-    """Say which of the machine's GPUs CUDA shows to this process.
-
-    Parameters
-    ----------
-    variable
-        The value of ``CUDA_VISIBLE_DEVICES``: indices or beginnings of UUIDs, separated by commas; None: unset.
-        As CUDA does, the first entry that matches nothing ends the list. Indices are taken in NVML's order (that of
-        the PCI bus); on a machine with unlike GPUs set ``CUDA_DEVICE_ORDER=PCI_BUS_ID``, so that CUDA's is the same.
-    uuids
-        UUIDs of the GPUs (``GPU-...``), in NVML's order.
-
-    Returns
-    -------
-    list of int
-        Indices, none twice, in the order given.
-    """
-    if variable is None:
-        return list(range(len(uuids)))
-    chosen: list[int] = []
-    for entry in (part.strip() for part in variable.split(",")):
-        if entry.isdigit():
-            matches = [int(entry)] if int(entry) < len(uuids) else []
-        else:
-            matches = [index for index, uuid in enumerate(uuids) if entry and uuid.startswith(entry)]
-        if len(matches) != 1 or matches[0] in chosen:
-            break
-        chosen += matches
-    return chosen
-
-
-def foreign_processes(process_ids: Iterable[int]) -> int:
-    """Count the processes on a GPU that are neither this one nor its children.
-
-    In a container the driver shows process ids of the host. One that does not exist here may be this process under
-    its other number, so one such is let pass where ours is not among them.
-
-    Parameters
-    ----------
-    process_ids
-        The ids that the driver shows.
-    """
-    shown = set(process_ids)
-    own = {os.getpid(), *(child.pid for child in psutil.Process().children(recursive=True))} if shown else set()
-    foreign = shown - own
-    if not shown & own and any(not psutil.pid_exists(process_id) for process_id in foreign):
-        return len(foreign) - 1
-    return len(foreign)
+__all__ = ["Gpu", "describe", "open_gpus", "visible_indices"]
 
 
 #: NVML: "On Ampere (except GA100) or newer GPUs, the API returns power averaged over 1 sec interval".
@@ -162,16 +98,13 @@ class Gpu:
                 continue
         return values
 
-    def process_ids(self) -> list[int]:
-        """List the processes that compute on the GPU (none where the driver does not tell)."""
-        try:
-            return [process.pid for process in self._nvml.nvmlDeviceGetComputeRunningProcesses(self.handle)]
-        except self._lacking:
-            return []
+    def sharing(self) -> list[Sharing]:
+        """Find the reasons why its energy is not this process's own."""
+        return sharing(self._nvml, self.handle, partition=self.partition)
 
     def channel(self) -> Channel:
         """Say how its energy is had."""
-        part = " of the whole GPU, of which this process has a part" if self.partition else ""
+        part = " of the whole GPU" if self.partition else ""
         if self.has_counter:
             return Channel(self.component, Evidence.MEASURED, f"NVML energy counter{part}")
         if self._supports(self.power_w):
@@ -197,20 +130,42 @@ def open_gpus(library: Any) -> list[Gpu]:
     """
     library.nvmlInit()
     try:
-        handles = [library.nvmlDeviceGetHandleByIndex(i) for i in range(library.nvmlDeviceGetCount())]
-        uuids = [_text(library.nvmlDeviceGetUUID(handle)) for handle in handles]
-        variable = os.environ.get("CUDA_VISIBLE_DEVICES")
-        if variable and variable.startswith("MIG-"):
-            owners = {_owner(library, entry.strip(), uuids) for entry in variable.split(",")}
-            return [Gpu(library, index, partition=True) for index in sorted(owners)]
-        return [Gpu(library, index) for index in visible_devices(variable, uuids)]
+        return [Gpu(library, index, partition=partition) for index, partition in find_visible(library).items()]
     except BaseException:
         library.nvmlShutdown()
         raise
 
 
+def visible_indices(library: Any = None) -> list[int] | None:
+    """Numbers, in NVML's order, of the GPUs that are visible to this process; None where NVML does not work.
+
+    Parameters
+    ----------
+    library
+        A module with pynvml's functions; None: pynvml.
+    """
+    try:
+        library = library or load_library()
+        library.nvmlInit()
+    except Exception:  # no package, driver or GPU
+        return None
+    try:
+        return list(find_visible(library))
+    except library.NVMLError:
+        return None
+    finally:
+        library.nvmlShutdown()
+
+
+#: NVML's compute modes (``NVML_COMPUTEMODE_...``), by number.
+_COMPUTE_MODES = ("default", "exclusive_thread", "prohibited", "exclusive_process")
+
+
 def describe(library: Any, gpu: Gpu) -> dict[str, Any]:
-    """Give index, name, UUID, memory (B) and driver of a GPU, null where it does not tell."""
+    """Give index, name, UUID, memory (B) and driver of a GPU, and how it is shared, null where it does not tell.
+
+    ``not_attributable`` lists the reasons why its energy is not this process's own; a run on it is flagged.
+    """
 
     def ask(read: Callable[[], Any]) -> Any:
         try:
@@ -225,14 +180,11 @@ def describe(library: Any, gpu: Gpu) -> dict[str, Any]:
         "uuid": ask(lambda: library.nvmlDeviceGetUUID(gpu.handle)),
         "memory_bytes": ask(lambda: library.nvmlDeviceGetMemoryInfo(gpu.handle).total),
         "driver": ask(library.nvmlSystemGetDriverVersion),
+        "compute_mode": ask(lambda: _COMPUTE_MODES[library.nvmlDeviceGetComputeMode(gpu.handle)]),
+        "accounting": ask(lambda: bool(library.nvmlDeviceGetAccountingMode(gpu.handle))),
+        "virtualisation": virtualisation(library, gpu.handle),
+        "not_attributable": ask(lambda: [reason.value for reason in gpu.sharing()]),
     }
-
-
-def _owner(library: Any, uuid: str, uuids: list[str]) -> int:
-    """Give the index of the GPU that a MIG partition is part of."""
-    partition = library.nvmlDeviceGetHandleByUUID(uuid)
-    parent = library.nvmlDeviceGetDeviceHandleFromMigDeviceHandle(partition)
-    return uuids.index(_text(library.nvmlDeviceGetUUID(parent)))
 
 
 def _text(value: str | bytes) -> str:

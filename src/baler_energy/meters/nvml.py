@@ -7,11 +7,13 @@ from typing import Any
 
 from baler_energy.meters.base import Channel, Meter, Sample
 from baler_energy.meters.counters import StillWatch
-from baler_energy.meters.gpus import UPDATE_S, Gpu, describe, foreign_processes, load_library, open_gpus
+from baler_energy.meters.gpus import UPDATE_S, Gpu, describe, open_gpus
 from baler_energy.meters.integration import gap_bound_j, window_energy_j
 from baler_energy.meters.poller import Poller
+from baler_energy.meters.sharing import Sharing
 from baler_energy.meters.throttling import THROTTLED
 from baler_energy.meters.ticks import watch_ticks
+from baler_energy.meters.visible import load_library
 from baler_energy.records import Reading
 from baler_energy.vocabulary import Evidence, Flag, MeterName, Quantity
 
@@ -72,6 +74,7 @@ class NvmlMeter(Meter):
         self._end_j: dict[str, float] = {}
         self._faults: dict[str, str] = {}
         self._flags: set[Flag] = set()
+        self._sharing: dict[str, dict[Sharing, None]] = {}
         self._series: list[Sample] = []
         self._polls = 0
         self._details: dict[str, str] = {}
@@ -120,6 +123,7 @@ class NvmlMeter(Meter):
         with self._lock:
             self._faults.clear()
             self._flags.clear()
+            self._sharing.clear()
             self._sample(at_edge=True)
             self._begin_s = time.monotonic()
             self._series = [sample for sample in self._series if sample.time_s > self._begin_s - 1.0]
@@ -152,6 +156,8 @@ class NvmlMeter(Meter):
             self._catcher.join()
         self._wait_for_lag()
         with self._lock:
+            # Not in `end`: looking for this process's children is slow, and other meters are still in their window.
+            self._look_for_others()
             series = list(self._series)
         energies = [
             self._energy(gpu, [s for s in series if s.component == gpu.component], last_tick) for gpu in self._gpus
@@ -165,7 +171,7 @@ class NvmlMeter(Meter):
             sum(values) if whole else None,
             reason=None if whole else "; ".join(energy.reason for energy in energies if energy.reason),
             bound=sum(energy.bound or 0.0 for energy in energies) if whole else None,
-            detail=self._details.get("gpu"),
+            detail=self._detail("gpu", *self._sharing),
         )
         readings = [*energies, total]
         for gpu in self._gpus:
@@ -175,9 +181,6 @@ class NvmlMeter(Meter):
 
     def flags(self) -> set[Flag]:
         """Say whether a GPU failed, throttled or was shared."""
-        # Not in `end`: looking for this process's children is slow, and other meters are still in their window.
-        with self._lock:
-            self._look_for_others()
         return self._flags | ({Flag.COUNTER_FAULT} if self._faults else set())
 
     def samples(self) -> list[Sample]:
@@ -217,10 +220,19 @@ class NvmlMeter(Meter):
     def _look_for_others(self) -> None:
         for gpu in self._gpus:
             try:
-                if gpu.partition or foreign_processes(gpu.process_ids()):
-                    self._flags.add(Flag.SHARED_GPU)
+                found = gpu.sharing()
             except Exception as error:
                 self._fault(gpu, error)
+                continue
+            if found:
+                self._flags.add(Flag.SHARED_GPU)
+                self._sharing.setdefault(gpu.component, {}).update(dict.fromkeys(found))
+
+    def _detail(self, component: str, *shared: str) -> str | None:
+        """Say how an energy is had, and why that of the components `shared` is not the run's own."""
+        detail = self._details.get(component)
+        reasons = dict.fromkeys(reason for part in shared for reason in self._sharing.get(part, ()))
+        return f"{detail}; not attributable to the run: {', '.join(reasons)}" if reasons else detail
 
     def _counts_j(self, gpus: Sequence[Gpu] | None = None) -> dict[str, float]:
         """Read the counters, and see whether they stand still: a GPU always takes something."""
@@ -264,7 +276,7 @@ class NvmlMeter(Meter):
         return found
 
     def _energy(self, gpu: Gpu, series: Sequence[Sample], last_tick: Mapping[str, tuple[float, float]]) -> Reading:
-        name, detail = gpu.component, self._details.get(gpu.component)
+        name, detail = gpu.component, self._detail(gpu.component, gpu.component)
         powers = [sample for sample in series if sample.quantity == "power"]
         value = bound_j = None
         if name not in self._faults:

@@ -11,6 +11,7 @@ import psutil
 from baler_energy import slurm
 from baler_energy.meters.base import Channel, Meter
 from baler_energy.meters.options import make_meters
+from baler_energy.meters.sharing import Sharing
 from baler_energy.provenance import machine
 from baler_energy.vocabulary import STUDY_METERS, Evidence
 
@@ -144,15 +145,29 @@ def _machine_lines(findings: dict[str, Any]) -> list[str]:
         f"  turbo      {_turbo_text(host['turbo'])}",
         f"  memory     {_gb(host['memory_bytes'])}, {_gb(findings['memory_available_bytes'])} available",
     ]
-    for gpu in host["gpus"]:
-        lines.append(f"  GPU {gpu['index']:<7}{gpu['name']}, driver {gpu['driver']}")
-    if not host["gpus"]:
-        lines.append("  GPU        none that NVML shows")
+    lines += _gpu_lines(host["gpus"])
     if findings["load"] is not None:
         busy = findings["load"] > 0.05 * host["logical_cpus"]
         hint = ": other processes are running, which machine-wide counters would see" if busy else ""
         lines.append(f"  load       {findings['load']:.2f}{hint}")
     return lines
+
+
+def _gpu_lines(gpus: Sequence[dict[str, Any]]) -> list[str]:
+    lines, remedies = [], {str(reason): reason.remedy for reason in Sharing}
+    for gpu in gpus:
+        lines.append(f"  GPU {gpu['index']:<7}{gpu['name']}, driver {gpu['driver']}")
+        lines += [
+            f"{'':13}a run on it is flagged, its energy not attributable: {words} (to mend it: {remedies[words]})"
+            for words in gpu["not_attributable"] or ()
+        ]
+        if gpu["compute_mode"] == "prohibited":
+            lines.append(
+                f"{'':13}no process may compute on it (to let one: sudo nvidia-smi -i {gpu['index']} -c DEFAULT)"
+            )
+    if len(gpus) > 1:
+        lines.append(f"{'':13}a run takes CUDA's first, and measures it alone (CUDA_VISIBLE_DEVICES=<UUID> chooses)")
+    return lines or ["  GPU        none that NVML shows"]
 
 
 def _governor_text(governor: str | None) -> str:

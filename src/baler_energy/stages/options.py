@@ -11,6 +11,7 @@ from baler_energy.codecs.baler.packing import Packing
 from baler_energy.cores import allowed_cpus, physical_cores
 from baler_energy.errors import InputError, UnavailableError
 from baler_energy.fingerprint import stage_module
+from baler_energy.meters.visible import hold_first_gpu, number_by_bus
 from baler_energy.progress import say
 
 if TYPE_CHECKING:
@@ -197,7 +198,8 @@ def configure_torch(point: PointOptions) -> "torch.device":
     """
     import torch
 
-    device = torch.device(actual_device(point.device))
+    name = actual_device(point.device)
+    device = torch.device(name, 0) if name == "cuda" else torch.device(name)
     allowed = allowed_cpus()
     if point.threads and point.threads > allowed:
         cpus = f"{allowed} CPU{'' if allowed == 1 else 's'}"
@@ -243,6 +245,9 @@ def upstream_stage(stage: str) -> Any:
 def actual_device(name: str) -> str:
     """Resolve ``auto`` to ``cuda`` where torch finds a GPU, else ``cpu``.
 
+    A run on ``cuda`` computes on CUDA's first GPU. It alone is shown to the meters from then on: others that were
+    allocated or are visible do nothing for it.
+
     Raises
     ------
     UnavailableError
@@ -250,13 +255,17 @@ def actual_device(name: str) -> str:
     """
     import torch
 
+    number_by_bus()
     available = torch.cuda.is_available()
     if name == "cuda" and not available:
         raise UnavailableError(
             "--device cuda: torch finds no CUDA GPU here (no GPU, no driver, or a CPU build of torch). "
             "Use `--device cpu`, or `--device auto` to take a GPU only where there is one."
         )
-    return "cuda" if available and name != "cpu" else "cpu"
+    if not available or name == "cpu":
+        return "cpu"
+    hold_first_gpu()
+    return "cuda"
 
 
 def positive_int(text: str) -> int:

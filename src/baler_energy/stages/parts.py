@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from baler_energy.analysis.totals import Total, total
+from baler_energy.analysis.totals import Total, relevant_flags, total
 from baler_energy.codecs.baler.architecture import Architecture
 from baler_energy.data.table import Table
 from baler_energy.meters.options import add_session_arguments
@@ -156,7 +156,7 @@ class _Loops:
                 if chosen := self._total(outcome, evidence):
                     self._basis = (evidence, chosen.scope)
         seconds = outcome.window.duration_s / outcome.iterations
-        flags = {"flags": ",".join(outcome.flags)}
+        flags = {"flags": relevant_flags(outcome.flags, uses_gpu=self._uses_gpu)}
         return {"self_time_s": seconds, "total_time_s": seconds} | flags | self._energy(outcome)
 
     def idle_power_w(self) -> float | None:

@@ -93,7 +93,7 @@ class Site:
     def jobs(self, rule: str | None = None, part: str = "", state: str | None = None) -> list[Job]:
         """Jobs of this workspace in the order of their ids: those of a rule, of a point's part, in a state."""
         lines = slurm.sh("scontrol", "show", "jobs", "--oneliner", "--details").splitlines()
-        here = [line for line in lines if f" WorkDir={self.workspace.root} " in line]
+        here = [line for line in lines if f" WorkDir={self.workspace.root} Comment=rule_" in line]
         found = sorted(map(read_job, here), key=lambda job: job.id)
         return [job for job in found if rule in (None, job.rule) and part in job.log and state in (None, job.state)]
 

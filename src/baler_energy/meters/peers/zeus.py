@@ -5,12 +5,16 @@ Source: ``zeus.monitor.ZeusMonitor`` of version 0.16 and https://ml.energy/zeus/
 
 import logging
 import multiprocessing
+import os
 import time
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import psutil
 
+from baler_energy.meters.gpus import visible_indices
 from baler_energy.meters.peers.base import PeerMeter, with_sums
 from baler_energy.records import Reading
 from baler_energy.vocabulary import Evidence, MeterName
@@ -37,6 +41,7 @@ class ZeusMeter(PeerMeter):
     def __init__(self) -> None:
         self._monitor: Any = None
         self._domains: dict[int, str] = {}
+        self._gpus: list[int] = []
         self._measured: Any = None
 
     def open(self) -> None:
@@ -44,8 +49,10 @@ class ZeusMeter(PeerMeter):
         from zeus.monitor import ZeusMonitor
 
         logging.getLogger("zeus").setLevel(logging.CRITICAL)
+        self._gpus = visible_indices() or []
         with _quiet():
-            self._monitor = ZeusMonitor()
+            with _by_number(self._gpus):
+                self._monitor = ZeusMonitor()
             if not self._monitor.gpu_indices and not self._monitor.cpu_indices:
                 raise RuntimeError("Zeus finds no GPU and no readable RAPL counter here")
             self._domains = _domain_names(self._monitor)
@@ -73,7 +80,7 @@ class ZeusMeter(PeerMeter):
         for index, value_j in (self._measured.dram_energy or {}).items():
             values_j[f"dram-{index}"] = value_j
         for index, value_j in self._measured.gpu_energy.items():
-            values_j[f"gpu-{index}"] = value_j
+            values_j[f"gpu-{self._gpus[index] if self._gpus else index}"] = value_j
         detail = "Zeus, from RAPL's and NVML's energy counters (NVML's power, sampled, on GPUs without a counter)"
         return with_sums(self.name, values_j, Evidence.MEASURED, detail)
 
@@ -93,6 +100,23 @@ class ZeusMeter(PeerMeter):
         while now_s - before_s > _SETTLED_CPU_S and time.monotonic() < deadline_s:
             time.sleep(_SETTLE_STEP_S)
             before_s, now_s = now_s, _children_cpu_s()
+
+
+@contextmanager
+def _by_number(indices: list[int]) -> Iterator[None]:
+    """Name the visible GPUs by NVML's numbers, which are all that Zeus reads of ``CUDA_VISIBLE_DEVICES``."""
+    before = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if not indices:
+        yield
+        return
+    os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, indices))
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["CUDA_VISIBLE_DEVICES"]
+        else:
+            os.environ["CUDA_VISIBLE_DEVICES"] = before
 
 
 def _quiet() -> warnings.catch_warnings:
