@@ -26,16 +26,16 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def of_stage() -> str:
-    module._tree.cache_clear()
-    module.imported_modules.cache_clear()
+    for cached in (module._tree, module._dumped, module.imported_modules, module.fingerprint):
+        cached.cache_clear()
     return module.fingerprint("baler_energy.stage")
 
 
 @pytest.fixture(autouse=True)
 def _fresh_cache():
     yield
-    module._tree.cache_clear()
-    module.imported_modules.cache_clear()
+    for cached in (module._tree, module._dumped, module.imported_modules, module.fingerprint):
+        cached.cache_clear()
 
 
 def test_comments_docstrings_and_layout_change_nothing(package: Path):

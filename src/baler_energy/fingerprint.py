@@ -16,6 +16,7 @@ PACKAGE = "baler_energy"
 ROOT = Path(__file__).parent
 
 
+@cache
 def fingerprint(*modules: str) -> str:
     """Hash modules of ours and everything of ours that they import, directly or not.
 
@@ -37,7 +38,7 @@ def fingerprint(*modules: str) -> str:
             pending.extend(imported_modules(name))
     digest = hashlib.sha256()
     for name in sorted(seen):
-        digest.update(f"{name}\0{ast.dump(_tree(name))}\0".encode())
+        digest.update(_dumped(name))
     return digest.hexdigest()[:16]
 
 
@@ -70,6 +71,11 @@ def _path(module: str) -> Path | None:
         if candidate.is_file():
             return candidate
     return None
+
+
+@cache
+def _dumped(module: str) -> bytes:
+    return f"{module}\0{ast.dump(_tree(module))}\0".encode()
 
 
 @cache

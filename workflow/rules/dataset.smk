@@ -16,32 +16,31 @@ rule study:
         STUDY.write(Path(output[0]))
 
 
-rule collect:
-    input:
-        study=rules.study.output,
-        records=expand(
-            [
-                rules.train.output.record,
-                rules.compress.output.record,
-                rules.decompress.output.record,
-            ],
-            point=POINTS,
-        ),
-        forward=expand(
-            rules.forward.output.record, point=[point.path for point in STUDY.sized]
-        ),
-        errors=expand(rules.evaluate.output.summary, point=POINTS),
-        profiles=[
-            PROFILE.format(point=point.path, profiler=profiler)
-            for point, profiler in STUDY.profiles
-        ],
-        calibrations=expand(rules.calibrate.output, device=DEVICES),
-        peers=expand(
+def files_of_runs(wildcards):
+    """Records of every point, and what is made at some of them.
+
+    A function, as Snakemake 9.27 takes time with the square of the length of a list that stands in a rule.
+    """
+    measured = [rules.train, rules.compress, rules.decompress]
+    return [
+        *expand([rule.output.record for rule in measured], point=POINTS),
+        *expand(rules.evaluate.output.summary, point=POINTS),
+        *expand(rules.forward.output.record, point=[p.path for p in STUDY.sized]),
+        *(PROFILE.format(point=p.path, profiler=name) for p, name in STUDY.profiles),
+        *expand(
             rules.peer.output.record,
-            point=[point.path for point in STUDY.beside_peers],
+            point=[p.path for p in STUDY.beside_peers],
             tool=STUDY.peers.tools,
             run=range(STUDY.peers.repeats),
         ),
+    ]
+
+
+rule collect:
+    input:
+        study=rules.study.output,
+        runs=files_of_runs,
+        calibrations=expand(rules.calibrate.output, device=DEVICES),
         foreign=rules.foreign.output if STUDY.imports else [],
         logs=STUDY.logs,
     output:

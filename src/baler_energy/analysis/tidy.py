@@ -57,8 +57,9 @@ ERROR_KEYS = (
     "compressed_bytes",
 )
 
-#: What a compressed file consists of, beside its header.
+#: Facts of the SLURM job that are columns, with the prefix `slurm_`.
 SLURM_KEYS = ("job_id", "node", "partition", "cpus", "gpus", "memory_bytes", "exclusive")
+#: What a compressed file consists of, beside its header.
 STORED_KEYS = ("latent_bytes", "stored_latent_bytes", "correction_bytes")
 
 
