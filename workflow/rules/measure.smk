@@ -35,6 +35,8 @@ rule train:
         gpu=gpus,
         mem_mb=lambda w, attempt: 8000 * attempt,
         runtime=lambda w, attempt: 240 * attempt,
+        # No parameter: that a state is saved more often reruns nothing.
+        save_every_s=str(STUDY.training.save_every_s),
     params:
         folder=folder_of_output,
         point=point_options,
@@ -42,9 +44,8 @@ rule train:
         session=SESSION,
         source=lambda w: source_of_stage("train", w),
     shell:
-        # The last option is no parameter: that a state is saved more often reruns nothing.
         "baler-energy train --data {input.table:q} --out {params.folder:q} {params.point:q} {params.training:q}"
-        " --calibration {input.calibration:q} {params.session:q} --save-every-s {STUDY.training.save_every_s}"
+        " --calibration {input.calibration:q} {params.session:q} --save-every-s {resources.save_every_s}"
         " > {log:q} 2>&1"
 
 
