@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from baler_energy.analysis import tidy
@@ -120,11 +121,16 @@ def test_readings_keep_their_window_and_energies_bring_co2e():
     assert set(emitted["evidence"]) == {"modelled"}
 
 
+def history_of(of_record, history: pd.DataFrame) -> pd.DataFrame:
+    table, constants = tidy.history_table(of_record, pa.Table.from_pandas(history))
+    return table.to_pandas().assign(**constants)
+
+
 def test_history_uses_counters_read_at_the_edges():
     history = pd.DataFrame(
         {"epoch": [1, 2], "loss": [2.0, 1.0], "duration_s": [3.0, 1.0], "energy_j:rapl/cpu": [50.0, 80.0]}
     )
-    table = tidy.history_table(record(*MEASURED, iterations=1), history)
+    table = history_of(record(*MEASURED, iterations=1), history)
     check_columns("history", list(table))
     assert table["energy_j"].tolist() == [50.0, 80.0]
     assert set(table["energy_evidence"]) == {"measured"}
@@ -132,7 +138,7 @@ def test_history_uses_counters_read_at_the_edges():
 
 def test_history_without_counters_shares_out_by_time_and_calls_it_modelled():
     history = pd.DataFrame({"epoch": [1, 2], "loss": [2.0, 1.0], "duration_s": [3.0, 1.0]})
-    table = tidy.history_table(record(*MEASURED, iterations=2), history)
+    table = history_of(record(*MEASURED, iterations=2), history)
     assert table["elapsed_s"].tolist() == [3.0, 4.0]
     assert table["energy_j"].tolist() == [30.0, 40.0]
     assert set(table["energy_evidence"]) == {"modelled"}
@@ -140,7 +146,7 @@ def test_history_without_counters_shares_out_by_time_and_calls_it_modelled():
 
 def test_history_of_epochs_of_unknown_length_has_no_energy():
     history = pd.DataFrame({"epoch": [1, 2], "loss": [2.0, 1.0], "duration_s": [np.nan, np.nan]})
-    table = tidy.history_table(record(*MEASURED, iterations=2), history)
+    table = history_of(record(*MEASURED, iterations=2), history)
     check_columns("history", list(table))
     assert table["loss"].tolist() == [2.0, 1.0]
     assert table[["duration_s", "elapsed_s", "energy_j", "energy_evidence"]].isna().all(axis=None)

@@ -1,16 +1,18 @@
 """From the records of runs to the tidy tables: pure functions, a table each."""
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
-import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from baler_energy.analysis.electricity import Electricity
 from baler_energy.analysis.totals import Total, primary_readings, relevant_flags, total
 from baler_energy.records import Measurement, Reading
 from baler_energy.vocabulary import NODE_METERS, Evidence, MeterName, Quantity
 
-__all__ = ["history_table", "measurement_rows", "point_values", "run_row", "samples_table"]
+__all__ = ["history_table", "measurement_rows", "point_values", "run_row", "window_values"]
 
 #: Quantities that grow with the number of iterations.
 ADDITIVE = frozenset(
@@ -68,6 +70,10 @@ def point_values(record: Measurement) -> dict[str, Any]:
     return {"run_id": record.run_id} | {key: record.parameters.get(key) for key in POINT_KEYS}
 
 
+#: Columns of ``measurements`` that are a reading's own.
+_READING = tuple(Reading.model_fields)
+
+
 def measurement_rows(record: Measurement, electricity: Electricity) -> list[dict[str, Any]]:
     """Rows of ``measurements``: a row per reading, and the CO2e of each energy."""
     primary = primary_readings(record.readings, Quantity.ENERGY, uses_gpu=_uses_gpu(record)).values()
@@ -76,7 +82,7 @@ def measurement_rows(record: Measurement, electricity: Electricity) -> list[dict
     readings = [*record.readings, *(_co2e(reading, record, electricity) for reading in energies)]
     return [
         common
-        | reading.model_dump(mode="json")
+        | {name: getattr(reading, name) for name in _READING}
         | {
             "primary": any(reading is chosen for chosen in primary),
             "value_per_iteration": _per_iteration(reading, record.iterations),
@@ -134,13 +140,13 @@ def _stored(results: Mapping[str, Any]) -> dict[str, Any]:
     return dict(zip(STORED_KEYS, sizes, strict=True)) | gained | {"ratio_packing": packed}
 
 
-def samples_table(record: Measurement, samples: pd.DataFrame) -> pd.DataFrame:
-    """Rows of ``samples``: the time series of one window with its point."""
-    return samples.assign(**point_values(record), operation=record.operation.value, window_s=record.window.duration_s)
+def window_values(record: Measurement) -> dict[str, Any]:
+    """Take the columns of ``samples`` that are the same over one window's time series."""
+    return point_values(record) | {"operation": record.operation.value, "window_s": record.window.duration_s}
 
 
-def history_table(record: Measurement, history: pd.DataFrame) -> pd.DataFrame:
-    """Rows of ``history``: loss and energy to the end of each epoch of one training.
+def history_table(record: Measurement, history: pa.Table) -> tuple[pa.Table, dict[str, Any]]:
+    """Rows of ``history``: loss and energy to the end of each epoch of one training; and columns of a single value.
 
     Where every component of the run's energy was read at the epochs' edges, those readings are summed; elsewhere the
     energy of the whole training is shared out by time, which is a model; null where the epochs' lengths are unknown.
@@ -149,16 +155,20 @@ def history_table(record: Measurement, history: pd.DataFrame) -> pd.DataFrame:
     scope = energy["energy_scope"].split("+") if energy["energy_scope"] else []
     chosen = primary_readings(record.readings, Quantity.ENERGY, uses_gpu=_uses_gpu(record))
     columns = [f"energy_j:{chosen[component].meter}/{component}" for component in scope]
-    elapsed_s = history["duration_s"].cumsum()
-    table = history[["epoch", "loss", "duration_s"]].assign(elapsed_s=elapsed_s, **point_values(record))
-    if scope and set(columns) <= set(history.columns):
-        return table.assign(
-            energy_j=history[columns].sum(axis=1, skipna=False), energy_evidence=energy["energy_evidence"]
-        )
-    if energy["energy_j"] is None or elapsed_s.isna().any():
-        return table.assign(energy_j=None, energy_evidence=None)
-    share = elapsed_s / elapsed_s.iloc[-1]
-    return table.assign(energy_j=energy["energy_j"] * share, energy_evidence=Evidence.MODELLED.value)
+    elapsed_s = pc.cumulative_sum(history["duration_s"])
+    table = history.select(["epoch", "loss", "duration_s"]).append_column("elapsed_s", elapsed_s)
+    if scope and set(columns) <= set(history.column_names):
+        energy_j = functools.reduce(pc.add, (history[column] for column in columns))
+        return table.append_column("energy_j", energy_j), point_values(record) | {
+            "energy_evidence": energy["energy_evidence"]
+        }
+    if energy["energy_j"] is None or elapsed_s.null_count:
+        return table, point_values(record) | {"energy_j": None, "energy_evidence": None}
+    share = pc.divide(elapsed_s, elapsed_s[-1])
+    energy_j = pc.multiply(share, energy["energy_j"])
+    return table.append_column("energy_j", energy_j), point_values(record) | {
+        "energy_evidence": Evidence.MODELLED.value
+    }
 
 
 def _energy(record: Measurement) -> dict[str, Any]:

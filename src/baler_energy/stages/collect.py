@@ -1,22 +1,20 @@
 """Stage ``collect``: the records of all runs as one tidy dataset."""
 
 import argparse
-from collections.abc import Callable, Iterable, Iterator
-from functools import partial
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
-import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
+import pyarrow.compute as pc
 
 from baler_energy.analysis import tidy
 from baler_energy.analysis.electricity import Electricity, electricity_rows
 from baler_energy.analysis.formulas import formula_rows
 from baler_energy.analysis.peers import peer_rows
-from baler_energy.analysis.schema import TABLES, arrow_schema, check_columns, datapackage
-from baler_energy.errors import InputError
-from baler_energy.files import atomic_path, read_json, write_json
+from baler_energy.analysis.schema import POINT, TABLES, arrow_schema, datapackage
+from baler_energy.analysis.writing import Rows, TableWriter, read_parquet, scan
+from baler_energy.files import read_json, write_json
 from baler_energy.meters.calibration import Calibration, calibration_rows
 from baler_energy.meters.wattmeter import Log, read_log, wattmeter_readings
 from baler_energy.progress import progress, say
@@ -33,6 +31,7 @@ example:
 Every file is named by the study's grid; a missing one is an error. datapackage.json describes each column.
 """
 
+RECORD = "measurement.json"
 MEASURED = ("train", "compress", "decompress")
 #: What the stage `parts` measures besides: reading the table, and the machine's peaks.
 BESIDE = ("prepare", "machine")
@@ -73,36 +72,95 @@ def collect(study: Study, results: Path, out: Path) -> None:
         csv=None if study.carbon_intensity_csv is None else Path(study.carbon_intensity_csv),
         pue=study.pue,
     )
-    builders: dict[str, Callable[[], Iterable[pd.DataFrame]]] = {
-        "measurements": partial(_measurements, study, results, electricity),
-        "runs": partial(_runs, study, results, electricity),
-        "samples": partial(_samples, study, results),
-        "history": partial(_history, study, results),
-        "errors": partial(_evaluated, study, results, "errors"),
-        "histograms": partial(_evaluated, study, results, "histograms", first_repeat_only=True),
-        "hotspots": partial(_hotspots, study, results),
-        "models": partial(_models, study, results),
-        "calibration": partial(_calibration, study, results),
-        "peers": partial(_peers, study, results, electricity),
-        "foreign": partial(_imported, study, results, "foreign"),
-        "findings": partial(_imported, study, results, "findings"),
-        "electricity": lambda: [pd.DataFrame(electricity_rows(electricity))],
-    }
-    for name in TABLES:
-        rows = _write(name, builders[name](), out / f"{name}.parquet")
-        say(f"{name}: {rows} rows")
+    dataset = _Dataset(study, results, electricity)
+    with ExitStack() as stack:
+        writers = {name: stack.enter_context(TableWriter.open(name, out / f"{name}.parquet")) for name in TABLES}
+        dataset.write_peers(writers["peers"])
+        dataset.write_runs(writers)
+        dataset.write_scanned(writers)
+        dataset.write_chosen(writers)
+        writers["electricity"].add(electricity_rows(electricity))
+    for name, writer in writers.items():
+        say(f"{name}: {writer.rows} rows")
     write_json(out / "datapackage.json", datapackage(study.name))
 
 
-def _write(name: str, frames: Iterable[pd.DataFrame], path: Path) -> int:
-    """Write frames one after the other, so that memory holds one of them; return the number of rows."""
-    schema, rows = arrow_schema(name), 0
-    with atomic_path(path) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
-        for frame in frames:
-            check_columns(name, list(frame.columns))
-            writer.write_table(pa.Table.from_pandas(frame, schema=schema, preserve_index=False))
-            rows += len(frame)
-    return rows
+class _Dataset:
+    """What the tables are made of: the study's files, each of which is read once."""
+
+    def __init__(self, study: Study, results: Path, electricity: Electricity) -> None:
+        self._study, self._results, self._electricity = study, results, electricity
+        self._folders: list[Path] = []
+        self._windows = Rows(_schema("samples", "operation", "window_s"))
+
+    def write_runs(self, writers: Mapping[str, TableWriter]) -> None:
+        """Write what comes from the records: measurements, runs, history and the formulas of ``peers``."""
+        watts = {"cpu_tdp_w": self._study.peers.cpu_tdp_w, "gpu_tdp_w": self._study.peers.gpu_tdp_w}
+        electricity = self._electricity
+        for folder, records in _records(self._study, self._results):
+            errors = read_json(folder / "evaluate" / "summary.json")
+            for record in records:
+                writers["measurements"].add(tidy.measurement_rows(record, electricity))
+                self._folders.append(folder / record.operation)
+            writers["runs"].add([tidy.run_row(record, errors, electricity) for record in records])
+            self._windows.add(map(tidy.window_values, records))
+            train = records[0]
+            table, constants = tidy.history_table(train, read_parquet(folder / "train" / "history.parquet"))
+            writers["history"].add_table(table, **constants)
+            writers["peers"].add(formula_rows(train, electricity=electricity, **watts))
+
+    def write_scanned(self, writers: Mapping[str, TableWriter]) -> None:
+        """Write what lies in files of the same columns: samples of every window, errors and histograms of points."""
+        windows = self._windows.table()
+        for piece in scan([folder / "samples.parquet" for folder in self._folders], windows):
+            writers["samples"].add_table(piece)
+        trained = pc.equal(windows["operation"], "train")
+        for name, chosen in (
+            ("errors", trained),
+            # One histogram of each point is enough to look at.
+            ("histograms", pc.and_(trained, pc.equal(windows["repeat"], 0))),
+        ):
+            points = windows.filter(chosen).drop_columns(["operation", "window_s"])
+            paths = [
+                self._results / "runs" / run_id / "evaluate" / f"{name}.parquet"
+                for run_id in points["run_id"].to_pylist()
+            ]
+            for piece in scan(paths, points):
+                writers[name].add_table(piece)
+
+    def write_chosen(self, writers: Mapping[str, TableWriter]) -> None:
+        """Write what there is at some points only, or once: hotspots, models, calibration, imported files."""
+        study, results = self._study, self._results
+        for point, profiler in study.profiles:
+            constants = tidy.point_values(Measurement.read(results / "runs" / point.path / "train" / RECORD))
+            for operation in (*MEASURED, *(BESIDE if profiler == "parts" else ())):
+                path = results / "profiles" / point.path / profiler / operation / "hotspots.parquet"
+                writers["hotspots"].add_table(read_parquet(path), **constants)
+        for point in study.sized:
+            if point.repeat == 0:
+                folder = results / "runs" / point.path / "forward"
+                constants = tidy.point_values(Measurement.read(folder / RECORD))
+                writers["models"].add([constants | counted for counted in read_json(folder / "counts.json")])
+        for device in sorted({point.device for point in study.points}):
+            calibration = Calibration.read(results / "calibration" / f"device~{device}.json")
+            writers["calibration"].add(calibration_rows(calibration))
+        for name in ("foreign", "findings") if study.imports else ():
+            writers[name].add_table(read_parquet(results / "foreign" / f"{name}.parquet"))
+
+    def write_peers(self, writer: TableWriter) -> None:
+        """Write the rows of the tools that ran beside ours."""
+        peers = self._study.peers
+        for point in self._study.beside_peers:
+            for tool in peers.tools:
+                for number in range(peers.repeats):
+                    path = self._results / "peers" / point.path / tool / f"run~{number}" / "peer.json"
+                    writer.add(peer_rows(read_json(path)))
+
+
+def _schema(table: str, *beside: str) -> pa.Schema:
+    """Take the columns of a point from a table's schema, and further ones."""
+    names = [column.name for column in POINT]
+    return pa.schema([field for field in arrow_schema(table) if field.name in (*names, *beside)])
 
 
 def _records(study: Study, results: Path) -> Iterator[tuple[Path, list[Measurement]]]:
@@ -111,7 +169,7 @@ def _records(study: Study, results: Path) -> Iterator[tuple[Path, list[Measureme
     for point in progress(points, total=len(points), label="collect", unit="points"):
         folder = results / "runs" / point
         operations = (*MEASURED, "forward") if study.by_path[point] in sized else MEASURED
-        records = [Measurement.read(folder / operation / "measurement.json") for operation in operations]
+        records = [Measurement.read(folder / operation / RECORD) for operation in operations]
         yield folder, [_with_wattmeter(record, study, log) for record in records]
 
 
@@ -130,84 +188,3 @@ def _with_wattmeter(record: Measurement, study: Study, log: Log | None) -> Measu
         return record
     readings = wattmeter_readings(log, record.window.start, record.window.duration_s, record.idle)
     return record.model_copy(update={"readings": (*record.readings, *readings)})
-
-
-def _measurements(study: Study, results: Path, electricity: Electricity) -> Iterator[pd.DataFrame]:
-    for _, records in _records(study, results):
-        yield pd.DataFrame([row for record in records for row in tidy.measurement_rows(record, electricity)])
-
-
-def _runs(study: Study, results: Path, electricity: Electricity) -> Iterator[pd.DataFrame]:
-    for folder, records in _records(study, results):
-        errors = read_json(folder / "evaluate" / "summary.json")
-        yield pd.DataFrame([tidy.run_row(record, errors, electricity) for record in records])
-
-
-def _samples(study: Study, results: Path) -> Iterator[pd.DataFrame]:
-    for folder, records in _records(study, results):
-        for record in records:
-            samples = _read_parquet(folder / record.operation / "samples.parquet")
-            yield tidy.samples_table(record, samples)
-
-
-def _history(study: Study, results: Path) -> Iterator[pd.DataFrame]:
-    for folder, (train, *_) in _records(study, results):
-        yield tidy.history_table(train, _read_parquet(folder / "train" / "history.parquet"))
-
-
-def _evaluated(study: Study, results: Path, name: str, *, first_repeat_only: bool = False) -> Iterator[pd.DataFrame]:
-    for folder, (train, *_) in _records(study, results):
-        if not first_repeat_only or train.parameters["repeat"] == 0:
-            yield _read_parquet(folder / "evaluate" / f"{name}.parquet").assign(**tidy.point_values(train))
-
-
-def _hotspots(study: Study, results: Path) -> Iterator[pd.DataFrame]:
-    for point, profiler in study.profiles:
-        train = Measurement.read(results / "runs" / point.path / "train" / "measurement.json")
-        for operation in (*MEASURED, *(BESIDE if profiler == "parts" else ())):
-            path = results / "profiles" / point.path / profiler / operation / "hotspots.parquet"
-            frame = _read_parquet(path).assign(**tidy.point_values(train))
-            yield frame[[column.name for column in TABLES["hotspots"][1]]]
-
-
-def _models(study: Study, results: Path) -> Iterator[pd.DataFrame]:
-    for point in study.sized:
-        if point.repeat == 0:
-            folder = results / "runs" / point.path / "forward"
-            counted = pd.DataFrame(read_json(folder / "counts.json"))
-            yield counted.assign(**tidy.point_values(Measurement.read(folder / "measurement.json")))
-
-
-def _calibration(study: Study, results: Path) -> Iterator[pd.DataFrame]:
-    for device in sorted({point.device for point in study.points}):
-        calibration = Calibration.read(results / "calibration" / f"device~{device}.json")
-        yield pd.DataFrame(calibration_rows(calibration))
-
-
-def _peers(study: Study, results: Path, electricity: Electricity) -> Iterator[pd.DataFrame]:
-    """Rows of the tools that ran beside ours, then of the formulas, which need no run."""
-    names = [column.name for column in TABLES["peers"][1]]
-    for point in study.beside_peers:
-        for tool in study.peers.tools:
-            for number in range(study.peers.repeats):
-                path = results / "peers" / point.path / tool / f"run~{number}" / "peer.json"
-                yield pd.DataFrame(peer_rows(read_json(path)), columns=names)
-    watts = {"cpu_tdp_w": study.peers.cpu_tdp_w, "gpu_tdp_w": study.peers.gpu_tdp_w}
-    for _, (train, *_) in _records(study, results):
-        yield pd.DataFrame(formula_rows(train, electricity=electricity, **watts), columns=names)
-
-
-def _imported(study: Study, results: Path, name: str) -> Iterator[pd.DataFrame]:
-    if study.imports:
-        yield _read_parquet(results / "foreign" / f"{name}.parquet")
-
-
-def _read_parquet(path: Path) -> pd.DataFrame:
-    try:
-        table: Any = pq.read_table(path)
-    except (OSError, pa.ArrowException) as error:
-        raise InputError(
-            f"{path}: cannot be read as Parquet ({error}). Delete its run's folder and run again."
-        ) from error
-    frame: pd.DataFrame = table.to_pandas()
-    return frame

@@ -1,0 +1,94 @@
+"""Tables are written in pieces of bounded size, and many files are read as few tables."""
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from baler_energy.analysis import writing
+from baler_energy.analysis.schema import TABLES, arrow_schema
+from baler_energy.analysis.writing import Rows, TableWriter, read_parquet, scan
+from baler_energy.errors import BalerEnergyError, InputError
+
+ROW = dict.fromkeys(column.name for column in TABLES["findings"][1])
+
+
+@pytest.fixture
+def small(monkeypatch):
+    monkeypatch.setattr(writing, "GROUP_ROWS", 10)
+    monkeypatch.setattr(writing, "_DICTIONARY_ROWS", 4)
+
+
+def test_rows_and_tables_come_in_their_order_in_groups_of_bounded_size(small, tmp_path):
+    path = tmp_path / "findings.parquet"
+    name = next(iter(ROW))
+    with TableWriter.open("findings", path) as writer:
+        for number in range(7):
+            writer.add([ROW | {name: f"row {number}"}])
+        others = [key for key in ROW if key != name]
+        table = pa.table({name: [f"row {number}" for number in range(7, 30)]})
+        writer.add_table(table, **dict.fromkeys(others))
+        writer.add([ROW | {name: "row 30"}])
+        assert not path.exists(), "whole or not at all"
+    assert writer.rows == 31
+    written = pq.ParquetFile(path)
+    assert written.schema_arrow.equals(arrow_schema("findings"))
+    assert written.read().column(name).to_pylist() == [f"row {number}" for number in range(31)]
+    assert max(written.metadata.row_group(n).num_rows for n in range(written.num_row_groups)) <= 10
+
+
+def test_other_columns_are_refused_and_leave_no_file(tmp_path):
+    for add in (
+        lambda writer: writer.add([{"nonsense": 1}]),
+        lambda writer: writer.add_table(pa.table({"nonsense": [1]})),
+    ):
+        with (
+            pytest.raises(BalerEnergyError, match="unknown columns"),
+            TableWriter.open("findings", tmp_path / "f.parquet") as writer,
+        ):
+            add(writer)
+        assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def files(tmp_path):
+    paths = [tmp_path / f"{number}.parquet" for number in (3, 1, 2, 0)]
+    for number, path in enumerate(paths):
+        pd.DataFrame({"value": [float(number)] * number}).to_parquet(path, index=False)
+    return paths
+
+
+def test_many_files_are_few_tables_each_row_with_its_files_constants(small, files):
+    constants = pa.table({"run_id": ["a", "b", "c", "d"]})
+    rows = [row for piece in scan(files, constants) for row in piece.to_pylist()]
+    assert rows == [{"value": float(n), "run_id": "abcd"[n]} for n in range(4) for _ in range(n)]
+    assert list(scan([], constants)) == []
+
+
+def test_memory_does_not_grow_with_the_number_of_files(small, tmp_path):
+    path = tmp_path / "one.parquet"
+    pd.DataFrame({"value": range(4)}).to_parquet(path, index=False)
+    for number in range(30):
+        (tmp_path / f"{number}.parquet").hardlink_to(path)
+    paths = [tmp_path / f"{number}.parquet" for number in range(30)]
+    sizes = [len(piece) for piece in scan(paths, pa.table({"run_id": [str(n) for n in range(30)]}))]
+    assert sum(sizes) == 120 and max(sizes) < 10 + 4
+
+
+def test_a_missing_or_damaged_file_is_named(files):
+    files[2].write_bytes(b"PAR1 nothing PAR1")
+    with pytest.raises(InputError, match=files[2].name):
+        list(scan(files, pa.table({"run_id": ["a", "b", "c", "d"]})))
+    files[2].unlink()
+    with pytest.raises(InputError, match=files[2].name):
+        list(scan(files, pa.table({"run_id": ["a", "b", "c", "d"]})))
+    with pytest.raises(InputError, match="cannot be read as Parquet"):
+        read_parquet(files[2])
+
+
+def test_rows_of_points_become_a_table_that_leaves_out_other_keys(small):
+    rows = Rows(pa.schema([("rows", pa.int64())]))
+    assert len(rows.table()) == 0
+    for number in range(9):
+        rows.add([{"rows": number, "other": "x"}])
+    assert rows.table().to_pylist() == [{"rows": number} for number in range(9)]
