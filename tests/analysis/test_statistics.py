@@ -9,7 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from baler_energy.analysis import statistics
-from baler_energy.analysis.statistics import estimate, mean_interval, point_variation, repeats_to_detect, variation
+from baler_energy.analysis.statistics import (
+    estimate,
+    interval,
+    mean_interval,
+    point_variation,
+    repeats_to_detect,
+    variation,
+)
 
 POINT = {"dataset": "d", "source": "toy", "columns": 4, "engine": "e", "model": "m", "device": "cpu"}
 POINT |= {
@@ -177,3 +184,20 @@ def test_values_out_of_range_are_refused(wrong: tuple[float, float]) -> None:
         repeats_to_detect(*wrong)
     with pytest.raises(ValueError, match="no repeats for cv"):
         repeats_to_detect(0.1, power=0.01)
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=8))
+def test_an_interval_of_values_is_that_of_a_group(values):
+    table = pd.DataFrame({"all": 0, "value": values})
+    expected = mean_interval(table, ["all"], "value").iloc[0]
+    mean, half_width, n = interval(np.array([*values, math.nan]))
+    assert n == expected["n"] == len(values)
+    scale = 1e-9 * max(map(abs, values)) + 1e-12
+    assert mean == pytest.approx(expected["mean"], rel=1e-9, abs=scale)
+    assert half_width == pytest.approx(expected["half_width"], rel=1e-6, abs=1e4 * scale, nan_ok=True)
+
+
+def test_an_interval_of_equal_values_has_no_width_and_of_none_no_mean():
+    assert interval(np.array([0.4, 0.4, 0.4])) == (0.4, 0.0, 3)
+    mean, half_width, n = interval(np.array([math.nan]))
+    assert math.isnan(mean) and math.isnan(half_width) and n == 0

@@ -357,3 +357,15 @@ def test_numbers_keep_to_the_right_and_words_that_begin_with_one_wrap() -> None:
     page = html_page("Title", [], pd.DataFrame([{"a": "97.7 J", "b": "7.33 W CPU, 20 W memory", "c": "30,000"}]))
     assert page.count('<td class="number">') == 2
     assert "<td>7.33 W CPU" in page
+
+
+def test_a_page_holds_so_many_rows_and_says_where_the_rest_is(
+    modelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("baler_energy.figures.readable.MOST_ROWS", 2)
+    tables.tables(modelled / "dataset", tmp_path)
+    for name, per_row in (("summary", 1), ("metrics", 3)):
+        rows = len(pd.read_csv(tmp_path / f"{name}.csv"))
+        page = (tmp_path / f"{name}.html").read_text(encoding="utf-8")
+        assert page.count("<tr>") == 1 + 2
+        assert rows > 2 and f"The first 2 of {rows // per_row:,} rows; {name}.csv" in page

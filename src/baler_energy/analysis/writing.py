@@ -18,6 +18,10 @@ __all__ = ["GROUP_ROWS", "Rows", "TableWriter", "read_parquet", "scan"]
 
 #: Rows of a row group, and of what memory holds of a table.
 GROUP_ROWS = 100_000
+#: Files that are read at once: so many, or so many bytes (compressed).
+_SLICE_FILES, _SLICE_B = 200, 4_000_000
+#: Pieces of a table that wait, before they become one.
+_PIECES = 500
 #: Rows that are dictionaries, before they become a piece of a table.
 _DICTIONARY_ROWS = 5_000
 
@@ -128,6 +132,9 @@ class TableWriter:
         self._waiting_rows += len(table)
         if self._waiting_rows >= GROUP_ROWS:
             self.flush()
+        elif len(self._waiting) >= _PIECES:
+            # A table of a few rows takes kilobytes.
+            self._waiting = [pa.concat_tables(self._waiting).combine_chunks()]
 
 
 def scan(paths: Sequence[Path], constants: pa.Table) -> Iterator[pa.Table]:
@@ -145,31 +152,37 @@ def scan(paths: Sequence[Path], constants: pa.Table) -> Iterator[pa.Table]:
     InputError
         A file is missing or damaged.
     """
-    if not paths:
-        return
+    first = 0
+    for slice_ in _slices(paths):
+        yield _read(slice_, constants.slice(first, len(slice_)))
+        first += len(slice_)
+
+
+def _slices(paths: Sequence[Path]) -> Iterator[list[Path]]:
+    """Cut a list of files into pieces of bounded size."""
+    slice_: list[Path] = []
+    size_b = 0
+    for path in paths:
+        slice_.append(path)
+        # One that is missing is told when it is read.
+        size_b += path.stat().st_size if path.exists() else 0
+        if len(slice_) == _SLICE_FILES or size_b >= _SLICE_B:
+            yield slice_
+            slice_, size_b = [], 0
+    if slice_:
+        yield slice_
+
+
+def _read(paths: Sequence[Path], constants: pa.Table) -> pa.Table:
     names = [str(path) for path in paths]
     try:
         dataset = ds.dataset(names, format="parquet")
-        columns = [*dataset.schema.names, "__filename"]
-        batches: list[pa.RecordBatch] = []
-        rows = 0
-        for batch in dataset.to_batches(columns=columns):
-            batches.append(batch)
-            rows += len(batch)
-            if rows >= GROUP_ROWS:
-                yield _with_constants(batches, names, constants)
-                batches, rows = [], 0
-        if batches:
-            yield _with_constants(batches, names, constants)
+        table = dataset.to_table(columns=[*dataset.schema.names, "__filename"])
     except (OSError, pa.ArrowException):
         # Which of the files it is, in the words of a reader's message.
         for path in paths:
             read_parquet(path)
         raise
-
-
-def _with_constants(batches: Sequence[pa.RecordBatch], names: Sequence[str], constants: pa.Table) -> pa.Table:
-    table = pa.Table.from_batches(batches)
     place = pc.index_in(table.column("__filename"), value_set=pa.array(names))
     table = table.drop_columns(["__filename"])
     for name, column in zip(constants.column_names, constants.take(place).columns, strict=True):

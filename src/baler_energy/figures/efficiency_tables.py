@@ -42,13 +42,20 @@ def glossary() -> pd.DataFrame:
     return pd.DataFrame([vars(entry) for entry in GLOSSARY])
 
 
-def metrics_rows(frame: pd.DataFrame) -> list[dict[str, str]]:
+def count_groups(frame: pd.DataFrame) -> int:
+    """Count the points and operations of the table `metrics`."""
+    return int(frame.groupby(list(_GROUP), observed=True, dropna=False).ngroups)
+
+
+def metrics_rows(frame: pd.DataFrame, most: int) -> list[dict[str, str]]:
     """Write the means over the clean repeats of each point and operation, with half widths of 95 % t intervals.
 
     Parameters
     ----------
     frame
         The table `metrics`.
+    most
+        Number of rows after which the rest is left out.
 
     Returns
     -------
@@ -62,7 +69,7 @@ def metrics_rows(frame: pd.DataFrame) -> list[dict[str, str]]:
     ]
     order = {operation.value: place for place, operation in enumerate(OPERATIONS)}
     groups.sort(key=lambda g: (*(g[0][axis] for axis in AXES), g[0]["device"], order.get(g[0]["operation"], 9)))
-    return [_place(key, part) | {entry.name: _mean(part, entry) for entry in shown} for key, part in groups]
+    return [_place(key, part) | {entry.name: _mean(part, entry) for entry in shown} for key, part in groups[:most]]
 
 
 def _place(key: Mapping[str, Any], part: pd.DataFrame) -> dict[str, str]:

@@ -8,12 +8,12 @@ import pandas as pd
 from baler_energy.figures.base import NoData
 from baler_energy.figures.selection import OPERATIONS, at_point, describe, device_name
 
-__all__ = ["base_label", "beside", "compared", "where"]
+__all__ = ["FREE", "base_label", "beside", "compared", "where"]
 
 #: Engines in the order in which they are shown.
 _ORDER = ("upstream", "reference", "fast")
 #: Axes that engines may differ in where they are compared: what another engine needs or allows.
-_FREE = ("engine", "precision", "threads")
+FREE = ("engine", "precision", "threads")
 
 
 def beside(table: pd.DataFrame, point: Mapping[str, Any]) -> pd.DataFrame:
@@ -28,7 +28,7 @@ def beside(table: pd.DataFrame, point: Mapping[str, Any]) -> pd.DataFrame:
     point
         Value by axis, as of `reference_point`.
     """
-    chosen = at_point(table, {axis: value for axis, value in point.items() if axis not in _FREE})
+    chosen = at_point(table, {axis: value for axis, value in point.items() if axis not in FREE})
     chosen = chosen[chosen["operation"].isin(list(OPERATIONS))]
     found = [
         part[part["threads"] == threads].assign(label=_label(point, key, threads))

@@ -8,7 +8,7 @@ import pandas as pd
 from baler_energy.analysis.comparison import Ratio, ratio_of_means
 from baler_energy.analysis.statistics import clean, estimate, flag_words, flagged
 from baler_energy.figures.base import Tables
-from baler_energy.figures.engine_rows import base_label, beside
+from baler_energy.figures.engine_rows import FREE, base_label, beside
 from baler_energy.figures.engines import factor_text, paired, per_row, same_energy
 from baler_energy.figures.selection import (
     AXES,
@@ -47,11 +47,15 @@ def engines(tables: Tables) -> pd.DataFrame:
     told_of = joined[(joined["engine"] == reference["engine"]) & (joined["precision"] == reference["precision"])]
     rows: list[dict[str, Any]] = []
     # A GPU's threads may differ from a CPU's: the devices of a point are apart.
-    for point in told_of[[*AXES, "device"]].drop_duplicates().to_dict("records"):
-        device = point.pop("device")
-        found = beside(joined[joined["device"] == device], point)
-        if found["engine"].nunique() > 1:
-            rows += _rows(found, base_label(found, point))
+    shared = [*(axis for axis in AXES if axis not in FREE), "device"]
+    for _, here in joined.groupby(shared, sort=False, observed=True, dropna=False):
+        if here["engine"].nunique() < 2:
+            continue
+        points = told_of.loc[told_of.index.intersection(here.index), list(AXES)].drop_duplicates()
+        for point in points.to_dict("records"):
+            found = beside(here, point)
+            if found["engine"].nunique() > 1:
+                rows += _rows(found, base_label(found, point))
     return pd.DataFrame(rows, columns=names)
 
 

@@ -41,6 +41,15 @@ _EMPTY = {
 }
 
 
+#: Rows of a page: more are for programs, which read the CSV.
+MOST_ROWS = 1000
+
+
+def _rows(name: str, frame: pd.DataFrame) -> int:
+    """Count the rows of a table's page; the page of metrics has one for all repeats."""
+    return efficiency_tables.count_groups(frame) if name == "metrics" else len(frame)
+
+
 def notes(name: str, frame: pd.DataFrame, tables: Tables) -> list[str]:
     """Give the sentences of a table's page that depend on the data.
 
@@ -70,6 +79,8 @@ def notes(name: str, frame: pd.DataFrame, tables: Tables) -> list[str]:
         said += [tabulation.saving(row) for row in alike.to_dict("records")]
     if name in _VARIED:
         said += _in_common(frame)
+    if (rows := _rows(name, frame)) > MOST_ROWS:
+        said.append(f"The first {MOST_ROWS:,} of {rows:,} rows; {name}.csv, beside this page, has all.")
     if name in ("peers", "temperatures") and len(frame):
         said.append(f"Reference point: {describe(reference_point(runs))}.")
     if name == "flagged":
@@ -86,13 +97,13 @@ def readable(name: str, frame: pd.DataFrame) -> pd.DataFrame:
     name
         Key of the catalogue's tables.
     frame
-        The table; without rows the result has none.
+        The table; without rows the result has none, and no more than `MOST_ROWS`.
     """
-    records = frame.to_dict("records")
+    records = frame.head(MOST_ROWS).to_dict("records")
     if name == "original_layout":
         return pd.DataFrame(_original(records))
     shown = pd.DataFrame(
-        efficiency_tables.metrics_rows(frame) if name == "metrics" else list(map(_READERS[name], records))
+        efficiency_tables.metrics_rows(frame, MOST_ROWS) if name == "metrics" else list(map(_READERS[name], records))
     )
     if name == "summary" and frame["co2e_kg"].isna().all() and frame["co2e_flagged_low_kg"].isna().all():
         shown = shown.drop(columns="CO2e (mg)")

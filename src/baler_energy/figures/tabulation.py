@@ -1,12 +1,13 @@
 """The report's tables, pure functions of the dataset's tables."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
 from baler_energy.analysis.carbon import JOULES_PER_KWH
-from baler_energy.analysis.statistics import defects, estimate, flag_words, flagged, mean_interval
+from baler_energy.analysis.statistics import defects, estimate, flag_words, flagged, interval
 from baler_energy.codecs.baler.packing import Packing
 from baler_energy.figures.base import NoData, Tables
 from baler_energy.figures.selection import (
@@ -164,9 +165,7 @@ def summary(tables: Tables) -> pd.DataFrame:
         for value in ("energy_j", "duration_s", "co2e_kg"):
             row |= _windowed(part, value)
         for value in ("mean_rms_over_range", "max_over_range"):
-            mean = mean_interval(part.assign(all=0), ["all"], value)
-            row[value] = mean["mean"].iloc[0] if len(mean) else None
-            row[f"{value}_half_width"] = mean["half_width"].iloc[0] if len(mean) else None
+            row[value], row[f"{value}_half_width"], _ = interval(part[value].to_numpy("float64", na_value=math.nan))
         rows.append(row | {"contamination_max": part["contamination"].max()})
     rows.sort(key=lambda row: (*(row[axis] for axis in AXES), row["device"], order.get(row["operation"], 9)))
     return pd.DataFrame(rows)
