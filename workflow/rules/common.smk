@@ -80,3 +80,8 @@ def folder_of_output(wildcards, output):
 def folder_of_input(wildcards, input):
     """The folder that a stage reads from."""
     return Path(input[0]).parent
+
+
+def memory_of_dataset(wildcards, attempt):
+    """Memory (MB) of what reads the whole dataset: docs/scaling.md."""
+    return (2000 + len(POINTS) // 5) * attempt

@@ -49,7 +49,7 @@ rule collect:
     log:
         f"{LOGS}/collect.log",
     resources:
-        mem_mb=lambda w, attempt: 4000 * attempt,
+        mem_mb=memory_of_dataset,
         runtime=lambda w, attempt: 30 * attempt,
     params:
         results=folder_of_input,

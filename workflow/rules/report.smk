@@ -15,7 +15,7 @@ rule figures:
     log:
         f"{LOGS}/figures-{{chapter}}.log",
     resources:
-        mem_mb=lambda w, attempt: 2000 * attempt,
+        mem_mb=memory_of_dataset,
         runtime=lambda w, attempt: 15 * attempt,
     params:
         dataset=folder_of_input,
@@ -42,7 +42,7 @@ rule tables:
     log:
         f"{LOGS}/tables.log",
     resources:
-        mem_mb=lambda w, attempt: 2000 * attempt,
+        mem_mb=memory_of_dataset,
         runtime=lambda w, attempt: 15 * attempt,
     params:
         dataset=folder_of_input,
@@ -61,7 +61,7 @@ rule report:
     log:
         f"{LOGS}/report.log",
     resources:
-        mem_mb=lambda w, attempt: 2000 * attempt,
+        mem_mb=memory_of_dataset,
         runtime=lambda w, attempt: 15 * attempt,
     params:
         dataset=folder_of_input,

@@ -20,6 +20,9 @@ Tables = Mapping[str, pd.DataFrame]
 Draw = Callable[[Tables], Figure]
 
 
+_AT_REFERENCE = ("samples", "errors", "histograms")
+
+
 class NoData(Exception):  # noqa: N818 - not an error: the figure is left out, with this reason
     """The data of this machine has nothing for a figure; the message is the reason, for the report."""
 
@@ -36,6 +39,9 @@ class FigureSpec:
 
 class Dataset(Tables):
     """Tables of a dataset folder, each read when it is first asked for.
+
+    Of the tables that have many rows for a run and are shown at the reference point only (`_AT_REFERENCE`), the rows of
+    that point are read: the others may be more than memory holds.
 
     Parameters
     ----------
@@ -60,7 +66,7 @@ class Dataset(Tables):
         if name not in self._read:
             path = self._folder / f"{name}.parquet"
             try:
-                table = pd.read_parquet(path)
+                table = pd.read_parquet(path, filters=self._filters(name))
             except FileNotFoundError as error:
                 raise InputError(f"{path}: there is no such file; run `baler-energy collect` first.") from error
             except ValueError as error:  # pyarrow's ArrowInvalid is one
@@ -68,6 +74,14 @@ class Dataset(Tables):
             check_columns(name, list(table.columns))
             self._read[name] = table
         return self._read[name]
+
+    def _filters(self, name: str) -> list[tuple[str, str, list[str]]] | None:
+        from baler_energy.figures.selection import at_point, reference_point
+
+        if name not in _AT_REFERENCE or self["runs"].empty:
+            return None
+        shown = at_point(self["runs"], reference_point(self["runs"]))
+        return [("run_id", "in", sorted(shown["run_id"].unique()))]
 
     def __iter__(self) -> Iterator[str]:
         return iter(TABLES)
