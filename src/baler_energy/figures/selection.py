@@ -4,7 +4,9 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from baler_energy.analysis.statistics import Estimate, clean, flag_words, flagged
 from baler_energy.vocabulary import Operation
@@ -91,8 +93,7 @@ def reference_point(runs: pd.DataFrame) -> dict[str, Any]:
     """
     grid = points(runs)
     ranks = grid.rank(method="dense").to_numpy()
-    differing = (ranks[:, None, :] != ranks[None, :, :]).sum(axis=2)
-    neighbours = (differing == 1).sum(axis=1)
+    neighbours = sum(_alike(np.delete(ranks, axis, axis=1)) - 1 for axis in range(len(AXES)))
     off_centre = abs(ranks - (ranks.max(axis=0) + 1) / 2).sum(axis=1)
     off_default = (grid[list(_DEFAULTS)] != pd.Series(_DEFAULTS)).sum(axis=1)
     engine = next((name for name in _TOLD_OF if name in set(grid["engine"])), None)
@@ -100,6 +101,12 @@ def reference_point(runs: pd.DataFrame) -> dict[str, Any]:
     best = min(told_of, key=lambda n: (-neighbours[n], off_default.iloc[n], off_centre[n], n))
     reference = {axis: grid[axis].iloc[best] for axis in AXES}
     return reference | {"threads": _threads_of_devices(runs, reference)}
+
+
+def _alike(rows: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Count, for each row of a table, the rows that are equal to it, itself among them."""
+    _, which, counts = np.unique(rows, axis=0, return_inverse=True, return_counts=True)
+    return np.asarray(counts[which.reshape(-1)])
 
 
 def _threads_of_devices(runs: pd.DataFrame, reference: Mapping[str, Any]) -> Any:

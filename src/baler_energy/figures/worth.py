@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from baler_energy.analysis.statistics import clean, flagged, mean_interval
+from baler_energy.analysis.statistics import clean, flagged, interval, mean_interval
 from baler_energy.figures.base import NoData, Tables, specs
 from baler_energy.figures.selection import (
     AXES,
@@ -43,6 +43,8 @@ __all__ = ["FIGURES"]
 #: Columns that tell most about a jet or a particle, in order; names may carry a prefix and a trailing underscore.
 _TELLING = ("pt", "eta", "mass", "m", "charged_multiplicity", "charged_hadron_energy", "phi", "energy", "e")
 _SHOWN = 4
+#: Labels of single runs: where there are more, none is drawn.
+_MOST_LABELS = 50
 #: Units of the generated columns; those of a user's file are not known.
 _GENERATED_UNITS = {"pt": "GeV", "mass": "GeV", "phi": "rad"}
 
@@ -299,27 +301,20 @@ def _error_points(panel: Axes, trained: pd.DataFrame, factor: float) -> set[int]
     bad = flagged(trained)
     panel.plot(bad["energy_j"] * factor, bad["mean_rms_over_range"], **open_mark("0.45"))
     keys = [*AXES, "device", "energy_evidence"]
-    counts = set[int]()
-    for _, part in clean(trained).groupby(keys, observed=True, dropna=False):
-        energy = mean_interval(part, ["device"], "energy_j").iloc[0]
-        error = mean_interval(part, ["device"], "mean_rms_over_range").iloc[0]
-        count = int(error["n"])
-        counts.add(count)
-        panel.errorbar(
-            [energy["mean"] * factor],
-            [error["mean"]],
-            xerr=[energy["half_width"] * factor] if count > 1 else None,
-            yerr=[error["half_width"]] if count > 1 else None,
-            color="0.45",
-            marker="o",
-            markersize=4,
-            elinewidth=0.9,
-            zorder=1.5,
-        )
-        if count == 1:
-            place = (energy["mean"] * factor, error["mean"])
-            panel.annotate("n = 1", place, (5, -10), textcoords="offset points", fontsize=8)
-    return counts
+    means = [
+        (*interval(part["energy_j"].to_numpy() * factor), *interval(part["mean_rms_over_range"].to_numpy()))
+        for _, part in clean(trained).groupby(keys, observed=True, dropna=False)
+    ]
+    if not means:
+        return set()
+    # One set of points and bars: grids have thousands.
+    energies, energy_widths, _, errors, error_widths, counts = zip(*means, strict=True)
+    look: dict[str, Any] = {"color": "0.45", "marker": "o", "markersize": 4, "elinewidth": 0.9, "zorder": 1.5}
+    panel.errorbar(energies, errors, xerr=energy_widths, yerr=error_widths, linestyle="none", **look)
+    single = [place for place, count in zip(zip(energies, errors, strict=True), counts, strict=True) if count == 1]
+    for place in single if len(single) <= _MOST_LABELS else []:
+        panel.annotate("n = 1", place, (5, -10), textcoords="offset points", fontsize=8)
+    return set(counts)
 
 
 def _error_line(panel: Axes, part: pd.DataFrame, axis: str, factor: float, number: int, reference: Any) -> None:
