@@ -93,7 +93,7 @@ def reference_point(runs: pd.DataFrame) -> dict[str, Any]:
     """
     grid = points(runs)
     ranks = grid.rank(method="dense").to_numpy()
-    neighbours = sum(_alike(np.delete(ranks, axis, axis=1)) - 1 for axis in range(len(AXES)))
+    neighbours = np.sum([_alike(np.delete(ranks, axis, axis=1)) - 1 for axis in range(len(AXES))], axis=0)
     off_centre = abs(ranks - (ranks.max(axis=0) + 1) / 2).sum(axis=1)
     off_default = (grid[list(_DEFAULTS)] != pd.Series(_DEFAULTS)).sum(axis=1)
     engine = next((name for name in _TOLD_OF if name in set(grid["engine"])), None)

@@ -54,6 +54,7 @@ class Site:
             "latency-wait": 15,
             "slurm-init-seconds-before-status-checks": 5,
             "slurm-status-command": "squeue",
+            "group-components": {"short": 2},
         }
         for rule, asked in profile["set-resources"].items():
             if rule != "calibrate":

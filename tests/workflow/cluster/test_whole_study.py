@@ -1,19 +1,15 @@
 """The smoke study through `--profile slurm`: the right places, nothing beside a measurement, and still side by side."""
 
+import math
 from itertools import combinations
 
 import pandas as pd
 import pytest
 
 MEASURED = {"calibrate", "train", "compress", "decompress", "forward", "profile", "parts"}
-RESOURCES_MB = {
-    "calibrate": 2000,
-    "train": 8000,
-    "compress": 8000,
-    "decompress": 8000,
-    "forward": 8000,
-    "evaluate": 4000,
-}
+RESOURCES_MB = dict.fromkeys(("train", "compress", "decompress", "forward"), 8000) | {"calibrate": 2000}
+#: What the jobs of rule `evaluate` are called that share one.
+GROUP = "short_evaluate"
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +35,16 @@ def test_every_job_succeeds_where_it_belongs_with_what_it_asked_for(site):
     for job in jobs:
         on_gpu = job.rule in MEASURED and "threads~1" in job.log
         assert (job.partition, job.gpus) == (("gpu", 1) if on_gpu else ("cpu", 0)), job
-        assert job.cpus == (2 if job.rule in MEASURED else 1), job
-        assert job.memory_mb == RESOURCES_MB.get(job.rule, job.memory_mb) >= 1000, job
+        if job.rule != GROUP:
+            assert job.cpus == (2 if job.rule in MEASURED else 1), job
+            assert job.memory_mb == RESOURCES_MB.get(job.rule, job.memory_mb) >= 1000, job
+
+
+def test_short_jobs_share_a_job_of_slurms(site, runs):
+    grouped = site.jobs(GROUP)
+    assert not site.jobs("evaluate")
+    assert len(grouped) == math.ceil(runs["run_id"].nunique() / 2)
+    assert {(job.cpus, job.memory_mb) for job in grouped} <= {(2, 8000), (1, 4000)}
 
 
 def test_a_measured_job_shares_its_node_with_no_job(site):
