@@ -17,9 +17,10 @@ def profile(repository: Path, name: str) -> dict:
 def jobs(said: str) -> dict[str, list[dict[str, str]]]:
     """Resources and threads of the jobs of a dry run, by rule."""
     found: dict[str, list[dict[str, str]]] = {}
-    for rule, block in re.findall(r"^(?:local)?rule (\w+):\n((?:    .+\n)*)", said, flags=re.MULTILINE):
-        threads = re.search(r"^    threads: (\d+)", block, flags=re.MULTILINE)
-        resources = re.search(r"^    resources: (.+)$", block, flags=re.MULTILINE)
+    # Those of a group are indented.
+    for _, rule, block in re.findall(r"^( *)(?:local)?rule (\w+):\n((?:\1    .+\n)*)", said, flags=re.MULTILINE):
+        threads = re.search(r"^ +threads: (\d+)", block, flags=re.MULTILINE)
+        resources = re.search(r"^ +resources: (.+)$", block, flags=re.MULTILINE)
         assert resources is not None or rule == "all"
         pairs = re.findall(r"(\w+)=([^,]+)", resources[1] if resources else "")
         found.setdefault(rule, []).append(dict(pairs) | {"threads": threads[1] if threads else "1"})
