@@ -1,6 +1,8 @@
 """What is merged with a window by time: powermetrics' samples and a wattmeter's log."""
 
 import plistlib
+import sys
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -72,19 +74,29 @@ def test_powermetrics_is_a_tool_of_apples(monkeypatch):
     assert "macOS" in channel.detail
 
 
-def test_powermetrics_replayed_by_a_program_of_its_output(monkeypatch, tmp_path):
-    script = tmp_path / "replay.sh"
-    for number in range(3):
-        (tmp_path / f"{number}.plist").write_bytes(plist(0.2, cpu_power=2000.0, gpu_power=500.0, ane_power=0.0) + b"\0")
-    lines = "while :; do sleep 0.2; cat 0.plist; done"
-    script.write_text(f"cd {tmp_path}\n{lines}\n")
-    monkeypatch.setattr("baler_energy.meters.powermetrics._COMMAND", ("sh", str(script)))
+#: Writes a property list after every fifth of a second, with the time that it really took.
+REPLAY = """
+import plistlib, sys, time
+before = time.monotonic()
+while True:
+    time.sleep(0.2)
+    now = time.monotonic()
+    powers_mw = {"cpu_power": 2000.0, "gpu_power": 500.0, "ane_power": 0.0}
+    slice = {"elapsed_ns": int((now - before) * 1e9), "processor": powers_mw, "hw_model": "Mac14,2"}
+    sys.stdout.buffer.write(plistlib.dumps(slice) + b"\\0")
+    sys.stdout.buffer.flush()
+    before = now
+"""
+
+
+def test_powermetrics_replayed_by_a_program_of_its_output(monkeypatch):
+    monkeypatch.setattr("baler_energy.meters.powermetrics._COMMAND", (sys.executable, "-c", REPLAY))
     meter = PowermetricsMeter()
     meter.open()
     meter.begin()
     begin_s = meter._begin_s
-    while meter._slices[-1][0] < begin_s + 0.5:
-        pass
+    while meter._slices[-1][0] < begin_s + 1.0:
+        time.sleep(0.01)
     meter.end()
     readings = {reading.component: reading for reading in meter.readings()}
     samples = meter.samples()
