@@ -52,7 +52,8 @@ class Site:
         profile |= {
             "max-threads": 2,
             "latency-wait": 15,
-            "slurm-init-seconds-before-status-checks": 5,
+            # The first look; each that finds nothing new is followed by one 10 s later than the last.
+            "slurm-init-seconds-before-status-checks": 1,
             "slurm-status-command": "squeue",
             "group-components": {"short": 2},
         }

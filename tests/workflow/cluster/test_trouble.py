@@ -12,11 +12,17 @@ ENDED = ("COMPLETED", "CANCELLED", "FAILED", "TIMEOUT")
 
 
 @pytest.fixture(scope="module")
-def local(make_workspace, study_of_two):
-    """Dataset of the same study, run here."""
-    workspace = make_workspace()
-    workspace.snakemake(study_of_two(workspace), "--until", "collect")
-    return workspace.root / "results" / "tiny" / "dataset"
+def local(make_site, study_of_two):
+    """Start the same study here, and give a function that waits for its dataset."""
+    here = make_site()
+    words = ("snakemake", "--cores", "all", "--until", "collect", "--configfile")
+    run = here.start(*words, study_of_two(here.workspace))
+
+    def dataset():
+        here.finish(run)
+        return here.workspace.root / "results" / "tiny" / "dataset"
+
+    return dataset
 
 
 @pytest.fixture
@@ -43,7 +49,7 @@ def test_a_cancelled_training_is_tried_again_and_a_drained_node_waited_for(site,
     site.finish(run)
     assert [job.state for job in site.jobs("train", "epochs~1")] == ["CANCELLED", "COMPLETED"]
     assert [job.state for job in site.jobs("train", "epochs~2")] == ["COMPLETED"]
-    same_dataset(site, local)
+    same_dataset(site, local())
 
 
 def test_interrupted_and_killed_and_each_time_only_the_rest_is_done(site, local, study_of_two, same_dataset):
@@ -75,4 +81,4 @@ def test_interrupted_and_killed_and_each_time_only_the_rest_is_done(site, local,
     assert (site.workspace.root / "results" / "tiny" / "report.html").stat().st_size > 100_000
     left = {path.name for path in (site.workspace.root / "results").rglob(".*") if path.is_file()}
     assert left <= {".snakemake_timestamp"}, "temporary files left"
-    same_dataset(site, local)
+    same_dataset(site, local())
