@@ -43,6 +43,9 @@ def controller(tmp_path, monkeypatch):
         (OLD, {"cpus": 2, "gpus": 1, "memory_bytes": 1536 * 2**20, "exclusive": True}),
         (NEW, {"cpus": 8, "gpus": 3, "memory_bytes": 4000 * 2**20, "exclusive": False}),
         (NEW.split(" GRES=")[0] + " GRES= OverSubscribe=USER", {"gpus": 0, "exclusive": False}),
+        # Since SLURM 26.05, where OverSubscribe=NO is no longer the whole truth.
+        (OLD.replace("OverSubscribe=NO", "OverSubscribe=NO Exclusive=NO"), {"exclusive": False}),
+        (NEW.replace("OverSubscribe=OK", "OverSubscribe=NO Exclusive=NODE"), {"exclusive": True}),
         ("JobId=20", {"cpus": 4, "gpus": 2, "memory_bytes": 8000 * 2**20, "exclusive": None}),
     ],
 )
@@ -62,7 +65,7 @@ def test_what_was_allocated_is_the_controllers_word(controller, shown, expected)
     ],
 )
 def test_a_controller_that_does_not_answer_leaves_the_environment(controller, monkeypatch, script, reason):
-    monkeypatch.setattr(slurm.ask, "__kwdefaults__", {"limit_s": 0.3})
+    monkeypatch.setattr(slurm.ask, "__kwdefaults__", slurm.ask.__kwdefaults__ | {"limit_s": 0.3})
     controller(script)
     job = slurm.job(ENVIRONMENT)
     assert job["exclusive"] is None and reason in job["reason"]
@@ -78,6 +81,8 @@ def test_without_a_client_or_a_job(monkeypatch):
     assert provenance("train")["slurm"] is None
 
 
-@pytest.mark.parametrize(("number", "name"), [("0", "7.0"), ("4294967291", "7.batch"), (None, "7.batch")])
+@pytest.mark.parametrize(
+    ("number", "name"), [("0", "7.0"), ("4294967291", "7.batch"), ("4294967290", "7.interactive"), (None, "7.batch")]
+)
 def test_the_step_has_a_name(number, name):
     assert slurm.step({"SLURM_JOB_ID": "7"} | ({} if number is None else {"SLURM_STEP_ID": number})) == name

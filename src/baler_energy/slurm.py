@@ -11,6 +11,8 @@ __all__ = ["CLIENT_LIMIT_S", "ask", "job", "step"]
 #: Longest wait for an answer of SLURM's clients (s).
 CLIENT_LIMIT_S = 10
 _MEMORY_UNITS = {"": 2**20, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+#: Steps whose numbers stand for a name.
+_NAMED_STEPS = {2**32 - 5: "batch", 2**32 - 6: "interactive"}
 
 
 def job(environment: Mapping[str, str] = os.environ) -> dict[str, Any] | None:
@@ -24,22 +26,27 @@ def job(environment: Mapping[str, str] = os.environ) -> dict[str, Any] | None:
     Returns
     -------
     dict
-        ``job_id``, ``restarts``, ``cluster``, ``partition`` and ``node``; allocated ``cpus``, ``gpus`` and
-        ``memory_bytes``; ``exclusive``, whether no other job may share the node; and ``reason``, where the controller
-        could not be asked: then ``exclusive`` is null, and what the environment does not tell.
+        ``job_id``, ``array_job_id`` and ``array_task_id`` (null: no job array), ``restarts``, ``cluster``,
+        ``partition``, ``qos`` and ``node``; allocated ``cpus``, ``gpus`` and ``memory_bytes``; ``exclusive``, whether
+        no other job may share the node; and ``reason``, where the controller could not be asked: then ``exclusive`` is
+        null, and what the environment does not tell.
     """
     job_id = environment.get("SLURM_JOB_ID")
     if job_id is None:
         return None
     facts: dict[str, Any] = {
         "job_id": job_id,
+        "array_job_id": environment.get("SLURM_ARRAY_JOB_ID"),
+        "array_task_id": environment.get("SLURM_ARRAY_TASK_ID"),
         "restarts": _number(environment.get("SLURM_RESTART_COUNT", "0")),
         "cluster": environment.get("SLURM_CLUSTER_NAME"),
         "partition": environment.get("SLURM_JOB_PARTITION"),
+        "qos": environment.get("SLURM_JOB_QOS"),
         "node": environment.get("SLURMD_NODENAME"),
         "cpus": _number(environment.get("SLURM_CPUS_ON_NODE")),
         "gpus": _number(environment.get("SLURM_GPUS_ON_NODE")),
-        "memory_bytes": (memory_mb := _number(environment.get("SLURM_MEM_PER_NODE"))) and memory_mb * 2**20,
+        # 0 is how one asks for all of the node's.
+        "memory_bytes": (_number(environment.get("SLURM_MEM_PER_NODE")) or 0) * 2**20 or None,
         "exclusive": None,
         "reason": None,
     }
@@ -55,14 +62,15 @@ def step(environment: Mapping[str, str] = os.environ) -> str | None:
     if job_id is None:
         return None
     number = _number(environment.get("SLURM_STEP_ID"))
-    # Batch steps have a number that is out of range.
-    return f"{job_id}.{number}" if number is not None and number < 2**31 else f"{job_id}.batch"
+    return f"{job_id}.{'batch' if number is None else _NAMED_STEPS.get(number, number)}"
 
 
 def ask(*words: str, limit_s: float = CLIENT_LIMIT_S, script: str = "") -> tuple[str | None, str | None]:
     """Run a client of SLURM's, with `script` as its input; return what it says, or None with the reason."""
     try:
-        done = subprocess.run(words, input=script, capture_output=True, text=True, timeout=limit_s, check=False)
+        done = subprocess.run(
+            words, input=script, capture_output=True, text=True, errors="replace", timeout=limit_s, check=False
+        )
     except FileNotFoundError:
         return None, f"there is no {words[0]} here"
     except subprocess.TimeoutExpired:
@@ -86,8 +94,16 @@ def _allocated(shown: str) -> dict[str, Any]:
         "memory_bytes": int(float(memory[1]) * _MEMORY_UNITS[memory[2]]) if memory else None,
     }
     known = {name: value for name, value in allocated.items() if value is not None}
+    return known | {"exclusive": _exclusive(facts)}
+
+
+def _exclusive(facts: Mapping[str, str]) -> bool | None:
+    """Whether no other job may share the node; TOPO is a whole part of the network, nodes and all."""
+    # Since SLURM 26.05, OverSubscribe=NO is said of jobs on shared nodes, too.
+    if "Exclusive" in facts:
+        return facts["Exclusive"] in ("NODE", "TOPO")
     sharing = facts.get("OverSubscribe")
-    return known | {"exclusive": None if sharing is None else sharing == "NO"}
+    return None if sharing is None else sharing in ("NO", "TOPO")
 
 
 def _number(text: str | None) -> int | None:

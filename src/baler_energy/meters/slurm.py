@@ -1,9 +1,10 @@
 """SLURM's own account of a job step's energy (``ConsumedEnergyRaw``), read by ``sstat`` at both edges of the window."""
 
-import math
+import os
 import re
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 from baler_energy.errors import UnavailableError
@@ -14,22 +15,50 @@ from baler_energy.vocabulary import Evidence, MeterName, Quantity
 
 __all__ = ["SlurmMeter"]
 
-#: SLURM's default of JobAcctGatherFrequency (s).
-_DEFAULT_INTERVAL_S = 30.0
-_REMEDY = "set AcctGatherEnergyType (rapl, ipmi, xcc, pm_counters, gpu) and JobAcctGatherType in slurm.conf"
+_REMEDY = "set AcctGatherEnergyType (rapl, ipmi, xcc, pm_counters) and JobAcctGatherType in slurm.conf"
+#: How old an answer may be that SLURM's daemon hands on without asking the node's controller again (s).
+_CACHE_S = 10.0
+#: The counters that are read anew at each question tick in whole joules, at least once a second.
+_TICK_S = 1.0
+
+
+@dataclass(frozen=True)
+class _Source:
+    component: str
+    holds: str
+    is_cached: bool
+
+
+#: Sources of AcctGatherEnergyType, by what the plugins of SLURM 22.05 to 26.05 read.
+_SOURCES = {
+    "ipmi": _Source("node", "the whole node", is_cached=True),
+    "xcc": _Source("node", "the whole node", is_cached=True),
+    "pm_counters": _Source("node", "the whole node", is_cached=False),
+    "rapl": _Source("rail-slurm-rapl", "packages and DRAM", is_cached=False),
+    "gpu": _Source("rail-slurm-gpu", "the node's GPUs", is_cached=True),
+}
+
+
+@dataclass(frozen=True)
+class _Edge:
+    question_s: float
+    answer_s: float
+    energy_j: int | None
+    reason: str | None
 
 
 class SlurmMeter(Meter):
-    """Energy of the whole node, as SLURM charges it to the step that this process runs in.
+    """Energy of the node, as SLURM charges it to the step that this process runs in.
 
-    The counter is the node's, in whole joules, and is refreshed at intervals: `bound` is the mean power times one
-    interval and the time that the two questions took. A counter that did not move is no reading of 0 J.
+    The counter is the node's, whoever uses it, in whole joules. Its answers may be some seconds old: `bound` is the
+    mean power times that age and the time that the two questions took. A window that is no longer than these, and a
+    counter that did not move, give no energy. As this meter enters no total, its failures are no fault of the run.
     """
 
     name = MeterName.SLURM
 
     def __init__(self) -> None:
-        self._edges: list[tuple[float, float, float]] = []
+        self._edges: list[_Edge] = []
 
     def channels(self) -> Sequence[Channel]:
         """Say what the cluster's configuration promises; the step itself is not asked yet."""
@@ -37,23 +66,41 @@ class SlurmMeter(Meter):
 
     def begin(self) -> None:
         """Read the counter before the window."""
-        self._edges = [self._read()]
+        self._edges = [_read()]
 
     def end(self) -> None:
         """Read the counter after the window."""
-        self._edges.append(self._read())
+        self._edges.append(_read())
 
     def readings(self) -> list[Reading]:
         """Give the energy between both questions."""
-        (first_s, _, first_j), (last_s, _, last_j) = self._edges
-        energy_j, duration_s = last_j - first_j, last_s - first_s
+        value_j, bound_j, reason = self._energy()
+        channel = self._channel
+        return [
+            Reading.of(
+                self.name,
+                channel.component,
+                Quantity.ENERGY,
+                value_j,
+                reason=reason,
+                bound=bound_j,
+                detail=channel.detail,
+            )
+        ]
+
+    def _energy(self) -> tuple[float | None, float | None, str | None]:
+        """Give energy and bound (J), or the reason why there is none."""
+        first, last = self._edges
+        if first.energy_j is None or last.energy_j is None:
+            return None, None, first.reason or last.reason
+        energy_j, duration_s = last.energy_j - first.energy_j, last.question_s - first.question_s
         if energy_j <= 0:
-            reason = f"SLURM's counter did not move in a window of {duration_s:.1f} s"
-            return [Reading.of(self.name, "node", Quantity.ENERGY, None, reason=reason)]
-        slack_s = self._interval_s + sum(answer - question for question, answer, _ in self._edges)
-        bound_j = energy_j / duration_s * slack_s
-        detail = self._channel.detail
-        return [Reading.of(self.name, "node", Quantity.ENERGY, energy_j, bound=bound_j, detail=detail)]
+            return None, None, f"SLURM's counter did not move in a window of {duration_s:.1f} s"
+        slack_s = self._age_s + sum(edge.answer_s - edge.question_s for edge in self._edges)
+        if duration_s <= slack_s:
+            reason = f"SLURM's answers may be {slack_s:.1f} s apart from the edges of a window of {duration_s:.1f} s"
+            return None, None, f"{reason}: raise measurement.min_window_s"
+        return float(energy_j), energy_j / duration_s * slack_s, None
 
     @cached_property
     def _configuration(self) -> dict[str, str]:
@@ -67,30 +114,48 @@ class SlurmMeter(Meter):
         if step() is None:
             return Channel("node", None, "this is no job of SLURM's")
         try:
-            kind = self._configuration.get("AcctGatherEnergyType", "")
+            kind = self._kind
         except UnavailableError as error:
             return Channel("node", None, str(error))
-        kind = kind.removeprefix("acct_gather_energy/")
         if kind in ("", "none", "(null)"):
             return Channel("node", None, "the cluster does not gather energy (AcctGatherEnergyType is none)", _REMEDY)
-        how = f"SLURM's ConsumedEnergyRaw of the step, from {kind}, refreshed every {self._interval_s:g} s at least"
-        return Channel("node", Evidence.MEASURED, how)
+        if kind not in _SOURCES:
+            # Of several, SLURM gives the sum, in which parts may count twice.
+            detail = f"what SLURM's energies hold is not known (AcctGatherEnergyType is {kind})"
+            return Channel("node", None, detail, _REMEDY)
+        source = _SOURCES[kind]
+        how = f"SLURM's ConsumedEnergyRaw of the step, from {kind}: {source.holds}; up to {self._age_s:g} s old"
+        return Channel(source.component, Evidence.MEASURED, how)
+
+    @property
+    def _kind(self) -> str:
+        return self._configuration.get("AcctGatherEnergyType", "").replace("acct_gather_energy/", "")
 
     @cached_property
-    def _interval_s(self) -> float:
-        node = float(self._configuration.get("AcctGatherNodeFreq", "0 sec").split()[0])
-        job = self._configuration.get("JobAcctGatherFrequency", "")
-        # "30", or "task=30,energy=10"
-        found = re.search(r"energy=(\d+)", job) or re.search(r"(\d+)", job)
-        return max(node, float(found[1]) if found else _DEFAULT_INTERVAL_S)
+    def _age_s(self) -> float:
+        """How old an answer may be: by the source, and where energy is profiled, by that sampling's interval."""
+        ages_s = [_TICK_S]
+        if _SOURCES[self._kind].is_cached:
+            intervals = ("AcctGatherNodeFreq", "EnergyIPMIFrequency")
+            ages_s += [_CACHE_S, *(_leading_number(self._configuration.get(name, "")) for name in intervals)]
+        if self._configuration.get("AcctGatherProfileType", "(null)") not in ("(null)", "acct_gather_profile/none"):
+            frequency = os.environ.get("SLURM_ACCTG_FREQ") or self._configuration.get("JobAcctGatherFrequency", "")
+            ages_s.append(_leading_number(frequency.partition("energy=")[2]))
+        return max(ages_s)
 
-    def _read(self) -> tuple[float, float, float]:
-        """Ask for the counter: time of the question and of the answer (s), energy of the step so far (J)."""
-        name, question_s = str(step()), time.monotonic()
-        said, reason = ask("sstat", "--noheader", "--parsable2", "--format", "ConsumedEnergyRaw", "--jobs", name)
-        value = (said or "").strip()
-        energy_j = float(value) if value.isdecimal() else math.nan
-        # SLURM writes 2^64 - 2 for what it does not know.
-        if not 0 <= energy_j < 2**63:
-            raise UnavailableError(reason or f"sstat gives no energy of step {name} ({value!r})")
-        return question_s, time.monotonic(), energy_j
+
+def _read() -> _Edge:
+    """Ask for the energy of the step so far; the question itself makes SLURM sample it."""
+    name, question_s = str(step()), time.monotonic()
+    said, reason = ask("sstat", "--noheader", "--parsable2", "--format", "ConsumedEnergyRaw", "--jobs", name)
+    value = (said or "").strip()
+    # SLURM writes 2^64 - 2 for what it does not know.
+    energy_j = int(value) if value.isdecimal() and int(value) < 2**63 else None
+    if energy_j is None:
+        reason = reason or f"sstat gives no energy of step {name} ({value!r})"
+    return _Edge(question_s, time.monotonic(), energy_j, reason)
+
+
+def _leading_number(text: str) -> float:
+    found = re.match(r"\d+", text)
+    return float(found[0]) if found else 0.0
