@@ -22,7 +22,8 @@ def cluster() -> Iterator[None]:
     if slurm.running():
         yield
         return
-    slurm.install()
+    if reason := slurm.install():
+        pytest.skip(reason)
     slurm.start()
     yield
     slurm.stop()

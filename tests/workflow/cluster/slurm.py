@@ -37,13 +37,16 @@ def unavailable() -> str | None:
     return None
 
 
-def install() -> None:
-    """Install SLURM and MUNGE from the distribution where they are missing."""
+def install() -> str | None:
+    """Install SLURM and MUNGE from the distribution where they are missing; say why it failed, if it did."""
     if all(map(shutil.which, PROGRAMS)):
-        return
+        return None
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     for words in (["update"], ["install", "-y", "--no-install-recommends", *PACKAGES]):
-        subprocess.run(["apt-get", "-qq", *words], check=True, env=environment, stdout=subprocess.DEVNULL)
+        done = subprocess.run(["apt-get", "-qq", *words], env=environment, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            return f"apt-get cannot install {' and '.join(PACKAGES)}: {done.stderr.strip()[-300:]}"
+    return None
 
 
 def running() -> bool:
@@ -164,9 +167,8 @@ def _alive(path: Path) -> psutil.Process | None:
 
 if __name__ == "__main__":
     if sys.argv[1:] == ["start"]:
-        if reason := unavailable():
+        if reason := unavailable() or install():
             sys.exit(reason)
-        install()
         start()
     elif sys.argv[1:] == ["stop"]:
         stop()
