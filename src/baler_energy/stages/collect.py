@@ -135,7 +135,10 @@ class _Dataset:
             constants = tidy.point_values(Measurement.read(results / "runs" / point.path / "train" / RECORD))
             for operation in (*MEASURED, *(BESIDE if profiler == "parts" else ())):
                 path = results / "profiles" / point.path / profiler / operation / "hotspots.parquet"
-                writers["hotspots"].add_table(read_parquet(path), **constants)
+                table = read_parquet(path)
+                # The file names the profiled run in more columns than the dataset has.
+                own = [name for name in writers["hotspots"].schema.names if name in table.column_names]
+                writers["hotspots"].add_table(table.select(own), **constants)
         for point in study.sized:
             if point.repeat == 0:
                 folder = results / "runs" / point.path / "forward"
