@@ -16,26 +16,6 @@ rule study:
         STUDY.write(Path(output[0]))
 
 
-def files_of_runs(wildcards):
-    """Records of every point, and what is made at some of them.
-
-    A function, as Snakemake 9.27 takes time with the square of the length of a list that stands in a rule.
-    """
-    measured = [rules.train, rules.compress, rules.decompress]
-    return [
-        *expand([rule.output.record for rule in measured], point=POINTS),
-        *expand(rules.evaluate.output.summary, point=POINTS),
-        *expand(rules.forward.output.record, point=[p.path for p in STUDY.sized]),
-        *(PROFILE.format(point=p.path, profiler=name) for p, name in STUDY.profiles),
-        *expand(
-            rules.peer.output.record,
-            point=[p.path for p in STUDY.beside_peers],
-            tool=STUDY.peers.tools,
-            run=range(STUDY.peers.repeats),
-        ),
-    ]
-
-
 rule collect:
     input:
         study=rules.study.output,
