@@ -107,7 +107,8 @@ class Site:
 def read_job(line: str) -> Job:
     """Read a line of `scontrol show jobs --oneliner --details`."""
     facts = dict(re.findall(r"(?:^| )([A-Z]\S*?)=(\S*)", line))
-    gpus = re.search(r"gpu:fake:(\d+)", facts.get("GRES", ""))
+    # `GRES`, of the node, is empty once the job has ended.
+    gpus = re.search(r"gpu:fake:(\d+)", facts.get("JOB_GRES", ""))
     times = [
         datetime.fromisoformat(facts[key]) if facts[key] != "Unknown" else None for key in ("StartTime", "EndTime")
     ]
