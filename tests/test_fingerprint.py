@@ -26,7 +26,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def of_stage() -> str:
-    for cached in (module._tree, module._dumped, module.imported_modules, module.fingerprint):
+    for cached in (module._read, module.fingerprint):
         cached.cache_clear()
     return module.fingerprint("baler_energy.stage")
 
@@ -34,7 +34,7 @@ def of_stage() -> str:
 @pytest.fixture(autouse=True)
 def _fresh_cache():
     yield
-    for cached in (module._tree, module._dumped, module.imported_modules, module.fingerprint):
+    for cached in (module._read, module.fingerprint):
         cached.cache_clear()
 
 

@@ -38,7 +38,7 @@ def fingerprint(*modules: str) -> str:
             pending.extend(imported_modules(name))
     digest = hashlib.sha256()
     for name in sorted(seen):
-        digest.update(_dumped(name))
+        digest.update(_read(name)[1])
     return digest.hexdigest()[:16]
 
 
@@ -47,22 +47,12 @@ def stage_module(stage: str, engine: str) -> str:
     return f"{PACKAGE}.stages.upstream.{stage}" if engine == "upstream" else f"{PACKAGE}.stages.{stage}"
 
 
-@cache
 def imported_modules(module: str) -> frozenset[str]:
     """Names of the modules of ours that a module imports anywhere in its text.
 
     Importing a package's module runs the package's ``__init__`` too, so that the packages above are included.
     """
-    found = {module}
-    for node in ast.walk(_tree(module)):
-        if isinstance(node, ast.Import):
-            found.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-            found.add(node.module)
-            found.update(f"{node.module}.{alias.name}" for alias in node.names)
-    ours = {name for name in found if name.split(".")[0] == PACKAGE and _path(name) is not None}
-    parents = {".".join(parts[:n]) for name in ours for parts in [name.split(".")] for n in range(2, len(parts))}
-    return frozenset(ours | {name for name in parents if _path(name) is not None})
+    return _read(module)[0]
 
 
 def _path(module: str) -> Path | None:
@@ -74,20 +64,28 @@ def _path(module: str) -> Path | None:
 
 
 @cache
-def _dumped(module: str) -> bytes:
-    return f"{module}\0{ast.dump(_tree(module))}\0".encode()
+def _read(module: str) -> tuple[frozenset[str], bytes]:
+    """Parse a module: what it imports of ours, and its syntax tree as text.
 
-
-@cache
-def _tree(module: str) -> ast.Module:
+    The tree itself is let go: kept, the trees of all modules take the garbage collector most of the time.
+    """
     path = _path(module)
     if path is None:
         raise ValueError(f"{module} is not a module of {PACKAGE}")
     tree = ast.parse(path.read_text(encoding="utf-8"))
+    found = {module}
     for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            found.add(node.module)
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             node.body = [statement for statement in node.body if not _is_docstring(statement)]
-    return tree
+    ours = {name for name in found if name.split(".")[0] == PACKAGE and _path(name) is not None}
+    parents = {".".join(parts[:n]) for name in ours for parts in [name.split(".")] for n in range(2, len(parts))}
+    imported = frozenset(ours | {name for name in parents if _path(name) is not None})
+    return imported, f"{module}\0{ast.dump(tree)}\0".encode()
 
 
 def _is_docstring(statement: ast.stmt) -> bool:
