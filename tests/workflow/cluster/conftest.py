@@ -48,10 +48,11 @@ def make_site(cluster: None, make_workspace: Callable[[], Any]) -> Iterator[Call
 def study_of_two() -> Callable[..., Path]:
     """Return a function that writes a study of two points, whose windows are long enough to be interrupted."""
 
-    def write(workspace: Any, **changes: Any) -> Path:
+    def write(workspace: Any, on_slurm: bool = True, **changes: Any) -> Path:
         measurement = {
-            "meters": ["codecarbon", "process"],
-            "min_window_s": 4.0,
+            # A meter that is named has to be there.
+            "meters": ["codecarbon", "process", *(["slurm"] if on_slurm else [])],
+            "min_window_s": 3.0,
             "idle_s": 0.2,
             "idle_lifetime_s": 3600,
             "sample_interval_s": 0.05,

@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 import psutil
+import slurm_power
 
 NODES = {"cpu": ("c1", "c2"), "gpu": ("g1",)}
 #: One of the pretend GPUs' jobs sees CUDA_VISIBLE_DEVICES=0.
@@ -70,15 +71,16 @@ def start() -> None:
     if not _alive(Path("/run/munge/munged.pid")):
         subprocess.run(["install", "-d", "-m755", "-o", "munge", "-g", "munge", "/run/munge"], check=True)
         subprocess.run(["runuser", "-u", "munge", "--", "/usr/sbin/munged"], check=True)
+    slurm_power.start(STATE / "power", RUN / "power.pid")
     subprocess.run(["slurmctld", "-i"], check=True)
     for node in (node for nodes in NODES.values() for node in nodes):
-        subprocess.run(["slurmd", "-N", node], check=True)
+        subprocess.run(slurm_power.within(STATE / "power", "slurmd", "-N", node), check=True)
     _await_idle()
 
 
 def stop() -> None:
-    """Stop the daemons, by their process ids, and what still runs of their jobs."""
-    files = [*RUN.glob("slurmd-*.pid"), RUN / "slurmctld.pid"]
+    """Stop the daemons, by their process ids, and what still runs of their jobs; remove their configuration."""
+    files = [*RUN.glob("slurmd-*.pid"), RUN / "slurmctld.pid", RUN / "power.pid"]
     running = [process for path in files if (process := _alive(path))]
     steps = [child for process in running for child in process.children(recursive=True)]
     for process in [*running, *steps]:
@@ -89,6 +91,10 @@ def stop() -> None:
     _, living = psutil.wait_procs([*running, *steps], timeout=20)
     for process in living:
         process.kill()
+    if CONFIGURATION.exists() and MARK in CONFIGURATION.read_text():
+        # Snakemake asks for the cluster's configuration at each start, and would wait 10 s for an answer.
+        CONFIGURATION.unlink()
+        CONFIGURATION.with_name("gres.conf").unlink(missing_ok=True)
 
 
 def configuration() -> str:
@@ -115,6 +121,7 @@ def configuration() -> str:
         "TaskPlugin=task/none",
         "JobAcctGatherType=jobacct_gather/linux",
         "JobAcctGatherFrequency=2",
+        "AcctGatherEnergyType=acct_gather_energy/pm_counters",
         "JobAcctGatherParams=OverMemoryKill",
         "AccountingStorageType=accounting_storage/none",
         "SelectType=select/cons_tres",

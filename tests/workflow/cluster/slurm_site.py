@@ -52,8 +52,9 @@ class Site:
         profile |= {
             "max-threads": 2,
             "latency-wait": 15,
-            # The first look; each that finds nothing new is followed by one 10 s later than the last.
-            "slurm-init-seconds-before-status-checks": 1,
+            # Looks at 4, 18 and 42 s: each that finds nothing new is followed by one 10 s later than the last; most
+            # jobs take 8 to 15 s.
+            "slurm-init-seconds-before-status-checks": 4,
             "slurm-status-command": "squeue",
             "group-components": {"short": 2},
         }

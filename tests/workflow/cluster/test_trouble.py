@@ -6,6 +6,7 @@ import signal
 import psutil
 import pytest
 import slurm
+import slurm_power
 from slurm_site import wait_for
 
 ENDED = ("COMPLETED", "CANCELLED", "FAILED", "TIMEOUT")
@@ -16,7 +17,7 @@ def local(make_site, study_of_two):
     """Start the same study here, and give a function that waits for its dataset."""
     here = make_site()
     words = ("snakemake", "--cores", "all", "--until", "collect", "--configfile")
-    run = here.start(*words, study_of_two(here.workspace))
+    run = here.start(*words, study_of_two(here.workspace, on_slurm=False))
 
     def dataset():
         here.finish(run)
@@ -50,6 +51,19 @@ def test_a_cancelled_training_is_tried_again_and_a_drained_node_waited_for(site,
     assert [job.state for job in site.jobs("train", "epochs~1")] == ["CANCELLED", "COMPLETED"]
     assert [job.state for job in site.jobs("train", "epochs~2")] == ["COMPLETED"]
     same_dataset(site, local())
+    assert_slurm_counted_the_nodes_energy(site)
+
+
+def assert_slurm_counted_the_nodes_energy(site):
+    """Compare with the nodes' power, which is known, as their counters are simulated; `runs` is of one iteration."""
+    runs = site.dataset("runs").set_index(["run_id", "operation"])
+    readings = site.dataset("measurements").query("meter == 'slurm' and quantity == 'energy'")
+    assert len(readings) == len(runs) and set(readings["component"]) == {"node"}
+    for reading in readings.itertuples():
+        run = runs.loc[(reading.run_id, reading.operation)]
+        assert abs(reading.value - slurm_power.POWER_W * run["window_s"]) <= reading.bound, reading.reason
+        assert reading.bound < reading.value
+        assert run["node_energy_j"] == pytest.approx(reading.value / run["iterations"])
 
 
 def test_interrupted_and_killed_and_each_time_only_the_rest_is_done(site, local, study_of_two, same_dataset):
