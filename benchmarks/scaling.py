@@ -91,7 +91,8 @@ def steps(folder: Path) -> dict[str, list[str]]:
     tool = [sys.executable, "-m", "baler_energy.cli"]
     study = ["--study", str(results / "study.yaml"), "--results", str(results)]
     dataset = str(results / "dataset")
-    commands = {"collect": [*tool, "collect", *study, "--out", dataset]}
+    processes = ["--processes", str(os.cpu_count())]
+    commands = {"collect": [*tool, "collect", *study, "--out", dataset, *processes]}
     for chapter in CHAPTERS:
         out = str(results / "figures" / chapter)
         commands[f"figures, {chapter}"] = [*tool, "figures", "--dataset", dataset, "--chapter", chapter, "--out", out]

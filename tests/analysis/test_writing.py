@@ -91,9 +91,21 @@ def test_a_missing_or_damaged_file_is_named(files):
         read_parquet(files[2])
 
 
-def test_rows_of_points_become_a_table_that_leaves_out_other_keys(small):
-    rows = Rows(pa.schema([("rows", pa.int64())]))
-    assert len(rows.table()) == 0
+def test_rows_become_a_table_of_the_columns_that_are_asked_for(small):
+    rows = Rows("runs", columns=["rows"])
+    assert len(rows.take()) == 0
     for number in range(9):
         rows.add([{"rows": number, "other": "x"}])
-    assert rows.table().to_pylist() == [{"rows": number} for number in range(9)]
+    assert len(rows) == 9
+    assert rows.take().to_pylist() == [{"rows": number} for number in range(9)]
+    assert len(rows) == len(rows.take()) == 0
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_processes_read_the_same_in_the_same_order(small, files, processes):
+    constants = pa.table({"run_id": ["a", "b", "c", "d"]})
+    rows = [row for piece in scan(files, constants, processes=processes) for row in piece.to_pylist()]
+    assert rows == [{"value": float(n), "run_id": "abcd"[n]} for n in range(4) for _ in range(n)]
+    files[3].unlink()
+    with pytest.raises(InputError, match=files[3].name):
+        list(scan(files, constants, processes=processes))

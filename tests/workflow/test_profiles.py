@@ -8,6 +8,8 @@ import yaml
 from snakemake.scheduling.job_scheduler import JobScheduler
 
 MEASURED = {"calibrate", "train", "compress", "decompress", "profile", "parts", "peer"}
+#: Of those that are not measured and have several.
+THREADS = {"collect": "8"}
 
 
 def profile(repository: Path, name: str) -> dict:
@@ -48,7 +50,7 @@ def test_slurm_resolves_the_resources_of_every_job(workspace):
         gpu = resources.get("gpu") == "1"
         assert resources["slurm_partition"] == ("gpu" if gpu else "cpu"), rule
         assert (resources.get("slurm_extra") == "--exclusive") == (rule in MEASURED), rule
-        assert resources["threads"] == ("16" if rule in MEASURED else "1"), rule
+        assert resources["threads"] == THREADS.get(rule, "16" if rule in MEASURED else "1"), rule
     assert sorted(r.get("gpu") == "1" for r in found["train"]) == [False, True]
 
 

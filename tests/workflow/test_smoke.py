@@ -1,7 +1,11 @@
 """The smoke study as it stands: every profiler runs for real, and what they say reaches dataset, tables and report."""
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
+
+from baler_energy.stages import collect
+from baler_energy.study import load_study
 
 PROFILERS = {"cprofile", "torch", "scalene", "pyspy", "copies", "perf", "parts"}
 OPERATIONS = {"train", "compress", "decompress"}
@@ -63,6 +67,13 @@ def test_the_profilers_own_files_are_kept(results):
         for operation in OPERATIONS:
             for name in files:
                 assert (profiles / profiler / operation / name).stat().st_size > 1000, (profiler, operation, name)
+
+
+def test_processes_collect_the_same_dataset(results, tmp_path, monkeypatch):
+    monkeypatch.setattr(collect, "_PIECE_POINTS", 2)
+    collect.collect(load_study(results / "study.yaml"), results, tmp_path, processes=2)
+    for path in (results / "dataset").glob("*.parquet"):
+        assert pq.read_table(tmp_path / path.name).equals(pq.read_table(path)), path.name
 
 
 def test_figures_and_tables_show_them(results):

@@ -28,6 +28,7 @@ rule collect:
         f"{RESULTS}/dataset/datapackage.json",
     log:
         f"{LOGS}/collect.log",
+    threads: 8
     resources:
         mem_mb=memory_of_dataset,
         runtime=lambda w, attempt: 30 * attempt,
@@ -37,4 +38,4 @@ rule collect:
         source=fingerprint("baler_energy.stages.collect"),
     shell:
         "baler-energy collect --study {input.study:q} --results {params.results:q} --out {params.folder:q}"
-        " > {log:q} 2>&1"
+        " --processes {threads} > {log:q} 2>&1"

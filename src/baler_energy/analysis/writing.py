@@ -1,6 +1,6 @@
 """Writing the dataset's tables piece by piece, so that memory holds a bounded number of rows."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from baler_energy.analysis.schema import arrow_schema, check_columns
 from baler_energy.errors import InputError
 from baler_energy.files import atomic_path
+from baler_energy.processes import in_order
 
 __all__ = ["GROUP_ROWS", "Rows", "TableWriter", "read_parquet", "scan"]
 
@@ -27,73 +28,40 @@ _DICTIONARY_ROWS = 5_000
 
 
 class Rows:
-    """Rows that come as dictionaries, kept as an Arrow table."""
-
-    def __init__(self, schema: pa.Schema) -> None:
-        self._schema = schema
-        self._new: list[Mapping[str, Any]] = []
-        self._pieces: list[pa.Table] = []
-
-    def add(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Add rows; keys that the schema lacks are left out."""
-        self._new += rows
-        if len(self._new) >= _DICTIONARY_ROWS:
-            self._convert()
-
-    def table(self) -> pa.Table:
-        """Give all rows as one table."""
-        self._convert()
-        return pa.concat_tables(self._pieces) if self._pieces else self._schema.empty_table()
-
-    def _convert(self) -> None:
-        if self._new:
-            self._pieces.append(pa.Table.from_pylist(self._new, schema=self._schema))
-            self._new = []
-
-
-class TableWriter:
-    """Writes one table of the dataset to a file, in row groups of about `GROUP_ROWS`.
+    """Rows of a table of the dataset, which come as dictionaries or as tables and are kept as Arrow tables.
 
     Parameters
     ----------
     name
         A key of `TABLES`.
-    writer
-        Of the file; `open` makes both.
+    columns
+        Those to keep, whatever else the rows have. By default the rows have to have all of the schema and no other.
     """
 
-    def __init__(self, name: str, writer: pq.ParquetWriter) -> None:
-        self._name, self._writer = name, writer
-        self.schema = arrow_schema(name)
-        self.rows = 0
-        self._waiting: list[pa.Table] = []
-        self._waiting_rows = 0
-        self._dictionaries: list[Mapping[str, Any]] = []
+    def __init__(self, name: str, columns: Collection[str] | None = None) -> None:
+        self._name, self._is_whole = name, columns is None
+        schema = arrow_schema(name)
+        self.schema = schema if columns is None else pa.schema([field for field in schema if field.name in columns])
+        self._new: list[Mapping[str, Any]] = []
+        self._pieces: list[pa.Table] = []
+        self._rows = 0
 
-    @classmethod
-    @contextmanager
-    def open(cls, name: str, path: Path) -> Iterator[Self]:
-        """Give a writer whose file is there, whole, when the block ends well."""
-        with (
-            atomic_path(path) as temporary,
-            pq.ParquetWriter(temporary, arrow_schema(name), compression="zstd") as parquet,
-        ):
-            writer = cls(name, parquet)
-            yield writer
-            writer.flush()
+    def __len__(self) -> int:
+        return self._rows
 
     def add(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Add rows, each of which has every column of the schema and no other.
+        """Add rows.
 
         Raises
         ------
         BalerEnergyError
             They have other columns.
         """
-        if rows and not self._dictionaries:
+        if rows and self._is_whole and not self._new:
             check_columns(self._name, list(rows[0]))
-        self._dictionaries += rows
-        if len(self._dictionaries) >= _DICTIONARY_ROWS:
+        self._new += rows
+        self._rows += len(rows)
+        if len(self._new) >= _DICTIONARY_ROWS:
             self._convert()
 
     def add_table(self, table: pa.Table, **constants: Any) -> None:
@@ -112,32 +80,76 @@ class TableWriter:
             else table.column(field.name).cast(field.type)
             for field in self.schema
         ]
-        self._wait(pa.Table.from_arrays(columns, schema=self.schema))
+        self._pieces.append(pa.Table.from_arrays(columns, schema=self.schema))
+        self._rows += len(table)
+        if len(self._pieces) >= _PIECES:
+            # A table of a few rows takes kilobytes.
+            self._pieces = [pa.concat_tables(self._pieces).combine_chunks()]
+
+    def take(self) -> pa.Table:
+        """Give all rows as one table, and keep none."""
+        self._convert()
+        pieces, self._pieces, self._rows = self._pieces, [], 0
+        return pa.concat_tables(pieces) if pieces else self.schema.empty_table()
+
+    def _convert(self) -> None:
+        if self._new:
+            self._pieces.append(pa.Table.from_pylist(self._new, schema=self.schema))
+            self._new = []
+
+
+class TableWriter:
+    """Writes one table of the dataset to a file, in row groups of about `GROUP_ROWS`.
+
+    Parameters
+    ----------
+    name
+        A key of `TABLES`.
+    writer
+        Of the file; `open` makes both.
+    """
+
+    def __init__(self, name: str, writer: pq.ParquetWriter) -> None:
+        self._writer = writer
+        self._waiting = Rows(name)
+        self.schema = self._waiting.schema
+        self.rows = 0
+
+    @classmethod
+    @contextmanager
+    def open(cls, name: str, path: Path) -> Iterator[Self]:
+        """Give a writer whose file is there, whole, when the block ends well."""
+        with (
+            atomic_path(path) as temporary,
+            pq.ParquetWriter(temporary, arrow_schema(name), compression="zstd") as parquet,
+        ):
+            writer = cls(name, parquet)
+            yield writer
+            writer.flush()
+
+    def add(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Add rows, as `Rows.add` does."""
+        self._waiting.add(rows)
+        self._flush_groups()
+
+    def add_table(self, table: pa.Table, **constants: Any) -> None:
+        """Add a table, as `Rows.add_table` does."""
+        self._waiting.add_table(table, **constants)
+        self._flush_groups()
 
     def flush(self) -> None:
         """Write what waits."""
-        self._convert()
-        if self._waiting:
-            self._writer.write_table(pa.concat_tables(self._waiting), row_group_size=GROUP_ROWS)
-        self._waiting, self._waiting_rows = [], 0
+        self.rows += len(self._waiting)
+        table = self._waiting.take()
+        if len(table):
+            self._writer.write_table(table, row_group_size=GROUP_ROWS)
 
-    def _convert(self) -> None:
-        rows, self._dictionaries = self._dictionaries, []
-        if rows:
-            self._wait(pa.Table.from_pylist(rows, schema=self.schema))
-
-    def _wait(self, table: pa.Table) -> None:
-        self.rows += len(table)
-        self._waiting.append(table)
-        self._waiting_rows += len(table)
-        if self._waiting_rows >= GROUP_ROWS:
+    def _flush_groups(self) -> None:
+        if len(self._waiting) >= GROUP_ROWS:
             self.flush()
-        elif len(self._waiting) >= _PIECES:
-            # A table of a few rows takes kilobytes.
-            self._waiting = [pa.concat_tables(self._waiting).combine_chunks()]
 
 
-def scan(paths: Sequence[Path], constants: pa.Table) -> Iterator[pa.Table]:
+def scan(paths: Sequence[Path], constants: pa.Table, *, processes: int = 1) -> Iterator[pa.Table]:
     """Read many Parquet files of the same columns, in their order, as few large tables.
 
     Parameters
@@ -146,6 +158,8 @@ def scan(paths: Sequence[Path], constants: pa.Table) -> Iterator[pa.Table]:
         The files.
     constants
         A row for each file, whose columns are added to the file's rows.
+    processes
+        That read at the same time.
 
     Raises
     ------
@@ -153,8 +167,11 @@ def scan(paths: Sequence[Path], constants: pa.Table) -> Iterator[pa.Table]:
         A file is missing or damaged.
     """
     first = 0
-    for slice_ in _slices(paths):
-        yield _read(slice_, constants.slice(first, len(slice_)))
+    slices = list(_slices(paths))
+    for slice_, (table, place) in zip(slices, in_order(_read, slices, processes), strict=True):
+        for name, column in zip(constants.column_names, constants.slice(first, len(slice_)).columns, strict=True):
+            table = table.append_column(name, column.take(place))
+        yield table
         first += len(slice_)
 
 
@@ -173,7 +190,8 @@ def _slices(paths: Sequence[Path]) -> Iterator[list[Path]]:
         yield slice_
 
 
-def _read(paths: Sequence[Path], constants: pa.Table) -> pa.Table:
+def _read(paths: Sequence[Path]) -> tuple[pa.Table, pa.ChunkedArray]:
+    """Read files as one table; give it with the place of each row's file among them."""
     names = [str(path) for path in paths]
     try:
         dataset = ds.dataset(names, format="parquet")
@@ -184,10 +202,7 @@ def _read(paths: Sequence[Path], constants: pa.Table) -> pa.Table:
             read_parquet(path)
         raise
     place = pc.index_in(table.column("__filename"), value_set=pa.array(names))
-    table = table.drop_columns(["__filename"])
-    for name, column in zip(constants.column_names, constants.take(place).columns, strict=True):
-        table = table.append_column(name, column)
-    return table
+    return table.drop_columns(["__filename"]), place
 
 
 def read_parquet(path: Path) -> pa.Table:

@@ -1,8 +1,9 @@
 """Stage ``collect``: the records of all runs as one tidy dataset."""
 
 import argparse
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,11 +13,12 @@ from baler_energy.analysis import tidy
 from baler_energy.analysis.electricity import Electricity, electricity_rows
 from baler_energy.analysis.formulas import formula_rows
 from baler_energy.analysis.peers import peer_rows
-from baler_energy.analysis.schema import POINT, TABLES, arrow_schema, datapackage
+from baler_energy.analysis.schema import POINT, TABLES, datapackage
 from baler_energy.analysis.writing import Rows, TableWriter, read_parquet, scan
 from baler_energy.files import read_json, write_json
 from baler_energy.meters.calibration import Calibration, calibration_rows
 from baler_energy.meters.wattmeter import Log, read_log, wattmeter_readings
+from baler_energy.processes import in_order
 from baler_energy.progress import progress, say
 from baler_energy.records import Measurement
 from baler_energy.study import Study, load_study
@@ -33,6 +35,11 @@ Every file is named by the study's grid; a missing one is an error. datapackage.
 
 RECORD = "measurement.json"
 MEASURED = ("train", "compress", "decompress")
+#: Points whose records are read at once.
+_PIECE_POINTS = 200
+#: Name, beside the tables of the dataset, of what tells a run's windows: `_WINDOW_COLUMNS` of each.
+WINDOWS = "windows"
+_WINDOW_COLUMNS = frozenset({*(column.name for column in POINT), "operation", "window_s"})
 #: What the stage `parts` measures besides: reading the table, and the machine's peaks.
 BESIDE = ("prepare", "machine")
 
@@ -42,14 +49,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--study", type=Path, required=True, help="the study (YAML), as a file under config/")
     parser.add_argument("--results", type=Path, required=True, help="folder of the study's results")
     parser.add_argument("--out", type=Path, required=True, help="folder of the dataset")
+    parser.add_argument("--processes", type=int, default=1, metavar="N", help="that read the records (default: 1)")
 
 
 def run(args: argparse.Namespace) -> None:
     """Run this stage."""
-    collect(load_study(args.study), args.results, args.out)
+    collect(load_study(args.study), args.results, args.out, processes=args.processes)
 
 
-def collect(study: Study, results: Path, out: Path) -> None:
+def collect(study: Study, results: Path, out: Path, *, processes: int = 1) -> None:
     """Write each table of `TABLES` as ``<table>.parquet``, then ``datapackage.json``.
 
     Parameters
@@ -60,6 +68,8 @@ def collect(study: Study, results: Path, out: Path) -> None:
         Folder with ``runs/``, ``profiles/``, ``calibration/``, ``peers/`` and ``foreign/``.
     out
         Folder of the dataset.
+    processes
+        That read the records at the same time.
 
     Raises
     ------
@@ -76,8 +86,8 @@ def collect(study: Study, results: Path, out: Path) -> None:
     with ExitStack() as stack:
         writers = {name: stack.enter_context(TableWriter.open(name, out / f"{name}.parquet")) for name in TABLES}
         dataset.write_peers(writers["peers"])
-        dataset.write_runs(writers)
-        dataset.write_scanned(writers)
+        windows = dataset.write_runs(writers, processes)
+        dataset.write_scanned(writers, windows, processes)
         dataset.write_chosen(writers)
         writers["electricity"].add(electricity_rows(electricity))
     for name, writer in writers.items():
@@ -85,47 +95,90 @@ def collect(study: Study, results: Path, out: Path) -> None:
     write_json(out / "datapackage.json", datapackage(study.name))
 
 
+@dataclass(frozen=True)
+class _Runs:
+    """What it takes to read the records of points, wherever that is done."""
+
+    results: Path
+    electricity: Electricity
+    tdp_w: Mapping[str, float | None]
+    log: Log | None
+    """Of the external wattmeter."""
+    hosts: tuple[str, ...] | None
+    """Machines that it measures; None: all."""
+
+    @classmethod
+    def of(cls, study: Study, results: Path, electricity: Electricity) -> "_Runs":
+        """Take it from a study."""
+        tdp_w = {"cpu_tdp_w": study.peers.cpu_tdp_w, "gpu_tdp_w": study.peers.gpu_tdp_w}
+        wattmeter = study.wattmeter
+        if wattmeter is None:
+            return cls(results, electricity, tdp_w, None, None)
+        log = read_log(Path(wattmeter.path), clock_offset_s=wattmeter.clock_offset_s)
+        return cls(results, electricity, tdp_w, log, wattmeter.hosts)
+
+    def tables(self, points: Sequence[tuple[str, tuple[str, ...]]]) -> dict[str, pa.Table]:
+        """Tables of points, each with its operations: measurements, runs, history, peers; and `WINDOWS`."""
+        rows = {name: Rows(name) for name in ("measurements", "runs", "history", "peers")}
+        windows = Rows("samples", columns=_WINDOW_COLUMNS)
+        for point, operations in points:
+            folder = self.results / "runs" / point
+            records = [self._record(folder / operation / RECORD) for operation in operations]
+            errors = read_json(folder / "evaluate" / "summary.json")
+            for record in records:
+                rows["measurements"].add(tidy.measurement_rows(record, self.electricity))
+            rows["runs"].add([tidy.run_row(record, errors, self.electricity) for record in records])
+            windows.add([tidy.window_values(record) for record in records])
+            train = records[0]
+            table, constants = tidy.history_table(train, read_parquet(folder / "train" / "history.parquet"))
+            rows["history"].add_table(table, **constants)
+            rows["peers"].add(formula_rows(train, electricity=self.electricity, **self.tdp_w))
+        return {name: kept.take() for name, kept in rows.items()} | {WINDOWS: windows.take()}
+
+    def _record(self, path: Path) -> Measurement:
+        """Read a record, and add what the external wattmeter saw in its window."""
+        record = Measurement.read(path)
+        if self.log is None or (self.hosts and record.provenance["machine"]["hostname"] not in self.hosts):
+            return record
+        readings = wattmeter_readings(self.log, record.window.start, record.window.duration_s, record.idle)
+        return record.model_copy(update={"readings": (*record.readings, *readings)})
+
+
 class _Dataset:
     """What the tables are made of: the study's files, each of which is read once."""
 
     def __init__(self, study: Study, results: Path, electricity: Electricity) -> None:
         self._study, self._results, self._electricity = study, results, electricity
-        self._folders: list[Path] = []
-        self._windows = Rows(_schema("samples", "operation", "window_s"))
 
-    def write_runs(self, writers: Mapping[str, TableWriter]) -> None:
-        """Write what comes from the records: measurements, runs, history and the formulas of ``peers``."""
-        watts = {"cpu_tdp_w": self._study.peers.cpu_tdp_w, "gpu_tdp_w": self._study.peers.gpu_tdp_w}
-        electricity = self._electricity
-        for folder, records in _records(self._study, self._results):
-            errors = read_json(folder / "evaluate" / "summary.json")
-            for record in records:
-                writers["measurements"].add(tidy.measurement_rows(record, electricity))
-                self._folders.append(folder / record.operation)
-            writers["runs"].add([tidy.run_row(record, errors, electricity) for record in records])
-            self._windows.add(map(tidy.window_values, records))
-            train = records[0]
-            table, constants = tidy.history_table(train, read_parquet(folder / "train" / "history.parquet"))
-            writers["history"].add_table(table, **constants)
-            writers["peers"].add(formula_rows(train, electricity=electricity, **watts))
+    def write_runs(self, writers: Mapping[str, TableWriter], processes: int) -> pa.Table:
+        """Write what comes from the records: measurements, runs, history and formulas; give the windows."""
+        study = self._study
+        runs = _Runs.of(study, self._results, self._electricity)
+        sized = {point.path for point in study.sized}
+        points = [(point, (*MEASURED, "forward") if point in sized else MEASURED) for point in study.by_path]
+        pieces = [points[first : first + _PIECE_POINTS] for first in range(0, len(points), _PIECE_POINTS)]
+        windows = []
+        found = in_order(runs.tables, pieces, processes)
+        for tables in progress(found, total=len(pieces), label="collect", unit=f"pieces of {_PIECE_POINTS} points"):
+            windows.append(tables.pop(WINDOWS))
+            for name, table in tables.items():
+                writers[name].add_table(table)
+        return pa.concat_tables(windows)
 
-    def write_scanned(self, writers: Mapping[str, TableWriter]) -> None:
+    def write_scanned(self, writers: Mapping[str, TableWriter], windows: pa.Table, processes: int) -> None:
         """Write what lies in files of the same columns: samples of every window, errors and histograms of points."""
-        windows = self._windows.table()
-        for piece in scan([folder / "samples.parquet" for folder in self._folders], windows):
-            writers["samples"].add_table(piece)
-        trained = pc.equal(windows["operation"], "train")
-        for name, chosen in (
-            ("errors", trained),
-            # One histogram of each point is enough to look at.
-            ("histograms", pc.and_(trained, pc.equal(windows["repeat"], 0))),
+        points = windows.filter(pc.equal(windows["operation"], "train")).drop_columns(["operation", "window_s"])
+        # One histogram of each point is enough to look at.
+        once = points.filter(pc.equal(points["repeat"], 0))
+        runs = self._results / "runs"
+        for name, constants, folders in (
+            ("samples", windows, windows["operation"].to_pylist()),
+            ("errors", points, ["evaluate"] * len(points)),
+            ("histograms", once, ["evaluate"] * len(once)),
         ):
-            points = windows.filter(chosen).drop_columns(["operation", "window_s"])
-            paths = [
-                self._results / "runs" / run_id / "evaluate" / f"{name}.parquet"
-                for run_id in points["run_id"].to_pylist()
-            ]
-            for piece in scan(paths, points):
+            within = zip(constants["run_id"].to_pylist(), folders, strict=True)
+            paths = [runs / run_id / folder / f"{name}.parquet" for run_id, folder in within]
+            for piece in scan(paths, constants, processes=processes):
                 writers[name].add_table(piece)
 
     def write_chosen(self, writers: Mapping[str, TableWriter]) -> None:
@@ -158,36 +211,3 @@ class _Dataset:
                 for number in range(peers.repeats):
                     path = self._results / "peers" / point.path / tool / f"run~{number}" / "peer.json"
                     writer.add(peer_rows(read_json(path)))
-
-
-def _schema(table: str, *beside: str) -> pa.Schema:
-    """Take the columns of a point from a table's schema, and further ones."""
-    names = [column.name for column in POINT]
-    return pa.schema([field for field in arrow_schema(table) if field.name in (*names, *beside)])
-
-
-def _records(study: Study, results: Path) -> Iterator[tuple[Path, list[Measurement]]]:
-    """Each point's folder with the records of its operations."""
-    points, sized, log = list(study.by_path), set(study.sized), _wattmeter_log(study)
-    for point in progress(points, total=len(points), label="collect", unit="points"):
-        folder = results / "runs" / point
-        operations = (*MEASURED, "forward") if study.by_path[point] in sized else MEASURED
-        records = [Measurement.read(folder / operation / RECORD) for operation in operations]
-        yield folder, [_with_wattmeter(record, study, log) for record in records]
-
-
-def _wattmeter_log(study: Study) -> Log | None:
-    if study.wattmeter is None:
-        return None
-    return read_log(Path(study.wattmeter.path), clock_offset_s=study.wattmeter.clock_offset_s)
-
-
-def _with_wattmeter(record: Measurement, study: Study, log: Log | None) -> Measurement:
-    """Add to a record what the external wattmeter saw in its window."""
-    if log is None or study.wattmeter is None:
-        return record
-    hosts = study.wattmeter.hosts
-    if hosts is not None and record.provenance["machine"]["hostname"] not in hosts:
-        return record
-    readings = wattmeter_readings(log, record.window.start, record.window.duration_s, record.idle)
-    return record.model_copy(update={"readings": (*record.readings, *readings)})
