@@ -7,29 +7,35 @@ import signal
 import pytest
 
 from baler_energy.errors import BalerEnergyError
-from baler_energy.processes import in_order
+from baler_energy.processes import mapping
 
 OWN_ID = "__import__('os').getpid()"
 
 
+def done(function, items, processes):
+    with mapping(processes) as in_order:
+        return list(in_order(function, items))
+
+
 def test_results_come_in_the_order_of_the_items():
-    assert list(in_order(operator.neg, range(50), 2)) == [-item for item in range(50)]
+    assert done(operator.neg, range(50), 2) == [-item for item in range(50)]
 
 
 def test_the_work_is_done_in_other_processes():
-    assert os.getpid() not in set(in_order(eval, [OWN_ID] * 4, 2))
+    assert os.getpid() not in set(done(eval, [OWN_ID] * 8, 2))
 
 
-@pytest.mark.parametrize(("items", "processes"), [(3, 1), (1, 4), (0, 4), (2, 0)])
-def test_work_for_one_is_done_in_this_process(items, processes):
-    assert list(in_order(eval, [OWN_ID] * items, processes)) == [os.getpid()] * items
+@pytest.mark.parametrize(("items", "processes"), [(20, 1), (7, 4), (0, 4), (20, 0)])
+def test_few_items_and_work_for_one_process_are_done_in_this_process(items, processes):
+    assert done(eval, [OWN_ID] * items, processes) == [os.getpid()] * items
 
 
-def test_an_error_is_that_of_the_work():
+@pytest.mark.parametrize("processes", [1, 2])
+def test_an_error_is_that_of_the_work(processes):
     with pytest.raises(ValueError, match="'x'"):
-        list(in_order(int, ["1", "2", "x", "4"], 2))
+        done(int, [*"12345678", "x", "9"], processes)
 
 
 def test_a_killed_process_is_told():
     with pytest.raises(BalerEnergyError, match="want of memory"):
-        list(in_order(signal.raise_signal, [signal.SIGKILL] * 3, 2))
+        done(signal.raise_signal, [signal.SIGKILL] * 8, 2)

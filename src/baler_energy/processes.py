@@ -1,61 +1,67 @@
 """Work that is spread over processes, whose results come in order."""
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from functools import partial
 from multiprocessing import get_context
-from typing import TypeVar
+from typing import Any, Protocol
 
 from baler_energy.errors import BalerEnergyError
 
-__all__ = ["in_order"]
-
-T = TypeVar("T")
-R = TypeVar("R")
+__all__ = ["InOrder", "mapping"]
 
 #: Results of each process that wait to be taken.
 _AHEAD = 2
+#: Fewer items than these are done before other processes have started, which takes them a second.
+_FEW = 8
 
 
-def in_order(function: Callable[[T], R], items: Sequence[T], processes: int) -> Iterator[R]:
-    """Call a function on each item, in processes of their own where there is work for several.
+class InOrder(Protocol):
+    """Call a function on each item and give the results in the order of the items, as the built-in `map` does."""
+
+    def __call__(self, function: Any, items: Sequence[Any], /) -> Iterator[Any]:
+        """Give the results; function, items and results can be pickled."""
+
+
+@contextmanager
+def mapping(processes: int) -> Iterator[InOrder]:
+    """Give a `map` that works in so many processes, which start at its first use for more than a few items.
 
     Parameters
     ----------
-    function, items
-        Both can be pickled, and so can the results.
     processes
-        How many, at most; 1 or fewer: in this process.
+        1 or fewer: in this process.
 
     Yields
     ------
-    R
-        The results in the order of the items. No more than a few per process wait, so that memory is bounded.
-
-    Raises
-    ------
-    BalerEnergyError
-        A process was killed. What the function raises is raised here.
+    InOrder
+        No more than a few results per process wait, so that memory is bounded. It raises what the function raises,
+        and `BalerEnergyError` where a process was killed.
     """
-    if min(processes, len(items)) < 2:
+    if processes < 2:
+        yield map
+        return
+    # A fork would take over the locks of this process's threads, pyarrow's among them.
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        yield partial(_in_order, pool, _AHEAD * processes)
+
+
+def _in_order(pool: ProcessPoolExecutor, ahead: int, function: Any, items: Sequence[Any]) -> Iterator[Any]:
+    if len(items) < _FEW:
         yield from map(function, items)
         return
+    waiting: deque[Future[Any]] = deque()
     try:
-        yield from _in_pool(function, items, min(processes, len(items)))
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) > ahead:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
     except BrokenProcessPool:
         raise BalerEnergyError(
             "one of the processes was killed, most likely for want of memory: use fewer (--processes), or ask for more."
         ) from None
-
-
-def _in_pool(function: Callable[[T], R], items: Sequence[T], processes: int) -> Iterator[R]:
-    # A fork would take over the locks of this process's threads, pyarrow's among them.
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        waiting: deque[Future[R]] = deque()
-        for item in items:
-            waiting.append(pool.submit(function, item))
-            if len(waiting) > _AHEAD * processes:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()

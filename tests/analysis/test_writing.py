@@ -9,6 +9,7 @@ from baler_energy.analysis import writing
 from baler_energy.analysis.schema import TABLES, arrow_schema
 from baler_energy.analysis.writing import Rows, TableWriter, read_parquet, scan
 from baler_energy.errors import BalerEnergyError, InputError
+from baler_energy.processes import mapping
 
 ROW = dict.fromkeys(column.name for column in TABLES["findings"][1])
 
@@ -102,10 +103,12 @@ def test_rows_become_a_table_of_the_columns_that_are_asked_for(small):
 
 
 @pytest.mark.parametrize("processes", [1, 2])
-def test_processes_read_the_same_in_the_same_order(small, files, processes):
+def test_processes_read_the_same_in_the_same_order(small, files, processes, monkeypatch):
+    monkeypatch.setattr("baler_energy.processes._FEW", 2)
     constants = pa.table({"run_id": ["a", "b", "c", "d"]})
-    rows = [row for piece in scan(files, constants, processes=processes) for row in piece.to_pylist()]
-    assert rows == [{"value": float(n), "run_id": "abcd"[n]} for n in range(4) for _ in range(n)]
-    files[3].unlink()
-    with pytest.raises(InputError, match=files[3].name):
-        list(scan(files, constants, processes=processes))
+    with mapping(processes) as in_order:
+        rows = [row for piece in scan(files, constants, in_order=in_order) for row in piece.to_pylist()]
+        assert rows == [{"value": float(n), "run_id": "abcd"[n]} for n in range(4) for _ in range(n)]
+        files[3].unlink()
+        with pytest.raises(InputError, match=files[3].name):
+            list(scan(files, constants, in_order=in_order))

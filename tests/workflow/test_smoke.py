@@ -71,6 +71,7 @@ def test_the_profilers_own_files_are_kept(results):
 
 def test_processes_collect_the_same_dataset(results, tmp_path, monkeypatch):
     monkeypatch.setattr(collect, "_PIECE_POINTS", 2)
+    monkeypatch.setattr("baler_energy.processes._FEW", 2)
     collect.collect(load_study(results / "study.yaml"), results, tmp_path, processes=2)
     for path in (results / "dataset").glob("*.parquet"):
         assert pq.read_table(tmp_path / path.name).equals(pq.read_table(path)), path.name

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from baler_energy.analysis.schema import arrow_schema, check_columns
 from baler_energy.errors import InputError
 from baler_energy.files import atomic_path
-from baler_energy.processes import in_order
+from baler_energy.processes import InOrder
 
 __all__ = ["GROUP_ROWS", "Rows", "TableWriter", "read_parquet", "scan"]
 
@@ -149,7 +149,7 @@ class TableWriter:
             self.flush()
 
 
-def scan(paths: Sequence[Path], constants: pa.Table, *, processes: int = 1) -> Iterator[pa.Table]:
+def scan(paths: Sequence[Path], constants: pa.Table, *, in_order: InOrder = map) -> Iterator[pa.Table]:
     """Read many Parquet files of the same columns, in their order, as few large tables.
 
     Parameters
@@ -158,8 +158,8 @@ def scan(paths: Sequence[Path], constants: pa.Table, *, processes: int = 1) -> I
         The files.
     constants
         A row for each file, whose columns are added to the file's rows.
-    processes
-        That read at the same time.
+    in_order
+        Reads one piece after the other, or several at a time (`baler_energy.processes.mapping`).
 
     Raises
     ------
@@ -168,7 +168,7 @@ def scan(paths: Sequence[Path], constants: pa.Table, *, processes: int = 1) -> I
     """
     first = 0
     slices = list(_slices(paths))
-    for slice_, (table, place) in zip(slices, in_order(_read, slices, processes), strict=True):
+    for slice_, (table, place) in zip(slices, in_order(_read, slices), strict=True):
         for name, column in zip(constants.column_names, constants.slice(first, len(slice_)).columns, strict=True):
             table = table.append_column(name, column.take(place))
         yield table

@@ -18,7 +18,7 @@ from baler_energy.analysis.writing import Rows, TableWriter, read_parquet, scan
 from baler_energy.files import read_json, write_json
 from baler_energy.meters.calibration import Calibration, calibration_rows
 from baler_energy.meters.wattmeter import Log, read_log, wattmeter_readings
-from baler_energy.processes import in_order
+from baler_energy.processes import InOrder, mapping
 from baler_energy.progress import progress, say
 from baler_energy.records import Measurement
 from baler_energy.study import Study, load_study
@@ -84,10 +84,11 @@ def collect(study: Study, results: Path, out: Path, *, processes: int = 1) -> No
     )
     dataset = _Dataset(study, results, electricity)
     with ExitStack() as stack:
+        in_order = stack.enter_context(mapping(processes))
         writers = {name: stack.enter_context(TableWriter.open(name, out / f"{name}.parquet")) for name in TABLES}
         dataset.write_peers(writers["peers"])
-        windows = dataset.write_runs(writers, processes)
-        dataset.write_scanned(writers, windows, processes)
+        windows = dataset.write_runs(writers, in_order)
+        dataset.write_scanned(writers, windows, in_order)
         dataset.write_chosen(writers)
         writers["electricity"].add(electricity_rows(electricity))
     for name, writer in writers.items():
@@ -150,7 +151,7 @@ class _Dataset:
     def __init__(self, study: Study, results: Path, electricity: Electricity) -> None:
         self._study, self._results, self._electricity = study, results, electricity
 
-    def write_runs(self, writers: Mapping[str, TableWriter], processes: int) -> pa.Table:
+    def write_runs(self, writers: Mapping[str, TableWriter], in_order: InOrder) -> pa.Table:
         """Write what comes from the records: measurements, runs, history and formulas; give the windows."""
         study = self._study
         runs = _Runs.of(study, self._results, self._electricity)
@@ -158,14 +159,14 @@ class _Dataset:
         points = [(point, (*MEASURED, "forward") if point in sized else MEASURED) for point in study.by_path]
         pieces = [points[first : first + _PIECE_POINTS] for first in range(0, len(points), _PIECE_POINTS)]
         windows = []
-        found = in_order(runs.tables, pieces, processes)
+        found = in_order(runs.tables, pieces)
         for tables in progress(found, total=len(pieces), label="collect", unit=f"pieces of {_PIECE_POINTS} points"):
             windows.append(tables.pop(WINDOWS))
             for name, table in tables.items():
                 writers[name].add_table(table)
         return pa.concat_tables(windows)
 
-    def write_scanned(self, writers: Mapping[str, TableWriter], windows: pa.Table, processes: int) -> None:
+    def write_scanned(self, writers: Mapping[str, TableWriter], windows: pa.Table, in_order: InOrder) -> None:
         """Write what lies in files of the same columns: samples of every window, errors and histograms of points."""
         points = windows.filter(pc.equal(windows["operation"], "train")).drop_columns(["operation", "window_s"])
         # One histogram of each point is enough to look at.
@@ -178,7 +179,7 @@ class _Dataset:
         ):
             within = zip(constants["run_id"].to_pylist(), folders, strict=True)
             paths = [runs / run_id / folder / f"{name}.parquet" for run_id, folder in within]
-            for piece in scan(paths, constants, processes=processes):
+            for piece in scan(paths, constants, in_order=in_order):
                 writers[name].add_table(piece)
 
     def write_chosen(self, writers: Mapping[str, TableWriter]) -> None:
