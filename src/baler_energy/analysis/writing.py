@@ -90,7 +90,8 @@ class Rows:
         """Give all rows as one table, and keep none."""
         self._convert()
         pieces, self._pieces, self._rows = self._pieces, [], 0
-        return pa.concat_tables(pieces) if pieces else self.schema.empty_table()
+        # In one piece, which goes to another process at a hundredth of the cost.
+        return pa.concat_tables(pieces).combine_chunks() if pieces else self.schema.empty_table()
 
     def _convert(self) -> None:
         if self._new:
@@ -195,7 +196,7 @@ def _read(paths: Sequence[Path]) -> tuple[pa.Table, pa.ChunkedArray]:
     names = [str(path) for path in paths]
     try:
         dataset = ds.dataset(names, format="parquet")
-        table = dataset.to_table(columns=[*dataset.schema.names, "__filename"])
+        table = dataset.to_table(columns=[*dataset.schema.names, "__filename"]).combine_chunks()
     except (OSError, pa.ArrowException):
         # Which of the files it is, in the words of a reader's message.
         for path in paths:
