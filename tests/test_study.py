@@ -67,6 +67,22 @@ def test_threads_are_an_axis_whose_default_leaves_paths_as_they_were():
     assert [options[options.index("--threads") + 1] for options in words] == ["auto", "1", "16"]
 
 
+def test_points_follow_the_order_of_the_axes_in_every_process():
+    axes = {
+        "epochs": [2],
+        "threads": [1],
+        "batch_size": [64],
+        "precision": ["float32"],
+        "rows": [200],
+        "model": ["64-32"],
+    }
+    reference = {"dataset": "toy", "rows": 100, "epochs": 1}
+    loaded = load_study(study(design="one-at-a-time", reference=reference, axes=axes, repeats=1))
+    changed = [[axis for axis in axes if getattr(p, axis) != getattr(loaded.points[0], axis)] for p in loaded.points]
+    in_order = [axis for axis in type(loaded.axes).model_fields if axis in axes]
+    assert changed == [[], *([axis] for axis in in_order)]
+
+
 def test_threads_vary_around_the_reference_and_a_profile_selects_among_them():
     around = {"design": "one-at-a-time", "reference": {"dataset": "toy", "rows": 100, "epochs": 1}}
     axes, profile = {"rows": [100, 200], "threads": [1]}, {"points": [{"rows": 100, "threads": "auto"}]}

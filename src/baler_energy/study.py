@@ -272,7 +272,8 @@ class Study(Config):
             return
         reference = {axis: getattr(self.reference, axis) for axis in AXES}
         yield reference
-        for axis in self.axes.model_fields_set:
+        # In this order, and not in that of a set, which is another in each process.
+        for axis in (axis for axis in AXES if axis in self.axes.model_fields_set):
             for value in values[axis]:
                 yield reference | {axis: value}
         for entry in self.also:
