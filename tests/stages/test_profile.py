@@ -74,7 +74,9 @@ def test_torch(stage, pipeline, tmp_path, operation, layers):
 
 
 @pytest.mark.parametrize("operation", ["train", "compress", "decompress"])
-def test_scalene(stage, pipeline, tmp_path, operation):
+def test_scalene(stage, pipeline, tmp_path, operation, monkeypatch):
+    # All lines: what the largest of them sum to depends on where the samples fell.
+    monkeypatch.setattr("baler_energy.profilers.scalene._KEPT", 10_000)
     hotspots = _profile(stage, pipeline, tmp_path, operation, "scalene")
     lines = hotspots[hotspots["kind"] == "line"]
     assert 0.9 < lines["self_share"].sum() <= 1.01
