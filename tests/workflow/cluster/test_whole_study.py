@@ -5,11 +5,14 @@ from itertools import combinations
 
 import pandas as pd
 import pytest
+import yaml
 
 MEASURED = {"calibrate", "train", "compress", "decompress", "forward", "profile", "parts"}
 RESOURCES_MB = dict.fromkeys(("train", "compress", "decompress", "forward"), 8000) | {"calibrate": 2000}
 #: What the jobs of rule `evaluate` are called that share one.
 GROUP = "short_evaluate"
+#: Jobs that are submitted together start within a second or two; windows as long as this one then overlap.
+WINDOW_S = 6.0
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +20,11 @@ def site(make_site):
     """Give a site on which the smoke study ran; its points with one thread on the pretend GPU's node."""
     site = make_site()
     site.describe(on_gpu="threads~1")
-    site.finish(site.start("snakemake", "--profile", "slurm", "--configfile", "config/studies/smoke.yaml"))
+    study = site.workspace.root / "config" / "studies" / "smoke.yaml"
+    smoke = yaml.safe_load(study.read_text())
+    smoke["measurement"]["min_window_s"] = WINDOW_S
+    study.write_text(yaml.safe_dump(smoke, sort_keys=False))
+    site.finish(site.start("snakemake", "--profile", "slurm", "--configfile", study))
     return site
 
 
