@@ -102,11 +102,15 @@ def _curve(times: Values, values: Values, window_s: float, risen_degc: float, st
     if risen_degc < _LEAST_STEPS * step_degc:
         return f"it rose by {max(0.0, risen_degc):g} °C, and the sensor's step is {step_degc:g} °C"
     between_s = float(np.median(np.diff(times)))
+    at_once = f"its time constant is below the {between_s:.2g} s between samples"
+    if np.ptp(values) < step_degc:
+        # It had risen before the first sample, to which every time constant fits.
+        return at_once
     found = _fit(times, values, window_s, between_s, step_degc)
     if found.tau_s > window_s:
         return f"the window of {window_s:.3g} s is shorter than its time constant"
     if found.tau_s < between_s:
-        return f"its time constant is below the {between_s:.2g} s between samples"
+        return at_once
     if found.steady_degc <= found.start_degc:
         return "it did not rise towards a steady state"
     if found.tau_error_s > found.tau_s / 2:
