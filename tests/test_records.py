@@ -44,8 +44,20 @@ def test_every_word_has_a_meaning():
         assert all(word.meaning for word in vocabulary)
 
 
-def test_a_file_that_is_no_record_is_told_by_name(tmp_path: Path):
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b'{"run_id": "x"}', "is not a measurement record. Delete it"),
+        (b'{"run_id": "x', "Invalid JSON"),
+        (b"\xff", "is not a measurement record"),
+        (b"", "Invalid JSON"),
+        (None, "cannot be read: No such file"),
+    ],
+)
+def test_a_file_that_is_no_record_is_told_by_name(tmp_path: Path, content, words):
     path = tmp_path / "measurement.json"
-    path.write_text('{"run_id": "x"}')
-    with pytest.raises(InputError, match=r"measurement\.json"):
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InputError, match=r"measurement\.json") as error:
         Measurement.read(path)
+    assert words in str(error.value)

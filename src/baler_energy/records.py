@@ -7,7 +7,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from baler_energy.errors import InputError
-from baler_energy.files import read_json, write_json
+from baler_energy.files import write_json
 from baler_energy.vocabulary import Evidence, Flag, MeterName, Operation, Quantity, check_component
 
 __all__ = ["Contamination", "Idle", "Measurement", "Reading", "RecordPart", "Window"]
@@ -126,6 +126,8 @@ class Measurement(RecordPart):
             The file is missing or not a record.
         """
         try:
-            return cls.model_validate(read_json(path))
+            return cls.model_validate_json(path.read_bytes())
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read: {error.strerror}.") from error
         except ValidationError as error:
-            raise InputError(f"{path}: is not a measurement record: {error}") from error
+            raise InputError(f"{path}: is not a measurement record. Delete it and run again. {error}") from error

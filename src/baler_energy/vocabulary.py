@@ -2,6 +2,7 @@
 
 import re
 from enum import StrEnum
+from functools import cache
 
 __all__ = [
     "FORMULAS",
@@ -153,6 +154,7 @@ _COMPONENT = re.compile(
 )
 
 
+@cache
 def check_component(name: str) -> str:
     """Return `name` if it is a component of the vocabulary, such as ``package-0`` or ``gpu``.
 

@@ -110,8 +110,9 @@ def test_a_partial_dynamic_energy_is_null():
 
 
 def test_readings_keep_their_window_and_energies_bring_co2e():
-    rows = pd.DataFrame(tidy.measurement_rows(record(*MEASURED), ELECTRICITY))
-    check_columns("measurements", list(rows))
+    of_record = record(*MEASURED)
+    rows = pd.DataFrame(tidy.measurement_rows(of_record, ELECTRICITY))
+    check_columns("measurements", [*tidy.point_values(of_record), "operation", "iterations", *rows])
     cpu = rows[(rows["meter"] == "rapl") & (rows["quantity"] == "energy")].iloc[0]
     assert (cpu["value"], cpu["value_per_iteration"], cpu["primary"]) == (80.0, 20.0, True)
     second = rows[(rows["meter"] == "codecarbon") & (rows["component"] == "cpu")].iloc[0]
@@ -122,8 +123,8 @@ def test_readings_keep_their_window_and_energies_bring_co2e():
 
 
 def history_of(of_record, history: pd.DataFrame) -> pd.DataFrame:
-    table, constants = tidy.history_table(of_record, pa.Table.from_pandas(history))
-    return table.to_pandas().assign(**constants)
+    table, evidence = tidy.history_table(of_record, pa.Table.from_pandas(history))
+    return table.to_pandas().assign(**tidy.point_values(of_record), energy_evidence=evidence)
 
 
 def test_history_uses_counters_read_at_the_edges():

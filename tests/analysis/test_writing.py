@@ -102,6 +102,26 @@ def test_rows_become_a_table_of_the_columns_that_are_asked_for(small):
     assert len(rows) == len(rows.take()) == 0
 
 
+def test_rows_share_what_is_the_same_for_all_of_them(small):
+    rows = Rows("runs", columns=["run_id", "rows", "engine", "epochs"])
+    for number in range(6):
+        # A column called `rows` is a constant like others.
+        rows.add([{"epochs": 10 * number + n} for n in range(number)], run_id=f"r{number}", rows=number, engine=None)
+    # In another order of columns, and with other constants.
+    rows.add_table(pa.table({"epochs": [7, 8], "rows": [70, 80]}), engine="fast", run_id="t")
+    rows.add([{"epochs": 9, "run_id": "d", "rows": 90}], engine="fast")
+    expected = [(f"r{number}", number, None, 10 * number + n) for number in range(6) for n in range(number)]
+    expected += [("t", 70, "fast", 7), ("t", 80, "fast", 8), ("d", 90, "fast", 9)]
+    assert [tuple(row.values()) for row in rows.take().to_pylist()] == expected
+
+
+def test_a_column_may_be_without_a_value_or_of_integers_in_some_tables(small):
+    rows = Rows("history", columns=["epoch", "loss"])
+    for losses in ([None, None], [1.5, None], [2, 3]):
+        rows.add_table(pa.table({"epoch": [1, 2], "loss": losses}))
+    assert rows.take().column("loss").to_pylist() == [None, None, 1.5, None, 2.0, 3.0]
+
+
 @pytest.mark.parametrize("processes", [1, 2])
 def test_processes_read_the_same_in_the_same_order(small, files, processes, monkeypatch):
     monkeypatch.setattr("baler_energy.processes._FEW", 2)

@@ -3,6 +3,7 @@
 import csv
 import importlib.util
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -10,7 +11,6 @@ from typing import Any
 
 from baler_energy.analysis.carbon import JOULES_PER_KWH
 from baler_energy.analysis.electricity import Electricity
-from baler_energy.analysis.tidy import point_values
 from baler_energy.analysis.totals import primary_readings
 from baler_energy.records import Measurement
 from baler_energy.vocabulary import Evidence, MeterName, Quantity
@@ -139,10 +139,14 @@ def _plain_name(name: str) -> str:
     return " ".join(name.split())
 
 
+#: Our side of a row that has nothing of ours to stand beside.
+_NOT_COMPARED: Mapping[str, Any] = dict.fromkeys(("ours_j", "ours_scope", "ours_evidence"))
+
+
 def formula_rows(
     record: Measurement, *, cpu_tdp_w: float | None, gpu_tdp_w: float | None, electricity: Electricity
 ) -> list[dict[str, Any]]:
-    """Rows of the table ``peers``: what each formula says of a record's window, beside our energy of it.
+    """Rows of ``peers``, without the point's columns: what each formula says of a record's window, beside our energy.
 
     Parameters
     ----------
@@ -154,12 +158,16 @@ def formula_rows(
         Intensity and PUE of the study.
     """
     rows = []
+    common = {"operation": record.operation, "kind": "formula", "duration_s": record.window.duration_s}
+    ours = _ours(record)
     for tool, result in _estimates(record, cpu_tdp_w, gpu_tdp_w, electricity).items():
         estimate = result if isinstance(result, Estimate) else None
         reason = None if isinstance(result, Estimate) else result
         values = (estimate.energy_j, estimate.co2e_kg) if estimate else (None, None)
         for quantity, value in zip((Quantity.ENERGY, Quantity.CO2E), values, strict=True):
-            rows.append(_row(record, tool, quantity, value, reason, estimate.assumptions if estimate else None))
+            beside = ours if quantity is Quantity.ENERGY else _NOT_COMPARED
+            told = {"assumptions": estimate.assumptions if estimate else None}
+            rows.append(common | {"tool": tool} | told | _row(quantity, value, reason, beside))
     return rows
 
 
@@ -208,31 +216,28 @@ def _usage(record: Measurement) -> float | None:
     return loads[0] if loads else None
 
 
-def _row(
-    record: Measurement, tool: MeterName, quantity: Quantity, value: float | None, reason: str | None, said: str | None
-) -> dict[str, Any]:
+def _ours(record: Measurement) -> Mapping[str, Any]:
+    """Our energy of the same window; null where part is measured and part modelled, as those are not added."""
     uses_gpu = record.parameters.get("device") == "cuda"
     ours = primary_readings(record.readings, Quantity.ENERGY, uses_gpu=uses_gpu)
     evidences = {reading.evidence for reading in ours.values()}
-    # Measured and modelled are not added, so that a formula for all of them has nothing to be compared with.
-    ours_j = sum(reading.value or 0.0 for reading in ours.values()) if len(evidences) == 1 else None
-    energy = quantity is Quantity.ENERGY
+    if len(evidences) != 1:
+        return _NOT_COMPARED
+    energy_j = sum(reading.value or 0.0 for reading in ours.values())
+    return {"ours_j": energy_j, "ours_scope": "+".join(ours), "ours_evidence": evidences.pop()}
+
+
+def _row(quantity: Quantity, value: float | None, reason: str | None, beside: Mapping[str, Any]) -> dict[str, Any]:
     if value is None and reason is None:
         reason = "the study names no carbon intensity"
-    return point_values(record) | {
-        "operation": record.operation.value,
-        "tool": tool.value,
-        "kind": "formula",
+    ours_j = beside["ours_j"]
+    return {
         "component": "machine",
-        "quantity": quantity.value,
-        "evidence": Evidence.MODELLED.value,
+        "quantity": quantity,
+        "evidence": Evidence.MODELLED,
         "value": value,
         "unit": quantity.unit,
-        "ours_j": ours_j if energy else None,
-        "ours_scope": "+".join(ours) if energy and ours_j is not None else None,
-        "ours_evidence": next(iter(evidences)).value if energy and ours_j is not None else None,
-        "ratio": value / ours_j if energy and value is not None and ours_j else None,
-        "duration_s": record.window.duration_s,
-        "assumptions": said,
+        **beside,
+        "ratio": value / ours_j if value is not None and ours_j else None,
         "reason": reason,
     }

@@ -70,23 +70,16 @@ def point_values(record: Measurement) -> dict[str, Any]:
     return {"run_id": record.run_id} | {key: record.parameters.get(key) for key in POINT_KEYS}
 
 
-#: Columns of ``measurements`` that are a reading's own.
-_READING = tuple(Reading.model_fields)
-
-
 def measurement_rows(record: Measurement, electricity: Electricity) -> list[dict[str, Any]]:
-    """Rows of ``measurements``: a row per reading, and the CO2e of each energy."""
+    """Rows of ``measurements`` without the point's columns: a row per reading, and the CO2e of each energy."""
     primary = primary_readings(record.readings, Quantity.ENERGY, uses_gpu=_uses_gpu(record)).values()
-    common = point_values(record) | {"operation": record.operation.value, "iterations": record.iterations}
+    chosen = {id(reading) for reading in primary}
     energies = [reading for reading in record.readings if reading.quantity == Quantity.ENERGY]
     readings = [*record.readings, *(_co2e(reading, record, electricity) for reading in energies)]
     return [
-        common
-        | {name: getattr(reading, name) for name in _READING}
-        | {
-            "primary": any(reading is chosen for chosen in primary),
-            "value_per_iteration": _per_iteration(reading, record.iterations),
-        }
+        # As a dictionary: reading names one by one takes several times as long, and there are dozens per record.
+        vars(reading)
+        | {"primary": id(reading) in chosen, "value_per_iteration": _per_iteration(reading, record.iterations)}
         for reading in readings
     ]
 
@@ -145,8 +138,8 @@ def window_values(record: Measurement) -> dict[str, Any]:
     return point_values(record) | {"operation": record.operation.value, "window_s": record.window.duration_s}
 
 
-def history_table(record: Measurement, history: pa.Table) -> tuple[pa.Table, dict[str, Any]]:
-    """Rows of ``history``: loss and energy to the end of each epoch of one training; and columns of a single value.
+def history_table(record: Measurement, history: pa.Table) -> tuple[pa.Table, str | None]:
+    """Columns of ``history`` that change with the epoch: loss and energy to its end; and the energy's evidence.
 
     Where every component of the run's energy was read at the epochs' edges, those readings are summed; elsewhere the
     energy of the whole training is shared out by time, which is a model; null where the epochs' lengths are unknown.
@@ -156,19 +149,16 @@ def history_table(record: Measurement, history: pa.Table) -> tuple[pa.Table, dic
     chosen = primary_readings(record.readings, Quantity.ENERGY, uses_gpu=_uses_gpu(record))
     columns = [f"energy_j:{chosen[component].meter}/{component}" for component in scope]
     elapsed_s = pc.cumulative_sum(history["duration_s"])
-    table = history.select(["epoch", "loss", "duration_s"]).append_column("elapsed_s", elapsed_s)
+    evidence = None
+    energy_j: Any = pa.nulls(len(history), pa.float64())
     if scope and set(columns) <= set(history.column_names):
+        evidence = energy["energy_evidence"]
         energy_j = functools.reduce(pc.add, (history[column] for column in columns))
-        return table.append_column("energy_j", energy_j), point_values(record) | {
-            "energy_evidence": energy["energy_evidence"]
-        }
-    if energy["energy_j"] is None or elapsed_s.null_count:
-        return table, point_values(record) | {"energy_j": None, "energy_evidence": None}
-    share = pc.divide(elapsed_s, elapsed_s[-1])
-    energy_j = pc.multiply(share, energy["energy_j"])
-    return table.append_column("energy_j", energy_j), point_values(record) | {
-        "energy_evidence": Evidence.MODELLED.value
-    }
+    elif energy["energy_j"] is not None and not elapsed_s.null_count:
+        evidence = Evidence.MODELLED.value
+        energy_j = pc.multiply(pc.divide(elapsed_s, elapsed_s[-1]), energy["energy_j"])
+    own = {name: history[name] for name in ("epoch", "loss", "duration_s")}
+    return pa.table(own | {"elapsed_s": elapsed_s, "energy_j": energy_j}), evidence
 
 
 def _energy(record: Measurement) -> dict[str, Any]:

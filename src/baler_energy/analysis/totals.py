@@ -30,13 +30,12 @@ def primary_readings(readings: Iterable[Reading], quantity: Quantity, *, uses_gp
     added. A modelled ``ram`` gives way to a measured ``dram``. GPUs enter only where the run uses one: on other runs
     they idle for somebody else.
     """
+    candidates = {(r.component, r.meter): r for r in readings if r.quantity == quantity and r.value is not None}
     found: dict[str, Reading] = {}
-    candidates = [r for r in readings if r.quantity == quantity and r.value is not None]
     for component, meters in PRIMARY_METERS.items():
-        for meter in meters:
-            match = [r for r in candidates if r.component == component and r.meter == meter]
-            if match and component not in found:
-                found[component] = match[0]
+        first = next((meter for meter in meters if (component, meter) in candidates), None)
+        if first is not None:
+            found[component] = candidates[component, first]
     if "dram" in found:
         found.pop("ram", None)
     if not uses_gpu:

@@ -127,13 +127,15 @@ class _Runs:
             records = [self._record(folder / operation / RECORD) for operation in operations]
             errors = read_json(folder / "evaluate" / "summary.json")
             for record in records:
-                rows["measurements"].add(tidy.measurement_rows(record, self.electricity))
+                of_run = tidy.point_values(record) | {"operation": record.operation, "iterations": record.iterations}
+                rows["measurements"].add(tidy.measurement_rows(record, self.electricity), **of_run)
             rows["runs"].add([tidy.run_row(record, errors, self.electricity) for record in records])
             windows.add([tidy.window_values(record) for record in records])
             train = records[0]
-            table, constants = tidy.history_table(train, read_parquet(folder / "train" / "history.parquet"))
-            rows["history"].add_table(table, **constants)
-            rows["peers"].add(formula_rows(train, electricity=self.electricity, **self.tdp_w))
+            table, evidence = tidy.history_table(train, read_parquet(folder / "train" / "history.parquet"))
+            rows["history"].add_table(table, **tidy.point_values(train), energy_evidence=evidence)
+            formulas = formula_rows(train, electricity=self.electricity, **self.tdp_w)
+            rows["peers"].add(formulas, **tidy.point_values(train))
         return {name: kept.take() for name, kept in rows.items()} | {WINDOWS: windows.take()}
 
     def _record(self, path: Path) -> Measurement:
@@ -178,7 +180,7 @@ class _Dataset:
             ("histograms", once, ["evaluate"] * len(once)),
         ):
             within = zip(constants["run_id"].to_pylist(), folders, strict=True)
-            paths = [runs / run_id / folder / f"{name}.parquet" for run_id, folder in within]
+            paths = [runs / f"{run_id}/{folder}/{name}.parquet" for run_id, folder in within]
             for piece in scan(paths, constants, in_order=in_order):
                 writers[name].add_table(piece)
 
