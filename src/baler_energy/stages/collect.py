@@ -192,8 +192,9 @@ class _Dataset:
             for operation in (*MEASURED, *(BESIDE if profiler == "parts" else ())):
                 path = results / "profiles" / point.path / profiler / operation / "hotspots.parquet"
                 table = read_parquet(path)
-                # The file names the profiled run in more columns than the dataset has.
-                own = [name for name in writers["hotspots"].schema.names if name in table.column_names]
+                # The file names the profiled run, too, in more columns than the dataset has.
+                names = [name for name in writers["hotspots"].schema.names if name not in constants]
+                own = [name for name in names if name in table.column_names]
                 writers["hotspots"].add_table(table.select(own), **constants)
         for point in study.sized:
             if point.repeat == 0:
