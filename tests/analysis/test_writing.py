@@ -53,6 +53,21 @@ def test_other_columns_are_refused_and_leave_no_file(tmp_path):
         assert list(tmp_path.iterdir()) == []
 
 
+def test_a_column_that_comes_with_the_rows_and_as_a_constant_is_refused(tmp_path):
+    name = next(iter(ROW))
+    constant = {name: "twice"}
+    for add in (
+        lambda writer: writer.add([ROW], **constant),
+        lambda writer: writer.add_table(pa.Table.from_pylist([ROW], arrow_schema("findings")), **constant),
+    ):
+        with (
+            pytest.raises(BalerEnergyError, match=rf"findings: columns \['{name}'\] come twice"),
+            TableWriter.open("findings", tmp_path / "f.parquet") as writer,
+        ):
+            add(writer)
+        assert list(tmp_path.iterdir()) == []
+
+
 @pytest.fixture
 def files(tmp_path):
     paths = [tmp_path / f"{number}.parquet" for number in (3, 1, 2, 0)]

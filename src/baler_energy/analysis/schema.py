@@ -324,12 +324,15 @@ def check_columns(table: str, names: list[str]) -> None:
     Raises
     ------
     BalerEnergyError
-        Columns are missing or unknown.
+        Columns are missing, unknown or given twice.
     """
     expected = [c.name for c in TABLES[table][1]]
     missing, unknown = sorted(set(expected) - set(names)), sorted(set(names) - set(expected))
     if missing or unknown:
         raise BalerEnergyError(f"table {table}: missing columns {missing}, unknown columns {unknown}")
+    if len(names) > len(expected):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        raise BalerEnergyError(f"table {table}: columns {twice} come twice")
 
 
 def datapackage(study: str) -> dict[str, Any]:
