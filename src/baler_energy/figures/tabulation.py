@@ -55,6 +55,7 @@ GAINS = {
     "ratio_packing": "latents / stored and corrections (packing)",
 }
 _OF_WINDOW = ("energy_j", "duration_s", "co2e_kg")
+_ERRORS = ("mean_rms_over_range", "max_over_range")
 _PARTS = ("latent_bytes", "stored_latent_bytes", "correction_bytes")
 #: What the size of a compressed file depends on.
 FORMAT = ("dataset", "source", "rows", "columns", "latent_columns", "engine", "model", "precision", "packing")
@@ -154,20 +155,20 @@ def summary(tables: Tables) -> pd.DataFrame:
         theirs. Errors: means over all runs.
     """
     runs = tables["runs"]
-    errors = with_error(runs).set_index("run_id")[["mean_rms_over_range", "max_over_range"]]
+    errors = with_error(runs).set_index("run_id")[list(_ERRORS)]
     order = {operation.value: place for place, operation in enumerate(OPERATIONS)}
     keys = [*AXES, "source", "columns", "device", "operation", "energy_evidence", "energy_scope"]
     own = [*_OF_WINDOW, "flags", "contamination"]
     joined = runs[["run_id", *keys, *own]].join(errors, on="run_id")
     rows: list[dict[str, Any]] = []
     # Each of thousands of groups makes a copy of its columns: of those that it needs.
-    for key, part in joined.groupby(keys, sort=True, observed=True, dropna=False)[[*own, *errors]]:
+    for key, part in joined.groupby(keys, sort=True, observed=True, dropna=False)[[*own, *_ERRORS]]:
         bad = flagged(part)
         row = dict(zip(keys, key, strict=True)) | {"n": len(part) - len(bad), "flagged_runs": len(bad)}
         row["flags"] = flag_words(bad)
         for value in _OF_WINDOW:
             row |= _windowed(part, value)
-        for value in errors:
+        for value in _ERRORS:
             row[value], row[f"{value}_half_width"], _ = interval(part[value].to_numpy("float64", na_value=math.nan))
         rows.append(row | {"contamination_max": part["contamination"].max()})
     rows.sort(key=lambda row: (*(row[axis] for axis in AXES), row["device"], order.get(row["operation"], 9)))
