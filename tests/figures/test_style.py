@@ -6,7 +6,7 @@ from pathlib import Path
 
 import matplotlib.colors
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
@@ -29,6 +29,22 @@ def test_scaled_unit_puts_one_value_between_1_and_1000(value: float) -> None:
     assert unit.endswith("J")
     if 1e-9 <= value < 1e15:
         assert 0.999 <= value * factor < 1000.001
+
+
+@settings(deadline=None)
+@given(st.floats(0.06, 2), st.floats(1, 4))
+def test_ticks_of_a_narrow_logarithmic_panel_do_not_touch(decades: float, exponent: float) -> None:
+    low, high = 10**exponent, 10 ** (exponent + decades)
+    figure = Figure(figsize=(4, 2))
+    # The width of one of three panels of a figure, and the size of its numbers.
+    panel = figure.add_axes((0.2, 0.3, 2.5 / 4, 0.5), xscale="log", xlim=(low, high))
+    panel.tick_params(axis="x", labelsize=9)
+    style.log_ticks(panel.xaxis, low, high, narrow=True)
+    figure.draw_without_rendering()
+    labels = zip(panel.get_xticks(), panel.get_xticklabels(), strict=True)
+    boxes = [label.get_window_extent() for place, label in labels if low <= place <= high and label.get_text()]
+    assert boxes
+    assert all(one.x1 <= other.x0 for one, other in itertools.pairwise(boxes))
 
 
 def test_scaled_unit_examples() -> None:

@@ -135,7 +135,7 @@ def _marks(panel: Axes, part: pd.DataFrame, labels: list[str], base: str, unit: 
             panel.text(0.985, place, words, ha="right", va="center", **look)
     low, high = present["shown"].min() / 1.15, present["shown"].max() * 1.15
     panel.set(xscale="log", xlim=(low, low * (high / low) ** (1 / _MARKED)))
-    log_ticks(panel.xaxis, low, high, narrow=True)
+    log_ticks(panel.xaxis, *panel.get_xlim(), narrow=True)
 
 
 def _bare(mine: pd.DataFrame) -> Any:

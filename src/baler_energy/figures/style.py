@@ -128,12 +128,22 @@ def count_text(counts: Iterable[int]) -> str:
 def log_ticks(axis: Axis, low: float, high: float, *, narrow: bool = False) -> None:
     """Give a logarithmic axis that spans `low` to `high` plain numbers as ticks, fewer of them on a `narrow` panel."""
     decades = math.log10(high / low)
-    subs: tuple[float, ...] = (1.0, 2.0, 5.0) if decades < (1.2 if narrow else 2.5) else (1.0,)
-    if decades < 0.7:
-        subs = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0)
-    axis.set_major_locator(LogLocator(base=10, subs=subs, numticks=9))
+    if narrow and decades < 0.3:
+        # Over less than a factor of two, round numbers are as good as on a linear axis.
+        few_ticks(axis, 3)
+    else:
+        axis.set_major_locator(LogLocator(base=10, subs=_subs(decades, narrow=narrow), numticks=9))
     axis.set_major_formatter(FuncFormatter(_number))
     axis.set_minor_formatter(NullFormatter())
+
+
+def _subs(decades: float, *, narrow: bool) -> tuple[float, ...]:
+    """Choose the ticks within a decade for an axis of so many."""
+    if decades < (0.45 if narrow else 0.7):
+        return (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0)
+    if decades < 0.7:
+        return (1.0, 1.5, 2.0, 3.0, 5.0)
+    return (1.0, 2.0, 5.0) if decades < (1.2 if narrow else 2.5) else (1.0,)
 
 
 def _number(value: float, _position: int | None = None) -> str:

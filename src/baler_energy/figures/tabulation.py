@@ -54,6 +54,7 @@ GAINS = {
     "ratio_autoencoder_native_bytes": "table in recorded formats / latents (autoencoder)",
     "ratio_packing": "latents / stored and corrections (packing)",
 }
+#: What `summary` averages: over the clean runs, and over all.
 _OF_WINDOW = ("energy_j", "duration_s", "co2e_kg")
 _ERRORS = ("mean_rms_over_range", "max_over_range")
 _PARTS = ("latent_bytes", "stored_latent_bytes", "correction_bytes")
