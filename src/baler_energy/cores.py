@@ -4,7 +4,16 @@ import os
 
 import psutil
 
-__all__ = ["allowed_cpus", "physical_cores"]
+__all__ = ["allowed_cpus", "default_threads", "physical_cores"]
+
+
+def default_threads() -> int:
+    """Threads of a computation that names none: the physical cores but one, which is left to everything else.
+
+    OpenMP's threads wait for each other after every operator, so that one busy process on a core that they all need
+    costs a factor of three, and the last core gains little (docs/trust.md, "Threads").
+    """
+    return max(1, physical_cores() - 1)
 
 
 def physical_cores() -> int:

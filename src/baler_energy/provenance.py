@@ -19,6 +19,8 @@ _PACKAGES = (
     "baler-energy", "numpy", "torch", "pandas", "pyarrow", "scipy", "awkward", "uproot", "h5py", "pydantic", "psutil",
     "codecarbon", "pyRAPL", "nvidia-ml-py", "snakemake", "matplotlib", "mplhep", "pythia8mc", "fastjet",
 )  # fmt: skip
+#: What sets how OpenMP's threads wait for each other, and where they run; null: the runtime's own default.
+_OPENMP = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME", "OMP_PROC_BIND", "OMP_DYNAMIC")
 
 
 def provenance(stage: str) -> dict[str, Any]:
@@ -36,6 +38,7 @@ def provenance(stage: str) -> dict[str, Any]:
         "source": fingerprint(module),
         "machine": machine(),
         "software": software(),
+        "openmp": {name: os.environ.get(name) for name in _OPENMP},
         "slurm": slurm.job(),
     }
 

@@ -10,7 +10,7 @@ from baler_energy.errors import InputError
 from baler_energy.files import write_json
 from baler_energy.vocabulary import Evidence, Flag, MeterName, Operation, Quantity, check_component
 
-__all__ = ["Contamination", "Idle", "Measurement", "Reading", "RecordPart", "Window"]
+__all__ = ["Contamination", "Idle", "IterationTimes", "Measurement", "Reading", "RecordPart", "Window"]
 
 Component = Annotated[str, AfterValidator(check_component)]
 
@@ -78,6 +78,15 @@ class Window(RecordPart):
     duration_s: Annotated[float, Field(gt=0)]
 
 
+class IterationTimes(RecordPart):
+    """Durations of single iterations within the window (s); each of them is in the time series."""
+
+    lower_quartile_s: Annotated[float, Field(ge=0)]
+    median_s: Annotated[float, Field(ge=0)]
+    upper_quartile_s: Annotated[float, Field(ge=0)]
+    longest_s: Annotated[float, Field(ge=0)]
+
+
 class Idle(RecordPart):
     """The idle baseline that the record's dynamic energies use."""
 
@@ -104,6 +113,8 @@ class Measurement(RecordPart):
     parameters: dict[str, str | int | float | bool | None]
     iterations: Annotated[int, Field(ge=1)]
     window: Window
+    iteration_times: IterationTimes | None = None
+    """None where the window was not taken in one piece."""
     readings: tuple[Reading, ...]
     idle: Idle | None
     contamination: Contamination

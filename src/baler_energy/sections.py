@@ -152,7 +152,8 @@ class Axes(Config):
     """Of the latents: ``float32``, ``float16``, ``float32-12`` (bits of mantissa), ``zstd``, ``bound-0.01`` (largest
     error over a column's range), joined by ``+``."""
     threads: tuple[Threads, ...] = ("auto",)
-    """Threads of torch; ``auto``: physical cores allotted to the job. Results pool runs of the same actual number."""
+    """Threads of torch; ``auto``: the physical cores allotted to the job but one. Results pool runs of the same actual
+    number."""
     epochs: tuple[Count, ...] | None = None
     """Passes over the table in training."""
 

@@ -31,6 +31,7 @@ class Ticking(Meter):
     """A counter of 50 W with some noise, that ticks every 10 ms."""
 
     name = MeterName.RAPL
+    counts = True
 
     def channels(self):
         return (Channel("package-0", Evidence.MEASURED, "a counter"), Channel("cpu", Evidence.MEASURED, "its sum"))

@@ -14,9 +14,9 @@ MEASURED = {COUNTER: Evidence.MEASURED}
 
 
 @pytest.mark.parametrize(
-    ("cores", "expected"), [(1, [1]), (2, [1, 2]), (6, [1, 2, 4, 6]), (8, [1, 2, 4, 8]), (12, [1, 2, 4, 8, 12])]
+    ("cores", "expected"), [(1, [1]), (2, [1, 2]), (6, [1, 2, 4, 5, 6]), (8, [1, 2, 4, 7, 8]), (9, [1, 2, 4, 8, 9])]
 )
-def test_powers_of_two_and_all_cores_are_tried(cores, expected):
+def test_powers_of_two_all_cores_but_one_and_all_are_tried(cores, expected):
     assert candidates(cores) == expected
 
 
@@ -33,11 +33,12 @@ def test_numbers_take_turns_and_the_callers_is_restored(monkeypatch):
 
 
 def test_least_energy_is_chosen_where_a_counter_measures_it():
-    costs = {1: [(2.0, 5.0), (2.0, 7.0), (9.0, 5.0)], 4: [(1.0, 8.0)] * 3}
+    costs = {1: [(2.0, 5.0), (2.0, 7.0), (9.0, 5.0)], 3: [(1.0, 8.0)] * 3, 4: [(0.5, 1.0)] * 3}
     rows = thread_rows(costs, MEASURED)
     assert [(r.component, r.quantity, r.value, r.unit, r.n) for r in rows] == [
         ("threads-1", "energy_per_row", 5.0, "J", 3),
-        ("threads-4", "energy_per_row", 8.0, "J", 3),
+        ("threads-3", "energy_per_row", 8.0, "J", 3),
+        ("threads-4", "energy_per_row", 1.0, "J", 3),
         ("machine", "threads", 1.0, "1", 1),
     ]
     assert {r.meter for r in rows} == {"rapl"} and "least energy" in rows[-1].detail
@@ -47,17 +48,18 @@ def test_least_energy_is_chosen_where_a_counter_measures_it():
     ("energy_j", "evidence"), [(5.0, {COUNTER: Evidence.MODELLED}), (None, MEASURED), (0.0, MEASURED), (5.0, {})]
 )
 def test_else_least_time(energy_j, evidence):
-    rows = thread_rows({1: [(2.0, 5.0), (2.0, energy_j)], 4: [(1.0, 8.0)] * 2}, evidence)
-    assert [(r.quantity, r.value) for r in rows] == [("time_per_row", 2.0), ("time_per_row", 1.0), ("threads", 4.0)]
+    rows = thread_rows({1: [(2.0, 5.0), (2.0, energy_j)], 3: [(1.0, 8.0)] * 2, 4: [(0.5, 1.0)] * 2}, evidence)
+    assert [(r.quantity, r.value) for r in rows[:3]] == [("time_per_row", time_s) for time_s in (2.0, 1.0, 0.5)]
+    assert rows[-1].value == 3, "the largest number leaves no core free"
     assert {r.meter for r in rows} == {"session"} and "least time" in rows[-1].detail
 
 
 @pytest.fixture
 def calibrated(tmp_path, monkeypatch):
-    """Write a calibration of this machine, on which one of two threads costs least."""
-    monkeypatch.setattr("baler_energy.stages.options.physical_cores", lambda: 2)
+    """Write a calibration of this machine, which is taken to have three cores, and on which one thread costs least."""
+    monkeypatch.setattr("baler_energy.cores.physical_cores", lambda: 3)
     path = tmp_path / "c.json"
-    rows = tuple(thread_rows({1: [(1.0, None)] * 2, 2: [(3.0, None)] * 2}, {}))
+    rows = tuple(thread_rows({1: [(1.0, None)] * 2, 2: [(3.0, None)] * 2, 3: [(4.0, None)] * 2}, {}))
     Calibration(machine=kind_of_machine(), rows=rows, provenance={}).write(path)
     return path
 
@@ -77,9 +79,9 @@ def test_the_fast_engine_takes_the_calibrated_number(stage, pipeline, tmp_path, 
 
 
 def test_an_allotment_below_the_calibrated_number_is_kept_to(stage, pipeline, tmp_path, calibrated, monkeypatch):
-    rows = tuple(thread_rows({1: [(3.0, None)], 8: [(1.0, None)]}, {}))
+    rows = tuple(thread_rows({1: [(3.0, None)], 7: [(1.0, None)], 8: [(1.0, None)]}, {}))
     Calibration(machine=kind_of_machine(), rows=rows, provenance={}).write(calibrated)
-    monkeypatch.setattr("baler_energy.stages.options.physical_cores", lambda: 1)
+    monkeypatch.setattr("baler_energy.cores.physical_cores", lambda: 1)
     words = ("--data", pipeline.table, "--out", tmp_path / "t", "--epochs", 1, "--threads", "auto", "--engine", "fast")
     stage("train", *words, "--calibration", calibrated)
     assert Measurement.read(tmp_path / "t" / "measurement.json").parameters["threads"] == 1

@@ -72,9 +72,13 @@ detail | string | | how the value came about and what it assumes
 _RUNS = POINT + _columns("""
 operation | string | | train, compress, decompress, or forward where the study has several networks
 start | datetime | | start of the window (UTC)
-duration_s | number | s | duration of one iteration
+duration_s | number | s | duration of one iteration: that of the window over their number
 window_s | number | s | duration of the whole window
 iterations | integer | 1 | repetitions of the operation in the window
+duration_lower_quartile_s | number | s | lower quartile of the durations of the window's iterations
+duration_median_s | number | s | median of the same: unlike duration_s, no single disturbed iteration moves it
+duration_upper_quartile_s | number | s | upper quartile of the same
+duration_longest_s | number | s | longest of the same; these four are null where a training was resumed
 energy_j | number | J | energy of one iteration: the measured where there is any, else the modelled; never their sum
 energy_evidence | string | | measured or modelled: what energy_j is
 energy_scope | string | | components in energy_j, such as cpu+dram
@@ -134,7 +138,8 @@ time_s | number | s | time from the start of the window
 window_s | number | s | duration of the window
 meter | string | | where the sample comes from
 component | string | | what it is a sample of
-quantity | string | | power, utilisation, temperature, memory, clock, memory_clock or throttle_reasons (NVML's bits)
+quantity | string | | power, utilisation, temperature, memory, clock, memory_clock or throttle_reasons (NVML's bits); \
+iteration_duration and iteration_energy at the end of each iteration
 evidence | string | | measured or modelled
 value | number | unit | sample
 unit | string | | unit of value

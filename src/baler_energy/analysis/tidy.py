@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from baler_energy.analysis.electricity import Electricity
 from baler_energy.analysis.totals import Total, primary_readings, relevant_flags, total
-from baler_energy.records import Measurement, Reading
+from baler_energy.records import IterationTimes, Measurement, Reading
 from baler_energy.vocabulary import NODE_METERS, Evidence, MeterName, Quantity
 
 __all__ = ["history_table", "measurement_rows", "point_values", "run_row", "window_values"]
@@ -99,6 +99,7 @@ def run_row(record: Measurement, errors: dict[str, Any], electricity: Electricit
         "duration_s": duration_s,
         "window_s": record.window.duration_s,
         "iterations": iterations,
+        **{f"duration_{key}": getattr(record.iteration_times, key, None) for key in IterationTimes.model_fields},
         **energy,
         "power_mean_w": None if energy_j is None else energy_j / duration_s,
         **_node(record),

@@ -62,6 +62,8 @@ class Meter(Protocol):
     """
 
     name: MeterName
+    counts: bool = False
+    """Whether `energies_j` reads hardware counters, which tick."""
 
     def channels(self) -> Sequence[Channel]:
         """Say what can be read on this machine and what not; needs no `open` and takes well below a second."""

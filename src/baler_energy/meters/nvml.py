@@ -62,6 +62,7 @@ class NvmlMeter(Meter):
     """
 
     name = MeterName.NVML
+    counts = True
 
     def __init__(self, *, sample_interval_s: float = 0.2, library: Any = None) -> None:
         self._interval_s = sample_interval_s

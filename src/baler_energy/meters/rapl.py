@@ -68,6 +68,7 @@ class RaplMeter(Meter):
     """
 
     name = MeterName.RAPL
+    counts = True
 
     def __init__(self, *, sample_interval_s: float = 0.2, root: Path = POWERCAP, limit_w: float = _LIMIT_W) -> None:
         self._root = root

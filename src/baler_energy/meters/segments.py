@@ -83,6 +83,7 @@ def joined(segments: Sequence[Segment], last: "Outcome[T]", min_window_s: float)
     flags |= {Flag.RESUMED, *(flag for flag in last.flags if flag not in DERIVED_FLAGS)}
     return replace(
         last,
+        iteration_times=None,
         window=Window(start=segments[0].start, duration_s=duration_s),
         readings=tuple(readings),
         contamination=other,

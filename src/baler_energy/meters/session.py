@@ -9,15 +9,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
-from baler_energy.meters.base import SAMPLE_UNITS, Meter, Sample, absent_reason, null_energies
+from baler_energy.meters.base import SAMPLE_UNITS, Meter, absent_reason, null_energies
 from baler_energy.meters.contamination import CONTAMINATION_LIMIT, CpuTimes, contamination
 from baler_energy.meters.derived import derived_flags, derived_readings
 from baler_energy.meters.idle import IdleCache, baseline_key, idle_readings
+from baler_energy.meters.iterations import Iterations, iteration_times
 from baler_energy.meters.lock import MachineLock
 from baler_energy.meters.segments import Segment, energies_so_far
 from baler_energy.meters.settings import SessionSettings
 from baler_energy.progress import say
-from baler_energy.records import Contamination, Idle, Reading, Window
+from baler_energy.records import Contamination, Idle, IterationTimes, Reading, Window
 from baler_energy.vocabulary import PEERS, Evidence, Flag, MeterName
 
 if TYPE_CHECKING:
@@ -46,6 +47,16 @@ _EDGE_ORDER = {
         )
     )
 }
+#: Columns of the time series, and their types.
+_SERIES = {
+    "time_s": "float64",
+    "meter": "str",
+    "component": "str",
+    "quantity": "str",
+    "value": "float64",
+    "unit": "str",
+    "evidence": "str",
+}
 
 
 def _no_device() -> None:
@@ -66,7 +77,9 @@ class Outcome(Generic[T]):
     flags: tuple[Flag, ...]
     samples: "pd.DataFrame"
     """Time series in long format: time_s (s from the window's start, also a little before and after it), meter,
-    component, quantity (a key of `SAMPLE_UNITS`), value, unit, evidence."""
+    component, quantity (a key of `SAMPLE_UNITS`, or of `Iterations.rows`), value, unit, evidence."""
+    iteration_times: IterationTimes | None = None
+    """None where the window was not taken in one piece."""
 
 
 @dataclass(frozen=True)
@@ -188,8 +201,15 @@ class Session:
 
     def energies_j(self) -> dict[str, float]:
         """Read the energies since the window opened, keyed "<meter>/<component>"; {} where no meter has counters."""
+        return self._energies_j(self._working())
+
+    def _counted_j(self) -> dict[str, float]:
+        """Read the hardware counters."""
+        return self._energies_j([meter for meter in self._working() if meter.counts])
+
+    def _energies_j(self, meters: Sequence[Meter]) -> dict[str, float]:
         energies: dict[str, float] = {}
-        for meter in self._working():
+        for meter in meters:
             try:
                 energies |= {f"{meter.name}/{name}": value for name, value in meter.energies_j().items()}
             except Exception as error:
@@ -222,7 +242,8 @@ class Session:
             start = datetime.now(UTC)
             start_s = time.monotonic()
             self._opening = _Opening(start, start_s, before, idle)
-            result, iterations = self._repeat(operation, start_s, once=once)
+            iterations = Iterations(self._counted_j, start_s)
+            result = self._repeat(operation, iterations, once=once)
             duration_s = time.monotonic() - start_s
         finally:
             self._end(begun)
@@ -232,23 +253,23 @@ class Session:
         other = contamination(before, after, os.cpu_count() or 1)
         return Outcome(
             result=result,
-            iterations=iterations,
+            iterations=len(iterations),
+            iteration_times=iteration_times(iterations.durations_s),
             window=Window(start=start, duration_s=duration_s),
             readings=(*readings, *derived_readings(readings, idle, duration_s)),
             idle=idle,
             contamination=other,
             flags=self._flags(readings, other, duration_s),
-            samples=self._samples(start_s),
+            samples=self._samples(start_s, iterations, readings),
         )
 
-    def _repeat(self, operation: Callable[[], T], start_s: float, *, once: bool) -> tuple[T, int]:
-        iterations = 0
+    def _repeat(self, operation: Callable[[], T], iterations: Iterations, *, once: bool) -> T:
+        """Run the operation until the window is long enough; give its last result."""
         while True:
             result = operation()
             self._synchronise()
-            iterations += 1
-            if once or time.monotonic() - start_s >= self.settings.min_window_s:
-                return result, iterations
+            if iterations.ended() >= self.settings.min_window_s or once:
+                return result
 
     def _begin(self) -> list[Meter]:
         self._faults.clear()
@@ -326,26 +347,20 @@ class Session:
         flags |= derived_flags(readings, other, long_enough=duration_s >= self.settings.min_window_s)
         return tuple(sorted(flags))
 
-    def _samples(self, start_s: float) -> "pd.DataFrame":
+    def _samples(self, start_s: float, iterations: Iterations, readings: Sequence[Reading]) -> "pd.DataFrame":
         import pandas as pd  # half a second that only a measured run should pay
 
         # A little of what follows the window belongs to the picture of it.
-        time.sleep(2 * self.settings.sample_interval_s)
-        rows: list[tuple[MeterName, Sample]] = []
+        time.sleep(self.settings.sample_interval_s)
+        rows = list(iterations.rows(readings))
         for meter in self._working():
-            rows += [(meter.name, sample) for sample in meter.samples()]
-        rows.sort(key=lambda row: row[1].time_s)
-        return pd.DataFrame(
-            {
-                "time_s": pd.array([sample.time_s - start_s for _, sample in rows], dtype="float64"),
-                "meter": pd.array([str(name) for name, _ in rows], dtype="str"),
-                "component": pd.array([sample.component for _, sample in rows], dtype="str"),
-                "quantity": pd.array([sample.quantity for _, sample in rows], dtype="str"),
-                "value": pd.array([sample.value for _, sample in rows], dtype="float64"),
-                "unit": pd.array([SAMPLE_UNITS[sample.quantity] for _, sample in rows], dtype="str"),
-                "evidence": pd.array([str(sample.evidence) for _, sample in rows], dtype="str"),
-            }
-        )
+            rows += [
+                (s.time_s, meter.name, s.component, s.quantity, s.value, SAMPLE_UNITS[s.quantity], s.evidence)
+                for s in meter.samples()
+            ]
+        rows.sort(key=lambda row: row[0])
+        table = pd.DataFrame(rows, columns=list(_SERIES)).astype(_SERIES)
+        return table.assign(time_s=table["time_s"] - start_s)
 
     def _working(self) -> list[Meter]:
         return [meter for meter in self._live if meter.name not in self._faults]

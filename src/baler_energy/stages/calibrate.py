@@ -45,8 +45,8 @@ _SLICES, _LOOPS = 10, 5
 _WATCH_S = 2.5
 #: For each number of threads, at most.
 _THREADS_S = 1.0
-#: Meters that read counters, and their components that are sums of others.
-_COUNTERS, _SUMS = (MeterName.RAPL, MeterName.NVML), ("cpu", "dram", "gpu")
+#: Components that are sums of others.
+_SUMS = ("cpu", "dram", "gpu")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -89,7 +89,7 @@ def calibrate(meters: Sequence[Meter], settings: SessionSettings, calibrate_s: f
     with Session(meters, settings) as session:
         say(f"Idle for {calibrate_s:g} s, in {_SLICES} slices.")
         outcome = session.run(lambda: list(_idle(session, calibrate_s / _SLICES)), once=True)
-        counting = [meter for meter in meters if meter.name in _COUNTERS and absent_reason(meter) is None]
+        counting = [meter for meter in meters if meter.counts and absent_reason(meter) is None]
         if counting:
             say("Watching the counters' ticks.")
         ticks = session.run(lambda: _ticks(counting), once=True).result if counting else {}

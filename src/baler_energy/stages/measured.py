@@ -137,6 +137,7 @@ def write_record(
         parameters=dict(parameters),
         iterations=outcome.iterations,
         window=outcome.window,
+        iteration_times=outcome.iteration_times,
         readings=outcome.readings,
         idle=outcome.idle,
         contamination=outcome.contamination,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from baler_energy.codecs.baler.architecture import Network, latent_columns, network
 from baler_energy.codecs.baler.packing import Packing
-from baler_energy.cores import allowed_cpus, physical_cores
+from baler_energy.cores import allowed_cpus, default_threads
 from baler_energy.errors import InputError, UnavailableError
 from baler_energy.fingerprint import stage_module
 from baler_energy.meters.visible import hold_first_gpu, number_by_bus
@@ -49,7 +49,7 @@ class PointOptions:
     repeat: int
     seed: int
     threads: int | None
-    """None: physical cores."""
+    """None: `cores.default_threads`."""
 
     def parameters(self, *, source: str | None, rows: int, columns: int) -> dict[str, str | int | float | bool | None]:
         """Give the record's parameters, with the actual device, threads and rows.
@@ -85,7 +85,7 @@ class PointOptions:
             "epochs": self.epochs,
             "repeat": self.repeat,
             "seed": self.seed,
-            "threads": self.threads or physical_cores(),
+            "threads": self.threads or default_threads(),
         }
 
 
@@ -107,7 +107,8 @@ def add_point_arguments(parser: argparse.ArgumentParser) -> None:
         type=_threads,
         default=None,
         metavar="N|auto",
-        help="of torch; auto: physical cores, or of engine fast what costs least by the calibration (the default)",
+        help="of torch; auto (the default): the physical cores but one, or for engine fast what costs least by the "
+        "calibration",
     )
 
 
@@ -182,7 +183,7 @@ def _fast_threads(args: argparse.Namespace) -> int | None:
     from baler_energy.meters.calibration import calibrated_threads
 
     threads = calibrated_threads(path)
-    return None if threads is None else min(threads, physical_cores())
+    return None if threads is None else min(threads, default_threads())
 
 
 def configure_torch(point: PointOptions) -> "torch.device":
@@ -204,7 +205,7 @@ def configure_torch(point: PointOptions) -> "torch.device":
     if point.threads and point.threads > allowed:
         cpus = f"{allowed} CPU{'' if allowed == 1 else 's'}"
         say(f"--threads {point.threads}: this process may use {cpus}, on which the threads take turns.")
-    torch.set_num_threads(point.threads or physical_cores())
+    torch.set_num_threads(point.threads or default_threads())
     return device
 
 

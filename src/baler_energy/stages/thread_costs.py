@@ -22,8 +22,9 @@ Costs = dict[int, list[tuple[float, float | None]]]
 
 
 def candidates(cores: int) -> list[int]:
-    """Give the numbers of threads to try: powers of two below the cores, and all of them."""
-    return [*(1 << n for n in range(cores.bit_length()) if 1 << n < cores), cores]
+    """Give the numbers of threads to try: powers of two below the cores, all cores but one, and all of them."""
+    powers = {1 << n for n in range(cores.bit_length()) if 1 << n < cores}
+    return sorted(powers | {max(1, cores - 1), cores})
 
 
 def watch_threads(read_energies_j: Callable[[], Mapping[str, float]], duration_s: float) -> Costs:
@@ -87,7 +88,7 @@ def _cost(
 
 
 def thread_rows(costs: Costs, evidence: Mapping[str, Evidence]) -> list[Calibrated]:
-    """Rows of a calibration: the median cost of a row by threads, and the number that costs least.
+    """Rows of a calibration: the median cost of a row by threads, and the cheapest number that leaves a core free.
 
     The cost is energy where `COUNTER` is a measured one that was read and moved at every turn, else time.
     """
@@ -96,10 +97,15 @@ def thread_rows(costs: Costs, evidence: Mapping[str, Evidence]) -> list[Calibrat
     values = energies_j if counted else {n: [time_s for time_s, _ in turns] for n, turns in costs.items()}
     meter, quantity = (MeterName.RAPL, "energy_per_row") if counted else ("session", "time_per_row")
     found: dict[int, dict[str, Any]] = {n: spread_of(per_row, middle=True) for n, per_row in values.items()}
-    best = min(found, key=lambda n: found[n]["value"])
+    # The largest number takes every core.
+    best = min(sorted(found)[:-1] or found, key=lambda n: found[n]["value"])
     known = {"meter": meter, "detail": "training step of the fast engine, 24 columns, batch 512, float64"}
     rows = [known | {"component": f"threads-{n}", "quantity": quantity} | spread for n, spread in found.items()]
     what = "energy" if counted else "time, as no counter measures energy"
     chosen = {"component": "machine", "quantity": "threads", "value": best, "n": 1}
-    rows.append(known | chosen | {"detail": f"least {what}, per row of the fast engine's training"})
+    rows.append(
+        known
+        | chosen
+        | {"detail": f"least {what}, per row of the fast engine's training, of those that leave a core free"}
+    )
     return [Calibrated.model_validate(row) for row in rows]
