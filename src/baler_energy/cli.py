@@ -23,6 +23,7 @@ STAGES = (
     "generate",
     "prepare",
     "train",
+    "apply",
     "compress",
     "decompress",
     "evaluate",

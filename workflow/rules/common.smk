@@ -56,10 +56,13 @@ def point_options(wildcards):
     return commands.point_options(STUDY, STUDY.by_path[wildcards.point])
 
 
-def source_of_stage(stage, wildcards):
-    """Fingerprint of what runs a stage with a point's engine."""
+def source_of_stages(wildcards, *stages, also=()):
+    """Fingerprint of what runs stages with a point's engine, and of stages that serve every engine."""
     engine = STUDY.by_path[wildcards.point].engine
-    return fingerprint(f"baler_energy.stages.{stage}", stage_module(stage, engine))
+    return fingerprint(
+        *(f"baler_energy.stages.{stage}" for stage in (*stages, *also)),
+        *(stage_module(stage, engine) for stage in stages),
+    )
 
 
 def gpus(wildcards):
@@ -87,10 +90,9 @@ def files_of_runs(wildcards):
 
     A function, as Snakemake 9.27 takes time with the square of the length of a list that stands in a rule.
     """
-    measured = [rules.train, rules.compress, rules.decompress]
+    applied = rules.apply.output
     return [
-        *expand([rule.output.record for rule in measured], point=POINTS),
-        *expand(rules.evaluate.output.summary, point=POINTS),
+        *expand([rules.train.output.record, applied.compress, applied.decompress, applied.evaluate], point=POINTS),
         *expand(rules.forward.output.record, point=[p.path for p in STUDY.sized]),
         *(PROFILE.format(point=p.path, profiler=name) for p, name in STUDY.profiles),
         *expand(

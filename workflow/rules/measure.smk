@@ -42,86 +42,41 @@ rule train:
         point=point_options,
         training=commands.training_options(STUDY),
         session=SESSION,
-        source=lambda w: source_of_stage("train", w),
+        source=lambda w: source_of_stages(w, "train"),
     shell:
         "baler-energy train --data {input.table:q} --out {params.folder:q} {params.point:q} {params.training:q}"
         " --calibration {input.calibration:q} {params.session:q} --save-every-s {resources.save_every_s}"
         " > {log:q} 2>&1"
 
 
-rule compress:
+rule apply:
     input:
         table=table_of,
         checkpoint=rules.train.output.checkpoint,
         calibration=calibration_of,
     output:
-        table=f"{RUN}/compress/table.baler",
-        samples=f"{RUN}/compress/samples.parquet",
-        record=f"{RUN}/compress/measurement.json",
+        f"{RUN}/compress/table.baler",
+        f"{RUN}/compress/samples.parquet",
+        f"{RUN}/decompress/reconstructed.npz",
+        f"{RUN}/decompress/samples.parquet",
+        f"{RUN}/evaluate/errors.parquet",
+        f"{RUN}/evaluate/histograms.parquet",
+        compress=f"{RUN}/compress/measurement.json",
+        decompress=f"{RUN}/decompress/measurement.json",
+        evaluate=f"{RUN}/evaluate/summary.json",
     log:
-        f"{LOGS}/{{point}}/compress.log",
+        f"{LOGS}/{{point}}/apply.log",
     priority: order
     threads: ALL_CORES
     resources:
         gpu=gpus,
         mem_mb=lambda w, attempt: 8000 * attempt,
-        runtime=lambda w, attempt: 30 * attempt,
+        runtime=lambda w, attempt: 60 * attempt,
     params:
-        folder=folder_of_output,
+        folder=lambda w, output: Path(output.evaluate).parents[1],
         point=point_options,
         session=SESSION,
-        source=lambda w: source_of_stage("compress", w),
+        source=lambda w: source_of_stages(w, "compress", "decompress", also=["apply"]),
     shell:
-        "baler-energy compress --data {input.table:q} --checkpoint {input.checkpoint:q} --out {params.folder:q}"
+        "baler-energy apply --data {input.table:q} --checkpoint {input.checkpoint:q} --out {params.folder:q}"
         " {params.point:q} --calibration {input.calibration:q} {params.session:q} > {log:q} 2>&1"
-
-
-rule decompress:
-    input:
-        compressed=rules.compress.output.table,
-        checkpoint=rules.train.output.checkpoint,
-        calibration=calibration_of,
-    output:
-        table=f"{RUN}/decompress/reconstructed.npz",
-        samples=f"{RUN}/decompress/samples.parquet",
-        record=f"{RUN}/decompress/measurement.json",
-    log:
-        f"{LOGS}/{{point}}/decompress.log",
-    priority: order
-    threads: ALL_CORES
-    resources:
-        gpu=gpus,
-        mem_mb=lambda w, attempt: 8000 * attempt,
-        runtime=lambda w, attempt: 30 * attempt,
-    params:
-        folder=folder_of_output,
-        point=point_options,
-        session=SESSION,
-        source=lambda w: source_of_stage("decompress", w),
-    shell:
-        "baler-energy decompress --compressed {input.compressed:q} --checkpoint {input.checkpoint:q}"
-        " --out {params.folder:q} {params.point:q} --calibration {input.calibration:q} {params.session:q}"
-        " > {log:q} 2>&1"
-
-
-rule evaluate:
-    input:
-        original=table_of,
-        reconstructed=rules.decompress.output.table,
-        compressed=rules.compress.output.table,
-        checkpoint=rules.train.output.checkpoint,
-    output:
-        errors=f"{RUN}/evaluate/errors.parquet",
-        histograms=f"{RUN}/evaluate/histograms.parquet",
-        summary=f"{RUN}/evaluate/summary.json",
-    log:
-        f"{LOGS}/{{point}}/evaluate.log",
-    resources:
-        mem_mb=lambda w, attempt: 4000 * attempt,
-        runtime=lambda w, attempt: 30 * attempt,
-    params:
-        folder=folder_of_output,
-        source=fingerprint("baler_energy.stages.evaluate"),
-    shell:
-        "baler-energy evaluate --original {input.original:q} --reconstructed {input.reconstructed:q}"
-        " --compressed {input.compressed:q} --checkpoint {input.checkpoint:q} --out {params.folder:q} > {log:q} 2>&1"

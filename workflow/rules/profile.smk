@@ -19,7 +19,7 @@ rule profile:
         operations=OPERATIONS,
         point=point_options,
         profile=commands.profile_options(STUDY),
-        source=lambda w: source_of_stage("profile", w),
+        source=lambda w: source_of_stages(w, "profile"),
     shell:
         "baler-energy profile --profiler {wildcards.profiler} --operation {params.operations} {params.profile:q}"
         " --data {input.table:q} --checkpoint {input.checkpoint:q} {params.point:q} --out {output.folder:q}"

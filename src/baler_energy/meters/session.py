@@ -109,7 +109,7 @@ class Session:
         Lengths of the window and the idle baseline, and where baselines are shared.
     synchronise
         Waits until the accelerator has finished its queue; called at both edges of the window. The idle baseline
-        is taken after its first call, so that the accelerator's context is alive in it.
+        is taken after its first call, so that the accelerator's context is alive in it. May be set between windows.
     """
 
     def __init__(
@@ -121,7 +121,7 @@ class Session:
     ) -> None:
         self.settings = settings
         self._meters = tuple(meters)
-        self._synchronise = synchronise
+        self.synchronise = synchronise
         self._lock = MachineLock(settings.lock)
         self._opened = False
         self._unopened: dict[MeterName, str] = {}
@@ -129,6 +129,7 @@ class Session:
         self._faults: dict[MeterName, str] = {}
         self._live: list[Meter] = []
         self._opening: _Opening | None = None
+        self._baseline: Idle | None = None
 
     def open(self) -> None:
         """Take the lock and open the meters; without effect on an open session."""
@@ -155,6 +156,7 @@ class Session:
         self._unopened.clear()
         self._absent.clear()
         self._lock.release()
+        self._baseline = None
         self._opened = False
 
     def __enter__(self) -> Self:
@@ -183,7 +185,7 @@ class Session:
         once
             Run the operation a single time, however short; the record is flagged where that is too short.
         baseline
-            Take the idle baseline; without one there is no dynamic energy.
+            Take the idle baseline, once for all windows of the session; without one there is no dynamic energy.
 
         Returns
         -------
@@ -191,12 +193,14 @@ class Session:
             The last iteration's result and the readings of the whole window.
         """
         self.open()
-        self._synchronise()
-        idle = self._idle() if baseline else None
+        self.synchronise()
+        if baseline and self._baseline is None:
+            self._baseline = self._idle()
+        idle = self._baseline if baseline else None
         if warm_up is not None:
             warm_up()
         gc.collect()
-        self._synchronise()
+        self.synchronise()
         return self._window(operation, idle, once=once)
 
     def energies_j(self) -> dict[str, float]:
@@ -267,7 +271,7 @@ class Session:
         """Run the operation until the window is long enough; give its last result."""
         while True:
             result = operation()
-            self._synchronise()
+            self.synchronise()
             if iterations.ended() >= self.settings.min_window_s or once:
                 return result
 
@@ -312,7 +316,7 @@ class Session:
             return None
         cache = None
         if self.settings.idle_cache is not None and self.settings.idle_lifetime_s > 0:
-            key = baseline_key(self._meters, accelerator=self._synchronise is not _no_device)
+            key = baseline_key(self._meters, accelerator=self.synchronise is not _no_device)
             cache = IdleCache(self.settings.idle_cache, key)
             if shared := cache.load(self.settings.idle_lifetime_s, self.settings.idle_s):
                 return shared

@@ -1,8 +1,9 @@
 """What the measured stages share: opening the session, and writing its record last."""
 
 import argparse
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ __all__ = [
     "Measuring",
     "gpu_memory_peak_b",
     "open_session",
+    "shared_session",
     "warmed_up",
     "write_record",
 ]
@@ -44,6 +46,8 @@ class Measuring:
 
     settings: SessionSettings
     meters: tuple[Meter, ...]
+    session: Session | None = None
+    """The session of several stages in one process; None: each opens its own."""
 
     @classmethod
     def of(cls, args: argparse.Namespace) -> "Measuring":
@@ -61,20 +65,38 @@ class Measuring:
         return cls(settings, meters)
 
 
+@contextmanager
+def shared_session(measuring: Measuring) -> Iterator[Measuring]:
+    """Let stages measure in one session: the meters start once, and the idle baseline of the first serves all."""
+    session = Session(measuring.meters, measuring.settings)
+    try:
+        # Opened by the first stage, when it has imported and read what it needs: slow meters start meanwhile.
+        yield replace(measuring, session=session)
+    finally:
+        session.close()
+
+
+@contextmanager
 def open_session(
     measuring: Measuring, device: "torch.device", out: Path, synchronise: Callable[[], None] | None = None
-) -> Session:
-    """Make the session of a stage; a record of an earlier run in `out` is removed, as it vouches for its files.
+) -> Iterator[Session]:
+    """Open the session of a stage; a record of an earlier run in `out` is removed, as it vouches for its files.
 
     `synchronise` waits for the GPU where another process uses it, by default where this one does.
     """
     out.mkdir(parents=True, exist_ok=True)
     (out / RECORD).unlink(missing_ok=True)
-    if device.type != "cuda":
-        return Session(measuring.meters, measuring.settings)
-    import torch
+    session = measuring.session or Session(measuring.meters, measuring.settings)
+    if device.type == "cuda":
+        import torch
 
-    return Session(measuring.meters, measuring.settings, synchronise=synchronise or torch.cuda.synchronize)
+        session.synchronise = synchronise or torch.cuda.synchronize
+    session.open()
+    try:
+        yield session
+    finally:
+        if session is not measuring.session:
+            session.close()
 
 
 def warmed_up(operation: Callable[[], object], device: "torch.device") -> Callable[[], None]:

@@ -1,0 +1,55 @@
+"""Stage ``apply``: everything that follows a training, in one process: compress, decompress, evaluate."""
+
+import argparse
+from pathlib import Path
+
+from baler_energy.meters.options import add_session_arguments
+from baler_energy.stages.compress import COMPRESSED, compress
+from baler_energy.stages.decompress import RECONSTRUCTED, decompress
+from baler_energy.stages.evaluate import evaluate
+from baler_energy.stages.measured import Measuring, shared_session
+from baler_energy.stages.options import PointOptions, add_point_arguments, point_options
+from baler_energy.vocabulary import Operation
+
+__all__ = ["EPILOG", "HELP", "add_arguments", "apply", "run"]
+
+HELP = "compress and decompress a table with a trained codec, measure each, and compute the errors"
+EPILOG = """example:
+  baler-energy apply --data table.npz --checkpoint run/train/checkpoint.pt --out run
+
+does what `baler-energy compress`, `decompress` and `evaluate` do, one after the other in one process, and writes their
+files to run/compress, run/decompress and run/evaluate. The meters start once, and both windows share one idle baseline.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the stage's options."""
+    parser.add_argument("--data", type=Path, required=True, metavar="TABLE", help="table of `baler-energy prepare`")
+    parser.add_argument(
+        "--checkpoint", type=Path, required=True, metavar="FILE", help="checkpoint of `baler-energy train`"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
+    add_point_arguments(parser)
+    add_session_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run the stage from parsed options."""
+    apply(args.data, args.checkpoint, args.out, point_options(args), Measuring.of(args))
+
+
+def apply(data: Path, checkpoint: Path, out: Path, point: PointOptions, measuring: Measuring) -> None:
+    """Compress the table in `data`, decompress it again and evaluate that; each has its folder in `out`.
+
+    Raises
+    ------
+    InputError
+        Table, checkpoint and options do not fit together.
+    UnavailableError
+        The device or a meter is not there.
+    """
+    compressed = out / Operation.COMPRESS / COMPRESSED
+    with shared_session(measuring) as together:
+        compress(data, checkpoint, compressed.parent, point, together)
+        decompress(compressed, checkpoint, out / Operation.DECOMPRESS, point, together)
+    evaluate(data, out / Operation.DECOMPRESS / RECONSTRUCTED, compressed, checkpoint, out / "evaluate")
