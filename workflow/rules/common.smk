@@ -14,6 +14,21 @@ SESSION = commands.session_options(STUDY, Path(RESULTS, "idle"))
 # what there is. What torch uses is the point's `threads`.
 ALL_CORES = 1024
 
+# First guesses of how long a job takes (s), until one of its rule has ended: a start of some seconds, and its windows.
+START_S, WINDOW_S = 4, STUDY.measurement.min_window_s
+GUESS_S = {
+    "calibrate": START_S + 2 * STUDY.measurement.calibrate_s,
+    "train": START_S + 1.5 * WINDOW_S,
+    "apply": START_S + 2 * WINDOW_S,
+    "forward": START_S + WINDOW_S,
+    "parts": START_S + 45 * WINDOW_S,
+}
+
+
+def steps_left():
+    """Jobs that have not ended, by rule."""
+    return Counter(job.rule.name for job in workflow.dag.needrun_jobs())
+
 
 def source_of(wildcards):
     """Shards that the rows come from, or the user's file; root:// is read in place, http(s) is fetched.
@@ -65,6 +80,17 @@ def source_of_stages(wildcards, *stages, also=()):
     )
 
 
+def threads_of_profile(wildcards):
+    """Threads that a point computes on: here, profilers run side by side where these are fewer than the cores.
+
+    Not on a cluster, whose nodes have other cores than this machine, nor where they might share a GPU.
+    """
+    point = STUDY.by_path[wildcards.point]
+    if not workflow.local_exec or (point.device != "cpu" and count_gpus()):
+        return ALL_CORES
+    return default_threads() if point.threads == "auto" else point.threads
+
+
 def gpus(wildcards):
     """GPUs that a point asks a cluster for."""
     return 1 if STUDY.by_path[wildcards.point].device == "cuda" else 0
@@ -92,7 +118,15 @@ def files_of_runs(wildcards):
     """
     applied = rules.apply.output
     return [
-        *expand([rules.train.output.record, applied.compress, applied.decompress, applied.evaluate], point=POINTS),
+        *expand(
+            [
+                rules.train.output.record,
+                applied.compress,
+                applied.decompress,
+                applied.evaluate,
+            ],
+            point=POINTS,
+        ),
         *expand(rules.forward.output.record, point=[p.path for p in STUDY.sized]),
         *(PROFILE.format(point=p.path, profiler=name) for p, name in STUDY.profiles),
         *expand(

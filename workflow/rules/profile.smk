@@ -9,7 +9,8 @@ rule profile:
         folder=directory(PROFILE),
     log:
         f"{LOGS}/{{point}}/profile-{{profiler}}.log",
-    threads: ALL_CORES
+    # Shares of time are all that a profiled run gives, so that others may run beside it.
+    threads: threads_of_profile
     resources:
         gpu=gpus,
         mem_mb=lambda w, attempt: 8000 * attempt,
