@@ -31,6 +31,7 @@ STAGES = (
     "profile",
     "parts",
     "peer",
+    "repeats",
     "collect",
     "figures",
     "tables",

@@ -25,6 +25,7 @@ __all__ = [
     "Profile",
     "Pythia8Data",
     "Reference",
+    "Repeats",
     "Selection",
     "ToyData",
     "Training",
@@ -179,6 +180,24 @@ class Reference(Config):
     compression_ratio: Ratio = 2.0
     packing: PackingText = "none"
     threads: Threads = "auto"
+
+
+class Repeats(Config):
+    """Repeats where they are needed: rounds of one more for each point whose interval is still too wide."""
+
+    least: Annotated[int, Field(ge=2)] = 3
+    """Runs of every point."""
+    most: Annotated[int, Field(ge=2)] = 10
+    """Runs of a point at most."""
+    target: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    """Half width of the 95 % t interval over the mean, of the energy of each operation (of its duration, where there is
+    no energy), from which on no repeat is added."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.most < self.least:
+            raise ValueError(f"'most' ({self.most}) is below 'least' ({self.least})")
+        return self
 
 
 class Training(Config):

@@ -32,6 +32,7 @@ from baler_energy.sections import (
     Peers,
     Profile,
     Reference,
+    Repeats,
     Selection,
     Training,
     Wattmeter,
@@ -75,6 +76,10 @@ class Point(BaseModel):
         ]
         return "/".join([self.dataset, *named])
 
+    def in_repeat(self, repeat: int) -> "Point":
+        """Give the same point in another repeat; a copy would keep the path."""
+        return Point(**(self.model_dump() | {"repeat": repeat}))
+
 
 class Study(Config):
     """A whole study, as a file under ``config/`` describes it."""
@@ -91,8 +96,9 @@ class Study(Config):
     """Power usage effectiveness of the site, applied once to CO2e; 1 on a laptop."""
     seed: Annotated[int, Field(ge=0)] = 1
     """Seed of the study: of the first repeat's model and of the order of the runs."""
-    repeats: Count = 3
-    """Runs of each point, each with its own seed."""
+    repeats: Count | Repeats = 3
+    """Runs of each point, each with its own seed; or ``{least: 3, most: 10, target: 0.05}``, which adds repeats of the
+    points whose interval is wider than that."""
     data: Annotated[dict[Name, Dataset], Field(min_length=1)]
     """The datasets, by name."""
     design: Literal["factorial", "one-at-a-time"]
@@ -195,16 +201,19 @@ class Study(Config):
 
     @cached_property
     def points(self) -> tuple[Point, ...]:
-        """The grid, each point once, in the order of the axes; repeats innermost."""
-        combinations = dict.fromkeys(tuple(c.items()) for c in self._combinations())
-        return tuple(
-            Point(**dict(combination), repeat=repeat) for combination in combinations for repeat in range(self.repeats)
-        )
+        """The grid, each point once, in the order of the axes; repeats innermost, without those of later rounds."""
+        return self._repeated(self.repeats.least if isinstance(self.repeats, Repeats) else self.repeats)
+
+    @property
+    def rounds(self) -> int:
+        """Rounds that may add repeats: 0 where their number is fixed."""
+        return self.repeats.most - self.repeats.least if isinstance(self.repeats, Repeats) else 0
 
     @cached_property
     def by_path(self) -> dict[str, Point]:
-        """The points by the folder that their files lie in."""
-        return {point.path: point for point in self.points}
+        """All points that there may be, with the repeats of later rounds, by the folder that their files lie in."""
+        points = self._repeated(self.repeats.most) if isinstance(self.repeats, Repeats) else self.points
+        return {point.path: point for point in points}
 
     @cached_property
     def order(self) -> dict[str, int]:
@@ -230,7 +239,7 @@ class Study(Config):
     @cached_property
     def sized(self) -> tuple[Point, ...]:
         """The points of the reference that differ from another one in the model only: what a model's size costs."""
-        points = [point for point in self.points if point.engine == "reference"]
+        points = [point for point in self.by_path.values() if point.engine == "reference"]
         models: dict[Point, set[str]] = {}
         for point in points:
             models.setdefault(point.model_copy(update={"model": ""}), set()).add(point.model)
@@ -259,6 +268,10 @@ class Study(Config):
         shards = -(-int(rows) // data.shard_rows)
         first = data.seed * SHARDS_PER_SEED
         return tuple(range(first, first + shards))
+
+    def _repeated(self, repeats: int) -> tuple[Point, ...]:
+        combinations = dict.fromkeys(tuple(c.items()) for c in self._combinations())
+        return tuple(Point(**dict(values), repeat=repeat) for values in combinations for repeat in range(repeats))
 
     def _matching(self, entry: Mapping[str, Any]) -> list[Point]:
         return [p for p in self.points if p.repeat == 0 and all(getattr(p, k) == v for k, v in entry.items())]

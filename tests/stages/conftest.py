@@ -11,7 +11,7 @@ import pytest
 from baler_energy.data import toy
 from baler_energy.meters.lock import LOCK_VARIABLE
 
-MEASURED = ("train", "compress", "decompress", "forward", "parts")
+MEASURED = ("train", "apply", "compress", "decompress", "forward", "parts")
 QUICK = ("--meters", "process", "--min-window-s", "0", "--idle-s", "0", "--sample-interval-s", "0.02")
 POINT = ("--device", "cpu", "--threads", "1", "--batch-size", "64")
 

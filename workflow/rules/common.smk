@@ -5,7 +5,6 @@ RUN = f"{RESULTS}/runs/{{point}}"
 PROFILE = f"{RESULTS}/profiles/{{point}}/{{profiler}}"
 LOGS = f"{RESULTS}/logs"
 OPERATIONS = ["train", "compress", "decompress"]
-POINTS = list(STUDY.by_path)
 DEVICES = sorted({point.device for point in STUDY.points})
 PEER = f"{RESULTS}/peers/{{point}}/{{tool}}/run~{{run}}"
 SESSION = commands.session_options(STUDY, Path(RESULTS, "idle"))
@@ -111,23 +110,38 @@ def folder_of_input(wildcards, input):
     return Path(input[0]).parent
 
 
+def points_of_rounds(before=None):
+    """Points of the grid, with the repeats that rounds have added; Snakemake asks again after each round."""
+    return points_so_far(
+        STUDY,
+        lambda number: Path(checkpoints.repeats.get(round=number).output[0]),
+        before=before,
+    )
+
+
+def records_of(points):
+    """Records of points."""
+    applied = rules.apply.output
+    records = [
+        rules.train.output.record,
+        applied.compress,
+        applied.decompress,
+        applied.evaluate,
+    ]
+    return expand(records, point=[point.path for point in points])
+
+
 def files_of_runs(wildcards):
     """Records of every point, and what is made at some of them.
 
     A function, as Snakemake 9.27 takes time with the square of the length of a list that stands in a rule.
     """
-    applied = rules.apply.output
+    points, sized = points_of_rounds(), set(STUDY.sized)
     return [
+        *records_of(points),
         *expand(
-            [
-                rules.train.output.record,
-                applied.compress,
-                applied.decompress,
-                applied.evaluate,
-            ],
-            point=POINTS,
+            rules.forward.output.record, point=[p.path for p in points if p in sized]
         ),
-        *expand(rules.forward.output.record, point=[p.path for p in STUDY.sized]),
         *(PROFILE.format(point=p.path, profiler=name) for p, name in STUDY.profiles),
         *expand(
             rules.peer.output.record,
@@ -140,4 +154,4 @@ def files_of_runs(wildcards):
 
 def memory_of_dataset(wildcards, attempt):
     """Memory (MB) of what reads the whole dataset: docs/scaling.md."""
-    return (2000 + len(POINTS) // 5) * attempt
+    return (2000 + len(STUDY.by_path) // 5) * attempt

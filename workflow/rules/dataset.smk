@@ -1,4 +1,4 @@
-"""The tidy dataset: every input is named by the grid, nothing is found by walking folders."""
+"""The tidy dataset, and the repeats that it needs: every input is named by the grid, none is found in folders."""
 
 
 localrules:
@@ -14,6 +14,27 @@ rule study:
         study=STUDY.model_dump_json(exclude_unset=True),
     run:
         STUDY.write(Path(output[0]))
+
+
+checkpoint repeats:
+    input:
+        # What it reads of the study is a parameter, so that another country does not decide anew.
+        study=ancient(rules.study.output),
+        records=lambda w: records_of(points_of_rounds(before=int(w.round))),
+    output:
+        round_file(Path(RESULTS), "{round}"),
+    log:
+        f"{LOGS}/repeats/round~{{round}}.log",
+    resources:
+        mem_mb=memory_of_dataset,
+        runtime=lambda w, attempt: 15 * attempt,
+    params:
+        results=RESULTS,
+        repeats=str(STUDY.repeats),
+        source=fingerprint("baler_energy.stages.repeats"),
+    shell:
+        "baler-energy repeats --study {input.study:q} --results {params.results:q} --round {wildcards.round}"
+        " --out {output:q} > {log:q} 2>&1"
 
 
 rule collect:

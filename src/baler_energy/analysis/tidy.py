@@ -12,7 +12,7 @@ from baler_energy.analysis.totals import Total, primary_readings, relevant_flags
 from baler_energy.records import IterationTimes, Measurement, Reading
 from baler_energy.vocabulary import NODE_METERS, Evidence, MeterName, Quantity
 
-__all__ = ["history_table", "measurement_rows", "point_values", "run_row", "window_values"]
+__all__ = ["energy_j", "history_table", "measurement_rows", "point_values", "run_row", "window_values"]
 
 #: Quantities that grow with the number of iterations.
 ADDITIVE = frozenset(
@@ -89,7 +89,7 @@ def run_row(record: Measurement, errors: dict[str, Any], electricity: Electricit
     iterations = record.iterations
     duration_s = record.window.duration_s / iterations
     energy = _energy(record)
-    energy_j = energy["energy_j"]
+    used_j = energy["energy_j"]
     results, facts = record.results, record.provenance
     window = (record.window.start, record.window.duration_s)
     return {
@@ -101,9 +101,9 @@ def run_row(record: Measurement, errors: dict[str, Any], electricity: Electricit
         "iterations": iterations,
         **{f"duration_{key}": getattr(record.iteration_times, key, None) for key in IterationTimes.model_fields},
         **energy,
-        "power_mean_w": None if energy_j is None else energy_j / duration_s,
+        "power_mean_w": None if used_j is None else used_j / duration_s,
         **_node(record),
-        "co2e_kg": electricity.co2e_kg(energy_j, *window),
+        "co2e_kg": electricity.co2e_kg(used_j, *window),
         "carbon_intensity_g_per_kwh": electricity.intensity_g_per_kwh(*window),
         "pue": electricity.pue,
         "cpu_time_s": _value(record, MeterName.PROCESS, Quantity.CPU_TIME, iterations),
@@ -119,6 +119,12 @@ def run_row(record: Measurement, errors: dict[str, Any], electricity: Electricit
         "startup_s": results.get("startup_s"),
         **_machine(facts),
     }
+
+
+def energy_j(record: Measurement) -> float | None:
+    """Energy of one iteration (J) as in ``runs``: the measured where there is any, else the modelled."""
+    value: float | None = _energy(record)["energy_j"]
+    return value
 
 
 def _stored(results: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -21,6 +22,7 @@ from baler_energy.meters.wattmeter import Log, read_log, wattmeter_readings
 from baler_energy.processes import InOrder, mapping
 from baler_energy.progress import progress, say
 from baler_energy.records import Measurement
+from baler_energy.rounds import points_so_far, round_file
 from baler_energy.study import Study, load_study
 
 __all__ = ["EPILOG", "HELP", "add_arguments", "collect", "run"]
@@ -158,7 +160,8 @@ class _Dataset:
         study = self._study
         runs = _Runs.of(study, self._results, self._electricity)
         sized = {point.path for point in study.sized}
-        points = [(point, (*MEASURED, "forward") if point in sized else MEASURED) for point in study.by_path]
+        chosen = points_so_far(study, partial(round_file, self._results))
+        points = [(p.path, (*MEASURED, "forward") if p.path in sized else MEASURED) for p in chosen]
         pieces = [points[first : first + _PIECE_POINTS] for first in range(0, len(points), _PIECE_POINTS)]
         windows = []
         found = in_order(runs.tables, pieces)

@@ -1,0 +1,45 @@
+"""Rounds of further repeats: which points a study has so far, by the files that `baler-energy repeats` writes."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from baler_energy.errors import InputError
+from baler_energy.files import read_json
+from baler_energy.study import Point, Study
+
+__all__ = ["points_so_far", "round_file"]
+
+
+def round_file(results: Path, number: int | str) -> Path:
+    """File of a round, from 1, in the folder of a study's results."""
+    return results / "repeats" / f"round~{number}.json"
+
+
+def points_so_far(study: Study, file_of_round: Callable[[int], Path], *, before: int | None = None) -> list[Point]:
+    """List the points of the grid, and the repeats that rounds have added to them.
+
+    Parameters
+    ----------
+    study
+        The study.
+    file_of_round
+        Gives the file of a round; asked for in order, and no longer once a round has added nothing.
+    before
+        Leave out this round and the later ones; None: take all.
+
+    Raises
+    ------
+    InputError
+        A file is missing, damaged, or of another study.
+    """
+    points = [*study.points]
+    for number in range(1, min(study.rounds, study.rounds if before is None else before - 1) + 1):
+        path = file_of_round(number)
+        try:
+            added = [study.by_path[run_id] for run_id in read_json(path)["points"]]
+        except (KeyError, TypeError) as error:
+            raise InputError(f"{path}: is not a round of this study. Delete it and run again.") from error
+        if not added:
+            break
+        points += added
+    return points

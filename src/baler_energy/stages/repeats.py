@@ -1,0 +1,87 @@
+"""Stage ``repeats``: which points need one more repeat, as their interval is still too wide."""
+
+import argparse
+import math
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from baler_energy.errors import InputError
+from baler_energy.files import write_json
+from baler_energy.progress import say
+from baler_energy.records import Measurement
+from baler_energy.rounds import points_so_far, round_file
+from baler_energy.sections import Repeats
+from baler_energy.study import Point, Study, load_study
+from baler_energy.vocabulary import Operation
+
+__all__ = ["EPILOG", "HELP", "add_arguments", "repeats", "run"]
+
+HELP = "decide which points of a study need one more repeat"
+EPILOG = """\
+example:
+  baler-energy repeats --study results/mine/study.yaml --results results/mine --round 1 \\
+      --out results/mine/repeats/round~1.json
+
+A study with `repeats: {least: 3, most: 10, target: 0.05}` runs it after its first repeats, and again after each round:
+points get one more repeat as long as the 95 % t interval of the mean energy of training, compression or decompression
+(of the duration, where there is no energy) is wider than +-5 % of that mean. Flagged runs are in no mean, so that one
+more takes their place; no run is dropped for its value.
+"""
+
+_OPERATIONS = (Operation.TRAIN, Operation.COMPRESS, Operation.DECOMPRESS)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this stage."""
+    parser.add_argument("--study", type=Path, required=True, help="the study (YAML), as a file under config/")
+    parser.add_argument("--results", type=Path, required=True, help="folder of the study's results")
+    parser.add_argument("--round", type=int, required=True, metavar="N", help="number of this round, from 1")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="file to write (JSON)")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run this stage."""
+    repeats(load_study(args.study), args.results, args.round, args.out)
+
+
+def repeats(study: Study, results: Path, number: int, out: Path) -> None:
+    """Write which points get one more repeat in round `number` (from 1), with the widths that say so, to `out`.
+
+    Raises
+    ------
+    InputError
+        The study has a fixed number of repeats, or a record is missing or damaged.
+    """
+    if not isinstance(study.repeats, Repeats):
+        raise InputError("repeats: is a fixed number in this study; rounds need {least: ..., most: ..., target: ...}.")
+    points: dict[Point, list[Point]] = {}
+    for point in points_so_far(study, partial(round_file, results), before=number):
+        points.setdefault(point.in_repeat(0), []).append(point)
+    widths: dict[str, dict[Operation, float | None]] = {}
+    added: list[str] = []
+    for first, runs in points.items():
+        widths[first.path] = of_point = {name: _relative_width(results, runs, name) for name in _OPERATIONS}
+        enough = all(width is not None and width <= study.repeats.target for width in of_point.values())
+        if not enough and len(runs) < study.repeats.most:
+            added.append(first.in_repeat(len(runs)).path)
+    say(f"Round {number}: {len(added)} of {len(points)} points get one more repeat.")
+    write_json(out, {"round": number, "target": study.repeats.target, "points": added, "relative_half_widths": widths})
+
+
+def _relative_width(results: Path, runs: list[Point], operation: str) -> float | None:
+    """Half width of the 95 % t interval over the mean of a point's clean runs; None below two of them."""
+    import pandas as pd
+
+    from baler_energy.analysis.statistics import estimate
+    from baler_energy.analysis.tidy import energy_j
+
+    rows: list[dict[str, Any]] = []
+    for point in runs:
+        record = Measurement.read(results / "runs" / point.path / operation / "measurement.json")
+        energy = energy_j(record)
+        value = record.window.duration_s / record.iterations if energy is None else energy
+        rows.append({"value": value, "flags": ",".join(record.flags)})
+    found = estimate(pd.DataFrame(rows), "value")
+    width = found.half_width / found.mean
+    return width if math.isfinite(width) else None
