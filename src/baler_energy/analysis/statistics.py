@@ -42,6 +42,7 @@ _POINT = [column.name for column in POINT if column.name not in ("run_id", "repe
 #: Quantities of the table of variation: column of ``runs``, and what its evidence is (None: that of the run's energy).
 _QUANTITIES: dict[str, tuple[str, str | None]] = {
     "duration": ("duration_s", Evidence.MEASURED),
+    "median duration": ("duration_median_s", Evidence.MEASURED),
     "energy": ("energy_j", None),
     "dynamic energy": ("dynamic_energy_j", Evidence.MEASURED),
     "mean power": ("power_mean_w", None),

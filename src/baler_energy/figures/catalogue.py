@@ -201,6 +201,14 @@ CATALOGUE: dict[str, dict[str, Entry]] = {
             "bars are their 95 % intervals (chi-square), wide where there are few degrees of freedom f. The table of "
             "variation has all quantities.",
         ),
+        "iterations": Entry(
+            "Spread within windows",
+            "A window holds as many iterations of an operation as fit. Each bar is one window: from the lower to the "
+            "upper quartile of the durations of its iterations, over their median; a mark is its longest iteration. "
+            "Triangles are windows with an iteration above 1.5 times the median (dashed): something disturbed it, "
+            "which moves the mean of the window, duration_s, and not its median, duration_median_s. Flagged runs are "
+            "drawn like the others. Single iterations are in the table samples.",
+        ),
         "contamination": Entry(
             "CPU time of other processes",
             "CPU time that other processes used during each window, as a share of the machine's, in the order of the "

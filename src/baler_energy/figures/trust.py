@@ -13,6 +13,7 @@ from baler_energy.analysis.statistics import clean, flag_words, flagged
 from baler_energy.figures.base import NoData, Tables, specs
 from baler_energy.figures.calibration import draw_calibration
 from baler_energy.figures.foreign import draw_foreign
+from baler_energy.figures.iterations import draw_iterations
 from baler_energy.figures.selection import (
     OPERATIONS,
     at_point,
@@ -234,6 +235,7 @@ FIGURES = specs(
         "calibration": draw_calibration,
         "spread": draw_spread,
         "repeats_needed": draw_repeats_needed,
+        "iterations": draw_iterations,
         "contamination": draw_contamination,
         "foreign": draw_foreign,
     },
