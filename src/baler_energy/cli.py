@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from baler_energy.errors import BalerEnergyError
+from baler_energy.warm import handed_over
 
 __all__ = ["STAGES", "main", "stage_modules"]
 
@@ -62,6 +63,8 @@ def stage_modules() -> tuple[str, ...]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one stage and return its exit code; an error of the user's ends in one message, without a traceback."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    if argv is None and (code := handed_over(arguments)) is not None:
+        return code
     args = _parser(arguments).parse_args(arguments)
     try:
         args.run(args)

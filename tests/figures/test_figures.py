@@ -28,7 +28,7 @@ SPECS: dict[str, FigureSpec] = {
     spec.name: spec for key in CHAPTERS for spec in importlib.import_module(f"baler_energy.figures.{key}").FIGURES
 }
 MEASURED = MappingProxyType({"cpu": "measured", "ram": "modelled", "gpu": "measured"})
-EACH_MARK_IS_A_RUN = ("meters", "contamination", "foreign", "co2e_countries", "calibration")
+EACH_MARK_IS_A_RUN = ("meters", "iterations", "contamination", "foreign", "co2e_countries", "calibration")
 #: Labels of pure numbers, which need no unit.
 PURE = re.compile(
     r"Epochs?|Threads|Parameters.*|Rows.*|Batch.*|Rec\. / orig\.|.* / range|Operation|Loss.*|Second / first|"

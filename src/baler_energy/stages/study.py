@@ -6,8 +6,10 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from types import MappingProxyType
 
 import psutil
 
@@ -15,6 +17,7 @@ from baler_energy.engines import runnable
 from baler_energy.errors import BalerEnergyError
 from baler_energy.progress import LOG_INTERVAL_S, say
 from baler_energy.study import load_study
+from baler_energy.warm import warm_start
 
 __all__ = ["EPILOG", "HELP", "add_arguments", "run", "run_study"]
 
@@ -75,7 +78,11 @@ def run_study(configfile: Path, where: Sequence[str]) -> Path:
         _cancel_orphans()
         say("A former run was killed: releasing its lock; what it did not finish is made again.")
         _snakemake("--unlock", *options)
-    if _snakemake(*where, *options) != 0:
+    # On a cluster, jobs run on other machines than this one.
+    start: AbstractContextManager[dict[str, str]] = nullcontext({}) if "--profile" in where else warm_start()
+    with start as variables:
+        code = _snakemake(*where, *options, variables=variables)
+    if code != 0:
         raise BalerEnergyError(
             f"Some steps failed; the messages above name their logs under results/{study.name}/logs. "
             "What finished is kept: mend the cause and run the same command again."
@@ -86,11 +93,11 @@ def run_study(configfile: Path, where: Sequence[str]) -> Path:
     return report
 
 
-def _snakemake(*options: str) -> int:
+def _snakemake(*options: str, variables: Mapping[str, str] = MappingProxyType({})) -> int:
     # The rules call `baler-energy`, which lies beside this interpreter whether or not its environment is active.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     command = [sys.executable, "-m", "snakemake", *options]
-    process = subprocess.Popen(command, env=os.environ | {"PATH": path})
+    process = subprocess.Popen(command, env={**os.environ, **variables, "PATH": path})
     interrupted = False
     while True:
         try:

@@ -1,0 +1,163 @@
+"""A process that has imported what the jobs of a study need, and forks one for each, which starts in no time.
+
+Importing torch, pandas and codecarbon takes a job longer than what most jobs measure. `baler-energy study` therefore
+starts this process (`python -m baler_energy.warm`), and names its socket in the environment; there, `baler-energy`
+hands its command line over and waits for the exit code. The job is a process of its own all the same, a copy of one
+that has computed nothing, with the files, folder and environment of the command. By hand and on a cluster each job
+imports for itself.
+"""
+
+import gc
+import importlib
+import json
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+__all__ = ["SOCKET_VARIABLE", "handed_over", "warm_start"]
+
+#: Names the socket of the process.
+SOCKET_VARIABLE = "BALER_ENERGY_WARM"
+#: What jobs import, or do once, and takes time.
+_IMPORTED = (
+    "torch",
+    "torch._dynamo",
+    "pandas",
+    "pyarrow.parquet",
+    "codecarbon",
+    "baler_energy.stages.train",
+    "baler_energy.stages.apply",
+    "baler_energy.stages.forward",
+    "baler_energy.stages.parts",
+    "baler_energy.codecs.baler.fast",
+    "baler_energy.codecs.baler.streaming",
+)
+_LENGTH = struct.Struct("!Q")
+
+
+@contextmanager
+def warm_start() -> Iterator[dict[str, str]]:
+    """Start the process, and give the variable to add to the environment of the jobs; it ends with the block."""
+    with tempfile.TemporaryDirectory(prefix="baler-energy-") as folder, socket.socket(socket.AF_UNIX) as listening:
+        path = str(Path(folder, "socket"))
+        listening.bind(path)
+        # Jobs that come before the imports are done wait.
+        listening.listen(64)
+        command = [sys.executable, "-m", "baler_energy.warm", str(listening.fileno()), str(os.getpid())]
+        process = subprocess.Popen(command, pass_fds=[listening.fileno()])
+        try:
+            yield {SOCKET_VARIABLE: path}
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def handed_over(argv: Sequence[str]) -> int | None:
+    """Let a command line run in a fork of the process that the environment names.
+
+    Returns
+    -------
+    int or None
+        Its exit code; None: there is no such process, so that the command is for this one to run.
+    """
+    path = os.environ.get(SOCKET_VARIABLE)
+    if path is None:
+        return None
+    with socket.socket(socket.AF_UNIX) as connection:
+        try:
+            connection.connect(path)
+        except OSError:
+            return None
+        job = json.dumps({"argv": list(argv), "cwd": str(Path.cwd()), "environment": dict(os.environ)}).encode()
+        socket.send_fds(connection, [_LENGTH.pack(len(job))], [0, 1, 2])
+        connection.sendall(job)
+        try:
+            answer = connection.recv(1)
+        except KeyboardInterrupt:
+            # The job was interrupted, too: what it says and returns is what counts.
+            answer = connection.recv(1)
+    if not answer:
+        print("The job's process was killed.", file=sys.stderr)
+    return answer[0] if answer else 1
+
+
+def serve(listening: socket.socket, parent: int) -> None:
+    """Import, then fork a job for each connection, until the process `parent`, which started this one, has ended."""
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # read when torch is loaded, see stages.profile
+    for name in _IMPORTED:
+        importlib.import_module(name)
+    gc.collect()
+    gc.freeze()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no child is waited for
+    listening.settimeout(1.0)
+    while os.getppid() == parent:
+        try:
+            connection, _ = listening.accept()
+        except TimeoutError:
+            continue
+        with warnings.catch_warnings(), connection:
+            # The threads that Python 3.12 warns of are those of NumPy's BLAS, which renews them in a fork.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            if os.fork() == 0:
+                _run(listening, connection)
+
+
+def _run(listening: socket.socket, connection: socket.socket) -> None:
+    """Be the job: take its command line, files, folder and environment, run it, and answer with its exit code."""
+    code = 1
+    try:
+        listening.close()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        connection.settimeout(None)
+        job = _take(connection)
+        threading.Thread(target=_end_with, args=[connection], daemon=True).start()
+        os.chdir(job["cwd"])
+        os.environ.clear()
+        os.environ.update({name: value for name, value in job["environment"].items() if name != SOCKET_VARIABLE})
+        from baler_energy.cli import main
+
+        code = main(job["argv"])
+    except SystemExit as exit_:  # of argparse
+        code = exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        connection.sendall(bytes([code & 0xFF]))
+        os._exit(code)
+
+
+def _take(connection: socket.socket) -> Any:
+    """Receive a job, and make its files standard input, output and error."""
+    head, files, _, _ = socket.recv_fds(connection, _LENGTH.size, 3)
+    for number, file in enumerate(files):
+        os.dup2(file, number)
+        os.close(file)
+    left, parts = _LENGTH.unpack(head)[0], []
+    while left:
+        parts.append(connection.recv(left))
+        left -= len(parts[-1])
+    return json.loads(b"".join(parts))
+
+
+def _end_with(connection: socket.socket) -> None:
+    """End the job where the command that handed it over has ended."""
+    if not connection.recv(1):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    serve(socket.socket(fileno=int(sys.argv[1])), int(sys.argv[2]))

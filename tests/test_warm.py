@@ -1,0 +1,118 @@
+"""The process that forks jobs: they behave as if each had been started for itself."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from baler_energy.warm import SOCKET_VARIABLE, handed_over, warm_start
+
+#: Of a process that hangs.
+LIMIT_S = 300
+COMMAND = Path(sys.executable).with_name("baler-energy")
+
+
+@pytest.fixture(scope="module")
+def variables() -> Iterator[dict[str, str]]:
+    """Keep the process running for the tests of this module."""
+    with warm_start() as found:
+        yield found
+
+
+@pytest.fixture
+def start(variables: dict[str, str], tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
+    """Return a function that starts a command in a folder, to be run by the process."""
+
+    def run(*words: object, **environment: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [COMMAND, *map(str, words)],
+            cwd=tmp_path,
+            env={**os.environ, **variables, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    return run
+
+
+def children() -> list[psutil.Process]:
+    """Find the jobs: children of the forking process, which is a child of this one."""
+    return [
+        job for child in psutil.Process().children() for job in child.children() if "warm" in " ".join(job.cmdline())
+    ]
+
+
+def wait_for(condition: Callable[[], Any], what: str) -> Any:
+    deadline_s = time.monotonic() + LIMIT_S
+    while time.monotonic() < deadline_s:
+        if found := condition():
+            return found
+        time.sleep(0.05)
+    pytest.fail(f"no {what} within {LIMIT_S} s")
+
+
+def test_a_job_has_the_folder_the_files_and_the_exit_code_of_its_command(start, tmp_path):
+    made = start("generate", "--source", "toy", "--rows", 200, "--seed", 1, "--out", "shard.npz")
+    said, wrong = made.communicate(timeout=LIMIT_S)
+    assert made.returncode == 0, wrong
+    assert (tmp_path / "shard.npz").is_file()
+    refused = start("prepare", "--input", "none.npz", "--rows", "5", "--out", "table.npz")
+    said, wrong = refused.communicate(timeout=LIMIT_S)
+    assert refused.returncode == 2 and said == ""
+    assert "none.npz" in wrong and "Traceback" not in wrong
+    helped = start("train", "--help")
+    said, wrong = helped.communicate(timeout=LIMIT_S)
+    assert helped.returncode == 0 and "usage: baler-energy train" in said and wrong == ""
+    mistaken = start("train", "--nonsense")
+    assert "the following arguments are required" in mistaken.communicate(timeout=LIMIT_S)[1]
+    assert mistaken.returncode == 2
+
+
+def test_a_job_has_the_environment_of_its_command_and_hands_nothing_over_itself(start):
+    words = ("measure", "--meters", "process", "--idle-s", 0, "--")
+    seen = start(*words, sys.executable, "-c", "import os; print(sorted(os.environ))", ONE_MORE="yes")
+    said, wrong = seen.communicate(timeout=LIMIT_S)
+    assert seen.returncode == 0, wrong
+    assert "'ONE_MORE'" in said and SOCKET_VARIABLE not in said
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_job_ends_with_the_command_that_handed_it_over(start, number):
+    waiting = start("measure", "--meters", "process", "--idle-s", 0, "--", "sleep", LIMIT_S)
+    (job,) = wait_for(children, "job")
+    waiting.send_signal(number)
+    waiting.communicate(timeout=LIMIT_S)
+    job.wait(timeout=LIMIT_S)
+
+
+def test_a_killed_job_is_told(start):
+    waiting = start("measure", "--meters", "process", "--idle-s", 0, "--", "sleep", LIMIT_S)
+    (job,) = wait_for(children, "job")
+    job.kill()
+    assert "The job's process was killed." in waiting.communicate(timeout=LIMIT_S)[1]
+    assert waiting.returncode == 1
+
+
+def test_without_the_process_a_command_runs_by_itself(monkeypatch, tmp_path):
+    monkeypatch.delenv(SOCKET_VARIABLE, raising=False)
+    assert handed_over(["doctor"]) is None
+    monkeypatch.setenv(SOCKET_VARIABLE, str(tmp_path / "nobody"))
+    assert handed_over(["doctor"]) is None
+
+
+def test_it_ends_with_the_one_that_started_it():
+    code = "import time, baler_energy.warm as w\nwith w.warm_start():\n    print(1, flush=True)\n    time.sleep(600)"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as starter:
+        assert starter.stdout is not None and starter.stdout.readline()
+        (process,) = psutil.Process(starter.pid).children()
+        starter.kill()
+    process.wait(timeout=LIMIT_S)
