@@ -1,5 +1,6 @@
 # make study    the laptop study and its report, results/laptop/report.html
-# make test     the tests
+# make test     the tests, in two processes (8 minutes on two cores)
+# make test-all     those and the slow ones: whole studies as users run them, every profiler (half an hour)
 # make test-slurm   those on a real SLURM, which they install (apt), start on this machine and stop: as root, 20 minutes
 # make bench    the engines against the reference and against the machine, a table of ratios (some minutes)
 # make lint     what the continuous integration checks besides
@@ -10,6 +11,7 @@
 # TORCH_INDEX=URL               where to take torch from: README, "Which torch"
 # PYTHIA=no                     without Pythia and FastJet, where they have no wheels
 # STUDY=config/studies/x.yaml   another study
+# TEST_PROCESSES=4              that run the tests
 # UPSTREAM_PYTHON=python3.11    a Python 3.11 for `make upstream`: Baler's NumPy has no wheel for a newer one
 # BALER_SOURCE=URL-or-folder    where `make upstream` takes Baler from: a git URL or a local clone, also a bare one
 
@@ -18,6 +20,7 @@ VENV ?= .venv
 STUDY ?= config/config.yaml
 PYTHIA ?= yes
 TORCH_INDEX ?=
+TEST_PROCESSES ?= 2
 UPSTREAM_PYTHON ?= python3.11
 UPSTREAM_VENV ?= .venv-upstream
 BALER_SOURCE ?= https://github.com/baler-collaboration/baler
@@ -28,15 +31,21 @@ LOCK := $(if $(filter yes,$(PYTHIA)),requirements/pythia.txt,requirements/study.
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 INDEX := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
+# Tests of one file stay in one process, in the order that tests/conftest.py gives them.
+PARALLEL := --numprocesses=$(TEST_PROCESSES) --dist=loadfile --no-loadscope-reorder
+
 UPSTREAM_PIP := $(UPSTREAM_VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: study test test-slurm bench lint upstream lock clean
+.PHONY: study test test-all test-slurm bench lint upstream lock clean
 
 study: $(VENV)/installed
 	$(BIN)/baler-energy study --configfile $(STUDY)
 
 test: $(VENV)/installed-test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL) --durations=25
+
+test-all: $(VENV)/installed-test
+	$(BIN)/python -m pytest $(PARALLEL) --durations=25 -m ""
 
 test-slurm: $(VENV)/installed-test
 	$(BIN)/python -m pytest tests/workflow/cluster

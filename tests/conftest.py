@@ -1,15 +1,49 @@
 """Fixtures for all tests."""
 
+import gc
 import os
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from baler_energy.codecs.upstream import install
 from baler_energy.errors import UnavailableError
+from baler_energy.meters.lock import LOCK_VARIABLE
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+# How long an example takes depends on the machine and on what else runs there, so neither fails a test.
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize="CI" in os.environ
+)
+settings.load_profile("any machine")
+
+
+# Threads of torch that wait for others leave the cores to other processes of the tests, instead of spinning.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+def pytest_collection_finish() -> None:
+    """Let collections of garbage, which every measured window makes, pass over what the tests have imported."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the studies, which take longest, so that no process of pytest-xdist is left alone with one."""
+    items.sort(key=lambda item: "workflow" not in item.path.relative_to(REPOSITORY).parts)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_lock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep tests from waiting for a measurement of another process of theirs, or on this machine, and the reverse."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(LOCK_VARIABLE, str(tmp_path_factory.mktemp("lock") / "lock"))
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -19,12 +53,43 @@ def repository() -> Path:
 
 
 @pytest.fixture(scope="session")
-def shared() -> Path:
-    """Folder with real HEP files beside the repository; tests that need it skip where it is absent."""
-    folder = REPOSITORY.parent / "shared"
-    if not folder.is_dir():
-        pytest.skip("no folder 'shared' with real HEP files beside the repository")
-    return folder
+def shared() -> Callable[[str], Path]:
+    """Return a function that finds a real HEP file in the folder ``shared`` beside the repository.
+
+    A test that asks for a file that is not there is skipped, with the name of the file.
+    """
+
+    def find(name: str) -> Path:
+        path = REPOSITORY.parent / "shared" / name
+        if not path.is_file():
+            pytest.skip(f"no file {name} in the folder 'shared' beside the repository")
+        return path
+
+    return find
+
+
+#: Files of the original study, which are judged together.
+PUBLISHED = (
+    "lxplus_gpu_codecarbon_compression_code_carbon.csv",
+    "lxplus_gpu_codecarbon_decompression_code_carbon.csv",
+    "lxplus_gpu_codecarbon_emissions.csv",
+    "lxplus_gpu_codecarbon_train_code_carbon.csv",
+    "lxplus_gpu_eco2ai_emission.csv",
+    "lxplus_gpu_pyJoule_log_pyJoules_100e.log",
+    "lxplus_gpu_pyJoule_pyJoules_total_energy_result_100.csv",
+    "lxplus_gpu_pyJoule_pyJoules_total_energy_result_75.csv",
+    "lxplus_gpu_zeus_log_zeush_monitor.log",
+    "lxplus_gpu_zeus_zeus_1000e.log",
+    "m1_cpu_powermetrics_logs_emissions.csv",
+    "m1_cpu_scalene_emissions.csv",
+    "m1_gpu_emissions.csv",
+)
+
+
+@pytest.fixture(scope="session")
+def published(shared: Callable[[str], Path]) -> list[Path]:
+    """Files of the original study."""
+    return [shared(f"published/{name}") for name in PUBLISHED]
 
 
 #: What imports as torch in the stand-in's process, so that it starts in no time.

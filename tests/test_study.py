@@ -213,8 +213,8 @@ def test_text_of_a_file_dataset_stays_one_word_each():
         ({"country": None, "carbon_intensity_g_per_kwh": -1}, "carbon_intensity_g_per_kwh: is -1"),
         ({"measurement": {"meters": ["zeus"]}}, "measurement.meters.0"),
         (
-            {"measurement": {"calibrate_s": 0.5}},
-            "measurement.calibrate_s: is 0.5; should be greater than or equal to 1",
+            {"measurement": {"calibrate_s": 0.01}},
+            "measurement.calibrate_s: is 0.01; should be greater than or equal to 0.05",
         ),
         ({"peers": {"tools": ["zeus"]}}, "'tools' needs 'points'"),
         ({"peers": {"tools": ["abacus"], "points": [{}]}}, "peers.tools.0"),

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from baler_energy.codecs.baler.architecture import network
 from baler_energy.codecs.baler.packing import Packing
 from baler_energy.errors import InputError
+from baler_energy.meters.settings import SHORTEST_CALIBRATION_S
 
 __all__ = [
     "SHARDS_PER_SEED",
@@ -230,7 +231,7 @@ class Measurement(Config):
     """How long jobs of one boot share a baseline (s); 0: each job measures its own."""
     sample_interval_s: Annotated[float, Field(ge=0.02)] = 0.2
     """Interval of the time series (s)."""
-    calibrate_s: Annotated[float, Field(ge=1)] = 30.0
+    calibrate_s: Annotated[float, Field(ge=SHORTEST_CALIBRATION_S)] = 30.0
     """Length of the calibration before the first run (s)."""
 
 

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 from scipy.optimize import curve_fit
@@ -90,7 +90,6 @@ def test_runs_weigh_by_their_mean_duration() -> None:
     assert errors == pytest.approx(tuple(np.sqrt(np.diag(covariance))), rel=1e-4)
 
 
-@settings(deadline=None)
 @given(st.floats(0.01, 0.5))
 def test_what_the_law_cannot_say_is_told_and_not_clipped(change: float) -> None:
     slower = fit_amdahl([1, 2, 4], [1.0, 1 + change, 1 + 2 * change])

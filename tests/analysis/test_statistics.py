@@ -60,7 +60,6 @@ def test_an_empty_table_has_no_clean_and_no_flagged_rows() -> None:
     assert list(statistics.clean(empty).columns) == list(empty.columns)
 
 
-@settings(deadline=None)  # the first call imports SciPy
 @given(st.lists(st.tuples(st.floats(1, 1e6), st.booleans()), min_size=1, max_size=8))
 def test_clean_runs_alone_make_the_mean_and_none_of_them_is_dropped(values: list[tuple[float, bool]]) -> None:
     table = runs(*({"energy_j": v, "flags": "throttled" if bad else "modelled_only"} for v, bad in values))
@@ -141,7 +140,6 @@ def test_repeats_are_those_of_cohens_tables(effect: float, n: int) -> None:
     assert repeats_to_detect(1 / effect, difference=1.0) == n
 
 
-@settings(deadline=None)
 @given(st.floats(1e-4, 2), st.floats(1e-3, 1), st.floats(1.01, 3))
 def test_repeats_rise_with_the_spread_and_fall_with_the_difference(cv: float, difference: float, factor: float) -> None:
     n = repeats_to_detect(cv, difference)
@@ -151,7 +149,7 @@ def test_repeats_rise_with_the_spread_and_fall_with_the_difference(cv: float, di
     assert n <= repeats_to_detect(cv, difference, alpha=0.01)
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(st.floats(0.02, 0.12))
 def test_the_simulated_power_is_reached_and_one_repeat_less_falls_short(cv: float) -> None:
     from scipy import stats

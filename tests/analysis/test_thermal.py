@@ -15,7 +15,7 @@ def readings(tau_s, window_s, *, start=40.3, risen=20.0, interval_s=0.2, noise=0
     return times, step * np.round((true + noise * np.random.default_rng(seed).standard_normal(len(times))) / step)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     tau_s=st.floats(1.5, 20),
     windows=st.floats(2, 10),

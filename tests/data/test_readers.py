@@ -316,7 +316,7 @@ def test_rntuple(tmp_path: Path) -> None:
         lambda events: any(events)
     )
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_objects_regroup_into_their_events(tmp_path_factory: pytest.TempPathFactory, events: list[list[float]]) -> None:
     numbers = np.arange(len(events)) * 10
     jets = ak.values_astype(ak.Array(events), np.float32)
@@ -364,8 +364,8 @@ def test_a_url_that_does_not_answer(monkeypatch: pytest.MonkeyPatch, error: Exce
 # Real files
 
 
-def test_dimuons_are_equal_in_three_formats(shared: Path) -> None:
-    plain = [read(shared / "data" / f"cms_dimuon2012_20000.{suffix}") for suffix in ("parquet", "h5", "npz")]
+def test_dimuons_are_equal_in_three_formats(shared: Callable[[str], Path]) -> None:
+    plain = [read(shared(f"data/cms_dimuon2012_20000.{suffix}")) for suffix in ("parquet", "h5", "npz")]
     for columns in plain:
         assert columns.names == plain[0].names
         assert columns.rows == 20000
@@ -374,8 +374,8 @@ def test_dimuons_are_equal_in_three_formats(shared: Path) -> None:
         assert [np.dtype(name).kind for name in columns.dtypes] == [np.dtype(name).kind for name in plain[0].dtypes]
 
 
-def test_muons(shared: Path) -> None:
-    path = shared / "data" / "cms_DoubleMuParked2012_100k_muons.root"
+def test_muons(shared: Callable[[str], Path]) -> None:
+    path = shared("data/cms_DoubleMuParked2012_100k_muons.root")
     objects = read(path)
     assert objects.rows == 235286
     assert objects.unused is None
@@ -385,15 +385,15 @@ def test_muons(shared: Path) -> None:
     assert pairs.warnings == ("16657 of 100000 events have fewer than 2 objects and were left out",)
 
 
-def test_nanoaod_jets(shared: Path) -> None:
-    path = shared / "data" / "cms_OpenData2015_nanoAOD_ttbar_200ev.root"
+def test_nanoaod_jets(shared: Callable[[str], Path]) -> None:
+    path = shared("data/cms_OpenData2015_nanoAOD_ttbar_200ev.root")
     jets = read(path, columns=("Jet_*", "event"))
     assert (jets.rows, len(jets.names)) == (537, 41)
     assert "nJet (40 branches" in fails(path)
 
 
-def test_lhcb(shared: Path) -> None:
-    columns = read(shared / "data" / "lhcb_B2HHH_4322x26.npz")
+def test_lhcb(shared: Callable[[str], Path]) -> None:
+    columns = read(shared("data/lhcb_B2HHH_4322x26.npz"))
     assert (columns.rows, len(columns.names)) == (4322, 26)
     assert columns.dtypes[columns.names.index("H1_Charge")] == "int64"
     assert columns.dtypes[columns.names.index("H1_PX")] == "float64"

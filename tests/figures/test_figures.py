@@ -51,6 +51,13 @@ def single(build: Build) -> dict[str, pd.DataFrame]:
     return build(repeats=1, devices=("cpu", "cuda"), **options)
 
 
+@pytest.fixture(scope="module")
+def flagged(build: Build) -> dict[str, pd.DataFrame]:
+    """Give tables of runs that are all flagged."""
+    options = {"second_meter": True, "engines": True}
+    return build(flags="contaminated", all_flagged=True, evidence={"cpu": "measured"}, **options)
+
+
 def texts(figure: Figure) -> str:
     return "\n".join(t.get_text() for t in figure.findobj(Text))
 
@@ -218,11 +225,9 @@ def test_a_flagged_run_is_drawn_open_and_is_in_no_mean(build: Build) -> None:
 
 
 @pytest.mark.parametrize("name", SPECS)
-def test_a_study_of_flagged_runs_shows_them_open_and_without_means(name: str, build: Build) -> None:
-    options = {"second_meter": True, "engines": True}
-    tables = build(flags="contaminated", all_flagged=True, evidence={"cpu": "measured"}, **options)
+def test_a_study_of_flagged_runs_shows_them_open_and_without_means(name: str, flagged: dict[str, pd.DataFrame]) -> None:
     try:
-        figure = SPECS[name].draw(tables)
+        figure = SPECS[name].draw(flagged)
     except NoData as reason:
         assert name in (
             "spread",

@@ -95,11 +95,8 @@ def test_nothing_imported_leaves_the_figure_out(tables: Tables) -> None:
         draw(tables_of(tables, rows("zeus", 3.0, gpu=(None, "measured"))))
 
 
-def test_the_published_results_draw_without_overlap(tables: Tables, shared: Path) -> None:
-    files = sorted(path for path in (shared / "published").glob("*") if path.suffix in (".csv", ".log"))
-    if not files:
-        pytest.skip("no published results beside the repository")
-    foreign, findings = read_foreign(files)
+def test_the_published_results_draw_without_overlap(tables: Tables, published: list[Path]) -> None:
+    foreign, findings = read_foreign(published)
     figure = draw({**tables, "foreign": foreign, "findings": findings})
     renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]
     panel = figure.axes[0]

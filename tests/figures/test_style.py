@@ -6,7 +6,7 @@ from pathlib import Path
 
 import matplotlib.colors
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
@@ -31,7 +31,6 @@ def test_scaled_unit_puts_one_value_between_1_and_1000(value: float) -> None:
         assert 0.999 <= value * factor < 1000.001
 
 
-@settings(deadline=None)
 @given(st.floats(0.06, 2), st.floats(1, 4))
 def test_ticks_of_a_narrow_logarithmic_panel_do_not_touch(decades: float, exponent: float) -> None:
     low, high = 10**exponent, 10 ** (exponent + decades)

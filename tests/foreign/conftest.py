@@ -179,12 +179,3 @@ def write(tmp_path: Path) -> Write:
 def texts() -> dict[str, str]:
     """Text of a file of each kind."""
     return {name: make() for name, make in TEXTS.items()}
-
-
-@pytest.fixture(scope="session")
-def published(shared: Path) -> list[Path]:
-    """Files of the original study."""
-    folder = shared / "published"
-    if not folder.is_dir():
-        pytest.skip("no published results beside the repository")
-    return sorted(path for path in folder.iterdir() if path.suffix in (".csv", ".log"))

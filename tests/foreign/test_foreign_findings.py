@@ -171,8 +171,8 @@ def test_published_m1_rows_are_a_constant_11_w(study):
 @pytest.mark.parametrize(
     "name", ["m1_cpu_powermetrics_logs_emissions.csv", "m1_cpu_scalene_emissions.csv", "m1_gpu_emissions.csv"]
 )
-def test_each_published_m1_file_tells_alone(name, published):
-    _, findings = read_foreign([path for path in published if path.name == name])
+def test_each_published_m1_file_tells_alone(name, shared):
+    _, findings = read_foreign([shared(f"published/{name}")])
     assert one(findings, "constant_total")["value"] == pytest.approx(11.0, abs=0.01)
 
 

@@ -256,7 +256,7 @@ def test_files_of_one_name_are_told_apart(texts, tmp_path):
     assert set(foreign["file"]) == {str(path) for path in paths}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     kind=st.sampled_from(sorted(KINDS)),
     cut=st.floats(0, 1),

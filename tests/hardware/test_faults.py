@@ -43,14 +43,14 @@ def test_a_gpus_fault_costs_this_gpu_and_the_sum(measured, fault):
     for component in ("gpu-0", "gpu"):
         assert readings[component, "energy"]["value"] is None
         assert "gpu-0" in readings[component, "energy"]["reason"]
-    assert readings["gpu-1", "energy"]["value"] == pytest.approx(measured[fault].true_j("gpu-1"), rel=0.08)
+    assert measured[fault].error("gpu-1") <= 0.08
 
 
 @pytest.mark.parametrize("fault", MACHINES)
 def test_what_did_not_fail_is_right(measured, fault):
     found = measured[fault]
     for component in ("package-1", "dram-1", "psys"):
-        assert found.readings[component, "energy"]["value"] == pytest.approx(found.true_j(component), rel=0.01)
+        assert found.error(component) <= 0.01, component
     values = [r["value"] for (_, quantity), r in found.readings.items() if quantity == "energy"]
     assert all(value is None or value > 0 for value in values)
 

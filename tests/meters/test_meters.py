@@ -115,7 +115,7 @@ def test_sampler_watches_load_and_memory():
     meter = SamplerMeter(sample_interval_s=0.02)
     meter.open()
     meter.begin()
-    deadline_s = time.monotonic() + 20
+    deadline_s = time.monotonic() + 600
     while "utilisation" not in {sample.quantity for sample in meter.samples()} and time.monotonic() < deadline_s:
         sum(range(100_000))
     readings = by_quantity(ended(meter))
@@ -150,15 +150,18 @@ def test_codecarbon_gives_the_windows_own_energy(codecarbon_meter, tmp_path, mon
     monkeypatch.chdir(tmp_path)
     meter = codecarbon_meter
     for _ in range(2):  # a second window holds nothing of the first
+        before_s = time.monotonic()
         meter.begin()
-        start_s = time.monotonic()
+        begun_s = time.monotonic()
         time.sleep(0.5)
-        duration_s = time.monotonic() - start_s
+        ending_s = time.monotonic()
         readings = {reading.component: reading for reading in ended(meter)}
+        shortest_s, longest_s = ending_s - begun_s, time.monotonic() - before_s
         powers_w = [sample.value for sample in meter.samples() if sample.component == "ram"]
         assert readings["ram"].evidence is Evidence.MODELLED
-        # RAM's model is a constant power, which dates the window; a busy machine may delay its edges.
-        assert readings["ram"].value / duration_s == pytest.approx(sum(powers_w) / len(powers_w), rel=0.2)
+        # RAM's model is a constant power, which dates the window.
+        power_w = sum(powers_w) / len(powers_w)
+        assert 0.9 * shortest_s <= readings["ram"].value / power_w <= 1.1 * longest_s
         assert readings["cpu"].value > 0
     total = readings["machine"]
     if readings["cpu"].evidence is Evidence.MODELLED and "gpu" not in readings:

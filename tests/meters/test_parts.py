@@ -72,7 +72,7 @@ def test_lock_excludes_other_descriptors_until_released(tmp_path, capsys):
     with MachineLock(path):
         thread = threading.Thread(target=wait)
         thread.start()
-        deadline_s = time.monotonic() + 20
+        deadline_s = time.monotonic() + 600
         while "Waiting for another measurement" not in capsys.readouterr().err:
             assert time.monotonic() < deadline_s
             time.sleep(0.01)
@@ -115,7 +115,7 @@ def test_a_measurement_inside_another_is_an_error_not_a_deadlock(tmp_path):
     )
     script = tmp_path / "script.py"
     script.write_text(code)
-    done = subprocess.run([sys.executable, script, tmp_path / "lock"], capture_output=True, text=True, timeout=30)
+    done = subprocess.run([sys.executable, script, tmp_path / "lock"], capture_output=True, text=True, timeout=600)
     assert "inside another measurement" in done.stderr
 
 
@@ -193,7 +193,7 @@ def test_poller_goes_on_after_an_error_and_stops():
     poller.stop()  # without start
     poller = Poller(read, 0.001)
     poller.start()
-    deadline_s = time.monotonic() + 20
+    deadline_s = time.monotonic() + 600
     while len(count) < 4 and time.monotonic() < deadline_s:
         time.sleep(0.001)
     poller.stop()

@@ -2,14 +2,13 @@
 
 import argparse
 import importlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from baler_energy.data import toy
-from baler_energy.meters.lock import LOCK_VARIABLE
 
 MEASURED = ("train", "apply", "compress", "decompress", "forward", "parts")
 QUICK = ("--meters", "process", "--min-window-s", "0", "--idle-s", "0", "--sample-interval-s", "0.02")
@@ -37,15 +36,7 @@ def _run(stage: str, *options: object) -> None:
 
 
 @pytest.fixture(scope="session")
-def own_lock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep the tests from waiting for a measurement on this machine, and the other way round."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(LOCK_VARIABLE, str(tmp_path_factory.mktemp("lock") / "lock"))
-        yield
-
-
-@pytest.fixture(scope="session")
-def stage(own_lock: None) -> Stage:
+def stage() -> Stage:
     """Run a stage with the options of its command line, quickly and on one thread."""
     return _run
 

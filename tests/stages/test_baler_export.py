@@ -135,7 +135,7 @@ def baler(repository):
     def run(project: Folder, mode: str) -> None:
         names = (project.path.parent.name, project.name)
         command = [python, "-m", "baler", "--project", *names, "--mode", mode]
-        done = subprocess.run(command, cwd=project.root, capture_output=True, text=True, timeout=300, check=False)
+        done = subprocess.run(command, cwd=project.root, capture_output=True, text=True, timeout=600, check=False)
         assert done.returncode == 0, done.stderr[-2000:]
 
     return run

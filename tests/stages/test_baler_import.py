@@ -25,17 +25,14 @@ def _configure(project: Folder, *lines: str) -> None:
 @pytest.fixture
 def project(shared, tmp_path) -> Folder:
     """Lay out the files that upstream Baler wrote as a project of its own."""
-    source = shared / "baler_upstream"
-    if not source.is_dir():
-        pytest.skip("no files of upstream Baler in the folder 'shared'")
     project = Folder(tmp_path / "workspaces" / "w" / "p")
     for path in (project.model, project.compressed, project.features, project.config):
         path.parent.mkdir(parents=True, exist_ok=True)
     for path in (project.model, project.compressed, project.features):
-        shutil.copyfile(source / path.name, path)
+        shutil.copyfile(shared(f"baler_upstream/{path.name}"), path)
     data = tmp_path / "workspaces" / "w" / "data" / "jets.npz"
     data.parent.mkdir()
-    shutil.copyfile(source / "input.npz", data)
+    shutil.copyfile(shared("baler_upstream/input.npz"), data)
     _configure(project, "c.input_path = 'workspaces/w/data/jets.npz'", f"c.type_list = {BALERS_TYPES}")
     return project
 
@@ -52,7 +49,7 @@ def test_its_compressed_file_decompresses_to_its_table(stage, project, shared, t
     codec = ("--compressed", out / "table.baler", "--checkpoint", out / "checkpoint.pt")
     stage("decompress", *codec, "--out", tmp_path / "d")
     ours = Table.read(tmp_path / "d" / "reconstructed.npz")
-    theirs = files.read_table(shared / "baler_upstream" / "decompressed.npz")
+    theirs = files.read_table(shared("baler_upstream/decompressed.npz"))
     assert (ours.names, ours.dtypes) == (theirs.names, theirs.dtypes)
     assert (ours.origin["source"], ours.origin["label"]) == ("file", "p")
     ranges = files.read_features(project.features).features[1]
@@ -65,7 +62,7 @@ def test_its_compressed_file_decompresses_to_its_table(stage, project, shared, t
 def test_the_codec_compresses_a_table_that_is_prepared_from_its_input(stage, project, shared, tmp_path):
     out = tmp_path / "imported"
     stage("baler_import", project.path, "--out", out)
-    stage("prepare", "--input", shared / "baler_upstream" / "input.npz", "--rows", "all", "--out", tmp_path / "t.npz")
+    stage("prepare", "--input", shared("baler_upstream/input.npz"), "--rows", "all", "--out", tmp_path / "t.npz")
     stage("compress", "--data", tmp_path / "t.npz", "--checkpoint", out / "checkpoint.pt", "--out", tmp_path / "c")
     theirs, ours = (Reader(folder / "table.baler").latents() for folder in (out, tmp_path / "c"))
     assert np.all(np.abs(ours - theirs).max(axis=0) <= 1e-12 * np.ptp(theirs, axis=0))

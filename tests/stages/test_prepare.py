@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -204,8 +205,10 @@ def test_numbers_that_are_none(tmp_path: Path, option: tuple[str, str], capsys: 
         ("cms_OpenData2015_nanoAOD_ttbar_200ev.root", ("--columns", "Jet_pt", "Jet_eta", "Jet_phi", "Jet_mass"), 4),
     ],
 )
-def test_real_files(shared: Path, tmp_path: Path, name: str, options: tuple[str, ...], columns: int) -> None:
-    run("--input", shared / "data" / name, *options, "--rows", "500", "--out", tmp_path / "table.npz")
+def test_real_files(
+    shared: Callable[[str], Path], tmp_path: Path, name: str, options: tuple[str, ...], columns: int
+) -> None:
+    run("--input", shared(f"data/{name}"), *options, "--rows", "500", "--out", tmp_path / "table.npz")
     table = Table.read(tmp_path / "table.npz")
     assert table.data.shape == (500, columns)
     assert np.isfinite(table.data).all()

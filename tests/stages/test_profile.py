@@ -73,7 +73,11 @@ def test_torch(stage, pipeline, tmp_path, operation, layers):
     assert (tmp_path / operation / "trace.json").stat().st_size < 10_000_000
 
 
-@pytest.mark.parametrize("operation", ["train", "compress", "decompress"])
+# Half a minute each: training, where Scalene loads torch and is most at risk, stands for the others.
+@pytest.mark.parametrize(
+    "operation",
+    ["train", pytest.param("compress", marks=pytest.mark.slow), pytest.param("decompress", marks=pytest.mark.slow)],
+)
 def test_scalene(stage, pipeline, tmp_path, operation, monkeypatch):
     # All lines: what the largest of them sum to depends on where the samples fell.
     monkeypatch.setattr("baler_energy.profilers.scalene._KEPT", 10_000)

@@ -1,7 +1,5 @@
 """Stages compress and decompress with the engine fast: files of any kind, block by block."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -12,7 +10,6 @@ from baler_energy.data.table import Table
 from baler_energy.errors import InputError
 from baler_energy.records import Measurement
 
-DATA = Path(__file__).parents[3] / "shared" / "data"
 MUONS = ("Muon_pt", "Muon_eta", "Muon_phi", "Muon_mass", "Muon_charge")
 
 
@@ -42,12 +39,9 @@ def test_the_table_is_the_references(stage, pipeline, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def muons():
+def muons(shared):
     """Give the file of muons of recorded collisions."""
-    path = DATA / "cms_DoubleMuParked2012_100k_muons.root"
-    if not path.exists():
-        pytest.skip(f"no {path.name}")
-    return path
+    return shared("data/cms_DoubleMuParked2012_100k_muons.root")
 
 
 @pytest.fixture
@@ -84,10 +78,8 @@ def _rows(path):
 
 
 @pytest.mark.parametrize("suffix", ["parquet", "h5", "npz"])
-def test_a_file_comes_back_in_its_own_format(stage, tmp_path, suffix):
-    path = DATA / f"cms_dimuon2012_20000.{suffix}"
-    if not path.exists():
-        pytest.skip(f"no {path.name}")
+def test_a_file_comes_back_in_its_own_format(stage, shared, tmp_path, suffix):
+    path = shared(f"data/cms_dimuon2012_20000.{suffix}")
     stage("prepare", "--input", path, "--rows", 5000, "--out", tmp_path / "table.npz")
     stage("train", "--data", tmp_path / "table.npz", "--out", tmp_path / "t", "--epochs", 1)
     written = _through(stage, path, tmp_path / "t/checkpoint.pt", tmp_path, packing="zstd+bound-0.001")
@@ -122,10 +114,8 @@ def test_another_packing_than_the_files_is_refused(stage, pipeline, tmp_path):
         )  # fmt: skip
 
 
-def test_the_reference_leaves_other_files_to_the_fast_engine(stage, tmp_path):
-    path = DATA / "cms_dimuon2012_20000.parquet"
-    if not path.exists():
-        pytest.skip(f"no {path.name}")
+def test_the_reference_leaves_other_files_to_the_fast_engine(stage, shared, tmp_path):
+    path = shared("data/cms_dimuon2012_20000.parquet")
     stage("prepare", "--input", path, "--rows", 500, "--out", tmp_path / "table.npz")
     stage("train", "--data", tmp_path / "table.npz", "--out", tmp_path / "t", "--epochs", 1)
     codec = ("--checkpoint", tmp_path / "t/checkpoint.pt")

@@ -1,22 +1,25 @@
 """A copy of the workflow to run and to edit, and whole tiny studies in it."""
 
+import fcntl
 import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from warm_snakemake import WarmSnakemake
 
 COPIED = ("Snakefile", "config", "profiles", "slurm", "src", "workflow")
-#: Of a run that hangs; the longest one, of the smoke study, takes five minutes on two slow cores.
-TIME_LIMIT_S = 900
+#: Of a run that hangs; the longest one, of the smoke study, takes five minutes on two slow cores, and 15 beside others.
+TIME_LIMIT_S = 3600
 
+#: Windows just long enough for the meters: what is tested is what runs when, not what it takes.
 TINY: dict[str, Any] = {
     "name": "tiny",
     "country": "CHE",
@@ -26,12 +29,17 @@ TINY: dict[str, Any] = {
     "axes": {"rows": [400], "epochs": [1]},
     "measurement": {
         "meters": ["codecarbon", "process"],
-        "min_window_s": 0.2,
-        "idle_s": 0.2,
+        "min_window_s": 0.1,
+        "idle_s": 0.05,
         "idle_lifetime_s": 3600,
         "sample_interval_s": 0.05,
-        "calibrate_s": 1,
+        "calibrate_s": 0.05,
     },
+}
+#: The study that is run once for all tests that read one, or run a part of one again.
+FINISHED: dict[str, Any] = TINY | {
+    "axes": {"rows": [400], "epochs": [1, 2]},
+    "profile": {"points": [{"epochs": 2}], "profilers": ["cprofile", "torch"], "max_batches": 2},
 }
 
 
@@ -40,6 +48,8 @@ class Workspace:
     """A folder with the workflow's own files, whose copy of the package is the one that runs."""
 
     root: Path
+    warm: WarmSnakemake | None = None
+    """Runs Snakemake sooner than a process of its own; None: nothing does."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -47,16 +57,30 @@ class Workspace:
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
         return os.environ | {"PYTHONPATH": str(self.root / "src"), "PATH": path, "COLUMNS": "200"}
 
+    @property
+    def measurement(self) -> dict[str, Any]:
+        """The rules of measurement of the tiny study."""
+        return dict(TINY["measurement"])
+
     def study(self, **changes: Any) -> Path:
         """Write the tiny study with changes at the top level."""
+        return self._write(TINY | changes)
+
+    def finished_study(self, **changes: Any) -> Path:
+        """Write the study that is finished, with changes at the top level."""
+        return self._write(FINISHED | changes)
+
+    def _write(self, study: dict[str, Any]) -> Path:
         path = self.root / "study.yaml"
-        path.write_text(yaml.safe_dump(TINY | changes, sort_keys=False))
+        path.write_text(yaml.safe_dump(study, sort_keys=False))
         return path
 
     def run(
         self, *words: str | Path, cwd: Path | None = None, variables: dict[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run a command of this environment in the folder, or in another one; its output is one text."""
+        if self.warm and words[0] == "snakemake" and not variables:
+            return self.warm.run([*map(str, words[1:])], cwd or self.root, self.environment, TIME_LIMIT_S)
         return subprocess.run(
             [sys.executable, "-m", *map(str, words)],
             cwd=cwd or self.root,
@@ -76,7 +100,11 @@ class Workspace:
 
     def planned(self, configfile: Path) -> list[tuple[str, str]]:
         """Jobs of a dry run: rule and wildcards."""
-        said = self.snakemake(configfile, "--dry-run")
+        return self.jobs_in(self.snakemake(configfile, "--dry-run"))
+
+    @staticmethod
+    def jobs_in(said: str) -> list[tuple[str, str]]:
+        """Jobs in what a dry run said: rule and wildcards."""
         blocks = re.findall(r"^(?:local)?rule (\w+):\n((?:    .+\n)*)", said, flags=re.MULTILINE)
         jobs = []
         for rule, block in blocks:
@@ -86,26 +114,62 @@ class Workspace:
         return sorted(job for job in jobs if job[0] != "all")
 
 
+def fill(root: Path, repository: Path) -> Workspace:
+    """Copy the workflow's own files into a folder; compiled modules come along, so that they need not be made again."""
+    # Modules that another process compiles at this moment have names of their own.
+    unfinished = shutil.ignore_patterns("*.pyc.*")
+    for name in COPIED:
+        source = repository / name
+        if source.is_symlink():
+            (root / name).symlink_to(source.readlink())
+        elif source.is_dir():
+            shutil.copytree(source, root / name, ignore=unfinished)
+        else:
+            shutil.copy(source, root / name)
+    return Workspace(root)
+
+
+@pytest.fixture(scope="session")
+def warm_snakemake() -> Iterator[WarmSnakemake]:
+    """Give a process that has imported Snakemake."""
+    warm = WarmSnakemake()
+    yield warm
+    warm.close()
+
+
+@pytest.fixture(scope="session")
+def finished(repository: Path, tmp_path_factory: pytest.TempPathFactory, warm_snakemake: WarmSnakemake) -> Path:
+    """Run the study to be read, once for all processes that run tests: its folder, which is only to be copied."""
+    base = tmp_path_factory.getbasetemp()
+    # Processes of pytest-xdist have folders side by side.
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "finished"
+    complete = folder.with_suffix(".complete")
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not complete.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            workspace = replace(fill(folder, repository), warm=warm_snakemake)
+            workspace.snakemake(workspace.finished_study())
+            complete.touch()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def done(finished: Path, tmp_path_factory: pytest.TempPathFactory, warm_snakemake: WarmSnakemake) -> Workspace:
+    """Give a copy of the finished study, with the times and the records by which Snakemake decides what to run."""
+    root = tmp_path_factory.mktemp("done")
+    shutil.copytree(finished, root, symlinks=True, dirs_exist_ok=True)
+    return Workspace(root, warm_snakemake)
+
+
 @pytest.fixture(scope="module")
 def make_workspace(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Workspace]:
     """Return a function that makes a fresh workspace."""
-
-    def make() -> Workspace:
-        root = tmp_path_factory.mktemp("workspace")
-        for name in COPIED:
-            source = repository / name
-            if source.is_symlink():
-                (root / name).symlink_to(source.readlink())
-            elif source.is_dir():
-                shutil.copytree(source, root / name, ignore=shutil.ignore_patterns("__pycache__"))
-            else:
-                shutil.copy(source, root / name)
-        return Workspace(root)
-
-    return make
+    return lambda: fill(tmp_path_factory.mktemp("workspace"), repository)
 
 
 @pytest.fixture(scope="module")
-def workspace(make_workspace: Callable[[], Workspace]) -> Workspace:
+def workspace(make_workspace: Callable[[], Workspace], warm_snakemake: WarmSnakemake) -> Workspace:
     """Give a workspace that the tests of a module share."""
-    return make_workspace()
+    return replace(make_workspace(), warm=warm_snakemake)

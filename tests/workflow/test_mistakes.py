@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 
 
 def refused(workspace, study) -> str:
@@ -32,43 +31,34 @@ def test_a_missing_gpu_is_told_before_any_job(workspace):
     assert "rule generate" not in said
 
 
-def test_a_bad_input_is_told_and_the_other_points_complete(workspace):
+def test_bad_and_missing_inputs_are_told_and_the_other_points_complete(workspace):
     good, bad = workspace.root / "good.parquet", workspace.root / "bad.parquet"
     values = np.random.default_rng(1).normal(size=(300, 4))
     pd.DataFrame(values, columns=list("abcd")).to_parquet(good)
     values[17, 2] = np.nan
     pd.DataFrame(values, columns=list("abcd")).to_parquet(bad)
-    data = {name: {"source": "file", "path": f"{name}.parquet"} for name in ("good", "bad")}
+    paths = {"good": "good.parquet", "bad": "bad.parquet", "missing": "nowhere.root"}
+    data = {name: {"source": "file", "path": path} for name, path in paths.items()}
     study = workspace.study(data=data, axes={"rows": ["all"], "epochs": [1]})
     done = workspace.run("snakemake", "--cores", "all", "--configfile", study)
     assert done.returncode != 0
     results = workspace.root / "results" / "tiny"
-    said = (results / "logs" / "data" / "bad" / "rows~all.log").read_text()
-    assert "bad.parquet" in said and "'c'" in said and "17" in said
-    assert "Traceback" not in said
+    logs = {name: (results / "logs" / "data" / name / "rows~all.log").read_text() for name in ("bad", "missing")}
+    assert "bad.parquet" in logs["bad"] and "'c'" in logs["bad"] and "17" in logs["bad"]
+    assert "nowhere.root: cannot be read: No such file or directory" in logs["missing"]
+    for name, said in logs.items():
+        assert "Traceback" not in said
+        assert not (results / "data" / name / "rows~all" / "table.npz").exists()
     assert (results / "runs" / "good" / "rows~all" / "epochs~1" / "repeat~0" / "evaluate" / "summary.json").is_file()
-    assert not (results / "data" / "bad" / "rows~all" / "table.npz").exists()
-
-
-def test_an_input_that_is_not_there_is_told_by_name_and_stops_no_other(workspace):
-    data = {"mine": {"source": "file", "path": "nowhere.root"}, "other": {"source": "toy", "shard_rows": 500}}
-    study = workspace.study(name="absent", data=data)
-    other = "results/absent/data/other/rows~400/table.npz"
-    mine = "results/absent/data/mine/rows~400/table.npz"
-    done = workspace.run("snakemake", "--cores", "all", mine, other, "--configfile", study)
-    assert done.returncode != 0
-    said = (workspace.root / "results" / "absent" / "logs" / "data" / "mine" / "rows~400.log").read_text()
-    assert "nowhere.root: cannot be read: No such file or directory" in said
-    assert "Traceback" not in said
-    assert (workspace.root / other).is_file()
 
 
 def test_a_meter_that_is_asked_for_and_missing_is_told(workspace):
     if Path("/sys/class/powercap/intel-rapl:0").exists():
         pytest.skip("this machine has RAPL")
-    measurement = yaml.safe_load(workspace.study().read_text())["measurement"] | {"meters": ["rapl", "process"]}
+    measurement = workspace.measurement | {"meters": ["rapl", "process"]}
     study = workspace.study(name="meterless", measurement=measurement)
-    done = workspace.run("snakemake", "--cores", "all", "--configfile", study)
+    calibration = "results/meterless/calibration/device~auto.json"
+    done = workspace.run("snakemake", "--cores", "all", calibration, "--configfile", study)
     assert done.returncode != 0
     said = (workspace.root / "results" / "meterless" / "logs" / "calibrate-auto.log").read_text()
     assert "The meter rapl was asked for" in said and "baler-energy doctor" in said

@@ -5,6 +5,7 @@ import shutil
 import pandas as pd
 import pytest
 import yaml
+from rule_names import OPERATIONS
 
 SNAKEFILE = """\
 from pathlib import Path
@@ -44,7 +45,7 @@ rule totals:
     default_target: True
     input:
         rules.baler_collect.output,
-        rules.other_study.output,
+        rules.other_collect.output,
     output:
         "totals.txt",
     shell:
@@ -53,33 +54,39 @@ rule totals:
 
 
 @pytest.fixture(scope="module")
-def elsewhere(workspace, tmp_path_factory):
-    """Give a folder with another workflow, which takes this one as a module for two studies."""
+def elsewhere(done, tmp_path_factory):
+    """Give a folder with another workflow, which takes this one as a module for two studies; one of them is done."""
     folder = tmp_path_factory.mktemp("elsewhere")
-    (folder / "Snakefile").write_text(SNAKEFILE.format(snakefile=workspace.root / "workflow" / "Snakefile"))
-    study = yaml.safe_load(workspace.study().read_text())
-    (folder / "tiny.yaml").write_text(yaml.safe_dump(study))
-    (folder / "other.yaml").write_text(yaml.safe_dump(study | {"name": "other", "country": "FRA"}))
+    (folder / "Snakefile").write_text(SNAKEFILE.format(snakefile=done.root / "workflow" / "Snakefile"))
+    (folder / "tiny.yaml").write_text(done.finished_study().read_text())
+    (folder / "other.yaml").write_text(done.study(name="other", country="FRA").read_text())
+    for name in ("results", ".snakemake"):
+        shutil.copytree(done.root / name, folder / name)
     return folder
 
 
 @pytest.fixture(scope="module")
-def run(workspace, elsewhere):
+def run(done, elsewhere):
     """Run Snakemake in that folder; it has to succeed."""
 
     def run(*words):
-        done = workspace.run("snakemake", *words, cwd=elsewhere)
-        assert done.returncode == 0, done.stdout
-        return done.stdout
+        ended = done.run("snakemake", *words, cwd=elsewhere)
+        assert ended.returncode == 0, ended.stdout
+        return ended.stdout
 
     return run
 
 
+def test_what_was_done_by_the_workflow_itself_is_done_there(done, run):
+    rules = {rule for rule, _ in done.jobs_in(run("--cores", "2", "--dry-run"))}
+    assert rules and all(rule == "totals" or rule.startswith("other_") for rule in rules)
+
+
 def test_two_studies_stand_beside_each_other_there(elsewhere, run):
     run("--cores", "2")
-    runs = pd.read_parquet(elsewhere / "results" / "tiny" / "dataset" / "runs.parquet")
-    assert set(runs["operation"]) == {"train", "compress", "decompress"}
     for name, country in (("tiny", "CHE"), ("other", "FRA")):
+        runs = pd.read_parquet(elsewhere / "results" / name / "dataset" / "runs.parquet")
+        assert set(runs["operation"]) == set(OPERATIONS)
         assert yaml.safe_load((elsewhere / "results" / name / "study.yaml").read_text())["country"] == country
     written = {".snakemake", "Snakefile", "other.yaml", "results", "tiny.yaml", "totals.txt"}
     assert {path.name for path in elsewhere.iterdir()} == written
@@ -87,16 +94,15 @@ def test_two_studies_stand_beside_each_other_there(elsewhere, run):
 
 
 def test_its_report_is_made_there(elsewhere, run):
-    run("--cores", "2", "baler_all")
     run("--cores", "2", "baler_all", "--report", "report.html")
     page = (elsewhere / "report.html").read_text()
     assert "loss_epochs.svg" in page and "What does it cost?" in page
 
 
-def test_its_checks_before_a_run_are_made_there(workspace, elsewhere):
+def test_its_checks_before_a_run_are_made_there(done, elsewhere):
     if shutil.which("nvidia-smi"):
         pytest.skip("this machine has a GPU")
     study = yaml.safe_load((elsewhere / "tiny.yaml").read_text())
     (elsewhere / "tiny.yaml").write_text(yaml.safe_dump(study | {"axes": study["axes"] | {"device": ["cuda"]}}))
-    done = workspace.run("snakemake", "--cores", "2", cwd=elsewhere)
-    assert done.returncode != 0 and "no NVIDIA GPU" in done.stdout
+    ended = done.run("snakemake", "--cores", "2", cwd=elsewhere)
+    assert ended.returncode != 0 and "no NVIDIA GPU" in ended.stdout

@@ -5,9 +5,9 @@ import re
 from pathlib import Path
 
 import yaml
+from rule_names import ALONE, DATA, DOWNSTREAM, OF_A_POINT
 from snakemake.scheduling.job_scheduler import JobScheduler
 
-MEASURED = {"calibrate", "train", "compress", "decompress", "profile", "parts", "peer"}
 #: Of those that are not measured and have several.
 THREADS = {"collect": "8"}
 
@@ -41,7 +41,7 @@ def test_slurm_resolves_the_resources_of_every_job(workspace):
     done = workspace.run("snakemake", "--profile", "slurm", "--configfile", study, "--dry-run")
     assert done.returncode == 0, done.stdout
     found = jobs(done.stdout)
-    assert set(found) >= MEASURED | {"generate", "prepare", "evaluate", "collect", "figures", "report"}
+    assert set(found) >= ALONE | DATA | OF_A_POINT | DOWNSTREAM
     for rule, resources in ((rule, r) for rule, all_of in found.items() if rule != "all" for r in all_of):
         if rule == "study":
             continue  # a local rule
@@ -49,14 +49,14 @@ def test_slurm_resolves_the_resources_of_every_job(workspace):
         assert int(resources["runtime"]) >= 15, rule
         gpu = resources.get("gpu") == "1"
         assert resources["slurm_partition"] == ("gpu" if gpu else "cpu"), rule
-        assert (resources.get("slurm_extra") == "--exclusive") == (rule in MEASURED), rule
-        assert resources["threads"] == THREADS.get(rule, "16" if rule in MEASURED else "1"), rule
+        assert (resources.get("slurm_extra") == "--exclusive") == (rule in ALONE), rule
+        assert resources["threads"] == THREADS.get(rule, "16" if rule in ALONE else "1"), rule
     assert sorted(r.get("gpu") == "1" for r in found["train"]) == [False, True]
 
 
 def test_groups_are_of_short_jobs_that_fit_on_a_node(repository):
     slurm = profile(repository, "slurm")
-    assert set(slurm["groups"]) == {"evaluate"} and not set(slurm["groups"]) & MEASURED
+    assert set(slurm["groups"]) == {"evaluate"} and not set(slurm["groups"]) & ALONE
     # The jobs of a group run side by side, each on a core.
     assert set(slurm["group-components"]) == set(slurm["groups"].values())
     assert max(slurm["group-components"].values()) <= slurm["max-threads"]
@@ -71,7 +71,7 @@ def test_plain_profile_and_local_dry_runs_work_from_the_root(workspace):
 
 def test_a_measured_job_claims_every_core(workspace):
     found = jobs(workspace.snakemake(workspace.study(), "--dry-run", "--cores", "2"))
-    assert {r["threads"] for rule in MEASURED & set(found) for r in found[rule]} == {"2"}
+    assert {r["threads"] for rule in ALONE & set(found) for r in found[rule]} == {"2"}
 
 
 def test_the_rate_limiter_that_the_snakefile_switches_off_is_still_snakemakes():

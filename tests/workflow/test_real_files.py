@@ -1,4 +1,4 @@
-"""The whole smoke study over each real HEP file beside the repository, and over the files of the tests."""
+"""The whole smoke study over each real HEP file beside the repository, and tables of the files of the tests."""
 
 import functools
 import hashlib
@@ -6,7 +6,6 @@ import http.server
 import threading
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -30,11 +29,12 @@ FILES: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.slow
 def test_the_smoke_study_over_every_real_file(workspace, shared):
     study = yaml.safe_load((workspace.root / "config" / "studies" / "smoke.yaml").read_text())
     study["name"] = "real"
     study["data"] = {
-        name: source | {"source": "file", "path": str(shared / "data" / source["path"])}
+        name: source | {"source": "file", "path": str(shared(f"data/{source['path']}"))}
         for name, source in FILES.items()
     }
     study["reference"] |= {"dataset": "muons", "rows": 400}
@@ -67,21 +67,6 @@ def test_a_file_of_each_format_becomes_a_table(workspace, repository):
     assert done.returncode == 0, done.stdout
     found = [Table.read(workspace.root / table) for table in tables]
     assert {table.data.shape for table in found} == {(50, 6)}
-
-
-def test_a_study_without_any_energy_completes_and_says_so(workspace, repository):
-    path = repository / "tests" / "data" / "fixtures" / "jets.parquet"
-    measurement = yaml.safe_load(workspace.study().read_text())["measurement"] | {"meters": ["process"]}
-    data = {"jets": {"source": "file", "path": str(path)}}
-    study = workspace.study(name="blind", data=data, axes={"rows": [50], "epochs": [1]}, measurement=measurement)
-    done = workspace.run("baler_energy.cli", "study", "--configfile", study)
-    assert done.returncode == 0, done.stdout
-    results = workspace.root / "results" / "blind"
-    runs = pd.read_parquet(results / "dataset" / "runs.parquet")
-    assert runs["energy_j"].isna().all(), "missing, not zero"
-    assert np.isfinite(runs["mean_rms_over_range"]).all()
-    assert "NO ENERGY" in (results / "overview.rst").read_text()
-    assert (results / "report.html").is_file(), "chapters without a figure do not stop the report"
 
 
 @pytest.fixture

@@ -5,7 +5,11 @@ from pathlib import Path
 
 from baler_energy.errors import InputError
 
-__all__ = ["SessionSettings"]
+__all__ = ["SHORTEST_CALIBRATION_S", "SessionSettings"]
+
+#: Of a calibration's idle part. Each of its ten slices still holds some ticks of a counter; its numbers mean something
+#: from a second on.
+SHORTEST_CALIBRATION_S = 0.05
 
 
 @dataclass(frozen=True)

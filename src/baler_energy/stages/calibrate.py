@@ -20,7 +20,7 @@ from baler_energy.meters.calibration import (
 from baler_energy.meters.lock import MachineLock
 from baler_energy.meters.options import add_meter_arguments, make_meters
 from baler_energy.meters.session import Session
-from baler_energy.meters.settings import SessionSettings
+from baler_energy.meters.settings import SHORTEST_CALIBRATION_S, SessionSettings
 from baler_energy.meters.ticks import watch_ticks
 from baler_energy.progress import say
 from baler_energy.provenance import provenance
@@ -60,8 +60,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run the stage from the command line."""
-    if not 1 <= args.calibrate_s < float("inf"):
-        raise InputError(f"--calibrate-s {args.calibrate_s}: must be at least 1 second.")
+    if not SHORTEST_CALIBRATION_S <= args.calibrate_s < float("inf"):
+        raise InputError(f"--calibrate-s {args.calibrate_s}: must be at least {SHORTEST_CALIBRATION_S} s.")
     meters = make_meters(args.meters, sample_interval_s=args.sample_interval_s)
     for meter in meters:
         meter.prepare()

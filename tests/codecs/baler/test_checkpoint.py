@@ -105,7 +105,7 @@ def test_objects_are_not_unpickled(tmp_path):
         Checkpoint.read(tmp_path / "c.pt")
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=150)
 @given(data=st.data())
 def test_a_flipped_byte_is_refused_or_harmless(checkpoint, tmp_path, data):
     path = tmp_path / "c.pt"

@@ -100,7 +100,7 @@ def test_a_shorter_table_over_a_longer_one_leaves_no_rest(tmp_path):
     assert len(Reader(tmp_path / "t.baler").latents()) == 3
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=300)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=300)
 @given(data=st.data())
 def test_any_flipped_byte_is_refused(tmp_path, data):
     path = tmp_path / "t.baler"
@@ -112,7 +112,7 @@ def test_any_flipped_byte_is_refused(tmp_path, data):
         Reader(path)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=60)
 @given(data=st.data())
 def test_a_truncated_or_lengthened_file_is_refused(tmp_path, data):
     path = tmp_path / "t.baler"

@@ -38,7 +38,7 @@ def _worst(original, restored, features, bound):
     return np.where(same, 0.0, excess).max(initial=0.0)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(
     _cases(st.one_of(ORDINARY, ANY)),
     st.sampled_from([1e-6, 1e-3, 0.02, 0.5, 3.0]),

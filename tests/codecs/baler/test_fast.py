@@ -115,7 +115,7 @@ def gradients(architecture: Architecture, rows: torch.Tensor, precision: str) ->
     return step, torch.cat([p.grad.flatten() for p in model.parameters()]), loss.item()
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(networks, st.integers(1, 9), st.integers(0, 99))
 def test_gradients_are_those_of_autograd(architecture, count, seed):
     rows = torch.rand(count, architecture.columns, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))

@@ -97,12 +97,12 @@ def test_wrong_parameters_are_refused_and_leave_the_network_alone(spoil, named):
 
 @pytest.fixture
 def upstream(shared):
-    folder = shared / "baler_upstream"
-    parameters = torch.load(folder / "model.pt", weights_only=True)
+    parameters = torch.load(shared("baler_upstream/model.pt"), weights_only=True)
     arrays = {
-        name: np.load(folder / f"{name}.npz", allow_pickle=False) for name in ("input", "compressed", "decompressed")
+        name: np.load(shared(f"baler_upstream/{name}.npz"), allow_pickle=False)
+        for name in ("input", "compressed", "decompressed")
     }
-    return parameters, np.load(folder / "normalization_features.npy", allow_pickle=False), arrays
+    return parameters, np.load(shared("baler_upstream/normalization_features.npy"), allow_pickle=False), arrays
 
 
 def test_upstream_balers_model_encodes_and_decodes_as_baler_did(upstream):

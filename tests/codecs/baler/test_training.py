@@ -124,9 +124,8 @@ def test_a_column_that_cannot_be_scaled_is_named(table):
 
 
 def test_upstream_balers_loss_is_of_the_same_order(shared):
-    folder = shared / "baler_upstream"
-    data = np.load(folder / "input.npz", allow_pickle=False)["data"]
-    theirs = np.load(folder / "loss_data.npy", allow_pickle=False)[0]
+    data = np.load(shared("baler_upstream/input.npz"), allow_pickle=False)["data"]
+    theirs = np.load(shared("baler_upstream/loss_data.npy"), allow_pickle=False)[0]
     settings = TrainingSettings(epochs=20, batch_size=512, seed=1)
     trained = train(data, [str(n) for n in range(24)], Architecture(24, 12), settings, CPU)
     ours = np.array([e.loss for e in trained.epochs])

@@ -2,6 +2,7 @@
 
 import pickle
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,32 +23,29 @@ SMALL = Architecture(6, 3, (20, 10), 0.0)
 
 
 @pytest.fixture
-def folder(shared) -> Path:
-    """Files that upstream Baler wrote."""
-    path = shared / "baler_upstream"
-    if not path.is_dir():
-        pytest.skip("no files of upstream Baler in the folder 'shared'")
-    return path
+def theirs_at(shared) -> Callable[[str], Path]:
+    """Return a function that finds a file that upstream Baler wrote."""
+    return lambda name: shared(f"baler_upstream/{name}")
 
 
 @pytest.fixture
-def coder(folder) -> Coder:
+def coder(theirs_at) -> Coder:
     """Take the codec from its model, normalisation and input."""
-    table = files.read_table(folder / "input.npz")
-    features = files.read_features(folder / "normalization_features.npy")
-    return Coder(files.read_checkpoint(folder / "model.pt", features, table.names, table.dtypes), CPU, 512)
+    table = files.read_table(theirs_at("input.npz"))
+    features = files.read_features(theirs_at("normalization_features.npy"))
+    return Coder(files.read_checkpoint(theirs_at("model.pt"), features, table.names, table.dtypes), CPU, 512)
 
 
-def test_our_encoder_gives_its_latents(folder, coder):
-    theirs = files.read_latents(folder / "compressed.npz", coder.checkpoint)
-    ours = coder.encode(files.read_table(folder / "input.npz").data)
+def test_our_encoder_gives_its_latents(theirs_at, coder):
+    theirs = files.read_latents(theirs_at("compressed.npz"), coder.checkpoint)
+    ours = coder.encode(files.read_table(theirs_at("input.npz")).data)
     assert ours.shape == (2000, 12)
     assert np.all(np.abs(ours - theirs).max(axis=0) <= 1e-12 * np.ptp(theirs, axis=0))
 
 
-def test_our_decoder_gives_its_table(folder, coder):
-    latents = files.read_latents(folder / "compressed.npz", coder.checkpoint)
-    theirs = files.read_table(folder / "decompressed.npz", coder.checkpoint.dtypes)
+def test_our_decoder_gives_its_table(theirs_at, coder):
+    latents = files.read_latents(theirs_at("compressed.npz"), coder.checkpoint)
+    theirs = files.read_table(theirs_at("decompressed.npz"), coder.checkpoint.dtypes)
     tolerance = 1e-12 * coder.checkpoint.normalisation.features[1]
     ours = coder.decode(latents)
     # It cuts off the fraction of integer columns, ours within the tolerance of a whole number may be on either side.
@@ -57,20 +55,20 @@ def test_our_decoder_gives_its_table(folder, coder):
     assert np.all((least <= theirs.data) & (theirs.data <= most))
 
 
-def test_its_files_are_written_as_they_were(folder, coder, tmp_path):
+def test_its_files_are_written_as_they_were(theirs_at, coder, tmp_path):
     features = coder.checkpoint.normalisation
     files.write_model(tmp_path / "model.pt", coder.checkpoint)
     files.write_features(tmp_path / "features.npy", features)
     files.write_latents(
-        tmp_path / "c.npz", files.read_latents(folder / "compressed.npz", coder.checkpoint), coder.checkpoint
+        tmp_path / "c.npz", files.read_latents(theirs_at("compressed.npz"), coder.checkpoint), coder.checkpoint
     )
-    files.write_table(tmp_path / "d.npz", files.read_table(folder / "decompressed.npz"))
-    theirs, ours = (torch.load(path / "model.pt", weights_only=True) for path in (folder, tmp_path))
+    files.write_table(tmp_path / "d.npz", files.read_table(theirs_at("decompressed.npz")))
+    theirs, ours = (torch.load(path, weights_only=True) for path in (theirs_at("model.pt"), tmp_path / "model.pt"))
     assert type(ours) is OrderedDict and list(ours) == list(theirs)
     assert all(ours[name].dtype == torch.float64 and torch.equal(ours[name], theirs[name]) for name in theirs)
-    assert (tmp_path / "features.npy").read_bytes() == (folder / "normalization_features.npy").read_bytes()
+    assert (tmp_path / "features.npy").read_bytes() == theirs_at("normalization_features.npy").read_bytes()
     for name, other in (("compressed.npz", "c.npz"), ("decompressed.npz", "d.npz")):
-        with np.load(folder / name) as before, np.load(tmp_path / other) as after:
+        with np.load(theirs_at(name)) as before, np.load(tmp_path / other) as after:
             assert before.files == after.files
             for key in before.files:
                 assert before[key].dtype == after[key].dtype and np.array_equal(before[key], after[key])

@@ -1,6 +1,6 @@
 """Sources and sinks of all formats."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -456,8 +456,8 @@ def test_a_block_of_another_width(tmp_path: Path) -> None:
         ("cms_OpenData2015_nanoAOD_ttbar_200ev.root", ("Jet_*", "event")),
     ],
 )
-def test_real_files(shared: Path, tmp_path: Path, name: str, columns: tuple[str, ...] | None) -> None:
-    path, request = shared / "data" / name, Request(columns=columns)
+def test_real_files(shared: Callable[[str], Path], tmp_path: Path, name: str, columns: tuple[str, ...] | None) -> None:
+    path, request = shared(f"data/{name}"), Request(columns=columns)
     whole = read_columns(str(path), request, format_of(name))
     copied(path, tmp_path / name, 777, request)
     counts = []

@@ -62,7 +62,7 @@ def test_the_memory_does_not_grow_with_the_file(tmp_path: Path, form: str) -> No
         [sys.executable, "-c", SCRIPT, *map(str, files), json.dumps(layout), module],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
     )
     sizes = [file.stat().st_size for file in files if file.exists()]
     for file in files:

@@ -44,7 +44,7 @@ def test_a_header_is_numpy_s(rows: int, columns: int, dtype: np.dtype) -> None:
 
 
 @given(cuts=st.lists(st.integers(0, 40), max_size=6), columns=st.integers(1, 4), dtype=DTYPES)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_written_in_pieces_is_written_by_numpy(
     tmp_path_factory: pytest.TempPathFactory, cuts: list[int], columns: int, dtype: np.dtype
 ) -> None:

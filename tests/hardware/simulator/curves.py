@@ -8,7 +8,7 @@ __all__ = ["Curve"]
 
 @dataclass(frozen=True)
 class Curve:
-    """Power (W) against time (s) since the machine's start; before it, as at its start.
+    """Power (W) against time (s) since the curves' start, see `machine.start_curves`; before it, as at its start.
 
     kind
         ``constant`` (low); ``step`` (low, from `at` on high); ``ramp`` (from low to high over `length_s` from `at`
@@ -27,11 +27,11 @@ class Curve:
         return self.low_w if self.kind == "constant" else max(self.low_w, self.high_w)
 
     def energy_j(self, begin_s: float, end_s: float) -> float:
-        """Exact energy (J) between two times since the start."""
+        """Exact energy (J) between two times since the curves' start."""
         return self._since_start_j(end_s) - self._since_start_j(begin_s)
 
     def power_w(self, time_s: float) -> float:
-        """Power (W) at a time since the start."""
+        """Power (W) at a time since the curves' start."""
         if self.kind == "step":
             return self.high_w if time_s >= self.at_s else self.low_w
         if self.kind == "ramp":

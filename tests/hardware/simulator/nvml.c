@@ -1,7 +1,8 @@
 /* A stand-in for NVIDIA's management library: GPUs whose power follows a given curve.
  *
- * The file that SIMULATED_GPUS names holds the machine's start (CLOCK_MONOTONIC) and a line for each GPU. All counters
- * are computed from the curve when they are read, so that the true energy of a window is its integral. */
+ * The file that SIMULATED_GPUS names holds the machine's start (CLOCK_MONOTONIC) and a line for each GPU; the one that
+ * SIMULATED_CURVES names holds the start of the curves, once it is known. All counters are computed from the curve when
+ * they are read, so that the true energy of a window is its integral. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,15 +21,30 @@ typedef struct {
 
 static Gpu gpus[MOST];
 static int count = 0, started = 0;
-static double start = 0;
+static double start = 0, curves = INFINITY;
 
+/* Time since the machine's start. */
 static double now(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec - start;
 }
 
-static double energy(const Gpu *g, double t) {
+/* Start of the curves, since the machine's start. */
+static double curves_start(void) {
+    const char *path = getenv("SIMULATED_CURVES");
+    FILE *file = isinf(curves) && path ? fopen(path, "r") : NULL;
+    double known;
+    if (file && fscanf(file, "%lf", &known) == 1) curves = known - start;
+    if (file) fclose(file);
+    return curves;
+}
+
+/* Time since the start of the curves. */
+static double curves_now(void) { return now() - curves_start(); }
+
+/* Energy since the start of the curves. */
+static double course(const Gpu *g, double t) {
     double rise = g->high - g->low, past = fmax(0, t - g->at);
     if (!strcmp(g->kind, "step")) return g->low * t + rise * past;
     if (!strcmp(g->kind, "ramp")) {
@@ -42,6 +58,12 @@ static double energy(const Gpu *g, double t) {
     return g->low * t;
 }
 
+/* Energy since the machine's start, at a time since then. */
+static double energy(const Gpu *g, double t) {
+    double origin = fmin(curves_start(), t);
+    return course(g, t - origin) - course(g, -origin);
+}
+
 static double power(const Gpu *g, double averaging) {
     double t = floor(now() / g->update) * g->update, width = averaging > 0 ? averaging : 1e-4;
     return (energy(g, t) - energy(g, t - width)) / width;
@@ -49,7 +71,7 @@ static double power(const Gpu *g, double averaging) {
 
 static int check(const Gpu *g) {
     if (!started) return UNINITIALIZED;
-    return now() >= g->lost ? LOST : OK;
+    return curves_now() >= g->lost ? LOST : OK;
 }
 
 int nvmlInitWithFlags(unsigned flags) {
@@ -110,8 +132,8 @@ int nvmlDeviceGetTotalEnergyConsumption(Gpu *g, unsigned long long *mj) {
     if (check(g)) return check(g);
     if (!g->counter) return NOT_SUPPORTED;
     double t = floor(now() / g->tick) * g->tick;
-    double joules = 5e6 + energy(g, fmin(t, g->stall));
-    if (t >= g->fall) joules -= 1e6;
+    double joules = 5e6 + energy(g, fmin(t, curves_start() + g->stall));
+    if (curves_now() >= g->fall) joules -= 1e6;
     *mj = (unsigned long long)(joules * 1e3);
     return OK;
 }
@@ -147,11 +169,11 @@ int nvmlDeviceGetMemoryInfo(Gpu *g, unsigned long long *three) {
     return check(g);
 }
 int nvmlDeviceGetClockInfo(Gpu *g, int kind, unsigned *value) {
-    *value = kind == MEMORY_CLOCK ? 1593 : now() >= g->hot ? 1200 : 1410;
+    *value = kind == MEMORY_CLOCK ? 1593 : curves_now() >= g->hot ? 1200 : 1410;
     return check(g);
 }
 int nvmlDeviceGetCurrentClocksThrottleReasons(Gpu *g, unsigned long long *bits) {
-    *bits = now() >= g->hot ? SOFTWARE_THERMAL_SLOWDOWN : 0;
+    *bits = curves_now() >= g->hot ? SOFTWARE_THERMAL_SLOWDOWN : 0;
     return check(g);
 }
 int nvmlDeviceGetCurrentClocksEventReasons(Gpu *g, unsigned long long *bits) {

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from simulator.curves import Curve
-from simulator.machine import Counter, Gpu, Machine, Truth
+from simulator.machine import CURVES_START, Counter, Gpu, Machine, Truth
 from simulator.nvml import compile_library
 
 __all__ = ["namespaces_work", "run_on", "server"]
@@ -54,6 +54,7 @@ def run_on(
         "PYTHONPATH": os.pathsep.join(filter(None, paths)),
         "LD_LIBRARY_PATH": str(state) if machine.gpus else "",
         "SIMULATED_GPUS": str(state / "gpus.txt"),
+        "SIMULATED_CURVES": str(state / CURVES_START),
     }
     environment.pop("CUDA_VISIBLE_DEVICES", None)
     if machine.gpus:  # codecarbon asks for the driver's program before it loads the library
@@ -130,7 +131,7 @@ def server(
     mode
         Who may read the counters, see `Counter`.
     faults
-        Fault of the first package, as ``kind@seconds``.
+        Fault of the first package, as ``kind@seconds`` since the curves' start.
     """
     fault, _, at = faults.partition("@")
     counters = []

@@ -3,20 +3,20 @@
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from simulator.curves import Curve
-from simulator.machine import Counter, Gpu, Machine, Truth
+from simulator.machine import Counter, Edges, Gpu, Machine, Truth
 from simulator.run import run_on, server
 
 __all__ = ["AT_S", "RECOVERY", "Measured", "Recovered", "recovered", "run_all"]
 
-#: Begin of the window, since the machine's start, and its length (s). The curves idle until just before it.
-AT_S, WINDOW_S = 10.0, 5.0
+#: Begin of the window, since the curves' start, and its length (s). The curves idle until just before it.
+AT_S, WINDOW_S = 1.5, 5.0
 CONSTANT = Curve("constant", 90.0)
 STEP = Curve("step", 30.0, 90.0, AT_S + 2.5)
 RAMP = Curve("ramp", 30.0, 110.0, AT_S, WINDOW_S)
@@ -45,11 +45,14 @@ RECOVERY: dict[str, Machine] = {
 
 @dataclass(frozen=True)
 class Measured:
-    """What the meters found on a machine, and what was true."""
+    """What the meters found on a machine, and what was true between the moments at which they read."""
 
     machine: Machine
     truth: Truth
-    edges_s: tuple[float, float]
+    edges: Mapping[str, Sequence[Edges]]
+    """By meter: of the idle baseline, where there is one, and of the window."""
+    window_s: float
+    idle_s: float | None
     result: str
     flags: tuple[str, ...]
     readings: Mapping[tuple[str, str], Mapping[str, Any]]
@@ -57,17 +60,39 @@ class Measured:
     samples: tuple[Mapping[str, Any], ...]
     """Of the time series: time_s, component, quantity, value."""
 
-    def true_j(self, component: str) -> float:
-        """Give the true energy (J) of a component over the window, sums included."""
-        if component.startswith("gpu-"):
-            return self.truth.gpu_j(int(component[4:]), *self.edges_s)
+    def bounds_j(self, component: str, window: int = -1, *, counted: bool = False) -> tuple[float, float]:
+        """Give the least and largest true energy (J) of a component over the window, or the idle baseline (0).
+
+        `counted` is what the counters showed of it, of which those of GPUs tick seldom.
+        """
         counters = {name: counter.folder for name, counter in _components(self.machine).items()}
+        if component.startswith("gpu-"):
+            return self.truth.gpu_bounds_j(int(component[4:]), self.edges["nvml"][window], counted=counted)
         if component in counters:
-            return self.truth.counter_j(counters[component], *self.edges_s)
+            return self.truth.counter_bounds_j(counters[component], self.edges["rapl"][window])
         kind = {"cpu": "package-", "dram": "dram-", "gpu": "gpu-"}[component]
         parts = [name for name in counters if name.startswith(kind)]
         parts += [f"gpu-{number}" for number in range(len(self.machine.gpus)) if kind == "gpu-"]
-        return sum(self.true_j(part) for part in parts)
+        bounds = [self.bounds_j(part, window, counted=counted) for part in parts]
+        return sum(least for least, _ in bounds), sum(largest for _, largest in bounds)
+
+    def dynamic_bounds_j(self, component: str) -> tuple[float, float]:
+        """Give the least and largest energy (J) that was counted above the power that was counted in the baseline."""
+        assert self.idle_s is not None
+        least, largest = self.bounds_j(component, counted=True)
+        idle_least, idle_largest = self.bounds_j(component, 0, counted=True)
+        times = self.window_s / self.idle_s
+        return least - idle_largest * times, largest - idle_least * times
+
+    def error(self, component: str) -> float:
+        """Relative error of a component's energy."""
+        bounds = self.bounds_j(component)
+        return distance(self.readings[component, "energy"]["value"], bounds) / bounds[0]
+
+
+def distance(value: float, bounds: tuple[float, float]) -> float:
+    """Say how far a value lies outside of bounds."""
+    return max(bounds[0] - value, value - bounds[1], 0.0)
 
 
 def _components(machine: Machine) -> dict[str, Counter]:
@@ -95,8 +120,9 @@ def run_all(machines: Mapping[str, Machine], state: Path, *options: str) -> dict
         found = json.loads(done.stdout)
         readings = {(r["component"], r["quantity"]): r for r in found["readings"]}
         truth = Truth(folder)
-        edges_s, flags = (*found["edges_s"],), (*found["flags"],)
-        return Measured(truth.machine, truth, edges_s, found["result"], flags, readings, (*found["samples"],))
+        told = {name: found[name] for name in ("edges", "window_s", "idle_s", "result")}
+        flags, samples = (*found["flags"],), (*found["samples"],)
+        return Measured(truth.machine, truth, **told, flags=flags, readings=readings, samples=samples)
 
     with ThreadPoolExecutor(len(machines)) as pool:
         return dict(zip(machines, pool.map(run, machines), strict=True))
@@ -111,10 +137,31 @@ class Recovered:
     curve: str
     how: str
     value_j: float
-    true_j: float
+    bounds_j: tuple[float, float]
+    """Least and largest true energy."""
     bound_j: float
     dynamic_j: float
-    true_dynamic_j: float
+    dynamic_bounds_j: tuple[float, float]
+
+    @property
+    def true_j(self) -> float:
+        """True gross energy."""
+        return sum(self.bounds_j) / 2
+
+    @property
+    def true_dynamic_j(self) -> float:
+        """Dynamic energy that was counted."""
+        return sum(self.dynamic_bounds_j) / 2
+
+    @property
+    def off_j(self) -> float:
+        """How far the gross energy is from what may have been true."""
+        return distance(self.value_j, self.bounds_j)
+
+    @property
+    def dynamic_off_j(self) -> float:
+        """How far the dynamic energy is from what may have been counted."""
+        return distance(self.dynamic_j, self.dynamic_bounds_j)
 
     @property
     def error(self) -> float:
@@ -126,26 +173,18 @@ def recovered(name: str, measured: Measured) -> list[Recovered]:
     """Compare every energy of a machine with the truth."""
     curves = {name: counter.curve for name, counter in _components(measured.machine).items()}
     curves |= {f"gpu-{number}": gpu.curve for number, gpu in enumerate(measured.machine.gpus)}
-    length_s = measured.edges_s[1] - measured.edges_s[0]
-    rows = []
-    for (component, quantity), reading in measured.readings.items():
-        if quantity != "energy":
-            continue
-        curve, true_j = curves.get(component), measured.true_j(component)
-        prefixes = {"cpu": "package-", "dram": "dram-", "gpu": "gpu-"}
-        parts = [curve] if curve else [c for part, c in curves.items() if part.startswith(prefixes[component])]
-        idle_w = sum(part.low_w if part.kind != "square" else (part.low_w + part.high_w) / 2 for part in parts)
-        rows.append(
-            Recovered(
-                machine=name,
-                component=component,
-                curve=curve.kind if curve else "sum",
-                how=reading["detail"],
-                value_j=reading["value"],
-                true_j=true_j,
-                bound_j=reading["bound"],
-                dynamic_j=measured.readings[component, "dynamic_energy"]["value"],
-                true_dynamic_j=true_j - idle_w * length_s,
-            )
+    return [
+        Recovered(
+            machine=name,
+            component=component,
+            curve=curves[component].kind if component in curves else "sum",
+            how=reading["detail"],
+            value_j=reading["value"],
+            bounds_j=measured.bounds_j(component),
+            bound_j=reading["bound"],
+            dynamic_j=measured.readings[component, "dynamic_energy"]["value"],
+            dynamic_bounds_j=measured.dynamic_bounds_j(component),
         )
-    return rows
+        for (component, quantity), reading in measured.readings.items()
+        if quantity == "energy"
+    ]

@@ -4,6 +4,7 @@ python -m simulator.writer STATE ROOT
 """
 
 import contextlib
+import math
 import os
 import shutil
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from simulator.machine import UNIT_UJ, Counter, Machine
+from simulator.machine import UNIT_UJ, Counter, Machine, curves_start_s
 
 TICK_S = 0.001
 
@@ -38,13 +39,13 @@ def lay_out(machine: Machine, root: Path) -> dict[str, int]:
     return files
 
 
-def count_uj(counter: Counter, elapsed_s: float) -> tuple[float, int]:
-    """Give the true energy (J) since the start, and what the counter shows."""
-    true_j = counter.curve.energy_j(0, elapsed_s)
-    shown_j = true_j
-    if elapsed_s >= counter.fault_s:
+def count_uj(counter: Counter, start_s: float, curves_s: float, now_s: float) -> tuple[float, int]:
+    """Give the true energy (J) since the machine's start, and what the counter shows."""
+    origin_s = min(curves_s, now_s)
+    true_j = shown_j = counter.curve.energy_j(start_s - origin_s, now_s - origin_s)
+    if now_s - curves_s >= counter.fault_s:
         if counter.fault == "stall":
-            shown_j = counter.curve.energy_j(0, counter.fault_s)
+            shown_j = counter.curve.energy_j(start_s - origin_s, counter.fault_s)
         elif counter.fault == "jump":
             shown_j += 50_000
         elif counter.fault == "back":
@@ -55,28 +56,37 @@ def count_uj(counter: Counter, elapsed_s: float) -> tuple[float, int]:
 
 def main(state: Path, root: Path) -> None:
     """Advance the counters until killed."""
+    # Counters of a real machine wait for no process; only root may say so.
+    with contextlib.suppress(PermissionError):
+        os.setpriority(os.PRIO_PROCESS, 0, -20)
     machine = Machine.read(state)
     files = lay_out(machine, root)
+    curves_s = math.inf
     with (state / "journal.bin").open("wb", buffering=0) as journal:
-        row = np.zeros(1 + len(machine.counters))
-        due_s = time.monotonic()
+        row = np.zeros(2 + len(machine.counters))
+        due_s, ready = time.monotonic(), False
         while True:
+            if math.isinf(curves_s):
+                curves_s = curves_start_s(state)
             row[0] = now_s = time.monotonic()
-            for place, counter in enumerate(machine.counters, start=1):
-                row[place], count = count_uj(counter, now_s - machine.start_s)
-                show(counter, files[counter.folder], count, now_s - machine.start_s, root)
+            for place, counter in enumerate(machine.counters, start=2):
+                row[place], count = count_uj(counter, machine.start_s, curves_s, now_s)
+                show(counter, files[counter.folder], count, now_s - curves_s, root)
+            row[1] = time.monotonic()
             journal.write(row.tobytes())
-            (state / "ready").touch()
+            if not ready:
+                (state / "ready").touch()
+                ready = True
             due_s = max(due_s + TICK_S, now_s)
             time.sleep(max(0.0, due_s - time.monotonic()))
 
 
-def show(counter: Counter, file: int, count: int, elapsed_s: float, root: Path) -> None:
+def show(counter: Counter, file: int, count: int, curves_for_s: float, root: Path) -> None:
     """Write a counter in place and of constant length, as a reader of the kernel's file never sees half a number."""
     text = b"%020d\n" % count
-    if elapsed_s >= counter.fault_s and counter.fault == "garbage":
+    if curves_for_s >= counter.fault_s and counter.fault == "garbage":
         text = b"no counter, no number\n"
-    if elapsed_s >= counter.fault_s and counter.fault == "vanish":
+    if curves_for_s >= counter.fault_s and counter.fault == "vanish":
         with contextlib.suppress(OSError):
             shutil.rmtree((root / counter.folder.rsplit("/", 1)[-1]).resolve())
         return

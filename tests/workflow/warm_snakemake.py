@@ -1,0 +1,88 @@
+"""Snakemake without its imports, which take as long as all else of a dry run: a process that made them forks for each.
+
+Each run is what ``python -m snakemake`` is, with the folder, the environment and the search path that are asked for.
+Modules of ours are not loaded yet, as every folder of the tests has its own.
+"""
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+__all__ = ["WarmSnakemake"]
+
+#: Packages that the workflow loads besides.
+ALSO = ("numpy", "pydantic", "psutil", "yaml")
+
+
+class WarmSnakemake:
+    """A process that has imported Snakemake; `run` asks it for a run, one at a time."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+        )
+
+    def run(
+        self, words: Sequence[str], cwd: Path, environment: Mapping[str, str], limit_s: float
+    ) -> subprocess.CompletedProcess[str]:
+        """Run Snakemake in a folder; its output is one text. What hangs is ended with the whole process."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        with tempfile.NamedTemporaryFile("r", encoding="utf-8", errors="replace") as said:
+            request = {"words": words, "cwd": str(cwd), "environment": dict(environment), "said": said.name}
+            self._process.stdin.write(json.dumps(request) + "\n")
+            self._process.stdin.flush()
+            if not select.select([self._process.stdout], [], [], limit_s)[0]:
+                os.killpg(self._process.pid, signal.SIGKILL)
+                raise subprocess.TimeoutExpired(["snakemake", *words], limit_s, said.read())
+            code = int(self._process.stdout.readline())
+            return subprocess.CompletedProcess(["snakemake", *words], code, said.read())
+
+    def close(self) -> None:
+        """End the process."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.stdout.close()
+        self._process.wait()
+
+
+def _serve() -> None:
+    """Fork for each request, and answer with the exit code."""
+    import importlib
+
+    from snakemake import cli
+
+    for name in ALSO:
+        importlib.import_module(name)
+    own = {str(Path(__file__).parent), *os.environ.get("PYTHONPATH", "").split(os.pathsep)}
+    installed = [path for path in sys.path if path not in own]
+    while line := sys.stdin.readline():
+        request = json.loads(line)
+        if (child := os.fork()) == 0:
+            _become(request, installed)
+            cli.main()  # exits
+        _, status = os.waitpid(child, 0)
+        print(os.waitstatus_to_exitcode(status), flush=True)
+
+
+def _become(request: Mapping[str, object], installed: Sequence[str]) -> None:
+    """Take on the folder, the environment, the search path and the output of a run."""
+    cwd, environment = str(request["cwd"]), request["environment"]
+    assert isinstance(environment, dict) and isinstance(request["words"], list)
+    said, nothing = os.open(str(request["said"]), os.O_WRONLY | os.O_APPEND), os.open(os.devnull, os.O_RDONLY)
+    for descriptor, number in ((nothing, 0), (said, 1), (said, 2)):
+        os.dup2(descriptor, number)
+    os.chdir(cwd)
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.path[:] = [cwd, *environment["PYTHONPATH"].split(os.pathsep), *installed]
+    sys.argv = [str(Path(sys.modules["snakemake"].__file__ or "").with_name("__main__.py")), *request["words"]]
+
+
+if __name__ == "__main__":
+    _serve()
