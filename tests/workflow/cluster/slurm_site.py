@@ -33,7 +33,7 @@ RemoteExecutor.sleep = lambda self: sleep(1)
 
 @dataclass(frozen=True)
 class Job:
-    """A job as the controller remembers it."""
+    """A job as the controller remembers it; `node` is empty until it starts."""
 
     id: int
     rule: str
@@ -170,7 +170,7 @@ def read_job(line: str) -> Job:
         log=facts["StdOut"],
         state=facts["JobState"],
         partition=facts["Partition"],
-        node=facts["NodeList"],
+        node=facts["NodeList"].replace("(null)", ""),
         cpus=int(facts["NumCPUs"]),
         memory_mb=memory_mb(facts["MinMemoryNode"]),
         gpus=int(gpus[1]) if gpus else 0,

@@ -60,7 +60,7 @@ def states(jobs):
 
 def started(site):
     """Leave out the jobs that still waited for the drained node when Snakemake was killed."""
-    return [job for job in site.jobs() if job.node != "(null)"]
+    return [job for job in site.jobs() if job.node]
 
 
 def test_every_run_does_only_the_rest(story, site):
