@@ -1,7 +1,7 @@
 # make study    the laptop study and its report, results/laptop/report.html
 # make test     the tests, in two processes (8 minutes on two cores)
 # make test-all     those and the slow ones: whole studies as users run them, every profiler (half an hour)
-# make test-slurm   those on a real SLURM, which they install (apt), start on this machine and stop: as root, 20 minutes
+# make test-slurm   those on a real SLURM, which they install (apt), start on this machine and stop: as root, 6 minutes
 # make bench    the engines against the reference and against the machine, a table of ratios (some minutes)
 # make lint     what the continuous integration checks besides
 # make upstream Baler itself, for `engine: upstream`, in an environment of its own (docs/engines.md)

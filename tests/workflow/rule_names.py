@@ -1,10 +1,9 @@
 """Names of the workflow's rules by what they do: the tests of the workflow name them nowhere else."""
 
-#: What is measured at each point, in order, by the rules of these names.
+#: What is measured at each point, in order.
 OPERATIONS = ("train", "compress", "decompress")
 #: Rules that measure at each point, and all rules that a point has.
-MEASURING = {"train", "compress", "decompress"}
-OF_A_POINT = MEASURING | {"evaluate"}
+MEASURING = OF_A_POINT = {"train", "apply"}
 #: Rules that run a point's profilers.
 PROFILING = {"profile"}
 #: Rules that ask for every core, or for a whole node of a cluster.

@@ -54,14 +54,6 @@ def test_slurm_resolves_the_resources_of_every_job(workspace):
     assert sorted(r.get("gpu") == "1" for r in found["train"]) == [False, True]
 
 
-def test_groups_are_of_short_jobs_that_fit_on_a_node(repository):
-    slurm = profile(repository, "slurm")
-    assert set(slurm["groups"]) == {"evaluate"} and not set(slurm["groups"]) & ALONE
-    # The jobs of a group run side by side, each on a core.
-    assert set(slurm["group-components"]) == set(slurm["groups"].values())
-    assert max(slurm["group-components"].values()) <= slurm["max-threads"]
-
-
 def test_plain_profile_and_local_dry_runs_work_from_the_root(workspace):
     for words in (["--cores", "all"], ["--profile", "slurm"]):
         done = workspace.run("snakemake", "--dry-run", *words)

@@ -6,24 +6,34 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import psutil
 import pytest
 import slurm
 import yaml
 
-#: Of a run that hangs; the longest one, of the smoke study, took 13 minutes on two slow cores.
+#: Guards against hangs, far above what a slow machine takes.
 RUN_LIMIT_S = 1800
-WAIT_LIMIT_S = 240
+WAIT_LIMIT_S = 900
+ENDED = ("COMPLETED", "CANCELLED", "FAILED", "TIMEOUT", "OUT_OF_MEMORY")
+
+#: At the end of the workspace's Snakefile. The plugin adds 10 s to its pause after each look that finds no job done.
+PACE = """
+from asyncio import sleep
+from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
+
+RemoteExecutor.sleep = lambda self: sleep(1)
+"""
 
 
 @dataclass(frozen=True)
 class Job:
-    """A job as the controller remembers it."""
+    """A job as the controller remembers it; `node` is empty until it starts."""
 
     id: int
     rule: str
@@ -45,19 +55,16 @@ class Site:
     """A workspace whose profile `slurm` describes the tests' cluster."""
 
     workspace: Any
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def describe(self, on_gpu: str, **resources: dict[str, str]) -> None:
         """Edit the profile as a site does: points whose path holds `on_gpu` go to the pretend GPU."""
         path = self.workspace.root / "profiles" / "slurm" / "config.yaml"
         profile = yaml.safe_load(path.read_text())
         profile |= {
-            "max-threads": 2,
-            "latency-wait": 15,
-            # Looks at 4, 18 and 42 s: each that finds nothing new is followed by one 10 s later than the last; most
-            # jobs take 8 to 15 s.
-            "slurm-init-seconds-before-status-checks": 4,
+            "max-threads": slurm.CORES,
+            "slurm-init-seconds-before-status-checks": 1,
             "slurm-status-command": "squeue",
-            "group-components": {"short": 2},
         }
         for rule, asked in profile["set-resources"].items():
             if rule != "calibrate":
@@ -66,29 +73,50 @@ class Site:
             # The profile's rules share one mapping.
             profile["set-resources"][rule] = asked | resources.get(rule, {})
         path.write_text(yaml.safe_dump(profile, sort_keys=False))
+        with (self.workspace.root / "Snakefile").open("a") as snakefile:
+            snakefile.write(PACE)
 
     def start(self, *words: str | Path) -> subprocess.Popen[bytes]:
         """Start a command of this environment in the workspace; what it says goes to a file."""
         with (self.workspace.root / "said.txt").open("ab") as said:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 [sys.executable, "-m", *map(str, words)],
                 cwd=self.workspace.root,
-                env=self.workspace.environment,
+                # Each job starts several Pythons, which need not compile the package anew.
+                env=self.workspace.environment | {"PYTHONDONTWRITEBYTECODE": ""},
                 stdout=said,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        self.processes.append(process)
+        return process
 
     def finish(self, process: subprocess.Popen[bytes]) -> str:
         """Wait for a run, which has to succeed; return all that has been said in the workspace."""
         try:
             code = process.wait(timeout=RUN_LIMIT_S)
         except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGINT)
-            process.wait(timeout=60)
             pytest.fail(f"not done within {RUN_LIMIT_S} s: {self.said()[-3000:]}")
         assert code == 0, self.said()
         return self.said()
+
+    def kill(self, process: subprocess.Popen[bytes]) -> None:
+        """Kill a run, with all that it started on this machine itself; its jobs go on."""
+        if process.poll() is None:
+            for one in [*psutil.Process(process.pid).children(recursive=True), process]:
+                one.send_signal(signal.SIGKILL)
+            process.wait()
+
+    def clear(self) -> None:
+        """Kill what still runs, and cancel its jobs."""
+        for process in self.processes:
+            self.kill(process)
+        if left := [str(job.id) for job in self.jobs() if job.state not in ENDED]:
+            slurm.sh("scancel", *left)
+        # Snakemake 9.27 can wait for its own lock when SLURM ends its job, and without cgroups SLURM loses sight of it.
+        for process in psutil.process_iter(["cwd"]):
+            if process.info["cwd"] == str(self.workspace.root):
+                process.kill()
 
     def said(self) -> str:
         """All that runs in this workspace have said."""
@@ -101,9 +129,28 @@ class Site:
         found = sorted(map(read_job, here), key=lambda job: job.id)
         return [job for job in found if rule in (None, job.rule) and part in job.log and state in (None, job.state)]
 
+    def wait_for(
+        self, condition: Callable[[], Any], what: str, run: subprocess.Popen[bytes] | None = None, pause_s: float = 0.3
+    ) -> Any:
+        """Poll until a condition holds, and return what it gives; fail at once when the run is over before."""
+        deadline = time.monotonic() + WAIT_LIMIT_S
+        while time.monotonic() < deadline:
+            over = run is not None and run.poll() is not None
+            if value := condition():
+                return value
+            if over:
+                pytest.fail(f"the run is over, and there was no {what}: {self.said()[-3000:]}")
+            time.sleep(pause_s)
+        pytest.fail(f"no {what} within {WAIT_LIMIT_S} s: {self.jobs()} {self.said()[-3000:]}")
+
+    @property
+    def results(self) -> Path:
+        """Folder of the tiny study's results."""
+        return self.workspace.root / "results" / "tiny"
+
     def dataset(self, table: str) -> pd.DataFrame:
         """Read a table of the tiny study's dataset."""
-        return pd.read_parquet(self.workspace.root / "results" / "tiny" / "dataset" / f"{table}.parquet")
+        return pd.read_parquet(self.results / "dataset" / f"{table}.parquet")
 
 
 def read_job(line: str) -> Job:
@@ -111,8 +158,10 @@ def read_job(line: str) -> Job:
     facts = dict(re.findall(r"(?:^| )([A-Z]\S*?)=(\S*)", line))
     # `GRES`, of the node, is empty once the job has ended.
     gpus = re.search(r"gpu:fake:(\d+)", facts.get("JOB_GRES", ""))
+    # SLURM writes the local time.
     times = [
-        datetime.fromisoformat(facts[key]) if facts[key] != "Unknown" else None for key in ("StartTime", "EndTime")
+        datetime.fromisoformat(facts[key]).astimezone() if facts[key] != "Unknown" else None
+        for key in ("StartTime", "EndTime")
     ]
     return Job(
         id=int(facts["JobId"]),
@@ -120,7 +169,7 @@ def read_job(line: str) -> Job:
         log=facts["StdOut"],
         state=facts["JobState"],
         partition=facts["Partition"],
-        node=facts["NodeList"],
+        node=facts["NodeList"].replace("(null)", ""),
         cpus=int(facts["NumCPUs"]),
         memory_mb=memory_mb(facts["MinMemoryNode"]),
         gpus=int(gpus[1]) if gpus else 0,
@@ -135,13 +184,3 @@ def memory_mb(text: str) -> int:
     """Read SLURM's amounts of memory: ``1000M``, ``4G``; without a unit it is MiB."""
     number, unit = re.fullmatch(r"([\d.]+)([MG]?)", text).groups()
     return int(float(number) * {"G": 1024}.get(unit, 1))
-
-
-def wait_for(condition: Callable[[], Any], what: str, limit_s: float = WAIT_LIMIT_S) -> Any:
-    """Poll until a condition holds, and return what it gives."""
-    deadline = time.monotonic() + limit_s
-    while time.monotonic() < deadline:
-        if value := condition():
-            return value
-        time.sleep(0.3)
-    pytest.fail(f"no {what} within {limit_s} s")
