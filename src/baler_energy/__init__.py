@@ -3,7 +3,7 @@
 Map of the package, along the flow of the data:
 
 - `study`: the typed configuration, its grid of points and their paths
-- `stages`: what a rule runs: prepare, train, compress, decompress, evaluate, profile, collect, ...
+- `stages`: what a rule runs: prepare, train, apply (compress, decompress, evaluate), profile, collect, ...
 - `data`: readers of HEP formats, event generation
 - `codecs`: the autoencoder and its file format
 - `meters`: energy and process meters, and the session that opens the measured window

@@ -24,9 +24,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from baler_energy.fingerprint import fingerprint
+
 __all__ = ["SOCKET_VARIABLE", "handed_over", "warm_start"]
 
-#: Names the socket of the process.
+#: Names the socket of the process; empty in a job that it forked.
 SOCKET_VARIABLE = "BALER_ENERGY_WARM"
 #: What jobs import, or do once, and takes time.
 _IMPORTED = (
@@ -71,7 +73,7 @@ def handed_over(argv: Sequence[str]) -> int | None:
         Its exit code; None: there is no such process, so that the command is for this one to run.
     """
     path = os.environ.get(SOCKET_VARIABLE)
-    if path is None:
+    if not path:
         return None
     with socket.socket(socket.AF_UNIX) as connection:
         try:
@@ -96,6 +98,8 @@ def serve(listening: socket.socket, parent: int) -> None:
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # read when torch is loaded, see stages.profile
     for name in _IMPORTED:
         importlib.import_module(name)
+        if name.startswith("baler_energy."):
+            fingerprint(name)
     gc.collect()
     gc.freeze()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -125,7 +129,7 @@ def _run(listening: socket.socket, connection: socket.socket) -> None:
         threading.Thread(target=_end_with, args=[connection], daemon=True).start()
         os.chdir(job["cwd"])
         os.environ.clear()
-        os.environ.update({name: value for name, value in job["environment"].items() if name != SOCKET_VARIABLE})
+        os.environ.update(job["environment"] | {SOCKET_VARIABLE: ""})
         from baler_energy.cli import main
 
         code = main(job["argv"])

@@ -5,6 +5,7 @@ from matplotlib.figure import Figure
 
 from baler_energy.figures.base import NoData, Tables
 from baler_energy.figures.style import COLOURS, MARKERS, grid, legend_below, plain, title
+from baler_energy.meters.calibration import thread_sentence
 from baler_energy.vocabulary import Evidence
 
 __all__ = ["draw_calibration"]
@@ -68,4 +69,10 @@ def _sentences(table: pd.DataFrame) -> list[str]:
         for row in known.to_dict("records")
         if row["quantity"] in sentences and pd.notna(row["spread"])
     ]
-    return [*lines, f"Measuring {' and '.join(costs)} (± standard deviation)."] if costs else lines
+    if costs:
+        lines.append(f"Measuring {' and '.join(costs)} (± standard deviation).")
+    for quantity in ("time_per_row", "energy_per_row"):
+        rows = known[known["quantity"] == quantity].drop_duplicates("component")
+        if sentence := thread_sentence(dict(zip(rows["component"], rows["value"], strict=True)), quantity):
+            lines.append(f"{sentence[0].upper()}{sentence[1:]}.")
+    return lines

@@ -23,10 +23,13 @@ __all__ = [
     "shortest_window_s",
     "slice_powers_w",
     "spread_of",
+    "thread_sentence",
 ]
 
 #: What the shortest window resolves.
 RESOLUTION = 0.01
+#: Threads pay where a row costs at most this share of its cost on one thread.
+_PAYS = 0.95
 _UNITS = {
     "idle_power": "W",
     "tick": "s",
@@ -179,6 +182,26 @@ def calibration_rows(calibration: Calibration) -> list[dict[str, Any]]:
         "gpu_model": ", ".join(calibration.machine["gpus"]),
     }
     return [named | row.model_dump(mode="json") | {"unit": row.unit} for row in calibration.rows]
+
+
+def thread_sentence(costs: Mapping[str, float], quantity: str) -> str | None:
+    """Say what further threads gain; None where one number of threads was tried.
+
+    Parameters
+    ----------
+    costs
+        Cost of a row by component (``threads-1``, ``threads-2``), in one unit.
+    quantity
+        What they are: ``time_per_row`` or ``energy_per_row``.
+    """
+    by_number = {int(component.removeprefix("threads-")): cost for component, cost in sorted(costs.items())}
+    if 1 not in by_number or len(by_number) < 2:
+        return None
+    shares = {number: by_number[number] / by_number[1] for number in sorted(by_number) if number > 1}
+    what = quantity.removesuffix("_per_row")
+    words = ", ".join(f"{number}: {share:.2f}" for number, share in shares.items())
+    verdict = "; threads do not pay here" if min(shares.values()) > _PAYS else ""
+    return f"{what} per row of the fast engine's training on several threads, over that on one: {words}{verdict}"
 
 
 def shortest_window_s(tick_s: float) -> float:

@@ -16,6 +16,7 @@ from baler_energy.meters.calibration import (
     shortest_window_s,
     slice_powers_w,
     spread_of,
+    thread_sentence,
 )
 from baler_energy.meters.lock import MachineLock
 from baler_energy.meters.options import add_meter_arguments, make_meters
@@ -116,6 +117,10 @@ def summary(calibration: Calibration) -> str:
         value = "unknown" if row.value is None else f"{row.value:.4g}{'' if row.unit == '1' else ' ' + row.unit}"
         spread = "" if row.spread is None else f" +- {row.spread:.2g} (n = {row.n})"
         lines.append(f"{row.quantity:<18}{row.meter + ' ' + row.component:<24}{value}{spread}; {row.detail}")
+    for quantity in ("time_per_row", "energy_per_row"):
+        costs = {row.component: row.value for row in calibration.rows if row.quantity == quantity and row.value}
+        if sentence := thread_sentence(costs, quantity):
+            lines.append(f"{sentence[0].upper()}{sentence[1:]}.")
     return "\n".join(lines)
 
 
