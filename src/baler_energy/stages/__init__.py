@@ -5,7 +5,8 @@
 - `baler_import`, `baler_export`: projects of upstream Baler, read and written
 - `generate`, `prepare`: tables of HEP data
 - `train`, `compress`, `decompress`: measured; `upstream`: the same with Baler itself
-- `evaluate`: errors of the reconstructed table
+- `evaluate`: errors of the reconstructed table; `apply`: compress, decompress and evaluate in one process
+- `repeats`: which points need further repeats
 - `profile`: profiler traces, never in a measured run; `parts`: layers, data and the machine's peaks in measured loops
 - `collect`: the tidy dataset
 - `figures`, `tables`, `report`: what a reader sees
