@@ -150,7 +150,7 @@ def real_point(folder: Path) -> Path:
     write_study(folder, 1)
     path = folder / "study.yaml"
     path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | {"repeats": 1}))
-    subprocess.run(snakemake("--quiet", "--until", "evaluate"), cwd=folder, env=environment(folder), check=True)
+    subprocess.run(snakemake("--quiet", "--until", "apply"), cwd=folder, env=environment(folder), check=True)
     return folder / "results" / "scale"
 
 

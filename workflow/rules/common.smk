@@ -80,12 +80,12 @@ def source_of_stages(wildcards, *stages, also=()):
 
 
 def threads_of_profile(wildcards):
-    """Threads that a point computes on: here, profilers run side by side where these are fewer than the cores.
+    """Threads that a point computes on: profilers run side by side where these are fewer than this machine's cores.
 
-    Not on a cluster, whose nodes have other cores than this machine, nor where they might share a GPU.
+    Not where they might share a GPU; on a cluster, the profile asks for all cores.
     """
     point = STUDY.by_path[wildcards.point]
-    if not workflow.local_exec or (point.device != "cpu" and count_gpus()):
+    if point.device != "cpu" and count_gpus():
         return ALL_CORES
     return default_threads() if point.threads == "auto" else point.threads
 

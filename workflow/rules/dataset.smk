@@ -18,8 +18,9 @@ rule study:
 
 checkpoint repeats:
     input:
-        # What it reads of the study is a parameter, so that another country does not decide anew.
-        study=ancient(rules.study.output),
+        # What it reads of the study is a parameter, so that another country does not decide anew. By its path, as
+        # Snakemake 9.27 would else take the file for ancient in every rule.
+        study=ancient(f"{RESULTS}/study.yaml"),
         records=lambda w: records_of(points_of_rounds(before=int(w.round))),
     output:
         round_file(Path(RESULTS), "{round}"),
