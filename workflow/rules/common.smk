@@ -111,12 +111,17 @@ def folder_of_input(wildcards, input):
 
 
 def points_of_rounds(before=None):
-    """Points of the grid, with the repeats that rounds have added; Snakemake asks again after each round."""
-    return points_so_far(
-        STUDY,
-        lambda number: Path(checkpoints.repeats.get(round=number).output[0]),
-        before=before,
-    )
+    """Points of the grid with the repeats that rounds have added, and the files of these rounds.
+
+    Snakemake asks again after each round. The files have to be inputs, too, for it to see that a round is out of date.
+    """
+    files = []
+
+    def file_of_round(number):
+        files.append(checkpoints.repeats.get(round=number).output[0])
+        return Path(files[-1])
+
+    return points_so_far(STUDY, file_of_round, before=before), files
 
 
 def records_of(points):
@@ -131,14 +136,21 @@ def records_of(points):
     return expand(records, point=[point.path for point in points])
 
 
+def files_before_round(wildcards):
+    """Records that a round decides by, and the rounds before it."""
+    points, rounds = points_of_rounds(before=int(wildcards.round))
+    return [*records_of(points), *rounds]
+
+
 def files_of_runs(wildcards):
     """Records of every point, and what is made at some of them.
 
     A function, as Snakemake 9.27 takes time with the square of the length of a list that stands in a rule.
     """
-    points, sized = points_of_rounds(), set(STUDY.sized)
+    (points, rounds), sized = points_of_rounds(), set(STUDY.sized)
     return [
         *records_of(points),
+        *rounds,
         *expand(
             rules.forward.output.record, point=[p.path for p in points if p in sized]
         ),

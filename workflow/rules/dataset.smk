@@ -18,10 +18,8 @@ rule study:
 
 checkpoint repeats:
     input:
-        # What it reads of the study is a parameter, so that another country does not decide anew. By its path, as
-        # Snakemake 9.27 would else take the file for ancient in every rule.
-        study=ancient(f"{RESULTS}/study.yaml"),
-        records=lambda w: records_of(points_of_rounds(before=int(w.round))),
+        study=rules.study.output,
+        runs=files_before_round,
     output:
         round_file(Path(RESULTS), "{round}"),
     log:
@@ -31,7 +29,6 @@ checkpoint repeats:
         runtime=lambda w, attempt: 15 * attempt,
     params:
         results=RESULTS,
-        repeats=str(STUDY.repeats),
         source=fingerprint("baler_energy.stages.repeats"),
     shell:
         "baler-energy repeats --study {input.study:q} --results {params.results:q} --round {wildcards.round}"
