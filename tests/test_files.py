@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from baler_energy.errors import InputError
-from baler_energy.files import atomic_path, read_json, read_npz, write_json, write_npz
+from baler_energy.files import atomic_path, read_json, read_npz, remove_temporaries, write_json, write_npz
 
 
 def test_a_failure_in_the_middle_leaves_the_old_file_and_no_other(tmp_path: Path):
@@ -17,6 +17,18 @@ def test_a_failure_in_the_middle_leaves_the_old_file_and_no_other(tmp_path: Path
         raise RuntimeError
     assert read_json(target) == {"old": 1}
     assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("name", ["a.json", "no_suffix"])
+def test_what_a_killed_process_left_can_be_removed_and_nothing_else(tmp_path: Path, name: str):
+    kept = {tmp_path / name, tmp_path / ".snakemake_timestamp"}
+    for path in kept:
+        path.touch()
+    with pytest.raises(FileNotFoundError), atomic_path(tmp_path / name) as temporary:
+        temporary.touch()
+        assert set(tmp_path.iterdir()) == kept | {temporary}
+        remove_temporaries(tmp_path)
+    assert set(tmp_path.iterdir()) == kept
 
 
 def test_json_refuses_what_is_not_json(tmp_path: Path):

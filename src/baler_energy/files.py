@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import secrets
 import zipfile
 import zlib
@@ -15,7 +16,19 @@ from numpy.typing import NDArray
 
 from baler_energy.errors import InputError
 
-__all__ = ["atomic_path", "check_keys", "read_json", "read_npz", "write_json", "write_npz", "write_text"]
+__all__ = [
+    "atomic_path",
+    "check_keys",
+    "read_json",
+    "read_npz",
+    "remove_temporaries",
+    "write_json",
+    "write_npz",
+    "write_text",
+]
+
+#: The temporary names of `atomic_path`.
+_TEMPORARY = re.compile(r"\..+\.\d+-[0-9a-f]{8}(\.[^.]+)?")
 
 
 @contextmanager
@@ -40,6 +53,13 @@ def atomic_path(target: Path) -> Iterator[Path]:
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_temporaries(folder: Path) -> None:
+    """Remove the temporary files that processes left when they were killed; none may be writing to the folder."""
+    for path in folder.iterdir():
+        if _TEMPORARY.fullmatch(path.name):
+            path.unlink(missing_ok=True)
 
 
 def write_text(target: Path, text: str) -> None:

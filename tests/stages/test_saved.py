@@ -50,7 +50,7 @@ def test_killed_twice_it_is_the_training_that_was_never_killed(pipeline, whole, 
     saved = torch.load(tmp_path / STATE, weights_only=True)
     interrupted(pipeline, tmp_path, signal.SIGTERM)
     saved_again = torch.load(tmp_path / STATE, weights_only=True)
-    (tmp_path / ".state.1-0.pt").touch()  # what a kill in the middle of saving leaves
+    (tmp_path / ".state.1-0123abcd.pt").touch()  # what a kill in the middle of saving leaves
     done = subprocess.run(command(pipeline, tmp_path), check=True, capture_output=True, text=True)
 
     rows = len(json.loads(saved_again["history"]))

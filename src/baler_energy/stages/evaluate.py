@@ -5,7 +5,7 @@ from pathlib import Path
 
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
-from baler_energy.files import atomic_path, write_json
+from baler_energy.files import atomic_path, remove_temporaries, write_json
 
 __all__ = ["EPILOG", "ERRORS", "HELP", "HISTOGRAMS", "SUMMARY", "add_arguments", "evaluate", "run"]
 
@@ -70,6 +70,7 @@ def evaluate(original: Path, reconstructed: Path, compressed: Path, checkpoint: 
         "compressed_bytes": compressed_bytes,
         "checkpoint_bytes": model_bytes,
     }
+    remove_temporaries(out)
     write_json(out / SUMMARY, summary)
 
 

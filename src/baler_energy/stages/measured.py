@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from baler_energy.files import atomic_path
+from baler_energy.files import atomic_path, remove_temporaries
 from baler_energy.fingerprint import stage_module
 from baler_energy.meters.base import Meter
 from baler_energy.meters.options import make_meters, session_settings
@@ -130,7 +130,7 @@ def write_record(
     results: Mapping[str, str | int | float | bool | None],
     segments: Sequence[Segment] = (),
 ) -> None:
-    """Write ``samples.parquet`` and, last, ``measurement.json``.
+    """Write ``samples.parquet`` and, last, ``measurement.json``; remove what killed attempts left half-written.
 
     Parameters
     ----------
@@ -151,6 +151,7 @@ def write_record(
     if segments:
         facts = {"start", "duration_s", "hostname"}
         made_with["segments"] = [segment.model_dump(mode="json", include=facts) for segment in segments]
+    remove_temporaries(out)
     with atomic_path(out / SAMPLES) as temporary:
         outcome.samples.to_parquet(temporary, index=False)
     Measurement(

@@ -89,9 +89,8 @@ class SavedTraining:
         self._saved_s = time.monotonic()
 
     def remove(self) -> None:
-        """Remove the file, as the training is complete, and what attempts left that were killed while saving."""
-        for path in (self._path, *self._path.parent.glob(f".{self._path.stem}.*{self._path.suffix}")):
-            path.unlink(missing_ok=True)
+        """Remove the file, as the training is complete."""
+        self._path.unlink(missing_ok=True)
 
     def _read(self) -> None:
         if not self._path.exists():

@@ -26,6 +26,8 @@ PACKAGES = ("slurm-wlm", "munge")
 MARK = "# of baler-energy's tests"
 #: What each node claims to have.
 CORES, MEMORY_MB = 2, 32_000
+#: How long the controller remembers a job that has ended (s).
+MIN_JOB_AGE_S = 7200
 #: Against a hang only.
 START_LIMIT_S = 300
 ANSWER_LIMIT_S = 300
@@ -132,7 +134,8 @@ def configuration() -> str:
         "GresTypes=gpu",
         "DefMemPerCPU=500",
         "EnforcePartLimits=ALL",
-        "MinJobAge=3600",
+        f"MinJobAge={MIN_JOB_AGE_S}",
+        "MessageTimeout=90",
         "KillWait=5",
         "ReturnToService=2",
         # The nodes are what is written here, whatever the machine has.

@@ -56,7 +56,7 @@ def write_study(workspace: Any, *, on_slurm: bool, with_long: bool = True) -> Pa
     measurement = {
         # A meter that is named has to be there.
         "meters": ["codecarbon", "process", *(["slurm"] if on_slurm else [])],
-        "min_window_s": 2.0 if on_slurm else 0.2,
+        "min_window_s": 3.0 if on_slurm else 0.2,
         "idle_s": 0.2,
         "idle_lifetime_s": 3600,
         "sample_interval_s": 0.05,

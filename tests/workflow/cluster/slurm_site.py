@@ -22,12 +22,16 @@ RUN_LIMIT_S = 1800
 WAIT_LIMIT_S = 900
 ENDED = ("COMPLETED", "CANCELLED", "FAILED", "TIMEOUT", "OUT_OF_MEMORY")
 
-#: At the end of the workspace's Snakefile. The plugin adds 10 s to its pause after each look that finds no job done.
-PACE = """
+#: At the end of the workspace's Snakefile. The plugin 2.8 adds 10 s to its pause after each look that finds no job
+#: done. At each look it also asks for MinJobAge: one answer that takes more than 10 s sends it to sacct, which there is
+#: no database for, and then it loses its jobs and waits for ever.
+PACE = f"""
 from asyncio import sleep
+import snakemake_executor_plugin_slurm
 from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
 
 RemoteExecutor.sleep = lambda self: sleep(1)
+snakemake_executor_plugin_slurm.get_min_job_age = lambda: {slurm.MIN_JOB_AGE_S}
 """
 
 
@@ -65,6 +69,7 @@ class Site:
             "max-threads": slurm.CORES,
             "slurm-init-seconds-before-status-checks": 1,
             "slurm-status-command": "squeue",
+            "slurm-status-attempts": 100,
         }
         for rule, asked in profile["set-resources"].items():
             if rule != "calibrate":
