@@ -6,7 +6,17 @@ With `Study` in `study.py`, these models are the one definition of the configura
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    StringConstraints,
+    Tag,
+    field_validator,
+    model_validator,
+)
 
 from baler_energy.codecs.baler.architecture import network
 from baler_energy.codecs.baler.packing import Packing
@@ -18,6 +28,7 @@ __all__ = [
     "Axes",
     "Config",
     "Count",
+    "CountOrRounds",
     "Dataset",
     "FileData",
     "Measurement",
@@ -199,6 +210,13 @@ class Repeats(Config):
         if self.most < self.least:
             raise ValueError(f"'most' ({self.most}) is below 'least' ({self.least})")
         return self
+
+
+#: Told apart by what is given, so that a mistake is one message. Brackets keep the words out of messages, see `study`.
+CountOrRounds = Annotated[
+    Annotated[Count, Tag("[count]")] | Annotated[Repeats, Tag("[rounds]")],
+    Discriminator(lambda given: "[rounds]" if isinstance(given, dict | Repeats) else "[count]"),
+]
 
 
 class Training(Config):

@@ -24,7 +24,7 @@ from baler_energy.sections import (
     SHARDS_PER_SEED,
     Axes,
     Config,
-    Count,
+    CountOrRounds,
     Dataset,
     FileData,
     Measurement,
@@ -96,7 +96,7 @@ class Study(Config):
     """Power usage effectiveness of the site, applied once to CO2e; 1 on a laptop."""
     seed: Annotated[int, Field(ge=0)] = 1
     """Seed of the study: of the first repeat's model and of the order of the runs."""
-    repeats: Count | Repeats = 3
+    repeats: CountOrRounds = 3
     """Runs of each point, each with its own seed; or ``{least: 3, most: 10, target: 0.05}``, which adds repeats of the
     points whose interval is wider than that."""
     data: Annotated[dict[Name, Dataset], Field(min_length=1)]
