@@ -86,8 +86,11 @@ def test_a_session_recovers_the_journal_of_a_running_machine(server, tmp_path):
     edges_s = []
 
     def operation():
+        """Wait for the counter to go past its wrap, which takes as long as its thread is kept waiting."""
         edges_s.append(time.monotonic())
-        time.sleep(0.3)
+        enough_uj = package.total_uj + 6_000_000
+        while package.total_uj < enough_uj and time.monotonic() < edges_s[0] + 600:
+            time.sleep(0.01)
         edges_s.append(time.monotonic())
 
     settings = SessionSettings(min_window_s=0.6, idle_s=0.1, sample_interval_s=0.01, lock=tmp_path / "lock")

@@ -92,9 +92,10 @@ class Workspace:
             check=False,
         )
 
-    def snakemake(self, configfile: Path, *words: str) -> str:
+    def snakemake(self, configfile: Path, *words: str | Path) -> str:
         """Run Snakemake, which has to succeed; return what it said."""
-        done = self.run("snakemake", "--cores", "all", "--configfile", configfile, *words)
+        # A target that followed the file would be taken for another one.
+        done = self.run("snakemake", "--cores", "all", *words, "--configfile", configfile)
         assert done.returncode == 0, done.stdout
         return done.stdout
 

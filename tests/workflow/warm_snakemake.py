@@ -17,7 +17,7 @@ from pathlib import Path
 __all__ = ["WarmSnakemake"]
 
 #: Packages that the workflow loads besides.
-ALSO = ("numpy", "pydantic", "psutil", "yaml")
+ALSO = ("psutil", "pydantic", "yaml")
 
 
 class WarmSnakemake:
