@@ -10,6 +10,9 @@ from types import MappingProxyType, SimpleNamespace
 import pytest
 from simulator.run import namespaces_work
 
+#: For so long a counter may stand still that a test advances.
+HANGS_S = 600.0
+
 
 class Counter:
     """One simulated RAPL counter with a journal of its true energy."""
@@ -85,8 +88,8 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulat
     """Return a machine without counters; tests add theirs. They stand still while nobody advances them."""
     monkeypatch.setattr("baler_energy.meters.rapl._WATCH_S", 0.01)
     monkeypatch.setattr("baler_energy.meters.rapl._LONG_WATCH_S", 0.01)
-    # A thread of this process advances the counters, and garbage collection may pause it for half a second.
-    monkeypatch.setattr("baler_energy.meters.counters._STILL_FLOOR_S", 5.0)
+    # A thread of this process advances the counters, and a busy machine may keep it waiting.
+    monkeypatch.setattr("baler_energy.meters.counters._STILL_FLOOR_S", HANGS_S)
     simulated = SimulatedMachine(tmp_path / "powercap")
     simulated.root.mkdir()
     yield simulated
@@ -218,4 +221,6 @@ def _processes(pids: list[int] | None) -> list[SimpleNamespace]:
 def nvml(monkeypatch: pytest.MonkeyPatch) -> Callable[..., SimulatedNvml]:
     """Return the class of simulated drivers; all GPUs are visible unless a test hides some."""
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    # Counters move when a test moves them, however long it is kept waiting before.
+    monkeypatch.setattr("baler_energy.meters.counters._STILL_FLOOR_S", HANGS_S)
     return SimulatedNvml

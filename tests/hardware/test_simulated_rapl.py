@@ -38,8 +38,9 @@ def server(machine):
     return machine
 
 
-def meter_of(machine, **options) -> RaplMeter:
-    return RaplMeter(sample_interval_s=0.01, root=machine.root, **options)
+def meter_of(machine) -> RaplMeter:
+    """Give a meter of the machine; at 60 W its counters of 100 J may go unread for more than a second."""
+    return RaplMeter(sample_interval_s=0.01, root=machine.root, limit_w=60.0)
 
 
 def energies(readings):
@@ -59,7 +60,7 @@ def test_the_first_of_two_equal_names_stands(machine):
 
 
 def test_energy_is_the_journals_over_several_wraps_and_psys_is_never_added(server):
-    meter = meter_of(server, limit_w=60.0)
+    meter = meter_of(server)
     meter.open()
     meter.begin()
     steps = dict(zip(SERVER, (5_000_000, 3_000_000, 1_000_000, 4_000_000, 2_000_000, 15_000_000), strict=True))
@@ -95,7 +96,7 @@ def test_a_session_recovers_the_journal_of_a_running_machine(server, tmp_path):
 
     settings = SessionSettings(min_window_s=0.6, idle_s=0.1, sample_interval_s=0.01, lock=tmp_path / "lock")
     before_s = time.monotonic()
-    with Session([meter_of(server, limit_w=60.0)], settings) as session:
+    with Session([meter_of(server)], settings) as session:
         outcome = session.run(operation)
         after_s = time.monotonic()
     readings = {(r.component, r.quantity): r.value for r in outcome.readings}

@@ -141,14 +141,17 @@ class Truth:
         origin_s = min(self._curves_start_s, end_s)
         return self.machine.gpus[index].curve.energy_j(begin_s - origin_s, end_s - origin_s)
 
-    def gpu_bounds_j(self, index: int, edges_s: Edges, *, counted: bool = False) -> tuple[float, float]:
-        """Least and largest energy (J) of a GPU between the two reads of its meter, or what its counter added to it."""
-        if counted:
-            # The counter shows what there was at its last tick.
-            start_s, tick_s = self.machine.start_s, self.machine.gpus[index].tick_s
-            edges_s = tuple(start_s + math.floor((time_s - start_s) / tick_s) * tick_s for time_s in edges_s)
+    def gpu_bounds_j(self, index: int, edges_s: Edges) -> tuple[float, float]:
+        """Least and largest energy (J) of a GPU between the two reads of its meter."""
         earliest_s, begun_s, ending_s, latest_s = edges_s
         return self.gpu_j(index, begun_s, ending_s), self.gpu_j(index, earliest_s, latest_s)
+
+    def late_j(self, index: int, edge_s: float, noticed_s: float | None) -> float:
+        """Most energy (J) that a GPU's meter puts wrong for noticing late the tick after an edge, or not at all."""
+        gpu, start_s = self.machine.gpus[index], self.machine.start_s
+        tick_s = start_s + math.ceil((edge_s - start_s) / gpu.tick_s) * gpu.tick_s
+        late_s = gpu.tick_s if noticed_s is None else noticed_s - tick_s
+        return gpu.curve.top_w * min(max(late_s, 0.0), gpu.tick_s)
 
     def _shown_j(self, folder: str, time_s: float, *, begun: bool) -> float:
         """Give the energy of the last row whose showing had begun by a time, or was done."""

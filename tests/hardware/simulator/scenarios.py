@@ -51,6 +51,8 @@ class Measured:
     truth: Truth
     edges: Mapping[str, Sequence[Edges]]
     """By meter: of the idle baseline, where there is one, and of the window."""
+    ticks: Sequence[Mapping[str, float]]
+    """When the tick of each GPU was noticed that follows each edge, in their order."""
     window_s: float
     idle_s: float | None
     result: str
@@ -60,29 +62,37 @@ class Measured:
     samples: tuple[Mapping[str, Any], ...]
     """Of the time series: time_s, component, quantity, value."""
 
-    def bounds_j(self, component: str, window: int = -1, *, counted: bool = False) -> tuple[float, float]:
-        """Give the least and largest true energy (J) of a component over the window, or the idle baseline (0).
-
-        `counted` is what the counters showed of it, of which those of GPUs tick seldom.
-        """
+    def bounds_j(self, component: str, window: int = -1) -> tuple[float, float]:
+        """Give the least and largest true energy (J) of a component over the window, or the idle baseline (0)."""
         counters = {name: counter.folder for name, counter in _components(self.machine).items()}
         if component.startswith("gpu-"):
-            return self.truth.gpu_bounds_j(int(component[4:]), self.edges["nvml"][window], counted=counted)
+            return self.truth.gpu_bounds_j(int(component[4:]), self.edges["nvml"][window])
         if component in counters:
             return self.truth.counter_bounds_j(counters[component], self.edges["rapl"][window])
         kind = {"cpu": "package-", "dram": "dram-", "gpu": "gpu-"}[component]
         parts = [name for name in counters if name.startswith(kind)]
         parts += [f"gpu-{number}" for number in range(len(self.machine.gpus)) if kind == "gpu-"]
-        bounds = [self.bounds_j(part, window, counted=counted) for part in parts]
+        bounds = [self.bounds_j(part, window) for part in parts]
         return sum(least for least, _ in bounds), sum(largest for _, largest in bounds)
 
     def dynamic_bounds_j(self, component: str) -> tuple[float, float]:
-        """Give the least and largest energy (J) that was counted above the power that was counted in the baseline."""
+        """Give the least and largest true energy (J) above the power of the baseline's own moments."""
         assert self.idle_s is not None
-        least, largest = self.bounds_j(component, counted=True)
-        idle_least, idle_largest = self.bounds_j(component, 0, counted=True)
+        (least, largest), (idle_least, idle_largest) = self.bounds_j(component), self.bounds_j(component, 0)
         times = self.window_s / self.idle_s
         return least - idle_largest * times, largest - idle_least * times
+
+    def late_j(self, component: str) -> float:
+        """Give the most dynamic energy (J) that is put wrong as ticks were noticed late: none but of GPUs."""
+        assert self.idle_s is not None
+        if not component.startswith("gpu-"):
+            return 0.0
+        edges_s = [edge_s for edges in self.edges["nvml"] for edge_s in edges[1:3]]
+        late_j = [
+            self.truth.late_j(int(component[4:]), edge_s, noticed.get(component))
+            for edge_s, noticed in zip(edges_s, self.ticks, strict=True)
+        ]
+        return sum(late_j[2:]) + sum(late_j[:2]) * self.window_s / self.idle_s
 
     def error(self, component: str) -> float:
         """Relative error of a component's energy."""
@@ -120,7 +130,7 @@ def run_all(machines: Mapping[str, Machine], state: Path, *options: str) -> dict
         found = json.loads(done.stdout)
         readings = {(r["component"], r["quantity"]): r for r in found["readings"]}
         truth = Truth(folder)
-        told = {name: found[name] for name in ("edges", "window_s", "idle_s", "result")}
+        told = {name: found[name] for name in ("edges", "ticks", "window_s", "idle_s", "result")}
         flags, samples = (*found["flags"],), (*found["samples"],)
         return Measured(truth.machine, truth, **told, flags=flags, readings=readings, samples=samples)
 
@@ -142,6 +152,8 @@ class Recovered:
     bound_j: float
     dynamic_j: float
     dynamic_bounds_j: tuple[float, float]
+    late_j: float
+    """Most that a tick of a GPU puts wrong in it that was noticed late."""
 
     @property
     def true_j(self) -> float:
@@ -150,7 +162,7 @@ class Recovered:
 
     @property
     def true_dynamic_j(self) -> float:
-        """Dynamic energy that was counted."""
+        """True dynamic energy."""
         return sum(self.dynamic_bounds_j) / 2
 
     @property
@@ -160,7 +172,7 @@ class Recovered:
 
     @property
     def dynamic_off_j(self) -> float:
-        """How far the dynamic energy is from what may have been counted."""
+        """How far the dynamic energy is from what may have been true."""
         return distance(self.dynamic_j, self.dynamic_bounds_j)
 
     @property
@@ -184,6 +196,7 @@ def recovered(name: str, measured: Measured) -> list[Recovered]:
             bound_j=reading["bound"],
             dynamic_j=measured.readings[component, "dynamic_energy"]["value"],
             dynamic_bounds_j=measured.dynamic_bounds_j(component),
+            late_j=measured.late_j(component),
         )
         for (component, quantity), reading in measured.readings.items()
         if quantity == "energy"
