@@ -21,6 +21,7 @@ from baler_energy.meters.calibration import (
     calibration_rows,
     shortest_window_s,
     slice_powers_w,
+    thread_sentence,
 )
 from baler_energy.meters.settings import SHORTEST_CALIBRATION_S as SHORTEST_S
 from baler_energy.meters.settings import SessionSettings
@@ -78,6 +79,23 @@ def calibration(ticking, tmp_path_factory):
 
 def values(calibration: Calibration, quantity: str) -> dict[str, float | None]:
     return {row.component: row.value for row in calibration.rows if row.quantity == quantity}
+
+
+@pytest.mark.parametrize(
+    ("costs", "said"),
+    [
+        ({"threads-1": 2.0, "threads-2": 1.5, "threads-10": 1.0}, "0.75 on 2 threads, 0.50 on 10 threads"),
+        ({"threads-1": 2.0, "threads-2": 3.0}, "1.50 on 2 threads; threads do not pay here"),
+    ],
+)
+def test_what_threads_gain_is_told(costs, said):
+    sentence = thread_sentence(costs, "energy_per_row")
+    assert sentence == f"energy per row of the fast engine's training, over that on one thread: {said}"
+
+
+def test_one_number_of_threads_tells_nothing():
+    assert thread_sentence({"threads-1": 2.0}, "time_per_row") is None
+    assert thread_sentence({}, "time_per_row") is None
 
 
 def test_idle_power_tick_window_and_overhead_are_found(calibration, ticking, tmp_path):

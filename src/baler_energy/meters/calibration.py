@@ -199,9 +199,9 @@ def thread_sentence(costs: Mapping[str, float], quantity: str) -> str | None:
         return None
     shares = {number: by_number[number] / by_number[1] for number in sorted(by_number) if number > 1}
     what = quantity.removesuffix("_per_row")
-    words = ", ".join(f"{number}: {share:.2f}" for number, share in shares.items())
+    words = ", ".join(f"{share:.2f} on {number} threads" for number, share in shares.items())
     verdict = "; threads do not pay here" if min(shares.values()) > _PAYS else ""
-    return f"{what} per row of the fast engine's training on several threads, over that on one: {words}{verdict}"
+    return f"{what} per row of the fast engine's training, over that on one thread: {words}{verdict}"
 
 
 def shortest_window_s(tick_s: float) -> float:
