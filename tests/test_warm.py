@@ -12,6 +12,8 @@ from typing import Any
 import psutil
 import pytest
 
+from baler_energy.data import toy
+from baler_energy.records import Measurement
 from baler_energy.warm import SOCKET_VARIABLE, handed_over, warm_start
 
 #: Of a process that hangs.
@@ -84,6 +86,22 @@ def test_a_job_has_the_environment_of_its_command_and_hands_nothing_over_itself(
     said, wrong = seen.communicate(timeout=LIMIT_S)
     assert seen.returncode == 0, wrong
     assert "yes ['']" in said
+
+
+def test_a_forked_training_is_that_of_a_process_of_its_own(start, tmp_path):
+    toy.generate(300, 1).write(tmp_path / "table.npz")
+    quick = ("--meters", "process", "--min-window-s", 0, "--idle-s", 0, "--threads", 1, "--device", "cpu")
+    words = ("train", "--data", "table.npz", "--epochs", 2, *quick)
+    forked, alone = start(*words, "--out", "forked"), start(*words, "--out", "alone", **{SOCKET_VARIABLE: "nowhere"})
+    for command in (forked, alone):
+        said = command.communicate(timeout=LIMIT_S)
+        assert command.returncode == 0, said
+    records = [Measurement.read(tmp_path / name / "measurement.json") for name in ("forked", "alone")]
+    assert [record.provenance["forked"] for record in records] == [True, False]
+    assert records[0].results["final_loss"] == records[1].results["final_loss"]
+    assert records[0].provenance["source"] == records[1].provenance["source"]
+    checkpoints = [(tmp_path / name / "checkpoint.pt").read_bytes() for name in ("forked", "alone")]
+    assert checkpoints[0] == checkpoints[1]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])

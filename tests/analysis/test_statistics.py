@@ -33,7 +33,9 @@ POINT |= {
 def runs(*rows: dict[str, object]) -> pd.DataFrame:
     """Give runs with energy and duration 1, distinct ids, no flags, unless said otherwise."""
     base = {"operation": "train", "energy_evidence": "measured", "energy_scope": "cpu", "flags": "", "rows": 10}
-    base |= dict.fromkeys(("energy_j", "duration_s", "power_mean_w", "cpu_time_s", "mean_rms_over_range"), 1.0)
+    base |= dict.fromkeys(
+        ("energy_j", "duration_s", "duration_median_s", "power_mean_w", "cpu_time_s", "mean_rms_over_range"), 1.0
+    )
     return pd.DataFrame([POINT | base | {"dynamic_energy_j": None, "run_id": str(n)} | r for n, r in enumerate(rows)])
 
 

@@ -1,7 +1,8 @@
 """Snakemake without its imports, which take as long as all else of a dry run: a process that made them forks for each.
 
-Each run is what ``python -m snakemake`` is, with the folder, the environment and the search path that are asked for.
-Modules of ours are not loaded yet, as every folder of the tests has its own.
+Its jobs start from another such process, which is that of `baler-energy study`. Each run is what ``python -m
+snakemake`` is, with the folder, the environment and the search path that are asked for. Modules of ours are not loaded
+yet, as every folder of the tests has its own.
 """
 
 import json
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 __all__ = ["WarmSnakemake"]
@@ -27,6 +29,11 @@ class WarmSnakemake:
         self._process = subprocess.Popen(
             [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
         )
+        # Imported here, as the process that forks loads no module of ours.
+        from baler_energy.warm import warm_start
+
+        self._jobs = ExitStack()
+        self._variables = self._jobs.enter_context(warm_start())
 
     def run(
         self, words: Sequence[str], cwd: Path, environment: Mapping[str, str], limit_s: float
@@ -34,7 +41,12 @@ class WarmSnakemake:
         """Run Snakemake in a folder; its output is one text. What hangs is ended with the whole process."""
         assert self._process.stdin is not None and self._process.stdout is not None
         with tempfile.NamedTemporaryFile("r", encoding="utf-8", errors="replace") as said:
-            request = {"words": words, "cwd": str(cwd), "environment": dict(environment), "said": said.name}
+            request = {
+                "words": words,
+                "cwd": str(cwd),
+                "environment": {**environment, **self._variables},
+                "said": said.name,
+            }
             self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()
             if not select.select([self._process.stdout], [], [], limit_s)[0]:
@@ -49,6 +61,7 @@ class WarmSnakemake:
         self._process.stdin.close()
         self._process.stdout.close()
         self._process.wait()
+        self._jobs.close()
 
 
 def _serve() -> None:

@@ -13,7 +13,7 @@ SESSION = commands.session_options(STUDY, Path(RESULTS, "idle"))
 # what there is. What torch uses is the point's `threads`.
 ALL_CORES = 1024
 
-# First guesses of how long a job takes (s), until one of its rule has ended: a start of some seconds, and its windows.
+# First guesses of how long a job takes (s), until one of its kind has ended: a start of some seconds, and its windows.
 START_S, WINDOW_S = 4, STUDY.measurement.min_window_s
 GUESS_S = {
     "calibrate": START_S + 2 * STUDY.measurement.calibrate_s,

@@ -28,7 +28,7 @@ checkpoint repeats:
         mem_mb=memory_of_dataset,
         runtime=lambda w, attempt: 15 * attempt,
     params:
-        results=RESULTS,
+        results=folder_of_input,
         source=fingerprint("baler_energy.stages.repeats"),
     shell:
         "baler-energy repeats --study {input.study:q} --results {params.results:q} --round {wildcards.round}"
