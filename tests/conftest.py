@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +14,8 @@ from baler_energy.codecs.upstream import install
 from baler_energy.errors import UnavailableError
 from baler_energy.meters.lock import LOCK_VARIABLE
 
+# A shell starts commands in the background with Ctrl-C ignored, which what the tests start would inherit.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 # How long an example takes depends on the machine and on what else runs there, so neither fails a test.
