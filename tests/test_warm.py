@@ -18,6 +18,7 @@ from baler_energy.warm import SOCKET_VARIABLE, handed_over, warm_start
 
 #: Of a process that hangs.
 LIMIT_S = 300
+SERVING = "baler_energy.warm"
 COMMAND = Path(sys.executable).with_name("baler-energy")
 
 
@@ -126,6 +127,17 @@ def test_without_the_process_a_command_runs_by_itself(monkeypatch, tmp_path):
     assert handed_over(["doctor"]) is None
     monkeypatch.setenv(SOCKET_VARIABLE, str(tmp_path / "nobody"))
     assert handed_over(["doctor"]) is None
+
+
+def test_where_the_process_has_died_commands_run_by_themselves(monkeypatch):
+    with warm_start() as found:
+        serving = [child for child in psutil.Process().children() if SERVING in child.cmdline()]
+        process = max(serving, key=psutil.Process.create_time)
+        process.kill()
+        process.wait(timeout=LIMIT_S)
+        for name, value in found.items():
+            monkeypatch.setenv(name, value)
+        assert handed_over(["doctor"]) is None
 
 
 def test_it_ends_with_the_one_that_started_it():

@@ -57,6 +57,8 @@ def warm_start() -> Iterator[dict[str, str]]:
         listening.listen(64)
         command = [sys.executable, "-m", "baler_energy.warm", str(listening.fileno()), str(os.getpid())]
         process = subprocess.Popen(command, pass_fds=[listening.fileno()])
+        # Should the process fail, nobody listens any more, and each job runs by itself.
+        listening.close()
         try:
             yield {SOCKET_VARIABLE: path}
         finally:
@@ -81,16 +83,23 @@ def handed_over(argv: Sequence[str]) -> int | None:
         except OSError:
             return None
         job = json.dumps({"argv": list(argv), "cwd": str(Path.cwd()), "environment": dict(os.environ)}).encode()
-        socket.send_fds(connection, [_LENGTH.pack(len(job))], [0, 1, 2])
-        connection.sendall(job)
         try:
-            answer = connection.recv(1)
-        except KeyboardInterrupt:
-            # The job was interrupted, too: what it says and returns is what counts.
-            answer = connection.recv(1)
+            socket.send_fds(connection, [_LENGTH.pack(len(job))], [0, 1, 2])
+            connection.sendall(job)
+            answer = _answer(connection)
+        except ConnectionError:
+            answer = b""
     if not answer:
         print("The job's process was killed.", file=sys.stderr)
     return answer[0] if answer else 1
+
+
+def _answer(connection: socket.socket) -> bytes:
+    try:
+        return connection.recv(1)
+    except KeyboardInterrupt:
+        # The job was interrupted, too: what it says and returns is what counts.
+        return connection.recv(1)
 
 
 def serve(listening: socket.socket, parent: int) -> None:
