@@ -13,8 +13,9 @@ import psutil
 import pytest
 
 from baler_energy.data import toy
+from baler_energy.forked import SOCKET_VARIABLE
 from baler_energy.records import Measurement
-from baler_energy.warm import SOCKET_VARIABLE, handed_over, warm_start
+from baler_energy.warm import handed_over, warm_start
 
 #: Of a process that hangs.
 LIMIT_S = 300

@@ -12,7 +12,7 @@ import psutil
 
 from baler_energy import slurm
 from baler_energy.fingerprint import fingerprint
-from baler_energy.warm import SOCKET_VARIABLE
+from baler_energy.forked import forked
 
 __all__ = ["boot_id", "cpu_model", "cpu_vendor", "frequency_policy", "machine", "provenance", "software", "virtualised"]
 
@@ -37,7 +37,7 @@ def provenance(stage: str) -> dict[str, Any]:
         "time": datetime.now(UTC).isoformat(),
         "stage": module,
         "source": fingerprint(module),
-        "forked": os.environ.get(SOCKET_VARIABLE) == "",
+        "forked": forked(),
         "machine": machine(),
         "software": software(),
         "openmp": {name: os.environ.get(name) for name in _OPENMP},

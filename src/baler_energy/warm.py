@@ -25,11 +25,10 @@ from pathlib import Path
 from typing import Any
 
 from baler_energy.fingerprint import fingerprint
+from baler_energy.forked import SOCKET_VARIABLE
 
-__all__ = ["SOCKET_VARIABLE", "handed_over", "warm_start"]
+__all__ = ["handed_over", "warm_start"]
 
-#: Names the socket of the process; empty in a job that it forked.
-SOCKET_VARIABLE = "BALER_ENERGY_WARM"
 #: What jobs import, or do once, and takes time.
 _IMPORTED = (
     "torch",
