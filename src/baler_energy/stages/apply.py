@@ -8,7 +8,7 @@ from baler_energy.stages.compress import COMPRESSED, compress
 from baler_energy.stages.decompress import RECONSTRUCTED, decompress
 from baler_energy.stages.evaluate import evaluate
 from baler_energy.stages.measured import Measuring, shared_session
-from baler_energy.stages.options import PointOptions, add_point_arguments, point_options
+from baler_energy.stages.options import PointOptions, add_codec_file_arguments, add_point_arguments, point_options
 from baler_energy.vocabulary import Operation
 
 __all__ = ["EPILOG", "HELP", "add_arguments", "apply", "run"]
@@ -24,11 +24,7 @@ files to run/compress, run/decompress and run/evaluate. The meters start once, a
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the stage's options."""
-    parser.add_argument("--data", type=Path, required=True, metavar="TABLE", help="table of `baler-energy prepare`")
-    parser.add_argument(
-        "--checkpoint", type=Path, required=True, metavar="FILE", help="checkpoint of `baler-energy train`"
-    )
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
+    add_codec_file_arguments(parser)
     add_point_arguments(parser)
     add_session_arguments(parser)
 

@@ -26,6 +26,7 @@ from baler_energy.stages.measured import (
 )
 from baler_energy.stages.options import (
     PointOptions,
+    add_codec_file_arguments,
     add_point_arguments,
     check_point,
     configure_torch,
@@ -58,17 +59,7 @@ COMPRESSED = "table.baler"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the stage's options."""
-    parser.add_argument(
-        "--data",
-        type=Path,
-        required=True,
-        metavar="TABLE",
-        help="table of `baler-energy prepare`; with --engine fast also a ROOT, Parquet, HDF5 or npz file",
-    )
-    parser.add_argument(
-        "--checkpoint", type=Path, required=True, metavar="FILE", help="checkpoint of `baler-energy train`"
-    )
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
+    add_codec_file_arguments(parser, also="; with --engine fast also a ROOT, Parquet, HDF5 or npz file")
     file = parser.add_argument_group("a file of your own (--engine fast); its columns are those of the training")
     file.add_argument("--format", choices=("table", *FORMATS), help="default: by the suffix and the contents")
     file.add_argument("--tree", help="ROOT tree, or HDF5 dataset or group; default: the only one")

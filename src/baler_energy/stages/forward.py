@@ -16,7 +16,14 @@ from baler_energy.stages.measured import (
     warmed_up,
     write_record,
 )
-from baler_energy.stages.options import PointOptions, add_point_arguments, check_point, configure_torch, point_options
+from baler_energy.stages.options import (
+    PointOptions,
+    add_codec_file_arguments,
+    add_point_arguments,
+    check_point,
+    configure_torch,
+    point_options,
+)
 from baler_energy.vocabulary import Operation
 
 __all__ = ["COUNTS", "EPILOG", "HELP", "add_arguments", "forward", "run"]
@@ -33,11 +40,7 @@ COUNTS = "counts.json"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the stage's options."""
-    parser.add_argument("--data", type=Path, required=True, metavar="TABLE", help="table of `baler-energy prepare`")
-    parser.add_argument(
-        "--checkpoint", type=Path, required=True, metavar="FILE", help="checkpoint of `baler-energy train`"
-    )
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
+    add_codec_file_arguments(parser)
     add_point_arguments(parser)
     add_session_arguments(parser)
 

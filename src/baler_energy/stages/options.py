@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "PointOptions",
     "actual_device",
+    "add_codec_file_arguments",
     "add_point_arguments",
     "check_point",
     "configure_torch",
@@ -87,6 +88,16 @@ class PointOptions:
             "seed": self.seed,
             "threads": self.threads or default_threads(),
         }
+
+
+def add_codec_file_arguments(parser: argparse.ArgumentParser, *, also: str = "") -> None:
+    """Add the files of a stage that applies a trained codec to a table; `also` tells what it takes besides a table."""
+    table = f"table of `baler-energy prepare`{also}"
+    parser.add_argument("--data", type=Path, required=True, metavar="TABLE", help=table)
+    parser.add_argument(
+        "--checkpoint", type=Path, required=True, metavar="FILE", help="checkpoint of `baler-energy train`"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
 
 
 def add_point_arguments(parser: argparse.ArgumentParser) -> None:

@@ -17,7 +17,13 @@ from baler_energy.meters.session import Outcome, Session
 from baler_energy.profilers.hotspots import HOTSPOTS, Hotspot, write_hotspots
 from baler_energy.progress import progress, say
 from baler_energy.stages.measured import Measuring
-from baler_energy.stages.options import PointOptions, add_point_arguments, point_options, positive_int
+from baler_energy.stages.options import (
+    PointOptions,
+    add_codec_file_arguments,
+    add_point_arguments,
+    point_options,
+    positive_int,
+)
 from baler_energy.stages.profiled import Job
 from baler_energy.vocabulary import Evidence, Quantity
 
@@ -49,10 +55,7 @@ _COPIED_BYTES = {"cpu": 2**28, "cuda": 2**30}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the stage's options."""
-    parser.add_argument("--data", type=Path, required=True, metavar="TABLE", help="table of `baler-energy prepare`")
-    parser.add_argument(
-        "--checkpoint", type=Path, required=True, metavar="FILE", help="checkpoint of `baler-energy train`"
-    )
+    add_codec_file_arguments(parser)
     parser.add_argument(
         "--max-batches",
         type=positive_int,
@@ -60,7 +63,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="take at most so many whole batches of rows, and one epoch (default: %(default)s)",
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
     add_point_arguments(parser)
     add_session_arguments(parser)
 
