@@ -53,7 +53,7 @@ def remote_source_of(wildcards, input):
 def table_of(wildcards):
     """The prepared table of a point."""
     point = STUDY.by_path[wildcards.point]
-    return expand(rules.prepare.output.table, dataset=point.dataset, rows=point.rows)
+    return rules.prepare.output.table.format(dataset=point.dataset, rows=point.rows)
 
 
 def calibration_of(wildcards):
@@ -62,7 +62,7 @@ def calibration_of(wildcards):
     One that is made anew says what the machine resolves now; it does not unmake what was measured.
     """
     device = STUDY.by_path[wildcards.point].device
-    return ancient(expand(rules.calibrate.output, device=device))
+    return ancient(rules.calibrate.output[0].format(device=device))
 
 
 def point_options(wildcards):
