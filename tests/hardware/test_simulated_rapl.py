@@ -1,5 +1,6 @@
 """The RAPL meter against counters whose true energy is known."""
 
+import itertools
 import time
 
 import pytest
@@ -116,6 +117,23 @@ def test_a_session_recovers_the_journal_of_a_running_machine(server, tmp_path):
     power_max_w = readings["package-0", Quantity.POWER_MAX]
     assert power_max_w is None or power_max_w >= readings["package-0", Quantity.POWER_MEAN] * 0.5
     assert not {Flag.COUNTER_FAULT, Flag.MODELLED_ONLY} & set(outcome.flags)
+
+
+def test_each_iteration_has_the_energy_that_the_counters_gave_it(server, tmp_path):
+    used_uj = itertools.count(30_000, 10_000)
+
+    def operation():
+        """Use 10 mJ more of the second package than the time before."""
+        time.sleep(0.06)  # counters are read after iterations of 50 ms or more
+        server.advance({"intel-rapl:1": next(used_uj)})
+
+    settings = SessionSettings(min_window_s=1.0, idle_s=0.1, sample_interval_s=0.01, lock=tmp_path / "lock")
+    with Session([meter_of(server)], settings) as session:
+        outcome = session.run(operation)
+    found = outcome.samples.query("quantity == 'iteration_energy'").groupby("component")["value"].apply(list)
+    # No counter is read at the start of the first iteration.
+    assert found["package-1"] == pytest.approx([0.04 + 0.01 * n for n in range(outcome.iterations - 1)], abs=1e-6)
+    assert outcome.iterations >= 2 and found["cpu"] == found["package-1"]
 
 
 @pytest.mark.parametrize("content", [None, "garbage", "", "999999999999"])
