@@ -15,6 +15,7 @@ from baler_energy.analysis.statistics import (
     mean_interval,
     point_variation,
     repeats_to_detect,
+    typical_duration_s,
     variation,
 )
 
@@ -37,6 +38,11 @@ def runs(*rows: dict[str, object]) -> pd.DataFrame:
         ("energy_j", "duration_s", "duration_median_s", "power_mean_w", "cpu_time_s", "mean_rms_over_range"), 1.0
     )
     return pd.DataFrame([POINT | base | {"dynamic_energy_j": None, "run_id": str(n)} | r for n, r in enumerate(rows)])
+
+
+def test_a_typical_duration_is_the_windows_median_or_a_resumed_trainings_own():
+    table = runs({"duration_s": 3.0, "duration_median_s": 2.0}, {"duration_s": 5.0, "duration_median_s": None})
+    assert typical_duration_s(table).to_list() == [2.0, 5.0]
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,16 @@ CALLS = {
     ),
     "fast": (("differentiate", "our/codecs/baler/fast.py", 0.9),),
 }
-_COSTS = ("duration_s", "window_s", "energy_j", "energy_measured_j", "energy_modelled_j", "dynamic_energy_j")
+_COSTS = (
+    *(
+        "duration_s",
+        "duration_lower_quartile_s",
+        "duration_median_s",
+        "duration_upper_quartile_s",
+        "duration_longest_s",
+    ),
+    *("window_s", "energy_j", "energy_measured_j", "energy_modelled_j", "dynamic_energy_j"),
+)
 
 
 def sizes(native: int) -> dict[str, float]:

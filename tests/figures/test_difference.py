@@ -21,7 +21,8 @@ def engines(build: Build) -> dict[str, pd.DataFrame]:
     """Give tables of the reference and of upstream, which takes twice its time, each with a profile of one epoch."""
     tables = build()
     runs = tables["runs"]
-    twice = runs.assign(engine="upstream", run_id="upstream/" + runs["run_id"], duration_s=2 * runs["duration_s"])
+    twice = runs.assign(engine="upstream", run_id="upstream/" + runs["run_id"])
+    twice["duration_median_s"] *= 2
     row = tables["hotspots"].iloc[0]
     calls = [
         row.to_dict()
@@ -35,7 +36,7 @@ def engines(build: Build) -> dict[str, pd.DataFrame]:
 
 def test_a_training_of_five_epochs_scales_once(engines: dict[str, pd.DataFrame]) -> None:
     runs = engines["runs"].query("operation == 'train' and rows == 30_000 and batch_size == 512 and threads == 2")
-    per_row_s = (runs[runs["epochs"] == 5]["duration_s"] / 30_000).groupby(runs["engine"]).mean()
+    per_row_s = (runs[runs["epochs"] == 5]["duration_median_s"] / 30_000).groupby(runs["engine"]).mean()
     found = times_by_category(engines).set_index("label")
     for engine, scaling in (("upstream", 0.2), ("reference", 0.05)):
         share = scaling / (scaling + 5 * (1 - scaling))

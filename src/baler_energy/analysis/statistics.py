@@ -30,6 +30,7 @@ __all__ = [
     "mean_interval",
     "point_variation",
     "repeats_to_detect",
+    "typical_duration_s",
     "variation",
 ]
 
@@ -82,6 +83,14 @@ def clean(table: pd.DataFrame) -> pd.DataFrame:
 def flagged(table: pd.DataFrame) -> pd.DataFrame:
     """Rows of a table with a column ``flags`` that a defect excludes from means."""
     return table[_is_flagged(table)]
+
+
+def typical_duration_s(runs: pd.DataFrame) -> "pd.Series[float]":
+    """Duration (s) of an iteration of each row of ``runs``, for comparisons: no single disturbed iteration moves it.
+
+    It is the median of the window's iterations, or the whole of a resumed training, whose windows are several.
+    """
+    return runs["duration_median_s"].fillna(runs["duration_s"])
 
 
 def flag_words(table: pd.DataFrame) -> str:

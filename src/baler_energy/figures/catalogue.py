@@ -29,6 +29,7 @@ _EVIDENCE = (
     "The axis or the legend says whether energy is measured (read from a hardware counter) or modelled (computed from "
     "constants and load); the two never share a series."
 )
+_TYPICAL = "Times are of the median iteration of each window, which no single disturbed iteration moves."
 _SPREAD = (
     "Markers are means over the repeats, each with its own seed; bars are 95 % t intervals and n is their number. "
     "A point from a single run carries n = 1 and has no bar; a bar that meets the lower edge goes on below it. "
@@ -154,8 +155,8 @@ CATALOGUE: dict[str, dict[str, Entry]] = {
             "Top: duration of one train, compress and decompress on the fewest threads over that on more; the line is "
             "Amdahl's law, T(n) = T(1) (s + (1 - s) / n), with the serial fraction s that fits all clean runs, where "
             "the law holds. Bottom: energy of the same over the rows of the table, all epochs of a training counted. "
-            f"Efficiency is the speed-up over the one in proportion to the threads. {_SPREAD} Runs with the same "
-            f"actual number of threads are pooled, whether the study gave it or auto did. {_EVIDENCE}",
+            f"Efficiency is the speed-up over the one in proportion to the threads. {_TYPICAL} {_SPREAD} Runs with the "
+            f"same actual number of threads are pooled, whether the study gave it or auto did. {_EVIDENCE}",
         ),
         "gpu_timeline": Entry(
             "One training on the GPU over time",
@@ -258,7 +259,7 @@ CATALOGUE: dict[str, dict[str, Entry]] = {
             "components than the reference's are left out. Upstream cuts off the fraction of integers, which ours "
             "round. Windows differ: upstream's holds reading and writing all its files, the fast engine's those of "
             "the tables that it compresses and decompresses, while the reference has its table in memory. Memory is "
-            "the peak of the process and its children, PyTorch included. " + _EVIDENCE,
+            f"the peak of the process and its children, PyTorch included. {_TYPICAL} {_EVIDENCE}",
         ),
         "difference": Entry(
             "Where the difference between the engines comes from",
@@ -285,7 +286,7 @@ CATALOGUE: dict[str, dict[str, Entry]] = {
             "parameters (as the original study's slides have it). The rows are in memory and scaled, so that it is the "
             "network alone. Lines are power laws, fitted to the logarithms of the networks' means; the legend gives "
             "the exponent with its 95 % t interval (none with two networks): 1 is in proportion to the size. "
-            f"{_SPREAD} {_EVIDENCE}",
+            f"{_TYPICAL} {_SPREAD} {_EVIDENCE}",
         ),
         "error_flops": Entry(
             "Error against operations of the training",
@@ -335,7 +336,7 @@ CATALOGUE: dict[str, dict[str, Entry]] = {
             "clean repeats with half widths of 95 % t intervals, and factors over the reference in its precision "
             "with 95 % intervals: ratios of means (delta method); of errors geometric means over pairs of the "
             "same seed. Start-up is upstream's process and imports, outside of the window. Energies are of the "
-            "kind that the row names.",
+            f"kind that the row names. {_TYPICAL}",
         ),
         "models": Entry(
             "The networks, counted by several tools",

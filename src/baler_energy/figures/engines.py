@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from baler_energy.analysis.comparison import Ratio, paired_ratio, ratio_of_means
-from baler_energy.analysis.statistics import clean, estimate, flagged
+from baler_energy.analysis.statistics import clean, estimate, flagged, typical_duration_s
 from baler_energy.figures.base import NoData, Tables
 from baler_energy.figures.engine_rows import base_label, compared, where
 from baler_energy.figures.selection import (
@@ -44,9 +44,15 @@ _EQUAL = 1.005
 
 
 def per_row(runs: pd.DataFrame) -> pd.DataFrame:
-    """Give runs with energy (J), time (s) and compressed bytes per row of the table; a training's of all its epochs."""
+    """Give runs with energy (J), time (s) and compressed bytes per row of the table; a training's of all its epochs.
+
+    The time is that of the window's median iteration, the energy that of their mean.
+    """
     sizes = runs["compressed_bytes"].astype(float) / runs["rows"]
-    costs = {"energy_per_row_j": runs["energy_j"] / runs["rows"], "time_per_row_s": runs["duration_s"] / runs["rows"]}
+    costs = {
+        "energy_per_row_j": runs["energy_j"] / runs["rows"],
+        "time_per_row_s": typical_duration_s(runs) / runs["rows"],
+    }
     return runs.assign(**costs, compressed_bytes_per_row=sizes)
 
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from baler_energy.analysis.powerlaw import fit_power_law
-from baler_energy.analysis.statistics import clean, mean_interval
+from baler_energy.analysis.statistics import clean, mean_interval, typical_duration_s
 from baler_energy.codecs.baler.architecture import Architecture, network
 from baler_energy.figures.base import NoData, Tables
 from baler_energy.figures.selection import (
@@ -50,7 +50,7 @@ def draw_forward(tables: Tables) -> Figure:
     if here[_SIZE].nunique() < 2:
         raise NoData("one network only at the reference point, no sizes to compare")
     here = here.assign(
-        energy_per_row_j=here["energy_j"] / here["rows"], time_per_row_s=here["duration_s"] / here["rows"]
+        energy_per_row_j=here["energy_j"] / here["rows"], time_per_row_s=typical_duration_s(here) / here["rows"]
     )
     figure, (panels,) = grid(1, 2, 4.8, sharex=True)
     quantities = (("energy_per_row_j", "Energy", "J", True), ("time_per_row_s", "Time", "s", False))

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from baler_energy.analysis.parallel import Amdahl, amdahl_speed_up, fit_amdahl, speed_up
-from baler_energy.analysis.statistics import clean
+from baler_energy.analysis.statistics import clean, typical_duration_s
 from baler_energy.figures.base import NoData, Tables
 from baler_energy.figures.selection import (
     OPERATIONS,
@@ -89,14 +89,15 @@ def draw_parallel(tables: Tables) -> Figure:
 def _scalings(chosen: pd.DataFrame, operation: str) -> list[_Scaling]:
     """Find how an operation scales on each device that has clean runs with two numbers of threads or more."""
     found = []
-    for series in split_series(chosen[chosen["operation"] == operation].dropna(subset=["duration_s"]), False):
+    timed = chosen[chosen["operation"] == operation].assign(typical_s=typical_duration_s)
+    for series in split_series(timed.dropna(subset=["typical_s"]), False):
         good = clean(series.runs)
         if good["threads"].nunique() < 2:
             continue
-        means = speed_up(good["threads"], good["duration_s"]).rename(columns={"speed_up": "mean"})
-        first_s = good.loc[good["threads"] == means["threads"].iloc[0], "duration_s"].mean()
-        scaled = series.runs.assign(speed_up=first_s / series.runs["duration_s"])
-        law = fit_amdahl(good["threads"], good["duration_s"])
+        means = speed_up(good["threads"], good["typical_s"]).rename(columns={"speed_up": "mean"})
+        first_s = good.loc[good["threads"] == means["threads"].iloc[0], "typical_s"].mean()
+        scaled = series.runs.assign(speed_up=first_s / series.runs["typical_s"])
+        law = fit_amdahl(good["threads"], good["typical_s"])
         found.append(_Scaling(operation, replace(series, runs=scaled), means, law))
     return found
 
