@@ -1,13 +1,13 @@
-"""Whether this process was forked from one that had made its imports (`warm`), as the environment tells."""
+"""Whether this process was forked from the warm process (`warm.py`), which had imported everything already."""
 
 import os
 
 __all__ = ["SOCKET_VARIABLE", "forked"]
 
-#: Names the socket of the process that forks; empty in a job that it forked.
+#: Environment variable with the socket of the warm process; empty in a process that it forked.
 SOCKET_VARIABLE = "BALER_ENERGY_WARM"
 
 
 def forked() -> bool:
-    """Tell whether this process was forked so."""
+    """Return whether the warm process forked this one."""
     return os.environ.get(SOCKET_VARIABLE) == ""

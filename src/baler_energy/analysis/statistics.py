@@ -86,9 +86,9 @@ def flagged(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def typical_duration_s(runs: pd.DataFrame) -> "pd.Series[float]":
-    """Duration (s) of an iteration of each row of ``runs``, for comparisons: no single disturbed iteration moves it.
+    """Return the median duration (s) of the iterations of each run, which one disturbed iteration does not change.
 
-    It is the median of the window's iterations, or the whole of a resumed training, whose windows are several.
+    A resumed training has no median, as its window is in several parts: it keeps its whole duration.
     """
     return runs["duration_median_s"].fillna(runs["duration_s"])
 

@@ -29,7 +29,7 @@ _EVIDENCE = (
     "The axis or the legend says whether energy is measured (read from a hardware counter) or modelled (computed from "
     "constants and load); the two never share a series."
 )
-_TYPICAL = "Times are of the median iteration of each window, which no single disturbed iteration moves."
+_TYPICAL = "Times are those of the median iteration of each window, so one disturbed iteration does not change them."
 _SPREAD = (
     "Markers are means over the repeats, each with its own seed; bars are 95 % t intervals and n is their number. "
     "A point from a single run carries n = 1 and has no bar; a bar that meets the lower edge goes on below it. "

@@ -91,7 +91,7 @@ class PointOptions:
 
 
 def add_codec_file_arguments(parser: argparse.ArgumentParser, *, also: str = "") -> None:
-    """Add the files of a stage that applies a trained codec to a table; `also` tells what it takes besides a table."""
+    """Add the files of a stage that applies a trained codec; `also` names further kinds of input file."""
     table = f"table of `baler-energy prepare`{also}"
     parser.add_argument("--data", type=Path, required=True, metavar="TABLE", help=table)
     parser.add_argument(
