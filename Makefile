@@ -1,5 +1,5 @@
 # make study    the laptop study and its report, results/laptop/report.html
-# make test     the tests, in three processes (7 minutes on two cores)
+# make test     the tests, in four processes (7 minutes on two cores)
 # make test-all     those and the slow ones: whole studies as users run them, every profiler (half an hour)
 # make test-slurm   those on a real SLURM, which they install (apt), start on this machine and stop: as root, 6 minutes
 # make bench    the engines against the reference and against the machine, a table of ratios (some minutes)
@@ -11,7 +11,7 @@
 # TORCH_INDEX=URL               where to take torch from: README, "Which torch"
 # PYTHIA=no                     without Pythia and FastJet, where they have no wheels
 # STUDY=config/studies/x.yaml   another study
-# TEST_PROCESSES=4              that run the tests; one more than the cores, as tests also wait
+# TEST_PROCESSES=8              that run the tests; more than the cores, as tests also wait
 # UPSTREAM_PYTHON=python3.11    a Python 3.11 for `make upstream`: Baler's NumPy has no wheel for a newer one
 # BALER_SOURCE=URL-or-folder    where `make upstream` takes Baler from: a git URL or a local clone, also a bare one
 
@@ -20,7 +20,7 @@ VENV ?= .venv
 STUDY ?= config/config.yaml
 PYTHIA ?= yes
 TORCH_INDEX ?=
-TEST_PROCESSES ?= 3
+TEST_PROCESSES ?= 4
 UPSTREAM_PYTHON ?= python3.11
 UPSTREAM_VENV ?= .venv-upstream
 BALER_SOURCE ?= https://github.com/baler-collaboration/baler

@@ -1,6 +1,7 @@
 """Fixtures for all tests."""
 
 import gc
+import math
 import os
 import signal
 import sys
@@ -12,6 +13,7 @@ from hypothesis import HealthCheck, settings
 
 from baler_energy.codecs.upstream import install
 from baler_energy.errors import UnavailableError
+from baler_energy.meters.iterations import Iterations
 from baler_energy.meters.lock import LOCK_VARIABLE
 
 # A shell starts commands in the background with Ctrl-C ignored, which what the tests start would inherit.
@@ -55,6 +57,18 @@ def own_lock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(LOCK_VARIABLE, str(tmp_path_factory.mktemp("lock") / "lock"))
         yield
+
+
+@pytest.fixture
+def three_iterations(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every window have three iterations, however fast the machine is."""
+    ended = Iterations.ended
+
+    def elapsed_s(self: Iterations) -> float:
+        ended(self)
+        return math.inf if len(self) == 3 else 0.0
+
+    monkeypatch.setattr(Iterations, "ended", elapsed_s)
 
 
 @pytest.fixture(scope="session")

@@ -24,14 +24,16 @@ def test_repeats_until_the_window_is_long_enough(replay, settings):
     calls = []
 
     def operation():
+        begin_s = time.monotonic()
         work()
-        calls.append(None)
+        calls.append((begin_s, time.monotonic()))
         return len(calls)
 
     with Session([replay([6.0])], settings(min_window_s=0.2)) as session:
         outcome = session.run(operation)
-    assert outcome.iterations == len(calls) == outcome.result > 1
+    assert outcome.iterations == len(calls) == outcome.result
     assert outcome.window.duration_s >= 0.2
+    assert all(end_s - calls[0][0] < 0.2 for _, end_s in calls[:-1]), "no iteration more than the window needs"
     assert Flag.BELOW_RESOLUTION not in outcome.flags
 
 
