@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from baler_energy.analysis.quantiles import t_quantile
+
 __all__ = ["Ratio", "paired_ratio", "ratio_of_means"]
 
 Floats = npt.NDArray[np.float64]
@@ -48,8 +50,6 @@ def ratio_of_means(values: Sequence[float], base: Sequence[float]) -> Ratio:
     Delta method: the logarithm of a mean has the variance ``s^2 / (n mean^2)``; those of both groups add up, with the
     degrees of freedom of Welch and Satterthwaite (Welch 1947, Biometrika 34, 28).
     """
-    from scipy import stats
-
     groups = [np.asarray(group, float) for group in (values, base)]
     if any(len(group) == 0 for group in groups):
         return _NONE
@@ -60,7 +60,7 @@ def ratio_of_means(values: Sequence[float], base: Sequence[float]) -> Ratio:
     if sum(variances) == 0:
         return Ratio.around(logarithm, 0.0)
     freedom = sum(variances) ** 2 / sum(v**2 / (len(g) - 1) for v, g in zip(variances, groups, strict=True))
-    return Ratio.around(logarithm, float(stats.t.ppf(0.975, freedom)) * math.sqrt(sum(variances)))
+    return Ratio.around(logarithm, float(t_quantile(freedom)) * math.sqrt(sum(variances)))
 
 
 def paired_ratio(values: Sequence[float], base: Sequence[float]) -> Ratio:
@@ -76,13 +76,11 @@ def paired_ratio(values: Sequence[float], base: Sequence[float]) -> Ratio:
     Ratio
         The interval is the t interval of the logarithms, NaN for one pair.
     """
-    from scipy import stats
-
     logarithms: Floats = np.log(np.asarray(values, float) / np.asarray(base, float))
     count = len(logarithms)
     if count == 0:
         return _NONE
     if count == 1:
         return Ratio.around(float(logarithms[0]), math.nan)
-    half_width = float(stats.t.ppf(0.975, count - 1)) * float(logarithms.std(ddof=1)) / math.sqrt(count)
+    half_width = float(t_quantile(count - 1)) * float(logarithms.std(ddof=1)) / math.sqrt(count)
     return Ratio.around(float(logarithms.mean()), half_width)

@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from baler_energy.analysis.quantiles import t_quantile
+
 __all__ = ["Amdahl", "amdahl_duration_s", "amdahl_speed_up", "fit_amdahl", "speed_up"]
 
 Floats = NDArray[np.float64]
@@ -33,11 +35,9 @@ class Amdahl:
     @property
     def serial_fraction_half_width(self) -> float:
         """Half width of the serial fraction's 95 % t interval (Student 1908); NaN without degrees of freedom."""
-        from scipy import stats
-
         if self.degrees_of_freedom < 1:
             return math.nan
-        return float(stats.t.ppf(0.975, self.degrees_of_freedom)) * self.serial_fraction_se
+        return float(t_quantile(self.degrees_of_freedom)) * self.serial_fraction_se
 
     @property
     def verdict(self) -> str:
@@ -146,8 +146,6 @@ def speed_up(threads: ArrayLike, duration_s: ArrayLike) -> pd.DataFrame:
     The error of the ratio of two means is, to first order, the quadratic sum of their relative standard errors; the t
     quantile takes the effective degrees of freedom of Welch 1947, Biometrika 34, 28.
     """
-    from scipy import stats
-
     count, time_s = _checked(threads, duration_s)
     runs = pd.DataFrame({"threads": count.astype(int), "duration_s": time_s})
     table = runs.groupby("threads")["duration_s"].agg(["mean", "sem", "count"]).reset_index()
@@ -156,7 +154,7 @@ def speed_up(threads: ArrayLike, duration_s: ArrayLike) -> pd.DataFrame:
     freedom = table["count"] - 1
     both, first = variance + variance.iloc[0], variance.iloc[0] ** 2 / max(1, freedom.iloc[0])
     effective = both**2 / (variance**2 / freedom.clip(lower=1) + first).where(both > 0, 1.0)
-    half_width = ratio * np.sqrt(both) * stats.t.ppf(0.975, effective.where(effective > 0, 1.0))
+    half_width = ratio * np.sqrt(both) * t_quantile(effective.where(effective > 0, 1.0))
     half_width.iloc[0] = math.nan
     efficiency = ratio * table["threads"].iloc[0] / table["threads"]
     return pd.DataFrame(

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from baler_energy.analysis.quantiles import t_quantile
+
 __all__ = ["PowerLaw", "fit_power_law"]
 
 
@@ -52,8 +54,6 @@ def fit_power_law(x: ArrayLike, y: ArrayLike) -> PowerLaw | None:
     The interval of the slope is that of linear regression with normal errors of equal spread, here of the logarithms:
     t quantile of n - 2 degrees of freedom times s / sqrt(sum (log x - mean)^2).
     """
-    from scipy import stats
-
     log_x, log_y = np.log(np.asarray(x, dtype=float)), np.log(np.asarray(y, dtype=float))
     if len(np.unique(log_x)) < 2:
         return None
@@ -65,5 +65,5 @@ def fit_power_law(x: ArrayLike, y: ArrayLike) -> PowerLaw | None:
     if freedom > 0:
         rest = log_y - intercept - exponent * log_x
         error = math.sqrt(float(rest @ rest) / freedom / float(centred @ centred))
-        half_width = float(stats.t.ppf(0.975, freedom)) * error
+        half_width = float(t_quantile(freedom)) * error
     return PowerLaw(exponent, math.exp(intercept), half_width, len(log_x))

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from baler_energy.analysis.quantiles import chi_squared_quantile, t_quantile, two_sided_power
 from baler_energy.analysis.schema import POINT
 from baler_energy.vocabulary import Evidence, Flag, Operation
 
@@ -160,14 +161,7 @@ def interval(values: NDArray[np.float64]) -> tuple[float, float, int]:
     # From the first value on, so that equal values have no spread.
     mean = known[0] + math.fsum(value - known[0] for value in known) / n
     deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in known) / (n - 1))
-    return mean, _quantile(n - 1) * deviation / math.sqrt(n), n
-
-
-@cache
-def _quantile(degrees_of_freedom: int) -> float:
-    from scipy import stats
-
-    return float(stats.t.ppf(0.975, degrees_of_freedom))
+    return mean, t_quantile(n - 1) * deviation / math.sqrt(n), n
 
 
 def mean_interval(table: pd.DataFrame, by: list[str], value: str) -> pd.DataFrame:
@@ -192,12 +186,10 @@ def mean_interval(table: pd.DataFrame, by: list[str], value: str) -> pd.DataFram
     -----
     The half width is ``t(0.975, n - 1) * s / sqrt(n)`` with the sample standard deviation ``s`` (Student 1908).
     """
-    from scipy import stats
-
     present = table.dropna(subset=[value])
     grouped = present.groupby(by, sort=True, observed=True, dropna=False)[value]
     result = grouped.agg(mean="mean", sem="sem", n="count").reset_index()
-    quantile = stats.t.ppf(0.975, (result["n"] - 1).where(result["n"] > 1))
+    quantile = t_quantile((result["n"] - 1).where(result["n"] > 1))
     result["half_width"] = result.pop("sem") * quantile
     return result
 
@@ -268,11 +260,9 @@ def variation(runs: pd.DataFrame) -> pd.DataFrame:
 
 def _pooled(part: pd.DataFrame) -> dict[str, Any]:
     """Pool the CVs of points."""
-    from scipy import stats
-
     freedom = int((part["n"] - 1).sum())
     cv = math.sqrt(float(((part["n"] - 1) * part["cv"] ** 2).sum()) / freedom)
-    low, high = (cv * math.sqrt(freedom / float(stats.chi2.ppf(q, freedom))) for q in (0.975, 0.025))
+    low, high = (cv * math.sqrt(freedom / chi_squared_quantile(freedom, q)) for q in (0.975, 0.025))
     return {
         "cv": cv,
         "cv_low": low,
@@ -335,10 +325,7 @@ def repeats_to_detect(cv: float, difference: float = DIFFERENCE, alpha: float = 
 
 def _power_of(n: int, effect: float, alpha: float) -> float:
     """Probability that the test of `repeats_to_detect` finds an effect (difference over standard deviation)."""
-    from scipy import stats
-
     shift, freedom = effect * math.sqrt(n / 2), 2 * n - 2
     if shift > _CERTAIN:
         return 1.0
-    limit = float(stats.t.ppf(1 - alpha / 2, freedom))
-    return float(stats.nct.sf(limit, freedom, shift) + stats.nct.cdf(-limit, freedom, shift))
+    return two_sided_power(freedom, shift, alpha)
