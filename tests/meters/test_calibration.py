@@ -149,7 +149,9 @@ def test_a_machine_without_counters_says_so(settings, replay):
 def test_the_threads_that_cost_least_are_found(calibration):
     costs = values(calibration, "energy_per_row")
     assert list(costs) == [f"threads-{n}" for n in candidates(physical_cores())]
-    assert calibration.threads == int(min(costs, key=costs.get).removeprefix("threads-"))
+    # The largest number takes every core.
+    leaving_one_free = [*costs][:-1] or [*costs]
+    assert calibration.threads == int(min(leaving_one_free, key=costs.get).removeprefix("threads-"))
     assert "threads" in summary(calibration)
 
 
