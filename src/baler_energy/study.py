@@ -239,11 +239,12 @@ class Study(Config):
     @cached_property
     def sized(self) -> tuple[Point, ...]:
         """The points of the reference that differ from another one in the model only: what a model's size costs."""
-        points = [point for point in self.by_path.values() if point.engine == "reference"]
-        models: dict[Point, set[str]] = {}
-        for point in points:
-            models.setdefault(point.model_copy(update={"model": ""}), set()).add(point.model)
-        return tuple(p for p in points if len(models[p.model_copy(update={"model": ""})]) > 1)
+        models: dict[tuple[Any, ...], list[Point]] = {}
+        for point in self.by_path.values():
+            if point.engine == "reference":
+                alike = tuple(value for axis, value in point if axis != "model")
+                models.setdefault(alike, []).append(point)
+        return tuple(point for points in models.values() if len(points) > 1 for point in points)
 
     @cached_property
     def beside_peers(self) -> tuple[Point, ...]:

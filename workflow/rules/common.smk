@@ -133,7 +133,7 @@ def records_of(points):
         applied.decompress,
         applied.evaluate,
     ]
-    return expand(records, point=[point.path for point in points])
+    return [record.format(point=point.path) for point in points for record in records]
 
 
 def files_before_round(wildcards):
