@@ -20,6 +20,8 @@ from baler_energy.warm import handed_over, warm_start
 #: Of a process that hangs.
 LIMIT_S = 300
 SERVING = "baler_energy.warm"
+#: A job that waits, for its idle baseline, without a process of its own that would outlive it.
+WAITING = ("measure", "--meters", "process", "--idle-s", LIMIT_S, "--", "true")
 COMMAND = Path(sys.executable).with_name("baler-energy")
 
 
@@ -108,7 +110,7 @@ def test_a_forked_training_is_that_of_a_process_of_its_own(start, tmp_path):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_a_job_ends_with_the_command_that_handed_it_over(start, number):
-    waiting = start("measure", "--meters", "process", "--idle-s", 0, "--", "sleep", LIMIT_S)
+    waiting = start(*WAITING)
     (job,) = wait_for(children, "job")
     waiting.send_signal(number)
     waiting.communicate(timeout=LIMIT_S)
@@ -116,7 +118,7 @@ def test_a_job_ends_with_the_command_that_handed_it_over(start, number):
 
 
 def test_a_killed_job_is_told(start):
-    waiting = start("measure", "--meters", "process", "--idle-s", 0, "--", "sleep", LIMIT_S)
+    waiting = start(*WAITING)
     (job,) = wait_for(children, "job")
     job.kill()
     assert "The job's process was killed." in waiting.communicate(timeout=LIMIT_S)[1]

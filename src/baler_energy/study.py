@@ -242,7 +242,7 @@ class Study(Config):
         models: dict[tuple[Any, ...], list[Point]] = {}
         for point in self.by_path.values():
             if point.engine == "reference":
-                alike = tuple(value for axis, value in point if axis != "model")
+                alike = tuple(getattr(point, axis) for axis in Point.model_fields if axis != "model")
                 models.setdefault(alike, []).append(point)
         return tuple(point for points in models.values() if len(points) > 1 for point in points)
 
