@@ -147,6 +147,20 @@ def test_scalene_whose_memory_run_fails_keeps_the_times_and_says_so(tmp_path, mo
     assert (tmp_path / "s.json").is_file() and not (tmp_path / "s.html").exists()
 
 
+def test_an_empty_profile_of_scalenes_is_no_profile(tmp_path, monkeypatch):
+    tries = []
+
+    def run(*words, **_):
+        tries.append(words)
+        Path(words[words.index("-o") + 1]).write_text("{}")
+        return running.Finished(0, "")
+
+    monkeypatch.setattr(scalene, "_run", run)
+    with pytest.raises(UnavailableError, match="its profile is empty"):
+        scalene.profile(PROGRAM, tmp_path / "s.json", tmp_path / "s.html")
+    assert len(tries) > 1 and not (tmp_path / "s.json").exists()
+
+
 def test_scalene_that_crashes_is_tried_again_and_then_told(tmp_path, monkeypatch):
     tries: list[int] = []
 

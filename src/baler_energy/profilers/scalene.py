@@ -105,16 +105,23 @@ def _watch(program: Program, json_file: Path, time_limit_s: float, *options: str
             *("-m", program.module, "---", program.argument),
             timeout_s=time_limit_s / _TRIES,
         )
-        if done.returncode == 0 and json_file.is_file():
+        if done.returncode == 0 and "elapsed_time_sec" in _profile(json_file):
             return None
-        said = done.said
+        said = done.said or "nothing, and its profile is empty"
     return f"Scalene gave no profile in {_TRIES} tries; it said: {said}"
 
 
 def _read(json_file: Path, program: Program) -> dict[str, Any]:
     """Read a profile, with how often the operation ran in it."""
+    return _profile(json_file) | {"repetitions": int(program.repetitions.read_text(encoding="ascii"))}
+
+
+def _profile(json_file: Path) -> dict[str, Any]:
+    """Return Scalene's profile: empty where it wrote none, or one without any sample."""
+    if not json_file.is_file():
+        return {}
     found: dict[str, Any] = json.loads(json_file.read_text(encoding="utf-8"))
-    return found | {"repetitions": int(program.repetitions.read_text(encoding="ascii"))}
+    return found
 
 
 def _make_page(json_file: Path, html_file: Path) -> None:
