@@ -161,7 +161,7 @@ def interval(values: NDArray[np.float64]) -> tuple[float, float, int]:
     # From the first value on, so that equal values have no spread.
     mean = known[0] + math.fsum(value - known[0] for value in known) / n
     deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in known) / (n - 1))
-    return mean, t_quantile(n - 1) * deviation / math.sqrt(n), n
+    return mean, float(t_quantile(n - 1)) * deviation / math.sqrt(n), n
 
 
 def mean_interval(table: pd.DataFrame, by: list[str], value: str) -> pd.DataFrame:

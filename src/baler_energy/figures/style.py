@@ -194,5 +194,5 @@ def save(figure: Figure, folder: Path, name: str) -> None:
         for suffix, metadata in ((".svg", {"Date": None}), (".png", {"Software": None})):
             with atomic_path(folder / f"{name}{suffix}") as temporary:
                 figure.savefig(temporary, metadata=metadata)
-            # The layout of the first file serves the second: finding it takes a third of the time.
+            # The layout of the first file serves the second, which is not to find it again.
             figure.set_layout_engine("none")

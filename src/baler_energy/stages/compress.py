@@ -59,7 +59,8 @@ COMPRESSED = "table.baler"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the stage's options."""
-    add_codec_file_arguments(parser, also="; with --engine fast also a ROOT, Parquet, HDF5 or npz file")
+    data_help = "table of `baler-energy prepare`; with --engine fast also a ROOT, Parquet, HDF5 or npz file"
+    add_codec_file_arguments(parser, data_help=data_help)
     file = parser.add_argument_group("a file of your own (--engine fast); its columns are those of the training")
     file.add_argument("--format", choices=("table", *FORMATS), help="default: by the suffix and the contents")
     file.add_argument("--tree", help="ROOT tree, or HDF5 dataset or group; default: the only one")

@@ -90,10 +90,11 @@ class PointOptions:
         }
 
 
-def add_codec_file_arguments(parser: argparse.ArgumentParser, *, also: str = "") -> None:
-    """Add the files of a stage that applies a trained codec; `also` names further kinds of input file."""
-    table = f"table of `baler-energy prepare`{also}"
-    parser.add_argument("--data", type=Path, required=True, metavar="TABLE", help=table)
+def add_codec_file_arguments(
+    parser: argparse.ArgumentParser, *, data_help: str = "table of `baler-energy prepare`"
+) -> None:
+    """Add the files of a stage that applies a trained codec."""
+    parser.add_argument("--data", type=Path, required=True, metavar="TABLE", help=data_help)
     parser.add_argument(
         "--checkpoint", type=Path, required=True, metavar="FILE", help="checkpoint of `baler-energy train`"
     )
