@@ -82,7 +82,8 @@ def _ours(args: argparse.Namespace, folder: Path) -> tuple[dict[str, Callable[[]
     from baler_energy.codecs.baler.architecture import Architecture
     from baler_energy.codecs.baler.checkpoint import Checkpoint
     from baler_energy.codecs.baler.coder import Coder
-    from baler_energy.codecs.baler.training import TrainingSettings, train
+    from baler_energy.codecs.baler.settings import TrainingSettings
+    from baler_energy.codecs.baler.training import train
     from baler_energy.data.table import Table
 
     table, device = Table.read(args.table), torch.device("cpu")

@@ -16,7 +16,7 @@ import time
 import torch
 
 from baler_energy.codecs.baler.architecture import Architecture
-from baler_energy.codecs.baler.training import TrainingSettings
+from baler_energy.codecs.baler.settings import TrainingSettings
 from baler_energy.cores import physical_cores
 from baler_energy.data import toy
 from baler_energy.stages.train import trainer

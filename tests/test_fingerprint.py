@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from baler_energy import fingerprint as module
+from baler_energy import sources
+from baler_energy.variants import ENGINES, METERS
 
 
 @pytest.fixture
@@ -14,6 +16,11 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "__init__.py": "",
         "stage.py": "def work():\n    from baler_energy.sub.helper import aid\n    return aid()\n",
         "other.py": "x = 1\n",
+        "kinds/__init__.py": "",
+        "kinds/plain.py": "kind = 1\n",
+        "kinds/fancy.py": "from baler_energy.kinds import plain\n",
+        "chooser.py": "def choose(name):\n    from baler_energy.kinds import fancy, plain\n    return fancy, plain\n",
+        "always.py": "from baler_energy.kinds import plain\n",
         "sub/__init__.py": "",
         "sub/helper.py": "def aid():\n    return 1\n",
     }
@@ -22,20 +29,34 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         path.parent.mkdir(exist_ok=True)
         path.write_text(text)
     monkeypatch.setattr(module, "ROOT", tmp_path)
+    kinds = frozenset({"baler_energy.kinds.plain", "baler_energy.kinds.fancy"})
+    monkeypatch.setattr(module, "variant_modules", lambda: kinds)
     return tmp_path
 
 
 def of_stage() -> str:
-    for cached in (module._read, module.fingerprint):
-        cached.cache_clear()
+    forget()
     return module.fingerprint("baler_energy.stage")
+
+
+def forget() -> None:
+    """Forget what was read, and versions."""
+    for cached in (
+        module._read,
+        module._version,
+        module.fingerprint,
+        module.ingredients,
+        module.modules_behind,
+        module.package_versions,
+        module.source_hash,
+    ):
+        cached.cache_clear()
 
 
 @pytest.fixture(autouse=True)
 def _fresh_cache():
     yield
-    for cached in (module._read, module.fingerprint):
-        cached.cache_clear()
+    forget()
 
 
 def test_comments_docstrings_and_layout_change_nothing(package: Path):
@@ -73,39 +94,92 @@ def test_an_unknown_module_is_refused(package: Path):
         module.fingerprint("baler_energy.nowhere")
 
 
-def closure(name: str) -> set[str]:
-    seen, pending = set(), [name]
-    while pending:
-        name = pending.pop()
-        if name not in seen:
-            seen.add(name)
-            pending.extend(module.imported_modules(name))
-    return seen
+def test_code_of_the_root_package_changes_it(package: Path):
+    before = of_stage()
+    (package / "__init__.py").write_text("import sys\n")
+    assert of_stage() != before
 
 
-@pytest.mark.parametrize("engine", ["reference", "upstream"])
-@pytest.mark.parametrize("stage", ["train", "compress", "decompress", "profile"])
-def test_measured_stages_do_not_depend_on_what_is_downstream(stage: str, engine: str):
-    check_downstream(module.stage_module(stage, engine))
+def test_what_only_a_type_checker_imports_changes_nothing(package: Path):
+    typed = "from typing import TYPE_CHECKING\n\nif TYPE_CHECKING:\n    from baler_energy import other\n"
+    (package / "stage.py").write_text(typed)
+    before = of_stage()
+    (package / "other.py").write_text("x = 2\n")
+    assert of_stage() == before
 
 
-@pytest.mark.parametrize("stage", ["prepare", "generate"])
-def test_stages_of_data_do_not_depend_on_what_is_downstream(stage: str):
-    check_downstream(f"baler_energy.stages.{stage}")
+def test_a_variant_counts_where_it_is_named_or_imported_by_one_that_is(package: Path):
+    def behind(*names: str) -> set[str]:
+        found = module.modules_behind(*(f"baler_energy.{name}" for name in names))
+        return {name.removeprefix("baler_energy.") for name in found if ".kinds." in name}
+
+    assert behind("chooser") == set()
+    assert behind("chooser", "kinds.plain") == {"kinds.plain"}
+    assert behind("chooser", "kinds.fancy") == {"kinds.fancy", "kinds.plain"}
+    assert behind("always") == {"kinds.plain"}, "loaded with the module, whichever variant runs"
 
 
-def check_downstream(name: str) -> None:
-    forbidden = {
-        "baler_energy.figures",
-        "baler_energy.analysis.schema",
-        "baler_energy.analysis.carbon",
-        "baler_energy.study",
-    }
-    assert not closure(name) & forbidden
+def test_versions_of_the_packages_that_it_imports_change_it(package: Path, monkeypatch: pytest.MonkeyPatch):
+    helper = package / "sub" / "helper.py"
+    helper.write_text("def aid():\n    import numpy\n    import tqdm\n    import nowhere_to_be_found\n")
+    of_stage()
+    assert module.package_versions("baler_energy.stage").keys() == {"numpy"}
+    helper.write_text("def aid():\n    import numpy\n    import tqdm\n")
+    before, source = of_stage(), module.source_hash("baler_energy.stage")
+    monkeypatch.setattr(module.metadata, "version", lambda name: "99")
+    assert of_stage() != before
+    assert module.source_hash("baler_energy.stage") == source
+    helper.write_text("def aid():\n    import tqdm\n")
+    before = of_stage()
+    monkeypatch.setattr(module.metadata, "version", lambda name: "100")
+    assert of_stage() == before
 
 
-@pytest.mark.parametrize("stage", ["train", "compress", "decompress", "profile"])
-def test_what_runs_baler_itself_reruns_its_own_points_only(stage: str):
-    runs_baler = "baler_energy.codecs.upstream.runner"
-    assert runs_baler not in closure(module.stage_module(stage, "reference"))
-    assert runs_baler in closure(module.stage_module(stage, "upstream"))
+def test_a_package_that_is_looked_for_counts(package: Path):
+    text = 'from importlib.util import find_spec\n\n\ndef aid():\n    return find_spec("codecarbon")\n'
+    (package / "sub" / "helper.py").write_text(text)
+    of_stage()
+    assert "codecarbon" in module.package_versions("baler_energy.stage")
+
+
+def test_ingredients_name_what_changed(package: Path):
+    of_stage()
+    before = module.ingredients("baler_energy.stage")
+    assert before.keys() == {"python", *(f"baler_energy{name}" for name in ("", ".stage", ".sub", ".sub.helper"))}
+    (package / "sub" / "helper.py").write_text("def aid():\n    return 2\n")
+    of_stage()
+    after = module.ingredients("baler_energy.stage")
+    assert {name for name in before if before[name] != after[name]} == {"baler_energy.sub.helper"}
+
+
+#: Modules that only see results.
+AFTERWARDS = {
+    "baler_energy.figures",
+    "baler_energy.analysis.schema",
+    "baler_energy.analysis.carbon",
+    "baler_energy.study",
+}
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_measured_stages_do_not_depend_on_what_is_downstream(engine: str):
+    measured = (*sources.measured("train", engine, METERS), *sources.applied(engine, METERS))
+    profiled = sources.profiled(engine, "cprofile")
+    assert not module.modules_behind(*measured, *profiled) & AFTERWARDS
+
+
+def test_stages_of_data_do_not_depend_on_what_is_downstream():
+    behind = module.modules_behind(*sources.prepared("root"), *sources.generated("pythia8"))
+    assert not behind & (AFTERWARDS | {"baler_energy.meters"})
+
+
+def test_an_edit_of_an_engine_measures_no_other_engine_again():
+    own = {engine: module.modules_behind(*sources.measured("train", engine)) for engine in ENGINES}
+    assert "baler_energy.codecs.baler.fast" in own["fast"] - own["reference"] - own["upstream"]
+    assert "baler_energy.codecs.baler.training" in own["reference"] - own["upstream"]
+    assert "baler_energy.codecs.upstream.runner" in own["upstream"] - own["reference"] - own["fast"]
+
+
+def test_what_fast_reads_and_writes_through_in_the_window_measures_it_again():
+    fast, reference = (module.modules_behind(*sources.applied(engine, ())) for engine in ("fast", "reference"))
+    assert {"baler_energy.data.blocks.npz", "baler_energy.data.blocks.npy"} <= fast - reference

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from baler_energy.cli import stage_modules
 from baler_energy.errors import UnavailableError
-from baler_energy.fingerprint import fingerprint
+from baler_energy.fingerprint import source_hash
+from baler_energy.variants import variant_modules
 
 __all__ = ["IMAGE", "refuse_other_image", "source"]
 
@@ -19,8 +20,8 @@ _ANSWER_LIMIT_S = 300
 
 
 def source() -> str:
-    """Fingerprint of all stages of the package that runs here."""
-    return fingerprint(*stage_modules())
+    """Hash the source of all stages and variants of the package that runs here."""
+    return source_hash(*stage_modules(), *variant_modules())
 
 
 def refuse_other_image(image: Path, options: str = "") -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 
 from baler_energy import slurm
-from baler_energy.fingerprint import fingerprint
+from baler_energy.fingerprint import package_versions, source_hash
 from baler_energy.forked import forked
 
 __all__ = ["boot_id", "cpu_model", "cpu_vendor", "frequency_policy", "machine", "provenance", "software", "virtualised"]
@@ -24,22 +24,21 @@ _PACKAGES = (
 _OPENMP = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME", "OMP_PROC_BIND", "OMP_DYNAMIC")
 
 
-def provenance(stage: str) -> dict[str, Any]:
+def provenance(stage: str, *variants: str) -> dict[str, Any]:
     """Gather everything for a record.
 
     Parameters
     ----------
-    stage
-        The stage's name (``train``) or the full name of its module, whose source fingerprint is recorded.
+    stage, *variants
+        Modules of the stage and of the variants that it ran with (`sources`), whose source is hashed.
     """
-    module = stage if "." in stage else f"baler_energy.stages.{stage}"
     return {
         "time": datetime.now(UTC).isoformat(),
-        "stage": module,
-        "source": fingerprint(module),
+        "stage": stage,
+        "source": source_hash(stage, *variants),
         "forked": forked(),
         "machine": machine(),
-        "software": software(),
+        "software": software(stage, *variants),
         "openmp": {name: os.environ.get(name) for name in _OPENMP},
         "slurm": slurm.job(),
     }
@@ -63,14 +62,18 @@ def machine() -> dict[str, Any]:
     }
 
 
-def software() -> dict[str, str | None]:
-    """Give the version of Python and of each package that matters; null: it is not installed."""
+def software(*modules: str) -> dict[str, str | None]:
+    """Give the version of Python, of each package that modules of ours use, and of others that matter.
+
+    Null: it is not installed.
+    """
     versions: dict[str, str | None] = {"python": platform.python_version()}
     for name in _PACKAGES:
         try:
             versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             versions[name] = None
+    versions |= package_versions(*modules)
     # The build (CPU or CUDA) is part of torch's own version only; torch is never imported for it.
     torch = sys.modules.get("torch")
     if torch is not None:
@@ -119,7 +122,7 @@ def frequency_policy(root: Path = Path("/sys/devices/system/cpu")) -> dict[str, 
 
 
 def _gpus() -> list[dict[str, Any]]:
-    from baler_energy.meters.nvml import describe_gpus
+    from baler_energy.meters.gpus import describe_gpus
 
     return describe_gpus()
 

@@ -20,6 +20,7 @@ from pydantic import (
 
 from baler_energy.codecs.baler.architecture import network
 from baler_energy.codecs.baler.packing import Packing
+from baler_energy.data.readers import format_of
 from baler_energy.errors import InputError
 from baler_energy.meters.settings import SHORTEST_CALIBRATION_S
 
@@ -134,6 +135,14 @@ class FileData(Config):
         if self.sha256 and self.path.startswith("root://"):
             raise ValueError("a checksum cannot be checked on a root:// URL, which is read in parts; leave sha256 out")
         return self
+
+    @property
+    def format_name(self) -> str | None:
+        """The format that is given, or else that of the suffix; None where the suffix is none of a format."""
+        try:
+            return self.format or format_of(self.path)
+        except InputError:
+            return None
 
 
 #: A dataset is told by its key ``source``.

@@ -8,8 +8,8 @@ import pytest
 
 from baler_energy.meters import visible
 from baler_energy.meters.codecarbon import _choose_gpus, _find_parts
-from baler_energy.meters.gpus import visible_indices
-from baler_energy.meters.nvml import NvmlMeter, describe_gpus
+from baler_energy.meters.gpus import describe_gpus, visible_indices
+from baler_energy.meters.nvml import NvmlMeter
 from baler_energy.meters.sharing import Sharing
 from baler_energy.meters.visible import find_visible, hold_first_gpu, number_by_bus
 from baler_energy.stages.doctor import _gpu_lines

@@ -9,7 +9,8 @@ import time
 import pytest
 import torch
 
-from baler_energy.meters.nvml import NvmlMeter, describe_gpus
+from baler_energy.meters.gpus import describe_gpus
+from baler_energy.meters.nvml import NvmlMeter
 from baler_energy.meters.visible import hold_first_gpu
 from baler_energy.stages.options import actual_device
 from baler_energy.vocabulary import Quantity

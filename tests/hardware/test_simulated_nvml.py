@@ -6,7 +6,8 @@ import time
 import pytest
 
 from baler_energy.meters.base import SAMPLE_UNITS, absent_reason
-from baler_energy.meters.nvml import NvmlMeter, describe_gpus
+from baler_energy.meters.gpus import describe_gpus
+from baler_energy.meters.nvml import NvmlMeter
 from baler_energy.vocabulary import Evidence, Flag, Quantity
 
 

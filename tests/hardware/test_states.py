@@ -81,7 +81,7 @@ def test_the_series_tells_when_and_why_clocks_were_lowered(measured, machine, re
 
 def test_gpus_are_described_as_the_driver_names_them(tmp_path):
     gpus = [replace(GPU, name="Simulated GPU with 16 GiB"), replace(GPU, name="Another")]
-    code = "import json; from baler_energy.meters.nvml import describe_gpus; print(json.dumps(describe_gpus()))"
+    code = "import json; from baler_energy.meters.gpus import describe_gpus; print(json.dumps(describe_gpus()))"
     done = run_on(server([PACKAGE], gpus=gpus), tmp_path, [sys.executable, "-c", code], stdout=subprocess.PIPE)
     found = json.loads(done.stdout)
     assert [gpu["name"] for gpu in found] == ["Simulated GPU with 16 GiB", "Another"]

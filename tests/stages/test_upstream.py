@@ -46,7 +46,7 @@ def test_training_leaves_what_the_other_engines_leave(stage, stand_in, pipeline,
     assert (results["final_loss"], results["epochs_run"], results["parameters"]) == (1 / 3, 3, 61_536)
     assert results["upstream_version"] == "0.1" and results["upstream_commit"] is None
     assert results["startup_s"] > 0 and results["upstream_model_bytes"] == (tmp_path / "model.pt").stat().st_size
-    assert record.provenance["stage"] == "baler_energy.stages.upstream.train"
+    assert record.provenance["stage"] == "baler_energy.stages.train"
     history = pd.read_parquet(out / "history.parquet")
     assert history["epoch"].tolist() == [1, 2, 3] and history["duration_s"].isna().all()
     checkpoint, own = Checkpoint.read(out / "checkpoint.pt"), Checkpoint.read(pipeline.checkpoint)

@@ -106,7 +106,7 @@ class Workspace:
     @staticmethod
     def jobs_in(said: str) -> list[tuple[str, str]]:
         """Jobs in what a dry run said: rule and wildcards."""
-        blocks = re.findall(r"^(?:local)?rule (\w+):\n((?:    .+\n)*)", said, flags=re.MULTILINE)
+        blocks = re.findall(r"^(?:localrule|rule|checkpoint) (\w+):\n((?:    .+\n)*)", said, flags=re.MULTILINE)
         jobs = []
         for rule, block in blocks:
             wildcards = re.search(r"^    wildcards: (.+)$", block, flags=re.MULTILINE)

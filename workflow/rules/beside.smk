@@ -4,7 +4,7 @@
 rule peer:
     input:
         table=table_of,
-        calibration=calibration_of,
+        calibration=lambda w: calibration_of(w, peer_sources(w)),
     output:
         record=f"{PEER}/peer.json",
     log:
@@ -20,9 +20,7 @@ rule peer:
         options=commands.peer_options(STUDY),
         training=commands.training_options(STUDY),
         session=SESSION,
-        source=lambda w: fingerprint(
-            "baler_energy.stages.peer", f"baler_energy.meters.peers.{w.tool}"
-        ),
+        source=lambda w: fingerprint(*peer_sources(w)),
     shell:
         "baler-energy peer --tool {wildcards.tool} --data {input.table:q} --out {params.folder:q} {params.options:q}"
         " {params.point:q} {params.training:q} --calibration {input.calibration:q} {params.session:q} > {log:q} 2>&1"
@@ -41,6 +39,6 @@ rule foreign:
         runtime=lambda w, attempt: 15 * attempt,
     params:
         folder=folder_of_output,
-        source=fingerprint("baler_energy.stages.import_files"),
+        source=fingerprint(sources.stage("import_files")),
     shell:
         "baler-energy import {input:q} --out {params.folder:q} > {log:q} 2>&1"

@@ -8,6 +8,7 @@ OPERATIONS = ["train", "compress", "decompress"]
 DEVICES = sorted({point.device for point in STUDY.points})
 PEER = f"{RESULTS}/peers/{{point}}/{{tool}}/run~{{run}}"
 SESSION = commands.session_options(STUDY, Path(RESULTS, "idle"))
+METERS = STUDY.measurement.meters
 
 # A measured job claims every core, so that nothing of this workflow runs beside it; Snakemake clamps the number to
 # what there is. What torch uses is the point's `threads`.
@@ -56,13 +57,25 @@ def table_of(wildcards):
     return rules.prepare.output.table.format(dataset=point.dataset, rows=point.rows)
 
 
-def calibration_of(wildcards):
-    """The calibration of a point's kind of machine.
+@cache
+def outdated_ingredients(calibration):
+    """Modules and packages that have changed since a calibration was made."""
+    made_with = ingredients_of(Path(calibration))
+    present = ingredients(*sources.calibrated(METERS))
+    return {name for name in present if made_with.get(name) != present[name]}
 
-    One that is made anew says what the machine resolves now; it does not unmake what was measured.
+
+def calibration_of(wildcards, modules):
+    """The calibration of a point's kind of machine, for a job that these modules are behind.
+
+    One that is made anew says what the machine resolves now; it does not unmake what was measured. But where Snakemake
+    9.27 makes it anew, it does not look for other reasons to run the jobs after it, so that a change of what is behind
+    both has to be one here. Whatever else has changed is seen after the calibration, which therefore is a checkpoint.
     """
     device = STUDY.by_path[wildcards.point].device
-    return ancient(rules.calibrate.output[0].format(device=device))
+    calibration = rules.calibrate.output[0].format(device=device)
+    both = outdated_ingredients(calibration) & ingredients(*modules).keys()
+    return calibration if both else ancient(calibration)
 
 
 def point_options(wildcards):
@@ -70,13 +83,40 @@ def point_options(wildcards):
     return commands.point_options(STUDY, STUDY.by_path[wildcards.point])
 
 
-def source_of_stages(wildcards, *stages, also=()):
-    """Fingerprint of what runs stages with a point's engine, and of stages that serve every engine."""
-    engine = STUDY.by_path[wildcards.point].engine
-    return fingerprint(
-        *(f"baler_energy.stages.{stage}" for stage in (*stages, *also)),
-        *(stage_module(stage, engine) for stage in stages),
-    )
+def engine_of(wildcards):
+    """The engine of a point."""
+    return STUDY.by_path[wildcards.point].engine
+
+
+def train_sources(wildcards):
+    """Modules behind a training."""
+    return sources.measured("train", engine_of(wildcards), METERS)
+
+
+def apply_sources(wildcards):
+    """Modules behind compression, decompression and errors."""
+    return sources.applied(engine_of(wildcards), METERS)
+
+
+def forward_sources(wildcards):
+    """Modules behind a forward pass."""
+    return sources.measured("forward", engine_of(wildcards), METERS)
+
+
+def profile_sources(wildcards):
+    """Modules behind a profile."""
+    return sources.profiled(engine_of(wildcards), wildcards.profiler)
+
+
+def peer_sources(wildcards):
+    """Modules behind a training beside another tool."""
+    return sources.peer(engine_of(wildcards), wildcards.tool, METERS)
+
+
+def format_of_data(wildcards):
+    """The format of a dataset's file; None where it is generated."""
+    data = STUDY.data[wildcards.dataset]
+    return data.format_name if isinstance(data, FileData) else None
 
 
 def threads_of_profile(wildcards):

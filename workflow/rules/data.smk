@@ -11,7 +11,7 @@ rule generate:
         runtime=lambda w, attempt: 30 * attempt,
     params:
         options=lambda w: commands.generate_options(STUDY, w.dataset, w.seed),
-        source=fingerprint("baler_energy.stages.generate", "baler_energy.data.pythia8"),
+        source=lambda w: fingerprint(*sources.generated(STUDY.data[w.dataset].source)),
     shell:
         "baler-energy generate {params.options:q} --out {output:q} > {log:q} 2>&1"
 
@@ -30,7 +30,7 @@ rule prepare:
     params:
         remote=remote_source_of,
         options=lambda w: commands.prepare_options(STUDY, w.dataset, w.rows),
-        source=fingerprint("baler_energy.stages.prepare"),
+        source=lambda w: fingerprint(*sources.prepared(format_of_data(w))),
     shell:
         "baler-energy prepare --input {input:q} {params.remote:q} {params.options:q} --out {output.table:q}"
         " > {log:q} 2>&1"

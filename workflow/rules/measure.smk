@@ -1,7 +1,7 @@
 """The machine's calibration, the measured operations of each point, and the errors of what comes back."""
 
 
-rule calibrate:
+checkpoint calibrate:
     output:
         f"{RESULTS}/calibration/device~{{device}}.json",
     log:
@@ -13,7 +13,7 @@ rule calibrate:
         runtime=lambda w, attempt: 15 * attempt,
     params:
         options=commands.calibrate_options(STUDY),
-        source=fingerprint("baler_energy.stages.calibrate"),
+        source=fingerprint(*sources.calibrated(METERS)),
     shell:
         "baler-energy calibrate --out {output:q} {params.options:q} > {log:q} 2>&1"
 
@@ -21,7 +21,7 @@ rule calibrate:
 rule train:
     input:
         table=table_of,
-        calibration=calibration_of,
+        calibration=lambda w: calibration_of(w, train_sources(w)),
     output:
         checkpoint=f"{RUN}/train/checkpoint.pt",
         history=f"{RUN}/train/history.parquet",
@@ -42,7 +42,7 @@ rule train:
         point=point_options,
         training=commands.training_options(STUDY),
         session=SESSION,
-        source=lambda w: source_of_stages(w, "train"),
+        source=lambda w: fingerprint(*train_sources(w)),
     shell:
         "baler-energy train --data {input.table:q} --out {params.folder:q} {params.point:q} {params.training:q}"
         " --calibration {input.calibration:q} {params.session:q} --save-every-s {resources.save_every_s}"
@@ -53,7 +53,7 @@ rule apply:
     input:
         table=table_of,
         checkpoint=rules.train.output.checkpoint,
-        calibration=calibration_of,
+        calibration=lambda w: calibration_of(w, apply_sources(w)),
     output:
         f"{RUN}/compress/table.baler",
         f"{RUN}/compress/samples.parquet",
@@ -76,7 +76,7 @@ rule apply:
         folder=lambda w, output: Path(output.evaluate).parents[1],
         point=point_options,
         session=SESSION,
-        source=lambda w: source_of_stages(w, "compress", "decompress", also=["apply"]),
+        source=lambda w: fingerprint(*apply_sources(w)),
     shell:
         "baler-energy apply --data {input.table:q} --checkpoint {input.checkpoint:q} --out {params.folder:q}"
         " {params.point:q} --calibration {input.calibration:q} {params.session:q} > {log:q} 2>&1"

@@ -5,7 +5,7 @@ rule forward:
     input:
         table=table_of,
         checkpoint=rules.train.output.checkpoint,
-        calibration=calibration_of,
+        calibration=lambda w: calibration_of(w, forward_sources(w)),
     output:
         counts=f"{RUN}/forward/counts.json",
         samples=f"{RUN}/forward/samples.parquet",
@@ -22,7 +22,7 @@ rule forward:
         folder=folder_of_output,
         point=point_options,
         session=SESSION,
-        source=fingerprint("baler_energy.stages.forward"),
+        source=lambda w: fingerprint(*forward_sources(w)),
     shell:
         "baler-energy forward --data {input.table:q} --checkpoint {input.checkpoint:q} --out {params.folder:q}"
         " {params.point:q} --calibration {input.calibration:q} {params.session:q} > {log:q} 2>&1"

@@ -20,7 +20,7 @@ rule profile:
         operations=OPERATIONS,
         point=point_options,
         profile=commands.profile_options(STUDY),
-        source=lambda w: source_of_stages(w, "profile"),
+        source=lambda w: fingerprint(*profile_sources(w)),
     shell:
         "baler-energy profile --profiler {wildcards.profiler} --operation {params.operations} {params.profile:q}"
         " --data {input.table:q} --checkpoint {input.checkpoint:q} {params.point:q} --out {output.folder:q}"
@@ -31,7 +31,7 @@ rule parts:
     input:
         table=table_of,
         checkpoint=rules.train.output.checkpoint,
-        calibration=calibration_of,
+        calibration=lambda w: calibration_of(w, sources.separate_parts(METERS)),
     output:
         folder=directory(f"{RESULTS}/profiles/{{point}}/parts"),
     log:
@@ -46,7 +46,7 @@ rule parts:
         point=point_options,
         parts=commands.parts_options(STUDY),
         session=SESSION,
-        source=fingerprint("baler_energy.stages.parts"),
+        source=fingerprint(*sources.separate_parts(METERS)),
     shell:
         "baler-energy parts --data {input.table:q} --checkpoint {input.checkpoint:q} {params.point:q} {params.parts:q}"
         " --calibration {input.calibration:q} {params.session:q} --out {output.folder:q} > {log:q} 2>&1"

@@ -20,9 +20,7 @@ rule figures:
     params:
         dataset=folder_of_input,
         captions=lambda w: catalogue.captions(w.chapter),
-        source=lambda w: fingerprint(
-            "baler_energy.stages.figures", f"baler_energy.figures.{w.chapter}"
-        ),
+        source=lambda w: fingerprint(*sources.drawn(w.chapter)),
     shell:
         "baler-energy figures --dataset {params.dataset:q} --chapter {wildcards.chapter} --out {output:q}"
         " > {log:q} 2>&1"
@@ -47,7 +45,7 @@ rule tables:
     params:
         dataset=folder_of_input,
         captions=catalogue.captions("tables"),
-        source=fingerprint("baler_energy.stages.tables"),
+        source=fingerprint(sources.stage("tables")),
     shell:
         "baler-energy tables --dataset {params.dataset:q} --out {output:q} > {log:q} 2>&1"
 
@@ -65,6 +63,6 @@ rule report:
         runtime=lambda w, attempt: 15 * attempt,
     params:
         dataset=folder_of_input,
-        source=fingerprint("baler_energy.stages.report"),
+        source=fingerprint(sources.stage("report")),
     shell:
         "baler-energy report --dataset {params.dataset:q} --figures {input.figures:q} --out {output:q} > {log:q} 2>&1"

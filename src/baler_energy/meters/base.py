@@ -62,6 +62,8 @@ class Meter(Protocol):
     """
 
     name: MeterName
+    sampled: bool = False
+    """Whether it is made with an interval, ``sample_interval_s``."""
     counts: bool = False
     """Whether `energies_j` reads hardware counters, which tick."""
 

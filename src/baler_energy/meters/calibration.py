@@ -19,6 +19,7 @@ __all__ = [
     "calibrated_min_window_s",
     "calibrated_threads",
     "calibration_rows",
+    "ingredients_of",
     "kind_of_machine",
     "shortest_window_s",
     "slice_powers_w",
@@ -125,6 +126,14 @@ def kind_of_machine() -> dict[str, Any]:
         "cpu_model": facts["cpu_model"],
         "gpus": [gpu["name"] for gpu in facts["gpus"]],
     }
+
+
+def ingredients_of(path: Path) -> Mapping[str, str]:
+    """Give what a calibration was made with (`fingerprint.ingredients`); {} where there is none that can be read."""
+    try:
+        return dict(Calibration.read(path).provenance.get("ingredients", {}))
+    except InputError:
+        return {}
 
 
 def calibrated_min_window_s(path: Path, min_window_s: float) -> float:

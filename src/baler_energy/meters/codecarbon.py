@@ -14,7 +14,7 @@ from baler_energy.meters.poller import Poller
 from baler_energy.records import Reading
 from baler_energy.vocabulary import Evidence, MeterName, Quantity
 
-__all__ = ["CodecarbonMeter"]
+__all__ = ["METER", "CodecarbonMeter"]
 
 #: Interval of the power over time; codecarbon by itself looks at the load once a second, too.
 _SLICE_S = 1.0
@@ -267,3 +267,6 @@ def _cpu_channel(hardware: Any) -> Channel:
     return Channel(
         "cpu", Evidence.MODELLED, f"codecarbon's model: half of a TDP of {hardware._tdp:g} W, whatever the load"
     )
+
+
+METER = CodecarbonMeter

@@ -8,7 +8,7 @@ from baler_energy.meters.sharing import Sharing, sharing, virtualisation
 from baler_energy.meters.visible import find_visible, load_library
 from baler_energy.vocabulary import Evidence
 
-__all__ = ["Gpu", "describe", "open_gpus", "visible_indices"]
+__all__ = ["Gpu", "describe_gpus", "open_gpus", "visible_indices"]
 
 
 #: NVML: "On Ampere (except GA100) or newer GPUs, the API returns power averaged over 1 sec interval".
@@ -185,6 +185,19 @@ def describe(library: Any, gpu: Gpu) -> dict[str, Any]:
         "virtualisation": virtualisation(library, gpu.handle),
         "not_attributable": ask(lambda: [reason.value for reason in gpu.sharing()]),
     }
+
+
+def describe_gpus(library: Any = None) -> list[dict[str, Any]]:
+    """Describe the GPUs that this process may use: index, name, uuid, memory, driver ([]: none)."""
+    try:
+        library = library or load_library()
+        gpus = open_gpus(library)
+    except Exception:  # no package, driver or GPU: nothing to describe
+        return []
+    try:
+        return [describe(library, gpu) for gpu in gpus]
+    finally:
+        library.nvmlShutdown()
 
 
 def _text(value: str | bytes) -> str:

@@ -9,7 +9,7 @@ from baler_energy.meters.base import Channel
 from baler_energy.meters.power_sensor import PowerSensorMeter, absent
 from baler_energy.vocabulary import Evidence, MeterName
 
-__all__ = ["HWMON", "HwmonMeter"]
+__all__ = ["HWMON", "METER", "HwmonMeter"]
 
 HWMON = Path("/sys/class/hwmon")
 _MICRO = 1e-6
@@ -31,6 +31,7 @@ class HwmonMeter(PowerSensorMeter):
     """
 
     name = MeterName.HWMON
+    sampled = True
 
     def __init__(self, *, sample_interval_s: float = 0.2, root: Path = HWMON) -> None:
         super().__init__(sample_interval_s)
@@ -113,3 +114,6 @@ def _text(path: Path) -> str:
         return path.read_text(encoding="utf-8").strip()
     except OSError:
         return ""
+
+
+METER = HwmonMeter

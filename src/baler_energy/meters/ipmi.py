@@ -10,7 +10,7 @@ from baler_energy.meters.base import Channel
 from baler_energy.meters.power_sensor import PowerSensorMeter, absent
 from baler_energy.vocabulary import Evidence, MeterName
 
-__all__ = ["IpmiMeter", "parse_dcmi_w"]
+__all__ = ["METER", "IpmiMeter", "parse_dcmi_w"]
 
 #: BMCs refresh their reading about once a second, and answer in tenths of one.
 _INTERVAL_S = 1.0
@@ -68,3 +68,6 @@ def parse_dcmi_w(text: str) -> float:
         if match and int(match[1]) > 0:
             return float(match[1])
     raise ValueError("the BMC's answer holds no power reading above 0 W")
+
+
+METER = IpmiMeter

@@ -7,7 +7,7 @@ from typing import Any
 
 from baler_energy.meters.base import Channel, Meter, Sample
 from baler_energy.meters.counters import StillWatch
-from baler_energy.meters.gpus import UPDATE_S, Gpu, describe, open_gpus
+from baler_energy.meters.gpus import UPDATE_S, Gpu, open_gpus
 from baler_energy.meters.integration import gap_bound_j, window_energy_j
 from baler_energy.meters.poller import Poller
 from baler_energy.meters.sharing import Sharing
@@ -17,7 +17,7 @@ from baler_energy.meters.visible import load_library
 from baler_energy.records import Reading
 from baler_energy.vocabulary import Evidence, Flag, MeterName, Quantity
 
-__all__ = ["NvmlMeter", "describe_gpus"]
+__all__ = ["METER", "NvmlMeter"]
 
 #: What is read at the edges of a window, beside the counters.
 _AT_EDGES = ("power", "throttle_reasons")
@@ -37,19 +37,6 @@ _PEAKS = (
 )
 
 
-def describe_gpus(library: Any = None) -> list[dict[str, Any]]:
-    """Describe the GPUs that this process may use: index, name, uuid, memory, driver ([]: none)."""
-    try:
-        library = library or load_library()
-        gpus = open_gpus(library)
-    except Exception:  # no package, driver or GPU: nothing to describe
-        return []
-    try:
-        return [describe(library, gpu) for gpu in gpus]
-    finally:
-        library.nvmlShutdown()
-
-
 class NvmlMeter(Meter):
     """Energy of the visible GPUs from their counter, or from their power sensor over time; sums ``gpu``.
 
@@ -62,6 +49,7 @@ class NvmlMeter(Meter):
     """
 
     name = MeterName.NVML
+    sampled = True
     counts = True
 
     def __init__(self, *, sample_interval_s: float = 0.2, library: Any = None) -> None:
@@ -343,3 +331,6 @@ def _statistics(component: str, series: Sequence[Sample]) -> list[Reading]:
 
 def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
+
+
+METER = NvmlMeter

@@ -1,16 +1,18 @@
 """Command-line flags of a measured session, shared by every measured stage."""
 
 import argparse
-import importlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from baler_energy.errors import UnavailableError
 from baler_energy.meters.base import Meter, absent_reason
 from baler_energy.meters.settings import SessionSettings
+from baler_energy.sources import meter_modules
+from baler_energy.variants import load
 from baler_energy.vocabulary import PEERS, STUDY_METERS, MeterName
 
-__all__ = ["add_meter_arguments", "add_session_arguments", "make_meters", "session_settings"]
+__all__ = ["add_meter_arguments", "add_session_arguments", "make_meters", "meter_class", "session_settings"]
 
 
 def add_meter_arguments(group: argparse._ArgumentGroup) -> None:
@@ -126,43 +128,13 @@ def make_meters(names: Sequence[MeterName], *, sample_interval_s: float = 0.2) -
     return meters
 
 
-def _make(name: MeterName, sample_interval_s: float) -> Meter:
-    if name in PEERS:
-        # Not by an import statement, so that a changed peer is no change of the measured stages (fingerprint.py).
-        peers = importlib.import_module("baler_energy.meters.peers")
-        peer: Meter = peers.make_peer(name)
-        return peer
-    # Not at the top: the command line's help needs none of them.
-    from baler_energy.meters import (
-        codecarbon,
-        hwmon,
-        ipmi,
-        nvml,
-        power_supply,
-        powermetrics,
-        process,
-        rapl,
-        sampler,
-        slurm,
-    )
+def meter_class(name: str) -> Any:
+    """Load the class of a meter; a peer's package is imported only when the meter opens."""
+    (module,) = meter_modules([name])
+    return load(module).METER
 
-    if name is MeterName.RAPL:
-        return rapl.RaplMeter(sample_interval_s=sample_interval_s)
-    if name is MeterName.NVML:
-        return nvml.NvmlMeter(sample_interval_s=sample_interval_s)
-    if name is MeterName.HWMON:
-        return hwmon.HwmonMeter(sample_interval_s=sample_interval_s)
-    if name is MeterName.POWER_SUPPLY:
-        return power_supply.PowerSupplyMeter(sample_interval_s=sample_interval_s)
-    if name is MeterName.SAMPLER:
-        return sampler.SamplerMeter(sample_interval_s=sample_interval_s)
-    # The others have a pace of their own.
-    if name is MeterName.IPMI:
-        return ipmi.IpmiMeter()
-    if name is MeterName.SLURM:
-        return slurm.SlurmMeter()
-    if name is MeterName.POWERMETRICS:
-        return powermetrics.PowermetricsMeter()
-    if name is MeterName.CODECARBON:
-        return codecarbon.CodecarbonMeter()
-    return process.ProcessMeter()
+
+def _make(name: MeterName, sample_interval_s: float) -> Meter:
+    kind = meter_class(name)
+    meter: Meter = kind(sample_interval_s=sample_interval_s) if kind.sampled else kind()
+    return meter

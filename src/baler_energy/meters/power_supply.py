@@ -8,7 +8,7 @@ from baler_energy.meters.base import Channel
 from baler_energy.meters.power_sensor import PowerSensorMeter, absent
 from baler_energy.vocabulary import Evidence, MeterName
 
-__all__ = ["POWER_SUPPLY", "PowerSupplyMeter"]
+__all__ = ["METER", "POWER_SUPPLY", "PowerSupplyMeter"]
 
 POWER_SUPPLY = Path("/sys/class/power_supply")
 _MICRO = 1e-6
@@ -30,6 +30,7 @@ class PowerSupplyMeter(PowerSensorMeter):
     """
 
     name = MeterName.POWER_SUPPLY
+    sampled = True
 
     def __init__(self, *, sample_interval_s: float = 0.2, root: Path = POWER_SUPPLY) -> None:
         super().__init__(max(1.0, sample_interval_s))
@@ -107,3 +108,6 @@ def _text(path: Path) -> str:
         return path.read_text(encoding="ascii").strip()
     except OSError:
         return ""
+
+
+METER = PowerSupplyMeter

@@ -13,7 +13,7 @@ from baler_energy.meters.base import Channel, Meter, Sample
 from baler_energy.records import Reading
 from baler_energy.vocabulary import Evidence, MeterName, Quantity
 
-__all__ = ["PowermetricsMeter", "overlap_energy_j", "parse_slices"]
+__all__ = ["METER", "PowermetricsMeter", "overlap_energy_j", "parse_slices"]
 
 _COMMAND = ("sudo", "-n", "powermetrics", "--samplers", "cpu_power,gpu_power,ane_power", "-i", "500", "-f", "plist")
 _PARTS = {"cpu": "cpu_power", "gpu": "gpu_power", "rail-ane": "ane_power"}
@@ -176,3 +176,6 @@ class PowermetricsMeter(Meter):
 
         with self._arrived:
             return self._arrived.wait_for(reached, timeout=_PATIENCE_S) and self._error is None
+
+
+METER = PowermetricsMeter

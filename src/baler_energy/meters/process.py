@@ -14,7 +14,7 @@ from baler_energy.meters.contamination import tree_cpu_s
 from baler_energy.records import Reading
 from baler_energy.vocabulary import Evidence, MeterName, Quantity
 
-__all__ = ["ProcessMeter"]
+__all__ = ["METER", "ProcessMeter"]
 
 _UNIT_B = 1024  # of Linux's ru_maxrss and VmHWM
 
@@ -135,3 +135,6 @@ def _bytes() -> tuple[int, int] | None:
     except (psutil.Error, OSError, AttributeError):
         return None
     return read, written
+
+
+METER = ProcessMeter

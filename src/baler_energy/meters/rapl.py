@@ -16,7 +16,7 @@ from baler_energy.meters.ticks import watch_ticks
 from baler_energy.records import Reading
 from baler_energy.vocabulary import Evidence, Flag, MeterName, Quantity
 
-__all__ = ["RaplMeter"]
+__all__ = ["METER", "RaplMeter"]
 
 #: No domain of a present machine draws more; what seems to is a counter that was reset.
 _LIMIT_W = 5000.0
@@ -68,6 +68,7 @@ class RaplMeter(Meter):
     """
 
     name = MeterName.RAPL
+    sampled = True
     counts = True
 
     def __init__(self, *, sample_interval_s: float = 0.2, root: Path = POWERCAP, limit_w: float = _LIMIT_W) -> None:
@@ -264,3 +265,6 @@ def _sum_channels(channels: Sequence[Channel]) -> list[Channel]:
             names = " + ".join(channel.component for channel in parts)
             sums.append(Channel(total, Evidence.MEASURED, f"sum of {names}"))
     return sums
+
+
+METER = RaplMeter

@@ -12,7 +12,7 @@ from baler_energy.meters.poller import Poller
 from baler_energy.records import Reading
 from baler_energy.vocabulary import Evidence, Flag, MeterName, Quantity
 
-__all__ = ["SamplerMeter"]
+__all__ = ["METER", "SamplerMeter"]
 
 _CPUS = Path("/sys/devices/system/cpu")
 #: Interval (s) of temperature and clock, which are slow to read and slow to change.
@@ -33,6 +33,7 @@ class SamplerMeter(Meter):
     """
 
     name = MeterName.SAMPLER
+    sampled = True
 
     def __init__(self, *, sample_interval_s: float = 0.2, cpus: Path = _CPUS) -> None:
         self._interval_s = sample_interval_s
@@ -170,3 +171,6 @@ def _seen() -> str:
     seen += ["temperature"] if _temperature() is not None else []
     seen += ["clock"] if _clock_hz() is not None else []
     return ", ".join(seen)
+
+
+METER = SamplerMeter

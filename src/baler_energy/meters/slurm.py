@@ -13,7 +13,7 @@ from baler_energy.records import Reading
 from baler_energy.slurm import ask, step
 from baler_energy.vocabulary import Evidence, MeterName, Quantity
 
-__all__ = ["SlurmMeter"]
+__all__ = ["METER", "SlurmMeter"]
 
 _REMEDY = "set AcctGatherEnergyType (rapl, ipmi, xcc, pm_counters) and JobAcctGatherType in slurm.conf"
 #: How old an answer may be that SLURM's daemon hands on without asking the node's controller again (s).
@@ -159,3 +159,6 @@ def _read() -> _Edge:
 def _leading_number(text: str) -> float:
     found = re.match(r"\d+", text)
     return float(found[0]) if found else 0.0
+
+
+METER = SlurmMeter

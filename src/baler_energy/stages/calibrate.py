@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import median, stdev
 
 from baler_energy.errors import InputError
+from baler_energy.fingerprint import ingredients
 from baler_energy.meters.base import Meter, absent_reason
 from baler_energy.meters.calibration import (
     Calibrated,
@@ -25,6 +26,7 @@ from baler_energy.meters.settings import SHORTEST_CALIBRATION_S, SessionSettings
 from baler_energy.meters.ticks import watch_ticks
 from baler_energy.progress import say
 from baler_energy.provenance import provenance
+from baler_energy.sources import calibrated
 from baler_energy.stages.thread_costs import thread_rows, watch_threads
 from baler_energy.vocabulary import Evidence, MeterName, Quantity
 
@@ -107,7 +109,9 @@ def calibrate(meters: Sequence[Meter], settings: SessionSettings, calibrate_s: f
     rows = [*_idle_rows(powers, evidence), *_tick_rows(ticks)]
     rows += _overhead_rows([(edge[0], edge[1]) for edge in edges], before_s + after_s, measured_s)
     rows += thread_rows(costs, evidence)
-    return Calibration(machine=kind_of_machine(), rows=tuple(rows), provenance=provenance("calibrate"))
+    behind = calibrated(meter.name for meter in meters)
+    made_with = provenance(*behind) | {"ingredients": dict(ingredients(*behind))}
+    return Calibration(machine=kind_of_machine(), rows=tuple(rows), provenance=made_with)
 
 
 def summary(calibration: Calibration) -> str:

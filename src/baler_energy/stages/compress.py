@@ -31,7 +31,6 @@ from baler_energy.stages.options import (
     check_point,
     configure_torch,
     point_options,
-    upstream_stage,
 )
 from baler_energy.vocabulary import Operation
 
@@ -101,7 +100,9 @@ def compress(
     """
     if point.engine == "upstream":
         _refuse_other_files(point, request or Request(), file_format)
-        upstream_stage("compress").compress(data, checkpoint_path, out, point, measuring)
+        from baler_energy.stages.upstream import compress as upstream
+
+        upstream.compress(data, checkpoint_path, out, point, measuring)
         return
     from baler_energy.codecs.baler.checkpoint import Checkpoint
 

@@ -24,7 +24,6 @@ from baler_energy.stages.options import (
     check_point,
     configure_torch,
     point_options,
-    upstream_stage,
 )
 from baler_energy.vocabulary import Operation
 
@@ -83,7 +82,9 @@ def decompress(compressed: Path, checkpoint_path: Path, out: Path, point: PointO
         The device or a meter is not there.
     """
     if point.engine == "upstream":
-        upstream_stage("decompress").decompress(compressed, checkpoint_path, out, point, measuring)
+        from baler_energy.stages.upstream import decompress as upstream
+
+        upstream.decompress(compressed, checkpoint_path, out, point, measuring)
         return
     from baler_energy.codecs.baler.checkpoint import Checkpoint
     from baler_energy.codecs.baler.coder import check_hash

@@ -65,13 +65,12 @@ def forward(data: Path, checkpoint_path: Path, out: Path, point: PointOptions, m
     import torch
 
     from baler_energy.codecs.baler.checkpoint import Checkpoint
-    from baler_energy.codecs.baler.coder import check_columns
     from baler_energy.codecs.baler.counts import counts
     from baler_energy.codecs.baler.model import DTYPES
 
     table, checkpoint = Table.read(data), Checkpoint.read(checkpoint_path)
     check_point(checkpoint, point, checkpoint_path)
-    check_columns(table.names, table.dtypes, checkpoint)
+    checkpoint.check_columns(table.names, table.dtypes)
     device = configure_torch(point)
     rows, columns = table.data.shape
     network = checkpoint.model(device)

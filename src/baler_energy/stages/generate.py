@@ -6,8 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from baler_energy.data import toy
 from baler_energy.errors import BalerEnergyError, InputError, UnavailableError
+from baler_energy.variants import GENERATORS
 
 __all__ = ["EPILOG", "HELP", "PT_HAT_MIN_GEV", "SEED_LIMIT", "add_arguments", "generate", "run"]
 
@@ -22,13 +22,12 @@ PT_HAT_MIN_GEV = 20.0
 #: Seeds are below this: Pythia's own range.
 SEED_LIMIT = 900_000_000
 
-_MODULE = "baler_energy.data.pythia8"
 _PACKAGES = ("pythia8mc", "fastjet")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the stage's options."""
-    parser.add_argument("--source", choices=("pythia8", "toy"), required=True, help="event generator, or the stand-in")
+    parser.add_argument("--source", choices=tuple(GENERATORS), required=True, help="event generator, or the stand-in")
     parser.add_argument("--rows", type=int, required=True, help="number of jets, exactly")
     parser.add_argument("--seed", type=int, required=True, help=f"from 0 to {SEED_LIMIT - 1}; one per shard")
     parser.add_argument(
@@ -72,6 +71,8 @@ def generate(source: str, rows: int, seed: int, out: Path, pt_hat_min_gev: float
     if not 1.0 <= pt_hat_min_gev <= 1000.0:
         raise InputError(f"--pt-hat-min {pt_hat_min_gev}: must be from 1 to 1000 GeV.")
     if source == "toy":
+        from baler_energy.data import toy
+
         toy.generate(rows, seed).write(out)
     else:
         _run_pythia8(rows, seed, pt_hat_min_gev, out)
@@ -86,7 +87,7 @@ def _run_pythia8(rows: int, seed: int, pt_hat_min_gev: float, out: Path) -> None
             "Install with `pip install 'baler-energy[pythia]'`, or take `source: toy`."
         )
     options = ["--rows", str(rows), "--seed", str(seed), "--pt-hat-min", str(pt_hat_min_gev), "--out", str(out)]
-    finished = subprocess.run([sys.executable, "-m", _MODULE, *options], check=False, stdout=sys.stderr)
+    finished = subprocess.run([sys.executable, "-m", GENERATORS["pythia8"], *options], check=False, stdout=sys.stderr)
     if finished.returncode != 0:
         raise BalerEnergyError(
             f"{out}: the event generator ended with code {finished.returncode}; its own message is above."

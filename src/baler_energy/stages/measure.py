@@ -13,6 +13,7 @@ from baler_energy.meters.options import add_session_arguments, make_meters, sess
 from baler_energy.meters.session import Outcome, Session, SessionSettings
 from baler_energy.provenance import provenance
 from baler_energy.records import Measurement, Reading
+from baler_energy.sources import meter_modules, stage
 from baler_energy.vocabulary import MeterName, Operation, Quantity
 
 __all__ = ["EPILOG", "HELP", "CommandFailedError", "add_arguments", "measure", "run", "summary"]
@@ -160,5 +161,5 @@ def _record(command: Sequence[str], outcome: Outcome[None]) -> Measurement:
         idle=outcome.idle,
         contamination=outcome.contamination,
         flags=outcome.flags,
-        provenance=provenance("measure"),
+        provenance=provenance(stage("measure"), *meter_modules(reading.meter for reading in outcome.readings)),
     )

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from baler_energy.files import atomic_path, remove_temporaries
-from baler_energy.fingerprint import stage_module
 from baler_energy.meters.base import Meter
 from baler_energy.meters.options import make_meters, session_settings
 from baler_energy.meters.segments import Segment
@@ -17,6 +16,7 @@ from baler_energy.meters.settings import SessionSettings
 from baler_energy.progress import say
 from baler_energy.provenance import provenance
 from baler_energy.records import Measurement
+from baler_energy.sources import measured
 from baler_energy.vocabulary import Operation
 
 if TYPE_CHECKING:
@@ -141,7 +141,8 @@ def write_record(
     segments
         What was measured by earlier processes; when and where is part of the provenance.
     """
-    made_with = provenance(stage_module(operation.value, str(parameters["engine"])))
+    meters = [reading.meter for reading in outcome.readings]
+    made_with = provenance(*measured(operation.value, str(parameters["engine"]), meters))
     job = made_with["slurm"]
     if job and job["exclusive"] is False:
         say(

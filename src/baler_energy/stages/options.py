@@ -1,16 +1,14 @@
 """Options that name a point of the grid: the same for every stage that runs the codec, and in every record."""
 
 import argparse
-import importlib
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from baler_energy.codecs.baler.architecture import Network, latent_columns, network
 from baler_energy.codecs.baler.packing import Packing
 from baler_energy.cores import allowed_cpus, default_threads
 from baler_energy.errors import InputError, UnavailableError
-from baler_energy.fingerprint import stage_module
 from baler_energy.meters.visible import hold_first_gpu, number_by_bus
 from baler_energy.progress import say
 
@@ -28,7 +26,6 @@ __all__ = [
     "configure_torch",
     "point_options",
     "positive_int",
-    "upstream_stage",
 ]
 
 
@@ -248,11 +245,6 @@ def check_point(checkpoint: "Checkpoint", point: PointOptions, path: Path) -> No
             f"{path}: has {latent} latent columns for {columns} columns, which --compression-ratio "
             f"{point.compression_ratio:g} does not give. Give --compression-ratio {columns / latent!r}."
         )
-
-
-def upstream_stage(stage: str) -> Any:
-    """Load the module of the engine ``upstream`` for a stage, by its name: the other engines do not depend on it."""
-    return importlib.import_module(stage_module(stage, "upstream"))
 
 
 def actual_device(name: str) -> str:

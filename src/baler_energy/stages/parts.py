@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from baler_energy.analysis.totals import Total, relevant_flags, total
 from baler_energy.codecs.baler.architecture import Architecture
+from baler_energy.codecs.baler.settings import TrainingSettings
 from baler_energy.data.table import Table
 from baler_energy.meters.options import add_session_arguments
 from baler_energy.meters.session import Outcome, Session
@@ -236,7 +237,6 @@ def _whole_batches(job: Job) -> Job:
 
 def _pieces(job: Job) -> "list[Part]":
     from baler_energy.codecs.baler import parts as pieces
-    from baler_energy.codecs.baler.training import TrainingSettings
 
     table, size = job.table, job.point.batch_size
     columns = table.data.shape[1]
@@ -355,7 +355,7 @@ def _one_batch(job: Job) -> Callable[[], object]:
 
     from baler_energy.codecs.baler.model import DTYPES
     from baler_energy.codecs.baler.normalisation import Normalisation
-    from baler_energy.codecs.baler.training import TrainingSettings, new_model, pass_over
+    from baler_energy.codecs.baler.training import new_model, pass_over
 
     columns = batch.shape[1]
     architecture = Architecture.of(job.point.model, columns, job.point.compression_ratio)

@@ -16,8 +16,7 @@ from typing import Any
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
 from baler_energy.files import read_json, write_json
-from baler_energy.meters.options import add_session_arguments
-from baler_energy.meters.peers import peer_package
+from baler_energy.meters.options import add_session_arguments, meter_class
 from baler_energy.meters.peers.base import peer_version
 from baler_energy.progress import say
 from baler_energy.stages import train
@@ -87,7 +86,7 @@ def run(args: argparse.Namespace) -> None:
         parameters = measurement["parameters"]
     result: dict[str, Any] = {
         "tool": str(args.tool),
-        "tool_version": peer_version(peer_package(args.tool)),
+        "tool_version": peer_version(meter_class(args.tool).package),
         "operation": str(Operation.TRAIN),
         "parameters": parameters,
         "measurement": measurement,

@@ -13,7 +13,7 @@ from baler_energy.errors import UnavailableError
 from baler_energy.files import atomic_path
 from baler_energy.profilers.hotspots import HOTSPOTS, Hotspot, write_hotspots
 from baler_energy.progress import say
-from baler_energy.stages.options import PointOptions, add_point_arguments, point_options, positive_int, upstream_stage
+from baler_energy.stages.options import PointOptions, add_point_arguments, point_options, positive_int
 from baler_energy.stages.profiled import WARM_UP_BATCHES, Job
 
 __all__ = [
@@ -176,8 +176,9 @@ def _upstream(job: Job, profiler: str, out: Path) -> list[Hotspot]:
     if profiler != "cprofile":
         raise UnavailableError("of engine 'upstream' only cprofile sees anything: Baler runs in a process of its own.")
     from baler_energy.profilers import cprofile
+    from baler_energy.stages.upstream import profile as upstream
 
-    stats = upstream_stage("profile").profile(job)
+    stats = upstream.profile(job)
     with atomic_path(out / STATS) as temporary:
         stats.dump_stats(temporary)
     return cprofile.hotspots_of(stats)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from baler_energy.codecs.baler.architecture import Architecture
+from baler_energy.codecs.baler.settings import TrainingSettings
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
 from baler_energy.stages.options import PointOptions, check_point, configure_torch
@@ -173,7 +174,6 @@ def _streamed(job: Job, table: Table) -> tuple[Callable[[], object], Callable[[]
 
 
 def _training(table: Table, point: PointOptions, device: "torch.device") -> Callable[[], object]:
-    from baler_energy.codecs.baler.training import TrainingSettings
     from baler_energy.stages.train import trainer
 
     columns = table.data.shape[1]

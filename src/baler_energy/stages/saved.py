@@ -15,6 +15,7 @@ from baler_energy.files import atomic_path
 from baler_energy.fingerprint import fingerprint
 from baler_energy.meters.segments import Segment
 from baler_energy.progress import say
+from baler_energy.sources import measured
 from baler_energy.stages.history import History
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ def training_key(table: Table, parameters: Mapping[str, Any]) -> str:
     import torch
 
     facts = [table.names, list(map(str, table.dtypes)), dict(parameters), torch.__version__]
-    digest = hashlib.sha256(json.dumps([*facts, fingerprint("baler_energy.stages.train")]).encode())
+    made_with = fingerprint(*measured("train", str(parameters["engine"])))
+    digest = hashlib.sha256(json.dumps([*facts, made_with]).encode())
     digest.update(np.ascontiguousarray(table.data).data)
     return digest.hexdigest()
 

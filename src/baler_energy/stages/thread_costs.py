@@ -1,6 +1,5 @@
 """What a row costs the fast engine in training, by threads; a part of ``calibrate``."""
 
-import importlib
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -62,14 +61,13 @@ def watch_threads(read_energies_j: Callable[[], Mapping[str, float]], duration_s
 def _step() -> Callable[[], None]:
     import torch
 
-    # By their names, so that an edit of the codec does not make the calibration anew: where Snakemake does, it does not
-    # look for other reasons to run the jobs after it, and would leave what the edit has to measure again to a next run.
-    codec = "baler_energy.codecs.baler"
-    names = ("architecture", "fast", "training")
-    architecture, fast, training = (importlib.import_module(f"{codec}.{name}") for name in names)
-    settings = training.TrainingSettings(epochs=1, batch_size=_BATCH, seed=1)
+    from baler_energy.codecs.baler import fast, training
+    from baler_energy.codecs.baler.architecture import Architecture
+    from baler_energy.codecs.baler.settings import TrainingSettings
+
+    settings = TrainingSettings(epochs=1, batch_size=_BATCH, seed=1)
     rows = torch.rand(_BATCH, _COLUMNS, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    step = fast.Step(training.new_model(architecture.Architecture(_COLUMNS, _LATENT), settings), settings)
+    step = fast.Step(training.new_model(Architecture(_COLUMNS, _LATENT), settings), settings)
     return lambda: step(rows)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from baler_energy.codecs.baler.architecture import Architecture
+from baler_energy.codecs.baler.settings import TrainingSettings
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
 from baler_energy.meters.options import add_session_arguments
@@ -27,13 +28,13 @@ from baler_energy.stages.options import (
     configure_torch,
     point_options,
     positive_int,
-    upstream_stage,
 )
 from baler_energy.stages.saved import STATE, SavedTraining, training_key
+from baler_energy.variants import ENGINES, load
 from baler_energy.vocabulary import Operation
 
 if TYPE_CHECKING:
-    from baler_energy.codecs.baler.training import Trained, TrainingSettings
+    from baler_energy.codecs.baler.training import Trained
 
 __all__ = [
     "CHECKPOINT",
@@ -120,7 +121,7 @@ def _positive_s(text: str) -> float:
     return seconds
 
 
-def training_settings(args: argparse.Namespace, point: PointOptions) -> "TrainingSettings":
+def training_settings(args: argparse.Namespace, point: PointOptions) -> TrainingSettings:
     """Read the settings of the training from parsed options.
 
     Raises
@@ -128,8 +129,6 @@ def training_settings(args: argparse.Namespace, point: PointOptions) -> "Trainin
     InputError
         A value is out of range.
     """
-    from baler_energy.codecs.baler.training import TrainingSettings
-
     if not 0 < args.learning_rate <= 1:
         raise InputError(f"--learning-rate {args.learning_rate}: must be above 0 and at most 1, such as 0.001.")
     if not 0 < args.plateau_factor < 1:
@@ -154,7 +153,7 @@ def train(
     data: Path,
     out: Path,
     point: PointOptions,
-    settings: "TrainingSettings",
+    settings: TrainingSettings,
     measuring: Measuring,
     save_every_s: float = SAVE_EVERY_S,
 ) -> None:
@@ -166,7 +165,9 @@ def train(
     `out` goes on from there. Raises `InputError` and `UnavailableError`.
     """
     if point.engine == "upstream":
-        upstream_stage("train").train(data, out, point, settings, measuring)
+        from baler_energy.stages.upstream import train as upstream
+
+        upstream.train(data, out, point, settings, measuring)
         return
     from baler_energy.codecs.baler.checkpoint import Checkpoint
 
@@ -206,12 +207,11 @@ def train(
 
 def trainer(engine: str) -> "Callable[..., Trained]":
     """Choose what trains in this process; engines share signature and result of `training.train`."""
-    from baler_energy.codecs.baler import fast, training
+    train_network: Callable[..., Trained] = load(ENGINES[engine]["train"][0]).train
+    return train_network
 
-    return {"reference": training.train, "fast": fast.train}[engine]
 
-
-def recorded_settings(settings: "TrainingSettings") -> dict[str, str | int | float | bool | None]:
+def recorded_settings(settings: TrainingSettings) -> dict[str, str | int | float | bool | None]:
     """Give the settings of the training beyond the axes of the grid, for the record."""
     return {
         "learning_rate": settings.learning_rate,

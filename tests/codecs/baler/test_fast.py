@@ -14,7 +14,8 @@ from baler_energy.codecs.baler import fast, training
 from baler_energy.codecs.baler.architecture import Architecture
 from baler_energy.codecs.baler.checkpoint import Checkpoint
 from baler_energy.codecs.baler.fast import GraphedStep, Step
-from baler_energy.codecs.baler.training import Trained, TrainingSettings, batch_loss, new_model
+from baler_energy.codecs.baler.settings import TrainingSettings
+from baler_energy.codecs.baler.training import Trained, batch_loss, new_model
 from baler_energy.data import toy
 from baler_energy.errors import InputError
 

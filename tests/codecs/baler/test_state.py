@@ -9,7 +9,7 @@ import torch
 
 from baler_energy.codecs.baler import fast, training
 from baler_energy.codecs.baler.architecture import Architecture
-from baler_energy.codecs.baler.training import TrainingSettings
+from baler_energy.codecs.baler.settings import TrainingSettings
 
 NAMES = [f"x{n}" for n in range(6)]
 SETTINGS = TrainingSettings(epochs=12, batch_size=32, seed=3)

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from baler_energy.meters.peers import make_peer
+from baler_energy.meters.options import meter_class
 from baler_energy.vocabulary import MeterName, Quantity
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # these packages warn of much
@@ -13,7 +13,7 @@ WINDOW_S = 4.0
 
 
 def measure(name):
-    meter = make_peer(name)
+    meter = meter_class(name)()
     try:
         meter.open()
         meter.begin()
@@ -77,7 +77,7 @@ def test_zeus_pyjoules_and_perun_without_counters_say_so():
         (MeterName.PERUN, "perun"),
     ):
         pytest.importorskip(package)
-        meter = make_peer(name)
+        meter = meter_class(name)()
         try:
             meter.open()
         except RuntimeError as error:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from baler_energy.meters.base import absent_reason
-from baler_energy.meters.peers import make_peer, peer_package
+from baler_energy.meters.options import meter_class
 from baler_energy.meters.peers import zeus as zeus_module
 from baler_energy.meters.peers.base import peer_reading, scope_of, scoped, with_sums, without_scope
 from baler_energy.meters.session import Session
@@ -84,13 +84,13 @@ def test_a_detail_without_a_scope(detail):
 
 @pytest.mark.parametrize("name", PEERS)
 def test_a_tool_that_is_not_installed_is_absent(name, monkeypatch):
-    monkeypatch.setitem(sys.modules, peer_package(name), None)
-    assert "not installed" in absent_reason(make_peer(name))
+    monkeypatch.setitem(sys.modules, meter_class(name).package, None)
+    assert "not installed" in absent_reason(meter_class(name)())
 
 
 @pytest.mark.parametrize("name", PEERS)
 def test_close_needs_no_open(name):
-    make_peer(name).close()
+    meter_class(name)().close()
 
 
 # Zeus
@@ -125,7 +125,7 @@ def zeus(fake, monkeypatch):
     def tell(**told):
         told = {"cpu_energy": None, "dram_energy": None, "gpu_energy": {}} | told
         monkeypatch.setattr(ZeusMonitor, "told", SimpleNamespace(**told))
-        return make_peer(ZEUS)
+        return meter_class(ZEUS)()
 
     return tell
 
@@ -248,7 +248,7 @@ def carbontracker(fake, monkeypatch):
 
     def tell(*components):
         monkeypatch.setattr(CarbonTracker, "components", components)
-        return make_peer(MeterName.CARBONTRACKER)
+        return meter_class(MeterName.CARBONTRACKER)()
 
     tell.service = IntensityService
     return tell
@@ -332,7 +332,7 @@ def pyjoules(fake, monkeypatch):
         monkeypatch.setattr(EnergyMeter, "told", told)
         fake("pyJoules.device", DeviceFactory=SimpleNamespace(create_devices=lambda: list(devices)))
         fake("pyJoules.energy_meter", EnergyMeter=EnergyMeter)
-        return make_peer(MeterName.PYJOULES)
+        return meter_class(MeterName.PYJOULES)()
 
     return tell
 
@@ -421,7 +421,7 @@ def perun(fake, monkeypatch):
 
 
 def test_perun(perun):
-    readings = window(make_peer(MeterName.PERUN))
+    readings = window(meter_class(MeterName.PERUN)())
     assert energies(readings) == {
         "package-0": 3.0,
         "dram-0": 1.0,
@@ -438,7 +438,7 @@ def test_perun(perun):
 
 
 def test_perun_two_windows(perun):
-    meter = make_peer(MeterName.PERUN)
+    meter = meter_class(MeterName.PERUN)()
     meter.open()
     for _ in range(2):
         meter.begin()
@@ -451,7 +451,7 @@ def test_perun_two_windows(perun):
 @pytest.mark.parametrize("error", [SystemError("Not ready for monitoring"), SystemExit(3)])
 def test_perun_that_fails(perun, monkeypatch, error):
     monkeypatch.setattr(Perun, "error", error)
-    meter = make_peer(MeterName.PERUN)
+    meter = meter_class(MeterName.PERUN)()
     meter.open()
     with pytest.raises((SystemError, RuntimeError), match=r"Not ready|perun left: 3"):
         meter.begin()
@@ -460,7 +460,7 @@ def test_perun_that_fails(perun, monkeypatch, error):
 
 def test_perun_without_sensors(perun, monkeypatch):
     monkeypatch.setattr(Perun, "sensors", {"RAM_USAGE": ("psutil", None, SimpleNamespace(value="B"))})
-    meter = make_peer(MeterName.PERUN)
+    meter = meter_class(MeterName.PERUN)()
     with pytest.raises(RuntimeError, match="no sensor"):
         meter.open()
     meter.close()
@@ -497,7 +497,7 @@ def eco2ai(fake, monkeypatch):
     fake("eco2ai", Tracker=Tracker)
     fake("pkg_resources")
     monkeypatch.setattr("baler_energy.meters.peers.eco2ai.peer_version", lambda package: "2.3.3")
-    return make_peer(MeterName.ECO2AI)
+    return meter_class(MeterName.ECO2AI)()
 
 
 def test_eco2ai(eco2ai):

@@ -4,6 +4,7 @@
 - `model`: the network
 - `normalisation`: min-max scaling of columns
 - `native`: values back in the columns' own number types
+- `settings`: how to train
 - `training`: the engine ``reference``, as a Baler user runs it
 - `checkpoint`: the trained codec as a file
 - `container`: the compressed file (``.baler``)

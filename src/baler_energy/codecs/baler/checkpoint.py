@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -90,6 +90,24 @@ class Checkpoint:
         # Through a handle: given a path, torch stores its (temporary) name in the file.
         with atomic_path(path) as temporary, temporary.open("wb") as handle:
             torch.save(content, handle)
+
+    def check_columns(self, names: Sequence[str], dtypes: Sequence[str]) -> None:
+        """Refuse a table whose columns are not those of the training.
+
+        Raises
+        ------
+        InputError
+            Their number, a name or a native type differs.
+        """
+        trained = self.names
+        if len(names) != len(trained):
+            raise InputError(f"The table has {len(names)} columns, but the checkpoint was trained on {len(trained)}.")
+        for number, (name, expected) in enumerate(zip(names, trained, strict=True)):
+            if name != expected:
+                raise InputError(f"Column {number} is {name!r}, but the checkpoint was trained on {expected!r} there.")
+        for name, dtype, expected in zip(trained, dtypes, self.dtypes, strict=True):
+            if dtype != expected:
+                raise InputError(f"Column {name!r} is {dtype}, but {expected} in the training: prepare both alike.")
 
     @classmethod
     def read(cls, path: Path) -> "Checkpoint":

@@ -1,6 +1,6 @@
 """Compress and decompress tables with a trained autoencoder, in plain PyTorch: the engine ``reference``."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from baler_energy.codecs.baler.packing import Packing
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
 
-__all__ = ["BLOCK_ROWS", "Coder", "Sizes", "bound_of", "check_columns", "check_hash", "facts_of", "write_latents"]
+__all__ = ["BLOCK_ROWS", "Coder", "Sizes", "bound_of", "check_hash", "facts_of", "write_latents"]
 
 Floats = NDArray[np.float64]
 
@@ -95,7 +95,7 @@ class Coder:
         InputError
             The table's columns are not those of the training, or a latent is beyond the packing's number format.
         """
-        check_columns(table.names, table.dtypes, self.checkpoint)
+        self.checkpoint.check_columns(table.names, table.dtypes)
         packing, bound = Packing.parse(self._packing), bound_of(self.checkpoint, self._packing)
         with Writer(path, facts_of(self.checkpoint, self._packing, table.origin)) as writer:
             for start in range(0, len(table.data), BLOCK_ROWS):
@@ -177,22 +177,3 @@ def check_hash(facts: Facts, checkpoint: Checkpoint, path: Path) -> None:
             f"{path}: was compressed with another checkpoint (its SHA-256 begins {facts.checkpoint_hash[:12]}, "
             f"this one's {checkpoint.content_hash[:12]}). Give the checkpoint of that training."
         )
-
-
-def check_columns(names: Sequence[str], dtypes: Sequence[str], checkpoint: Checkpoint) -> None:
-    """Refuse a table whose columns are not those of the training.
-
-    Raises
-    ------
-    InputError
-        Their number, a name or a native type differs.
-    """
-    trained = checkpoint.names
-    if len(names) != len(trained):
-        raise InputError(f"The table has {len(names)} columns, but the checkpoint was trained on {len(trained)}.")
-    for number, (name, expected) in enumerate(zip(names, trained, strict=True)):
-        if name != expected:
-            raise InputError(f"Column {number} is {name!r}, but the checkpoint was trained on {expected!r} there.")
-    for name, dtype, expected in zip(trained, dtypes, checkpoint.dtypes, strict=True):
-        if dtype != expected:
-            raise InputError(f"Column {name!r} is {dtype}, but {expected} in the training: prepare both alike.")

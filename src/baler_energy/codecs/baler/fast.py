@@ -24,8 +24,9 @@ from torch.utils.data import RandomSampler
 from baler_energy.codecs.baler.architecture import Architecture
 from baler_energy.codecs.baler.model import Autoencoder
 from baler_energy.codecs.baler.normalisation import Normalisation
+from baler_energy.codecs.baler.settings import TrainingSettings
 from baler_energy.codecs.baler.state import Epoch, Keeper
-from baler_energy.codecs.baler.training import Trained, TrainingSettings, new_learner, new_model, train_epochs
+from baler_energy.codecs.baler.training import Trained, new_learner, new_model, train_epochs
 
 __all__ = ["GraphedStep", "Step", "train"]
 

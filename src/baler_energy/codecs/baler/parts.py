@@ -21,7 +21,8 @@ from baler_energy.codecs.baler.container import Reader
 from baler_energy.codecs.baler.model import DTYPES, Autoencoder
 from baler_energy.codecs.baler.native import round_to_native
 from baler_energy.codecs.baler.normalisation import Normalisation
-from baler_energy.codecs.baler.training import TrainingSettings, batch_loss, loader, new_model
+from baler_energy.codecs.baler.settings import TrainingSettings
+from baler_energy.codecs.baler.training import batch_loss, loader, new_model
 from baler_energy.data.table import Table
 
 __all__ = ["Part", "compress_parts", "decompress_parts", "train_parts"]

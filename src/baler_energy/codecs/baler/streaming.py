@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.nn.functional import leaky_relu_
 
 from baler_energy.codecs.baler.checkpoint import Checkpoint
-from baler_energy.codecs.baler.coder import Sizes, bound_of, check_columns, check_hash, facts_of
+from baler_energy.codecs.baler.coder import Sizes, bound_of, check_hash, facts_of
 from baler_energy.codecs.baler.container import Reader, StoredBlock, Writer
 from baler_energy.codecs.baler.corrections import Bound
 from baler_energy.codecs.baler.model import DTYPES
@@ -102,7 +102,7 @@ class StreamingCoder:
         InputError
             The columns are not those of the training, or a latent is beyond the packing's number format.
         """
-        check_columns(source.names, source.dtypes, self.checkpoint)
+        self.checkpoint.check_columns(source.names, source.dtypes)
         packing, bound = Packing.parse(self._packing), bound_of(self.checkpoint, self._packing)
 
         def stored(numbered: tuple[int, Block]) -> StoredBlock:

@@ -8,7 +8,6 @@
 A source describes in its `layout` all that a sink needs to write a file of the same kind.
 """
 
-import importlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -18,16 +17,17 @@ from baler_energy.data.blocks.base import Block, Sink, Source, Target
 from baler_energy.data.readers import Request, check_layout, format_of
 from baler_energy.data.readers.base import reading
 from baler_energy.errors import InputError
+from baler_energy.variants import BLOCKS, load
 
 __all__ = ["FORMATS", "Block", "Sink", "Source", "open_sink", "open_source"]
 
-#: Module of each format, and what its files are called in messages.
+#: What the files of each format are called in messages.
 FORMATS = {
-    "table": ("npz", "prepared table"),
-    "npz": ("npz", "npz file"),
-    "parquet": ("parquet", "Parquet file"),
-    "hdf5": ("hdf5", "HDF5 file"),
-    "root": ("root", "ROOT file"),
+    "table": "prepared table",
+    "npz": "npz file",
+    "parquet": "Parquet file",
+    "hdf5": "HDF5 file",
+    "root": "ROOT file",
 }
 
 
@@ -53,11 +53,10 @@ def open_source(path: Path, request: Request | None = None, file_format: str | N
     source, request = str(path), request or Request()
     file_format = file_format or format_of(source)
     check_layout(source, request, "npz" if file_format == "table" else file_format)
-    module, kind = FORMATS[file_format]
+    kind = FORMATS[file_format]
     with ExitStack() as stack:
         with reading(source, kind):
-            # Imported here, so that a format brings in its own libraries only.
-            opened = importlib.import_module(f"{__name__}.{module}").source(source, request, file_format, stack)
+            opened = load(BLOCKS[file_format]).source(source, request, file_format, stack)
         yield Source(opened, source, kind)
 
 
@@ -85,8 +84,8 @@ def open_sink(
     InputError
         The layout is none of this program's. From `Sink.write`: a value that its column's type does not hold.
     """
-    module, _ = FORMATS.get(layout.get("format", ""), ("", ""))
-    if not module:
+    module = BLOCKS.get(layout.get("format", ""))
+    if module is None:
         raise InputError(
             f"{path}: cannot be written: the format {layout.get('format')!r} is none of {', '.join(FORMATS)}."
         )
@@ -94,7 +93,7 @@ def open_sink(
     try:
         with ExitStack() as stack:
             try:
-                write = importlib.import_module(f"{__name__}.{module}").sink(path, target, stack)
+                write = load(module).sink(path, target, stack)
             except (KeyError, TypeError, ValueError) as error:
                 whole = f"its layout {dict(layout)} is not whole ({error})"
                 raise InputError(f"{path}: cannot be written: {whole}.") from error

@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 
 from baler_energy.data.readers.base import Columns, Request, check_layout, is_url
 from baler_energy.errors import InputError
+from baler_energy.variants import READERS, load
 
 __all__ = ["FORMATS", "Columns", "Request", "check_layout", "format_of", "is_url", "read_columns"]
 
@@ -60,19 +61,5 @@ def read_columns(source: str, request: Request, file_format: str) -> Columns:
     if is_url(source) and file_format != "root":
         raise InputError(f"{source}: only ROOT files are read over the network. Download it and give the local path.")
     check_layout(source, request, file_format)
-    # Imported here, so that a reader brings in its own libraries only.
-    if file_format == "root":
-        from baler_energy.data.readers import root
-
-        return root.read(source, request)
-    if file_format == "parquet":
-        from baler_energy.data.readers import parquet
-
-        return parquet.read(source, request)
-    if file_format == "hdf5":
-        from baler_energy.data.readers import hdf5
-
-        return hdf5.read(source, request)
-    from baler_energy.data.readers import npz
-
-    return npz.read(source, request)
+    columns: Columns = load(READERS[file_format]).read(source, request)
+    return columns

@@ -10,7 +10,7 @@ from baler_energy.meters.peers.base import JOULES_PER_KWH, PeerMeter, peer_readi
 from baler_energy.records import Reading
 from baler_energy.vocabulary import Evidence, MeterName, Quantity
 
-__all__ = ["CarbontrackerMeter"]
+__all__ = ["METER", "CarbontrackerMeter"]
 
 #: More than a session has windows: the tracker ends itself after the last of its epochs.
 _EPOCHS = 1_000_000
@@ -132,3 +132,6 @@ def _has_samples(component: Any, thread: Any) -> bool:
 
 def _last(energies_kwh: list[float]) -> float:
     return float(energies_kwh[-1]) * JOULES_PER_KWH
+
+
+METER = CarbontrackerMeter

@@ -15,7 +15,7 @@ from baler_energy.meters.peers.base import JOULES_PER_KWH, PeerMeter, peer_readi
 from baler_energy.records import Reading
 from baler_energy.vocabulary import Evidence, MeterName
 
-__all__ = ["Eco2aiMeter"]
+__all__ = ["METER", "Eco2aiMeter"]
 
 _PERIOD_S = 1
 #: Any country that eco2AI knows: with one it asks no server where this machine is. Its CO2e is not taken.
@@ -96,3 +96,6 @@ def _obstacle() -> str | None:
     if int(peer_version("pandas").split(".")[0]) >= 3:
         return "its stop() writes text into columns of numbers, which pandas 3 refuses"
     return None
+
+
+METER = Eco2aiMeter

@@ -12,7 +12,7 @@ from baler_energy.meters.peers.base import PeerMeter, peer_reading, scoped, with
 from baler_energy.records import Reading
 from baler_energy.vocabulary import Evidence, MeterName, Quantity
 
-__all__ = ["PerunMeter"]
+__all__ = ["METER", "PerunMeter"]
 
 #: It waits up to 30 s for its own process.
 _START_LIMIT_S = 60.0
@@ -152,3 +152,6 @@ def _energies_j(run: Any) -> dict[str, float]:
 
 def _number(value: Any) -> float | None:
     return None if value is None else float(value)
+
+
+METER = PerunMeter

@@ -9,7 +9,7 @@ from baler_energy.meters.peers.base import PeerMeter, with_sums
 from baler_energy.records import Reading
 from baler_energy.vocabulary import Evidence, MeterName
 
-__all__ = ["PyjoulesMeter"]
+__all__ = ["METER", "PyjoulesMeter"]
 
 _GPU = "nvidia_gpu_"
 _JOULES_PER_UJ = 1e-6
@@ -62,3 +62,6 @@ def _joules(energies: dict[str, float]) -> dict[str, float]:
 def _component(name: str) -> str:
     """Turn a domain's name (``package_0``, ``nvidia_gpu_0``) into ours (``package-0``, ``gpu-0``)."""
     return name.replace(_GPU, "gpu_").replace("_", "-")
+
+
+METER = PyjoulesMeter

@@ -19,7 +19,7 @@ from baler_energy.meters.peers.base import PeerMeter, with_sums
 from baler_energy.records import Reading
 from baler_energy.vocabulary import Evidence, MeterName
 
-__all__ = ["ZeusMeter"]
+__all__ = ["METER", "ZeusMeter"]
 
 _WINDOW = "baler-energy"
 #: The pollers that watch for wraps are processes that import Zeus first: they are ready once they use no more CPU.
@@ -142,3 +142,6 @@ def _children_cpu_s() -> float:
             continue
         total_s += times.user + times.system
     return total_s
+
+
+METER = ZeusMeter

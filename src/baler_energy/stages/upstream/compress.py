@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from baler_energy.codecs.baler.checkpoint import Checkpoint
-from baler_energy.codecs.baler.coder import check_columns, write_latents
+from baler_energy.codecs.baler.coder import write_latents
 from baler_energy.codecs.baler.normalisation import Normalisation
 from baler_energy.codecs.upstream import files
 from baler_energy.codecs.upstream.project import new_project, refuse_unsupported
@@ -40,7 +40,7 @@ def compress(data: Path, checkpoint_path: Path, out: Path, point: PointOptions, 
     table, checkpoint = Table.read(data), Checkpoint.read(checkpoint_path)
     check_point(checkpoint, point, checkpoint_path)
     refuse_constants(table, data)
-    check_columns(table.names, table.dtypes, checkpoint)
+    checkpoint.check_columns(table.names, table.dtypes)
     own = Normalisation.of(table.data, table.names)
     if not np.array_equal(own.features, checkpoint.normalisation.features):
         say(

@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from baler_energy.codecs.baler.architecture import Architecture
+from baler_energy.codecs.baler.settings import TrainingSettings
 from baler_energy.codecs.upstream import files
 from baler_energy.codecs.upstream.config import Folder
 from baler_energy.codecs.upstream.project import new_project, refuse_unsupported
@@ -20,13 +20,10 @@ from baler_energy.stages.train import CHECKPOINT, recorded_settings, training_re
 from baler_energy.stages.upstream.work import Work, baler_config, first_rows, measure, refuse_constants, workplace
 from baler_energy.vocabulary import Operation
 
-if TYPE_CHECKING:
-    from baler_energy.codecs.baler.training import TrainingSettings
-
 __all__ = ["train"]
 
 
-def train(data: Path, out: Path, point: PointOptions, settings: "TrainingSettings", measuring: Measuring) -> None:
+def train(data: Path, out: Path, point: PointOptions, settings: TrainingSettings, measuring: Measuring) -> None:
     """Let Baler train on the table in `data`; write checkpoint, history, samples and record to `out`.
 
     Baler tells the epochs' losses, not their lengths: these are null in the history.

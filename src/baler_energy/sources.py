@@ -1,0 +1,86 @@
+"""Which modules each rule's result is made with: its stage, and those of the variants that it runs with.
+
+`fingerprint.fingerprint` follows their imports. A test runs each stage with each variant and compares these lists with
+the modules that were loaded.
+"""
+
+from collections.abc import Iterable
+
+from baler_energy.variants import CHAPTERS, ENGINES, GENERATORS, METERS, PEERS, PROFILERS, READERS
+
+__all__ = [
+    "applied",
+    "calibrated",
+    "drawn",
+    "generated",
+    "measured",
+    "meter_modules",
+    "peer",
+    "prepared",
+    "profiled",
+    "separate_parts",
+    "stage",
+]
+
+
+def stage(name: str) -> str:
+    """Name the module of a stage."""
+    return f"baler_energy.stages.{name}"
+
+
+def meter_modules(meters: Iterable[str]) -> tuple[str, ...]:
+    """Modules of meters, each once; names that are no meter's (``session``) have none."""
+    wanted, known = set(meters), {**METERS, **PEERS}
+    return tuple(module for name, module in known.items() if name in wanted)
+
+
+def generated(generator: str) -> tuple[str, ...]:
+    """Modules behind a generated shard."""
+    return stage("generate"), GENERATORS[generator]
+
+
+def prepared(file_format: str | None) -> tuple[str, ...]:
+    """Modules behind a table that was read from a file of a format, or from generated shards (None)."""
+    return (stage("prepare"), *([] if file_format is None else [READERS[file_format]]))
+
+
+def calibrated(meters: Iterable[str]) -> tuple[str, ...]:
+    """Modules behind a calibration, which trains with the fast engine on each number of threads."""
+    return stage("calibrate"), *ENGINES["fast"]["train"], *meter_modules(meters)
+
+
+def measured(operation: str, engine: str, meters: Iterable[str] = ()) -> tuple[str, ...]:
+    """Modules behind an operation; one that engines do not implement is the same for all."""
+    return stage(operation), *ENGINES[engine].get(operation, ()), *meter_modules(meters)
+
+
+def applied(engine: str, meters: Iterable[str]) -> tuple[str, ...]:
+    """Modules behind a codec's compression and decompression, and their errors."""
+    both = (*measured("compress", engine, meters), *measured("decompress", engine, meters))
+    return stage("apply"), stage("evaluate"), *both
+
+
+def separate_parts(meters: Iterable[str]) -> tuple[str, ...]:
+    """Modules behind the costs of layers and of movements of data, which are those of the reference."""
+    return stage("parts"), *_operations("reference"), PROFILERS["torch"], *meter_modules(meters)
+
+
+def profiled(engine: str, profiler: str) -> tuple[str, ...]:
+    """Modules behind a profile."""
+    return stage("profile"), *_operations(engine), PROFILERS[profiler]
+
+
+def peer(engine: str, tool: str, meters: Iterable[str]) -> tuple[str, ...]:
+    """Modules behind a training beside another tool's meter."""
+    return stage("peer"), PEERS[tool], *measured("train", engine, meters)
+
+
+def drawn(chapter: str) -> tuple[str, ...]:
+    """Modules behind the figures of a chapter."""
+    return stage("figures"), CHAPTERS[chapter]
+
+
+def _operations(engine: str) -> tuple[str, ...]:
+    """Modules that profile an engine: its own ones for that, or else those of its operations."""
+    operations = ENGINES[engine]
+    return operations.get("profile") or tuple(module for modules in operations.values() for module in modules)

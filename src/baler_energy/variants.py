@@ -1,0 +1,111 @@
+"""Everything that comes in several variants, and the modules that only one of them needs.
+
+A stage depends on the variants that it is run with, and on no others: `fingerprint` takes these modules into account
+only where they are named, and `sources` names them. A new variant is its module and one line here.
+"""
+
+import importlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+__all__ = [
+    "BLOCKS",
+    "CHAPTERS",
+    "ENGINES",
+    "GENERATORS",
+    "METERS",
+    "PEERS",
+    "PROFILERS",
+    "READERS",
+    "load",
+    "variant_modules",
+]
+
+_ROOT = "baler_energy"
+
+#: Sources of events.
+GENERATORS: Mapping[str, str] = {
+    "pythia8": f"{_ROOT}.data.pythia8",
+    "toy": f"{_ROOT}.data.toy",
+}
+#: File formats that `prepare` reads.
+READERS: Mapping[str, str] = {
+    "root": f"{_ROOT}.data.readers.root",
+    "parquet": f"{_ROOT}.data.readers.parquet",
+    "hdf5": f"{_ROOT}.data.readers.hdf5",
+    "npz": f"{_ROOT}.data.readers.npz",
+}
+#: File formats that are read and written in blocks; ``table`` is the prepared table.
+BLOCKS: Mapping[str, str] = {
+    "table": f"{_ROOT}.data.blocks.npz",
+    "npz": f"{_ROOT}.data.blocks.npz",
+    "parquet": f"{_ROOT}.data.blocks.parquet",
+    "hdf5": f"{_ROOT}.data.blocks.hdf5",
+    "root": f"{_ROOT}.data.blocks.root",
+}
+#: Implementations of the codec: by operation, their modules; the first one runs the operation.
+ENGINES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "reference": {
+        "train": (f"{_ROOT}.codecs.baler.training",),
+        "compress": (f"{_ROOT}.codecs.baler.coder",),
+        "decompress": (f"{_ROOT}.codecs.baler.coder",),
+    },
+    "fast": {
+        "train": (f"{_ROOT}.codecs.baler.fast",),
+        "compress": (f"{_ROOT}.codecs.baler.streaming", BLOCKS["table"]),
+        "decompress": (f"{_ROOT}.codecs.baler.streaming", BLOCKS["table"]),
+    },
+    "upstream": {
+        "train": (f"{_ROOT}.stages.upstream.train",),
+        "compress": (f"{_ROOT}.stages.upstream.compress",),
+        "decompress": (f"{_ROOT}.stages.upstream.decompress",),
+        "profile": (f"{_ROOT}.stages.upstream.profile", f"{_ROOT}.codecs.baler.coder"),
+    },
+}
+#: Meters of a study, in the order in which they are asked.
+METERS: Mapping[str, str] = {
+    name: f"{_ROOT}.meters.{name}"
+    for name in (
+        "rapl",
+        "nvml",
+        "hwmon",
+        "ipmi",
+        "slurm",
+        "power_supply",
+        "powermetrics",
+        "codecarbon",
+        "process",
+        "sampler",
+    )
+}
+#: Other tools, which measure in extra repeats only.
+PEERS: Mapping[str, str] = {
+    name: f"{_ROOT}.meters.peers.{name}" for name in ("zeus", "carbontracker", "eco2ai", "perun", "pyjoules")
+}
+#: What shows where the time goes.
+PROFILERS: Mapping[str, str] = {
+    "cprofile": f"{_ROOT}.profilers.cprofile",
+    "torch": f"{_ROOT}.profilers.torch_profiler",
+    "scalene": f"{_ROOT}.profilers.scalene",
+    "pyspy": f"{_ROOT}.profilers.pyspy",
+    "copies": f"{_ROOT}.profilers.copies",
+    "perf": f"{_ROOT}.profilers.perf",
+}
+#: Chapters of figures in the report.
+CHAPTERS: Mapping[str, str] = {
+    name: f"{_ROOT}.figures.{name}" for name in ("cost", "hotspots", "trust", "worth", "savings")
+}
+
+
+def load(module: str) -> Any:
+    """Import a variant's module, when it is needed and not before."""
+    return importlib.import_module(module)
+
+
+def variant_modules() -> frozenset[str]:
+    """Name the modules of all variants."""
+    flat: list[Iterable[str]] = [
+        family.values() for family in (GENERATORS, READERS, BLOCKS, METERS, PEERS, PROFILERS, CHAPTERS)
+    ]
+    flat += [modules for engine in ENGINES.values() for modules in engine.values()]
+    return frozenset(module for modules in flat for module in modules)

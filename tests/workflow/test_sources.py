@@ -1,0 +1,207 @@
+"""What a rule's fingerprint holds is what its command loads: each stage with each variant, each in its own process."""
+
+import json
+import os
+import runpy
+from dataclasses import dataclass, field
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+from loaded_modules import loaded_by
+
+from baler_energy import fingerprint, sources
+from baler_energy.cli import stage_modules
+from baler_energy.codecs.baler.checkpoint import Checkpoint
+from baler_energy.codecs.upstream import files
+from baler_energy.data.readers import format_of
+from baler_energy.variants import (
+    BLOCKS,
+    CHAPTERS,
+    ENGINES,
+    METERS,
+    PEERS,
+    PROFILERS,
+    READERS,
+    variant_modules,
+)
+
+#: Loaded by every command, and no part of what it computes.
+COMMAND_LINE = {f"baler_energy.{name}" for name in ("cli", "warm", "forked", "fingerprint", "errors")}
+POINT = "toy/rows~400/epochs~1/repeat~0"
+WINDOW = ["--min-window-s", "0", "--idle-s", "0", "--sample-interval-s", "0.02", "--meters"]
+
+
+@dataclass(frozen=True)
+class Files:
+    """A finished study, and a folder to write to."""
+
+    study: Path
+    out: Path
+    environment: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def results(self) -> Path:
+        """Its results."""
+        return self.study / "results" / "tiny"
+
+    @property
+    def table(self) -> Path:
+        """A table."""
+        return self.results / "data" / "toy" / "rows~400" / "table.npz"
+
+    @property
+    def checkpoint(self) -> Path:
+        """A codec that was trained on it."""
+        return self.results / "runs" / POINT / "train" / "checkpoint.pt"
+
+    @property
+    def applied(self) -> list[str]:
+        """Options of a stage that applies the codec to the table."""
+        return ["--data", str(self.table), "--checkpoint", str(self.checkpoint), "--out", str(self.out)]
+
+
+@pytest.fixture
+def made(finished: Path, tmp_path: Path, stand_in_baler: Path, monkeypatch: pytest.MonkeyPatch) -> Files:
+    """Give the finished study, and upstream Baler's stand-in."""
+    made = Files(finished, tmp_path / "out")
+    files.write_model(tmp_path / "model.pt", Checkpoint.read(made.checkpoint))
+    monkeypatch.setenv("STAND_IN_MODEL", str(tmp_path / "model.pt"))
+    return Files(finished, tmp_path / "out", dict(os.environ))
+
+
+def check(
+    made: Files, arguments: list[str | Path], *modules: str, codes: tuple[int, ...] = (0,), elsewhere: bool = False
+) -> None:
+    """Compare what a command loads with what is behind modules: both ways, or one where other processes load more."""
+    code, loaded = loaded_by([str(word) for word in arguments], made.environment)
+    assert code in codes
+    behind = fingerprint.modules_behind(*modules)
+    assert loaded - behind - COMMAND_LINE - fingerprint.REGISTRIES == set(), "loaded, but not in the fingerprint"
+    assert elsewhere or (behind & variant_modules()) - loaded == set(), "in the fingerprint, but not loaded"
+
+
+def options(engine: str, operation: str | None = None) -> list[str]:
+    """Options of a point."""
+    stage = [] if operation is None else [operation]
+    return [*stage, "--engine", engine, "--device", "cpu", "--threads", "1", "--epochs", "1"]
+
+
+def test_a_generated_shard(made: Files) -> None:
+    arguments = ["generate", "--source", "toy", "--rows", "200", "--seed", "1", "--out", made.out / "shard.npz"]
+    check(made, arguments, *sources.generated("toy"))
+
+
+def test_a_table_of_shards(made: Files) -> None:
+    (shard, *_) = (made.results / "data" / "toy" / "shards").iterdir()
+    arguments = ["prepare", "--input", shard, "--generated", "--rows", "100", "--out", made.out / "table.npz"]
+    check(made, arguments, *sources.prepared(None))
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_a_table_of_a_file(made: Files, repository: Path, name: str) -> None:
+    (file,) = (path for path in (repository / "tests/data/fixtures").iterdir() if format_of(str(path)) == name)
+    arguments = ["prepare", "--input", file, "--rows", "all", "--out", made.out / "table.npz"]
+    check(made, arguments, *sources.prepared(name))
+
+
+def test_a_calibration(made: Files) -> None:
+    arguments = ["calibrate", "--calibrate-s", "0.05", "--meters", "process", "--out", made.out / "calibration.json"]
+    check(made, arguments, *sources.calibrated(["process"]))
+
+
+@pytest.mark.parametrize("name", [*METERS, *PEERS])
+def test_a_meter(made: Files, name: str) -> None:
+    arguments = ["measure", *WINDOW, name, "--", "true"]
+    # 3: this machine lacks the meter, which was asked for by its name.
+    check(made, arguments, sources.stage("measure"), *sources.meter_modules([name]), codes=(0, 3))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_training(made: Files, engine: str) -> None:
+    arguments = ["train", "--data", made.table, "--out", made.out, *options(engine), *WINDOW, "process"]
+    check(made, arguments, *sources.measured("train", engine, ["process"]))
+    record = json.loads((made.out / "measurement.json").read_text("utf-8"))
+    assert record["provenance"]["source"] == fingerprint.source_hash(*sources.measured("train", engine, ["process"]))
+    versions = fingerprint.package_versions(*sources.measured("train", engine, ["process"]))
+    assert versions.items() <= record["provenance"]["software"].items() and "torch" in versions
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_codec_that_is_applied(made: Files, engine: str) -> None:
+    check(made, ["apply", *made.applied, *options(engine), *WINDOW, "process"], *sources.applied(engine, ["process"]))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_operations_apart(made: Files, engine: str) -> None:
+    words = [*options(engine), *WINDOW, "process"]
+    check(made, ["compress", *made.applied, *words], *sources.measured("compress", engine, ["process"]))
+    back = ["--compressed", made.out / "table.baler", "--checkpoint", made.checkpoint, "--out", made.out / "back"]
+    check(made, ["decompress", *back, *words], *sources.measured("decompress", engine, ["process"]))
+
+
+def test_a_forward_pass(made: Files) -> None:
+    arguments = ["forward", *made.applied, *options("reference"), *WINDOW, "process"]
+    check(made, arguments, *sources.measured("forward", "reference", ["process"]))
+
+
+def test_parts(made: Files) -> None:
+    arguments = ["parts", *made.applied, *options("reference"), "--max-batches", "1", *WINDOW, "process"]
+    check(made, arguments, *sources.separate_parts(["process"]))
+
+
+@pytest.mark.parametrize(
+    ("engine", "name"), [*(("reference", name) for name in PROFILERS), ("fast", "cprofile"), ("upstream", "cprofile")]
+)
+def test_a_profile(made: Files, engine: str, name: str) -> None:
+    operations = ["--profiler", name, "--operation", "train", "compress", "decompress", "--max-batches", "1"]
+    # Scalene takes minutes, and runs the operation in another process: here it is stopped.
+    elsewhere = name == "scalene"
+    arguments = ["profile", *made.applied, *options(engine), *operations, "--time-limit-s", "1" if elsewhere else "60"]
+    check(made, arguments, *sources.profiled(engine, name), elsewhere=elsewhere)
+
+
+def test_another_tool(made: Files) -> None:
+    arguments = ["peer", "--tool", "pyjoules", "--data", made.table, "--out", made.out, *options("reference"), *WINDOW]
+    check(made, [*arguments, "process"], *sources.peer("reference", "pyjoules", ["process"]), elsewhere=True)
+
+
+def test_a_collection(made: Files) -> None:
+    study = made.results / "study.yaml"
+    arguments = ["collect", "--study", study, "--results", made.results, "--out", made.out, "--processes", "1"]
+    check(made, arguments, sources.stage("collect"))
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_figures(made: Files, chapter: str) -> None:
+    arguments = ["figures", "--dataset", made.results / "dataset", "--chapter", chapter, "--out", made.out]
+    check(made, arguments, *sources.drawn(chapter))
+
+
+def test_tables_and_the_first_page(made: Files) -> None:
+    dataset = ["--dataset", made.results / "dataset"]
+    check(made, ["tables", *dataset, "--out", made.out], sources.stage("tables"))
+    drawn = [made.results / "figures" / chapter for chapter in CHAPTERS]
+    page = ["report", *dataset, "--figures", *drawn, "--out", made.out / "overview.rst"]
+    check(made, page, sources.stage("report"))
+
+
+def test_foreign_files(made: Files, repository: Path, tmp_path: Path) -> None:
+    text = runpy.run_path(str(repository / "tests" / "foreign" / "conftest.py"))["codecarbon_text"]()
+    log = tmp_path / "emissions.csv"
+    log.write_text(text)
+    check(made, ["import", log, "--out", made.out], sources.stage("import_files"))
+
+
+def test_distributions_are_called_as_assumed() -> None:
+    behind = fingerprint.modules_behind(*stage_modules(), *variant_modules())
+    used = {package for name in behind for package in fingerprint._read(name).packages}
+    found = packages_distributions()
+    assert {package: {fingerprint._DISTRIBUTIONS.get(package, package)} for package in used & found.keys()} == {
+        package: set(found[package]) for package in used & found.keys()
+    }
+
+
+def test_every_variant_is_a_module_that_exists() -> None:
+    assert all(fingerprint._path(module) for module in variant_modules())
+    assert BLOCKS.keys() - {"table"} == READERS.keys()
