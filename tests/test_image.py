@@ -51,8 +51,9 @@ def test_no_image_and_no_apptainer_are_told(tmp_path, monkeypatch):
         refuse_other_image(tmp_path / "some.sif")
 
 
-def test_the_source_covers_every_stage(monkeypatch):
+def test_the_source_covers_every_stage_and_variant(monkeypatch):
     asked = []
-    monkeypatch.setattr("baler_energy.image.fingerprint", lambda *modules: asked.extend(modules) or "x")
+    monkeypatch.setattr("baler_energy.image.source_hash", lambda *modules: asked.extend(modules) or "x")
     source()
-    assert len(asked) == len(STAGES) and "baler_energy.stages.import_files" in asked
+    assert {"baler_energy.stages.import_files", "baler_energy.codecs.baler.fast"} <= set(asked)
+    assert sum(name.startswith("baler_energy.stages.") for name in asked if ".upstream." not in name) == len(STAGES)

@@ -11,7 +11,9 @@ Map of the package, along the flow of the data:
 - `analysis`: tidy tables, statistics, carbon: pure functions of tables
 - `figures`: one module per question of the report
 - `records`, `vocabulary`: the measurement record and its closed vocabularies
-- `provenance`: fingerprints of machine, software and source
+- `variants`: everything that comes in several variants (engines, meters, formats, ...), a line each
+- `sources`, `fingerprint`: what a result is made with, and a hash of it by which an edit reruns what it can change
+- `provenance`: machine, software, source and time of a record
 - `cli`: the command line
 """
 
