@@ -88,7 +88,8 @@ def _ours(args: argparse.Namespace, folder: Path) -> tuple[dict[str, Callable[[]
 
     table, device = Table.read(args.table), torch.device("cpu")
     columns = table.data.shape[1]
-    architecture, settings = Architecture(columns, -(-columns // 2)), TrainingSettings(args.epochs, args.batch_size, 1)
+    architecture = Architecture(columns, -(-columns // 2))
+    settings = TrainingSettings(epochs=args.epochs, batch_size=args.batch_size, seed=1)
 
     def training() -> object:
         return train(table.data, table.names, architecture, settings, device)

@@ -157,7 +157,7 @@ def real_point(folder: Path) -> Path:
 def write_records(folder: Path, template: Path) -> None:
     """Write the files of every point of a folder's study, from those of the one that ran."""
     sys.path.insert(0, str(folder / "src"))
-    from baler_energy.study import load_study
+    from baler_energy.config.study import load_study
 
     study = load_study(folder / "study.yaml")
     results = folder / "results" / "scale"

@@ -157,7 +157,7 @@ AFTERWARDS = {
     "baler_energy.figures",
     "baler_energy.analysis.schema",
     "baler_energy.analysis.carbon",
-    "baler_energy.study",
+    "baler_energy.config.study",
 }
 
 

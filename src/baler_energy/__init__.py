@@ -2,7 +2,7 @@
 
 Map of the package, along the flow of the data:
 
-- `study`: the typed configuration, its grid of points and their paths
+- `config`: the typed configuration, its parameters, its grid of points and their paths
 - `stages`: what a rule runs: prepare, train, apply (compress, decompress, evaluate), profile, collect, ...
 - `data`: readers of HEP formats, event generation
 - `codecs`: the autoencoder and its file format

@@ -65,20 +65,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     if argv is None and (code := handed_over(arguments)) is not None:
         return code
-    args = _parser(arguments).parse_args(arguments)
+    stage = _wanted(arguments)
     try:
+        args = _parser(arguments).parse_args(arguments)
         args.run(args)
     except BalerEnergyError as error:
-        print(f"baler-energy {args.stage}: {error}", file=sys.stderr)
+        print(f"baler-energy {stage}: {error}", file=sys.stderr)
         return error.exit_code
     except OSError as error:
         if error.errno is None:
             raise
         where = f"{error.filename}: " if error.filename else ""
-        print(f"baler-energy {args.stage}: {where}{os.strerror(error.errno)}.{_advice(error)}", file=sys.stderr)
+        print(f"baler-energy {stage}: {where}{os.strerror(error.errno)}.{_advice(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print(f"baler-energy {args.stage}: interrupted; nothing half-written was left.", file=sys.stderr)
+        print(f"baler-energy {stage}: interrupted; nothing half-written was left.", file=sys.stderr)
         return 130
     return 0
 
@@ -89,6 +90,11 @@ def _advice(error: OSError) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return " Free some space and run again: finished steps are kept."
     return ""
+
+
+def _wanted(arguments: Sequence[str]) -> str | None:
+    """Name the stage that is asked for."""
+    return next((word for word in arguments if not word.startswith("-")), None)
 
 
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
@@ -103,7 +109,7 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
 
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     subparsers = parser.add_subparsers(dest="stage", metavar="STAGE", required=True)
-    wanted = next((word for word in arguments if not word.startswith("-")), None)
+    wanted = _wanted(arguments)
     for name, module_name in zip(STAGES, stage_modules(), strict=True):
         if wanted in STAGES and name != wanted:
             continue

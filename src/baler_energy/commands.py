@@ -7,8 +7,9 @@ nothing of it.
 
 from pathlib import Path
 
-from baler_energy.sections import FileData
-from baler_energy.study import Point, Study
+from baler_energy.config.options import options_of
+from baler_energy.config.sections import FileData
+from baler_energy.config.study import Point, Study
 
 __all__ = [
     "calibrate_options",
@@ -46,25 +47,12 @@ def prepare_options(study: Study, dataset: str, rows: str) -> list[str]:
 
 def point_options(study: Study, point: Point) -> list[str]:
     """Options that say which point a stage works on."""
-    axes = ("dataset", "engine", "model", "device", "precision", "batch_size", "compression_ratio", "packing")
-    words = ["--run-id", point.path, "--seed", str(study.seed_of(point)), "--threads", str(point.threads)]
-    for axis in (*axes, "epochs", "repeat"):
-        words += [f"--{axis.replace('_', '-')}", str(getattr(point, axis))]
-    return words
+    return ["--run-id", point.path, "--seed", str(study.seed_of(point)), *options_of(point, without=["rows"])]
 
 
 def training_options(study: Study) -> list[str]:
-    """Options of ``train`` that all points share."""
-    training = study.training
-    words = ["--learning-rate", str(training.learning_rate)]
-    if training.shuffle:
-        words.append("--shuffle")
-    if training.early_stopping_patience is not None:
-        words += ["--early-stopping-patience", str(training.early_stopping_patience)]
-    if training.plateau_patience is not None:
-        words += ["--plateau-patience", str(training.plateau_patience)]
-        words += ["--plateau-factor", str(training.plateau_factor)]
-    return words
+    """Options of ``train`` that all points share, but for how often it saves its state."""
+    return options_of(study.training, without=["save_every_s"])
 
 
 def calibrate_options(study: Study) -> list[str]:

@@ -1,7 +1,7 @@
 """GPUs that CUDA can use here, found without importing torch."""
 
+from baler_energy.config.study import Study
 from baler_energy.errors import UnavailableError
-from baler_energy.study import Study
 
 __all__ = ["count_gpus", "refuse_missing_gpu"]
 

@@ -1,8 +1,8 @@
 """What of a study this machine's engines can run."""
 
 from baler_energy.codecs.upstream import install
+from baler_energy.config.study import Study
 from baler_energy.errors import UnavailableError
-from baler_energy.study import Study
 
 __all__ = ["runnable"]
 

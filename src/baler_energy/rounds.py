@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from baler_energy.config.study import Point, Study
 from baler_energy.errors import InputError
 from baler_energy.files import read_json
-from baler_energy.study import Point, Study
 
 __all__ = ["points_so_far", "round_file"]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from baler_energy.sections import FileData
+from baler_energy.config.sections import FileData
 
 
 def snippets() -> list[tuple[str, dict[str, object]]]:

@@ -121,13 +121,13 @@ def test_measured_energy_closes_too_and_tells_the_static_part(pipeline, tmp_path
 
     for name, value in SMALL.items():
         monkeypatch.setattr(stage_parts, name, value)
-    axes = ("run", "data", "reference", "baler", "cpu", "float64", 64, 2.0, "none", 2, 0, 1, 1)
+    point = PointOptions(device="cpu", batch_size=64, epochs=2, threads=1)
     settings = SessionSettings(min_window_s=0.02, idle_s=0.1, sample_interval_s=0.02)
     counter = _Counter()
     clock = SimpleNamespace(**{**vars(time), "monotonic": counter.monotonic})
     monkeypatch.setattr("baler_energy.meters.session.time", clock)
     measuring = Measuring(settings, (counter,))
-    stage_parts.parts(pipeline.table, pipeline.checkpoint, 4, PointOptions(*axes), tmp_path, measuring)
+    stage_parts.parts(pipeline.table, pipeline.checkpoint, 4, point, tmp_path, measuring)
     for operation in OPERATIONS:
         rows = pd.read_parquet(tmp_path / operation / "hotspots.parquet")
         (whole,) = rows[rows["kind"] == "whole"].to_dict("records")

@@ -7,10 +7,10 @@ from functools import partial
 import pytest
 import yaml
 
+from baler_energy.config.study import load_study
 from baler_energy.errors import InputError
 from baler_energy.records import Contamination, Measurement, Reading, Window
 from baler_energy.rounds import points_so_far, round_file
-from baler_energy.study import load_study
 from baler_energy.vocabulary import Evidence, MeterName, Operation, Quantity
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -106,9 +106,3 @@ def test_a_state_that_does_not_serve_is_told_and_removed(stage, pipeline, tmp_pa
     assert not (tmp_path / STATE).exists()
     record = Measurement.read(tmp_path / "measurement.json")
     assert Flag.RESUMED not in record.flags and record.results["epochs_run"] == 2
-
-
-def test_a_time_of_nothing_is_refused(stage, pipeline, tmp_path, capsys):
-    with pytest.raises(SystemExit):
-        stage("train", "--data", pipeline.table, "--out", tmp_path, "--save-every-s", 0)
-    assert "not a time above 0 s" in capsys.readouterr().err

@@ -5,7 +5,7 @@ import pytest
 from rule_names import DOWNSTREAM, OF_A_POINT, PROFILING
 
 from baler_energy.codecs.upstream import install
-from baler_energy.study import load_study
+from baler_energy.config.study import load_study
 
 AXES = {"rows": [400], "epochs": [1], "engine": ["reference", "upstream"]}
 PROFILE = {"points": [{"engine": "upstream"}, {"engine": "reference"}], "profilers": ["cprofile"]}

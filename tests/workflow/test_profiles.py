@@ -20,7 +20,9 @@ def jobs(said: str) -> dict[str, list[dict[str, str]]]:
     """Resources and threads of the jobs of a dry run, by rule."""
     found: dict[str, list[dict[str, str]]] = {}
     # Those of a group are indented.
-    for _, rule, block in re.findall(r"^( *)(?:local)?rule (\w+):\n((?:\1    .+\n)*)", said, flags=re.MULTILINE):
+    for _, rule, block in re.findall(
+        r"^( *)(?:localrule|rule|checkpoint) (\w+):\n((?:\1    .+\n)*)", said, flags=re.MULTILINE
+    ):
         threads = re.search(r"^ +threads: (\d+)", block, flags=re.MULTILINE)
         resources = re.search(r"^ +resources: (.+)$", block, flags=re.MULTILINE)
         assert resources is not None or rule == "all"

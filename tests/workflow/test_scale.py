@@ -24,7 +24,7 @@ def said(workspace):
 @pytest.fixture(scope="module")
 def jobs(said):
     """Rule and files (outputs and log) of each job."""
-    blocks = re.findall(r"^(?:local)?rule (\w+):\n((?:    .+\n)*)", said, flags=re.MULTILINE)
+    blocks = re.findall(r"^(?:localrule|rule|checkpoint) (\w+):\n((?:    .+\n)*)", said, flags=re.MULTILINE)
     found = []
     for rule, block in blocks:
         files = [re.search(rf"^    {key}: (.+)$", block, flags=re.MULTILINE) for key in ("output", "log")]

@@ -5,8 +5,8 @@ import pyarrow.parquet as pq
 import pytest
 from rule_names import OPERATIONS
 
+from baler_energy.config.study import load_study
 from baler_energy.stages import collect
-from baler_energy.study import load_study
 
 #: Kinds of rows that each of its profilers gives of each operation, and the files that it leaves.
 PROFILERS = {"cprofile": {"function", "call"}, "torch": {"operator"}}

@@ -5,6 +5,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from baler_energy.config.parameters import AXES, column_type, shown
 from baler_energy.errors import BalerEnergyError
 
 __all__ = ["KINDS", "POINT", "TABLES", "Column", "arrow_schema", "check_columns", "datapackage"]
@@ -34,24 +35,25 @@ def _columns(text: str) -> tuple[Column, ...]:
     return tuple(Column(name, kind, unit or None, meaning) for name, kind, unit, meaning in rows)
 
 
-POINT = _columns("""
-run_id | string | | folder of the point under runs/, unique within the study
-dataset | string | | name of the dataset in the study
-source | string | | where the dataset comes from: pythia8, toy (not physics) or file
-rows | integer | 1 | rows of the table
-columns | integer | 1 | columns of the table
-engine | string | | program that compresses: reference (plain PyTorch), fast (the same, faster) or upstream (Baler)
-model | string | | network: baler has hidden layers of 200, 100 and 50; baler-x0.5, baler-small, or the widths
-device | string | | device that the run used: cpu or cuda
-precision | string | | format of parameters and arithmetic; bfloat16: of products in training, else float32
-batch_size | integer | 1 | rows per batch
-compression_ratio | number | 1 | columns over latent columns, as asked
-latent_columns | integer | 1 | columns of the compressed table
-packing | string | | how latents are stored: number format, zstd, bound of the error; none: as computed
-threads | integer | 1 | threads of torch, the actual number
-epochs | integer | 1 | passes over the table in training
-repeat | integer | 1 | number of the repeat, from 0; each has its own seed
-""")
+#: Columns that say more of what a parameter asked for.
+_FACTS = {
+    "dataset": "source | string | | where the dataset comes from: pythia8, toy (not physics) or file",
+    "rows": "columns | integer | 1 | columns of the table",
+    "compression_ratio": "latent_columns | integer | 1 | columns of the compressed table",
+}
+
+
+def _point() -> tuple[Column, ...]:
+    """Columns of a point: its parameters, with what was found out of each."""
+    columns = _columns("run_id | string | | folder of the point under runs/, unique within the study")
+    for name in AXES:
+        kind = column_type(name)
+        columns += (Column(name, kind, None if kind == "string" else "1", shown(name).column),)
+        columns += _columns(_FACTS.get(name, ""))
+    return columns + _columns("repeat | integer | 1 | number of the repeat, from 0; each has its own seed")
+
+
+POINT = _point()
 
 _MEASUREMENTS = POINT + _columns("""
 operation | string | | train, compress, decompress, or forward where the study has several networks

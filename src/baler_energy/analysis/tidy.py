@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from baler_energy.analysis.electricity import Electricity
+from baler_energy.analysis.schema import POINT
 from baler_energy.analysis.totals import Total, primary_readings, relevant_flags, total
 from baler_energy.records import IterationTimes, Measurement, Reading
 from baler_energy.vocabulary import NODE_METERS, Evidence, MeterName, Quantity
@@ -29,23 +30,7 @@ ADDITIVE = frozenset(
     }
 )
 
-POINT_KEYS = (
-    "dataset",
-    "source",
-    "rows",
-    "columns",
-    "engine",
-    "model",
-    "device",
-    "precision",
-    "batch_size",
-    "compression_ratio",
-    "latent_columns",
-    "packing",
-    "threads",
-    "epochs",
-    "repeat",
-)
+POINT_KEYS = tuple(column.name for column in POINT if column.name != "run_id")
 
 ERROR_KEYS = (
     "mean_rms_over_range",

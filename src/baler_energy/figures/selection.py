@@ -9,6 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from baler_energy.analysis.statistics import Estimate, clean, flag_words, flagged
+from baler_energy.config import parameters
+from baler_energy.config.parameters import shown
 from baler_energy.vocabulary import Operation
 
 __all__ = [
@@ -39,18 +41,7 @@ __all__ = [
 OPERATIONS = (Operation.TRAIN, Operation.COMPRESS, Operation.DECOMPRESS)
 
 #: Axes that a sweep holds fixed. The device is not among them: devices are series of their own.
-AXES = (
-    "dataset",
-    "rows",
-    "engine",
-    "model",
-    "precision",
-    "batch_size",
-    "compression_ratio",
-    "packing",
-    "threads",
-    "epochs",
-)
+AXES = tuple(name for name in parameters.AXES if name != "device")
 
 #: Engines that costs are told of, the first of them that ran.
 _TOLD_OF = ("reference", "upstream")
@@ -61,8 +52,6 @@ _PREFIXES = {-9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T"}
 
 #: Sizes that a record of compression tells of its run.
 _SIZES = ("compressed_bytes", "latent_bytes", "stored_latent_bytes", "correction_bytes")
-
-_LABELS = {"rows": "Rows", "batch_size": "Batch size (rows)", "epochs": "Epochs", "threads": "Threads"}
 
 
 def points(table: pd.DataFrame) -> pd.DataFrame:
@@ -134,31 +123,20 @@ def sweep(table: pd.DataFrame, axis: str, reference: Mapping[str, Any]) -> pd.Da
 
 def describe(point: Mapping[str, Any], without: str | tuple[str, ...] = ()) -> str:
     """Say where a point stands, such as ``jets, 30,000 rows, batch size 512, compression ratio 2, 5 epochs, ...``."""
-    words = {
-        "dataset": f"{point['dataset']}",
-        "rows": f"{point['rows']:,} rows",
-        "batch_size": f"batch size {point['batch_size']}",
-        "compression_ratio": f"compression ratio {point['compression_ratio']:g}",
-        "epochs": f"{point['epochs']} epoch{'' if point['epochs'] == 1 else 's'}",
-        "precision": f"{point['precision']}",
-        "threads": _threads_text(point["threads"]),
-        "engine": f"engine {point['engine']}",
-        "model": f"model {point['model']}",
-        "packing": f"packing {point['packing']}",
-    }
     left_out = (without,) if isinstance(without, str) else without
-    return ", ".join(text for axis, text in words.items() if axis not in left_out)
+    return ", ".join(_phrase(axis, point[axis]) for axis in AXES if axis not in left_out)
+
+
+def _phrase(axis: str, value: Any) -> str:
+    """Name a value in a sentence; one by device, each of them."""
+    if isinstance(value, Mapping):
+        return f"{axis} {', '.join(f'{one} ({device_name(device)})' for device, one in value.items())}"
+    return shown(axis).phrase.format(value, s="" if value == 1 else "s")
 
 
 def variant(row: Mapping[str, Any]) -> dict[str, str]:
     """Give the cells of a table that tell engines, models and packings apart."""
     return {axis: f"{row[axis]}" for axis in ("engine", "model", "packing")}
-
-
-def _threads_text(threads: Any) -> str:
-    if isinstance(threads, Mapping):
-        return f"threads {', '.join(f'{count} ({device_name(device)})' for device, count in threads.items())}"
-    return f"{threads} thread{'' if threads == 1 else 's'}"
 
 
 def first_device(table: pd.DataFrame) -> tuple[pd.DataFrame, str]:
@@ -190,7 +168,7 @@ def first_clean(table: pd.DataFrame) -> pd.DataFrame:
 
 def axis_label(axis: str) -> str:
     """Words for an axis of the grid, with the unit where it has one."""
-    return _LABELS.get(axis, axis.replace("_", " ").capitalize())
+    return shown(axis).label or axis.replace("_", " ").capitalize()
 
 
 def device_name(device: str) -> str:

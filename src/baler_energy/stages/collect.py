@@ -16,6 +16,7 @@ from baler_energy.analysis.formulas import formula_rows
 from baler_energy.analysis.peers import peer_rows
 from baler_energy.analysis.schema import POINT, TABLES, datapackage
 from baler_energy.analysis.writing import Rows, TableWriter, read_parquet, scan
+from baler_energy.config.study import Study, load_study
 from baler_energy.files import read_json, write_json
 from baler_energy.meters.calibration import Calibration, calibration_rows
 from baler_energy.meters.wattmeter import Log, read_log, wattmeter_readings
@@ -23,7 +24,6 @@ from baler_energy.processes import InOrder, mapping
 from baler_energy.progress import progress, say
 from baler_energy.records import Measurement
 from baler_energy.rounds import points_so_far, round_file
-from baler_energy.study import Study, load_study
 
 __all__ = ["EPILOG", "HELP", "add_arguments", "collect", "run"]
 

@@ -1,12 +1,14 @@
 """Options that name a point of the grid: the same for every stage that runs the codec, and in every record."""
 
 import argparse
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
 
 from baler_energy.codecs.baler.architecture import Network, latent_columns, network
-from baler_energy.codecs.baler.packing import Packing
+from baler_energy.config.options import add_options
+from baler_energy.config.parameters import Count, Name, Parameters
 from baler_energy.cores import allowed_cpus, default_threads
 from baler_energy.errors import InputError, UnavailableError
 from baler_energy.meters.visible import hold_first_gpu, number_by_bus
@@ -29,25 +31,26 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
-class PointOptions:
+class PointOptions(Parameters):
     """A point of the grid as the stages see it; ``device`` and ``threads`` may be ``auto``."""
 
-    run_id: str
-    dataset: str
-    engine: str
-    model: str
-    device: str
-    precision: str
-    batch_size: int
-    compression_ratio: float
-    packing: str
-    epochs: int | None
-    """None: not told (of a codec that is only applied)."""
-    repeat: int
-    seed: int
-    threads: int | None
-    """None: `cores.default_threads`."""
+    run_id: str = "run"
+    """Name of the point."""
+    dataset: Name = "data"
+    """Name of the dataset."""
+    rows: int | Literal["all"] = "all"
+    """Of the table that is worked on, which is all that a stage sees."""
+    epochs: Count | None = None  # type: ignore[assignment]
+    """Passes over the table in training; not given: unknown, of a codec that is only applied."""
+    repeat: Annotated[int, Field(ge=0)] = 0
+    """Number of the repeat."""
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
+    """Of the starting parameters."""
+
+    @property
+    def thread_count(self) -> int:
+        """Threads of torch, the actual number."""
+        return self.threads if isinstance(self.threads, int) else default_threads()
 
     def parameters(self, *, source: str | None, rows: int, columns: int) -> dict[str, str | int | float | bool | None]:
         """Give the record's parameters, with the actual device, threads and rows.
@@ -66,25 +69,10 @@ class PointOptions:
         UnavailableError
             The device is not there.
         """
-        return {
-            "run_id": self.run_id,
-            "dataset": self.dataset,
-            "source": source,
-            "rows": rows,
-            "columns": columns,
-            "engine": self.engine,
-            "model": self.model,
-            "device": actual_device(self.device),
-            "precision": self.precision,
-            "batch_size": self.batch_size,
-            "compression_ratio": self.compression_ratio,
-            "packing": self.packing,
-            "latent_columns": latent_columns(columns, self.compression_ratio),
-            "epochs": self.epochs,
-            "repeat": self.repeat,
-            "seed": self.seed,
-            "threads": self.threads or default_threads(),
-        }
+        known = {"source": source, "rows": rows, "columns": columns}
+        actual = {"device": actual_device(self.device), "threads": self.thread_count}
+        actual["latent_columns"] = latent_columns(columns, self.compression_ratio)
+        return self.model_dump() | known | actual
 
 
 def add_codec_file_arguments(
@@ -98,70 +86,10 @@ def add_codec_file_arguments(
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
 
 
-def add_point_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of a point to `parser`."""
+def add_point_arguments(parser: argparse.ArgumentParser, *, epochs: int | None = None) -> None:
+    """Add the options of a point to `parser`; `epochs` is their default."""
     group = parser.add_argument_group("point of the grid")
-    group.add_argument("--run-id", default="run", metavar="ID", help="name of the point (default: %(default)s)")
-    group.add_argument("--dataset", default="data", metavar="NAME", help="name of the dataset (default: %(default)s)")
-    _add_codec_arguments(group)
-    group.add_argument(
-        "--epochs", type=positive_int, metavar="N", help="passes over the table in training (default: %(default)s)"
-    )
-    group.add_argument("--repeat", type=int, default=0, metavar="N", help="number of the repeat (default: %(default)s)")
-    group.add_argument(
-        "--seed", type=int, default=1, metavar="N", help="of the starting parameters (default: %(default)s)"
-    )
-    group.add_argument(
-        "--threads",
-        type=_threads,
-        default=None,
-        metavar="N|auto",
-        help="of torch; auto (the default): the physical cores but one, or for engine fast what costs least by the "
-        "calibration",
-    )
-
-
-def _add_codec_arguments(group: "argparse._ArgumentGroup") -> None:
-    """Add the options that say what compresses, and how."""
-    group.add_argument(
-        "--engine",
-        choices=("reference", "fast", "upstream"),
-        default="reference",
-        help="implementation: plain PyTorch, the fast one, or Baler itself (default: %(default)s)",
-    )
-    group.add_argument(
-        "--model",
-        default="baler",
-        metavar="NAME",
-        help="network: baler, baler-x0.5 (its widths times a factor), baler-small, or widths such as 128-64-32 "
-        "(default: %(default)s)",
-    )
-    group.add_argument(
-        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto: a GPU where there is one (the default)"
-    )
-    group.add_argument(
-        "--precision",
-        choices=("float64", "float32", "bfloat16"),
-        default="float64",
-        help="of parameters and arithmetic; bfloat16: of the fast engine's matrix products (default: %(default)s)",
-    )
-    group.add_argument(
-        "--batch-size", type=positive_int, default=512, metavar="N", help="rows per batch (default: %(default)s)"
-    )
-    group.add_argument(
-        "--compression-ratio",
-        type=float,
-        default=2.0,
-        metavar="R",
-        help="columns over latent columns, 1 or more (default: %(default)g)",
-    )
-    group.add_argument(
-        "--packing",
-        default="none",
-        metavar="WORDS",
-        help="how latents are stored: float32, float16, float32-12 (bits of mantissa), zstd, bound-0.01 (largest error "
-        "over a column's range), joined by + (default: %(default)s)",
-    )
+    add_options(group, PointOptions, without=["rows"], defaults={"epochs": epochs})
 
 
 def point_options(args: argparse.Namespace) -> PointOptions:
@@ -172,16 +100,12 @@ def point_options(args: argparse.Namespace) -> PointOptions:
     InputError
         A value is out of range, or the calibration cannot be read.
     """
-    if not 0 <= args.seed < 2**63:
-        raise InputError(f"--seed {args.seed}: must be 0 or more, and below 2^63.")
-    network(args.model)
-    Packing.parse(args.packing)
-    if args.precision == "bfloat16" and args.engine != "fast":
-        raise InputError(f"--precision bfloat16: engine {args.engine} does not know it. Give --engine fast.")
-    if args.repeat < 0:
-        raise InputError(f"--repeat {args.repeat}: must be 0 or more.")
-    point = PointOptions(**{name: getattr(args, name) for name in PointOptions.__dataclass_fields__})
-    return replace(point, threads=_fast_threads(args)) if point.threads is None and point.engine == "fast" else point
+    point = PointOptions(**{name: getattr(args, name) for name in PointOptions.model_fields if name != "rows"})
+    if point.precision == "bfloat16" and point.engine != "fast":
+        raise InputError(f"--precision bfloat16: engine {point.engine} does not know it. Give --engine fast.")
+    if point.engine == "fast" and point.threads == "auto" and (threads := _fast_threads(args)):
+        return point.changed(threads=threads)
+    return point
 
 
 def _fast_threads(args: argparse.Namespace) -> int | None:
@@ -211,10 +135,10 @@ def configure_torch(point: PointOptions) -> "torch.device":
     name = actual_device(point.device)
     device = torch.device(name, 0) if name == "cuda" else torch.device(name)
     allowed = allowed_cpus()
-    if point.threads and point.threads > allowed:
+    if point.thread_count > allowed:
         cpus = f"{allowed} CPU{'' if allowed == 1 else 's'}"
-        say(f"--threads {point.threads}: this process may use {cpus}, on which the threads take turns.")
-    torch.set_num_threads(point.threads or default_threads())
+        say(f"--threads {point.thread_count}: this process may use {cpus}, on which the threads take turns.")
+    torch.set_num_threads(point.thread_count)
     return device
 
 
@@ -278,7 +202,3 @@ def positive_int(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
     return int(text)
-
-
-def _threads(text: str) -> int | None:
-    return None if text == "auto" else positive_int(text)

@@ -232,7 +232,7 @@ def _whole_batches(job: Job) -> Job:
     rows = len(job.table.data)
     size = min(job.point.batch_size, rows)
     count = min(job.max_batches, rows // size)
-    return replace(job, point=replace(job.point, batch_size=size), max_batches=count, rows=count * size)
+    return replace(job, point=job.point.changed(batch_size=size), max_batches=count, rows=count * size)
 
 
 def _pieces(job: Job) -> "list[Part]":
@@ -242,7 +242,7 @@ def _pieces(job: Job) -> "list[Part]":
     columns = table.data.shape[1]
     if job.operation == "train":
         architecture = Architecture.of(job.point.model, columns, job.point.compression_ratio)
-        settings = TrainingSettings(1, size, job.point.seed, job.point.precision)
+        settings = TrainingSettings(epochs=1, batch_size=size, seed=job.point.seed, precision=job.point.precision)
         return pieces.train_parts(table, architecture, settings, job.device)
     compressed = job.folder / "parts.baler"
     if job.operation == "compress":
@@ -359,7 +359,7 @@ def _one_batch(job: Job) -> Callable[[], object]:
 
     columns = batch.shape[1]
     architecture = Architecture.of(job.point.model, columns, job.point.compression_ratio)
-    settings = TrainingSettings(1, len(batch), job.point.seed, job.point.precision)
+    settings = TrainingSettings(epochs=1, batch_size=len(batch), seed=job.point.seed, precision=job.point.precision)
     model = new_model(architecture, settings).to(job.device)
     scaled = Normalisation.of(table.data, table.names).normalise(batch)
     rows = torch.as_tensor(scaled, dtype=DTYPES[job.point.precision], device=job.device)

@@ -56,9 +56,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="kill the training after this time, from its start to its end (default: %(default)g)",
     )
     train.add_training_arguments(parser)
-    add_point_arguments(parser)
+    add_point_arguments(parser, epochs=5)
     add_session_arguments(parser)
-    parser.set_defaults(epochs=5)
 
 
 def run(args: argparse.Namespace) -> None:

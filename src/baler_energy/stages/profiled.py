@@ -6,7 +6,7 @@ Run as a program (``python -m baler_energy.stages.profiled JOB``), it is the pro
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -139,7 +139,8 @@ class Job:
 
     def dumps(self) -> str:
         """Write the job as text, for another process."""
-        return json.dumps(asdict(self), default=str)
+        words = {field.name: getattr(self, field.name) for field in fields(self)}
+        return json.dumps(words | {"point": self.point.model_dump()}, default=str)
 
     @classmethod
     def loads(cls, text: str) -> "Job":
@@ -178,7 +179,7 @@ def _training(table: Table, point: PointOptions, device: "torch.device") -> Call
 
     columns = table.data.shape[1]
     architecture = Architecture.of(point.model, columns, point.compression_ratio)
-    settings = TrainingSettings(1, point.batch_size, point.seed, point.precision)
+    settings = TrainingSettings(epochs=1, batch_size=point.batch_size, seed=point.seed, precision=point.precision)
     return lambda: trainer(point.engine)(table.data, table.names, architecture, settings, device)
 
 

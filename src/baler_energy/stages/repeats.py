@@ -6,13 +6,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from baler_energy.config.sections import Repeats
+from baler_energy.config.study import Point, Study, load_study
 from baler_energy.errors import InputError
 from baler_energy.files import write_json
 from baler_energy.progress import say
 from baler_energy.records import Measurement
 from baler_energy.rounds import points_so_far, round_file
-from baler_energy.sections import Repeats
-from baler_energy.study import Point, Study, load_study
 from baler_energy.vocabulary import Operation
 
 __all__ = ["EPILOG", "HELP", "add_arguments", "repeats", "run"]

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from baler_energy.analysis import glossary
+from baler_energy.config.study import Study
 from baler_energy.files import write_text
-from baler_energy.study import Study
 
 __all__ = ["EPILOG", "HELP", "add_arguments", "documentation", "json_schema", "run", "write_schema"]
 

@@ -1,16 +1,15 @@
 """Stage ``train``: a table to a trained codec, measured."""
 
 import argparse
-import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from baler_energy.codecs.baler.architecture import Architecture
 from baler_energy.codecs.baler.settings import TrainingSettings
+from baler_energy.config.options import add_options
+from baler_energy.config.parameters import Training
 from baler_energy.data.table import Table
-from baler_energy.errors import InputError
 from baler_energy.meters.options import add_session_arguments
 from baler_energy.meters.segments import joined
 from baler_energy.stages.history import HISTORY, History
@@ -27,7 +26,6 @@ from baler_energy.stages.options import (
     add_point_arguments,
     configure_torch,
     point_options,
-    positive_int,
 )
 from baler_energy.stages.saved import STATE, SavedTraining, training_key
 from baler_energy.variants import ENGINES, load
@@ -40,7 +38,6 @@ __all__ = [
     "CHECKPOINT",
     "EPILOG",
     "HELP",
-    "SAVE_EVERY_S",
     "add_arguments",
     "add_training_arguments",
     "run",
@@ -58,8 +55,6 @@ writes checkpoint.pt, history.parquet, samples.parquet and, last, measurement.js
 """
 
 CHECKPOINT = "checkpoint.pt"
-#: Time between savings of the state of a long training (s).
-SAVE_EVERY_S = 600.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -67,85 +62,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, metavar="TABLE", help="table of `baler-energy prepare`")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
     add_training_arguments(parser)
-    parser.add_argument(
-        "--save-every-s",
-        type=_positive_s,
-        default=SAVE_EVERY_S,
-        metavar="S",
-        help="save the state of a long training so often (s, default: %(default)g); the same command, after an "
-        "interruption, resumes from it (not with the engine upstream)",
-    )
-    add_point_arguments(parser)
+    add_point_arguments(parser, epochs=5)
     add_session_arguments(parser)
-    parser.set_defaults(epochs=5)
 
 
 def add_training_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the training itself."""
-    group = parser.add_argument_group("training")
-    group.add_argument(
-        "--learning-rate", type=float, default=1e-3, metavar="RATE", help="of Adam (default: %(default)g)"
-    )
-    group.add_argument("--shuffle", action="store_true", help="shuffle the rows each epoch (Baler does not)")
-    group.add_argument(
-        "--early-stopping-patience", type=positive_int, metavar="N", help="stop after N epochs without a lower loss"
-    )
-    group.add_argument(
-        "--early-stopping-min-delta",
-        type=float,
-        default=0.0,
-        metavar="D",
-        help="fall of the loss that early stopping counts (default: %(default)g)",
-    )
-    group.add_argument(
-        "--plateau-patience",
-        type=positive_int,
-        metavar="N",
-        help="lower the learning rate after N epochs without a lower loss",
-    )
-    group.add_argument(
-        "--plateau-factor", type=float, default=0.5, metavar="F", help="by this factor (default: %(default)g)"
-    )
+    add_options(parser.add_argument_group("training"), Training)
 
 
 def run(args: argparse.Namespace) -> None:
     """Run the stage from parsed options."""
     point = point_options(args)
-    train(args.data, args.out, point, training_settings(args, point), Measuring.of(args), args.save_every_s)
-
-
-def _positive_s(text: str) -> float:
-    seconds = float(text)
-    if not seconds > 0:
-        raise argparse.ArgumentTypeError(f"{text} is not a time above 0 s")
-    return seconds
+    train(args.data, args.out, point, training_settings(args, point), Measuring.of(args))
 
 
 def training_settings(args: argparse.Namespace, point: PointOptions) -> TrainingSettings:
-    """Read the settings of the training from parsed options.
-
-    Raises
-    ------
-    InputError
-        A value is out of range.
-    """
-    if not 0 < args.learning_rate <= 1:
-        raise InputError(f"--learning-rate {args.learning_rate}: must be above 0 and at most 1, such as 0.001.")
-    if not 0 < args.plateau_factor < 1:
-        raise InputError(f"--plateau-factor {args.plateau_factor}: must be between 0 and 1.")
-    if not 0 <= args.early_stopping_min_delta < math.inf:
-        raise InputError(f"--early-stopping-min-delta {args.early_stopping_min_delta}: must be 0 or more.")
+    """Read the settings of the training from parsed options."""
     return TrainingSettings(
+        **{name: getattr(args, name) for name in Training.model_fields},
         epochs=point.epochs or 1,
         batch_size=point.batch_size,
         seed=point.seed,
         precision=point.precision,
-        learning_rate=args.learning_rate,
-        shuffle=args.shuffle,
-        early_stopping_patience=args.early_stopping_patience,
-        early_stopping_min_delta=args.early_stopping_min_delta,
-        plateau_patience=args.plateau_patience,
-        plateau_factor=args.plateau_factor,
     )
 
 
@@ -155,14 +94,13 @@ def train(
     point: PointOptions,
     settings: TrainingSettings,
     measuring: Measuring,
-    save_every_s: float = SAVE_EVERY_S,
 ) -> None:
     """Train on the table in `data`; write checkpoint, history, samples and record to `out`.
 
     The measured operation begins with the table in memory and ends with the trained network: scaling, making the
     network and its data loader, and all epochs; with the engine ``upstream``, see `stages.upstream`. A training that
-    takes longer than `save_every_s` (s) saves its state so often, within the window, and one that finds such a state in
-    `out` goes on from there. Raises `InputError` and `UnavailableError`.
+    takes longer than `settings.save_every_s` (s) saves its state so often, within the window, and one that finds such a
+    state in `out` goes on from there. Raises `InputError` and `UnavailableError`.
     """
     if point.engine == "upstream":
         from baler_energy.stages.upstream import train as upstream
@@ -182,14 +120,14 @@ def train(
 
     with open_session(measuring, device, out) as session:
         history = History(session)
-        saved = SavedTraining(out / STATE, training_key(table, recorded), session, history, save_every_s)
+        saved = SavedTraining(out / STATE, training_key(table, recorded), session, history, settings.save_every_s)
 
         def operation() -> "Trained":
             history.restart()
             return train_network(table.data, table.names, architecture, settings, device, history.add, saved)
 
         def warm_up() -> None:
-            train_network(few, table.names, architecture, replace(settings, epochs=1), device)
+            train_network(few, table.names, architecture, settings.changed(epochs=1), device)
 
         outcome = session.run(operation, warm_up=warmed_up(warm_up, device), once=bool(saved.segments))
         if saved.segments:
@@ -213,14 +151,7 @@ def trainer(engine: str) -> "Callable[..., Trained]":
 
 def recorded_settings(settings: TrainingSettings) -> dict[str, str | int | float | bool | None]:
     """Give the settings of the training beyond the axes of the grid, for the record."""
-    return {
-        "learning_rate": settings.learning_rate,
-        "shuffle": settings.shuffle,
-        "early_stopping_patience": settings.early_stopping_patience,
-        "early_stopping_min_delta": settings.early_stopping_min_delta,
-        "plateau_patience": settings.plateau_patience,
-        "plateau_factor": settings.plateau_factor,
-    }
+    return {name: getattr(settings, name) for name in Training.model_fields if name != "save_every_s"}
 
 
 def training_results(

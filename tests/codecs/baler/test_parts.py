@@ -16,7 +16,7 @@ from baler_energy.data.table import Table
 BATCH, BATCHES, COLUMNS = 32, 3, 6
 CPU = torch.device("cpu")
 ARCHITECTURE = Architecture(COLUMNS, 3)
-SETTINGS = TrainingSettings(1, BATCH, seed=1)
+SETTINGS = TrainingSettings(epochs=1, batch_size=BATCH, seed=1)
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_training_is_its_layers_data_and_optimizer(table):
 
 
 def test_parts_of_single_precision_move_half(table):
-    single = TrainingSettings(1, BATCH, seed=1, precision="float32")
+    single = TrainingSettings(epochs=1, batch_size=BATCH, seed=1, precision="float32")
     double = {part.name: part for part in train_parts(table, ARCHITECTURE, SETTINGS, CPU)}
     for part in train_parts(table, ARCHITECTURE, single, CPU):
         part.run()

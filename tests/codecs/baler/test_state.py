@@ -1,7 +1,6 @@
 """A training that goes on from its state is the one that was never interrupted, to the bit."""
 
 import io
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -60,7 +59,7 @@ def trained(engine, data, settings, keeper=None):
     ids=["plain", "shuffled", "float32", "plateau", "early stopping"],
 )
 def test_an_interrupted_training_gives_the_same_bits(engine, changes, data):
-    settings = replace(SETTINGS, **changes)
+    settings = SETTINGS.changed(**changes)
     whole = trained(engine, data, settings)
     first = Keeper(3)
     with pytest.raises(InterruptedTrainingError):
@@ -79,7 +78,7 @@ def test_an_interrupted_training_gives_the_same_bits(engine, changes, data):
 
 
 def test_bfloat16_too(data):
-    settings = replace(SETTINGS, precision="bfloat16")
+    settings = SETTINGS.changed(precision="bfloat16")
     first = Keeper(5)
     with pytest.raises(InterruptedTrainingError):
         trained(fast, data, settings, first)

@@ -1,7 +1,5 @@
 """The reference engine."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -35,7 +33,7 @@ def test_the_loss_is_the_summed_squared_error_over_columns():
 @pytest.mark.parametrize("shuffle", [False, True])
 @pytest.mark.parametrize("precision", ["float64", "float32"])
 def test_a_rerun_gives_the_same_bits(table, shuffle, precision):
-    settings = replace(SETTINGS, shuffle=shuffle, precision=precision)
+    settings = SETTINGS.changed(shuffle=shuffle, precision=precision)
     first = _train(table, settings)
     torch.rand(10)
     second = _train(table, settings)
@@ -46,8 +44,8 @@ def test_a_rerun_gives_the_same_bits(table, shuffle, precision):
 
 def test_another_seed_and_shuffling_give_other_networks(table):
     base = _train(table)
-    assert not _same(base, _train(table, replace(SETTINGS, seed=12)))
-    assert not _same(base, _train(table, replace(SETTINGS, shuffle=True)))
+    assert not _same(base, _train(table, SETTINGS.changed(seed=12)))
+    assert not _same(base, _train(table, SETTINGS.changed(shuffle=True)))
 
 
 def test_training_leaves_the_callers_random_state_alone(table):
@@ -91,10 +89,15 @@ def test_epochs_are_reported_as_they_end(table):
 
 
 def test_early_stopping_waits_for_its_patience(table):
-    # No loss falls by so much, so that every epoch but the first one counts.
-    settings = replace(SETTINGS, epochs=20, early_stopping_patience=3, early_stopping_min_delta=1e6)
-    assert len(_train(table, settings).epochs) == 4
-    assert len(_train(table, replace(settings, early_stopping_min_delta=0.0, epochs=5)).epochs) == 5
+    # At such a rate the loss jumps up and down.
+    losses = [epoch.loss for epoch in _train(table, SETTINGS.changed(epochs=60, learning_rate=1.0)).epochs]
+    settings = SETTINGS.changed(epochs=60, early_stopping_patience=3, learning_rate=1.0)
+    stopped = [epoch.loss for epoch in _train(table, settings).epochs]
+    assert stopped == losses[: len(stopped)] and len(stopped) < 60
+    best = stopped.index(min(stopped))
+    assert len(stopped) == best + 1 + 3, "three epochs after the lowest loss so far"
+    assert all(min(losses[:n]) < min(losses[: n - 3]) for n in range(4, best + 1))
+    assert len(_train(table, SETTINGS.changed(epochs=5, early_stopping_patience=3)).epochs) == 5
 
 
 def test_a_plateau_lowers_the_rate(table, monkeypatch):
@@ -107,7 +110,7 @@ def test_a_plateau_lowers_the_rate(table, monkeypatch):
 
     monkeypatch.setattr(torch.optim.Adam, "step", step)
     # At such a rate the loss stands still, so that from the second epoch on each is one of the plateau.
-    settings = replace(SETTINGS, epochs=5, learning_rate=1e-12, plateau_patience=1, plateau_factor=0.1)
+    settings = SETTINGS.changed(epochs=5, learning_rate=1e-12, plateau_patience=1, plateau_factor=0.1)
     _train(table, settings)
     batches = 5
     assert rates[::batches] == pytest.approx([1e-12, 1e-12, 1e-12, 1e-13, 1e-13])
@@ -115,7 +118,7 @@ def test_a_plateau_lowers_the_rate(table, monkeypatch):
 
 def test_divergence_is_one_message(table):
     with pytest.raises(InputError, match=r"diverged.*--learning-rate"):
-        _train(table, replace(SETTINGS, learning_rate=1e200, epochs=5))
+        _train(table, SETTINGS.model_copy(update={"learning_rate": 1e200, "epochs": 5}))
 
 
 def test_a_column_that_cannot_be_scaled_is_named(table):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from baler_energy.data.blocks import FORMATS
+from baler_energy.variants import BLOCKS
 
 # Above what the imports take. The smallest file has twice as much, and four times as float64.
 BOUND_MB = 140
@@ -24,7 +24,7 @@ def peak_mb():
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024
 
 first, again, layout, module = Path(sys.argv[1]), Path(sys.argv[2]), json.loads(sys.argv[3]), sys.argv[4]
-importlib.import_module(f"baler_energy.data.blocks.{module}")
+importlib.import_module(module)
 names, dtypes = [f"c{number}" for number in range(24)], ["float32"] * 24
 rng = np.random.default_rng(1)
 rows, events = 20_000, np.full(5_000, 4, dtype=np.int32)
@@ -56,7 +56,7 @@ LAYOUTS = {
 @pytest.mark.parametrize("form", LAYOUTS)
 def test_the_memory_does_not_grow_with_the_file(tmp_path: Path, form: str) -> None:
     layout = LAYOUTS[form]
-    module, _ = FORMATS[str(layout["format"])]
+    module = BLOCKS[str(layout["format"])]
     files = [tmp_path / "first", tmp_path / "again"]
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, *map(str, files), json.dumps(layout), module],

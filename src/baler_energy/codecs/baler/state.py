@@ -37,16 +37,15 @@ class Keeper(Protocol):
 
 @dataclass
 class Patience:
-    """Counts the epochs since the loss last fell by more than `min_delta`."""
+    """Counts the epochs since the loss last fell."""
 
     patience: int | None
-    min_delta: float
     best: float = math.inf
     waited: int = 0
 
     def exhausted_by(self, loss: float) -> bool:
         """Take an epoch's loss; say whether the patience is at its end."""
-        if loss < self.best - self.min_delta:
+        if loss < self.best:
             self.best = loss
             self.waited = 0
         else:

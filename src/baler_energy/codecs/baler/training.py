@@ -86,7 +86,7 @@ def new_learner(
     schedule = None
     if settings.plateau_patience is not None:
         schedule = ReduceLROnPlateau(optimizer, factor=settings.plateau_factor, patience=settings.plateau_patience)
-    patience = Patience(settings.early_stopping_patience, settings.early_stopping_min_delta)
+    patience = Patience(settings.early_stopping_patience)
     return Learner(model, optimizer, order, schedule, patience)
 
 

@@ -8,7 +8,6 @@ from baler_energy.codecs.upstream import files
 from baler_energy.codecs.upstream.config import Folder
 from baler_energy.codecs.upstream.process import started
 from baler_energy.codecs.upstream.project import new_project, refuse_unsupported
-from baler_energy.cores import default_threads
 from baler_energy.data.table import Table
 from baler_energy.stages.options import actual_device
 from baler_energy.stages.profiled import WARM_UP_BATCHES, Job
@@ -37,7 +36,7 @@ def profile(job: Job) -> pstats.Stats:
     full, few = (new_project(job.folder, name, config) for name in ("full", "few"))
     for project, batches in ((full, job.max_batches), (few, WARM_UP_BATCHES)):
         _prepare(project, job, job.part(batches))
-    device, threads = actual_device(point.device), point.threads or default_threads()
+    device, threads = actual_device(point.device), point.thread_count
     with started(job.folder, device=device, threads=threads) as baler:
         baler.perform(few, job.operation, point.seed)
         functions = baler.perform(full, job.operation, point.seed, profile=True)["functions"]

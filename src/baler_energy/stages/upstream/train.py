@@ -54,7 +54,6 @@ def train(data: Path, out: Path, point: PointOptions, settings: TrainingSettings
         epochs=settings.epochs,
         learning_rate=settings.learning_rate,
         early_stopping_patience=settings.early_stopping_patience,
-        min_delta=settings.early_stopping_min_delta,
     )
     with workplace(out) as root:
         full, few = new_project(root, "full", config), new_project(root, "few", replace(config, epochs=1))

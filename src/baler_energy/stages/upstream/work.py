@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from baler_energy.codecs.baler.architecture import Architecture
 from baler_energy.codecs.upstream.config import Config, Folder, exact_ratio, type_list
-from baler_energy.cores import default_threads
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
 from baler_energy.meters.session import Outcome
@@ -130,7 +129,7 @@ def measure(work: Work, point: PointOptions, measuring: Measuring, out: Path) ->
 
     from baler_energy.codecs.upstream.process import started
 
-    device, threads = actual_device(point.device), point.threads or default_threads()
+    device, threads = actual_device(point.device), point.thread_count
 
     def perform(project: Folder) -> dict[str, Any]:
         return baler.perform(project, work.mode, point.seed)

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from baler_energy import commands
 from baler_energy.cli import main
+from baler_energy.config.sections import Peer, StudyMeter
+from baler_energy.config.study import load_study
 from baler_energy.errors import InputError
-from baler_energy.sections import Peer, StudyMeter
 from baler_energy.stages.schema import BEGIN, END, documentation, json_schema
-from baler_energy.study import load_study
 from baler_energy.vocabulary import PEERS, STUDY_METERS
 
 

@@ -1,6 +1,6 @@
 """The study: typed configuration, its grid of points, and where each point's files lie.
 
-`Study` with its sections (`sections.py`) is the one definition of the configuration:
+`Study` with its parameters and sections (`parameters.py`, `sections.py`) is the one definition of the configuration:
 ``workflow/schemas/study.schema.json`` and the tables of ``config/README.md`` are generated from it.
 """
 
@@ -14,55 +14,34 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
+from pydantic import Field, StringConstraints, ValidationError, field_validator, model_validator
 
 from baler_energy.analysis.carbon import carbon_intensity_g_per_kwh
 from baler_energy.codecs.upstream.project import refuse_unsupported
-from baler_energy.errors import InputError
-from baler_energy.files import write_text
-from baler_energy.sections import (
+from baler_energy.config.parameters import AXES, AXIS_DEFAULTS, Config, Name, Parameters, Training
+from baler_energy.config.sections import (
     SHARDS_PER_SEED,
     Axes,
-    Config,
     CountOrRounds,
     Dataset,
     FileData,
     Measurement,
-    Name,
     Peers,
     Profile,
     Reference,
     Repeats,
     Selection,
-    Training,
     Wattmeter,
 )
+from baler_energy.errors import InputError
+from baler_energy.files import write_text
 
 __all__ = ["Point", "Study", "load_study"]
 
-AXES = tuple(Axes.model_fields)
-#: Axes that a path leaves out at this value, so that a new axis changes no existing path.
-AXIS_DEFAULTS: dict[str, Any] = {
-    name: field.default[0] for name, field in Axes.model_fields.items() if field.default is not None
-}
 
-
-class Point(BaseModel):
+class Point(Parameters):
     """One combination of the grid: a straight run from its own seed."""
 
-    model_config = ConfigDict(frozen=True)
-
-    dataset: str
-    rows: int | str
-    epochs: int
-    engine: str
-    model: str
-    device: str
-    precision: str
-    batch_size: int
-    compression_ratio: float
-    packing: str
-    threads: int | str
     repeat: int
 
     @cached_property
@@ -78,7 +57,7 @@ class Point(BaseModel):
 
     def in_repeat(self, repeat: int) -> "Point":
         """Give the same point in another repeat; a copy would keep the path."""
-        return Point(**(self.model_dump() | {"repeat": repeat}))
+        return Point.model_construct(**(self.model_dump() | {"repeat": repeat}))
 
 
 class Study(Config):
@@ -272,7 +251,10 @@ class Study(Config):
 
     def _repeated(self, repeats: int) -> tuple[Point, ...]:
         combinations = dict.fromkeys(tuple(c.items()) for c in self._combinations())
-        return tuple(Point(**dict(values), repeat=repeat) for values in combinations for repeat in range(repeats))
+        # Not checked again, as all values have been.
+        return tuple(
+            Point.model_construct(**dict(values), repeat=repeat) for values in combinations for repeat in range(repeats)
+        )
 
     def _matching(self, entry: Mapping[str, Any]) -> list[Point]:
         return [p for p in self.points if p.repeat == 0 and all(getattr(p, k) == v for k, v in entry.items())]

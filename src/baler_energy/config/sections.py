@@ -1,39 +1,25 @@
-"""The sections of a study's configuration: data, axes, training, measuring, profiling, peers.
+"""The sections of a study's configuration: data, axes, measuring, profiling, peers.
 
 With `Study` in `study.py`, these models are the one definition of the configuration.
 """
 
-from collections.abc import Callable
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_type_hints
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Discriminator,
-    Field,
-    StringConstraints,
-    Tag,
-    field_validator,
-    model_validator,
-)
+from pydantic import Discriminator, Field, StringConstraints, Tag, create_model, field_validator, model_validator
 
-from baler_energy.codecs.baler.architecture import network
-from baler_energy.codecs.baler.packing import Packing
+from baler_energy.config.parameters import Config, Count, Parameters
 from baler_energy.data.readers import format_of
 from baler_energy.errors import InputError
 from baler_energy.meters.settings import SHORTEST_CALIBRATION_S
+from baler_energy.variants import METERS, PEERS, PROFILERS, READERS
 
 __all__ = [
     "SHARDS_PER_SEED",
     "Axes",
-    "Config",
-    "Count",
     "CountOrRounds",
     "Dataset",
     "FileData",
     "Measurement",
-    "Name",
     "Peers",
     "Profile",
     "Pythia8Data",
@@ -41,50 +27,23 @@ __all__ = [
     "Repeats",
     "Selection",
     "ToyData",
-    "Training",
     "Wattmeter",
 ]
 
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=64)]
 #: Seeds of shards from one dataset's seed to the next, so that no two datasets share a shard.
 SHARDS_PER_SEED = 10_000
 Seed = Annotated[int, Field(ge=1, le=80_000)]
-Rows = Annotated[int, Field(ge=2)] | Literal["all"]
-Engine = Literal["reference", "fast", "upstream"]
-Device = Literal["auto", "cpu", "cuda"]
-Precision = Literal["float64", "float32", "bfloat16"]
-Count = Annotated[int, Field(ge=1)]
-Threads = Count | Literal["auto"]
-StudyMeter = Literal[
-    "rapl", "nvml", "hwmon", "ipmi", "slurm", "power_supply", "powermetrics", "codecarbon", "process", "sampler"
-]
-Peer = Literal["zeus", "carbontracker", "eco2ai", "perun", "pyjoules"]
-Profiler = Literal["cprofile", "torch", "scalene", "pyspy", "copies", "perf", "parts"]
-
-
-def _checked(read: Callable[[str], object]) -> AfterValidator:
-    """Check a value by the function that reads it."""
-
-    def check(text: str) -> str:
-        try:
-            read(text)
-        except InputError as error:
-            raise ValueError(str(error)) from error
-        return text
-
-    return AfterValidator(check)
-
-
-Model = Annotated[str, _checked(network)]
-PackingText = Annotated[str, _checked(Packing.parse)]
+if TYPE_CHECKING:
+    StudyMeter = str
+    Peer = str
+    Profiler = str
+    FileFormat = str
+else:
+    StudyMeter = Literal[tuple(METERS)]
+    Peer = Literal[tuple(PEERS)]
+    Profiler = Literal[(*PROFILERS, "parts")]
+    FileFormat = Literal[tuple(READERS)]
 Selection = dict[str, str | int | float]
-Ratio = Annotated[float, Field(ge=1)]
-
-
-class Config(BaseModel):
-    """A section: unknown keys are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
 
 
 class Pythia8Data(Config):
@@ -113,7 +72,7 @@ class FileData(Config):
     source: Literal["file"]
     path: Annotated[str, Field(min_length=1)]
     """Local path (relative to the working directory) or URL (http, https, root)."""
-    format: Literal["root", "parquet", "hdf5", "npz"] | None = None
+    format: FileFormat | None = None
     """Format of the file; by default from its suffix."""
     tree: str | None = None
     """ROOT: name of the tree. HDF5: name of the dataset or group. By default the only one there is."""
@@ -149,36 +108,7 @@ class FileData(Config):
 Dataset = Annotated[Pythia8Data | ToyData | FileData, Field(discriminator="source")]
 
 
-class Axes(Config):
-    """Values of each axis of the grid; an axis that is left out stands at its default."""
-
-    dataset: tuple[Name, ...] | None = None
-    """Names under ``data``; by default all of them."""
-    rows: tuple[Rows, ...] | None = None
-    """Rows of the table, nested subsets of one sample; ``all`` takes a whole file."""
-    engine: tuple[Engine, ...] = ("reference",)
-    """``reference``: the autoencoder in plain PyTorch, as a Baler user runs it; ``fast``: the same at the speed of the
-    hardware; ``upstream``: Baler itself (`make upstream`)."""
-    model: tuple[Model, ...] = ("baler",)
-    """``baler``: hidden layers of 200, 100 and 50; ``baler-x0.5``: these times a factor; ``baler-small``: 20 and 10;
-    or widths such as ``128-64-32``."""
-    device: tuple[Device, ...] = ("auto",)
-    """``auto`` takes a GPU where the job finds one."""
-    precision: tuple[Precision, ...] = ("float64",)
-    """Of the parameters and the arithmetic; ``bfloat16`` (engine ``fast``): of the matrix products of the training."""
-    batch_size: tuple[Count, ...] = (512,)
-    """Rows per batch, in training and in inference."""
-    compression_ratio: tuple[Ratio, ...] = (2.0,)
-    """Columns over latent columns; the latter are rounded up."""
-    packing: tuple[PackingText, ...] = ("none",)
-    """Of the latents: ``float32``, ``float16``, ``float32-12`` (bits of mantissa), ``zstd``, ``bound-0.01`` (largest
-    error over a column's range), joined by ``+``."""
-    threads: tuple[Threads, ...] = ("auto",)
-    """Threads of torch; ``auto``: the physical cores allotted to the job but one. Results pool runs of the same actual
-    number."""
-    epochs: tuple[Count, ...] | None = None
-    """Passes over the table in training."""
-
+class _Axes(Config):
     @field_validator("*")
     @classmethod
     def _distinct(cls, values: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
@@ -187,20 +117,48 @@ class Axes(Config):
         return values
 
 
-class Reference(Config):
-    """The point around which a one-at-a-time design varies one axis after the other."""
+def _axes() -> dict[str, Any]:
+    """Fields of `Axes`: lists of values for each parameter, by default the parameter's own one."""
+    fields: dict[str, Any] = {}
+    several: Any = tuple
+    for name, kind in get_type_hints(Parameters, include_extras=True).items():
+        field = Parameters.model_fields[name]
+        values, default = several[kind, ...], None if field.is_required() else (field.default,)
+        fields[name] = (values if default else values | None, Field(default, description=field.description))
+    return fields
 
-    dataset: Name
-    rows: Rows
-    epochs: Count
-    engine: Engine = "reference"
-    model: Model = "baler"
-    device: Device = "auto"
-    precision: Precision = "float64"
-    batch_size: Count = 512
-    compression_ratio: Ratio = 2.0
-    packing: PackingText = "none"
-    threads: Threads = "auto"
+
+def _reference() -> dict[str, Any]:
+    """Fields of `Reference`: the parameters, those that have to be given first."""
+    fields = Parameters.model_fields
+    hints = get_type_hints(Parameters, include_extras=True)
+    order = sorted(fields, key=lambda name: not fields[name].is_required())
+    return {name: (hints[name], Field(... if fields[name].is_required() else fields[name].default)) for name in order}
+
+
+if TYPE_CHECKING:
+
+    class Axes(Config):
+        """Values of each axis of the grid; an axis that is left out stands at its default."""
+
+        rows: tuple[int | str, ...] | None
+        engine: tuple[str, ...]
+        epochs: tuple[int, ...] | None
+
+    Reference = Parameters
+else:
+    Axes = create_model(
+        "Axes",
+        __base__=_Axes,
+        __doc__="Values of each axis of the grid; an axis that is left out stands at its default.",
+        **_axes(),
+    )
+    Reference = create_model(
+        "Reference",
+        __base__=Config,
+        __doc__="The point around which a one-at-a-time design varies one axis after the other.",
+        **_reference(),
+    )
 
 
 class Repeats(Config):
@@ -228,27 +186,10 @@ CountOrRounds = Annotated[
 ]
 
 
-class Training(Config):
-    """How every point trains."""
-
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-3
-    """Of Adam."""
-    shuffle: bool = False
-    """Shuffle the rows each epoch (Baler does not)."""
-    early_stopping_patience: Count | None = None
-    """Stop after so many epochs without a lower loss."""
-    plateau_patience: Count | None = None
-    """Lower the learning rate after so many epochs without a lower loss."""
-    plateau_factor: Annotated[float, Field(gt=0, lt=1)] = 0.5
-    """Factor on the learning rate at a plateau."""
-    save_every_s: Annotated[float, Field(gt=0)] = 600.0
-    """Save the state of a long training so often (s); after an interruption it resumes from there."""
-
-
 class Measurement(Config):
     """The rules of the measured window."""
 
-    meters: Annotated[tuple[StudyMeter, ...], Field(min_length=1)] = get_args(StudyMeter)
+    meters: Annotated[tuple[StudyMeter, ...], Field(min_length=1)] = tuple(METERS)
     """Meters to use; of all of them, those that the machine lacks are recorded as absent."""
     min_window_s: Annotated[float, Field(gt=0)] = 5.0
     """The operation repeats until the window is this long (s); 20 s or more on GPUs."""
@@ -267,7 +208,7 @@ class Profile(Config):
 
     points: tuple[Selection, ...] = ()
     """Each entry names values of axes; it selects the grid points that match, in their first repeat."""
-    profilers: tuple[Profiler, ...] = get_args(Profiler)
+    profilers: tuple[Profiler, ...] = (*PROFILERS, "parts")
     """Profilers to run, each in a process of its own; ``parts`` measures layers and data in loops and is none. Of
     engines other than ``reference``, cProfile only."""
     max_batches: Count = 25

@@ -1,0 +1,7 @@
+"""The typed study, and everything that follows from its declarations.
+
+- `parameters`: every parameter of a point, and every setting of its training, declared once
+- `sections`: the other sections of a study's configuration
+- `study`: the whole study, its grid of points and their paths
+- `options`: parameters as options of the command line, and as the words that a rule passes to it
+"""

@@ -1,0 +1,201 @@
+"""Every parameter of a point and every setting of its training, declared once.
+
+All else follows from these declarations: the axes and the reference of a study (`sections`), JSON schema and
+``config/README.md``, the points and their paths (`study`), options of the command line and words of rules (`options`),
+parameters of records, columns of the dataset (`analysis.schema`), and the words of figures (`figures.selection`).
+A new parameter is one field of `Parameters`.
+
+A field's docstring says what a user may set, its `Shown` what the dataset and the figures say. Docstrings change no
+fingerprint.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_args
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic.fields import FieldInfo
+
+from baler_energy.codecs.baler.architecture import network
+from baler_energy.codecs.baler.packing import Packing
+from baler_energy.errors import InputError
+from baler_energy.variants import ENGINES
+
+__all__ = [
+    "AXES",
+    "AXIS_DEFAULTS",
+    "Config",
+    "Count",
+    "Name",
+    "OnlyWith",
+    "Parameters",
+    "Shown",
+    "Training",
+    "column_type",
+    "shown",
+]
+
+if TYPE_CHECKING:
+    Engine = str
+else:
+    Engine = Literal[tuple(ENGINES)]
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=64)]
+Count = Annotated[int, Field(ge=1)]
+
+
+def _checked(read: Callable[[str], object]) -> AfterValidator:
+    """Check a value by the function that reads it."""
+
+    def check(text: str) -> str:
+        try:
+            read(text)
+        except InputError as error:
+            raise ValueError(str(error)) from error
+        return text
+
+    return AfterValidator(check)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """How results show a parameter.
+
+    Parameters
+    ----------
+    column
+        Meaning of its column in the dataset, where the actual value is recorded.
+    phrase
+        How a sentence names a value; a format, in which ``{s}`` is the plural's s.
+    label
+        Words on an axis; by default the name.
+    """
+
+    column: str
+    phrase: str = "{}"
+    label: str | None = None
+
+
+@dataclass(frozen=True)
+class OnlyWith:
+    """Marks a setting that nothing uses unless another one is given."""
+
+    name: str
+
+
+class Config(BaseModel):
+    """A section: unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
+
+    def changed(self, **changes: Any) -> Self:
+        """Give the same with other values of some keys, all of which are checked."""
+        return type(self)(**({name: getattr(self, name) for name in type(self).model_fields} | changes))
+
+
+class Parameters(Config):
+    """A point of the grid, but for its repeat. Those that have a default are left out of a path that stands at it."""
+
+    dataset: Annotated[Name, Shown("name of the dataset in the study")]
+    """Names under ``data``; by default all of them."""
+    rows: Annotated[
+        Annotated[int, Field(ge=2)] | Literal["all"], Shown("rows of the table", phrase="{:,} rows", label="Rows")
+    ]
+    """Rows of the table, nested subsets of one sample; ``all`` takes a whole file."""
+    engine: Annotated[
+        Engine,
+        Shown(
+            "program that compresses: reference (plain PyTorch), fast (the same, faster) or upstream (Baler)",
+            phrase="engine {}",
+        ),
+    ] = "reference"
+    """``reference``: the autoencoder in plain PyTorch, as a Baler user runs it; ``fast``: the same at the speed of the
+    hardware; ``upstream``: Baler itself (`make upstream`)."""
+    model: Annotated[
+        str,
+        _checked(network),
+        Shown(
+            "network: baler has hidden layers of 200, 100 and 50; baler-x0.5, baler-small, or the widths",
+            phrase="model {}",
+        ),
+    ] = "baler"
+    """``baler``: hidden layers of 200, 100 and 50; ``baler-x0.5``: these times a factor; ``baler-small``: 20 and 10;
+    or widths such as ``128-64-32``."""
+    device: Annotated[Literal["auto", "cpu", "cuda"], Shown("device that the run used: cpu or cuda")] = "auto"
+    """``auto`` takes a GPU where the job finds one."""
+    precision: Annotated[
+        Literal["float64", "float32", "bfloat16"],
+        Shown("format of parameters and arithmetic; bfloat16: of products in training, else float32"),
+    ] = "float64"
+    """Of the parameters and the arithmetic; ``bfloat16`` (engine ``fast``): of the matrix products of the training."""
+    batch_size: Annotated[Count, Shown("rows per batch", phrase="batch size {}", label="Batch size (rows)")] = 512
+    """Rows per batch, in training and in inference."""
+    compression_ratio: Annotated[
+        float,
+        Field(ge=1),
+        Shown("columns over latent columns, as asked", phrase="compression ratio {:g}"),
+    ] = 2.0
+    """Columns over latent columns; the latter are rounded up."""
+    packing: Annotated[
+        str,
+        _checked(Packing.parse),
+        Shown(
+            "how latents are stored: number format, zstd, bound of the error; none: as computed", phrase="packing {}"
+        ),
+    ] = "none"
+    """Of the latents: ``float32``, ``float16``, ``float32-12`` (bits of mantissa), ``zstd``, ``bound-0.01`` (largest
+    error over a column's range), joined by ``+``."""
+    threads: Annotated[Count | Literal["auto"], Shown("threads of torch, the actual number", phrase="{} thread{s}")] = (
+        "auto"
+    )
+    """Threads of torch; ``auto``: the physical cores allotted to the job but one. Results pool runs of the same actual
+    number."""
+    epochs: Annotated[Count, Shown("passes over the table in training", phrase="{} epoch{s}")]
+    """Passes over the table in training."""
+
+
+#: Names of the parameters, in the order in which a path spells them out.
+AXES = tuple(Parameters.model_fields)
+#: Parameters that a path leaves out at this value, so that a new one changes no existing path.
+AXIS_DEFAULTS: dict[str, Any] = {
+    name: field.default for name, field in Parameters.model_fields.items() if not field.is_required()
+}
+
+
+class Training(Config):
+    """How every point trains."""
+
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-3
+    """Of Adam."""
+    shuffle: bool = False
+    """Shuffle the rows each epoch (Baler does not)."""
+    early_stopping_patience: Count | None = None
+    """Stop after so many epochs without a lower loss."""
+    plateau_patience: Count | None = None
+    """Lower the learning rate after so many epochs without a lower loss."""
+    plateau_factor: Annotated[float, Field(gt=0, lt=1), OnlyWith("plateau_patience")] = 0.5
+    """Factor on the learning rate at a plateau."""
+    save_every_s: Annotated[float, Field(gt=0)] = 600.0
+    """Save the state of a long training so often (s); after an interruption it resumes from there."""
+
+
+def shown(name: str) -> Shown:
+    """Give how results show a parameter."""
+    (words,) = (mark for mark in Parameters.model_fields[name].metadata if isinstance(mark, Shown))
+    return words
+
+
+def column_type(name: str) -> str:
+    """Give the type of a parameter's column: ``integer``, ``number`` or ``string``."""
+    types = _types(Parameters.model_fields[name])
+    return "integer" if int in types else "number" if float in types else "string"
+
+
+def _types(field: FieldInfo) -> set[Any]:
+    """Types that a field's value may have; words are text."""
+
+    def parts(annotation: Any) -> set[Any]:
+        inner = get_args(annotation)
+        return {annotation}.union(*map(parts, inner)) if inner else {annotation}
+
+    return parts(field.annotation)

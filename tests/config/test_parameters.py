@@ -1,0 +1,115 @@
+"""Parameters declared once: what follows from a declaration, on the command line and in results."""
+
+import argparse
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from baler_energy.analysis.schema import POINT
+from baler_energy.config.options import add_options, option, options_of
+from baler_energy.config.parameters import AXES, AXIS_DEFAULTS, Parameters, Training, column_type, shown
+from baler_energy.config.sections import Axes, Reference
+from baler_energy.config.study import Point
+from baler_energy.errors import InputError
+from baler_energy.figures import selection
+from baler_energy.stages.options import PointOptions, add_point_arguments, point_options
+
+POINTS = st.builds(
+    Point,
+    dataset=st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,20}", fullmatch=True),
+    rows=st.integers(2, 10**9) | st.just("all"),
+    engine=st.sampled_from(["reference", "upstream"]),
+    model=st.sampled_from(["baler", "baler-x0.5", "baler-small", "128-64-32"]),
+    device=st.sampled_from(["auto", "cpu", "cuda"]),
+    precision=st.sampled_from(["float64", "float32"]),
+    batch_size=st.integers(1, 10**6),
+    compression_ratio=st.floats(1, 1e6),
+    packing=st.sampled_from(["none", "float32", "float32-12+zstd", "bound-0.01"]),
+    threads=st.integers(1, 512) | st.just("auto"),
+    epochs=st.integers(1, 10**6),
+    repeat=st.integers(0, 1000),
+)
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser()
+    add_point_arguments(made)
+    return made
+
+
+@given(POINTS)
+def test_a_point_comes_back_from_the_words_that_pass_it(point: Point):
+    words = options_of(point, without=["rows"])
+    read = point_options(parser().parse_args(words))
+    names = [name for name in Point.model_fields if name != "rows"]
+    assert {name: getattr(read, name) for name in names} == {name: getattr(point, name) for name in names}
+
+
+@given(
+    st.builds(
+        Training,
+        learning_rate=st.floats(1e-12, 1),
+        shuffle=st.booleans(),
+        early_stopping_patience=st.none() | st.integers(1, 99),
+        plateau_patience=st.none() | st.integers(1, 99),
+        plateau_factor=st.floats(0.01, 0.99),
+        save_every_s=st.floats(0.01, 1e6),
+    )
+)
+def test_a_training_comes_back_but_for_what_nothing_uses(training: Training):
+    made = argparse.ArgumentParser()
+    add_options(made, Training)
+    words = options_of(training)
+    used = training if training.plateau_patience else training.changed(plateau_factor=0.5)
+    assert Training(**vars(made.parse_args(words))) == used
+    assert ("--plateau-factor" in words) == (training.plateau_patience is not None)
+
+
+@pytest.mark.parametrize("name", AXES)
+def test_every_parameter_is_an_axis_an_option_a_column_and_has_its_words(name: str):
+    field = Parameters.model_fields[name]
+    assert field.description and shown(name).column
+    assert Axes.model_fields[name].description == field.description
+    assert Axes.model_fields[name].default == ((AXIS_DEFAULTS[name],) if name in AXIS_DEFAULTS else None)
+    assert Reference.model_fields[name].is_required() == field.is_required()
+    (column,) = (column for column in POINT if column.name == name)
+    assert (column.type, column.meaning) == (column_type(name), shown(name).column)
+    assert (column.unit == "1") == (column.type != "string")
+    assert name == "rows" or option(name) in parser()._option_string_actions
+    assert name in PointOptions.model_fields and selection.axis_label(name)
+
+
+def test_types_of_columns():
+    types = {name: column_type(name) for name in AXES}
+    assert [name for name, kind in types.items() if kind == "integer"] == ["rows", "batch_size", "threads", "epochs"]
+    assert [name for name, kind in types.items() if kind == "number"] == ["compression_ratio"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--batch-size", "0"], "--batch-size 0: should be greater than or equal to 1."),
+        (["--threads", "some"], "--threads some: .*'auto'"),
+        (["--engine", "slow"], "--engine slow: should be 'reference', 'fast' or 'upstream'."),
+        (["--packing", "tight"], "--packing tight: packing 'tight'"),
+        (["--compression-ratio", "inf"], "--compression-ratio inf: should be a finite number."),
+        (["--seed", "-1"], "--seed -1: should be greater than or equal to 0."),
+    ],
+)
+def test_a_value_that_is_not_allowed_is_one_message(words: list[str], message: str):
+    with pytest.raises(InputError, match=message) as caught:
+        parser().parse_args(words)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_changed_section_is_checked():
+    with pytest.raises(ValueError, match="learning_rate"):
+        Training().changed(learning_rate=2.0)
+    assert Training().changed(shuffle=True) == Training(shuffle=True)
+
+
+def test_help_has_values_defaults_and_no_markup():
+    text = " ".join(parser().format_help().split())
+    assert "--precision float64|float32|bfloat16" in text and "(default: float64)" in text
+    assert "--threads N|auto" in text and "`" not in text and "default: None" not in text
