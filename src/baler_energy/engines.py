@@ -1,6 +1,6 @@
 """What of a study this machine's engines can run."""
 
-from baler_energy.codecs.upstream import install
+from baler_energy.codecs.engines import engine_named
 from baler_energy.config.study import Study
 from baler_energy.errors import UnavailableError
 
@@ -8,7 +8,7 @@ __all__ = ["runnable"]
 
 
 def runnable(study: Study) -> tuple[Study, str | None]:
-    """Leave out the points of the engine ``upstream`` where Baler is not installed.
+    """Leave out the points of engines that this machine lacks.
 
     Returns
     -------
@@ -22,17 +22,16 @@ def runnable(study: Study) -> tuple[Study, str | None]:
     UnavailableError
         Nothing is left to run.
     """
-    missing = [point for point in study.points if point.engine == "upstream"]
-    if not missing:
-        return study, None
-    try:
-        install.find()
-    except UnavailableError as error:
-        rest = study.without_engine("upstream")
+    said = []
+    for engine in dict.fromkeys(point.engine for point in study.points):
+        reason = engine_named(engine).missing()
+        if reason is None:
+            continue
+        left_out = sum(point.engine == engine for point in study.points)
+        rest = study.without_engine(engine)
         if rest is None:
-            raise UnavailableError(
-                f"Study {study.name!r} stands on engine 'upstream', without which nothing of it can run. {error}"
-            ) from error
-        runs = f"{len(missing)} of {len(study.points)} runs"
-        return rest, f"Study {study.name!r}: {runs}, those of engine 'upstream', are left out. {error}"
-    return study, None
+            raise UnavailableError(f"Study {study.name!r} requires engine {engine!r}, which cannot run here. {reason}")
+        runs = f"{left_out} of {len(study.points)} runs"
+        said.append(f"Study {study.name!r}: {runs}, those of engine {engine!r}, are left out. {reason}")
+        study = rest
+    return study, "\n".join(said) or None

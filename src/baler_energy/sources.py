@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from baler_energy.variants import CHAPTERS, ENGINES, GENERATORS, METERS, PEERS, PROFILERS, READERS
 
 __all__ = [
+    "analysed",
     "applied",
     "calibrated",
     "drawn",
@@ -51,7 +52,8 @@ def calibrated(meters: Iterable[str]) -> tuple[str, ...]:
 
 def measured(operation: str, engine: str, meters: Iterable[str] = ()) -> tuple[str, ...]:
     """Modules behind an operation; one that engines do not implement is the same for all."""
-    return stage(operation), *ENGINES[engine].get(operation, ()), *meter_modules(meters)
+    own = ENGINES[engine]
+    return stage(operation), *own["about"], *own.get(operation, ()), *meter_modules(meters)
 
 
 def applied(engine: str, meters: Iterable[str]) -> tuple[str, ...]:
@@ -75,12 +77,19 @@ def peer(engine: str, tool: str, meters: Iterable[str]) -> tuple[str, ...]:
     return stage("peer"), PEERS[tool], *measured("train", engine, meters)
 
 
+def analysed(name: str) -> tuple[str, ...]:
+    """Modules behind a stage that sees the results of all engines, and asks these what they are."""
+    return stage(name), *(module for engine in ENGINES.values() for module in engine["about"])
+
+
 def drawn(chapter: str) -> tuple[str, ...]:
     """Modules behind the figures of a chapter."""
-    return stage("figures"), CHAPTERS[chapter]
+    return *analysed("figures"), CHAPTERS[chapter]
 
 
 def _operations(engine: str) -> tuple[str, ...]:
     """Modules that profile an engine: its own ones for that, or else those of its operations."""
     operations = ENGINES[engine]
-    return operations.get("profile") or tuple(module for modules in operations.values() for module in modules)
+    if "profile" in operations:
+        return *operations["about"], *operations["profile"]
+    return tuple(module for modules in operations.values() for module in modules)

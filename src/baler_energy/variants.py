@@ -43,23 +43,27 @@ BLOCKS: Mapping[str, str] = {
     "hdf5": f"{_ROOT}.data.blocks.hdf5",
     "root": f"{_ROOT}.data.blocks.root",
 }
-#: Implementations of the codec: by operation, their modules; the first one runs the operation.
+#: Implementations of Baler's autoencoder: what each says of itself, and the modules of each operation, of which the
+#: first one performs it.
 ENGINES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "reference": {
+        "about": (f"{_ROOT}.codecs.engines.reference",),
         "train": (f"{_ROOT}.codecs.baler.training",),
         "compress": (f"{_ROOT}.codecs.baler.coder",),
         "decompress": (f"{_ROOT}.codecs.baler.coder",),
     },
     "fast": {
+        "about": (f"{_ROOT}.codecs.engines.fast",),
         "train": (f"{_ROOT}.codecs.baler.fast",),
         "compress": (f"{_ROOT}.codecs.baler.streaming", BLOCKS["table"]),
         "decompress": (f"{_ROOT}.codecs.baler.streaming", BLOCKS["table"]),
     },
     "upstream": {
-        "train": (f"{_ROOT}.stages.upstream.train",),
-        "compress": (f"{_ROOT}.stages.upstream.compress",),
-        "decompress": (f"{_ROOT}.stages.upstream.decompress",),
-        "profile": (f"{_ROOT}.stages.upstream.profile", f"{_ROOT}.codecs.baler.coder"),
+        "about": (f"{_ROOT}.codecs.engines.upstream",),
+        "train": (f"{_ROOT}.codecs.upstream.training",),
+        "compress": (f"{_ROOT}.codecs.upstream.compressing",),
+        "decompress": (f"{_ROOT}.codecs.upstream.decompressing",),
+        "profile": (f"{_ROOT}.codecs.upstream.profiling", f"{_ROOT}.codecs.baler.coder"),
     },
 }
 #: Meters of a study, in the order in which they are asked.

@@ -19,7 +19,7 @@ POINTS = st.builds(
     Point,
     dataset=st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,20}", fullmatch=True),
     rows=st.integers(2, 10**9) | st.just("all"),
-    engine=st.sampled_from(["reference", "upstream"]),
+    engine=st.sampled_from(["reference", "fast"]),
     model=st.sampled_from(["baler", "baler-x0.5", "baler-small", "128-64-32"]),
     device=st.sampled_from(["auto", "cpu", "cuda"]),
     precision=st.sampled_from(["float64", "float32"]),

@@ -315,7 +315,10 @@ def test_further_points_differ_from_the_reference_in_several_values():
     [
         ({"also": [{"rows": 1}]}, r"also\[0\]: rows: is 1; should be greater"),
         ({"also": [{"colour": "red"}]}, r"also\[0\]: colour: is not a key"),
-        ({"also": [{"precision": "bfloat16"}]}, "precision 'bfloat16' is of engine 'fast' only"),
+        (
+            {"also": [{"precision": "bfloat16"}]},
+            "precision 'bfloat16' is not supported by engine 'reference', only by 'fast'",
+        ),
         ({"axes": {"model": ["x"]}}, "axes.model.0: is \"x\"; model 'x' is not known"),
         ({"axes": {"packing": ["zip"]}}, "axes.packing.0: is \"zip\"; packing 'zip': 'zip' is not known"),
     ],
@@ -344,7 +347,7 @@ def test_further_points_need_a_reference():
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
-        ({"axes": {"precision": ["float32"]}}, "precision 'float32': it computes in float64"),
+        ({"axes": {"precision": ["float32"]}}, "precision 'float32' is not supported by engine 'upstream'"),
         ({"axes": {"model": ["baler", "baler-x0.5"]}}, "model 'baler-x0.5'"),
         ({"axes": {"packing": ["zstd"]}}, "packing 'zstd'"),
         ({"training": {"shuffle": True}}, "shuffle"),

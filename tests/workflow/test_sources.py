@@ -169,7 +169,7 @@ def test_another_tool(made: Files) -> None:
 def test_a_collection(made: Files) -> None:
     study = made.results / "study.yaml"
     arguments = ["collect", "--study", study, "--results", made.results, "--out", made.out, "--processes", "1"]
-    check(made, arguments, sources.stage("collect"))
+    check(made, arguments, *sources.analysed("collect"))
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
@@ -180,10 +180,10 @@ def test_figures(made: Files, chapter: str) -> None:
 
 def test_tables_and_the_first_page(made: Files) -> None:
     dataset = ["--dataset", made.results / "dataset"]
-    check(made, ["tables", *dataset, "--out", made.out], sources.stage("tables"))
+    check(made, ["tables", *dataset, "--out", made.out], *sources.analysed("tables"))
     drawn = [made.results / "figures" / chapter for chapter in CHAPTERS]
     page = ["report", *dataset, "--figures", *drawn, "--out", made.out / "overview.rst"]
-    check(made, page, sources.stage("report"))
+    check(made, page, *sources.analysed("report"))
 
 
 def test_foreign_files(made: Files, repository: Path, tmp_path: Path) -> None:

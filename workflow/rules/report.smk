@@ -45,7 +45,7 @@ rule tables:
     params:
         dataset=folder_of_input,
         captions=catalogue.captions("tables"),
-        source=fingerprint(sources.stage("tables")),
+        source=fingerprint(*sources.analysed("tables")),
     shell:
         "baler-energy tables --dataset {params.dataset:q} --out {output:q} > {log:q} 2>&1"
 
@@ -63,6 +63,6 @@ rule report:
         runtime=lambda w, attempt: 15 * attempt,
     params:
         dataset=folder_of_input,
-        source=fingerprint(sources.stage("report")),
+        source=fingerprint(*sources.analysed("report")),
     shell:
         "baler-energy report --dataset {params.dataset:q} --figures {input.figures:q} --out {output:q} > {log:q} 2>&1"

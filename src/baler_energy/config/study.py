@@ -17,7 +17,7 @@ import yaml
 from pydantic import Field, StringConstraints, ValidationError, field_validator, model_validator
 
 from baler_energy.analysis.carbon import carbon_intensity_g_per_kwh
-from baler_energy.codecs.upstream.project import refuse_unsupported
+from baler_energy.codecs.engines import check_precision, engine_named
 from baler_energy.config.parameters import AXES, AXIS_DEFAULTS, Config, Name, Parameters, Training
 from baler_energy.config.sections import (
     SHARDS_PER_SEED,
@@ -146,15 +146,11 @@ class Study(Config):
     @model_validator(mode="after")
     def _engines_know_the_values(self) -> Self:
         for point in self.points:
-            if point.precision == "bfloat16" and point.engine != "fast":
-                raise ValueError(f"precision 'bfloat16' is of engine 'fast' only, not of {point.engine!r}")
-            if point.engine == "upstream":
-                named = {key: getattr(point, key) for key in ("model", "precision", "packing")}
-                named |= {key: getattr(self.training, key) for key in ("shuffle", "plateau_patience")}
-                try:
-                    refuse_unsupported(**named)
-                except InputError as error:
-                    raise ValueError(str(error)) from error
+            try:
+                check_precision(point)
+                engine_named(point.engine).refuse(point, self.training)
+            except InputError as error:
+                raise ValueError(str(error)) from error
         return self
 
     @model_validator(mode="after")
@@ -207,20 +203,20 @@ class Study(Config):
 
     @cached_property
     def profiles(self) -> tuple[tuple[Point, str], ...]:
-        """Each profiled point with each of its profilers: all of them for the reference, of other engines cProfile."""
+        """Each profiled point with each of its profilers that sees what the point's engine does."""
         return tuple(
             (point, profiler)
             for point in self.profiled
             for profiler in self.profile.profilers
-            if point.engine == "reference" or profiler == "cprofile"
+            if (able := engine_named(point.engine).profilers) is None or profiler in able
         )
 
     @cached_property
     def sized(self) -> tuple[Point, ...]:
-        """The points of the reference that differ from another one in the model only: what a model's size costs."""
+        """Points that differ from another one in the model only, of engines whose layers can be measured apart."""
         models: dict[tuple[Any, ...], list[Point]] = {}
         for point in self.by_path.values():
-            if point.engine == "reference":
+            if engine_named(point.engine).has_layers:
                 alike = tuple(getattr(point, axis) for axis in Point.model_fields if axis != "model")
                 models.setdefault(alike, []).append(point)
         return tuple(point for points in models.values() if len(points) > 1 for point in points)

@@ -62,6 +62,10 @@ class Table:
         """Size of the rows in their native dtypes, uncompressed, in bytes."""
         return int(self.data.shape[0]) * sum(np.dtype(name).itemsize for name in self.dtypes)
 
+    def first(self, rows: int | None) -> Self:
+        """Give the first rows of it (None: all), which share its memory."""
+        return type(self)(self.data[:rows], self.names, self.dtypes, self.origin)
+
     @classmethod
     def read(cls, path: Path) -> Self:
         """Read a table that `write` has written.

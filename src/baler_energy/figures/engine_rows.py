@@ -5,13 +5,12 @@ from typing import Any
 
 import pandas as pd
 
+from baler_energy.codecs.engines import engine_named
 from baler_energy.figures.base import NoData
 from baler_energy.figures.selection import OPERATIONS, at_point, describe, device_name
 
 __all__ = ["FREE", "base_label", "beside", "compared", "where"]
 
-#: Engines in the order in which they are shown.
-_ORDER = ("upstream", "reference", "fast")
 #: Axes that engines may differ in where they are compared: what another engine needs or allows.
 FREE = ("engine", "precision", "threads")
 
@@ -38,7 +37,7 @@ def beside(table: pd.DataFrame, point: Mapping[str, Any]) -> pd.DataFrame:
     if not found:
         return chosen.assign(label="")
     rows = pd.concat(found)
-    order = [*map(_ORDER.index, rows["engine"])]
+    order = [engine_named(name).place for name in rows["engine"]]
     same = rows["precision"] != point["precision"]
     return rows.assign(_place=order, _other=same).sort_values(["_place", "_other", "precision"], kind="stable")
 

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from baler_energy.analysis.comparison import Ratio, paired_ratio, ratio_of_means
 from baler_energy.analysis.statistics import clean, estimate, flagged, typical_duration_s
+from baler_energy.codecs.engines import engine_named
 from baler_energy.figures.base import NoData, Tables
 from baler_energy.figures.engine_rows import base_label, compared, where
 from baler_energy.figures.selection import (
@@ -36,7 +37,6 @@ _RESULTS = (
     ("max_over_range", "Largest residual / range"),
     ("compressed_bytes_per_row", "Compressed file per row (B)"),
 )
-_COLOURS = {"upstream": COLOURS[1], "reference": COLOURS[0], "fast": COLOURS[2]}
 #: Share of a panel's width that the marks have; numbers stand in the rest.
 _MARKED = 0.52
 #: A factor that is nearer to 1 would be written 1.00.
@@ -153,7 +153,7 @@ def _bare(mine: pd.DataFrame) -> Any:
 
 def _mark(panel: Axes, mine: pd.DataFrame, place: int) -> None:
     engine, good, found = str(mine["engine"].iloc[0]), clean(mine), estimate(mine, "shown")
-    colour = _COLOURS.get(engine, COLOURS[3])
+    colour = COLOURS[engine_named(engine).colour]
     bad = flagged(mine)
     panel.plot(bad["shown"], [place + 0.25] * len(bad), **open_mark(colour))
     panel.scatter(good["shown"], [place] * len(good), s=5, color=colour, alpha=0.5, zorder=1.5)

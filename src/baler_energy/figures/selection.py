@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from baler_energy.analysis.statistics import Estimate, clean, flag_words, flagged
+from baler_energy.codecs.engines import engines
 from baler_energy.config import parameters
 from baler_energy.config.parameters import shown
 from baler_energy.vocabulary import Operation
@@ -43,8 +44,6 @@ OPERATIONS = (Operation.TRAIN, Operation.COMPRESS, Operation.DECOMPRESS)
 #: Axes that a sweep holds fixed. The device is not among them: devices are series of their own.
 AXES = tuple(name for name in parameters.AXES if name != "device")
 
-#: Engines that costs are told of, the first of them that ran.
-_TOLD_OF = ("reference", "upstream")
 #: What an axis of words stands at unless a study says otherwise.
 _DEFAULTS = {"model": "baler", "precision": "float64", "packing": "none"}
 
@@ -62,7 +61,7 @@ def points(table: pd.DataFrame) -> pd.DataFrame:
 def reference_point(runs: pd.DataFrame) -> dict[str, Any]:
     """Find the point that the figures vary around.
 
-    It is of the engine that costs are told of: ``reference`` where it ran, else ``upstream``, else any. There it is the
+    It is of the first engine that ran and costs what a Baler user pays, or else of any. There it is the
     point with the most neighbours, points that differ from it in one axis only: the centre of a one-at-a-time design.
     In a factorial design, where all have as many, it is the one with the most axes at their default and, of these, the
     one whose values are nearest to the middle of each axis.
@@ -85,7 +84,7 @@ def reference_point(runs: pd.DataFrame) -> dict[str, Any]:
     neighbours = np.sum([_alike(np.delete(ranks, axis, axis=1)) - 1 for axis in range(len(AXES))], axis=0)
     off_centre = abs(ranks - (ranks.max(axis=0) + 1) / 2).sum(axis=1)
     off_default = (grid[list(_DEFAULTS)] != pd.Series(_DEFAULTS)).sum(axis=1)
-    engine = next((name for name in _TOLD_OF if name in set(grid["engine"])), None)
+    engine = next((one.name for one in engines() if one.runs_as_baler and one.name in set(grid["engine"])), None)
     told_of = [n for n in range(len(grid)) if engine in (None, grid["engine"].iloc[n])]
     best = min(told_of, key=lambda n: (-neighbours[n], off_default.iloc[n], off_centre[n], n))
     reference = {axis: grid[axis].iloc[best] for axis in AXES}

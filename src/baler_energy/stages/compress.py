@@ -1,29 +1,20 @@
 """Stage ``compress``: a table to a compressed file, measured."""
 
 import argparse
-import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from baler_energy.codecs.engines import engine_named, engines, operation_of
+from baler_energy.config.parameters import Training
 from baler_energy.data.readers import FORMATS, Request
-from baler_energy.data.table import Table
 from baler_energy.errors import InputError
 from baler_energy.files import atomic_path
 from baler_energy.meters.options import add_session_arguments
 from baler_energy.progress import say
-from baler_energy.stages.measured import (
-    WARM_UP_BATCHES,
-    Measuring,
-    gpu_memory_peak_b,
-    open_session,
-    warmed_up,
-    write_record,
-)
+from baler_energy.stages.measured import Measuring, facts_of_work, open_work, warm_up_of, write_record
 from baler_energy.stages.options import (
     PointOptions,
     add_codec_file_arguments,
@@ -35,8 +26,6 @@ from baler_energy.stages.options import (
 from baler_energy.vocabulary import Operation
 
 if TYPE_CHECKING:
-    import torch
-
     from baler_energy.codecs.baler.checkpoint import Checkpoint
     from baler_energy.codecs.baler.coder import Sizes
 
@@ -98,38 +87,36 @@ def compress(
 
     Raises `InputError` where table, checkpoint and options do not fit together, and `UnavailableError`.
     """
-    if point.engine == "upstream":
-        _refuse_other_files(point, request or Request(), file_format)
-        from baler_energy.stages.upstream import compress as upstream
-
-        upstream.compress(data, checkpoint_path, out, point, measuring)
-        return
     from baler_energy.codecs.baler.checkpoint import Checkpoint
 
+    engine, request = engine_named(point.engine), request or Request()
+    engine.refuse(point, Training())
+    if not engine.reads_files and (file_format not in (None, "table") or request != Request()):
+        able = " or ".join(f"--engine {one.name}" for one in engines() if one.reads_files)
+        raise InputError(f"--engine {point.engine} takes a table of `baler-energy prepare`; {able} others.")
     checkpoint = Checkpoint.read(checkpoint_path)
     check_point(checkpoint, point, checkpoint_path)
     device = configure_torch(point)
-    asked = _Asked(data, checkpoint, point, device, request or Request(), file_format)
-    with (
-        _ENGINES[point.engine](asked) as work,
-        open_session(measuring, device, out) as session,
-    ):
-        with atomic_path(out / COMPRESSED) as target:
-            outcome = session.run(
-                lambda: work.operation(target), warm_up=warmed_up(lambda: work.warm_up(target), device)
-            )
+    known = {"checkpoint": checkpoint, "request": request, "file_format": file_format}
+    with atomic_path(out / COMPRESSED) as target:
+        with (
+            operation_of(point.engine, "compress").compressing(point.asked(data, target, device, **known)) as work,
+            open_work(work, measuring, device, out) as session,
+        ):
+            outcome = session.run(work.operation, warm_up=warm_up_of(work, device))
+            sizes: Sizes = work.finish(outcome.result)
+            facts = facts_of_work(work, device, outcome.result)
         for warning in work.warnings():
             say(f"Warning: {warning}.")
-        rows, columns = outcome.result.rows, len(checkpoint.names)
-        parameters = point.parameters(source=work.origin.get("source"), rows=rows, columns=columns)
-        results = {
-            "compressed_bytes": (out / COMPRESSED).stat().st_size,
-            **_sizes(outcome.result, checkpoint),
-            "source_bytes": work.origin.get("source_bytes"),
-            "checkpoint_bytes": checkpoint_path.stat().st_size,
-            "torch_gpu_memory_peak_b": gpu_memory_peak_b(device),
-        }
-        write_record(out, Operation.COMPRESS, parameters, outcome, results)
+    parameters = point.parameters(source=work.origin.get("source"), rows=sizes.rows, columns=len(checkpoint.names))
+    results = {
+        "compressed_bytes": (out / COMPRESSED).stat().st_size,
+        **_sizes(sizes, checkpoint),
+        "source_bytes": work.origin.get("source_bytes"),
+        "checkpoint_bytes": checkpoint_path.stat().st_size,
+        **facts,
+    }
+    write_record(out, Operation.COMPRESS, parameters, outcome, results)
 
 
 def _sizes(sizes: "Sizes", checkpoint: "Checkpoint") -> dict[str, int]:
@@ -138,84 +125,3 @@ def _sizes(sizes: "Sizes", checkpoint: "Checkpoint") -> dict[str, int]:
     row_bytes = sum(np.dtype(name).itemsize for name in checkpoint.dtypes)
     float64_bytes = sizes.rows * len(checkpoint.names) * 8
     return written | {"input_float64_bytes": float64_bytes, "native_bytes": sizes.rows * row_bytes}
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """What is to be compressed, with what."""
-
-    data: Path
-    checkpoint: "Checkpoint"
-    point: PointOptions
-    device: "torch.device"
-    request: Request
-    file_format: str | None
-
-
-@dataclass(frozen=True)
-class _Work:
-    """An engine's operation with everything before it done: it writes the compressed file to a path."""
-
-    operation: Callable[[Path], "Sizes"]
-    warm_up: Callable[[Path], object]
-    origin: Mapping[str, Any]
-    warnings: Callable[[], list[str]]
-    """What the user should know of it, after it has run."""
-
-
-def _refuse_other_files(point: PointOptions, request: Request, file_format: str | None) -> None:
-    if file_format not in (None, "table") or request != Request():
-        raise InputError(f"--engine {point.engine} takes a table of `baler-energy prepare`; --engine fast others.")
-
-
-@contextmanager
-def _in_memory(asked: _Asked) -> Iterator[_Work]:
-    from baler_energy.codecs.baler.coder import Coder
-
-    _refuse_other_files(asked.point, asked.request, asked.file_format)
-    table, point = Table.read(asked.data), asked.point
-    coder = Coder(asked.checkpoint, asked.device, point.batch_size, point.packing)
-    few = Table(table.data[: WARM_UP_BATCHES * point.batch_size], table.names, table.dtypes, table.origin)
-
-    def warnings() -> list[str]:
-        minimum, constant = asked.checkpoint.normalisation.features[0], asked.checkpoint.normalisation.constant
-        return _lost([table.names[n] for n in np.flatnonzero(constant) if (table.data[:, n] != minimum[n]).any()])
-
-    yield _Work(
-        lambda target: coder.compress(table, target), lambda target: coder.compress(few, target), table.origin, warnings
-    )
-
-
-@contextmanager
-def _streamed(asked: _Asked) -> Iterator[_Work]:
-    from dataclasses import replace
-
-    from baler_energy.codecs.baler.streaming import StreamingCoder
-    from baler_energy.data.blocks import open_source
-
-    point = asked.point
-    request = replace(asked.request, columns=asked.checkpoint.names)
-    coder = StreamingCoder(asked.checkpoint, asked.device, point.packing)
-    few = WARM_UP_BATCHES * point.batch_size
-    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:/", str(asked.data)) and not asked.data.exists():
-        raise InputError(f"{asked.data}: URLs are read by `baler-energy prepare`; compress takes files.")
-    with open_source(asked.data, request, asked.file_format) as source:
-        yield _Work(
-            lambda target: coder.compress(source, target),
-            lambda target: coder.compress(source, target, few),
-            source.origin,
-            lambda: [*source.origin.get("warnings", ()), *_lost(sorted(coder.lost)), *_rounded(sorted(coder.rounded))],
-        )
-
-
-_ENGINES = {"reference": _in_memory, "fast": _streamed}
-
-
-def _lost(columns: list[str]) -> list[str]:
-    words = "constant in training, not here; these values are lost. Train on this table"
-    return [f"{', '.join(columns)}: {words}"] if columns else []
-
-
-def _rounded(columns: list[str]) -> list[str]:
-    words = "holds integers beyond 2^53, which float64 rounds"
-    return [f"{', '.join(columns)}: {words}"] if columns else []

@@ -43,6 +43,11 @@ class History:
             row[f"energy_j:{name}"] = energies_j[name] - start_j if name in energies_j else None
         self.rows.append(row)
 
+    def complete(self, epochs: Sequence[Any]) -> None:
+        """Take the epochs of a training that did not report them as they ended."""
+        if not self.rows:
+            self.rows = [{"epoch": epoch.epoch, "loss": epoch.loss, "duration_s": epoch.duration_s} for epoch in epochs]
+
     def write(self, path: Path) -> None:
         """Write ``history.parquet``."""
         import pandas as pd

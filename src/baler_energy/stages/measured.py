@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from baler_energy.codecs.engines.base import WARM_UP_BATCHES, Work
 from baler_energy.files import atomic_path, remove_temporaries
 from baler_energy.meters.base import Meter
 from baler_energy.meters.options import make_meters, session_settings
@@ -27,17 +28,18 @@ __all__ = [
     "SAMPLES",
     "WARM_UP_BATCHES",
     "Measuring",
+    "facts_of_work",
     "gpu_memory_peak_b",
     "open_session",
+    "open_work",
     "shared_session",
+    "warm_up_of",
     "warmed_up",
     "write_record",
 ]
 
 RECORD = "measurement.json"
 SAMPLES = "samples.parquet"
-#: Batches of the work that runs before the window.
-WARM_UP_BATCHES = 4
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,24 @@ def open_session(
     finally:
         if session is not measuring.session:
             session.close()
+
+
+@contextmanager
+def open_work(work: Work, measuring: Measuring, device: "torch.device", out: Path) -> Iterator[Session]:
+    """Open the session of an engine's work, and start what has to run around its window."""
+    with open_session(measuring, device, out, work.synchronise) as session, work.running():
+        yield session
+
+
+def warm_up_of(work: Work, device: "torch.device") -> Callable[[], object]:
+    """Give an engine's warm-up; the peak of GPU memory of this process counts from its end."""
+    return work.warm_up if work.elsewhere else warmed_up(work.warm_up, device)
+
+
+def facts_of_work(work: Work, device: "torch.device", result: Any) -> dict[str, Any]:
+    """Give what the record says of an engine's work besides."""
+    own = {} if work.elsewhere else {"torch_gpu_memory_peak_b": gpu_memory_peak_b(device)}
+    return {**own, **work.facts(result)}
 
 
 def warmed_up(operation: Callable[[], object], device: "torch.device") -> Callable[[], None]:

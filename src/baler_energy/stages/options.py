@@ -2,11 +2,13 @@
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
 from baler_energy.codecs.baler.architecture import Network, latent_columns, network
+from baler_energy.codecs.engines import check_precision, engine_named
+from baler_energy.codecs.engines.base import Asked
 from baler_energy.config.options import add_options
 from baler_energy.config.parameters import Count, Name, Parameters
 from baler_energy.cores import allowed_cpus, default_threads
@@ -51,6 +53,11 @@ class PointOptions(Parameters):
     def thread_count(self) -> int:
         """Threads of torch, the actual number."""
         return self.threads if isinstance(self.threads, int) else default_threads()
+
+    def asked(self, data: Path, target: Path, device: "torch.device", **more: Any) -> Asked:
+        """Ask for an operation at this point, which writes `target` in the folder of results; `more` as of `Asked`."""
+        of_point: dict[str, Any] = {"point": self, "seed": self.seed, "threads": self.thread_count}
+        return Asked(data=data, out=target.parent, target=target, device=device, **of_point, **more)
 
     def parameters(self, *, source: str | None, rows: int, columns: int) -> dict[str, str | int | float | bool | None]:
         """Give the record's parameters, with the actual device, threads and rows.
@@ -101,14 +108,13 @@ def point_options(args: argparse.Namespace) -> PointOptions:
         A value is out of range, or the calibration cannot be read.
     """
     point = PointOptions(**{name: getattr(args, name) for name in PointOptions.model_fields if name != "rows"})
-    if point.precision == "bfloat16" and point.engine != "fast":
-        raise InputError(f"--precision bfloat16: engine {point.engine} does not know it. Give --engine fast.")
-    if point.engine == "fast" and point.threads == "auto" and (threads := _fast_threads(args)):
+    check_precision(point)
+    if engine_named(point.engine).tunes_threads and point.threads == "auto" and (threads := _calibrated_threads(args)):
         return point.changed(threads=threads)
     return point
 
 
-def _fast_threads(args: argparse.Namespace) -> int | None:
+def _calibrated_threads(args: argparse.Namespace) -> int | None:
     """Take the calibration's number of threads, where one is given; a GPU does not depend on it."""
     path = getattr(args, "calibration", None)
     if path is None or args.device == "cuda":

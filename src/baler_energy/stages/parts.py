@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from baler_energy.analysis.totals import Total, relevant_flags, total
 from baler_energy.codecs.baler.architecture import Architecture
 from baler_energy.codecs.baler.settings import TrainingSettings
+from baler_energy.codecs.engines import engine_named, engines
 from baler_energy.data.table import Table
 from baler_energy.meters.options import add_session_arguments
 from baler_energy.meters.session import Outcome, Session
@@ -100,7 +101,7 @@ def parts(data: Path, checkpoint: Path, max_batches: int, point: PointOptions, o
         for job in whole_jobs:
             job.check()
         parameters = whole_jobs[0].parameters()
-        found = _found(whole_jobs, measuring) if point.engine == "reference" else _none(point.engine)
+        found = _found(whole_jobs, measuring) if engine_named(point.engine).has_layers else _none(point.engine)
     for name, rows in found.items():
         (out / name).mkdir(parents=True, exist_ok=True)
         write_hotspots(out / name / HOTSPOTS, parameters | {"operation": name, "profiler": PROFILER}, rows)
@@ -121,7 +122,8 @@ def _found(whole_jobs: list[Job], measuring: Measuring) -> dict[str, list[Hotspo
 
 def _none(engine: str) -> dict[str, list[Hotspot]]:
     """Say that an engine cannot be taken apart."""
-    reason = f"the parts are those of engine 'reference'; {engine!r} is not made of them."
+    able = " and ".join(repr(one.name) for one in engines() if one.has_layers)
+    reason = f"only the layers of engine {able} can be measured apart, not those of {engine!r}."
     absent = Hotspot(kind="absent", name=PROFILER, reason=reason)
     return {name: [absent] for name in (*_OPERATIONS, "prepare", "machine")}
 

@@ -9,12 +9,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
+from baler_energy.codecs.engines import engine_named, operation_of
+from baler_energy.config.parameters import Training
 from baler_energy.errors import UnavailableError
 from baler_energy.files import atomic_path
 from baler_energy.profilers.hotspots import HOTSPOTS, Hotspot, write_hotspots
 from baler_energy.progress import say
 from baler_energy.stages.options import PointOptions, add_point_arguments, point_options, positive_int
 from baler_energy.stages.profiled import WARM_UP_BATCHES, Job
+from baler_energy.variants import ENGINES
 
 __all__ = [
     "EPILOG",
@@ -124,18 +127,21 @@ def profile(
     with tempfile.TemporaryDirectory(prefix="baler-energy-") as folder:
         job = Job(data, checkpoint, operation, max_batches, point, Path(folder), time_limit_s)
         parameters = job.parameters()
+        engine_named(point.engine).refuse(point, Training())
         job.check()
-        if profiler not in _ELSEWHERE and point.engine != "upstream":
+        outside = "profile" in ENGINES[point.engine]
+        if profiler not in _ELSEWHERE and not outside:
             job.of_batches(WARM_UP_BATCHES)()
         out.mkdir(parents=True, exist_ok=True)
         say(f"profile: {operation} of {job.batches} batches with {profiler}")
         try:
             with _time_limit(time_limit_s):
-                hotspots = (
-                    _upstream(job, profiler, out) if point.engine == "upstream" else PROFILERS[profiler](job, out)
-                )
+                _refuse_blind(profiler, point.engine)
+                hotspots = _outside(job, out) if outside else PROFILERS[profiler](job, out)
         except UnavailableError as error:
             hotspots = [_absent(profiler, str(error))]
+        finally:
+            job.close()
     write_hotspots(out / HOTSPOTS, parameters | {"profiler": profiler}, hotspots)
     first = hotspots[0]
     if first.reason is not None:
@@ -171,14 +177,20 @@ def _cprofile(job: Job, out: Path) -> list[Hotspot]:
     return cprofile.profile(job.of_batches(job.max_batches), out / STATS)
 
 
-def _upstream(job: Job, profiler: str, out: Path) -> list[Hotspot]:
-    """Profile Baler itself, which runs in a process of its own."""
-    if profiler != "cprofile":
-        raise UnavailableError("of engine 'upstream' only cprofile sees anything: Baler runs in a process of its own.")
-    from baler_energy.profilers import cprofile
-    from baler_energy.stages.upstream import profile as upstream
+def _refuse_blind(profiler: str, engine: str) -> None:
+    """Refuse a profiler that does not see what an engine does."""
+    able = engine_named(engine).profilers
+    if able is not None and profiler not in able:
+        raise UnavailableError(f"engine {engine!r} can only be profiled with {' and '.join(able)}.")
 
-    stats = upstream.profile(job)
+
+def _outside(job: Job, out: Path) -> list[Hotspot]:
+    """Let an engine that runs in a process of its own profile itself, by cProfile."""
+    from baler_energy.profilers import cprofile
+
+    table, few = job.part(job.max_batches), job.part(WARM_UP_BATCHES)
+    asked = job.asked(job.data, job.folder / "profiled", table)
+    stats = operation_of(job.point.engine, "profile").profile(asked, job.operation, table, few)
     with atomic_path(out / STATS) as temporary:
         stats.dump_stats(temporary)
     return cprofile.hotspots_of(stats)

@@ -6,13 +6,14 @@ Run as a program (``python -m baler_energy.stages.profiled JOB``), it is the pro
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, fields
-from functools import cached_property
+from contextlib import ExitStack
+from dataclasses import dataclass, fields, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from baler_energy.codecs.baler.architecture import Architecture
-from baler_energy.codecs.baler.settings import TrainingSettings
+from baler_energy.codecs.engines import operation_of
+from baler_energy.codecs.engines.base import Asked, Work
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
 from baler_energy.stages.options import PointOptions, check_point, configure_torch
@@ -22,10 +23,13 @@ if TYPE_CHECKING:
 
     from baler_energy.codecs.baler.checkpoint import Checkpoint
     from baler_energy.codecs.baler.coder import Coder
+    from baler_energy.codecs.baler.container import Reader
 
 __all__ = ["WARM_UP_BATCHES", "Job"]
 
 WARM_UP_BATCHES = 2
+#: Functions of engines that make an operation ready.
+_READY = {"train": "training", "compress": "compressing", "decompress": "decompressing"}
 
 
 @dataclass(frozen=True)
@@ -62,8 +66,7 @@ class Job:
     @cached_property
     def table(self) -> Table:
         """The table, or its first `rows`."""
-        table = Table.read(self.data)
-        return Table(table.data[: self.rows], table.names, table.dtypes, table.origin)
+        return Table.read(self.data).first(self.rows)
 
     @cached_property
     def device(self) -> "torch.device":
@@ -83,8 +86,7 @@ class Job:
 
     def part(self, batches: int) -> Table:
         """First rows of the table."""
-        table = self.table
-        return Table(table.data[: batches * self.point.batch_size], table.names, table.dtypes, table.origin)
+        return self.table.first(batches * self.point.batch_size)
 
     def of_batches(self, batches: int) -> Callable[[], object]:
         """Give the operation on the first batches, everything before it done; it ends with its work on the GPU.
@@ -95,13 +97,37 @@ class Job:
             There is no checkpoint, or it contradicts the point.
         """
         table = self.part(batches)
+        path = self.folder / f"{len(table.data)}.npz"
+        compressed, back = path.with_suffix(".baler"), path.with_suffix(".back.npz")
         if self.operation == "train":
-            return _waiting(_training(table, self.point, self.device), self.device)
-        compress, decompress = (_streamed if self.point.engine == "fast" else _in_memory)(self, table)
+            train = self._work("train", self.asked(path, path, table)).operation
+            return _waiting(partial(train, _ignore, None), self.device)
+        table.write(path)
+        compress = self._work("compress", self.asked(path, compressed, table)).operation
         if self.operation == "compress":
             return _waiting(compress, self.device)
         compress()
-        return _waiting(decompress, self.device)
+        asked = replace(self.asked(compressed, back, table), content=_reader(compressed))
+        return _waiting(self._work("decompress", asked).operation, self.device)
+
+    def _work(self, operation: str, asked: Asked) -> Work:
+        """Make an engine's work ready, whose files stay open until the job is closed."""
+        ready = getattr(operation_of(self.point.engine, operation), _READY[operation])
+        work: Work = self._open.enter_context(ready(asked))
+        return work
+
+    def asked(self, data: Path, target: Path, table: Table) -> Asked:
+        """Say what an engine is asked to do with a table, or with a file that was made of it."""
+        checkpoint = None if self.operation == "train" else self.codec
+        return self.point.asked(data, target, self.device, table=table, checkpoint=checkpoint)
+
+    @cached_property
+    def _open(self) -> ExitStack:
+        return ExitStack()
+
+    def close(self) -> None:
+        """Close the files of its operations."""
+        self._open.close()
 
     def check(self) -> None:
         """Refuse a job that cannot run, before any device is used.
@@ -151,36 +177,14 @@ class Job:
         return cls(**words | paths | {"checkpoint": checkpoint, "point": PointOptions(**words["point"])})
 
 
-def _in_memory(job: Job, table: Table) -> tuple[Callable[[], object], Callable[[], object]]:
-    """Give compress and decompress of a table with the reference."""
-    compressed = job.folder / f"{len(table.data)}.baler"
-    return lambda: job.coder.compress(table, compressed), lambda: job.coder.decompress(compressed)
+def _reader(path: Path) -> "Reader":
+    from baler_energy.codecs.baler.container import Reader
+
+    return Reader(path)
 
 
-def _streamed(job: Job, table: Table) -> tuple[Callable[[], object], Callable[[], object]]:
-    """Give compress and decompress of a table with the fast engine, from file to file."""
-    from baler_energy.codecs.baler.streaming import StreamingCoder
-    from baler_energy.data.blocks import open_source
-
-    coder = StreamingCoder(job.codec, job.device, job.point.packing)
-    path = job.folder / f"{len(table.data)}.npz"
-    compressed, back = path.with_suffix(".baler"), path.with_suffix(".back.npz")
-    table.write(path)
-
-    def compress() -> object:
-        with open_source(path) as source:
-            return coder.compress(source, compressed)
-
-    return compress, lambda: coder.decompress(compressed, back)
-
-
-def _training(table: Table, point: PointOptions, device: "torch.device") -> Callable[[], object]:
-    from baler_energy.stages.train import trainer
-
-    columns = table.data.shape[1]
-    architecture = Architecture.of(point.model, columns, point.compression_ratio)
-    settings = TrainingSettings(epochs=1, batch_size=point.batch_size, seed=point.seed, precision=point.precision)
-    return lambda: trainer(point.engine)(table.data, table.names, architecture, settings, device)
+def _ignore(epoch: object) -> None:
+    """Take an epoch's end."""
 
 
 def _waiting(operation: Callable[[], object], device: "torch.device") -> Callable[[], object]:

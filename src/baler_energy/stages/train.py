@@ -1,38 +1,23 @@
 """Stage ``train``: a table to a trained codec, measured."""
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from baler_energy.codecs.baler.architecture import Architecture
-from baler_energy.codecs.baler.settings import TrainingSettings
+from baler_energy.codecs.engines import engine_named, operation_of
+from baler_energy.codecs.engines.base import Learned
 from baler_energy.config.options import add_options
 from baler_energy.config.parameters import Training
 from baler_energy.data.table import Table
 from baler_energy.meters.options import add_session_arguments
 from baler_energy.meters.segments import joined
 from baler_energy.stages.history import HISTORY, History
-from baler_energy.stages.measured import (
-    WARM_UP_BATCHES,
-    Measuring,
-    gpu_memory_peak_b,
-    open_session,
-    warmed_up,
-    write_record,
-)
-from baler_energy.stages.options import (
-    PointOptions,
-    add_point_arguments,
-    configure_torch,
-    point_options,
-)
+from baler_energy.stages.measured import Measuring, facts_of_work, open_work, warm_up_of, write_record
+from baler_energy.stages.options import PointOptions, add_point_arguments, configure_torch, point_options
 from baler_energy.stages.saved import STATE, SavedTraining, training_key
-from baler_energy.variants import ENGINES, load
 from baler_energy.vocabulary import Operation
-
-if TYPE_CHECKING:
-    from baler_energy.codecs.baler.training import Trained
 
 __all__ = [
     "CHECKPOINT",
@@ -42,7 +27,6 @@ __all__ = [
     "add_training_arguments",
     "run",
     "train",
-    "trainer",
 ]
 
 HELP = "train the codec on a table, and measure it"
@@ -74,84 +58,59 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Run the stage from parsed options."""
     point = point_options(args)
-    train(args.data, args.out, point, training_settings(args, point), Measuring.of(args))
+    training = Training(**{name: getattr(args, name) for name in Training.model_fields})
+    train(args.data, args.out, point, training, Measuring.of(args))
 
 
-def training_settings(args: argparse.Namespace, point: PointOptions) -> TrainingSettings:
-    """Read the settings of the training from parsed options."""
-    return TrainingSettings(
-        **{name: getattr(args, name) for name in Training.model_fields},
-        epochs=point.epochs or 1,
-        batch_size=point.batch_size,
-        seed=point.seed,
-        precision=point.precision,
-    )
-
-
-def train(
-    data: Path,
-    out: Path,
-    point: PointOptions,
-    settings: TrainingSettings,
-    measuring: Measuring,
-) -> None:
+def train(data: Path, out: Path, point: PointOptions, training: Training, measuring: Measuring) -> None:
     """Train on the table in `data`; write checkpoint, history, samples and record to `out`.
 
     The measured operation begins with the table in memory and ends with the trained network: scaling, making the
-    network and its data loader, and all epochs; with the engine ``upstream``, see `stages.upstream`. A training that
-    takes longer than `settings.save_every_s` (s) saves its state so often, within the window, and one that finds such a
-    state in `out` goes on from there. Raises `InputError` and `UnavailableError`.
+    network and its data loader, and all epochs; with the engine ``upstream``, it is Baler's own. A training that takes
+    longer than `training.save_every_s` (s) saves its state so often, within the window, and one that finds such a state
+    in `out` goes on from there. Raises `InputError` and `UnavailableError`.
     """
-    if point.engine == "upstream":
-        from baler_energy.stages.upstream import train as upstream
-
-        upstream.train(data, out, point, settings, measuring)
-        return
-    from baler_energy.codecs.baler.checkpoint import Checkpoint
-
-    train_network = trainer(point.engine)
+    engine_named(point.engine).refuse(point, training)
     table = Table.read(data)
     rows, columns = table.data.shape
     architecture = Architecture.of(point.model, columns, point.compression_ratio)
     device = configure_torch(point)
     parameters = point.parameters(source=table.origin.get("source"), rows=rows, columns=columns)
-    recorded = parameters | recorded_settings(settings)
-    few = table.data[: WARM_UP_BATCHES * settings.batch_size]
+    recorded = parameters | recorded_settings(training)
 
-    with open_session(measuring, device, out) as session:
+    asked = point.asked(data, out / CHECKPOINT, device, training=training, table=table)
+    with (
+        operation_of(point.engine, "train").training(asked) as work,
+        open_work(work, measuring, device, out) as session,
+    ):
         history = History(session)
-        saved = SavedTraining(out / STATE, training_key(table, recorded), session, history, settings.save_every_s)
+        saved = None
+        if work.saves_state:
+            key = training_key(table, recorded)
+            saved = SavedTraining(out / STATE, key, session, history, training.save_every_s)
 
-        def operation() -> "Trained":
+        def operation() -> Any:
             history.restart()
-            return train_network(table.data, table.names, architecture, settings, device, history.add, saved)
+            return work.operation(history.add, saved)
 
-        def warm_up() -> None:
-            train_network(few, table.names, architecture, settings.changed(epochs=1), device)
-
-        outcome = session.run(operation, warm_up=warmed_up(warm_up, device), once=bool(saved.segments))
-        if saved.segments:
-            outcome = joined(saved.segments, outcome, measuring.settings.min_window_s)
-        trained = outcome.result
-        checkpoint = Checkpoint.of(trained.model, trained.normalisation, table.names, table.dtypes)
-        checkpoint.write(out / CHECKPOINT)
+        segments = saved.segments if saved else []
+        outcome = session.run(operation, warm_up=warm_up_of(work, device), once=bool(segments))
+        if segments:
+            outcome = joined(segments, outcome, measuring.settings.min_window_s)
+        learned: Learned = work.finish(outcome.result)
+        learned.checkpoint.write(out / CHECKPOINT)
+        history.complete(learned.epochs)
         history.write(out / HISTORY)
-        results = training_results([epoch.loss for epoch in trained.epochs], architecture, rows)
-        results["torch_gpu_memory_peak_b"] = gpu_memory_peak_b(device)
-        results["segments"] = len(saved.segments) + 1
-        write_record(out, Operation.TRAIN, recorded, outcome, results, saved.segments)
-        saved.remove()
+        results = training_results([epoch.loss for epoch in learned.epochs], architecture, rows)
+        results |= {"segments": len(segments) + 1} | facts_of_work(work, device, outcome.result)
+        write_record(out, Operation.TRAIN, recorded, outcome, results, segments)
+        if saved:
+            saved.remove()
 
 
-def trainer(engine: str) -> "Callable[..., Trained]":
-    """Choose what trains in this process; engines share signature and result of `training.train`."""
-    train_network: Callable[..., Trained] = load(ENGINES[engine]["train"][0]).train
-    return train_network
-
-
-def recorded_settings(settings: TrainingSettings) -> dict[str, str | int | float | bool | None]:
+def recorded_settings(training: Training) -> dict[str, str | int | float | bool | None]:
     """Give the settings of the training beyond the axes of the grid, for the record."""
-    return {name: getattr(settings, name) for name in Training.model_fields if name != "save_every_s"}
+    return {name: getattr(training, name) for name in Training.model_fields if name != "save_every_s"}
 
 
 def training_results(

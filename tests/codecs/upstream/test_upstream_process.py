@@ -166,14 +166,13 @@ def test_it_is_found_with_its_version_and_commit(stand_in_baler, tmp_path, monke
     ("changes", "named"),
     [
         ({"model": "128-64"}, "baler and baler-small"),
-        ({"precision": "float32"}, "float64"),
         ({"packing": "float32"}, "latents as they are"),
         ({"shuffle": True}, "order"),
         ({"plateau_patience": 5}, "schedule"),
     ],
 )
 def test_what_it_does_not_do_is_refused(changes, named):
-    known = {"model": "baler-small", "precision": "float64", "packing": "none"}
+    known = {"model": "baler-small", "packing": "none"}
     refuse_unsupported(**known)
     with pytest.raises(InputError, match=named):
         refuse_unsupported(**known | changes)

@@ -1,7 +1,9 @@
 """Compress and decompress tables with a trained autoencoder, in plain PyTorch: the engine ``reference``."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +17,23 @@ from baler_energy.codecs.baler.corrections import Bound
 from baler_energy.codecs.baler.model import DTYPES
 from baler_energy.codecs.baler.native import round_to_native
 from baler_energy.codecs.baler.packing import Packing
+from baler_energy.codecs.engines.base import Asked, Work
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
 
-__all__ = ["BLOCK_ROWS", "Coder", "Sizes", "bound_of", "check_hash", "facts_of", "write_latents"]
+__all__ = [
+    "BLOCK_ROWS",
+    "Coder",
+    "Sizes",
+    "bound_of",
+    "check_hash",
+    "compressing",
+    "decompressing",
+    "facts_of",
+    "first_latents",
+    "lost_warning",
+    "write_latents",
+]
 
 Floats = NDArray[np.float64]
 
@@ -127,6 +142,56 @@ class Coder:
                 round_to_native(rows, facts.dtypes)
             start += len(rows)
         return Table(data, facts.names, facts.dtypes, {**facts.origin, "reconstructed_from": path.name})
+
+
+@contextmanager
+def compressing(asked: Asked) -> Iterator[Work]:
+    """Make ready to compress a table in memory."""
+    table, codec = asked.read_table(), asked.codec
+    coder = Coder(codec, asked.device, asked.point.batch_size, asked.point.packing)
+    few = table.first(asked.few)
+
+    def warnings() -> list[str]:
+        minimum, constant = codec.normalisation.features[0], codec.normalisation.constant
+        lost = [table.names[n] for n in np.flatnonzero(constant) if (table.data[:, n] != minimum[n]).any()]
+        return lost_warning(lost)
+
+    yield Work(
+        operation=partial(coder.compress, table, asked.target),
+        warm_up=partial(coder.compress, few, asked.target),
+        finish=lambda sizes: sizes,
+        origin=table.origin,
+        warnings=warnings,
+    )
+
+
+@contextmanager
+def decompressing(asked: Asked) -> Iterator[Work]:
+    """Make ready to decompress to a table in memory, which is written after the window."""
+    coder = Coder(asked.codec, asked.device, asked.point.batch_size)
+
+    def finish(table: Table) -> int:
+        table.write(asked.target)
+        return len(table.data)
+
+    first = first_latents(asked.compressed, asked.few)
+    yield Work(
+        operation=partial(coder.decompress, asked.data),
+        warm_up=partial(coder.decode, first),
+        finish=finish,
+    )
+
+
+def first_latents(content: Reader, rows: int) -> NDArray[np.floating]:
+    """Latents of the first rows of a compressed file, at most those of a block."""
+    first = next(content.blocks(), None)
+    return content.latents() if first is None else first.latents[:rows]
+
+
+def lost_warning(columns: Sequence[str]) -> list[str]:
+    """Warn of columns whose values are lost."""
+    words = "constant in training, not here; these values are lost. Train on this table"
+    return [f"{', '.join(columns)}: {words}"] if columns else []
 
 
 def write_latents(

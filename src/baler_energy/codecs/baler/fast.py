@@ -26,7 +26,8 @@ from baler_energy.codecs.baler.model import Autoencoder
 from baler_energy.codecs.baler.normalisation import Normalisation
 from baler_energy.codecs.baler.settings import TrainingSettings
 from baler_energy.codecs.baler.state import Epoch, Keeper
-from baler_energy.codecs.baler.training import Trained, new_learner, new_model, train_epochs
+from baler_energy.codecs.baler.training import Trained, new_learner, new_model, train_epochs, training_work
+from baler_energy.codecs.engines.base import Asked, Work
 
 __all__ = ["GraphedStep", "Step", "train"]
 
@@ -71,6 +72,12 @@ def train(
         learner = new_learner(model, step.optimizer, batches.order, settings)
         epochs = train_epochs(epoch, learner, settings, on_epoch, keeper)
     return Trained(model, normalisation, epochs)
+
+
+@contextmanager
+def training(asked: Asked) -> Iterator[Work]:
+    """Make ready to train fast."""
+    yield training_work(asked, train)
 
 
 class Step:

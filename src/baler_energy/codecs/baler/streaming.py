@@ -7,9 +7,13 @@ copied anyhow. Blocks are spread over threads, each of which computes alone: the
 be shared.
 """
 
+import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from threading import local
 from typing import Generic, TypeVar
@@ -21,16 +25,18 @@ from torch import Tensor
 from torch.nn.functional import leaky_relu_
 
 from baler_energy.codecs.baler.checkpoint import Checkpoint
-from baler_energy.codecs.baler.coder import Sizes, bound_of, check_hash, facts_of
+from baler_energy.codecs.baler.coder import Sizes, bound_of, check_hash, facts_of, first_latents, lost_warning
 from baler_energy.codecs.baler.container import Reader, StoredBlock, Writer
 from baler_energy.codecs.baler.corrections import Bound
 from baler_energy.codecs.baler.model import DTYPES
 from baler_energy.codecs.baler.native import round_to_native
 from baler_energy.codecs.baler.packing import Packing
-from baler_energy.data.blocks import Block, Source, open_sink
+from baler_energy.codecs.engines.base import Asked, Work
+from baler_energy.data.blocks import Block, Source, open_sink, open_source
+from baler_energy.data.readers import Request
 from baler_energy.errors import InputError
 
-__all__ = ["BLOCK_ROWS", "StreamingCoder"]
+__all__ = ["BLOCK_ROWS", "StreamingCoder", "compressing", "decompressing"]
 
 Floats = NDArray[np.float64]
 T = TypeVar("T")
@@ -182,6 +188,44 @@ class StreamingCoder:
         finally:
             pool.shutdown(cancel_futures=True)
             torch.set_num_threads(torch_threads)
+
+
+@contextmanager
+def compressing(asked: Asked) -> Iterator[Work]:
+    """Make ready to compress a file of any format, which is read within the window."""
+    coder = StreamingCoder(asked.codec, asked.device, asked.point.packing)
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:/", str(asked.data)) and not asked.data.exists():
+        raise InputError(f"{asked.data}: URLs are read by `baler-energy prepare`; compress takes files.")
+    request = replace(asked.request or Request(), columns=asked.codec.names)
+    with open_source(asked.data, request, asked.file_format) as source:
+        yield Work(
+            operation=partial(coder.compress, source, asked.target),
+            warm_up=partial(coder.compress, source, asked.target, asked.few),
+            finish=lambda sizes: sizes,
+            origin=source.origin,
+            warnings=lambda: [
+                *source.origin.get("warnings", ()),
+                *lost_warning(sorted(coder.lost)),
+                *_rounded_warning(sorted(coder.rounded)),
+            ],
+        )
+
+
+@contextmanager
+def decompressing(asked: Asked) -> Iterator[Work]:
+    """Make ready to decompress to a file of the kind that was compressed, which is written within the window."""
+    coder = StreamingCoder(asked.codec, asked.device)
+    first = first_latents(asked.compressed, asked.few)
+    yield Work(
+        operation=partial(coder.decompress, asked.data, asked.target),
+        warm_up=partial(coder.decode, first),
+        finish=lambda rows: rows,
+    )
+
+
+def _rounded_warning(columns: list[str]) -> list[str]:
+    words = "holds integers beyond 2^53, which float64 rounds"
+    return [f"{', '.join(columns)}: {words}"] if columns else []
 
 
 def _refuse(data: Floats, latents: NDArray[np.floating], first_row: int, checkpoint: Checkpoint) -> None:

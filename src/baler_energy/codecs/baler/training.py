@@ -2,7 +2,8 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -14,10 +15,12 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torch.utils.data import DataLoader, TensorDataset
 
 from baler_energy.codecs.baler.architecture import Architecture
+from baler_energy.codecs.baler.checkpoint import Checkpoint
 from baler_energy.codecs.baler.model import DTYPES, Autoencoder
 from baler_energy.codecs.baler.normalisation import Normalisation
 from baler_energy.codecs.baler.settings import TrainingSettings
 from baler_energy.codecs.baler.state import Epoch, Keeper, Learner, Patience
+from baler_energy.codecs.engines.base import Asked, Learned, Work
 from baler_energy.errors import InputError
 from baler_energy.progress import progress
 
@@ -31,6 +34,8 @@ __all__ = [
     "pass_over",
     "train",
     "train_epochs",
+    "training",
+    "training_work",
 ]
 
 Floats = NDArray[np.float64]
@@ -77,6 +82,35 @@ def train(
     learner = new_learner(model, optimizer, batches.generator, settings)
     epochs = train_epochs(partial(pass_over, model, batches, optimizer), learner, settings, on_epoch, keeper)
     return Trained(model, normalisation, epochs)
+
+
+@contextmanager
+def training(asked: Asked) -> Iterator[Work]:
+    """Make ready to train as the reference does."""
+    yield training_work(asked, train)
+
+
+def training_work(asked: Asked, train_network: Callable[..., Trained]) -> Work:
+    """Make ready to train on a table in memory with a function like `train`."""
+    table, point = asked.read_table(), asked.point
+    settings = TrainingSettings.of(point, asked.seed, asked.training)
+    architecture = Architecture.of(point.model, table.data.shape[1], point.compression_ratio)
+    few = table.first(asked.few)
+
+    def finish(trained: Trained) -> Learned:
+        checkpoint = Checkpoint.of(trained.model, trained.normalisation, table.names, table.dtypes)
+        return Learned(checkpoint, trained.epochs)
+
+    def warm_up() -> Trained:
+        return train_network(few.data, few.names, architecture, settings.changed(epochs=1), asked.device)
+
+    return Work(
+        operation=partial(train_network, table.data, table.names, architecture, settings, asked.device),
+        warm_up=warm_up,
+        finish=finish,
+        origin=table.origin,
+        saves_state=True,
+    )
 
 
 def new_learner(

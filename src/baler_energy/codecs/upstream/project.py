@@ -15,22 +15,18 @@ WORKSPACE = "measured"
 NETWORKS = ("baler", "baler-small")
 
 
-def refuse_unsupported(
-    *, model: str, precision: str, packing: str, shuffle: bool = False, plateau_patience: int | None = None
-) -> None:
+def refuse_unsupported(*, model: str, packing: str, shuffle: bool = False, plateau_patience: int | None = None) -> None:
     """Refuse what upstream Baler does not do, as a measurement of something else would carry its name.
 
     Raises
     ------
     InputError
-        It has no such network, computes in float64 only, stores latents as they are, never shuffles, or fails at its
-        schedule of the learning rate (with present versions of torch).
+        It has no such network, stores latents as they are, never shuffles, or fails at its schedule of the learning
+        rate (with present versions of torch).
     """
     wrong = None
     if network(model) not in map(network, NETWORKS):
         wrong = f"model {model!r}: it has {' and '.join(NETWORKS)}"
-    elif precision != "float64":
-        wrong = f"precision {precision!r}: it computes in float64"
     elif packing != "none":
         wrong = f"packing {packing!r}: it stores its latents as they are"
     elif shuffle:
@@ -38,7 +34,7 @@ def refuse_unsupported(
     elif plateau_patience is not None:
         wrong = "plateau_patience: its schedule of the learning rate fails with present versions of torch"
     if wrong:
-        raise InputError(f"Engine 'upstream' does not know {wrong}. Leave it out, or take another engine.")
+        raise InputError(f"engine 'upstream' does not support {wrong}. Leave it out, or take another engine.")
 
 
 def new_project(root: Path, name: str, config: Config) -> Folder:

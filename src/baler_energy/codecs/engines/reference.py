@@ -1,0 +1,7 @@
+"""Baler's autoencoder in plain PyTorch, as a Baler user runs it."""
+
+from baler_energy.codecs.engines.base import Engine
+
+__all__ = ["ENGINE"]
+
+ENGINE = Engine(name="reference", runs_as_baler=True, place=1, colour=0, profilers=None, has_layers=True)

@@ -1,0 +1,37 @@
+"""Baler itself, in a process and an environment of its own."""
+
+from baler_energy.codecs.engines.base import Engine
+from baler_energy.codecs.upstream import install
+from baler_energy.codecs.upstream.project import refuse_unsupported
+from baler_energy.config.parameters import Parameters, Training
+from baler_energy.errors import UnavailableError
+
+__all__ = ["ENGINE"]
+
+
+def _refuse(point: Parameters, training: Training) -> None:
+    refuse_unsupported(
+        model=point.model,
+        packing=point.packing,
+        shuffle=training.shuffle,
+        plateau_patience=training.plateau_patience,
+    )
+
+
+def _missing() -> str | None:
+    try:
+        install.find()
+    except UnavailableError as error:
+        return str(error)
+    return None
+
+
+ENGINE = Engine(
+    name="upstream",
+    runs_as_baler=True,
+    place=0,
+    colour=1,
+    precisions=("float64",),
+    refuse=_refuse,
+    missing=_missing,
+)

@@ -1,0 +1,57 @@
+"""Baler compresses."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from baler_energy.codecs.baler.coder import Sizes, write_latents
+from baler_energy.codecs.baler.normalisation import Normalisation
+from baler_energy.codecs.engines.base import Asked, Work
+from baler_energy.codecs.upstream import files
+from baler_energy.codecs.upstream.project import new_project
+from baler_energy.codecs.upstream.work import Process, baler_config, refuse_constants, workplace, write_inputs
+
+__all__ = ["compressing"]
+
+_SHIFTED = (
+    "upstream Baler scales by this table's own minima and ranges when it compresses, and by those of the training when "
+    "it decompresses: the values come back shifted. Train on this table"
+)
+
+
+@contextmanager
+def compressing(asked: Asked) -> Iterator[Work]:
+    """Make ready to let Baler compress; what it wrote becomes a compressed file of ours after the window.
+
+    Raises
+    ------
+    InputError
+        The table is nothing for Baler, or is not of the training's columns.
+    """
+    table, codec = asked.read_table(), asked.codec
+    refuse_constants(table, asked.data)
+    codec.check_columns(table.names, table.dtypes)
+    same = np.array_equal(Normalisation.of(table.data, table.names).features, codec.normalisation.features)
+    config = baler_config(asked.point, codec.architecture, table.dtypes)
+    with workplace(asked.out) as root:
+        full, few = (new_project(root, name, config) for name in ("full", "few"))
+        for project, part in ((full, table), (few, table.first(asked.few))):
+            write_inputs(project, part, codec)
+        process = Process(root, asked)
+
+        def finish(result: Any) -> Sizes:
+            return write_latents(asked.target, files.read_latents(full.compressed, codec), codec, table.origin)
+
+        yield Work(
+            operation=lambda: process.perform(full, "compress"),
+            warm_up=lambda: process.perform(few, "compress"),
+            finish=finish,
+            origin=table.origin,
+            warnings=lambda: [] if same else [_SHIFTED],
+            elsewhere=True,
+            synchronise=process.synchronise,
+            running=process.running,
+            facts=lambda result: process.facts(result) | {"upstream_compressed_bytes": full.compressed.stat().st_size},
+        )

@@ -1,0 +1,56 @@
+"""Baler, watched by cProfile."""
+
+import pstats
+from dataclasses import replace
+from pathlib import Path
+
+from baler_energy.codecs.baler.architecture import Architecture
+from baler_energy.codecs.baler.coder import Coder
+from baler_energy.codecs.engines.base import Asked
+from baler_energy.codecs.upstream import files
+from baler_energy.codecs.upstream.config import Folder
+from baler_energy.codecs.upstream.project import new_project
+from baler_energy.codecs.upstream.work import Process, baler_config, refuse_constants, write_inputs
+from baler_energy.data.table import Table
+
+__all__ = ["profile"]
+
+
+def profile(asked: Asked, operation: str, table: Table, few: Table) -> pstats.Stats:
+    """Let Baler run an operation on a table under cProfile, after a warm-up on a few rows.
+
+    Raises
+    ------
+    InputError
+        The table is nothing for Baler.
+    UnavailableError
+        Baler is not installed, or the device is not there.
+    BalerEnergyError
+        Baler failed.
+    """
+    point = asked.point
+    refuse_constants(table, asked.data)
+    architecture = Architecture.of(point.model, table.data.shape[1], point.compression_ratio)
+    config = replace(baler_config(point, architecture, table.dtypes), epochs=1)
+    projects = {name: new_project(Path(asked.out), name, config) for name in ("full", "few")}
+    for project, part in ((projects["full"], table), (projects["few"], few)):
+        _prepare(project, asked, operation, part)
+    process = Process(asked.out, asked)
+    with process.running():
+        process.perform(projects["few"], operation)
+        functions = process.baler.perform(projects["full"], operation, asked.seed, profile=True)["functions"]
+    stats = pstats.Stats()
+    # Not in the typed interface: a function's place to its numbers and to those of each caller's calls.
+    vars(stats)["stats"] = {
+        tuple(place): (*numbers, {tuple(caller): tuple(edge) for caller, edge in callers})
+        for place, numbers, callers in functions
+    }
+    return stats
+
+
+def _prepare(project: Folder, asked: Asked, operation: str, table: Table) -> None:
+    if operation == "train":
+        files.write_table(project.data, table)
+        return
+    coder = Coder(asked.codec, asked.device, asked.point.batch_size)
+    write_inputs(project, table, asked.codec, coder.encode(table.data) if operation == "decompress" else None)

@@ -1,0 +1,73 @@
+"""Baler trains."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from math import nan
+from typing import Any
+
+import numpy as np
+
+from baler_energy.codecs.baler.architecture import Architecture
+from baler_energy.codecs.baler.state import Epoch
+from baler_energy.codecs.engines.base import Asked, Learned, Work
+from baler_energy.codecs.upstream import files
+from baler_energy.codecs.upstream.config import Folder
+from baler_energy.codecs.upstream.project import new_project
+from baler_energy.codecs.upstream.work import Process, baler_config, refuse_constants, workplace
+from baler_energy.errors import InputError
+
+__all__ = ["training"]
+
+
+@contextmanager
+def training(asked: Asked) -> Iterator[Work]:
+    """Make ready to let Baler train; it reports the epochs' losses, not their durations, which are unknown.
+
+    Raises
+    ------
+    InputError
+        The table is nothing for Baler; when it finishes: the loss is no longer finite.
+    """
+    table, point, how = asked.read_table(), asked.point, asked.training
+    refuse_constants(table, asked.data)
+    architecture = Architecture.of(point.model, table.data.shape[1], point.compression_ratio)
+    config = replace(
+        baler_config(point, architecture, table.dtypes),
+        epochs=point.epochs or 1,
+        learning_rate=how.learning_rate,
+        early_stopping_patience=how.early_stopping_patience,
+    )
+    with workplace(asked.out) as root:
+        full, few = new_project(root, "full", config), new_project(root, "few", replace(config, epochs=1))
+        files.write_table(full.data, table)
+        files.write_table(few.data, table.first(asked.few))
+        process = Process(root, asked)
+
+        def finish(result: Any) -> Learned:
+            losses = _losses(full, how.learning_rate)
+            features = files.read_features(full.features)
+            checkpoint = files.read_checkpoint(full.model, features, table.names, table.dtypes)
+            return Learned(checkpoint, tuple(Epoch(n, loss, nan) for n, loss in enumerate(losses, start=1)))
+
+        yield Work(
+            operation=lambda on_epoch, keeper: process.perform(full, "train"),
+            warm_up=lambda: process.perform(few, "train"),
+            finish=finish,
+            origin=table.origin,
+            elsewhere=True,
+            synchronise=process.synchronise,
+            running=process.running,
+            facts=lambda result: process.facts(result) | {"upstream_model_bytes": full.model.stat().st_size},
+        )
+
+
+def _losses(project: Folder, learning_rate: float) -> list[float]:
+    losses = [float(loss) for loss in np.load(project.losses, allow_pickle=False)[0]]
+    for epoch, loss in enumerate(losses, start=1):
+        if not np.isfinite(loss):
+            raise InputError(
+                f"Training diverged: the loss of epoch {epoch} is {loss}. "
+                f"Try a learning rate below {learning_rate:g} (--learning-rate)."
+            )
+    return losses
