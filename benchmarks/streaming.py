@@ -64,7 +64,7 @@ def make(folder: Path, rows: int, precision: str) -> None:
     from baler_energy.codecs.baler.architecture import Architecture
     from baler_energy.codecs.baler.checkpoint import Checkpoint
     from baler_energy.codecs.baler.model import Autoencoder
-    from baler_energy.codecs.baler.normalisation import Normalisation
+    from baler_energy.codecs.normalisation import Normalisation
     from baler_energy.data import toy
     from baler_energy.data.blocks import Block, open_sink
 

@@ -25,7 +25,7 @@ from baler_energy.codecs.baler import fast, training
 from baler_energy.codecs.baler.architecture import Architecture
 from baler_energy.codecs.baler.checkpoint import Checkpoint
 from baler_energy.codecs.baler.coder import Coder
-from baler_energy.codecs.baler.normalisation import Normalisation
+from baler_energy.codecs.normalisation import Normalisation
 from baler_energy.codecs.baler.settings import TrainingSettings
 from baler_energy.codecs.baler.streaming import StreamingCoder
 from baler_energy.codecs.baler.training import new_model

@@ -163,8 +163,8 @@ AFTERWARDS = {
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_measured_stages_do_not_depend_on_what_is_downstream(engine: str):
-    measured = (*sources.measured("train", engine, METERS), *sources.applied(engine, METERS))
-    profiled = sources.profiled(engine, "cprofile")
+    measured = (*sources.measured("train", engine, METERS), *sources.applied(engine, "none", METERS))
+    profiled = sources.profiled(engine, "none", "cprofile")
     assert not module.modules_behind(*measured, *profiled) & AFTERWARDS
 
 
@@ -181,5 +181,5 @@ def test_an_edit_of_an_engine_measures_no_other_engine_again():
 
 
 def test_what_fast_reads_and_writes_through_in_the_window_measures_it_again():
-    fast, reference = (module.modules_behind(*sources.applied(engine, ())) for engine in ("fast", "reference"))
+    fast, reference = (module.modules_behind(*sources.applied(engine, "none", ())) for engine in ("fast", "reference"))
     assert {"baler_energy.data.blocks.npz", "baler_energy.data.blocks.npy"} <= fast - reference

@@ -6,12 +6,13 @@ the modules that were loaded.
 
 from collections.abc import Iterable
 
-from baler_energy.variants import CHAPTERS, ENGINES, GENERATORS, METERS, PEERS, PROFILERS, READERS
+from baler_energy.variants import CHAPTERS, CODERS, ENGINES, GENERATORS, METERS, PEERS, PROFILERS, READERS
 
 __all__ = [
     "analysed",
     "applied",
     "calibrated",
+    "coder_modules",
     "drawn",
     "generated",
     "measured",
@@ -56,20 +57,27 @@ def measured(operation: str, engine: str, meters: Iterable[str] = ()) -> tuple[s
     return stage(operation), *own["about"], *own.get(operation, ()), *meter_modules(meters)
 
 
-def applied(engine: str, meters: Iterable[str]) -> tuple[str, ...]:
+def coder_modules(packing: str) -> tuple[str, ...]:
+    """Modules of the words of a packing; corrections that keep a bound are packed with zstd."""
+    words = [] if packing == "none" else [word.partition("-")[0] for word in packing.split("+")]
+    return tuple(CODERS[word] for word in [*words, *(["zstd"] if "bound" in words else [])])
+
+
+def applied(engine: str, packing: str, meters: Iterable[str]) -> tuple[str, ...]:
     """Modules behind a codec's compression and decompression, and their errors."""
     both = (*measured("compress", engine, meters), *measured("decompress", engine, meters))
-    return stage("apply"), stage("evaluate"), *both
+    return stage("apply"), stage("evaluate"), *both, *coder_modules(packing)
 
 
-def separate_parts(meters: Iterable[str]) -> tuple[str, ...]:
+def separate_parts(packing: str, meters: Iterable[str]) -> tuple[str, ...]:
     """Modules behind the costs of layers and of movements of data, which are those of the reference."""
-    return stage("parts"), *_operations("reference"), PROFILERS["torch"], *meter_modules(meters)
+    own = (*_operations("reference"), *coder_modules(packing), PROFILERS["torch"])
+    return stage("parts"), *own, *meter_modules(meters)
 
 
-def profiled(engine: str, profiler: str) -> tuple[str, ...]:
+def profiled(engine: str, packing: str, profiler: str) -> tuple[str, ...]:
     """Modules behind a profile."""
-    return stage("profile"), *_operations(engine), PROFILERS[profiler]
+    return stage("profile"), *_operations(engine), *coder_modules(packing), PROFILERS[profiler]
 
 
 def peer(engine: str, tool: str, meters: Iterable[str]) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from typing import Any
 __all__ = [
     "BLOCKS",
     "CHAPTERS",
+    "CODERS",
     "ENGINES",
     "GENERATORS",
     "METERS",
@@ -42,6 +43,16 @@ BLOCKS: Mapping[str, str] = {
     "parquet": f"{_ROOT}.data.blocks.parquet",
     "hdf5": f"{_ROOT}.data.blocks.hdf5",
     "root": f"{_ROOT}.data.blocks.root",
+}
+#: Words of the axis ``packing``, up to their first hyphen.
+CODERS: Mapping[str, str] = {
+    "float64": f"{_ROOT}.codecs.coders.numbers",
+    "float32": f"{_ROOT}.codecs.coders.numbers",
+    "float16": f"{_ROOT}.codecs.coders.numbers",
+    "zstd": f"{_ROOT}.codecs.coders.zstd",
+    "lz4": f"{_ROOT}.codecs.coders.lz4",
+    "pcodec": f"{_ROOT}.codecs.coders.pcodec",
+    "bound": f"{_ROOT}.codecs.coders.bound",
 }
 #: Implementations of Baler's autoencoder: what each says of itself, and the modules of each operation, of which the
 #: first one performs it.
@@ -109,7 +120,7 @@ def load(module: str) -> Any:
 def variant_modules() -> frozenset[str]:
     """Name the modules of all variants."""
     flat: list[Iterable[str]] = [
-        family.values() for family in (GENERATORS, READERS, BLOCKS, METERS, PEERS, PROFILERS, CHAPTERS)
+        family.values() for family in (GENERATORS, READERS, BLOCKS, CODERS, METERS, PEERS, PROFILERS, CHAPTERS)
     ]
     flat += [modules for engine in ENGINES.values() for modules in engine.values()]
     return frozenset(module for modules in flat for module in modules)

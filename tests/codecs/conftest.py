@@ -9,7 +9,7 @@ import torch
 from baler_energy.codecs.baler.architecture import Architecture
 from baler_energy.codecs.baler.checkpoint import Checkpoint
 from baler_energy.codecs.baler.model import Autoencoder
-from baler_energy.codecs.baler.normalisation import Normalisation
+from baler_energy.codecs.normalisation import Normalisation
 from baler_energy.data.table import Table
 
 

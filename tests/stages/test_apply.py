@@ -2,7 +2,7 @@
 
 import pytest
 
-from baler_energy.codecs.baler.container import Reader
+from baler_energy.codecs.container import Reader
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
 from baler_energy.files import read_json

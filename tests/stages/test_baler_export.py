@@ -12,9 +12,9 @@ import torch
 from baler_energy.codecs.baler.architecture import Architecture
 from baler_energy.codecs.baler.checkpoint import Checkpoint
 from baler_energy.codecs.baler.coder import Coder
-from baler_energy.codecs.baler.container import Reader
 from baler_energy.codecs.baler.model import Autoencoder
-from baler_energy.codecs.baler.normalisation import Normalisation
+from baler_energy.codecs.container import Reader
+from baler_energy.codecs.normalisation import Normalisation
 from baler_energy.codecs.upstream import files
 from baler_energy.codecs.upstream.config import Folder, read_config
 from baler_energy.data import toy

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from baler_energy.codecs.baler.checkpoint import Checkpoint
-from baler_energy.codecs.baler.container import Reader
+from baler_energy.codecs.container import Reader
 from baler_energy.codecs.upstream import files
 from baler_energy.codecs.upstream.config import Folder
 from baler_energy.data.table import Table

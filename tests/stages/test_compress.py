@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from baler_energy.codecs.baler.checkpoint import Checkpoint
-from baler_energy.codecs.baler.container import Reader
+from baler_energy.codecs.container import Reader
 from baler_energy.data import toy
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError

@@ -11,7 +11,7 @@ import torch
 
 from baler_energy.codecs.baler.checkpoint import Checkpoint
 from baler_energy.codecs.baler.coder import Coder
-from baler_energy.codecs.baler.container import Reader
+from baler_energy.codecs.container import Reader
 from baler_energy.codecs.upstream import files, install
 from baler_energy.data import toy
 from baler_energy.data.table import Table

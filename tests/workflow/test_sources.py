@@ -18,6 +18,7 @@ from baler_energy.data.readers import format_of
 from baler_energy.variants import (
     BLOCKS,
     CHAPTERS,
+    CODERS,
     ENGINES,
     METERS,
     PEERS,
@@ -129,7 +130,18 @@ def test_a_training(made: Files, engine: str) -> None:
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_codec_that_is_applied(made: Files, engine: str) -> None:
-    check(made, ["apply", *made.applied, *options(engine), *WINDOW, "process"], *sources.applied(engine, ["process"]))
+    check(
+        made,
+        ["apply", *made.applied, *options(engine), *WINDOW, "process"],
+        *sources.applied(engine, "none", ["process"]),
+    )
+
+
+@pytest.mark.parametrize("word", CODERS)
+def test_a_packing(made: Files, word: str) -> None:
+    packing = f"{word}-0.01" if word == "bound" else word
+    arguments = ["apply", *made.applied, *options("reference"), "--packing", packing, *WINDOW, "process"]
+    check(made, arguments, *sources.applied("reference", packing, ["process"]))
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -147,7 +159,7 @@ def test_a_forward_pass(made: Files) -> None:
 
 def test_parts(made: Files) -> None:
     arguments = ["parts", *made.applied, *options("reference"), "--max-batches", "1", *WINDOW, "process"]
-    check(made, arguments, *sources.separate_parts(["process"]))
+    check(made, arguments, *sources.separate_parts("none", ["process"]))
 
 
 @pytest.mark.parametrize(
@@ -158,7 +170,7 @@ def test_a_profile(made: Files, engine: str, name: str) -> None:
     # Scalene takes minutes, and runs the operation in another process: here it is stopped.
     elsewhere = name == "scalene"
     arguments = ["profile", *made.applied, *options(engine), *operations, "--time-limit-s", "1" if elsewhere else "60"]
-    check(made, arguments, *sources.profiled(engine, name), elsewhere=elsewhere)
+    check(made, arguments, *sources.profiled(engine, "none", name), elsewhere=elsewhere)
 
 
 def test_another_tool(made: Files) -> None:

@@ -83,34 +83,36 @@ def point_options(wildcards):
     return commands.point_options(STUDY, STUDY.by_path[wildcards.point])
 
 
-def engine_of(wildcards):
-    """The engine of a point."""
-    return STUDY.by_path[wildcards.point].engine
-
-
 def train_sources(wildcards):
     """Modules behind a training."""
-    return sources.measured("train", engine_of(wildcards), METERS)
+    return sources.measured("train", STUDY.by_path[wildcards.point].engine, METERS)
 
 
 def apply_sources(wildcards):
     """Modules behind compression, decompression and errors."""
-    return sources.applied(engine_of(wildcards), METERS)
+    point = STUDY.by_path[wildcards.point]
+    return sources.applied(point.engine, point.packing, METERS)
 
 
 def forward_sources(wildcards):
     """Modules behind a forward pass."""
-    return sources.measured("forward", engine_of(wildcards), METERS)
+    return sources.measured("forward", STUDY.by_path[wildcards.point].engine, METERS)
 
 
 def profile_sources(wildcards):
     """Modules behind a profile."""
-    return sources.profiled(engine_of(wildcards), wildcards.profiler)
+    point = STUDY.by_path[wildcards.point]
+    return sources.profiled(point.engine, point.packing, wildcards.profiler)
+
+
+def parts_sources(wildcards):
+    """Modules behind the costs of layers and of movements of data."""
+    return sources.separate_parts(STUDY.by_path[wildcards.point].packing, METERS)
 
 
 def peer_sources(wildcards):
     """Modules behind a training beside another tool."""
-    return sources.peer(engine_of(wildcards), wildcards.tool, METERS)
+    return sources.peer(STUDY.by_path[wildcards.point].engine, wildcards.tool, METERS)
 
 
 def format_of_data(wildcards):

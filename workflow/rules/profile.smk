@@ -31,7 +31,7 @@ rule parts:
     input:
         table=table_of,
         checkpoint=rules.train.output.checkpoint,
-        calibration=lambda w: calibration_of(w, sources.separate_parts(METERS)),
+        calibration=lambda w: calibration_of(w, parts_sources(w)),
     output:
         folder=directory(f"{RESULTS}/profiles/{{point}}/parts"),
     log:
@@ -46,7 +46,7 @@ rule parts:
         point=point_options,
         parts=commands.parts_options(STUDY),
         session=SESSION,
-        source=fingerprint(*sources.separate_parts(METERS)),
+        source=lambda w: fingerprint(*parts_sources(w)),
     shell:
         "baler-energy parts --data {input.table:q} --checkpoint {input.checkpoint:q} {params.point:q} {params.parts:q}"
         " --calibration {input.calibration:q} {params.session:q} --out {output.folder:q} > {log:q} 2>&1"

@@ -9,7 +9,7 @@ import pandas as pd
 from baler_energy.analysis.schema import POINT
 from baler_energy.analysis.statistics import defects
 from baler_energy.codecs.baler.architecture import Architecture, network
-from baler_energy.codecs.baler.packing import Packing
+from baler_energy.codecs.packing import Packing
 from baler_energy.vocabulary import Evidence, MeterName, Operation, Quantity
 
 __all__ = ["ALPHA", "KEYS", "absent", "metrics"]

@@ -17,7 +17,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from pydantic.fields import FieldInfo
 
 from baler_energy.codecs.baler.architecture import network
-from baler_energy.codecs.baler.packing import Packing
+from baler_energy.codecs.packing import Packing
 from baler_energy.errors import InputError
 from baler_energy.variants import ENGINES
 
@@ -143,8 +143,8 @@ class Parameters(Config):
             "how latents are stored: number format, zstd, bound of the error; none: as computed", phrase="packing {}"
         ),
     ] = "none"
-    """Of the latents: ``float32``, ``float16``, ``float32-12`` (bits of mantissa), ``zstd``, ``bound-0.01`` (largest
-    error over a column's range), joined by ``+``."""
+    """Of the latents: ``float32``, ``float16``, ``float32-12`` (bits of mantissa), ``zstd``, ``lz4``, ``pcodec``,
+    ``bound-0.01`` (largest error over a column's range), joined by ``+``."""
     threads: Annotated[Count | Literal["auto"], Shown("threads of torch, the actual number", phrase="{} thread{s}")] = (
         "auto"
     )

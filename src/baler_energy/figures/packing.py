@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from baler_energy.analysis.statistics import mean_interval
-from baler_energy.codecs.baler.packing import Packing
+from baler_energy.codecs.packing import Packing
 from baler_energy.figures.base import NoData, Tables
 from baler_energy.figures.selection import describe, first_device, reference_point, sweep, with_error
 from baler_energy.figures.style import COLOURS, MARKERS, count_text, grid, legend_below, log_ticks, title

@@ -8,7 +8,7 @@ import pandas as pd
 
 from baler_energy.analysis.carbon import JOULES_PER_KWH
 from baler_energy.analysis.statistics import defects, estimate, flag_words, flagged, interval
-from baler_energy.codecs.baler.packing import Packing
+from baler_energy.codecs.packing import Packing
 from baler_energy.figures.base import NoData, Tables
 from baler_energy.figures.selection import (
     AXES,
@@ -221,7 +221,7 @@ def ratios(tables: Tables) -> pd.DataFrame:
 def _depends_on_training(packing: str) -> bool:
     """Whether the size of what is stored depends on the values of the latents or on the errors."""
     asked = Packing.parse(packing)
-    return asked.zstd_level is not None or asked.error_bound is not None
+    return asked.coder is not None or asked.error_bound is not None
 
 
 def saving(row: Mapping[Any, Any]) -> str:

@@ -18,7 +18,7 @@ from baler_energy.files import write_text
 
 if TYPE_CHECKING:
     from baler_energy.codecs.baler.checkpoint import Checkpoint
-    from baler_energy.codecs.baler.container import Reader
+    from baler_energy.codecs.container import Reader
 
 __all__ = ["EPILOG", "HELP", "add_arguments", "baler_export", "run"]
 
@@ -105,8 +105,8 @@ def baler_export(checkpoint_path: Path, out: Path, compressed: Path | None = Non
 
 def _compressed(path: Path, checkpoint: "Checkpoint") -> "Reader":
     from baler_energy.codecs.baler.coder import check_hash
-    from baler_energy.codecs.baler.container import Reader
-    from baler_energy.codecs.baler.packing import Packing
+    from baler_energy.codecs.container import Reader
+    from baler_energy.codecs.packing import Packing
 
     content = Reader(path)
     check_hash(content.facts, checkpoint, path)

@@ -22,7 +22,7 @@ from baler_energy.stages.options import (
 from baler_energy.vocabulary import Operation
 
 if TYPE_CHECKING:
-    from baler_energy.codecs.baler.container import Facts
+    from baler_energy.codecs.container import Facts
 
 __all__ = ["EPILOG", "HELP", "RECONSTRUCTED", "add_arguments", "decompress", "reconstructed_name", "run"]
 
@@ -72,7 +72,7 @@ def decompress(compressed: Path, checkpoint_path: Path, out: Path, point: PointO
     """
     from baler_energy.codecs.baler.checkpoint import Checkpoint
     from baler_energy.codecs.baler.coder import check_hash
-    from baler_energy.codecs.baler.container import Reader
+    from baler_energy.codecs.container import Reader
 
     checkpoint = Checkpoint.read(checkpoint_path)
     check_point(checkpoint, point, checkpoint_path)

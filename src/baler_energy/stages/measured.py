@@ -17,7 +17,7 @@ from baler_energy.meters.settings import SessionSettings
 from baler_energy.progress import say
 from baler_energy.provenance import provenance
 from baler_energy.records import Measurement
-from baler_energy.sources import measured
+from baler_energy.sources import coder_modules, measured
 from baler_energy.vocabulary import Operation
 
 if TYPE_CHECKING:
@@ -162,7 +162,8 @@ def write_record(
         What was measured by earlier processes; when and where is part of the provenance.
     """
     meters = [reading.meter for reading in outcome.readings]
-    made_with = provenance(*measured(operation.value, str(parameters["engine"]), meters))
+    behind = measured(operation.value, str(parameters["engine"]), meters)
+    made_with = provenance(*behind, *coder_modules(str(parameters["packing"])))
     job = made_with["slurm"]
     if job and job["exclusive"] is False:
         say(

@@ -9,6 +9,7 @@ from pydantic import Field
 from baler_energy.codecs.baler.architecture import Network, latent_columns, network
 from baler_energy.codecs.engines import check_precision, engine_named
 from baler_energy.codecs.engines.base import Asked
+from baler_energy.codecs.packing import Packing
 from baler_energy.config.options import add_options
 from baler_energy.config.parameters import Count, Name, Parameters
 from baler_energy.cores import allowed_cpus, default_threads
@@ -109,6 +110,8 @@ def point_options(args: argparse.Namespace) -> PointOptions:
     """
     point = PointOptions(**{name: getattr(args, name) for name in PointOptions.model_fields if name != "rows"})
     check_precision(point)
+    if reason := Packing.parse(point.packing).missing():
+        raise UnavailableError(f"--packing {point.packing}: {reason}")
     if engine_named(point.engine).tunes_threads and point.threads == "auto" and (threads := _calibrated_threads(args)):
         return point.changed(threads=threads)
     return point

@@ -356,8 +356,8 @@ def _one_batch(job: Job) -> Callable[[], object]:
     import torch
 
     from baler_energy.codecs.baler.model import DTYPES
-    from baler_energy.codecs.baler.normalisation import Normalisation
     from baler_energy.codecs.baler.training import new_model, pass_over
+    from baler_energy.codecs.normalisation import Normalisation
 
     columns = batch.shape[1]
     architecture = Architecture.of(job.point.model, columns, job.point.compression_ratio)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from baler_energy.codecs.baler.checkpoint import Checkpoint
     from baler_energy.codecs.baler.coder import Coder
-    from baler_energy.codecs.baler.container import Reader
+    from baler_energy.codecs.container import Reader
 
 __all__ = ["WARM_UP_BATCHES", "Job"]
 
@@ -178,7 +178,7 @@ class Job:
 
 
 def _reader(path: Path) -> "Reader":
-    from baler_energy.codecs.baler.container import Reader
+    from baler_energy.codecs.container import Reader
 
     return Reader(path)
 

@@ -6,7 +6,7 @@ import torch
 
 from baler_energy.codecs.baler.architecture import Architecture
 from baler_energy.codecs.baler.model import Autoencoder
-from baler_energy.codecs.baler.normalisation import Normalisation
+from baler_energy.codecs.normalisation import Normalisation
 from baler_energy.errors import InputError
 
 SMALL = Architecture(4, 2)

@@ -10,12 +10,12 @@ from baler_energy.codecs.baler import streaming
 from baler_energy.codecs.baler.architecture import Architecture
 from baler_energy.codecs.baler.checkpoint import Checkpoint
 from baler_energy.codecs.baler.coder import Coder
-from baler_energy.codecs.baler.container import Reader
-from baler_energy.codecs.baler.corrections import NOISE
 from baler_energy.codecs.baler.model import Autoencoder
-from baler_energy.codecs.baler.normalisation import Normalisation
-from baler_energy.codecs.baler.packing import Packing
 from baler_energy.codecs.baler.streaming import StreamingCoder
+from baler_energy.codecs.container import Reader
+from baler_energy.codecs.corrections import NOISE
+from baler_energy.codecs.normalisation import Normalisation
+from baler_energy.codecs.packing import Packing
 from baler_energy.data.blocks import open_source
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError

@@ -6,9 +6,9 @@ import torch
 
 from baler_energy.codecs.baler.architecture import Architecture
 from baler_energy.codecs.baler.model import Autoencoder
-from baler_energy.codecs.baler.normalisation import Normalisation
 from baler_energy.codecs.baler.settings import TrainingSettings
 from baler_energy.codecs.baler.training import Trained, batch_loss, train
+from baler_energy.codecs.normalisation import Normalisation
 from baler_energy.errors import InputError
 
 CPU = torch.device("cpu")

@@ -2,11 +2,9 @@
 
 - `architecture`: layer widths, parameter and operation counts (no torch)
 - `model`: the network
-- `normalisation`: min-max scaling of columns
-- `native`: values back in the columns' own number types
 - `settings`: how to train
 - `training`: the engine ``reference``, as a Baler user runs it
 - `checkpoint`: the trained codec as a file
-- `container`: the compressed file (``.baler``)
-- `coder`: compress and decompress
+- `coder`: compress and decompress in memory; `streaming`: the same of files of any size, for the engine ``fast``
+- `fast`: the training of the engine ``fast``
 """

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from baler_energy.codecs.baler.architecture import Architecture
 from baler_energy.codecs.baler.model import DTYPES, Autoencoder
-from baler_energy.codecs.baler.normalisation import Normalisation
+from baler_energy.codecs.normalisation import Normalisation
 from baler_energy.errors import InputError
 from baler_energy.files import atomic_path
 

@@ -12,12 +12,12 @@ import torch
 from numpy.typing import NDArray
 
 from baler_energy.codecs.baler.checkpoint import Checkpoint
-from baler_energy.codecs.baler.container import Facts, Reader, StoredBlock, Writer
-from baler_energy.codecs.baler.corrections import Bound
 from baler_energy.codecs.baler.model import DTYPES
-from baler_energy.codecs.baler.native import round_to_native
-from baler_energy.codecs.baler.packing import Packing
+from baler_energy.codecs.container import Facts, Reader, StoredBlock, Writer
+from baler_energy.codecs.corrections import Bound
 from baler_energy.codecs.engines.base import Asked, Work
+from baler_energy.codecs.native import round_to_native
+from baler_energy.codecs.packing import Packing
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
 

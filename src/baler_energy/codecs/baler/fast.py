@@ -23,11 +23,11 @@ from torch.utils.data import RandomSampler
 
 from baler_energy.codecs.baler.architecture import Architecture
 from baler_energy.codecs.baler.model import Autoencoder
-from baler_energy.codecs.baler.normalisation import Normalisation
 from baler_energy.codecs.baler.settings import TrainingSettings
 from baler_energy.codecs.baler.state import Epoch, Keeper
 from baler_energy.codecs.baler.training import Trained, new_learner, new_model, train_epochs, training_work
 from baler_energy.codecs.engines.base import Asked, Work
+from baler_energy.codecs.normalisation import Normalisation
 
 __all__ = ["GraphedStep", "Step", "train"]
 

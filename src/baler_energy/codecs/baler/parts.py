@@ -17,12 +17,12 @@ from torch.nn.functional import leaky_relu
 
 from baler_energy.codecs.baler.architecture import Architecture
 from baler_energy.codecs.baler.coder import Coder, write_latents
-from baler_energy.codecs.baler.container import Reader
 from baler_energy.codecs.baler.model import DTYPES, Autoencoder
-from baler_energy.codecs.baler.native import round_to_native
-from baler_energy.codecs.baler.normalisation import Normalisation
 from baler_energy.codecs.baler.settings import TrainingSettings
 from baler_energy.codecs.baler.training import batch_loss, loader, new_model
+from baler_energy.codecs.container import Reader
+from baler_energy.codecs.native import round_to_native
+from baler_energy.codecs.normalisation import Normalisation
 from baler_energy.data.table import Table
 
 __all__ = ["Part", "compress_parts", "decompress_parts", "train_parts"]

@@ -26,12 +26,12 @@ from torch.nn.functional import leaky_relu_
 
 from baler_energy.codecs.baler.checkpoint import Checkpoint
 from baler_energy.codecs.baler.coder import Sizes, bound_of, check_hash, facts_of, first_latents, lost_warning
-from baler_energy.codecs.baler.container import Reader, StoredBlock, Writer
-from baler_energy.codecs.baler.corrections import Bound
 from baler_energy.codecs.baler.model import DTYPES
-from baler_energy.codecs.baler.native import round_to_native
-from baler_energy.codecs.baler.packing import Packing
+from baler_energy.codecs.container import Reader, StoredBlock, Writer
+from baler_energy.codecs.corrections import Bound
 from baler_energy.codecs.engines.base import Asked, Work
+from baler_energy.codecs.native import round_to_native
+from baler_energy.codecs.packing import Packing
 from baler_energy.data.blocks import Block, Source, open_sink, open_source
 from baler_energy.data.readers import Request
 from baler_energy.errors import InputError

@@ -17,10 +17,10 @@ from torch.utils.data import DataLoader, TensorDataset
 from baler_energy.codecs.baler.architecture import Architecture
 from baler_energy.codecs.baler.checkpoint import Checkpoint
 from baler_energy.codecs.baler.model import DTYPES, Autoencoder
-from baler_energy.codecs.baler.normalisation import Normalisation
 from baler_energy.codecs.baler.settings import TrainingSettings
 from baler_energy.codecs.baler.state import Epoch, Keeper, Learner, Patience
 from baler_energy.codecs.engines.base import Asked, Learned, Work
+from baler_energy.codecs.normalisation import Normalisation
 from baler_energy.errors import InputError
 from baler_energy.progress import progress
 

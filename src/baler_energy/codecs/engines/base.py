@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     import torch
 
     from baler_energy.codecs.baler.checkpoint import Checkpoint
-    from baler_energy.codecs.baler.container import Reader
     from baler_energy.codecs.baler.state import Epoch
+    from baler_energy.codecs.container import Reader
     from baler_energy.data.readers import Request
     from baler_energy.data.table import Table
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from baler_energy.codecs.baler.coder import Sizes, write_latents
-from baler_energy.codecs.baler.normalisation import Normalisation
 from baler_energy.codecs.engines.base import Asked, Work
+from baler_energy.codecs.normalisation import Normalisation
 from baler_energy.codecs.upstream import files
 from baler_energy.codecs.upstream.project import new_project
 from baler_energy.codecs.upstream.work import Process, baler_config, refuse_constants, workplace, write_inputs

@@ -23,7 +23,7 @@ from torch import Tensor
 from baler_energy.codecs.baler.architecture import Architecture, Network, network
 from baler_energy.codecs.baler.checkpoint import Checkpoint
 from baler_energy.codecs.baler.model import Autoencoder
-from baler_energy.codecs.baler.normalisation import Normalisation
+from baler_energy.codecs.normalisation import Normalisation
 from baler_energy.data.readers import npz
 from baler_energy.data.readers.base import Request
 from baler_energy.data.table import Table

@@ -3,7 +3,7 @@
 It is a stored zip, written from front to back block by block, so that neither side ever holds more than a block:
 
 - ``<block>/latents.npy`` (rows of the block, latent): the latents, in the number format of the packing; or
-  ``<block>/latents.zst``, the same packed (`packing.pack`)
+  ``<block>/latents.zst`` (``.lz4``, ``.pco``), the same packed by the packing's coder
 - ``<block>/steps.zst``, ``<block>/exact.zst``: corrections that keep a bound of the error, where one was asked for
 - ``<block>/counts.zst``: objects of each event, where the rows are the objects of jagged branches
 - ``names.npy`` (columns,): the columns' names
@@ -23,15 +23,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_energy.codecs.baler.corrections import Corrections
-from baler_energy.codecs.baler.normalisation import Normalisation
-from baler_energy.codecs.baler.packing import Packing, pack, unpack
+from baler_energy.codecs.corrections import Corrections
+from baler_energy.codecs.normalisation import Normalisation
+from baler_energy.codecs.packing import Packing
 from baler_energy.errors import InputError
+
+if TYPE_CHECKING:
+    from baler_energy.codecs.coders.zstd import Zstd
 
 __all__ = ["FORMAT", "VERSION", "Facts", "Reader", "StoredBlock", "Writer"]
 
@@ -91,7 +94,8 @@ class Facts:
     @property
     def stored_format(self) -> str:
         """Number format of the latents in the file."""
-        return Packing.parse(self.packing).number_format or self.precision
+        numbers = Packing.parse(self.packing).numbers
+        return self.precision if numbers is None else numbers.name
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +125,7 @@ class Writer:
 
     def __init__(self, path: Path, facts: Facts) -> None:
         self._facts = facts
-        self._level = Packing.parse(facts.packing).zstd_level
+        self._coder = Packing.parse(facts.packing).coder
         self._blocks: list[dict[str, int | None]] = []
         self._hashing = _Hashing(path.open("w+b"))
         self._archive = zipfile.ZipFile(self._hashing, "w", zipfile.ZIP_STORED)
@@ -131,15 +135,16 @@ class Writer:
         """Append a block, whose latents are in the number format of the packing."""
         place, corrections, counts = f"{len(self._blocks):08}", block.corrections, block.counts
         self.latent_bytes += block.latents.size * np.dtype(self._facts.precision).itemsize
-        if self._level is None:
+        if self._coder is None:
             self.stored_latent_bytes += self._add(f"{place}/latents.npy", _npy(block.latents))
         else:
-            self.stored_latent_bytes += self._add(f"{place}/latents.zst", pack(block.latents, self._level))
+            packed = self._coder.encode(block.latents)
+            self.stored_latent_bytes += self._add(f"{place}/latents.{self._coder.suffix}", packed)
         if corrections is not None:
-            self.correction_bytes += self._add(f"{place}/steps.zst", pack(corrections.steps))
-            self.correction_bytes += self._add(f"{place}/exact.zst", pack(corrections.exact))
+            self.correction_bytes += self._add(f"{place}/steps.zst", _zstd().encode(corrections.steps))
+            self.correction_bytes += self._add(f"{place}/exact.zst", _zstd().encode(corrections.exact))
         if counts is not None:
-            self._add(f"{place}/counts.zst", pack(counts))
+            self._add(f"{place}/counts.zst", _zstd().encode(counts))
         self._blocks.append(
             {
                 "rows": len(block.latents),
@@ -250,18 +255,19 @@ class Reader:
         rows, exact, events = self._blocks[number]
         place, facts = f"{number:08}", self.facts
         shape, stored = (rows, facts.latent), facts.stored_format
-        if Packing.parse(facts.packing).zstd_level is None:
+        coder = Packing.parse(facts.packing).coder
+        if coder is None:
             latents = _array(archive.read(f"{place}/latents.npy"))
         else:
-            latents = unpack(archive.read(f"{place}/latents.zst"), stored, shape)
+            latents = coder.decode(archive.read(f"{place}/latents.{coder.suffix}"), stored, shape)
         if latents.shape != shape or latents.dtype != stored:
             raise ValueError(f"latents {latents.shape} {latents.dtype} disagree with the header")
         corrections = counts = None
         if exact is not None:
-            steps = unpack(archive.read(f"{place}/steps.zst"), "int16", (rows, len(facts.names)))
-            corrections = Corrections(steps, unpack(archive.read(f"{place}/exact.zst"), "float64", (exact,)))
+            steps = _zstd().decode(archive.read(f"{place}/steps.zst"), "int16", (rows, len(facts.names)))
+            corrections = Corrections(steps, _zstd().decode(archive.read(f"{place}/exact.zst"), "float64", (exact,)))
         if events is not None:
-            counts = unpack(archive.read(f"{place}/counts.zst"), "int32", (events,))
+            counts = _zstd().decode(archive.read(f"{place}/counts.zst"), "int32", (events,))
         return StoredBlock(latents, corrections, counts)
 
 
@@ -285,6 +291,13 @@ def _block_sizes(header: dict[str, Any]) -> list[tuple[int, int | None, int | No
     if header["rows"] != sum(rows for rows, _, _ in sizes):
         raise ValueError("rows of the blocks disagree with the header")
     return sizes
+
+
+def _zstd() -> "Zstd":
+    """Give the coder of corrections and counts; imported only where there are some."""
+    from baler_energy.codecs.coders.zstd import Zstd
+
+    return Zstd()
 
 
 def _integers(dtypes: Sequence[str]) -> list[int]:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from baler_energy.codecs.baler.native import bounds, round_to_native
+from baler_energy.codecs.native import bounds, round_to_native
 
 TYPES = ("int8", "uint8", "int16", "int32", "int64", "uint64", "bool", "float16", "float32", "float64")
 

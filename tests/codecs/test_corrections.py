@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from baler_energy.codecs.baler.corrections import NOISE, Bound
-from baler_energy.codecs.baler.normalisation import Normalisation
+from baler_energy.codecs.corrections import NOISE, Bound
+from baler_energy.codecs.normalisation import Normalisation
 
 DTYPES = ("float64", "float32", "float16", "int32", "uint8", "bool")
 TYPES = st.lists(st.sampled_from(DTYPES), min_size=1, max_size=5)

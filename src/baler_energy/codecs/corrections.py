@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_energy.codecs.baler.native import round_to_native
-from baler_energy.codecs.baler.normalisation import Normalisation
+from baler_energy.codecs.native import round_to_native
+from baler_energy.codecs.normalisation import Normalisation
 
 __all__ = ["NOISE", "Bound", "Corrections"]
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from baler_energy.codecs.baler.normalisation import Normalisation
+from baler_energy.codecs.normalisation import Normalisation
 from baler_energy.errors import InputError
 
 TABLES = hnp.arrays(

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from baler_energy.codecs.baler import container
-from baler_energy.codecs.baler.container import Facts, Reader, StoredBlock, Writer
-from baler_energy.codecs.baler.corrections import Corrections
-from baler_energy.codecs.baler.normalisation import Normalisation
-from baler_energy.codecs.baler.packing import Packing, pack
+from baler_energy.codecs import container
+from baler_energy.codecs.coders.zstd import Zstd
+from baler_energy.codecs.container import Facts, Reader, StoredBlock, Writer
+from baler_energy.codecs.corrections import Corrections
+from baler_energy.codecs.normalisation import Normalisation
+from baler_energy.codecs.packing import Packing
 from baler_energy.errors import InputError
 
 LATENTS = np.random.default_rng(0).normal(size=(20, 2))
@@ -196,7 +197,7 @@ def test_packed_bytes_that_are_damaged_are_refused(tmp_path):
     with Writer(tmp_path / "p.baler", replace(FACTS, packing="zstd")) as writer:
         writer.write(StoredBlock(LATENTS))
     packed = _members(tmp_path / "p.baler")
-    for content in (b"", b"x" * 50, pack(LATENTS[:3])):
+    for content in (b"", b"x" * 50, Zstd().encode(LATENTS[:3])):
         _sealed(tmp_path / "t.baler", {**packed, "00000000/latents.npy": None, "00000000/latents.zst": content})
         with pytest.raises(InputError, match="not a compressed file"):
             Reader(tmp_path / "t.baler").latents()

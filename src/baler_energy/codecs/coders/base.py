@@ -1,0 +1,91 @@
+"""What a word of ``packing`` says of itself, and what a lossless coder does."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from importlib import metadata
+from importlib.util import find_spec
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Coder", "Word", "from_planes", "level_of", "to_planes"]
+
+
+class Word(ABC):
+    """One of the words that a packing is made of; words of one kind exclude each other."""
+
+    kind: ClassVar[str]
+    """``numbers``, ``coder`` or ``bound``."""
+    usage: ClassVar[str]
+    """How it is written, for messages."""
+    lossless: ClassVar[bool] = True
+    """Whether all that is stored comes back to the bit."""
+    keeps_bound: ClassVar[bool] = False
+    """Whether every value comes back within a stated bound."""
+    package: ClassVar[str | None] = None
+    """The package that it needs, besides NumPy."""
+
+    @classmethod
+    @abstractmethod
+    def parse(cls, name: str, parameter: str | None) -> Self:
+        """Read a word and what follows its first hyphen; raises `ValueError` where it is none."""
+
+    @classmethod
+    def version(cls) -> str | None:
+        """Give the version of its package; None where it needs none, or that is not installed."""
+        try:
+            return None if cls.package is None else metadata.version(cls.package)
+        except metadata.PackageNotFoundError:
+            return None
+
+    @classmethod
+    def missing(cls) -> str | None:
+        """Say what this machine lacks for it, and how to get it; None: nothing."""
+        if cls.package is None or find_spec(cls.package) is not None:
+            return None
+        return f"The package {cls.package} is not installed: `pip install {cls.package}`."
+
+
+class Coder(Word):
+    """A lossless coder of arrays of any number type: every bit comes back, also of NaN and of -0."""
+
+    kind = "coder"
+    suffix: ClassVar[str]
+    """Of what it packed, within a compressed file."""
+
+    @abstractmethod
+    def encode(self, values: NDArray[Any]) -> bytes:
+        """Pack an array of any shape."""
+
+    @abstractmethod
+    def decode(self, packed: bytes, dtype: str, shape: Sequence[int]) -> NDArray[Any]:
+        """Undo `encode`, whatever its level was; raises `ValueError` where the bytes are no such array."""
+
+
+def level_of(parameter: str | None, lowest: int, highest: int, default: int) -> int:
+    """Read a coder's level; raises `ValueError` where it is none."""
+    level = default if parameter is None else int(parameter) if parameter.isdecimal() else highest + 1
+    if not lowest <= level <= highest:
+        raise ValueError(f"level {parameter}")
+    return level
+
+
+def to_planes(values: NDArray[Any]) -> NDArray[np.uint8]:
+    """Sort the bytes of an array by their place in the number.
+
+    Bytes of the same place (all exponents, all last digits, ...) are alike, so that a coder of bytes finds more in
+    them; the shuffle is that of HDF5 and Blosc.
+    """
+    flat = np.ascontiguousarray(values).reshape(-1)
+    return np.ascontiguousarray(flat.view(np.uint8).reshape(-1, values.itemsize).T)
+
+
+def from_planes(planes: bytes, dtype: str, shape: Sequence[int]) -> NDArray[Any]:
+    """Undo `to_planes`; raises `ValueError` where there are too few or too many bytes."""
+    number = np.dtype(dtype)
+    size = int(np.prod(shape, dtype=np.int64)) * number.itemsize
+    if len(planes) != size:
+        raise ValueError(f"{len(planes)} bytes where {size} are expected")
+    shuffled = np.frombuffer(planes, np.uint8).reshape(number.itemsize, -1)
+    return np.ascontiguousarray(shuffled.T).view(number).reshape(shape)

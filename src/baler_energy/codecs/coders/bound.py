@@ -1,0 +1,32 @@
+"""A bound of every value's error, which corrections keep (`codecs.corrections`)."""
+
+import math
+import re
+from dataclasses import dataclass
+from typing import Self
+
+from baler_energy.codecs.coders.base import Word
+
+__all__ = ["WORD", "ErrorBound"]
+
+
+@dataclass(frozen=True)
+class ErrorBound(Word):
+    """A bound of every value's error, over the range of its column in training."""
+
+    value: float
+
+    kind = "bound"
+    lossless = False
+    keeps_bound = True
+    usage = "bound-0.01 (largest error over a column's range)"
+
+    @classmethod
+    def parse(cls, name: str, parameter: str | None) -> Self:
+        """Read ``bound-0.01`` or ``bound-1e-3``."""
+        if not re.fullmatch(r"\d+(?:\.\d+)?(?:e-?\d+)?", parameter or "") or not 0 < float(parameter or 0) < math.inf:
+            raise ValueError(f"bound {parameter}")
+        return cls(float(parameter or 0))
+
+
+WORD = ErrorBound

@@ -1,0 +1,47 @@
+"""LZ4, by pyarrow, after a shuffle of the bytes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_energy.codecs.coders.arrow import ArrowCoder
+
+__all__ = ["WORD", "Lz4"]
+
+_SIZE_BYTES = 8
+
+
+@dataclass(frozen=True)
+class Lz4(ArrowCoder):
+    """LZ4 in its frame format, at its one level, behind the size of what is packed (B, little-endian, 8 bytes).
+
+    pyarrow does not notice where a frame holds less than it is asked for.
+    """
+
+    codec = "lz4"
+    suffix = "lz4"
+    usage = "lz4"
+
+    @classmethod
+    def parse(cls, name: str, parameter: str | None) -> Self:
+        """Read ``lz4``."""
+        if parameter is not None:
+            raise ValueError("no parameter")
+        return cls()
+
+    def encode(self, values: NDArray[Any]) -> bytes:
+        """Shuffle the bytes and pack them."""
+        return values.nbytes.to_bytes(_SIZE_BYTES, "little") + super().encode(values)
+
+    def decode(self, packed: bytes, dtype: str, shape: Sequence[int]) -> NDArray[Any]:
+        """Unpack the bytes and undo the shuffle."""
+        size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+        if int.from_bytes(packed[:_SIZE_BYTES], "little") != size:
+            raise ValueError(f"packed bytes are damaged (not {size} of them)")
+        return super().decode(packed[_SIZE_BYTES:], dtype, shape)
+
+
+WORD = Lz4

@@ -1,0 +1,77 @@
+"""Number formats to which numbers are rounded before they are stored."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_energy.codecs.coders.base import Word
+from baler_energy.errors import InputError
+
+__all__ = ["FORMATS", "WORD", "NumberFormat"]
+
+#: Number formats, with the bits of their mantissas (without the leading one).
+FORMATS = {"float64": 52, "float32": 23, "float16": 10}
+
+
+@dataclass(frozen=True)
+class NumberFormat(Word):
+    """A number format.
+
+    Parameters
+    ----------
+    name
+        A key of `FORMATS`.
+    mantissa_bits
+        Bits of the mantissa that are kept of float32, 1 to 22; None keeps all.
+    """
+
+    name: str
+    mantissa_bits: int | None = None
+
+    kind = "numbers"
+    lossless = False
+    usage = "a number format (float64, float32, float16), or float32 with fewer bits of mantissa (float32-12)"
+
+    @classmethod
+    def parse(cls, name: str, parameter: str | None) -> Self:
+        """Read ``float32`` or ``float32-12``."""
+        if parameter is None:
+            return cls(name)
+        if name != "float32" or not parameter.isdecimal() or not 1 <= int(parameter) < FORMATS[name]:
+            raise ValueError(f"bits {parameter}")
+        return cls(name, int(parameter))
+
+    def round(self, values: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Give values of any shape in this format, each rounded to the nearest.
+
+        Raises
+        ------
+        InputError
+            A value is beyond the format.
+        """
+        with np.errstate(over="ignore"):
+            rounded: NDArray[np.floating] = values.astype(self.name)
+        if self.mantissa_bits is not None:
+            rounded = _shortened(rounded.astype(np.float32, copy=False), self.mantissa_bits)
+        if not np.isfinite(rounded).all():
+            raise InputError(
+                f"packing: a latent of {np.abs(values).max():.3g} is beyond {self.name} "
+                f"(at most {np.finfo(self.name).max:.3g}). Take a wider number format."
+            )
+        return rounded
+
+
+def _shortened(values: NDArray[np.float32], bits: int) -> NDArray[np.float32]:
+    """Round float32 to the nearest number with so many bits of mantissa; infinity where that is beyond it."""
+    dropped = FORMATS["float32"] - bits
+    patterns = values.view(np.uint32)
+    half = np.uint32(1 << (dropped - 1))
+    kept = np.uint32(0xFFFFFFFF << dropped & 0xFFFFFFFF)
+    # A carry goes over into the exponent, which is right; NaN and infinity are left for the caller to see.
+    rounded = np.where(np.isfinite(values), (patterns + half) & kept, patterns)
+    return rounded.astype(np.uint32, copy=False).view(np.float32)
+
+
+WORD = NumberFormat
