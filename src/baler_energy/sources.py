@@ -85,9 +85,9 @@ def peer(engine: str, tool: str, meters: Iterable[str]) -> tuple[str, ...]:
     return stage("peer"), PEERS[tool], *measured("train", engine, meters)
 
 
-def analysed(name: str) -> tuple[str, ...]:
-    """Modules behind a stage that sees the results of all engines, and asks these what they are."""
-    return stage(name), *(module for engine in ENGINES.values() for module in engine["about"])
+def analysed(name: str, engines: Iterable[str] = tuple(ENGINES)) -> tuple[str, ...]:
+    """Modules behind a stage that sees the results of engines, and asks these what they are."""
+    return stage(name), *(module for engine in engines for module in ENGINES[engine]["about"])
 
 
 def drawn(chapter: str) -> tuple[str, ...]:

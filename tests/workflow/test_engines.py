@@ -46,7 +46,7 @@ def test_without_baler_nothing_of_a_study_that_stands_on_it_runs(without_baler):
     for words in (("snakemake", "--cores", "1"), ("baler_energy.cli", "study")):
         done = without_baler.run(*words, "--configfile", study)
         assert done.returncode == 3, done.stdout
-        assert done.stdout.count("stands on engine 'upstream'") == done.stdout.count("make upstream") == 1
+        assert done.stdout.count("requires engine 'upstream'") == done.stdout.count("make upstream") == 1
         assert "Traceback" not in done.stdout
     assert not (without_baler.root / "results" / "only").exists()
 

@@ -181,7 +181,7 @@ def test_another_tool(made: Files) -> None:
 def test_a_collection(made: Files) -> None:
     study = made.results / "study.yaml"
     arguments = ["collect", "--study", study, "--results", made.results, "--out", made.out, "--processes", "1"]
-    check(made, arguments, *sources.analysed("collect"))
+    check(made, arguments, *sources.analysed("collect", ["reference"]))
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)

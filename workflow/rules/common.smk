@@ -9,6 +9,7 @@ DEVICES = sorted({point.device for point in STUDY.points})
 PEER = f"{RESULTS}/peers/{{point}}/{{tool}}/run~{{run}}"
 SESSION = commands.session_options(STUDY, Path(RESULTS, "idle"))
 METERS = STUDY.measurement.meters
+ENGINES = sorted({point.engine for point in STUDY.points})
 
 # A measured job claims every core, so that nothing of this workflow runs beside it; Snakemake clamps the number to
 # what there is. What torch uses is the point's `threads`.

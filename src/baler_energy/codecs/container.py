@@ -91,6 +91,20 @@ class Facts:
         if self.precision not in ("float64", "float32"):
             raise ValueError(f"precision {self.precision!r}")
 
+    def check_made_with(self, content_hash: str, path: Path) -> None:
+        """Refuse a file that was compressed with another checkpoint than the one of this hash; `path` is the file.
+
+        Raises
+        ------
+        InputError
+            It was.
+        """
+        if self.checkpoint_hash != content_hash:
+            raise InputError(
+                f"{path}: was compressed with another checkpoint (its SHA-256 begins {self.checkpoint_hash[:12]}, "
+                f"this one's {content_hash[:12]}). Give the checkpoint of that training."
+            )
+
     @property
     def stored_format(self) -> str:
         """Number format of the latents in the file."""

@@ -104,12 +104,11 @@ def baler_export(checkpoint_path: Path, out: Path, compressed: Path | None = Non
 
 
 def _compressed(path: Path, checkpoint: "Checkpoint") -> "Reader":
-    from baler_energy.codecs.baler.coder import check_hash
     from baler_energy.codecs.container import Reader
     from baler_energy.codecs.packing import Packing
 
     content = Reader(path)
-    check_hash(content.facts, checkpoint, path)
+    content.facts.check_made_with(checkpoint.content_hash, path)
     if Packing.parse(content.facts.packing).error_bound is not None:
         raise InputError(
             f"{path}: holds corrections that keep a bound of the error ({content.facts.packing}), which Baler cannot "

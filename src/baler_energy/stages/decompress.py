@@ -71,14 +71,13 @@ def decompress(compressed: Path, checkpoint_path: Path, out: Path, point: PointO
         The device or a meter is not there.
     """
     from baler_energy.codecs.baler.checkpoint import Checkpoint
-    from baler_energy.codecs.baler.coder import check_hash
     from baler_energy.codecs.container import Reader
 
     checkpoint = Checkpoint.read(checkpoint_path)
     check_point(checkpoint, point, checkpoint_path)
     content = Reader(compressed)
     engine_named(point.engine).refuse(point.changed(packing=content.facts.packing), Training())
-    check_hash(content.facts, checkpoint, compressed)
+    content.facts.check_made_with(checkpoint.content_hash, compressed)
     _check_fits(content.facts, point, compressed)
     device = configure_torch(point)
     with atomic_path(out / reconstructed_name(content.facts.layout)) as target:

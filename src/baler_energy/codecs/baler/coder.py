@@ -19,14 +19,12 @@ from baler_energy.codecs.engines.base import Asked, Work
 from baler_energy.codecs.native import round_to_native
 from baler_energy.codecs.packing import Packing
 from baler_energy.data.table import Table
-from baler_energy.errors import InputError
 
 __all__ = [
     "BLOCK_ROWS",
     "Coder",
     "Sizes",
     "bound_of",
-    "check_hash",
     "compressing",
     "decompressing",
     "facts_of",
@@ -130,7 +128,7 @@ class Coder:
         """
         content = Reader(path)
         facts = content.facts
-        check_hash(facts, self.checkpoint, path)
+        facts.check_made_with(self.checkpoint.content_hash, path)
         bound, start = bound_of(self.checkpoint, facts.packing), 0
         data = np.empty((content.rows, len(facts.names)))
         for block in content.blocks():
@@ -227,18 +225,3 @@ def bound_of(checkpoint: Checkpoint, packing: str) -> Bound | None:
     if error_bound is None:
         return None
     return Bound(error_bound, checkpoint.normalisation, checkpoint.dtypes, checkpoint.precision)
-
-
-def check_hash(facts: Facts, checkpoint: Checkpoint, path: Path) -> None:
-    """Refuse what was compressed with another checkpoint; `path` is for the message.
-
-    Raises
-    ------
-    InputError
-        It was.
-    """
-    if facts.checkpoint_hash != checkpoint.content_hash:
-        raise InputError(
-            f"{path}: was compressed with another checkpoint (its SHA-256 begins {facts.checkpoint_hash[:12]}, "
-            f"this one's {checkpoint.content_hash[:12]}). Give the checkpoint of that training."
-        )

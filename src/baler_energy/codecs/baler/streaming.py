@@ -25,7 +25,7 @@ from torch import Tensor
 from torch.nn.functional import leaky_relu_
 
 from baler_energy.codecs.baler.checkpoint import Checkpoint
-from baler_energy.codecs.baler.coder import Sizes, bound_of, check_hash, facts_of, first_latents, lost_warning
+from baler_energy.codecs.baler.coder import Sizes, bound_of, facts_of, first_latents, lost_warning
 from baler_energy.codecs.baler.model import DTYPES
 from baler_energy.codecs.container import Reader, StoredBlock, Writer
 from baler_energy.codecs.corrections import Bound
@@ -142,7 +142,7 @@ class StreamingCoder:
         """
         content = Reader(path)
         facts, rows = content.facts, 0
-        check_hash(facts, self.checkpoint, path)
+        facts.check_made_with(self.checkpoint.content_hash, path)
         bound = bound_of(self.checkpoint, facts.packing)
         origin = {**facts.origin, "reconstructed_from": path.name}
         # What the reference compressed, or an import made, tells no layout: it was a prepared table.
