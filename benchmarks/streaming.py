@@ -83,11 +83,11 @@ def one(operation: str, folder: Path, threads: int) -> None:
     import torch
 
     from baler_energy.codecs.baler.checkpoint import Checkpoint
-    from baler_energy.codecs.baler.streaming import StreamingCoder
+    from baler_energy.codecs.baler.streaming import streaming_coder
     from baler_energy.data.blocks import open_source
 
     torch.set_num_threads(threads)
-    coder = StreamingCoder(Checkpoint.read(folder / "c.pt"), torch.device("cpu"))
+    coder = streaming_coder(Checkpoint.read(folder / "c.pt"), torch.device("cpu"))
     imported_b = _peak_b()
     start_s = time.perf_counter()
     if operation == "compress":

@@ -27,7 +27,7 @@ from baler_energy.codecs.baler.checkpoint import Checkpoint
 from baler_energy.codecs.baler.coder import Coder
 from baler_energy.codecs.normalisation import Normalisation
 from baler_energy.codecs.baler.settings import TrainingSettings
-from baler_energy.codecs.baler.streaming import StreamingCoder
+from baler_energy.codecs.baler.streaming import streaming_coder
 from baler_energy.codecs.baler.training import new_model
 from baler_energy.cores import physical_cores
 from baler_energy.data import toy
@@ -60,7 +60,7 @@ def _compress(engine: str, precision: str, folder: Path) -> Work:
         coder = Coder(codec, CPU, BATCH)
         return lambda: coder.compress(table, folder / "reference.baler")
     table.write(path)
-    streaming = StreamingCoder(codec, CPU)
+    streaming = streaming_coder(codec, CPU)
 
     def streamed() -> None:
         with open_source(path) as source:
@@ -77,7 +77,7 @@ def _decompress(engine: str, precision: str, folder: Path) -> Work:
     coder.compress(table, path)
     if engine == "reference":
         return lambda: coder.decompress(path)
-    streaming = StreamingCoder(codec, CPU)
+    streaming = streaming_coder(codec, CPU)
     return lambda: streaming.decompress(path, folder / "reconstructed.npz")
 
 

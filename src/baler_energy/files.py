@@ -7,7 +7,7 @@ import secrets
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -41,9 +41,10 @@ def atomic_path(target: Path) -> Iterator[Path]:
     Parameters
     ----------
     target
-        The file to write. Its folder is created where it is missing. The temporary name keeps the suffix, which
-        some writers (NumPy, matplotlib) look at.
+        The file to write. Its folder is created where it is missing, and removed again where it is left empty. The
+        temporary name keeps the suffix, which some writers (NumPy, matplotlib) look at.
     """
+    found = target.parent.is_dir()
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.stem}.{os.getpid()}-{secrets.token_hex(4)}{target.suffix}")
     try:
@@ -53,6 +54,9 @@ def atomic_path(target: Path) -> Iterator[Path]:
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
+        if not found:
+            with suppress(OSError):  # it is not empty
+                target.parent.rmdir()
 
 
 def remove_temporaries(folder: Path) -> None:

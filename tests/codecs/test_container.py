@@ -29,7 +29,7 @@ FACTS = Facts(
     layout={"format": "table"},
 )
 
-WHOLE = (StoredBlock(LATENTS),)
+WHOLE = (StoredBlock((LATENTS,)),)
 
 
 def _write(path, blocks=WHOLE, **changes):
@@ -45,7 +45,7 @@ def test_contents_come_back(tmp_path, precision, packing):
     stored = Packing.parse(packing).reduce(LATENTS.astype(precision))
     steps, exact = np.zeros((12, 3), np.int16), np.array([1.5, np.nan])
     corrections = Corrections(steps, exact) if "bound" in packing else None
-    blocks = [StoredBlock(stored[:12], corrections, np.array([5, 0, 7], np.int32)), StoredBlock(stored[12:])]
+    blocks = [StoredBlock((stored[:12],), corrections, np.array([5, 0, 7], np.int32)), StoredBlock((stored[12:],))]
     _write(tmp_path / "t.baler", blocks, precision=precision, packing=packing)
     reader = Reader(tmp_path / "t.baler")
     first, second = reader.blocks()
@@ -70,7 +70,7 @@ def test_no_rows_are_a_file_too(tmp_path):
 def test_the_writer_tells_what_the_file_is_made_of(tmp_path):
     corrections = Corrections(np.zeros((20, 3), np.int16), np.empty(0))
     writer = _write(
-        tmp_path / "t.baler", [StoredBlock(LATENTS.astype("float16"), corrections)], packing="float16+bound-1"
+        tmp_path / "t.baler", [StoredBlock((LATENTS.astype("float16"),), corrections)], packing="float16+bound-1"
     )
     assert writer.latent_bytes == LATENTS.nbytes
     assert LATENTS.size * 2 < writer.stored_latent_bytes < LATENTS.size * 2 + 200
@@ -97,7 +97,7 @@ def test_the_same_content_is_the_same_bytes(tmp_path, monkeypatch):
 
 def test_a_shorter_table_over_a_longer_one_leaves_no_rest(tmp_path):
     _write(tmp_path / "t.baler")
-    _write(tmp_path / "t.baler", [StoredBlock(LATENTS[:3])])
+    _write(tmp_path / "t.baler", [StoredBlock((LATENTS[:3],))])
     assert len(Reader(tmp_path / "t.baler").latents()) == 3
 
 
@@ -195,7 +195,7 @@ def test_a_missing_array_is_refused(tmp_path, lost):
 
 def test_packed_bytes_that_are_damaged_are_refused(tmp_path):
     with Writer(tmp_path / "p.baler", replace(FACTS, packing="zstd")) as writer:
-        writer.write(StoredBlock(LATENTS))
+        writer.write(StoredBlock((LATENTS,)))
     packed = _members(tmp_path / "p.baler")
     for content in (b"", b"x" * 50, Zstd().encode(LATENTS[:3])):
         _sealed(tmp_path / "t.baler", {**packed, "00000000/latents.npy": None, "00000000/latents.zst": content})
@@ -205,7 +205,7 @@ def test_packed_bytes_that_are_damaged_are_refused(tmp_path):
 
 def test_a_failure_in_the_middle_closes_the_file(tmp_path):
     with pytest.raises(RuntimeError), Writer(tmp_path / "t.baler", FACTS) as writer:
-        writer.write(StoredBlock(LATENTS))
+        writer.write(StoredBlock((LATENTS,)))
         raise RuntimeError
     with pytest.raises(InputError, match="damaged"):
         Reader(tmp_path / "t.baler")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from baler_energy.codecs.baler import streaming
+from baler_energy.codecs import streaming
 from baler_energy.data.blocks import open_source
 from baler_energy.data.readers import Request
 from baler_energy.data.table import Table

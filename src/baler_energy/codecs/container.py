@@ -4,10 +4,13 @@ It is a stored zip, written from front to back block by block, so that neither s
 
 - ``<block>/latents.npy`` (rows of the block, latent): the latents, in the number format of the packing; or
   ``<block>/latents.zst`` (``.lz4``, ``.pco``), the same packed by the packing's coder
+- or, where a codec has no latents, ``<block>/column-0000.npy`` (rows of the block,) and so on: the columns, each in its
+  own number type, packed alike
 - ``<block>/steps.zst``, ``<block>/exact.zst``: corrections that keep a bound of the error, where one was asked for
 - ``<block>/counts.zst``: objects of each event, where the rows are the objects of jagged branches
 - ``names.npy`` (columns,): the columns' names
-- ``normalization_features.npy`` (2, columns) float64: minimum and range of each column in the training table
+- ``normalization_features.npy`` (2, columns) float64: minimum and range of each column in the training table, where
+  there was one
 - ``header.npy``: JSON with the format's version, the columns' native types, the checkpoint that it needs, and of each
   block the number of rows
 
@@ -29,6 +32,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_energy.codecs.corrections import Corrections
+from baler_energy.codecs.fitted import Fitted
 from baler_energy.codecs.normalisation import Normalisation
 from baler_energy.codecs.packing import Packing
 from baler_energy.errors import InputError
@@ -36,11 +40,12 @@ from baler_energy.errors import InputError
 if TYPE_CHECKING:
     from baler_energy.codecs.coders.zstd import Zstd
 
-__all__ = ["FORMAT", "VERSION", "Facts", "Reader", "StoredBlock", "Writer"]
+__all__ = ["FORMAT", "VERSION", "Facts", "Reader", "Sizes", "StoredBlock", "Writer"]
 
 FORMAT = "baler-energy compressed table"
 VERSION = 2
 
+_FEATURES = "normalization_features.npy"
 _DIGEST_BYTES = 64
 _READ_BYTES = 1 << 20
 #: zip's own epoch, in place of the time of writing.
@@ -57,11 +62,11 @@ class Facts:
     names, dtypes
         Of the columns; dtypes are NumPy's names of the native types. Those of integers come back as integers.
     normalisation
-        Features of the training table.
+        Features of the training table; None where there was no training.
     checkpoint_hash
-        `Checkpoint.content_hash` of the checkpoint that decodes it.
+        `Fitted.content_hash` of the checkpoint that decodes it; None: it needs none.
     latent
-        Columns of the latents.
+        Columns of the latents; None: the table's own columns are stored, each in its own type.
     precision
         Of the arithmetic that made them.
     packing
@@ -70,20 +75,41 @@ class Facts:
         What the table is (``source`` and ``label`` of `Table.origin`), so that toy data stays labelled.
     layout
         Kind of file that the table came in, of which the same kind is made again.
+    transform
+        A value of the axis.
     """
 
     names: tuple[str, ...]
     dtypes: tuple[str, ...]
-    normalisation: Normalisation
-    checkpoint_hash: str
-    latent: int
+    normalisation: Normalisation | None
+    checkpoint_hash: str | None
+    latent: int | None
     precision: str = "float64"
     packing: str = "none"
     origin: Mapping[str, Any] = field(default_factory=dict)
     layout: Mapping[str, Any] = field(default_factory=dict)
+    transform: str = "baler"
+
+    @classmethod
+    def of(
+        cls, fitted: Fitted, packing: str, origin: Mapping[str, Any], layout: Mapping[str, Any] | None = None
+    ) -> Self:
+        """Say what a compressed file of this codec says of itself."""
+        return cls(
+            fitted.names,
+            fitted.dtypes,
+            fitted.normalisation,
+            fitted.content_hash,
+            fitted.latent,
+            fitted.precision,
+            packing,
+            {key: origin[key] for key in ("source", "label") if key in origin},
+            layout or {},
+            fitted.transform,
+        )
 
     def __post_init__(self) -> None:
-        columns = self.normalisation.features.shape[1]
+        columns = len(self.names) if self.normalisation is None else self.normalisation.features.shape[1]
         if not len(self.names) == len(self.dtypes) == columns:
             raise ValueError(f"{columns} columns, {len(self.names)} names, {len(self.dtypes)} types")
         for dtype in self.dtypes:
@@ -91,19 +117,34 @@ class Facts:
         if self.precision not in ("float64", "float32"):
             raise ValueError(f"precision {self.precision!r}")
 
-    def check_made_with(self, content_hash: str, path: Path) -> None:
-        """Refuse a file that was compressed with another checkpoint than the one of this hash; `path` is the file.
+    def check_made_with(self, fitted: Fitted, path: Path) -> None:
+        """Refuse a file that was compressed with another codec; `path` is the file.
 
         Raises
         ------
         InputError
             It was.
         """
-        if self.checkpoint_hash != content_hash:
+        if self.transform != fitted.transform:
             raise InputError(
-                f"{path}: was compressed with another checkpoint (its SHA-256 begins {self.checkpoint_hash[:12]}, "
-                f"this one's {content_hash[:12]}). Give the checkpoint of that training."
+                f"{path}: was compressed with transform {self.transform!r}, not {fitted.transform!r}. Give --transform "
+                f"{self.transform}."
             )
+        if self.checkpoint_hash != fitted.content_hash:
+            raise InputError(
+                f"{path}: was compressed with another checkpoint (its SHA-256 begins {str(self.checkpoint_hash)[:12]}, "
+                f"this one's {str(fitted.content_hash)[:12]}). Give the checkpoint of that training."
+            )
+
+    def arrays(self, rows: int) -> list[tuple[str, str, tuple[int, ...]]]:
+        """Give name, number type and shape of each array of a block of so many rows."""
+        if self.latent is not None:
+            return [("latents", self.stored_format, (rows, self.latent))]
+        numbers = Packing.parse(self.packing).numbers
+        return [
+            (f"column-{place:04}", numbers.name if numbers and np.dtype(dtype).kind == "f" else dtype, (rows,))
+            for place, dtype in enumerate(self.dtypes)
+        ]
 
     @property
     def stored_format(self) -> str:
@@ -114,11 +155,40 @@ class Facts:
 
 @dataclass(frozen=True, eq=False)
 class StoredBlock:
-    """Rows of a compressed file: latents (rows, latent), corrections and counts of events where there are some."""
+    """Rows of a compressed file: the arrays of `Facts.arrays`, and corrections and counts where there are some."""
 
-    latents: NDArray[np.floating]
+    arrays: tuple[NDArray[Any], ...]
     corrections: Corrections | None = None
     counts: NDArray[np.int32] | None = None
+
+    @property
+    def latents(self) -> NDArray[Any]:
+        """The latents (rows, latent)."""
+        (latents,) = self.arrays
+        return latents
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return len(self.arrays[0])
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What a compressed file is made of (B): latents as computed, as stored, corrections; and its rows.
+
+    Where a codec has no latents, the columns in their own types take their place.
+    """
+
+    rows: int
+    latent_bytes: int
+    stored_latent_bytes: int
+    correction_bytes: int
+
+    @classmethod
+    def of(cls, writer: "Writer", rows: int) -> Self:
+        """Take them from a writer."""
+        return cls(rows, writer.latent_bytes, writer.stored_latent_bytes, writer.correction_bytes)
 
 
 class Writer:
@@ -148,12 +218,15 @@ class Writer:
     def write(self, block: StoredBlock) -> None:
         """Append a block, whose latents are in the number format of the packing."""
         place, corrections, counts = f"{len(self._blocks):08}", block.corrections, block.counts
-        self.latent_bytes += block.latents.size * np.dtype(self._facts.precision).itemsize
-        if self._coder is None:
-            self.stored_latent_bytes += self._add(f"{place}/latents.npy", _npy(block.latents))
-        else:
-            packed = self._coder.encode(block.latents)
-            self.stored_latent_bytes += self._add(f"{place}/latents.{self._coder.suffix}", packed)
+        facts = self._facts
+        computed = facts.dtypes if facts.latent is None else [facts.precision]
+        for (name, _, _), values, dtype in zip(facts.arrays(block.rows), block.arrays, computed, strict=True):
+            self.latent_bytes += values.size * np.dtype(dtype).itemsize
+            if self._coder is None:
+                self.stored_latent_bytes += self._add(f"{place}/{name}.npy", _npy(values))
+            else:
+                packed = self._coder.encode(values)
+                self.stored_latent_bytes += self._add(f"{place}/{name}.{self._coder.suffix}", packed)
         if corrections is not None:
             self.correction_bytes += self._add(f"{place}/steps.zst", _zstd().encode(corrections.steps))
             self.correction_bytes += self._add(f"{place}/exact.zst", _zstd().encode(corrections.exact))
@@ -161,7 +234,7 @@ class Writer:
             self._add(f"{place}/counts.zst", _zstd().encode(counts))
         self._blocks.append(
             {
-                "rows": len(block.latents),
+                "rows": block.rows,
                 "exact": None if corrections is None else len(corrections.exact),
                 "events": None if counts is None else len(counts),
             }
@@ -184,8 +257,12 @@ class Writer:
             "origin": dict(facts.origin),
             "layout": dict(facts.layout),
         }
+        # Files of Baler's autoencoder stay what they were.
+        if facts.transform != Facts.transform:
+            header["transform"] = facts.transform
         self._add("names.npy", _npy(np.array(facts.names)))
-        self._add("normalization_features.npy", _npy(facts.normalisation.features))
+        if facts.normalisation is not None:
+            self._add(_FEATURES, _npy(facts.normalisation.features))
         self._add("header.npy", _npy(np.array(json.dumps(header))))
         # Room for the digest: the end record holds the comment's length, which the digest covers.
         self._archive.comment = b" " * _DIGEST_BYTES
@@ -254,6 +331,13 @@ class Reader:
         except _DAMAGE as error:
             raise InputError(f"{self._path}: is not a compressed file of this program ({error}).") from error
 
+    def first(self, rows: int) -> tuple[NDArray[Any], ...]:
+        """Give the arrays of the first rows, at most those of a block."""
+        block = next(self.blocks(), None)
+        if block is None:
+            return tuple(np.empty(shape, dtype) for _, dtype, shape in self.facts.arrays(0))
+        return tuple(values[:rows] for values in block.arrays)
+
     def latents(self) -> NDArray[np.floating]:
         """Give all latents (rows, latent), as stored.
 
@@ -262,40 +346,43 @@ class Reader:
         InputError
             As of `blocks`.
         """
-        empty = np.empty((0, self.facts.latent), self.facts.stored_format)
+        empty = np.empty((0, self.facts.latent or 0), self.facts.stored_format)
         return np.concatenate([empty, *(block.latents for block in self.blocks())])
 
     def _block(self, archive: zipfile.ZipFile, number: int) -> StoredBlock:
         rows, exact, events = self._blocks[number]
         place, facts = f"{number:08}", self.facts
-        shape, stored = (rows, facts.latent), facts.stored_format
         coder = Packing.parse(facts.packing).coder
-        if coder is None:
-            latents = _array(archive.read(f"{place}/latents.npy"))
-        else:
-            latents = coder.decode(archive.read(f"{place}/latents.{coder.suffix}"), stored, shape)
-        if latents.shape != shape or latents.dtype != stored:
-            raise ValueError(f"latents {latents.shape} {latents.dtype} disagree with the header")
+        arrays = []
+        for name, dtype, shape in facts.arrays(rows):
+            if coder is None:
+                values = _array(archive.read(f"{place}/{name}.npy"))
+            else:
+                values = coder.decode(archive.read(f"{place}/{name}.{coder.suffix}"), dtype, shape)
+            if values.shape != shape or values.dtype != dtype:
+                raise ValueError(f"{name} {values.shape} {values.dtype} disagree with the header")
+            arrays.append(values)
         corrections = counts = None
         if exact is not None:
             steps = _zstd().decode(archive.read(f"{place}/steps.zst"), "int16", (rows, len(facts.names)))
             corrections = Corrections(steps, _zstd().decode(archive.read(f"{place}/exact.zst"), "float64", (exact,)))
         if events is not None:
             counts = _zstd().decode(archive.read(f"{place}/counts.zst"), "int32", (events,))
-        return StoredBlock(latents, corrections, counts)
+        return StoredBlock(tuple(arrays), corrections, counts)
 
 
 def _facts(header: dict[str, Any], archive: zipfile.ZipFile) -> Facts:
     return Facts(
         tuple(str(name) for name in _array(archive.read("names.npy"))),
         tuple(header["dtypes"]),
-        Normalisation(_array(archive.read("normalization_features.npy"))),
+        None if header["checkpoint_sha256"] is None else Normalisation(_array(archive.read(_FEATURES))),
         header["checkpoint_sha256"],
         header["latent"],
         header["precision"],
         header["packing"],
         dict(header["origin"]),
         dict(header["layout"]),
+        header.get("transform", Facts.transform),
     )
 
 

@@ -15,8 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from baler_energy.codecs.fitted import Fitted
 from baler_energy.codecs.native import round_to_native
 from baler_energy.codecs.normalisation import Normalisation
+from baler_energy.codecs.packing import Packing
 
 __all__ = ["NOISE", "Bound", "Corrections"]
 
@@ -68,6 +70,13 @@ class Bound:
     normalisation: Normalisation
     dtypes: Sequence[str]
     precision: str
+
+    @classmethod
+    def of(cls, fitted: Fitted, packing: Packing) -> "Bound | None":
+        """Give the bound of the error that a packing asks for; None where it asks for none."""
+        if packing.error_bound is None or fitted.normalisation is None:
+            return None
+        return cls(packing.error_bound, fitted.normalisation, fitted.dtypes, fitted.precision)
 
     def corrections(self, original: Floats, decoded: Floats) -> Corrections:
         """Find the corrections of decoded values (rows, columns), which are not yet rounded to the native types."""

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from baler_energy.errors import InputError
 
-__all__ = ["Normalisation"]
+__all__ = ["Normalisation", "lost_warning"]
 
 Floats = NDArray[np.float64]
 
@@ -79,3 +79,9 @@ class Normalisation:
         minimum, spread = self.features
         result: Floats = scaled * spread + minimum
         return result
+
+
+def lost_warning(columns: Sequence[str]) -> list[str]:
+    """Warn of columns whose values are lost."""
+    words = "constant in training, not here; these values are lost. Train on this table"
+    return [f"{', '.join(columns)}: {words}"] if columns else []

@@ -108,7 +108,7 @@ def _compressed(path: Path, checkpoint: "Checkpoint") -> "Reader":
     from baler_energy.codecs.packing import Packing
 
     content = Reader(path)
-    content.facts.check_made_with(checkpoint.content_hash, path)
+    content.facts.check_made_with(checkpoint, path)
     if Packing.parse(content.facts.packing).error_bound is not None:
         raise InputError(
             f"{path}: holds corrections that keep a bound of the error ({content.facts.packing}), which Baler cannot "

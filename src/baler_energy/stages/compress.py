@@ -1,6 +1,7 @@
 """Stage ``compress``: a table to a compressed file, measured."""
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,15 +20,13 @@ from baler_energy.stages.options import (
     PointOptions,
     add_codec_file_arguments,
     add_point_arguments,
-    check_point,
     configure_torch,
     point_options,
 )
 from baler_energy.vocabulary import Operation
 
 if TYPE_CHECKING:
-    from baler_energy.codecs.baler.checkpoint import Checkpoint
-    from baler_energy.codecs.baler.coder import Sizes
+    from baler_energy.codecs.container import Sizes
 
 __all__ = ["COMPRESSED", "EPILOG", "HELP", "add_arguments", "compress", "run"]
 
@@ -71,7 +70,7 @@ def run(args: argparse.Namespace) -> None:
 
 def compress(
     data: Path,
-    checkpoint_path: Path,
+    checkpoint: Path | None,
     out: Path,
     point: PointOptions,
     measuring: Measuring,
@@ -87,15 +86,11 @@ def compress(
 
     Raises `InputError` where table, checkpoint and options do not fit together, and `UnavailableError`.
     """
-    from baler_energy.codecs.baler.checkpoint import Checkpoint
-
     engine, request = engine_named(point.engine), request or Request()
     engine.refuse(point, Training())
     if not engine.reads_files and (file_format not in (None, "table") or request != Request()):
         able = " or ".join(f"--engine {one.name}" for one in engines() if one.reads_files)
         raise InputError(f"--engine {point.engine} takes a table of `baler-energy prepare`; {able} others.")
-    checkpoint = Checkpoint.read(checkpoint_path)
-    check_point(checkpoint, point, checkpoint_path)
     device = configure_torch(point)
     known = {"checkpoint": checkpoint, "request": request, "file_format": file_format}
     with atomic_path(out / COMPRESSED) as target:
@@ -108,20 +103,22 @@ def compress(
             facts = facts_of_work(work, device, outcome.result)
         for warning in work.warnings():
             say(f"Warning: {warning}.")
-    parameters = point.parameters(source=work.origin.get("source"), rows=sizes.rows, columns=len(checkpoint.names))
+    parameters = point.parameters(source=work.origin.get("source"), rows=sizes.rows, columns=len(work.dtypes))
     results = {
         "compressed_bytes": (out / COMPRESSED).stat().st_size,
-        **_sizes(sizes, checkpoint),
+        **_sizes(sizes, work.dtypes),
         "source_bytes": work.origin.get("source_bytes"),
-        "checkpoint_bytes": checkpoint_path.stat().st_size,
+        "checkpoint_bytes": None if checkpoint is None else checkpoint.stat().st_size,
         **facts,
     }
     write_record(out, Operation.COMPRESS, parameters, outcome, results)
 
 
-def _sizes(sizes: "Sizes", checkpoint: "Checkpoint") -> dict[str, int]:
+def _sizes(sizes: "Sizes", dtypes: Sequence[str]) -> dict[str, int]:
     """Give the bytes of the latents and corrections, and of the table as float64 and in its native types."""
     written = {name: value for name, value in asdict(sizes).items() if name != "rows"}
-    row_bytes = sum(np.dtype(name).itemsize for name in checkpoint.dtypes)
-    float64_bytes = sizes.rows * len(checkpoint.names) * 8
-    return written | {"input_float64_bytes": float64_bytes, "native_bytes": sizes.rows * row_bytes}
+    row_bytes = sum(np.dtype(name).itemsize for name in dtypes)
+    return written | {
+        "input_float64_bytes": sizes.rows * len(dtypes) * 8,
+        "native_bytes": sizes.rows * row_bytes,
+    }

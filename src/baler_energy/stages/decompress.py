@@ -15,7 +15,6 @@ from baler_energy.stages.measured import Measuring, facts_of_work, open_work, wa
 from baler_energy.stages.options import (
     PointOptions,
     add_point_arguments,
-    check_point,
     configure_torch,
     point_options,
 )
@@ -56,7 +55,7 @@ def run(args: argparse.Namespace) -> None:
     decompress(args.compressed, args.checkpoint, args.out, point_options(args), Measuring.of(args))
 
 
-def decompress(compressed: Path, checkpoint_path: Path, out: Path, point: PointOptions, measuring: Measuring) -> None:
+def decompress(compressed: Path, checkpoint: Path | None, out: Path, point: PointOptions, measuring: Measuring) -> None:
     """Reconstruct the table in `compressed`; write it, samples and record to `out`.
 
     The measured operation begins with the file on disk (in the system's cache) and the network on its device: reading,
@@ -70,14 +69,10 @@ def decompress(compressed: Path, checkpoint_path: Path, out: Path, point: PointO
     UnavailableError
         The device or a meter is not there.
     """
-    from baler_energy.codecs.baler.checkpoint import Checkpoint
     from baler_energy.codecs.container import Reader
 
-    checkpoint = Checkpoint.read(checkpoint_path)
-    check_point(checkpoint, point, checkpoint_path)
     content = Reader(compressed)
     engine_named(point.engine).refuse(point.changed(packing=content.facts.packing), Training())
-    content.facts.check_made_with(checkpoint.content_hash, compressed)
     _check_fits(content.facts, point, compressed)
     device = configure_torch(point)
     with atomic_path(out / reconstructed_name(content.facts.layout)) as target:
@@ -89,7 +84,7 @@ def decompress(compressed: Path, checkpoint_path: Path, out: Path, point: PointO
             outcome = session.run(work.operation, warm_up=warm_up_of(work, device))
             rows: int = work.finish(outcome.result)
             results = {"rows": rows, **facts_of_work(work, device, outcome.result)}
-    source, columns = content.facts.origin.get("source"), checkpoint.architecture.columns
+    source, columns = content.facts.origin.get("source"), len(content.facts.names)
     parameters = point.parameters(source=source, rows=rows, columns=columns)
     write_record(out, Operation.DECOMPRESS, parameters, outcome, results)
 

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from baler_energy.codecs.engines import engine_named, engines
+from baler_energy.codecs.fitted import check_columns
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
 from baler_energy.files import write_json
@@ -21,7 +22,6 @@ from baler_energy.stages.options import (
     PointOptions,
     add_codec_file_arguments,
     add_point_arguments,
-    check_point,
     configure_torch,
     point_options,
 )
@@ -64,13 +64,13 @@ def forward(data: Path, checkpoint_path: Path, out: Path, point: PointOptions, m
         raise InputError(f"--engine {point.engine}: the forward pass is that of the network in plain PyTorch: {able}.")
     import torch
 
-    from baler_energy.codecs.baler.checkpoint import Checkpoint
+    from baler_energy.codecs.baler.checkpoint import Checkpoint, check_point
     from baler_energy.codecs.baler.counts import counts
     from baler_energy.codecs.baler.model import DTYPES
 
     table, checkpoint = Table.read(data), Checkpoint.read(checkpoint_path)
     check_point(checkpoint, point, checkpoint_path)
-    checkpoint.check_columns(table.names, table.dtypes)
+    check_columns(table.names, table.dtypes, checkpoint)
     device = configure_torch(point)
     rows, columns = table.data.shape
     network = checkpoint.model(device)

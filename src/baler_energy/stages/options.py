@@ -6,28 +6,25 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from baler_energy.codecs.baler.architecture import Network, latent_columns, network
+from baler_energy.codecs.baler.architecture import latent_columns
 from baler_energy.codecs.engines import check_precision, engine_named
 from baler_energy.codecs.engines.base import Asked
 from baler_energy.codecs.packing import Packing
 from baler_energy.config.options import add_options
 from baler_energy.config.parameters import Count, Name, Parameters
 from baler_energy.cores import allowed_cpus, default_threads
-from baler_energy.errors import InputError, UnavailableError
+from baler_energy.errors import UnavailableError
 from baler_energy.meters.visible import hold_first_gpu, number_by_bus
 from baler_energy.progress import say
 
 if TYPE_CHECKING:
     import torch
 
-    from baler_energy.codecs.baler.checkpoint import Checkpoint
-
 __all__ = [
     "PointOptions",
     "actual_device",
     "add_codec_file_arguments",
     "add_point_arguments",
-    "check_point",
     "configure_torch",
     "point_options",
     "positive_int",
@@ -149,35 +146,6 @@ def configure_torch(point: PointOptions) -> "torch.device":
         say(f"--threads {point.thread_count}: this process may use {cpus}, on which the threads take turns.")
     torch.set_num_threads(point.thread_count)
     return device
-
-
-def check_point(checkpoint: "Checkpoint", point: PointOptions, path: Path) -> None:
-    """Refuse options that contradict the checkpoint, as the record would then be wrong.
-
-    Raises
-    ------
-    InputError
-        The precision, the model or the compression ratio is not the checkpoint's.
-    """
-    # In bfloat16 only the matrix products of the training are.
-    needed = {"bfloat16": "float32"}.get(point.precision, point.precision)
-    if checkpoint.precision != needed:
-        raise InputError(
-            f"{path}: was trained in {checkpoint.precision}, but --precision is {point.precision}. "
-            f"Give --precision {checkpoint.precision}."
-        )
-    columns, latent = checkpoint.architecture.columns, checkpoint.architecture.latent
-    architecture = checkpoint.architecture
-    known = Network(architecture.hidden, architecture.negative_slope)
-    if known != network(point.model):
-        widths = "-".join(map(str, known.hidden))
-        name = next((name for name in ("baler", "baler-small") if network(name) == known), widths)
-        raise InputError(f"{path}: is a network {name}, but --model is {point.model}. Give --model {name}.")
-    if latent_columns(columns, point.compression_ratio) != latent:
-        raise InputError(
-            f"{path}: has {latent} latent columns for {columns} columns, which --compression-ratio "
-            f"{point.compression_ratio:g} does not give. Give --compression-ratio {columns / latent!r}."
-        )
 
 
 def actual_device(name: str) -> str:

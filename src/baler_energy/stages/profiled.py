@@ -16,7 +16,7 @@ from baler_energy.codecs.engines import operation_of
 from baler_energy.codecs.engines.base import Asked, Work
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
-from baler_energy.stages.options import PointOptions, check_point, configure_torch
+from baler_energy.stages.options import PointOptions, configure_torch
 
 if TYPE_CHECKING:
     import torch
@@ -118,8 +118,7 @@ class Job:
 
     def asked(self, data: Path, target: Path, table: Table) -> Asked:
         """Say what an engine is asked to do with a table, or with a file that was made of it."""
-        checkpoint = None if self.operation == "train" else self.codec
-        return self.point.asked(data, target, self.device, table=table, checkpoint=checkpoint)
+        return self.point.asked(data, target, self.device, table=table, checkpoint=self.checkpoint)
 
     @cached_property
     def _open(self) -> ExitStack:
@@ -145,7 +144,7 @@ class Job:
         """The trained codec."""
         if self.checkpoint is None:
             raise InputError(f"--operation {self.operation} needs --checkpoint, a checkpoint of `baler-energy train`.")
-        from baler_energy.codecs.baler.checkpoint import Checkpoint
+        from baler_energy.codecs.baler.checkpoint import Checkpoint, check_point
 
         codec = Checkpoint.read(self.checkpoint)
         check_point(codec, self.point, self.checkpoint)

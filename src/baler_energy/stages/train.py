@@ -1,11 +1,9 @@
 """Stage ``train``: a table to a trained codec, measured."""
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from baler_energy.codecs.baler.architecture import Architecture
 from baler_energy.codecs.engines import engine_named, operation_of
 from baler_energy.codecs.engines.base import Learned
 from baler_energy.config.options import add_options
@@ -73,7 +71,6 @@ def train(data: Path, out: Path, point: PointOptions, training: Training, measur
     engine_named(point.engine).refuse(point, training)
     table = Table.read(data)
     rows, columns = table.data.shape
-    architecture = Architecture.of(point.model, columns, point.compression_ratio)
     device = configure_torch(point)
     parameters = point.parameters(source=table.origin.get("source"), rows=rows, columns=columns)
     recorded = parameters | recorded_settings(training)
@@ -98,11 +95,10 @@ def train(data: Path, out: Path, point: PointOptions, training: Training, measur
         if segments:
             outcome = joined(segments, outcome, measuring.settings.min_window_s)
         learned: Learned = work.finish(outcome.result)
-        learned.checkpoint.write(out / CHECKPOINT)
+        learned.codec.write(out / CHECKPOINT)
         history.complete(learned.epochs)
         history.write(out / HISTORY)
-        results = training_results([epoch.loss for epoch in learned.epochs], architecture, rows)
-        results |= {"segments": len(segments) + 1} | facts_of_work(work, device, outcome.result)
+        results = {**learned.results, "segments": len(segments) + 1, **facts_of_work(work, device, outcome.result)}
         write_record(out, Operation.TRAIN, recorded, outcome, results, segments)
         if saved:
             saved.remove()
@@ -111,17 +107,3 @@ def train(data: Path, out: Path, point: PointOptions, training: Training, measur
 def recorded_settings(training: Training) -> dict[str, str | int | float | bool | None]:
     """Give the settings of the training beyond the axes of the grid, for the record."""
     return {name: getattr(training, name) for name in Training.model_fields if name != "save_every_s"}
-
-
-def training_results(
-    losses: Sequence[float], architecture: Architecture, rows: int
-) -> dict[str, str | int | float | bool | None]:
-    """Give what a training of so many rows reports, from the epochs' losses, for the record."""
-    macs = architecture.training_macs * rows * len(losses)
-    return {
-        "final_loss": losses[-1],
-        "epochs_run": len(losses),
-        "parameters": architecture.parameters,
-        "macs": macs,
-        "flops": 2 * macs,
-    }

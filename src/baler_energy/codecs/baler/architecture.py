@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -135,6 +136,17 @@ class Architecture:
         are data. 24 columns and 12 latent ones give 177,600, or 355,200 FLOP.
         """
         return 3 * (self.encode_macs + self.decode_macs) - self.columns * self.hidden[0]
+
+    def training_results(self, losses: Sequence[float], rows: int) -> dict[str, str | int | float | bool | None]:
+        """Give what a training of so many rows reports, from the epochs' losses, for the record."""
+        macs = self.training_macs * rows * len(losses)
+        return {
+            "final_loss": losses[-1],
+            "epochs_run": len(losses),
+            "parameters": self.parameters,
+            "macs": macs,
+            "flops": 2 * macs,
+        }
 
 
 def latent_columns(columns: int, compression_ratio: float) -> int:

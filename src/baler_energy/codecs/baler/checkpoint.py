@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,13 +12,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from baler_energy.codecs.baler.architecture import Architecture
+from baler_energy.codecs.baler.architecture import Architecture, Network, latent_columns, network
 from baler_energy.codecs.baler.model import DTYPES, Autoencoder
+from baler_energy.codecs.engines.base import Asked
 from baler_energy.codecs.normalisation import Normalisation
+from baler_energy.config.parameters import Parameters
 from baler_energy.errors import InputError
 from baler_energy.files import atomic_path
 
-__all__ = ["FORMAT", "VERSION", "Checkpoint"]
+__all__ = ["FORMAT", "VERSION", "Checkpoint", "check_point", "checkpoint_of"]
 
 FORMAT = "baler-energy checkpoint"
 VERSION = 2
@@ -58,6 +60,16 @@ class Checkpoint:
         precision = str(parameters["en1.bias"].dtype).removeprefix("torch.")
         return cls(parameters, normalisation, names, dtypes, model.architecture, precision)
 
+    @property
+    def transform(self) -> str:
+        """The axis's word for Baler's autoencoder."""
+        return "baler"
+
+    @property
+    def latent(self) -> int:
+        """Columns of the latents."""
+        return self.architecture.latent
+
     @cached_property
     def content_hash(self) -> str:
         """SHA-256 of all it holds, the same wherever and whenever it is written."""
@@ -91,24 +103,6 @@ class Checkpoint:
         with atomic_path(path) as temporary, temporary.open("wb") as handle:
             torch.save(content, handle)
 
-    def check_columns(self, names: Sequence[str], dtypes: Sequence[str]) -> None:
-        """Refuse a table whose columns are not those of the training.
-
-        Raises
-        ------
-        InputError
-            Their number, a name or a native type differs.
-        """
-        trained = self.names
-        if len(names) != len(trained):
-            raise InputError(f"The table has {len(names)} columns, but the checkpoint was trained on {len(trained)}.")
-        for number, (name, expected) in enumerate(zip(names, trained, strict=True)):
-            if name != expected:
-                raise InputError(f"Column {number} is {name!r}, but the checkpoint was trained on {expected!r} there.")
-        for name, dtype, expected in zip(trained, dtypes, self.dtypes, strict=True):
-            if dtype != expected:
-                raise InputError(f"Column {name!r} is {dtype}, but {expected} in the training: prepare both alike.")
-
     @classmethod
     def read(cls, path: Path) -> "Checkpoint":
         """Read a checkpoint, never unpickling objects.
@@ -133,6 +127,48 @@ class Checkpoint:
         if damaged:
             raise InputError(f"{path}: is damaged: its checksum does not match. Train again.")
         return checkpoint
+
+
+def checkpoint_of(asked: Asked) -> Checkpoint:
+    """Read the checkpoint that an operation is asked to use, which has to fit the point.
+
+    Raises
+    ------
+    InputError
+        It is damaged, or contradicts the point.
+    """
+    checkpoint = Checkpoint.read(asked.codec_file)
+    check_point(checkpoint, asked.point, asked.codec_file)
+    return checkpoint
+
+
+def check_point(checkpoint: Checkpoint, point: Parameters, path: Path) -> None:
+    """Refuse options that contradict the checkpoint, as the record would then be wrong.
+
+    Raises
+    ------
+    InputError
+        The precision, the model or the compression ratio is not the checkpoint's.
+    """
+    # In bfloat16 only the matrix products of the training are.
+    needed = {"bfloat16": "float32"}.get(point.precision, point.precision)
+    if checkpoint.precision != needed:
+        raise InputError(
+            f"{path}: was trained in {checkpoint.precision}, but --precision is {point.precision}. "
+            f"Give --precision {checkpoint.precision}."
+        )
+    columns, latent = checkpoint.architecture.columns, checkpoint.architecture.latent
+    architecture = checkpoint.architecture
+    known = Network(architecture.hidden, architecture.negative_slope)
+    if known != network(point.model):
+        widths = "-".join(map(str, known.hidden))
+        name = next((name for name in ("baler", "baler-small") if network(name) == known), widths)
+        raise InputError(f"{path}: is a network {name}, but --model is {point.model}. Give --model {name}.")
+    if latent_columns(columns, point.compression_ratio) != latent:
+        raise InputError(
+            f"{path}: has {latent} latent columns for {columns} columns, which --compression-ratio "
+            f"{point.compression_ratio:g} does not give. Give --compression-ratio {columns / latent!r}."
+        )
 
 
 def _load(path: Path) -> Any:

@@ -1,8 +1,7 @@
 """Compress and decompress tables with a trained autoencoder, in plain PyTorch: the engine ``reference``."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,47 +10,23 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from baler_energy.codecs.baler.checkpoint import Checkpoint
+from baler_energy.codecs.baler.checkpoint import Checkpoint, checkpoint_of
 from baler_energy.codecs.baler.model import DTYPES
-from baler_energy.codecs.container import Facts, Reader, StoredBlock, Writer
+from baler_energy.codecs.container import Facts, Reader, Sizes, StoredBlock, Writer
 from baler_energy.codecs.corrections import Bound
 from baler_energy.codecs.engines.base import Asked, Work
+from baler_energy.codecs.fitted import check_columns
 from baler_energy.codecs.native import round_to_native
+from baler_energy.codecs.normalisation import lost_warning
 from baler_energy.codecs.packing import Packing
 from baler_energy.data.table import Table
 
-__all__ = [
-    "BLOCK_ROWS",
-    "Coder",
-    "Sizes",
-    "bound_of",
-    "compressing",
-    "decompressing",
-    "facts_of",
-    "first_latents",
-    "lost_warning",
-    "write_latents",
-]
+__all__ = ["BLOCK_ROWS", "Coder", "compressing", "decompressing", "write_latents"]
 
 Floats = NDArray[np.float64]
 
 #: Rows of a block of the compressed file.
 BLOCK_ROWS = 65_536
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """What a compressed file is made of (B): latents as computed, as stored, corrections; and its rows."""
-
-    rows: int
-    latent_bytes: int
-    stored_latent_bytes: int
-    correction_bytes: int
-
-    @classmethod
-    def of(cls, writer: Writer, rows: int) -> "Sizes":
-        """Take them from a writer."""
-        return cls(rows, writer.latent_bytes, writer.stored_latent_bytes, writer.correction_bytes)
 
 
 class Coder:
@@ -108,14 +83,15 @@ class Coder:
         InputError
             The table's columns are not those of the training, or a latent is beyond the packing's number format.
         """
-        self.checkpoint.check_columns(table.names, table.dtypes)
-        packing, bound = Packing.parse(self._packing), bound_of(self.checkpoint, self._packing)
-        with Writer(path, facts_of(self.checkpoint, self._packing, table.origin)) as writer:
+        check_columns(table.names, table.dtypes, self.checkpoint)
+        packing = Packing.parse(self._packing)
+        bound = Bound.of(self.checkpoint, packing)
+        with Writer(path, Facts.of(self.checkpoint, self._packing, table.origin)) as writer:
             for start in range(0, len(table.data), BLOCK_ROWS):
                 rows = table.data[start : start + BLOCK_ROWS]
                 latents = packing.reduce(self.encode(rows))
                 corrections = bound.corrections(rows, self.decode(latents)) if bound else None
-                writer.write(StoredBlock(latents, corrections))
+                writer.write(StoredBlock((latents,), corrections))
         return Sizes.of(writer, len(table.data))
 
     def decompress(self, path: Path) -> Table:
@@ -128,8 +104,8 @@ class Coder:
         """
         content = Reader(path)
         facts = content.facts
-        facts.check_made_with(self.checkpoint.content_hash, path)
-        bound, start = bound_of(self.checkpoint, facts.packing), 0
+        facts.check_made_with(self.checkpoint, path)
+        bound, start = Bound.of(self.checkpoint, Packing.parse(facts.packing)), 0
         data = np.empty((content.rows, len(facts.names)))
         for block in content.blocks():
             rows = data[start : start + len(block.latents)]
@@ -145,7 +121,7 @@ class Coder:
 @contextmanager
 def compressing(asked: Asked) -> Iterator[Work]:
     """Make ready to compress a table in memory."""
-    table, codec = asked.read_table(), asked.codec
+    table, codec = asked.read_table(), checkpoint_of(asked)
     coder = Coder(codec, asked.device, asked.point.batch_size, asked.point.packing)
     few = table.first(asked.few)
 
@@ -159,6 +135,7 @@ def compressing(asked: Asked) -> Iterator[Work]:
         warm_up=partial(coder.compress, few, asked.target),
         finish=lambda sizes: sizes,
         origin=table.origin,
+        dtypes=table.dtypes,
         warnings=warnings,
     )
 
@@ -166,13 +143,15 @@ def compressing(asked: Asked) -> Iterator[Work]:
 @contextmanager
 def decompressing(asked: Asked) -> Iterator[Work]:
     """Make ready to decompress to a table in memory, which is written after the window."""
-    coder = Coder(asked.codec, asked.device, asked.point.batch_size)
+    checkpoint, content = checkpoint_of(asked), asked.compressed
+    content.facts.check_made_with(checkpoint, asked.data)
+    coder = Coder(checkpoint, asked.device, asked.point.batch_size)
 
     def finish(table: Table) -> int:
         table.write(asked.target)
         return len(table.data)
 
-    first = first_latents(asked.compressed, asked.few)
+    (first,) = content.first(asked.few)
     yield Work(
         operation=partial(coder.decompress, asked.data),
         warm_up=partial(coder.decode, first),
@@ -180,48 +159,11 @@ def decompressing(asked: Asked) -> Iterator[Work]:
     )
 
 
-def first_latents(content: Reader, rows: int) -> NDArray[np.floating]:
-    """Latents of the first rows of a compressed file, at most those of a block."""
-    first = next(content.blocks(), None)
-    return content.latents() if first is None else first.latents[:rows]
-
-
-def lost_warning(columns: Sequence[str]) -> list[str]:
-    """Warn of columns whose values are lost."""
-    words = "constant in training, not here; these values are lost. Train on this table"
-    return [f"{', '.join(columns)}: {words}"] if columns else []
-
-
 def write_latents(
     path: Path, latents: NDArray[np.floating], checkpoint: Checkpoint, origin: Mapping[str, Any]
 ) -> Sizes:
     """Write latents (rows, latent) in the codec's precision to a compressed file, as they are."""
-    with Writer(path, facts_of(checkpoint, "none", origin)) as writer:
+    with Writer(path, Facts.of(checkpoint, "none", origin)) as writer:
         for start in range(0, len(latents), BLOCK_ROWS):
-            writer.write(StoredBlock(latents[start : start + BLOCK_ROWS]))
+            writer.write(StoredBlock((latents[start : start + BLOCK_ROWS],)))
     return Sizes.of(writer, len(latents))
-
-
-def facts_of(
-    checkpoint: Checkpoint, packing: str, origin: Mapping[str, Any], layout: Mapping[str, Any] | None = None
-) -> Facts:
-    """Tell what a compressed file of this checkpoint says of itself."""
-    return Facts(
-        checkpoint.names,
-        checkpoint.dtypes,
-        checkpoint.normalisation,
-        checkpoint.content_hash,
-        checkpoint.architecture.latent,
-        checkpoint.precision,
-        packing,
-        {key: origin[key] for key in ("source", "label") if key in origin},
-        layout or {},
-    )
-
-
-def bound_of(checkpoint: Checkpoint, packing: str) -> Bound | None:
-    """Give the bound of the error that a packing asks for; None where it asks for none."""
-    error_bound = Packing.parse(packing).error_bound
-    if error_bound is None:
-        return None
-    return Bound(error_bound, checkpoint.normalisation, checkpoint.dtypes, checkpoint.precision)

@@ -99,7 +99,8 @@ def training_work(asked: Asked, train_network: Callable[..., Trained]) -> Work:
 
     def finish(trained: Trained) -> Learned:
         checkpoint = Checkpoint.of(trained.model, trained.normalisation, table.names, table.dtypes)
-        return Learned(checkpoint, trained.epochs)
+        results = architecture.training_results([epoch.loss for epoch in trained.epochs], len(table.data))
+        return Learned(checkpoint, trained.epochs, results)
 
     def warm_up() -> Trained:
         return train_network(few.data, few.names, architecture, settings.changed(epochs=1), asked.device)

@@ -1,17 +1,17 @@
 """What an engine says of itself, what it is asked to do, and the work that comes of it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from baler_energy.config.parameters import Parameters, Training
+from baler_energy.errors import InputError
 
 if TYPE_CHECKING:
     import torch
 
-    from baler_energy.codecs.baler.checkpoint import Checkpoint
     from baler_energy.codecs.baler.state import Epoch
     from baler_energy.codecs.container import Reader
     from baler_energy.data.readers import Request
@@ -21,6 +21,8 @@ __all__ = ["WARM_UP_BATCHES", "Asked", "Engine", "Learned", "Work"]
 
 #: Batches of the work that runs before the window.
 WARM_UP_BATCHES = 4
+#: Rows that stand for a batch of a codec that has none.
+ROWS_WITHOUT_BATCHES = 2048
 
 
 def _refuse_nothing(point: Parameters, training: Training) -> None:
@@ -85,7 +87,7 @@ class Asked:
     table
         The table in `data`, where it has been read.
     checkpoint
-        The trained codec, to compress or decompress.
+        File of the trained codec, to compress or decompress; None where there is no training.
     content
         The compressed file `data`, to decompress.
     request, file_format
@@ -101,7 +103,7 @@ class Asked:
     device: "torch.device"
     training: Training = field(default_factory=Training)
     table: "Table | None" = None
-    checkpoint: "Checkpoint | None" = None
+    checkpoint: Path | None = None
     content: "Reader | None" = None
     request: "Request | None" = None
     file_format: str | None = None
@@ -113,9 +115,16 @@ class Asked:
         return self.table or Table.read(self.data)
 
     @property
-    def codec(self) -> "Checkpoint":
-        """The trained codec, which has to be given."""
-        assert self.checkpoint is not None
+    def codec_file(self) -> Path:
+        """File of the trained codec, which has to be given.
+
+        Raises
+        ------
+        InputError
+            It is not.
+        """
+        if self.checkpoint is None:
+            raise InputError("--checkpoint is missing: give the checkpoint of `baler-energy train`.")
         return self.checkpoint
 
     @property
@@ -127,7 +136,7 @@ class Asked:
     @property
     def few(self) -> int:
         """Rows of a warm-up."""
-        return WARM_UP_BATCHES * self.point.batch_size
+        return WARM_UP_BATCHES * (self.point.batch_size or ROWS_WITHOUT_BATCHES)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,8 +152,8 @@ class Work:
     finish
         Makes the result of what the operation returned, after the window: of a training `Learned`, of a compression the
         `Sizes` of the file, of a decompression the number of rows.
-    origin
-        Of the table, as `Table.origin`.
+    origin, dtypes
+        Of the table, as `Table.origin` and `Table.dtypes`; of a decompression, neither is needed.
     warnings
         What the user should know of it, after it has run.
     elsewhere
@@ -163,6 +172,7 @@ class Work:
     warm_up: Callable[[], object]
     finish: Callable[[Any], Any]
     origin: Mapping[str, Any] = field(default_factory=dict)
+    dtypes: Sequence[str] = ()
     warnings: Callable[[], list[str]] = list
     elsewhere: bool = False
     synchronise: Callable[[], None] | None = None
@@ -173,7 +183,26 @@ class Work:
 
 @dataclass(frozen=True)
 class Learned:
-    """What a training gives: the codec, and its epochs, of which a duration may be unknown (NaN)."""
+    """What a training gives.
 
-    checkpoint: "Checkpoint"
+    Parameters
+    ----------
+    codec
+        The trained codec; its `write` makes the checkpoint.
+    epochs
+        Of the training, of which a duration may be unknown (NaN); none where it has no epochs.
+    results
+        What the record says of it besides.
+    """
+
+    codec: "Written"
     epochs: "tuple[Epoch, ...]"
+    results: Mapping[str, str | int | float | bool | None]
+
+
+class Written(Protocol):
+    """Something that can be written to a file."""
+
+    def write(self, path: Path) -> None:
+        """Write it, whole or not at all."""
+        ...

@@ -6,8 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from baler_energy.codecs.baler.coder import Sizes, write_latents
+from baler_energy.codecs.baler.checkpoint import checkpoint_of
+from baler_energy.codecs.baler.coder import write_latents
+from baler_energy.codecs.container import Sizes
 from baler_energy.codecs.engines.base import Asked, Work
+from baler_energy.codecs.fitted import check_columns
 from baler_energy.codecs.normalisation import Normalisation
 from baler_energy.codecs.upstream import files
 from baler_energy.codecs.upstream.project import new_project
@@ -30,9 +33,9 @@ def compressing(asked: Asked) -> Iterator[Work]:
     InputError
         The table is nothing for Baler, or is not of the training's columns.
     """
-    table, codec = asked.read_table(), asked.codec
+    table, codec = asked.read_table(), checkpoint_of(asked)
     refuse_constants(table, asked.data)
-    codec.check_columns(table.names, table.dtypes)
+    check_columns(table.names, table.dtypes, codec)
     same = np.array_equal(Normalisation.of(table.data, table.names).features, codec.normalisation.features)
     config = baler_config(asked.point, codec.architecture, table.dtypes)
     with workplace(asked.out) as root:
@@ -49,6 +52,7 @@ def compressing(asked: Asked) -> Iterator[Work]:
             warm_up=lambda: process.perform(few, "compress"),
             finish=finish,
             origin=table.origin,
+            dtypes=table.dtypes,
             warnings=lambda: [] if same else [_SHIFTED],
             elsewhere=True,
             synchronise=process.synchronise,

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from baler_energy.codecs.baler.checkpoint import checkpoint_of
 from baler_energy.codecs.engines.base import Asked, Work
 from baler_energy.codecs.upstream import files
 from baler_energy.codecs.upstream.project import new_project
@@ -22,7 +23,8 @@ def decompressing(asked: Asked) -> Iterator[Work]:
     Integer columns are truncated, as Baler does. It also reads its input file again, of which it uses the shape
     only: it gets one of zeros, of the same size.
     """
-    codec, facts, latents = asked.codec, asked.compressed.facts, asked.compressed.latents()
+    codec, facts, latents = checkpoint_of(asked), asked.compressed.facts, asked.compressed.latents()
+    facts.check_made_with(codec, asked.data)
     config = baler_config(asked.point, codec.architecture, facts.dtypes)
     with workplace(asked.out) as root:
         full, few = (new_project(root, name, config) for name in ("full", "few"))

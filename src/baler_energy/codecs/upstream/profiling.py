@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from baler_energy.codecs.baler.architecture import Architecture
+from baler_energy.codecs.baler.checkpoint import checkpoint_of
 from baler_energy.codecs.baler.coder import Coder
 from baler_energy.codecs.engines.base import Asked
 from baler_energy.codecs.upstream import files
@@ -52,5 +53,6 @@ def _prepare(project: Folder, asked: Asked, operation: str, table: Table) -> Non
     if operation == "train":
         files.write_table(project.data, table)
         return
-    coder = Coder(asked.codec, asked.device, asked.point.batch_size)
-    write_inputs(project, table, asked.codec, coder.encode(table.data) if operation == "decompress" else None)
+    checkpoint = checkpoint_of(asked)
+    coder = Coder(checkpoint, asked.device, asked.point.batch_size)
+    write_inputs(project, table, checkpoint, coder.encode(table.data) if operation == "decompress" else None)

@@ -48,7 +48,8 @@ def training(asked: Asked) -> Iterator[Work]:
             losses = _losses(full, how.learning_rate)
             features = files.read_features(full.features)
             checkpoint = files.read_checkpoint(full.model, features, table.names, table.dtypes)
-            return Learned(checkpoint, tuple(Epoch(n, loss, nan) for n, loss in enumerate(losses, start=1)))
+            epochs = tuple(Epoch(n, loss, nan) for n, loss in enumerate(losses, start=1))
+            return Learned(checkpoint, epochs, architecture.training_results(losses, len(table.data)))
 
         yield Work(
             operation=lambda on_epoch, keeper: process.perform(full, "train"),

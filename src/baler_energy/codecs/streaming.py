@@ -1,0 +1,288 @@
+"""Compress and decompress tables of any size: rows come from a file and go to a file a block at a time.
+
+Blocks are spread over threads, each of which computes alone: the products of a batch are too small to be shared.
+"""
+
+import re
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from threading import local
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from baler_energy.codecs.container import Facts, Reader, Sizes, StoredBlock, Writer
+from baler_energy.codecs.corrections import Bound
+from baler_energy.codecs.engines.base import Asked, Work
+from baler_energy.codecs.fitted import Fitted, check_columns
+from baler_energy.codecs.native import round_to_native
+from baler_energy.codecs.normalisation import lost_warning
+from baler_energy.codecs.packing import Packing
+from baler_energy.data.blocks import Block, Source, open_sink, open_source
+from baler_energy.data.readers import Request
+from baler_energy.errors import InputError
+
+__all__ = ["BLOCK_ROWS", "Decode", "Encode", "StreamingCoder", "streamed_compression", "streamed_decompression"]
+
+Floats = NDArray[np.float64]
+T = TypeVar("T")
+R = TypeVar("R")
+#: Gives the arrays of `Facts.arrays`, not yet rounded to the packing's number format, of values (rows, columns).
+Encode = Callable[[Floats], tuple[NDArray[Any], ...]]
+#: Gives values (rows, columns) of such arrays, not yet rounded to the native types.
+Decode = Callable[..., Floats]
+
+#: Most rows of a block: large enough that what it costs besides its rows does not count, small enough for memory.
+BLOCK_ROWS = 32_768
+#: Blocks that a smaller table has, so that several threads have work; and their least rows.
+BLOCKS, LEAST_BLOCK_ROWS = 16, 2048
+#: Integers up to here are exact in float64.
+_LARGEST_EXACT = 2.0**53
+
+
+class StreamingCoder:
+    """A codec made ready.
+
+    Time is linear in the rows; memory is that of a few blocks, however many rows there are.
+
+    Parameters
+    ----------
+    fitted
+        The codec.
+    encoder, decoder
+        Make what encodes and decodes, for each thread its own.
+    packing
+        How numbers are stored, a value of the axis.
+    threads
+        Blocks that are worked on at the same time; None: as many as torch has threads.
+    """
+
+    def __init__(
+        self,
+        fitted: Fitted,
+        encoder: Callable[[], Encode],
+        decoder: Callable[[], Decode],
+        *,
+        packing: str = "none",
+        threads: int | None = None,
+    ) -> None:
+        self.fitted = fitted
+        self._packing = packing
+        self._threads = threads or torch.get_num_threads()
+        self._encoder = _PerThread(encoder)
+        self._decoder = _PerThread(decoder)
+        #: Columns of which values were lost, as they were constant in training.
+        self.lost: set[str] = set()
+        #: Integer columns with values that float64 cannot tell apart.
+        self.rounded: set[str] = set()
+        self._wide = [n for n, dtype in enumerate(fitted.dtypes) if dtype in ("int64", "uint64")]
+
+    def encode(self, data: Floats) -> tuple[NDArray[Any], ...]:
+        """Arrays of values (rows, columns), as of `Facts.arrays`."""
+        return self._encoder.here(data)
+
+    def decode(self, *arrays: NDArray[Any]) -> Floats:
+        """Values (rows, columns) float64 of such arrays, not yet rounded to the native types."""
+        return self._decoder.here(*arrays)
+
+    def compress(self, source: Source, path: Path, most_rows: int | None = None) -> Sizes:
+        """Encode the rows of a file and write them to a compressed file, which the caller makes atomic.
+
+        Parameters
+        ----------
+        source
+            The file that is read.
+        path
+            The file to write.
+        most_rows
+            Stop after about so many rows; None takes all.
+
+        Raises
+        ------
+        InputError
+            The columns are not those of the training, or a latent is beyond the packing's number format.
+        """
+        check_columns(source.names, source.dtypes, self.fitted)
+        packing = Packing.parse(self._packing)
+        bound = Bound.of(self.fitted, packing)
+
+        def stored(numbered: tuple[int, Block]) -> StoredBlock:
+            first_row, block = numbered
+            self._note(block.data)
+            arrays = self.encode(block.data)
+            if self.fitted.latent is not None:
+                arrays = (self._finite(arrays[0], block.data, first_row, bound),)
+            arrays = tuple(packing.reduce(values) for values in arrays)
+            corrections = bound.corrections(block.data, self.decode(*arrays)) if bound else None
+            return StoredBlock(arrays, corrections, block.counts)
+
+        facts, rows = Facts.of(self.fitted, self._packing, source.origin, source.layout), 0
+        with Writer(path, facts) as writer:
+            blocks = source.blocks(_block_rows(source.rows if most_rows is None else most_rows))
+            for stored_block in self._spread(stored, _first(blocks, most_rows)):
+                writer.write(stored_block)
+                rows += stored_block.rows
+        return Sizes.of(writer, rows)
+
+    def decompress(self, path: Path, out: Path) -> int:
+        """Decode a compressed file to a file of the kind that its table came in; return the number of rows.
+
+        Raises
+        ------
+        InputError
+            The file is damaged, or was written with another checkpoint.
+        """
+        content = Reader(path)
+        facts, rows = content.facts, 0
+        facts.check_made_with(self.fitted, path)
+        bound = Bound.of(self.fitted, Packing.parse(facts.packing))
+        origin = {**facts.origin, "reconstructed_from": path.name}
+        # What the reference compressed, or an import made, tells no layout: it was a prepared table.
+        with open_sink(out, facts.names, facts.dtypes, facts.layout or {"format": "table"}, origin) as sink:
+            for block in self._spread(lambda block: self._restored(block, bound), content.blocks()):
+                sink.write(block)
+                rows += len(block.data)
+        return rows
+
+    def _finite(self, latents: NDArray[Any], data: Floats, first_row: int, bound: Bound | None) -> NDArray[np.floating]:
+        """Refuse latents that are not finite, unless corrections keep the values that they come from."""
+        if not np.isfinite(latents.sum()) and not np.isfinite(latents).all():
+            if bound is None:
+                _refuse(data, latents, first_row, self.fitted)
+            # Values that are not finite are kept as they are by the corrections, whatever is decoded here.
+            latents = np.nan_to_num(latents, nan=0.0, posinf=0.0, neginf=0.0)
+        return latents
+
+    def _restored(self, block: StoredBlock, bound: Bound | None) -> Block:
+        data = self.decode(*block.arrays)
+        if bound and block.corrections:
+            bound.restore(data, block.corrections)
+        elif self.fitted.latent is not None:
+            round_to_native(data, self.fitted.dtypes)
+        return Block(data, block.counts)
+
+    def _note(self, data: Floats) -> None:
+        """Note columns of which values are lost, or integers too large for float64."""
+        if self.fitted.normalisation is not None:
+            minimum, constant = self.fitted.normalisation.features[0], self.fitted.normalisation.constant
+            for number in np.flatnonzero(constant):
+                if (data[:, number] != minimum[number]).any():
+                    self.lost.add(self.fitted.names[number])
+        for wide in self._wide:
+            if (np.abs(data[:, wide]) > _LARGEST_EXACT).any():
+                self.rounded.add(self.fitted.names[wide])
+
+    def _spread(self, work: Callable[[T], R], blocks: Iterable[T]) -> Iterator[R]:
+        """Do the work of each block, several at a time, and give the results in order."""
+        if self._threads == 1:
+            yield from map(work, blocks)
+            return
+        torch_threads = torch.get_num_threads()
+        pool = ThreadPoolExecutor(self._threads, initializer=torch.set_num_threads, initargs=(1,))
+        try:
+            pending: deque[Future[R]] = deque()
+            for block in blocks:
+                pending.append(pool.submit(work, block))
+                if len(pending) > self._threads:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+            torch.set_num_threads(torch_threads)
+
+
+@contextmanager
+def streamed_compression(
+    asked: Asked, make: Callable[[Source], StreamingCoder], columns: tuple[str, ...] | None = None
+) -> Iterator[Work]:
+    """Make ready to compress a file of any format, which is read within the window.
+
+    Parameters
+    ----------
+    asked
+        What to do.
+    make
+        Gives the codec for a file.
+    columns
+        Those of the training; None takes all.
+    """
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:/", str(asked.data)) and not asked.data.exists():
+        raise InputError(f"{asked.data}: URLs are read by `baler-energy prepare`; compress takes files.")
+    request = replace(asked.request or Request(), columns=columns)
+    with open_source(asked.data, request, asked.file_format) as source:
+        coder = make(source)
+        yield Work(
+            operation=partial(coder.compress, source, asked.target),
+            warm_up=partial(coder.compress, source, asked.target, asked.few),
+            finish=lambda sizes: sizes,
+            origin=source.origin,
+            dtypes=source.dtypes,
+            warnings=lambda: [
+                *source.origin.get("warnings", ()),
+                *lost_warning(sorted(coder.lost)),
+                *_rounded_warning(sorted(coder.rounded)),
+            ],
+        )
+
+
+@contextmanager
+def streamed_decompression(asked: Asked, coder: StreamingCoder) -> Iterator[Work]:
+    """Make ready to decompress to a file of the kind that was compressed, which is written within the window."""
+    content = asked.compressed
+    content.facts.check_made_with(coder.fitted, asked.data)
+    yield Work(
+        operation=partial(coder.decompress, asked.data, asked.target),
+        warm_up=partial(coder.decode, *content.first(asked.few)),
+        finish=lambda rows: rows,
+    )
+
+
+def _rounded_warning(columns: list[str]) -> list[str]:
+    words = "holds integers beyond 2^53, which float64 rounds"
+    return [f"{', '.join(columns)}: {words}"] if columns else []
+
+
+def _refuse(data: Floats, latents: NDArray[np.floating], first_row: int, fitted: Fitted) -> None:
+    """Say which value a network makes no number of."""
+    row = int(np.flatnonzero(~np.isfinite(latents).all(axis=1))[0])
+    # NaN and infinity come first; else it is the value that is furthest out of the training's range.
+    assert fitted.normalisation is not None
+    minimum, spread = fitted.normalisation.features
+    with np.errstate(all="ignore"):
+        distance = np.abs(data[row] - minimum) / np.where(spread > 0, spread, np.inf)
+    column = int(np.argmax(np.where(np.isnan(distance), np.inf, distance)))
+    raise InputError(
+        f"Column {fitted.names[column]!r} has {data[row, column]} in row {first_row + row} (counted from 0), of "
+        "which the network makes no number. Leave such rows out, or ask for a bound of the error (--packing "
+        "bound-0.01), which keeps such values as they are."
+    )
+
+
+def _block_rows(rows: int | None) -> int:
+    """Rows of a block of a table with so many rows (None: unknown), whatever the threads, so that files are alike."""
+    return BLOCK_ROWS if rows is None else min(BLOCK_ROWS, max(LEAST_BLOCK_ROWS, -(-rows // BLOCKS)))
+
+
+def _first(blocks: Iterator[Block], most_rows: int | None) -> Iterator[tuple[int, Block]]:
+    """Blocks with the number of their first row, until there are so many rows; all of them where none is asked for."""
+    rows = 0
+    for block in blocks:
+        yield rows, block
+        rows += len(block.data)
+        if most_rows is not None and rows >= most_rows:
+            return
+
+
+class _PerThread(local, Generic[T]):
+    """Something with buffers of its own for each thread."""
+
+    def __init__(self, make: Callable[[], T]) -> None:  # called anew in each thread that comes by
+        self.here = make()
