@@ -1,6 +1,7 @@
 """The fingerprint of a stage's source: what an edit changes and what it does not."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -152,6 +153,10 @@ def test_ingredients_name_what_changed(package: Path):
     assert {name for name in before if before[name] != after[name]} == {"baler_energy.sub.helper"}
 
 
+def codec(engine: str) -> SimpleNamespace:
+    return SimpleNamespace(transform="baler", engine=engine, packing="none")
+
+
 #: Modules that only see results.
 AFTERWARDS = {
     "baler_energy.figures",
@@ -163,8 +168,8 @@ AFTERWARDS = {
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_measured_stages_do_not_depend_on_what_is_downstream(engine: str):
-    measured = (*sources.measured("train", engine, METERS), *sources.applied(engine, "none", METERS))
-    profiled = sources.profiled(engine, "none", "cprofile")
+    measured = (*sources.measured("train", codec(engine), METERS), *sources.applied(codec(engine), METERS))
+    profiled = sources.profiled(codec(engine), "cprofile")
     assert not module.modules_behind(*measured, *profiled) & AFTERWARDS
 
 
@@ -174,12 +179,12 @@ def test_stages_of_data_do_not_depend_on_what_is_downstream():
 
 
 def test_an_edit_of_an_engine_measures_no_other_engine_again():
-    own = {engine: module.modules_behind(*sources.measured("train", engine)) for engine in ENGINES}
+    own = {engine: module.modules_behind(*sources.measured("train", codec(engine))) for engine in ENGINES}
     assert "baler_energy.codecs.baler.fast" in own["fast"] - own["reference"] - own["upstream"]
     assert "baler_energy.codecs.baler.training" in own["reference"] - own["upstream"]
     assert "baler_energy.codecs.upstream.runner" in own["upstream"] - own["reference"] - own["fast"]
 
 
 def test_what_fast_reads_and_writes_through_in_the_window_measures_it_again():
-    fast, reference = (module.modules_behind(*sources.applied(engine, "none", ())) for engine in ("fast", "reference"))
+    fast, reference = (module.modules_behind(*sources.applied(codec(engine), ())) for engine in ("fast", "reference"))
     assert {"baler_energy.data.blocks.npz", "baler_energy.data.blocks.npy"} <= fast - reference

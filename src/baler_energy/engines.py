@@ -1,6 +1,7 @@
 """What of a study this machine's engines can run."""
 
-from baler_energy.codecs.engines import engine_named
+from baler_energy.codecs.engines import engine_of
+from baler_energy.codecs.packing import Packing
 from baler_energy.config.study import Study
 from baler_energy.errors import UnavailableError
 
@@ -23,15 +24,23 @@ def runnable(study: Study) -> tuple[Study, str | None]:
         Nothing is left to run.
     """
     said = []
-    for engine in dict.fromkeys(point.engine for point in study.points):
-        reason = engine_named(engine).missing()
+    for packing in dict.fromkeys(point.packing for point in study.points):
+        if reason := Packing.parse(packing).missing():
+            raise UnavailableError(
+                f"Study {study.name!r} requires packing {packing!r}, which cannot run here. {reason}"
+            )
+    for point in {(point.transform, point.engine): point for point in study.points}.values():
+        engine = engine_of(point)
+        reason = engine.missing()
         if reason is None:
             continue
-        left_out = sum(point.engine == engine for point in study.points)
-        rest = study.without_engine(engine)
+        left_out = sum(engine_of(other) is engine for other in study.points)
+        rest = study.without_engine(engine.name)
         if rest is None:
-            raise UnavailableError(f"Study {study.name!r} requires engine {engine!r}, which cannot run here. {reason}")
+            raise UnavailableError(
+                f"Study {study.name!r} requires engine {engine.name!r}, which cannot run here. {reason}"
+            )
         runs = f"{left_out} of {len(study.points)} runs"
-        said.append(f"Study {study.name!r}: {runs}, those of engine {engine!r}, are left out. {reason}")
+        said.append(f"Study {study.name!r}: {runs}, those of engine {engine.name!r}, are left out. {reason}")
         study = rest
     return study, "\n".join(said) or None

@@ -5,8 +5,9 @@ the modules that were loaded.
 """
 
 from collections.abc import Iterable
+from typing import Any, Protocol
 
-from baler_energy.variants import CHAPTERS, CODERS, ENGINES, GENERATORS, METERS, PEERS, PROFILERS, READERS
+from baler_energy.variants import CHAPTERS, CODERS, ENGINES, GENERATORS, METERS, PEERS, PROFILERS, READERS, TRANSFORMS
 
 __all__ = [
     "analysed",
@@ -23,6 +24,29 @@ __all__ = [
     "separate_parts",
     "stage",
 ]
+
+
+class Codec(Protocol):
+    """Something that names a codec, such as a point."""
+
+    @property
+    def transform(self) -> str:
+        """A value of the axis."""
+        ...
+
+    @property
+    def engine(self) -> Any:
+        """A value of the axis; None where the transform has no engines."""
+        ...
+
+
+class Packed(Codec, Protocol):
+    """Something that names a codec and its packing."""
+
+    @property
+    def packing(self) -> str:
+        """A value of the axis."""
+        ...
 
 
 def stage(name: str) -> str:
@@ -51,9 +75,9 @@ def calibrated(meters: Iterable[str]) -> tuple[str, ...]:
     return stage("calibrate"), *ENGINES["fast"]["train"], *meter_modules(meters)
 
 
-def measured(operation: str, engine: str, meters: Iterable[str] = ()) -> tuple[str, ...]:
+def measured(operation: str, codec: Codec, meters: Iterable[str] = ()) -> tuple[str, ...]:
     """Modules behind an operation; one that engines do not implement is the same for all."""
-    own = ENGINES[engine]
+    own = TRANSFORMS[codec.transform][codec.engine]
     return stage(operation), *own["about"], *own.get(operation, ()), *meter_modules(meters)
 
 
@@ -63,31 +87,32 @@ def coder_modules(packing: str) -> tuple[str, ...]:
     return tuple(CODERS[word] for word in [*words, *(["zstd"] if "bound" in words else [])])
 
 
-def applied(engine: str, packing: str, meters: Iterable[str]) -> tuple[str, ...]:
+def applied(point: Packed, meters: Iterable[str]) -> tuple[str, ...]:
     """Modules behind a codec's compression and decompression, and their errors."""
-    both = (*measured("compress", engine, meters), *measured("decompress", engine, meters))
-    return stage("apply"), stage("evaluate"), *both, *coder_modules(packing)
+    both = (*measured("compress", point, meters), *measured("decompress", point, meters))
+    return stage("apply"), stage("evaluate"), *both, *coder_modules(point.packing)
 
 
-def separate_parts(packing: str, meters: Iterable[str]) -> tuple[str, ...]:
-    """Modules behind the costs of layers and of movements of data, which are those of the reference."""
-    own = (*_operations("reference"), *coder_modules(packing), PROFILERS["torch"])
+def separate_parts(point: Packed, meters: Iterable[str]) -> tuple[str, ...]:
+    """Modules behind the costs of layers and of movements of data."""
+    own = (*_operations(point), *coder_modules(point.packing), PROFILERS["torch"])
     return stage("parts"), *own, *meter_modules(meters)
 
 
-def profiled(engine: str, packing: str, profiler: str) -> tuple[str, ...]:
+def profiled(point: Packed, profiler: str) -> tuple[str, ...]:
     """Modules behind a profile."""
-    return stage("profile"), *_operations(engine), *coder_modules(packing), PROFILERS[profiler]
+    return stage("profile"), *_operations(point), *coder_modules(point.packing), PROFILERS[profiler]
 
 
-def peer(engine: str, tool: str, meters: Iterable[str]) -> tuple[str, ...]:
+def peer(codec: Codec, tool: str, meters: Iterable[str]) -> tuple[str, ...]:
     """Modules behind a training beside another tool's meter."""
-    return stage("peer"), PEERS[tool], *measured("train", engine, meters)
+    return stage("peer"), PEERS[tool], *measured("train", codec, meters)
 
 
-def analysed(name: str, engines: Iterable[str] = tuple(ENGINES)) -> tuple[str, ...]:
-    """Modules behind a stage that sees the results of engines, and asks these what they are."""
-    return stage(name), *(module for engine in engines for module in ENGINES[engine]["about"])
+def analysed(name: str, codecs: Iterable[Codec] | None = None) -> tuple[str, ...]:
+    """Modules behind a stage that sees the results of codecs, and asks these what they are; None: of all engines."""
+    modules = ENGINES.values() if codecs is None else [TRANSFORMS[one.transform][one.engine] for one in codecs]
+    return stage(name), *dict.fromkeys(module for one in modules for module in one["about"])
 
 
 def drawn(chapter: str) -> tuple[str, ...]:
@@ -95,9 +120,9 @@ def drawn(chapter: str) -> tuple[str, ...]:
     return *analysed("figures"), CHAPTERS[chapter]
 
 
-def _operations(engine: str) -> tuple[str, ...]:
-    """Modules that profile an engine: its own ones for that, or else those of its operations."""
-    operations = ENGINES[engine]
+def _operations(codec: Codec) -> tuple[str, ...]:
+    """Modules that profile a codec: its own ones for that, or else those of its operations."""
+    operations = TRANSFORMS[codec.transform][codec.engine]
     if "profile" in operations:
         return *operations["about"], *operations["profile"]
     return tuple(module for modules in operations.values() for module in modules)

@@ -18,6 +18,7 @@ __all__ = [
     "PEERS",
     "PROFILERS",
     "READERS",
+    "TRANSFORMS",
     "load",
     "variant_modules",
 ]
@@ -56,7 +57,7 @@ CODERS: Mapping[str, str] = {
 }
 #: Implementations of Baler's autoencoder: what each says of itself, and the modules of each operation, of which the
 #: first one performs it.
-ENGINES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+ENGINES: Mapping[str | None, Mapping[str, tuple[str, ...]]] = {
     "reference": {
         "about": (f"{_ROOT}.codecs.engines.reference",),
         "train": (f"{_ROOT}.codecs.baler.training",),
@@ -75,6 +76,25 @@ ENGINES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "compress": (f"{_ROOT}.codecs.upstream.compressing",),
         "decompress": (f"{_ROOT}.codecs.upstream.decompressing",),
         "profile": (f"{_ROOT}.codecs.upstream.profiling", f"{_ROOT}.codecs.baler.coder"),
+    },
+}
+#: What turns rows into what is stored, and back; Baler's autoencoder has several implementations, its engines.
+TRANSFORMS: Mapping[str, Mapping[str | None, Mapping[str, tuple[str, ...]]]] = {
+    "baler": ENGINES,
+    "pca": {
+        None: {
+            "about": (f"{_ROOT}.codecs.engines.pca",),
+            "train": (f"{_ROOT}.codecs.pca", BLOCKS["table"]),
+            "compress": (f"{_ROOT}.codecs.pca", BLOCKS["table"]),
+            "decompress": (f"{_ROOT}.codecs.pca", BLOCKS["table"]),
+        }
+    },
+    "identity": {
+        None: {
+            "about": (f"{_ROOT}.codecs.engines.identity",),
+            "compress": (f"{_ROOT}.codecs.identity", BLOCKS["table"]),
+            "decompress": (f"{_ROOT}.codecs.identity", BLOCKS["table"]),
+        }
     },
 }
 #: Meters of a study, in the order in which they are asked.
@@ -122,5 +142,5 @@ def variant_modules() -> frozenset[str]:
     flat: list[Iterable[str]] = [
         family.values() for family in (GENERATORS, READERS, BLOCKS, CODERS, METERS, PEERS, PROFILERS, CHAPTERS)
     ]
-    flat += [modules for engine in ENGINES.values() for modules in engine.values()]
+    flat += [modules for transform in TRANSFORMS.values() for one in transform.values() for modules in one.values()]
     return frozenset(module for modules in flat for module in modules)

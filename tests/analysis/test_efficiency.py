@@ -21,6 +21,7 @@ POINT = {
         "batch_size": 512,
         "compression_ratio": 2.0,
         "packing": "none",
+        "transform": "baler",
     },
     **{"latent_columns": 12, "epochs": 5, "repeat": 0, "threads": 2},
 }

@@ -25,6 +25,7 @@ POINT |= {
     "batch_size": 1,
     "compression_ratio": 2.0,
     "packing": "none",
+    "transform": "baler",
     "latent_columns": 2,
     "threads": 1,
     "epochs": 1,

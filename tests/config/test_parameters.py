@@ -19,6 +19,7 @@ POINTS = st.builds(
     Point,
     dataset=st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,20}", fullmatch=True),
     rows=st.integers(2, 10**9) | st.just("all"),
+    transform=st.just("baler"),
     engine=st.sampled_from(["reference", "fast"]),
     model=st.sampled_from(["baler", "baler-x0.5", "baler-small", "128-64-32"]),
     device=st.sampled_from(["auto", "cpu", "cuda"]),
@@ -44,6 +45,20 @@ def test_a_point_comes_back_from_the_words_that_pass_it(point: Point):
     read = point_options(parser().parse_args(words))
     names = [name for name in Point.model_fields if name != "rows"]
     assert {name: getattr(read, name) for name in names} == {name: getattr(point, name) for name in names}
+
+
+@given(POINTS, st.sampled_from(["pca", "identity"]))
+def test_what_does_not_apply_to_a_transform_is_null_and_in_no_path(point: Point, transform: str):
+    packing = "float32" if transform == "identity" else point.packing
+    other = point.changed(transform=transform, packing=packing)
+    null = {name for name in AXES if getattr(other, name) is None}
+    ours = {"engine", "model", "precision", "batch_size", "epochs"}
+    assert null == (ours if transform == "pca" else ours | {"compression_ratio"})
+    assert f"transform~{transform}" in other.path and not any(f"{name}~" in other.path for name in null)
+    read = point_options(parser().parse_args(options_of(other, without=["rows"])))
+    assert {name: getattr(read, name) for name in AXES if name != "rows"} == {
+        name: getattr(other, name) for name in AXES if name != "rows"
+    }
 
 
 @given(

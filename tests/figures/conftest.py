@@ -119,6 +119,7 @@ class _Maker:
             "precision": "float64",
             "compression_ratio": 2.0,
             "packing": "none",
+            "transform": "baler",
             "latent_columns": 12,
             "repeat": repeat,
         }

@@ -12,7 +12,7 @@ Build = Callable[..., dict[str, pd.DataFrame]]
 #: Name, file and share of one profiled epoch.
 SHARES = {
     "upstream": (("normalize", "baler/modules/helper.py", 0.2), ("backward", "torch/_tensor.py", 0.8)),
-    "reference": (("normalise", "codecs/baler/normalisation.py", 0.05), ("backward", "torch/_tensor.py", 0.95)),
+    "reference": (("normalise", "codecs/normalisation.py", 0.05), ("backward", "torch/_tensor.py", 0.95)),
 }
 
 

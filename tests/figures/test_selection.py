@@ -11,7 +11,15 @@ from baler_energy.analysis.statistics import Estimate
 from baler_energy.figures import selection
 
 Build = Callable[..., dict[str, pd.DataFrame]]
-FIXED = {"dataset": "d", "engine": "e", "model": "m", "precision": "p", "compression_ratio": 2.0, "packing": "none"}
+FIXED = {
+    "dataset": "d",
+    "transform": "baler",
+    "engine": "e",
+    "model": "m",
+    "precision": "p",
+    "compression_ratio": 2.0,
+    "packing": "none",
+}
 FIXED |= {"threads": 2, "device": "cpu"}
 
 

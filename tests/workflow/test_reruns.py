@@ -37,6 +37,12 @@ def test_a_new_axis_at_its_default_runs_nothing(done):
     assert not set(measured) & MEASURING
 
 
+def test_a_codec_that_learns_nothing_is_applied_without_a_training(done):
+    jobs = done.planned(done.finished_study(axes=AXES | {"transform": ["baler", "identity"]}))
+    measured = [(rule, wildcards) for rule, wildcards in jobs if rule in MEASURING]
+    assert measured == [("apply", "point=toy/rows~400/transform~identity/repeat~0")]
+
+
 def test_a_comment_or_docstring_in_the_package_runs_nothing(done):
     modules = ("stages/train.py", "meters/session.py", "codecs/baler/model.py")
     before = {done.root / "src" / "baler_energy" / module: "" for module in modules}

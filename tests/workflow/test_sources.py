@@ -6,6 +6,7 @@ import runpy
 from dataclasses import dataclass, field
 from importlib.metadata import packages_distributions
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from loaded_modules import loaded_by
@@ -24,6 +25,7 @@ from baler_energy.variants import (
     PEERS,
     PROFILERS,
     READERS,
+    TRANSFORMS,
     variant_modules,
 )
 
@@ -82,6 +84,11 @@ def check(
     assert elsewhere or (behind & variant_modules()) - loaded == set(), "in the fingerprint, but not loaded"
 
 
+def codec(engine: str | None = "reference", transform: str = "baler", packing: str = "none") -> SimpleNamespace:
+    """Name a codec."""
+    return SimpleNamespace(transform=transform, engine=engine, packing=packing)
+
+
 def options(engine: str, operation: str | None = None) -> list[str]:
     """Options of a point."""
     stage = [] if operation is None else [operation]
@@ -121,10 +128,12 @@ def test_a_meter(made: Files, name: str) -> None:
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_training(made: Files, engine: str) -> None:
     arguments = ["train", "--data", made.table, "--out", made.out, *options(engine), *WINDOW, "process"]
-    check(made, arguments, *sources.measured("train", engine, ["process"]))
+    check(made, arguments, *sources.measured("train", codec(engine), ["process"]))
     record = json.loads((made.out / "measurement.json").read_text("utf-8"))
-    assert record["provenance"]["source"] == fingerprint.source_hash(*sources.measured("train", engine, ["process"]))
-    versions = fingerprint.package_versions(*sources.measured("train", engine, ["process"]))
+    assert record["provenance"]["source"] == fingerprint.source_hash(
+        *sources.measured("train", codec(engine), ["process"])
+    )
+    versions = fingerprint.package_versions(*sources.measured("train", codec(engine), ["process"]))
     assert versions.items() <= record["provenance"]["software"].items() and "torch" in versions
 
 
@@ -133,33 +142,44 @@ def test_a_codec_that_is_applied(made: Files, engine: str) -> None:
     check(
         made,
         ["apply", *made.applied, *options(engine), *WINDOW, "process"],
-        *sources.applied(engine, "none", ["process"]),
+        *sources.applied(codec(engine), ["process"]),
     )
+
+
+@pytest.mark.parametrize("name", [name for name, implementations in TRANSFORMS.items() if None in implementations])
+def test_another_transform(made: Files, name: str) -> None:
+    words = ["--transform", name, "--device", "cpu", "--threads", "1", *WINDOW, "process"]
+    applied = ["apply", "--data", made.table, "--out", made.out / "applied", *words]
+    if "train" in TRANSFORMS[name][None]:
+        train = ["train", "--data", made.table, "--out", made.out / "train", *words]
+        check(made, train, *sources.measured("train", codec(None, name), ["process"]))
+        applied += ["--checkpoint", made.out / "train" / "checkpoint.pt"]
+    check(made, applied, *sources.applied(codec(None, name), ["process"]))
 
 
 @pytest.mark.parametrize("word", CODERS)
 def test_a_packing(made: Files, word: str) -> None:
     packing = f"{word}-0.01" if word == "bound" else word
     arguments = ["apply", *made.applied, *options("reference"), "--packing", packing, *WINDOW, "process"]
-    check(made, arguments, *sources.applied("reference", packing, ["process"]))
+    check(made, arguments, *sources.applied(codec(packing=packing), ["process"]))
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_operations_apart(made: Files, engine: str) -> None:
     words = [*options(engine), *WINDOW, "process"]
-    check(made, ["compress", *made.applied, *words], *sources.measured("compress", engine, ["process"]))
+    check(made, ["compress", *made.applied, *words], *sources.measured("compress", codec(engine), ["process"]))
     back = ["--compressed", made.out / "table.baler", "--checkpoint", made.checkpoint, "--out", made.out / "back"]
-    check(made, ["decompress", *back, *words], *sources.measured("decompress", engine, ["process"]))
+    check(made, ["decompress", *back, *words], *sources.measured("decompress", codec(engine), ["process"]))
 
 
 def test_a_forward_pass(made: Files) -> None:
     arguments = ["forward", *made.applied, *options("reference"), *WINDOW, "process"]
-    check(made, arguments, *sources.measured("forward", "reference", ["process"]))
+    check(made, arguments, *sources.measured("forward", codec(), ["process"]))
 
 
 def test_parts(made: Files) -> None:
     arguments = ["parts", *made.applied, *options("reference"), "--max-batches", "1", *WINDOW, "process"]
-    check(made, arguments, *sources.separate_parts("none", ["process"]))
+    check(made, arguments, *sources.separate_parts(codec(), ["process"]))
 
 
 @pytest.mark.parametrize(
@@ -170,18 +190,18 @@ def test_a_profile(made: Files, engine: str, name: str) -> None:
     # Scalene takes minutes, and runs the operation in another process: here it is stopped.
     elsewhere = name == "scalene"
     arguments = ["profile", *made.applied, *options(engine), *operations, "--time-limit-s", "1" if elsewhere else "60"]
-    check(made, arguments, *sources.profiled(engine, "none", name), elsewhere=elsewhere)
+    check(made, arguments, *sources.profiled(codec(engine), name), elsewhere=elsewhere)
 
 
 def test_another_tool(made: Files) -> None:
     arguments = ["peer", "--tool", "pyjoules", "--data", made.table, "--out", made.out, *options("reference"), *WINDOW]
-    check(made, [*arguments, "process"], *sources.peer("reference", "pyjoules", ["process"]), elsewhere=True)
+    check(made, [*arguments, "process"], *sources.peer(codec(), "pyjoules", ["process"]), elsewhere=True)
 
 
 def test_a_collection(made: Files) -> None:
     study = made.results / "study.yaml"
     arguments = ["collect", "--study", study, "--results", made.results, "--out", made.out, "--processes", "1"]
-    check(made, arguments, *sources.analysed("collect", ["reference"]))
+    check(made, arguments, *sources.analysed("collect", [codec()]))
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)

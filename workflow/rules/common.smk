@@ -9,7 +9,9 @@ DEVICES = sorted({point.device for point in STUDY.points})
 PEER = f"{RESULTS}/peers/{{point}}/{{tool}}/run~{{run}}"
 SESSION = commands.session_options(STUDY, Path(RESULTS, "idle"))
 METERS = STUDY.measurement.meters
-ENGINES = sorted({point.engine for point in STUDY.points})
+CODECS = list(
+    {(point.transform, point.engine): point for point in STUDY.points}.values()
+)
 
 # A measured job claims every core, so that nothing of this workflow runs beside it; Snakemake clamps the number to
 # what there is. What torch uses is the point's `threads`.
@@ -86,34 +88,40 @@ def point_options(wildcards):
 
 def train_sources(wildcards):
     """Modules behind a training."""
-    return sources.measured("train", STUDY.by_path[wildcards.point].engine, METERS)
+    return sources.measured("train", STUDY.by_path[wildcards.point], METERS)
 
 
 def apply_sources(wildcards):
     """Modules behind compression, decompression and errors."""
-    point = STUDY.by_path[wildcards.point]
-    return sources.applied(point.engine, point.packing, METERS)
+    return sources.applied(STUDY.by_path[wildcards.point], METERS)
 
 
 def forward_sources(wildcards):
     """Modules behind a forward pass."""
-    return sources.measured("forward", STUDY.by_path[wildcards.point].engine, METERS)
+    return sources.measured("forward", STUDY.by_path[wildcards.point], METERS)
 
 
 def profile_sources(wildcards):
     """Modules behind a profile."""
-    point = STUDY.by_path[wildcards.point]
-    return sources.profiled(point.engine, point.packing, wildcards.profiler)
+    return sources.profiled(STUDY.by_path[wildcards.point], wildcards.profiler)
 
 
 def parts_sources(wildcards):
     """Modules behind the costs of layers and of movements of data."""
-    return sources.separate_parts(STUDY.by_path[wildcards.point].packing, METERS)
+    return sources.separate_parts(STUDY.by_path[wildcards.point], METERS)
 
 
 def peer_sources(wildcards):
     """Modules behind a training beside another tool."""
-    return sources.peer(STUDY.by_path[wildcards.point].engine, wildcards.tool, METERS)
+    return sources.peer(STUDY.by_path[wildcards.point], wildcards.tool, METERS)
+
+
+def checkpoint_of(wildcards):
+    """The checkpoint of a point; nothing, where its codec learns nothing."""
+    trained = wildcards.point in STUDY.trained
+    return (
+        rules.train.output.checkpoint.format(point=wildcards.point) if trained else []
+    )
 
 
 def format_of_data(wildcards):
@@ -168,15 +176,14 @@ def points_of_rounds(before=None):
 
 
 def records_of(points):
-    """Records of points."""
+    """Records of points: of their trainings, where there are some, and of what applies the codec."""
     applied = rules.apply.output
-    records = [
-        rules.train.output.record,
-        applied.compress,
-        applied.decompress,
-        applied.evaluate,
+    records = [applied.compress, applied.decompress, applied.evaluate]
+    trained = [point for point in points if point.path in STUDY.trained]
+    return [
+        *(rules.train.output.record.format(point=point.path) for point in trained),
+        *(record.format(point=point.path) for point in points for record in records),
     ]
-    return [record.format(point=point.path) for point in points for record in records]
 
 
 def files_before_round(wildcards):

@@ -29,7 +29,7 @@ checkpoint repeats:
         runtime=lambda w, attempt: 15 * attempt,
     params:
         results=folder_of_input,
-        source=fingerprint(*sources.analysed("repeats", ENGINES)),
+        source=fingerprint(*sources.analysed("repeats", CODECS)),
     shell:
         "baler-energy repeats --study {input.study:q} --results {params.results:q} --round {wildcards.round}"
         " --out {output:q} > {log:q} 2>&1"
@@ -54,7 +54,7 @@ rule collect:
     params:
         results=folder_of_input,
         folder=folder_of_output,
-        source=fingerprint(*sources.analysed("collect", ENGINES)),
+        source=fingerprint(*sources.analysed("collect", CODECS)),
     shell:
         "baler-energy collect --study {input.study:q} --results {params.results:q} --out {params.folder:q}"
         " --processes {threads} > {log:q} 2>&1"

@@ -52,7 +52,7 @@ rule train:
 rule apply:
     input:
         table=table_of,
-        checkpoint=rules.train.output.checkpoint,
+        checkpoint=checkpoint_of,
         calibration=lambda w: calibration_of(w, apply_sources(w)),
     output:
         f"{RUN}/compress/table.baler",
@@ -74,9 +74,14 @@ rule apply:
         runtime=lambda w, attempt: 60 * attempt,
     params:
         folder=lambda w, output: Path(output.evaluate).parents[1],
+        checkpoint=lambda w, input: (
+            [f"--checkpoint={path}" for path in input.checkpoint]
+            if isinstance(input.checkpoint, list)
+            else [f"--checkpoint={input.checkpoint}"]
+        ),
         point=point_options,
         session=SESSION,
         source=lambda w: fingerprint(*apply_sources(w)),
     shell:
-        "baler-energy apply --data {input.table:q} --checkpoint {input.checkpoint:q} --out {params.folder:q}"
+        "baler-energy apply --data {input.table:q} {params.checkpoint:q} --out {params.folder:q}"
         " {params.point:q} --calibration {input.calibration:q} {params.session:q} > {log:q} 2>&1"

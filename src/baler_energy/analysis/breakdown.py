@@ -13,7 +13,7 @@ CATEGORIES: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
         ("baler/modules/models.py", ("encode", "decode", "forward")),
         ("codecs/baler/model.py", ("encode", "decode", "forward")),
         ("codecs/baler/fast.py", ("differentiate",)),
-        ("codecs/baler/streaming.py", ("encode", "decode")),
+        ("codecs/streaming.py", ("encode", "decode")),
     ),
     "optimizer": (("torch/optim/optimizer.py", ("wrapper", "profile_hook_step")), ("torch/optim/adam.py", ())),
     "loss": (
@@ -24,8 +24,8 @@ CATEGORIES: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
     "scaling and rounding": (
         ("baler/modules/helper.py", ("normalize", "renormalize")),
         ("baler/modules/data_processing.py", ("find_minmax", "normalize", "renormalize_func")),
-        ("codecs/baler/normalisation.py", ()),
-        ("codecs/baler/native.py", ()),
+        ("codecs/normalisation.py", ()),
+        ("codecs/native.py", ()),
     ),
     "collecting output": (
         ("<__array_function__ internals>", ("concatenate",)),
@@ -37,7 +37,7 @@ CATEGORIES: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
         ("<__array_function__ internals>", ("savez", "savez_compressed", "save")),
         ("numpy/lib/npyio.py", ()),
         ("torch/serialization.py", ()),
-        ("codecs/baler/container.py", ()),
+        ("codecs/container.py", ()),
         ("data/blocks/__init__.py", ()),
         ("data/blocks/base.py", ()),
         ("data/blocks/npy.py", ()),

@@ -177,6 +177,8 @@ def _macs(run: Record) -> _Value:
     """Multiply-accumulates of one iteration: recorded for training, where epochs may be fewer than asked."""
     if run["operation"] in (Operation.TRAIN, Operation.FORWARD):
         return _ratio(_known(run["flops"], "the run recorded no operations"), 2.0)
+    if pd.isna(run["model"]):
+        return _Missing("the codec has no network")
     known = network(str(run["model"]))
     architecture = Architecture(int(run["columns"]), int(run["latent_columns"]), known.hidden)
     if run["operation"] == Operation.DECOMPRESS:

@@ -220,7 +220,9 @@ class Writer:
         place, corrections, counts = f"{len(self._blocks):08}", block.corrections, block.counts
         facts = self._facts
         computed = facts.dtypes if facts.latent is None else [facts.precision]
-        for (name, _, _), values, dtype in zip(facts.arrays(block.rows), block.arrays, computed, strict=True):
+        for (name, stored, shape), values, dtype in zip(facts.arrays(block.rows), block.arrays, computed, strict=True):
+            if values.dtype != stored or values.shape != shape:
+                raise ValueError(f"{name} is {values.shape} {values.dtype}, not {shape} {stored}")
             self.latent_bytes += values.size * np.dtype(dtype).itemsize
             if self._coder is None:
                 self.stored_latent_bytes += self._add(f"{place}/{name}.npy", _npy(values))

@@ -119,7 +119,8 @@ class StreamingCoder:
             arrays = self.encode(block.data)
             if self.fitted.latent is not None:
                 arrays = (self._finite(arrays[0], block.data, first_row, bound),)
-            arrays = tuple(packing.reduce(values) for values in arrays)
+            # Integers stay what they are.
+            arrays = tuple(packing.reduce(values) if values.dtype.kind == "f" else values for values in arrays)
             corrections = bound.corrections(block.data, self.decode(*arrays)) if bound else None
             return StoredBlock(arrays, corrections, block.counts)
 

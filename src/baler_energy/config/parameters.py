@@ -9,8 +9,9 @@ A field's docstring says what a user may set, its `Shown` what the dataset and t
 fingerprint.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
@@ -19,11 +20,12 @@ from pydantic.fields import FieldInfo
 from baler_energy.codecs.baler.architecture import network
 from baler_energy.codecs.packing import Packing
 from baler_energy.errors import InputError
-from baler_energy.variants import ENGINES
+from baler_energy.variants import ENGINES, TRANSFORMS
 
 __all__ = [
     "AXES",
     "AXIS_DEFAULTS",
+    "AppliesTo",
     "Config",
     "Count",
     "Name",
@@ -31,14 +33,17 @@ __all__ = [
     "Parameters",
     "Shown",
     "Training",
+    "applicable",
     "column_type",
     "shown",
 ]
 
 if TYPE_CHECKING:
     Engine = str
+    Transform = str
 else:
     Engine = Literal[tuple(ENGINES)]
+    Transform = Literal[tuple(TRANSFORMS)]
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=64)]
 Count = Annotated[int, Field(ge=1)]
@@ -69,11 +74,21 @@ class Shown:
         How a sentence names a value; a format, in which ``{s}`` is the plural's s.
     label
         Words on an axis; by default the name.
+    quiet
+        Whether sentences leave it out at its default.
     """
 
     column: str
     phrase: str = "{}"
     label: str | None = None
+    quiet: bool = False
+
+
+@dataclass(frozen=True)
+class AppliesTo:
+    """Marks a parameter that only some transforms have; it is null for the others."""
+
+    transforms: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -93,6 +108,9 @@ class Config(BaseModel):
         return type(self)(**({name: getattr(self, name) for name in type(self).model_fields} | changes))
 
 
+_BALER = AppliesTo(("baler",))
+
+
 class Parameters(Config):
     """A point of the grid, but for its repeat. Those that have a default are left out of a path that stands at it."""
 
@@ -102,8 +120,16 @@ class Parameters(Config):
         Annotated[int, Field(ge=2)] | Literal["all"], Shown("rows of the table", phrase="{:,} rows", label="Rows")
     ]
     """Rows of the table, nested subsets of one sample; ``all`` takes a whole file."""
+    transform: Annotated[
+        Transform,
+        Shown("what turns rows into what is stored: baler (the autoencoder), pca or identity (none)", quiet=True),
+    ] = "baler"
+    """``baler``: the autoencoder; ``pca``: principal components, in closed form; ``identity``: none, the packing is
+    applied to the columns in their own number types, so that a lossless one is a lossless codec. Axes that do not apply
+    (engine, model, epochs, ...) are left out."""
     engine: Annotated[
         Engine,
+        _BALER,
         Shown(
             "program that compresses: reference (plain PyTorch), fast (the same, faster) or upstream (Baler)",
             phrase="engine {}",
@@ -114,6 +140,7 @@ class Parameters(Config):
     model: Annotated[
         str,
         _checked(network),
+        _BALER,
         Shown(
             "network: baler has hidden layers of 200, 100 and 50; baler-x0.5, baler-small, or the widths",
             phrase="model {}",
@@ -125,14 +152,18 @@ class Parameters(Config):
     """``auto`` takes a GPU where the job finds one."""
     precision: Annotated[
         Literal["float64", "float32", "bfloat16"],
+        _BALER,
         Shown("format of parameters and arithmetic; bfloat16: of products in training, else float32"),
     ] = "float64"
     """Of the parameters and the arithmetic; ``bfloat16`` (engine ``fast``): of the matrix products of the training."""
-    batch_size: Annotated[Count, Shown("rows per batch", phrase="batch size {}", label="Batch size (rows)")] = 512
+    batch_size: Annotated[Count, _BALER, Shown("rows per batch", phrase="batch size {}", label="Batch size (rows)")] = (
+        512
+    )
     """Rows per batch, in training and in inference."""
     compression_ratio: Annotated[
         float,
         Field(ge=1),
+        AppliesTo(("baler", "pca")),
         Shown("columns over latent columns, as asked", phrase="compression ratio {:g}"),
     ] = 2.0
     """Columns over latent columns; the latter are rounded up."""
@@ -150,8 +181,26 @@ class Parameters(Config):
     )
     """Threads of torch; ``auto``: the physical cores allotted to the job but one. Results pool runs of the same actual
     number."""
-    epochs: Annotated[Count, Shown("passes over the table in training", phrase="{} epoch{s}")]
+    epochs: Annotated[Count, _BALER, Shown("passes over the table in training", phrase="{} epoch{s}")]
     """Passes over the table in training."""
+
+    def changed(self, **changes: Any) -> Self:
+        """Give the same with other values, all of which are checked; what does not apply is null."""
+        given = {name: value for name in type(self).model_fields if (value := getattr(self, name)) is not None}
+        checked = type(self)(**(given | changes))
+        return checked.model_copy(update=applicable(checked.model_dump()))
+
+
+def applicable(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Give values of parameters with null for those that their transform does not have."""
+    return {name: value if _applies(name, values["transform"]) else None for name, value in values.items()}
+
+
+@cache
+def _applies(name: str, transform: str) -> bool:
+    field = Parameters.model_fields.get(name)
+    marks = [] if field is None else [mark for mark in field.metadata if isinstance(mark, AppliesTo)]
+    return all(transform in mark.transforms for mark in marks)
 
 
 #: Names of the parameters, in the order in which a path spells them out.

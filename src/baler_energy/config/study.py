@@ -17,8 +17,8 @@ import yaml
 from pydantic import Field, StringConstraints, ValidationError, field_validator, model_validator
 
 from baler_energy.analysis.carbon import carbon_intensity_g_per_kwh
-from baler_energy.codecs.engines import check_precision, engine_named
-from baler_energy.config.parameters import AXES, AXIS_DEFAULTS, Config, Name, Parameters, Training
+from baler_energy.codecs.engines import check_precision, engine_of, operations_of
+from baler_energy.config.parameters import AXES, AXIS_DEFAULTS, Config, Name, Parameters, Training, applicable
 from baler_energy.config.sections import (
     SHARDS_PER_SEED,
     Axes,
@@ -51,7 +51,7 @@ class Point(Parameters):
         named = [
             f"{axis}~{values[axis]:g}" if isinstance(values[axis], float) else f"{axis}~{values[axis]}"
             for axis in (*AXES[1:], "repeat")
-            if axis not in AXIS_DEFAULTS or values[axis] != AXIS_DEFAULTS[axis]
+            if values[axis] is not None and (axis not in AXIS_DEFAULTS or values[axis] != AXIS_DEFAULTS[axis])
         ]
         return "/".join([self.dataset, *named])
 
@@ -148,7 +148,7 @@ class Study(Config):
         for point in self.points:
             try:
                 check_precision(point)
-                engine_named(point.engine).refuse(point, self.training)
+                engine_of(point).refuse(point, self.training)
             except InputError as error:
                 raise ValueError(str(error)) from error
         return self
@@ -208,7 +208,7 @@ class Study(Config):
             (point, profiler)
             for point in self.profiled
             for profiler in self.profile.profilers
-            if (able := engine_named(point.engine).profilers) is None or profiler in able
+            if (able := engine_of(point).profilers) is None or profiler in able
         )
 
     @cached_property
@@ -216,15 +216,21 @@ class Study(Config):
         """Points that differ from another one in the model only, of engines whose layers can be measured apart."""
         models: dict[tuple[Any, ...], list[Point]] = {}
         for point in self.by_path.values():
-            if engine_named(point.engine).has_layers:
+            if engine_of(point).has_layers:
                 alike = tuple(getattr(point, axis) for axis in Point.model_fields if axis != "model")
                 models.setdefault(alike, []).append(point)
         return tuple(point for points in models.values() if len(points) > 1 for point in points)
 
     @cached_property
+    def trained(self) -> frozenset[str]:
+        """Paths of the points whose codec is trained, with the repeats of later rounds."""
+        return frozenset(path for path, point in self.by_path.items() if "train" in operations_of(point))
+
+    @cached_property
     def beside_peers(self) -> tuple[Point, ...]:
         """The points whose training other tools measure, too: those that ``peers.points`` selects."""
-        return tuple(dict.fromkeys(p for entry in self.peers.points for p in self._matching(entry)))
+        found = dict.fromkeys(p for entry in self.peers.points for p in self._matching(entry))
+        return tuple(point for point in found if point.path in self.trained)
 
     @cached_property
     def logs(self) -> tuple[str, ...]:
@@ -246,7 +252,7 @@ class Study(Config):
         return tuple(range(first, first + shards))
 
     def _repeated(self, repeats: int) -> tuple[Point, ...]:
-        combinations = dict.fromkeys(tuple(c.items()) for c in self._combinations())
+        combinations = dict.fromkeys(tuple(applicable(c).items()) for c in self._combinations())
         # Not checked again, as all values have been.
         return tuple(
             Point.model_construct(**dict(values), repeat=repeat) for values in combinations for repeat in range(repeats)

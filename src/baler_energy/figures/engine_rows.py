@@ -74,7 +74,7 @@ def compared(table: pd.DataFrame, point: Mapping[str, Any], device: str | None =
     """
     rows = beside(table, point)
     if rows["engine"].nunique() < 2:
-        engines = ", ".join(sorted(table["engine"].unique())) or "none"
+        engines = ", ".join(sorted(table["engine"].dropna().unique())) or "none"
         raise NoData(f"one engine only at the reference point (in the study: {engines}), nothing to compare")
     if device is None:
         device = str(rows.groupby("device", observed=True)["label"].nunique().sort_index(kind="stable").idxmax())

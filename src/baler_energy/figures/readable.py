@@ -18,6 +18,7 @@ from baler_energy.figures.selection import (
     device_name,
     estimate_text,
     flagged_sentence,
+    parameter_text,
     reference_point,
     scaled_unit,
     spread_text,
@@ -112,7 +113,7 @@ def readable(name: str, frame: pd.DataFrame) -> pd.DataFrame:
 
 def _common(frame: pd.DataFrame) -> list[str]:
     """Axes of words that have one value in all rows, and so no column."""
-    return [axis for axis in ("engine", "model", "packing") if frame[axis].nunique() == 1]
+    return [axis for axis in ("engine", "model", "packing") if frame[axis].nunique(dropna=False) == 1]
 
 
 def _in_common(frame: pd.DataFrame) -> list[str]:
@@ -154,11 +155,11 @@ def _summary(row: Row) -> dict[str, str]:
     return {
         "dataset": row["dataset"] + (" (toy)" if row["source"] == "toy" else ""),
         "rows": f"{row['rows']:,}",
-        "epochs": f"{row['epochs']}",
-        "batch size": f"{row['batch_size']}",
-        "ratio asked": f"{row['compression_ratio']:g}",
+        "epochs": parameter_text(row["epochs"]),
+        "batch size": parameter_text(row["batch_size"]),
+        "ratio asked": parameter_text(row["compression_ratio"]),
         **variant(row),
-        "precision": row["precision"],
+        "precision": parameter_text(row["precision"]),
         "threads": f"{row['threads']}",
         "run on": device_name(row["device"]),
         "operation": row["operation"],
@@ -184,10 +185,10 @@ def _ratios(row: Row) -> dict[str, str]:
         "dataset": row["dataset"],
         "rows": f"{row['rows']:,}",
         "columns": f"{row['columns']}",
-        "latent columns": f"{row['latent_columns']}",
+        "latent columns": parameter_text(row["latent_columns"]),
         **variant(row),
-        "precision": row["precision"],
-        "epochs": _or(f"{row['epochs']}", row["epochs"], "any"),
+        "precision": parameter_text(row["precision"]),
+        "epochs": _or(parameter_text(row["epochs"]), row["epochs"], "any"),
         "compressed file (B)": f"{row['compressed_bytes']:,.0f}",
         **{label: _or(f"{row[name]:.3f}", row[name]) for name, label in (tabulation.RATIOS | tabulation.GAINS).items()},
     }

@@ -28,6 +28,7 @@ __all__ = [
     "first_clean",
     "first_device",
     "flagged_sentence",
+    "parameter_text",
     "points",
     "reference_point",
     "scaled_unit",
@@ -80,7 +81,7 @@ def reference_point(runs: pd.DataFrame) -> dict[str, Any]:
         Value by axis of `AXES`; of ``threads`` where devices differ, a mapping from device to number.
     """
     grid = points(runs)
-    ranks = grid.rank(method="dense").to_numpy()
+    ranks = grid.rank(method="dense").fillna(0).to_numpy()
     neighbours = np.sum([_alike(np.delete(ranks, axis, axis=1)) - 1 for axis in range(len(AXES))], axis=0)
     off_centre = abs(ranks - (ranks.max(axis=0) + 1) / 2).sum(axis=1)
     off_default = (grid[list(_DEFAULTS)] != pd.Series(_DEFAULTS)).sum(axis=1)
@@ -111,7 +112,11 @@ def at_point(table: pd.DataFrame, point: Mapping[str, Any]) -> pd.DataFrame:
     """Rows of a table that have the values of `point`, a value by device where it is a mapping."""
     chosen = pd.Series(True, index=table.index)
     for axis, value in point.items():
-        chosen &= table[axis] == (table["device"].map(value) if isinstance(value, Mapping) else value)
+        if isinstance(value, Mapping):
+            chosen &= table[axis] == table["device"].map(value)
+        else:
+            # Parameters that do not apply are null, and alike.
+            chosen &= table[axis].isna() if pd.isna(value) else table[axis] == value
     return table[chosen]
 
 
@@ -123,7 +128,15 @@ def sweep(table: pd.DataFrame, axis: str, reference: Mapping[str, Any]) -> pd.Da
 def describe(point: Mapping[str, Any], without: str | tuple[str, ...] = ()) -> str:
     """Say where a point stands, such as ``jets, 30,000 rows, batch size 512, compression ratio 2, 5 epochs, ...``."""
     left_out = (without,) if isinstance(without, str) else without
-    return ", ".join(_phrase(axis, point[axis]) for axis in AXES if axis not in left_out)
+    return ", ".join(_phrase(axis, point[axis]) for axis in AXES if axis not in left_out and _worth_a_word(axis, point))
+
+
+def _worth_a_word(axis: str, point: Mapping[str, Any]) -> bool:
+    """Whether a sentence names a parameter: not one that does not apply, nor a quiet one at its default."""
+    value = point[axis]
+    if not isinstance(value, Mapping) and pd.isna(value):
+        return False
+    return not (shown(axis).quiet and value == parameters.AXIS_DEFAULTS.get(axis))
 
 
 def _phrase(axis: str, value: Any) -> str:
@@ -134,8 +147,16 @@ def _phrase(axis: str, value: Any) -> str:
 
 
 def variant(row: Mapping[str, Any]) -> dict[str, str]:
-    """Give the cells of a table that tell engines, models and packings apart."""
-    return {axis: f"{row[axis]}" for axis in ("engine", "model", "packing")}
+    """Give the cells of a table that tell codecs and packings apart; one without engines is named by its transform."""
+    engine = f"none ({row['transform']})" if pd.isna(row["engine"]) else f"{row['engine']}"
+    return {"engine": engine, "model": parameter_text(row["model"]), "packing": f"{row['packing']}"}
+
+
+def parameter_text(value: Any) -> str:
+    """Write a parameter in a cell: a dash where it does not apply, whole numbers without a point."""
+    if pd.isna(value):
+        return "-"
+    return f"{value:g}" if isinstance(value, float) else f"{value}"
 
 
 def first_device(table: pd.DataFrame) -> tuple[pd.DataFrame, str]:
@@ -307,10 +328,14 @@ def with_flags(table: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def with_error(runs: pd.DataFrame) -> pd.DataFrame:
-    """Rows of training, each with the error and ratios of its run, whichever operation's row records them."""
+    """Rows of training, each with the error and ratios of its run, whichever operation's row records them.
+
+    A codec that learns nothing has the row of its first operation instead.
+    """
     recorded = [
         name for name in map(str, runs.columns) if name.startswith(("mean_rms", "max_over", "ratio_")) or name in _SIZES
     ]
     known = runs.groupby("run_id", observed=True)[recorded].first()
-    trained = runs[runs["operation"] == Operation.TRAIN].drop(columns=recorded)
-    return trained.join(known, on="run_id")
+    turn = runs["operation"].map({operation: place for place, operation in enumerate(OPERATIONS)}).astype(float)
+    first = runs[turn.notna()].assign(_turn=turn).sort_values("_turn", kind="stable").drop_duplicates("run_id")
+    return first.sort_index().drop(columns=[*recorded, "_turn"]).join(known, on="run_id")

@@ -59,7 +59,18 @@ _OF_WINDOW = ("energy_j", "duration_s", "co2e_kg")
 _ERRORS = ("mean_rms_over_range", "max_over_range")
 _PARTS = ("latent_bytes", "stored_latent_bytes", "correction_bytes")
 #: What the size of a compressed file depends on.
-FORMAT = ("dataset", "source", "rows", "columns", "latent_columns", "engine", "model", "precision", "packing")
+FORMAT = (
+    "dataset",
+    "source",
+    "rows",
+    "columns",
+    "latent_columns",
+    "transform",
+    "engine",
+    "model",
+    "precision",
+    "packing",
+)
 
 
 def original_point(runs: pd.DataFrame) -> dict[str, Any]:

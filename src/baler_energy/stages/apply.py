@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> None:
     apply(args.data, args.checkpoint, args.out, point_options(args), Measuring.of(args))
 
 
-def apply(data: Path, checkpoint: Path, out: Path, point: PointOptions, measuring: Measuring) -> None:
+def apply(data: Path, checkpoint: Path | None, out: Path, point: PointOptions, measuring: Measuring) -> None:
     """Compress the table in `data`, decompress it again and evaluate that; each has its folder in `out`.
 
     Raises

@@ -16,6 +16,7 @@ from baler_energy.analysis.formulas import formula_rows
 from baler_energy.analysis.peers import peer_rows
 from baler_energy.analysis.schema import POINT, TABLES, datapackage
 from baler_energy.analysis.writing import Rows, TableWriter, read_parquet, scan
+from baler_energy.codecs.engines import operations_of
 from baler_energy.config.study import Study, load_study
 from baler_energy.files import read_json, write_json
 from baler_energy.meters.calibration import Calibration, calibration_rows
@@ -24,6 +25,7 @@ from baler_energy.processes import InOrder, mapping
 from baler_energy.progress import progress, say
 from baler_energy.records import Measurement
 from baler_energy.rounds import points_so_far, round_file
+from baler_energy.vocabulary import Operation
 
 __all__ = ["EPILOG", "HELP", "add_arguments", "collect", "run"]
 
@@ -36,7 +38,6 @@ Every file is named by the study's grid; a missing one is an error. datapackage.
 """
 
 RECORD = "measurement.json"
-MEASURED = ("train", "compress", "decompress")
 #: Points whose records are read at once.
 _PIECE_POINTS = 200
 #: Name, beside the tables of the dataset, of what tells a run's windows: `_WINDOW_COLUMNS` of each.
@@ -133,11 +134,14 @@ class _Runs:
                 rows["measurements"].add(tidy.measurement_rows(record, self.electricity), **of_run)
             rows["runs"].add([tidy.run_row(record, errors, self.electricity) for record in records])
             windows.add([tidy.window_values(record) for record in records])
-            train = records[0]
-            table, evidence = tidy.history_table(train, read_parquet(folder / "train" / "history.parquet"))
-            rows["history"].add_table(table, **tidy.point_values(train), energy_evidence=evidence)
-            formulas = formula_rows(train, electricity=self.electricity, **self.tdp_w)
-            rows["peers"].add(formulas, **tidy.point_values(train))
+            for train in (record for record in records if record.operation is Operation.TRAIN):
+                formulas = formula_rows(train, electricity=self.electricity, **self.tdp_w)
+                rows["peers"].add(formulas, **tidy.point_values(train))
+                history = read_parquet(folder / "train" / "history.parquet")
+                # A closed form has no epochs.
+                if len(history):
+                    table, evidence = tidy.history_table(train, history)
+                    rows["history"].add_table(table, **tidy.point_values(train), energy_evidence=evidence)
         return {name: kept.take() for name, kept in rows.items()} | {WINDOWS: windows.take()}
 
     def _record(self, path: Path) -> Measurement:
@@ -161,7 +165,7 @@ class _Dataset:
         runs = _Runs.of(study, self._results, self._electricity)
         sized = {point.path for point in study.sized}
         chosen = points_so_far(study, partial(round_file, self._results))
-        points = [(p.path, (*MEASURED, "forward") if p.path in sized else MEASURED) for p in chosen]
+        points = [(p.path, (*operations_of(p), *(["forward"] if p.path in sized else []))) for p in chosen]
         pieces = [points[first : first + _PIECE_POINTS] for first in range(0, len(points), _PIECE_POINTS)]
         windows = []
         found = in_order(runs.tables, pieces)
@@ -173,7 +177,8 @@ class _Dataset:
 
     def write_scanned(self, writers: Mapping[str, TableWriter], windows: pa.Table, in_order: InOrder) -> None:
         """Write what lies in files of the same columns: samples of every window, errors and histograms of points."""
-        points = windows.filter(pc.equal(windows["operation"], "train")).drop_columns(["operation", "window_s"])
+        # Every codec compresses, once at each point.
+        points = windows.filter(pc.equal(windows["operation"], "compress")).drop_columns(["operation", "window_s"])
         # One histogram of each point is enough to look at.
         once = points.filter(pc.equal(points["repeat"], 0))
         runs = self._results / "runs"
@@ -192,7 +197,7 @@ class _Dataset:
         study, results = self._study, self._results
         for point, profiler in study.profiles:
             constants = tidy.point_values(Measurement.read(results / "runs" / point.path / "train" / RECORD))
-            for operation in (*MEASURED, *(BESIDE if profiler == "parts" else ())):
+            for operation in (*operations_of(point), *(BESIDE if profiler == "parts" else ())):
                 path = results / "profiles" / point.path / profiler / operation / "hotspots.parquet"
                 table = read_parquet(path)
                 # The file names the profiled run, too, in more columns than the dataset has.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from baler_energy.codecs.engines import engine_named, engines, operation_of
+from baler_energy.codecs.engines import engine_of, engines, operation_of
 from baler_energy.config.parameters import Training
 from baler_energy.data.readers import FORMATS, Request
 from baler_energy.errors import InputError
@@ -86,7 +86,7 @@ def compress(
 
     Raises `InputError` where table, checkpoint and options do not fit together, and `UnavailableError`.
     """
-    engine, request = engine_named(point.engine), request or Request()
+    engine, request = engine_of(point), request or Request()
     engine.refuse(point, Training())
     if not engine.reads_files and (file_format not in (None, "table") or request != Request()):
         able = " or ".join(f"--engine {one.name}" for one in engines() if one.reads_files)
@@ -95,7 +95,7 @@ def compress(
     known = {"checkpoint": checkpoint, "request": request, "file_format": file_format}
     with atomic_path(out / COMPRESSED) as target:
         with (
-            operation_of(point.engine, "compress").compressing(point.asked(data, target, device, **known)) as work,
+            operation_of(point, "compress").compressing(point.asked(data, target, device, **known)) as work,
             open_work(work, measuring, device, out) as session,
         ):
             outcome = session.run(work.operation, warm_up=warm_up_of(work, device))

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from baler_energy.codecs.engines import engine_named, engines, operation_of
+from baler_energy.codecs.engines import engine_of, engines, operation_of
 from baler_energy.config.parameters import Training
 from baler_energy.data.readers import FORMATS
 from baler_energy.errors import InputError
@@ -43,7 +43,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--compressed", type=Path, required=True, metavar="FILE", help="file of `baler-energy compress` (.baler)"
     )
     parser.add_argument(
-        "--checkpoint", type=Path, required=True, metavar="FILE", help="checkpoint that it was compressed with"
+        "--checkpoint",
+        type=Path,
+        metavar="FILE",
+        help="checkpoint that it was compressed with; none with a transform that learns nothing",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
     add_point_arguments(parser)
@@ -72,13 +75,13 @@ def decompress(compressed: Path, checkpoint: Path | None, out: Path, point: Poin
     from baler_energy.codecs.container import Reader
 
     content = Reader(compressed)
-    engine_named(point.engine).refuse(point.changed(packing=content.facts.packing), Training())
+    engine_of(point).refuse(point.changed(packing=content.facts.packing), Training())
     _check_fits(content.facts, point, compressed)
     device = configure_torch(point)
     with atomic_path(out / reconstructed_name(content.facts.layout)) as target:
         asked = point.asked(compressed, target, device, checkpoint=checkpoint, content=content)
         with (
-            operation_of(point.engine, "decompress").decompressing(asked) as work,
+            operation_of(point, "decompress").decompressing(asked) as work,
             open_work(work, measuring, device, out) as session,
         ):
             outcome = session.run(work.operation, warm_up=warm_up_of(work, device))
@@ -100,6 +103,6 @@ def _check_fits(facts: "Facts", point: PointOptions, path: Path) -> None:
     packing, kind = facts.packing, facts.layout.get("format", "table")
     if point.packing != packing:
         raise InputError(f"--packing {point.packing}: the file was written with {packing}. Give --packing {packing}.")
-    if kind != "table" and not engine_named(point.engine).reads_files:
+    if kind != "table" and not engine_of(point).reads_files:
         able = " or ".join(f"--engine {one.name}" for one in engines() if one.reads_files)
         raise InputError(f"{path}: was compressed from a {kind} file, which {able} makes again.")

@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--reconstructed", type=Path, required=True, metavar="TABLE", help="table of `baler-energy decompress`"
     )
     parser.add_argument("--compressed", type=Path, required=True, metavar="FILE", help="the compressed file")
-    parser.add_argument("--checkpoint", type=Path, required=True, metavar="FILE", help="the codec's checkpoint")
+    parser.add_argument("--checkpoint", type=Path, metavar="FILE", help="the codec's checkpoint, where it has one")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
 
 
@@ -38,10 +38,10 @@ def run(args: argparse.Namespace) -> None:
     evaluate(args.original, args.reconstructed, args.compressed, args.checkpoint, args.out)
 
 
-def evaluate(original: Path, reconstructed: Path, compressed: Path, checkpoint: Path, out: Path) -> None:
+def evaluate(original: Path, reconstructed: Path, compressed: Path, checkpoint: Path | None, out: Path) -> None:
     """Write errors of `reconstructed` against `original`, histograms and a summary to `out`.
 
-    The sizes of `compressed` and `checkpoint` enter the compression ratios.
+    The sizes of `compressed` and, where there is one, of `checkpoint` enter the compression ratios.
 
     Raises
     ------
@@ -54,7 +54,7 @@ def evaluate(original: Path, reconstructed: Path, compressed: Path, checkpoint: 
     for kind, first, second in (("names", before.names, after.names), ("types", before.dtypes, after.dtypes)):
         if first != second:
             raise InputError(f"{reconstructed}: the columns' {kind} are not those of {original}; it is another table.")
-    compressed_bytes, model_bytes = _size(compressed), _size(checkpoint)
+    compressed_bytes, model_bytes = _size(compressed), None if checkpoint is None else _size(checkpoint)
     source_bytes = before.origin.get("source_bytes")
     sizes = {"float64": before.data.nbytes, "native": before.native_bytes, "source": source_bytes}
     errors = residuals.column_errors(before.data, after.data, before.names, before.dtypes)
@@ -65,7 +65,7 @@ def evaluate(original: Path, reconstructed: Path, compressed: Path, checkpoint: 
     summary = {
         "rows": len(before.data),
         **residuals.summary(errors),
-        **residuals.ratios(sizes, compressed_bytes, model_bytes),
+        **residuals.ratios(sizes, compressed_bytes, model_bytes or 0),
         **{f"{kind}_bytes": size for kind, size in sizes.items()},
         "compressed_bytes": compressed_bytes,
         "checkpoint_bytes": model_bytes,

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 __all__ = ["HISTORY", "History"]
 
 HISTORY = "history.parquet"
+#: What every row has; a training in closed form has no row.
+_COLUMNS = ("epoch", "loss", "duration_s")
 
 
 class History:
@@ -53,4 +55,5 @@ class History:
         import pandas as pd
 
         with atomic_path(path) as temporary:
-            pd.DataFrame(self.rows).to_parquet(temporary, index=False)
+            rows = pd.DataFrame(self.rows) if self.rows else pd.DataFrame({name: [0.0] for name in _COLUMNS})[:0]
+            rows.to_parquet(temporary, index=False)

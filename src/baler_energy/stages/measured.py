@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from baler_energy.codecs.engines.base import WARM_UP_BATCHES, Work
@@ -162,7 +163,8 @@ def write_record(
         What was measured by earlier processes; when and where is part of the provenance.
     """
     meters = [reading.meter for reading in outcome.readings]
-    behind = measured(operation.value, str(parameters["engine"]), meters)
+    codec = SimpleNamespace(transform=parameters["transform"], engine=parameters["engine"])
+    behind = measured(operation.value, codec, meters)
     made_with = provenance(*behind, *coder_modules(str(parameters["packing"])))
     job = made_with["slurm"]
     if job and job["exclusive"] is False:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field
 
 from baler_energy.codecs.baler.architecture import latent_columns
-from baler_energy.codecs.engines import check_precision, engine_named
+from baler_energy.codecs.engines import check_precision, engine_of
 from baler_energy.codecs.engines.base import Asked
 from baler_energy.codecs.packing import Packing
 from baler_energy.config.options import add_options
@@ -76,8 +76,9 @@ class PointOptions(Parameters):
         """
         known = {"source": source, "rows": rows, "columns": columns}
         actual = {"device": actual_device(self.device), "threads": self.thread_count}
-        actual["latent_columns"] = latent_columns(columns, self.compression_ratio)
-        return self.model_dump() | known | actual
+        ratio: float | None = self.compression_ratio
+        latent = None if ratio is None else latent_columns(columns, ratio)
+        return self.model_dump() | known | actual | {"latent_columns": latent}
 
 
 def add_codec_file_arguments(
@@ -86,7 +87,10 @@ def add_codec_file_arguments(
     """Add the files of a stage that applies a trained codec."""
     parser.add_argument("--data", type=Path, required=True, metavar="TABLE", help=data_help)
     parser.add_argument(
-        "--checkpoint", type=Path, required=True, metavar="FILE", help="checkpoint of `baler-energy train`"
+        "--checkpoint",
+        type=Path,
+        metavar="FILE",
+        help="checkpoint of `baler-energy train`; none with a transform that learns nothing",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
 
@@ -105,11 +109,12 @@ def point_options(args: argparse.Namespace) -> PointOptions:
     InputError
         A value is out of range, or the calibration cannot be read.
     """
-    point = PointOptions(**{name: getattr(args, name) for name in PointOptions.model_fields if name != "rows"})
+    given = {name: getattr(args, name) for name in PointOptions.model_fields if name != "rows"}
+    point = PointOptions(**given).changed()
     check_precision(point)
     if reason := Packing.parse(point.packing).missing():
         raise UnavailableError(f"--packing {point.packing}: {reason}")
-    if engine_named(point.engine).tunes_threads and point.threads == "auto" and (threads := _calibrated_threads(args)):
+    if engine_of(point).tunes_threads and point.threads == "auto" and (threads := _calibrated_threads(args)):
         return point.changed(threads=threads)
     return point
 

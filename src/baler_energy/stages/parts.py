@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from baler_energy.analysis.totals import Total, relevant_flags, total
 from baler_energy.codecs.baler.architecture import Architecture
 from baler_energy.codecs.baler.settings import TrainingSettings
-from baler_energy.codecs.engines import engine_named, engines
+from baler_energy.codecs.engines import engine_of, engines
 from baler_energy.data.table import Table
 from baler_energy.meters.options import add_session_arguments
 from baler_energy.meters.session import Outcome, Session
@@ -101,7 +101,7 @@ def parts(data: Path, checkpoint: Path, max_batches: int, point: PointOptions, o
         for job in whole_jobs:
             job.check()
         parameters = whole_jobs[0].parameters()
-        found = _found(whole_jobs, measuring) if engine_named(point.engine).has_layers else _none(point.engine)
+        found = _found(whole_jobs, measuring) if engine_of(point).has_layers else _none(point.engine)
     for name, rows in found.items():
         (out / name).mkdir(parents=True, exist_ok=True)
         write_hotspots(out / name / HOTSPOTS, parameters | {"operation": name, "profiler": PROFILER}, rows)

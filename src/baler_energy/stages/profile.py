@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
-from baler_energy.codecs.engines import engine_named, operation_of
+from baler_energy.codecs.engines import engine_of, operation_of
 from baler_energy.config.parameters import Training
 from baler_energy.errors import UnavailableError
 from baler_energy.files import atomic_path
@@ -17,7 +17,7 @@ from baler_energy.profilers.hotspots import HOTSPOTS, Hotspot, write_hotspots
 from baler_energy.progress import say
 from baler_energy.stages.options import PointOptions, add_point_arguments, point_options, positive_int
 from baler_energy.stages.profiled import WARM_UP_BATCHES, Job
-from baler_energy.variants import ENGINES
+from baler_energy.variants import TRANSFORMS
 
 __all__ = [
     "EPILOG",
@@ -127,16 +127,16 @@ def profile(
     with tempfile.TemporaryDirectory(prefix="baler-energy-") as folder:
         job = Job(data, checkpoint, operation, max_batches, point, Path(folder), time_limit_s)
         parameters = job.parameters()
-        engine_named(point.engine).refuse(point, Training())
+        engine_of(point).refuse(point, Training())
         job.check()
-        outside = "profile" in ENGINES[point.engine]
+        outside = "profile" in TRANSFORMS[point.transform][point.engine]
         if profiler not in _ELSEWHERE and not outside:
             job.of_batches(WARM_UP_BATCHES)()
         out.mkdir(parents=True, exist_ok=True)
         say(f"profile: {operation} of {job.batches} batches with {profiler}")
         try:
             with _time_limit(time_limit_s):
-                _refuse_blind(profiler, point.engine)
+                _refuse_blind(profiler, point)
                 hotspots = _outside(job, out) if outside else PROFILERS[profiler](job, out)
         except UnavailableError as error:
             hotspots = [_absent(profiler, str(error))]
@@ -177,11 +177,12 @@ def _cprofile(job: Job, out: Path) -> list[Hotspot]:
     return cprofile.profile(job.of_batches(job.max_batches), out / STATS)
 
 
-def _refuse_blind(profiler: str, engine: str) -> None:
+def _refuse_blind(profiler: str, point: PointOptions) -> None:
     """Refuse a profiler that does not see what an engine does."""
-    able = engine_named(engine).profilers
-    if able is not None and profiler not in able:
-        raise UnavailableError(f"engine {engine!r} can only be profiled with {' and '.join(able)}.")
+    engine = engine_of(point)
+    if engine.profilers is not None and profiler not in engine.profilers:
+        able = f"only be profiled with {' and '.join(engine.profilers)}" if engine.profilers else "not be profiled"
+        raise UnavailableError(f"engine {engine.name!r} can {able}.")
 
 
 def _outside(job: Job, out: Path) -> list[Hotspot]:
@@ -190,7 +191,7 @@ def _outside(job: Job, out: Path) -> list[Hotspot]:
 
     table, few = job.part(job.max_batches), job.part(WARM_UP_BATCHES)
     asked = job.asked(job.data, job.folder / "profiled", table)
-    stats = operation_of(job.point.engine, "profile").profile(asked, job.operation, table, few)
+    stats = operation_of(job.point, "profile").profile(asked, job.operation, table, few)
     with atomic_path(out / STATS) as temporary:
         stats.dump_stats(temporary)
     return cprofile.hotspots_of(stats)

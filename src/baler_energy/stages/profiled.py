@@ -112,7 +112,7 @@ class Job:
 
     def _work(self, operation: str, asked: Asked) -> Work:
         """Make an engine's work ready, whose files stay open until the job is closed."""
-        ready = getattr(operation_of(self.point.engine, operation), _READY[operation])
+        ready = getattr(operation_of(self.point, operation), _READY[operation])
         work: Work = self._open.enter_context(ready(asked))
         return work
 

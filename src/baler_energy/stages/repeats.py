@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from baler_energy.codecs.engines import operations_of
 from baler_energy.config.sections import Repeats
 from baler_energy.config.study import Point, Study, load_study
 from baler_energy.errors import InputError
@@ -28,8 +29,6 @@ points get one more repeat as long as the 95 % t interval of the mean energy of 
 (of the duration, where there is no energy) is wider than +-5 % of that mean. Flagged runs are in no mean, so that one
 more takes their place; no run is dropped for its value.
 """
-
-_OPERATIONS = (Operation.TRAIN, Operation.COMPRESS, Operation.DECOMPRESS)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,7 +60,9 @@ def repeats(study: Study, results: Path, number: int, out: Path) -> None:
     widths: dict[str, dict[Operation, float | None]] = {}
     added: list[str] = []
     for first, runs in points.items():
-        widths[first.path] = of_point = {name: _relative_width(results, runs, name) for name in _OPERATIONS}
+        widths[first.path] = of_point = {
+            name: _relative_width(results, runs, name) for name in map(Operation, operations_of(first))
+        }
         enough = all(width is not None and width <= study.repeats.target for width in of_point.values())
         if not enough and len(runs) < study.repeats.most:
             added.append(first.in_repeat(len(runs)).path)

@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,7 +33,8 @@ def training_key(table: Table, parameters: Mapping[str, Any]) -> str:
     import torch
 
     facts = [table.names, list(map(str, table.dtypes)), dict(parameters), torch.__version__]
-    made_with = fingerprint(*measured("train", str(parameters["engine"])))
+    codec = SimpleNamespace(transform=parameters["transform"], engine=parameters["engine"])
+    made_with = fingerprint(*measured("train", codec))
     digest = hashlib.sha256(json.dumps([*facts, made_with]).encode())
     digest.update(np.ascontiguousarray(table.data).data)
     return digest.hexdigest()

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from baler_energy.codecs.engines import engine_named, operation_of
+from baler_energy.codecs.engines import engine_of, operation_of
 from baler_energy.codecs.engines.base import Learned
 from baler_energy.config.options import add_options
 from baler_energy.config.parameters import Training
@@ -68,7 +68,7 @@ def train(data: Path, out: Path, point: PointOptions, training: Training, measur
     longer than `training.save_every_s` (s) saves its state so often, within the window, and one that finds such a state
     in `out` goes on from there. Raises `InputError` and `UnavailableError`.
     """
-    engine_named(point.engine).refuse(point, training)
+    engine_of(point).refuse(point, training)
     table = Table.read(data)
     rows, columns = table.data.shape
     device = configure_torch(point)
@@ -77,7 +77,7 @@ def train(data: Path, out: Path, point: PointOptions, training: Training, measur
 
     asked = point.asked(data, out / CHECKPOINT, device, training=training, table=table)
     with (
-        operation_of(point.engine, "train").training(asked) as work,
+        operation_of(point, "train").training(asked) as work,
         open_work(work, measuring, device, out) as session,
     ):
         history = History(session)

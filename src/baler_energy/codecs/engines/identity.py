@@ -1,0 +1,19 @@
+"""No transform: the packing is applied to the columns, each in its own number type."""
+
+from baler_energy.codecs.engines.base import Engine
+from baler_energy.codecs.packing import Packing
+from baler_energy.config.parameters import Parameters, Training
+from baler_energy.errors import InputError
+
+__all__ = ["ENGINE"]
+
+
+def _refuse(point: Parameters, training: Training) -> None:
+    if Packing.parse(point.packing).bound is not None:
+        raise InputError(
+            f"packing {point.packing!r}: a bound is over the range of a column in training, and transform 'identity' "
+            "has no training. Leave the bound out, or take another transform."
+        )
+
+
+ENGINE = Engine(name="identity", runs_as_baler=False, place=4, colour=3, reads_files=True, profilers=(), refuse=_refuse)

@@ -1,0 +1,7 @@
+"""Principal components, in closed form."""
+
+from baler_energy.codecs.engines.base import Engine
+
+__all__ = ["ENGINE"]
+
+ENGINE = Engine(name="pca", runs_as_baler=False, place=3, colour=3, reads_files=True, profilers=())

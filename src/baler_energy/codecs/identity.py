@@ -1,0 +1,60 @@
+"""The transform ``identity``: columns are stored in their own number types, as the packing says.
+
+With a lossless packing, or none, every value of the table comes back to the bit.
+"""
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_energy.codecs.engines.base import Asked, Work
+from baler_energy.codecs.normalisation import Normalisation
+from baler_energy.codecs.streaming import StreamingCoder, streamed_compression, streamed_decompression
+from baler_energy.data.blocks.base import matrix, native
+
+__all__ = ["Identity", "compressing", "decompressing"]
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Identity:
+    """The codec of a table: its columns' names and native types."""
+
+    names: tuple[str, ...]
+    dtypes: tuple[str, ...]
+    transform: str = "identity"
+    normalisation: Normalisation | None = None
+    precision: str = "float64"
+    latent: int | None = None
+    content_hash: str | None = None
+
+    def encode(self, data: Floats) -> tuple[NDArray[Any], ...]:
+        """Give the columns of values (rows, columns), each in its own type."""
+        columns = zip(self.names, data.T, self.dtypes, strict=True)
+        return tuple(np.ascontiguousarray(native(name, values, dtype)) for name, values, dtype in columns)
+
+    def decode(self, *columns: NDArray[Any]) -> Floats:
+        """Put columns side by side; what was rounded to another number format is in its own type again."""
+        typed = zip(columns, self.dtypes, strict=True)
+        return matrix([values.astype(dtype, copy=False) for values, dtype in typed])
+
+
+def _coder(asked: Asked, codec: Identity) -> StreamingCoder:
+    made = partial(StreamingCoder, codec, lambda: codec.encode, lambda: codec.decode)
+    return made(packing=asked.point.packing, threads=asked.threads)
+
+
+def compressing(asked: Asked) -> AbstractContextManager[Work]:
+    """Make ready to compress a file of any format, which is read within the window."""
+    return streamed_compression(asked, lambda source: _coder(asked, Identity(source.names, source.dtypes)))
+
+
+def decompressing(asked: Asked) -> AbstractContextManager[Work]:
+    """Make ready to decompress to a file of the kind that was compressed."""
+    facts = asked.compressed.facts
+    return streamed_decompression(asked, _coder(asked, Identity(facts.names, facts.dtypes)))

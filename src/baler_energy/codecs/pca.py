@@ -1,0 +1,203 @@
+"""The transform ``pca``: the first principal components of the scaled columns, in closed form.
+
+Columns are scaled to [0, 1], as Baler does, so that an error of a column counts over its range. Their mean and
+covariance come from one pass over the table, block by block, by the update of Chan, Golub and LeVeque (Algorithms for
+computing the sample variance, 1983); the components are the covariance's eigenvectors of the largest eigenvalues. This
+is the linear codec with the least squared error of the scaled values (Eckart and Young 1936).
+"""
+
+import hashlib
+import io
+import json
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_energy.codecs.baler.architecture import latent_columns
+from baler_energy.codecs.engines.base import Asked, Learned, Work
+from baler_energy.codecs.normalisation import Normalisation
+from baler_energy.codecs.streaming import BLOCK_ROWS, StreamingCoder, streamed_compression, streamed_decompression
+from baler_energy.data.blocks import Source, open_source
+from baler_energy.errors import InputError
+from baler_energy.files import atomic_path
+
+__all__ = ["Pca", "compressing", "decompressing", "fit", "training"]
+
+Floats = NDArray[np.float64]
+
+FORMAT = "baler-energy principal components"
+VERSION = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Pca:
+    """Principal components of a training table.
+
+    Parameters
+    ----------
+    names, dtypes
+        Of the columns.
+    normalisation
+        Features of the training table.
+    mean
+        (columns,): of the scaled columns.
+    components
+        (latent, columns), orthonormal rows, the one with the largest variance first.
+    """
+
+    names: tuple[str, ...]
+    dtypes: tuple[str, ...]
+    normalisation: Normalisation
+    mean: Floats
+    components: Floats
+    transform: str = "pca"
+    precision: str = "float64"
+
+    @property
+    def latent(self) -> int:
+        """Columns of the latents."""
+        return len(self.components)
+
+    @cached_property
+    def content_hash(self) -> str:
+        """SHA-256 of all it holds."""
+        digest = hashlib.sha256(json.dumps([VERSION, self.names, self.dtypes]).encode())
+        for values in (self.normalisation.features, self.mean, self.components):
+            digest.update(np.ascontiguousarray(values).tobytes())
+        return digest.hexdigest()
+
+    def encode(self, data: Floats) -> tuple[NDArray[Any], ...]:
+        """Give the latents (rows, latent) of values (rows, columns)."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            return ((self.normalisation.normalise(data) - self.mean) @ self.components.T,)
+
+    def decode(self, latents: NDArray[Any]) -> Floats:
+        """Give the values (rows, columns) of latents (rows, latent), not yet rounded to the native types."""
+        return self.normalisation.restore(latents @ self.components + self.mean)
+
+    def write(self, path: Path) -> None:
+        """Write to a file (npz), whole or not at all."""
+        header = {"format": FORMAT, "version": VERSION, "names": self.names, "dtypes": self.dtypes}
+        text = np.array(json.dumps(header | {"sha256": self.content_hash}))
+        content, features = io.BytesIO(), self.normalisation.features
+        np.savez(content, header=text, features=features, mean=self.mean, components=self.components)
+        with atomic_path(path) as temporary:
+            temporary.write_bytes(content.getvalue())
+
+    @classmethod
+    def read(cls, path: Path) -> "Pca":
+        """Read what `write` wrote, never unpickling objects.
+
+        Raises
+        ------
+        InputError
+            The file is missing, damaged, or no such file.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                header = json.loads(str(file["header"]))
+                if (header["format"], header["version"]) != (FORMAT, VERSION):
+                    raise ValueError(f"format {header['format']!r}, version {header['version']!r}")
+                names, dtypes = tuple(header["names"]), tuple(header["dtypes"])
+                found = cls(names, dtypes, Normalisation(file["features"]), file["mean"], file["components"])
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read: {error.strerror or error}.") from error
+        except Exception as error:
+            reason = str(error) or type(error).__name__
+            raise InputError(f"{path}: is damaged, or was not trained with --transform pca ({reason}).") from error
+        if found.content_hash != header["sha256"]:
+            raise InputError(f"{path}: is damaged: its checksum does not match. Train again.")
+        return found
+
+
+def fit(source: Source, latent: int) -> tuple[Pca, int]:
+    """Find the principal components of a table, in two passes over it: ranges, then mean and covariance.
+
+    Memory is that of a block, however many rows there are.
+
+    Parameters
+    ----------
+    source
+        The table.
+    latent
+        How many components to keep.
+
+    Returns
+    -------
+    tuple
+        The components, and the number of rows.
+
+    Raises
+    ------
+    InputError
+        A column cannot be scaled.
+    """
+    low, high = np.full(len(source.names), np.inf), np.full(len(source.names), -np.inf)
+    for block in source.blocks(BLOCK_ROWS):
+        # NaN stays NaN, and is refused below.
+        low, high = np.minimum(low, block.data.min(axis=0)), np.maximum(high, block.data.max(axis=0))
+    normalisation = Normalisation.of(np.stack([low, high]), source.names)
+    rows, mean, scatter = 0, np.zeros(len(low)), np.zeros((len(low), len(low)))
+    for block in source.blocks(BLOCK_ROWS):
+        scaled = normalisation.normalise(block.data)
+        own, count = scaled.mean(axis=0), len(scaled)
+        centred, shift = scaled - own, own - mean
+        scatter += centred.T @ centred + np.outer(shift, shift) * (rows * count / (rows + count))
+        mean += shift * (count / (rows + count))
+        rows += count
+    _, vectors = np.linalg.eigh(scatter)
+    # In ascending order of the eigenvalues; the sign, which is free, makes the largest entry positive.
+    components = vectors[:, ::-1][:, :latent].T
+    signs = np.sign(components[np.arange(latent), np.abs(components).argmax(axis=1)])
+    kept = np.ascontiguousarray(components * signs[:, None])
+    return Pca(source.names, source.dtypes, normalisation, mean, kept), rows
+
+
+@contextmanager
+def training(asked: Asked) -> Iterator[Work]:
+    """Make ready to find the components of a prepared table, which is read within the window."""
+    with open_source(asked.data) as source:
+        columns = len(source.names)
+        latent = latent_columns(columns, asked.point.compression_ratio)
+
+        def finish(found: tuple[Pca, int]) -> Learned:
+            pca, rows = found
+            macs = rows * columns * columns
+            results = {"parameters": columns * (latent + 1), "macs": macs, "flops": 2 * macs}
+            return Learned(pca, (), results)
+
+        yield Work(
+            operation=lambda on_epoch, keeper: fit(source, latent),
+            warm_up=partial(fit, source, latent),
+            finish=finish,
+            origin=source.origin,
+        )
+
+
+def _coder(asked: Asked) -> StreamingCoder:
+    pca = Pca.read(asked.codec_file)
+    if latent_columns(len(pca.names), asked.point.compression_ratio) != pca.latent:
+        raise InputError(
+            f"{asked.codec_file}: has {pca.latent} components of {len(pca.names)} columns, which --compression-ratio "
+            f"{asked.point.compression_ratio:g} does not give. Give --compression-ratio "
+            f"{len(pca.names) / pca.latent!r}."
+        )
+    made = partial(StreamingCoder, pca, lambda: pca.encode, lambda: pca.decode)
+    return made(packing=asked.point.packing, threads=asked.threads)
+
+
+def compressing(asked: Asked) -> AbstractContextManager[Work]:
+    """Make ready to compress a file of any format, which is read within the window."""
+    coder = _coder(asked)
+    return streamed_compression(asked, lambda source: coder, coder.fitted.names)
+
+
+def decompressing(asked: Asked) -> AbstractContextManager[Work]:
+    """Make ready to decompress to a file of the kind that was compressed."""
+    return streamed_decompression(asked, _coder(asked))

@@ -1,0 +1,105 @@
+"""Transform ``identity``: a lossless packing is a lossless codec of the table, from any format and back to it."""
+
+import argparse
+from pathlib import Path
+
+import awkward as ak
+import numpy as np
+import pytest
+import uproot
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from baler_energy.codecs.container import Reader
+from baler_energy.codecs.engines import engine_of
+from baler_energy.codecs.identity import Identity
+from baler_energy.codecs.streaming import StreamingCoder
+from baler_energy.config.parameters import Training
+from baler_energy.data.blocks import open_source
+from baler_energy.data.table import Table
+from baler_energy.errors import InputError
+from baler_energy.stages.options import add_point_arguments, point_options
+
+TYPES = ["float64", "float32", "float16", "bool", "int8", "uint8", "int16", "uint16", "int32", "uint32"]
+LOSSLESS = ["none", "zstd-3", "lz4", "pcodec"]
+
+
+def coder(names: tuple[str, ...], dtypes: tuple[str, ...], packing: str, threads: int = 1) -> StreamingCoder:
+    codec = Identity(names, dtypes)
+    return StreamingCoder(codec, lambda: codec.encode, lambda: codec.decode, packing=packing, threads=threads)
+
+
+def there_and_back(path: Path, out: Path, packing: str, threads: int = 1) -> None:
+    with open_source(path) as source:
+        coder(source.names, source.dtypes, packing, threads).compress(source, out.with_suffix(".baler"))
+    facts = Reader(out.with_suffix(".baler")).facts
+    coder(facts.names, facts.dtypes, packing, threads).decompress(out.with_suffix(".baler"), out)
+
+
+@pytest.mark.parametrize("packing", LOSSLESS)
+@given(data=st.data())
+def test_a_table_comes_back_to_the_bit(tmp_path_factory, packing, data):
+    rows = data.draw(st.integers(1, 40))
+    dtypes = tuple(data.draw(st.lists(st.sampled_from(TYPES), min_size=1, max_size=5)))
+    columns = [data.draw(arrays.arrays(dtype, rows)).astype(np.float64) for dtype in dtypes]
+    names = tuple(f"c{number}" for number in range(len(dtypes)))
+    folder = tmp_path_factory.mktemp("identity")
+    before = Table(np.ascontiguousarray(np.stack(columns, axis=1)), names, dtypes, {"source": "toy"})
+    before.write(folder / "t.npz")
+    there_and_back(folder / "t.npz", folder / "back.npz", packing)
+    after = Table.read(folder / "back.npz")
+    assert (after.names, after.dtypes) == (names, dtypes)
+    assert after.data.tobytes() == before.data.tobytes(), "also NaN, infinities and the sign of zero"
+
+
+@pytest.mark.parametrize("packing", ["pcodec", "float32-12+zstd"])
+def test_threads_and_blocks_change_nothing(tmp_path, table, packing, monkeypatch):
+    monkeypatch.setattr("baler_energy.codecs.streaming.BLOCK_ROWS", 70)
+    monkeypatch.setattr("baler_energy.codecs.streaming.LEAST_BLOCK_ROWS", 30)
+    table.write(tmp_path / "t.npz")
+    for threads in (1, 3):
+        there_and_back(tmp_path / "t.npz", tmp_path / f"{threads}.npz", packing, threads)
+    one, three = ((tmp_path / f"{threads}.baler").read_bytes() for threads in (1, 3))
+    assert one == three and len(list(Reader(tmp_path / "1.baler").blocks())) > 3
+
+
+def test_a_number_format_rounds_floats_and_leaves_integers(tmp_path, table):
+    table.write(tmp_path / "t.npz")
+    there_and_back(tmp_path / "t.npz", tmp_path / "back.npz", "float32-12+zstd")
+    back = Table.read(tmp_path / "back.npz")
+    for place, dtype in enumerate(table.dtypes):
+        before, after = table.data[:, place], back.data[:, place]
+        if np.dtype(dtype).kind == "f":
+            assert (np.abs(after - before) <= np.abs(before) * 2.0**-13).all() and (after != before).any()
+        else:
+            assert (after == before).all()
+
+
+def test_columns_are_stored_in_their_own_types_and_smaller_than_floats(tmp_path, table):
+    table.write(tmp_path / "t.npz")
+    with open_source(tmp_path / "t.npz") as source:
+        sizes = coder(source.names, source.dtypes, "none").compress(source, tmp_path / "t.baler")
+    assert sizes.latent_bytes == table.native_bytes and sizes.correction_bytes == 0
+    (block,) = Reader(tmp_path / "t.baler").blocks()
+    assert tuple(values.dtype.name for values in block.arrays) == table.dtypes
+
+
+def test_jagged_branches_of_a_root_file_come_back_as_such(tmp_path):
+    counts, rng = np.array([3, 0, 2, 7], np.int32), np.random.default_rng(1)
+    with uproot.recreate(tmp_path / "t.root") as file:
+        pt = ak.unflatten(rng.exponential(size=12).astype(np.float32), counts)
+        file["Events"] = {"pt": pt, "charge": ak.unflatten(rng.integers(-1, 2, 12).astype(np.int32), counts)}
+    there_and_back(tmp_path / "t.root", tmp_path / "back.root", "pcodec")
+    with uproot.open(tmp_path / "t.root") as before, uproot.open(tmp_path / "back.root") as after:
+        for name in ("pt", "charge"):
+            one, other = before["Events"][name].array(), after["Events"][name].array()
+            assert one.tolist() == other.tolist() and str(one.type) == str(other.type)
+
+
+def test_a_bound_needs_a_training():
+    parser = argparse.ArgumentParser()
+    add_point_arguments(parser)
+    point = point_options(parser.parse_args(["--transform", "identity", "--packing", "bound-0.1"]))
+    with pytest.raises(InputError, match="transform 'identity' has no training"):
+        engine_of(point).refuse(point, Training())
