@@ -213,11 +213,15 @@ def streamed_compression(
     make
         Gives the codec for a file.
     columns
-        Those of the training; None takes all.
+        Those of the training; None where there was none: the request's, or all.
     """
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:/", str(asked.data)) and not asked.data.exists():
         raise InputError(f"{asked.data}: URLs are read by `baler-energy prepare`; compress takes files.")
-    request = replace(asked.request or Request(), columns=columns)
+    request = asked.request or Request()
+    if columns is not None:
+        if request.columns is not None:
+            raise InputError("--columns: the columns are those of the training; leave it out.")
+        request = replace(request, columns=columns)
     with open_source(asked.data, request, asked.file_format) as source:
         coder = make(source)
         yield Work(

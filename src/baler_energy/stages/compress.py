@@ -30,13 +30,16 @@ if TYPE_CHECKING:
 
 __all__ = ["COMPRESSED", "EPILOG", "HELP", "add_arguments", "compress", "run"]
 
-HELP = "compress a table with a trained codec, and measure it"
+HELP = "compress a table with a codec, and measure it"
 EPILOG = """examples:
   baler-energy compress --data table.npz --checkpoint run/train/checkpoint.pt --out run/compress
   baler-energy compress --engine fast --packing float32+zstd --data events.root --tree Events \\
       --checkpoint run/train/checkpoint.pt --out run/compress
 
-The engine fast reads ROOT, Parquet, HDF5 and npz files, too, of any size, and decompress makes a file of the same kind.
+  baler-energy compress --transform identity --packing pcodec --data events.parquet --out run/compress
+
+The engine fast, and every transform but Baler's, reads ROOT, Parquet, HDF5 and npz files, too, of any size, and
+decompress makes a file of the same kind.
 
 writes table.baler, samples.parquet and, last, measurement.json
 """
@@ -48,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the stage's options."""
     data_help = "table of `baler-energy prepare`; with --engine fast also a ROOT, Parquet, HDF5 or npz file"
     add_codec_file_arguments(parser, data_help=data_help)
-    file = parser.add_argument_group("a file of your own (--engine fast); its columns are those of the training")
+    file = parser.add_argument_group("a file of your own (--engine fast, or another --transform)")
     file.add_argument("--format", choices=("table", *FORMATS), help="default: by the suffix and the contents")
     file.add_argument("--tree", help="ROOT tree, or HDF5 dataset or group; default: the only one")
     file.add_argument(
@@ -58,13 +61,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="ROOT: a row per object, or a row per event with its first K objects (default: %(default)s)",
     )
     file.add_argument("--leading", type=int, metavar="K", help="how many objects, for --layout leading")
+    file.add_argument(
+        "--columns",
+        nargs="+",
+        metavar="NAME",
+        help="columns in the order wanted, Jet_* for all that match; those of the training where there was one",
+    )
     add_point_arguments(parser)
     add_session_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> None:
     """Run the stage from parsed options."""
-    request = Request(None, args.tree, args.layout, args.leading)
+    columns = None if args.columns is None else tuple(args.columns)
+    request = Request(columns, args.tree, args.layout, args.leading)
     compress(args.data, args.checkpoint, args.out, point_options(args), Measuring.of(args), request, args.format)
 
 

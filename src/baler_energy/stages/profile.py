@@ -127,17 +127,8 @@ def profile(
     with tempfile.TemporaryDirectory(prefix="baler-energy-") as folder:
         job = Job(data, checkpoint, operation, max_batches, point, Path(folder), time_limit_s)
         parameters = job.parameters()
-        engine_of(point).refuse(point, Training())
-        job.check()
-        outside = "profile" in TRANSFORMS[point.transform][point.engine]
-        if profiler not in _ELSEWHERE and not outside:
-            job.of_batches(WARM_UP_BATCHES)()
-        out.mkdir(parents=True, exist_ok=True)
-        say(f"profile: {operation} of {job.batches} batches with {profiler}")
         try:
-            with _time_limit(time_limit_s):
-                _refuse_blind(profiler, point)
-                hotspots = _outside(job, out) if outside else PROFILERS[profiler](job, out)
+            hotspots = _hotspots(job, profiler, out)
         except UnavailableError as error:
             hotspots = [_absent(profiler, str(error))]
         finally:
@@ -148,6 +139,25 @@ def profile(
         say(f"profile: no values from {profiler}: {first.reason}")
     elif first.self_share is not None:
         say(f"profile: {first.name}: {first.self_share:.0%} of the time")
+
+
+def _hotspots(job: Job, profiler: str, out: Path) -> list[Hotspot]:
+    """Run a profiler; raises `UnavailableError` with the reason where it gives nothing."""
+    point, engine = job.point, engine_of(job.point)
+    if engine.profilers is not None and profiler not in engine.profilers:
+        able = (
+            f"can only be profiled with {' and '.join(engine.profilers)}" if engine.profilers else "cannot be profiled"
+        )
+        raise UnavailableError(f"engine {engine.name!r} {able}.")
+    engine.refuse(point, Training())
+    job.check()
+    outside = "profile" in TRANSFORMS[point.transform][point.engine]
+    if profiler not in _ELSEWHERE and not outside:
+        job.of_batches(WARM_UP_BATCHES)()
+    out.mkdir(parents=True, exist_ok=True)
+    say(f"profile: {job.operation} of {job.batches} batches with {profiler}")
+    with _time_limit(job.time_limit_s):
+        return _outside(job, out) if outside else PROFILERS[profiler](job, out)
 
 
 def _absent(profiler: str, reason: str) -> Hotspot:
@@ -175,14 +185,6 @@ def _cprofile(job: Job, out: Path) -> list[Hotspot]:
     from baler_energy.profilers import cprofile
 
     return cprofile.profile(job.of_batches(job.max_batches), out / STATS)
-
-
-def _refuse_blind(profiler: str, point: PointOptions) -> None:
-    """Refuse a profiler that does not see what an engine does."""
-    engine = engine_of(point)
-    if engine.profilers is not None and profiler not in engine.profilers:
-        able = f"only be profiled with {' and '.join(engine.profilers)}" if engine.profilers else "not be profiled"
-        raise UnavailableError(f"engine {engine.name!r} can {able}.")
 
 
 def _outside(job: Job, out: Path) -> list[Hotspot]:

@@ -1,0 +1,99 @@
+"""Other transforms than Baler's, from the command line: from any format and back to it, and what is refused."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from baler_energy.data.blocks import open_source
+from baler_energy.errors import InputError
+from baler_energy.records import Measurement
+
+IDENTITY = ("--transform", "identity", "--packing", "pcodec")
+SUFFIXES = ("root", "parquet", "h5", "npz")
+
+
+def contents(path):
+    with open_source(path) as source:
+        blocks = list(source.blocks(10_000))
+        counts = [block.counts.tolist() for block in blocks if block.counts is not None]
+        return source.names, source.dtypes, np.concatenate([block.data for block in blocks]).tobytes(), counts
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_file_comes_back_to_the_bit_in_its_own_format(stage, repository, tmp_path, suffix):
+    file = repository / "tests" / "data" / "fixtures" / f"jets.{suffix}"
+    stage("compress", *IDENTITY, "--data", file, "--out", tmp_path / "c")
+    stage("decompress", *IDENTITY, "--compressed", tmp_path / "c" / "table.baler", "--out", tmp_path / "d")
+    (back,) = (tmp_path / "d").glob(f"reconstructed.{suffix}")
+    assert contents(back) == contents(file)
+    record = Measurement.read(tmp_path / "c" / "measurement.json")
+    assert (record.parameters["transform"], record.parameters["engine"]) == ("identity", None)
+    assert record.results["checkpoint_bytes"] is None
+    assert record.results["latent_bytes"] == record.results["native_bytes"]
+    assert "pcodec" in record.provenance["software"]
+
+
+def test_columns_of_a_file_are_chosen(stage, repository, tmp_path):
+    file = repository / "tests" / "data" / "fixtures" / "jets.parquet"
+    name = contents(file)[0][1]
+    stage("compress", *IDENTITY, "--data", file, "--columns", name, "--out", tmp_path / "c")
+    stage("decompress", *IDENTITY, "--compressed", tmp_path / "c" / "table.baler", "--out", tmp_path / "d")
+    assert contents(tmp_path / "d" / "reconstructed.parquet")[0] == (name,)
+
+
+def test_components_are_trained_applied_and_evaluated(stage, pipeline, tmp_path):
+    pca = ("--transform", "pca", "--compression-ratio", 4)
+    stage("train", *pca, "--data", pipeline.table, "--out", tmp_path / "t")
+    record = Measurement.read(tmp_path / "t" / "measurement.json")
+    assert record.results["parameters"] == 24 * 7 and record.parameters["latent_columns"] == 6
+    assert {"epochs": None, "batch_size": None, "model": None}.items() <= record.parameters.items()
+    assert pd.read_parquet(tmp_path / "t" / "history.parquet").empty
+    codec = ("--checkpoint", tmp_path / "t" / "checkpoint.pt")
+    stage("apply", *pca, "--data", pipeline.table, *codec, "--out", tmp_path)
+    errors = pd.read_parquet(tmp_path / "evaluate" / "errors.parquet").set_index("column")
+    assert 0 < errors.loc["all", "rms_over_range"] < 0.1
+
+
+def test_a_file_of_another_transform_is_refused(stage, pipeline, tmp_path):
+    stage("train", "--transform", "pca", "--data", pipeline.table, "--out", tmp_path / "t")
+    for options in (("--transform", "pca", "--checkpoint", tmp_path / "t" / "checkpoint.pt"), IDENTITY[:2]):
+        with pytest.raises(InputError, match=r"table\.baler: was compressed with transform 'baler'.*--transform baler"):
+            stage("decompress", *options, "--compressed", pipeline.compressed, "--out", tmp_path / "d")
+    assert not (tmp_path / "d").exists()
+
+
+@pytest.mark.parametrize("transform", ["baler", "pca"])
+def test_a_codec_that_learns_needs_its_checkpoint(stage, pipeline, tmp_path, transform):
+    with pytest.raises(InputError, match="--checkpoint is missing"):
+        stage("compress", "--transform", transform, "--data", pipeline.table, "--out", tmp_path / "c")
+
+
+def test_a_checkpoint_of_the_other_kind_is_refused(stage, pipeline, tmp_path):
+    stage("train", "--transform", "pca", "--data", pipeline.table, "--out", tmp_path / "t")
+    of_pca = ("--checkpoint", tmp_path / "t" / "checkpoint.pt")
+    with pytest.raises(InputError, match=r"checkpoint\.pt: is damaged or not a checkpoint"):
+        stage("compress", "--data", pipeline.table, *of_pca, "--out", tmp_path / "c")
+    with pytest.raises(InputError, match="was not trained with --transform pca"):
+        of_baler = ("--checkpoint", pipeline.checkpoint)
+        stage("compress", "--transform", "pca", "--data", pipeline.table, *of_baler, "--out", tmp_path / "c")
+    with pytest.raises(InputError, match=r"has 12 components of 24 columns.*--compression-ratio 2\.0"):
+        ratio = ("--compression-ratio", 3)
+        stage("compress", "--transform", "pca", *ratio, "--data", pipeline.table, *of_pca, "--out", tmp_path / "c")
+
+
+def test_what_learns_nothing_is_not_trained_and_columns_are_those_of_a_training(stage, pipeline, tmp_path):
+    with pytest.raises(InputError, match="transform 'identity' has no operation 'train'"):
+        stage("train", "--transform", "identity", "--data", pipeline.table, "--out", tmp_path / "t")
+    with pytest.raises(InputError, match="--columns: the columns are those of the training"):
+        options = ("--engine", "fast", "--checkpoint", pipeline.checkpoint, "--columns", "pt")
+        stage("compress", *options, "--data", pipeline.table, "--out", tmp_path / "c")
+
+
+@pytest.mark.parametrize("transform", ["pca", "identity"])
+def test_it_is_neither_profiled_nor_taken_apart(stage, pipeline, tmp_path, transform):
+    options = ("--transform", transform, "--data", pipeline.table, "--out", tmp_path)
+    stage("profile", *options, "--operation", "compress", "--profiler", "cprofile")
+    (row,) = pd.read_parquet(tmp_path / "compress" / "hotspots.parquet").to_dict("records")
+    assert row["kind"] == "absent" and "cannot be profiled" in row["reason"]
+    with pytest.raises(InputError, match="forward pass"):
+        stage("forward", *options, "--checkpoint", pipeline.checkpoint)
