@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from baler_energy.codecs import container
 from baler_energy.codecs.coders.zstd import Zstd
-from baler_energy.codecs.container import Facts, Reader, StoredBlock, Writer
+from baler_energy.codecs.container import Reader, StoredBlock, Writer
 from baler_energy.codecs.corrections import Corrections
+from baler_energy.codecs.facts import Facts
 from baler_energy.codecs.normalisation import Normalisation
 from baler_energy.codecs.packing import Packing
 from baler_energy.errors import InputError

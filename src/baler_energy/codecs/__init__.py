@@ -1,9 +1,13 @@
 """Codecs: what turns a table into a smaller file and back.
 
-- `baler`: the autoencoder of Baler in plain PyTorch, and its fast engine
-- `upstream`: Baler itself
-- `engines`: what each of these implementations can do, and the work that they make ready
-- `container`: the compressed file (``.baler``); `corrections`: what keeps a bound of the error
-- `packing`, `coders`: how the numbers in it are stored
-- `normalisation`, `native`: values scaled to [0, 1], and back in the columns' own number types
+A codec is a transform, which turns rows into what is stored, and a packing, which says how that is stored.
+
+- `engines`: what each implementation of a transform can do, and the work that it makes ready
+- `baler`: the autoencoder of Baler in plain PyTorch, and its fast engine; `upstream`: Baler itself
+- `pca`: principal components; `identity`: no transform
+- `packing`, `coders`: the words that say how numbers are stored
+- `container`: the compressed file (``.baler``); `facts`: what it says of itself; `digest`: its checksum
+- `streaming`: tables of any size, a block at a time; `fitted`: a codec that is ready for it
+- `corrections`: what keeps a bound of the error; `normalisation`, `native`: columns scaled to [0, 1], and back in their
+  own number types
 """

@@ -18,21 +18,21 @@ The zip's comment, which other readers ignore, is the SHA-256 of all bytes befor
 bytes, whenever it is written.
 """
 
-import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, BinaryIO, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from baler_energy.codecs.corrections import Corrections
-from baler_energy.codecs.fitted import Fitted
+from baler_energy.codecs.digest import DIGEST_BYTES, HashedFile, check_digest
+from baler_energy.codecs.facts import Facts
 from baler_energy.codecs.normalisation import Normalisation
 from baler_energy.codecs.packing import Packing
 from baler_energy.errors import InputError
@@ -40,117 +40,15 @@ from baler_energy.errors import InputError
 if TYPE_CHECKING:
     from baler_energy.codecs.coders.zstd import Zstd
 
-__all__ = ["FORMAT", "VERSION", "Facts", "Reader", "Sizes", "StoredBlock", "Writer"]
+__all__ = ["FORMAT", "VERSION", "Reader", "Sizes", "StoredBlock", "Writer"]
 
 FORMAT = "baler-energy compressed table"
 VERSION = 2
 
 _FEATURES = "normalization_features.npy"
-_DIGEST_BYTES = 64
-_READ_BYTES = 1 << 20
 #: zip's own epoch, in place of the time of writing.
 _DATE = (1980, 1, 1, 0, 0, 0)
 _DAMAGE = (KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile)
-
-
-@dataclass(frozen=True, eq=False)
-class Facts:
-    """What a compressed file says of itself.
-
-    Parameters
-    ----------
-    names, dtypes
-        Of the columns; dtypes are NumPy's names of the native types. Those of integers come back as integers.
-    normalisation
-        Features of the training table; None where there was no training.
-    checkpoint_hash
-        `Fitted.content_hash` of the checkpoint that decodes it; None: it needs none.
-    latent
-        Columns of the latents; None: the table's own columns are stored, each in its own type.
-    precision
-        Of the arithmetic that made them.
-    packing
-        How they are stored, a value of the axis.
-    origin
-        What the table is (``source`` and ``label`` of `Table.origin`), so that toy data stays labelled.
-    layout
-        Kind of file that the table came in, of which the same kind is made again.
-    transform
-        A value of the axis.
-    """
-
-    names: tuple[str, ...]
-    dtypes: tuple[str, ...]
-    normalisation: Normalisation | None
-    checkpoint_hash: str | None
-    latent: int | None
-    precision: str = "float64"
-    packing: str = "none"
-    origin: Mapping[str, Any] = field(default_factory=dict)
-    layout: Mapping[str, Any] = field(default_factory=dict)
-    transform: str = "baler"
-
-    @classmethod
-    def of(
-        cls, fitted: Fitted, packing: str, origin: Mapping[str, Any], layout: Mapping[str, Any] | None = None
-    ) -> Self:
-        """Say what a compressed file of this codec says of itself."""
-        return cls(
-            fitted.names,
-            fitted.dtypes,
-            fitted.normalisation,
-            fitted.content_hash,
-            fitted.latent,
-            fitted.precision,
-            packing,
-            {key: origin[key] for key in ("source", "label") if key in origin},
-            layout or {},
-            fitted.transform,
-        )
-
-    def __post_init__(self) -> None:
-        columns = len(self.names) if self.normalisation is None else self.normalisation.features.shape[1]
-        if not len(self.names) == len(self.dtypes) == columns:
-            raise ValueError(f"{columns} columns, {len(self.names)} names, {len(self.dtypes)} types")
-        for dtype in self.dtypes:
-            np.dtype(dtype)
-        if self.precision not in ("float64", "float32"):
-            raise ValueError(f"precision {self.precision!r}")
-
-    def check_made_with(self, fitted: Fitted, path: Path) -> None:
-        """Refuse a file that was compressed with another codec; `path` is the file.
-
-        Raises
-        ------
-        InputError
-            It was.
-        """
-        if self.transform != fitted.transform:
-            raise InputError(
-                f"{path}: was compressed with transform {self.transform!r}, not {fitted.transform!r}. Give --transform "
-                f"{self.transform}."
-            )
-        if self.checkpoint_hash != fitted.content_hash:
-            raise InputError(
-                f"{path}: was compressed with another checkpoint (its SHA-256 begins {str(self.checkpoint_hash)[:12]}, "
-                f"this one's {str(fitted.content_hash)[:12]}). Give the checkpoint of that training."
-            )
-
-    def arrays(self, rows: int) -> list[tuple[str, str, tuple[int, ...]]]:
-        """Give name, number type and shape of each array of a block of so many rows."""
-        if self.latent is not None:
-            return [("latents", self.stored_format, (rows, self.latent))]
-        numbers = Packing.parse(self.packing).numbers
-        return [
-            (f"column-{place:04}", numbers.name if numbers and np.dtype(dtype).kind == "f" else dtype, (rows,))
-            for place, dtype in enumerate(self.dtypes)
-        ]
-
-    @property
-    def stored_format(self) -> str:
-        """Number format of the latents in the file."""
-        numbers = Packing.parse(self.packing).numbers
-        return self.precision if numbers is None else numbers.name
 
 
 @dataclass(frozen=True, eq=False)
@@ -211,7 +109,7 @@ class Writer:
         self._facts = facts
         self._coder = Packing.parse(facts.packing).coder
         self._blocks: list[dict[str, int | None]] = []
-        self._hashing = _Hashing(path.open("w+b"))
+        self._hashing = HashedFile(path.open("w+b"))
         self._archive = zipfile.ZipFile(self._hashing, "w", zipfile.ZIP_STORED)
         self.latent_bytes = self.stored_latent_bytes = self.correction_bytes = 0
 
@@ -267,7 +165,7 @@ class Writer:
             self._add(_FEATURES, _npy(facts.normalisation.features))
         self._add("header.npy", _npy(np.array(json.dumps(header))))
         # Room for the digest: the end record holds the comment's length, which the digest covers.
-        self._archive.comment = b" " * _DIGEST_BYTES
+        self._archive.comment = b" " * DIGEST_BYTES
         self._archive.close()
         self._hashing.finish()
 
@@ -302,7 +200,7 @@ class Reader:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        _check_digest(path)
+        check_digest(path)
         try:
             with zipfile.ZipFile(path) as archive:
                 header = json.loads(str(_array(archive.read("header.npy"))))
@@ -417,57 +315,3 @@ def _npy(array: NDArray[Any]) -> bytes:
 def _array(content: bytes) -> NDArray[Any]:
     array: NDArray[Any] = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
     return array
-
-
-class _Hashing:
-    """A file that is written from front to back, and hashed on the way but for its last bytes, the digest's place."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self._digest = hashlib.sha256()
-        self._last = b""
-
-    def write(self, content: bytes) -> int:
-        """Append to the file."""
-        self._file.write(content)
-        if len(content) >= _DIGEST_BYTES:
-            self._digest.update(self._last)
-            self._digest.update(memoryview(content)[:-_DIGEST_BYTES])
-            self._last = bytes(content[-_DIGEST_BYTES:])
-        else:
-            joined = self._last + content
-            self._digest.update(joined[:-_DIGEST_BYTES])
-            self._last = joined[-_DIGEST_BYTES:]
-        return len(content)
-
-    def flush(self) -> None:
-        """Pass on what is buffered."""
-        self._file.flush()
-
-    def finish(self) -> None:
-        """Write the digest into its place, and close the file."""
-        self._file.seek(-_DIGEST_BYTES, 2)
-        self._file.write(self._digest.hexdigest().encode())
-        self._file.close()
-
-    def close(self) -> None:
-        """Close the file as it is."""
-        self._file.close()
-
-
-def _check_digest(path: Path) -> None:
-    try:
-        with path.open("rb") as file:
-            left = path.stat().st_size - _DIGEST_BYTES
-            digest = hashlib.sha256()
-            while left > 0 and (block := file.read(min(_READ_BYTES, left))):
-                digest.update(block)
-                left -= len(block)
-            found = file.read()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror or error}.") from error
-    if left or digest.hexdigest().encode() != found:
-        raise InputError(
-            f"{path}: is damaged, truncated or not a compressed file of this program: its checksum does not match. "
-            "Compress again, or take a good copy."
-        )

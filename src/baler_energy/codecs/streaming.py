@@ -18,9 +18,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from baler_energy.codecs.container import Facts, Reader, Sizes, StoredBlock, Writer
+from baler_energy.codecs.container import Reader, Sizes, StoredBlock, Writer
 from baler_energy.codecs.corrections import Bound
 from baler_energy.codecs.engines.base import Asked, Work
+from baler_energy.codecs.facts import Facts
 from baler_energy.codecs.fitted import Fitted, check_columns
 from baler_energy.codecs.native import round_to_native
 from baler_energy.codecs.normalisation import lost_warning

@@ -21,7 +21,7 @@ from baler_energy.stages.options import (
 from baler_energy.vocabulary import Operation
 
 if TYPE_CHECKING:
-    from baler_energy.codecs.container import Facts
+    from baler_energy.codecs.facts import Facts
 
 __all__ = ["EPILOG", "HELP", "RECONSTRUCTED", "add_arguments", "decompress", "reconstructed_name", "run"]
 

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from baler_energy.codecs.baler.checkpoint import Checkpoint, checkpoint_of
 from baler_energy.codecs.baler.model import DTYPES
-from baler_energy.codecs.container import Facts, Reader, Sizes, StoredBlock, Writer
+from baler_energy.codecs.container import Reader, Sizes, StoredBlock, Writer
 from baler_energy.codecs.corrections import Bound
 from baler_energy.codecs.engines.base import Asked, Work
+from baler_energy.codecs.facts import Facts
 from baler_energy.codecs.fitted import check_columns
 from baler_energy.codecs.native import round_to_native
 from baler_energy.codecs.normalisation import lost_warning

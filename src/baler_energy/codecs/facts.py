@@ -1,0 +1,115 @@
+"""What a compressed file says of itself, and the arrays that its blocks hold."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from baler_energy.codecs.fitted import Fitted
+from baler_energy.codecs.normalisation import Normalisation
+from baler_energy.codecs.packing import Packing
+from baler_energy.errors import InputError
+
+__all__ = ["Facts"]
+
+
+@dataclass(frozen=True, eq=False)
+class Facts:
+    """What a compressed file says of itself.
+
+    Parameters
+    ----------
+    names, dtypes
+        Of the columns; dtypes are NumPy's names of the native types. Those of integers come back as integers.
+    normalisation
+        Features of the training table; None where there was no training.
+    checkpoint_hash
+        `Fitted.content_hash` of the checkpoint that decodes it; None: it needs none.
+    latent
+        Columns of the latents; None: the table's own columns are stored, each in its own type.
+    precision
+        Of the arithmetic that made them.
+    packing
+        How they are stored, a value of the axis.
+    origin
+        What the table is (``source`` and ``label`` of `Table.origin`), so that toy data stays labelled.
+    layout
+        Kind of file that the table came in, of which the same kind is made again.
+    transform
+        A value of the axis.
+    """
+
+    names: tuple[str, ...]
+    dtypes: tuple[str, ...]
+    normalisation: Normalisation | None
+    checkpoint_hash: str | None
+    latent: int | None
+    precision: str = "float64"
+    packing: str = "none"
+    origin: Mapping[str, Any] = field(default_factory=dict)
+    layout: Mapping[str, Any] = field(default_factory=dict)
+    transform: str = "baler"
+
+    @classmethod
+    def of(
+        cls, fitted: Fitted, packing: str, origin: Mapping[str, Any], layout: Mapping[str, Any] | None = None
+    ) -> Self:
+        """Say what a compressed file of this codec says of itself."""
+        return cls(
+            fitted.names,
+            fitted.dtypes,
+            fitted.normalisation,
+            fitted.content_hash,
+            fitted.latent,
+            fitted.precision,
+            packing,
+            {key: origin[key] for key in ("source", "label") if key in origin},
+            layout or {},
+            fitted.transform,
+        )
+
+    def __post_init__(self) -> None:
+        columns = len(self.names) if self.normalisation is None else self.normalisation.features.shape[1]
+        if not len(self.names) == len(self.dtypes) == columns:
+            raise ValueError(f"{columns} columns, {len(self.names)} names, {len(self.dtypes)} types")
+        for dtype in self.dtypes:
+            np.dtype(dtype)
+        if self.precision not in ("float64", "float32"):
+            raise ValueError(f"precision {self.precision!r}")
+
+    def check_made_with(self, fitted: Fitted, path: Path) -> None:
+        """Refuse a file that was compressed with another codec; `path` is the file.
+
+        Raises
+        ------
+        InputError
+            It was.
+        """
+        if self.transform != fitted.transform:
+            raise InputError(
+                f"{path}: was compressed with transform {self.transform!r}, not {fitted.transform!r}. Give --transform "
+                f"{self.transform}."
+            )
+        if self.checkpoint_hash != fitted.content_hash:
+            raise InputError(
+                f"{path}: was compressed with another checkpoint (its SHA-256 begins {str(self.checkpoint_hash)[:12]}, "
+                f"this one's {str(fitted.content_hash)[:12]}). Give the checkpoint of that training."
+            )
+
+    def arrays(self, rows: int) -> list[tuple[str, str, tuple[int, ...]]]:
+        """Give name, number type and shape of each array of a block of so many rows."""
+        if self.latent is not None:
+            return [("latents", self.stored_format, (rows, self.latent))]
+        numbers = Packing.parse(self.packing).numbers
+        return [
+            (f"column-{place:04}", numbers.name if numbers and np.dtype(dtype).kind == "f" else dtype, (rows,))
+            for place, dtype in enumerate(self.dtypes)
+        ]
+
+    @property
+    def stored_format(self) -> str:
+        """Number format of the latents in the file."""
+        numbers = Packing.parse(self.packing).numbers
+        return self.precision if numbers is None else numbers.name
