@@ -1,4 +1,4 @@
-"""What of a study this machine's engines can run."""
+"""What of a study this machine can run."""
 
 from baler_energy.codecs.engines import engine_of
 from baler_energy.codecs.packing import Packing
