@@ -14,9 +14,9 @@ from types import MappingProxyType
 import psutil
 
 from baler_energy.config.study import load_study
-from baler_energy.runnable import runnable
 from baler_energy.errors import BalerEnergyError
 from baler_energy.progress import LOG_INTERVAL_S, say
+from baler_energy.runnable import runnable
 from baler_energy.warm import warm_start
 
 __all__ = ["EPILOG", "HELP", "add_arguments", "run", "run_study"]
