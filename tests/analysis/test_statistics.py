@@ -18,18 +18,10 @@ from baler_energy.analysis.statistics import (
     typical_duration_s,
     variation,
 )
+from baler_energy.config.parameters import AXIS_DEFAULTS
 
-POINT = {"dataset": "d", "source": "toy", "columns": 4, "engine": "e", "model": "m", "device": "cpu"}
-POINT |= {
-    "precision": "float64",
-    "batch_size": 1,
-    "compression_ratio": 2.0,
-    "packing": "none",
-    "transform": "baler",
-    "latent_columns": 2,
-    "threads": 1,
-    "epochs": 1,
-}
+POINT = AXIS_DEFAULTS | {"dataset": "d", "source": "toy", "columns": 4, "engine": "e", "model": "m", "device": "cpu"}
+POINT |= {"batch_size": 1, "latent_columns": 2, "threads": 1, "epochs": 1}
 
 
 def runs(*rows: dict[str, object]) -> pd.DataFrame:

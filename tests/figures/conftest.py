@@ -14,6 +14,7 @@ import pytest
 
 from baler_energy.analysis.parallel import amdahl_duration_s
 from baler_energy.analysis.schema import TABLES, arrow_schema, datapackage
+from baler_energy.config.parameters import AXIS_DEFAULTS
 
 REFERENCE = {"rows": 30_000, "batch_size": 512, "epochs": 5, "threads": 2}
 AXES = {"rows": (10_000, 30_000, 100_000), "batch_size": (128, 512, 2048), "epochs": (1, 5, 25)}
@@ -108,18 +109,13 @@ class _Maker:
         named = {k: v for k, v in axes.items() if (k, v) != ("threads", REFERENCE["threads"])}
         identity = "/".join(f"{k}~{v}" for k, v in {**named, "device": device, "repeat": repeat}.items())
         point = {
+            **AXIS_DEFAULTS,
             **axes,
             "run_id": f"jets/{identity}",
             "dataset": "jets",
             "source": self.source,
             "columns": 24,
-            "engine": "reference",
-            "model": "baler",
             "device": device,
-            "precision": "float64",
-            "compression_ratio": 2.0,
-            "packing": "none",
-            "transform": "baler",
             "latent_columns": 12,
             "repeat": repeat,
         }

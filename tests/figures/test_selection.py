@@ -8,18 +8,13 @@ import pandas as pd
 import pytest
 
 from baler_energy.analysis.statistics import Estimate
+from baler_energy.config.parameters import AXIS_DEFAULTS
 from baler_energy.figures import selection
 
 Build = Callable[..., dict[str, pd.DataFrame]]
-FIXED = {
-    "dataset": "d",
-    "transform": "baler",
-    "engine": "e",
-    "model": "m",
-    "precision": "p",
-    "compression_ratio": 2.0,
-    "packing": "none",
-}
+#: Values of the axes that no test varies.
+FIXED = {name: value for name, value in AXIS_DEFAULTS.items() if name not in ("device", "batch_size", "threads")}
+FIXED |= {"dataset": "d", "engine": "e", "model": "m", "precision": "p"}
 FIXED |= {"threads": 2, "device": "cpu"}
 
 
