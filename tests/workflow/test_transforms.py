@@ -1,10 +1,13 @@
 """A study of several transforms: each has the operations that it has, and parameters that do not apply are null."""
 
+import json
+
 import pandas as pd
 import pytest
 
 from baler_energy.config.parameters import AXES
 from baler_energy.data.table import Table
+from baler_energy.figures.selection import describe, reference_point
 
 
 @pytest.fixture(scope="module")
@@ -54,3 +57,10 @@ def test_every_run_is_in_the_tables_of_the_dataset_and_of_the_report(results, ru
     assert set(ratios["transform"]) == {"baler", "pca", "identity"}
     page = (results / "tables" / "summary.html").read_text("utf-8")
     assert "none (identity)" in page and ">nan<" not in page
+
+
+def test_whole_numbers_stay_whole_where_other_codecs_have_none(results):
+    left_out = json.loads((results / "figures" / "cost" / "left_out.json").read_text("utf-8"))
+    assert "one value of batch_size only (512)" in left_out["cost_batch_size"]
+    runs = pd.read_parquet(results / "dataset" / "runs.parquet")
+    assert "batch size 512, compression ratio 2, packing pcodec, 1 thread, 1 epoch" in describe(reference_point(runs))

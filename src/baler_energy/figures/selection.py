@@ -45,6 +45,7 @@ OPERATIONS = (Operation.TRAIN, Operation.COMPRESS, Operation.DECOMPRESS)
 #: Axes that a sweep holds fixed. The device is not among them: devices are series of their own.
 AXES = tuple(name for name in parameters.AXES if name != "device")
 
+_INTEGERS = tuple(name for name in AXES if parameters.column_type(name) == "integer")
 #: What an axis of words stands at unless a study says otherwise.
 _DEFAULTS = {"model": "baler", "precision": "float64", "packing": "none"}
 
@@ -88,7 +89,8 @@ def reference_point(runs: pd.DataFrame) -> dict[str, Any]:
     engine = next((one.name for one in engines() if one.runs_as_baler and one.name in set(grid["engine"])), None)
     told_of = [n for n in range(len(grid)) if engine in (None, grid["engine"].iloc[n])]
     best = min(told_of, key=lambda n: (-neighbours[n], off_default.iloc[n], off_centre[n], n))
-    reference = {axis: grid[axis].iloc[best] for axis in AXES}
+    row = _whole(grid.iloc[[best]])
+    reference: dict[str, Any] = {axis: row[axis].iloc[0] for axis in AXES}
     return reference | {"threads": _threads_of_devices(runs, reference)}
 
 
@@ -117,7 +119,13 @@ def at_point(table: pd.DataFrame, point: Mapping[str, Any]) -> pd.DataFrame:
         else:
             # Parameters that do not apply are null, and alike.
             chosen &= table[axis].isna() if pd.isna(value) else table[axis] == value
-    return table[chosen]
+    return _whole(table[chosen])
+
+
+def _whole(table: pd.DataFrame) -> pd.DataFrame:
+    """Give whole numbers as such: a column in which other codecs have no value holds floats."""
+    floats = [name for name in _INTEGERS if name in table and table[name].dtype.kind == "f"]
+    return table.astype({name: "int64" for name in floats if table[name].notna().all()})
 
 
 def sweep(table: pd.DataFrame, axis: str, reference: Mapping[str, Any]) -> pd.DataFrame:
