@@ -63,4 +63,5 @@ def test_whole_numbers_stay_whole_where_other_codecs_have_none(results):
     left_out = json.loads((results / "figures" / "cost" / "left_out.json").read_text("utf-8"))
     assert "one value of batch_size only (512)" in left_out["cost_batch_size"]
     runs = pd.read_parquet(results / "dataset" / "runs.parquet")
-    assert "batch size 512, compression ratio 2, packing pcodec, 1 thread, 1 epoch" in describe(reference_point(runs))
+    words = describe(reference_point(runs))
+    assert "batch size 512, compression ratio 2, packing pcodec" in words and words.endswith("1 epoch")
