@@ -25,10 +25,10 @@ from baler_energy.codecs.baler import fast, training
 from baler_energy.codecs.baler.architecture import Architecture
 from baler_energy.codecs.baler.checkpoint import Checkpoint
 from baler_energy.codecs.baler.coder import Coder
-from baler_energy.codecs.normalisation import Normalisation
 from baler_energy.codecs.baler.settings import TrainingSettings
 from baler_energy.codecs.baler.streaming import streaming_coder
 from baler_energy.codecs.baler.training import new_model
+from baler_energy.codecs.normalisation import Normalisation
 from baler_energy.cores import physical_cores
 from baler_energy.data import toy
 from baler_energy.data.blocks import open_source
