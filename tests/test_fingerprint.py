@@ -143,6 +143,12 @@ def test_a_package_that_is_looked_for_counts(package: Path):
     assert "codecarbon" in module.package_versions("baler_energy.stage")
 
 
+def test_a_program_that_is_looked_for_counts(package: Path):
+    (package / "sub" / "helper.py").write_text('def aid():\n    return program("py-spy", "install it")\n')
+    of_stage()
+    assert "py-spy" in module.package_versions("baler_energy.stage")
+
+
 def test_ingredients_name_what_changed(package: Path):
     of_stage()
     before = module.ingredients("baler_energy.stage")

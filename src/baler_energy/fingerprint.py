@@ -32,7 +32,7 @@ _DISPLAY = frozenset({"tqdm"})
 #: Distributions that are called otherwise than what is imported of them; to look through all takes a third of a second.
 _DISTRIBUTIONS = {"pynvml": "nvidia-ml-py", "yaml": "PyYAML"}
 #: Names of packages that are looked for rather than imported, such as for a file that they bring.
-_LOOKED_FOR = re.compile(r'find_spec\("(\w+)"\)')
+_LOOKED_FOR = re.compile(r'(?:find_spec|program)\("([\w-]+)"')
 
 
 @cache

@@ -10,7 +10,7 @@ from baler_energy.analysis.schema import POINT
 from baler_energy.config.options import add_options, option, options_of
 from baler_energy.config.parameters import AXES, AXIS_DEFAULTS, Parameters, Training, column_type, shown
 from baler_energy.config.sections import Axes, Reference
-from baler_energy.config.study import Point
+from baler_energy.config.study import Point, load_study
 from baler_energy.errors import InputError
 from baler_energy.figures import selection
 from baler_energy.stages.options import PointOptions, add_point_arguments, point_options
@@ -93,6 +93,20 @@ def test_every_parameter_is_an_axis_an_option_a_column_and_has_its_words(name: s
     assert (column.unit == "1") == (column.type != "string")
     assert name == "rows" or option(name) in parser()._option_string_actions
     assert name in PointOptions.model_fields and selection.axis_label(name)
+
+
+def test_a_grid_leaves_out_what_a_transform_does_not_have():
+    base = {"name": "s", "data": {"toy": {"source": "toy"}}, "design": "factorial", "repeats": 1}
+    axes = {"rows": [100], "transform": ["identity", "pca"], "device": ["cpu", "cuda"], "packing": ["none", "zstd"]}
+    found = load_study(base | {"axes": axes})
+    assert [point.path for point in found.points] == [
+        "toy/rows~100/transform~identity/repeat~0",
+        "toy/rows~100/transform~identity/packing~zstd/repeat~0",
+        "toy/rows~100/transform~pca/repeat~0",
+        "toy/rows~100/transform~pca/packing~zstd/repeat~0",
+    ]
+    with pytest.raises(InputError, match="needs the axis 'epochs'"):
+        load_study(base | {"axes": axes | {"transform": ["identity", "baler"]}})
 
 
 def test_types_of_columns():

@@ -34,6 +34,7 @@ __all__ = [
     "Shown",
     "Training",
     "applicable",
+    "applies",
     "column_type",
     "shown",
 ]
@@ -193,11 +194,12 @@ class Parameters(Config):
 
 def applicable(values: Mapping[str, Any]) -> dict[str, Any]:
     """Give values of parameters with null for those that their transform does not have."""
-    return {name: value if _applies(name, values["transform"]) else None for name, value in values.items()}
+    return {name: value if applies(name, values["transform"]) else None for name, value in values.items()}
 
 
 @cache
-def _applies(name: str, transform: str) -> bool:
+def applies(name: str, transform: str) -> bool:
+    """Whether a transform has a parameter."""
     field = Parameters.model_fields.get(name)
     marks = [] if field is None else [mark for mark in field.metadata if isinstance(mark, AppliesTo)]
     return all(transform in mark.transforms for mark in marks)

@@ -142,6 +142,7 @@ if TYPE_CHECKING:
         """Values of each axis of the grid; an axis that is left out stands at its default."""
 
         rows: tuple[int | str, ...] | None
+        transform: tuple[str, ...]
         engine: tuple[str, ...]
         epochs: tuple[int, ...] | None
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Annotated, Any, Literal, Self
 
 import yaml
@@ -18,7 +19,7 @@ from pydantic import Field, StringConstraints, ValidationError, field_validator,
 
 from baler_energy.analysis.carbon import carbon_intensity_g_per_kwh
 from baler_energy.codecs.engines import check_precision, engine_of, operations_of
-from baler_energy.config.parameters import AXES, AXIS_DEFAULTS, Config, Name, Parameters, Training, applicable
+from baler_energy.config.parameters import AXES, AXIS_DEFAULTS, Config, Name, Parameters, Training, applicable, applies
 from baler_energy.config.sections import (
     SHARDS_PER_SEED,
     Axes,
@@ -129,8 +130,12 @@ class Study(Config):
             raise ValueError("the key 'reference' belongs to design 'one-at-a-time'; delete it or change the design")
         elif self.also:
             raise ValueError("the key 'also' belongs to design 'one-at-a-time'; delete it or change the design")
-        elif self.axes.rows is None or self.axes.epochs is None:
-            raise ValueError("design 'factorial' needs the axes 'rows' and 'epochs'")
+        elif self.axes.rows is None:
+            raise ValueError("design 'factorial' needs the axis 'rows'")
+        elif self.axes.epochs is None and any(applies("epochs", one) for one in self.axes.transform):
+            raise ValueError(
+                "design 'factorial' needs the axis 'epochs', for every transform that is trained in epochs"
+            )
         return self
 
     @model_validator(mode="after")
@@ -252,7 +257,7 @@ class Study(Config):
         return tuple(range(first, first + shards))
 
     def _repeated(self, repeats: int) -> tuple[Point, ...]:
-        combinations = dict.fromkeys(tuple(applicable(c).items()) for c in self._combinations())
+        combinations = dict.fromkeys(tuple(_resolved(c).items()) for c in self._combinations())
         # Not checked again, as all values have been.
         return tuple(
             Point.model_construct(**dict(values), repeat=repeat) for values in combinations for repeat in range(repeats)
@@ -265,6 +270,7 @@ class Study(Config):
         values = {axis: getattr(self.axes, axis) for axis in AXES}
         if self.reference is None:
             values["dataset"] = values["dataset"] or tuple(self.data)
+            values["epochs"] = values["epochs"] or (None,)
             for combination in itertools.product(*(values[axis] for axis in AXES)):
                 yield dict(zip(AXES, combination, strict=True))
             return
@@ -307,6 +313,13 @@ class Study(Config):
     def write(self, path: Path) -> None:
         """Write the study as YAML that `load_study` reads back."""
         write_text(path, yaml.safe_dump(self.model_dump(mode="json", exclude_unset=True), sort_keys=False))
+
+
+def _resolved(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Give null for parameters that do not apply, and no device to a codec that has no choice of one."""
+    known = applicable(values)
+    choice = len(engine_of(SimpleNamespace(**known)).devices) > 1
+    return known if choice else known | {"device": AXIS_DEFAULTS["device"]}
 
 
 def load_study(config: Mapping[str, Any] | Path) -> Study:

@@ -136,8 +136,9 @@ def _answer(here: pd.DataFrame) -> str:
         said.append(f"on {device_name(str(device))} it takes {_in_words(costs)} ({evidence} energy)")
     if not said:
         said = ["the energy is not known"]
-    rows, epochs = f"{point['rows']:,} rows", f"{point['epochs']} epoch{'' if point['epochs'] == 1 else 's'}"
-    sentence = f"For {rows} and a training of {epochs}, {'; '.join(said)}"
+    rows, epochs = f"{point['rows']:,} rows", point["epochs"]
+    training = "" if pd.isna(epochs) else f" and a training of {int(epochs)} epoch{'' if epochs == 1 else 's'}"
+    sentence = f"For {rows}{training}, {'; '.join(said)}"
     known = with_error(here)
     error, ratio = known["mean_rms_over_range"].mean(), known["ratio_native_bytes"].mean()
     if pd.notna(error) and pd.notna(ratio):

@@ -76,7 +76,9 @@ def notes(name: str, frame: pd.DataFrame, tables: Tables) -> list[str]:
     if name == "ratios":
         # A sentence for each size, of the engine and the packing that costs are told of.
         reference = reference_point(runs)
-        alike = at_point(frame, {axis: reference[axis] for axis in ("engine", "model", "precision", "packing")})
+        alike = at_point(
+            frame, {axis: reference[axis] for axis in ("transform", "engine", "model", "precision", "packing")}
+        )
         said += [tabulation.saving(row) for row in alike.to_dict("records")]
     if name in _VARIED:
         said += _in_common(frame)

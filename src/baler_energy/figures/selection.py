@@ -164,7 +164,9 @@ def parameter_text(value: Any) -> str:
     """Write a parameter in a cell: a dash where it does not apply, whole numbers without a point."""
     if pd.isna(value):
         return "-"
-    return f"{value:g}" if isinstance(value, float) else f"{value}"
+    if isinstance(value, float):
+        return f"{int(value)}" if value.is_integer() else f"{value:g}"
+    return f"{value}"
 
 
 def first_device(table: pd.DataFrame) -> tuple[pd.DataFrame, str]:

@@ -37,6 +37,7 @@ from baler_energy.figures.style import (
     plain,
     title,
 )
+from baler_energy.vocabulary import Operation
 
 __all__ = ["FIGURES"]
 
@@ -287,8 +288,9 @@ def _trained(runs: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Any]]:
     if runs.empty:
         raise NoData("there are no runs")
     reference = reference_point(runs)
-    alike = at_point(runs, {axis: reference[axis] for axis in ("engine", "model", "packing")})
-    trained = with_error(alike).dropna(subset=["mean_rms_over_range", "energy_j"])
+    alike = at_point(runs, {axis: reference[axis] for axis in ("transform", "engine", "model", "packing")})
+    trained = with_error(alike)
+    trained = trained[trained["operation"] == Operation.TRAIN].dropna(subset=["mean_rms_over_range", "energy_j"])
     if trained.empty:
         raise NoData("no run has both an error and a training energy")
     if len(trained[[*AXES, "device"]].drop_duplicates()) < 2:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field
 
 from baler_energy.codecs.baler.architecture import latent_columns
-from baler_energy.codecs.engines import check_precision, engine_of
+from baler_energy.codecs.engines import check_precision, device_of, engine_of
 from baler_energy.codecs.engines.base import Asked
 from baler_energy.codecs.packing import Packing
 from baler_energy.config.options import add_options
@@ -75,7 +75,7 @@ class PointOptions(Parameters):
             The device is not there.
         """
         known = {"source": source, "rows": rows, "columns": columns}
-        actual = {"device": actual_device(self.device), "threads": self.thread_count}
+        actual = {"device": actual_device(device_of(self)), "threads": self.thread_count}
         ratio: float | None = self.compression_ratio
         latent = None if ratio is None else latent_columns(columns, ratio)
         return self.model_dump() | known | actual | {"latent_columns": latent}
@@ -143,7 +143,7 @@ def configure_torch(point: PointOptions) -> "torch.device":
     """
     import torch
 
-    name = actual_device(point.device)
+    name = actual_device(device_of(point))
     device = torch.device(name, 0) if name == "cuda" else torch.device(name)
     allowed = allowed_cpus()
     if point.thread_count > allowed:

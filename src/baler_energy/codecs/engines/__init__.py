@@ -13,7 +13,7 @@ from baler_energy.errors import InputError
 from baler_energy.sources import Codec
 from baler_energy.variants import ENGINES, TRANSFORMS, load
 
-__all__ = ["check_precision", "engine_named", "engine_of", "engines", "operation_of", "operations_of"]
+__all__ = ["check_precision", "device_of", "engine_named", "engine_of", "engines", "operation_of", "operations_of"]
 
 #: Operations that a codec may have, in order.
 OPERATIONS = ("train", "compress", "decompress")
@@ -66,6 +66,23 @@ def check_precision(point: Any) -> None:
         raise InputError(
             f"precision {point.precision!r} is not supported by engine {point.engine!r}, only by {' and '.join(known)}"
         )
+
+
+def device_of(point: Any) -> str:
+    """Give the device that a point asks for; ``cpu`` instead of ``auto`` where its codec computes on nothing else.
+
+    Raises
+    ------
+    InputError
+        The codec does not compute on the device.
+    """
+    devices = engine_of(point).devices
+    if point.device == "auto":
+        return "auto" if "cuda" in devices else devices[0]
+    if point.device not in devices:
+        name = point.engine or point.transform
+        raise InputError(f"--device {point.device}: {name!r} computes on {' and '.join(devices)} only.")
+    return str(point.device)
 
 
 def _modules(codec: Codec) -> Mapping[str, tuple[str, ...]]:

@@ -43,6 +43,8 @@ class Engine:
         Where figures that compare engines show it, and with which of their colours.
     precisions
         Values of the axis that it computes in.
+    devices
+        That it computes on.
     reads_files
         Whether it compresses files of every format, and makes such files again; else prepared tables only.
     profilers
@@ -62,6 +64,7 @@ class Engine:
     place: int
     colour: int
     precisions: tuple[str, ...] = ("float64", "float32")
+    devices: tuple[str, ...] = ("cpu", "cuda")
     reads_files: bool = False
     profilers: tuple[str, ...] | None = ("cprofile",)
     has_layers: bool = False

@@ -16,4 +16,13 @@ def _refuse(point: Parameters, training: Training) -> None:
         )
 
 
-ENGINE = Engine(name="identity", runs_as_baler=False, place=4, colour=3, reads_files=True, profilers=(), refuse=_refuse)
+ENGINE = Engine(
+    name="identity",
+    runs_as_baler=False,
+    place=4,
+    colour=3,
+    devices=("cpu",),
+    reads_files=True,
+    profilers=(),
+    refuse=_refuse,
+)
