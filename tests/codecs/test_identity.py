@@ -76,6 +76,23 @@ def test_a_number_format_rounds_floats_and_leaves_integers(tmp_path, table):
             assert (after == before).all()
 
 
+@pytest.mark.parametrize("packing", ["float32", "float32-12+zstd", "float64+pcodec", "float16"])
+def test_what_is_not_finite_passes_a_number_format_and_no_column_grows(tmp_path, packing):
+    data = np.array([[np.nan, 1.5], [np.inf, -np.inf], [-0.0, np.nan]])
+    Table(data, ("wide", "narrow"), ("float64", "float16"), {}).write(tmp_path / "t.npz")
+    there_and_back(tmp_path / "t.npz", tmp_path / "back.npz", packing)
+    assert np.array_equal(Table.read(tmp_path / "back.npz").data, data, equal_nan=True)
+    (block,) = Reader(tmp_path / "back.baler").blocks()
+    sizes = {"float32": 4, "float32-12+zstd": 4, "float64+pcodec": 8, "float16": 2}
+    assert [values.itemsize for values in block.arrays] == [sizes[packing], 2]
+
+
+def test_a_value_beyond_the_number_format_is_refused(tmp_path):
+    Table(np.array([[1e39], [1.0]]), ("x",), ("float64",), {}).write(tmp_path / "t.npz")
+    with pytest.raises(InputError, match=r"a value of 1e\+39 is beyond float32"):
+        there_and_back(tmp_path / "t.npz", tmp_path / "back.npz", "float32")
+
+
 def test_columns_are_stored_in_their_own_types_and_smaller_than_floats(tmp_path, table):
     table.write(tmp_path / "t.npz")
     with open_source(tmp_path / "t.npz") as source:

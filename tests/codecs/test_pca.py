@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -112,6 +113,15 @@ def test_its_file_comes_back_and_a_damaged_one_is_refused(jets, tmp_path):
             assert "d.pt" in str(error)
     with pytest.raises(InputError, match="cannot be read"):
         Pca.read(tmp_path / "none.pt")
+
+
+def test_it_keeps_to_the_threads_that_it_is_given(jets, monkeypatch):
+    found = fitted(jets[1], 3)
+    used = []
+    monkeypatch.setattr(module.torch, "matmul", lambda *a, real=torch.matmul: used.append(len(a)) or real(*a))
+    found.decode(*found.encode(jets[0].data))
+    fitted(jets[1], 3)
+    assert len(used) == 3, "one to encode, one to decode, one for the block of a fit"
 
 
 def test_a_column_that_cannot_be_scaled_is_named(tmp_path):

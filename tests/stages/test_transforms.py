@@ -97,3 +97,21 @@ def test_it_is_neither_profiled_nor_taken_apart(stage, pipeline, tmp_path, trans
     assert row["kind"] == "absent" and "cannot be profiled" in row["reason"]
     with pytest.raises(InputError, match="forward pass"):
         stage("forward", *options, "--checkpoint", pipeline.checkpoint)
+    stage("parts", *options, "--checkpoint", pipeline.checkpoint)
+    (row,) = pd.read_parquet(tmp_path / "train" / "hotspots.parquet").to_dict("records")
+    assert f"not those of {transform!r}" in row["reason"]
+    with pytest.raises(InputError, match=f"--device cuda: '{transform}' computes on cpu only"):
+        stage("compress", *options, "--device", "cuda")
+
+
+def test_a_file_says_which_transform_it_needs_before_any_checkpoint(stage, pipeline, tmp_path):
+    stage("compress", *IDENTITY, "--data", pipeline.table, "--out", tmp_path / "c")
+    with pytest.raises(InputError, match=r"was compressed with transform 'identity'.*Give --transform identity"):
+        stage("decompress", "--compressed", tmp_path / "c" / "table.baler", "--out", tmp_path / "d")
+
+
+def test_an_integer_that_float64_rounds_out_of_its_type_is_one_message(stage, tmp_path):
+    path = tmp_path / "big.parquet"
+    pd.DataFrame({"n": np.array([1, 2**63 - 1], np.int64)}).to_parquet(path)
+    with pytest.raises(InputError, match=r"'n' has the value 9\.22\d*e\+18, .*float64, which rounds integers beyond"):
+        stage("compress", *IDENTITY, "--data", path, "--out", tmp_path / "c")

@@ -92,7 +92,7 @@ def test_a_file_that_is_packed_is_refused(stage, stand_in, pipeline, tmp_path):
     stage("compress", "--data", pipeline.table, "--checkpoint", pipeline.checkpoint, "--out", tmp_path / "c", *packed)
     files = ("--compressed", tmp_path / "c/table.baler", "--checkpoint", pipeline.checkpoint)
     with pytest.raises(InputError, match="packing 'float32'"):
-        stage("decompress", *ENGINE, *files, "--out", tmp_path / "d")
+        stage("decompress", *ENGINE, *packed, *files, "--out", tmp_path / "d")
 
 
 def test_another_kind_of_file_is_refused(stage, stand_in, pipeline, tmp_path):

@@ -102,11 +102,8 @@ class Facts:
         """Give name, number type and shape of each array of a block of so many rows."""
         if self.latent is not None:
             return [("latents", self.stored_format, (rows, self.latent))]
-        numbers = Packing.parse(self.packing).numbers
-        return [
-            (f"column-{place:04}", numbers.name if numbers and np.dtype(dtype).kind == "f" else dtype, (rows,))
-            for place, dtype in enumerate(self.dtypes)
-        ]
+        packing = Packing.parse(self.packing)
+        return [(f"column-{place:04}", packing.stored_type(dtype), (rows,)) for place, dtype in enumerate(self.dtypes)]
 
     @property
     def stored_format(self) -> str:

@@ -1,6 +1,7 @@
 """The transform ``identity``: columns are stored in their own number types, as the packing says.
 
-With a lossless packing, or none, every value of the table comes back to the bit.
+With a lossless packing, or none, every value of the table comes back to the bit. The table itself holds float64: it
+has rounded integers beyond 2^53 already.
 """
 
 from contextlib import AbstractContextManager
@@ -14,7 +15,8 @@ from numpy.typing import NDArray
 from baler_energy.codecs.engines.base import Asked, Work
 from baler_energy.codecs.normalisation import Normalisation
 from baler_energy.codecs.streaming import StreamingCoder, streamed_compression, streamed_decompression
-from baler_energy.data.blocks.base import matrix, native
+from baler_energy.data.blocks.base import UnfitError, matrix, native
+from baler_energy.errors import InputError
 
 __all__ = ["Identity", "compressing", "decompressing"]
 
@@ -36,7 +38,13 @@ class Identity:
     def encode(self, data: Floats) -> tuple[NDArray[Any], ...]:
         """Give the columns of values (rows, columns), each in its own type."""
         columns = zip(self.names, data.T, self.dtypes, strict=True)
-        return tuple(np.ascontiguousarray(native(name, values, dtype)) for name, values, dtype in columns)
+        try:
+            return tuple(np.ascontiguousarray(native(name, values, dtype)) for name, values, dtype in columns)
+        except UnfitError as error:
+            raise InputError(
+                f"Cannot be stored: {error}. Tables are read as float64, which rounds integers beyond 2^53; leave the "
+                "column out (--columns)."
+            ) from error
 
     def decode(self, *columns: NDArray[Any]) -> Floats:
         """Put columns side by side; what was rounded to another number format is in its own type again."""

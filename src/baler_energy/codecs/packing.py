@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,7 +73,20 @@ class Packing:
 
     def reduce(self, numbers: NDArray[np.floating]) -> NDArray[np.floating]:
         """Give numbers in the format that is stored; raises `InputError` where one is beyond it."""
-        return numbers if self.numbers is None else self.numbers.round(numbers)
+        if self.numbers is None:
+            return numbers
+        if not np.isfinite(numbers).all():
+            raise InputError("packing: a latent is not finite, which no number format is for.")
+        return self.numbers.round(numbers)
+
+    def reduce_column(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Give a column in the format that is stored: `stored_type` of its own."""
+        fits = self.numbers is not None and self.numbers.fits(values.dtype.name)
+        return self.numbers.round(values, what="value") if self.numbers and fits else values
+
+    def stored_type(self, dtype: str) -> str:
+        """Give the number type in which a column of a type is stored, which is never a wider one."""
+        return self.numbers.name if self.numbers is not None and self.numbers.fits(dtype) else dtype
 
 
 def _read(word: str, text: str) -> Word:

@@ -13,10 +13,12 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from baler_energy.codecs.baler.architecture import latent_columns
@@ -75,11 +77,11 @@ class Pca:
     def encode(self, data: Floats) -> tuple[NDArray[Any], ...]:
         """Give the latents (rows, latent) of values (rows, columns)."""
         with np.errstate(over="ignore", invalid="ignore"):
-            return ((self.normalisation.normalise(data) - self.mean) @ self.components.T,)
+            return (_product(self.normalisation.normalise(data) - self.mean, self.components.T),)
 
     def decode(self, latents: NDArray[Any]) -> Floats:
         """Give the values (rows, columns) of latents (rows, latent), not yet rounded to the native types."""
-        return self.normalisation.restore(latents @ self.components + self.mean)
+        return self.normalisation.restore(_product(np.asarray(latents, np.float64), self.components) + self.mean)
 
     def write(self, path: Path) -> None:
         """Write to a file (npz), whole or not at all."""
@@ -116,7 +118,13 @@ class Pca:
         return found
 
 
-def fit(source: Source, latent: int) -> tuple[Pca, int]:
+def _product(left: Floats, right: Floats) -> Floats:
+    """Multiply matrices on torch's threads, whose number is the point's; NumPy would take every core."""
+    product: Floats = torch.matmul(torch.from_numpy(np.ascontiguousarray(left)), torch.from_numpy(right)).numpy()
+    return product
+
+
+def fit(source: Source, latent: int, most_blocks: int | None = None) -> tuple[Pca, int]:
     """Find the principal components of a table, in two passes over it: ranges, then mean and covariance.
 
     Memory is that of a block, however many rows there are.
@@ -127,6 +135,8 @@ def fit(source: Source, latent: int) -> tuple[Pca, int]:
         The table.
     latent
         How many components to keep.
+    most_blocks
+        Stop after so many blocks; None takes all.
 
     Returns
     -------
@@ -139,19 +149,19 @@ def fit(source: Source, latent: int) -> tuple[Pca, int]:
         A column cannot be scaled.
     """
     low, high = np.full(len(source.names), np.inf), np.full(len(source.names), -np.inf)
-    for block in source.blocks(BLOCK_ROWS):
+    for block in islice(source.blocks(BLOCK_ROWS), most_blocks):
         # NaN stays NaN, and is refused below.
         low, high = np.minimum(low, block.data.min(axis=0)), np.maximum(high, block.data.max(axis=0))
     normalisation = Normalisation.of(np.stack([low, high]), source.names)
     rows, mean, scatter = 0, np.zeros(len(low)), np.zeros((len(low), len(low)))
-    for block in source.blocks(BLOCK_ROWS):
+    for block in islice(source.blocks(BLOCK_ROWS), most_blocks):
         scaled = normalisation.normalise(block.data)
         own, count = scaled.mean(axis=0), len(scaled)
         centred, shift = scaled - own, own - mean
-        scatter += centred.T @ centred + np.outer(shift, shift) * (rows * count / (rows + count))
+        scatter += _product(centred.T, centred) + np.outer(shift, shift) * (rows * count / (rows + count))
         mean += shift * (count / (rows + count))
         rows += count
-    _, vectors = np.linalg.eigh(scatter)
+    vectors = torch.linalg.eigh(torch.from_numpy(scatter)).eigenvectors.numpy()
     # In ascending order of the eigenvalues; the sign, which is free, makes the largest entry positive.
     components = vectors[:, ::-1][:, :latent].T
     signs = np.sign(components[np.arange(latent), np.abs(components).argmax(axis=1)])
@@ -174,7 +184,7 @@ def training(asked: Asked) -> Iterator[Work]:
 
         yield Work(
             operation=lambda on_epoch, keeper: fit(source, latent),
-            warm_up=partial(fit, source, latent),
+            warm_up=partial(fit, source, latent, 1),
             finish=finish,
             origin=source.origin,
         )

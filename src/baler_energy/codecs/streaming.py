@@ -118,10 +118,10 @@ class StreamingCoder:
             first_row, block = numbered
             self._note(block.data)
             arrays = self.encode(block.data)
-            if self.fitted.latent is not None:
-                arrays = (self._finite(arrays[0], block.data, first_row, bound),)
-            # Integers stay what they are.
-            arrays = tuple(packing.reduce(values) if values.dtype.kind == "f" else values for values in arrays)
+            if self.fitted.latent is None:
+                arrays = tuple(map(packing.reduce_column, arrays))
+            else:
+                arrays = (packing.reduce(self._finite(arrays[0], block.data, first_row, bound)),)
             corrections = bound.corrections(block.data, self.decode(*arrays)) if bound else None
             return StoredBlock(arrays, corrections, block.counts)
 
@@ -267,7 +267,7 @@ def _refuse(data: Floats, latents: NDArray[np.floating], first_row: int, fitted:
     column = int(np.argmax(np.where(np.isnan(distance), np.inf, distance)))
     raise InputError(
         f"Column {fitted.names[column]!r} has {data[row, column]} in row {first_row + row} (counted from 0), of "
-        "which the network makes no number. Leave such rows out, or ask for a bound of the error (--packing "
+        "which no latent is made. Leave such rows out, or ask for a bound of the error (--packing "
         "bound-0.01), which keeps such values as they are."
     )
 

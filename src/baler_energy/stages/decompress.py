@@ -30,8 +30,8 @@ EPILOG = """example:
   baler-energy decompress --compressed run/compress/table.baler --checkpoint run/train/checkpoint.pt \\
       --out run/decompress
 
-writes reconstructed.npz (with --engine fast a file of the kind that was compressed), samples.parquet and, last,
-measurement.json
+writes reconstructed.npz (where the codec reads files: a file of the kind that was compressed), samples.parquet and,
+last, measurement.json
 """
 
 RECONSTRUCTED = "reconstructed.npz"
@@ -75,8 +75,8 @@ def decompress(compressed: Path, checkpoint: Path | None, out: Path, point: Poin
     from baler_energy.codecs.container import Reader
 
     content = Reader(compressed)
-    engine_of(point).refuse(point.changed(packing=content.facts.packing), Training())
     _check_fits(content.facts, point, compressed)
+    engine_of(point).refuse(point, Training())
     device = configure_torch(point)
     with atomic_path(out / reconstructed_name(content.facts.layout)) as target:
         asked = point.asked(compressed, target, device, checkpoint=checkpoint, content=content)
@@ -101,6 +101,11 @@ def reconstructed_name(layout: Mapping[str, Any]) -> str:
 def _check_fits(facts: "Facts", point: PointOptions, path: Path) -> None:
     """Refuse an option that contradicts the file, as the record would then be wrong, and files for the other engine."""
     packing, kind = facts.packing, facts.layout.get("format", "table")
+    if point.transform != facts.transform:
+        raise InputError(
+            f"{path}: was compressed with transform {facts.transform!r}, not {point.transform!r}. Give --transform "
+            f"{facts.transform}."
+        )
     if point.packing != packing:
         raise InputError(f"--packing {point.packing}: the file was written with {packing}. Give --packing {packing}.")
     if kind != "table" and not engine_of(point).reads_files:

@@ -98,10 +98,10 @@ def parts(data: Path, checkpoint: Path, max_batches: int, point: PointOptions, o
     """
     with tempfile.TemporaryDirectory(prefix="baler-energy-") as folder:
         whole_jobs = [Job(data, checkpoint, name, max_batches, point, Path(folder)) for name in _OPERATIONS]
-        for job in whole_jobs:
+        parameters, has_layers = whole_jobs[0].parameters(), engine_of(point).has_layers
+        for job in whole_jobs if has_layers else ():
             job.check()
-        parameters = whole_jobs[0].parameters()
-        found = _found(whole_jobs, measuring) if engine_of(point).has_layers else _none(point.engine)
+        found = _found(whole_jobs, measuring) if has_layers else _none(point.engine or point.transform)
     for name, rows in found.items():
         (out / name).mkdir(parents=True, exist_ok=True)
         write_hotspots(out / name / HOTSPOTS, parameters | {"operation": name, "profiler": PROFILER}, rows)

@@ -42,8 +42,8 @@ writes, in a folder for each operation, hotspots.parquet and the profiler's own 
   pyspy      flamegraph.svg, speedscope.json (speedscope.app opens it): sampled stacks
   copies     lines that copy data, and how many bytes
   perf       counters of the CPU: instructions, cycles, misses of the last cache
-A profiler that this machine lacks, or that takes longer than the time limit, leaves a row with that reason, as do all
-but cprofile with --engine upstream.
+A profiler that this machine lacks, that takes longer than the time limit, or that does not see what the codec does,
+leaves a row with that reason.
 """
 
 STATS = "profile.pstats"

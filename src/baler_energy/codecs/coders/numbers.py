@@ -43,21 +43,27 @@ class NumberFormat(Word):
             raise ValueError(f"bits {parameter}")
         return cls(name, int(parameter))
 
-    def round(self, values: NDArray[np.floating]) -> NDArray[np.floating]:
-        """Give values of any shape in this format, each rounded to the nearest.
+    def fits(self, dtype: str) -> bool:
+        """Whether it makes numbers of a type smaller, or rounds them; integers stay what they are."""
+        own = np.dtype(dtype)
+        return own.kind == "f" and np.dtype(self.name).itemsize <= own.itemsize
+
+    def round(self, values: NDArray[np.floating], *, what: str = "latent") -> NDArray[np.floating]:
+        """Give values of any shape in this format, each rounded to the nearest; NaN and infinity stay what they are.
 
         Raises
         ------
         InputError
-            A value is beyond the format.
+            A value is beyond the format; `what` it is, for the message.
         """
         with np.errstate(over="ignore"):
             rounded: NDArray[np.floating] = values.astype(self.name)
         if self.mantissa_bits is not None:
             rounded = _shortened(rounded.astype(np.float32, copy=False), self.mantissa_bits)
-        if not np.isfinite(rounded).all():
+        beyond = np.isfinite(values) & ~np.isfinite(rounded)
+        if beyond.any():
             raise InputError(
-                f"packing: a latent of {np.abs(values).max():.3g} is beyond {self.name} "
+                f"packing: a {what} of {np.abs(values[beyond]).max():.3g} is beyond {self.name} "
                 f"(at most {np.finfo(self.name).max:.3g}). Take a wider number format."
             )
         return rounded

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from baler_energy.data.readers.base import reading
 from baler_energy.errors import InputError
 
-__all__ = ["Block", "Opened", "Sink", "Source", "Target", "matrix", "native", "spans"]
+__all__ = ["Block", "Opened", "Sink", "Source", "Target", "UnfitError", "matrix", "native", "spans"]
 
 # Rows that are put together at once: their columns stay in the processor's cache while it is written row by row.
 _TILE_ROWS = 2048
@@ -160,7 +160,7 @@ def native(name: str, values: NDArray[np.float64], dtype: str) -> NDArray[Any]:
     kept = np.isinf(cast) <= np.isinf(values) if cast.dtype.kind == "f" else cast == values
     if not np.all(kept):
         worst = values[~kept][0]
-        raise UnfitError(f"column {name!r} has the value {worst!r}, which is no {dtype}")
+        raise UnfitError(f"column {name!r} has the value {float(worst)!r}, which is no {dtype}")
     return cast
 
 
