@@ -66,7 +66,7 @@ def make(folder: Path, rows: int, precision: str) -> None:
     from baler_energy.codecs.baler.model import Autoencoder
     from baler_energy.codecs.normalisation import Normalisation
     from baler_energy.data import toy
-    from baler_energy.data.blocks import Block, open_sink
+    from baler_energy.formats import Block, open_sink
 
     piece = toy.generate(PIECE_ROWS, 1)
     folder.mkdir(parents=True)
@@ -84,7 +84,7 @@ def one(operation: str, folder: Path, threads: int) -> None:
 
     from baler_energy.codecs.baler.checkpoint import Checkpoint
     from baler_energy.codecs.baler.streaming import streaming_coder
-    from baler_energy.data.blocks import open_source
+    from baler_energy.formats import open_source
 
     torch.set_num_threads(threads)
     coder = streaming_coder(Checkpoint.read(folder / "c.pt"), torch.device("cpu"))

@@ -31,8 +31,8 @@ from baler_energy.codecs.baler.training import new_model
 from baler_energy.codecs.normalisation import Normalisation
 from baler_energy.cores import physical_cores
 from baler_energy.data import toy
-from baler_energy.data.blocks import open_source
 from baler_energy.data.table import Table
+from baler_energy.formats import open_source
 from baler_energy.meters.process import ProcessMeter
 from baler_energy.vocabulary import Quantity
 

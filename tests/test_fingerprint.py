@@ -193,4 +193,4 @@ def test_an_edit_of_an_engine_measures_no_other_engine_again():
 
 def test_what_fast_reads_and_writes_through_in_the_window_measures_it_again():
     fast, reference = (module.modules_behind(*sources.applied(codec(engine), ())) for engine in ("fast", "reference"))
-    assert {"baler_energy.data.blocks.npz", "baler_energy.data.blocks.npy"} <= fast - reference
+    assert {"baler_energy.formats.npz", "baler_energy.formats.npy"} <= fast - reference

@@ -4,7 +4,8 @@ Map of the package, along the flow of the data:
 
 - `config`: the typed configuration, its parameters, its grid of points and their paths
 - `stages`: what a rule runs: prepare, train, apply (compress, decompress, evaluate), profile, collect, ...
-- `data`: readers of HEP formats, event generation
+- `formats`: files of tables, read and written in blocks
+- `data`: event generation, preparation
 - `codecs`: the autoencoder and its file format
 - `meters`: energy and process meters, and the session that opens the measured window
 - `profilers`: cProfile and torch.profiler

@@ -19,7 +19,7 @@ def say(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
 
 
-def progress(items: Iterable[T], *, total: int, label: str, unit: str = "it") -> Iterator[T]:
+def progress(items: Iterable[T], *, total: int | None, label: str, unit: str = "it") -> Iterator[T]:
     """Yield `items` and show how far one is.
 
     Parameters
@@ -27,7 +27,7 @@ def progress(items: Iterable[T], *, total: int, label: str, unit: str = "it") ->
     items
         What to go through.
     total
-        How many there are.
+        How many there are; None where only going through them tells.
     label, unit
         The words of the bar or the line.
     """
@@ -40,5 +40,8 @@ def progress(items: Iterable[T], *, total: int, label: str, unit: str = "it") ->
         now = time.monotonic()
         if now - last >= LOG_INTERVAL_S:
             last = now
+            if total is None:
+                say(f"{label}: {done} {unit}")
+                continue
             left_s = (now - start) / done * (total - done)
             say(f"{label}: {done}/{total} {unit}, about {left_s:.0f} s left")

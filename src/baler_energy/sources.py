@@ -7,7 +7,7 @@ the modules that were loaded.
 from collections.abc import Iterable
 from typing import Any, Protocol
 
-from baler_energy.variants import CHAPTERS, CODERS, ENGINES, GENERATORS, METERS, PEERS, PROFILERS, READERS, TRANSFORMS
+from baler_energy.variants import CHAPTERS, CODERS, ENGINES, FORMATS, GENERATORS, METERS, PEERS, PROFILERS, TRANSFORMS
 
 __all__ = [
     "analysed",
@@ -67,7 +67,7 @@ def generated(generator: str) -> tuple[str, ...]:
 
 def prepared(file_format: str | None) -> tuple[str, ...]:
     """Modules behind a table that was read from a file of a format, or from generated shards (None)."""
-    return (stage("prepare"), *([] if file_format is None else [READERS[file_format]]))
+    return (stage("prepare"), *([] if file_format is None else [FORMATS[file_format].module]))
 
 
 def calibrated(meters: Iterable[str]) -> tuple[str, ...]:

@@ -6,44 +6,65 @@ only where they are named, and `sources` names them. A new variant is its module
 
 import importlib
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 __all__ = [
-    "BLOCKS",
     "CHAPTERS",
     "CODERS",
     "ENGINES",
+    "FORMATS",
     "GENERATORS",
     "METERS",
     "PEERS",
     "PROFILERS",
-    "READERS",
     "TRANSFORMS",
+    "FileFormat",
     "load",
     "variant_modules",
 ]
 
 _ROOT = "baler_energy"
 
+
+class FileFormat(NamedTuple):
+    """A format of files of tables.
+
+    Parameters
+    ----------
+    module
+        Has a source, which gives rows in blocks, and a sink, which takes them.
+    kind
+        What such a file is called in messages.
+    suffixes
+        Of file names, lower case, the usual one first.
+    by_suffix
+        Whether a name's suffix is enough to tell the format.
+    has_events
+        Whether a row of the file may hold several objects, so that there are layouts to choose from.
+    is_remote
+        Whether it is also read from URLs.
+    """
+
+    module: str
+    kind: str
+    suffixes: tuple[str, ...]
+    by_suffix: bool = True
+    has_events: bool = False
+    is_remote: bool = False
+
+
 #: Sources of events.
 GENERATORS: Mapping[str, str] = {
     "pythia8": f"{_ROOT}.data.pythia8",
     "toy": f"{_ROOT}.data.toy",
 }
-#: File formats that `prepare` reads.
-READERS: Mapping[str, str] = {
-    "root": f"{_ROOT}.data.readers.root",
-    "parquet": f"{_ROOT}.data.readers.parquet",
-    "hdf5": f"{_ROOT}.data.readers.hdf5",
-    "npz": f"{_ROOT}.data.readers.npz",
-}
-#: File formats that are read and written in blocks; ``table`` is the prepared table.
-BLOCKS: Mapping[str, str] = {
-    "table": f"{_ROOT}.data.blocks.npz",
-    "npz": f"{_ROOT}.data.blocks.npz",
-    "parquet": f"{_ROOT}.data.blocks.parquet",
-    "hdf5": f"{_ROOT}.data.blocks.hdf5",
-    "root": f"{_ROOT}.data.blocks.root",
+#: File formats; ``table`` is the prepared table.
+FORMATS: Mapping[str, FileFormat] = {
+    "table": FileFormat(f"{_ROOT}.formats.npz", "prepared table", (".npz",), by_suffix=False),
+    "root": FileFormat(f"{_ROOT}.formats.root", "ROOT file", (".root",), has_events=True, is_remote=True),
+    "parquet": FileFormat(f"{_ROOT}.formats.parquet", "Parquet file", (".parquet", ".parq", ".pq")),
+    "hdf5": FileFormat(f"{_ROOT}.formats.hdf5", "HDF5 file", (".h5", ".hdf5", ".hdf")),
+    "npz": FileFormat(f"{_ROOT}.formats.npz", "npz file", (".npz",)),
 }
 #: Words of the axis ``packing``, up to their first hyphen.
 CODERS: Mapping[str, str] = {
@@ -67,8 +88,8 @@ ENGINES: Mapping[str | None, Mapping[str, tuple[str, ...]]] = {
     "fast": {
         "about": (f"{_ROOT}.codecs.engines.fast",),
         "train": (f"{_ROOT}.codecs.baler.fast",),
-        "compress": (f"{_ROOT}.codecs.baler.streaming", BLOCKS["table"]),
-        "decompress": (f"{_ROOT}.codecs.baler.streaming", BLOCKS["table"]),
+        "compress": (f"{_ROOT}.codecs.baler.streaming", FORMATS["table"].module),
+        "decompress": (f"{_ROOT}.codecs.baler.streaming", FORMATS["table"].module),
     },
     "upstream": {
         "about": (f"{_ROOT}.codecs.engines.upstream",),
@@ -84,16 +105,16 @@ TRANSFORMS: Mapping[str, Mapping[str | None, Mapping[str, tuple[str, ...]]]] = {
     "pca": {
         None: {
             "about": (f"{_ROOT}.codecs.engines.pca",),
-            "train": (f"{_ROOT}.codecs.pca", BLOCKS["table"]),
-            "compress": (f"{_ROOT}.codecs.pca", BLOCKS["table"]),
-            "decompress": (f"{_ROOT}.codecs.pca", BLOCKS["table"]),
+            "train": (f"{_ROOT}.codecs.pca", FORMATS["table"].module),
+            "compress": (f"{_ROOT}.codecs.pca", FORMATS["table"].module),
+            "decompress": (f"{_ROOT}.codecs.pca", FORMATS["table"].module),
         }
     },
     "identity": {
         None: {
             "about": (f"{_ROOT}.codecs.engines.identity",),
-            "compress": (f"{_ROOT}.codecs.identity", BLOCKS["table"]),
-            "decompress": (f"{_ROOT}.codecs.identity", BLOCKS["table"]),
+            "compress": (f"{_ROOT}.codecs.identity", FORMATS["table"].module),
+            "decompress": (f"{_ROOT}.codecs.identity", FORMATS["table"].module),
         }
     },
 }
@@ -139,8 +160,7 @@ def load(module: str) -> Any:
 
 def variant_modules() -> frozenset[str]:
     """Name the modules of all variants."""
-    flat: list[Iterable[str]] = [
-        family.values() for family in (GENERATORS, READERS, BLOCKS, CODERS, METERS, PEERS, PROFILERS, CHAPTERS)
-    ]
+    flat: list[Iterable[str]] = [family.values() for family in (GENERATORS, CODERS, METERS, PEERS, PROFILERS, CHAPTERS)]
+    flat.append(one.module for one in FORMATS.values())
     flat += [modules for transform in TRANSFORMS.values() for one in transform.values() for modules in one.values()]
     return frozenset(module for modules in flat for module in modules)

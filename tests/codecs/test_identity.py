@@ -16,9 +16,9 @@ from baler_energy.codecs.engines import engine_of
 from baler_energy.codecs.identity import Identity
 from baler_energy.codecs.streaming import StreamingCoder
 from baler_energy.config.parameters import Training
-from baler_energy.data.blocks import open_source
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
+from baler_energy.formats import open_source
 from baler_energy.stages.options import add_point_arguments, point_options
 
 TYPES = ["float64", "float32", "float16", "bool", "int8", "uint8", "int16", "uint16", "int32", "uint32"]

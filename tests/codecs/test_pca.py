@@ -14,9 +14,9 @@ from baler_energy.codecs.corrections import NOISE
 from baler_energy.codecs.pca import Pca, fit
 from baler_energy.codecs.streaming import StreamingCoder
 from baler_energy.data import toy
-from baler_energy.data.blocks import open_source
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
+from baler_energy.formats import open_source
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from baler_energy.data import toy
 from baler_energy.data.checks import find_oddities
 from baler_energy.data.ingest import nested_rows, table_from_file, table_from_shards
-from baler_energy.data.readers import Request
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
+from baler_energy.formats import Request
 
 
 @given(available=st.integers(1, 300), seed=st.integers(0, 2**40), data=st.data())

@@ -26,7 +26,7 @@ def run(*options: str | Path) -> None:
 
 @pytest.fixture
 def fixtures(repository: Path) -> Path:
-    return repository / "tests" / "data" / "fixtures"
+    return repository / "tests" / "formats" / "fixtures"
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
@@ -122,8 +122,8 @@ def bad_inputs(folder: Path) -> dict[str, Path]:
         "the table is empty": folder / "empty.npz",
         "has 2 rows, but 3": folder / "few.npz",
         "column tag holds text": folder / "text.parquet",
-        "not a ROOT file": folder / "foreign.root",
-        "not a HDF5 file": folder / "foreign.h5",
+        "not a valid ROOT file": folder / "foreign.root",
+        "not a valid HDF5 file": folder / "foreign.h5",
         "--format": folder / "odd.csv",
         "no such file": folder / "none.npz",
     }

@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 
 from baler_energy.codecs import streaming
-from baler_energy.data.blocks import open_source
-from baler_energy.data.readers import Request
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
+from baler_energy.formats import Request, open_source
 from baler_energy.records import Measurement
 
 MUONS = ("Muon_pt", "Muon_eta", "Muon_phi", "Muon_mass", "Muon_charge")

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from baler_energy.data.blocks import open_source
 from baler_energy.errors import InputError
+from baler_energy.formats import open_source
 from baler_energy.records import Measurement
 
 IDENTITY = ("--transform", "identity", "--packing", "pcodec")
@@ -21,7 +21,7 @@ def contents(path):
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_a_file_comes_back_to_the_bit_in_its_own_format(stage, repository, tmp_path, suffix):
-    file = repository / "tests" / "data" / "fixtures" / f"jets.{suffix}"
+    file = repository / "tests" / "formats" / "fixtures" / f"jets.{suffix}"
     stage("compress", *IDENTITY, "--data", file, "--out", tmp_path / "c")
     stage("decompress", *IDENTITY, "--compressed", tmp_path / "c" / "table.baler", "--out", tmp_path / "d")
     (back,) = (tmp_path / "d").glob(f"reconstructed.{suffix}")
@@ -34,7 +34,7 @@ def test_a_file_comes_back_to_the_bit_in_its_own_format(stage, repository, tmp_p
 
 
 def test_columns_of_a_file_are_chosen(stage, repository, tmp_path):
-    file = repository / "tests" / "data" / "fixtures" / "jets.parquet"
+    file = repository / "tests" / "formats" / "fixtures" / "jets.parquet"
     name = contents(file)[0][1]
     stage("compress", *IDENTITY, "--data", file, "--columns", name, "--out", tmp_path / "c")
     stage("decompress", *IDENTITY, "--compressed", tmp_path / "c" / "table.baler", "--out", tmp_path / "d")

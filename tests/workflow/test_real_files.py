@@ -57,7 +57,7 @@ def test_the_smoke_study_over_every_real_file(workspace, shared):
 
 
 def test_a_file_of_each_format_becomes_a_table(workspace, repository):
-    fixtures = repository / "tests" / "data" / "fixtures"
+    fixtures = repository / "tests" / "formats" / "fixtures"
     data = {p.suffix[1:]: {"source": "file", "path": str(p)} for p in sorted(fixtures.iterdir())}
     assert set(data) == {"root", "parquet", "h5", "npz"}
     data["root"]["columns"] = ["Jet_*"]
@@ -73,7 +73,7 @@ def test_a_file_of_each_format_becomes_a_table(workspace, repository):
 def server(repository):
     """Serve the tests' files over HTTP on the loopback interface; give the address."""
     handler = functools.partial(
-        http.server.SimpleHTTPRequestHandler, directory=repository / "tests" / "data" / "fixtures"
+        http.server.SimpleHTTPRequestHandler, directory=repository / "tests" / "formats" / "fixtures"
     )
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
         thread = threading.Thread(target=running.serve_forever)
@@ -85,7 +85,7 @@ def server(repository):
 
 @pytest.mark.parametrize("right", [True, False])
 def test_a_url_is_fetched_and_its_checksum_holds(workspace, repository, server, right):
-    content = (repository / "tests" / "data" / "fixtures" / "jets.parquet").read_bytes()
+    content = (repository / "tests" / "formats" / "fixtures" / "jets.parquet").read_bytes()
     digest = hashlib.sha256(content if right else b"other").hexdigest()
     data = {"web": {"source": "file", "path": f"{server}/jets.parquet", "sha256": digest}}
     study = workspace.study(name="web", data=data, axes={"rows": [50], "epochs": [1]})

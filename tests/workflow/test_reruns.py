@@ -75,7 +75,7 @@ def test_code_of_the_codec_or_of_a_meter_measures_again(done, module):
 
 
 @pytest.mark.parametrize(
-    "module", ["codecs/baler/streaming.py", "meters/ipmi.py", "meters/peers/zeus.py", "data/readers/root.py"]
+    "module", ["codecs/baler/streaming.py", "meters/ipmi.py", "meters/peers/zeus.py", "formats/root.py"]
 )
 def test_code_of_a_variant_that_the_study_does_not_use_runs_nothing(done, module):
     path = done.root / "src" / "baler_energy" / module

@@ -62,7 +62,7 @@ def stopped_training(workspace: Any) -> psutil.Process:
 @pytest.fixture(scope="module")
 def study(workspace, repository):
     """Write a study of a file's jets, without a meter of energy."""
-    path = repository / "tests" / "data" / "fixtures" / "jets.parquet"
+    path = repository / "tests" / "formats" / "fixtures" / "jets.parquet"
     return workspace.study(
         data={"jets": {"source": "file", "path": str(path)}},
         axes={"rows": [50], "epochs": [1]},

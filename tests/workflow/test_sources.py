@@ -15,16 +15,14 @@ from baler_energy import fingerprint, sources
 from baler_energy.cli import stage_modules
 from baler_energy.codecs.baler.checkpoint import Checkpoint
 from baler_energy.codecs.upstream import files
-from baler_energy.data.readers import format_of
+from baler_energy.formats import FILE_FORMATS, format_of
 from baler_energy.variants import (
-    BLOCKS,
     CHAPTERS,
     CODERS,
     ENGINES,
     METERS,
     PEERS,
     PROFILERS,
-    READERS,
     TRANSFORMS,
     variant_modules,
 )
@@ -106,9 +104,9 @@ def test_a_table_of_shards(made: Files) -> None:
     check(made, arguments, *sources.prepared(None))
 
 
-@pytest.mark.parametrize("name", READERS)
+@pytest.mark.parametrize("name", FILE_FORMATS)
 def test_a_table_of_a_file(made: Files, repository: Path, name: str) -> None:
-    (file,) = (path for path in (repository / "tests/data/fixtures").iterdir() if format_of(str(path)) == name)
+    (file,) = (path for path in (repository / "tests/formats/fixtures").iterdir() if format_of(str(path)) == name)
     arguments = ["prepare", "--input", file, "--rows", "all", "--out", made.out / "table.npz"]
     check(made, arguments, *sources.prepared(name))
 
@@ -236,4 +234,3 @@ def test_distributions_are_called_as_assumed() -> None:
 
 def test_every_variant_is_a_module_that_exists() -> None:
     assert all(fingerprint._path(module) for module in variant_modules())
-    assert BLOCKS.keys() - {"table"} == READERS.keys()

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from baler_energy.codecs.engines.base import Asked, Work
 from baler_energy.codecs.normalisation import Normalisation
 from baler_energy.codecs.streaming import StreamingCoder, streamed_compression, streamed_decompression
-from baler_energy.data.blocks.base import UnfitError, matrix, native
 from baler_energy.errors import InputError
+from baler_energy.formats.base import UnfitError, matrix, native
 
 __all__ = ["Identity", "compressing", "decompressing"]
 

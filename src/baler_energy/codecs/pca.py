@@ -25,9 +25,9 @@ from baler_energy.codecs.baler.architecture import latent_columns
 from baler_energy.codecs.engines.base import Asked, Learned, Work
 from baler_energy.codecs.normalisation import Normalisation
 from baler_energy.codecs.streaming import BLOCK_ROWS, StreamingCoder, streamed_compression, streamed_decompression
-from baler_energy.data.blocks import Source, open_source
 from baler_energy.errors import InputError
 from baler_energy.files import atomic_path
+from baler_energy.formats import Source, open_source
 
 __all__ = ["Pca", "compressing", "decompressing", "fit", "training"]
 

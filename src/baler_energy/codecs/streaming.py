@@ -26,9 +26,9 @@ from baler_energy.codecs.fitted import Fitted, check_columns
 from baler_energy.codecs.native import round_to_native
 from baler_energy.codecs.normalisation import lost_warning
 from baler_energy.codecs.packing import Packing
-from baler_energy.data.blocks import Block, Source, open_sink, open_source
-from baler_energy.data.readers import Request
 from baler_energy.errors import InputError
+from baler_energy.formats import Block, Source, open_sink, open_source
+from baler_energy.formats.reading import Request
 
 __all__ = ["BLOCK_ROWS", "Decode", "Encode", "StreamingCoder", "streamed_compression", "streamed_decompression"]
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_type_hints
 from pydantic import Discriminator, Field, StringConstraints, Tag, create_model, field_validator, model_validator
 
 from baler_energy.config.parameters import Config, Count, Parameters
-from baler_energy.data.readers import format_of
 from baler_energy.errors import InputError
+from baler_energy.formats import FILE_FORMATS, format_of
 from baler_energy.meters.settings import SHORTEST_CALIBRATION_S
-from baler_energy.variants import METERS, PEERS, PROFILERS, READERS
+from baler_energy.variants import METERS, PEERS, PROFILERS
 
 __all__ = [
     "SHARDS_PER_SEED",
@@ -42,7 +42,7 @@ else:
     StudyMeter = Literal[tuple(METERS)]
     Peer = Literal[tuple(PEERS)]
     Profiler = Literal[(*PROFILERS, "parts")]
-    FileFormat = Literal[tuple(READERS)]
+    FileFormat = Literal[FILE_FORMATS]
 Selection = dict[str, str | int | float]
 
 

@@ -4,9 +4,6 @@
 - `columns`: the 24 jet columns of Baler's CMS example
 - `toy`: a seeded NumPy stand-in with those columns
 - `pythia8`: QCD jets from Pythia 8 and FastJet, run as a process of its own
-- `readers`: columns out of ROOT, Parquet, HDF5 and npz files
-- `blocks`: files of those formats read and written a block of rows at a time, whatever their size
-- `origin`: what is recorded of the file that a table comes from
 - `ingest`: a user's file or generated shards, selected and checked, as a table
 - `checks`: what a table must not have (errors) and had better not have (warnings)
 """

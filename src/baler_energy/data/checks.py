@@ -6,10 +6,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from baler_energy.data.readers.base import Columns
 from baler_energy.errors import InputError
 
-__all__ = ["MIN_ROWS", "check_finite", "check_rows", "find_oddities"]
+__all__ = ["MIN_ROWS", "FiniteCheck", "check_rows", "find_oddities"]
 
 #: A single row has no range to scale by.
 MIN_ROWS = 2
@@ -17,26 +16,54 @@ MIN_ROWS = 2
 _EXACT_INTEGERS = 2.0**53
 
 
-def check_finite(source: str, columns: Columns) -> None:
-    """Refuse NaN and infinity anywhere in the file's columns, also in rows that would not be selected.
+class FiniteCheck:
+    """Looks for NaN and infinity in all rows of a table, also in those that are not selected.
 
-    Raises
-    ------
-    InputError
-        There is one; the message names the file, the column and the first such row of the file.
+    Parameters
+    ----------
+    names
+        Of the columns.
     """
-    for name, values in zip(columns.names, columns.arrays, strict=True):
-        if values.dtype.kind != "f":
-            continue
-        bad = np.flatnonzero(~np.isfinite(values))
-        if not len(bad):
-            continue
-        first = int(bad[0])
-        what = "NaN" if np.isnan(values[first]) else "infinity"
-        place = f"row {first}" if columns.entries is None else f"event {columns.entries[first]}"
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = names
+        self._rows = 0
+        self._bad = np.zeros(len(names), np.int64)
+        self._first: dict[int, str] = {}
+
+    def look(self, data: NDArray[np.float64], entries: NDArray[np.int64] | None = None) -> None:
+        """Look at the next rows.
+
+        Parameters
+        ----------
+        data
+            Shape (rows, columns).
+        entries
+            As of `formats.Block`.
+        """
+        unfit = ~np.isfinite(data)
+        for column in np.flatnonzero(unfit.any(axis=0)):
+            row = int(np.argmax(unfit[:, column]))
+            what = "NaN" if np.isnan(data[row, column]) else "infinity"
+            place = f"row {self._rows + row}" if entries is None else f"event {entries[row]}"
+            self._first.setdefault(int(column), f"{what} at {place} (counting from 0)")
+        self._bad += unfit.sum(axis=0)
+        self._rows += len(data)
+
+    def refuse(self, source: str) -> None:
+        """Refuse the table where there was one.
+
+        Raises
+        ------
+        InputError
+            There was; the message names the file, the first such column and its first such row of the file.
+        """
+        if not self._first:
+            return
+        column = min(self._first)
         raise InputError(
-            f"{source}: column {name!r} has {what} at {place} (counting from 0); {len(bad)} of {len(values)} values "
-            "are NaN or infinite. Remove these rows or leave the column out."
+            f"{source}: column {self._names[column]!r} has {self._first[column]}; {self._bad[column]} of {self._rows} "
+            "values are NaN or infinite. Remove these rows or leave the column out."
         )
 
 

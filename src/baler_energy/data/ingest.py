@@ -1,21 +1,23 @@
 """A user's file or generated shards, selected and checked, as a table."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_energy.data.checks import check_finite, check_rows, find_oddities
-from baler_energy.data.origin import file_origin
-from baler_energy.data.readers import Columns, Request, check_layout, format_of, is_url, read_columns
+from baler_energy.data.checks import FiniteCheck, check_rows, find_oddities
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
+from baler_energy.formats import Request, Source, check_request, format_of, is_url, open_source
+from baler_energy.progress import progress
 
 __all__ = ["nested_rows", "table_from_file", "table_from_shards"]
 
+# Rows that are read at once.
+_ROWS = 1 << 16
 # What shards of one sample may differ in.
 _SHARD_KEYS = ("seed", "warnings")
 
@@ -56,7 +58,7 @@ def table_from_file(
     rows, seed
         How many rows to select at random (None: all of them), and the seed of the selection; see `nested_rows`.
     file_format, sha256
-        One of `readers.FORMATS` (None goes by the suffix), and the checksum that a local file must have.
+        One of `formats.FILE_FORMATS` (None goes by the suffix), and the checksum that a local file must have.
 
     Raises
     ------
@@ -66,19 +68,45 @@ def table_from_file(
         The URL's protocol needs a package that is not installed.
     """
     file_format = file_format or format_of(source)
-    check_layout(source, request, file_format)
+    check_request(source, request, file_format)
     digest = _digest(source, sha256)
-    columns = read_columns(source, request, file_format)
-    wanted = check_rows(source, columns.rows, rows)
-    check_finite(source, columns)
-    chosen = nested_rows(columns.rows, wanted, seed) if wanted < columns.rows else slice(None)
-    data = np.empty((wanted, len(columns.names)))
-    for place, values in enumerate(columns.arrays):
-        data[:, place] = values[chosen]
-    unused, warnings = columns.unused, columns.warnings
-    origin = file_origin(source, request, unused=unused, warnings=warnings, rows=wanted, available=columns.rows)
-    origin |= {"format": file_format, "sha256": digest, "seed": seed}
-    return _with_oddities(Table(data, columns.names, columns.dtypes, origin))
+    with open_source(source, request, file_format) as opened:
+        data, available = _selected(source, opened, rows, seed)
+        origin = opened.origin_of(len(data), available) | {"sha256": digest, "seed": seed}
+        return _with_oddities(Table(data, opened.names, opened.dtypes, origin))
+
+
+def _selected(source: str, opened: Source, rows: int | None, seed: int) -> tuple[NDArray[np.float64], int]:
+    """Read rows as `nested_rows` selects them, and say of how many; all rows are held only where none are known."""
+    check = FiniteCheck(opened.names)
+    if opened.rows is None:
+        pieces = [np.empty((0, len(opened.names))), *(data for _, data in _pieces(source, opened, check))]
+        data = np.concatenate(pieces)
+        del pieces
+        wanted = check_rows(source, len(data), rows)
+        check.refuse(source)
+        return (data[nested_rows(len(data), wanted, seed)] if wanted < len(data) else data), len(data)
+    wanted = check_rows(source, opened.rows, rows)
+    chosen = nested_rows(opened.rows, wanted, seed) if wanted < opened.rows else np.arange(wanted)
+    data, stop = np.empty((wanted, len(opened.names))), 0
+    for start, piece in _pieces(source, opened, check):
+        stop = start + len(piece)
+        first, last = np.searchsorted(chosen, [start, stop])
+        data[first:last] = piece[chosen[first:last] - start]
+    if stop != opened.rows:
+        raise InputError(f"{source}: is damaged: it should have {opened.rows} rows, but {stop} can be read.")
+    check.refuse(source)
+    return data, opened.rows
+
+
+def _pieces(source: str, opened: Source, check: FiniteCheck) -> Iterator[tuple[int, NDArray[np.float64]]]:
+    """Give the blocks of a file, each with the number of its first row, and check their values."""
+    total = None if opened.rows is None else -(-opened.rows // _ROWS)
+    start = 0
+    for block in progress(opened.blocks(_ROWS), total=total, label=f"reading {source}", unit="blocks"):
+        check.look(block.data, block.entries)
+        yield start, block.data
+        start += len(block.data)
 
 
 def table_from_shards(paths: Sequence[Path], rows: int | None) -> Table:
@@ -96,8 +124,9 @@ def table_from_shards(paths: Sequence[Path], rows: int | None) -> Table:
             raise InputError(f"{path}: is not a generated shard. Leave --generated out for a file of your own.")
         if _sample(shard) != sample or shard.names != shards[0].names or shard.dtypes != shards[0].dtypes:
             raise InputError(f"{path}: is of another sample than {paths[0]}; their sources or settings differ.")
-        columns = Columns(shard.names, tuple(shard.data.T), shard.dtypes)
-        check_finite(str(path), columns)
+        check = FiniteCheck(shard.names)
+        check.look(shard.data)
+        check.refuse(str(path))
     source = ", ".join(str(path) for path in paths)
     available = sum(len(shard.data) for shard in shards)
     wanted = check_rows(source, available, rows)

@@ -10,9 +10,9 @@ import numpy as np
 
 from baler_energy.codecs.engines import engine_of, engines, operation_of
 from baler_energy.config.parameters import Training
-from baler_energy.data.readers import FORMATS, Request
 from baler_energy.errors import InputError
 from baler_energy.files import atomic_path
+from baler_energy.formats.reading import Request
 from baler_energy.meters.options import add_session_arguments
 from baler_energy.progress import say
 from baler_energy.stages.measured import Measuring, facts_of_work, open_work, warm_up_of, write_record
@@ -23,6 +23,7 @@ from baler_energy.stages.options import (
     configure_torch,
     point_options,
 )
+from baler_energy.variants import FORMATS
 from baler_energy.vocabulary import Operation
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     data_help = "table of `baler-energy prepare`; with --engine fast also a ROOT, Parquet, HDF5 or npz file"
     add_codec_file_arguments(parser, data_help=data_help)
     file = parser.add_argument_group("a file of your own (--engine fast, or another --transform)")
-    file.add_argument("--format", choices=("table", *FORMATS), help="default: by the suffix and the contents")
+    file.add_argument("--format", choices=tuple(FORMATS), help="default: by the suffix and the contents")
     file.add_argument("--tree", help="ROOT tree, or HDF5 dataset or group; default: the only one")
     file.add_argument(
         "--layout",

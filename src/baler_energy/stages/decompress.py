@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from baler_energy.codecs.engines import engine_of, engines, operation_of
 from baler_energy.config.parameters import Training
-from baler_energy.data.readers import FORMATS
 from baler_energy.errors import InputError
 from baler_energy.files import atomic_path
 from baler_energy.meters.options import add_session_arguments
@@ -18,6 +17,7 @@ from baler_energy.stages.options import (
     configure_torch,
     point_options,
 )
+from baler_energy.variants import FORMATS
 from baler_energy.vocabulary import Operation
 
 if TYPE_CHECKING:
@@ -94,8 +94,7 @@ def decompress(compressed: Path, checkpoint: Path | None, out: Path, point: Poin
 
 def reconstructed_name(layout: Mapping[str, Any]) -> str:
     """Name of the reconstructed file: of the kind that the table came in."""
-    suffixes = {"table": ".npz"} | {name: suffixes[0] for name, suffixes in FORMATS.items()}
-    return f"{Path(RECONSTRUCTED).stem}{suffixes[layout.get('format', 'table')]}"
+    return f"{Path(RECONSTRUCTED).stem}{FORMATS[layout.get('format', 'table')].suffixes[0]}"
 
 
 def _check_fits(facts: "Facts", point: PointOptions, path: Path) -> None:

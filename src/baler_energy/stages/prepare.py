@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from baler_energy.data.ingest import table_from_file, table_from_shards
-from baler_energy.data.readers import FORMATS, Request
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
 from baler_energy.files import write_json
+from baler_energy.formats import FILE_FORMATS, Request
 from baler_energy.progress import say
 
 __all__ = ["EPILOG", "HELP", "add_arguments", "prepare_file", "prepare_generated", "run", "summary"]
@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     file = parser.add_argument_group("a file of your own")
     file.add_argument("--seed", type=_seed, default=0, help="seed of the selection of rows (default: %(default)s)")
-    file.add_argument("--format", choices=tuple(FORMATS), help="default: by the suffix")
+    file.add_argument("--format", choices=FILE_FORMATS, help="default: by the suffix")
     file.add_argument("--tree", help="ROOT tree, or HDF5 dataset or group; default: the only one")
     file.add_argument(
         "--columns",

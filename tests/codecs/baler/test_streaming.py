@@ -17,9 +17,9 @@ from baler_energy.codecs.container import Reader
 from baler_energy.codecs.corrections import NOISE
 from baler_energy.codecs.normalisation import Normalisation
 from baler_energy.codecs.packing import Packing
-from baler_energy.data.blocks import open_source
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
+from baler_energy.formats import open_source
 
 CPU = torch.device("cpu")
 

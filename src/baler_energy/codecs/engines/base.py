@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from baler_energy.codecs.baler.state import Epoch
     from baler_energy.codecs.container import Reader
-    from baler_energy.data.readers import Request
     from baler_energy.data.table import Table
+    from baler_energy.formats.reading import Request
 
 __all__ = ["WARM_UP_BATCHES", "Asked", "Engine", "Learned", "Work"]
 

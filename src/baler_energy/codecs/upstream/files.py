@@ -24,11 +24,10 @@ from baler_energy.codecs.baler.architecture import Architecture, Network, networ
 from baler_energy.codecs.baler.checkpoint import Checkpoint
 from baler_energy.codecs.baler.model import Autoencoder
 from baler_energy.codecs.normalisation import Normalisation
-from baler_energy.data.readers import npz
-from baler_energy.data.readers.base import Request
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
 from baler_energy.files import atomic_path, read_npz, write_npz
+from baler_energy.formats import open_source
 
 __all__ = [
     "MODELS",
@@ -45,6 +44,9 @@ __all__ = [
     "write_model",
     "write_table",
 ]
+
+# Rows that are read at once.
+_ROWS = 1 << 16
 
 #: Baler's classes of fully connected float64 networks, by their names there.
 MODELS: dict[str, Network] = {"AE": network("baler"), "FPGA_prototype_model": network("baler-small")}
@@ -234,7 +236,7 @@ def read_table(path: Path, dtypes: Sequence[str] | None = None, origin: Mapping[
         The file.
     dtypes
         NumPy's names of the columns' types. Without them a column of whole numbers counts as integer, as everywhere
-        where a file has one type for all columns (`integral_dtype`).
+        where a file has one type for all columns (`integral_dtypes`).
     origin
         Of the table; by default a file with the name of this one.
 
@@ -243,12 +245,13 @@ def read_table(path: Path, dtypes: Sequence[str] | None = None, origin: Mapping[
     InputError
         The file is missing, damaged, holds Python objects, or has not as many columns as types.
     """
-    columns = npz.read(str(path), Request())
-    if dtypes is not None and len(dtypes) != len(columns.names):
-        raise InputError(f"{path}: has {len(columns.names)} columns, but {len(dtypes)} types were given.")
-    data = np.stack(columns.arrays, axis=1).astype(np.float64)
+    with open_source(path, file_format="npz") as source:
+        names, own = source.names, source.dtypes
+        data = np.concatenate([np.empty((0, len(names))), *(block.data for block in source.blocks(_ROWS))])
+    if dtypes is not None and len(dtypes) != len(names):
+        raise InputError(f"{path}: has {len(names)} columns, but {len(dtypes)} types were given.")
     known = {"source": "file", "label": path.stem} if origin is None else dict(origin)
-    return Table(np.ascontiguousarray(data), columns.names, tuple(dtypes or columns.dtypes), known)
+    return Table(data, names, tuple(dtypes or own), known)
 
 
 def write_table(path: Path, table: Table) -> None:

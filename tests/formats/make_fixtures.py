@@ -1,4 +1,4 @@
-"""Write the small files in ``fixtures/`` from the toy generator: ``python tests/data/make_fixtures.py``.
+"""Write the small files in ``fixtures/`` from the toy generator: ``python tests/formats/make_fixtures.py``.
 
 Each holds the same toy jets, in events of zero to four jets, so that the readers can be compared with each other.
 """

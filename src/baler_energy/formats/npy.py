@@ -141,6 +141,10 @@ class WrittenArray:
 def read_array(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
     """Read a whole array; raises `ValueError` on Python objects, which are never unpickled."""
     with archive.open(f"{name}.npy") as member:
+        _, _, dtype = _read_header(member)
+    if dtype.hasobject:
+        raise ValueError(f"the array {name!r} holds Python objects, which are never loaded")
+    with archive.open(f"{name}.npy") as member:
         array: NDArray[Any] = np.lib.format.read_array(member, allow_pickle=False)
     return array
 

@@ -1,17 +1,18 @@
 """Parquet files: batches of rows in, a row group for each block out."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
-from baler_energy.data.blocks.base import Block, Opened, Target, matrix, native
-from baler_energy.data.origin import file_origin
-from baler_energy.data.readers.base import Request
-from baler_energy.data.readers.parquet import numeric_names, to_arrays, unused_columns
+from baler_energy.errors import InputError
+from baler_energy.formats.base import Block, Opened, Target, matrix, native
+from baler_energy.formats.reading import Request, choose, refuse_text
 
 __all__ = ["sink", "source"]
 
@@ -31,21 +32,54 @@ _COMPRESSIONS = {
 def source(path: str, request: Request, file_format: str, stack: ExitStack) -> Opened:
     """Open a Parquet file."""
     file = stack.enter_context(pq.ParquetFile(path, buffer_size=_BUFFER_BYTES, pre_buffer=False))
-    schema, rows = file.schema_arrow, file.metadata.num_rows
-    names = numeric_names(path, schema, request)
+    schema, rows = file.schema_arrow, int(file.metadata.num_rows)
+    names = _numeric_names(path, schema, request)
     dtypes = tuple(np.dtype(schema.field(name).type.to_pandas_dtype()).name for name in names)
-    unused = unused_columns(schema, names)
-    origin = file_origin(path, request, unused=unused, warnings=(), rows=rows, available=rows)
+    unused = "columns that were not taken" if len(names) < len(schema.names) else None
     layout = {"format": "parquet", "compression": _compression(file.metadata)}
 
     def read(rows: int) -> Iterator[Block]:
         first = 0
         # Arrow's own threads would be beside those that the caller counts.
         for batch in file.iter_batches(rows, columns=list(names), use_threads=False):
-            yield Block(matrix(to_arrays(path, batch, names, first)))
+            yield Block(matrix(_to_arrays(path, batch, names, first)))
             first += batch.num_rows
 
-    return Opened(names, dtypes, rows, origin | {"format": file_format}, layout, read)
+    return Opened(names, dtypes, rows, layout, read, unused)
+
+
+def _numeric_names(source: str, schema: pa.Schema, request: Request) -> tuple[str, ...]:
+    """Give the wanted columns, which must be there and numeric; raises `InputError`."""
+    names = choose(source, request.columns, schema.names)
+    refuse_text(source, [name for name in names if not _numeric(schema.field(name).type)])
+    return names
+
+
+def _to_arrays(
+    source: str, rows: pa.Table | pa.RecordBatch, names: Sequence[str], first_row: int = 0
+) -> tuple[NDArray[Any], ...]:
+    """Give the columns (rows,) of rows of which the first is `first_row` of the file.
+
+    Raises
+    ------
+    InputError
+        A value is missing.
+    """
+    arrays = []
+    for name in names:
+        column = rows.column(name)
+        if column.null_count:
+            row = first_row + int(np.flatnonzero(column.is_null().to_numpy(zero_copy_only=False))[0])
+            raise InputError(
+                f"{source}: column {name!r} has no value at row {row} (counting from 0); {column.null_count} of "
+                f"the {len(column)} rows read are missing. Remove these rows or leave the column out."
+            )
+        arrays.append(column.to_numpy(zero_copy_only=False))
+    return tuple(arrays)
+
+
+def _numeric(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind))
 
 
 def _compression(metadata: pq.FileMetaData) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from baler_energy.variants import BLOCKS
+from baler_energy.variants import FORMATS
 
 # Above what the imports take. The smallest file has twice as much, and four times as float64.
 BOUND_MB = 140
@@ -16,7 +16,7 @@ SCRIPT = """
 import importlib, json, sys
 from pathlib import Path
 import numpy as np
-from baler_energy.data.blocks import Block, open_sink, open_source
+from baler_energy.formats import Block, open_sink, open_source
 
 def peak_mb():
     # Not getrusage, whose peak includes that of the process that started this one.
@@ -56,7 +56,7 @@ LAYOUTS = {
 @pytest.mark.parametrize("form", LAYOUTS)
 def test_the_memory_does_not_grow_with_the_file(tmp_path: Path, form: str) -> None:
     layout = LAYOUTS[form]
-    module = BLOCKS[str(layout["format"])]
+    module = FORMATS[str(layout["format"])].module
     files = [tmp_path / "first", tmp_path / "again"]
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, *map(str, files), json.dumps(layout), module],

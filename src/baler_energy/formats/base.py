@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_energy.data.readers.base import reading
 from baler_energy.errors import InputError
+from baler_energy.formats.origin import file_origin
+from baler_energy.formats.reading import Request, reading
+from baler_energy.variants import FORMATS
 
 __all__ = ["Block", "Opened", "Sink", "Source", "Target", "UnfitError", "matrix", "native", "spans"]
 
@@ -28,22 +30,35 @@ class Block:
     counts
         Shape (events,), int32: how many of these rows each event has, in order (their sum is the number of rows, which
         may be 0), where rows are the objects of jagged branches; None where they are not.
+    entries
+        Shape (rows,): which entry of the file each row is, where entries were left out; None where none were.
     """
 
     data: NDArray[np.float64]
     counts: NDArray[np.int32] | None = None
+    entries: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Opened:
-    """An open file, as the formats' modules give it; `Source` says what the fields are."""
+    """An open file, as the formats' modules give it; `Source` says what the other fields are.
+
+    Parameters
+    ----------
+    read
+        Gives the table in blocks of at most so many rows.
+    origin
+        Of a prepared table, which knows where it comes from.
+    """
 
     names: tuple[str, ...]
     dtypes: tuple[str, ...]
     rows: int | None
-    origin: Mapping[str, Any]
     layout: Mapping[str, Any]
     read: Callable[[int], Iterator[Block]]
+    unused: str | None = None
+    warnings: tuple[str, ...] = ()
+    origin: Mapping[str, Any] | None = None
 
 
 class Source:
@@ -53,14 +68,15 @@ class Source:
     ----------
     opened
         The file.
-    source, kind
-        Its path, and what such a file is called, for messages.
+    source, request, file_format
+        Its path or URL, what to take of it, and its format.
     """
 
-    def __init__(self, opened: Opened, source: str, kind: str) -> None:
+    def __init__(self, opened: Opened, source: str, request: Request, file_format: str) -> None:
         self._opened = opened
         self._source = source
-        self._kind = kind
+        self._request = request
+        self._format = file_format
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -69,7 +85,7 @@ class Source:
 
     @property
     def dtypes(self) -> tuple[str, ...]:
-        """NumPy's name of each column's native type, by the rules of `data.readers`."""
+        """NumPy's name of each column's native type."""
         return self._opened.dtypes
 
     @property
@@ -78,9 +94,28 @@ class Source:
         return self._opened.rows
 
     @property
+    def unused(self) -> str | None:
+        """What the file holds besides these columns, as a phrase; None where they are all of it."""
+        return self._opened.unused
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Sentences for the record."""
+        return self._opened.warnings
+
+    @property
     def origin(self) -> Mapping[str, Any]:
-        """Where the table comes from, as `Table.origin`."""
-        return self._opened.origin
+        """Where the whole table comes from, as `Table.origin`."""
+        if self._opened.origin is not None:
+            return self._opened.origin
+        return self.origin_of(self.rows, self.rows)
+
+    def origin_of(self, rows: int | None, available: int | None) -> dict[str, Any]:
+        """Give `Table.origin` of `rows` rows of the `available` ones; both None where only reading tells."""
+        found = file_origin(
+            self._source, self._request, unused=self.unused, warnings=self.warnings, rows=rows, available=available
+        )
+        return found | {"format": self._format}
 
     @property
     def layout(self) -> Mapping[str, Any]:
@@ -102,7 +137,7 @@ class Source:
         """
         if rows < 1:
             raise ValueError(f"blocks of {rows} rows")
-        with reading(self._source, self._kind):
+        with reading(self._source, FORMATS[self._format].kind):
             yield from self._opened.read(rows)
 
 

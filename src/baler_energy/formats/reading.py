@@ -1,4 +1,4 @@
-"""What the readers share: the request, the answer, and their errors."""
+"""What the formats share in reading: the request, the names and types that it finds, and errors."""
 
 import difflib
 import fnmatch
@@ -15,12 +15,9 @@ from numpy.typing import NDArray
 from baler_energy.errors import BalerEnergyError, InputError, UnavailableError
 
 __all__ = [
-    "Columns",
     "Layout",
     "Request",
-    "check_layout",
     "choose",
-    "integral_dtype",
     "integral_dtypes",
     "is_url",
     "listing",
@@ -58,35 +55,6 @@ class Request:
     leading: int | None = None
 
 
-@dataclass(frozen=True, eq=False)
-class Columns:
-    """Columns of a file, all of the same length.
-
-    Parameters
-    ----------
-    names, arrays, dtypes
-        Each column's name, values (rows,) in the dtype that the file holds, and the name of its native dtype.
-    unused
-        What the file holds besides these columns, as a phrase, or None when they are all of it.
-    warnings
-        Sentences for the record.
-    entries
-        Which entry of the file each row is, where rows were left out; None where row and entry are the same.
-    """
-
-    names: tuple[str, ...]
-    arrays: tuple[NDArray[Any], ...]
-    dtypes: tuple[str, ...]
-    unused: str | None = None
-    warnings: tuple[str, ...] = ()
-    entries: NDArray[np.int64] | None = None
-
-    @property
-    def rows(self) -> int:
-        """Number of rows."""
-        return len(self.arrays[0]) if self.arrays else 0
-
-
 def is_url(source: str) -> bool:
     """Whether `source` is a URL rather than a path."""
     return re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", source) is not None
@@ -98,22 +66,6 @@ def listing(names: Sequence[str], near: str = "") -> str:
     ordered = likely + [name for name in names if name not in likely]
     more = f" and {len(ordered) - _LISTED} more" if len(ordered) > _LISTED else ""
     return (", ".join(ordered[:_LISTED]) or "nothing") + more
-
-
-def check_layout(source: str, request: Request, file_format: str) -> None:
-    """Refuse a layout that the format does not have, or that lacks its number of objects.
-
-    Raises
-    ------
-    InputError
-        It does.
-    """
-    if request.layout == "leading" and file_format != "root":
-        raise InputError(f"{source}: the layout 'leading' is for jagged branches of ROOT files, not for {file_format}.")
-    if request.layout == "leading" and (request.leading is None or request.leading < 1):
-        raise InputError(f"{source}: the layout 'leading' needs --leading with the number of objects, at least 1.")
-    if request.layout == "objects" and request.leading is not None:
-        raise InputError(f"{source}: --leading {request.leading} goes with --layout leading only.")
 
 
 def choose(
@@ -162,17 +114,11 @@ def refuse_text(source: str, names: Sequence[str]) -> None:
         )
 
 
-def integral_dtype(values: NDArray[Any]) -> str:
-    """Name the native dtype of a column of a file that has one dtype for all columns.
+def integral_dtypes(stored: Sequence[np.dtype[Any]], blocks: Iterable[Iterable[NDArray[Any]]]) -> tuple[str, ...]:
+    """Name the native dtypes of the columns of a file that has one dtype for all of them.
 
     A float column whose every value is integral counts as integer, because such files cannot say so themselves. The
     integer dtype has the size of the float dtype, so that sizes in native dtypes stay those of the file.
-    """
-    return integral_dtypes([values.dtype], [(values,)])[0]
-
-
-def integral_dtypes(stored: Sequence[np.dtype[Any]], blocks: Iterable[Iterable[NDArray[Any]]]) -> tuple[str, ...]:
-    """Name the native dtypes of columns that come in blocks, by the rule of `integral_dtype`.
 
     Parameters
     ----------
@@ -220,4 +166,4 @@ def reading(source: str, kind: str) -> Iterator[None]:
         raise InputError(f"{source}: cannot be read: {error.strerror or type(error).__name__}.") from error
     except Exception as error:
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
-        raise InputError(f"{source}: is truncated, damaged or not a {kind} ({reason}).") from error
+        raise InputError(f"{source}: is truncated, damaged or not a valid {kind} ({reason}).") from error

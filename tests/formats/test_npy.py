@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from baler_energy.data.blocks.npy import StoredArray, WrittenArray, header, patched_crc
+from baler_energy.formats.npy import StoredArray, WrittenArray, header, patched_crc
 
 DTYPES = st.sampled_from([np.dtype(name) for name in ("float64", "float32", "int16", "bool")])
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from baler_energy.data.readers.base import Request, is_url
+from baler_energy.formats.reading import Request, is_url
 
 __all__ = ["file_origin"]
 
@@ -25,7 +25,7 @@ def file_origin(
     source, request
         Path or URL, and what was taken of it.
     unused, warnings
-        As those of `readers.Columns`.
+        As those of `Source`.
     rows, available
         Rows taken, and rows that there are; None where only reading the file tells, and then all are taken.
     """

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,17 @@ from awkward.contents import ListOffsetArray, NumpyArray
 from awkward.index import Index64
 from numpy.typing import NDArray
 
-from baler_energy.data.blocks.base import Block, Opened, Target, matrix, native, spans
-from baler_energy.data.origin import file_origin
-from baler_energy.data.readers.base import Request
-from baler_energy.data.readers.root import Selection, load, open_file, select, to_columns
+from baler_energy.errors import InputError
+from baler_energy.formats.base import Block, Opened, Target, matrix, native, spans
+from baler_energy.formats.branches import Branches, Selection, leading, load, objects, open_file, select
+from baler_energy.formats.reading import Request, listing
 
 __all__ = ["event_spans", "sink", "source"]
 
 # Events whose objects are counted to choose how many events are read at once.
 _PROBE_EVENTS = 10_000
+# Objects that are counted at once.
+_COUNTED_ROWS = 1 << 18
 _COMPRESSIONS = {"ZLIB": uproot.ZLIB, "LZMA": uproot.LZMA, "LZ4": uproot.LZ4, "ZSTD": uproot.ZSTD}
 
 
@@ -28,27 +31,84 @@ def source(path: str, request: Request, file_format: str, stack: ExitStack) -> O
     """Open a tree of a ROOT file.
 
     A block is whole events. What is held besides a block: of a TTree the baskets that it touches, of an RNTuple a
-    cluster. In the layout ``leading``, how many events are left out shows only in the rows.
+    cluster. In the layout ``leading`` the objects of all events are counted first.
+
+    Where no branch is named, all numeric ones are taken, as long as the jagged ones among them have one counting.
     """
     selection = select(path, stack.enter_context(open_file(path)), request)
-    nothing = {name: selection.leaves[name].array(library="ak", entry_stop=0) for name in selection.names}
-    columns = to_columns(path, selection, load(path, selection, nothing.items()), request)
-    by_object = bool(selection.jagged) and request.layout == "objects"
-    rows = None if selection.jagged else int(selection.tree.num_entries)
-    warnings = selection.warnings + (_lost(selection) if by_object else ())
-    origin = file_origin(path, request, unused=columns.unused, warnings=warnings, rows=rows, available=rows)
+    opened = _of_leading if request.layout == "leading" else _of_objects
+    return opened(path, selection, request)
+
+
+def _of_objects(path: str, selection: Selection, request: Request) -> Opened:
+    columns = objects(selection, _nothing(path, selection))
 
     def read(rows: int) -> Iterator[Block]:
         for first, arrays in _steps(selection, rows):
             branches = load(path, selection, arrays.items(), first)
-            data = matrix(to_columns(path, selection, branches, request).arrays)
-            counts = branches.counts if by_object else None
+            data = matrix(list(objects(selection, branches).values()))
+            counts = branches.counts
             # Not held while the next step is read.
             del arrays, branches
             yield from _blocks(data, counts, rows)
 
-    layout = _layout(selection, by_object)
-    return Opened(columns.names, columns.dtypes, rows, origin | {"format": file_format}, layout, read)
+    return Opened(
+        names=tuple(columns),
+        dtypes=tuple(values.dtype.name for values in columns.values()),
+        rows=None if selection.jagged else int(selection.tree.num_entries),
+        layout=_layout(selection, by_object=bool(selection.jagged)),
+        read=read,
+        unused=selection.unused,
+        warnings=selection.warnings + _lost(selection),
+    )
+
+
+def _of_leading(path: str, selection: Selection, request: Request) -> Opened:
+    if not selection.jagged:
+        raise InputError(
+            f"{path}: the layout 'leading' needs a jagged branch; {listing(selection.names)} are all flat."
+        )
+    most = request.leading or 1
+    columns, _ = leading(selection, _nothing(path, selection), np.empty(0, np.int64), most)
+    events, kept = _enough(selection, most)
+
+    def read(rows: int) -> Iterator[Block]:
+        for first, arrays in _steps(selection, rows):
+            branches = load(path, selection, arrays.items(), first)
+            assert branches.counts is not None, "a jagged branch is among them"
+            found, entries = leading(selection, branches, branches.counts, most)
+            data = matrix(list(found.values()))
+            del arrays, branches, found
+            for start, stop in spans(len(data), rows):
+                yield Block(data[start:stop], entries=first + entries[start:stop])
+
+    left_out = f"{events - kept} of {events} events have fewer than {most} objects and were left out"
+    return Opened(
+        names=tuple(columns),
+        dtypes=tuple(values.dtype.name for values in columns.values()),
+        rows=kept,
+        layout=_layout(selection, by_object=False),
+        read=read,
+        unused="objects beyond the leading ones",
+        warnings=selection.warnings + ((left_out,) if kept < events else ()),
+    )
+
+
+def _nothing(path: str, selection: Selection) -> Branches:
+    """Read the branches of no event, which have their types."""
+    nothing = {name: selection.leaves[name].array(library="ak", entry_stop=0) for name in selection.names}
+    return load(path, selection, nothing.items())
+
+
+def _enough(selection: Selection, most: int) -> tuple[int, int]:
+    """Count the events, and those that have so many objects, by one jagged branch."""
+    events = kept = 0
+    one = replace(selection, names=selection.jagged[:1])
+    for _, arrays in _steps(one, _COUNTED_ROWS):
+        (array,) = arrays.values()
+        events += len(array)
+        kept += int(np.count_nonzero(ak.to_numpy(ak.num(array)) >= most))
+    return events, kept
 
 
 def _blocks(data: NDArray[np.float64], counts: NDArray[np.int64] | None, rows: int) -> Iterator[Block]:
@@ -65,6 +125,8 @@ def _blocks(data: NDArray[np.float64], counts: NDArray[np.int64] | None, rows: i
 
 def _lost(selection: Selection) -> tuple[str, ...]:
     """Say what rows of objects cannot hold."""
+    if not selection.jagged:
+        return ()
     counter = _counter(selection)
     flat = [name for name in selection.names if name not in selection.jagged and name != counter]
     if not flat:
@@ -105,10 +167,20 @@ def _steps(selection: Selection, rows: int) -> Iterator[tuple[int, dict[str, ak.
     if not isinstance(selection.tree, uproot.TTree):
         yield from _cluster_steps(selection, events)
         return
+    if any(leaves[name].name != name for name in selection.names):
+        yield from _single_steps(selection, events)
+        return
     keys = {leaves[name].cache_key for name in selection.names}
     # It keeps what a step left of a basket for the next.
     chunks = selection.tree.iterate(filter_branch=lambda branch: branch.cache_key in keys, step_size=events, how=dict)
     yield from ((number * events, chunk) for number, chunk in enumerate(chunks))
+
+
+def _single_steps(selection: Selection, events: int) -> Iterator[tuple[int, dict[str, ak.Array]]]:
+    """Read each branch by itself, because uproot's iteration takes the first of those that share a name."""
+    for start, stop in spans(selection.tree.num_entries, events):
+        span = {"entry_start": start, "entry_stop": stop, "library": "ak"}
+        yield start, {name: selection.leaves[name].array(**span) for name in selection.names}
 
 
 def _cluster_steps(selection: Selection, events: int) -> Iterator[tuple[int, dict[str, ak.Array]]]:

@@ -1,6 +1,7 @@
-"""ROOT files: TTrees and RNTuples with flat and jagged branches, local or remote."""
+"""Branches of ROOT files: TTrees and RNTuples with flat and jagged branches, local or remote, and rows of them."""
 
 import importlib.util
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,11 +12,10 @@ import uproot
 from awkward.contents import ListOffsetArray, NumpyArray
 from numpy.typing import NDArray
 
-from baler_energy.data.readers.base import Columns, Request, choose, is_url, listing, reading, refuse_text
 from baler_energy.errors import InputError, UnavailableError
-from baler_energy.progress import progress
+from baler_energy.formats.reading import Request, choose, is_url, listing, refuse_text
 
-__all__ = ["Branches", "Selection", "load", "open_file", "read", "select", "to_columns"]
+__all__ = ["Branches", "Selection", "leading", "load", "objects", "open_file", "select"]
 
 _TREES = ("TTree", "TNtuple", "TNtupleD", "ROOT::RNTuple", "ROOT::Experimental::RNTuple")
 # Package that each protocol needs, and how to get it.
@@ -46,7 +46,7 @@ class Selection:
     names, kinds
         Branches taken, and for each whether it is flat or jagged.
     unused, warnings
-        As those of `Columns`.
+        As those of `Source`.
     """
 
     tree: Any
@@ -71,34 +71,17 @@ class Branches:
     counts: NDArray[np.int64] | None
 
 
-def read(source: str, request: Request) -> Columns:
-    """Read branches of a tree.
-
-    Parameters
-    ----------
-    source
-        Local path or URL (root://, http://, https://).
-    request
-        Branches, tree and layout. Where no branch is named, all numeric ones are taken, as long as the jagged ones
-        among them have one counting.
+def open_file(source: str) -> Any:
+    """Open a ROOT file, without uproot's caches, which grow with what is read.
 
     Raises
     ------
     InputError
-        The file is damaged or not a ROOT file, a tree or branch is missing or not numeric, or branches do not fit.
+        The URL's protocol is none that is read.
     UnavailableError
         The URL's protocol needs a package that is not installed.
     """
     _check_protocol(source)
-    with reading(source, "ROOT file"), open_file(source) as file:
-        selection = select(source, file, request)
-        names = progress(selection.names, total=len(selection.names), label=f"reading {source}", unit="branches")
-        arrays = ((name, selection.leaves[name].array(library="ak")) for name in names)
-        return to_columns(source, selection, load(source, selection, arrays), request)
-
-
-def open_file(source: str) -> Any:
-    """Open a ROOT file, without uproot's caches, which grow with what is read."""
     # A mapping, because a plain string with a colon would be split into a file and an object.
     return uproot.open({source: None}, object_cache=None, array_cache=None)
 
@@ -122,13 +105,6 @@ def select(source: str, file: Any, request: Request) -> Selection:
         refuse_text(source, [name for name in names if kinds[name] == _OTHER])
     whole = len(file.keys(recursive=True, cycle=False)) == 1 and len(names) == len(leaves)
     return Selection(tree, leaves, names, kinds, None if whole else "branches or objects that were not taken", warnings)
-
-
-def to_columns(source: str, selection: Selection, branches: Branches, request: Request) -> Columns:
-    """Lay branches out as columns, as the request wants; raises `InputError` where they are all flat and may not."""
-    if request.layout == "leading":
-        return _leading(source, selection.names, branches, request.leading or 1, selection.warnings)
-    return _objects(selection.names, branches, selection.unused, selection.warnings)
 
 
 def _check_protocol(source: str) -> None:
@@ -165,9 +141,14 @@ def _tree_name(source: str, trees: Sequence[str], wanted: str | None) -> str:
 
 
 def _leaves(tree: Any) -> dict[str, Any]:
-    """Branches that hold values, by name; split objects are represented by their parts."""
+    """Branches that hold values, in the tree's order, by name; split objects are represented by their parts.
+
+    Where parts of several objects have one name, that of the object is before it: ``object/name``.
+    """
     if isinstance(tree, uproot.TTree):
-        return {branch.name: branch for branch in tree.itervalues(recursive=True) if not branch.branches}
+        parts = {path: branch for path, branch in tree.iteritems(recursive=True) if not branch.branches}
+        times = Counter(branch.name for branch in parts.values())
+        return {branch.name if times[branch.name] == 1 else path: branch for path, branch in parts.items()}
     return {name: tree[name] for name in tree.keys(recursive=False)}
 
 
@@ -244,33 +225,38 @@ def _native(values: NDArray[Any]) -> NDArray[Any]:
     return np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("="))
 
 
-def _objects(names: Sequence[str], branches: Branches, unused: str | None, warnings: tuple[str, ...]) -> Columns:
+def objects(selection: Selection, branches: Branches) -> dict[str, NDArray[Any]]:
     """Give a row per object, with the event-level values repeated; a row per event where nothing is jagged."""
-    columns = [
-        branches.jagged[name]
+    return {
+        name: branches.jagged[name]
         if name in branches.jagged
         else branches.flat[name]
         if branches.counts is None
         else np.repeat(branches.flat[name], branches.counts)
-        for name in names
-    ]
-    return Columns(tuple(names), tuple(columns), tuple(column.dtype.name for column in columns), unused, warnings)
+        for name in selection.names
+    }
 
 
-def _leading(source: str, names: Sequence[str], branches: Branches, leading: int, warnings: tuple[str, ...]) -> Columns:
-    """Give a row per event that has `leading` objects, with these as columns name_0, name_1, ..."""
-    if branches.counts is None:
-        raise InputError(f"{source}: the layout 'leading' needs a jagged branch; {listing(names)} are all flat.")
-    events = np.flatnonzero(branches.counts >= leading)
-    first = (np.cumsum(branches.counts) - branches.counts)[events]
+def leading(
+    selection: Selection, branches: Branches, counts: NDArray[np.int64], most: int
+) -> tuple[dict[str, NDArray[Any]], NDArray[np.int64]]:
+    """Give a row per event that has `most` objects, with these as columns name_0, name_1, ..., and which events.
+
+    Parameters
+    ----------
+    selection, branches
+        Branches of some events.
+    counts
+        Shape (events,): objects of each, of `branches`.
+    most
+        How many objects.
+    """
+    events = np.flatnonzero(counts >= most)
+    first = (np.cumsum(counts) - counts)[events]
     columns: dict[str, NDArray[Any]] = {}
-    for name in names:
+    for name in selection.names:
         if name in branches.flat:
             columns[name] = branches.flat[name][events]
         else:
-            columns |= {f"{name}_{place}": branches.jagged[name][first + place] for place in range(leading)}
-    dropped = len(branches.counts) - len(events)
-    if dropped:
-        warnings += (f"{dropped} of {len(branches.counts)} events have fewer than {leading} objects and were left out",)
-    dtypes = tuple(column.dtype.name for column in columns.values())
-    return Columns(tuple(columns), tuple(columns.values()), dtypes, "objects beyond the leading ones", warnings, events)
+            columns |= {f"{name}_{place}": branches.jagged[name][first + place] for place in range(most)}
+    return columns, events

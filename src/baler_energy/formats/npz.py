@@ -1,7 +1,7 @@
 """The prepared table, and Baler's npz files of ``data`` and ``names``."""
 
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_energy.data.blocks.base import Block, Opened, Target, native
-from baler_energy.data.blocks.npy import StoredArray, WrittenArray, read_array, write_array
-from baler_energy.data.origin import file_origin
-from baler_energy.data.readers.base import Request, choose, integral_dtypes
-from baler_energy.data.readers.npz import labelled, unused_arrays
 from baler_energy.data.table import TABLE_ARRAYS, Table, annotations
+from baler_energy.errors import InputError
 from baler_energy.files import check_keys
+from baler_energy.formats.base import Block, Opened, Target, native
+from baler_energy.formats.npy import StoredArray, WrittenArray, read_array, write_array
+from baler_energy.formats.reading import Request, choose, integral_dtypes, refuse_text
 
 __all__ = ["sink", "source"]
 
@@ -46,16 +45,46 @@ def _table(path: str, request: Request, array: StoredArray | None, beside: dict[
     names = choose(path, request.columns, table.names)
     places = [table.names.index(name) for name in names]
     dtypes = tuple(table.dtypes[place] for place in places)
-    return Opened(names, dtypes, array.shape[0], table.origin, {"format": "table"}, _reader(array, places))
+    unused = _unused((), len(names) < len(table.names))
+    layout, read = {"format": "table"}, _reader(array, places)
+    return Opened(names, dtypes, array.shape[0], layout, read, unused, origin=table.origin)
 
 
 def _baler(path: str, request: Request, array: StoredArray, labels: NDArray[Any], held: list[str]) -> Opened:
-    names, places = labelled(path, array.shape, array.dtype, labels, request)
+    names, places = _labelled(path, array.shape, array.dtype, labels, request)
     dtypes = integral_dtypes([array.dtype] * len(names), (piece[:, places].T for piece in array.pieces(_ROWS)))
-    rows, unused = array.shape[0], unused_arrays(held, len(names) < len(labels))
-    origin = file_origin(path, request, unused=unused, warnings=(), rows=rows, available=rows) | {"format": "npz"}
     layout = {"format": "npz", "stored": array.dtype.name}
-    return Opened(names, dtypes, rows, origin, layout, _reader(array, places))
+    unused = _unused({*held} - {"data", "names"}, len(names) < len(labels))
+    return Opened(names, dtypes, array.shape[0], layout, _reader(array, places), unused)
+
+
+def _labelled(
+    source: str, shape: tuple[int, ...], dtype: np.dtype[Any], labels: NDArray[Any], request: Request
+) -> tuple[tuple[str, ...], list[int]]:
+    """Give the wanted names and their columns' places, from the shape and dtype of ``data`` and the array ``names``.
+
+    Raises
+    ------
+    InputError
+        The arrays do not fit together, are no numbers, or lack a name.
+    """
+    if len(shape) != 2 or labels.ndim != 1 or shape[1] != len(labels):
+        raise InputError(
+            f"{source}: 'data' has shape {shape} and 'names' {labels.shape}; "
+            "a table (rows, columns) and a name for each column are needed."
+        )
+    if dtype.kind not in "fiub":
+        refuse_text(source, ["'data'"])
+    available = [name.decode() if isinstance(name, bytes) else str(name) for name in labels.tolist()]
+    names = choose(source, request.columns, available)
+    return names, [available.index(name) for name in names]
+
+
+def _unused(others: Collection[str], columns_left: bool) -> str | None:
+    """Say what the file holds besides the columns taken, as `Source.unused`: other arrays, or columns."""
+    if columns_left:
+        return "columns that were not taken"
+    return f"arrays {', '.join(sorted(others))}" if others else None
 
 
 def _reader(array: StoredArray, places: list[int]) -> Callable[[int], Iterator[Block]]:

@@ -1,4 +1,4 @@
-"""Fixtures of the data tests."""
+"""Fixtures of the tests of formats."""
 
 from pathlib import Path
 

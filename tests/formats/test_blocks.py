@@ -7,6 +7,7 @@ from typing import Any
 import awkward as ak
 import h5py
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -14,13 +15,12 @@ import uproot
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from baler_energy.data.blocks import Block, Source, open_sink, open_source
-from baler_energy.data.blocks.base import matrix, native
-from baler_energy.data.blocks.root import event_spans
 from baler_energy.data.ingest import table_from_file
-from baler_energy.data.readers import Request, format_of, read_columns
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
+from baler_energy.formats import Block, Request, Source, open_sink, open_source
+from baler_energy.formats.base import matrix, native
+from baler_energy.formats.root import event_spans
 
 NAMES = ("pt", "n", "good")
 DTYPES = ("float32", "int16", "bool")
@@ -127,12 +127,11 @@ def test_blocks_are_what_the_whole_reader_reads(tmp_path: Path, form: str) -> No
     path = tmp_path / f"a.{SUFFIXES[LAYOUTS[form]['format']]}"
     write(path, numbers(50), LAYOUTS[form], 20)
     request = Request(columns=("good", "pt"))
-    columns = read_columns(str(path), request, format_of(str(path)))
     table = table_from_file(str(path), request, rows=None, seed=0)
     with open_source(path, request) as source:
-        assert (source.names, source.dtypes) == (columns.names, columns.dtypes)
+        assert (source.names, source.dtypes) == (table.names, table.dtypes)
         same = {key: value for key, value in table.origin.items() if key not in ("sha256", "seed", "warnings")}
-        assert {key: source.origin[key] for key in same} == same
+        assert {key: source.origin_of(50, 50)[key] for key in same} == same
         np.testing.assert_array_equal(joined(source, 13)[0], table.data)
 
 
@@ -298,7 +297,7 @@ def test_events_are_cut_into_pieces(counts: list[int], rows: int) -> None:
 def test_columns_side_by_side(rows: int, columns: int, tile: int) -> None:
     data = np.arange(rows * columns, dtype=np.int32).reshape(rows, columns)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("baler_energy.data.blocks.base._TILE_ROWS", tile)
+        patch.setattr("baler_energy.formats.base._TILE_ROWS", tile)
         together = matrix(list(data.T))
     assert together.dtype == np.float64 and together.flags.c_contiguous
     np.testing.assert_array_equal(together, data)
@@ -445,7 +444,7 @@ def test_a_block_of_another_width(tmp_path: Path) -> None:
 # Real files
 
 
-@pytest.mark.parametrize(
+REAL = pytest.mark.parametrize(
     ("name", "columns"),
     [
         ("cms_dimuon2012_20000.npz", None),
@@ -456,9 +455,44 @@ def test_a_block_of_another_width(tmp_path: Path) -> None:
         ("cms_OpenData2015_nanoAOD_ttbar_200ev.root", ("Jet_*", "event")),
     ],
 )
+
+
+@REAL
+def test_real_files_are_read_as_others_read_them(
+    shared: Callable[[str], Path], name: str, columns: tuple[str, ...] | None
+) -> None:
+    path = shared(f"data/{name}")
+    table = table_from_file(str(path), Request(columns=columns), rows=None, seed=0)
+    by_suffix = {".parquet": pd.read_parquet, ".h5": _by_h5py, ".npz": _by_numpy}
+    theirs = _by_uproot(path, columns) if path.suffix == ".root" else by_suffix[path.suffix](path)
+    for place, column in enumerate(table.names):
+        np.testing.assert_array_equal(table.data[:, place], np.asarray(theirs[column], np.float64))
+
+
+def _by_uproot(path: Path, columns: tuple[str, ...] | None) -> dict[str, Any]:
+    with uproot.open(path) as file:
+        events = file["Events"].arrays(filter_name=columns or "*")
+    objects = next(name for name in events.fields if name.startswith(("Jet_", "Muon_")))
+    return {
+        name: ak.flatten(ak.broadcast_arrays(events[name], events[objects])[0], axis=None) for name in events.fields
+    }
+
+
+def _by_h5py(path: Path) -> dict[str, Any]:
+    with h5py.File(path) as file:
+        (dataset,) = (item for item in file.values() if "names" in item.attrs)
+        return dict(zip(dataset.attrs["names"], dataset[:].T, strict=True))
+
+
+def _by_numpy(path: Path) -> dict[str, Any]:
+    with np.load(path, allow_pickle=False) as arrays:
+        return dict(zip(arrays["names"].tolist(), arrays["data"].T, strict=True))
+
+
+@REAL
 def test_real_files(shared: Callable[[str], Path], tmp_path: Path, name: str, columns: tuple[str, ...] | None) -> None:
     path, request = shared(f"data/{name}"), Request(columns=columns)
-    whole = read_columns(str(path), request, format_of(name))
+    whole = table_from_file(str(path), request, rows=None, seed=0)
     copied(path, tmp_path / name, 777, request)
     counts = []
     for file, rows in ((path, 10_000), (tmp_path / name, 999)):
@@ -468,7 +502,7 @@ def test_real_files(shared: Callable[[str], Path], tmp_path: Path, name: str, co
             told = [dtype for name, dtype in zip(source.names, source.dtypes, strict=True) if name != "nMuon"]
             assert told == [dtype for name, dtype in zip(whole.names, whole.dtypes, strict=True) if name != "nMuon"]
             data, own = joined(source, rows)
-        np.testing.assert_array_equal(data, np.stack(whole.arrays, axis=1).astype(np.float64))
+        np.testing.assert_array_equal(data, whole.data)
         counts.append(None if own is None else own.tolist())
     assert counts[0] == counts[1]
     assert (counts[0] is not None) == name.endswith(".root")

@@ -1,0 +1,252 @@
+"""HDF5 files: slices of rows in, resizable datasets of the same arrangement out.
+
+Three arrangements are understood: a 2-D dataset whose attribute ``names`` names its columns, a 1-D dataset of a
+compound dtype, and a group (or the file itself) that holds 1-D datasets of equal length.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_energy.errors import InputError
+from baler_energy.formats.base import Block, Opened, Target, matrix, native, spans
+from baler_energy.formats.reading import Request, choose, integral_dtypes, listing, refuse_text
+
+__all__ = ["sink", "source"]
+
+# Rows at once where types are told from values.
+_ROWS = 1 << 14
+# HDF5's cache for each dataset, and the size of a chunk, several of which it holds until they are full.
+_CACHE_BYTES = 1 << 20
+_CHUNK_BYTES = 1 << 18
+_COMPRESSIONS = ("gzip", "lzf")
+_NAMES = "names"
+
+
+@dataclass(frozen=True, eq=False)
+class _Selection:
+    """Columns of a table in an open file.
+
+    Parameters
+    ----------
+    item
+        The dataset, or the group of 1-D datasets.
+    names, available
+        Columns taken, and all that there are.
+    unused
+        As `Source.unused`.
+    """
+
+    item: h5py.Dataset | h5py.Group
+    names: tuple[str, ...]
+    available: tuple[str, ...]
+    unused: str | None
+
+    @property
+    def kind(self) -> str:
+        """One of ``group``, ``compound`` and ``matrix``."""
+        if isinstance(self.item, h5py.Group):
+            return "group"
+        return "compound" if self.item.dtype.names else "matrix"
+
+    @property
+    def datasets(self) -> tuple[h5py.Dataset, ...]:
+        """The datasets that hold the columns."""
+        return tuple(self.item[name] for name in self.names) if self.kind == "group" else (self.item,)
+
+    @property
+    def stored(self) -> tuple[np.dtype[Any], ...]:
+        """Each column's dtype in the file."""
+        if self.kind == "compound":
+            return tuple(self.item.dtype[name] for name in self.names)
+        if self.kind == "group":
+            return tuple(dataset.dtype for dataset in self.datasets)
+        return (self.item.dtype,) * len(self.names)
+
+    def columns(self, rows: slice) -> tuple[NDArray[Any], ...]:
+        """Read the columns of some rows, each (rows,)."""
+        if self.kind == "group":
+            return tuple(dataset[rows] for dataset in self.datasets)
+        data = self.item[rows]
+        if self.kind == "compound":
+            return tuple(np.ascontiguousarray(data[name]) for name in self.names)
+        return tuple(data[:, self.available.index(name)] for name in self.names)
+
+    def integral(self) -> bool:
+        """Whether the types of the columns have to be told from their values (`integral_dtypes`)."""
+        return self.kind != "group" and len(set(self.stored)) == 1
+
+
+def source(path: str, request: Request, file_format: str, stack: ExitStack) -> Opened:
+    """Open an HDF5 file; one of a single type is read once more where only its values tell the types."""
+    file = stack.enter_context(h5py.File(path, "r", rdcc_nbytes=_CACHE_BYTES))
+    table = _select(path, file, request)
+    stored, first = table.stored, table.datasets[0]
+    dtypes = tuple(dtype.name for dtype in stored)
+    if table.integral():
+        dtypes = integral_dtypes(stored, _pieces(table, _ROWS))
+    layout = {
+        "format": "hdf5",
+        "kind": table.kind,
+        "path": table.item.name,
+        "stored": [dtype.name for dtype in stored],
+        "compression": first.compression if first.compression in _COMPRESSIONS else None,
+        "compression_opts": first.compression_opts if first.compression == "gzip" else None,
+        "shuffle": bool(first.shuffle),
+    }
+
+    def read(rows: int) -> Iterator[Block]:
+        for columns in _pieces(table, rows):
+            yield Block(matrix(columns))
+
+    return Opened(table.names, dtypes, len(first), layout, read, table.unused)
+
+
+def _pieces(table: _Selection, rows: int) -> Iterator[tuple[NDArray[Any], ...]]:
+    """Read columns, at most `rows` rows at once.
+
+    The file is read in whole chunks, because each costs the same, read in part or whole.
+    """
+    chunk = max(dataset.chunks[0] if dataset.chunks else 1 for dataset in table.datasets)
+    for start, stop in spans(len(table.datasets[0]), chunk * max(1, rows // chunk)):
+        columns = table.columns(slice(start, stop))
+        for first, last in spans(stop - start, rows):
+            yield tuple(values[first:last] for values in columns)
+
+
+def _select(source: str, file: h5py.File, request: Request) -> _Selection:
+    """Find the wanted columns in an open file.
+
+    Raises
+    ------
+    InputError
+        There is no table or several, or a column is missing or not numeric.
+    """
+    item = _table(source, file, request.tree)
+    names, available = (_of_group if isinstance(item, h5py.Group) else _of_dataset)(source, item, request)
+    unused = "columns that were not taken" if len(names) < len(available) else None
+    taken = [item[name].name for name in names] if isinstance(item, h5py.Group) else [item.name]
+    others = [dataset.name for dataset in _datasets(file) if dataset.name not in taken]
+    if others and unused is None:
+        unused = f"datasets besides the one taken ({listing(others)})"
+    return _Selection(item, names, tuple(available), unused)
+
+
+def _datasets(group: h5py.Group) -> list[h5py.Dataset]:
+    found: list[h5py.Dataset] = []
+    group.visititems(lambda _, item: found.append(item) if isinstance(item, h5py.Dataset) else None)
+    return found
+
+
+def _table(source: str, file: h5py.File, wanted: str | None) -> h5py.Dataset | h5py.Group:
+    """Give the dataset or group that holds the table."""
+    tables: dict[str, h5py.Dataset | h5py.Group] = {}
+    for dataset in _datasets(file):
+        if dataset.ndim == 2 or (dataset.ndim == 1 and dataset.dtype.names):
+            tables[dataset.name] = dataset
+        elif dataset.ndim == 1:
+            tables[dataset.parent.name] = dataset.parent
+    if wanted is not None:
+        path = "/" + wanted.strip("/")
+        if path not in tables:
+            raise InputError(f"{source}: has no table {wanted!r}. It has: {listing(list(tables), path)}.")
+        return tables[path]
+    if len(tables) == 1:
+        return next(iter(tables.values()))
+    if not tables:
+        raise InputError(f"{source}: holds no table: neither a 2-D or compound dataset nor a group of 1-D datasets.")
+    raise InputError(f"{source}: holds several tables: {listing(list(tables))}. Choose one with --tree.")
+
+
+def _of_group(source: str, group: h5py.Group, request: Request) -> tuple[tuple[str, ...], list[str]]:
+    available = [key for key, item in group.items() if isinstance(item, h5py.Dataset) and item.ndim == 1]
+    names = choose(source, request.columns, available)
+    refuse_text(source, [name for name in names if group[name].dtype.kind not in "fiub"])
+    lengths = {name: len(group[name]) for name in names}
+    if len(set(lengths.values())) > 1:
+        sizes = ", ".join(f"{name} has {length}" for name, length in lengths.items())
+        raise InputError(f"{source}: the columns of {group.name} differ in length: {sizes}. Choose with --columns.")
+    return names, available
+
+
+def _of_dataset(source: str, dataset: h5py.Dataset, request: Request) -> tuple[tuple[str, ...], list[str]]:
+    if dataset.dtype.names:
+        available = list(dataset.dtype.names)
+        names = choose(source, request.columns, available)
+        refuse_text(source, [name for name in names if dataset.dtype[name].kind not in "fiub"])
+        return names, available
+    if dataset.dtype.kind not in "fiub":
+        refuse_text(source, [dataset.name])
+    if _NAMES not in dataset.attrs:
+        raise InputError(f"{source}: the dataset {dataset.name} has no attribute 'names' that names its columns.")
+    labels = np.atleast_1d(dataset.attrs[_NAMES]).tolist()
+    available = [label.decode() if isinstance(label, bytes) else str(label) for label in labels]
+    if len(available) != dataset.shape[1]:
+        raise InputError(f"{source}: {dataset.name} has {dataset.shape[1]} columns and {len(available)} names.")
+    return choose(source, request.columns, available), available
+
+
+def sink(path: Path, target: Target, stack: ExitStack) -> Callable[[Block], None]:
+    """Begin an HDF5 file, in chunks and with the input's compression; its datasets are made with the first block."""
+    kind, stored = target.layout["kind"], [np.dtype(name) for name in target.layout["stored"]]
+    if kind not in ("matrix", "compound", "group") or len(stored) != len(target.names):
+        raise ValueError(f"kind {kind!r}, {len(stored)} types for {len(target.names)} columns")
+    file = stack.enter_context(h5py.File(path, "w", rdcc_nbytes=_CACHE_BYTES, track_order=True))
+    datasets: list[h5py.Dataset] = []
+
+    def write(block: Block) -> None:
+        columns = zip(target.names, block.data.T, stored, strict=True)
+        arrays = [native(name, values, dtype.name) for name, values, dtype in columns]
+        if not datasets:
+            datasets.extend(_create(file, target, stored, max(1, len(block.data))))
+        for dataset, values in zip(datasets, _arranged(kind, target.names, arrays), strict=True):
+            rows = len(dataset)
+            dataset.resize(rows + len(values), axis=0)
+            dataset[rows:] = values
+
+    def finish() -> None:
+        if not datasets:
+            _create(file, target, stored, 1)
+
+    stack.callback(finish)
+    return write
+
+
+def _create(file: h5py.File, target: Target, stored: list[np.dtype[Any]], rows: int) -> list[h5py.Dataset]:
+    """Make the datasets, without rows, in chunks of no more than the first block's `rows`."""
+    layout, names = target.layout, target.names
+    filters = {key: layout[key] for key in ("compression", "compression_opts", "shuffle")}
+
+    def create(parent: h5py.Group, path: str, width: tuple[int, ...], dtype: np.dtype[Any]) -> h5py.Dataset:
+        fit = _CHUNK_BYTES // (dtype.itemsize * (width[0] if width else 1))
+        chunks = (max(1, min(rows, fit)), *width)
+        return parent.create_dataset(path, (0, *width), dtype, maxshape=(None, *width), chunks=chunks, **filters)
+
+    path = str(layout["path"])
+    if layout["kind"] == "group":
+        # The file itself is a group, too. Either keeps the columns' order.
+        group = file.create_group(path, track_order=True) if path.strip("/") else file
+        return [create(group, name, (), dtype) for name, dtype in zip(names, stored, strict=True)]
+    if layout["kind"] == "compound":
+        return [create(file, path, (), np.dtype(list(zip(names, stored, strict=True))))]
+    dataset = create(file, path, (len(names),), stored[0])
+    dataset.attrs[_NAMES] = list(names)
+    return [dataset]
+
+
+def _arranged(kind: str, names: tuple[str, ...], arrays: list[NDArray[Any]]) -> list[NDArray[Any]]:
+    """Give what each dataset takes of a block's columns."""
+    if kind == "group":
+        return arrays
+    if kind == "matrix":
+        return [np.stack(arrays, axis=1)]
+    records = np.empty(len(arrays[0]), [(name, array.dtype) for name, array in zip(names, arrays, strict=True)])
+    for name, array in zip(names, arrays, strict=True):
+        records[name] = array
+    return [records]
