@@ -35,6 +35,8 @@ class Reading(RecordPart):
     """Largest error that the way of reading allows (unit of `value`): ticks at the edges, gaps between samples."""
     detail: str | None = None
     """How the value came about, and what it assumes."""
+    scope: tuple[Component, ...] | None = None
+    """Kinds of components (cpu, dram, gpu, ram) that the value is the sum of, where `component` does not say."""
 
     @model_validator(mode="after")
     def _missing_has_reason(self) -> Self:
@@ -56,6 +58,7 @@ class Reading(RecordPart):
         *,
         bound: float | None = None,
         detail: str | None = None,
+        scope: tuple[str, ...] | None = None,
     ) -> Self:
         """Make a reading; the unit is the quantity's own."""
         return cls(
@@ -68,6 +71,7 @@ class Reading(RecordPart):
             reason=reason,
             bound=bound,
             detail=detail,
+            scope=scope,
         )
 
 

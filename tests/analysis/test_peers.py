@@ -8,16 +8,15 @@ from baler_energy.analysis.peers import peer_rows
 from baler_energy.analysis.schema import check_columns
 from baler_energy.analysis.tidy import POINT_KEYS
 from baler_energy.errors import InputError
-from baler_energy.meters.peers.base import scoped
 from baler_energy.records import Contamination, Measurement, Reading, Window
 from baler_energy.vocabulary import Evidence, MeterName, Operation, Quantity
 
 MODELLED = Evidence.MODELLED
 
 
-def reading(meter, component, value, evidence=Evidence.MEASURED, detail=None, quantity=Quantity.ENERGY):
+def reading(meter, component, value, evidence=Evidence.MEASURED, detail=None, quantity=Quantity.ENERGY, scope=None):
     reason = None if value is not None else "a counter wrapped"
-    return Reading.of(MeterName(meter), component, quantity, value, evidence, reason, detail=detail)
+    return Reading.of(MeterName(meter), component, quantity, value, evidence, reason, detail=detail, scope=scope)
 
 
 OURS = (
@@ -75,7 +74,7 @@ def test_a_reading_stands_beside_ours_of_the_same_components(component, ours_j, 
 
 
 def test_the_scope_is_what_the_tool_says():
-    (row,) = rows(reading("zeus", "cpu", 60.0, detail=scoped(["cpu", "dram"], "RAPL")))
+    (row,) = rows(reading("zeus", "cpu", 60.0, detail="RAPL", scope=("cpu", "dram")))
     assert (row["ours_j"], row["ours_scope"], row["assumptions"]) == (120.0, "cpu+dram", "RAPL")
 
 
@@ -87,7 +86,7 @@ def test_a_total_without_a_scope_is_over_the_tools_own_parts():
 
 def test_measured_and_modelled_are_never_added():
     ours = (reading("rapl", "cpu", 100.0), reading("codecarbon", "ram", 30.0, MODELLED))
-    (row,) = rows(reading("zeus", "machine", 10.0, detail=scoped(["cpu", "ram"], "x")), ours=ours)
+    (row,) = rows(reading("zeus", "machine", 10.0, detail="x", scope=("cpu", "ram")), ours=ours)
     assert (row["ours_j"], row["ours_scope"], row["ratio"]) == (None, None, None)
 
 
@@ -99,7 +98,7 @@ def test_where_we_lack_a_part_there_is_no_ratio():
 
 def test_ours_is_modelled_where_nothing_is_measured():
     ours = (reading("codecarbon", "cpu", 90.0, MODELLED), reading("codecarbon", "ram", 30.0, MODELLED))
-    (row,) = rows(reading("zeus", "machine", 60.0, MODELLED, scoped(["cpu", "ram"], "x")), ours=ours)
+    (row,) = rows(reading("zeus", "machine", 60.0, MODELLED, "x", scope=("cpu", "ram")), ours=ours)
     assert (row["ours_j"], row["ours_evidence"], row["ratio"]) == (120.0, "modelled", 0.5)
 
 
@@ -110,7 +109,7 @@ def test_a_null_keeps_its_reason_and_has_no_ratio():
 
 
 def test_co2e_has_no_ratio_to_joules():
-    (row,) = rows(reading("zeus", "machine", 1e-3, detail=scoped(["cpu"], "x"), quantity=Quantity.CO2E))
+    (row,) = rows(reading("zeus", "machine", 1e-3, detail="x", scope=("cpu",), quantity=Quantity.CO2E))
     assert (row["quantity"], row["unit"], row["ratio"]) == ("co2e", "kg", None)
 
 

@@ -9,7 +9,6 @@ from pydantic import ValidationError
 from baler_energy.analysis.tidy import POINT_KEYS, point_values
 from baler_energy.analysis.totals import primary_readings
 from baler_energy.errors import InputError
-from baler_energy.meters.peers.base import scope_of, without_scope
 from baler_energy.records import Measurement, Reading
 from baler_energy.vocabulary import PRIMARY_METERS, Evidence, Quantity
 
@@ -62,7 +61,7 @@ def _row(reading: Reading, theirs: Sequence[Reading], ours: Sequence[Reading]) -
         "ours_scope": scope,
         "ours_evidence": None if evidence is None else str(evidence),
         "ratio": reading.value / ours_j if comparable and reading.value is not None and ours_j else None,
-        "assumptions": without_scope(reading.detail),
+        "assumptions": reading.detail,
         "reason": reading.reason,
     }
 
@@ -95,9 +94,8 @@ def _counterpart(
 
 def _scope(reading: Reading, theirs: Sequence[Reading]) -> Sequence[str]:
     """Kinds of components (cpu, dram, gpu, ram) that a tool's sum is over."""
-    told = scope_of(reading.detail)
-    if told is not None:
-        return told
+    if reading.scope is not None:
+        return reading.scope
     if reading.component != "machine":
         return (reading.component,)
     return tuple(part.component for part in theirs if part.component in PRIMARY_METERS and part.value is not None)

@@ -62,8 +62,9 @@ def measurement_rows(record: Measurement, electricity: Electricity) -> list[dict
     energies = [reading for reading in record.readings if reading.quantity == Quantity.ENERGY]
     readings = [*record.readings, *(_co2e(reading, record, electricity) for reading in energies)]
     return [
-        # As a dictionary: reading names one by one takes several times as long, and there are dozens per record.
-        vars(reading)
+        # As a dictionary: reading names one by one takes several times as long, and there are dozens per record. Only
+        # other tools' readings have a scope, and these have a table of their own.
+        {name: value for name, value in vars(reading).items() if name != "scope"}
         | {"primary": id(reading) in chosen, "value_per_iteration": _per_iteration(reading, record.iterations)}
         for reading in readings
     ]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from baler_energy.meters.base import absent_reason
 from baler_energy.meters.options import meter_class
 from baler_energy.meters.peers import zeus as zeus_module
-from baler_energy.meters.peers.base import peer_reading, scope_of, scoped, with_sums, without_scope
+from baler_energy.meters.peers.base import peer_reading, with_sums
 from baler_energy.meters.session import Session
 from baler_energy.vocabulary import PEERS, Evidence, Flag, MeterName, Quantity
 
@@ -67,19 +67,6 @@ def test_sums_hold_packages_and_neither_psys_nor_cores():
 def test_a_sum_with_a_lost_part_is_null():
     readings = with_sums(ZEUS, {"package-0": 3.0, "package-1": -1.0}, MEASURED, "d")
     assert energies(readings) == {"package-0": 3.0, "package-1": None, "cpu": None}
-
-
-@given(st.lists(st.sampled_from(["cpu", "dram", "gpu", "ram"]), min_size=1, unique=True), st.text())
-def test_a_scope_is_read_back(scope, text):
-    detail = scoped(scope, text)
-    assert scope_of(detail) == tuple(scope)
-    assert without_scope(detail) == text
-
-
-@pytest.mark.parametrize("detail", [None, "", "PUE 1.58", "[] x", "[CPU] x"])
-def test_a_detail_without_a_scope(detail):
-    assert scope_of(detail) is None
-    assert without_scope(detail) == detail
 
 
 @pytest.mark.parametrize("name", PEERS)
@@ -259,7 +246,7 @@ def test_carbontracker(carbontracker):
     meter = carbontracker(cpu, Component("gpu", NvidiaGPU(), ["GPU"], [100.0]))
     readings = window(meter)
     assert energies(readings) == pytest.approx({"cpu": 200.0, "gpu": 1000.0, "machine": 1896.0})
-    assert [scope_of(r.detail) for r in readings] == [("cpu", "dram"), ("gpu",)] + 2 * [("cpu", "dram", "gpu")]
+    assert [r.scope for r in readings] == [("cpu", "dram"), ("gpu",)] + 2 * [("cpu", "dram", "gpu")]
     co2e = readings[-1]
     assert co2e.quantity is Quantity.CO2E
     assert co2e.value == pytest.approx(1896.0 / 3.6e6 * 0.445)
@@ -433,7 +420,7 @@ def test_perun(perun):
     }
     co2e = readings[-1]
     assert co2e.value == pytest.approx(9.0 / 3.6e6 * 0.2748)
-    assert scope_of(co2e.detail) == ("cpu", "dram", "gpu")
+    assert co2e.scope == ("cpu", "dram", "gpu")
     assert "274.8 g/kWh" in co2e.detail
 
 

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import ClassVar
@@ -16,15 +16,11 @@ __all__ = [
     "PeerMeter",
     "peer_reading",
     "peer_version",
-    "scope_of",
-    "scoped",
     "with_sums",
-    "without_scope",
 ]
 
 JOULES_PER_KWH = 3.6e6
 _INSTALL = "pip install 'baler-energy[peers]'"
-_SCOPE = re.compile(r"\[([a-z]+(?:\+[a-z]+)*)\] ")
 #: The sums that we form of a tool's values, and the components in them.
 _SUMS = {"cpu": re.compile(r"package-"), "dram": re.compile(r"dram-"), "gpu": re.compile(r"gpu-")}
 
@@ -54,22 +50,6 @@ def peer_version(package: str) -> str:
         return "?"
 
 
-def scoped(scope: Iterable[str], detail: str) -> str:
-    """Put what a value is the sum of in front of its detail, such as ``[cpu+dram] ...``; `scope_of` reads it back."""
-    return f"[{'+'.join(scope)}] {detail}"
-
-
-def scope_of(detail: str | None) -> tuple[str, ...] | None:
-    """Give the kinds of components (cpu, dram, gpu, ram) that a detail names as its value's scope, or None."""
-    match = _SCOPE.match(detail or "")
-    return tuple(match[1].split("+")) if match else None
-
-
-def without_scope(detail: str | None) -> str | None:
-    """Give a detail without the scope in front of it."""
-    return None if detail is None else _SCOPE.sub("", detail, count=1)
-
-
 def peer_reading(
     meter: MeterName,
     component: str,
@@ -78,6 +58,7 @@ def peer_reading(
     detail: str,
     *,
     quantity: Quantity = Quantity.ENERGY,
+    scope: tuple[str, ...] | None = None,
 ) -> Reading:
     """Make a reading of a tool's value; what cannot be one is null, with the reason.
 
@@ -86,7 +67,7 @@ def peer_reading(
 
     Parameters
     ----------
-    meter, component, evidence, detail, quantity
+    meter, component, evidence, detail, quantity, scope
         As for `Reading.of`.
     value
         The tool's value, in the unit of `quantity`.
@@ -101,8 +82,8 @@ def peer_reading(
     elif value < 0:
         reason = f"{meter} gave {value:.1f} {unit}: a counter wrapped or was reset, and it did not see that"
     else:
-        return Reading.of(meter, component, quantity, float(value), evidence, detail=detail)
-    return Reading.of(meter, component, quantity, None, evidence, reason, detail=detail)
+        return Reading.of(meter, component, quantity, float(value), evidence, detail=detail, scope=scope)
+    return Reading.of(meter, component, quantity, None, evidence, reason, detail=detail, scope=scope)
 
 
 def with_sums(meter: MeterName, values_j: Mapping[str, float], evidence: Evidence, detail: str) -> list[Reading]:

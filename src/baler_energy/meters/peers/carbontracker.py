@@ -6,7 +6,7 @@ Source: ``carbontracker.tracker.CarbonTracker`` of version 2.4.7 and its README.
 import logging
 from typing import Any
 
-from baler_energy.meters.peers.base import JOULES_PER_KWH, PeerMeter, peer_reading, scoped
+from baler_energy.meters.peers.base import JOULES_PER_KWH, PeerMeter, peer_reading
 from baler_energy.records import Reading
 from baler_energy.vocabulary import Evidence, MeterName, Quantity
 
@@ -70,7 +70,7 @@ class CarbontrackerMeter(PeerMeter):
         for component in thread.components:
             parts, evidence, detail = _describe(component)
             value_j = _last(component.energy_usage(thread.epoch_times)) if _has_samples(component, thread) else None
-            readings.append(peer_reading(self.name, component.name, value_j, evidence, scoped(parts, detail)))
+            readings.append(peer_reading(self.name, component.name, value_j, evidence, detail, scope=tuple(parts)))
             scope += parts
             evidences.add(evidence)
         return readings + self._totals(thread, readings, scope, evidences)
@@ -100,9 +100,10 @@ class CarbontrackerMeter(PeerMeter):
         energy_kwh = float(thread.total_energy_per_epoch()[-1])
         co2e_kg = energy_kwh * fetch.carbon_intensity * 1e-3
         intensity = f"{detail}; {fetch.carbon_intensity:g} g/kWh (its mean of the world)"
+        kinds = tuple(scope)
         return [
-            peer_reading(self.name, "machine", energy_kwh * JOULES_PER_KWH, evidence, scoped(scope, detail)),
-            peer_reading(self.name, "machine", co2e_kg, evidence, scoped(scope, intensity), quantity=Quantity.CO2E),
+            peer_reading(self.name, "machine", energy_kwh * JOULES_PER_KWH, evidence, detail, scope=kinds),
+            peer_reading(self.name, "machine", co2e_kg, evidence, intensity, quantity=Quantity.CO2E, scope=kinds),
         ]
 
     def _check(self) -> None:

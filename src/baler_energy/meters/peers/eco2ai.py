@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from baler_energy.meters.base import Channel
-from baler_energy.meters.peers.base import JOULES_PER_KWH, PeerMeter, peer_reading, peer_version, scoped
+from baler_energy.meters.peers.base import JOULES_PER_KWH, PeerMeter, peer_reading, peer_version
 from baler_energy.records import Reading
 from baler_energy.vocabulary import Evidence, MeterName
 
@@ -77,7 +77,7 @@ class Eco2aiMeter(PeerMeter):
             parts.append(("gpu", gpu, Evidence.MEASURED, f"NVML's power, sampled every {_PERIOD_S} s"))
         # eco2AI's parts keep what they used since the start; its own total is their sum times its PUE, here 1.
         return [
-            peer_reading(self.name, name, part._consumption * JOULES_PER_KWH, evidence, scoped([name], detail))
+            peer_reading(self.name, name, part._consumption * JOULES_PER_KWH, evidence, detail)
             for name, part, evidence, detail in parts
         ]
 

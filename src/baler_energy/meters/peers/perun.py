@@ -8,7 +8,7 @@ import tempfile
 import threading
 from typing import Any
 
-from baler_energy.meters.peers.base import PeerMeter, peer_reading, scoped, with_sums
+from baler_energy.meters.peers.base import PeerMeter, peer_reading, with_sums
 from baler_energy.records import Reading
 from baler_energy.vocabulary import Evidence, MeterName, Quantity
 
@@ -119,15 +119,14 @@ class PerunMeter(PeerMeter):
         config = self._perun.config
         pue = config.getfloat("post-processing", "pue")
         factor = config.getfloat("post-processing", "emissions_factor")
-        scope = [part.component for part in parts if part.component in ("cpu", "dram", "gpu")]
-        detail = scoped(scope, f"PUE {pue:g}, power overhead {config.get('post-processing', 'power_overhead')} W")
+        scope = tuple(part.component for part in parts if part.component in ("cpu", "dram", "gpu")) or None
+        detail = f"PUE {pue:g}, power overhead {config.get('post-processing', 'power_overhead')} W"
+        intensity = f"{detail}; {factor:g} g/kWh"
         co2e_kg = float(metrics["co2"]) * 1e-3 if "co2" in metrics else None
         evidence = Evidence.MEASURED
         return [
-            peer_reading(self.name, "machine", _number(metrics.get("energy")), evidence, detail),
-            peer_reading(
-                self.name, "machine", co2e_kg, evidence, f"{detail}; {factor:g} g/kWh", quantity=Quantity.CO2E
-            ),
+            peer_reading(self.name, "machine", _number(metrics.get("energy")), evidence, detail, scope=scope),
+            peer_reading(self.name, "machine", co2e_kg, evidence, intensity, quantity=Quantity.CO2E, scope=scope),
         ]
 
 
