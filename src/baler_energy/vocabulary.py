@@ -4,8 +4,9 @@ import re
 from enum import StrEnum
 from functools import cache
 
+from baler_energy import variants
+
 __all__ = [
-    "FORMULAS",
     "NODE_METERS",
     "PEERS",
     "PRIMARY_METERS",
@@ -120,23 +121,10 @@ class Flag(_Word):
     RESUMED = "resumed", "the run continued from a saved state"
 
 
-#: Meters of a study: those that this machine lacks are recorded as absent.
-STUDY_METERS = (
-    MeterName.RAPL,
-    MeterName.NVML,
-    MeterName.HWMON,
-    MeterName.IPMI,
-    MeterName.SLURM,
-    MeterName.POWER_SUPPLY,
-    MeterName.POWERMETRICS,
-    MeterName.CODECARBON,
-    MeterName.PROCESS,
-    MeterName.SAMPLER,
-)
+#: Meters of a study, in the order of their readings: those that this machine lacks are recorded as absent.
+STUDY_METERS = tuple(map(MeterName, variants.METERS))
 #: Other tools, which measure in extra repeats only.
-PEERS = (MeterName.ZEUS, MeterName.CARBONTRACKER, MeterName.ECO2AI, MeterName.PERUN, MeterName.PYJOULES)
-#: Estimates from hours and watts, without any process.
-FORMULAS = (MeterName.STRUBELL, MeterName.GREEN_ALGORITHMS, MeterName.ML_CO2)
+PEERS = tuple(map(MeterName, variants.PEERS))
 
 #: The meter whose reading of a kind of component enters totals, first that is present.
 PRIMARY_METERS: dict[str, tuple[MeterName, ...]] = {

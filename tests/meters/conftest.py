@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from baler_energy.meters.base import Channel, Meter, Sample
+from baler_energy.meters.options import meter_class
 from baler_energy.meters.settings import SessionSettings
 from baler_energy.records import Reading
 from baler_energy.vocabulary import Evidence, Flag, MeterName, Quantity
@@ -25,7 +26,7 @@ class ReplayMeter(Meter):
         samples: Sequence[Sample] = (),
         broken: dict[str, Exception] | None = None,
     ) -> None:
-        self.name = name
+        self.name, self.edge = name, meter_class(name).edge
         self.calls: list[str] = []
         self._left = list(energies_j)
         self._component, self._evidence = component, evidence

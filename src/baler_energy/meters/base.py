@@ -66,6 +66,11 @@ class Meter(Protocol):
     """Whether it is made with an interval, ``sample_interval_s``."""
     counts: bool = False
     """Whether `energies_j` reads hardware counters, which tick."""
+    edge: int = 0
+    """Place among the meters at the window's edges: the lowest begins first and ends last, and the highest, which read
+    counters quickly, are next to the operation."""
+    rare: bool = False
+    """Whether few machines have what it reads, so that its absence is worth no line of its own."""
 
     def channels(self) -> Sequence[Channel]:
         """Say what can be read on this machine and what not; needs no `open` and takes well below a second."""

@@ -55,6 +55,7 @@ class CodecarbonMeter(Meter):
     """
 
     name = MeterName.CODECARBON
+    edge = 30
 
     def __init__(self) -> None:
         self._tracker: Any = None

@@ -31,6 +31,8 @@ class HwmonMeter(PowerSensorMeter):
     """
 
     name = MeterName.HWMON
+    edge = 80
+    rare = True
     sampled = True
 
     def __init__(self, *, sample_interval_s: float = 0.2, root: Path = HWMON) -> None:

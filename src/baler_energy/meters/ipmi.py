@@ -23,6 +23,8 @@ class IpmiMeter(PowerSensorMeter):
     """Power of the node by DCMI (Data Center Manageability Interface), through ipmitool."""
 
     name = MeterName.IPMI
+    edge = 50
+    rare = True
 
     def __init__(self, *, read: Callable[[], str] | None = None) -> None:
         super().__init__(_INTERVAL_S)

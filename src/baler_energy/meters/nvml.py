@@ -49,6 +49,7 @@ class NvmlMeter(Meter):
     """
 
     name = MeterName.NVML
+    edge = 90
     sampled = True
     counts = True
 

@@ -30,6 +30,8 @@ class PowerSupplyMeter(PowerSensorMeter):
     """
 
     name = MeterName.POWER_SUPPLY
+    edge = 70
+    rare = True
     sampled = True
 
     def __init__(self, *, sample_interval_s: float = 0.2, root: Path = POWER_SUPPLY) -> None:

@@ -76,6 +76,8 @@ class PowermetricsMeter(Meter):
     """Energy of ``cpu``, ``gpu`` and the neural engine; modelled, as Apple calls the values estimates."""
 
     name = MeterName.POWERMETRICS
+    edge = 60
+    rare = True
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None

@@ -27,6 +27,7 @@ class ProcessMeter(Meter):
     """
 
     name = MeterName.PROCESS
+    edge = 10
 
     def __init__(self) -> None:
         self._cpu_s = 0.0

@@ -68,6 +68,7 @@ class RaplMeter(Meter):
     """
 
     name = MeterName.RAPL
+    edge = 100
     sampled = True
     counts = True
 

@@ -33,6 +33,7 @@ class SamplerMeter(Meter):
     """
 
     name = MeterName.SAMPLER
+    edge = 40
     sampled = True
 
     def __init__(self, *, sample_interval_s: float = 0.2, cpus: Path = _CPUS) -> None:

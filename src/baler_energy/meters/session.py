@@ -19,7 +19,7 @@ from baler_energy.meters.segments import Segment, energies_so_far
 from baler_energy.meters.settings import SessionSettings
 from baler_energy.progress import say
 from baler_energy.records import Contamination, Idle, IterationTimes, Reading, Window
-from baler_energy.vocabulary import PEERS, Evidence, Flag, MeterName
+from baler_energy.vocabulary import Evidence, Flag, MeterName
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,25 +28,6 @@ __all__ = ["Outcome", "Session", "SessionSettings"]
 
 T = TypeVar("T")
 
-#: Order of the meters' edges: low numbers begin first and end last, so that the counters stand next to the operation.
-_EDGE_ORDER = {
-    name: place
-    for place, name in enumerate(
-        (
-            *PEERS,
-            MeterName.PROCESS,
-            MeterName.SLURM,
-            MeterName.CODECARBON,
-            MeterName.SAMPLER,
-            MeterName.IPMI,
-            MeterName.POWERMETRICS,
-            MeterName.POWER_SUPPLY,
-            MeterName.HWMON,
-            MeterName.NVML,
-            MeterName.RAPL,
-        )
-    )
-}
 #: Columns of the time series, and their types.
 _SERIES = {
     "time_s": "float64",
@@ -278,7 +259,7 @@ class Session:
     def _begin(self) -> list[Meter]:
         self._faults.clear()
         begun = []
-        for meter in sorted(self._live, key=lambda meter: _EDGE_ORDER[meter.name]):
+        for meter in sorted(self._live, key=lambda meter: meter.edge):
             try:
                 meter.begin()
                 begun.append(meter)

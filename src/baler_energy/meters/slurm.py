@@ -56,6 +56,8 @@ class SlurmMeter(Meter):
     """
 
     name = MeterName.SLURM
+    edge = 20
+    rare = True
 
     def __init__(self) -> None:
         self._edges: list[_Edge] = []

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from baler_energy.errors import BalerEnergyError, InputError
 from baler_energy.meters.base import Meter
-from baler_energy.meters.options import add_session_arguments, make_meters, session_settings
+from baler_energy.meters.options import add_session_arguments, make_meters, meter_class, session_settings
 from baler_energy.meters.session import Outcome, Session, SessionSettings
 from baler_energy.provenance import provenance
 from baler_energy.records import Measurement, Reading
 from baler_energy.sources import meter_modules, stage
-from baler_energy.vocabulary import MeterName, Operation, Quantity
+from baler_energy.vocabulary import Operation, Quantity
 
 __all__ = ["EPILOG", "HELP", "CommandFailedError", "add_arguments", "measure", "run", "summary"]
 
@@ -116,8 +116,6 @@ def summary(record: Measurement) -> str:
     return "\n".join(lines)
 
 
-#: Meters that few machines have.
-_RARE = (MeterName.HWMON, MeterName.IPMI, MeterName.SLURM, MeterName.POWER_SUPPLY, MeterName.POWERMETRICS)
 _PLAIN = (
     (Quantity.CPU_TIME, "CPU time", 1.0, "s"),
     (Quantity.UTILISATION_MEAN, "mean load", 100.0, "%"),
@@ -144,9 +142,9 @@ def _absent_lines(readings: Sequence[Reading]) -> list[str]:
     lines = [
         f"no energy       {reading.component} by {reading.meter}: {reading.reason}"
         for reading in missing
-        if reading.meter not in _RARE
+        if not meter_class(reading.meter).rare
     ]
-    rare = dict.fromkeys(str(reading.meter) for reading in missing if reading.meter in _RARE)
+    rare = dict.fromkeys(str(reading.meter) for reading in missing if meter_class(reading.meter).rare)
     return [*lines, f"no energy       by {', '.join(rare)}: see `baler-energy doctor`"] if rare else lines
 
 
