@@ -95,7 +95,7 @@ ENGINES: Mapping[str | None, Mapping[str, tuple[str, ...]]] = {
         "about": (f"{_ROOT}.codecs.engines.upstream",),
         "train": (f"{_ROOT}.codecs.upstream.training",),
         "compress": (f"{_ROOT}.codecs.upstream.compressing",),
-        "decompress": (f"{_ROOT}.codecs.upstream.decompressing",),
+        "decompress": (f"{_ROOT}.codecs.upstream.decompressing", FORMATS["npz"].module),
         "profile": (f"{_ROOT}.codecs.upstream.profiling", f"{_ROOT}.codecs.baler.coder"),
     },
 }
