@@ -51,6 +51,25 @@ def test_cprofile_finds_the_busy_function(tmp_path):
     assert all(h.memory_bytes is None and h.flops is None for h in hotspots)
 
 
+def test_functions_of_one_name_are_added_up(tmp_path):
+    # As the __init__ of two dataclasses: the standard library keeps one of them, and loses the other's time.
+    one, other = {}, {}
+    for names in (one, other):
+        exec("def same():\n for _ in range(300_000): pass", names)
+
+    def work():
+        one["same"]()
+        other["same"]()
+
+    rows = cprofile.profile(work, tmp_path / "p.pstats")
+    assert max(row.total_share for row in rows if row.kind == "call") == pytest.approx(1.0, rel=0.05)
+    assert next(row.calls for row in rows if row.kind == "function" and row.name == "same") == 2
+    (callers,) = (
+        entry[4] for name, entry in vars(pstats.Stats(str(tmp_path / "p.pstats")))["stats"].items() if name[2] == "same"
+    )
+    assert [numbers[0] for numbers in callers.values()] == [2]
+
+
 def test_cprofile_forgets_addresses(tmp_path):
     stats = SimpleNamespace(
         stats={("~", 0, "<built-in method __new__ of type object at 0x7f00>"): (1, 1, 1.0, 1.0, {})}

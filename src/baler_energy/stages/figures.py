@@ -1,9 +1,9 @@
 """Stage ``figures``: the figures of one chapter, as SVG and PNG."""
 
 import argparse
-import importlib
 from pathlib import Path
 
+from baler_energy import variants
 from baler_energy.figures.catalogue import CHAPTERS
 from baler_energy.files import write_json
 from baler_energy.progress import progress, say
@@ -58,8 +58,7 @@ def figures(dataset: Path, chapter: str, out: Path) -> dict[str, str]:
     from baler_energy.figures.base import Dataset, NoData
     from baler_energy.figures.style import save
 
-    # By name, so that the fingerprint of one chapter does not hold the others: an edit redraws its own chapter only.
-    chosen = importlib.import_module(f"baler_energy.figures.{chapter}").FIGURES
+    chosen = variants.load(variants.CHAPTERS[chapter]).FIGURES
     tables, left_out, drawn = Dataset(dataset), dict[str, str](), set[str]()
     for figure in progress(chosen, total=len(chosen), label=f"figures {chapter}", unit="figure"):
         try:
