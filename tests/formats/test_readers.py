@@ -264,6 +264,14 @@ def test_root_objects_repeat_their_event(fixtures: Path) -> None:
     np.testing.assert_array_equal(column(columns, "Jet_pt"), ak.flatten(events["Jet_pt"]))
 
 
+def test_what_a_file_written_again_lacks_is_no_matter_of_a_table(fixtures: Path) -> None:
+    request = Request(columns=("Jet_pt", "met"))
+    with open_source(fixtures / "jets.root", request) as source:
+        assert any("values of met are lost" in warning for warning in source.origin["warnings"])
+    table = table_from_file(str(fixtures / "jets.root"), request, rows=None, seed=0)
+    assert not any("lost" in warning for warning in table.origin["warnings"])
+
+
 def test_root_flat_branches_alone_are_a_row_per_event(fixtures: Path) -> None:
     columns = read(fixtures / "jets.root", columns=("met", "event"))
     assert columns.rows == 57

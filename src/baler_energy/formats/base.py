@@ -47,6 +47,8 @@ class Opened:
     ----------
     read
         Gives the table in blocks of at most so many rows.
+    lost
+        Sentences on what a file of this kind would not have again, if it were written from the rows.
     origin
         Of a prepared table, which knows where it comes from.
     """
@@ -58,6 +60,7 @@ class Opened:
     read: Callable[[int], Iterator[Block]]
     unused: str | None = None
     warnings: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
     origin: Mapping[str, Any] | None = None
 
 
@@ -105,10 +108,11 @@ class Source:
 
     @property
     def origin(self) -> Mapping[str, Any]:
-        """Where the whole table comes from, as `Table.origin`."""
+        """Where the whole table comes from, as `Table.origin`, and what is lost where it is written again."""
         if self._opened.origin is not None:
             return self._opened.origin
-        return self.origin_of(self.rows, self.rows)
+        found = self.origin_of(self.rows, self.rows)
+        return found | {"warnings": [*found["warnings"], *self._opened.lost]}
 
     def origin_of(self, rows: int | None, available: int | None) -> dict[str, Any]:
         """Give `Table.origin` of `rows` rows of the `available` ones; both None where only reading tells."""

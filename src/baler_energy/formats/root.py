@@ -59,7 +59,8 @@ def _of_objects(path: str, selection: Selection, request: Request) -> Opened:
         layout=_layout(selection, by_object=bool(selection.jagged)),
         read=read,
         unused=selection.unused,
-        warnings=selection.warnings + _lost(selection),
+        warnings=selection.warnings,
+        lost=_lost(selection),
     )
 
 
