@@ -3,7 +3,7 @@
 import cProfile
 import pstats
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,10 @@ from baler_energy.files import atomic_path
 from baler_energy.profilers import tree
 from baler_energy.profilers.hotspots import Hotspot, short_path, top
 
-__all__ = ["hotspots_of", "profile"]
+__all__ = ["added_up", "hotspots_of", "profile"]
+
+#: Calls, those of them that are recursive, self time (s), time with callees (s).
+Numbers = tuple[int, int, float, float]
 
 #: Where an object lay in memory says nothing and differs from run to run.
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
@@ -41,28 +44,57 @@ def profile(operation: Callable[[], object], stats_file: Path) -> list[Hotspot]:
 
 
 class _Profile(cProfile.Profile):
-    """cProfile that adds up functions of one file, line and name, such as the ``__init__`` of all dataclasses.
-
-    The standard library's own `snapshot_stats` keeps only the last of them, so that the time of the others is in no
-    function's self time, and shares of the whole exceed one.
-    """
+    """cProfile, but for what its own `snapshot_stats` loses; see `added_up`."""
 
     def snapshot_stats(self) -> None:
-        """Set ``stats``: by function its primitive calls, calls, self time, time with callees (s), and callers."""
-        entries = self.getstats()
-        found: dict[Any, list[Any]] = {}
-        for entry in entries:
-            counts = (entry.callcount - entry.reccallcount, entry.callcount, entry.inlinetime, entry.totaltime)
-            known = found.setdefault(cProfile.label(entry.code), [0, 0, 0.0, 0.0, {}])
-            known[:4] = (one + more for one, more in zip(known[:4], counts, strict=True))
-        for entry in entries:
-            caller = cProfile.label(entry.code)
-            for call in entry.calls or ():
-                counts = (call.callcount, call.callcount - call.reccallcount, call.inlinetime, call.totaltime)
-                callers = found[cProfile.label(call.code)][4]
-                earlier = callers.get(caller, (0, 0, 0.0, 0.0))
-                callers[caller] = tuple(one + more for one, more in zip(earlier, counts, strict=True))
-        self.stats = {function: tuple(known) for function, known in found.items()}
+        """Set ``stats``."""
+        self.stats = added_up(
+            (_place(entry), _numbers(entry), [(_place(call), _numbers(call)) for call in entry.calls or ()])
+            for entry in self.getstats()
+        )
+
+
+def _place(entry: Any) -> tuple[str, int, str]:
+    place: tuple[str, int, str] = cProfile.label(entry.code)
+    return place
+
+
+def _numbers(entry: Any) -> Numbers:
+    return entry.callcount, entry.reccallcount, entry.inlinetime, entry.totaltime
+
+
+def added_up(entries: Iterable[tuple[Any, Numbers, Iterable[tuple[Any, Numbers]]]]) -> dict[Any, Any]:
+    """Make the ``stats`` of pstats, in which functions of one file, line and name are one.
+
+    Such are the ``__init__`` of all dataclasses. The standard library keeps only the last of them, so that the time of
+    the others is in no function's self time, and shares of the whole exceed one.
+
+    Parameters
+    ----------
+    entries
+        Of each function its place (file, line, name), its numbers, and the place and numbers of each function that it
+        calls. Numbers are calls, those of them that are recursive, self time (s) and time with callees (s).
+
+    Returns
+    -------
+    dict
+        By place: primitive calls, calls, self time, time with callees, and by the caller's place calls, primitive calls
+        and the two times of its calls.
+    """
+    found: dict[Any, Any] = {}
+    called: dict[tuple[Any, Any], Any] = {}
+    for place, (calls, recursive, *times_s), callees in entries:
+        found[place] = _sum(found.get(place), (calls - recursive, calls, *times_s))
+        for callee, (calls, recursive, *times_s) in callees:
+            called[callee, place] = _sum(called.get((callee, place)), (calls, calls - recursive, *times_s))
+    stats = {place: (*numbers, {}) for place, numbers in found.items()}
+    for (callee, caller), numbers in called.items():
+        stats[callee][4][caller] = numbers
+    return stats
+
+
+def _sum(one: Sequence[float] | None, other: Sequence[float]) -> tuple[float, ...]:
+    return tuple(other) if one is None else tuple(a + b for a, b in zip(one, other, strict=True))
 
 
 def hotspots_of(stats: pstats.Stats) -> list[Hotspot]:

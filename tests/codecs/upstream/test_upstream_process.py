@@ -131,8 +131,9 @@ def test_a_profile_comes_as_rows(start, tmp_path):
     with start() as baler:
         functions = baler.perform(full, "compress", 1, profile=True)["functions"]
     (main,) = [row for row in functions if row[0][2] == "main" and row[0][0] == str(Path("baler", "baler.py"))]
-    _, (primitive, calls, self_s, total_s), callers = main
-    assert primitive == calls == 1 and 0 <= self_s <= total_s and callers == []
+    place, (calls, recursive, self_s, total_s), callees = main
+    assert (calls, recursive) == (1, 0) and 0 <= self_s <= total_s and callees
+    assert not any(callee == place for _, _, others in functions for callee, _ in others)
 
 
 def test_where_it_is_not_installed_the_message_says_how_to_get_it(tmp_path, monkeypatch):

@@ -63,8 +63,8 @@ class Upstream:
         Returns
         -------
         dict
-            ``gpu_memory_peak_b``, largest since the start, None without a GPU; with `profile`, ``functions``: each
-            function's place, its numbers (primitive calls, calls, self time, time with callees), and its callers'.
+            ``gpu_memory_peak_b``, largest since the start, None without a GPU; with `profile`, ``functions``: as
+            `profilers.cprofile.added_up` takes them.
 
         Raises
         ------

@@ -13,6 +13,7 @@ from baler_energy.codecs.upstream.config import Folder
 from baler_energy.codecs.upstream.project import new_project
 from baler_energy.codecs.upstream.work import Process, baler_config, refuse_constants, write_inputs
 from baler_energy.data.table import Table
+from baler_energy.profilers.cprofile import added_up
 
 __all__ = ["profile"]
 
@@ -41,11 +42,11 @@ def profile(asked: Asked, operation: str, table: Table, few: Table) -> pstats.St
         process.perform(projects["few"], operation)
         functions = process.baler.perform(projects["full"], operation, asked.seed, profile=True)["functions"]
     stats = pstats.Stats()
-    # Not in the typed interface: a function's place to its numbers and to those of each caller's calls.
-    vars(stats)["stats"] = {
-        tuple(place): (*numbers, {tuple(caller): tuple(edge) for caller, edge in callers})
-        for place, numbers, callers in functions
-    }
+    # Not in the typed interface.
+    vars(stats)["stats"] = added_up(
+        (tuple(place), numbers, [(tuple(callee), edge) for callee, edge in callees])
+        for place, numbers, callees in functions
+    )
     return stats
 
 

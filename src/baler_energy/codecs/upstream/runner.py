@@ -84,17 +84,20 @@ def _perform(request: dict[str, Any], torch: Any, baler: Any) -> dict[str, Any]:
 
 
 def _functions(profiler: cProfile.Profile) -> list[Any]:
-    """Give a profile as plain lists: a function, its four numbers, and its callers, each with its own four."""
-    profiler.create_stats()
-    found: dict[Any, Any] = vars(profiler)["stats"]
+    """Give a profile as plain lists, as `profilers.cprofile.added_up` takes it: place, numbers, callees."""
     return [
-        [_place(*function), numbers, [[_place(*caller), edge] for caller, edge in callers.items()]]
-        for function, (*numbers, callers) in found.items()
+        [_place(entry.code), _numbers(entry), [[_place(call.code), _numbers(call)] for call in entry.calls or ()]]
+        for entry in profiler.getstats()
     ]
 
 
-def _place(file: str, line: int, name: str) -> list[Any]:
-    """Cut a file's path to what follows the folder that Python imports it from."""
+def _numbers(entry: Any) -> list[Any]:
+    return [entry.callcount, entry.reccallcount, entry.inlinetime, entry.totaltime]
+
+
+def _place(code: Any) -> list[Any]:
+    """Give file, line and name of a function; the file's path is cut to what follows the folder of its import."""
+    file, line, name = cProfile.label(code)
     roots = [root for root in sorted(sys.path, key=len, reverse=True) if root and file.startswith(root + os.sep)]
     return [file.removeprefix(roots[0] + os.sep) if roots else file, line, name]
 
