@@ -85,7 +85,7 @@ def snakemake(*words: str) -> list[str]:
 
 def steps(folder: Path) -> dict[str, list[str]]:
     """Give the commands that follow the runs."""
-    from baler_energy.figures.catalogue import CHAPTERS
+    from baler_energy.variants import CHAPTERS
 
     results = Path("results", "scale")
     tool = [sys.executable, "-m", "baler_energy.cli"]

@@ -7,7 +7,18 @@ the modules that were loaded.
 from collections.abc import Iterable
 from typing import Any, Protocol
 
-from baler_energy.variants import CHAPTERS, CODERS, ENGINES, FORMATS, GENERATORS, METERS, PEERS, PROFILERS, TRANSFORMS
+from baler_energy.variants import (
+    CHAPTERS,
+    CODERS,
+    ENGINES,
+    FORMATS,
+    GENERATORS,
+    METERS,
+    PEERS,
+    PROFILERS,
+    TABLES,
+    TRANSFORMS,
+)
 
 __all__ = [
     "analysed",
@@ -21,8 +32,10 @@ __all__ = [
     "peer",
     "prepared",
     "profiled",
+    "reported",
     "separate_parts",
     "stage",
+    "tabulated",
 ]
 
 
@@ -117,7 +130,17 @@ def analysed(name: str, codecs: Iterable[Codec] | None = None) -> tuple[str, ...
 
 def drawn(chapter: str) -> tuple[str, ...]:
     """Modules behind the figures of a chapter."""
-    return *analysed("figures"), CHAPTERS[chapter]
+    return *analysed("figures"), *CHAPTERS[chapter]
+
+
+def tabulated() -> tuple[str, ...]:
+    """Modules behind the report's tables."""
+    return *analysed("tables"), *TABLES.values()
+
+
+def reported() -> tuple[str, ...]:
+    """Modules behind the report's first page, which names figures by their titles."""
+    return *analysed("report"), *(module for modules in CHAPTERS.values() for module in modules)
 
 
 def _operations(codec: Codec) -> tuple[str, ...]:

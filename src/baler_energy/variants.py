@@ -17,6 +17,7 @@ __all__ = [
     "METERS",
     "PEERS",
     "PROFILERS",
+    "TABLES",
     "TRANSFORMS",
     "FileFormat",
     "load",
@@ -147,9 +148,46 @@ PROFILERS: Mapping[str, str] = {
     "copies": f"{_ROOT}.profilers.copies",
     "perf": f"{_ROOT}.profilers.perf",
 }
-#: Chapters of figures in the report.
-CHAPTERS: Mapping[str, str] = {
-    name: f"{_ROOT}.figures.{name}" for name in ("cost", "hotspots", "trust", "worth", "savings")
+#: Chapters of the report, each with the modules of its figures, in their order.
+CHAPTERS: Mapping[str, tuple[str, ...]] = {
+    chapter: tuple(f"{_ROOT}.figures.{chapter}.{name}" for name in modules)
+    for chapter, modules in {
+        "cost": ("sweeps", "loss", "emissions"),
+        "hotspots": (
+            "components",
+            "parts",
+            "roofline",
+            "calls",
+            "functions",
+            "lines",
+            "operators",
+            "parallel",
+            "gpu_timeline",
+        ),
+        "trust": ("timeseries", "meters", "calibration", "spread", "iterations", "contamination", "foreign"),
+        "worth": ("distributions", "column_errors", "error_energy"),
+        "savings": ("engines", "difference", "packing", "models"),
+    }.items()
+}
+#: Tables of the report.
+TABLES: Mapping[str, str] = {
+    name: f"{_ROOT}.figures.tables.{name}"
+    for name in (
+        "original_layout",
+        "summary",
+        "metrics",
+        "glossary",
+        "ratios",
+        "engines",
+        "models",
+        "variation",
+        "peers",
+        "findings",
+        "calibration",
+        "temperatures",
+        "counters",
+        "flagged",
+    )
 }
 
 
@@ -160,7 +198,8 @@ def load(module: str) -> Any:
 
 def variant_modules() -> frozenset[str]:
     """Name the modules of all variants."""
-    flat: list[Iterable[str]] = [family.values() for family in (GENERATORS, CODERS, METERS, PEERS, PROFILERS, CHAPTERS)]
+    flat: list[Iterable[str]] = [family.values() for family in (GENERATORS, CODERS, METERS, PEERS, PROFILERS, TABLES)]
+    flat += CHAPTERS.values()
     flat.append(one.module for one in FORMATS.values())
     flat += [modules for transform in TRANSFORMS.values() for one in transform.values() for modules in one.values()]
     return frozenset(module for modules in flat for module in modules)

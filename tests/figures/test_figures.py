@@ -1,6 +1,5 @@
 """Every figure: drawn without warnings, labelled, honest about n and evidence."""
 
-import importlib
 import re
 import subprocess
 import sys
@@ -17,16 +16,14 @@ from matplotlib.text import Text
 
 from baler_energy.analysis.statistics import variation
 from baler_energy.errors import BalerEnergyError, InputError
-from baler_energy.figures import CHAPTERS, captions
-from baler_energy.figures.base import Dataset, FigureSpec, NoData, specs
-from baler_energy.figures.catalogue import CATALOGUE
+from baler_energy.figures import chapters
+from baler_energy.figures.base import Dataset, FigureSpec, NoData
 from baler_energy.figures.style import styled
+from baler_energy.variants import CHAPTERS, TABLES
 
 Build = Callable[..., dict[str, pd.DataFrame]]
 
-SPECS: dict[str, FigureSpec] = {
-    spec.name: spec for key in CHAPTERS for spec in importlib.import_module(f"baler_energy.figures.{key}").FIGURES
-}
+SPECS: dict[str, FigureSpec] = {spec.name: spec for chapter in CHAPTERS for spec in chapters.figures_of(chapter)}
 MEASURED = MappingProxyType({"cpu": "measured", "ram": "modelled", "gpu": "measured"})
 EACH_MARK_IS_A_RUN = ("meters", "iterations", "contamination", "foreign", "co2e_countries", "calibration")
 #: Labels of pure numbers, which need no unit.
@@ -304,25 +301,35 @@ def test_constant_columns_have_no_error(tables: dict[str, pd.DataFrame]) -> None
     assert "constant" not in ticks and "all" not in ticks and r"odd\$name_" in ticks
 
 
-def test_catalogue_and_functions_agree() -> None:
-    assert set(SPECS) == {name for key in CHAPTERS for name in CATALOGUE[key]}
-    with pytest.raises(ValueError, match="cost"):
-        specs("cost", {})
+def test_names_are_those_of_the_registry_and_differ_within_a_folder() -> None:
+    assert [table.name for table in chapters.tables()] == list(TABLES)
+    for chapter in CHAPTERS:
+        names = [figure.name for figure in chapters.figures_of(chapter)]
+        assert names and len(set(names)) == len(names)
+
+
+def test_a_drawn_figure_has_the_title_of_its_spec(tables: dict[str, pd.DataFrame]) -> None:
+    spec = SPECS["contamination"]
+    assert spec.draw(tables).get_suptitle().split("\n")[0] == spec.title
 
 
 def test_captions_are_plain_restructuredtext() -> None:
     from docutils.core import publish_parts
 
-    for key in (*CHAPTERS, "tables"):
-        for name, caption in captions(key).items():
-            body = publish_parts(caption, writer="html", settings_overrides={"halt_level": 2})["body"]
-            assert "<strong>" in body and "{" not in caption, name
+    for specs in (*map(chapters.figures_of, CHAPTERS), chapters.tables()):
+        captions = chapters.Captions(lambda specs=specs: specs)
+        for name in (spec.name for spec in specs):
+            body = publish_parts(captions[name], writer="html", settings_overrides={"halt_level": 2})["body"]
+            assert "<strong>" in body and "{" not in captions[name], name
 
 
-def test_captions_import_nothing_heavy() -> None:
-    code = "import sys, baler_energy.figures as f; f.captions('cost'); print(*sys.modules)"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert not {"matplotlib", "pandas", "numpy", "mplhep", "pyarrow"} & set(loaded)
+def test_a_workflow_imports_no_figures_for_titles_and_captions() -> None:
+    code = (
+        "import sys; from baler_energy.figures import chapters as c;"
+        "print(c.chapter_title('cost'), c.Captions(c.tables)); print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert not {"matplotlib", "pandas", "numpy", "mplhep", "pyarrow"} & set(done.split())
 
 
 def test_dataset_reads_lazily_and_names_what_is_wrong(tmp_path: Path, tables: dict[str, pd.DataFrame]) -> None:

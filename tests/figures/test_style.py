@@ -66,7 +66,8 @@ def test_the_same_figure_gives_the_same_bytes(tmp_path: Path) -> None:
         with style.styled():
             figure, ((panel,),) = style.grid(1, 1, 3)
             panel.plot([1, 2], [3, 4])
-            style.title(figure, "costs $5 and ${x", "a_b$")
+            style.subtitle(figure, "a_b$")
+            style.title(figure, "costs $5 and ${x")
         style.save(figure, tmp_path / folder, "plot")
         files = sorted((tmp_path / folder).iterdir())
         assert [path.name for path in files] == ["plot.png", "plot.svg"]

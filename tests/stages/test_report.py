@@ -15,8 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from baler_energy.cli import main
-from baler_energy.figures import CHAPTERS, overview
+from baler_energy.figures import overview
 from baler_energy.stages import report
+from baler_energy.variants import CHAPTERS
 
 Write = Callable[..., Path]
 

@@ -12,8 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from baler_energy.cli import main
-from baler_energy.figures import tabulation
 from baler_energy.figures.page import html_page
+from baler_energy.figures.tables.original_layout import original_layout
+from baler_energy.figures.tables.ratios import saving
 from baler_energy.stages import tables
 
 Write = Callable[..., Path]
@@ -84,7 +85,7 @@ def test_the_meters_own_reason_is_given(tmp_path: Path, write: Write) -> None:
     gpu = table["component"] == "gpu"
     table.loc[gpu, "meter"] = "codecarbon"
     frames = {"measurements": table, "runs": pq.read_table(tmp_path / "runs.parquet").to_pandas()}
-    found = tabulation.original_layout(frames)
+    found = original_layout(frames)
     assert set(found.loc[found["component"] == "gpu", "reason"]) == {"this machine has no NVIDIA GPU"}
 
 
@@ -93,7 +94,7 @@ def test_measured_and_modelled_have_totals_of_their_own(tmp_path: Path, write: W
     table = pq.read_table(tmp_path / "measurements.parquet").to_pandas()
     table.loc[table["component"] == "cpu", "evidence"] = "measured"
     frames = {"measurements": table, "runs": pq.read_table(tmp_path / "runs.parquet").to_pandas()}
-    found = tabulation.original_layout(frames)
+    found = original_layout(frames)
     train = found[found["operation"] == "train"].set_index("component")
     assert train.loc["total of cpu", "energy_j"] == train.loc["cpu", "energy_j"]
     assert train.loc["total of ram", "energy_j"] == train.loc["ram", "energy_j"]
@@ -318,7 +319,7 @@ def test_saving_in_numbers(ratio: float, words: str) -> None:
     row |= {"ratio_native_bytes": ratio}
     row |= {"compressed_bytes_per_row": 16.0, "native_bytes_per_row": 16 * ratio, "float64_bytes_per_row": 32.0}
     row |= {"ratio_float64_bytes": 2.0, "ratio_native_bytes_with_model": 0.5}
-    assert tabulation.saving(row).endswith(f"{words}.")
+    assert saving(row).endswith(f"{words}.")
 
 
 def test_flagged_lists_defects_only(modelled: Path) -> None:

@@ -56,7 +56,7 @@ def test_a_comment_or_docstring_in_the_package_runs_nothing(done):
 
 
 def test_code_of_a_figure_redraws_figures_only(done):
-    path = done.root / "src" / "baler_energy" / "figures" / "cost.py"
+    path = done.root / "src" / "baler_energy" / "figures" / "cost" / "loss.py"
     before = path.read_text()
     path.write_text(before + "\n\nA_NEW_NAME = 1\n")
     rules = {rule for rule, _ in done.planned(done.finished_study())}

@@ -210,10 +210,10 @@ def test_figures(made: Files, chapter: str) -> None:
 
 def test_tables_and_the_first_page(made: Files) -> None:
     dataset = ["--dataset", made.results / "dataset"]
-    check(made, ["tables", *dataset, "--out", made.out], *sources.analysed("tables"))
+    check(made, ["tables", *dataset, "--out", made.out], *sources.tabulated())
     drawn = [made.results / "figures" / chapter for chapter in CHAPTERS]
     page = ["report", *dataset, "--figures", *drawn, "--out", made.out / "overview.rst"]
-    check(made, page, *sources.analysed("report"))
+    check(made, page, *sources.reported())
 
 
 def test_foreign_files(made: Files, repository: Path, tmp_path: Path) -> None:

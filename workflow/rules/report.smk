@@ -9,7 +9,7 @@ rule figures:
             directory(f"{RESULTS}/figures/{{chapter}}"),
             patterns=["{name}.svg"],
             caption="../report/caption.rst",
-            category=lambda w: catalogue.CHAPTERS[w.chapter],
+            category=lambda w: chapters.chapter_title(w.chapter),
             labels={"figure": "{name}"},
         ),
     log:
@@ -19,7 +19,7 @@ rule figures:
         runtime=lambda w, attempt: 15 * attempt,
     params:
         dataset=folder_of_input,
-        captions=lambda w: catalogue.captions(w.chapter),
+        captions=lambda w: chapters.Captions(lambda: chapters.figures_of(w.chapter)),
         source=lambda w: fingerprint(*sources.drawn(w.chapter)),
     shell:
         "baler-energy figures --dataset {params.dataset:q} --chapter {wildcards.chapter} --out {output:q}"
@@ -34,7 +34,7 @@ rule tables:
             directory(f"{RESULTS}/tables"),
             patterns=["{name}.html"],
             caption="../report/caption.rst",
-            category=catalogue.TABLES_TITLE,
+            category=chapters.TABLES_TITLE,
             labels={"table": "{name}"},
         ),
     log:
@@ -44,8 +44,8 @@ rule tables:
         runtime=lambda w, attempt: 15 * attempt,
     params:
         dataset=folder_of_input,
-        captions=catalogue.captions("tables"),
-        source=fingerprint(*sources.analysed("tables")),
+        captions=chapters.Captions(chapters.tables),
+        source=fingerprint(*sources.tabulated()),
     shell:
         "baler-energy tables --dataset {params.dataset:q} --out {output:q} > {log:q} 2>&1"
 
@@ -53,7 +53,7 @@ rule tables:
 rule report:
     input:
         rules.collect.output,
-        figures=expand(rules.figures.output, chapter=catalogue.CHAPTERS),
+        figures=expand(rules.figures.output, chapter=CHAPTERS),
     output:
         f"{RESULTS}/overview.rst",
     log:
@@ -63,6 +63,6 @@ rule report:
         runtime=lambda w, attempt: 15 * attempt,
     params:
         dataset=folder_of_input,
-        source=fingerprint(*sources.analysed("report")),
+        source=fingerprint(*sources.reported()),
     shell:
         "baler-energy report --dataset {params.dataset:q} --figures {input.figures:q} --out {output:q} > {log:q} 2>&1"

@@ -1,8 +1,7 @@
-"""The tables of a dataset, what a figure is, and why one is left out."""
+"""The tables of a dataset, what a figure and a table of the report are, and why one is left out."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import wraps
 from pathlib import Path
 
 import pandas as pd
@@ -10,15 +9,12 @@ from matplotlib.figure import Figure
 
 from baler_energy.analysis.schema import TABLES, check_columns
 from baler_energy.errors import InputError
-from baler_energy.figures.catalogue import CATALOGUE
 from baler_energy.figures.style import styled, title
 
-__all__ = ["Dataset", "Draw", "FigureSpec", "NoData", "Tables", "specs"]
+__all__ = ["Dataset", "FigureSpec", "NoData", "TableSpec", "Tables", "non_empty"]
 
 #: Tables by their names in the schema.
 Tables = Mapping[str, pd.DataFrame]
-Draw = Callable[[Tables], Figure]
-
 
 _AT_REFERENCE = ("samples", "errors", "histograms")
 
@@ -27,14 +23,93 @@ class NoData(Exception):  # noqa: N818 - not an error: the figure is left out, w
     """The data of this machine has nothing for a figure; the message is the reason, for the report."""
 
 
+def non_empty(table: pd.DataFrame, reason: str) -> pd.DataFrame:
+    """Return a table that has rows.
+
+    Raises
+    ------
+    NoData
+        It has none; the message is `reason`.
+    """
+    if table.empty:
+        raise NoData(reason)
+    return table
+
+
 @dataclass(frozen=True)
 class FigureSpec:
-    """A figure: its name (of the files), its words, and the function that draws it from the tables."""
+    """A figure of the report.
+
+    Parameters
+    ----------
+    name
+        Name of its files.
+    title
+        Drawn on it, and put before its caption.
+    caption
+        Plain text, valid reStructuredText.
+    function
+        Draws it, without its title; raises `NoData` where it has to be left out.
+    """
 
     name: str
     title: str
     caption: str
-    draw: Draw
+    function: Callable[[Tables], Figure]
+
+    def draw(self, tables: Tables) -> Figure:
+        """Draw the figure in the project's style, with its title, which labels toy data as such.
+
+        Raises
+        ------
+        NoData
+            The tables hold nothing that it could show.
+        """
+        with styled():
+            figure = self.function(tables)
+            toy = (tables["runs"]["source"] == "toy").any()
+            title(figure, f"{self.title} (toy data, not physics)" if toy else self.title)
+            return figure
+
+
+def _no_notes(_frame: pd.DataFrame, _tables: Tables) -> list[str]:
+    return []
+
+
+@dataclass(frozen=True)
+class TableSpec:
+    """A table of the report: a CSV file of numbers in SI units, and a page on which they are text.
+
+    Parameters
+    ----------
+    name, title, caption
+        As of `FigureSpec`.
+    make
+        Makes the table of numbers.
+    rows
+        Writes the table as text by heading, with units, up to a number of rows.
+    count
+        Number of rows of the page, which may have one for several of the table.
+    notes
+        Sentences that depend on the data.
+    without_rows
+        Why the table has no rows, where it has none.
+    averaged
+        Values are means, which leave flagged runs out: the page says how many.
+    varied
+        Rows may differ in engine, model and packing: what all have in common is a sentence and not a column.
+    """
+
+    name: str
+    title: str
+    caption: str
+    make: Callable[[Tables], pd.DataFrame]
+    rows: Callable[[pd.DataFrame, int], list[dict[str, str]]]
+    count: Callable[[pd.DataFrame], int] = len
+    notes: Callable[[pd.DataFrame, Tables], list[str]] = _no_notes
+    without_rows: str = ""
+    averaged: bool = False
+    varied: bool = False
 
 
 class Dataset(Tables):
@@ -88,32 +163,3 @@ class Dataset(Tables):
 
     def __len__(self) -> int:
         return len(TABLES)
-
-
-def specs(chapter: str, draws: Mapping[str, Draw]) -> tuple[FigureSpec, ...]:
-    """Join a chapter's drawing functions with their words in the catalogue.
-
-    Each is put in the style, and labels toy data as such.
-
-    Raises
-    ------
-    ValueError
-        The names differ from the catalogue's.
-    """
-    entries = CATALOGUE[chapter]
-    if set(draws) != set(entries):
-        raise ValueError(f"{chapter}: functions for {sorted(draws)}, words for {sorted(entries)}")
-    return tuple(FigureSpec(name, e.title, e.caption, _in_style(draws[name])) for name, e in entries.items())
-
-
-def _in_style(draw: Draw) -> Draw:
-    @wraps(draw)
-    def drawn(tables: Tables) -> Figure:
-        with styled():
-            figure = draw(tables)
-            if (tables["runs"]["source"] == "toy").any():
-                head, *lines = figure.get_suptitle().split("\n")
-                title(figure, f"{head} (toy data, not physics)", *lines)
-            return figure
-
-    return drawn

@@ -1,21 +1,26 @@
 """Rows of several engines at one point of the grid, to be compared."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
+from baler_energy.analysis.comparison import Ratio, paired_ratio
+from baler_energy.analysis.statistics import typical_duration_s
 from baler_energy.codecs.engines import engine_named
 from baler_energy.figures.base import NoData
 from baler_energy.figures.selection import OPERATIONS, at_point, describe, device_name
 
-__all__ = ["FREE", "base_label", "beside", "compared", "where"]
+__all__ = ["FREE", "base_label", "compared", "engines_at", "factor_text", "paired", "per_row", "same_energy", "where"]
 
 #: Axes that engines may differ in where they are compared: what another engine needs or allows.
 FREE = ("engine", "precision", "threads")
+#: A factor that is nearer to 1 would be written 1.00.
+_EQUAL = 1.005
 
 
-def beside(table: pd.DataFrame, point: Mapping[str, Any]) -> pd.DataFrame:
+def engines_at(table: pd.DataFrame, point: Mapping[str, Any]) -> pd.DataFrame:
     """Rows of all engines and precisions at a point, in order, with a column ``label`` that tells them apart.
 
     An engine that never ran on the point's number of threads stands at its own largest: the fast one may choose it.
@@ -65,14 +70,14 @@ def base_label(rows: pd.DataFrame, point: Mapping[str, Any]) -> str:
 
 
 def compared(table: pd.DataFrame, point: Mapping[str, Any], device: str | None = None) -> pd.DataFrame:
-    """Rows of `beside` of one device: of the one on which most engines ran, the first by name, unless it is given.
+    """Rows of `engines_at` of one device: of the one on which most engines ran, the first by name, unless it is given.
 
     Raises
     ------
     NoData
         There are not two engines to compare.
     """
-    rows = beside(table, point)
+    rows = engines_at(table, point)
     if rows["engine"].nunique() < 2:
         engines = ", ".join(sorted(table["engine"].dropna().unique())) or "none"
         raise NoData(f"one engine only at the reference point (in the study: {engines}), nothing to compare")
@@ -87,3 +92,45 @@ def where(point: Mapping[str, Any], rows: pd.DataFrame) -> str:
     threads = _asked(point, device)
     said = describe({**point, "threads": threads}, without=("engine",))
     return f"{said}, {device_name(device)} run"
+
+
+def per_row(runs: pd.DataFrame) -> pd.DataFrame:
+    """Give runs with energy (J), time (s) and compressed bytes per row of the table; a training's of all its epochs.
+
+    The time is that of the window's median iteration, the energy that of their mean.
+    """
+    sizes = runs["compressed_bytes"].astype(float) / runs["rows"]
+    costs = {
+        "energy_per_row_j": runs["energy_j"] / runs["rows"],
+        "time_per_row_s": typical_duration_s(runs) / runs["rows"],
+    }
+    return runs.assign(**costs, compressed_bytes_per_row=sizes)
+
+
+def same_energy(rows: pd.DataFrame, base: str) -> pd.DataFrame:
+    """Rows without the energies that are of other evidence or components than those of the label `base`."""
+    kinds = rows.loc[rows["label"] == base, ["energy_evidence", "energy_scope"]].dropna().drop_duplicates()
+    if kinds.empty:
+        return rows.assign(energy_per_row_j=math.nan)
+    evidence, scope = kinds.iloc[0]
+    alike = (rows["energy_evidence"] == evidence) & (rows["energy_scope"] == scope)
+    return rows.assign(energy_per_row_j=rows["energy_per_row_j"].where(alike))
+
+
+def paired(mine: pd.DataFrame, base: pd.DataFrame, value: str) -> Ratio:
+    """Ratio of a column of runs to that of runs of another engine with the same seeds."""
+    both = mine.set_index("repeat")[[value]].join(base.set_index("repeat")[value].rename("base"), how="inner").dropna()
+    both = both[(both > 0).all(axis=1)]
+    return paired_ratio(list(both[value]), list(both["base"]))
+
+
+def factor_text(ratio: Ratio) -> str:
+    """Write a factor, such as ``1.44x less``; ``~`` where its interval holds 1 or is missing, nothing without one."""
+    if math.isnan(ratio.value):
+        return ""
+    larger = max(ratio.value, 1 / ratio.value)
+    if larger < _EQUAL:
+        return "equal"
+    unsure = "" if ratio.low > 1 or ratio.high < 1 else "~"
+    number = f"{larger:.0f}" if larger >= 20 else f"{larger:.1f}" if larger >= 10 else f"{larger:.2f}"
+    return f"{unsure}{number}x {'more' if ratio.value > 1 else 'less'}"

@@ -9,7 +9,7 @@ import pandas as pd
 
 from baler_energy.analysis.statistics import Estimate, clean, defects, estimate, flagged, mean_interval
 from baler_energy.figures.base import Tables
-from baler_energy.figures.catalogue import CATALOGUE, CHAPTERS
+from baler_energy.figures.chapters import chapter_title
 from baler_energy.figures.selection import (
     OPERATIONS,
     at_point,
@@ -24,7 +24,7 @@ from baler_energy.figures.selection import (
     spread_text,
     with_error,
 )
-from baler_energy.figures.tabulation import FORMAT, RATIOS, ratios, saving
+from baler_energy.figures.tables.ratios import FORMAT, RATIOS, ratios, saving
 from baler_energy.vocabulary import Evidence
 
 __all__ = ["escape_jinja", "escape_rst", "overview"]
@@ -47,7 +47,7 @@ def overview(tables: Tables, study: str, left_out: Mapping[str, Mapping[str, str
     study
         Title of the study.
     left_out
-        By chapter, the reason by name of each figure that was left out.
+        By chapter, the reason by title of each figure that was left out.
 
     Returns
     -------
@@ -253,8 +253,8 @@ def _flagged(runs: pd.DataFrame) -> list[str]:
 
 def _left_out(left_out: Mapping[str, Mapping[str, str]]) -> str:
     lines = [
-        f"{CATALOGUE[chapter][name].title} (chapter {CHAPTERS[chapter]}): {reason}."
+        f"{title} (chapter {chapter_title(chapter)}): {reason}."
         for chapter, reasons in sorted(left_out.items())
-        for name, reason in reasons.items()
+        for title, reason in reasons.items()
     ]
     return _bullets(map(escape_rst, lines)) if lines else "None."

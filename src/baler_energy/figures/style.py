@@ -34,6 +34,7 @@ __all__ = [
     "plain",
     "save",
     "styled",
+    "subtitle",
     "title",
     "value_ticks",
 ]
@@ -101,11 +102,19 @@ def grid(
     return figure, figure.subplots(rows, columns, squeeze=False, **options)
 
 
-def title(figure: Figure, head: str, *lines: str) -> None:
-    """Put a title on a figure, and lines that say what it shows; long lines are wrapped."""
+def subtitle(figure: Figure, *lines: str) -> None:
+    """Write above the panels what they show; long lines are wrapped."""
     width = int(figure.get_figwidth() * 13)
-    wrapped = [part for line in lines for part in textwrap.wrap(line, width)]
-    figure.suptitle("\n".join([head, *wrapped]), x=0.01, horizontalalignment="left", parse_math=False)
+    _suptitle(figure, [part for line in lines for part in textwrap.wrap(line, width)])
+
+
+def title(figure: Figure, text: str) -> None:
+    """Put a title above the subtitle."""
+    _suptitle(figure, [text, *filter(None, [figure.get_suptitle()])])
+
+
+def _suptitle(figure: Figure, lines: Sequence[str]) -> None:
+    figure.suptitle("\n".join(lines), x=0.01, horizontalalignment="left", parse_math=False)
 
 
 def open_mark(colour: str, marker: str = "o") -> dict[str, Any]:

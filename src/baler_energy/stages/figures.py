@@ -3,10 +3,10 @@
 import argparse
 from pathlib import Path
 
-from baler_energy import variants
-from baler_energy.figures.catalogue import CHAPTERS
+from baler_energy.figures.chapters import figures_of
 from baler_energy.files import write_json
 from baler_energy.progress import progress, say
+from baler_energy.variants import CHAPTERS
 
 __all__ = ["EPILOG", "HELP", "LEFT_OUT", "add_arguments", "figures", "run"]
 
@@ -58,8 +58,8 @@ def figures(dataset: Path, chapter: str, out: Path) -> dict[str, str]:
     from baler_energy.figures.base import Dataset, NoData
     from baler_energy.figures.style import save
 
-    chosen = variants.load(variants.CHAPTERS[chapter]).FIGURES
-    tables, left_out, drawn = Dataset(dataset), dict[str, str](), set[str]()
+    chosen, tables = figures_of(chapter), Dataset(dataset)
+    left_out, drawn = dict[str, str](), set[str]()
     for figure in progress(chosen, total=len(chosen), label=f"figures {chapter}", unit="figure"):
         try:
             save(figure.draw(tables), out, figure.name)

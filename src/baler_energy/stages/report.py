@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from baler_energy.errors import InputError
-from baler_energy.figures.catalogue import CATALOGUE, CHAPTERS
+from baler_energy.figures.chapters import figures_of
 from baler_energy.files import read_json, write_text
+from baler_energy.variants import CHAPTERS
 
 __all__ = ["EPILOG", "HELP", "add_arguments", "report", "run"]
 
@@ -70,12 +71,12 @@ def report(dataset: Path, figures: Sequence[Path], out: Path) -> None:
 
 
 def _left_out(folder: Path) -> dict[str, str]:
-    """Read which figures of a chapter were left out, and why."""
+    """Read the titles of the figures of a chapter that were left out, and why each was."""
     if folder.name not in CHAPTERS:
         raise InputError(f"{folder}: is not the folder of a chapter; these are named {', '.join(CHAPTERS)}.")
     path = folder / "left_out.json"
     reasons = read_json(path)
-    known = CATALOGUE[folder.name]
-    if not isinstance(reasons, dict) or not set(reasons) <= set(known):
+    titles = {figure.name: figure.title for figure in figures_of(folder.name)}
+    if not isinstance(reasons, dict) or not set(reasons) <= set(titles):
         raise InputError(f"{path}: does not give reasons by figure; run `baler-energy figures` again.")
-    return {str(name): str(reason) for name, reason in reasons.items()}
+    return {titles[name]: str(reason) for name, reason in reasons.items()}

@@ -3,18 +3,19 @@
 import argparse
 from pathlib import Path
 
-from baler_energy.figures.catalogue import CATALOGUE
+from baler_energy.errors import InputError
+from baler_energy.figures import chapters
 from baler_energy.files import atomic_path, write_text
+from baler_energy.variants import TABLES
 
 __all__ = ["EPILOG", "HELP", "add_arguments", "run", "tables"]
 
 HELP = "write the report's tables as CSV and HTML"
-EPILOG = """example:
+EPILOG = f"""example:
   baler-energy tables --dataset results/laptop/dataset --out results/laptop/tables
 
-Writes original_layout, summary, metrics, glossary, ratios, engines, models, variation, peers, findings, calibration,
-temperatures, counters and flagged, each as NAME.csv (numbers, SI units) and NAME.html (to be read). A table that this
-study has nothing for is empty and says why.
+Writes NAME.csv (numbers, SI units) and NAME.html (to be read) of each table. One that this study has nothing for is
+empty and says why. Tables: {", ".join(TABLES)}.
 """
 
 
@@ -30,7 +31,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def tables(dataset: Path, out: Path) -> None:
-    """Write each table of the catalogue as CSV and as a self-contained HTML page.
+    """Write each table as CSV and as a self-contained HTML page.
 
     Parameters
     ----------
@@ -44,38 +45,17 @@ def tables(dataset: Path, out: Path) -> None:
     InputError
         A table of the dataset is missing or damaged, or holds no run.
     """
-    from baler_energy.errors import InputError
-    from baler_energy.figures import efficiency_tables, engine_tables, tabulation, trust_tables
     from baler_energy.figures.base import Dataset, NoData
-    from baler_energy.figures.counters import counters
-    from baler_energy.figures.models import models
     from baler_energy.figures.page import html_page
     from baler_energy.figures.readable import notes, readable
-    from baler_energy.figures.temperatures import temperatures
 
-    data = Dataset(dataset)
+    data, found = Dataset(dataset), chapters.tables()
     try:
-        frames = {
-            "original_layout": tabulation.original_layout(data),
-            "summary": tabulation.summary(data),
-            "metrics": efficiency_tables.metrics(data),
-            "glossary": efficiency_tables.glossary(),
-            "ratios": tabulation.ratios(data),
-            "engines": engine_tables.engines(data),
-            "models": models(data),
-            "variation": trust_tables.variation(data),
-            "peers": trust_tables.peers(data),
-            "findings": trust_tables.findings(data),
-            "calibration": trust_tables.calibration(data),
-            "temperatures": temperatures(data),
-            "counters": counters(data),
-            "flagged": tabulation.flagged_runs(data),
-        }
+        frames = [table.make(data) for table in found]
     except NoData as reason:
         raise InputError(f"{dataset}: {reason}; the tables need at least one.") from reason
-    for name, frame in frames.items():
-        with atomic_path(out / f"{name}.csv") as temporary:
+    for table, frame in zip(found, frames, strict=True):
+        with atomic_path(out / f"{table.name}.csv") as temporary:
             frame.to_csv(temporary, index=False)
-        entry = CATALOGUE["tables"][name]
-        words = [*notes(name, frame, data), entry.caption]
-        write_text(out / f"{name}.html", html_page(entry.title, words, readable(name, frame)))
+        words = [*notes(table, frame, data), table.caption]
+        write_text(out / f"{table.name}.html", html_page(table.title, words, readable(table, frame)))

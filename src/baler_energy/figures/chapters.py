@@ -1,0 +1,54 @@
+"""The report's chapters: their titles, figures, tables and captions. Each is imported when it is asked for."""
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from baler_energy import variants
+
+if TYPE_CHECKING:
+    from baler_energy.figures.base import FigureSpec, TableSpec
+
+__all__ = ["TABLES_TITLE", "Captions", "chapter_title", "figures_of", "tables"]
+
+#: Category of the tables in the report, which sorts categories; those of figures are the titles of chapters.
+TABLES_TITLE = "6. Tables"
+
+
+def chapter_title(chapter: str) -> str:
+    """Title of a chapter."""
+    title: str = variants.load(f"{__package__}.{chapter}").TITLE
+    return title
+
+
+def figures_of(chapter: str) -> tuple["FigureSpec", ...]:
+    """Figures of a chapter, in their order."""
+    return tuple(spec for module in variants.CHAPTERS[chapter] for spec in variants.load(module).FIGURES)
+
+
+def tables() -> tuple["TableSpec", ...]:
+    """Tables of the report, in their order."""
+    return tuple(variants.load(module).TABLE for module in variants.TABLES.values())
+
+
+class Captions:
+    """Captions by name, plain text and valid reStructuredText.
+
+    The modules that they are written in import pandas and matplotlib, which takes seconds: Snakemake reads every rule's
+    parameters, but needs captions for the report only.
+
+    Parameters
+    ----------
+    specs
+        Gives the figures or tables.
+    """
+
+    def __init__(self, specs: Callable[[], "Iterable[FigureSpec | TableSpec]"]) -> None:
+        self._specs = specs
+
+    def __getitem__(self, name: str) -> str:
+        (found,) = (spec for spec in self._specs() if spec.name == name)
+        return f"**{found.title}.** {found.caption}"
+
+    def __repr__(self) -> str:
+        """Alike for all: Snakemake shows parameters in the report."""
+        return "captions"

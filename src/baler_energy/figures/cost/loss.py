@@ -1,0 +1,171 @@
+"""The loss of a training against its epochs and against the energy spent."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from baler_energy.analysis.statistics import flagged, mean_interval
+from baler_energy.figures.base import FigureSpec, NoData, Tables
+from baler_energy.figures.captions import EVIDENCE
+from baler_energy.figures.selection import (
+    describe,
+    device_name,
+    reference_point,
+    scaled_unit,
+    sweep,
+    with_flags,
+)
+from baler_energy.figures.style import (
+    COLOURS,
+    MARKERS,
+    count_text,
+    grid,
+    legend_below,
+    log_ticks,
+    subtitle,
+    value_ticks,
+)
+
+__all__ = ["FIGURES"]
+
+
+def _trainings(tables: Tables) -> tuple[pd.DataFrame, str]:
+    """Histories to compare, with a column ``training``, and words for what they have in common.
+
+    They are the longest training at the reference, and the other batch sizes.
+    """
+    history, runs = tables["history"], tables["runs"]
+    if history.empty or runs.empty:
+        raise NoData("no training has a history")
+    reference = reference_point(runs)
+    longest = sweep(history, "epochs", reference)
+    longest = longest[longest["epochs"] == longest["epochs"].max()]
+    chosen = pd.concat([longest, sweep(history, "batch_size", reference)]).drop_duplicates(["run_id", "epoch"])
+    if chosen.empty:
+        raise NoData("no training at the reference point has a history")
+    # The longest training of the reference's batch size holds the shorter one, epoch by epoch.
+    most = chosen.groupby(["batch_size", "device"])["epochs"].transform("max")
+    chosen = chosen[chosen["epochs"] == most]
+    names = [f"batch size {b}, {e} epochs" for b, e in zip(chosen["batch_size"], chosen["epochs"], strict=True)]
+    # Baler's loss is a sum over the batch: only per value can batch sizes be compared.
+    batches = np.ceil(chosen["rows"] / chosen["batch_size"])
+    squared_error = chosen["loss"] * batches / chosen["rows"]
+    words = describe(reference, without=("batch_size", "epochs"))
+    return chosen.assign(training=names, squared_error=squared_error), words
+
+
+def draw_loss_epochs(tables: Tables) -> Figure:
+    """Draw the training loss after each epoch, a panel per device.
+
+    Raises
+    ------
+    NoData
+        No training at the reference point has a history.
+    """
+    chosen, words = _trainings(tables)
+    devices = sorted(chosen["device"].unique())
+    figure, (panels,) = grid(1, len(devices), 5.0, width_in=max(7.5, 4.6 * len(devices)), sharey=True)
+    for panel, device in zip(panels, devices, strict=True):
+        for look, part in _by_training(chosen, chosen["device"] == device):
+            means = mean_interval(part, ["epoch"], "squared_error")
+            panel.plot(means["epoch"], means["mean"], **look, markevery=max(1, len(means) // 12))
+            low = (means["mean"] - means["half_width"]).clip(lower=part["squared_error"].min() / 2)
+            high = means["mean"] + means["half_width"]
+            panel.fill_between(means["epoch"], low, high, color=look["color"], alpha=0.2, linewidth=0)
+        value_ticks(panel, _round_epochs(int(chosen["epoch"].max())))
+        panel.set_xlabel("Epoch")
+        panel.set_title(f"{device_name(device)} run" if len(devices) > 1 else "")
+    _finish_loss(figure, panels)
+    subtitle(figure, f"Reference: {words}.", "Mean and 95 % t interval.")
+    return figure
+
+
+def _round_epochs(last: int) -> list[int]:
+    """Epochs to put ticks at: 1, 2, 5, 10, ... and the last."""
+    steps = [factor * 10**power for power in range(7) for factor in (1, 2, 5)]
+    return [*(step for step in steps if step * 1.4 < last), last]
+
+
+def draw_loss_energy(tables: Tables) -> Figure:
+    """Draw the training loss against the energy spent so far, a line per repeat, a panel per device and evidence.
+
+    Raises
+    ------
+    NoData
+        No training has energy by epoch.
+    """
+    chosen, words = _trainings(tables)
+    chosen = chosen.dropna(subset=["energy_j"])
+    if chosen.empty:
+        raise NoData("no training has its energy by epoch")
+    chosen = with_flags(chosen, tables["runs"])
+    factor, unit = scaled_unit(chosen["energy_j"], "J")
+    kinds = sorted(set(zip(chosen["device"], chosen["energy_evidence"], strict=True)))
+    figure, (panels,) = grid(1, len(kinds), 5.0, width_in=max(7.5, 4.6 * len(kinds)), sharey=True, sharex=True)
+    low, high = chosen["energy_j"].min() * factor, chosen["energy_j"].max() * factor
+    for panel, (device, evidence) in zip(panels, kinds, strict=True):
+        for look, part in _by_training(chosen, (chosen["device"] == device) & (chosen["energy_evidence"] == evidence)):
+            for number, (_, run) in enumerate(part.sort_values("epoch").groupby("run_id", observed=True)):
+                shown = look["label"] if number == 0 else f"_{look['label']}"
+                thin = {**look, "label": shown, "linewidth": 0.9, "markevery": max(1, len(run) // 12)}
+                face = {"markerfacecolor": "white"} if len(flagged(run)) else {}
+                panel.plot(run["energy_j"] * factor, run["squared_error"], **thin, **face)
+        panel.set_xscale("log")
+        panel.set_xlim(low / 1.2, high * 1.2)
+        log_ticks(panel.xaxis, low, high, narrow=len(kinds) > 1)
+        panel.set_xlabel(f"Energy since the start, {evidence} ({unit})")
+        panel.set_title(f"{device_name(device)} run" if len(kinds) > 1 else "")
+    _finish_loss(figure, panels)
+    bad = flagged(chosen)["run_id"].nunique()
+    said = f"One line per repeat{f', open marks on {bad} flagged' if bad else ''}."
+    subtitle(figure, f"Reference: {words}.", said)
+    return figure
+
+
+def _by_training(chosen: pd.DataFrame, mask: "pd.Series[bool]") -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
+    """Yield look and rows of each training among `mask`; a training looks the same in all panels."""
+    order = chosen.drop_duplicates("training").sort_values(["batch_size", "epochs"])["training"]
+    for number, name in enumerate(order):
+        part = chosen[mask & (chosen["training"] == name)]
+        if len(part):
+            look = {
+                "color": COLOURS[number % len(COLOURS)],
+                "marker": MARKERS[number % len(MARKERS)],
+                "markersize": 4,
+                "linestyle": ("-", "--", "-.", ":")[number % 4],
+                "label": f"{name}, {count_text([part['run_id'].nunique()])}",
+            }
+            yield look, part
+
+
+def _finish_loss(figure: Figure, panels: Any) -> None:
+    panels[0].set_yscale("log")
+    low, high = panels[0].get_ylim()
+    log_ticks(panels[0].yaxis, float(low), float(high))
+    panels[0].set_ylabel("Loss per value: mean squared\nerror of normalised data")
+    found = {text: h for panel in panels for h, text in zip(*panel.get_legend_handles_labels(), strict=True)}
+    legend_below(figure, list(found.values()))
+
+
+FIGURES = (
+    FigureSpec(
+        "loss_epochs",
+        "Training loss against epochs",
+        "Training loss after each epoch: the longest training at the reference point, and the other batch sizes. "
+        "Baler's loss sums over the rows of a batch; shown is the loss per value, the mean squared error of the "
+        "normalised data, so that batch sizes compare. Lines are means over the repeats, bands 95 % t intervals, "
+        "n is the number of repeats.",
+        draw_loss_epochs,
+    ),
+    FigureSpec(
+        "loss_energy",
+        "Training loss against energy",
+        "The same trainings against the energy spent since the start, one line per repeat. Measured energy is "
+        "read from counters at the epochs' edges; modelled energy is codecarbon's at those edges, or the run's "
+        "shared out by time. " + EVIDENCE,
+        draw_loss_energy,
+    ),
+)

@@ -1,0 +1,84 @@
+"""Energy, CO2e and duration of an operation against an axis of the grid."""
+
+from functools import partial
+
+from matplotlib.figure import Figure
+
+from baler_energy.figures.base import FigureSpec, NoData, Tables
+from baler_energy.figures.captions import EVIDENCE, SPREAD
+from baler_energy.figures.selection import (
+    OPERATIONS,
+    axis_label,
+    describe,
+    excluded_text,
+    reference_point,
+    sweep,
+)
+from baler_energy.figures.series import Row, draw_row, handles
+from baler_energy.figures.style import (
+    CO2E,
+    count_text,
+    grid,
+    legend_below,
+    subtitle,
+    value_ticks,
+)
+
+__all__ = ["FIGURES"]
+
+_ROWS = (
+    Row("energy_j", "Energy", "J", 1.0, True),
+    Row("co2e_kg", CO2E, "g", 1000.0, True),
+    Row("duration_s", "Duration", "s", 1.0, False),
+)
+
+
+def draw_against(axis: str, tables: Tables) -> Figure:
+    """Draw energy, CO2e (where it is known) and duration of each operation against `axis`.
+
+    Raises
+    ------
+    NoData
+        The study holds one value of the axis.
+    """
+    runs = tables["runs"]
+    if runs.empty:
+        raise NoData("there are no runs")
+    reference = reference_point(runs)
+    chosen = sweep(runs, axis, reference)
+    values = sorted(chosen[axis].unique())
+    if len(values) < 2:
+        raise NoData(f"one value of {axis} only ({values[0]}), no axis to draw against")
+    # Without a carbon intensity there is no CO2e, and no panel for it.
+    rows = [row for row in _ROWS if row.value != "co2e_kg" or chosen[row.value].notna().any()]
+    figure, panels = grid(len(rows), 3, 1.4 + 2.2 * len(rows), sharex=True, sharey="row")
+    counts = set[int]()
+    for row, line in zip(rows, panels, strict=True):
+        counts |= draw_row(row, line, chosen, axis)
+    for panel, operation in zip(panels[0], OPERATIONS, strict=True):
+        panel.set_title(operation.value)
+    for panel in panels[-1]:
+        panel.set_xlabel(axis_label(axis))
+        value_ticks(panel, values)
+    legend_below(figure, handles(chosen))
+    subtitle(
+        figure,
+        f"Fixed: {describe(reference, without=axis)}.",
+        *([f"Mean and 95 % t interval, {count_text(counts)}."] if counts else []),
+        *excluded_text(chosen),
+    )
+    return figure
+
+
+def _against(axis: str, words: str) -> FigureSpec:
+    return FigureSpec(
+        f"cost_{axis}",
+        f"Cost per operation against {words}",
+        f"Energy, CO2e and duration of one train, compress and decompress against {words}, all other axes at the "
+        f"reference that the subtitle names. {SPREAD} {EVIDENCE} CO2e follows from the energy with the study's carbon "
+        "intensity and PUE, and shares its evidence; without an intensity it has no panels.",
+        partial(draw_against, axis),
+    )
+
+
+FIGURES = (_against("epochs", "epochs"), _against("rows", "rows"), _against("batch_size", "batch size"))

@@ -1,0 +1,87 @@
+"""The call tree of training, as cProfile sees it, beside the one that the study of 2023 drew."""
+
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from baler_energy.figures.base import FigureSpec, NoData, Tables
+from baler_energy.figures.captions import SHARES
+from baler_energy.figures.hotspots.icicle import Block, draw_icicle, nested
+from baler_energy.figures.profiled import absence, one_run, rows_of
+from baler_energy.figures.style import COLOURS, grid, subtitle
+from baler_energy.vocabulary import Operation
+
+__all__ = ["FIGURES", "draw_calls"]
+
+#: The slides of the 2023 study: a cProfile of training with Baler took 76 s, of which backward was 48 % and forward
+#: 26 %; main calls training, and training calls fit. The other shares are not told.
+_ORIGINAL_S = 76.0
+_ORIGINAL = {"backward": 48.0, "forward": 26.0}
+_SMALLEST = 0.01
+
+
+def draw_calls(tables: Tables) -> Figure:
+    """Draw the call tree of training, ours above the original's.
+
+    Raises
+    ------
+    NoData
+        No training was profiled with cProfile.
+    """
+    found = rows_of(tables, "cprofile", ["call"])
+    found = found[found["operation"] == Operation.TRAIN]
+    if found.empty:
+        raise NoData(absence(tables, "cprofile", "no training was profiled with cprofile"))
+    found, where = one_run(found, tables["runs"])
+    shown = found[found["total_share"] >= _SMALLEST].assign(width=100 * found["total_share"])
+    (root,) = nested(shown.to_dict("records"), COLOURS[2])[:1]  # type: ignore[arg-type]
+    _coloured(root)
+    figure, panels = grid(2, 1, 6.6, height_ratios=[9, 4])
+    draw_icicle(panels[0, 0], root, deepest=9)
+    panels[0, 0].set_title(f"Ours ({_seconds(found)} s under cProfile)")
+    draw_icicle(panels[1, 0], _original())
+    panels[1, 0].set_title(f"The study of 2023 ({_ORIGINAL_S:.0f} s; dashed: share not told)")
+    for panel in panels[:, 0]:
+        panel.set_xlabel("Share of time, with what it calls (%)")
+    subtitle(figure, f"{where}.", "One profiled run, n = 1; shares only.")
+    return figure
+
+
+def _seconds(found: pd.DataFrame) -> str:
+    return f"{float(found['total_time_s'].max()):.2g}"
+
+
+def _coloured(root: Block) -> None:
+    """Colour the two passes that both trees have, with all that they call."""
+
+    def paint(block: Block, colour: str | None) -> None:
+        own = {"backward": COLOURS[1], "forward": COLOURS[0]}.get(block.label)
+        block.colour = colour or own or block.colour
+        for part in block.parts:
+            paint(part, colour or own)
+
+    paint(root, None)
+
+
+def _original() -> Block:
+    passes = [
+        Block("backward", _ORIGINAL["backward"], COLOURS[1]),
+        Block("forward", _ORIGINAL["forward"], COLOURS[0]),
+    ]
+    unknown: Any = {"colour": COLOURS[2], "known": False}
+    rest = Block("not told", 100 - sum(_ORIGINAL.values()), "0.85", known=False)
+    fit = Block("fit", 100, parts=[*passes, rest], **unknown)
+    return Block("main", 100, COLOURS[2], parts=[Block("training", 100, parts=[fit], **unknown)])
+
+
+FIGURES = (
+    FigureSpec(
+        "calls",
+        "Call tree of training (cProfile)",
+        "Top: what one profiled epoch spends in each function at each place, callers above callees; functions that "
+        "call one another are one block. Bottom: the tree of the original study, with the shares that its slides "
+        f"tell. {SHARES}",
+        draw_calls,
+    ),
+)

@@ -1,0 +1,154 @@
+"""One operation on a GPU over time: power, load, memory, temperature, clocks, and why clocks were lowered."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from baler_energy.analysis import throttled
+from baler_energy.analysis.statistics import flag_words
+from baler_energy.analysis.thermal import Curve, Rise, rise
+from baler_energy.figures.base import FigureSpec, NoData, Tables
+from baler_energy.figures.selection import at_point, describe, first_clean, reference_point, spread_text, with_flags
+from baler_energy.figures.style import COLOURS, few_ticks, grid, subtitle
+from baler_energy.meters.throttling import REASONS, THROTTLED
+from baler_energy.vocabulary import MeterName, Operation
+
+__all__ = ["FIGURES", "draw_gpu_timeline", "temperature_words"]
+
+_Panel = tuple[str, float, bool, Mapping[str, str]]
+#: Panels: label of the axis with its unit, factor to it, whether it begins at 0, and its quantities with their words.
+_PANELS: tuple[_Panel, ...] = (
+    ("Power,\n{evidence} (W)", 1.0, True, {"power": "power"}),
+    ("Utilisation\n(%)", 100.0, True, {"utilisation": "utilisation"}),
+    ("Memory\n(GB)", 1e-9, True, {"memory": "memory in use"}),
+    ("Temperature\n(°C)", 1.0, False, {"temperature": "sensor"}),
+    ("Clock\n(GHz)", 1e-9, True, {"clock": "SMs", "memory_clock": "memory"}),
+)
+_REASONS = "throttle_reasons"
+_HEAT_OR_POWER = {word for bit, word in REASONS.items() if bit & THROTTLED}
+
+
+def draw_gpu_timeline(tables: Tables) -> Figure:
+    """Draw what NVML told of the GPU over one training at the reference point, the first clean repeat.
+
+    Of several GPUs the one with the largest mean power in the window is drawn.
+
+    Raises
+    ------
+    NoData
+        No training at the reference point ran on a GPU and has samples of it.
+    """
+    one, where = _one_gpu(tables)
+    window_s = float(one["window_s"].iloc[0])
+    found, told = _rise(one, window_s), one[one["quantity"] == _REASONS]
+    held = throttled.spans(told["time_s"].to_list(), told["value"].to_list())
+    shown = [panel for panel in _PANELS if one["quantity"].isin(panel[3]).any()]
+    heights = [1.0] * len(shown) + ([0.4 + 0.2 * len(held)] if held else [])
+    figure, panels = grid(len(heights), 1, 1.9 + 1.25 * sum(heights), sharex=True, height_ratios=heights)
+    for axes in panels[:, 0]:
+        axes.axvspan(0, window_s, color="0.92", zorder=0, label="_window")
+    for axes, panel in zip(panels[:, 0], shown, strict=False):
+        _lines(axes, one, panel, found.curve, window_s)
+    if held:
+        _strip(panels[-1, 0], held)
+    panels[-1, 0].set_xlabel("Time from the start of the window (s)")
+    lines = [f"Reference: {where} (n = 1).", f"Shaded: the measured window of {window_s:.3g} s. {_wrong(one)}"]
+    lines += [f"Temperature: {temperature_words(found)}."] if found.n else []
+    lines += [] if held else ["This GPU does not tell why its clocks are lowered."]
+    subtitle(figure, *lines)
+    return figure
+
+
+def temperature_words(found: Rise) -> str:
+    """Say start, maximum, steady state and time constant, or why there are none.
+
+    Parameters
+    ----------
+    found
+        With at least one sample in the window.
+    """
+    seen = f"{found.start_degc:g} °C at the start, {found.maximum_degc:g} °C at most"
+    if found.curve is None:
+        return f"{seen}; no fit: {found.reason}"
+    tau = spread_text(found.curve.tau_s, found.curve.tau_error_s)
+    fitted = f"steady state {found.curve.steady_degc:.1f} °C, time constant ({tau}) s"
+    return f"{seen}; fit (dashed): {fitted}, standard error from {found.n} samples"
+
+
+def _one_gpu(tables: Tables) -> tuple[pd.DataFrame, str]:
+    """Choose run and GPU, and say in words which."""
+    samples, runs = tables["samples"], tables["runs"]
+    if runs.empty or not (runs["device"] == "cuda").any():
+        raise NoData("no run used a GPU")
+    reference = reference_point(runs)
+    here = at_point(samples, {**reference, "operation": Operation.TRAIN, "device": "cuda", "meter": MeterName.NVML})
+    here = here.dropna(subset=["value"])
+    if here.empty:
+        raise NoData("no training at the reference point ran on a GPU whose driver gave samples")
+    one = first_clean(with_flags(here, runs))
+    names = sorted(one["component"].unique())
+    inside = one[(one["quantity"] == "power") & one["time_s"].between(0, one["window_s"])]
+    powers_w = inside.groupby("component", observed=True)["value"].mean()
+    chosen = str(powers_w.idxmax()) if len(powers_w) else names[0]
+    which = chosen if len(names) == 1 else f"{chosen}, which drew most of {len(names)} GPUs"
+    one = one[one["component"] == chosen].sort_values("time_s")
+    return one, f"{describe(reference)}, {which}, repeat {one['repeat'].iloc[0]}"
+
+
+def _wrong(one: pd.DataFrame) -> str:
+    return f"This run is flagged: {words}." if (words := flag_words(one)) else ""
+
+
+def _rise(one: pd.DataFrame, window_s: float) -> Rise:
+    told = one[one["quantity"] == "temperature"]
+    return rise(told["time_s"].to_list(), told["value"].to_list(), window_s)
+
+
+def _lines(axes: Axes, one: pd.DataFrame, panel: _Panel, curve: Curve | None, window_s: float) -> None:
+    """Draw the series of a panel, with the fit where it is the temperature's, and fit its axis to them."""
+    label, factor, from_zero, quantities = panel
+    drawn = one[one["quantity"].isin(quantities)]
+    for number, (quantity, words) in enumerate(quantities.items()):
+        part = drawn[drawn["quantity"] == quantity]
+        look: dict[str, Any] = {"color": COLOURS[2 * number], "linestyle": ("-", "-.")[number], "linewidth": 1.2}
+        marker = "." if len(part) < 60 else ""
+        axes.plot(part["time_s"], part["value"] * factor, marker=marker, label=words, **look)
+    if curve is not None and "temperature" in quantities:
+        times_s = [window_s * step / 200 for step in range(201)]
+        axes.plot(times_s, curve.at(times_s), color=COLOURS[1], linestyle="--", linewidth=2, label="fit")
+    if len(axes.lines) > 1:
+        axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=8)
+    low, high = (0.0 if from_zero else drawn["value"].min() * factor), drawn["value"].max() * factor
+    reach = (high - low) or abs(high) or 1.0
+    axes.set_ylim(low - 0.08 * reach, high + 0.15 * reach)
+    axes.set_ylabel(label.format(evidence=drawn["evidence"].iloc[0]))
+    few_ticks(axes.yaxis, 5)
+
+
+def _strip(axes: Axes, held: Mapping[str, list[tuple[float, float]]]) -> None:
+    """Draw a bar for each reason over the times at which it held."""
+    for place, (word, parts) in enumerate(held.items()):
+        colour = "0.65" if word == throttled.NONE else COLOURS[1] if word in _HEAT_OR_POWER else COLOURS[0]
+        axes.broken_barh([(begin, end - begin) for begin, end in parts], (place - 0.3, 0.6), facecolor=colour)
+    axes.set_yticks(range(len(held)), list(held))
+    axes.set_ylim(len(held) - 0.5, -0.5)
+    axes.tick_params(axis="y", which="both", left=False, right=False)
+    axes.set_title("Why clocks are lowered, as the driver tells it", fontsize=9)
+
+
+FIGURES = (
+    FigureSpec(
+        "gpu_timeline",
+        "One training on the GPU over time",
+        "What the driver (NVML) told of the GPU in and around the window (shaded) of one training at the reference "
+        "point, first clean repeat (n = 1): power, utilisation (share of time in which a kernel ran), memory in "
+        "use, temperature, clocks of the SMs and of the memory, and why clocks were lowered. The dashed line is a "
+        "fit of a rise towards a steady state with one time constant (lumped model, Newton's law of cooling, at "
+        "constant power); where the samples do not tell it, the subtitle says why. Only quantities that this GPU "
+        "reports have a panel. The table of temperatures has all operations and repeats.",
+        draw_gpu_timeline,
+    ),
+)

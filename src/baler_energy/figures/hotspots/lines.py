@@ -1,0 +1,146 @@
+"""Lines of code: where Scalene saw the time and the memory, and which lines copy data."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from baler_energy.figures.base import FigureSpec, NoData, Tables
+from baler_energy.figures.captions import SHARES
+from baler_energy.figures.profiled import absence, one_run, rows_of
+from baler_energy.figures.selection import OPERATIONS
+from baler_energy.figures.style import COLOURS, grid, legend_below, plain, subtitle
+
+__all__ = ["FIGURES", "draw_copies", "draw_lines"]
+
+_PARTS = {"native": COLOURS[0], "python": COLOURS[2], "system": COLOURS[3]}
+_TOP = 6
+_NAME_LENGTH = 52
+
+
+def draw_lines(tables: Tables) -> Figure:
+    """Draw the lines with most time as Scalene saw them, by Python, native code and system.
+
+    Raises
+    ------
+    NoData
+        No run was profiled with Scalene, or it could not run.
+    """
+    found = rows_of(tables, "scalene", ["line", *_PARTS])
+    if found.empty:
+        raise NoData(absence(tables, "scalene", "no run was profiled with scalene"))
+    found, where = one_run(found, tables["runs"])
+    figure = _by_operation(found, _line_bars, "Share of time (%)")
+    legend_below(figure, [Patch(facecolor=colour, label=kind) for kind, colour in _PARTS.items()], columns=3)
+    unknown = found.loc[found["kind"] == "line", ["memory_bytes", "bytes"]].isna().all(axis=None)
+    reasons: list[str] = [*found["reason"].dropna().unique()] if unknown else []
+    subtitle(
+        figure,
+        f"{where}.",
+        "At the bars: memory that the line allocated, and bytes that it copied. One profiled run, n = 1; shares only.",
+        *(f"Memory not known: {reason}" for reason in reasons[:1]),
+    )
+    return figure
+
+
+def _line_bars(panel: Axes, part: pd.DataFrame) -> float:
+    lines = part[part["kind"] == "line"].sort_values("self_share", ascending=False).head(_TOP)
+    longest = 0.0
+    for place, line in enumerate(lines.to_dict("records")):
+        same = part[(part["file"] == line["file"]) & (part["line"] == line["line"])].set_index("kind")["self_share"]
+        left = 0.0
+        for kind, colour in _PARTS.items():
+            width = 100 * float(same.get(kind, 0.0))
+            panel.barh(place, width, 0.7, left=left, color=colour)
+            left += width
+        words = f"{left:.1f}{_bytes_words(line)}"
+        panel.annotate(words, (left, place), (3, 0), textcoords="offset points", va="center", fontsize=8)
+        longest = max(longest, left)
+    panel.set_yticks(range(len(lines)), [_name(line) for line in lines.to_dict("records")], fontsize=8)
+    return longest * 1.6
+
+
+def _bytes_words(line: Any) -> str:
+    known = {"memory_bytes": "allocated", "bytes": "copied"}
+    megabytes = {word: line[key] / 1e6 for key, word in known.items() if pd.notna(line[key]) and line[key]}
+    said = [f"{value:,.0f} MB {word}" if value >= 10 else f"{value:.2g} MB {word}" for word, value in megabytes.items()]
+    return f"; {', '.join(said)}" if said else ""
+
+
+def draw_copies(tables: Tables) -> Figure:
+    """Draw the lines that copy data, with the bytes and the share of the operation's time that the line takes.
+
+    Raises
+    ------
+    NoData
+        No run was looked at for copies.
+    """
+    found = rows_of(tables, "copies", ["copy"])
+    if found.empty:
+        raise NoData(absence(tables, "copies", "no run was profiled with copies"))
+    found, where = one_run(found, tables["runs"])
+    figure = _by_operation(found, _copy_bars, "New arrays and copies (MB)")
+    subtitle(
+        figure,
+        f"{where}.",
+        "At the bars: share of the operation's time that the line takes, with all that it does. "
+        "One run with tracing, n = 1.",
+    )
+    return figure
+
+
+def _copy_bars(panel: Axes, part: pd.DataFrame) -> float:
+    lines = part.sort_values("bytes", ascending=False).head(_TOP).to_dict("records")
+    megabytes = [line["bytes"] / 1e6 for line in lines]
+    panel.barh(range(len(lines)), megabytes, 0.7, color=COLOURS[2])
+    for place, (line, width) in enumerate(zip(lines, megabytes, strict=True)):
+        words = f"{width:.3g} MB, {100 * line['self_share']:.1f} % of time"
+        panel.annotate(words, (width, place), (3, 0), textcoords="offset points", va="center", fontsize=8)
+    panel.set_yticks(range(len(lines)), [_name(line) for line in lines], fontsize=8)
+    return float(max(megabytes)) * 1.45
+
+
+def _by_operation(found: pd.DataFrame, draw: Callable[[Axes, pd.DataFrame], float], label: str) -> Figure:
+    """Draw a panel of horizontal bars for each operation; `draw` returns how far the axis has to go."""
+    shown = [operation for operation in OPERATIONS if (found["operation"] == operation).any()]
+    figure, panels = grid(len(shown), 1, 1.6 + 1.9 * len(shown), sharex=True)
+    longest = 0.0
+    for panel, operation in zip(panels[:, 0], shown, strict=True):
+        longest = max(longest, draw(panel, found[found["operation"] == operation]))
+        panel.set_title(operation.value)
+        panel.tick_params(axis="y", which="both", left=False, right=False)
+        panel.invert_yaxis()
+    panels[-1, 0].set_xlabel(label)
+    panels[-1, 0].set_xlim(0, longest)
+    return figure
+
+
+def _name(line: Any) -> str:
+    """Code of a line, cut to fit, with its place."""
+    place = f"{str(line['file']).rpartition('/')[2]}:{line['line']:.0f}"
+    room = _NAME_LENGTH - len(place) - 2
+    code = str(line["name"]).partition("  # ")[0]
+    return plain(f"{code if len(code) <= room else code[: room - 2] + '..'}  {place}")
+
+
+FIGURES = (
+    FigureSpec(
+        "lines",
+        "Where the time goes: lines (Scalene)",
+        "Share of time by line of this program, what a line calls elsewhere included, split into Python, native "
+        "code and system. Memory and copied bytes are Scalene's estimates, from a run of its own. Its page "
+        f"(scalene.html) is beside the data, under profiles/. {SHARES}",
+        draw_lines,
+    ),
+    FigureSpec(
+        "copies",
+        "Lines that copy data",
+        "Bytes of new NumPy arrays that each line made (also such that are filled later), of Python objects that "
+        "it made in bulk, and those that it had torch's copying operators write (stack, cat, clone, copy, index); "
+        "and the share of the operation's time that the line takes. One run with tracing.",
+        draw_copies,
+    ),
+)

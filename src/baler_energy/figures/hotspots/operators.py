@@ -1,0 +1,30 @@
+"""Shares of time by operator, and by what the GPU did, as torch.profiler saw them."""
+
+from functools import partial
+
+from baler_energy.figures.base import FigureSpec
+from baler_energy.figures.captions import SHARES
+from baler_energy.figures.hotspots.shares import draw_shares
+from baler_energy.figures.style import COLOURS
+
+__all__ = ["FIGURES"]
+
+_ON_GPU = {"kernel": COLOURS[0], "copy": COLOURS[1], "idle": COLOURS[3]}
+
+
+FIGURES = (
+    FigureSpec(
+        "operators",
+        "Where the time goes: operators (torch.profiler)",
+        "Share of self time by operator. " + SHARES,
+        partial(draw_shares, "torch", {"operator": COLOURS[0]}),
+    ),
+    FigureSpec(
+        "gpu",
+        "Where the GPU's time goes: kernels, copies, waiting (torch.profiler)",
+        "Share of the time from the GPU's first event to its last, by kernel, by copy (between host and device, or "
+        "within the device), and the time in which the GPU waited for the next. Where streams overlap, the shares "
+        "are of the sum. " + SHARES,
+        partial(draw_shares, "torch", _ON_GPU),
+    ),
+)

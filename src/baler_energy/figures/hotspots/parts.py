@@ -1,0 +1,224 @@
+"""Parts of an operation in measured loops: closed against the whole, down to operators, and against the rooflines."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from baler_energy.figures.base import FigureSpec, NoData, Tables
+from baler_energy.figures.captions import LOOPS
+from baler_energy.figures.hotspots.icicle import Block, draw_icicle
+from baler_energy.figures.profiled import absence, one_run, rows_of
+from baler_energy.figures.selection import OPERATIONS, scaled_unit
+from baler_energy.figures.style import COLOURS, grid, legend_below, subtitle
+from baler_energy.vocabulary import Evidence
+
+__all__ = ["FIGURES", "draw_parts", "draw_whole", "flag_line", "parts_of"]
+
+#: Kinds of parts, their words and colours, in the order in which they are drawn.
+_KINDS: dict[str, tuple[str, str]] = {
+    "static": ("static power", COLOURS[3]),
+    "data": ("data", COLOURS[2]),
+    "layer": ("layers", COLOURS[0]),
+    "optimizer": ("optimizer", COLOURS[1]),
+    "overhead": ("framework overhead (unexplained rest)", "0.75"),
+}
+_EXPLAINED = ("data", "layer", "optimizer")
+_OPERATORS = ("operator", "kernel")
+
+
+def parts_of(tables: Tables) -> tuple[pd.DataFrame, str]:
+    """Rows of the measured loops of one run, and words for the run.
+
+    Raises
+    ------
+    NoData
+        The study measured no parts.
+    """
+    found = rows_of(tables, "parts", ["whole", "peak", *_KINDS, *_OPERATORS])
+    if found.empty:
+        raise NoData(absence(tables, "parts", "the study names no point whose parts are measured (profile.points)"))
+    return one_run(found, tables["runs"])
+
+
+def _cost_unit(found: pd.DataFrame) -> tuple[str, str, str]:
+    """Choose what parts are compared in: measured energy, or time where energy is not measured for all of them.
+
+    Returns
+    -------
+    tuple
+        Column, words for the axis, unit.
+    """
+    compared = found[found["kind"].isin(["whole", *_EXPLAINED]) & found["operation"].isin(list(OPERATIONS))]
+    if compared["energy_evidence"].eq(Evidence.MEASURED).all() and compared["energy_scope"].nunique() == 1:
+        return "energy_j", f"Energy of {compared['energy_scope'].iloc[0]}, measured", "J"
+    return "self_time_s", "Time, as energy is not measured here", "s"
+
+
+def flag_line(found: pd.DataFrame) -> list[str]:
+    """Say how many of the loops were disturbed."""
+    loops = found.dropna(subset=["flags"])
+    bad = loops[loops["flags"].str.contains("contaminated|below_resolution|throttled|counter_fault|shared_gpu")]
+    if bad.empty:
+        return []
+    words = sorted({word for flags in bad["flags"] for word in flags.split(",") if word != "modelled_only"})
+    return [f"{len(bad)} of {len(loops)} loops are flagged ({', '.join(words)})."]
+
+
+def _reading_line(found: pd.DataFrame, value: str, unit: str) -> list[str]:
+    """Say what reading the whole table takes, which is in no operation's window."""
+    reading = found[found["operation"] == "prepare"].dropna(subset=[value])
+    if reading.empty:
+        return []
+    factor, prefixed = scaled_unit(reading[value], unit)
+    row = reading.iloc[0]
+    amount, megabytes = float(row[value]) * factor, float(row["bytes"]) / 1e6
+    return [f"Besides: reading the whole table ({megabytes:,.3g} MB, from the page cache) {amount:.3g} {prefixed}."]
+
+
+def draw_parts(tables: Tables) -> Figure:
+    """Draw what each layer and each movement of data costs, a panel per operation, and the unexplained rest.
+
+    Raises
+    ------
+    NoData
+        The study measured no parts.
+    """
+    found, where = parts_of(tables)
+    value, label, unit = _cost_unit(found)
+    shown = [operation for operation in OPERATIONS if (found["operation"] == operation).any()]
+    rows = {name: found[(found["operation"] == name) & found["kind"].isin([*_EXPLAINED, "overhead"])] for name in shown}
+    heights = [max(4, len(part)) for part in rows.values()]
+    figure, panels = grid(len(shown), 1, 2.2 + 0.22 * sum(heights), height_ratios=heights)
+    for panel, (operation, part) in zip(panels[:, 0], rows.items(), strict=True):
+        whole = found[(found["operation"] == operation) & (found["kind"] == "whole")]
+        _part_bars(panel, part, float(whole[value].iloc[0]), value)
+        factor, prefixed = scaled_unit(whole[value], unit)
+        explained = part.loc[part["kind"].isin(_EXPLAINED), value].sum(skipna=False) / float(whole[value].iloc[0])
+        amount = f"{float(whole[value].iloc[0]) * factor:.3g} {prefixed}"
+        panel.set_title(f"{operation.value}: whole {amount}, parts explain {100 * explained:.0f} %")
+    panels[-1, 0].set_xlabel(f"{label} (% of the whole)")
+    legend_below(
+        figure, [Patch(facecolor=_KINDS[kind][1], label=_KINDS[kind][0]) for kind in (*_EXPLAINED, "overhead")]
+    )
+    subtitle(
+        figure,
+        f"{where}.",
+        "One window each (n = 1) of many repetitions; training is of one epoch. "
+        "A negative rest means that the parts take longer alone than within the whole.",
+        *_reading_line(found, value, unit),
+        *flag_line(found),
+    )
+    return figure
+
+
+def _legend(kinds: Iterable[str]) -> list[Patch]:
+    return [Patch(facecolor=_KINDS[kind][1], label=_KINDS[kind][0]) for kind in kinds]
+
+
+def _part_bars(panel: Axes, part: pd.DataFrame, whole: float, value: str) -> None:
+    records = part.to_dict("records")
+    shares = [100 * float(row[value]) / whole for row in records]
+    colours = [_KINDS[str(row["kind"])][1] for row in records]
+    panel.barh(range(len(records)), shares, 0.75, color=colours)
+    for place, share in enumerate(shares):
+        panel.annotate(
+            f"{share:.1f}", (max(share, 0), place), (3, 0), textcoords="offset points", va="center", fontsize=8
+        )
+    panel.set_yticks(range(len(records)), [str(row["name"]) for row in records], fontsize=8)
+    panel.tick_params(axis="y", which="both", left=False, right=False)
+    panel.axvline(0, color="black", linewidth=0.8)
+    panel.set_xlim(min(0.0, *shares) * 1.1, max(shares) * 1.15)
+    panel.set_ylim(len(records) - 0.4, -0.6)
+
+
+def draw_whole(tables: Tables) -> Figure:
+    """Draw each operation from the whole down to operators: static power, data, layers, framework overhead.
+
+    Raises
+    ------
+    NoData
+        The study measured no parts.
+    """
+    found, where = parts_of(tables)
+    value, label, unit = _cost_unit(found)
+    shown = [operation for operation in OPERATIONS if (found["operation"] == operation).any()]
+    figure, panels = grid(len(shown), 1, 1.6 + 1.9 * len(shown))
+    for panel, operation in zip(panels[:, 0], shown, strict=True):
+        part = found[found["operation"] == operation]
+        factor, prefixed = scaled_unit(part.loc[part["kind"] == "whole", value], unit)
+        root = _tree(part, operation.value, value, factor)
+        draw_icicle(panel, root, deepest=4)
+        whole = float(part.loc[part["kind"] == "whole", value].iloc[0]) * factor
+        beyond = root.width / whole - 1
+        more = f": the parts alone take {100 * beyond:.0f} % more than the whole" if beyond > 0.005 else ""
+        panel.set_title(f"{operation.value}{more}")
+        panel.set_xlabel(f"{label} ({prefixed})")
+    kinds = [kind for kind in _KINDS if kind in set(found["kind"])]
+    legend_below(figure, _legend(kinds), columns=5)
+    words = (
+        "Static is the idle power over the whole's time; parts are above it."
+        if value == "energy_j"
+        else "Energy is not measured here: time stands in, and static power cannot be told."
+    )
+    subtitle(
+        figure,
+        f"{where}.",
+        f"{words} One window each, n = 1.",
+        *flag_line(found),
+    )
+    return figure
+
+
+def _tree(part: pd.DataFrame, operation: str, value: str, factor: float) -> Block:
+    """Make the whole's block: groups of parts, parts, and operators within them."""
+    whole = part[part["kind"] == "whole"].iloc[0]
+    static = part.loc[part["kind"] == "static", value].sum() if value == "energy_j" else 0.0
+    power_w = static / float(whole["self_time_s"])
+    groups = []
+    for kind, (words, colour) in _KINDS.items():
+        same = part[(part["kind"] == kind) & part[value].notna()]
+        blocks = [_piece(row, part, value, power_w, factor, colour) for row in same.to_dict("records")]
+        blocks = [block for block in blocks if block.width > 0]
+        if blocks:
+            name = words.partition(" (")[0]
+            # A group of a single block, such as the rest, is not written twice.
+            inside = blocks if len(blocks) > 1 or blocks[0].parts else []
+            groups.append(Block(name, sum(block.width for block in blocks), colour, parts=inside))
+    # Parts may exceed the whole; the width is then theirs.
+    width = max(float(whole[value]) * factor, sum(group.width for group in groups))
+    return Block(operation, width, "0.92", parts=groups)
+
+
+def _piece(row: Mapping[Any, Any], part: pd.DataFrame, value: str, power_w: float, factor: float, colour: str) -> Block:
+    """Make a part's block, of its energy above the static power (of its time, where time stands in)."""
+    above = 0.0 if row["kind"] == "static" else power_w * float(row["self_time_s"] or 0.0)
+    width = (float(row[value]) - above) * factor
+    inside = part[part["kind"].isin(_OPERATORS) & part["stack"].str.startswith(f"{row['stack']};", na=False)]
+    shares = inside["self_share"] / float(row["self_share"]) if len(inside) else inside["self_share"]
+    names = [str(name).removeprefix("aten::") for name in inside["name"]]
+    parts = [Block(name, width * share, colour) for name, share in zip(names, shares, strict=True)]
+    return Block(str(row["name"]), width, colour, parts=parts)
+
+
+FIGURES = (
+    FigureSpec(
+        "whole",
+        "From the whole run down to operators",
+        "Each operation as a whole (top), split into static power (the idle power over its time, where energy is "
+        "measured), data, layers, optimizer and framework overhead, then into single parts, then into the "
+        f"operators that torch's profiler saw within each. {LOOPS} Where energy is only modelled, time stands in.",
+        draw_whole,
+    ),
+    FigureSpec(
+        "parts",
+        "What data and layers cost, each in a measured loop",
+        "Every layer, forward and backward, and every movement of data, as a share of the whole operation that was "
+        f"measured beside them; the rest is what they do not explain. {LOOPS} Where energy is only modelled, time "
+        "stands in. Training is of one epoch.",
+        draw_parts,
+    ),
+)

@@ -1,0 +1,48 @@
+"""Rows of the table ``hotspots`` that a figure shows: of one profiler, of one run."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import pandas as pd
+
+from baler_energy.figures.base import NoData, Tables
+from baler_energy.figures.selection import at_point, describe, device_name, reference_point
+
+__all__ = ["absence", "of_reference_engine", "one_run", "rows_of"]
+
+
+def rows_of(tables: Tables, profiler: str, kinds: Iterable[str]) -> pd.DataFrame:
+    """Rows of some kinds that a profiler gave."""
+    hotspots = tables["hotspots"]
+    return hotspots[(hotspots["profiler"] == profiler) & hotspots["kind"].isin(list(kinds))]
+
+
+def absence(tables: Tables, profiler: str, otherwise: str) -> str:
+    """Say why a profiler gave nothing: its own reason where it could not run, else `otherwise`."""
+    reasons = of_reference_engine(rows_of(tables, profiler, ["absent"]), tables["runs"])["reason"].dropna().unique()
+    return str(reasons[0]).rstrip(".") if len(reasons) else otherwise
+
+
+def of_reference_engine(found: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    """Keep the rows of the reference point's engine; what others do is a matter of the chapter of savings."""
+    return found if runs.empty else at_point(found, {"engine": reference_point(runs)["engine"]})
+
+
+def one_run(found: pd.DataFrame, runs: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """Choose the profiled run: at the reference point where there is one, else the first of its engine; words for it.
+
+    Raises
+    ------
+    NoData
+        No run of this engine was profiled.
+    """
+    of_engine = of_reference_engine(found, runs)
+    if of_engine.empty:
+        raise NoData(f"no run of engine {reference_point(runs)['engine']} was profiled so, only of other engines")
+    at_reference = of_engine if runs.empty else at_point(of_engine, reference_point(runs))
+    chosen = of_engine if at_reference.empty else at_reference
+    others = of_engine["run_id"].nunique() - 1
+    chosen = chosen[chosen["run_id"] == chosen["run_id"].min()]
+    first: Any = chosen.iloc[0].to_dict()
+    more = f"; {others} more profiled {'run is' if others == 1 else 'runs are'} in the dataset" if others else ""
+    return chosen, f"{describe(first)}, {device_name(str(first['device']))}{more}"

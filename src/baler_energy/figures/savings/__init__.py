@@ -1,0 +1,11 @@
+"""How does it get cheaper? The figures of the chapter.
+
+- `engines`: energy, time, memory and error of the engines; `difference`: where the difference comes from
+- `packing`: what the packing of the latents gains
+- `models`: costs and errors of networks of several sizes
+"""
+
+__all__ = ["TITLE"]
+
+#: Category of the report, which sorts them.
+TITLE = "5. How does it get cheaper?"

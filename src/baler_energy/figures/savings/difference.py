@@ -1,0 +1,159 @@
+"""Where the difference between the engines comes from: time per row by what it is spent on."""
+
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from baler_energy.analysis.breakdown import CATEGORIES, REST, breakdown, over_epochs
+from baler_energy.analysis.statistics import clean
+from baler_energy.figures.base import FigureSpec, NoData, Tables
+from baler_energy.figures.engine_rows import base_label, compared, engines_at, per_row, where
+from baler_energy.figures.profiled import rows_of
+from baler_energy.figures.selection import OPERATIONS, reference_point, scaled_unit
+from baler_energy.figures.style import COLOURS, grid, legend_below, subtitle
+from baler_energy.vocabulary import Operation
+
+__all__ = ["FIGURES", "draw_difference", "times_by_category"]
+
+_LOOKS: dict[str, tuple[str, str]] = {
+    "products and activations": (COLOURS[0], ""),
+    "optimizer": (COLOURS[1], ""),
+    "loss": (COLOURS[1], "////"),
+    "drawing batches": (COLOURS[2], ""),
+    "scaling and rounding": (COLOURS[3], ""),
+    "collecting output": (COLOURS[2], "////"),
+    "files": ("0.55", ""),
+    "work in other threads": ("0.55", "////"),
+    REST: ("0.85", ""),
+}
+#: Share of a panel's width that the bars have; what makes the difference stands in the rest.
+_BARS = 0.58
+#: Differences that are written beside a bar, at most, and their smallest share of the whole difference.
+_WRITTEN, _SMALLEST = 3, 0.1
+
+
+def times_by_category(tables: Tables) -> pd.DataFrame:
+    """Estimate the time per row by category, of the engines that were profiled at the reference point.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per ``operation`` and ``label`` of an engine: a column (s per row) for each category, with the mean time
+        per row of the clean, unprofiled runs as their sum.
+
+    Raises
+    ------
+    NoData
+        One engine ran or was profiled there, or none has a run without a flag.
+    """
+    runs, calls = tables["runs"], rows_of(tables, "cprofile", ["call"])
+    if runs.empty:
+        raise NoData("there are no runs")
+    point = reference_point(runs)
+    rows = clean(compared(per_row(runs), point)).dropna(subset=["time_per_row_s"])
+    if rows.empty:
+        raise NoData("no run of the engines at the reference point is without a flag")
+    profiled = engines_at(calls, point)
+    profiled = profiled[profiled["device"] == rows["device"].iloc[0]]
+    found: list[dict[str, Any]] = []
+    for (operation, label), part in rows.groupby(["operation", "label"], sort=False, observed=True):
+        mine = profiled[(profiled["operation"] == operation) & (profiled["label"] == label)]
+        if len(mine):
+            time_s = float(part["time_per_row_s"].mean())
+            one = mine[mine["run_id"] == mine["run_id"].iloc[0]].sort_index()
+            shares = breakdown(one.to_dict("records"))
+            if operation == Operation.TRAIN:  # the profiler watched one epoch
+                shares = over_epochs(shares, int(point["epochs"]))
+            found.append({"operation": operation, "label": label} | {k: time_s * v for k, v in shares.items()})
+    if len({row["label"] for row in found}) < 2:
+        raise NoData("no two engines were profiled with cprofile at the reference point (profile.points)")
+    return pd.DataFrame(found)
+
+
+def draw_difference(tables: Tables) -> Figure:
+    """Draw the time per row of each engine's operations by category, and what makes the difference to the reference.
+
+    Raises
+    ------
+    NoData
+        As `times_by_category`.
+    """
+    times = times_by_category(tables)
+    point = reference_point(tables["runs"])
+    rows = compared(tables["runs"], point)
+    base = base_label(rows, point)
+    shown = [operation for operation in OPERATIONS if (times["operation"] == operation).any()]
+    bars = [int((times["operation"] == operation).sum()) for operation in shown]
+    figure, panels = grid(len(shown), 1, 2.2 + 0.55 * len(shown) + 0.36 * sum(bars), height_ratios=bars)
+    for panel, operation in zip(panels[:, 0], shown, strict=True):
+        _bars(panel, times[times["operation"] == operation].set_index("label").drop(columns="operation"), base)
+        panel.set_title(operation.value)
+    used = [name for name in _LOOKS if times[name].gt(0).any()]
+    looks = {name: _LOOKS[name] for name in used}
+    patches = [Patch(label=name, facecolor=c, hatch=hatch, edgecolor="white") for name, (c, hatch) in looks.items()]
+    legend_below(figure, patches, columns=4)
+    subtitle(
+        figure,
+        f"At {where(point, rows)}. Estimate: shares of one run under cProfile (n = 1) on the first batches, "
+        "times the mean time per row without a profiler.",
+        f"Beside a bar: its sum, and what it takes more (+) or less (-) than {base}, the largest differences first.",
+        *_left_out(rows),
+    )
+    return figure
+
+
+def _left_out(rows: pd.DataFrame) -> list[str]:
+    """Name the engines of which an operation has flagged runs only, and so no time."""
+    groups = rows.groupby("label", sort=False, observed=True)
+    labels = [str(label) for label, part in groups if set(part["operation"]) - set(clean(part)["operation"])]
+    return [f"Without a bar where all runs are flagged: {', '.join(labels)}."] if labels else []
+
+
+def _bars(panel: Axes, times: pd.DataFrame, base: str) -> None:
+    sums = times.sum(axis=1)
+    factor, unit = scaled_unit(sums, "s")
+    for place, (label, parts) in enumerate(times.iterrows()):
+        left = 0.0
+        for name in [*CATEGORIES, REST]:
+            colour, hatch = _LOOKS[name]
+            width = float(parts[name]) * factor
+            panel.barh(place, width, 0.72, left=left, color=colour, hatch=hatch, edgecolor="white", linewidth=0.6)
+            left += width
+        words = f"{left:.3g} {unit}"
+        if base in times.index and label != base:
+            words += _difference(times, str(label), base, factor)
+        panel.annotate(words, (left, place), (4, 0), textcoords="offset points", va="center", fontsize=8)
+    panel.set_yticks(range(len(times)), [str(label) for label in times.index])
+    panel.tick_params(axis="y", which="both", left=False, right=False)
+    panel.set_xlim(0, sums.max() * factor / _BARS)
+    panel.set_ylim(len(times) - 0.5, -0.5)
+    panel.set_xlabel(f"Time per row, estimated by shares ({unit})")
+
+
+def _difference(times: pd.DataFrame, label: str, base: str, factor: float) -> str:
+    """Name the largest differences by the first word of their category, such as ``: scaling +1.2, drawing -0.4``."""
+    both = times.to_dict("index")
+    parts = {str(name): float(both[label][name] - both[base][name]) * factor for name in times.columns}
+    smallest = _SMALLEST * sum(map(abs, parts.values()))
+    ordered = sorted(parts.items(), key=lambda part: -abs(part[1]))
+    large = [(name.split()[0], value) for name, value in ordered[:_WRITTEN] if value and abs(value) >= smallest]
+    return f": {', '.join(f'{word} {value:+.2g}' for word, value in large)}" if large else ""
+
+
+FIGURES = (
+    FigureSpec(
+        "difference",
+        "Where the difference between the engines comes from",
+        "Time per row of each operation by what it is spent on. It is an estimate: the shares that cProfile saw in "
+        "one run of its own (n = 1), on the first batches, times the mean time per row of the measured runs, which "
+        "no profiler slowed. A profiled training has one epoch: scaling and files count once, all else as often as "
+        "the measured one had epochs. A profiler makes Python code look dearer than compiled code. On each path of "
+        "the call tree the outermost known function decides, so that nothing counts twice. The fast engine "
+        "computes its loss within the products, and folds scaling into the outer layers. What it gives to "
+        "other threads, cProfile does not see into. Words beside the bars are the first of each category.",
+        draw_difference,
+    ),
+)

@@ -1,0 +1,164 @@
+"""The engines side by side: energy, time, memory and error, with factors over the reference."""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from baler_energy.analysis.comparison import ratio_of_means
+from baler_energy.analysis.statistics import clean, estimate, flagged
+from baler_energy.codecs.engines import engine_named
+from baler_energy.figures.base import FigureSpec, NoData, Tables
+from baler_energy.figures.captions import EVIDENCE, TYPICAL_TIMES
+from baler_energy.figures.engine_rows import base_label, compared, factor_text, paired, per_row, same_energy, where
+from baler_energy.figures.selection import (
+    OPERATIONS,
+    estimate_text,
+    excluded_text,
+    reference_point,
+    scaled_unit,
+    with_error,
+)
+from baler_energy.figures.style import COLOURS, MARKERS, count_text, grid, log_ticks, open_mark, subtitle
+
+__all__ = ["FIGURES", "draw_engines"]
+
+#: Rows of panels, a panel per operation: column, words, unit.
+_COSTS = (
+    ("energy_per_row_j", "Energy per row", "J"),
+    ("time_per_row_s", "Time per row", "s"),
+    ("memory_peak_b", "Peak memory", "B"),
+)
+#: What a run gives, whichever operation: column, words.
+_RESULTS = (
+    ("mean_rms_over_range", "RMS residual / range"),
+    ("max_over_range", "Largest residual / range"),
+    ("compressed_bytes_per_row", "Compressed file per row (B)"),
+)
+#: Share of a panel's width that the marks have; numbers stand in the rest.
+_MARKED = 0.52
+
+
+def draw_engines(tables: Tables) -> Figure:
+    """Draw what each engine takes and gives at the reference point, with factors over the reference.
+
+    Raises
+    ------
+    NoData
+        One engine ran at the reference point.
+    """
+    runs = tables["runs"]
+    if runs.empty:
+        raise NoData("there are no runs")
+    point = reference_point(runs)
+    rows = compared(per_row(runs), point)
+    base = base_label(rows, point)
+    rows = same_energy(rows, base)
+    labels = list(dict.fromkeys(rows["label"]))
+    costs = [cost for cost in _COSTS if rows[cost[0]].notna().any()]
+    figure, panels = grid(len(costs) + 1, 3, 1.0 + (len(costs) + 1) * (0.75 + 0.27 * len(labels)), sharey=True)
+    for line, cost in zip(panels, costs, strict=False):
+        _cost_row(line, rows, labels, base, cost)
+    for panel, operation in zip(panels[0], OPERATIONS, strict=True):
+        panel.set_title(operation.value)
+    # Of all runs: errors and sizes do not depend on the window, which is what a flag speaks of.
+    results = per_row(with_error(rows)).assign(flags="")
+    for panel, (value, words) in zip(panels[-1], _RESULTS, strict=True):
+        _marks(panel, results.assign(shown=results[value]), labels, base, "", pairs=True)
+        panel.set_xlabel(words)
+    _name_rows(panels.flat, labels)
+    counts = clean(rows).groupby(["label", "operation"], observed=True)["run_id"].nunique()
+    spread = f"Mean and 95 % t interval, {count_text(counts)}; f" if len(counts) else "F"
+    subtitle(
+        figure,
+        f"At {where(point, rows)}. {spread}actors are over {base}.",
+        "~: not told apart from 1, or of a single run. Training counts all epochs. Memory holds all libraries.",
+        *excluded_text(rows),
+    )
+    return figure
+
+
+def _cost_row(panels: Any, rows: pd.DataFrame, labels: list[str], base: str, cost: tuple[str, str, str]) -> None:
+    """Draw one quantity of the operations, a panel each."""
+    value, words, unit = cost
+    factor, prefixed = scaled_unit(rows[value], unit)
+    kind = f", {rows.loc[rows[value].notna(), 'energy_evidence'].iloc[0]}" if unit == "J" else ""
+    for panel, operation in zip(panels, OPERATIONS, strict=True):
+        part = rows[rows["operation"] == operation].assign(shown=rows[value] * factor)
+        _marks(panel, part, labels, base, prefixed)
+        panel.set_xlabel(f"{words}{kind} ({prefixed})")
+
+
+def _name_rows(panels: Iterable[Axes], labels: list[str]) -> None:
+    for panel in panels:
+        panel.set_yticks(range(len(labels)), labels)
+        panel.tick_params(axis="y", which="both", left=False, right=False)
+        panel.set_ylim(len(labels) - 0.4, -0.6)
+
+
+def _marks(panel: Axes, part: pd.DataFrame, labels: list[str], base: str, unit: str, *, pairs: bool = False) -> None:
+    """Draw a mark for each label on a logarithmic axis, and beside it its number and its factor over `base`."""
+    present = part[part["shown"] > 0]
+    if present.empty:
+        panel.text(0.5, 0.5, "no data", transform=panel.transAxes, ha="center")
+        return
+    for place, label in enumerate(labels):
+        mine = present[present["label"] == label]
+        if len(mine):
+            _mark(panel, mine, place)
+            factor = "" if label == base else _factor(mine, present[present["label"] == base], pairs=pairs)
+            lone = " (n = 1)" if estimate(mine, "shown").n == 1 else ""
+            words = "; ".join(filter(None, [f"{estimate_text(_bare(mine), unit)}{lone}", factor]))
+            look: dict[str, Any] = {"transform": panel.get_yaxis_transform(), "fontsize": 7.5}
+            panel.text(0.985, place, words, ha="right", va="center", **look)
+    low, high = present["shown"].min() / 1.15, present["shown"].max() * 1.15
+    panel.set(xscale="log", xlim=(low, low * (high / low) ** (1 / _MARKED)))
+    log_ticks(panel.xaxis, *panel.get_xlim(), narrow=True)
+
+
+def _bare(mine: pd.DataFrame) -> Any:
+    """Estimate without its interval, which the mark shows."""
+    from dataclasses import replace
+
+    return replace(estimate(mine, "shown"), half_width=math.nan)
+
+
+def _mark(panel: Axes, mine: pd.DataFrame, place: int) -> None:
+    engine, good, found = str(mine["engine"].iloc[0]), clean(mine), estimate(mine, "shown")
+    colour = COLOURS[engine_named(engine).colour]
+    bad = flagged(mine)
+    panel.plot(bad["shown"], [place + 0.25] * len(bad), **open_mark(colour))
+    panel.scatter(good["shown"], [place] * len(good), s=5, color=colour, alpha=0.5, zorder=1.5)
+    if not found.n:
+        return
+    width = None if math.isnan(found.half_width) else [found.half_width]
+    panel.errorbar([found.mean], [place], xerr=width, color=colour, marker=MARKERS[place % len(MARKERS)], capsize=3)
+
+
+def _factor(mine: pd.DataFrame, base: pd.DataFrame, *, pairs: bool) -> str:
+    if pairs:
+        return factor_text(paired(mine, base, "shown"))
+    return factor_text(ratio_of_means(list(clean(mine)["shown"]), list(clean(base)["shown"])))
+
+
+FIGURES = (
+    FigureSpec(
+        "engines",
+        "The engines: energy, time, memory and error",
+        "What each engine takes for a row of the table and gives, at the reference point with only the engine "
+        "varied, and the precision, which float32 or bfloat16 behind a name says: upstream is Baler itself, "
+        "reference its autoencoder in plain PyTorch, of which the other chapters speak, fast the same at the "
+        "speed of the hardware. Marks are means over n clean repeats, bars 95 % t intervals, small dots single "
+        "runs, open ones flagged. Factors are over the reference: of energy, time and memory the ratio of the "
+        "means with an interval by the delta method; of errors and sizes the geometric mean of the ratios of runs "
+        "with the same seed. A tilde says that the interval holds 1 or is missing. Energies of other evidence or "
+        "components than the reference's are left out. Upstream cuts off the fraction of integers, which ours "
+        "round. Windows differ: upstream's holds reading and writing all its files, the fast engine's those of "
+        "the tables that it compresses and decompresses, while the reference has its table in memory. Memory is "
+        f"the peak of the process and its children, PyTorch included. {TYPICAL_TIMES} {EVIDENCE}",
+        draw_engines,
+    ),
+)

@@ -1,0 +1,209 @@
+"""What a network's size costs, and what it gives: the forward pass against parameters, the error against GFLOP."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from baler_energy.analysis.powerlaw import fit_power_law
+from baler_energy.analysis.statistics import clean, mean_interval, typical_duration_s
+from baler_energy.figures.base import FigureSpec, NoData, Tables
+from baler_energy.figures.captions import EVIDENCE, SPREAD, TYPICAL_TIMES
+from baler_energy.figures.selection import (
+    at_point,
+    describe,
+    excluded_text,
+    first_device,
+    reference_point,
+    scaled_unit,
+    spread_text,
+    with_error,
+)
+from baler_energy.figures.series import Series, draw_marks, split_series
+from baler_energy.figures.style import COLOURS, MARKERS, count_text, grid, legend_below, log_ticks, plain, subtitle
+from baler_energy.vocabulary import Operation
+
+__all__ = ["FIGURES", "draw_error_flops", "draw_forward"]
+
+_SIZE = "parameters"
+
+
+def draw_forward(tables: Tables) -> Figure:
+    """Draw the energy, and the time, of a forward pass of a row against the network's parameters.
+
+    Raises
+    ------
+    NoData
+        The study, or its reference point, has one network only.
+    """
+    runs = tables["runs"]
+    passed = runs[runs["operation"] == Operation.FORWARD]
+    if passed.empty:
+        raise NoData("one network only, no sizes to compare")
+    reference = reference_point(runs)
+    here = _around(passed, reference, "model")
+    if here[_SIZE].nunique() < 2:
+        raise NoData("one network only at the reference point, no sizes to compare")
+    here = here.assign(
+        energy_per_row_j=here["energy_j"] / here["rows"], time_per_row_s=typical_duration_s(here) / here["rows"]
+    )
+    figure, (panels,) = grid(1, 2, 4.8, sharex=True)
+    quantities = (("energy_per_row_j", "Energy", "J", True), ("time_per_row_s", "Time", "s", False))
+    counts, handles = set[int](), []
+    for panel, (value, word, unit, energetic) in zip(panels, quantities, strict=True):
+        known = here.dropna(subset=[value])
+        factor, prefixed = scaled_unit(known[value], unit)
+        known = known.assign(**{value: known[value] * factor})
+        for series in split_series(known, energetic):
+            means = mean_interval(clean(series.runs), [_SIZE], value)
+            counts |= set(means["n"])
+            handles += _draw_law(panel, series, means, value)
+        evidence = (
+            f", {known['energy_evidence'].iloc[0]}" if energetic and known["energy_evidence"].nunique() == 1 else ""
+        )
+        panel.set_ylabel(f"{word} per row of a forward pass{evidence} ({prefixed})")
+        _log_axes(panel, known[_SIZE], known[value])
+        panel.set_xlabel("Parameters of the network")
+        if known.empty:
+            panel.text(0.5, 0.5, "no data", transform=panel.transAxes, horizontalalignment="center")
+    _name_models(panels[-1], here, "time_per_row_s")
+    legend_below(figure, handles)
+    subtitle(
+        figure,
+        f"Fixed: {describe(reference, without=('model', 'epochs'))}.",
+        *([f"Mean and 95 % t interval, {count_text(counts)}."] if counts else []),
+        *excluded_text(here),
+    )
+    return figure
+
+
+def _draw_law(panel: Axes, series: Series, means: pd.DataFrame, value: str) -> list[Line2D]:
+    """Draw the marks of a series and the power law through its means; give the legend's handle, if there is a law.
+
+    Runs of one network share what it deviates by from a power law: a law through the runs would look too certain.
+    """
+    draw_marks(panel, series, means, _SIZE, value)
+    law = fit_power_law(means[_SIZE], means["mean"])
+    if law is None:
+        return []
+    sizes = np.geomspace(means[_SIZE].min(), means[_SIZE].max(), 50)
+    text = f"{series.label}: exponent {spread_text(law.exponent, law.exponent_half_width)}"
+    look = {"color": series.look["color"], "linestyle": series.look["linestyle"]}
+    return panel.plot(sizes, law(sizes), label=plain(text), zorder=1, **look)
+
+
+def draw_error_flops(tables: Tables) -> Figure:
+    """Draw the error against the floating-point operations of the training, a line for each network.
+
+    Raises
+    ------
+    NoData
+        The study has one network only, or no errors.
+    """
+    runs = tables["runs"]
+    if runs.empty:
+        raise NoData("there are no runs")
+    reference = reference_point(runs)
+    trained = with_error(runs).dropna(subset=["mean_rms_over_range", "flops"])
+    here = _around(trained, reference, "model", "epochs")
+    if here["model"].nunique() < 2:
+        raise NoData("one network only, no sizes to compare")
+    here, device = first_device(here)
+    here = here.assign(gflop=here["flops"] / 1e9)
+    figure, ((panel,),) = grid(1, 1, 5.0, width_in=7.5)
+    counts, handles = set[int](), []
+    for line in _lines(here):
+        counts |= set(line.means["n"])
+        handles.append(_error_line(panel, line))
+    _log_axes(panel, here["gflop"], here["mean_rms_over_range"])
+    panel.set(xlabel="Operations of one training (GFLOP)", ylabel="Mean over columns of RMS residual / range")
+    legend_below(figure, handles)
+    subtitle(
+        figure,
+        f"Fixed: {describe(reference, without=('model', 'epochs'))}, {device}; along a line the epochs vary.",
+        f"Mean and 95 % t interval, {count_text(counts)}.",
+    )
+    return figure
+
+
+@dataclass(frozen=True)
+class _Line:
+    """The trainings of one network."""
+
+    model: str
+    number: int
+    means: pd.DataFrame
+
+
+def _lines(here: pd.DataFrame) -> Iterator[_Line]:
+    sizes = here.groupby("model", observed=True)["parameters"].first().sort_values()
+    for number, model in enumerate(sizes.index):
+        mine = here[here["model"] == model]
+        means = mean_interval(mine, ["epochs"], "mean_rms_over_range")
+        gflop = mine.groupby("epochs", observed=True)["gflop"].mean().rename("gflop").reset_index()
+        yield _Line(str(model), number, means.merge(gflop, on="epochs").sort_values("gflop"))
+
+
+def _error_line(panel: Axes, line: _Line) -> Any:
+    look: dict[str, Any] = {
+        "color": COLOURS[line.number % len(COLOURS)],
+        "marker": MARKERS[line.number % len(MARKERS)],
+        "linestyle": "-" if len(line.means) > 1 else "none",
+    }
+    bars = line.means["half_width"].fillna(0)
+    return panel.errorbar(
+        line.means["gflop"], line.means["mean"], yerr=bars, capsize=3, label=f"model {line.model}", **look
+    )
+
+
+def _around(runs: pd.DataFrame, reference: Mapping[str, Any], *free: str) -> pd.DataFrame:
+    """Rows that are at the reference in all axes but some."""
+    return at_point(runs, {axis: value for axis, value in reference.items() if axis not in free})
+
+
+def _log_axes(panel: Axes, x: "pd.Series[float]", y: "pd.Series[float]") -> None:
+    if x.empty or y.empty:
+        return
+    x_limits, y_limits = (x.min() / 1.6, x.max() * 1.6), (y.min() / 1.6, y.max() * 1.6)
+    panel.set(xscale="log", yscale="log", xlim=x_limits, ylim=y_limits)
+    log_ticks(panel.xaxis, *x_limits, narrow=x_limits[1] > 100 * x_limits[0])
+    log_ticks(panel.yaxis, *y_limits)
+
+
+def _name_models(panel: Axes, here: pd.DataFrame, value: str) -> None:
+    """Write the models' names beside their marks, on the sides that a rising line leaves free."""
+    factor, _ = scaled_unit(here[value], "s")
+    middle = np.sqrt(here[_SIZE].min() * here[_SIZE].max())
+    for (model, size), part in here.groupby(["model", _SIZE], observed=True):
+        beside = 34 if len(clean(part)) == 1 else 7  # "n = 1" stands next to the mark
+        offset, side, height = ((beside, -12), "left", "min") if size < middle else ((-beside, 6), "right", "max")
+        place = (size, part[value].agg(height) * factor)
+        panel.annotate(str(model), place, offset, textcoords="offset points", fontsize=8, horizontalalignment=side)
+
+
+FIGURES = (
+    FigureSpec(
+        "forward",
+        "A forward pass against the size of the network",
+        "Energy and time of passing one row through encoder and decoder, without gradients, against the network's "
+        "parameters (as the original study's slides have it). The rows are in memory and scaled, so that it is the "
+        "network alone. Lines are power laws, fitted to the logarithms of the networks' means; the legend gives "
+        "the exponent with its 95 % t interval (none with two networks): 1 is in proportion to the size. "
+        f"{TYPICAL_TIMES} {SPREAD} {EVIDENCE}",
+        draw_forward,
+    ),
+    FigureSpec(
+        "error_flops",
+        "Error against operations of the training",
+        "Mean over the columns of RMS residual over range against the floating-point operations of the whole "
+        "training, two per multiply-accumulate of its matrix products. A line joins the trainings of one network "
+        "for different numbers of epochs; a network that trained for one number is a mark. Markers are means over "
+        "n repeats, bars 95 % t intervals.",
+        draw_error_flops,
+    ),
+)

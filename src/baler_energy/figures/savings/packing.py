@@ -1,0 +1,138 @@
+"""What the packing of the latents gains beside the autoencoder, and what it does to the error."""
+
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from baler_energy.analysis.statistics import mean_interval
+from baler_energy.codecs.packing import Packing
+from baler_energy.figures.base import FigureSpec, NoData, Tables
+from baler_energy.figures.selection import describe, first_device, reference_point, sweep, with_error
+from baler_energy.figures.style import COLOURS, MARKERS, count_text, grid, legend_below, log_ticks, subtitle
+
+__all__ = ["FIGURES", "draw_packing"]
+
+_AUTOENCODER, _PACKING = "ratio_autoencoder_native_bytes", "ratio_packing"
+_ERRORS = {"mean_rms_over_range": "RMS residual (mean over columns)", "max_over_range": "largest residual"}
+#: A bound is computed in floating point, and so is the error that is held against it.
+_ROUNDING = 1e-9
+
+
+def draw_packing(tables: Tables) -> Figure:
+    """Draw the ratio of each packing in two steps, autoencoder and packing, beside the error and its bound.
+
+    Raises
+    ------
+    NoData
+        One packing ran at the reference point, or none tells sizes and errors.
+    """
+    runs = tables["runs"]
+    if runs.empty:
+        raise NoData("there are no runs")
+    reference = reference_point(runs)
+    chosen = with_error(sweep(runs, "packing", reference))
+    if chosen["packing"].nunique() < 2:
+        raise NoData(f"one packing only at the reference point ({reference['packing']}), nothing to compare")
+    chosen = chosen.dropna(subset=[_AUTOENCODER, _PACKING, *_ERRORS])
+    if chosen.empty:
+        raise NoData("no run tells what its latents and corrections take, and its error")
+    chosen, device = first_device(chosen)
+    gains = chosen.groupby("packing", observed=True)[[_AUTOENCODER, _PACKING, "ratio_native_bytes"]].mean()
+    gains = gains.sort_values("ratio_native_bytes")
+    figure, (panels,) = grid(1, 2, 2.6 + 0.36 * len(gains), sharey=True)
+    _ratio_panel(panels[0], gains)
+    counts = _error_panel(panels[1], chosen, list(gains.index))
+    panels[0].set_yticks(range(len(gains)), [str(name).replace("+", " + ") for name in gains.index])
+    for panel in panels:
+        panel.tick_params(axis="y", which="both", left=False, right=False)
+    panels[0].set_ylim(-0.6, len(gains) - 0.4)
+    legend_below(figure, _legend(gains), columns=3)
+    subtitle(
+        figure,
+        f"At {describe(reference, without='packing')}, {device}. Ratios are against the table in its recorded formats.",
+        f"Errors: mean and 95 % t interval, {count_text(counts)}; small dots are single runs.",
+    )
+    return figure
+
+
+def _ratio_panel(panel: Axes, gains: pd.DataFrame) -> None:
+    """Draw two steps from 1: on a logarithmic axis lengths add up as ratios multiply."""
+    for place, (_, row) in enumerate(gains.iterrows()):
+        middle, end = float(row[_AUTOENCODER]), float(row[_AUTOENCODER] * row[_PACKING])
+        panel.barh(place + 0.17, middle - 1, 0.3, left=1, color=COLOURS[0])
+        lost = end < middle
+        look: dict[str, Any] = {"hatch": "////", "edgecolor": "white"} if lost else {}
+        panel.barh(place - 0.17, end - middle, 0.3, left=middle, color=COLOURS[1] if lost else COLOURS[2], **look)
+        # Where both steps meet, so that a gain of nothing has a mark, too.
+        panel.plot([middle, middle], [place - 0.36, place + 0.36], color="black", linewidth=1.1)
+        words = f"{middle * row[_PACKING]:.2f} = {middle:.2f} x {row[_PACKING]:.2f}"
+        panel.text(0.98, place, words, transform=panel.get_yaxis_transform(), ha="right", va="center", fontsize=8)
+    ends = gains[_AUTOENCODER] * gains[_PACKING]
+    low = min(1.0, gains[_AUTOENCODER].min(), ends.min()) / 1.1
+    high = max(1.0, gains[_AUTOENCODER].max(), ends.max()) * 1.1
+    panel.axvline(1, color="0.3", linewidth=0.8, linestyle="--")
+    panel.set(xscale="log", xlim=(low, low * (high / low) ** 1.7))
+    log_ticks(panel.xaxis, *panel.get_xlim())
+    panel.set_xlabel("Compression ratio (1: as large as recorded)")
+
+
+def _error_panel(panel: Axes, chosen: pd.DataFrame, order: list[Any]) -> set[int]:
+    """Draw both errors of each packing, and its bound; returns the numbers of runs."""
+    places, counts = {name: place for place, name in enumerate(order)}, set[int]()
+    runs = chosen.drop_duplicates("run_id")
+    for number, value in enumerate(_ERRORS):
+        means = mean_interval(runs, ["packing"], value).set_index("packing").reindex(order)
+        counts |= set(means["n"])
+        heights = [place + (0.14, -0.14)[number] for place in places.values()]
+        look: dict[str, Any] = {"color": COLOURS[number], "marker": MARKERS[number], "linestyle": "none"}
+        panel.errorbar(means["mean"], heights, xerr=means["half_width"], capsize=3, ms=5, elinewidth=0.9, **look)
+        single = runs["packing"].map(places) + (0.14, -0.14)[number]
+        panel.scatter(runs[value], single, s=5, color=COLOURS[number], alpha=0.5)
+    bounds = {name: Packing.parse(str(name)).error_bound for name in order}
+    asked = {name: bound for name, bound in bounds.items() if bound is not None}
+    for name, bound in asked.items():
+        worst = float(runs.loc[runs["packing"] == name, "max_over_range"].max())
+        panel.plot([bound] * 2, [places[name] - 0.4, places[name] + 0.4], color="black", linewidth=2.2)
+        words = "holds" if worst <= bound * (1 + _ROUNDING) else "DOES NOT HOLD"
+        panel.annotate(words, (bound, places[name]), (5, 0), textcoords="offset points", va="center", fontsize=8)
+    smallest = min(runs["mean_rms_over_range"].min(), *asked.values(), 1.0) / 2
+    largest = max(runs["max_over_range"].max(), *asked.values(), 0.0) * 3
+    panel.set(xscale="log", xlim=(smallest, largest))
+    log_ticks(panel.xaxis, smallest, largest)
+    panel.set_xlabel("Residual over the column's range")
+    return counts
+
+
+def _legend(gains: pd.DataFrame) -> list[Any]:
+    steps = [
+        Patch(facecolor=COLOURS[0], label="gained by the autoencoder"),
+        Patch(facecolor=COLOURS[2], label="gained by the packing"),
+    ]
+    if gains[_PACKING].lt(1).any():
+        steps.append(Patch(facecolor=COLOURS[1], hatch="////", edgecolor="white", label="lost to corrections"))
+    marks = [
+        Line2D([], [], color=COLOURS[n], marker=MARKERS[n], linestyle="none", label=words)
+        for n, words in enumerate(_ERRORS.values())
+    ]
+    bound = Line2D([], [], color="black", linewidth=2.2, label="bound of the error that was asked for")
+    bounded = any(Packing.parse(str(name)).error_bound is not None for name in gains.index)
+    return [*steps, *marks, *([bound] if bounded else [])]
+
+
+FIGURES = (
+    FigureSpec(
+        "packing",
+        "What the packing of the latents gains, and its error",
+        "Left: the compression ratio against the table in its recorded formats, in two steps on a logarithmic "
+        "axis: recorded size over latents as computed (autoencoder), and latents over what is stored of them "
+        "with the corrections (packing). Their product, written first, is the file's ratio but for the file's "
+        "header. Right: the errors over the columns' ranges, and the bound of the largest, where the packing "
+        "asks for one and pays for it with corrections. Markers are means over n repeats, bars 95 % t "
+        "intervals, dots single runs.",
+        draw_packing,
+    ),
+)

@@ -1,0 +1,48 @@
+"""What the machine resolves."""
+
+import math
+
+import pandas as pd
+
+from baler_energy.figures.base import Tables, TableSpec
+from baler_energy.figures.readable import Row, each, unless_missing
+from baler_energy.figures.selection import (
+    scaled_unit,
+    spread_text,
+)
+
+__all__ = ["TABLE"]
+
+
+def calibration(tables: Tables) -> pd.DataFrame:
+    """Give what the machine resolves, as the dataset has it."""
+    return tables["calibration"]
+
+
+def _row(row: Row) -> dict[str, str]:
+    fraction = row["unit"] == "1"
+    factor, unit = (100.0, "%") if fraction else scaled_unit([row["value"]], row["unit"])
+    spread: float = row["spread"] if pd.notna(row["spread"]) else math.nan
+    value = f"{spread_text(row['value'], spread, factor=factor)} {unit}"
+    return {
+        "machine": row["hostname"],
+        "meter": row["meter"],
+        "component": row["component"],
+        "quantity": str(row["quantity"]).replace("_", " "),
+        "value (± standard deviation)": unless_missing(value, row["value"], "not found"),
+        "n": unless_missing(f"{row['n']:.0f}", row["n"], ""),
+        "evidence": unless_missing(f"{row['evidence']}", row["evidence"], ""),
+        "how": unless_missing(f"{row['detail']}", row["detail"], ""),
+    }
+
+
+TABLE = TableSpec(
+    "calibration",
+    "What this machine resolves",
+    "Idle power with its standard deviation, the time between a counter's changes (tick), the shortest window "
+    "whose energy resolves to 1 %, the share of CPU time and duration that measuring takes, and what a row "
+    "costs the fast engine by threads.",
+    make=calibration,
+    rows=each(_row),
+    without_rows="The machine was not calibrated.",
+)

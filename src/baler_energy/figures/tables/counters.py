@@ -1,0 +1,62 @@
+"""Hardware counters: what the CPU counted over an operation, by perf, or why it did not."""
+
+from typing import Any
+
+import pandas as pd
+
+from baler_energy.figures.base import Tables, TableSpec
+from baler_energy.figures.profiled import of_reference_engine, rows_of
+from baler_energy.figures.readable import Row, each, unless_missing
+from baler_energy.figures.selection import AXES, device_name, scaled_unit
+
+__all__ = ["TABLE", "counters"]
+
+_KEYS = [*AXES, "device", "operation"]
+
+
+def counters(tables: Tables) -> pd.DataFrame:
+    """Give the events of one profiled operation (its capped batches), as perf counted them.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Of the engine that costs are told of, a row per point, operation and ``event``: ``events`` and, of misses of the
+        last cache, the ``bytes`` that came from memory for them; of instructions, ``per_cycle``; or the ``reason`` why
+        there are none.
+    """
+    found = of_reference_engine(rows_of(tables, "perf", ["counter", "absent"]), tables["runs"])
+    rows: list[dict[str, Any]] = []
+    for key, part in found.groupby(_KEYS, sort=True, observed=True):
+        events = part.dropna(subset=["calls"]).set_index("name")["calls"]
+        for row in part.to_dict("records"):
+            told = {"event": row["name"], "events": row["calls"], "bytes": row["bytes"], "reason": row["reason"]}
+            cycles = str(row["name"]).replace("instructions", "cycles")
+            if cycles != row["name"] and cycles in events:
+                told["per_cycle"] = row["calls"] / events[cycles]
+            rows.append(dict(zip(_KEYS, key, strict=True)) | told)
+    return pd.DataFrame(rows, columns=[*_KEYS, "event", "events", "per_cycle", "bytes", "reason"])
+
+
+def _row(row: Row) -> dict[str, str]:
+    factor, unit = scaled_unit([row["bytes"]], "B")
+    absent = pd.isna(row["events"])
+    return {
+        "run on": device_name(row["device"]),
+        "operation": row["operation"],
+        "event": "none" if absent else row["event"],
+        "events": f"{row['reason']}" if absent else f"{row['events']:,.0f}",
+        "per cycle": unless_missing(f"{row['per_cycle']:.2f}", row["per_cycle"], ""),
+        "bytes from memory": unless_missing(f"{row['bytes'] * factor:.3g} {unit}", row["bytes"], ""),
+    }
+
+
+TABLE = TableSpec(
+    "counters",
+    "Hardware counters of the CPU (perf)",
+    "Events of one operation on the profiled batches, as Linux's perf counted them in a run of its own, n = 1. "
+    "A miss of the last cache brings a line of it from memory, which gives the bytes. Most virtual machines "
+    "show no counters; the table then says so.",
+    make=counters,
+    rows=each(_row),
+    without_rows="No run was profiled with perf (profile.profilers).",
+)

@@ -1,0 +1,161 @@
+"""The engines side by side, at every point where two ran."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+
+from baler_energy.analysis.comparison import Ratio, ratio_of_means
+from baler_energy.analysis.statistics import clean, estimate, flag_words, flagged
+from baler_energy.figures.base import Tables, TableSpec
+from baler_energy.figures.captions import TYPICAL_TIMES
+from baler_energy.figures.engine_rows import FREE, base_label, engines_at, factor_text, paired, per_row, same_energy
+from baler_energy.figures.readable import Row, each
+from baler_energy.figures.selection import (
+    AXES,
+    OPERATIONS,
+    device_name,
+    parameter_text,
+    reference_point,
+    scaled_unit,
+    spread_text,
+    with_error,
+)
+
+__all__ = ["TABLE", "engines"]
+
+_COSTS = ("energy_per_row_j", "time_per_row_s", "memory_peak_b", "startup_s")
+_RESULTS = ("mean_rms_over_range", "max_over_range", "compressed_bytes_per_row")
+_KEYS = [*AXES, "label", "device", "operation", "n", "flagged_runs", "flags", "energy_evidence", "energy_scope"]
+
+
+def engines(tables: Tables) -> pd.DataFrame:
+    """Give what each engine takes and gives, at every point where two ran.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per point, device, engine with its precision, and operation. Of energy (J) and time (s) per row of the
+        table, peak memory (B) and start-up (s): mean over ``n`` clean runs, ``..._half_width`` (95 % t interval), and
+        but for the start-up ``..._ratio`` over the engine that costs are told of, with ``..._ratio_low`` and
+        ``..._ratio_high``. Of errors and compressed bytes per row the same, over all runs, in pairs of the same seed.
+        Null where there is none; energies of another kind than that engine's have no ratio.
+    """
+    names = [*_KEYS, *(f"{value}{end}" for value in (*_COSTS, *_RESULTS) for end in _ends(value))]
+    runs = tables["runs"]
+    if runs.empty:
+        return pd.DataFrame(columns=names)
+    reference, joined = reference_point(runs), per_row(_with_results(runs))
+    base_rows = joined[(joined["engine"] == reference["engine"]) & (joined["precision"] == reference["precision"])]
+    rows: list[dict[str, Any]] = []
+    # A GPU's threads may differ from a CPU's: the devices of a point are apart.
+    shared = [*(axis for axis in AXES if axis not in FREE), "device"]
+    for _, here in joined.groupby(shared, sort=False, observed=True, dropna=False):
+        if here["engine"].nunique() < 2:
+            continue
+        points = base_rows.loc[base_rows.index.intersection(here.index), list(AXES)].drop_duplicates()
+        for point in points.to_dict("records"):
+            found = engines_at(here, point)
+            if found["engine"].nunique() > 1:
+                rows += _rows(found, base_label(found, point))
+    return pd.DataFrame(rows, columns=names)
+
+
+def _ends(value: str) -> tuple[str, ...]:
+    return ("", "_half_width") if value == "startup_s" else ("", "_half_width", "_ratio", "_ratio_low", "_ratio_high")
+
+
+def _with_results(runs: pd.DataFrame) -> pd.DataFrame:
+    """Rows of all operations, each with the errors and sizes of its run."""
+    names = ["mean_rms_over_range", "max_over_range", "compressed_bytes"]
+    return runs.drop(columns=names).join(with_error(runs).set_index("run_id")[names], on="run_id")
+
+
+def _rows(found: pd.DataFrame, base: str) -> Iterator[dict[str, Any]]:
+    comparable = same_energy(found, base)["energy_per_row_j"]
+    for operation in OPERATIONS:
+        part = found[found["operation"] == operation]
+        for label, mine in part.groupby("label", sort=False, observed=True):
+            # Over itself there is no factor.
+            against = part[(part["label"] == base) & (label != base)]
+            bad = flagged(mine)
+            row = {name: mine[name].iloc[0] for name in (*AXES, "label", "device", "operation")}
+            row |= {"n": len(mine) - len(bad), "flagged_runs": len(bad), "flags": flag_words(bad)}
+            row |= {name: mine[name].iloc[0] for name in ("energy_evidence", "energy_scope")}
+            for value in _COSTS:
+                pair = [mine, against]
+                if value == "energy_per_row_j":
+                    pair = [one.assign(energy_per_row_j=comparable[one.index]) for one in pair]
+                # The start lies outside of the window, which is what a flag speaks of.
+                row |= _mean(mine if value == "startup_s" else clean(mine), value)
+                if value != "startup_s":
+                    row |= _ratio(value, ratio_of_means(*(list(clean(one)[value].dropna()) for one in pair)))
+            for value in _RESULTS:
+                row |= _mean(mine, value) | _ratio(value, paired(mine, against, value))
+            yield row
+
+
+def _mean(mine: pd.DataFrame, value: str) -> dict[str, float]:
+    found = estimate(mine.assign(flags=""), value)
+    return {value: found.mean, f"{value}_half_width": found.half_width}
+
+
+def _ratio(value: str, ratio: Ratio) -> dict[str, float]:
+    return {f"{value}_ratio": ratio.value, f"{value}_ratio_low": ratio.low, f"{value}_ratio_high": ratio.high}
+
+
+def _row(row: Row) -> dict[str, str]:
+    """Write a row under headings, each number with its interval and its factor on a second line."""
+    flags = f" (+ {row['flagged_runs']} flagged: {row['flags']})" if row["flagged_runs"] else ""
+    return {
+        "dataset": row["dataset"],
+        "rows": f"{row['rows']:,}",
+        "epochs": parameter_text(row["epochs"]),
+        "batch size": parameter_text(row["batch_size"]),
+        "ratio asked": parameter_text(row["compression_ratio"]),
+        "model": row["model"],
+        "packing": row["packing"],
+        "threads": f"{row['threads']}",
+        "operation": f"{row['operation']}, {device_name(row['device'])}",
+        "engine": row["label"],
+        "n": f"{row['n']}{flags}",
+        "energy per row": _cell(row, "energy_per_row_j", "J"),
+        "evidence": "none" if pd.isna(row["energy_evidence"]) else f"{row['energy_evidence']}, {row['energy_scope']}",
+        "time per row": _cell(row, "time_per_row_s", "s"),
+        "peak memory": _cell(row, "memory_peak_b", "B"),
+        "start-up": _cell(row, "startup_s", "s", missing=""),
+        "mean RMS / range": _cell(row, "mean_rms_over_range"),
+        "largest / range": _cell(row, "max_over_range"),
+        "compressed file per row": _cell(row, "compressed_bytes_per_row", "B"),
+    }
+
+
+def _cell(row: Row, value: str, unit: str = "", *, missing: str = "not known") -> str:
+    if pd.isna(row[value]):
+        return "flagged" if row["flagged_runs"] and not row["n"] and missing else missing
+    factor, prefixed = scaled_unit([row[value]], unit) if unit else (1.0, "")
+    said = f"{spread_text(row[value], row[f'{value}_half_width'], factor=factor)} {prefixed}".strip()
+    if value == "startup_s" or pd.isna(row[f"{value}_ratio"]):
+        return said
+    ratio = Ratio(*(row[f"{value}_ratio{end}"] for end in ("", "_low", "_high")))
+    # The interval is of the factor as it is written: of 1.5x less, from 1.4 to 1.6.
+    ends = (ratio.low, ratio.high) if ratio.value >= 1 else (1 / ratio.high, 1 / ratio.low)
+    words = factor_text(ratio)
+    inner = "" if pd.isna(ratio.low) or words == "equal" else f" ({ends[0]:.3g} to {ends[1]:.3g})"
+    return f"{said}\n{words}{inner}"
+
+
+TABLE = TableSpec(
+    "engines",
+    "The engines side by side",
+    "Energy, time and memory of each engine per operation at every point where two ran: means over n "
+    "clean repeats with half widths of 95 % t intervals, and factors over the reference in its precision "
+    "with 95 % intervals: ratios of means (delta method); of errors geometric means over pairs of the "
+    "same seed. Start-up is upstream's process and imports, outside of the window. Energies are of the "
+    f"kind that the row names. {TYPICAL_TIMES}",
+    make=engines,
+    rows=each(_row),
+    averaged=True,
+    varied=True,
+    without_rows="One engine ran at each point: there is nothing to compare.",
+)

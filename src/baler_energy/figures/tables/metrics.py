@@ -1,0 +1,112 @@
+"""Efficiency metrics of each run and operation."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from baler_energy.analysis import efficiency
+from baler_energy.analysis.glossary import GLOSSARY, Entry
+from baler_energy.analysis.statistics import estimate, flag_words, flagged
+from baler_energy.figures.base import Tables, TableSpec
+from baler_energy.figures.selection import (
+    AXES,
+    OPERATIONS,
+    device_name,
+    estimate_text,
+    parameter_text,
+    scaled_unit,
+    spread_text,
+    variant,
+)
+
+__all__ = ["TABLE"]
+
+#: What rows of the metrics have in common that are averaged: energies of one kind only.
+_GROUP = (*AXES, "source", "device", "operation", "energy_evidence", "energy_scope")
+#: Units that read best without a prefix, as they are written behind a number.
+_PLAIN = {"h": "h", "1/J": "per J", "rows/s": "rows/s"}
+#: Pure numbers that are a share.
+_SHARES = frozenset({"fraction_of_peak", "cpu_utilisation", "gpu_utilisation", "idle_share"})
+#: What does not come from the measured window, which is what a flag speaks of.
+_NOT_OF_WINDOW = frozenset({"parameters", "macs", "flops", "latency_p50_s", "latency_p99_s"})
+
+
+def _count(frame: pd.DataFrame) -> int:
+    """Count the points and operations of the table `metrics`."""
+    return int(frame.groupby(list(_GROUP), observed=True, dropna=False).ngroups)
+
+
+def _rows(frame: pd.DataFrame, most: int) -> list[dict[str, str]]:
+    """Write means over the clean repeats of each point and operation, without the metrics that no run has."""
+    shown = [entry for entry in GLOSSARY if frame[entry.column].notna().any()]
+    groups: list[tuple[dict[str, Any], pd.DataFrame]] = [
+        (dict(zip(_GROUP, key, strict=True)), part)
+        for key, part in frame.groupby(list(_GROUP), sort=True, observed=True, dropna=False)
+    ]
+    order = {operation.value: place for place, operation in enumerate(OPERATIONS)}
+    groups.sort(key=lambda g: (*(g[0][axis] for axis in AXES), g[0]["device"], order.get(g[0]["operation"], 9)))
+    return [_place(key, part) | {entry.name: _mean(part, entry) for entry in shown} for key, part in groups[:most]]
+
+
+def _place(key: Mapping[str, Any], part: pd.DataFrame) -> dict[str, str]:
+    bad = flagged(part)
+    evidence = key["energy_evidence"]
+    return {
+        "dataset": key["dataset"] + (" (toy)" if key["source"] == "toy" else ""),
+        "rows": f"{key['rows']:,}",
+        "epochs": parameter_text(key["epochs"]),
+        "batch size": parameter_text(key["batch_size"]),
+        "ratio asked": parameter_text(key["compression_ratio"]),
+        **variant(key),
+        "precision": parameter_text(key["precision"]),
+        "threads": f"{key['threads']}",
+        "run on": device_name(key["device"]),
+        "operation": key["operation"],
+        "n": f"{len(part) - len(bad)}" + (f" (+ {len(bad)} flagged: {flag_words(bad)})" if len(bad) else ""),
+        "evidence of energy": "none" if pd.isna(evidence) else f"{evidence}, {key['energy_scope']}",
+    }
+
+
+def _mean(part: pd.DataFrame, entry: Entry) -> str:
+    """Write a metric's mean in the SI prefix that reads best, shares in percent."""
+    found = estimate(part.assign(flags="") if entry.column in _NOT_OF_WINDOW else part, entry.column)
+    if entry.column in _SHARES:
+        factor, unit = 100.0, "%"
+    elif entry.unit in _PLAIN:
+        factor, unit = 1.0, _PLAIN[entry.unit]
+    else:
+        factor, unit = scaled_unit([found.mean if found.n else found.high], "" if entry.unit == "1" else entry.unit)
+    if entry.column in _NOT_OF_WINDOW and part[entry.column].nunique() == 1:
+        # One number, counted or measured once for all repeats: rounding would make an interval of it.
+        return f"{spread_text(found.mean, math.nan, factor=factor)} {unit}".strip()
+    return estimate_text(found, unit, factor=factor, missing="none").strip()
+
+
+def _absent(_frame: pd.DataFrame, tables: Tables) -> list[str]:
+    """Say which metrics no run of the study has, and why."""
+    names = {entry.column: entry.name for entry in GLOSSARY}
+    by_reason: dict[str, list[str]] = {}
+    for column, reason in efficiency.absent(tables).items():
+        by_reason.setdefault(reason, []).append(names[column])
+    said = "; ".join(f"{', '.join(same)} ({reason})" for reason, same in by_reason.items())
+    return [f"Left out, since no run has a value: {said}."] if said else []
+
+
+TABLE = TableSpec(
+    "metrics",
+    "Efficiency metrics",
+    "Means over n clean repeats with half widths of 95 % t intervals; a single run (n = 1) has no interval. "
+    "Flagged runs are in no mean; where all are flagged, the span of their values is given as such. Counts do "
+    "not depend on the flags. Energies are of the kind and components that the row names. Batch latency is "
+    "timed once at the profiled points, the peak is of a long matrix product. Greenness and energy-precision "
+    "ratio are of the whole run and stand with its training. Of none, the CSV says why: it has a row per run. "
+    "The glossary says what each metric is, and when it misleads.",
+    make=efficiency.metrics,
+    rows=_rows,
+    count=_count,
+    notes=_absent,
+    averaged=True,
+    varied=True,
+)

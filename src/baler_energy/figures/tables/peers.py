@@ -1,0 +1,105 @@
+"""What other tools and formulas give for the same windows."""
+
+from typing import Any
+
+import pandas as pd
+
+from baler_energy.figures.base import Tables, TableSpec
+from baler_energy.figures.readable import Row, each, quantity_text, unless_missing
+from baler_energy.figures.selection import AXES, at_point, describe, device_name, reference_point, variant
+
+__all__ = ["TABLE"]
+
+#: What tells readings of other tools apart, besides the point.
+_READING = [
+    *("kind", "tool", "device", "operation", "component", "quantity", "evidence", "unit"),
+    *("ours_scope", "ours_evidence"),
+]
+
+
+def peers(tables: Tables) -> pd.DataFrame:
+    """Give what other tools and formulas say beside our energy.
+
+    Formulas are of every run; shown are those at the points where a tool ran, and at the reference point.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per point, tool and kind of reading: medians of ``value``, ``duration_s``, ``ours_j`` and ``ratio`` over
+        ``n`` values, smallest and largest ratio, ``runs`` tried, ``assumptions``, and ``reason`` where values are
+        missing.
+    """
+    table, axes = tables["peers"], list(AXES)
+    names = [*_READING, *_medians(table.iloc[:0]), *axes]
+    if table.empty:
+        return pd.DataFrame(columns=names)
+    reference = reference_point(tables["runs"])
+    at_reference = pd.Series(table.index.isin(at_point(table, reference).index), index=table.index)
+    beside = table[axes].apply(tuple, axis=1).isin(set(table.loc[table["kind"] == "peer", axes].apply(tuple, axis=1)))
+    kept = table[at_reference | beside]
+    rows = [
+        dict(zip([*axes, *_READING], key, strict=True)) | _medians(part)
+        for key, part in kept.groupby([*axes, *_READING], sort=True, observed=True, dropna=False)
+    ]
+    rows.sort(
+        key=lambda row: (row["kind"] != "peer", row["tool"], row["operation"] != "train", row["quantity"] != "energy")
+    )
+    return pd.DataFrame(rows, columns=names)
+
+
+def _medians(part: pd.DataFrame) -> dict[str, Any]:
+    present = part.dropna(subset=["value"])
+    said = present["assumptions"].dropna()
+    return {
+        "value": present["value"].median(),
+        "duration_s": present["duration_s"].median(),
+        "ours_j": present["ours_j"].median(),
+        "ratio": present["ratio"].median(),
+        "ratio_low": present["ratio"].min(),
+        "ratio_high": present["ratio"].max(),
+        "n": len(present),
+        "runs": len(part),
+        "assumptions": said.iloc[0] if len(said) else None,
+        "reason": "; ".join(part["reason"].dropna().unique()) or None,
+    }
+
+
+def _row(row: Row) -> dict[str, str]:
+    ratio = unless_missing(f"{row['ratio']:.3g}", row["ratio"], "none")
+    if row["n"] > 1 and pd.notna(row["ratio"]):
+        ratio = f"{ratio} ({row['ratio_low']:.3g} to {row['ratio_high']:.3g})"
+    ours = f"{quantity_text(row['ours_j'], 'J')}, {row['ours_scope']}, {row['ours_evidence']}"
+    return {
+        "tool": f"{row['tool']}{' (formula)' if row['kind'] == 'formula' else ''}",
+        "operation": f"{row['operation']}, {device_name(row['device'])}",
+        "point": f"{row['rows']:,} rows, batch {row['batch_size']}, {row['epochs']} epochs, {row['threads']} threads",
+        **variant(row),
+        "reading of": f"{row['component']}, {row['quantity']}",
+        "value": unless_missing(quantity_text(row["value"], row["unit"]), row["value"], "no value"),
+        "evidence": unless_missing(f"{row['evidence']}", row["evidence"], "none"),
+        "window": unless_missing(f"{row['duration_s']:.2f} s", row["duration_s"]),
+        "ours": unless_missing(ours, row["ours_j"], "not comparable"),
+        "theirs / ours": ratio,
+        "n": f"{row['n']}" + (f" of {row['runs']}" if row["n"] < row["runs"] else ""),
+        "assumed": unless_missing(f"{row['assumptions']}", row["assumptions"], ""),
+        "reason": unless_missing(f"{row['reason']}", row["reason"], ""),
+    }
+
+
+def _notes(frame: pd.DataFrame, tables: Tables) -> list[str]:
+    return [f"Reference point: {describe(reference_point(tables['runs']))}."] if len(frame) else []
+
+
+TABLE = TableSpec(
+    "peers",
+    "Other tools and formulas beside ours",
+    "What other tools and published formulas give for the same windows, in runs of their own that stay out of "
+    "the results. Values, durations and ratios are medians over n repeats. The ratio is theirs over our energy "
+    "of the same components; it is missing where these are not the same, or where ours is part measured, part "
+    "modelled.",
+    make=peers,
+    rows=each(_row),
+    notes=_notes,
+    varied=True,
+    without_rows="No other tool ran beside ours: the study names none (peers.tools), and no formula applied.",
+)

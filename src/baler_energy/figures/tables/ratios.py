@@ -1,0 +1,142 @@
+"""Compression ratios, and what of them the autoencoder and the packing gained."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from baler_energy.codecs.packing import Packing
+from baler_energy.figures.base import Tables, TableSpec
+from baler_energy.figures.readable import Row, each, unless_missing
+from baler_energy.figures.selection import at_point, parameter_text, reference_point, variant, with_error
+
+__all__ = ["FORMAT", "GAINS", "RATIOS", "TABLE", "ratios", "saving"]
+
+#: Ratios by column, each named for what it is.
+RATIOS = {
+    "ratio_float64_bytes": "float64 table / compressed file",
+    "ratio_native_bytes": "table in recorded formats / compressed file",
+    "ratio_source_bytes": "source file / compressed file",
+    "ratio_float64_bytes_with_model": "float64 table / (compressed file + model)",
+    "ratio_native_bytes_with_model": "table in recorded formats / (compressed file + model)",
+    "ratio_source_bytes_with_model": "source file / (compressed file + model)",
+}
+#: What of a ratio the autoencoder gained, and what the packing.
+GAINS = {
+    "ratio_autoencoder_float64_bytes": "float64 table / latents (autoencoder)",
+    "ratio_autoencoder_native_bytes": "table in recorded formats / latents (autoencoder)",
+    "ratio_packing": "latents / stored and corrections (packing)",
+}
+_PARTS = ("latent_bytes", "stored_latent_bytes", "correction_bytes")
+#: What the size of a compressed file depends on.
+FORMAT = (
+    "dataset",
+    "source",
+    "rows",
+    "columns",
+    "latent_columns",
+    "transform",
+    "engine",
+    "model",
+    "precision",
+    "packing",
+)
+
+
+def ratios(tables: Tables) -> pd.DataFrame:
+    """Give the compression ratios, and what of them the autoencoder and what the packing gained.
+
+    They do not depend on how long or on what the network was trained, but for packings without loss and with a bound of
+    the error: of these, each number of epochs has a row.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per values of `FORMAT` and ``epochs`` (null: any): mean ``compressed_bytes``, ``..._bytes_per_row`` of the
+        compressed file, of the original in its recorded formats and as float64, of the latents as computed and as
+        stored, and of corrections; the ratios of `RATIOS` and `GAINS` (null where a size is not known), and ``n`` runs.
+    """
+    known = with_error(tables["runs"]).dropna(subset=["compressed_bytes"])
+    varies = [_depends_on_training(str(packing)) for packing in known["packing"]]
+    known = known.assign(epochs=known["epochs"].astype("Int64").where(pd.Series(varies, index=known.index, dtype=bool)))
+    grouped = known.groupby([*FORMAT, "epochs"], sort=True, observed=True, dropna=False)
+    table = grouped[["compressed_bytes", *_PARTS, *RATIOS, *GAINS]].mean()
+    table.insert(0, "n", grouped.size())
+    table = table.reset_index()
+    per_row = table["compressed_bytes"] / table["rows"]
+    sizes = {"compressed": per_row, "native": per_row * table["ratio_native_bytes"]}
+    sizes |= {"float64": per_row * table["ratio_float64_bytes"]}
+    sizes |= {name.removesuffix("_bytes"): table.pop(name) / table["rows"] for name in _PARTS}
+    place = table.columns.get_loc("compressed_bytes")
+    assert isinstance(place, int)
+    for number, (name, values) in enumerate(sizes.items(), start=place + 1):
+        table.insert(number, f"{name}_bytes_per_row", values)
+    return table
+
+
+def _depends_on_training(packing: str) -> bool:
+    """Whether the size of what is stored depends on the values of the latents or on the errors."""
+    asked = Packing.parse(packing)
+    return asked.coder is not None or asked.error_bound is not None
+
+
+def saving(row: Mapping[Any, Any]) -> str:
+    """Say in numbers what a row of `ratios` saves against the recorded formats, and what it does not."""
+    ratio, with_model = row["ratio_native_bytes"], row["ratio_native_bytes_with_model"]
+    if pd.isna(ratio):
+        return f"{_where(row)}: the size in recorded formats is not known."
+    said = (
+        f"{_where(row)}: {row['latent_columns']} latent columns take "
+        f"{row['compressed_bytes_per_row']:.1f} B per row in the compressed file; the {row['columns']} columns take "
+        f"{row['native_bytes_per_row']:.1f} B per row in their recorded formats (ratio {ratio:.3f}; with the model's "
+        f"own bytes {with_model:.3f}) and {row['float64_bytes_per_row']:.1f} B as float64 (ratio "
+        f"{row['ratio_float64_bytes']:.3f})."
+    )
+    share = 100 * (1 - 1 / ratio)
+    if share <= 0:
+        return f"{said} Against the recorded formats nothing is saved: the file is {-share:.1f} % larger."
+    verdict = "next to nothing is saved" if share < 2 else "the file is smaller"
+    return f"{said} Against the recorded formats {verdict}: {share:.1f} %."
+
+
+def _where(row: Mapping[Any, Any]) -> str:
+    epochs = row.get("epochs")
+    words = [f"{row['rows']:,} rows", f"packing {row['packing']}" if row["packing"] != "none" else ""]
+    words.append("" if epochs is None or pd.isna(epochs) else f"{epochs} epoch{'' if epochs == 1 else 's'}")
+    return ", ".join([row["dataset"], *filter(None, words)])
+
+
+def _row(row: Row) -> dict[str, str]:
+    return {
+        "dataset": row["dataset"],
+        "rows": f"{row['rows']:,}",
+        "columns": f"{row['columns']}",
+        "latent columns": parameter_text(row["latent_columns"]),
+        **variant(row),
+        "precision": parameter_text(row["precision"]),
+        "epochs": unless_missing(parameter_text(row["epochs"]), row["epochs"], "any"),
+        "compressed file (B)": f"{row['compressed_bytes']:,.0f}",
+        **{label: unless_missing(f"{row[name]:.3f}", row[name]) for name, label in (RATIOS | GAINS).items()},
+    }
+
+
+def _notes(frame: pd.DataFrame, tables: Tables) -> list[str]:
+    """Say what each size saves, of the engine and the packing that costs are reported for."""
+    reference = reference_point(tables["runs"])
+    alike = at_point(
+        frame, {axis: reference[axis] for axis in ("transform", "engine", "model", "precision", "packing")}
+    )
+    return [saving(row) for row in alike.to_dict("records")]
+
+
+TABLE = TableSpec(
+    "ratios",
+    "What is saved",
+    "Compression ratios against three sizes of the original, each without and with the model that "
+    "decompressing needs, and what of them the autoencoder and the packing gained. Below 1 the data grew. "
+    "With a lossless packing or a bound of the error, sizes depend on the training's epochs.",
+    make=ratios,
+    rows=each(_row),
+    notes=_notes,
+    varied=True,
+)

@@ -1,0 +1,128 @@
+"""Energy, duration, CO2e and error of every point and operation."""
+
+import math
+from typing import Any
+
+import pandas as pd
+
+from baler_energy.analysis.statistics import Estimate, estimate, flag_words, flagged, interval
+from baler_energy.figures.base import Tables, TableSpec
+from baler_energy.figures.readable import Row, each, unless_missing
+from baler_energy.figures.selection import (
+    AXES,
+    OPERATIONS,
+    carbon_words,
+    device_name,
+    estimate_text,
+    parameter_text,
+    spread_text,
+    variant,
+    with_error,
+)
+
+__all__ = ["TABLE"]
+
+#: What `summary` averages: over the clean runs, and over all.
+_OF_WINDOW = ("energy_j", "duration_s", "co2e_kg")
+_ERRORS = ("mean_rms_over_range", "max_over_range")
+
+
+def summary(tables: Tables) -> pd.DataFrame:
+    """Give energy, duration, CO2e and error of each point and operation.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per point, device, operation, evidence and scope. Energy, duration and CO2e: means over the ``n`` clean
+        runs, with half widths of 95 % t intervals (null for one run), and smallest and largest value of the
+        ``flagged_runs`` (``..._flagged_low_...``, ``..._flagged_high_...``), which are in no mean; ``flags`` names
+        theirs. Errors: means over all runs.
+    """
+    runs = tables["runs"]
+    errors = with_error(runs).set_index("run_id")[list(_ERRORS)]
+    order = {operation.value: place for place, operation in enumerate(OPERATIONS)}
+    keys = [*AXES, "source", "columns", "device", "operation", "energy_evidence", "energy_scope"]
+    own = [*_OF_WINDOW, "flags", "contamination"]
+    joined = runs[["run_id", *keys, *own]].join(errors, on="run_id")
+    rows: list[dict[str, Any]] = []
+    # Each of thousands of groups makes a copy of its columns: of those that it needs.
+    for key, part in joined.groupby(keys, sort=True, observed=True, dropna=False)[[*own, *_ERRORS]]:
+        bad = flagged(part)
+        row = dict(zip(keys, key, strict=True)) | {"n": len(part) - len(bad), "flagged_runs": len(bad)}
+        row["flags"] = flag_words(bad)
+        for value in _OF_WINDOW:
+            row |= _of_window(part, value)
+        for value in _ERRORS:
+            row[value], row[f"{value}_half_width"], _ = interval(part[value].to_numpy("float64", na_value=math.nan))
+        rows.append(row | {"contamination_max": part["contamination"].max()})
+    rows.sort(key=lambda row: (*(row[axis] for axis in AXES), row["device"], order.get(row["operation"], 9)))
+    return pd.DataFrame(rows)
+
+
+def _of_window(part: pd.DataFrame, value: str) -> dict[str, float]:
+    """Give a quantity of the window: mean and half width of clean runs, span of flagged ones."""
+    found, (stem, _, unit) = estimate(part, value), value.rpartition("_")
+    return {
+        value: found.mean,
+        f"{stem}_half_width_{unit}": found.half_width,
+        f"{stem}_flagged_low_{unit}": found.low,
+        f"{stem}_flagged_high_{unit}": found.high,
+    }
+
+
+def _row(row: Row) -> dict[str, str]:
+    error = spread_text(row["mean_rms_over_range"], row["mean_rms_over_range_half_width"])
+    n = f"{row['n']}" + (f" (+ {row['flagged_runs']} flagged: {row['flags']})" if row["flagged_runs"] else "")
+    return {
+        "dataset": row["dataset"] + (" (toy)" if row["source"] == "toy" else ""),
+        "rows": f"{row['rows']:,}",
+        "epochs": parameter_text(row["epochs"]),
+        "batch size": parameter_text(row["batch_size"]),
+        "ratio asked": parameter_text(row["compression_ratio"]),
+        **variant(row),
+        "precision": parameter_text(row["precision"]),
+        "threads": f"{row['threads']}",
+        "run on": device_name(row["device"]),
+        "operation": row["operation"],
+        "n": n,
+        "energy (J)": _windowed(row, "energy", "j", missing="not measured"),
+        "evidence": unless_missing(f"{row['energy_evidence']}, {row['energy_scope']}", row["energy_evidence"], "none"),
+        "duration (s)": _windowed(row, "duration", "s"),
+        "CO2e (mg)": _windowed(row, "co2e", "kg", factor=1e6),
+        "mean RMS / range": unless_missing(error, row["mean_rms_over_range"]),
+    }
+
+
+def _windowed(row: Row, stem: str, unit: str, *, factor: float = 1.0, missing: str = "not known") -> str:
+    """Write a mean of clean runs, or the span of flagged ones."""
+    mean, low, high = row[f"{stem}_{unit}"], row[f"{stem}_flagged_low_{unit}"], row[f"{stem}_flagged_high_{unit}"]
+    counts = (0 if pd.isna(mean) else 1, 0 if pd.isna(low) else 1)
+    found = Estimate(mean, row[f"{stem}_half_width_{unit}"], *counts, low, high, row["flags"])
+    return estimate_text(found, factor=factor, missing=missing)
+
+
+def _rows(frame: pd.DataFrame, most: int) -> list[dict[str, str]]:
+    """Write the rows, without CO2e where there is none."""
+    rows = each(_row)(frame, most)
+    if frame["co2e_kg"].isna().all() and frame["co2e_flagged_low_kg"].isna().all():
+        rows = [{name: text for name, text in row.items() if name != "CO2e (mg)"} for row in rows]
+    return rows
+
+
+def _notes(_frame: pd.DataFrame, tables: Tables) -> list[str]:
+    return [f"{line}." for line in carbon_words(tables["runs"])]
+
+
+TABLE = TableSpec(
+    "summary",
+    "Every point",
+    "Energy, duration, CO2e and error of each point and operation: means over n clean repeats with half "
+    "widths of 95 % t intervals. A single run (n = 1) has no interval. Flagged runs are in no mean of "
+    "energy, duration or CO2e; where all are flagged, the span of their values is given as such. Errors do "
+    "not depend on the flags and are of all runs.",
+    make=summary,
+    rows=_rows,
+    notes=_notes,
+    averaged=True,
+    varied=True,
+)

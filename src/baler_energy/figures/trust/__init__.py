@@ -1,0 +1,14 @@
+"""Can the numbers be believed? The figures of the chapter.
+
+- `timeseries`: one run over time
+- `meters`: meter against meter
+- `calibration`: what the machine resolves
+- `spread`: spread over repeats, and repeats needed; `iterations`: spread within windows
+- `contamination`: what other processes used
+- `foreign`: imported results of other tools
+"""
+
+__all__ = ["TITLE"]
+
+#: Category of the report, which sorts them.
+TITLE = "3. Can the numbers be believed?"

@@ -1,0 +1,90 @@
+"""What the calibration found of this machine."""
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from baler_energy.figures.base import FigureSpec, NoData, Tables
+from baler_energy.figures.style import COLOURS, MARKERS, grid, legend_below, plain, subtitle
+from baler_energy.meters.calibration import thread_sentence
+from baler_energy.vocabulary import Evidence
+
+__all__ = ["FIGURES", "draw_calibration"]
+
+_OTHERS = {"tick": "tick", "shortest_window": "shortest window for 1 %"}
+
+
+def draw_calibration(tables: Tables) -> Figure:
+    """Draw idle power with its spread by channel, and say ticks, windows and overhead.
+
+    Raises
+    ------
+    NoData
+        The machine was not calibrated, or has no idle power.
+    """
+    table = tables["calibration"]
+    idle = table[(table["quantity"] == "idle_power") & table["value"].notna()].reset_index(drop=True)
+    if idle.empty:
+        raise NoData("no calibration has an idle power")
+    figure, ((panel,),) = grid(1, 1, 2.4 + 0.32 * len(idle))
+    for number, (evidence, part) in enumerate(idle.groupby("evidence", observed=True)):
+        colour = COLOURS[number % len(COLOURS)]
+        panel.errorbar(
+            part["value"],
+            part.index,
+            xerr=part["spread"],
+            linestyle="none",
+            color=colour,
+            marker=MARKERS[number % len(MARKERS)],
+            markerfacecolor=colour if evidence == Evidence.MEASURED else "white",
+            capsize=3,
+            label=f"{evidence} (mean, standard deviation over n = {int(part['n'].min())} slices)",
+        )
+    hosts = idle["hostname"].nunique() > 1
+    names = [
+        f"{r['component']} ({r['meter']}{', ' + str(r['hostname']) if hosts else ''})" for r in idle.to_dict("records")
+    ]
+    panel.set_yticks(range(len(idle)), list(map(plain, names)))
+    panel.tick_params(axis="y", which="minor", left=False, right=False)
+    panel.set_ylim(-0.6, len(idle) - 0.4)
+    panel.set_xlim(0, 1.15 * float((idle["value"] + idle["spread"].fillna(0)).max()))
+    panel.set_xlabel("Idle power (W)")
+    legend_below(figure, panel.get_legend_handles_labels()[0], columns=1)
+    subtitle(figure, *_sentences(table))
+    return figure
+
+
+def _sentences(table: pd.DataFrame) -> list[str]:
+    """Say in words what has no axis: ticks, shortest windows, overhead."""
+    known = table.dropna(subset=["value"])
+    said = []
+    for quantity, words in _OTHERS.items():
+        values = known.loc[known["quantity"] == quantity, "value"]
+        if len(values):
+            low, high = f"{1000 * values.min():.3g}", f"{1000 * values.max():.3g}"
+            said.append(f"{words} {low if low == high else f'{low} to {high}'} ms")
+    lines = [f"Counters: {', '.join(said)}." if said else "No counter ticks here: there is none."]
+    sentences = {"overhead_cpu": "takes {} % of one CPU", "overhead_duration": "changes the duration by {} %"}
+    costs = [
+        sentences[row["quantity"]].format(f"{100 * row['value']:.1f} ± {100 * row['spread']:.1f}")
+        for row in known.to_dict("records")
+        if row["quantity"] in sentences and pd.notna(row["spread"])
+    ]
+    if costs:
+        lines.append(f"Measuring {' and '.join(costs)} (± standard deviation).")
+    for quantity in ("time_per_row", "energy_per_row"):
+        rows = known[known["quantity"] == quantity].drop_duplicates("component")
+        if sentence := thread_sentence(dict(zip(rows["component"], rows["value"], strict=True)), quantity):
+            lines.append(f"{sentence[0].upper()}{sentence[1:]}.")
+    return lines
+
+
+FIGURES = (
+    FigureSpec(
+        "calibration",
+        "What this machine resolves",
+        "Idle power of each channel, mean and standard deviation over slices of the calibration's idle time; "
+        "filled marks are measured, open ones modelled. In words, each counter's tick and the shortest window "
+        "that resolves 1 %, which the measured jobs keep to, and what measuring costs.",
+        draw_calibration,
+    ),
+)

@@ -1,0 +1,76 @@
+"""CPU time that other processes used during each window."""
+
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from baler_energy.analysis.statistics import clean, flagged
+from baler_energy.figures.base import FigureSpec, NoData, Tables
+from baler_energy.figures.selection import (
+    OPERATIONS,
+)
+from baler_energy.figures.style import (
+    COLOURS,
+    MARKERS,
+    count_text,
+    grid,
+    legend_below,
+    open_mark,
+    subtitle,
+)
+
+__all__ = ["FIGURES"]
+
+#: Above this share of the machine's CPU time, a dashed line.
+_LIMIT_PERCENT = 5.0
+
+
+def draw_contamination(tables: Tables) -> Figure:
+    """Draw the CPU share of other processes during each window, in the order of the runs.
+
+    Raises
+    ------
+    NoData
+        No record has it.
+    """
+    runs = tables["runs"].dropna(subset=["contamination"]).sort_values("start")
+    if runs.empty:
+        raise NoData("no record tells what other processes used")
+    minutes = (runs["start"] - runs["start"].min()).dt.total_seconds() / 60
+    figure, ((panel,),) = grid(1, 1, 4.4)
+    for number, operation in enumerate(OPERATIONS):
+        mine = (runs["operation"] == operation).to_numpy()
+        _contamination_marks(panel, minutes, runs[mine], number, operation.value)
+    if len(flagged(runs)):
+        panel.plot([], [], label="open: flagged", **open_mark("black"))
+    panel.axhline(_LIMIT_PERCENT, color="0.4", linestyle="--", linewidth=1)
+    top = max(1.3 * _LIMIT_PERCENT, 115 * runs["contamination"].max())
+    panel.set_ylim(-0.03 * top, top)
+    panel.set_xlabel("Start of the window, since the first (min)")
+    panel.set_ylabel("CPU time of other processes (% of the machine)")
+    legend_below(figure, panel.get_legend_handles_labels()[0], columns=4)
+    over = int((100 * runs["contamination"] > _LIMIT_PERCENT).sum())
+    words = f"Each mark is one run and operation, {count_text([len(runs)])}; {over} above 5 % (dashed)."
+    subtitle(figure, words)
+    return figure
+
+
+def _contamination_marks(panel: Axes, minutes: "pd.Series[float]", runs: pd.DataFrame, number: int, label: str) -> None:
+    colour, marker = COLOURS[number], MARKERS[number]
+    filled: dict[str, Any] = {"color": colour, "marker": marker, "linestyle": "none", "label": label}
+    for part, look in ((clean(runs), filled), (flagged(runs), open_mark(colour, marker))):
+        panel.plot(minutes.loc[part.index], 100 * part["contamination"], **look)
+
+
+FIGURES = (
+    FigureSpec(
+        "contamination",
+        "CPU time of other processes",
+        "CPU time that other processes used during each window, as a share of the machine's, in the order of the "
+        "runs; each mark is one run. Above the dashed line (5 %) a run is flagged as contaminated. Open marks "
+        "carry a flag, whichever it is.",
+        draw_contamination,
+    ),
+)

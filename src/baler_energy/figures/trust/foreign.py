@@ -1,0 +1,189 @@
+"""Imported results of other tools beside the runs of this study: energy against duration."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from baler_energy.figures.base import FigureSpec, NoData, Tables
+from baler_energy.figures.selection import OPERATIONS
+from baler_energy.figures.style import COLOURS, MARKERS, grid, legend_below, log_ticks, plain, subtitle
+from baler_energy.vocabulary import Evidence, MeterName, Quantity
+
+__all__ = ["FIGURES", "draw_foreign"]
+
+#: Filling of a mark by evidence; a sum of measured and modelled parts is half filled.
+_MIXED = "measured and modelled"
+_FILL = {Evidence.MEASURED: "full", Evidence.MODELLED: "none", Evidence.UNKNOWN: "none", _MIXED: "left"}
+#: Mark and colour of each tool; the marks of this study are larger, dark and of other shapes.
+_TOOLS: dict[str, tuple[str, str]] = {
+    MeterName.CODECARBON: ("v", COLOURS[1]),
+    MeterName.ECO2AI: ("D", COLOURS[2]),
+    MeterName.PYJOULES: ("P", "#8a6d00"),
+    MeterName.ZEUS: ("X", "0.45"),
+    MeterName.CARBONTRACKER: ("<", "#5b2a86"),
+}
+_SMALL, _LARGE = 4.5, 6.5
+_MANY = 200
+_SUM = "machine"
+#: Dark for one scope of ours (CPU), lighter for the other (with the GPU).
+_OWN_COLOURS = (COLOURS[0], "#7d8db5")
+_DECADES: dict[str, Any] = {"color": "0.55", "linestyle": ":", "linewidth": 1}
+_CONSTANT: dict[str, Any] = {"color": "0.2", "linestyle": "--", "linewidth": 1}
+
+
+def draw_foreign(tables: Tables) -> Figure:
+    """Draw the energy of each imported window against its duration, and the runs of this study beside them.
+
+    Raises
+    ------
+    NoData
+        No file was imported, or none holds an energy with its duration.
+    """
+    windows = _windows(tables["foreign"])
+    if windows.empty:
+        raise NoData("no result of another tool was imported")
+    runs = tables["runs"].dropna(subset=["energy_j", "duration_s"])
+    runs = runs[(runs["energy_j"] > 0) & (runs["duration_s"] > 0)]
+    figure, ((panel,),) = grid(1, 1, 6.6)
+    panel.set(xscale="log", yscale="log")
+    handles = [*_foreign_marks(panel, windows), *_own_marks(panel, runs)]
+    durations, energies = (
+        pd.concat([windows["duration_s"], runs["duration_s"]]),
+        pd.concat([windows["j"], runs["energy_j"]]),
+    )
+    _limits(panel, durations, energies)
+    handles += _powers(panel, tables["findings"], energies / durations)
+    panel.set_xlabel("Duration of the window, or of one operation (s)")
+    panel.set_ylabel("Energy (J)")
+    legend_below(figure, handles, columns=2)
+    count = f"Each mark is one window or operation, n = {len(windows):,} imported and {len(runs):,} of this study."
+    fill = "Filled: measured; open: modelled or unknown, as the legend says; half filled: a sum of both."
+    subtitle(figure, count, fill)
+    return figure
+
+
+def _windows(foreign: pd.DataFrame) -> pd.DataFrame:
+    """Energy of each window: the tool's own sum where it has one, else the sum of its components.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns meter, duration_s, j (J), kind (evidence) and scope (components).
+    """
+    columns = ["meter", "duration_s", "j", "kind", "scope"]
+    energy = foreign[(foreign["quantity"] == Quantity.ENERGY) & (foreign["value"] > 0) & (foreign["duration_s"] > 0)]
+    if energy.empty:
+        return pd.DataFrame(columns=columns)
+    # The readings of a window stand together, and begin with its duration.
+    window = (foreign["quantity"] == Quantity.DURATION).cumsum().loc[energy.index]
+    table = energy.assign(window=window, part=energy["component"].str.split("-").str[0])
+    parts = table[table["part"] != _SUM].sort_values("part", kind="stable").groupby("window")
+    whole = table[table["part"] == _SUM].groupby("window")
+    found = pd.DataFrame({"meter": table.groupby("window")["meter"].first()})
+    found["duration_s"] = table.groupby("window")["duration_s"].first()
+    found["j"] = whole["value"].first().reindex(found.index).fillna(parts["value"].sum())
+    kinds = parts["evidence"].agg(lambda all_of_it: "+".join(sorted(set(all_of_it))))
+    found["kind"] = kinds.replace({"measured+modelled": _MIXED, "measured+modelled+unknown": _MIXED})
+    found["kind"] = found["kind"].where(found["kind"].isin(_FILL)).fillna(Evidence.UNKNOWN.value)
+    alone = ~found.index.isin(kinds.index)
+    found.loc[alone, "kind"] = whole["evidence"].first().reindex(found.index)[alone]
+    found["scope"] = parts["part"].agg(lambda all_of_it: "+".join(dict.fromkeys(all_of_it))).reindex(found.index)
+    return found.fillna({"scope": _SUM})[columns]
+
+
+def _foreign_marks(panel: Axes, windows: pd.DataFrame) -> Iterator[Line2D]:
+    for (meter, scope, kind), part in windows.groupby(["meter", "scope", "kind"], sort=True):
+        marker, colour = _TOOLS[str(meter)]
+        look = _look(colour, marker, kind, _SMALL)
+        # Thousands of marks would make a vector file of megabytes.
+        panel.plot(part["duration_s"], part["j"], zorder=2, rasterized=len(part) > _MANY, **look)
+        yield Line2D([], [], label=plain(f"{meter}: {scope}, {kind}, n = {len(part):,}"), **look | {"markersize": 6})
+
+
+def _own_marks(panel: Axes, runs: pd.DataFrame) -> Iterator[Line2D]:
+    scopes = sorted(runs["energy_scope"].dropna().unique())
+    for number, operation in enumerate(OPERATIONS):
+        mine = runs[runs["operation"] == operation]
+        for (evidence, scope), part in mine.groupby(["energy_evidence", "energy_scope"], observed=True, dropna=False):
+            colour = _OWN_COLOURS[scopes.index(scope) % 2 if scope in scopes else 0]
+            look = _look(colour, MARKERS[number], evidence, _LARGE)
+            panel.plot(part["duration_s"], part["energy_j"], zorder=3, **look)
+            words = f"this study, {operation.value}: {scope}, {evidence}, n = {len(part):,}"
+            yield Line2D([], [], label=plain(words), **look | {"markersize": 7})
+
+
+def _look(colour: str, marker: str, evidence: Any, size: float) -> dict[str, Any]:
+    return {
+        "color": colour,
+        "marker": marker,
+        "markersize": size,
+        "fillstyle": _FILL.get(str(evidence), "none"),
+        "markerfacecoloralt": "white",
+        "markeredgewidth": 0.9,
+        "linestyle": "none",
+    }
+
+
+def _limits(panel: Axes, durations: "pd.Series[float]", energies: "pd.Series[float]") -> None:
+    for values, axis, limit in (
+        (durations, panel.xaxis, panel.set_xlim),
+        (energies, panel.yaxis, panel.set_ylim),
+    ):
+        low, high = float(values.min()) / 2, float(values.max()) * 2
+        limit(low, high)
+        log_ticks(axis, low, high)
+
+
+def _powers(panel: Axes, findings: pd.DataFrame, drawn_w: "pd.Series[float]") -> Iterator[Line2D]:
+    """Draw lines of constant power: decades dotted, and dashed those at which everything of a host was modelled."""
+    constant = sorted(findings.loc[findings["finding"] == "constant_total", "value"].unique())
+    low, high = np.floor(np.log10(drawn_w.min())), np.ceil(np.log10(drawn_w.max()))
+    decades = [
+        power for power in 10.0 ** np.arange(low, high + 1) if not np.any(np.abs(np.log(constant / power)) < 0.5)
+    ]
+    for powers, look in ((decades, _DECADES), (constant, _CONSTANT)):
+        for power in powers:
+            _power_line(panel, power, look)
+    if decades:
+        yield Line2D([], [], label="constant power", **_DECADES)
+    if constant:
+        words = " and ".join(f"{power:.1f} W" for power in constant)
+        yield Line2D([], [], label=f"{words}: all energy of a host is this constant", **_CONSTANT)
+
+
+def _power_line(panel: Axes, power_w: float, look: dict[str, Any]) -> None:
+    """Draw a line across the panel, and its power where it leaves it."""
+    (left, right), (low, high) = panel.get_xlim(), panel.get_ylim()
+    leaves_right = power_w * right < high
+    if power_w * right < 2 * low or power_w * left > high / 2:
+        return
+    panel.plot([left, right], [power_w * left, power_w * right], zorder=1, scalex=False, scaley=False, **look)
+    panel.annotate(
+        f"{float(f'{power_w:.3g}'):,.10g} W",
+        (right, power_w * right) if leaves_right else (high / power_w, high),
+        xytext=(4, 0) if leaves_right else (0, 4),
+        textcoords="offset points",
+        horizontalalignment="left" if leaves_right else "center",
+        verticalalignment="center" if leaves_right else "bottom",
+        fontsize=8,
+        color=look["color"],
+    )
+
+
+FIGURES = (
+    FigureSpec(
+        "foreign",
+        "Other tools' results beside ours",
+        "Energy against duration of each window in the imported files of other tools, and of each operation of "
+        "this study. A mark is one window or one operation; the legend says which components its energy holds "
+        "and how many there are. Filled marks are measured, open ones modelled or unknown, half-filled ones a "
+        "sum of measured and modelled parts. Dotted lines are constant powers. On a dashed line all energy of a "
+        "host is one constant power times duration: nothing was measured there.",
+        draw_foreign,
+    ),
+)

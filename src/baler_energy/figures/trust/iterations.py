@@ -1,0 +1,112 @@
+"""Spread within a window: each iteration against the median of its window."""
+
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from baler_energy.figures.base import FigureSpec, NoData, Tables
+from baler_energy.figures.selection import OPERATIONS
+from baler_energy.figures.style import COLOURS, count_text, grid, legend_below, log_ticks, subtitle
+
+__all__ = ["DISTURBED", "FIGURES", "draw_iterations", "within_windows"]
+
+#: An iteration that takes so many times the median of its window was disturbed.
+DISTURBED = 1.5
+_QUARTILES: dict[str, Any] = {"color": COLOURS[0], "linewidth": 2.2}
+_LONGEST: dict[str, Any] = {"color": COLOURS[0], "marker": "_", "markersize": 5, "linestyle": "none"}
+_FAR: dict[str, Any] = {"color": COLOURS[1], "marker": "^", "linestyle": "none"}
+
+
+def within_windows(runs: pd.DataFrame) -> pd.DataFrame:
+    """Give quartiles and longest iteration over the median, of the windows with several iterations, by their start.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``operation``, ``minutes`` since the first window's start, ``lower``, ``upper`` and ``longest`` (pure numbers)
+        and ``iterations``.
+    """
+    several = runs[(runs["iterations"] > 1) & runs["duration_median_s"].notna()].sort_values("start")
+    median_s = several["duration_median_s"]
+    return pd.DataFrame(
+        {
+            "operation": several["operation"],
+            "minutes": (several["start"] - runs["start"].min()).dt.total_seconds() / 60,
+            "lower": several["duration_lower_quartile_s"] / median_s,
+            "upper": several["duration_upper_quartile_s"] / median_s,
+            "longest": several["duration_longest_s"] / median_s,
+            "iterations": several["iterations"],
+        }
+    )
+
+
+def draw_iterations(tables: Tables) -> Figure:
+    """Draw quartiles and the longest iteration of each window, over the window's median, in the order of the runs.
+
+    Raises
+    ------
+    NoData
+        No window has several iterations.
+    """
+    runs = tables["runs"]
+    runs = runs[runs["operation"].isin(list(OPERATIONS))]
+    found = within_windows(runs)
+    if found.empty:
+        raise NoData("no window has several iterations whose durations are known")
+    figure, (panels,) = grid(1, 3, 4.4, sharey=True)
+    low, high = min(0.9, found["lower"].min() / 1.05), max(2.0, found["longest"].max() * 1.15)
+    for panel, operation in zip(panels, OPERATIONS, strict=True):
+        part = found[found["operation"] == operation]
+        _panel(panel, part)
+        panel.set_title(f"{operation.value}, {count_text([len(part)])}" if len(part) else operation.value)
+    panels[0].set(yscale="log", ylim=(low, high), ylabel="Iteration over median\nof its window (clock)")
+    log_ticks(panels[0].yaxis, low, high, narrow=True)
+    handles = [
+        Line2D([], [], label="lower to upper quartile", **_QUARTILES),
+        Line2D([], [], label="longest iteration", **_LONGEST),
+        Line2D([], [], label=f"longest iteration, above {DISTURBED:g} times the median (dashed)", **_FAR),
+    ]
+    legend_below(figure, handles, columns=3)
+    subtitle(figure, *_sentences(runs, found))
+    return figure
+
+
+def _panel(panel: Axes, part: pd.DataFrame) -> None:
+    panel.vlines(part["minutes"], part["lower"], part["upper"], **_QUARTILES)
+    far = part["longest"] > DISTURBED
+    panel.plot(part.loc[~far, "minutes"], part.loc[~far, "longest"], **_LONGEST)
+    panel.plot(part.loc[far, "minutes"], part.loc[far, "longest"], **_FAR)
+    panel.axhline(DISTURBED, color="0.4", linestyle="--", linewidth=1)
+    panel.set_xlabel("Start (min since the first)")
+    if part.empty:
+        words = "no window with\nseveral iterations"
+        panel.text(0.5, 0.5, words, transform=panel.transAxes, horizontalalignment="center")
+
+
+def _sentences(runs: pd.DataFrame, found: pd.DataFrame) -> list[str]:
+    far = int((found["longest"] > DISTURBED).sum())
+    width = 100 * (found["upper"] - found["lower"])
+    lines = [
+        f"{far} of {len(found)} windows have an iteration above {DISTURBED:g} times their median; "
+        f"the quartiles lie {width.median():.1f} % of the median apart (median of the windows)."
+    ]
+    if single := len(runs) - len(found):
+        lines.append(f"{single} more windows hold a single iteration, or were resumed, and are not drawn.")
+    return lines
+
+
+FIGURES = (
+    FigureSpec(
+        "iterations",
+        "Spread within windows",
+        "A window holds as many iterations of an operation as fit. Each bar is one window: from the lower to the "
+        "upper quartile of the durations of its iterations, over their median; a mark is its longest iteration. "
+        "Triangles are windows with an iteration above 1.5 times the median (dashed): something disturbed it, "
+        "which moves the mean of the window, duration_s, and not its median, duration_median_s. Flagged runs are "
+        "drawn like the others. Single iterations are in the table samples.",
+        draw_iterations,
+    ),
+)

@@ -1,0 +1,10 @@
+"""Is it worth it? The figures of the chapter.
+
+- `distributions`: columns before and after; `column_errors`: their errors
+- `error_energy`: the error against the energy of training
+"""
+
+__all__ = ["TITLE"]
+
+#: Category of the report, which sorts them.
+TITLE = "4. Is it worth it?"

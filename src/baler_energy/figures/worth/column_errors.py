@@ -1,0 +1,92 @@
+"""Errors of each column over its range."""
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from baler_energy.analysis.statistics import mean_interval
+from baler_energy.figures.base import FigureSpec, NoData, Tables
+from baler_energy.figures.selection import (
+    at_point,
+    describe,
+    first_device,
+    reference_point,
+)
+from baler_energy.figures.style import (
+    COLOURS,
+    MARKERS,
+    count_text,
+    grid,
+    legend_below,
+    log_ticks,
+    plain,
+    subtitle,
+)
+
+__all__ = ["FIGURES"]
+
+#: Errors of a column, with their words.
+_ERRORS = {"rms_over_range": "RMS residual / range", "max_over_range": "largest residual / range"}
+
+
+def draw_column_errors(tables: Tables) -> Figure:
+    """Draw RMS and largest residual over range of each column, with their spread over repeats.
+
+    Raises
+    ------
+    NoData
+        The reference point has no errors.
+    """
+    errors, runs = tables["errors"], tables["runs"]
+    if runs.empty or errors.empty:
+        raise NoData("no run has errors per column")
+    reference = reference_point(runs)
+    here = at_point(errors, reference)
+    here = here[(here["column"] != "all") & here["rms_over_range"].notna()]
+    if here.empty:
+        raise NoData("no run at the reference point has errors per column")
+    here, device = first_device(here)
+    means = {name: mean_interval(here, ["column"], name).set_index("column") for name in _ERRORS}
+    order = means["rms_over_range"]["mean"].sort_values().index
+    figure, ((panel,),) = grid(1, 1, 1.9 + 0.24 * len(order))
+    for number, (value, label) in enumerate(_ERRORS.items()):
+        table = means[value].reindex(order)
+        look: dict[str, Any] = {"color": COLOURS[number], "marker": MARKERS[number], "label": label}
+        # Apart in height, so that wide intervals do not cover one another.
+        places = np.arange(len(order)) + (0.16 if number else -0.16)
+        panel.errorbar(
+            table["mean"], places, xerr=table["half_width"], linestyle="none", capsize=2, elinewidth=0.9, ms=4.5, **look
+        )
+    smallest = means["rms_over_range"]["mean"].min()
+    largest = (means["max_over_range"]["mean"] + means["max_over_range"]["half_width"].fillna(0)).max()
+    _column_axes(panel, [str(name) for name in order], max(smallest, largest * 1e-9) / 3, largest * 1.5)
+    legend_below(figure, panel.get_legend_handles_labels()[0])
+    shown = count_text(means["rms_over_range"]["n"])
+    subtitle(figure, f"Reference: {describe(reference)}, {device}.", f"Mean and 95 % t interval, {shown}.")
+    return figure
+
+
+def _column_axes(panel: Axes, names: list[str], low: float, high: float) -> None:
+    """Put the columns' names on the y axis and a logarithmic scale on the other."""
+    panel.set_xscale("log")
+    panel.set_xlim(low, high)
+    log_ticks(panel.xaxis, low, high)
+    panel.set_yticks(range(len(names)), list(map(plain, names)))
+    panel.tick_params(axis="y", which="minor", left=False, right=False)
+    panel.set_ylim(-0.7, len(names) - 0.3)
+    panel.set_xlabel("Residual over the column's range")
+    panel.grid(axis="y", linewidth=0.4)
+
+
+FIGURES = (
+    FigureSpec(
+        "column_errors",
+        "Error of each column",
+        "Root mean square and largest residual over the range of each column, at the reference point. Markers are "
+        "means over the repeats, bars 95 % t intervals, n is the number of repeats. Constant columns have no range "
+        "and are left out.",
+        draw_column_errors,
+    ),
+)

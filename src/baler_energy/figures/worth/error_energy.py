@@ -1,0 +1,153 @@
+"""The error of the reconstruction against the energy of the training."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from baler_energy.analysis.statistics import clean, flagged, interval
+from baler_energy.figures.base import FigureSpec, NoData, Tables
+from baler_energy.figures.captions import EVIDENCE
+from baler_energy.figures.selection import (
+    AXES,
+    at_point,
+    axis_label,
+    describe,
+    device_name,
+    excluded_text,
+    reference_point,
+    scaled_unit,
+    sweep,
+    with_error,
+)
+from baler_energy.figures.style import (
+    COLOURS,
+    LINES,
+    MARKERS,
+    count_text,
+    grid,
+    legend_below,
+    log_ticks,
+    open_mark,
+    subtitle,
+)
+from baler_energy.vocabulary import Operation
+
+__all__ = ["FIGURES"]
+
+#: Labels of single runs: where there are more, none is drawn.
+_MOST_LABELS = 50
+#: Axes along which points are joined.
+_LINED = ("epochs", "rows", "batch_size", "threads", "compression_ratio", "precision")
+
+
+def draw_error_energy(tables: Tables) -> Figure:
+    """Draw the error of each point against the energy of its training, joined along the axes.
+
+    Raises
+    ------
+    NoData
+        No point has both.
+    """
+    trained, reference = _trained(tables["runs"])
+    factor, unit = scaled_unit(trained["energy_j"], "J")
+    kinds = sorted(set(zip(trained["device"], trained["energy_evidence"], strict=True)))
+    figure, (panels,) = grid(1, len(kinds), 5.2, width_in=max(7.5, 4.6 * len(kinds)), sharex=True, sharey=True)
+    values, errors = trained["energy_j"] * factor, trained["mean_rms_over_range"]
+    x_limits, y_limits = (values.min() / 1.5, values.max() * 1.5), (errors.min() / 1.4, errors.max() * 1.4)
+    counts = set[int]()
+    for panel, (device, evidence) in zip(panels, kinds, strict=True):
+        part = trained[(trained["device"] == device) & (trained["energy_evidence"] == evidence)]
+        counts |= _error_points(panel, part, factor)
+        for number, axis in enumerate(_LINED):
+            along = sweep(clean(part), axis, reference)
+            if along[axis].nunique() > 1:
+                _error_line(panel, along, axis, factor, number, reference[axis])
+        panel.set(xscale="log", yscale="log", xlim=x_limits, ylim=y_limits)
+        log_ticks(panel.xaxis, *x_limits, narrow=len(kinds) > 1)
+        log_ticks(panel.yaxis, *y_limits)
+        panel.set_xlabel(f"Energy of one training, {evidence} ({unit})")
+        panel.set_title(f"{device_name(device)} run" if len(kinds) > 1 else "")
+    panels[0].set_ylabel("Mean over columns of RMS residual / range")
+    found = {text: h for panel in panels for h, text in zip(*panel.get_legend_handles_labels(), strict=True)}
+    legend_below(figure, list(found.values()))
+    spread = [f"Mean and 95 % t interval, {count_text(counts)}."] if counts else []
+    words = f"Around the reference: {describe(reference)}."
+    subtitle(figure, words, *spread, *excluded_text(trained))
+    return figure
+
+
+def _trained(runs: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Give the trainings with error and energy of the reference point's engine, model and packing, and that point.
+
+    What engines, models and packings save is told apart, in a chapter of its own.
+    """
+    if runs.empty:
+        raise NoData("there are no runs")
+    reference = reference_point(runs)
+    alike = at_point(runs, {axis: reference[axis] for axis in ("transform", "engine", "model", "packing")})
+    trained = with_error(alike)
+    trained = trained[trained["operation"] == Operation.TRAIN].dropna(subset=["mean_rms_over_range", "energy_j"])
+    if trained.empty:
+        raise NoData("no run has both an error and a training energy")
+    if len(trained[[*AXES, "device"]].drop_duplicates()) < 2:
+        raise NoData("one point only, no curve to draw")
+    return trained, reference
+
+
+def _error_points(panel: Axes, trained: pd.DataFrame, factor: float) -> set[int]:
+    """Draw each point with intervals in both directions, and single flagged runs; returns the numbers of repeats."""
+    bad = flagged(trained)
+    panel.plot(bad["energy_j"] * factor, bad["mean_rms_over_range"], **open_mark("0.45"))
+    keys = [*AXES, "device", "energy_evidence"]
+    means = [
+        (*interval(part["energy_j"].to_numpy() * factor), *interval(part["mean_rms_over_range"].to_numpy()))
+        for _, part in clean(trained).groupby(keys, observed=True, dropna=False)
+    ]
+    if not means:
+        return set()
+    # One set of points and bars: grids have thousands.
+    energies, energy_widths, _, errors, error_widths, counts = zip(*means, strict=True)
+    look: dict[str, Any] = {"color": "0.45", "marker": "o", "markersize": 4, "elinewidth": 0.9, "zorder": 1.5}
+    panel.errorbar(energies, errors, xerr=energy_widths, yerr=error_widths, linestyle="none", **look)
+    single = [place for place, count in zip(zip(energies, errors, strict=True), counts, strict=True) if count == 1]
+    for place in single if len(single) <= _MOST_LABELS else []:
+        panel.annotate("n = 1", place, (5, -10), textcoords="offset points", fontsize=8)
+    return set(counts)
+
+
+def _error_line(panel: Axes, part: pd.DataFrame, axis: str, factor: float, number: int, reference: Any) -> None:
+    """Join the points of one axis, and put the values beside those that differ from the reference."""
+    means = part.groupby(axis, observed=True)[["energy_j", "mean_rms_over_range"]].mean().sort_index()
+    values = [f"{value:,}" if isinstance(value, int | np.integer) else f"{value}" for value in means.index]
+    for (value, point), text in zip(means.iterrows(), values, strict=True):
+        if value != reference:
+            place = (point["energy_j"] * factor, point["mean_rms_over_range"])
+            panel.annotate(text, place, (6, 6), textcoords="offset points", fontsize=8)
+    evidence = str(part["energy_evidence"].iloc[0])
+    words = axis_label(axis).removesuffix(" (rows)")
+    panel.plot(
+        means["energy_j"] * factor,
+        means["mean_rms_over_range"],
+        color=COLOURS[number % len(COLOURS)],
+        marker=MARKERS[number % len(MARKERS)],
+        linestyle=LINES[evidence],
+        markerfacecolor="none",
+        markersize=8,
+        label=f"{words}: {', '.join(values)}",
+    )
+
+
+FIGURES = (
+    FigureSpec(
+        "error_energy",
+        "Error against training energy",
+        "Mean over the columns of RMS residual over range, against the energy of the training. Lines join points "
+        "that differ in one axis from the reference, whose values stand beside them. Markers "
+        "are means over the repeats, bars 95 % t intervals, n is their number; one without bars has n = 1. Open "
+        "grey marks are single flagged runs, which are in no mean. " + EVIDENCE,
+        draw_error_energy,
+    ),
+)
