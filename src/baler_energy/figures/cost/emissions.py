@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from baler_energy.analysis.carbon import co2e_kg
 from baler_energy.analysis.statistics import clean
+from baler_energy.figures.bars import name_rows
 from baler_energy.figures.base import FigureSpec, NoData, Tables
 from baler_energy.figures.captions import EVIDENCE
 from baler_energy.figures.selection import at_point, first_device, reference_point, scaled_unit
@@ -76,9 +77,8 @@ def draw_countries(tables: Tables) -> Figure:
         panel.plot(1000 * factor * value, place, "o", color=COLOURS[1], markerfacecolor=face)
         words = f"{row['carbon_intensity_g_per_kwh']:.0f} g/kWh"
         panel.annotate(words, (1000 * factor * value, place), (8, -3), textcoords="offset points", fontsize=8)
-    panel.set_yticks(range(len(table)), list(table["name"]))
-    panel.tick_params(axis="y", which="minor", left=False, right=False)
-    panel.set(xlim=(0, 1150 * factor * max(kilograms)), ylim=(-0.7, len(table) - 0.3))
+    name_rows(panel, table["name"], margin=0.7, upwards=True, ticks=True)
+    panel.set_xlim(0, 1150 * factor * max(kilograms))
     panel.set_xlabel(f"{CO2E} of the study, from {evidence} energy ({unit})")
     kwh = f"{energy_j / 3.6e6:.3g} kWh"
     words = f"{evidence.capitalize()} energy of all windows: {kwh} in n = {len(runs)} records; PUE {pue:g}."

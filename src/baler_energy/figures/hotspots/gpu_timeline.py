@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from baler_energy.analysis import throttled
 from baler_energy.analysis.statistics import flag_words
 from baler_energy.analysis.thermal import Curve, Rise, rise
+from baler_energy.figures.bars import name_rows
 from baler_energy.figures.base import FigureSpec, NoData, Tables
 from baler_energy.figures.selection import at_point, describe, first_clean, reference_point, spread_text, with_flags
 from baler_energy.figures.style import COLOURS, few_ticks, grid, subtitle
@@ -133,9 +134,7 @@ def _strip(axes: Axes, held: Mapping[str, list[tuple[float, float]]]) -> None:
     for place, (word, parts) in enumerate(held.items()):
         colour = "0.65" if word == throttled.NONE else COLOURS[1] if word in _HEAT_OR_POWER else COLOURS[0]
         axes.broken_barh([(begin, end - begin) for begin, end in parts], (place - 0.3, 0.6), facecolor=colour)
-    axes.set_yticks(range(len(held)), list(held))
-    axes.set_ylim(len(held) - 0.5, -0.5)
-    axes.tick_params(axis="y", which="both", left=False, right=False)
+    name_rows(axes, held, margin=0.5)
     axes.set_title("Why clocks are lowered, as the driver tells it", fontsize=9)
 
 

@@ -8,11 +8,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from baler_energy.figures.bars import label_end, name_rows
 from baler_energy.figures.base import FigureSpec, NoData, Tables
 from baler_energy.figures.captions import SHARES
 from baler_energy.figures.profiled import absence, one_run, rows_of
 from baler_energy.figures.selection import OPERATIONS
-from baler_energy.figures.style import COLOURS, grid, legend_below, plain, subtitle
+from baler_energy.figures.style import COLOURS, grid, legend_below, subtitle
 
 __all__ = ["FIGURES", "draw_copies", "draw_lines"]
 
@@ -56,10 +57,9 @@ def _line_bars(panel: Axes, part: pd.DataFrame) -> float:
             width = 100 * float(same.get(kind, 0.0))
             panel.barh(place, width, 0.7, left=left, color=colour)
             left += width
-        words = f"{left:.1f}{_bytes_words(line)}"
-        panel.annotate(words, (left, place), (3, 0), textcoords="offset points", va="center", fontsize=8)
+        label_end(panel, f"{left:.1f}{_bytes_words(line)}", left, place)
         longest = max(longest, left)
-    panel.set_yticks(range(len(lines)), [_name(line) for line in lines.to_dict("records")], fontsize=8)
+    name_rows(panel, [_name(line) for line in lines.to_dict("records")], size=8)
     return longest * 1.6
 
 
@@ -97,9 +97,8 @@ def _copy_bars(panel: Axes, part: pd.DataFrame) -> float:
     megabytes = [line["bytes"] / 1e6 for line in lines]
     panel.barh(range(len(lines)), megabytes, 0.7, color=COLOURS[2])
     for place, (line, width) in enumerate(zip(lines, megabytes, strict=True)):
-        words = f"{width:.3g} MB, {100 * line['self_share']:.1f} % of time"
-        panel.annotate(words, (width, place), (3, 0), textcoords="offset points", va="center", fontsize=8)
-    panel.set_yticks(range(len(lines)), [_name(line) for line in lines], fontsize=8)
+        label_end(panel, f"{width:.3g} MB, {100 * line['self_share']:.1f} % of time", width, place)
+    name_rows(panel, map(_name, lines), size=8)
     return float(max(megabytes)) * 1.45
 
 
@@ -111,8 +110,6 @@ def _by_operation(found: pd.DataFrame, draw: Callable[[Axes, pd.DataFrame], floa
     for panel, operation in zip(panels[:, 0], shown, strict=True):
         longest = max(longest, draw(panel, found[found["operation"] == operation]))
         panel.set_title(operation.value)
-        panel.tick_params(axis="y", which="both", left=False, right=False)
-        panel.invert_yaxis()
     panels[-1, 0].set_xlabel(label)
     panels[-1, 0].set_xlim(0, longest)
     return figure
@@ -123,7 +120,7 @@ def _name(line: Any) -> str:
     place = f"{str(line['file']).rpartition('/')[2]}:{line['line']:.0f}"
     room = _NAME_LENGTH - len(place) - 2
     code = str(line["name"]).partition("  # ")[0]
-    return plain(f"{code if len(code) <= room else code[: room - 2] + '..'}  {place}")
+    return f"{code if len(code) <= room else code[: room - 2] + '..'}  {place}"
 
 
 FIGURES = (

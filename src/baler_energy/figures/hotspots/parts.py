@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from baler_energy.figures.bars import label_end, name_rows
 from baler_energy.figures.base import FigureSpec, NoData, Tables
 from baler_energy.figures.captions import LOOPS
 from baler_energy.figures.hotspots.icicle import Block, draw_icicle
@@ -125,14 +126,10 @@ def _part_bars(panel: Axes, part: pd.DataFrame, whole: float, value: str) -> Non
     colours = [_KINDS[str(row["kind"])][1] for row in records]
     panel.barh(range(len(records)), shares, 0.75, color=colours)
     for place, share in enumerate(shares):
-        panel.annotate(
-            f"{share:.1f}", (max(share, 0), place), (3, 0), textcoords="offset points", va="center", fontsize=8
-        )
-    panel.set_yticks(range(len(records)), [str(row["name"]) for row in records], fontsize=8)
-    panel.tick_params(axis="y", which="both", left=False, right=False)
+        label_end(panel, f"{share:.1f}", max(share, 0), place)
+    name_rows(panel, [str(row["name"]) for row in records], margin=0.6, size=8)
     panel.axvline(0, color="black", linewidth=0.8)
     panel.set_xlim(min(0.0, *shares) * 1.1, max(shares) * 1.15)
-    panel.set_ylim(len(records) - 0.4, -0.6)
 
 
 def draw_whole(tables: Tables) -> Figure:

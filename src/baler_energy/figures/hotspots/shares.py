@@ -9,10 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from baler_energy.figures.bars import label_end, name_rows
 from baler_energy.figures.base import NoData, Tables
 from baler_energy.figures.profiled import absence, one_run, rows_of
 from baler_energy.figures.selection import OPERATIONS
-from baler_energy.figures.style import grid, legend_below, plain, subtitle
+from baler_energy.figures.style import grid, legend_below, subtitle
 
 __all__ = ["draw_shares"]
 
@@ -67,14 +68,11 @@ def _share_bars(panel: Axes, part: pd.DataFrame, kinds: Mapping[str, str]) -> No
         shares.append(100 * rest.sum())
         names.append(f"all {len(rest)} others")
         colours.append("0.65")
-    places = range(len(names))
-    panel.barh(places, shares, 0.7, color=colours)
-    for place, share in zip(places, shares, strict=True):
-        panel.annotate(f"{share:.1f}", (share, place), (3, 0), textcoords="offset points", va="center", fontsize=8)
-    panel.set_yticks(places, [plain(name) for name in names], fontsize=8)
-    panel.tick_params(axis="y", which="both", left=False, right=False)
+    panel.barh(range(len(names)), shares, 0.7, color=colours)
+    for place, share in enumerate(shares):
+        label_end(panel, f"{share:.1f}", share, place)
+    name_rows(panel, names, size=8)
     panel.set_xlim(0, max(panel.get_xlim()[1], max(shares) * 1.12))
-    panel.invert_yaxis()
 
 
 def _short(row: Mapping[Any, Any]) -> str:

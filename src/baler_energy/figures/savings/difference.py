@@ -9,6 +9,7 @@ from matplotlib.patches import Patch
 
 from baler_energy.analysis.breakdown import CATEGORIES, REST, breakdown, over_epochs
 from baler_energy.analysis.statistics import clean
+from baler_energy.figures.bars import label_end, name_rows
 from baler_energy.figures.base import FigureSpec, NoData, Tables
 from baler_energy.figures.engine_rows import base_label, compared, engines_at, per_row, where
 from baler_energy.figures.profiled import rows_of
@@ -125,11 +126,9 @@ def _bars(panel: Axes, times: pd.DataFrame, base: str) -> None:
         words = f"{left:.3g} {unit}"
         if base in times.index and label != base:
             words += _difference(times, str(label), base, factor)
-        panel.annotate(words, (left, place), (4, 0), textcoords="offset points", va="center", fontsize=8)
-    panel.set_yticks(range(len(times)), [str(label) for label in times.index])
-    panel.tick_params(axis="y", which="both", left=False, right=False)
+        label_end(panel, words, left, place, gap=4)
+    name_rows(panel, map(str, times.index), margin=0.5)
     panel.set_xlim(0, sums.max() * factor / _BARS)
-    panel.set_ylim(len(times) - 0.5, -0.5)
     panel.set_xlabel(f"Time per row, estimated by shares ({unit})")
 
 

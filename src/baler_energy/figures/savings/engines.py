@@ -1,7 +1,6 @@
 """The engines side by side: energy, time, memory and error, with factors over the reference."""
 
 import math
-from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
@@ -11,6 +10,7 @@ from matplotlib.figure import Figure
 from baler_energy.analysis.comparison import ratio_of_means
 from baler_energy.analysis.statistics import clean, estimate, flagged
 from baler_energy.codecs.engines import engine_named
+from baler_energy.figures.bars import name_rows
 from baler_energy.figures.base import FigureSpec, NoData, Tables
 from baler_energy.figures.captions import EVIDENCE, TYPICAL_TIMES
 from baler_energy.figures.engine_rows import base_label, compared, factor_text, paired, per_row, same_energy, where
@@ -69,7 +69,8 @@ def draw_engines(tables: Tables) -> Figure:
     for panel, (value, words) in zip(panels[-1], _RESULTS, strict=True):
         _marks(panel, results.assign(shown=results[value]), labels, base, "", pairs=True)
         panel.set_xlabel(words)
-    _name_rows(panels.flat, labels)
+    for panel in panels.flat:
+        name_rows(panel, labels, margin=0.6)
     counts = clean(rows).groupby(["label", "operation"], observed=True)["run_id"].nunique()
     spread = f"Mean and 95 % t interval, {count_text(counts)}; f" if len(counts) else "F"
     subtitle(
@@ -90,13 +91,6 @@ def _cost_row(panels: Any, rows: pd.DataFrame, labels: list[str], base: str, cos
         part = rows[rows["operation"] == operation].assign(shown=rows[value] * factor)
         _marks(panel, part, labels, base, prefixed)
         panel.set_xlabel(f"{words}{kind} ({prefixed})")
-
-
-def _name_rows(panels: Iterable[Axes], labels: list[str]) -> None:
-    for panel in panels:
-        panel.set_yticks(range(len(labels)), labels)
-        panel.tick_params(axis="y", which="both", left=False, right=False)
-        panel.set_ylim(len(labels) - 0.4, -0.6)
 
 
 def _marks(panel: Axes, part: pd.DataFrame, labels: list[str], base: str, unit: str, *, pairs: bool = False) -> None:

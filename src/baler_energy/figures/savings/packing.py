@@ -10,6 +10,7 @@ from matplotlib.patches import Patch
 
 from baler_energy.analysis.statistics import mean_interval
 from baler_energy.codecs.packing import Packing
+from baler_energy.figures.bars import label_end, name_rows
 from baler_energy.figures.base import FigureSpec, NoData, Tables
 from baler_energy.figures.selection import describe, first_device, reference_point, sweep, with_error
 from baler_energy.figures.style import COLOURS, MARKERS, count_text, grid, legend_below, log_ticks, subtitle
@@ -46,10 +47,8 @@ def draw_packing(tables: Tables) -> Figure:
     figure, (panels,) = grid(1, 2, 2.6 + 0.36 * len(gains), sharey=True)
     _ratio_panel(panels[0], gains)
     counts = _error_panel(panels[1], chosen, list(gains.index))
-    panels[0].set_yticks(range(len(gains)), [str(name).replace("+", " + ") for name in gains.index])
     for panel in panels:
-        panel.tick_params(axis="y", which="both", left=False, right=False)
-    panels[0].set_ylim(-0.6, len(gains) - 0.4)
+        name_rows(panel, [str(name).replace("+", " + ") for name in gains.index], margin=0.6, upwards=True)
     legend_below(figure, _legend(gains), columns=3)
     subtitle(
         figure,
@@ -98,7 +97,7 @@ def _error_panel(panel: Axes, chosen: pd.DataFrame, order: list[Any]) -> set[int
         worst = float(runs.loc[runs["packing"] == name, "max_over_range"].max())
         panel.plot([bound] * 2, [places[name] - 0.4, places[name] + 0.4], color="black", linewidth=2.2)
         words = "holds" if worst <= bound * (1 + _ROUNDING) else "DOES NOT HOLD"
-        panel.annotate(words, (bound, places[name]), (5, 0), textcoords="offset points", va="center", fontsize=8)
+        label_end(panel, words, bound, places[name], gap=5)
     smallest = min(runs["mean_rms_over_range"].min(), *asked.values(), 1.0) / 2
     largest = max(runs["max_over_range"].max(), *asked.values(), 0.0) * 3
     panel.set(xscale="log", xlim=(smallest, largest))

@@ -3,8 +3,9 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
+from baler_energy.figures.bars import name_rows
 from baler_energy.figures.base import FigureSpec, NoData, Tables
-from baler_energy.figures.style import COLOURS, MARKERS, grid, legend_below, plain, subtitle
+from baler_energy.figures.style import COLOURS, MARKERS, grid, legend_below, subtitle
 from baler_energy.meters.calibration import thread_sentence
 from baler_energy.vocabulary import Evidence
 
@@ -43,9 +44,7 @@ def draw_calibration(tables: Tables) -> Figure:
     names = [
         f"{r['component']} ({r['meter']}{', ' + str(r['hostname']) if hosts else ''})" for r in idle.to_dict("records")
     ]
-    panel.set_yticks(range(len(idle)), list(map(plain, names)))
-    panel.tick_params(axis="y", which="minor", left=False, right=False)
-    panel.set_ylim(-0.6, len(idle) - 0.4)
+    name_rows(panel, names, margin=0.6, upwards=True, ticks=True)
     panel.set_xlim(0, 1.15 * float((idle["value"] + idle["spread"].fillna(0)).max()))
     panel.set_xlabel("Idle power (W)")
     legend_below(figure, panel.get_legend_handles_labels()[0], columns=1)

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from baler_energy.analysis.statistics import mean_interval
+from baler_energy.figures.bars import name_rows
 from baler_energy.figures.base import FigureSpec, NoData, Tables
 from baler_energy.figures.selection import (
     at_point,
@@ -21,7 +22,6 @@ from baler_energy.figures.style import (
     grid,
     legend_below,
     log_ticks,
-    plain,
     subtitle,
 )
 
@@ -73,9 +73,7 @@ def _column_axes(panel: Axes, names: list[str], low: float, high: float) -> None
     panel.set_xscale("log")
     panel.set_xlim(low, high)
     log_ticks(panel.xaxis, low, high)
-    panel.set_yticks(range(len(names)), list(map(plain, names)))
-    panel.tick_params(axis="y", which="minor", left=False, right=False)
-    panel.set_ylim(-0.7, len(names) - 0.3)
+    name_rows(panel, names, margin=0.7, upwards=True, ticks=True)
     panel.set_xlabel("Residual over the column's range")
     panel.grid(axis="y", linewidth=0.4)
 
