@@ -11,7 +11,7 @@ from baler_energy.analysis.schema import TABLES, check_columns
 from baler_energy.errors import InputError
 from baler_energy.figures.style import styled, title
 
-__all__ = ["Dataset", "FigureSpec", "NoData", "TableSpec", "Tables", "non_empty"]
+__all__ = ["Dataset", "FigureSpec", "NoData", "TableSpec", "Tables", "require_rows"]
 
 #: Tables by their names in the schema.
 Tables = Mapping[str, pd.DataFrame]
@@ -23,17 +23,16 @@ class NoData(Exception):  # noqa: N818 - not an error: the figure is left out, w
     """The data of this machine has nothing for a figure; the message is the reason, for the report."""
 
 
-def non_empty(table: pd.DataFrame, reason: str) -> pd.DataFrame:
-    """Return a table that has rows.
+def require_rows(reason: str, *tables: pd.DataFrame) -> None:
+    """Leave a figure out where a table has no rows.
 
     Raises
     ------
     NoData
-        It has none; the message is `reason`.
+        One has none; the message is `reason`.
     """
-    if table.empty:
+    if any(table.empty for table in tables):
         raise NoData(reason)
-    return table
 
 
 @dataclass(frozen=True)

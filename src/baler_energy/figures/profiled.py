@@ -7,8 +7,9 @@ import pandas as pd
 
 from baler_energy.figures.base import NoData, Tables
 from baler_energy.figures.selection import at_point, describe, device_name, reference_point
+from baler_energy.vocabulary import Operation
 
-__all__ = ["absence", "of_reference_engine", "one_run", "rows_of"]
+__all__ = ["absence", "of_reference_engine", "one_profile", "one_run", "rows_of"]
 
 
 def rows_of(tables: Tables, profiler: str, kinds: Iterable[str]) -> pd.DataFrame:
@@ -21,6 +22,24 @@ def absence(tables: Tables, profiler: str, otherwise: str) -> str:
     """Say why a profiler gave nothing: its own reason where it could not run, else `otherwise`."""
     reasons = of_reference_engine(rows_of(tables, profiler, ["absent"]), tables["runs"])["reason"].dropna().unique()
     return str(reasons[0]).rstrip(".") if len(reasons) else otherwise
+
+
+def one_profile(
+    tables: Tables, profiler: str, kinds: Iterable[str], otherwise: str, operation: Operation | None = None
+) -> tuple[pd.DataFrame, str]:
+    """Give the rows of some kinds, and of one operation, of one run as of `one_run`; words for it.
+
+    Raises
+    ------
+    NoData
+        The profiler gave none; the message is as of `absence`.
+    """
+    found = rows_of(tables, profiler, kinds)
+    if operation is not None:
+        found = found[found["operation"] == operation]
+    if found.empty:
+        raise NoData(absence(tables, profiler, otherwise))
+    return one_run(found, tables["runs"])
 
 
 def of_reference_engine(found: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from matplotlib.transforms import ScaledTranslation
 
 from baler_energy.analysis.statistics import clean, flagged, mean_interval
 from baler_energy.figures.selection import OPERATIONS, device_name, scaled_unit
-from baler_energy.figures.style import COLOURS, LINES, MARKERS, log_ticks, open_mark, plain
+from baler_energy.figures.style import COLOURS, LINES, MARKERS, log_ticks, note_empty, open_mark, plain
 
 __all__ = ["Row", "Series", "draw_marks", "draw_row", "handles", "split_series"]
 
@@ -81,7 +81,7 @@ def draw_row(row: Row, panels: Any, chosen: pd.DataFrame, axis: str) -> set[int]
             tops = means["mean"] + means["half_width"].fillna(0)
             heights += [*(series.runs[row.value] * row.factor * factor), *tops]
         if not panel.has_data():
-            panel.text(0.5, 0.5, "no data", transform=panel.transAxes, horizontalalignment="center")
+            note_empty(panel)
     panels[0].set_ylabel(f"{row.label}{_evidence_words(present) if row.energetic else ''} ({unit})")
     positive = [height for height in heights if height > 0]
     if positive:

@@ -30,6 +30,7 @@ __all__ = [
     "grid",
     "legend_below",
     "log_ticks",
+    "note_empty",
     "open_mark",
     "plain",
     "save",
@@ -195,6 +196,11 @@ def legend_below(figure: Figure, handles: Sequence[Any], columns: int = 2) -> No
     """Put one legend below all panels, where there is anything to say."""
     if handles:
         figure.legend(handles=list(handles), loc="outside lower center", ncols=max(1, min(columns, len(handles))))
+
+
+def note_empty(panel: Axes, words: str = "no data") -> None:
+    """Write in the middle of an empty panel that, or why, it is empty."""
+    panel.text(0.5, 0.5, words, transform=panel.transAxes, horizontalalignment="center")
 
 
 def save(figure: Figure, folder: Path, name: str) -> None:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from baler_energy.analysis.carbon import co2e_kg
 from baler_energy.analysis.statistics import clean
 from baler_energy.figures.bars import name_rows
-from baler_energy.figures.base import FigureSpec, NoData, Tables
+from baler_energy.figures.base import FigureSpec, NoData, Tables, require_rows
 from baler_energy.figures.captions import EVIDENCE
 from baler_energy.figures.selection import at_point, first_device, reference_point, scaled_unit
 from baler_energy.figures.style import CO2E, COLOURS, grid, subtitle
@@ -56,8 +56,7 @@ def draw_countries(tables: Tables) -> Figure:
         No clean run has an energy.
     """
     runs = clean(tables["runs"]).dropna(subset=["energy_j"])
-    if runs.empty:
-        raise NoData("no run without a flag has an energy")
+    require_rows("no run without a flag has an energy", runs)
     runs = _of_one_evidence(runs)
     evidence = str(runs["energy_evidence"].iloc[0])
     energy_j, pue = float((runs["energy_j"] * runs["iterations"]).sum()), float(runs["pue"].iloc[0])
@@ -65,8 +64,7 @@ def draw_countries(tables: Tables) -> Figure:
     table = table[
         (table["kind"] == "value") | (table["kind"].eq("country") & (table["name"].isin(_COUNTRIES) | table["used"]))
     ]
-    if table.empty:
-        raise NoData("there is no table of countries")
+    require_rows("there is no table of countries", table)
     table = table.sort_values("carbon_intensity_g_per_kwh").reset_index(drop=True)
     kilograms = [co2e_kg(energy_j, value, pue) for value in table["carbon_intensity_g_per_kwh"]]
     factor, unit = scaled_unit([1000 * value for value in kilograms], "g")
@@ -100,11 +98,9 @@ def draw_hours(tables: Tables) -> Figure:
     by_hour = _by_hour(tables["electricity"])
     runs = tables["runs"]
     trained = clean(runs[runs["operation"] == Operation.TRAIN]).dropna(subset=["energy_j"])
-    if trained.empty:
-        raise NoData("no training without a flag has an energy")
+    require_rows("no training without a flag has an energy", trained)
     trained = at_point(trained, reference_point(runs))
-    if trained.empty:
-        raise NoData("no training without a flag at the reference point has an energy")
+    require_rows("no training without a flag at the reference point has an energy", trained)
     trained, device = first_device(_of_one_evidence(trained))
     energy_j, length_h = float(trained["energy_j"].mean()), float(trained["duration_s"].mean()) / 3600
     grams = [1000 * co2e_kg(energy_j, value, trained["pue"].iloc[0]) for value in mean_over_run(by_hour, length_h)]
@@ -135,8 +131,7 @@ def _of_one_evidence(runs: pd.DataFrame) -> pd.DataFrame:
 
 def _by_hour(electricity: pd.DataFrame) -> list[float]:
     hours = electricity[electricity["kind"] == "hour"].dropna(subset=["carbon_intensity_g_per_kwh"])
-    if hours.empty:
-        raise NoData("the study gives no carbon intensity by hour (carbon_intensity_csv)")
+    require_rows("the study gives no carbon intensity by hour (carbon_intensity_csv)", hours)
     means = hours.groupby("hour_of_day")["carbon_intensity_g_per_kwh"].mean()
     if len(means) < 24:
         raise NoData(f"the time series has values for {len(means)} of the 24 hours of the day only")

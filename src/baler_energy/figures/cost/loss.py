@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from baler_energy.analysis.statistics import flagged, mean_interval
-from baler_energy.figures.base import FigureSpec, NoData, Tables
+from baler_energy.figures.base import FigureSpec, Tables, require_rows
 from baler_energy.figures.captions import EVIDENCE
 from baler_energy.figures.selection import (
     describe,
@@ -38,14 +38,12 @@ def _trainings(tables: Tables) -> tuple[pd.DataFrame, str]:
     They are the longest training at the reference, and the other batch sizes.
     """
     history, runs = tables["history"], tables["runs"]
-    if history.empty or runs.empty:
-        raise NoData("no training has a history")
+    require_rows("no training has a history", history, runs)
     reference = reference_point(runs)
     longest = sweep(history, "epochs", reference)
     longest = longest[longest["epochs"] == longest["epochs"].max()]
     chosen = pd.concat([longest, sweep(history, "batch_size", reference)]).drop_duplicates(["run_id", "epoch"])
-    if chosen.empty:
-        raise NoData("no training at the reference point has a history")
+    require_rows("no training at the reference point has a history", chosen)
     # The longest training of the reference's batch size holds the shorter one, epoch by epoch.
     most = chosen.groupby(["batch_size", "device"])["epochs"].transform("max")
     chosen = chosen[chosen["epochs"] == most]
@@ -99,8 +97,7 @@ def draw_loss_energy(tables: Tables) -> Figure:
     """
     chosen, words = _trainings(tables)
     chosen = chosen.dropna(subset=["energy_j"])
-    if chosen.empty:
-        raise NoData("no training has its energy by epoch")
+    require_rows("no training has its energy by epoch", chosen)
     chosen = with_flags(chosen, tables["runs"])
     factor, unit = scaled_unit(chosen["energy_j"], "J")
     kinds = sorted(set(zip(chosen["device"], chosen["energy_evidence"], strict=True)))

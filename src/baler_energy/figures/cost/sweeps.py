@@ -4,7 +4,7 @@ from functools import partial
 
 from matplotlib.figure import Figure
 
-from baler_energy.figures.base import FigureSpec, NoData, Tables
+from baler_energy.figures.base import FigureSpec, NoData, Tables, require_rows
 from baler_energy.figures.captions import EVIDENCE, SPREAD
 from baler_energy.figures.selection import (
     OPERATIONS,
@@ -42,8 +42,7 @@ def draw_against(axis: str, tables: Tables) -> Figure:
         The study holds one value of the axis.
     """
     runs = tables["runs"]
-    if runs.empty:
-        raise NoData("there are no runs")
+    require_rows("there are no runs", runs)
     reference = reference_point(runs)
     chosen = sweep(runs, axis, reference)
     values = sorted(chosen[axis].unique())

@@ -5,10 +5,10 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from baler_energy.figures.base import FigureSpec, NoData, Tables
+from baler_energy.figures.base import FigureSpec, Tables
 from baler_energy.figures.captions import SHARES
 from baler_energy.figures.hotspots.icicle import Block, draw_icicle, nested
-from baler_energy.figures.profiled import absence, one_run, rows_of
+from baler_energy.figures.profiled import one_profile
 from baler_energy.figures.style import COLOURS, grid, subtitle
 from baler_energy.vocabulary import Operation
 
@@ -29,11 +29,8 @@ def draw_calls(tables: Tables) -> Figure:
     NoData
         No training was profiled with cProfile.
     """
-    found = rows_of(tables, "cprofile", ["call"])
-    found = found[found["operation"] == Operation.TRAIN]
-    if found.empty:
-        raise NoData(absence(tables, "cprofile", "no training was profiled with cprofile"))
-    found, where = one_run(found, tables["runs"])
+    otherwise = "no training was profiled with cprofile"
+    found, where = one_profile(tables, "cprofile", ["call"], otherwise, Operation.TRAIN)
     shown = found[found["total_share"] >= _SMALLEST].assign(width=100 * found["total_share"])
     (root,) = nested(shown.to_dict("records"), COLOURS[2])[:1]  # type: ignore[arg-type]
     _coloured(root)

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from baler_energy.analysis.statistics import clean, estimate, flagged
-from baler_energy.figures.base import FigureSpec, NoData, Tables
+from baler_energy.figures.base import FigureSpec, Tables, require_rows
 from baler_energy.figures.selection import (
     OPERATIONS,
     at_point,
@@ -20,7 +20,7 @@ from baler_energy.figures.selection import (
     spread_text,
     with_flags,
 )
-from baler_energy.figures.style import COLOURS, HATCHES, WIDTH_IN, grid, legend_below, open_mark, subtitle
+from baler_energy.figures.style import COLOURS, HATCHES, WIDTH_IN, grid, legend_below, note_empty, open_mark, subtitle
 from baler_energy.vocabulary import Quantity
 
 __all__ = ["FIGURES", "component_energies", "draw_components"]
@@ -44,12 +44,10 @@ def draw_components(tables: Tables) -> Figure:
     """
     runs = tables["runs"]
     energy = component_energies(tables["measurements"])
-    if runs.empty or energy.empty:
-        raise NoData("no run has an energy reading")
+    require_rows("no run has an energy reading", runs, energy)
     reference = reference_point(runs)
     energy = with_flags(at_point(energy, reference), runs)
-    if energy.empty:
-        raise NoData("no run at the reference point has an energy reading")
+    require_rows("no run at the reference point has an energy reading", energy)
     totals = _stack_totals(energy)["value_per_iteration"]
     bars = energy[["device", "evidence"]].drop_duplicates().shape[0]
     figure, (panels,) = grid(1, 3, 4.8, width_in=max(WIDTH_IN, 3.2 * bars))
@@ -71,7 +69,7 @@ def _component_bars(panel: Axes, energy: pd.DataFrame, factor: float, unit: str)
     """Stack the components of each device and evidence; what differs in either never shares a stack."""
     panel.tick_params(axis="x", which="both", bottom=False, top=False)
     if energy.empty:
-        panel.text(0.5, 0.5, "no data", transform=panel.transAxes, horizontalalignment="center")
+        note_empty(panel)
         panel.set_ylabel(f"Energy ({unit})")
         return
     labels = []

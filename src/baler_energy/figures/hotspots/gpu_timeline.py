@@ -11,7 +11,7 @@ from baler_energy.analysis import throttled
 from baler_energy.analysis.statistics import flag_words
 from baler_energy.analysis.thermal import Curve, Rise, rise
 from baler_energy.figures.bars import name_rows
-from baler_energy.figures.base import FigureSpec, NoData, Tables
+from baler_energy.figures.base import FigureSpec, NoData, Tables, require_rows
 from baler_energy.figures.selection import at_point, describe, first_clean, reference_point, spread_text, with_flags
 from baler_energy.figures.style import COLOURS, few_ticks, grid, subtitle
 from baler_energy.meters.throttling import REASONS, THROTTLED
@@ -87,8 +87,7 @@ def _one_gpu(tables: Tables) -> tuple[pd.DataFrame, str]:
     reference = reference_point(runs)
     here = at_point(samples, {**reference, "operation": Operation.TRAIN, "device": "cuda", "meter": MeterName.NVML})
     here = here.dropna(subset=["value"])
-    if here.empty:
-        raise NoData("no training at the reference point ran on a GPU whose driver gave samples")
+    require_rows("no training at the reference point ran on a GPU whose driver gave samples", here)
     one = first_clean(with_flags(here, runs))
     names = sorted(one["component"].unique())
     inside = one[(one["quantity"] == "power") & one["time_s"].between(0, one["window_s"])]

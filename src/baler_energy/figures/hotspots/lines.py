@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from baler_energy.figures.bars import label_end, name_rows
-from baler_energy.figures.base import FigureSpec, NoData, Tables
+from baler_energy.figures.base import FigureSpec, Tables
 from baler_energy.figures.captions import SHARES
-from baler_energy.figures.profiled import absence, one_run, rows_of
+from baler_energy.figures.profiled import one_profile
 from baler_energy.figures.selection import OPERATIONS
 from baler_energy.figures.style import COLOURS, grid, legend_below, subtitle
 
@@ -30,10 +30,7 @@ def draw_lines(tables: Tables) -> Figure:
     NoData
         No run was profiled with Scalene, or it could not run.
     """
-    found = rows_of(tables, "scalene", ["line", *_PARTS])
-    if found.empty:
-        raise NoData(absence(tables, "scalene", "no run was profiled with scalene"))
-    found, where = one_run(found, tables["runs"])
+    found, where = one_profile(tables, "scalene", ["line", *_PARTS], "no run was profiled with scalene")
     figure = _by_operation(found, _line_bars, "Share of time (%)")
     legend_below(figure, [Patch(facecolor=colour, label=kind) for kind, colour in _PARTS.items()], columns=3)
     unknown = found.loc[found["kind"] == "line", ["memory_bytes", "bytes"]].isna().all(axis=None)
@@ -78,10 +75,7 @@ def draw_copies(tables: Tables) -> Figure:
     NoData
         No run was looked at for copies.
     """
-    found = rows_of(tables, "copies", ["copy"])
-    if found.empty:
-        raise NoData(absence(tables, "copies", "no run was profiled with copies"))
-    found, where = one_run(found, tables["runs"])
+    found, where = one_profile(tables, "copies", ["copy"], "no run was profiled with copies")
     figure = _by_operation(found, _copy_bars, "New arrays and copies (MB)")
     subtitle(
         figure,

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 
 from baler_energy.analysis.parallel import Amdahl, amdahl_speed_up, fit_amdahl, speed_up
 from baler_energy.analysis.statistics import clean, typical_duration_s
-from baler_energy.figures.base import FigureSpec, NoData, Tables
+from baler_energy.figures.base import FigureSpec, NoData, Tables, require_rows
 from baler_energy.figures.captions import EVIDENCE, SPREAD, TYPICAL_TIMES
 from baler_energy.figures.selection import (
     OPERATIONS,
@@ -23,7 +23,16 @@ from baler_energy.figures.selection import (
     sweep,
 )
 from baler_energy.figures.series import Row, Series, draw_marks, draw_row, handles, split_series
-from baler_energy.figures.style import count_text, few_ticks, grid, legend_below, log_ticks, subtitle, value_ticks
+from baler_energy.figures.style import (
+    count_text,
+    few_ticks,
+    grid,
+    legend_below,
+    log_ticks,
+    note_empty,
+    subtitle,
+    value_ticks,
+)
 
 __all__ = ["FIGURES", "draw_parallel"]
 
@@ -56,8 +65,7 @@ def draw_parallel(tables: Tables) -> Figure:
         The study ran with one number of threads.
     """
     runs = tables["runs"]
-    if runs.empty:
-        raise NoData("there are no runs")
+    require_rows("there are no runs", runs)
     reference = reference_point(runs)
     chosen = sweep(runs, "threads", reference)
     values = sorted(chosen["threads"].unique())
@@ -113,8 +121,7 @@ def _speed_up_panel(panel: Axes, scalings: list[_Scaling]) -> None:
             curve = amdahl_speed_up(threads, one.law.serial_fraction, smallest=smallest)
             panel.plot(threads, curve, color=one.series.look["color"], linestyle=_LAW)
     if not scalings:
-        words = "no clean runs with\ntwo numbers of threads"
-        panel.text(0.5, 0.5, words, transform=panel.transAxes, horizontalalignment="center")
+        note_empty(panel, "no clean runs with\ntwo numbers of threads")
 
 
 def _speed_up_axis(panel: Axes, scalings: list[_Scaling], scale: str) -> None:

@@ -9,10 +9,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from baler_energy.figures.bars import label_end, name_rows
-from baler_energy.figures.base import FigureSpec, NoData, Tables
+from baler_energy.figures.base import FigureSpec, Tables
 from baler_energy.figures.captions import LOOPS
 from baler_energy.figures.hotspots.icicle import Block, draw_icicle
-from baler_energy.figures.profiled import absence, one_run, rows_of
+from baler_energy.figures.profiled import one_profile
 from baler_energy.figures.selection import OPERATIONS, scaled_unit
 from baler_energy.figures.style import COLOURS, grid, legend_below, subtitle
 from baler_energy.vocabulary import Evidence
@@ -39,10 +39,8 @@ def parts_of(tables: Tables) -> tuple[pd.DataFrame, str]:
     NoData
         The study measured no parts.
     """
-    found = rows_of(tables, "parts", ["whole", "peak", *_KINDS, *_OPERATORS])
-    if found.empty:
-        raise NoData(absence(tables, "parts", "the study names no point whose parts are measured (profile.points)"))
-    return one_run(found, tables["runs"])
+    otherwise = "the study names no point whose parts are measured (profile.points)"
+    return one_profile(tables, "parts", ["whole", "peak", *_KINDS, *_OPERATORS], otherwise)
 
 
 def _cost_unit(found: pd.DataFrame) -> tuple[str, str, str]:

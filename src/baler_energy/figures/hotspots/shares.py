@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from baler_energy.figures.bars import label_end, name_rows
-from baler_energy.figures.base import NoData, Tables
+from baler_energy.figures.base import NoData, Tables, require_rows
 from baler_energy.figures.profiled import absence, one_run, rows_of
 from baler_energy.figures.selection import OPERATIONS
 from baler_energy.figures.style import grid, legend_below, subtitle
@@ -43,8 +43,7 @@ def draw_shares(profiler: str, kinds: Mapping[str, str], tables: Tables) -> Figu
     if not ((hotspots["profiler"] == profiler) & (hotspots["self_share"] > 0)).any():
         raise NoData(absence(tables, profiler, f"no run was profiled with {profiler}"))
     found = rows_of(tables, profiler, kinds)
-    if found.empty:
-        raise NoData(f"{profiler} saw no {' or '.join(kinds)}: no run that was profiled used a GPU")
+    require_rows(f"{profiler} saw no {' or '.join(kinds)}: no run that was profiled used a GPU", found)
     found, where = one_run(found, tables["runs"])
     shown = [operation for operation in OPERATIONS if (found["operation"] == operation).any()]
     figure, panels = grid(len(shown), 1, 1.1 + 2.5 * len(shown), sharex=True)

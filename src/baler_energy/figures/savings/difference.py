@@ -10,7 +10,7 @@ from matplotlib.patches import Patch
 from baler_energy.analysis.breakdown import CATEGORIES, REST, breakdown, over_epochs
 from baler_energy.analysis.statistics import clean
 from baler_energy.figures.bars import label_end, name_rows
-from baler_energy.figures.base import FigureSpec, NoData, Tables
+from baler_energy.figures.base import FigureSpec, NoData, Tables, require_rows
 from baler_energy.figures.engine_rows import base_label, compared, engines_at, per_row, where
 from baler_energy.figures.profiled import rows_of
 from baler_energy.figures.selection import OPERATIONS, reference_point, scaled_unit
@@ -51,12 +51,10 @@ def times_by_category(tables: Tables) -> pd.DataFrame:
         One engine ran or was profiled there, or none has a run without a flag.
     """
     runs, calls = tables["runs"], rows_of(tables, "cprofile", ["call"])
-    if runs.empty:
-        raise NoData("there are no runs")
+    require_rows("there are no runs", runs)
     point = reference_point(runs)
     rows = clean(compared(per_row(runs), point)).dropna(subset=["time_per_row_s"])
-    if rows.empty:
-        raise NoData("no run of the engines at the reference point is without a flag")
+    require_rows("no run of the engines at the reference point is without a flag", rows)
     profiled = engines_at(calls, point)
     profiled = profiled[profiled["device"] == rows["device"].iloc[0]]
     found: list[dict[str, Any]] = []

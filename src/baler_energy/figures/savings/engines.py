@@ -11,7 +11,7 @@ from baler_energy.analysis.comparison import ratio_of_means
 from baler_energy.analysis.statistics import clean, estimate, flagged
 from baler_energy.codecs.engines import engine_named
 from baler_energy.figures.bars import name_rows
-from baler_energy.figures.base import FigureSpec, NoData, Tables
+from baler_energy.figures.base import FigureSpec, Tables, require_rows
 from baler_energy.figures.captions import EVIDENCE, TYPICAL_TIMES
 from baler_energy.figures.engine_rows import base_label, compared, factor_text, paired, per_row, same_energy, where
 from baler_energy.figures.selection import (
@@ -22,7 +22,7 @@ from baler_energy.figures.selection import (
     scaled_unit,
     with_error,
 )
-from baler_energy.figures.style import COLOURS, MARKERS, count_text, grid, log_ticks, open_mark, subtitle
+from baler_energy.figures.style import COLOURS, MARKERS, count_text, grid, log_ticks, note_empty, open_mark, subtitle
 
 __all__ = ["FIGURES", "draw_engines"]
 
@@ -51,8 +51,7 @@ def draw_engines(tables: Tables) -> Figure:
         One engine ran at the reference point.
     """
     runs = tables["runs"]
-    if runs.empty:
-        raise NoData("there are no runs")
+    require_rows("there are no runs", runs)
     point = reference_point(runs)
     rows = compared(per_row(runs), point)
     base = base_label(rows, point)
@@ -97,7 +96,7 @@ def _marks(panel: Axes, part: pd.DataFrame, labels: list[str], base: str, unit: 
     """Draw a mark for each label on a logarithmic axis, and beside it its number and its factor over `base`."""
     present = part[part["shown"] > 0]
     if present.empty:
-        panel.text(0.5, 0.5, "no data", transform=panel.transAxes, ha="center")
+        note_empty(panel)
         return
     for place, label in enumerate(labels):
         mine = present[present["label"] == label]

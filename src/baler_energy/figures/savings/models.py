@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 
 from baler_energy.analysis.powerlaw import fit_power_law
 from baler_energy.analysis.statistics import clean, mean_interval, typical_duration_s
-from baler_energy.figures.base import FigureSpec, NoData, Tables
+from baler_energy.figures.base import FigureSpec, NoData, Tables, require_rows
 from baler_energy.figures.captions import EVIDENCE, SPREAD, TYPICAL_TIMES
 from baler_energy.figures.selection import (
     at_point,
@@ -25,7 +25,17 @@ from baler_energy.figures.selection import (
     with_error,
 )
 from baler_energy.figures.series import Series, draw_marks, split_series
-from baler_energy.figures.style import COLOURS, MARKERS, count_text, grid, legend_below, log_ticks, plain, subtitle
+from baler_energy.figures.style import (
+    COLOURS,
+    MARKERS,
+    count_text,
+    grid,
+    legend_below,
+    log_ticks,
+    note_empty,
+    plain,
+    subtitle,
+)
 from baler_energy.vocabulary import Operation
 
 __all__ = ["FIGURES", "draw_error_flops", "draw_forward"]
@@ -43,8 +53,7 @@ def draw_forward(tables: Tables) -> Figure:
     """
     runs = tables["runs"]
     passed = runs[runs["operation"] == Operation.FORWARD]
-    if passed.empty:
-        raise NoData("one network only, no sizes to compare")
+    require_rows("one network only, no sizes to compare", passed)
     reference = reference_point(runs)
     here = _around(passed, reference, "model")
     if here[_SIZE].nunique() < 2:
@@ -70,7 +79,7 @@ def draw_forward(tables: Tables) -> Figure:
         _log_axes(panel, known[_SIZE], known[value])
         panel.set_xlabel("Parameters of the network")
         if known.empty:
-            panel.text(0.5, 0.5, "no data", transform=panel.transAxes, horizontalalignment="center")
+            note_empty(panel)
     _name_models(panels[-1], here, "time_per_row_s")
     legend_below(figure, handles)
     subtitle(
@@ -106,8 +115,7 @@ def draw_error_flops(tables: Tables) -> Figure:
         The study has one network only, or no errors.
     """
     runs = tables["runs"]
-    if runs.empty:
-        raise NoData("there are no runs")
+    require_rows("there are no runs", runs)
     reference = reference_point(runs)
     trained = with_error(runs).dropna(subset=["mean_rms_over_range", "flops"])
     here = _around(trained, reference, "model", "epochs")

@@ -11,7 +11,7 @@ from matplotlib.patches import Patch
 from baler_energy.analysis.statistics import mean_interval
 from baler_energy.codecs.packing import Packing
 from baler_energy.figures.bars import label_end, name_rows
-from baler_energy.figures.base import FigureSpec, NoData, Tables
+from baler_energy.figures.base import FigureSpec, NoData, Tables, require_rows
 from baler_energy.figures.selection import describe, first_device, reference_point, sweep, with_error
 from baler_energy.figures.style import COLOURS, MARKERS, count_text, grid, legend_below, log_ticks, subtitle
 
@@ -32,15 +32,13 @@ def draw_packing(tables: Tables) -> Figure:
         One packing ran at the reference point, or none tells sizes and errors.
     """
     runs = tables["runs"]
-    if runs.empty:
-        raise NoData("there are no runs")
+    require_rows("there are no runs", runs)
     reference = reference_point(runs)
     chosen = with_error(sweep(runs, "packing", reference))
     if chosen["packing"].nunique() < 2:
         raise NoData(f"one packing only at the reference point ({reference['packing']}), nothing to compare")
     chosen = chosen.dropna(subset=[_AUTOENCODER, _PACKING, *_ERRORS])
-    if chosen.empty:
-        raise NoData("no run tells what its latents and corrections take, and its error")
+    require_rows("no run tells what its latents and corrections take, and its error", chosen)
     chosen, device = first_device(chosen)
     gains = chosen.groupby("packing", observed=True)[[_AUTOENCODER, _PACKING, "ratio_native_bytes"]].mean()
     gains = gains.sort_values("ratio_native_bytes")

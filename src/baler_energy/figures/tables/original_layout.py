@@ -6,7 +6,7 @@ import pandas as pd
 
 from baler_energy.analysis.carbon import JOULES_PER_KWH
 from baler_energy.analysis.statistics import estimate
-from baler_energy.figures.base import NoData, Tables, TableSpec
+from baler_energy.figures.base import Tables, TableSpec, require_rows
 from baler_energy.figures.readable import Row
 from baler_energy.figures.selection import (
     OPERATIONS,
@@ -52,8 +52,7 @@ def original_layout(tables: Tables) -> pd.DataFrame:
         There are no runs.
     """
     runs, measurements = tables["runs"], tables["measurements"]
-    if runs.empty:
-        raise NoData("there are no runs")
+    require_rows("there are no runs", runs)
     point = original_point(runs)
     chosen = measurements["quantity"].eq(Quantity.ENERGY) & measurements["component"].isin(_COMPONENTS)
     energy = with_flags(at_point(measurements[chosen], point), runs)

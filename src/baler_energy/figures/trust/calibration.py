@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from baler_energy.figures.bars import name_rows
-from baler_energy.figures.base import FigureSpec, NoData, Tables
+from baler_energy.figures.base import FigureSpec, Tables, require_rows
 from baler_energy.figures.style import COLOURS, MARKERS, grid, legend_below, subtitle
 from baler_energy.meters.calibration import thread_sentence
 from baler_energy.vocabulary import Evidence
@@ -24,8 +24,7 @@ def draw_calibration(tables: Tables) -> Figure:
     """
     table = tables["calibration"]
     idle = table[(table["quantity"] == "idle_power") & table["value"].notna()].reset_index(drop=True)
-    if idle.empty:
-        raise NoData("no calibration has an idle power")
+    require_rows("no calibration has an idle power", idle)
     figure, ((panel,),) = grid(1, 1, 2.4 + 0.32 * len(idle))
     for number, (evidence, part) in enumerate(idle.groupby("evidence", observed=True)):
         colour = COLOURS[number % len(COLOURS)]

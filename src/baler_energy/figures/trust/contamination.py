@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from baler_energy.analysis.statistics import clean, flagged
-from baler_energy.figures.base import FigureSpec, NoData, Tables
+from baler_energy.figures.base import FigureSpec, Tables, require_rows
 from baler_energy.figures.selection import (
     OPERATIONS,
 )
@@ -36,8 +36,7 @@ def draw_contamination(tables: Tables) -> Figure:
         No record has it.
     """
     runs = tables["runs"].dropna(subset=["contamination"]).sort_values("start")
-    if runs.empty:
-        raise NoData("no record tells what other processes used")
+    require_rows("no record tells what other processes used", runs)
     minutes = (runs["start"] - runs["start"].min()).dt.total_seconds() / 60
     figure, ((panel,),) = grid(1, 1, 4.4)
     for number, operation in enumerate(OPERATIONS):

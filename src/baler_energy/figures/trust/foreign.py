@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from baler_energy.figures.base import FigureSpec, NoData, Tables
+from baler_energy.figures.base import FigureSpec, Tables, require_rows
 from baler_energy.figures.selection import OPERATIONS
 from baler_energy.figures.style import COLOURS, MARKERS, grid, legend_below, log_ticks, plain, subtitle
 from baler_energy.vocabulary import Evidence, MeterName, Quantity
@@ -45,8 +45,7 @@ def draw_foreign(tables: Tables) -> Figure:
         No file was imported, or none holds an energy with its duration.
     """
     windows = _windows(tables["foreign"])
-    if windows.empty:
-        raise NoData("no result of another tool was imported")
+    require_rows("no result of another tool was imported", windows)
     runs = tables["runs"].dropna(subset=["energy_j", "duration_s"])
     runs = runs[(runs["energy_j"] > 0) & (runs["duration_s"] > 0)]
     figure, ((panel,),) = grid(1, 1, 6.6)

@@ -7,9 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from baler_energy.figures.base import FigureSpec, NoData, Tables
+from baler_energy.figures.base import FigureSpec, Tables, require_rows
 from baler_energy.figures.selection import OPERATIONS
-from baler_energy.figures.style import COLOURS, count_text, grid, legend_below, log_ticks, subtitle
+from baler_energy.figures.style import COLOURS, count_text, grid, legend_below, log_ticks, note_empty, subtitle
 
 __all__ = ["DISTURBED", "FIGURES", "draw_iterations", "within_windows"]
 
@@ -54,8 +54,7 @@ def draw_iterations(tables: Tables) -> Figure:
     runs = tables["runs"]
     runs = runs[runs["operation"].isin(list(OPERATIONS))]
     found = within_windows(runs)
-    if found.empty:
-        raise NoData("no window has several iterations whose durations are known")
+    require_rows("no window has several iterations whose durations are known", found)
     figure, (panels,) = grid(1, 3, 4.4, sharey=True)
     low, high = min(0.9, found["lower"].min() / 1.05), max(2.0, found["longest"].max() * 1.15)
     for panel, operation in zip(panels, OPERATIONS, strict=True):
@@ -82,8 +81,7 @@ def _panel(panel: Axes, part: pd.DataFrame) -> None:
     panel.axhline(DISTURBED, color="0.4", linestyle="--", linewidth=1)
     panel.set_xlabel("Start (min since the first)")
     if part.empty:
-        words = "no window with\nseveral iterations"
-        panel.text(0.5, 0.5, words, transform=panel.transAxes, horizontalalignment="center")
+        note_empty(panel, "no window with\nseveral iterations")
 
 
 def _sentences(runs: pd.DataFrame, found: pd.DataFrame) -> list[str]:

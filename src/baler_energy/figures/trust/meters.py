@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from baler_energy.analysis.statistics import clean, flagged
-from baler_energy.figures.base import FigureSpec, NoData, Tables
+from baler_energy.figures.base import FigureSpec, Tables, require_rows
 from baler_energy.figures.selection import (
     scaled_unit,
     with_flags,
@@ -38,8 +38,7 @@ def draw_meters(tables: Tables) -> Figure:
         No component is read by two meters, and no meter reads the node.
     """
     pairs = _meter_pairs(with_flags(tables["measurements"], tables["runs"]), tables["runs"])
-    if pairs.empty:
-        raise NoData("no component has an energy reading by two meters, so there is nothing to compare")
+    require_rows("no component has an energy reading by two meters, so there is nothing to compare", pairs)
     factor, unit = scaled_unit(pairs["first"], "J")
     figure, panels = grid(2, 1, 6.8, width_in=7.5, sharex=True, height_ratios=[2, 1])
     for number, (label, part) in enumerate(pairs.groupby("label", sort=True)):

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from baler_energy.analysis.statistics import DIFFERENCE, point_variation, repeats_to_detect, variation
-from baler_energy.figures.base import FigureSpec, NoData, Tables
+from baler_energy.figures.base import FigureSpec, Tables, require_rows
 from baler_energy.figures.captions import EVIDENCE
 from baler_energy.figures.selection import OPERATIONS, device_name, excluded_text
 from baler_energy.figures.style import (
@@ -49,8 +49,7 @@ def draw_spread(tables: Tables) -> Figure:
     runs = runs[runs["operation"].isin(list(OPERATIONS))]
     spreads = {words: point_variation(runs, words) for words in ("duration", "energy")}
     every = pd.concat(list(spreads.values()))
-    if every.empty:
-        raise NoData(_TOO_FEW)
+    require_rows(_TOO_FEW, every)
     figure, (panels,) = grid(1, 2, 4.6, sharey=True)
     handles = dict[str, Line2D]()
     for panel, (words, spread) in zip(panels, spreads.items(), strict=True):
@@ -91,8 +90,7 @@ def draw_repeats_needed(tables: Tables) -> Figure:
     """
     seen = variation(tables["runs"])
     seen = seen[seen["quantity"].isin(_MARKED) & seen["operation"].isin(list(OPERATIONS))]
-    if seen.empty:
-        raise NoData(_TOO_FEW)
+    require_rows(_TOO_FEW, seen)
     low = max(_SMALLEST_PERCENT, min(0.5, 100 * seen["cv"].min() / 1.5))
     high = max(20.0, 150 * seen["cv"].max())
     figure, ((panel,),) = grid(1, 1, 5.2 + 0.11 * len(seen), width_in=WIDTH_IN)

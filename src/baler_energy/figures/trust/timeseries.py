@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from baler_energy.analysis.statistics import flag_words
-from baler_energy.figures.base import FigureSpec, NoData, Tables
+from baler_energy.figures.base import FigureSpec, Tables, require_rows
 from baler_energy.figures.selection import (
     at_point,
     describe,
@@ -46,13 +46,11 @@ def draw_timeseries(tables: Tables) -> Figure:
         No training at the reference point has samples.
     """
     samples, runs = tables["samples"], tables["runs"]
-    if runs.empty or samples.empty:
-        raise NoData("no run has samples")
+    require_rows("no run has samples", runs, samples)
     reference = reference_point(runs)
     here = at_point(samples, {**reference, "operation": Operation.TRAIN}).dropna(subset=["value"])
     here = here[here["quantity"].isin(_PANELS)]
-    if here.empty:
-        raise NoData("no training at the reference point has samples")
+    require_rows("no training at the reference point has samples", here)
     # A clean run where there is one; what is shown of a flagged one is said so.
     one = first_clean(with_flags(here, runs))
     quantities = [name for name in _PANELS if (one["quantity"] == name).any()]

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from baler_energy.analysis.statistics import mean_interval
 from baler_energy.figures.bars import name_rows
-from baler_energy.figures.base import FigureSpec, NoData, Tables
+from baler_energy.figures.base import FigureSpec, Tables, require_rows
 from baler_energy.figures.selection import (
     at_point,
     describe,
@@ -40,13 +40,11 @@ def draw_column_errors(tables: Tables) -> Figure:
         The reference point has no errors.
     """
     errors, runs = tables["errors"], tables["runs"]
-    if runs.empty or errors.empty:
-        raise NoData("no run has errors per column")
+    require_rows("no run has errors per column", runs, errors)
     reference = reference_point(runs)
     here = at_point(errors, reference)
     here = here[(here["column"] != "all") & here["rms_over_range"].notna()]
-    if here.empty:
-        raise NoData("no run at the reference point has errors per column")
+    require_rows("no run at the reference point has errors per column", here)
     here, device = first_device(here)
     means = {name: mean_interval(here, ["column"], name).set_index("column") for name in _ERRORS}
     order = means["rms_over_range"]["mean"].sort_values().index

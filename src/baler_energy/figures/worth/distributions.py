@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from baler_energy.figures.base import FigureSpec, NoData, Tables
+from baler_energy.figures.base import FigureSpec, Tables, require_rows
 from baler_energy.figures.selection import (
     at_point,
     describe,
@@ -47,12 +47,10 @@ def draw_distributions(tables: Tables) -> Figure:
         The reference point has no histograms.
     """
     histograms, runs = tables["histograms"], tables["runs"]
-    if runs.empty or histograms.empty:
-        raise NoData("no run has histograms")
+    require_rows("no run has histograms", runs, histograms)
     reference = reference_point(runs)
     here = at_point(histograms, reference)
-    if here.empty:
-        raise NoData("no run at the reference point has histograms")
+    require_rows("no run at the reference point has histograms", here)
     here, device = first_device(here)
     here = here[here["run_id"] == here["run_id"].min()]
     names = telling_columns(list(dict.fromkeys(here["column"])))

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from baler_energy.analysis.statistics import clean, flagged, interval
-from baler_energy.figures.base import FigureSpec, NoData, Tables
+from baler_energy.figures.base import FigureSpec, NoData, Tables, require_rows
 from baler_energy.figures.captions import EVIDENCE
 from baler_energy.figures.selection import (
     AXES,
@@ -84,14 +84,12 @@ def _trained(runs: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Any]]:
 
     What engines, models and packings save is told apart, in a chapter of its own.
     """
-    if runs.empty:
-        raise NoData("there are no runs")
+    require_rows("there are no runs", runs)
     reference = reference_point(runs)
     alike = at_point(runs, {axis: reference[axis] for axis in ("transform", "engine", "model", "packing")})
     trained = with_error(alike)
     trained = trained[trained["operation"] == Operation.TRAIN].dropna(subset=["mean_rms_over_range", "energy_j"])
-    if trained.empty:
-        raise NoData("no run has both an error and a training energy")
+    require_rows("no run has both an error and a training energy", trained)
     if len(trained[[*AXES, "device"]].drop_duplicates()) < 2:
         raise NoData("one point only, no curve to draw")
     return trained, reference
