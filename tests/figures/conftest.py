@@ -247,54 +247,23 @@ class _Maker:
         sums: dict[str, dict[str, float]],
         error: float,
     ) -> None:
-        kind = "measured" if sums["measured"] else "modelled"
-        energy = sum(sums[kind].values())
         first = not self.rows["runs"]
         bad = bool(self.flags) and (first or self.all_flagged)
+        energies = self._energies(sums, duration)
         words = [self.flags] if bad else []
-        words += ["modelled_only"] if kind == "modelled" else []
-        compressed = point["rows"] * 96 + 2000
-        native = point["rows"] * 96
+        words += ["modelled_only"] if energies["energy_evidence"] == "modelled" else []
         self.start += pd.Timedelta(seconds=6)
         self.rows["runs"].append(
             {
                 **point,
                 "operation": operation,
                 "start": self.start,
-                "duration_s": duration,
-                "window_s": duration * iterations,
-                "iterations": iterations,
-                "duration_lower_quartile_s": duration * 0.98,
-                "duration_median_s": duration * 0.99,
-                "duration_upper_quartile_s": duration * 1.01,
-                "duration_longest_s": duration * (1.98 if first else 1.2),
-                "energy_j": energy,
-                "energy_evidence": kind,
-                "energy_scope": "+".join(sums[kind]),
-                "energy_measured_j": sum(sums["measured"].values()) or None,
-                "energy_modelled_j": sum(sums["modelled"].values()) or None,
-                "idle_power_w": 5.0 if kind == "measured" else None,
-                "power_mean_w": energy / duration,
-                "dynamic_energy_j": 0.6 * energy * self._noise(0.04) if kind == "measured" else None,
-                "cpu_time_s": 1.8 * duration * self._noise(0.01),
-                "node_energy_j": energy + 40.0 * duration if self.node else None,
-                "node_meter": "wattmeter" if self.node else None,
-                "co2e_kg": None if self.intensity is None else energy / 3.6e9 * self.intensity,
-                "carbon_intensity_g_per_kwh": self.intensity,
-                "pue": 1.0,
+                **energies,
+                **self._times(duration, iterations, longest=1.98 if first else 1.2),
                 "contamination": 0.09 if bad else 0.01 * self._noise(0.5),
                 "flags": ",".join(words),
-                "flops": 355_200.0 * point["rows"] * point["epochs"] if operation == "train" else None,
-                "parameters": 61_536 if operation == "train" else None,
-                "mean_rms_over_range": error,
-                "max_over_range": error * 30,
-                "ratio_float64_bytes": native * 2 / compressed,
-                "ratio_native_bytes": native / compressed,
-                "ratio_float64_bytes_with_model": native * 2 / (compressed + 500_000),
-                "ratio_native_bytes_with_model": native / (compressed + 500_000),
-                "compressed_bytes": compressed,
-                **(ENGINES["sizes"](native) if operation == "compress" else {}),
-                "memory_peak_b": 4e8 * self._noise(0.01),
+                **self._work(point, operation),
+                **self._results(point, operation, error),
                 "hostname": "node{1}",
                 "cpu_model": "Example CPU @ 2.4 GHz *",
                 "gpu_model": "Example GPU" if point["device"] == "cuda" else "",
@@ -302,6 +271,59 @@ class _Maker:
                 "source_fingerprint": "0123456789abcdef",
             }
         )
+
+    def _energies(self, sums: dict[str, dict[str, float]], duration: float) -> dict[str, Any]:
+        kind = "measured" if sums["measured"] else "modelled"
+        energy = sum(sums[kind].values())
+        return {
+            "energy_j": energy,
+            "energy_evidence": kind,
+            "energy_scope": "+".join(sums[kind]),
+            "energy_measured_j": sum(sums["measured"].values()) or None,
+            "energy_modelled_j": sum(sums["modelled"].values()) or None,
+            "idle_power_w": 5.0 if kind == "measured" else None,
+            "power_mean_w": energy / duration,
+            "dynamic_energy_j": 0.6 * energy * self._noise(0.04) if kind == "measured" else None,
+            "node_energy_j": energy + 40.0 * duration if self.node else None,
+            "node_meter": "wattmeter" if self.node else None,
+            "co2e_kg": None if self.intensity is None else energy / 3.6e9 * self.intensity,
+            "carbon_intensity_g_per_kwh": self.intensity,
+            "pue": 1.0,
+        }
+
+    def _times(self, duration: float, iterations: int, longest: float) -> dict[str, Any]:
+        return {
+            "duration_s": duration,
+            "window_s": duration * iterations,
+            "iterations": iterations,
+            "duration_lower_quartile_s": duration * 0.98,
+            "duration_median_s": duration * 0.99,
+            "duration_upper_quartile_s": duration * 1.01,
+            "duration_longest_s": duration * longest,
+            "cpu_time_s": 1.8 * duration * self._noise(0.01),
+        }
+
+    def _work(self, point: Any, operation: str) -> dict[str, Any]:
+        train = operation == "train"
+        return {
+            "flops": 355_200.0 * point["rows"] * point["epochs"] if train else None,
+            "parameters": 61_536 if train else None,
+            "memory_peak_b": 4e8 * self._noise(0.01),
+        }
+
+    def _results(self, point: Any, operation: str, error: float) -> dict[str, Any]:
+        native = point["rows"] * 96
+        compressed = native + 2000
+        return {
+            "mean_rms_over_range": error,
+            "max_over_range": error * 30,
+            "ratio_float64_bytes": native * 2 / compressed,
+            "ratio_native_bytes": native / compressed,
+            "ratio_float64_bytes_with_model": native * 2 / (compressed + 500_000),
+            "ratio_native_bytes_with_model": native / (compressed + 500_000),
+            "compressed_bytes": compressed,
+            **(ENGINES["sizes"](native) if operation == "compress" else {}),
+        }
 
     def _samples(self, point: Any, operation: str, window: float) -> None:
         series = [
