@@ -13,7 +13,7 @@ from baler_energy.analysis.statistics import clean, flagged, mean_interval
 from baler_energy.figures.selection import OPERATIONS, device_name, scaled_unit
 from baler_energy.figures.style import COLOURS, LINES, MARKERS, log_ticks, note_empty, open_mark, plain
 
-__all__ = ["Row", "Series", "draw_marks", "draw_row", "handles", "split_series"]
+__all__ = ["Row", "Series", "draw_marks", "draw_row", "evidence_words", "handles", "split_series"]
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def draw_row(row: Row, panels: Any, chosen: pd.DataFrame, axis: str) -> set[int]
             heights += [*(series.runs[row.value] * row.factor * factor), *tops]
         if not panel.has_data():
             note_empty(panel)
-    panels[0].set_ylabel(f"{row.label}{_evidence_words(present) if row.energetic else ''} ({unit})")
+    panels[0].set_ylabel(f"{row.label}{evidence_words(present) if row.energetic else ''} ({unit})")
     positive = [height for height in heights if height > 0]
     if positive:
         margin = max(1.6, (max(positive) / min(positive)) ** 0.1)
@@ -93,7 +93,7 @@ def draw_row(row: Row, panels: Any, chosen: pd.DataFrame, axis: str) -> set[int]
     return counts
 
 
-def _evidence_words(present: pd.DataFrame) -> str:
+def evidence_words(present: pd.DataFrame) -> str:
     """``, modelled``, or nothing where the legend has to tell the series apart."""
     found = sorted(present["energy_evidence"].dropna().unique())
     return f", {found[0]}" if len(found) == 1 else ""

@@ -10,14 +10,7 @@ from matplotlib.figure import Figure
 from baler_energy.analysis.statistics import flagged, mean_interval
 from baler_energy.figures.base import FigureSpec, Tables, require_rows
 from baler_energy.figures.captions import EVIDENCE
-from baler_energy.figures.selection import (
-    describe,
-    device_name,
-    reference_point,
-    scaled_unit,
-    sweep,
-    with_flags,
-)
+from baler_energy.figures.selection import describe, device_name, reference_point, scaled_unit, sweep, with_flags
 from baler_energy.figures.style import (
     COLOURS,
     MARKERS,

@@ -6,23 +6,9 @@ from matplotlib.figure import Figure
 
 from baler_energy.figures.base import FigureSpec, NoData, Tables, require_rows
 from baler_energy.figures.captions import EVIDENCE, SPREAD
-from baler_energy.figures.selection import (
-    OPERATIONS,
-    axis_label,
-    describe,
-    excluded_text,
-    reference_point,
-    sweep,
-)
+from baler_energy.figures.selection import OPERATIONS, axis_label, describe, excluded_text, reference_point, sweep
 from baler_energy.figures.series import Row, draw_row, handles
-from baler_energy.figures.style import (
-    CO2E,
-    count_text,
-    grid,
-    legend_below,
-    subtitle,
-    value_ticks,
-)
+from baler_energy.figures.style import CO2E, count_text, grid, legend_below, subtitle, value_ticks
 
 __all__ = ["FIGURES"]
 

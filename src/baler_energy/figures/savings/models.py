@@ -24,7 +24,7 @@ from baler_energy.figures.selection import (
     spread_text,
     with_error,
 )
-from baler_energy.figures.series import Series, draw_marks, split_series
+from baler_energy.figures.series import Row, Series, draw_marks, evidence_words, split_series
 from baler_energy.figures.style import (
     COLOURS,
     MARKERS,
@@ -41,6 +41,7 @@ from baler_energy.vocabulary import Operation
 __all__ = ["FIGURES", "draw_error_flops", "draw_forward"]
 
 _SIZE = "parameters"
+_QUANTITIES = (Row("energy_per_row_j", "Energy", "J", 1.0, True), Row("time_per_row_s", "Time", "s", 1.0, False))
 
 
 def draw_forward(tables: Tables) -> Figure:
@@ -62,24 +63,11 @@ def draw_forward(tables: Tables) -> Figure:
         energy_per_row_j=here["energy_j"] / here["rows"], time_per_row_s=typical_duration_s(here) / here["rows"]
     )
     figure, (panels,) = grid(1, 2, 4.8, sharex=True)
-    quantities = (("energy_per_row_j", "Energy", "J", True), ("time_per_row_s", "Time", "s", False))
     counts, handles = set[int](), []
-    for panel, (value, word, unit, energetic) in zip(panels, quantities, strict=True):
-        known = here.dropna(subset=[value])
-        factor, prefixed = scaled_unit(known[value], unit)
-        known = known.assign(**{value: known[value] * factor})
-        for series in split_series(known, energetic):
-            means = mean_interval(clean(series.runs), [_SIZE], value)
-            counts |= set(means["n"])
-            handles += _draw_law(panel, series, means, value)
-        evidence = (
-            f", {known['energy_evidence'].iloc[0]}" if energetic and known["energy_evidence"].nunique() == 1 else ""
-        )
-        panel.set_ylabel(f"{word} per row of a forward pass{evidence} ({prefixed})")
-        _log_axes(panel, known[_SIZE], known[value])
-        panel.set_xlabel("Parameters of the network")
-        if known.empty:
-            note_empty(panel)
+    for panel, quantity in zip(panels, _QUANTITIES, strict=True):
+        repeats, laws = _forward_panel(panel, here, quantity)
+        counts |= repeats
+        handles += laws
     _name_models(panels[-1], here, "time_per_row_s")
     legend_below(figure, handles)
     subtitle(
@@ -89,6 +77,26 @@ def draw_forward(tables: Tables) -> Figure:
         *excluded_text(here),
     )
     return figure
+
+
+def _forward_panel(panel: Axes, here: pd.DataFrame, quantity: Row) -> tuple[set[int], list[Line2D]]:
+    """Draw one quantity against the parameters; returns the numbers of repeats, and handles of the laws."""
+    value = quantity.value
+    known = here.dropna(subset=[value])
+    factor, unit = scaled_unit(known[value], quantity.unit)
+    known = known.assign(**{value: known[value] * factor})
+    counts, handles = set[int](), []
+    for series in split_series(known, quantity.energetic):
+        means = mean_interval(clean(series.runs), [_SIZE], value)
+        counts |= set(means["n"])
+        handles += _draw_law(panel, series, means, value)
+    evidence = evidence_words(known) if quantity.energetic else ""
+    panel.set_ylabel(f"{quantity.label} per row of a forward pass{evidence} ({unit})")
+    _log_axes(panel, known[_SIZE], known[value])
+    panel.set_xlabel("Parameters of the network")
+    if known.empty:
+        note_empty(panel)
+    return counts, handles
 
 
 def _draw_law(panel: Axes, series: Series, means: pd.DataFrame, value: str) -> list[Line2D]:

@@ -6,10 +6,7 @@ import pandas as pd
 
 from baler_energy.figures.base import Tables, TableSpec
 from baler_energy.figures.readable import Row, each, unless_missing
-from baler_energy.figures.selection import (
-    scaled_unit,
-    spread_text,
-)
+from baler_energy.figures.selection import scaled_unit, spread_text
 
 __all__ = ["TABLE"]
 

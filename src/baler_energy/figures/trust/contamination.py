@@ -8,18 +8,8 @@ from matplotlib.figure import Figure
 
 from baler_energy.analysis.statistics import clean, flagged
 from baler_energy.figures.base import FigureSpec, Tables, require_rows
-from baler_energy.figures.selection import (
-    OPERATIONS,
-)
-from baler_energy.figures.style import (
-    COLOURS,
-    MARKERS,
-    count_text,
-    grid,
-    legend_below,
-    open_mark,
-    subtitle,
-)
+from baler_energy.figures.selection import OPERATIONS
+from baler_energy.figures.style import COLOURS, MARKERS, count_text, grid, legend_below, open_mark, subtitle
 
 __all__ = ["FIGURES"]
 

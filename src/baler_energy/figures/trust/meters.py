@@ -9,10 +9,7 @@ from matplotlib.figure import Figure
 
 from baler_energy.analysis.statistics import clean, flagged
 from baler_energy.figures.base import FigureSpec, Tables, require_rows
-from baler_energy.figures.selection import (
-    scaled_unit,
-    with_flags,
-)
+from baler_energy.figures.selection import scaled_unit, with_flags
 from baler_energy.figures.style import (
     COLOURS,
     MARKERS,
@@ -24,9 +21,12 @@ from baler_energy.figures.style import (
     plain,
     subtitle,
 )
+from baler_energy.variants import METERS
 from baler_energy.vocabulary import Evidence, Quantity
 
 __all__ = ["FIGURES"]
+
+_ORDER = {meter: place for place, meter in enumerate(METERS)}
 
 
 def draw_meters(tables: Tables) -> Figure:
@@ -82,7 +82,7 @@ def _pairs_of(part: pd.DataFrame) -> Iterator[pd.DataFrame]:
     component = part["component"].iloc[0]
     kinds = part[["meter", "evidence"]].drop_duplicates().itertuples(index=False, name=None)
     # Meters that read hardware come first, so that a model is compared with them and not they with it.
-    ordered = sorted(kinds, key=lambda kind: (kind[1] != Evidence.MEASURED, kind[0] == "codecarbon", kind))
+    ordered = sorted(kinds, key=lambda kind: (kind[1] != Evidence.MEASURED, _ORDER.get(kind[0], len(_ORDER)), kind))
     for one, other in itertools.combinations(ordered, 2):
         if one[0] == other[0]:
             continue

@@ -6,21 +6,8 @@ from matplotlib.figure import Figure
 
 from baler_energy.analysis.statistics import flag_words
 from baler_energy.figures.base import FigureSpec, Tables, require_rows
-from baler_energy.figures.selection import (
-    at_point,
-    describe,
-    device_name,
-    first_clean,
-    reference_point,
-    with_flags,
-)
-from baler_energy.figures.style import (
-    COLOURS,
-    LINES,
-    grid,
-    plain,
-    subtitle,
-)
+from baler_energy.figures.selection import at_point, describe, device_name, first_clean, reference_point, with_flags
+from baler_energy.figures.style import COLOURS, LINES, grid, plain, subtitle
 from baler_energy.vocabulary import Operation
 
 __all__ = ["FIGURES"]

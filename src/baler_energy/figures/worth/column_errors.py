@@ -9,21 +9,8 @@ from matplotlib.figure import Figure
 from baler_energy.analysis.statistics import mean_interval
 from baler_energy.figures.bars import name_rows
 from baler_energy.figures.base import FigureSpec, Tables, require_rows
-from baler_energy.figures.selection import (
-    at_point,
-    describe,
-    first_device,
-    reference_point,
-)
-from baler_energy.figures.style import (
-    COLOURS,
-    MARKERS,
-    count_text,
-    grid,
-    legend_below,
-    log_ticks,
-    subtitle,
-)
+from baler_energy.figures.selection import at_point, describe, first_device, reference_point
+from baler_energy.figures.style import COLOURS, MARKERS, count_text, grid, legend_below, log_ticks, subtitle
 
 __all__ = ["FIGURES"]
 

@@ -10,21 +10,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from baler_energy.figures.base import FigureSpec, Tables, require_rows
-from baler_energy.figures.selection import (
-    at_point,
-    describe,
-    first_device,
-    reference_point,
-)
-from baler_energy.figures.style import (
-    COLOURS,
-    few_ticks,
-    grid,
-    legend_below,
-    log_ticks,
-    plain,
-    subtitle,
-)
+from baler_energy.figures.selection import at_point, describe, first_device, reference_point
+from baler_energy.figures.style import COLOURS, few_ticks, grid, legend_below, log_ticks, plain, subtitle
 
 __all__ = ["FIGURES"]
 
