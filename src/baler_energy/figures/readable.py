@@ -66,7 +66,7 @@ def each(row: Callable[[Row], dict[str, str]]) -> Callable[[pd.DataFrame, int], 
 
 
 def unless_missing(text: str, value: Any, missing: str = "not known") -> str:
-    """Give the text of a value, or what stands for a missing one."""
+    """Give the text of a value, or the words for a missing one."""
     return missing if pd.isna(value) else text
 
 
