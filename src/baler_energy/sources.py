@@ -57,7 +57,7 @@ def stage(name: str) -> str:
 def meter_modules(meters: Iterable[str]) -> tuple[str, ...]:
     """Modules of meters, each once; names that are no meter's (``session``) have none."""
     wanted, known = set(meters), {**METERS, **PEERS}
-    return tuple(module for name, module in known.items() if name in wanted)
+    return tuple(kind.module for name, kind in known.items() if name in wanted)
 
 
 def generated(generator: str) -> tuple[str, ...]:
@@ -106,7 +106,7 @@ def profiled(point: Packed, profiler: str) -> tuple[str, ...]:
 
 def peer(codec: Codec, tool: str, meters: Iterable[str]) -> tuple[str, ...]:
     """Modules behind a training beside another tool's meter."""
-    return stage("peer"), PEERS[tool], *measured("train", codec, meters)
+    return stage("peer"), PEERS[tool].module, *measured("train", codec, meters)
 
 
 def analysed(name: str, codecs: Iterable[Codec] | None = None) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ __all__ = [
     "PROFILERS",
     "TRANSFORMS",
     "FileFormat",
+    "MeterKind",
     "load",
     "variant_modules",
 ]
@@ -51,6 +52,25 @@ class FileFormat(NamedTuple):
     by_suffix: bool = True
     has_events: bool = False
     is_remote: bool = False
+
+
+class MeterKind(NamedTuple):
+    """A meter of a study, or another tool.
+
+    Parameters
+    ----------
+    module
+        Defines the meter.
+    meaning
+        Where its readings come from.
+    totals
+        Kinds of components (cpu, dram, gpu, ram, node) whose total energy is this meter's, unless one that comes
+        before it here has a value.
+    """
+
+    module: str
+    meaning: str
+    totals: tuple[str, ...] = ()
 
 
 #: Sources of events.
@@ -118,25 +138,48 @@ TRANSFORMS: Mapping[str, Mapping[str | None, Mapping[str, tuple[str, ...]]]] = {
         }
     },
 }
-#: Meters of a study, in the order in which they are asked.
-METERS: Mapping[str, str] = {
-    name: f"{_ROOT}.meters.{name}"
-    for name in (
-        "rapl",
-        "nvml",
-        "hwmon",
-        "ipmi",
-        "slurm",
-        "power_supply",
-        "powermetrics",
-        "codecarbon",
-        "process",
-        "sampler",
-    )
+#: Meters of a study, in the order of their readings and of their precedence in totals.
+METERS: Mapping[str, MeterKind] = {
+    "rapl": MeterKind(
+        f"{_ROOT}.meters.rapl",
+        "Running Average Power Limit counters of the CPU (pyRAPL or powercap)",
+        totals=("cpu", "dram"),
+    ),
+    "nvml": MeterKind(f"{_ROOT}.meters.nvml", "NVIDIA management library", totals=("gpu",)),
+    "ipmi": MeterKind(
+        f"{_ROOT}.meters.ipmi", "power of the node, from its baseboard management controller", totals=("node",)
+    ),
+    "hwmon": MeterKind(
+        f"{_ROOT}.meters.hwmon",
+        "power and energy sensors of the board, as Linux's hwmon shows them",
+        totals=("cpu", "gpu", "node"),
+    ),
+    "slurm": MeterKind(
+        f"{_ROOT}.meters.slurm",
+        "SLURM's own account of the node's energy (ConsumedEnergyRaw of the job step)",
+        totals=("node",),
+    ),
+    "power_supply": MeterKind(
+        f"{_ROOT}.meters.power_supply", "batteries and AC adapters, as Linux shows them", totals=("node",)
+    ),
+    "powermetrics": MeterKind(
+        f"{_ROOT}.meters.powermetrics",
+        "Apple silicon's power estimates, from macOS's powermetrics",
+        totals=("cpu", "gpu"),
+    ),
+    "codecarbon": MeterKind(f"{_ROOT}.meters.codecarbon", "codecarbon's tracker", totals=("cpu", "gpu", "ram")),
+    "process": MeterKind(f"{_ROOT}.meters.process", "the operating system's counters of this process and its children"),
+    "sampler": MeterKind(
+        f"{_ROOT}.meters.sampler", "the sampling thread (utilisation, memory, temperature, clocks, power)"
+    ),
 }
 #: Other tools, which measure in extra repeats only.
-PEERS: Mapping[str, str] = {
-    name: f"{_ROOT}.meters.peers.{name}" for name in ("zeus", "carbontracker", "eco2ai", "perun", "pyjoules")
+PEERS: Mapping[str, MeterKind] = {
+    "zeus": MeterKind(f"{_ROOT}.meters.peers.zeus", "Zeus, a peer"),
+    "carbontracker": MeterKind(f"{_ROOT}.meters.peers.carbontracker", "carbontracker, a peer"),
+    "eco2ai": MeterKind(f"{_ROOT}.meters.peers.eco2ai", "eco2AI, a peer"),
+    "perun": MeterKind(f"{_ROOT}.meters.peers.perun", "perun, a peer"),
+    "pyjoules": MeterKind(f"{_ROOT}.meters.peers.pyjoules", "pyJoules, a peer"),
 }
 #: What shows where the time goes.
 PROFILERS: Mapping[str, str] = {
@@ -160,7 +203,8 @@ def load(module: str) -> Any:
 
 def variant_modules() -> frozenset[str]:
     """Name the modules of all variants."""
-    flat: list[Iterable[str]] = [family.values() for family in (GENERATORS, CODERS, METERS, PEERS, PROFILERS, CHAPTERS)]
+    flat: list[Iterable[str]] = [family.values() for family in (GENERATORS, CODERS, PROFILERS, CHAPTERS)]
     flat.append(one.module for one in FORMATS.values())
+    flat += [[one.module for one in family.values()] for family in (METERS, PEERS)]
     flat += [modules for transform in TRANSFORMS.values() for one in transform.values() for modules in one.values()]
     return frozenset(module for modules in flat for module in modules)

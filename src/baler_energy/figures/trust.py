@@ -37,7 +37,7 @@ from baler_energy.figures.style import (
     plain,
     title,
 )
-from baler_energy.vocabulary import Evidence, Operation, Quantity
+from baler_energy.vocabulary import Evidence, MeterName, Operation, Quantity
 
 __all__ = ["FIGURES"]
 
@@ -167,7 +167,7 @@ def _pairs_of(part: pd.DataFrame) -> Iterator[pd.DataFrame]:
     component = part["component"].iloc[0]
     kinds = part[["meter", "evidence"]].drop_duplicates().itertuples(index=False, name=None)
     # Meters that read hardware come first, so that a model is compared with them and not they with it.
-    ordered = sorted(kinds, key=lambda kind: (kind[1] != Evidence.MEASURED, kind[0] == "codecarbon", kind))
+    ordered = sorted(kinds, key=lambda kind: (kind[1] != Evidence.MEASURED, list(MeterName).index(MeterName(kind[0]))))
     for one, other in itertools.combinations(ordered, 2):
         if one[0] == other[0]:
             continue

@@ -45,7 +45,7 @@ def read(text: str, path: Path) -> Iterator[Window]:
             )
         ram = cells.number("ram_total_size", GIB)
         yield Window(
-            MeterName.CODECARBON,
+            MeterName("codecarbon"),
             tuple(_values(cells, length)),
             start_s=end - length,
             duration_s=length,

@@ -45,7 +45,7 @@ def read(text: str, path: Path) -> Iterator[Window]:
         where = cells.text("region/country") or "an unnamed country"
         epoch = _EPOCH.search(cells.text("epoch") or "")
         yield Window(
-            MeterName.ECO2AI,
+            MeterName("eco2ai"),
             (
                 duration(length, "eco2ai's duration column"),
                 energy("machine", total, Evidence.MODELLED, _assumptions(cells)),

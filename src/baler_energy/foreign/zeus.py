@@ -49,7 +49,7 @@ def read(text: str, path: Path) -> Iterator[Window]:
                 "Remove the row, or export the file again."
             )
         values = (duration(length, "Zeus' elapsed time"), *_gpus(cells))
-        yield Window(MeterName.ZEUS, values, start_s=start, duration_s=length, utc=True)
+        yield Window(MeterName("zeus"), values, start_s=start, duration_s=length, utc=True)
 
 
 def _gpus(cells: Cells) -> Iterator[Value]:
@@ -90,7 +90,7 @@ def _told(line: re.Match[str], path: Path, row: int, start_s: float | None) -> W
     if length < 0:
         raise InputError(f"{path}, row {row}: has a negative time. Remove the row, or run Zeus again.")
     values = (duration(length, "Zeus' time"), energy("gpu", joules, Evidence.MEASURED, _HOW))
-    return Window(MeterName.ZEUS, values, start_s=start_s, duration_s=length, epoch=int(line[1]))
+    return Window(MeterName("zeus"), values, start_s=start_s, duration_s=length, epoch=int(line[1]))
 
 
 def _silent(start_s: float, end_s: float) -> Window:
@@ -100,4 +100,4 @@ def _silent(start_s: float, end_s: float) -> Window:
         duration(length, "dates of the log's lines"),
         energy("gpu", None, Evidence.MEASURED, _HOW, missing=missing),
     )
-    return Window(MeterName.ZEUS, values, start_s=start_s, duration_s=length)
+    return Window(MeterName("zeus"), values, start_s=start_s, duration_s=length)

@@ -54,7 +54,7 @@ class CodecarbonMeter(Meter):
     does. `machine` is codecarbon's total, null where it would add measured and modelled parts.
     """
 
-    name = MeterName.CODECARBON
+    name = MeterName("codecarbon")
     edge = 30
 
     def __init__(self) -> None:

@@ -30,7 +30,7 @@ class HwmonMeter(PowerSensorMeter):
         The kernel's folder.
     """
 
-    name = MeterName.HWMON
+    name = MeterName("hwmon")
     edge = 80
     rare = True
     sampled = True

@@ -48,7 +48,7 @@ class NvmlMeter(Meter):
         A module with pynvml's functions; None: pynvml.
     """
 
-    name = MeterName.NVML
+    name = MeterName("nvml")
     edge = 90
     sampled = True
     counts = True
@@ -326,7 +326,7 @@ def _statistics(component: str, series: Sequence[Sample]) -> list[Reading]:
         for key, quantity in pairs:
             values = [sample.value for sample in series if sample.quantity == key]
             if values:
-                readings.append(Reading.of(MeterName.NVML, component, quantity, statistic(values)))
+                readings.append(Reading.of(NvmlMeter.name, component, quantity, statistic(values)))
     return readings
 
 

@@ -29,7 +29,7 @@ class PowerSupplyMeter(PowerSensorMeter):
         The kernel's folder.
     """
 
-    name = MeterName.POWER_SUPPLY
+    name = MeterName("power_supply")
     edge = 70
     rare = True
     sampled = True

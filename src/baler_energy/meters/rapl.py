@@ -67,7 +67,7 @@ class RaplMeter(Meter):
         Power (W) that no domain exceeds; a faster rise is a fault of the counter.
     """
 
-    name = MeterName.RAPL
+    name = MeterName("rapl")
     edge = 100
     sampled = True
     counts = True

@@ -106,7 +106,7 @@ def requests(answer: dict[str, Any]) -> list[str]:
             f"nodes of one's own: whether --exclusive works {why}, without which other jobs' energy is in the counters"
         )
     for line in answer["meters"]:
-        if line["evidence"] is None and line["remedy"] and line["meter"] in ("rapl", "nvml", "ipmi", "slurm"):
+        if line["evidence"] is None and line["remedy"]:
             found.append(f"{line['meter']} ({line['detail']}): {line['remedy']}")
     if job.get("gpus") and not answer["machine"]["gpus"]:
         found.append("the GPUs' driver: the job was given a GPU, but NVML shows none to it")

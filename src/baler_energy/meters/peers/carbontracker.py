@@ -24,7 +24,7 @@ class CarbontrackerMeter(PeerMeter):
     for a CPU that is not in it: modelled, and told in the detail.
     """
 
-    name = MeterName.CARBONTRACKER
+    name = MeterName("carbontracker")
     package = "carbontracker"
 
     def __init__(self) -> None:

@@ -25,7 +25,7 @@ _COUNTRY = "CH"
 class Eco2aiMeter(PeerMeter):
     """Energy of ``cpu`` (TDP times load), ``ram`` (W per GB) and ``gpu`` (NVML's power) from eco2AI."""
 
-    name = MeterName.ECO2AI
+    name = MeterName("eco2ai")
     package = "eco2ai"
 
     def __init__(self) -> None:
