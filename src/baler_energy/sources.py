@@ -95,13 +95,13 @@ def applied(point: Packed, meters: Iterable[str]) -> tuple[str, ...]:
 
 def separate_parts(point: Packed, meters: Iterable[str]) -> tuple[str, ...]:
     """Modules behind the costs of layers and of movements of data."""
-    own = (*_operations(point), *coder_modules(point.packing), PROFILERS["torch"])
+    own = (*_operations(point), *coder_modules(point.packing), PROFILERS["torch"].module)
     return stage("parts"), *own, *meter_modules(meters)
 
 
 def profiled(point: Packed, profiler: str) -> tuple[str, ...]:
     """Modules behind a profile."""
-    return stage("profile"), *_operations(point), *coder_modules(point.packing), PROFILERS[profiler]
+    return stage("profile"), *_operations(point), *coder_modules(point.packing), PROFILERS[profiler].module
 
 
 def peer(codec: Codec, tool: str, meters: Iterable[str]) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ __all__ = [
     "TRANSFORMS",
     "FileFormat",
     "MeterKind",
+    "ProfilerKind",
     "load",
     "variant_modules",
 ]
@@ -71,6 +72,27 @@ class MeterKind(NamedTuple):
     module: str
     meaning: str
     totals: tuple[str, ...] = ()
+
+
+class ProfilerKind(NamedTuple):
+    """A profiler.
+
+    Parameters
+    ----------
+    module
+        Defines the profiler.
+    writes
+        Its own files, and what is in them.
+    stage
+        That runs it.
+    besides
+        What it looks at besides the operations of a point; a folder of its results each.
+    """
+
+    module: str
+    writes: str
+    stage: str = "profile"
+    besides: tuple[str, ...] = ()
 
 
 #: Sources of events.
@@ -182,13 +204,31 @@ PEERS: Mapping[str, MeterKind] = {
     "pyjoules": MeterKind(f"{_ROOT}.meters.peers.pyjoules", "pyJoules, a peer"),
 }
 #: What shows where the time goes.
-PROFILERS: Mapping[str, str] = {
-    "cprofile": f"{_ROOT}.profilers.cprofile",
-    "torch": f"{_ROOT}.profilers.torch_profiler",
-    "scalene": f"{_ROOT}.profilers.scalene",
-    "pyspy": f"{_ROOT}.profilers.pyspy",
-    "copies": f"{_ROOT}.profilers.copies",
-    "perf": f"{_ROOT}.profilers.perf",
+PROFILERS: Mapping[str, ProfilerKind] = {
+    "cprofile": ProfilerKind(
+        f"{_ROOT}.profilers.cprofile", "profile.pstats (snakeviz opens it): functions and their call tree"
+    ),
+    "torch": ProfilerKind(
+        f"{_ROOT}.profilers.torch_profiler",
+        "trace.json (ui.perfetto.dev opens it): operators, and on a GPU kernels, copies and waiting",
+    ),
+    "scalene": ProfilerKind(
+        f"{_ROOT}.profilers.scalene",
+        "scalene.json, scalene.html: lines, with Python, native and system time, memory and copies",
+    ),
+    "pyspy": ProfilerKind(
+        f"{_ROOT}.profilers.pyspy", "flamegraph.svg, speedscope.json (speedscope.app opens it): sampled stacks"
+    ),
+    "copies": ProfilerKind(f"{_ROOT}.profilers.copies", "lines that copy data, and how many bytes"),
+    "perf": ProfilerKind(
+        f"{_ROOT}.profilers.perf", "counters of the CPU: instructions, cycles, misses of the last cache"
+    ),
+    "parts": ProfilerKind(
+        f"{_ROOT}.stages.parts",
+        "layers and movements of data, each in a measured loop",
+        "parts",
+        ("prepare", "machine"),
+    ),
 }
 #: Chapters of figures in the report.
 CHAPTERS: Mapping[str, str] = {
@@ -203,8 +243,8 @@ def load(module: str) -> Any:
 
 def variant_modules() -> frozenset[str]:
     """Name the modules of all variants."""
-    flat: list[Iterable[str]] = [family.values() for family in (GENERATORS, CODERS, PROFILERS, CHAPTERS)]
+    flat: list[Iterable[str]] = [family.values() for family in (GENERATORS, CODERS, CHAPTERS)]
     flat.append(one.module for one in FORMATS.values())
-    flat += [[one.module for one in family.values()] for family in (METERS, PEERS)]
+    flat += [[one.module for one in family.values()] for family in (METERS, PEERS, PROFILERS)]
     flat += [modules for transform in TRANSFORMS.values() for one in transform.values() for modules in one.values()]
     return frozenset(module for modules in flat for module in modules)

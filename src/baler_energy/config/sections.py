@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 else:
     StudyMeter = Literal[tuple(METERS)]
     Peer = Literal[tuple(PEERS)]
-    Profiler = Literal[(*PROFILERS, "parts")]
+    Profiler = Literal[tuple(PROFILERS)]
     FileFormat = Literal[FILE_FORMATS]
 Selection = dict[str, str | int | float]
 
@@ -209,7 +209,7 @@ class Profile(Config):
 
     points: tuple[Selection, ...] = ()
     """Each entry names values of axes; it selects the grid points that match, in their first repeat."""
-    profilers: tuple[Profiler, ...] = (*PROFILERS, "parts")
+    profilers: tuple[Profiler, ...] = tuple(PROFILERS)
     """Profilers to run, each in a process of its own; ``parts`` measures layers and data in loops and is none. Of
     engines other than ``reference``, cProfile only."""
     max_batches: Count = 25

@@ -25,6 +25,7 @@ from baler_energy.processes import InOrder, mapping
 from baler_energy.progress import progress, say
 from baler_energy.records import Measurement
 from baler_energy.rounds import points_so_far, round_file
+from baler_energy.variants import PROFILERS
 from baler_energy.vocabulary import Operation
 
 __all__ = ["EPILOG", "HELP", "add_arguments", "collect", "run"]
@@ -43,8 +44,6 @@ _PIECE_POINTS = 200
 #: Name, beside the tables of the dataset, of what tells a run's windows: `_WINDOW_COLUMNS` of each.
 WINDOWS = "windows"
 _WINDOW_COLUMNS = frozenset({*(column.name for column in POINT), "operation", "window_s"})
-#: What the stage `parts` measures besides: reading the table, and the machine's peaks.
-BESIDE = ("prepare", "machine")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -197,7 +196,7 @@ class _Dataset:
         study, results = self._study, self._results
         for point, profiler in study.profiles:
             constants = tidy.point_values(Measurement.read(results / "runs" / point.path / "train" / RECORD))
-            for operation in (*operations_of(point), *(BESIDE if profiler == "parts" else ())):
+            for operation in (*operations_of(point), *PROFILERS[profiler].besides):
                 path = results / "profiles" / point.path / profiler / operation / "hotspots.parquet"
                 table = read_parquet(path)
                 # The file names the profiled run, too, in more columns than the dataset has.
