@@ -70,7 +70,9 @@ def measurement_rows(record: Measurement, electricity: Electricity) -> list[dict
     ]
 
 
-def run_row(record: Measurement, errors: dict[str, Any], electricity: Electricity) -> dict[str, Any]:
+def run_row(
+    record: Measurement, errors: dict[str, Any], electricity: Electricity, *, at_centre: bool
+) -> dict[str, Any]:
     """Row of ``runs``: values per iteration of one operation, with the point's errors and ratios."""
     iterations = record.iterations
     duration_s = record.window.duration_s / iterations
@@ -81,6 +83,7 @@ def run_row(record: Measurement, errors: dict[str, Any], electricity: Electricit
     return {
         **point_values(record),
         "operation": record.operation.value,
+        "at_centre": at_centre,
         "start": record.window.start,
         "duration_s": duration_s,
         "window_s": record.window.duration_s,

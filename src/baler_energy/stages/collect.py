@@ -17,6 +17,7 @@ from baler_energy.analysis.peers import peer_rows
 from baler_energy.analysis.schema import POINT, TABLES, datapackage
 from baler_energy.analysis.writing import Rows, TableWriter, read_parquet, scan
 from baler_energy.codecs.engines import operations_of
+from baler_energy.config.centre import central_points
 from baler_energy.config.study import Study, load_study
 from baler_energy.files import read_json, write_json
 from baler_energy.meters.calibration import Calibration, calibration_rows
@@ -109,16 +110,18 @@ class _Runs:
     """Of the external wattmeter."""
     hosts: tuple[str, ...] | None
     """Machines that it measures; None: all."""
+    central: frozenset[str]
+    """Paths of the points at the study's centre."""
 
     @classmethod
     def of(cls, study: Study, results: Path, electricity: Electricity) -> "_Runs":
         """Take it from a study."""
         tdp_w = {"cpu_tdp_w": study.peers.cpu_tdp_w, "gpu_tdp_w": study.peers.gpu_tdp_w}
-        wattmeter = study.wattmeter
+        wattmeter, central = study.wattmeter, central_points(study)
         if wattmeter is None:
-            return cls(results, electricity, tdp_w, None, None)
+            return cls(results, electricity, tdp_w, None, None, central)
         log = read_log(Path(wattmeter.path), clock_offset_s=wattmeter.clock_offset_s)
-        return cls(results, electricity, tdp_w, log, wattmeter.hosts)
+        return cls(results, electricity, tdp_w, log, wattmeter.hosts, central)
 
     def tables(self, points: Sequence[tuple[str, tuple[str, ...]]]) -> dict[str, pa.Table]:
         """Tables of points, each with its operations: measurements, runs, history, peers; and `WINDOWS`."""
@@ -131,7 +134,8 @@ class _Runs:
             for record in records:
                 of_run = tidy.point_values(record) | {"operation": record.operation, "iterations": record.iterations}
                 rows["measurements"].add(tidy.measurement_rows(record, self.electricity), **of_run)
-            rows["runs"].add([tidy.run_row(record, errors, self.electricity) for record in records])
+            at_centre = point in self.central
+            rows["runs"].add([tidy.run_row(one, errors, self.electricity, at_centre=at_centre) for one in records])
             windows.add([tidy.window_values(record) for record in records])
             for train in (record for record in records if record.operation is Operation.TRAIN):
                 formulas = formula_rows(train, electricity=self.electricity, **self.tdp_w)
