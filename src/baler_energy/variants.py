@@ -199,7 +199,6 @@ METERS: Mapping[str, MeterKind] = {
 PEERS: Mapping[str, MeterKind] = {
     "zeus": MeterKind(f"{_ROOT}.meters.peers.zeus", "Zeus, a peer"),
     "carbontracker": MeterKind(f"{_ROOT}.meters.peers.carbontracker", "carbontracker, a peer"),
-    "eco2ai": MeterKind(f"{_ROOT}.meters.peers.eco2ai", "eco2AI, a peer"),
     "perun": MeterKind(f"{_ROOT}.meters.peers.perun", "perun, a peer"),
     "pyjoules": MeterKind(f"{_ROOT}.meters.peers.pyjoules", "pyJoules, a peer"),
 }

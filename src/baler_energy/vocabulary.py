@@ -82,6 +82,7 @@ class MeterName(_Word):
 
     vars().update({name.upper(): (name, kind.meaning) for name, kind in {**variants.METERS, **variants.PEERS}.items()})
     WATTMETER = "wattmeter", "the log of an external wattmeter, merged by time"
+    ECO2AI = "eco2ai", "eco2AI, from its files only"
     STRUBELL = "strubell", "formula of Strubell et al. 2019"
     GREEN_ALGORITHMS = "green_algorithms", "formula of Green Algorithms (Lannelongue et al. 2021)"
     ML_CO2 = "ml_co2", "formula of the ML Emissions Calculator (Lacoste et al. 2019)"
