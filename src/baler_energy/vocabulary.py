@@ -1,4 +1,4 @@
-"""The closed vocabularies of the records, with the sentence that the data dictionary gives for each word."""
+"""The closed vocabularies of the records, with the meaning of each word."""
 
 import re
 from enum import StrEnum
@@ -39,8 +39,6 @@ class Operation(_Word):
     COMPRESS = "compress", "table in memory to compressed file"
     DECOMPRESS = "decompress", "compressed file to reconstructed table in memory"
     FORWARD = "forward", "table in memory through the whole network, without gradients"
-    IDLE = "idle", "nothing but the waiting process"
-    PREPARE = "prepare", "reading and checking the input"
     COMMAND = "command", "a command of the user's (baler-energy measure)"
 
 
@@ -73,8 +71,6 @@ class Quantity(_Word):
     TEMPERATURE_MAX = "temperature_max", "largest temperature", "degC"
     CLOCK_MEAN = "clock_mean", "mean clock frequency", "Hz"
     CO2E = "co2e", "CO2-equivalent emissions of the energy", "kg"
-    FLOPS = "flops", "floating-point operations, two per multiply-accumulate", "1"
-    MACS = "macs", "multiply-accumulates", "1"
 
 
 class MeterName(_Word):

@@ -25,8 +25,6 @@ ADDITIVE = frozenset(
         Quantity.BYTES_READ,
         Quantity.BYTES_WRITTEN,
         Quantity.CO2E,
-        Quantity.FLOPS,
-        Quantity.MACS,
     }
 )
 
