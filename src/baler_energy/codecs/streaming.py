@@ -4,9 +4,8 @@ Blocks are spread over threads, each of which computes alone: the products of a 
 """
 
 import re
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -29,6 +28,7 @@ from baler_energy.codecs.packing import Packing
 from baler_energy.errors import InputError
 from baler_energy.formats import Block, Source, open_sink, open_source
 from baler_energy.formats.reading import Request
+from baler_energy.pools import results_in_order
 
 __all__ = ["BLOCK_ROWS", "Decode", "Encode", "StreamingCoder", "streamed_compression", "streamed_decompression"]
 
@@ -189,13 +189,7 @@ class StreamingCoder:
         torch_threads = torch.get_num_threads()
         pool = ThreadPoolExecutor(self._threads, initializer=torch.set_num_threads, initargs=(1,))
         try:
-            pending: deque[Future[R]] = deque()
-            for block in blocks:
-                pending.append(pool.submit(work, block))
-                if len(pending) > self._threads:
-                    yield pending.popleft().result()
-            while pending:
-                yield pending.popleft().result()
+            yield from results_in_order(pool, work, blocks, ahead=self._threads)
         finally:
             pool.shutdown(cancel_futures=True)
             torch.set_num_threads(torch_threads)
