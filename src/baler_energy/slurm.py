@@ -6,10 +6,10 @@ import subprocess
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["CLIENT_LIMIT_S", "ask", "job", "step"]
+__all__ = ["ask", "job", "step"]
 
 #: Longest wait for an answer of SLURM's clients (s).
-CLIENT_LIMIT_S = 10
+_CLIENT_LIMIT_S = 10
 _MEMORY_UNITS = {"": 2**20, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 #: Steps whose numbers stand for a name.
 _NAMED_STEPS = {2**32 - 5: "batch", 2**32 - 6: "interactive"}
@@ -65,7 +65,7 @@ def step(environment: Mapping[str, str] = os.environ) -> str | None:
     return f"{job_id}.{'batch' if number is None else _NAMED_STEPS.get(number, number)}"
 
 
-def ask(*words: str, limit_s: float = CLIENT_LIMIT_S, script: str = "") -> tuple[str | None, str | None]:
+def ask(*words: str, limit_s: float = _CLIENT_LIMIT_S, script: str = "") -> tuple[str | None, str | None]:
     """Run a client of SLURM's, with `script` as its input; return what it says, or None with the reason."""
     try:
         done = subprocess.run(

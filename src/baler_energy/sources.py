@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from baler_energy.variants import CHAPTERS, CODERS, ENGINES, FORMATS, GENERATORS, METERS, PEERS, PROFILERS, TRANSFORMS
 
 __all__ = [
+    "Codec",
     "analysed",
     "applied",
     "calibrated",

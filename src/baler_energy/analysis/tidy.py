@@ -13,7 +13,7 @@ from baler_energy.analysis.totals import Total, primary_readings, relevant_flags
 from baler_energy.records import IterationTimes, Measurement, Reading
 from baler_energy.vocabulary import NODE_METERS, Evidence, Quantity
 
-__all__ = ["energy_j", "history_table", "measurement_rows", "point_values", "run_row", "window_values"]
+__all__ = ["POINT_KEYS", "energy_j", "history_table", "measurement_rows", "point_values", "run_row", "window_values"]
 
 #: Quantities that grow with the number of iterations.
 ADDITIVE = frozenset(

@@ -30,7 +30,7 @@ from baler_energy.formats import Block, Source, open_sink, open_source
 from baler_energy.formats.reading import Request
 from baler_energy.pools import results_in_order
 
-__all__ = ["BLOCK_ROWS", "Decode", "Encode", "StreamingCoder", "streamed_compression", "streamed_decompression"]
+__all__ = ["BLOCK_ROWS", "Encode", "StreamingCoder", "streamed_compression", "streamed_decompression"]
 
 Floats = NDArray[np.float64]
 T = TypeVar("T")
@@ -38,7 +38,7 @@ R = TypeVar("R")
 #: Gives the arrays of `Facts.arrays`, not yet rounded to the packing's number format, of values (rows, columns).
 Encode = Callable[[Floats], tuple[NDArray[Any], ...]]
 #: Gives values (rows, columns) of such arrays, not yet rounded to the native types.
-Decode = Callable[..., Floats]
+_Decode = Callable[..., Floats]
 
 #: Most rows of a block: large enough that what it costs besides its rows does not count, small enough for memory.
 BLOCK_ROWS = 32_768
@@ -69,7 +69,7 @@ class StreamingCoder:
         self,
         fitted: Fitted,
         encoder: Callable[[], Encode],
-        decoder: Callable[[], Decode],
+        decoder: Callable[[], _Decode],
         *,
         packing: str = "none",
         threads: int | None = None,

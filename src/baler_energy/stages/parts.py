@@ -32,7 +32,7 @@ from baler_energy.vocabulary import Evidence, Quantity
 if TYPE_CHECKING:
     from baler_energy.codecs.baler.parts import Part
 
-__all__ = ["EPILOG", "HELP", "PROFILER", "add_arguments", "parts", "run"]
+__all__ = ["EPILOG", "HELP", "add_arguments", "parts", "run"]
 
 HELP = "measure each layer, each movement of data and the machine's peaks, each in a loop of its own"
 EPILOG = """example:
@@ -44,7 +44,7 @@ part, and the times of single batches, come from runs of their own after all win
 """
 
 #: Name of these rows in the column ``profiler``.
-PROFILER = "parts"
+_PROFILER = "parts"
 _OPERATIONS = ("train", "compress", "decompress")
 _GROUPS = {"data": "data", "layer": "layers", "optimizer": "optimizer"}
 #: Batches whose single times give the percentiles.
@@ -104,7 +104,7 @@ def parts(data: Path, checkpoint: Path, max_batches: int, point: PointOptions, o
         found = _found(whole_jobs, measuring) if has_layers else _none(point.engine or point.transform)
     for name, rows in found.items():
         (out / name).mkdir(parents=True, exist_ok=True)
-        write_hotspots(out / name / HOTSPOTS, parameters | {"operation": name, "profiler": PROFILER}, rows)
+        write_hotspots(out / name / HOTSPOTS, parameters | {"operation": name, "profiler": _PROFILER}, rows)
 
 
 def _found(whole_jobs: list[Job], measuring: Measuring) -> dict[str, list[Hotspot]]:
@@ -124,7 +124,7 @@ def _none(engine: str) -> dict[str, list[Hotspot]]:
     """Say that an engine cannot be taken apart."""
     able = " and ".join(repr(one.name) for one in engines() if one.has_layers)
     reason = f"only the layers of engine {able} can be measured apart, not those of {engine!r}."
-    absent = Hotspot(kind="absent", name=PROFILER, reason=reason)
+    absent = Hotspot(kind="absent", name=_PROFILER, reason=reason)
     return {name: [absent] for name in (*_OPERATIONS, "prepare", "machine")}
 
 
