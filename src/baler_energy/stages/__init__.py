@@ -16,7 +16,7 @@
 - `collect`: the tidy dataset
 - `figures`, `tables`, `report`: what a reader sees
 - `schema`: the configuration's schema and its documentation
-- `options`: options that name a point, and files of the user's, in several stages
+- `options`, `file_options`: options that name a point, and what to take of a user's file
 
 Each module of a subcommand has ``HELP``, ``EPILOG``, ``add_arguments`` and ``run``, which `baler_energy.cli` puts
 together.
