@@ -42,12 +42,7 @@ def read(text: str, path: Path) -> Iterator[Window]:
         A row is damaged.
     """
     for cells in records(text, path):
-        start, length = cells.number("start_time"), cells.number("elapsed_time")
-        if start is None or length is None or length < 0:
-            raise InputError(
-                f"{path}, row {cells.row}: lacks its start_time or an elapsed_time of 0 s or more. "
-                "Remove the row, or export the file again."
-            )
+        start, length = cells.times("start_time", "elapsed_time", local=False)
         values = (duration(length, "Zeus' elapsed time"), *_gpus(cells))
         yield Window(MeterName("zeus"), values, start_s=start, duration_s=length, utc=True)
 
