@@ -75,7 +75,7 @@ CODERS = ["zstd", "zstd-1", "zstd-19", "lz4", "pcodec", "pcodec-0", "pcodec-12"]
 
 def coder(text: str) -> Coder:
     packing = Packing.parse(text)
-    assert packing.coder is not None
+    assert packing.coder is not None and packing.lossless
     return packing.coder
 
 
@@ -104,10 +104,16 @@ def test_packed_bytes_that_are_damaged_are_refused(text):
 
 @pytest.mark.parametrize("text", ["zstd", "lz4", "pcodec"])
 def test_a_coder_names_its_package_and_what_is_missing(text, monkeypatch):
-    assert Packing.parse(text).missing() is None
+    assert coder(text).version() and coder(text).missing() is None and Packing.parse(text).missing() is None
     monkeypatch.setattr("baler_energy.codecs.coders.base.find_spec", lambda name: None)
     assert f"pip install {coder(text).package}" in Packing.parse(f"float32+{text}").missing()
     assert Packing.parse("float32+bound-0.1").missing() is None
+
+
+def test_what_comes_back_to_the_bit_and_what_within_a_bound():
+    assert Packing.parse("none").lossless and Packing.parse("pcodec").lossless
+    assert not Packing.parse("float32+zstd").lossless and not Packing.parse("zstd+bound-0.1").lossless
+    assert [word.keeps_bound for word in Packing.parse("float32+zstd+bound-0.1").words] == [False, False, True]
 
 
 def test_the_shuffle_packs_numbers_of_like_size_better():

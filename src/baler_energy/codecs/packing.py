@@ -62,6 +62,11 @@ class Packing:
         """Largest error of every value, over the range of its column in training; None: no bound."""
         return None if self.bound is None else self.bound.value
 
+    @property
+    def lossless(self) -> bool:
+        """Whether all numbers come back to the bit."""
+        return all(word.lossless for word in self.words)
+
     def missing(self) -> str | None:
         """Say what this machine lacks for it, and how to get it; None: nothing."""
         return next((reason for word in self.words if (reason := word.missing())), None)

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from importlib import metadata
 from importlib.util import find_spec
 from typing import Any, ClassVar, Self
 
@@ -18,6 +19,10 @@ class Word(ABC):
     """``numbers``, ``coder`` or ``bound``."""
     usage: ClassVar[str]
     """How it is written, for messages."""
+    lossless: ClassVar[bool] = True
+    """Whether all that is stored comes back to the bit."""
+    keeps_bound: ClassVar[bool] = False
+    """Whether every value comes back within a stated bound."""
     package: ClassVar[str | None] = None
     """The package that it needs, besides NumPy."""
 
@@ -25,6 +30,14 @@ class Word(ABC):
     @abstractmethod
     def parse(cls, name: str, parameter: str | None) -> Self:
         """Read a word and what follows its first hyphen; raises `ValueError` where it is none."""
+
+    @classmethod
+    def version(cls) -> str | None:
+        """Give the version of its package; None where it needs none, or that is not installed."""
+        try:
+            return None if cls.package is None else metadata.version(cls.package)
+        except metadata.PackageNotFoundError:
+            return None
 
     @classmethod
     def missing(cls) -> str | None:

@@ -17,6 +17,8 @@ class ErrorBound(Word):
     value: float
 
     kind = "bound"
+    lossless = False
+    keeps_bound = True
     usage = "bound-0.01 (largest error over a column's range)"
 
     @classmethod

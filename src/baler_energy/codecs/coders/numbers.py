@@ -31,6 +31,7 @@ class NumberFormat(Word):
     mantissa_bits: int | None = None
 
     kind = "numbers"
+    lossless = False
     usage = "a number format (float64, float32, float16), or float32 with fewer bits of mantissa (float32-12)"
 
     @classmethod
