@@ -57,5 +57,5 @@ def _in_order(pool: ProcessPoolExecutor, ahead: int, function: Any, items: Seque
         yield from results_in_order(pool, function, items, ahead=ahead)
     except BrokenProcessPool:
         raise BalerEnergyError(
-            "one of the processes was killed, most likely for want of memory: use fewer (--processes), or ask for more."
+            "one of the processes was killed, most likely out of memory: use fewer (--processes), or request more."
         ) from None

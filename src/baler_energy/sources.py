@@ -106,7 +106,7 @@ def profiled(point: Packed, profiler: str) -> tuple[str, ...]:
 
 
 def peer(codec: Codec, tool: str, meters: Iterable[str]) -> tuple[str, ...]:
-    """Modules behind a training beside another tool's meter."""
+    """Modules behind a training that another tool measures, too."""
     return stage("peer"), PEERS[tool].module, *measured("train", codec, meters)
 
 

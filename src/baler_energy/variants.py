@@ -40,7 +40,7 @@ class FileFormat(NamedTuple):
     suffixes
         Of file names, lower case, the usual one first.
     by_suffix
-        Whether a name's suffix is enough to tell the format.
+        Whether a name's suffix is enough to know the format.
     has_events
         Whether a row of the file may hold several objects, so that there are layouts to choose from.
     is_remote

@@ -89,7 +89,7 @@ class Evidence(_Word):
 
     MEASURED = "measured", "read from a hardware counter or sensor"
     MODELLED = "modelled", "computed from TDP, utilisation or per-GB constants"
-    UNKNOWN = "unknown", "a foreign file that does not tell"
+    UNKNOWN = "unknown", "a foreign file that does not say"
 
 
 class Flag(_Word):

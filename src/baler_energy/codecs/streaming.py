@@ -81,7 +81,7 @@ class StreamingCoder:
         self._decoder = _PerThread(decoder)
         #: Columns of which values were lost, as they were constant in training.
         self.lost: set[str] = set()
-        #: Integer columns with values that float64 cannot tell apart.
+        #: Integer columns with values that float64 cannot distinguish.
         self.rounded: set[str] = set()
         self._wide = [n for n, dtype in enumerate(fitted.dtypes) if dtype in ("int64", "uint64")]
 
@@ -146,7 +146,7 @@ class StreamingCoder:
         facts.check_made_with(self.fitted, path)
         bound = Bound.of(self.fitted, Packing.parse(facts.packing))
         origin = {**facts.origin, "reconstructed_from": path.name}
-        # What the reference compressed, or an import made, tells no layout: it was a prepared table.
+        # What the reference compressed, or an import made, has no layout: it was a prepared table.
         with open_sink(out, facts.names, facts.dtypes, facts.layout or {"format": "table"}, origin) as sink:
             for block in self._spread(lambda block: self._restored(block, bound), content.blocks()):
                 sink.write(block)

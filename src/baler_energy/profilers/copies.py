@@ -23,11 +23,11 @@ __all__ = ["PROFILER", "profile"]
 
 #: Lines that copy less than this share of the profiled rows' bytes are no copies of the data.
 _SMALLEST_COPY = 0.02
-#: NumPy's arrays of less than this share of a batch are not told from Python's own objects.
+#: NumPy's arrays of less than this share of a batch cannot be distinguished from Python's own objects.
 _SMALLEST_ARRAY = 0.125
 #: torch's operators that write values which exist already: to a new place, in a new order or in another format.
 _COPYING = frozenset({"stack", "cat", "clone", "copy_", "_to_copy", "index", "index_select", "gather", "repeat"})
-#: What Python runs as functions of their own, but is part of the line that it stands on; following each of their
+#: What Python runs as functions of their own, but is part of the line that it is written in; following each of their
 #: steps would take far longer than the step.
 _WITHIN_A_LINE = frozenset({"<listcomp>", "<genexpr>", "<dictcomp>", "<setcomp>"})
 _Line = tuple[str, int]

@@ -126,7 +126,7 @@ def _profile(json_file: Path) -> dict[str, Any]:
 
 
 def _make_page(json_file: Path, html_file: Path) -> None:
-    """Make Scalene's page of a profile; without one, the rows and the profile stand alone."""
+    """Make Scalene's page of a profile; without one, there are the rows and the profile alone."""
     # Scalene names its page itself, and puts it into the working directory.
     done = _run("view", "--standalone", json_file.name, folder=json_file.parent, timeout_s=60)
     page = json_file.with_name("scalene-profile.html")

@@ -57,7 +57,7 @@ def hotspots_of(averages: Iterable[Any], events: Iterable[Any] = ()) -> list[Hot
     averages
         torch's averages over calls.
     events
-        Its single events, which tell when the GPU waited.
+        Its single events, which show when the GPU waited.
 
     Returns
     -------

@@ -7,7 +7,7 @@
 - `baler_import`, `baler_export`: projects of upstream Baler, read and written
 - `generate`, `prepare`: tables of HEP data
 - `train`, `compress`, `decompress`, `forward`: measured; `measured`: what they share
-- `history`, `saved`: what a training writes beside its network: a row per epoch, and the state it resumes from
+- `history`, `saved`: what a training writes besides its network: a row per epoch, and the state it resumes from
 - `evaluate`: errors of the reconstructed table; `apply`: compress, decompress and evaluate in one process
 - `repeats`: which points need further repeats
 - `profile`: profiler traces, never in a measured run; `profiled`: the operation that a profiler watches

@@ -42,7 +42,7 @@ Every file is named by the study's grid; a missing one is an error. datapackage.
 RECORD = "measurement.json"
 #: Points whose records are read at once.
 _PIECE_POINTS = 200
-#: Name, beside the tables of the dataset, of what tells a run's windows: `_WINDOW_COLUMNS` of each.
+#: Name, among the tables of the dataset, of the runs' windows: `_WINDOW_COLUMNS` of each.
 WINDOWS = "windows"
 _WINDOW_COLUMNS = frozenset({*(column.name for column in POINT), "operation", "window_s"})
 
@@ -219,7 +219,7 @@ class _Dataset:
             writers[name].add_table(read_parquet(results / "foreign" / f"{name}.parquet"))
 
     def write_peers(self, writer: TableWriter) -> None:
-        """Write the rows of the tools that ran beside ours."""
+        """Write the rows of other tools that measured the same windows."""
         peers = self._study.peers
         for point in self._study.beside_peers:
             for tool in peers.tools:

@@ -84,7 +84,7 @@ def compress(
     The measured operation ends with the written file: scaling, encoding, writing. Making the file durable (fsync) and
     giving it its name come after. With the engine ``reference`` it begins with the table in memory and the network on
     its device; ``fast`` reads the table from its file (in the system's cache) within the window, as it never holds it.
-    Before that it reads the file's description, and all of a file (npz, HDF5) in which only the values tell the types.
+    Before that it reads the file's description, and all of a file (npz, HDF5) whose types are inferred from the values.
 
     Raises `InputError` where table, checkpoint and options do not fit together, and `UnavailableError`.
     """

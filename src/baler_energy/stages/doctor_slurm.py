@@ -24,7 +24,7 @@ _SUBMIT_LIMIT_S = 60.0
 _ALONE = {True: "yes", False: "no", None: "not known"}
 #: How long a shared file system may take to show a file (s).
 _LATENCY_S = 10.0
-#: `doctor --json` writes it beside the answer first, so that a half-written one is never read.
+#: `doctor --json` writes to this name first, so that a half-written answer is never read.
 _SCRIPT = """#!/bin/sh
 {python} -m baler_energy.cli doctor --json > {answer}.part && mv {answer}.part {answer}
 """
@@ -113,7 +113,7 @@ def requests(answer: dict[str, Any]) -> list[str]:
     for gpu in answer["machine"]["gpus"]:
         if gpu.get("accounting") is False:
             found.append(
-                f"NVML accounting on GPU {gpu['index']}, which tells afterwards what each process used of it: "
+                f"NVML accounting on GPU {gpu['index']}, which reports afterwards what each process used of it: "
                 f"sudo nvidia-smi -i {gpu['index']} --accounting-mode=1"
             )
     return found

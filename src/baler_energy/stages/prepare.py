@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--generated", action="store_true", help="the input is shards of `baler-energy generate`")
     parser.add_argument("--rows", type=_row_count, required=True, metavar="N|all", help="rows to take")
     parser.add_argument(
-        "--out", type=Path, required=True, help="the table to write (npz); also writes a json beside it"
+        "--out", type=Path, required=True, help="the table to write (npz); also writes a json next to it"
     )
     file = parser.add_argument_group("a file of your own")
     file.add_argument("--seed", type=_seed, default=0, help="seed of the selection of rows (default: %(default)s)")
@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def prepare_generated(shards: Sequence[Path], rows: int | None, out: Path) -> Table:
-    """Merge generated shards and write their first `rows` rows (None: all) to `out`, with a description beside it.
+    """Merge generated shards and write their first `rows` rows (None: all) to `out`, with a description next to it.
 
     Raises
     ------
@@ -83,7 +83,7 @@ def prepare_file(
     file_format: str | None = None,
     sha256: str | None = None,
 ) -> Table:
-    """Read a user's file and write the selected rows to `out`, with a description beside it.
+    """Read a user's file and write the selected rows to `out`, with a description next to it.
 
     Parameters
     ----------

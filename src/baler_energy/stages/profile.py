@@ -106,7 +106,7 @@ def profile(
 ) -> None:
     """Profile an operation on the first rows of a table; write hotspots, and the profiler's own files, to `out`.
 
-    Training is of one epoch; to compress or decompress, `checkpoint` is needed. A profiler that is not to be had here,
+    Training is of one epoch; to compress or decompress, `checkpoint` is needed. A profiler that is not installed,
     or that takes longer than `time_limit_s`, leaves one row of kind ``absent`` with the reason.
 
     Raises `InputError`, and `UnavailableError` where the device is not there.

@@ -135,7 +135,7 @@ def config_text(config: Config) -> str:
     """Write a configuration that Baler runs with present libraries.
 
     The learning rate's schedule, error bounds and separate models stay off, because they fail there; the other
-    switches have no effect on a table or stand as Baler's example has them. A key that Baler reads must not be missing.
+    switches have no effect on a table or are those of Baler's example. A key that Baler reads must not be missing.
     """
     values = {
         "input_path": config.input_path,

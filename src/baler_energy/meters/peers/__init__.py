@@ -3,5 +3,5 @@
 - `base`: what peers share (is the package there, readings that are never zero for missing, scopes)
 - `zeus`, `carbontracker`, `perun`, `pyjoules`: one module per tool, used as its documentation says
 
-docs/peers.md tells what each measures, what it assumes, and which of them find the truth on a simulated machine.
+docs/peers.md says what each measures, what it assumes, and which of them find the truth on a simulated machine.
 """
