@@ -125,7 +125,7 @@ def test_engine(
     engine: str,
     precision: str,
 ) -> None:
-    """Time an engine beside the reference and the machine's peak, and report it."""
+    """Time an engine, the reference and the machine's peak side by side, and report them."""
     operation = OPERATIONS[name]
     work, product = operation.prepare(engine, precision, tmp_path), _peak(precision)
     (tmp_path / "reference").mkdir()

@@ -1,9 +1,9 @@
-"""Which default of threads is fast on a quiet machine and loses least beside other work: a table for docs/trust.md.
+"""Which default of threads is fast on a quiet machine and loses least to other work: a table for docs/trust.md.
 
     python benchmarks/threads.py
 
 Each engine trains in a process of its own, with each number of threads and each way of waiting in turn, alone and
-beside busy processes. Some minutes; leave the machine alone meanwhile.
+with busy processes. Some minutes; leave the machine alone meanwhile.
 """
 
 import argparse
@@ -32,7 +32,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--work-s", type=float, default=3.0, help="length of one training (default: %(default)g)")
-    parser.add_argument("--busy", type=int, nargs="+", default=[0, 1], help="busy processes beside (default: 0 1)")
+    parser.add_argument("--busy", type=int, nargs="+", default=[0, 1], help="other busy processes (default: 0 1)")
     parser.add_argument("--inside", nargs=2, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.inside:
@@ -52,7 +52,7 @@ def main() -> None:
                 other.kill()
                 other.wait()
     columns = [(engine, busy) for engine in ("reference", "fast") for busy in args.busy]
-    print("| threads | wait policy |", " | ".join(f"{engine}, beside {busy}" for engine, busy in columns), "|")
+    print("| threads | wait policy |", " | ".join(f"{engine}, {busy} busy" for engine, busy in columns), "|")
     print("|---" * (2 + len(columns)) + "|")
     for way in ways:
         cells = [f"{statistics.median(found[(*way, *column)]) / 1000:.0f}" for column in columns]

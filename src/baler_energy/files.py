@@ -33,7 +33,7 @@ _TEMPORARY = re.compile(r"\..+\.\d+-[0-9a-f]{8}(\.[^.]+)?")
 
 @contextmanager
 def atomic_path(target: Path) -> Iterator[Path]:
-    """Give a temporary path beside `target` that replaces it when the block ends well.
+    """Give a temporary path in the folder of `target` that replaces it when the block ends well.
 
     The name is unique, so that an orphan of a killed run never appends to its successor's file. When the block
     raises, the temporary file is removed and `target` is left as it was.

@@ -27,7 +27,7 @@ def source() -> str:
 def refuse_other_image(image: Path, options: str = "") -> None:
     """Refuse an image that holds another source than the one that the workflow is planned with.
 
-    Snakemake decides by the source beside it what has to run again; the jobs would then run what is in the image.
+    Snakemake decides by the source around it what has to run again; the jobs would then run what is in the image.
 
     Parameters
     ----------

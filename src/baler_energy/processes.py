@@ -1,8 +1,7 @@
 """Work that is spread over processes, whose results come in order."""
 
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import partial
@@ -10,6 +9,7 @@ from multiprocessing import get_context
 from typing import Any, Protocol
 
 from baler_energy.errors import BalerEnergyError
+from baler_energy.pools import results_in_order
 
 __all__ = ["InOrder", "mapping"]
 
@@ -53,15 +53,9 @@ def _in_order(pool: ProcessPoolExecutor, ahead: int, function: Any, items: Seque
     if len(items) < _FEW:
         yield from map(function, items)
         return
-    waiting: deque[Future[Any]] = deque()
     try:
-        for item in items:
-            waiting.append(pool.submit(function, item))
-            if len(waiting) > ahead:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+        yield from results_in_order(pool, function, items, ahead=ahead)
     except BrokenProcessPool:
         raise BalerEnergyError(
-            "one of the processes was killed, most likely for want of memory: use fewer (--processes), or ask for more."
+            "one of the processes was killed, most likely out of memory: use fewer (--processes), or request more."
         ) from None

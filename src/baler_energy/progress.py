@@ -27,7 +27,7 @@ def progress(items: Iterable[T], *, total: int | None, label: str, unit: str = "
     items
         What to go through.
     total
-        How many there are; None where only going through them tells.
+        How many there are; None where they have to be counted.
     label, unit
         The words of the bar or the line.
     """

@@ -97,7 +97,7 @@ def cpu_vendor() -> str | None:
 
 
 def virtualised() -> bool | None:
-    """Say whether this is a virtual machine; None where the kernel does not tell (other than x86)."""
+    """Say whether this is a virtual machine; None where the kernel does not say (other than x86)."""
     flags = _cpuinfo().get("flags")
     return None if flags is None else "hypervisor" in flags.split()
 

@@ -13,7 +13,7 @@ _INTERVAL_S = 15.0
 
 
 class RemainingTime(logging.Handler):
-    """Follows Snakemake's log, which tells when each job starts and ends, and says from time to time what is left.
+    """Follows Snakemake's log, which says when each job starts and ends, and says from time to time what is left.
 
     Parameters
     ----------

@@ -6,12 +6,12 @@ import subprocess
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["CLIENT_LIMIT_S", "ask", "job", "step"]
+__all__ = ["ask", "job", "step"]
 
 #: Longest wait for an answer of SLURM's clients (s).
-CLIENT_LIMIT_S = 10
+_CLIENT_LIMIT_S = 10
 _MEMORY_UNITS = {"": 2**20, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
-#: Steps whose numbers stand for a name.
+#: Steps whose numbers mean a name.
 _NAMED_STEPS = {2**32 - 5: "batch", 2**32 - 6: "interactive"}
 
 
@@ -29,7 +29,7 @@ def job(environment: Mapping[str, str] = os.environ) -> dict[str, Any] | None:
         ``job_id``, ``array_job_id`` and ``array_task_id`` (null: no job array), ``restarts``, ``cluster``,
         ``partition``, ``qos`` and ``node``; allocated ``cpus``, ``gpus`` and ``memory_bytes``; ``exclusive``, whether
         no other job may share the node; and ``reason``, where the controller could not be asked: then ``exclusive`` is
-        null, and what the environment does not tell.
+        null, and what the environment does not contain.
     """
     job_id = environment.get("SLURM_JOB_ID")
     if job_id is None:
@@ -65,7 +65,7 @@ def step(environment: Mapping[str, str] = os.environ) -> str | None:
     return f"{job_id}.{'batch' if number is None else _NAMED_STEPS.get(number, number)}"
 
 
-def ask(*words: str, limit_s: float = CLIENT_LIMIT_S, script: str = "") -> tuple[str | None, str | None]:
+def ask(*words: str, limit_s: float = _CLIENT_LIMIT_S, script: str = "") -> tuple[str | None, str | None]:
     """Run a client of SLURM's, with `script` as its input; return what it says, or None with the reason."""
     try:
         done = subprocess.run(

@@ -21,6 +21,7 @@ from baler_energy.variants import (
 )
 
 __all__ = [
+    "Codec",
     "analysed",
     "applied",
     "calibrated",
@@ -70,7 +71,7 @@ def stage(name: str) -> str:
 def meter_modules(meters: Iterable[str]) -> tuple[str, ...]:
     """Modules of meters, each once; names that are no meter's (``session``) have none."""
     wanted, known = set(meters), {**METERS, **PEERS}
-    return tuple(module for name, module in known.items() if name in wanted)
+    return tuple(kind.module for name, kind in known.items() if name in wanted)
 
 
 def generated(generator: str) -> tuple[str, ...]:
@@ -108,18 +109,18 @@ def applied(point: Packed, meters: Iterable[str]) -> tuple[str, ...]:
 
 def separate_parts(point: Packed, meters: Iterable[str]) -> tuple[str, ...]:
     """Modules behind the costs of layers and of movements of data."""
-    own = (*_operations(point), *coder_modules(point.packing), PROFILERS["torch"])
+    own = (*_operations(point), *coder_modules(point.packing), PROFILERS["torch"].module)
     return stage("parts"), *own, *meter_modules(meters)
 
 
 def profiled(point: Packed, profiler: str) -> tuple[str, ...]:
     """Modules behind a profile."""
-    return stage("profile"), *_operations(point), *coder_modules(point.packing), PROFILERS[profiler]
+    return stage("profile"), *_operations(point), *coder_modules(point.packing), PROFILERS[profiler].module
 
 
 def peer(codec: Codec, tool: str, meters: Iterable[str]) -> tuple[str, ...]:
-    """Modules behind a training beside another tool's meter."""
-    return stage("peer"), PEERS[tool], *measured("train", codec, meters)
+    """Modules behind a training that another tool measures, too."""
+    return stage("peer"), PEERS[tool].module, *measured("train", codec, meters)
 
 
 def analysed(name: str, codecs: Iterable[Codec] | None = None) -> tuple[str, ...]:

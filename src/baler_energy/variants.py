@@ -20,6 +20,8 @@ __all__ = [
     "TABLES",
     "TRANSFORMS",
     "FileFormat",
+    "MeterKind",
+    "ProfilerKind",
     "load",
     "variant_modules",
 ]
@@ -39,7 +41,7 @@ class FileFormat(NamedTuple):
     suffixes
         Of file names, lower case, the usual one first.
     by_suffix
-        Whether a name's suffix is enough to tell the format.
+        Whether a name's suffix is enough to know the format.
     has_events
         Whether a row of the file may hold several objects, so that there are layouts to choose from.
     is_remote
@@ -52,6 +54,46 @@ class FileFormat(NamedTuple):
     by_suffix: bool = True
     has_events: bool = False
     is_remote: bool = False
+
+
+class MeterKind(NamedTuple):
+    """A meter of a study, or another tool.
+
+    Parameters
+    ----------
+    module
+        Defines the meter.
+    meaning
+        Where its readings come from.
+    totals
+        Kinds of components (cpu, dram, gpu, ram, node) whose total energy is this meter's, unless one that comes
+        before it here has a value.
+    """
+
+    module: str
+    meaning: str
+    totals: tuple[str, ...] = ()
+
+
+class ProfilerKind(NamedTuple):
+    """A profiler.
+
+    Parameters
+    ----------
+    module
+        Defines the profiler.
+    writes
+        Its own files, and what is in them.
+    stage
+        That runs it.
+    besides
+        What it looks at besides the operations of a point; a folder of its results each.
+    """
+
+    module: str
+    writes: str
+    stage: str = "profile"
+    besides: tuple[str, ...] = ()
 
 
 #: Sources of events.
@@ -119,34 +161,74 @@ TRANSFORMS: Mapping[str, Mapping[str | None, Mapping[str, tuple[str, ...]]]] = {
         }
     },
 }
-#: Meters of a study, in the order in which they are asked.
-METERS: Mapping[str, str] = {
-    name: f"{_ROOT}.meters.{name}"
-    for name in (
-        "rapl",
-        "nvml",
-        "hwmon",
-        "ipmi",
-        "slurm",
-        "power_supply",
-        "powermetrics",
-        "codecarbon",
-        "process",
-        "sampler",
-    )
+#: Meters of a study, in the order of their readings and of their precedence in totals.
+METERS: Mapping[str, MeterKind] = {
+    "rapl": MeterKind(
+        f"{_ROOT}.meters.rapl",
+        "Running Average Power Limit counters of the CPU (pyRAPL or powercap)",
+        totals=("cpu", "dram"),
+    ),
+    "nvml": MeterKind(f"{_ROOT}.meters.nvml", "NVIDIA management library", totals=("gpu",)),
+    "ipmi": MeterKind(
+        f"{_ROOT}.meters.ipmi", "power of the node, from its baseboard management controller", totals=("node",)
+    ),
+    "hwmon": MeterKind(
+        f"{_ROOT}.meters.hwmon",
+        "power and energy sensors of the board, as Linux's hwmon shows them",
+        totals=("cpu", "gpu", "node"),
+    ),
+    "slurm": MeterKind(
+        f"{_ROOT}.meters.slurm",
+        "SLURM's own account of the node's energy (ConsumedEnergyRaw of the job step)",
+        totals=("node",),
+    ),
+    "power_supply": MeterKind(
+        f"{_ROOT}.meters.power_supply", "batteries and AC adapters, as Linux shows them", totals=("node",)
+    ),
+    "powermetrics": MeterKind(
+        f"{_ROOT}.meters.powermetrics",
+        "Apple silicon's power estimates, from macOS's powermetrics",
+        totals=("cpu", "gpu"),
+    ),
+    "codecarbon": MeterKind(f"{_ROOT}.meters.codecarbon", "codecarbon's tracker", totals=("cpu", "gpu", "ram")),
+    "process": MeterKind(f"{_ROOT}.meters.process", "the operating system's counters of this process and its children"),
+    "sampler": MeterKind(
+        f"{_ROOT}.meters.sampler", "the sampling thread (utilisation, memory, temperature, clocks, power)"
+    ),
 }
 #: Other tools, which measure in extra repeats only.
-PEERS: Mapping[str, str] = {
-    name: f"{_ROOT}.meters.peers.{name}" for name in ("zeus", "carbontracker", "eco2ai", "perun", "pyjoules")
+PEERS: Mapping[str, MeterKind] = {
+    "zeus": MeterKind(f"{_ROOT}.meters.peers.zeus", "Zeus, a peer"),
+    "carbontracker": MeterKind(f"{_ROOT}.meters.peers.carbontracker", "carbontracker, a peer"),
+    "perun": MeterKind(f"{_ROOT}.meters.peers.perun", "perun, a peer"),
+    "pyjoules": MeterKind(f"{_ROOT}.meters.peers.pyjoules", "pyJoules, a peer"),
 }
 #: What shows where the time goes.
-PROFILERS: Mapping[str, str] = {
-    "cprofile": f"{_ROOT}.profilers.cprofile",
-    "torch": f"{_ROOT}.profilers.torch_profiler",
-    "scalene": f"{_ROOT}.profilers.scalene",
-    "pyspy": f"{_ROOT}.profilers.pyspy",
-    "copies": f"{_ROOT}.profilers.copies",
-    "perf": f"{_ROOT}.profilers.perf",
+PROFILERS: Mapping[str, ProfilerKind] = {
+    "cprofile": ProfilerKind(
+        f"{_ROOT}.profilers.cprofile", "profile.pstats (snakeviz opens it): functions and their call tree"
+    ),
+    "torch": ProfilerKind(
+        f"{_ROOT}.profilers.torch_profiler",
+        "trace.json (ui.perfetto.dev opens it): operators, and on a GPU kernels, copies and waiting",
+    ),
+    "scalene": ProfilerKind(
+        f"{_ROOT}.profilers.scalene",
+        "scalene.json, scalene.html: lines, with Python, native and system time, memory and copies",
+    ),
+    "pyspy": ProfilerKind(
+        f"{_ROOT}.profilers.pyspy", "flamegraph.svg, speedscope.json (speedscope.app opens it): sampled stacks"
+    ),
+    "copies": ProfilerKind(f"{_ROOT}.profilers.copies", "lines that copy data, and how many bytes"),
+    "perf": ProfilerKind(
+        f"{_ROOT}.profilers.perf", "counters of the CPU: instructions, cycles, misses of the last cache"
+    ),
+    "parts": ProfilerKind(
+        f"{_ROOT}.stages.parts",
+        "layers and movements of data, each in a measured loop",
+        "parts",
+        ("prepare", "machine"),
+    ),
 }
 #: Chapters of the report, each with the modules of its figures, in their order.
 CHAPTERS: Mapping[str, tuple[str, ...]] = {
@@ -198,8 +280,9 @@ def load(module: str) -> Any:
 
 def variant_modules() -> frozenset[str]:
     """Name the modules of all variants."""
-    flat: list[Iterable[str]] = [family.values() for family in (GENERATORS, CODERS, METERS, PEERS, PROFILERS, TABLES)]
+    flat: list[Iterable[str]] = [family.values() for family in (GENERATORS, CODERS, TABLES)]
     flat += CHAPTERS.values()
     flat.append(one.module for one in FORMATS.values())
+    flat += [[one.module for one in family.values()] for family in (METERS, PEERS, PROFILERS)]
     flat += [modules for transform in TRANSFORMS.values() for one in transform.values() for modules in one.values()]
     return frozenset(module for modules in flat for module in modules)

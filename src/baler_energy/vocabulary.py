@@ -1,4 +1,4 @@
-"""The closed vocabularies of the records, with the sentence that the data dictionary gives for each word."""
+"""The closed vocabularies of the records, with the meaning of each word."""
 
 import re
 from enum import StrEnum
@@ -39,8 +39,6 @@ class Operation(_Word):
     COMPRESS = "compress", "table in memory to compressed file"
     DECOMPRESS = "decompress", "compressed file to reconstructed table in memory"
     FORWARD = "forward", "table in memory through the whole network, without gradients"
-    IDLE = "idle", "nothing but the waiting process"
-    PREPARE = "prepare", "reading and checking the input"
     COMMAND = "command", "a command of the user's (baler-energy measure)"
 
 
@@ -73,29 +71,14 @@ class Quantity(_Word):
     TEMPERATURE_MAX = "temperature_max", "largest temperature", "degC"
     CLOCK_MEAN = "clock_mean", "mean clock frequency", "Hz"
     CO2E = "co2e", "CO2-equivalent emissions of the energy", "kg"
-    FLOPS = "flops", "floating-point operations, two per multiply-accumulate", "1"
-    MACS = "macs", "multiply-accumulates", "1"
 
 
 class MeterName(_Word):
     """Where a reading comes from."""
 
-    RAPL = "rapl", "Running Average Power Limit counters of the CPU (pyRAPL or powercap)"
-    NVML = "nvml", "NVIDIA management library"
-    HWMON = "hwmon", "power and energy sensors of the board, as Linux's hwmon shows them"
-    IPMI = "ipmi", "power of the node, from its baseboard management controller"
-    SLURM = "slurm", "SLURM's own account of the node's energy (ConsumedEnergyRaw of the job step)"
-    POWER_SUPPLY = "power_supply", "batteries and AC adapters, as Linux shows them"
-    POWERMETRICS = "powermetrics", "Apple silicon's power estimates, from macOS's powermetrics"
+    vars().update({name.upper(): (name, kind.meaning) for name, kind in {**variants.METERS, **variants.PEERS}.items()})
     WATTMETER = "wattmeter", "the log of an external wattmeter, merged by time"
-    CODECARBON = "codecarbon", "codecarbon's tracker"
-    PROCESS = "process", "the operating system's counters of this process and its children"
-    SAMPLER = "sampler", "the sampling thread (utilisation, memory, temperature, clocks, power)"
-    ZEUS = "zeus", "Zeus, a peer"
-    CARBONTRACKER = "carbontracker", "carbontracker, a peer"
-    ECO2AI = "eco2ai", "eco2AI, a peer"
-    PERUN = "perun", "perun, a peer"
-    PYJOULES = "pyjoules", "pyJoules, a peer"
+    ECO2AI = "eco2ai", "eco2AI, from its files only"
     STRUBELL = "strubell", "formula of Strubell et al. 2019"
     GREEN_ALGORITHMS = "green_algorithms", "formula of Green Algorithms (Lannelongue et al. 2021)"
     ML_CO2 = "ml_co2", "formula of the ML Emissions Calculator (Lacoste et al. 2019)"
@@ -106,7 +89,7 @@ class Evidence(_Word):
 
     MEASURED = "measured", "read from a hardware counter or sensor"
     MODELLED = "modelled", "computed from TDP, utilisation or per-GB constants"
-    UNKNOWN = "unknown", "a foreign file that does not tell"
+    UNKNOWN = "unknown", "a foreign file that does not say"
 
 
 class Flag(_Word):
@@ -126,15 +109,16 @@ STUDY_METERS = tuple(map(MeterName, variants.METERS))
 #: Other tools, which measure in extra repeats only.
 PEERS = tuple(map(MeterName, variants.PEERS))
 
-#: The meter whose reading of a kind of component enters totals, first that is present.
+#: The meters whose readings of a kind of component enter totals: of these, the first one that has a value.
 PRIMARY_METERS: dict[str, tuple[MeterName, ...]] = {
-    "cpu": (MeterName.RAPL, MeterName.HWMON, MeterName.POWERMETRICS, MeterName.CODECARBON),
-    "dram": (MeterName.RAPL,),
-    "gpu": (MeterName.NVML, MeterName.HWMON, MeterName.POWERMETRICS, MeterName.CODECARBON),
-    "ram": (MeterName.CODECARBON,),
+    component: tuple(MeterName(name) for name, kind in variants.METERS.items() if component in kind.totals)
+    for component in ("cpu", "dram", "gpu", "ram")
 }
-#: Whose reading of the whole node stands beside the totals, which it contains.
-NODE_METERS = (MeterName.WATTMETER, MeterName.IPMI, MeterName.HWMON, MeterName.SLURM, MeterName.POWER_SUPPLY)
+#: The same for the whole node, whose energy contains the totals; a log that the user names comes first.
+NODE_METERS = (
+    MeterName.WATTMETER,
+    *(MeterName(name) for name, kind in variants.METERS.items() if "node" in kind.totals),
+)
 
 _COMPONENT = re.compile(
     r"(package|core|uncore|dram)-\d+(-die-\d+)?|gpu-\d+|rail-[a-z0-9_.-]+"

@@ -77,7 +77,7 @@ def test_without_an_intensity_there_is_energy_only_and_the_reason():
     assert not any(row["used"] for row in electricity_rows(electricity))
 
 
-def test_two_intensities_are_refused(tmp_path):
+def test_two_intensities_are_refused():
     with pytest.raises(InputError, match="give one of"):
         Electricity.of(country="CHE", value=3.0, csv=None, pue=1.0)
 

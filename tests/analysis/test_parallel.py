@@ -86,8 +86,7 @@ def test_runs_weigh_by_their_mean_duration() -> None:
     (duration_s, fraction), covariance = curve_fit(amdahl_duration_s, threads, time_s, p0=(10, 0.1), sigma=mean_s)
     found = fit_amdahl(threads, time_s)
     assert (found.duration_1_s, found.serial_fraction) == pytest.approx((duration_s, fraction), rel=1e-5)
-    errors = (found.duration_1_se_s, found.serial_fraction_se)
-    assert errors == pytest.approx(tuple(np.sqrt(np.diag(covariance))), rel=1e-4)
+    assert found.serial_fraction_se == pytest.approx(math.sqrt(covariance[1, 1]), rel=1e-4)
 
 
 @given(st.floats(0.01, 0.5))

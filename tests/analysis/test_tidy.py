@@ -51,7 +51,7 @@ IDLE = (reading("rapl", "cpu", "idle_power", 5.0), reading("codecarbon", "cpu", 
 
 
 def test_a_run_is_per_iteration_and_its_energy_is_the_measured_one():
-    row = tidy.run_row(record(*MEASURED, idle=IDLE), {"mean_rms_over_range": 0.1}, ELECTRICITY)
+    row = tidy.run_row(record(*MEASURED, idle=IDLE), {"mean_rms_over_range": 0.1}, ELECTRICITY, at_centre=True)
     check_columns("runs", list(row))
     assert row["duration_s"] == 2.0
     assert (row["energy_j"], row["energy_evidence"], row["energy_scope"]) == (20.0, "measured", "cpu")
@@ -70,7 +70,7 @@ def test_what_the_autoencoder_and_what_the_packing_gained_multiply_to_the_whole(
     sizes = {"latent_bytes": 4800, "stored_latent_bytes": 1100, "correction_bytes": 100}
     results = sizes | {"input_float64_bytes": 9600, "native_bytes": 4800}
     compressed = record(*MEASURED).model_copy(update={"operation": Operation.COMPRESS, "results": results})
-    row = tidy.run_row(compressed, {}, ELECTRICITY)
+    row = tidy.run_row(compressed, {}, ELECTRICITY, at_centre=True)
     check_columns("runs", list(row))
     assert {name: row[name] for name in sizes} == sizes
     assert (row["ratio_autoencoder_float64_bytes"], row["ratio_autoencoder_native_bytes"]) == (2.0, 1.0)
@@ -81,24 +81,24 @@ def test_what_the_autoencoder_and_what_the_packing_gained_multiply_to_the_whole(
 
 def test_nothing_is_told_of_sizes_where_nothing_was_compressed():
     started = record(*MEASURED).model_copy(update={"results": {"startup_s": 3.5}})
-    row = tidy.run_row(started, {}, ELECTRICITY)
+    row = tidy.run_row(started, {}, ELECTRICITY, at_centre=True)
     assert row["startup_s"] == 3.5
     assert [row[name] for name in (*tidy.STORED_KEYS, "ratio_packing", "ratio_autoencoder_native_bytes")] == [None] * 5
     unknown = dict.fromkeys(tidy.STORED_KEYS, 100)
-    row = tidy.run_row(started.model_copy(update={"results": unknown}), {}, ELECTRICITY)
+    row = tidy.run_row(started.model_copy(update={"results": unknown}), {}, ELECTRICITY, at_centre=True)
     assert (row["ratio_packing"], row["ratio_autoencoder_native_bytes"]) == (0.5, None)
 
 
 def test_without_counters_the_energy_is_modelled_and_has_no_dynamic_part():
     modelled = (reading("rapl", "cpu", "energy", None), *MEASURED[2:4])
-    row = tidy.run_row(record(*modelled, idle=IDLE), {}, ELECTRICITY)
+    row = tidy.run_row(record(*modelled, idle=IDLE), {}, ELECTRICITY, at_centre=True)
     assert (row["energy_j"], row["energy_evidence"], row["energy_scope"]) == (21.0, "modelled", "cpu+ram")
     assert row["energy_measured_j"] is None
     assert row["dynamic_energy_j"] is None
 
 
 def test_without_any_energy_it_is_null_not_zero():
-    row = tidy.run_row(record(reading("rapl", "cpu", "energy", None)), {}, ELECTRICITY)
+    row = tidy.run_row(record(reading("rapl", "cpu", "energy", None)), {}, ELECTRICITY, at_centre=True)
     assert row["energy_j"] is None
     assert row["co2e_kg"] is None
     assert row["energy_evidence"] is None
@@ -106,7 +106,7 @@ def test_without_any_energy_it_is_null_not_zero():
 
 def test_a_partial_dynamic_energy_is_null():
     both = (*MEASURED, reading("rapl", "dram", "energy", 8.0))
-    assert tidy.run_row(record(*both, idle=IDLE), {}, ELECTRICITY)["dynamic_energy_j"] is None
+    assert tidy.run_row(record(*both, idle=IDLE), {}, ELECTRICITY, at_centre=True)["dynamic_energy_j"] is None
 
 
 def test_readings_keep_their_window_and_energies_bring_co2e():

@@ -218,7 +218,10 @@ def test_text_of_a_file_dataset_stays_one_word_each():
             "measurement.calibrate_s: is 0.01; should be greater than or equal to 0.05",
         ),
         ({"peers": {"tools": ["zeus"]}}, "'tools' needs 'points'"),
-        ({"peers": {"tools": ["abacus"], "points": [{}]}}, "peers.tools.0"),
+        (
+            {"peers": {"tools": ["eco2ai"], "points": [{}]}},
+            "peers.tools.0: is \"eco2ai\"; should be 'zeus', 'carbontracker', 'perun' or 'pyjoules'",
+        ),
         ({"peers": {"points": [{"epochs": 7}]}}, "peers.points[0]: no point of the grid"),
         ({"wattmeter": {"file": "x.csv"}}, "wattmeter.file: is not a key"),
     ],

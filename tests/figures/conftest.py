@@ -28,6 +28,9 @@ EDGES = {"pt": np.geomspace(3, 400, 31), "eta": np.linspace(-5, 5, 31), "mass": 
 HOTSPOT_ROWS = runpy.run_path(str(Path(__file__).with_name("synthetic_hotspots.py")))["hotspot_rows"]
 ENGINES = runpy.run_path(str(Path(__file__).with_name("synthetic_engines.py")))
 
+#: The point that is marked as the study's centre.
+CENTRE = REFERENCE | {"engine": "reference", "model": "baler", "precision": "float64", "packing": "none"}
+
 Build = Callable[..., dict[str, pd.DataFrame]]
 
 
@@ -75,7 +78,9 @@ def _build(
     if beside:
         maker.add_beside()
     made = {name: _typed(name, maker.rows[name]) for name in TABLES}
-    return ENGINES["with_engines"](made) if engines else made
+    made = ENGINES["with_engines"](made) if engines else made
+    made["runs"]["at_centre"] = (made["runs"][list(CENTRE)] == pd.Series(CENTRE)).all(axis=1)
+    return made
 
 
 def write_dataset(folder: Path, **options: Any) -> Path:

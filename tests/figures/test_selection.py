@@ -1,6 +1,5 @@
 """Reference point, sweeps, flags."""
 
-import itertools
 import math
 from collections.abc import Callable
 
@@ -9,6 +8,7 @@ import pytest
 
 from baler_energy.analysis.statistics import Estimate
 from baler_energy.config.parameters import AXIS_DEFAULTS
+from baler_energy.errors import InputError
 from baler_energy.figures import selection
 
 Build = Callable[..., dict[str, pd.DataFrame]]
@@ -18,24 +18,17 @@ FIXED |= {"dataset": "d", "engine": "e", "model": "m", "precision": "p"}
 FIXED |= {"threads": 2, "device": "cpu"}
 
 
-def test_reference_is_the_centre_of_a_one_at_a_time_design(tables: dict[str, pd.DataFrame]) -> None:
+def test_the_reference_point_is_the_one_that_is_marked(tables: dict[str, pd.DataFrame]) -> None:
     reference = selection.reference_point(tables["runs"])
     assert (reference["rows"], reference["batch_size"], reference["epochs"]) == (30_000, 512, 5)
+    runs = pd.DataFrame([FIXED | {"rows": 9, "batch_size": b, "epochs": 1, "at_centre": b == 2} for b in (1, 2, 3)])
+    assert selection.reference_point(runs.sample(frac=1, random_state=1))["batch_size"] == 2
 
 
-def test_reference_does_not_depend_on_where_the_centre_lies() -> None:
-    rows = [{"rows": 9, "batch_size": 1, "epochs": e} for e in (1, 5, 7)]
-    rows += [{"rows": r, "batch_size": 1, "epochs": 1} for r in (3, 6)]
-    runs = pd.DataFrame([FIXED | row for row in rows])
-    reference = selection.reference_point(runs.sample(frac=1, random_state=1))
-    assert (reference["rows"], reference["epochs"]) == (9, 1)
-
-
-def test_reference_of_a_factorial_design_is_its_middle() -> None:
-    grid = itertools.product((1, 2, 3), (10, 20, 30), (5, 6, 7))
-    runs = pd.DataFrame([FIXED | {"rows": r, "batch_size": b, "epochs": e} for r, b, e in grid])
-    reference = selection.reference_point(runs)
-    assert (reference["rows"], reference["batch_size"], reference["epochs"]) == (2, 20, 6)
+def test_a_table_without_the_centre_is_refused(tables: dict[str, pd.DataFrame]) -> None:
+    runs = tables["runs"]
+    with pytest.raises(InputError, match="no run is at the study's centre"):
+        selection.reference_point(runs[~runs["at_centre"]])
 
 
 def test_sweep_holds_the_other_axes(tables: dict[str, pd.DataFrame]) -> None:
@@ -105,9 +98,9 @@ def test_describe_leaves_out_an_axis(tables: dict[str, pd.DataFrame]) -> None:
     assert "rows" not in selection.describe(reference, without="rows")
 
 
-def test_reference_stands_at_the_threads_that_the_others_are_swept_around() -> None:
-    points = [{"epochs": 1}, {"epochs": 5}, {"epochs": 5, "threads": 1}]
-    runs = pd.DataFrame([FIXED | {"rows": 9, "batch_size": 1} | point for point in points])
+def test_threads_are_swept_around_those_of_the_reference() -> None:
+    points = [{"epochs": 1}, {"epochs": 5, "at_centre": True}, {"epochs": 5, "threads": 1}]
+    runs = pd.DataFrame([FIXED | {"rows": 9, "batch_size": 1, "at_centre": False} | point for point in points])
     reference = selection.reference_point(runs)
     assert (reference["epochs"], reference["threads"]) == (5, 2)
     assert "2 threads" in selection.describe(reference) and "1 thread," in selection.describe(
@@ -122,6 +115,8 @@ def test_a_device_of_other_threads_is_not_lost() -> None:
     own = {"cpu": [(1, 9, 16), (5, 9, 16), (5, 8, 16), (5, 9, 4)], "cuda": [(1, 9, 8), (5, 9, 8)]}
     fixed = FIXED | {"batch_size": 1}
     points = [fixed | dict(zip(axes, p, strict=True)) | {"device": d} for d, found in own.items() for p in found]
+    centre = [(5, 9, 16), (5, 9, 8)]
+    points = [point | {"at_centre": tuple(point[axis] for axis in axes) in centre} for point in points]
     runs = pd.DataFrame(points)
     reference = selection.reference_point(runs)
     assert reference["threads"] == {"cpu": 16, "cuda": 8} and (reference["epochs"], reference["rows"]) == (5, 9)

@@ -37,7 +37,7 @@ def test_a_varying_cpu_keeps_the_sum_open(write):
     assert "constant_total" not in words(findings)
 
 
-def test_a_measured_counter_that_stands_still_is_not_believed(write):
+def test_a_measured_counter_that_stopped_is_not_believed(write):
     foreign, findings = read_foreign([write("pyjoules")])
     gpu = foreign[(foreign["component"] == "gpu-0") & (foreign["quantity"] == "energy")]
     assert set(gpu["evidence"]) == {"modelled"}

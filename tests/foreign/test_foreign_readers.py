@@ -222,8 +222,8 @@ def test_a_bad_file_ends_in_one_message(content, match, tmp_path):
     [
         (",20.0,", ",abc,", "row 3: duration is 'abc', not a number"),
         (",20.0,", ",nan,", "row 3: duration is 'nan', not a number"),
-        (",20.0,", ",-20.0,", "row 3: lacks its timestamp or a duration"),
-        (",20.0,", ",,", "row 3: lacks its timestamp or a duration"),
+        (",20.0,", ",-20.0,", "row 3: has no timestamp, or its duration is missing or negative"),
+        (",20.0,", ",,", "row 3: has no timestamp, or its duration is missing or negative"),
         ("2026-03-01T12:03:20", "yesterday", "row 3: 'yesterday' is not a date"),
         ("r1,20.0", "r1,5,20.0", "row 3: has 16 cells where the header has 15"),
     ],

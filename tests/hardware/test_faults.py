@@ -58,7 +58,7 @@ def test_what_did_not_fail_is_right(measured, fault):
 def test_the_reasons_say_what_happened(measured):
     reasons = {name: found.readings["package-0", "energy"]["reason"] for name, found in measured.items()}
     for name, words in {
-        "stall": "stood still",
+        "stall": "it stopped",
         "jump": "jumped",
         "back": "jumped",
         "garbage": "could not be read",
@@ -66,5 +66,5 @@ def test_the_reasons_say_what_happened(measured):
     }.items():
         assert words in reasons[name], reasons[name]
     gpus = {name: measured[name].readings["gpu-0", "energy"]["reason"] for name in ("stall", "jump", "back", "vanish")}
-    for name, words in {"stall": "lost", "jump": "stood still", "back": "fell by", "vanish": "lost"}.items():
+    for name, words in {"stall": "lost", "jump": "it stopped", "back": "fell by", "vanish": "lost"}.items():
         assert words in gpus[name], gpus[name]

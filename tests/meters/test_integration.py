@@ -63,12 +63,12 @@ def test_a_window_that_the_samples_do_not_cover_is_refused(made, beyond_s, befor
 
 
 @given(st.floats(0.0005, 2), st.lists(st.floats(0.0001, 0.9), min_size=1, max_size=40))
-def test_a_counter_that_ticks_is_never_taken_for_one_that_stands_still(tick_s, gaps):
+def test_a_counter_that_ticks_is_never_taken_for_one_that_stopped(tick_s, gaps):
     """However late the readings come: each shows the ticks up to its time."""
     watch, now_s = StillWatch(tick_s), 0.0
     for gap_s in gaps:
         now_s += gap_s
-        assert watch.stands_still(np.floor(now_s / tick_s), now_s) is None
+        assert watch.stopped(np.floor(now_s / tick_s), now_s) is None
 
 
 @given(st.floats(0.0005, 1), st.floats(0.01, 0.5))
@@ -77,16 +77,16 @@ def test_a_counter_that_stops_is_noticed(tick_s, gap_s):
     while said is None:
         assert now_s <= limit_s + gap_s + 1e-6
         now_s += gap_s
-        said = watch.stands_still(7.0, now_s)
+        said = watch.stopped(7.0, now_s)
     assert now_s - gap_s > limit_s - 1e-6
-    assert "stood still" in said
+    assert "it stopped" in said
 
 
 def test_a_counter_without_work_may_stand_still():
     watch = StillWatch(0.001)
-    assert all(watch.stands_still(7.0, float(second), loaded=False) is None for second in range(10))
-    assert watch.stands_still(7.0, 9.1) is None
-    assert "stood still for 1.00 s" in watch.stands_still(7.0, 10.0)
+    assert all(watch.stopped(7.0, float(second), loaded=False) is None for second in range(10))
+    assert watch.stopped(7.0, 9.1) is None
+    assert "stopped for 1.00 s" in watch.stopped(7.0, 10.0)
 
 
 @given(st.lists(st.tuples(st.floats(0.01, 0.5), st.floats(0, 190)), min_size=1, max_size=30), st.integers(0, 10**8))

@@ -12,8 +12,6 @@ from baler_energy.meters.session import Session
 from baler_energy.records import Reading
 from baler_energy.vocabulary import Evidence, MeterName, Quantity
 
-TICK_J = 0.5
-
 
 def energy(component: str, bound: float | None, evidence: Evidence = Evidence.MEASURED) -> Reading:
     return Reading.of(MeterName.RAPL, component, Quantity.ENERGY, 60.0, evidence, bound=bound)

@@ -73,16 +73,16 @@ def test_types_are_told_by_the_nearest_that_knows(stage, project, tmp_path, caps
     by_rule = tuple("int64" if number in INTEGERS else "float64" for number in range(24))
     stage("baler_import", project.path, "--out", out)
     assert _dtypes(out) == by_rule
-    assert f"told by {project.config}" in capsys.readouterr().out
+    assert f"types from {project.config}" in capsys.readouterr().out
     # What is computed in a configuration is not known; then the input tells.
     _configure(project, "c.input_path = 'workspaces/w/data/jets.npz'", "c.type_list = ['float64'] * 24")
     stage("baler_import", project.path, "--out", out)
     assert _dtypes(out) == by_rule
-    assert "told by" in (said := capsys.readouterr().out) and "jets.npz" in said
+    assert "types from" in (said := capsys.readouterr().out) and "jets.npz" in said
     _configure(project)
     stage("baler_import", project.path, "--out", out)
     assert set(_dtypes(out)) == {"float64"}
-    assert "all float64" in capsys.readouterr().out
+    assert "all taken as float64" in capsys.readouterr().out
     _configure(project, f"c.type_list = {BALERS_TYPES}")
     table = files.read_table(tmp_path / "workspaces/w/data/jets.npz")
     known = tuple("int16" if number in INTEGERS else "float32" for number in range(24))

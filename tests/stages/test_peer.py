@@ -89,16 +89,19 @@ def test_the_training_gets_all_options_and_the_tool(tmp_path):
     assert passed.plateau_patience is None
 
 
-def test_a_tool_that_cannot_run_is_a_result(pipeline, tmp_path, capfd):
+def test_a_tool_that_cannot_run_is_a_result(pipeline, tmp_path, capfd, monkeypatch):
+    # Python imports this module at its start: no process finds the tool, even where it is installed.
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['pyJoules'] = None\n")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
     out = tmp_path / "peer"
     quick = ("--device", "cpu", "--threads", 1, "--batch-size", 64, "--epochs", 2, "--run-id", "a point")
-    stage.run(parse("--tool", "eco2ai", "--data", pipeline.table, "--out", out, "--meters", "process", *quick))
+    stage.run(parse("--tool", "pyjoules", "--data", pipeline.table, "--out", out, "--meters", "process", *quick))
     result = json.loads((out / stage.RESULT).read_text())
     assert result["measurement"] is None
-    assert "eco2ai" in result["reason"]
+    assert "pyJoules" in result["reason"]
     assert result["parameters"]["rows"] == 300
     assert [path.name for path in out.iterdir()] == [stage.RESULT]
-    assert "eco2ai" in capfd.readouterr().err
+    assert "pyjoules" in capfd.readouterr().err
     (row,) = peer_rows(result)
     assert (row["run_id"], row["value"], row["batch_size"]) == ("a point", None, 64)
 
@@ -129,5 +132,5 @@ def test_an_old_result_does_not_outlive_a_failure(tmp_path):
     (tmp_path / stage.RESULT).write_text("{}")
     with pytest.raises(InputError):
         quick = ("--meters", "process", "--device", "cpu")
-        stage.run(parse("--tool", "eco2ai", "--data", tmp_path / "none.npz", "--out", tmp_path, *quick))
+        stage.run(parse("--tool", "zeus", "--data", tmp_path / "none.npz", "--out", tmp_path, *quick))
     assert not (tmp_path / stage.RESULT).exists()

@@ -9,7 +9,9 @@ import psutil
 import pytest
 
 from baler_energy.errors import InputError
-from baler_energy.stages.profile import PROFILERS, TRACED_BATCHES
+from baler_energy.profilers import cprofile
+from baler_energy.profilers.base import Profiler
+from baler_energy.profilers.torch_profiler import TRACED_BATCHES
 
 COLUMNS = [
     "operation",
@@ -137,7 +139,7 @@ def test_a_profiler_that_takes_too_long_is_stopped_with_all_that_it_started(stag
     def slow(job, out):
         subprocess.run(["sleep", "60"], check=True)
 
-    monkeypatch.setitem(PROFILERS, "cprofile", slow)
+    monkeypatch.setattr(cprofile, "PROFILER", Profiler(slow))
     (row,) = _profile(stage, pipeline, tmp_path, "compress", "cprofile", "--time-limit-s", 1).to_dict("records")
     assert row["kind"] == "absent" and "longer than the time limit of 1 s" in row["reason"]
     assert not any(child.name() == "sleep" for child in psutil.Process().children(recursive=True))

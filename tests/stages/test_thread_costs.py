@@ -7,10 +7,10 @@ from baler_energy.errors import InputError
 from baler_energy.meters.calibration import Calibration, kind_of_machine
 from baler_energy.records import Measurement
 from baler_energy.stages import thread_costs
-from baler_energy.stages.thread_costs import COUNTER, candidates, thread_rows, watch_threads
+from baler_energy.stages.thread_costs import candidates, cpu_counter, thread_rows, watch_threads
 from baler_energy.vocabulary import Evidence
 
-MEASURED = {COUNTER: Evidence.MEASURED}
+COUNTER = "rapl/cpu"
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ def test_numbers_take_turns_and_the_callers_is_restored(monkeypatch):
     set_num_threads = torch.set_num_threads
     monkeypatch.setattr(torch, "set_num_threads", lambda n: (used.append(n), set_num_threads(n)))
     read = iter(range(10_000))
-    costs = watch_threads(lambda: {COUNTER: float(next(read))}, 1e-6)
+    costs = watch_threads(lambda: float(next(read)), 1e-6)
     assert used == [1, 2, 3] * 7 + [before] and torch.get_num_threads() == before
     assert list(costs) == [1, 2, 3]
     assert all(time_s > 0 and energy_j == 1 / 512 for turns in costs.values() for time_s, energy_j in turns)
@@ -34,7 +34,7 @@ def test_numbers_take_turns_and_the_callers_is_restored(monkeypatch):
 
 def test_least_energy_is_chosen_where_a_counter_measures_it():
     costs = {1: [(2.0, 5.0), (2.0, 7.0), (9.0, 5.0)], 3: [(1.0, 8.0)] * 3, 4: [(0.5, 1.0)] * 3}
-    rows = thread_rows(costs, MEASURED)
+    rows = thread_rows(costs, COUNTER)
     assert [(r.component, r.quantity, r.value, r.unit, r.n) for r in rows] == [
         ("threads-1", "energy_per_row", 5.0, "J", 3),
         ("threads-3", "energy_per_row", 8.0, "J", 3),
@@ -45,10 +45,22 @@ def test_least_energy_is_chosen_where_a_counter_measures_it():
 
 
 @pytest.mark.parametrize(
-    ("energy_j", "evidence"), [(5.0, {COUNTER: Evidence.MODELLED}), (None, MEASURED), (0.0, MEASURED), (5.0, {})]
+    ("evidence", "counter"),
+    [
+        ({"hwmon/cpu": "measured", "rapl/package-0": "measured", "rapl/cpu": "measured"}, "rapl/cpu"),
+        ({"rapl/cpu": None, "hwmon/cpu": "measured"}, "hwmon/cpu"),
+        ({"codecarbon/cpu": "modelled"}, None),
+        ({}, None),
+    ],
 )
-def test_else_least_time(energy_j, evidence):
-    rows = thread_rows({1: [(2.0, 5.0), (2.0, energy_j)], 3: [(1.0, 8.0)] * 2, 4: [(0.5, 1.0)] * 2}, evidence)
+def test_no_energy_is_asked_of_a_model(evidence, counter):
+    known = {name: None if word is None else Evidence(word) for name, word in evidence.items()}
+    assert cpu_counter(known) == counter
+
+
+@pytest.mark.parametrize(("energy_j", "counter"), [(5.0, None), (None, COUNTER), (0.0, COUNTER)])
+def test_else_least_time(energy_j, counter):
+    rows = thread_rows({1: [(2.0, 5.0), (2.0, energy_j)], 3: [(1.0, 8.0)] * 2, 4: [(0.5, 1.0)] * 2}, counter)
     assert [(r.quantity, r.value) for r in rows[:3]] == [("time_per_row", time_s) for time_s in (2.0, 1.0, 0.5)]
     assert rows[-1].value == 3, "the largest number leaves no core free"
     assert {r.meter for r in rows} == {"session"} and "least time" in rows[-1].detail
@@ -59,7 +71,7 @@ def calibrated(tmp_path, monkeypatch):
     """Write a calibration of this machine, which is taken to have three cores, and on which one thread costs least."""
     monkeypatch.setattr("baler_energy.cores.physical_cores", lambda: 3)
     path = tmp_path / "c.json"
-    rows = tuple(thread_rows({1: [(1.0, None)] * 2, 2: [(3.0, None)] * 2, 3: [(4.0, None)] * 2}, {}))
+    rows = tuple(thread_rows({1: [(1.0, None)] * 2, 2: [(3.0, None)] * 2, 3: [(4.0, None)] * 2}, None))
     Calibration(machine=kind_of_machine(), rows=rows, provenance={}).write(path)
     return path
 
@@ -79,7 +91,7 @@ def test_the_fast_engine_takes_the_calibrated_number(stage, pipeline, tmp_path, 
 
 
 def test_an_allotment_below_the_calibrated_number_is_kept_to(stage, pipeline, tmp_path, calibrated, monkeypatch):
-    rows = tuple(thread_rows({1: [(3.0, None)], 7: [(1.0, None)], 8: [(1.0, None)]}, {}))
+    rows = tuple(thread_rows({1: [(3.0, None)], 7: [(1.0, None)], 8: [(1.0, None)]}, None))
     Calibration(machine=kind_of_machine(), rows=rows, provenance={}).write(calibrated)
     monkeypatch.setattr("baler_energy.cores.physical_cores", lambda: 1)
     words = ("--data", pipeline.table, "--out", tmp_path / "t", "--epochs", 1, "--threads", "auto", "--engine", "fast")

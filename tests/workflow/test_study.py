@@ -29,6 +29,7 @@ def test_every_operation_of_every_point_is_in_the_dataset(results):
         (n, name) for n in (1, 2) for name in OPERATIONS
     }
     assert len(runs) == 2 * len(OPERATIONS)
+    assert set(runs[runs["at_centre"]]["epochs"]) == {1} and runs["at_centre"].sum() == len(OPERATIONS)
     assert (runs["duration_s"] > 0).all() and (runs["energy_j"] > 0).all()
     assert runs["mean_rms_over_range"].between(0, 1).all()
 

@@ -13,7 +13,7 @@ CODECS = list(
     {(point.transform, point.engine): point for point in STUDY.points}.values()
 )
 
-# A measured job claims every core, so that nothing of this workflow runs beside it; Snakemake clamps the number to
+# A measured job claims every core, so that nothing else of this workflow runs; Snakemake clamps the number to
 # what there is. What torch uses is the point's `threads`.
 ALL_CORES = 1024
 
@@ -36,7 +36,7 @@ def steps_left():
 def source_of(wildcards):
     """Shards that the rows come from, or the user's file; root:// is read in place, http(s) is fetched.
 
-    A file that is not there is left to `prepare` to tell: as an input it would stop the other datasets, too.
+    A file that is not there is left to `prepare` to report: as an input it would stop the other datasets, too.
     """
     data = STUDY.data[wildcards.dataset]
     if isinstance(data, FileData):
@@ -112,7 +112,7 @@ def parts_sources(wildcards):
 
 
 def peer_sources(wildcards):
-    """Modules behind a training beside another tool."""
+    """Modules behind a training that another tool measures, too."""
     return sources.peer(STUDY.by_path[wildcards.point], wildcards.tool, METERS)
 
 
@@ -195,7 +195,7 @@ def files_before_round(wildcards):
 def files_of_runs(wildcards):
     """Records of every point, and what is made at some of them.
 
-    A function, as Snakemake 9.27 takes time with the square of the length of a list that stands in a rule.
+    A function, as Snakemake 9.27 takes time with the square of the length of a list that is written in a rule.
     """
     (points, rounds), sized = points_of_rounds(), set(STUDY.sized)
     return [

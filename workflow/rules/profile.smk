@@ -9,7 +9,7 @@ rule profile:
         folder=directory(PROFILE),
     log:
         f"{LOGS}/{{point}}/profile-{{profiler}}.log",
-    # Shares of time are all that a profiled run gives, so that others may run beside it.
+    # Shares of time are all that a profiled run gives, so that others may run at the same time.
     threads: threads_of_profile
     resources:
         gpu=gpus,

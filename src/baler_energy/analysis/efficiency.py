@@ -10,7 +10,7 @@ from baler_energy.analysis.schema import POINT
 from baler_energy.analysis.statistics import defects
 from baler_energy.codecs.baler.architecture import Architecture, network
 from baler_energy.codecs.packing import Packing
-from baler_energy.vocabulary import Evidence, MeterName, Operation, Quantity
+from baler_energy.vocabulary import Evidence, Operation, Quantity
 
 __all__ = ["ALPHA", "KEYS", "absent", "metrics"]
 
@@ -252,8 +252,8 @@ def _latency(run: Record, found: _Found, percentile: str) -> _Value:
 def _utilisation(measurements: pd.DataFrame) -> dict[tuple[str, str, str], _Value]:
     """Give the mean load by run, operation and kind of device (cpu, gpu: mean over the GPUs)."""
     loads = measurements[measurements["quantity"].eq(Quantity.UTILISATION_MEAN)]
-    cpu = loads[loads["meter"].eq(MeterName.SAMPLER) & loads["component"].eq("machine")]
-    gpu = loads[loads["meter"].eq(MeterName.NVML) & loads["component"].str.startswith("gpu")]
+    cpu = loads[loads["component"].eq("machine")]
+    gpu = loads[loads["component"].str.startswith("gpu")]
     found: dict[tuple[str, str, str], _Value] = {}
     for kind, table in (("cpu", cpu), ("gpu", gpu)):
         for (run_id, operation), part in table.groupby(["run_id", "operation"], observed=True):

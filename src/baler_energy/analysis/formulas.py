@@ -212,7 +212,7 @@ def _estimates(
 
 
 def _usage(record: Measurement) -> float | None:
-    loads = [r.value for r in record.readings if (r.meter, r.quantity) == ("sampler", Quantity.UTILISATION_MEAN)]
+    loads = [r.value for r in record.readings if (r.component, r.quantity) == ("machine", Quantity.UTILISATION_MEAN)]
     return loads[0] if loads else None
 
 

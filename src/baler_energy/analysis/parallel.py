@@ -6,6 +6,7 @@ shares out evenly, ``T(n) = T(1) (s + (1 - s) / n)``, so that no number of threa
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,15 +23,16 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class Amdahl:
-    """A fit of Amdahl's law; standard errors are NaN without degrees of freedom (runs less two)."""
+    """A fit of Amdahl's law."""
 
     duration_1_s: float
     """Duration on one thread (s)."""
-    duration_1_se_s: float
     serial_fraction: float
     """Share of `duration_1_s` that is serial; where the law does not hold, outside of 0 to 1, or NaN."""
     serial_fraction_se: float
+    """Its standard error; NaN without degrees of freedom."""
     degrees_of_freedom: int
+    """Runs less two."""
 
     @property
     def serial_fraction_half_width(self) -> float:
@@ -76,28 +78,25 @@ def fit_amdahl(threads: ArrayLike, duration_s: ArrayLike) -> Amdahl:
 
     Notes
     -----
-    The law is linear in ``a = T(1) s`` and ``b = T(1) (1 - s)``: ``T(n) = a + b / n``. Least squares, each run weighted
-    by one over its thread count's mean duration squared, since timings scatter in proportion to themselves. The errors
-    of ``T(1) = a + b`` and ``s = a / (a + b)`` follow from the covariance of a and b to first order. Values of s
+    The law is a straight line in 1 / n, ``T(n) = a + b / n`` with ``a = T(1) s`` and ``b = T(1) (1 - s)``. Least
+    squares, each run weighted by one over its thread count's mean duration squared, since timings scatter in proportion
+    to themselves. The error of ``s = a / (a + b)`` follows from the covariance of a and b to first order. Values of s
     outside of 0 to 1 are kept: see `Amdahl.verdict`. Where durations rise so fast that the law has no positive
-    ``T(1)``, both are NaN.
+    ``T(1)``, both are NaN. (`scipy.optimize.curve_fit` of T(1) and s does not converge where T(1) is not positive.)
     """
     count, time_s = _checked(threads, duration_s)
     values, group = np.unique(count, return_inverse=True)
     if len(values) < 2:
         raise ValueError(f"one number of threads only ({values[0]:g}); a law needs two")
     mean_s = np.bincount(group, time_s) / np.bincount(group)
-    weight = 1 / mean_s[group]
-    design = np.column_stack([np.ones_like(count), 1 / count]) * weight[:, None]
-    (a, b), *_ = np.linalg.lstsq(design, time_s * weight, rcond=None)
-    freedom, total = len(count) - 2, float(a + b) if a + b > 0 else math.nan
-    residual = design @ [a, b] - time_s * weight
-    variance = float(residual @ residual) / freedom if freedom else math.nan
-    covariance = variance * np.linalg.inv(design.T @ design)
-    gradient = np.array([b, -a]) / total**2
+    freedom = len(count) - 2
+    line: dict[str, Any] = {"x": 1 / count, "y": time_s, "deg": 1, "w": 1 / mean_s[group]}
+    # Without degrees of freedom NumPy refuses to estimate the covariance.
+    (b, a), covariance = np.polyfit(**line, cov=True) if freedom else (np.polyfit(**line), np.full((2, 2), math.nan))
+    total = float(a + b) if a + b > 0 else math.nan
+    gradient = np.array([-a, b]) / total**2
     return Amdahl(
         duration_1_s=total,
-        duration_1_se_s=math.sqrt(covariance.sum()) if total > 0 else math.nan,
         serial_fraction=_in_range(float(a) / total),
         serial_fraction_se=math.sqrt(gradient @ covariance @ gradient),
         degrees_of_freedom=freedom,

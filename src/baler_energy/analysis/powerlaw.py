@@ -20,15 +20,12 @@ class PowerLaw:
     exponent, coefficient
         Of the law; the coefficient has the unit of y where x is 1.
     exponent_half_width
-        Half width of the exponent's 95 % t interval; NaN where two points leave nothing to tell it from.
-    n
-        Points behind it.
+        Half width of the exponent's 95 % t interval; NaN for two points, which determine the law exactly.
     """
 
     exponent: float
     coefficient: float
     exponent_half_width: float
-    n: int
 
     def __call__(self, x: ArrayLike) -> NDArray[np.float64]:
         """Evaluate the law."""
@@ -37,7 +34,7 @@ class PowerLaw:
 
 
 def fit_power_law(x: ArrayLike, y: ArrayLike) -> PowerLaw | None:
-    """Fit a straight line to the logarithms by least squares.
+    """Fit a straight line to the logarithms by least squares (`scipy.stats.linregress`).
 
     Parameters
     ----------
@@ -52,18 +49,14 @@ def fit_power_law(x: ArrayLike, y: ArrayLike) -> PowerLaw | None:
     Notes
     -----
     The interval of the slope is that of linear regression with normal errors of equal spread, here of the logarithms:
-    t quantile of n - 2 degrees of freedom times s / sqrt(sum (log x - mean)^2).
+    the t quantile of n - 2 degrees of freedom times the slope's standard error.
     """
+    from scipy import stats
+
     log_x, log_y = np.log(np.asarray(x, dtype=float)), np.log(np.asarray(y, dtype=float))
     if len(np.unique(log_x)) < 2:
         return None
-    centred = log_x - log_x.mean()
-    exponent = float(centred @ log_y / (centred @ centred))
-    intercept = float(log_y.mean() - exponent * log_x.mean())
-    freedom = len(log_x) - 2
-    half_width = math.nan
-    if freedom > 0:
-        rest = log_y - intercept - exponent * log_x
-        error = math.sqrt(float(rest @ rest) / freedom / float(centred @ centred))
-        half_width = float(t_quantile(freedom)) * error
-    return PowerLaw(exponent, math.exp(intercept), half_width, len(log_x))
+    line = stats.linregress(log_x, log_y)
+    # SciPy gives NaN where every y is the same, though such points leave no doubt; two points have no t quantile.
+    error = np.nan_to_num(line.stderr)
+    return PowerLaw(float(line.slope), math.exp(line.intercept), float(t_quantile(len(log_x) - 2) * error))

@@ -73,6 +73,7 @@ detail | string | | how the value came about and what it assumes
 
 _RUNS = POINT + _columns("""
 operation | string | | train, compress, decompress, or forward where the study has several networks
+at_centre | boolean | | the point is the study's centre, on any device: its reference, or the middle of its grid
 start | datetime | | start of the window (UTC)
 duration_s | number | s | duration of one iteration: that of the window over their number
 window_s | number | s | duration of the whole window

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["STEP_DEGC", "Curve", "Rise", "rise"]
+__all__ = ["Curve", "Rise", "rise"]
 
 Values = npt.NDArray[np.float64]
 
 #: NVML and most CPU sensors tell whole degrees.
-STEP_DEGC = 1.0
+_STEP_DEGC = 1.0
 #: A fit of three numbers to a curve that a sensor rounds wants some more samples than that.
 _FEWEST = 8
 _LEAST_STEPS = 2
@@ -48,7 +48,7 @@ class Rise:
 
 
 def rise(
-    times_s: Sequence[float], temperatures_degc: Sequence[float], window_s: float, *, step_degc: float = STEP_DEGC
+    times_s: Sequence[float], temperatures_degc: Sequence[float], window_s: float, *, step_degc: float = _STEP_DEGC
 ) -> Rise:
     """Fit T(t) = T_end - (T_end - T_start) exp(-t / tau) to the temperature over a window.
 

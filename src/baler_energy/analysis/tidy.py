@@ -11,9 +11,9 @@ from baler_energy.analysis.electricity import Electricity
 from baler_energy.analysis.schema import POINT
 from baler_energy.analysis.totals import Total, primary_readings, relevant_flags, total
 from baler_energy.records import IterationTimes, Measurement, Reading
-from baler_energy.vocabulary import NODE_METERS, Evidence, MeterName, Quantity
+from baler_energy.vocabulary import NODE_METERS, Evidence, Quantity
 
-__all__ = ["energy_j", "history_table", "measurement_rows", "point_values", "run_row", "window_values"]
+__all__ = ["POINT_KEYS", "energy_j", "history_table", "measurement_rows", "point_values", "run_row", "window_values"]
 
 #: Quantities that grow with the number of iterations.
 ADDITIVE = frozenset(
@@ -25,8 +25,6 @@ ADDITIVE = frozenset(
         Quantity.BYTES_READ,
         Quantity.BYTES_WRITTEN,
         Quantity.CO2E,
-        Quantity.FLOPS,
-        Quantity.MACS,
     }
 )
 
@@ -70,7 +68,9 @@ def measurement_rows(record: Measurement, electricity: Electricity) -> list[dict
     ]
 
 
-def run_row(record: Measurement, errors: dict[str, Any], electricity: Electricity) -> dict[str, Any]:
+def run_row(
+    record: Measurement, errors: dict[str, Any], electricity: Electricity, *, at_centre: bool
+) -> dict[str, Any]:
     """Row of ``runs``: values per iteration of one operation, with the point's errors and ratios."""
     iterations = record.iterations
     duration_s = record.window.duration_s / iterations
@@ -81,6 +81,7 @@ def run_row(record: Measurement, errors: dict[str, Any], electricity: Electricit
     return {
         **point_values(record),
         "operation": record.operation.value,
+        "at_centre": at_centre,
         "start": record.window.start,
         "duration_s": duration_s,
         "window_s": record.window.duration_s,
@@ -92,9 +93,9 @@ def run_row(record: Measurement, errors: dict[str, Any], electricity: Electricit
         "co2e_kg": electricity.co2e_kg(used_j, *window),
         "carbon_intensity_g_per_kwh": electricity.intensity_g_per_kwh(*window),
         "pue": electricity.pue,
-        "cpu_time_s": _value(record, MeterName.PROCESS, Quantity.CPU_TIME, iterations),
-        "memory_peak_b": _value(record, MeterName.PROCESS, Quantity.MEMORY_PEAK, 1),
-        "gpu_memory_peak_b": _value(record, MeterName.NVML, Quantity.GPU_MEMORY_PEAK, 1),
+        "cpu_time_s": _value(record, Quantity.CPU_TIME, iterations),
+        "memory_peak_b": _value(record, Quantity.MEMORY_PEAK),
+        "gpu_memory_peak_b": _value(record, Quantity.GPU_MEMORY_PEAK),
         "contamination": record.contamination.fraction,
         "flags": relevant_flags(record.flags, uses_gpu=_uses_gpu(record)),
         "idle_shared": None if record.idle is None else record.idle.shared,
@@ -212,8 +213,9 @@ def _node(record: Measurement) -> dict[str, Any]:
     return {"node_energy_j": None, "node_meter": None}
 
 
-def _value(record: Measurement, meter: MeterName, quantity: Quantity, iterations: int) -> float | None:
-    values = [r.value for r in record.readings if r.meter == meter and r.quantity == quantity and r.value is not None]
+def _value(record: Measurement, quantity: Quantity, iterations: int = 1) -> float | None:
+    """Give the first value of a quantity that one meter reads."""
+    values = [r.value for r in record.readings if r.quantity == quantity and r.value is not None]
     return values[0] / iterations if values else None
 
 

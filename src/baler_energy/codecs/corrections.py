@@ -115,7 +115,7 @@ class Bound:
 
     @property
     def _step(self) -> Floats:
-        """Twice what is left of the bound beside the noise, or of half the bound where little is left."""
+        """Twice what is left of the bound after the noise, or of half the bound where little is left."""
         step: Floats = 2 * np.maximum(
             self._bound - NOISE[self.precision] * self.normalisation.features[1], self._bound / 2
         )

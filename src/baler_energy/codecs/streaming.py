@@ -4,9 +4,8 @@ Blocks are spread over threads, each of which computes alone: the products of a 
 """
 
 import re
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -29,8 +28,9 @@ from baler_energy.codecs.packing import Packing
 from baler_energy.errors import InputError
 from baler_energy.formats import Block, Source, open_sink, open_source
 from baler_energy.formats.reading import Request
+from baler_energy.pools import results_in_order
 
-__all__ = ["BLOCK_ROWS", "Decode", "Encode", "StreamingCoder", "streamed_compression", "streamed_decompression"]
+__all__ = ["BLOCK_ROWS", "Encode", "StreamingCoder", "streamed_compression", "streamed_decompression"]
 
 Floats = NDArray[np.float64]
 T = TypeVar("T")
@@ -38,7 +38,7 @@ R = TypeVar("R")
 #: Gives the arrays of `Facts.arrays`, not yet rounded to the packing's number format, of values (rows, columns).
 Encode = Callable[[Floats], tuple[NDArray[Any], ...]]
 #: Gives values (rows, columns) of such arrays, not yet rounded to the native types.
-Decode = Callable[..., Floats]
+_Decode = Callable[..., Floats]
 
 #: Most rows of a block: large enough that what it costs besides its rows does not count, small enough for memory.
 BLOCK_ROWS = 32_768
@@ -69,7 +69,7 @@ class StreamingCoder:
         self,
         fitted: Fitted,
         encoder: Callable[[], Encode],
-        decoder: Callable[[], Decode],
+        decoder: Callable[[], _Decode],
         *,
         packing: str = "none",
         threads: int | None = None,
@@ -81,7 +81,7 @@ class StreamingCoder:
         self._decoder = _PerThread(decoder)
         #: Columns of which values were lost, as they were constant in training.
         self.lost: set[str] = set()
-        #: Integer columns with values that float64 cannot tell apart.
+        #: Integer columns with values that float64 cannot distinguish.
         self.rounded: set[str] = set()
         self._wide = [n for n, dtype in enumerate(fitted.dtypes) if dtype in ("int64", "uint64")]
 
@@ -146,7 +146,7 @@ class StreamingCoder:
         facts.check_made_with(self.fitted, path)
         bound = Bound.of(self.fitted, Packing.parse(facts.packing))
         origin = {**facts.origin, "reconstructed_from": path.name}
-        # What the reference compressed, or an import made, tells no layout: it was a prepared table.
+        # What the reference compressed, or an import made, has no layout: it was a prepared table.
         with open_sink(out, facts.names, facts.dtypes, facts.layout or {"format": "table"}, origin) as sink:
             for block in self._spread(lambda block: self._restored(block, bound), content.blocks()):
                 sink.write(block)
@@ -189,13 +189,7 @@ class StreamingCoder:
         torch_threads = torch.get_num_threads()
         pool = ThreadPoolExecutor(self._threads, initializer=torch.set_num_threads, initargs=(1,))
         try:
-            pending: deque[Future[R]] = deque()
-            for block in blocks:
-                pending.append(pool.submit(work, block))
-                if len(pending) > self._threads:
-                    yield pending.popleft().result()
-            while pending:
-                yield pending.popleft().result()
+            yield from results_in_order(pool, work, blocks, ahead=self._threads)
         finally:
             pool.shutdown(cancel_futures=True)
             torch.set_num_threads(torch_threads)

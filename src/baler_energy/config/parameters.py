@@ -113,7 +113,7 @@ _BALER = AppliesTo(("baler",))
 
 
 class Parameters(Config):
-    """A point of the grid, but for its repeat. Those that have a default are left out of a path that stands at it."""
+    """A point of the grid, but for its repeat. Those that have a default are left out of a path at it."""
 
     dataset: Annotated[Name, Shown("name of the dataset in the study")]
     """Names under ``data``; by default all of them."""

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 else:
     StudyMeter = Literal[tuple(METERS)]
     Peer = Literal[tuple(PEERS)]
-    Profiler = Literal[(*PROFILERS, "parts")]
+    Profiler = Literal[tuple(PROFILERS)]
     FileFormat = Literal[FILE_FORMATS]
 Selection = dict[str, str | int | float]
 
@@ -104,7 +104,7 @@ class FileData(Config):
             return None
 
 
-#: A dataset is told by its key ``source``.
+#: The key ``source`` says which kind of dataset it is.
 Dataset = Annotated[Pythia8Data | ToyData | FileData, Field(discriminator="source")]
 
 
@@ -139,7 +139,7 @@ def _reference() -> dict[str, Any]:
 if TYPE_CHECKING:
 
     class Axes(Config):
-        """Values of each axis of the grid; an axis that is left out stands at its default."""
+        """Values of each axis of the grid; an axis that is left out has its default."""
 
         rows: tuple[int | str, ...] | None
         transform: tuple[str, ...]
@@ -151,7 +151,7 @@ else:
     Axes = create_model(
         "Axes",
         __base__=_Axes,
-        __doc__="Values of each axis of the grid; an axis that is left out stands at its default.",
+        __doc__="Values of each axis of the grid; an axis that is left out has its default.",
         **_axes(),
     )
     Reference = create_model(
@@ -209,7 +209,7 @@ class Profile(Config):
 
     points: tuple[Selection, ...] = ()
     """Each entry names values of axes; it selects the grid points that match, in their first repeat."""
-    profilers: tuple[Profiler, ...] = (*PROFILERS, "parts")
+    profilers: tuple[Profiler, ...] = tuple(PROFILERS)
     """Profilers to run, each in a process of its own; ``parts`` measures layers and data in loops and is none. Of
     engines other than ``reference``, cProfile only."""
     max_batches: Count = 25
@@ -219,7 +219,7 @@ class Profile(Config):
 
 
 class Peers(Config):
-    """Other tools, beside ours in extra repeats that stay out of the results (extra ``peers``)."""
+    """Other tools, which measure in extra repeats that stay out of the results (extra ``peers``)."""
 
     tools: tuple[Peer, ...] = ()
     """Tools to run, each in a process of its own."""

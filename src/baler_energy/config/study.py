@@ -96,9 +96,9 @@ class Study(Config):
     profile: Profile = Profile()
     """What is profiled."""
     peers: Peers = Peers()
-    """Other tools, beside ours in extra repeats that stay out of the results (extra ``peers``)."""
+    """Other tools, which measure in extra repeats that stay out of the results (extra ``peers``)."""
     imports: tuple[str, ...] = ()
-    """Results of other studies to show beside these: files that `baler-energy import` reads."""
+    """Results of other studies to compare with: files that `baler-energy import` reads."""
     wattmeter: Wattmeter | None = None
     """The log of an external wattmeter, merged by time."""
 
@@ -218,7 +218,7 @@ class Study(Config):
 
     @cached_property
     def sized(self) -> tuple[Point, ...]:
-        """Points that differ from another one in the model only, of engines whose layers can be measured apart."""
+        """Points that differ from another one in the model only, where layers can be measured separately."""
         models: dict[tuple[Any, ...], list[Point]] = {}
         for point in self.by_path.values():
             if engine_of(point).has_layers:
@@ -290,7 +290,7 @@ class Study(Config):
     def without_engine(self, engine: str) -> Self | None:
         """Give the study of the points of other engines, as its own configuration would read; None: nothing is left.
 
-        Nothing is left, too, where the reference point, which the figures stand on, is of this engine.
+        Nothing is left, too, where the study's centre, which the figures need, is of this engine.
         """
         config = self.model_dump(mode="json", exclude_unset=True)
         engines = [value for value in self.axes.engine if value != engine]
@@ -357,7 +357,7 @@ def load_study(config: Mapping[str, Any] | Path) -> Study:
 
 def _explain(error: Any) -> str:
     """One line for one mistake: key, value, what is allowed."""
-    # Pydantic names the member of a union in the place; the key is what stands in the file.
+    # Pydantic names the member of a union in the place; the key is what is written in the file.
     place = [part for part in error["loc"] if isinstance(part, int) or not re.search(r"\[|-(int|float|str)$", part)]
     key = ".".join(map(str, place)) or "study"
     if error["type"] == "extra_forbidden":

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from baler_energy.errors import InputError
 
-__all__ = ["MIN_ROWS", "FiniteCheck", "check_rows", "find_oddities"]
+__all__ = ["FiniteCheck", "check_rows", "find_oddities"]
 
 #: A single row has no range to scale by.
-MIN_ROWS = 2
+_MIN_ROWS = 2
 
 _EXACT_INTEGERS = 2.0**53
 
@@ -80,8 +80,8 @@ def check_rows(source: str, available: int, rows: int | None) -> int:
     wanted = available if rows is None else rows
     if wanted > available:
         raise InputError(f"{source}: has {available} rows, but {wanted} were asked for.")
-    if wanted < MIN_ROWS:
-        raise InputError(f"{source}: {wanted} row(s) are too few; at least {MIN_ROWS} are needed.")
+    if wanted < _MIN_ROWS:
+        raise InputError(f"{source}: {wanted} row(s) are too few; at least {_MIN_ROWS} are needed.")
     return wanted
 
 

@@ -97,7 +97,7 @@ class Table:
 
 
 def annotations(names: Sequence[str], dtypes: Sequence[str], origin: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
-    """Give the arrays that stand beside ``data`` in the file of a table, in their order."""
+    """Give the arrays other than ``data`` in the file of a table, in their order."""
     return {
         "names": np.array(names, dtype=np.str_),
         "dtypes": np.array(dtypes, dtype=np.str_),

@@ -4,14 +4,12 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from baler_energy.analysis.statistics import Estimate, clean, flag_words, flagged
-from baler_energy.codecs.engines import engines
 from baler_energy.config import parameters
 from baler_energy.config.parameters import shown
+from baler_energy.errors import InputError
 from baler_energy.vocabulary import Operation
 
 __all__ = [
@@ -46,9 +44,6 @@ OPERATIONS = (Operation.TRAIN, Operation.COMPRESS, Operation.DECOMPRESS)
 AXES = tuple(name for name in parameters.AXES if name != "device")
 
 _INTEGERS = tuple(name for name in AXES if parameters.column_type(name) == "integer")
-#: What an axis of words stands at unless a study says otherwise.
-_DEFAULTS = {"model": "baler", "precision": "float64", "packing": "none"}
-
 _PREFIXES = {-9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T"}
 
 #: Sizes that a record of compression tells of its run.
@@ -61,15 +56,9 @@ def points(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def reference_point(runs: pd.DataFrame) -> dict[str, Any]:
-    """Find the point that the figures vary around.
+    """Give the point that the figures vary around, which `collect` marks: the study's centre.
 
-    It is of the first engine that ran and costs what a Baler user pays, or else of any. There it is the
-    point with the most neighbours, points that differ from it in one axis only: the centre of a one-at-a-time design.
-    In a factorial design, where all have as many, it is the one with the most axes at their default and, of these, the
-    one whose values are nearest to the middle of each axis.
-
-    The number of threads is one of the device: where a device never ran with the reference's, as on nodes with another
-    number of cores, it stands at its own largest.
+    The number of threads may be one of the device, as on nodes with another number of cores.
 
     Parameters
     ----------
@@ -80,34 +69,25 @@ def reference_point(runs: pd.DataFrame) -> dict[str, Any]:
     -------
     dict
         Value by axis of `AXES`; of ``threads`` where devices differ, a mapping from device to number.
+
+    Raises
+    ------
+    InputError
+        No run is at the centre, so that the table is not all that was collected.
     """
-    grid = points(runs)
-    ranks = grid.rank(method="dense").fillna(0).to_numpy()
-    neighbours = np.sum([_alike(np.delete(ranks, axis, axis=1)) - 1 for axis in range(len(AXES))], axis=0)
-    off_centre = abs(ranks - (ranks.max(axis=0) + 1) / 2).sum(axis=1)
-    off_default = (grid[list(_DEFAULTS)] != pd.Series(_DEFAULTS)).sum(axis=1)
-    engine = next((one.name for one in engines() if one.runs_as_baler and one.name in set(grid["engine"])), None)
-    told_of = [n for n in range(len(grid)) if engine in (None, grid["engine"].iloc[n])]
-    best = min(told_of, key=lambda n: (-neighbours[n], off_default.iloc[n], off_centre[n], n))
-    row = _whole(grid.iloc[[best]])
-    reference: dict[str, Any] = {axis: row[axis].iloc[0] for axis in AXES}
-    return reference | {"threads": _threads_of_devices(runs, reference)}
+    here = runs[runs["at_centre"]]
+    if here.empty:
+        raise InputError("runs.parquet: no run is at the study's centre (at_centre). Collect the whole study again.")
+    first = _whole(here.iloc[[0]])
+    return {axis: first[axis].iloc[0] for axis in AXES} | {"threads": _threads(here)}
 
 
-def _alike(rows: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Count, for each row of a table, the rows that are equal to it, itself among them."""
-    _, which, counts = np.unique(rows, axis=0, return_inverse=True, return_counts=True)
-    return np.asarray(counts[which.reshape(-1)])
-
-
-def _threads_of_devices(runs: pd.DataFrame, reference: Mapping[str, Any]) -> Any:
-    """Give the reference's threads, by device where they differ."""
-    here, asked = sweep(runs, "threads", reference), reference["threads"]
+def _threads(here: pd.DataFrame) -> Any:
+    """Give the threads of the runs at the centre, by device where they differ: the number of most of its runs."""
     threads = {
-        str(device): asked if (part["threads"] == asked).any() else part["threads"].max()
-        for device, part in here.groupby("device", sort=True, observed=True)
+        str(device): numbers.mode().max() for device, numbers in here.groupby("device", observed=True)["threads"]
     }
-    return threads if len(set(threads.values())) > 1 else asked
+    return threads if len(set(threads.values())) > 1 else next(iter(threads.values()))
 
 
 def at_point(table: pd.DataFrame, point: Mapping[str, Any]) -> pd.DataFrame:

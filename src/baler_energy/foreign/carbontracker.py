@@ -68,7 +68,7 @@ def _epochs(lines: list[str], path: Path, devices: Devices, version: str | None)
 
     def window() -> Window:
         return Window(
-            MeterName.CARBONTRACKER,
+            MeterName("carbontracker"),
             tuple(values),
             start_s=end - length,
             duration_s=length,
@@ -131,7 +131,7 @@ def _totals(lines: list[str], path: Path, devices: Devices) -> Iterator[Window]:
         length = _seconds(fields["Time"], path, row)
         dated = next((found for found in map(re.compile(_DATE).match, reversed(lines[: index + 1])) if found), None)
         yield Window(
-            MeterName.CARBONTRACKER,
+            MeterName("carbontracker"),
             (
                 duration(length, "carbontracker's time, to 1 s"),
                 energy("machine", joules, evidence, detail),

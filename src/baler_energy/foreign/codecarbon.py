@@ -9,7 +9,6 @@ units of 2^30 bytes (codecarbon, ``output_methods/emissions_data.py`` and ``exte
 from collections.abc import Iterator
 from pathlib import Path
 
-from baler_energy.errors import InputError
 from baler_energy.foreign.rows import GIB, J_PER_KWH, Cells, Value, Window, co2e, duration, energy
 from baler_energy.foreign.tables import header, records
 from baler_energy.vocabulary import Evidence, MeterName
@@ -37,15 +36,10 @@ def read(text: str, path: Path) -> Iterator[Window]:
         A row is damaged.
     """
     for cells in records(text, path):
-        length, end = cells.number("duration"), cells.local_seconds("timestamp")
-        if length is None or length < 0 or end is None:
-            raise InputError(
-                f"{path}, row {cells.row}: lacks its timestamp or a duration of 0 s or more. "
-                "Remove the row, or export the file again."
-            )
+        end, length = cells.times("timestamp", "duration", local=True)
         ram = cells.number("ram_total_size", GIB)
         yield Window(
-            MeterName.CODECARBON,
+            MeterName("codecarbon"),
             tuple(_values(cells, length)),
             start_s=end - length,
             duration_s=length,

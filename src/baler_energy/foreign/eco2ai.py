@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from baler_energy.errors import InputError
 from baler_energy.foreign.rows import J_PER_KWH, Cells, Window, co2e, duration, energy
 from baler_energy.foreign.tables import header, records
 from baler_energy.vocabulary import Evidence, MeterName
@@ -35,17 +34,12 @@ def read(text: str, path: Path) -> Iterator[Window]:
         A row is damaged.
     """
     for cells in records(text, path):
-        length, start = cells.number("duration(s)"), cells.local_seconds("start_time")
-        if length is None or length < 0 or start is None:
-            raise InputError(
-                f"{path}, row {cells.row}: lacks its start_time or a duration(s) of 0 or more. "
-                "Remove the row, or export the file again."
-            )
+        start, length = cells.times("start_time", "duration(s)", local=True)
         total, kg = cells.number("power_consumption(kWh)", J_PER_KWH), cells.number("CO2_emissions(kg)")
         where = cells.text("region/country") or "an unnamed country"
         epoch = _EPOCH.search(cells.text("epoch") or "")
         yield Window(
-            MeterName.ECO2AI,
+            MeterName("eco2ai"),
             (
                 duration(length, "eco2ai's duration column"),
                 energy("machine", total, Evidence.MODELLED, _assumptions(cells)),

@@ -8,7 +8,7 @@ from baler_energy.foreign.patterns import constant_power_w, per_size
 from baler_energy.foreign.rows import GIB
 from baler_energy.vocabulary import Evidence, Quantity
 
-__all__ = ["Constant", "Proportion", "constants", "judge", "proportions"]
+__all__ = ["HOST", "Constant", "Proportion", "constants", "judge", "proportions"]
 
 #: Sums of other components: what they are follows from these.
 _SUMS = ("machine",)

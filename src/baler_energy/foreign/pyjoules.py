@@ -68,7 +68,7 @@ def _window(cells: Mapping[str, str], path: Path, row: int) -> Window:
         raise InputError(f"{path}, row {row}: has {what}. Remove the row, or run pyJoules again.")
     values = [duration(length, "pyJoules' duration")]
     values += [_reading(match, number(text, path, row, match[0])) for match, text in domains]
-    return Window(MeterName.PYJOULES, tuple(values), start_s=start, duration_s=length, utc=True)
+    return Window(MeterName("pyjoules"), tuple(values), start_s=start, duration_s=length, utc=True)
 
 
 def _reading(domain: re.Match[str], count: float) -> Value:

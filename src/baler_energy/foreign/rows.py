@@ -94,6 +94,28 @@ class Cells:
         text = self.text(column)
         return None if text is None else local_seconds(text, self.path, self.row)
 
+    def times(self, edge: str, length: str, *, local: bool) -> tuple[float, float]:
+        """Give the time (s since 1970) and the duration (s) of the row's window, both of which every window has.
+
+        Parameters
+        ----------
+        edge, length
+            The columns of the window's start or end, and of its duration.
+        local
+            Whether `edge` holds a date, see `local_seconds`; otherwise seconds.
+
+        Raises
+        ------
+        InputError
+            One is missing, or the duration is negative.
+        """
+        at_s = self.local_seconds(edge) if local else self.number(edge)
+        duration_s = self.number(length)
+        if at_s is None or duration_s is None or duration_s < 0:
+            what = f"has no {edge}, or its {length} is missing or negative"
+            raise InputError(f"{self.path}, row {self.row}: {what}. {_ADVICE}.")
+        return at_s, duration_s
+
 
 def number(text: str, path: Path, row: int, name: str) -> float:
     """Read a finite number.

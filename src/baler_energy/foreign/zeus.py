@@ -42,14 +42,9 @@ def read(text: str, path: Path) -> Iterator[Window]:
         A row is damaged.
     """
     for cells in records(text, path):
-        start, length = cells.number("start_time"), cells.number("elapsed_time")
-        if start is None or length is None or length < 0:
-            raise InputError(
-                f"{path}, row {cells.row}: lacks its start_time or an elapsed_time of 0 s or more. "
-                "Remove the row, or export the file again."
-            )
+        start, length = cells.times("start_time", "elapsed_time", local=False)
         values = (duration(length, "Zeus' elapsed time"), *_gpus(cells))
-        yield Window(MeterName.ZEUS, values, start_s=start, duration_s=length, utc=True)
+        yield Window(MeterName("zeus"), values, start_s=start, duration_s=length, utc=True)
 
 
 def _gpus(cells: Cells) -> Iterator[Value]:
@@ -90,7 +85,7 @@ def _told(line: re.Match[str], path: Path, row: int, start_s: float | None) -> W
     if length < 0:
         raise InputError(f"{path}, row {row}: has a negative time. Remove the row, or run Zeus again.")
     values = (duration(length, "Zeus' time"), energy("gpu", joules, Evidence.MEASURED, _HOW))
-    return Window(MeterName.ZEUS, values, start_s=start_s, duration_s=length, epoch=int(line[1]))
+    return Window(MeterName("zeus"), values, start_s=start_s, duration_s=length, epoch=int(line[1]))
 
 
 def _silent(start_s: float, end_s: float) -> Window:
@@ -100,4 +95,4 @@ def _silent(start_s: float, end_s: float) -> Window:
         duration(length, "dates of the log's lines"),
         energy("gpu", None, Evidence.MEASURED, _HOW, missing=missing),
     )
-    return Window(MeterName.ZEUS, values, start_s=start_s, duration_s=length)
+    return Window(MeterName("zeus"), values, start_s=start_s, duration_s=length)

@@ -3,8 +3,8 @@
 - `base`: the block, the source that gives blocks and the sink that takes them
 - `reading`: what the formats share in reading: the request, names, types and errors
 - `origin`: what is recorded of the file that a table comes from
-- `npz`: the prepared table, and Baler's npz files; `npy` is an array inside one, read and written in pieces
-- `parquet`, `hdf5`, `root`: one format each; `branches` are those of ROOT files
+- `npz`: the prepared table, and Baler's npz files; `npy`: an array inside one, read and written in pieces
+- `parquet`, `hdf5`, `root`: one format each; `branches`: those of ROOT files
 
 A source describes in its `layout` all that a sink needs to write a file of the same kind.
 """

@@ -93,7 +93,7 @@ class Source:
 
     @property
     def rows(self) -> int | None:
-        """Number of rows; None where only reading the file tells."""
+        """Number of rows; None where they have to be counted by reading."""
         return self._opened.rows
 
     @property
@@ -115,7 +115,7 @@ class Source:
         return found | {"warnings": [*found["warnings"], *self._opened.lost]}
 
     def origin_of(self, rows: int | None, available: int | None) -> dict[str, Any]:
-        """Give `Table.origin` of `rows` rows of the `available` ones; both None where only reading tells."""
+        """Give `Table.origin` of `rows` rows of the `available` ones; both None where they have to be counted."""
         found = file_origin(
             self._source, self._request, unused=self.unused, warnings=self.warnings, rows=rows, available=available
         )

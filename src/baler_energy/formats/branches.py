@@ -77,7 +77,7 @@ def open_file(source: str) -> Any:
     Raises
     ------
     InputError
-        The URL's protocol is none that is read.
+        The URL's protocol is not supported.
     UnavailableError
         The URL's protocol needs a package that is not installed.
     """

@@ -20,7 +20,7 @@ from baler_energy.formats.reading import Request, choose, integral_dtypes, listi
 
 __all__ = ["sink", "source"]
 
-# Rows at once where types are told from values.
+# Rows at once where types are inferred from values.
 _ROWS = 1 << 14
 # HDF5's cache for each dataset, and the size of a chunk, several of which it holds until they are full.
 _CACHE_BYTES = 1 << 20
@@ -79,12 +79,12 @@ class _Selection:
         return tuple(data[:, self.available.index(name)] for name in self.names)
 
     def integral(self) -> bool:
-        """Whether the types of the columns have to be told from their values (`integral_dtypes`)."""
+        """Whether the types of the columns have to be inferred from their values (`integral_dtypes`)."""
         return self.kind != "group" and len(set(self.stored)) == 1
 
 
 def source(path: str, request: Request, file_format: str, stack: ExitStack) -> Opened:
-    """Open an HDF5 file; one of a single type is read once more where only its values tell the types."""
+    """Open an HDF5 file; one of a single type is read once more where the types have to be inferred from its values."""
     file = stack.enter_context(h5py.File(path, "r", rdcc_nbytes=_CACHE_BYTES))
     table = _select(path, file, request)
     stored, first = table.stored, table.datasets[0]

@@ -1,7 +1,7 @@
 """Arrays of an npz file, read and written in pieces.
 
 An npz file is a zip, each of whose members begins with a header of NumPy's that holds the array's shape, followed by
-the values. The number of rows is known only when the last one was written, and by then the header stands in the file
+the values. The number of rows is known only when the last one was written, and by then the header is in the file
 and in the member's CRC-32, so both are patched: NumPy pads its header such that one of any number of rows is equally
 long, and the CRC is linear.
 """
@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 __all__ = ["StoredArray", "WrittenArray", "header", "patched_crc", "read_array", "write_array"]
 
-# zip: the fixed part of a local file header, and where in it the CRC and the lengths of name and extra field stand.
+# zip: the fixed part of a local file header, and where in it the CRC and the lengths of name and extra field are.
 _LOCAL_BYTES, _CRC_AT, _LENGTHS_AT = 30, 14, 26
-# CRC-32 of zip (ISO 3309), whose bits stand in reverse: the highest bit is the coefficient of x^0.
+# CRC-32 of zip (ISO 3309), whose bits are in reverse order: the highest bit is the coefficient of x^0.
 _POLYNOMIAL, _ONE, _X8 = 0xEDB88320, 1 << 31, 1 << 23
 
 

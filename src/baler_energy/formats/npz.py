@@ -18,12 +18,12 @@ from baler_energy.formats.reading import Request, choose, integral_dtypes, refus
 
 __all__ = ["sink", "source"]
 
-# Rows at once where types are told from values.
+# Rows at once where types are inferred from values.
 _ROWS = 1 << 14
 
 
 def source(path: str, request: Request, file_format: str, stack: ExitStack) -> Opened:
-    """Open a prepared table, or a file of Baler's, which is read once more where only its values tell the types."""
+    """Open a prepared table, or a file of Baler's, which is read once more where the types have to be inferred."""
     file = Path(path)
     handle = stack.enter_context(file.open("rb"))
     archive = stack.enter_context(zipfile.ZipFile(handle))
@@ -31,16 +31,16 @@ def source(path: str, request: Request, file_format: str, stack: ExitStack) -> O
     if file_format != "table":
         check_keys(file, held, ("data", "names"))
     array = StoredArray.find(archive, handle, "data") if "data" in held else None
-    beside = {name: read_array(archive, name) for name in held if name in TABLE_ARRAYS and name != "data"}
+    others = {name: read_array(archive, name) for name in held if name in TABLE_ARRAYS and name != "data"}
     if array is None or file_format == "table" or set(TABLE_ARRAYS) <= set(held):
-        return _table(path, request, array, beside)
-    return _baler(path, request, array, beside["names"], held)
+        return _table(path, request, array, others)
+    return _baler(path, request, array, others["names"], held)
 
 
-def _table(path: str, request: Request, array: StoredArray | None, beside: dict[str, NDArray[Any]]) -> Opened:
-    # The rules of a table look at no value, so that no row stands for all of them.
+def _table(path: str, request: Request, array: StoredArray | None, others: dict[str, NDArray[Any]]) -> Opened:
+    # The rules of a table look at no value, so that no row is needed.
     none = {} if array is None else {"data": np.empty((0, *array.shape[1:]), array.dtype)}
-    table = Table.of(Path(path), none | beside)
+    table = Table.of(Path(path), none | others)
     assert array is not None, "a table without data is refused"
     names = choose(path, request.columns, table.names)
     places = [table.names.index(name) for name in names]
@@ -104,12 +104,12 @@ def sink(path: Path, target: Target, stack: ExitStack) -> Callable[[Block], None
     handle = stack.enter_context(path.open("w+b"))
     archive = stack.enter_context(zipfile.ZipFile(handle, "w", zipfile.ZIP_STORED))
     array = WrittenArray(archive, handle, "data", len(target.names), stored)
-    beside = annotations(target.names, target.dtypes, target.origin if is_table else {})
+    others = annotations(target.names, target.dtypes, target.origin if is_table else {})
 
     def finish() -> None:
         array.close()
-        for name in beside if is_table else ("names",):
-            write_array(archive, name, beside[name])
+        for name in others if is_table else ("names",):
+            write_array(archive, name, others[name])
 
     def write(block: Block) -> None:
         if stored == np.float64:

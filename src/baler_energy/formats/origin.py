@@ -27,7 +27,7 @@ def file_origin(
     unused, warnings
         As those of `Source`.
     rows, available
-        Rows taken, and rows that there are; None where only reading the file tells, and then all are taken.
+        Rows taken, and rows that there are; None where they have to be counted by reading, and then all are taken.
     """
     name = source if is_url(source) else Path(source).name
     return {

@@ -40,7 +40,7 @@ def source(path: str, request: Request, file_format: str, stack: ExitStack) -> O
 
     def read(rows: int) -> Iterator[Block]:
         first = 0
-        # Arrow's own threads would be beside those that the caller counts.
+        # Arrow's own threads would add to those that the caller counts.
         for batch in file.iter_batches(rows, columns=list(names), use_threads=False):
             yield Block(matrix(_to_arrays(path, batch, names, first)))
             first += batch.num_rows

@@ -73,12 +73,12 @@ def choose(
 ) -> tuple[str, ...]:
     """Give the wanted names, or all where None, after checking that each is there once.
 
-    A wanted name with ``*`` or ``?`` stands for all that match it, such as ``Jet_*``.
+    A wanted name with ``*`` or ``?`` means all that match it, such as ``Jet_*``.
 
     Raises
     ------
     InputError
-        A name is missing (the message lists what exists, near misses first) or stands twice.
+        A name is missing (the message lists what exists, near misses first) or is given twice.
     """
     names: tuple[str, ...] = ()
     for pattern in available if wanted is None else wanted:
@@ -88,7 +88,7 @@ def choose(
             raise InputError(f"{source}: has no {kind} {name!r}. It has: {listing(available, name)}.")
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
-        raise InputError(f"{source}: {kind} {', '.join(repeated)} stands more than once.")
+        raise InputError(f"{source}: {kind} {', '.join(repeated)} is given more than once.")
     if not names:
         raise InputError(f"{source}: has no {kind}s.")
     return names

@@ -259,7 +259,7 @@ def _by_event(arrays: Mapping[str, NDArray[Any]], jagged: list[str], counts: NDA
 
 
 def _absent(dtype: np.dtype[Any]) -> float | int | bool:
-    """Give the value that stands for none, as far as the type has one."""
+    """Give the value that means none, as far as the type has one."""
     if dtype.kind == "f":
         return np.nan
     if dtype.kind == "b":

@@ -163,7 +163,7 @@ def calibrated_min_window_s(path: Path, min_window_s: float) -> float:
 
 
 def calibrated_threads(path: Path) -> int | None:
-    """Give the threads on which the fast engine costs least per row here; None where the calibration does not tell.
+    """Give the threads on which the fast engine costs least per row here; None where the calibration has no such row.
 
     Raises
     ------
@@ -225,7 +225,7 @@ def shortest_window_s(tick_s: float) -> float:
 def slice_powers_w(times_s: Sequence[float], energies_j: Sequence[Mapping[str, float]]) -> dict[str, list[float]]:
     """Mean power (W) of each channel in each slice, from cumulative energies (J) read at the slices' edges (s).
 
-    A channel that is missing at an edge has no power in the two slices beside it.
+    A channel that is missing at an edge has no power in the two slices around it.
     """
     powers: dict[str, list[float]] = {}
     for n in range(1, len(times_s)):

@@ -54,7 +54,7 @@ class CodecarbonMeter(Meter):
     does. `machine` is codecarbon's total, null where it would add measured and modelled parts.
     """
 
-    name = MeterName.CODECARBON
+    name = MeterName("codecarbon")
     edge = 30
 
     def __init__(self) -> None:
@@ -142,7 +142,7 @@ class CodecarbonMeter(Meter):
     def energies_j(self) -> dict[str, float]:
         """Give the energy since `begin`: up to the last piece, and from there on with its power."""
         with self._lock:
-            # The power before the window tells nothing about it, but serves for its first moment.
+            # The power before the window says nothing about it, but serves for its first moment.
             if not self._series and time.monotonic() - self._edge_s > 2 * _STALE_S:
                 self._flush()
             # Never falling, although a piece may turn out to hold less than its predecessor's power promised.
@@ -233,7 +233,7 @@ def _choose_gpus(tracker: Any, indices: list[int] | None) -> None:
     """Let codecarbon add up the GPUs of these numbers (NVML's) and no others; None: those that it chose.
 
     It chooses when it is made, before the run's GPU is known, and finds none by a UUID (it cuts off the G of ``GPU-``
-    as a part of ``MIG-``), upon which it would tell 0 J.
+    as a part of ``MIG-``), upon which it would report 0 J.
     """
     for hardware in tracker._hardware:
         if type(hardware).__name__ == "GPU" and indices is not None:
@@ -241,7 +241,7 @@ def _choose_gpus(tracker: Any, indices: list[int] | None) -> None:
 
 
 def _find_parts(tracker: Any) -> dict[str, Channel]:
-    """Judge from the tracker's hardware objects how each part's energy comes about; its output does not tell."""
+    """Judge from the tracker's hardware objects how each part's energy comes about; its output does not say."""
     parts: dict[str, Channel] = {}
     for hardware in tracker._hardware:
         kind = type(hardware).__name__

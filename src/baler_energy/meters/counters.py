@@ -6,8 +6,8 @@ __all__ = ["StillWatch", "WrappingCounter", "unwrap"]
 
 #: The counters tick about every millisecond; within this time a single tick may look like a huge power.
 _TICK_GRACE_S = 0.1
-#: Ticks for which a counter may stand still, and the least time of that: one unit of RAPL (61 uJ) is 0.3 mW over it,
-#: which no package, memory or platform falls below, so that a counter that stands so long is not merely slow.
+#: Ticks for which a counter may stay the same, and the least time of that: one unit of RAPL (61 uJ) is 0.3 mW over it,
+#: which no package, memory or platform falls below, so that a counter that stops for so long is not merely slow.
 _STILL_TICKS, _STILL_FLOOR_S = 3, 0.2
 
 
@@ -41,7 +41,7 @@ def unwrap(counts_uj: Sequence[int], max_uj: int) -> list[int]:
 
 
 class StillWatch:
-    """Notices a counter that stands still for more than three of its ticks.
+    """Notices a counter that has stopped for more than three of its ticks.
 
     Only readings count, so that a late reading is no standstill: the time runs from the first to the last reading of
     the same count.
@@ -57,8 +57,8 @@ class StillWatch:
         self._count: float | None = None
         self._since_s = 0.0
 
-    def stands_still(self, count: float, time_s: float, *, loaded: bool = True) -> str | None:
-        """Take a reading in; say for how long it has stood still where that is too long, else None.
+    def stopped(self, count: float, time_s: float, *, loaded: bool = True) -> str | None:
+        """Take a reading in; say for how long the counter has stopped where that is too long, else None.
 
         Parameters
         ----------
@@ -67,13 +67,13 @@ class StillWatch:
         time_s
             Its time (s).
         loaded
-            Whether what it counts was at work since the last reading; where not, it may stand still.
+            Whether what it counts was at work since the last reading; where not, it may stop.
         """
         if count != self._count or not loaded:
             self._count, self._since_s = count, time_s
             return None
         still_s = time_s - self._since_s
-        return f"it stood still for {still_s:.2f} s" if still_s > self._limit_s else None
+        return f"it stopped for {still_s:.2f} s" if still_s > self._limit_s else None
 
 
 class WrappingCounter:

@@ -162,7 +162,7 @@ _COMPUTE_MODES = ("default", "exclusive_thread", "prohibited", "exclusive_proces
 
 
 def describe(library: Any, gpu: Gpu) -> dict[str, Any]:
-    """Give index, name, UUID, memory (B) and driver of a GPU, and how it is shared, null where it does not tell.
+    """Give index, name, UUID, memory (B) and driver of a GPU, and how it is shared; null where it is unknown.
 
     ``not_attributable`` lists the reasons why its energy is not this process's own; a run on it is flagged.
     """

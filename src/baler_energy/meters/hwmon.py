@@ -18,7 +18,7 @@ _MICRO = 1e-6
 class HwmonMeter(PowerSensorMeter):
     """Power sensors (``power*_average``, ``power*_input``) over time.
 
-    What a sensor measures is told by its chip, after the kernel's documentation of its driver: ``power_meter`` (ACPI)
+    What a sensor measures follows from its chip, by the kernel's documentation of its driver: ``power_meter`` (ACPI)
     and Apple's ``macsmc_hwmon`` (total system power) are the node, ``amdgpu`` a GPU, ``fam15h_power`` a package. Any
     other is a rail of the board, which is part of the node and enters no sum.
 
@@ -30,7 +30,7 @@ class HwmonMeter(PowerSensorMeter):
         The kernel's folder.
     """
 
-    name = MeterName.HWMON
+    name = MeterName("hwmon")
     edge = 80
     rare = True
     sampled = True

@@ -22,7 +22,7 @@ _DEVICES = (Path("/dev/ipmi0"), Path("/dev/ipmi/0"), Path("/dev/ipmidev/0"))
 class IpmiMeter(PowerSensorMeter):
     """Power of the node by DCMI (Data Center Manageability Interface), through ipmitool."""
 
-    name = MeterName.IPMI
+    name = MeterName("ipmi")
     edge = 50
     rare = True
 

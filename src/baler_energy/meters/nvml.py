@@ -19,7 +19,7 @@ from baler_energy.vocabulary import Evidence, Flag, MeterName, Quantity
 
 __all__ = ["METER", "NvmlMeter"]
 
-#: What is read at the edges of a window, beside the counters.
+#: What is read at the edges of a window in addition to the counters.
 _AT_EDGES = ("power", "throttle_reasons")
 #: Energy counters tick every 20 to 100 ms; how long to watch for it at the start.
 _DEFAULT_TICK_S, _WATCH_S = 0.1, 0.6
@@ -48,7 +48,7 @@ class NvmlMeter(Meter):
         A module with pynvml's functions; None: pynvml.
     """
 
-    name = MeterName.NVML
+    name = MeterName("nvml")
     edge = 90
     sampled = True
     counts = True
@@ -118,7 +118,7 @@ class NvmlMeter(Meter):
             self._begin_s = time.monotonic()
             self._series = [sample for sample in self._series if sample.time_s > self._begin_s - 1.0]
             self._begin_j = self._counts_j()
-        # The tick that the window begins in is told by the next one, which is waited for beside the operation.
+        # The next tick shows which one the window began in; a thread waits for it during the operation.
         self._first_tick = first = {}
         self._catcher = threading.Thread(target=lambda: first.update(self._next_ticks(self._begin_j)), daemon=True)
         self._catcher.start()
@@ -225,7 +225,7 @@ class NvmlMeter(Meter):
         return f"{detail}; not attributable to the run: {', '.join(reasons)}" if reasons else detail
 
     def _counts_j(self, gpus: Sequence[Gpu] | None = None) -> dict[str, float]:
-        """Read the counters, and see whether they stand still: a GPU always takes something."""
+        """Read the counters, and see whether they have stopped: a GPU always takes something."""
         counts = {}
         for gpu in self._gpus if gpus is None else gpus:
             if gpu.has_counter:
@@ -234,7 +234,7 @@ class NvmlMeter(Meter):
                 except Exception as error:
                     self._fault(gpu, error)
                     continue
-                if still := self._still[gpu.component].stands_still(count_j, time.monotonic()):
+                if still := self._still[gpu.component].stopped(count_j, time.monotonic()):
                     self._faults.setdefault(gpu.component, f"the energy counter of {gpu.component} failed: {still}")
         return counts
 
@@ -257,7 +257,7 @@ class NvmlMeter(Meter):
             for gpu in tuple(waiting):
                 try:
                     count_j = gpu.count_j()
-                except Exception:  # the window's own readings tell a fault
+                except Exception:  # the window's own readings report a fault
                     waiting.remove(gpu)
                     continue
                 if count_j != counts_j[gpu.component]:
@@ -326,7 +326,7 @@ def _statistics(component: str, series: Sequence[Sample]) -> list[Reading]:
         for key, quantity in pairs:
             values = [sample.value for sample in series if sample.quantity == key]
             if values:
-                readings.append(Reading.of(MeterName.NVML, component, quantity, statistic(values)))
+                readings.append(Reading.of(NvmlMeter.name, component, quantity, statistic(values)))
     return readings
 
 

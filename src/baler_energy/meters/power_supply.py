@@ -16,7 +16,7 @@ _ADAPTERS = ("Mains", "USB", "USB_C", "USB_PD")
 
 
 class PowerSupplyMeter(PowerSensorMeter):
-    """Power of ``node``: what its batteries give while they discharge, or what an adapter tells of itself.
+    """Power of ``node``: what its batteries give while they discharge, or what an adapter reports.
 
     On mains a battery's power is that of its charging, which says nothing about the machine: then the energy is null.
     Batteries refresh their values about once a second or slower.
@@ -29,7 +29,7 @@ class PowerSupplyMeter(PowerSensorMeter):
         The kernel's folder.
     """
 
-    name = MeterName.POWER_SUPPLY
+    name = MeterName("power_supply")
     edge = 70
     rare = True
     sampled = True
@@ -39,7 +39,7 @@ class PowerSupplyMeter(PowerSensorMeter):
         self._root = root
 
     def channels(self) -> Sequence[Channel]:
-        """Say whether a discharging battery or an adapter tells its power."""
+        """Say whether a discharging battery or an adapter reports its power."""
         supplies = _supplies(self._root)
         if not supplies:
             return absent("node", "there is no battery, and no AC adapter that the kernel shows")
@@ -68,7 +68,7 @@ def _node_w(root: Path) -> float:
     Raises
     ------
     ValueError
-        Nothing tells it: a battery charges or is full, and no adapter shows a power.
+        Nothing reports it: a battery charges or is full, and no adapter shows a power.
     """
     supplies = _supplies(root)
     adapters = [path for path in supplies if not _is(path, "type", "Battery")]

@@ -72,7 +72,7 @@ def find_domains(root: Path = POWERCAP) -> list[Domain]:
         name = _text(folder / "name")
         _add(found, name if name == "psys" or _PACKAGE.fullmatch(name) else "", folder)
         owner = _PACKAGE.fullmatch(name)
-        # The parts stand inside the package's folder, and once more, as links, beside it.
+        # The parts are inside the package's folder, and once more, as links, next to it.
         for part in sorted((*folder.glob(f"{folder.name}:*"), *root.glob(f"{folder.name}:*")), key=_numbers):
             kind = _text(part / "name")
             if owner and _PART.fullmatch(kind):

@@ -75,7 +75,7 @@ def overlap_energy_j(slices: Sequence[Slice], component: str, begin_s: float, en
 class PowermetricsMeter(Meter):
     """Energy of ``cpu``, ``gpu`` and the neural engine; modelled, as Apple calls the values estimates."""
 
-    name = MeterName.POWERMETRICS
+    name = MeterName("powermetrics")
     edge = 60
     rare = True
 

@@ -26,7 +26,7 @@ class ProcessMeter(Meter):
     them. The memory peak is that of the largest single process, be it this one, a living child or one that ended.
     """
 
-    name = MeterName.PROCESS
+    name = MeterName("process")
     edge = 10
 
     def __init__(self) -> None:

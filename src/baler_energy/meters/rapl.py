@@ -49,7 +49,7 @@ class _Counter:
         fault = self.unwrapped.update(count_uj, time_s)
         still, self._last_uj = count_uj == self._last_uj, count_uj
         at_work = not self._may_stop and not (still and self._may_rest and not loaded())
-        return fault or self._still.stands_still(count_uj, time_s, loaded=at_work)
+        return fault or self._still.stopped(count_uj, time_s, loaded=at_work)
 
 
 class RaplMeter(Meter):
@@ -67,7 +67,7 @@ class RaplMeter(Meter):
         Power (W) that no domain exceeds; a faster rise is a fault of the counter.
     """
 
-    name = MeterName.RAPL
+    name = MeterName("rapl")
     edge = 100
     sampled = True
     counts = True

@@ -32,7 +32,7 @@ class SamplerMeter(Meter):
         The kernel's folder of CPUs.
     """
 
-    name = MeterName.SAMPLER
+    name = MeterName("sampler")
     edge = 40
     sampled = True
 
@@ -120,7 +120,7 @@ class SamplerMeter(Meter):
 
 
 def _reading(quantity: Quantity, value: float | None, reason: str) -> Reading:
-    return Reading.of(MeterName.SAMPLER, "machine", quantity, value, reason=reason if value is None else None)
+    return Reading.of(SamplerMeter.name, "machine", quantity, value, reason=reason if value is None else None)
 
 
 def _busy_and_total_s() -> tuple[float, float]:

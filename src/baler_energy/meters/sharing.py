@@ -1,4 +1,4 @@
-"""Whether a GPU's energy is that of one run: who else uses it, as far as NVML tells."""
+"""Whether a GPU's energy is that of one run: who else uses it, as far as NVML knows."""
 
 import os
 from collections.abc import Iterable
@@ -48,7 +48,7 @@ _MPS_SERVER = "nvidia-cuda-mps"
 
 
 def virtualisation(library: Any, handle: Any) -> str | None:
-    """Say how a GPU is shared between machines: none, passthrough, vgpu, host_vgpu, host_vsga; None: not told.
+    """Say how a GPU is shared between machines: none, passthrough, vgpu, host_vgpu, host_vsga; None: unknown.
 
     One that is passed through belongs to this virtual machine alone.
     """
@@ -82,7 +82,7 @@ def sharing(library: Any, handle: Any, *, partition: bool) -> list[Sharing]:
         Sharing.VGPU: mode == "vgpu",
         Sharing.HOST: mode in ("host_vgpu", "host_vsga"),
         Sharing.COMPUTE: foreign_processes(computing) > 0,
-        # The server works for its clients, which are among those that compute where the driver tells them.
+        # The server works for its clients, which are among those that compute where the driver lists them.
         Sharing.MPS: bool(servers) and clients is None,
         Sharing.GRAPHICS: bool(drawing - computing - _own(drawing)),
     }
@@ -109,12 +109,12 @@ def foreign_processes(process_ids: Iterable[int]) -> int:
 
 
 def _own(shown: set[int]) -> set[int]:
-    """Ids of this process and its children, which are looked for only where there are some to tell apart."""
+    """Ids of this process and its children, which are looked for only where there are some to distinguish."""
     return {os.getpid(), *(child.pid for child in psutil.Process().children(recursive=True))} if shown else set()
 
 
 def _process_ids(library: Any, function: str, handle: Any) -> set[int] | None:
-    """Ask for processes on a GPU; None where this GPU, driver or user is not told."""
+    """Ask for processes on a GPU; None where this GPU, driver or user gets no answer."""
     lacking = (
         library.NVMLError_NotSupported,
         library.NVMLError_FunctionNotFound,

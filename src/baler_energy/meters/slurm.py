@@ -55,7 +55,7 @@ class SlurmMeter(Meter):
     counter that did not move, give no energy. As this meter enters no total, its failures are no fault of the run.
     """
 
-    name = MeterName.SLURM
+    name = MeterName("slurm")
     edge = 20
     rare = True
 

@@ -18,7 +18,7 @@ REASONS: dict[int, str] = {
     0x400: "reliability",  # Reliability: the voltage's limit
 }
 
-#: Bits that flag a run as throttled: clocks lowered for heat or power, rather than for want of work or on request.
+#: Bits that flag a run as throttled: clocks lowered for heat or power, rather than for lack of work or on request.
 THROTTLED = 0x4 | 0x8 | 0x20 | 0x40 | 0x80
 
 

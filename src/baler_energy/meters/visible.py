@@ -30,7 +30,7 @@ def load_library() -> Any:
 def number_by_bus() -> None:
     """Let CUDA number GPUs by the PCI bus in a SLURM job, whose ``CUDA_VISIBLE_DEVICES`` means that order.
 
-    By itself CUDA puts the fastest first, so that a number may stand for another job's GPU. It heeds this before its
+    By itself CUDA puts the fastest first, so that a number may mean another job's GPU. It heeds this before its
     start only.
     """
     if "SLURM_JOB_ID" in os.environ:

@@ -14,13 +14,20 @@ from typing import Any
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+import baler_energy
+from baler_energy.errors import UnavailableError
+from baler_energy.profilers.base import Profiler, Watched
 from baler_energy.profilers.hotspots import Hotspot, short_path
 
-__all__ = ["profile"]
+__all__ = ["PROFILER", "profile"]
 
+#: Lines that copy less than this share of the profiled rows' bytes are no copies of the data.
+_SMALLEST_COPY = 0.02
+#: NumPy's arrays of less than this share of a batch cannot be distinguished from Python's own objects.
+_SMALLEST_ARRAY = 0.125
 #: torch's operators that write values which exist already: to a new place, in a new order or in another format.
 _COPYING = frozenset({"stack", "cat", "clone", "copy_", "_to_copy", "index", "index_select", "gather", "repeat"})
-#: What Python runs as functions of their own, but is part of the line that it stands on; following each of their
+#: What Python runs as functions of their own, but is part of the line that it is written in; following each of their
 #: steps would take far longer than the step.
 _WITHIN_A_LINE = frozenset({"<listcomp>", "<genexpr>", "<dictcomp>", "<setcomp>"})
 _Line = tuple[str, int]
@@ -156,3 +163,19 @@ class _Copying(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if func.overloadpacket.__name__ in _COPYING and isinstance(result, torch.Tensor):
             self._lines.copied(result.numel() * result.element_size())
         return result
+
+
+def _profile_job(job: Watched, _out: Path) -> list[Hotspot]:
+    smallest = round(_SMALLEST_COPY * job.part(job.max_batches).data.nbytes)
+    found = profile(
+        lambda: job.of_batches(job.max_batches),
+        Path(baler_energy.__file__).parent,
+        at_once_bytes=round(_SMALLEST_ARRAY * job.part(1).data.nbytes),
+        smallest_bytes=smallest,
+    )
+    if not found:
+        raise UnavailableError(f"no line copies as much as {smallest} bytes.")
+    return found
+
+
+PROFILER = Profiler(_profile_job)

@@ -10,9 +10,13 @@ from typing import Any
 
 from baler_energy.files import atomic_path
 from baler_energy.profilers import tree
+from baler_energy.profilers.base import Profiler, Watched
 from baler_energy.profilers.hotspots import Hotspot, short_path, top
 
-__all__ = ["added_up", "hotspots_of", "profile"]
+__all__ = ["PROFILER", "STATS", "added_up", "hotspots_of", "profile"]
+
+#: File of the profile, for pstats or snakeviz.
+STATS = "profile.pstats"
 
 #: Calls, those of them that are recursive, self time (s), time with callees (s).
 Numbers = tuple[int, int, float, float]
@@ -139,3 +143,10 @@ def _frame(file: str, line: int, name: str) -> tree.Frame:
 def _without_addresses(row: Hotspot) -> Hotspot:
     stack = None if row.stack is None else _ADDRESS.sub("", row.stack)
     return replace(row, name=_ADDRESS.sub("", row.name), stack=stack)
+
+
+def _profile_job(job: Watched, out: Path) -> list[Hotspot]:
+    return profile(job.of_batches(job.max_batches), out / STATS)
+
+
+PROFILER = Profiler(_profile_job)

@@ -10,10 +10,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from baler_energy.errors import UnavailableError
+from baler_energy.profilers.base import Profiler, Watched
 from baler_energy.profilers.hotspots import Hotspot
 from baler_energy.profilers.running import ended, program, repeat
 
-__all__ = ["EVENTS", "hotspots_of", "profile"]
+__all__ = ["EVENTS", "PROFILER", "hotspots_of", "profile"]
 
 #: perf's names of the events.
 EVENTS = ("instructions", "cycles", "cache-misses", "LLC-load-misses", "page-faults", "context-switches")
@@ -133,3 +134,10 @@ def _events(report: str, count: int) -> dict[str, int]:
             name = f"{found['name']} (user space)" if found["where"] == "u" else found["name"]
             events[name] = events.get(name, 0) + int(value)
     return {name: round(value / count) for name, value in events.items()}
+
+
+def _profile_job(job: Watched, _out: Path) -> list[Hotspot]:
+    return profile(job.of_batches(job.max_batches))
+
+
+PROFILER = Profiler(_profile_job)

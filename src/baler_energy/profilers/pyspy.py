@@ -12,10 +12,11 @@ from typing import Any
 from baler_energy.errors import UnavailableError
 from baler_energy.files import atomic_path
 from baler_energy.profilers import tree
+from baler_energy.profilers.base import Profiler, Watched
 from baler_energy.profilers.hotspots import Hotspot, short_path, top
 from baler_energy.profilers.running import ended, program, repeat
 
-__all__ = ["hotspots_of", "profile"]
+__all__ = ["PROFILER", "hotspots_of", "profile"]
 
 _REMEDY = "Install it with `pip install py-spy`."
 _RATE_HZ = 200
@@ -131,3 +132,10 @@ def _stacks(found: Mapping[str, Any], frames: list[tree.Frame]) -> Iterator[tupl
             names = [frame[2] for frame in stack]
             if _WATCHED in names and names.index(_WATCHED) + 1 < len(stack):
                 yield stack[names.index(_WATCHED) + 1 :], float(weight_s)
+
+
+def _profile_job(job: Watched, out: Path) -> list[Hotspot]:
+    return profile(job.of_batches(job.max_batches), out / "flamegraph.svg", out / "speedscope.json")
+
+
+PROFILER = Profiler(_profile_job)

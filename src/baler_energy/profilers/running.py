@@ -80,15 +80,14 @@ def ended(watcher: "subprocess.Popen[str]") -> str:
 
 
 def program(name: str, remedy: str) -> str:
-    """Find a program beside this Python, or on the path.
+    """Find a program in this Python's folder, or on the path.
 
     Raises
     ------
     UnavailableError
         It is not there; `remedy` says how to get it.
     """
-    beside = shutil.which(name, path=sysconfig.get_path("scripts"))
-    found = beside or shutil.which(name)
+    found = shutil.which(name, path=sysconfig.get_path("scripts")) or shutil.which(name)
     if found is None:
         raise UnavailableError(f"{name} is not installed. {remedy}")
     return str(Path(found))

@@ -13,11 +13,12 @@ from typing import Any
 
 import baler_energy
 from baler_energy.errors import UnavailableError
+from baler_energy.profilers.base import Profiler, Watched
 from baler_energy.profilers.hotspots import Hotspot, short_path
 from baler_energy.profilers.running import Finished, require_module, run_group
 from baler_energy.progress import say
 
-__all__ = ["Program", "hotspots_of", "profile"]
+__all__ = ["PROFILER", "Program", "hotspots_of", "profile"]
 
 _MB = 1024 * 1024
 _TRIES = 3
@@ -125,7 +126,7 @@ def _profile(json_file: Path) -> dict[str, Any]:
 
 
 def _make_page(json_file: Path, html_file: Path) -> None:
-    """Make Scalene's page of a profile; without one, the rows and the profile stand alone."""
+    """Make Scalene's page of a profile; without one, there are the rows and the profile alone."""
     # Scalene names its page itself, and puts it into the working directory.
     done = _run("view", "--standalone", json_file.name, folder=json_file.parent, timeout_s=60)
     page = json_file.with_name("scalene-profile.html")
@@ -207,3 +208,11 @@ def _bytes(found: Mapping[str, Any], key: str, factor: float) -> dict[tuple[str,
     """Bytes of one operation by line, of the lines that a sample fell on."""
     scale = _MB * factor / found["repetitions"]
     return {place: round(line[key] * scale) for place, line in _each(found) if line[key]}
+
+
+def _profile_job(job: Watched, out: Path) -> list[Hotspot]:
+    program = Program(type(job).__module__, job.dumps(), job.repetitions, job.time_limit_s)
+    return profile(program, out / "scalene.json", out / "scalene.html")
+
+
+PROFILER = Profiler(_profile_job, elsewhere=True)

@@ -10,10 +10,13 @@ from torch.profiler import ProfilerActivity
 
 from baler_energy.analysis.intervals import merge
 from baler_energy.files import atomic_path
+from baler_energy.profilers.base import Profiler, Watched
 from baler_energy.profilers.hotspots import Hotspot, top
 
-__all__ = ["hotspots_of", "profile", "trace"]
+__all__ = ["PROFILER", "TRACED_BATCHES", "hotspots_of", "profile", "trace"]
 
+#: Batches in a trace, so that it stays at some megabytes; the hotspots are of all profiled batches.
+TRACED_BATCHES = 4
 _S_PER_US = 1e-6
 #: Kinds of rows whose shares have one whole.
 _WHOLES = {"operator": "cpu", "kernel": "gpu", "copy": "gpu", "idle": "gpu"}
@@ -54,7 +57,7 @@ def hotspots_of(averages: Iterable[Any], events: Iterable[Any] = ()) -> list[Hot
     averages
         torch's averages over calls.
     events
-        Its single events, which tell when the GPU waited.
+        Its single events, which show when the GPU waited.
 
     Returns
     -------
@@ -112,3 +115,12 @@ def _idle(events: Iterable[Any]) -> list[dict[str, Any]]:
 def _activities() -> list[ProfilerActivity]:
     gpu = [ProfilerActivity.CUDA] if torch.cuda.is_available() else []
     return [ProfilerActivity.CPU, *gpu]
+
+
+def _profile_job(job: Watched, out: Path) -> list[Hotspot]:
+    hotspots = profile(job.of_batches(job.max_batches))
+    trace(job.of_batches(min(job.max_batches, TRACED_BATCHES)), out / "trace.json")
+    return hotspots
+
+
+PROFILER = Profiler(_profile_job)

@@ -34,7 +34,7 @@ def from_stacks(stacks: Iterable[tuple[Sequence[Frame], float]]) -> list[Hotspot
     Parameters
     ----------
     stacks
-        Frames from the outermost, and the time (s) that the sample stands for.
+        Frames from the outermost, and the time (s) that the sample represents.
 
     Returns
     -------

@@ -149,9 +149,9 @@ def _config(folder: Folder, checkpoint: "Checkpoint", origin: Mapping[str, Any])
 
 @contextmanager
 def _whole(folder: Folder) -> Iterator[Folder]:
-    """Give a folder beside `folder`, of the same name, which takes its place when the block ends well."""
-    beside = folder.path.parent / f".{folder.name}.{secrets.token_hex(4)}"
-    whole = Folder(beside / folder.name)
+    """Give a folder next to `folder`, of the same name, which takes its place when the block ends well."""
+    temporary = folder.path.parent / f".{folder.name}.{secrets.token_hex(4)}"
+    whole = Folder(temporary / folder.name)
     try:
         # Baler makes no folders when it runs.
         for path in (whole.losses, whole.compressed, whole.decompressed, whole.path / "output" / "plotting" / "plot"):
@@ -159,7 +159,7 @@ def _whole(folder: Folder) -> Iterator[Folder]:
         yield whole
         whole.path.rename(folder.path)
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _words(folder: Folder, content: "Reader | None", table: Table | None, config: Config) -> str:

@@ -27,7 +27,7 @@ examples:
 writes checkpoint.pt and, where Baler has compressed something, table.baler, for `baler-energy decompress` and
 `baler-energy compress`.
 
-Baler's model and latents do not tell the columns' number types, which decide what is rounded to whole numbers. They
+Baler's model and latents do not contain the columns' number types, which decide what is rounded to whole numbers. They
 are taken from --data, else from the configuration's type_list, else from the project's input (a column of whole
 numbers counts as integer), else they are float64. The configuration is read, never run.
 """
@@ -84,7 +84,7 @@ def baler_import(project: Path, out: Path, data: Path | None = None) -> str:
     folder = Folder(project)
     config = _config(folder)
     table = Table.read(data) if data else None
-    names, dtypes, told_by = (table.names, table.dtypes, str(data)) if table else _columns(folder, config)
+    names, dtypes, types_from = (table.names, table.dtypes, str(data)) if table else _columns(folder, config)
     scaled = config.get("apply_normalization") is not False
     normalisation = files.read_features(folder.features) if scaled else files.unscaled(len(names))
     checkpoint = files.read_checkpoint(folder.model, normalisation, names, dtypes)
@@ -94,13 +94,13 @@ def baler_import(project: Path, out: Path, data: Path | None = None) -> str:
     if latents is not None:
         with atomic_path(out / COMPRESSED) as temporary:
             write_latents(temporary, latents, checkpoint, origin)
-    return _words(checkpoint, None if latents is None else len(latents), told_by, out)
+    return _words(checkpoint, None if latents is None else len(latents), types_from, out)
 
 
 def _config(folder: Folder) -> dict[str, Any]:
     config = read_config(folder.config)
     for key, known in _KNOWN.items():
-        # What was exported from here is normalised in the input, for reasons that `baler_export` tells.
+        # What was exported from here is normalised in the input, for reasons given in `baler_export`.
         if config.get(key, known[0]) not in known and not (key == "custom_norm" and EXTRA in config):
             raise InputError(
                 f"{folder.config}: {key} = {config[key]!r} cannot be imported; known is "
@@ -110,11 +110,11 @@ def _config(folder: Folder) -> dict[str, Any]:
 
 
 def _columns(folder: Folder, config: dict[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...], str]:
-    """Give the columns' names and types, and what told the types."""
+    """Give the columns' names and types, and where the types come from."""
     from baler_energy.codecs.upstream import files
 
     extra, given = config.get(EXTRA), config.get("input_path")
-    told = extra.get("dtypes") if isinstance(extra, dict) else config.get("type_list")
+    dtypes = extra.get("dtypes") if isinstance(extra, dict) else config.get("type_list")
     source = folder.root / given if isinstance(given, str) else None
     if folder.compressed.exists():
         names = files.column_names(read_npz(folder.compressed, ("names",))["names"])
@@ -125,11 +125,11 @@ def _columns(folder: Folder, config: dict[str, Any]) -> tuple[tuple[str, ...], t
             f"{folder.path}: neither {folder.compressed} nor the input {source or '(input_path)'} is there, so that "
             "the columns' names are nowhere. Give a prepared table of these columns with --data."
         )
-    if told is not None:
-        return names, _native(told, folder.config), str(folder.config)
+    if dtypes is not None:
+        return names, _native(dtypes, folder.config), str(folder.config)
     if source and source.is_file():
         return names, files.read_table(source).dtypes, str(source)
-    return names, ("float64",) * len(names), "nothing: all float64"
+    return names, ("float64",) * len(names), "no file (all taken as float64)"
 
 
 def _native(types: Any, path: Path) -> tuple[str, ...]:
@@ -152,13 +152,13 @@ def _origin(known: Any) -> dict[str, str]:
     return {key: facts[key] for key in ("source", "label") if isinstance(facts.get(key), str)}
 
 
-def _words(checkpoint: "Checkpoint", rows: int | None, told_by: str, out: Path) -> str:
+def _words(checkpoint: "Checkpoint", rows: int | None, types_from: str, out: Path) -> str:
     architecture = checkpoint.architecture
     integers = sum(np.dtype(dtype).kind in "iub" for dtype in checkpoint.dtypes)
     hidden = "-".join(map(str, architecture.hidden))
     lines = [
         f"{out / CHECKPOINT}: {architecture.columns} columns, hidden layers {hidden}, {architecture.latent} latents",
         f"{out / COMPRESSED}: {rows:,} rows" if rows is not None else "nothing was compressed yet: no compressed.npz",
-        f"types told by {told_by}: {integers} of {architecture.columns} columns are integers, which are rounded",
+        f"types from {types_from}: {integers} of {architecture.columns} columns are integers, which are rounded",
     ]
     return "\n".join(lines)

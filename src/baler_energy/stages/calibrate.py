@@ -27,7 +27,7 @@ from baler_energy.meters.ticks import watch_ticks
 from baler_energy.progress import say
 from baler_energy.provenance import provenance
 from baler_energy.sources import calibrated
-from baler_energy.stages.thread_costs import thread_rows, watch_threads
+from baler_energy.stages.thread_costs import cpu_counter, thread_rows, watch_threads
 from baler_energy.vocabulary import Evidence, MeterName, Quantity
 
 __all__ = ["EPILOG", "HELP", "add_arguments", "calibrate", "run", "summary"]
@@ -99,16 +99,19 @@ def calibrate(meters: Sequence[Meter], settings: SessionSettings, calibrate_s: f
         measured_s = session.run(lambda: [work.timed() for _ in range(_LOOPS)], once=True).result
     with MachineLock(settings.lock):
         after_s = [work.timed() for _ in range(_LOOPS)]
+    evidence = {f"{r.meter}/{r.component}": r.evidence for r in outcome.readings if r.quantity is Quantity.ENERGY}
+    counter = cpu_counter(evidence)
     say("Training steps on different numbers of threads.")
     with Session(counting, settings) as session:
         per_number_s = min(_THREADS_S, calibrate_s / 10)
-        costs = session.run(lambda: watch_threads(session.energies_j, per_number_s), once=True).result
-    evidence = {f"{r.meter}/{r.component}": r.evidence for r in outcome.readings if r.quantity is Quantity.ENERGY}
+        costs = session.run(
+            lambda: watch_threads(lambda: session.energies_j().get(counter or ""), per_number_s), once=True
+        ).result
     edges = outcome.result
     powers = slice_powers_w([edge[0] for edge in edges], [edge[2] for edge in edges])
     rows = [*_idle_rows(powers, evidence), *_tick_rows(ticks)]
     rows += _overhead_rows([(edge[0], edge[1]) for edge in edges], before_s + after_s, measured_s)
-    rows += thread_rows(costs, evidence)
+    rows += thread_rows(costs, counter)
     behind = calibrated(meter.name for meter in meters)
     made_with = provenance(*behind) | {"ingredients": dict(ingredients(*behind))}
     return Calibration(machine=kind_of_machine(), rows=tuple(rows), provenance=made_with)

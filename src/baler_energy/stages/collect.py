@@ -17,6 +17,7 @@ from baler_energy.analysis.peers import peer_rows
 from baler_energy.analysis.schema import POINT, TABLES, datapackage
 from baler_energy.analysis.writing import Rows, TableWriter, read_parquet, scan
 from baler_energy.codecs.engines import operations_of
+from baler_energy.config.centre import central_points
 from baler_energy.config.study import Study, load_study
 from baler_energy.files import read_json, write_json
 from baler_energy.meters.calibration import Calibration, calibration_rows
@@ -25,6 +26,7 @@ from baler_energy.processes import InOrder, mapping
 from baler_energy.progress import progress, say
 from baler_energy.records import Measurement
 from baler_energy.rounds import points_so_far, round_file
+from baler_energy.variants import PROFILERS
 from baler_energy.vocabulary import Operation
 
 __all__ = ["EPILOG", "HELP", "add_arguments", "collect", "run"]
@@ -40,11 +42,9 @@ Every file is named by the study's grid; a missing one is an error. datapackage.
 RECORD = "measurement.json"
 #: Points whose records are read at once.
 _PIECE_POINTS = 200
-#: Name, beside the tables of the dataset, of what tells a run's windows: `_WINDOW_COLUMNS` of each.
+#: Name, among the tables of the dataset, of the runs' windows: `_WINDOW_COLUMNS` of each.
 WINDOWS = "windows"
 _WINDOW_COLUMNS = frozenset({*(column.name for column in POINT), "operation", "window_s"})
-#: What the stage `parts` measures besides: reading the table, and the machine's peaks.
-BESIDE = ("prepare", "machine")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -110,16 +110,18 @@ class _Runs:
     """Of the external wattmeter."""
     hosts: tuple[str, ...] | None
     """Machines that it measures; None: all."""
+    central: frozenset[str]
+    """Paths of the points at the study's centre."""
 
     @classmethod
     def of(cls, study: Study, results: Path, electricity: Electricity) -> "_Runs":
         """Take it from a study."""
         tdp_w = {"cpu_tdp_w": study.peers.cpu_tdp_w, "gpu_tdp_w": study.peers.gpu_tdp_w}
-        wattmeter = study.wattmeter
+        wattmeter, central = study.wattmeter, central_points(study)
         if wattmeter is None:
-            return cls(results, electricity, tdp_w, None, None)
+            return cls(results, electricity, tdp_w, None, None, central)
         log = read_log(Path(wattmeter.path), clock_offset_s=wattmeter.clock_offset_s)
-        return cls(results, electricity, tdp_w, log, wattmeter.hosts)
+        return cls(results, electricity, tdp_w, log, wattmeter.hosts, central)
 
     def tables(self, points: Sequence[tuple[str, tuple[str, ...]]]) -> dict[str, pa.Table]:
         """Tables of points, each with its operations: measurements, runs, history, peers; and `WINDOWS`."""
@@ -132,7 +134,8 @@ class _Runs:
             for record in records:
                 of_run = tidy.point_values(record) | {"operation": record.operation, "iterations": record.iterations}
                 rows["measurements"].add(tidy.measurement_rows(record, self.electricity), **of_run)
-            rows["runs"].add([tidy.run_row(record, errors, self.electricity) for record in records])
+            at_centre = point in self.central
+            rows["runs"].add([tidy.run_row(one, errors, self.electricity, at_centre=at_centre) for one in records])
             windows.add([tidy.window_values(record) for record in records])
             for train in (record for record in records if record.operation is Operation.TRAIN):
                 formulas = formula_rows(train, electricity=self.electricity, **self.tdp_w)
@@ -197,7 +200,7 @@ class _Dataset:
         study, results = self._study, self._results
         for point, profiler in study.profiles:
             constants = tidy.point_values(Measurement.read(results / "runs" / point.path / "train" / RECORD))
-            for operation in (*operations_of(point), *(BESIDE if profiler == "parts" else ())):
+            for operation in (*operations_of(point), *PROFILERS[profiler].besides):
                 path = results / "profiles" / point.path / profiler / operation / "hotspots.parquet"
                 table = read_parquet(path)
                 # The file names the profiled run, too, in more columns than the dataset has.
@@ -216,7 +219,7 @@ class _Dataset:
             writers[name].add_table(read_parquet(results / "foreign" / f"{name}.parquet"))
 
     def write_peers(self, writer: TableWriter) -> None:
-        """Write the rows of the tools that ran beside ours."""
+        """Write the rows of other tools that measured the same windows."""
         peers = self._study.peers
         for point in self._study.beside_peers:
             for tool in peers.tools:

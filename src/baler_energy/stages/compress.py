@@ -15,6 +15,7 @@ from baler_energy.files import atomic_path
 from baler_energy.formats.reading import Request
 from baler_energy.meters.options import add_session_arguments
 from baler_energy.progress import say
+from baler_energy.stages.file_options import add_file_arguments, request_of
 from baler_energy.stages.measured import Measuring, facts_of_work, open_work, warm_up_of, write_record
 from baler_energy.stages.options import (
     PointOptions,
@@ -53,20 +54,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     data_help = "table of `baler-energy prepare`; with --engine fast also a ROOT, Parquet, HDF5 or npz file"
     add_codec_file_arguments(parser, data_help=data_help)
     file = parser.add_argument_group("a file of your own (--engine fast, or another --transform)")
-    file.add_argument("--format", choices=tuple(FORMATS), help="default: by the suffix and the contents")
-    file.add_argument("--tree", help="ROOT tree, or HDF5 dataset or group; default: the only one")
-    file.add_argument(
-        "--layout",
-        choices=("objects", "leading"),
-        default="objects",
-        help="ROOT: a row per object, or a row per event with its first K objects (default: %(default)s)",
-    )
-    file.add_argument("--leading", type=int, metavar="K", help="how many objects, for --layout leading")
-    file.add_argument(
-        "--columns",
-        nargs="+",
-        metavar="NAME",
-        help="columns in the order wanted, Jet_* for all that match; those of the training where there was one",
+    add_file_arguments(
+        file,
+        formats=FORMATS,
+        default_format="by the suffix and the contents",
+        default_columns="those of the training, or all where there was none",
     )
     add_point_arguments(parser)
     add_session_arguments(parser)
@@ -74,9 +66,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run the stage from parsed options."""
-    columns = None if args.columns is None else tuple(args.columns)
-    request = Request(columns, args.tree, args.layout, args.leading)
-    compress(args.data, args.checkpoint, args.out, point_options(args), Measuring.of(args), request, args.format)
+    measuring = Measuring.of(args)
+    compress(args.data, args.checkpoint, args.out, point_options(args), measuring, request_of(args), args.format)
 
 
 def compress(
@@ -93,7 +84,7 @@ def compress(
     The measured operation ends with the written file: scaling, encoding, writing. Making the file durable (fsync) and
     giving it its name come after. With the engine ``reference`` it begins with the table in memory and the network on
     its device; ``fast`` reads the table from its file (in the system's cache) within the window, as it never holds it.
-    Before that it reads the file's description, and all of a file (npz, HDF5) in which only the values tell the types.
+    Before that it reads the file's description, and all of a file (npz, HDF5) whose types are inferred from the values.
 
     Raises `InputError` where table, checkpoint and options do not fit together, and `UnavailableError`.
     """

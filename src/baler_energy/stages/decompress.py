@@ -23,7 +23,7 @@ from baler_energy.vocabulary import Operation
 if TYPE_CHECKING:
     from baler_energy.codecs.facts import Facts
 
-__all__ = ["EPILOG", "HELP", "RECONSTRUCTED", "add_arguments", "decompress", "reconstructed_name", "run"]
+__all__ = ["EPILOG", "HELP", "RECONSTRUCTED", "add_arguments", "decompress", "run"]
 
 HELP = "reconstruct a table from a compressed file, and measure it"
 EPILOG = """example:
@@ -78,7 +78,7 @@ def decompress(compressed: Path, checkpoint: Path | None, out: Path, point: Poin
     _check_fits(content.facts, point, compressed)
     engine_of(point).refuse(point, Training())
     device = configure_torch(point)
-    with atomic_path(out / reconstructed_name(content.facts.layout)) as target:
+    with atomic_path(out / _reconstructed_name(content.facts.layout)) as target:
         asked = point.asked(compressed, target, device, checkpoint=checkpoint, content=content)
         with (
             operation_of(point, "decompress").decompressing(asked) as work,
@@ -92,7 +92,7 @@ def decompress(compressed: Path, checkpoint: Path | None, out: Path, point: Poin
     write_record(out, Operation.DECOMPRESS, parameters, outcome, results)
 
 
-def reconstructed_name(layout: Mapping[str, Any]) -> str:
+def _reconstructed_name(layout: Mapping[str, Any]) -> str:
     """Name of the reconstructed file: of the kind that the table came in."""
     return f"{Path(RECONSTRUCTED).stem}{FORMATS[layout.get('format', 'table')].suffixes[0]}"
 

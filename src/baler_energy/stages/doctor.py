@@ -158,7 +158,7 @@ def _gpu_lines(gpus: Sequence[dict[str, Any]]) -> list[str]:
     for gpu in gpus:
         lines.append(f"  GPU {gpu['index']:<7}{gpu['name']}, driver {gpu['driver']}")
         lines += [
-            f"{'':13}a run on it is flagged, its energy not attributable: {words} (to mend it: {remedies[words]})"
+            f"{'':13}a run on it is flagged, its energy not attributable: {words} (to fix it: {remedies[words]})"
             for words in gpu["not_attributable"] or ()
         ]
         if gpu["compute_mode"] == "prohibited":

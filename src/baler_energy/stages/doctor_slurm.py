@@ -24,7 +24,7 @@ _SUBMIT_LIMIT_S = 60.0
 _ALONE = {True: "yes", False: "no", None: "not known"}
 #: How long a shared file system may take to show a file (s).
 _LATENCY_S = 10.0
-#: `doctor --json` writes it beside the answer first, so that a half-written one is never read.
+#: `doctor --json` writes to this name first, so that a half-written answer is never read.
 _SCRIPT = """#!/bin/sh
 {python} -m baler_energy.cli doctor --json > {answer}.part && mv {answer}.part {answer}
 """
@@ -106,14 +106,14 @@ def requests(answer: dict[str, Any]) -> list[str]:
             f"nodes of one's own: whether --exclusive works {why}, without which other jobs' energy is in the counters"
         )
     for line in answer["meters"]:
-        if line["evidence"] is None and line["remedy"] and line["meter"] in ("rapl", "nvml", "ipmi", "slurm"):
+        if line["evidence"] is None and line["remedy"]:
             found.append(f"{line['meter']} ({line['detail']}): {line['remedy']}")
     if job.get("gpus") and not answer["machine"]["gpus"]:
         found.append("the GPUs' driver: the job was given a GPU, but NVML shows none to it")
     for gpu in answer["machine"]["gpus"]:
         if gpu.get("accounting") is False:
             found.append(
-                f"NVML accounting on GPU {gpu['index']}, which tells afterwards what each process used of it: "
+                f"NVML accounting on GPU {gpu['index']}, which reports afterwards what each process used of it: "
                 f"sudo nvidia-smi -i {gpu['index']} --accounting-mode=1"
             )
     return found

@@ -7,7 +7,7 @@ from baler_energy.data.table import Table
 from baler_energy.errors import InputError
 from baler_energy.files import atomic_path, remove_temporaries, write_json
 
-__all__ = ["EPILOG", "ERRORS", "HELP", "HISTOGRAMS", "SUMMARY", "add_arguments", "evaluate", "run"]
+__all__ = ["EPILOG", "HELP", "add_arguments", "evaluate", "run"]
 
 HELP = "compare a reconstructed table with the original: errors, distributions, compression ratios"
 EPILOG = """example:
@@ -17,9 +17,9 @@ EPILOG = """example:
 writes errors.parquet, histograms.parquet and, last, summary.json
 """
 
-ERRORS = "errors.parquet"
-HISTOGRAMS = "histograms.parquet"
-SUMMARY = "summary.json"
+_ERRORS = "errors.parquet"
+_HISTOGRAMS = "histograms.parquet"
+_SUMMARY = "summary.json"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,7 +59,7 @@ def evaluate(original: Path, reconstructed: Path, compressed: Path, checkpoint: 
     sizes = {"float64": before.data.nbytes, "native": before.native_bytes, "source": source_bytes}
     errors = residuals.column_errors(before.data, after.data, before.names, before.dtypes)
     histograms = residuals.histograms(before.data, after.data, before.names, before.dtypes)
-    for name, frame in ((ERRORS, errors), (HISTOGRAMS, histograms)):
+    for name, frame in ((_ERRORS, errors), (_HISTOGRAMS, histograms)):
         with atomic_path(out / name) as temporary:
             frame.to_parquet(temporary, index=False)
     summary = {
@@ -71,7 +71,7 @@ def evaluate(original: Path, reconstructed: Path, compressed: Path, checkpoint: 
         "checkpoint_bytes": model_bytes,
     }
     remove_temporaries(out)
-    write_json(out / SUMMARY, summary)
+    write_json(out / _SUMMARY, summary)
 
 
 def _size(path: Path) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 from baler_energy.errors import BalerEnergyError, InputError, UnavailableError
 from baler_energy.variants import GENERATORS
 
-__all__ = ["EPILOG", "HELP", "PT_HAT_MIN_GEV", "SEED_LIMIT", "add_arguments", "generate", "run"]
+__all__ = ["EPILOG", "HELP", "add_arguments", "generate", "run"]
 
 HELP = "generate a seeded shard of jets with the 24 columns of Baler's CMS example"
 EPILOG = """examples:
@@ -18,9 +18,9 @@ EPILOG = """examples:
 """
 
 #: Default minimum transverse momentum of the hard scatter, in GeV.
-PT_HAT_MIN_GEV = 20.0
+_PT_HAT_MIN_GEV = 20.0
 #: Seeds are below this: Pythia's own range.
-SEED_LIMIT = 900_000_000
+_SEED_LIMIT = 900_000_000
 
 _PACKAGES = ("pythia8mc", "fastjet")
 
@@ -29,11 +29,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the stage's options."""
     parser.add_argument("--source", choices=tuple(GENERATORS), required=True, help="event generator, or the stand-in")
     parser.add_argument("--rows", type=int, required=True, help="number of jets, exactly")
-    parser.add_argument("--seed", type=int, required=True, help=f"from 0 to {SEED_LIMIT - 1}; one per shard")
+    parser.add_argument("--seed", type=int, required=True, help=f"from 0 to {_SEED_LIMIT - 1}; one per shard")
     parser.add_argument(
         "--pt-hat-min",
         type=float,
-        default=PT_HAT_MIN_GEV,
+        default=_PT_HAT_MIN_GEV,
         metavar="GEV",
         help="pythia8: minimum transverse momentum of the hard scatter (default: %(default)s)",
     )
@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> None:
     generate(args.source, args.rows, args.seed, args.out, args.pt_hat_min)
 
 
-def generate(source: str, rows: int, seed: int, out: Path, pt_hat_min_gev: float = PT_HAT_MIN_GEV) -> None:
+def generate(source: str, rows: int, seed: int, out: Path, pt_hat_min_gev: float = _PT_HAT_MIN_GEV) -> None:
     """Write a shard of exactly `rows` jets to `out`, whole or not at all.
 
     Parameters
@@ -66,8 +66,8 @@ def generate(source: str, rows: int, seed: int, out: Path, pt_hat_min_gev: float
     """
     if rows < 1:
         raise InputError(f"--rows {rows}: must be at least 1.")
-    if not 0 <= seed < SEED_LIMIT:
-        raise InputError(f"--seed {seed}: must be from 0 to {SEED_LIMIT - 1}.")
+    if not 0 <= seed < _SEED_LIMIT:
+        raise InputError(f"--seed {seed}: must be from 0 to {_SEED_LIMIT - 1}.")
     if not 1.0 <= pt_hat_min_gev <= 1000.0:
         raise InputError(f"--pt-hat-min {pt_hat_min_gev}: must be from 1 to 1000 GeV.")
     if source == "toy":

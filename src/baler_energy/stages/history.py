@@ -1,4 +1,4 @@
-"""What a training writes beside its network: a row per epoch."""
+"""The history of a training: a row per epoch."""
 
 from collections.abc import Sequence
 from pathlib import Path

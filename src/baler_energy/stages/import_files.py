@@ -1,4 +1,4 @@
-"""Stage ``import``: results of other tools, in the tidy schema, with what they tell by themselves."""
+"""Stage ``import``: results of other tools, in the tidy schema, with what can be concluded from them alone."""
 
 import argparse
 import textwrap

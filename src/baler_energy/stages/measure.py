@@ -125,13 +125,13 @@ _PLAIN = (
 def _energy_line(reading: Reading, readings: Sequence[Reading]) -> str | None:
     if reading.quantity is not Quantity.ENERGY or reading.value is None:
         return None
-    beside = {
+    found = {
         other.quantity: other.value
         for other in readings
         if (other.meter, other.component) == (reading.meter, reading.component)
     }
     line = f"energy          {reading.value:10.2f} J  {reading.component:<12} {reading.evidence} by {reading.meter}"
-    power_w, dynamic_j = beside.get(Quantity.POWER_MEAN), beside.get(Quantity.DYNAMIC_ENERGY)
+    power_w, dynamic_j = found.get(Quantity.POWER_MEAN), found.get(Quantity.DYNAMIC_ENERGY)
     line += f", {power_w:.2f} W" if power_w is not None else ""
     return line + (f", of which {dynamic_j:.2f} J dynamic" if dynamic_j is not None else "")
 

@@ -63,7 +63,7 @@ class PointOptions(Parameters):
         Parameters
         ----------
         source
-            Where the table comes from (``pythia8``, ``toy``, ``file``); None where the input does not tell.
+            Where the table comes from (``pythia8``, ``toy``, ``file``); None where the input does not say.
         rows, columns
             Of the table that was worked on.
 

@@ -1,4 +1,4 @@
-"""Stage ``parts``: what each layer and each movement of data costs, in measured loops beside the whole operation."""
+"""Stage ``parts``: what each layer and each movement of data costs, in measured loops, and the whole operation."""
 
 import argparse
 import os
@@ -32,7 +32,7 @@ from baler_energy.vocabulary import Evidence, Quantity
 if TYPE_CHECKING:
     from baler_energy.codecs.baler.parts import Part
 
-__all__ = ["EPILOG", "HELP", "PROFILER", "add_arguments", "parts", "run"]
+__all__ = ["EPILOG", "HELP", "add_arguments", "parts", "run"]
 
 HELP = "measure each layer, each movement of data and the machine's peaks, each in a loop of its own"
 EPILOG = """example:
@@ -44,7 +44,7 @@ part, and the times of single batches, come from runs of their own after all win
 """
 
 #: Name of these rows in the column ``profiler``.
-PROFILER = "parts"
+_PROFILER = "parts"
 _OPERATIONS = ("train", "compress", "decompress")
 _GROUPS = {"data": "data", "layer": "layers", "optimizer": "optimizer"}
 #: Batches whose single times give the percentiles.
@@ -104,7 +104,7 @@ def parts(data: Path, checkpoint: Path, max_batches: int, point: PointOptions, o
         found = _found(whole_jobs, measuring) if has_layers else _none(point.engine or point.transform)
     for name, rows in found.items():
         (out / name).mkdir(parents=True, exist_ok=True)
-        write_hotspots(out / name / HOTSPOTS, parameters | {"operation": name, "profiler": PROFILER}, rows)
+        write_hotspots(out / name / HOTSPOTS, parameters | {"operation": name, "profiler": _PROFILER}, rows)
 
 
 def _found(whole_jobs: list[Job], measuring: Measuring) -> dict[str, list[Hotspot]]:
@@ -123,8 +123,8 @@ def _found(whole_jobs: list[Job], measuring: Measuring) -> dict[str, list[Hotspo
 def _none(engine: str) -> dict[str, list[Hotspot]]:
     """Say that an engine cannot be taken apart."""
     able = " and ".join(repr(one.name) for one in engines() if one.has_layers)
-    reason = f"only the layers of engine {able} can be measured apart, not those of {engine!r}."
-    absent = Hotspot(kind="absent", name=PROFILER, reason=reason)
+    reason = f"layers can only be measured with engine {able}, not with {engine!r}."
+    absent = Hotspot(kind="absent", name=_PROFILER, reason=reason)
     return {name: [absent] for name in (*_OPERATIONS, "prepare", "machine")}
 
 
@@ -180,8 +180,8 @@ class _Loops:
         energy = self._total(outcome, evidence)
         if energy is None or energy.scope != scope:
             return {"reason": f"no {evidence.value} energy of {scope}, which the first loop has"}
-        told = {"energy_evidence": evidence.value, "energy_scope": scope}
-        return {"energy_j": energy.energy_j / outcome.iterations} | told
+        evidence_of = {"energy_evidence": evidence.value, "energy_scope": scope}
+        return {"energy_j": energy.energy_j / outcome.iterations} | evidence_of
 
     def _total(self, outcome: Outcome[Any], evidence: Evidence) -> Total | None:
         return total(outcome.readings, Quantity.ENERGY, evidence, uses_gpu=self._uses_gpu)
@@ -255,13 +255,13 @@ def _pieces(job: Job) -> "list[Part]":
 
 def _part(part: "Part", operation: str, fields: _Fields, whole_s: float) -> Hotspot:
     share = fields["self_time_s"] / whole_s
-    told: _Fields = {
+    shares: _Fields = {
         "self_share": share,
         "total_share": share,
         "stack": f"{operation};{_GROUPS[part.kind]};{part.name}",
     }
     work = {"calls": part.calls, "flops": part.flops, "bytes": part.bytes}
-    return Hotspot(kind=part.kind, name=part.name, **(fields | told | work))
+    return Hotspot(kind=part.kind, name=part.name, **(fields | shares | work))
 
 
 def _operators(part: "Part") -> list[Hotspot]:

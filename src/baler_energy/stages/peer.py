@@ -1,4 +1,4 @@
-"""Stage ``peer``: a training beside another tool's meter, in a process of its own with a time limit."""
+"""Stage ``peer``: a training that another tool measures, too, in a process of its own with a time limit."""
 
 import argparse
 import contextlib
@@ -26,7 +26,7 @@ from baler_energy.vocabulary import PEERS, MeterName, Operation
 
 __all__ = ["EPILOG", "HELP", "RESULT", "add_arguments", "run", "run_limited"]
 
-HELP = "train beside another tool's meter, to compare the two"
+HELP = "train while another tool measures, too, to compare the two"
 EPILOG = """example:
   baler-energy peer --tool zeus --data table.npz --epochs 5 --out peers/zeus
 

@@ -11,6 +11,7 @@ from baler_energy.errors import InputError
 from baler_energy.files import write_json
 from baler_energy.formats import FILE_FORMATS, Request
 from baler_energy.progress import say
+from baler_energy.stages.file_options import add_file_arguments, request_of
 
 __all__ = ["EPILOG", "HELP", "add_arguments", "prepare_file", "prepare_generated", "run", "summary"]
 
@@ -36,25 +37,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--generated", action="store_true", help="the input is shards of `baler-energy generate`")
     parser.add_argument("--rows", type=_row_count, required=True, metavar="N|all", help="rows to take")
     parser.add_argument(
-        "--out", type=Path, required=True, help="the table to write (npz); also writes a json beside it"
+        "--out", type=Path, required=True, help="the table to write (npz); also writes a json next to it"
     )
     file = parser.add_argument_group("a file of your own")
     file.add_argument("--seed", type=_seed, default=0, help="seed of the selection of rows (default: %(default)s)")
-    file.add_argument("--format", choices=FILE_FORMATS, help="default: by the suffix")
-    file.add_argument("--tree", help="ROOT tree, or HDF5 dataset or group; default: the only one")
-    file.add_argument(
-        "--columns",
-        nargs="+",
-        metavar="NAME",
-        help="columns in the order wanted, Jet_* for all that match; default: all",
-    )
-    file.add_argument(
-        "--layout",
-        choices=("objects", "leading"),
-        default="objects",
-        help="ROOT: a row per object, or a row per event with its first K objects (default: %(default)s)",
-    )
-    file.add_argument("--leading", type=int, metavar="K", help="how many objects, for --layout leading")
+    add_file_arguments(file, formats=FILE_FORMATS, default_format="by the suffix", default_columns="all")
     file.add_argument("--sha256", metavar="HEX", help="checksum that the file must have")
 
 
@@ -70,15 +57,12 @@ def run(args: argparse.Namespace) -> None:
         return
     if len(args.input) > 1:
         raise InputError(f"--input: {len(args.input)} files; only shards (--generated) are merged, so give one file.")
-    columns = None if args.columns is None else tuple(args.columns)
-    request = Request(columns, args.tree, args.layout, args.leading)
-    prepare_file(
-        args.input[0], request, args.out, rows=args.rows, seed=args.seed, file_format=args.format, sha256=args.sha256
-    )
+    selected = {"rows": args.rows, "seed": args.seed, "file_format": args.format, "sha256": args.sha256}
+    prepare_file(args.input[0], request_of(args), args.out, **selected)
 
 
 def prepare_generated(shards: Sequence[Path], rows: int | None, out: Path) -> Table:
-    """Merge generated shards and write their first `rows` rows (None: all) to `out`, with a description beside it.
+    """Merge generated shards and write their first `rows` rows (None: all) to `out`, with a description next to it.
 
     Raises
     ------
@@ -99,7 +83,7 @@ def prepare_file(
     file_format: str | None = None,
     sha256: str | None = None,
 ) -> Table:
-    """Read a user's file and write the selected rows to `out`, with a description beside it.
+    """Read a user's file and write the selected rows to `out`, with a description next to it.
 
     Parameters
     ----------

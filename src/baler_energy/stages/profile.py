@@ -4,7 +4,7 @@ import argparse
 import os
 import signal
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
@@ -13,47 +13,34 @@ from baler_energy.codecs.engines import engine_of, operation_of
 from baler_energy.config.parameters import Training
 from baler_energy.errors import UnavailableError
 from baler_energy.files import atomic_path
+from baler_energy.profilers.base import Profiler
 from baler_energy.profilers.hotspots import HOTSPOTS, Hotspot, write_hotspots
 from baler_energy.progress import say
 from baler_energy.stages.options import PointOptions, add_point_arguments, point_options, positive_int
 from baler_energy.stages.profiled import WARM_UP_BATCHES, Job
-from baler_energy.variants import TRANSFORMS
+from baler_energy.variants import PROFILERS, TRANSFORMS, load
 
 __all__ = [
     "EPILOG",
     "HELP",
-    "PROFILERS",
-    "TRACED_BATCHES",
     "add_arguments",
     "profile",
     "run",
 ]
 
 HELP = "profile operations, by one profiler; shares of time only, no energy"
-EPILOG = """examples:
+_PROFILERS = {name: kind for name, kind in PROFILERS.items() if kind.stage == "profile"}
+_WRITES = "\n".join(f"  {name:<11}{kind.writes}" for name, kind in _PROFILERS.items())
+EPILOG = f"""examples:
   baler-energy profile --data table.npz --operation train --profiler cprofile --out profiles/cprofile
   baler-energy profile --data table.npz --checkpoint run/train/checkpoint.pt --operation compress decompress \\
       --profiler scalene --max-batches 50 --out profiles/scalene
 
 writes, in a folder for each operation, hotspots.parquet and the profiler's own files:
-  cprofile   profile.pstats (snakeviz opens it): functions and their call tree
-  torch      trace.json (ui.perfetto.dev opens it): operators, and on a GPU kernels, copies and waiting
-  scalene    scalene.json, scalene.html: lines, with Python, native and system time, memory and copies
-  pyspy      flamegraph.svg, speedscope.json (speedscope.app opens it): sampled stacks
-  copies     lines that copy data, and how many bytes
-  perf       counters of the CPU: instructions, cycles, misses of the last cache
+{_WRITES}
 A profiler that this machine lacks, that takes longer than the time limit, or that does not see what the codec does,
 leaves a row with that reason.
 """
-
-STATS = "profile.pstats"
-TRACE = "trace.json"
-#: Batches in a trace, so that it stays at some megabytes; the hotspots are of all profiled batches.
-TRACED_BATCHES = 4
-#: Lines that copy less than this share of the profiled rows' bytes are no copies of the data.
-_SMALLEST_COPY = 0.02
-#: NumPy's arrays of less than this share of a batch are not told from Python's own objects.
-_SMALLEST_ARRAY = 0.125
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -69,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         help="what to profile, one after the other",
     )
-    parser.add_argument("--profiler", choices=tuple(PROFILERS), required=True, help="what to profile it with")
+    parser.add_argument("--profiler", choices=tuple(_PROFILERS), required=True, help="what to profile it with")
     parser.add_argument(
         "--max-batches",
         type=positive_int,
@@ -119,7 +106,7 @@ def profile(
 ) -> None:
     """Profile an operation on the first rows of a table; write hotspots, and the profiler's own files, to `out`.
 
-    Training is of one epoch; to compress or decompress, `checkpoint` is needed. A profiler that is not to be had here,
+    Training is of one epoch; to compress or decompress, `checkpoint` is needed. A profiler that is not installed,
     or that takes longer than `time_limit_s`, leaves one row of kind ``absent`` with the reason.
 
     Raises `InputError`, and `UnavailableError` where the device is not there.
@@ -152,12 +139,13 @@ def _hotspots(job: Job, profiler: str, out: Path) -> list[Hotspot]:
     engine.refuse(point, Training())
     job.check()
     outside = "profile" in TRANSFORMS[point.transform][point.engine]
-    if profiler not in _ELSEWHERE and not outside:
+    chosen: Profiler = load(_PROFILERS[profiler].module).PROFILER
+    if not chosen.elsewhere and not outside:
         job.of_batches(WARM_UP_BATCHES)()
     out.mkdir(parents=True, exist_ok=True)
     say(f"profile: {job.operation} of {job.batches} batches with {profiler}")
     with _time_limit(job.time_limit_s):
-        return _outside(job, out) if outside else PROFILERS[profiler](job, out)
+        return _outside(job, out) if outside else chosen.profile(job, out)
 
 
 def _absent(profiler: str, reason: str) -> Hotspot:
@@ -181,12 +169,6 @@ def _time_limit(seconds: int) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def _cprofile(job: Job, out: Path) -> list[Hotspot]:
-    from baler_energy.profilers import cprofile
-
-    return cprofile.profile(job.of_batches(job.max_batches), out / STATS)
-
-
 def _outside(job: Job, out: Path) -> list[Hotspot]:
     """Let an engine that runs in a process of its own profile itself, by cProfile."""
     from baler_energy.profilers import cprofile
@@ -194,60 +176,6 @@ def _outside(job: Job, out: Path) -> list[Hotspot]:
     table, few = job.part(job.max_batches), job.part(WARM_UP_BATCHES)
     asked = job.asked(job.data, job.folder / "profiled", table)
     stats = operation_of(job.point, "profile").profile(asked, job.operation, table, few)
-    with atomic_path(out / STATS) as temporary:
+    with atomic_path(out / cprofile.STATS) as temporary:
         stats.dump_stats(temporary)
     return cprofile.hotspots_of(stats)
-
-
-def _torch_profiler(job: Job, out: Path) -> list[Hotspot]:
-    from baler_energy.profilers import torch_profiler
-
-    hotspots = torch_profiler.profile(job.of_batches(job.max_batches))
-    torch_profiler.trace(job.of_batches(min(job.max_batches, TRACED_BATCHES)), out / TRACE)
-    return hotspots
-
-
-def _scalene(job: Job, out: Path) -> list[Hotspot]:
-    from baler_energy.profilers import scalene
-
-    program = scalene.Program(Job.__module__, job.dumps(), job.repetitions, job.time_limit_s)
-    return scalene.profile(program, out / "scalene.json", out / "scalene.html")
-
-
-def _pyspy(job: Job, out: Path) -> list[Hotspot]:
-    from baler_energy.profilers import pyspy
-
-    return pyspy.profile(job.of_batches(job.max_batches), out / "flamegraph.svg", out / "speedscope.json")
-
-
-def _copies(job: Job, out: Path) -> list[Hotspot]:
-    import baler_energy
-    from baler_energy.profilers import copies
-
-    smallest = round(_SMALLEST_COPY * job.part(job.max_batches).data.nbytes)
-    found = copies.profile(
-        lambda: job.of_batches(job.max_batches),
-        Path(baler_energy.__file__).parent,
-        at_once_bytes=round(_SMALLEST_ARRAY * job.part(1).data.nbytes),
-        smallest_bytes=smallest,
-    )
-    return found or [_absent("copies", f"no line copies as much as {smallest} bytes.")]
-
-
-def _perf(job: Job, out: Path) -> list[Hotspot]:
-    from baler_energy.profilers import perf
-
-    return perf.profile(job.of_batches(job.max_batches))
-
-
-#: Profilers whose operation runs in another process, which warms up for itself: a GPU may serve one process only.
-_ELSEWHERE = frozenset({"scalene"})
-#: Each takes the job and the folder for its own files.
-PROFILERS: dict[str, Callable[[Job, Path], list[Hotspot]]] = {
-    "cprofile": _cprofile,
-    "torch": _torch_profiler,
-    "scalene": _scalene,
-    "pyspy": _pyspy,
-    "copies": _copies,
-    "perf": _perf,
-}

@@ -1,4 +1,4 @@
-"""The saved state of a long training, beside its outputs, from which the next attempt goes on."""
+"""The saved state of a long training, in the folder of its outputs, from which the next attempt goes on."""
 
 import hashlib
 import json

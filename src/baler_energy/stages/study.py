@@ -66,7 +66,7 @@ def run_study(configfile: Path, where: Sequence[str]) -> Path:
     Raises
     ------
     UnavailableError
-        The machine lacks the engine that the study stands on.
+        The machine lacks an engine that the study cannot do without.
     BalerEnergyError
         Another Snakemake works here, or a step failed.
     """
@@ -85,7 +85,7 @@ def run_study(configfile: Path, where: Sequence[str]) -> Path:
     if code != 0:
         raise BalerEnergyError(
             f"Some steps failed; the messages above name their logs under results/{study.name}/logs. "
-            "What finished is kept: mend the cause and run the same command again."
+            "What finished is kept: fix the cause and run the same command again."
         )
     report = Path("results") / study.name / "report.html"
     if _snakemake("--report", str(report), *options) != 0:
@@ -94,7 +94,7 @@ def run_study(configfile: Path, where: Sequence[str]) -> Path:
 
 
 def _snakemake(*options: str, variables: Mapping[str, str] = MappingProxyType({})) -> int:
-    # The rules call `baler-energy`, which lies beside this interpreter whether or not its environment is active.
+    # The rules call `baler-energy`, which is in this interpreter's folder whether or not its environment is active.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     command = [sys.executable, "-m", "snakemake", *options]
     process = subprocess.Popen(command, env={**os.environ, **variables, "PATH": path})
@@ -113,7 +113,7 @@ def _snakemake(*options: str, variables: Mapping[str, str] = MappingProxyType({}
 
 
 def _await_orphans() -> None:
-    """Wait for jobs of a killed Snakemake, which go on working; refuse to run beside a living one."""
+    """Wait for jobs of a killed Snakemake, which go on working; refuse to run while another one does."""
     last_said = 0.0
     while others := _workers_here():
         for process, command in others:

@@ -6,17 +6,14 @@ from typing import Any
 
 from baler_energy.cores import physical_cores
 from baler_energy.meters.calibration import Calibrated, spread_of
-from baler_energy.vocabulary import Evidence, MeterName
+from baler_energy.vocabulary import PRIMARY_METERS, Evidence
 
-__all__ = ["COUNTER", "candidates", "thread_rows", "watch_threads"]
+__all__ = ["candidates", "cpu_counter", "thread_rows", "watch_threads"]
 
 #: Columns, latent columns and batch of the step that is timed: Baler's example.
 _COLUMNS, _LATENT, _BATCH = 24, 12, 512
 #: Turns that each number of threads gets.
 _ROUNDS = 7
-#: The counter that holds what threads cost, as sessions name it; no energy is asked of a model.
-COUNTER = f"{MeterName.RAPL}/cpu"
-
 Costs = dict[int, list[tuple[float, float | None]]]
 
 
@@ -26,20 +23,32 @@ def candidates(cores: int) -> list[int]:
     return sorted(powers | {max(1, cores - 1), cores})
 
 
-def watch_threads(read_energies_j: Callable[[], Mapping[str, float]], duration_s: float) -> Costs:
+def cpu_counter(evidence: Mapping[str, Evidence]) -> str | None:
+    """Name the counter of the CPU's energy as sessions do, such as ``rapl/cpu``; None where there is only a model.
+
+    Parameters
+    ----------
+    evidence
+        By counter.
+    """
+    names = (f"{meter}/cpu" for meter in PRIMARY_METERS["cpu"])
+    return next((name for name in names if evidence.get(name) is Evidence.MEASURED), None)
+
+
+def watch_threads(read_j: Callable[[], float | None], duration_s: float) -> Costs:
     """Train on each number of threads in turn; torch's own number is left as it was.
 
     Parameters
     ----------
-    read_energies_j
-        Reads the counters.
+    read_j
+        Reads the counter of the CPU's energy (J); None where it fails, or there is none.
     duration_s
         For each number of threads (s).
 
     Returns
     -------
     dict
-        By threads, for each turn time (s) and energy (J, None where `COUNTER` is missing) per row.
+        By threads, for each turn time (s) and energy (J, None where the counter was not read) per row.
     """
     import torch
 
@@ -52,7 +61,7 @@ def watch_threads(read_energies_j: Callable[[], Mapping[str, float]], duration_s
             for number in numbers:
                 torch.set_num_threads(number)
                 step()
-                costs[number].append(_cost(step, read_energies_j, duration_s / _ROUNDS))
+                costs[number].append(_cost(step, read_j, duration_s / _ROUNDS))
     finally:
         torch.set_num_threads(before)
     return costs
@@ -72,28 +81,30 @@ def _step() -> Callable[[], None]:
 
 
 def _cost(
-    step: Callable[[], None], read_energies_j: Callable[[], Mapping[str, float]], duration_s: float
+    step: Callable[[], None], read_j: Callable[[], float | None], duration_s: float
 ) -> tuple[float, float | None]:
-    start_j, start_s, rows = read_energies_j().get(COUNTER), time.perf_counter(), 0
+    start_j, start_s, rows = read_j(), time.perf_counter(), 0
     while True:
         step()
         rows += _BATCH
         took_s = time.perf_counter() - start_s
         if took_s >= duration_s:
             break
-    end_j = read_energies_j().get(COUNTER)
+    end_j = read_j()
     return took_s / rows, None if start_j is None or end_j is None else (end_j - start_j) / rows
 
 
-def thread_rows(costs: Costs, evidence: Mapping[str, Evidence]) -> list[Calibrated]:
+def thread_rows(costs: Costs, counter: str | None) -> list[Calibrated]:
     """Rows of a calibration: the median cost of a row by threads, and the cheapest number that leaves a core free.
 
-    The cost is energy where `COUNTER` is a measured one that was read and moved at every turn, else time.
+    The cost is energy where there is a counter (`cpu_counter`) that was read and moved at every turn, else time.
     """
     energies_j = {n: [energy_j for _, energy_j in turns if energy_j] for n, turns in costs.items()}
-    counted = evidence.get(COUNTER) is Evidence.MEASURED and all(len(energies_j[n]) == len(costs[n]) for n in costs)
+    counted = counter is not None and all(len(energies_j[n]) == len(costs[n]) for n in costs)
     values = energies_j if counted else {n: [time_s for time_s, _ in turns] for n, turns in costs.items()}
-    meter, quantity = (MeterName.RAPL, "energy_per_row") if counted else ("session", "time_per_row")
+    meter, quantity = ("session", "time_per_row")
+    if counter is not None and counted:
+        meter, quantity = (counter.partition("/")[0], "energy_per_row")
     found: dict[int, dict[str, Any]] = {n: spread_of(per_row, middle=True) for n, per_row in values.items()}
     # The largest number takes every core.
     best = min(sorted(found)[:-1] or found, key=lambda n: found[n]["value"])

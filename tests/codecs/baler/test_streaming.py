@@ -75,7 +75,7 @@ def test_latents_and_values_are_the_references(checkpoint, table, path, tmp_path
 
 
 @pytest.mark.parametrize("precision", ["float64", "float32"])
-def test_ways_of_decoding_differ_by_far_less_than_the_bound_allows_for(checkpoint, path, tmp_path, precision):
+def test_ways_of_decoding_differ_by_far_less_than_the_bound_allows_for(checkpoint, path, precision):
     codec = _codec(checkpoint, precision)
     latents = Coder(codec, CPU, 64).encode(Table.read(path).data)
     spread = checkpoint.normalisation.features[1]

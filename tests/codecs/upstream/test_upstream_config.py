@@ -46,8 +46,8 @@ def test_what_is_read_is_what_would_be_run(tmp_path):
 
 def test_early_stopping_is_on_where_a_patience_is_given():
     assert _run(config_text(CONFIG))["early_stopping"] is False
-    values = _run(config_text(Config("a", 2.0, "AE", (), early_stopping_patience=3, min_delta=0.5)))
-    assert (values["early_stopping"], values["early_stopping_patience"], values["min_delta"]) == (True, 3, 0.5)
+    values = _run(config_text(Config("a", 2.0, "AE", (), early_stopping_patience=3)))
+    assert (values["early_stopping"], values["early_stopping_patience"], values["min_delta"]) == (True, 3, 0)
 
 
 def test_a_configuration_is_never_run(tmp_path):

@@ -83,26 +83,6 @@ def test_the_first_page_is_of_the_reference(alone: Tables, mixed: Tables) -> Non
     assert "engine reference" in after
 
 
-def test_the_reference_point_is_of_the_reference_though_the_fast_engine_has_more_neighbours(engines: Tables) -> None:
-    runs = engines["runs"]
-    fast = runs[runs["engine"] == "fast"]
-    more = pd.concat([fast.assign(batch_size=size) for size in (7, 8, 9)])
-    reference = reference_point(pd.concat([runs, more]))
-    assert (reference["engine"], reference["precision"], reference["packing"]) == ("reference", "float64", "none")
-    assert (reference["rows"], reference["batch_size"], reference["epochs"]) == (30_000, 512, 5)
-    without = runs[runs["engine"] != "reference"]
-    assert reference_point(without)["engine"] == "upstream"
-    assert reference_point(fast)["engine"] == "fast"
-
-
-def test_a_factorial_design_stands_at_the_defaults(engines: Tables) -> None:
-    runs = engines["runs"].head(1)
-    values = [(m, p) for m in ("128-64", "baler", "baler-small") for p in ("float16", "float32", "none")]
-    factorial = pd.concat([runs.assign(model=m, packing=p) for m, p in values])
-    reference = reference_point(factorial)
-    assert (reference["model"], reference["packing"]) == ("baler", "none")
-
-
 def test_hotspots_of_other_engines_are_left_out_with_the_reason(engines: Tables) -> None:
     hotspots = engines["hotspots"]
     others = hotspots[hotspots["engine"] != "reference"]
@@ -224,7 +204,7 @@ def test_flagged_runs_are_in_no_factor(engines: Tables) -> None:
 
 
 def test_a_disturbed_iteration_is_in_no_factor_of_the_time(engines: Tables) -> None:
-    runs = engines["runs"][engines["runs"]["epochs"] == 25]
+    runs = engines["runs"][engines["runs"]["epochs"] == 5]
     disturbed = (runs["engine"] == "fast") & (runs["repeat"] == 0)
     slower = runs.assign(duration_s=runs["duration_s"].where(~disturbed, 10 * runs["duration_s"]))
     quiet, beside_load = (ENGINES.make(engines | {"runs": table}) for table in (runs, slower))

@@ -8,12 +8,12 @@ from itertools import pairwise
 
 from baler_energy.errors import InputError
 
-__all__ = ["HIDDEN", "NEGATIVE_SLOPE", "Architecture", "Network", "latent_columns", "network"]
+__all__ = ["Architecture", "Network", "latent_columns", "network"]
 
 #: Widths of the hidden layers of Baler's encoder; the decoder mirrors them.
-HIDDEN = (200, 100, 50)
+_HIDDEN = (200, 100, 50)
 #: Slope of the leaky ReLU below zero: PyTorch's default, which Baler uses.
-NEGATIVE_SLOPE = 0.01
+_NEGATIVE_SLOPE = 0.01
 
 _NARROWEST, _WIDEST, _DEEPEST = 1, 100_000, 32
 
@@ -22,8 +22,8 @@ _NARROWEST, _WIDEST, _DEEPEST = 1, 100_000, 32
 class Network:
     """What a model is, whatever the table: widths of the hidden layers, and the slope below zero between them."""
 
-    hidden: tuple[int, ...] = HIDDEN
-    negative_slope: float = NEGATIVE_SLOPE
+    hidden: tuple[int, ...] = _HIDDEN
+    negative_slope: float = _NEGATIVE_SLOPE
 
 
 #: Networks by the names that Baler's users know: its dense autoencoder, and the small one that it has for FPGAs.
@@ -47,7 +47,7 @@ def network(model: str) -> Network:
     if model in _NAMED:
         return _NAMED[model]
     scaled = re.fullmatch(r"baler-x(\d{1,4}(?:\.\d{1,4})?)", model)
-    widths = [max(1, round(width * float(scaled[1]))) for width in HIDDEN] if scaled and float(scaled[1]) > 0 else []
+    widths = [max(1, round(width * float(scaled[1]))) for width in _HIDDEN] if scaled and float(scaled[1]) > 0 else []
     if re.fullmatch(r"\d{1,6}(-\d{1,6})*", model):
         widths = [int(width) for width in model.split("-")]
     if not widths or len(widths) > _DEEPEST or not all(_NARROWEST <= width <= _WIDEST for width in widths):
@@ -81,8 +81,8 @@ class Architecture:
 
     columns: int
     latent: int
-    hidden: tuple[int, ...] = HIDDEN
-    negative_slope: float = NEGATIVE_SLOPE
+    hidden: tuple[int, ...] = _HIDDEN
+    negative_slope: float = _NEGATIVE_SLOPE
 
     @classmethod
     def of(cls, model: str, columns: int, compression_ratio: float) -> "Architecture":

@@ -1,4 +1,4 @@
-"""Parameters and operations of a network, counted by several tools beside our own count.
+"""Parameters and operations of a network, counted by several tools and by ourselves.
 
 What a tool calls FLOPs may be multiply-accumulates (MACs), and may hold the additions of the biases. Each count
 therefore carries its definition, and the MACs of the matrix products that follow from it: these must agree.

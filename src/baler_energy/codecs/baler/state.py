@@ -32,7 +32,7 @@ class Keeper(Protocol):
         """Give the state to go on from; None: begin anew. Called once, before the first epoch."""
 
     def offer(self, capture: Callable[[], dict[str, Any]]) -> None:
-        """Be told of an epoch's end after which another follows; `capture` gives the state."""
+        """Take note of an epoch's end after which another follows; `capture` gives the state."""
 
 
 @dataclass

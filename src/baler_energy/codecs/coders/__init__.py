@@ -2,6 +2,6 @@
 
 - `base`: what a word says of itself, and what a lossless coder does
 - `numbers`: number formats, to which numbers are rounded
-- `zstd`, `lz4`, `pcodec`: lossless coders
+- `zstd`, `lz4`, `pcodec`: lossless coders; `arrow`: what the first two share
 - `bound`: a bound of every value's error
 """

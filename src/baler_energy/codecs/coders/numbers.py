@@ -70,7 +70,11 @@ class NumberFormat(Word):
 
 
 def _shortened(values: NDArray[np.float32], bits: int) -> NDArray[np.float32]:
-    """Round float32 to the nearest number with so many bits of mantissa; infinity where that is beyond it."""
+    """Round float32 to the nearest number with so many bits of mantissa; infinity where that is beyond it.
+
+    Halfway cases are rounded away from zero. (numcodecs' BitRound rounds them to even, and turns some NaNs into 0 or
+    infinity, so that the files would differ.)
+    """
     dropped = FORMATS["float32"] - bits
     patterns = values.view(np.uint32)
     half = np.uint32(1 << (dropped - 1))

@@ -21,7 +21,7 @@ __all__ = ["WARM_UP_BATCHES", "Asked", "Engine", "Learned", "Work"]
 
 #: Batches of the work that runs before the window.
 WARM_UP_BATCHES = 4
-#: Rows that stand for a batch of a codec that has none.
+#: Rows that count as a batch for a codec that has none.
 ROWS_WITHOUT_BATCHES = 2048
 
 

@@ -111,8 +111,8 @@ class Config:
         Types that decompressed columns are cast to: see `type_list`.
     epochs, learning_rate, batch_size
         Of the training; batch_size also of the other operations.
-    early_stopping_patience, min_delta
-        Epochs without a loss that is lower by `min_delta`, until training stops; None: never.
+    early_stopping_patience
+        Epochs without a lower loss, until training stops; None: never.
     custom_norm
         The input is normalised already.
     extra
@@ -127,7 +127,6 @@ class Config:
     learning_rate: float = 1e-3
     batch_size: int = 512
     early_stopping_patience: int | None = None
-    min_delta: float = 0.0
     custom_norm: bool = False
     extra: Mapping[str, Any] = field(default_factory=dict)
 
@@ -136,7 +135,7 @@ def config_text(config: Config) -> str:
     """Write a configuration that Baler runs with present libraries.
 
     The learning rate's schedule, error bounds and separate models stay off, because they fail there; the other
-    switches have no effect on a table or stand as Baler's example has them. A key that Baler reads must not be missing.
+    switches have no effect on a table or are those of Baler's example. A key that Baler reads must not be missing.
     """
     values = {
         "input_path": config.input_path,
@@ -152,7 +151,7 @@ def config_text(config: Config) -> str:
         "test_size": 0,
         "early_stopping": config.early_stopping_patience is not None,
         "early_stopping_patience": config.early_stopping_patience or 100,
-        "min_delta": config.min_delta,
+        "min_delta": 0,
         "lr_scheduler": False,
         "lr_scheduler_patience": 50,
         "reg_param": 0.001,

@@ -6,7 +6,7 @@
 - ``compressed.npz``: ``data`` (rows, latent) float64, ``names`` (columns,), ``normalization_features``.
 - input and ``decompressed.npz``: ``data`` (rows, columns) float64, ``names``.
 
-None of them tells the columns' number types.
+None of them contains the columns' number types.
 """
 
 import pickle
@@ -89,7 +89,7 @@ def read_model(path: Path) -> tuple[Architecture, dict[str, Tensor]]:
         raise InputError(f"{path}: is not a state dict (names and tensors), as Baler's `--mode train` writes it.")
     known = min(MODELS.values(), key=lambda known: len(_names(known) ^ set(content)))
     last = len(known.hidden) + 1
-    # Names that are missing or unknown are told by `load_parameters`.
+    # `load_parameters` reports names that are missing or unknown.
     whole = _names(known) <= set(content)
     columns, latent = (content[f"{half}{last}.bias"].numel() if whole else 1 for half in ("de", "en"))
     try:
@@ -155,7 +155,7 @@ def unscaled(columns: int) -> Normalisation:
 def read_checkpoint(
     path: Path, normalisation: Normalisation, names: Sequence[str], dtypes: Sequence[str]
 ) -> Checkpoint:
-    """Make a checkpoint of ``model.pt`` and what is told elsewhere.
+    """Make a checkpoint of ``model.pt`` and what other files say.
 
     Parameters
     ----------

@@ -9,7 +9,7 @@ from pathlib import Path
 from baler_energy.codecs.upstream import runner
 from baler_energy.errors import UnavailableError
 
-__all__ = ["RUNNER", "VARIABLE", "Installation", "find", "upstream_environment", "upstream_python"]
+__all__ = ["RUNNER", "VARIABLE", "Installation", "find", "upstream_environment"]
 
 #: Environment variable that names another Python which has Baler.
 VARIABLE = "BALER_UPSTREAM_PYTHON"
@@ -40,7 +40,7 @@ def find() -> Installation:
     UnavailableError
         It is not installed; the message says how to.
     """
-    python = upstream_python()
+    python = _upstream_python()
     command = [str(python), "-P", str(RUNNER), "--describe"]
     said = ""
     try:
@@ -52,7 +52,7 @@ def find() -> Installation:
         raise UnavailableError(f"Upstream Baler is not installed with {python} ({said or error}). {_REMEDY}") from error
 
 
-def upstream_python() -> Path:
+def _upstream_python() -> Path:
     """Give the Python of upstream Baler's environment, absolute: that of the variable, or of `make upstream`.
 
     Raises

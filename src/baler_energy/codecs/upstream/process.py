@@ -99,7 +99,7 @@ class Upstream:
 
     def _ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
         assert self._process.stdin is not None
-        # A process that is gone is told by its answer.
+        # The answer shows whether the process is gone.
         with suppress(BrokenPipeError):
             self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()

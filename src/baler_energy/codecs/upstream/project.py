@@ -8,11 +8,11 @@ from baler_energy.codecs.upstream.config import Config, Folder, config_text
 from baler_energy.errors import InputError
 from baler_energy.files import write_text
 
-__all__ = ["NETWORKS", "new_project", "refuse_unsupported"]
+__all__ = ["new_project", "refuse_unsupported"]
 
 WORKSPACE = "measured"
 #: The models that Baler has, by our names for them.
-NETWORKS = ("baler", "baler-small")
+_NETWORKS = ("baler", "baler-small")
 
 
 def refuse_unsupported(*, model: str, packing: str, shuffle: bool = False, plateau_patience: int | None = None) -> None:
@@ -25,8 +25,8 @@ def refuse_unsupported(*, model: str, packing: str, shuffle: bool = False, plate
         rate (with present versions of torch).
     """
     wrong = None
-    if network(model) not in map(network, NETWORKS):
-        wrong = f"model {model!r}: it has {' and '.join(NETWORKS)}"
+    if network(model) not in map(network, _NETWORKS):
+        wrong = f"model {model!r}: it has {' and '.join(_NETWORKS)}"
     elif packing != "none":
         wrong = f"packing {packing!r}: it stores its latents as they are"
     elif shuffle:

@@ -15,7 +15,7 @@ from baler_energy.figures.base import FigureSpec, NoData, Tables, require_rows
 from baler_energy.figures.selection import at_point, describe, first_clean, reference_point, spread_text, with_flags
 from baler_energy.figures.style import COLOURS, few_ticks, grid, subtitle
 from baler_energy.meters.throttling import REASONS, THROTTLED
-from baler_energy.vocabulary import MeterName, Operation
+from baler_energy.vocabulary import Operation
 
 __all__ = ["FIGURES", "draw_gpu_timeline", "temperature_words"]
 
@@ -85,8 +85,8 @@ def _one_gpu(tables: Tables) -> tuple[pd.DataFrame, str]:
     if runs.empty or not (runs["device"] == "cuda").any():
         raise NoData("no run used a GPU")
     reference = reference_point(runs)
-    here = at_point(samples, {**reference, "operation": Operation.TRAIN, "device": "cuda", "meter": MeterName.NVML})
-    here = here.dropna(subset=["value"])
+    here = at_point(samples, {**reference, "operation": Operation.TRAIN, "device": "cuda"})
+    here = here[here["component"].str.startswith("gpu")].dropna(subset=["value"])
     require_rows("no training at the reference point ran on a GPU whose driver gave samples", here)
     one = first_clean(with_flags(here, runs))
     names = sorted(one["component"].unique())

@@ -19,7 +19,7 @@ from baler_energy.figures.selection import (
     spread_text,
     with_flags,
 )
-from baler_energy.vocabulary import MeterName, Quantity
+from baler_energy.vocabulary import Quantity
 
 __all__ = ["TABLE", "original_layout"]
 
@@ -70,7 +70,7 @@ def original_layout(tables: Tables) -> pd.DataFrame:
 def _cells(part: pd.DataFrame, component: str) -> list[dict[str, Any]]:
     """Average a component's energy, apart for each evidence, or say why there is none."""
     all_meters = part[part["component"] == component]
-    mine = all_meters[all_meters["meter"] == MeterName.CODECARBON]
+    mine = all_meters[all_meters["meter"] == "codecarbon"]
     present = mine.dropna(subset=["value_per_iteration"])
     if len(present):
         return [_cell(same, str(evidence)) for evidence, same in present.groupby("evidence", sort=True, observed=True)]
@@ -98,7 +98,7 @@ def _cell(same: pd.DataFrame, evidence: str) -> dict[str, Any]:
 
 def _totals(part: pd.DataFrame) -> list[dict[str, Any]]:
     """Sum the components run by run, apart for each evidence, and average."""
-    present = part[part["meter"] == MeterName.CODECARBON].dropna(subset=["value_per_iteration"])
+    present = part[part["meter"] == "codecarbon"].dropna(subset=["value_per_iteration"])
     totals = []
     for evidence, same in present.groupby("evidence", sort=True, observed=True):
         names = [name for name in _COMPONENTS if (same["component"] == name).any()]

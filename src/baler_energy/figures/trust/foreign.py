@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from baler_energy.figures.base import FigureSpec, Tables, require_rows
 from baler_energy.figures.selection import OPERATIONS
 from baler_energy.figures.style import COLOURS, MARKERS, grid, legend_below, log_ticks, plain, subtitle
-from baler_energy.vocabulary import Evidence, MeterName, Quantity
+from baler_energy.vocabulary import Evidence, Quantity
 
 __all__ = ["FIGURES", "draw_foreign"]
 
@@ -21,11 +21,11 @@ _MIXED = "measured and modelled"
 _FILL = {Evidence.MEASURED: "full", Evidence.MODELLED: "none", Evidence.UNKNOWN: "none", _MIXED: "left"}
 #: Mark and colour of each tool; the marks of this study are larger, dark and of other shapes.
 _TOOLS: dict[str, tuple[str, str]] = {
-    MeterName.CODECARBON: ("v", COLOURS[1]),
-    MeterName.ECO2AI: ("D", COLOURS[2]),
-    MeterName.PYJOULES: ("P", "#8a6d00"),
-    MeterName.ZEUS: ("X", "0.45"),
-    MeterName.CARBONTRACKER: ("<", "#5b2a86"),
+    "codecarbon": ("v", COLOURS[1]),
+    "eco2ai": ("D", COLOURS[2]),
+    "pyjoules": ("P", "#8a6d00"),
+    "zeus": ("X", "0.45"),
+    "carbontracker": ("<", "#5b2a86"),
 }
 _SMALL, _LARGE = 4.5, 6.5
 _MANY = 200

@@ -21,12 +21,9 @@ from baler_energy.figures.style import (
     plain,
     subtitle,
 )
-from baler_energy.variants import METERS
-from baler_energy.vocabulary import Evidence, Quantity
+from baler_energy.vocabulary import Evidence, MeterName, Quantity
 
 __all__ = ["FIGURES"]
-
-_ORDER = {meter: place for place, meter in enumerate(METERS)}
 
 
 def draw_meters(tables: Tables) -> Figure:
@@ -82,7 +79,7 @@ def _pairs_of(part: pd.DataFrame) -> Iterator[pd.DataFrame]:
     component = part["component"].iloc[0]
     kinds = part[["meter", "evidence"]].drop_duplicates().itertuples(index=False, name=None)
     # Meters that read hardware come first, so that a model is compared with them and not they with it.
-    ordered = sorted(kinds, key=lambda kind: (kind[1] != Evidence.MEASURED, _ORDER.get(kind[0], len(_ORDER)), kind))
+    ordered = sorted(kinds, key=lambda kind: (kind[1] != Evidence.MEASURED, list(MeterName).index(MeterName(kind[0]))))
     for one, other in itertools.combinations(ordered, 2):
         if one[0] == other[0]:
             continue

@@ -43,7 +43,7 @@ class PeerMeter(Meter):
 
 
 def peer_version(package: str) -> str:
-    """Version of an installed package; a question mark where it does not tell."""
+    """Version of an installed package; a question mark where it is unknown."""
     try:
         return version(package)
     except PackageNotFoundError:

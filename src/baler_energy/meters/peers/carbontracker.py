@@ -21,10 +21,10 @@ class CarbontrackerMeter(PeerMeter):
     """Energy of ``cpu`` (with DRAM, where RAPL shows it) and ``gpu``, and carbontracker's total with its PUE.
 
     Where the machine has no RAPL, carbontracker takes half of a TDP from its table, or half of its table's mean TDP
-    for a CPU that is not in it: modelled, and told in the detail.
+    for a CPU that is not in it: modelled, which the detail says.
     """
 
-    name = MeterName.CARBONTRACKER
+    name = MeterName("carbontracker")
     package = "carbontracker"
 
     def __init__(self) -> None:

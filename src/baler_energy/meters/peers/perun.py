@@ -24,7 +24,7 @@ _KINDS = {"cpu": "package", "ram": "dram", "gpu": "gpu"}
 class PerunMeter(PeerMeter):
     """Energy of packages, DRAM and GPUs from perun, which reads them once a second in a process of its own."""
 
-    name = MeterName.PERUN
+    name = MeterName("perun")
     package = "perun"
 
     def __init__(self) -> None:

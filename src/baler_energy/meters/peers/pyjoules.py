@@ -19,7 +19,7 @@ _JOULES_PER_MJ = 1e-3
 class PyjoulesMeter(PeerMeter):
     """Energy of packages, cores, uncore, DRAM and GPUs from pyJoules, which sees no wrap of a counter."""
 
-    name = MeterName.PYJOULES
+    name = MeterName("pyjoules")
     package = "pyJoules"
 
     def __init__(self) -> None:

@@ -35,7 +35,7 @@ class ZeusMeter(PeerMeter):
     ``cpu`` is the sum of the packages alone.
     """
 
-    name = MeterName.ZEUS
+    name = MeterName("zeus")
     package = "zeus"
 
     def __init__(self) -> None:

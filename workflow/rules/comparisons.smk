@@ -1,4 +1,4 @@
-"""What stands beside our own runs: other tools in extra repeats, and results of other studies."""
+"""What our results are compared with: other tools in extra repeats, and results of other studies."""
 
 
 rule peer:

@@ -1,0 +1,55 @@
+"""The centre of a study: the point from which its figures vary one axis after the other."""
+
+import math
+from typing import Any
+
+from baler_energy.codecs.engines import engine_of
+from baler_energy.config.parameters import AXES, AXIS_DEFAULTS
+from baler_energy.config.study import Point, Study
+
+__all__ = ["central_points"]
+
+#: A centre has one value of each of these, and runs on every device of the study.
+_FIXED = tuple(axis for axis in AXES if axis != "device")
+
+
+def central_points(study: Study) -> frozenset[str]:
+    """Paths of the points at the study's centre: all devices and repeats, those of later rounds among them.
+
+    In a one-at-a-time design the study names it, as its ``reference``. In a factorial one it is, of the points that
+    cost what a Baler user pays, or else of all, the one with the most words (model, precision, packing, ...) at their
+    default, and of these the one whose numbers (rows, epochs, ...) are nearest to the middle of their axes.
+    """
+    # The reference is the first of the points.
+    centre = study.points[0] if study.reference else _middle(study)
+    return frozenset(path for path, point in study.by_path.items() if _fixed(point) == _fixed(centre))
+
+
+def _fixed(point: Point) -> tuple[Any, ...]:
+    return tuple(getattr(point, axis) for axis in _FIXED)
+
+
+def _middle(study: Study) -> Point:
+    """Choose the centre of a factorial design; of points alike the first one."""
+    values = {axis: sorted({getattr(point, axis) for point in study.points} - {None}, key=_number) for axis in _FIXED}
+
+    def from_centre(point: Point) -> tuple[bool, int, float]:
+        own = {axis: getattr(point, axis) for axis in _FIXED}
+        changed = sum(value != AXIS_DEFAULTS[axis] for axis, value in own.items() if _is_word(axis))
+        places = ((values[axis], value) for axis, value in own.items() if not _is_word(axis) and value is not None)
+        away = sum(abs(along.index(value) - (len(along) - 1) / 2) for along, value in places)
+        return not engine_of(point).runs_as_baler, changed, away
+
+    return min(study.points, key=from_centre)
+
+
+def _is_word(axis: str) -> bool:
+    return isinstance(AXIS_DEFAULTS.get(axis), str)
+
+
+def _number(value: Any) -> float:
+    """Give the place of a value among numbers: ``all`` rows are the most."""
+    try:
+        return float(value)
+    except ValueError:
+        return math.inf

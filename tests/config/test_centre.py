@@ -1,0 +1,53 @@
+"""The centre of a study."""
+
+import pytest
+
+from baler_energy.config.centre import central_points
+from baler_energy.config.study import load_study
+
+GENERATED = {"name": "s", "country": "CHE", "data": {"jets": {"source": "toy"}}, "repeats": 2}
+REFERENCE = {"dataset": "jets", "rows": 300, "epochs": 5, "batch_size": 128}
+AROUND = GENERATED | {"design": "one-at-a-time"}
+FACTORIAL = GENERATED | {"design": "factorial"}
+
+
+def _central(config: dict) -> set[tuple]:
+    """Points at the centre, by what the tests vary."""
+    study = load_study(config)
+    found = [study.by_path[path] for path in central_points(study)]
+    assert {point.repeat for point in found} == {0, 1}
+    return {(p.transform, p.engine, p.model, p.device, p.rows, p.epochs) for p in found}
+
+
+@pytest.mark.parametrize("engine", ["reference", "fast"])
+def test_a_one_at_a_time_study_names_it(engine):
+    axes = {"epochs": [1, 2, 3, 5], "engine": ["upstream", "fast"], "device": ["cpu", "cuda"]}
+    config = AROUND | {"reference": REFERENCE | {"engine": engine}, "axes": axes}
+    central = {("baler", engine, "baler", device, 300, 5) for device in ("auto", "cpu", "cuda")}
+    assert _central(config) == central
+
+
+def test_of_a_factorial_one_it_is_the_middle():
+    axes = {"rows": [100, 300, 200], "epochs": [1, 5, 25]}
+    assert _central(FACTORIAL | {"axes": axes}) == {("baler", "reference", "baler", "auto", 200, 5)}
+
+
+def test_words_at_their_default_come_before_the_middle():
+    axes = {"rows": [100], "epochs": [1], "model": ["baler-small", "baler", "baler-x2"]}
+    assert _central(FACTORIAL | {"axes": axes}) == {("baler", "reference", "baler", "auto", 100, 1)}
+
+
+def test_what_a_baler_user_pays_comes_before_all_else():
+    axes = {"rows": [100], "epochs": [1], "engine": ["fast", "upstream"]}
+    assert _central(FACTORIAL | {"axes": axes}) == {("baler", "upstream", "baler", "auto", 100, 1)}
+
+
+def test_a_codec_without_training_has_a_centre():
+    axes = {"rows": [100, 200, 300], "transform": ["identity"], "packing": ["zstd-3", "lz4"]}
+    (central,) = _central(FACTORIAL | {"axes": axes})
+    assert central == ("identity", None, None, "auto", 200, None)
+
+
+def test_repeats_of_later_rounds_are_at_the_centre_too():
+    study = load_study(AROUND | {"reference": REFERENCE, "axes": {}, "repeats": {"least": 2, "most": 4}})
+    assert {study.by_path[path].repeat for path in central_points(study)} == {0, 1, 2, 3}
