@@ -14,7 +14,7 @@ from baler_energy.vocabulary import Evidence, Operation, Quantity
 
 __all__ = ["ALPHA", "KEYS", "absent", "metrics"]
 
-#: What tells the rows of the metrics apart, and what their energy is; columns of the table ``runs``.
+#: What identifies the rows of the metrics, and what their energy is; columns of the table ``runs``.
 KEYS = (
     *(column.name for column in POINT),
     *("operation", "hostname", "flags", "energy_evidence", "energy_scope"),
@@ -73,7 +73,7 @@ def metrics(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         A row per row of ``runs``: `KEYS`, a column per entry of `glossary.GLOSSARY` (name, formula, unit and source
         are there), and ``reasons``, which says for each null why it is one. Values are of one iteration. Energies are
         ``runs.energy_j``, measured or modelled as ``energy_evidence`` says, of the components in ``energy_scope``.
-        Greenness and energy-precision ratio are of the whole run and stand in its row of training.
+        Greenness and energy-precision ratio are of the whole run and are in its row of training.
     """
     keys = tables["runs"][list(KEYS)].reset_index(drop=True)
     rows = _values(tables)
@@ -272,7 +272,7 @@ def _busy(run: Record, found: _Found, kind: str) -> _Value:
 def _of_whole_run(run: Record, found: _Found) -> dict[str, _Value]:
     """Compute what training, compressing and decompressing have together, for the row of training."""
     if run["operation"] != Operation.TRAIN:
-        elsewhere = _Missing("it is of the whole run, and stands with its training")
+        elsewhere = _Missing("it is of the whole run: see its training")
         return {"greenness_per_j": elsewhere, "energy_precision_j": elsewhere}
     records = found.records[run["run_id"]]
     error = _known(found.of_run[run["run_id"]]["mean_rms_over_range"], "the error of the reconstruction is not known")

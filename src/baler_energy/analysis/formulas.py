@@ -134,19 +134,19 @@ def _tdp_table() -> dict[str, float]:
 
 
 def _plain_name(name: str) -> str:
-    """Reduce a CPU's name to what tells it: without marks, the words CPU and Processor, cores and clock."""
+    """Reduce a CPU's name to what identifies it: without marks, the words CPU and Processor, cores and clock."""
     name = re.sub(r"\((r|tm|c)\)|@.*|\b(cpu|processor|\d+-core)\b|with radeon.*", " ", name.lower())
     return " ".join(name.split())
 
 
-#: Our side of a row that has nothing of ours to stand beside.
+#: Our side of a row that has nothing of ours to compare with.
 _NOT_COMPARED: Mapping[str, Any] = dict.fromkeys(("ours_j", "ours_scope", "ours_evidence"))
 
 
 def formula_rows(
     record: Measurement, *, cpu_tdp_w: float | None, gpu_tdp_w: float | None, electricity: Electricity
 ) -> list[dict[str, Any]]:
-    """Rows of ``peers``, without the point's columns: what each formula says of a record's window, beside our energy.
+    """Rows of ``peers``, without the point's columns: what each formula gives for a record's window, and our energy.
 
     Parameters
     ----------
@@ -165,9 +165,9 @@ def formula_rows(
         reason = None if isinstance(result, Estimate) else result
         values = (estimate.energy_j, estimate.co2e_kg) if estimate else (None, None)
         for quantity, value in zip((Quantity.ENERGY, Quantity.CO2E), values, strict=True):
-            beside = ours if quantity is Quantity.ENERGY else _NOT_COMPARED
-            told = {"assumptions": estimate.assumptions if estimate else None}
-            rows.append(common | {"tool": tool} | told | _row(quantity, value, reason, beside))
+            ours_side = ours if quantity is Quantity.ENERGY else _NOT_COMPARED
+            known = common | {"tool": tool, "assumptions": estimate.assumptions if estimate else None}
+            rows.append(known | _row(quantity, value, reason, ours_side))
     return rows
 
 
@@ -227,17 +227,17 @@ def _ours(record: Measurement) -> Mapping[str, Any]:
     return {"ours_j": energy_j, "ours_scope": "+".join(ours), "ours_evidence": evidences.pop()}
 
 
-def _row(quantity: Quantity, value: float | None, reason: str | None, beside: Mapping[str, Any]) -> dict[str, Any]:
+def _row(quantity: Quantity, value: float | None, reason: str | None, ours_side: Mapping[str, Any]) -> dict[str, Any]:
     if value is None and reason is None:
         reason = "the study names no carbon intensity"
-    ours_j = beside["ours_j"]
+    ours_j = ours_side["ours_j"]
     return {
         "component": "machine",
         "quantity": quantity,
         "evidence": Evidence.MODELLED,
         "value": value,
         "unit": quantity.unit,
-        **beside,
+        **ours_side,
         "ratio": value / ours_j if value is not None and ours_j else None,
         "reason": reason,
     }

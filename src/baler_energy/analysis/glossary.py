@@ -61,8 +61,8 @@ GLOSSARY = (
         "Σ over layers of inputs · outputs + outputs",
         "1",
         "Dehghani et al. (arXiv 2110.12894), as one of several cost indicators that can contradict each other.",
-        "It is the size of the whole model, encoder and decoder; it tells neither time nor energy, since layers differ "
-        "in how often and how fast their weights are used.",
+        "It is the size of the whole model, encoder and decoder; it says nothing about time or energy, since layers "
+        "differ in how often and how fast their weights are used.",
     ),
     Entry(
         "macs",
@@ -81,7 +81,7 @@ GLOSSARY = (
         "MACs · 2: a multiplication and an addition",
         "1",
         "Desislavov et al. (arXiv 2109.05472), who count two per multiply-accumulate.",
-        "Across architectures FLOPs tell little of energy (Henderson et al., arXiv 2002.05651). Some tools call MACs "
+        "Across architectures FLOPs say little about energy (Henderson et al., arXiv 2002.05651). Some tools call MACs "
         "FLOPs, which halves it.",
     ),
     Entry(
@@ -101,7 +101,7 @@ GLOSSARY = (
         "As the model FLOPs utilisation of Chowdhery et al. (arXiv 2204.02311), but against a peak that was measured "
         "instead of the maker's.",
         "The maker's peak is higher, so fractions against it are lower. A low fraction can mean layers too small to "
-        "fill the machine, waiting for memory, or Python: chapter 2 tells which. The peak's node is taken to be that "
+        "fill the machine, waiting for memory, or Python: chapter 2 shows which. The peak's node is taken to be that "
         "of the measured run at its point, which a cluster need not keep to.",
     ),
     Entry(
@@ -154,7 +154,7 @@ GLOSSARY = (
         "Batch latency, median",
         "time that half of 300 passes of one batch, in memory, stay below",
         "s",
-        "Dehghani et al. (arXiv 2110.12894) tell latency from throughput: one does not follow from the other.",
+        "Dehghani et al. (arXiv 2110.12894) distinguish latency and throughput: one does not follow from the other.",
         "From one run of stage parts, apart from the energy measurement (n = 1), on a batch that lies in the caches; "
         "drawing it from the table is not in it. It grows with the batch size. "
         "A median hides the slow batches.",
@@ -172,7 +172,7 @@ GLOSSARY = (
         "CPU utilisation",
         "busy time of all logical CPUs / (logical CPUs · window)",
         "1",
-        "Henderson et al. (arXiv 2002.05651) log it beside energy.",
+        "Henderson et al. (arXiv 2002.05651) log it with the energy.",
         "Of the whole machine: other processes are in it (see contamination). Two threads of a core count as two CPUs, "
         "and waiting for memory counts as busy. Full load is not efficiency.",
     ),
@@ -181,7 +181,7 @@ GLOSSARY = (
         "GPU utilisation",
         "mean over samples and GPUs of NVML's utilisation: share of time with a kernel running",
         "1",
-        "NVIDIA Management Library, nvmlUtilization_t. Henderson et al. (arXiv 2002.05651) log it beside energy.",
+        "NVIDIA Management Library, nvmlUtilization_t. Henderson et al. (arXiv 2002.05651) log it with the energy.",
         "One small kernel at a time already gives 100 %. Of several GPUs, those that the program leaves idle lower it.",
     ),
     Entry(
@@ -190,7 +190,7 @@ GLOSSARY = (
         "user and system CPU time of the process and its children / 3600",
         "h",
         "Strubell et al. (arXiv 1906.02243) recommend to report training time; Henderson et al. (arXiv 2002.05651) "
-        "track the use of CPU and GPU beside energy.",
+        "track the use of CPU and GPU with the energy.",
         "Not what a cluster charges for, which is cores · duration. Threads that spin while they wait count in full.",
     ),
     Entry(

@@ -1,4 +1,4 @@
-"""From the result of a peer's run to rows of the table ``peers``: another tool's readings beside ours."""
+"""From the result of a peer's run to rows of the table ``peers``: another tool's readings and ours."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -83,7 +83,7 @@ def _counterpart(
     if device is not None:
         return device.value, device.component, device.evidence
     primary = primary_readings(ours, Quantity.ENERGY, uses_gpu=True)
-    # A tool's model of the memory stands beside our counter of it, where there is one.
+    # A tool's model of the memory is compared with our counter of it, where there is one.
     kinds = ["dram" if kind == "ram" and "dram" in primary else kind for kind in _scope(reading, theirs)]
     parts = [primary[kind] for kind in kinds if kind in primary]
     evidences = {part.evidence for part in parts}

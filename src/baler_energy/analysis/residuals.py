@@ -180,10 +180,10 @@ def _errors(before: Floats, after: Floats) -> dict[str, float | int]:
 
 def _overall(frame: pd.DataFrame) -> dict[str, Any]:
     """Row of all columns."""
-    told = frame[frame["nonzero_count"] > 0]
-    counts, total = told["nonzero_count"], int(told["nonzero_count"].sum())
-    relative_sum = (told["relative_error_mean"] * counts).sum(skipna=False)
-    square_sum = (told["relative_error_rms"] ** 2 * counts).sum(skipna=False)
+    nonzero = frame[frame["nonzero_count"] > 0]
+    counts, total = nonzero["nonzero_count"], int(nonzero["nonzero_count"].sum())
+    relative_sum = (nonzero["relative_error_mean"] * counts).sum(skipna=False)
+    square_sum = (nonzero["relative_error_rms"] ** 2 * counts).sum(skipna=False)
     return {
         "column": ALL,
         "dtype": None,

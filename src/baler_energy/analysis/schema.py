@@ -151,7 +151,7 @@ unit | string | | unit of value
 _HISTORY = POINT + _columns("""
 epoch | integer | 1 | epoch, from 1
 loss | number | 1 | mean over the batches of summed squared error over columns
-duration_s | number | s | duration of the epoch; null where the engine does not tell it (upstream)
+duration_s | number | s | duration of the epoch; null where the engine does not report it (upstream)
 elapsed_s | number | s | time from the start of the training to the end of the epoch
 energy_j | number | J | energy to the end of the epoch, in the scope of the run's energy_j
 energy_evidence | string | | measured (counters read at epoch edges) or modelled (the run's energy shared out by time)
@@ -191,7 +191,7 @@ KINDS = {
     "native": "of a line, the time in compiled code; shares as of line",
     "system": "of a line, the time in the kernel or waiting; shares as of line",
     "counter": "a hardware counter; calls is the number of its events",
-    "whole": "the whole operation, measured beside its parts",
+    "whole": "the whole operation, measured with its parts",
     "data": "a part that moves or scales data; shares of the whole (files come from the page cache)",
     "layer": "a part that is a layer's forward or backward pass, or the loss; shares of the whole",
     "optimizer": "the part that updates the parameters; shares of the whole",
@@ -255,7 +255,7 @@ detail | string | | how it was found, or why value is null
 _PEERS = POINT + _columns("""
 operation | string | | operation that was measured by both, in an extra repeat
 tool | string | | the other tool or formula
-kind | string | | peer (a tool that ran beside ours) or formula (computed from hours and watts)
+kind | string | | peer (a tool that measured the same windows) or formula (computed from hours and watts)
 component | string | | what its value is of
 quantity | string | | energy or co2e
 evidence | string | | measured, modelled or unknown
@@ -272,13 +272,13 @@ reason | string | | why value is null
 
 _FOREIGN = _MEASUREMENTS + _columns("""
 file | string | | name of the imported file
-tool_version | string | | version of the tool that wrote it, where it tells
-start | datetime | | start of the reading's window, where the file tells (taken as UTC where it names no zone)
+tool_version | string | | version of the tool that wrote it, where it says
+start | datetime | | start of the reading's window, where the file says (taken as UTC where it names no zone)
 duration_s | number | s | length of the reading's window
 epoch | integer | 1 | epoch that the reading is of
 cpu_model | string | | CPU, as the file names it
 gpu_model | string | | GPU, as the file names it
-ram_bytes | number | B | memory of the machine, as the file tells it
+ram_bytes | number | B | memory of the machine, as the file gives it
 """)
 
 _FINDINGS = _columns("""
@@ -309,9 +309,9 @@ TABLES: dict[str, tuple[str, tuple[Column, ...]]] = {
     "hotspots": ("A row per function, operator, line, layer and so on of each profiled run.", _HOTSPOTS),
     "models": ("Operations and parameters of each network by several tools; where the study has several.", _MODELS),
     "calibration": ("What this machine resolves: idle power, ticks, windows, overhead, cost by threads.", _CALIBRATION),
-    "peers": ("A row per reading of another tool or formula, beside ours over the same window.", _PEERS),
+    "peers": ("A row per reading of another tool or formula, with ours over the same window.", _PEERS),
     "foreign": ("Imported results of other studies, a row per reading.", _FOREIGN),
-    "findings": ("What the imported files tell by themselves.", _FINDINGS),
+    "findings": ("What can be concluded from the imported files alone.", _FINDINGS),
     "electricity": ("Carbon intensities of countries and hours, and which the study uses.", _ELECTRICITY),
 }
 

@@ -1,4 +1,4 @@
-"""Which runs count, means with intervals over repeats, and how many repeats tell a difference apart.
+"""Which runs count, means with intervals over repeats, and how many repeats it takes to detect a difference.
 
 The rule for flagged runs is here and nowhere else: a mean or a spread of energy, time or power is over clean runs, and
 no run is left out for its value. A flag speaks of the measured window; errors, ratios and losses, which do not depend
@@ -35,7 +35,7 @@ __all__ = [
     "variation",
 ]
 
-#: Difference of two means (fraction) that a study should be able to tell apart.
+#: Difference of two means (fraction) that a study should be able to detect.
 DIFFERENCE = 0.05
 #: Flags that say what a run is, rather than what is wrong with it.
 _NO_DEFECT = frozenset({Flag.MODELLED_ONLY, Flag.RESUMED})
@@ -224,7 +224,7 @@ def point_variation(runs: pd.DataFrame, quantity: str) -> pd.DataFrame:
 
 
 def variation(runs: pd.DataFrame) -> pd.DataFrame:
-    """Coefficient of variation (CV) of each quantity, and the repeats that tell a 5 % difference apart given it.
+    """Coefficient of variation (CV) of each quantity, and the repeats that a difference of 5 % takes at it.
 
     Parameters
     ----------

@@ -10,7 +10,7 @@ __all__ = ["Curve", "Rise", "rise"]
 
 Values = npt.NDArray[np.float64]
 
-#: NVML and most CPU sensors tell whole degrees.
+#: NVML and most CPU sensors give whole degrees.
 _STEP_DEGC = 1.0
 #: A fit of three numbers to a curve that a sensor rounds wants some more samples than that.
 _FEWEST = 8
@@ -35,7 +35,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Rise:
-    """Temperatures of a window as the sensor told them, and the fitted curve or the reason why there is none."""
+    """Temperatures of a window as the sensor gave them, and the fitted curve or the reason why there is none."""
 
     n: int
     """Samples in the window."""
@@ -55,7 +55,7 @@ def rise(
     The lumped model of heat transfer (Incropera et al., Fundamentals of Heat and Mass Transfer, chapter 5: one heat
     capacity behind one resistance, Newton's law of cooling) holds for constant power; a chip under its heat sink has
     further, shorter time constants, of which this is a mean. Least squares; a reading that repeats the one before it
-    tells nothing new, so that the standard error counts as many values as the reading changes (and one), and takes
+    says nothing new, so that the standard error counts as many values as the reading changes (and one), and takes
     rounding, step^2 / 12, as the least variance.
 
     Parameters
@@ -71,7 +71,7 @@ def rise(
     -------
     Rise
         Without a curve, and with the reason, where there are fewer than 8 samples in the window, where the maximum is
-        less than two steps above the start, or where the samples do not tell tau: it is longer than the window,
+        less than two steps above the start, or where the samples do not determine tau: it is longer than the window,
         shorter than the time between samples, or less than twice its standard error.
 
     Raises
@@ -96,7 +96,7 @@ def rise(
 
 
 def _curve(times: Values, values: Values, window_s: float, risen_degc: float, step_degc: float) -> Curve | str:
-    """Fit the curve, or say why it cannot be told."""
+    """Fit the curve, or say why that is impossible."""
     if len(times) < _FEWEST:
         return f"{len(times)} samples are too few for a fit, which takes {_FEWEST}"
     if risen_degc < _LEAST_STEPS * step_degc:
@@ -123,7 +123,7 @@ def _model(times_s: Values, start_degc: float | Values, steady_degc: float | Val
 
 
 def _fit(times: Values, values: Values, window_s: float, between_s: float, step_degc: float) -> Curve:
-    """Fit by least squares, from the best of a grid of time constants that reaches far beyond what can be told."""
+    """Fit by least squares, from the best of a grid of time constants that reaches far beyond the window."""
     from scipy import optimize
 
     reach_s = (between_s / 10, 100 * window_s)

@@ -44,7 +44,7 @@ ERROR_KEYS = (
 
 #: Facts of the SLURM job that are columns, with the prefix `slurm_`.
 SLURM_KEYS = ("job_id", "node", "partition", "cpus", "gpus", "memory_bytes", "exclusive")
-#: What a compressed file consists of, beside its header.
+#: What a compressed file consists of, apart from its header.
 STORED_KEYS = ("latent_bytes", "stored_latent_bytes", "correction_bytes")
 
 

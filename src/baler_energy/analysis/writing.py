@@ -197,7 +197,7 @@ def _slices(paths: Sequence[Path]) -> Iterator[list[Path]]:
     size_b = 0
     for path in paths:
         slice_.append(path)
-        # One that is missing is told when it is read.
+        # One that is missing is reported when it is read.
         with suppress(FileNotFoundError):
             size_b += path.stat().st_size
         if len(slice_) == _SLICE_FILES or size_b >= _SLICE_B:

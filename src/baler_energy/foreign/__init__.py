@@ -6,7 +6,7 @@
 - `detect`: which readers a file needs, by its content
 - `patterns`: pure arithmetic on windows: constant power, power per gigabyte, windows inside windows
 - `evidence`: measured, modelled or unknown, judged from the rows
-- `findings`, `agreement`: what the rows tell by themselves, file by file and across files
+- `findings`, `agreement`: what can be concluded from the rows, file by file and across files
 - `read`: all of it: `read_foreign`
 """
 

@@ -176,11 +176,11 @@ def _compared(
     energy = energies[1] / energies[0]
     powers = energies[0] / times[0], energies[1] / times[1]
     off = powers[1] / powers[0] - 1
-    told = f"({powers[0]:.1f} and {powers[1]:.1f} W)"
+    both = f"({powers[0]:.1f} and {powers[1]:.1f} W)"
     if abs(off) < _SAME_POWER:
-        power = f"{outer.meter} and {inner.meter} agree on {kind.upper()} power within {abs(off):.1%} {told}"
+        power = f"{outer.meter} and {inner.meter} agree on {kind.upper()} power within {abs(off):.1%} {both}"
     else:
-        power = f"{outer.meter} and {inner.meter} differ on {kind.upper()} power by {abs(off):.0%} {told}"
+        power = f"{outer.meter} and {inner.meter} differ on {kind.upper()} power by {abs(off):.0%} {both}"
     yield {"finding": "nested_power", "subject": f"{kind}: {names}", "value": off, "unit": "1", "sentence": f"{power}."}
     if abs(energy - 1) > _SAME_POWER and abs(off) < _SAME_POWER:
         why = "but not on energy: what was used outside the inner windows is missing there"

@@ -38,7 +38,7 @@ def _energies(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def constants(table: pd.DataFrame) -> list[Constant]:
-    """Find components of a host that stand at one power over windows of different lengths, in all files together."""
+    """Find components of a host that have one power over windows of different lengths, in all files together."""
     found = []
     keys = ["meter", "component", *HOST]
     for (meter, component, *_), rows in _energies(table).groupby(keys, dropna=False, sort=False):

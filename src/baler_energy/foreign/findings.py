@@ -1,4 +1,4 @@
-"""What the rows of foreign files tell by themselves: the table ``findings``."""
+"""What can be concluded from foreign files alone: the table ``findings``."""
 
 import itertools
 from collections.abc import Iterable, Iterator
@@ -72,7 +72,7 @@ def _watts(power_w: float) -> str:
 
 
 def _totals(table: pd.DataFrame, fixed: list[Constant]) -> Iterator[Finding]:
-    """Yield a finding for each host on which every component stands at one power."""
+    """Yield a finding for each host on which every component has one power."""
     energy = table[(table["quantity"] == Quantity.ENERGY) & table["value"].notna() & (table["component"] != "machine")]
     for (meter, *host), rows in energy.groupby(["meter", *HOST], dropna=False, sort=False):
         mine = [one for one in fixed if one.rows.index.isin(rows.index).all()]

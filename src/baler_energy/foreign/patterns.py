@@ -14,7 +14,7 @@ Array = NDArray[np.float64]
 _SPREAD = 1e-3
 #: Time between the readings of a window's clock and of its model, at most (s): short windows miss that much.
 _EDGE_S = 0.01
-#: Shorter windows tell nothing about power (s).
+#: Shorter windows say nothing about power (s).
 _SHORTEST_S = 0.5
 _FEWEST = 3
 #: Sizes and durations count as different from here on.
@@ -32,8 +32,8 @@ def constant_power_w(energy_j: Array, duration_s: Array) -> float | None:
     Returns
     -------
     float or None
-        The power. None where fewer than three windows of at least 0.5 s tell, where all are about as long, or where
-        the power varies: the median departure is above 1e-3, or one is above 1e-3 plus 10 ms of the window.
+        The power. None where there are fewer than three windows of at least 0.5 s, where all are about as long, or
+        where the power varies: the median departure is above 1e-3, or one is above 1e-3 plus 10 ms of the window.
     """
     long = duration_s >= _SHORTEST_S
     energy, length = energy_j[long], duration_s[long]
@@ -60,7 +60,7 @@ def per_size(powers: Mapping[float, float]) -> float | None:
     Returns
     -------
     float or None
-        Mean of power over size. None where fewer than two sizes that differ by 5 % tell, or the ratio varies by
+        Mean of power over size. None where there are fewer than two sizes that differ by 5 %, or the ratio varies by
         more than 0.3 %.
     """
     sizes = np.array(sorted(powers))

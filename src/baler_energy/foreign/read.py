@@ -15,7 +15,7 @@ __all__ = ["read_foreign"]
 
 
 def read_foreign(paths: Sequence[Path]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Read foreign files and work out what they tell.
+    """Read foreign files and draw conclusions from them.
 
     All files are judged together: a power that stays the same in several of them says more than one row does.
 

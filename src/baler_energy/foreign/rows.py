@@ -68,7 +68,7 @@ class Window:
 
 @dataclass(frozen=True)
 class Cells:
-    """A row of a table by column name, and where it stands, for messages."""
+    """A row of a table by column name, and where it is, for messages."""
 
     path: Path
     row: int

@@ -54,7 +54,7 @@ def _gpus(cells: Cells) -> Iterator[Value]:
 
 
 def read_log(text: str, path: Path) -> Iterator[Window]:
-    """Yield a window per pair of started and ended lines, with its energy where the next lines tell it.
+    """Yield a window per pair of started and ended lines, with its energy where the next lines give it.
 
     Raises
     ------
