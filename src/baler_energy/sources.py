@@ -4,6 +4,7 @@
 the modules that were loaded.
 """
 
+import itertools
 from collections.abc import Iterable
 from typing import Any, Protocol
 
@@ -123,25 +124,25 @@ def peer(codec: Codec, tool: str, meters: Iterable[str]) -> tuple[str, ...]:
     return stage("peer"), PEERS[tool].module, *measured("train", codec, meters)
 
 
-def analysed(name: str, codecs: Iterable[Codec] | None = None) -> tuple[str, ...]:
-    """Modules behind a stage that sees the results of codecs, and asks these what they are; None: of all engines."""
-    modules = ENGINES.values() if codecs is None else [TRANSFORMS[one.transform][one.engine] for one in codecs]
-    return stage(name), *dict.fromkeys(module for one in modules for module in one["about"])
+def analysed(name: str, codecs: Iterable[Codec]) -> tuple[str, ...]:
+    """Modules behind a stage that sees the results of codecs, and asks these what they are."""
+    modules = (TRANSFORMS[one.transform][one.engine]["about"] for one in codecs)
+    return stage(name), *dict.fromkeys(itertools.chain.from_iterable(modules))
 
 
 def drawn(chapter: str) -> tuple[str, ...]:
     """Modules behind the figures of a chapter."""
-    return *analysed("figures"), *CHAPTERS[chapter]
+    return stage("figures"), *CHAPTERS[chapter]
 
 
 def tabulated() -> tuple[str, ...]:
     """Modules behind the report's tables."""
-    return *analysed("tables"), *TABLES.values()
+    return stage("tables"), *TABLES.values()
 
 
 def reported() -> tuple[str, ...]:
     """Modules behind the report's first page, which names figures by their titles."""
-    return *analysed("report"), *(module for modules in CHAPTERS.values() for module in modules)
+    return stage("report"), *(module for modules in CHAPTERS.values() for module in modules)
 
 
 def _operations(codec: Codec) -> tuple[str, ...]:

@@ -119,8 +119,8 @@ CODERS: Mapping[str, str] = {
     "pcodec": f"{_ROOT}.codecs.coders.pcodec",
     "bound": f"{_ROOT}.codecs.coders.bound",
 }
-#: Implementations of Baler's autoencoder: what each says of itself, and the modules of each operation, of which the
-#: first one performs it.
+#: Implementations of Baler's autoencoder, in the order in which figures compare them: what each says of itself, and the
+#: modules of each operation, of which the first one performs it.
 ENGINES: Mapping[str | None, Mapping[str, tuple[str, ...]]] = {
     "reference": {
         "about": (f"{_ROOT}.codecs.engines.reference",),
@@ -128,18 +128,18 @@ ENGINES: Mapping[str | None, Mapping[str, tuple[str, ...]]] = {
         "compress": (f"{_ROOT}.codecs.baler.coder",),
         "decompress": (f"{_ROOT}.codecs.baler.coder",),
     },
-    "fast": {
-        "about": (f"{_ROOT}.codecs.engines.fast",),
-        "train": (f"{_ROOT}.codecs.baler.fast",),
-        "compress": (f"{_ROOT}.codecs.baler.streaming", FORMATS["table"].module),
-        "decompress": (f"{_ROOT}.codecs.baler.streaming", FORMATS["table"].module),
-    },
     "upstream": {
         "about": (f"{_ROOT}.codecs.engines.upstream",),
         "train": (f"{_ROOT}.codecs.upstream.training",),
         "compress": (f"{_ROOT}.codecs.upstream.compressing",),
         "decompress": (f"{_ROOT}.codecs.upstream.decompressing", FORMATS["npz"].module),
         "profile": (f"{_ROOT}.codecs.upstream.profiling", f"{_ROOT}.codecs.baler.coder"),
+    },
+    "fast": {
+        "about": (f"{_ROOT}.codecs.engines.fast",),
+        "train": (f"{_ROOT}.codecs.baler.fast",),
+        "compress": (f"{_ROOT}.codecs.baler.streaming", FORMATS["table"].module),
+        "decompress": (f"{_ROOT}.codecs.baler.streaming", FORMATS["table"].module),
     },
 }
 #: What turns rows into what is stored, and back; Baler's autoencoder has several implementations, its engines.

@@ -8,9 +8,9 @@ import pandas as pd
 
 from baler_energy.analysis.comparison import Ratio, paired_ratio
 from baler_energy.analysis.statistics import typical_duration_s
-from baler_energy.codecs.engines import engine_named
 from baler_energy.figures.base import NoData
 from baler_energy.figures.selection import OPERATIONS, at_point, describe, device_name
+from baler_energy.variants import ENGINES
 
 __all__ = ["FREE", "base_label", "compared", "engines_at", "factor_text", "paired", "per_row", "same_energy", "where"]
 
@@ -42,7 +42,7 @@ def engines_at(table: pd.DataFrame, point: Mapping[str, Any]) -> pd.DataFrame:
     if not found:
         return chosen.assign(label="")
     rows = pd.concat(found)
-    order = [engine_named(name).place for name in rows["engine"]]
+    order = [list(ENGINES).index(name) for name in rows["engine"]]
     same = rows["precision"] != point["precision"]
     return rows.assign(_place=order, _other=same).sort_values(["_place", "_other", "precision"], kind="stable")
 

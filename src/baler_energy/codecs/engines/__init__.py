@@ -13,15 +13,10 @@ from baler_energy.errors import InputError
 from baler_energy.sources import Codec
 from baler_energy.variants import ENGINES, TRANSFORMS, load
 
-__all__ = ["check_precision", "device_of", "engine_named", "engine_of", "engines", "operation_of", "operations_of"]
+__all__ = ["check_precision", "device_of", "engine_of", "engines", "operation_of", "operations_of"]
 
 #: Operations that a codec may have, in order.
 OPERATIONS = ("train", "compress", "decompress")
-
-
-def engine_named(name: str) -> Engine:
-    """Give what an engine of Baler's autoencoder says of itself; loads nothing that computes."""
-    return _about(ENGINES[name])
 
 
 def engine_of(codec: Codec) -> Engine:

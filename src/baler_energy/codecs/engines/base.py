@@ -39,8 +39,6 @@ class Engine:
         In the study, records and tables.
     runs_as_baler
         Whether it costs what a user of Baler pays: chapters 1 and 2 report such an engine.
-    place, colour
-        Where figures that compare engines show it, and with which of their colours.
     precisions
         Values of the axis that it computes in.
     devices
@@ -61,8 +59,6 @@ class Engine:
 
     name: str
     runs_as_baler: bool
-    place: int
-    colour: int
     precisions: tuple[str, ...] = ("float64", "float32")
     devices: tuple[str, ...] = ("cpu", "cuda")
     reads_files: bool = False

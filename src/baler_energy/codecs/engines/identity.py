@@ -19,8 +19,6 @@ def _refuse(point: Parameters, training: Training) -> None:
 ENGINE = Engine(
     name="identity",
     runs_as_baler=False,
-    place=4,
-    colour=3,
     devices=("cpu",),
     reads_files=True,
     profilers=(),

@@ -4,4 +4,4 @@ from baler_energy.codecs.engines.base import Engine
 
 __all__ = ["ENGINE"]
 
-ENGINE = Engine(name="pca", runs_as_baler=False, place=3, colour=3, devices=("cpu",), reads_files=True, profilers=())
+ENGINE = Engine(name="pca", runs_as_baler=False, devices=("cpu",), reads_files=True, profilers=())

@@ -4,4 +4,4 @@ from baler_energy.codecs.engines.base import Engine
 
 __all__ = ["ENGINE"]
 
-ENGINE = Engine(name="reference", runs_as_baler=True, place=1, colour=0, profilers=None, has_layers=True)
+ENGINE = Engine(name="reference", runs_as_baler=True, profilers=None, has_layers=True)

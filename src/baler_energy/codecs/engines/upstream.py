@@ -29,8 +29,6 @@ def _missing() -> str | None:
 ENGINE = Engine(
     name="upstream",
     runs_as_baler=True,
-    place=0,
-    colour=1,
     precisions=("float64",),
     refuse=_refuse,
     missing=_missing,

@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 
 from baler_energy.analysis.comparison import ratio_of_means
 from baler_energy.analysis.statistics import clean, estimate, flagged
-from baler_energy.codecs.engines import engine_named
 from baler_energy.figures.bars import name_rows
 from baler_energy.figures.base import FigureSpec, Tables, require_rows
 from baler_energy.figures.captions import EVIDENCE, TYPICAL_TIMES
@@ -23,6 +22,7 @@ from baler_energy.figures.selection import (
     with_error,
 )
 from baler_energy.figures.style import COLOURS, MARKERS, count_text, grid, log_ticks, note_empty, open_mark, subtitle
+from baler_energy.variants import ENGINES
 
 __all__ = ["FIGURES", "draw_engines"]
 
@@ -121,7 +121,7 @@ def _bare(mine: pd.DataFrame) -> Any:
 
 def _mark(panel: Axes, mine: pd.DataFrame, place: int) -> None:
     engine, good, found = str(mine["engine"].iloc[0]), clean(mine), estimate(mine, "shown")
-    colour = COLOURS[engine_named(engine).colour]
+    colour = COLOURS[list(ENGINES).index(engine)]
     bad = flagged(mine)
     panel.plot(bad["shown"], [place + 0.25] * len(bad), **open_mark(colour))
     panel.scatter(good["shown"], [place] * len(good), s=5, color=colour, alpha=0.5, zorder=1.5)
