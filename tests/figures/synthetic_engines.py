@@ -50,9 +50,9 @@ def sizes(native: int) -> dict[str, float]:
 
 
 def with_engines(tables: Tables) -> Tables:
-    """Add the engines of `ENGINES` at every point, the packings of `PACKINGS` and `MODELS` at the reference point.
+    """Add the engines of `ENGINES` at every point, the packings of `PACKINGS` and `MODELS` at the study's centre.
 
-    Every engine is also profiled at the reference point, and of all models there is a forward pass.
+    Every engine is also profiled at the study's centre, and of all models there is a forward pass.
     """
     added: dict[str, list[pd.DataFrame]] = {name: [table] for name, table in tables.items()}
     for (engine, precision), (cost, error) in ENGINES.items():

@@ -19,20 +19,20 @@ FIXED |= {"threads": 2, "device": "cpu"}
 
 
 def test_the_reference_point_is_the_one_that_is_marked(tables: dict[str, pd.DataFrame]) -> None:
-    reference = selection.reference_point(tables["runs"])
+    reference = selection.centre_of(tables["runs"])
     assert (reference["rows"], reference["batch_size"], reference["epochs"]) == (30_000, 512, 5)
     runs = pd.DataFrame([FIXED | {"rows": 9, "batch_size": b, "epochs": 1, "at_centre": b == 2} for b in (1, 2, 3)])
-    assert selection.reference_point(runs.sample(frac=1, random_state=1))["batch_size"] == 2
+    assert selection.centre_of(runs.sample(frac=1, random_state=1))["batch_size"] == 2
 
 
 def test_a_table_without_the_centre_is_refused(tables: dict[str, pd.DataFrame]) -> None:
     runs = tables["runs"]
     with pytest.raises(InputError, match="no run is at the study's centre"):
-        selection.reference_point(runs[~runs["at_centre"]])
+        selection.centre_of(runs[~runs["at_centre"]])
 
 
 def test_sweep_holds_the_other_axes(tables: dict[str, pd.DataFrame]) -> None:
-    reference = selection.reference_point(tables["runs"])
+    reference = selection.centre_of(tables["runs"])
     chosen = selection.sweep(tables["runs"], "epochs", reference)
     assert sorted(chosen["epochs"].unique()) == [1, 5, 25]
     assert set(chosen["rows"]) == {30_000}
@@ -93,7 +93,7 @@ def test_error_is_found_whichever_operation_records_it(build: Build) -> None:
 
 
 def test_describe_leaves_out_an_axis(tables: dict[str, pd.DataFrame]) -> None:
-    reference = selection.reference_point(tables["runs"])
+    reference = selection.centre_of(tables["runs"])
     assert "30,000 rows" in selection.describe(reference)
     assert "rows" not in selection.describe(reference, without="rows")
 
@@ -101,7 +101,7 @@ def test_describe_leaves_out_an_axis(tables: dict[str, pd.DataFrame]) -> None:
 def test_threads_are_swept_around_those_of_the_reference() -> None:
     points = [{"epochs": 1}, {"epochs": 5, "at_centre": True}, {"epochs": 5, "threads": 1}]
     runs = pd.DataFrame([FIXED | {"rows": 9, "batch_size": 1, "at_centre": False} | point for point in points])
-    reference = selection.reference_point(runs)
+    reference = selection.centre_of(runs)
     assert (reference["epochs"], reference["threads"]) == (5, 2)
     assert "2 threads" in selection.describe(reference) and "1 thread," in selection.describe(
         {**reference, "threads": 1}
@@ -118,7 +118,7 @@ def test_a_device_of_other_threads_is_not_lost() -> None:
     centre = [(5, 9, 16), (5, 9, 8)]
     points = [point | {"at_centre": tuple(point[axis] for axis in axes) in centre} for point in points]
     runs = pd.DataFrame(points)
-    reference = selection.reference_point(runs)
+    reference = selection.centre_of(runs)
     assert reference["threads"] == {"cpu": 16, "cuda": 8} and (reference["epochs"], reference["rows"]) == (5, 9)
     assert "threads 16 (CPU), 8 (GPU)" in selection.describe(reference)
     along = selection.sweep(runs, "epochs", reference)

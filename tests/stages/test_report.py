@@ -105,7 +105,7 @@ def test_the_node_stands_beside_and_is_not_added(tmp_path: Path, write: Write) -
     write(tmp_path / "dataset", node=True)
     report.report(tmp_path / "dataset", chapters(tmp_path / "figures"), tmp_path / "overview.rst")
     page = rendered(tmp_path / "overview.rst")
-    assert "Whole node" in page and "read by wattmeter; it holds the energy beside it, and is never added" in page
+    assert "Whole node" in page and "read by wattmeter; it contains the energies above, and is never added" in page
 
 
 def test_page_of_a_measured_study_on_toy_data(tmp_path: Path, write: Write) -> None:

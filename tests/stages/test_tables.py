@@ -280,7 +280,7 @@ def test_temperatures_give_the_rise_and_the_reasons_for_low_clocks(tmp_path: Pat
     assert set(flat["reason"]) == {"it rose by 0 °C, and the sensor's step is 1 °C"}
     assert silent["throttle_reasons"].isna().all() and silent["tau_s"].notna().all()
     page = (tmp_path / "temperatures.html").read_text()
-    for words in ("it rose by 0 °C", "gpu-0 (nvml)", "not told", "Reference point: jets", "± ", "power cap"):
+    for words in ("it rose by 0 °C", "gpu-0 (nvml)", "unknown", "Centre: jets", "± ", "power cap"):
         assert words in page, words
     assert "nan" not in page.lower()
 
@@ -290,10 +290,10 @@ def test_tables_that_a_study_has_nothing_for_say_why(tmp_path: Path, write: Writ
     tables.tables(tmp_path / "dataset", tmp_path)
     for name, words in {
         "variation": "at least two repeats",
-        "peers": "No other tool ran beside ours",
+        "peers": "No other tool measured the same windows",
         "findings": "No results of other studies were imported",
         "calibration": "The machine was not calibrated",
-        "temperatures": "No sensor told a temperature",
+        "temperatures": "No sensor gave a temperature",
     }.items():
         page = (tmp_path / f"{name}.html").read_text()
         assert words in page and "None." in page and len(pd.read_csv(tmp_path / f"{name}.csv")) == 0, name

@@ -7,7 +7,7 @@ import pytest
 
 from baler_energy.config.parameters import AXES
 from baler_energy.data.table import Table
-from baler_energy.figures.selection import describe, reference_point
+from baler_energy.figures.selection import centre_of, describe
 
 
 @pytest.fixture(scope="module")
@@ -63,5 +63,5 @@ def test_whole_numbers_stay_whole_where_other_codecs_have_none(results):
     left_out = json.loads((results / "figures" / "cost" / "left_out.json").read_text("utf-8"))
     assert "one value of batch_size only (512)" in left_out["cost_batch_size"]
     runs = pd.read_parquet(results / "dataset" / "runs.parquet")
-    words = describe(reference_point(runs))
+    words = describe(centre_of(runs))
     assert "batch size 512, compression ratio 2, packing pcodec" in words and words.endswith("1 epoch")

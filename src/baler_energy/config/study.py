@@ -284,7 +284,7 @@ class Study(Config):
             yield reference | self._reference_with(entry).model_dump()
 
     def _reference_with(self, values: Mapping[str, Any]) -> Reference:
-        """Change some values of the reference point, all of which are checked."""
+        """Change some values of the study's centre, all of which are checked."""
         return Reference.model_validate(dict(self.reference or {}) | dict(values))
 
     def without_engine(self, engine: str) -> Self | None:

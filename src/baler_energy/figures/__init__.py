@@ -2,9 +2,10 @@
 
 - `cost`, `hotspots`, `trust`, `worth`, `savings`: the chapters, a module for each figure or for several that are alike
 - `tables`: a module for each table
+- `captions`: sentences that several captions share
 - `chapters`: titles, figures, tables and captions by chapter; imports nothing heavy
 - `base`: the tables of a dataset, what a figure and a table are, and why one is left out
-- `selection`: the reference point, sweeps along one axis, words for both
+- `selection`: the study's centre, sweeps along one axis, words for both
 - `style`: colours, markers, units on axes, writing SVG and PNG
 - `bars`: rows with names and numbers, of horizontal bars; `series`: runs against an axis of the grid
 - `profiled`: what a profiler saw of one run; `engine_rows`: several engines at one point

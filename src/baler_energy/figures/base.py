@@ -16,7 +16,7 @@ __all__ = ["Dataset", "FigureSpec", "NoData", "TableSpec", "Tables", "require_ro
 #: Tables by their names in the schema.
 Tables = Mapping[str, pd.DataFrame]
 
-_AT_REFERENCE = ("samples", "errors", "histograms")
+_AT_CENTRE = ("samples", "errors", "histograms")
 
 
 class NoData(Exception):  # noqa: N818 - not an error: the figure is left out, with this reason
@@ -114,7 +114,7 @@ class TableSpec:
 class Dataset(Tables):
     """Tables of a dataset folder, each read when it is first asked for.
 
-    Of the tables that have many rows for a run and are shown at the reference point only (`_AT_REFERENCE`), the rows of
+    Of the tables that have many rows for a run and are shown at the study's centre only (`_AT_CENTRE`), the rows of
     that point are read: the others may be more than memory holds.
 
     Parameters
@@ -150,11 +150,11 @@ class Dataset(Tables):
         return self._read[name]
 
     def _filters(self, name: str) -> list[tuple[str, str, list[str]]] | None:
-        from baler_energy.figures.selection import at_point, reference_point
+        from baler_energy.figures.selection import at_point, centre_of
 
-        if name not in _AT_REFERENCE or self["runs"].empty:
+        if name not in _AT_CENTRE or self["runs"].empty:
             return None
-        shown = at_point(self["runs"], reference_point(self["runs"]))
+        shown = at_point(self["runs"], centre_of(self["runs"]))
         return [("run_id", "in", sorted(shown["run_id"].unique()))]
 
     def __iter__(self) -> Iterator[str]:

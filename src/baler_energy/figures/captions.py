@@ -17,7 +17,7 @@ SPREAD = (
 )
 SHARES = (
     "One profiled run (n = 1), apart from the energy measurements. A profiler slows what it watches, so only shares "
-    "are shown. Self time excludes the callees. On a GPU, time stands where the program waits for it."
+    "are shown. Self time excludes the callees. Time on a GPU is shown where the program waits for it."
 )
 LOOPS = (
     "Each part runs alone in a measured window of many repetitions (n = 1), on data that it finds in the caches more "

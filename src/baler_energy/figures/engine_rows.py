@@ -21,16 +21,16 @@ _EQUAL = 1.005
 
 
 def engines_at(table: pd.DataFrame, point: Mapping[str, Any]) -> pd.DataFrame:
-    """Rows of all engines and precisions at a point, in order, with a column ``label`` that tells them apart.
+    """Rows of all engines and precisions at a point, in order, with a column ``label`` that names them.
 
-    An engine that never ran on the point's number of threads stands at its own largest: the fast one may choose it.
+    An engine that never ran on the point's number of threads is taken at its own largest: the fast one may choose it.
 
     Parameters
     ----------
     table
         A table with the axes and operations, such as ``runs``; kept are those of `OPERATIONS`.
     point
-        Value by axis, as of `reference_point`.
+        Value by axis, as of `centre_of`.
     """
     chosen = at_point(table, {axis: value for axis, value in point.items() if axis not in FREE})
     chosen = chosen[chosen["operation"].isin(list(OPERATIONS))]
@@ -80,7 +80,7 @@ def compared(table: pd.DataFrame, point: Mapping[str, Any], device: str | None =
     rows = engines_at(table, point)
     if rows["engine"].nunique() < 2:
         engines = ", ".join(sorted(table["engine"].dropna().unique())) or "none"
-        raise NoData(f"one engine only at the reference point (in the study: {engines}), nothing to compare")
+        raise NoData(f"one engine only at the study's centre (in the study: {engines}), nothing to compare")
     if device is None:
         device = str(rows.groupby("device", observed=True)["label"].nunique().sort_index(kind="stable").idxmax())
     return rows[rows["device"] == device]

@@ -14,12 +14,12 @@ from baler_energy.figures.selection import (
     OPERATIONS,
     at_point,
     carbon_words,
+    centre_of,
     count_flagged,
     describe,
     device_name,
     estimate_text,
     flagged_sentence,
-    reference_point,
     scaled_unit,
     spread_text,
     with_error,
@@ -55,7 +55,7 @@ def overview(tables: Tables, study: str, left_out: Mapping[str, Mapping[str, str
         reStructuredText in which no brace is Jinja's.
     """
     runs = tables["runs"]
-    here = at_point(runs[runs["operation"].isin(list(OPERATIONS))], reference_point(runs))
+    here = at_point(runs[runs["operation"].isin(list(OPERATIONS))], centre_of(runs))
     parts = [
         _REACHABLE,
         _heading(study, "="),
@@ -64,7 +64,7 @@ def overview(tables: Tables, study: str, left_out: Mapping[str, Mapping[str, str
         *(["**TOY DATA: a stand-in made with NumPy, not physics.**"] if (runs["source"] == "toy").any() else []),
         _answer(here),
         _heading("Main numbers", "-"),
-        f"Reference point: {escape_rst(describe(reference_point(runs)))}. Values are means over the n repeats without "
+        f"Centre: {escape_rst(describe(centre_of(runs)))}. Values are means over the n repeats without "
         "a flag, with half widths of 95 % t intervals; n = 1 has none. Training counts all its epochs. A MB is one of "
         "the table in its recorded formats.",
         _main_numbers(here),
@@ -127,7 +127,7 @@ def _evidence(runs: pd.DataFrame) -> str:
 
 
 def _answer(here: pd.DataFrame) -> str:
-    """Answer in a sentence what the reference point costs, for each device and evidence."""
+    """Answer in a sentence what the study's centre costs, for each device and evidence."""
     said = []
     point = here.iloc[0]
     for (device, evidence), part in here.dropna(subset=["energy_j"]).groupby(["device", "energy_evidence"]):
@@ -199,12 +199,12 @@ def _node_words(here: pd.DataFrame) -> list[str]:
     meters = sorted(here.dropna(subset=["node_energy_j"])["node_meter"].dropna().unique())
     if not meters:
         return []
-    said = f"The whole node is read by {_in_words(meters)}; it holds the energy beside it, and is never added to it."
+    said = f"The whole node is read by {_in_words(meters)}; it contains the energies above, and is never added to them."
     return [escape_rst(said)]
 
 
 def _quality(here: pd.DataFrame) -> list[str]:
-    """Say what one gets: error and ratios of the reference point."""
+    """Say what one gets: error and ratios of the study's centre."""
     known = with_error(here)
     lines = []
     for mean in mean_interval(known, ["device"], "mean_rms_over_range").to_dict("records"):
@@ -218,7 +218,7 @@ def _quality(here: pd.DataFrame) -> list[str]:
 
 
 def _sizes(tables: Tables, here: pd.DataFrame) -> pd.DataFrame:
-    """Row of `ratios` of the reference point."""
+    """Row of `ratios` of the study's centre."""
     found = at_point(ratios(tables), {name: here[name].iloc[0] for name in FORMAT})
     of_epochs: pd.DataFrame = found[found["epochs"].isna() | (found["epochs"] == here["epochs"].iloc[0])]
     return of_epochs

@@ -6,10 +6,10 @@ from typing import Any
 import pandas as pd
 
 from baler_energy.figures.base import NoData, Tables
-from baler_energy.figures.selection import at_point, describe, device_name, reference_point
+from baler_energy.figures.selection import at_point, centre_of, describe, device_name
 from baler_energy.vocabulary import Operation
 
-__all__ = ["absence", "of_reference_engine", "one_profile", "one_run", "rows_of"]
+__all__ = ["absence", "of_central_engine", "one_profile", "one_run", "rows_of"]
 
 
 def rows_of(tables: Tables, profiler: str, kinds: Iterable[str]) -> pd.DataFrame:
@@ -20,7 +20,7 @@ def rows_of(tables: Tables, profiler: str, kinds: Iterable[str]) -> pd.DataFrame
 
 def absence(tables: Tables, profiler: str, otherwise: str) -> str:
     """Say why a profiler gave nothing: its own reason where it could not run, else `otherwise`."""
-    reasons = of_reference_engine(rows_of(tables, profiler, ["absent"]), tables["runs"])["reason"].dropna().unique()
+    reasons = of_central_engine(rows_of(tables, profiler, ["absent"]), tables["runs"])["reason"].dropna().unique()
     return str(reasons[0]).rstrip(".") if len(reasons) else otherwise
 
 
@@ -42,24 +42,24 @@ def one_profile(
     return one_run(found, tables["runs"])
 
 
-def of_reference_engine(found: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
-    """Keep the rows of the reference point's engine; what others do is a matter of the chapter of savings."""
-    return found if runs.empty else at_point(found, {"engine": reference_point(runs)["engine"]})
+def of_central_engine(found: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    """Keep the rows of the centre's engine; what others do is a matter of the chapter of savings."""
+    return found if runs.empty else at_point(found, {"engine": centre_of(runs)["engine"]})
 
 
 def one_run(found: pd.DataFrame, runs: pd.DataFrame) -> tuple[pd.DataFrame, str]:
-    """Choose the profiled run: at the reference point where there is one, else the first of its engine; words for it.
+    """Choose the profiled run: at the study's centre where there is one, else the first of its engine; words for it.
 
     Raises
     ------
     NoData
         No run of this engine was profiled.
     """
-    of_engine = of_reference_engine(found, runs)
+    of_engine = of_central_engine(found, runs)
     if of_engine.empty:
-        raise NoData(f"no run of engine {reference_point(runs)['engine']} was profiled so, only of other engines")
-    at_reference = of_engine if runs.empty else at_point(of_engine, reference_point(runs))
-    chosen = of_engine if at_reference.empty else at_reference
+        raise NoData(f"no run of engine {centre_of(runs)['engine']} was profiled so, only of other engines")
+    at_centre = of_engine if runs.empty else at_point(of_engine, centre_of(runs))
+    chosen = of_engine if at_centre.empty else at_centre
     others = of_engine["run_id"].nunique() - 1
     chosen = chosen[chosen["run_id"] == chosen["run_id"].min()]
     first: Any = chosen.iloc[0].to_dict()

@@ -37,7 +37,7 @@ def notes(table: TableSpec, frame: pd.DataFrame, tables: Tables) -> list[str]:
     if table.varied and (same := _common(frame)):
         said.append(f"All rows: {', '.join(f'{axis} {frame[axis].iloc[0]}' for axis in same)}.")
     if (rows := table.count(frame)) > MOST_ROWS:
-        said.append(f"The first {MOST_ROWS:,} of {rows:,} rows; {table.name}.csv, beside this page, has all.")
+        said.append(f"The first {MOST_ROWS:,} of {rows:,} rows; {table.name}.csv, next to this page, has all.")
     return [*said, table.without_rows] if frame.empty and table.without_rows else said
 
 

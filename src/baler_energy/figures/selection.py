@@ -1,4 +1,4 @@
-"""Which rows a figure shows: the reference point, sweeps along one axis, and words for both."""
+"""Which rows a figure shows: the study's centre, sweeps along one axis, and words for both."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -18,6 +18,7 @@ __all__ = [
     "at_point",
     "axis_label",
     "carbon_words",
+    "centre_of",
     "count_flagged",
     "describe",
     "device_name",
@@ -28,7 +29,6 @@ __all__ = [
     "flagged_sentence",
     "parameter_text",
     "points",
-    "reference_point",
     "scaled_unit",
     "spread_text",
     "sweep",
@@ -46,7 +46,7 @@ AXES = tuple(name for name in parameters.AXES if name != "device")
 _INTEGERS = tuple(name for name in AXES if parameters.column_type(name) == "integer")
 _PREFIXES = {-9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T"}
 
-#: Sizes that a record of compression tells of its run.
+#: Sizes of a run that its record of compression holds.
 _SIZES = ("compressed_bytes", "latent_bytes", "stored_latent_bytes", "correction_bytes")
 
 
@@ -55,7 +55,7 @@ def points(table: pd.DataFrame) -> pd.DataFrame:
     return table[list(AXES)].drop_duplicates().sort_values(list(AXES)).reset_index(drop=True)
 
 
-def reference_point(runs: pd.DataFrame) -> dict[str, Any]:
+def centre_of(runs: pd.DataFrame) -> dict[str, Any]:
     """Give the point that the figures vary around, which `collect` marks: the study's centre.
 
     The number of threads may be one of the device, as on nodes with another number of cores.
@@ -108,13 +108,13 @@ def _whole(table: pd.DataFrame) -> pd.DataFrame:
     return table.astype({name: "int64" for name in floats if table[name].notna().all()})
 
 
-def sweep(table: pd.DataFrame, axis: str, reference: Mapping[str, Any]) -> pd.DataFrame:
-    """Rows in which all axes but `axis` stand at the reference."""
-    return at_point(table, {name: value for name, value in reference.items() if name != axis})
+def sweep(table: pd.DataFrame, axis: str, centre: Mapping[str, Any]) -> pd.DataFrame:
+    """Rows in which all axes but `axis` have the value of the centre."""
+    return at_point(table, {name: value for name, value in centre.items() if name != axis})
 
 
 def describe(point: Mapping[str, Any], without: str | tuple[str, ...] = ()) -> str:
-    """Say where a point stands, such as ``jets, 30,000 rows, batch size 512, compression ratio 2, 5 epochs, ...``."""
+    """Describe a point, such as ``jets, 30,000 rows, batch size 512, compression ratio 2, 5 epochs, ...``."""
     left_out = (without,) if isinstance(without, str) else without
     return ", ".join(_phrase(axis, point[axis]) for axis in AXES if axis not in left_out and _worth_a_word(axis, point))
 
@@ -135,7 +135,7 @@ def _phrase(axis: str, value: Any) -> str:
 
 
 def variant(row: Mapping[str, Any]) -> dict[str, str]:
-    """Give the cells of a table that tell codecs and packings apart; one without engines is named by its transform."""
+    """Give the cells of a table that name codec and packing; one without engines is named by its transform."""
     engine = f"none ({row['transform']})" if pd.isna(row["engine"]) else f"{row['engine']}"
     return {"engine": engine, "model": parameter_text(row["model"]), "packing": f"{row['packing']}"}
 

@@ -94,7 +94,7 @@ def draw_row(row: Row, panels: Any, chosen: pd.DataFrame, axis: str) -> set[int]
 
 
 def evidence_words(present: pd.DataFrame) -> str:
-    """``, modelled``, or nothing where the legend has to tell the series apart."""
+    """``, modelled``, or nothing where the legend has to say it."""
     found = sorted(present["energy_evidence"].dropna().unique())
     return f", {found[0]}" if len(found) == 1 else ""
 
@@ -124,9 +124,9 @@ def draw_marks(panel: Axes, series: Series, means: pd.DataFrame, axis: str, valu
     """
     good, bad, colour = clean(series.runs), flagged(series.runs), series.look["color"]
     panel.scatter(good[axis], good[value], s=5, color=colour, alpha=0.5, zorder=1.5)
-    if len(bad):  # beside the value, so that they do not cover a mean
-        beside = panel.transData + ScaledTranslation(7 / 72 if len(means) else 0, 0, panel.figure.dpi_scale_trans)
-        panel.plot(bad[axis], bad[value], transform=beside, **open_mark(colour, series.look["marker"]))
+    if len(bad):  # next to the value, so that they do not cover a mean
+        clear_of = panel.transData + ScaledTranslation(7 / 72 if len(means) else 0, 0, panel.figure.dpi_scale_trans)
+        panel.plot(bad[axis], bad[value], transform=clear_of, **open_mark(colour, series.look["marker"]))
     for _, point in means.iterrows():
         panel.errorbar(
             [point[axis]],

@@ -24,7 +24,7 @@ def gpu(build: Build) -> Tables:
 
 
 def training(tables: Tables, repeat: int = 0) -> "pd.Series[bool]":
-    """Rows of the samples of the reference point's training on the GPU."""
+    """Rows of the samples of the centre's training on the GPU."""
     samples = tables["samples"]
     at = (samples["rows"] == 30_000) & (samples["batch_size"] == 512) & (samples["epochs"] == 5)
     at &= samples["threads"] == 2
@@ -99,7 +99,7 @@ def test_reasons_are_bars_over_their_times(gpu: Tables) -> None:
 def test_what_the_gpu_does_not_offer_has_no_panel(gpu: Tables) -> None:
     figure = draw_gpu_timeline(without(gpu, "throttle_reasons"))
     assert labels(figure) == LABELS and len(figure.axes) == 5
-    assert "does not tell why its clocks are lowered" in figure.get_suptitle()
+    assert "does not report why its clocks are lowered" in figure.get_suptitle()
     cold = draw_gpu_timeline(without(gpu, "temperature"))
     assert labels(cold) == [label for label in LABELS if "Temperature" not in label]
     assert "Temperature" not in cold.get_suptitle()

@@ -20,7 +20,7 @@ from baler_energy.figures.savings.difference import draw_difference, times_by_ca
 from baler_energy.figures.savings.engines import draw_engines
 from baler_energy.figures.savings.models import draw_error_flops
 from baler_energy.figures.savings.packing import draw_packing
-from baler_energy.figures.selection import reference_point
+from baler_energy.figures.selection import centre_of
 from baler_energy.figures.tables.counters import counters
 from baler_energy.figures.tables.engines import TABLE as ENGINES
 from baler_energy.figures.tables.ratios import FORMAT
@@ -104,7 +104,7 @@ def texts(figure: Figure) -> str:
 
 def test_engines_are_drawn_with_their_factors(engines: Tables) -> None:
     figure = draw_engines(engines)
-    assert label_rows(figure) == ["upstream", "reference", "fast", "fast, float32"]
+    assert label_rows(figure) == ["reference", "upstream", "fast", "fast, float32"]
     shown = texts(figure)
     for factor in ("1.80x more", "1.67x less", "3.33x less", "1.05x more", "equal"):
         assert factor in shown, shown
@@ -129,11 +129,11 @@ def test_energies_of_another_kind_are_not_compared(engines: Tables) -> None:
 
 def test_one_engine_is_nothing_to_compare(tables: Tables) -> None:
     for draw in (draw_engines, draw_difference):
-        with pytest.raises(NoData, match=r"one engine only at the reference point \(in the study: reference\)"):
+        with pytest.raises(NoData, match=r"one engine only at the study's centre \(in the study: reference\)"):
             draw(tables)
     assert ENGINES.make(tables).empty
     assert "nothing to compare" in notes(ENGINES, ENGINES.make(tables), tables)[-1]
-    with pytest.raises(NoData, match=r"one packing only at the reference point \(none\)"):
+    with pytest.raises(NoData, match=r"one packing only at the study's centre \(none\)"):
         draw_packing(tables)
 
 
@@ -142,10 +142,10 @@ def test_an_engine_that_chose_its_threads_is_compared_and_says_so(engines: Table
     fast = (runs["engine"] == "fast") & (runs["threads"] == 2)
     others = runs[~((runs["engine"] == "fast") & (runs["threads"] != 2))]
     chosen = others.assign(threads=others["threads"].where(~fast, 1))
-    rows = engines_at(chosen, reference_point(chosen))
+    rows = engines_at(chosen, centre_of(chosen))
     assert list(dict.fromkeys(rows["label"])) == [
-        "upstream",
         "reference",
+        "upstream",
         "fast, 1 thread",
         "fast, float32, 1 thread",
     ]
@@ -186,7 +186,7 @@ def test_the_table_has_every_point_where_two_engines_ran(engines: Tables) -> Non
     assert table.loc[table["label"] == "reference", "energy_per_row_j_ratio"].isna().all()
     assert row["startup_s"] == 2.5 and table.loc[table["label"] != "upstream", "startup_s"].isna().all()
     page = readable(ENGINES, table)
-    assert "1.80x more (1.7 to 1.9" in page["energy per row"].iloc[0] and "2.5 s" in set(page["start-up"])
+    assert "1.80x more (1.7 to 1.9" in page["energy per row"].iloc[1] and "2.5 s" in set(page["start-up"])
     fast = page[page["engine"] == "fast"]["time per row"].iloc[0]
     (low, high) = re.fullmatch(r"(?s).*\n1\.67x less \((\S+) to (\S+)\)", fast).groups()  # type: ignore[union-attr]
     assert float(low) < 1 / 0.6 < float(high)
@@ -226,7 +226,7 @@ def test_the_difference_is_of_the_measured_time_by_profiled_shares(engines: Tabl
     assert set(times.index.get_level_values("label")) == {"upstream", "reference", "fast"}
     figure = draw_difference(engines)
     words = [text.get_text() for text in figure.axes[0].texts]
-    assert "scaling +" in words[0] and "n = 1" in figure.get_suptitle() and ":" not in words[1]
+    assert "scaling +" in words[1] and "n = 1" in figure.get_suptitle() and ":" not in words[0]
 
 
 def test_engines_without_a_clean_run_are_named_beside_the_bars(engines: Tables) -> None:

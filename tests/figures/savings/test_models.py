@@ -103,7 +103,7 @@ def test_one_network_is_left_out_with_the_reason(tables, sized):
         with pytest.raises(NoData, match="one network only, no sizes to compare"):
             draw(tables)
     runs = sized["runs"]
-    with pytest.raises(NoData, match="one network only at the reference point"):
+    with pytest.raises(NoData, match="one network only at the study's centre"):
         draw_forward({**sized, "runs": runs[(runs["model"] == "baler") | (runs["operation"] != "forward")]})
 
 

@@ -11,7 +11,7 @@ from baler_energy.analysis.statistics import clean
 from baler_energy.figures.bars import name_rows
 from baler_energy.figures.base import FigureSpec, NoData, Tables, require_rows
 from baler_energy.figures.captions import EVIDENCE
-from baler_energy.figures.selection import at_point, first_device, reference_point, scaled_unit
+from baler_energy.figures.selection import at_point, centre_of, first_device, scaled_unit
 from baler_energy.figures.style import CO2E, COLOURS, grid, subtitle
 from baler_energy.vocabulary import Operation
 
@@ -99,8 +99,8 @@ def draw_hours(tables: Tables) -> Figure:
     runs = tables["runs"]
     trained = clean(runs[runs["operation"] == Operation.TRAIN]).dropna(subset=["energy_j"])
     require_rows("no training without a flag has an energy", trained)
-    trained = at_point(trained, reference_point(runs))
-    require_rows("no training without a flag at the reference point has an energy", trained)
+    trained = at_point(trained, centre_of(runs))
+    require_rows("no training without a flag at the study's centre has an energy", trained)
     trained, device = first_device(_of_one_evidence(trained))
     energy_j, length_h = float(trained["energy_j"].mean()), float(trained["duration_s"].mean()) / 3600
     grams = [1000 * co2e_kg(energy_j, value, trained["pue"].iloc[0]) for value in mean_over_run(by_hour, length_h)]
@@ -118,7 +118,7 @@ def draw_hours(tables: Tables) -> Figure:
     evidence = trained["energy_evidence"].iloc[0]
     panels[1, 0].set_ylabel(f"{CO2E} of one training,\nfrom {evidence} energy ({unit})")
     saved = 100 * (1 - grams[best] / max(grams)) if max(grams) else 0.0
-    words = f"A training of {3600 * length_h:.3g} s at the reference point, {device}, n = {len(trained)}."
+    words = f"A training of {3600 * length_h:.3g} s at the study's centre, {device}, n = {len(trained)}."
     best_words = f"Cheapest from {best}:00 UTC, {saved:.0f} % below the dearest hour."
     subtitle(figure, words, best_words)
     return figure
@@ -151,7 +151,7 @@ FIGURES = (
         "co2e_hours",
         "The cheapest hour of the day",
         "Top: carbon intensity by hour of the day (UTC), mean over the days of the study's time series. Bottom: "
-        "CO2e of the reference point's training, begun at each hour, by the mean intensity over its length; the "
+        "CO2e of the centre's training, begun at each hour, by the mean intensity over its length; the "
         "filled mark is the cheapest beginning. " + EVIDENCE,
         draw_hours,
     ),

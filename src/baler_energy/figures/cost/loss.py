@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from baler_energy.analysis.statistics import flagged, mean_interval
 from baler_energy.figures.base import FigureSpec, Tables, require_rows
 from baler_energy.figures.captions import EVIDENCE
-from baler_energy.figures.selection import describe, device_name, reference_point, scaled_unit, sweep, with_flags
+from baler_energy.figures.selection import centre_of, describe, device_name, scaled_unit, sweep, with_flags
 from baler_energy.figures.style import (
     COLOURS,
     MARKERS,
@@ -28,23 +28,23 @@ __all__ = ["FIGURES"]
 def _trainings(tables: Tables) -> tuple[pd.DataFrame, str]:
     """Histories to compare, with a column ``training``, and words for what they have in common.
 
-    They are the longest training at the reference, and the other batch sizes.
+    They are the longest training at the centre, and the other batch sizes.
     """
     history, runs = tables["history"], tables["runs"]
     require_rows("no training has a history", history, runs)
-    reference = reference_point(runs)
-    longest = sweep(history, "epochs", reference)
+    centre = centre_of(runs)
+    longest = sweep(history, "epochs", centre)
     longest = longest[longest["epochs"] == longest["epochs"].max()]
-    chosen = pd.concat([longest, sweep(history, "batch_size", reference)]).drop_duplicates(["run_id", "epoch"])
-    require_rows("no training at the reference point has a history", chosen)
-    # The longest training of the reference's batch size holds the shorter one, epoch by epoch.
+    chosen = pd.concat([longest, sweep(history, "batch_size", centre)]).drop_duplicates(["run_id", "epoch"])
+    require_rows("no training at the study's centre has a history", chosen)
+    # The longest training of the centre's batch size holds the shorter one, epoch by epoch.
     most = chosen.groupby(["batch_size", "device"])["epochs"].transform("max")
     chosen = chosen[chosen["epochs"] == most]
     names = [f"batch size {b}, {e} epochs" for b, e in zip(chosen["batch_size"], chosen["epochs"], strict=True)]
     # Baler's loss is a sum over the batch: only per value can batch sizes be compared.
     batches = np.ceil(chosen["rows"] / chosen["batch_size"])
     squared_error = chosen["loss"] * batches / chosen["rows"]
-    words = describe(reference, without=("batch_size", "epochs"))
+    words = describe(centre, without=("batch_size", "epochs"))
     return chosen.assign(training=names, squared_error=squared_error), words
 
 
@@ -54,7 +54,7 @@ def draw_loss_epochs(tables: Tables) -> Figure:
     Raises
     ------
     NoData
-        No training at the reference point has a history.
+        No training at the study's centre has a history.
     """
     chosen, words = _trainings(tables)
     devices = sorted(chosen["device"].unique())
@@ -70,7 +70,7 @@ def draw_loss_epochs(tables: Tables) -> Figure:
         panel.set_xlabel("Epoch")
         panel.set_title(f"{device_name(device)} run" if len(devices) > 1 else "")
     _finish_loss(figure, panels)
-    subtitle(figure, f"Reference: {words}.", "Mean and 95 % t interval.")
+    subtitle(figure, f"Centre: {words}.", "Mean and 95 % t interval.")
     return figure
 
 
@@ -111,7 +111,7 @@ def draw_loss_energy(tables: Tables) -> Figure:
     _finish_loss(figure, panels)
     bad = flagged(chosen)["run_id"].nunique()
     said = f"One line per repeat{f', open marks on {bad} flagged' if bad else ''}."
-    subtitle(figure, f"Reference: {words}.", said)
+    subtitle(figure, f"Centre: {words}.", said)
     return figure
 
 
@@ -144,7 +144,7 @@ FIGURES = (
     FigureSpec(
         "loss_epochs",
         "Training loss against epochs",
-        "Training loss after each epoch: the longest training at the reference point, and the other batch sizes. "
+        "Training loss after each epoch: the longest training at the study's centre, and the other batch sizes. "
         "Baler's loss sums over the rows of a batch; shown is the loss per value, the mean squared error of the "
         "normalised data, so that batch sizes compare. Lines are means over the repeats, bands 95 % t intervals, "
         "n is the number of repeats.",

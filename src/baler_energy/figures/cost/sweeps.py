@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from baler_energy.figures.base import FigureSpec, NoData, Tables, require_rows
 from baler_energy.figures.captions import EVIDENCE, SPREAD
-from baler_energy.figures.selection import OPERATIONS, axis_label, describe, excluded_text, reference_point, sweep
+from baler_energy.figures.selection import OPERATIONS, axis_label, centre_of, describe, excluded_text, sweep
 from baler_energy.figures.series import Row, draw_row, handles
 from baler_energy.figures.style import CO2E, count_text, grid, legend_below, subtitle, value_ticks
 
@@ -29,8 +29,8 @@ def draw_against(axis: str, tables: Tables) -> Figure:
     """
     runs = tables["runs"]
     require_rows("there are no runs", runs)
-    reference = reference_point(runs)
-    chosen = sweep(runs, axis, reference)
+    centre = centre_of(runs)
+    chosen = sweep(runs, axis, centre)
     values = sorted(chosen[axis].unique())
     if len(values) < 2:
         raise NoData(f"one value of {axis} only ({values[0]}), no axis to draw against")
@@ -48,7 +48,7 @@ def draw_against(axis: str, tables: Tables) -> Figure:
     legend_below(figure, handles(chosen))
     subtitle(
         figure,
-        f"Fixed: {describe(reference, without=axis)}.",
+        f"Fixed: {describe(centre, without=axis)}.",
         *([f"Mean and 95 % t interval, {count_text(counts)}."] if counts else []),
         *excluded_text(chosen),
     )
@@ -60,7 +60,7 @@ def _against(axis: str, words: str) -> FigureSpec:
         f"cost_{axis}",
         f"Cost per operation against {words}",
         f"Energy, CO2e and duration of one train, compress and decompress against {words}, all other axes at the "
-        f"reference that the subtitle names. {SPREAD} {EVIDENCE} CO2e follows from the energy with the study's carbon "
+        f"centre that the subtitle names. {SPREAD} {EVIDENCE} CO2e follows from the energy with the study's carbon "
         "intensity and PUE, and shares its evidence; without an intensity it has no panels.",
         partial(draw_against, axis),
     )

@@ -4,7 +4,7 @@
 - `parts`: layers and movements of data in measured loops, as bars and from the whole down to operators
 - `roofline`: operations and layers against the machine's peaks
 - `calls`: the call tree of training
-- `functions`, `operators`: shares of time as profilers saw them, drawn by `shares`; `lines`: lines of code
+- `functions`, `operators`: shares of time as profilers saw them; `shares`: draws both; `lines`: lines of code
 - `parallel`: speed-up and energy against threads
 - `gpu_timeline`: one training on a GPU over time
 - `icicle`: a whole above its parts

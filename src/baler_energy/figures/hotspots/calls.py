@@ -1,4 +1,4 @@
-"""The call tree of training, as cProfile sees it, beside the one that the study of 2023 drew."""
+"""The call tree of training, as cProfile sees it, and the one that the study of 2023 drew."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from baler_energy.vocabulary import Operation
 __all__ = ["FIGURES", "draw_calls"]
 
 #: The slides of the 2023 study: a cProfile of training with Baler took 76 s, of which backward was 48 % and forward
-#: 26 %; main calls training, and training calls fit. The other shares are not told.
+#: 26 %; main calls training, and training calls fit. The other shares are unknown.
 _ORIGINAL_S = 76.0
 _ORIGINAL = {"backward": 48.0, "forward": 26.0}
 _SMALLEST = 0.01
@@ -38,7 +38,7 @@ def draw_calls(tables: Tables) -> Figure:
     draw_icicle(panels[0, 0], root, deepest=9)
     panels[0, 0].set_title(f"Ours ({_seconds(found)} s under cProfile)")
     draw_icicle(panels[1, 0], _original())
-    panels[1, 0].set_title(f"The study of 2023 ({_ORIGINAL_S:.0f} s; dashed: share not told)")
+    panels[1, 0].set_title(f"The study of 2023 ({_ORIGINAL_S:.0f} s; dashed: share unknown)")
     for panel in panels[:, 0]:
         panel.set_xlabel("Share of time, with what it calls (%)")
     subtitle(figure, f"{where}.", "One profiled run, n = 1; shares only.")
@@ -67,7 +67,7 @@ def _original() -> Block:
         Block("forward", _ORIGINAL["forward"], COLOURS[0]),
     ]
     unknown: Any = {"colour": COLOURS[2], "known": False}
-    rest = Block("not told", 100 - sum(_ORIGINAL.values()), "0.85", known=False)
+    rest = Block("unknown", 100 - sum(_ORIGINAL.values()), "0.85", known=False)
     fit = Block("fit", 100, parts=[*passes, rest], **unknown)
     return Block("main", 100, COLOURS[2], parts=[Block("training", 100, parts=[fit], **unknown)])
 
@@ -78,7 +78,7 @@ FIGURES = (
         "Call tree of training (cProfile)",
         "Top: what one profiled epoch spends in each function at each place, callers above callees; functions that "
         "call one another are one block. Bottom: the tree of the original study, with the shares that its slides "
-        f"tell. {SHARES}",
+        f"give. {SHARES}",
         draw_calls,
     ),
 )

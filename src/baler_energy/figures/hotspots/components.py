@@ -12,10 +12,10 @@ from baler_energy.figures.base import FigureSpec, Tables, require_rows
 from baler_energy.figures.selection import (
     OPERATIONS,
     at_point,
+    centre_of,
     describe,
     device_name,
     excluded_text,
-    reference_point,
     scaled_unit,
     spread_text,
     with_flags,
@@ -35,19 +35,19 @@ def component_energies(measurements: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw_components(tables: Tables) -> Figure:
-    """Draw the energy of one operation at the reference point by component, a bar per device and evidence.
+    """Draw the energy of one operation at the study's centre by component, a bar per device and evidence.
 
     Raises
     ------
     NoData
-        No run at the reference point has an energy reading.
+        No run at the study's centre has an energy reading.
     """
     runs = tables["runs"]
     energy = component_energies(tables["measurements"])
     require_rows("no run has an energy reading", runs, energy)
-    reference = reference_point(runs)
-    energy = with_flags(at_point(energy, reference), runs)
-    require_rows("no run at the reference point has an energy reading", energy)
+    centre = centre_of(runs)
+    energy = with_flags(at_point(energy, centre), runs)
+    require_rows("no run at the study's centre has an energy reading", energy)
     totals = _stack_totals(energy)["value_per_iteration"]
     bars = energy[["device", "evidence"]].drop_duplicates().shape[0]
     figure, (panels,) = grid(1, 3, 4.8, width_in=max(WIDTH_IN, 3.2 * bars))
@@ -58,7 +58,7 @@ def draw_components(tables: Tables) -> Figure:
     legend_below(figure, _component_legend(energy), columns=6)
     subtitle(
         figure,
-        f"Reference: {describe(reference)}.",
+        f"Centre: {describe(centre)}.",
         *([] if clean(energy).empty else ["Mean over the repeats; totals with 95 % t intervals."]),
         *excluded_text(energy.drop_duplicates(["run_id", "operation"])),
     )
@@ -128,8 +128,8 @@ FIGURES = (
     FigureSpec(
         "components",
         "Energy of one operation by component",
-        "Energy of one operation at the reference point, by component, mean over the repeats. Bars of modelled "
-        "energy are hatched and stand apart from bars of measured energy: they are never stacked on one another. "
+        "Energy of one operation at the study's centre, by component, mean over the repeats. Bars of modelled "
+        "energy are hatched and separate from bars of measured energy: they are never stacked on one another. "
         "The figures above a bar are its total with the half width of its 95 % t interval, and the number of "
         "runs n. Each operation has an axis of its own. Open marks are the totals of single flagged runs, which "
         "are in no mean.",

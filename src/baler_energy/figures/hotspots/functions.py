@@ -23,7 +23,7 @@ FIGURES = (
         "sampled",
         "Where the time goes: functions (py-spy)",
         "Share of the samples in which a function was the innermost one. The flame graph (flamegraph.svg) and the "
-        f"file for speedscope.app are beside the data, under profiles/. {SHARES}",
+        f"file for speedscope.app are in the results, under profiles/. {SHARES}",
         partial(draw_shares, "pyspy", _KINDS),
     ),
 )

@@ -12,7 +12,7 @@ from baler_energy.analysis.statistics import flag_words
 from baler_energy.analysis.thermal import Curve, Rise, rise
 from baler_energy.figures.bars import name_rows
 from baler_energy.figures.base import FigureSpec, NoData, Tables, require_rows
-from baler_energy.figures.selection import at_point, describe, first_clean, reference_point, spread_text, with_flags
+from baler_energy.figures.selection import at_point, centre_of, describe, first_clean, spread_text, with_flags
 from baler_energy.figures.style import COLOURS, few_ticks, grid, subtitle
 from baler_energy.meters.throttling import REASONS, THROTTLED
 from baler_energy.vocabulary import Operation
@@ -33,19 +33,19 @@ _HEAT_OR_POWER = {word for bit, word in REASONS.items() if bit & THROTTLED}
 
 
 def draw_gpu_timeline(tables: Tables) -> Figure:
-    """Draw what NVML told of the GPU over one training at the reference point, the first clean repeat.
+    """Draw what NVML reported of the GPU over one training at the study's centre, the first clean repeat.
 
     Of several GPUs the one with the largest mean power in the window is drawn.
 
     Raises
     ------
     NoData
-        No training at the reference point ran on a GPU and has samples of it.
+        No training at the study's centre ran on a GPU and has samples of it.
     """
     one, where = _one_gpu(tables)
     window_s = float(one["window_s"].iloc[0])
-    found, told = _rise(one, window_s), one[one["quantity"] == _REASONS]
-    held = throttled.spans(told["time_s"].to_list(), told["value"].to_list())
+    found, reasons = _rise(one, window_s), one[one["quantity"] == _REASONS]
+    held = throttled.spans(reasons["time_s"].to_list(), reasons["value"].to_list())
     shown = [panel for panel in _PANELS if one["quantity"].isin(panel[3]).any()]
     heights = [1.0] * len(shown) + ([0.4 + 0.2 * len(held)] if held else [])
     figure, panels = grid(len(heights), 1, 1.9 + 1.25 * sum(heights), sharex=True, height_ratios=heights)
@@ -56,9 +56,9 @@ def draw_gpu_timeline(tables: Tables) -> Figure:
     if held:
         _strip(panels[-1, 0], held)
     panels[-1, 0].set_xlabel("Time from the start of the window (s)")
-    lines = [f"Reference: {where} (n = 1).", f"Shaded: the measured window of {window_s:.3g} s. {_wrong(one)}"]
+    lines = [f"Centre: {where} (n = 1).", f"Shaded: the measured window of {window_s:.3g} s. {_wrong(one)}"]
     lines += [f"Temperature: {temperature_words(found)}."] if found.n else []
-    lines += [] if held else ["This GPU does not tell why its clocks are lowered."]
+    lines += [] if held else ["This GPU does not report why its clocks are lowered."]
     subtitle(figure, *lines)
     return figure
 
@@ -84,10 +84,10 @@ def _one_gpu(tables: Tables) -> tuple[pd.DataFrame, str]:
     samples, runs = tables["samples"], tables["runs"]
     if runs.empty or not (runs["device"] == "cuda").any():
         raise NoData("no run used a GPU")
-    reference = reference_point(runs)
-    here = at_point(samples, {**reference, "operation": Operation.TRAIN, "device": "cuda"})
+    centre = centre_of(runs)
+    here = at_point(samples, {**centre, "operation": Operation.TRAIN, "device": "cuda"})
     here = here[here["component"].str.startswith("gpu")].dropna(subset=["value"])
-    require_rows("no training at the reference point ran on a GPU whose driver gave samples", here)
+    require_rows("no training at the study's centre ran on a GPU whose driver gave samples", here)
     one = first_clean(with_flags(here, runs))
     names = sorted(one["component"].unique())
     inside = one[(one["quantity"] == "power") & one["time_s"].between(0, one["window_s"])]
@@ -95,7 +95,7 @@ def _one_gpu(tables: Tables) -> tuple[pd.DataFrame, str]:
     chosen = str(powers_w.idxmax()) if len(powers_w) else names[0]
     which = chosen if len(names) == 1 else f"{chosen}, which drew most of {len(names)} GPUs"
     one = one[one["component"] == chosen].sort_values("time_s")
-    return one, f"{describe(reference)}, {which}, repeat {one['repeat'].iloc[0]}"
+    return one, f"{describe(centre)}, {which}, repeat {one['repeat'].iloc[0]}"
 
 
 def _wrong(one: pd.DataFrame) -> str:
@@ -103,8 +103,8 @@ def _wrong(one: pd.DataFrame) -> str:
 
 
 def _rise(one: pd.DataFrame, window_s: float) -> Rise:
-    told = one[one["quantity"] == "temperature"]
-    return rise(told["time_s"].to_list(), told["value"].to_list(), window_s)
+    degrees = one[one["quantity"] == "temperature"]
+    return rise(degrees["time_s"].to_list(), degrees["value"].to_list(), window_s)
 
 
 def _lines(axes: Axes, one: pd.DataFrame, panel: _Panel, curve: Curve | None, window_s: float) -> None:
@@ -134,18 +134,18 @@ def _strip(axes: Axes, held: Mapping[str, list[tuple[float, float]]]) -> None:
         colour = "0.65" if word == throttled.NONE else COLOURS[1] if word in _HEAT_OR_POWER else COLOURS[0]
         axes.broken_barh([(begin, end - begin) for begin, end in parts], (place - 0.3, 0.6), facecolor=colour)
     name_rows(axes, held, margin=0.5)
-    axes.set_title("Why clocks are lowered, as the driver tells it", fontsize=9)
+    axes.set_title("Why clocks are lowered, according to the driver", fontsize=9)
 
 
 FIGURES = (
     FigureSpec(
         "gpu_timeline",
         "One training on the GPU over time",
-        "What the driver (NVML) told of the GPU in and around the window (shaded) of one training at the reference "
+        "What the driver (NVML) reported of the GPU in and around the window (shaded) of one training at the study's "
         "point, first clean repeat (n = 1): power, utilisation (share of time in which a kernel ran), memory in "
         "use, temperature, clocks of the SMs and of the memory, and why clocks were lowered. The dashed line is a "
         "fit of a rise towards a steady state with one time constant (lumped model, Newton's law of cooling, at "
-        "constant power); where the samples do not tell it, the subtitle says why. Only quantities that this GPU "
+        "constant power); where the samples do not determine it, the subtitle says why. Only quantities that this GPU "
         "reports have a panel. The table of temperatures has all operations and repeats.",
         draw_gpu_timeline,
     ),

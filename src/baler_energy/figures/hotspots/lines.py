@@ -123,7 +123,7 @@ FIGURES = (
         "Where the time goes: lines (Scalene)",
         "Share of time by line of this program, what a line calls elsewhere included, split into Python, native "
         "code and system. Memory and copied bytes are Scalene's estimates, from a run of its own. Its page "
-        f"(scalene.html) is beside the data, under profiles/. {SHARES}",
+        f"(scalene.html) is in the results, under profiles/. {SHARES}",
         draw_lines,
     ),
     FigureSpec(

@@ -16,9 +16,9 @@ from baler_energy.figures.captions import EVIDENCE, SPREAD, TYPICAL_TIMES
 from baler_energy.figures.selection import (
     OPERATIONS,
     axis_label,
+    centre_of,
     describe,
     excluded_text,
-    reference_point,
     spread_text,
     sweep,
 )
@@ -57,7 +57,7 @@ class _Scaling:
 
 
 def draw_parallel(tables: Tables) -> Figure:
-    """Draw speed-up and energy per row of each operation against threads, all other axes at the reference.
+    """Draw speed-up and energy per row of each operation against threads, all other axes at the centre.
 
     Raises
     ------
@@ -66,8 +66,8 @@ def draw_parallel(tables: Tables) -> Figure:
     """
     runs = tables["runs"]
     require_rows("there are no runs", runs)
-    reference = reference_point(runs)
-    chosen = sweep(runs, "threads", reference)
+    centre = centre_of(runs)
+    chosen = sweep(runs, "threads", centre)
     values = sorted(chosen["threads"].unique())
     if len(values) < 2:
         raise NoData(f"one number of threads only ({values[0]}), no axis to draw against")
@@ -86,7 +86,7 @@ def draw_parallel(tables: Tables) -> Figure:
     counts |= {int(n) for one in scalings for n in one.means["n"]}
     subtitle(
         figure,
-        f"Fixed: {describe(reference, without='threads')}.",
+        f"Fixed: {describe(centre, without='threads')}.",
         *([f"Mean and 95 % t interval, {count_text(counts)}."] if counts else []),
         *_efficiencies(scalings),
         *excluded_text(chosen),

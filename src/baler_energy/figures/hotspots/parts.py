@@ -157,7 +157,7 @@ def draw_whole(tables: Tables) -> Figure:
     words = (
         "Static is the idle power over the whole's time; parts are above it."
         if value == "energy_j"
-        else "Energy is not measured here: time stands in, and static power cannot be told."
+        else "Energy is not measured here: time is shown instead, and static power is unknown."
     )
     subtitle(
         figure,
@@ -189,7 +189,7 @@ def _tree(part: pd.DataFrame, operation: str, value: str, factor: float) -> Bloc
 
 
 def _piece(row: Mapping[Any, Any], part: pd.DataFrame, value: str, power_w: float, factor: float, colour: str) -> Block:
-    """Make a part's block, of its energy above the static power (of its time, where time stands in)."""
+    """Make a part's block, of its energy above the static power (of its time, where time is shown instead)."""
     above = 0.0 if row["kind"] == "static" else power_w * float(row["self_time_s"] or 0.0)
     width = (float(row[value]) - above) * factor
     inside = part[part["kind"].isin(_OPERATORS) & part["stack"].str.startswith(f"{row['stack']};", na=False)]
@@ -205,15 +205,16 @@ FIGURES = (
         "From the whole run down to operators",
         "Each operation as a whole (top), split into static power (the idle power over its time, where energy is "
         "measured), data, layers, optimizer and framework overhead, then into single parts, then into the "
-        f"operators that torch's profiler saw within each. {LOOPS} Where energy is only modelled, time stands in.",
+        f"operators that torch's profiler saw within each. {LOOPS} Where energy is only modelled, time is "
+        "shown instead.",
         draw_whole,
     ),
     FigureSpec(
         "parts",
         "What data and layers cost, each in a measured loop",
-        "Every layer, forward and backward, and every movement of data, as a share of the whole operation that was "
-        f"measured beside them; the rest is what they do not explain. {LOOPS} Where energy is only modelled, time "
-        "stands in. Training is of one epoch.",
+        "Every layer, forward and backward, and every movement of data, as a share of the whole operation, which is "
+        f"measured, too; the rest is what they do not explain. {LOOPS} Where energy is only modelled, time "
+        "is shown instead. Training is of one epoch.",
         draw_parts,
     ),
 )

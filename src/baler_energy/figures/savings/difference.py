@@ -13,7 +13,7 @@ from baler_energy.figures.bars import label_end, name_rows
 from baler_energy.figures.base import FigureSpec, NoData, Tables, require_rows
 from baler_energy.figures.engine_rows import base_label, compared, engines_at, per_row, where
 from baler_energy.figures.profiled import rows_of
-from baler_energy.figures.selection import OPERATIONS, reference_point, scaled_unit
+from baler_energy.figures.selection import OPERATIONS, centre_of, scaled_unit
 from baler_energy.figures.style import COLOURS, grid, legend_below, subtitle
 from baler_energy.vocabulary import Operation
 
@@ -30,14 +30,14 @@ _LOOKS: dict[str, tuple[str, str]] = {
     "work in other threads": ("0.55", "////"),
     REST: ("0.85", ""),
 }
-#: Share of a panel's width that the bars have; what makes the difference stands in the rest.
+#: Share of a panel's width that the bars have; what makes the difference is in the rest.
 _BARS = 0.58
-#: Differences that are written beside a bar, at most, and their smallest share of the whole difference.
+#: Differences that are written next to a bar, at most, and their smallest share of the whole difference.
 _WRITTEN, _SMALLEST = 3, 0.1
 
 
 def times_by_category(tables: Tables) -> pd.DataFrame:
-    """Estimate the time per row by category, of the engines that were profiled at the reference point.
+    """Estimate the time per row by category, of the engines that were profiled at the study's centre.
 
     Returns
     -------
@@ -52,9 +52,9 @@ def times_by_category(tables: Tables) -> pd.DataFrame:
     """
     runs, calls = tables["runs"], rows_of(tables, "cprofile", ["call"])
     require_rows("there are no runs", runs)
-    point = reference_point(runs)
+    point = centre_of(runs)
     rows = clean(compared(per_row(runs), point)).dropna(subset=["time_per_row_s"])
-    require_rows("no run of the engines at the reference point is without a flag", rows)
+    require_rows("no run of the engines at the study's centre is without a flag", rows)
     profiled = engines_at(calls, point)
     profiled = profiled[profiled["device"] == rows["device"].iloc[0]]
     found: list[dict[str, Any]] = []
@@ -68,7 +68,7 @@ def times_by_category(tables: Tables) -> pd.DataFrame:
                 shares = over_epochs(shares, int(point["epochs"]))
             found.append({"operation": operation, "label": label} | {k: time_s * v for k, v in shares.items()})
     if len({row["label"] for row in found}) < 2:
-        raise NoData("no two engines were profiled with cprofile at the reference point (profile.points)")
+        raise NoData("no two engines were profiled with cprofile at the study's centre (profile.points)")
     return pd.DataFrame(found)
 
 
@@ -81,7 +81,7 @@ def draw_difference(tables: Tables) -> Figure:
         As `times_by_category`.
     """
     times = times_by_category(tables)
-    point = reference_point(tables["runs"])
+    point = centre_of(tables["runs"])
     rows = compared(tables["runs"], point)
     base = base_label(rows, point)
     shown = [operation for operation in OPERATIONS if (times["operation"] == operation).any()]
@@ -150,7 +150,7 @@ FIGURES = (
         "the measured one had epochs. A profiler makes Python code look dearer than compiled code. On each path of "
         "the call tree the outermost known function decides, so that nothing counts twice. The fast engine "
         "computes its loss within the products, and folds scaling into the outer layers. What it gives to "
-        "other threads, cProfile does not see into. Words beside the bars are the first of each category.",
+        "other threads, cProfile does not see into. Words next to the bars are the first of each category.",
         draw_difference,
     ),
 )

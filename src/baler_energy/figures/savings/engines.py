@@ -15,9 +15,9 @@ from baler_energy.figures.captions import EVIDENCE, TYPICAL_TIMES
 from baler_energy.figures.engine_rows import base_label, compared, factor_text, paired, per_row, same_energy, where
 from baler_energy.figures.selection import (
     OPERATIONS,
+    centre_of,
     estimate_text,
     excluded_text,
-    reference_point,
     scaled_unit,
     with_error,
 )
@@ -38,21 +38,21 @@ _RESULTS = (
     ("max_over_range", "Largest residual / range"),
     ("compressed_bytes_per_row", "Compressed file per row (B)"),
 )
-#: Share of a panel's width that the marks have; numbers stand in the rest.
+#: Share of a panel's width that the marks have; numbers are in the rest.
 _MARKED = 0.52
 
 
 def draw_engines(tables: Tables) -> Figure:
-    """Draw what each engine takes and gives at the reference point, with factors over the reference.
+    """Draw what each engine takes and gives at the study's centre, with factors over the reference.
 
     Raises
     ------
     NoData
-        One engine ran at the reference point.
+        One engine ran at the study's centre.
     """
     runs = tables["runs"]
     require_rows("there are no runs", runs)
-    point = reference_point(runs)
+    point = centre_of(runs)
     rows = compared(per_row(runs), point)
     base = base_label(rows, point)
     rows = same_energy(rows, base)
@@ -75,7 +75,7 @@ def draw_engines(tables: Tables) -> Figure:
     subtitle(
         figure,
         f"At {where(point, rows)}. {spread}actors are over {base}.",
-        "~: not told apart from 1, or of a single run. Training counts all epochs. Memory holds all libraries.",
+        "~: not distinguishable from 1, or n = 1. Training counts all epochs. Memory holds all libraries.",
         *excluded_text(rows),
     )
     return figure
@@ -93,7 +93,7 @@ def _cost_row(panels: Any, rows: pd.DataFrame, labels: list[str], base: str, cos
 
 
 def _marks(panel: Axes, part: pd.DataFrame, labels: list[str], base: str, unit: str, *, pairs: bool = False) -> None:
-    """Draw a mark for each label on a logarithmic axis, and beside it its number and its factor over `base`."""
+    """Draw a mark for each label on a logarithmic axis, and next to it its number and its factor over `base`."""
     present = part[part["shown"] > 0]
     if present.empty:
         note_empty(panel)
@@ -141,7 +141,7 @@ FIGURES = (
     FigureSpec(
         "engines",
         "The engines: energy, time, memory and error",
-        "What each engine takes for a row of the table and gives, at the reference point with only the engine "
+        "What each engine takes for a row of the table and gives, at the study's centre with only the engine "
         "varied, and the precision, which float32 or bfloat16 behind a name says: upstream is Baler itself, "
         "reference its autoencoder in plain PyTorch, of which the other chapters speak, fast the same at the "
         "speed of the hardware. Marks are means over n clean repeats, bars 95 % t intervals, small dots single "

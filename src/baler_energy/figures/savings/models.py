@@ -16,10 +16,10 @@ from baler_energy.figures.base import FigureSpec, NoData, Tables, require_rows
 from baler_energy.figures.captions import EVIDENCE, SPREAD, TYPICAL_TIMES
 from baler_energy.figures.selection import (
     at_point,
+    centre_of,
     describe,
     excluded_text,
     first_device,
-    reference_point,
     scaled_unit,
     spread_text,
     with_error,
@@ -50,15 +50,15 @@ def draw_forward(tables: Tables) -> Figure:
     Raises
     ------
     NoData
-        The study, or its reference point, has one network only.
+        The study, or its centre, has one network only.
     """
     runs = tables["runs"]
     passed = runs[runs["operation"] == Operation.FORWARD]
     require_rows("one network only, no sizes to compare", passed)
-    reference = reference_point(runs)
-    here = _around(passed, reference, "model")
+    centre = centre_of(runs)
+    here = _around(passed, centre, "model")
     if here[_SIZE].nunique() < 2:
-        raise NoData("one network only at the reference point, no sizes to compare")
+        raise NoData("one network only at the study's centre, no sizes to compare")
     here = here.assign(
         energy_per_row_j=here["energy_j"] / here["rows"], time_per_row_s=typical_duration_s(here) / here["rows"]
     )
@@ -72,7 +72,7 @@ def draw_forward(tables: Tables) -> Figure:
     legend_below(figure, handles)
     subtitle(
         figure,
-        f"Fixed: {describe(reference, without=('model', 'epochs'))}.",
+        f"Fixed: {describe(centre, without=('model', 'epochs'))}.",
         *([f"Mean and 95 % t interval, {count_text(counts)}."] if counts else []),
         *excluded_text(here),
     )
@@ -124,9 +124,9 @@ def draw_error_flops(tables: Tables) -> Figure:
     """
     runs = tables["runs"]
     require_rows("there are no runs", runs)
-    reference = reference_point(runs)
+    centre = centre_of(runs)
     trained = with_error(runs).dropna(subset=["mean_rms_over_range", "flops"])
-    here = _around(trained, reference, "model", "epochs")
+    here = _around(trained, centre, "model", "epochs")
     if here["model"].nunique() < 2:
         raise NoData("one network only, no sizes to compare")
     here, device = first_device(here)
@@ -141,7 +141,7 @@ def draw_error_flops(tables: Tables) -> Figure:
     legend_below(figure, handles)
     subtitle(
         figure,
-        f"Fixed: {describe(reference, without=('model', 'epochs'))}, {device}; along a line the epochs vary.",
+        f"Fixed: {describe(centre, without=('model', 'epochs'))}, {device}; along a line the epochs vary.",
         f"Mean and 95 % t interval, {count_text(counts)}.",
     )
     return figure
@@ -177,9 +177,9 @@ def _error_line(panel: Axes, line: _Line) -> Any:
     )
 
 
-def _around(runs: pd.DataFrame, reference: Mapping[str, Any], *free: str) -> pd.DataFrame:
-    """Rows that are at the reference in all axes but some."""
-    return at_point(runs, {axis: value for axis, value in reference.items() if axis not in free})
+def _around(runs: pd.DataFrame, centre: Mapping[str, Any], *free: str) -> pd.DataFrame:
+    """Rows that are at the centre in all axes but some."""
+    return at_point(runs, {axis: value for axis, value in centre.items() if axis not in free})
 
 
 def _log_axes(panel: Axes, x: "pd.Series[float]", y: "pd.Series[float]") -> None:
@@ -192,12 +192,12 @@ def _log_axes(panel: Axes, x: "pd.Series[float]", y: "pd.Series[float]") -> None
 
 
 def _name_models(panel: Axes, here: pd.DataFrame, value: str) -> None:
-    """Write the models' names beside their marks, on the sides that a rising line leaves free."""
+    """Write the models' names next to their marks, on the sides that a rising line leaves free."""
     factor, _ = scaled_unit(here[value], "s")
     middle = np.sqrt(here[_SIZE].min() * here[_SIZE].max())
     for (model, size), part in here.groupby(["model", _SIZE], observed=True):
-        beside = 34 if len(clean(part)) == 1 else 7  # "n = 1" stands next to the mark
-        offset, side, height = ((beside, -12), "left", "min") if size < middle else ((-beside, 6), "right", "max")
+        away = 34 if len(clean(part)) == 1 else 7  # "n = 1" is next to the mark
+        offset, side, height = ((away, -12), "left", "min") if size < middle else ((-away, 6), "right", "max")
         place = (size, part[value].agg(height) * factor)
         panel.annotate(str(model), place, offset, textcoords="offset points", fontsize=8, horizontalalignment=side)
 

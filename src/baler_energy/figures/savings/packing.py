@@ -1,4 +1,4 @@
-"""What the packing of the latents gains beside the autoencoder, and what it does to the error."""
+"""What the packing of the latents gains after the autoencoder, and what it does to the error."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from baler_energy.analysis.statistics import mean_interval
 from baler_energy.codecs.packing import Packing
 from baler_energy.figures.bars import label_end, name_rows
 from baler_energy.figures.base import FigureSpec, NoData, Tables, require_rows
-from baler_energy.figures.selection import describe, first_device, reference_point, sweep, with_error
+from baler_energy.figures.selection import centre_of, describe, first_device, sweep, with_error
 from baler_energy.figures.style import COLOURS, MARKERS, count_text, grid, legend_below, log_ticks, subtitle
 
 __all__ = ["FIGURES", "draw_packing"]
@@ -24,21 +24,21 @@ _ROUNDING = 1e-9
 
 
 def draw_packing(tables: Tables) -> Figure:
-    """Draw the ratio of each packing in two steps, autoencoder and packing, beside the error and its bound.
+    """Draw the ratio of each packing in two steps, autoencoder and packing, and the error with its bound.
 
     Raises
     ------
     NoData
-        One packing ran at the reference point, or none tells sizes and errors.
+        One packing ran at the study's centre, or none has sizes and errors.
     """
     runs = tables["runs"]
     require_rows("there are no runs", runs)
-    reference = reference_point(runs)
-    chosen = with_error(sweep(runs, "packing", reference))
+    centre = centre_of(runs)
+    chosen = with_error(sweep(runs, "packing", centre))
     if chosen["packing"].nunique() < 2:
-        raise NoData(f"one packing only at the reference point ({reference['packing']}), nothing to compare")
+        raise NoData(f"one packing only at the study's centre ({centre['packing']}), nothing to compare")
     chosen = chosen.dropna(subset=[_AUTOENCODER, _PACKING, *_ERRORS])
-    require_rows("no run tells what its latents and corrections take, and its error", chosen)
+    require_rows("no run has sizes of latents and corrections, and an error", chosen)
     chosen, device = first_device(chosen)
     gains = chosen.groupby("packing", observed=True)[[_AUTOENCODER, _PACKING, "ratio_native_bytes"]].mean()
     gains = gains.sort_values("ratio_native_bytes")
@@ -50,7 +50,7 @@ def draw_packing(tables: Tables) -> Figure:
     legend_below(figure, _legend(gains), columns=3)
     subtitle(
         figure,
-        f"At {describe(reference, without='packing')}, {device}. Ratios are against the table in its recorded formats.",
+        f"At {describe(centre, without='packing')}, {device}. Ratios are against the table in its recorded formats.",
         f"Errors: mean and 95 % t interval, {count_text(counts)}; small dots are single runs.",
     )
     return figure

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from baler_energy.figures.base import Tables, TableSpec
-from baler_energy.figures.profiled import of_reference_engine, rows_of
+from baler_energy.figures.profiled import of_central_engine, rows_of
 from baler_energy.figures.readable import Row, each, unless_missing
 from baler_energy.figures.selection import AXES, device_name, scaled_unit
 
@@ -20,20 +20,20 @@ def counters(tables: Tables) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Of the engine that costs are told of, a row per point, operation and ``event``: ``events`` and, of misses of the
+        Of the centre's engine, a row per point, operation and ``event``: ``events`` and, of misses of the
         last cache, the ``bytes`` that came from memory for them; of instructions, ``per_cycle``; or the ``reason`` why
         there are none.
     """
-    found = of_reference_engine(rows_of(tables, "perf", ["counter", "absent"]), tables["runs"])
+    found = of_central_engine(rows_of(tables, "perf", ["counter", "absent"]), tables["runs"])
     rows: list[dict[str, Any]] = []
     for key, part in found.groupby(_KEYS, sort=True, observed=True):
         events = part.dropna(subset=["calls"]).set_index("name")["calls"]
         for row in part.to_dict("records"):
-            told = {"event": row["name"], "events": row["calls"], "bytes": row["bytes"], "reason": row["reason"]}
+            counted = {"event": row["name"], "events": row["calls"], "bytes": row["bytes"], "reason": row["reason"]}
             cycles = str(row["name"]).replace("instructions", "cycles")
             if cycles != row["name"] and cycles in events:
-                told["per_cycle"] = row["calls"] / events[cycles]
-            rows.append(dict(zip(_KEYS, key, strict=True)) | told)
+                counted["per_cycle"] = row["calls"] / events[cycles]
+            rows.append(dict(zip(_KEYS, key, strict=True)) | counted)
     return pd.DataFrame(rows, columns=[*_KEYS, "event", "events", "per_cycle", "bytes", "reason"])
 
 

@@ -14,9 +14,9 @@ from baler_energy.figures.readable import Row, each
 from baler_energy.figures.selection import (
     AXES,
     OPERATIONS,
+    centre_of,
     device_name,
     parameter_text,
-    reference_point,
     scaled_unit,
     spread_text,
     with_error,
@@ -37,7 +37,7 @@ def engines(tables: Tables) -> pd.DataFrame:
     pandas.DataFrame
         A row per point, device, engine with its precision, and operation. Of energy (J) and time (s) per row of the
         table, peak memory (B) and start-up (s): mean over ``n`` clean runs, ``..._half_width`` (95 % t interval), and
-        but for the start-up ``..._ratio`` over the engine that costs are told of, with ``..._ratio_low`` and
+        but for the start-up ``..._ratio`` over the engine of the centre, with ``..._ratio_low`` and
         ``..._ratio_high``. Of errors and compressed bytes per row the same, over all runs, in pairs of the same seed.
         Null where there is none; energies of another kind than that engine's have no ratio.
     """
@@ -45,8 +45,8 @@ def engines(tables: Tables) -> pd.DataFrame:
     runs = tables["runs"]
     if runs.empty:
         return pd.DataFrame(columns=names)
-    reference, joined = reference_point(runs), per_row(_with_results(runs))
-    base_rows = joined[(joined["engine"] == reference["engine"]) & (joined["precision"] == reference["precision"])]
+    centre, joined = centre_of(runs), per_row(_with_results(runs))
+    base_rows = joined[(joined["engine"] == centre["engine"]) & (joined["precision"] == centre["precision"])]
     rows: list[dict[str, Any]] = []
     # A GPU's threads may differ from a CPU's: the devices of a point are apart.
     shared = [*(axis for axis in AXES if axis not in FREE), "device"]

@@ -1,4 +1,4 @@
-"""What imported files tell by themselves."""
+"""What can be concluded from imported files alone."""
 
 import pandas as pd
 
@@ -9,7 +9,7 @@ __all__ = ["TABLE"]
 
 
 def findings(tables: Tables) -> pd.DataFrame:
-    """Give what imported files tell by themselves, as the dataset has it."""
+    """Give what can be concluded from imported files, as the dataset has it."""
     return tables["findings"]
 
 
@@ -24,8 +24,8 @@ def _row(row: Row) -> dict[str, str]:
 
 TABLE = TableSpec(
     "findings",
-    "What imported files tell by themselves",
-    "Constants, proportions and disagreements found in the imported results of other tools, without being told.",
+    "What can be concluded from imported files alone",
+    "Constants, proportions and disagreements in the imported results of other tools.",
     make=findings,
     rows=each(_row),
     without_rows="No results of other studies were imported: the study names none (imports).",

@@ -101,7 +101,8 @@ TABLE = TableSpec(
     "Flagged runs are in no mean; where all are flagged, the span of their values is given as such. Counts do "
     "not depend on the flags. Energies are of the kind and components that the row names. Batch latency is "
     "timed once at the profiled points, the peak is of a long matrix product. Greenness and energy-precision "
-    "ratio are of the whole run and stand with its training. Of none, the CSV says why: it has a row per run. "
+    "ratio are of the whole run and are in the row of its training. Where a value is missing, the CSV gives the "
+    "reason: it has a row per run. "
     "The glossary says what each metric is, and when it misleads.",
     make=efficiency.metrics,
     rows=_rows,

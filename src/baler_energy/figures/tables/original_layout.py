@@ -11,11 +11,11 @@ from baler_energy.figures.readable import Row
 from baler_energy.figures.selection import (
     OPERATIONS,
     at_point,
+    centre_of,
     count_flagged,
     describe,
     device_name,
     estimate_text,
-    reference_point,
     spread_text,
     with_flags,
 )
@@ -29,10 +29,10 @@ _ORIGINAL_EPOCHS = 5
 
 
 def original_point(runs: pd.DataFrame) -> dict[str, Any]:
-    """Give the reference point with the original study's 5 epochs, or with its own where none ran for 5."""
-    reference = reference_point(runs)
-    original = {**reference, "epochs": _ORIGINAL_EPOCHS}
-    return reference if at_point(runs, original).empty else original
+    """Give the study's centre with the original study's 5 epochs, or with its own where none ran for 5."""
+    centre = centre_of(runs)
+    original = {**centre, "epochs": _ORIGINAL_EPOCHS}
+    return centre if at_point(runs, original).empty else original
 
 
 def original_layout(tables: Tables) -> pd.DataFrame:

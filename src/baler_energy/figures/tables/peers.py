@@ -6,11 +6,11 @@ import pandas as pd
 
 from baler_energy.figures.base import Tables, TableSpec
 from baler_energy.figures.readable import Row, each, quantity_text, unless_missing
-from baler_energy.figures.selection import AXES, at_point, describe, device_name, reference_point, variant
+from baler_energy.figures.selection import AXES, at_point, centre_of, describe, device_name, variant
 
 __all__ = ["TABLE"]
 
-#: What tells readings of other tools apart, besides the point.
+#: What identifies readings of other tools, besides the point.
 _READING = [
     *("kind", "tool", "device", "operation", "component", "quantity", "evidence", "unit"),
     *("ours_scope", "ours_evidence"),
@@ -18,9 +18,9 @@ _READING = [
 
 
 def peers(tables: Tables) -> pd.DataFrame:
-    """Give what other tools and formulas say beside our energy.
+    """Give the results of other tools and formulas, with our energy.
 
-    Formulas are of every run; shown are those at the points where a tool ran, and at the reference point.
+    Formulas are of every run; shown are those at the points where a tool ran, and at the study's centre.
 
     Returns
     -------
@@ -33,10 +33,12 @@ def peers(tables: Tables) -> pd.DataFrame:
     names = [*_READING, *_medians(table.iloc[:0]), *axes]
     if table.empty:
         return pd.DataFrame(columns=names)
-    reference = reference_point(tables["runs"])
-    at_reference = pd.Series(table.index.isin(at_point(table, reference).index), index=table.index)
-    beside = table[axes].apply(tuple, axis=1).isin(set(table.loc[table["kind"] == "peer", axes].apply(tuple, axis=1)))
-    kept = table[at_reference | beside]
+    centre = centre_of(tables["runs"])
+    at_centre = pd.Series(table.index.isin(at_point(table, centre).index), index=table.index)
+    with_tools = (
+        table[axes].apply(tuple, axis=1).isin(set(table.loc[table["kind"] == "peer", axes].apply(tuple, axis=1)))
+    )
+    kept = table[at_centre | with_tools]
     rows = [
         dict(zip([*axes, *_READING], key, strict=True)) | _medians(part)
         for key, part in kept.groupby([*axes, *_READING], sort=True, observed=True, dropna=False)
@@ -87,12 +89,12 @@ def _row(row: Row) -> dict[str, str]:
 
 
 def _notes(frame: pd.DataFrame, tables: Tables) -> list[str]:
-    return [f"Reference point: {describe(reference_point(tables['runs']))}."] if len(frame) else []
+    return [f"Centre: {describe(centre_of(tables['runs']))}."] if len(frame) else []
 
 
 TABLE = TableSpec(
     "peers",
-    "Other tools and formulas beside ours",
+    "Other tools and formulas compared with ours",
     "What other tools and published formulas give for the same windows, in runs of their own that stay out of "
     "the results. Values, durations and ratios are medians over n repeats. The ratio is theirs over our energy "
     "of the same components; it is missing where these are not the same, or where ours is part measured, part "
@@ -101,5 +103,5 @@ TABLE = TableSpec(
     rows=each(_row),
     notes=_notes,
     varied=True,
-    without_rows="No other tool ran beside ours: the study names none (peers.tools), and no formula applied.",
+    without_rows="No other tool measured the same windows: the study names none (peers.tools), and no formula applied.",
 )

@@ -8,7 +8,7 @@ import pandas as pd
 from baler_energy.codecs.packing import Packing
 from baler_energy.figures.base import Tables, TableSpec
 from baler_energy.figures.readable import Row, each, unless_missing
-from baler_energy.figures.selection import at_point, parameter_text, reference_point, variant, with_error
+from baler_energy.figures.selection import at_point, centre_of, parameter_text, variant, with_error
 
 __all__ = ["FORMAT", "GAINS", "RATIOS", "TABLE", "ratios", "saving"]
 
@@ -122,10 +122,8 @@ def _row(row: Row) -> dict[str, str]:
 
 def _notes(frame: pd.DataFrame, tables: Tables) -> list[str]:
     """Say what each size saves, of the engine and the packing that costs are reported for."""
-    reference = reference_point(tables["runs"])
-    alike = at_point(
-        frame, {axis: reference[axis] for axis in ("transform", "engine", "model", "precision", "packing")}
-    )
+    centre = centre_of(tables["runs"])
+    alike = at_point(frame, {axis: centre[axis] for axis in ("transform", "engine", "model", "precision", "packing")})
     return [saving(row) for row in alike.to_dict("records")]
 
 

@@ -8,7 +8,7 @@ from baler_energy.analysis import throttled
 from baler_energy.analysis.thermal import rise
 from baler_energy.figures.base import Tables, TableSpec
 from baler_energy.figures.readable import Row, each, unless_missing
-from baler_energy.figures.selection import at_point, describe, device_name, reference_point, spread_text
+from baler_energy.figures.selection import at_point, centre_of, describe, device_name, spread_text
 
 __all__ = ["TABLE"]
 
@@ -17,7 +17,7 @@ _VALUES = ["n", "start_degc", "maximum_degc", "steady_degc", "tau_s", "tau_error
 
 
 def temperatures(tables: Tables) -> pd.DataFrame:
-    """Give the rise of every temperature over the windows at the reference point.
+    """Give the rise of every temperature over the windows at the study's centre.
 
     Returns
     -------
@@ -25,13 +25,13 @@ def temperatures(tables: Tables) -> pd.DataFrame:
         A row per run, operation and component with a temperature: ``n`` samples in the window, ``start_degc``,
         ``maximum_degc``, and of the fit of `analysis.thermal.rise` ``steady_degc``, ``tau_s`` and its standard error
         ``tau_error_s``, null with the ``reason`` where there is none; ``throttle_reasons`` gives the shares of the
-        window (%) over which a GPU's clocks were lowered, and why (null: it does not tell).
+        window (%) over which a GPU's clocks were lowered, and why (null: unknown).
     """
     samples = tables["samples"]
-    told = samples[samples["quantity"].isin(["temperature", "throttle_reasons"])].dropna(subset=["value"])
-    if told.empty:
+    known = samples[samples["quantity"].isin(["temperature", "throttle_reasons"])].dropna(subset=["value"])
+    if known.empty:
         return pd.DataFrame(columns=[*_KEYS, *_VALUES])
-    here = at_point(told, reference_point(tables["runs"])).sort_values("time_s")
+    here = at_point(known, centre_of(tables["runs"])).sort_values("time_s")
     rows = [
         dict(zip(_KEYS, key, strict=True)) | _window(part)
         for key, part in here.groupby(_KEYS, sort=True, observed=True)
@@ -68,29 +68,29 @@ def _row(row: Row) -> dict[str, str]:
         "component": f"{row['component']} ({row['meter']})",
         "start (°C)": unless_missing(f"{row['start_degc']:g}", row["start_degc"]),
         "maximum (°C)": unless_missing(f"{row['maximum_degc']:g}", row["maximum_degc"]),
-        "steady state (°C)": unless_missing(f"{row['steady_degc']:.1f}", row["steady_degc"], "not told"),
+        "steady state (°C)": unless_missing(f"{row['steady_degc']:.1f}", row["steady_degc"], "unknown"),
         "time constant (± standard error)": tau,
         "n samples": f"{row['n']}",
         "clocks lowered, share of window": unless_missing(
-            f"{row['throttle_reasons']}", row["throttle_reasons"], "not told"
+            f"{row['throttle_reasons']}", row["throttle_reasons"], "unknown"
         ),
     }
 
 
 def _notes(frame: pd.DataFrame, tables: Tables) -> list[str]:
-    return [f"Reference point: {describe(reference_point(tables['runs']))}."] if len(frame) else []
+    return [f"Centre: {describe(centre_of(tables['runs']))}."] if len(frame) else []
 
 
 TABLE = TableSpec(
     "temperatures",
     "How warm it became, and how fast",
-    "Temperatures in the windows of the reference point, flagged runs included: at the start, at most, and of "
+    "Temperatures in the windows of the study's centre, flagged runs included: at the start, at most, and of "
     "a fit of a rise with one time constant (lumped model, Newton's law of cooling, at constant power) the "
-    "steady state and the time constant with its standard error; or why it cannot be told. Sensors tell whole "
+    "steady state and the time constant with its standard error; or why they cannot be determined. Sensors give whole "
     "degrees. The last column gives why a GPU's clocks were lowered (NVML), as shares of the window that can "
     "overlap; none means that they were not.",
     make=temperatures,
     rows=each(_row),
     notes=_notes,
-    without_rows="No sensor told a temperature at the reference point.",
+    without_rows="No sensor gave a temperature at the study's centre.",
 )

@@ -26,7 +26,7 @@ def draw_contamination(tables: Tables) -> Figure:
         No record has it.
     """
     runs = tables["runs"].dropna(subset=["contamination"]).sort_values("start")
-    require_rows("no record tells what other processes used", runs)
+    require_rows("no record says what other processes used", runs)
     minutes = (runs["start"] - runs["start"].min()).dt.total_seconds() / 60
     figure, ((panel,),) = grid(1, 1, 4.4)
     for number, operation in enumerate(OPERATIONS):

@@ -1,4 +1,4 @@
-"""Imported results of other tools beside the runs of this study: energy against duration."""
+"""Imported results of other tools and the runs of this study: energy against duration."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -37,7 +37,7 @@ _CONSTANT: dict[str, Any] = {"color": "0.2", "linestyle": "--", "linewidth": 1}
 
 
 def draw_foreign(tables: Tables) -> Figure:
-    """Draw the energy of each imported window against its duration, and the runs of this study beside them.
+    """Draw the energy of each imported window against its duration, and the runs of this study.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def _windows(foreign: pd.DataFrame) -> pd.DataFrame:
     energy = foreign[(foreign["quantity"] == Quantity.ENERGY) & (foreign["value"] > 0) & (foreign["duration_s"] > 0)]
     if energy.empty:
         return pd.DataFrame(columns=columns)
-    # The readings of a window stand together, and begin with its duration.
+    # The readings of a window come together, and begin with its duration.
     window = (foreign["quantity"] == Quantity.DURATION).cumsum().loc[energy.index]
     table = energy.assign(window=window, part=energy["component"].str.split("-").str[0])
     parts = table[table["part"] != _SUM].sort_values("part", kind="stable").groupby("window")
@@ -177,7 +177,7 @@ def _power_line(panel: Axes, power_w: float, look: dict[str, Any]) -> None:
 FIGURES = (
     FigureSpec(
         "foreign",
-        "Other tools' results beside ours",
+        "Other tools' results and ours",
         "Energy against duration of each window in the imported files of other tools, and of each operation of "
         "this study. A mark is one window or one operation; the legend says which components its energy holds "
         "and how many there are. Filled marks are measured, open ones modelled or unknown, half-filled ones a "

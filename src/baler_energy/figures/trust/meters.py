@@ -108,7 +108,7 @@ FIGURES = (
         "Meter against meter",
         "Energy of the same component in the same window by two meters, and their ratio; each mark is one run, "
         "open where it is flagged. On the dashed line they agree. Agreement of two meters that read the same "
-        "counter is not accuracy. The whole node, where a meter reads it, stands against the sum of our parts: "
+        "counter is not accuracy. The whole node, where a meter reads it, is compared with the sum of our parts: "
         "it holds them and everything else that draws power, and is never added.",
         draw_meters,
     ),

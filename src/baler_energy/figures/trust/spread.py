@@ -1,4 +1,4 @@
-"""Spread over repeats, and how many repeats tell a difference apart."""
+"""Spread over repeats, and how many repeats it takes to detect a difference."""
 
 from typing import Any
 
@@ -81,7 +81,7 @@ def _spread_marks(panel: Axes, part: pd.DataFrame, label: str, number: int) -> d
 
 
 def draw_repeats_needed(tables: Tables) -> Figure:
-    """Draw the repeats that tell a difference apart against the spread, with marks at the spreads seen.
+    """Draw the repeats that it takes to detect a difference against the spread, with marks at the spreads seen.
 
     Raises
     ------
@@ -159,10 +159,10 @@ FIGURES = (
     ),
     FigureSpec(
         "repeats_needed",
-        "How many repeats tell a difference apart",
+        "How many repeats it takes to detect a difference",
         "Repeats of each of two points at which a difference of their means is found with a probability of 80 % "
         "(two-sided t test at 5 %, normal values of equal spread), against the coefficient of variation (CV) of "
-        "single runs. Marks stand at the CVs of this study, pooled over its points, for a difference of 5 %; "
+        "single runs. Marks are at the CVs of this study, pooled over its points, for a difference of 5 %; "
         "bars are their 95 % intervals (chi-square), wide where there are few degrees of freedom f. The table of "
         "variation has all quantities.",
         draw_repeats_needed,

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from baler_energy.analysis.statistics import flag_words
 from baler_energy.figures.base import FigureSpec, Tables, require_rows
-from baler_energy.figures.selection import at_point, describe, device_name, first_clean, reference_point, with_flags
+from baler_energy.figures.selection import at_point, centre_of, describe, device_name, first_clean, with_flags
 from baler_energy.figures.style import COLOURS, LINES, grid, plain, subtitle
 from baler_energy.vocabulary import Operation
 
@@ -30,14 +30,14 @@ def draw_timeseries(tables: Tables) -> Figure:
     Raises
     ------
     NoData
-        No training at the reference point has samples.
+        No training at the study's centre has samples.
     """
     samples, runs = tables["samples"], tables["runs"]
     require_rows("no run has samples", runs, samples)
-    reference = reference_point(runs)
-    here = at_point(samples, {**reference, "operation": Operation.TRAIN}).dropna(subset=["value"])
+    centre = centre_of(runs)
+    here = at_point(samples, {**centre, "operation": Operation.TRAIN}).dropna(subset=["value"])
     here = here[here["quantity"].isin(_PANELS)]
-    require_rows("no training at the reference point has samples", here)
+    require_rows("no training at the study's centre has samples", here)
     # A clean run where there is one; what is shown of a flagged one is said so.
     one = first_clean(with_flags(here, runs))
     quantities = [name for name in _PANELS if (one["quantity"] == name).any()]
@@ -46,9 +46,9 @@ def draw_timeseries(tables: Tables) -> Figure:
         panel.axvspan(0, float(one["window_s"].iloc[0]), color="0.9", zorder=0, label="_window")
         _time_panel(panel, one[one["quantity"] == quantity], quantity)
     panels[-1, 0].set_xlabel("Time from the start of the window (s)")
-    where = f"{describe(reference)}, {device_name(one['device'].iloc[0])}, repeat {one['repeat'].iloc[0]}"
+    where = f"{describe(centre)}, {device_name(one['device'].iloc[0])}, repeat {one['repeat'].iloc[0]}"
     wrong = f"This run is flagged: {words}." if (words := flag_words(one)) else ""
-    lines = (f"Reference: {where} (n = 1).", f"Shaded: the measured window. {wrong}")
+    lines = (f"Centre: {where} (n = 1).", f"Shaded: the measured window. {wrong}")
     subtitle(figure, *lines)
     return figure
 
@@ -84,7 +84,7 @@ FIGURES = (
     FigureSpec(
         "timeseries",
         "One training over time",
-        "Samples in and around the window (shaded) of one training at the reference point, first repeat (n = 1). "
+        "Samples in and around the window (shaded) of one training at the study's centre, first repeat (n = 1). "
         "Only quantities that this machine reports have a panel. The legend says where each series comes from and "
         "whether power is measured or modelled.",
         draw_timeseries,

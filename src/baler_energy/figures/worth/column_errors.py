@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from baler_energy.analysis.statistics import mean_interval
 from baler_energy.figures.bars import name_rows
 from baler_energy.figures.base import FigureSpec, Tables, require_rows
-from baler_energy.figures.selection import at_point, describe, first_device, reference_point
+from baler_energy.figures.selection import at_point, centre_of, describe, first_device
 from baler_energy.figures.style import COLOURS, MARKERS, count_text, grid, legend_below, log_ticks, subtitle
 
 __all__ = ["FIGURES"]
@@ -24,14 +24,14 @@ def draw_column_errors(tables: Tables) -> Figure:
     Raises
     ------
     NoData
-        The reference point has no errors.
+        The study's centre has no errors.
     """
     errors, runs = tables["errors"], tables["runs"]
     require_rows("no run has errors per column", runs, errors)
-    reference = reference_point(runs)
-    here = at_point(errors, reference)
+    centre = centre_of(runs)
+    here = at_point(errors, centre)
     here = here[(here["column"] != "all") & here["rms_over_range"].notna()]
-    require_rows("no run at the reference point has errors per column", here)
+    require_rows("no run at the study's centre has errors per column", here)
     here, device = first_device(here)
     means = {name: mean_interval(here, ["column"], name).set_index("column") for name in _ERRORS}
     order = means["rms_over_range"]["mean"].sort_values().index
@@ -49,7 +49,7 @@ def draw_column_errors(tables: Tables) -> Figure:
     _column_axes(panel, [str(name) for name in order], max(smallest, largest * 1e-9) / 3, largest * 1.5)
     legend_below(figure, panel.get_legend_handles_labels()[0])
     shown = count_text(means["rms_over_range"]["n"])
-    subtitle(figure, f"Reference: {describe(reference)}, {device}.", f"Mean and 95 % t interval, {shown}.")
+    subtitle(figure, f"Centre: {describe(centre)}, {device}.", f"Mean and 95 % t interval, {shown}.")
     return figure
 
 
@@ -67,7 +67,7 @@ FIGURES = (
     FigureSpec(
         "column_errors",
         "Error of each column",
-        "Root mean square and largest residual over the range of each column, at the reference point. Markers are "
+        "Root mean square and largest residual over the range of each column, at the study's centre. Markers are "
         "means over the repeats, bars 95 % t intervals, n is the number of repeats. Constant columns have no range "
         "and are left out.",
         draw_column_errors,

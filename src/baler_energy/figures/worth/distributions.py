@@ -10,12 +10,12 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from baler_energy.figures.base import FigureSpec, Tables, require_rows
-from baler_energy.figures.selection import at_point, describe, first_device, reference_point
+from baler_energy.figures.selection import at_point, centre_of, describe, first_device
 from baler_energy.figures.style import COLOURS, few_ticks, grid, legend_below, log_ticks, plain, subtitle
 
 __all__ = ["FIGURES"]
 
-#: Columns that tell most about a jet or a particle, in order; names may carry a prefix and a trailing underscore.
+#: Columns that say most about a jet or a particle, in order; names may carry a prefix and a trailing underscore.
 _TELLING = ("pt", "eta", "mass", "m", "charged_multiplicity", "charged_hadron_energy", "phi", "energy", "e")
 _SHOWN = 4
 #: Units of the generated columns; those of a user's file are not known.
@@ -31,13 +31,13 @@ def draw_distributions(tables: Tables) -> Figure:
     Raises
     ------
     NoData
-        The reference point has no histograms.
+        The study's centre has no histograms.
     """
     histograms, runs = tables["histograms"], tables["runs"]
     require_rows("no run has histograms", runs, histograms)
-    reference = reference_point(runs)
-    here = at_point(histograms, reference)
-    require_rows("no run at the reference point has histograms", here)
+    centre = centre_of(runs)
+    here = at_point(histograms, centre)
+    require_rows("no run at the study's centre has histograms", here)
     here, device = first_device(here)
     here = here[here["run_id"] == here["run_id"].min()]
     names = telling_columns(list(dict.fromkeys(here["column"])))
@@ -48,7 +48,7 @@ def draw_distributions(tables: Tables) -> Figure:
     panels[1, 0].set_ylabel("Rec. / orig.")
     panels[2, 0].set_ylabel("Rows per bin")
     legend_below(figure, panels[0, 0].get_legend_handles_labels()[0])
-    words = f"Reference: {describe(reference)}, {device}, repeat {here['repeat'].iloc[0]} (n = 1)."
+    words = f"Centre: {describe(centre)}, {device}, repeat {here['repeat'].iloc[0]} (n = 1)."
     subtitle(figure, words)
     return figure
 
@@ -163,7 +163,7 @@ FIGURES = (
     FigureSpec(
         "distributions",
         "Original and reconstructed distributions",
-        "Some columns before and after, at the reference point, first repeat (n = 1). Top: counts per bin. Middle: "
+        "Some columns before and after, at the study's centre, first repeat (n = 1). Top: counts per bin. Middle: "
         "reconstructed over original counts, with the statistical uncertainty of the original. Bottom: residual of "
         "each row, reconstructed less original. Rows beyond the axes are counted in the panels.",
         draw_distributions,

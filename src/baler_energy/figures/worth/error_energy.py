@@ -14,10 +14,10 @@ from baler_energy.figures.selection import (
     AXES,
     at_point,
     axis_label,
+    centre_of,
     describe,
     device_name,
     excluded_text,
-    reference_point,
     scaled_unit,
     sweep,
     with_error,
@@ -51,7 +51,7 @@ def draw_error_energy(tables: Tables) -> Figure:
     NoData
         No point has both.
     """
-    trained, reference = _trained(tables["runs"])
+    trained, centre = _trained(tables["runs"])
     factor, unit = scaled_unit(trained["energy_j"], "J")
     kinds = sorted(set(zip(trained["device"], trained["energy_evidence"], strict=True)))
     figure, (panels,) = grid(1, len(kinds), 5.2, width_in=max(7.5, 4.6 * len(kinds)), sharex=True, sharey=True)
@@ -62,9 +62,9 @@ def draw_error_energy(tables: Tables) -> Figure:
         part = trained[(trained["device"] == device) & (trained["energy_evidence"] == evidence)]
         counts |= _error_points(panel, part, factor)
         for number, axis in enumerate(_LINED):
-            along = sweep(clean(part), axis, reference)
+            along = sweep(clean(part), axis, centre)
             if along[axis].nunique() > 1:
-                _error_line(panel, along, axis, factor, number, reference[axis])
+                _error_line(panel, along, axis, factor, number, centre[axis])
         panel.set(xscale="log", yscale="log", xlim=x_limits, ylim=y_limits)
         log_ticks(panel.xaxis, *x_limits, narrow=len(kinds) > 1)
         log_ticks(panel.yaxis, *y_limits)
@@ -74,25 +74,25 @@ def draw_error_energy(tables: Tables) -> Figure:
     found = {text: h for panel in panels for h, text in zip(*panel.get_legend_handles_labels(), strict=True)}
     legend_below(figure, list(found.values()))
     spread = [f"Mean and 95 % t interval, {count_text(counts)}."] if counts else []
-    words = f"Around the reference: {describe(reference)}."
+    words = f"Around the centre: {describe(centre)}."
     subtitle(figure, words, *spread, *excluded_text(trained))
     return figure
 
 
 def _trained(runs: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Give the trainings with error and energy of the reference point's engine, model and packing, and that point.
+    """Give the trainings with error and energy of the centre's engine, model and packing, and that point.
 
-    What engines, models and packings save is told apart, in a chapter of its own.
+    What engines, models and packings save is reported in a separate chapter.
     """
     require_rows("there are no runs", runs)
-    reference = reference_point(runs)
-    alike = at_point(runs, {axis: reference[axis] for axis in ("transform", "engine", "model", "packing")})
+    centre = centre_of(runs)
+    alike = at_point(runs, {axis: centre[axis] for axis in ("transform", "engine", "model", "packing")})
     trained = with_error(alike)
     trained = trained[trained["operation"] == Operation.TRAIN].dropna(subset=["mean_rms_over_range", "energy_j"])
     require_rows("no run has both an error and a training energy", trained)
     if len(trained[[*AXES, "device"]].drop_duplicates()) < 2:
         raise NoData("one point only, no curve to draw")
-    return trained, reference
+    return trained, centre
 
 
 def _error_points(panel: Axes, trained: pd.DataFrame, factor: float) -> set[int]:
@@ -116,12 +116,12 @@ def _error_points(panel: Axes, trained: pd.DataFrame, factor: float) -> set[int]
     return set(counts)
 
 
-def _error_line(panel: Axes, part: pd.DataFrame, axis: str, factor: float, number: int, reference: Any) -> None:
-    """Join the points of one axis, and put the values beside those that differ from the reference."""
+def _error_line(panel: Axes, part: pd.DataFrame, axis: str, factor: float, number: int, centre: Any) -> None:
+    """Join the points of one axis, and put the values next to those that differ from the centre."""
     means = part.groupby(axis, observed=True)[["energy_j", "mean_rms_over_range"]].mean().sort_index()
     values = [f"{value:,}" if isinstance(value, int | np.integer) else f"{value}" for value in means.index]
     for (value, point), text in zip(means.iterrows(), values, strict=True):
-        if value != reference:
+        if value != centre:
             place = (point["energy_j"] * factor, point["mean_rms_over_range"])
             panel.annotate(text, place, (6, 6), textcoords="offset points", fontsize=8)
     evidence = str(part["energy_evidence"].iloc[0])
@@ -143,7 +143,7 @@ FIGURES = (
         "error_energy",
         "Error against training energy",
         "Mean over the columns of RMS residual over range, against the energy of the training. Lines join points "
-        "that differ in one axis from the reference, whose values stand beside them. Markers "
+        "that differ in one axis from the centre, with their values next to them. Markers "
         "are means over the repeats, bars 95 % t intervals, n is their number; one without bars has n = 1. Open "
         "grey marks are single flagged runs, which are in no mean. " + EVIDENCE,
         draw_error_energy,
