@@ -7,6 +7,7 @@
 - `base`: the tables of a dataset, what a figure and a table are, and why one is left out
 - `selection`: the study's centre, sweeps along one axis, words for both
 - `style`: colours, markers, units on axes, writing SVG and PNG
+- `trivial`: the trivial codec on error axes and in tables
 - `bars`: rows with names and numbers, of horizontal bars; `series`: runs against an axis of the grid
 - `profiled`: what a profiler saw of one run; `engine_rows`: several engines at one point
 - `readable`: the tables as text; `page`: one as an HTML page
