@@ -114,6 +114,7 @@ CODERS: Mapping[str, str] = {
     "float64": f"{_ROOT}.codecs.coders.numbers",
     "float32": f"{_ROOT}.codecs.coders.numbers",
     "float16": f"{_ROOT}.codecs.coders.numbers",
+    "quantise": f"{_ROOT}.codecs.coders.quantise",
     "zstd": f"{_ROOT}.codecs.coders.zstd",
     "lz4": f"{_ROOT}.codecs.coders.lz4",
     "pcodec": f"{_ROOT}.codecs.coders.pcodec",

@@ -157,7 +157,7 @@ def test_another_transform(made: Files, name: str) -> None:
 
 @pytest.mark.parametrize("word", CODERS)
 def test_a_packing(made: Files, word: str) -> None:
-    packing = f"{word}-0.01" if word == "bound" else word
+    packing = f"{word}-0.01" if word in ("bound", "quantise") else word
     arguments = ["apply", *made.applied, *options("reference"), "--packing", packing, *WINDOW, "process"]
     check(made, arguments, *sources.applied(codec(packing=packing), ["process"]))
 

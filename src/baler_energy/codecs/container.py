@@ -4,8 +4,11 @@ It is a stored zip, written from front to back block by block, so that neither s
 
 - ``<block>/latents.npy`` (rows of the block, latent): the latents, in the number format of the packing; or
   ``<block>/latents.zst`` (``.lz4``, ``.pco``), the same packed by the packing's coder
+- or ``<block>/packed.zst`` and so on, where a coder packed several arrays: their sizes (``<u4``), then the arrays
 - or, where a codec has no latents, ``<block>/column-0000.npy`` (rows of the block,) and so on: the columns, each in its
   own number type, packed alike
+- or, where the packing has steps, ``<block>/steps-of-columns`` (columns,) float64 and ``<block>/code-0000`` and so on:
+  of each column or latent the integers that its values are multiples of its step by; a step of 0: the value's own bits
 - ``<block>/steps.zst``, ``<block>/exact.zst``: corrections that keep a bound of the error, where one was asked for
 - ``<block>/counts.zst``: objects of each event, where the rows are the objects of jagged branches
 - ``names.npy`` (columns,): the columns' names
@@ -21,7 +24,7 @@ bytes, whenever it is written.
 import io
 import json
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -30,11 +33,12 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from baler_energy.codecs.coders.base import Numbers
 from baler_energy.codecs.corrections import Corrections
 from baler_energy.codecs.digest import DIGEST_BYTES, HashedFile, check_digest
 from baler_energy.codecs.facts import Facts
 from baler_energy.codecs.normalisation import Normalisation
-from baler_energy.codecs.packing import Packing
+from baler_energy.codecs.packing import Packing, columns_of
 from baler_energy.errors import InputError
 
 if TYPE_CHECKING:
@@ -46,6 +50,10 @@ FORMAT = "baler-energy compressed table"
 VERSION = 2
 
 _FEATURES = "normalization_features.npy"
+#: Name of the entry of several packed arrays.
+_TOGETHER = "packed"
+#: Name of the steps of a block.
+_STEPS = "steps-of-columns"
 #: zip's own epoch, in place of the time of writing.
 _DATE = (1980, 1, 1, 0, 0, 0)
 _DAMAGE = (KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile)
@@ -53,11 +61,13 @@ _DAMAGE = (KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile)
 
 @dataclass(frozen=True, eq=False)
 class StoredBlock:
-    """Rows of a compressed file: the arrays of `Facts.arrays`, and corrections and counts where there are some."""
+    """Rows of a compressed file: the arrays of `Facts.arrays`, and what else there is of them."""
 
     arrays: tuple[NDArray[Any], ...]
     corrections: Corrections | None = None
     counts: NDArray[np.int32] | None = None
+    steps: NDArray[np.float64] | None = None
+    """Of each column, where the packing has some."""
 
     @property
     def latents(self) -> NDArray[Any]:
@@ -107,7 +117,7 @@ class Writer:
 
     def __init__(self, path: Path, facts: Facts) -> None:
         self._facts = facts
-        self._coder = Packing.parse(facts.packing).coder
+        self._packing = Packing.parse(facts.packing)
         self._blocks: list[dict[str, int | None]] = []
         self._hashing = HashedFile(path.open("w+b"))
         self._archive = zipfile.ZipFile(self._hashing, "w", zipfile.ZIP_STORED)
@@ -122,11 +132,7 @@ class Writer:
             if values.dtype != stored or values.shape != shape:
                 raise ValueError(f"{name} is {values.shape} {values.dtype}, not {shape} {stored}")
             self.latent_bytes += values.size * np.dtype(dtype).itemsize
-            if self._coder is None:
-                self.stored_latent_bytes += self._add(f"{place}/{name}.npy", _npy(values))
-            else:
-                packed = self._coder.encode(values)
-                self.stored_latent_bytes += self._add(f"{place}/{name}.{self._coder.suffix}", packed)
+        self.stored_latent_bytes += sum(self._add(f"{place}/{name}", content) for name, content in self._packed(block))
         if corrections is not None:
             self.correction_bytes += self._add(f"{place}/steps.zst", _zstd().encode(corrections.steps))
             self.correction_bytes += self._add(f"{place}/exact.zst", _zstd().encode(corrections.exact))
@@ -139,6 +145,31 @@ class Writer:
                 "events": None if counts is None else len(counts),
             }
         )
+
+    def _packed(self, block: StoredBlock) -> Iterator[tuple[str, bytes]]:
+        """Pack a block's arrays, several by a coder into one entry: an entry of its own costs each some 120 B."""
+        coder, stored = self._packing.coder, list(self._stored(block))
+        if coder is None:
+            yield from ((f"{name}.npy", _npy(values)) for name, values in stored)
+        elif len(stored) == 1:
+            ((name, values),) = stored
+            yield f"{name}.{coder.suffix}", coder.encode(values)
+        else:
+            packed = [coder.encode(values) for _, values in stored]
+            yield f"{_TOGETHER}.{coder.suffix}", b"".join([np.array([*map(len, packed)], "<u4").tobytes(), *packed])
+
+    def _stored(self, block: StoredBlock) -> Iterator[tuple[str, NDArray[Any]]]:
+        """Name the arrays that a block is stored as: its own, or its steps and the integers of each column."""
+        names = [name for name, _, _ in self._facts.arrays(block.rows)]
+        numbers, steps = self._packing.numbers, block.steps
+        if numbers is None or not numbers.has_steps:
+            yield from zip(names, block.arrays, strict=True)
+            return
+        if steps is None:
+            raise ValueError("a block without the steps of its packing")
+        yield _STEPS, steps
+        for place, (column, step) in enumerate(zip(columns_of(block.arrays), steps, strict=True)):
+            yield f"code-{place:04}", numbers.codes_of(np.ascontiguousarray(column), float(step))
 
     def close(self) -> None:
         """Write what describes the blocks, and the digest."""
@@ -252,23 +283,69 @@ class Reader:
     def _block(self, archive: zipfile.ZipFile, number: int) -> StoredBlock:
         rows, exact, events = self._blocks[number]
         place, facts = f"{number:08}", self.facts
-        coder = Packing.parse(facts.packing).coder
-        arrays = []
-        for name, dtype, shape in facts.arrays(rows):
+        packing = Packing.parse(facts.packing)
+        coder, together = packing.coder, None
+        if coder is not None and f"{place}/{_TOGETHER}.{coder.suffix}" in archive.NameToInfo:
+            together = _apart(archive.read(f"{place}/{_TOGETHER}.{coder.suffix}"), _arrays_of(facts, packing))
+
+        def read(name: str, dtype: str, shape: tuple[int, ...]) -> NDArray[Any]:
             if coder is None:
                 values = _array(archive.read(f"{place}/{name}.npy"))
             else:
-                values = coder.decode(archive.read(f"{place}/{name}.{coder.suffix}"), dtype, shape)
+                packed = archive.read(f"{place}/{name}.{coder.suffix}") if together is None else next(together)
+                values = coder.decode(packed, dtype, shape)
             if values.shape != shape or values.dtype != dtype:
                 raise ValueError(f"{name} {values.shape} {values.dtype} disagree with the header")
-            arrays.append(values)
+            return values
+
+        if packing.numbers is not None and packing.numbers.has_steps:
+            arrays = _of_steps(facts, packing.numbers, rows, read)
+        else:
+            arrays = tuple(read(*array) for array in facts.arrays(rows))
         corrections = counts = None
         if exact is not None:
             steps = _zstd().decode(archive.read(f"{place}/steps.zst"), "int16", (rows, len(facts.names)))
             corrections = Corrections(steps, _zstd().decode(archive.read(f"{place}/exact.zst"), "float64", (exact,)))
         if events is not None:
             counts = _zstd().decode(archive.read(f"{place}/counts.zst"), "int32", (events,))
-        return StoredBlock(tuple(arrays), corrections, counts)
+        return StoredBlock(arrays, corrections, counts)
+
+
+def _arrays_of(facts: Facts, packing: Packing) -> int:
+    """Count the arrays that a block is stored as."""
+    columns = len(facts.dtypes) if facts.latent is None else 1
+    if packing.numbers is None or not packing.numbers.has_steps:
+        return columns
+    return 1 + (columns if facts.latent is None else facts.latent)
+
+
+def _apart(content: bytes, count: int) -> Iterator[bytes]:
+    """Take arrays apart that were packed into one entry, which begins with their sizes (B, ``<u4``)."""
+    sizes = np.frombuffer(content[: 4 * count], "<u4")
+    ends = 4 * count + np.cumsum(sizes, dtype=np.int64)
+    if len(sizes) != count or (ends[-1] if count else 4 * count) != len(content):
+        raise ValueError(f"sizes of {count} packed arrays disagree with their entry")
+    yield from (content[end - size : end] for size, end in zip(sizes.tolist(), ends.tolist(), strict=True))
+
+
+def _of_steps(
+    facts: Facts, numbers: Numbers, rows: int, read: Callable[[str, str, tuple[int, ...]], NDArray[Any]]
+) -> tuple[NDArray[Any], ...]:
+    """Read a block whose columns are multiples of steps, which are read first."""
+    latents = facts.latent is not None
+    dtypes = [facts.stored_format] * (facts.latent or 0) if latents else list(facts.dtypes)
+    steps = read(_STEPS, "float64", (len(dtypes),))
+    if not (np.isfinite(steps) & (steps >= 0)).all():
+        raise ValueError("steps that are no steps")
+    columns = []
+    for place, (dtype, step) in enumerate(zip(dtypes, steps, strict=True)):
+        if not step and np.dtype(dtype).kind != "f":
+            raise ValueError("a column of integers has a step of 0")
+        codes = read(f"code-{place:04}", numbers.code_type(dtype), (rows,))
+        columns.append(numbers.values_of(codes, dtype, float(step)))
+    if not latents:
+        return tuple(columns)
+    return (np.stack(columns, axis=1) if columns else np.empty((rows, 0), facts.stored_format),)
 
 
 def _facts(header: dict[str, Any], archive: zipfile.ZipFile) -> Facts:

@@ -109,4 +109,4 @@ class Facts:
     def stored_format(self) -> str:
         """Number format of the latents in the file."""
         numbers = Packing.parse(self.packing).numbers
-        return self.precision if numbers is None else numbers.name
+        return self.precision if numbers is None else numbers.latent_type(self.precision)

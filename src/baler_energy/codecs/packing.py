@@ -1,6 +1,6 @@
 """How a compressed file stores its numbers: the words of the axis ``packing``, one of each kind."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_energy.codecs.coders.base import Coder, Word
+from baler_energy.codecs.coders.base import Coder, Numbers, Word
 from baler_energy.codecs.coders.bound import ErrorBound
-from baler_energy.codecs.coders.numbers import NumberFormat
 from baler_energy.errors import InputError
 from baler_energy.variants import CODERS, load
 
-__all__ = ["Packing"]
+__all__ = ["Packing", "columns_of"]
 
 
 @dataclass(frozen=True)
@@ -24,14 +23,14 @@ class Packing:
     Parameters
     ----------
     numbers
-        Format to which numbers are rounded, or None: as computed.
+        How numbers are rounded; None: they are as computed.
     coder
         Lossless coder; None stores the numbers as they are.
     bound
         Bound of every value's error; None: no bound.
     """
 
-    numbers: NumberFormat | None = None
+    numbers: Numbers | None = None
     coder: Coder | None = None
     bound: ErrorBound | None = None
 
@@ -71,22 +70,76 @@ class Packing:
         """Say what this machine lacks for it, and how to get it; None: nothing."""
         return next((reason for word in self.words if (reason := word.missing())), None)
 
-    def reduce(self, numbers: NDArray[np.floating]) -> NDArray[np.floating]:
-        """Give numbers in the format that is stored; raises `InputError` where one is beyond it."""
+    def steps(
+        self, arrays: Sequence[NDArray[Any]], ranges: Sequence[float] | None = None
+    ) -> NDArray[np.float64] | None:
+        """Choose the step of each column; None where the packing has none.
+
+        Parameters
+        ----------
+        arrays
+            Columns (rows,), or latents (rows, columns).
+        ranges
+            Of the columns; None: those of the arrays.
+        """
+        if self.numbers is None or not self.numbers.has_steps:
+            return None
+        columns = columns_of(arrays)
+        known = map(_range, columns) if ranges is None else ranges
+        return np.array([self.numbers.step(one, spread) for one, spread in zip(columns, known, strict=True)])
+
+    @property
+    def needs_ranges(self) -> bool:
+        """Whether columns are rounded by their ranges, which have to be known before."""
+        return self.numbers is not None and self.numbers.has_steps
+
+    def reduced(
+        self, arrays: tuple[NDArray[Any], ...], ranges: Sequence[float] | None = None
+    ) -> tuple[tuple[NDArray[Any], ...], NDArray[np.float64] | None]:
+        """Round what a transform gave of a block to what is stored of it, and give the steps, where there are some.
+
+        Parameters
+        ----------
+        arrays
+            Columns (rows,), or one array of latents (rows, columns).
+        ranges
+            Of the columns; None: those of the block.
+
+        Raises
+        ------
+        InputError
+            A number is beyond what is stored.
+        """
+        steps = self.steps(arrays, ranges)
+        if arrays and arrays[0].ndim == 2:
+            return (self.reduce(arrays[0], steps),), steps
+        own = [None] * len(arrays) if steps is None else steps
+        return tuple(self.reduce_column(one, step) for one, step in zip(arrays, own, strict=True)), steps
+
+    def reduce(self, numbers: NDArray[np.floating], steps: NDArray[np.float64] | None = None) -> NDArray[np.floating]:
+        """Round latents (rows, columns) to what is stored; raises `InputError` where one is beyond it."""
         if self.numbers is None:
             return numbers
         if not np.isfinite(numbers).all():
             raise InputError("packing: a latent is not finite, which no number format is for.")
-        return self.numbers.round(numbers)
+        return self.numbers.round_latents(numbers, steps)
 
-    def reduce_column(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Give a column in the format that is stored: `stored_type` of its own."""
-        fits = self.numbers is not None and self.numbers.fits(values.dtype.name)
-        return self.numbers.round(values, what="value") if self.numbers and fits else values
+    def reduce_column(self, values: NDArray[Any], step: float | None = None) -> NDArray[Any]:
+        """Round a column to what is stored, in `stored_type` of its own."""
+        return values if self.numbers is None else self.numbers.round_column(values, step)
 
     def stored_type(self, dtype: str) -> str:
         """Give the number type in which a column of a type is stored, which is never a wider one."""
-        return self.numbers.name if self.numbers is not None and self.numbers.fits(dtype) else dtype
+        return dtype if self.numbers is None else self.numbers.column_type(dtype)
+
+
+def columns_of(arrays: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
+    """Give the columns (rows,) of arrays that are columns, or one of latents (rows, columns)."""
+    return [column for array in arrays for column in (array.T if array.ndim == 2 else [array])]
+
+
+def _range(values: NDArray[Any]) -> float:
+    return float(values.max()) - float(values.min()) if len(values) else 0.0
 
 
 def _read(word: str, text: str) -> Word:

@@ -113,17 +113,17 @@ class StreamingCoder:
         check_columns(source.names, source.dtypes, self.fitted)
         packing = Packing.parse(self._packing)
         bound = Bound.of(self.fitted, packing)
+        ranges = _ranges(source, most_rows) if packing.needs_ranges and self.fitted.latent is None else None
 
         def stored(numbered: tuple[int, Block]) -> StoredBlock:
             first_row, block = numbered
             self._note(block.data)
             arrays = self.encode(block.data)
-            if self.fitted.latent is None:
-                arrays = tuple(map(packing.reduce_column, arrays))
-            else:
-                arrays = (packing.reduce(self._finite(arrays[0], block.data, first_row, bound)),)
+            if self.fitted.latent is not None:
+                arrays = (self._finite(arrays[0], block.data, first_row, bound),)
+            arrays, steps = packing.reduced(arrays, ranges)
             corrections = bound.corrections(block.data, self.decode(*arrays)) if bound else None
-            return StoredBlock(arrays, corrections, block.counts)
+            return StoredBlock(arrays, corrections, block.counts, steps)
 
         facts, rows = Facts.of(self.fitted, self._packing, source.origin, source.layout), 0
         with Writer(path, facts) as writer:
@@ -243,6 +243,16 @@ def streamed_decompression(asked: Asked, coder: StreamingCoder) -> Iterator[Work
         warm_up=partial(coder.decode, *content.first(asked.few)),
         finish=lambda rows: rows,
     )
+
+
+def _ranges(source: Source, most_rows: int | None) -> list[float]:
+    """Go through a file for the range of each column; values that are not finite are in none."""
+    low, high = np.full(len(source.names), np.inf), np.full(len(source.names), -np.inf)
+    for _, block in _first(source.blocks(BLOCK_ROWS), most_rows):
+        finite = np.isfinite(block.data)
+        low = np.minimum(low, np.where(finite, block.data, np.inf).min(axis=0, initial=np.inf))
+        high = np.maximum(high, np.where(finite, block.data, -np.inf).max(axis=0, initial=-np.inf))
+    return [float(value) for value in np.where(high >= low, high - low, 0.0)]
 
 
 def _rounded_warning(columns: list[str]) -> list[str]:

@@ -175,8 +175,8 @@ class Parameters(Config):
             "how latents are stored: number format, zstd, bound of the error; none: as computed", phrase="packing {}"
         ),
     ] = "none"
-    """Of the latents: ``float32``, ``float16``, ``float32-12`` (bits of mantissa), ``zstd``, ``lz4``, ``pcodec``,
-    ``bound-0.01`` (largest error over a column's range), joined by ``+``."""
+    """Of the latents: ``float32``, ``float16``, ``float32-12`` (bits of mantissa), ``quantise-0.01``, ``zstd``,
+    ``lz4``, ``pcodec``, ``bound-0.01`` (largest error over a column's range), joined by ``+``."""
     threads: Annotated[Count | Literal["auto"], Shown("threads of torch, the actual number", phrase="{} thread{s}")] = (
         "auto"
     )

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Coder", "Word", "from_planes", "level_of", "to_planes"]
+__all__ = ["Coder", "Numbers", "Word", "from_planes", "level_of", "to_planes"]
 
 
 class Word(ABC):
@@ -45,6 +45,52 @@ class Word(ABC):
         if cls.package is None or find_spec(cls.package) is not None:
             return None
         return f"The package {cls.package} is not installed: `pip install {cls.package}`."
+
+
+class Numbers(Word):
+    """How numbers are rounded before a coder packs them: the latents, or columns in their own number types."""
+
+    kind = "numbers"
+    has_steps: ClassVar[bool] = False
+    """Whether each column has a step, of which its values are multiples and stored as integers."""
+
+    @abstractmethod
+    def latent_type(self, precision: str) -> str:
+        """Give the number type of rounded latents, which were computed in a precision."""
+
+    @abstractmethod
+    def column_type(self, dtype: str) -> str:
+        """Give the number type of a rounded column, never a wider one than its own."""
+
+    @abstractmethod
+    def round_latents(self, latents: NDArray[Any], steps: NDArray[np.float64] | None) -> NDArray[Any]:
+        """Round latents (rows, columns), with the steps of their columns where there are some, to `latent_type`.
+
+        Raises
+        ------
+        InputError
+            One is beyond that type.
+        """
+
+    @abstractmethod
+    def round_column(self, values: NDArray[Any], step: float | None) -> NDArray[Any]:
+        """Round a column (rows,), with its step where there is one, to `column_type`; raises as `round_latents`."""
+
+    def step(self, values: NDArray[Any], spread: float) -> float:
+        """Choose the step of a column with a range, where there are steps."""
+        raise NotImplementedError
+
+    def codes_of(self, values: NDArray[Any], step: float) -> NDArray[Any]:
+        """Give the integers that a rounded column is stored as, where there are steps."""
+        raise NotImplementedError
+
+    def values_of(self, codes: NDArray[Any], dtype: str, step: float) -> NDArray[Any]:
+        """Undo `codes_of`."""
+        raise NotImplementedError
+
+    def code_type(self, dtype: str) -> str:
+        """Give the type of these integers for a number type."""
+        raise NotImplementedError
 
 
 class Coder(Word):

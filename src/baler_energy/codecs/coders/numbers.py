@@ -1,12 +1,12 @@
 """Number formats to which numbers are rounded before they are stored."""
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_energy.codecs.coders.base import Word
+from baler_energy.codecs.coders.base import Numbers
 from baler_energy.errors import InputError
 
 __all__ = ["FORMATS", "WORD", "NumberFormat"]
@@ -16,7 +16,7 @@ FORMATS = {"float64": 52, "float32": 23, "float16": 10}
 
 
 @dataclass(frozen=True)
-class NumberFormat(Word):
+class NumberFormat(Numbers):
     """A number format.
 
     Parameters
@@ -30,7 +30,6 @@ class NumberFormat(Word):
     name: str
     mantissa_bits: int | None = None
 
-    kind = "numbers"
     lossless = False
     usage = "a number format (float64, float32, float16), or float32 with fewer bits of mantissa (float32-12)"
 
@@ -43,21 +42,30 @@ class NumberFormat(Word):
             raise ValueError(f"bits {parameter}")
         return cls(name, int(parameter))
 
-    def fits(self, dtype: str) -> bool:
-        """Whether it makes numbers of a type smaller, or rounds them; integers stay what they are."""
+    def latent_type(self, precision: str) -> str:
+        """Give the format, whatever the precision."""
+        return self.name
+
+    def column_type(self, dtype: str) -> str:
+        """Give the format where it makes a column smaller, or rounds it; integers stay what they are."""
+        return self.name if self._fits(dtype) else dtype
+
+    def round_latents(self, latents: NDArray[Any], steps: NDArray[np.float64] | None) -> NDArray[Any]:
+        """Round each latent to the nearest number of the format."""
+        return self._rounded(latents, "latent")
+
+    def round_column(self, values: NDArray[Any], step: float | None) -> NDArray[Any]:
+        """Round each value to the nearest number of the format; NaN and infinity stay what they are."""
+        return self._rounded(values, "value") if self._fits(values.dtype.name) else values
+
+    def _fits(self, dtype: str) -> bool:
+        """Whether it makes numbers of a type smaller, or rounds them."""
         own = np.dtype(dtype)
         return own.kind == "f" and np.dtype(self.name).itemsize <= own.itemsize
 
-    def round(self, values: NDArray[np.floating], *, what: str = "latent") -> NDArray[np.floating]:
-        """Give values of any shape in this format, each rounded to the nearest; NaN and infinity stay what they are.
-
-        Raises
-        ------
-        InputError
-            A value is beyond the format; `what` it is, for the message.
-        """
+    def _rounded(self, values: NDArray[Any], what: str) -> NDArray[Any]:
         with np.errstate(over="ignore"):
-            rounded: NDArray[np.floating] = values.astype(self.name)
+            rounded: NDArray[Any] = values.astype(self.name)
         if self.mantissa_bits is not None:
             rounded = _shortened(rounded.astype(np.float32, copy=False), self.mantissa_bits)
         beyond = np.isfinite(values) & ~np.isfinite(rounded)

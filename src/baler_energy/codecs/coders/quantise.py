@@ -1,0 +1,119 @@
+"""Uniform quantisation: every number is rounded to a multiple of a step, and stored as that integer."""
+
+import math
+import re
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_energy.codecs.coders.base import Numbers
+from baler_energy.codecs.native import bounds
+
+__all__ = ["WORD", "Quantise"]
+
+#: Integers in which the multiples of a float's steps are stored; those of integers need no other type.
+_CODES = {"float16": "int16", "float32": "int32", "float64": "int64"}
+#: Roundings of the type (division, product, result) that a step leaves room for; below so many, nothing is rounded.
+_ROUNDINGS, _LEAST_ROUNDINGS = 3, 8
+#: No step is near the numbers that float64 holds with fewer digits.
+_SMALLEST = 1e-290
+#: Integers up to here are exact in float64.
+_LARGEST_EXACT = 2.0**53
+
+
+@dataclass(frozen=True)
+class Quantise(Numbers):
+    """Uniform quantisation, anchored at 0, so that zeros stay zeros.
+
+    A value comes back within `value` times the range of its column, the float's own rounding included. Integers come
+    back as integers, exactly where that is less than 1. A column whose bound is finer than its number type, and one
+    with a value that is not finite, is stored as it is.
+
+    Parameters
+    ----------
+    value
+        Bound of the error, over the range of the column (of latents: over their range within a block).
+    """
+
+    value: float
+
+    has_steps = True
+    lossless = False
+    keeps_bound = True
+    usage = "quantise-0.01 (rounds to multiples of a step; largest error over a column's range)"
+
+    @classmethod
+    def parse(cls, name: str, parameter: str | None) -> Self:
+        """Read ``quantise-0.01`` or ``quantise-1e-3``."""
+        if not re.fullmatch(r"\d+(?:\.\d+)?(?:e-?\d+)?", parameter or "") or not 0 < float(parameter or 0) < math.inf:
+            raise ValueError(f"bound {parameter}")
+        return cls(float(parameter or 0))
+
+    def latent_type(self, precision: str) -> str:
+        """Give the precision: multiples of the step are numbers of it."""
+        return precision
+
+    def column_type(self, dtype: str) -> str:
+        """Give the column's own type."""
+        return dtype
+
+    def step(self, values: NDArray[Any], spread: float) -> float:
+        """Choose the step of a column.
+
+        Parameters
+        ----------
+        values
+            The column, of any number type (rows,).
+        spread
+            Its range.
+
+        Returns
+        -------
+        float
+            The step; 0: the values are stored as they are. An odd integer for integers.
+        """
+        largest = float(np.abs(values.astype(np.float64)).max()) if len(values) else 0.0
+        if values.dtype.kind != "f":
+            return 1.0 if largest >= _LARGEST_EXACT else 2 * math.floor(self.value * spread) + 1.0
+        rounding = largest * float(np.finfo(values.dtype).eps) / 2
+        bound = self.value * spread
+        if not math.isfinite(largest + bound) or bound < max(_LEAST_ROUNDINGS * rounding, _SMALLEST):
+            return 0.0
+        return 2 * (bound - _ROUNDINGS * rounding)
+
+    def round_latents(self, latents: NDArray[Any], steps: NDArray[np.float64] | None) -> NDArray[Any]:
+        """Round latents to multiples of the steps of their columns, in their own number type."""
+        assert steps is not None
+        rounded = [self.round_column(column, step) for column, step in zip(latents.T, steps, strict=True)]
+        return np.stack(rounded, axis=1)
+
+    def round_column(self, values: NDArray[Any], step: float | None) -> NDArray[Any]:
+        """Round a column to multiples of its step, in its own number type."""
+        return self.values_of(self.codes_of(values, step), values.dtype.name, step) if step else values
+
+    def codes_of(self, values: NDArray[Any], step: float) -> NDArray[Any]:
+        """Give the integers that a column is stored as."""
+        if step == 0:
+            return values.view(_CODES[values.dtype.name])
+        if values.dtype.kind == "f":
+            return np.rint(values.astype(np.float64) / step).astype(_CODES[values.dtype.name])
+        return values if step == 1 else np.rint(values.astype(np.float64) / step).astype(values.dtype)
+
+    def values_of(self, codes: NDArray[Any], dtype: str, step: float) -> NDArray[Any]:
+        """Undo `codes_of`: a column in its number type."""
+        if step == 0:
+            return codes.view(dtype)
+        number = np.dtype(dtype)
+        if number.kind != "f" and step == 1:
+            return codes
+        # A multiple may lie beyond the type, and then is further away than its end.
+        return np.clip(codes * step, *bounds(dtype)).astype(number)
+
+    def code_type(self, dtype: str) -> str:
+        """Give the type of the integers that numbers of a type are stored as."""
+        return _CODES.get(dtype, dtype)
+
+
+WORD = Quantise
