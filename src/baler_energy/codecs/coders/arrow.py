@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-import numpy as np
 from numpy.typing import NDArray
 
-from baler_energy.codecs.coders.base import Coder, from_planes, to_planes
+from baler_energy.codecs.coders.base import Coder, byte_count, from_planes, to_planes
 
 __all__ = ["ArrowCoder"]
 
@@ -33,7 +32,7 @@ class ArrowCoder(Coder):
         """Unpack the bytes and undo the shuffle."""
         import pyarrow as pa
 
-        size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+        size = byte_count(dtype, shape)
         try:
             planes = pa.Codec(self.codec).decompress(packed, decompressed_size=size, asbytes=True)
         except (OSError, pa.ArrowException) as error:

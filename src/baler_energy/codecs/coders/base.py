@@ -1,5 +1,6 @@
 """What a word of ``packing`` says of itself, and what a lossless coder does."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from importlib import metadata
@@ -9,7 +10,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Coder", "Numbers", "Word", "from_planes", "level_of", "to_planes"]
+__all__ = ["Coder", "Numbers", "Word", "byte_count", "from_planes", "level_of", "to_planes"]
 
 
 class Word(ABC):
@@ -117,6 +118,11 @@ def level_of(parameter: str | None, lowest: int, highest: int, default: int) -> 
     return level
 
 
+def byte_count(dtype: str, shape: Sequence[int]) -> int:
+    """Give the size of an array (B)."""
+    return math.prod(shape) * np.dtype(dtype).itemsize
+
+
 def to_planes(values: NDArray[Any]) -> NDArray[np.uint8]:
     """Sort the bytes of an array by their place in the number.
 
@@ -130,7 +136,7 @@ def to_planes(values: NDArray[Any]) -> NDArray[np.uint8]:
 def from_planes(planes: bytes, dtype: str, shape: Sequence[int]) -> NDArray[Any]:
     """Undo `to_planes`; raises `ValueError` where there are too few or too many bytes."""
     number = np.dtype(dtype)
-    size = int(np.prod(shape, dtype=np.int64)) * number.itemsize
+    size = byte_count(dtype, shape)
     if len(planes) != size:
         raise ValueError(f"{len(planes)} bytes where {size} are expected")
     values = np.empty(shape, number)

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-import numpy as np
 from numpy.typing import NDArray
 
 from baler_energy.codecs.coders.arrow import ArrowCoder
+from baler_energy.codecs.coders.base import byte_count
 
 __all__ = ["WORD", "Lz4"]
 
@@ -38,7 +38,7 @@ class Lz4(ArrowCoder):
 
     def decode(self, packed: bytes, dtype: str, shape: Sequence[int]) -> NDArray[Any]:
         """Unpack the bytes and undo the shuffle."""
-        size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+        size = byte_count(dtype, shape)
         if int.from_bytes(packed[:_SIZE_BYTES], "little") != size:
             raise ValueError(f"packed bytes are damaged (not {size} of them)")
         return super().decode(packed[_SIZE_BYTES:], dtype, shape)
