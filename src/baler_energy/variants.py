@@ -117,6 +117,9 @@ CODERS: Mapping[str, str] = {
     "quantise": f"{_ROOT}.codecs.coders.quantise",
     "zstd": f"{_ROOT}.codecs.coders.zstd",
     "lz4": f"{_ROOT}.codecs.coders.lz4",
+    "zlib": f"{_ROOT}.codecs.coders.zlib",
+    "lzma": f"{_ROOT}.codecs.coders.lzma",
+    "blosc2": f"{_ROOT}.codecs.coders.blosc2",
     "pcodec": f"{_ROOT}.codecs.coders.pcodec",
     "bound": f"{_ROOT}.codecs.coders.bound",
 }

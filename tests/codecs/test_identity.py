@@ -14,6 +14,7 @@ from hypothesis.extra import numpy as arrays
 from baler_energy.codecs.container import Reader
 from baler_energy.codecs.engines import engine_of
 from baler_energy.codecs.identity import Identity
+from baler_energy.codecs.packing import Packing
 from baler_energy.codecs.streaming import StreamingCoder
 from baler_energy.config.parameters import Training
 from baler_energy.data.table import Table
@@ -22,10 +23,12 @@ from baler_energy.formats import open_source
 from baler_energy.stages.options import add_point_arguments, point_options
 
 TYPES = ["float64", "float32", "float16", "bool", "int8", "uint8", "int16", "uint16", "int32", "uint32"]
-LOSSLESS = ["none", "zstd-3", "lz4", "pcodec"]
+LOSSLESS = ["none", "zstd-3", "lz4", "zlib-1", "lzma-0", "blosc2", "pcodec"]
 
 
 def coder(names: tuple[str, ...], dtypes: tuple[str, ...], packing: str, threads: int = 1) -> StreamingCoder:
+    if reason := Packing.parse(packing).missing():
+        pytest.skip(reason)
     codec = Identity(names, dtypes)
     return StreamingCoder(codec, lambda: codec.encode, lambda: codec.decode, packing=packing, threads=threads)
 

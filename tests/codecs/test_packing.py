@@ -1,5 +1,10 @@
 """How latents are stored, as a word of the axis."""
 
+import lzma
+import tracemalloc
+from unittest.mock import MagicMock
+from zlib import crc32
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,10 +12,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from baler_energy.codecs.coders.base import Coder
+from baler_energy.codecs.coders.blosc2 import Blosc2
 from baler_energy.codecs.coders.bound import ErrorBound
 from baler_energy.codecs.coders.lz4 import Lz4
+from baler_energy.codecs.coders.lzma import DICTIONARY, Lzma
 from baler_energy.codecs.coders.numbers import NumberFormat
 from baler_energy.codecs.coders.pcodec import Pcodec
+from baler_energy.codecs.coders.zlib import Zlib
 from baler_energy.codecs.coders.zstd import Zstd
 from baler_energy.codecs.packing import Packing
 from baler_energy.errors import InputError
@@ -27,6 +35,15 @@ from baler_energy.errors import InputError
         ("lz4", Packing(coder=Lz4())),
         ("pcodec", Packing(coder=Pcodec(8))),
         ("float32+pcodec-12", Packing(NumberFormat("float32"), Pcodec(12))),
+        ("zlib", Packing(coder=Zlib(6))),
+        ("zlib-1+bound-0.01", Packing(coder=Zlib(1), bound=ErrorBound(0.01))),
+        ("lzma", Packing(coder=Lzma(6))),
+        ("lzma-0", Packing(coder=Lzma(0))),
+        ("blosc2", Packing(coder=Blosc2("zstd", 5, bitshuffle=False))),
+        ("blosc2-lz4", Packing(coder=Blosc2("lz4", 5))),
+        ("float32-12+blosc2-blosclz-9", Packing(NumberFormat("float32", 12), Blosc2("blosclz", 9))),
+        ("blosc2-zlib-bitshuffle", Packing(coder=Blosc2("zlib", 5, bitshuffle=True))),
+        ("blosc2-zstd-1-bitshuffle", Packing(coder=Blosc2("zstd", 1, bitshuffle=True))),
     ],
 )
 def test_words_are_read(text, packing):
@@ -55,6 +72,19 @@ def test_words_are_read(text, packing):
         "pcodec-13",
         "pcodec-x",
         "zstd+lz4",
+        "zlib-0",
+        "zlib-10",
+        "lzma-10",
+        "lzma-",
+        "zlib+lzma",
+        "blosc2-",
+        "blosc2-5",
+        "blosc2-snappy",
+        "blosc2-lz4-0",
+        "blosc2-lz4-10",
+        "blosc2-bitshuffle",
+        "blosc2-lz4-bitshuffle-9",
+        "blosc2-lz4-",
     ],
 )
 def test_other_words_are_refused(text):
@@ -70,12 +100,20 @@ NUMBERS = [
     "bool",
     *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)),
 ]
-CODERS = ["zstd", "zstd-1", "zstd-19", "lz4", "pcodec", "pcodec-0", "pcodec-12"]
+CODERS = [
+    *("zstd", "zstd-1", "zstd-19", "lz4", "pcodec", "pcodec-0", "pcodec-12"),
+    *("zlib", "zlib-1", "zlib-9", "lzma", "lzma-0", "lzma-9"),
+    *("blosc2", "blosc2-zstd-9-bitshuffle", "blosc2-lz4", "blosc2-lz4hc-1", "blosc2-zlib-bitshuffle", "blosc2-blosclz"),
+]
+#: Coders whose packed bytes have a checksum; what the others pack is guarded by that of the compressed file only.
+CHECKED = ["zlib", "lzma", "blosc2", "blosc2-lz4-bitshuffle"]
 
 
 def coder(text: str) -> Coder:
     packing = Packing.parse(text)
     assert packing.coder is not None and packing.lossless
+    if reason := packing.missing():
+        pytest.skip(reason)
     return packing.coder
 
 
@@ -91,23 +129,125 @@ def test_packed_arrays_come_back_bit_by_bit(text, data, dtype):
     assert back.dtype == dtype and back.shape == shape and back.tobytes() == values.tobytes()
 
 
-@pytest.mark.parametrize("text", ["zstd", "lz4", "pcodec"])
+@pytest.mark.parametrize("text", CODERS)
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int16"])
+def test_arrays_that_are_not_contiguous_come_back_bit_by_bit(text, dtype):
+    table = np.random.default_rng(1).integers(-9, 9, (40, 6)).astype(dtype)
+    for values in (table.T, table[::3], table[:, 2], table[::-1, ::2], table[:, :0]):
+        back = coder(text).decode(coder(text).encode(values), dtype, values.shape)
+        assert back.shape == values.shape and back.tobytes() == values.tobytes()
+
+
+@pytest.mark.parametrize("text", CODERS)
+def test_blocks_of_a_table_come_back_bit_by_bit(text):
+    values = np.random.default_rng(1).exponential(20, (32_768, 3)).astype(np.int32)
+    packed = coder(text).encode(values)
+    assert len(packed) < 0.5 * values.nbytes
+    assert coder(text).decode(packed, "int32", values.shape).tobytes() == values.tobytes()
+
+
+@pytest.mark.parametrize("text", ["zstd", "lz4", "pcodec", *CHECKED])
 def test_packed_bytes_that_are_damaged_are_refused(text):
     values = np.arange(100.0)
     packed = coder(text).encode(values)
-    for damaged in (packed[:-1], packed[: len(packed) // 2], b""):
+    for damaged in (packed[:-1], packed[: len(packed) // 2], packed[:8], b"", packed + b"\0", packed + packed):
         with pytest.raises(ValueError, match=r"damaged|bytes where"):
             coder(text).decode(damaged, "float64", (100,))
+    for shape in ((101,), (99,), (0,)):
+        with pytest.raises(ValueError, match=r"damaged|bytes where"):
+            coder(text).decode(packed, "float64", shape)
+    nothing = coder(text).encode(values[:0])
     with pytest.raises(ValueError, match=r"damaged|bytes where"):
-        coder(text).decode(packed, "float64", (101,))
+        coder(text).decode(nothing, "float64", (1,))
 
 
-@pytest.mark.parametrize("text", ["zstd", "lz4", "pcodec"])
-def test_a_coder_names_its_package_and_what_is_missing(text, monkeypatch):
+ARRAYS = [np.arange(100.0), np.zeros(3000), np.random.default_rng(1).integers(0, 3, 900).astype(np.int16)]
+
+
+@pytest.mark.parametrize("text", CHECKED)
+@given(data=st.data(), values=st.sampled_from(ARRAYS))
+def test_random_damage_never_gives_other_numbers(text, data, values):
+    damaged = bytearray(coder(text).encode(values))
+    place = data.draw(st.integers(0, len(damaged) - 1))
+    length = data.draw(st.sampled_from([0, 1, 2, 9, len(damaged)]))
+    damaged[place : place + length] = data.draw(st.binary(max_size=9))
+    try:
+        back = coder(text).decode(bytes(damaged), values.dtype.name, values.shape)
+    except ValueError as error:
+        assert "damaged" in str(error) or "bytes where" in str(error)
+    else:
+        assert back.tobytes() == values.tobytes(), "some bits of a packed array carry nothing"
+
+
+@pytest.mark.parametrize("inner", ["zstd", "lz4", "lz4hc", "zlib", "blosclz"])
+@given(data=st.data(), values=st.sampled_from(ARRAYS))
+def test_a_damaged_chunk_behind_the_right_checksum_ends_no_process(inner, data, values):
+    text = f"blosc2-{inner}"
+    chunk = bytearray(coder(text).encode(values)[4:])
+    for _ in range(data.draw(st.integers(1, 3))):
+        chunk[data.draw(st.integers(0, len(chunk) - 1))] = data.draw(st.integers(0, 255))
+    try:
+        back = coder(text).decode(crc32(chunk).to_bytes(4, "little") + chunk, values.dtype.name, values.shape)
+    except ValueError as error:
+        assert "damaged" in str(error)
+    else:
+        assert back.shape == values.shape and back.dtype == values.dtype
+
+
+@pytest.mark.parametrize("text", CHECKED)
+def test_no_more_memory_is_taken_than_the_stated_size(text):
+    packed = coder(text).encode(np.zeros(2_000_000))
+    coder(text).decode(coder(text).encode(np.zeros(10)), "float64", (10,))  # what is imported takes memory, too
+    tracemalloc.start()
+    with pytest.raises(ValueError, match=r"damaged|bytes where"):
+        coder(text).decode(packed, "float64", (10,))
+    _, peak_b = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak_b < 400_000
+
+
+def test_a_dictionary_of_lzma_is_that_of_its_preset_and_none_is_larger_than_what_is_packed():
+    properties = lzma._encode_filter_properties
+    for preset, size in enumerate(DICTIONARY):
+        filters = {"id": lzma.FILTER_LZMA2, "preset": preset}
+        assert properties(filters) == properties(filters | {"dict_size": size})
+    with pytest.raises(ValueError, match=r"damaged.*Memory usage limit"):
+        Lzma().decode(lzma.compress(bytes(80), preset=9), "float64", (10,))
+
+
+def test_blosc2_keeps_to_the_thread_that_calls_it(monkeypatch):
+    blosc2 = pytest.importorskip("blosc2")
+    calls = [MagicMock(wraps=blosc2.compress2), MagicMock(wraps=blosc2.decompress2)]
+    monkeypatch.setattr(blosc2, "compress2", calls[0])
+    monkeypatch.setattr(blosc2, "decompress2", calls[1])
+    values = np.arange(1e5)
+    assert (Blosc2().decode(Blosc2().encode(values), "float64", values.shape) == values).all()
+    assert [call.call_args.kwargs["nthreads"] for call in calls] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("text", "install"),
+    [
+        ("zstd", "pip install pyarrow"),
+        ("lz4", "pip install pyarrow"),
+        ("pcodec", "pip install pcodec"),
+        ("blosc2-lz4", "pip install -r requirements/blosc2.txt"),
+    ],
+)
+def test_a_coder_names_its_package_and_what_is_missing(text, install, monkeypatch, repository):
     assert coder(text).version() and coder(text).missing() is None and Packing.parse(text).missing() is None
     monkeypatch.setattr("baler_energy.codecs.coders.base.find_spec", lambda name: None)
-    assert f"pip install {coder(text).package}" in Packing.parse(f"float32+{text}").missing()
+    reason = Packing.parse(f"float32+{text}").missing()
+    assert f"The package {Packing.parse(text).coder.package} is not installed: `{install}`." == reason
     assert Packing.parse("float32+bound-0.1").missing() is None
+    assert " -r " not in install or (repository / install.rpartition(" ")[2]).is_file()
+
+
+def test_a_coder_of_python_needs_no_package_but_python_may_lack_it(monkeypatch):
+    for text in ("zlib", "lzma"):
+        assert coder(text).version() is None and coder(text).missing() is None
+    monkeypatch.setattr("baler_energy.codecs.coders.lzma.find_spec", lambda name: None)
+    assert "Python was built without lzma" in Packing.parse("lzma-1").missing()
 
 
 def test_what_comes_back_to_the_bit_and_what_within_a_bound():

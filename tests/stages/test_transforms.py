@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from baler_energy.codecs.packing import Packing
 from baler_energy.errors import InputError
 from baler_energy.formats import open_source
 from baler_energy.records import Measurement
@@ -31,6 +32,20 @@ def test_a_file_comes_back_to_the_bit_in_its_own_format(stage, repository, tmp_p
     assert record.results["checkpoint_bytes"] is None
     assert record.results["latent_bytes"] == record.results["native_bytes"]
     assert "pcodec" in record.provenance["software"]
+
+
+@pytest.mark.parametrize("suffix", ["root", "parquet", "npz"])
+@pytest.mark.parametrize("packing", ["zlib", "lzma-1", "blosc2-zstd-1-bitshuffle"])
+def test_each_coder_brings_a_file_back_to_the_bit(stage, repository, tmp_path, suffix, packing):
+    if reason := Packing.parse(packing).missing():
+        pytest.skip(reason)
+    file, words = repository / "tests" / "formats" / "fixtures" / f"jets.{suffix}", (*IDENTITY[:3], packing)
+    stage("compress", *words, "--data", file, "--out", tmp_path / "c")
+    stage("decompress", *words, "--compressed", tmp_path / "c" / "table.baler", "--out", tmp_path / "d")
+    assert contents(tmp_path / "d" / f"reconstructed.{suffix}") == contents(file)
+    record = Measurement.read(tmp_path / "c" / "measurement.json")
+    assert record.results["stored_latent_bytes"] < record.results["latent_bytes"]
+    assert "blosc2" not in packing or record.provenance["software"]["blosc2"]
 
 
 def test_columns_of_a_file_are_chosen(stage, repository, tmp_path):

@@ -3,7 +3,7 @@
 It is a stored zip, written from front to back block by block, so that neither side ever holds more than a block:
 
 - ``<block>/latents.npy`` (rows of the block, latent): the latents, in the number format of the packing; or
-  ``<block>/latents.zst`` (``.lz4``, ``.pco``), the same packed by the packing's coder
+  ``<block>/latents.zst`` (``.xz``, ``.pco``, ...), the same packed by the packing's coder
 - or ``<block>/packed.zst`` and so on, where a coder packed several arrays: their sizes (``<u4``), then the arrays
 - or, where a codec has no latents, ``<block>/column-0000.npy`` (rows of the block,) and so on: the columns, each in its
   own number type, packed alike

@@ -176,7 +176,8 @@ class Parameters(Config):
         ),
     ] = "none"
     """Of the latents: ``float32``, ``float16``, ``float32-12`` (bits of mantissa), ``quantise-0.01``, ``zstd``,
-    ``lz4``, ``pcodec``, ``bound-0.01`` (largest error over a column's range), joined by ``+``."""
+    ``lz4``, ``zlib``, ``lzma``, ``blosc2``, ``pcodec``, ``bound-0.01`` (largest error over a column's range), joined by
+    ``+``."""
     threads: Annotated[Count | Literal["auto"], Shown("threads of torch, the actual number", phrase="{} thread{s}")] = (
         "auto"
     )

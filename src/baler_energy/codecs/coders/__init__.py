@@ -2,6 +2,7 @@
 
 - `base`: what a word says of itself, and what a lossless coder does
 - `numbers`: number formats, to which numbers are rounded; `quantise`: multiples of a step
-- `zstd`, `lz4`, `pcodec`: lossless coders; `arrow`: what the first two share
+- `zstd`, `lz4`, `zlib`, `lzma`, `blosc2`, `pcodec`: lossless coders
+- `arrow`, `standard`: what coders share that come with pyarrow, and with Python
 - `bound`: a bound of every value's error
 """
