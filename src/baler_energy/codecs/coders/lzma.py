@@ -20,8 +20,8 @@ _BESIDES = 2**18
 class Lzma(StandardCoder):
     """LZMA at a preset from 0 to 9, with a dictionary no larger than what is packed.
 
-    The packed bytes are as many as with the preset's own dictionary, which is up to 64 MiB, and packing a column of a
-    block takes two thirds (preset 6) to a third (preset 9) of the time.
+    The packed bytes are as many as with the preset's own dictionary of up to 64 MiB, but for 4 at most, and packing a
+    column of a block takes three quarters (preset 6) to a quarter (preset 9) of the time.
     """
 
     preset: int = 6
