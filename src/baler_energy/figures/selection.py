@@ -35,6 +35,7 @@ __all__ = [
     "variant",
     "with_error",
     "with_flags",
+    "with_results",
 ]
 
 #: Operations that figures and tables show, in their order.
@@ -324,8 +325,13 @@ def with_error(runs: pd.DataFrame) -> pd.DataFrame:
 
     A codec that learns nothing has the row of its first operation instead.
     """
+    turn = runs["operation"].map({operation: place for place, operation in enumerate(OPERATIONS)}).astype(float)
+    first = runs.assign(_turn=turn).sort_values("_turn", kind="stable").drop_duplicates("run_id")
+    return with_results(runs).loc[first.index[first["_turn"].notna()].sort_values()]
+
+
+def with_results(runs: pd.DataFrame) -> pd.DataFrame:
+    """Rows of runs, each with the error and ratios of its run, whichever operation's row records them."""
     recorded = [name for name in map(str, runs.columns) if name.startswith(_ERRORS) or name in _SIZES]
     known = runs.groupby("run_id", observed=True)[recorded].first()
-    turn = runs["operation"].map({operation: place for place, operation in enumerate(OPERATIONS)}).astype(float)
-    first = runs[turn.notna()].assign(_turn=turn).sort_values("_turn", kind="stable").drop_duplicates("run_id")
-    return first.sort_index().drop(columns=[*recorded, "_turn"]).join(known, on="run_id")
+    return runs.drop(columns=recorded).join(known, on="run_id")

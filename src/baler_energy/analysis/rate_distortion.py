@@ -1,0 +1,122 @@
+"""Codecs against each other: what each stores at which error, which are best, and what each needs at the same error."""
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from baler_energy.analysis.statistics import clean, interval
+
+__all__ = ["COSTS", "at_error", "codec_points", "family", "on_front"]
+
+#: What a GB (10^9 bytes of the table in its recorded formats) costs, by operation; the energy is of one evidence.
+COSTS = {
+    "train": ("train_j_per_gb", "train_s_per_gb"),
+    "compress": ("compress_j_per_gb", "compress_s_per_gb"),
+    "decompress": ("decompress_j_per_gb", "decompress_s_per_gb"),
+}
+_GB = 1e9
+#: Parameters that name a codec.
+_CODEC = ["transform", "packing", "compression_ratio", "epochs"]
+
+
+def family(row: Mapping[str, Any]) -> str:
+    """Name the family of a codec, whose members differ in a bound, a level, or the training's epochs.
+
+    One that trains in epochs is a family for each compression ratio; one that does not varies it.
+    """
+    words = "+".join(word.partition("-")[0] for word in str(row["packing"]).split("+"))
+    transform = "" if row["transform"] == "identity" else f"{row['transform']}"
+    if transform and not pd.isna(row["epochs"]):
+        transform += f" 1/{row['compression_ratio']:g}"
+    return ", ".join(filter(None, [transform, "" if words == "none" else words])) or "as recorded"
+
+
+def codec_points(runs: pd.DataFrame) -> pd.DataFrame:
+    """Summarise each codec of some runs over its repeats.
+
+    Parameters
+    ----------
+    runs
+        Rows of the table ``runs`` of one table of data on one device, each with the errors and ratios of its run
+        (`figures.selection.with_error` gives those of the first operation; here every row has to have them).
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per codec, least error first: ``family``, the parameters that name it, ``n`` (runs), ``error`` (mean of
+        mean_rms_over_range) with ``error_half_width`` (95 % t interval), ``nrmse``, ``max_over_range``, ``ratio`` (over
+        the recorded formats), ``bytes_per_row``, `COSTS` (means over clean runs; null where there is none) and
+        ``evidence`` of the energies.
+    """
+    rows = []
+    for key, part in runs.groupby(_CODEC, dropna=False, observed=True, sort=False):
+        once = part.drop_duplicates("run_id")
+        error, half_width, n = interval(once["mean_rms_over_range"].dropna().to_numpy("float64"))
+        if not n:
+            continue
+        row: dict[str, Any] = dict(zip(_CODEC, key, strict=True))
+        row |= {"family": family(row), "n": n, "error": error, "error_half_width": half_width}
+        row |= {"nrmse": once["mean_nrmse"].mean(), "max_over_range": once["max_over_range"].mean()}
+        row |= {"ratio": once["ratio_native_bytes"].mean()}
+        row["bytes_per_row"] = (once["compressed_bytes"] / once["rows"]).mean()
+        rows.append(row | _costs(part))
+    return pd.DataFrame(rows).sort_values(["error", "ratio"], ignore_index=True) if rows else pd.DataFrame()
+
+
+def _costs(part: pd.DataFrame) -> dict[str, Any]:
+    native = part["ratio_native_bytes"] * part["compressed_bytes"] / _GB
+    per_gb = clean(part.assign(j=part["energy_j"] / native, s=part["duration_s"] / native))
+    evidences = per_gb["energy_evidence"].dropna().unique()
+    found: dict[str, Any] = {"evidence": evidences[0] if len(evidences) == 1 else None}
+    for operation, (joules, seconds) in COSTS.items():
+        mine = per_gb[per_gb["operation"] == operation]
+        found[joules] = mine["j"].mean() if len(evidences) == 1 else math.nan
+        found[seconds] = mine["s"].mean()
+    return found
+
+
+def on_front(points: pd.DataFrame) -> "pd.Series[bool]":
+    """Say which points no other one beats: with no larger error and a larger ratio, or as large a one at less error."""
+    ordered = points.sort_values(["error", "ratio"], ascending=[True, False])
+    before = ordered["ratio"].cummax().shift(fill_value=-math.inf)
+    return (ordered["ratio"] > before).reindex(points.index)
+
+
+def at_error(points: pd.DataFrame, error: float, names: Iterable[str]) -> pd.DataFrame:
+    """Interpolate what each family needs for an error.
+
+    Between its two points next to the error the logarithm of each quantity is linear in that of the error. A family
+    whose errors are all larger or all smaller has no row, as nothing is extrapolated; a quantity that is 0 or missing
+    at one of the two is null.
+
+    Parameters
+    ----------
+    points
+        As of `codec_points`.
+    error
+        Over the range, above 0.
+    names
+        Columns to interpolate.
+    """
+    rows = []
+    for name, curve in points[points["error"] > 0].groupby("family", sort=False, observed=True):
+        known = curve.sort_values("error")
+        place = int(np.searchsorted(known["error"].to_numpy(), error))
+        if known["error"].iloc[0] > error or known["error"].iloc[-1] < error:
+            continue
+        low, high = known.iloc[max(place - 1, 0)], known.iloc[place]
+        rows.append({"family": name, **{column: _between(low, high, error, column) for column in names}})
+    return pd.DataFrame(rows)
+
+
+def _between(low: "pd.Series[Any]", high: "pd.Series[Any]", error: float, name: str) -> float:
+    if low["error"] == high["error"] or high["error"] == error:
+        return float(high[name])
+    share = math.log(error / low["error"]) / math.log(high["error"] / low["error"])
+    first, second = float(low[name]), float(high[name])
+    if not (first > 0 and second > 0):
+        return math.nan
+    return math.exp((1 - share) * math.log(first) + share * math.log(second))

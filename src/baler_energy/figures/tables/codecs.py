@@ -1,0 +1,109 @@
+"""Codecs at the same error: what each needs to reach that of every trained one."""
+
+import math
+from typing import Any
+
+import pandas as pd
+
+from baler_energy.analysis.rate_distortion import COSTS, at_error
+from baler_energy.figures.base import NoData, Tables, TableSpec
+from baler_energy.figures.codec_rows import codecs_at_centre
+from baler_energy.figures.readable import Row, each, unless_missing
+from baler_energy.figures.selection import parameter_text, scaled_unit, spread_text
+
+__all__ = ["TABLE", "codecs"]
+
+_COSTS = [name for pair in COSTS.values() for name in pair]
+_WHAT = ["nrmse", "max_over_range", "ratio", "bytes_per_row", *_COSTS]
+
+
+def codecs(tables: Tables) -> pd.DataFrame:
+    """Give what each family of codecs needs at the error of each codec that trains in epochs.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per trained codec (``at_family``, ``at_epochs``, ``at_packing``; its ``error`` over the range) and family,
+        the trained codec itself first and the others by ratio: ``measured`` (whether the row is that codec's own, not
+        interpolated between two points of a family), NRMSE, largest error, ratio, bytes per row and costs per GB of the
+        table in its recorded formats, with the ``evidence`` of the energies. Empty where there is nothing to compare.
+    """
+    try:
+        points, _, _ = codecs_at_centre(tables)
+    except NoData:
+        return pd.DataFrame(columns=_COLUMNS)
+    found = []
+    for trained in points[points["epochs"].notna() & (points["error"] > 0)].sort_values("epochs").to_dict("records"):
+        at = {"at_family": trained["family"], "at_epochs": trained["epochs"], "at_packing": trained["packing"]}
+        at |= {"error": trained["error"], "evidence": trained["evidence"]}
+        others = points[points["family"] != trained["family"]]
+        others = others[others["evidence"].eq(trained["evidence"]) | (trained["evidence"] is None)]
+        known = at_error(others, trained["error"], _WHAT)
+        best = known.sort_values("ratio", ascending=False).to_dict("records") if len(known) else []
+        own = {name: trained[name] for name in ("family", *_WHAT)}
+        found += [at | own | {"measured": True}, *(at | row | {"measured": False} for row in best)]
+    return pd.DataFrame(found, columns=_COLUMNS)
+
+
+_COLUMNS = ["at_family", "at_epochs", "at_packing", "error", "family", "measured", *_WHAT, "evidence"]
+
+
+def _row(row: Row) -> dict[str, str]:
+    return {
+        "at the error of": f"{row['at_family']}, {parameter_text(row['at_epochs'])} epochs",
+        "RMS / range": spread_text(row["error"], math.nan),
+        "codec": row["family"] + ("" if row["measured"] else " (interpolated)"),
+        "ratio": f"{row['ratio']:.2f}",
+        "bytes per row": f"{row['bytes_per_row']:.2f}",
+        "NRMSE": spread_text(row["nrmse"], math.nan),
+        "largest / range": spread_text(row["max_over_range"], math.nan),
+        **{f"{operation} (per GB)": _cost(row, joules, seconds) for operation, (joules, seconds) in COSTS.items()},
+        "evidence": unless_missing(f"{row['evidence']}", row["evidence"]),
+    }
+
+
+def _cost(row: Row, joules: str, seconds: str) -> str:
+    said = [_scaled(row[name], unit) for name, unit in ((joules, "J"), (seconds, "s")) if not pd.isna(row[name])]
+    return ", ".join(said) or "-"
+
+
+def _scaled(value: float, unit: str) -> str:
+    factor, prefixed = scaled_unit([value], unit)
+    return f"{spread_text(value, math.nan, factor=factor)} {prefixed}"
+
+
+def _notes(frame: pd.DataFrame, _tables: Tables) -> list[str]:
+    """Answer, for each trained codec, whether another one stores less at its error."""
+    said = []
+    for _, part in frame.groupby(["at_family", "at_epochs", "at_packing"], sort=False, dropna=False):
+        own, others = part.iloc[0], part.iloc[1:]
+        if len(others):
+            said.append(_verdict(own, others.iloc[0]))
+    return said
+
+
+def _verdict(own: Any, best: Any) -> str:
+    name = f"{own['at_family']} after {parameter_text(own['at_epochs'])} epochs"
+    factor = best["ratio"] / own["ratio"]
+    said = f"At the error of {name} ({100 * own['error']:.3g} % of the range), {best['family']} stores"
+    said += f" {factor:.3g} times less" if factor > 1 else f" {1 / factor:.3g} times more"
+    kind, unit = ("compress_j_per_gb", "J") if not pd.isna(own["compress_j_per_gb"]) else ("compress_s_per_gb", "s")
+    if own[kind] > 0 and best[kind] > 0:
+        said += f", and takes {_scaled(best[kind], unit)} instead of {_scaled(own[kind], unit)} to compress a GB"
+    return said + (", without any training." if pd.isna(best["train_s_per_gb"]) else ".")
+
+
+TABLE = TableSpec(
+    "codecs",
+    "Codecs at the same error",
+    "What each family of codecs needs for the error of each trained codec, on the rows that were compressed: ratio "
+    "over the recorded formats without the model, and energy and time per GB of the table in these formats. The "
+    "logarithms are interpolated between the two points of a family next to that error; nothing is extrapolated, so a "
+    "family without errors on both sides is missing. Ratios and errors are means over all repeats, costs over the clean "
+    "ones. A bound over the range leaves small values with large relative errors: the glossary says what each error is.",
+    make=codecs,
+    rows=each(_row),
+    notes=_notes,
+    without_rows="The study compares no trained codec with another family of codecs at its centre.",
+    averaged=True,
+)
