@@ -61,5 +61,5 @@ def test_a_damaged_file_is_told_by_name(tmp_path: Path, content: bytes):
 
 def test_a_missing_array_is_told_with_what_there_is(tmp_path: Path):
     write_npz(tmp_path / "a.npz", {"x": np.zeros(1)})
-    with pytest.raises(InputError, match="no array 'data'; it holds x"):
+    with pytest.raises(InputError, match="no array 'data'; it contains x"):
         read_npz(tmp_path / "a.npz", ("data",))

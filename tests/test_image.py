@@ -43,7 +43,7 @@ def test_an_image_that_fails_is_refused_with_what_it_said(image):
 
 
 def test_no_image_and_no_apptainer_are_told(tmp_path, monkeypatch):
-    with pytest.raises(UnavailableError, match=r"there is no such image.*apptainer build"):
+    with pytest.raises(UnavailableError, match=r"no such image.*apptainer build"):
         refuse_other_image(tmp_path / "none.sif")
     (tmp_path / "some.sif").touch()
     monkeypatch.setenv("PATH", str(tmp_path))

@@ -61,7 +61,7 @@ def test_what_was_allocated_is_the_controllers_word(controller, shown, expected)
     ("script", "reason"),
     [
         ("echo 'slurm_load_jobs error: Unable to contact' >&2; exit 1", "Unable to contact"),
-        ("sleep 5", "does not answer within"),
+        ("sleep 5", "did not answer within"),
     ],
 )
 def test_a_controller_that_does_not_answer_leaves_the_environment(controller, monkeypatch, script, reason):
@@ -74,7 +74,7 @@ def test_a_controller_that_does_not_answer_leaves_the_environment(controller, mo
 
 def test_without_a_client_or_a_job(monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
-    assert slurm.job({"SLURM_JOB_ID": "3"})["reason"] == "there is no scontrol here"
+    assert slurm.job({"SLURM_JOB_ID": "3"})["reason"] == "scontrol was not found"
     assert slurm.job({"SLURM_JOB_ID": "3"})["memory_bytes"] is None
     assert slurm.job({}) is None and slurm.step({}) is None
     monkeypatch.delenv("SLURM_JOB_ID", raising=False)

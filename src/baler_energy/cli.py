@@ -44,14 +44,14 @@ _MODULES = {"import": "import_files", "baler-import": "baler_import", "baler-exp
 
 DESCRIPTION = "Measure what it costs, in energy and CO2e, to compress HEP data with the Baler autoencoder."
 EPILOG = """\
-A whole study runs with `snakemake --cores all`; each of its steps is one of these commands, which its log names.
+`snakemake --cores all` runs a whole study; each of its steps is one of these commands, named in its log.
 
 examples:
   baler-energy doctor                         what can this machine measure?
   baler-energy measure -- python analyse.py   what does my own command cost?
   baler-energy train --help                   the options of one stage, with an example
 
-exit codes: 0 done, 2 the input is wrong, 3 the machine lacks what was asked for, 1 anything else
+exit codes: 0 done, 2 the input is wrong, 3 something required is missing here, 1 other errors
 """
 
 
@@ -79,7 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"baler-energy {stage}: {where}{os.strerror(error.errno)}.{_advice(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print(f"baler-energy {stage}: interrupted; nothing half-written was left.", file=sys.stderr)
+        print(f"baler-energy {stage}: interrupted; no half-written files were left.", file=sys.stderr)
         return 130
     return 0
 

@@ -28,7 +28,7 @@ def generate_options(study: Study, dataset: str, seed: int) -> list[str]:
     """Options of ``generate`` for one shard."""
     data = study.data[dataset]
     if isinstance(data, FileData):
-        raise ValueError(f"dataset {dataset!r} is a file; it is not generated")
+        raise ValueError(f"dataset {dataset!r} is a file, so it cannot be generated")
     return ["--source", data.source, "--rows", str(data.shard_rows), "--seed", str(seed)]
 
 

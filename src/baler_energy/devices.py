@@ -30,7 +30,6 @@ def refuse_missing_gpu(study: Study) -> None:
     """
     if any(point.device == "cuda" for point in study.points) and count_gpus() == 0:
         raise UnavailableError(
-            f"Study {study.name!r} has 'device: cuda', but this machine shows no NVIDIA GPU. "
-            "Set device to cpu or auto, run it on a GPU node (snakemake --profile slurm), or see what "
-            "`baler-energy doctor` says."
+            f"Study {study.name!r} has 'device: cuda', but no NVIDIA GPU is visible on this machine. Set device to cpu "
+            "or auto, run it on a GPU node (snakemake --profile slurm), or check `baler-energy doctor`."
         )

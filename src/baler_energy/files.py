@@ -121,7 +121,9 @@ def read_npz(path: Path, keys: tuple[str, ...] = ()) -> dict[str, NDArray[Any]]:
                 raise InputError(f"{path}: is damaged or not an npz file.")
             archive = np.load(handle, allow_pickle=False)
             if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise InputError(f"{path}: is a single .npy array; an .npz file with {', '.join(keys)} is needed.")
+                raise InputError(
+                    f"{path}: is a single .npy array, but an .npz file with {', '.join(keys)} is required."
+                )
             with archive:
                 arrays = {name: archive[name] for name in archive.files}
     except OSError as error:
@@ -137,4 +139,6 @@ def check_keys(path: Path, arrays: Iterable[str], keys: tuple[str, ...]) -> None
     held = list(arrays)
     missing = [key for key in keys if key not in held]
     if missing:
-        raise InputError(f"{path}: has no array {', '.join(map(repr, missing))}; it holds {', '.join(held) or 'none'}.")
+        raise InputError(
+            f"{path}: has no array {', '.join(map(repr, missing))}; it contains {', '.join(held) or 'none'}."
+        )

@@ -43,22 +43,23 @@ def refuse_other_image(image: Path, options: str = "") -> None:
     """
     build = f"`apptainer build {image} apptainer.def` makes one (docs/slurm.md)."
     if not image.exists():
-        raise UnavailableError(f"{image}: there is no such image in {Path.cwd()}; link one to this name, or {build}")
+        raise UnavailableError(f"{image}: no such image in {Path.cwd()}; link one to this name, or {build}")
     binary = shutil.which("apptainer") or shutil.which("singularity")
     command = [binary or "apptainer", "exec", "--home", str(Path.cwd()), *shlex.split(options), str(image)]
     command += ["python", "-m", __name__]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_ANSWER_LIMIT_S, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise UnavailableError(f"{image}: cannot be tried with `{' '.join(command)}`: {error}") from error
+        raise UnavailableError(f"{image}: cannot be run with `{' '.join(command)}`: {error}") from error
     if done.returncode != 0:
         said = done.stderr.strip() or f"exit code {done.returncode}"
         raise UnavailableError(f"{image}: `{' '.join(command)}` fails in it: {said}\nBuild it again: {build}")
     if done.stdout.split()[-1:] != [source()]:
         here = Path(__file__).parent.parent
         raise UnavailableError(
-            f"{image}: holds another version of baler-energy than {here}, by which Snakemake plans the runs. Build it "
-            f"again: {build} Or `export PYTHONPATH={here}`, where the image is to run that source instead of its own."
+            f"{image}: contains another version of baler-energy than {here}, from which Snakemake plans the runs. "
+            f"Build it again: {build} Or `export PYTHONPATH={here}` to make the image run that source instead of its "
+            "own."
         )
 
 

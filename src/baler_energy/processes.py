@@ -57,5 +57,6 @@ def _in_order(pool: ProcessPoolExecutor, ahead: int, function: Any, items: Seque
         yield from results_in_order(pool, function, items, ahead=ahead)
     except BrokenProcessPool:
         raise BalerEnergyError(
-            "one of the processes was killed, most likely out of memory: use fewer (--processes), or request more."
+            "one of the processes was killed, probably out of memory: use fewer processes (--processes), or request "
+            "more memory."
         ) from None

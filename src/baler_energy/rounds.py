@@ -38,7 +38,7 @@ def points_so_far(study: Study, file_of_round: Callable[[int], Path], *, before:
         try:
             added = [study.by_path[run_id] for run_id in read_json(path)["points"]]
         except (KeyError, TypeError) as error:
-            raise InputError(f"{path}: is not a round of this study. Delete it and run again.") from error
+            raise InputError(f"{path}: is not a valid round of this study. Delete it and run again.") from error
         if not added:
             break
         points += added

@@ -41,6 +41,6 @@ def runnable(study: Study) -> tuple[Study, str | None]:
                 f"Study {study.name!r} requires engine {engine.name!r}, which cannot run here. {reason}"
             )
         runs = f"{left_out} of {len(study.points)} runs"
-        said.append(f"Study {study.name!r}: {runs} with engine {engine.name!r} are left out. {reason}")
+        said.append(f"Study {study.name!r}: {runs} with engine {engine.name!r} are skipped. {reason}")
         study = rest
     return study, "\n".join(said) or None

@@ -72,13 +72,13 @@ def ask(*words: str, limit_s: float = _CLIENT_LIMIT_S, script: str = "") -> tupl
             words, input=script, capture_output=True, text=True, errors="replace", timeout=limit_s, check=False
         )
     except FileNotFoundError:
-        return None, f"there is no {words[0]} here"
+        return None, f"{words[0]} was not found"
     except subprocess.TimeoutExpired:
-        return None, f"{words[0]} does not answer within {limit_s:g} s"
+        return None, f"{words[0]} did not answer within {limit_s:g} s"
     except OSError as error:
         return None, f"{words[0]} cannot be run: {error.strerror}"
     if done.returncode != 0:
-        return None, f"{words[0]} says: {done.stderr.strip() or f'exit code {done.returncode}'}"
+        return None, f"{words[0]} failed: {done.stderr.strip() or f'exit code {done.returncode}'}"
     return done.stdout, None
 
 

@@ -178,7 +178,7 @@ METERS: Mapping[str, MeterKind] = {
     ),
     "hwmon": MeterKind(
         f"{_ROOT}.meters.hwmon",
-        "power and energy sensors of the board, as Linux's hwmon shows them",
+        "power and energy sensors of the board, as reported by Linux's hwmon",
         totals=("cpu", "gpu", "node"),
     ),
     "slurm": MeterKind(
@@ -187,7 +187,7 @@ METERS: Mapping[str, MeterKind] = {
         totals=("node",),
     ),
     "power_supply": MeterKind(
-        f"{_ROOT}.meters.power_supply", "batteries and AC adapters, as Linux shows them", totals=("node",)
+        f"{_ROOT}.meters.power_supply", "batteries and AC adapters, as reported by Linux", totals=("node",)
     ),
     "powermetrics": MeterKind(
         f"{_ROOT}.meters.powermetrics",
@@ -223,13 +223,13 @@ PROFILERS: Mapping[str, ProfilerKind] = {
     "pyspy": ProfilerKind(
         f"{_ROOT}.profilers.pyspy", "flamegraph.svg, speedscope.json (speedscope.app opens it): sampled stacks"
     ),
-    "copies": ProfilerKind(f"{_ROOT}.profilers.copies", "lines that copy data, and how many bytes"),
+    "copies": ProfilerKind(f"{_ROOT}.profilers.copies", "lines that copy data, with the number of bytes"),
     "perf": ProfilerKind(
         f"{_ROOT}.profilers.perf", "counters of the CPU: instructions, cycles, misses of the last cache"
     ),
     "parts": ProfilerKind(
         f"{_ROOT}.stages.parts",
-        "layers and movements of data, each in a measured loop",
+        "layers and data movements, each in a measured loop",
         "parts",
         ("prepare", "machine"),
     ),

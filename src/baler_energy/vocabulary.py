@@ -55,8 +55,8 @@ class Quantity(_Word):
         word.unit = unit
         return word
 
-    ENERGY = "energy", "energy taken in over the window (gross)", "J"
-    DYNAMIC_ENERGY = "dynamic_energy", "gross energy less idle power times duration", "J"
+    ENERGY = "energy", "energy used over the window (gross)", "J"
+    DYNAMIC_ENERGY = "dynamic_energy", "gross energy minus idle power times duration", "J"
     IDLE_POWER = "idle_power", "mean power of the idle baseline", "W"
     POWER_MEAN = "power_mean", "mean power over the window", "W"
     POWER_MAX = "power_max", "largest sampled power", "W"
@@ -89,7 +89,7 @@ class Evidence(_Word):
 
     MEASURED = "measured", "read from a hardware counter or sensor"
     MODELLED = "modelled", "computed from TDP, utilisation or per-GB constants"
-    UNKNOWN = "unknown", "a foreign file that does not say"
+    UNKNOWN = "unknown", "not stated by a foreign file"
 
 
 class Flag(_Word):
@@ -100,7 +100,10 @@ class Flag(_Word):
     THROTTLED = "throttled", "a device lowered its clocks for heat or power"
     MODELLED_ONLY = "modelled_only", "no energy reading comes from a hardware counter"
     COUNTER_FAULT = "counter_fault", "a counter failed in the window"
-    SHARED_GPU = "shared_gpu", "not attributable: another process used the GPU, or the run had a part of it (MIG, vGPU)"
+    SHARED_GPU = (
+        "shared_gpu",
+        "not attributable: another process used the GPU, or the run had only a part of it (MIG, vGPU)",
+    )
     RESUMED = "resumed", "the run continued from a saved state"
 
 

@@ -73,12 +73,12 @@ def test_pue_and_intensity_give_the_co2e():
 def test_without_an_intensity_there_is_energy_only_and_the_reason():
     electricity = Electricity.of(country=None, value=None, csv=None, pue=1.0)
     assert electricity.co2e_kg(3.6e6, START, 1.0) is None
-    assert "names no carbon intensity" in electricity.reason(START, 1.0)
+    assert "sets no carbon intensity" in electricity.reason(START, 1.0)
     assert not any(row["used"] for row in electricity_rows(electricity))
 
 
 def test_two_intensities_are_refused():
-    with pytest.raises(InputError, match="give one of"):
+    with pytest.raises(InputError, match="set only one of"):
         Electricity.of(country="CHE", value=3.0, csv=None, pue=1.0)
 
 
@@ -96,16 +96,16 @@ def test_a_series_with_dates_and_a_profile_are_read(tmp_path):
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("", "holds no hours"),
-        ("hour,g\n", "holds no hours"),
+        ("", "contains no hours"),
+        ("hour,g\n", "contains no hours"),
         ("hour,g\n1,-5\n", "row 2: expected an hour and a number"),
         ("hour,g\n1\n", "row 2"),
         ("hour,g\n1,nan\n", "row 2"),
-        ("hour,g\n24,5\n", "row 2: hour 24 must be 0 to 23"),
-        ("hour,g\n3,5\n3,6\n", "row 3: hour 3 must be"),
-        ("hour,g\n2026-03-01T00:00,5\n", "row 2: hour '2026-03-01T00:00' must be a date with its zone"),
+        ("hour,g\n24,5\n", "row 2: hour 24 is repeated or not between 0 and 23"),
+        ("hour,g\n3,5\n3,6\n", "row 3: hour 3 is repeated"),
+        ("hour,g\n2026-03-01T00:00,5\n", "row 2: hour '2026-03-01T00:00' must be a date with a time zone"),
         ("hour,g\nnoon,5\n", "row 2"),
-        ("hour,g\n2026-03-01T01:00Z,5\n2026-03-01T00:00Z,5\n", "row 3: hour .* does not come after"),
+        ("hour,g\n2026-03-01T01:00Z,5\n2026-03-01T00:00Z,5\n", "row 3: hour .* is not later than the previous one"),
     ],
 )
 def test_what_is_no_time_series_is_told_with_its_row(tmp_path, text, told):

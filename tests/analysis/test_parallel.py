@@ -106,12 +106,12 @@ def test_durations_that_rise_too_fast_for_any_law_have_no_fraction() -> None:
 @pytest.mark.parametrize(
     ("threads", "durations", "told"),
     [
-        ([2, 2], [1.0, 1.0], "one number of threads only"),
+        ([2, 2], [1.0, 1.0], "only one number of threads"),
         ([1, 2], [1.0, 0.0], "not positive"),
         ([1, 2], [1.0, math.nan], "not positive"),
         ([0, 2], [1.0, 1.0], "below 1"),
-        ([1, 2], [1.0], "not a value each"),
-        ([], [], "not a value each"),
+        ([1, 2], [1.0], "do not have one value per run"),
+        ([], [], "do not have one value per run"),
     ],
 )
 def test_runs_that_no_law_fits_are_refused(threads: list[int], durations: list[float], told: str) -> None:

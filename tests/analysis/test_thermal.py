@@ -79,7 +79,7 @@ def test_the_start_is_the_last_reading_before_the_window_and_the_maximum_is_insi
         (2.0, 10.0, {"risen": -9.0}, "rose by 0 °C"),
         (60.0, 10.0, {"risen": 60.0}, "window of 10 s is shorter than its time constant"),
         (0.02, 10.0, {"risen": 9.0}, "time constant is below the 0.2 s between samples"),
-        (1.0, 20.0, {"risen": 5.0, "noise": 3.0}, "time constant is open: "),
+        (1.0, 20.0, {"risen": 5.0, "noise": 3.0}, "time constant is undetermined: "),
     ],
 )
 def test_what_cannot_be_told_has_a_reason(tau_s, window_s, options, words):

@@ -61,7 +61,7 @@ def test_a_column_that_comes_with_the_rows_and_as_a_constant_is_refused(tmp_path
         lambda writer: writer.add_table(pa.Table.from_pylist([ROW], arrow_schema("findings")), **constant),
     ):
         with (
-            pytest.raises(BalerEnergyError, match=rf"findings: columns \['{name}'\] come twice"),
+            pytest.raises(BalerEnergyError, match=rf"findings: columns \['{name}'\] are duplicated"),
             TableWriter.open("findings", tmp_path / "f.parquet") as writer,
         ):
             add(writer)

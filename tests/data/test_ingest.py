@@ -145,7 +145,7 @@ def test_shards_of_different_samples_do_not_mix(tmp_path: Path) -> None:
     first, second = shards(tmp_path, 1, 2)
     other = Table.read(second)
     Table(other.data, other.names, other.dtypes, {**other.origin, "source": "pythia8"}).write(second)
-    with pytest.raises(InputError, match=r"shard-2\.npz: is of another sample"):
+    with pytest.raises(InputError, match=r"shard-2\.npz: belongs to another sample"):
         table_from_shards([first, second], None)
 
 

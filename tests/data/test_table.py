@@ -58,7 +58,7 @@ def test_an_unfit_table_is_refused(changes: dict[str, object], message: str) -> 
 def test_reading_says_what_a_file_lacks(tmp_path: Path) -> None:
     path = tmp_path / "baler.npz"
     write_npz(path, {"data": np.ones((2, 2)), "names": np.array(NAMES)})
-    with pytest.raises(InputError, match=r"baler\.npz: is not a prepared table \(no dtypes, origin\).*prepare"):
+    with pytest.raises(InputError, match=r"baler\.npz: is not a prepared table \(missing: dtypes, origin\).*prepare"):
         Table.read(path)
 
 

@@ -69,7 +69,7 @@ def test_codecarbon_evidence(write):
     assert set(pick(foreign, "machine")["evidence"]) == {"modelled"}
     assert (
         pick(foreign, "machine")["detail"][0]
-        == "sum of parts that are not alike: cpu unknown, gpu measured, ram modelled"
+        == "sum of parts with different evidence: cpu unknown, gpu measured, ram modelled"
     )
     assert set(pick(foreign, "machine", "co2e")["evidence"]) == {"modelled"}
 
@@ -77,7 +77,7 @@ def test_codecarbon_evidence(write):
 def test_a_single_row_at_codecarbons_default_power_is_modelled(write):
     foreign, _ = read_foreign([write("codecarbon", (100.0,), cpu_w=42.5)])
     assert pick(foreign, "cpu")["evidence"][0] == "modelled"
-    assert "does not know" in pick(foreign, "cpu")["detail"][0]
+    assert "unknown CPU" in pick(foreign, "cpu")["detail"][0]
 
 
 @pytest.mark.parametrize("gpus", [None, 0, 1])
@@ -95,7 +95,7 @@ def test_columns_that_are_absent_or_empty_are_null_with_a_reason(write):
     table["ram_energy"] = None
     table.assign(new_thing=3).to_csv(path, index=False)
     foreign, _ = read_foreign([path])
-    assert pick(foreign, "cpu")["reason"].tolist() == ["the file has nothing in a column cpu_energy"] * 3
+    assert pick(foreign, "cpu")["reason"].tolist() == ["the file has no value in column cpu_energy"] * 3
     assert pick(foreign, "ram")["value"].isna().all()
     assert foreign["cpu_model"].isna().all() and foreign["ram_bytes"].isna().all()
 
@@ -193,17 +193,17 @@ def test_carbontracker_output_is_the_actual_consumption_alone(write):
     [
         (b"", "is empty"),
         (b" \n\n", "is empty"),
-        (b"a,b\n1,2\n", "not a result of a tool that is known"),
-        (b"just some words\n", "not a result of a tool that is known"),
-        (b"\x80\x04\x95pickle", "is not text"),
-        (b"PK\x03\x04\x00\x00", "is not text"),
+        (b"a,b\n1,2\n", "not a result of a supported tool"),
+        (b"just some words\n", "not a result of a supported tool"),
+        (b"\x80\x04\x95pickle", "is not a text file"),
+        (b"PK\x03\x04\x00\x00", "is not a text file"),
         (b"timestamp;tag;duration;package_0\n", "no rows"),
         (b"timestamp;tag;duration\n1;a;2\n", "row 2: has no domain"),
         (b"timestamp;tag;duration;package_0\n1;a;-2;3\n", "row 2: has a negative duration"),
         (b"[2026-01-01 00:00:00,000] [ZeusMonitor](energy.py:1) Monitoring GPU [0].\n", "no window ended"),
         (b"Epoch 3 consumed 4.6 s and x J.\n", "row 1: the energy is 'x', not a number"),
-        (b"Epoch 3 consumed 4.6 s and 5 J.\nEpoch 4 consumed 4.6\n", "row 2: a line of Zeus is cut"),
-        (b"begin timestamp : 1; tag : a; dura\n", "row 1: a line of pyJoules is cut"),
+        (b"Epoch 3 consumed 4.6 s and 5 J.\nEpoch 4 consumed 4.6\n", "row 2: a Zeus line is cut off"),
+        (b"begin timestamp : 1; tag : a; dura\n", "row 1: a pyJoules line is cut off"),
         (b"2026-01-01 00:00:00 - carbontracker version 2\n", "without a finished epoch"),
         (b"CarbonTracker: \nActual consumption for 1 epoch(s):\n\tTime:\t0:00:01\n", "row 2: the consumption is cut"),
         (b"a" * 200_000 + b",b\n", "not a result"),

@@ -365,7 +365,7 @@ def test_a_flipped_bit_among_the_values(tmp_path: Path, form: str) -> None:
 def test_npz_files_of_another_kind(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     np.savez(path, data=np.ones((2, 2)), names=np.array(["a", "b"]))
-    assert "is not a prepared table (no dtypes, origin)" in fails(path, None, "table")
+    assert "is not a prepared table (missing: dtypes, origin)" in fails(path, None, "table")
     np.savez(path, data=np.ones((2, 2)))
     assert "no array 'names'" in fails(path)
     np.savez(path, data=np.array([[1, "a"]], dtype=object), names=np.array(["a", "b"]))
@@ -377,7 +377,7 @@ def test_npz_files_of_another_kind(tmp_path: Path) -> None:
     beside = {"dtypes": np.array(["float64"] * 2), "origin": np.array("{}"), "names": np.array(["a", "b"])}
     for data in (np.ones((2, 3)), np.ones(2), np.ones((2, 2), dtype=np.float32)):
         np.savez(path, data=data, **beside)
-        assert "not a whole prepared table" in fails(path)
+        assert "not a complete prepared table" in fails(path)
 
 
 def test_parquet_without_a_value_in_a_later_batch(tmp_path: Path) -> None:

@@ -157,5 +157,5 @@ def test_the_doctor_says_each_reason_with_a_remedy(nvml):
     library.gpus[1].compute_mode = 2
     lines = "\n".join(_gpu_lines(describe_gpus(library)))
     assert str(Sharing.MIG) in lines and Sharing.MIG.remedy in lines
-    assert "no process may compute on it" in lines
+    assert "processes cannot compute on it" in lines
     assert "CUDA's first" in lines

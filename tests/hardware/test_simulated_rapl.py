@@ -193,7 +193,7 @@ def test_a_gap_that_may_hide_a_wrap_is_a_fault(machine):
     reading = energies(ended(meter))["package-0"]
     meter.close()
     assert reading.value is None
-    assert "wrapped unseen" in reading.reason
+    assert "wrapped unnoticed" in reading.reason
 
 
 def test_no_permission_is_null_with_the_command_that_enables_it(server, monkeypatch):
@@ -242,7 +242,7 @@ def test_dies_are_packages_of_their_own(machine):
     ("virtual", "vendor", "words"),
     [
         (True, "GenuineIntel", "virtual machine"),
-        (False, "ARM", "Intel's and AMD's"),
+        (False, "ARM", "only Intel and AMD"),
         (False, "AuthenticAMD", "powercap"),
     ],
 )

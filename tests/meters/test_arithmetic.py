@@ -61,7 +61,7 @@ def test_integration_is_additive_and_bounded(times_s, data):
     ("times_s", "powers_w"), [([], []), ([1.0], [2.0]), ([1.0, 2.0], [3.0]), ([2.0, 1.0], [1.0, 1.0])]
 )
 def test_integration_refuses_what_is_no_series(times_s, powers_w):
-    with pytest.raises(ValueError, match=r"samples|fall"):
+    with pytest.raises(ValueError, match=r"samples|decrease"):
         integrate(times_s, powers_w)
 
 

@@ -85,12 +85,12 @@ def values(calibration: Calibration, quantity: str) -> dict[str, float | None]:
     ("costs", "said"),
     [
         ({"threads-1": 2.0, "threads-2": 1.5, "threads-10": 1.0}, "0.75 on 2 threads, 0.50 on 10 threads"),
-        ({"threads-1": 2.0, "threads-2": 3.0}, "1.50 on 2 threads; threads do not pay here"),
+        ({"threads-1": 2.0, "threads-2": 3.0}, "1.50 on 2 threads; more threads do not pay off here"),
     ],
 )
 def test_what_threads_gain_is_told(costs, said):
     sentence = thread_sentence(costs, "energy_per_row")
-    assert sentence == f"energy per row of the fast engine's training, over that on one thread: {said}"
+    assert sentence == f"energy per row of the fast engine's training, relative to one thread: {said}"
 
 
 def test_one_number_of_threads_tells_nothing():
@@ -117,7 +117,7 @@ def test_a_study_keeps_to_the_shortest_window_on_this_kind_of_machine_only(calib
     path = tmp_path / "c.json"
     calibration.write(path)
     assert calibrated_min_window_s(path, 0.5) == pytest.approx(calibration.shortest_window_s)
-    assert "not 0.5 s" in capsys.readouterr().err
+    assert "instead of 0.5 s" in capsys.readouterr().err
     assert calibrated_min_window_s(path, 100.0) == 100.0
     assert calibrated_threads(path) == calibration.threads
     changed = json.loads(path.read_text())

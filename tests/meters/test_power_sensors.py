@@ -178,11 +178,11 @@ def test_the_machines_power_is_what_its_supplies_give(tmp_path, files, watts):
 @pytest.mark.parametrize(
     ("files", "told"),
     [
-        ({}, "no battery"),
+        ({}, "neither a battery nor an AC adapter"),
         (BATTERY | {"BAT0/status": "Charging"}, "the battery is Charging"),
         (BATTERY | {"BAT0/status": "Full"}, "the battery is Full"),
         (BATTERY | {"BAT0/power_now": ""}, "neither its power nor its current"),
-        (BATTERY | {"AC/type": "Mains", "AC/online": "1"}, "does not show its power"),
+        (BATTERY | {"AC/type": "Mains", "AC/online": "1"}, "does not report its power"),
     ],
 )
 def test_a_machine_on_mains_has_no_power_of_its_battery(tmp_path, files, told):

@@ -63,8 +63,8 @@ def test_the_energy_is_the_difference_of_both_answers(cluster, settings, tmp_pat
     ("counts", "reason"),
     [
         ((1000, 1000), "did not move"),
-        (("", ""), "no energy of step 12.0"),
-        ((18446744073709551614, 18446744073709551614), "no energy of step 12.0"),
+        (("", ""), "no energy for step 12.0"),
+        ((18446744073709551614, 18446744073709551614), "no energy for step 12.0"),
     ],
 )
 def test_what_is_no_energy_is_null_with_the_reason_and_no_fault_of_the_run(cluster, settings, counts, reason):
@@ -91,7 +91,7 @@ def test_what_the_energy_holds_is_its_sources(cluster, kind, component):
 
 def test_a_mixture_of_sources_is_not_read(cluster):
     (channel,) = cluster(configuration=CONFIGURATION.replace("ipmi", "ipmi,acct_gather_energy/gpu")).channels()
-    assert channel.evidence is None and "is not known" in channel.detail
+    assert channel.evidence is None and "is unknown" in channel.detail
 
 
 @pytest.mark.parametrize("kind", ["acct_gather_energy/none", "(null)"])
@@ -112,10 +112,10 @@ def test_outside_of_slurm_nothing_is_asked(cluster, monkeypatch, tmp_path):
 def test_without_clients_it_is_absent(cluster, monkeypatch):
     meter = cluster()
     monkeypatch.setenv("PATH", "")
-    assert meter.channels()[0].detail == "there is no scontrol here"
+    assert meter.channels()[0].detail == "scontrol was not found"
     meter.begin()
     meter.end()
-    assert meter._edges[0].reason == "there is no sstat here"
+    assert meter._edges[0].reason == "sstat was not found"
 
 
 @pytest.mark.parametrize(

@@ -228,7 +228,7 @@ def test_events_of_user_space_and_of_two_kinds_of_cores_are_read():
 
 def test_counters_that_the_kernel_does_not_show_are_told():
     report = "<not supported>,,instructions,0,100.00,,\n<not supported>,,cycles,0,100.00,,\n12,,page-faults,1,1,,\n"
-    with pytest.raises(UnavailableError, match=r"shows no hardware counters.*perf_event_paranoid"):
+    with pytest.raises(UnavailableError, match=r"exposes no hardware counters.*perf_event_paranoid"):
         perf.hotspots_of(report, 3)
     with pytest.raises(UnavailableError, match="cannot count here: Access to performance monitoring is limited"):
         perf.hotspots_of("", 0, "Access to performance monitoring is limited.\nmore words")

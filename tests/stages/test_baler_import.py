@@ -82,7 +82,7 @@ def test_types_are_told_by_the_nearest_that_knows(stage, project, tmp_path, caps
     _configure(project)
     stage("baler_import", project.path, "--out", out)
     assert set(_dtypes(out)) == {"float64"}
-    assert "all taken as float64" in capsys.readouterr().out
+    assert "all assumed float64" in capsys.readouterr().out
     _configure(project, f"c.type_list = {BALERS_TYPES}")
     table = files.read_table(tmp_path / "workspaces/w/data/jets.npz")
     known = tuple("int16" if number in INTEGERS else "float32" for number in range(24))

@@ -45,14 +45,14 @@ def test_absent_modelled_and_the_command_that_enables():
     lines = text.splitlines()
     assert any("rapl" in line and "absent" in line and "no permission" in line for line in lines)
     assert any("to enable it: sudo chmod a+r it" in line for line in lines)
-    assert lines[-1].startswith("A study on this machine will be modelled")
+    assert lines[-1].startswith("A study on this machine will only model energy")
 
 
 def test_a_counter_makes_the_study_measured():
     gpu = Meters(MeterName.NVML, Channel("gpu", Evidence.MEASURED, "NVML energy counter"))
     findings = doctor.diagnose([RAPL, MODEL, gpu])
     assert findings["evidence"] == "measured"
-    assert "will be measured: gpu (nvml)" in findings["conclusion"]
+    assert "will measure gpu (nvml)" in findings["conclusion"]
     assert gpu.closed
 
 
@@ -60,7 +60,7 @@ def test_process_counters_alone_give_no_energy():
     process = Meters(MeterName.PROCESS, Channel("process", Evidence.MEASURED, "CPU time", energy=False))
     findings = doctor.diagnose([RAPL, process])
     assert findings["evidence"] is None
-    assert "no energy at all" in findings["conclusion"]
+    assert "will report no energy" in findings["conclusion"]
 
 
 def test_what_is_known_only_after_opening_is_shown():

@@ -48,7 +48,7 @@ def test_each_partition_answers_and_is_asked_as_a_measured_job_would_be(cluster,
     assert doctor("--account", "phys") == 0
     said = capsys.readouterr().out
     assert said.count("Partition ") == 2 and "Partition old" not in said
-    assert said.count("alone      yes") == 2
+    assert said.count("exclusive  yes") == 2
     assert said.count("modelled   cpu (codecarbon), ram (codecarbon)") == 2
     cpu, gpu = (cluster / "submitted").read_text().splitlines()
     for words in (cpu, gpu):
@@ -69,8 +69,8 @@ def test_a_partition_that_refuses_or_fails_says_why_and_the_others_answer(cluste
     (cluster / "sinfo").write_text(SINFO + "refused|up|(null)\n")
     assert doctor() == 0
     said = capsys.readouterr().out
-    assert "Partition refused\n  no answer: sbatch says: sbatch: error: Invalid account" in said
-    assert said.count("alone      yes") == 2
+    assert "Partition refused\n  no answer: sbatch failed: sbatch: error: Invalid account" in said
+    assert said.count("exclusive  yes") == 2
     (cluster / "job").write_text("#!/bin/sh\nexit 3\n")
     (cluster / "job").chmod(0o755)
     assert doctor("--partition", "cpu") == 0
@@ -88,7 +88,7 @@ def test_a_job_that_pends_for_too_long_is_cancelled(cluster, capsys):
 
 def test_an_unknown_partition_and_a_machine_without_slurm_are_refused(cluster, capsys, monkeypatch):
     assert doctor("--partition", "nowhere") == 2
-    assert "There are cpu, gpu." in capsys.readouterr().err
+    assert "Available: cpu, gpu." in capsys.readouterr().err
     monkeypatch.setenv("PATH", "/nowhere")
     assert doctor() == 3
     assert "login node" in capsys.readouterr().err
@@ -104,4 +104,4 @@ def test_what_to_ask_for_is_what_is_missing():
     assert counters == "rapl (not readable): sudo chmod a+r"
     assert "sudo nvidia-smi -i 1 --accounting-mode=1" in accounting
     bare = {"slurm": {"exclusive": True, "gpus": 2}, "meters": [], "machine": {"gpus": []}}
-    assert requests(bare) == ["the GPUs' driver: the job was given a GPU, but NVML shows none to it"]
+    assert requests(bare) == ["the GPU driver: the job was given a GPU, but NVML shows none"]

@@ -24,7 +24,7 @@ def test_the_pass_is_measured_and_counted(stage, pipeline, tmp_path):
 
 
 def test_another_model_than_the_checkpoints_is_refused(stage, pipeline, tmp_path):
-    with pytest.raises(InputError, match=r"--model is baler-x2\. Give --model baler\."):
+    with pytest.raises(InputError, match=r"--model is baler-x2\. Use --model baler\."):
         _forward(stage, pipeline, tmp_path, "--model", "baler-x2")
     assert not list(tmp_path.iterdir())
 

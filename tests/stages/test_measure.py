@@ -67,7 +67,7 @@ def test_a_failing_command_gives_its_exit_code(meters, settings, code, expected)
 
 
 def test_no_command_and_an_unknown_program(meters, settings):
-    with pytest.raises(InputError, match="no command"):
+    with pytest.raises(InputError, match="No command"):
         stage.measure([], meters, settings)
     with pytest.raises(InputError, match="no-such-program"):
         stage.measure(["no-such-program"], meters, settings)

@@ -121,7 +121,7 @@ def bad_inputs(folder: Path) -> dict[str, Path]:
         "column 'x' has infinity at row 2": folder / "inf.npz",
         "the table is empty": folder / "empty.npz",
         "has 2 rows, but 3": folder / "few.npz",
-        "column tag holds text": folder / "text.parquet",
+        "column tag contains text": folder / "text.parquet",
         "not a valid ROOT file": folder / "foreign.root",
         "not a valid HDF5 file": folder / "foreign.h5",
         "--format": folder / "odd.csv",
@@ -170,8 +170,8 @@ def test_a_failed_write_leaves_the_old_table(fixtures: Path, tmp_path: Path, mon
     ("options", "message"),
     [
         (("--input", "a.npz", "b.npz"), "give one file"),
-        (("--input", "a.npz", "--generated", "--tree", "Events"), "--tree: does not go with --generated"),
-        (("--input", "a.npz", "--generated", "--sha256", "00"), "--sha256: does not go"),
+        (("--input", "a.npz", "--generated", "--tree", "Events"), "--tree: cannot be combined with --generated"),
+        (("--input", "a.npz", "--generated", "--sha256", "00"), "--sha256: cannot be combined"),
         (("--input", "a.root", "--layout", "leading"), "--leading"),
     ],
 )

@@ -116,7 +116,7 @@ def test_a_round_that_adds_nothing_is_the_last_one_asked_for(results):
 def test_a_round_of_another_study_is_refused(results, content):
     round_file(results, 1).parent.mkdir()
     round_file(results, 1).write_text(content)
-    with pytest.raises(InputError, match=r"round~1\.json: is not a round of this study"):
+    with pytest.raises(InputError, match=r"round~1\.json: is not a valid round of this study"):
         points_so_far(load_study(results / "study.yaml"), partial(round_file, results))
 
 
@@ -138,7 +138,7 @@ def test_a_fixed_number_has_no_rounds(stage, results):
         ({"least": 5, "most": 4}, r"'most' \(4\) is below 'least' \(5\)"),
         ({"least": 1}, "greater than or equal to 2"),
         ({"target": 0}, "greater than 0"),
-        ({"least": 3, "until": 0.1}, "is not a key"),
+        ({"least": 3, "until": 0.1}, "unknown key"),
     ],
 )
 def test_mistakes_in_the_key_are_told(repeats, message):

@@ -159,7 +159,7 @@ def test_a_folder_that_is_no_chapter_is_refused(
     assert "prices: is not the folder of a chapter" in capfd.readouterr().err
     chapters(tmp_path, cost={"unknown": "x"})
     assert main([*arguments, "--figures", str(tmp_path / "cost")]) == 2
-    assert "does not give reasons by figure" in capfd.readouterr().err
+    assert "does not contain reasons by figure" in capfd.readouterr().err
     (tmp_path / "trust" / "left_out.json").write_text("{")
     assert main([*arguments, "--figures", str(tmp_path / "trust")]) == 2
     assert "is not valid JSON" in capfd.readouterr().err
@@ -171,4 +171,4 @@ def test_no_run_is_an_error_of_the_input(tmp_path: Path, write: Write, capfd: py
     pq.write_table(pq.read_table(tmp_path / "runs.parquet").slice(0, 0), tmp_path / "runs.parquet")
     folder = chapters(tmp_path / "figures")[0]
     assert main(["report", "--dataset", str(tmp_path), "--figures", str(folder), "--out", str(tmp_path / "o.rst")]) == 2
-    assert "holds no run" in capfd.readouterr().err
+    assert "contains no runs" in capfd.readouterr().err

@@ -93,7 +93,10 @@ def test_a_training_below_the_interval_saves_nothing(whole):
     [
         (lambda path: path.write_bytes(path.read_bytes()[:1000]), "damaged"),
         (lambda path: torch.save([1], path), "damaged"),
-        (lambda path: torch.save(torch.load(path, weights_only=True) | {"key": "other"}, path), "of another training"),
+        (
+            lambda path: torch.save(torch.load(path, weights_only=True) | {"key": "other"}, path),
+            "belongs to another training",
+        ),
     ],
 )
 def test_a_state_that_does_not_serve_is_told_and_removed(stage, pipeline, tmp_path, capfd, damage, reason):

@@ -60,7 +60,7 @@ def test_more_threads_than_cpus_run_and_are_said(stage, pipeline, tmp_path, capf
         stage("train", "--data", pipeline.table, "--out", tmp_path, "--epochs", 1, "--threads", 2)
     finally:
         torch.set_num_threads(before)
-    assert capfd.readouterr().err.count("--threads 2: this process may use 1 CPU,") == 1
+    assert capfd.readouterr().err.count("--threads 2: this process may only use 1 CPU,") == 1
     assert Measurement.read(tmp_path / "measurement.json").parameters["threads"] == 2
 
 

@@ -99,7 +99,7 @@ def test_a_checkpoint_of_the_other_kind_is_refused(stage, pipeline, tmp_path):
 def test_what_learns_nothing_is_not_trained_and_columns_are_those_of_a_training(stage, pipeline, tmp_path):
     with pytest.raises(InputError, match="transform 'identity' has no operation 'train'"):
         stage("train", "--transform", "identity", "--data", pipeline.table, "--out", tmp_path / "t")
-    with pytest.raises(InputError, match="--columns: the columns are those of the training"):
+    with pytest.raises(InputError, match="--columns: the columns are always those of the training"):
         options = ("--engine", "fast", "--checkpoint", pipeline.checkpoint, "--columns", "pt")
         stage("compress", *options, "--data", pipeline.table, "--out", tmp_path / "c")
 
@@ -115,13 +115,13 @@ def test_it_is_neither_profiled_nor_taken_apart(stage, pipeline, tmp_path, trans
     stage("parts", *options, "--checkpoint", pipeline.checkpoint)
     (row,) = pd.read_parquet(tmp_path / "train" / "hotspots.parquet").to_dict("records")
     assert f"not with {transform!r}" in row["reason"]
-    with pytest.raises(InputError, match=f"--device cuda: '{transform}' computes on cpu only"):
+    with pytest.raises(InputError, match=f"--device cuda: '{transform}' only runs on cpu"):
         stage("compress", *options, "--device", "cuda")
 
 
 def test_a_file_says_which_transform_it_needs_before_any_checkpoint(stage, pipeline, tmp_path):
     stage("compress", *IDENTITY, "--data", pipeline.table, "--out", tmp_path / "c")
-    with pytest.raises(InputError, match=r"was compressed with transform 'identity'.*Give --transform identity"):
+    with pytest.raises(InputError, match=r"was compressed with transform 'identity'.*Use --transform identity"):
         stage("decompress", "--compressed", tmp_path / "c" / "table.baler", "--out", tmp_path / "d")
 
 

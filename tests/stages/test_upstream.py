@@ -105,7 +105,7 @@ def test_a_column_of_a_single_value_is_refused(stage, stand_in, pipeline, tmp_pa
     table = Table.read(pipeline.table)
     table.data[:, 3] = 4.0
     table.write(tmp_path / "constant.npz")
-    with pytest.raises(InputError, match=rf"constant\.npz: column '{table.names[3]}' holds a single value"):
+    with pytest.raises(InputError, match=rf"constant\.npz: column '{table.names[3]}' has a single value"):
         stage("train", *ENGINE, "--data", tmp_path / "constant.npz", "--out", tmp_path / "out")
     codec = ("--checkpoint", pipeline.checkpoint)
     with pytest.raises(InputError, match="single value"):

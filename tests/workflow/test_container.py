@@ -85,7 +85,7 @@ def test_both_images_are_made_by_the_same_steps(repository):
 def test_a_missing_image_is_told_before_any_job(workspace, in_container):
     code, said, calls = in_container(workspace.study(name="absent"), *APPTAINER)
     assert code != 0 and calls == []
-    assert f"{IMAGE}: there is no such image" in said and "apptainer build" in said
+    assert f"{IMAGE}: no such image" in said and "apptainer build" in said
     assert "Traceback" not in said and "rule generate" not in said
 
 

@@ -13,11 +13,11 @@ CODECS = list(
     {(point.transform, point.engine): point for point in STUDY.points}.values()
 )
 
-# A measured job claims every core, so that nothing else of this workflow runs; Snakemake clamps the number to
-# what there is. What torch uses is the point's `threads`.
+# A measured job claims every core, so that no other job of this workflow runs; Snakemake limits the number to the
+# available cores. torch uses the point's `threads`.
 ALL_CORES = 1024
 
-# First guesses of how long a job takes (s), until one of its kind has ended: a start of some seconds, and its windows.
+# First guess of a job's duration (s), until a job of its kind has ended: a few seconds to start, plus its windows.
 START_S, WINDOW_S = 4, STUDY.measurement.min_window_s
 GUESS_S = {
     "calibrate": START_S + 2 * STUDY.measurement.calibrate_s,
@@ -34,9 +34,9 @@ def steps_left():
 
 
 def source_of(wildcards):
-    """Shards that the rows come from, or the user's file; root:// is read in place, http(s) is fetched.
+    """Shards that the rows come from, or the user's file; root:// is read in place, http(s) is downloaded.
 
-    A file that is not there is left to `prepare` to report: as an input it would stop the other datasets, too.
+    A missing file is reported by `prepare`: as an input it would also stop the other datasets.
     """
     data = STUDY.data[wildcards.dataset]
     if isinstance(data, FileData):
@@ -50,7 +50,7 @@ def source_of(wildcards):
 
 
 def remote_source_of(wildcards, input):
-    """What is not a file here: a URL, or a path where nothing is."""
+    """A source that is not a local file: a URL, or a path that does not exist."""
     return [] if input else [STUDY.data[wildcards.dataset].path]
 
 
@@ -69,11 +69,12 @@ def outdated_ingredients(calibration):
 
 
 def calibration_of(wildcards, modules):
-    """The calibration of a point's kind of machine, for a job that these modules are behind.
+    """The calibration of a point's kind of machine, for a job that depends on these modules.
 
-    One that is made anew says what the machine resolves now; it does not unmake what was measured. But where Snakemake
-    9.27 makes it anew, it does not look for other reasons to run the jobs after it, so that a change of what is behind
-    both has to be one here. Whatever else has changed is seen after the calibration, which therefore is a checkpoint.
+    A new calibration describes what the machine resolves now and does not invalidate earlier measurements, so it is
+    `ancient`. But where Snakemake 9.27 reruns the calibration, it does not look for other reasons to rerun the jobs
+    after it. So if a module that both depend on has changed, the calibration is a normal input here. Other changes are
+    seen after the calibration, which is why it is a checkpoint.
     """
     device = STUDY.by_path[wildcards.point].device
     calibration = rules.calibrate.output[0].format(device=device)
@@ -82,42 +83,42 @@ def calibration_of(wildcards, modules):
 
 
 def point_options(wildcards):
-    """Options that name a point."""
+    """Options that describe a point."""
     return commands.point_options(STUDY, STUDY.by_path[wildcards.point])
 
 
 def train_sources(wildcards):
-    """Modules behind a training."""
+    """Modules that a training depends on."""
     return sources.measured("train", STUDY.by_path[wildcards.point], METERS)
 
 
 def apply_sources(wildcards):
-    """Modules behind compression, decompression and errors."""
+    """Modules that compression, decompression and evaluation depend on."""
     return sources.applied(STUDY.by_path[wildcards.point], METERS)
 
 
 def forward_sources(wildcards):
-    """Modules behind a forward pass."""
+    """Modules that a forward pass depends on."""
     return sources.measured("forward", STUDY.by_path[wildcards.point], METERS)
 
 
 def profile_sources(wildcards):
-    """Modules behind a profile."""
+    """Modules that a profile depends on."""
     return sources.profiled(STUDY.by_path[wildcards.point], wildcards.profiler)
 
 
 def parts_sources(wildcards):
-    """Modules behind the costs of layers and of movements of data."""
+    """Modules that the costs of layers and data movements depend on."""
     return sources.separate_parts(STUDY.by_path[wildcards.point], METERS)
 
 
 def peer_sources(wildcards):
-    """Modules behind a training that another tool measures, too."""
+    """Modules that the training of a peer run depends on."""
     return sources.peer(STUDY.by_path[wildcards.point], wildcards.tool, METERS)
 
 
 def checkpoint_of(wildcards):
-    """The checkpoint of a point; nothing, where its codec learns nothing."""
+    """The checkpoint of a point; empty if its codec is not trained."""
     trained = wildcards.point in STUDY.trained
     return (
         rules.train.output.checkpoint.format(point=wildcards.point) if trained else []
@@ -125,15 +126,15 @@ def checkpoint_of(wildcards):
 
 
 def format_of_data(wildcards):
-    """The format of a dataset's file; None where it is generated."""
+    """The format of a dataset's file; None if the dataset is generated."""
     data = STUDY.data[wildcards.dataset]
     return data.format_name if isinstance(data, FileData) else None
 
 
 def threads_of_profile(wildcards):
-    """Threads that a point computes on: profilers run side by side where these are fewer than this machine's cores.
+    """Threads of a point: profilers run in parallel if these are fewer than the machine's cores.
 
-    Not where they might share a GPU; on a cluster, the profile asks for all cores.
+    They do not if they might share a GPU; on a cluster, the profile requests all cores.
     """
     point = STUDY.by_path[wildcards.point]
     if point.device != "cpu" and count_gpus():
@@ -142,12 +143,12 @@ def threads_of_profile(wildcards):
 
 
 def gpus(wildcards):
-    """GPUs that a point asks a cluster for."""
+    """GPUs that a point requests on a cluster."""
     return 1 if STUDY.by_path[wildcards.point].device == "cuda" else 0
 
 
 def order(wildcards):
-    """Place of a point in the shuffled order of the runs."""
+    """Position of a point in the shuffled order of the runs."""
     return STUDY.order[wildcards.point]
 
 
@@ -164,7 +165,7 @@ def folder_of_input(wildcards, input):
 def points_of_rounds(before=None):
     """Points of the grid with the repeats that rounds have added, and the files of these rounds.
 
-    Snakemake asks again after each round. The files have to be inputs, too, for it to see that a round is out of date.
+    Snakemake asks again after each round. The files must also be inputs, so that it notices an outdated round.
     """
     files = []
 
@@ -176,7 +177,7 @@ def points_of_rounds(before=None):
 
 
 def records_of(points):
-    """Records of points: of their trainings, where there are some, and of what applies the codec."""
+    """Records of points: of their training, if they are trained, and of applying the codec."""
     applied = rules.apply.output
     records = [applied.compress, applied.decompress, applied.evaluate]
     trained = [point for point in points if point.path in STUDY.trained]
@@ -187,15 +188,15 @@ def records_of(points):
 
 
 def files_before_round(wildcards):
-    """Records that a round decides by, and the rounds before it."""
+    """Records that a round is decided from, and the rounds before it."""
     points, rounds = points_of_rounds(before=int(wildcards.round))
     return [*records_of(points), *rounds]
 
 
 def files_of_runs(wildcards):
-    """Records of every point, and what is made at some of them.
+    """Records of every point, and the extra outputs of some points.
 
-    A function, as Snakemake 9.27 takes time with the square of the length of a list that is written in a rule.
+    A function, because Snakemake 9.27 takes time quadratic in the length of a list that is written in a rule.
     """
     (points, rounds), sized = points_of_rounds(), set(STUDY.sized)
     return [
@@ -215,5 +216,5 @@ def files_of_runs(wildcards):
 
 
 def memory_of_dataset(wildcards, attempt):
-    """Memory (MB) of what reads the whole dataset: docs/scaling.md."""
+    """Memory (MB) of a job that reads the whole dataset: docs/scaling.md."""
     return (2000 + len(STUDY.by_path) // 5) * attempt

@@ -1,4 +1,4 @@
-"""What our results are compared with: other tools in extra repeats, and results of other studies."""
+"""Comparisons with our results: other tools in extra repeats, and results of other studies."""
 
 
 rule peer:

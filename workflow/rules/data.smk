@@ -1,4 +1,4 @@
-"""Tables of HEP data: generated in seeded shards, or read from a file of the user's."""
+"""Tables of HEP data: generated in seeded shards, or read from a user's file."""
 
 
 rule generate:

@@ -1,4 +1,4 @@
-"""The tidy dataset, and the repeats that it needs: every input is named by the grid, none is found in folders."""
+"""The tidy dataset and the repeats that it needs: the grid determines every input, no folder is searched."""
 
 
 localrules:

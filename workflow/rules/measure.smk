@@ -1,4 +1,4 @@
-"""The machine's calibration, the measured operations of each point, and the errors of what comes back."""
+"""The machine's calibration, the measured operations of each point, and the reconstruction errors."""
 
 
 checkpoint calibrate:
@@ -35,7 +35,7 @@ rule train:
         gpu=gpus,
         mem_mb=lambda w, attempt: 8000 * attempt,
         runtime=lambda w, attempt: 240 * attempt,
-        # No parameter: that a state is saved more often reruns nothing.
+        # A resource, so that changing it triggers no rerun.
         save_every_s=str(STUDY.training.save_every_s),
     params:
         folder=folder_of_output,

@@ -1,4 +1,4 @@
-"""What a network's size costs: its forward pass, measured and counted, where the study has more than one network."""
+"""The cost of network size: the measured and counted forward pass, if the study has more than one network."""
 
 
 rule forward:

@@ -1,4 +1,4 @@
-"""Where it goes, at the points that the study names: profilers, in runs of their own, and parts in measured loops."""
+"""Where time and energy go at the profiled points: profilers in separate runs, and parts in measured loops."""
 
 
 rule profile:
@@ -9,12 +9,12 @@ rule profile:
         folder=directory(PROFILE),
     log:
         f"{LOGS}/{{point}}/profile-{{profiler}}.log",
-    # Shares of time are all that a profiled run gives, so that others may run at the same time.
+    # A profiled run only yields shares of time, so other jobs may run at the same time.
     threads: threads_of_profile
     resources:
         gpu=gpus,
         mem_mb=lambda w, attempt: 8000 * attempt,
-        # Each operation may take the whole limit, and as long to get ready.
+        # Each operation may take the whole limit, and as long again to set up.
         runtime=lambda w, attempt: (15 + STUDY.profile.time_limit_s // 10) * attempt,
     params:
         operations=OPERATIONS,
@@ -40,7 +40,7 @@ rule parts:
     resources:
         gpu=gpus,
         mem_mb=lambda w, attempt: 8000 * attempt,
-        # Some 40 windows, each after a warm-up of its own.
+        # About 40 windows, each after its own warm-up.
         runtime=lambda w, attempt: (30 + int(STUDY.measurement.min_window_s)) * attempt,
     params:
         point=point_options,

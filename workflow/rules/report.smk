@@ -1,4 +1,4 @@
-"""What a reader sees: figures by chapter, tables, and the first page of the report."""
+"""The report: figures by chapter, tables, and the first page."""
 
 
 rule figures:

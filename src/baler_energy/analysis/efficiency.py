@@ -121,9 +121,9 @@ def _values(tables: Mapping[str, pd.DataFrame]) -> list[dict[str, _Value]]:
 def _row(run: Record, found: _Found) -> dict[str, _Value]:
     """Compute the metrics of one run and operation."""
     mine = found.of_run[run["run_id"]]
-    energy_j = _known(run["energy_j"], "no meter gave an energy")
+    energy_j = _known(run["energy_j"], "no meter reported an energy")
     duration_s = _known(run["duration_s"], "the duration was not recorded")
-    parameters = _known(mine["parameters"], "the training recorded no number of parameters")
+    parameters = _known(mine["parameters"], "the training did not record the number of parameters")
     macs = _macs(run)
     flops = _product(2.0, macs)
     flops_per_s = _ratio(flops, duration_s)
@@ -170,13 +170,13 @@ def _ratio(above: _Value, below: _Value) -> _Value:
         return above
     if isinstance(below, _Missing):
         return below
-    return above / below if below else _Missing("it would be divided by 0")
+    return above / below if below else _Missing("division by zero")
 
 
 def _macs(run: Record) -> _Value:
     """Multiply-accumulates of one iteration: recorded for training, where epochs may be fewer than asked."""
     if run["operation"] in (Operation.TRAIN, Operation.FORWARD):
-        return _ratio(_known(run["flops"], "the run recorded no operations"), 2.0)
+        return _ratio(_known(run["flops"], "the run did not record its operations"), 2.0)
     if pd.isna(run["model"]):
         return _Missing("the codec has no network")
     known = network(str(run["model"]))
@@ -190,7 +190,7 @@ def _macs(run: Record) -> _Value:
 
 def _native_bytes(mine: Record) -> _Value:
     """Size of the table in its recorded number formats."""
-    reason = "the table's size in recorded formats is not known"
+    reason = "the table's size in its own number formats is unknown"
     return _product(*(_known(mine[name], reason) for name in ("ratio_native_bytes", "compressed_bytes")))
 
 
@@ -199,20 +199,20 @@ def _rows_passed(run: Record, found: _Found) -> _Value:
     if run["operation"] != Operation.TRAIN:
         return float(run["rows"])
     epochs = found.epochs_run.get(run["run_id"])
-    return _Missing("the training left no history of its epochs") if epochs is None else float(run["rows"]) * epochs
+    return _Missing("the training did not record its epochs") if epochs is None else float(run["rows"]) * epochs
 
 
 def _gpus(run: Record) -> _Value:
     if run["device"] != "cuda":
         return _Missing(_NO_GPU)
     names = run["gpu_model"] if isinstance(run["gpu_model"], str) else ""
-    return float(len(names.split(", "))) if names else _Missing("the record names no GPU")
+    return float(len(names.split(", "))) if names else _Missing("the record does not name a GPU")
 
 
 def _idle_share(run: Record, energy_j: _Value, duration_s: _Value) -> _Value:
     if isinstance(energy_j, float) and run["energy_evidence"] != Evidence.MEASURED:
         return _Missing("modelled energy has no idle baseline")
-    idle_w = _known(run["idle_power_w"], "no idle power was measured for all of the energy's components")
+    idle_w = _known(run["idle_power_w"], "idle power was not measured for all components of the energy")
     return _ratio(_product(idle_w, duration_s), energy_j)
 
 
@@ -246,7 +246,7 @@ def _latencies(hotspots: pd.DataFrame) -> dict[tuple[Any, ...], float]:
 
 def _latency(run: Record, found: _Found, percentile: str) -> _Value:
     key = (*_key(run, (*_SAME_POINT, "operation")), percentile)
-    return found.latency_s.get(key, _Missing("single batches are timed at the profiled points only"))
+    return found.latency_s.get(key, _Missing("single batches are only timed at profiled points"))
 
 
 def _utilisation(measurements: pd.DataFrame) -> dict[tuple[str, str, str], _Value]:
@@ -272,10 +272,10 @@ def _busy(run: Record, found: _Found, kind: str) -> _Value:
 def _of_whole_run(run: Record, found: _Found) -> dict[str, _Value]:
     """Compute what training, compressing and decompressing have together, for the row of training."""
     if run["operation"] != Operation.TRAIN:
-        elsewhere = _Missing("it is of the whole run: see its training")
+        elsewhere = _Missing("recorded for the whole run: see train")
         return {"greenness_per_j": elsewhere, "energy_precision_j": elsewhere}
     records = found.records[run["run_id"]]
-    error = _known(found.of_run[run["run_id"]]["mean_rms_over_range"], "the error of the reconstruction is not known")
+    error = _known(found.of_run[run["run_id"]]["mean_rms_over_range"], "the reconstruction error is unknown")
     serving_j = _sum_j(records, _SERVING)
     weighted = error if isinstance(error, _Missing) else error**ALPHA
     accuracy = error if isinstance(error, _Missing) else 1 - error

@@ -14,7 +14,7 @@ from baler_energy.errors import InputError
 __all__ = ["Electricity", "HourlyIntensity", "electricity_rows", "read_intensity_csv"]
 
 _NO_INTENSITY = (
-    "the study names no carbon intensity: set country, carbon_intensity_g_per_kwh or carbon_intensity_csv for CO2e"
+    "the study sets no carbon intensity: set country, carbon_intensity_g_per_kwh or carbon_intensity_csv to get CO2e"
 )
 #: A value of a time series holds until the next, but for no longer than this: a longer step is a gap.
 _LONGEST_STEP = timedelta(hours=3)
@@ -101,7 +101,7 @@ class Electricity:
             The country is unknown, or the file is not a time series.
         """
         if sum(given is not None for given in (country, value, csv)) > 1:
-            raise InputError("give one of country, carbon_intensity_g_per_kwh and carbon_intensity_csv")
+            raise InputError("set only one of country, carbon_intensity_g_per_kwh and carbon_intensity_csv")
         if country is not None:
             value = carbon_intensity_g_per_kwh(country)
         return cls(pue, country, value, None if csv is None else read_intensity_csv(csv))
@@ -178,14 +178,16 @@ def read_intensity_csv(path: Path) -> HourlyIntensity:
         raise InputError(f"carbon_intensity_csv: {path} cannot be read ({error}).") from error
     body = list(enumerate(rows, start=1))[1:]
     if not body:
-        raise InputError(f"{path}: holds no hours; expected a line 'hour,g_per_kwh' and a row for each hour.")
+        raise InputError(f"{path}: contains no hours; expected a line 'hour,g_per_kwh' and a row for each hour.")
     values = [_intensity(path, number, row) for number, row in body]
     if all(row[0].strip().isdigit() for _, row in body):
         return _profile(path, body, values)
     starts = [_moment(path, number, row[0].strip()) for number, row in body]
     for place in range(1, len(starts)):
         if starts[place] <= starts[place - 1]:
-            raise InputError(f"{path}, row {body[place][0]}: hour {body[place][1][0]!r} does not come after the last.")
+            raise InputError(
+                f"{path}, row {body[place][0]}: hour {body[place][1][0]!r} is not later than the previous one."
+            )
     return HourlyIntensity(tuple(starts), tuple(values), path.name)
 
 
@@ -194,7 +196,7 @@ def _profile(path: Path, body: Sequence[tuple[int, list[str]]], values: Sequence
     for (number, row), value in zip(body, values, strict=True):
         hour = int(row[0])
         if hour >= _DAY_H or profile[hour] is not None:
-            raise InputError(f"{path}, row {number}: hour {hour} must be 0 to 23, and each given once.")
+            raise InputError(f"{path}, row {number}: hour {hour} is repeated or not between 0 and 23.")
         profile[hour] = value
     return HourlyIntensity(None, tuple(profile), path.name)
 
@@ -216,7 +218,7 @@ def _moment(path: Path, number: int, text: str) -> datetime:
         moment = None
     if moment is None or moment.tzinfo is None:
         raise InputError(
-            f"{path}, row {number}: hour {text!r} must be a date with its zone, such as 2026-11-24T13:00Z, "
-            "or all rows a number of 0 to 23."
+            f"{path}, row {number}: hour {text!r} must be a date with a time zone, such as 2026-11-24T13:00Z, or a "
+            "number from 0 to 23 in all rows."
         )
     return moment.astimezone(UTC)

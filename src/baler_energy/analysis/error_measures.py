@@ -140,15 +140,15 @@ def check_tables(original: Floats, reconstructed: Floats, names: Sequence[str]) 
     """
     if original.shape != reconstructed.shape or original.shape[1:] != (len(names),) or not len(original):
         raise InputError(
-            f"The original is {original.shape} (rows, columns) and the reconstruction {reconstructed.shape}, with "
-            f"{len(names)} names: they are not the same table before and after."
+            f"The original is {original.shape} (rows, columns), the reconstruction {reconstructed.shape}, with "
+            f"{len(names)} names: these are not the same table before and after."
         )
     for table, word in ((original, "original"), (reconstructed, "reconstructed table")):
         for number, name in enumerate(names):
             finite = np.isfinite(table[:, number])
             if not finite.all():
                 row = int(np.argmin(finite))
-                raise InputError(f"The {word} holds NaN or infinity (column {name!r}, row {row}).")
+                raise InputError(f"The {word} contains NaN or infinity (column {name!r}, row {row}).")
 
 
 def _column(table: Floats, number: int) -> Floats:

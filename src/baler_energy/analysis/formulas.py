@@ -50,7 +50,7 @@ def strubell(duration_s: float, cpu_w: float, ram_w: float, gpu_w: float) -> Est
     return Estimate(
         energy_j,
         energy_j / JOULES_PER_KWH * _STRUBELL_KG_PER_KWH,
-        f"{cpu_w:.3g} W CPU, {ram_w:.3g} W memory, {gpu_w:.3g} W GPU; PUE 1.58 and 0.433 kg/kWh, its own",
+        f"{cpu_w:.3g} W CPU, {ram_w:.3g} W memory, {gpu_w:.3g} W GPU; its own PUE of 1.58 and 0.433 kg/kWh",
     )
 
 
@@ -187,13 +187,13 @@ def _estimates(
         memory_w = watts.get("dram", watts.get("ram", 0.0))
         found[MeterName.STRUBELL] = strubell(duration_s, watts["cpu"], memory_w, watts.get("gpu", 0.0))
     else:
-        found[MeterName.STRUBELL] = "no meter gave the power of the CPU"
+        found[MeterName.STRUBELL] = "no meter reported the CPU power"
     no_cpu = f"the TDP of {host.get('cpu_model') or 'the CPU'} is not in codecarbon's table: set peers.cpu_tdp_w"
-    no_gpu = "the TDP of the GPU is not given: set peers.gpu_tdp_w"
+    no_gpu = "the GPU's TDP is unknown: set peers.gpu_tdp_w"
     if cpu_w is None or (uses_gpu and gpu_w is None):
         found[MeterName.GREEN_ALGORITHMS] = no_cpu if cpu_w is None else no_gpu
     elif usage is None:
-        found[MeterName.GREEN_ALGORITHMS] = "the load of the CPU was not sampled"
+        found[MeterName.GREEN_ALGORITHMS] = "the CPU load was not sampled"
     else:
         found[MeterName.GREEN_ALGORITHMS] = green_algorithms(
             duration_s,
@@ -229,7 +229,7 @@ def _ours(record: Measurement) -> Mapping[str, Any]:
 
 def _row(quantity: Quantity, value: float | None, reason: str | None, ours_side: Mapping[str, Any]) -> dict[str, Any]:
     if value is None and reason is None:
-        reason = "the study names no carbon intensity"
+        reason = "the study sets no carbon intensity"
     ours_j = ours_side["ours_j"]
     return {
         "component": "machine",

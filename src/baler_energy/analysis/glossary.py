@@ -35,8 +35,8 @@ GLOSSARY = (
         "J",
         "Henderson et al. (arXiv 2002.05651) ask for it to be reported with every result; Getzner et al. (arXiv "
         "2304.00897) note that models are mostly judged by accuracy or time instead.",
-        "Where it is modelled it follows from constants, time and load, and shows no difference that these do not. "
-        "Energies of different components do not compare.",
+        "A modelled energy follows from constants, time and load, and can only show differences in those. Energies "
+        "of different components are not comparable.",
     ),
     Entry(
         "duration_s",
@@ -44,7 +44,7 @@ GLOSSARY = (
         "length of the window / its iterations",
         "s",
         "The measured window of this study.",
-        "It leaves out imports, loading and warm-up, which rule in short runs.",
+        "It excludes imports, loading and warm-up, which dominate short runs.",
     ),
     Entry(
         "parameters",
@@ -63,8 +63,8 @@ GLOSSARY = (
         "1",
         "Counted from the layers. MACs and FLOPs are given apart, since papers and tools confuse them (Desislavov "
         "et al., arXiv 2109.05472).",
-        "Matrix products only: activations, loss, optimizer, scaling and copies are not in it, and can take most of "
-        "the time in a small network.",
+        "Matrix products only: activations, loss, optimizer, scaling and copies are not counted, but can take most "
+        "of the time in a small network.",
     ),
     Entry(
         "flops",
@@ -89,11 +89,11 @@ GLOSSARY = (
         "Fraction of peak",
         "FLOP/s / FLOP/s of a long matrix product on the same machine, device, precision and threads",
         "1",
-        "As the model FLOPs utilisation of Chowdhery et al. (arXiv 2204.02311), but against a peak that was measured "
-        "instead of the maker's.",
-        "The maker's peak is higher, so fractions against it are lower. A low fraction can mean layers too small to "
-        "fill the machine, waiting for memory, or Python: chapter 2 shows which. The peak's node is taken to be that "
-        "of the measured run at its point, which a cluster need not keep to.",
+        "Like the model FLOPs utilisation of Chowdhery et al. (arXiv 2204.02311), but relative to a measured peak "
+        "instead of the manufacturer's.",
+        "The manufacturer's peak is higher, so fractions of it are lower. A low fraction can mean layers too small "
+        "to fill the machine, waiting for memory, or Python: chapter 2 shows which. The peak is assumed to come from "
+        "the node of the measured run, which a cluster does not guarantee.",
     ),
     Entry(
         "flops_per_j",
@@ -101,8 +101,8 @@ GLOSSARY = (
         "FLOPs / energy",
         "FLOP/J",
         "Desislavov et al. (arXiv 2109.05472), as FLOPS per watt, which is the same.",
-        "The maker's figure takes peak FLOP/s and TDP and is never reached. With idle power in the energy, whatever is "
-        "faster looks more efficient. FLOPs in float32 and float64 are not the same work.",
+        "The manufacturer's figure uses peak FLOP/s and TDP and is never reached. The energy includes idle power, so "
+        "anything faster looks more efficient. FLOPs in float32 and float64 are not the same work.",
     ),
     Entry(
         "j_per_weight",
@@ -111,8 +111,8 @@ GLOSSARY = (
         "J",
         "A plain ratio of this study, for extrapolating to other widths; Dehghani et al. (arXiv 2110.12894) warn of "
         "parameters as a measure of cost.",
-        "It grows with rows and epochs, so compare at equal ones. Compressing uses the encoder's weights only, "
-        "decompressing the decoder's; the denominator holds both.",
+        "It grows with rows and epochs, so compare at equal rows and epochs. Compressing only uses the encoder's "
+        "weights, decompressing the decoder's; the denominator counts both.",
     ),
     Entry(
         "j_per_row",
@@ -120,7 +120,8 @@ GLOSSARY = (
         "energy / rows of the table (training: all epochs together)",
         "J",
         "The energy per item of Cai et al. (arXiv 1710.05420); the item is a row.",
-        "For short tables the fixed cost of an operation is in it. Training is paid once, however many tables follow.",
+        "It includes the fixed cost of an operation, which matters for short tables. Training is paid once, however "
+        "many tables follow.",
     ),
     Entry(
         "j_per_mb",
@@ -137,23 +138,23 @@ GLOSSARY = (
         "compress, decompress: rows / duration; train: rows · epochs that ran / duration",
         "rows/s",
         "Dehghani et al. (arXiv 2110.12894), as throughput.",
-        "Tied to machine, batch size and program, and no measure of the model alone. Training and compressing do "
+        "It depends on machine, batch size and program, not on the model alone. Training and compressing do "
         "different work per row.",
     ),
     Entry(
         "latency_p50_s",
         "Batch latency, median",
-        "time that half of 300 passes of one batch, in memory, stay below",
+        "median time of 300 passes of one batch in memory",
         "s",
         "Dehghani et al. (arXiv 2110.12894) distinguish latency and throughput: one does not follow from the other.",
-        "From one run of stage parts, apart from the energy measurement (n = 1), on a batch that lies in the caches; "
-        "drawing it from the table is not in it. It grows with the batch size. "
-        "A median hides the slow batches.",
+        "From one run of stage parts, separate from the energy measurement (n = 1), on a batch that is in the "
+        "caches; drawing it from the table is not included. It grows with the batch size. A median hides the slow "
+        "batches.",
     ),
     Entry(
         "latency_p99_s",
         "Batch latency, 99th percentile",
-        "time that 99 % of them stay below",
+        "99th percentile of the same times",
         "s",
         "As the median.",
         "As the median; three of the 300 are slower, which is mostly noise of the machine.",
@@ -164,8 +165,8 @@ GLOSSARY = (
         "busy time of all logical CPUs / (logical CPUs · window)",
         "1",
         "Henderson et al. (arXiv 2002.05651) log it with the energy.",
-        "Of the whole machine: other processes are in it (see contamination). Two threads of a core count as two CPUs, "
-        "and waiting for memory counts as busy. Full load is not efficiency.",
+        "It covers the whole machine, including other processes (see contamination). Two threads of a core count as "
+        "two CPUs, and waiting for memory counts as busy. Full load is not efficiency.",
     ),
     Entry(
         "gpu_utilisation",
@@ -173,14 +174,15 @@ GLOSSARY = (
         "mean over samples and GPUs of NVML's utilisation: share of time with a kernel running",
         "1",
         "NVIDIA Management Library, nvmlUtilization_t. Henderson et al. (arXiv 2002.05651) log it with the energy.",
-        "One small kernel at a time already gives 100 %. Of several GPUs, those that the program leaves idle lower it.",
+        "One small kernel at a time already gives 100 %. With several GPUs, those that the program leaves idle lower "
+        "it.",
     ),
     Entry(
         "cpu_hours",
         "CPU hours",
         "user and system CPU time of the process and its children / 3600",
         "h",
-        "Strubell et al. (arXiv 1906.02243) recommend to report training time; Henderson et al. (arXiv 2002.05651) "
+        "Strubell et al. (arXiv 1906.02243) recommend reporting training time; Henderson et al. (arXiv 2002.05651) "
         "track the use of CPU and GPU with the energy.",
         "Not what a cluster charges for, which is cores · duration. Threads that spin while they wait count in full.",
     ),
@@ -189,8 +191,8 @@ GLOSSARY = (
         "GPU hours",
         "duration · GPUs that the run sees / 3600",
         "h",
-        "Lacoste et al. (arXiv 1910.09700) estimate emissions from hours of use of a hardware.",
-        "Occupied, not busy: an idle GPU counts in full. An hour of one model is not an hour of another.",
+        "Lacoste et al. (arXiv 1910.09700) estimate emissions from hours of hardware use.",
+        "Occupied, not busy: an idle GPU counts in full. Hours on different GPU models are not comparable.",
     ),
     Entry(
         "idle_share",
@@ -199,7 +201,7 @@ GLOSSARY = (
         "1",
         "The complement of this study's dynamic energy, E - P_idle t; measured energy only.",
         "Idle power depends on sleep states and on how long ago the machine worked. A smaller share can come from "
-        "a higher power at work as well as from a shorter run.",
+        "higher power under load as well as from a shorter run.",
     ),
     Entry(
         "energy_delay_product_js",
@@ -208,8 +210,8 @@ GLOSSARY = (
         "J s",
         "Gonzalez, Horowitz: Energy dissipation in general purpose microprocessors. IEEE J. Solid-State Circuits 31, "
         "1996, doi 10.1109/4.535411.",
-        "It weighs time as much as energy, which is a choice, and grows with the square of the work: compare at the "
-        "same table and epochs.",
+        "It weighs time as much as energy, which is a choice, and grows with the square of the work: compare only at "
+        "the same table and epochs.",
     ),
     Entry(
         "greenness_per_j",
@@ -219,9 +221,9 @@ GLOSSARY = (
         "1/J",
         "Accuracy over full-cycle energy, training and use together, after Li et al. (arXiv 2108.13465); the accuracy "
         "of a compressor is this study's choice.",
-        "All codecs with small errors have an accuracy near 1, so that it is hardly more than 1 / energy: an error "
-        "twice as large goes unseen. It depends on the inferences assumed: with one, training rules. Not comparable "
-        "between tables.",
+        "All codecs with small errors have an accuracy near 1, so it is little more than 1 / energy: doubling the "
+        "error goes unnoticed. It depends on the assumed number of inferences: with one, training dominates. Not "
+        "comparable between tables.",
     ),
     Entry(
         "energy_precision_j",
@@ -230,20 +232,20 @@ GLOSSARY = (
         "item: a row compressed and decompressed, without training",
         "J",
         "Cai et al. (arXiv 1710.05420), for energy and error of inference.",
-        "Smaller is better. alpha is a choice: 1 takes half the error for twice the energy. Training is not in it, so "
-        "that more epochs look free. Near zero error a costly codec wins whatever it takes.",
+        "Smaller is better. alpha is a choice: with 1, half the error is worth twice the energy. Training is not "
+        "included, so more epochs look free. Near zero error a costly codec wins regardless of its energy.",
     ),
 )
 
 _HEAD = """\
 # Glossary of metrics
 
-Made from `src/baler_energy/analysis/glossary.py` by `baler-energy schema`: change it there.
+Generated from `src/baler_energy/analysis/glossary.py` by `baler-energy schema`: edit it there.
 
 The table `metrics` of a study's report has these quantities for each run and operation (train, compress, decompress);
-its CSV has a column of the name given here, and says for each missing value why it is missing. All values are of one
-iteration of the operation. Every energy is measured or modelled, as the column `energy_evidence` says, and is of the
-components in `energy_scope`.
+its CSV has a column of the name given here, and gives the reason for each missing value. All values are for one
+iteration of the operation. Every energy is measured or modelled (column `energy_evidence`) and covers the components
+in `energy_scope`.
 """
 
 

@@ -87,7 +87,7 @@ def fit_amdahl(threads: ArrayLike, duration_s: ArrayLike) -> Amdahl:
     count, time_s = _checked(threads, duration_s)
     values, group = np.unique(count, return_inverse=True)
     if len(values) < 2:
-        raise ValueError(f"one number of threads only ({values[0]:g}); a law needs two")
+        raise ValueError(f"only one number of threads ({values[0]:g}); a fit needs two")
     mean_s = np.bincount(group, time_s) / np.bincount(group)
     freedom = len(count) - 2
     line: dict[str, Any] = {"x": 1 / count, "y": time_s, "deg": 1, "w": 1 / mean_s[group]}
@@ -112,7 +112,7 @@ def _in_range(fraction: float) -> float:
 def _checked(threads: ArrayLike, duration_s: ArrayLike) -> tuple[Floats, Floats]:
     count, time_s = np.asarray(threads, dtype=np.float64), np.asarray(duration_s, dtype=np.float64)
     if count.ndim != 1 or count.shape != time_s.shape or not len(count):
-        raise ValueError(f"threads {count.shape} and durations {time_s.shape} are not a value each of the same runs")
+        raise ValueError(f"threads {count.shape} and durations {time_s.shape} do not have one value per run")
     if not (np.all(count >= 1) and np.all(time_s > 0) and np.all(np.isfinite(time_s))):
         raise ValueError("threads below 1, or durations that are not positive")
     return count, time_s

@@ -37,7 +37,7 @@ def peer_rows(peer: Mapping[str, Any]) -> list[dict[str, Any]]:
             return [point | common | _nothing(peer["reason"])]
         record = Measurement.model_validate(peer["measurement"])
     except (KeyError, TypeError, AttributeError, ValidationError) as error:
-        raise InputError(f"The result of a peer is not as `baler-energy peer` writes it: {error!r}") from error
+        raise InputError(f"This is not a result written by `baler-energy peer`: {error!r}") from error
     theirs = [
         reading
         for reading in record.readings

@@ -37,7 +37,7 @@ def _columns(text: str) -> tuple[Column, ...]:
 
 #: Columns that say more of what a parameter asked for.
 _FACTS = {
-    "dataset": "source | string | | where the dataset comes from: pythia8, toy (not physics) or file",
+    "dataset": "source | string | | source of the dataset: pythia8, toy (not physics) or file",
     "rows": "columns | integer | 1 | columns of the table",
     "compression_ratio": "latent_columns | integer | 1 | columns of the compressed table",
 }
@@ -57,49 +57,49 @@ POINT = _point()
 
 _MEASUREMENTS = POINT + _columns("""
 operation | string | | train, compress, decompress, or forward where the study has several networks
-quantity | string | | what is read, in the words of the vocabulary
-component | string | | what it is a reading of, such as cpu, package-0, gpu-0, ram
-meter | string | | where it comes from, such as rapl, nvml, codecarbon
+quantity | string | | quantity that was read, such as energy, power_mean, duration
+component | string | | component that was read, such as cpu, package-0, gpu-0, ram
+meter | string | | meter that read it, such as rapl, nvml, codecarbon
 evidence | string | | measured (hardware counter or clock), modelled or unknown
-primary | boolean | | enters the run's totals
+primary | boolean | | counts towards the run's totals
 value | number | unit | reading over the whole window; null where it failed
 unit | string | | unit of value
 iterations | integer | 1 | repetitions of the operation in the window
 value_per_iteration | number | unit | value over iterations, for quantities that add up over time; otherwise value
 reason | string | | why value is null
-bound | number | unit | largest error that the way of reading allows: ticks at the edges, gaps between samples
-detail | string | | how the value came about and what it assumes
+bound | number | unit | upper limit of the reading error: ticks at the edges, gaps between samples
+detail | string | | how the value was obtained and what it assumes
 """)
 
 _RUNS = POINT + _columns("""
 operation | string | | train, compress, decompress, or forward where the study has several networks
-at_centre | boolean | | the point is the study's centre, on any device: its reference, or the middle of its grid
+at_centre | boolean | | the point is the study's centre, on any device: the one it names, or the middle of the grid
 start | datetime | | start of the window (UTC)
-duration_s | number | s | duration of one iteration: that of the window over their number
+duration_s | number | s | duration of one iteration: window_s / iterations
 window_s | number | s | duration of the whole window
 iterations | integer | 1 | repetitions of the operation in the window
 duration_lower_quartile_s | number | s | lower quartile of the durations of the window's iterations
-duration_median_s | number | s | median of the same: unlike duration_s, no single disturbed iteration moves it
+duration_median_s | number | s | median of the same: unlike duration_s, not affected by a single disturbed iteration
 duration_upper_quartile_s | number | s | upper quartile of the same
 duration_longest_s | number | s | longest of the same; these four are null where a training was resumed
-energy_j | number | J | energy of one iteration: the measured where there is any, else the modelled; never their sum
+energy_j | number | J | energy of one iteration: measured if available, else modelled; never their sum
 energy_evidence | string | | measured or modelled: what energy_j is
 energy_scope | string | | components in energy_j, such as cpu+dram
 energy_measured_j | number | J | measured energy of one iteration (primary meters); null where nothing is measured
 energy_modelled_j | number | J | modelled energy of one iteration of the components that are not measured
-dynamic_energy_j | number | J | measured energy less idle power times duration; null where modelled
-idle_power_w | number | W | idle power in the scope of energy_j
-power_mean_w | number | W | energy_j over duration_s
-node_energy_j | number | J | energy of the whole node for one iteration, of which the others are a part; in no total
-node_meter | string | | where node_energy_j comes from: wattmeter, ipmi, hwmon, slurm or power_supply
-co2e_kg | number | kg | emissions of energy_j with the study's carbon intensity and PUE; null where it names none
+dynamic_energy_j | number | J | measured energy minus idle power times duration; null if the energy is modelled
+idle_power_w | number | W | idle power of the components in energy_scope
+power_mean_w | number | W | energy_j / duration_s
+node_energy_j | number | J | energy of the whole node for one iteration; contains the others, so is in no total
+node_meter | string | | meter of node_energy_j: wattmeter, ipmi, hwmon, slurm or power_supply
+co2e_kg | number | kg | emissions of energy_j with the study's carbon intensity and PUE; null if the study sets none
 carbon_intensity_g_per_kwh | number | g/kWh | carbon intensity of the electricity during the window
 pue | number | 1 | power usage effectiveness of the site
 cpu_time_s | number | s | CPU time of one iteration
 memory_peak_b | number | B | largest resident memory
 gpu_memory_peak_b | number | B | largest GPU memory
-contamination | number | 1 | CPU time of other processes as a share of the machine's, over the window
-flags | string | | what is wrong or special, separated by commas; empty where nothing is
+contamination | number | 1 | share of the machine's CPU time used by other processes in the window
+flags | string | | warnings about the run, separated by commas; empty if there are none
 idle_shared | boolean | | the idle baseline was taken from an earlier job of the same boot
 seed | integer | 1 | seed of the model
 final_loss | number | 1 | loss of the last epoch (train)
@@ -126,24 +126,24 @@ ratio_float64_bytes_with_model | number | 1 | table as float64 over compressed f
 ratio_native_bytes_with_model | number | 1 | table in its recorded number formats over compressed file and model
 ratio_source_bytes_with_model | number | 1 | source file (the share of these rows) over compressed file and model
 compressed_bytes | integer | B | size of the compressed file
-latent_bytes | integer | B | latents as the network gave them, in its precision (compress)
-stored_latent_bytes | integer | B | latents as stored: in the packing's number format, losslessly packed (compress)
-correction_bytes | integer | B | corrections that keep the bound of the error; 0 where none is asked for (compress)
-ratio_autoencoder_float64_bytes | number | 1 | table as float64 over latent_bytes: what the autoencoder gained
+latent_bytes | integer | B | size of the latents as computed, in the network's precision (compress)
+stored_latent_bytes | integer | B | stored latents, in the packing's number format, losslessly packed (compress)
+correction_bytes | integer | B | size of the corrections that enforce the error bound; 0 without a bound (compress)
+ratio_autoencoder_float64_bytes | number | 1 | table as float64 over latent_bytes: the autoencoder's share of the ratio
 ratio_autoencoder_native_bytes | number | 1 | table in its recorded number formats over latent_bytes
-ratio_packing | number | 1 | latent_bytes over stored latents and corrections; times the above: file's ratio, but header
-startup_s | number | s | upstream: start of its process and its imports, before the window; null for engines of ours
+ratio_packing | number | 1 | latent_bytes over stored latents and corrections; times the above: ratio without header
+startup_s | number | s | engine upstream: starting its process and imports, before the window; else null
 hostname | string | | machine
 cpu_model | string | | CPU
-gpu_model | string | | GPUs, empty where there is none
-virtualised | boolean | | the machine is a virtual one
-slurm_job_id | string | | job of the run on SLURM; this and the next are null elsewhere
+gpu_model | string | | GPUs; empty if there is none
+virtualised | boolean | | the machine is a virtual machine
+slurm_job_id | string | | SLURM job of the run; this and the next columns are null outside SLURM
 slurm_node | string | | SLURM's name of the node
 slurm_partition | string | | partition of the job
-slurm_cpus | integer | 1 | CPUs that the job was given
-slurm_gpus | integer | 1 | GPUs that the job was given
-slurm_memory_bytes | integer | B | memory that the job was given
-slurm_exclusive | boolean | | no other job could share the node; null where the controller could not be asked
+slurm_cpus | integer | 1 | CPUs allocated to the job
+slurm_gpus | integer | 1 | GPUs allocated to the job
+slurm_memory_bytes | integer | B | memory allocated to the job
+slurm_exclusive | boolean | | no other job could share the node; null if the controller did not answer
 source_fingerprint | string | | fingerprint of the code that measured
 """)
 
@@ -151,8 +151,8 @@ _SAMPLES = POINT + _columns("""
 operation | string | | train, compress, decompress, or forward where the study has several networks
 time_s | number | s | time from the start of the window
 window_s | number | s | duration of the window
-meter | string | | where the sample comes from
-component | string | | what it is a sample of
+meter | string | | meter that took the sample
+component | string | | component that was sampled
 quantity | string | | power, utilisation, temperature, memory, clock, memory_clock or throttle_reasons (NVML's bits); \
 iteration_duration and iteration_energy at the end of each iteration
 evidence | string | | measured or modelled
@@ -162,42 +162,42 @@ unit | string | | unit of value
 
 _HISTORY = POINT + _columns("""
 epoch | integer | 1 | epoch, from 1
-loss | number | 1 | mean over the batches of summed squared error over columns
+loss | number | 1 | mean over the batches of the summed squared error / columns
 duration_s | number | s | duration of the epoch; null where the engine does not report it (upstream)
 elapsed_s | number | s | time from the start of the training to the end of the epoch
-energy_j | number | J | energy to the end of the epoch, in the scope of the run's energy_j
-energy_evidence | string | | measured (counters read at epoch edges) or modelled (the run's energy shared out by time)
+energy_j | number | J | energy up to the end of the epoch, same components as the run's energy_j
+energy_evidence | string | | measured (counters read at epoch edges) or modelled (share of the run's energy by time)
 """)
 
 _ERRORS = POINT + _columns("""
 column | string | | column of the table, or all
 dtype | string | | recorded number format of the column
-range | number | | largest less smallest value of the original column, in the column's own unit
-standard_deviation | number | | of the original column, in its own unit
-rms_residual | number | | root mean square of reconstructed less original, in the column's own unit
+range | number | | largest minus smallest value of the original column, in the column's own unit
+standard_deviation | number | | standard deviation of the original column, in the column's own unit
+rms_residual | number | | root mean square of reconstructed minus original, in the column's own unit
 rms_over_range | number | 1 | rms_residual over range; null where the column is constant
 max_over_range | number | 1 | largest absolute residual over range; null where the column is constant
 nrmse | number | 1 | rms_residual over standard_deviation; 1 is no better than the column's mean
-explained_variance | number | 1 | 1 less variance of the residual over variance of the original
+explained_variance | number | 1 | 1 - variance of the residual / variance of the original
 relative_error_mean | number | 1 | mean of |residual / truth| where truth is not zero
 relative_error_rms | number | 1 | root mean square of residual / truth where truth is not zero
 relative_error_median | number | 1 | median of |residual / truth| where truth is not zero
-relative_error_p99 | number | 1 | its 99 % quantile
+relative_error_p99 | number | 1 | 99 % quantile of the same
 nonzero_count | integer | 1 | rows whose truth is not zero
 zero_count | integer | 1 | rows whose truth is zero
-zeros_kept | number | 1 | share of the zeros that come back as zeros; null where there is none
+zeros_kept | number | 1 | share of the zeros that are reconstructed as zeros; null if there are none
 integer_count | integer | 1 | rows of a column of integers; 0 for other columns
-integers_kept | number | 1 | share of the integers that come back exactly; null for other columns
-ks_distance | number | 1 | largest distance of the two cumulative distributions (Kolmogorov-Smirnov)
-wasserstein_over_deviation | number | 1 | Wasserstein-1 distance of the two distributions over standard_deviation
-trivial_rms_over_range | number | 1 | rms_over_range of the trivial codec, which stores the column's mean only
+integers_kept | number | 1 | share of the integers that are reconstructed exactly; null for other columns
+ks_distance | number | 1 | largest distance between the two cumulative distributions (Kolmogorov-Smirnov)
+wasserstein_over_deviation | number | 1 | Wasserstein-1 distance between the two distributions over standard_deviation
+trivial_rms_over_range | number | 1 | rms_over_range of the trivial codec, which stores only the column's mean
 trivial_max_over_range | number | 1 | max_over_range of the trivial codec
 trivial_ks_distance | number | 1 | ks_distance of the trivial codec
 """)
 
 _HISTOGRAMS = POINT + _columns("""
 column | string | | column of the table
-kind | string | | original, reconstructed or residual (reconstructed less original)
+kind | string | | original, reconstructed or residual (reconstructed minus original)
 low | number | | lower edge of the bin, in the column's own unit
 high | number | | upper edge of the bin, in the column's own unit
 count | integer | 1 | values in the bin
@@ -206,24 +206,24 @@ count | integer | 1 | values in the bin
 #: Kinds of rows of ``hotspots``: what a row is, and what its shares are of.
 KINDS = {
     "function": "a Python function or built-in; shares of the profiled run",
-    "call": "a function at one place of the call tree, which stack names; shares of the profiled run",
+    "call": "a function at one place in the call tree, given by stack; shares of the profiled run",
     "operator": "an operator of torch; shares of all operators",
     "kernel": "a kernel on the GPU; shares of kernels, copies and waiting",
-    "copy": "torch: a copy on the GPU, shares as of kernel; copies: a line that copies data, shares of the operation",
-    "idle": "the GPU waiting for its next work; shares as of kernel",
+    "copy": "torch: a copy on the GPU, shares as for kernel; copies: a line that copies data, shares of the operation",
+    "idle": "the GPU waiting for work; shares as for kernel",
     "line": "a line of code; shares of the profiled run",
-    "python": "of a line, the time in Python itself; shares as of line",
-    "native": "of a line, the time in compiled code; shares as of line",
-    "system": "of a line, the time in the kernel or waiting; shares as of line",
+    "python": "time of a line in Python itself; shares as for line",
+    "native": "time of a line in compiled code; shares as for line",
+    "system": "time of a line in the kernel or waiting; shares as for line",
     "counter": "a hardware counter; calls is the number of its events",
     "whole": "the whole operation, measured with its parts",
     "data": "a part that moves or scales data; shares of the whole (files come from the page cache)",
     "layer": "a part that is a layer's forward or backward pass, or the loss; shares of the whole",
     "optimizer": "the part that updates the parameters; shares of the whole",
-    "static": "the idle power over the whole's time, a part of its energy; where that is measured",
-    "overhead": "what the whole takes beyond its parts, the unexplained rest (negative: they explain too much)",
-    "peak": "what the machine reaches at best in a long matrix product or a long copy",
-    "latency": "time of one batch, from this share of the batches down (name is the percentile)",
+    "static": "idle power times the whole's duration, a part of its energy; only where that is measured",
+    "overhead": "the whole minus its parts, the unexplained rest (negative: the parts explain too much)",
+    "peak": "the machine's best rate in a long matrix product or a long copy",
+    "latency": "time that this share of the batches stays below (name is the percentile)",
     "absent": "the profiler could not run; reason says why",
 }
 
@@ -231,85 +231,85 @@ _HOTSPOTS = POINT + _columns(
     """
 operation | string | | train, compress or decompress; prepare for reading the table; machine for peaks
 profiler | string | | cprofile, torch, scalene, pyspy, copies, perf or parts (measured loops)
-kind | string | | what the row is: see KINDS
-name | string | | of the function, operator, layer, counter
+kind | string | | kind of row: see KINDS
+name | string | | name of the function, operator, layer or counter
 file | string | | source file, null for built-ins and operators
 line | integer | 1 | line in the file
-stack | string | | path to it from the outermost, separated by semicolons, where paths are known
-calls | integer | 1 | number of calls; of idle, the number of gaps; of a counter, its events
-self_share | number | 1 | its own time over the whole of its kind
-total_share | number | 1 | time with callees over the same
-self_time_s | number | s | time without callees; slowed by a profiler, so use shares (of parts, peaks, latencies: true)
-total_time_s | number | s | time with callees
-memory_bytes | number | B | memory that it allocated
-bytes | number | B | bytes that it moved or copied
+stack | string | | call path from the outermost function, separated by semicolons, where known
+calls | integer | 1 | number of calls; for idle: of gaps; for a counter: of events
+self_share | number | 1 | own time over the total of its kind
+total_share | number | 1 | time including callees over the same
+self_time_s | number | s | time without callees; slowed by profilers, so use shares (parts, peaks, latencies: true)
+total_time_s | number | s | time including callees
+memory_bytes | number | B | memory allocated
+bytes | number | B | bytes moved or copied
 flops | number | 1 | floating-point operations, two per multiply-accumulate
-energy_j | number | J | energy, of parts and peaks only
+energy_j | number | J | energy, only for parts and peaks
 energy_evidence | string | | measured or modelled: what energy_j is
 energy_scope | string | | components in energy_j, such as cpu+dram
-flags | string | | of a measured loop, as in runs
+flags | string | | flags of a measured loop, as in runs
 reason | string | | why there are no values
 """.replace("see KINDS", "; ".join(f"{kind} ({meaning})" for kind, meaning in KINDS.items()))
 )
 
 _MODELS = POINT + _columns("""
-tool | string | | what counted
-tool_version | string | | its version
-counted | number | 1 | its number for a forward pass (encode and decode) of one row, by its own definition
-definition | string | | what it counts
-macs | number | 1 | multiply-accumulates of the matrix products of one row that follow from counted
-parameters | integer | 1 | weights and biases by the same tool
+tool | string | | tool that counted
+tool_version | string | | version of the tool
+counted | number | 1 | the tool's count for a forward pass (encode and decode) of one row
+definition | string | | what the tool counts
+macs | number | 1 | multiply-accumulates of the matrix products of one row, derived from counted
+parameters | integer | 1 | weights and biases, counted by the same tool
 reason | string | | why counted is null
 """)
 
 _CALIBRATION = _columns("""
 hostname | string | | machine
 cpu_model | string | | CPU
-gpu_model | string | | GPUs, empty where there is none
+gpu_model | string | | GPUs; empty if there is none
 meter | string | | meter that was calibrated; session for all meters together
 component | string | | component of the channel; machine for all together; threads-2: on two threads
 quantity | string | | idle_power, tick, shortest_window (for 1 %), overhead_cpu/_duration, energy/time_per_row, threads
-value | number | unit | mean or median; null where it could not be found
+value | number | unit | mean or median; null if it could not be determined
 spread | number | unit | standard deviation over the n values
-n | integer | 1 | values behind it
+n | integer | 1 | number of values
 unit | string | | unit of value and spread
 evidence | string | | measured or modelled
-detail | string | | how it was found, or why value is null
+detail | string | | how it was determined, or why value is null
 """)
 
 _PEERS = POINT + _columns("""
-operation | string | | operation that was measured by both, in an extra repeat
+operation | string | | operation that both measured, in an extra repeat
 tool | string | | the other tool or formula
 kind | string | | peer (a tool that measured the same windows) or formula (computed from hours and watts)
-component | string | | what its value is of
+component | string | | component that its value covers
 quantity | string | | energy or co2e
 evidence | string | | measured, modelled or unknown
-value | number | unit | its value over the window
+value | number | unit | the tool's value over the window
 unit | string | | unit of value
 ours_j | number | J | our energy of the same components in the same window
 ours_scope | string | | components in ours_j
 ours_evidence | string | | measured or modelled: what ours_j is
 ratio | number | 1 | value over ours_j
 duration_s | number | s | length of the window
-assumptions | string | | what it assumed: TDP, W/GB, carbon intensity, PUE
+assumptions | string | | assumptions of the tool: TDP, W/GB, carbon intensity, PUE
 reason | string | | why value is null
 """)
 
 _FOREIGN = _MEASUREMENTS + _columns("""
 file | string | | name of the imported file
-tool_version | string | | version of the tool that wrote it, where it says
-start | datetime | | start of the reading's window, where the file says (taken as UTC where it names no zone)
+tool_version | string | | version of the tool that wrote the file, if stated
+start | datetime | | start of the reading's window, if stated (assumed UTC without a time zone)
 duration_s | number | s | length of the reading's window
-epoch | integer | 1 | epoch that the reading is of
-cpu_model | string | | CPU, as the file names it
-gpu_model | string | | GPU, as the file names it
-ram_bytes | number | B | memory of the machine, as the file gives it
+epoch | integer | 1 | epoch of the reading
+cpu_model | string | | CPU, as named in the file
+gpu_model | string | | GPU, as named in the file
+ram_bytes | number | B | memory of the machine, as stated in the file
 """)
 
 _FINDINGS = _columns("""
-file | string | | files that it was found in, separated by commas
-finding | string | | kind of finding, a word
-subject | string | | what it is about
+file | string | | files that show it, separated by commas
+finding | string | | kind of finding
+subject | string | | tool, component or host that it is about
 value | number | unit | the number found
 unit | string | | unit of value
 sentence | string | | the finding in words
@@ -317,8 +317,8 @@ sentence | string | | the finding in words
 
 _ELECTRICITY = _columns("""
 kind | string | | country (yearly mean), hour (time series) or value (a number in the study)
-name | string | | ISO 3166-1 alpha-3 code of the country; otherwise where the value comes from
-hour | datetime | | beginning of the hour (UTC) of a time series with dates
+name | string | | ISO 3166-1 alpha-3 code of the country; otherwise the source of the value
+hour | datetime | | start of the hour (UTC) in a time series with dates
 hour_of_day | integer | h | hour of the day, from 0
 carbon_intensity_g_per_kwh | number | g/kWh | carbon intensity, location-based
 used | boolean | | the study's CO2e uses it
@@ -330,14 +330,17 @@ TABLES: dict[str, tuple[str, tuple[Column, ...]]] = {
     "samples": ("Time series in and around each window.", _SAMPLES),
     "history": ("A row per epoch of each training.", _HISTORY),
     "errors": ("Errors of each column of each reconstructed table.", _ERRORS),
-    "histograms": ("Distributions before and after, of the first repeat of each point.", _HISTOGRAMS),
+    "histograms": ("Distributions before and after compression, for the first repeat of each point.", _HISTOGRAMS),
     "hotspots": ("A row per function, operator, line, layer and so on of each profiled run.", _HOTSPOTS),
-    "models": ("Operations and parameters of each network by several tools; where the study has several.", _MODELS),
+    "models": (
+        "Operations and parameters of each network, counted by several tools; only if the study has several networks.",
+        _MODELS,
+    ),
     "calibration": ("What this machine resolves: idle power, ticks, windows, overhead, cost by threads.", _CALIBRATION),
     "peers": ("A row per reading of another tool or formula, with ours over the same window.", _PEERS),
     "foreign": ("Imported results of other studies, a row per reading.", _FOREIGN),
     "findings": ("What can be concluded from the imported files alone.", _FINDINGS),
-    "electricity": ("Carbon intensities of countries and hours, and which the study uses.", _ELECTRICITY),
+    "electricity": ("Carbon intensities of countries and hours, and which one the study uses.", _ELECTRICITY),
 }
 
 
@@ -365,7 +368,7 @@ def check_columns(table: str, names: list[str]) -> None:
         raise BalerEnergyError(f"table {table}: missing columns {missing}, unknown columns {unknown}")
     if len(names) > len(expected):
         twice = sorted({name for name in names if names.count(name) > 1})
-        raise BalerEnergyError(f"table {table}: columns {twice} come twice")
+        raise BalerEnergyError(f"table {table}: columns {twice} are duplicated")
 
 
 def datapackage(study: str) -> dict[str, Any]:

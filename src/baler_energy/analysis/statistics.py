@@ -310,7 +310,7 @@ def repeats_to_detect(cv: float, difference: float = DIFFERENCE, alpha: float = 
     noncentrality ``d sqrt(n / 2)`` (Cohen 1988, Statistical Power Analysis for the Behavioral Sciences, chapter 2).
     """
     if not (math.isfinite(cv) and cv >= 0 and difference > 0 and 0 < alpha < power < 1):
-        raise ValueError(f"no repeats for cv {cv}, difference {difference}, alpha {alpha}, power {power}")
+        raise ValueError(f"cannot compute repeats for cv {cv}, difference {difference}, alpha {alpha}, power {power}")
     if cv == 0:
         return 2
     high = 2

@@ -98,7 +98,7 @@ def rise(
 def _curve(times: Values, values: Values, window_s: float, risen_degc: float, step_degc: float) -> Curve | str:
     """Fit the curve, or say why that is impossible."""
     if len(times) < _FEWEST:
-        return f"{len(times)} samples are too few for a fit, which takes {_FEWEST}"
+        return f"{len(times)} samples are too few for a fit, which needs {_FEWEST}"
     if risen_degc < _LEAST_STEPS * step_degc:
         return f"it rose by {max(0.0, risen_degc):g} °C, and the sensor's step is {step_degc:g} °C"
     between_s = float(np.median(np.diff(times)))
@@ -114,7 +114,7 @@ def _curve(times: Values, values: Values, window_s: float, risen_degc: float, st
     if found.steady_degc <= found.start_degc:
         return "it did not rise towards a steady state"
     if found.tau_error_s > found.tau_s / 2:
-        return f"its time constant is open: {found.tau_s:.2g} ± {found.tau_error_s:.2g} s"
+        return f"its time constant is undetermined: {found.tau_s:.2g} ± {found.tau_error_s:.2g} s"
     return found
 
 

@@ -245,7 +245,7 @@ class Reader:
                     return
         except _DAMAGE as error:
             raise InputError(f"{path}: is not a compressed file of this program ({error}).") from error
-        raise InputError(f"{path}: is of format version {version!r}; this program reads {VERSION}. Compress again.")
+        raise InputError(f"{path}: has format version {version!r}, but this program reads {VERSION}. Compress again.")
 
     def blocks(self) -> Iterator[StoredBlock]:
         """Give the blocks from first to last.

@@ -69,5 +69,5 @@ def check_digest(path: Path) -> None:
     if left or digest.hexdigest().encode() != found:
         raise InputError(
             f"{path}: is damaged, truncated or not a compressed file of this program: its checksum does not match. "
-            "Compress again, or take a good copy."
+            "Compress again, or use an intact copy."
         )

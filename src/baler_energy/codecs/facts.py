@@ -89,13 +89,13 @@ class Facts:
         """
         if self.transform != fitted.transform:
             raise InputError(
-                f"{path}: was compressed with transform {self.transform!r}, not {fitted.transform!r}. Give --transform "
+                f"{path}: was compressed with transform {self.transform!r}, not {fitted.transform!r}. Use --transform "
                 f"{self.transform}."
             )
         if self.checkpoint_hash != fitted.content_hash:
             raise InputError(
                 f"{path}: was compressed with another checkpoint (its SHA-256 begins {str(self.checkpoint_hash)[:12]}, "
-                f"this one's {str(fitted.content_hash)[:12]}). Give the checkpoint of that training."
+                f"this one's {str(fitted.content_hash)[:12]}). Use the checkpoint that it was compressed with."
             )
 
     def arrays(self, rows: int) -> list[tuple[str, str, tuple[int, ...]]]:

@@ -61,7 +61,9 @@ def check_columns(names: Sequence[str], dtypes: Sequence[str], fitted: Fitted) -
         raise InputError(f"The table has {len(names)} columns, but the checkpoint was trained on {len(trained)}.")
     for number, (name, expected) in enumerate(zip(names, trained, strict=True)):
         if name != expected:
-            raise InputError(f"Column {number} is {name!r}, but the checkpoint was trained on {expected!r} there.")
+            raise InputError(
+                f"Column {number} is {name!r}, but the checkpoint was trained with {expected!r} in this place."
+            )
     for name, dtype, expected in zip(trained, dtypes, fitted.dtypes, strict=True):
         if dtype != expected:
-            raise InputError(f"Column {name!r} is {dtype}, but {expected} in the training: prepare both alike.")
+            raise InputError(f"Column {name!r} is {dtype}, but {expected} in training: prepare both in the same way.")

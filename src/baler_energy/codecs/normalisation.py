@@ -56,8 +56,8 @@ class Normalisation:
         bad = np.flatnonzero(~np.isfinite(spread))
         if bad.size:
             raise InputError(
-                f"Column {names[bad[0]]!r} holds NaN, infinity or values near 1e308 and cannot be scaled; "
-                "prepare the table again without it."
+                f"Column {names[bad[0]]!r} contains NaN, infinity or values near 1e308 and cannot be scaled; prepare "
+                "the table again without it."
             )
         return cls(np.stack([minimum, spread]))
 
@@ -83,5 +83,5 @@ class Normalisation:
 
 def lost_warning(columns: Sequence[str]) -> list[str]:
     """Warn of columns whose values are lost."""
-    words = "constant in training, not here; these values are lost. Train on this table"
+    words = "constant in training but not here; these values are lost. Train on this table"
     return [f"{', '.join(columns)}: {words}"] if columns else []

@@ -47,7 +47,9 @@ class Packing:
         for text_of_word in [] if text == "none" else text.split("+"):
             word = _read(text_of_word, text)
             if word.kind in found:
-                raise InputError(f"packing {text!r}: {text_of_word!r} is the second of its kind; {_allowed()}.")
+                raise InputError(
+                    f"packing {text!r}: {text_of_word!r} repeats a kind that is already there; {_allowed()}."
+                )
             found[word.kind] = word
         return cls(**found)  # type: ignore[arg-type]
 
@@ -121,7 +123,7 @@ class Packing:
         if self.numbers is None:
             return numbers
         if not np.isfinite(numbers).all():
-            raise InputError("packing: a latent is not finite, which no number format is for.")
+            raise InputError("packing: a latent is not finite, so it cannot be stored in another number format.")
         return self.numbers.round_latents(numbers, steps)
 
     def reduce_column(self, values: NDArray[Any], step: float | None = None) -> NDArray[Any]:
@@ -148,7 +150,7 @@ def _read(word: str, text: str) -> Word:
     try:
         read: Word = _kind(name).parse(name, parameter if hyphen else None)
     except (KeyError, ValueError):
-        raise InputError(f"packing {text!r}: {word!r} is not known; {_allowed()}.") from None
+        raise InputError(f"packing {text!r}: {word!r} is not supported; {_allowed()}.") from None
     return read
 
 
@@ -162,4 +164,6 @@ def _allowed() -> str:
     """Say what may be given."""
     kinds: Iterable[type[Word]] = dict.fromkeys(_kind(name) for name in CODERS)
     usages = "; ".join(kind.usage for kind in kinds)
-    return f"give none, or some of these joined by a plus sign: {usages}. Such as float32-12+zstd or zstd+bound-0.001"
+    return (
+        f"use none, or some of these joined by a plus sign: {usages}; for example float32-12+zstd or zstd+bound-0.001"
+    )

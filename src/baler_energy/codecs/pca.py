@@ -194,8 +194,8 @@ def _coder(asked: Asked) -> StreamingCoder:
     pca = Pca.read(asked.codec_file)
     if latent_columns(len(pca.names), asked.point.compression_ratio) != pca.latent:
         raise InputError(
-            f"{asked.codec_file}: has {pca.latent} components of {len(pca.names)} columns, which --compression-ratio "
-            f"{asked.point.compression_ratio:g} does not give. Give --compression-ratio "
+            f"{asked.codec_file}: has {pca.latent} components of {len(pca.names)} columns, which does not match "
+            f"--compression-ratio {asked.point.compression_ratio:g}. Use --compression-ratio "
             f"{len(pca.names) / pca.latent!r}."
         )
     made = partial(StreamingCoder, pca, lambda: pca.encode, lambda: pca.decode)

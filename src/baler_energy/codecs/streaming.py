@@ -211,11 +211,11 @@ def streamed_compression(
         Those of the training; None where there was none: the request's, or all.
     """
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:/", str(asked.data)) and not asked.data.exists():
-        raise InputError(f"{asked.data}: URLs are read by `baler-energy prepare`; compress takes files.")
+        raise InputError(f"{asked.data}: compress cannot read URLs. Use `baler-energy prepare` first.")
     request = asked.request or Request()
     if columns is not None:
         if request.columns is not None:
-            raise InputError("--columns: the columns are those of the training; leave it out.")
+            raise InputError("--columns: the columns are always those of the training; remove this option.")
         request = replace(request, columns=columns)
     with open_source(asked.data, request, asked.file_format) as source:
         coder = make(source)
@@ -256,7 +256,7 @@ def _ranges(source: Source, most_rows: int | None) -> list[float]:
 
 
 def _rounded_warning(columns: list[str]) -> list[str]:
-    words = "holds integers beyond 2^53, which float64 rounds"
+    words = "contains integers beyond 2^53, which float64 rounds"
     return [f"{', '.join(columns)}: {words}"] if columns else []
 
 
@@ -270,9 +270,9 @@ def _refuse(data: Floats, latents: NDArray[np.floating], first_row: int, fitted:
         distance = np.abs(data[row] - minimum) / np.where(spread > 0, spread, np.inf)
     column = int(np.argmax(np.where(np.isnan(distance), np.inf, distance)))
     raise InputError(
-        f"Column {fitted.names[column]!r} has {data[row, column]} in row {first_row + row} (counted from 0), of "
-        "which no latent is made. Leave such rows out, or ask for a bound of the error (--packing "
-        "bound-0.01), which keeps such values as they are."
+        f"Column {fitted.names[column]!r} has {data[row, column]} in row {first_row + row} (counting from 0), which "
+        "cannot be encoded. Remove such rows, or set an error bound (--packing bound-0.01), which keeps such values "
+        "unchanged."
     )
 
 

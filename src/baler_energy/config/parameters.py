@@ -116,18 +116,18 @@ class Parameters(Config):
     """A point of the grid, but for its repeat. Those that have a default are left out of a path at it."""
 
     dataset: Annotated[Name, Shown("name of the dataset in the study")]
-    """Names under ``data``; by default all of them."""
+    """Dataset, by its name under ``data``; by default all of them."""
     rows: Annotated[
         Annotated[int, Field(ge=2)] | Literal["all"], Shown("rows of the table", phrase="{:,} rows", label="Rows")
     ]
-    """Rows of the table, nested subsets of one sample; ``all`` takes a whole file."""
+    """Rows of the table, nested subsets of one sample; ``all`` uses the whole file."""
     transform: Annotated[
         Transform,
         Shown("what turns rows into what is stored: baler (the autoencoder), pca or identity (none)", quiet=True),
     ] = "baler"
-    """``baler``: the autoencoder; ``pca``: principal components, in closed form; ``identity``: none, the packing is
-    applied to the columns in their own number types, so that a lossless one is a lossless codec. Axes that do not apply
-    (engine, model, epochs, ...) are left out."""
+    """``baler``: the autoencoder; ``pca``: principal components, in closed form; ``identity``: no transform, the
+    packing is applied to the columns in their own number types, so a lossless packing is a lossless codec. Axes that do
+    not apply (engine, model, epochs, ...) are ignored."""
     engine: Annotated[
         Engine,
         _BALER,
@@ -147,16 +147,17 @@ class Parameters(Config):
             phrase="model {}",
         ),
     ] = "baler"
-    """``baler``: hidden layers of 200, 100 and 50; ``baler-x0.5``: these times a factor; ``baler-small``: 20 and 10;
+    """``baler``: hidden layers of 200, 100 and 50; ``baler-x0.5``: those times a factor; ``baler-small``: 20 and 10;
     or widths such as ``128-64-32``."""
     device: Annotated[Literal["auto", "cpu", "cuda"], Shown("device that the run used: cpu or cuda")] = "auto"
-    """``auto`` takes a GPU where the job finds one."""
+    """``auto`` uses a GPU if the job finds one."""
     precision: Annotated[
         Literal["float64", "float32", "bfloat16"],
         _BALER,
-        Shown("format of parameters and arithmetic; bfloat16: of products in training, else float32"),
+        Shown("number format of parameters and arithmetic; bfloat16: of products in training, else float32"),
     ] = "float64"
-    """Of the parameters and the arithmetic; ``bfloat16`` (engine ``fast``): of the matrix products of the training."""
+    """Number format of parameters and arithmetic; ``bfloat16`` (engine ``fast`` only): of matrix products in training,
+    otherwise float32."""
     batch_size: Annotated[Count, _BALER, Shown("rows per batch", phrase="batch size {}", label="Batch size (rows)")] = (
         512
     )
@@ -165,24 +166,22 @@ class Parameters(Config):
         float,
         Field(ge=1),
         AppliesTo(("baler", "pca")),
-        Shown("columns over latent columns, as asked", phrase="compression ratio {:g}"),
+        Shown("columns / latent columns, as configured", phrase="compression ratio {:g}"),
     ] = 2.0
-    """Columns over latent columns; the latter are rounded up."""
+    """Columns / latent columns; the number of latent columns is rounded up."""
     packing: Annotated[
         str,
         _checked(Packing.parse),
-        Shown(
-            "how latents are stored: number format, zstd, bound of the error; none: as computed", phrase="packing {}"
-        ),
+        Shown("how latents are stored: number format, zstd, error bound; none: as computed", phrase="packing {}"),
     ] = "none"
-    """Of the latents: ``float32``, ``float16``, ``float32-12`` (bits of mantissa), ``quantise-0.01``, ``zstd``,
-    ``lz4``, ``zlib``, ``lzma``, ``blosc2``, ``pcodec``, ``bound-0.01`` (largest error over a column's range), joined by
-    ``+``."""
+    """How latents are stored: ``float32``, ``float16``, ``float32-12`` (mantissa bits), ``quantise-0.01``, ``zstd``,
+    ``lz4``, ``zlib``, ``lzma``, ``blosc2``, ``pcodec``, ``bound-0.01`` (largest error relative to the column's range),
+    joined by ``+``."""
     threads: Annotated[Count | Literal["auto"], Shown("threads of torch, the actual number", phrase="{} thread{s}")] = (
         "auto"
     )
-    """Threads of torch; ``auto``: the physical cores allotted to the job but one. Results pool runs of the same actual
-    number."""
+    """Threads of torch; ``auto``: all physical cores of the job except one. Results pool runs with the same actual
+    number of threads."""
     epochs: Annotated[Count, _BALER, Shown("passes over the table in training", phrase="{} epoch{s}")]
     """Passes over the table in training."""
 
@@ -218,17 +217,17 @@ class Training(Config):
     """How every point trains."""
 
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-3
-    """Of Adam."""
+    """Learning rate of Adam."""
     shuffle: bool = False
     """Shuffle the rows each epoch (Baler does not)."""
     early_stopping_patience: Count | None = None
-    """Stop after so many epochs without a lower loss."""
+    """Stop after this many epochs without a lower loss."""
     plateau_patience: Count | None = None
-    """Lower the learning rate after so many epochs without a lower loss."""
+    """Lower the learning rate after this many epochs without a lower loss."""
     plateau_factor: Annotated[float, Field(gt=0, lt=1), OnlyWith("plateau_patience")] = 0.5
     """Factor on the learning rate at a plateau."""
     save_every_s: Annotated[float, Field(gt=0)] = 600.0
-    """Save the state of a long training so often (s); after an interruption it resumes from there."""
+    """Interval at which a long training saves its state (s); after an interruption it resumes from there."""
 
 
 def shown(name: str) -> Shown:

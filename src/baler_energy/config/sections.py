@@ -51,23 +51,23 @@ class Pythia8Data(Config):
 
     source: Literal["pythia8"]
     seed: Seed = 1
-    """Of the generator; datasets with different seeds share no event."""
+    """Seed of the generator; datasets with different seeds share no events."""
     shard_rows: Annotated[int, Field(ge=100)] = 25_000
     """Rows per generated shard; each shard is a job."""
 
 
 class ToyData(Config):
-    """A NumPy stand-in with the same columns, labelled as a toy wherever it appears."""
+    """Toy data from NumPy with the same columns, labelled as toy data wherever it appears."""
 
     source: Literal["toy"]
     seed: Seed = 1
-    """Of the generator; datasets with different seeds share no event."""
+    """Seed of the generator; datasets with different seeds share no events."""
     shard_rows: Annotated[int, Field(ge=100)] = 25_000
     """Rows per generated shard; each shard is a job."""
 
 
 class FileData(Config):
-    """A file of the user's: ROOT, Parquet, HDF5 or npz."""
+    """Your own file: ROOT, Parquet, HDF5 or npz."""
 
     source: Literal["file"]
     path: Annotated[str, Field(min_length=1)]
@@ -75,24 +75,24 @@ class FileData(Config):
     format: FileFormat | None = None
     """Format of the file; by default from its suffix."""
     tree: str | None = None
-    """ROOT: name of the tree. HDF5: name of the dataset or group. By default the only one there is."""
+    """ROOT: name of the tree. HDF5: name of the dataset or group. By default the only one in the file."""
     columns: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
-    """Columns (branches) to take; by default all numeric ones."""
+    """Columns (branches) to read; by default all numeric ones."""
     layout: Literal["objects", "leading"] = "objects"
     """ROOT, jagged branches: a row per object, or a row per event with its leading objects."""
     leading: Count | None = None
-    """With ``layout: leading``: how many objects of each event."""
+    """With ``layout: leading``: number of objects per event."""
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
-    """Checksum of the file; a file that differs is refused."""
+    """Checksum of the file; a different file is refused."""
     seed: Annotated[int, Field(ge=0)] = 1
-    """Seed of the selection of rows."""
+    """Seed of the random selection of rows."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if (self.layout == "leading") != (self.leading is not None):
-            raise ValueError("'layout: leading' and 'leading: K' go together; give both or neither")
+            raise ValueError("'layout: leading' and 'leading: K' go together; set both or neither")
         if self.sha256 and self.path.startswith("root://"):
-            raise ValueError("a checksum cannot be checked on a root:// URL, which is read in parts; leave sha256 out")
+            raise ValueError("the checksum of a root:// URL cannot be checked, as it is read in parts; remove sha256")
         return self
 
     @property
@@ -139,7 +139,7 @@ def _reference() -> dict[str, Any]:
 if TYPE_CHECKING:
 
     class Axes(Config):
-        """Values of each axis of the grid; an axis that is left out has its default."""
+        """Values of each axis of the grid; an axis that is not listed has its default value."""
 
         rows: tuple[int | str, ...] | None
         transform: tuple[str, ...]
@@ -151,27 +151,27 @@ else:
     Axes = create_model(
         "Axes",
         __base__=_Axes,
-        __doc__="Values of each axis of the grid; an axis that is left out has its default.",
+        __doc__="Values of each axis of the grid; an axis that is not listed has its default value.",
         **_axes(),
     )
     Reference = create_model(
         "Reference",
         __base__=Config,
-        __doc__="The point around which a one-at-a-time design varies one axis after the other.",
+        __doc__="The study's centre: the point around which a one-at-a-time design varies one axis at a time.",
         **_reference(),
     )
 
 
 class Repeats(Config):
-    """Repeats where they are needed: rounds of one more for each point whose interval is still too wide."""
+    """Repeats where they are needed: each round adds one repeat to every point whose interval is still too wide."""
 
     least: Annotated[int, Field(ge=2)] = 3
-    """Runs of every point."""
+    """Minimum number of runs of each point."""
     most: Annotated[int, Field(ge=2)] = 10
-    """Runs of a point at most."""
+    """Maximum number of runs of each point."""
     target: Annotated[float, Field(gt=0, lt=1)] = 0.05
-    """Half width of the 95 % t interval over the mean, of the energy of each operation (of its duration, where there is
-    no energy), from which on no repeat is added."""
+    """A point gets no more repeats once the half width of the 95 % t interval is at most this fraction of the mean, for
+    the energy of each operation (or its duration, if there is no energy)."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -191,53 +191,53 @@ class Measurement(Config):
     """The rules of the measured window."""
 
     meters: Annotated[tuple[StudyMeter, ...], Field(min_length=1)] = tuple(METERS)
-    """Meters to use; of all of them, those that the machine lacks are recorded as absent."""
+    """Meters to use. By default all, where missing ones are recorded as absent; meters that you list must work."""
     min_window_s: Annotated[float, Field(gt=0)] = 5.0
-    """The operation repeats until the window is this long (s); 20 s or more on GPUs."""
+    """The operation is repeated until the window is this long (s); use at least 20 s on GPUs."""
     idle_s: Annotated[float, Field(gt=0)] = 10.0
     """Length of the idle baseline (s)."""
     idle_lifetime_s: Annotated[float, Field(ge=0)] = 0.0
-    """How long jobs of one boot share a baseline (s); 0: each job measures its own."""
+    """How long an idle baseline is shared by jobs of the same boot (s); 0: each job measures its own."""
     sample_interval_s: Annotated[float, Field(ge=0.02)] = 0.2
-    """Interval of the time series (s)."""
+    """Sampling interval of the time series (s)."""
     calibrate_s: Annotated[float, Field(ge=SHORTEST_CALIBRATION_S)] = 30.0
     """Length of the calibration before the first run (s)."""
 
 
 class Profile(Config):
-    """Which points are profiled, in runs of their own."""
+    """Which points are profiled, in separate runs."""
 
     points: tuple[Selection, ...] = ()
     """Each entry names values of axes; it selects the grid points that match, in their first repeat."""
     profilers: tuple[Profiler, ...] = tuple(PROFILERS)
-    """Profilers to run, each in a process of its own; ``parts`` measures layers and data in loops and is none. Of
-    engines other than ``reference``, cProfile only."""
+    """Profilers to run, each in its own process; ``parts`` is not a profiler but measures layers and data movements in
+    loops. Engines other than ``reference`` are only profiled with cProfile."""
     max_batches: Count = 25
-    """Batches to profile at most; the torch profiler takes half a second for each."""
+    """Maximum number of batches to profile; the torch profiler takes half a second per batch."""
     time_limit_s: Count = 600
-    """A profiler that takes longer for one operation is stopped (s), and listed with that reason."""
+    """Time limit of a profiler for one operation (s); a profiler that exceeds it is stopped and listed as such."""
 
 
 class Peers(Config):
-    """Other tools, which measure in extra repeats that stay out of the results (extra ``peers``)."""
+    """Other tools that measure extra repeats, which are not part of the results (extra ``peers``)."""
 
     tools: tuple[Peer, ...] = ()
-    """Tools to run, each in a process of its own."""
+    """Tools to run, each in its own process."""
     points: tuple[Selection, ...] = ()
-    """Each entry names values of axes; it selects the grid points that match, whose training both measure."""
+    """Each entry names values of axes; it selects the grid points that match. Both measure their training."""
     repeats: Count = 3
     """Extra repeats of each point with each tool."""
     time_limit_s: Annotated[float, Field(gt=0)] = 600.0
-    """A tool that takes longer is stopped (s), and listed with that reason."""
+    """Time limit of a tool (s); a tool that exceeds it is stopped and listed as such."""
     cpu_tdp_w: Annotated[float, Field(gt=0)] | None = None
-    """Of the CPU, for the formulas (W); by default from codecarbon's table, where the CPU is in it."""
+    """TDP of the CPU, for the formulas (W); by default from codecarbon's table, if the CPU is in it."""
     gpu_tdp_w: Annotated[float, Field(gt=0)] | None = None
-    """Of one GPU, for the formulas (W)."""
+    """TDP of one GPU, for the formulas (W)."""
 
     @model_validator(mode="after")
     def _tools_have_points(self) -> Self:
         if self.tools and not self.points:
-            raise ValueError("'tools' needs 'points': the grid points whose training they measure, too")
+            raise ValueError("'tools' needs 'points': the grid points whose training the tools measure")
         return self
 
 
@@ -245,8 +245,8 @@ class Wattmeter(Config):
     """The log of an external wattmeter (CSV: time, W), merged by time when results are collected."""
 
     path: Annotated[str, Field(min_length=1)]
-    """The log, relative to the working directory."""
+    """Path of the log, relative to the working directory."""
     clock_offset_s: float = 0.0
-    """Added to the log's times, where its clock is off (s)."""
+    """Added to the log's times to correct its clock (s)."""
     hosts: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
-    """Machines that it measures, by host name; by default all of the study's."""
+    """Host names of the machines that it measures; by default all machines of the study."""

@@ -67,36 +67,36 @@ class Study(Config):
     name: Name
     """Results go to ``results/<name>``."""
     country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")] | None = None
-    """Where the electricity comes from: ISO 3166-1 alpha-3, such as CHE; its mean carbon intensity gives the CO2e."""
+    """Country of the electricity: ISO 3166-1 alpha-3 code, such as CHE; its mean carbon intensity is used for CO2e."""
     carbon_intensity_g_per_kwh: Annotated[float, Field(ge=0)] | None = None
-    """In place of ``country``: the carbon intensity (g/kWh). With none of the three, there is energy only."""
+    """Instead of ``country``: the carbon intensity (g/kWh). Without any of the three, only energy is reported."""
     carbon_intensity_csv: Annotated[str, Field(min_length=1)] | None = None
-    """In place of ``country``: a file of hours and g/kWh, see docs/co2e.md."""
+    """Instead of ``country``: a file of hours and g/kWh, see docs/co2e.md."""
     pue: Annotated[float, Field(ge=1, le=5)] = 1.0
     """Power usage effectiveness of the site, applied once to CO2e; 1 on a laptop."""
     seed: Annotated[int, Field(ge=0)] = 1
-    """Seed of the study: of the first repeat's model and of the order of the runs."""
+    """Seed of the first repeat's model and of the order of the runs."""
     repeats: CountOrRounds = 3
-    """Runs of each point, each with its own seed; or ``{least: 3, most: 10, target: 0.05}``, which adds repeats of the
-    points whose interval is wider than that."""
+    """Runs of each point, each with its own seed; or ``{least: 3, most: 10, target: 0.05}``, which adds repeats to
+    points whose interval is wider than the target."""
     data: Annotated[dict[Name, Dataset], Field(min_length=1)]
     """The datasets, by name."""
     design: Literal["factorial", "one-at-a-time"]
     """Every combination of the axes, or one axis at a time around ``reference``."""
     reference: Reference | None = None
-    """The point around which ``one-at-a-time`` varies."""
+    """The study's centre: the point around which ``one-at-a-time`` varies one axis at a time."""
     axes: Axes
     """The grid."""
     also: tuple[Selection, ...] = ()
-    """Further points of ``one-at-a-time``: each entry names the values in which a point differs from ``reference``."""
+    """Further points of ``one-at-a-time``: each entry gives the values that differ from ``reference``."""
     training: Training = Training()
     """How every point trains."""
     measurement: Measurement = Measurement()
     """The rules of the measured window."""
     profile: Profile = Profile()
-    """What is profiled."""
+    """Which points are profiled, and with what."""
     peers: Peers = Peers()
-    """Other tools, which measure in extra repeats that stay out of the results (extra ``peers``)."""
+    """Other tools that measure extra repeats, which are not part of the results (extra ``peers``)."""
     imports: tuple[str, ...] = ()
     """Results of other studies to compare with: files that `baler-energy import` reads."""
     wattmeter: Wattmeter | None = None
@@ -118,7 +118,7 @@ class Study(Config):
         keys = ("country", "carbon_intensity_g_per_kwh", "carbon_intensity_csv")
         given = [key for key in keys if getattr(self, key) is not None]
         if len(given) > 1:
-            raise ValueError(f"give one of {', '.join(keys)}, not {' and '.join(given)}")
+            raise ValueError(f"set only one of {', '.join(keys)}, not {' and '.join(given)}")
         return self
 
     @model_validator(mode="after")
@@ -133,9 +133,7 @@ class Study(Config):
         elif self.axes.rows is None:
             raise ValueError("design 'factorial' needs the axis 'rows'")
         elif self.axes.epochs is None and any(applies("epochs", one) for one in self.axes.transform):
-            raise ValueError(
-                "design 'factorial' needs the axis 'epochs', for every transform that is trained in epochs"
-            )
+            raise ValueError("design 'factorial' needs the axis 'epochs' for every transform that is trained in epochs")
         return self
 
     @model_validator(mode="after")
@@ -162,9 +160,9 @@ class Study(Config):
     def _datasets_are_known(self) -> Self:
         for dataset, rows in {(point.dataset, point.rows) for point in self.points}:
             if dataset not in self.data:
-                raise ValueError(f"dataset {dataset!r} is not under 'data' (there: {', '.join(self.data)})")
+                raise ValueError(f"dataset {dataset!r} is not defined under 'data' (defined: {', '.join(self.data)})")
             if rows == "all" and not isinstance(self.data[dataset], FileData):
-                raise ValueError(f"rows 'all' needs a file; dataset {dataset!r} is generated: give a number")
+                raise ValueError(f"rows 'all' requires a file; dataset {dataset!r} is generated, so use a number")
         return self
 
     @model_validator(mode="after")
@@ -343,7 +341,7 @@ def load_study(config: Mapping[str, Any] | Path) -> Study:
         except (OSError, yaml.YAMLError) as error:
             raise InputError(f"{where}cannot be read as YAML: {error}") from error
     if not isinstance(config, Mapping):
-        raise InputError(f"{where}a study is a mapping of keys to values, not {type(config).__name__}.")
+        raise InputError(f"{where}a study must be a mapping of keys to values, not {type(config).__name__}.")
     try:
         return Study.model_validate(config)
     except ValidationError as error:
@@ -361,7 +359,7 @@ def _explain(error: Any) -> str:
     place = [part for part in error["loc"] if isinstance(part, int) or not re.search(r"\[|-(int|float|str)$", part)]
     key = ".".join(map(str, place)) or "study"
     if error["type"] == "extra_forbidden":
-        return f"{key}: is not a key of the configuration (a typing error?)"
+        return f"{key}: unknown key (a typo?)"
     if error["type"] == "missing":
         return f"{key}: is missing"
     message = error["msg"].removeprefix("Value error, ").replace("Input should", "should")

@@ -79,7 +79,7 @@ def check_rows(source: str, available: int, rows: int | None) -> int:
         raise InputError(f"{source}: the table is empty: it has no rows.")
     wanted = available if rows is None else rows
     if wanted > available:
-        raise InputError(f"{source}: has {available} rows, but {wanted} were asked for.")
+        raise InputError(f"{source}: has {available} rows, but {wanted} were requested.")
     if wanted < _MIN_ROWS:
         raise InputError(f"{source}: {wanted} row(s) are too few; at least {_MIN_ROWS} are needed.")
     return wanted

@@ -94,7 +94,7 @@ def _selected(source: str, opened: Source, rows: int | None, seed: int) -> tuple
         first, last = np.searchsorted(chosen, [start, stop])
         data[first:last] = piece[chosen[first:last] - start]
     if stop != opened.rows:
-        raise InputError(f"{source}: is damaged: it should have {opened.rows} rows, but {stop} can be read.")
+        raise InputError(f"{source}: is damaged: it should have {opened.rows} rows, but only {stop} can be read.")
     check.refuse(source)
     return data, opened.rows
 
@@ -121,9 +121,9 @@ def table_from_shards(paths: Sequence[Path], rows: int | None) -> Table:
     sample = _sample(shards[0])
     for path, shard in zip(paths, shards, strict=True):
         if sample.get("source") not in ("pythia8", "toy"):
-            raise InputError(f"{path}: is not a generated shard. Leave --generated out for a file of your own.")
+            raise InputError(f"{path}: is not a generated shard. Remove --generated to read your own file.")
         if _sample(shard) != sample or shard.names != shards[0].names or shard.dtypes != shards[0].dtypes:
-            raise InputError(f"{path}: is of another sample than {paths[0]}; their sources or settings differ.")
+            raise InputError(f"{path}: belongs to another sample than {paths[0]}; their sources or settings differ.")
         check = FiniteCheck(shard.names)
         check.look(shard.data)
         check.refuse(str(path))
@@ -165,6 +165,6 @@ def _digest(source: str, expected: str | None) -> str | None:
     if expected is not None and digest != expected.lower():
         raise InputError(
             f"{source}: its SHA-256 is {digest}, not {expected.lower()}. "
-            "It is another file, or was not downloaded whole: download it again, or correct the checksum."
+            "It is a different file or an incomplete download: download it again, or correct the checksum."
         )
     return digest

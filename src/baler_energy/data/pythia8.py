@@ -63,7 +63,7 @@ def _generator(seed: int, pt_hat_min_gev: float) -> Any:
     )
     for setting in settings:
         if not pythia.readString(setting):
-            raise BalerEnergyError(f"Pythia 8 refused the setting {setting!r}.")
+            raise BalerEnergyError(f"Pythia 8 rejected the setting {setting!r}.")
     if not pythia.init():
         raise BalerEnergyError(f"Pythia 8 did not start with pt-hat-min {pt_hat_min_gev} GeV; its message is above.")
     return pythia
@@ -128,7 +128,7 @@ def _events(seed: int, pt_hat_min_gev: float) -> Iterator[Array]:
     while True:
         batch = pythia.nextBatch(_EVENTS_PER_BATCH)
         if len(batch) == 0:
-            raise BalerEnergyError("Pythia 8 failed to generate any of a batch of events; its messages are above.")
+            raise BalerEnergyError("Pythia 8 failed on every event of a batch; its messages are above.")
         momenta, kinds, events = _visible(batch.prt, pythia.particleData)
         edges = np.searchsorted(events, np.arange(len(batch) + 1))
         for first, last in pairwise(edges.tolist()):
@@ -139,7 +139,7 @@ def _check_installed() -> None:
     if _missing is not None:
         raise UnavailableError(
             f"source 'pythia8' needs the packages pythia8mc and fastjet ({_missing}). "
-            "Install them with `pip install 'baler-energy[pythia]'`, or take `source: toy`."
+            "Install them with `pip install 'baler-energy[pythia]'`, or use `source: toy`."
         )
 
 

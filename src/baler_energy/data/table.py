@@ -83,13 +83,14 @@ class Table:
         missing = [name for name in TABLE_ARRAYS if name not in arrays]
         if missing:
             raise InputError(
-                f"{path}: is not a prepared table (no {', '.join(missing)}). Make one with `baler-energy prepare`."
+                f"{path}: is not a prepared table (missing: {', '.join(missing)}). Create one with `baler-energy "
+                "prepare`."
             )
         try:
             names, dtypes = (tuple(str(value) for value in arrays[key]) for key in ("names", "dtypes"))
             return cls(arrays["data"], names, dtypes, json.loads(str(arrays["origin"])))
         except (ValueError, TypeError) as error:
-            raise InputError(f"{path}: is not a whole prepared table: {error}. Make it again.") from error
+            raise InputError(f"{path}: is not a complete prepared table: {error}. Prepare it again.") from error
 
     def write(self, path: Path) -> None:
         """Write to an uncompressed npz file, whole or not at all."""

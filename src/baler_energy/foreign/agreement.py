@@ -129,9 +129,9 @@ def _nested(outer: _Run, inner: _Run, pairs: Nesting) -> Iterator[dict[str, Any]
         "subject": names,
         "value": outside,
         "unit": "1",
-        "sentence": f"By their times, {len(long)} windows of {inner.meter} lie inside windows of "
-        f"{outer.meter}: one run under both. {_share(outside)} of the time is outside "
-        f"{inner.meter}'s windows, which hold {time_short:,.0f} of {time_long:,.0f} s.",
+        "sentence": f"By their timestamps, {len(long)} windows of {inner.meter} lie inside windows of "
+        f"{outer.meter}: both measured the same run. {_share(outside)} of the time is outside "
+        f"{inner.meter}'s windows, which cover {time_short:,.0f} of {time_long:,.0f} s.",
     }
     for kind in sorted({*map(str, outer.energy)} & {*map(str, inner.energy)}):
         values = pd.DataFrame(
@@ -166,8 +166,8 @@ def _identical(kind: str, names: str, counts: tuple[int, int], outer: _Run, inne
         "subject": f"{kind}: {names}",
         "value": alike / count,
         "unit": "1",
-        "sentence": f"In {alike} of {count} nested windows {outer.meter} and {inner.meter} give the same "
-        f"{kind.upper()} energy, to {_IDENTICAL:.2%}: they read one counter, which is agreement, not accuracy.",
+        "sentence": f"In {alike} of {count} nested windows {outer.meter} and {inner.meter} report the same "
+        f"{kind.upper()} energy, to {_IDENTICAL:.2%}: one counter was read, so this shows agreement, not accuracy.",
     }
 
 
@@ -184,7 +184,7 @@ def _compared(
         power = f"{outer.meter} and {inner.meter} differ on {kind.upper()} power by {abs(off):.0%} {both}"
     yield {"finding": "nested_power", "subject": f"{kind}: {names}", "value": off, "unit": "1", "sentence": f"{power}."}
     if abs(energy - 1) > _SAME_POWER and abs(off) < _SAME_POWER:
-        why = "but not on energy: what was used outside the inner windows is missing there"
+        why = "but not on energy: the inner windows miss what was used outside of them"
     elif abs(energy - 1) > _SAME_POWER:
         why = "and on energy"
     else:
@@ -215,8 +215,8 @@ def _same_counter(one: _Run, other: _Run) -> Iterator[dict[str, Any]]:
         "subject": f"gpu: {one.meter} and {other.meter}",
         "value": energy_other / energy,
         "unit": "1",
-        "sentence": f"Per window, the first two left out, {one.meter} has {energy:.1f} J and {other.meter} "
-        f"{energy_other:.1f} J of GPU energy. Both read NVML's counter: that is agreement, not accuracy.",
+        "sentence": f"Per window, without the first two, {one.meter} reports {energy:.1f} J and {other.meter} "
+        f"{energy_other:.1f} J of GPU energy. Both read NVML's counter, so this shows agreement, not accuracy.",
     }
 
 
@@ -237,8 +237,8 @@ def _factor(one: _Run, other: _Run, *, nested_runs: bool) -> Iterator[dict[str, 
         "subject": f"machine: {large.meter} and {small.meter}",
         "value": factor,
         "unit": "1",
-        "sentence": f"{runs} of {count:,} windows, the total is {_total(large)} and {_total(small)}: a factor of "
-        f"{factor:.1f} between what two tools call the cost of as many windows. They differ in scope and in what they "
+        "sentence": f"{runs} of {count:,} windows, the totals are {_total(large)} and {_total(small)}: a factor of "
+        f"{factor:.1f} between two tools for the same number of windows. They differ in scope and in what they "
         "model.",
     }
 
@@ -249,4 +249,4 @@ def _total(run: _Run) -> str:
         for kind in run.energy
         if kind != "machine"
     ]
-    return f"{run.energy['machine'].sum() / 1e3:,.1f} kJ by {run.meter} ({', '.join(parts) or 'one figure for all'})"
+    return f"{run.energy['machine'].sum() / 1e3:,.1f} kJ by {run.meter} ({', '.join(parts) or 'one number for all'})"

@@ -57,9 +57,7 @@ def _read_log(text: str, path: Path) -> Iterator[Window]:
     windows = list(_epochs(lines, path, devices, version[1] if version else None))
     windows += _totals(lines, path, devices)
     if not windows:
-        raise InputError(
-            f"{path}: a log of carbontracker's without a finished epoch. Give the log of a run that came to its end."
-        )
+        raise InputError(f"{path}: a carbontracker log without a finished epoch. Use the log of a run that finished.")
     yield from windows
 
 
@@ -89,7 +87,7 @@ def _epochs(lines: list[str], path: Path, devices: Devices, version: str | None)
             values = [duration(length, "carbontracker's duration, to 10 ms")]
         elif match := _POWER.match(line):
             if not values:
-                raise InputError(f"{path}, row {row}: a power without the duration of its epoch. Remove the row.")
+                raise InputError(f"{path}, row {row}: has a power, but its epoch has no duration. Remove the row.")
             values.append(_component(match[2].lower(), match[3], length, devices, (path, row)))
     if values:
         yield window()
@@ -110,9 +108,9 @@ def _judge(name: str, devices: Devices) -> tuple[Evidence, str]:
     if device is None:
         return Evidence.UNKNOWN, f"mean power times duration; the log does not name the {name}"
     if device in _APPLE:
-        return Evidence.UNKNOWN, f"{device}: powermetrics, which estimates: Apple does not say how"
+        return Evidence.UNKNOWN, f"{device}: powermetrics, which estimates by an undocumented method"
     if name == "cpu" and not _RAPL.fullmatch(device):
-        return Evidence.MODELLED, f"{device}, a CPU by its name: half of its TDP, or of the average TDP, times duration"
+        return Evidence.MODELLED, f"{device}, by its name a CPU: half of its TDP, or of the average TDP, times duration"
     how = "RAPL" if name == "cpu" else "the driver (NVML for NVIDIA)"
     return Evidence.MEASURED, f"{device}: mean of power sampled from {how}, times duration"
 
@@ -124,7 +122,9 @@ def _totals(lines: list[str], path: Path, devices: Devices) -> Iterator[Window]:
         fields = {found[1]: found[2] for found in map(_FIELD.match, lines[index + 1 : index + 4]) if found}
         row = index + 1
         if set(fields) != {"Time", "Energy", "CO2eq"}:
-            raise InputError(f"{path}, row {row}: the consumption is cut. Remove it, or export the file again.")
+            raise InputError(
+                f"{path}, row {row}: the consumption is cut off. Remove the row, or export the file again."
+            )
         evidence = _total_evidence(devices)
         detail = f"all components, {match[1] or 'all'} epochs, multiplied by carbontracker's PUE"
         joules = number(fields["Energy"], path, row, "Energy") * J_PER_KWH
@@ -136,7 +136,7 @@ def _totals(lines: list[str], path: Path, devices: Devices) -> Iterator[Window]:
             (
                 duration(length, "carbontracker's time, to 1 s"),
                 energy("machine", joules, evidence, detail),
-                co2e(grams, "energy times carbontracker's intensity, PUE included"),
+                co2e(grams, "energy times carbontracker's intensity, including PUE"),
             ),
             start_s=local_seconds(dated[1], path, row) - length if dated else None,
             duration_s=length,

@@ -71,11 +71,11 @@ def _cpu_evidence(cpu_j: float | None, length: float) -> tuple[Evidence, str]:
     if cpu_j and length > 0.5 and abs(cpu_j / length / _UNKNOWN_CPU_W - 1) < _SAME:
         return (
             Evidence.MODELLED,
-            "42.5 W times duration: half of 85 W, what codecarbon takes for a CPU that it does not know",
+            "42.5 W times duration: half of 85 W, which codecarbon assumes for an unknown CPU",
         )
     return (
         Evidence.UNKNOWN,
-        "no column says whether codecarbon read RAPL or took a model of the CPU, whose power may vary too",
+        "no column says whether codecarbon read RAPL or modelled the CPU; modelled power may also vary",
     )
 
 
@@ -83,9 +83,9 @@ def _gpu(cells: Cells) -> Value:
     model, count = cells.text("gpu_model"), cells.number("gpu_count")
     value = cells.number("gpu_energy", J_PER_KWH)
     if model and "apple" in model.lower():
-        said = Evidence.UNKNOWN, "powermetrics, which estimates: Apple does not say how"
+        said = Evidence.UNKNOWN, "powermetrics, which estimates by an undocumented method"
     else:
-        said = Evidence.MEASURED, "codecarbon has no model of GPUs: their driver's counter (NVML for NVIDIA)"
+        said = Evidence.MEASURED, "codecarbon does not model GPUs: it reads their driver's counter (NVML for NVIDIA)"
     zero = "codecarbon found no GPU (gpu_count is empty or 0) and writes 0"
     if count:
         zero = f"codecarbon writes 0 for {model or 'a GPU'}: it read nothing, or less than one tick of the counter"
@@ -93,7 +93,7 @@ def _gpu(cells: Cells) -> Value:
 
 
 def _absent(column: str) -> str:
-    return f"the file has nothing in a column {column}"
+    return f"the file has no value in column {column}"
 
 
 TOOL = Tool("codecarbon", "emissions.csv of codecarbon", table=Reader(_looks_like, _read), counts_gpu=True)

@@ -26,7 +26,7 @@ def read_file(path: Path) -> list[Window]:
     # A table is of one tool; a program's log may hold the lines of several.
     readers = tables[:1] or [tool.log for tool in TOOLS if tool.log and tool.log.recognises(text)]
     if not readers:
-        raise InputError(f"{path}: is not a result of a tool that is known here: {_KNOWN}. Leave the file out.")
+        raise InputError(f"{path}: is not a result of a supported tool. Supported: {_KNOWN}. Leave the file out.")
     return [window for reader in readers for window in reader.read(text, path)]
 
 
@@ -42,5 +42,5 @@ def _text(path: Path) -> str:
     except UnicodeDecodeError:
         text = "\0"
     if "\0" in text:
-        raise InputError(f"{path}: is not text. What can be read: {_KNOWN}.")
+        raise InputError(f"{path}: is not a text file. Supported: {_KNOWN}.")
     return text.replace("\r\n", "\n")

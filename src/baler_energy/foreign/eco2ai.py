@@ -58,7 +58,7 @@ def _assumptions(cells: Cells) -> str:
     found = _TDP.search(cells.text("CPU_name") or "")
     watts = f"a TDP of {float(found[1]):g} W" if found else "a TDP"
     return (
-        f"one figure for all components: the CPU is {watts} times utilisation, RAM 0.375 W/GB in use, "
+        f"one number for all components: the CPU is {watts} times utilisation, RAM 0.375 W/GB in use, "
         "and only a GPU is read by a sensor (NVML power, sampled)"
     )
 

@@ -102,7 +102,7 @@ def _sums(table: pd.DataFrame) -> pd.DataFrame:
     kinds = parts["evidence"].groupby(parts["window"]).agg(frozenset)
     total = energy[energy["component"].isin(_SUMS) & energy["window"].isin(said.index)]
     alike = total["window"].map(kinds.map(len)) == 1
-    words = alike.map({True: "sum of its parts: ", False: "sum of parts that are not alike: "})
+    words = alike.map({True: "sum of its parts: ", False: "sum of parts with different evidence: "})
     table.loc[total.index, "evidence"] = total["window"].map(kinds.map(_weakest))
     table.loc[total.index, "detail"] = words + total["window"].map(said)
     return table

@@ -86,8 +86,8 @@ def _totals(table: pd.DataFrame, fixed: list[Constant]) -> Iterator[Finding]:
             "subject": f"{meter} machine, {_host(*host)}",
             "value": total,
             "unit": "W",
-            "sentence": f"Every energy of {meter} on {_host(*host)} is {_watts(total)} ({parts}) times duration: no "
-            "energy was measured there, and a run costs what its time costs.",
+            "sentence": f"Every energy of {meter} on {_host(*host)} is {_watts(total)} ({parts}) times duration: "
+            "no energy was measured there; it only reflects the duration.",
         }
 
 
@@ -100,9 +100,8 @@ def _proportion(one: Proportion) -> Finding:
         "subject": f"{one.meter} ram",
         "value": one.w_per_gb,
         "unit": "W/GB",
-        "sentence": f"RAM power of {one.meter} is {one.w_per_gb:.3f} W/GB times the memory of the host "
-        f"({each}), whatever the program does: runs on hosts of different memory, such as "
-        "one phase here and the next there, are not comparable.",
+        "sentence": f"RAM power of {one.meter} is {one.w_per_gb:.3f} W/GB times the memory of the host ({each}), "
+        "whatever the program does: runs on hosts of different memory, such as a phase on each, are not comparable.",
     }
 
 
@@ -121,7 +120,7 @@ def _hosts(table: pd.DataFrame) -> Iterator[Finding]:
             "unit": "1",
             "sentence": f"The files of {meter} come from {len(hosts)} hosts: "
             + "; ".join(f"{name}: {files}" for name, files in hosts)
-            + ". Energies of different hosts are not comparable: a phase on one cannot be set against a phase on "
+            + ". Energies of different hosts are not comparable: a phase on one cannot be compared with a phase on "
             "another.",
         }
 

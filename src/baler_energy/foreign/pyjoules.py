@@ -56,7 +56,7 @@ def _read_log(text: str, path: Path) -> Iterator[Window]:
             continue
         pairs = [part.split(" : ", 1) for part in line.removeprefix("begin ").split("; ")]
         if any(len(pair) != 2 for pair in pairs):
-            raise InputError(f"{path}, row {row}: a line of pyJoules is cut. Remove it, or export the file again.")
+            raise InputError(f"{path}, row {row}: a pyJoules line is cut off. Remove it, or export the file again.")
         yield _window({name.strip(): value for name, value in pairs}, path, row)
 
 

@@ -81,7 +81,7 @@ def _read_log(text: str, path: Path) -> Iterator[Window]:
 
 def _told(line: re.Match[str], path: Path, row: int, start_s: float | None) -> Window:
     if line[2] is None:
-        raise InputError(f"{path}, row {row}: a line of Zeus is cut. Remove it, or export the file again.")
+        raise InputError(f"{path}, row {row}: a Zeus line is cut off. Remove it, or export the file again.")
     length, joules = number(line[2], path, row, "the time"), number(line[3], path, row, "the energy")
     if length < 0:
         raise InputError(f"{path}, row {row}: has a negative time. Remove the row, or run Zeus again.")
@@ -91,7 +91,7 @@ def _told(line: re.Match[str], path: Path, row: int, start_s: float | None) -> W
 
 def _silent(start_s: float, end_s: float) -> Window:
     length = max(0.0, end_s - start_s)
-    missing = "the log has the window's edges, and no line with its energy"
+    missing = "the log has the window's edges, but no line with its energy"
     values = (
         duration(length, "dates of the log's lines"),
         energy("gpu", None, Evidence.MEASURED, _HOW, missing=missing),

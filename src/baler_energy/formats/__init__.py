@@ -48,8 +48,8 @@ def format_of(source: str) -> str:
     suffixes = {suffix: name for name in FILE_FORMATS for suffix in FORMATS[name].suffixes}
     if suffix not in suffixes:
         raise InputError(
-            f"{source}: the suffix {suffix!r} is none of {', '.join(suffixes)}. "
-            f"Say the format with --format {'|'.join(FILE_FORMATS)}."
+            f"{source}: unknown suffix {suffix!r} (supported: {', '.join(suffixes)}). Set the format with --format "
+            f"{'|'.join(FILE_FORMATS)}."
         )
     return suffixes[suffix]
 
@@ -65,14 +65,14 @@ def check_request(source: str, request: Request, file_format: str) -> None:
     about = FORMATS[file_format]
     if is_url(source) and not about.is_remote:
         able = " and ".join(f"{one.kind}s" for one in FORMATS.values() if one.is_remote)
-        raise InputError(f"{source}: only {able} are read over the network. Download it and give the local path.")
+        raise InputError(f"{source}: only {able} can be read over the network. Download it and use the local path.")
     if request.layout == "leading" and not about.has_events:
         able = " and ".join(f"{one.kind}s" for one in FORMATS.values() if one.has_events)
-        raise InputError(f"{source}: the layout 'leading' is for jagged branches of {able}, and it is no such file.")
+        raise InputError(f"{source}: layout 'leading' is only supported for jagged branches of {able}.")
     if request.layout == "leading" and (request.leading is None or request.leading < 1):
-        raise InputError(f"{source}: the layout 'leading' needs --leading with the number of objects, at least 1.")
+        raise InputError(f"{source}: layout 'leading' needs --leading with the number of objects, at least 1.")
     if request.layout == "objects" and request.leading is not None:
-        raise InputError(f"{source}: --leading {request.leading} goes with --layout leading only.")
+        raise InputError(f"{source}: --leading {request.leading} requires --layout leading.")
 
 
 @contextmanager
@@ -134,7 +134,7 @@ def open_sink(
     about = FORMATS.get(layout.get("format", ""))
     if about is None:
         raise InputError(
-            f"{path}: cannot be written: the format {layout.get('format')!r} is none of {', '.join(FORMATS)}."
+            f"{path}: cannot be written: unknown format {layout.get('format')!r} (supported: {', '.join(FORMATS)})."
         )
     target = Target(tuple(names), tuple(dtypes), layout, origin)
     try:
@@ -142,7 +142,7 @@ def open_sink(
             try:
                 write = load(about.module).sink(path, target, stack)
             except (KeyError, TypeError, ValueError) as error:
-                whole = f"its layout {dict(layout)} is not whole ({error})"
+                whole = f"its layout {dict(layout)} is incomplete ({error})"
                 raise InputError(f"{path}: cannot be written: {whole}.") from error
             yield Sink(path, target, write)
     except BaseException:

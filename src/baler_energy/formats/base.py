@@ -199,7 +199,7 @@ def native(name: str, values: NDArray[np.float64], dtype: str) -> NDArray[Any]:
     kept = np.isinf(cast) <= np.isinf(values) if cast.dtype.kind == "f" else cast == values
     if not np.all(kept):
         worst = values[~kept][0]
-        raise UnfitError(f"column {name!r} has the value {float(worst)!r}, which is no {dtype}")
+        raise UnfitError(f"column {name!r} has the value {float(worst)!r}, which does not fit {dtype}")
     return cast
 
 

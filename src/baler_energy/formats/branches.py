@@ -104,7 +104,7 @@ def select(source: str, file: Any, request: Request) -> Selection:
         names, warnings = chosen, ()
         refuse_text(source, [name for name in names if kinds[name] == _OTHER])
     whole = len(file.keys(recursive=True, cycle=False)) == 1 and len(names) == len(leaves)
-    return Selection(tree, leaves, names, kinds, None if whole else "branches or objects that were not taken", warnings)
+    return Selection(tree, leaves, names, kinds, None if whole else "branches or objects that were not read", warnings)
 
 
 def _check_protocol(source: str) -> None:
@@ -112,12 +112,12 @@ def _check_protocol(source: str) -> None:
     if not protocol:
         return
     if protocol not in _PROTOCOLS:
-        raise InputError(f"{source}: the protocol {protocol!r} is none of {', '.join(_PROTOCOLS)}.")
+        raise InputError(f"{source}: unknown protocol {protocol!r} (supported: {', '.join(_PROTOCOLS)}).")
     package, command = _PROTOCOLS[protocol]
     if importlib.util.find_spec(package) is None:
         raise UnavailableError(
-            f"{source}: {protocol}:// needs the package {package}, not installed here. "
-            f"Install it with `{command}`, or download the file and give the local path."
+            f"{source}: {protocol}:// needs the package {package}, which is not installed. Install it with "
+            f"`{command}`, or download the file and use the local path."
         )
 
 
@@ -136,8 +136,8 @@ def _tree_name(source: str, trees: Sequence[str], wanted: str | None) -> str:
     if len(trees) == 1:
         return trees[0]
     if not trees:
-        raise InputError(f"{source}: holds no TTree or RNTuple.")
-    raise InputError(f"{source}: holds several trees: {listing(trees)}. Choose one with --tree.")
+        raise InputError(f"{source}: contains no TTree or RNTuple.")
+    raise InputError(f"{source}: contains several trees: {listing(trees)}. Choose one with --tree.")
 
 
 def _leaves(tree: Any) -> dict[str, Any]:
@@ -184,8 +184,8 @@ def _numeric(
     if len(groups) > 1:
         shown = listing([f"{counter} ({len(group)} branches, as {group[0]})" for counter, group in groups.items()])
         raise InputError(
-            f"{source}: its jagged branches have several countings, of which a table can have one: {shown}. "
-            "Name the branches to take with --columns."
+            f"{source}: its jagged branches count different objects, but a table can only have one kind: {shown}. "
+            "Choose branches with --columns."
         )
     if not names:
         raise InputError(f"{source}: the tree has no numeric branches.")
@@ -212,8 +212,9 @@ def load(source: str, selection: Selection, arrays: Iterable[tuple[str, ak.Array
         if counts is not None and not np.array_equal(own, counts):
             event = int(np.flatnonzero(own != counts)[0])
             raise InputError(
-                f"{source}: branches {next(iter(jagged))!r} and {name!r} do not count the same objects: "
-                f"event {first_event + event} has {counts[event]} and {own[event]}. Take branches of one counting."
+                f"{source}: branches {next(iter(jagged))!r} and {name!r} do not count the same objects: event "
+                f"{first_event + event} has {counts[event]} and {own[event]}. Choose branches that count the same "
+                "objects."
             )
         counts = own
         jagged[name] = _native(ak.to_numpy(ak.flatten(array)))

@@ -130,11 +130,11 @@ def _select(source: str, file: h5py.File, request: Request) -> _Selection:
     """
     item = _table(source, file, request.tree)
     names, available = (_of_group if isinstance(item, h5py.Group) else _of_dataset)(source, item, request)
-    unused = "columns that were not taken" if len(names) < len(available) else None
+    unused = "columns that were not read" if len(names) < len(available) else None
     taken = [item[name].name for name in names] if isinstance(item, h5py.Group) else [item.name]
     others = [dataset.name for dataset in _datasets(file) if dataset.name not in taken]
     if others and unused is None:
-        unused = f"datasets besides the one taken ({listing(others)})"
+        unused = f"datasets other than the one read ({listing(others)})"
     return _Selection(item, names, tuple(available), unused)
 
 
@@ -160,8 +160,8 @@ def _table(source: str, file: h5py.File, wanted: str | None) -> h5py.Dataset | h
     if len(tables) == 1:
         return next(iter(tables.values()))
     if not tables:
-        raise InputError(f"{source}: holds no table: neither a 2-D or compound dataset nor a group of 1-D datasets.")
-    raise InputError(f"{source}: holds several tables: {listing(list(tables))}. Choose one with --tree.")
+        raise InputError(f"{source}: contains no table: neither a 2-D or compound dataset nor a group of 1-D datasets.")
+    raise InputError(f"{source}: contains several tables: {listing(list(tables))}. Choose one with --tree.")
 
 
 def _of_group(source: str, group: h5py.Group, request: Request) -> tuple[tuple[str, ...], list[str]]:
@@ -171,7 +171,10 @@ def _of_group(source: str, group: h5py.Group, request: Request) -> tuple[tuple[s
     lengths = {name: len(group[name]) for name in names}
     if len(set(lengths.values())) > 1:
         sizes = ", ".join(f"{name} has {length}" for name, length in lengths.items())
-        raise InputError(f"{source}: the columns of {group.name} differ in length: {sizes}. Choose with --columns.")
+        raise InputError(
+            f"{source}: the columns of {group.name} differ in length: {sizes}. Choose columns of the same length with "
+            "--columns."
+        )
     return names, available
 
 
@@ -184,7 +187,7 @@ def _of_dataset(source: str, dataset: h5py.Dataset, request: Request) -> tuple[t
     if dataset.dtype.kind not in "fiub":
         refuse_text(source, [dataset.name])
     if _NAMES not in dataset.attrs:
-        raise InputError(f"{source}: the dataset {dataset.name} has no attribute 'names' that names its columns.")
+        raise InputError(f"{source}: the dataset {dataset.name} has no attribute 'names' with the column names.")
     labels = np.atleast_1d(dataset.attrs[_NAMES]).tolist()
     available = [label.decode() if isinstance(label, bytes) else str(label) for label in labels]
     if len(available) != dataset.shape[1]:

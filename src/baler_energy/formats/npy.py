@@ -143,7 +143,7 @@ def read_array(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
     with archive.open(f"{name}.npy") as member:
         _, _, dtype = _read_header(member)
     if dtype.hasobject:
-        raise ValueError(f"the array {name!r} holds Python objects, which are never loaded")
+        raise ValueError(f"the array {name!r} contains Python objects, which are never loaded")
     with archive.open(f"{name}.npy") as member:
         array: NDArray[Any] = np.lib.format.read_array(member, allow_pickle=False)
     return array
@@ -209,7 +209,7 @@ def _read_header(member: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, fortran_order, dtype = read(member)
     if dtype.hasobject:
-        raise ValueError("it holds Python objects")
+        raise ValueError("it contains Python objects")
     return shape, fortran_order, dtype
 
 

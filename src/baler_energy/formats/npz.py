@@ -70,8 +70,8 @@ def _labelled(
     """
     if len(shape) != 2 or labels.ndim != 1 or shape[1] != len(labels):
         raise InputError(
-            f"{source}: 'data' has shape {shape} and 'names' {labels.shape}; "
-            "a table (rows, columns) and a name for each column are needed."
+            f"{source}: 'data' has shape {shape} and 'names' {labels.shape}, but a table (rows, columns) and a name "
+            "for each column are required."
         )
     if dtype.kind not in "fiub":
         refuse_text(source, ["'data'"])
@@ -83,7 +83,7 @@ def _labelled(
 def _unused(others: Collection[str], columns_left: bool) -> str | None:
     """Say what the file holds besides the columns taken, as `Source.unused`: other arrays, or columns."""
     if columns_left:
-        return "columns that were not taken"
+        return "columns that were not read"
     return f"arrays {', '.join(sorted(others))}" if others else None
 
 

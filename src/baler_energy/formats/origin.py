@@ -47,9 +47,9 @@ def _source_bytes(source: str, unused: str | None, rows: int | None, available: 
     """Give the size of the rows taken in the source file, in proportion, or null with the reason."""
     reason = None
     if is_url(source):
-        reason = "the source is remote; its size is not known"
+        reason = "the source is remote, so its size is unknown"
     elif unused is not None:
-        reason = f"the file also holds {unused}"
+        reason = f"the file also contains {unused}"
     if reason is not None:
         return {"source_bytes": None, "source_bytes_reason": reason}
     size = Path(source).stat().st_size

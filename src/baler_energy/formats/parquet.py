@@ -35,7 +35,7 @@ def source(path: str, request: Request, file_format: str, stack: ExitStack) -> O
     schema, rows = file.schema_arrow, int(file.metadata.num_rows)
     names = _numeric_names(path, schema, request)
     dtypes = tuple(np.dtype(schema.field(name).type.to_pandas_dtype()).name for name in names)
-    unused = "columns that were not taken" if len(names) < len(schema.names) else None
+    unused = "columns that were not read" if len(names) < len(schema.names) else None
     layout = {"format": "parquet", "compression": _compression(file.metadata)}
 
     def read(rows: int) -> Iterator[Block]:

@@ -109,8 +109,8 @@ def refuse_text(source: str, names: Sequence[str]) -> None:
     """
     if names:
         raise InputError(
-            f"{source}: column {', '.join(names)} holds text or other values that are not plain numbers. "
-            "Name the numeric columns to take with --columns."
+            f"{source}: column {', '.join(names)} contains text or other values that are not plain numbers. Choose "
+            "numeric columns with --columns."
         )
 
 
@@ -154,7 +154,7 @@ def reading(source: str, kind: str) -> Iterator[None]:
     Libraries raise nearly any exception on bytes that they do not expect, so all are caught but the lack of memory.
     """
     if not is_url(source) and not Path(source).is_file():
-        problem = "is not a file" if Path(source).exists() else "there is no such file"
+        problem = "is not a file" if Path(source).exists() else "no such file"
         raise InputError(f"{source}: {problem}.")
     try:
         yield

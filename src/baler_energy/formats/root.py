@@ -67,7 +67,7 @@ def _of_objects(path: str, selection: Selection, request: Request) -> Opened:
 def _of_leading(path: str, selection: Selection, request: Request) -> Opened:
     if not selection.jagged:
         raise InputError(
-            f"{path}: the layout 'leading' needs a jagged branch; {listing(selection.names)} are all flat."
+            f"{path}: layout 'leading' needs a jagged branch, but {listing(selection.names)} are all flat."
         )
     most = request.leading or 1
     columns, _ = leading(selection, _nothing(path, selection), np.empty(0, np.int64), most)
@@ -133,8 +133,8 @@ def _lost(selection: Selection) -> tuple[str, ...]:
     if not flat:
         return ()
     return (
-        f"events without objects have no rows, so that their values of {', '.join(flat)} are lost: they come back as "
-        "NaN, integers as the lowest (unsigned: the highest) of their type, booleans as false",
+        f"events without objects have no rows, so their values of {', '.join(flat)} are lost: they are reconstructed "
+        "as NaN, integers as the lowest (unsigned: the highest) of their type, booleans as false",
     )
 
 

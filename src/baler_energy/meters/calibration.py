@@ -85,7 +85,7 @@ class Calibration(_Record):
     @model_validator(mode="after")
     def _says_which_machine(self) -> Self:
         if "cpu_model" not in self.machine or "gpus" not in self.machine:
-            raise ValueError("it does not say which machine it is of")
+            raise ValueError("it does not name its machine")
         return self
 
     @property
@@ -151,13 +151,14 @@ def calibrated_min_window_s(path: Path, min_window_s: float) -> float:
     InputError
         The file is missing or not a calibration.
     """
-    calibration = _of_this_kind(path, "the window stays as asked for")
+    calibration = _of_this_kind(path, "the window keeps its length")
     if calibration is None:
         return min_window_s
     shortest_s = calibration.shortest_window_s
     if shortest_s > min_window_s:
         say(
-            f"The window is {shortest_s:.1f} s, not {min_window_s:g} s: this machine's counters resolve 1 % from there."
+            f"The window is {shortest_s:.1f} s instead of {min_window_s:g} s, so that this machine's counters resolve "
+            "1 %."
         )
     return max(min_window_s, shortest_s)
 
@@ -179,7 +180,7 @@ def _of_this_kind(path: Path, otherwise: str) -> Calibration | None:
     calibration, here = Calibration.read(path), kind_of_machine()
     if all(calibration.machine[key] == here[key] for key in ("cpu_model", "gpus")):
         return calibration
-    say(f"{path} is of another kind of machine ({calibration.machine['hostname']}): {otherwise}.")
+    say(f"{path} is for another kind of machine ({calibration.machine['hostname']}): {otherwise}.")
     return None
 
 
@@ -209,8 +210,8 @@ def thread_sentence(costs: Mapping[str, float], quantity: str) -> str | None:
     shares = {number: by_number[number] / by_number[1] for number in sorted(by_number) if number > 1}
     what = quantity.removesuffix("_per_row")
     words = ", ".join(f"{share:.2f} on {number} threads" for number, share in shares.items())
-    verdict = "; threads do not pay here" if min(shares.values()) > _PAYS else ""
-    return f"{what} per row of the fast engine's training, over that on one thread: {words}{verdict}"
+    verdict = "; more threads do not pay off here" if min(shares.values()) > _PAYS else ""
+    return f"{what} per row of the fast engine's training, relative to one thread: {words}{verdict}"
 
 
 def shortest_window_s(tick_s: float) -> float:

@@ -94,7 +94,7 @@ class CodecarbonMeter(Meter):
         self._tracker.flush()
         # codecarbon catches its own exceptions and logs them; that it gave no totals is how a failure shows.
         if not self._totals.energies_j:
-            raise RuntimeError("codecarbon's tracker does not start; `codecarbon detect` may say why")
+            raise RuntimeError("codecarbon's tracker does not start; `codecarbon detect` may show why")
         self._edge_s = time.monotonic()
         self._parts = _find_parts(self._tracker)
 
@@ -214,7 +214,7 @@ class CodecarbonMeter(Meter):
         self._edge_s = time.monotonic()
         self._tracker.flush()
         if self._totals.energies_j == before_j:
-            raise RuntimeError(f"codecarbon took no measurement (it takes none within {_STALE_S} s of another)")
+            raise RuntimeError(f"codecarbon took no measurement (it skips any within {_STALE_S} s of another)")
         for part, channel in self._parts.items():
             power_w = (self._totals.energies_j[part] - before_j[part]) / (self._edge_s - before_s)
             self._powers[part] = power_w
@@ -266,7 +266,7 @@ def _cpu_channel(hardware: Any) -> Channel:
     if mode == "cpu_load":
         return Channel("cpu", Evidence.MODELLED, f"codecarbon's model: CPU load and a TDP of {hardware._tdp:g} W")
     return Channel(
-        "cpu", Evidence.MODELLED, f"codecarbon's model: half of a TDP of {hardware._tdp:g} W, whatever the load"
+        "cpu", Evidence.MODELLED, f"codecarbon's model: half of a TDP of {hardware._tdp:g} W, regardless of load"
     )
 
 

@@ -108,7 +108,7 @@ class WrappingCounter:
         if last_uj is None:
             return None
         if gap_s * self._limit_w * 1e6 > self._max_uj:
-            return f"it was not read for {gap_s:.1f} s, in which it may have wrapped unseen"
+            return f"it was not read for {gap_s:.1f} s and may have wrapped unnoticed"
         if step_uj > self._limit_w * 1e6 * max(gap_s, _TICK_GRACE_S):
             return f"it jumped from {last_uj} to {count_uj} uJ within {gap_s:.2f} s: it was reset"
         return None

@@ -46,11 +46,11 @@ def _dynamic(
     if reading.value is None:
         return None, reading.reason
     if reading.evidence is not Evidence.MEASURED:
-        return None, f"the gross energy is {reading.evidence}, and a model's idle power is none that was measured"
+        return None, f"the gross energy is {reading.evidence}, so there is no measured idle power to subtract"
     if idle is None:
         return None, "no idle baseline was taken"
     if baseline is None or baseline.value is None:
-        reason = baseline.reason if baseline else "the meter gave none for this component"
+        reason = baseline.reason if baseline else "the meter reported none for this component"
         return None, f"no idle power: {reason}"
     return dynamic_energy_j(reading.value, baseline.value, duration_s), None
 

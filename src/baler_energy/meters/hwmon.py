@@ -43,7 +43,7 @@ class HwmonMeter(PowerSensorMeter):
         """Say which sensors there are."""
         sensors = _find(self._root)
         if not sensors:
-            return absent("node", "the board shows no power sensor under /sys/class/hwmon")
+            return absent("node", "the board has no power sensor under /sys/class/hwmon")
         channels = [_channel(component, file) for component, file in sensors.items()]
         readable = {channel.component for channel in channels if channel.evidence}
         for total, parts in _sums(sensors).items():

@@ -66,9 +66,9 @@ def gap_bound_j(times_s: Series, powers_w: Series, begin_s: float, end_s: float)
 def _checked(times_s: Series, powers_w: Series) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     times, powers = np.asarray(times_s, dtype=float), np.asarray(powers_w, dtype=float)
     if len(times) != len(powers) or len(times) < 2:
-        raise ValueError(f"at least two samples of time and power are needed, not {len(times)} and {len(powers)}")
+        raise ValueError(f"at least two samples of time and power are required, not {len(times)} and {len(powers)}")
     if np.any(np.diff(times) < 0):
-        raise ValueError("the times fall")
+        raise ValueError("the times decrease")
     return times, powers
 
 
@@ -79,8 +79,8 @@ def _cut(
     times, powers = _checked(times_s, powers_w)
     if not times[0] <= begin_s <= end_s <= times[-1]:
         raise ValueError(
-            f"the samples, from {times[0] - begin_s:+.3f} s of the window's begin to {times[-1] - end_s:+.3f} s of "
-            "its end, do not cover it"
+            f"the samples do not cover the window: they start {times[0] - begin_s:+.3f} s from its start and end "
+            f"{times[-1] - end_s:+.3f} s from its end"
         )
     inside = (times > begin_s) & (times < end_s)
     edges = np.interp([begin_s, end_s], times, powers)

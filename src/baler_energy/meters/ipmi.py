@@ -34,10 +34,10 @@ class IpmiMeter(PowerSensorMeter):
         """Say whether there is a BMC and the means to ask it; it is not asked yet."""
         if self._read is None:
             if not any(device.exists() for device in _DEVICES):
-                return absent("node", "there is no BMC here (/dev/ipmi0)", "sudo modprobe ipmi_devintf ipmi_si")
+                return absent("node", "this machine has no BMC (/dev/ipmi0)", "sudo modprobe ipmi_devintf ipmi_si")
             if shutil.which(_COMMAND[0]) is None:
-                return absent("node", "ipmitool, which asks the BMC, is not installed", "sudo apt install ipmitool")
-        return (Channel("node", Evidence.MEASURED, "BMC's power by DCMI, every second"),)
+                return absent("node", "ipmitool, which queries the BMC, is not installed", "sudo apt install ipmitool")
+        return (Channel("node", Evidence.MEASURED, "BMC power over DCMI, every second"),)
 
     def sources(self) -> Mapping[str, Callable[[], float]]:
         """Give the BMC's reading."""
@@ -69,7 +69,7 @@ def parse_dcmi_w(text: str) -> float:
         match = re.search(pattern, text, flags=re.IGNORECASE)
         if match and int(match[1]) > 0:
             return float(match[1])
-    raise ValueError("the BMC's answer holds no power reading above 0 W")
+    raise ValueError("the BMC's answer contains no power reading above 0 W")
 
 
 METER = IpmiMeter

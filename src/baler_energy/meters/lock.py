@@ -94,8 +94,8 @@ class MachineLock:
         holder = _holder(os.fstat(descriptor).st_ino)
         if holder is not None and holder in {parent.pid for parent in psutil.Process().parents()}:
             raise InputError(
-                f"This runs inside another measurement (process {holder}), which holds {self.path}: "
-                "a measured command cannot measure on its own. Run one of the two."
+                f"This runs inside another measurement (process {holder}), which holds {self.path}: a measured "
+                "command cannot start its own measurement. Run only one of the two."
             )
         who = f" (process {holder})" if holder else ""
         say(f"Waiting for another measurement on this machine{who}, which holds {self.path}.")

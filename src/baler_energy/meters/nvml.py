@@ -82,7 +82,7 @@ class NvmlMeter(Meter):
         try:
             gpus = open_gpus(library)
         except Exception as error:
-            return (Channel("gpu", None, f"there is no NVIDIA driver or GPU here ({error})"),)
+            return (Channel("gpu", None, f"this machine has no NVIDIA driver or GPU ({error})"),)
         try:
             if not gpus:
                 return (Channel("gpu", None, "no GPU is visible", "unset CUDA_VISIBLE_DEVICES, if it hides one"),)

@@ -24,9 +24,8 @@ def add_meter_arguments(group: argparse._ArgumentGroup) -> None:
         choices=(*STUDY_METERS, *PEERS),
         default=list(STUDY_METERS),
         metavar="METER",
-        help=f"meters to use, of {', '.join(STUDY_METERS)} (default: all; of these, an absent one is recorded as "
-        "absent, while a meter of a list of your own that is absent is an error), and other tools, which disturb what "
-        f"they measure: {', '.join(PEERS)}",
+        help=f"meters to use, of {', '.join(STUDY_METERS)} (default: all, where missing ones are recorded as absent; a "
+        f"meter that you list must work), and other tools, which disturb what they measure: {', '.join(PEERS)}",
     )
     group.add_argument(
         "--sample-interval-s",
@@ -53,8 +52,8 @@ def add_session_arguments(parser: argparse.ArgumentParser) -> None:
         "--calibration",
         type=Path,
         metavar="FILE",
-        help="calibration of this kind of machine, by `baler-energy calibrate`: lengthens the window to what resolves "
-        "1 %% here",
+        help="calibration of this kind of machine from `baler-energy calibrate`: lengthens the window so that "
+        "counters resolve 1 %%",
     )
     _add_idle_arguments(group, default)
 
@@ -72,7 +71,7 @@ def _add_idle_arguments(group: argparse._ArgumentGroup, default: SessionSettings
         type=float,
         default=default.idle_lifetime_s,
         metavar="S",
-        help="use an earlier baseline of this boot up to this age; 0: always an own one (default: %(default)g)",
+        help="reuse a baseline of this boot up to this age; 0: always measure a new one (default: %(default)g)",
     )
     group.add_argument(
         "--idle-cache", type=Path, metavar="DIR", help="folder of the shared baselines (default: nothing is shared)"
@@ -122,8 +121,8 @@ def make_meters(names: Sequence[MeterName], *, sample_interval_s: float = 0.2) -
         for meter in meters:
             if reason := absent_reason(meter):
                 raise UnavailableError(
-                    f"The meter {meter.name} was asked for, but {reason}. Leave it out of the meters, or see "
-                    "`baler-energy doctor` for what would enable it."
+                    f"Meter {meter.name} cannot be used: {reason}. Remove it from the meters, or see `baler-energy "
+                    "doctor` for how to enable it."
                 )
     return meters
 

@@ -133,7 +133,7 @@ class PowerSensorMeter(Meter):
             try:
                 before_s, power_w = time.monotonic(), read()
                 if not (math.isfinite(power_w) and power_w >= 0):
-                    raise ValueError(f"its sensor gave {power_w} W")
+                    raise ValueError(f"its sensor returned {power_w} W")
                 # A slow sensor was read somewhere between the call and its answer.
                 samples.append(Sample((before_s + time.monotonic()) / 2, name, "power", power_w))
             except (OSError, ValueError) as error:

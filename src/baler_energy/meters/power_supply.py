@@ -42,11 +42,11 @@ class PowerSupplyMeter(PowerSensorMeter):
         """Say whether a discharging battery or an adapter reports its power."""
         supplies = _supplies(self._root)
         if not supplies:
-            return absent("node", "there is no battery, and no AC adapter that the kernel shows")
+            return absent("node", "the kernel shows neither a battery nor an AC adapter")
         try:
             _node_w(self._root)
         except (OSError, ValueError) as error:
-            return absent("node", str(error), "unplug the adapter, to measure on battery")
+            return absent("node", str(error), "unplug the adapter to measure on battery")
         return (Channel("node", Evidence.MEASURED, f"power of {', '.join(s.name for s in supplies)} over time"),)
 
     def sources(self) -> Mapping[str, Callable[[], float]]:
@@ -76,14 +76,14 @@ def _node_w(root: Path) -> float:
         powers = [power for path in adapters if (power := _power_w(path)) is not None]
         if powers and sum(powers) > 0:
             return sum(powers)
-        raise ValueError("the machine runs on an adapter that does not show its power")
+        raise ValueError("the machine runs on an adapter that does not report its power")
     states = [(path, _text(path / "status")) for path in supplies]
     giving = [path for path, state in states if state == "Discharging"]
     if not giving:
         raise ValueError(f"the battery is {', '.join(state or 'of unknown state' for _, state in states)}")
     powers = [power for path in giving if (power := _power_w(path)) is not None]
     if len(powers) < len(giving):
-        raise ValueError("a battery shows neither its power nor its current and voltage")
+        raise ValueError("a battery reports neither its power nor its current and voltage")
     return sum(powers)
 
 

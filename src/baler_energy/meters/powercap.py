@@ -89,8 +89,8 @@ def domain_channel(domain: Domain) -> Channel:
             domain.component,
             None,
             f"no permission to read {domain.folder / 'energy_uj'}",
-            f"{_ENABLE} (until the next boot; for good: a line 'z /sys/class/powercap/intel-rapl:*/energy_uj 0444' in "
-            "/etc/tmpfiles.d/rapl.conf)",
+            f"{_ENABLE} (until the next boot; permanently: a line 'z /sys/class/powercap/intel-rapl:*/energy_uj 0444' "
+            "in /etc/tmpfiles.d/rapl.conf)",
         )
     except (OSError, ValueError) as error:
         return Channel(domain.component, None, f"{domain.folder / 'energy_uj'} cannot be read: {error}")
@@ -101,10 +101,10 @@ def absence() -> Channel:
     """Say why this machine shows no RAPL counter at all."""
     remedy = None
     if virtualised():
-        detail = "this is a virtual machine, and its host passes no RAPL counters on"
-        remedy = "run on the bare machine, or ask who runs the host"
+        detail = "this is a virtual machine whose host does not pass RAPL counters through"
+        remedy = "run on bare metal, or ask the host's administrator"
     elif cpu_vendor() not in ("GenuineIntel", "AuthenticAMD"):
-        detail = "RAPL counters are a feature of Intel's and AMD's processors"
+        detail = "only Intel and AMD processors have RAPL counters"
     else:
         detail = "the kernel shows no RAPL counters under /sys/class/powercap"
         remedy = "sudo modprobe intel_rapl_msr (in a container: pass /sys/class/powercap in)"

@@ -18,7 +18,7 @@ __all__ = ["METER", "PowermetricsMeter", "overlap_energy_j", "parse_slices"]
 _COMMAND = ("sudo", "-n", "powermetrics", "--samplers", "cpu_power,gpu_power,ane_power", "-i", "500", "-f", "plist")
 _PARTS = {"cpu": "cpu_power", "gpu": "gpu_power", "rail-ane": "ane_power"}
 _PATIENCE_S = 5.0
-_DETAIL = "powermetrics: Apple's estimate, which its manual advises against comparing between devices"
+_DETAIL = "powermetrics: Apple's estimate; its manual advises against comparing devices with it"
 
 #: End (s), length (s) and mean powers (W) by component of one slice.
 Slice = tuple[float, float, dict[str, float]]
@@ -47,7 +47,7 @@ def _parse(text: bytes) -> tuple[float, dict[str, float]]:
         powers_w = {name: processor[key] * 1e-3 for name, key in _PARTS.items() if key in processor}
         return values["elapsed_ns"] * 1e-9, powers_w
     except (plistlib.InvalidFileException, KeyError, TypeError, ValueError, SyntaxError) as error:
-        raise ValueError(f"powermetrics gave what is no sample of it: {error!r}") from error
+        raise ValueError(f"powermetrics returned an invalid sample: {error!r}") from error
 
 
 def overlap_energy_j(slices: Sequence[Slice], component: str, begin_s: float, end_s: float) -> float:
@@ -90,9 +90,9 @@ class PowermetricsMeter(Meter):
     def channels(self) -> Sequence[Channel]:
         """Say whether this is Apple silicon under macOS."""
         if platform.system() != "Darwin" or platform.machine() != "arm64":
-            return (Channel("cpu", None, "powermetrics is a tool of macOS on Apple silicon"),)
+            return (Channel("cpu", None, "powermetrics only exists on macOS on Apple silicon"),)
         if shutil.which("powermetrics") is None:
-            return (Channel("cpu", None, "powermetrics is not found", "see `man powermetrics`"),)
+            return (Channel("cpu", None, "powermetrics was not found", "see `man powermetrics`"),)
         return tuple(Channel(name, Evidence.MODELLED, _DETAIL) for name in _PARTS)
 
     def open(self) -> None:
@@ -111,7 +111,7 @@ class PowermetricsMeter(Meter):
         self._reader.start()
         if not self._wait_for(0.0):
             self.close()
-            raise RuntimeError("powermetrics gave no sample; it needs root: `sudo -v`, or a rule in /etc/sudoers")
+            raise RuntimeError("powermetrics returned no sample; it needs root: `sudo -v`, or a rule in /etc/sudoers")
 
     def begin(self) -> None:
         """Start a window."""

@@ -53,12 +53,16 @@ class ProcessMeter(Meter):
         """Read the counters at the end of the window."""
         cpu_s = tree_cpu_s() - self._cpu_s
         now = _bytes()
-        reason = None if now and self._bytes else "the kernel does not show what this process and its children moved"
+        reason = (
+            None
+            if now and self._bytes
+            else "the kernel does not report input and output of this process and its children"
+        )
         read, written = (None, None)
         if now and self._bytes:
             read, written = (later - earlier for later, earlier in zip(now, self._bytes, strict=True))
         peak_b = self._peak_b()
-        lost = None if peak_b else "the peak was reached before the window, and the kernel does not let it be reset"
+        lost = None if peak_b else "the peak was reached before the window, and the kernel does not allow resetting it"
         self._readings = [
             Reading.of(self.name, "process", Quantity.CPU_TIME, max(0.0, cpu_s)),
             Reading.of(self.name, "process", Quantity.MEMORY_PEAK, peak_b, reason=lost),

@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 #: What adds up over segments; every other quantity of a joined window is null.
 _ADDITIVE = (Quantity.ENERGY, Quantity.DYNAMIC_ENERGY)
-_NOT_KEPT = "the run was interrupted, and of what ran before only energies are kept"
+_NOT_KEPT = "the run was interrupted, and only energies are kept from before"
 
 
 class Segment(RecordPart):
@@ -110,7 +110,7 @@ def _joined_reading(last: Reading, before: Sequence[dict[tuple[str, str, Quantit
         former = segment.get((*_key(last), last.quantity, last.evidence))
         if former is None or former.value is None:
             reason = (former and former.reason) or "its meter could not be read within a window"
-            reason = f"the run was interrupted, and of what ran before: {reason}"
+            reason = f"the run was interrupted; before that: {reason}"
             return last.model_copy(update={"value": None, "bound": None, "reason": reason})
         total += former.value
     # Each segment has two edges of its own.

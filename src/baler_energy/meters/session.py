@@ -318,7 +318,7 @@ class Session:
         if busy and measured:
             say(
                 f"The idle baseline is not idle: other processes used {other.fraction:.0%} of the CPUs. "
-                "Dynamic energies of this run come out too low; stop the other processes and run it again."
+                "Dynamic energies of this run are too low; stop the other processes and run it again."
             )
         # A disturbed or failed baseline serves no other job; a modelled one enters no result.
         if cache is not None and not self._faults and not (busy and measured):

@@ -44,4 +44,4 @@ class SessionSettings:
         ):
             value = getattr(self, name)
             if not low <= value < float("inf"):
-                raise InputError(f"{name} is {value}; it must be a number of seconds of at least {low:g}.")
+                raise InputError(f"{name} is {value}; it must be at least {low:g} s.")

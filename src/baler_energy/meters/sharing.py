@@ -9,7 +9,7 @@ import psutil
 
 __all__ = ["Sharing", "foreign_processes", "sharing", "virtualisation"]
 
-_ANOTHER = "take another GPU (nvidia-smi lists them, CUDA_VISIBLE_DEVICES=<UUID> chooses)"
+_ANOTHER = "use another GPU (nvidia-smi lists them, CUDA_VISIBLE_DEVICES=<UUID> selects one)"
 
 
 class Sharing(StrEnum):
@@ -25,12 +25,12 @@ class Sharing(StrEnum):
         return word
 
     MIG = (
-        "the run has a part of it only (MIG)",
-        "ask for a whole GPU; an administrator ends the partition by: sudo nvidia-smi -i <index> -mig 0",
+        "the run has only a part of it (MIG)",
+        "request a whole GPU; an administrator can end the partitioning with: sudo nvidia-smi -i <index> -mig 0",
     )
     VGPU = (
         "it is a virtual GPU, a part of one that other machines may use",
-        "use a machine that has the GPU itself, or to which a whole one is passed through",
+        "use a physical machine, or one with a whole GPU passed through",
     )
     HOST = ("it serves virtual machines", _ANOTHER)
     COMPUTE = ("other processes compute on it", f"end them, or {_ANOTHER}")

@@ -100,7 +100,7 @@ class SlurmMeter(Meter):
             return None, None, f"SLURM's counter did not move in a window of {duration_s:.1f} s"
         slack_s = self._age_s + sum(edge.answer_s - edge.question_s for edge in self._edges)
         if duration_s <= slack_s:
-            reason = f"SLURM's answers may be {slack_s:.1f} s apart from the edges of a window of {duration_s:.1f} s"
+            reason = f"SLURM's readings may be {slack_s:.1f} s off the edges of a window of {duration_s:.1f} s"
             return None, None, f"{reason}: raise measurement.min_window_s"
         return float(energy_j), energy_j / duration_s * slack_s, None
 
@@ -114,16 +114,16 @@ class SlurmMeter(Meter):
     @cached_property
     def _channel(self) -> Channel:
         if step() is None:
-            return Channel("node", None, "this is no job of SLURM's")
+            return Channel("node", None, "not running in a SLURM job")
         try:
             kind = self._kind
         except UnavailableError as error:
             return Channel("node", None, str(error))
         if kind in ("", "none", "(null)"):
-            return Channel("node", None, "the cluster does not gather energy (AcctGatherEnergyType is none)", _REMEDY)
+            return Channel("node", None, "the cluster does not record energy (AcctGatherEnergyType is none)", _REMEDY)
         if kind not in _SOURCES:
             # Of several, SLURM gives the sum, in which parts may count twice.
-            detail = f"what SLURM's energies hold is not known (AcctGatherEnergyType is {kind})"
+            detail = f"it is unknown what SLURM's energy covers (AcctGatherEnergyType is {kind})"
             return Channel("node", None, detail, _REMEDY)
         source = _SOURCES[kind]
         how = f"SLURM's ConsumedEnergyRaw of the step, from {kind}: {source.holds}; up to {self._age_s:g} s old"
@@ -154,7 +154,7 @@ def _read() -> _Edge:
     # SLURM writes 2^64 - 2 for what it does not know.
     energy_j = int(value) if value.isdecimal() and int(value) < 2**63 else None
     if energy_j is None:
-        reason = reason or f"sstat gives no energy of step {name} ({value!r})"
+        reason = reason or f"sstat reports no energy for step {name} ({value!r})"
     return _Edge(question_s, time.monotonic(), energy_j, reason)
 
 

@@ -59,13 +59,13 @@ def read_log(path: Path, *, clock_offset_s: float = 0.0) -> Log:
                 if row:
                     time_s, power_w = _row(path, reader.line_num, row, places)
                     if times and time_s <= times[-1]:
-                        raise InputError(f"{path}, row {reader.line_num}: its time does not come after the last.")
+                        raise InputError(f"{path}, row {reader.line_num}: its time is not later than the previous one.")
                     times.append(time_s)
                     powers.append(power_w)
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"wattmeter.path: {path} cannot be read ({error}).") from error
     if len(times) < 2:
-        raise InputError(f"{path}: holds fewer than two readings.")
+        raise InputError(f"{path}: contains fewer than two readings.")
     return Log(path.name, np.array(times) + clock_offset_s, np.array(powers))
 
 
@@ -86,8 +86,8 @@ def _row(path: Path, number: int, row: list[str], places: tuple[int, int]) -> tu
         time_s = power_w = -1.0
     if not (0 <= power_w < float("inf") and time_s > 0):
         raise InputError(
-            f"{path}, row {number}: expected a time with its zone (2026-11-24T13:00:00Z) or in seconds since 1970, and "
-            f"a power in W of at least 0, not {','.join(row)!r}."
+            f"{path}, row {number}: expected a time with its time zone (2026-11-24T13:00:00Z) or in seconds since "
+            f"1970, and a power in W of at least 0, not {','.join(row)!r}."
         )
     return time_s, power_w
 
@@ -98,7 +98,7 @@ def _seconds(text: str) -> float:
     except ValueError:
         moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
-        raise ValueError("a time without its zone")
+        raise ValueError("a time without a time zone")
     return moment.timestamp()
 
 

@@ -174,7 +174,7 @@ def _profile_job(job: Watched, _out: Path) -> list[Hotspot]:
         smallest_bytes=smallest,
     )
     if not found:
-        raise UnavailableError(f"no line copies as much as {smallest} bytes.")
+        raise UnavailableError(f"no line copies at least {smallest} bytes.")
     return found
 
 

@@ -107,10 +107,10 @@ def hotspots_of(report: str, count: int, said: str = "") -> list[Hotspot]:
     events = _events(report, count) if count else {}
     if not any(name.startswith("instructions") for name in events):
         paranoid = _PARANOID.read_text(encoding="ascii").strip() if _PARANOID.is_file() else "unknown"
-        why = said.strip().splitlines()[0] if said.strip() and not report else "the kernel shows no hardware counters"
+        why = said.strip().splitlines()[0] if said.strip() and not report else "the kernel exposes no hardware counters"
         raise UnavailableError(
             f"perf cannot count here: {why} (kernel.perf_event_paranoid is {paranoid}). A virtual machine needs a "
-            "virtual PMU from its host; on a real one `sysctl kernel.perf_event_paranoid=1` may allow it."
+            "virtual PMU from its host; on a physical one `sysctl kernel.perf_event_paranoid=1` may allow it."
         )
     line_bytes = int(_LINE_SIZE.read_text(encoding="ascii")) if _LINE_SIZE.is_file() else 64
     return [

@@ -64,8 +64,8 @@ def _record(spy: str, form: str, operation: Callable[[], object], path: Path) ->
         if watcher.returncode or not temporary.is_file():
             words = " ".join(line.strip() for line in said if line.strip())
             raise UnavailableError(
-                f"py-spy could not look into this process: {words} "
-                "The kernel may allow it to root only: `sysctl kernel.yama.ptrace_scope` of 1 or less is needed."
+                f"py-spy could not attach to this process: {words} The kernel may only allow it for root: set `sysctl "
+                "kernel.yama.ptrace_scope` to 1 or less."
             )
 
 
@@ -101,7 +101,7 @@ def hotspots_of(found: Mapping[str, Any]) -> list[Hotspot]:
     stacks = list(_stacks(found, frames))
     whole_s = sum(weight_s for _, weight_s in stacks)
     if not whole_s:
-        raise UnavailableError("py-spy saw no sample of the operation: it is too short, or waits all the time.")
+        raise UnavailableError("py-spy took no sample of the operation: it is too short, or always waiting.")
     self_s: Counter[tree.Frame] = Counter()
     total_s: Counter[tree.Frame] = Counter()
     for stack, weight_s in stacks:

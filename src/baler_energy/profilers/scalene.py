@@ -24,7 +24,7 @@ _MB = 1024 * 1024
 _TRIES = 3
 #: Lines kept by each of time, memory and copies.
 _KEPT = 15
-_REMEDY = "Install it with `pip install scalene`; it has no version for every system."
+_REMEDY = "Install it with `pip install scalene`; it is not available for every system."
 #: Scalene's names of the parts of a line's time (% of the run).
 _PARTS = {"python": "n_cpu_percent_python", "native": "n_cpu_percent_c", "system": "n_sys_percent"}
 
@@ -109,7 +109,7 @@ def _watch(program: Program, json_file: Path, time_limit_s: float, *options: str
         if done.returncode == 0 and "elapsed_time_sec" in _profile(json_file):
             return None
         said = done.said or "nothing, and its profile is empty"
-    return f"Scalene gave no profile in {_TRIES} tries; it said: {said}"
+    return f"Scalene wrote no profile in {_TRIES} tries; it said: {said}"
 
 
 def _read(json_file: Path, program: Program) -> dict[str, Any]:
@@ -131,7 +131,7 @@ def _make_page(json_file: Path, html_file: Path) -> None:
     done = _run("view", "--standalone", json_file.name, folder=json_file.parent, timeout_s=60)
     page = json_file.with_name("scalene-profile.html")
     if done.returncode or not page.is_file():
-        say(f"Scalene made no page of its profile: {done.said}")
+        say(f"Scalene wrote no HTML page of its profile: {done.said}")
         return
     page.replace(html_file)
 
@@ -176,7 +176,7 @@ def hotspots_of(times: Mapping[str, Any], memory: Mapping[str, Any] | None, reas
         known = {"name": texts[place], "file": place[0], "line": place[1]}
         time_of = parts.get(place, {})
         bytes_of = {"memory_bytes": allocated.get(place), "bytes": copied.get(place)}
-        why = reason or (None if any(bytes_of.values()) else "no sample of memory fell on this line")
+        why = reason or (None if any(bytes_of.values()) else "no memory sample hit this line")
         rows.append(_row("line", sum(time_of.values()), elapsed_s, known | bytes_of, why))
         rows += [_row(kind, share, elapsed_s, known) for kind, share in time_of.items() if share]
     return sorted(rows, key=lambda row: row.self_share or 0.0, reverse=True)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EPILOG", "HELP", "add_arguments", "baler_export", "run"]
 
-HELP = "write a project that Baler runs: model, configuration, compressed file, data"
+HELP = "write a project that Baler can run: model, configuration, compressed file, data"
 EPILOG = """\
 examples:
   baler-energy baler-export --checkpoint run/train/checkpoint.pt --data table.npz --out workspaces/mine/jets
@@ -32,9 +32,9 @@ examples:
 From the folder that holds workspaces, `python -m baler --project mine jets --mode decompress` then reads the compressed
 file, and `--mode compress` compresses the data.
 
-Baler's compress scales a table by its own minima and ranges, and its decompress by those of the training. Where they
-differ, or a column has a single value (Baler divides by 0), the data are written scaled, and the configuration says so
-(custom_norm): what Baler decompresses is right, in the data's units.
+Baler scales a table by its own minima and ranges when it compresses, and by those of the training when it decompresses.
+Where these differ, or a column has a single value (Baler divides by 0), the data are written already scaled, and the
+configuration says so (custom_norm), so that Baler's output is correct and in the data's units.
 """
 
 
@@ -83,7 +83,7 @@ def baler_export(checkpoint_path: Path, out: Path, compressed: Path | None = Non
     folder = Folder(out)
     folder.check()
     if out.exists():
-        raise InputError(f"{out}: is there already. Remove it, or name another project.")
+        raise InputError(f"{out}: already exists. Remove it, or choose another project.")
     checkpoint = Checkpoint.read(checkpoint_path)
     content = _compressed(compressed, checkpoint) if compressed else None
     table = _table(data, checkpoint) if data else None
@@ -111,7 +111,7 @@ def _compressed(path: Path, checkpoint: "Checkpoint") -> "Reader":
     content.facts.check_made_with(checkpoint, path)
     if Packing.parse(content.facts.packing).error_bound is not None:
         raise InputError(
-            f"{path}: holds corrections that keep a bound of the error ({content.facts.packing}), which Baler cannot "
+            f"{path}: contains corrections for an error bound ({content.facts.packing}), which Baler cannot "
             "apply. Compress without a bound."
         )
     return content
@@ -167,7 +167,7 @@ def _words(folder: Folder, content: "Reader | None", table: Table | None, config
     command = f"python -m baler --project {workspace} {folder.name} --mode"
     lines = [f"{folder.path}: {config.model_name}, compression ratio {config.compression_ratio:g}"]
     if config.custom_norm:
-        lines.append("data: scaled, since Baler would scale them otherwise than the training did; do not train on them")
+        lines.append("data: scaled, as Baler would scale them differently from the training; do not train on them")
     lines.append(f"to run in {folder.root}, with Baler installed:")
     if table:
         lines.append(f"  {command} compress")

@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 
 __all__ = ["EPILOG", "HELP", "add_arguments", "baler_import", "run"]
 
-HELP = "read a project of Baler: its model and compressed file as ours"
+HELP = "convert a Baler project: its model and its compressed file"
 EPILOG = """\
 examples:
   baler-energy baler-import workspaces/CMS_workspace/CMS_project_v1 --out imported
   baler-energy baler-import workspaces/mine/jets --data table.npz --out imported
 
-writes checkpoint.pt and, where Baler has compressed something, table.baler, for `baler-energy decompress` and
-`baler-energy compress`.
+writes checkpoint.pt and, if Baler has compressed something, table.baler, for use with `baler-energy compress` and
+`baler-energy decompress`.
 
 Baler's model and latents do not contain the columns' number types, which decide what is rounded to whole numbers. They
 are taken from --data, else from the configuration's type_list, else from the project's input (a column of whole
-numbers counts as integer), else they are float64. The configuration is read, never run.
+numbers counts as integer), else they are float64. The configuration is parsed, never executed.
 """
 
 #: What can be imported of what Baler can do. The rest fails in Baler itself, or is for other data than tables.
@@ -47,7 +47,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("project", type=Path, metavar="PROJECT_DIR", help="workspaces/WORKSPACE/PROJECT of Baler")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
     parser.add_argument(
-        "--data", type=Path, metavar="TABLE", help="table of `baler-energy prepare` with the same columns: their types"
+        "--data",
+        type=Path,
+        metavar="TABLE",
+        help="table of `baler-energy prepare` with the same columns, for their types",
     )
 
 
@@ -103,8 +106,7 @@ def _config(folder: Folder) -> dict[str, Any]:
         # What was exported from here is normalised in the input, for reasons given in `baler_export`.
         if config.get(key, known[0]) not in known and not (key == "custom_norm" and EXTRA in config):
             raise InputError(
-                f"{folder.config}: {key} = {config[key]!r} cannot be imported; known is "
-                f"{' or '.join(map(repr, known))}."
+                f"{folder.config}: {key} = {config[key]!r} cannot be imported, only {' or '.join(map(repr, known))}."
             )
     return config
 
@@ -122,14 +124,14 @@ def _columns(folder: Folder, config: dict[str, Any]) -> tuple[tuple[str, ...], t
         names = files.read_table(source).names
     else:
         raise InputError(
-            f"{folder.path}: neither {folder.compressed} nor the input {source or '(input_path)'} is there, so that "
-            "the columns' names are nowhere. Give a prepared table of these columns with --data."
+            f"{folder.path}: neither {folder.compressed} nor the input {source or '(input_path)'} exists, so the "
+            "column names are unknown. Use --data with a prepared table of these columns."
         )
     if dtypes is not None:
         return names, _native(dtypes, folder.config), str(folder.config)
     if source and source.is_file():
         return names, files.read_table(source).dtypes, str(source)
-    return names, ("float64",) * len(names), "no file (all taken as float64)"
+    return names, ("float64",) * len(names), "no file (all assumed float64)"
 
 
 def _native(types: Any, path: Path) -> tuple[str, ...]:

@@ -38,9 +38,9 @@ examples:
   baler-energy calibrate --out calibration.json
   baler-energy train --calibration calibration.json ...
 
-Leave the machine alone meanwhile. Measured stages that are given the file lengthen their window to what resolves 1 %
-on this kind of machine, and `--engine fast --threads auto` takes the number of threads that costs least per row; a
-study does so by itself."""
+Leave the machine idle meanwhile. Measured stages that get this file lengthen their window so that counters resolve 1 %
+on this kind of machine, and `--engine fast --threads auto` uses the number of threads that costs least per row. A study
+does this automatically."""
 
 #: Slices of the idle time, and loops of the overhead's comparison before, with and after measuring.
 _SLICES, _LOOPS = 10, 5
@@ -221,7 +221,7 @@ def _overhead_rows(
             component="machine",
             quantity="overhead_duration",
             **spread_of(slower, middle=True),
-            detail=f"how much longer a loop takes while measured; {len(alone_s)} loops before and after spread by "
+            detail=f"how much longer a loop takes while measured; {len(alone_s)} loops before and after vary by "
             f"{noise:.1%}",
         ),
     ]

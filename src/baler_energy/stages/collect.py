@@ -36,7 +36,7 @@ EPILOG = """\
 example:
   baler-energy collect --study results/laptop/study.yaml --results results/laptop --out results/laptop/dataset
 
-Every file is named by the study's grid; a missing one is an error. datapackage.json describes each column.
+The study's grid determines the files; a missing file is an error. datapackage.json describes each column.
 """
 
 RECORD = "measurement.json"
@@ -49,10 +49,12 @@ _WINDOW_COLUMNS = frozenset({*(column.name for column in POINT), "operation", "w
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this stage."""
-    parser.add_argument("--study", type=Path, required=True, help="the study (YAML), as a file under config/")
+    parser.add_argument("--study", type=Path, required=True, help="the study (YAML), such as a file under config/")
     parser.add_argument("--results", type=Path, required=True, help="folder of the study's results")
     parser.add_argument("--out", type=Path, required=True, help="folder of the dataset")
-    parser.add_argument("--processes", type=int, default=1, metavar="N", help="that read the records (default: 1)")
+    parser.add_argument(
+        "--processes", type=int, default=1, metavar="N", help="processes that read the records (default: 1)"
+    )
 
 
 def run(args: argparse.Namespace) -> None:

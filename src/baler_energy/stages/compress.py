@@ -40,8 +40,8 @@ EPILOG = """examples:
 
   baler-energy compress --transform identity --packing pcodec --data events.parquet --out run/compress
 
-The engine fast, and every transform but Baler's, reads ROOT, Parquet, HDF5 and npz files, too, of any size, and
-decompress makes a file of the same kind.
+The engine fast, and every transform other than baler, can also read ROOT, Parquet, HDF5 and npz files of any size;
+decompress then writes a file of the same kind.
 
 writes table.baler, samples.parquet and, last, measurement.json
 """
@@ -53,12 +53,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the stage's options."""
     data_help = "table of `baler-energy prepare`; with --engine fast also a ROOT, Parquet, HDF5 or npz file"
     add_codec_file_arguments(parser, data_help=data_help)
-    file = parser.add_argument_group("a file of your own (--engine fast, or another --transform)")
+    file = parser.add_argument_group("your own file (--engine fast, or another --transform)")
     add_file_arguments(
         file,
         formats=FORMATS,
         default_format="by the suffix and the contents",
-        default_columns="those of the training, or all where there was none",
+        default_columns="those of the training, or all without training",
     )
     add_point_arguments(parser)
     add_session_arguments(parser)
@@ -92,7 +92,9 @@ def compress(
     engine.refuse(point, Training())
     if not engine.reads_files and (file_format not in (None, "table") or request != Request()):
         able = " or ".join(f"--engine {one.name}" for one in engines() if one.reads_files)
-        raise InputError(f"--engine {point.engine} takes a table of `baler-energy prepare`; {able} others.")
+        raise InputError(
+            f"--engine {point.engine} only reads tables of `baler-energy prepare`. Use {able} for other files."
+        )
     device = configure_torch(point)
     known = {"checkpoint": checkpoint, "request": request, "file_format": file_format}
     with atomic_path(out / COMPRESSED) as target:

@@ -30,7 +30,7 @@ EPILOG = """example:
   baler-energy decompress --compressed run/compress/table.baler --checkpoint run/train/checkpoint.pt \\
       --out run/decompress
 
-writes reconstructed.npz (where the codec reads files: a file of the kind that was compressed), samples.parquet and,
+writes reconstructed.npz (if the codec reads files: a file of the kind that was compressed), samples.parquet and,
 last, measurement.json
 """
 
@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--checkpoint",
         type=Path,
         metavar="FILE",
-        help="checkpoint that it was compressed with; none with a transform that learns nothing",
+        help="checkpoint that it was compressed with; none for a transform that is not trained",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
     add_point_arguments(parser)
@@ -102,11 +102,11 @@ def _check_fits(facts: "Facts", point: PointOptions, path: Path) -> None:
     packing, kind = facts.packing, facts.layout.get("format", "table")
     if point.transform != facts.transform:
         raise InputError(
-            f"{path}: was compressed with transform {facts.transform!r}, not {point.transform!r}. Give --transform "
+            f"{path}: was compressed with transform {facts.transform!r}, not {point.transform!r}. Use --transform "
             f"{facts.transform}."
         )
     if point.packing != packing:
-        raise InputError(f"--packing {point.packing}: the file was written with {packing}. Give --packing {packing}.")
+        raise InputError(f"--packing {point.packing}: the file was written with {packing}. Use --packing {packing}.")
     if kind != "table" and not engine_of(point).reads_files:
         able = " or ".join(f"--engine {one.name}" for one in engines() if one.reads_files)
-        raise InputError(f"{path}: was compressed from a {kind} file, which {able} makes again.")
+        raise InputError(f"{path}: was compressed from a {kind} file. Use {able} to reconstruct it.")

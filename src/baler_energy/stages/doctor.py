@@ -17,15 +17,15 @@ from baler_energy.vocabulary import STUDY_METERS, Evidence
 
 __all__ = ["EPILOG", "HELP", "add_arguments", "diagnose", "report", "run"]
 
-HELP = "say what this machine can measure, and what would enable more"
+HELP = "report what this machine can measure, and how to enable more"
 EPILOG = """\
 examples:
   baler-energy doctor
   baler-energy doctor --json > machine.json
-  baler-energy doctor --slurm                                  a job of a minute on each partition of the cluster
-  baler-energy doctor --slurm --partition gpu --account phys   on this one only, charged to an account
+  baler-energy doctor --slurm                                  a one-minute job on each partition of the cluster
+  baler-energy doctor --slurm --partition gpu --account phys   only on this one, charged to an account
 
-With --slurm it is run from a folder that the nodes see, too, and says last what to ask an administrator for."""
+With --slurm, run it from a folder that the nodes share. It ends with what to ask an administrator for."""
 
 _GOVERNOR = "sudo cpupower frequency-set -g performance"
 _TURBO = "echo 1 | sudo tee /sys/devices/system/cpu/intel_pstate/no_turbo"
@@ -36,8 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the stage's arguments."""
     parser.add_argument("--json", action="store_true", help="print JSON for programs instead of text")
     group = parser.add_argument_group("on a cluster")
-    group.add_argument("--slurm", action="store_true", help="ask a node of each partition, by a job of a minute")
-    group.add_argument("--partition", nargs="+", metavar="NAME", help="partitions to ask (default: all that are up)")
+    group.add_argument("--slurm", action="store_true", help="check a node of each partition with a one-minute job")
+    group.add_argument("--partition", nargs="+", metavar="NAME", help="partitions to check (default: all that are up)")
     group.add_argument("--account", metavar="NAME", help="SLURM account of the jobs")
     group.add_argument(
         "--wait-s", type=float, default=300.0, metavar="S", help="longest wait for the jobs (default: %(default)g)"
@@ -158,21 +158,22 @@ def _gpu_lines(gpus: Sequence[dict[str, Any]]) -> list[str]:
     for gpu in gpus:
         lines.append(f"  GPU {gpu['index']:<7}{gpu['name']}, driver {gpu['driver']}")
         lines += [
-            f"{'':13}a run on it is flagged, its energy not attributable: {words} (to fix it: {remedies[words]})"
+            f"{'':13}runs on it are flagged, as their energy is not attributable: {words} (to fix it: "
+            f"{remedies[words]})"
             for words in gpu["not_attributable"] or ()
         ]
         if gpu["compute_mode"] == "prohibited":
             lines.append(
-                f"{'':13}no process may compute on it (to let one: sudo nvidia-smi -i {gpu['index']} -c DEFAULT)"
+                f"{'':13}processes cannot compute on it (to allow them: sudo nvidia-smi -i {gpu['index']} -c DEFAULT)"
             )
     if len(gpus) > 1:
-        lines.append(f"{'':13}a run takes CUDA's first, and measures it alone (CUDA_VISIBLE_DEVICES=<UUID> chooses)")
-    return lines or ["  GPU        none that NVML shows"]
+        lines.append(f"{'':13}a run uses and measures only CUDA's first GPU (CUDA_VISIBLE_DEVICES=<UUID> selects one)")
+    return lines or ["  GPU        none visible to NVML"]
 
 
 def _governor_text(governor: str | None) -> str:
     if governor is None:
-        return "not shown by the kernel (as in most virtual machines)"
+        return "not reported by the kernel (as in most virtual machines)"
     if governor == "performance":
         return governor
     return f"{governor} (for steady clocks: {_GOVERNOR})"
@@ -180,7 +181,7 @@ def _governor_text(governor: str | None) -> str:
 
 def _turbo_text(turbo: bool | None) -> str:
     if turbo is None:
-        return "not shown by the kernel (as in most virtual machines)"
+        return "not reported by the kernel (as in most virtual machines)"
     return f"on (for steady clocks: {_TURBO}, or on AMD: {_BOOST})" if turbo else "off"
 
 
@@ -193,10 +194,10 @@ def _conclusion(lines: Sequence[dict[str, Any]]) -> str:
     measured = [line for line in energy if line["evidence"] == Evidence.MEASURED]
     if measured:
         names = ", ".join(dict.fromkeys(f"{line['component']} ({line['meter']})" for line in measured))
-        return f"A study on this machine will be measured: {names}. What else has energy is modelled, and kept apart."
+        return f"A study on this machine will measure {names}. All other energies are modelled and kept separate."
     if any(line["evidence"] for line in energy):
         return (
-            "A study on this machine will be modelled: no hardware counter can be read, so that energies come from "
-            "codecarbon's model and say little about differences that the model does not know of."
+            "A study on this machine will only model energy: no hardware counter can be read, so energies come from "
+            "codecarbon's model and miss differences that it does not include."
         )
-    return "A study on this machine will have no energy at all: neither a hardware counter nor codecarbon is there."
+    return "A study on this machine will report no energy: neither a hardware counter nor codecarbon is available."

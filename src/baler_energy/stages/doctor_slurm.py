@@ -21,7 +21,7 @@ __all__ = ["diagnose_cluster", "report_cluster", "requests"]
 
 _POLL_S = 2.0
 _SUBMIT_LIMIT_S = 60.0
-_ALONE = {True: "yes", False: "no", None: "not known"}
+_ALONE = {True: "yes", False: "no", None: "unknown"}
 #: How long a shared file system may take to show a file (s).
 _LATENCY_S = 10.0
 #: `doctor --json` writes to this name first, so that a half-written answer is never read.
@@ -101,32 +101,30 @@ def requests(answer: dict[str, Any]) -> list[str]:
     found = []
     job = answer["slurm"] or {}
     if job.get("exclusive") is not True:
-        why = "could not be found out" if job.get("exclusive") is None else "was not granted"
-        found.append(
-            f"nodes of one's own: whether --exclusive works {why}, without which other jobs' energy is in the counters"
-        )
+        why = "could not be determined" if job.get("exclusive") is None else "was not granted"
+        found.append(f"exclusive nodes: --exclusive {why}; without it, the counters include other jobs' energy")
     for line in answer["meters"]:
         if line["evidence"] is None and line["remedy"]:
             found.append(f"{line['meter']} ({line['detail']}): {line['remedy']}")
     if job.get("gpus") and not answer["machine"]["gpus"]:
-        found.append("the GPUs' driver: the job was given a GPU, but NVML shows none to it")
+        found.append("the GPU driver: the job was given a GPU, but NVML shows none")
     for gpu in answer["machine"]["gpus"]:
         if gpu.get("accounting") is False:
             found.append(
-                f"NVML accounting on GPU {gpu['index']}, which reports afterwards what each process used of it: "
-                f"sudo nvidia-smi -i {gpu['index']} --accounting-mode=1"
+                f"NVML accounting on GPU {gpu['index']}, which reports how much of it each process used: sudo "
+                f"nvidia-smi -i {gpu['index']} --accounting-mode=1"
             )
     return found
 
 
 def _node_lines(answer: dict[str, Any]) -> list[str]:
     machine, job = answer["machine"], answer["slurm"] or {}
-    gpus = ", ".join(gpu["name"] for gpu in machine["gpus"]) or "no GPU that NVML shows"
+    gpus = ", ".join(gpu["name"] for gpu in machine["gpus"]) or "no GPU visible to NVML"
     lines = [
         f"node       {job.get('node') or machine['hostname']}",
         f"CPU        {machine['cpu_model'] or 'unknown'}, {machine['logical_cpus']} logical CPUs",
         f"GPU        {gpus}",
-        f"alone      {_ALONE[job.get('exclusive')]}",
+        f"exclusive  {_ALONE[job.get('exclusive')]}",
     ]
     for evidence in (Evidence.MEASURED, Evidence.MODELLED):
         named = [
@@ -140,10 +138,10 @@ def _node_lines(answer: dict[str, Any]) -> list[str]:
 
 def _partitions(names: Sequence[str] | None) -> list[_Partition]:
     if shutil.which("sbatch") is None:
-        raise UnavailableError("There is no sbatch here. Run `baler-energy doctor --slurm` on a cluster's login node.")
+        raise UnavailableError("sbatch was not found. Run `baler-energy doctor --slurm` on a cluster's login node.")
     shown, reason = ask("sinfo", "--noheader", "--format", "%R|%a|%G")
     if shown is None:
-        raise UnavailableError(f"The cluster's partitions are not known: {reason}.")
+        raise UnavailableError(f"The cluster's partitions could not be listed: {reason}.")
     found: dict[str, _Partition] = {}
     for line in shown.splitlines():
         name, up, resources = line.split("|", maxsplit=2)
@@ -152,7 +150,7 @@ def _partitions(names: Sequence[str] | None) -> list[_Partition]:
             found[name] = _Partition(name, gpus_before or "gpu" in resources)
     if unknown := sorted(set(names or ()) - set(found)):
         known = ", ".join(sorted(found))
-        raise InputError(f"--partition {' '.join(unknown)}: not there, or not up. There are {known}.")
+        raise InputError(f"--partition {' '.join(unknown)}: does not exist or is not up. Available: {known}.")
     return [partition for name, partition in found.items() if not names or name in names]
 
 
@@ -193,7 +191,7 @@ def _wait(jobs: dict[str, str], wait_s: float) -> dict[str, str]:
             return {
                 name: f"its job had not ended after {wait_s:g} s ({open_jobs[name].replace('|', ': ')})"
                 if name in open_jobs
-                else f"its job is not known: {reason}"
+                else f"SLURM does not know its job: {reason}"
                 for name in jobs
                 if name in open_jobs or shown is None
             }

@@ -54,7 +54,9 @@ def evaluate(original: Path, reconstructed: Path, compressed: Path, checkpoint: 
     before, after = Table.read(original), Table.read(reconstructed)
     for kind, first, second in (("names", before.names, after.names), ("types", before.dtypes, after.dtypes)):
         if first != second:
-            raise InputError(f"{reconstructed}: the columns' {kind} are not those of {original}; it is another table.")
+            raise InputError(
+                f"{reconstructed}: the columns' {kind} differ from those of {original}; these are different tables."
+            )
     compressed_bytes, model_bytes = _size(compressed), None if checkpoint is None else _size(checkpoint)
     source_bytes = before.origin.get("source_bytes")
     sizes = {"float64": before.data.nbytes, "native": before.native_bytes, "source": source_bytes}
@@ -81,5 +83,5 @@ def _size(path: Path) -> int:
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}.") from error
     if size == 0:
-        raise InputError(f"{path}: is empty; make it again.")
+        raise InputError(f"{path}: is empty; create it again.")
     return size

@@ -14,7 +14,7 @@ HELP = "draw the figures of one chapter of the report"
 EPILOG = """examples:
   baler-energy figures --dataset results/laptop/dataset --chapter cost --out results/laptop/figures/cost
 
-Writes NAME.svg and NAME.png, and left_out.json with the reason for each figure that this data cannot fill.
+Writes NAME.svg and NAME.png, and left_out.json with the reason for each figure that these data cannot fill.
 """
 
 #: File with the reasons for the figures that were left out, by name.
@@ -24,7 +24,7 @@ LEFT_OUT = "left_out.json"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the stage's options."""
     parser.add_argument("--dataset", type=Path, required=True, help="folder of the dataset (Parquet)")
-    parser.add_argument("--chapter", choices=tuple(CHAPTERS), required=True, help="which of the report's questions")
+    parser.add_argument("--chapter", choices=tuple(CHAPTERS), required=True, help="chapter of the report")
     parser.add_argument("--out", type=Path, required=True, help="folder of the figures")
 
 

@@ -13,19 +13,19 @@ def add_file_arguments(
 ) -> None:
     """Add the options of a file; the defaults are in words, for the help."""
     group.add_argument("--format", choices=tuple(formats), help=f"default: {default_format}")
-    group.add_argument("--tree", help="ROOT tree, or HDF5 dataset or group; default: the only one")
+    group.add_argument("--tree", help="ROOT tree, or HDF5 dataset or group; default: the only one in the file")
     group.add_argument(
         "--layout",
         choices=("objects", "leading"),
         default="objects",
         help="ROOT: a row per object, or a row per event with its first K objects (default: %(default)s)",
     )
-    group.add_argument("--leading", type=int, metavar="K", help="how many objects, for --layout leading")
+    group.add_argument("--leading", type=int, metavar="K", help="number of objects, for --layout leading")
     group.add_argument(
         "--columns",
         nargs="+",
         metavar="NAME",
-        help=f"columns in the order wanted, Jet_* for all that match; default: {default_columns}",
+        help=f"columns in the desired order, Jet_* for all that match; default: {default_columns}",
     )
 
 

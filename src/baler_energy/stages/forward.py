@@ -29,7 +29,7 @@ from baler_energy.vocabulary import Operation
 
 __all__ = ["COUNTS", "EPILOG", "HELP", "add_arguments", "forward", "run"]
 
-HELP = "pass a table through a network, measure that, and count the operations by several tools"
+HELP = "pass a table through a network, measure it, and count its operations with several tools"
 EPILOG = """example:
   baler-energy forward --data table.npz --checkpoint run/train/checkpoint.pt --model baler-x2 --out run/forward
 
@@ -61,7 +61,7 @@ def forward(data: Path, checkpoint_path: Path, out: Path, point: PointOptions, m
     """
     if not engine_of(point).has_layers:
         able = " or ".join(f"--engine {one.name}" for one in engines() if one.has_layers)
-        raise InputError(f"--engine {point.engine}: the forward pass is that of the network in plain PyTorch: {able}.")
+        raise InputError(f"--engine {point.engine}: the forward pass is only available in plain PyTorch. Use {able}.")
     import torch
 
     from baler_energy.codecs.baler.checkpoint import Checkpoint, check_point

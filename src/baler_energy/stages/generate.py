@@ -27,7 +27,7 @@ _PACKAGES = ("pythia8mc", "fastjet")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the stage's options."""
-    parser.add_argument("--source", choices=tuple(GENERATORS), required=True, help="event generator, or the stand-in")
+    parser.add_argument("--source", choices=tuple(GENERATORS), required=True, help="event generator, or toy data")
     parser.add_argument("--rows", type=int, required=True, help="number of jets, exactly")
     parser.add_argument("--seed", type=int, required=True, help=f"from 0 to {_SEED_LIMIT - 1}; one per shard")
     parser.add_argument(
@@ -83,8 +83,8 @@ def _run_pythia8(rows: int, seed: int, pt_hat_min_gev: float, out: Path) -> None
     missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
         raise UnavailableError(
-            f"source 'pythia8' needs {' and '.join(missing)}, not installed here. "
-            "Install with `pip install 'baler-energy[pythia]'`, or take `source: toy`."
+            f"source 'pythia8' needs {' and '.join(missing)}, not installed here. Install with `pip install "
+            "'baler-energy[pythia]'`, or use `source: toy`."
         )
     options = ["--rows", str(rows), "--seed", str(seed), "--pt-hat-min", str(pt_hat_min_gev), "--out", str(out)]
     finished = subprocess.run([sys.executable, "-m", GENERATORS["pythia8"], *options], check=False, stdout=sys.stderr)

@@ -11,22 +11,23 @@ if TYPE_CHECKING:
 
 __all__ = ["EPILOG", "HELP", "add_arguments", "import_files", "run"]
 
-HELP = "read results of codecarbon, eco2ai, pyJoules, Zeus or carbontracker, and judge them"
+HELP = "read and check results of codecarbon, eco2ai, pyJoules, Zeus or carbontracker"
 EPILOG = """\
 examples:
   baler-energy import emissions.csv --out imported
   baler-energy import published/*.csv published/*.log --out imported
 
-A file's tool is known by its content, not its name. --out gets foreign.parquet, a row per reading with its evidence
-(measured, modelled, unknown) and the reason, and findings.parquet, which is printed too: constant powers, power per
-gigabyte, hosts, windows of one tool inside another's. Files are judged together: name all of a study at once.
+The tool of a file is recognised by its content, not its name. The folder --out gets foreign.parquet, a row per reading
+with its evidence (measured, modelled, unknown) and the reason, and findings.parquet, which is also printed: constant
+powers, power per gigabyte, hosts, windows of one tool inside another's. Files are compared with each other: name all
+files of a study at once.
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this stage."""
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a result of another tool")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the two tables")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the two tables")
 
 
 def run(args: argparse.Namespace) -> None:

@@ -25,9 +25,9 @@ examples:
   baler-energy measure --out measurement.json --idle-s 10 -- ./simulate input.txt
   baler-energy measure --repeat --min-window-s 20 -- sort big.txt
 
-The command runs once (with --repeat: again and again until the window is long enough), without a shell. Its output
-goes where it always goes; the summary is printed to standard output after it. The exit code is the command's own
-where it failed; a command that failed is not summarised or recorded."""
+The command runs once (with --repeat: until the window is long enough), without a shell. Its output is not redirected;
+the summary follows on standard output. If the command fails, its exit code is returned, and nothing is summarised or
+recorded."""
 
 
 class CommandFailedError(BalerEnergyError):
@@ -81,9 +81,9 @@ def measure(
         It left with an exit code other than 0.
     """
     if not command:
-        raise InputError("There is no command to measure. Give it after two dashes: baler-energy measure -- COMMAND")
+        raise InputError("No command to measure. Put it after two dashes: baler-energy measure -- COMMAND")
     if shutil.which(command[0]) is None:  # before the time that an idle baseline takes
-        raise InputError(f"The program {command[0]!r} is not found, or may not be run.")
+        raise InputError(f"The program {command[0]!r} was not found or is not executable.")
 
     def operation() -> None:
         try:

@@ -169,8 +169,8 @@ def write_record(
     job = made_with["slurm"]
     if job and job["exclusive"] is False:
         say(
-            f"SLURM job {job['job_id']} shares its node {job['node']}: energies of the node's counters hold what other "
-            "jobs used, too. Submit measured jobs with --exclusive (profiles/slurm/config.yaml)."
+            f"SLURM job {job['job_id']} shares its node {job['node']}: the node's counters include the energy of "
+            "other jobs. Submit measured jobs with --exclusive (profiles/slurm/config.yaml)."
         )
     if segments:
         facts = {"start", "duration_s", "hostname"}

@@ -39,13 +39,13 @@ class PointOptions(Parameters):
     dataset: Name = "data"
     """Name of the dataset."""
     rows: int | Literal["all"] = "all"
-    """Of the table that is worked on, which is all that a stage sees."""
+    """Rows of the table; a stage always uses the whole table."""
     epochs: Count | None = None  # type: ignore[assignment]
-    """Passes over the table in training; not given: unknown, of a codec that is only applied."""
+    """Passes over the table in training; unknown if not given, for a codec that is only applied."""
     repeat: Annotated[int, Field(ge=0)] = 0
     """Number of the repeat."""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
-    """Of the starting parameters."""
+    """Seed of the starting parameters."""
 
     @property
     def thread_count(self) -> int:
@@ -90,7 +90,7 @@ def add_codec_file_arguments(
         "--checkpoint",
         type=Path,
         metavar="FILE",
-        help="checkpoint of `baler-energy train`; none with a transform that learns nothing",
+        help="checkpoint of `baler-energy train`; none for a transform that is not trained",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
 
@@ -148,7 +148,7 @@ def configure_torch(point: PointOptions) -> "torch.device":
     allowed = allowed_cpus()
     if point.thread_count > allowed:
         cpus = f"{allowed} CPU{'' if allowed == 1 else 's'}"
-        say(f"--threads {point.thread_count}: this process may use {cpus}, on which the threads take turns.")
+        say(f"--threads {point.thread_count}: this process may only use {cpus}, which the threads share.")
     torch.set_num_threads(point.thread_count)
     return device
 
@@ -171,7 +171,7 @@ def actual_device(name: str) -> str:
     if name == "cuda" and not available:
         raise UnavailableError(
             "--device cuda: torch finds no CUDA GPU here (no GPU, no driver, or a CPU build of torch). "
-            "Use `--device cpu`, or `--device auto` to take a GPU only where there is one."
+            "Use `--device cpu`, or `--device auto` to use a GPU only if there is one."
         )
     if not available or name == "cpu":
         return "cpu"

@@ -34,13 +34,13 @@ if TYPE_CHECKING:
 
 __all__ = ["EPILOG", "HELP", "add_arguments", "parts", "run"]
 
-HELP = "measure each layer, each movement of data and the machine's peaks, each in a loop of its own"
+HELP = "measure each layer, each data movement and the machine's peaks, each in its own loop"
 EPILOG = """example:
   baler-energy parts --data table.npz --checkpoint run/train/checkpoint.pt --out profiles/parts
 
-writes, in a folder for each of train, compress, decompress, prepare (reading the table) and machine (its peaks),
-hotspots.parquet. Every loop obeys the rules of a measured window (--min-window-s). The shares of operators within a
-part, and the times of single batches, come from runs of their own after all windows.
+writes hotspots.parquet to a folder each for train, compress, decompress, prepare (reading the table) and machine (its
+peaks). Every loop follows the rules of a measured window (--min-window-s). The shares of operators within a part, and
+the times of single batches, come from separate runs after all windows.
 """
 
 #: Name of these rows in the column ``profiler``.
@@ -63,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=positive_int,
         default=25,
         metavar="N",
-        help="take at most so many whole batches of rows, and one epoch (default: %(default)s)",
+        help="use at most this many whole batches of rows, and one epoch (default: %(default)s)",
     )
     add_point_arguments(parser)
     add_session_arguments(parser)
@@ -179,7 +179,7 @@ class _Loops:
         evidence, scope = self._basis
         energy = self._total(outcome, evidence)
         if energy is None or energy.scope != scope:
-            return {"reason": f"no {evidence.value} energy of {scope}, which the first loop has"}
+            return {"reason": f"no {evidence.value} energy of {scope}, unlike in the first loop"}
         evidence_of = {"energy_evidence": evidence.value, "energy_scope": scope}
         return {"energy_j": energy.energy_j / outcome.iterations} | evidence_of
 

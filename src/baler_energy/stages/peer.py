@@ -26,13 +26,13 @@ from baler_energy.vocabulary import PEERS, MeterName, Operation
 
 __all__ = ["EPILOG", "HELP", "RESULT", "add_arguments", "run", "run_limited"]
 
-HELP = "train while another tool measures, too, to compare the two"
+HELP = "train while another tool measures as well, to compare the two"
 EPILOG = """example:
   baler-energy peer --tool zeus --data table.npz --epochs 5 --out peers/zeus
 
-The training runs in a process of its own, with our meters and the tool's around the same window, and is killed with
-its children at the time limit. That a tool is missing, fails or does not finish is a result: the exit code is 0, and
-the reason is written down.
+The training runs in its own process, with our meters and the tool's around the same window, and is killed with its
+children at the time limit. A tool that is missing, fails or does not finish is also a result: the exit code is 0, and
+the reason is recorded.
 
 writes peer.json
 """
@@ -139,7 +139,7 @@ def _reason(returncode: int | None, lines: Sequence[str], limit_s: float) -> str
     if returncode == 0:
         return None
     if returncode == InputError.exit_code:
-        raise InputError(lines[-1].partition(": ")[2] if lines else "The training refused its input.")
+        raise InputError(lines[-1].partition(": ")[2] if lines else "The training rejected its input.")
     how = f"exit code {returncode}" if returncode > 0 else f"signal {-returncode}"
     return f"ended with {how}: {' '.join(lines[-_LAST_LINES:]) or 'without a message'}"
 

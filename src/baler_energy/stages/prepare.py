@@ -15,13 +15,13 @@ from baler_energy.stages.file_options import add_file_arguments, request_of
 
 __all__ = ["EPILOG", "HELP", "add_arguments", "prepare_file", "prepare_generated", "run", "summary"]
 
-HELP = "make a checked table (npz) from generated shards or from a ROOT, Parquet, HDF5 or npz file"
+HELP = "write a checked table (npz) from generated shards or from a ROOT, Parquet, HDF5 or npz file"
 EPILOG = """examples:
   baler-energy prepare --input shard-1.npz shard-2.npz --generated --rows 50000 --out table.npz
   baler-energy prepare --input events.root --tree Events --columns 'Jet_*' --rows 50000 --seed 1 --out table.npz
   baler-energy prepare --input events.root --layout leading --leading 2 --rows all --out table.npz
 
-The rows of a smaller number are among those of a larger one. Beside the table, table.json describes it.
+A smaller number of rows is a subset of a larger one. table.json, next to the table, describes it.
 """
 
 
@@ -35,11 +35,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="shards, or one file or URL (root://, http:// for ROOT)",
     )
     parser.add_argument("--generated", action="store_true", help="the input is shards of `baler-energy generate`")
-    parser.add_argument("--rows", type=_row_count, required=True, metavar="N|all", help="rows to take")
+    parser.add_argument("--rows", type=_row_count, required=True, metavar="N|all", help="number of rows")
     parser.add_argument(
         "--out", type=Path, required=True, help="the table to write (npz); also writes a json next to it"
     )
-    file = parser.add_argument_group("a file of your own")
+    file = parser.add_argument_group("your own file")
     file.add_argument("--seed", type=_seed, default=0, help="seed of the selection of rows (default: %(default)s)")
     add_file_arguments(file, formats=FILE_FORMATS, default_format="by the suffix", default_columns="all")
     file.add_argument("--sha256", metavar="HEX", help="checksum that the file must have")
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> None:
             name for name in ("format", "tree", "columns", "leading", "sha256") if getattr(args, name) is not None
         ]
         if foreign:
-            raise InputError(f"--{foreign[0]}: does not go with --generated.")
+            raise InputError(f"--{foreign[0]}: cannot be combined with --generated.")
         prepare_generated([Path(path) for path in args.input], args.rows, args.out)
         return
     if len(args.input) > 1:
@@ -119,7 +119,7 @@ def summary(table: Table) -> dict[str, Any]:
 
 def _check_out(out: Path) -> None:
     if out.suffix != ".npz":
-        raise InputError(f"--out {out}: the table is an npz file; let its name end in .npz.")
+        raise InputError(f"--out {out}: the table is an npz file, so its name must end in .npz.")
 
 
 def _write(table: Table, out: Path) -> Table:

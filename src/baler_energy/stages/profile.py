@@ -28,7 +28,7 @@ __all__ = [
     "run",
 ]
 
-HELP = "profile operations, by one profiler; shares of time only, no energy"
+HELP = "profile operations with one profiler; shares of time only, no energy"
 _PROFILERS = {name: kind for name, kind in PROFILERS.items() if kind.stage == "profile"}
 _WRITES = "\n".join(f"  {name:<11}{kind.writes}" for name, kind in _PROFILERS.items())
 EPILOG = f"""examples:
@@ -36,10 +36,9 @@ EPILOG = f"""examples:
   baler-energy profile --data table.npz --checkpoint run/train/checkpoint.pt --operation compress decompress \\
       --profiler scalene --max-batches 50 --out profiles/scalene
 
-writes, in a folder for each operation, hotspots.parquet and the profiler's own files:
+writes hotspots.parquet and the profiler's own files to a folder for each operation:
 {_WRITES}
-A profiler that this machine lacks, that takes longer than the time limit, or that does not see what the codec does,
-leaves a row with that reason.
+A profiler that is missing, exceeds the time limit, or cannot see what the codec does, leaves a row with the reason.
 """
 
 
@@ -54,22 +53,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         choices=("train", "compress", "decompress"),
         required=True,
-        help="what to profile, one after the other",
+        help="operations to profile, one after the other",
     )
-    parser.add_argument("--profiler", choices=tuple(_PROFILERS), required=True, help="what to profile it with")
+    parser.add_argument("--profiler", choices=tuple(_PROFILERS), required=True, help="profiler to use")
     parser.add_argument(
         "--max-batches",
         type=positive_int,
         default=25,
         metavar="N",
-        help="take at most so many batches of rows, and one epoch (default: %(default)s)",
+        help="use at most this many batches of rows, and one epoch (default: %(default)s)",
     )
     parser.add_argument(
         "--time-limit-s",
         type=positive_int,
         default=600,
         metavar="S",
-        help="stop the profiler after so long at each operation (default: %(default)s)",
+        help="stop the profiler after this time at each operation (default: %(default)s)",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
     add_point_arguments(parser)
@@ -157,7 +156,9 @@ def _time_limit(seconds: int) -> Iterator[None]:
     """Interrupt what takes too long; a program that is waited for is ended by the exception on its way."""
 
     def stop(_signal: int, _frame: object) -> NoReturn:
-        raise UnavailableError(f"it took longer than the time limit of {seconds} s; lower max_batches, or raise it.")
+        raise UnavailableError(
+            f"it took longer than the time limit of {seconds} s; lower max_batches or raise the limit."
+        )
 
     before = signal.signal(signal.SIGALRM, stop)
     # Again and again, as one that falls into a finaliser of Python's is lost.

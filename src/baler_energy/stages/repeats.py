@@ -26,14 +26,14 @@ example:
 
 A study with `repeats: {least: 3, most: 10, target: 0.05}` runs it after its first repeats, and again after each round:
 points get one more repeat as long as the 95 % t interval of the mean energy of training, compression or decompression
-(of the duration, where there is no energy) is wider than +-5 % of that mean. Flagged runs are in no mean, so that one
-more takes their place; no run is dropped for its value.
+(of the duration, where there is no energy) is wider than +-5 % of that mean. Flagged runs count in no mean, so one
+more replaces each of them; no run is dropped because of its value.
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this stage."""
-    parser.add_argument("--study", type=Path, required=True, help="the study (YAML), as a file under config/")
+    parser.add_argument("--study", type=Path, required=True, help="the study (YAML), such as a file under config/")
     parser.add_argument("--results", type=Path, required=True, help="folder of the study's results")
     parser.add_argument("--round", type=int, required=True, metavar="N", help="number of this round, from 1")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="file to write (JSON)")
@@ -53,7 +53,9 @@ def repeats(study: Study, results: Path, number: int, out: Path) -> None:
         The study has a fixed number of repeats, or a record is missing or damaged.
     """
     if not isinstance(study.repeats, Repeats):
-        raise InputError("repeats: is a fixed number in this study; rounds need {least: ..., most: ..., target: ...}.")
+        raise InputError(
+            "repeats: is a fixed number in this study, but rounds need {least: ..., most: ..., target: ...}."
+        )
     points: dict[Point, list[Point]] = {}
     for point in points_so_far(study, partial(round_file, results), before=number):
         points.setdefault(point.in_repeat(0), []).append(point)

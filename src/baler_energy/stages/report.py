@@ -66,17 +66,17 @@ def report(dataset: Path, figures: Sequence[Path], out: Path) -> None:
         raise InputError(f"{dataset / 'datapackage.json'}: has no title; run `baler-energy collect` again.")
     tables = Dataset(dataset)
     if tables["runs"].empty:
-        raise InputError(f"{dataset / 'runs.parquet'}: holds no run, so there is nothing to report.")
+        raise InputError(f"{dataset / 'runs.parquet'}: contains no runs, so there is nothing to report.")
     write_text(out, overview(tables, package["title"], left_out))
 
 
 def _left_out(folder: Path) -> dict[str, str]:
     """Read the titles of the figures of a chapter that were left out, and why each was."""
     if folder.name not in CHAPTERS:
-        raise InputError(f"{folder}: is not the folder of a chapter; these are named {', '.join(CHAPTERS)}.")
+        raise InputError(f"{folder}: is not the folder of a chapter; chapters are {', '.join(CHAPTERS)}.")
     path = folder / "left_out.json"
     reasons = read_json(path)
     titles = {figure.name: figure.title for figure in figures_of(folder.name)}
     if not isinstance(reasons, dict) or not set(reasons) <= set(titles):
-        raise InputError(f"{path}: does not give reasons by figure; run `baler-energy figures` again.")
+        raise InputError(f"{path}: does not contain reasons by figure; run `baler-energy figures` again.")
     return {titles[name]: str(reason) for name, reason in reasons.items()}

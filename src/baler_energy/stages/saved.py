@@ -110,10 +110,10 @@ class SavedTraining:
         except Exception as error:  # a damaged pickle raises nearly anything
             return self._refuse(f"it is damaged ({type(error).__name__})")
         if key != self._key:
-            return self._refuse("it is of another training, table, source or version of torch")
+            return self._refuse("it belongs to another training, table, source or version of torch")
         self._state, self._rows, self.segments = state, rows, segments
-        say(f"Resuming after epoch {len(rows)} from {self._path}, saved by an attempt that was interrupted.")
+        say(f"Resuming after epoch {len(rows)} from {self._path}, saved by an interrupted attempt.")
 
     def _refuse(self, reason: str) -> None:
         self._path.unlink()
-        say(f"{self._path}: not resumed, as {reason}; training starts anew.")
+        say(f"{self._path}: not resumed, as {reason}; training starts from the beginning.")

@@ -30,8 +30,8 @@ examples, from the root of the repository:
   baler-energy study --configfile config/studies/smoke.yaml     another one
   baler-energy study --profile slurm                            on a cluster
 
-Finished steps are kept. After a crash or a kill, the same command waits for jobs that were left behind (on a cluster
-it cancels them), releases Snakemake's lock and makes again what was not finished.
+Finished steps are kept. After a crash or a kill, the same command waits for jobs that are still running (on a cluster
+it cancels them), releases Snakemake's lock and repeats unfinished steps.
 """
 
 
@@ -76,7 +76,7 @@ def run_study(configfile: Path, where: Sequence[str]) -> Path:
     locks = Path(".snakemake/locks")
     if locks.is_dir() and any(locks.iterdir()):
         _cancel_orphans()
-        say("A former run was killed: releasing its lock; what it did not finish is made again.")
+        say("An earlier run was killed: releasing its lock and repeating unfinished steps.")
         _snakemake("--unlock", *options)
     # On a cluster, jobs run on other machines than this one.
     start: AbstractContextManager[dict[str, str]] = nullcontext({}) if "--profile" in where else warm_start()
@@ -85,7 +85,7 @@ def run_study(configfile: Path, where: Sequence[str]) -> Path:
     if code != 0:
         raise BalerEnergyError(
             f"Some steps failed; the messages above name their logs under results/{study.name}/logs. "
-            "What finished is kept: fix the cause and run the same command again."
+            "Finished steps are kept: fix the cause and run the same command again."
         )
     report = Path("results") / study.name / "report.html"
     if _snakemake("--report", str(report), *options) != 0:
@@ -119,8 +119,8 @@ def _await_orphans() -> None:
         for process, command in others:
             if "snakemake" in command:
                 raise BalerEnergyError(
-                    f"Another Snakemake (process {process.pid}) works in this folder. Let it end, or stop it with "
-                    f"`kill -INT {process.pid}`, then run again."
+                    f"Another Snakemake (process {process.pid}) is running in this folder. Wait for it, or stop it "
+                    f"with `kill -INT {process.pid}`, then run again."
                 )
         if time.monotonic() - last_said > LOG_INTERVAL_S:
             last_said = time.monotonic()
@@ -164,7 +164,7 @@ def _slurm_jobs_here() -> list[str]:
     command = ["squeue", "--me", "--noheader", "--format", "%i|%k|%Z"]
     asked = subprocess.run(command, capture_output=True, text=True, timeout=_CLIENT_LIMIT_S, check=False)
     if asked.returncode != 0:
-        say(f"SLURM was not asked for jobs of a killed run: squeue says {asked.stderr.strip()!r}.")
+        say(f"SLURM could not be asked for jobs of a killed run: squeue failed with {asked.stderr.strip()!r}.")
     # Snakemake's executor comments each job with its rule.
     found = [line.split("|", maxsplit=2) for line in asked.stdout.splitlines()]
     return [job for job, comment, folder in found if comment.startswith("rule_") and Path(folder) == Path.cwd()]

@@ -14,8 +14,8 @@ HELP = "write the report's tables as CSV and HTML"
 EPILOG = f"""example:
   baler-energy tables --dataset results/laptop/dataset --out results/laptop/tables
 
-Writes NAME.csv (numbers, SI units) and NAME.html (to be read) of each table. One that this study has nothing for is
-empty and says why. Tables: {", ".join(TABLES)}.
+Writes NAME.csv (numbers, SI units) and NAME.html (for reading) of each table. A table without data in this study is
+empty and gives the reason. Tables: {", ".join(TABLES)}.
 """
 
 

@@ -110,11 +110,11 @@ def thread_rows(costs: Costs, counter: str | None) -> list[Calibrated]:
     best = min(sorted(found)[:-1] or found, key=lambda n: found[n]["value"])
     known = {"meter": meter, "detail": "training step of the fast engine, 24 columns, batch 512, float64"}
     rows = [known | {"component": f"threads-{n}", "quantity": quantity} | spread for n, spread in found.items()]
-    what = "energy" if counted else "time, as no counter measures energy"
+    what = "energy" if counted else "time, because no counter measures energy"
     chosen = {"component": "machine", "quantity": "threads", "value": best, "n": 1}
     rows.append(
         known
         | chosen
-        | {"detail": f"least {what}, per row of the fast engine's training, of those that leave a core free"}
+        | {"detail": f"least {what}, per row of the fast engine's training, among those that leave a core free"}
     )
     return [Calibrated.model_validate(row) for row in rows]

@@ -88,5 +88,5 @@ def test_a_model_is_named_or_given_by_its_widths(model, hidden, slope):
     "model", ["", "Baler", "baler-x0", "baler-x", "0", "64-", "-64", "64-0", "1-" * 32 + "1", "9999999"]
 )
 def test_other_models_are_refused(model):
-    with pytest.raises(InputError, match=r"model .* is not known: give baler"):
+    with pytest.raises(InputError, match=r"model .* is not supported: use baler"):
         network(model)

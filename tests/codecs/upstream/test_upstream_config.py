@@ -65,7 +65,7 @@ def test_a_configuration_is_never_run(tmp_path):
 def test_what_is_not_python_is_told(text, tmp_path):
     path = tmp_path / "p_config.py"
     path.write_bytes(text)
-    with pytest.raises(InputError, match=r"p_config\.py: is not Python"):
+    with pytest.raises(InputError, match=r"p_config\.py: is not valid Python"):
         read_config(path)
     for missing in (tmp_path / "nowhere.py", tmp_path):
         with pytest.raises(InputError, match=f"{missing}: cannot be read"):

@@ -78,7 +78,7 @@ def test_a_death_is_one_message_with_the_last_lines(start, tmp_path, monkeypatch
     monkeypatch.setenv("STAND_IN_TROUBLE", "dies")
     full = project(tmp_path)
     with start() as baler:
-        said = r"was killed by SIGKILL \(is memory short\?\) in mode compress\. Its last lines:\n.*\n  the last words$"
+        said = r"was killed by SIGKILL \(out of memory\?\) in mode compress\. Its last lines:\n.*\n  the last words$"
         with pytest.raises(BalerEnergyError, match=said):
             baler.perform(full, "compress", 1)
         with pytest.raises(BalerEnergyError, match="was killed"):
@@ -139,7 +139,9 @@ def test_a_profile_comes_as_rows(start, tmp_path):
 def test_where_it_is_not_installed_the_message_says_how_to_get_it(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv(install.VARIABLE, raising=False)
-    with pytest.raises(UnavailableError, match=r"no .*/\.venv-upstream/bin/python\. Install it by `make upstream`"):
+    with pytest.raises(
+        UnavailableError, match=r"/\.venv-upstream/bin/python does not exist\. Install it with `make upstream`"
+    ):
         install.find()
     monkeypatch.setenv(install.VARIABLE, sys.executable)
     with pytest.raises(UnavailableError, match=r"(?s)No package metadata was found for baler.*make upstream"):
@@ -167,7 +169,7 @@ def test_it_is_found_with_its_version_and_commit(stand_in_baler, tmp_path, monke
     ("changes", "named"),
     [
         ({"model": "128-64"}, "baler and baler-small"),
-        ({"packing": "float32"}, "latents as they are"),
+        ({"packing": "float32"}, "stores latents unchanged"),
         ({"shuffle": True}, "order"),
         ({"plateau_patience": 5}, "schedule"),
     ],

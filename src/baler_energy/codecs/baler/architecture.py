@@ -52,7 +52,7 @@ def network(model: str) -> Network:
         widths = [int(width) for width in model.split("-")]
     if not widths or len(widths) > _DEEPEST or not all(_NARROWEST <= width <= _WIDEST for width in widths):
         raise InputError(
-            f"model {model!r} is not known: give baler, baler-small, a factor on its widths such as baler-x0.5, or "
+            f"model {model!r} is not supported: use baler, baler-small, a factor on its widths such as baler-x0.5, or "
             f"widths such as 128-64-32 (up to {_DEEPEST} layers of {_NARROWEST} to {_WIDEST:,})."
         )
     return Network(tuple(widths))
@@ -99,8 +99,8 @@ class Architecture:
     def __post_init__(self) -> None:
         if not 1 <= self.latent <= self.columns:
             raise InputError(
-                f"An autoencoder of {self.columns} columns and {self.latent} latent columns makes no sense: "
-                "latent columns are 1 up to the number of columns."
+                f"An autoencoder of {self.columns} columns cannot have {self.latent} latent columns: use 1 up to the "
+                "number of columns."
             )
 
     @property
@@ -171,7 +171,7 @@ def latent_columns(columns: int, compression_ratio: float) -> int:
         raise InputError(f"A table needs at least one column; this one has {columns}.")
     if not (math.isfinite(compression_ratio) and compression_ratio >= 1):
         raise InputError(
-            f"compression ratio {compression_ratio} is not allowed: give a number of 1 or more, such as 2."
+            f"compression ratio {compression_ratio} is not allowed: use a number of at least 1, such as 2."
         )
     quotient = columns / compression_ratio
     nearest = round(quotient)

@@ -114,10 +114,14 @@ class Checkpoint:
         """
         content = _load(path)
         if not isinstance(content, dict) or content.get("format") != FORMAT:
-            raise InputError(f"{path}: is not a checkpoint of `baler-energy train` (a file of another program?).")
+            raise InputError(
+                f"{path}: is not a checkpoint written by `baler-energy train` (is it from another program?)."
+            )
         version = content.get("version")
         if version != VERSION:
-            raise InputError(f"{path}: is of format version {version!r}; this program reads {VERSION}. Update it.")
+            raise InputError(
+                f"{path}: has format version {version!r}, but this program reads {VERSION}. Update this program."
+            )
         try:
             checkpoint = _build(content)
             checkpoint.model(torch.device("cpu"), str(path))
@@ -154,8 +158,8 @@ def check_point(checkpoint: Checkpoint, point: Parameters, path: Path) -> None:
     needed = {"bfloat16": "float32"}.get(point.precision, point.precision)
     if checkpoint.precision != needed:
         raise InputError(
-            f"{path}: was trained in {checkpoint.precision}, but --precision is {point.precision}. "
-            f"Give --precision {checkpoint.precision}."
+            f"{path}: was trained in {checkpoint.precision}, but --precision is {point.precision}. Use --precision "
+            f"{checkpoint.precision}."
         )
     columns, latent = checkpoint.architecture.columns, checkpoint.architecture.latent
     architecture = checkpoint.architecture
@@ -163,11 +167,11 @@ def check_point(checkpoint: Checkpoint, point: Parameters, path: Path) -> None:
     if known != network(point.model):
         widths = "-".join(map(str, known.hidden))
         name = next((name for name in ("baler", "baler-small") if network(name) == known), widths)
-        raise InputError(f"{path}: is a network {name}, but --model is {point.model}. Give --model {name}.")
+        raise InputError(f"{path}: contains network {name}, but --model is {point.model}. Use --model {name}.")
     if latent_columns(columns, point.compression_ratio) != latent:
         raise InputError(
-            f"{path}: has {latent} latent columns for {columns} columns, which --compression-ratio "
-            f"{point.compression_ratio:g} does not give. Give --compression-ratio {columns / latent!r}."
+            f"{path}: has {latent} latent columns for {columns} columns, which does not match --compression-ratio "
+            f"{point.compression_ratio:g}. Use --compression-ratio {columns / latent!r}."
         )
 
 
@@ -190,7 +194,7 @@ def _build(content: Mapping[str, Any]) -> Checkpoint:
     features = Normalisation(content["normalization_features"].numpy())
     counts = {len(names), len(dtypes), features.features.shape[1], architecture.columns}
     if len(counts) != 1 or precision not in ("float64", "float32"):
-        raise ValueError(f"columns disagree {sorted(counts)} or unknown precision {precision!r}")
+        raise ValueError(f"column counts disagree {sorted(counts)} or unknown precision {precision!r}")
     for dtype in dtypes:
         np.dtype(dtype)
     parameters = content["state_dict"]

@@ -76,18 +76,22 @@ class Autoencoder(nn.Module):
         unknown = [name for name in parameters if name not in own]
         if missing or unknown:
             raise InputError(
-                f"{origin}: is not this autoencoder: missing parameters {', '.join(missing) or 'none'}; "
-                f"unknown ones {', '.join(map(str, unknown)) or 'none'}. "
-                f"Expected are en1 to {last.replace('de', 'en')} and de1 to {last}."
+                f"{origin}: does not match this autoencoder: missing parameters {', '.join(missing) or 'none'}; "
+                f"unknown parameters {', '.join(map(str, unknown)) or 'none'}. Expected en1 to "
+                f"{last.replace('de', 'en')} and de1 to {last}."
             )
         for name, tensor in own.items():
             given = parameters[name]
             if not isinstance(given, Tensor) or not given.is_floating_point() or given.shape != tensor.shape:
                 shape = f"{given.dtype} {tuple(given.shape)}" if isinstance(given, Tensor) else type(given).__name__
                 raise InputError(
-                    f"{origin}: parameter {name} is {shape}; floating-point numbers of shape {tuple(tensor.shape)} "
-                    "are needed. Was it trained on other columns or at another compression ratio?"
+                    f"{origin}: parameter {name} is {shape}, but floating-point numbers of shape "
+                    f"{tuple(tensor.shape)} are required. Was it trained on other columns or with another compression "
+                    "ratio?"
                 )
             if not bool(torch.isfinite(given).all()):
-                raise InputError(f"{origin}: parameter {name} holds NaN or infinity; train again (a lower rate?).")
+                raise InputError(
+                    f"{origin}: parameter {name} contains NaN or infinity; train again, perhaps with a lower learning "
+                    "rate."
+                )
         self.load_state_dict(dict(parameters))

@@ -138,7 +138,7 @@ def from_planes(planes: bytes, dtype: str, shape: Sequence[int]) -> NDArray[Any]
     number = np.dtype(dtype)
     size = byte_count(dtype, shape)
     if len(planes) != size:
-        raise ValueError(f"{len(planes)} bytes where {size} are expected")
+        raise ValueError(f"{len(planes)} bytes instead of the expected {size}")
     values = np.empty(shape, number)
     in_place = values.reshape(-1).view(np.uint8).reshape(-1, number.itemsize)
     # 1.5 to 7 times as fast as transposing, and as fast as numcodecs' Shuffle, which gives the same bytes.

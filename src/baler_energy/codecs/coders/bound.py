@@ -19,7 +19,7 @@ class ErrorBound(Word):
     kind = "bound"
     lossless = False
     keeps_bound = True
-    usage = "bound-0.01 (largest error over a column's range)"
+    usage = "bound-0.01 (largest error relative to the column's range)"
 
     @classmethod
     def parse(cls, name: str, parameter: str | None) -> Self:

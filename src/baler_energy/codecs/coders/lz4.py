@@ -40,7 +40,7 @@ class Lz4(ArrowCoder):
         """Unpack the bytes and undo the shuffle."""
         size = byte_count(dtype, shape)
         if int.from_bytes(packed[:_SIZE_BYTES], "little") != size:
-            raise ValueError(f"packed bytes are damaged (not {size} of them)")
+            raise ValueError(f"packed bytes are damaged (not {size} bytes)")
         return super().decode(packed[_SIZE_BYTES:], dtype, shape)
 
 

@@ -31,7 +31,7 @@ class NumberFormat(Numbers):
     mantissa_bits: int | None = None
 
     lossless = False
-    usage = "a number format (float64, float32, float16), or float32 with fewer bits of mantissa (float32-12)"
+    usage = "a number format (float64, float32, float16), or float32 with fewer mantissa bits (float32-12)"
 
     @classmethod
     def parse(cls, name: str, parameter: str | None) -> Self:
@@ -71,8 +71,8 @@ class NumberFormat(Numbers):
         beyond = np.isfinite(values) & ~np.isfinite(rounded)
         if beyond.any():
             raise InputError(
-                f"packing: a {what} of {np.abs(values[beyond]).max():.3g} is beyond {self.name} "
-                f"(at most {np.finfo(self.name).max:.3g}). Take a wider number format."
+                f"packing: a {what} of {np.abs(values[beyond]).max():.3g} exceeds the range of {self.name} (at most "
+                f"{np.finfo(self.name).max:.3g}). Use a wider number format."
             )
         return rounded
 

@@ -44,7 +44,7 @@ def operation_of(codec: Codec, operation: str) -> Any:
     """
     modules = _modules(codec)
     if operation not in modules:
-        raise InputError(f"transform {codec.transform!r} has no operation {operation!r}: it learns nothing.")
+        raise InputError(f"transform {codec.transform!r} has no operation {operation!r}: it is not trained.")
     return load(modules[operation][0])
 
 
@@ -76,7 +76,7 @@ def device_of(point: Any) -> str:
         return "auto" if "cuda" in devices else devices[0]
     if point.device not in devices:
         name = point.engine or point.transform
-        raise InputError(f"--device {point.device}: {name!r} computes on {' and '.join(devices)} only.")
+        raise InputError(f"--device {point.device}: {name!r} only runs on {' and '.join(devices)}.")
     return str(point.device)
 
 

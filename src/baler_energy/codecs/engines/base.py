@@ -123,7 +123,7 @@ class Asked:
             It is not.
         """
         if self.checkpoint is None:
-            raise InputError("--checkpoint is missing: give the checkpoint of `baler-energy train`.")
+            raise InputError("--checkpoint is missing: name the checkpoint written by `baler-energy train`.")
         return self.checkpoint
 
     @property

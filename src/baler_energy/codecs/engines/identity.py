@@ -11,8 +11,8 @@ __all__ = ["ENGINE"]
 def _refuse(point: Parameters, training: Training) -> None:
     if Packing.parse(point.packing).bound is not None:
         raise InputError(
-            f"packing {point.packing!r}: a bound is over the range of a column in training, and transform 'identity' "
-            "has no training. Leave the bound out, or take another transform."
+            f"packing {point.packing!r}: a bound is relative to a column's range in training, but transform "
+            "'identity' is not trained. Remove the bound, or use another transform."
         )
 
 

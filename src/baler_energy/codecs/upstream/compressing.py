@@ -20,7 +20,7 @@ __all__ = ["compressing"]
 
 _SHIFTED = (
     "upstream Baler scales by this table's own minima and ranges when it compresses, and by those of the training when "
-    "it decompresses: the values come back shifted. Train on this table"
+    "it decompresses: the reconstructed values are shifted. Train on this table"
 )
 
 

@@ -90,8 +90,8 @@ class Folder:
         *_, workspaces, workspace, project = ("", "", *self.path.absolute().parts)
         if workspaces != "workspaces" or not all(re.fullmatch(r"\w[\w-]*", name) for name in (workspace, project)):
             raise InputError(
-                f"{self.path}: Baler finds a project only as workspaces/WORKSPACE/PROJECT, with names of letters, "
-                "digits, _ and -. Give such a folder, for instance workspaces/mine/jets."
+                f"{self.path}: Baler only finds projects at workspaces/WORKSPACE/PROJECT, with names of letters, "
+                "digits, _ and -. Use such a folder, for example workspaces/mine/jets."
             )
 
 
@@ -196,7 +196,7 @@ def read_config(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}.") from error
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise InputError(f"{path}: is not Python ({error}).") from error
+        raise InputError(f"{path}: is not valid Python ({error}).") from error
     values: dict[str, Any] = {}
     for node in ast.walk(tree):
         match node:

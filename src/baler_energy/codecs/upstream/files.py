@@ -64,8 +64,8 @@ def model_name(architecture: Architecture) -> str:
         if (architecture.hidden, architecture.negative_slope) == (known.hidden, known.negative_slope):
             return name
     raise InputError(
-        f"Hidden layers {'-'.join(map(str, architecture.hidden))} (slope {architecture.negative_slope:g}) are no "
-        "network of Baler's: train with --model baler (200-100-50) or --model baler-small (20-10)."
+        f"Baler has no network with hidden layers {'-'.join(map(str, architecture.hidden))} (slope "
+        f"{architecture.negative_slope:g}): train with --model baler (200-100-50) or --model baler-small (20-10)."
     )
 
 
@@ -86,7 +86,7 @@ def read_model(path: Path) -> tuple[Architecture, dict[str, Tensor]]:
     """
     content = _load(path)
     if not isinstance(content, Mapping) or not all(isinstance(tensor, Tensor) for tensor in content.values()):
-        raise InputError(f"{path}: is not a state dict (names and tensors), as Baler's `--mode train` writes it.")
+        raise InputError(f"{path}: is not a state dict (names and tensors) as written by Baler's `--mode train`.")
     known = min(MODELS.values(), key=lambda known: len(_names(known) ^ set(content)))
     last = len(known.hidden) + 1
     # `load_parameters` reports names that are missing or unknown.
@@ -198,21 +198,25 @@ def read_latents(path: Path, checkpoint: Checkpoint) -> NDArray[np.float64]:
     latents, features = arrays["data"], arrays["normalization_features"]
     width = checkpoint.architecture.latent
     if latents.ndim != 2 or latents.shape[1] != width or latents.dtype.kind != "f":
-        raise InputError(f"{path}: 'data' is {latents.dtype} {latents.shape}; (rows, {width}) numbers are needed.")
+        raise InputError(
+            f"{path}: 'data' is {latents.dtype} {latents.shape}, but must be numbers of shape (rows, {width})."
+        )
     # Without normalisation Baler stores an empty array.
     scaling = _normalisation(features, path) if features.size else unscaled(len(checkpoint.names))
     if not np.array_equal(scaling.features, checkpoint.normalisation.features):
         raise InputError(
-            f"{path}: 'normalization_features' are not those of the training: it was trained again since. "
+            f"{path}: 'normalization_features' differ from those of the training: the model was trained again since. "
             "Compress again with Baler."
         )
     if column_names(arrays["names"]) != checkpoint.names:
-        raise InputError(f"{path}: 'names' {column_names(arrays['names'])} are not the codec's {checkpoint.names}.")
+        raise InputError(
+            f"{path}: 'names' {column_names(arrays['names'])} differ from the checkpoint's {checkpoint.names}."
+        )
     bad = np.argwhere(~np.isfinite(latents))
     if len(bad):
         raise InputError(
-            f"{path}: 'data' holds NaN or infinity (row {bad[0][0]}, latent {bad[0][1]}, counted from 0). "
-            "Baler divides by 0 in columns of a single value: leave these out and train again."
+            f"{path}: 'data' contains NaN or infinity (row {bad[0][0]}, latent {bad[0][1]}, counting from 0). Baler "
+            "divides by 0 in columns with a single value: remove these and train again."
         )
     return np.ascontiguousarray(latents, dtype=np.float64)
 
@@ -268,12 +272,12 @@ def _load(path: Path) -> Any:
     except pickle.UnpicklingError as error:
         # torch's own message advises to unpickle it.
         raise InputError(
-            f"{path}: is damaged, or holds Python objects besides tensors, which could run code and are not read. "
-            "Save the model's state dict, as Baler does."
+            f"{path}: is damaged, or contains Python objects other than tensors, which could run code and are not "
+            "loaded. Save the model's state dict, as Baler does."
         ) from error
     except Exception as error:
         # A damaged file raises nearly anything: RuntimeError, EOFError, KeyError, UnicodeError, ...
-        raise InputError(f"{path}: is damaged or not a model of Baler's ({type(error).__name__}).") from error
+        raise InputError(f"{path}: is damaged or not a Baler model ({type(error).__name__}).") from error
 
 
 def _names(known: Network) -> set[str]:

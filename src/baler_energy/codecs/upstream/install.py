@@ -18,8 +18,8 @@ RUNNER = Path(runner.__file__)
 
 _DEFAULT = Path(".venv-upstream", "bin", "python")
 _REMEDY = (
-    f"Install it by `make upstream` (BALER_SOURCE=... takes it from a local clone), or name a Python that has it by "
-    f"the environment variable {VARIABLE}."
+    "Install it with `make upstream` (BALER_SOURCE=... uses a local clone), or set the environment variable "
+    f"{VARIABLE} to a Python that has it."
 )
 
 
@@ -49,7 +49,7 @@ def find() -> Installation:
         facts = json.loads(done.stdout)
         return Installation(python, facts["version"], facts["commit"])
     except (OSError, subprocess.SubprocessError, ValueError, KeyError, TypeError) as error:
-        raise UnavailableError(f"Upstream Baler is not installed with {python} ({said or error}). {_REMEDY}") from error
+        raise UnavailableError(f"Upstream Baler is not installed for {python} ({said or error}). {_REMEDY}") from error
 
 
 def _upstream_python() -> Path:
@@ -62,7 +62,7 @@ def _upstream_python() -> Path:
     """
     python = Path(os.environ.get(VARIABLE) or _DEFAULT).absolute()
     if not python.is_file():
-        raise UnavailableError(f"Upstream Baler is not installed: there is no {python}. {_REMEDY}")
+        raise UnavailableError(f"Upstream Baler is not installed: {python} does not exist. {_REMEDY}")
     return python
 
 

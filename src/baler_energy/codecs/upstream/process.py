@@ -43,7 +43,7 @@ class Upstream:
         self._process = process
         self._log = log
         self._said_before = 0
-        self.facts = self._answer("while it started")
+        self.facts = self._answer("while starting")
         self.startup_s = time.monotonic() - start_s
 
     def perform(self, project: Folder, mode: str, seed: int, *, profile: bool = False) -> dict[str, Any]:
@@ -147,7 +147,7 @@ def started(folder: Path, *, device: str, threads: int) -> Iterator[Upstream]:
         upstream = Upstream(process, log, start_s)
         if device == "cuda" and not upstream.facts["cuda"]:
             raise UnavailableError(
-                "--device cuda: upstream Baler's torch finds no GPU, while ours does. Install it with the same build "
+                "--device cuda: upstream Baler's torch finds no GPU, but ours does. Install it with the same build "
                 'of torch: `rm -r .venv-upstream`, then `make upstream TORCH_INDEX=...` (README, "Which torch").'
             )
         yield upstream
@@ -172,4 +172,4 @@ def _ending(code: int) -> str:
     if code >= 0:
         return f"ended (exit code {code})"
     name = signal.Signals(-code).name
-    return f"was killed by {name}" + (" (is memory short?)" if -code == signal.SIGKILL else "")
+    return f"was killed by {name}" + (" (out of memory?)" if -code == signal.SIGKILL else "")

@@ -26,15 +26,15 @@ def refuse_unsupported(*, model: str, packing: str, shuffle: bool = False, plate
     """
     wrong = None
     if network(model) not in map(network, _NETWORKS):
-        wrong = f"model {model!r}: it has {' and '.join(_NETWORKS)}"
+        wrong = f"model {model!r} (only {' and '.join(_NETWORKS)})"
     elif packing != "none":
-        wrong = f"packing {packing!r}: it stores its latents as they are"
+        wrong = f"packing {packing!r} (it stores latents unchanged)"
     elif shuffle:
-        wrong = "shuffle: it takes the rows in their order"
+        wrong = "shuffle (it reads the rows in order)"
     elif plateau_patience is not None:
-        wrong = "plateau_patience: its schedule of the learning rate fails with present versions of torch"
+        wrong = "plateau_patience (its learning-rate schedule fails with current versions of torch)"
     if wrong:
-        raise InputError(f"engine 'upstream' does not support {wrong}. Leave it out, or take another engine.")
+        raise InputError(f"engine 'upstream' does not support {wrong}. Remove it, or use another engine.")
 
 
 def new_project(root: Path, name: str, config: Config) -> Folder:

@@ -60,8 +60,8 @@ def refuse_constants(table: Table, path: Path) -> None:
     names = [name for name, is_constant in zip(table.names, constant, strict=True) if is_constant]
     if names:
         raise InputError(
-            f"{path}: column {', '.join(map(repr, names))} holds a single value, and upstream Baler divides by a "
-            "column's range. Prepare the table without it, or take another engine."
+            f"{path}: column {', '.join(map(repr, names))} has a single value, and upstream Baler divides by a "
+            "column's range. Prepare the table without it, or use another engine."
         )
 
 

@@ -74,13 +74,13 @@ def peer_reading(
     """
     unit = quantity.unit
     if value is None:
-        reason = f"{meter} gave no value"
+        reason = f"{meter} returned no value"
     elif not math.isfinite(value):
-        reason = f"{meter} gave {value}"
+        reason = f"{meter} returned {value}"
     elif value == 0:
-        reason = f"{meter} gave 0 {unit}, which is what it gives where it could not read"
+        reason = f"{meter} returned 0 {unit}, which it also returns if it cannot read"
     elif value < 0:
-        reason = f"{meter} gave {value:.1f} {unit}: a counter wrapped or was reset, and it did not see that"
+        reason = f"{meter} returned {value:.1f} {unit}: a counter wrapped or was reset unnoticed"
     else:
         return Reading.of(meter, component, quantity, float(value), evidence, detail=detail, scope=scope)
     return Reading.of(meter, component, quantity, None, evidence, reason, detail=detail, scope=scope)

@@ -109,7 +109,7 @@ class CarbontrackerMeter(PeerMeter):
     def _check(self) -> None:
         # It catches its own errors, and deletes itself.
         if self._tracker.deleted:
-            raise RuntimeError("carbontracker stopped by itself after an error of its own")
+            raise RuntimeError("carbontracker stopped after an internal error")
 
 
 def _describe(component: Any) -> tuple[list[str], Evidence, str]:
@@ -119,7 +119,7 @@ def _describe(component: Any) -> tuple[list[str], Evidence, str]:
         return ["gpu"], Evidence.MEASURED, f"NVML's power, sampled every {_INTERVAL_S} s; mean times duration"
     if kind == "GenericCPU":
         power_w, brand = component.handler.tdp, component.handler.cpu_brand
-        return ["cpu"], Evidence.MODELLED, f"half of a TDP of {2 * power_w:g} W, whatever the load, for {brand!r}"
+        return ["cpu"], Evidence.MODELLED, f"half of a TDP of {2 * power_w:g} W, regardless of load, for {brand!r}"
     devices = component.devices()
     scope = ["cpu", "dram"] if any(name.startswith("dram") for name in devices) else ["cpu"]
     detail = f"RAPL ({', '.join(devices)}), read over 1 s of every {1 + _INTERVAL_S} s; mean times duration"

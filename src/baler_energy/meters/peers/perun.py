@@ -47,7 +47,7 @@ class PerunMeter(PeerMeter):
         logging.getLogger("perun").setLevel(logging.CRITICAL)
         self._perun = Perun(config)
         if not any(unit in ("J", "W") for unit in _units(self._perun.l_assigned_sensors)):
-            raise RuntimeError("perun finds no sensor of energy or power here")
+            raise RuntimeError("perun finds no energy or power sensor here")
 
     def begin(self) -> None:
         """Let perun start its process and enter the function."""
@@ -71,7 +71,7 @@ class PerunMeter(PeerMeter):
         if self._error is not None:
             raise self._error
         if self._run is None:
-            raise RuntimeError("perun gave no result")
+            raise RuntimeError("perun returned no result")
         config = self._perun.config
         period = f"perun, sampled every {config.get('monitor', 'sampling_period')} s and integrated"
         values_j = _energies_j(self._run)
@@ -100,7 +100,7 @@ class PerunMeter(PeerMeter):
         try:
             self._perun.monitor_application(Application(window, self._perun.config))
         except BaseException as error:  # perun leaves by SystemError and SystemExit, too
-            self._error = error if isinstance(error, Exception) else RuntimeError(f"perun left: {error}")
+            self._error = error if isinstance(error, Exception) else RuntimeError(f"perun exited: {error}")
         finally:
             entered.set()
 
