@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from baler_energy.analysis.statistics import clean, interval
+from baler_energy.vocabulary import Operation
 
 __all__ = ["COSTS", "at_error", "codec_points", "family", "on_front"]
 
@@ -46,10 +47,10 @@ def codec_points(runs: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        A row per codec, least error first: ``family``, the parameters that name it, ``n`` (runs), ``error`` (mean of
-        mean_rms_over_range) with ``error_half_width`` (95 % t interval), ``nrmse``, ``max_over_range``, ``ratio`` (over
-        the recorded formats), ``bytes_per_row``, `COSTS` (means over clean runs; null where there is none) and
-        ``evidence`` of the energies.
+        A row per codec, least error first: ``family``, the parameters that name it, ``n`` (runs), ``trains`` (it
+        has a training), ``error`` (mean of mean_rms_over_range) with ``error_half_width`` (95 % t interval), ``nrmse``,
+        ``max_over_range``, ``ratio`` (over the recorded formats), ``bytes_per_row``, `COSTS` (means over clean runs;
+        null where there is none) and ``evidence`` of the energies.
     """
     rows = []
     for key, part in runs.groupby(_CODEC, dropna=False, observed=True, sort=False):
@@ -61,6 +62,7 @@ def codec_points(runs: pd.DataFrame) -> pd.DataFrame:
         row |= {"family": family(row), "n": n, "error": error, "error_half_width": half_width}
         row |= {"nrmse": once["mean_nrmse"].mean(), "max_over_range": once["max_over_range"].mean()}
         row |= {"ratio": once["ratio_native_bytes"].mean()}
+        row["trains"] = bool(part["operation"].eq(Operation.TRAIN).any())
         row["bytes_per_row"] = (once["compressed_bytes"] / once["rows"]).mean()
         rows.append(row | _costs(part))
     return pd.DataFrame(rows).sort_values(["error", "ratio"], ignore_index=True) if rows else pd.DataFrame()
@@ -69,7 +71,7 @@ def codec_points(runs: pd.DataFrame) -> pd.DataFrame:
 def _costs(part: pd.DataFrame) -> dict[str, Any]:
     native = part["ratio_native_bytes"] * part["compressed_bytes"] / _GB
     per_gb = clean(part.assign(j=part["energy_j"] / native, s=part["duration_s"] / native))
-    evidences = per_gb["energy_evidence"].dropna().unique()
+    evidences = part["energy_evidence"].dropna().unique()
     found: dict[str, Any] = {"evidence": evidences[0] if len(evidences) == 1 else None}
     for operation, (joules, seconds) in COSTS.items():
         mine = per_gb[per_gb["operation"] == operation]

@@ -25,27 +25,32 @@ def codecs(tables: Tables) -> pd.DataFrame:
     pandas.DataFrame
         A row per trained codec (``at_family``, ``at_epochs``, ``at_packing``; its ``error`` over the range) and family,
         the trained codec itself first and the others by ratio: ``measured`` (whether the row is that codec's own, not
-        interpolated between two points of a family), NRMSE, largest error, ratio, bytes per row and costs per GB of the
-        table in its recorded formats, with the ``evidence`` of the energies. Empty where there is nothing to compare.
+        interpolated between two points of a family), ``trains`` (whether the family has a training), NRMSE, largest
+        error, ratio, bytes per row and costs per GB of the table in its recorded formats, with the ``evidence`` of the
+        energies. Empty where there is nothing to compare.
     """
     try:
         points, _, _ = codecs_at_centre(tables)
     except NoData:
         return pd.DataFrame(columns=_COLUMNS)
-    found = []
+    found: list[Row] = []
+    trains = points.groupby("family")["trains"].any().to_dict()
     for trained in points[points["epochs"].notna() & (points["error"] > 0)].sort_values("epochs").to_dict("records"):
         at = {"at_family": trained["family"], "at_epochs": trained["epochs"], "at_packing": trained["packing"]}
         at |= {"error": trained["error"], "evidence": trained["evidence"]}
         others = points[points["family"] != trained["family"]]
-        others = others[others["evidence"].eq(trained["evidence"]) | (trained["evidence"] is None)]
+        # Energies of another kind are not compared; ratios and times are.
+        alike = others["evidence"].eq(trained["evidence"])
+        others = others.assign(**{joules: others[joules].where(alike) for joules, _ in COSTS.values()})
         known = at_error(others, trained["error"], _WHAT)
         best = known.sort_values("ratio", ascending=False).to_dict("records") if len(known) else []
         own = {name: trained[name] for name in ("family", *_WHAT)}
         found += [at | own | {"measured": True}, *(at | row | {"measured": False} for row in best)]
+    found = [row | {"trains": trains[row["family"]]} for row in found]
     return pd.DataFrame(found, columns=_COLUMNS)
 
 
-_COLUMNS = ["at_family", "at_epochs", "at_packing", "error", "family", "measured", *_WHAT, "evidence"]
+_COLUMNS = ["at_family", "at_epochs", "at_packing", "error", "family", "measured", "trains", *_WHAT, "evidence"]
 
 
 def _row(row: Row) -> dict[str, str]:
@@ -73,12 +78,13 @@ def _scaled(value: float, unit: str) -> str:
 
 
 def _notes(frame: pd.DataFrame, _tables: Tables) -> list[str]:
-    """Answer, for each trained codec, whether another one stores less at its error."""
+    """Answer, for each trained codec, whether one without training stores less at its error."""
     said = []
     for _, part in frame.groupby(["at_family", "at_epochs", "at_packing"], sort=False, dropna=False):
         own, others = part.iloc[0], part.iloc[1:]
-        if len(others):
-            said.append(_verdict(own, others.iloc[0]))
+        untrained = others[~others["trains"].astype(bool)]
+        if len(untrained):
+            said.append(_verdict(own, untrained.iloc[0]))
     return said
 
 
@@ -90,7 +96,7 @@ def _verdict(own: Any, best: Any) -> str:
     kind, unit = ("compress_j_per_gb", "J") if not pd.isna(own["compress_j_per_gb"]) else ("compress_s_per_gb", "s")
     if own[kind] > 0 and best[kind] > 0:
         said += f", and takes {_scaled(best[kind], unit)} instead of {_scaled(own[kind], unit)} to compress a GB"
-    return said + (", without any training." if pd.isna(best["train_s_per_gb"]) else ".")
+    return f"{said}, without any training."
 
 
 TABLE = TableSpec(
@@ -99,8 +105,8 @@ TABLE = TableSpec(
     "What each family of codecs needs for the error of each trained codec, on the rows that were compressed: ratio "
     "over the recorded formats without the model, and energy and time per GB of the table in these formats. The "
     "logarithms are interpolated between the two points of a family next to that error; nothing is extrapolated, so a "
-    "family without errors on both sides is missing. Ratios and errors are means over all repeats, costs over the clean "
-    "ones. A bound over the range leaves small values with large relative errors: the glossary says what each error is.",
+    "family without errors on both sides is missing. Ratios and errors are means over all repeats, costs over the "
+    "clean ones. A bound over the range leaves small values with large relative errors: see the glossary.",
     make=codecs,
     rows=each(_row),
     notes=_notes,

@@ -49,7 +49,7 @@ def draw_rate_distortion(tables: Tables) -> Figure:
     panel.set(xlim=(low, high), ylim=ratios)
     log_ticks(panel.xaxis, lowest, high)
     log_ticks(panel.yaxis, *ratios)
-    panel.set(xlabel="Mean over columns of RMS residual / range", ylabel="Ratio over the recorded formats")
+    panel.set(xlabel="Mean over columns of RMS residual / range", ylabel="Compression ratio (1: as large as recorded)")
     legend_below(figure, handles)
     subtitle(figure, f"At {where(tables['runs'])}, {device}.", f"Mean and 95 % t interval, {count_text(points['n'])}.")
     return figure
