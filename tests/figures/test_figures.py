@@ -140,12 +140,12 @@ def test_no_second_meter_leaves_the_comparison_out(tables: dict[str, pd.DataFram
 
 def test_one_value_of_an_axis_leaves_its_figure_out(tables: dict[str, pd.DataFrame]) -> None:
     runs = tables["runs"]
-    with pytest.raises(NoData, match=r"one value of rows only \(30000\)"):
+    with pytest.raises(NoData, match=r"only one value of rows \(30000\)"):
         SPECS["cost_rows"].draw({**tables, "runs": runs[runs["rows"] == 30_000]})
 
 
 def test_one_point_is_no_curve(tables: dict[str, pd.DataFrame]) -> None:
-    with pytest.raises(NoData, match="one point only"):
+    with pytest.raises(NoData, match="only one point"):
         SPECS["error_energy"].draw({**tables, "runs": tables["runs"][tables["runs"]["at_centre"]]})
 
 
@@ -266,7 +266,7 @@ def test_without_a_carbon_intensity_there_is_no_co2e(build: Build) -> None:
 def test_the_node_stands_beside_the_sum_of_parts(build: Build) -> None:
     tables = build(evidence={"cpu": "measured"}, node=True)
     figure = SPECS["meters"].draw(tables)
-    assert "first our parts cpu (measured), second the whole node that holds them (wattmeter)" in texts(figure)
+    assert "first our components cpu (measured), second the whole node (wattmeter)" in texts(figure)
     ratios = [float(y) for line in figure.axes[1].lines[:1] for y in line.get_ydata()]
     assert ratios == pytest.approx([*(tables["runs"]["node_energy_j"] / tables["runs"]["energy_j"])])
 
@@ -292,7 +292,7 @@ def test_repeats_needed_are_marked_at_the_spreads_seen(build: Build) -> None:
 
 def test_overflow_bins_are_counted_not_drawn(tables: dict[str, pd.DataFrame]) -> None:
     figure = SPECS["distributions"].draw(tables)
-    assert "beyond: 11 original,\n11 reconstructed" in texts(figure)
+    assert "outside: 11 original,\n11 reconstructed" in texts(figure)
     assert figure.axes[0].get_xlim() == pytest.approx((3, 400))
 
 
@@ -338,9 +338,9 @@ def test_dataset_reads_lazily_and_names_what_is_wrong(tmp_path: Path, tables: di
     tables["history"].drop(columns="loss").to_parquet(tmp_path / "history.parquet")
     dataset = Dataset(tmp_path)
     assert len(dataset["runs"]) == len(tables["runs"])
-    with pytest.raises(InputError, match=r"samples\.parquet: there is no such file"):
+    with pytest.raises(InputError, match=r"samples\.parquet: no such file"):
         dataset["samples"]
-    with pytest.raises(InputError, match=r"errors\.parquet: is not a Parquet file"):
+    with pytest.raises(InputError, match=r"errors\.parquet: not a Parquet file"):
         dataset["errors"]
     with pytest.raises(BalerEnergyError, match="loss"):
         dataset["history"]

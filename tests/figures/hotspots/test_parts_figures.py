@@ -44,7 +44,7 @@ def test_where_energy_is_modelled_time_stands_in(tables):
     figure = draw_whole(tables)
     widths = [width for level, _, width in blocks(figure.axes[0]) if level == 1]
     assert widths == pytest.approx([WHOLE_S * s for s in (0.25, 0.35, 0.15, 0.25)])
-    assert figure.axes[0].get_xlabel() == "Time, as energy is not measured here (s)"
+    assert figure.axes[0].get_xlabel() == "Time, since energy is not measured here (s)"
     assert "static power is unknown" in figure.get_suptitle()
 
 

@@ -108,7 +108,7 @@ def test_engines_are_drawn_with_their_factors(engines: Tables) -> None:
     shown = texts(figure)
     for factor in ("1.80x more", "1.67x less", "3.33x less", "1.05x more", "equal"):
         assert factor in shown, shown
-    assert "factors are over reference" in shown and "n = 3" in shown
+    assert "factors are relative to reference" in shown and "n = 3" in shown
     assert "Energy per row, modelled" in figure.axes[0].get_xlabel()
     runs = engines["runs"]
     mine = runs[(runs["engine"] == "fast") & (runs["precision"] == "float32") & (runs["operation"] == "train")]
@@ -129,11 +129,11 @@ def test_energies_of_another_kind_are_not_compared(engines: Tables) -> None:
 
 def test_one_engine_is_nothing_to_compare(tables: Tables) -> None:
     for draw in (draw_engines, draw_difference):
-        with pytest.raises(NoData, match=r"one engine only at the study's centre \(in the study: reference\)"):
+        with pytest.raises(NoData, match=r"only one engine at the study's centre \(in the study: reference\)"):
             draw(tables)
     assert ENGINES.make(tables).empty
     assert "nothing to compare" in notes(ENGINES, ENGINES.make(tables), tables)[-1]
-    with pytest.raises(NoData, match=r"one packing only at the study's centre \(none\)"):
+    with pytest.raises(NoData, match=r"only one packing at the study's centre \(none\)"):
         draw_packing(tables)
 
 
@@ -234,9 +234,9 @@ def test_engines_without_a_clean_run_are_named_beside_the_bars(engines: Tables) 
     flagged = runs.assign(flags=runs["flags"].where(runs["engine"] != "upstream", "contaminated"))
     figure = draw_difference(engines | {"runs": flagged})
     assert label_rows(figure) == ["reference", "fast"]
-    assert "Without a bar where all runs are flagged: upstream." in figure.get_suptitle()
+    assert "No bar where all runs are flagged: upstream." in figure.get_suptitle()
     hotspots = engines["hotspots"]
-    with pytest.raises(NoData, match="no two engines were profiled"):
+    with pytest.raises(NoData, match="fewer than two engines were profiled"):
         draw_difference(engines | {"hotspots": hotspots[hotspots["engine"] != "upstream"].query("engine != 'fast'")})
 
 

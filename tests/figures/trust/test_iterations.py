@@ -34,6 +34,6 @@ def test_windows_of_one_iteration_are_said_to_be_left_out(tables: Tables) -> Non
     runs = tables["runs"].copy()
     runs.loc[runs["operation"] == "train", "iterations"] = 1
     said = draw_iterations({**tables, "runs": runs}).get_suptitle()
-    assert f"{(runs['operation'] == 'train').sum()} more windows hold a single iteration" in said
+    assert f"{(runs['operation'] == 'train').sum()} more windows have a single iteration" in said
     with pytest.raises(NoData, match="no window has several iterations"):
         draw_iterations({**tables, "runs": runs.assign(iterations=1)})
