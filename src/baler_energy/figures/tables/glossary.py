@@ -10,7 +10,7 @@ __all__ = ["TABLE"]
 
 
 def glossary(_tables: Tables) -> pd.DataFrame:
-    """Give a row for each metric: column, name, formula, unit, source, misleads."""
+    """Return a row for each metric: column, name, formula, unit, source, misleads."""
     return pd.DataFrame([vars(entry) for entry in GLOSSARY])
 
 
@@ -28,7 +28,7 @@ def _row(row: Row) -> dict[str, str]:
 TABLE = TableSpec(
     "glossary",
     "Glossary of metrics",
-    "What the efficiency metrics are: formula, unit, source, and when they mislead.",
+    "The efficiency metrics: formula, unit, source, and when they mislead.",
     make=glossary,
     rows=each(_row),
 )
