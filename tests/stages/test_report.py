@@ -101,7 +101,7 @@ def test_no_carbon_intensity_and_a_changing_one(tmp_path: Path, write: Write) ->
     assert "Carbon intensity 20 to 100 g CO2e per kWh, PUE 1" in overview.overview({**tables, "runs": frame}, "s", {})
 
 
-def test_the_node_stands_beside_and_is_not_added(tmp_path: Path, write: Write) -> None:
+def test_the_node_is_shown_separately_and_not_added(tmp_path: Path, write: Write) -> None:
     write(tmp_path / "dataset", node=True)
     report.report(tmp_path / "dataset", chapters(tmp_path / "figures"), tmp_path / "overview.rst")
     page = rendered(tmp_path / "overview.rst")

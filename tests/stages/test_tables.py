@@ -29,7 +29,7 @@ def write(repository: Path) -> Write:
 @pytest.fixture(scope="module")
 def modelled(tmp_path_factory: pytest.TempPathFactory, write: Write) -> Path:
     folder = tmp_path_factory.mktemp("tables")
-    write(folder / "dataset", flags="contaminated", beside=True)
+    write(folder / "dataset", flags="contaminated", extras=True)
     assert main(["tables", "--dataset", str(folder / "dataset"), "--out", str(folder / "tables")]) == 0
     return folder
 
@@ -236,7 +236,7 @@ def test_variation_gives_the_spread_and_the_repeats(modelled: Path) -> None:
     assert "repeats for 5 %" in page and f'<td class="number">{train["repeats"]}</td>' in page
 
 
-def test_peers_beside_ours_with_what_they_assumed_and_why_they_failed(modelled: Path) -> None:
+def test_peers_are_compared_with_their_assumptions_and_reasons_for_failure(modelled: Path) -> None:
     found = pd.read_csv(modelled / "tables" / "peers.csv").set_index("tool")
     assert list(found.index) == ["eco2ai", "perun", "strubell"]  # tools before formulas
     perun = found.loc["perun"]

@@ -1,4 +1,4 @@
-"""Engines and packings: never mixed where costs are told, and compared where savings are."""
+"""Engines and packings: never mixed in the chapter on costs, and compared in the chapter on savings."""
 
 import math
 import re
@@ -38,13 +38,13 @@ COSTS = [spec for spec in FIGURES if spec.name != "co2e_countries"]
 @pytest.fixture(scope="module")
 def alone(build: Build) -> Tables:
     """Give the reference alone, on a CPU and a GPU with counters."""
-    return build(devices=("cpu", "cuda"), evidence={"cpu": "measured", "gpu": "measured"}, beside=True)
+    return build(devices=("cpu", "cuda"), evidence={"cpu": "measured", "gpu": "measured"}, extras=True)
 
 
 @pytest.fixture(scope="module")
 def mixed(build: Build) -> Tables:
     """Give the same runs, and those of other engines, precisions and packings."""
-    options = {"evidence": {"cpu": "measured", "gpu": "measured"}, "beside": True, "engines": True}
+    options = {"evidence": {"cpu": "measured", "gpu": "measured"}, "extras": True, "engines": True}
     return build(devices=("cpu", "cuda"), **options)
 
 
@@ -229,7 +229,7 @@ def test_the_difference_is_of_the_measured_time_by_profiled_shares(engines: Tabl
     assert "scaling +" in words[1] and "n = 1" in figure.get_suptitle() and ":" not in words[0]
 
 
-def test_engines_without_a_clean_run_are_named_beside_the_bars(engines: Tables) -> None:
+def test_engines_without_a_clean_run_are_named_in_the_subtitle(engines: Tables) -> None:
     runs = engines["runs"]
     flagged = runs.assign(flags=runs["flags"].where(runs["engine"] != "upstream", "contaminated"))
     figure = draw_difference(engines | {"runs": flagged})
@@ -257,7 +257,7 @@ def test_a_broken_bound_is_said_loudly(engines: Tables) -> None:
     assert "DOES NOT HOLD" in texts(draw_packing(engines | {"runs": worse}))
 
 
-def test_ratios_tell_engines_packings_and_what_each_gained_apart(engines: Tables) -> None:
+def test_ratios_separate_engines_packings_and_their_gains(engines: Tables) -> None:
     table = RATIOS.make(engines)
     assert not table.duplicated([*FORMAT, "epochs"]).any()
     assert set(table["engine"]) == {"upstream", "reference", "fast"}

@@ -1,4 +1,4 @@
-"""Imported results beside ours: what a mark stands for, and lines of constant power."""
+"""Imported results and ours: the meaning of a mark, and lines of constant power."""
 
 from pathlib import Path
 
@@ -66,7 +66,7 @@ def test_sums_scope_and_evidence_of_each_window(tables: Tables) -> None:
     assert "n = 5 imported and 81 of this study" in figure.get_suptitle()
 
 
-def test_our_runs_stand_beside_them_by_operation_and_evidence(tables: Tables) -> None:
+def test_our_runs_are_drawn_with_them_by_operation_and_evidence(tables: Tables) -> None:
     figure = draw(tables_of(tables, rows("zeus", 3.0, gpu=(9.0, "measured"))))
     runs = tables["runs"]
     for operation in ("train", "compress", "decompress"):

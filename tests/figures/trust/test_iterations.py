@@ -21,7 +21,7 @@ def test_iterations_are_over_the_median_of_their_window(tables: Tables) -> None:
     assert found["minutes"].min() >= 0 and found["minutes"].is_monotonic_increasing
 
 
-def test_a_disturbed_window_stands_out_and_is_counted(tables: Tables) -> None:
+def test_a_disturbed_window_is_marked_and_counted(tables: Tables) -> None:
     figure = draw_iterations(tables)
     drawn: list[Any] = [line for panel in figure.axes for line in panel.lines if line.get_marker() == "^"]
     heights = [y for line in drawn for y in line.get_ydata()]
