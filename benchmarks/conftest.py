@@ -1,4 +1,4 @@
-"""Print what the benchmarks found as one table, for docs/engines.md."""
+"""Print the results of the benchmarks as one table, for docs/engines.md."""
 
 from collections.abc import Callable
 

@@ -3,9 +3,9 @@
     python benchmarks/copies.py --table results/laptop/data/jets/rows~30000/table.npz
     PYTHONPATH=src OTHER/bin/python benchmarks/copies.py --table TABLE --upstream CHECKOUT
 
-The second is run by a Python that has what upstream needs (torch, scikit-learn, matplotlib, tqdm), with a checkout of
-github.com/baler-collaboration/baler. Prints a table for docs/hotspots.md: a row per line, with the bytes that it wrote
-into new arrays, over the bytes of the table as float64, and the share of the operation's time that it takes.
+The second command needs a Python with upstream's requirements (torch, scikit-learn, matplotlib, tqdm) and a checkout of
+github.com/baler-collaboration/baler. Prints a table for docs/hotspots.md: a row per line of code, with the bytes that
+it writes into new arrays, divided by the bytes of the table as float64, and its share of the operation's time.
 """
 
 import argparse
@@ -38,7 +38,7 @@ def set_config(c):
 
 
 def main() -> None:
-    """Trace both or one, and print."""
+    """Trace ours or upstream Baler, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--table", type=Path, required=True, help="table of `baler-energy prepare`")
     parser.add_argument("--upstream", type=Path, help="checkout of upstream Baler; without it, ours")

@@ -1,10 +1,10 @@
-"""What measuring costs: the same work measured and not, in turn, on a simulated machine with counters and GPUs.
+"""Overhead of measuring: the same work with and without meters, in turn, on a simulated machine with counters and GPUs.
 
     PYTHONPATH=tests/hardware python benchmarks/overhead.py
 
-The work is a loop of Python on one thread, which every other thread of the process delays: the hardest case. What the
-meters' threads take is read off within the same run, since the machine's own speed varies by more than that. All meters
-of a study run at their default sampling. Needs root on Linux and a C compiler; leave the machine alone meanwhile.
+The work is a Python loop on one thread, which every other thread of the process delays: the worst case. The CPU time of
+the meters' threads is measured within the same run, since the machine's own speed varies by more. All meters of a study
+run at their default sampling. Needs root on Linux and a C compiler; leave the machine idle meanwhile.
 """
 
 import argparse
@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def compare(pairs: int, work_s: float) -> None:
-    """Work with and without being measured in turn, and print what is different."""
+    """Work with and without meters in turn, and print the differences."""
     count = 1_000_000
     count = int(count * work_s / timed(count)[0])
     found: dict[str, list[float]] = {}
@@ -75,7 +75,7 @@ def _waited(times_s: tuple[float, float, float]) -> float:
 
 
 def timed(count: int) -> tuple[float, float, float]:
-    """Work; give the duration, the CPU time of the process and that of this thread (s)."""
+    """Work; return the duration, the CPU time of the process and that of this thread (s)."""
     wall_s, cpu_s, own_s, total = time.perf_counter(), time.process_time(), time.thread_time(), 0
     for number in range(count):
         total += number & 7
@@ -83,7 +83,7 @@ def timed(count: int) -> tuple[float, float, float]:
 
 
 def timed_while_measured(count: int) -> tuple[float, float, float]:
-    """Work in a measured window; construction and first start of the meters are outside it."""
+    """Work in a measured window; the meters are constructed and first started outside of it."""
     settings = SessionSettings(min_window_s=0.0, idle_s=0.0)
     with Session(make_meters(STUDY_METERS), settings) as session:
         return session.run(lambda: timed(count), once=True).result

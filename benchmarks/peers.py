@@ -1,10 +1,10 @@
-"""Who finds the truth: our meters and other tools on a simulated machine whose energy is known.
+"""Which tools are right: our meters and other tools on a simulated machine with known energy.
 
     PYTHONPATH=tests/hardware python benchmarks/peers.py --out build/peers --jobs 4
 
-Each tool measures the same window (a process that sleeps) on each machine, several times, each time in a process of
-its own beside our RAPL meter. The table of docs/peers.md is what it prints: by component, the median over the repeats
-of the tool's energy over the truth, with the smallest and the largest.
+Each tool measures the same window (a process that sleeps) on each machine, several times, each time in a separate
+process together with our RAPL meter. Prints the table of docs/peers.md: for each component, the median over the repeats
+of the tool's energy divided by the true energy, with the smallest and the largest.
 
 The machine is that of the tests (tests/hardware/simulator), in a private mount namespace, which needs root on Linux.
 Needs the extra `peers` and a C compiler.
@@ -26,9 +26,9 @@ from simulator.run import run_on, server
 
 COUNTER = Path("/sys/class/powercap/intel-rapl:0/energy_uj")
 
-#: Power (W) of the packages, of which DRAM takes a fifth more, and of the GPUs.
+#: Power (W) of the packages (their DRAM takes a fifth more) and of the GPUs.
 PACKAGES_W, GPUS_W = (60.0, 40.0), (120.0, 80.0)
-#: Time of the wrap since the machine's start: the slowest tool's window begins 10 s after it, and all last 25 s.
+#: Counters wrap after 20 s: the slowest tool's window begins 10 s after the machine's start, and all last 25 s.
 MACHINES = {
     "plain": server(
         [Curve("constant", w) for w in PACKAGES_W], gpus=[Gpu(Curve("constant", w)) for w in GPUS_W], mmio=False
@@ -41,7 +41,7 @@ SUMS = ("cpu", "dram", "gpu", "psys", "machine")
 
 
 def main() -> None:
-    """Run what the command line asks for, and print the table."""
+    """Run the requested tools and machines, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the records")
     parser.add_argument("--window-s", type=float, default=25.0, metavar="S")
@@ -64,7 +64,7 @@ def main() -> None:
 
 
 def simulate(machine: str, tool: str, repeat: int, window_s: float, out: Path) -> list[tuple[str, float | str]]:
-    """Measure with one tool on one simulated machine; give the tool's energies over the truth."""
+    """Measure with one tool on one simulated machine; return the tool's energies divided by the truth."""
     state = out / f"{machine.replace(' ', '-')}.{tool}.{repeat}"
     state.mkdir(parents=True)
     words = ["--out", str(state / "record.json"), "--window-s", str(window_s), "--measure", tool]
@@ -73,7 +73,7 @@ def simulate(machine: str, tool: str, repeat: int, window_s: float, out: Path) -
         raise SystemExit(f"{tool} on {machine}: {done.stdout}{done.stderr}")
     measured, truth = json.loads((state / "record.json").read_text()), Truth(state)
     if measured["wrapped"] != (machine == "counters wrap"):
-        raise SystemExit(f"{tool} on {machine}: the counters did not do so in the window; take the default --window-s")
+        raise SystemExit(f"{tool} on {machine}: wraps of counters are not as expected; use the default --window-s")
     begin_s, end_s = measured["edges_s"]
     true_j = {f"gpu-{n}": truth.gpu_j(n, begin_s, end_s) for n in range(len(truth.machine.gpus))}
     for counter in truth.machine.counters:
@@ -84,7 +84,7 @@ def simulate(machine: str, tool: str, repeat: int, window_s: float, out: Path) -
 
 
 def measure(tool: str, window_s: float, out: Path) -> None:
-    """Measure a window in this process, on whatever machine it sees, and write start, end and readings to `out`."""
+    """Measure a window in this process, on the machine that it sees, and write start, end and readings to `out`."""
     from baler_energy.meters.nvml import NvmlMeter
     from baler_energy.meters.options import make_meters
     from baler_energy.meters.rapl import RaplMeter
@@ -93,7 +93,7 @@ def measure(tool: str, window_s: float, out: Path) -> None:
     from baler_energy.vocabulary import MeterName
 
     meters = [RaplMeter(), NvmlMeter(), *make_meters([MeterName(tool)] if tool != "ours" else [])]
-    # A lock of its own: simulated machines do not disturb each other.
+    # A separate lock: simulated machines do not disturb each other.
     settings = SessionSettings(min_window_s=0.0, idle_s=0.0, lock=out.with_suffix(".lock"))
     with Session(meters, settings) as session:
         edges: list[float] = []
@@ -112,7 +112,7 @@ def measure(tool: str, window_s: float, out: Path) -> None:
 
 
 def ratios_of(record: dict[str, Any], tool: str, truth_j: dict[str, float]) -> list[tuple[str, float | str]]:
-    """Give the tool's energies over the truth, by component; the reason where it gave none.
+    """Return the tool's energies divided by the truth, by component, or the reason why there is none.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Recovered against true energy on simulated machines: the table of docs/trust.md.
+"""Measured against true energy on simulated machines: the table of docs/trust.md.
 
     PYTHONPATH=tests/hardware python benchmarks/recovery.py
 

@@ -2,8 +2,8 @@
 
     python benchmarks/scaling.py --points 1000 3000 10000 33334 --folder /scratch
 
-Runs one tiny point for real, and makes a study of each size from its records, with other numbers in them and links to
-its other files. Prints for each step the time and the largest resident memory of its largest process, and the exponent
+Runs one tiny point for real, and makes a study of each size from its records, with different numbers in them and links
+to its other files. For each step, prints the time, the largest resident memory of its largest process, and the exponent
 of the time between the last two sizes (1: linear). Needs 40 kB and 13 files per point.
 """
 
@@ -72,19 +72,19 @@ def main() -> None:
 
 
 def exponent(sizes: list[int], durations_s: list[float]) -> str:
-    """Give the exponent of the time between the last two sizes."""
+    """Return the exponent of the time between the last two sizes."""
     if len(sizes) < 2:
         return ""
     return f"{math.log(durations_s[-1] / durations_s[-2]) / math.log(sizes[-1] / sizes[-2]):.2f}"
 
 
 def snakemake(*words: str) -> list[str]:
-    """Give the words of a run in a study's folder."""
+    """Return the command of a run in a study's folder."""
     return [sys.executable, "-m", "snakemake", "--cores", "1", *words, "--configfile", "study.yaml"]
 
 
 def steps(folder: Path) -> dict[str, list[str]]:
-    """Give the commands that follow the runs."""
+    """Return the commands of the steps after the runs."""
     from baler_energy.variants import CHAPTERS
 
     results = Path("results", "scale")
@@ -104,7 +104,7 @@ def steps(folder: Path) -> dict[str, list[str]]:
 
 
 def measured(folder: Path, *words: str) -> tuple[float, float]:
-    """Run a command in a study's folder; give its time (s) and largest resident memory (B)."""
+    """Run a command in a study's folder; return its time (s) and largest resident memory (B)."""
     start_s = time.perf_counter()
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(words, cwd=folder, env=environment(folder), stdout=log, stderr=log)
@@ -117,13 +117,13 @@ def measured(folder: Path, *words: str) -> tuple[float, float]:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """Give an environment in which the folder's copy of the package comes first."""
+    """Return an environment in which the folder's copy of the package comes first."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     return os.environ | {"PYTHONPATH": str(folder / "src"), "PATH": path}
 
 
 def write_study(folder: Path, wanted: int) -> int:
-    """Write a workflow's folder with a study of about so many points; give their number."""
+    """Write a workflow's folder with a study of about this number of points; return the actual number."""
     folder.mkdir()
     for name in COPIED:
         source = ROOT / name
@@ -146,7 +146,7 @@ def write_study(folder: Path, wanted: int) -> int:
 
 
 def real_point(folder: Path) -> Path:
-    """Run a study of one point, but for what follows the runs; give its results."""
+    """Run a study of one point, without the steps after the runs; return its results."""
     write_study(folder, 1)
     path = folder / "study.yaml"
     path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | {"repeats": 1}))
@@ -155,7 +155,7 @@ def real_point(folder: Path) -> Path:
 
 
 def write_records(folder: Path, template: Path) -> None:
-    """Write the files of every point of a folder's study, from those of the one that ran."""
+    """Write the files of every point of a folder's study, from those of the point that ran."""
     sys.path.insert(0, str(folder / "src"))
     from baler_energy.config.study import load_study
 
@@ -178,7 +178,7 @@ def write_records(folder: Path, template: Path) -> None:
 
 
 def changed(record: dict, point, seed: int, noise: float) -> dict:
-    """Give a record of another point: times and energies grow with the epochs, and vary a little."""
+    """Return a record of another point: times and energies grow with the epochs, and vary a little."""
     factor = point.epochs * noise
     readings = [
         reading | {"value": reading["value"] and reading["value"] * factor}

@@ -3,9 +3,9 @@
     python benchmarks/streaming.py --rows 100000 1000000 10000000 50000000 --folder /scratch
 
 Makes a table of toy data of each size (192 B per row), and compresses and decompresses it file to file, each in a
-process of its own: microseconds per row, and the largest resident memory above that after the imports. The numbers of
-rows take turns over the rounds. Needs twice the largest table's room in the folder, and as much memory as it wants to
-have in the system's cache, lest the disk be measured.
+separate process. Prints microseconds per row, and the largest resident memory minus that after the imports. The sizes
+alternate in each round. The folder needs space for twice the largest table, and the tables should fit in the system's
+cache, since otherwise the disk is measured.
 """
 
 import argparse
@@ -58,7 +58,7 @@ def _measured(args: argparse.Namespace, folder: Path, operation: str, rows: int)
 
 
 def make(folder: Path, rows: int, precision: str) -> None:
-    """Write a table with so many rows, and a codec for it, which is not trained: that changes no time."""
+    """Write a table with this number of rows, and a codec for it. It is untrained, which does not affect times."""
     import torch
 
     from baler_energy.codecs.baler.architecture import Architecture
@@ -79,7 +79,7 @@ def make(folder: Path, rows: int, precision: str) -> None:
 
 
 def one(operation: str, folder: Path, threads: int) -> None:
-    """Run an operation; print its duration (s) and peak of memory above that after the imports (B)."""
+    """Run an operation; print its duration (s) and its peak memory minus that after the imports (B)."""
     import torch
 
     from baler_energy.codecs.baler.checkpoint import Checkpoint
@@ -101,7 +101,7 @@ def one(operation: str, folder: Path, threads: int) -> None:
 
 
 def _peak_b() -> int:
-    # Not of getrusage, whose peak a process takes over from the one that started it.
+    # Not from getrusage: a process inherits that peak from the one that started it.
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     return int(status["VmHWM"].split()[0]) * 1024
 

@@ -1,10 +1,10 @@
-"""The engines against the reference, and against what the machine's matrix products reach: `make bench`.
+"""The engines compared with the reference and with the machine's matrix products: `make bench`.
 
 Each round runs the reference in float64, a large matrix product in the engine's precision, and the engine, one after
-the other, so that drift of the machine's speed is in all three; ratios are medians over rounds. Peak memory is that of
-a process of its own. Leave the machine alone meanwhile (some minutes).
+the other, so that changes of the machine's speed affect all three; ratios are medians over rounds. Peak memory is
+measured in a separate process. Leave the machine idle meanwhile (some minutes).
 
-Another operation is another entry of `OPERATIONS`.
+To add an operation, add an entry to `OPERATIONS`.
 """
 
 import subprocess
@@ -88,13 +88,13 @@ def _untrained(table: Table, precision: str) -> Checkpoint:
 
 @dataclass(frozen=True)
 class Operation:
-    """What is compared: the work by engine and precision, the rows that it goes through, and its FLOP per row."""
+    """An operation to compare: the work by engine and precision, its number of rows, and its FLOP per row."""
 
     prepare: Callable[[str, str, Path], Work]
     rows: int
     flop_per_row: int
     only: tuple[tuple[str, str], ...] = ()
-    """(engine, precision) that only this operation has."""
+    """(engine, precision) that only this operation supports."""
 
 
 OPERATIONS = {
@@ -170,13 +170,13 @@ def _timed_s(work: Work) -> float:
 
 
 def _peak_memory_b(name: str, engine: str, precision: str, threads: int) -> int:
-    """Resident memory above that after the imports, in a process of its own; a table in memory is in it."""
+    """Peak resident memory minus that after the imports, in a separate process; includes a table in memory."""
     words = [sys.executable, Path(__file__), name, engine, precision, str(threads)]
     return int(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
 
 
 def main(name: str, engine: str, precision: str, threads: str) -> None:
-    """Print by how much the peak of resident memory is above what the imports left (B)."""
+    """Print the peak of resident memory minus that after the imports (B)."""
     torch.set_num_threads(int(threads))
     imported_b = psutil.Process().memory_info().rss
     meter = ProcessMeter()

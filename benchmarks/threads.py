@@ -1,9 +1,9 @@
-"""Which default of threads is fast on a quiet machine and loses least to other work: a table for docs/trust.md.
+"""Which default of threads is fast on a quiet machine and least affected by other work: a table for docs/trust.md.
 
     python benchmarks/threads.py
 
-Each engine trains in a process of its own, with each number of threads and each way of waiting in turn, alone and
-with busy processes. Some minutes; leave the machine alone meanwhile.
+Each engine trains in a separate process, with each number of threads and each wait policy in turn, alone and with busy
+processes. Takes some minutes; leave the machine idle meanwhile.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from baler_energy.data import toy
 from baler_energy.stages.train import trainer
 
 ROWS = 30_000
-#: Ways of waiting by name: OpenMP's variables.
+#: Wait policies by name: OpenMP's variables.
 POLICIES = {"default": {}, "passive": {"OMP_WAIT_POLICY": "passive"}, "1000 spins": {"GOMP_SPINCOUNT": "1000"}}
 BUSY = [sys.executable, "-c", "while True: pass"]
 
@@ -69,7 +69,7 @@ def _run(engine: str, threads: int, policy: str, work_s: float) -> float:
 
 
 def rows_per_s(engine: str, threads: int, work_s: float) -> float:
-    """Train again and again for so long (s), after a warm-up; give rows per second."""
+    """Train repeatedly for `work_s` seconds, after a warm-up; return rows per second."""
     torch.set_num_threads(threads)
     train, table = trainer(engine), toy.generate(ROWS, 1)
     settings, device = TrainingSettings(epochs=1, batch_size=512, seed=1), torch.device("cpu")

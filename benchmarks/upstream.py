@@ -4,8 +4,8 @@
     .venv/bin/python benchmarks/upstream.py --rows 600000
 
 Each round runs Baler, the reference and the fast engine, in both precisions, one after the other, through the measured
-stages with one thread; printed are medians over the rounds of time per row, and of the ratio of Baler's time to each
-one's in the same round. Leave the machine alone meanwhile.
+stages with one thread. Prints medians over the rounds of the time per row, and of the ratio of Baler's time to each
+engine's time in the same round. Leave the machine idle meanwhile.
 """
 
 import argparse
@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def _through(folder: Path, table: Path, engine: str, precision: str) -> dict[str, float]:
-    """Compress and decompress once; give each one's duration (s)."""
+    """Compress and decompress once; return the duration of each (s)."""
     codec = ("--checkpoint", folder / precision / "checkpoint.pt", "--engine", engine, "--precision", precision)
     _run("compress", "--data", table, "--out", folder / "c", *codec)
     _run("decompress", "--compressed", folder / "c" / "table.baler", "--out", folder / "d", *codec)

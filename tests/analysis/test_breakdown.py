@@ -78,7 +78,7 @@ def test_shares_that_exceed_the_whole_are_scaled() -> None:
     assert (found[LAYERS], found["files"], found[REST]) == pytest.approx((0.6, 0.4, 0.0))
 
 
-def test_waiting_for_other_threads_is_told_apart() -> None:
+def test_waiting_for_other_threads_is_separate() -> None:
     tree = [
         call("compress", 1.0, "codecs/baler/streaming.py"),
         call("compress;result", 0.8, "concurrent/futures/_base.py"),

@@ -41,7 +41,7 @@ def table(name: str, rows: list[dict[str, Any]]) -> pd.DataFrame:
 
 
 def dataset(
-    *, epochs_run: int = 5, beside: dict[str, list[dict[str, Any]]] | None = None, **changes: Any
+    *, epochs_run: int = 5, others: dict[str, list[dict[str, Any]]] | None = None, **changes: Any
 ) -> dict[str, pd.DataFrame]:
     """Make the tables of one run; a change is of one operation (``compress={...}``) or of all (``every={...}``)."""
     every = changes.pop("every", {})
@@ -49,7 +49,7 @@ def dataset(
         RECORD | (TRAINED if name == "train" else {}) | {"operation": name} | every | changes.get(name, {})
         for name in OPERATIONS
     ]
-    rows = {"history": [POINT | {"epoch": n + 1} for n in range(epochs_run)]} | (beside or {})
+    rows = {"history": [POINT | {"epoch": n + 1} for n in range(epochs_run)]} | (others or {})
     return {"runs": table("runs", runs)} | {
         name: table(name, rows.get(name, [])) for name in ("history", "measurements", "hotspots")
     }
@@ -187,7 +187,7 @@ def test_a_division_by_nothing_is_missing_and_not_infinite() -> None:
 def test_the_peak_is_that_of_the_same_machine_precision_and_threads(
     elsewhere: dict[str, Any], fraction: float | None
 ) -> None:
-    tables = dataset(beside={"hotspots": [peak(), peak(self_time_s=8.0), peak(flops=None)]})
+    tables = dataset(others={"hotspots": [peak(), peak(self_time_s=8.0), peak(flops=None)]})
     other = RECORD | TRAINED | {"operation": "train", "run_id": "r1"} | elsewhere
     tables["runs"] = pd.concat([tables["runs"], table("runs", [other])])
     row = metrics(tables).iloc[-1]
@@ -198,13 +198,13 @@ def test_the_peak_is_that_of_the_same_machine_precision_and_threads(
 
 
 def test_the_reason_names_whose_peak_is_missing() -> None:
-    said = of(dataset(beside={"hotspots": [peak(name="memory copy")]}))["reasons"]
+    said = of(dataset(others={"hotspots": [peak(name="memory copy")]}))["reasons"]
     assert "fraction_of_peak: no peak was measured on n1 (cpu, float64, threads: 2)" in said
 
 
 def test_repeats_share_the_latency_of_their_points_profiled_run() -> None:
     rows = [latency("p50", 0.001), latency("p99", 0.004), latency("p50", 9.0, batch_size=128)]
-    tables = dataset(every={"run_id": "r7", "repeat": 7}, beside={"hotspots": rows})
+    tables = dataset(every={"run_id": "r7", "repeat": 7}, others={"hotspots": rows})
     row = of(tables)
     assert (row["latency_p50_s"], row["latency_p99_s"]) == (0.001, 0.004)
     other = of(tables, "compress")
@@ -213,17 +213,17 @@ def test_repeats_share_the_latency_of_their_points_profiled_run() -> None:
 
 def test_utilisation_is_the_machines_and_the_mean_over_gpus() -> None:
     loads = [load("sampler", "machine", 0.7), load("nvml", "gpu-0", 0.8), load("nvml", "gpu-1", 0.2)]
-    row = of(dataset(every=GPU, beside={"measurements": loads}))
+    row = of(dataset(every=GPU, others={"measurements": loads}))
     assert (row["cpu_utilisation"], row["gpu_utilisation"]) == (0.7, 0.5)
     assert row["gpu_hours"] == pytest.approx(2 * 2.0 / 3600)
-    on_cpu = of(dataset(beside={"measurements": loads}))
+    on_cpu = of(dataset(others={"measurements": loads}))
     assert pd.isna(on_cpu["gpu_utilisation"]) and pd.isna(on_cpu["gpu_hours"])
     assert "gpu_utilisation, gpu_hours: the run used no GPU" in on_cpu["reasons"]
 
 
 def test_a_gpu_without_a_reading_leaves_the_mean_unknown() -> None:
     loads = [load("nvml", "gpu-0", 0.8), load("nvml", "gpu-1", None, reason="it fell off the bus")]
-    row = of(dataset(every=GPU, beside={"measurements": loads}))
+    row = of(dataset(every=GPU, others={"measurements": loads}))
     assert pd.isna(row["gpu_utilisation"]) and "gpu_utilisation: it fell off the bus" in row["reasons"]
     assert "cpu_utilisation: no meter read the CPU load" in row["reasons"]
 

@@ -94,7 +94,7 @@ def test_a_series_with_dates_and_a_profile_are_read(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("", "contains no hours"),
         ("hour,g\n", "contains no hours"),
@@ -108,11 +108,11 @@ def test_a_series_with_dates_and_a_profile_are_read(tmp_path):
         ("hour,g\n2026-03-01T01:00Z,5\n2026-03-01T00:00Z,5\n", "row 3: hour .* is not later than the previous one"),
     ],
 )
-def test_what_is_no_time_series_is_told_with_its_row(tmp_path, text, told):
-    with pytest.raises(InputError, match=told):
+def test_an_invalid_time_series_is_reported_with_its_row(tmp_path, text, message):
+    with pytest.raises(InputError, match=message):
         read_intensity_csv(write(tmp_path, text))
 
 
-def test_a_missing_file_is_told(tmp_path):
+def test_a_missing_file_is_reported(tmp_path):
     with pytest.raises(InputError, match=r"none\.csv cannot be read"):
         read_intensity_csv(tmp_path / "none.csv")

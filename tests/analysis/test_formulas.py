@@ -92,7 +92,7 @@ def test_a_cpus_tdp_is_that_of_the_table_or_unknown(model, tdp_w):
     assert cpu_tdp_w(model) == tdp_w
 
 
-def test_a_record_gets_all_three_beside_our_energy():
+def test_a_record_gets_all_three_and_our_energy():
     rows = rows_of(record())
     ours_j = 60 * HOUR_S
     assert {row["evidence"] for row in rows.values()} == {"modelled"}

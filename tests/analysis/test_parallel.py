@@ -90,7 +90,7 @@ def test_runs_weigh_by_their_mean_duration() -> None:
 
 
 @given(st.floats(0.01, 0.5))
-def test_what_the_law_cannot_say_is_told_and_not_clipped(change: float) -> None:
+def test_a_law_that_does_not_hold_is_reported_and_not_clipped(change: float) -> None:
     slower = fit_amdahl([1, 2, 4], [1.0, 1 + change, 1 + 2 * change])
     assert slower.serial_fraction > 1 and slower.verdict == "slower with more threads"
     faster = fit_amdahl([1, 2], [1.0, 0.5 - 0.9 * change])
@@ -104,7 +104,7 @@ def test_durations_that_rise_too_fast_for_any_law_have_no_fraction() -> None:
 
 
 @pytest.mark.parametrize(
-    ("threads", "durations", "told"),
+    ("threads", "durations", "message"),
     [
         ([2, 2], [1.0, 1.0], "only one number of threads"),
         ([1, 2], [1.0, 0.0], "not positive"),
@@ -114,6 +114,6 @@ def test_durations_that_rise_too_fast_for_any_law_have_no_fraction() -> None:
         ([], [], "do not have one value per run"),
     ],
 )
-def test_runs_that_no_law_fits_are_refused(threads: list[int], durations: list[float], told: str) -> None:
-    with pytest.raises(ValueError, match=told):
+def test_runs_that_no_law_fits_are_refused(threads: list[int], durations: list[float], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         fit_amdahl(threads, durations)

@@ -64,7 +64,7 @@ def rows(*theirs, ours=OURS, tool="zeus"):
         ("gpu-0", 50.0, "gpu-0"),
     ],
 )
-def test_a_reading_stands_beside_ours_of_the_same_components(component, ours_j, scope):
+def test_a_reading_is_compared_with_ours_of_the_same_components(component, ours_j, scope):
     (row,) = rows(reading("zeus", component, 80.0, detail="PUE 1.58"))
     assert (row["value"], row["unit"], row["component"]) == (80.0, "J", component)
     assert (row["ours_j"], row["ours_scope"], row["ours_evidence"]) == (ours_j, scope, "measured")

@@ -1,4 +1,4 @@
-"""Which runs count, spread over repeats, and the repeats that tell a difference apart."""
+"""Which runs count, spread over repeats, and the repeats needed to detect a difference."""
 
 import math
 

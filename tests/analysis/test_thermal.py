@@ -50,7 +50,7 @@ def test_rounding_is_the_least_error_of_a_reading():
     assert coarse.tau_error_s == pytest.approx(10 * fine.tau_error_s, rel=1e-6)
 
 
-def test_reading_a_sensor_that_ticks_more_often_tells_no_more():
+def test_reading_a_sensor_more_often_than_it_ticks_adds_nothing():
     seldom, often = (rise(*readings(5.0, 20.0, interval_s=s), 20.0).curve for s in (0.2, 0.02))
     assert often.tau_error_s == pytest.approx(seldom.tau_error_s, rel=0.1)
 
@@ -82,7 +82,7 @@ def test_the_start_is_the_last_reading_before_the_window_and_the_maximum_is_insi
         (1.0, 20.0, {"risen": 5.0, "noise": 3.0}, "time constant is undetermined: "),
     ],
 )
-def test_what_cannot_be_told_has_a_reason(tau_s, window_s, options, words):
+def test_a_fit_that_cannot_be_made_has_a_reason(tau_s, window_s, options, words):
     found = rise(*readings(tau_s, window_s, **options), window_s)
     assert found.curve is None and words in found.reason
 
@@ -100,7 +100,7 @@ def test_a_temperature_that_falls_again_has_no_steady_state_above():
     assert found.curve is None and found.reason == "it did not rise towards a steady state"
 
 
-def test_a_finer_sensor_tells_a_smaller_rise():
+def test_a_finer_sensor_resolves_a_smaller_rise():
     times, values = readings(3.0, 20.0, risen=1.5, step=0.125)
     assert rise(times, values, 20.0).curve is None
     assert rise(times, values, 20.0, step_degc=0.125).curve.tau_s == pytest.approx(3.0, rel=0.2)

@@ -79,7 +79,7 @@ def test_what_the_autoencoder_and_what_the_packing_gained_multiply_to_the_whole(
     assert row["startup_s"] is None
 
 
-def test_nothing_is_told_of_sizes_where_nothing_was_compressed():
+def test_there_are_no_sizes_if_nothing_was_compressed():
     started = record(*MEASURED).model_copy(update={"results": {"startup_s": 3.5}})
     row = tidy.run_row(started, {}, ELECTRICITY, at_centre=True)
     assert row["startup_s"] == 3.5

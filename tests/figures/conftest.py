@@ -41,9 +41,9 @@ def build() -> Build:
     """Give the function that makes the tables of a one-at-a-time study.
 
     Options: `devices`; `evidence` by component (cpu, ram, gpu); `repeats`; `flags` of the first record, or with
-    `all_flagged` of every one; `source`; `second_meter` (codecarbon beside RAPL for the CPU); `intensity` (g/kWh, or
-    none); `node` (a wattmeter reads the node); `beside` (calibration, other tools, imported files, electricity);
-    `engines` (other engines and packings beside the reference).
+    `all_flagged` of every one; `source`; `second_meter` (codecarbon and RAPL for the CPU); `intensity` (g/kWh, or
+    none); `node` (a wattmeter reads the node); `extras` (calibration, other tools, imported files, electricity);
+    `engines` (other engines and packings than the reference).
     """
     return _build
 
@@ -64,7 +64,7 @@ def _build(
     all_flagged: bool = False,
     intensity: float | None = 34.8,
     node: bool = False,
-    beside: bool = False,
+    extras: bool = False,
     engines: bool = False,
 ) -> dict[str, pd.DataFrame]:
     evidence = evidence or {"cpu": "modelled", "ram": "modelled"}
@@ -77,8 +77,8 @@ def _build(
         for device in devices:
             for repeat in range(repeats):
                 maker.add(dict(combination), device, repeat)
-    if beside:
-        maker.add_beside()
+    if extras:
+        maker.add_extras()
     made = {name: _typed(name, maker.rows[name]) for name in TABLES}
     made = ENGINES["with_engines"](made) if engines else made
     made["runs"]["at_centre"] = (made["runs"][list(CENTRE)] == pd.Series(CENTRE)).all(axis=1)
@@ -142,8 +142,8 @@ class _Maker:
                 measured = "measured" in self.evidence.values()
                 self.rows["hotspots"] += HOTSPOT_ROWS(point, measured=measured)
 
-    def add_beside(self) -> None:
-        """Add what stands beside the runs: calibration, two tools and a formula, imported files, electricity."""
+    def add_extras(self) -> None:
+        """Add the tables other than runs: calibration, two tools and a formula, imported files, electricity."""
         host = {"hostname": "node{1}", "cpu_model": "Example CPU", "gpu_model": "", "evidence": "modelled"}
         for quantity, value, unit in (("idle_power", 3.2, "W"), ("tick", None, "s"), ("overhead_cpu", 0.004, "1")):
             row = {"meter": "codecarbon", "component": "cpu", "quantity": quantity, "value": value, "unit": unit}
@@ -170,8 +170,8 @@ class _Maker:
             )
             common = {"tool": tool, "kind": kind, "component": "machine", "quantity": "energy", "unit": "J"}
             ours = {"ours_j": energy_j, "ours_scope": "cpu+ram", "ours_evidence": "modelled", "duration_s": duration_s}
-            told = {"evidence": "modelled", "assumptions": "TDP 100 W"}
-            self.rows["peers"].append(point | common | (ours | told if ratio else {}) | found)
+            theirs = {"evidence": "modelled", "assumptions": "TDP 100 W"}
+            self.rows["peers"].append(point | common | (ours | theirs if ratio else {}) | found)
 
     def _electricity(self) -> None:
         for name, value in (("CHE", 34.8), ("DEU", 381.0)):
@@ -363,7 +363,7 @@ class _Maker:
                 self._gpu_samples({**point, "operation": operation, "time_s": float(time), "window_s": window})
 
     def _gpu_samples(self, head: dict[str, Any]) -> None:
-        """Add what a GPU tells at one time: it warms up by 22 K and meets its power cap halfway."""
+        """Add a GPU's samples at one time: it warms up by 22 K and reaches its power cap halfway."""
         time, window = head["time_s"], head["window_s"]
         inside = 0 <= time <= window
         capped = inside and time > window / 2

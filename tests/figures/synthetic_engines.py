@@ -1,4 +1,4 @@
-"""Synthetic runs of other engines, packings and models beside the reference's; run by `conftest` as a file."""
+"""Synthetic runs of engines, packings and models other than the reference's; run by `conftest` as a file."""
 
 from typing import Any
 

@@ -76,10 +76,10 @@ def _told(device: str, *, measured: bool) -> Row:
     }
 
 
-def _peaks(device: str, told: Row) -> list[Row]:
+def _peaks(device: str, evidence: Row) -> list[Row]:
     rate = 10.0 if device == "cuda" else 1.0
     common = {"operation": "machine", "profiler": "parts", "kind": "peak", "self_time_s": 1.0, "energy_j": POWER_W}
-    common |= told
+    common |= evidence
     return [
         common | {"name": "matrix product", "flops": round(4e10 * rate), "flags": ""},
         common | {"name": "memory copy", "bytes": round(1.5e10 * rate), "flags": ""},

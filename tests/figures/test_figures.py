@@ -35,8 +35,8 @@ PURE = re.compile(
 
 @pytest.fixture(scope="module")
 def rich(build: Build) -> dict[str, pd.DataFrame]:
-    """CPU and GPU, counters and models, two meters, a wattmeter, a flagged run, what stands beside the runs."""
-    options = {"evidence": dict(MEASURED), "flags": "contaminated", "second_meter": True, "node": True, "beside": True}
+    """CPU and GPU, counters and models, two meters, a wattmeter, a flagged run, and the tables other than runs."""
+    options = {"evidence": dict(MEASURED), "flags": "contaminated", "second_meter": True, "node": True, "extras": True}
     options |= {"engines": True}
     return build(devices=("cpu", "cuda"), **options)
 
@@ -44,7 +44,7 @@ def rich(build: Build) -> dict[str, pd.DataFrame]:
 @pytest.fixture(scope="module")
 def single(build: Build) -> dict[str, pd.DataFrame]:
     """One run of each point."""
-    options = {"evidence": dict(MEASURED), "second_meter": True, "beside": True, "engines": True}
+    options = {"evidence": dict(MEASURED), "second_meter": True, "extras": True, "engines": True}
     return build(repeats=1, devices=("cpu", "cuda"), **options)
 
 
@@ -112,7 +112,7 @@ def test_a_single_run_says_n_is_1_or_is_left_out(name: str, single: dict[str, pd
 
 
 @pytest.mark.parametrize("name", ["cost_epochs", "error_energy"])
-def test_a_lone_point_among_repeated_ones_says_so_beside_it(name: str, build: Build) -> None:
+def test_a_single_run_among_repeated_points_is_labelled(name: str, build: Build) -> None:
     tables = build()
     runs = tables["runs"]
     lone = (runs["epochs"] == 25) & (runs["repeat"] > 0)
@@ -140,12 +140,12 @@ def test_no_second_meter_leaves_the_comparison_out(tables: dict[str, pd.DataFram
 
 def test_one_value_of_an_axis_leaves_its_figure_out(tables: dict[str, pd.DataFrame]) -> None:
     runs = tables["runs"]
-    with pytest.raises(NoData, match=r"one value of rows only \(30000\)"):
+    with pytest.raises(NoData, match=r"only one value of rows \(30000\)"):
         SPECS["cost_rows"].draw({**tables, "runs": runs[runs["rows"] == 30_000]})
 
 
 def test_one_point_is_no_curve(tables: dict[str, pd.DataFrame]) -> None:
-    with pytest.raises(NoData, match="one point only"):
+    with pytest.raises(NoData, match="only one point"):
         SPECS["error_energy"].draw({**tables, "runs": tables["runs"][tables["runs"]["at_centre"]]})
 
 
@@ -169,7 +169,7 @@ def test_measured_and_modelled_never_share_a_series(build: Build) -> None:
     tables = mixed(build(repeats=4))
     runs = tables["runs"]
     figure = SPECS["cost_epochs"].draw(tables)
-    assert figure.axes[0].get_ylabel() == "Energy (J)"  # the legend tells them apart
+    assert figure.axes[0].get_ylabel() == "Energy (J)"  # the legend names the evidence
     shown = texts(figure)
     assert "measured energy of" in shown and "modelled energy of" in shown and "n = 2" in shown
     drawn = {round(float(y), 6) for line in figure.axes[0].lines for y in line.get_ydata()}
@@ -263,10 +263,10 @@ def test_without_a_carbon_intensity_there_is_no_co2e(build: Build) -> None:
     assert len(figure.axes) == 6 and "CO" not in "".join(label for panel in figure.axes for label in labels(panel))
 
 
-def test_the_node_stands_beside_the_sum_of_parts(build: Build) -> None:
+def test_the_node_is_compared_with_the_sum_of_components(build: Build) -> None:
     tables = build(evidence={"cpu": "measured"}, node=True)
     figure = SPECS["meters"].draw(tables)
-    assert "first our parts cpu (measured), second the whole node that holds them (wattmeter)" in texts(figure)
+    assert "first our components cpu (measured), second the whole node (wattmeter)" in texts(figure)
     ratios = [float(y) for line in figure.axes[1].lines[:1] for y in line.get_ydata()]
     assert ratios == pytest.approx([*(tables["runs"]["node_energy_j"] / tables["runs"]["energy_j"])])
 
@@ -292,7 +292,7 @@ def test_repeats_needed_are_marked_at_the_spreads_seen(build: Build) -> None:
 
 def test_overflow_bins_are_counted_not_drawn(tables: dict[str, pd.DataFrame]) -> None:
     figure = SPECS["distributions"].draw(tables)
-    assert "beyond: 11 original,\n11 reconstructed" in texts(figure)
+    assert "outside: 11 original,\n11 reconstructed" in texts(figure)
     assert figure.axes[0].get_xlim() == pytest.approx((3, 400))
 
 
@@ -338,9 +338,9 @@ def test_dataset_reads_lazily_and_names_what_is_wrong(tmp_path: Path, tables: di
     tables["history"].drop(columns="loss").to_parquet(tmp_path / "history.parquet")
     dataset = Dataset(tmp_path)
     assert len(dataset["runs"]) == len(tables["runs"])
-    with pytest.raises(InputError, match=r"samples\.parquet: there is no such file"):
+    with pytest.raises(InputError, match=r"samples\.parquet: no such file"):
         dataset["samples"]
-    with pytest.raises(InputError, match=r"errors\.parquet: is not a Parquet file"):
+    with pytest.raises(InputError, match=r"errors\.parquet: not a Parquet file"):
         dataset["errors"]
     with pytest.raises(BalerEnergyError, match="loss"):
         dataset["history"]

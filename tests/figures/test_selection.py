@@ -46,7 +46,7 @@ def test_excluded_runs_are_counted_and_named(tables: dict[str, pd.DataFrame]) ->
     said = ["2 flagged runs excluded (throttled, contaminated), open marks."]
     assert selection.excluded_text(bad) == said and selection.count_flagged(bad) == "2 (+ 2 flagged)"
     assert selection.excluded_text(bad.iloc[1:3]) == [
-        "All 2 runs flagged (throttled, contaminated): no means; single open marks."
+        "All 2 runs flagged (throttled, contaminated): no means, only open marks."
     ]
 
 
@@ -56,7 +56,7 @@ def test_excluded_runs_are_counted_and_named(tables: dict[str, pd.DataFrame]) ->
         (Estimate(2.0, 0.1, 3, 1, 9.0, 9.0, "throttled"), "2.00 ± 0.10 J"),
         (Estimate(math.nan, math.nan, 0, 2, 1.0, 1.5, "throttled"), "1 to 1.5 J (flagged)"),
         (Estimate(math.nan, math.nan, 0, 1, 1.0, 1.0, "throttled"), "1 J (flagged)"),
-        (Estimate(math.nan, math.nan, 0, 0, math.nan, math.nan, ""), "not known"),
+        (Estimate(math.nan, math.nan, 0, 0, math.nan, math.nan, ""), "unknown"),
     ],
 )
 def test_flagged_values_are_given_as_such_and_only_where_there_is_no_mean(found: Estimate, text: str) -> None:
@@ -81,7 +81,7 @@ def test_carbon_is_a_value_a_range_or_none(tables: dict[str, pd.DataFrame]) -> N
     changing = runs.assign(**{name: [20.0, 40.5, None]})
     said = ["Carbon intensity 20 to 40.5 g CO2e per kWh, PUE 1"]
     assert selection.carbon_words(changing)[:1] == said and "1 of 3 records" in selection.carbon_words(changing)[1]
-    assert selection.carbon_words(runs.assign(**{name: math.nan}))[0].startswith("No CO2e: the study names no carbon")
+    assert selection.carbon_words(runs.assign(**{name: math.nan}))[0].startswith("No CO2e: the study sets no carbon")
 
 
 def test_error_is_found_whichever_operation_records_it(build: Build) -> None:

@@ -1,4 +1,4 @@
-"""What the rows tell by themselves: on made-up files with and without each property, and on the original study's."""
+"""Findings from the rows alone: on made-up files with and without each property, and on the original study's."""
 
 import numpy as np
 import pandas as pd
@@ -121,9 +121,9 @@ def separate_pair(write, wobble):
     joules = write("pyjoules_log", lengths.tolist(), start=START_S + 90000)
     for length, power in zip(lengths, powers, strict=True):
         zeus.write_text(zeus.read_text().replace(f" {50.0 * length} J.", f" {power * length} J."))
-        told = f"{length}; nvidia_gpu_0 : "
+        before = f"{length}; nvidia_gpu_0 : "
         joules.write_text(
-            joules.read_text().replace(f"{told}{50 * length * 1e3:.0f}", f"{told}{power * length * 1e3:.0f}")
+            joules.read_text().replace(f"{before}{50 * length * 1e3:.0f}", f"{before}{power * length * 1e3:.0f}")
         )
     return zeus, joules
 
@@ -171,7 +171,7 @@ def test_published_m1_rows_are_a_constant_11_w(study):
 @pytest.mark.parametrize(
     "name", ["m1_cpu_powermetrics_logs_emissions.csv", "m1_cpu_scalene_emissions.csv", "m1_gpu_emissions.csv"]
 )
-def test_each_published_m1_file_tells_alone(name, shared):
+def test_each_published_m1_file_has_a_finding_alone(name, shared):
     _, findings = read_foreign([shared(f"published/{name}")])
     assert one(findings, "constant_total")["value"] == pytest.approx(11.0, abs=0.01)
 

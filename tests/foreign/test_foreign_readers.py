@@ -247,7 +247,7 @@ def test_missing_file_folder_repeated_file_and_none(write, tmp_path):
         read_foreign([])
 
 
-def test_files_of_one_name_are_told_apart(texts, tmp_path):
+def test_files_with_the_same_name_are_distinguished(texts, tmp_path):
     paths = [tmp_path / folder / "emissions.csv" for folder in ("one", "two")]
     for path in paths:
         path.parent.mkdir()

@@ -15,7 +15,7 @@ POWER = st.floats(1e-3, 1e4)
 def test_a_constant_power_is_found_whatever_the_windows(lengths, power, seed):
     duration = np.array(lengths)
     late = np.random.default_rng(seed).uniform(0, 0.004, len(duration))
-    short = np.array([1e-3, 0.3])  # windows that tell nothing
+    short = np.array([1e-3, 0.3])  # windows too short to show anything
     energy = np.concatenate([power * (duration - late), short * power * 7])
     found = constant_power_w(energy, np.concatenate([duration, short]))
     assert found is None or found == pytest.approx(power, rel=9e-3)

@@ -10,7 +10,7 @@ from types import MappingProxyType, SimpleNamespace
 import pytest
 from simulator.run import namespaces_work
 
-#: For so long a counter may stand still that a test advances.
+#: How long a counter that a test advances may stay unchanged.
 HANGS_S = 600.0
 
 
@@ -85,7 +85,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SimulatedMachine]:
-    """Return a machine without counters; tests add theirs. They stand still while nobody advances them."""
+    """Return a machine without counters; tests add theirs, which only change when a test advances them."""
     monkeypatch.setattr("baler_energy.meters.rapl._WATCH_S", 0.01)
     monkeypatch.setattr("baler_energy.meters.rapl._LONG_WATCH_S", 0.01)
     # A thread of this process advances the counters, and a busy machine may keep it waiting.

@@ -118,7 +118,7 @@ def test_a_partitions_energy_is_flagged_and_says_why(nvml, monkeypatch, variable
         ({"mig": None}, None),
     ],
 )
-def test_what_else_uses_a_gpu_is_told(nvml, state, reason):
+def test_other_users_of_a_gpu_are_reported(nvml, state, reason):
     library = nvml(2)
     for name, value in state.items():
         setattr(library.gpus[1], name, value)
@@ -136,7 +136,7 @@ def test_an_mps_server_hides_its_clients(nvml, monkeypatch):
     process = SimpleNamespace(name=lambda: "nvidia-cuda-mps", children=lambda recursive: [])
     monkeypatch.setattr("baler_energy.meters.sharing.psutil.Process", lambda *pid: process)
     assert describe_gpus(library)[0]["not_attributable"] == [Sharing.MPS]
-    library.gpus[0].mps = [os.getpid()]  # a driver that tells the clients: they are this process
+    library.gpus[0].mps = [os.getpid()]  # the driver reports the clients: they are this process
     assert describe_gpus(library)[0]["not_attributable"] == []
 
 

@@ -33,7 +33,7 @@ def gpu():
 
 @pytest.fixture(scope="module")
 def window(gpu):
-    """Measure matrix products for a while, and let nvidia-smi sample the power beside."""
+    """Measure matrix products for a while, with nvidia-smi sampling the power at the same time."""
     factor = torch.randn(4096, 4096, device="cuda:0")
     meter = NvmlMeter(sample_interval_s=0.1)
     meter.open()

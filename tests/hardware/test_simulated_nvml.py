@@ -49,7 +49,7 @@ def test_counter_gives_the_energy_and_state_is_sampled(nvml):
     assert readings["gpu-0", Quantity.CLOCK_MEAN].value == pytest.approx(1.41e9)
     assert {s.quantity for s in samples} == set(SAMPLE_UNITS)
     assert {s.value for s in samples if s.quantity == "memory_clock"} == {1.593e9}
-    assert {s.value for s in samples if s.quantity == "throttle_reasons"} == {0.0}  # told, and none
+    assert {s.value for s in samples if s.quantity == "throttle_reasons"} == {0.0}  # reported, and none applies
     assert flags == set()
     assert library.depth == 0  # each start of the driver's library was ended
 
@@ -112,7 +112,7 @@ def test_a_falling_counter_is_null_and_flagged(nvml):
     assert flags == {Flag.COUNTER_FAULT}
 
 
-def test_reasons_for_low_clocks_are_told_over_time(nvml):
+def test_reasons_for_low_clocks_are_recorded_over_time(nvml):
     library = nvml()
 
     def during():
@@ -121,8 +121,8 @@ def test_reasons_for_low_clocks_are_told_over_time(nvml):
         time.sleep(0.03)
 
     _, flags, samples = window(library, during)
-    told = [s.value for s in sorted(samples, key=lambda s: s.time_s) if s.quantity == "throttle_reasons"]
-    assert told == sorted(told) and set(told) == {0.0, 36.0}
+    reasons = [s.value for s in sorted(samples, key=lambda s: s.time_s) if s.quantity == "throttle_reasons"]
+    assert reasons == sorted(reasons) and set(reasons) == {0.0, 36.0}
     assert flags == {Flag.THROTTLED}
 
 
@@ -183,6 +183,6 @@ def test_channels_say_how_the_energy_is_had(nvml):
 
 
 def test_gpus_are_described(nvml):
-    told = {"index": 0, "name": "Simulated GPU", "uuid": "GPU-0", "memory_bytes": 2**34, "driver": "999.1"}
+    device = {"index": 0, "name": "Simulated GPU", "uuid": "GPU-0", "memory_bytes": 2**34, "driver": "999.1"}
     how = {"compute_mode": "default", "accounting": False, "virtualisation": "none", "not_attributable": []}
-    assert describe_gpus(nvml()) == [told | how]
+    assert describe_gpus(nvml()) == [device | how]

@@ -54,7 +54,7 @@ def test_domains_are_found_by_name_and_none_twice(server):
     ]  # fmt: skip
 
 
-def test_the_first_of_two_equal_names_stands(machine):
+def test_the_first_of_two_equal_names_is_used(machine):
     for number in (0, 1):
         machine.add(f"intel-rapl:{number}", "psys")
     assert [domain.folder.name for domain in find_domains(machine.root)] == ["intel-rapl:0"]

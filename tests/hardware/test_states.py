@@ -69,14 +69,14 @@ def test_hot_and_shared_gpus_are_flagged(measured, machine, flag):
 @pytest.mark.parametrize(
     ("machine", "reasons", "clocks_hz"), [("cool", [0], [1.41e9]), ("hot", [0, 32], [1.2e9, 1.41e9])]
 )
-def test_the_series_tells_when_and_why_clocks_were_lowered(measured, machine, reasons, clocks_hz):
-    def told(quantity):
+def test_the_series_shows_when_and_why_clocks_were_lowered(measured, machine, reasons, clocks_hz):
+    def values(quantity):
         return [sample["value"] for sample in measured[machine].samples if sample["quantity"] == quantity]
 
-    assert sorted(set(told("throttle_reasons"))) == reasons
-    assert told("throttle_reasons") == sorted(told("throttle_reasons"))
-    assert sorted(set(told("clock"))) == clocks_hz
-    assert set(told("memory_clock")) == {1.593e9}
+    assert sorted(set(values("throttle_reasons"))) == reasons
+    assert values("throttle_reasons") == sorted(values("throttle_reasons"))
+    assert sorted(set(values("clock"))) == clocks_hz
+    assert set(values("memory_clock")) == {1.593e9}
 
 
 def test_gpus_are_described_as_the_driver_names_them(tmp_path):

@@ -1,4 +1,4 @@
-"""A meter that replays what it is told, and settings for windows of tenths of a second."""
+"""A meter that replays given readings, and settings for windows of tenths of a second."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path

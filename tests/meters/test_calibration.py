@@ -88,12 +88,12 @@ def values(calibration: Calibration, quantity: str) -> dict[str, float | None]:
         ({"threads-1": 2.0, "threads-2": 3.0}, "1.50 on 2 threads; more threads do not pay off here"),
     ],
 )
-def test_what_threads_gain_is_told(costs, said):
+def test_the_gain_of_threads_is_reported(costs, said):
     sentence = thread_sentence(costs, "energy_per_row")
     assert sentence == f"energy per row of the fast engine's training, relative to one thread: {said}"
 
 
-def test_one_number_of_threads_tells_nothing():
+def test_one_number_of_threads_shows_no_gain():
     assert thread_sentence({"threads-1": 2.0}, "time_per_row") is None
     assert thread_sentence({}, "time_per_row") is None
 
@@ -129,7 +129,7 @@ def test_a_study_keeps_to_the_shortest_window_on_this_kind_of_machine_only(calib
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"machine": {}, "rows": [], "provenance": {}}'])
-def test_a_damaged_calibration_is_told(tmp_path, text):
+def test_a_damaged_calibration_is_reported(tmp_path, text):
     path = tmp_path / "c.json"
     path.write_text(text)
     with pytest.raises(InputError, match=r"c\.json"):
@@ -192,7 +192,7 @@ def test_slices_give_back_the_powers_that_made_them(made):
     assert slice_powers_w(times_s, energies)["rapl/cpu"] == pytest.approx([p for _, p in made], rel=1e-6, abs=1e-6)
 
 
-def test_a_channel_that_is_missing_at_an_edge_has_no_power_beside_it():
+def test_a_channel_that_is_missing_at_an_edge_has_no_power_there():
     energies = [{"a": 0.0}, {}, {"a": 4.0}, {"a": 6.0}]
     assert slice_powers_w([0.0, 1.0, 2.0, 3.0], energies) == {"a": [2.0]}
 

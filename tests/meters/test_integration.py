@@ -1,4 +1,4 @@
-"""Energy from sampled power, counters that stand still, and the baseline: property tests."""
+"""Energy from sampled power, counters that do not change, and the baseline: property tests."""
 
 import numpy as np
 import pytest
@@ -82,7 +82,7 @@ def test_a_counter_that_stops_is_noticed(tick_s, gap_s):
     assert "it stopped" in said
 
 
-def test_a_counter_without_work_may_stand_still():
+def test_a_counter_without_work_may_not_change():
     watch = StillWatch(0.001)
     assert all(watch.stopped(7.0, float(second), loaded=False) is None for second in range(10))
     assert watch.stopped(7.0, 9.1) is None

@@ -25,7 +25,7 @@ def plist(length_s: float, **powers_mw: float) -> bytes:
 
 
 @given(st.lists(st.integers(1, 400), max_size=12))
-def test_powermetrics_lists_are_told_apart_however_they_arrive(cuts):
+def test_powermetrics_lists_are_separated_however_they_arrive(cuts):
     whole = b"\0\n".join(plist(0.5, cpu_power=1000.0 * n, gpu_power=50.0, ane_power=0.0) for n in (1, 2, 3))
     chunks, place = [], 0
     for cut in cuts:
@@ -38,7 +38,7 @@ def test_powermetrics_lists_are_told_apart_however_they_arrive(cuts):
 
 
 @pytest.mark.parametrize("text", [b"no list", b"<plist><dict></dict></plist>", plistlib.dumps({"elapsed_ns": 5})])
-def test_what_is_no_sample_of_powermetrics_is_told(text):
+def test_an_invalid_sample_of_powermetrics_is_reported(text):
     with pytest.raises(ValueError, match="an invalid sample"):
         list(parse_slices([text]))
 
@@ -165,7 +165,7 @@ def test_without_a_baseline_in_the_log_there_is_no_dynamic_energy(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("rows", "head", "told"),
+    ("rows", "head", "message"),
     [
         ([], "time,power_w", "fewer than two readings"),
         ([(1.0, 5.0), (2.0, 5.0)], "when,much", "must name the columns"),
@@ -176,11 +176,11 @@ def test_without_a_baseline_in_the_log_there_is_no_dynamic_energy(tmp_path):
         ([("noon", 5.0)], "time,power_w", "row 2"),
     ],
 )
-def test_what_is_no_log_is_told_with_its_row(tmp_path, rows, head, told):
-    with pytest.raises(InputError, match=told):
+def test_an_invalid_log_is_reported_with_its_row(tmp_path, rows, head, message):
+    with pytest.raises(InputError, match=message):
         read_log(log(tmp_path, rows, head))
 
 
-def test_a_missing_log_is_told(tmp_path):
+def test_a_missing_log_is_reported(tmp_path):
     with pytest.raises(InputError, match=r"none\.csv cannot be read"):
         read_log(tmp_path / "none.csv")

@@ -98,7 +98,7 @@ def test_process_sees_a_living_child():
 
 @pytest.mark.parametrize(("own_b", "peak_b"), [(120, None), (900, 900)])
 def test_a_peak_that_may_be_older_than_the_window_is_not_its_own(monkeypatch, own_b, peak_b):
-    """A child whose peak cannot be reset stood at 500 before and after: it may have been anywhere below since."""
+    """A child whose peak cannot be reset was at 500 before and after: since then it may have been anywhere below."""
     before = {"own": process_module._Peak(100, True), "child": process_module._Peak(500, False)}
     monkeypatch.setattr(process_module, "_tree", lambda: list(before))
     monkeypatch.setattr(process_module, "_reset_peak", before.get)

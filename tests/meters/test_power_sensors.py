@@ -70,7 +70,7 @@ BOARD = {
 }
 
 
-def test_hwmon_tells_by_the_chip_what_a_sensor_measures(tmp_path):
+def test_hwmon_knows_from_the_chip_what_a_sensor_measures(tmp_path):
     meter = HwmonMeter(sample_interval_s=0.01, root=tree(tmp_path, BOARD))
     readings, flags = window(meter)
     length_s = meter._end_s - meter._begin_s
@@ -115,7 +115,7 @@ def test_an_unreadable_sensor_is_absent_and_takes_its_sum_with_it(tmp_path):
     assert ("gpu", Quantity.ENERGY) not in window(HwmonMeter(sample_interval_s=0.01, root=root))[0]
 
 
-def test_a_board_without_power_sensors_is_told(tmp_path):
+def test_a_board_without_power_sensors_is_reported(tmp_path):
     (channel,) = HwmonMeter(root=tree(tmp_path, {"hwmon0/name": "coretemp"})).channels()
     assert channel.evidence is None
     assert "no power sensor" in channel.detail
@@ -127,7 +127,7 @@ def test_the_bmcs_answer_is_read(text, watts):
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("", "no power reading"),
         ("DCMI request failed because: Invalid command (c1)", "no power reading"),
@@ -135,8 +135,8 @@ def test_the_bmcs_answer_is_read(text, watts):
         (IPMITOOL.replace("activated", "deactivated"), "switched off"),
     ],
 )
-def test_a_bmc_that_does_not_measure_is_no_zero(text, told):
-    with pytest.raises(ValueError, match=told):
+def test_a_bmc_that_does_not_measure_is_no_zero(text, message):
+    with pytest.raises(ValueError, match=message):
         parse_dcmi_w(text)
 
 
@@ -176,7 +176,7 @@ def test_the_machines_power_is_what_its_supplies_give(tmp_path, files, watts):
 
 
 @pytest.mark.parametrize(
-    ("files", "told"),
+    ("files", "reason"),
     [
         ({}, "neither a battery nor an AC adapter"),
         (BATTERY | {"BAT0/status": "Charging"}, "the battery is Charging"),
@@ -185,10 +185,10 @@ def test_the_machines_power_is_what_its_supplies_give(tmp_path, files, watts):
         (BATTERY | {"AC/type": "Mains", "AC/online": "1"}, "does not report its power"),
     ],
 )
-def test_a_machine_on_mains_has_no_power_of_its_battery(tmp_path, files, told):
+def test_a_machine_on_mains_has_no_power_of_its_battery(tmp_path, files, reason):
     (channel,) = PowerSupplyMeter(root=tree(tmp_path, files)).channels()
     assert channel.evidence is None
-    assert told in channel.detail
+    assert reason in channel.detail
 
 
 def test_an_adapter_that_is_plugged_in_half_way_costs_the_energy(tmp_path):

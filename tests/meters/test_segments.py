@@ -102,7 +102,7 @@ def test_the_flags_are_of_the_whole():
     assert unknown.contamination.fraction is None and unknown.contamination.other_cpu_s is None
 
 
-def test_a_session_tells_what_it_has_measured_so_far(replay, settings):
+def test_a_session_reports_what_it_has_measured_so_far(replay, settings):
     seen = []
     meters = [
         replay([2.0, 7.0]),

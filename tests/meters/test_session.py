@@ -78,7 +78,7 @@ def test_the_window_holds_the_operation_and_nothing_else(replay, settings):
     ]  # fmt: skip
 
 
-def test_counters_stand_next_to_the_operation(replay, settings):
+def test_counters_are_read_next_to_the_operation(replay, settings):
     order = []
 
     class Noting(replay):

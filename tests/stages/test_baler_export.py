@@ -35,7 +35,7 @@ def test_what_is_exported_comes_back_the_same(stage, pipeline, project, tmp_path
     files_given = ("--checkpoint", pipeline.checkpoint, "--compressed", pipeline.compressed, "--data", pipeline.table)
     stage("baler_export", *files_given, "--out", project.path)
     stage("baler_import", project.path, "--out", tmp_path / "back")
-    # The types and the toy's label, which Baler's files do not tell, too.
+    # Including the types and the toy's label, which are not in Baler's own files.
     assert (tmp_path / "back" / "checkpoint.pt").read_bytes() == pipeline.checkpoint.read_bytes()
     assert (tmp_path / "back" / "table.baler").read_bytes() == pipeline.compressed.read_bytes()
 

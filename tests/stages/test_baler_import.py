@@ -68,13 +68,13 @@ def test_the_codec_compresses_a_table_that_is_prepared_from_its_input(stage, pro
     assert np.all(np.abs(ours - theirs).max(axis=0) <= 1e-12 * np.ptp(theirs, axis=0))
 
 
-def test_types_are_told_by_the_nearest_that_knows(stage, project, tmp_path, capsys):
+def test_types_come_from_the_nearest_source_that_has_them(stage, project, tmp_path, capsys):
     out = tmp_path / "imported"
     by_rule = tuple("int64" if number in INTEGERS else "float64" for number in range(24))
     stage("baler_import", project.path, "--out", out)
     assert _dtypes(out) == by_rule
     assert f"types from {project.config}" in capsys.readouterr().out
-    # What is computed in a configuration is not known; then the input tells.
+    # A value that the configuration computes is unknown; the input is used instead.
     _configure(project, "c.input_path = 'workspaces/w/data/jets.npz'", "c.type_list = ['float64'] * 24")
     stage("baler_import", project.path, "--out", out)
     assert _dtypes(out) == by_rule

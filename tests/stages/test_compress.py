@@ -11,7 +11,7 @@ from baler_energy.errors import InputError
 from baler_energy.records import Measurement
 
 
-def test_the_record_tells_every_size(pipeline):
+def test_the_record_has_every_size(pipeline):
     folder = pipeline.compressed.parent
     assert sorted(path.name for path in folder.iterdir()) == ["measurement.json", "samples.parquet", "table.baler"]
     record = Measurement.read(folder / "measurement.json")
@@ -34,7 +34,7 @@ def test_the_file_holds_all_rows_and_not_those_of_the_warm_up(pipeline):
     assert Reader(pipeline.compressed).latents().shape == (300, 12)
 
 
-def test_epochs_that_are_not_told_are_null(stage, pipeline, tmp_path):
+def test_epochs_that_are_not_given_are_null(stage, pipeline, tmp_path):
     stage("compress", "--data", pipeline.table, "--checkpoint", pipeline.checkpoint, "--out", tmp_path)
     assert Measurement.read(tmp_path / "measurement.json").parameters["epochs"] is None
     assert (tmp_path / "table.baler").read_bytes() == pipeline.compressed.read_bytes()
@@ -68,7 +68,7 @@ def test_a_damaged_checkpoint_is_refused(stage, pipeline, tmp_path):
         stage("compress", "--data", pipeline.table, "--checkpoint", tmp_path / "c.pt", "--out", tmp_path / "o")
 
 
-def test_values_lost_in_a_column_that_was_constant_are_told(stage, tmp_path, capsys):
+def test_values_lost_in_a_column_that_was_constant_are_reported(stage, tmp_path, capsys):
     table = toy.generate(100, 1)
     constant = table.data.copy()
     constant[:, 2] = 1.5

@@ -10,7 +10,7 @@ from baler_energy.stages.doctor_slurm import requests
 SINFO = "cpu|up|(null)\ngpu|up|(null)\ngpu|up|gpu:a100:4\nold|down|(null)\n"
 PROGRAMS = {
     "sinfo": "cat {folder}/sinfo",
-    # The jobs' answers are the tests'; `refused` stands for a partition that takes no job of this user's.
+    # The tests provide the jobs' output; `refused` is a partition that rejects this user's jobs.
     "sbatch": 'echo "$@" >> {folder}/submitted\n'
     'case "$*" in *refused*) echo "sbatch: error: Invalid account" >&2; exit 1;; esac\n'
     "if [ -x {folder}/job ]; then {folder}/job; else sh; fi > {folder}/log 2>&1\n"

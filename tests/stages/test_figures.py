@@ -44,7 +44,7 @@ def test_stale_figures_are_removed_and_nothing_else(dataset: Path, tmp_path: Pat
 def test_a_missing_dataset_is_named(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     arguments = ["figures", "--dataset", str(tmp_path / "none"), "--chapter", "cost", "--out", str(tmp_path / "out")]
     assert main(arguments) == 2
-    assert "none/runs.parquet: there is no such file" in capfd.readouterr().err
+    assert "none/runs.parquet: no such file" in capfd.readouterr().err
     assert not list(tmp_path.rglob("*.svg"))
 
 

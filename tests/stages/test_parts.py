@@ -114,7 +114,7 @@ class _Counter:
         return [Reading.of(MeterName.RAPL, "cpu", Quantity.ENERGY, self._energy_j)]
 
 
-def test_measured_energy_closes_too_and_tells_the_static_part(pipeline, tmp_path, monkeypatch):
+def test_measured_energy_closes_too_and_has_a_static_part(pipeline, tmp_path, monkeypatch):
     from baler_energy.meters.settings import SessionSettings
     from baler_energy.stages.measured import Measuring
     from baler_energy.stages.options import PointOptions

@@ -75,7 +75,7 @@ def test_torch(stage, pipeline, tmp_path, operation, layers):
     assert (tmp_path / operation / "trace.json").stat().st_size < 10_000_000
 
 
-# Half a minute each: training, where Scalene loads torch and is most at risk, stands for the others.
+# Half a minute each: training, where Scalene loads torch and fails most often, represents the others.
 @pytest.mark.parametrize(
     "operation",
     ["train", pytest.param("compress", marks=pytest.mark.slow), pytest.param("decompress", marks=pytest.mark.slow)],
@@ -89,7 +89,7 @@ def test_scalene(stage, pipeline, tmp_path, operation, monkeypatch):
     assert lines["file"].str.startswith("baler_energy/").all() and lines["line"].notna().all()
     split = hotspots[hotspots["kind"].isin(["python", "native", "system"])]
     assert split["self_share"].sum() == pytest.approx(lines["self_share"].sum())
-    # Memory that no sample told, or a run with memory that Scalene lost, is missing with the reason.
+    # Memory is missing, with the reason, if no sample had it or if Scalene's run with memory failed.
     assert (lines[["memory_bytes", "bytes"]].notna().any(axis=1) | lines["reason"].notna()).all()
     page = (tmp_path / operation / "scalene.html").read_text(encoding="utf-8")
     assert "training.py" in page if operation == "train" else "model.py" in page
@@ -112,7 +112,7 @@ def test_copies_name_the_lines_of_the_reference(stage, pipeline, tmp_path):
     drawn = train[train["name"] == "for (rows,) in batches:"]["bytes"].sum()
     scaled = train[train["name"].str.contains("data - minimum")]["bytes"].sum()
     # Python's own objects for 300 rows are more than their values.
-    # Of small arrays NumPy reuses no temporary: differences and quotients are new ones, beside the divisor.
+    # NumPy does not reuse small temporary arrays: differences, quotients and the divisor are new arrays.
     assert drawn > table_bytes and 2 * table_bytes <= scaled <= 3.2 * table_bytes
     decompress = _profile(stage, pipeline, tmp_path, "decompress", "copies")
     assert decompress["name"].str.contains("scaled \\* spread").any()

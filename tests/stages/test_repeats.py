@@ -120,7 +120,7 @@ def test_a_round_of_another_study_is_refused(results, content):
         points_so_far(load_study(results / "study.yaml"), partial(round_file, results))
 
 
-def test_a_missing_record_is_told(stage, results):
+def test_a_missing_record_is_reported(stage, results):
     with pytest.raises(InputError, match=r"measurement\.json: cannot be read"):
         decide(stage, results)
 
@@ -141,6 +141,6 @@ def test_a_fixed_number_has_no_rounds(stage, results):
         ({"least": 3, "until": 0.1}, "unknown key"),
     ],
 )
-def test_mistakes_in_the_key_are_told(repeats, message):
+def test_mistakes_in_the_key_are_reported(repeats, message):
     with pytest.raises(InputError, match=message):
         load_study(STUDY | {"repeats": repeats})

@@ -52,12 +52,12 @@ def test_page_of_a_modelled_study(tmp_path: Path, write: Write) -> None:
     page = rendered(tmp_path / "overview.rst")
     assert reason in page and "value 42" not in page
     assert "node{1}: Example CPU @ 2.4 GHz *" in page
-    assert page.index("MODELLED: no energy here was read from a hardware counter") < page.index("30,000 rows")
+    assert page.index("MODELLED: no energy was read from a hardware counter") < page.index("30,000 rows")
     assert "toy" not in page.lower() and "nan" not in page.lower().replace("tenan", "")
     for words in (
         "27 runs in all",
         "contaminated",
-        "1 of 81 records are flagged (contaminated) and in no mean",
+        "1 of 81 records are flagged (contaminated) and excluded from means",
         "nothing is saved",
         "± ",
         "µJ",
@@ -81,9 +81,9 @@ def test_a_study_of_flagged_runs_says_so_first_and_gives_numbers_as_flagged(tmp_
     report.report(tmp_path / "dataset", chapters(tmp_path / "figures"), tmp_path / "overview.rst")
     page = rendered(tmp_path / "overview.rst")
     first = page.index("ALL 81 RECORDS ARE FLAGGED: contaminated.")
-    assert first < page.index("MODELLED: no energy here") < page.index("For 30,000 rows")
+    assert first < page.index("MODELLED: no energy was read") < page.index("For 30,000 rows")
     assert "J (flagged) to train" in page and "0 (+ 3 flagged)" in page and "nan" not in page.lower()
-    assert "mean over columns of RMS residual" in page  # errors do not depend on the flags
+    assert "RMS residual / range, mean over columns" in page  # errors do not depend on the flags
 
 
 def test_flagged_runs_are_in_no_main_number(tmp_path: Path, write: Write) -> None:
@@ -104,7 +104,7 @@ def test_no_carbon_intensity_and_a_changing_one(tmp_path: Path, write: Write) ->
     write(tmp_path / "none", intensity=None)
     report.report(tmp_path / "none", chapters(tmp_path / "figures"), tmp_path / "overview.rst")
     page = rendered(tmp_path / "overview.rst")
-    assert "No CO2e: the study names no carbon intensity (country," in page and ">CO2e<" not in page
+    assert "No CO2e: the study sets no carbon intensity (country," in page and ">CO2e<" not in page
     write(tmp_path / "dataset")
     frame = pq.read_table(tmp_path / "dataset" / "runs.parquet").to_pandas()
     tables = {name: pq.read_table(tmp_path / "dataset" / f"{name}.parquet").to_pandas() for name in ("errors",)}
@@ -112,11 +112,11 @@ def test_no_carbon_intensity_and_a_changing_one(tmp_path: Path, write: Write) ->
     assert "Carbon intensity 20 to 100 g CO2e per kWh, PUE 1" in overview.overview({**tables, "runs": frame}, "s", {})
 
 
-def test_the_node_stands_beside_and_is_not_added(tmp_path: Path, write: Write) -> None:
+def test_the_node_is_shown_separately_and_not_added(tmp_path: Path, write: Write) -> None:
     write(tmp_path / "dataset", node=True)
     report.report(tmp_path / "dataset", chapters(tmp_path / "figures"), tmp_path / "overview.rst")
     page = rendered(tmp_path / "overview.rst")
-    assert "Whole node" in page and "read by wattmeter; it contains the energies above, and is never added" in page
+    assert "Whole node" in page and "read by wattmeter, includes the energies above and is never added" in page
 
 
 def test_page_of_a_measured_study_on_toy_data(tmp_path: Path, write: Write) -> None:
@@ -125,7 +125,7 @@ def test_page_of_a_measured_study_on_toy_data(tmp_path: Path, write: Write) -> N
     report.report(tmp_path / "dataset", chapters(tmp_path / "figures"), tmp_path / "overview.rst")
     page = rendered(tmp_path / "overview.rst")
     assert "MEASURED: the energy of all" in page and "MODELLED" not in page
-    assert "Components without a counter are modelled, and are not in the measured energies." in page
+    assert "Components without a counter are modelled and are not part of the measured energies." in page
     assert "TOY DATA" in page and "GPU" in page and "±" not in page
 
 
@@ -137,7 +137,7 @@ def test_a_study_measured_in_part_says_so(tmp_path: Path, write: Write) -> None:
     frame.loc[10:11, "energy_evidence"] = None
     tables = {name: pq.read_table(tmp_path / f"{name}.parquet").to_pandas() for name in ("errors", "measurements")}
     page = overview.overview({**tables, "runs": frame}, "study", {})
-    assert "MEASURED IN PART: 10 of 81 records" in page and "69 have modelled energy only" in page
+    assert "MEASURED IN PART: 10 of 81 records" in page and "69 have only modelled energy" in page
     assert "2 records have no energy" in page
 
 

@@ -99,7 +99,7 @@ def test_a_training_below_the_interval_saves_nothing(whole):
         ),
     ],
 )
-def test_a_state_that_does_not_serve_is_told_and_removed(stage, pipeline, tmp_path, capfd, damage, reason):
+def test_a_state_that_cannot_be_used_is_reported_and_removed(stage, pipeline, tmp_path, capfd, damage, reason):
     options = ("--data", pipeline.table, "--out", tmp_path, "--epochs", 2)
     stage("train", *options)
     torch.save({"key": "k", "training": {}, "segments": "[]", "history": "[]"}, tmp_path / STATE)

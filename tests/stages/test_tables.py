@@ -30,7 +30,7 @@ def write(repository: Path) -> Write:
 @pytest.fixture(scope="module")
 def modelled(tmp_path_factory: pytest.TempPathFactory, write: Write) -> Path:
     folder = tmp_path_factory.mktemp("tables")
-    write(folder / "dataset", flags="contaminated", beside=True)
+    write(folder / "dataset", flags="contaminated", extras=True)
     assert main(["tables", "--dataset", str(folder / "dataset"), "--out", str(folder / "tables")]) == 0
     return folder
 
@@ -108,7 +108,7 @@ def test_summary_has_a_row_per_point_and_operation(modelled: Path) -> None:
     assert found["flagged_runs"].sum() == 1
     page = (modelled / "tables" / "summary.html").read_text()
     assert "2 (+ 1 flagged: contaminated)" in page and "energy (J)" in page and "±" in page
-    assert "1 of 81 records are flagged (contaminated) and in no mean" in page and "CO2e (mg)" in page
+    assert "1 of 81 records are flagged (contaminated) and excluded from means" in page and "CO2e (mg)" in page
 
 
 def test_summary_leaves_flagged_runs_out_of_energy_and_time_and_in_the_error(modelled: Path) -> None:
@@ -146,7 +146,7 @@ def test_no_carbon_intensity_is_said_and_has_no_column(tmp_path: Path, write: Wr
     write(tmp_path / "dataset", intensity=None)
     tables.tables(tmp_path / "dataset", tmp_path)
     page = (tmp_path / "summary.html").read_text()
-    assert "No CO2e: the study names no carbon intensity" in page and "CO2e (mg)" not in page
+    assert "No CO2e: the study sets no carbon intensity" in page and "CO2e (mg)" not in page
     assert pd.read_csv(tmp_path / "summary.csv")["co2e_kg"].isna().all()
 
 
@@ -172,7 +172,7 @@ def test_metrics_have_a_row_per_run_in_the_csv_and_per_point_on_the_page(modelle
     mean_gflops = here.loc[here["operation"] == "train", "flops_per_s"].mean() / 1e9
     assert float(train["FLOP/s"].split(" ± ")[0]) == pytest.approx(mean_gflops, rel=0.01)
     assert train["FLOP/s"].endswith(" GFLOP/s") and train["Greenness"].endswith(" per J")
-    assert train["evidence of energy"] == "modelled, cpu+ram" and train["n"] == "3"
+    assert train["energy evidence"] == "modelled, cpu+ram" and train["n"] == "3"
     assert (train["Batch latency, median"], train["Parameters"]) == ("1.5 ms", "61.5 k")
     assert cells(page, epochs="1", operation="train")["Batch latency, median"] == "none"
     assert "GPU hours" not in train and "Idle share" not in train
@@ -207,7 +207,7 @@ def test_metrics_of_measured_energy_and_of_a_gpu(tmp_path: Path, write: Write) -
     tables.tables(tmp_path / "dataset", tmp_path)
     page = tmp_path / "metrics.html"
     cpu, gpu = (cells(page, **AT_REFERENCE, operation="train", run_on=name) for name in ("CPU", "GPU"))
-    assert (cpu["evidence of energy"], gpu["evidence of energy"]) == ("measured, cpu", "measured, cpu+gpu")
+    assert (cpu["energy evidence"], gpu["energy evidence"]) == ("measured, cpu", "measured, cpu+gpu")
     assert cpu["Idle share"].endswith(" %") and gpu["GPU utilisation"] == "40 %"
     assert cpu["GPU hours"] == "none" and gpu["GPU hours"].endswith(" h")
     assert "Left out" not in page.read_text(encoding="utf-8")
@@ -238,7 +238,7 @@ def test_variation_gives_the_spread_and_the_repeats(modelled: Path) -> None:
     assert "repeats for 5 %" in page and f'<td class="number">{train["repeats"]}</td>' in page
 
 
-def test_peers_beside_ours_with_what_they_assumed_and_why_they_failed(modelled: Path) -> None:
+def test_peers_are_compared_with_their_assumptions_and_reasons_for_failure(modelled: Path) -> None:
     found = pd.read_csv(modelled / "tables" / "peers.csv").set_index("tool")
     assert list(found.index) == ["eco2ai", "perun", "strubell"]  # tools before formulas
     perun = found.loc["perun"]
@@ -295,7 +295,7 @@ def test_tables_that_a_study_has_nothing_for_say_why(tmp_path: Path, write: Writ
         "peers": "No other tool measured the same windows",
         "findings": "No results of other studies were imported",
         "calibration": "The machine was not calibrated",
-        "temperatures": "No sensor gave a temperature",
+        "temperatures": "No sensor reported a temperature",
     }.items():
         page = (tmp_path / f"{name}.html").read_text()
         assert words in page and "None." in page and len(pd.read_csv(tmp_path / f"{name}.csv")) == 0, name
@@ -305,7 +305,7 @@ def test_ratios_say_what_12_float64_for_24_float32_save(modelled: Path) -> None:
     page = (modelled / "tables" / "ratios.html").read_text()
     assert "12 latent columns take 96.1 B per row in the compressed file; the 24 columns take 96.0 B per row" in page
     assert "nothing is saved: the file is 0.1 % larger" in page
-    assert "table in recorded formats / (compressed file + model)" in page and "not known" in page
+    assert "table in recorded formats / (compressed file + model)" in page and "unknown" in page
 
 
 @pytest.mark.parametrize(

@@ -147,7 +147,7 @@ def profiled(stage, pipeline, out, profiler):
     return [pd.read_parquet(out / operation / "hotspots.parquet") for operation in OPERATIONS]
 
 
-def test_cprofile_tells_balers_functions(stage, stand_in, pipeline, tmp_path):
+def test_cprofile_shows_balers_functions(stage, stand_in, pipeline, tmp_path):
     for operation, rows in zip(OPERATIONS, profiled(stage, pipeline, tmp_path, "cprofile"), strict=True):
         assert set(rows["kind"]) == {"function", "call"} and set(rows["engine"]) == {"upstream"}
         functions = rows[rows["kind"] == "function"].set_index("name")

@@ -16,7 +16,7 @@ import yaml
 from warm_snakemake import WarmSnakemake
 
 COPIED = ("Snakefile", "config", "profiles", "slurm", "src", "workflow")
-#: Of a run that hangs; the longest one, of the smoke study, takes five minutes on two slow cores, and 15 beside others.
+#: Timeout of a run that hangs. The smoke study takes five minutes on two slow cores, 15 if others run at the same time.
 TIME_LIMIT_S = 3600
 
 #: Windows just long enough for the meters: what is tested is what runs when, not what it takes.

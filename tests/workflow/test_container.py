@@ -13,7 +13,7 @@ from baler_energy.image import IMAGE
 
 NOTES_ITS_ARGUMENTS = """\
 #!/bin/sh
-# Notes its arguments, a line a call, and runs what stands behind the image.
+# Writes down its arguments, a line per call, and runs the command after the image.
 test "$1" = --version && { echo apptainer version 1.4.5; exit; }
 echo "$@" | tr '\\n' ' ' >> "$NOTES"; echo >> "$NOTES"
 while test "$1" != baler-energy.sif; do shift; done
@@ -82,7 +82,7 @@ def test_both_images_are_made_by_the_same_steps(repository):
     assert sorted(files) == sorted(copied)
 
 
-def test_a_missing_image_is_told_before_any_job(workspace, in_container):
+def test_a_missing_image_is_reported_before_any_job(workspace, in_container):
     code, said, calls = in_container(workspace.study(name="absent"), *APPTAINER)
     assert code != 0 and calls == []
     assert f"{IMAGE}: no such image" in said and "apptainer build" in said

@@ -41,7 +41,7 @@ def test_with_baler_its_points_are_there(workspace, stand_in_baler):
     assert "left out" not in said
 
 
-def test_without_baler_nothing_of_a_study_that_stands_on_it_runs(without_baler):
+def test_without_baler_a_study_that_requires_it_does_not_run(without_baler):
     study = without_baler.study(name="only", axes=AXES | {"engine": ["upstream"]})
     for words in (("snakemake", "--cores", "1"), ("baler_energy.cli", "study")):
         done = without_baler.run(*words, "--configfile", study)

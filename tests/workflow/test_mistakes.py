@@ -16,13 +16,13 @@ def refused(workspace, study) -> str:
     return done.stdout
 
 
-def test_a_mistake_in_the_study_is_told_before_anything_runs(workspace):
+def test_a_mistake_in_the_study_is_reported_before_anything_runs(workspace):
     said = refused(workspace, workspace.study(cuntry="CHE", pue=0.5))
     assert "cuntry: unknown key" in said
     assert "pue: is 0.5; should be greater than or equal to 1" in said
 
 
-def test_a_missing_gpu_is_told_before_any_job(workspace):
+def test_a_missing_gpu_is_reported_before_any_job(workspace):
     if shutil.which("nvidia-smi"):
         pytest.skip("this machine has a GPU")
     said = refused(workspace, workspace.study(axes={"rows": [400], "epochs": [1], "device": ["cuda"]}))
@@ -31,7 +31,7 @@ def test_a_missing_gpu_is_told_before_any_job(workspace):
     assert "rule generate" not in said
 
 
-def test_bad_and_missing_inputs_are_told_and_the_other_points_complete(workspace):
+def test_bad_and_missing_inputs_are_reported_and_the_other_points_complete(workspace):
     good, bad = workspace.root / "good.parquet", workspace.root / "bad.parquet"
     values = np.random.default_rng(1).normal(size=(300, 4))
     pd.DataFrame(values, columns=list("abcd")).to_parquet(good)
@@ -52,7 +52,7 @@ def test_bad_and_missing_inputs_are_told_and_the_other_points_complete(workspace
     assert (results / "runs" / "good" / "rows~all" / "epochs~1" / "repeat~0" / "evaluate" / "summary.json").is_file()
 
 
-def test_a_meter_that_is_asked_for_and_missing_is_told(workspace):
+def test_a_meter_that_is_requested_and_missing_is_reported(workspace):
     if Path("/sys/class/powercap/intel-rapl:0").exists():
         pytest.skip("this machine has RAPL")
     measurement = workspace.measurement | {"meters": ["rapl", "process"]}

@@ -82,7 +82,7 @@ def test_what_was_done_by_the_workflow_itself_is_done_there(done, run):
     assert rules and all(rule == "totals" or rule.startswith("other_") for rule in rules)
 
 
-def test_two_studies_stand_beside_each_other_there(elsewhere, run):
+def test_two_studies_run_in_one_workflow(elsewhere, run):
     run("--cores", "2")
     for name, country in (("tiny", "CHE"), ("other", "FRA")):
         runs = pd.read_parquet(elsewhere / "results" / name / "dataset" / "runs.parquet")

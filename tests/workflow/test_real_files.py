@@ -1,4 +1,4 @@
-"""The whole smoke study over each real HEP file beside the repository, and tables of the files of the tests."""
+"""The whole smoke study over each real HEP file next to the repository, and tables from the files of the tests."""
 
 import functools
 import hashlib

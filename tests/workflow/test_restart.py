@@ -110,15 +110,15 @@ def test_a_study_without_any_energy_completes_and_says_so(restarted):
     assert (restarted / "report.html").is_file(), "chapters without a figure do not stop the report"
 
 
-def test_a_second_run_beside_a_living_one_is_refused(workspace):
+def test_a_second_run_is_refused_while_one_is_alive(workspace):
     study = workspace.study(name="living")
     first = start(workspace, study)
     training = stopped_training(workspace)
     try:
-        beside = workspace.run("baler_energy.cli", "study", "--configfile", study)
-        assert beside.returncode == 1
-        assert "Another Snakemake" in beside.stdout
-        assert "Traceback" not in beside.stdout
+        second = workspace.run("baler_energy.cli", "study", "--configfile", study)
+        assert second.returncode == 1
+        assert "Another Snakemake" in second.stdout
+        assert "Traceback" not in second.stdout
     finally:
         training.resume()
         for process in psutil.Process(first.pid).children():

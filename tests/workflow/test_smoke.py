@@ -1,4 +1,4 @@
-"""The smoke study as it stands: every profiler runs for real, and what they say reaches dataset, tables and report."""
+"""The smoke study, unchanged: every profiler runs for real, and its results reach dataset, tables and report."""
 
 import pandas as pd
 import pytest

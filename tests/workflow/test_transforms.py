@@ -61,7 +61,7 @@ def test_every_run_is_in_the_tables_of_the_dataset_and_of_the_report(results, ru
 
 def test_whole_numbers_stay_whole_where_other_codecs_have_none(results):
     left_out = json.loads((results / "figures" / "cost" / "left_out.json").read_text("utf-8"))
-    assert "one value of batch_size only (512)" in left_out["cost_batch_size"]
+    assert "only one value of batch_size (512)" in left_out["cost_batch_size"]
     runs = pd.read_parquet(results / "dataset" / "runs.parquet")
     words = describe(centre_of(runs))
     assert "batch size 512, compression ratio 2, packing pcodec" in words and words.endswith("1 epoch")

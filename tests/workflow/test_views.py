@@ -27,7 +27,7 @@ def test_the_report_holds_every_figure_and_table_in_one_page(done, page):
     for name in drawn:
         assert name in page, name
     assert "What does it cost?" in page
-    assert "Training loss after each epoch" in page and "Compression ratios against three sizes" in page, "captions"
+    assert "Training loss after each epoch" in page and "Compression ratios relative to three sizes" in page, "captions"
 
 
 def test_the_report_needs_no_network(page):

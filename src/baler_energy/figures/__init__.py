@@ -1,15 +1,15 @@
 """Figures and tables of the report, pure functions of the dataset's tables.
 
-- `cost`, `hotspots`, `trust`, `worth`, `savings`: the chapters, a module for each figure or for several that are alike
+- `cost`, `hotspots`, `trust`, `worth`, `savings`: the chapters, a module for each figure or for several similar ones
 - `tables`: a module for each table
 - `captions`: sentences that several captions share
 - `chapters`: titles, figures, tables and captions by chapter; imports nothing heavy
-- `base`: the tables of a dataset, what a figure and a table are, and why one is left out
-- `selection`: the study's centre, sweeps along one axis, words for both
+- `base`: tables of a dataset, figures and tables of the report, and why one is left out
+- `selection`: the study's centre, sweeps along one axis, and their descriptions
 - `style`: colours, markers, units on axes, writing SVG and PNG
 - `trivial`: the trivial codec on error axes and in tables
 - `bars`: rows with names and numbers, of horizontal bars; `series`: runs against an axis of the grid
-- `profiled`: what a profiler saw of one run; `engine_rows`: several engines at one point
+- `profiled`: what a profiler recorded of one run; `engine_rows`: several engines at one point
 - `codec_rows`: the codecs that a study compares
 - `readable`: the tables as text; `page`: one as an HTML page
 - `overview`: the report's first page

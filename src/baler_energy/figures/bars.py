@@ -1,4 +1,4 @@
-"""Rows of horizontal bars or marks: their names at the left, numbers at their ends."""
+"""Rows of horizontal bars or marks: names on the left, numbers at the ends."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -19,7 +19,7 @@ def name_rows(
     ticks: bool = False,
     size: float | None = None,
 ) -> None:
-    """Put names at the rows 0, 1, ... of a panel, in place of numbers.
+    """Label the rows 0, 1, ... of a panel with names instead of numbers.
 
     Parameters
     ----------
@@ -28,13 +28,13 @@ def name_rows(
     names
         Name of each row.
     margin
-        Room beyond the middle of the first and the last row, in rows; None: what the bars need.
+        Space beyond the middle of the first and the last row, in rows; None: what the bars need.
     upwards
         The first row is at the bottom, not at the top.
     ticks
-        Rows have a tick.
+        Rows have ticks.
     size
-        Of the letters; None: that of all ticks.
+        Font size; None: that of all ticks.
     """
     texts = [plain(name) for name in names]
     look: dict[str, Any] = {} if size is None else {"fontsize": size}

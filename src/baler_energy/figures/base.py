@@ -1,4 +1,4 @@
-"""The tables of a dataset, what a figure and a table of the report are, and why one is left out."""
+"""Tables of a dataset, figures and tables of the report, and why one is left out."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,16 +20,16 @@ _AT_CENTRE = ("samples", "errors", "histograms")
 
 
 class NoData(Exception):  # noqa: N818 - not an error: the figure is left out, with this reason
-    """The data of this machine has nothing for a figure; the message is the reason, for the report."""
+    """The dataset has no data for a figure; the message is the reason that the report shows."""
 
 
 def require_rows(reason: str, *tables: pd.DataFrame) -> None:
-    """Leave a figure out where a table has no rows.
+    """Leave a figure out if a table has no rows.
 
     Raises
     ------
     NoData
-        One has none; the message is `reason`.
+        A table has no rows; the message is `reason`.
     """
     if any(table.empty for table in tables):
         raise NoData(reason)
@@ -44,11 +44,11 @@ class FigureSpec:
     name
         Name of its files.
     title
-        Drawn on it, and put before its caption.
+        Drawn on the figure, and put before its caption.
     caption
-        Plain text, valid reStructuredText.
+        Plain text that is valid reStructuredText.
     function
-        Draws it, without its title; raises `NoData` where it has to be left out.
+        Draws the figure without its title; raises `NoData` if it has to be left out.
     """
 
     name: str
@@ -62,7 +62,7 @@ class FigureSpec:
         Raises
         ------
         NoData
-            The tables hold nothing that it could show.
+            The tables have nothing to show in it.
         """
         with styled():
             figure = self.function(tables)
@@ -77,26 +77,26 @@ def _no_notes(_frame: pd.DataFrame, _tables: Tables) -> list[str]:
 
 @dataclass(frozen=True)
 class TableSpec:
-    """A table of the report: a CSV file of numbers in SI units, and a page on which they are text.
+    """A table of the report: a CSV file of numbers in SI units, and a page that shows them as text.
 
     Parameters
     ----------
     name, title, caption
-        As of `FigureSpec`.
+        As in `FigureSpec`.
     make
         Makes the table of numbers.
     rows
-        Writes the table as text by heading, with units, up to a number of rows.
+        Writes the first rows as text with units, by heading, up to a number of rows.
     count
-        Number of rows of the page, which may have one for several of the table.
+        Number of rows on the page, where one row may summarise several of the table.
     notes
         Sentences that depend on the data.
     without_rows
-        Why the table has no rows, where it has none.
+        The reason that the page shows if the table has no rows.
     averaged
-        Values are means, which leave flagged runs out: the page says how many.
+        Values are means without the flagged runs; the page says how many were excluded.
     varied
-        Rows may differ in engine, model and packing: what all have in common is a sentence and not a column.
+        Rows may differ in engine, model and packing; a value that is the same in all rows is a sentence, not a column.
     """
 
     name: str
@@ -112,10 +112,10 @@ class TableSpec:
 
 
 class Dataset(Tables):
-    """Tables of a dataset folder, each read when it is first asked for.
+    """Tables of a dataset folder, each read on first access.
 
-    Of the tables that have many rows for a run and are shown at the study's centre only (`_AT_CENTRE`), the rows of
-    that point are read: the others may be more than memory holds.
+    Tables with many rows per run that are only shown at the study's centre (`_AT_CENTRE`) are only read there: the
+    other rows may not fit in memory.
 
     Parameters
     ----------
@@ -142,9 +142,9 @@ class Dataset(Tables):
             try:
                 table = pd.read_parquet(path, filters=self._filters(name))
             except FileNotFoundError as error:
-                raise InputError(f"{path}: there is no such file; run `baler-energy collect` first.") from error
+                raise InputError(f"{path}: no such file; run `baler-energy collect` first.") from error
             except ValueError as error:  # pyarrow's ArrowInvalid is one
-                raise InputError(f"{path}: is not a Parquet file ({error}). Delete it and collect again.") from error
+                raise InputError(f"{path}: not a Parquet file ({error}). Delete it and collect again.") from error
             check_columns(name, list(table.columns))
             self._read[name] = table
         return self._read[name]

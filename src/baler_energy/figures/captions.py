@@ -6,20 +6,18 @@ EVIDENCE = (
     "The axis or the legend says whether energy is measured (read from a hardware counter) or modelled (computed from "
     "constants and load); the two never share a series."
 )
-TYPICAL_TIMES = (
-    "Times are those of the median iteration of each window, so one disturbed iteration does not change them."
-)
+TYPICAL_TIMES = "Times are those of each window's median iteration, so one disturbed iteration does not affect them."
 SPREAD = (
-    "Markers are means over the repeats, each with its own seed; bars are 95 % t intervals and n is their number. "
-    "A point from a single run carries n = 1 and has no bar; a bar that meets the lower edge goes on below it. "
-    "Small dots are the single runs. Open marks are single flagged runs (contaminated, below resolution, throttled and "
-    "so on), which are in no mean; no other run is left out."
+    "Markers are means over n repeats, each with its own seed; bars are 95 % t intervals. A single run is labelled "
+    "n = 1 and has no bar; a bar that reaches the lower edge continues below it. Small dots are single runs. Open "
+    "marks are flagged runs (contaminated, below resolution, throttled and so on), which are excluded from the means; "
+    "no other run is left out."
 )
 SHARES = (
-    "One profiled run (n = 1), apart from the energy measurements. A profiler slows what it watches, so only shares "
-    "are shown. Self time excludes the callees. Time on a GPU is shown where the program waits for it."
+    "One profiled run (n = 1), separate from the energy measurements. A profiler slows the program down, so only "
+    "shares are shown. Self time excludes callees. GPU time appears where the program waits for the GPU."
 )
 LOOPS = (
-    "Each part runs alone in a measured window of many repetitions (n = 1), on data that it finds in the caches more "
-    "often than within the whole."
+    "Each part runs alone in a measured window of many repetitions (n = 1), so it finds its data in the caches more "
+    "often than in the full operation."
 )

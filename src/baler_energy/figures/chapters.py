@@ -1,4 +1,4 @@
-"""The report's chapters: their titles, figures, tables and captions. Each is imported when it is asked for."""
+"""The report's chapters: their titles, figures, tables and captions. Each is imported on demand."""
 
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TABLES_TITLE", "Captions", "chapter_title", "figures_of", "tables"]
 
-#: Category of the tables in the report, which sorts categories; those of figures are the titles of chapters.
+#: Category of the tables in the report, which sorts categories by name. The categories of figures are chapter titles.
 TABLES_TITLE = "6. Tables"
 
 
@@ -21,25 +21,25 @@ def chapter_title(chapter: str) -> str:
 
 
 def figures_of(chapter: str) -> tuple["FigureSpec", ...]:
-    """Figures of a chapter, in their order."""
+    """Figures of a chapter, in order."""
     return tuple(spec for module in variants.CHAPTERS[chapter] for spec in variants.load(module).FIGURES)
 
 
 def tables() -> tuple["TableSpec", ...]:
-    """Tables of the report, in their order."""
+    """Tables of the report, in order."""
     return tuple(variants.load(module).TABLE for module in variants.TABLES.values())
 
 
 class Captions:
-    """Captions by name, plain text and valid reStructuredText.
+    """Captions by name, in plain text that is valid reStructuredText.
 
-    The modules that they are written in import pandas and matplotlib, which takes seconds: Snakemake reads every rule's
-    parameters, but needs captions for the report only.
+    The modules that define them import pandas and matplotlib, which takes seconds. Snakemake reads every rule's
+    parameters, but only the report needs captions.
 
     Parameters
     ----------
     specs
-        Gives the figures or tables.
+        Returns the figures or tables.
     """
 
     def __init__(self, specs: Callable[[], "Iterable[FigureSpec | TableSpec]"]) -> None:
@@ -50,5 +50,5 @@ class Captions:
         return f"**{found.title}.** {found.caption}"
 
     def __repr__(self) -> str:
-        """Alike for all: Snakemake shows parameters in the report."""
+        """Return the same text for all, since Snakemake shows parameters in the report."""
         return "captions"

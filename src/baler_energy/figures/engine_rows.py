@@ -1,4 +1,4 @@
-"""Rows of several engines at one point of the grid, to be compared."""
+"""Rows of several engines at one point of the grid, for comparison."""
 
 import math
 from collections.abc import Mapping
@@ -14,23 +14,23 @@ from baler_energy.variants import ENGINES
 
 __all__ = ["FREE", "base_label", "compared", "engines_at", "factor_text", "paired", "per_row", "same_energy", "where"]
 
-#: Axes that engines may differ in where they are compared: what another engine needs or allows.
+#: Axes in which compared engines may differ, since not every engine supports every value.
 FREE = ("engine", "precision", "threads")
-#: A factor that is nearer to 1 would be written 1.00.
+#: A factor closer to 1 would be written 1.00.
 _EQUAL = 1.005
 
 
 def engines_at(table: pd.DataFrame, point: Mapping[str, Any]) -> pd.DataFrame:
     """Rows of all engines and precisions at a point, in order, with a column ``label`` that names them.
 
-    An engine that never ran on the point's number of threads is taken at its own largest: the fast one may choose it.
+    If an engine never ran on the point's number of threads, its largest number is used: the fast engine may choose it.
 
     Parameters
     ----------
     table
-        A table with the axes and operations, such as ``runs``; kept are those of `OPERATIONS`.
+        A table with axes and operations, such as ``runs``; only `OPERATIONS` are kept.
     point
-        Value by axis, as of `centre_of`.
+        Value by axis, as from `centre_of`.
     """
     chosen = at_point(table, {axis: value for axis, value in point.items() if axis not in FREE})
     chosen = chosen[chosen["operation"].isin(list(OPERATIONS))]
@@ -65,29 +65,29 @@ def _label(point: Mapping[str, Any], key: Any, threads: int) -> str:
 
 
 def base_label(rows: pd.DataFrame, point: Mapping[str, Any]) -> str:
-    """Label of the engine that the others are held against: that of the point."""
+    """Label of the engine that the others are compared with: the point's."""
     return str(at_point(rows, {axis: point[axis] for axis in ("engine", "precision")})["label"].iloc[0])
 
 
 def compared(table: pd.DataFrame, point: Mapping[str, Any], device: str | None = None) -> pd.DataFrame:
-    """Rows of `engines_at` of one device: of the one on which most engines ran, the first by name, unless it is given.
+    """Rows of `engines_at` on one device: the given one, or the one on which most engines ran (the first by name).
 
     Raises
     ------
     NoData
-        There are not two engines to compare.
+        There are fewer than two engines.
     """
     rows = engines_at(table, point)
     if rows["engine"].nunique() < 2:
         engines = ", ".join(sorted(table["engine"].dropna().unique())) or "none"
-        raise NoData(f"one engine only at the study's centre (in the study: {engines}), nothing to compare")
+        raise NoData(f"only one engine at the study's centre (in the study: {engines}), so there is nothing to compare")
     if device is None:
         device = str(rows.groupby("device", observed=True)["label"].nunique().sort_index(kind="stable").idxmax())
     return rows[rows["device"] == device]
 
 
 def where(point: Mapping[str, Any], rows: pd.DataFrame) -> str:
-    """Say where engines are compared."""
+    """Describe the point at which engines are compared."""
     device = str(rows["device"].iloc[0])
     threads = _asked(point, device)
     said = describe({**point, "threads": threads}, without=("engine",))
@@ -95,9 +95,9 @@ def where(point: Mapping[str, Any], rows: pd.DataFrame) -> str:
 
 
 def per_row(runs: pd.DataFrame) -> pd.DataFrame:
-    """Give runs with energy (J), time (s) and compressed bytes per row of the table; a training's of all its epochs.
+    """Add energy (J), time (s) and compressed bytes per row of the table; a training includes all its epochs.
 
-    The time is that of the window's median iteration, the energy that of their mean.
+    Time is that of the window's median iteration, energy the mean over iterations.
     """
     sizes = runs["compressed_bytes"].astype(float) / runs["rows"]
     costs = {
@@ -108,7 +108,7 @@ def per_row(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def same_energy(rows: pd.DataFrame, base: str) -> pd.DataFrame:
-    """Rows without the energies that are of other evidence or components than those of the label `base`."""
+    """Remove the energies whose evidence or components differ from those of the label `base`."""
     kinds = rows.loc[rows["label"] == base, ["energy_evidence", "energy_scope"]].dropna().drop_duplicates()
     if kinds.empty:
         return rows.assign(energy_per_row_j=math.nan)
@@ -118,14 +118,14 @@ def same_energy(rows: pd.DataFrame, base: str) -> pd.DataFrame:
 
 
 def paired(mine: pd.DataFrame, base: pd.DataFrame, value: str) -> Ratio:
-    """Ratio of a column of runs to that of runs of another engine with the same seeds."""
+    """Ratio of a column between runs of two engines with the same seeds."""
     both = mine.set_index("repeat")[[value]].join(base.set_index("repeat")[value].rename("base"), how="inner").dropna()
     both = both[(both > 0).all(axis=1)]
     return paired_ratio(list(both[value]), list(both["base"]))
 
 
 def factor_text(ratio: Ratio) -> str:
-    """Write a factor, such as ``1.44x less``; ``~`` where its interval holds 1 or is missing, nothing without one."""
+    """Write a factor, such as ``1.44x less``, with ``~`` if its interval includes 1 or is missing; empty if unknown."""
     if math.isnan(ratio.value):
         return ""
     larger = max(ratio.value, 1 / ratio.value)

@@ -33,7 +33,7 @@ __all__ = ["escape_jinja", "escape_rst", "overview"]
 _MOST_FLAGGED = 20
 #: Columns that are named, at most.
 _MOST_WORSE = 8
-#: Snakemake's report centres this page, and what is higher than the window then sticks out at the top, out of reach.
+#: Snakemake's report centres this page. Without this rule, the top of a page taller than the window is out of reach.
 _REACHABLE = """.. raw:: html
 
    <style>.grow.h-screen { align-items: safe center }</style>"""
@@ -55,7 +55,7 @@ def overview(tables: Tables, study: str, left_out: Mapping[str, Mapping[str, str
     Returns
     -------
     str
-        reStructuredText in which no brace is Jinja's.
+        reStructuredText with its braces escaped for Jinja.
     """
     runs = tables["runs"]
     here = at_point(runs[runs["operation"].isin(list(OPERATIONS))], centre_of(runs))
@@ -68,9 +68,9 @@ def overview(tables: Tables, study: str, left_out: Mapping[str, Mapping[str, str
         _answer(here),
         *_trivial(tables["errors"], here),
         _heading("Main numbers", "-"),
-        f"Centre: {escape_rst(describe(centre_of(runs)))}. Values are means over the n repeats without "
-        "a flag, with half widths of 95 % t intervals; n = 1 has none. Training counts all its epochs. A MB is one of "
-        "the table in its recorded formats.",
+        f"Centre: {escape_rst(describe(centre_of(runs)))}. Values are means over n unflagged repeats with half widths "
+        "of 95 % t intervals (none for n = 1). Training includes all its epochs. Megabytes are those of the table in "
+        "its recorded formats.",
         _main_numbers(here),
         *_node_words(here),
         *_quality(here),
@@ -86,12 +86,12 @@ def overview(tables: Tables, study: str, left_out: Mapping[str, Mapping[str, str
 
 
 def escape_rst(text: str) -> str:
-    """Escape what reStructuredText would take for markup."""
+    """Escape what reStructuredText would read as markup."""
     return re.sub(r"([\\`*_|<>\[\]])", r"\\\1", text)
 
 
 def escape_jinja(text: str) -> str:
-    """Write braces so that Jinja gives them back as they are."""
+    """Escape braces so that Jinja renders them unchanged."""
     return re.sub(r"[{}]", lambda brace: f"{{{{ '{brace.group()}' }}}}", text)
 
 
@@ -112,36 +112,36 @@ def _evidence(runs: pd.DataFrame) -> str:
     if measured and modelled:
         said = (
             f"MEASURED IN PART: {measured} of {len(runs)} records have energy from hardware counters, {modelled} have "
-            "modelled energy only; the two are never added."
+            "only modelled energy; the two are never added together."
         )
     elif measured:
         said = f"MEASURED: the energy of all {measured} records with energy comes from hardware counters."
     elif modelled:
         said = (
-            "MODELLED: no energy here was read from a hardware counter. It follows from constants and load "
+            "MODELLED: no energy was read from a hardware counter. It is computed from constants and load "
             "(codecarbon); true values may differ severalfold."
         )
     else:
-        said = "NO ENERGY: no meter gave a value; only times and errors are known."
+        said = "NO ENERGY: no meter returned a value; only times and errors are known."
     if measured + modelled and missing:
         said += f" {missing} records have no energy."
     if measured and (runs["energy_evidence"].eq(Evidence.MEASURED) & runs["energy_modelled_j"].notna()).any():
-        said += " Components without a counter are modelled, and are not in the measured energies."
+        said += " Components without a counter are modelled and are not part of the measured energies."
     return escape_rst(said)
 
 
 def _answer(here: pd.DataFrame) -> str:
-    """Answer in a sentence what the study's centre costs, for each device and evidence."""
+    """Say in one sentence what the study's centre costs, for each device and evidence."""
     said = []
     point = here.iloc[0]
     for (device, evidence), part in here.dropna(subset=["energy_j"]).groupby(["device", "energy_evidence"]):
         found = {name: estimate(part[part["operation"] == name], "energy_j") for name in OPERATIONS}
         costs = [f"{_about(energy)} to {name.value}" for name, energy in found.items() if energy.n or energy.flagged]
-        said.append(f"on {device_name(str(device))} it takes {_in_words(costs)} ({evidence} energy)")
+        said.append(f"a {device_name(str(device))} run takes {_in_words(costs)} ({evidence} energy)")
     if not said:
-        said = ["the energy is not known"]
+        said = ["the energy is unknown"]
     rows, epochs = f"{point['rows']:,} rows", point["epochs"]
-    training = "" if pd.isna(epochs) else f" and a training of {int(epochs)} epoch{'' if epochs == 1 else 's'}"
+    training = "" if pd.isna(epochs) else f" and {int(epochs)} epoch{'' if epochs == 1 else 's'} of training"
     sentence = f"For {rows}{training}, {'; '.join(said)}"
     known = with_error(here)
     error, ratio = known["mean_rms_over_range"].mean(), known["ratio_native_bytes"].mean()
@@ -151,7 +151,7 @@ def _answer(here: pd.DataFrame) -> str:
             both += f", {_percent(nrmse)} of its standard deviation"
         sentence += (
             f"; the reconstruction is off by {both} (RMS, mean over columns), and the compressed file is "
-            f"{1 / ratio:.3f} times the size of the recorded formats"
+            f"{1 / ratio:.3f} times the table's recorded size"
         )
     return escape_rst(f"{sentence}.")
 
@@ -192,7 +192,7 @@ def _in_unit(found: Estimate, unit: str) -> str:
 
 
 def _main_numbers(here: pd.DataFrame) -> str:
-    """Make a list-table of energy per operation, row and megabyte; CO2e and node where they are known."""
+    """Make a list-table of energy per operation, row and megabyte; CO2e and node energy where known."""
     known = with_error(here).drop_duplicates("run_id").set_index("run_id")
     native = (known["ratio_native_bytes"] * known["compressed_bytes"]).rename("native_bytes")
     table = here.join(native, on="run_id")
@@ -223,37 +223,37 @@ def _mean(part: pd.DataFrame, value: str, unit: str) -> str:
 
 
 def _node_words(here: pd.DataFrame) -> list[str]:
-    """Say what the whole node is, where a meter read it."""
+    """Explain the energy of the whole node, if a meter read it."""
     meters = sorted(here.dropna(subset=["node_energy_j"])["node_meter"].dropna().unique())
     if not meters:
         return []
-    said = f"The whole node is read by {_in_words(meters)}; it contains the energies above, and is never added to them."
+    said = f"The whole node, read by {_in_words(meters)}, includes the energies above and is never added to them."
     return [escape_rst(said)]
 
 
 def _quality(here: pd.DataFrame) -> list[str]:
-    """Say what one gets: error and ratios of the study's centre."""
+    """List error and ratios of the study's centre."""
     known = with_error(here)
     lines = []
     for mean in mean_interval(known, ["device"], "mean_rms_over_range").to_dict("records"):
         text = spread_text(mean["mean"], mean["half_width"], factor=100)
         device = device_name(mean["device"])
-        lines.append(f"Error, {device} run: mean over columns of RMS residual over range {text} % (n = {mean['n']})")
+        lines.append(f"Error, {device} run: RMS residual / range, mean over columns, {text} % (n = {mean['n']})")
     for name, label in RATIOS.items():
         values = known[name].dropna()
-        lines.append(f"Ratio, {label}: {f'{values.mean():.3f}' if len(values) else 'not known'}")
+        lines.append(f"Ratio, {label}: {f'{values.mean():.3f}' if len(values) else 'unknown'}")
     return [_bullets(map(escape_rst, lines))]
 
 
 def _sizes(tables: Tables, here: pd.DataFrame) -> pd.DataFrame:
-    """Row of `ratios` of the study's centre."""
+    """Row of `ratios` for the study's centre."""
     found = at_point(ratios(tables), {name: here[name].iloc[0] for name in FORMAT})
     of_epochs: pd.DataFrame = found[found["epochs"].isna() | (found["epochs"] == here["epochs"].iloc[0])]
     return of_epochs
 
 
 def _machines(runs: pd.DataFrame) -> list[str]:
-    """List machines with what ran on them, and the study's size and carbon intensity."""
+    """List the machines and their runs, and the study's size and carbon intensity."""
     points = runs.drop_duplicates("run_id")
     lines = []
     for (host, cpu, gpu), part in points.groupby(["hostname", "cpu_model", "gpu_model"], dropna=False):
@@ -265,7 +265,7 @@ def _machines(runs: pd.DataFrame) -> list[str]:
 
 
 def _flagged(runs: pd.DataFrame) -> list[str]:
-    """List the runs that a flag excludes, the first of them by name."""
+    """List the runs that are excluded by a flag, the first ones by name."""
     bad = flagged(runs).sort_values("start")
     if bad.empty:
         return ["None."]
@@ -275,7 +275,7 @@ def _flagged(runs: pd.DataFrame) -> list[str]:
         for row in bad.head(_MOST_FLAGGED).itertuples()
     ]
     more = [f"{len(bad) - _MOST_FLAGGED} more are in the table of flagged runs."] if len(bad) > _MOST_FLAGGED else []
-    marks = "Figures show them as single open marks; errors and ratios do not depend on the flags."
+    marks = "Figures show them as open marks; errors and ratios are of all runs, flagged or not."
     return [escape_rst(f"{flagged_sentence(runs)[0]} {marks}"), _bullets(lines), *more]
 
 

@@ -28,7 +28,7 @@ def html_page(title: str, paragraphs: Sequence[str], table: pd.DataFrame) -> str
     title, paragraphs
         Shown above the table.
     table
-        Its cells are text already, with units; without rows, ``none`` is said.
+        Its cells are text with units; if it has no rows, the page says ``None.``
     """
     words = "\n".join(f"<p>{html.escape(text)}</p>" for text in paragraphs)
     head = "".join(f"<th>{html.escape(str(name))}</th>" for name in table.columns)
@@ -44,7 +44,7 @@ def html_page(title: str, paragraphs: Sequence[str], table: pd.DataFrame) -> str
 
 
 def _cell(text: object) -> str:
-    # What goes on after a comma is words that begin with a number: "7.33 W CPU, 20 W memory".
+    # A cell with a comma is a phrase that begins with a number: "7.33 W CPU, 20 W memory".
     number = str(text)[:1].isdigit() and "\n" not in str(text) and ", " not in str(text)
     tag = '<td class="number">' if number else "<td>"
     return f"{tag}{html.escape(str(text))}</td>"

@@ -1,4 +1,4 @@
-"""Rows of the table ``hotspots`` that a figure shows: of one profiler, of one run."""
+"""Rows of the table ``hotspots`` that a figure shows: from one profiler and one run."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -13,13 +13,13 @@ __all__ = ["absence", "of_central_engine", "one_profile", "one_run", "rows_of"]
 
 
 def rows_of(tables: Tables, profiler: str, kinds: Iterable[str]) -> pd.DataFrame:
-    """Rows of some kinds that a profiler gave."""
+    """Rows of some kinds from one profiler."""
     hotspots = tables["hotspots"]
     return hotspots[(hotspots["profiler"] == profiler) & hotspots["kind"].isin(list(kinds))]
 
 
 def absence(tables: Tables, profiler: str, otherwise: str) -> str:
-    """Say why a profiler gave nothing: its own reason where it could not run, else `otherwise`."""
+    """Say why a profiler has no rows: its own reason if it could not run, else `otherwise`."""
     reasons = of_central_engine(rows_of(tables, profiler, ["absent"]), tables["runs"])["reason"].dropna().unique()
     return str(reasons[0]).rstrip(".") if len(reasons) else otherwise
 
@@ -27,12 +27,12 @@ def absence(tables: Tables, profiler: str, otherwise: str) -> str:
 def one_profile(
     tables: Tables, profiler: str, kinds: Iterable[str], otherwise: str, operation: Operation | None = None
 ) -> tuple[pd.DataFrame, str]:
-    """Give the rows of some kinds, and of one operation, of one run as of `one_run`; words for it.
+    """Return the rows of some kinds (and of one operation) of the run that `one_run` chooses, and its description.
 
     Raises
     ------
     NoData
-        The profiler gave none; the message is as of `absence`.
+        The profiler has none; the message is that of `absence`.
     """
     found = rows_of(tables, profiler, kinds)
     if operation is not None:
@@ -43,12 +43,12 @@ def one_profile(
 
 
 def of_central_engine(found: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
-    """Keep the rows of the centre's engine; what others do is a matter of the chapter of savings."""
+    """Keep the rows of the centre's engine; the chapter on savings compares it with others."""
     return found if runs.empty else at_point(found, {"engine": centre_of(runs)["engine"]})
 
 
 def one_run(found: pd.DataFrame, runs: pd.DataFrame) -> tuple[pd.DataFrame, str]:
-    """Choose the profiled run: at the study's centre where there is one, else the first of its engine; words for it.
+    """Choose and describe the profiled run: at the study's centre if there is one, else the first of its engine.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def one_run(found: pd.DataFrame, runs: pd.DataFrame) -> tuple[pd.DataFrame, str]
     """
     of_engine = of_central_engine(found, runs)
     if of_engine.empty:
-        raise NoData(f"no run of engine {centre_of(runs)['engine']} was profiled so, only of other engines")
+        raise NoData(f"no run of engine {centre_of(runs)['engine']} was profiled this way, only runs of other engines")
     at_centre = of_engine if runs.empty else at_point(of_engine, centre_of(runs))
     chosen = of_engine if at_centre.empty else at_centre
     others = of_engine["run_id"].nunique() - 1

@@ -13,12 +13,12 @@ __all__ = ["MOST_ROWS", "Row", "each", "notes", "quantity_text", "readable", "un
 
 #: A row of a table, by column.
 Row = dict[Any, Any]
-#: Rows of a page: more are for programs, which read the CSV.
+#: Most rows on a page; programs read the CSV, which has all.
 MOST_ROWS = 1000
 
 
 def notes(table: TableSpec, frame: pd.DataFrame, tables: Tables) -> list[str]:
-    """Give the sentences of a table's page that depend on the data.
+    """Return the sentences of a table's page that depend on the data.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def notes(table: TableSpec, frame: pd.DataFrame, tables: Tables) -> list[str]:
     if table.varied and (same := _common(frame)):
         said.append(f"All rows: {', '.join(f'{axis} {frame[axis].iloc[0]}' for axis in same)}.")
     if (rows := table.count(frame)) > MOST_ROWS:
-        said.append(f"The first {MOST_ROWS:,} of {rows:,} rows; {table.name}.csv, next to this page, has all.")
+        said.append(f"The first {MOST_ROWS:,} of {rows:,} rows; {table.name}.csv, next to this page, has all of them.")
     return [*said, table.without_rows] if frame.empty and table.without_rows else said
 
 
@@ -49,14 +49,14 @@ def readable(table: TableSpec, frame: pd.DataFrame) -> pd.DataFrame:
     table
         The table.
     frame
-        Its numbers; without rows the result has none, and no more than `MOST_ROWS`.
+        Its numbers; the result has at most `MOST_ROWS` rows, and none if there are none.
     """
     shown = pd.DataFrame(table.rows(frame, MOST_ROWS))
     return shown.drop(columns=[axis for axis in _common(frame) if axis in shown]) if table.varied else shown
 
 
 def _common(frame: pd.DataFrame) -> list[str]:
-    """Axes of words that have one value in all rows, and so no column."""
+    """Text axes that have the same value in all rows, and so no column."""
     return [axis for axis in ("engine", "model", "packing") if frame[axis].nunique(dropna=False) == 1]
 
 
@@ -65,13 +65,13 @@ def each(row: Callable[[Row], dict[str, str]]) -> Callable[[pd.DataFrame, int], 
     return lambda frame, most: list(map(row, frame.head(most).to_dict("records")))
 
 
-def unless_missing(text: str, value: Any, missing: str = "not known") -> str:
-    """Give the text of a value, or the words for a missing one."""
+def unless_missing(text: str, value: Any, missing: str = "unknown") -> str:
+    """Return the text of a value, or `missing` if there is none."""
     return missing if pd.isna(value) else text
 
 
 def quantity_text(value: float, unit: str) -> str:
-    """Write a value in the SI prefix that reads best; kilograms as grams."""
+    """Write a value with the SI prefix that reads best; kilograms as grams."""
     if unit == "kg":
         value, unit = 1000 * value, "g"
     factor, prefixed = scaled_unit([value], unit)

@@ -1,4 +1,4 @@
-"""Which rows a figure shows: the study's centre, sweeps along one axis, and words for both."""
+"""Which rows a figure shows: the study's centre, sweeps along one axis, and their descriptions."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -38,10 +38,10 @@ __all__ = [
     "with_results",
 ]
 
-#: Operations that figures and tables show, in their order.
+#: Operations that figures and tables show, in order.
 OPERATIONS = (Operation.TRAIN, Operation.COMPRESS, Operation.DECOMPRESS)
 
-#: Axes that a sweep holds fixed. The device is not among them: devices are series of their own.
+#: Axes that a sweep keeps fixed. The device is not among them: each device is a separate series.
 AXES = tuple(name for name in parameters.AXES if name != "device")
 
 _INTEGERS = tuple(name for name in AXES if parameters.column_type(name) == "integer")
@@ -49,19 +49,19 @@ _PREFIXES = {-9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T"}
 
 #: How the columns of errors and ratios begin.
 _ERRORS = ("mean_", "max_", "trivial_", "ratio_", "zeros_", "integers_", "columns_worse")
-#: Sizes of a run that its record of compression holds.
+#: Sizes in a run's record of compression.
 _SIZES = ("compressed_bytes", "latent_bytes", "stored_latent_bytes", "correction_bytes")
 
 
 def points(table: pd.DataFrame) -> pd.DataFrame:
-    """Distinct points of a table, devices and repeats apart; a row each, columns `AXES`."""
+    """Distinct points of a table, regardless of device and repeat: a row each, with columns `AXES`."""
     return table[list(AXES)].drop_duplicates().sort_values(list(AXES)).reset_index(drop=True)
 
 
 def centre_of(runs: pd.DataFrame) -> dict[str, Any]:
-    """Give the point that the figures vary around, which `collect` marks: the study's centre.
+    """Return the study's centre: the point around which figures vary, marked by `collect`.
 
-    The number of threads may be one of the device, as on nodes with another number of cores.
+    The number of threads may differ by device, for instance between nodes with different numbers of cores.
 
     Parameters
     ----------
@@ -71,12 +71,12 @@ def centre_of(runs: pd.DataFrame) -> dict[str, Any]:
     Returns
     -------
     dict
-        Value by axis of `AXES`; of ``threads`` where devices differ, a mapping from device to number.
+        Value by axis of `AXES`; ``threads`` is a mapping from device to number if devices differ.
 
     Raises
     ------
     InputError
-        No run is at the centre, so that the table is not all that was collected.
+        No run is at the centre, so the table is incomplete.
     """
     here = runs[runs["at_centre"]]
     if here.empty:
@@ -86,7 +86,7 @@ def centre_of(runs: pd.DataFrame) -> dict[str, Any]:
 
 
 def _threads(here: pd.DataFrame) -> Any:
-    """Give the threads of the runs at the centre, by device where they differ: the number of most of its runs."""
+    """Return the most frequent number of threads at the centre, by device where devices differ."""
     threads = {
         str(device): numbers.mode().max() for device, numbers in here.groupby("device", observed=True)["threads"]
     }
@@ -94,25 +94,25 @@ def _threads(here: pd.DataFrame) -> Any:
 
 
 def at_point(table: pd.DataFrame, point: Mapping[str, Any]) -> pd.DataFrame:
-    """Rows of a table that have the values of `point`, a value by device where it is a mapping."""
+    """Rows of a table that have the values of `point`; a mapping is a value for each device."""
     chosen = pd.Series(True, index=table.index)
     for axis, value in point.items():
         if isinstance(value, Mapping):
             chosen &= table[axis] == table["device"].map(value)
         else:
-            # Parameters that do not apply are null, and alike.
+            # Parameters that do not apply are null, and nulls are equal.
             chosen &= table[axis].isna() if pd.isna(value) else table[axis] == value
     return _whole(table[chosen])
 
 
 def _whole(table: pd.DataFrame) -> pd.DataFrame:
-    """Give whole numbers as such: a column in which other codecs have no value holds floats."""
+    """Convert whole numbers to integers: a column is float if other codecs have no value in it."""
     floats = [name for name in _INTEGERS if name in table and table[name].dtype.kind == "f"]
     return table.astype({name: "int64" for name in floats if table[name].notna().all()})
 
 
 def sweep(table: pd.DataFrame, axis: str, centre: Mapping[str, Any]) -> pd.DataFrame:
-    """Rows in which all axes but `axis` have the value of the centre."""
+    """Rows in which all axes except `axis` have the centre's value."""
     return at_point(table, {name: value for name, value in centre.items() if name != axis})
 
 
@@ -123,7 +123,7 @@ def describe(point: Mapping[str, Any], without: str | tuple[str, ...] = ()) -> s
 
 
 def _worth_a_word(axis: str, point: Mapping[str, Any]) -> bool:
-    """Whether a sentence names a parameter: not one that does not apply, nor a quiet one at its default."""
+    """Whether a sentence names a parameter: it has to apply, and a quiet one has to differ from its default."""
     value = point[axis]
     if not isinstance(value, Mapping) and pd.isna(value):
         return False
@@ -131,14 +131,14 @@ def _worth_a_word(axis: str, point: Mapping[str, Any]) -> bool:
 
 
 def _phrase(axis: str, value: Any) -> str:
-    """Name a value in a sentence; one by device, each of them."""
+    """Name a value in a sentence, or the value of each device."""
     if isinstance(value, Mapping):
         return f"{axis} {', '.join(f'{one} ({device_name(device)})' for device, one in value.items())}"
     return shown(axis).phrase.format(value, s="" if value == 1 else "s")
 
 
 def variant(row: Mapping[str, Any]) -> dict[str, str]:
-    """Give the cells of a table that name codec and packing; one without engines is named by its transform."""
+    """Return the cells that name codec and packing; a codec without engines is named by its transform."""
     engine = f"none ({row['transform']})" if pd.isna(row["engine"]) else f"{row['engine']}"
     return {"engine": engine, "model": parameter_text(row["model"]), "packing": f"{row['packing']}"}
 
@@ -153,21 +153,21 @@ def parameter_text(value: Any) -> str:
 
 
 def first_device(table: pd.DataFrame) -> tuple[pd.DataFrame, str]:
-    """Keep the rows of one device, the first by name: what is drawn from one device never mixes two.
+    """Keep the rows of the first device by name, so that a figure of one device never mixes two.
 
     Returns
     -------
     tuple
-        The rows, and words such as ``CPU run``.
+        The rows, and a description such as ``CPU run``.
     """
     device = str(table["device"].min())
     return table[table["device"] == device], f"{device_name(device)} run"
 
 
 def first_clean(table: pd.DataFrame) -> pd.DataFrame:
-    """Keep the rows of one run, of the first repeat that has no defect; where all have one, of the first repeat.
+    """Keep the rows of one run: of the first repeat without a defect or, if all have one, of the first repeat.
 
-    Of several runs it is the one with the most rows.
+    If that repeat has several runs, keep the one with the most rows.
 
     Parameters
     ----------
@@ -180,12 +180,12 @@ def first_clean(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def axis_label(axis: str) -> str:
-    """Words for an axis of the grid, with the unit where it has one."""
+    """Label of an axis of the grid, with its unit if it has one."""
     return shown(axis).label or axis.replace("_", " ").capitalize()
 
 
 def device_name(device: str) -> str:
-    """Give the word for a device: ``GPU`` for ``cuda``."""
+    """Return the name of a device in text: ``GPU`` for ``cuda``."""
     return {"cuda": "GPU"}.get(device, device.upper())
 
 
@@ -195,9 +195,9 @@ def spread_text(mean: float, half_width: float, *, factor: float = 1.0) -> str:
     Parameters
     ----------
     mean, half_width
-        As of `mean_interval`; without a half width (one run) the mean alone is written.
+        As from `mean_interval`; without a half width (one run) only the mean is written.
     factor
-        To the unit that is written.
+        Factor to the unit that is written.
     """
     mean, half_width = mean * factor, half_width * factor
     if not math.isfinite(half_width) or half_width <= 0:
@@ -214,9 +214,9 @@ def scaled_unit(values: Iterable[float], unit: str) -> tuple[float, str]:
     Parameters
     ----------
     values
-        In `unit`; non-positive and missing ones are passed over. The middle of their decades decides.
+        In `unit`; non-positive and missing values are ignored. The middle of their range in decades decides.
     unit
-        SI unit. Seconds get no prefix above 1, and their largest value decides.
+        SI unit. For seconds the largest value decides, and there is no prefix above 1.
 
     Returns
     -------
@@ -233,45 +233,47 @@ def scaled_unit(values: Iterable[float], unit: str) -> tuple[float, str]:
 
 
 def count_flagged(runs: pd.DataFrame) -> str:
-    """Say how many records enter a mean, and how many flagged ones do not: ``3`` or ``2 (+ 1 flagged)``."""
+    """Say how many records are in a mean, and how many flagged ones are not: ``3`` or ``2 (+ 1 flagged)``."""
     bad = len(flagged(runs))
     return f"{len(runs) - bad} (+ {bad} flagged)" if bad else f"{len(runs)}"
 
 
 def excluded_text(runs: pd.DataFrame, *, drawn: bool = True) -> list[str]:
-    """Say how many flagged records a figure leaves out of its means; nothing where there are none.
+    """Say how many flagged records a figure excludes from its means; empty if there are none.
 
     Parameters
     ----------
     runs
         The records that the figure shows, with their ``flags``.
     drawn
-        The flagged ones are drawn as single open marks.
+        The flagged ones are drawn as open marks.
     """
     bad = flagged(runs)
     if bad.empty:
         return []
     marks = ", open marks" if drawn else ""
     if len(bad) == len(runs):
-        return [f"All {len(runs)} runs flagged ({flag_words(bad)}): no means{marks.replace(',', '; single')}."]
+        return [f"All {len(runs)} runs flagged ({flag_words(bad)}): no means{marks.replace(',', ', only')}."]
     return [f"{len(bad)} flagged run{'' if len(bad) == 1 else 's'} excluded ({flag_words(bad)}){marks}."]
 
 
 def flagged_sentence(runs: pd.DataFrame) -> list[str]:
-    """Say how many records are in no mean, and why; nothing where all are in."""
+    """Say how many records are excluded from means, and why; empty if none are."""
     bad = flagged(runs)
     if bad.empty:
         return []
     if len(bad) == len(runs):
         return [
-            f"ALL {len(runs)} RECORDS ARE FLAGGED: {flag_words(bad)}. Energies and durations have no mean; where "
-            "numbers are given, they are the span of flagged values."
+            f"ALL {len(runs)} RECORDS ARE FLAGGED: {flag_words(bad)}. There are no means of energy or time; numbers "
+            "shown in their place are the range of the flagged values."
         ]
-    return [f"{len(bad)} of {len(runs)} records are flagged ({flag_words(bad)}) and in no mean of energy or time."]
+    return [
+        f"{len(bad)} of {len(runs)} records are flagged ({flag_words(bad)}) and excluded from means of energy and time."
+    ]
 
 
-def estimate_text(found: Estimate, unit: str = "", *, factor: float = 1.0, missing: str = "not known") -> str:
-    """Write an estimate: mean with half width, or the span of the flagged runs, said to be so, or `missing`.
+def estimate_text(found: Estimate, unit: str = "", *, factor: float = 1.0, missing: str = "unknown") -> str:
+    """Write an estimate: mean with half width, or the range of the flagged runs, labelled as such, or `missing`.
 
     Parameters
     ----------
@@ -280,9 +282,9 @@ def estimate_text(found: Estimate, unit: str = "", *, factor: float = 1.0, missi
     unit
         Written after the number.
     factor
-        To the unit that is written.
+        Factor to the unit that is written.
     missing
-        Words where there is no value at all.
+        Text if there is no value at all.
     """
     after = f" {unit}" if unit else ""
     if found.n:
@@ -294,11 +296,11 @@ def estimate_text(found: Estimate, unit: str = "", *, factor: float = 1.0, missi
 
 
 def carbon_words(runs: pd.DataFrame) -> list[str]:
-    """Say with which carbon intensity and PUE energy became CO2e, or that it did not."""
+    """State the carbon intensity and PUE behind the CO2e, or why there is no CO2e."""
     known = runs.dropna(subset=["carbon_intensity_g_per_kwh"])
     if known.empty:
         return [
-            "No CO2e: the study names no carbon intensity (country, carbon_intensity_g_per_kwh or carbon_intensity_csv)"
+            "No CO2e: the study sets no carbon intensity (country, carbon_intensity_g_per_kwh or carbon_intensity_csv)"
         ]
     values, pues = known["carbon_intensity_g_per_kwh"], sorted(known["pue"].unique())
     low, high = f"{values.min():.4g}", f"{values.max():.4g}"
@@ -313,7 +315,7 @@ def carbon_words(runs: pd.DataFrame) -> list[str]:
 def with_flags(table: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     """Rows of another table of the dataset, each with the ``flags`` of its record.
 
-    A table without operations, such as ``history``, is of training.
+    A table without operations, such as ``history``, is about training.
     """
     keys = ["run_id", "operation"] if "operation" in table else ["run_id"]
     known = runs if "operation" in table else runs[runs["operation"] == Operation.TRAIN]
@@ -321,9 +323,9 @@ def with_flags(table: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def with_error(runs: pd.DataFrame) -> pd.DataFrame:
-    """Rows of training, each with the error and ratios of its run, whichever operation's row records them.
+    """Rows of training, each with the error and ratios of its run, whichever operation recorded them.
 
-    A codec that learns nothing has the row of its first operation instead.
+    For a codec without training it is the row of the first operation.
     """
     turn = runs["operation"].map({operation: place for place, operation in enumerate(OPERATIONS)}).astype(float)
     first = runs.assign(_turn=turn).sort_values("_turn", kind="stable").drop_duplicates("run_id")

@@ -1,4 +1,4 @@
-"""Series of runs against an axis of the grid: how they are split, what they look like, means and single marks."""
+"""Series of runs against an axis of the grid: how they are split and styled, their means and single marks."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ __all__ = ["Row", "Series", "draw_marks", "draw_row", "evidence_words", "handles
 
 @dataclass(frozen=True)
 class Row:
-    """A row of panels: column of the table, words, unit, factor to the unit, whether it carries evidence."""
+    """A row of panels: column of the table, label, unit, factor to the unit, whether it is an energy with evidence."""
 
     value: str
     label: str
@@ -29,7 +29,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Series:
-    """Runs of one device whose energy has one evidence and one scope, with their look."""
+    """Runs of one device, with one evidence and one scope of energy, and their style."""
 
     runs: pd.DataFrame
     label: str
@@ -37,7 +37,7 @@ class Series:
 
 
 def split_series(runs: pd.DataFrame, energetic: bool) -> Iterator[Series]:
-    """Split runs so that no series mixes devices or, if `energetic`, measured with modelled energy, or scopes."""
+    """Split runs so that no series mixes devices or, if `energetic`, evidences or scopes of energy."""
     devices = sorted(runs["device"].unique())
     keys = ["device", "energy_evidence", "energy_scope"] if energetic else ["device"]
     for key, part in runs.groupby(keys, sort=True, observed=True, dropna=False):
@@ -60,17 +60,17 @@ def _label(key: tuple[Any, ...], energetic: bool) -> str:
 
 
 def handles(runs: pd.DataFrame, *, energetic: tuple[bool, ...] = (True, False)) -> list[Line2D]:
-    """Make handles for the series of a figure, of energies and of durations, and for open marks where there are any."""
+    """Make legend handles for the energy and duration series of a figure, and for open marks if there are any."""
     columns = {True: "energy_j", False: "duration_s"}
     series = [one for kind in energetic for one in split_series(runs.dropna(subset=[columns[kind]]), kind)]
     found = [Line2D([], [], label=plain(one.label), **one.look) for one in series]
     if len(flagged(runs)):
-        found.append(Line2D([], [], label="open: single flagged run, in no mean", **open_mark("black")))
+        found.append(Line2D([], [], label="open: flagged run, not in the means", **open_mark("black")))
     return found
 
 
 def draw_row(row: Row, panels: Any, chosen: pd.DataFrame, axis: str) -> set[int]:
-    """Draw one quantity against `axis`, a panel for each of `OPERATIONS`; returns the numbers of repeats."""
+    """Draw one quantity against `axis`, a panel for each of `OPERATIONS`; return the numbers of repeats."""
     present = chosen.dropna(subset=[row.value])
     factor, unit = scaled_unit(present[row.value] * row.factor, row.unit)
     counts, heights = set[int](), []
@@ -94,13 +94,13 @@ def draw_row(row: Row, panels: Any, chosen: pd.DataFrame, axis: str) -> set[int]
 
 
 def evidence_words(present: pd.DataFrame) -> str:
-    """``, modelled``, or nothing where the legend has to say it."""
+    """``, modelled``, or nothing if there are several and the legend names them."""
     found = sorted(present["energy_evidence"].dropna().unique())
     return f", {found[0]}" if len(found) == 1 else ""
 
 
 def _draw_means(panel: Axes, series: Series, axis: str, value: str, factor: float) -> pd.DataFrame:
-    """Join the means of a column and draw marks; returns the means, scaled."""
+    """Draw a line through the means of a column, and its marks; return the scaled means."""
     runs = series.runs.assign(**{value: series.runs[value] * factor})
     means = mean_interval(clean(runs), [axis], value)
     panel.plot(means[axis], means["mean"], color=series.look["color"], linestyle=series.look["linestyle"])
@@ -124,7 +124,7 @@ def draw_marks(panel: Axes, series: Series, means: pd.DataFrame, axis: str, valu
     """
     good, bad, colour = clean(series.runs), flagged(series.runs), series.look["color"]
     panel.scatter(good[axis], good[value], s=5, color=colour, alpha=0.5, zorder=1.5)
-    if len(bad):  # next to the value, so that they do not cover a mean
+    if len(bad):  # shifted sideways, so that they do not cover a mean
         clear_of = panel.transData + ScaledTranslation(7 / 72 if len(means) else 0, 0, panel.figure.dpi_scale_trans)
         panel.plot(bad[axis], bad[value], transform=clear_of, **open_mark(colour, series.look["marker"]))
     for _, point in means.iterrows():
@@ -141,7 +141,7 @@ def draw_marks(panel: Axes, series: Series, means: pd.DataFrame, axis: str, valu
 
 
 def _say_single(panel: Axes, means: pd.DataFrame, axis: str, point: "pd.Series[Any]") -> None:
-    """Write that a mark is a single run where neither the line nor, at the last mark, the frame runs through it."""
+    """Label a mark as a single run, away from the line and, at the last mark, from the frame."""
     last = len(means) > 1 and point[axis] == means[axis].max()
     rising = means["mean"].iloc[-1] > means["mean"].iloc[0]
     place = (-4 if last else 4, 5 if rising == last else -11)

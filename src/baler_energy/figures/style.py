@@ -1,4 +1,4 @@
-"""One look for all figures, for colour-blind readers and grey prints too; units on axes; writing files."""
+"""One style for all figures, readable for colour-blind readers and in greyscale; ticks and units; writing files."""
 
 import math
 import textwrap
@@ -43,7 +43,7 @@ __all__ = [
 #: Width of a figure in the report (inches).
 WIDTH_IN = 9.0
 
-#: From dark to light in steps that a grey print keeps apart; the hues stay apart for the common colour-blindnesses.
+#: From dark to light in steps that are distinct in greyscale; the hues are distinct with the common colour-blindnesses.
 COLOURS = ("#14213d", "#b8400e", "#3d9bd9", "#f0c808")
 MARKERS = ("o", "s", "^", "D", "v", "P")
 #: Line style by evidence.
@@ -104,7 +104,7 @@ def grid(
 
 
 def subtitle(figure: Figure, *lines: str) -> None:
-    """Write above the panels what they show; long lines are wrapped."""
+    """Write a description above the panels; long lines are wrapped."""
     width = int(figure.get_figwidth() * 13)
     _suptitle(figure, [part for line in lines for part in textwrap.wrap(line, width)])
 
@@ -119,27 +119,27 @@ def _suptitle(figure: Figure, lines: Sequence[str]) -> None:
 
 
 def open_mark(colour: str, marker: str = "o") -> dict[str, Any]:
-    """Look of a single flagged run, which is in no mean."""
+    """Style of a flagged run, which is in no mean."""
     look = {"color": colour, "marker": marker, "markerfacecolor": "white", "markersize": 4.5}
     return look | {"linestyle": "none", "zorder": 3}
 
 
 def plain(text: str) -> str:
-    """Text that matplotlib shows as it is, dollar signs included."""
+    """Text that matplotlib shows unchanged, dollar signs included."""
     return text.replace("$", r"\$")
 
 
 def count_text(counts: Iterable[int]) -> str:
-    """``n = 3``, or ``n = 1 to 3`` where the numbers differ; ``n = 0`` without any."""
+    """``n = 3``, or ``n = 1 to 3`` if the numbers differ; ``n = 0`` if there are none."""
     values = sorted({int(count) for count in counts}) or [0]
     return f"n = {values[0]}" if len(values) == 1 else f"n = {values[0]} to {values[-1]}"
 
 
 def log_ticks(axis: Axis, low: float, high: float, *, narrow: bool = False) -> None:
-    """Give a logarithmic axis that spans `low` to `high` plain numbers as ticks, fewer of them on a `narrow` panel."""
+    """Put plain numbers on a logarithmic axis from `low` to `high`, fewer of them on a `narrow` panel."""
     decades = math.log10(high / low)
     if narrow and decades < 0.3:
-        # Over less than a factor of two, round numbers are as good as on a linear axis.
+        # Below a factor of two, ticks can be at round numbers as on a linear axis.
         few_ticks(axis, 3)
     else:
         axis.set_major_locator(LogLocator(base=10, subs=_subs(decades, narrow=narrow), numticks=9))
@@ -148,7 +148,7 @@ def log_ticks(axis: Axis, low: float, high: float, *, narrow: bool = False) -> N
 
 
 def _subs(decades: float, *, narrow: bool) -> tuple[float, ...]:
-    """Choose the ticks within a decade for an axis of so many."""
+    """Choose the ticks within a decade for an axis of `decades`."""
     if decades < (0.45 if narrow else 0.7):
         return (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0)
     if decades < 0.7:
@@ -165,14 +165,14 @@ def _number(value: float, _position: int | None = None) -> str:
 
 
 def few_ticks(axis: Axis, most: int, *, integer: bool = False) -> None:
-    """Give a linear axis at most `most` intervals between round numbers."""
+    """Put ticks at round numbers on a linear axis, with at most `most` intervals."""
     axis.set_major_locator(MaxNLocator(nbins=most, integer=integer, steps=[1, 2, 5, 10]))
 
 
 def value_ticks(axes: Axes, values: Sequence[float], *, scale: Literal["auto", "linear", "log"] = "auto") -> None:
-    """Put the ticks of the x axis at the values of the grid, as far as their labels do not touch.
+    """Put the ticks of the x axis at the values of the grid, without those whose labels would touch.
 
-    Where the values are positive and span more than a factor of four the axis is logarithmic.
+    The axis is logarithmic if the values are positive and span more than a factor of four.
     """
     ordered = sorted(set(map(float, values)))
     if scale == "auto":
@@ -193,21 +193,21 @@ def value_ticks(axes: Axes, values: Sequence[float], *, scale: Literal["auto", "
 
 
 def legend_below(figure: Figure, handles: Sequence[Any], columns: int = 2) -> None:
-    """Put one legend below all panels, where there is anything to say."""
+    """Put one legend below all panels, if it has entries."""
     if handles:
         figure.legend(handles=list(handles), loc="outside lower center", ncols=max(1, min(columns, len(handles))))
 
 
 def note_empty(panel: Axes, words: str = "no data") -> None:
-    """Write in the middle of an empty panel that, or why, it is empty."""
+    """Write in the middle of an empty panel why it is empty."""
     panel.text(0.5, 0.5, words, transform=panel.transAxes, horizontalalignment="center")
 
 
 def save(figure: Figure, folder: Path, name: str) -> None:
-    """Write ``name.svg`` and ``name.png`` atomically; the same figure gives the same bytes."""
+    """Write ``name.svg`` and ``name.png`` atomically; the same figure always has the same bytes."""
     with styled():
         for suffix, metadata in ((".svg", {"Date": None}), (".png", {"Software": None})):
             with atomic_path(folder / f"{name}{suffix}") as temporary:
                 figure.savefig(temporary, metadata=metadata)
-            # The layout of the first file serves the second, which is not to find it again.
+            # The second file reuses the layout of the first.
             figure.set_layout_engine("none")

@@ -26,6 +26,6 @@ def test_a_longer_run_avoids_a_cheap_hour_among_dear_ones():
 
 
 def test_the_figures_say_which_hour_and_which_country(build):
-    tables = build(beside=True)
+    tables = build(extras=True)
     assert "g/kWh" in "".join(text.get_text() for text in draw_countries(tables).axes[0].texts)
-    assert "Cheapest from" in draw_hours(tables).get_suptitle()
+    assert "Lowest CO2e if started at" in draw_hours(tables).get_suptitle()

@@ -73,7 +73,7 @@ def test_the_fit_is_drawn_over_the_window_and_said(gpu: Tables) -> None:
     assert (fit.get_label(), fit.get_linestyle()) == ("fit", "--")
     assert (fit.get_xdata()[0], fit.get_xdata()[-1]) == (0, pytest.approx(window_s))
     assert fit.get_ydata()[0] == pytest.approx(41.2, abs=1) and fit.get_ydata()[-1] == pytest.approx(62.8, abs=1)
-    assert "Temperature: 41 °C at the start, 63 °C at most; fit (dashed): steady state" in figure.get_suptitle()
+    assert "Temperature: 41 °C at the start, maximum 63 °C; fit (dashed): steady state" in figure.get_suptitle()
 
 
 def test_a_flat_temperature_has_no_fit_and_says_why(gpu: Tables) -> None:
@@ -82,7 +82,7 @@ def test_a_flat_temperature_has_no_fit_and_says_why(gpu: Tables) -> None:
     figure = draw_gpu_timeline({**gpu, "samples": flat})
     assert len(figure.axes[3].lines) == 1
     said = figure.get_suptitle().replace("\n", " ")
-    assert "50 °C at most; no fit: it rose by 0 °C, and the sensor's step is 1 °C" in said
+    assert "maximum 50 °C; no fit: it rose by 0 °C, and the sensor's step is 1 °C" in said
 
 
 def test_reasons_are_bars_over_their_times(gpu: Tables) -> None:
@@ -118,21 +118,21 @@ def test_of_several_gpus_the_busiest_is_drawn(gpu: Tables) -> None:
     other.loc[other["quantity"] == "power", "value"] *= 2
     both = {**gpu, "samples": pd.concat([gpu["samples"], other], ignore_index=True)}
     figure = draw_gpu_timeline(both)
-    assert "gpu-1, which drew most of 2 GPUs" in figure.get_suptitle().replace("\n", " ")
+    assert "gpu-1 (highest power of 2 GPUs)" in figure.get_suptitle().replace("\n", " ")
     assert max(figure.axes[0].lines[0].get_ydata()) > 250
 
 
 def test_no_gpu_and_no_samples_leave_it_out(gpu: Tables, tables: Tables) -> None:
     with pytest.raises(NoData, match="no run used a GPU"):
         draw_gpu_timeline(tables)
-    with pytest.raises(NoData, match="driver gave samples"):
+    with pytest.raises(NoData, match="with samples from its driver"):
         draw_gpu_timeline({**gpu, "samples": gpu["samples"][gpu["samples"]["meter"] != "nvml"]})
 
 
 def test_words_of_a_temperature() -> None:
     curve = Curve(40.0, 61.24, 12.3, 0.45)
     assert temperature_words(Rise(50, 40.0, 60.0, curve)) == (
-        "40 °C at the start, 60 °C at most; fit (dashed): steady state 61.2 °C, time constant (12.30 ± 0.45) s, "
+        "40 °C at the start, maximum 60 °C; fit (dashed): steady state 61.2 °C, time constant (12.30 ± 0.45) s, "
         "standard error from 50 samples"
     )
-    assert temperature_words(Rise(5, 40.0, 60.0, reason="too few")).endswith("60 °C at most; no fit: too few")
+    assert temperature_words(Rise(5, 40.0, 60.0, reason="too few")).endswith("maximum 60 °C; no fit: too few")

@@ -92,7 +92,7 @@ def test_a_flagged_run_is_open_and_in_no_speed_up(tables: dict[str, pd.DataFrame
 
 def test_one_number_of_threads_is_no_axis(tables: dict[str, pd.DataFrame]) -> None:
     runs = tables["runs"]
-    with pytest.raises(NoData, match=r"one number of threads only \(2\)"):
+    with pytest.raises(NoData, match=r"only one number of threads \(2\)"):
         draw_parallel({**tables, "runs": runs[runs["threads"] == 2]})
 
 

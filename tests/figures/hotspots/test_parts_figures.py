@@ -40,11 +40,11 @@ def test_the_whole_is_static_power_and_parts_above_it(measured):
     assert "Energy of cpu, measured (J)" in figure.axes[-1].get_xlabel()
 
 
-def test_where_energy_is_modelled_time_stands_in(tables):
+def test_time_is_shown_where_energy_is_modelled(tables):
     figure = draw_whole(tables)
     widths = [width for level, _, width in blocks(figure.axes[0]) if level == 1]
     assert widths == pytest.approx([WHOLE_S * s for s in (0.25, 0.35, 0.15, 0.25)])
-    assert figure.axes[0].get_xlabel() == "Time, as energy is not measured here (s)"
+    assert figure.axes[0].get_xlabel() == "Time, since energy is not measured here (s)"
     assert "static power is unknown" in figure.get_suptitle()
 
 
@@ -94,7 +94,7 @@ def test_without_peaks_there_is_no_roof(measured):
         draw_roofline({**measured, "hotspots": hotspots[hotspots["kind"] != "peak"]})
 
 
-def test_the_call_tree_stands_beside_the_originals(tables):
+def test_the_call_tree_is_drawn_with_the_originals(tables):
     ours, original = draw_calls(tables).axes
     assert [width for level, _, width in blocks(ours) if level == 1] == pytest.approx([90, 5])
     assert [width for level, _, width in blocks(original) if level == 3] == pytest.approx([48, 26, 26])

@@ -46,5 +46,5 @@ def test_a_training_of_five_epochs_scales_once(engines: dict[str, pd.DataFrame])
 
 def test_one_profiled_engine_leaves_the_figure_out(engines: dict[str, pd.DataFrame]) -> None:
     calls = engines["hotspots"]
-    with pytest.raises(NoData, match="no two engines were profiled"):
+    with pytest.raises(NoData, match="fewer than two engines were profiled"):
         draw_difference({**engines, "hotspots": calls[calls["engine"] == "upstream"]})

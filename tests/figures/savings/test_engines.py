@@ -1,4 +1,4 @@
-"""Engines and packings: never mixed where costs are told, and compared where savings are."""
+"""Engines and packings: never mixed in the chapter on costs, and compared in the chapter on savings."""
 
 import math
 import re
@@ -38,13 +38,13 @@ COSTS = [spec for spec in FIGURES if spec.name not in ("co2e_countries", "rate_d
 @pytest.fixture(scope="module")
 def alone(build: Build) -> Tables:
     """Give the reference alone, on a CPU and a GPU with counters."""
-    return build(devices=("cpu", "cuda"), evidence={"cpu": "measured", "gpu": "measured"}, beside=True)
+    return build(devices=("cpu", "cuda"), evidence={"cpu": "measured", "gpu": "measured"}, extras=True)
 
 
 @pytest.fixture(scope="module")
 def mixed(build: Build) -> Tables:
     """Give the same runs, and those of other engines, precisions and packings."""
-    options = {"evidence": {"cpu": "measured", "gpu": "measured"}, "beside": True, "engines": True}
+    options = {"evidence": {"cpu": "measured", "gpu": "measured"}, "extras": True, "engines": True}
     return build(devices=("cpu", "cuda"), **options)
 
 
@@ -108,7 +108,7 @@ def test_engines_are_drawn_with_their_factors(engines: Tables) -> None:
     shown = texts(figure)
     for factor in ("1.80x more", "1.67x less", "3.33x less", "1.05x more", "equal"):
         assert factor in shown, shown
-    assert "factors are over reference" in shown and "n = 3" in shown
+    assert "factors are relative to reference" in shown and "n = 3" in shown
     assert "Energy per row, modelled" in figure.axes[0].get_xlabel()
     runs = engines["runs"]
     mine = runs[(runs["engine"] == "fast") & (runs["precision"] == "float32") & (runs["operation"] == "train")]
@@ -129,11 +129,11 @@ def test_energies_of_another_kind_are_not_compared(engines: Tables) -> None:
 
 def test_one_engine_is_nothing_to_compare(tables: Tables) -> None:
     for draw in (draw_engines, draw_difference):
-        with pytest.raises(NoData, match=r"one engine only at the study's centre \(in the study: reference\)"):
+        with pytest.raises(NoData, match=r"only one engine at the study's centre \(in the study: reference\)"):
             draw(tables)
     assert ENGINES.make(tables).empty
     assert "nothing to compare" in notes(ENGINES, ENGINES.make(tables), tables)[-1]
-    with pytest.raises(NoData, match=r"one packing only at the study's centre \(none\)"):
+    with pytest.raises(NoData, match=r"only one packing at the study's centre \(none\)"):
         draw_packing(tables)
 
 
@@ -229,14 +229,14 @@ def test_the_difference_is_of_the_measured_time_by_profiled_shares(engines: Tabl
     assert "scaling +" in words[1] and "n = 1" in figure.get_suptitle() and ":" not in words[0]
 
 
-def test_engines_without_a_clean_run_are_named_beside_the_bars(engines: Tables) -> None:
+def test_engines_without_a_clean_run_are_named_in_the_subtitle(engines: Tables) -> None:
     runs = engines["runs"]
     flagged = runs.assign(flags=runs["flags"].where(runs["engine"] != "upstream", "contaminated"))
     figure = draw_difference(engines | {"runs": flagged})
     assert label_rows(figure) == ["reference", "fast"]
-    assert "Without a bar where all runs are flagged: upstream." in figure.get_suptitle()
+    assert "No bar where all runs are flagged: upstream." in figure.get_suptitle()
     hotspots = engines["hotspots"]
-    with pytest.raises(NoData, match="no two engines were profiled"):
+    with pytest.raises(NoData, match="fewer than two engines were profiled"):
         draw_difference(engines | {"hotspots": hotspots[hotspots["engine"] != "upstream"].query("engine != 'fast'")})
 
 
@@ -257,7 +257,7 @@ def test_a_broken_bound_is_said_loudly(engines: Tables) -> None:
     assert "DOES NOT HOLD" in texts(draw_packing(engines | {"runs": worse}))
 
 
-def test_ratios_tell_engines_packings_and_what_each_gained_apart(engines: Tables) -> None:
+def test_ratios_separate_engines_packings_and_their_gains(engines: Tables) -> None:
     table = RATIOS.make(engines)
     assert not table.duplicated([*FORMAT, "epochs"]).any()
     assert set(table["engine"]) == {"upstream", "reference", "fast"}

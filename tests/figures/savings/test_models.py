@@ -100,10 +100,10 @@ def test_a_line_through_two_networks_has_no_interval(sized):
 
 def test_one_network_is_left_out_with_the_reason(tables, sized):
     for draw in (draw_forward, draw_error_flops):
-        with pytest.raises(NoData, match="one network only, no sizes to compare"):
+        with pytest.raises(NoData, match="only one network, so there are no sizes to compare"):
             draw(tables)
     runs = sized["runs"]
-    with pytest.raises(NoData, match="one network only at the study's centre"):
+    with pytest.raises(NoData, match="only one network at the study's centre"):
         draw_forward({**sized, "runs": runs[(runs["model"] == "baler") | (runs["operation"] != "forward")]})
 
 
@@ -131,8 +131,8 @@ def counted(**changes):
     ("changes", "agrees", "reason"),
     [
         ({"counted": 14_592.0, "definition": "FLOPs"}, "yes", None),
-        ({"macs": 7_514.0}, "no", "+218 MACs to our count of 7,296"),
-        ({"parameters": 7_296}, "no", "-218 parameters to our count of 7,514"),
+        ({"macs": 7_514.0}, "no", "+218 MACs from our count of 7,296"),
+        ({"parameters": 7_296}, "no", "-218 parameters from our count of 7,514"),
         ({"parameters": None}, "yes", None),
         ({"counted": None, "macs": None, "parameters": None, "reason": "is not installed"}, "unknown", "not installed"),
     ],

@@ -1,4 +1,4 @@
-"""Imported results beside ours: what a mark stands for, and lines of constant power."""
+"""Imported results and ours: the meaning of a mark, and lines of constant power."""
 
 from pathlib import Path
 
@@ -66,7 +66,7 @@ def test_sums_scope_and_evidence_of_each_window(tables: Tables) -> None:
     assert "n = 5 imported and 81 of this study" in figure.get_suptitle()
 
 
-def test_our_runs_stand_beside_them_by_operation_and_evidence(tables: Tables) -> None:
+def test_our_runs_are_drawn_with_them_by_operation_and_evidence(tables: Tables) -> None:
     figure = draw(tables_of(tables, rows("zeus", 3.0, gpu=(9.0, "measured"))))
     runs = tables["runs"]
     for operation in ("train", "compress", "decompress"):
@@ -80,7 +80,7 @@ def test_our_runs_stand_beside_them_by_operation_and_evidence(tables: Tables) ->
 
 def test_a_constant_power_has_a_dashed_line_and_its_label(tables: Tables) -> None:
     figure = draw(tables_of(tables, rows("codecarbon", 3.0, cpu=(33.0, "modelled")), powers=(11.0,)))
-    assert "11.0 W: all energy of a host is this constant" in legend(figure)
+    assert "11.0 W: all energy of a host is this power" in legend(figure)
     dashed = [line for line in figure.axes[0].lines if line.get_linestyle() == "--"]
     assert len(dashed) == 1
     assert np.asarray(dashed[0].get_ydata()) / np.asarray(dashed[0].get_xdata()) == pytest.approx([11, 11])
@@ -89,9 +89,9 @@ def test_a_constant_power_has_a_dashed_line_and_its_label(tables: Tables) -> Non
 
 
 def test_nothing_imported_leaves_the_figure_out(tables: Tables) -> None:
-    with pytest.raises(NoData, match="was imported"):
+    with pytest.raises(NoData, match="were imported"):
         draw(tables_of(tables, []))
-    with pytest.raises(NoData, match="was imported"):
+    with pytest.raises(NoData, match="were imported"):
         draw(tables_of(tables, rows("zeus", 3.0, gpu=(None, "measured"))))
 
 

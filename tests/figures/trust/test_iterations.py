@@ -21,7 +21,7 @@ def test_iterations_are_over_the_median_of_their_window(tables: Tables) -> None:
     assert found["minutes"].min() >= 0 and found["minutes"].is_monotonic_increasing
 
 
-def test_a_disturbed_window_stands_out_and_is_counted(tables: Tables) -> None:
+def test_a_disturbed_window_is_marked_and_counted(tables: Tables) -> None:
     figure = draw_iterations(tables)
     drawn: list[Any] = [line for panel in figure.axes for line in panel.lines if line.get_marker() == "^"]
     heights = [y for line in drawn for y in line.get_ydata()]
@@ -34,6 +34,6 @@ def test_windows_of_one_iteration_are_said_to_be_left_out(tables: Tables) -> Non
     runs = tables["runs"].copy()
     runs.loc[runs["operation"] == "train", "iterations"] = 1
     said = draw_iterations({**tables, "runs": runs}).get_suptitle()
-    assert f"{(runs['operation'] == 'train').sum()} more windows hold a single iteration" in said
+    assert f"{(runs['operation'] == 'train').sum()} more windows have a single iteration" in said
     with pytest.raises(NoData, match="no window has several iterations"):
         draw_iterations({**tables, "runs": runs.assign(iterations=1)})

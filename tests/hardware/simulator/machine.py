@@ -14,7 +14,7 @@ __all__ = ["CURVES_START", "Counter", "Edges", "Gpu", "Machine", "Truth", "curve
 
 #: Intel's unit of energy on most processors: 2^-14 J.
 UNIT_UJ = 1e6 / 2**14
-#: File that tells when the curves start, and how long before that it is written: time enough to be noticed.
+#: File with the time at which the curves start, and how long before that it is written, so that it is read in time.
 CURVES_START, _NOTICE_S = "curves-start.txt", 0.2
 
 

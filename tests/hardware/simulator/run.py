@@ -127,7 +127,7 @@ def server(
     dies
         Dies of each socket; the kernel shows each as a package of its own.
     uncore
-        Whether each package has integrated graphics, beside core and dram.
+        Whether each package has integrated graphics, in addition to core and dram.
     mode
         Who may read the counters, see `Counter`.
     faults

@@ -106,7 +106,7 @@ def distance(value: float, bounds: tuple[float, float]) -> float:
 
 
 def _components(machine: Machine) -> dict[str, Counter]:
-    """Give the counters by their words in the vocabulary; what stands under a second control type is left out."""
+    """Return the counters by their names in the vocabulary, without those of a second control type."""
     counters = [counter for counter in machine.counters if "mmio" not in counter.folder]
     owners = {counter.folder: counter.name for counter in counters}
     return {
@@ -130,9 +130,9 @@ def run_all(machines: Mapping[str, Machine], state: Path, *options: str) -> dict
         found = json.loads(done.stdout)
         readings = {(r["component"], r["quantity"]): r for r in found["readings"]}
         truth = Truth(folder)
-        told = {name: found[name] for name in ("edges", "ticks", "window_s", "idle_s", "result")}
+        common = {name: found[name] for name in ("edges", "ticks", "window_s", "idle_s", "result")}
         flags, samples = (*found["flags"],), (*found["samples"],)
-        return Measured(truth.machine, truth, **told, flags=flags, readings=readings, samples=samples)
+        return Measured(truth.machine, truth, **common, flags=flags, readings=readings, samples=samples)
 
     with ThreadPoolExecutor(len(machines)) as pool:
         return dict(zip(machines, pool.map(run, machines), strict=True))
@@ -140,7 +140,7 @@ def run_all(machines: Mapping[str, Machine], state: Path, *options: str) -> dict
 
 @dataclass(frozen=True)
 class Recovered:
-    """A recovered energy beside the true one."""
+    """A recovered energy and the true one."""
 
     machine: str
     component: str

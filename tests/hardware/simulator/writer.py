@@ -19,7 +19,7 @@ TICK_S = 0.001
 
 
 def lay_out(machine: Machine, root: Path) -> dict[str, int]:
-    """Make the folders, with links beside them as in the kernel's tree; give the open counters by folder."""
+    """Make the folders, with links next to them as in the kernel's tree; return the open counters by folder."""
     devices = root.parent / f"{root.name}-devices"
     root.mkdir()
     for control in dict.fromkeys(counter.folder.split(":")[0] for counter in machine.counters):

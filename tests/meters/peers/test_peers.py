@@ -54,7 +54,7 @@ def test_an_energy_stays(value):
     assert peer_reading(ZEUS, "cpu", value, MEASURED, "d").value == value
 
 
-def test_the_number_of_a_wrap_unseen_is_told():
+def test_the_number_of_a_wrap_unseen_is_reported():
     assert "-261843.0 J" in peer_reading(ZEUS, "cpu", -261843.0, MEASURED, "d").reason
 
 
@@ -84,24 +84,24 @@ def test_close_needs_no_open(name):
 
 
 class ZeusMonitor:
-    """Zeus's monitor, which tells each window what `told` says."""
+    """Zeus's monitor, which returns `measured` for each window."""
 
-    told = SimpleNamespace(cpu_energy=None, dram_energy=None, gpu_energy={})
+    measured = SimpleNamespace(cpu_energy=None, dram_energy=None, gpu_energy={})
 
     def __init__(self):
         self.calls = []
         tracker = SimpleNamespace(_stop=lambda: self.calls.append("stop"))
         files = [SimpleNamespace(name=name, _wraparound_tracker=tracker) for name in ("package-0", "package-1", "psys")]
         self.cpus = SimpleNamespace(cpus=[SimpleNamespace(rapl_file=file, dram=None) for file in files])
-        self.cpu_indices = list(self.told.cpu_energy or {})
-        self.gpu_indices = list(self.told.gpu_energy)
+        self.cpu_indices = list(self.measured.cpu_energy or {})
+        self.gpu_indices = list(self.measured.gpu_energy)
 
     def begin_window(self, key, sync_execution=True, restart=False):
         self.calls.append(("begin", sync_execution))
 
     def end_window(self, key, sync_execution=True):
         self.calls.append(("end", sync_execution))
-        return self.told
+        return self.measured
 
 
 @pytest.fixture
@@ -109,12 +109,12 @@ def zeus(fake, monkeypatch):
     fake("zeus.monitor", ZeusMonitor=ZeusMonitor)
     monkeypatch.setattr(zeus_module, "_SETTLE_STEP_S", 0.0)
 
-    def tell(**told):
-        told = {"cpu_energy": None, "dram_energy": None, "gpu_energy": {}} | told
-        monkeypatch.setattr(ZeusMonitor, "told", SimpleNamespace(**told))
+    def make(**measured):
+        measured = {"cpu_energy": None, "dram_energy": None, "gpu_energy": {}} | measured
+        monkeypatch.setattr(ZeusMonitor, "measured", SimpleNamespace(**measured))
         return meter_class(ZEUS)()
 
-    return tell
+    return make
 
 
 def test_zeus(zeus):
@@ -233,12 +233,12 @@ def carbontracker(fake, monkeypatch):
     fake("carbontracker.emissions.intensity.intensity", IntensityService=IntensityService)
     fake("carbontracker.tracker", CarbonTracker=CarbonTracker)
 
-    def tell(*components):
+    def make(*components):
         monkeypatch.setattr(CarbonTracker, "components", components)
         return meter_class(MeterName.CARBONTRACKER)()
 
-    tell.service = IntensityService
-    return tell
+    make.service = IntensityService
+    return make
 
 
 def test_carbontracker(carbontracker):
@@ -298,7 +298,7 @@ def test_carbontracker_that_ended_itself(carbontracker):
 
 
 class EnergyMeter:
-    told: ClassVar = {}
+    measured: ClassVar = {}
 
     def __init__(self, devices):
         self.running = False
@@ -310,18 +310,18 @@ class EnergyMeter:
         assert self.running
 
     def get_trace(self):
-        return [SimpleNamespace(energy=self.told)]
+        return [SimpleNamespace(energy=self.measured)]
 
 
 @pytest.fixture
 def pyjoules(fake, monkeypatch):
-    def tell(devices=("rapl",), **told):
-        monkeypatch.setattr(EnergyMeter, "told", told)
+    def make(devices=("rapl",), **measured):
+        monkeypatch.setattr(EnergyMeter, "measured", measured)
         fake("pyJoules.device", DeviceFactory=SimpleNamespace(create_devices=lambda: list(devices)))
         fake("pyJoules.energy_meter", EnergyMeter=EnergyMeter)
         return meter_class(MeterName.PYJOULES)()
 
-    return tell
+    return make
 
 
 def test_pyjoules_has_two_units(pyjoules):

@@ -115,7 +115,7 @@ def _let_time_run_out(site: Site, run: subprocess.Popen[bytes], meanwhile: Calla
     slurm.sh("scancel", "--signal=STOP", str(before.id))
     stopped_s = time.time()
     meanwhile()
-    site.wait_for(lambda: max(_ends_s(site), default=0) > stopped_s, "window beside an open one", run)
+    site.wait_for(lambda: max(_ends_s(site), default=0) > stopped_s, "window during an open one", run)
     slurm.sh("scontrol", "update", f"JobId={before.id}", "EndTime=now")
     site.wait_for(lambda: site.jobs(TRAIN, LONG, "TIMEOUT"), "end of the long training's time", run)
     return before, site.jobs(TRAIN, LONG)[0]

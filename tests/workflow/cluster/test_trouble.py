@@ -187,8 +187,8 @@ def test_windows_overlap_on_different_nodes_and_never_on_one(story, runs, resume
     assert not [(a, b) for a, b in overlapping if a.slurm_node == b.slurm_node]
     # The other one was open until its job's time was up.
     job, begun = story.long[1], pd.Timestamp(resumed["window"]["start"])
-    beside = [window for window in windows if window.begun < job.end and begun < window.ended]
-    assert beside and not [window for window in beside if window.slurm_node == job.node]
+    overlapping = [window for window in windows if window.begun < job.end and begun < window.ended]
+    assert overlapping and not [window for window in overlapping if window.slurm_node == job.node]
 
 
 def test_the_records_say_where_slurm_put_them(site, runs):

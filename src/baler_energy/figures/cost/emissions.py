@@ -1,4 +1,4 @@
-"""The same study elsewhere and at other hours: CO2e across countries and over the day."""
+"""The same study in other places and at other hours: CO2e by country and over the day."""
 
 from collections.abc import Sequence
 
@@ -17,19 +17,19 @@ from baler_energy.vocabulary import Operation
 
 __all__ = ["FIGURES", "cheapest_hour", "draw_countries", "draw_hours", "mean_over_run"]
 
-#: Countries that are shown, besides the study's own: from the lowest intensities to the highest.
+#: Countries that are shown in addition to the study's own, from low to high intensity.
 _COUNTRIES = ("NOR", "SWE", "CHE", "FRA", "BRA", "GBR", "ITA", "DEU", "USA", "JPN", "CHN", "POL", "IND", "ZAF")
 
 
 def mean_over_run(values_by_hour: Sequence[float], duration_h: float) -> list[float]:
-    """Mean intensity over a run that begins at each full hour of the day; the day repeats.
+    """Mean intensity over a run that starts at each full hour of the day; the day repeats.
 
     Parameters
     ----------
     values_by_hour
         Intensity (g/kWh) in each hour of the day.
     duration_h
-        Length of the run (h), above 0.
+        Duration of the run (h), above 0.
     """
     hours, means = len(values_by_hour), []
     for begin in range(hours):
@@ -43,12 +43,12 @@ def mean_over_run(values_by_hour: Sequence[float], duration_h: float) -> list[fl
 
 
 def cheapest_hour(values_by_hour: Sequence[float], duration_h: float) -> int:
-    """Give the hour of the day at which a run of this length begins with the lowest mean intensity."""
+    """Return the starting hour with the lowest mean intensity over a run of this duration."""
     return int(np.argmin(mean_over_run(values_by_hour, duration_h)))
 
 
 def draw_countries(tables: Tables) -> Figure:
-    """Draw the CO2e of the study's energy with the carbon intensity of each of some countries.
+    """Draw the CO2e of the study's energy with the carbon intensities of several countries.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def draw_countries(tables: Tables) -> Figure:
         No clean run has an energy.
     """
     runs = clean(tables["runs"]).dropna(subset=["energy_j"])
-    require_rows("no run without a flag has an energy", runs)
+    require_rows("no unflagged run has an energy", runs)
     runs = _of_one_evidence(runs)
     evidence = str(runs["energy_evidence"].iloc[0])
     energy_j, pue = float((runs["energy_j"] * runs["iterations"]).sum()), float(runs["pue"].iloc[0])
@@ -80,15 +80,15 @@ def draw_countries(tables: Tables) -> Figure:
     panel.set_xlabel(f"{CO2E} of the study, from {evidence} energy ({unit})")
     kwh = f"{energy_j / 3.6e6:.3g} kWh"
     words = f"{evidence.capitalize()} energy of all windows: {kwh} in n = {len(runs)} records; PUE {pue:g}."
-    filled = "Filled: the study's own." if table["used"].any() else "The study itself names no carbon intensity."
+    filled = "Filled: the study's own intensity." if table["used"].any() else "The study sets no carbon intensity."
     if (tables["electricity"]["kind"] == "hour").any():
-        filled = "The study itself has a time series (next figure)."
+        filled = "The study uses a time series (next figure)."
     subtitle(figure, words, filled)
     return figure
 
 
 def draw_hours(tables: Tables) -> Figure:
-    """Draw the carbon intensity over the day, and the CO2e of a training begun at each hour.
+    """Draw the carbon intensity over the day, and the CO2e of a training by its starting hour.
 
     Raises
     ------
@@ -98,9 +98,9 @@ def draw_hours(tables: Tables) -> Figure:
     by_hour = _by_hour(tables["electricity"])
     runs = tables["runs"]
     trained = clean(runs[runs["operation"] == Operation.TRAIN]).dropna(subset=["energy_j"])
-    require_rows("no training without a flag has an energy", trained)
+    require_rows("no unflagged training has an energy", trained)
     trained = at_point(trained, centre_of(runs))
-    require_rows("no training without a flag at the study's centre has an energy", trained)
+    require_rows("no unflagged training at the study's centre has an energy", trained)
     trained, device = first_device(_of_one_evidence(trained))
     energy_j, length_h = float(trained["energy_j"].mean()), float(trained["duration_s"].mean()) / 3600
     grams = [1000 * co2e_kg(energy_j, value, trained["pue"].iloc[0]) for value in mean_over_run(by_hour, length_h)]
@@ -112,29 +112,29 @@ def draw_hours(tables: Tables) -> Figure:
     panels[0, 0].set_ylim(0, 1.15 * max(by_hour))
     panels[1, 0].plot(range(24), [factor * value for value in grams], "o", color=COLOURS[1], markerfacecolor="white")
     panels[1, 0].plot(best, factor * grams[best], "o", color=COLOURS[1])
-    panels[1, 0].set(xlabel="Hour of the day at which it begins (UTC)", xlim=(-0.7, 24.2))
+    panels[1, 0].set(xlabel="Start of the training, hour of the day (UTC)", xlim=(-0.7, 24.2))
     panels[1, 0].set_ylim(0, 1.15 * factor * max(grams))
     panels[1, 0].set_xticks(range(0, 25, 3))
     evidence = trained["energy_evidence"].iloc[0]
     panels[1, 0].set_ylabel(f"{CO2E} of one training,\nfrom {evidence} energy ({unit})")
     saved = 100 * (1 - grams[best] / max(grams)) if max(grams) else 0.0
     words = f"A training of {3600 * length_h:.3g} s at the study's centre, {device}, n = {len(trained)}."
-    best_words = f"Cheapest from {best}:00 UTC, {saved:.0f} % below the dearest hour."
+    best_words = f"Lowest CO2e if started at {best}:00 UTC, {saved:.0f} % below the highest."
     subtitle(figure, words, best_words)
     return figure
 
 
 def _of_one_evidence(runs: pd.DataFrame) -> pd.DataFrame:
-    """Keep the runs with the more frequent evidence: measured and modelled energy are not added."""
+    """Keep the runs with the more frequent evidence: measured and modelled energy are never added."""
     return runs[runs["energy_evidence"] == runs["energy_evidence"].value_counts().idxmax()]
 
 
 def _by_hour(electricity: pd.DataFrame) -> list[float]:
     hours = electricity[electricity["kind"] == "hour"].dropna(subset=["carbon_intensity_g_per_kwh"])
-    require_rows("the study gives no carbon intensity by hour (carbon_intensity_csv)", hours)
+    require_rows("the study has no hourly carbon intensity (carbon_intensity_csv)", hours)
     means = hours.groupby("hour_of_day")["carbon_intensity_g_per_kwh"].mean()
     if len(means) < 24:
-        raise NoData(f"the time series has values for {len(means)} of the 24 hours of the day only")
+        raise NoData(f"the time series covers only {len(means)} of the 24 hours of the day")
     return [float(means[hour]) for hour in range(24)]
 
 
@@ -142,17 +142,17 @@ FIGURES = (
     FigureSpec(
         "co2e_countries",
         "The same study in other countries",
-        "CO2e of the energy of all clean runs of this study, as if it had run in each country: energy times the "
-        "yearly mean carbon intensity of its electricity (codecarbon's table, location-based) times the study's "
-        "PUE. The filled mark is the study's own. " + EVIDENCE,
+        "CO2e of all unflagged runs of this study if it had run in each country: energy times the yearly mean carbon "
+        "intensity of its electricity (codecarbon's table, location-based) times the study's PUE. The filled mark is "
+        "the study's own intensity. " + EVIDENCE,
         draw_countries,
     ),
     FigureSpec(
         "co2e_hours",
-        "The cheapest hour of the day",
+        "The hour of the day with the lowest CO2e",
         "Top: carbon intensity by hour of the day (UTC), mean over the days of the study's time series. Bottom: "
-        "CO2e of the centre's training, begun at each hour, by the mean intensity over its length; the "
-        "filled mark is the cheapest beginning. " + EVIDENCE,
+        "CO2e of the centre's training by its starting hour, from the mean intensity over its duration; the filled "
+        "mark is the lowest. " + EVIDENCE,
         draw_hours,
     ),
 )

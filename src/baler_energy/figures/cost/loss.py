@@ -26,22 +26,22 @@ __all__ = ["FIGURES"]
 
 
 def _trainings(tables: Tables) -> tuple[pd.DataFrame, str]:
-    """Histories to compare, with a column ``training``, and words for what they have in common.
+    """Return the histories to compare, with a column ``training``, and a description of what they share.
 
-    They are the longest training at the centre, and the other batch sizes.
+    They are the longest training at the centre, and those with other batch sizes.
     """
     history, runs = tables["history"], tables["runs"]
-    require_rows("no training has a history", history, runs)
+    require_rows("no training recorded its loss", history, runs)
     centre = centre_of(runs)
     longest = sweep(history, "epochs", centre)
     longest = longest[longest["epochs"] == longest["epochs"].max()]
     chosen = pd.concat([longest, sweep(history, "batch_size", centre)]).drop_duplicates(["run_id", "epoch"])
-    require_rows("no training at the study's centre has a history", chosen)
-    # The longest training of the centre's batch size holds the shorter one, epoch by epoch.
+    require_rows("no training at the study's centre recorded its loss", chosen)
+    # The longest training with the centre's batch size includes the shorter one, epoch by epoch.
     most = chosen.groupby(["batch_size", "device"])["epochs"].transform("max")
     chosen = chosen[chosen["epochs"] == most]
     names = [f"batch size {b}, {e} epochs" for b, e in zip(chosen["batch_size"], chosen["epochs"], strict=True)]
-    # Baler's loss is a sum over the batch: only per value can batch sizes be compared.
+    # Baler sums its loss over a batch; only the loss per value is comparable between batch sizes.
     batches = np.ceil(chosen["rows"] / chosen["batch_size"])
     squared_error = chosen["loss"] * batches / chosen["rows"]
     words = describe(centre, without=("batch_size", "epochs"))
@@ -75,13 +75,13 @@ def draw_loss_epochs(tables: Tables) -> Figure:
 
 
 def _round_epochs(last: int) -> list[int]:
-    """Epochs to put ticks at: 1, 2, 5, 10, ... and the last."""
+    """Epochs with ticks: 1, 2, 5, 10, ... and the last."""
     steps = [factor * 10**power for power in range(7) for factor in (1, 2, 5)]
     return [*(step for step in steps if step * 1.4 < last), last]
 
 
 def draw_loss_energy(tables: Tables) -> Figure:
-    """Draw the training loss against the energy spent so far, a line per repeat, a panel per device and evidence.
+    """Draw the training loss against the energy used so far, a line per repeat, a panel per device and evidence.
 
     Raises
     ------
@@ -90,7 +90,7 @@ def draw_loss_energy(tables: Tables) -> Figure:
     """
     chosen, words = _trainings(tables)
     chosen = chosen.dropna(subset=["energy_j"])
-    require_rows("no training has its energy by epoch", chosen)
+    require_rows("no training has an energy per epoch", chosen)
     chosen = with_flags(chosen, tables["runs"])
     factor, unit = scaled_unit(chosen["energy_j"], "J")
     kinds = sorted(set(zip(chosen["device"], chosen["energy_evidence"], strict=True)))
@@ -110,13 +110,13 @@ def draw_loss_energy(tables: Tables) -> Figure:
         panel.set_title(f"{device_name(device)} run" if len(kinds) > 1 else "")
     _finish_loss(figure, panels)
     bad = flagged(chosen)["run_id"].nunique()
-    said = f"One line per repeat{f', open marks on {bad} flagged' if bad else ''}."
+    said = f"One line per repeat{f'; {bad} flagged (open marks)' if bad else ''}."
     subtitle(figure, f"Centre: {words}.", said)
     return figure
 
 
 def _by_training(chosen: pd.DataFrame, mask: "pd.Series[bool]") -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
-    """Yield look and rows of each training among `mask`; a training looks the same in all panels."""
+    """Yield style and rows of each training in `mask`; a training looks the same in all panels."""
     order = chosen.drop_duplicates("training").sort_values(["batch_size", "epochs"])["training"]
     for number, name in enumerate(order):
         part = chosen[mask & (chosen["training"] == name)]
@@ -144,18 +144,17 @@ FIGURES = (
     FigureSpec(
         "loss_epochs",
         "Training loss against epochs",
-        "Training loss after each epoch: the longest training at the study's centre, and the other batch sizes. "
-        "Baler's loss sums over the rows of a batch; shown is the loss per value, the mean squared error of the "
-        "normalised data, so that batch sizes compare. Lines are means over the repeats, bands 95 % t intervals, "
-        "n is the number of repeats.",
+        "Training loss after each epoch, for the longest training at the study's centre and for other batch sizes. "
+        "Baler sums its loss over a batch; the loss shown is per value (mean squared error of the normalised data), so "
+        "that batch sizes can be compared. Lines are means over n repeats, bands are 95 % t intervals.",
         draw_loss_epochs,
     ),
     FigureSpec(
         "loss_energy",
         "Training loss against energy",
-        "The same trainings against the energy spent since the start, one line per repeat. Measured energy is "
-        "read from counters at the epochs' edges; modelled energy is codecarbon's at those edges, or the run's "
-        "shared out by time. " + EVIDENCE,
+        "The same trainings against the energy used since the start, one line per repeat. Measured energy is read from "
+        "counters between epochs; modelled energy is read from codecarbon between epochs, or is the run's total "
+        "divided by time. " + EVIDENCE,
         draw_loss_energy,
     ),
 )

@@ -20,12 +20,12 @@ _ROWS = (
 
 
 def draw_against(axis: str, tables: Tables) -> Figure:
-    """Draw energy, CO2e (where it is known) and duration of each operation against `axis`.
+    """Draw energy, CO2e (if known) and duration of each operation against `axis`.
 
     Raises
     ------
     NoData
-        The study holds one value of the axis.
+        There is only one value of the axis.
     """
     runs = tables["runs"]
     require_rows("there are no runs", runs)
@@ -33,8 +33,8 @@ def draw_against(axis: str, tables: Tables) -> Figure:
     chosen = sweep(runs, axis, centre)
     values = sorted(chosen[axis].unique())
     if len(values) < 2:
-        raise NoData(f"one value of {axis} only ({values[0]}), no axis to draw against")
-    # Without a carbon intensity there is no CO2e, and no panel for it.
+        raise NoData(f"only one value of {axis} ({values[0]})")
+    # Without a carbon intensity there is no CO2e and no panel for it.
     rows = [row for row in _ROWS if row.value != "co2e_kg" or chosen[row.value].notna().any()]
     figure, panels = grid(len(rows), 3, 1.4 + 2.2 * len(rows), sharex=True, sharey="row")
     counts = set[int]()
@@ -59,9 +59,9 @@ def _against(axis: str, words: str) -> FigureSpec:
     return FigureSpec(
         f"cost_{axis}",
         f"Cost per operation against {words}",
-        f"Energy, CO2e and duration of one train, compress and decompress against {words}, all other axes at the "
-        f"centre that the subtitle names. {SPREAD} {EVIDENCE} CO2e follows from the energy with the study's carbon "
-        "intensity and PUE, and shares its evidence; without an intensity it has no panels.",
+        f"Energy, CO2e and duration of one train, compress and decompress against {words}; all other axes are fixed at "
+        f"the values in the subtitle. {SPREAD} {EVIDENCE} CO2e is the energy times the study's carbon intensity and "
+        "PUE, with the same evidence; without an intensity it has no panels.",
         partial(draw_against, axis),
     )
 

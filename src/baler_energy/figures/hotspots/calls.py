@@ -1,4 +1,4 @@
-"""The call tree of training, as cProfile sees it, and the one that the study of 2023 drew."""
+"""The call tree of training from cProfile, and the one of the 2023 study."""
 
 from typing import Any
 
@@ -14,15 +14,15 @@ from baler_energy.vocabulary import Operation
 
 __all__ = ["FIGURES", "draw_calls"]
 
-#: The slides of the 2023 study: a cProfile of training with Baler took 76 s, of which backward was 48 % and forward
-#: 26 %; main calls training, and training calls fit. The other shares are unknown.
+#: From the slides of the 2023 study: training with Baler took 76 s under cProfile, with 48 % in backward and 26 % in
+#: forward; main calls training, and training calls fit. The other shares are unknown.
 _ORIGINAL_S = 76.0
 _ORIGINAL = {"backward": 48.0, "forward": 26.0}
 _SMALLEST = 0.01
 
 
 def draw_calls(tables: Tables) -> Figure:
-    """Draw the call tree of training, ours above the original's.
+    """Draw the call tree of training, ours above that of the 2023 study.
 
     Raises
     ------
@@ -38,9 +38,9 @@ def draw_calls(tables: Tables) -> Figure:
     draw_icicle(panels[0, 0], root, deepest=9)
     panels[0, 0].set_title(f"Ours ({_seconds(found)} s under cProfile)")
     draw_icicle(panels[1, 0], _original())
-    panels[1, 0].set_title(f"The study of 2023 ({_ORIGINAL_S:.0f} s; dashed: share unknown)")
+    panels[1, 0].set_title(f"The 2023 study ({_ORIGINAL_S:.0f} s; dashed: share unknown)")
     for panel in panels[:, 0]:
-        panel.set_xlabel("Share of time, with what it calls (%)")
+        panel.set_xlabel("Share of time, callees included (%)")
     subtitle(figure, f"{where}.", "One profiled run, n = 1; shares only.")
     return figure
 
@@ -50,7 +50,7 @@ def _seconds(found: pd.DataFrame) -> str:
 
 
 def _coloured(root: Block) -> None:
-    """Colour the two passes that both trees have, with all that they call."""
+    """Colour the two passes that both trees have, including their callees."""
 
     def paint(block: Block, colour: str | None) -> None:
         own = {"backward": COLOURS[1], "forward": COLOURS[0]}.get(block.label)
@@ -76,9 +76,9 @@ FIGURES = (
     FigureSpec(
         "calls",
         "Call tree of training (cProfile)",
-        "Top: what one profiled epoch spends in each function at each place, callers above callees; functions that "
-        "call one another are one block. Bottom: the tree of the original study, with the shares that its slides "
-        f"give. {SHARES}",
+        "Top: time that one profiled epoch spends in each function, callers above callees; functions that call one "
+        "another are one block. Bottom: the call tree of the 2023 study, with the shares from its slides. "
+        f"{SHARES}",
         draw_calls,
     ),
 )

@@ -29,7 +29,7 @@ _COMPONENTS = {"cpu": "CPU", "dram": "DRAM", "ram": "RAM", "gpu": "GPU"}
 
 
 def component_energies(measurements: pd.DataFrame) -> pd.DataFrame:
-    """Rows of primary energy readings with a value: what enters the totals, by component and evidence."""
+    """Rows of primary energy readings with a value, which make up the totals, by component and evidence."""
     energy = measurements[(measurements["quantity"] == Quantity.ENERGY) & measurements["primary"].fillna(False)]
     return energy.dropna(subset=["value_per_iteration"])
 
@@ -66,7 +66,7 @@ def draw_components(tables: Tables) -> Figure:
 
 
 def _component_bars(panel: Axes, energy: pd.DataFrame, factor: float, unit: str) -> None:
-    """Stack the components of each device and evidence; what differs in either never shares a stack."""
+    """Stack the components, with separate stacks for each device and evidence."""
     panel.tick_params(axis="x", which="both", bottom=False, top=False)
     if energy.empty:
         note_empty(panel)
@@ -94,7 +94,7 @@ def _component_bars(panel: Axes, energy: pd.DataFrame, factor: float, unit: str)
 
 
 def _total_words(totals: pd.DataFrame, factor: float) -> str:
-    """Say a bar's total with its interval and n, or that there is none since all runs are flagged."""
+    """Write a bar's total with its interval and n, or that there is none because all runs are flagged."""
     total = estimate(totals, "value_per_iteration")
     if total.verdict:
         return total.verdict.replace(": ", ":\n")
@@ -128,11 +128,10 @@ FIGURES = (
     FigureSpec(
         "components",
         "Energy of one operation by component",
-        "Energy of one operation at the study's centre, by component, mean over the repeats. Bars of modelled "
-        "energy are hatched and separate from bars of measured energy: they are never stacked on one another. "
-        "The figures above a bar are its total with the half width of its 95 % t interval, and the number of "
-        "runs n. Each operation has an axis of its own. Open marks are the totals of single flagged runs, which "
-        "are in no mean.",
+        "Energy of one operation at the study's centre by component, mean over the repeats. Bars of modelled energy "
+        "are hatched and separate from bars of measured energy; the two are never stacked. The numbers above a bar are "
+        "its total with the half width of its 95 % t interval, and the number of runs n. Each operation has its own "
+        "axis. Open marks are the totals of flagged runs, which are excluded from the means.",
         draw_components,
     ),
 )

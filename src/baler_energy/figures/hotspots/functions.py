@@ -1,4 +1,4 @@
-"""Shares of time by function, as cProfile and py-spy saw them."""
+"""Shares of time by function, from cProfile and py-spy."""
 
 from functools import partial
 
@@ -22,8 +22,8 @@ FIGURES = (
     FigureSpec(
         "sampled",
         "Where the time goes: functions (py-spy)",
-        "Share of the samples in which a function was the innermost one. The flame graph (flamegraph.svg) and the "
-        f"file for speedscope.app are in the results, under profiles/. {SHARES}",
+        "Share of the samples in which a function was the innermost one. The flame graph (flamegraph.svg) and the file "
+        f"for speedscope.app are in the study's results, under profiles/. {SHARES}",
         partial(draw_shares, "pyspy", _KINDS),
     ),
 )

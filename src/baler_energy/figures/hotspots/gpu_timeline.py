@@ -20,7 +20,7 @@ from baler_energy.vocabulary import Operation
 __all__ = ["FIGURES", "draw_gpu_timeline", "temperature_words"]
 
 _Panel = tuple[str, float, bool, Mapping[str, str]]
-#: Panels: label of the axis with its unit, factor to it, whether it begins at 0, and its quantities with their words.
+#: Panels: label of the axis with its unit, factor to it, whether it starts at 0, and its quantities with their labels.
 _PANELS: tuple[_Panel, ...] = (
     ("Power,\n{evidence} (W)", 1.0, True, {"power": "power"}),
     ("Utilisation\n(%)", 100.0, True, {"utilisation": "utilisation"}),
@@ -33,14 +33,14 @@ _HEAT_OR_POWER = {word for bit, word in REASONS.items() if bit & THROTTLED}
 
 
 def draw_gpu_timeline(tables: Tables) -> Figure:
-    """Draw what NVML reported of the GPU over one training at the study's centre, the first clean repeat.
+    """Draw what NVML reported about the GPU during one training at the study's centre, the first clean repeat.
 
-    Of several GPUs the one with the largest mean power in the window is drawn.
+    If there are several GPUs, draw the one with the largest mean power in the window.
 
     Raises
     ------
     NoData
-        No training at the study's centre ran on a GPU and has samples of it.
+        No training at the study's centre ran on a GPU and has samples from it.
     """
     one, where = _one_gpu(tables)
     window_s = float(one["window_s"].iloc[0])
@@ -64,14 +64,14 @@ def draw_gpu_timeline(tables: Tables) -> Figure:
 
 
 def temperature_words(found: Rise) -> str:
-    """Say start, maximum, steady state and time constant, or why there are none.
+    """Write start, maximum, steady state and time constant, or why there is no fit.
 
     Parameters
     ----------
     found
-        With at least one sample in the window.
+        A rise with at least one sample in the window.
     """
-    seen = f"{found.start_degc:g} °C at the start, {found.maximum_degc:g} °C at most"
+    seen = f"{found.start_degc:g} °C at the start, maximum {found.maximum_degc:g} °C"
     if found.curve is None:
         return f"{seen}; no fit: {found.reason}"
     tau = spread_text(found.curve.tau_s, found.curve.tau_error_s)
@@ -80,20 +80,20 @@ def temperature_words(found: Rise) -> str:
 
 
 def _one_gpu(tables: Tables) -> tuple[pd.DataFrame, str]:
-    """Choose run and GPU, and say in words which."""
+    """Choose and describe the run and the GPU."""
     samples, runs = tables["samples"], tables["runs"]
     if runs.empty or not (runs["device"] == "cuda").any():
         raise NoData("no run used a GPU")
     centre = centre_of(runs)
     here = at_point(samples, {**centre, "operation": Operation.TRAIN, "device": "cuda"})
     here = here[here["component"].str.startswith("gpu")].dropna(subset=["value"])
-    require_rows("no training at the study's centre ran on a GPU whose driver gave samples", here)
+    require_rows("no training at the study's centre ran on a GPU with samples from its driver", here)
     one = first_clean(with_flags(here, runs))
     names = sorted(one["component"].unique())
     inside = one[(one["quantity"] == "power") & one["time_s"].between(0, one["window_s"])]
     powers_w = inside.groupby("component", observed=True)["value"].mean()
     chosen = str(powers_w.idxmax()) if len(powers_w) else names[0]
-    which = chosen if len(names) == 1 else f"{chosen}, which drew most of {len(names)} GPUs"
+    which = chosen if len(names) == 1 else f"{chosen} (highest power of {len(names)} GPUs)"
     one = one[one["component"] == chosen].sort_values("time_s")
     return one, f"{describe(centre)}, {which}, repeat {one['repeat'].iloc[0]}"
 
@@ -108,7 +108,7 @@ def _rise(one: pd.DataFrame, window_s: float) -> Rise:
 
 
 def _lines(axes: Axes, one: pd.DataFrame, panel: _Panel, curve: Curve | None, window_s: float) -> None:
-    """Draw the series of a panel, with the fit where it is the temperature's, and fit its axis to them."""
+    """Draw the series of a panel and, for the temperature, the fit; scale the axis to them."""
     label, factor, from_zero, quantities = panel
     drawn = one[one["quantity"].isin(quantities)]
     for number, (quantity, words) in enumerate(quantities.items()):
@@ -129,7 +129,7 @@ def _lines(axes: Axes, one: pd.DataFrame, panel: _Panel, curve: Curve | None, wi
 
 
 def _strip(axes: Axes, held: Mapping[str, list[tuple[float, float]]]) -> None:
-    """Draw a bar for each reason over the times at which it held."""
+    """Draw a bar for each reason over the times at which it applied."""
     for place, (word, parts) in enumerate(held.items()):
         colour = "0.65" if word == throttled.NONE else COLOURS[1] if word in _HEAT_OR_POWER else COLOURS[0]
         axes.broken_barh([(begin, end - begin) for begin, end in parts], (place - 0.3, 0.6), facecolor=colour)
@@ -141,12 +141,12 @@ FIGURES = (
     FigureSpec(
         "gpu_timeline",
         "One training on the GPU over time",
-        "What the driver (NVML) reported of the GPU in and around the window (shaded) of one training at the study's "
-        "point, first clean repeat (n = 1): power, utilisation (share of time in which a kernel ran), memory in "
-        "use, temperature, clocks of the SMs and of the memory, and why clocks were lowered. The dashed line is a "
-        "fit of a rise towards a steady state with one time constant (lumped model, Newton's law of cooling, at "
-        "constant power); where the samples do not determine it, the subtitle says why. Only quantities that this GPU "
-        "reports have a panel. The table of temperatures has all operations and repeats.",
+        "What the driver (NVML) reported about the GPU in and around the window (shaded) of one training at the "
+        "study's centre, first unflagged repeat (n = 1): power, utilisation (share of time in which a kernel ran), "
+        "memory in use, temperature, SM and memory clocks, and why clocks were lowered. The dashed line is a fit of a "
+        "rise to a steady state with one time constant (lumped model, Newton's law of cooling, constant power); if the "
+        "samples do not determine it, the subtitle says why. Only quantities that this GPU reports have a panel. The "
+        "table of temperatures has all operations and repeats.",
         draw_gpu_timeline,
     ),
 )

@@ -1,4 +1,4 @@
-"""Icicles: a whole, its parts below it, and theirs below them, each as wide as its share."""
+"""Icicle plots: a whole, its parts below it, and their parts below them, each as wide as its share."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from baler_energy.figures.style import plain
 
 __all__ = ["Block", "draw_icicle", "nested"]
 
-#: Narrower blocks (share of the whole) carry no words; some fit in none.
+#: Blocks narrower than this share of the whole have no label: nothing would fit.
 _NAMED = 0.018
 #: Width of a letter at the figures' width, as a share of the panel.
 _LETTER = 0.0082
@@ -19,7 +19,7 @@ _LETTER = 0.0082
 
 @dataclass
 class Block:
-    """A block: its words, its width in the unit of the axis, its look, and what it consists of."""
+    """A block: its label, its width in the unit of the axis, its style, and its parts."""
 
     label: str
     width: float
@@ -27,13 +27,13 @@ class Block:
     hatch: str = ""
     parts: "list[Block]" = field(default_factory=list)
     known: bool = True
-    """Its width is known; else it is drawn as wide as there is room, with a dashed edge."""
+    """Whether its width is known; if not, it fills the available width and has a dashed edge."""
 
 
 def draw_icicle(panel: Axes, root: Block, *, deepest: int = 8) -> int:
-    """Draw a block and all that is in it, the whole at the top; return the number of levels.
+    """Draw a block at the top and its parts below; return the number of levels.
 
-    Parts are drawn in their order from the left; what they leave of the block above is its own.
+    Parts are drawn in order from the left; the rest of the block above is its own share.
     """
     levels = _draw(panel, root, 0.0, 0, root.width, deepest)
     panel.set_xlim(0, root.width)
@@ -73,7 +73,7 @@ def _draw(panel: Axes, block: Block, start: float, level: int, whole: float, dee
 
 
 def _fitted(label: str, share: float, room: int, known: bool) -> str:
-    """Cut words to what fits, with the share on a second line where it is known and there is room."""
+    """Shorten a label to fit, with the share on a second line if it is known and there is room."""
     percent = f"{100 * share:.0f} %" if known else ""
     if room < 5:
         return label if len(label) <= 8 else f"{label[:7]}."
@@ -82,7 +82,7 @@ def _fitted(label: str, share: float, room: int, known: bool) -> str:
 
 
 def nested(rows: Iterable[Mapping[str, object]], colour: str) -> list[Block]:
-    """Make blocks of rows with ``stack``, ``name`` and ``width``, parents before their children."""
+    """Make blocks from rows with ``stack``, ``name`` and ``width``, parents before their children."""
     roots: list[Block] = []
     known: dict[str, Block] = {}
     for row in rows:

@@ -1,4 +1,4 @@
-"""Lines of code: where Scalene saw the time and the memory, and which lines copy data."""
+"""Lines of code: time and memory from Scalene, and the lines that copy data."""
 
 from collections.abc import Callable
 from typing import Any
@@ -23,7 +23,7 @@ _NAME_LENGTH = 52
 
 
 def draw_lines(tables: Tables) -> Figure:
-    """Draw the lines with most time as Scalene saw them, by Python, native code and system.
+    """Draw the lines that take most time according to Scalene, split into Python, native code and system.
 
     Raises
     ------
@@ -38,8 +38,8 @@ def draw_lines(tables: Tables) -> Figure:
     subtitle(
         figure,
         f"{where}.",
-        "At the bars: memory that the line allocated, and bytes that it copied. One profiled run, n = 1; shares only.",
-        *(f"Memory not known: {reason}" for reason in reasons[:1]),
+        "Next to each bar: memory that the line allocated, bytes that it copied. One profiled run, n = 1; shares only.",
+        *(f"Memory unknown: {reason}" for reason in reasons[:1]),
     )
     return figure
 
@@ -68,20 +68,20 @@ def _bytes_words(line: Any) -> str:
 
 
 def draw_copies(tables: Tables) -> Figure:
-    """Draw the lines that copy data, with the bytes and the share of the operation's time that the line takes.
+    """Draw the lines that copy data, with their bytes and their share of the operation's time.
 
     Raises
     ------
     NoData
-        No run was looked at for copies.
+        No run was profiled for copies.
     """
     found, where = one_profile(tables, "copies", ["copy"], "no run was profiled with copies")
     figure = _by_operation(found, _copy_bars, "New arrays and copies (MB)")
     subtitle(
         figure,
         f"{where}.",
-        "At the bars: share of the operation's time that the line takes, with all that it does. "
-        "One run with tracing, n = 1.",
+        "Next to each bar: share of the operation's time that the line takes, including what it calls. "
+        "One traced run, n = 1.",
     )
     return figure
 
@@ -97,7 +97,7 @@ def _copy_bars(panel: Axes, part: pd.DataFrame) -> float:
 
 
 def _by_operation(found: pd.DataFrame, draw: Callable[[Axes, pd.DataFrame], float], label: str) -> Figure:
-    """Draw a panel of horizontal bars for each operation; `draw` returns how far the axis has to go."""
+    """Draw a panel of horizontal bars for each operation; `draw` returns the end of the axis."""
     shown = [operation for operation in OPERATIONS if (found["operation"] == operation).any()]
     figure, panels = grid(len(shown), 1, 1.6 + 1.9 * len(shown), sharex=True)
     longest = 0.0
@@ -110,7 +110,7 @@ def _by_operation(found: pd.DataFrame, draw: Callable[[Axes, pd.DataFrame], floa
 
 
 def _name(line: Any) -> str:
-    """Code of a line, cut to fit, with its place."""
+    """Code of a line, shortened to fit, with file and line number."""
     place = f"{str(line['file']).rpartition('/')[2]}:{line['line']:.0f}"
     room = _NAME_LENGTH - len(place) - 2
     code = str(line["name"]).partition("  # ")[0]
@@ -121,17 +121,17 @@ FIGURES = (
     FigureSpec(
         "lines",
         "Where the time goes: lines (Scalene)",
-        "Share of time by line of this program, what a line calls elsewhere included, split into Python, native "
-        "code and system. Memory and copied bytes are Scalene's estimates, from a run of its own. Its page "
-        f"(scalene.html) is in the results, under profiles/. {SHARES}",
+        "Share of time by line of this program, including what the line calls elsewhere, split into Python, native "
+        "code and system. Memory and copied bytes are Scalene's estimates, from a separate run. Scalene's page "
+        f"(scalene.html) is in the study's results, under profiles/. {SHARES}",
         draw_lines,
     ),
     FigureSpec(
         "copies",
         "Lines that copy data",
-        "Bytes of new NumPy arrays that each line made (also such that are filled later), of Python objects that "
-        "it made in bulk, and those that it had torch's copying operators write (stack, cat, clone, copy, index); "
-        "and the share of the operation's time that the line takes. One run with tracing.",
+        "Bytes of new NumPy arrays that each line creates (even if they are filled later), of Python objects that it "
+        "creates in bulk, and bytes that torch's copying operators write for it (stack, cat, clone, copy, index); and "
+        "the share of the operation's time that the line takes. One traced run.",
         draw_copies,
     ),
 )

@@ -1,4 +1,4 @@
-"""Shares of time by operator, and by what the GPU did, as torch.profiler saw them."""
+"""Shares of time by operator and by GPU activity, from torch.profiler."""
 
 from functools import partial
 
@@ -22,9 +22,8 @@ FIGURES = (
     FigureSpec(
         "gpu",
         "Where the GPU's time goes: kernels, copies, waiting (torch.profiler)",
-        "Share of the time from the GPU's first event to its last, by kernel, by copy (between host and device, or "
-        "within the device), and the time in which the GPU waited for the next. Where streams overlap, the shares "
-        "are of the sum. " + SHARES,
+        "Share of the time between the GPU's first and last event: kernels, copies (between host and device, or within "
+        "the device) and waiting for the next event. Where streams overlap, shares are of the sum. " + SHARES,
         partial(draw_shares, "torch", _ON_GPU),
     ),
 )

@@ -1,4 +1,4 @@
-"""How far do threads help? Speed-up with Amdahl's law, and energy per row, against threads."""
+"""How much do threads help? Speed-up with Amdahl's law, and energy per row, against threads."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -62,7 +62,7 @@ def draw_parallel(tables: Tables) -> Figure:
     Raises
     ------
     NoData
-        The study ran with one number of threads.
+        The study ran with only one number of threads.
     """
     runs = tables["runs"]
     require_rows("there are no runs", runs)
@@ -70,7 +70,7 @@ def draw_parallel(tables: Tables) -> Figure:
     chosen = sweep(runs, "threads", centre)
     values = sorted(chosen["threads"].unique())
     if len(values) < 2:
-        raise NoData(f"one number of threads only ({values[0]}), no axis to draw against")
+        raise NoData(f"only one number of threads ({values[0]})")
     figure, panels = grid(2, 3, 6.4, sharex=True, sharey="row")
     scalings = [found for operation in OPERATIONS for found in _scalings(chosen, operation.value)]
     for panel, operation in zip(panels[0], OPERATIONS, strict=True):
@@ -95,7 +95,7 @@ def draw_parallel(tables: Tables) -> Figure:
 
 
 def _scalings(chosen: pd.DataFrame, operation: str) -> list[_Scaling]:
-    """Find how an operation scales on each device that has clean runs with two numbers of threads or more."""
+    """Return how an operation scales on each device that has clean runs with at least two numbers of threads."""
     found = []
     timed = chosen[chosen["operation"] == operation].assign(typical_s=typical_duration_s)
     for series in split_series(timed.dropna(subset=["typical_s"]), False):
@@ -111,7 +111,7 @@ def _scalings(chosen: pd.DataFrame, operation: str) -> list[_Scaling]:
 
 
 def _speed_up_panel(panel: Axes, scalings: list[_Scaling]) -> None:
-    """Draw ideal and law, where it holds, as lines, and the speed-ups of an operation as marks."""
+    """Draw the speed-ups of an operation as marks, and the ideal and the law (if it holds) as lines."""
     for one in scalings:
         draw_marks(panel, one.series, one.means, "threads", "speed_up")
         smallest, largest = int(one.means["threads"].iloc[0]), int(one.means["threads"].iloc[-1])
@@ -121,11 +121,11 @@ def _speed_up_panel(panel: Axes, scalings: list[_Scaling]) -> None:
             curve = amdahl_speed_up(threads, one.law.serial_fraction, smallest=smallest)
             panel.plot(threads, curve, color=one.series.look["color"], linestyle=_LAW)
     if not scalings:
-        note_empty(panel, "no clean runs with\ntwo numbers of threads")
+        note_empty(panel, "no unflagged runs with\ntwo numbers of threads")
 
 
 def _speed_up_axis(panel: Axes, scalings: list[_Scaling], scale: str) -> None:
-    """Scale the shared axis as the threads' one, on which the ideal is then a straight line."""
+    """Scale the shared axis like the threads' axis, so that the ideal is a straight line."""
     panel.set_ylabel("Speed-up over fewest\nthreads (clock)")
     heights = [height for one in scalings for height in (*one.series.runs["speed_up"], *_tops(one.means))]
     if scale == "linear" or not heights:
@@ -138,19 +138,19 @@ def _speed_up_axis(panel: Axes, scalings: list[_Scaling], scale: str) -> None:
 
 
 def _tops(means: pd.DataFrame) -> list[float]:
-    """Heights that a panel has to hold: ends of the intervals, and the ideal."""
+    """Heights that a panel has to include: ends of the intervals, and the ideal."""
     return [*(means["mean"] + means["half_width"].fillna(0)), means["threads"].iloc[-1] / means["threads"].iloc[0]]
 
 
 def _law_handles(scalings: list[_Scaling]) -> list[Line2D]:
-    """Make handles: the marks and the law of each device, with the serial fractions, and the ideal."""
+    """Make legend handles: the marks and the law of each device, with its serial fractions, and the ideal."""
     found = []
     for run in dict.fromkeys(one.run for one in scalings):
         mine = [one for one in scalings if one.run == run]
         look = mine[0].series.look | {"linestyle": _LAW}
         words = ", ".join(f"{_fraction(one.law)} ({one.operation})" for one in mine)
         found.append(Line2D([], [], label=f"{run}: speed-up; line: Amdahl's law, serial fraction {words}", **look))
-    return [*found, *([Line2D([], [], label="ideal: in proportion to the threads", **_IDEAL)] if scalings else [])]
+    return [*found, *([Line2D([], [], label="ideal: proportional to threads", **_IDEAL)] if scalings else [])]
 
 
 def _fraction(law: Amdahl) -> str:
@@ -160,7 +160,7 @@ def _fraction(law: Amdahl) -> str:
 
 
 def _efficiencies(scalings: list[_Scaling]) -> list[str]:
-    """Say the parallel efficiency at the largest number of threads, in a line for each device."""
+    """Write the parallel efficiency at the largest number of threads, a line for each device."""
     lines = []
     for run in dict.fromkeys(one.run for one in scalings):
         last = [(one.operation, one.means.iloc[-1]) for one in scalings if one.run == run]
@@ -174,11 +174,11 @@ FIGURES = (
     FigureSpec(
         "parallel",
         "Speed-up and energy per row against threads",
-        "Top: duration of one train, compress and decompress on the fewest threads over that on more; the line is "
-        "Amdahl's law, T(n) = T(1) (s + (1 - s) / n), with the serial fraction s that fits all clean runs, where "
-        "the law holds. Bottom: energy of the same over the rows of the table, all epochs of a training counted. "
-        f"Efficiency is the speed-up over the one in proportion to the threads. {TYPICAL_TIMES} {SPREAD} Runs with the "
-        f"same actual number of threads are pooled, whether the study gave it or auto did. {EVIDENCE}",
+        "Top: speed-up of one train, compress and decompress relative to the fewest threads; the line is Amdahl's law, "
+        "T(n) = T(1) (s + (1 - s) / n), with the serial fraction s fitted to all unflagged runs, if the law holds. "
+        "Bottom: energy per row of the table; a training includes all its epochs. Efficiency is the speed-up divided "
+        f"by the ideal one. {TYPICAL_TIMES} {SPREAD} Runs with the same actual number of threads are pooled, whether "
+        f"the study set it or auto chose it. {EVIDENCE}",
         draw_parallel,
     ),
 )

@@ -1,4 +1,4 @@
-"""Parts of an operation in measured loops: closed against the whole, down to operators, and against the rooflines."""
+"""Parts of an operation in measured loops: compared with the whole, and split down to operators."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -19,7 +19,7 @@ from baler_energy.vocabulary import Evidence
 
 __all__ = ["FIGURES", "draw_parts", "draw_whole", "flag_line", "parts_of"]
 
-#: Kinds of parts, their words and colours, in the order in which they are drawn.
+#: Kinds of parts, their labels and colours, in drawing order.
 _KINDS: dict[str, tuple[str, str]] = {
     "static": ("static power", COLOURS[3]),
     "data": ("data", COLOURS[2]),
@@ -32,29 +32,29 @@ _OPERATORS = ("operator", "kernel")
 
 
 def parts_of(tables: Tables) -> tuple[pd.DataFrame, str]:
-    """Rows of the measured loops of one run, and words for the run.
+    """Rows of the measured loops of one run, and its description.
 
     Raises
     ------
     NoData
         The study measured no parts.
     """
-    otherwise = "the study names no point whose parts are measured (profile.points)"
+    otherwise = "the study measured the parts of no point (profile.points)"
     return one_profile(tables, "parts", ["whole", "peak", *_KINDS, *_OPERATORS], otherwise)
 
 
 def _cost_unit(found: pd.DataFrame) -> tuple[str, str, str]:
-    """Choose what parts are compared in: measured energy, or time where energy is not measured for all of them.
+    """Choose the quantity for comparing parts: measured energy, or time if energy is not measured for all of them.
 
     Returns
     -------
     tuple
-        Column, words for the axis, unit.
+        Column, label of the axis, unit.
     """
     compared = found[found["kind"].isin(["whole", *_EXPLAINED]) & found["operation"].isin(list(OPERATIONS))]
     if compared["energy_evidence"].eq(Evidence.MEASURED).all() and compared["energy_scope"].nunique() == 1:
         return "energy_j", f"Energy of {compared['energy_scope'].iloc[0]}, measured", "J"
-    return "self_time_s", "Time, as energy is not measured here", "s"
+    return "self_time_s", "Time, since energy is not measured here", "s"
 
 
 def flag_line(found: pd.DataFrame) -> list[str]:
@@ -68,18 +68,20 @@ def flag_line(found: pd.DataFrame) -> list[str]:
 
 
 def _reading_line(found: pd.DataFrame, value: str, unit: str) -> list[str]:
-    """Say what reading the whole table takes, which is in no operation's window."""
+    """Write the cost of reading the whole table, which is in no operation's window."""
     reading = found[found["operation"] == "prepare"].dropna(subset=[value])
     if reading.empty:
         return []
     factor, prefixed = scaled_unit(reading[value], unit)
     row = reading.iloc[0]
     amount, megabytes = float(row[value]) * factor, float(row["bytes"]) / 1e6
-    return [f"Besides: reading the whole table ({megabytes:,.3g} MB, from the page cache) {amount:.3g} {prefixed}."]
+    return [
+        f"Not included: reading the whole table ({megabytes:,.3g} MB, from the page cache), {amount:.3g} {prefixed}."
+    ]
 
 
 def draw_parts(tables: Tables) -> Figure:
-    """Draw what each layer and each movement of data costs, a panel per operation, and the unexplained rest.
+    """Draw the cost of each layer and each data movement, a panel per operation, and the unexplained rest.
 
     Raises
     ------
@@ -106,8 +108,8 @@ def draw_parts(tables: Tables) -> Figure:
     subtitle(
         figure,
         f"{where}.",
-        "One window each (n = 1) of many repetitions; training is of one epoch. "
-        "A negative rest means that the parts take longer alone than within the whole.",
+        "One window each (n = 1) of many repetitions; training is one epoch. "
+        "A negative rest means that the parts take longer alone than in the full operation.",
         *_reading_line(found, value, unit),
         *flag_line(found),
     )
@@ -155,7 +157,7 @@ def draw_whole(tables: Tables) -> Figure:
     kinds = [kind for kind in _KINDS if kind in set(found["kind"])]
     legend_below(figure, _legend(kinds), columns=5)
     words = (
-        "Static is the idle power over the whole's time; parts are above it."
+        "Static is idle power times the whole's duration; parts are energy above it."
         if value == "energy_j"
         else "Energy is not measured here: time is shown instead, and static power is unknown."
     )
@@ -169,7 +171,7 @@ def draw_whole(tables: Tables) -> Figure:
 
 
 def _tree(part: pd.DataFrame, operation: str, value: str, factor: float) -> Block:
-    """Make the whole's block: groups of parts, parts, and operators within them."""
+    """Make the block of the whole: groups of parts, parts, and operators within them."""
     whole = part[part["kind"] == "whole"].iloc[0]
     static = part.loc[part["kind"] == "static", value].sum() if value == "energy_j" else 0.0
     power_w = static / float(whole["self_time_s"])
@@ -180,16 +182,16 @@ def _tree(part: pd.DataFrame, operation: str, value: str, factor: float) -> Bloc
         blocks = [block for block in blocks if block.width > 0]
         if blocks:
             name = words.partition(" (")[0]
-            # A group of a single block, such as the rest, is not written twice.
+            # A group with a single block, such as the rest, is not drawn twice.
             inside = blocks if len(blocks) > 1 or blocks[0].parts else []
             groups.append(Block(name, sum(block.width for block in blocks), colour, parts=inside))
-    # Parts may exceed the whole; the width is then theirs.
+    # Parts may exceed the whole; the width is then their sum.
     width = max(float(whole[value]) * factor, sum(group.width for group in groups))
     return Block(operation, width, "0.92", parts=groups)
 
 
 def _piece(row: Mapping[Any, Any], part: pd.DataFrame, value: str, power_w: float, factor: float, colour: str) -> Block:
-    """Make a part's block, of its energy above the static power (of its time, where time is shown instead)."""
+    """Make a part's block: its energy above static power, or its time if time is shown instead."""
     above = 0.0 if row["kind"] == "static" else power_w * float(row["self_time_s"] or 0.0)
     width = (float(row[value]) - above) * factor
     inside = part[part["kind"].isin(_OPERATORS) & part["stack"].str.startswith(f"{row['stack']};", na=False)]
@@ -203,18 +205,17 @@ FIGURES = (
     FigureSpec(
         "whole",
         "From the whole run down to operators",
-        "Each operation as a whole (top), split into static power (the idle power over its time, where energy is "
-        "measured), data, layers, optimizer and framework overhead, then into single parts, then into the "
-        f"operators that torch's profiler saw within each. {LOOPS} Where energy is only modelled, time is "
-        "shown instead.",
+        "Each operation as a whole (top), split into static power (idle power times duration, if energy is measured), "
+        "data, layers, optimizer and framework overhead, then into single parts, then into the operators that torch's "
+        f"profiler recorded in each. {LOOPS} If energy is only modelled, time is shown instead.",
         draw_whole,
     ),
     FigureSpec(
         "parts",
         "What data and layers cost, each in a measured loop",
-        "Every layer, forward and backward, and every movement of data, as a share of the whole operation, which is "
-        f"measured, too; the rest is what they do not explain. {LOOPS} Where energy is only modelled, time "
-        "is shown instead. Training is of one epoch.",
+        "Every layer, forward and backward, and every data movement, as a share of the whole operation, which is also "
+        f"measured; the rest is what they do not explain. {LOOPS} If energy is only modelled, time is shown instead. "
+        "Training is one epoch.",
         draw_parts,
     ),
 )

@@ -1,4 +1,4 @@
-"""Rooflines: how near operations and layers come to what the machine can do, in time and in energy."""
+"""Rooflines: how close operations and layers come to the machine's limits, in time and in energy."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +20,7 @@ __all__ = ["FIGURES", "draw_roofline", "work"]
 
 
 def work(found: pd.DataFrame) -> pd.DataFrame:
-    """Give FLOP/byte, FLOP/s and J/FLOP of each layer's pass and of each operation.
+    """Return FLOP/byte, FLOP/s and J/FLOP of each layer's pass and of each operation.
 
     Parameters
     ----------
@@ -31,8 +31,8 @@ def work(found: pd.DataFrame) -> pd.DataFrame:
     -------
     pandas.DataFrame
         ``operation``, ``name``, ``kind`` (forward, backward or whole), ``flop_per_byte``, ``flop_per_s`` and
-        ``j_per_flop`` (null where energy is not measured). Bytes are the least traffic: each value moved once; those
-        of a whole are of its layers.
+        ``j_per_flop`` (null where energy is not measured). Bytes are the minimum traffic, with each value moved once;
+        those of a whole are the sum over its layers.
     """
     layers = found[(found["kind"] == "layer") & found["flops"].notna() & found["bytes"].notna()]
     wholes = found[(found["kind"] == "whole") & (found["flops"] > 0)].drop(columns="bytes")
@@ -54,7 +54,7 @@ def work(found: pd.DataFrame) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class _Peaks:
-    """What the machine reaches: FLOP/s and byte/s, and, where measured, J per FLOP and byte above idle power (W)."""
+    """What the machine reaches: FLOP/s and byte/s and, if measured, J per FLOP and byte above idle power (W)."""
 
     flop_per_s: float
     byte_per_s: float
@@ -83,9 +83,9 @@ class _Peaks:
         )
 
     def floor_j_per_flop(self, intensity: Any) -> Any:
-        """Give the least energy per FLOP at some FLOP/byte; None where it was not measured.
+        """Return the minimum energy per FLOP at some FLOP/byte; None if it was not measured.
 
-        After Choi et al. 2013: that of the FLOPs, of the bytes, and idle power over the time that the roof allows.
+        After Choi et al. 2013: energy of FLOPs and of bytes, plus idle power times the shortest time under the roof.
         """
         if self.j_per_flop is None or self.j_per_byte is None or self.idle_power_w is None:
             return None
@@ -94,7 +94,7 @@ class _Peaks:
 
 
 def draw_roofline(tables: Tables) -> Figure:
-    """Draw the roofline (Williams, Waterman, Patterson 2009), and that of energy (Choi 2013) where it is measured.
+    """Draw the roofline (Williams, Waterman, Patterson 2009), and that of energy (Choi 2013) if it is measured.
 
     Raises
     ------
@@ -126,7 +126,7 @@ def draw_roofline(tables: Tables) -> Figure:
         figure,
         f"{where}.",
         f"Peaks: matrix product {peaks.flop_per_s / 1e9:,.3g} GFLOP/s, memory copy {peaks.byte_per_s / 1e9:,.3g} GB/s, "
-        "one window each (n = 1). Bytes are the least traffic: inputs, weights and outputs moved once. Layers whose "
+        "one window each (n = 1). Bytes are the minimum traffic: inputs, weights and outputs moved once. Layers whose "
         "data stay in the caches may lie above the slope.",
         *flag_line(found),
     )
@@ -172,11 +172,11 @@ FIGURES = (
     FigureSpec(
         "roofline",
         "Rooflines: operations and layers against the machine's measured peaks",
-        "FLOP/s of layers and operations against their FLOP per byte; the roof is what the machine reached in a "
-        "long matrix product and a long memory copy (copied bytes count twice: read and written). Where energy is "
-        "measured, so is energy per FLOP, with a floor after Choi et al. 2013: energy above idle power of a FLOP "
-        "and of a byte, from the same two loops, and idle power over the time that the roof allows. "
-        f"FLOPs are two per multiply-accumulate of the matrix products. {LOOPS}",
+        "FLOP/s of layers and operations against their FLOP per byte; the roof is what the machine reached in a long "
+        "matrix product and a long memory copy (copied bytes count twice: read and written). If energy is measured, "
+        "energy per FLOP is shown as well, with a floor after Choi et al. 2013: energy of FLOPs and bytes above idle "
+        "power, from the same two loops, plus idle power times the shortest time under the roof. A multiply-accumulate "
+        f"of the matrix products counts as two FLOPs. {LOOPS}",
         draw_roofline,
     ),
 )

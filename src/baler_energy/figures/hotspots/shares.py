@@ -1,4 +1,4 @@
-"""Shares of time by function, operator, or what the GPU did, as one profiler saw them."""
+"""Shares of time by function, operator or GPU activity, from one profiler."""
 
 from collections.abc import Mapping
 from pathlib import PurePath
@@ -17,33 +17,33 @@ from baler_energy.figures.style import grid, legend_below, subtitle
 
 __all__ = ["draw_shares"]
 
-#: Names shown per operation; what is left is one more bar.
+#: Names shown per operation; all others are one more bar.
 _TOP = 8
 _NAME_LENGTH = 46
 
 
 def draw_shares(profiler: str, kinds: Mapping[str, str], tables: Tables) -> Figure:
-    """Draw the largest self shares of each operation as one profiler saw them.
+    """Draw the largest shares of self time in each operation, from one profiler.
 
     Parameters
     ----------
     profiler
         The profiler.
     kinds
-        Kinds of rows to show, whose shares have one whole, and their colours.
+        Kinds of rows to show, whose shares add up to one whole, and their colours.
     tables
         The dataset.
 
     Raises
     ------
     NoData
-        No run was profiled with it, or it saw nothing of these kinds.
+        No run was profiled with it, or it recorded nothing of these kinds.
     """
     hotspots = tables["hotspots"]
     if not ((hotspots["profiler"] == profiler) & (hotspots["self_share"] > 0)).any():
         raise NoData(absence(tables, profiler, f"no run was profiled with {profiler}"))
     found = rows_of(tables, profiler, kinds)
-    require_rows(f"{profiler} saw no {' or '.join(kinds)}: no run that was profiled used a GPU", found)
+    require_rows(f"{profiler} recorded no {' or '.join(kinds)}: no profiled run used a GPU", found)
     found, where = one_run(found, tables["runs"])
     shown = [operation for operation in OPERATIONS if (found["operation"] == operation).any()]
     figure, panels = grid(len(shown), 1, 1.1 + 2.5 * len(shown), sharex=True)
@@ -75,7 +75,7 @@ def _share_bars(panel: Axes, part: pd.DataFrame, kinds: Mapping[str, str]) -> No
 
 
 def _short(row: Mapping[Any, Any]) -> str:
-    """Name of a function or operator with its file, cut in the middle to fit."""
+    """Name of a function or operator with its file, shortened in the middle to fit."""
     name = str(row["name"])
     if isinstance(row["file"], str) and row["file"]:
         line = f":{row['line']:.0f}" if pd.notna(row["line"]) else ""

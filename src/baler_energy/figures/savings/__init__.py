@@ -1,11 +1,11 @@
 """How does it get cheaper? The figures of the chapter.
 
 - `engines`: energy, time, memory and error of the engines; `difference`: where the difference comes from
-- `packing`: what the packing of the latents gains
+- `packing`: what packing the latents gains
 - `models`: costs and errors of networks of several sizes
 """
 
 __all__ = ["TITLE"]
 
-#: Category of the report, which sorts them.
+#: Category of the report, which sorts categories by name.
 TITLE = "5. How does it get cheaper?"

@@ -1,4 +1,4 @@
-"""Where the difference between the engines comes from: time per row by what it is spent on."""
+"""Where the difference between the engines comes from: time per row by category of work."""
 
 from typing import Any
 
@@ -30,31 +30,31 @@ _LOOKS: dict[str, tuple[str, str]] = {
     "work in other threads": ("0.55", "////"),
     REST: ("0.85", ""),
 }
-#: Share of a panel's width that the bars have; what makes the difference is in the rest.
+#: Share of a panel's width for the bars; the differences are written in the rest.
 _BARS = 0.58
-#: Differences that are written next to a bar, at most, and their smallest share of the whole difference.
+#: Most differences that are written next to a bar, and their smallest share of the whole difference.
 _WRITTEN, _SMALLEST = 3, 0.1
 
 
 def times_by_category(tables: Tables) -> pd.DataFrame:
-    """Estimate the time per row by category, of the engines that were profiled at the study's centre.
+    """Estimate the time per row by category, for the engines that were profiled at the study's centre.
 
     Returns
     -------
     pandas.DataFrame
-        A row per ``operation`` and ``label`` of an engine: a column (s per row) for each category, with the mean time
-        per row of the clean, unprofiled runs as their sum.
+        A row per ``operation`` and ``label`` of an engine, with a column (s per row) for each category. Their sum is
+        the mean time per row of the clean runs without a profiler.
 
     Raises
     ------
     NoData
-        One engine ran or was profiled there, or none has a run without a flag.
+        Fewer than two engines ran or were profiled there, or no run is clean.
     """
     runs, calls = tables["runs"], rows_of(tables, "cprofile", ["call"])
     require_rows("there are no runs", runs)
     point = centre_of(runs)
     rows = clean(compared(per_row(runs), point)).dropna(subset=["time_per_row_s"])
-    require_rows("no run of the engines at the study's centre is without a flag", rows)
+    require_rows("the engines have no unflagged run at the study's centre", rows)
     profiled = engines_at(calls, point)
     profiled = profiled[profiled["device"] == rows["device"].iloc[0]]
     found: list[dict[str, Any]] = []
@@ -68,17 +68,17 @@ def times_by_category(tables: Tables) -> pd.DataFrame:
                 shares = over_epochs(shares, int(point["epochs"]))
             found.append({"operation": operation, "label": label} | {k: time_s * v for k, v in shares.items()})
     if len({row["label"] for row in found}) < 2:
-        raise NoData("no two engines were profiled with cprofile at the study's centre (profile.points)")
+        raise NoData("fewer than two engines were profiled with cprofile at the study's centre (profile.points)")
     return pd.DataFrame(found)
 
 
 def draw_difference(tables: Tables) -> Figure:
-    """Draw the time per row of each engine's operations by category, and what makes the difference to the reference.
+    """Draw the time per row of each engine's operations by category, and the largest differences from the base.
 
     Raises
     ------
     NoData
-        As `times_by_category`.
+        As in `times_by_category`.
     """
     times = times_by_category(tables)
     point = centre_of(tables["runs"])
@@ -98,17 +98,17 @@ def draw_difference(tables: Tables) -> Figure:
         figure,
         f"At {where(point, rows)}. Estimate: shares of one run under cProfile (n = 1) on the first batches, "
         "times the mean time per row without a profiler.",
-        f"Beside a bar: its sum, and what it takes more (+) or less (-) than {base}, the largest differences first.",
+        f"Next to each bar: its sum, and its largest differences from {base} (+ more, - less).",
         *_left_out(rows),
     )
     return figure
 
 
 def _left_out(rows: pd.DataFrame) -> list[str]:
-    """Name the engines of which an operation has flagged runs only, and so no time."""
+    """Name the engines without a time for an operation, since all its runs are flagged."""
     groups = rows.groupby("label", sort=False, observed=True)
     labels = [str(label) for label, part in groups if set(part["operation"]) - set(clean(part)["operation"])]
-    return [f"Without a bar where all runs are flagged: {', '.join(labels)}."] if labels else []
+    return [f"No bar where all runs are flagged: {', '.join(labels)}."] if labels else []
 
 
 def _bars(panel: Axes, times: pd.DataFrame, base: str) -> None:
@@ -127,7 +127,7 @@ def _bars(panel: Axes, times: pd.DataFrame, base: str) -> None:
         label_end(panel, words, left, place, gap=4)
     name_rows(panel, map(str, times.index), margin=0.5)
     panel.set_xlim(0, sums.max() * factor / _BARS)
-    panel.set_xlabel(f"Time per row, estimated by shares ({unit})")
+    panel.set_xlabel(f"Time per row, estimated from shares ({unit})")
 
 
 def _difference(times: pd.DataFrame, label: str, base: str, factor: float) -> str:
@@ -144,13 +144,13 @@ FIGURES = (
     FigureSpec(
         "difference",
         "Where the difference between the engines comes from",
-        "Time per row of each operation by what it is spent on. It is an estimate: the shares that cProfile saw in "
-        "one run of its own (n = 1), on the first batches, times the mean time per row of the measured runs, which "
-        "no profiler slowed. A profiled training has one epoch: scaling and files count once, all else as often as "
-        "the measured one had epochs. A profiler makes Python code look dearer than compiled code. On each path of "
-        "the call tree the outermost known function decides, so that nothing counts twice. The fast engine "
-        "computes its loss within the products, and folds scaling into the outer layers. What it gives to "
-        "other threads, cProfile does not see into. Words next to the bars are the first of each category.",
+        "Time per row of each operation by category of work. It is an estimate: the shares that cProfile recorded in a "
+        "separate run (n = 1) on the first batches, times the mean time per row of the measured runs, which were not "
+        "profiled. A profiled training has one epoch: scaling and files count once, everything else once per epoch of "
+        "the measured training. Profiling slows Python code more than compiled code. On each path of the call tree the "
+        "outermost known function sets the category, so nothing counts twice. The fast engine computes its loss within "
+        "the products and folds scaling into the outer layers. cProfile does not see what runs in other threads. "
+        "Differences are labelled with the first word of their category.",
         draw_difference,
     ),
 )

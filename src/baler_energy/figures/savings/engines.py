@@ -1,4 +1,4 @@
-"""The engines side by side: energy, time, memory and error, with factors over the reference."""
+"""The engines side by side: energy, time, memory and error, with factors relative to the reference."""
 
 import math
 from typing import Any
@@ -28,29 +28,29 @@ from baler_energy.variants import ENGINES
 
 __all__ = ["FIGURES", "draw_engines"]
 
-#: Rows of panels, a panel per operation: column, words, unit.
+#: Rows of panels, a panel per operation: column, label, unit.
 _COSTS = (
     ("energy_per_row_j", "Energy per row", "J"),
     ("time_per_row_s", "Time per row", "s"),
     ("memory_peak_b", "Peak memory", "B"),
 )
-#: What a run gives, whichever operation: column, words.
+#: Results of a run, whatever the operation: column, label.
 _RESULTS = (
     ("mean_rms_over_range", "RMS residual / range"),
     ("max_over_range", "Largest residual / range"),
     ("compressed_bytes_per_row", "Compressed file per row (B)"),
 )
-#: Share of a panel's width that the marks have; numbers are in the rest.
+#: Share of a panel's width for the marks; the numbers are in the rest.
 _MARKED = 0.52
 
 
 def draw_engines(tables: Tables) -> Figure:
-    """Draw what each engine takes and gives at the study's centre, with factors over the reference.
+    """Draw costs and results of each engine at the study's centre, with factors relative to the centre's engine.
 
     Raises
     ------
     NoData
-        One engine ran at the study's centre.
+        Only one engine ran at the study's centre.
     """
     runs = tables["runs"]
     require_rows("there are no runs", runs)
@@ -65,7 +65,7 @@ def draw_engines(tables: Tables) -> Figure:
         _cost_row(line, rows, labels, base, cost)
     for panel, operation in zip(panels[0], OPERATIONS, strict=True):
         panel.set_title(operation.value)
-    # Of all runs: errors and sizes do not depend on the window, which is what a flag speaks of.
+    # From all runs: a flag is about the window, and errors and sizes do not depend on it.
     results = per_row(with_error(rows)).assign(flags="")
     for panel, (value, words) in zip(panels[-1], _RESULTS, strict=True):
         trivial = trivial_error(results, value)
@@ -78,8 +78,8 @@ def draw_engines(tables: Tables) -> Figure:
     spread = f"Mean and 95 % t interval, {count_text(counts)}; f" if len(counts) else "F"
     subtitle(
         figure,
-        f"At {where(point, rows)}. {spread}actors are over {base}.",
-        "~: not distinguishable from 1, or n = 1. Training counts all epochs. Memory holds all libraries.",
+        f"At {where(point, rows)}. {spread}actors are relative to {base}.",
+        "~: not distinguishable from 1, or n = 1. Training includes all epochs. Memory includes all libraries.",
         *excluded_text(rows),
     )
     return figure
@@ -106,7 +106,7 @@ def _marks(
     pairs: bool = False,
     upto: float = math.nan,
 ) -> None:
-    """Draw a mark for each label on a logarithmic axis, and next to it its number and its factor over `base`."""
+    """Draw a mark for each label on a logarithmic axis, with its value and its factor relative to `base`."""
     present = part[part["shown"] > 0]
     if present.empty:
         note_empty(panel)
@@ -126,7 +126,7 @@ def _marks(
 
 
 def _bare(mine: pd.DataFrame) -> Any:
-    """Estimate without its interval, which the mark shows."""
+    """Estimate without its interval, which the mark already shows."""
     from dataclasses import replace
 
     return replace(estimate(mine, "shown"), half_width=math.nan)
@@ -154,18 +154,18 @@ FIGURES = (
     FigureSpec(
         "engines",
         "The engines: energy, time, memory and error",
-        "What each engine takes for a row of the table and gives, at the study's centre with only the engine "
-        "varied, and the precision, which float32 or bfloat16 behind a name says: upstream is Baler itself, "
-        "reference its autoencoder in plain PyTorch, of which the other chapters speak, fast the same at the "
-        "speed of the hardware. Marks are means over n clean repeats, bars 95 % t intervals, small dots single "
-        "runs, open ones flagged. Factors are over the reference: of energy, time and memory the ratio of the "
-        "means with an interval by the delta method; of errors and sizes the geometric mean of the ratios of runs "
-        "with the same seed. A tilde says that the interval holds 1 or is missing. Energies of other evidence or "
-        "components than the reference's are left out. Upstream cuts off the fraction of integers, which ours "
-        "round. Windows differ: upstream's holds reading and writing all its files, the fast engine's those of "
-        "the tables that it compresses and decompresses, while the reference has its table in memory. Memory is "
-        f"the peak of the process and its children, PyTorch included. Dotted lines are the errors of storing only the "
-        f"columns' means. {TYPICAL_TIMES} {EVIDENCE}",
+        "Costs per row of the table and results of each engine at the study's centre, where only the engine and the "
+        "precision vary (float32 or bfloat16 after a name). upstream is Baler itself, reference is its autoencoder in "
+        "plain PyTorch (the subject of the other chapters), fast is the same autoencoder optimised for the hardware. "
+        "Marks are means over n unflagged repeats, bars are 95 % t intervals, small dots are single runs, open marks "
+        "are flagged runs. Factors are relative to the reference: the ratio of means for energy, time and memory, with "
+        "an interval by the delta method; the geometric mean of the ratios of runs with the same seed for errors and "
+        "sizes. A tilde means that the interval includes 1 or is missing. Energies are left out if their evidence or "
+        "components differ from the reference's. Upstream truncates integers where ours round them. Windows differ: "
+        "upstream's includes reading and writing all its files, the fast engine's includes those of the tables that it "
+        "compresses and decompresses, and the reference has its table in memory. Memory is the peak of the process and "
+        "its children, PyTorch included. Dotted lines are the errors of storing only the columns' means. "
+        f"{TYPICAL_TIMES} {EVIDENCE}",
         draw_engines,
     ),
 )

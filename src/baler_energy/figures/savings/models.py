@@ -1,4 +1,4 @@
-"""What a network's size costs, and what it gives: the forward pass against parameters, the error against GFLOP."""
+"""Cost and benefit of a network's size: the forward pass against parameters, the error against GFLOP."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -46,20 +46,20 @@ _QUANTITIES = (Row("energy_per_row_j", "Energy", "J", 1.0, True), Row("time_per_
 
 
 def draw_forward(tables: Tables) -> Figure:
-    """Draw the energy, and the time, of a forward pass of a row against the network's parameters.
+    """Draw energy and time of one row's forward pass against the network's parameters.
 
     Raises
     ------
     NoData
-        The study, or its centre, has one network only.
+        The study or its centre has only one network.
     """
     runs = tables["runs"]
     passed = runs[runs["operation"] == Operation.FORWARD]
-    require_rows("one network only, no sizes to compare", passed)
+    require_rows("only one network, so there are no sizes to compare", passed)
     centre = centre_of(runs)
     here = _around(passed, centre, "model")
     if here[_SIZE].nunique() < 2:
-        raise NoData("one network only at the study's centre, no sizes to compare")
+        raise NoData("only one network at the study's centre, so there are no sizes to compare")
     here = here.assign(
         energy_per_row_j=here["energy_j"] / here["rows"], time_per_row_s=typical_duration_s(here) / here["rows"]
     )
@@ -81,7 +81,7 @@ def draw_forward(tables: Tables) -> Figure:
 
 
 def _forward_panel(panel: Axes, here: pd.DataFrame, quantity: Row) -> tuple[set[int], list[Line2D]]:
-    """Draw one quantity against the parameters; returns the numbers of repeats, and handles of the laws."""
+    """Draw one quantity against the parameters; return the numbers of repeats and the laws' legend handles."""
     value = quantity.value
     known = here.dropna(subset=[value])
     factor, unit = scaled_unit(known[value], quantity.unit)
@@ -101,9 +101,9 @@ def _forward_panel(panel: Axes, here: pd.DataFrame, quantity: Row) -> tuple[set[
 
 
 def _draw_law(panel: Axes, series: Series, means: pd.DataFrame, value: str) -> list[Line2D]:
-    """Draw the marks of a series and the power law through its means; give the legend's handle, if there is a law.
+    """Draw the marks of a series and the power law through its means; return the law's legend handle, if there is one.
 
-    Runs of one network share what it deviates by from a power law: a law through the runs would look too certain.
+    All runs of a network share its deviation from a power law, so a fit to single runs would look too certain.
     """
     draw_marks(panel, series, means, _SIZE, value)
     law = fit_power_law(means[_SIZE], means["mean"])
@@ -121,7 +121,7 @@ def draw_error_flops(tables: Tables) -> Figure:
     Raises
     ------
     NoData
-        The study has one network only, or no errors.
+        The study has only one network, or no errors.
     """
     runs = tables["runs"]
     require_rows("there are no runs", runs)
@@ -129,7 +129,7 @@ def draw_error_flops(tables: Tables) -> Figure:
     trained = with_error(runs).dropna(subset=["mean_rms_over_range", "flops"])
     here = _around(trained, centre, "model", "epochs")
     if here["model"].nunique() < 2:
-        raise NoData("one network only, no sizes to compare")
+        raise NoData("only one network, so there are no sizes to compare")
     here, device = first_device(here)
     here = here.assign(gflop=here["flops"] / 1e9)
     figure, ((panel,),) = grid(1, 1, 5.0, width_in=7.5)
@@ -141,11 +141,11 @@ def draw_error_flops(tables: Tables) -> Figure:
     limits = mark_trivial(panel, here, "mean_rms_over_range", upright=False, limits=panel.get_ylim())
     panel.set_ylim(limits)
     log_ticks(panel.yaxis, *limits)
-    panel.set(xlabel="Operations of one training (GFLOP)", ylabel="Mean over columns of RMS residual / range")
+    panel.set(xlabel="Operations of one training (GFLOP)", ylabel="Mean RMS residual / range")
     legend_below(figure, handles)
     subtitle(
         figure,
-        f"Fixed: {describe(centre, without=('model', 'epochs'))}, {device}; along a line the epochs vary.",
+        f"Fixed: {describe(centre, without=('model', 'epochs'))}, {device}; the epochs vary along a line.",
         f"Mean and 95 % t interval, {count_text(counts)}.",
     )
     return figure
@@ -182,7 +182,7 @@ def _error_line(panel: Axes, line: _Line) -> Any:
 
 
 def _around(runs: pd.DataFrame, centre: Mapping[str, Any], *free: str) -> pd.DataFrame:
-    """Rows that are at the centre in all axes but some."""
+    """Rows that are at the centre in all axes except `free`."""
     return at_point(runs, {axis: value for axis, value in centre.items() if axis not in free})
 
 
@@ -196,7 +196,7 @@ def _log_axes(panel: Axes, x: "pd.Series[float]", y: "pd.Series[float]") -> None
 
 
 def _name_models(panel: Axes, here: pd.DataFrame, value: str) -> None:
-    """Write the models' names next to their marks, on the sides that a rising line leaves free."""
+    """Write the models' names next to their marks, on the side away from a rising line."""
     factor, _ = scaled_unit(here[value], "s")
     middle = np.sqrt(here[_SIZE].min() * here[_SIZE].max())
     for (model, size), part in here.groupby(["model", _SIZE], observed=True):
@@ -209,21 +209,21 @@ def _name_models(panel: Axes, here: pd.DataFrame, value: str) -> None:
 FIGURES = (
     FigureSpec(
         "forward",
-        "A forward pass against the size of the network",
+        "Cost of a forward pass against the size of the network",
         "Energy and time of passing one row through encoder and decoder, without gradients, against the network's "
-        "parameters (as the original study's slides have it). The rows are in memory and scaled, so that it is the "
-        "network alone. Lines are power laws, fitted to the logarithms of the networks' means; the legend gives "
-        "the exponent with its 95 % t interval (none with two networks): 1 is in proportion to the size. "
+        "parameters (as in the original study's slides). The rows are already in memory and scaled, so only the "
+        "network is measured. Lines are power laws fitted to the logarithms of the networks' means; the legend gives "
+        "the exponent with its 95 % t interval (none with two networks). An exponent of 1 means proportional to size. "
         f"{TYPICAL_TIMES} {SPREAD} {EVIDENCE}",
         draw_forward,
     ),
     FigureSpec(
         "error_flops",
-        "Error against operations of the training",
-        "Mean over the columns of RMS residual over range against the floating-point operations of the whole "
-        "training, two per multiply-accumulate of its matrix products. A line joins the trainings of one network "
-        "for different numbers of epochs; a network that trained for one number is a mark. Markers are means over "
-        "n repeats, bars 95 % t intervals.",
+        "Error against training operations",
+        "RMS residual / range, mean over columns, against the floating-point operations of the whole training (two per "
+        "multiply-accumulate of its matrix products). A line connects the trainings of one network with different "
+        "numbers of epochs; a network with only one number of epochs is a single mark. Markers are means over n "
+        "repeats, bars are 95 % t intervals.",
         draw_error_flops,
     ),
 )

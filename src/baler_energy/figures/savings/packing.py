@@ -1,4 +1,4 @@
-"""What the packing of the latents gains after the autoencoder, and what it does to the error."""
+"""What packing the latents gains after the autoencoder, and how it affects the error."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ __all__ = ["FIGURES", "draw_packing"]
 
 _AUTOENCODER, _PACKING = "ratio_autoencoder_native_bytes", "ratio_packing"
 _ERRORS = {"mean_rms_over_range": "RMS residual (mean over columns)", "max_over_range": "largest residual"}
-#: A bound is computed in floating point, and so is the error that is held against it.
+#: Both the bound and the error that is compared with it are computed in floating point.
 _ROUNDING = 1e-9
 
 
@@ -30,16 +30,16 @@ def draw_packing(tables: Tables) -> Figure:
     Raises
     ------
     NoData
-        One packing ran at the study's centre, or none has sizes and errors.
+        Only one packing ran at the study's centre, or none has sizes and errors.
     """
     runs = tables["runs"]
     require_rows("there are no runs", runs)
     centre = centre_of(runs)
     chosen = with_error(sweep(runs, "packing", centre))
     if chosen["packing"].nunique() < 2:
-        raise NoData(f"one packing only at the study's centre ({centre['packing']}), nothing to compare")
+        raise NoData(f"only one packing at the study's centre ({centre['packing']}), so there is nothing to compare")
     chosen = chosen.dropna(subset=[_AUTOENCODER, _PACKING, *_ERRORS])
-    require_rows("no run has sizes of latents and corrections, and an error", chosen)
+    require_rows("no run has an error and the sizes of latents and corrections", chosen)
     chosen, device = first_device(chosen)
     gains = chosen.groupby("packing", observed=True)[[_AUTOENCODER, _PACKING, "ratio_native_bytes"]].mean()
     gains = gains.sort_values("ratio_native_bytes")
@@ -51,21 +51,21 @@ def draw_packing(tables: Tables) -> Figure:
     legend_below(figure, _legend(gains), columns=3)
     subtitle(
         figure,
-        f"At {describe(centre, without='packing')}, {device}. Ratios are against the table in its recorded formats.",
+        f"At {describe(centre, without='packing')}, {device}. Ratios: relative to the table in its recorded formats.",
         f"Errors: mean and 95 % t interval, {count_text(counts)}; small dots are single runs.",
     )
     return figure
 
 
 def _ratio_panel(panel: Axes, gains: pd.DataFrame) -> None:
-    """Draw two steps from 1: on a logarithmic axis lengths add up as ratios multiply."""
+    """Draw two steps from 1: lengths add up on a logarithmic axis, as ratios multiply."""
     for place, (_, row) in enumerate(gains.iterrows()):
         middle, end = float(row[_AUTOENCODER]), float(row[_AUTOENCODER] * row[_PACKING])
         panel.barh(place + 0.17, middle - 1, 0.3, left=1, color=COLOURS[0])
         lost = end < middle
         look: dict[str, Any] = {"hatch": "////", "edgecolor": "white"} if lost else {}
         panel.barh(place - 0.17, end - middle, 0.3, left=middle, color=COLOURS[1] if lost else COLOURS[2], **look)
-        # Where both steps meet, so that a gain of nothing has a mark, too.
+        # A mark where both steps meet also shows a step of zero length.
         panel.plot([middle, middle], [place - 0.36, place + 0.36], color="black", linewidth=1.1)
         words = f"{middle * row[_PACKING]:.2f} = {middle:.2f} x {row[_PACKING]:.2f}"
         panel.text(0.98, place, words, transform=panel.get_yaxis_transform(), ha="right", va="center", fontsize=8)
@@ -75,11 +75,11 @@ def _ratio_panel(panel: Axes, gains: pd.DataFrame) -> None:
     panel.axvline(1, color="0.3", linewidth=0.8, linestyle="--")
     panel.set(xscale="log", xlim=(low, low * (high / low) ** 1.7))
     log_ticks(panel.xaxis, *panel.get_xlim())
-    panel.set_xlabel("Compression ratio (1: as large as recorded)")
+    panel.set_xlabel("Compression ratio (1: same size as recorded)")
 
 
 def _error_panel(panel: Axes, chosen: pd.DataFrame, order: list[Any]) -> set[int]:
-    """Draw both errors of each packing, and its bound; returns the numbers of runs."""
+    """Draw both errors of each packing, and its bound; return the numbers of runs."""
     places, counts = {name: place for place, name in enumerate(order)}, set[int]()
     runs = chosen.drop_duplicates("run_id")
     for number, value in enumerate(_ERRORS):
@@ -103,7 +103,7 @@ def _error_panel(panel: Axes, chosen: pd.DataFrame, order: list[Any]) -> set[int
     limits = mark_trivial(panel, runs, "mean_rms_over_range", upright=True, limits=(smallest, largest))
     panel.set(xlim=limits)
     log_ticks(panel.xaxis, *limits)
-    panel.set_xlabel("Residual over the column's range")
+    panel.set_xlabel("Residual / range of the column")
     return counts
 
 
@@ -118,7 +118,7 @@ def _legend(gains: pd.DataFrame) -> list[Any]:
         Line2D([], [], color=COLOURS[n], marker=MARKERS[n], linestyle="none", label=words)
         for n, words in enumerate(_ERRORS.values())
     ]
-    bound = Line2D([], [], color="black", linewidth=2.2, label="bound of the error that was asked for")
+    bound = Line2D([], [], color="black", linewidth=2.2, label="requested error bound")
     bounded = any(Packing.parse(str(name)).error_bound is not None for name in gains.index)
     return [*steps, *marks, *([bound] if bounded else [])]
 
@@ -126,13 +126,12 @@ def _legend(gains: pd.DataFrame) -> list[Any]:
 FIGURES = (
     FigureSpec(
         "packing",
-        "What the packing of the latents gains, and its error",
-        "Left: the compression ratio against the table in its recorded formats, in two steps on a logarithmic "
-        "axis: recorded size over latents as computed (autoencoder), and latents over what is stored of them "
-        "with the corrections (packing). Their product, written first, is the file's ratio but for the file's "
-        "header. Right: the errors over the columns' ranges, and the bound of the largest, where the packing "
-        "asks for one and pays for it with corrections. Markers are means over n repeats, bars 95 % t "
-        "intervals, dots single runs.",
+        "What packing the latents gains, and its error",
+        "Left: compression ratio relative to the table in its recorded formats, in two steps on a logarithmic axis: "
+        "recorded size / latents as computed (autoencoder), and latents / stored latents plus corrections (packing). "
+        "Their product, written first, is the file's ratio without the file's header. Right: errors divided by the "
+        "columns' ranges, and the bound on the largest error if the packing has one, for which it stores corrections. "
+        "Markers are means over n repeats, bars are 95 % t intervals, dots are single runs.",
         draw_packing,
     ),
 )

@@ -1,10 +1,10 @@
 """The report's tables, a module for each: the numbers of its CSV file, and its page as text.
 
-- `summary`, `metrics`, `glossary`: every point; efficiency metrics, and what they are
-- `original_layout`: codecarbon's energy, as the study of 2023 has it
-- `codecs`, `ratios`: codecs at the same error; what is saved
+- `summary`, `metrics`, `glossary`: every point; efficiency metrics, and their definitions
+- `original_layout`: codecarbon's energy, in the layout of the 2023 study
+- `codecs`, `ratios`: codecs at the same error; compression ratios
 - `engines`, `models`: engines side by side; networks as several tools count them
 - `peers`, `findings`: other tools and formulas; what can be concluded from imported files
-- `variation`, `calibration`, `temperatures`, `flagged`: what bears on trust
+- `variation`, `calibration`, `temperatures`, `flagged`: reliability of the numbers
 - `counters`: hardware counters of the CPU
 """

@@ -1,4 +1,4 @@
-"""What the machine resolves."""
+"""What the machine can resolve."""
 
 import math
 
@@ -12,7 +12,7 @@ __all__ = ["TABLE"]
 
 
 def calibration(tables: Tables) -> pd.DataFrame:
-    """Give what the machine resolves, as the dataset has it."""
+    """Return the dataset's table of calibrations."""
     return tables["calibration"]
 
 
@@ -35,10 +35,10 @@ def _row(row: Row) -> dict[str, str]:
 
 TABLE = TableSpec(
     "calibration",
-    "What this machine resolves",
-    "Idle power with its standard deviation, the time between a counter's changes (tick), the shortest window "
-    "whose energy resolves to 1 %, the share of CPU time and duration that measuring takes, and what a row "
-    "costs the fast engine by threads.",
+    "What this machine can resolve",
+    "Idle power with its standard deviation, the time between a counter's changes (tick), the shortest window that "
+    "resolves 1 % of the energy, the overhead of measuring in CPU time and duration, and the fast engine's cost per "
+    "row by number of threads.",
     make=calibration,
     rows=each(_row),
     without_rows="The machine was not calibrated.",

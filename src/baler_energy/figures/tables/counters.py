@@ -1,4 +1,4 @@
-"""Hardware counters: what the CPU counted over an operation, by perf, or why it did not."""
+"""Hardware counters: events that perf counted on the CPU during an operation, or why it did not."""
 
 from typing import Any
 
@@ -15,14 +15,13 @@ _KEYS = [*AXES, "device", "operation"]
 
 
 def counters(tables: Tables) -> pd.DataFrame:
-    """Give the events of one profiled operation (its capped batches), as perf counted them.
+    """Return the events that perf counted in profiled operations (a limited number of batches).
 
     Returns
     -------
     pandas.DataFrame
-        Of the centre's engine, a row per point, operation and ``event``: ``events`` and, of misses of the
-        last cache, the ``bytes`` that came from memory for them; of instructions, ``per_cycle``; or the ``reason`` why
-        there are none.
+        For the centre's engine, a row per point, operation and ``event``: ``events``, ``bytes`` loaded from memory (for
+        last-level cache misses), ``per_cycle`` (for instructions), or the ``reason`` why there are none.
     """
     found = of_central_engine(rows_of(tables, "perf", ["counter", "absent"]), tables["runs"])
     rows: list[dict[str, Any]] = []
@@ -53,9 +52,9 @@ def _row(row: Row) -> dict[str, str]:
 TABLE = TableSpec(
     "counters",
     "Hardware counters of the CPU (perf)",
-    "Events of one operation on the profiled batches, as Linux's perf counted them in a run of its own, n = 1. "
-    "A miss of the last cache brings a line of it from memory, which gives the bytes. Most virtual machines "
-    "show no counters; the table then says so.",
+    "Events of one operation on the profiled batches, counted by Linux's perf in a separate run, n = 1. Bytes are the "
+    "last-level cache misses times the size of a cache line. Most virtual machines have no counters; the table then "
+    "says so.",
     make=counters,
     rows=each(_row),
     without_rows="No run was profiled with perf (profile.profilers).",

@@ -30,16 +30,16 @@ _KEYS = [*AXES, "label", "device", "operation", "n", "flagged_runs", "flags", "e
 
 
 def engines(tables: Tables) -> pd.DataFrame:
-    """Give what each engine takes and gives, at every point where two ran.
+    """Return costs and results of each engine, at every point where two ran.
 
     Returns
     -------
     pandas.DataFrame
-        A row per point, device, engine with its precision, and operation. Of energy (J) and time (s) per row of the
-        table, peak memory (B) and start-up (s): mean over ``n`` clean runs, ``..._half_width`` (95 % t interval), and
-        but for the start-up ``..._ratio`` over the engine of the centre, with ``..._ratio_low`` and
-        ``..._ratio_high``. Of errors and compressed bytes per row the same, over all runs, in pairs of the same seed.
-        Null where there is none; energies of another kind than that engine's have no ratio.
+        A row per point, device, engine with its precision, and operation. For energy (J) and time (s) per row of the
+        table, peak memory (B) and start-up (s): mean over ``n`` clean runs, ``..._half_width`` (95 % t interval) and,
+        except for the start-up, ``..._ratio`` to the centre's engine with ``..._ratio_low`` and ``..._ratio_high``.
+        The same for errors and compressed bytes per row, over all runs, in pairs with the same seed. Missing values
+        are null; an energy of a different kind from that engine's has no ratio.
     """
     names = [*_KEYS, *(f"{value}{end}" for value in (*_COSTS, *_RESULTS) for end in _ends(value))]
     runs = tables["runs"]
@@ -48,7 +48,7 @@ def engines(tables: Tables) -> pd.DataFrame:
     centre, joined = centre_of(runs), per_row(_with_results(runs))
     base_rows = joined[(joined["engine"] == centre["engine"]) & (joined["precision"] == centre["precision"])]
     rows: list[dict[str, Any]] = []
-    # A GPU's threads may differ from a CPU's: the devices of a point are apart.
+    # Runs on a GPU may use other numbers of threads than runs on a CPU, so devices are separate.
     shared = [*(axis for axis in AXES if axis not in FREE), "device"]
     for _, here in joined.groupby(shared, sort=False, observed=True, dropna=False):
         if here["engine"].nunique() < 2:
@@ -76,7 +76,7 @@ def _rows(found: pd.DataFrame, base: str) -> Iterator[dict[str, Any]]:
     for operation in OPERATIONS:
         part = found[found["operation"] == operation]
         for label, mine in part.groupby("label", sort=False, observed=True):
-            # Over itself there is no factor.
+            # The base has no factor relative to itself.
             against = part[(part["label"] == base) & (label != base)]
             bad = flagged(mine)
             row = {name: mine[name].iloc[0] for name in (*AXES, "label", "device", "operation")}
@@ -86,7 +86,7 @@ def _rows(found: pd.DataFrame, base: str) -> Iterator[dict[str, Any]]:
                 pair = [mine, against]
                 if value == "energy_per_row_j":
                     pair = [one.assign(energy_per_row_j=comparable[one.index]) for one in pair]
-                # The start lies outside of the window, which is what a flag speaks of.
+                # A flag is about the window, and the start-up is outside of it.
                 row |= _mean(mine if value == "startup_s" else clean(mine), value)
                 if value != "startup_s":
                     row |= _ratio(value, ratio_of_means(*(list(clean(one)[value].dropna()) for one in pair)))
@@ -112,7 +112,7 @@ def _row(row: Row) -> dict[str, str]:
         "rows": f"{row['rows']:,}",
         "epochs": parameter_text(row["epochs"]),
         "batch size": parameter_text(row["batch_size"]),
-        "ratio asked": parameter_text(row["compression_ratio"]),
+        "requested ratio": parameter_text(row["compression_ratio"]),
         "model": row["model"],
         "packing": row["packing"],
         "threads": f"{row['threads']}",
@@ -138,7 +138,7 @@ def _cell(row: Row, value: str, unit: str = "", *, missing: str = "not known") -
     if value == "startup_s" or pd.isna(row[f"{value}_ratio"]):
         return said
     ratio = Ratio(*(row[f"{value}_ratio{end}"] for end in ("", "_low", "_high")))
-    # The interval is of the factor as it is written: of 1.5x less, from 1.4 to 1.6.
+    # The interval is that of the written factor: 1.5x less (1.4 to 1.6).
     ends = (ratio.low, ratio.high) if ratio.value >= 1 else (1 / ratio.high, 1 / ratio.low)
     words = factor_text(ratio)
     inner = "" if pd.isna(ratio.low) or words == "equal" else f" ({ends[0]:.3g} to {ends[1]:.3g})"
@@ -148,14 +148,14 @@ def _cell(row: Row, value: str, unit: str = "", *, missing: str = "not known") -
 TABLE = TableSpec(
     "engines",
     "The engines side by side",
-    "Energy, time and memory of each engine per operation at every point where two ran: means over n "
-    "clean repeats with half widths of 95 % t intervals, and factors over the reference in its precision "
-    "with 95 % intervals: ratios of means (delta method); of errors geometric means over pairs of the "
-    "same seed. Start-up is upstream's process and imports, outside of the window. Energies are of the "
-    f"kind that the row names. {TYPICAL_TIMES}",
+    "Energy, time and memory of each engine per operation at every point where two ran: means over n unflagged repeats "
+    "with half widths of 95 % t intervals, and factors relative to the reference in its precision with 95 % intervals "
+    "(ratios of means, by the delta method; for errors, geometric means over pairs with the same seed). Start-up is "
+    "upstream's process and imports, outside of the window. The row names the evidence and components of its energy. "
+    f"{TYPICAL_TIMES}",
     make=engines,
     rows=each(_row),
     averaged=True,
     varied=True,
-    without_rows="One engine ran at each point: there is nothing to compare.",
+    without_rows="Only one engine ran at each point, so there is nothing to compare.",
 )

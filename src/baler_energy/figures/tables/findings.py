@@ -9,7 +9,7 @@ __all__ = ["TABLE"]
 
 
 def findings(tables: Tables) -> pd.DataFrame:
-    """Give what can be concluded from imported files, as the dataset has it."""
+    """Return the dataset's table of findings."""
     return tables["findings"]
 
 
@@ -28,5 +28,5 @@ TABLE = TableSpec(
     "Constants, proportions and disagreements in the imported results of other tools.",
     make=findings,
     rows=each(_row),
-    without_rows="No results of other studies were imported: the study names none (imports).",
+    without_rows="No results of other studies were imported: the study lists none (imports).",
 )

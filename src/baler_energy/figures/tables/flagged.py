@@ -1,4 +1,4 @@
-"""The runs that a flag excludes from means."""
+"""The runs that are excluded from means by a flag."""
 
 import pandas as pd
 
@@ -10,7 +10,7 @@ __all__ = ["TABLE"]
 
 
 def flagged_runs(tables: Tables) -> pd.DataFrame:
-    """Give the runs that a flag excludes from means, in the order in which they ran."""
+    """Return the runs that are excluded from means by a flag, in the order in which they ran."""
     bad = flagged(tables["runs"]).sort_values("start")
     bad = bad.assign(flags=[", ".join(defects(flags)) for flags in bad["flags"]])
     return bad[["run_id", "operation", "flags", "contamination", "window_s", "iterations", "duration_s", "energy_j"]]
@@ -36,9 +36,8 @@ def _notes(frame: pd.DataFrame, tables: Tables) -> list[str]:
 TABLE = TableSpec(
     "flagged",
     "Flagged runs",
-    "Runs with a flag that excludes them from all means of energy, time and power: all flags but modelled_only "
-    "and resumed, which say what a run is rather than what is wrong with it. Figures draw them as single open "
-    "marks.",
+    "Runs that are excluded from all means of energy, time and power by a flag: any flag except modelled_only and "
+    "resumed, which describe a run and are not defects. Figures draw these runs as open marks.",
     make=flagged_runs,
     rows=each(_row),
     notes=_notes,

@@ -24,13 +24,13 @@ from baler_energy.figures.selection import (
 
 __all__ = ["TABLE"]
 
-#: What rows of the metrics have in common that are averaged: energies of one kind only.
+#: Columns that are equal in rows that are averaged, so that energies are of one kind.
 _GROUP = (*AXES, "source", "device", "operation", "energy_evidence", "energy_scope")
-#: Units that read best without a prefix, as they are written behind a number.
+#: Units that read best without a prefix, as written after a number.
 _PLAIN = {"h": "h", "1/J": "per J", "rows/s": "rows/s"}
-#: Pure numbers that are a share.
+#: Pure numbers that are shares.
 _SHARES = frozenset({"fraction_of_peak", "cpu_utilisation", "gpu_utilisation", "idle_share"})
-#: What does not come from the measured window, which is what a flag speaks of.
+#: Metrics that do not come from the measured window, so that a flag says nothing about them.
 _NOT_OF_WINDOW = frozenset({"parameters", "macs", "flops", "latency_p50_s", "latency_p99_s"})
 
 
@@ -40,7 +40,7 @@ def _count(frame: pd.DataFrame) -> int:
 
 
 def _rows(frame: pd.DataFrame, most: int) -> list[dict[str, str]]:
-    """Write means over the clean repeats of each point and operation, without the metrics that no run has."""
+    """Write means over the clean repeats of each point and operation, without metrics that have no values."""
     shown = [entry for entry in GLOSSARY if frame[entry.column].notna().any()]
     groups: list[tuple[dict[str, Any], pd.DataFrame]] = [
         (dict(zip(_GROUP, key, strict=True)), part)
@@ -59,19 +59,19 @@ def _place(key: Mapping[str, Any], part: pd.DataFrame) -> dict[str, str]:
         "rows": f"{key['rows']:,}",
         "epochs": parameter_text(key["epochs"]),
         "batch size": parameter_text(key["batch_size"]),
-        "ratio asked": parameter_text(key["compression_ratio"]),
+        "requested ratio": parameter_text(key["compression_ratio"]),
         **variant(key),
         "precision": parameter_text(key["precision"]),
         "threads": f"{key['threads']}",
         "run on": device_name(key["device"]),
         "operation": key["operation"],
         "n": f"{len(part) - len(bad)}" + (f" (+ {len(bad)} flagged: {flag_words(bad)})" if len(bad) else ""),
-        "evidence of energy": "none" if pd.isna(evidence) else f"{evidence}, {key['energy_scope']}",
+        "energy evidence": "none" if pd.isna(evidence) else f"{evidence}, {key['energy_scope']}",
     }
 
 
 def _mean(part: pd.DataFrame, entry: Entry) -> str:
-    """Write a metric's mean in the SI prefix that reads best, shares in percent."""
+    """Write a metric's mean with the SI prefix that reads best, shares in percent."""
     found = estimate(part.assign(flags="") if entry.column in _NOT_OF_WINDOW else part, entry.column)
     if entry.column in _SHARES:
         factor, unit = 100.0, "%"
@@ -80,7 +80,7 @@ def _mean(part: pd.DataFrame, entry: Entry) -> str:
     else:
         factor, unit = scaled_unit([found.mean if found.n else found.high], "" if entry.unit == "1" else entry.unit)
     if entry.column in _NOT_OF_WINDOW and part[entry.column].nunique() == 1:
-        # One number, counted or measured once for all repeats: rounding would make an interval of it.
+        # One number for all repeats, counted or measured once: rounding errors must not give it an interval.
         return f"{spread_text(found.mean, math.nan, factor=factor)} {unit}".strip()
     return estimate_text(found, unit, factor=factor, missing="none").strip()
 
@@ -98,13 +98,12 @@ def _absent(_frame: pd.DataFrame, tables: Tables) -> list[str]:
 TABLE = TableSpec(
     "metrics",
     "Efficiency metrics",
-    "Means over n clean repeats with half widths of 95 % t intervals; a single run (n = 1) has no interval. "
-    "Flagged runs are in no mean; where all are flagged, the span of their values is given as such. Counts do "
-    "not depend on the flags. Energies are of the kind and components that the row names. Batch latency is "
-    "timed once at the profiled points, the peak is of a long matrix product. Greenness and energy-precision "
-    "ratio are of the whole run and are in the row of its training. Where a value is missing, the CSV gives the "
-    "reason: it has a row per run. "
-    "The glossary says what each metric is, and when it misleads.",
+    "Means over n unflagged repeats with half widths of 95 % t intervals; a single run (n = 1) has no interval. "
+    "Flagged runs are excluded from the means; if all are flagged, the range of their values is shown and marked as "
+    "flagged. Counts do not depend on the flags. The row names the evidence and components of its energy. Batch "
+    "latency is timed once at the profiled points; the peak comes from a long matrix product. Greenness and "
+    "energy-precision ratio are for the whole run, in the row of its training. The CSV has a row per run and gives the "
+    "reason for each missing value. The glossary defines each metric and says when it misleads.",
     make=efficiency.metrics,
     rows=_rows,
     count=_count,

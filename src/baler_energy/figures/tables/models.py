@@ -13,14 +13,14 @@ __all__ = ["TABLE", "models"]
 
 
 def models(tables: Tables) -> pd.DataFrame:
-    """Give parameters and operations of each network by each tool, and whether they agree.
+    """Return parameters and operations of each network from each tool, and whether they agree.
 
     Returns
     -------
     pandas.DataFrame
         A row per network and tool: ``widths`` of its layers, ``parameters``, ``counted`` by the tool's own
-        ``definition``, the ``macs`` and ``flops`` (two per MAC) of one row that follow from it; ``agrees`` (yes, no,
-        unknown) compares MACs and parameters with our own count, ``reason`` says why it does not.
+        ``definition``, the resulting ``macs`` and ``flops`` (two per MAC) for one row; ``agrees`` (yes, no, unknown)
+        compares MACs and parameters with our own count, and ``reason`` says why they differ.
     """
     keys = ["model", "columns", "latent_columns"]
     counted = tables["models"].drop_duplicates([*keys, "tool"])
@@ -34,11 +34,11 @@ def models(tables: Tables) -> pd.DataFrame:
 
 
 def _compared(row: Mapping[Any, Any], own: Mapping[Any, Any]) -> dict[Any, Any]:
-    """Line up a tool's count of a network with our own."""
+    """Compare a tool's count of a network with our own."""
     layers = Architecture(row["columns"], row["latent_columns"], network(row["model"]).hidden)
     widths = [row["columns"], *(outputs for _, outputs in (layers.encoder | layers.decoder).values())]
     unlike = [
-        f"{row[name] - own[name]:+,.0f} {word} to our count of {own[name]:,.0f}"
+        f"{row[name] - own[name]:+,.0f} {word} from our count of {own[name]:,.0f}"
         for name, word in (("macs", "MACs"), ("parameters", "parameters"))
         if pd.notna(row[name]) and row[name] != own[name]
     ]
@@ -68,11 +68,11 @@ def _row(row: Row) -> dict[str, str]:
 TABLE = TableSpec(
     "models",
     "The networks, counted by several tools",
-    "Parameters and operations of a forward pass (encode and decode) of one row, by layer widths. Tools differ "
-    "in what they call FLOPs: counted is each one's own number; MACs are the multiply-accumulates of the "
-    "matrix products that follow from it by its definition, and FLOPs two for each. No tool counts the "
-    "activations. Agrees says whether MACs and parameters are those of our own count, or by how much not.",
+    "Parameters and operations of a forward pass (encode and decode) of one row, by layer widths. Tools define FLOPs "
+    "differently: counted is the tool's own number, MACs are the multiply-accumulates of the matrix products that "
+    "follow from its definition, and FLOPs are twice the MACs. No tool counts the activations. Agrees says whether "
+    "MACs and parameters equal our own count, or by how much they differ.",
     make=models,
     rows=each(_row),
-    without_rows="The study has one network: there is nothing to compare.",
+    without_rows="The study has only one network, so there is nothing to compare.",
 )

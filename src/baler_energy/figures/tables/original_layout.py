@@ -1,4 +1,4 @@
-"""Codecarbon's energy by operation and component, as the original study's slides have it."""
+"""Codecarbon's energy by operation and component, in the layout of the original study's slides."""
 
 from typing import Any
 
@@ -23,28 +23,29 @@ from baler_energy.vocabulary import Quantity
 
 __all__ = ["TABLE", "original_layout"]
 
-#: Components of the original study's slides, in their order.
+#: Components in the original study's slides, in the same order.
 _COMPONENTS = ("ram", "cpu", "gpu")
 _ORIGINAL_EPOCHS = 5
 
 
 def original_point(runs: pd.DataFrame) -> dict[str, Any]:
-    """Give the study's centre with the original study's 5 epochs, or with its own where none ran for 5."""
+    """Return the study's centre with the original study's 5 epochs, or unchanged if no run has 5 epochs."""
     centre = centre_of(runs)
     original = {**centre, "epochs": _ORIGINAL_EPOCHS}
     return centre if at_point(runs, original).empty else original
 
 
 def original_layout(tables: Tables) -> pd.DataFrame:
-    """Give codecarbon's energy by operation and component, as the original study's slides have it.
+    """Return codecarbon's energy by operation and component, in the layout of the original study's slides.
 
     Returns
     -------
     pandas.DataFrame
         A row per device, operation, component (ram, cpu, gpu, and a total for each evidence) and evidence:
         ``energy_kwh``, ``energy_j``, ``half_width_j`` (95 % t interval), ``n`` clean runs, ``flagged`` ones (in no
-        mean), ``evidence``, ``reason``. What was not measured is null, with the reason, and so is what has flagged
-        runs only, with their values; a total holds what has a value, and names it.
+        mean), ``evidence``, ``reason``. An energy that was not measured is null, with the reason; if all runs are
+        flagged it is null, with their values in the reason. A total adds the components that have a value, and names
+        them.
 
     Raises
     ------
@@ -68,7 +69,7 @@ def original_layout(tables: Tables) -> pd.DataFrame:
 
 
 def _cells(part: pd.DataFrame, component: str) -> list[dict[str, Any]]:
-    """Average a component's energy, apart for each evidence, or say why there is none."""
+    """Average a component's energy separately for each evidence, or say why there is none."""
     all_meters = part[part["component"] == component]
     mine = all_meters[all_meters["meter"] == "codecarbon"]
     present = mine.dropna(subset=["value_per_iteration"])
@@ -97,7 +98,7 @@ def _cell(same: pd.DataFrame, evidence: str) -> dict[str, Any]:
 
 
 def _totals(part: pd.DataFrame) -> list[dict[str, Any]]:
-    """Sum the components run by run, apart for each evidence, and average."""
+    """Sum the components of each run, separately for each evidence, and average."""
     present = part[part["meter"] == "codecarbon"].dropna(subset=["value_per_iteration"])
     totals = []
     for evidence, same in present.groupby("evidence", sort=True, observed=True):
@@ -110,7 +111,7 @@ def _totals(part: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _rows(frame: pd.DataFrame, most: int) -> list[dict[str, str]]:
-    """Put components in columns, as the original slides do."""
+    """Put components in columns, as in the original slides."""
     rows: dict[tuple[str, str], dict[str, str]] = {}
     for cell in frame.head(most).to_dict("records"):
         device = device_name(cell["device"])
@@ -134,7 +135,7 @@ def _energy_cell(cell: Row) -> str:
 
 
 def _notes(_frame: pd.DataFrame, tables: Tables) -> list[str]:
-    """Say at which point the table is, and how many of its records are in no mean."""
+    """Name the point of the table, and say how many of its records are excluded from means."""
     point = original_point(tables["runs"])
     return [f"At {describe(point)}; records: {count_flagged(at_point(tables['runs'], point))}."]
 
@@ -142,10 +143,10 @@ def _notes(_frame: pd.DataFrame, tables: Tables) -> list[str]:
 TABLE = TableSpec(
     "original_layout",
     "Energy by codecarbon, in the original study's layout",
-    "Energy per operation as codecarbon gives it, split in RAM, CPU and GPU. Mean over n repeats, with the "
-    "half width of the 95 % t interval. What codecarbon did not measure is said so, with the reason; it is not "
-    "zero. Measured and modelled energy have totals of their own. Flagged runs are in no mean; where all are "
-    "flagged, their values are given as such.",
+    "Energy per operation from codecarbon, split into RAM, CPU and GPU. Mean over n repeats, with the half width of "
+    "the 95 % t interval. A component that codecarbon did not measure is given with the reason, and is not zero. "
+    "Measured and modelled energy have separate totals. Flagged runs are excluded from the means; if all are flagged, "
+    "their values are shown and marked as flagged.",
     make=original_layout,
     rows=_rows,
     notes=_notes,

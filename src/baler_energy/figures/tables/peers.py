@@ -1,4 +1,4 @@
-"""What other tools and formulas give for the same windows."""
+"""Results of other tools and formulas for the same windows."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from baler_energy.figures.selection import AXES, at_point, centre_of, describe, 
 
 __all__ = ["TABLE"]
 
-#: What identifies readings of other tools, besides the point.
+#: Columns that, with the point, identify readings of other tools.
 _READING = [
     *("kind", "tool", "device", "operation", "component", "quantity", "evidence", "unit"),
     *("ours_scope", "ours_evidence"),
@@ -18,9 +18,9 @@ _READING = [
 
 
 def peers(tables: Tables) -> pd.DataFrame:
-    """Give the results of other tools and formulas, with our energy.
+    """Return the results of other tools and formulas, with our energy.
 
-    Formulas are of every run; shown are those at the points where a tool ran, and at the study's centre.
+    Formulas exist for every run; the table has those at the study's centre and at points where a tool ran.
 
     Returns
     -------
@@ -95,13 +95,13 @@ def _notes(frame: pd.DataFrame, tables: Tables) -> list[str]:
 TABLE = TableSpec(
     "peers",
     "Other tools and formulas compared with ours",
-    "What other tools and published formulas give for the same windows, in runs of their own that stay out of "
-    "the results. Values, durations and ratios are medians over n repeats. The ratio is theirs over our energy "
-    "of the same components; it is missing where these are not the same, or where ours is part measured, part "
+    "Results of other tools and published formulas for the same windows, from separate runs that are not part of the "
+    "study's results. Values, durations and ratios are medians over n repeats. The ratio is their energy divided by "
+    "ours for the same components; it is missing if the components differ, or if ours is partly measured and partly "
     "modelled.",
     make=peers,
     rows=each(_row),
     notes=_notes,
     varied=True,
-    without_rows="No other tool measured the same windows: the study names none (peers.tools), and no formula applied.",
+    without_rows="No other tool measured the same windows: the study lists none (peers.tools), and no formula applied.",
 )

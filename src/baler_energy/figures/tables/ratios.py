@@ -1,4 +1,4 @@
-"""Compression ratios, and what of them the autoencoder and the packing gained."""
+"""Compression ratios, split into the gains of the autoencoder and the packing."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,7 @@ from baler_energy.figures.selection import at_point, centre_of, parameter_text, 
 
 __all__ = ["FORMAT", "GAINS", "RATIOS", "TABLE", "ratios", "saving"]
 
-#: Ratios by column, each named for what it is.
+#: Ratios by column, and their labels.
 RATIOS = {
     "ratio_float64_bytes": "float64 table / compressed file",
     "ratio_native_bytes": "table in recorded formats / compressed file",
@@ -21,11 +21,11 @@ RATIOS = {
     "ratio_native_bytes_with_model": "table in recorded formats / (compressed file + model)",
     "ratio_source_bytes_with_model": "source file / (compressed file + model)",
 }
-#: What of a ratio the autoencoder gained, and what the packing.
+#: The parts of a ratio that were gained by the autoencoder and by the packing.
 GAINS = {
     "ratio_autoencoder_float64_bytes": "float64 table / latents (autoencoder)",
     "ratio_autoencoder_native_bytes": "table in recorded formats / latents (autoencoder)",
-    "ratio_packing": "latents / stored and corrections (packing)",
+    "ratio_packing": "latents / stored latents and corrections (packing)",
 }
 _PARTS = ("latent_bytes", "stored_latent_bytes", "correction_bytes")
 #: What the size of a compressed file depends on.
@@ -44,17 +44,17 @@ FORMAT = (
 
 
 def ratios(tables: Tables) -> pd.DataFrame:
-    """Give the compression ratios, and what of them the autoencoder and what the packing gained.
+    """Return the compression ratios, split into the gains of the autoencoder and the packing.
 
-    They do not depend on how long or on what the network was trained, but for packings without loss and with a bound of
-    the error: of these, each number of epochs has a row.
+    They only depend on the training if the packing is a lossless coder or has an error bound; such a packing has a row
+    for each number of epochs.
 
     Returns
     -------
     pandas.DataFrame
-        A row per values of `FORMAT` and ``epochs`` (null: any): mean ``compressed_bytes``, ``..._bytes_per_row`` of the
-        compressed file, of the original in its recorded formats and as float64, of the latents as computed and as
-        stored, and of corrections; the ratios of `RATIOS` and `GAINS` (null where a size is not known), and ``n`` runs.
+        A row per combination of `FORMAT` and ``epochs`` (null: any): mean ``compressed_bytes``; ``..._bytes_per_row``
+        of the compressed file, of the original in its recorded formats and as float64, of the latents as computed and
+        as stored, and of corrections; the ratios `RATIOS` and `GAINS` (null if a size is unknown), and ``n`` runs.
     """
     known = with_error(tables["runs"]).dropna(subset=["compressed_bytes"])
     varies = [_depends_on_training(str(packing)) for packing in known["packing"]]
@@ -75,16 +75,16 @@ def ratios(tables: Tables) -> pd.DataFrame:
 
 
 def _depends_on_training(packing: str) -> bool:
-    """Whether the size of what is stored depends on the values of the latents or on the errors."""
+    """Whether the stored size depends on the values of the latents or on the errors."""
     asked = Packing.parse(packing)
     return asked.coder is not None or asked.error_bound is not None
 
 
 def saving(row: Mapping[Any, Any]) -> str:
-    """Say in numbers what a row of `ratios` saves against the recorded formats, and what it does not."""
+    """Write how much a row of `ratios` saves compared with the recorded formats."""
     ratio, with_model = row["ratio_native_bytes"], row["ratio_native_bytes_with_model"]
     if pd.isna(ratio):
-        return f"{_where(row)}: the size in recorded formats is not known."
+        return f"{_where(row)}: the size in recorded formats is unknown."
     said = (
         f"{_where(row)}: {row['latent_columns']} latent columns take "
         f"{row['compressed_bytes_per_row']:.1f} B per row in the compressed file; the {row['columns']} columns take "
@@ -94,9 +94,9 @@ def saving(row: Mapping[Any, Any]) -> str:
     )
     share = 100 * (1 - 1 / ratio)
     if share <= 0:
-        return f"{said} Against the recorded formats nothing is saved: the file is {-share:.1f} % larger."
+        return f"{said} Compared with the recorded formats, nothing is saved: the file is {-share:.1f} % larger."
     verdict = "next to nothing is saved" if share < 2 else "the file is smaller"
-    return f"{said} Against the recorded formats {verdict}: {share:.1f} %."
+    return f"{said} Compared with the recorded formats, {verdict}: {share:.1f} %."
 
 
 def _where(row: Mapping[Any, Any]) -> str:
@@ -121,7 +121,7 @@ def _row(row: Row) -> dict[str, str]:
 
 
 def _notes(frame: pd.DataFrame, tables: Tables) -> list[str]:
-    """Say what each size saves, of the engine and the packing that costs are reported for."""
+    """Write the saving for each size of the table, with the centre's engine, model and packing."""
     centre = centre_of(tables["runs"])
     alike = at_point(frame, {axis: centre[axis] for axis in ("transform", "engine", "model", "precision", "packing")})
     return [saving(row) for row in alike.to_dict("records")]
@@ -129,10 +129,10 @@ def _notes(frame: pd.DataFrame, tables: Tables) -> list[str]:
 
 TABLE = TableSpec(
     "ratios",
-    "What is saved",
-    "Compression ratios against three sizes of the original, each without and with the model that "
-    "decompressing needs, and what of them the autoencoder and the packing gained. Below 1 the data grew. "
-    "With a lossless packing or a bound of the error, sizes depend on the training's epochs.",
+    "Compression ratios",
+    "Compression ratios relative to three sizes of the original, each without and with the model that decompression "
+    "needs, and the gains of the autoencoder and the packing. Below 1 the data grew. With a lossless packing or an "
+    "error bound, sizes depend on the training's epochs.",
     make=ratios,
     rows=each(_row),
     notes=_notes,

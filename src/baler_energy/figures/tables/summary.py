@@ -23,21 +23,21 @@ from baler_energy.figures.trivial import trivial_words
 
 __all__ = ["TABLE"]
 
-#: What `summary` averages: over the clean runs, and over all.
+#: Columns that `summary` averages: over the clean runs, and over all runs.
 _OF_WINDOW = ("energy_j", "duration_s", "co2e_kg")
 _ERRORS = ("mean_rms_over_range", "max_over_range", "mean_nrmse")
 
 
 def summary(tables: Tables) -> pd.DataFrame:
-    """Give energy, duration, CO2e and error of each point and operation.
+    """Return energy, duration, CO2e and error of each point and operation.
 
     Returns
     -------
     pandas.DataFrame
         A row per point, device, operation, evidence and scope. Energy, duration and CO2e: means over the ``n`` clean
         runs, with half widths of 95 % t intervals (null for one run), and smallest and largest value of the
-        ``flagged_runs`` (``..._flagged_low_...``, ``..._flagged_high_...``), which are in no mean; ``flags`` names
-        theirs. Errors: means over all runs.
+        ``flagged_runs`` (``..._flagged_low_...``, ``..._flagged_high_...``), which are in no mean; ``flags`` are their
+        flags. Errors: means over all runs.
     """
     runs = tables["runs"]
     errors = with_error(runs).set_index("run_id")[list(_ERRORS)]
@@ -46,7 +46,7 @@ def summary(tables: Tables) -> pd.DataFrame:
     own = [*_OF_WINDOW, "flags", "contamination"]
     joined = runs[["run_id", *keys, *own]].join(errors, on="run_id")
     rows: list[dict[str, Any]] = []
-    # Each of thousands of groups makes a copy of its columns: of those that it needs.
+    # Each of thousands of groups copies its columns, so only the needed ones are selected.
     for key, part in joined.groupby(keys, sort=True, observed=True, dropna=False)[[*own, *_ERRORS]]:
         bad = flagged(part)
         row = dict(zip(keys, key, strict=True)) | {"n": len(part) - len(bad), "flagged_runs": len(bad)}
@@ -61,7 +61,7 @@ def summary(tables: Tables) -> pd.DataFrame:
 
 
 def _of_window(part: pd.DataFrame, value: str) -> dict[str, float]:
-    """Give a quantity of the window: mean and half width of clean runs, span of flagged ones."""
+    """Return a quantity of the window: mean and half width of clean runs, range of flagged ones."""
     found, (stem, _, unit) = estimate(part, value), value.rpartition("_")
     return {
         value: found.mean,
@@ -78,7 +78,7 @@ def _row(row: Row) -> dict[str, str]:
         "rows": f"{row['rows']:,}",
         "epochs": parameter_text(row["epochs"]),
         "batch size": parameter_text(row["batch_size"]),
-        "ratio asked": parameter_text(row["compression_ratio"]),
+        "requested ratio": parameter_text(row["compression_ratio"]),
         **variant(row),
         "precision": parameter_text(row["precision"]),
         "threads": f"{row['threads']}",
@@ -99,7 +99,7 @@ def _error(row: Row, measure: str) -> str:
 
 
 def _windowed(row: Row, stem: str, unit: str, *, factor: float = 1.0, missing: str = "not known") -> str:
-    """Write a mean of clean runs, or the span of flagged ones."""
+    """Write the mean of clean runs, or the range of flagged ones."""
     mean, low, high = row[f"{stem}_{unit}"], row[f"{stem}_flagged_low_{unit}"], row[f"{stem}_flagged_high_{unit}"]
     counts = (0 if pd.isna(mean) else 1, 0 if pd.isna(low) else 1)
     found = Estimate(mean, row[f"{stem}_half_width_{unit}"], *counts, low, high, row["flags"])
@@ -107,7 +107,7 @@ def _windowed(row: Row, stem: str, unit: str, *, factor: float = 1.0, missing: s
 
 
 def _rows(frame: pd.DataFrame, most: int) -> list[dict[str, str]]:
-    """Write the rows, without CO2e where there is none."""
+    """Write the rows, without CO2e if there is none."""
     rows = each(_row)(frame, most)
     if frame["co2e_kg"].isna().all() and frame["co2e_flagged_low_kg"].isna().all():
         rows = [{name: text for name, text in row.items() if name != "CO2e (mg)"} for row in rows]
@@ -121,10 +121,10 @@ def _notes(_frame: pd.DataFrame, tables: Tables) -> list[str]:
 TABLE = TableSpec(
     "summary",
     "Every point",
-    "Energy, duration, CO2e and error of each point and operation: means over n clean repeats with half "
-    "widths of 95 % t intervals. A single run (n = 1) has no interval. Flagged runs are in no mean of "
-    "energy, duration or CO2e; where all are flagged, the span of their values is given as such. Errors do "
-    "not depend on the flags and are of all runs.",
+    "Energy, duration, CO2e and error of each point and operation: means over n unflagged repeats with half widths of "
+    "95 % t intervals. A single run (n = 1) has no interval. Flagged runs are excluded from means of energy, duration "
+    "and CO2e; if all are flagged, the range of their values is shown and marked as flagged. Errors do not depend on "
+    "the flags and are of all runs.",
     make=summary,
     rows=_rows,
     notes=_notes,

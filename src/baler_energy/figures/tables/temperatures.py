@@ -1,4 +1,4 @@
-"""How warm devices became in each window, how fast, and whether clocks were lowered."""
+"""How warm devices got in each window, how fast, and whether clocks were lowered."""
 
 from typing import Any
 
@@ -17,15 +17,15 @@ _VALUES = ["n", "start_degc", "maximum_degc", "steady_degc", "tau_s", "tau_error
 
 
 def temperatures(tables: Tables) -> pd.DataFrame:
-    """Give the rise of every temperature over the windows at the study's centre.
+    """Return the rise of every temperature in the windows at the study's centre.
 
     Returns
     -------
     pandas.DataFrame
         A row per run, operation and component with a temperature: ``n`` samples in the window, ``start_degc``,
-        ``maximum_degc``, and of the fit of `analysis.thermal.rise` ``steady_degc``, ``tau_s`` and its standard error
-        ``tau_error_s``, null with the ``reason`` where there is none; ``throttle_reasons`` gives the shares of the
-        window (%) over which a GPU's clocks were lowered, and why (null: unknown).
+        ``maximum_degc``, and from the fit of `analysis.thermal.rise` ``steady_degc``, ``tau_s`` and its standard error
+        ``tau_error_s``, null with the ``reason`` if there is no fit; ``throttle_reasons`` lists why a GPU's clocks were
+        lowered, and for which share of the window (%; null: unknown).
     """
     samples = tables["samples"]
     known = samples[samples["quantity"].isin(["temperature", "throttle_reasons"])].dropna(subset=["value"])
@@ -42,7 +42,7 @@ def temperatures(tables: Tables) -> pd.DataFrame:
 
 
 def _window(part: pd.DataFrame) -> dict[str, Any]:
-    """Describe one component in one window."""
+    """Return temperatures and lowered clocks of one component in one window."""
     window_s = float(part["window_s"].iloc[0])
     warm, lowered = (part[part["quantity"] == name] for name in ("temperature", "throttle_reasons"))
     found = rise(warm["time_s"].to_list(), warm["value"].to_list(), window_s)
@@ -83,14 +83,14 @@ def _notes(frame: pd.DataFrame, tables: Tables) -> list[str]:
 
 TABLE = TableSpec(
     "temperatures",
-    "How warm it became, and how fast",
-    "Temperatures in the windows of the study's centre, flagged runs included: at the start, at most, and of "
-    "a fit of a rise with one time constant (lumped model, Newton's law of cooling, at constant power) the "
-    "steady state and the time constant with its standard error; or why they cannot be determined. Sensors give whole "
-    "degrees. The last column gives why a GPU's clocks were lowered (NVML), as shares of the window that can "
-    "overlap; none means that they were not.",
+    "How warm it got, and how fast",
+    "Temperatures in the windows at the study's centre, flagged runs included: at the start, the maximum, and the "
+    "steady state and time constant (with its standard error) from a fit of a rise with one time constant (lumped "
+    "model, Newton's law of cooling, constant power), or why there is no fit. Sensors report whole degrees. The last "
+    "column lists why a GPU's clocks were lowered (NVML), as shares of the window that can overlap; none means that "
+    "they were not.",
     make=temperatures,
     rows=each(_row),
     notes=_notes,
-    without_rows="No sensor gave a temperature at the study's centre.",
+    without_rows="No sensor reported a temperature at the study's centre.",
 )

@@ -11,7 +11,7 @@ __all__ = ["TABLE"]
 
 
 def variation(tables: Tables) -> pd.DataFrame:
-    """Give coefficients of variation and repeats needed, as `analysis.statistics.variation` does."""
+    """Return coefficients of variation and repeats needed, from `analysis.statistics.variation`."""
     return statistics.variation(tables["runs"])
 
 
@@ -27,24 +27,23 @@ def _row(row: Row) -> dict[str, str]:
         "CV": f"{percent('cv')} %",
         "95 % interval": f"{percent('cv_low')} to {percent('cv_high')} %",
         "degrees of freedom": f"{row['degrees_of_freedom']}",
-        "smallest to largest": f"{percent('cv_min')} to {percent('cv_max')} %",
+        "smallest to largest CV": f"{percent('cv_min')} to {percent('cv_max')} %",
         "points": f"{row['points']}",
         "runs": f"{row['runs']}",
         "repeats for 5 %": f"{row['repeats']}",
-        "at the interval's ends": f"{row['repeats_low']} to {row['repeats_high']}",
+        "repeats at the interval's ends": f"{row['repeats_low']} to {row['repeats_high']}",
     }
 
 
 TABLE = TableSpec(
     "variation",
     "Spread over repeats, and repeats needed",
-    "Coefficient of variation (CV, standard deviation over mean) of single runs, pooled over the points with "
-    "at least two clean runs (squares weighted by their degrees of freedom), with its 95 % interval (chi- "
-    "square) and the smallest and largest of a point. Repeats: how many of each of two points it takes to "
-    "find a difference of 5 % of their means with a probability of 80 % (two-sided t test at 5 %), at the CV "
-    "and at both ends of its interval.",
+    "Coefficient of variation (CV, standard deviation / mean) of single runs, pooled over the points with at least two "
+    "unflagged runs (squares weighted by their degrees of freedom), with its 95 % interval (chi-square) and the "
+    "smallest and largest CV of a point. Repeats: number for each of two points needed to detect a difference of 5 % "
+    "of their means with a probability of 80 % (two-sided t test at 5 %), at the CV and at both ends of its interval.",
     make=variation,
     rows=each(_row),
     averaged=True,
-    without_rows="No point has two runs without a flag; a spread needs at least two repeats.",
+    without_rows="No point has two unflagged runs; a spread needs at least two repeats.",
 )

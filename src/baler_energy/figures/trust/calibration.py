@@ -1,4 +1,4 @@
-"""What the calibration found of this machine."""
+"""What the calibration found out about this machine."""
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -15,7 +15,7 @@ _OTHERS = {"tick": "tick", "shortest_window": "shortest window for 1 %"}
 
 
 def draw_calibration(tables: Tables) -> Figure:
-    """Draw idle power with its spread by channel, and say ticks, windows and overhead.
+    """Draw idle power with its standard deviation by channel; list ticks, windows and overhead in the subtitle.
 
     Raises
     ------
@@ -52,7 +52,7 @@ def draw_calibration(tables: Tables) -> Figure:
 
 
 def _sentences(table: pd.DataFrame) -> list[str]:
-    """Say in words what has no axis: ticks, shortest windows, overhead."""
+    """List in words what is not drawn: ticks, shortest windows, overhead."""
     known = table.dropna(subset=["value"])
     said = []
     for quantity, words in _OTHERS.items():
@@ -60,8 +60,8 @@ def _sentences(table: pd.DataFrame) -> list[str]:
         if len(values):
             low, high = f"{1000 * values.min():.3g}", f"{1000 * values.max():.3g}"
             said.append(f"{words} {low if low == high else f'{low} to {high}'} ms")
-    lines = [f"Counters: {', '.join(said)}." if said else "No counter ticks here: there is none."]
-    sentences = {"overhead_cpu": "takes {} % of one CPU", "overhead_duration": "changes the duration by {} %"}
+    lines = [f"Counters: {', '.join(said)}." if said else "This machine has no counters."]
+    sentences = {"overhead_cpu": "uses {} % of one CPU", "overhead_duration": "changes the duration by {} %"}
     costs = [
         sentences[row["quantity"]].format(f"{100 * row['value']:.1f} ± {100 * row['spread']:.1f}")
         for row in known.to_dict("records")
@@ -79,10 +79,10 @@ def _sentences(table: pd.DataFrame) -> list[str]:
 FIGURES = (
     FigureSpec(
         "calibration",
-        "What this machine resolves",
-        "Idle power of each channel, mean and standard deviation over slices of the calibration's idle time; "
-        "filled marks are measured, open ones modelled. In words, each counter's tick and the shortest window "
-        "that resolves 1 %, which the measured jobs keep to, and what measuring costs.",
+        "What this machine can resolve",
+        "Idle power of each channel, mean and standard deviation over slices of the calibration's idle time; filled "
+        "marks are measured, open marks modelled. The subtitle gives the counters' ticks, the shortest window that "
+        "resolves 1 % (the minimum for measured jobs), and the overhead of measuring.",
         draw_calibration,
     ),
 )

@@ -13,7 +13,7 @@ from baler_energy.figures.style import COLOURS, MARKERS, count_text, grid, legen
 
 __all__ = ["FIGURES"]
 
-#: Above this share of the machine's CPU time, a dashed line.
+#: Share of the machine's CPU time at which a dashed line is drawn.
 _LIMIT_PERCENT = 5.0
 
 
@@ -23,10 +23,10 @@ def draw_contamination(tables: Tables) -> Figure:
     Raises
     ------
     NoData
-        No record has it.
+        No record has this share.
     """
     runs = tables["runs"].dropna(subset=["contamination"]).sort_values("start")
-    require_rows("no record says what other processes used", runs)
+    require_rows("no record has the CPU time of other processes", runs)
     minutes = (runs["start"] - runs["start"].min()).dt.total_seconds() / 60
     figure, ((panel,),) = grid(1, 1, 4.4)
     for number, operation in enumerate(OPERATIONS):
@@ -37,7 +37,7 @@ def draw_contamination(tables: Tables) -> Figure:
     panel.axhline(_LIMIT_PERCENT, color="0.4", linestyle="--", linewidth=1)
     top = max(1.3 * _LIMIT_PERCENT, 115 * runs["contamination"].max())
     panel.set_ylim(-0.03 * top, top)
-    panel.set_xlabel("Start of the window, since the first (min)")
+    panel.set_xlabel("Start of the window (min since the first)")
     panel.set_ylabel("CPU time of other processes (% of the machine)")
     legend_below(figure, panel.get_legend_handles_labels()[0], columns=4)
     over = int((100 * runs["contamination"] > _LIMIT_PERCENT).sum())
@@ -57,9 +57,9 @@ FIGURES = (
     FigureSpec(
         "contamination",
         "CPU time of other processes",
-        "CPU time that other processes used during each window, as a share of the machine's, in the order of the "
-        "runs; each mark is one run. Above the dashed line (5 %) a run is flagged as contaminated. Open marks "
-        "carry a flag, whichever it is.",
+        "CPU time used by other processes during each window, as a share of the machine's, in the order of the runs; "
+        "each mark is one run. Runs above the dashed line (5 %) are flagged as contaminated. Open marks are runs with "
+        "any flag.",
         draw_contamination,
     ),
 )

@@ -18,16 +18,16 @@ from baler_energy.vocabulary import Evidence, Quantity
 
 __all__ = ["FIGURES", "draw_foreign"]
 
-#: Filling of a mark by evidence; a sum of measured and modelled parts is half filled.
+#: Fill of a mark by evidence; a sum of measured and modelled parts is half filled.
 _MIXED = "measured and modelled"
 _FILL = {Evidence.MEASURED: "full", Evidence.MODELLED: "none", Evidence.UNKNOWN: "none", _MIXED: "left"}
-#: Marks and colours of tools, in their order; the marks of this study are larger, dark and of other shapes.
+#: Marks and colours of tools, in their order; the marks of this study are larger, darker and have other shapes.
 _LOOKS = (("v", COLOURS[1]), ("D", COLOURS[2]), ("P", "#8a6d00"), ("X", "0.45"), ("<", "#5b2a86"))
 _TOOLS = {tool.name: look for tool, look in zip(TOOLS, itertools.cycle(_LOOKS), strict=False)}
 _SMALL, _LARGE = 4.5, 6.5
 _MANY = 200
 _SUM = "machine"
-#: Dark for one scope of ours (CPU), lighter for the other (with the GPU).
+#: Colours of our runs: dark for one scope (CPU), lighter for the other (with the GPU).
 _OWN_COLOURS = (COLOURS[0], "#7d8db5")
 _DECADES: dict[str, Any] = {"color": "0.55", "linestyle": ":", "linewidth": 1}
 _CONSTANT: dict[str, Any] = {"color": "0.2", "linestyle": "--", "linewidth": 1}
@@ -39,10 +39,10 @@ def draw_foreign(tables: Tables) -> Figure:
     Raises
     ------
     NoData
-        No file was imported, or none holds an energy with its duration.
+        No file was imported, or none has an energy with its duration.
     """
     windows = _windows(tables["foreign"])
-    require_rows("no result of another tool was imported", windows)
+    require_rows("no results of other tools were imported", windows)
     runs = tables["runs"].dropna(subset=["energy_j", "duration_s"])
     runs = runs[(runs["energy_j"] > 0) & (runs["duration_s"] > 0)]
     figure, ((panel,),) = grid(1, 1, 6.6)
@@ -58,13 +58,13 @@ def draw_foreign(tables: Tables) -> Figure:
     panel.set_ylabel("Energy (J)")
     legend_below(figure, handles, columns=2)
     count = f"Each mark is one window or operation, n = {len(windows):,} imported and {len(runs):,} of this study."
-    fill = "Filled: measured; open: modelled or unknown, as the legend says; half filled: a sum of both."
+    fill = "Filled: measured; open: modelled or unknown (see the legend); half filled: a sum of both."
     subtitle(figure, count, fill)
     return figure
 
 
 def _windows(foreign: pd.DataFrame) -> pd.DataFrame:
-    """Energy of each window: the tool's own sum where it has one, else the sum of its components.
+    """Energy of each window: the tool's own sum if it has one, else the sum of its components.
 
     Returns
     -------
@@ -75,7 +75,7 @@ def _windows(foreign: pd.DataFrame) -> pd.DataFrame:
     energy = foreign[(foreign["quantity"] == Quantity.ENERGY) & (foreign["value"] > 0) & (foreign["duration_s"] > 0)]
     if energy.empty:
         return pd.DataFrame(columns=columns)
-    # The readings of a window come together, and begin with its duration.
+    # The readings of a window are consecutive and begin with its duration.
     window = (foreign["quantity"] == Quantity.DURATION).cumsum().loc[energy.index]
     table = energy.assign(window=window, part=energy["component"].str.split("-").str[0])
     parts = table[table["part"] != _SUM].sort_values("part", kind="stable").groupby("window")
@@ -136,7 +136,7 @@ def _limits(panel: Axes, durations: "pd.Series[float]", energies: "pd.Series[flo
 
 
 def _powers(panel: Axes, findings: pd.DataFrame, drawn_w: "pd.Series[float]") -> Iterator[Line2D]:
-    """Draw lines of constant power: decades dotted, and dashed those at which everything of a host was modelled."""
+    """Draw lines of constant power: dotted at decades, dashed where all energy of a host is one constant power."""
     constant = sorted(findings.loc[findings["finding"] == "constant_total", "value"].unique())
     low, high = np.floor(np.log10(drawn_w.min())), np.ceil(np.log10(drawn_w.max()))
     decades = [
@@ -149,11 +149,11 @@ def _powers(panel: Axes, findings: pd.DataFrame, drawn_w: "pd.Series[float]") ->
         yield Line2D([], [], label="constant power", **_DECADES)
     if constant:
         words = " and ".join(f"{power:.1f} W" for power in constant)
-        yield Line2D([], [], label=f"{words}: all energy of a host is this constant", **_CONSTANT)
+        yield Line2D([], [], label=f"{words}: all energy of a host is this power", **_CONSTANT)
 
 
 def _power_line(panel: Axes, power_w: float, look: dict[str, Any]) -> None:
-    """Draw a line across the panel, and its power where it leaves it."""
+    """Draw a line across the panel, and label it with its power where it leaves the panel."""
     (left, right), (low, high) = panel.get_xlim(), panel.get_ylim()
     leaves_right = power_w * right < high
     if power_w * right < 2 * low or power_w * left > high / 2:
@@ -176,10 +176,10 @@ FIGURES = (
         "foreign",
         "Other tools' results and ours",
         "Energy against duration of each window in the imported files of other tools, and of each operation of "
-        "this study. A mark is one window or one operation; the legend says which components its energy holds "
-        "and how many there are. Filled marks are measured, open ones modelled or unknown, half-filled ones a "
-        "sum of measured and modelled parts. Dotted lines are constant powers. On a dashed line all energy of a "
-        "host is one constant power times duration: nothing was measured there.",
+        "this study. A mark is one window or one operation; the legend gives the components of its energy and the "
+        "number of marks. Filled marks are measured, open marks modelled or unknown, half-filled marks a sum of "
+        "measured and modelled parts. Dotted lines are constant powers. On a dashed line all energy of a host is one "
+        "constant power times the duration: nothing was measured there.",
         draw_foreign,
     ),
 )

@@ -13,7 +13,7 @@ from baler_energy.figures.style import COLOURS, count_text, grid, legend_below, 
 
 __all__ = ["DISTURBED", "FIGURES", "draw_iterations", "within_windows"]
 
-#: An iteration that takes so many times the median of its window was disturbed.
+#: An iteration that takes more than this times the median of its window was disturbed.
 DISTURBED = 1.5
 _QUARTILES: dict[str, Any] = {"color": COLOURS[0], "linewidth": 2.2}
 _LONGEST: dict[str, Any] = {"color": COLOURS[0], "marker": "_", "markersize": 5, "linestyle": "none"}
@@ -21,7 +21,7 @@ _FAR: dict[str, Any] = {"color": COLOURS[1], "marker": "^", "linestyle": "none"}
 
 
 def within_windows(runs: pd.DataFrame) -> pd.DataFrame:
-    """Give quartiles and longest iteration over the median, of the windows with several iterations, by their start.
+    """Return quartiles and longest iteration, divided by the median, of windows with several iterations, by start.
 
     Returns
     -------
@@ -44,7 +44,7 @@ def within_windows(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw_iterations(tables: Tables) -> Figure:
-    """Draw quartiles and the longest iteration of each window, over the window's median, in the order of the runs.
+    """Draw quartiles and longest iteration of each window, divided by its median, in the order of the runs.
 
     Raises
     ------
@@ -54,14 +54,14 @@ def draw_iterations(tables: Tables) -> Figure:
     runs = tables["runs"]
     runs = runs[runs["operation"].isin(list(OPERATIONS))]
     found = within_windows(runs)
-    require_rows("no window has several iterations whose durations are known", found)
+    require_rows("no window has several iterations with known durations", found)
     figure, (panels,) = grid(1, 3, 4.4, sharey=True)
     low, high = min(0.9, found["lower"].min() / 1.05), max(2.0, found["longest"].max() * 1.15)
     for panel, operation in zip(panels, OPERATIONS, strict=True):
         part = found[found["operation"] == operation]
         _panel(panel, part)
         panel.set_title(f"{operation.value}, {count_text([len(part)])}" if len(part) else operation.value)
-    panels[0].set(yscale="log", ylim=(low, high), ylabel="Iteration over median\nof its window (clock)")
+    panels[0].set(yscale="log", ylim=(low, high), ylabel="Iteration / median\nof its window (clock)")
     log_ticks(panels[0].yaxis, low, high, narrow=True)
     handles = [
         Line2D([], [], label="lower to upper quartile", **_QUARTILES),
@@ -89,10 +89,10 @@ def _sentences(runs: pd.DataFrame, found: pd.DataFrame) -> list[str]:
     width = 100 * (found["upper"] - found["lower"])
     lines = [
         f"{far} of {len(found)} windows have an iteration above {DISTURBED:g} times their median; "
-        f"the quartiles lie {width.median():.1f} % of the median apart (median of the windows)."
+        f"the interquartile range is {width.median():.1f} % of the median (median over windows)."
     ]
     if single := len(runs) - len(found):
-        lines.append(f"{single} more windows hold a single iteration, or were resumed, and are not drawn.")
+        lines.append(f"{single} more windows have a single iteration or were resumed, and are not drawn.")
     return lines
 
 
@@ -100,11 +100,11 @@ FIGURES = (
     FigureSpec(
         "iterations",
         "Spread within windows",
-        "A window holds as many iterations of an operation as fit. Each bar is one window: from the lower to the "
-        "upper quartile of the durations of its iterations, over their median; a mark is its longest iteration. "
-        "Triangles are windows with an iteration above 1.5 times the median (dashed): something disturbed it, "
-        "which moves the mean of the window, duration_s, and not its median, duration_median_s. Flagged runs are "
-        "drawn like the others. Single iterations are in the table samples.",
+        "A window contains as many iterations of an operation as fit. Each bar is one window: the lower to the upper "
+        "quartile of its iterations' durations, divided by their median; a mark is the longest iteration. Triangles "
+        "are windows with an iteration above 1.5 times the median (dashed): a disturbance, which changes the window's "
+        "mean (duration_s) but not its median (duration_median_s). Flagged runs are drawn like the others. Single "
+        "iterations are in the table samples.",
         draw_iterations,
     ),
 )

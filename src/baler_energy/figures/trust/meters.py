@@ -1,4 +1,4 @@
-"""Meter against meter: the energy of the same component in the same window, and of the node against its parts."""
+"""Meter against meter: energy of the same component in the same window, and of the node against its components."""
 
 import itertools
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ __all__ = ["FIGURES"]
 
 
 def draw_meters(tables: Tables) -> Figure:
-    """Draw the energy of the same component and window by two meters, and of node and parts, and their ratio.
+    """Draw the energy of the same component and window from two meters, of node and components, and their ratio.
 
     Raises
     ------
@@ -35,7 +35,7 @@ def draw_meters(tables: Tables) -> Figure:
         No component is read by two meters, and no meter reads the node.
     """
     pairs = _meter_pairs(with_flags(tables["measurements"], tables["runs"]), tables["runs"])
-    require_rows("no component has an energy reading by two meters, so there is nothing to compare", pairs)
+    require_rows("no component was read by two meters, so there is nothing to compare", pairs)
     factor, unit = scaled_unit(pairs["first"], "J")
     figure, panels = grid(2, 1, 6.8, width_in=7.5, sharex=True, height_ratios=[2, 1])
     for number, (label, part) in enumerate(pairs.groupby("label", sort=True)):
@@ -66,7 +66,7 @@ def draw_meters(tables: Tables) -> Figure:
 
 
 def _meter_pairs(measurements: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
-    """Rows ``first``, ``second`` (J), ``flags`` and ``label`` for every two energies of a component in one window."""
+    """Rows ``first``, ``second`` (J), ``flags`` and ``label`` for each pair of energies of a component in a window."""
     energy = measurements[(measurements["quantity"] == Quantity.ENERGY) & (measurements["value"] > 0)]
     found = [pair for _, part in energy.groupby("component", observed=True) for pair in _pairs_of(part)]
     found += _node_pairs(runs)
@@ -78,7 +78,7 @@ def _pairs_of(part: pd.DataFrame) -> Iterator[pd.DataFrame]:
     """Pair the meters of one component."""
     component = part["component"].iloc[0]
     kinds = part[["meter", "evidence"]].drop_duplicates().itertuples(index=False, name=None)
-    # Meters that read hardware come first, so that a model is compared with them and not they with it.
+    # Meters that read hardware come first, so that models are compared with them.
     ordered = sorted(kinds, key=lambda kind: (kind[1] != Evidence.MEASURED, list(MeterName).index(MeterName(kind[0]))))
     for one, other in itertools.combinations(ordered, 2):
         if one[0] == other[0]:
@@ -93,10 +93,10 @@ def _pairs_of(part: pd.DataFrame) -> Iterator[pd.DataFrame]:
 
 
 def _node_pairs(runs: pd.DataFrame) -> Iterator[pd.DataFrame]:
-    """Set the whole node against the sum of our parts, which it holds."""
+    """Pair the whole node with the sum of our components, which it includes."""
     present = runs[(runs["energy_j"] > 0) & (runs["node_energy_j"] > 0)]
     for (meter, evidence, scope), part in present.groupby(["node_meter", "energy_evidence", "energy_scope"]):
-        label = f"first our parts {scope} ({evidence}), second the whole node that holds them ({meter})"
+        label = f"node: first our components {scope} ({evidence}), second the whole node ({meter})"
         window = part["iterations"]
         pair = {"first": part["energy_j"] * window, "second": part["node_energy_j"] * window, "flags": part["flags"]}
         yield pd.DataFrame(pair).assign(label=label)
@@ -106,10 +106,10 @@ FIGURES = (
     FigureSpec(
         "meters",
         "Meter against meter",
-        "Energy of the same component in the same window by two meters, and their ratio; each mark is one run, "
-        "open where it is flagged. On the dashed line they agree. Agreement of two meters that read the same "
-        "counter is not accuracy. The whole node, where a meter reads it, is compared with the sum of our parts: "
-        "it holds them and everything else that draws power, and is never added.",
+        "Energy of the same component in the same window from two meters, and their ratio; each mark is one run, open "
+        "if flagged. On the dashed line they agree. Two meters that read the same counter can agree without being "
+        "accurate. The whole node, if a meter reads it, is compared with the sum of our components: it includes them "
+        "and everything else that draws power, and is never added to them.",
         draw_meters,
     ),
 )

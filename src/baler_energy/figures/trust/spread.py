@@ -1,4 +1,4 @@
-"""Spread over repeats, and how many repeats it takes to detect a difference."""
+"""Spread over repeats, and the number of repeats needed to detect a difference."""
 
 from typing import Any
 
@@ -26,14 +26,14 @@ from baler_energy.figures.style import (
 
 __all__ = ["FIGURES", "draw_repeats_needed", "draw_spread"]
 
-#: Above this spread, a dashed line.
+#: Spread at which a dashed line is drawn.
 _LIMIT_PERCENT = 5.0
-_TOO_FEW = "no point has two runs without a flag; a spread needs at least two repeats"
-#: Differences with a curve, and their look.
+_TOO_FEW = "no point has two unflagged runs; a spread needs at least two repeats"
+#: Differences with a curve, and their style.
 _DIFFERENCES = {0.02: (":", "0.6"), DIFFERENCE: ("-", "0.2"), 0.10: ("--", "0.6")}
-#: Quantities with a mark among the curves; the table has all.
+#: Quantities with a mark on the curves; the table has all.
 _MARKED = ("duration", "energy", "dynamic energy", "error")
-#: Below this CV (%) two repeats do for any difference that is drawn.
+#: Below this CV (%) two repeats are enough for any difference that is drawn.
 _SMALLEST_PERCENT = 0.2
 
 
@@ -62,7 +62,7 @@ def draw_spread(tables: Tables) -> Figure:
         panel.tick_params(axis="x", which="minor", bottom=False, top=False)
         panel.axhline(_LIMIT_PERCENT, color="0.4", linestyle="--", linewidth=1)
         panel.set(xlim=(-0.6, 2.6), xlabel="Operation")
-    panels[0].set_ylabel("Standard deviation over mean (%)")
+    panels[0].set_ylabel("Standard deviation / mean (%)")
     panels[0].set_ylim(0, max(_LIMIT_PERCENT, 100 * every["cv"].max()) * 1.15)
     legend_below(figure, list(handles.values()), columns=4)
     words = f"Each mark is a point with {count_text(every['n'])} repeats. Dashed: 5 %."
@@ -71,7 +71,7 @@ def draw_spread(tables: Tables) -> Figure:
 
 
 def _spread_marks(panel: Axes, part: pd.DataFrame, label: str, number: int) -> dict[str, Line2D]:
-    """Draw the points of one kind side by side; returns its handle by label."""
+    """Draw the points of one kind side by side; return its handle by label."""
     look: dict[str, Any] = {"color": COLOURS[number], "marker": MARKERS[number], "linestyle": "none"}
     for place, operation in enumerate(OPERATIONS):
         cvs = 100 * part.loc[part["operation"] == operation, "cv"].sort_values()
@@ -81,7 +81,7 @@ def _spread_marks(panel: Axes, part: pd.DataFrame, label: str, number: int) -> d
 
 
 def draw_repeats_needed(tables: Tables) -> Figure:
-    """Draw the repeats that it takes to detect a difference against the spread, with marks at the spreads seen.
+    """Draw the repeats needed to detect a difference against the spread, with marks at the study's spreads.
 
     Raises
     ------
@@ -105,8 +105,8 @@ def draw_repeats_needed(tables: Tables) -> Figure:
     legend_below(figure, [*panel.get_legend_handles_labels()[0], *handles], columns=2)
     subtitle(
         figure,
-        "Found with a probability of 80 %: two-sided t test at 5 %. Marks: CVs of this study, pooled over its points, "
-        "and the n for 5 %; bars: 95 % intervals; f: degrees of freedom.",
+        "Detection probability 80 %, two-sided t test at 5 %. Marks: CVs of this study, pooled over its points, "
+        "and n for a difference of 5 %; bars: 95 % intervals; f: degrees of freedom.",
         *excluded_text(tables["runs"], drawn=False),
     )
     return figure
@@ -123,7 +123,7 @@ def _curve(panel: Axes, difference: float, cvs_percent: Any, line: str, colour: 
 
 
 def _mark(panel: Axes, row: dict[Any, Any], low: float) -> Line2D:
-    """Draw a quantity's CV with its interval on the curve of 5 %; returns its handle, which says the numbers."""
+    """Draw a quantity's CV with its interval on the curve of 5 %; return its handle, whose label has the numbers."""
     operations = [operation.value for operation in OPERATIONS]
     look: dict[str, Any] = {
         "color": COLOURS[_MARKED.index(row["quantity"])],
@@ -132,7 +132,7 @@ def _mark(panel: Axes, row: dict[Any, Any], low: float) -> Line2D:
         "fillstyle": "full" if row["device"] == "cpu" else "left",
         "markerfacecoloralt": "white",
     }
-    # A spread of zero has no place on a logarithmic axis, and lies at its edge.
+    # A spread of zero is drawn at the edge of the logarithmic axis.
     percent = {name: max(low, 100 * row[name]) for name in ("cv", "cv_low", "cv_high")}
     panel.plot(
         [percent["cv_low"], percent["cv_high"]],
@@ -152,19 +152,19 @@ FIGURES = (
     FigureSpec(
         "spread",
         "Spread over repeats",
-        "Standard deviation over mean of duration and energy over the repeats of each point; each mark is a point "
-        "with at least two clean runs, n is the number of runs. Flagged runs are excluded. The dashed line is at "
-        "5 %. " + EVIDENCE,
+        "Standard deviation / mean of duration and energy over the repeats of each point; each mark is a point with at "
+        "least two unflagged runs, n is the number of runs. Flagged runs are excluded. The dashed line is at 5 %. "
+        + EVIDENCE,
         draw_spread,
     ),
     FigureSpec(
         "repeats_needed",
-        "How many repeats it takes to detect a difference",
-        "Repeats of each of two points at which a difference of their means is found with a probability of 80 % "
-        "(two-sided t test at 5 %, normal values of equal spread), against the coefficient of variation (CV) of "
-        "single runs. Marks are at the CVs of this study, pooled over its points, for a difference of 5 %; "
-        "bars are their 95 % intervals (chi-square), wide where there are few degrees of freedom f. The table of "
-        "variation has all quantities.",
+        "How many repeats are needed to detect a difference",
+        "Repeats of each of two points needed to detect a difference of their means with a probability of 80 % "
+        "(two-sided t test at 5 %, normal values of equal variance), against the coefficient of variation (CV) of "
+        "single runs. Marks are the CVs of this study, pooled over its points, for a difference of 5 %; bars are their "
+        "95 % intervals (chi-square), which are wide with few degrees of freedom f. The table of variation has all "
+        "quantities.",
         draw_repeats_needed,
     ),
 )

@@ -12,7 +12,7 @@ from baler_energy.vocabulary import Operation
 
 __all__ = ["FIGURES"]
 
-#: Quantities of the time series: words, unit and factor on the axis. Reasons for low clocks are in `gpu_timeline`.
+#: Quantities of the time series: label, unit and factor to it. Reasons for low clocks are in `gpu_timeline`.
 _PANELS: dict[str, tuple[str, str, float]] = {
     "power": ("Power", "W", 1.0),
     "utilisation": ("Utilisation", "%", 100.0),
@@ -38,7 +38,7 @@ def draw_timeseries(tables: Tables) -> Figure:
     here = at_point(samples, {**centre, "operation": Operation.TRAIN}).dropna(subset=["value"])
     here = here[here["quantity"].isin(_PANELS)]
     require_rows("no training at the study's centre has samples", here)
-    # A clean run where there is one; what is shown of a flagged one is said so.
+    # A clean run if there is one; the subtitle says so if it is flagged.
     one = first_clean(with_flags(here, runs))
     quantities = [name for name in _PANELS if (one["quantity"] == name).any()]
     figure, panels = grid(len(quantities), 1, 1.3 + 1.75 * len(quantities), sharex=True)
@@ -54,7 +54,7 @@ def draw_timeseries(tables: Tables) -> Figure:
 
 
 def _time_panel(panel: Axes, part: pd.DataFrame, quantity: str) -> None:
-    """Draw a line per meter, component and evidence; of many alike, such as cores, only the first ones."""
+    """Draw a line per meter, component and evidence; of many similar ones, such as cores, only the first."""
     words, unit, factor = _PANELS[quantity]
     groups = list(part.groupby(["meter", "component", "evidence"], sort=True, observed=True, dropna=False))
     for number, ((meter, component, evidence), same) in enumerate(groups[:_MOST_SERIES]):
@@ -84,9 +84,9 @@ FIGURES = (
     FigureSpec(
         "timeseries",
         "One training over time",
-        "Samples in and around the window (shaded) of one training at the study's centre, first repeat (n = 1). "
-        "Only quantities that this machine reports have a panel. The legend says where each series comes from and "
-        "whether power is measured or modelled.",
+        "Samples in and around the window (shaded) of one training at the study's centre, first unflagged repeat "
+        "(n = 1). Only quantities that this machine reports have a panel. The legend gives the source of each series "
+        "and whether power is measured or modelled.",
         draw_timeseries,
     ),
 )

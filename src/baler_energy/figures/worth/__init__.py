@@ -7,5 +7,5 @@
 
 __all__ = ["TITLE"]
 
-#: Category of the report, which sorts them.
+#: Category of the report, which sorts categories by name.
 TITLE = "4. Is it worth it?"

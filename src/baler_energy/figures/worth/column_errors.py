@@ -1,4 +1,4 @@
-"""Errors of each column over its range."""
+"""Errors of each column, divided by its range."""
 
 from typing import Any
 
@@ -15,17 +15,17 @@ from baler_energy.figures.trivial import NAME
 
 __all__ = ["FIGURES"]
 
-#: Errors of a column, with their words.
+#: Errors of a column, and their labels.
 _ERRORS = {"rms_over_range": "RMS residual / range", "max_over_range": "largest residual / range"}
 
 
 def draw_column_errors(tables: Tables) -> Figure:
-    """Draw RMS and largest residual over range of each column, with their spread over repeats.
+    """Draw RMS and largest residual of each column, divided by its range, with 95 % t intervals.
 
     Raises
     ------
     NoData
-        The study's centre has no errors.
+        No run at the study's centre has errors.
     """
     errors, runs = tables["errors"], tables["runs"]
     require_rows("no run has errors per column", runs, errors)
@@ -40,7 +40,7 @@ def draw_column_errors(tables: Tables) -> Figure:
     for number, (value, label) in enumerate(_ERRORS.items()):
         table = means[value].reindex(order)
         look: dict[str, Any] = {"color": COLOURS[number], "marker": MARKERS[number], "label": label}
-        # Apart in height, so that wide intervals do not cover one another.
+        # At different heights, so that wide intervals do not overlap.
         places = np.arange(len(order)) + (0.16 if number else -0.16)
         panel.errorbar(
             table["mean"], places, xerr=table["half_width"], linestyle="none", capsize=2, elinewidth=0.9, ms=4.5, **look
@@ -58,12 +58,12 @@ def draw_column_errors(tables: Tables) -> Figure:
 
 
 def _column_axes(panel: Axes, names: list[str], low: float, high: float) -> None:
-    """Put the columns' names on the y axis and a logarithmic scale on the other."""
+    """Put the columns' names on the y axis and a logarithmic scale on the x axis."""
     panel.set_xscale("log")
     panel.set_xlim(low, high)
     log_ticks(panel.xaxis, low, high)
     name_rows(panel, names, margin=0.7, upwards=True, ticks=True)
-    panel.set_xlabel("Residual over the column's range")
+    panel.set_xlabel("Residual / range of the column")
     panel.grid(axis="y", linewidth=0.4)
 
 
@@ -71,10 +71,10 @@ FIGURES = (
     FigureSpec(
         "column_errors",
         "Error of each column",
-        "Root mean square and largest residual over the range of each column, at the study's centre. Markers are "
-        "means over the repeats, bars 95 % t intervals, n is the number of repeats. Strokes are the RMS residual of "
-        "storing only the column's mean: a mark beyond its stroke is worse. Constant columns have no range and are "
-        "left out.",
+        "RMS and largest residual of each column, divided by its range, at the study's centre. Markers are means over "
+        "n repeats, bars are 95 % t intervals. Strokes are the RMS "
+        "residual of storing only the column's mean: a mark beyond its stroke is worse. Constant columns "
+        "have no range and are left out.",
         draw_column_errors,
     ),
 )

@@ -15,10 +15,10 @@ from baler_energy.figures.style import COLOURS, few_ticks, grid, legend_below, l
 
 __all__ = ["FIGURES"]
 
-#: Columns that say most about a jet or a particle, in order; names may carry a prefix and a trailing underscore.
+#: The most informative columns of a jet or a particle, in order; names may have a prefix and a trailing underscore.
 _TELLING = ("pt", "eta", "mass", "m", "charged_multiplicity", "charged_hadron_energy", "phi", "energy", "e")
 _SHOWN = 4
-#: Units of the generated columns; those of a user's file are not known.
+#: Units of the generated columns; those of a user's file are unknown.
 _GENERATED_UNITS = {"pt": "GeV", "mass": "GeV", "phi": "rad"}
 
 
@@ -26,12 +26,12 @@ Floats = NDArray[np.float64]
 
 
 def draw_distributions(tables: Tables) -> Figure:
-    """Draw some columns before and after, their ratio, and the residuals.
+    """Draw some columns before and after compression, their ratio, and the residuals.
 
     Raises
     ------
     NoData
-        The study's centre has no histograms.
+        No run at the study's centre has histograms.
     """
     histograms, runs = tables["histograms"], tables["runs"]
     require_rows("no run has histograms", runs, histograms)
@@ -54,11 +54,11 @@ def draw_distributions(tables: Tables) -> Figure:
 
 
 def telling_columns(names: list[str]) -> list[str]:
-    """Choose up to four columns: physically telling ones by name, then the first ones."""
+    """Choose up to four columns: physically informative ones by name, then the first ones."""
     bare = {name: re.split(r"[./]", name)[-1].strip("_").lower() for name in names}
     chosen = [name for wanted in _TELLING for name in names if bare[name] == wanted]
     chosen += [name for wanted in _TELLING for name in names if bare[name].endswith(f"_{wanted}")]
-    # A file without telling names is shown by its first columns alone; one with some is filled up from the front.
+    # The first columns fill the remaining places.
     return list(dict.fromkeys([*chosen[:_SHOWN], *names]))[:_SHOWN]
 
 
@@ -87,7 +87,7 @@ def _distribution(panels: Any, part: pd.DataFrame, name: str, source: str) -> No
         panels[0].set_ylim(0.5, original.max() * 20)
     else:
         panels[0].set_ylim(0, max(original.max(), reconstructed.max()) * 1.3)
-    _say_beyond(panels[0], f"beyond: {beyond_before:,} original,\n{beyond_after:,} reconstructed")
+    _say_beyond(panels[0], f"outside: {beyond_before:,} original,\n{beyond_after:,} reconstructed")
     _ratio(panels[1], edges, original, reconstructed)
     for panel in panels[:2]:
         _x_axis(panel, edges)
@@ -98,7 +98,7 @@ def _distribution(panels: Any, part: pd.DataFrame, name: str, source: str) -> No
     panels[2].axvline(0, color="0.3", linewidth=0.8, linestyle="--")
     panels[2].set_ylim(0, residual.max() * 1.35)
     few_ticks(panels[2].xaxis, 4)
-    _say_beyond(panels[2], f"beyond: {beyond:,}")
+    _say_beyond(panels[2], f"outside: {beyond:,}")
     panels[2].set_xlabel(plain(f"Residual of {_with_unit(name, source)}"))
 
 
@@ -107,7 +107,7 @@ def _say_beyond(panel: Axes, words: str) -> None:
 
 
 def _histogram(part: pd.DataFrame, kind: str) -> tuple[Floats, Floats, int]:
-    """Edges and counts of the regular bins, and how many rows lie in outer bins of another width."""
+    """Edges and counts of the regular bins, and the number of rows in outer bins of a different width."""
     chosen = part[part["kind"] == kind].sort_values("low")
     edges = np.append(chosen["low"].to_numpy(float), chosen["high"].to_numpy(float)[-1:])
     counts = chosen["count"].to_numpy(float)
@@ -120,14 +120,14 @@ def _histogram(part: pd.DataFrame, kind: str) -> tuple[Floats, Floats, int]:
 
 
 def _logarithmic(edges: Floats) -> bool:
-    """Whether inner bins widen by a constant factor."""
+    """Whether the inner bins widen by a constant factor."""
     inner = np.diff(edges[1:-1])
     return bool(edges[1] > 0 and inner[-1] > 3 * inner[0])
 
 
 def _outer_bins(edges: Floats) -> tuple[bool, bool]:
-    """Whether the first and the last bin are of another width than the regular ones."""
-    if np.all(edges[1:-1] % 1 == 0.5):  # bins of integers lie between halves, their outer ones end at a value
+    """Whether the width of the first and of the last bin differs from the regular width."""
+    if np.all(edges[1:-1] % 1 == 0.5):  # bins of integers have edges at halves; the outer bins end at a value
         return bool(edges[0] % 1 != 0.5), bool(edges[-1] % 1 != 0.5)
     steps = _steps(edges)
     return not np.isclose(steps[0], steps[1], rtol=1e-3), not np.isclose(steps[-1], steps[-2], rtol=1e-3)
@@ -136,7 +136,7 @@ def _outer_bins(edges: Floats) -> tuple[bool, bool]:
 def _steps(edges: Floats) -> Floats:
     if not _logarithmic(edges):
         return np.diff(edges)
-    # A non-positive first edge makes the first step differ from all others, as an underflow bin must.
+    # A non-positive first edge makes the first step differ from all others, which marks an underflow bin.
     return np.diff(np.log(np.where(edges > 0, edges, edges[1] * 1e-30)))
 
 
@@ -163,9 +163,9 @@ FIGURES = (
     FigureSpec(
         "distributions",
         "Original and reconstructed distributions",
-        "Some columns before and after, at the study's centre, first repeat (n = 1). Top: counts per bin. Middle: "
-        "reconstructed over original counts, with the statistical uncertainty of the original. Bottom: residual of "
-        "each row, reconstructed less original. Rows beyond the axes are counted in the panels.",
+        "Some columns before and after compression, at the study's centre, first repeat (n = 1). Top: rows per bin. "
+        "Middle: reconstructed / original counts, with the statistical uncertainty of the original (grey). Bottom: "
+        "residuals, reconstructed minus original. The panels give the number of rows outside of the axes.",
         draw_distributions,
     ),
 )

@@ -38,19 +38,19 @@ from baler_energy.vocabulary import Operation
 
 __all__ = ["FIGURES"]
 
-#: Labels of single runs: where there are more, none is drawn.
+#: Most labels of single runs; if there are more, none are drawn.
 _MOST_LABELS = 50
-#: Axes along which points are joined.
+#: Axes along which points are connected.
 _LINED = ("epochs", "rows", "batch_size", "threads", "compression_ratio", "precision")
 
 
 def draw_error_energy(tables: Tables) -> Figure:
-    """Draw the error of each point against the energy of its training, joined along the axes.
+    """Draw the error of each point against the energy of its training, with lines along the axes.
 
     Raises
     ------
     NoData
-        No point has both.
+        Fewer than two points have both.
     """
     trained, centre = _trained(tables["runs"])
     factor, unit = scaled_unit(trained["energy_j"], "J")
@@ -73,7 +73,7 @@ def draw_error_energy(tables: Tables) -> Figure:
         log_ticks(panel.yaxis, *y_limits)
         panel.set_xlabel(f"Energy of one training, {evidence} ({unit})")
         panel.set_title(f"{device_name(device)} run" if len(kinds) > 1 else "")
-    panels[0].set_ylabel("Mean over columns of RMS residual / range")
+    panels[0].set_ylabel("Mean RMS residual / range")
     found = {text: h for panel in panels for h, text in zip(*panel.get_legend_handles_labels(), strict=True)}
     legend_below(figure, list(found.values()))
     spread = [f"Mean and 95 % t interval, {count_text(counts)}."] if counts else []
@@ -83,9 +83,9 @@ def draw_error_energy(tables: Tables) -> Figure:
 
 
 def _trained(runs: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Give the trainings with error and energy of the centre's engine, model and packing, and that point.
+    """Return the trainings with error and energy of the centre's engine, model and packing, and the centre.
 
-    What engines, models and packings save is reported in a separate chapter.
+    Another chapter compares engines, models and packings.
     """
     require_rows("there are no runs", runs)
     centre = centre_of(runs)
@@ -94,12 +94,12 @@ def _trained(runs: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Any]]:
     trained = trained[trained["operation"] == Operation.TRAIN].dropna(subset=["mean_rms_over_range", "energy_j"])
     require_rows("no run has both an error and a training energy", trained)
     if len(trained[[*AXES, "device"]].drop_duplicates()) < 2:
-        raise NoData("one point only, no curve to draw")
+        raise NoData("only one point, so there is no curve to draw")
     return trained, centre
 
 
 def _error_points(panel: Axes, trained: pd.DataFrame, factor: float) -> set[int]:
-    """Draw each point with intervals in both directions, and single flagged runs; returns the numbers of repeats."""
+    """Draw each point with intervals in both directions, and flagged runs; return the numbers of repeats."""
     bad = flagged(trained)
     panel.plot(bad["energy_j"] * factor, bad["mean_rms_over_range"], **open_mark("0.45"))
     keys = [*AXES, "device", "energy_evidence"]
@@ -109,7 +109,7 @@ def _error_points(panel: Axes, trained: pd.DataFrame, factor: float) -> set[int]
     ]
     if not means:
         return set()
-    # One set of points and bars: grids have thousands.
+    # All points and bars in one call: grids have thousands.
     energies, energy_widths, _, errors, error_widths, counts = zip(*means, strict=True)
     look: dict[str, Any] = {"color": "0.45", "marker": "o", "markersize": 4, "elinewidth": 0.9, "zorder": 1.5}
     panel.errorbar(energies, errors, xerr=energy_widths, yerr=error_widths, linestyle="none", **look)
@@ -120,7 +120,7 @@ def _error_points(panel: Axes, trained: pd.DataFrame, factor: float) -> set[int]
 
 
 def _error_line(panel: Axes, part: pd.DataFrame, axis: str, factor: float, number: int, centre: Any) -> None:
-    """Join the points of one axis, and put the values next to those that differ from the centre."""
+    """Connect the points of one axis, and label those that differ from the centre with their values."""
     means = part.groupby(axis, observed=True)[["energy_j", "mean_rms_over_range"]].mean().sort_index()
     values = [f"{value:,}" if isinstance(value, int | np.integer) else f"{value}" for value in means.index]
     for (value, point), text in zip(means.iterrows(), values, strict=True):
@@ -145,11 +145,10 @@ FIGURES = (
     FigureSpec(
         "error_energy",
         "Error against training energy",
-        "Mean over the columns of RMS residual over range, against the energy of the training. Lines join points "
-        "that differ in one axis from the centre, with their values next to them. Markers "
-        "are means over the repeats, bars 95 % t intervals, n is their number; one without bars has n = 1. Open "
-        "grey marks are single flagged runs, which are in no mean. The dotted line is what storing only the columns' "
-        "means gives. " + EVIDENCE,
+        "RMS residual / range, mean over columns, against the energy of the training. Lines connect points that differ "
+        "from the centre in one axis, labelled with their values. Markers are means over n repeats, bars are 95 % t "
+        "intervals (none for n = 1). Open grey marks are flagged runs, which are excluded from the means. "
+        "The dotted line is the error of storing only the columns' means. " + EVIDENCE,
         draw_error_energy,
     ),
 )
