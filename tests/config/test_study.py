@@ -261,7 +261,7 @@ def test_a_written_study_reads_back_the_same(tmp_path: Path):
 def test_shipped_studies_are_valid(repository: Path):
     files = [repository / "config" / "config.yaml", *(repository / "config" / "studies").glob("*.yaml")]
     names = {load_study(path).name for path in files}
-    assert names == {"laptop", "smoke", "original-2023", "gpu", "engines"}
+    assert names == {"laptop", "smoke", "original-2023", "gpu", "engines", "worth"}
 
 
 def test_the_original_study_has_its_grid(repository: Path):
