@@ -73,7 +73,7 @@ def simulate(machine: str, tool: str, repeat: int, window_s: float, out: Path) -
         raise SystemExit(f"{tool} on {machine}: {done.stdout}{done.stderr}")
     measured, truth = json.loads((state / "record.json").read_text()), Truth(state)
     if measured["wrapped"] != (machine == "counters wrap"):
-        raise SystemExit(f"{tool} on {machine}: the counters did not do so in the window; take the default --window-s")
+        raise SystemExit(f"{tool} on {machine}: wraps of counters are not as expected; use the default --window-s")
     begin_s, end_s = measured["edges_s"]
     true_j = {f"gpu-{n}": truth.gpu_j(n, begin_s, end_s) for n in range(len(truth.machine.gpus))}
     for counter in truth.machine.counters:

@@ -1,4 +1,4 @@
-"""Which rows a figure shows: the study's centre, sweeps along one axis, and words for both."""
+"""Which rows a figure shows: the study's centre, sweeps along one axis, and their descriptions."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -155,7 +155,7 @@ def first_device(table: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     Returns
     -------
     tuple
-        The rows, and words such as ``CPU run``.
+        The rows, and a description such as ``CPU run``.
     """
     device = str(table["device"].min())
     return table[table["device"] == device], f"{device_name(device)} run"
