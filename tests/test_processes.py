@@ -37,5 +37,5 @@ def test_an_error_is_that_of_the_work(processes):
 
 
 def test_a_killed_process_is_told():
-    with pytest.raises(BalerEnergyError, match="want of memory"):
+    with pytest.raises(BalerEnergyError, match="out of memory"):
         done(signal.raise_signal, [signal.SIGKILL] * 8, 2)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from baler_energy.analysis.efficiency import ALPHA, KEYS, metrics
 from baler_energy.analysis.glossary import GLOSSARY, REFERENCES, markdown
+from baler_energy.analysis.glossary_errors import ERRORS
+from baler_energy.analysis.schema import TABLES
 
 #: What a column's name ends with, by unit.
 ENDINGS = {"J": ("_j", "j_per_weight", "j_per_row"), "s": ("_s",), "h": ("_hours",), "1/J": ("_per_j",)}
@@ -18,15 +20,24 @@ def test_every_metric_has_exactly_one_entry(repository: Path) -> None:
 
 
 def test_entries_are_complete_and_names_carry_their_units() -> None:
-    for entry in GLOSSARY:
+    for entry in (*GLOSSARY, *ERRORS):
         assert all(vars(entry).values()), entry.column
         if entry.unit in ENDINGS:
             assert entry.column.endswith(ENDINGS[entry.unit]), entry.column
     assert f"alpha = {ALPHA:g}" in GLOSSARY[-1].formula
 
 
+def test_measures_of_the_error_are_columns_of_the_dataset() -> None:
+    columns = {column.name for column in TABLES["errors"][1]}
+    without = {"column", "dtype", "range", "standard_deviation", "rms_residual", "nonzero_count", "zero_count"}
+    without |= {"integer_count", "relative_error_mean", "relative_error_rms", "relative_error_p99"}
+    without |= {"trivial_max_over_range", "trivial_ks_distance"}
+    own = columns - {column.name for column in TABLES["history"][1]} - without
+    assert {entry.column for entry in ERRORS} == own
+
+
 def test_papers_are_those_that_are_cited() -> None:
-    texts = " ".join(f"{entry.source} {entry.misleads}" for entry in GLOSSARY)
+    texts = " ".join(f"{entry.source} {entry.misleads}" for entry in (*GLOSSARY, *ERRORS))
     assert set(re.findall(r"arXiv (\d{4}\.\d{5})", texts)) == set(REFERENCES)
 
 

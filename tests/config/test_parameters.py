@@ -120,7 +120,7 @@ def test_types_of_columns():
     [
         (["--batch-size", "0"], "--batch-size 0: should be greater than or equal to 1."),
         (["--threads", "some"], "--threads some: .*'auto'"),
-        (["--engine", "slow"], "--engine slow: should be 'reference', 'fast' or 'upstream'."),
+        (["--engine", "slow"], "--engine slow: should be 'reference', 'upstream' or 'fast'."),
         (["--packing", "tight"], "--packing tight: packing 'tight'"),
         (["--compression-ratio", "inf"], "--compression-ratio inf: should be a finite number."),
         (["--seed", "-1"], "--seed -1: should be greater than or equal to 0."),

@@ -2,6 +2,7 @@
 
 import html
 import json
+import re
 import runpy
 from collections.abc import Callable
 from pathlib import Path
@@ -63,6 +64,16 @@ def test_page_of_a_modelled_study(tmp_path: Path, write: Write) -> None:
     ):
         assert words in page, words
     assert "one value" in page[page.index("Figures left out") :]
+
+
+def test_the_first_page_gives_the_error_both_ways_and_names_columns_worse_than_their_mean(tmp_path, write) -> None:
+    write(tmp_path / "dataset", repeats=1)
+    report.report(tmp_path / "dataset", chapters(tmp_path / "figures"), tmp_path / "overview.rst")
+    page = " ".join(rendered(tmp_path / "overview.rst").split())
+    found = re.search(r"off by ([\d.]+) % of a column's range, ([\d.]+) % of its standard deviation", page)
+    assert found and float(found[2]) == pytest.approx(float(found[1]) / 0.08, rel=0.02)
+    assert "Storing only each column's mean would be off by 8 % of its range." in page
+    assert "WORSE THAN THEIR MEAN are 2 of 8 columns: charged_multiplicity, odd$name_." in page
 
 
 def test_a_study_of_flagged_runs_says_so_first_and_gives_numbers_as_flagged(tmp_path: Path, write: Write) -> None:

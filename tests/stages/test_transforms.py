@@ -99,7 +99,7 @@ def test_it_is_neither_profiled_nor_taken_apart(stage, pipeline, tmp_path, trans
         stage("forward", *options, "--checkpoint", pipeline.checkpoint)
     stage("parts", *options, "--checkpoint", pipeline.checkpoint)
     (row,) = pd.read_parquet(tmp_path / "train" / "hotspots.parquet").to_dict("records")
-    assert f"not those of {transform!r}" in row["reason"]
+    assert f"not with {transform!r}" in row["reason"]
     with pytest.raises(InputError, match=f"--device cuda: '{transform}' computes on cpu only"):
         stage("compress", *options, "--device", "cuda")
 

@@ -11,6 +11,7 @@
 - `thermal`, `throttled`: how a device warms up, and how long and why its clocks were lowered
 - `intervals`: of time, and their union
 - `efficiency`: FLOP/s, FLOP/J, energy per row and so on, for each run; `glossary`: what each of them means
+- `glossary_errors`: what each measure of the error means; `glossary_entry`: an entry of both
 - `formulas`, `peers`: published estimates from hours and watts, and other tools' readings, to compare with ours
-- `residuals`: errors of a reconstructed table
+- `error_measures`: errors of a reconstructed table, and of the trivial codec; `histograms`: before and after
 """

@@ -1,27 +1,18 @@
 """What each efficiency metric is: the one definition, from which docs/glossary.md and the report's page are made."""
 
 import re
-from dataclasses import dataclass
 
-__all__ = ["GLOSSARY", "REFERENCES", "Entry", "markdown"]
+from baler_energy.analysis.glossary_entry import Entry
+from baler_energy.analysis.glossary_errors import ERRORS
 
-
-@dataclass(frozen=True)
-class Entry:
-    """A metric: its column in the table ``metrics``, words, formula, unit (1: a pure number), source, and limits."""
-
-    column: str
-    name: str
-    formula: str
-    unit: str
-    source: str
-    misleads: str
+__all__ = ["GLOSSARY", "REFERENCES", "markdown"]
 
 
 #: Papers that the entries cite, by arXiv number.
 REFERENCES = {
     "1710.05420": "Cai, Juan, Stamoulis, Marculescu: NeuralPower: Predict and Deploy Energy-Efficient Convolutional "
     "Neural Networks. ACML 2017.",
+    "1805.07384": "Tao, Di, Liang, Chen, Cappello: Fixed-PSNR Lossy Compression for Scientific Data. 2018.",
     "1906.02243": "Strubell, Ganesh, McCallum: Energy and Policy Considerations for Deep Learning in NLP. ACL 2019.",
     "1910.09700": "Lacoste, Luccioni, Schmidt, Dandres: Quantifying the Carbon Emissions of Machine Learning. 2019.",
     "2002.05651": "Henderson, Hu, Romoff, Brunskill, Jurafsky, Pineau: Towards the Systematic Reporting of the Energy "
@@ -256,19 +247,30 @@ components in `energy_scope`.
 """
 
 
+_ERRORS_HEAD = """\
+## Errors
+
+Measures of how far the reconstructed table is from the original, in the table `errors` of the dataset: for each column,
+and for all together. Codecs are compared at the same error, so the choice of the measure decides the ranking.
+"""
+
+
 def markdown() -> str:
-    """Return docs/glossary.md: a section for each metric, and the papers."""
-    sections = [
+    """Return docs/glossary.md: a section for each metric and each measure of the error, and the papers."""
+    papers = [f"- {text} {_linked(f'arXiv {number}')}\n" for number, text in REFERENCES.items()]
+    metrics, errors = (map(_section, entries) for entries in (GLOSSARY, ERRORS))
+    return "\n".join([_HEAD, *metrics, _ERRORS_HEAD, *errors, "## Papers\n", "".join(papers)])
+
+
+def _section(entry: Entry) -> str:
+    return (
         f"## {entry.name}\n\n"
         f"- Column: `{entry.column}`\n"
         f"- Formula: {entry.formula}\n"
         f"- Unit: {entry.unit}\n"
         f"- Source: {_linked(entry.source)}\n"
         f"- Misleads: {_linked(entry.misleads)}\n"
-        for entry in GLOSSARY
-    ]
-    papers = [f"- {text} {_linked(f'arXiv {number}')}\n" for number, text in REFERENCES.items()]
-    return "\n".join([_HEAD, *sections, "## Papers\n", "".join(papers)])
+    )
 
 
 def _linked(text: str) -> str:

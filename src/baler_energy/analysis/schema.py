@@ -107,6 +107,18 @@ flops | number | 1 | floating-point operations of one iteration, two per multipl
 parameters | integer | 1 | trainable parameters
 mean_rms_over_range | number | 1 | primary error: mean over columns of RMS residual over the column's range
 max_over_range | number | 1 | largest residual over its column's range
+mean_nrmse | number | 1 | mean over columns of RMS residual over standard deviation; 1 is no better than the means
+mean_explained_variance | number | 1 | mean over columns of the explained variance
+mean_relative_error_median | number | 1 | mean over columns of the median relative error of non-zero values
+mean_relative_error_p99 | number | 1 | mean over columns of the 99 % quantile of the same
+mean_wasserstein_over_deviation | number | 1 | mean over columns of the Wasserstein-1 distance over it
+max_ks_distance | number | 1 | largest Kolmogorov-Smirnov distance of a column
+zeros_kept | number | 1 | share of all zeros that come back as zeros
+integers_kept | number | 1 | share of all values of integer columns that come back exactly
+columns_worse_than_mean | integer | 1 | columns whose RMS residual exceeds their standard deviation
+trivial_mean_rms_over_range | number | 1 | mean_rms_over_range of the trivial codec, which stores columns' means only
+trivial_max_over_range | number | 1 | max_over_range of the trivial codec
+trivial_max_ks_distance | number | 1 | max_ks_distance of the trivial codec
 ratio_float64_bytes | number | 1 | table as float64 over compressed file
 ratio_native_bytes | number | 1 | table in its recorded number formats over compressed file
 ratio_source_bytes | number | 1 | source file (the share of these rows) over compressed file
@@ -161,13 +173,26 @@ _ERRORS = POINT + _columns("""
 column | string | | column of the table, or all
 dtype | string | | recorded number format of the column
 range | number | | largest less smallest value of the original column, in the column's own unit
+standard_deviation | number | | of the original column, in its own unit
 rms_residual | number | | root mean square of reconstructed less original, in the column's own unit
 rms_over_range | number | 1 | rms_residual over range; null where the column is constant
 max_over_range | number | 1 | largest absolute residual over range; null where the column is constant
+nrmse | number | 1 | rms_residual over standard_deviation; 1 is no better than the column's mean
+explained_variance | number | 1 | 1 less variance of the residual over variance of the original
 relative_error_mean | number | 1 | mean of |residual / truth| where truth is not zero
 relative_error_rms | number | 1 | root mean square of residual / truth where truth is not zero
+relative_error_median | number | 1 | median of |residual / truth| where truth is not zero
+relative_error_p99 | number | 1 | its 99 % quantile
 nonzero_count | integer | 1 | rows whose truth is not zero
+zero_count | integer | 1 | rows whose truth is zero
+zeros_kept | number | 1 | share of the zeros that come back as zeros; null where there is none
+integer_count | integer | 1 | rows of a column of integers; 0 for other columns
+integers_kept | number | 1 | share of the integers that come back exactly; null for other columns
 ks_distance | number | 1 | largest distance of the two cumulative distributions (Kolmogorov-Smirnov)
+wasserstein_over_deviation | number | 1 | Wasserstein-1 distance of the two distributions over standard_deviation
+trivial_rms_over_range | number | 1 | rms_over_range of the trivial codec, which stores the column's mean only
+trivial_max_over_range | number | 1 | max_over_range of the trivial codec
+trivial_ks_distance | number | 1 | ks_distance of the trivial codec
 """)
 
 _HISTOGRAMS = POINT + _columns("""

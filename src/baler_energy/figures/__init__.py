@@ -7,6 +7,7 @@
 - `base`: tables of a dataset, figures and tables of the report, and why one is left out
 - `selection`: the study's centre, sweeps along one axis, and their descriptions
 - `style`: colours, markers, units on axes, writing SVG and PNG
+- `trivial`: the trivial codec on error axes and in tables
 - `bars`: rows with names and numbers, of horizontal bars; `series`: runs against an axis of the grid
 - `profiled`: what a profiler recorded of one run; `engine_rows`: several engines at one point
 - `readable`: the tables as text; `page`: one as an HTML page

@@ -25,11 +25,14 @@ from baler_energy.figures.selection import (
     with_error,
 )
 from baler_energy.figures.tables.ratios import FORMAT, RATIOS, ratios, saving
+from baler_energy.figures.trivial import trivial_error
 from baler_energy.vocabulary import Evidence
 
 __all__ = ["escape_jinja", "escape_rst", "overview"]
 
 _MOST_FLAGGED = 20
+#: Most columns that are named.
+_MOST_WORSE = 8
 #: Snakemake's report centres this page. Without this rule, the top of a page taller than the window is out of reach.
 _REACHABLE = """.. raw:: html
 
@@ -63,6 +66,7 @@ def overview(tables: Tables, study: str, left_out: Mapping[str, Mapping[str, str
         f"**{_evidence(runs)}**",
         *(["**TOY DATA: a stand-in made with NumPy, not physics.**"] if (runs["source"] == "toy").any() else []),
         _answer(here),
+        *_trivial(tables["errors"], here),
         _heading("Main numbers", "-"),
         f"Centre: {escape_rst(describe(centre_of(runs)))}. Values are means over n unflagged repeats with half widths "
         "of 95 % t intervals (none for n = 1). Training includes all its epochs. Megabytes are those of the table in "
@@ -142,11 +146,35 @@ def _answer(here: pd.DataFrame) -> str:
     known = with_error(here)
     error, ratio = known["mean_rms_over_range"].mean(), known["ratio_native_bytes"].mean()
     if pd.notna(error) and pd.notna(ratio):
+        both = f"{_percent(error)} of a column's range"
+        if pd.notna(nrmse := known["mean_nrmse"].mean()):
+            both += f", {_percent(nrmse)} of its standard deviation"
         sentence += (
-            f"; the reconstruction is off by {spread_text(100 * error, float('nan'))} % of a column's range (RMS, mean "
-            f"over columns), and the compressed file is {1 / ratio:.3f} times the table's recorded size"
+            f"; the reconstruction is off by {both} (RMS, mean over columns), and the compressed file is "
+            f"{1 / ratio:.3f} times the table's recorded size"
         )
     return escape_rst(f"{sentence}.")
+
+
+def _percent(share: float) -> str:
+    return f"{spread_text(100 * share, math.nan)} %"
+
+
+def _trivial(errors: pd.DataFrame, here: pd.DataFrame) -> list[str]:
+    """Compare the centre's errors with those of storing only the columns' means."""
+    trivial = trivial_error(here, "mean_rms_over_range")
+    if math.isnan(trivial):
+        return []
+    said = f"Storing only each column's mean would be off by {_percent(trivial)} of its range."
+    own = errors[errors["run_id"].isin(here["run_id"]) & (errors["column"] != "all")]
+    nrmse = own.groupby("column", observed=True)["nrmse"].mean()
+    worse = [str(name) for name in nrmse.index[nrmse > 1]]
+    if worse:
+        more = "" if len(worse) <= _MOST_WORSE else f" and {len(worse) - _MOST_WORSE} more"
+        said += (
+            f" WORSE THAN THEIR MEAN are {len(worse)} of {len(nrmse)} columns: {', '.join(worse[:_MOST_WORSE])}{more}."
+        )
+    return [escape_rst(said)]
 
 
 def _in_words(items: Sequence[str]) -> str:

@@ -46,6 +46,8 @@ AXES = tuple(name for name in parameters.AXES if name != "device")
 _INTEGERS = tuple(name for name in AXES if parameters.column_type(name) == "integer")
 _PREFIXES = {-9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T"}
 
+#: Prefixes of the columns of errors and ratios.
+_ERRORS = ("mean_", "max_", "trivial_", "ratio_", "zeros_", "integers_", "columns_worse")
 #: Sizes in a run's record of compression.
 _SIZES = ("compressed_bytes", "latent_bytes", "stored_latent_bytes", "correction_bytes")
 
@@ -324,9 +326,7 @@ def with_error(runs: pd.DataFrame) -> pd.DataFrame:
 
     For a codec without training it is the row of the first operation.
     """
-    recorded = [
-        name for name in map(str, runs.columns) if name.startswith(("mean_rms", "max_over", "ratio_")) or name in _SIZES
-    ]
+    recorded = [name for name in map(str, runs.columns) if name.startswith(_ERRORS) or name in _SIZES]
     known = runs.groupby("run_id", observed=True)[recorded].first()
     turn = runs["operation"].map({operation: place for place, operation in enumerate(OPERATIONS)}).astype(float)
     first = runs[turn.notna()].assign(_turn=turn).sort_values("_turn", kind="stable").drop_duplicates("run_id")

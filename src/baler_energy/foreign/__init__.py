@@ -3,6 +3,7 @@
 - `rows`: a window of a foreign file, its values, and the table ``foreign`` made of them; numbers checked on the way in
 - `tables`: delimited text, row by row
 - `codecarbon`, `eco2ai`, `pyjoules`, `zeus`, `carbontracker`: one reader per tool
+- `tool`: what is known of a tool
 - `detect`: which readers a file needs, by its content
 - `patterns`: pure arithmetic on windows: constant power, power per gigabyte, windows inside windows
 - `evidence`: measured, modelled or unknown, judged from the rows

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from baler_energy.foreign.detect import TOOLS
 from baler_energy.foreign.patterns import Nesting, nested, split_runs
 from baler_energy.vocabulary import Evidence, Quantity
 
@@ -26,7 +27,7 @@ _SAME_POWER = 0.05
 #: Time zones to try where one clock is UTC and the other the host's own, nearest first (s).
 _ZONES_S = tuple(sorted(np.arange(-14 * 3600, 14 * 3600 + 1, 900).astype(float), key=abs))
 #: Tools that read the GPU's energy counter through NVML.
-_NVML_COUNTER = {"zeus", "pyjoules", "codecarbon"}
+_COUNT_GPU = {tool.name for tool in TOOLS if tool.counts_gpu}
 
 
 @dataclass(frozen=True)
@@ -201,7 +202,7 @@ def _compared(
 def _same_counter(one: _Run, other: _Run) -> Iterator[dict[str, Any]]:
     """Compare means per window of the GPU in separate runs of tools that read the same counter."""
     for run in (one, other):
-        if run.meter not in _NVML_COUNTER or "gpu" not in run.measured or len(run.windows) < _FEWEST + _WARM_UP:
+        if run.meter not in _COUNT_GPU or "gpu" not in run.measured or len(run.windows) < _FEWEST + _WARM_UP:
             return
         if not run.has("gpu"):
             return

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from baler_energy.errors import InputError
 from baler_energy.foreign.rows import J_PER_KWH, Value, Window, co2e, duration, energy, local_seconds, number
+from baler_energy.foreign.tool import Reader, Tool
 from baler_energy.vocabulary import Evidence, MeterName
 
-__all__ = ["log_looks_like", "read_log"]
+__all__ = ["TOOL"]
 
 _DATE = r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) - "
 _LOG = re.compile(
@@ -36,12 +37,12 @@ _APPLE = ("CPU", "GPU, ANE")
 Devices = dict[str, str]
 
 
-def log_looks_like(text: str) -> bool:
+def _log_looks_like(text: str) -> bool:
     """Tell whether `text` is one of carbontracker's logs."""
     return _LOG.search(text) is not None
 
 
-def read_log(text: str, path: Path) -> Iterator[Window]:
+def _read_log(text: str, path: Path) -> Iterator[Window]:
     """Yield a window per epoch of a standard log, and one per run of an output log.
 
     Raises
@@ -155,3 +156,6 @@ def _seconds(text: str, path: Path, row: int) -> float:
     if not match:
         raise InputError(f"{path}, row {row}: {text.strip()[:40]!r} is not a time h:mm:ss. Remove the row.")
     return float(match[1]) * 3600 + float(match[2]) * 60 + float(match[3])
+
+
+TOOL = Tool("carbontracker", "logs of carbontracker", log=Reader(_log_looks_like, _read_log))

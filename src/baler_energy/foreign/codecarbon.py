@@ -11,9 +11,10 @@ from pathlib import Path
 
 from baler_energy.foreign.rows import GIB, J_PER_KWH, Cells, Value, Window, co2e, duration, energy
 from baler_energy.foreign.tables import header, records
+from baler_energy.foreign.tool import Reader, Tool
 from baler_energy.vocabulary import Evidence, MeterName
 
-__all__ = ["looks_like", "read"]
+__all__ = ["TOOL"]
 
 _CORE = {"timestamp", "duration", "emissions", "energy_consumed"}
 #: codecarbon takes half of a TDP of 85 W for a CPU that it does not know (``external/hardware.py``, 2.x).
@@ -22,12 +23,12 @@ _UNKNOWN_CPU_W = 42.5
 _SAME = 1e-3
 
 
-def looks_like(text: str) -> bool:
+def _looks_like(text: str) -> bool:
     """Tell whether `text` is a table of codecarbon's."""
     return set(header(text, ",")) >= _CORE
 
 
-def read(text: str, path: Path) -> Iterator[Window]:
+def _read(text: str, path: Path) -> Iterator[Window]:
     """Yield a window per row.
 
     Raises
@@ -93,3 +94,6 @@ def _gpu(cells: Cells) -> Value:
 
 def _absent(column: str) -> str:
     return f"the file has nothing in a column {column}"
+
+
+TOOL = Tool("codecarbon", "emissions.csv of codecarbon", table=Reader(_looks_like, _read), counts_gpu=True)

@@ -1,34 +1,16 @@
 """Which readers a file needs, by its content."""
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from baler_energy.errors import InputError
 from baler_energy.foreign import carbontracker, codecarbon, eco2ai, pyjoules, zeus
 from baler_energy.foreign.rows import Window
 
-__all__ = ["read_file"]
+__all__ = ["TOOLS", "read_file"]
 
-Looks = Callable[[str], bool]
-Read = Callable[[str, Path], Iterator[Window]]
-
-#: A table is of one tool.
-_TABLES: tuple[tuple[Looks, Read], ...] = (
-    (codecarbon.looks_like, codecarbon.read),
-    (eco2ai.looks_like, eco2ai.read),
-    (pyjoules.looks_like, pyjoules.read),
-    (zeus.looks_like, zeus.read),
-)
-#: A program's log may hold the lines of several.
-_LOGS: tuple[tuple[Looks, Read], ...] = (
-    (zeus.log_looks_like, zeus.read_log),
-    (pyjoules.log_looks_like, pyjoules.read_log),
-    (carbontracker.log_looks_like, carbontracker.read_log),
-)
-_KNOWN = (
-    "emissions.csv of codecarbon, the tables of eco2ai, pyJoules (;) and ZeusMonitor, and logs of Zeus, pyJoules and "
-    "carbontracker"
-)
+#: Every tool whose results are read; figures mark them in this order.
+TOOLS = (codecarbon.TOOL, eco2ai.TOOL, pyjoules.TOOL, zeus.TOOL, carbontracker.TOOL)
+_KNOWN = ", ".join(tool.files for tool in TOOLS)
 
 
 def read_file(path: Path) -> list[Window]:
@@ -40,11 +22,12 @@ def read_file(path: Path) -> list[Window]:
         It cannot be read, is empty, is of no known tool, or has a damaged row.
     """
     text = _text(path)
-    tables = [read for looks, read in _TABLES if looks(text)]
-    readers = tables[:1] or [read for looks, read in _LOGS if looks(text)]
+    tables = [tool.table for tool in TOOLS if tool.table and tool.table.recognises(text)]
+    # A table is of one tool; a program's log may hold the lines of several.
+    readers = tables[:1] or [tool.log for tool in TOOLS if tool.log and tool.log.recognises(text)]
     if not readers:
         raise InputError(f"{path}: is not a result of a tool that is known here: {_KNOWN}. Leave the file out.")
-    return [window for read in readers for window in read(text, path)]
+    return [window for reader in readers for window in reader.read(text, path)]
 
 
 def _text(path: Path) -> str:

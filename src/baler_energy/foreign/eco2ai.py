@@ -11,21 +11,22 @@ from pathlib import Path
 
 from baler_energy.foreign.rows import J_PER_KWH, Cells, Window, co2e, duration, energy
 from baler_energy.foreign.tables import header, records
+from baler_energy.foreign.tool import Reader, Tool
 from baler_energy.vocabulary import Evidence, MeterName
 
-__all__ = ["looks_like", "read"]
+__all__ = ["TOOL"]
 
 _CORE = {"start_time", "duration(s)", "power_consumption(kWh)", "CO2_emissions(kg)"}
 _TDP = re.compile(r"TDP:\s*([0-9.]+)")
 _EPOCH = re.compile(r"epoch:\s*(\d+)")
 
 
-def looks_like(text: str) -> bool:
+def _looks_like(text: str) -> bool:
     """Tell whether `text` is a table of eco2ai's."""
     return set(header(text, ",")) >= _CORE
 
 
-def read(text: str, path: Path) -> Iterator[Window]:
+def _read(text: str, path: Path) -> Iterator[Window]:
     """Yield a window per row.
 
     Raises
@@ -60,3 +61,6 @@ def _assumptions(cells: Cells) -> str:
         f"one figure for all components: the CPU is {watts} times utilisation, RAM 0.375 W/GB in use, "
         "and only a GPU is read by a sensor (NVML power, sampled)"
     )
+
+
+TOOL = Tool("eco2ai", "tables of eco2AI", table=Reader(_looks_like, _read))

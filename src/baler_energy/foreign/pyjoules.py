@@ -11,26 +11,27 @@ from pathlib import Path
 from baler_energy.errors import InputError
 from baler_energy.foreign.rows import Value, Window, duration, energy, number
 from baler_energy.foreign.tables import header, records
+from baler_energy.foreign.tool import Reader, Tool
 from baler_energy.vocabulary import Evidence, MeterName
 
-__all__ = ["log_looks_like", "looks_like", "read", "read_log"]
+__all__ = ["TOOL"]
 
 _LINE = "begin timestamp :"
 _DOMAIN = re.compile(r"(nvidia_gpu|package|core|uncore|dram)_(\d+)")
 _GPU = "nvidia_gpu"
 
 
-def looks_like(text: str) -> bool:
+def _looks_like(text: str) -> bool:
     """Tell whether `text` is a table of pyJoules'."""
     return header(text, ";")[:3] == ["timestamp", "tag", "duration"]
 
 
-def log_looks_like(text: str) -> bool:
+def _log_looks_like(text: str) -> bool:
     """Tell whether `text` is a log with lines of pyJoules'."""
     return any(line.startswith(_LINE) for line in text.splitlines())
 
 
-def read(text: str, path: Path) -> Iterator[Window]:
+def _read(text: str, path: Path) -> Iterator[Window]:
     """Yield a window per row of the table.
 
     Raises
@@ -42,7 +43,7 @@ def read(text: str, path: Path) -> Iterator[Window]:
         yield _window(cells.values, path, cells.row)
 
 
-def read_log(text: str, path: Path) -> Iterator[Window]:
+def _read_log(text: str, path: Path) -> Iterator[Window]:
     """Yield a window per line of the print handler; other lines are ignored.
 
     Raises
@@ -76,3 +77,12 @@ def _reading(domain: re.Match[str], count: float) -> Value:
     if kind == _GPU:
         return energy(f"gpu-{index}", count * 1e-3, Evidence.MEASURED, "pyJoules reads NVML's energy counter (mJ)")
     return energy(f"{kind}-{index}", count * 1e-6, Evidence.MEASURED, "pyJoules reads the RAPL counter (uJ)")
+
+
+TOOL = Tool(
+    "pyjoules",
+    "tables (;) and logs of pyJoules",
+    table=Reader(_looks_like, _read),
+    log=Reader(_log_looks_like, _read_log),
+    counts_gpu=True,
+)

@@ -12,9 +12,10 @@ from pathlib import Path
 from baler_energy.errors import InputError
 from baler_energy.foreign.rows import Cells, Value, Window, duration, energy, local_seconds, number
 from baler_energy.foreign.tables import header, records
+from baler_energy.foreign.tool import Reader, Tool
 from baler_energy.vocabulary import Evidence, MeterName
 
-__all__ = ["log_looks_like", "looks_like", "read", "read_log"]
+__all__ = ["TOOL"]
 
 _WINDOW = re.compile(r"^\[([^\]]+)\].*ZeusMonitor.*Measurement window '(.*)' (started|ended)\.")
 _EPOCH = re.compile(r"^Epoch (\d+) consumed\b(?: (\S+) s and (\S+) J\.)?")
@@ -23,17 +24,17 @@ _COLUMN = re.compile(r"gpu(\d+)_energy")
 _HOW = "Zeus reads NVML's energy counter, or integrates sampled power on a GPU without one"
 
 
-def looks_like(text: str) -> bool:
+def _looks_like(text: str) -> bool:
     """Tell whether `text` is the table of a ZeusMonitor."""
     return header(text, ",")[:3] == ["start_time", "window_name", "elapsed_time"]
 
 
-def log_looks_like(text: str) -> bool:
+def _log_looks_like(text: str) -> bool:
     """Tell whether `text` is a log with lines of Zeus'."""
     return _LOG.search(text) is not None
 
 
-def read(text: str, path: Path) -> Iterator[Window]:
+def _read(text: str, path: Path) -> Iterator[Window]:
     """Yield a window per row of the table.
 
     Raises
@@ -53,7 +54,7 @@ def _gpus(cells: Cells) -> Iterator[Value]:
             yield energy(f"gpu-{match[1]}", cells.number(name), Evidence.MEASURED, _HOW)
 
 
-def read_log(text: str, path: Path) -> Iterator[Window]:
+def _read_log(text: str, path: Path) -> Iterator[Window]:
     """Yield a window per pair of started and ended lines, with its energy where the next lines give it.
 
     Raises
@@ -96,3 +97,12 @@ def _silent(start_s: float, end_s: float) -> Window:
         energy("gpu", None, Evidence.MEASURED, _HOW, missing=missing),
     )
     return Window(MeterName("zeus"), values, start_s=start_s, duration_s=length)
+
+
+TOOL = Tool(
+    "zeus",
+    "tables of ZeusMonitor and logs of Zeus",
+    table=Reader(_looks_like, _read),
+    log=Reader(_log_looks_like, _read_log),
+    counts_gpu=True,
+)

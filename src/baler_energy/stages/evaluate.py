@@ -48,7 +48,8 @@ def evaluate(original: Path, reconstructed: Path, compressed: Path, checkpoint: 
     InputError
         A file is missing or wrong, or the two tables do not fit together.
     """
-    from baler_energy.analysis import residuals  # brings pandas, which --help does not need
+    from baler_energy.analysis import error_measures  # brings pandas, which --help does not need
+    from baler_energy.analysis.histograms import histograms
 
     before, after = Table.read(original), Table.read(reconstructed)
     for kind, first, second in (("names", before.names, after.names), ("types", before.dtypes, after.dtypes)):
@@ -57,15 +58,15 @@ def evaluate(original: Path, reconstructed: Path, compressed: Path, checkpoint: 
     compressed_bytes, model_bytes = _size(compressed), None if checkpoint is None else _size(checkpoint)
     source_bytes = before.origin.get("source_bytes")
     sizes = {"float64": before.data.nbytes, "native": before.native_bytes, "source": source_bytes}
-    errors = residuals.column_errors(before.data, after.data, before.names, before.dtypes)
-    histograms = residuals.histograms(before.data, after.data, before.names, before.dtypes)
-    for name, frame in ((_ERRORS, errors), (_HISTOGRAMS, histograms)):
+    errors = error_measures.column_errors(before.data, after.data, before.names, before.dtypes)
+    binned = histograms(before.data, after.data, before.names, before.dtypes)
+    for name, frame in ((_ERRORS, errors), (_HISTOGRAMS, binned)):
         with atomic_path(out / name) as temporary:
             frame.to_parquet(temporary, index=False)
     summary = {
         "rows": len(before.data),
-        **residuals.summary(errors),
-        **residuals.ratios(sizes, compressed_bytes, model_bytes or 0),
+        **error_measures.summary(errors),
+        **error_measures.ratios(sizes, compressed_bytes, model_bytes or 0),
         **{f"{kind}_bytes": size for kind, size in sizes.items()},
         "compressed_bytes": compressed_bytes,
         "checkpoint_bytes": model_bytes,

@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -22,6 +23,7 @@ from baler_energy.figures.selection import (
     with_error,
 )
 from baler_energy.figures.style import COLOURS, MARKERS, count_text, grid, log_ticks, note_empty, open_mark, subtitle
+from baler_energy.figures.trivial import LINE, trivial_error
 from baler_energy.variants import ENGINES
 
 __all__ = ["FIGURES", "draw_engines"]
@@ -66,7 +68,9 @@ def draw_engines(tables: Tables) -> Figure:
     # From all runs: a flag is about the window, and errors and sizes do not depend on it.
     results = per_row(with_error(rows)).assign(flags="")
     for panel, (value, words) in zip(panels[-1], _RESULTS, strict=True):
-        _marks(panel, results.assign(shown=results[value]), labels, base, "", pairs=True)
+        trivial = trivial_error(results, value)
+        panel.axvline(trivial, **LINE)
+        _marks(panel, results.assign(shown=results[value]), labels, base, "", pairs=True, upto=trivial)
         panel.set_xlabel(words)
     for panel in panels.flat:
         name_rows(panel, labels, margin=0.6)
@@ -92,7 +96,16 @@ def _cost_row(panels: Any, rows: pd.DataFrame, labels: list[str], base: str, cos
         panel.set_xlabel(f"{words}{kind} ({prefixed})")
 
 
-def _marks(panel: Axes, part: pd.DataFrame, labels: list[str], base: str, unit: str, *, pairs: bool = False) -> None:
+def _marks(
+    panel: Axes,
+    part: pd.DataFrame,
+    labels: list[str],
+    base: str,
+    unit: str,
+    *,
+    pairs: bool = False,
+    upto: float = math.nan,
+) -> None:
     """Draw a mark for each label on a logarithmic axis, with its value and its factor relative to `base`."""
     present = part[part["shown"] > 0]
     if present.empty:
@@ -107,7 +120,7 @@ def _marks(panel: Axes, part: pd.DataFrame, labels: list[str], base: str, unit: 
             words = "; ".join(filter(None, [f"{estimate_text(_bare(mine), unit)}{lone}", factor]))
             look: dict[str, Any] = {"transform": panel.get_yaxis_transform(), "fontsize": 7.5}
             panel.text(0.985, place, words, ha="right", va="center", **look)
-    low, high = present["shown"].min() / 1.15, present["shown"].max() * 1.15
+    low, high = present["shown"].min() / 1.15, np.nanmax([present["shown"].max(), upto]) * 1.15
     panel.set(xscale="log", xlim=(low, low * (high / low) ** (1 / _MARKED)))
     log_ticks(panel.xaxis, *panel.get_xlim(), narrow=True)
 
@@ -151,7 +164,8 @@ FIGURES = (
         "components differ from the reference's. Upstream truncates integers where ours round them. Windows differ: "
         "upstream's includes reading and writing all its files, the fast engine's includes those of the tables that it "
         "compresses and decompresses, and the reference has its table in memory. Memory is the peak of the process and "
-        f"its children, PyTorch included. {TYPICAL_TIMES} {EVIDENCE}",
+        "its children, PyTorch included. Dotted lines are the errors of storing only the columns' means. "
+        f"{TYPICAL_TIMES} {EVIDENCE}",
         draw_engines,
     ),
 )

@@ -36,6 +36,7 @@ from baler_energy.figures.style import (
     plain,
     subtitle,
 )
+from baler_energy.figures.trivial import mark_trivial
 from baler_energy.vocabulary import Operation
 
 __all__ = ["FIGURES", "draw_error_flops", "draw_forward"]
@@ -137,6 +138,9 @@ def draw_error_flops(tables: Tables) -> Figure:
         counts |= set(line.means["n"])
         handles.append(_error_line(panel, line))
     _log_axes(panel, here["gflop"], here["mean_rms_over_range"])
+    limits = mark_trivial(panel, here, "mean_rms_over_range", upright=False, limits=panel.get_ylim())
+    panel.set_ylim(limits)
+    log_ticks(panel.yaxis, *limits)
     panel.set(xlabel="Operations of one training (GFLOP)", ylabel="Mean RMS residual / range")
     legend_below(figure, handles)
     subtitle(

@@ -14,6 +14,7 @@ from baler_energy.figures.bars import label_end, name_rows
 from baler_energy.figures.base import FigureSpec, NoData, Tables, require_rows
 from baler_energy.figures.selection import centre_of, describe, first_device, sweep, with_error
 from baler_energy.figures.style import COLOURS, MARKERS, count_text, grid, legend_below, log_ticks, subtitle
+from baler_energy.figures.trivial import mark_trivial
 
 __all__ = ["FIGURES", "draw_packing"]
 
@@ -98,8 +99,10 @@ def _error_panel(panel: Axes, chosen: pd.DataFrame, order: list[Any]) -> set[int
         label_end(panel, words, bound, places[name], gap=5)
     smallest = min(runs["mean_rms_over_range"].min(), *asked.values(), 1.0) / 2
     largest = max(runs["max_over_range"].max(), *asked.values(), 0.0) * 3
-    panel.set(xscale="log", xlim=(smallest, largest))
-    log_ticks(panel.xaxis, smallest, largest)
+    panel.set(xscale="log")
+    limits = mark_trivial(panel, runs, "mean_rms_over_range", upright=True, limits=(smallest, largest))
+    panel.set(xlim=limits)
+    log_ticks(panel.xaxis, *limits)
     panel.set_xlabel("Residual / range of the column")
     return counts
 

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from baler_energy.analysis.glossary import GLOSSARY
+from baler_energy.analysis.glossary_errors import ERRORS
 from baler_energy.figures.base import Tables, TableSpec
 from baler_energy.figures.readable import Row, each
 
@@ -10,8 +11,8 @@ __all__ = ["TABLE"]
 
 
 def glossary(_tables: Tables) -> pd.DataFrame:
-    """Return a row for each metric: column, name, formula, unit, source, misleads."""
-    return pd.DataFrame([vars(entry) for entry in GLOSSARY])
+    """Return a row for each metric and each error measure: column, name, formula, unit, source, misleads."""
+    return pd.DataFrame([vars(entry) for entry in (*GLOSSARY, *ERRORS)])
 
 
 def _row(row: Row) -> dict[str, str]:
@@ -28,7 +29,7 @@ def _row(row: Row) -> dict[str, str]:
 TABLE = TableSpec(
     "glossary",
     "Glossary of metrics",
-    "The efficiency metrics: formula, unit, source, and when they mislead.",
+    "The efficiency metrics and the error measures: formula, unit, source, and when they mislead.",
     make=glossary,
     rows=each(_row),
 )

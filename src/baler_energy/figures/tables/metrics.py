@@ -7,7 +7,8 @@ from typing import Any
 import pandas as pd
 
 from baler_energy.analysis import efficiency
-from baler_energy.analysis.glossary import GLOSSARY, Entry
+from baler_energy.analysis.glossary import GLOSSARY
+from baler_energy.analysis.glossary_entry import Entry
 from baler_energy.analysis.statistics import estimate, flag_words, flagged
 from baler_energy.figures.base import Tables, TableSpec
 from baler_energy.figures.selection import (

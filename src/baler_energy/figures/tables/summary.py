@@ -19,12 +19,13 @@ from baler_energy.figures.selection import (
     variant,
     with_error,
 )
+from baler_energy.figures.trivial import trivial_words
 
 __all__ = ["TABLE"]
 
 #: Columns that `summary` averages: over the clean runs, and over all runs.
 _OF_WINDOW = ("energy_j", "duration_s", "co2e_kg")
-_ERRORS = ("mean_rms_over_range", "max_over_range")
+_ERRORS = ("mean_rms_over_range", "max_over_range", "mean_nrmse")
 
 
 def summary(tables: Tables) -> pd.DataFrame:
@@ -71,7 +72,6 @@ def _of_window(part: pd.DataFrame, value: str) -> dict[str, float]:
 
 
 def _row(row: Row) -> dict[str, str]:
-    error = spread_text(row["mean_rms_over_range"], row["mean_rms_over_range_half_width"])
     n = f"{row['n']}" + (f" (+ {row['flagged_runs']} flagged: {row['flags']})" if row["flagged_runs"] else "")
     return {
         "dataset": row["dataset"] + (" (toy)" if row["source"] == "toy" else ""),
@@ -89,8 +89,13 @@ def _row(row: Row) -> dict[str, str]:
         "evidence": unless_missing(f"{row['energy_evidence']}, {row['energy_scope']}", row["energy_evidence"], "none"),
         "duration (s)": _windowed(row, "duration", "s"),
         "CO2e (mg)": _windowed(row, "co2e", "kg", factor=1e6),
-        "mean RMS / range": unless_missing(error, row["mean_rms_over_range"]),
+        "mean RMS / range": _error(row, "mean_rms_over_range"),
+        "NRMSE": _error(row, "mean_nrmse"),
     }
+
+
+def _error(row: Row, measure: str) -> str:
+    return unless_missing(spread_text(row[measure], row[f"{measure}_half_width"]), row[measure])
 
 
 def _windowed(row: Row, stem: str, unit: str, *, factor: float = 1.0, missing: str = "not known") -> str:
@@ -110,7 +115,7 @@ def _rows(frame: pd.DataFrame, most: int) -> list[dict[str, str]]:
 
 
 def _notes(_frame: pd.DataFrame, tables: Tables) -> list[str]:
-    return [f"{line}." for line in carbon_words(tables["runs"])]
+    return [*(f"{line}." for line in carbon_words(tables["runs"])), *trivial_words(tables["runs"])]
 
 
 TABLE = TableSpec(

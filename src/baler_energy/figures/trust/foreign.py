@@ -1,5 +1,6 @@
 """Imported results of other tools and the runs of this study: energy against duration."""
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +13,7 @@ from matplotlib.lines import Line2D
 from baler_energy.figures.base import FigureSpec, Tables, require_rows
 from baler_energy.figures.selection import OPERATIONS
 from baler_energy.figures.style import COLOURS, MARKERS, grid, legend_below, log_ticks, plain, subtitle
+from baler_energy.foreign.detect import TOOLS
 from baler_energy.vocabulary import Evidence, Quantity
 
 __all__ = ["FIGURES", "draw_foreign"]
@@ -19,14 +21,9 @@ __all__ = ["FIGURES", "draw_foreign"]
 #: Fill of a mark by evidence; a sum of measured and modelled parts is half filled.
 _MIXED = "measured and modelled"
 _FILL = {Evidence.MEASURED: "full", Evidence.MODELLED: "none", Evidence.UNKNOWN: "none", _MIXED: "left"}
-#: Mark and colour of each tool; the marks of this study are larger, darker and have other shapes.
-_TOOLS: dict[str, tuple[str, str]] = {
-    "codecarbon": ("v", COLOURS[1]),
-    "eco2ai": ("D", COLOURS[2]),
-    "pyjoules": ("P", "#8a6d00"),
-    "zeus": ("X", "0.45"),
-    "carbontracker": ("<", "#5b2a86"),
-}
+#: Marks and colours of tools, in order; the marks of this study are larger, darker and have other shapes.
+_LOOKS = (("v", COLOURS[1]), ("D", COLOURS[2]), ("P", "#8a6d00"), ("X", "0.45"), ("<", "#5b2a86"))
+_TOOLS = {tool.name: look for tool, look in zip(TOOLS, itertools.cycle(_LOOKS), strict=False)}
 _SMALL, _LARGE = 4.5, 6.5
 _MANY = 200
 _SUM = "machine"

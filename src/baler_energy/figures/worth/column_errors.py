@@ -11,6 +11,7 @@ from baler_energy.figures.bars import name_rows
 from baler_energy.figures.base import FigureSpec, Tables, require_rows
 from baler_energy.figures.selection import at_point, centre_of, describe, first_device
 from baler_energy.figures.style import COLOURS, MARKERS, count_text, grid, legend_below, log_ticks, subtitle
+from baler_energy.figures.trivial import NAME
 
 __all__ = ["FIGURES"]
 
@@ -44,8 +45,11 @@ def draw_column_errors(tables: Tables) -> Figure:
         panel.errorbar(
             table["mean"], places, xerr=table["half_width"], linestyle="none", capsize=2, elinewidth=0.9, ms=4.5, **look
         )
+    trivial = here.groupby("column", observed=True)["trivial_rms_over_range"].mean().reindex(order)
+    panel.plot(trivial, np.arange(len(order)), linestyle="none", marker="|", ms=9, color="0.35", label=f"RMS, {NAME}")
     smallest = means["rms_over_range"]["mean"].min()
     largest = (means["max_over_range"]["mean"] + means["max_over_range"]["half_width"].fillna(0)).max()
+    largest = max(largest, trivial.max())
     _column_axes(panel, [str(name) for name in order], max(smallest, largest * 1e-9) / 3, largest * 1.5)
     legend_below(figure, panel.get_legend_handles_labels()[0])
     shown = count_text(means["rms_over_range"]["n"])
@@ -68,7 +72,8 @@ FIGURES = (
         "column_errors",
         "Error of each column",
         "RMS and largest residual of each column, divided by its range, at the study's centre. Markers are means over "
-        "n repeats, bars are 95 % t intervals. Constant columns have no range and are left out.",
+        "n repeats, bars are 95 % t intervals. Strokes are the RMS residual of storing only the column's mean: a mark "
+        "beyond its stroke is worse. Constant columns have no range and are left out.",
         draw_column_errors,
     ),
 )

@@ -33,6 +33,7 @@ from baler_energy.figures.style import (
     open_mark,
     subtitle,
 )
+from baler_energy.figures.trivial import mark_trivial
 from baler_energy.vocabulary import Operation
 
 __all__ = ["FIGURES"]
@@ -56,7 +57,7 @@ def draw_error_energy(tables: Tables) -> Figure:
     kinds = sorted(set(zip(trained["device"], trained["energy_evidence"], strict=True)))
     figure, (panels,) = grid(1, len(kinds), 5.2, width_in=max(7.5, 4.6 * len(kinds)), sharex=True, sharey=True)
     values, errors = trained["energy_j"] * factor, trained["mean_rms_over_range"]
-    x_limits, y_limits = (values.min() / 1.5, values.max() * 1.5), (errors.min() / 1.4, errors.max() * 1.4)
+    x_limits, y_limits = (values.min() / 1.5, values.max() * 1.5), [errors.min() / 1.4, errors.max() * 1.4]
     counts = set[int]()
     for panel, (device, evidence) in zip(panels, kinds, strict=True):
         part = trained[(trained["device"] == device) & (trained["energy_evidence"] == evidence)]
@@ -65,7 +66,9 @@ def draw_error_energy(tables: Tables) -> Figure:
             along = sweep(clean(part), axis, centre)
             if along[axis].nunique() > 1:
                 _error_line(panel, along, axis, factor, number, centre[axis])
-        panel.set(xscale="log", yscale="log", xlim=x_limits, ylim=y_limits)
+        panel.set(xscale="log", yscale="log")
+        y_limits = mark_trivial(panel, trained, "mean_rms_over_range", upright=False, limits=y_limits)
+        panel.set(xlim=x_limits, ylim=y_limits)
         log_ticks(panel.xaxis, *x_limits, narrow=len(kinds) > 1)
         log_ticks(panel.yaxis, *y_limits)
         panel.set_xlabel(f"Energy of one training, {evidence} ({unit})")
@@ -144,7 +147,8 @@ FIGURES = (
         "Error against training energy",
         "RMS residual / range, mean over columns, against the energy of the training. Lines connect points that differ "
         "from the centre in one axis, labelled with their values. Markers are means over n repeats, bars are 95 % t "
-        "intervals (none for n = 1). Open grey marks are flagged runs, which are excluded from the means. " + EVIDENCE,
+        "intervals (none for n = 1). Open grey marks are flagged runs, which are excluded from the means. The dotted "
+        "line is the error of storing only the columns' means. " + EVIDENCE,
         draw_error_energy,
     ),
 )

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from scipy.stats import ks_2samp
+from scipy.stats import ks_2samp, wasserstein_distance
 
-from baler_energy.analysis.residuals import BINS, column_errors, histograms, ks_distance, ratios, summary
+from baler_energy.analysis.error_measures import column_errors, ks_distance, ratios, summary
+from baler_energy.analysis.histograms import BINS, histograms
 from baler_energy.errors import InputError
 
 NAMES = ("pt", "n", "constant", "zero")
@@ -60,6 +61,61 @@ def test_the_row_of_all_columns(errors):
     assert np.isnan(overall["rms_residual"])
 
 
+def test_measures_against_the_standard_deviation_and_exact_values_by_hand(errors):
+    pt, n, zero = (errors.loc[name] for name in ("pt", "n", "zero"))
+    deviation = math.sqrt(8 / 3)
+    assert pt["standard_deviation"] == pytest.approx(deviation)
+    assert pt["nrmse"] == pytest.approx(math.sqrt(1.25 / 3) / deviation)
+    # Residuals of 0.5, 0 and -1 have a variance of 1.25 / 3 - (0.5 / 3)^2.
+    assert pt["explained_variance"] == pytest.approx(1 - (1.25 / 3 - 0.25 / 9) / (8 / 3))
+    assert pt["wasserstein_over_deviation"] == pytest.approx((0.5 + 0 + 1) / 3 / deviation)
+    assert (n["relative_error_median"], n["relative_error_p99"]) == (0, 0.5)
+    assert (pt["zero_count"], pt["zeros_kept"], zero["zeros_kept"]) == (1, 0, pytest.approx(2 / 3))
+    assert np.isnan(n["zeros_kept"]) and np.isnan(pt["integers_kept"])
+    assert (n["integer_count"], n["integers_kept"]) == (3, pytest.approx(2 / 3))
+
+
+def test_measures_of_all_columns(errors):
+    overall = errors.loc["all"]
+    for name in ("nrmse", "explained_variance", "wasserstein_over_deviation", "trivial_rms_over_range"):
+        assert overall[name] == pytest.approx(errors.loc[["pt", "n"], name].mean()), name
+    assert (overall["zero_count"], overall["zeros_kept"]) == (4, pytest.approx(2 / 4))
+    assert (overall["integer_count"], overall["integers_kept"]) == (3, pytest.approx(2 / 3))
+
+
+def test_the_summary_has_the_trivial_codec_and_counts_columns_that_are_worse(errors):
+    main = summary(errors.reset_index())
+    assert main["mean_nrmse"] == errors.loc["all", "nrmse"] and main["columns_worse_than_mean"] == 0
+    assert main["trivial_mean_rms_over_range"] == errors.loc["all", "trivial_rms_over_range"]
+    far = column_errors(BEFORE, BEFORE + np.array([9.0, 0, 0, 0]), NAMES, DTYPES)
+    assert summary(far)["columns_worse_than_mean"] == 1
+
+
+@given(hnp.arrays(np.float64, (9, 2), elements=st.floats(-1e6, 1e6)))
+def test_the_trivial_codec_is_what_column_means_give(data):
+    means = np.broadcast_to(data.mean(axis=0), data.shape).copy()
+    found = column_errors(data, means, ("a", "b"), ("float64", "float64"))
+    varying = found[found["range"] > 1e-6 * np.abs(data).max()]
+    np.testing.assert_allclose(varying["nrmse"], 1, rtol=1e-6)
+    np.testing.assert_allclose(varying["explained_variance"], 0, atol=1e-6)
+    for name in ("rms_over_range", "max_over_range", "ks_distance"):
+        np.testing.assert_allclose(varying[name], varying[f"trivial_{name}"], rtol=1e-6)
+
+
+@given(SAMPLES.flatmap(lambda a: st.tuples(st.just(a), hnp.arrays(np.float64, len(a), elements=st.floats(-1e6, 1e6)))))
+def test_the_wasserstein_distance_is_scipys(samples):
+    before, after = (sample.reshape(-1, 1) for sample in samples)
+    found = column_errors(before, after, ("a",), ("float64",)).iloc[0]
+    if found["standard_deviation"] > 0:
+        expected = wasserstein_distance(*samples) / found["standard_deviation"]
+        assert found["wasserstein_over_deviation"] == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_shift_leaves_the_explained_variance_but_not_the_nrmse():
+    found = column_errors(BEFORE[:, :1], BEFORE[:, :1] + 10, ("a",), ("float64",)).iloc[0]
+    assert found["explained_variance"] == pytest.approx(1) and found["nrmse"] > 1
+
+
 def test_the_summary_names_the_primary_error_and_the_worst_column(errors):
     main = summary(errors.reset_index())
     assert main["mean_rms_over_range"] == errors.loc["all", "rms_over_range"]
@@ -98,6 +154,7 @@ def test_what_overflows_is_null_and_not_infinite():
     frame = column_errors(data, data + 1.0, ("a", "b"), ("float64", "float64")).set_index("column")
     assert np.isnan(frame.loc["a", "relative_error_mean"]) and np.isnan(frame.loc["all", "relative_error_rms"])
     assert frame.loc["b", "relative_error_mean"] == 0.75
+    assert frame.loc["b", "relative_error_median"] == 1.0 and np.isnan(frame.loc["a", "relative_error_p99"])
     assert summary(frame.reset_index())["relative_error_mean"] is None
 
 

@@ -1,0 +1,272 @@
+"""Errors of a reconstructed table, column by column and over all, and those of the trivial codec: NumPy only.
+
+The trivial codec stores each column's mean and nothing for a row. An error that is not well below its error says
+little of the rows. Columns are gone through one by one, so that beyond the two tables only a few columns' worth of
+memory is used.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from baler_energy.errors import InputError
+
+__all__ = ["ALL", "check_tables", "column_errors", "ks_distance", "ratios", "summary"]
+
+Floats = NDArray[np.float64]
+
+#: Name of the row that speaks of all columns together.
+ALL = "all"
+#: How the row of all columns follows from the columns; what has a unit is null there.
+_MEANS = (
+    "rms_over_range",
+    "nrmse",
+    "explained_variance",
+    "relative_error_median",
+    "relative_error_p99",
+    "wasserstein_over_deviation",
+    "trivial_rms_over_range",
+)
+_LARGEST = ("max_over_range", "ks_distance", "trivial_max_over_range", "trivial_ks_distance")
+#: Shares that come back exactly, with the counts that they are shares of.
+_SHARES = {"zeros_kept": "zero_count", "integers_kept": "integer_count"}
+_WITH_UNIT = ("range", "standard_deviation", "rms_residual")
+
+
+def column_errors(original: Floats, reconstructed: Floats, names: Sequence[str], dtypes: Sequence[str]) -> pd.DataFrame:
+    """Errors per column, and a last row ``all``, of two tables (rows, columns) with the same rows in the same order.
+
+    The glossary says what each measure is and when it misleads.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per column, with
+
+        - ``range``, ``standard_deviation``: of the original, in the column's unit;
+        - ``rms_residual``: root of the mean squared residual, in the column's unit;
+        - ``rms_over_range``, ``max_over_range``: RMS and largest residual over the range, null where it is 0;
+        - ``nrmse``: RMS residual over the standard deviation, and ``explained_variance``, null where that is 0;
+        - ``relative_error_mean``, ``relative_error_rms``, ``relative_error_median``, ``relative_error_p99``: of
+          residual / original where the original is not 0, and ``nonzero_count``, how many rows that are (the errors
+          are null where there is none, or one overflows);
+        - ``ks_distance``: Kolmogorov-Smirnov distance of the two distributions;
+        - ``wasserstein_over_deviation``: their Wasserstein-1 distance over the standard deviation;
+        - ``zeros_kept``: share of the ``zero_count`` zeros that come back as zeros;
+        - ``integers_kept``: share of the ``integer_count`` values of an integer column that come back exactly;
+        - ``trivial_rms_over_range``, ``trivial_max_over_range``, ``trivial_ks_distance``: errors of the trivial codec,
+          whose NRMSE is 1 and whose explained variance is 0.
+
+        The row ``all`` has the means over the columns, of ``max_over_range`` and the KS distances the largest; the mean
+        and RMS of the relative error and the shares are over all values that they count.
+
+    Raises
+    ------
+    InputError
+        The tables differ in shape, or a value is not finite.
+    """
+    check_tables(original, reconstructed, names)
+    rows = [
+        {"column": name, "dtype": dtype, **_errors(_column(original, n), _column(reconstructed, n), dtype)}
+        for n, (name, dtype) in enumerate(zip(names, dtypes, strict=True))
+    ]
+    frame = pd.DataFrame(rows)
+    return pd.DataFrame([*rows, _overall(frame)]).astype({"dtype": "string", "column": "string"})
+
+
+def summary(errors: pd.DataFrame) -> dict[str, str | float | int | None]:
+    """Give the main numbers of `column_errors`; ``mean_rms_over_range`` is the primary error (null: all constant)."""
+    columns, overall = errors[errors["column"] != ALL], errors[errors["column"] == ALL].iloc[0]
+    constant = int(columns["rms_over_range"].isna().sum())
+    varying = columns.dropna(subset="rms_over_range")
+    worst = None if varying.empty else str(varying["column"].iloc[int(varying["rms_over_range"].to_numpy().argmax())])
+    averaged = (*_MEANS, *_SHARES, "relative_error_mean", "relative_error_rms")
+    return {
+        "columns": len(columns),
+        "constant_columns": constant,
+        "columns_worse_than_mean": int((columns["nrmse"] > 1).sum()),
+        **{_name(name): _number(overall[name]) for name in (*averaged, *_LARGEST)},
+        "worst_column": worst,
+    }
+
+
+def _name(measure: str) -> str:
+    """Name a measure of all columns: those that are means over the columns begin with ``mean``, KS with ``max``."""
+    if measure in _MEANS:
+        trivial = measure.startswith("trivial_")
+        return f"trivial_mean_{measure.removeprefix('trivial_')}" if trivial else f"mean_{measure}"
+    return measure.replace("ks_distance", "max_ks_distance")
+
+
+def ratios(sizes_bytes: Mapping[str, int | None], compressed_bytes: int, model_bytes: int) -> dict[str, float | None]:
+    """Compression ratios against several sizes of the original, each without and with the model's own bytes.
+
+    Parameters
+    ----------
+    sizes_bytes
+        The original's size by what it is counted in (``float64``, ``native``, ``source``); null where unknown.
+    compressed_bytes, model_bytes
+        Sizes of the compressed file and of the checkpoint.
+
+    Returns
+    -------
+    dict
+        ``ratio_<kind>_bytes`` and ``ratio_<kind>_bytes_with_model``; below 1 the file grew.
+    """
+    result: dict[str, float | None] = {}
+    for kind, size in sizes_bytes.items():
+        result[f"ratio_{kind}_bytes"] = None if size is None else size / compressed_bytes
+        with_model = compressed_bytes + model_bytes
+        result[f"ratio_{kind}_bytes_with_model"] = None if size is None else size / with_model
+    return result
+
+
+def ks_distance(first: Floats, second: Floats) -> float:
+    """Largest difference between the empirical distribution functions of two samples (each one-dimensional)."""
+    return _ks(np.sort(first), np.sort(second))
+
+
+def check_tables(original: Floats, reconstructed: Floats, names: Sequence[str]) -> None:
+    """Refuse two tables that are not the same one before and after.
+
+    Raises
+    ------
+    InputError
+        The tables differ in shape, or a value is not finite.
+    """
+    if original.shape != reconstructed.shape or original.shape[1:] != (len(names),) or not len(original):
+        raise InputError(
+            f"The original is {original.shape} (rows, columns) and the reconstruction {reconstructed.shape}, with "
+            f"{len(names)} names: they are not the same table before and after."
+        )
+    for table, word in ((original, "original"), (reconstructed, "reconstructed table")):
+        for number, name in enumerate(names):
+            finite = np.isfinite(table[:, number])
+            if not finite.all():
+                row = int(np.argmin(finite))
+                raise InputError(f"The {word} holds NaN or infinity (column {name!r}, row {row}).")
+
+
+def _column(table: Floats, number: int) -> Floats:
+    return np.ascontiguousarray(table[:, number])
+
+
+def _errors(before: Floats, after: Floats, dtype: str) -> dict[str, float | int]:
+    with np.errstate(over="ignore", invalid="ignore"):
+        residual = after - before
+        spread, mean = float(before.max() - before.min()), _mean(before)
+        deviation, rms = _rms(before - mean), _rms(residual)
+        # A constant column that its mean misses by rounding has no standard deviation.
+        deviation = deviation if spread > 0 else 0.0
+        ordered, back = np.sort(before), np.sort(after)
+        values = {
+            "range": spread,
+            "standard_deviation": deviation,
+            "rms_residual": rms,
+            "rms_over_range": _over(rms, spread),
+            "max_over_range": _over(_largest(residual), spread),
+            "nrmse": _over(rms, deviation),
+            "explained_variance": 1 - _over(_rms(residual - _mean(residual)), deviation) ** 2,
+            **_relative_errors(before, residual),
+            "ks_distance": _ks(ordered, back),
+            "wasserstein_over_deviation": _over(_mean(np.abs(back - ordered)), deviation),
+            "trivial_rms_over_range": _over(deviation, spread),
+            "trivial_max_over_range": _over(_largest(before - mean), spread),
+            "trivial_ks_distance": _ks(ordered, np.array([mean])) if spread > 0 else math.nan,
+        }
+    # What overflows (a residual over a subnormal number) is unknown, not infinite.
+    finite = {name: value if math.isfinite(value) else math.nan for name, value in values.items()}
+    return {**finite, **_kept(before, after, dtype)}
+
+
+def _relative_errors(before: Floats, residual: Floats) -> dict[str, float]:
+    nonzero = before != 0
+    relative = np.abs(residual[nonzero] / before[nonzero])
+    if not relative.size:
+        return {f"relative_error_{name}": math.nan for name in ("mean", "rms", "median", "p99")}
+    # Of the values themselves: between a number and infinity there is no quantile.
+    median, p99 = np.quantile(relative, [0.5, 0.99], method="higher")
+    return {
+        "relative_error_mean": float(relative.mean()),
+        "relative_error_rms": _rms(relative),
+        "relative_error_median": float(median),
+        "relative_error_p99": float(p99),
+    }
+
+
+def _kept(before: Floats, after: Floats, dtype: str) -> dict[str, float | int]:
+    """Count zeros and integers, and give the shares of them that come back exactly."""
+    zero, integer = before == 0, np.dtype(dtype).kind in "iub"
+    zeros = int(zero.sum())
+    return {
+        "nonzero_count": len(before) - zeros,
+        "zero_count": zeros,
+        "zeros_kept": float((after[zero] == 0).mean()) if zeros else math.nan,
+        "integer_count": len(before) if integer else 0,
+        "integers_kept": float((after == before).mean()) if integer else math.nan,
+    }
+
+
+def _overall(frame: pd.DataFrame) -> dict[str, Any]:
+    """Row of all columns."""
+    nonzero = frame[frame["nonzero_count"] > 0]
+    counts, total = nonzero["nonzero_count"], int(nonzero["nonzero_count"].sum())
+    relative_sum = (nonzero["relative_error_mean"] * counts).sum(skipna=False)
+    square_sum = (nonzero["relative_error_rms"] ** 2 * counts).sum(skipna=False)
+    counted = {count: int(frame[count].sum()) for count in _SHARES.values()}
+    return {
+        "column": ALL,
+        "dtype": None,
+        **dict.fromkeys(_WITH_UNIT, math.nan),
+        **{name: frame[name].mean() for name in _MEANS},
+        **{name: frame[name].max() for name in _LARGEST},
+        "relative_error_mean": relative_sum / total if total else math.nan,
+        "relative_error_rms": math.sqrt(square_sum / total) if total else math.nan,
+        "nonzero_count": total,
+        **counted,
+        **{
+            share: (frame[share] * frame[count]).sum() / counted[count] if counted[count] else math.nan
+            for share, count in _SHARES.items()
+        },
+    }
+
+
+def _ks(first: Floats, second: Floats) -> float:
+    """Kolmogorov-Smirnov distance of two sorted samples."""
+    values = np.concatenate([first, second])
+    below_first = np.searchsorted(first, values, side="right") / len(first)
+    below_second = np.searchsorted(second, values, side="right") / len(second)
+    return float(np.abs(below_first - below_second).max())
+
+
+def _over(value: float, spread: float) -> float:
+    return value / spread if spread > 0 else math.nan
+
+
+def _largest(values: Floats) -> float:
+    return float(np.abs(values).max())
+
+
+def _mean(values: Floats) -> float:
+    """Mean, of scaled values, so that their sum does not overflow."""
+    largest = _largest(values)
+    if largest == 0 or not math.isfinite(largest):
+        return largest
+    return largest * float((values / largest).mean())
+
+
+def _rms(values: Floats) -> float:
+    """Root of the mean square, scaled first so that squares neither overflow nor vanish."""
+    largest = _largest(values)
+    if largest == 0 or not math.isfinite(largest):
+        return largest
+    scaled = values / largest
+    return largest * math.sqrt(float(np.dot(scaled, scaled)) / len(values))
+
+
+def _number(value: Any) -> float | None:
+    return None if pd.isna(value) else float(value)

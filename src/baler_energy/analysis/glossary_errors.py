@@ -1,0 +1,93 @@
+"""What each measure of the error is; entries of the glossary. Columns are those of the table ``errors``."""
+
+from baler_energy.analysis.glossary_entry import Entry
+
+__all__ = ["ERRORS"]
+
+ERRORS = (
+    Entry(
+        "rms_over_range",
+        "RMS residual over range",
+        "sqrt(mean of (reconstructed - original)²) / (largest - smallest original value); of a table the mean over its "
+        "columns (mean_rms_over_range)",
+        "1",
+        "Lossy compression of simulations: Tao et al. (arXiv 1805.07384) give it in dB, as the PSNR.",
+        "It flatters where values crowd in a small part of their range: one outlier sets the range, and storing only "
+        "the mean of a long-tailed column looks good. Row counts and datasets do not compare.",
+    ),
+    Entry(
+        "nrmse",
+        "NRMSE",
+        "RMS residual / standard deviation of the original; of a table the mean over its columns (mean_nrmse)",
+        "1",
+        "Forecast verification, where above 1 is worse than climatology (climpred's documentation of its nrmse).",
+        "1 is what storing only the mean gives, so 0.6 is not a good reconstruction. A few far values can carry most "
+        "of the standard deviation.",
+    ),
+    Entry(
+        "explained_variance",
+        "Explained variance",
+        "1 - variance of the residual / variance of the original; of a table the mean over its columns",
+        "1",
+        "scikit-learn's explained_variance_score.",
+        "It does not see a shift of all values. 0.99 sounds like little is lost, but is an NRMSE of 0.1.",
+    ),
+    Entry(
+        "max_over_range",
+        "Largest residual over range",
+        "largest |reconstructed - original| / range; of a table the largest of its columns",
+        "1",
+        "The bound of error-bounded compressors relative to the value range (Tao et al., arXiv 1805.07384).",
+        "A single row decides. A bound over the range leaves small values with large relative errors.",
+    ),
+    Entry(
+        "relative_error_median",
+        "Relative error of non-zero values",
+        "median of |residual / original| where the original is not 0; relative_error_p99: its 99 % quantile; of a "
+        "table the mean over its columns",
+        "1",
+        "Point-wise relative errors; the median and the quantile stay finite where a few values are tiny.",
+        "It ignores zeros, and depends on where a column's zero lies: meaningless for angles and other differences.",
+    ),
+    Entry(
+        "ks_distance",
+        "Kolmogorov-Smirnov distance",
+        "largest difference of the two cumulative distributions; of a table the largest of its columns",
+        "1",
+        "SciPy's ks_2samp.",
+        "It compares distributions, not rows: a shuffled column has 0. Many equal values (zeros) that move a little "
+        "give a large distance.",
+    ),
+    Entry(
+        "wasserstein_over_deviation",
+        "Wasserstein distance over standard deviation",
+        "mean of |sorted reconstructed - sorted original| / standard deviation; of a table the mean over its columns",
+        "1",
+        "SciPy's wasserstein_distance.",
+        "It compares distributions, not rows, and hardly sees a narrow peak that is smeared.",
+    ),
+    Entry(
+        "zeros_kept",
+        "Zeros kept",
+        "share of the values that are 0 and come back as 0; of a table over all its zeros",
+        "1",
+        "Counted. Analyses select on zeros, such as an empty isolation cone.",
+        "Null where a column has no zero. A codec that returns zeros only keeps all of them.",
+    ),
+    Entry(
+        "integers_kept",
+        "Integers kept",
+        "share of the values of integer columns that come back exactly; of a table over all of these",
+        "1",
+        "Counted. Multiplicities, charges and identifiers are of use only if they are exact.",
+        "Null without integer columns. A column with one common value is mostly kept by returning that.",
+    ),
+    Entry(
+        "trivial_rms_over_range",
+        "Errors of the trivial codec",
+        "the measures above for a codec that stores each column's mean and nothing for a row",
+        "1",
+        "The upper end of every error axis: it costs no bytes per row. Its NRMSE is 1 by definition.",
+        "It is not the worst codec: a bad reconstruction has larger errors.",
+    ),
+)

@@ -1,0 +1,76 @@
+"""The trivial codec, which only stores the columns' means and nothing per row: the upper end of every error axis."""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+
+from baler_energy.figures.selection import spread_text
+
+__all__ = ["LINE", "NAME", "mark_trivial", "trivial_error", "trivial_words"]
+
+NAME = "trivial codec (column means)"
+#: Style of its line.
+LINE: dict[str, Any] = {"color": "0.35", "linestyle": (0, (1, 2)), "linewidth": 1.2, "zorder": 1}
+#: Errors of a run, and those of the trivial codec on its table.
+_TRIVIAL = {"mean_rms_over_range": "trivial_mean_rms_over_range", "max_over_range": "trivial_max_over_range"}
+
+
+def trivial_error(runs: pd.DataFrame, measure: str) -> float:
+    """Return the mean error of the trivial codec on the runs' tables; NaN if there is none."""
+    if measure not in _TRIVIAL:
+        return math.nan
+    values = runs[_TRIVIAL[measure]].dropna()
+    return float(values.mean()) if len(values) else math.nan
+
+
+def mark_trivial(
+    panel: Axes, runs: pd.DataFrame, measure: str, *, upright: bool, limits: Iterable[float]
+) -> list[float]:
+    """Draw the error of the trivial codec as a line across a panel.
+
+    Parameters
+    ----------
+    panel
+        A panel with an axis of the error `measure`.
+    runs
+        The runs that the panel shows.
+    measure
+        A column of ``runs``.
+    upright
+        Whether that axis is the horizontal one.
+    limits
+        Limits of the axis that fit the data.
+
+    Returns
+    -------
+    list of float
+        Limits of the axis that also fit the line.
+    """
+    low, high = limits
+    value = trivial_error(runs, measure)
+    if math.isnan(value) or value == 0:
+        return [low, high]
+    text: dict[str, Any] = {"fontsize": 8, "color": "0.25", "xytext": (-3, 3) if upright else (4, 3)}
+    text |= {"textcoords": "offset points", "rotation": 90 if upright else 0, "ha": "right" if upright else "left"}
+    if upright:
+        panel.axvline(value, **LINE)
+        panel.annotate(NAME, (value, 0.02), xycoords=panel.get_xaxis_transform(), va="bottom", **text)
+    else:
+        panel.axhline(value, **LINE)
+        panel.annotate(NAME, (0.0, value), xycoords=panel.get_yaxis_transform(), va="bottom", **text)
+    return [min(low, value / 1.4), max(high, value * 1.4)]
+
+
+def trivial_words(runs: pd.DataFrame) -> list[str]:
+    """Write the trivial codec's error on each dataset, for tables of errors."""
+    known = runs.dropna(subset=["trivial_mean_rms_over_range"])
+    values = known.groupby("dataset", observed=True)["trivial_mean_rms_over_range"].mean()
+    if values.empty:
+        return []
+    said = ", ".join(f"{spread_text(100 * value, math.nan)} % ({dataset})" for dataset, value in values.items())
+    return [
+        f"The trivial codec, which stores only the columns' means, has a mean RMS / range of {said} and an NRMSE of 1."
+    ]
