@@ -31,7 +31,7 @@ from baler_energy.vocabulary import Evidence
 __all__ = ["escape_jinja", "escape_rst", "overview"]
 
 _MOST_FLAGGED = 20
-#: Columns that are named, at most.
+#: Most columns that are named.
 _MOST_WORSE = 8
 #: Snakemake's report centres this page. Without this rule, the top of a page taller than the window is out of reach.
 _REACHABLE = """.. raw:: html

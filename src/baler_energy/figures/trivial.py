@@ -1,4 +1,4 @@
-"""The trivial codec, which stores the columns' means and nothing for a row: the upper end of every error axis."""
+"""The trivial codec, which only stores the columns' means and nothing per row: the upper end of every error axis."""
 
 import math
 from collections.abc import Iterable
@@ -12,14 +12,14 @@ from baler_energy.figures.selection import spread_text
 __all__ = ["LINE", "NAME", "mark_trivial", "trivial_error", "trivial_words"]
 
 NAME = "trivial codec (column means)"
-#: How its line is drawn.
+#: Style of its line.
 LINE: dict[str, Any] = {"color": "0.35", "linestyle": (0, (1, 2)), "linewidth": 1.2, "zorder": 1}
 #: Errors of a run, and those of the trivial codec on its table.
 _TRIVIAL = {"mean_rms_over_range": "trivial_mean_rms_over_range", "max_over_range": "trivial_max_over_range"}
 
 
 def trivial_error(runs: pd.DataFrame, measure: str) -> float:
-    """Give the error of the trivial codec on the runs' tables, their mean; NaN where there is none."""
+    """Return the mean error of the trivial codec on the runs' tables; NaN if there is none."""
     if measure not in _TRIVIAL:
         return math.nan
     values = runs[_TRIVIAL[measure]].dropna()
@@ -34,20 +34,20 @@ def mark_trivial(
     Parameters
     ----------
     panel
-        With an axis of the error `measure`.
+        A panel with an axis of the error `measure`.
     runs
-        What the panel shows.
+        The runs that the panel shows.
     measure
         A column of ``runs``.
     upright
         Whether that axis is the horizontal one.
     limits
-        Of the axis, as the data need them.
+        Limits of the axis that fit the data.
 
     Returns
     -------
     list of float
-        Limits of the axis that have room for the line.
+        Limits of the axis that also fit the line.
     """
     low, high = limits
     value = trivial_error(runs, measure)
@@ -65,7 +65,7 @@ def mark_trivial(
 
 
 def trivial_words(runs: pd.DataFrame) -> list[str]:
-    """Say what the trivial codec reaches on each dataset, for tables of errors."""
+    """Write the trivial codec's error on each dataset, for tables of errors."""
     known = runs.dropna(subset=["trivial_mean_rms_over_range"])
     values = known.groupby("dataset", observed=True)["trivial_mean_rms_over_range"].mean()
     if values.empty:

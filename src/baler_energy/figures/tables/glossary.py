@@ -11,7 +11,7 @@ __all__ = ["TABLE"]
 
 
 def glossary(_tables: Tables) -> pd.DataFrame:
-    """Return a row for each metric and each measure of the error: column, name, formula, unit, source, misleads."""
+    """Return a row for each metric and each error measure: column, name, formula, unit, source, misleads."""
     return pd.DataFrame([vars(entry) for entry in (*GLOSSARY, *ERRORS)])
 
 
@@ -29,7 +29,7 @@ def _row(row: Row) -> dict[str, str]:
 TABLE = TableSpec(
     "glossary",
     "Glossary of metrics",
-    "The efficiency metrics and the measures of the error: formula, unit, source, and when they mislead.",
+    "The efficiency metrics and the error measures: formula, unit, source, and when they mislead.",
     make=glossary,
     rows=each(_row),
 )

@@ -21,7 +21,7 @@ __all__ = ["FIGURES", "draw_foreign"]
 #: Fill of a mark by evidence; a sum of measured and modelled parts is half filled.
 _MIXED = "measured and modelled"
 _FILL = {Evidence.MEASURED: "full", Evidence.MODELLED: "none", Evidence.UNKNOWN: "none", _MIXED: "left"}
-#: Marks and colours of tools, in their order; the marks of this study are larger, darker and have other shapes.
+#: Marks and colours of tools, in order; the marks of this study are larger, darker and have other shapes.
 _LOOKS = (("v", COLOURS[1]), ("D", COLOURS[2]), ("P", "#8a6d00"), ("X", "0.45"), ("<", "#5b2a86"))
 _TOOLS = {tool.name: look for tool, look in zip(TOOLS, itertools.cycle(_LOOKS), strict=False)}
 _SMALL, _LARGE = 4.5, 6.5

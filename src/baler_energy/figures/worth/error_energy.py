@@ -147,8 +147,8 @@ FIGURES = (
         "Error against training energy",
         "RMS residual / range, mean over columns, against the energy of the training. Lines connect points that differ "
         "from the centre in one axis, labelled with their values. Markers are means over n repeats, bars are 95 % t "
-        "intervals (none for n = 1). Open grey marks are flagged runs, which are excluded from the means. "
-        "The dotted line is the error of storing only the columns' means. " + EVIDENCE,
+        "intervals (none for n = 1). Open grey marks are flagged runs, which are excluded from the means. The dotted "
+        "line is the error of storing only the columns' means. " + EVIDENCE,
         draw_error_energy,
     ),
 )
