@@ -86,7 +86,7 @@ def test_a_coarser_step_needs_fewer_integers():
 
 @pytest.mark.parametrize("word", ["quantise", "quantise-0", "quantise-x", "quantise--1", "quantise-inf"])
 def test_a_wrong_bound_is_one_message(word):
-    with pytest.raises(InputError, match=f"'{word}' is not known; give none, or some of these"):
+    with pytest.raises(InputError, match=f"'{word}' is not supported; use none, or some of these"):
         Packing.parse(word)
     with pytest.raises(InputError, match="is the second of its kind"):
         Packing.parse("quantise-0.1+float32")

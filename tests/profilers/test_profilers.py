@@ -43,7 +43,8 @@ def test_cprofile_finds_the_busy_function(tmp_path):
     pstats.Stats(str(tmp_path / "p.pstats")).get_stats_profile()
     by_name = {h.name: h for h in hotspots}
     busy = by_name["_busy"]
-    assert busy.calls == 1 and busy.total_share > 0.8
+    # More than all else that it calls; how much more depends on what interrupts a few milliseconds.
+    assert busy.calls == 1 and busy.total_share > by_name["<built-in method builtins.sorted>"].total_share
     assert busy.file is not None and busy.file.endswith("test_profilers.py") and busy.line is not None
     assert by_name["<built-in method builtins.sorted>"].file is None
     assert by_name["<built-in method builtins.sorted>"].line is None
