@@ -88,5 +88,5 @@ def test_a_coarser_step_needs_fewer_integers():
 def test_a_wrong_bound_is_one_message(word):
     with pytest.raises(InputError, match=f"'{word}' is not supported; use none, or some of these"):
         Packing.parse(word)
-    with pytest.raises(InputError, match="is the second of its kind"):
+    with pytest.raises(InputError, match="repeats a kind that is already there"):
         Packing.parse("quantise-0.1+float32")
