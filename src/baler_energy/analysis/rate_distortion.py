@@ -49,8 +49,9 @@ def codec_points(runs: pd.DataFrame) -> pd.DataFrame:
     pandas.DataFrame
         A row per codec, least error first: ``family``, the parameters that name it, ``n`` (runs), ``trains`` (it
         has a training), ``error`` (mean of mean_rms_over_range) with ``error_half_width`` (95 % t interval), ``nrmse``,
-        ``max_over_range``, ``ratio`` (over the recorded formats), ``bytes_per_row``, `COSTS` (means over clean runs;
-        null where there is none) and ``evidence`` of the energies.
+        ``max_over_range``, ``relative_error`` (mean of mean_relative_error_median), ``ratio`` (over the recorded
+        formats), ``bytes_per_row``, `COSTS` (means over clean runs; null where there is none) and ``evidence`` of the
+        energies.
     """
     rows = []
     for key, part in runs.groupby(_CODEC, dropna=False, observed=True, sort=False):
@@ -61,7 +62,7 @@ def codec_points(runs: pd.DataFrame) -> pd.DataFrame:
         row: dict[str, Any] = dict(zip(_CODEC, key, strict=True))
         row |= {"family": family(row), "n": n, "error": error, "error_half_width": half_width}
         row |= {"nrmse": once["mean_nrmse"].mean(), "max_over_range": once["max_over_range"].mean()}
-        row |= {"ratio": once["ratio_native_bytes"].mean()}
+        row |= {"relative_error": once["mean_relative_error_median"].mean(), "ratio": once["ratio_native_bytes"].mean()}
         row["trains"] = bool(part["operation"].eq(Operation.TRAIN).any())
         row["bytes_per_row"] = (once["compressed_bytes"] / once["rows"]).mean()
         rows.append(row | _costs(part))
@@ -87,7 +88,7 @@ def on_front(points: pd.DataFrame) -> "pd.Series[bool]":
     return (ordered["ratio"] > before).reindex(points.index)
 
 
-def at_error(points: pd.DataFrame, error: float, names: Iterable[str]) -> pd.DataFrame:
+def at_error(points: pd.DataFrame, error: float, names: Iterable[str], measure: str = "error") -> pd.DataFrame:
     """Interpolate what each family needs for an error.
 
     Between its two points next to the error the logarithm of each quantity is linear in that of the error. A family
@@ -99,25 +100,31 @@ def at_error(points: pd.DataFrame, error: float, names: Iterable[str]) -> pd.Dat
     points
         As of `codec_points`.
     error
-        Over the range, above 0.
+        Above 0.
     names
         Columns to interpolate.
+    measure
+        Column that the error is of.
     """
     rows = []
-    for name, curve in points[points["error"] > 0].groupby("family", sort=False, observed=True):
-        known = curve.sort_values("error")
-        place = int(np.searchsorted(known["error"].to_numpy(), error))
-        if known["error"].iloc[0] > error or known["error"].iloc[-1] < error:
+    for name, curve in points[points[measure] > 0].groupby("family", sort=False, observed=True):
+        known = curve.sort_values(measure)
+        errors = known[measure].to_numpy()
+        if errors[0] > error or errors[-1] < error:
             continue
-        low, high = known.iloc[max(place - 1, 0)], known.iloc[place]
-        rows.append({"family": name, **{column: _between(low, high, error, column) for column in names}})
+        high = int(np.searchsorted(errors, error))
+        low = max(high - 1, 0)
+        share = 1.0
+        if errors[low] < errors[high] and errors[high] != error:
+            share = math.log(error / errors[low]) / math.log(errors[high] / errors[low])
+        ends = known.iloc[low], known.iloc[high]
+        rows.append({"family": name, **{column: _between(*ends, share, column) for column in names}})
     return pd.DataFrame(rows)
 
 
-def _between(low: "pd.Series[Any]", high: "pd.Series[Any]", error: float, name: str) -> float:
-    if low["error"] == high["error"] or high["error"] == error:
+def _between(low: "pd.Series[Any]", high: "pd.Series[Any]", share: float, name: str) -> float:
+    if share == 1:
         return float(high[name])
-    share = math.log(error / low["error"]) / math.log(high["error"] / low["error"])
     first, second = float(low[name]), float(high[name])
     if not (first > 0 and second > 0):
         return math.nan
