@@ -53,14 +53,14 @@ def mark_trivial(
     value = trivial_error(runs, measure)
     if math.isnan(value) or value == 0:
         return [low, high]
-    text: dict[str, Any] = {"fontsize": 8, "color": "0.25", "xytext": (-3, 3) if upright else (4, 3)}
-    text |= {"textcoords": "offset points", "rotation": 90 if upright else 0, "ha": "right" if upright else "left"}
+    text: dict[str, Any] = {"fontsize": 8, "color": "0.25", "xytext": (-3, 3)}
+    text |= {"textcoords": "offset points", "rotation": 90 if upright else 0, "ha": "right"}
     if upright:
         panel.axvline(value, **LINE)
         panel.annotate(NAME, (value, 0.02), xycoords=panel.get_xaxis_transform(), va="bottom", **text)
     else:
         panel.axhline(value, **LINE)
-        panel.annotate(NAME, (0.0, value), xycoords=panel.get_yaxis_transform(), va="bottom", **text)
+        panel.annotate(NAME, (1.0, value), xycoords=panel.get_yaxis_transform(), va="bottom", **text)
     return [min(low, value / 1.4), max(high, value * 1.4)]
 
 
