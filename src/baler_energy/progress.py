@@ -7,14 +7,14 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
-__all__ = ["LOG_INTERVAL_S", "progress", "say"]
+__all__ = ["LOG_INTERVAL_S", "announce", "progress"]
 
 T = TypeVar("T")
 
 LOG_INTERVAL_S = 20.0
 
 
-def say(message: str) -> None:
+def announce(message: str) -> None:
     """Print a line for the user to standard error, where logs and terminals expect it."""
     print(message, file=sys.stderr, flush=True)
 
@@ -41,7 +41,7 @@ def progress(items: Iterable[T], *, total: int | None, label: str, unit: str = "
         if now - last >= LOG_INTERVAL_S:
             last = now
             if total is None:
-                say(f"{label}: {done} {unit}")
+                announce(f"{label}: {done} {unit}")
                 continue
             left_s = (now - start) / done * (total - done)
-            say(f"{label}: {done}/{total} {unit}, about {left_s:.0f} s left")
+            announce(f"{label}: {done}/{total} {unit}, about {left_s:.0f} s left")

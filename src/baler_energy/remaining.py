@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 
-from baler_energy.progress import say
+from baler_energy.progress import announce
 
 __all__ = ["RemainingTime"]
 
@@ -43,7 +43,7 @@ class RemainingTime(logging.Handler):
         elif event == "progress" and now_s - self._said_s >= _INTERVAL_S and self._took_s:
             self._said_s = now_s
             if left := self._left():
-                say(self.sentence(left, now_s))
+                announce(self.sentence(left, now_s))
 
     def sentence(self, left: Mapping[str, int], now_s: float) -> str:
         """Say what is left, by the mean duration of each rule's jobs and by how many ran at a time so far."""

@@ -168,8 +168,8 @@ def test_the_words_for_meters_and_peers_are_the_vocabularys():
 
 def test_peers_measure_the_first_repeat_of_their_points():
     loaded = load_study(study(peers={"tools": ["zeus"], "points": [{"rows": 100}]}))
-    assert {point.repeat for point in loaded.beside_peers} == {0}
-    assert {point.rows for point in loaded.beside_peers} == {100}
+    assert {point.repeat for point in loaded.peer_points} == {0}
+    assert {point.rows for point in loaded.peer_points} == {100}
 
 
 def test_text_of_a_file_dataset_stays_one_word_each():
@@ -388,7 +388,7 @@ def test_a_study_without_an_engine_is_the_study_that_never_had_it(tmp_path):
     assert [p.path for p in rest.points] == [p.path for p in whole.points if p.engine != "upstream"]
     assert {p.engine for p in rest.points} == {"reference", "fast"}
     assert rest.profiled == tuple(p for p in whole.profiled if p.engine != "upstream")
-    assert rest.peers.tools == () and rest.beside_peers == ()
+    assert rest.peers.tools == () and rest.peer_points == ()
     rest.write(tmp_path / "study.yaml")
     assert load_study(tmp_path / "study.yaml") == rest
     assert rest.without_engine("upstream") == rest

@@ -208,7 +208,7 @@ def files_of_runs(wildcards):
         *(PROFILE.format(point=p.path, profiler=name) for p, name in STUDY.profiles),
         *expand(
             rules.peer.output.record,
-            point=[p.path for p in STUDY.beside_peers],
+            point=[p.path for p in STUDY.peer_points],
             tool=STUDY.peers.tools,
             run=range(STUDY.peers.repeats),
         ),

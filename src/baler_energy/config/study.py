@@ -230,7 +230,7 @@ class Study(Config):
         return frozenset(path for path, point in self.by_path.items() if "train" in operations_of(point))
 
     @cached_property
-    def beside_peers(self) -> tuple[Point, ...]:
+    def peer_points(self) -> tuple[Point, ...]:
         """The points whose training other tools measure, too: those that ``peers.points`` selects."""
         found = dict.fromkeys(p for entry in self.peers.points for p in self._matching(entry))
         return tuple(point for point in found if point.path in self.trained)

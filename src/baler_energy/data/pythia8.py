@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from baler_energy.data.columns import JET_COLUMNS, JET_DTYPES, PARTICLE_KINDS, assemble
 from baler_energy.data.table import Table
 from baler_energy.errors import BalerEnergyError, UnavailableError
-from baler_energy.progress import progress, say
+from baler_energy.progress import announce, progress
 
 try:
     import awkward
@@ -194,10 +194,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         generate(args.rows, args.seed, args.pt_hat_min).write(args.out)
     except BalerEnergyError as error:
-        say(f"error: {error}")
+        announce(f"error: {error}")
         return error.exit_code
     except OSError as error:
-        say(f"error: {args.out}: cannot be written: {error.strerror or error}.")
+        announce(f"error: {args.out}: cannot be written: {error.strerror or error}.")
         return 1
     return 0
 

@@ -72,14 +72,14 @@ def _read_log(text: str, path: Path) -> Iterator[Window]:
                 windows += [_silent(*edges) for edges in ended]
                 ended = [(started.pop(match[2]), date)]
         elif match := _EPOCH.match(line):
-            windows.append(_told(match, path, row, ended.pop()[0] if ended else None))
+            windows.append(_from_line(match, path, row, ended.pop()[0] if ended else None))
     windows += [_silent(*edges) for edges in ended]
     if not windows:
         raise InputError(f"{path}: Zeus started in this log, but no window ended. Leave the file out, or run it again.")
     yield from windows
 
 
-def _told(line: re.Match[str], path: Path, row: int, start_s: float | None) -> Window:
+def _from_line(line: re.Match[str], path: Path, row: int, start_s: float | None) -> Window:
     if line[2] is None:
         raise InputError(f"{path}, row {row}: a Zeus line is cut off. Remove it, or export the file again.")
     length, joules = number(line[2], path, row, "the time"), number(line[3], path, row, "the energy")

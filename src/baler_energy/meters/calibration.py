@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from baler_energy.errors import InputError
 from baler_energy.files import read_json, write_json
-from baler_energy.progress import say
+from baler_energy.progress import announce
 from baler_energy.provenance import machine
 from baler_energy.vocabulary import Evidence
 
@@ -156,7 +156,7 @@ def calibrated_min_window_s(path: Path, min_window_s: float) -> float:
         return min_window_s
     shortest_s = calibration.shortest_window_s
     if shortest_s > min_window_s:
-        say(
+        announce(
             f"The window is {shortest_s:.1f} s instead of {min_window_s:g} s, so that this machine's counters resolve "
             "1 %."
         )
@@ -180,7 +180,7 @@ def _of_this_kind(path: Path, otherwise: str) -> Calibration | None:
     calibration, here = Calibration.read(path), kind_of_machine()
     if all(calibration.machine[key] == here[key] for key in ("cpu_model", "gpus")):
         return calibration
-    say(f"{path} is for another kind of machine ({calibration.machine['hostname']}): {otherwise}.")
+    announce(f"{path} is for another kind of machine ({calibration.machine['hostname']}): {otherwise}.")
     return None
 
 

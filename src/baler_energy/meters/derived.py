@@ -33,10 +33,10 @@ def derived_readings(readings: Sequence[Reading], idle: Idle | None, duration_s:
         if reading.quantity is not Quantity.ENERGY:
             continue
         power_w = None if reading.value is None else reading.value / duration_s
-        derived.append(_beside(reading, Quantity.POWER_MEAN, power_w, reading.reason))
+        derived.append(_derived(reading, Quantity.POWER_MEAN, power_w, reading.reason))
         baseline = idle_power_w.get((reading.meter, reading.component))
         dynamic_j, reason = _dynamic(reading, idle, baseline, duration_s)
-        derived.append(_beside(reading, Quantity.DYNAMIC_ENERGY, dynamic_j, reason))
+        derived.append(_derived(reading, Quantity.DYNAMIC_ENERGY, dynamic_j, reason))
     return tuple(derived)
 
 
@@ -75,5 +75,5 @@ def derived_flags(readings: Sequence[Reading], other: Contamination, *, long_eno
     return flags
 
 
-def _beside(reading: Reading, quantity: Quantity, value: float | None, reason: str | None) -> Reading:
+def _derived(reading: Reading, quantity: Quantity, value: float | None, reason: str | None) -> Reading:
     return Reading.of(reading.meter, reading.component, quantity, value, reading.evidence, reason)

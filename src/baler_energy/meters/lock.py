@@ -11,7 +11,7 @@ from typing import Self
 import psutil
 
 from baler_energy.errors import InputError
-from baler_energy.progress import say
+from baler_energy.progress import announce
 
 __all__ = ["DEFAULT_LOCK", "LOCK_VARIABLE", "MachineLock"]
 
@@ -98,7 +98,7 @@ class MachineLock:
                 "command cannot start its own measurement. Run only one of the two."
             )
         who = f" (process {holder})" if holder else ""
-        say(f"Waiting for another measurement on this machine{who}, which holds {self.path}.")
+        announce(f"Waiting for another measurement on this machine{who}, which holds {self.path}.")
 
 
 def _holder(inode: int) -> int | None:

@@ -17,7 +17,7 @@ from baler_energy.meters.iterations import Iterations, iteration_times
 from baler_energy.meters.lock import MachineLock
 from baler_energy.meters.segments import Segment, energies_so_far
 from baler_energy.meters.settings import SessionSettings
-from baler_energy.progress import say
+from baler_energy.progress import announce
 from baler_energy.records import Contamination, Idle, IterationTimes, Reading, Window
 from baler_energy.vocabulary import Evidence, Flag, MeterName
 
@@ -316,7 +316,7 @@ class Session:
         busy = (other.fraction or 0.0) > CONTAMINATION_LIMIT
         measured = any(reading.evidence is Evidence.MEASURED and reading.value is not None for reading in readings)
         if busy and measured:
-            say(
+            announce(
                 f"The idle baseline is not idle: other processes used {other.fraction:.0%} of the CPUs. "
                 "Dynamic energies of this run are too low; stop the other processes and run it again."
             )
@@ -353,13 +353,13 @@ class Session:
     def _fault(self, meter: Meter, what: str, error: Exception) -> None:
         reason = _reason(meter, what, error)
         if self._faults.setdefault(meter.name, reason) == reason:
-            say(reason)
+            announce(reason)
 
     def _close(self, meter: Meter) -> None:
         try:
             meter.close()
         except Exception as error:
-            say(_reason(meter, "could not be closed", error))
+            announce(_reason(meter, "could not be closed", error))
 
 
 def _reason(meter: Meter, what: str, error: Exception) -> str:

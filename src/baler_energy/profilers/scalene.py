@@ -16,7 +16,7 @@ from baler_energy.errors import UnavailableError
 from baler_energy.profilers.base import Profiler, Watched
 from baler_energy.profilers.hotspots import Hotspot, short_path
 from baler_energy.profilers.running import Finished, require_module, run_group
-from baler_energy.progress import say
+from baler_energy.progress import announce
 
 __all__ = ["PROFILER", "Program", "hotspots_of", "profile"]
 
@@ -131,7 +131,7 @@ def _make_page(json_file: Path, html_file: Path) -> None:
     done = _run("view", "--standalone", json_file.name, folder=json_file.parent, timeout_s=60)
     page = json_file.with_name("scalene-profile.html")
     if done.returncode or not page.is_file():
-        say(f"Scalene wrote no HTML page of its profile: {done.said}")
+        announce(f"Scalene wrote no HTML page of its profile: {done.said}")
         return
     page.replace(html_file)
 

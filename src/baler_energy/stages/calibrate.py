@@ -24,7 +24,7 @@ from baler_energy.meters.options import add_meter_arguments, make_meters
 from baler_energy.meters.session import Session
 from baler_energy.meters.settings import SHORTEST_CALIBRATION_S, SessionSettings
 from baler_energy.meters.ticks import watch_ticks
-from baler_energy.progress import say
+from baler_energy.progress import announce
 from baler_energy.provenance import provenance
 from baler_energy.sources import calibrated
 from baler_energy.stages.thread_costs import cpu_counter, thread_rows, watch_threads
@@ -90,18 +90,18 @@ def calibrate(meters: Sequence[Meter], settings: SessionSettings, calibrate_s: f
     with MachineLock(settings.lock):  # nothing else is measured meanwhile
         before_s = [work.timed() for _ in range(_LOOPS)]
     with Session(meters, settings) as session:
-        say(f"Idle for {calibrate_s:g} s, in {_SLICES} slices.")
+        announce(f"Idle for {calibrate_s:g} s, in {_SLICES} slices.")
         outcome = session.run(lambda: list(_idle(session, calibrate_s / _SLICES)), once=True)
         counting = [meter for meter in meters if meter.counts and absent_reason(meter) is None]
         if counting:
-            say("Watching the counters' ticks.")
+            announce("Watching the counters' ticks.")
         ticks = session.run(lambda: _ticks(counting), once=True).result if counting else {}
         measured_s = session.run(lambda: [work.timed() for _ in range(_LOOPS)], once=True).result
     with MachineLock(settings.lock):
         after_s = [work.timed() for _ in range(_LOOPS)]
     evidence = {f"{r.meter}/{r.component}": r.evidence for r in outcome.readings if r.quantity is Quantity.ENERGY}
     counter = cpu_counter(evidence)
-    say("Training steps on different numbers of threads.")
+    announce("Training steps on different numbers of threads.")
     with Session(counting, settings) as session:
         per_number_s = min(_THREADS_S, calibrate_s / 10)
         costs = session.run(

@@ -23,7 +23,7 @@ from baler_energy.files import read_json, write_json
 from baler_energy.meters.calibration import Calibration, calibration_rows
 from baler_energy.meters.wattmeter import Log, read_log, wattmeter_readings
 from baler_energy.processes import InOrder, mapping
-from baler_energy.progress import progress, say
+from baler_energy.progress import announce, progress
 from baler_energy.records import Measurement
 from baler_energy.rounds import points_so_far, round_file
 from baler_energy.variants import PROFILERS
@@ -97,7 +97,7 @@ def collect(study: Study, results: Path, out: Path, *, processes: int = 1) -> No
         dataset.write_chosen(writers)
         writers["electricity"].add(electricity_rows(electricity))
     for name, writer in writers.items():
-        say(f"{name}: {writer.rows} rows")
+        announce(f"{name}: {writer.rows} rows")
     write_json(out / "datapackage.json", datapackage(study.name))
 
 
@@ -223,7 +223,7 @@ class _Dataset:
     def write_peers(self, writer: TableWriter) -> None:
         """Write the rows of other tools that measured the same windows."""
         peers = self._study.peers
-        for point in self._study.beside_peers:
+        for point in self._study.peer_points:
             for tool in peers.tools:
                 for number in range(peers.repeats):
                     path = self._results / "peers" / point.path / tool / f"run~{number}" / "peer.json"

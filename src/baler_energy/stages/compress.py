@@ -14,7 +14,7 @@ from baler_energy.errors import InputError
 from baler_energy.files import atomic_path
 from baler_energy.formats.reading import Request
 from baler_energy.meters.options import add_session_arguments
-from baler_energy.progress import say
+from baler_energy.progress import announce
 from baler_energy.stages.file_options import add_file_arguments, request_of
 from baler_energy.stages.measured import Measuring, facts_of_work, open_work, warm_up_of, write_record
 from baler_energy.stages.options import (
@@ -106,7 +106,7 @@ def compress(
             sizes: Sizes = work.finish(outcome.result)
             facts = facts_of_work(work, device, outcome.result)
         for warning in work.warnings():
-            say(f"Warning: {warning}.")
+            announce(f"Warning: {warning}.")
     parameters = point.parameters(source=work.origin.get("source"), rows=sizes.rows, columns=len(work.dtypes))
     results = {
         "compressed_bytes": (out / COMPRESSED).stat().st_size,

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from baler_energy.errors import InputError, UnavailableError
-from baler_energy.progress import LOG_INTERVAL_S, say
+from baler_energy.progress import LOG_INTERVAL_S, announce
 from baler_energy.slurm import ask
 from baler_energy.vocabulary import Evidence
 
@@ -198,7 +198,7 @@ def _wait(jobs: dict[str, str], wait_s: float) -> dict[str, str]:
         if now_s - said_s > LOG_INTERVAL_S:
             said_s = now_s
             waiting = ", ".join(f"{name} {state.partition('|')[0].lower()}" for name, state in open_jobs.items())
-            say(f"Waiting for jobs: {waiting or reason}")
+            announce(f"Waiting for jobs: {waiting or reason}")
         time.sleep(_POLL_S)
     return {}
 

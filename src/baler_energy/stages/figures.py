@@ -5,7 +5,7 @@ from pathlib import Path
 
 from baler_energy.figures.chapters import figures_of
 from baler_energy.files import write_json
-from baler_energy.progress import progress, say
+from baler_energy.progress import announce, progress
 from baler_energy.variants import CHAPTERS
 
 __all__ = ["EPILOG", "HELP", "LEFT_OUT", "add_arguments", "figures", "run"]
@@ -65,7 +65,7 @@ def figures(dataset: Path, chapter: str, out: Path) -> dict[str, str]:
             save(figure.draw(tables), out, figure.name)
         except NoData as reason:
             left_out[figure.name] = str(reason)
-            say(f"{figure.name} is left out: {reason}")
+            announce(f"{figure.name} is left out: {reason}")
         else:
             drawn.add(figure.name)
     _remove_stale(out, drawn)

@@ -77,7 +77,7 @@ def forward(data: Path, checkpoint_path: Path, out: Path, point: PointOptions, m
     scaled = torch.as_tensor(checkpoint.normalisation.normalise(table.data), dtype=DTYPES[checkpoint.precision])
     batches = torch.split(scaled.to(device), point.batch_size)
 
-    def passed(some: tuple[torch.Tensor, ...]) -> None:
+    def pass_through(some: tuple[torch.Tensor, ...]) -> None:
         with torch.no_grad():
             for batch in some:
                 network(batch)
@@ -87,7 +87,7 @@ def forward(data: Path, checkpoint_path: Path, out: Path, point: PointOptions, m
     macs = rows * (architecture.encode_macs + architecture.decode_macs)
     with open_session(measuring, device, out) as session:
         outcome = session.run(
-            lambda: passed(batches), warm_up=warmed_up(lambda: passed(batches[:WARM_UP_BATCHES]), device)
+            lambda: pass_through(batches), warm_up=warmed_up(lambda: pass_through(batches[:WARM_UP_BATCHES]), device)
         )
         write_json(out / COUNTS, [asdict(count) for count in counts(architecture)])
         results = {"parameters": architecture.parameters, "macs": macs, "flops": 2 * macs}

@@ -15,7 +15,7 @@ from baler_energy.meters.options import make_meters, session_settings
 from baler_energy.meters.segments import Segment
 from baler_energy.meters.session import Outcome, Session
 from baler_energy.meters.settings import SessionSettings
-from baler_energy.progress import say
+from baler_energy.progress import announce
 from baler_energy.provenance import provenance
 from baler_energy.records import Measurement
 from baler_energy.sources import coder_modules, measured
@@ -168,7 +168,7 @@ def write_record(
     made_with = provenance(*behind, *coder_modules(str(parameters["packing"])))
     job = made_with["slurm"]
     if job and job["exclusive"] is False:
-        say(
+        announce(
             f"SLURM job {job['job_id']} shares its node {job['node']}: the node's counters include the energy of "
             "other jobs. Submit measured jobs with --exclusive (profiles/slurm/config.yaml)."
         )

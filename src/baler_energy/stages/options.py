@@ -15,7 +15,7 @@ from baler_energy.config.parameters import Count, Name, Parameters
 from baler_energy.cores import allowed_cpus, default_threads
 from baler_energy.errors import UnavailableError
 from baler_energy.meters.visible import hold_first_gpu, number_by_bus
-from baler_energy.progress import say
+from baler_energy.progress import announce
 
 if TYPE_CHECKING:
     import torch
@@ -148,7 +148,7 @@ def configure_torch(point: PointOptions) -> "torch.device":
     allowed = allowed_cpus()
     if point.thread_count > allowed:
         cpus = f"{allowed} CPU{'' if allowed == 1 else 's'}"
-        say(f"--threads {point.thread_count}: this process may only use {cpus}, which the threads share.")
+        announce(f"--threads {point.thread_count}: this process may only use {cpus}, which the threads share.")
     torch.set_num_threads(point.thread_count)
     return device
 

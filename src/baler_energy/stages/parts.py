@@ -17,7 +17,7 @@ from baler_energy.data.table import Table
 from baler_energy.meters.options import add_session_arguments
 from baler_energy.meters.session import Outcome, Session
 from baler_energy.profilers.hotspots import HOTSPOTS, Hotspot, write_hotspots
-from baler_energy.progress import progress, say
+from baler_energy.progress import announce, progress
 from baler_energy.stages.measured import Measuring
 from baler_energy.stages.options import (
     PointOptions,
@@ -30,7 +30,7 @@ from baler_energy.stages.profiled import Job
 from baler_energy.vocabulary import Evidence, Quantity
 
 if TYPE_CHECKING:
-    from baler_energy.codecs.baler.parts import Part
+    from baler_energy.codecs.baler.layer_costs import Part
 
 __all__ = ["EPILOG", "HELP", "add_arguments", "parts", "run"]
 
@@ -238,7 +238,7 @@ def _whole_batches(job: Job) -> Job:
 
 
 def _pieces(job: Job) -> "list[Part]":
-    from baler_energy.codecs.baler import parts as pieces
+    from baler_energy.codecs.baler import layer_costs as pieces
 
     table, size = job.table, job.point.batch_size
     columns = table.data.shape[1]
@@ -379,7 +379,7 @@ def _peaks(precision: str, device: str, loops: _Loops) -> list[Hotspot]:
 
     from baler_energy.codecs.baler.model import DTYPES
 
-    say("parts: peaks of the machine")
+    announce("parts: peaks of the machine")
     side, count = _SIDE[device], _COPIED_BYTES[device]
     left, right = (torch.rand(side, side, dtype=DTYPES[precision], device=device) for _ in range(2))
     product = torch.empty_like(left)

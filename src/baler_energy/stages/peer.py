@@ -18,7 +18,7 @@ from baler_energy.errors import InputError
 from baler_energy.files import read_json, write_json
 from baler_energy.meters.options import add_session_arguments, meter_class
 from baler_energy.meters.peers.base import peer_version
-from baler_energy.progress import say
+from baler_energy.progress import announce
 from baler_energy.stages import train
 from baler_energy.stages.measured import RECORD
 from baler_energy.stages.options import add_point_arguments, point_options
@@ -77,7 +77,7 @@ def run(args: argparse.Namespace) -> None:
         record = Path(folder) / RECORD
         measurement = read_json(record) if reason is None else None
     if measurement is None:
-        say(f"{args.tool}: {reason}")
+        announce(f"{args.tool}: {reason}")
         table = Table.read(args.data)
         rows, columns = table.data.shape
         parameters = point.parameters(source=table.origin.get("source"), rows=rows, columns=columns)
@@ -128,7 +128,7 @@ def run_limited(command: Sequence[str], limit_s: float) -> str | None:
         output.seek(0)
         lines = [line.rstrip() for line in output if line.strip()]
     for line in lines:
-        say(line)
+        announce(line)
     return _reason(returncode, lines, limit_s)
 
 

@@ -10,7 +10,7 @@ from baler_energy.data.table import Table
 from baler_energy.errors import InputError
 from baler_energy.files import write_json
 from baler_energy.formats import FILE_FORMATS, Request
-from baler_energy.progress import say
+from baler_energy.progress import announce
 from baler_energy.stages.file_options import add_file_arguments, request_of
 
 __all__ = ["EPILOG", "HELP", "add_arguments", "prepare_file", "prepare_generated", "run", "summary"]
@@ -124,7 +124,7 @@ def _check_out(out: Path) -> None:
 
 def _write(table: Table, out: Path) -> Table:
     for warning in table.origin["warnings"]:
-        say(f"warning: {table.origin['label']}: {warning}.")
+        announce(f"warning: {table.origin['label']}: {warning}.")
     # The table comes last: where it is, its description is too.
     write_json(out.with_suffix(".json"), summary(table))
     table.write(out)

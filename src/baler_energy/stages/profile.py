@@ -15,7 +15,7 @@ from baler_energy.errors import UnavailableError
 from baler_energy.files import atomic_path
 from baler_energy.profilers.base import Profiler
 from baler_energy.profilers.hotspots import HOTSPOTS, Hotspot, write_hotspots
-from baler_energy.progress import say
+from baler_energy.progress import announce
 from baler_energy.stages.options import PointOptions, add_point_arguments, point_options, positive_int
 from baler_energy.stages.profiled import WARM_UP_BATCHES, Job
 from baler_energy.variants import PROFILERS, TRANSFORMS, load
@@ -122,9 +122,9 @@ def profile(
     write_hotspots(out / HOTSPOTS, parameters | {"profiler": profiler}, hotspots)
     first = hotspots[0]
     if first.reason is not None:
-        say(f"profile: no values from {profiler}: {first.reason}")
+        announce(f"profile: no values from {profiler}: {first.reason}")
     elif first.self_share is not None:
-        say(f"profile: {first.name}: {first.self_share:.0%} of the time")
+        announce(f"profile: {first.name}: {first.self_share:.0%} of the time")
 
 
 def _hotspots(job: Job, profiler: str, out: Path) -> list[Hotspot]:
@@ -142,7 +142,7 @@ def _hotspots(job: Job, profiler: str, out: Path) -> list[Hotspot]:
     if not chosen.elsewhere and not outside:
         job.of_batches(WARM_UP_BATCHES)()
     out.mkdir(parents=True, exist_ok=True)
-    say(f"profile: {job.operation} of {job.batches} batches with {profiler}")
+    announce(f"profile: {job.operation} of {job.batches} batches with {profiler}")
     with _time_limit(job.time_limit_s):
         return _outside(job, out) if outside else chosen.profile(job, out)
 

@@ -11,7 +11,7 @@ from baler_energy.config.sections import Repeats
 from baler_energy.config.study import Point, Study, load_study
 from baler_energy.errors import InputError
 from baler_energy.files import write_json
-from baler_energy.progress import say
+from baler_energy.progress import announce
 from baler_energy.records import Measurement
 from baler_energy.rounds import points_so_far, round_file
 from baler_energy.vocabulary import Operation
@@ -68,7 +68,7 @@ def repeats(study: Study, results: Path, number: int, out: Path) -> None:
         enough = all(width is not None and width <= study.repeats.target for width in of_point.values())
         if not enough and len(runs) < study.repeats.most:
             added.append(first.in_repeat(len(runs)).path)
-    say(f"Round {number}: {len(added)} of {len(points)} points get one more repeat.")
+    announce(f"Round {number}: {len(added)} of {len(points)} points get one more repeat.")
     write_json(out, {"round": number, "target": study.repeats.target, "points": added, "relative_half_widths": widths})
 
 

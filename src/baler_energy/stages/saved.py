@@ -15,7 +15,7 @@ from baler_energy.data.table import Table
 from baler_energy.files import atomic_path
 from baler_energy.fingerprint import fingerprint
 from baler_energy.meters.segments import Segment
-from baler_energy.progress import say
+from baler_energy.progress import announce
 from baler_energy.sources import measured
 from baler_energy.stages.history import History
 
@@ -112,8 +112,8 @@ class SavedTraining:
         if key != self._key:
             return self._refuse("it belongs to another training, table, source or version of torch")
         self._state, self._rows, self.segments = state, rows, segments
-        say(f"Resuming after epoch {len(rows)} from {self._path}, saved by an interrupted attempt.")
+        announce(f"Resuming after epoch {len(rows)} from {self._path}, saved by an interrupted attempt.")
 
     def _refuse(self, reason: str) -> None:
         self._path.unlink()
-        say(f"{self._path}: not resumed, as {reason}; training starts from the beginning.")
+        announce(f"{self._path}: not resumed, as {reason}; training starts from the beginning.")

@@ -15,7 +15,7 @@ import psutil
 
 from baler_energy.config.study import load_study
 from baler_energy.errors import BalerEnergyError
-from baler_energy.progress import LOG_INTERVAL_S, say
+from baler_energy.progress import LOG_INTERVAL_S, announce
 from baler_energy.runnable import runnable
 from baler_energy.warm import warm_start
 
@@ -76,7 +76,7 @@ def run_study(configfile: Path, where: Sequence[str]) -> Path:
     locks = Path(".snakemake/locks")
     if locks.is_dir() and any(locks.iterdir()):
         _cancel_orphans()
-        say("An earlier run was killed: releasing its lock and repeating unfinished steps.")
+        announce("An earlier run was killed: releasing its lock and repeating unfinished steps.")
         _snakemake("--unlock", *options)
     # On a cluster, jobs run on other machines than this one.
     start: AbstractContextManager[dict[str, str]] = nullcontext({}) if "--profile" in where else warm_start()
@@ -124,7 +124,7 @@ def _await_orphans() -> None:
                 )
         if time.monotonic() - last_said > LOG_INTERVAL_S:
             last_said = time.monotonic()
-            say(f"Waiting for jobs of a killed run: processes {', '.join(str(p.pid) for p, _ in others)}.")
+            announce(f"Waiting for jobs of a killed run: processes {', '.join(str(p.pid) for p, _ in others)}.")
         time.sleep(0.5)
 
 
@@ -151,7 +151,7 @@ def _cancel_orphans() -> None:
     """Cancel this folder's SLURM jobs, which a killed Snakemake left: what they make would not count."""
     if not (jobs := _slurm_jobs_here()):
         return
-    say(f"Cancelling SLURM jobs of a killed run: {', '.join(jobs)}.")
+    announce(f"Cancelling SLURM jobs of a killed run: {', '.join(jobs)}.")
     subprocess.run(["scancel", *jobs], check=True, timeout=_CLIENT_LIMIT_S)
     while _slurm_jobs_here():
         time.sleep(1)
@@ -164,7 +164,7 @@ def _slurm_jobs_here() -> list[str]:
     command = ["squeue", "--me", "--noheader", "--format", "%i|%k|%Z"]
     asked = subprocess.run(command, capture_output=True, text=True, timeout=_CLIENT_LIMIT_S, check=False)
     if asked.returncode != 0:
-        say(f"SLURM could not be asked for jobs of a killed run: squeue failed with {asked.stderr.strip()!r}.")
+        announce(f"SLURM could not be asked for jobs of a killed run: squeue failed with {asked.stderr.strip()!r}.")
     # Snakemake's executor comments each job with its rule.
     found = [line.split("|", maxsplit=2) for line in asked.stdout.splitlines()]
     return [job for job, comment, folder in found if comment.startswith("rule_") and Path(folder) == Path.cwd()]

@@ -8,5 +8,5 @@
 - `state`: what a training resumes from
 - `checkpoint`: the trained codec as a file
 - `coder`: compress and decompress in memory; `streaming`: the same of files of any size, for the engine ``fast``
-- `parts`: an operation's layers and movements of data, each to be run by itself
+- `layer_costs`: an operation's layers and movements of data, each to be run by itself
 """

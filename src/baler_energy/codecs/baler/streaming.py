@@ -67,7 +67,7 @@ class _Layers:
         widths = [len(bias) for bias in self.biases]
         self.buffers = [torch.empty(width, self.batch_rows, dtype=self.dtype, device=device) for width in widths]
 
-    def passed(self, values: Tensor) -> Tensor:
+    def through_layers(self, values: Tensor) -> Tensor:
         """Pass a batch (inputs, rows) through; the result (outputs, rows) is overwritten by the next one."""
         last = len(self.weights) - 1
         for number, (weight, bias, buffer) in enumerate(zip(self.weights, self.biases, self.buffers, strict=True)):
@@ -102,7 +102,7 @@ class _Encoder(_Layers):
                     np.subtract(data[start:stop], self.minimum, out=rows.numpy(), casting="same_kind")
                 else:
                     rows.numpy()[:] = (data[start:stop] - self.minimum) * self.scale
-                latents[start:stop] = self.passed(rows.to(self.device).t()).t()
+                latents[start:stop] = self.through_layers(rows.to(self.device).t()).t()
         return (latents.numpy(),)
 
 
@@ -126,7 +126,7 @@ class _Decoder(_Layers):
         with torch.inference_mode():
             for start in range(0, len(latents), self.batch_rows):
                 stop = min(start + self.batch_rows, len(latents))
-                rows = self.passed(values[start:stop].to(self.device, self.dtype).t()).t()
+                rows = self.through_layers(values[start:stop].to(self.device, self.dtype).t()).t()
                 scaled = rows if self.folded else rows.double() * self.spread
                 if self.device.type == "cpu":
                     torch.add(scaled, self.minimum, out=data[start:stop])

@@ -12,7 +12,7 @@ from typing import Any
 from baler_energy.codecs.upstream.config import Folder
 from baler_energy.codecs.upstream.install import RUNNER, find, upstream_environment
 from baler_energy.errors import BalerEnergyError, UnavailableError
-from baler_energy.progress import say
+from baler_energy.progress import announce
 
 __all__ = ["Upstream", "started"]
 
@@ -151,7 +151,7 @@ def started(folder: Path, *, device: str, threads: int) -> Iterator[Upstream]:
                 'of torch: `rm -r .venv-upstream`, then `make upstream TORCH_INDEX=...` (README, "Which torch").'
             )
         yield upstream
-        say(upstream.said())
+        announce(upstream.said())
     finally:
         _end(process)
 

@@ -7,7 +7,7 @@ import torch
 from baler_energy.codecs.baler.architecture import Architecture
 from baler_energy.codecs.baler.checkpoint import Checkpoint
 from baler_energy.codecs.baler.coder import Coder
-from baler_energy.codecs.baler.parts import compress_parts, decompress_parts, train_parts
+from baler_energy.codecs.baler.layer_costs import compress_parts, decompress_parts, train_parts
 from baler_energy.codecs.baler.settings import TrainingSettings
 from baler_energy.codecs.baler.training import train
 from baler_energy.codecs.container import Reader
