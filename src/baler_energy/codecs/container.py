@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_energy.codecs.coders.base import Numbers
+from baler_energy.codecs.coders.base import Steps
 from baler_energy.codecs.corrections import Corrections
 from baler_energy.codecs.digest import DIGEST_BYTES, HashedFile, check_digest
 from baler_energy.codecs.facts import Facts
@@ -162,7 +162,7 @@ class Writer:
         """Name the arrays that a block is stored as: its own, or its steps and the integers of each column."""
         names = [name for name, _, _ in self._facts.arrays(block.rows)]
         numbers, steps = self._packing.numbers, block.steps
-        if numbers is None or not numbers.has_steps:
+        if not isinstance(numbers, Steps):
             yield from zip(names, block.arrays, strict=True)
             return
         if steps is None:
@@ -298,7 +298,7 @@ class Reader:
                 raise ValueError(f"{name} {values.shape} {values.dtype} disagree with the header")
             return values
 
-        if packing.numbers is not None and packing.numbers.has_steps:
+        if isinstance(packing.numbers, Steps):
             arrays = _of_steps(facts, packing.numbers, rows, read)
         else:
             arrays = tuple(read(*array) for array in facts.arrays(rows))
@@ -314,7 +314,7 @@ class Reader:
 def _arrays_of(facts: Facts, packing: Packing) -> int:
     """Count the arrays that a block is stored as."""
     columns = len(facts.dtypes) if facts.latent is None else 1
-    if packing.numbers is None or not packing.numbers.has_steps:
+    if not isinstance(packing.numbers, Steps):
         return columns
     return 1 + (columns if facts.latent is None else facts.latent)
 
@@ -329,7 +329,7 @@ def _apart(content: bytes, count: int) -> Iterator[bytes]:
 
 
 def _of_steps(
-    facts: Facts, numbers: Numbers, rows: int, read: Callable[[str, str, tuple[int, ...]], NDArray[Any]]
+    facts: Facts, numbers: Steps, rows: int, read: Callable[[str, str, tuple[int, ...]], NDArray[Any]]
 ) -> tuple[NDArray[Any], ...]:
     """Read a block whose columns are multiples of steps, which are read first."""
     latents = facts.latent is not None

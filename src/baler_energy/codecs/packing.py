@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_energy.codecs.coders.base import Coder, Numbers, Word
+from baler_energy.codecs.coders.base import Coder, Numbers, Steps, Word
 from baler_energy.codecs.coders.bound import ErrorBound
 from baler_energy.errors import InputError
 from baler_energy.variants import CODERS, load
@@ -84,7 +84,7 @@ class Packing:
         ranges
             Of the columns; None: those of the arrays.
         """
-        if self.numbers is None or not self.numbers.has_steps:
+        if not isinstance(self.numbers, Steps):
             return None
         columns = columns_of(arrays)
         known = map(_range, columns) if ranges is None else ranges
@@ -93,7 +93,7 @@ class Packing:
     @property
     def needs_ranges(self) -> bool:
         """Whether columns are rounded by their ranges, which have to be known before."""
-        return self.numbers is not None and self.numbers.has_steps
+        return isinstance(self.numbers, Steps)
 
     def reduced(
         self, arrays: tuple[NDArray[Any], ...], ranges: Sequence[float] | None = None

@@ -1,6 +1,7 @@
 """What a word of ``packing`` says of itself, and what a lossless coder does."""
 
 import math
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from importlib import metadata
@@ -10,7 +11,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Coder", "Numbers", "Word", "byte_count", "from_planes", "level_of", "to_planes"]
+__all__ = ["Coder", "Numbers", "Steps", "Word", "bound_of", "byte_count", "from_planes", "level_of", "to_planes"]
 
 
 class Word(ABC):
@@ -52,8 +53,6 @@ class Numbers(Word):
     """How numbers are rounded before a coder packs them: the latents, or columns in their own number types."""
 
     kind = "numbers"
-    has_steps: ClassVar[bool] = False
-    """Whether each column has a step, of which its values are multiples and stored as integers."""
 
     @abstractmethod
     def latent_type(self, precision: str) -> str:
@@ -77,21 +76,25 @@ class Numbers(Word):
     def round_column(self, values: NDArray[Any], step: float | None) -> NDArray[Any]:
         """Round a column (rows,), with its step where there is one, to `column_type`; raises as `round_latents`."""
 
+
+class Steps(Numbers):
+    """Numbers of which each column has a step: its values are multiples of it, and are stored as these integers."""
+
+    @abstractmethod
     def step(self, values: NDArray[Any], spread: float) -> float:
-        """Choose the step of a column with a range, where there are steps."""
-        raise NotImplementedError
+        """Choose the step of a column (rows,) with a range, in the column's unit; 0: it is stored as it is."""
 
+    @abstractmethod
     def codes_of(self, values: NDArray[Any], step: float) -> NDArray[Any]:
-        """Give the integers that a rounded column is stored as, where there are steps."""
-        raise NotImplementedError
+        """Give the integers that a rounded column is stored as."""
 
+    @abstractmethod
     def values_of(self, codes: NDArray[Any], dtype: str, step: float) -> NDArray[Any]:
         """Undo `codes_of`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def code_type(self, dtype: str) -> str:
         """Give the type of these integers for a number type."""
-        raise NotImplementedError
 
 
 class Coder(Word):
@@ -108,6 +111,13 @@ class Coder(Word):
     @abstractmethod
     def decode(self, packed: bytes, dtype: str, shape: Sequence[int]) -> NDArray[Any]:
         """Undo `encode`, whatever its level was; raises `ValueError` where the bytes are no such array."""
+
+
+def bound_of(parameter: str | None) -> float:
+    """Read a bound of the error, such as ``0.01`` or ``1e-3``; raises `ValueError` where it is none."""
+    if not re.fullmatch(r"\d+(?:\.\d+)?(?:e-?\d+)?", parameter or "") or not 0 < float(parameter or 0) < math.inf:
+        raise ValueError(f"bound {parameter}")
+    return float(parameter or 0)
 
 
 def level_of(parameter: str | None, lowest: int, highest: int, default: int) -> int:

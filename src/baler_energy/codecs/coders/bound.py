@@ -1,11 +1,9 @@
 """A bound of every value's error, which corrections keep (`codecs.corrections`)."""
 
-import math
-import re
 from dataclasses import dataclass
 from typing import Self
 
-from baler_energy.codecs.coders.base import Word
+from baler_energy.codecs.coders.base import Word, bound_of
 
 __all__ = ["WORD", "ErrorBound"]
 
@@ -24,9 +22,7 @@ class ErrorBound(Word):
     @classmethod
     def parse(cls, name: str, parameter: str | None) -> Self:
         """Read ``bound-0.01`` or ``bound-1e-3``."""
-        if not re.fullmatch(r"\d+(?:\.\d+)?(?:e-?\d+)?", parameter or "") or not 0 < float(parameter or 0) < math.inf:
-            raise ValueError(f"bound {parameter}")
-        return cls(float(parameter or 0))
+        return cls(bound_of(parameter))
 
 
 WORD = ErrorBound

@@ -1,14 +1,13 @@
 """Uniform quantisation: every number is rounded to a multiple of a step, and stored as that integer."""
 
 import math
-import re
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_energy.codecs.coders.base import Numbers
+from baler_energy.codecs.coders.base import Steps, bound_of
 from baler_energy.codecs.native import bounds
 
 __all__ = ["WORD", "Quantise"]
@@ -24,7 +23,7 @@ _LARGEST_EXACT = 2.0**53
 
 
 @dataclass(frozen=True)
-class Quantise(Numbers):
+class Quantise(Steps):
     """Uniform quantisation, anchored at 0, so that zeros stay zeros.
 
     A value comes back within `value` times the range of its column, the float's own rounding included. Integers come
@@ -39,7 +38,6 @@ class Quantise(Numbers):
 
     value: float
 
-    has_steps = True
     lossless = False
     keeps_bound = True
     usage = "quantise-0.01 (rounds to multiples of a step; largest error over a column's range)"
@@ -47,9 +45,7 @@ class Quantise(Numbers):
     @classmethod
     def parse(cls, name: str, parameter: str | None) -> Self:
         """Read ``quantise-0.01`` or ``quantise-1e-3``."""
-        if not re.fullmatch(r"\d+(?:\.\d+)?(?:e-?\d+)?", parameter or "") or not 0 < float(parameter or 0) < math.inf:
-            raise ValueError(f"bound {parameter}")
-        return cls(float(parameter or 0))
+        return cls(bound_of(parameter))
 
     def latent_type(self, precision: str) -> str:
         """Give the precision: multiples of the step are numbers of it."""
