@@ -177,7 +177,7 @@ class Sink:
         Raises
         ------
         InputError
-            A value is none that its column's type holds.
+            A value does not fit its column's type.
         """
         columns = len(self._target.names)
         if block.data.ndim != 2 or block.data.shape[1] != columns:
@@ -189,7 +189,7 @@ class Sink:
 
 
 class UnfitError(ValueError):
-    """A value is none that its column's type holds."""
+    """A value does not fit its column's type."""
 
 
 def native(name: str, values: NDArray[np.float64], dtype: str) -> NDArray[Any]:

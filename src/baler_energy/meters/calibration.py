@@ -129,7 +129,7 @@ def kind_of_machine() -> dict[str, Any]:
 
 
 def ingredients_of(path: Path) -> Mapping[str, str]:
-    """Give what a calibration was made with (`fingerprint.ingredients`); {} where there is none that can be read."""
+    """Give what a calibration was made with (`fingerprint.ingredients`); {} if it is missing or cannot be read."""
     try:
         return dict(Calibration.read(path).provenance.get("ingredients", {}))
     except InputError:

@@ -241,7 +241,7 @@ def _choose_gpus(tracker: Any, indices: list[int] | None) -> None:
 
 
 def _find_parts(tracker: Any) -> dict[str, Channel]:
-    """Judge from the tracker's hardware objects how each part's energy comes about; its output does not say."""
+    """Find from the tracker's hardware objects how it gets each part's energy; its output does not say."""
     parts: dict[str, Channel] = {}
     for hardware in tracker._hardware:
         kind = type(hardware).__name__

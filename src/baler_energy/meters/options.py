@@ -107,14 +107,14 @@ def make_meters(names: Sequence[MeterName], *, sample_interval_s: float = 0.2) -
     ----------
     names
         The meters. Where they are all that there are (the default), one that this machine lacks is kept, and its
-        readings are null with the reason; a choice of one's own must be there.
+        readings are null with the reason; meters that the user chose must be there.
     sample_interval_s
         Interval of the meters' time series.
 
     Raises
     ------
     UnavailableError
-        A meter of a list of one's own is absent on this machine.
+        A meter that the user chose is absent on this machine.
     """
     meters = [_make(name, sample_interval_s) for name in dict.fromkeys(names)]
     if not set(names) >= set(STUDY_METERS):
