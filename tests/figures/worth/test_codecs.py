@@ -63,7 +63,9 @@ def test_the_ranking_depends_on_the_measure(several: Tables) -> None:
 def test_the_notes_answer_whether_a_codec_without_training_stores_less(several: Tables) -> None:
     notes = TABLE.notes(codecs(several), several)
     assert any("of baler 1/2 after 5 epochs" in note and "quantise+pcodec stores" in note for note in notes)
-    assert all("times less" in note and note.endswith("to compress a GB, without any training.") for note in notes)
+    assert all(
+        "times less" in note and note.endswith("to compress a GB (modelled), without any training.") for note in notes
+    )
 
 
 def test_energies_of_another_kind_are_not_compared(several: Tables) -> None:

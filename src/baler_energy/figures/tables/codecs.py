@@ -74,7 +74,7 @@ _COLUMNS = [
 
 def _row(row: Row) -> dict[str, str]:
     return {
-        "at the error of": f"{row['at_family']}, {parameter_text(row['at_epochs'])} epochs",
+        "at the error of": _trained(row),
         "measure": MEASURES[row["measure"]],
         "error": spread_text(row["error"], math.nan),
         "codec": row["family"] + ("" if row["measured"] else " (interpolated)"),
@@ -85,6 +85,12 @@ def _row(row: Row) -> dict[str, str]:
         **{f"{operation} (per GB)": _cost(row, joules, seconds) for operation, (joules, seconds) in COSTS.items()},
         "evidence": unless_missing(f"{row['evidence']}", row["evidence"]),
     }
+
+
+def _trained(row: Any) -> str:
+    """Name the trained codec that a row is at the error of."""
+    packing = "" if row["at_packing"] == "none" else f" with packing {row['at_packing']}"
+    return f"{row['at_family'].partition(',')[0]}{packing} after {parameter_text(row['at_epochs'])} epochs"
 
 
 def _cost(row: Row, joules: str, seconds: str) -> str:
@@ -109,13 +115,14 @@ def _notes(frame: pd.DataFrame, _tables: Tables) -> list[str]:
 
 
 def _verdict(own: Any, best: Any) -> str:
-    name = f"{own['at_family']} after {parameter_text(own['at_epochs'])} epochs"
+    name = _trained(own)
     factor = best["ratio"] / own["ratio"]
     said = f"At the error of {name} ({MEASURES[own['measure']]} {100 * own['error']:.3g} %), {best['family']} stores"
     said += f" {factor:.3g} times less" if factor > 1 else f" {1 / factor:.3g} times more"
     kind, unit = ("compress_j_per_gb", "J") if not pd.isna(own["compress_j_per_gb"]) else ("compress_s_per_gb", "s")
     if own[kind] > 0 and best[kind] > 0:
         said += f", and takes {_scaled(best[kind], unit)} instead of {_scaled(own[kind], unit)} to compress a GB"
+        said += f" ({own['evidence']})" if unit == "J" else ""
     return f"{said}, without any training."
 
 
