@@ -264,7 +264,7 @@ def _rounded_warning(columns: list[str]) -> list[str]:
 def _refuse(data: Floats, latents: NDArray[np.floating], first_row: int, fitted: Fitted) -> None:
     """Report which input value gave a latent that is not finite."""
     row = int(np.flatnonzero(~np.isfinite(latents).all(axis=1))[0])
-    # Report NaN or infinity first; otherwise the value furthest outside its column's range in training.
+    # NaN and infinity come first; then the value that is most ranges away from its column's minimum.
     assert fitted.normalisation is not None
     minimum, spread = fitted.normalisation.features
     with np.errstate(all="ignore"):
