@@ -127,7 +127,7 @@ class Packing:
         return self.numbers.round_latents(numbers, steps)
 
     def reduce_column(self, values: NDArray[Any], step: float | None = None) -> NDArray[Any]:
-        """Round a column to what is stored, with the `stored_type` of its own type."""
+        """Round a column to what is stored, in the `stored_type` of its number type."""
         return values if self.numbers is None else self.numbers.round_column(values, step)
 
     def stored_type(self, dtype: str) -> str:

@@ -42,7 +42,7 @@ def network(model: str) -> Network:
     Raises
     ------
     InputError
-        The model is none of these.
+        The model is not supported.
     """
     if model in _NAMED:
         return _NAMED[model]

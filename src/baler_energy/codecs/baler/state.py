@@ -32,7 +32,7 @@ class Keeper(Protocol):
         """Give the state to resume from; None: start from the beginning. Called once, before the first epoch."""
 
     def offer(self, capture: Callable[[], dict[str, Any]]) -> None:
-        """Called at the end of each epoch except the last one; `capture` gives the state."""
+        """Note the end of an epoch that is not the last one; `capture` gives the state."""
 
 
 @dataclass

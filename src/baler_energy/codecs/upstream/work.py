@@ -54,7 +54,7 @@ def refuse_constants(table: Table, path: Path) -> None:
     Raises
     ------
     InputError
-        There is such a column.
+        A column has a single value.
     """
     constant: NDArray[np.bool_] = (table.data == table.data[0]).all(axis=0)
     names = [name for name, is_constant in zip(table.names, constant, strict=True) if is_constant]
