@@ -12,7 +12,7 @@ Array = NDArray[np.float64]
 
 #: Largest relative deviation from a constant power that rounding in a model explains.
 _SPREAD = 1e-3
-#: Longest time between reading the clock and the model at the edges of a window (s), which short windows miss.
+#: Longest delay between reading the clock and the model at a window's edges (s), which matters in short windows.
 _EDGE_S = 0.01
 #: Shortest window whose power is used (s).
 _SHORTEST_S = 0.5
