@@ -118,7 +118,7 @@ def nested(
 
 
 def split_runs(start_s: Array, duration_s: Array, epoch: Array) -> NDArray[np.int64]:
-    """Number the runs in a file: a new one begins after a long pause, or when the epoch number does not increase.
+    """Assign each window to a run: a new run begins after a long pause, or when the epoch number does not increase.
 
     Parameters
     ----------
