@@ -33,10 +33,10 @@ def generate_options(study: Study, dataset: str, seed: int) -> list[str]:
 
 def prepare_options(study: Study, dataset: str, rows: str) -> list[str]:
     """Options of ``prepare``, except its input."""
-    data = study.data[dataset]
+    data, held_out = study.data[dataset], ["--held-out", f"{study.training.held_out:g}"]
     if not isinstance(data, FileData):
-        return ["--generated", "--rows", rows]
-    words = ["--rows", rows, "--seed", str(data.seed), "--layout", data.layout]
+        return ["--generated", "--rows", rows, *held_out]
+    words = ["--rows", rows, *held_out, "--seed", str(data.seed), "--layout", data.layout]
     named = {"--format": data.format, "--tree": data.tree, "--leading": data.leading, "--sha256": data.sha256}
     for option, value in named.items():
         if value is not None:
@@ -50,8 +50,8 @@ def point_options(study: Study, point: Point) -> list[str]:
 
 
 def training_options(study: Study) -> list[str]:
-    """Options of ``train`` that all points share, except how often it saves its state."""
-    return options_of(study.training, without=["save_every_s"])
+    """Options of ``train`` that all points share, except how often it saves its state, and the held-out rows."""
+    return options_of(study.training, without=["save_every_s", "held_out"])
 
 
 def calibrate_options(study: Study) -> list[str]:

@@ -124,8 +124,17 @@ def test_repeats_have_their_own_seeds_and_points_of_a_repeat_share_one():
 
 def test_shards_for_more_rows_include_those_for_fewer():
     loaded = load_study(study(data={"toy": {"source": "toy", "shard_rows": 100, "seed": 5}}))
-    assert loaded.shard_seeds("toy", "100") == (50_000,)
-    assert loaded.shard_seeds("toy", "101") == (50_000, 50_001)
+    # A fifth of the rows is held out.
+    assert loaded.shard_seeds("toy", "83") == (50_000,)
+    assert loaded.shard_seeds("toy", "84") == (50_000, 50_001)
+    none = load_study(study(data={"toy": {"source": "toy", "shard_rows": 100}}, training={"held_out": 0}))
+    assert len(none.shard_seeds("toy", "100")) == 1
+
+
+def test_held_out_rows_are_a_share():
+    for share in (-0.1, 1.1, "many"):
+        with pytest.raises(InputError, match=r"training\.held_out"):
+            load_study(study(training={"held_out": share}))
 
 
 def test_datasets_of_different_seeds_share_no_shard():

@@ -1,6 +1,7 @@
 """Selecting and checking rows."""
 
 import hashlib
+import math
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from baler_energy.data import toy
 from baler_energy.data.checks import find_oddities
-from baler_energy.data.ingest import nested_rows, table_from_file, table_from_shards
+from baler_energy.data.ingest import split_rows, tables_from_file, tables_from_shards
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
 from baler_energy.formats import Request
@@ -20,17 +21,38 @@ from baler_energy.formats import Request
 def test_fewer_rows_are_a_subset_of_more(available: int, seed: int, data: st.DataObject) -> None:
     more = data.draw(st.integers(1, available))
     fewer = data.draw(st.integers(1, more))
-    large, small = nested_rows(available, more, seed), nested_rows(available, fewer, seed)
+    large, small = split_rows(available, more, 0, seed)[0], split_rows(available, fewer, 0, seed)[0]
     assert len(large) == more
     assert set(small.tolist()) <= set(large.tolist()) <= set(range(available))
     assert (np.diff(large) > 0).all()
 
 
 def test_the_selection_is_random_and_seeded() -> None:
-    first = nested_rows(1000, 100, 1)
-    np.testing.assert_array_equal(first, nested_rows(1000, 100, 1))
-    assert first.tolist() != nested_rows(1000, 100, 2).tolist()
+    first = split_rows(1000, 100, 0, 1)[0]
+    np.testing.assert_array_equal(first, split_rows(1000, 100, 0, 1)[0])
+    assert first.tolist() != split_rows(1000, 100, 0, 2)[0].tolist()
     assert first.max() > 500
+
+
+@given(available=st.integers(2, 300), held_out=st.floats(0, 1), seed=st.integers(0, 2**40), data=st.data())
+def test_held_out_rows_are_others(available: int, held_out: float, seed: int, data: st.DataObject) -> None:
+    rows = data.draw(st.none() | st.integers(1, available))
+    table, held = split_rows(available, rows, held_out, seed)
+    assert not set(table.tolist()) & set(held.tolist())
+    assert (np.diff(held) > 0).all()
+    assert len(held) <= math.ceil(held_out * len(table))
+    if rows is None:
+        assert len(table) + len(held) == available
+        assert len(held) + 2 > held_out * len(table)
+    else:
+        assert len(table) == rows
+        assert len(held) == min(available - rows, math.ceil(held_out * rows))
+
+
+def test_held_out_rows_of_fewer_rows_are_a_subset_of_those_of_more() -> None:
+    few, many = (split_rows(1000, rows, 0.2, 7)[1] for rows in (100, 500))
+    assert (len(few), len(many)) == (20, 100)
+    assert set(few.tolist()) <= set(many.tolist())
 
 
 def save(path: Path, data: np.ndarray, names: str = "abc") -> Path:
@@ -39,7 +61,7 @@ def save(path: Path, data: np.ndarray, names: str = "abc") -> Path:
 
 
 def table(path: Path, rows: int | None = None, seed: int = 0, **options: object) -> Table:
-    return table_from_file(str(path), Request(), rows=rows, seed=seed, **options)  # type: ignore[arg-type]
+    return tables_from_file(str(path), Request(), rows=rows, seed=seed, **options)[0]  # type: ignore[arg-type]
 
 
 def test_rows_are_those_of_the_file_in_its_order(tmp_path: Path) -> None:
@@ -47,7 +69,7 @@ def test_rows_are_those_of_the_file_in_its_order(tmp_path: Path) -> None:
     path = save(tmp_path / "a.npz", data)
     whole, part = table(path), table(path, rows=7, seed=5)
     np.testing.assert_array_equal(whole.data, data)
-    np.testing.assert_array_equal(part.data, data[nested_rows(20, 7, 5)])
+    np.testing.assert_array_equal(part.data, data[split_rows(20, 7, 0, 5)[0]])
     assert part.data.dtype == np.float64
     assert part.data.flags.c_contiguous
 
@@ -57,7 +79,7 @@ def test_source_bytes_are_in_proportion_to_rows(tmp_path: Path) -> None:
     size = path.stat().st_size
     assert table(path).origin["source_bytes"] == size
     assert table(path, rows=5).origin["source_bytes"] == round(size / 4)
-    part = table_from_file(str(path), Request(columns=("a", "b")), rows=None, seed=0).origin
+    part = tables_from_file(str(path), Request(columns=("a", "b")), rows=None, seed=0)[0].origin
     assert part["source_bytes"] is None
     assert "columns" in part["source_bytes_reason"]
 
@@ -69,7 +91,7 @@ def test_the_checksum(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=rf"a\.npz: its SHA-256 is {digest}"):
         table(path, sha256="0" * 64)
     with pytest.raises(InputError, match="remote"):
-        table_from_file("https://x.org/a.root", Request(), rows=None, seed=0, sha256=digest)
+        tables_from_file("https://x.org/a.root", Request(), rows=None, seed=0, sha256=digest)[0]
 
 
 @pytest.mark.parametrize(("value", "word"), [(np.nan, "NaN"), (np.inf, "infinity"), (-np.inf, "infinity")])
@@ -89,7 +111,7 @@ def test_invalid_values_of_leading_objects_are_reported_with_the_event(tmp_path:
         file.mktree("Events", {"Jet": ak.zip({"pt": ak.Array([[1.0], [2.0, 3.0], [], [4.0, np.nan], [5.0, 6.0]])})})
     request = Request(columns=("Jet_pt",), layout="leading", leading=2)
     with pytest.raises(InputError, match=r"'Jet_pt_1' has NaN at event 3"):
-        table_from_file(str(tmp_path / "a.root"), request, rows=None, seed=0)
+        tables_from_file(str(tmp_path / "a.root"), request, rows=None, seed=0)[0]
 
 
 @pytest.mark.parametrize(
@@ -105,7 +127,7 @@ def test_too_few_rows(tmp_path: Path, available: int, rows: int | None, message:
 def test_leading_needs_a_number_of_objects(tmp_path: Path) -> None:
     for request in (Request(layout="leading"), Request(layout="leading", leading=0), Request(leading=2)):
         with pytest.raises(InputError, match="--leading"):
-            table_from_file(str(tmp_path / "a.root"), request, rows=None, seed=0)
+            tables_from_file(str(tmp_path / "a.root"), request, rows=None, seed=0)[0]
 
 
 def test_oddities() -> None:
@@ -128,9 +150,9 @@ def shards(folder: Path, *seeds: int, rows: int = 30) -> list[Path]:
 
 def test_shards_are_merged_in_order_and_nested(tmp_path: Path) -> None:
     paths = shards(tmp_path, 1, 2, 3)
-    whole = table_from_shards(paths, None)
+    whole = tables_from_shards(paths, None)[0]
     np.testing.assert_array_equal(whole.data, np.concatenate([toy.generate(30, seed).data for seed in (1, 2, 3)]))
-    np.testing.assert_array_equal(table_from_shards(paths, 45).data, whole.data[:45])
+    np.testing.assert_array_equal(tables_from_shards(paths, 45)[0].data, whole.data[:45])
     assert whole.origin["label"] == "toy data"
     assert whole.origin["seeds"] == [1, 2, 3]
     assert whole.integer.sum() == 9
@@ -138,7 +160,7 @@ def test_shards_are_merged_in_order_and_nested(tmp_path: Path) -> None:
 
 def test_the_same_shard_twice_gives_duplicate_rows(tmp_path: Path) -> None:
     (path,) = shards(tmp_path, 1)
-    assert any("30 of 60 rows" in warning for warning in table_from_shards([path, path], None).origin["warnings"])
+    assert any("30 of 60 rows" in warning for warning in tables_from_shards([path, path], None)[0].origin["warnings"])
 
 
 def test_shards_of_different_samples_do_not_mix(tmp_path: Path) -> None:
@@ -146,16 +168,16 @@ def test_shards_of_different_samples_do_not_mix(tmp_path: Path) -> None:
     other = Table.read(second)
     Table(other.data, other.names, other.dtypes, {**other.origin, "source": "pythia8"}).write(second)
     with pytest.raises(InputError, match=r"shard-2\.npz: belongs to another sample"):
-        table_from_shards([first, second], None)
+        tables_from_shards([first, second], None)[0]
 
 
 def test_a_prepared_file_is_not_a_shard(tmp_path: Path) -> None:
     prepared = table(save(tmp_path / "a.npz", np.arange(6.0).reshape(2, 3)))
     prepared.write(tmp_path / "t.npz")
     with pytest.raises(InputError, match="not a generated shard"):
-        table_from_shards([tmp_path / "t.npz"], None)
+        tables_from_shards([tmp_path / "t.npz"], None)[0]
 
 
 def test_too_few_shards_are_reported_with_their_rows(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="has 60 rows, but 61"):
-        table_from_shards(shards(tmp_path, 1, 2), 61)
+        tables_from_shards(shards(tmp_path, 1, 2), 61)[0]

@@ -15,7 +15,7 @@ import uproot
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from baler_energy.data.ingest import table_from_file
+from baler_energy.data.ingest import tables_from_file
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
 from baler_energy.formats import Block, Request, Source, open_sink, open_source
@@ -127,7 +127,7 @@ def test_blocks_match_a_full_read(tmp_path: Path, form: str) -> None:
     path = tmp_path / f"a.{SUFFIXES[LAYOUTS[form]['format']]}"
     write(path, numbers(50), LAYOUTS[form], 20)
     request = Request(columns=("good", "pt"))
-    table = table_from_file(str(path), request, rows=None, seed=0)
+    table = tables_from_file(str(path), request, rows=None, seed=0)[0]
     with open_source(path, request) as source:
         assert (source.names, source.dtypes) == (table.names, table.dtypes)
         same = {key: value for key, value in table.origin.items() if key not in ("sha256", "seed", "warnings")}
@@ -462,7 +462,7 @@ def test_real_files_match_other_readers(
     shared: Callable[[str], Path], name: str, columns: tuple[str, ...] | None
 ) -> None:
     path = shared(f"data/{name}")
-    table = table_from_file(str(path), Request(columns=columns), rows=None, seed=0)
+    table = tables_from_file(str(path), Request(columns=columns), rows=None, seed=0)[0]
     by_suffix = {".parquet": pd.read_parquet, ".h5": _by_h5py, ".npz": _by_numpy}
     theirs = _by_uproot(path, columns) if path.suffix == ".root" else by_suffix[path.suffix](path)
     for place, column in enumerate(table.names):
@@ -492,7 +492,7 @@ def _by_numpy(path: Path) -> dict[str, Any]:
 @REAL
 def test_real_files(shared: Callable[[str], Path], tmp_path: Path, name: str, columns: tuple[str, ...] | None) -> None:
     path, request = shared(f"data/{name}"), Request(columns=columns)
-    whole = table_from_file(str(path), request, rows=None, seed=0)
+    whole = tables_from_file(str(path), request, rows=None, seed=0)[0]
     copied(path, tmp_path / name, 777, request)
     counts = []
     for file, rows in ((path, 10_000), (tmp_path / name, 999)):

@@ -16,7 +16,7 @@ import uproot
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from baler_energy.data.ingest import table_from_file
+from baler_energy.data.ingest import tables_from_file
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError, UnavailableError
 from baler_energy.formats import Request, format_of, open_sink, open_source
@@ -268,7 +268,7 @@ def test_losses_of_writing_a_file_again_are_not_in_a_table(fixtures: Path) -> No
     request = Request(columns=("Jet_pt", "met"))
     with open_source(fixtures / "jets.root", request) as source:
         assert any("values of met are lost" in warning for warning in source.origin["warnings"])
-    table = table_from_file(str(fixtures / "jets.root"), request, rows=None, seed=0)
+    table = tables_from_file(str(fixtures / "jets.root"), request, rows=None, seed=0)[0]
     assert not any("lost" in warning for warning in table.origin["warnings"])
 
 
@@ -463,7 +463,7 @@ def test_a_table_that_was_prepared_keeps_its_types(tmp_path: Path) -> None:
     table.write(tmp_path / "t.npz")
     columns = read(tmp_path / "t.npz")
     assert (columns.dtypes, columns.unused) == (("int8", "float32"), None)
-    origin = table_from_file(str(tmp_path / "t.npz"), Request(), rows=None, seed=0).origin
+    origin = tables_from_file(str(tmp_path / "t.npz"), Request(), rows=None, seed=0)[0].origin
     assert (origin["source"], origin["file"], origin["source_bytes"]) == (
         "file",
         "t.npz",

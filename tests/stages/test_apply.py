@@ -2,7 +2,9 @@
 
 import pytest
 
+from baler_energy.analysis.error_measures import HELD_OUT
 from baler_energy.codecs.container import Reader
+from baler_energy.data import toy
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
 from baler_energy.files import read_json
@@ -33,6 +35,41 @@ def test_it_writes_the_same_files_as_the_separate_stages(stage, pipeline, tmp_pa
         record = Measurement.read(tmp_path / operation / "measurement.json")
         assert record.operation == operation and record.parameters["engine"] == engine
         assert record.provenance["stage"] == f"baler_energy.stages.{operation}"
+
+
+@pytest.mark.parametrize("engine", ["reference", "fast"])
+def test_errors_on_held_out_rows_are_those_of_the_same_codec(stage, pipeline, tmp_path, engine):
+    toy.generate(50, 2).write(tmp_path / "others.npz")
+    apply(stage, pipeline, tmp_path / "run", "--engine", engine, "--held-out", tmp_path / "others.npz")
+    found = read_json(tmp_path / "run/evaluate/summary.json")
+    assert found["held_out_rows"] == 50
+    # A codec of two epochs knows no row well: errors on other rows are of the same size.
+    assert found["held_out_mean_nrmse"] == pytest.approx(found["mean_nrmse"], rel=0.3)
+    # The same rows have the same errors.
+    apply(stage, pipeline, tmp_path / "same", "--engine", engine, "--held-out", pipeline.table)
+    found = read_json(tmp_path / "same/evaluate/summary.json")
+    assert found["held_out_rows"] == 300
+    for name in ("mean_rms_over_range", "max_over_range", "mean_nrmse", "mean_relative_error_median"):
+        assert found[f"held_out_{name}"] == pytest.approx(found[name], rel=1e-9)
+    assert {path.name for path in (tmp_path / "same/evaluate").iterdir()} == FILES["evaluate"]
+
+
+def test_errors_on_held_out_rows_are_null_without_such_rows_or_training(stage, pipeline, tmp_path):
+    toy.generate(50, 2).first(0).write(tmp_path / "none.npz")
+    apply(stage, pipeline, tmp_path / "run", "--held-out", tmp_path / "none.npz")
+    identity = ("--transform", "identity", "--packing", "quantise-0.1", "--data", pipeline.table)
+    stage("apply", *identity, "--held-out", pipeline.table, "--out", tmp_path / "identity")
+    for run in ("run", "identity"):
+        found = read_json(tmp_path / run / "evaluate/summary.json")
+        assert {key: found[key] for key in HELD_OUT} == dict.fromkeys(HELD_OUT)
+
+
+def test_held_out_rows_that_cannot_be_stored_leave_the_rest(stage, pipeline, tmp_path, capsys):
+    table = toy.generate(50, 2)
+    Table(table.data * 1e300, table.names, ("float64",) * len(table.names), table.origin).write(tmp_path / "far.npz")
+    apply(stage, pipeline, tmp_path / "run", "--engine", "fast", "--held-out", tmp_path / "far.npz")
+    assert read_json(tmp_path / "run/evaluate/summary.json")["held_out_rows"] is None
+    assert "errors on held-out rows are null" in capsys.readouterr().err
 
 
 def test_the_meters_open_once_and_the_idle_baseline_is_shared(stage, pipeline, tmp_path, monkeypatch):

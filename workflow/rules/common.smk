@@ -60,6 +60,12 @@ def table_of(wildcards):
     return rules.prepare.output.table.format(dataset=point.dataset, rows=point.rows)
 
 
+def held_out_of(wildcards):
+    """The rows that are held out of a point's table."""
+    point = STUDY.by_path[wildcards.point]
+    return rules.prepare.output.held_out.format(dataset=point.dataset, rows=point.rows)
+
+
 @cache
 def outdated_ingredients(calibration):
     """Modules and packages that have changed since a calibration was made."""

@@ -22,6 +22,7 @@ rule prepare:
     output:
         table=f"{DATA}/rows~{{rows}}/table.npz",
         record=f"{DATA}/rows~{{rows}}/table.json",
+        held_out=f"{DATA}/rows~{{rows}}/held-out.npz",
     log:
         f"{LOGS}/data/{{dataset}}/rows~{{rows}}.log",
     resources:

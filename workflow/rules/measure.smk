@@ -52,6 +52,7 @@ rule train:
 rule apply:
     input:
         table=table_of,
+        held_out=held_out_of,
         checkpoint=checkpoint_of,
         calibration=lambda w: calibration_of(w, apply_sources(w)),
     output:
@@ -83,5 +84,6 @@ rule apply:
         session=SESSION,
         source=lambda w: fingerprint(*apply_sources(w)),
     shell:
-        "baler-energy apply --data {input.table:q} {params.checkpoint:q} --out {params.folder:q}"
+        "baler-energy apply --data {input.table:q} --held-out {input.held_out:q} {params.checkpoint:q}"
+        " --out {params.folder:q}"
         " {params.point:q} --calibration {input.calibration:q} {params.session:q} > {log:q} 2>&1"

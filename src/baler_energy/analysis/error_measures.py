@@ -15,12 +15,20 @@ from numpy.typing import NDArray
 
 from baler_energy.errors import InputError
 
-__all__ = ["ALL", "check_tables", "column_errors", "ks_distance", "ratios", "summary"]
+__all__ = ["ALL", "HELD_OUT", "check_tables", "column_errors", "held_out_summary", "ks_distance", "ratios", "summary"]
 
 Floats = NDArray[np.float64]
 
 #: Name of the row for all columns together.
 ALL = "all"
+#: Keys of `held_out_summary`.
+HELD_OUT = (
+    "held_out_rows",
+    "held_out_mean_rms_over_range",
+    "held_out_max_over_range",
+    "held_out_mean_nrmse",
+    "held_out_mean_relative_error_median",
+)
 #: How the row ``all`` follows from the columns; values with a unit are null in it.
 _MEANS = (
     "rms_over_range",
@@ -100,6 +108,33 @@ def _name(measure: str) -> str:
         trivial = measure.startswith("trivial_")
         return f"trivial_mean_{measure.removeprefix('trivial_')}" if trivial else f"mean_{measure}"
     return measure.replace("ks_distance", "max_ks_distance")
+
+
+def held_out_summary(errors: pd.DataFrame, held_out: pd.DataFrame | None) -> dict[str, float | int | None]:
+    """Return the main errors on rows that the codec was not trained on; null if there are none.
+
+    Residuals are relative to the ranges and standard deviations of the rows that it was trained on, so that the errors
+    on both are comparable: a range depends on the number of rows.
+
+    Parameters
+    ----------
+    errors
+        `column_errors` of the rows that it was trained on.
+    held_out
+        `column_errors` of the others; None: no such rows.
+    """
+    if held_out is None:
+        return dict.fromkeys(HELD_OUT)
+    seen, other = (frame[frame["column"] != ALL].reset_index(drop=True) for frame in (errors, held_out))
+    spread, deviation = (seen[name].where(seen[name] > 0) for name in ("range", "standard_deviation"))
+    values = (
+        (other["nonzero_count"] + other["zero_count"]).iloc[0],
+        (other["rms_residual"] / spread).mean(),
+        (other["max_over_range"] * other["range"] / spread).max(),
+        (other["rms_residual"] / deviation).mean(),
+        other["relative_error_median"].mean(),
+    )
+    return dict(zip(HELD_OUT, map(_number, values), strict=True)) | {HELD_OUT[0]: int(values[0])}
 
 
 def ratios(sizes_bytes: Mapping[str, int | None], compressed_bytes: int, model_bytes: int) -> dict[str, float | None]:

@@ -25,6 +25,17 @@ ERRORS = (
         "of the standard deviation.",
     ),
     Entry(
+        "held_out_mean_nrmse",
+        "Errors on held-out rows",
+        "the same errors on rows that the codec was not trained on, relative to the ranges and standard deviations of "
+        "the rows that it was trained on (held_out_mean_rms_over_range, held_out_max_over_range, held_out_mean_nrmse, "
+        "held_out_mean_relative_error_median)",
+        "1",
+        "Generalisation error (Hastie, Tibshirani and Friedman, The Elements of Statistical Learning, 7.2).",
+        "They hold for more data of the same kind only. If a model compresses nothing but the rows that it was "
+        "trained on, as a Baler user does, the errors on these rows are the ones that count.",
+    ),
+    Entry(
         "explained_variance",
         "Explained variance",
         "1 - variance of the residual / variance of the original; for a table: mean over its columns",

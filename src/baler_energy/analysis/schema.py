@@ -116,6 +116,11 @@ max_ks_distance | number | 1 | largest Kolmogorov-Smirnov distance of a column
 zeros_kept | number | 1 | share of all zeros that come back as zeros
 integers_kept | number | 1 | share of all values of integer columns that come back exactly
 columns_worse_than_mean | integer | 1 | columns whose RMS residual exceeds their standard deviation
+held_out_rows | integer | 1 | rows for the next four, which the codec was not trained on; null without training
+held_out_mean_rms_over_range | number | 1 | mean over columns of their RMS residual over the range of the training rows
+held_out_max_over_range | number | 1 | their largest residual over the range of its column's training rows
+held_out_mean_nrmse | number | 1 | mean over columns of RMS residual over the training rows' standard deviation
+held_out_mean_relative_error_median | number | 1 | mean over columns of the median relative error of non-zero values
 trivial_mean_rms_over_range | number | 1 | mean_rms_over_range of the trivial codec, which stores columns' means only
 trivial_max_over_range | number | 1 | max_over_range of the trivial codec
 trivial_max_ks_distance | number | 1 | max_ks_distance of the trivial codec

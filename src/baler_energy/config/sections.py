@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_type_hints
 
 from pydantic import Discriminator, Field, StringConstraints, Tag, create_model, field_validator, model_validator
 
-from baler_energy.config.parameters import Config, Count, Parameters
+from baler_energy.config.parameters import Config, Count, Parameters, Training
 from baler_energy.errors import InputError
 from baler_energy.formats import FILE_FORMATS, format_of
 from baler_energy.meters.settings import SHORTEST_CALIBRATION_S
@@ -185,6 +185,14 @@ CountOrRounds = Annotated[
     Annotated[Count, Tag("[count]")] | Annotated[Repeats, Tag("[rounds]")],
     Discriminator(lambda given: "[rounds]" if isinstance(given, dict | Repeats) else "[count]"),
 ]
+
+
+class StudyTraining(Training):
+    """How every point trains, and what is held out of it."""
+
+    held_out: Annotated[float, Field(ge=0, le=1)] = 0.2
+    """Rows that no codec is trained on, over the rows of the table: the errors on both are reported. They are in
+    addition to ``rows`` if the dataset has more; ``rows: all`` uses all others. 0: none."""
 
 
 class Measurement(Config):

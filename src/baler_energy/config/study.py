@@ -6,6 +6,7 @@
 
 import itertools
 import json
+import math
 import random
 import re
 from collections.abc import Iterator, Mapping
@@ -19,7 +20,7 @@ from pydantic import Field, StringConstraints, ValidationError, field_validator,
 
 from baler_energy.analysis.carbon import carbon_intensity_g_per_kwh
 from baler_energy.codecs.engines import check_precision, engine_of, operations_of
-from baler_energy.config.parameters import AXES, AXIS_DEFAULTS, Config, Name, Parameters, Training, applicable, applies
+from baler_energy.config.parameters import AXES, AXIS_DEFAULTS, Config, Name, Parameters, applicable, applies
 from baler_energy.config.sections import (
     SHARDS_PER_SEED,
     Axes,
@@ -32,6 +33,7 @@ from baler_energy.config.sections import (
     Reference,
     Repeats,
     Selection,
+    StudyTraining,
     Wattmeter,
 )
 from baler_energy.errors import InputError
@@ -89,7 +91,7 @@ class Study(Config):
     """The grid."""
     also: tuple[Selection, ...] = ()
     """Further points of ``one-at-a-time``: each entry gives the values that differ from ``reference``."""
-    training: Training = Training()
+    training: StudyTraining = StudyTraining()
     """How every point trains."""
     measurement: Measurement = Measurement()
     """The rules of the measured window."""
@@ -246,11 +248,12 @@ class Study(Config):
         return self.seed + point.repeat
 
     def shard_seeds(self, dataset: str, rows: str) -> tuple[int, ...]:
-        """Seeds of the generated shards that the first `rows` of a dataset come from; empty for a file."""
+        """Seeds of the generated shards for `rows` of a dataset and its held-out rows; empty for a file."""
         data = self.data[dataset]
         if isinstance(data, FileData):
             return ()
-        shards = -(-int(rows) // data.shard_rows)
+        held_out = math.ceil(int(rows) * self.training.held_out)
+        shards = -(-(int(rows) + held_out) // data.shard_rows)
         first = data.seed * SHARDS_PER_SEED
         return tuple(range(first, first + shards))
 

@@ -1,6 +1,7 @@
 """A table from a user's file or generated shards, with rows selected and checked."""
 
 import hashlib
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,9 @@ from baler_energy.errors import InputError
 from baler_energy.formats import Request, Source, check_request, format_of, is_url, open_source
 from baler_energy.progress import progress
 
-__all__ = ["nested_rows", "table_from_file", "table_from_shards"]
+__all__ = ["split_rows", "tables_from_file", "tables_from_shards"]
+
+Floats = NDArray[np.float64]
 
 # Rows per block.
 _ROWS = 1 << 16
@@ -22,41 +25,52 @@ _ROWS = 1 << 16
 _SHARD_KEYS = ("seed", "warnings")
 
 
-def nested_rows(available: int, rows: int, seed: int) -> NDArray[np.int64]:
-    """Choose rows at random, so that a smaller selection is always a subset of a larger one.
+def split_rows(
+    available: int, rows: int | None, held_out: float, seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Choose the rows of the table and the held-out rows at random, so that fewer rows are a subset of more.
 
     Parameters
     ----------
     available, rows, seed
-        Number of available rows, number of rows to choose, and the seed. Selections with the same seed are the first
-        elements of the same permutation.
+        Number of available rows, number of rows of the table (None: all that are not held out), and the seed.
+        Selections with the same seed are elements of the same permutation: the table takes the first ones, and the
+        last ones are held out.
+    held_out
+        Number of held-out rows over that of the table, at most; fewer if the table leaves fewer.
 
     Returns
     -------
-    ndarray
-        Shape (rows,), ascending, so that the file's order is kept.
+    tuple
+        Of both: shape (rows,), ascending, so that the file's order is kept.
     """
+    if rows is None:
+        held = math.floor(available * held_out / (1 + held_out))
+        rows = available - held
+    else:
+        held = min(available - rows, math.ceil(rows * held_out))
     order = np.random.default_rng(seed).permutation(available)
-    return np.sort(order[:rows])
+    return np.sort(order[:rows]), np.sort(order[available - held :])
 
 
-def table_from_file(
+def tables_from_file(
     source: str,
     request: Request,
     *,
     rows: int | None,
     seed: int,
+    held_out: float = 0.0,
     file_format: str | None = None,
     sha256: str | None = None,
-) -> Table:
-    """Read a user's file.
+) -> tuple[Table, Table]:
+    """Read a user's file; return the table, and the rows that are held out of it.
 
     Parameters
     ----------
     source, request
         Path, or URL of a ROOT file, and what to read from it.
-    rows, seed
-        How many rows to select at random (None: all of them), and the seed of the selection; see `nested_rows`.
+    rows, seed, held_out
+        How many rows to select at random, the seed of the selection, and how many to hold out; see `split_rows`.
     file_format, sha256
         One of `formats.FILE_FORMATS` (None: the suffix determines it), and the checksum that a local file must have.
 
@@ -71,32 +85,38 @@ def table_from_file(
     check_request(source, request, file_format)
     digest = _digest(source, sha256)
     with open_source(source, request, file_format) as opened:
-        data, available = _selected(source, opened, rows, seed)
+        (data, held), available = _selected(source, opened, rows, held_out, seed)
         origin = opened.origin_of(len(data), available) | {"sha256": digest, "seed": seed}
-        return _with_oddities(Table(data, opened.names, opened.dtypes, origin))
+        table = Table(data, opened.names, opened.dtypes, origin)
+        return _with_oddities(table), _held_out(table, held)
 
 
-def _selected(source: str, opened: Source, rows: int | None, seed: int) -> tuple[NDArray[np.float64], int]:
-    """Read the rows that `nested_rows` selects, and count all rows; if the file does not, all are in memory at once."""
+def _selected(
+    source: str, opened: Source, rows: int | None, held_out: float, seed: int
+) -> tuple[tuple[Floats, Floats], int]:
+    """Read the rows that `split_rows` selects, and count all rows; if the file does not, all are in memory at once."""
     check = FiniteCheck(opened.names)
     if opened.rows is None:
         pieces = [np.empty((0, len(opened.names))), *(data for _, data in _pieces(source, opened, check))]
         data = np.concatenate(pieces)
         del pieces
-        wanted = check_rows(source, len(data), rows)
+        check_rows(source, len(data), rows)
         check.refuse(source)
-        return (data[nested_rows(len(data), wanted, seed)] if wanted < len(data) else data), len(data)
-    wanted = check_rows(source, opened.rows, rows)
-    chosen = nested_rows(opened.rows, wanted, seed) if wanted < opened.rows else np.arange(wanted)
-    data, stop = np.empty((wanted, len(opened.names))), 0
+        table, held = (data[chosen] for chosen in split_rows(len(data), rows, held_out, seed))
+        return (table, held), len(data)
+    check_rows(source, opened.rows, rows)
+    both = split_rows(opened.rows, rows, held_out, seed)
+    table, held = (np.empty((len(chosen), len(opened.names))) for chosen in both)
+    stop = 0
     for start, piece in _pieces(source, opened, check):
         stop = start + len(piece)
-        first, last = np.searchsorted(chosen, [start, stop])
-        data[first:last] = piece[chosen[first:last] - start]
+        for chosen, data in zip(both, (table, held), strict=True):
+            first, last = np.searchsorted(chosen, [start, stop])
+            data[first:last] = piece[chosen[first:last] - start]
     if stop != opened.rows:
         raise InputError(f"{source}: is damaged: it should have {opened.rows} rows, but only {stop} can be read.")
     check.refuse(source)
-    return data, opened.rows
+    return (table, held), opened.rows
 
 
 def _pieces(source: str, opened: Source, check: FiniteCheck) -> Iterator[tuple[int, NDArray[np.float64]]]:
@@ -109,8 +129,17 @@ def _pieces(source: str, opened: Source, check: FiniteCheck) -> Iterator[tuple[i
         start += len(block.data)
 
 
-def table_from_shards(paths: Sequence[Path], rows: int | None) -> Table:
-    """Merge generated shards, in the order given, and take the first `rows` rows (None: all of them).
+def tables_from_shards(paths: Sequence[Path], rows: int | None, held_out: float = 0.0) -> tuple[Table, Table]:
+    """Merge generated shards, in the order given; return the first rows as a table, and the last ones, held out of it.
+
+    Parameters
+    ----------
+    paths
+        The shards.
+    rows
+        Rows of the table; None: all that are not held out.
+    held_out
+        As of `split_rows`.
 
     Raises
     ------
@@ -129,14 +158,23 @@ def table_from_shards(paths: Sequence[Path], rows: int | None) -> Table:
         check.refuse(str(path))
     source = ", ".join(str(path) for path in paths)
     available = sum(len(shard.data) for shard in shards)
-    wanted = check_rows(source, available, rows)
-    data = np.ascontiguousarray(np.concatenate([shard.data for shard in shards])[:wanted])
+    check_rows(source, available, rows)
+    # Generated rows are independent, so that none need be chosen at random.
+    table_rows, held_rows = (len(chosen) for chosen in split_rows(available, rows, held_out, seed=0))
+    data = np.concatenate([shard.data for shard in shards])
     origin = sample | {
         "seeds": [shard.origin.get("seed") for shard in shards],
         "rows_in_source": available,
         "warnings": [],
     }
-    return _with_oddities(Table(data, shards[0].names, shards[0].dtypes, origin))
+    table = Table(data[:table_rows].copy(), shards[0].names, shards[0].dtypes, origin)
+    return _with_oddities(table), _held_out(table, data[available - held_rows :].copy())
+
+
+def _held_out(table: Table, data: Floats) -> Table:
+    """Make a table of the held-out rows, which may be none."""
+    known = {key: table.origin[key] for key in ("source", "label")}
+    return Table(np.ascontiguousarray(data), table.names, table.dtypes, known | {"held_out": True, "warnings": []})
 
 
 def _sample(shard: Table) -> dict[str, Any]:

@@ -67,6 +67,7 @@ def overview(tables: Tables, study: str, left_out: Mapping[str, Mapping[str, str
         *(["**TOY DATA: a stand-in made with NumPy, not physics.**"] if (runs["source"] == "toy").any() else []),
         _answer(here),
         *_trivial(tables["errors"], here),
+        *_held_out(here),
         _heading("Main numbers", "-"),
         f"Centre: {escape_rst(describe(centre_of(runs)))}. Values are means over n unflagged repeats with half widths "
         "of 95 % t intervals (none for n = 1). Training includes all its epochs. Megabytes are those of the table in "
@@ -158,6 +159,22 @@ def _answer(here: pd.DataFrame) -> str:
 
 def _percent(share: float) -> str:
     return f"{spread_text(100 * share, math.nan)} %"
+
+
+def _held_out(here: pd.DataFrame) -> list[str]:
+    """State the centre's errors on rows that its codec was not trained on."""
+    known = with_error(here)
+    known = known[known["held_out_rows"] > 0]
+    if known.empty:
+        return []
+    rows = known["held_out_rows"].max()
+    error, nrmse = (known[f"held_out_{name}"].mean() for name in ("mean_rms_over_range", "mean_nrmse"))
+    return [
+        escape_rst(
+            f"On {rows:,.0f} rows that the codec was not trained on, it is off by {_percent(error)} of the range and "
+            f"{_percent(nrmse)} of the standard deviation of the rows that it was trained on."
+        )
+    ]
 
 
 def _trivial(errors: pd.DataFrame, here: pd.DataFrame) -> list[str]:

@@ -48,7 +48,7 @@ _INTEGERS = tuple(name for name in AXES if parameters.column_type(name) == "inte
 _PREFIXES = {-9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T"}
 
 #: Prefixes of the columns of errors and ratios.
-_ERRORS = ("mean_", "max_", "trivial_", "ratio_", "zeros_", "integers_", "columns_worse")
+_ERRORS = ("mean_", "max_", "held_out_", "trivial_", "ratio_", "zeros_", "integers_", "columns_worse")
 #: Sizes in a run's record of compression.
 _SIZES = ("compressed_bytes", "latent_bytes", "stored_latent_bytes", "correction_bytes")
 

@@ -3,12 +3,16 @@
 import argparse
 from pathlib import Path
 
+from baler_energy.data.table import Table
+from baler_energy.errors import InputError
 from baler_energy.meters.options import add_session_arguments
+from baler_energy.progress import announce
 from baler_energy.stages.compress import COMPRESSED, compress
 from baler_energy.stages.decompress import RECONSTRUCTED, decompress
 from baler_energy.stages.evaluate import evaluate
 from baler_energy.stages.measured import Measuring, shared_session
 from baler_energy.stages.options import PointOptions, add_codec_file_arguments, add_point_arguments, point_options
+from baler_energy.stages.round_trip import RoundTrip, round_trip
 from baler_energy.vocabulary import Operation
 
 __all__ = ["EPILOG", "HELP", "add_arguments", "apply", "run"]
@@ -25,17 +29,32 @@ files to run/compress, run/decompress and run/evaluate. The meters start once, a
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the stage's options."""
     add_codec_file_arguments(parser)
+    parser.add_argument(
+        "--held-out",
+        type=Path,
+        metavar="TABLE",
+        help="rows that the codec was not trained on; their errors enter run/evaluate/summary.json",
+    )
     add_point_arguments(parser)
     add_session_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> None:
     """Run the stage from parsed options."""
-    apply(args.data, args.checkpoint, args.out, point_options(args), Measuring.of(args))
+    apply(args.data, args.checkpoint, args.out, point_options(args), Measuring.of(args), args.held_out)
 
 
-def apply(data: Path, checkpoint: Path | None, out: Path, point: PointOptions, measuring: Measuring) -> None:
+def apply(
+    data: Path,
+    checkpoint: Path | None,
+    out: Path,
+    point: PointOptions,
+    measuring: Measuring,
+    held_out: Path | None = None,
+) -> None:
     """Compress the table in `data`, decompress it and evaluate the result; each step has its own folder in `out`.
+
+    The evaluation includes the errors of a trained codec on the rows in `held_out`, if there are any.
 
     Raises
     ------
@@ -48,4 +67,16 @@ def apply(data: Path, checkpoint: Path | None, out: Path, point: PointOptions, m
     with shared_session(measuring) as together:
         compress(data, checkpoint, compressed.parent, point, together)
         decompress(compressed, checkpoint, out / Operation.DECOMPRESS, point, together)
-    evaluate(data, out / Operation.DECOMPRESS / RECONSTRUCTED, compressed, checkpoint, out / "evaluate")
+    others = _held_out_trip(held_out, checkpoint, point, out / "evaluate")
+    evaluate(data, out / Operation.DECOMPRESS / RECONSTRUCTED, compressed, checkpoint, out / "evaluate", others)
+
+
+def _held_out_trip(table: Path | None, checkpoint: Path | None, point: PointOptions, out: Path) -> RoundTrip | None:
+    """Apply the codec to held-out rows; None if there are none, if it was not trained, or if it cannot store them."""
+    if table is None or checkpoint is None or not len(Table.read(table).data):
+        return None
+    try:
+        return round_trip(table, checkpoint, point, out)
+    except InputError as error:
+        announce(f"Warning: the errors on held-out rows are null, since the codec cannot store them: {error}")
+        return None

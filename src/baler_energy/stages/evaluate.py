@@ -2,10 +2,16 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
 from baler_energy.files import atomic_path, remove_temporaries, write_json
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from baler_energy.stages.round_trip import RoundTrip
 
 __all__ = ["EPILOG", "HELP", "add_arguments", "evaluate", "run"]
 
@@ -38,10 +44,18 @@ def run(args: argparse.Namespace) -> None:
     evaluate(args.original, args.reconstructed, args.compressed, args.checkpoint, args.out)
 
 
-def evaluate(original: Path, reconstructed: Path, compressed: Path, checkpoint: Path | None, out: Path) -> None:
+def evaluate(
+    original: Path,
+    reconstructed: Path,
+    compressed: Path,
+    checkpoint: Path | None,
+    out: Path,
+    held_out: "RoundTrip | None" = None,
+) -> None:
     """Write errors of `reconstructed` against `original`, histograms and a summary to `out`.
 
-    The compression ratios use the sizes of `compressed` and, if given, of `checkpoint`.
+    The compression ratios use the sizes of `compressed` and, if given, of `checkpoint`. `held_out`, if given, is the
+    codec applied to rows that it was not trained on; the summary states its errors on them.
 
     Raises
     ------
@@ -68,6 +82,7 @@ def evaluate(original: Path, reconstructed: Path, compressed: Path, checkpoint: 
     summary = {
         "rows": len(before.data),
         **error_measures.summary(errors),
+        **error_measures.held_out_summary(errors, None if held_out is None else _errors_of(held_out)),
         **error_measures.ratios(sizes, compressed_bytes, model_bytes or 0),
         **{f"{kind}_bytes": size for kind, size in sizes.items()},
         "compressed_bytes": compressed_bytes,
@@ -75,6 +90,13 @@ def evaluate(original: Path, reconstructed: Path, compressed: Path, checkpoint: 
     }
     remove_temporaries(out)
     write_json(out / _SUMMARY, summary)
+
+
+def _errors_of(trip: "RoundTrip") -> "pd.DataFrame":
+    from baler_energy.analysis import error_measures
+
+    before, after = trip.original, trip.reconstructed
+    return error_measures.column_errors(before.data, after.data, before.names, before.dtypes)
 
 
 def _size(path: Path) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from baler_energy.data.ingest import table_from_file, table_from_shards
+from baler_energy.data.ingest import tables_from_file, tables_from_shards
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
 from baler_energy.files import write_json
@@ -13,7 +13,7 @@ from baler_energy.formats import FILE_FORMATS, Request
 from baler_energy.progress import announce
 from baler_energy.stages.file_options import add_file_arguments, request_of
 
-__all__ = ["EPILOG", "HELP", "add_arguments", "prepare_file", "prepare_generated", "run", "summary"]
+__all__ = ["EPILOG", "HELD_OUT", "HELP", "add_arguments", "prepare_file", "prepare_generated", "run", "summary"]
 
 HELP = "write a checked table (npz) from generated shards or from a ROOT, Parquet, HDF5 or npz file"
 EPILOG = """examples:
@@ -23,6 +23,9 @@ EPILOG = """examples:
 
 A smaller number of rows is a subset of a larger one. table.json, next to the table, describes it.
 """
+
+#: Rows that no codec is trained on, for errors only.
+HELD_OUT = "held-out.npz"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,6 +42,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, required=True, help="the table to write (npz); also writes a json next to it"
     )
+    parser.add_argument(
+        "--held-out",
+        type=_share,
+        metavar="X",
+        help="also write held-out.npz next to the table, with up to X times as many other rows; --rows all leaves them "
+        "out of the table",
+    )
     file = parser.add_argument_group("your own file")
     file.add_argument("--seed", type=_seed, default=0, help="seed of the selection of rows (default: %(default)s)")
     add_file_arguments(file, formats=FILE_FORMATS, default_format="by the suffix", default_columns="all")
@@ -53,16 +63,18 @@ def run(args: argparse.Namespace) -> None:
         ]
         if foreign:
             raise InputError(f"--{foreign[0]}: cannot be combined with --generated.")
-        prepare_generated([Path(path) for path in args.input], args.rows, args.out)
+        prepare_generated([Path(path) for path in args.input], args.rows, args.out, held_out=args.held_out)
         return
     if len(args.input) > 1:
         raise InputError(f"--input: {len(args.input)} files; only shards (--generated) are merged, so give one file.")
     selected = {"rows": args.rows, "seed": args.seed, "file_format": args.format, "sha256": args.sha256}
-    prepare_file(args.input[0], request_of(args), args.out, **selected)
+    prepare_file(args.input[0], request_of(args), args.out, held_out=args.held_out, **selected)
 
 
-def prepare_generated(shards: Sequence[Path], rows: int | None, out: Path) -> Table:
+def prepare_generated(shards: Sequence[Path], rows: int | None, out: Path, *, held_out: float | None = None) -> Table:
     """Merge generated shards and write their first `rows` rows (None: all) to `out`, with a description next to it.
+
+    The last rows are written to ``held-out.npz``, up to `held_out` times as many; None: no such file.
 
     Raises
     ------
@@ -70,7 +82,7 @@ def prepare_generated(shards: Sequence[Path], rows: int | None, out: Path) -> Ta
         A shard is not valid, or there are too few rows.
     """
     _check_out(out)
-    return _write(table_from_shards(shards, rows), out)
+    return _write(tables_from_shards(shards, rows, held_out or 0.0), out, held_out)
 
 
 def prepare_file(
@@ -80,6 +92,7 @@ def prepare_file(
     *,
     rows: int | None,
     seed: int,
+    held_out: float | None = None,
     file_format: str | None = None,
     sha256: str | None = None,
 ) -> Table:
@@ -88,9 +101,11 @@ def prepare_file(
     Parameters
     ----------
     source, request, rows, seed, file_format, sha256
-        See `table_from_file`.
+        See `tables_from_file`.
     out
         The table to write. Its description, ``out`` with the suffix ``.json``, is written first.
+    held_out
+        Number of rows to write to ``held-out.npz``, over those of the table, at most; None: no such file.
 
     Raises
     ------
@@ -100,8 +115,9 @@ def prepare_file(
         The URL's protocol needs a package that is not installed.
     """
     _check_out(out)
-    table = table_from_file(source, request, rows=rows, seed=seed, file_format=file_format, sha256=sha256)
-    return _write(table, out)
+    selection: dict[str, Any] = {"rows": rows, "seed": seed, "held_out": held_out or 0.0}
+    tables = tables_from_file(source, request, **selection, file_format=file_format, sha256=sha256)
+    return _write(tables, out, held_out)
 
 
 def summary(table: Table) -> dict[str, Any]:
@@ -122,9 +138,12 @@ def _check_out(out: Path) -> None:
         raise InputError(f"--out {out}: the table is an npz file, so its name must end in .npz.")
 
 
-def _write(table: Table, out: Path) -> Table:
+def _write(tables: tuple[Table, Table], out: Path, held_out: float | None) -> Table:
+    table, rest = tables
     for warning in table.origin["warnings"]:
         announce(f"warning: {table.origin['label']}: {warning}.")
+    if held_out is not None:
+        rest.write(out.with_name(HELD_OUT))
     # The table comes last, so that it never lacks its description.
     write_json(out.with_suffix(".json"), summary(table))
     table.write(out)
@@ -138,6 +157,16 @@ def _row_count(text: str) -> int | None:
         return int(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor 'all'") from None
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 1")
+    return share
 
 
 def _seed(text: str) -> int:

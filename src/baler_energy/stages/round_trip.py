@@ -1,0 +1,51 @@
+"""A table compressed and decompressed again, unmeasured: for errors only."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+from baler_energy.codecs.container import Reader
+from baler_energy.codecs.engines import operation_of
+from baler_energy.data.table import Table
+from baler_energy.stages.decompress import RECONSTRUCTED
+from baler_energy.stages.options import PointOptions, configure_torch
+
+__all__ = ["RoundTrip", "round_trip"]
+
+
+class RoundTrip(NamedTuple):
+    """A table before and after, and the size of its compressed file (B)."""
+
+    original: Table
+    reconstructed: Table
+    compressed_bytes: int
+
+
+def round_trip(data: Path, checkpoint: Path | None, point: PointOptions, scratch: Path) -> RoundTrip:
+    """Compress the prepared table in `data` with a codec and decompress it, in a temporary folder within `scratch`.
+
+    Parameters
+    ----------
+    data, checkpoint, point
+        As of `stages.compress.compress`.
+    scratch
+        A folder, which is left as it was.
+
+    Raises
+    ------
+    InputError
+        Table, checkpoint and options do not fit together, or a value cannot be stored.
+    UnavailableError
+        The device or the engine is missing.
+    """
+    device = configure_torch(point)
+    scratch.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=".round-trip-", dir=scratch) as folder:
+        packed, back = Path(folder, "table.baler"), Path(folder, RECONSTRUCTED)
+        asked = point.asked(data, packed, device, checkpoint=checkpoint)
+        with operation_of(point, "compress").compressing(asked) as work, work.running():
+            work.finish(work.operation())
+        asked = point.asked(packed, back, device, checkpoint=checkpoint, content=Reader(packed))
+        with operation_of(point, "decompress").decompressing(asked) as work, work.running():
+            work.finish(work.operation())
+        return RoundTrip(Table.read(data), Table.read(back), packed.stat().st_size)

@@ -1,0 +1,41 @@
+"""Errors on held-out rows: the figure and the first page."""
+
+from collections.abc import Callable
+
+import pandas as pd
+import pytest
+
+from baler_energy.figures.base import NoData
+from baler_energy.figures.overview import overview
+from baler_energy.figures.worth.held_out import draw_held_out
+
+Tables = dict[str, pd.DataFrame]
+
+
+@pytest.fixture(scope="module")
+def tables(build: Callable[..., Tables]) -> Tables:
+    return build()
+
+
+def test_each_mark_has_both_errors_of_a_codec(tables: Tables) -> None:
+    figure = draw_held_out(tables)
+    for panel in figure.axes:
+        marks = panel.containers[0].lines[0]
+        x, y = marks.get_data()
+        # The held-out rows are a tenth worse.
+        assert len(x) > 2
+        assert y == pytest.approx(1.1 * x)
+    assert "equal on both" in figure.legends[0].get_texts()[0].get_text()
+
+
+def test_the_first_page_states_the_errors_on_held_out_rows(tables: Tables) -> None:
+    page = overview(tables, "study", {})
+    assert "6,000 rows that the codec was not trained on, it is off by" in page
+
+
+@pytest.mark.parametrize("rows", [None, 0])
+def test_without_held_out_rows_both_are_left_out(tables: Tables, rows: int | None) -> None:
+    without = tables | {"runs": tables["runs"].assign(held_out_rows=rows)}
+    with pytest.raises(NoData, match="holds out no rows"):
+        draw_held_out(without)
+    assert "not trained on" not in overview(without, "study", {})
