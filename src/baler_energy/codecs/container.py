@@ -24,7 +24,7 @@ bytes, whenever it is written.
 import io
 import json
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -33,12 +33,12 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_energy.codecs.coders.base import Steps
+from baler_energy.codecs.coders.base import Like, Steps, arrays_like, columns_of
 from baler_energy.codecs.corrections import Corrections
 from baler_energy.codecs.digest import DIGEST_BYTES, HashedFile, check_digest
 from baler_energy.codecs.facts import Facts
 from baler_energy.codecs.normalisation import Normalisation
-from baler_energy.codecs.packing import Packing, columns_of
+from baler_energy.codecs.packing import Packing
 from baler_energy.errors import InputError
 
 if TYPE_CHECKING:
@@ -68,6 +68,8 @@ class StoredBlock:
     counts: NDArray[np.int32] | None = None
     steps: NDArray[np.float64] | None = None
     """Of each column, where the packing has some."""
+    packed: bytes | None = None
+    """The arrays, where the coder rounds as it packs: those to be written, only."""
 
     @property
     def latents(self) -> NDArray[Any]:
@@ -148,15 +150,12 @@ class Writer:
 
     def _packed(self, block: StoredBlock) -> Iterator[tuple[str, bytes]]:
         """Pack a block's arrays, several by a coder into one entry: an entry of its own costs each some 120 B."""
-        coder, stored = self._packing.coder, list(self._stored(block))
+        coder, stored = self._packing.coder, dict(self._stored(block))
         if coder is None:
-            yield from ((f"{name}.npy", _npy(values)) for name, values in stored)
-        elif len(stored) == 1:
-            ((name, values),) = stored
-            yield f"{name}.{coder.suffix}", coder.encode(values)
+            yield from ((f"{name}.npy", _npy(values)) for name, values in stored.items())
         else:
-            packed = [coder.encode(values) for _, values in stored]
-            yield f"{_TOGETHER}.{coder.suffix}", b"".join([np.array([*map(len, packed)], "<u4").tobytes(), *packed])
+            packed = coder.encode_all(list(stored.values())) if block.packed is None else block.packed
+            yield f"{_entry(list(stored))}.{coder.suffix}", packed
 
     def _stored(self, block: StoredBlock) -> Iterator[tuple[str, NDArray[Any]]]:
         """Name the arrays that a block is stored as: its own, or its steps and the integers of each column."""
@@ -284,24 +283,18 @@ class Reader:
         rows, exact, events = self._blocks[number]
         place, facts = f"{number:08}", self.facts
         packing = Packing.parse(facts.packing)
-        coder, together = packing.coder, None
-        if coder is not None and f"{place}/{_TOGETHER}.{coder.suffix}" in archive.NameToInfo:
-            together = _apart(archive.read(f"{place}/{_TOGETHER}.{coder.suffix}"), _arrays_of(facts, packing))
-
-        def read(name: str, dtype: str, shape: tuple[int, ...]) -> NDArray[Any]:
-            if coder is None:
-                values = _array(archive.read(f"{place}/{name}.npy"))
-            else:
-                packed = archive.read(f"{place}/{name}.{coder.suffix}") if together is None else next(together)
-                values = coder.decode(packed, dtype, shape)
-            if values.shape != shape or values.dtype != dtype:
-                raise ValueError(f"{name} {values.shape} {values.dtype} disagree with the header")
-            return values
-
-        if isinstance(packing.numbers, Steps):
-            arrays = _of_steps(facts, packing.numbers, rows, read)
+        coder, stored = packing.coder, _stored_arrays(facts, packing, rows)
+        if coder is None:
+            values = [_array(archive.read(f"{place}/{name}.npy")) for name in stored]
         else:
-            arrays = tuple(read(*array) for array in facts.arrays(rows))
+            packed = archive.read(f"{place}/{_entry(list(stored))}.{coder.suffix}")
+            values = coder.decode_all(packed, list(stored.values()))
+        for (name, (dtype, shape)), found in zip(stored.items(), values, strict=True):
+            if found.shape != tuple(shape) or found.dtype != dtype:
+                raise ValueError(f"{name} {found.shape} {found.dtype} disagree with the header")
+        arrays = (
+            _of_steps(facts, packing.numbers, rows, values) if isinstance(packing.numbers, Steps) else tuple(values)
+        )
         corrections = counts = None
         if exact is not None:
             steps = _zstd().decode(archive.read(f"{place}/steps.zst"), "int16", (rows, len(facts.names)))
@@ -311,41 +304,38 @@ class Reader:
         return StoredBlock(arrays, corrections, counts)
 
 
-def _arrays_of(facts: Facts, packing: Packing) -> int:
-    """Count the arrays that a block is stored as."""
-    columns = len(facts.dtypes) if facts.latent is None else 1
-    if not isinstance(packing.numbers, Steps):
-        return columns
-    return 1 + (columns if facts.latent is None else facts.latent)
+def _entry(names: Sequence[str]) -> str:
+    """Name the entry of packed arrays: an entry for each of several would cost some 120 B more."""
+    return names[0] if len(names) == 1 else _TOGETHER
 
 
-def _apart(content: bytes, count: int) -> Iterator[bytes]:
-    """Take arrays apart that were packed into one entry, which begins with their sizes (B, ``<u4``)."""
-    sizes = np.frombuffer(content[: 4 * count], "<u4")
-    ends = 4 * count + np.cumsum(sizes, dtype=np.int64)
-    if len(sizes) != count or (ends[-1] if count else 4 * count) != len(content):
-        raise ValueError(f"sizes of {count} packed arrays disagree with their entry")
-    yield from (content[end - size : end] for size, end in zip(sizes.tolist(), ends.tolist(), strict=True))
+def _stored_arrays(facts: Facts, packing: Packing, rows: int) -> dict[str, Like]:
+    """Give name, number type and shape of the arrays that a block of so many rows is stored as."""
+    numbers = packing.numbers
+    if not isinstance(numbers, Steps):
+        return {name: (dtype, shape) for name, dtype, shape in facts.arrays(rows)}
+    codes = {f"code-{n:04}": (numbers.code_type(dtype), (rows,)) for n, dtype in enumerate(_column_types(facts))}
+    return {_STEPS: ("float64", (len(codes),)), **codes}
 
 
-def _of_steps(
-    facts: Facts, numbers: Steps, rows: int, read: Callable[[str, str, tuple[int, ...]], NDArray[Any]]
-) -> tuple[NDArray[Any], ...]:
-    """Read a block whose columns are multiples of steps, which are read first."""
-    latents = facts.latent is not None
-    dtypes = [facts.stored_format] * (facts.latent or 0) if latents else list(facts.dtypes)
-    steps = read(_STEPS, "float64", (len(dtypes),))
+def _column_types(facts: Facts) -> list[str]:
+    """Give the number type of each column or latent."""
+    return list(facts.dtypes) if facts.latent is None else [facts.stored_format] * facts.latent
+
+
+def _of_steps(facts: Facts, numbers: Steps, rows: int, stored: Sequence[NDArray[Any]]) -> tuple[NDArray[Any], ...]:
+    """Give the arrays of a block whose columns are multiples of steps, which come first."""
+    (steps, *codes), dtypes = stored, _column_types(facts)
     if not (np.isfinite(steps) & (steps >= 0)).all():
         raise ValueError("steps that are no steps")
     columns = []
-    for place, (dtype, step) in enumerate(zip(dtypes, steps, strict=True)):
+    for values, dtype, step in zip(codes, dtypes, steps, strict=True):
         if not step and np.dtype(dtype).kind != "f":
             raise ValueError("a column of integers has a step of 0")
-        codes = read(f"code-{place:04}", numbers.code_type(dtype), (rows,))
-        columns.append(numbers.values_of(codes, dtype, float(step)))
-    if not latents:
+        columns.append(numbers.values_of(values, dtype, float(step)))
+    if facts.latent is None:
         return tuple(columns)
-    return (np.stack(columns, axis=1) if columns else np.empty((rows, 0), facts.stored_format),)
+    return tuple(arrays_like(columns, [(facts.stored_format, (rows, facts.latent))]))
 
 
 def _facts(header: dict[str, Any], archive: zipfile.ZipFile) -> Facts:

@@ -121,9 +121,9 @@ class StreamingCoder:
             arrays = self.encode(block.data)
             if self.fitted.latent is not None:
                 arrays = (self._finite(arrays[0], block.data, first_row, bound),)
-            arrays, steps = packing.reduced(arrays, ranges)
-            corrections = bound.corrections(block.data, self.decode(*arrays)) if bound else None
-            return StoredBlock(arrays, corrections, block.counts, steps)
+            reduced = packing.reduced(arrays, ranges)
+            corrections = bound.corrections(block.data, self.decode(*reduced.arrays)) if bound else None
+            return StoredBlock(reduced.arrays, corrections, block.counts, reduced.steps, reduced.packed)
 
         facts, rows = Facts.of(self.fitted, self._packing, source.origin, source.layout), 0
         with Writer(path, facts) as writer:
