@@ -24,8 +24,10 @@ bytes, whenever it is written.
 import io
 import json
 import zipfile
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -33,7 +35,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_energy.codecs.coders.base import Like, Steps, arrays_like, columns_of
+from baler_energy.codecs.coders.base import Coder, Like, Steps, arrays_like, columns_of
 from baler_energy.codecs.corrections import Corrections
 from baler_energy.codecs.digest import DIGEST_BYTES, HashedFile, check_digest
 from baler_energy.codecs.facts import Facts
@@ -52,8 +54,6 @@ VERSION = 2
 _FEATURES = "normalization_features.npy"
 #: Name of the entry of several packed arrays.
 _TOGETHER = "packed"
-#: Name of the steps of a block.
-_STEPS = "steps-of-columns"
 #: zip's own epoch, in place of the time of writing.
 _DATE = (1980, 1, 1, 0, 0, 0)
 _DAMAGE = (KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile)
@@ -69,7 +69,7 @@ class StoredBlock:
     steps: NDArray[np.float64] | None = None
     """Of each column, where the packing has some."""
     packed: bytes | None = None
-    """The arrays, where the coder rounds as it packs: those to be written, only."""
+    """The arrays, as a coder packed them; None: not yet, or there is no coder."""
 
     @property
     def latents(self) -> NDArray[Any]:
@@ -125,6 +125,13 @@ class Writer:
         self._archive = zipfile.ZipFile(self._hashing, "w", zipfile.ZIP_STORED)
         self.latent_bytes = self.stored_latent_bytes = self.correction_bytes = 0
 
+    def packed(self, block: StoredBlock) -> StoredBlock:
+        """Pack a block's arrays ahead of `write`, in whatever thread."""
+        coder = self._packing.coder
+        if coder is None or block.packed is not None:
+            return block
+        return replace(block, packed=coder.encode_all([values for _, values in self._stored(block)]))
+
     def write(self, block: StoredBlock) -> None:
         """Append a block, whose latents are in the number format of the packing."""
         place, corrections, counts = f"{len(self._blocks):08}", block.corrections, block.counts
@@ -150,25 +157,26 @@ class Writer:
 
     def _packed(self, block: StoredBlock) -> Iterator[tuple[str, bytes]]:
         """Pack a block's arrays, several by a coder into one entry: an entry of its own costs each some 120 B."""
-        coder, stored = self._packing.coder, dict(self._stored(block))
+        coder = self._packing.coder
         if coder is None:
-            yield from ((f"{name}.npy", _npy(values)) for name, values in stored.items())
+            yield from ((f"{name}.npy", _npy(values)) for name, values in self._stored(block))
         else:
-            packed = coder.encode_all(list(stored.values())) if block.packed is None else block.packed
-            yield f"{_entry(list(stored))}.{coder.suffix}", packed
+            packed = self.packed(block).packed
+            assert packed is not None
+            yield _entry(self._facts.stored_arrays(block.rows), coder), packed
 
     def _stored(self, block: StoredBlock) -> Iterator[tuple[str, NDArray[Any]]]:
         """Name the arrays that a block is stored as: its own, or its steps and the integers of each column."""
-        names = [name for name, _, _ in self._facts.arrays(block.rows)]
+        names = list(self._facts.stored_arrays(block.rows))
         numbers, steps = self._packing.numbers, block.steps
         if not isinstance(numbers, Steps):
             yield from zip(names, block.arrays, strict=True)
             return
         if steps is None:
             raise ValueError("a block without the steps of its packing")
-        yield _STEPS, steps
-        for place, (column, step) in enumerate(zip(columns_of(block.arrays), steps, strict=True)):
-            yield f"code-{place:04}", numbers.codes_of(np.ascontiguousarray(column), float(step))
+        yield names[0], steps
+        for name, column, step in zip(names[1:], columns_of(block.arrays), steps, strict=True):
+            yield name, numbers.codes_of(np.ascontiguousarray(column), float(step))
 
     def close(self) -> None:
         """Write what describes the blocks, and the digest."""
@@ -254,12 +262,18 @@ class Reader:
         InputError
             One is not what the header says.
         """
-        try:
-            with zipfile.ZipFile(self._path) as archive:
-                for number in range(len(self._blocks)):
-                    yield self._block(archive, number)
-        except _DAMAGE as error:
-            raise InputError(f"{self._path}: is not a compressed file of this program ({error}).") from error
+        for unpack in self.packed_blocks():
+            yield unpack()
+
+    def packed_blocks(self) -> Iterator[Callable[[], StoredBlock]]:
+        """Give what unpacks each block, in whatever thread, from first to last; both raise as `blocks`."""
+        with _refusing(self._path), zipfile.ZipFile(self._path) as archive:
+            entries: dict[str, list[str]] = {}
+            for name in archive.namelist():
+                entries.setdefault(name.partition("/")[0], []).append(name)
+            for number in range(len(self._blocks)):
+                names = entries.get(f"{number:08}", [])
+                yield partial(self._block, {name: archive.read(name) for name in names}, number)
 
     def first(self, rows: int) -> tuple[NDArray[Any], ...]:
         """Give the arrays of the first rows, at most those of a block."""
@@ -279,16 +293,19 @@ class Reader:
         empty = np.empty((0, self.facts.latent or 0), self.facts.stored_format)
         return np.concatenate([empty, *(block.latents for block in self.blocks())])
 
-    def _block(self, archive: zipfile.ZipFile, number: int) -> StoredBlock:
+    def _block(self, entries: Mapping[str, bytes], number: int) -> StoredBlock:
+        with _refusing(self._path):
+            return self._unpacked(entries, number)
+
+    def _unpacked(self, entries: Mapping[str, bytes], number: int) -> StoredBlock:
         rows, exact, events = self._blocks[number]
         place, facts = f"{number:08}", self.facts
         packing = Packing.parse(facts.packing)
-        coder, stored = packing.coder, _stored_arrays(facts, packing, rows)
+        coder, stored = packing.coder, facts.stored_arrays(rows)
         if coder is None:
-            values = [_array(archive.read(f"{place}/{name}.npy")) for name in stored]
+            values = [_array(entries[f"{place}/{name}.npy"]) for name in stored]
         else:
-            packed = archive.read(f"{place}/{_entry(list(stored))}.{coder.suffix}")
-            values = coder.decode_all(packed, list(stored.values()))
+            values = coder.decode_all(entries[f"{place}/{_entry(stored, coder)}"], list(stored.values()))
         for (name, (dtype, shape)), found in zip(stored.items(), values, strict=True):
             if found.shape != tuple(shape) or found.dtype != dtype:
                 raise ValueError(f"{name} {found.shape} {found.dtype} disagree with the header")
@@ -297,35 +314,30 @@ class Reader:
         )
         corrections = counts = None
         if exact is not None:
-            steps = _zstd().decode(archive.read(f"{place}/steps.zst"), "int16", (rows, len(facts.names)))
-            corrections = Corrections(steps, _zstd().decode(archive.read(f"{place}/exact.zst"), "float64", (exact,)))
+            steps = _zstd().decode(entries[f"{place}/steps.zst"], "int16", (rows, len(facts.names)))
+            corrections = Corrections(steps, _zstd().decode(entries[f"{place}/exact.zst"], "float64", (exact,)))
         if events is not None:
-            counts = _zstd().decode(archive.read(f"{place}/counts.zst"), "int32", (events,))
+            counts = _zstd().decode(entries[f"{place}/counts.zst"], "int32", (events,))
         return StoredBlock(arrays, corrections, counts)
 
 
-def _entry(names: Sequence[str]) -> str:
+@contextmanager
+def _refusing(path: Path) -> Iterator[None]:
+    """Refuse a file where something in it is not what it should be."""
+    try:
+        yield
+    except _DAMAGE as error:
+        raise InputError(f"{path}: is not a compressed file of this program ({error}).") from error
+
+
+def _entry(stored: Mapping[str, Like], coder: Coder) -> str:
     """Name the entry of packed arrays: an entry for each of several would cost some 120 B more."""
-    return names[0] if len(names) == 1 else _TOGETHER
-
-
-def _stored_arrays(facts: Facts, packing: Packing, rows: int) -> dict[str, Like]:
-    """Give name, number type and shape of the arrays that a block of so many rows is stored as."""
-    numbers = packing.numbers
-    if not isinstance(numbers, Steps):
-        return {name: (dtype, shape) for name, dtype, shape in facts.arrays(rows)}
-    codes = {f"code-{n:04}": (numbers.code_type(dtype), (rows,)) for n, dtype in enumerate(_column_types(facts))}
-    return {_STEPS: ("float64", (len(codes),)), **codes}
-
-
-def _column_types(facts: Facts) -> list[str]:
-    """Give the number type of each column or latent."""
-    return list(facts.dtypes) if facts.latent is None else [facts.stored_format] * facts.latent
+    return f"{next(iter(stored)) if len(stored) == 1 else _TOGETHER}.{coder.suffix}"
 
 
 def _of_steps(facts: Facts, numbers: Steps, rows: int, stored: Sequence[NDArray[Any]]) -> tuple[NDArray[Any], ...]:
     """Give the arrays of a block whose columns are multiples of steps, which come first."""
-    (steps, *codes), dtypes = stored, _column_types(facts)
+    (steps, *codes), dtypes = stored, facts.column_types
     if not (np.isfinite(steps) & (steps >= 0)).all():
         raise ValueError("steps that are no steps")
     columns = []

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_energy.codecs.coders.base import Coder, Numbers, RoundingCoder, Steps, Word, columns_of
+from baler_energy.codecs.coders.base import Coder, Numbers, RoundingCoder, Steps, Word, columns_of, range_of
 from baler_energy.codecs.coders.bound import ErrorBound
 from baler_energy.errors import InputError
 from baler_energy.variants import CODERS, load
@@ -99,7 +99,7 @@ class Packing:
         if not isinstance(self.numbers, Steps):
             return None
         columns = columns_of(arrays)
-        known = map(_range, columns) if ranges is None else ranges
+        known = map(range_of, columns) if ranges is None else ranges
         return np.array([self.numbers.step(one, spread) for one, spread in zip(columns, known, strict=True)])
 
     @property
@@ -146,10 +146,6 @@ class Packing:
     def stored_type(self, dtype: str) -> str:
         """Give the number type in which a column of a type is stored, which is never a wider one."""
         return dtype if self.numbers is None else self.numbers.column_type(dtype)
-
-
-def _range(values: NDArray[Any]) -> float:
-    return float(values.max()) - float(values.min()) if len(values) else 0.0
 
 
 def _read(word: str, text: str) -> Word:

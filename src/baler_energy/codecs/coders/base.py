@@ -26,6 +26,7 @@ __all__ = [
     "from_planes",
     "joined",
     "level_of",
+    "range_of",
     "to_planes",
 ]
 
@@ -129,6 +130,8 @@ class Coder(Word):
     kind = "coder"
     suffix: ClassVar[str]
     """Of what it packed, within a compressed file."""
+    block_rows: ClassVar[int | None] = None
+    """Rows of a block, where it needs more than others; None: it does not."""
 
     @abstractmethod
     def encode(self, values: NDArray[Any]) -> bytes:
@@ -189,6 +192,11 @@ def apart(content: bytes, count: int) -> list[bytes]:
 def columns_of(arrays: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
     """Give the columns (rows,) of arrays that are columns, or latents (rows, columns)."""
     return [column for array in arrays for column in (array.T if array.ndim == 2 else [array])]
+
+
+def range_of(values: NDArray[Any]) -> float:
+    """Give the range of a column (rows,), in its unit; 0 where it has no rows."""
+    return float(values.max()) - float(values.min()) if len(values) else 0.0
 
 
 def arrays_like(columns: Iterable[NDArray[Any]], like: Sequence[Like]) -> list[NDArray[Any]]:
