@@ -35,7 +35,9 @@ def test_a_file_comes_back_to_the_bit_in_its_own_format(stage, repository, tmp_p
 
 
 @pytest.mark.parametrize("suffix", ["root", "parquet", "npz"])
-@pytest.mark.parametrize("packing", ["zlib", "lzma-1", "blosc2-zstd-1-bitshuffle"])
+@pytest.mark.parametrize(
+    "packing", ["zlib", "lzma-1", "blosc2-zstd-1-bitshuffle", "parquet-zstd", "root-lz4", "rntuple-zstd-5"]
+)
 def test_each_coder_brings_a_file_back_to_the_bit(stage, repository, tmp_path, suffix, packing):
     if reason := Packing.parse(packing).missing():
         pytest.skip(reason)

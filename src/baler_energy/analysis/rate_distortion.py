@@ -1,6 +1,7 @@
 """Codecs against each other: what each stores at which error, which are best, and what each needs at the same error."""
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -22,13 +23,16 @@ _GB = 1e9
 #: Parameters that name a codec.
 _CODEC = ["transform", "packing", "compression_ratio", "epochs"]
 
+#: A bound, a level or a number of bits within a packing.
+_NUMBER = re.compile(r"-\d+(?:\.\d+)?(?:e-?\d+)?")
+
 
 def family(row: Mapping[str, Any]) -> str:
     """Name the family of a codec, whose members differ in a bound, a level, or the training's epochs.
 
     One that trains in epochs is a family for each compression ratio; one that does not varies it.
     """
-    words = "+".join(word.partition("-")[0] for word in str(row["packing"]).split("+"))
+    words = _NUMBER.sub("", str(row["packing"]))
     transform = "" if row["transform"] == "identity" else f"{row['transform']}"
     if transform and not pd.isna(row["epochs"]):
         transform += f" 1/{row['compression_ratio']:g}"
