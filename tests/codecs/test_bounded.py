@@ -106,9 +106,14 @@ def test_a_coarser_bound_packs_smaller(word):
     values = np.random.default_rng(0).normal(size=5000).astype(np.float32)
     sizes = [len(coder(word, bound).encode(values)) for bound in (1e-5, 0.001, 0.01, 0.1)]
     assert sizes == sorted(sizes, reverse=True) and sizes[0] > 2 * sizes[-1]
-    # Integers whose bound is less than 1 are packed as numbers, too.
-    integers = np.random.default_rng(0).poisson(3, 5000)
-    assert len(coder(word, 0.01).encode(integers)) < integers.nbytes / 4
+
+
+@pytest.mark.parametrize("word", WORDS)
+@pytest.mark.parametrize(("dtype", "kind"), [("int16", b"f"), ("int64", b"f"), ("float64", b"d"), ("float16", b"f")])
+def test_a_column_is_packed_as_floats_even_where_it_comes_back_exactly(word, dtype, kind):
+    values = np.random.default_rng(0).poisson(3, 500).astype(dtype)
+    size_b, checksum_b = 4, 4
+    assert coder(word).encode(values)[size_b + checksum_b :][:1] == kind
 
 
 @pytest.mark.parametrize(("word", "kind"), [("sz3", Sz3), ("zfp", Zfp)])
