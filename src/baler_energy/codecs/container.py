@@ -5,7 +5,7 @@ It is a stored zip, written from front to back block by block, so that neither s
 - ``<block>/latents.npy`` (rows of the block, latent): the latents, in the number format of the packing; or
   ``<block>/latents.zst`` (``.xz``, ``.pco``, ...), the same packed by the packing's coder
 - or ``<block>/packed.zst`` and so on, where a coder packed several arrays: their sizes (``<u4``), then the arrays;
-  coders that pack columns as a file, or round them, lay such an entry out themselves (`coders.tables`, `coders.bounded`)
+  coders that pack columns as a file, or round them, lay it out themselves (`coders.tables`, `coders.bounded`)
 - or, where a codec has no latents, ``<block>/column-0000.npy`` (rows of the block,) and so on: the columns, each in its
   own number type, packed alike
 - or, where the packing has steps, ``<block>/steps-of-columns`` (columns,) float64 and ``<block>/code-0000`` and so on:
