@@ -23,11 +23,14 @@ from baler_energy.codecs.packing import Packing
 from baler_energy.codecs.streaming import BLOCK_ROWS
 from baler_energy.formats import open_source
 
+#: Columns.
+Block = tuple[np.ndarray, ...]
 REFERENCE = "zstd-3"
 PACKINGS = (
     *("zstd-1", "zstd-19", "lz4", "zlib-1", "zlib-6", "zlib-9", "lzma-0", "lzma-6"),
     *("blosc2-lz4", "blosc2-lz4-bitshuffle", "blosc2-zstd-1", "blosc2-zstd-1-bitshuffle", "blosc2", "blosc2-zstd-9"),
     *("pcodec-4", "pcodec"),
+    *("parquet-zstd", "root-zstd-5", "root-zlib-1", "root-lzma-6", "root-lz4", "rntuple-zstd-5"),
 )
 
 
@@ -38,34 +41,35 @@ def main() -> None:
     parser.add_argument("--packings", nargs="+", default=PACKINGS)
     parser.add_argument("--rounds", type=int, default=5)
     args = parser.parse_args()
-    found = {file.stem: measured(columns_of(file), [REFERENCE, *args.packings], args.rounds) for file in args.files}
+    found = {file.stem: measured(file, [REFERENCE, *args.packings], args.rounds) for file in args.files}
     print("| packing | " + " | ".join(found) + " |\n|---" + "|---" * len(found) + "|")
     for packing in (REFERENCE, *args.packings):
         print(f"| `{packing}` | " + " | ".join(cells[packing] for cells in found.values()) + " |")
 
 
-def columns_of(file: Path) -> list[np.ndarray]:
-    """Read the columns of all blocks, each in its own number type."""
+def blocks_of(file: Path, coder: Coder) -> list[Block]:
+    """Read the columns of the blocks that a coder packs, each in its own number type."""
     with open_source(file) as source:
         codec = Identity(source.names, source.dtypes)
-        return [column for block in source.blocks(BLOCK_ROWS) for column in codec.encode(block.data)]
+        return [codec.encode(block.data) for block in source.blocks(coder.block_rows or BLOCK_ROWS)]
 
 
-def measured(columns: list[np.ndarray], packings: list[str], rounds: int) -> dict[str, str]:
+def measured(file: Path, packings: list[str], rounds: int) -> dict[str, str]:
     """Give by packing its ratio, and its speed in packing and unpacking over that of the reference."""
-    size_b = sum(column.nbytes for column in columns)
     coders = {packing: coder for packing in packings if (coder := Packing.parse(packing).coder)}
-    packed = {packing: [coder.encode(column) for column in columns] for packing, coder in coders.items()}
+    blocks = {packing: blocks_of(file, coder) for packing, coder in coders.items()}
+    size_b = sum(column.nbytes for block in blocks[REFERENCE] for column in block)
+    packed = {packing: [coder.encode_all(block) for block in blocks[packing]] for packing, coder in coders.items()}
     for packing, coder in coders.items():
-        assert [one.tobytes() for one in _back(coder, packed[packing], columns)] == [one.tobytes() for one in columns]
+        assert _bytes(_back(coder, packed[packing], blocks[packing])) == _bytes(blocks[packing])
     taken: dict[str, list[tuple[float, float]]] = {packing: [] for packing in coders}
     for _ in range(rounds):
         for packing, coder in coders.items():
             start_s = time.process_time()
-            for column in columns:
-                coder.encode(column)
+            for block in blocks[packing]:
+                coder.encode_all(block)
             packed_s = time.process_time()
-            _back(coder, packed[packing], columns)
+            _back(coder, packed[packing], blocks[packing])
             taken[packing].append((packed_s - start_s, time.process_time() - packed_s))
     rates = {name: [size_b / 1e6 / median(one) for one in zip(*times, strict=True)] for name, times in taken.items()}
     ratios = {name: size_b / sum(map(len, parts)) for name, parts in packed.items()}
@@ -80,8 +84,13 @@ def measured(columns: list[np.ndarray], packings: list[str], rounds: int) -> dic
     }
 
 
-def _back(coder: Coder, packed: list[bytes], columns: list[np.ndarray]) -> list[np.ndarray]:
-    return [coder.decode(one, like.dtype.name, like.shape) for one, like in zip(packed, columns, strict=True)]
+def _back(coder: Coder, packed: list[bytes], blocks: list[Block]) -> list[Block]:
+    like = [[(column.dtype.name, column.shape) for column in block] for block in blocks]
+    return [tuple(coder.decode_all(one, arrays)) for one, arrays in zip(packed, like, strict=True)]
+
+
+def _bytes(blocks: list[Block]) -> list[bytes]:
+    return [column.tobytes() for block in blocks for column in block]
 
 
 if __name__ == "__main__":

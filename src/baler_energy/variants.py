@@ -121,6 +121,11 @@ CODERS: Mapping[str, str] = {
     "lzma": f"{_ROOT}.codecs.coders.lzma",
     "blosc2": f"{_ROOT}.codecs.coders.blosc2",
     "pcodec": f"{_ROOT}.codecs.coders.pcodec",
+    "parquet": f"{_ROOT}.codecs.coders.parquet",
+    "root": f"{_ROOT}.codecs.coders.root",
+    "rntuple": f"{_ROOT}.codecs.coders.root",
+    "sz3": f"{_ROOT}.codecs.coders.sz3",
+    "zfp": f"{_ROOT}.codecs.coders.zfp",
     "bound": f"{_ROOT}.codecs.coders.bound",
 }
 #: Implementations of Baler's autoencoder, in the order in which figures compare them: the module that describes it

@@ -19,7 +19,10 @@ def _codec(transform="identity", packing="none", ratio=None, epochs=None):
     [
         (_codec(), "as recorded"),
         (_codec(packing="quantise-0.01+pcodec-8"), "quantise+pcodec"),
-        (_codec("pca", "quantise-0.1+zstd", 2.0), "pca, quantise+zstd"),
+        (_codec("pca", "quantise-1e-3+zstd", 2.0), "pca, quantise+zstd"),
+        (_codec(packing="sz3-0.01"), "sz3"),
+        (_codec(packing="sz3-0.01-interp"), "sz3-interp"),
+        (_codec(packing="root-zlib-1"), "root-zlib"),
         (_codec("baler", "none", 2.0, 5), "baler 1/2"),
         (_codec("baler", "float32+bound-0.1", 4.0, 25), "baler 1/4, float32+bound"),
     ],

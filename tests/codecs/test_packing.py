@@ -7,7 +7,7 @@ from zlib import crc32
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -17,7 +17,11 @@ from baler_energy.codecs.coders.bound import ErrorBound
 from baler_energy.codecs.coders.lz4 import Lz4
 from baler_energy.codecs.coders.lzma import DICTIONARY, Lzma
 from baler_energy.codecs.coders.numbers import NumberFormat
+from baler_energy.codecs.coders.parquet import ParquetFile
 from baler_energy.codecs.coders.pcodec import Pcodec
+from baler_energy.codecs.coders.root import RootFile
+from baler_energy.codecs.coders.sz3 import Sz3
+from baler_energy.codecs.coders.zfp import Zfp
 from baler_energy.codecs.coders.zlib import Zlib
 from baler_energy.codecs.coders.zstd import Zstd
 from baler_energy.codecs.packing import Packing
@@ -44,6 +48,15 @@ from baler_energy.errors import InputError
         ("float32-12+blosc2-blosclz-9", Packing(NumberFormat("float32", 12), Blosc2("blosclz", 9))),
         ("blosc2-zlib-bitshuffle", Packing(coder=Blosc2("zlib", 5, bitshuffle=True))),
         ("blosc2-zstd-1-bitshuffle", Packing(coder=Blosc2("zstd", 1, bitshuffle=True))),
+        ("parquet", Packing(coder=ParquetFile(3))),
+        ("parquet-zstd", Packing(coder=ParquetFile(3))),
+        ("float32-12+parquet-zstd-19", Packing(NumberFormat("float32", 12), ParquetFile(19))),
+        ("root", Packing(coder=RootFile("root", "zstd", 5))),
+        ("root-zlib", Packing(coder=RootFile("root", "zlib", 1))),
+        ("rntuple-lzma-6", Packing(coder=RootFile("rntuple", "lzma", 6))),
+        ("sz3-0.01", Packing(coder=Sz3(0.01))),
+        ("sz3-1e-3-interp", Packing(coder=Sz3(1e-3, interpolation=True))),
+        ("zfp-0.1+bound-0.01", Packing(coder=Zfp(0.1), bound=ErrorBound(0.01))),
     ],
 )
 def test_words_are_read(text, packing):
@@ -85,6 +98,24 @@ def test_words_are_read(text, packing):
         "blosc2-bitshuffle",
         "blosc2-lz4-bitshuffle-9",
         "blosc2-lz4-",
+        "parquet-",
+        "parquet-lz4",
+        "parquet-zstd-",
+        "parquet-zstd-23",
+        "root-snappy",
+        "root-zstd-0",
+        "rntuple-zlib-10",
+        "root-zlib+rntuple",
+        "sz3",
+        "sz3-0",
+        "sz3-interp",
+        "sz3-0.01-lorenzo",
+        "zfp",
+        "zfp-rate-1",
+        "sz3-0.01+zstd",
+        "float32+sz3-0.01",
+        "zfp-0.01+quantise-0.01",
+        "zfp-0.01+sz3-0.01",
     ],
 )
 def test_other_words_are_refused(text):
@@ -104,6 +135,7 @@ CODERS = [
     *("zstd", "zstd-1", "zstd-19", "lz4", "pcodec", "pcodec-0", "pcodec-12"),
     *("zlib", "zlib-1", "zlib-9", "lzma", "lzma-0", "lzma-9"),
     *("blosc2", "blosc2-zstd-9-bitshuffle", "blosc2-lz4", "blosc2-lz4hc-1", "blosc2-zlib-bitshuffle", "blosc2-blosclz"),
+    *("parquet-zstd", "root-zstd-5", "root-zlib-1", "root-lzma-6", "root-lz4", "rntuple-zstd-5", "rntuple-lz4"),
 ]
 #: Coders whose packed bytes have a checksum; what the others pack is guarded by that of the compressed file only.
 CHECKED = ["zlib", "lzma", "blosc2", "blosc2-lz4-bitshuffle"]
@@ -130,6 +162,32 @@ def test_packed_arrays_come_back_bit_by_bit(text, data, dtype):
 
 
 @pytest.mark.parametrize("text", CODERS)
+@given(data=st.data(), rows=st.sampled_from([0, 1, 9, 100]))
+@settings(max_examples=10)
+def test_arrays_of_all_types_come_back_together_bit_by_bit(text, data, rows):
+    shapes = [(dtype, (rows,)) for dtype in NUMBERS] + [("float32", (rows, 2)), ("float64", (3,)), ("int8", (rows, 0))]
+    raw = np.frombuffer(data.draw(st.binary(min_size=1600, max_size=1600)), np.uint8)
+    bits = [raw[: int(np.prod(shape)) * np.dtype(dtype).itemsize] for dtype, shape in shapes]
+    values = [
+        (one & 1 if dtype == "bool" else one).view(dtype).reshape(shape)
+        for one, (dtype, shape) in zip(bits, shapes, strict=True)
+    ]
+    back = coder(text).decode_all(coder(text).encode_all(values), shapes)
+    assert [(one.dtype.name, one.shape) for one in back] == shapes
+    assert [one.tobytes() for one in back] == [one.tobytes() for one in values]
+
+
+def test_arrays_are_packed_one_by_one_behind_their_sizes():
+    values = [np.arange(9.0), np.zeros(5, np.int16)]
+    packed = [Zstd().encode(one) for one in values]
+    assert Zstd().encode_all(values) == np.array([*map(len, packed)], "<u4").tobytes() + packed[0] + packed[1]
+    assert Zstd().encode_all(values[:1]) == packed[0], "a single array has no size before it"
+    for damaged in (b"", packed[0], Zstd().encode_all(values)[:-1], Zstd().encode_all(values) + b"x"):
+        with pytest.raises(ValueError, match="damaged"):
+            Zstd().decode_all(damaged, [("float64", (9,)), ("int16", (5,))])
+
+
+@pytest.mark.parametrize("text", CODERS)
 @pytest.mark.parametrize("dtype", ["float64", "float32", "int16"])
 def test_arrays_that_are_not_contiguous_come_back_bit_by_bit(text, dtype):
     table = np.random.default_rng(1).integers(-9, 9, (40, 6)).astype(dtype)
@@ -146,7 +204,7 @@ def test_blocks_of_a_table_come_back_bit_by_bit(text):
     assert coder(text).decode(packed, "int32", values.shape).tobytes() == values.tobytes()
 
 
-@pytest.mark.parametrize("text", ["zstd", "lz4", "pcodec", *CHECKED])
+@pytest.mark.parametrize("text", ["zstd", "lz4", "pcodec", *CHECKED, "parquet-zstd", "root-zlib-1", "rntuple-zstd-5"])
 def test_packed_bytes_that_are_damaged_are_refused(text):
     values = np.arange(100.0)
     packed = coder(text).encode(values)
@@ -232,6 +290,8 @@ def test_blosc2_keeps_to_the_thread_that_calls_it(monkeypatch):
         ("lz4", "pip install pyarrow"),
         ("pcodec", "pip install pcodec"),
         ("blosc2-lz4", "pip install -r requirements/blosc2.txt"),
+        ("root-lz4", "pip install uproot"),
+        ("parquet-zstd", "pip install pyarrow"),
     ],
 )
 def test_a_coder_names_its_package_and_what_is_missing(text, install, monkeypatch, repository):

@@ -33,7 +33,8 @@ def columns(draw, dtypes):
 def rounded(values: np.ndarray, bound: float) -> tuple[np.ndarray, float]:
     """Round a column by its own range, and check that the stored integers give the same values."""
     quantise = Quantise(bound)
-    (back,), steps = Packing(quantise).reduced((values,))
+    (back,), steps, packed = Packing(quantise).reduced((values,))
+    assert packed is None
     step = float(steps[0])
     codes = quantise.codes_of(back, step)
     assert codes.dtype == quantise.code_type(values.dtype.name)

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+from baler_energy.codecs.packing import Packing
 from baler_energy.formats import open_source
+from baler_energy.records import Measurement
 
 
 def contents(path):
@@ -11,11 +13,21 @@ def contents(path):
         return source.names, source.dtypes, np.concatenate([block.data for block in source.blocks(10_000)])
 
 
-@pytest.mark.parametrize("coder", ["", "+zstd", "+pcodec"])
+PACKINGS = ["quantise-{}", "quantise-{}+zstd", "quantise-{}+pcodec", "sz3-{}", "sz3-{}-interp", "zfp-{}"]
+
+
+@pytest.fixture(params=PACKINGS)
+def bounded(request):
+    """Give what writes a packing that keeps a bound."""
+    if reason := Packing.parse(request.param.format(0.1)).missing():
+        pytest.skip(reason)
+    return request.param.format
+
+
 @pytest.mark.parametrize("suffix", ["parquet", "root", "npz"])
-def test_columns_of_a_file_come_back_within_the_bound(stage, repository, tmp_path, suffix, coder):
+def test_columns_of_a_file_come_back_within_the_bound(stage, repository, tmp_path, suffix, bounded):
     file = repository / "tests" / "formats" / "fixtures" / f"jets.{suffix}"
-    options = ("--transform", "identity", "--packing", f"quantise-0.01{coder}")
+    options = ("--transform", "identity", "--packing", bounded(0.01))
     stage("compress", *options, "--data", file, "--out", tmp_path / "c")
     stage("decompress", *options, "--compressed", tmp_path / "c" / "table.baler", "--out", tmp_path / "d")
     (back,) = (tmp_path / "d").glob(f"reconstructed.{suffix}")
@@ -25,25 +37,44 @@ def test_columns_of_a_file_come_back_within_the_bound(stage, repository, tmp_pat
     assert (residual.max(axis=0) <= 0.01 * spread).all() and residual.max() > 0
 
 
-def test_the_range_is_that_of_the_whole_table_and_not_of_a_block(stage, pipeline, tmp_path, monkeypatch):
+def test_the_range_is_that_of_the_whole_table_and_not_of_a_block(stage, pipeline, tmp_path, monkeypatch, bounded):
     monkeypatch.setattr("baler_energy.codecs.streaming.LEAST_BLOCK_ROWS", 50)
-    options = ("--transform", "identity", "--packing", "quantise-0.05")
+    options = ("--transform", "identity", "--packing", bounded(0.05))
     stage("compress", *options, "--data", pipeline.table, "--out", tmp_path / "c")
     stage("decompress", *options, "--compressed", tmp_path / "c" / "table.baler", "--out", tmp_path / "d")
     before, after = (contents(path)[2] for path in (pipeline.table, tmp_path / "d" / "reconstructed.npz"))
     first = before[:50]
+    assert (np.abs(after - before).max(axis=0) <= 0.05 * np.ptp(before, axis=0)).all()
     share = np.abs(after[:50] - first).max(axis=0) / np.where(np.ptp(first, axis=0) > 0, np.ptp(first, axis=0), np.inf)
     assert share.max() > 0.05, "some block's own range is smaller than the table's"
 
 
 @pytest.mark.parametrize("engine", ["reference", "fast"])
-def test_latents_are_quantised_and_pack_smaller(stage, pipeline, tmp_path, engine):
-    sizes = {}
-    for packing in ("none", "quantise-0.01+pcodec"):
+@pytest.mark.parametrize(("written", "bound"), [("quantise-{}+pcodec", ""), ("sz3-{}", ""), ("sz3-{}", "+bound-0.2")])
+def test_latents_are_rounded_and_pack_smaller(stage, pipeline, tmp_path, engine, written, bound):
+    sizes, rounded = {}, written.format(0.01) + bound
+    if reason := Packing.parse(rounded).missing():
+        pytest.skip(reason)
+    for packing in ("none", rounded):
         out = tmp_path / packing
         options = ("--engine", engine, "--packing", packing, "--checkpoint", pipeline.checkpoint)
         stage("apply", *options, "--data", pipeline.table, "--out", out)
         sizes[packing] = (out / "compress" / "table.baler").stat().st_size
         before, after = contents(pipeline.table)[2], contents(out / "decompress" / "reconstructed.npz")[2]
         assert np.isfinite(after).all() and before.shape == after.shape
-    assert sizes["quantise-0.01+pcodec"] < sizes["none"] / 3
+    assert sizes[rounded] < sizes["none"] / (2 if bound else 3)
+    if bound:
+        assert (np.abs(after - before).max(axis=0) <= 0.2 * np.ptp(before, axis=0)).all()
+
+
+@pytest.mark.parametrize("packing", ["sz3-0.01", "zfp-0.01"])
+def test_components_are_rounded(stage, pipeline, tmp_path, packing):
+    if reason := Packing.parse(packing).missing():
+        pytest.skip(reason)
+    options = ("--transform", "pca", "--compression-ratio", 2)
+    stage("train", *options, "--data", pipeline.table, "--out", tmp_path / "t")
+    applied = (*options, "--checkpoint", tmp_path / "t" / "checkpoint.pt", "--data", pipeline.table)
+    stage("apply", *applied, "--packing", packing, "--out", tmp_path / "a")
+    record = Measurement.read(tmp_path / "a" / "compress" / "measurement.json")
+    assert record.results["stored_latent_bytes"] < record.results["latent_bytes"] / 3
+    assert Packing.parse(packing).coder.package in record.provenance["software"]

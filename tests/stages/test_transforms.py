@@ -35,7 +35,9 @@ def test_a_file_comes_back_to_the_bit_in_its_own_format(stage, repository, tmp_p
 
 
 @pytest.mark.parametrize("suffix", ["root", "parquet", "npz"])
-@pytest.mark.parametrize("packing", ["zlib", "lzma-1", "blosc2-zstd-1-bitshuffle"])
+@pytest.mark.parametrize(
+    "packing", ["zlib", "lzma-1", "blosc2-zstd-1-bitshuffle", "parquet-zstd", "root-lz4", "rntuple-zstd-5"]
+)
 def test_each_coder_brings_a_file_back_to_the_bit(stage, repository, tmp_path, suffix, packing):
     if reason := Packing.parse(packing).missing():
         pytest.skip(reason)
@@ -44,7 +46,9 @@ def test_each_coder_brings_a_file_back_to_the_bit(stage, repository, tmp_path, s
     stage("decompress", *words, "--compressed", tmp_path / "c" / "table.baler", "--out", tmp_path / "d")
     assert contents(tmp_path / "d" / f"reconstructed.{suffix}") == contents(file)
     record = Measurement.read(tmp_path / "c" / "measurement.json")
-    assert record.results["stored_latent_bytes"] < record.results["latent_bytes"]
+    # A file has a head, which so few rows do not outweigh.
+    head = Packing.parse(packing).coder.block_rows is not None
+    assert head or record.results["stored_latent_bytes"] < record.results["latent_bytes"]
     assert "blosc2" not in packing or record.provenance["software"]["blosc2"]
 
 

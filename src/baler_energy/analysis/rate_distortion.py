@@ -1,6 +1,7 @@
 """Comparison of codecs: what each stores at which error, which are best, and what each needs at the same error."""
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -22,13 +23,16 @@ _GB = 1e9
 #: Parameters that identify a codec.
 _CODEC = ["transform", "packing", "compression_ratio", "epochs"]
 
+#: A bound, a level or a number of bits within a packing.
+_NUMBER = re.compile(r"-\d+(?:\.\d+)?(?:e-?\d+)?")
+
 
 def family(row: Mapping[str, Any]) -> str:
     """Name the family of a codec. Its members differ in an error bound, a level, or the training's epochs.
 
     The members also differ in the compression ratio, unless the transform is trained in epochs.
     """
-    words = "+".join(word.partition("-")[0] for word in str(row["packing"]).split("+"))
+    words = _NUMBER.sub("", str(row["packing"]))
     transform = "" if row["transform"] == "identity" else f"{row['transform']}"
     if transform and not pd.isna(row["epochs"]):
         transform += f" 1/{row['compression_ratio']:g}"

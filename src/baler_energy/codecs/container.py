@@ -2,16 +2,16 @@
 
 It is a stored zip, written from front to back block by block, so that neither side ever holds more than a block:
 
-- ``<block>/latents.npy`` (rows of the block, latent): the latents, in the packing's number format; or
-  ``<block>/latents.zst`` (``.xz``, ``.pco``, ...): the same, packed by the packing's coder
-- or, if the codec has no latents, ``<block>/column-0000.npy`` (rows of the block,) and so on: the columns, each in its
-  own number type, packed in the same way
-- or, if the packing has steps, ``<block>/steps-of-columns`` (columns,) float64, and ``<block>/code-0000`` and so on:
-  integers whose products with the step are the values of a column or latent; a step of 0: the values' own bits
-- or, if a coder packed several of these arrays, ``<block>/packed.zst`` and so on: their sizes (``<u4``), then the
-  arrays
-- ``<block>/steps.zst``, ``<block>/exact.zst``: corrections that keep an error bound, if the packing has one
-- ``<block>/counts.zst``: number of objects in each event, if the rows are the objects of jagged branches
+- ``<block>/latents.npy`` (rows of the block, latent): the latents, in the number format of the packing; or
+  ``<block>/latents.zst`` (``.xz``, ``.pco``, ...), the same packed by the packing's coder
+- or ``<block>/packed.zst`` and so on, where a coder packed several arrays: their sizes (``<u4``), then the arrays;
+  coders that pack columns as a file, or round them, lay it out themselves (`coders.tables`, `coders.bounded`)
+- or, where a codec has no latents, ``<block>/column-0000.npy`` (rows of the block,) and so on: the columns, each in its
+  own number type, packed alike
+- or, where the packing has steps, ``<block>/steps-of-columns`` (columns,) float64 and ``<block>/code-0000`` and so on:
+  of each column or latent the integers that its values are multiples of its step by; a step of 0: the value's own bits
+- ``<block>/steps.zst``, ``<block>/exact.zst``: corrections that keep a bound of the error, where one was asked for
+- ``<block>/counts.zst``: objects of each event, where the rows are the objects of jagged branches
 - ``names.npy`` (columns,): the columns' names
 - ``normalization_features.npy`` (2, columns) float64: minimum and range of each column in the training table, if the
   codec was trained
@@ -25,8 +25,10 @@ same bytes.
 import io
 import json
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -34,12 +36,12 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_energy.codecs.coders.base import Steps
+from baler_energy.codecs.coders.base import Coder, Like, Steps, arrays_like, columns_of
 from baler_energy.codecs.corrections import Corrections
 from baler_energy.codecs.digest import DIGEST_BYTES, HashedFile, check_digest
 from baler_energy.codecs.facts import Facts
 from baler_energy.codecs.normalisation import Normalisation
-from baler_energy.codecs.packing import Packing, columns_of
+from baler_energy.codecs.packing import Packing
 from baler_energy.errors import InputError
 
 if TYPE_CHECKING:
@@ -53,9 +55,7 @@ VERSION = 2
 _FEATURES = "normalization_features.npy"
 #: Name of the entry that holds several packed arrays.
 _TOGETHER = "packed"
-#: Name of the array with a block's steps.
-_STEPS = "steps-of-columns"
-#: zip's epoch, instead of the time of writing, which would change the bytes.
+#: zip's own epoch, in place of the time of writing.
 _DATE = (1980, 1, 1, 0, 0, 0)
 _DAMAGE = (KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile)
 
@@ -68,7 +68,9 @@ class StoredBlock:
     corrections: Corrections | None = None
     counts: NDArray[np.int32] | None = None
     steps: NDArray[np.float64] | None = None
-    """Step of each column (columns,), for writing; None if the packing has no steps."""
+    """Of each column, where the packing has some."""
+    packed: bytes | None = None
+    """The arrays, as a coder packed them; None: not yet, or there is no coder."""
 
     @property
     def latents(self) -> NDArray[Any]:
@@ -124,6 +126,13 @@ class Writer:
         self._archive = zipfile.ZipFile(self._hashing, "w", zipfile.ZIP_STORED)
         self.latent_bytes = self.stored_latent_bytes = self.correction_bytes = 0
 
+    def packed(self, block: StoredBlock) -> StoredBlock:
+        """Pack a block's arrays ahead of `write`, in whatever thread."""
+        coder = self._packing.coder
+        if coder is None or block.packed is not None:
+            return block
+        return replace(block, packed=coder.encode_all([values for _, values in self._stored(block)]))
+
     def write(self, block: StoredBlock) -> None:
         """Append a block, with its latents already in the packing's number format."""
         place, corrections, counts = f"{len(self._blocks):08}", block.corrections, block.counts
@@ -148,29 +157,27 @@ class Writer:
         )
 
     def _packed(self, block: StoredBlock) -> Iterator[tuple[str, bytes]]:
-        """Pack a block's arrays. A coder puts several into one entry: separate entries cost about 120 B each."""
-        coder, stored = self._packing.coder, list(self._stored(block))
+        """Pack a block's arrays, several by a coder into one entry: an entry of its own costs each some 120 B."""
+        coder = self._packing.coder
         if coder is None:
-            yield from ((f"{name}.npy", _npy(values)) for name, values in stored)
-        elif len(stored) == 1:
-            ((name, values),) = stored
-            yield f"{name}.{coder.suffix}", coder.encode(values)
+            yield from ((f"{name}.npy", _npy(values)) for name, values in self._stored(block))
         else:
-            packed = [coder.encode(values) for _, values in stored]
-            yield f"{_TOGETHER}.{coder.suffix}", b"".join([np.array([*map(len, packed)], "<u4").tobytes(), *packed])
+            packed = self.packed(block).packed
+            assert packed is not None
+            yield _entry(self._facts.stored_arrays(block.rows), coder), packed
 
     def _stored(self, block: StoredBlock) -> Iterator[tuple[str, NDArray[Any]]]:
-        """Give names and values of the stored arrays: the block's own, or its steps and each column's integers."""
-        names = [name for name, _, _ in self._facts.arrays(block.rows)]
+        """Name the arrays that a block is stored as: its own, or its steps and the integers of each column."""
+        names = list(self._facts.stored_arrays(block.rows))
         numbers, steps = self._packing.numbers, block.steps
         if not isinstance(numbers, Steps):
             yield from zip(names, block.arrays, strict=True)
             return
         if steps is None:
             raise ValueError("a block without the steps of its packing")
-        yield _STEPS, steps
-        for place, (column, step) in enumerate(zip(columns_of(block.arrays), steps, strict=True)):
-            yield f"code-{place:04}", numbers.codes_of(np.ascontiguousarray(column), float(step))
+        yield names[0], steps
+        for name, column, step in zip(names[1:], columns_of(block.arrays), steps, strict=True):
+            yield name, numbers.codes_of(np.ascontiguousarray(column), float(step))
 
     def close(self) -> None:
         """Write names, features, header and digest."""
@@ -256,12 +263,18 @@ class Reader:
         InputError
             A block does not match the header.
         """
-        try:
-            with zipfile.ZipFile(self._path) as archive:
-                for number in range(len(self._blocks)):
-                    yield self._block(archive, number)
-        except _DAMAGE as error:
-            raise InputError(f"{self._path}: is not a compressed file of this program ({error}).") from error
+        for unpack in self.packed_blocks():
+            yield unpack()
+
+    def packed_blocks(self) -> Iterator[Callable[[], StoredBlock]]:
+        """Give what unpacks each block, in whatever thread, from first to last; both raise as `blocks`."""
+        with _refusing(self._path), zipfile.ZipFile(self._path) as archive:
+            entries: dict[str, list[str]] = {}
+            for name in archive.namelist():
+                entries.setdefault(name.partition("/")[0], []).append(name)
+            for number in range(len(self._blocks)):
+                names = entries.get(f"{number:08}", [])
+                yield partial(self._block, {name: archive.read(name) for name in names}, number)
 
     def first(self, rows: int) -> tuple[NDArray[Any], ...]:
         """Give the arrays of the first rows, at most those of the first block."""
@@ -281,72 +294,61 @@ class Reader:
         empty = np.empty((0, self.facts.latent or 0), self.facts.stored_format)
         return np.concatenate([empty, *(block.latents for block in self.blocks())])
 
-    def _block(self, archive: zipfile.ZipFile, number: int) -> StoredBlock:
+    def _block(self, entries: Mapping[str, bytes], number: int) -> StoredBlock:
+        with _refusing(self._path):
+            return self._unpacked(entries, number)
+
+    def _unpacked(self, entries: Mapping[str, bytes], number: int) -> StoredBlock:
         rows, exact, events = self._blocks[number]
         place, facts = f"{number:08}", self.facts
         packing = Packing.parse(facts.packing)
-        coder, together = packing.coder, None
-        if coder is not None and f"{place}/{_TOGETHER}.{coder.suffix}" in archive.NameToInfo:
-            together = _apart(archive.read(f"{place}/{_TOGETHER}.{coder.suffix}"), _arrays_of(facts, packing))
-
-        def read(name: str, dtype: str, shape: tuple[int, ...]) -> NDArray[Any]:
-            if coder is None:
-                values = _array(archive.read(f"{place}/{name}.npy"))
-            else:
-                packed = archive.read(f"{place}/{name}.{coder.suffix}") if together is None else next(together)
-                values = coder.decode(packed, dtype, shape)
-            if values.shape != shape or values.dtype != dtype:
-                raise ValueError(f"{name} {values.shape} {values.dtype} disagree with the header")
-            return values
-
-        if isinstance(packing.numbers, Steps):
-            arrays = _of_steps(facts, packing.numbers, rows, read)
+        coder, stored = packing.coder, facts.stored_arrays(rows)
+        if coder is None:
+            values = [_array(entries[f"{place}/{name}.npy"]) for name in stored]
         else:
-            arrays = tuple(read(*array) for array in facts.arrays(rows))
+            values = coder.decode_all(entries[f"{place}/{_entry(stored, coder)}"], list(stored.values()))
+        for (name, (dtype, shape)), found in zip(stored.items(), values, strict=True):
+            if found.shape != tuple(shape) or found.dtype != dtype:
+                raise ValueError(f"{name} {found.shape} {found.dtype} disagree with the header")
+        arrays = (
+            _of_steps(facts, packing.numbers, rows, values) if isinstance(packing.numbers, Steps) else tuple(values)
+        )
         corrections = counts = None
         if exact is not None:
-            steps = _zstd().decode(archive.read(f"{place}/steps.zst"), "int16", (rows, len(facts.names)))
-            corrections = Corrections(steps, _zstd().decode(archive.read(f"{place}/exact.zst"), "float64", (exact,)))
+            steps = _zstd().decode(entries[f"{place}/steps.zst"], "int16", (rows, len(facts.names)))
+            corrections = Corrections(steps, _zstd().decode(entries[f"{place}/exact.zst"], "float64", (exact,)))
         if events is not None:
-            counts = _zstd().decode(archive.read(f"{place}/counts.zst"), "int32", (events,))
+            counts = _zstd().decode(entries[f"{place}/counts.zst"], "int32", (events,))
         return StoredBlock(arrays, corrections, counts)
 
 
-def _arrays_of(facts: Facts, packing: Packing) -> int:
-    """Count the arrays that store a block."""
-    columns = len(facts.dtypes) if facts.latent is None else 1
-    if not isinstance(packing.numbers, Steps):
-        return columns
-    return 1 + (columns if facts.latent is None else facts.latent)
+@contextmanager
+def _refusing(path: Path) -> Iterator[None]:
+    """Refuse a file where something in it is not what it should be."""
+    try:
+        yield
+    except _DAMAGE as error:
+        raise InputError(f"{path}: is not a compressed file of this program ({error}).") from error
 
 
-def _apart(content: bytes, count: int) -> Iterator[bytes]:
-    """Split an entry of several packed arrays; it begins with their sizes (B, ``<u4``)."""
-    sizes = np.frombuffer(content[: 4 * count], "<u4")
-    ends = 4 * count + np.cumsum(sizes, dtype=np.int64)
-    if len(sizes) != count or (ends[-1] if count else 4 * count) != len(content):
-        raise ValueError(f"sizes of {count} packed arrays disagree with their entry")
-    yield from (content[end - size : end] for size, end in zip(sizes.tolist(), ends.tolist(), strict=True))
+def _entry(stored: Mapping[str, Like], coder: Coder) -> str:
+    """Name the entry of packed arrays: an entry for each of several would cost some 120 B more."""
+    return f"{next(iter(stored)) if len(stored) == 1 else _TOGETHER}.{coder.suffix}"
 
 
-def _of_steps(
-    facts: Facts, numbers: Steps, rows: int, read: Callable[[str, str, tuple[int, ...]], NDArray[Any]]
-) -> tuple[NDArray[Any], ...]:
-    """Read a block whose columns are multiples of steps; the steps are read first."""
-    latents = facts.latent is not None
-    dtypes = [facts.stored_format] * (facts.latent or 0) if latents else list(facts.dtypes)
-    steps = read(_STEPS, "float64", (len(dtypes),))
+def _of_steps(facts: Facts, numbers: Steps, rows: int, stored: Sequence[NDArray[Any]]) -> tuple[NDArray[Any], ...]:
+    """Give the arrays of a block whose columns are multiples of steps, which come first."""
+    (steps, *codes), dtypes = stored, facts.column_types
     if not (np.isfinite(steps) & (steps >= 0)).all():
         raise ValueError("steps that are no steps")
     columns = []
-    for place, (dtype, step) in enumerate(zip(dtypes, steps, strict=True)):
+    for values, dtype, step in zip(codes, dtypes, steps, strict=True):
         if not step and np.dtype(dtype).kind != "f":
             raise ValueError("a column of integers has a step of 0")
-        codes = read(f"code-{place:04}", numbers.code_type(dtype), (rows,))
-        columns.append(numbers.values_of(codes, dtype, float(step)))
-    if not latents:
+        columns.append(numbers.values_of(values, dtype, float(step)))
+    if facts.latent is None:
         return tuple(columns)
-    return (np.stack(columns, axis=1) if columns else np.empty((rows, 0), facts.stored_format),)
+    return tuple(arrays_like(columns, [(facts.stored_format, (rows, facts.latent))]))
 
 
 def _facts(header: dict[str, Any], archive: zipfile.ZipFile) -> Facts:

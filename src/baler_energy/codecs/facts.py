@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from baler_energy.codecs.coders.base import Like, Steps
 from baler_energy.codecs.fitted import Fitted
 from baler_energy.codecs.normalisation import Normalisation
 from baler_energy.codecs.packing import Packing
@@ -104,6 +105,19 @@ class Facts:
             return [("latents", self.stored_format, (rows, self.latent))]
         packing = Packing.parse(self.packing)
         return [(f"column-{place:04}", packing.stored_type(dtype), (rows,)) for place, dtype in enumerate(self.dtypes)]
+
+    def stored_arrays(self, rows: int) -> dict[str, Like]:
+        """Give name, number type and shape of what is stored of such a block: `arrays`, or steps and integers."""
+        numbers = Packing.parse(self.packing).numbers
+        if not isinstance(numbers, Steps):
+            return {name: (dtype, shape) for name, dtype, shape in self.arrays(rows)}
+        codes = {f"code-{n:04}": (numbers.code_type(dtype), (rows,)) for n, dtype in enumerate(self.column_types)}
+        return {"steps-of-columns": ("float64", (len(codes),)), **codes}
+
+    @property
+    def column_types(self) -> list[str]:
+        """Number type of each column, or of each latent."""
+        return list(self.dtypes) if self.latent is None else [self.stored_format] * self.latent
 
     @property
     def stored_format(self) -> str:

@@ -3,17 +3,28 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_energy.codecs.coders.base import Coder, Numbers, Steps, Word
+from baler_energy.codecs.coders.base import Coder, Numbers, RoundingCoder, Steps, Word, columns_of, range_of
 from baler_energy.codecs.coders.bound import ErrorBound
 from baler_energy.errors import InputError
 from baler_energy.variants import CODERS, load
 
-__all__ = ["Packing", "columns_of"]
+__all__ = ["Packing", "Reduced"]
+
+
+class Reduced(NamedTuple):
+    """What is stored of a block."""
+
+    arrays: tuple[NDArray[Any], ...]
+    """As they come back."""
+    steps: NDArray[np.float64] | None = None
+    """Of each column, where the packing has some."""
+    packed: bytes | None = None
+    """The arrays, where the coder rounds as it packs."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +36,7 @@ class Packing:
     numbers
         How numbers are rounded; None: not at all.
     coder
-        Lossless coder; None: numbers are stored uncompressed.
+        Coder, lossless unless it takes the place of `numbers`, too; None stores the numbers as they are.
     bound
         Bound on every value's error; None: no bound.
     """
@@ -46,12 +57,13 @@ class Packing:
         found: dict[str, Word] = {}
         for text_of_word in [] if text == "none" else text.split("+"):
             word = _read(text_of_word, text)
-            if word.kind in found:
-                raise InputError(
-                    f"packing {text!r}: {text_of_word!r} repeats a kind that is already there; {_allowed()}."
-                )
-            found[word.kind] = word
-        return cls(**found)  # type: ignore[arg-type]
+            for kind in (word.kind, *word.replaces):
+                if kind in found:
+                    raise InputError(
+                        f"packing {text!r}: {text_of_word!r} repeats a kind that is already there; {_allowed()}."
+                    )
+                found[kind] = word
+        return cls(**{word.kind: word for word in found.values()})  # type: ignore[arg-type]
 
     @property
     def words(self) -> tuple[Word, ...]:
@@ -87,18 +99,16 @@ class Packing:
         if not isinstance(self.numbers, Steps):
             return None
         columns = columns_of(arrays)
-        known = map(_range, columns) if ranges is None else ranges
+        known = map(range_of, columns) if ranges is None else ranges
         return np.array([self.numbers.step(one, spread) for one, spread in zip(columns, known, strict=True)])
 
     @property
     def needs_ranges(self) -> bool:
-        """Whether rounding needs the columns' ranges in advance."""
-        return isinstance(self.numbers, Steps)
+        """Whether columns are rounded by their ranges, which have to be known before."""
+        return any(word.needs_ranges for word in self.words)
 
-    def reduced(
-        self, arrays: tuple[NDArray[Any], ...], ranges: Sequence[float] | None = None
-    ) -> tuple[tuple[NDArray[Any], ...], NDArray[np.float64] | None]:
-        """Round a block's arrays from the transform to what is stored, and give the steps (None: no steps).
+    def reduced(self, arrays: tuple[NDArray[Any], ...], ranges: Sequence[float] | None = None) -> "Reduced":
+        """Round what a transform gave of a block to what is stored of it.
 
         Parameters
         ----------
@@ -112,11 +122,14 @@ class Packing:
         InputError
             A number exceeds the range of the stored type, or a latent to be rounded is not finite.
         """
+        if isinstance(self.coder, RoundingCoder):
+            back, packed = self.coder.rounded(arrays, ranges)
+            return Reduced(back, packed=packed)
         steps = self.steps(arrays, ranges)
         if arrays and arrays[0].ndim == 2:
-            return (self.reduce(arrays[0], steps),), steps
+            return Reduced((self.reduce(arrays[0], steps),), steps)
         own = [None] * len(arrays) if steps is None else steps
-        return tuple(self.reduce_column(one, step) for one, step in zip(arrays, own, strict=True)), steps
+        return Reduced(tuple(self.reduce_column(one, step) for one, step in zip(arrays, own, strict=True)), steps)
 
     def reduce(self, numbers: NDArray[np.floating], steps: NDArray[np.float64] | None = None) -> NDArray[np.floating]:
         """Round latents (rows, columns) to what is stored; raises `InputError` if one is not finite or too large."""
@@ -133,15 +146,6 @@ class Packing:
     def stored_type(self, dtype: str) -> str:
         """Give the number type that stores a column of type `dtype`; it is never wider."""
         return dtype if self.numbers is None else self.numbers.column_type(dtype)
-
-
-def columns_of(arrays: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
-    """List the columns (rows,) of arrays that are columns, or of one array of latents (rows, columns)."""
-    return [column for array in arrays for column in (array.T if array.ndim == 2 else [array])]
-
-
-def _range(values: NDArray[Any]) -> float:
-    return float(values.max()) - float(values.min()) if len(values) else 0.0
 
 
 def _read(word: str, text: str) -> Word:

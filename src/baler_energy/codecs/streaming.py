@@ -42,9 +42,10 @@ _Decode = Callable[..., Floats]
 
 #: Maximum rows of a block: enough that the fixed cost per block is negligible, and few enough for memory.
 BLOCK_ROWS = 32_768
-#: Number of blocks in a smaller table, so that several threads have work; and the minimum rows of such blocks.
-BLOCKS, LEAST_BLOCK_ROWS = 16, 2048
-#: Integers up to this one are exact in float64.
+#: Blocks that a smaller table has, so that several threads have work; and their least rows: with 2048 rows instead of
+#: 8192, 100,000 jets take 10 % more bytes by quantise-0.01+pcodec, 19 % by sz3-0.01, and 2 % by pcodec.
+BLOCKS, LEAST_BLOCK_ROWS = 8, 8192
+#: Integers up to here are exact in float64.
 _LARGEST_EXACT = 2.0**53
 
 
@@ -122,13 +123,14 @@ class StreamingCoder:
             arrays = self.encode(block.data)
             if self.fitted.latent is not None:
                 arrays = (self._finite(arrays[0], block.data, first_row, bound),)
-            arrays, steps = packing.reduced(arrays, ranges)
-            corrections = bound.corrections(block.data, self.decode(*arrays)) if bound else None
-            return StoredBlock(arrays, corrections, block.counts, steps)
+            reduced = packing.reduced(arrays, ranges)
+            corrections = bound.corrections(block.data, self.decode(*reduced.arrays)) if bound else None
+            return writer.packed(StoredBlock(reduced.arrays, corrections, block.counts, reduced.steps, reduced.packed))
 
         facts, rows = Facts.of(self.fitted, self._packing, source.origin, source.layout), 0
         with Writer(path, facts) as writer:
-            blocks = source.blocks(_block_rows(source.rows if most_rows is None else most_rows))
+            wanted = None if packing.coder is None else packing.coder.block_rows
+            blocks = source.blocks(_block_rows(source.rows if most_rows is None else most_rows, wanted))
             for stored_block in self._spread(stored, _first(blocks, most_rows)):
                 writer.write(stored_block)
                 rows += stored_block.rows
@@ -149,7 +151,7 @@ class StreamingCoder:
         origin = {**facts.origin, "reconstructed_from": path.name}
         # Files written by the reference engine or by an import have no layout: they hold a prepared table.
         with open_sink(out, facts.names, facts.dtypes, facts.layout or {"format": "table"}, origin) as sink:
-            for block in self._spread(lambda block: self._restored(block, bound), content.blocks()):
+            for block in self._spread(lambda unpack: self._restored(unpack(), bound), content.packed_blocks()):
                 sink.write(block)
                 rows += len(block.data)
         return rows
@@ -277,8 +279,13 @@ def _refuse(data: Floats, latents: NDArray[np.floating], first_row: int, fitted:
     )
 
 
-def _block_rows(rows: int | None) -> int:
-    """Rows per block of a table with `rows` rows (None: unknown); the number of threads must not change the file."""
+def _block_rows(rows: int | None, wanted: int | None = None) -> int:
+    """Rows of a block of a table with so many rows (None: unknown), whatever the threads, so that files are alike.
+
+    `wanted` is what the packing's coder needs (`Coder.block_rows`).
+    """
+    if wanted is not None:
+        return wanted
     return BLOCK_ROWS if rows is None else min(BLOCK_ROWS, max(LEAST_BLOCK_ROWS, -(-rows // BLOCKS)))
 
 

@@ -220,11 +220,12 @@ def test_a_bound_holds_where_the_minimum_is_large_against_the_range(checkpoint, 
 
 
 @pytest.mark.parametrize(
-    ("rows", "expected"), [(None, 32_768), (0, 2048), (30_000, 2048), (100_000, 6250), (10**6, 32_768), (10**9, 32_768)]
+    ("rows", "expected"),
+    [(None, 32_768), (0, 8192), (30_000, 8192), (100_000, 12_500), (10**6, 32_768), (10**9, 32_768)],
 )
 def test_small_tables_have_blocks_for_several_threads(monkeypatch, rows, expected):
     monkeypatch.setattr(streaming, "BLOCK_ROWS", 32_768)
-    monkeypatch.setattr(streaming, "LEAST_BLOCK_ROWS", 2048)
+    monkeypatch.setattr(streaming, "LEAST_BLOCK_ROWS", 8192)
     assert streaming._block_rows(rows) == expected
 
 

@@ -90,9 +90,9 @@ class Coder:
         with Writer(path, Facts.of(self.checkpoint, self._packing, table.origin)) as writer:
             for start in range(0, len(table.data), BLOCK_ROWS):
                 rows = table.data[start : start + BLOCK_ROWS]
-                (latents,), steps = packing.reduced((self.encode(rows),))
-                corrections = bound.corrections(rows, self.decode(latents)) if bound else None
-                writer.write(StoredBlock((latents,), corrections, steps=steps))
+                reduced = packing.reduced((self.encode(rows),))
+                corrections = bound.corrections(rows, self.decode(*reduced.arrays)) if bound else None
+                writer.write(StoredBlock(reduced.arrays, corrections, steps=reduced.steps, packed=reduced.packed))
         return Sizes.of(writer, len(table.data))
 
     def decompress(self, path: Path) -> Table:

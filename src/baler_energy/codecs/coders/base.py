@@ -3,7 +3,7 @@
 import math
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib import metadata
 from importlib.util import find_spec
 from typing import Any, ClassVar, Self
@@ -11,7 +11,28 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Coder", "Numbers", "Steps", "Word", "bound_of", "byte_count", "from_planes", "level_of", "to_planes"]
+__all__ = [
+    "Coder",
+    "Like",
+    "Numbers",
+    "RoundingCoder",
+    "Steps",
+    "Word",
+    "apart",
+    "arrays_like",
+    "bound_of",
+    "byte_count",
+    "columns_of",
+    "from_planes",
+    "joined",
+    "level_of",
+    "range_of",
+    "to_planes",
+]
+
+#: Number type and shape of an array.
+Like = tuple[str, Sequence[int]]
+_SIZE = np.dtype("<u4")
 
 
 class Word(ABC):
@@ -19,12 +40,16 @@ class Word(ABC):
 
     kind: ClassVar[str]
     """``numbers``, ``coder`` or ``bound``."""
+    replaces: ClassVar[tuple[str, ...]] = ()
+    """Kinds that it leaves no room for, besides its own."""
     usage: ClassVar[str]
     """How it is written, for messages."""
     lossless: ClassVar[bool] = True
     """Whether all numbers come back bit for bit."""
     keeps_bound: ClassVar[bool] = False
     """Whether every value comes back within a stated bound."""
+    needs_ranges: ClassVar[bool] = False
+    """Whether it rounds columns by their ranges, which have to be known before."""
     package: ClassVar[str | None] = None
     """The package that it needs, in addition to NumPy."""
 
@@ -80,6 +105,8 @@ class Numbers(Word):
 class Steps(Numbers):
     """Rounding with a step for each column: values become multiples of it, which are stored as integers."""
 
+    needs_ranges = True
+
     @abstractmethod
     def step(self, values: NDArray[Any], spread: float) -> float:
         """Choose the step of a column (rows,) of range `spread`, in the column's unit; 0: it is stored unchanged."""
@@ -102,7 +129,9 @@ class Coder(Word):
 
     kind = "coder"
     suffix: ClassVar[str]
-    """File name suffix of the packed arrays in a compressed file."""
+    """Of what it packed, within a compressed file."""
+    block_rows: ClassVar[int | None] = None
+    """Rows of a block, where it needs more than others; None: it does not."""
 
     @abstractmethod
     def encode(self, values: NDArray[Any]) -> bytes:
@@ -111,6 +140,77 @@ class Coder(Word):
     @abstractmethod
     def decode(self, packed: bytes, dtype: str, shape: Sequence[int]) -> NDArray[Any]:
         """Undo `encode`, at any level; raises `ValueError` if the bytes do not match the type and shape."""
+
+    def encode_all(self, arrays: Sequence[NDArray[Any]]) -> bytes:
+        """Pack the arrays of a block; by default each by itself."""
+        packed = [self.encode(values) for values in arrays]
+        return packed[0] if len(packed) == 1 else joined(packed)
+
+    def decode_all(self, packed: bytes, like: Sequence[Like]) -> list[NDArray[Any]]:
+        """Undo `encode_all`; raises `ValueError` where the bytes are no such arrays."""
+        parts = [packed] if len(like) == 1 else apart(packed, len(like))
+        return [self.decode(part, *array) for part, array in zip(parts, like, strict=True)]
+
+
+class RoundingCoder(Coder):
+    """A coder that rounds as it packs, so that it takes the place of a number format, too."""
+
+    replaces = ("numbers",)
+    needs_ranges = True
+    lossless = False
+
+    @abstractmethod
+    def rounded(
+        self, arrays: Sequence[NDArray[Any]], ranges: Sequence[float] | None
+    ) -> tuple[tuple[NDArray[Any], ...], bytes]:
+        """Pack the arrays of a block; give them as they come back, and what `decode_all` unpacks.
+
+        Parameters
+        ----------
+        arrays
+            Columns (rows,), or latents (rows, columns).
+        ranges
+            Of the columns, each in its unit; None: those of the arrays.
+        """
+
+
+def joined(parts: Sequence[bytes]) -> bytes:
+    """Join bytes behind their sizes (B, ``<u4``)."""
+    return b"".join([np.array([*map(len, parts)], _SIZE).tobytes(), *parts])
+
+
+def apart(content: bytes, count: int) -> list[bytes]:
+    """Undo `joined` for so many parts; raises `ValueError` where they are not as many."""
+    start = _SIZE.itemsize * count
+    sizes = np.frombuffer(content[:start], _SIZE)
+    ends = start + np.cumsum(sizes, dtype=np.int64)
+    if len(sizes) != count or (ends[-1] if count else start) != len(content):
+        raise ValueError(f"packed bytes are damaged (sizes of {count} arrays)")
+    return [content[end - size : end] for size, end in zip(sizes.tolist(), ends.tolist(), strict=True)]
+
+
+def columns_of(arrays: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
+    """Give the columns (rows,) of arrays that are columns, or latents (rows, columns)."""
+    return [column for array in arrays for column in (array.T if array.ndim == 2 else [array])]
+
+
+def range_of(values: NDArray[Any]) -> float:
+    """Give the range of a column (rows,), in its unit; 0 where it has no rows."""
+    return float(values.max()) - float(values.min()) if len(values) else 0.0
+
+
+def arrays_like(columns: Iterable[NDArray[Any]], like: Sequence[Like]) -> list[NDArray[Any]]:
+    """Undo `columns_of`; the columns have the number types and rows that are asked for."""
+    left, arrays = iter(columns), []
+    for dtype, shape in like:
+        if len(shape) == 1:
+            arrays.append(next(left))
+        else:
+            values = np.empty(shape, dtype)
+            for place in range(shape[1]):
+                values[:, place] = next(left)
+            arrays.append(values)
+    return arrays
 
 
 def bound_of(parameter: str | None) -> float:
