@@ -251,7 +251,7 @@ CHAPTERS: Mapping[str, tuple[str, ...]] = {
             "gpu_timeline",
         ),
         "trust": ("timeseries", "meters", "calibration", "spread", "iterations", "contamination", "foreign"),
-        "worth": ("rate_distortion", "distributions", "column_errors", "error_energy"),
+        "worth": ("rate_distortion", "distributions", "column_errors", "derived", "error_energy"),
         "savings": ("engines", "difference", "packing", "models"),
     }.items()
 }
@@ -264,6 +264,7 @@ TABLES: Mapping[str, str] = {
         "metrics",
         "glossary",
         "codecs",
+        "physics",
         "ratios",
         "engines",
         "models",

@@ -199,9 +199,11 @@ def files_of_runs(wildcards):
     A function, because Snakemake 9.27 takes time quadratic in the length of a list that is written in a rule.
     """
     (points, rounds), sized = points_of_rounds(), set(STUDY.sized)
+    derived = [p.path for p in points if STUDY.data[p.dataset].derived]
     return [
         *records_of(points),
         *rounds,
+        *expand(rules.derive.output, point=derived),
         *expand(
             rules.forward.output.record, point=[p.path for p in points if p in sized]
         ),

@@ -9,6 +9,7 @@
 - `train`, `compress`, `decompress`, `forward`: measured; `measured`: what they share
 - `history`, `saved`: what a training writes besides its network: a row per epoch, and the state it resumes from
 - `evaluate`: errors of the reconstructed table; `apply`: compress, decompress and evaluate in one process
+- `derive`: quantities computed from columns, such as masses, before and after compression
 - `repeats`: which points need further repeats
 - `profile`: profiler traces, never in a measured run; `profiled`: the operation that a profiler watches
 - `parts`: layers, data and the machine's peaks in measured loops

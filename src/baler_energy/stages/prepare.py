@@ -1,10 +1,12 @@
 """Stage ``prepare``: a checked table of float64 rows, from generated shards or from a user's file."""
 
 import argparse
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from baler_energy.data.checks import check_columns
 from baler_energy.data.ingest import table_from_file, table_from_shards
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
@@ -39,6 +41,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, required=True, help="the table to write (npz); also writes a json next to it"
     )
+    parser.add_argument(
+        "--needed",
+        type=_needed,
+        default={},
+        metavar="JSON",
+        help='columns that later steps need, by what needs them: {"my plot": ["pt", "eta"]}; refused if missing',
+    )
     file = parser.add_argument_group("your own file")
     file.add_argument("--seed", type=_seed, default=0, help="seed of the selection of rows (default: %(default)s)")
     add_file_arguments(file, formats=FILE_FORMATS, default_format="by the suffix", default_columns="all")
@@ -53,24 +62,28 @@ def run(args: argparse.Namespace) -> None:
         ]
         if foreign:
             raise InputError(f"--{foreign[0]}: cannot be combined with --generated.")
-        prepare_generated([Path(path) for path in args.input], args.rows, args.out)
+        prepare_generated([Path(path) for path in args.input], args.rows, args.out, needed=args.needed)
         return
     if len(args.input) > 1:
         raise InputError(f"--input: {len(args.input)} files; only shards (--generated) are merged, so give one file.")
     selected = {"rows": args.rows, "seed": args.seed, "file_format": args.format, "sha256": args.sha256}
-    prepare_file(args.input[0], request_of(args), args.out, **selected)
+    prepare_file(args.input[0], request_of(args), args.out, needed=args.needed, **selected)
 
 
-def prepare_generated(shards: Sequence[Path], rows: int | None, out: Path) -> Table:
+def prepare_generated(
+    shards: Sequence[Path], rows: int | None, out: Path, *, needed: Mapping[str, Sequence[str]] | None = None
+) -> Table:
     """Merge generated shards and write their first `rows` rows (None: all) to `out`, with a description next to it.
 
     Raises
     ------
     InputError
-        A shard is unfit, or there are too few rows.
+        A shard is unfit, there are too few rows, or a column of `needed` (`check_columns`) is missing.
     """
     _check_out(out)
-    return _write(table_from_shards(shards, rows), out)
+    table = table_from_shards(shards, rows)
+    check_columns(table.origin["label"], table.names, needed or {})
+    return _write(table, out)
 
 
 def prepare_file(
@@ -82,6 +95,7 @@ def prepare_file(
     seed: int,
     file_format: str | None = None,
     sha256: str | None = None,
+    needed: Mapping[str, Sequence[str]] | None = None,
 ) -> Table:
     """Read a user's file and write the selected rows to `out`, with a description next to it.
 
@@ -91,6 +105,8 @@ def prepare_file(
         As for `table_from_file`.
     out
         The table to write; ``out`` with the suffix ``.json`` describes it, and is written first.
+    needed
+        Columns that the table must have, by what needs them; as for `check_columns`.
 
     Raises
     ------
@@ -101,6 +117,7 @@ def prepare_file(
     """
     _check_out(out)
     table = table_from_file(source, request, rows=rows, seed=seed, file_format=file_format, sha256=sha256)
+    check_columns(table.origin["label"], table.names, needed or {})
     return _write(table, out)
 
 
@@ -138,6 +155,14 @@ def _row_count(text: str) -> int | None:
         return int(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor 'all'") from None
+
+
+def _needed(text: str) -> dict[str, list[str]]:
+    try:
+        found = json.loads(text)
+        return {str(key): [str(name) for name in columns] for key, columns in found.items()}
+    except (ValueError, AttributeError, TypeError):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a JSON mapping of names to lists of columns") from None
 
 
 def _seed(text: str) -> int:
