@@ -30,7 +30,8 @@ BINS = 100
 REPLICAS = 200
 #: Least entries in a window, and least peak in units of its own uncertainty, for a position and a width.
 _ENTRIES, _SIGNIFICANCE = 50, 4.0
-_STEPS = 60
+#: Of a fit: most steps, the least gain in the logarithm of the likelihood, and where shorter steps are given up.
+_STEPS, _LEAST_GAIN, _MOST_DAMPING = 60, 1e-5, 1e6
 #: Least share of the entries after compression that were in the window before: other rows are another peak.
 _SAME = 0.5
 #: Share of the window: starting values, and limits, of the Gaussian's standard deviation.
@@ -129,27 +130,33 @@ def _fit(counts: Floats, start: Floats) -> tuple[Floats, Floats]:
     Parameters, shape (histograms, 4): entries of the peak, its position, the logarithm of its width, and entries of the
     background in the window. Returns them with minus the log likelihood.
     """
-    now, damping = _within(start, counts), np.full(len(counts), 1e-2)
-    expected, slopes = _model(now)
-    value = _minus_log_likelihood(counts, expected)
+    found, damping = _within(start, counts), np.full(len(counts), 1e-2)
+    value = _minus_log_likelihood(counts, _model(found)[0])
+    open_fits = np.arange(len(counts))
     for _ in range(_STEPS):
-        score = np.einsum("hb,hbp->hp", counts / expected - 1, slopes)
-        information = np.einsum("hbp,hbq->hpq", slopes / expected[..., None], slopes)
-        diagonal = np.einsum("hpp->hp", information)
-        information += np.eye(4) * (damping[:, None] * diagonal + _TINY)[:, None, :]
-        step = np.linalg.solve(information, score[..., None])[..., 0]
-        tried = _within(now + step, counts)
-        tried_expected, tried_slopes = _model(tried)
-        tried_value = _minus_log_likelihood(counts, tried_expected)
-        better = tried_value <= value
-        gain = np.where(better, value - tried_value, 0.0)
-        damping = np.clip(np.where(better, damping / 5, damping * 5), 1e-7, 1e7)
-        now[better], value[better] = tried[better], tried_value[better]
-        expected[better], slopes[better] = tried_expected[better], tried_slopes[better]
-        # Far below what one standard deviation changes it by, which is 0.5; a refused step is tried again, shorter.
-        if gain.max(initial=0.0) < 1e-6 and (better | (damping > 1e3)).all():
+        mine, now = counts[open_fits], found[open_fits]
+        tried = _within(now + _step(mine, now, damping[open_fits]), mine)
+        gain = value[open_fits] - _minus_log_likelihood(mine, _model(tried)[0])
+        better = gain >= 0
+        found[open_fits[better]] = tried[better]
+        value[open_fits[better]] -= gain[better]
+        damping[open_fits] *= np.where(better, 0.2, 5.0)
+        # Far below 0.5, which is what one standard deviation changes; a refused step is tried again, shorter.
+        open_fits = open_fits[np.where(better, gain > _LEAST_GAIN, damping[open_fits] < _MOST_DAMPING)]
+        if not len(open_fits):
             break
-    return now, value
+    return found, value
+
+
+def _step(counts: Floats, now: Floats, damping: Floats) -> Floats:
+    """Give the next step of the parameters of each histogram."""
+    expected, slopes = _model(now)
+    score = np.einsum("hb,hbp->hp", counts / expected - 1, slopes)
+    information = np.swapaxes(slopes / expected[..., None], 1, 2) @ slopes
+    diagonal = np.einsum("hpp->hp", information)
+    damped = information + np.eye(4) * (damping[:, None] * diagonal + _TINY)[:, None, :]
+    step: Floats = np.linalg.solve(damped, score[..., None])[..., 0]
+    return step
 
 
 def _model(parameters: Floats) -> tuple[Floats, Floats]:

@@ -110,9 +110,12 @@ def _verdict(codecs: pd.DataFrame) -> str:
     gone = int(codecs["peak_shift"].isna().sum())
     if fine.any():
         best = codecs[fine].sort_values("ratio").iloc[-1]
+        best = codecs[fine].sort_values("ratio").iloc[-1]
         change = "changes" if fine.sum() == 1 else "change"
-        said += f" {fine.sum()} of {len(codecs)} codecs {change} both by less than these uncertainties; of these,"
-        said += f" {best['codec']} stores least (ratio {best['ratio']:.3g}, error {100 * best['error']:.3g} %)."
+        said += f" {fine.sum()} of {len(codecs)} codecs {change} both by less than these uncertainties; "
+        said += (
+            f"{best['codec']} stores least among them (ratio {best['ratio']:.3g}, error {100 * best['error']:.3g} %)."
+        )
     else:
         said += f" None of {len(codecs)} codecs changes both by less than these uncertainties."
     return said + (f" With {gone}, no peak is left." if gone else "")
