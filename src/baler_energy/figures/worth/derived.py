@@ -90,7 +90,9 @@ def _axes(panel: Axes, edges: Any, highest: float) -> None:
     else:
         few_ticks(panel.xaxis, 4)
         panel.set_ylim(0, highest * 1.15)
-    panel.set_xlim(edges[0], edges[-1])
+    # A margin, so that labels of the two axes do not meet in the corner.
+    margin = 0.0 if panel.get_xscale() == "log" else 0.03 * (edges[-1] - edges[0])
+    panel.set_xlim(edges[0] - margin, edges[-1] + margin)
 
 
 FIGURES = (
