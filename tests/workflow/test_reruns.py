@@ -38,7 +38,7 @@ def test_a_new_axis_at_its_default_runs_nothing(done):
 
 
 def test_another_derived_quantity_measures_and_prepares_nothing_again(done):
-    data = {"toy": {"source": "toy", "shard_rows": 400, "derived": {"total": {"sum": ["pt", "mass"]}}}}
+    data = {"toy": {"source": "toy", "shard_rows": 500, "derived": {"total": {"sum": ["pt", "mass"]}}}}
     jobs = done.planned(done.finished_study(data=data))
     rules = {rule for rule, _ in jobs}
     assert rules == DOWNSTREAM | {"study", "derive"}

@@ -102,9 +102,7 @@ rule derive:
         runtime=lambda w, attempt: 15 * attempt,
     params:
         folder=folder_of_output,
-        options=lambda w: commands.derive_options(
-            STUDY, STUDY.by_path[w.point].dataset
-        ),
+        options=lambda w: commands.derive_options(STUDY, STUDY.by_path[w.point].dataset),
         source=fingerprint(sources.stage("derive")),
     shell:
         "baler-energy derive --original {input.table:q} --reconstructed {input.reconstructed:q} {params.options:q}"

@@ -36,8 +36,9 @@ def draw_derived(tables: Tables) -> Figure:
     across = min(len(shown), _ACROSS)
     down = -(-len(shown) // across)
     figure, panels = grid(down, across, 3.3 * down + 1.3, width_in=max(7.0, 3.4 * across))
-    for panel, ((_, window), here) in zip(panels.flat, shown, strict=False):
+    for panel, (_, here) in zip(panels.flat, shown, strict=False):
         _distribution(panel, here, chosen)
+        window = here["window"].iloc[0]
         panel.set_title("all rows" if pd.isna(window) else plain(str(window)))
     for panel in panels.flat[len(shown) :]:
         panel.remove()
@@ -88,7 +89,7 @@ def _axes(panel: Axes, edges: Any, highest: float) -> None:
         panel.set(xscale="log", yscale="log", ylim=(0.7, highest * 2))
         log_ticks(panel.xaxis, float(edges[0]), float(edges[-1]))
     else:
-        few_ticks(panel.xaxis, 4)
+        few_ticks(panel.xaxis, 6)
         panel.set_ylim(0, highest * 1.15)
     # A margin, so that labels of the two axes do not meet in the corner.
     margin = 0.0 if panel.get_xscale() == "log" else 0.03 * (edges[-1] - edges[0])
