@@ -28,6 +28,7 @@ STAGES = (
     "compress",
     "decompress",
     "evaluate",
+    "derive",
     "forward",
     "profile",
     "parts",

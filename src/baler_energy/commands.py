@@ -4,6 +4,7 @@ Each function returns a list of words, one per argument. The rule quotes them (`
 text reaches a shell unquoted. Values that a stage does not use are left out, so that changing them does not rerun it.
 """
 
+import json
 from pathlib import Path
 
 from baler_energy.config.options import options_of
@@ -12,7 +13,9 @@ from baler_energy.config.study import Point, Study
 
 __all__ = [
     "calibrate_options",
+    "derive_options",
     "generate_options",
+    "needed_columns",
     "parts_options",
     "peer_options",
     "point_options",
@@ -42,6 +45,18 @@ def prepare_options(study: Study, dataset: str, rows: str) -> list[str]:
         if value is not None:
             words += [option, str(value)]
     return words + (["--columns", *data.columns] if data.columns else [])
+
+
+def needed_columns(study: Study, dataset: str) -> str:
+    """Columns that a dataset's table must have, as ``prepare --needed`` reads them: by the key that names them."""
+    derived = study.data[dataset].derived or {}
+    return json.dumps({f"data.{dataset}.derived.{name}": one.columns for name, one in derived.items()})
+
+
+def derive_options(study: Study, dataset: str) -> list[str]:
+    """Options of ``derive`` that all points of a dataset share."""
+    derived = study.data[dataset].derived or {}
+    return ["--derived", json.dumps({name: one.model_dump(exclude_unset=True) for name, one in derived.items()})]
 
 
 def point_options(study: Study, point: Point) -> list[str]:

@@ -256,7 +256,7 @@ CHAPTERS: Mapping[str, tuple[str, ...]] = {
             "gpu_timeline",
         ),
         "trust": ("timeseries", "meters", "calibration", "spread", "iterations", "contamination", "foreign"),
-        "worth": ("rate_distortion", "distributions", "column_errors", "held_out", "error_energy"),
+        "worth": ("rate_distortion", "distributions", "column_errors", "held_out", "derived", "error_energy"),
         "savings": ("engines", "difference", "packing", "models"),
     }.items()
 }
@@ -269,6 +269,7 @@ TABLES: Mapping[str, str] = {
         "metrics",
         "glossary",
         "codecs",
+        "physics",
         "ratios",
         "engines",
         "models",

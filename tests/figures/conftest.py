@@ -26,6 +26,7 @@ EDGES = {"pt": np.geomspace(3, 400, 31), "eta": np.linspace(-5, 5, 31), "mass": 
 
 #: The tests of stages run this file from elsewhere, so that its neighbours cannot be imported.
 HOTSPOT_ROWS = runpy.run_path(str(Path(__file__).with_name("synthetic_hotspots.py")))["hotspot_rows"]
+DERIVED = runpy.run_path(str(Path(__file__).with_name("synthetic_derived.py")))
 ENGINES = runpy.run_path(str(Path(__file__).with_name("synthetic_engines.py")))
 
 #: RMS over range if only the columns' means are stored.
@@ -135,9 +136,11 @@ class _Maker:
             self._measured(point, operation, duration, error)
         self._history(point)
         self._errors(point, error)
+        self.rows["derived"] += DERIVED["derived_rows"](point, error)
         at_reference = all(axes[key] == value for key, value in REFERENCE.items())
         if repeat == 0:
             self._histograms(point)
+            self.rows["derived_histograms"] += DERIVED["derived_histograms"](point)
             if at_reference:
                 measured = "measured" in self.evidence.values()
                 self.rows["hotspots"] += HOTSPOT_ROWS(point, measured=measured)

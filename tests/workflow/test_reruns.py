@@ -37,6 +37,14 @@ def test_a_new_axis_at_its_default_runs_nothing(done):
     assert not set(measured) & MEASURING
 
 
+def test_another_derived_quantity_measures_and_prepares_nothing_again(done):
+    data = {"toy": {"source": "toy", "shard_rows": 500, "derived": {"total": {"sum": ["pt", "mass"]}}}}
+    jobs = done.planned(done.finished_study(data=data))
+    rules = {rule for rule, _ in jobs}
+    assert rules == DOWNSTREAM | {"study", "derive"}
+    assert len([rule for rule, _ in jobs if rule == "derive"]) == len(AXES["epochs"])
+
+
 def test_a_codec_that_is_not_trained_is_applied_without_a_training(done):
     jobs = done.planned(done.finished_study(axes=AXES | {"transform": ["baler", "identity"]}))
     measured = [(rule, wildcards) for rule, wildcards in jobs if rule in MEASURING]

@@ -204,6 +204,13 @@ def test_another_tool(made: Files) -> None:
     check(made, [*arguments, "process"], *sources.peer(codec(), "pyjoules", ["process"]), elsewhere=True)
 
 
+def test_derived_quantities(made: Files) -> None:
+    back = made.results / "runs" / POINT / "decompress" / "reconstructed.npz"
+    derived = '{"total": {"sum": ["pt", "mass"], "windows": {"low": [0, 50]}}}'
+    arguments = ["derive", "--original", made.table, "--reconstructed", back, "--derived", derived, "--out", made.out]
+    check(made, arguments, sources.stage("derive"))
+
+
 def test_a_collection(made: Files) -> None:
     study = made.results / "study.yaml"
     arguments = ["collect", "--study", study, "--results", made.results, "--out", made.out, "--processes", "1"]

@@ -205,9 +205,11 @@ def files_of_runs(wildcards):
     This is a function because Snakemake 9.27 takes time quadratic in the length of a list written in a rule.
     """
     (points, rounds), sized = points_of_rounds(), set(STUDY.sized)
+    derived = [p.path for p in points if STUDY.data[p.dataset].derived]
     return [
         *records_of(points),
         *rounds,
+        *expand(rules.derive.output, point=derived),
         *expand(
             rules.forward.output.record, point=[p.path for p in points if p in sized]
         ),

@@ -28,10 +28,12 @@ rule prepare:
     resources:
         mem_mb=lambda w, attempt: 4000 * attempt,
         runtime=lambda w, attempt: 30 * attempt,
+        # A resource, so that another quantity to derive prepares no table again.
+        needed=lambda w: commands.needed_columns(STUDY, w.dataset),
     params:
         remote=remote_source_of,
         options=lambda w: commands.prepare_options(STUDY, w.dataset, w.rows),
         source=lambda w: fingerprint(*sources.prepared(format_of_data(w))),
     shell:
-        "baler-energy prepare --input {input:q} {params.remote:q} {params.options:q} --out {output.table:q}"
-        " > {log:q} 2>&1"
+        "baler-energy prepare --input {input:q} {params.remote:q} {params.options:q} --needed {resources.needed:q}"
+        " --out {output.table:q} > {log:q} 2>&1"

@@ -87,3 +87,25 @@ rule apply:
         "baler-energy apply --data {input.table:q} --held-out {input.held_out:q} {params.checkpoint:q}"
         " --out {params.folder:q}"
         " {params.point:q} --calibration {input.calibration:q} {params.session:q} > {log:q} 2>&1"
+
+
+# A rule of its own, so that another quantity to derive measures nothing again.
+rule derive:
+    input:
+        table=table_of,
+        reconstructed=f"{RUN}/decompress/reconstructed.npz",
+    output:
+        derived=f"{RUN}/derive/derived.parquet",
+        histograms=f"{RUN}/derive/derived_histograms.parquet",
+    log:
+        f"{LOGS}/{{point}}/derive.log",
+    resources:
+        mem_mb=lambda w, attempt: 4000 * attempt,
+        runtime=lambda w, attempt: 15 * attempt,
+    params:
+        folder=folder_of_output,
+        options=lambda w: commands.derive_options(STUDY, STUDY.by_path[w.point].dataset),
+        source=fingerprint(sources.stage("derive")),
+    shell:
+        "baler-energy derive --original {input.table:q} --reconstructed {input.reconstructed:q} {params.options:q}"
+        " --out {params.folder:q} > {log:q} 2>&1"

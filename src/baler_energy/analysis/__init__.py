@@ -1,6 +1,6 @@
 """From records to results: pure functions of tables, and arithmetic that needs no hardware.
 
-- `schema`: the tidy tables, column by column: meaning, unit, type
+- `schema`: the tidy tables, column by column: meaning, unit, type; `schema_derived`: two of them
 - `tidy`: rows of these tables from records; `writing`: the tables' files, written piece by piece
 - `totals`: which readings enter a run's energy; measured and modelled are separate
 - `electricity`: carbon intensity and PUE of a study; `carbon`: energy to CO2e
@@ -15,4 +15,5 @@
 - `glossary_errors`: definition of each measure of the error; `glossary_entry`: an entry of both
 - `formulas`, `peers`: published estimates from hours and watts, and other tools' readings, compared with ours
 - `error_measures`: errors of a reconstructed table and of the trivial codec; `histograms`: before and after
+- `derived`: quantities computed from columns, before and after; `peaks`: position and width of a peak in a window
 """

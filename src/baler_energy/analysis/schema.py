@@ -5,6 +5,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from baler_energy.analysis.schema_derived import DERIVED, DERIVED_HISTOGRAMS
 from baler_energy.config.parameters import AXES, column_type, shown
 from baler_energy.errors import BalerEnergyError
 
@@ -336,6 +337,8 @@ TABLES: dict[str, tuple[str, tuple[Column, ...]]] = {
     "history": ("A row per epoch of each training.", _HISTORY),
     "errors": ("Errors of each column of each reconstructed table.", _ERRORS),
     "histograms": ("Distributions before and after compression, for the first repeat of each point.", _HISTOGRAMS),
+    "derived": ("Quantities computed from columns, a row per quantity and window.", POINT + _columns(DERIVED)),
+    "derived_histograms": ("Their distributions, of first repeats only.", POINT + _columns(DERIVED_HISTOGRAMS)),
     "hotspots": ("A row per function, operator, line, layer and so on of each profiled run.", _HOTSPOTS),
     "models": (
         "Operations and parameters of each network, counted by several tools; only if the study has several networks.",

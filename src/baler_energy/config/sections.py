@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_type_hints
 
 from pydantic import Discriminator, Field, StringConstraints, Tag, create_model, field_validator, model_validator
 
+from baler_energy.config.derived import DerivedQuantities
 from baler_energy.config.parameters import Config, Count, Parameters, Training
 from baler_energy.errors import InputError
 from baler_energy.formats import FILE_FORMATS, format_of
@@ -54,6 +55,8 @@ class Pythia8Data(Config):
     """Seed of the generator; datasets with different seeds share no events."""
     shard_rows: Annotated[int, Field(ge=100)] = 25_000
     """Rows per generated shard; each shard is a job."""
+    derived: DerivedQuantities | None = None
+    """Quantities that are computed from columns before and after compression, by name: docs/physics.md."""
 
 
 class ToyData(Config):
@@ -64,6 +67,8 @@ class ToyData(Config):
     """Seed of the generator; datasets with different seeds share no events."""
     shard_rows: Annotated[int, Field(ge=100)] = 25_000
     """Rows per generated shard; each shard is a job."""
+    derived: DerivedQuantities | None = None
+    """Quantities that are computed from columns before and after compression, by name: docs/physics.md."""
 
 
 class FileData(Config):
@@ -86,6 +91,8 @@ class FileData(Config):
     """Checksum of the file; a different file is refused."""
     seed: Annotated[int, Field(ge=0)] = 1
     """Seed of the random selection of rows."""
+    derived: DerivedQuantities | None = None
+    """Quantities that are computed from columns before and after compression, by name: docs/physics.md."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -1,14 +1,15 @@
 """What a table must not contain (errors) or should not contain (warnings)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from baler_energy.errors import InputError
+from baler_energy.formats.reading import listing
 
-__all__ = ["FiniteCheck", "check_rows", "find_oddities"]
+__all__ = ["FiniteCheck", "check_columns", "check_rows", "find_oddities"]
 
 #: A single row has no range to scale by.
 _MIN_ROWS = 2
@@ -83,6 +84,27 @@ def check_rows(source: str, available: int, rows: int | None) -> int:
     if wanted < _MIN_ROWS:
         raise InputError(f"{source}: {wanted} row(s) are too few; at least {_MIN_ROWS} are needed.")
     return wanted
+
+
+def check_columns(source: str, names: Sequence[str], needed: Mapping[str, Sequence[str]]) -> None:
+    """Refuse a table that lacks columns which something needs.
+
+    Parameters
+    ----------
+    source, names
+        What the table is called in a message, and its columns.
+    needed
+        Columns, by what needs them, such as a key of the study.
+
+    Raises
+    ------
+    InputError
+        A column is missing; the message names what needs it and lists the table's columns, near misses first.
+    """
+    for key, columns in needed.items():
+        for name in columns:
+            if name not in names:
+                raise InputError(f"{key}: {source} has no column {name!r}. It has: {listing(names, name)}.")
 
 
 def find_oddities(data: NDArray[np.float64], names: Sequence[str], integer: NDArray[np.bool_]) -> list[str]:

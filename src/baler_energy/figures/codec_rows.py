@@ -1,5 +1,6 @@
 """The codecs that a study compares: transforms, packings, compression ratios and epochs at the rest of its centre."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -8,7 +9,7 @@ from baler_energy.analysis.rate_distortion import codec_points
 from baler_energy.figures.base import NoData, Tables, require_rows
 from baler_energy.figures.selection import AXES, at_point, centre_of, describe, first_device, with_results
 
-__all__ = ["codecs_at_centre", "where"]
+__all__ = ["codec_name", "codecs_at_centre", "where"]
 
 #: Axes in which codecs may differ.
 _FREE = ("transform", "engine", "packing", "compression_ratio", "epochs")
@@ -16,8 +17,18 @@ _FREE = ("transform", "engine", "packing", "compression_ratio", "epochs")
 _OF_SOME = ("model", "precision", "batch_size")
 
 
-def codecs_at_centre(tables: Tables) -> tuple[pd.DataFrame, pd.DataFrame, str]:
-    """Return the codecs at the study's centre.
+def codec_name(row: Mapping[Any, Any]) -> str:
+    """Name a codec by its transform, packing and epochs, such as ``baler 1/2, quantise-0.01+pcodec, 25 epochs``."""
+    transform = "" if row["transform"] == "identity" else f"{row['transform']}"
+    if not pd.isna(row["compression_ratio"]):
+        transform += f" 1/{row['compression_ratio']:g}"
+    packing = "" if row["packing"] == "none" else f"{row['packing']}"
+    epochs = "" if pd.isna(row["epochs"]) else f"{row['epochs']:g} epoch{'' if row['epochs'] == 1 else 's'}"
+    return ", ".join(filter(None, [transform, packing, epochs])) or "as recorded"
+
+
+def codecs_at_centre(tables: Tables, *, least_families: int = 2) -> tuple[pd.DataFrame, pd.DataFrame, str]:
+    """Give the codecs at the study's centre.
 
     Returns
     -------
@@ -27,7 +38,7 @@ def codecs_at_centre(tables: Tables) -> tuple[pd.DataFrame, pd.DataFrame, str]:
     Raises
     ------
     NoData
-        There is one codec only.
+        There are fewer families than `least_families`.
     """
     runs = tables["runs"]
     require_rows("there are no runs", runs)
@@ -39,7 +50,7 @@ def codecs_at_centre(tables: Tables) -> tuple[pd.DataFrame, pd.DataFrame, str]:
     require_rows("no run at the study's centre has an error", known)
     mine, device = first_device(known)
     points = codec_points(mine)
-    if points["family"].nunique() < 2:
+    if points["family"].nunique() < least_families:
         raise NoData("one family of codecs only at the study's centre, nothing to compare")
     return points, mine, device
 

@@ -10,6 +10,7 @@
 - `history`, `saved`: other outputs of a training: a row per epoch, and the state from which it resumes
 - `evaluate`: errors of the reconstructed table; `apply`: compress, decompress and evaluate in one process
 - `round_trip`: compress and decompress unmeasured, for errors only
+- `derive`: quantities computed from columns, such as masses, before and after compression
 - `repeats`: which points need further repeats
 - `profile`: profiler traces, never in a measured run; `profiled`: the operation that a profiler watches
 - `parts`: costs of layers and data movements, and the machine's peaks, in measured loops

@@ -186,11 +186,16 @@ class _Dataset:
         points = windows.filter(pc.equal(windows["operation"], "compress")).drop_columns(["operation", "window_s"])
         # The histograms of one repeat are enough.
         once = points.filter(pc.equal(points["repeat"], 0))
+        # Datasets differ in whether quantities are derived from their columns.
+        derived = pa.array([name for name, data in self._study.data.items() if data.derived], pa.string())
+        deriving, deriving_once = (table.filter(pc.is_in(table["dataset"], derived)) for table in (points, once))
         runs = self._results / "runs"
         for name, constants, folders in (
             ("samples", windows, windows["operation"].to_pylist()),
             ("errors", points, ["evaluate"] * len(points)),
             ("histograms", once, ["evaluate"] * len(once)),
+            ("derived", deriving, ["derive"] * len(deriving)),
+            ("derived_histograms", deriving_once, ["derive"] * len(deriving_once)),
         ):
             within = zip(constants["run_id"].to_pylist(), folders, strict=True)
             paths = [runs / f"{run_id}/{folder}/{name}.parquet" for run_id, folder in within]

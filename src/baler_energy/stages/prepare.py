@@ -1,10 +1,12 @@
 """Stage ``prepare``: write a checked table of float64 rows, from generated shards or from a user's file."""
 
 import argparse
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from baler_energy.data.checks import check_columns
 from baler_energy.data.ingest import tables_from_file, tables_from_shards
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
@@ -49,6 +51,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="also write held-out.npz next to the table, with up to X times as many other rows; --rows all leaves them "
         "out of the table",
     )
+    parser.add_argument(
+        "--needed",
+        type=_needed,
+        default={},
+        metavar="JSON",
+        help='columns that later steps need, by what needs them: {"my plot": ["pt", "eta"]}; refused if missing',
+    )
     file = parser.add_argument_group("your own file")
     file.add_argument("--seed", type=_seed, default=0, help="seed of the selection of rows (default: %(default)s)")
     add_file_arguments(file, formats=FILE_FORMATS, default_format="by the suffix", default_columns="all")
@@ -63,15 +72,24 @@ def run(args: argparse.Namespace) -> None:
         ]
         if foreign:
             raise InputError(f"--{foreign[0]}: cannot be combined with --generated.")
-        prepare_generated([Path(path) for path in args.input], args.rows, args.out, held_out=args.held_out)
+        prepare_generated(
+            [Path(path) for path in args.input], args.rows, args.out, held_out=args.held_out, needed=args.needed
+        )
         return
     if len(args.input) > 1:
         raise InputError(f"--input: {len(args.input)} files; only shards (--generated) are merged, so give one file.")
     selected = {"rows": args.rows, "seed": args.seed, "file_format": args.format, "sha256": args.sha256}
-    prepare_file(args.input[0], request_of(args), args.out, held_out=args.held_out, **selected)
+    prepare_file(args.input[0], request_of(args), args.out, held_out=args.held_out, needed=args.needed, **selected)
 
 
-def prepare_generated(shards: Sequence[Path], rows: int | None, out: Path, *, held_out: float | None = None) -> Table:
+def prepare_generated(
+    shards: Sequence[Path],
+    rows: int | None,
+    out: Path,
+    *,
+    held_out: float | None = None,
+    needed: Mapping[str, Sequence[str]] | None = None,
+) -> Table:
     """Merge generated shards and write their first `rows` rows (None: all) to `out`, with a description next to it.
 
     The last rows are written to ``held-out.npz``, up to `held_out` times as many; None: no such file.
@@ -79,10 +97,12 @@ def prepare_generated(shards: Sequence[Path], rows: int | None, out: Path, *, he
     Raises
     ------
     InputError
-        A shard is not valid, or there are too few rows.
+        A shard is not valid, there are too few rows, or a column of `needed` (`check_columns`) is missing.
     """
     _check_out(out)
-    return _write(tables_from_shards(shards, rows, held_out or 0.0), out, held_out)
+    tables = tables_from_shards(shards, rows, held_out or 0.0)
+    check_columns(tables[0].origin["label"], tables[0].names, needed or {})
+    return _write(tables, out, held_out)
 
 
 def prepare_file(
@@ -95,6 +115,7 @@ def prepare_file(
     held_out: float | None = None,
     file_format: str | None = None,
     sha256: str | None = None,
+    needed: Mapping[str, Sequence[str]] | None = None,
 ) -> Table:
     """Read a user's file and write the selected rows to `out`, with a description next to it.
 
@@ -106,6 +127,8 @@ def prepare_file(
         The table to write. Its description, ``out`` with the suffix ``.json``, is written first.
     held_out
         Number of rows to write to ``held-out.npz``, over those of the table, at most; None: no such file.
+    needed
+        Columns that the table must have, by what needs them; see `check_columns`.
 
     Raises
     ------
@@ -117,6 +140,7 @@ def prepare_file(
     _check_out(out)
     selection: dict[str, Any] = {"rows": rows, "seed": seed, "held_out": held_out or 0.0}
     tables = tables_from_file(source, request, **selection, file_format=file_format, sha256=sha256)
+    check_columns(tables[0].origin["label"], tables[0].names, needed or {})
     return _write(tables, out, held_out)
 
 
@@ -167,6 +191,14 @@ def _share(text: str) -> float:
     if not 0 <= share <= 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 1")
     return share
+
+
+def _needed(text: str) -> dict[str, list[str]]:
+    try:
+        found = json.loads(text)
+        return {str(key): [str(name) for name in columns] for key, columns in found.items()}
+    except (ValueError, AttributeError, TypeError):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a JSON mapping of names to lists of columns") from None
 
 
 def _seed(text: str) -> int:

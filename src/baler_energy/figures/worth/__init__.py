@@ -3,6 +3,7 @@
 - `rate_distortion`: what each codec stores, and its error
 - `distributions`: columns before and after; `column_errors`: their errors
 - `held_out`: errors on rows that a codec was not trained on
+- `derived`: quantities computed from columns, such as masses, before and after
 - `error_energy`: the error against the energy of training
 """
 

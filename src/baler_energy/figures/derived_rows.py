@@ -1,0 +1,73 @@
+"""What the codecs that a study compares do to derived quantities, and which of them have about the same error."""
+
+import pandas as pd
+
+from baler_energy.analysis.statistics import interval
+from baler_energy.figures.base import Tables, require_rows
+from baler_energy.figures.codec_rows import codec_name, codecs_at_centre
+from baler_energy.figures.readable import Row
+
+__all__ = ["CHANGES", "CODEC", "QUANTITY", "VALUES", "at_error_of", "derived_at_centre", "trained_codecs"]
+
+#: What names a codec, and what names and defines a quantity in a window.
+CODEC = ["transform", "packing", "compression_ratio", "epochs"]
+QUANTITY = ["quantity", "definition", "unit", "window", "low", "high"]
+CHANGES = ("peak_shift", "width_change", "entries_change")
+_KNOWN = ("residual_median", "residual_half_width", "peak_before", "width_before", "entries_before")
+VALUES = [
+    *(f"{name}{kind}" for name in (*_KNOWN, *CHANGES) for kind in ("", "_uncertainty")),
+    *("relative_residual_half_width", "ks_distance", "undefined_before", "undefined_after"),
+]
+
+
+def derived_at_centre(tables: Tables) -> pd.DataFrame:
+    """Give what each codec at the study's centre does to each derived quantity, in all rows and in each window.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per quantity, window (null: the whole distribution) and codec, least error first: `QUANTITY`, ``codec``
+        (its name), `CODEC`, ``family``, ``error``, ``ratio``, `VALUES` as means over ``n`` repeats, ``run_id`` of the
+        first one, and ``reason``. Repeats have the same rows, so that their mean is no better known: uncertainties are
+        means, too. ``peak_shift_half_width`` and ``width_change_half_width`` are 95 % t intervals over repeats.
+
+    Raises
+    ------
+    NoData
+        The dataset at the centre has no derived quantities, or there is no run with an error.
+    """
+    points, runs, _ = codecs_at_centre(tables, least_families=1)
+    derived = tables["derived"]
+    here = derived[derived["run_id"].isin(runs["run_id"])].sort_values("repeat", kind="stable")
+    require_rows("the dataset at the study's centre has no derived quantities (key 'derived' of a dataset)", here)
+    parts = here.groupby(["quantity", "window", *CODEC], dropna=False, sort=False, observed=True)
+    means = pd.DataFrame([_mean(rows) for _, rows in parts])
+    codecs = points.drop(columns="n").merge(means, on=CODEC)
+    return codecs.assign(codec=list(map(codec_name, codecs.to_dict("records"))))
+
+
+def _mean(rows: pd.DataFrame) -> Row:
+    """Mean over the repeats of a codec."""
+    said = rows[[*CODEC, *QUANTITY, "run_id"]].iloc[0].to_dict()
+    reasons = rows["reason"].dropna()
+    said |= {"n": len(rows), "reason": reasons.iloc[0] if len(reasons) else None}
+    said |= {name: rows[name].mean(skipna=False) for name in VALUES}
+    return said | {f"{name}_half_width": interval(rows[name].dropna().to_numpy())[1] for name in CHANGES[:2]}
+
+
+def trained_codecs(codecs: pd.DataFrame) -> list[Row]:
+    """Give the codecs that train in epochs, fewest epochs first; `codecs` are of one quantity and window."""
+    trained = codecs[codecs["epochs"].notna() & (codecs["error"] > 0)]
+    return trained.sort_values("epochs", kind="stable").to_dict("records")
+
+
+def at_error_of(trained: Row, codecs: pd.DataFrame) -> pd.DataFrame:
+    """Give a trained codec, and of each other family the codec next to its error and not above, most ratio first.
+
+    Peaks are not interpolated: each codec is one that ran.
+    """
+    others = codecs[(codecs["family"] != trained["family"]) & (codecs["error"] <= trained["error"])]
+    nearest = others.sort_values(["error", "ratio"]).groupby("family", sort=False, observed=True).tail(1)
+    itself = codecs[codecs["codec"] == trained["codec"]]
+    both: pd.DataFrame = pd.concat([itself, nearest.sort_values("ratio", ascending=False)])
+    return both.assign(at_codec=trained["codec"], at_error=trained["error"])

@@ -1,0 +1,148 @@
+"""Derived quantities before and after compression, such as masses: what each codec does to their peaks."""
+
+import math
+
+import pandas as pd
+
+from baler_energy.figures.base import NoData, Tables, TableSpec
+from baler_energy.figures.derived_rows import (
+    CHANGES,
+    CODEC,
+    QUANTITY,
+    VALUES,
+    at_error_of,
+    derived_at_centre,
+    trained_codecs,
+)
+from baler_energy.figures.readable import Row, each
+from baler_energy.figures.selection import spread_text
+
+__all__ = ["TABLE", "physics"]
+
+_COLUMNS = [
+    *QUANTITY,
+    *("at_codec", "at_error", "codec", *CODEC, "family", "error", "ratio", "n"),
+    *VALUES,
+    *(f"{name}_half_width" for name in CHANGES[:2]),
+    "reason",
+]
+#: Units that small values are shown in: a factor and a name.
+_SMALLER = {"GeV": (1e3, "MeV"), "TeV": (1e3, "GeV")}
+#: From here on a value is no small one, in its own unit.
+_LARGE = 5.0
+
+
+def physics(tables: Tables) -> pd.DataFrame:
+    """Give what each codec at the study's centre does to each derived quantity and in each of its windows.
+
+    Returns
+    -------
+    pandas.DataFrame
+        For each quantity and window the rows of `derived_at_centre`, and after them, for each trained codec
+        (``at_codec`` with ``at_error``), those of `at_error_of`. Empty where there are no derived quantities.
+    """
+    try:
+        codecs = derived_at_centre(tables).assign(at_codec=None, at_error=math.nan)
+    except NoData:
+        return pd.DataFrame(columns=_COLUMNS)
+    found = []
+    for _, part in codecs.groupby(["quantity", "window"], dropna=False, sort=False, observed=True):
+        found += [part, *(at_error_of(trained, part) for trained in trained_codecs(part))]
+    return pd.concat([one.astype({"at_codec": object}) for one in found], ignore_index=True)[_COLUMNS]
+
+
+def _row(row: Row) -> dict[str, str]:
+    return {
+        "quantity": row["quantity"] + ("" if pd.isna(row["window"]) else f", {row['window']}"),
+        "at the error of": "every codec" if pd.isna(row["at_codec"]) else row["at_codec"],
+        "codec": row["codec"],
+        "ratio": f"{row['ratio']:.2f}",
+        "error": f"{100 * row['error']:.3g} %",
+        "peak shift": _change(row, "peak_shift"),
+        "width change": _change(row, "width_change"),
+        "entries": "-" if pd.isna(row["window"]) else _change(row, "entries_change", counts=True),
+        "residual": _change(row, "residual_median"),
+        "resolution": _plain(row, "residual_half_width"),
+        "undefined rows": f"{row['undefined_after']:,.0f}",
+        "n": f"{row['n']}",
+    }
+
+
+def _change(row: Row, name: str, *, counts: bool = False) -> str:
+    """Write a change with its sign and its statistical uncertainty."""
+    text = _plain(row, name, counts=counts)
+    return text if text.startswith("-") or row[name] == 0 else f"+{text}"
+
+
+def _plain(row: Row, name: str, *, counts: bool = False) -> str:
+    """Write a value with its statistical uncertainty, in the quantity's unit or in a smaller one, unless it counts."""
+    if pd.isna(row[name]):
+        return "-"
+    factor, unit = 1.0, "" if counts or pd.isna(row["unit"]) else row["unit"]
+    if abs(row[name]) < _LARGE:
+        factor, unit = _SMALLER.get(unit, (factor, unit))
+    return f"{spread_text(row[name], row[f'{name}_uncertainty'], factor=factor)} {unit}".rstrip()
+
+
+def _notes(frame: pd.DataFrame, _tables: Tables) -> list[str]:
+    every = frame[frame["at_codec"].isna()]
+    said = []
+    for (name, definition), part in every.groupby(["quantity", "definition"], sort=False, observed=True):
+        said.append(f"{name}: {definition}.")
+        said += [_verdict(one) for _, one in part.dropna(subset="window").groupby("window", sort=False, observed=True)]
+        said += _undefined(part[part["window"].isna()])
+    return said
+
+
+def _verdict(codecs: pd.DataFrame) -> str:
+    """Say which codec stores least and changes a peak by less than what this sample resolves."""
+    first = codecs.iloc[0].to_dict()
+    unit = "" if pd.isna(first["unit"]) else f" {first['unit']}"
+    name = f"{first['window']} ({first['low']:g} to {first['high']:g}{unit})"
+    if codecs["peak_before"].isna().all():
+        return f"{name}: {first['reason']}."
+    position, width = (_plain(first, f"{what}_before") for what in ("peak", "width"))
+    said = f"{name}: {first['entries_before']:,.0f} entries, the peak at {position}, {width} wide before compression."
+    changed = codecs.assign(peak=codecs["peak_shift"].abs(), width=codecs["width_change"].abs())
+    fine = (changed["peak"] < changed["peak_before_uncertainty"]) & (
+        changed["width"] < changed["width_before_uncertainty"]
+    )
+    gone = int(codecs["peak_shift"].isna().sum())
+    if fine.any():
+        best = codecs[fine].sort_values("ratio").iloc[-1]
+        best = codecs[fine].sort_values("ratio").iloc[-1]
+        change = "changes" if fine.sum() == 1 else "change"
+        said += f" {fine.sum()} of {len(codecs)} codecs {change} both by less than these uncertainties; "
+        said += (
+            f"{best['codec']} stores least among them (ratio {best['ratio']:.3g}, error {100 * best['error']:.3g} %)."
+        )
+    else:
+        said += f" None of {len(codecs)} codecs changes both by less than these uncertainties."
+    return said + (f" With {gone}, no peak is left." if gone else "")
+
+
+def _undefined(codecs: pd.DataFrame) -> list[str]:
+    lost = codecs[codecs["undefined_after"] > codecs["undefined_before"]]
+    if lost.empty:
+        return []
+    each_one = ", ".join(f"{row['codec']} ({row['undefined_after']:,.0f})" for row in lost.to_dict("records"))
+    return [f"Rows in which it is undefined after compression (a negative pt or mass, or a ratio to 0): {each_one}."]
+
+
+TABLE = TableSpec(
+    "physics",
+    "Physics after compression",
+    "Quantities computed from the columns before and after compression of the same rows, over all rows and in "
+    "windows around peaks. Peak shift and width change: after minus before, of a Gaussian fitted on a flat "
+    "background; uncertainties from a paired bootstrap; a dash: there is no such peak, physics.csv says why. "
+    "Entries: change of their number in the window, with the square root of those that moved in or out. Residual "
+    "and resolution: median and half the central 68 % of reconstructed minus original, of the rows that were in the "
+    "window before. Each ± is statistical, one standard deviation. Error: mean RMS residual / range over the "
+    "columns. Below, once more at the error of each trained codec: of each other family, the codec next to that "
+    "error and not above it; nothing is interpolated. Undefined rows, such as those with a negative pt, are in no "
+    "window. Values are means over n repeats, which have the same rows.",
+    make=physics,
+    rows=each(_row),
+    notes=_notes,
+    without_rows="The study's dataset has no derived quantities (key `derived` of a dataset, docs/physics.md).",
+)

@@ -1,0 +1,70 @@
+"""Stage ``derive``: quantities computed from columns before and after compression: distributions, peaks, resolution."""
+
+import argparse
+from pathlib import Path
+
+from baler_energy.config.derived import DerivedQuantities, read_derived
+from baler_energy.data.checks import check_columns
+from baler_energy.data.table import Table
+from baler_energy.errors import InputError
+from baler_energy.files import atomic_path, remove_temporaries
+
+__all__ = ["EPILOG", "HELP", "add_arguments", "derive", "run"]
+
+HELP = "compare quantities computed from columns, such as invariant masses, before and after compression"
+EPILOG = """example:
+  baler-energy derive --original table.npz --reconstructed run/decompress/reconstructed.npz --out run/derive \\
+      --derived '{"m_mumu": {"invariant_mass": [["pt_1", "eta_1", "phi_1", 0.1057], ["pt_2", "eta_2", "phi_2", 0.1057]],
+                             "windows": {"Z": [80, 100]}}}'
+
+writes derived_histograms.parquet and, last, derived.parquet, with a row per quantity and window
+"""
+
+_HISTOGRAMS = "derived_histograms.parquet"
+_DERIVED = "derived.parquet"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the stage's options."""
+    parser.add_argument("--original", type=Path, required=True, metavar="TABLE", help="table that was compressed")
+    parser.add_argument(
+        "--reconstructed", type=Path, required=True, metavar="TABLE", help="table of `baler-energy decompress`"
+    )
+    parser.add_argument(
+        "--derived", required=True, metavar="JSON", help="the quantities, as under the key derived of a dataset"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run the stage from parsed options."""
+    derive(args.original, args.reconstructed, read_derived(args.derived), args.out)
+
+
+def derive(original: Path, reconstructed: Path, derived: DerivedQuantities, out: Path) -> None:
+    """Write comparisons and histograms of quantities of two tables, which have the same rows, to `out`.
+
+    Raises
+    ------
+    InputError
+        A table is missing or wrong, the two do not fit together, or a column that a quantity needs is missing.
+    """
+    import pandas as pd
+
+    from baler_energy.analysis.derived import compare, derived_values, histograms  # brings vector and SciPy
+
+    before, after = Table.read(original), Table.read(reconstructed)
+    if before.names != after.names or before.data.shape != after.data.shape:
+        raise InputError(
+            f"{reconstructed}: columns or rows differ from those of {original}; these are different tables."
+        )
+    check_columns(str(original), before.names, {f"derived.{name}": one.columns for name, one in derived.items()})
+    rows, bins = [], []
+    for name, one in derived.items():
+        first, second = (derived_values(table.data, table.names, one) for table in (before, after))
+        rows += [{"quantity": name} | row for row in compare(first, second, one)]
+        bins.append(histograms(first, second, one).assign(quantity=name))
+    for file, frame in ((_HISTOGRAMS, pd.concat(bins)), (_DERIVED, pd.DataFrame(rows))):
+        with atomic_path(out / file) as temporary:
+            frame.to_parquet(temporary, index=False)
+    remove_temporaries(out)
