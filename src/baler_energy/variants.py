@@ -251,7 +251,7 @@ CHAPTERS: Mapping[str, tuple[str, ...]] = {
             "gpu_timeline",
         ),
         "trust": ("timeseries", "meters", "calibration", "spread", "iterations", "contamination", "foreign"),
-        "worth": ("rate_distortion", "distributions", "column_errors", "error_energy"),
+        "worth": ("rate_distortion", "break_even", "distributions", "column_errors", "error_energy"),
         "savings": ("engines", "difference", "packing", "models"),
     }.items()
 }
@@ -265,6 +265,7 @@ TABLES: Mapping[str, str] = {
         "glossary",
         "codecs",
         "ratios",
+        "break_even",
         "engines",
         "models",
         "variation",

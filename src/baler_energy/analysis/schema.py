@@ -323,6 +323,13 @@ hour_of_day | integer | h | hour of the day, from 0
 carbon_intensity_g_per_kwh | number | g/kWh | carbon intensity, location-based
 used | boolean | | the study's CO2e uses it
 """)
+_BREAK_EVEN = _columns("""
+name | string | | key under break_even in the study; its last words are the unit
+value | number | | likeliest value
+low | number | | lower end of the range
+high | number | | upper end of the range
+currency | string | | currency of prices
+""")
 
 TABLES: dict[str, tuple[str, tuple[Column, ...]]] = {
     "measurements": ("A row per reading of a meter.", _MEASUREMENTS),
@@ -341,6 +348,7 @@ TABLES: dict[str, tuple[str, tuple[Column, ...]]] = {
     "foreign": ("Imported results of other studies, a row per reading.", _FOREIGN),
     "findings": ("What can be concluded from the imported files alone.", _FINDINGS),
     "electricity": ("Carbon intensities of countries and hours, and which one the study uses.", _ELECTRICITY),
+    "break_even": ("What it costs to keep, move and read data, with ranges.", _BREAK_EVEN),
 }
 
 

@@ -23,6 +23,7 @@ from baler_energy.config.parameters import AXES, AXIS_DEFAULTS, Config, Name, Pa
 from baler_energy.config.sections import (
     SHARDS_PER_SEED,
     Axes,
+    BreakEven,
     CountOrRounds,
     Dataset,
     FileData,
@@ -101,6 +102,8 @@ class Study(Config):
     """Results of other studies to compare with: files that `baler-energy import` reads."""
     wattmeter: Wattmeter | None = None
     """The log of an external wattmeter, merged by time."""
+    break_even: BreakEven = BreakEven()
+    """What it costs to keep, move and read data: whether compression pays."""
 
     @field_validator("country")
     @classmethod
