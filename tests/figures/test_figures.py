@@ -234,6 +234,7 @@ def test_a_study_of_flagged_runs_shows_them_open_and_without_means(name: str, fl
             "calibration",
             "gpu_timeline",
             "difference",
+            "break_even",
         ), reason
         return
     check_texts(figure)
