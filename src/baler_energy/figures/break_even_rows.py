@@ -148,7 +148,7 @@ def volume_text(volume_tb: float) -> str:
     if volume_tb == 0:
         return "at any volume"
     factor, unit = scaled_unit([volume_tb * 1e12], "B")
-    return f"from {volume_tb * 1e12 * factor:.2g} {unit} per model"
+    return f"from {volume_tb * 1e12 * factor:.3g} {unit} per model"
 
 
 def read_break_even(tables: Tables) -> Study:

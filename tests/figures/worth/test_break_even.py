@@ -5,12 +5,14 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from baler_energy.analysis.break_even import STEPS, Band
 from baler_energy.figures.base import NoData
 from baler_energy.figures.break_even_rows import amount, band_text, read_break_even, volume_text, years_text
+from baler_energy.figures.style import styled
 from baler_energy.figures.tables.break_even import TABLE, break_even
-from baler_energy.figures.worth.break_even import draw_break_even
+from baler_energy.figures.worth.break_even import draw_volumes, draw_years
 
 Tables = dict[str, pd.DataFrame]
 MODEL_BYTES = 500_000
@@ -120,23 +122,28 @@ def test_the_page_has_a_row_for_each_way_with_all_quantities(worse: Tables) -> N
     assert "(at its error)" in rows[2]["kept"] and rows[1]["saved against keeping as recorded"] == "-"
 
 
-def test_the_figure_shows_both_comparisons_in_money_and_co2e(worse: Tables) -> None:
-    figure = draw_break_even(worse)
-    legend = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert legend == ["saved against keeping the data as recorded", "saved against quantise+pcodec"]
+@pytest.mark.parametrize("draw", [draw_years, draw_volumes])
+def test_the_figures_show_both_comparisons_in_money_and_co2e(worse: Tables, draw: Callable[[Tables], Figure]) -> None:
+    with styled():
+        figure = draw(worse)
+    recorded, other, *_ = figure.axes
+    assert recorded.get_title(loc="left") == "Against keeping the data as recorded"
+    assert other.get_title(loc="left").startswith("Against quantise+pcodec (ratio ")
     labels = [panel.get_ylabel() for panel in figure.axes]
     assert "EUR per TB" in labels[0] and "kg per TB" in labels[2]
-    recorded, other = (line.get_ydata() for line in figure.axes[0].lines[:2])
-    assert recorded[-1] > 0 > other[-1]
-    assert "it never saves money" in figure.get_suptitle() and "n = 2" in figure.get_suptitle()
-    # Below some volume, a model costs more than it saves.
-    assert figure.axes[1].lines[0].get_ydata()[0] < 0 < figure.axes[1].lines[0].get_ydata()[-1]
+    assert recorded.lines[1].get_ydata()[-1] > 0 > other.lines[1].get_ydata()[-1]
+    assert "never" in figure.get_suptitle() and "n = 2" in figure.get_suptitle()
+
+
+def test_below_some_volume_a_model_costs_more_than_it_saves(worse: Tables) -> None:
+    saved = draw_volumes(worse).axes[0].lines[1].get_ydata()
+    assert saved[0] < 0 < saved[-1]
 
 
 def test_without_intensity_the_figure_shows_energy(build: Callable[..., Tables]) -> None:
     tables = _tables(build, 2.0, pcodec=(0.0, 3.0))
     runs = tables["runs"].assign(carbon_intensity_g_per_kwh=np.nan)
-    figure = draw_break_even(tables | {"runs": runs})
+    figure = draw_years(tables | {"runs": runs})
     assert "energy" in figure.axes[2].get_ylabel()
     table = break_even(tables | {"runs": runs})
     assert set(table["quantity"]) == {"energy_j", "money"}
@@ -149,7 +156,7 @@ def test_energies_of_another_kind_are_not_compared(worse: Tables) -> None:
     tables = worse | {"runs": measured}
     assert all(case.best is None for case in read_break_even(tables).cases)
     assert TABLE.notes(break_even(tables), tables)[0].startswith("The study has no codec without training")
-    assert "no codec without training" in draw_break_even(tables).get_suptitle()
+    assert "no codec without training" in draw_years(tables).get_suptitle()
 
 
 def test_a_price_changes_the_money_only(worse: Tables) -> None:
@@ -167,7 +174,7 @@ def test_runs_without_clean_energies_are_left_out_with_the_reason(build: Callabl
     tables = _tables(build, 2.0, pcodec=(0.0, 3.0))
     flagged = tables["runs"].assign(flags="contaminated")
     with pytest.raises(NoData, match="unflagged energy for each"):
-        draw_break_even(tables | {"runs": flagged})
+        draw_years(tables | {"runs": flagged})
     assert break_even(tables | {"runs": flagged}).empty
 
 

@@ -15,7 +15,6 @@ from baler_energy.analysis.break_even import (
     MONEY,
     Codec,
     Constants,
-    Quantity,
     Scenario,
     band,
     draw,
@@ -26,133 +25,146 @@ from baler_energy.analysis.break_even import (
 from baler_energy.figures import style
 from baler_energy.figures.base import FigureSpec, Tables
 from baler_energy.figures.break_even_rows import Case, Study, read_break_even, scenarios, volume_text, years_text
-from baler_energy.figures.style import (
-    COLOURS,
-    MARKERS,
-    count_text,
-    few_ticks,
-    grid,
-    legend_below,
-    log_ticks,
-    plain,
-    subtitle,
-)
+from baler_energy.figures.style import COLOURS, count_text, few_ticks, grid, log_ticks, plain, subtitle
 
-__all__ = ["FIGURES", "draw_break_even"]
+__all__ = ["FIGURES", "draw_volumes", "draw_years"]
 
-_POINTS = 41
+_POINTS = 61
 #: Largest volume per model on the axis (TB).
 _LARGEST_TB = 1e3
 
 
-def draw_break_even(tables: Tables) -> Figure:
-    """Draw the net saving per TB against the years that data are kept, and against the volume per model.
+def draw_years(tables: Tables) -> Figure:
+    """Draw the net saving per TB against the years that data are kept.
 
     Raises
     ------
     NoData
         The study has no trained codec to compare.
     """
-    study = read_break_even(tables)
-    case, scenario, constants = study.cases[0], scenarios(study)[1], draw(study.ranges)
-    quantities = (MONEY, ENERGY if study.intensity_g_per_kwh is None else CO2E)
+    study, case, scenario, constants = _chosen(tables)
     years = np.linspace(0, 2 * scenario.years, _POINTS)
-    volumes_tb = np.geomspace(_least_tb(case, scenario, constants), _LARGEST_TB, _POINTS)
-    axes = years, 1000 * volumes_tb
-    scenarios_along = replace(scenario, years=years), replace(scenario, volume_per_model_tb=volumes_tb)
-    figure, panels = grid(2, 2, 6.4, sharey="row", sharex="col")
-    handles: list[Any] = []
-    for row, quantity in zip(panels, quantities, strict=True):
-        for panel, axis, changed in zip(row, axes, scenarios_along, strict=True):
-            handles = [
-                _line(panel, axis, _saving(quantity, case, other, changed, constants), number, other)
-                for number, other in enumerate(case.others)
-            ]
-        _finish(row, quantity, study)
-    panels[0, 0].set_xlim(0, years[-1])
-    few_ticks(panels[0, 0].xaxis, 8)
-    panels[0, 1].set(xscale="log", xlim=axes[1][[0, -1]])
-    log_ticks(panels[0, 1].xaxis, *axes[1][[0, -1]])
-    panels[1, 0].set_xlabel("Data kept for (years)")
-    panels[1, 1].set_xlabel("Compressed by one model (GB)")
-    legend_below(figure, handles)
-    subtitle(figure, *_words(study, scenario, constants))
+    figure, panels = _panels(study, case, replace(scenario, years=years), constants, years)
+    for panel in panels[-1]:
+        panel.set(xlim=(0, years[-1]), xlabel="Data kept for (years)")
+        few_ticks(panel.xaxis, 8)
+    _label_sides(panels, right=False)
+    pays = [
+        (other, band(pays_from_years(MONEY, case.trained, other, scenario, constants)[:, 0]).median)
+        for other in case.others
+    ]
+    shown = f"One model for each {scenario.volume_per_model_tb:g} TB."
+    _describe(figure, case, study, shown, [(other, years_text(value)) for other, value in pays])
     return figure
 
 
-def _least_tb(case: Case, scenario: Scenario, constants: Constants) -> float:
-    """Choose the smallest volume per model on the axis: where training costs more than is saved."""
-    found = pays_from_volume_per_model_tb(MONEY, case.trained, case.others[0], scenario, constants)
-    known = found[np.isfinite(found) & (found > 0)]
-    return float(np.median(known)) / 5 if len(known) else _LARGEST_TB / 1e9
+def draw_volumes(tables: Tables) -> Figure:
+    """Draw the net saving per TB against the volume that one model compresses.
+
+    Raises
+    ------
+    NoData
+        The study has no trained codec to compare.
+    """
+    study, case, scenario, constants = _chosen(tables)
+    least = {
+        other: band(pays_from_volume_per_model_tb(MONEY, case.trained, other, scenario, constants)[:, 0]).median
+        for other in case.others
+    }
+    # Down to where a model costs several times what it saves.
+    lowest_tb = least[AS_RECORDED] / 10 if 0 < least[AS_RECORDED] < _LARGEST_TB else _LARGEST_TB / 1e9
+    volumes_tb = np.geomspace(lowest_tb, _LARGEST_TB, _POINTS)
+    along = replace(scenario, volume_per_model_tb=volumes_tb)
+    figure, panels = _panels(study, case, along, constants, 1000 * volumes_tb)
+    for panel in panels[-1]:
+        panel.set(xscale="log", xlim=1000 * volumes_tb[[0, -1]], xlabel="Compressed by one model (GB)")
+        log_ticks(panel.xaxis, *(1000 * volumes_tb[[0, -1]]))
+    _label_sides(panels, right=True)
+    shown = f"Data kept for {scenario.years:g} years."
+    _describe(figure, case, study, shown, [(other, volume_text(value)) for other, value in least.items()])
+    return figure
 
 
-def _saving(
-    quantity: Quantity, case: Case, other: Codec, scenario: Scenario, constants: Constants
-) -> NDArray[np.float64]:
-    saved: NDArray[np.float64] = net_saving(quantity, case.trained, other, scenario, constants) / scenario.volume_tb
-    return saved
+def _chosen(tables: Tables) -> tuple[Study, Case, Scenario, Constants]:
+    """Take the trained codec that does best, and a volume that many models compress."""
+    study = read_break_even(tables)
+    return study, study.cases[0], scenarios(study)[1], draw(study.ranges)
 
 
-def _line(panel: Axes, axis: NDArray[np.float64], saved: NDArray[np.float64], number: int, other: Codec) -> Any:
-    """Draw a median with its band, of draws x points."""
+def _panels(
+    study: Study, case: Case, scenario: Scenario, constants: Constants, axis: NDArray[np.float64]
+) -> tuple[Figure, Any]:
+    """Draw a row of panels for money and one for CO2e, or energy where that is unknown; a column for each other."""
+    quantities = (MONEY, ENERGY if study.intensity_g_per_kwh is None else CO2E)
+    figure, panels = grid(2, len(case.others), 6.2, sharex=True)
+    for row, quantity in zip(panels, quantities, strict=True):
+        for panel, other in zip(row, case.others, strict=True):
+            saved = net_saving(quantity, case.trained, other, scenario, constants) / scenario.volume_tb
+            _draw(panel, axis, saved)
+        unit = quantity.unit or study.currency
+        name = style.CO2E if quantity == CO2E else quantity.label
+        row[0].set_ylabel(f"Net saving of {name}\n({unit} per TB)")
+    for panel, other in zip(panels[0], case.others, strict=True):
+        panel.set_title(f"Against {_name(other)}")
+    return figure, panels
+
+
+def _draw(panel: Axes, axis: NDArray[np.float64], saved: NDArray[np.float64]) -> None:
+    """Draw a median with its band, of draws x points; a small volume per model leaves the panel downwards."""
     found = band(saved)
-    colour = COLOURS[number]
-    panel.fill_between(axis, found.low, found.high, color=colour, alpha=0.22 + 0.1 * number, linewidth=0)
-    look: dict[str, Any] = {"color": colour, "marker": MARKERS[number], "markevery": 8, "markersize": 5}
-    (line,) = panel.plot(axis, found.median, label=f"saved against {_name(other)}", **look)
-    return line
+    panel.axhline(0, color="black", linewidth=0.9)
+    panel.fill_between(axis, found.low, found.high, color=COLOURS[2], alpha=0.45, linewidth=0)
+    panel.plot(axis, found.median, color=COLOURS[0])
+    # A dead-flat line at 0 needs some height, too.
+    low, high = float(found.low[-1]), float(found.high[-1])
+    reach = max(high, -low, 1e-9)
+    panel.set_ylim(min(1.15 * low, -0.35 * reach), max(1.15 * high, 0.35 * reach))
+
+
+def _label_sides(panels: Any, *, right: bool) -> None:
+    """Say on which side of 0 the trained codec pays, where no line is."""
+    look: dict[str, Any] = {"textcoords": "offset points", "xycoords": "axes fraction", "fontsize": 8}
+    look |= {"verticalalignment": "center", "horizontalalignment": "right" if right else "left"}
+    for panel in panels.flat:
+        for place, words in ((0.94, "above 0: the trained codec pays"), (0.06, "below 0: it costs more")):
+            panel.annotate(words, (right, place), xytext=(-12 if right else 12, 0), **look)
 
 
 def _name(other: Codec) -> str:
-    return "keeping the data as recorded" if other is AS_RECORDED else plain(other.name)
+    return "keeping the data as recorded" if other is AS_RECORDED else f"{plain(other.name)} (ratio {other.ratio:.3g})"
 
 
-def _finish(row: Any, quantity: Quantity, study: Study) -> None:
-    """Label a row of panels; a small volume per model leaves it downwards."""
-    low, high = row[0].dataLim.intervaly
-    reach = max(high, -low, 1e-12)
-    row[0].set_ylim(min(1.1 * low, -0.25 * reach), 1.1 * max(high, 0.1 * reach))
-    for panel in row:
-        panel.axhline(0, color="black", linewidth=0.9)
-    look: dict[str, Any] = {"xytext": (6, 0), "textcoords": "offset points", "xycoords": "axes fraction", "fontsize": 8}
-    for place, words in ((0.95, "above 0: the trained codec pays"), (0.05, "below 0: it costs more")):
-        row[0].annotate(words, (0, place), verticalalignment="center", **look)
-    unit = quantity.unit or study.currency
-    name = style.CO2E if quantity == CO2E else quantity.label
-    row[0].set_ylabel(f"Net saving of {name}\n({unit} per TB)")
-
-
-def _words(study: Study, scenario: Scenario, constants: Constants) -> list[str]:
-    case = study.cases[0]
-    error = f"RMS residual / range {100 * case.error:.3g} %"
-    said = [f"{case.trained.name} ({error}, ratio {case.trained.ratio:.3g}), {study.device}, {count_text([case.n])}."]
-    for other in case.others:
-        compared = (MONEY, case.trained, other, scenario, constants)
-        years = band(pays_from_years(*compared)[:, 0]).median
-        volume = band(pays_from_volume_per_model_tb(*compared)[:, 0]).median
-        pays = "never saves money"
-        if np.isfinite([years, volume]).all():
-            pays = f"saves money {years_text(years)}, {volume_text(volume)}"
-        said.append(f"Against {_name(other)} (ratio {other.ratio:.3g}) it {pays}.")
+def _describe(figure: Figure, case: Case, study: Study, shown: str, pays: list[tuple[Codec, str]]) -> None:
+    said = [f"{case.trained.name} (RMS residual / range {100 * case.error:.3g} %, ratio {case.trained.ratio:.3g})."]
+    when = [f"against {_name(other).partition(' (')[0]} {words}" for other, words in pays]
+    said.append(f"It saves money {', '.join(when)}.")
     if case.best is None:
         said.append("The study has no codec without training at this error to compare with.")
-    said.append(f"Energy of training and codec: {case.evidence}; of disks, tapes and the network: modelled.")
-    return said
+    evidence = f"Energy of the codecs: {case.evidence}; all else: modelled."
+    subtitle(figure, *said, f"{shown} {study.device}, {count_text([case.n])}. {evidence}")
 
 
+_CAPTION = (
+    " Above 0 the trained codec pays. Net saving per TB of the data in their recorded formats: training, compressing, "
+    "keeping, moving and reading together, against keeping the data as they are and against the codec without training "
+    "that stores least with no larger error. Shown is the trained codec that does best against the latter. Lines are "
+    "medians and bands 90 % of 10,000 seeded draws of the constants from their ranges (section break_even of the "
+    "study; sources in docs/break-even.md); the spread of the measurements is not in them. The model is assumed to be "
+    "as good on the rest of the data as on the rows that it was trained on. The price of computers and of staff is "
+    "left out."
+)
 FIGURES = (
     FigureSpec(
-        "break_even",
-        "What compression saves, and from when on",
-        "Net saving per TB of the data in their recorded formats, against keeping them as they are and against the "
-        "codec without training that stores least with no larger error: training, compressing, keeping, moving and "
-        "reading together. Above 0 the trained codec pays. Shown is the trained codec that does best against the "
-        "other one. Left: against the years that the data are kept. Right: against the volume that one model "
-        "compresses before the next one is trained, for the study's number of years. Lines are medians and bands 90 % "
-        "of 10,000 seeded draws of the constants from their ranges (section break_even of the study; sources in "
-        "docs/break-even.md); the spread of the measurements is not in them. The model is assumed to be as good on "
-        "the rest of the data as on the rows that it was trained on. The price of computers and of staff is left out.",
-        draw_break_even,
+        "break_even_years",
+        "What compression saves over the years",
+        "Net saving against the years that the data are kept." + _CAPTION,
+        draw_years,
+    ),
+    FigureSpec(
+        "break_even_volume",
+        "What compression saves by the volume per model",
+        "Net saving against the volume that one model compresses before the next one is trained, for the study's "
+        "number of years." + _CAPTION,
+        draw_volumes,
     ),
 )
