@@ -256,7 +256,15 @@ CHAPTERS: Mapping[str, tuple[str, ...]] = {
             "gpu_timeline",
         ),
         "trust": ("timeseries", "meters", "calibration", "spread", "iterations", "contamination", "foreign"),
-        "worth": ("rate_distortion", "distributions", "column_errors", "held_out", "derived", "error_energy"),
+        "worth": (
+            "rate_distortion",
+            "break_even",
+            "distributions",
+            "column_errors",
+            "held_out",
+            "derived",
+            "error_energy",
+        ),
         "savings": ("engines", "difference", "packing", "models"),
     }.items()
 }
@@ -271,6 +279,7 @@ TABLES: Mapping[str, str] = {
         "codecs",
         "physics",
         "ratios",
+        "break_even",
         "engines",
         "models",
         "variation",

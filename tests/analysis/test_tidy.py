@@ -8,8 +8,9 @@ import pyarrow as pa
 import pytest
 
 from baler_energy.analysis import tidy
+from baler_energy.analysis.datapackage import datapackage
 from baler_energy.analysis.electricity import Electricity
-from baler_energy.analysis.schema import TABLES, arrow_schema, check_columns, datapackage
+from baler_energy.analysis.schema import TABLES, arrow_schema, check_columns
 from baler_energy.errors import BalerEnergyError
 from baler_energy.records import Contamination, Idle, Measurement, Reading, Window
 from baler_energy.vocabulary import Evidence, MeterName, Operation, Quantity

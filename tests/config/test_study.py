@@ -236,6 +236,9 @@ def test_text_of_a_file_dataset_stays_one_word_each():
         ),
         ({"peers": {"points": [{"epochs": 7}]}}, "peers.points[0]: no point of the grid"),
         ({"wattmeter": {"file": "x.csv"}}, "wattmeter.file: unknown key"),
+        ({"break_even": {"reads": {"value": 5, "low": 6}}}, "'value' (5) has to lie between 'low' (6) and 'high' (5)"),
+        ({"break_even": {"years": 0}}, "break_even.years: is 0; should be greater than 0"),
+        ({"break_even": {"disk_price": {"value": 5}}}, "break_even.disk_price: unknown key"),
     ],
 )
 def test_a_mistake_is_reported_with_its_key_and_what_is_allowed(changes, message):

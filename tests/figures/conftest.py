@@ -12,9 +12,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from baler_energy.analysis.break_even import constant_rows
+from baler_energy.analysis.datapackage import datapackage
 from baler_energy.analysis.parallel import amdahl_duration_s
-from baler_energy.analysis.schema import TABLES, arrow_schema, datapackage
+from baler_energy.analysis.schema import TABLES, arrow_schema
 from baler_energy.config.parameters import AXIS_DEFAULTS
+from baler_energy.config.sections import BreakEven
 
 REFERENCE = {"rows": 30_000, "batch_size": 512, "epochs": 5, "threads": 2}
 AXES = {"rows": (10_000, 30_000, 100_000), "batch_size": (128, 512, 2048), "epochs": (1, 5, 25)}
@@ -78,6 +81,7 @@ def _build(
         for device in devices:
             for repeat in range(repeats):
                 maker.add(dict(combination), device, repeat)
+    maker.rows["break_even"] = constant_rows(BreakEven().ranges, "EUR")
     if extras:
         maker.add_extras()
     made = {name: _typed(name, maker.rows[name]) for name in TABLES}

@@ -234,6 +234,8 @@ def test_a_study_of_flagged_runs_shows_them_open_and_without_means(name: str, fl
             "calibration",
             "gpu_timeline",
             "difference",
+            "break_even_years",
+            "break_even_volume",
         ), reason
         return
     check_texts(figure)

@@ -37,7 +37,18 @@ def modelled(tmp_path_factory: pytest.TempPathFactory, write: Write) -> Path:
 
 def test_every_table_has_numbers_and_a_page(modelled: Path) -> None:
     names = ("original_layout", "summary", "metrics", "glossary", "ratios", "variation", "peers", "findings")
-    names = (*names, "codecs", "physics", "engines", "models", "calibration", "temperatures", "counters", "flagged")
+    names = (
+        *names,
+        "codecs",
+        "physics",
+        "break_even",
+        "engines",
+        "models",
+        "calibration",
+        "temperatures",
+        "counters",
+        "flagged",
+    )
     assert {p.name for p in (modelled / "tables").iterdir()} == {f"{n}.{s}" for n in names for s in ("csv", "html")}
     for name in names:
         page = (modelled / "tables" / f"{name}.html").read_text(encoding="utf-8")

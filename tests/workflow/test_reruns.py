@@ -141,6 +141,11 @@ def test_the_country_recomputes_co2e_and_measures_nothing(done):
     )
 
 
+def test_a_price_redoes_the_report_and_measures_nothing(done):
+    changed = done.finished_study(break_even={"electricity_price_per_kwh": {"value": 0.5}})
+    assert {rule for rule, _ in done.planned(changed)} == DOWNSTREAM | {"study"}
+
+
 def test_a_window_that_changes_with_the_calibration_is_measured_again_in_the_same_run(done):
     # Snakemake cannot plan this: it only sees the second reason after the calibration.
     before = records(done.root)

@@ -1,12 +1,14 @@
 """From records to results: pure functions of tables, and arithmetic that needs no hardware.
 
-- `schema`: the tidy tables, column by column: meaning, unit, type; `schema_derived`: two of them
+- `schema`: the tidy tables, column by column: meaning, unit, type; `schema_derived`: two of them;
+  `datapackage`: their description next to the dataset
 - `tidy`: rows of these tables from records; `writing`: the tables' files, written piece by piece
 - `totals`: which readings enter a run's energy; measured and modelled are separate
 - `electricity`: carbon intensity and PUE of a study; `carbon`: energy to CO2e
 - `statistics`: mean and 95 % t interval over repeats; `quantiles`: quantiles of t and other distributions
 - `comparison`: the factor by which two groups of runs differ, with an interval
 - `rate_distortion`: codecs compared with each other, also at the same error
+- `break_even`: what a codec costs and saves over the years, with bands, and when it pays
 - `powerlaw`, `parallel`: fits of a power law and of Amdahl's law
 - `breakdown`: what a profiled operation spends its time on, in categories that all engines share
 - `thermal`, `throttled`: how a device warms up, and how long and why its clocks were lowered

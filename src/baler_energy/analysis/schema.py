@@ -1,7 +1,6 @@
 """The tidy tables of a study's dataset, column by column; ``datapackage.json`` and the checks come from here."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import pyarrow as pa
 
@@ -9,7 +8,7 @@ from baler_energy.analysis.schema_derived import DERIVED, DERIVED_HISTOGRAMS
 from baler_energy.config.parameters import AXES, column_type, shown
 from baler_energy.errors import BalerEnergyError
 
-__all__ = ["KINDS", "POINT", "TABLES", "Column", "arrow_schema", "check_columns", "datapackage"]
+__all__ = ["KINDS", "POINT", "TABLES", "Column", "arrow_schema", "check_columns"]
 
 _ARROW = {
     "string": pa.string(),
@@ -329,6 +328,13 @@ hour_of_day | integer | h | hour of the day, from 0
 carbon_intensity_g_per_kwh | number | g/kWh | carbon intensity, location-based
 used | boolean | | the study's CO2e uses it
 """)
+_BREAK_EVEN = _columns("""
+name | string | | key under break_even in the study; its last words are the unit
+value | number | | likeliest value
+low | number | | lower end of the range
+high | number | | upper end of the range
+currency | string | | currency of prices
+""")
 
 TABLES: dict[str, tuple[str, tuple[Column, ...]]] = {
     "measurements": ("A row per reading of a meter.", _MEASUREMENTS),
@@ -349,6 +355,7 @@ TABLES: dict[str, tuple[str, tuple[Column, ...]]] = {
     "foreign": ("Imported results of other studies, a row per reading.", _FOREIGN),
     "findings": ("What can be concluded from the imported files alone.", _FINDINGS),
     "electricity": ("Carbon intensities of countries and hours, and which one the study uses.", _ELECTRICITY),
+    "break_even": ("What it costs to keep, move and read data, with ranges.", _BREAK_EVEN),
 }
 
 
@@ -377,27 +384,3 @@ def check_columns(table: str, names: list[str]) -> None:
     if len(names) > len(expected):
         twice = sorted({name for name in names if names.count(name) > 1})
         raise BalerEnergyError(f"table {table}: columns {twice} are duplicated")
-
-
-def datapackage(study: str) -> dict[str, Any]:
-    """Describe the dataset by the Frictionless Data Package standard, with a unit for each field."""
-    return {
-        "profile": "tabular-data-package",
-        "name": f"baler-energy-{study.lower()}",
-        "title": f"baler-energy study {study}",
-        "resources": [
-            {
-                "name": name,
-                "path": f"{name}.parquet",
-                "format": "parquet",
-                "mediatype": "application/vnd.apache.parquet",
-                "description": description,
-                "schema": {
-                    "fields": [
-                        {"name": c.name, "type": c.type, "unit": c.unit, "description": c.meaning} for c in columns
-                    ]
-                },
-            }
-            for name, (description, columns) in TABLES.items()
-        ],
-    }

@@ -1,4 +1,4 @@
-"""The sections of a study's configuration: data, axes, measuring, profiling, peers.
+"""The sections of a study's configuration: data, axes, measuring, profiling, peers, break-even.
 
 With `Study` in `study.py`, these models are the only definition of the configuration.
 """
@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_type_hints
 
 from pydantic import Discriminator, Field, StringConstraints, Tag, create_model, field_validator, model_validator
 
+from baler_energy.config import parameters
 from baler_energy.config.derived import DerivedQuantities
-from baler_energy.config.parameters import Config, Count, Parameters, Training
+from baler_energy.config.parameters import Config, Count, Parameters
 from baler_energy.errors import InputError
 from baler_energy.formats import FILE_FORMATS, format_of
 from baler_energy.meters.settings import SHORTEST_CALIBRATION_S
@@ -17,6 +18,8 @@ from baler_energy.variants import METERS, PEERS, PROFILERS
 __all__ = [
     "SHARDS_PER_SEED",
     "Axes",
+    "BreakEven",
+    "Constant",
     "CountOrRounds",
     "Dataset",
     "FileData",
@@ -28,6 +31,7 @@ __all__ = [
     "Repeats",
     "Selection",
     "ToyData",
+    "Training",
     "Wattmeter",
 ]
 
@@ -194,7 +198,7 @@ CountOrRounds = Annotated[
 ]
 
 
-class StudyTraining(Training):
+class Training(parameters.Training):
     """How every point trains, and what is held out of it."""
 
     held_out: Annotated[float, Field(ge=0, le=1)] = 0.2
@@ -266,3 +270,71 @@ class Wattmeter(Config):
     """Added to the log's times to correct its clock (s)."""
     hosts: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     """Host names of the machines that it measures; by default all machines of the study."""
+
+
+class Constant(Config):
+    """A constant of the break-even: its likeliest value, and the range from which the bands are drawn."""
+
+    value: Annotated[float, Field(ge=0)]
+    """The likeliest value."""
+    low: Annotated[float, Field(ge=0)] | None = None
+    """Lower end of the range; by default the value, which is then exact below."""
+    high: Annotated[float, Field(ge=0)] | None = None
+    """Upper end of the range; by default the value, which is then exact above."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        low, value, high = self.range
+        if not low <= value <= high:
+            raise ValueError(f"'value' ({value:g}) has to lie between 'low' ({low:g}) and 'high' ({high:g})")
+        return self
+
+    @property
+    def range(self) -> tuple[float, float, float]:
+        """Lower end, value and upper end."""
+        low = self.value if self.low is None else self.low
+        return low, self.value, self.value if self.high is None else self.high
+
+
+def _ranging(low: float, value: float, high: float) -> Constant:
+    return Constant(value=value, low=low, high=high)
+
+
+class BreakEven(Config):
+    """What it costs to keep, move and read data, for the break-even of compression. Sources: docs/break-even.md."""
+
+    years: Annotated[float, Field(gt=0)] = 10.0
+    """Years for which the data are kept (assumption; a figure varies it)."""
+    volume_per_model_tb: Annotated[float, Field(gt=0)] = 1.0
+    """Volume that one trained model compresses, before the next one is trained (TB; assumption; a figure varies it)."""
+    replicas_disk: Constant = _ranging(1, 1, 2)
+    """Copies on disk (assumption; high: mirrored servers, as in CERN's EOS)."""
+    replicas_tape: Constant = _ranging(1, 1, 2)
+    """Copies on tape (assumption)."""
+    disk_power_w_per_tb: Constant = _ranging(0.25, 0.5, 1.0)
+    """Power of disk storage with its enclosures, without PUE (W/TB; Toshiba: a system of 1 PB below 500 W; low: a 16 TB
+    drive alone, active idle; high: a rack of 16 kW with 672 drives of 24 TB)."""
+    tape_power_w_per_tb: Constant = _ranging(0, 0.065, 0.13)
+    """Power of a tape library, without PUE (W/TB; 87 % less than disk, Brad Johns Consulting; low: a tape at rest;
+    high: twice the value, assumption)."""
+    disk_price_per_tb_year: Constant = _ranging(17.7, 60, 139)
+    """Price of disk storage without its electricity (currency/TB/year; University of Liege and others)."""
+    tape_price_per_tb_year: Constant = _ranging(2.3, 10, 48)
+    """Price of tape storage without its electricity (currency/TB/year; University of Liege and others)."""
+    transfers: Constant = _ranging(0, 2, 10)
+    """Times that the stored data cross a wide-area network (assumption)."""
+    transfer_kwh_per_gb: Constant = _ranging(0, 0.002, 0.0075)
+    """Electricity of a network per volume (kWh/GB; Aslan et al. 2018: 0.06 in 2015, half every 2 years; low: more
+    traffic draws no more power, Mytton et al. 2024; high: the same as in 2021)."""
+    reads: Constant = _ranging(1, 10, 30)
+    """Times that all data are decompressed (assumption)."""
+    electricity_price_per_kwh: Constant = _ranging(0.094, 0.20, 0.256)
+    """Price of electricity (currency/kWh; Eurostat, non-household consumers in the EU, 2023 and 2024)."""
+    currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")] = "EUR"
+    """Currency of the three prices, a word for labels: nothing is converted."""
+
+    @property
+    def ranges(self) -> dict[str, tuple[float, float, float]]:
+        """Lower end, value and upper end of each number; one without a range is exact."""
+        given = {name: getattr(self, name) for name in type(self).model_fields if name != "currency"}
+        return {name: one.range if isinstance(one, Constant) else (one, one, one) for name, one in given.items()}

@@ -24,6 +24,7 @@ from baler_energy.config.parameters import AXES, AXIS_DEFAULTS, Config, Name, Pa
 from baler_energy.config.sections import (
     SHARDS_PER_SEED,
     Axes,
+    BreakEven,
     CountOrRounds,
     Dataset,
     FileData,
@@ -33,7 +34,7 @@ from baler_energy.config.sections import (
     Reference,
     Repeats,
     Selection,
-    StudyTraining,
+    Training,
     Wattmeter,
 )
 from baler_energy.errors import InputError
@@ -91,7 +92,7 @@ class Study(Config):
     """The grid."""
     also: tuple[Selection, ...] = ()
     """Further points of ``one-at-a-time``: each entry gives the values that differ from ``reference``."""
-    training: StudyTraining = StudyTraining()
+    training: Training = Training()
     """How every point trains."""
     measurement: Measurement = Measurement()
     """The rules of the measured window."""
@@ -103,6 +104,8 @@ class Study(Config):
     """Results of other studies to compare with: files that `baler-energy import` reads."""
     wattmeter: Wattmeter | None = None
     """The log of an external wattmeter, merged by time."""
+    break_even: BreakEven = BreakEven()
+    """What it costs to keep, move and read data: whether compression pays."""
 
     @field_validator("country")
     @classmethod

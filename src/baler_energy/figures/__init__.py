@@ -10,7 +10,8 @@
 - `trivial`: the trivial codec on error axes and in tables
 - `bars`: rows with names and numbers, of horizontal bars; `series`: runs against an axis of the grid
 - `profiled`: what a profiler recorded of one run; `engine_rows`: several engines at one point
-- `codec_rows`: the codecs that a study compares; `derived_rows`: what they do to derived quantities
+- `codec_rows`: the codecs that a study compares; `derived_rows`: what they do to derived quantities;
+  `break_even_rows`: what they cost
 - `readable`: the tables as text; `page`: one as an HTML page
 - `overview`: the report's first page
 """

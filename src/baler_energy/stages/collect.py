@@ -11,10 +11,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from baler_energy.analysis import tidy
+from baler_energy.analysis.break_even import constant_rows
+from baler_energy.analysis.datapackage import datapackage
 from baler_energy.analysis.electricity import Electricity, electricity_rows
 from baler_energy.analysis.formulas import formula_rows
 from baler_energy.analysis.peers import peer_rows
-from baler_energy.analysis.schema import POINT, TABLES, datapackage
+from baler_energy.analysis.schema import POINT, TABLES
 from baler_energy.analysis.writing import Rows, TableWriter, read_parquet, scan
 from baler_energy.codecs.engines import operations_of
 from baler_energy.config.centre import central_points
@@ -96,6 +98,7 @@ def collect(study: Study, results: Path, out: Path, *, processes: int = 1) -> No
         dataset.write_scanned(writers, windows, in_order)
         dataset.write_chosen(writers)
         writers["electricity"].add(electricity_rows(electricity))
+        writers["break_even"].add(constant_rows(study.break_even.ranges, study.break_even.currency))
     for name, writer in writers.items():
         announce(f"{name}: {writer.rows} rows")
     write_json(out / "datapackage.json", datapackage(study.name))

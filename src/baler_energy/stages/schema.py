@@ -82,14 +82,16 @@ def _meaning(key: str, value: dict[str, Any], models: dict[str, Any]) -> str:
 
 def _key_of(name: str) -> str:
     source = re.fullmatch(r"(\w+)Data", name)
-    return f"data: NAME: {{source: {source[1].lower()}}}" if source else name.lower()
+    return f"data: NAME: {{source: {source[1].lower()}}}" if source else re.sub(r"\B(?=[A-Z])", "_", name).lower()
 
 
 def _default(value: dict[str, Any]) -> str:
     default = value.get("default")
     if default is None:
         return "none"
-    return "its own defaults" if isinstance(default, dict) else f"`{json.dumps(default)}`"
+    # A constant with its range is short enough to be written out.
+    is_section = isinstance(default, dict) and set(default) != {"value", "low", "high"}
+    return "its own defaults" if is_section else f"`{json.dumps(default)}`"
 
 
 def _allowed(value: dict[str, Any]) -> str:

@@ -3,7 +3,7 @@
 - `summary`, `metrics`, `glossary`: every point; efficiency metrics, and their definitions
 - `original_layout`: codecarbon's energy, in the layout of the 2023 study
 - `physics`: derived quantities, such as masses, and their peaks after compression
-- `codecs`, `ratios`: codecs at the same error; compression ratios
+- `codecs`, `ratios`: codecs at the same error; compression ratios; `break_even`: whether compression pays
 - `engines`, `models`: engines side by side; networks as several tools count them
 - `peers`, `findings`: other tools and formulas; what can be concluded from imported files
 - `variation`, `calibration`, `temperatures`, `flagged`: reliability of the numbers

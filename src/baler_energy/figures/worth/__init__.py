@@ -1,6 +1,6 @@
 """Is it worth it? The figures of the chapter.
 
-- `rate_distortion`: what each codec stores, and its error
+- `rate_distortion`: what each codec stores, and its error; `break_even`: what it saves over the years
 - `distributions`: columns before and after; `column_errors`: their errors
 - `held_out`: errors on rows that a codec was not trained on
 - `derived`: quantities computed from columns, such as masses, before and after

@@ -1,0 +1,293 @@
+"""What a codec costs and saves: training, compressing, keeping, moving and reading data, and from when on it pays.
+
+Everything is arithmetic on numbers or on arrays that broadcast, so that one formula serves the likeliest values, draws
+from their ranges, and axes of figures. docs/break-even.md has the formulas with the sources of the constants.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_energy.analysis.carbon import JOULES_PER_KWH, co2e_kg
+
+__all__ = [
+    "AS_RECORDED",
+    "BREAK_EVEN_DRAWS",
+    "CO2E",
+    "ENERGY",
+    "MONEY",
+    "STEPS",
+    "Band",
+    "Codec",
+    "Quantity",
+    "Ranges",
+    "Scenario",
+    "band",
+    "constant_rows",
+    "costs",
+    "draw",
+    "likeliest",
+    "net_saving",
+    "pays_from_volume_per_model_tb",
+    "pays_from_years",
+    "ratio_to_pay",
+]
+
+#: What is paid for, in the order of its happening.
+STEPS = ("train", "compress", "keep", "move", "read")
+BREAK_EVEN_DRAWS = 10_000
+_SEED = 20_240_101
+_GB_PER_TB, _B_PER_TB = 1e3, 1e12
+#: A Julian year.
+_YEAR_S = 365.25 * 86_400
+_LOW, _HIGH = 0.05, 0.95
+
+#: A number, or an array that broadcasts with the others.
+Value = Any
+#: Values of the constants, by key of the study's section ``break_even``.
+Constants = Mapping[str, Value]
+#: Low end, likeliest value and high end of the same.
+Ranges = Mapping[str, tuple[float, float, float]]
+
+
+@dataclass(frozen=True)
+class Codec:
+    """What a codec needs, by volume of the data in their recorded formats.
+
+    Parameters
+    ----------
+    name
+        In words.
+    ratio
+        Recorded volume over stored volume, without the model.
+    compress_j_per_gb, decompress_j_per_gb
+        Energy of the machine, without PUE (J per 10^9 bytes).
+    train_j
+        Energy of training one model (J).
+    model_bytes
+        Size of one model, which is kept and moved as the data are (B).
+    """
+
+    name: str
+    ratio: float
+    compress_j_per_gb: float = 0.0
+    decompress_j_per_gb: float = 0.0
+    train_j: float = 0.0
+    model_bytes: float = 0.0
+
+
+#: Keeping the data as they are.
+AS_RECORDED = Codec("as recorded", 1.0)
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """How much data, for how long, where.
+
+    Parameters
+    ----------
+    name
+        In words.
+    volume_tb
+        Volume in the recorded formats (TB).
+    years
+        How long the data are kept.
+    volume_per_model_tb
+        Volume that one model compresses (TB); there is at least one model.
+    pue
+        Power usage effectiveness of the site, for everything but the network.
+    intensity_g_per_kwh
+        Carbon intensity of all electricity (g/kWh); None: unknown, so there is no CO2e.
+    """
+
+    name: str
+    volume_tb: Value
+    years: Value
+    volume_per_model_tb: Value
+    pue: float = 1.0
+    intensity_g_per_kwh: float | None = None
+
+    @property
+    def models(self) -> Value:
+        """Models that are trained."""
+        return np.maximum(1.0, self.volume_tb / self.volume_per_model_tb)
+
+
+class Quantity(NamedTuple):
+    """What is counted; `unit` of money is the study's currency."""
+
+    name: str
+    label: str
+    unit: str | None
+
+
+#: Quantities that `costs` gives.
+ENERGY, CO2E, MONEY = (
+    Quantity("energy_j", "energy", "J"),
+    Quantity("co2e_kg", "CO2e", "kg"),
+    Quantity("money", "money", None),
+)
+
+
+class Band(NamedTuple):
+    """Median, and the range of 90 % of the draws; infinite: never."""
+
+    median: Any
+    low: Any
+    high: Any
+
+
+def constant_rows(ranges: Ranges, currency: str) -> list[dict[str, Any]]:
+    """Rows of the table ``break_even``: each constant with its range."""
+    return [
+        {"name": name, "value": value, "low": low, "high": high, "currency": currency}
+        for name, (low, value, high) in ranges.items()
+    ]
+
+
+def likeliest(ranges: Ranges) -> Constants:
+    """Give the likeliest value of each constant."""
+    return {name: value for name, (_, value, _) in ranges.items()}
+
+
+def draw(ranges: Ranges, draws: int = BREAK_EVEN_DRAWS, seed: int = _SEED) -> Constants:
+    """Draw the constants from triangular distributions.
+
+    Parameters
+    ----------
+    ranges
+        Of each constant.
+    draws
+        Number of draws.
+    seed
+        The same seed gives the same draws, and each key its own, whatever other keys there are.
+
+    Returns
+    -------
+    Mapping
+        Arrays of shape (draws, 1), so that axes of figures can be the second dimension.
+    """
+    found: dict[str, Value] = {}
+    for name, (low, value, high) in ranges.items():
+        generator = np.random.default_rng([seed, *name.encode()])
+        # NumPy refuses a triangle without width.
+        found[name] = generator.triangular(low, value, high, (draws, 1)) if low < high else np.full((draws, 1), value)
+    return found
+
+
+def costs(codec: Codec, scenario: Scenario, constants: Constants) -> dict[Quantity, dict[str, Value]]:
+    """Give what each of `STEPS` costs with a codec.
+
+    Energy is that of the site, PUE included, but for the network's; money is storage, and electricity at its price.
+    The computers and the staff are in no price.
+
+    Returns
+    -------
+    dict
+        By quantity and step: J, kg, and the currency of the prices. No CO2e without a carbon intensity.
+    """
+    energy = _energy_j(codec, scenario, constants)
+    price = constants["electricity_price_per_kwh"]
+    money = {step: value / JOULES_PER_KWH * price for step, value in energy.items()}
+    rent = _copies(constants, "price_per_tb_year")
+    money["keep"] = money["keep"] + _stored_tb(codec, scenario) * rent * scenario.years
+    found = {ENERGY: energy, MONEY: money}
+    if scenario.intensity_g_per_kwh is not None:
+        # The energies include the PUE.
+        found[CO2E] = {step: co2e_kg(value, scenario.intensity_g_per_kwh, 1.0) for step, value in energy.items()}
+    return found
+
+
+def _energy_j(codec: Codec, scenario: Scenario, constants: Constants) -> dict[str, Value]:
+    volume_gb, stored_tb = scenario.volume_tb * _GB_PER_TB, _stored_tb(codec, scenario)
+    power_w = stored_tb * _copies(constants, "power_w_per_tb")
+    moved_gb = constants["transfers"] * stored_tb * _GB_PER_TB
+    return {
+        "train": scenario.pue * scenario.models * codec.train_j,
+        "compress": scenario.pue * volume_gb * codec.compress_j_per_gb,
+        "keep": scenario.pue * power_w * scenario.years * _YEAR_S,
+        "move": moved_gb * constants["transfer_kwh_per_gb"] * JOULES_PER_KWH,
+        "read": scenario.pue * constants["reads"] * volume_gb * codec.decompress_j_per_gb,
+    }
+
+
+def _stored_tb(codec: Codec, scenario: Scenario) -> Value:
+    return scenario.volume_tb / codec.ratio + scenario.models * codec.model_bytes / _B_PER_TB
+
+
+def _copies(constants: Constants, what: str) -> Value:
+    """Add up a constant of disk and of tape over the copies."""
+    return sum(constants[f"replicas_{kind}"] * constants[f"{kind}_{what}"] for kind in ("disk", "tape"))
+
+
+def net_saving(quantity: Quantity, codec: Codec, other: Codec, scenario: Scenario, constants: Constants) -> Value:
+    """Give what a codec saves in all steps together against another one; negative: it costs more."""
+    mine, theirs = costs(codec, scenario, constants)[quantity], costs(other, scenario, constants)[quantity]
+    return sum(theirs[step] - mine[step] for step in STEPS)
+
+
+def pays_from_years(
+    quantity: Quantity, codec: Codec, other: Codec, scenario: Scenario, constants: Constants
+) -> NDArray[np.float64]:
+    """Give the years from which on a codec saves against another one, however much longer the data are kept.
+
+    The net saving is linear in the years: ``s0 + s1 years``. So they are ``-s0 / s1``, or 0 where it saves at once, and
+    infinite where it does not save more with time and so never pays.
+    """
+    at_once, after_one = (
+        net_saving(quantity, codec, other, replace(scenario, years=years), constants) for years in (0.0, 1.0)
+    )
+    return _crossing(at_once, after_one - at_once)
+
+
+def pays_from_volume_per_model_tb(
+    quantity: Quantity, codec: Codec, other: Codec, scenario: Scenario, constants: Constants
+) -> NDArray[np.float64]:
+    """Give the volume per model (TB) from which on a codec saves against one that is not trained; infinite: never.
+
+    With v TB per model and V TB in all the net saving is ``s V - c V / v``: what it would be without models, less
+    what one model costs, V / v times. So the volume is ``c / s``. What exceeds V cannot be reached, and is infinite.
+    """
+    free = net_saving(quantity, replace(codec, train_j=0.0, model_bytes=0.0), other, scenario, constants)
+    of_a_model = (free - net_saving(quantity, codec, other, scenario, constants)) / scenario.models
+    least = _crossing(-of_a_model, free / scenario.volume_tb)
+    return np.where(least <= scenario.volume_tb, least, np.inf)
+
+
+def ratio_to_pay(
+    quantity: Quantity, codec: Codec, other: Codec, scenario: Scenario, constants: Constants
+) -> NDArray[np.float64]:
+    """Give the ratio that a codec would have to reach to cost as much as another one; infinite: none is enough.
+
+    What keeping and moving may cost is what the other one costs in all, less the codec's other steps. Both are
+    proportional to the stored volume, whose price is that of the data as recorded.
+    """
+    mine, theirs = costs(codec, scenario, constants)[quantity], costs(other, scenario, constants)[quantity]
+    recorded = costs(AS_RECORDED, scenario, constants)[quantity]
+    per_tb = (recorded["keep"] + recorded["move"]) / scenario.volume_tb
+    left = sum(theirs[step] for step in STEPS) - (mine["train"] + mine["compress"] + mine["read"])
+    stored_tb = np.asarray(left / per_tb - scenario.models * codec.model_bytes / _B_PER_TB, "float64")
+    ratio: NDArray[np.float64] = np.full(stored_tb.shape, np.inf)
+    np.divide(scenario.volume_tb, stored_tb, out=ratio, where=stored_tb > 0)
+    return ratio
+
+
+def _crossing(at_zero: Value, slope: Value) -> NDArray[np.float64]:
+    """Give the least x >= 0 from which on ``at_zero + slope x`` is 0 or more; infinite where there is none."""
+    at_zero, slope = np.broadcast_arrays(np.asarray(at_zero, "float64"), np.asarray(slope, "float64"))
+    rises = slope > 0
+    crossing = np.divide(-at_zero, slope, out=np.full(slope.shape, np.inf), where=rises)
+    stays = (slope == 0) & (at_zero >= 0)
+    return np.where(rises, np.maximum(crossing, 0.0), np.where(stays, 0.0, np.inf))
+
+
+def band(samples: NDArray[np.float64]) -> Band:
+    """Summarise draws, along the first dimension, by their median and the range of 90 % of them.
+
+    The quantiles are values that were drawn: between a number and never there is nothing to interpolate.
+    """
+    low, median, high = np.quantile(samples, (_LOW, 0.5, _HIGH), axis=0, method="inverted_cdf")
+    return Band(median, low, high)

@@ -1,0 +1,31 @@
+"""The description of a dataset, in which each column has its meaning, unit and type."""
+
+from typing import Any
+
+from baler_energy.analysis.schema import TABLES
+
+__all__ = ["datapackage"]
+
+
+def datapackage(study: str) -> dict[str, Any]:
+    """Describe the dataset by the Frictionless Data Package standard, with a unit for each field."""
+    return {
+        "profile": "tabular-data-package",
+        "name": f"baler-energy-{study.lower()}",
+        "title": f"baler-energy study {study}",
+        "resources": [
+            {
+                "name": name,
+                "path": f"{name}.parquet",
+                "format": "parquet",
+                "mediatype": "application/vnd.apache.parquet",
+                "description": description,
+                "schema": {
+                    "fields": [
+                        {"name": c.name, "type": c.type, "unit": c.unit, "description": c.meaning} for c in columns
+                    ]
+                },
+            }
+            for name, (description, columns) in TABLES.items()
+        ],
+    }

@@ -1,0 +1,223 @@
+"""The break-even of a study: its trained codecs, the best others at the same error, and what keeping data costs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from baler_energy.analysis.break_even import (
+    AS_RECORDED,
+    MONEY,
+    Band,
+    Codec,
+    Ranges,
+    Scenario,
+    likeliest,
+    net_saving,
+)
+from baler_energy.analysis.rate_distortion import at_error
+from baler_energy.figures.base import NoData, Tables, require_rows
+from baler_energy.figures.codec_rows import codecs_at_centre
+from baler_energy.figures.selection import at_point, parameter_text, scaled_unit
+
+__all__ = ["Case", "Study", "amount", "band_text", "read_break_even", "scenarios", "volume_text", "years_text"]
+
+#: Data of one LHC run: 204 PB, recorded by the experiments in all of Run 2, 2015 to 2018 (CERN, How CERN IT keeps up
+#: with the data deluge, 2024).
+_LHC_RUN_TB = 204e3
+#: A year of 1 PB a day.
+_PB_A_DAY_TB = 365.25e3
+_GB = 1e9
+_NEEDED = ["ratio", "compress_j_per_gb", "decompress_j_per_gb"]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A codec that trains in epochs, and the codec without training that stores least with no larger error.
+
+    Parameters
+    ----------
+    trained, best
+        The two codecs; `best` is None where the study has none.
+    error
+        Mean RMS residual over range of the trained codec.
+    evidence
+        What the energies of both are: measured or modelled.
+    n
+        Runs behind the trained codec.
+    """
+
+    trained: Codec
+    best: Codec | None
+    error: float
+    evidence: str
+    n: int
+
+    @property
+    def others(self) -> tuple[Codec, ...]:
+        """What the trained codec is compared with."""
+        return (AS_RECORDED,) if self.best is None else (AS_RECORDED, self.best)
+
+
+@dataclass(frozen=True)
+class Study:
+    """What the break-even of a study is computed from.
+
+    Parameters
+    ----------
+    cases
+        Each codec that trains in epochs, the one that does best against others first.
+    ranges
+        Of the constants.
+    currency
+        Of the prices.
+    volume_tb
+        Volume of the study's sample (TB).
+    pue, intensity_g_per_kwh
+        Of the study's electricity; a time series counts with its mean over the runs.
+    device
+        Words such as ``CPU run``.
+    """
+
+    cases: tuple[Case, ...]
+    ranges: Ranges
+    currency: str
+    volume_tb: float
+    pue: float
+    intensity_g_per_kwh: float | None
+    device: str
+
+    def scenario(self, name: str, volume_tb: float) -> Scenario:
+        """Give a volume, kept for the study's years on its electricity."""
+        given = likeliest(self.ranges)
+        amounts = volume_tb, given["years"], given["volume_per_model_tb"]
+        return Scenario(name, *amounts, self.pue, self.intensity_g_per_kwh)
+
+
+def scenarios(study: Study) -> tuple[Scenario, ...]:
+    """Give the study's sample, one LHC run's worth and a year of 1 PB a day."""
+    volumes = {
+        "the study's sample": study.volume_tb,
+        "one LHC run (204 PB)": _LHC_RUN_TB,
+        "a year of 1 PB/day (365 PB)": _PB_A_DAY_TB,
+    }
+    return tuple(study.scenario(name, volume_tb) for name, volume_tb in volumes.items())
+
+
+def amount(value: float, unit: str) -> str:
+    """Write an amount, which may be negative: J with an SI prefix, large masses in t, large sums in millions."""
+    if unit == "J":
+        factor, prefixed = scaled_unit([abs(value)], unit)
+        return f"{value * factor:.3g} {prefixed}"
+    for limit, name in _LARGE["kg" if unit == "kg" else "money"]:
+        if abs(value) >= limit:
+            return f"{value / limit:,.3g} {name.format(unit=unit)}"
+    return f"{value:,.0f} {unit}" if abs(value) >= 100 else f"{value:.3g} {unit}"
+
+
+_LARGE = {"kg": ((1e6, "kt"), (1e3, "t")), "money": ((1e9, "billion {unit}"), (1e6, "million {unit}"))}
+
+
+def band_text(found: Band, unit: str, *, saved: bool = False) -> str:
+    """Write a median with the range of 90 % of the draws.
+
+    With `saved` as a clause: ``saves 3 EUR (...)``, or ``costs 3 EUR more (...)`` where it is negative.
+    """
+    costs = saved and found.median < 0
+    ends = Band(-found.median, -found.high, -found.low) if costs else found
+    median, low, high = (amount(float(value), unit) for value in ends)
+    verb = ("costs " if costs else "saves ") if saved else ""
+    return f"{verb}{median}{' more' if costs else ''} (90 %: {low} to {high})"
+
+
+def years_text(years: float) -> str:
+    """Write from when on something pays; infinite: never."""
+    if not np.isfinite(years):
+        return "never"
+    if years == 0:
+        return "at once"
+    return f"after {years:.2g} years" if years >= 0.1 else f"after {years * 365.25:.2g} days"
+
+
+def volume_text(volume_tb: float) -> str:
+    """Write from which volume per model on something pays; infinite: never."""
+    if not np.isfinite(volume_tb):
+        return "never"
+    if volume_tb == 0:
+        return "at any volume"
+    factor, unit = scaled_unit([volume_tb * 1e12], "B")
+    return f"from {volume_tb * 1e12 * factor:.3g} {unit} per model"
+
+
+def read_break_even(tables: Tables) -> Study:
+    """Take it from the dataset, at the study's centre.
+
+    Raises
+    ------
+    NoData
+        No codec that trains in epochs has an energy of each operation.
+    """
+    constants = tables["break_even"]
+    require_rows("the dataset has no constants (break_even); collect the study again", constants)
+    points, runs, device = codecs_at_centre(tables)
+    native = (runs["ratio_native_bytes"] * runs["compressed_bytes"]).mean()
+    cases = [_case(row, points, runs, native / _GB) for row in points[points["epochs"].notna()].to_dict("records")]
+    intensity = runs["carbon_intensity_g_per_kwh"].dropna()
+    ends = zip(*(constants[column] for column in ("low", "value", "high")), strict=True)
+    study = Study(
+        tuple(case for case in cases if case is not None),
+        dict(zip(constants["name"], ends, strict=True)),
+        str(constants["currency"].iloc[0]),
+        native / 1e12,
+        float(runs["pue"].iloc[0]),
+        float(intensity.mean()) if len(intensity) else None,
+        device,
+    )
+    if not study.cases:
+        raise NoData("no trained codec at the study's centre has an unflagged energy for each of its operations")
+    return _ordered(study)
+
+
+def _case(row: Mapping[Any, Any], points: pd.DataFrame, runs: pd.DataFrame, native_gb: float) -> Case | None:
+    """Pair a trained codec with the best other one; None where an energy of it is not known."""
+    mine = at_point(runs, {name: row[name] for name in ("transform", "packing", "compression_ratio", "epochs")})
+    # The two ratios of the record differ by the model.
+    model_bytes = (mine["ratio_native_bytes"] / mine["ratio_native_bytes_with_model"] - 1) * mine["compressed_bytes"]
+    packing = "" if row["packing"] == "none" else f" with packing {row['packing']}"
+    name = f"{row['family'].partition(',')[0]}{packing} after {parameter_text(row['epochs'])} epochs"
+    ratio, compress, decompress = (float(row[column]) for column in _NEEDED)
+    trained = Codec(name, ratio, compress, decompress, row["train_j_per_gb"] * native_gb, float(model_bytes.mean()))
+    if not np.isfinite([ratio, compress, decompress, trained.train_j, trained.model_bytes]).all():
+        return None
+    return Case(trained, _best(row, points), row["error"], str(row["evidence"]), int(row["n"]))
+
+
+def _best(trained: Mapping[Any, Any], points: pd.DataFrame) -> Codec | None:
+    """Give the codec without training with the largest ratio, at the trained one's error or below.
+
+    Energies of another evidence are not compared.
+    """
+    others = points[~points["trains"].astype(bool) & points["evidence"].eq(trained["evidence"])]
+    smaller = others[others["error"] <= trained["error"]][["family", "packing", *_NEEDED]]
+    same = at_error(others, trained["error"], _NEEDED) if trained["error"] > 0 else pd.DataFrame()
+    known = pd.concat([same, smaller], ignore_index=True).dropna(subset=_NEEDED) if len(smaller) + len(same) else same
+    # To keep the data as they are is the other comparison.
+    known = known[known["ratio"] > 1] if len(known) else known
+    if known.empty:
+        return None
+    best = known.sort_values("ratio", ascending=False, kind="stable").iloc[0]
+    ratio, compress, decompress = (float(best[column]) for column in _NEEDED)
+    return Codec(str(best["family"]), ratio, compress, decompress)
+
+
+def _ordered(study: Study) -> Study:
+    """Put first the codec that saves most money against the best other one, or else against keeping the data."""
+    lhc = scenarios(study)[1]
+
+    def saves(case: Case) -> tuple[bool, float]:
+        saved = net_saving(MONEY, case.trained, case.others[-1], lhc, likeliest(study.ranges))
+        return case.best is not None, float(saved)
+
+    return replace(study, cases=tuple(sorted(study.cases, key=saves, reverse=True)))

@@ -1,0 +1,213 @@
+"""Whether compression pays: what each step costs, and the net saving, for three volumes of data."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from baler_energy.analysis.break_even import (
+    AS_RECORDED,
+    ENERGY,
+    MONEY,
+    STEPS,
+    Band,
+    Codec,
+    Constants,
+    Quantity,
+    Scenario,
+    band,
+    costs,
+    draw,
+    likeliest,
+    net_saving,
+    pays_from_volume_per_model_tb,
+    pays_from_years,
+    ratio_to_pay,
+)
+from baler_energy.figures.base import NoData, Tables, TableSpec
+from baler_energy.figures.break_even_rows import (
+    Case,
+    Study,
+    amount,
+    band_text,
+    read_break_even,
+    scenarios,
+    volume_text,
+    years_text,
+)
+from baler_energy.figures.readable import Row
+
+__all__ = ["TABLE", "break_even"]
+
+#: Comparisons of a codec, by the prefix of their columns.
+_AGAINST = {"recorded": "against keeping as recorded", "best": "against the best other codec"}
+_SAVINGS = [
+    f"{against}_{name}"
+    for against in _AGAINST
+    for name in ("saving", "saving_low", "saving_high", "pays_share", "pays_from_years", "pays_from_volume_tb")
+]
+_COLUMNS = [
+    *("scenario", "volume_tb", "years", "at_codec", "at_error", "codec", "ratio", "quantity", "unit"),
+    *STEPS,
+    *_SAVINGS,
+    "evidence",
+]
+
+
+def break_even(tables: Tables) -> pd.DataFrame:
+    """Give what data cost as recorded, with each trained codec and with the best other codec at its error.
+
+    Returns
+    -------
+    pandas.DataFrame
+        For each trained codec (``at_codec``; its ``at_error``), scenario and one of the three ``codec`` a row per
+        ``quantity`` (energy_j, co2e_kg, money) in ``unit``: what each step costs at the likeliest constants; net
+        savings ``recorded_`` (against keeping as recorded) and for the trained codec ``best_`` (against the other):
+        median and 90 % of the draws, share of draws in which it pays, and medians of the years and of the volume per
+        model (TB) from which on it does, null where that is never. ``evidence`` is that of train, compress and read;
+        keep, move and prices are modelled. Empty where there is nothing to compare.
+    """
+    try:
+        study = read_break_even(tables)
+    except NoData:
+        return pd.DataFrame(columns=_COLUMNS)
+    draws = draw(study.ranges)
+    rows = [
+        row
+        for case in study.cases
+        for scenario in scenarios(study)
+        for codec in (case.trained, *case.others)
+        for row in _rows(study, case, scenario, codec, draws)
+    ]
+    return pd.DataFrame(rows, columns=_COLUMNS)
+
+
+def _rows(study: Study, case: Case, scenario: Scenario, codec: Codec, draws: Constants) -> list[Row]:
+    found = []
+    for quantity, by_step in costs(codec, scenario, likeliest(study.ranges)).items():
+        row: Row = {"scenario": scenario.name, "volume_tb": scenario.volume_tb, "years": scenario.years}
+        row |= {"at_codec": case.trained.name, "at_error": case.error, "codec": codec.name, "ratio": codec.ratio}
+        row |= {"quantity": quantity.name, "unit": quantity.unit or study.currency, "evidence": case.evidence}
+        row |= {step: float(value) for step, value in by_step.items()}
+        if codec is not AS_RECORDED:
+            row |= _savings("recorded", quantity, codec, AS_RECORDED, scenario, draws)
+        if codec is case.trained and case.best is not None:
+            row |= _savings("best", quantity, codec, case.best, scenario, draws)
+        found.append(row)
+    return found
+
+
+def _savings(against: str, quantity: Quantity, codec: Codec, other: Codec, scenario: Scenario, draws: Constants) -> Row:
+    compared = (quantity, codec, other, scenario, draws)
+    saved = net_saving(*compared)[:, 0]
+    values = dict(zip(("saving", "saving_low", "saving_high"), band(saved), strict=True))
+    values["pays_share"] = float(np.mean(saved > 0))
+    values["pays_from_years"] = band(pays_from_years(*compared)[:, 0]).median
+    values["pays_from_volume_tb"] = band(pays_from_volume_per_model_tb(*compared)[:, 0]).median
+    return {f"{against}_{name}": value if np.isfinite(value) else None for name, value in values.items()}
+
+
+def _readable(frame: pd.DataFrame, most: int) -> list[dict[str, str]]:
+    """Write a row for each codec of each scenario, with the three quantities in each cell."""
+    parts = [part.to_dict("records") for _, part in frame.groupby(_KEY, sort=False)]
+    return [_row(part) for part in parts[:most]]
+
+
+_KEY = ["at_codec", "scenario", "codec"]
+
+
+def _row(part: list[Row]) -> dict[str, str]:
+    first = part[0]
+    own = first["codec"] == first["at_codec"]
+    kind = "" if own else " (at its error)"
+    row = {"data": first["scenario"], "trained codec": first["at_codec"], "kept": f"{first['codec']}{kind}"}
+    if first["codec"] == AS_RECORDED.name:
+        row["kept"] = first["codec"]
+    row["ratio"] = f"{first['ratio']:.3g}"
+    row |= {step: ", ".join(amount(one[step], one["unit"]) for one in part) for step in STEPS}
+    for against, words in _AGAINST.items():
+        row[f"saved {words}"] = "; ".join(_saved(one, against) for one in part) if _known(first, against) else "-"
+    return row
+
+
+def _known(row: Row, against: str) -> bool:
+    return not pd.isna(row[f"{against}_saving"])
+
+
+def _saved(row: Any, against: str, *, saved: bool = False) -> str:
+    ends = Band(*(row[f"{against}_{name}"] for name in ("saving", "saving_low", "saving_high")))
+    return band_text(ends, row["unit"], saved=saved)
+
+
+def _notes(frame: pd.DataFrame, tables: Tables) -> list[str]:
+    """Say whether the best of the trained codecs pays, and under which condition."""
+    if frame.empty:
+        return []
+    study = read_break_even(tables)
+    case, scenario = study.cases[0], scenarios(study)[1]
+    of_money = frame[(frame["quantity"] == MONEY.name) & (frame["codec"] == frame["at_codec"])]
+    own = of_money[(of_money["at_codec"] == case.trained.name) & (of_money["scenario"] == scenario.name)].iloc[0]
+    said = [_against_best(own, study, case, scenario) if case.best else _NO_OTHER, _against_recorded(own)]
+    if len(study.cases) > 1 and case.best:
+        shares = of_money[of_money["scenario"] == scenario.name]["best_pays_share"]
+        paying = int((shares > 0.5).sum()) or "none"
+        said.append(f"Cheaper than the best other codec at its error in most draws: {paying} of {len(shares)} codecs.")
+    said.append(
+        f"Energy to train, compress and read is {case.evidence}; energy to keep and move, and all prices, are modelled."
+    )
+    if study.intensity_g_per_kwh is None:
+        said.append("No CO2e: the study sets no carbon intensity.")
+    return said
+
+
+_NO_OTHER = "The study has no codec without training at or below the error of a trained one to compare with."
+
+
+def _against_best(own: Any, study: Study, case: Case, scenario: Scenario) -> str:
+    best = case.best
+    assert best is not None
+    compared = (case.trained, best, scenario, likeliest(study.ranges))
+    pays = "pays" if own["best_saving"] > 0 else "does not pay"
+    said = f"{case.trained.name} (RMS residual / range {100 * case.error:.3g} %) {pays} against {best.name}, which is"
+    said += f" not trained and has no larger error: for {scenario.name}, kept {scenario.years:g} years, it"
+    said += f" {_saved(own, 'best', saved=True)}. Its ratio is {case.trained.ratio:.3g}, that of {best.name}"
+    said += f" {best.ratio:.3g}; at this error it would save money with a ratio above"
+    return f"{said} {_ratio(MONEY, compared)}, and energy with one above {_ratio(ENERGY, compared)}."
+
+
+def _ratio(quantity: Quantity, compared: tuple[Codec, Codec, Scenario, Constants]) -> str:
+    needed = float(ratio_to_pay(quantity, *compared))
+    return f"{needed:.3g}" if np.isfinite(needed) else "any number"
+
+
+def _against_recorded(own: Any) -> str:
+    saved = _saved(own, "recorded", saved=True)
+    years, volume = (np.inf if pd.isna(own[name]) else own[name] for name in _FROM)
+    said = f"Against keeping the data as recorded it {saved} for {own['scenario']}"
+    if not np.isfinite([years, volume]).all():
+        return f"{said}; it never pays."
+    return f"{said}; it pays {years_text(years)}, and {volume_text(volume)}."
+
+
+_FROM = ("recorded_pays_from_years", "recorded_pays_from_volume_tb")
+
+
+TABLE = TableSpec(
+    "break_even",
+    "Does it pay?",
+    "Energy, CO2e and money to train, compress, keep, move and read data, at the likeliest constants of the section "
+    "break_even (docs/break-even.md has their sources and ranges), with each trained codec, with the codec without "
+    "training that stores least at the same error or below, and as recorded. Net savings are medians and 90 % of "
+    "10,000 seeded draws from the ranges; the spread of the measurements is not in them. One model is trained as on "
+    "the study's sample for each volume per model, and is assumed to be as good on the rest of the data as on the rows "
+    "that it was trained on. Money is storage and electricity, without computers and staff. The volume of an LHC run "
+    "is that of Run 2 (CERN, 2024). Published for comparison, energy to compress: SZ2 2.4, SZ3 3.2 and ZFP 1.4 kJ/GB "
+    "(a field of NYX on one core of a two-socket Intel node, all of whose power counts: data of the authors of arXiv "
+    "2410.23497); gzip 0.40 kJ/GB (a CSV file, RAPL, processor not named: Green Coding).",
+    make=break_even,
+    rows=_readable,
+    count=lambda frame: len(frame[_KEY].drop_duplicates()),
+    notes=_notes,
+    without_rows="The study compares no trained codec, with an energy for each of its operations, with another one.",
+    averaged=True,
+)

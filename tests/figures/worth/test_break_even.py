@@ -1,0 +1,205 @@
+"""Whether compression pays: the figure and the table."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from baler_energy.analysis.break_even import STEPS, Band
+from baler_energy.figures.base import NoData
+from baler_energy.figures.break_even_rows import amount, band_text, read_break_even, volume_text, years_text
+from baler_energy.figures.style import styled
+from baler_energy.figures.tables.break_even import TABLE, break_even
+from baler_energy.figures.worth.break_even import draw_volumes, draw_years
+
+Tables = dict[str, pd.DataFrame]
+MODEL_BYTES = 500_000
+
+
+def _tables(build: Callable[..., Tables], ratio: float, **others: tuple[float, float]) -> Tables:
+    """Give trained codecs with a ratio, and others with their error and ratio by packing."""
+    tables = build(repeats=2)
+    runs = tables["runs"]
+    native = runs["ratio_native_bytes"] * runs["compressed_bytes"]
+    runs["ratio_native_bytes"] = ratio
+    runs["compressed_bytes"] = native / ratio
+    runs["ratio_native_bytes_with_model"] = native / (native / ratio + MODEL_BYTES)
+    one = runs[runs["at_centre"] & (runs["operation"] != "train")]
+    absent = dict.fromkeys(("engine", "model", "precision", "batch_size", "compression_ratio", "epochs"))
+    added = [
+        one.assign(
+            transform="identity",
+            packing=packing,
+            run_id=one["run_id"] + packing,
+            mean_rms_over_range=error,
+            ratio_native_bytes=other,
+            compressed_bytes=native[one.index] / other,
+            at_centre=False,
+            **absent,
+        )
+        for packing, (error, other) in others.items()
+    ]
+    return tables | {"runs": pd.concat([runs, *added], ignore_index=True)}
+
+
+@pytest.fixture(scope="module")
+def worse(build: Callable[..., Tables]) -> Tables:
+    """Trained codecs of ratio 2 and a better one without training."""
+    return _tables(build, 2.0, **{"quantise-0.01+pcodec": (0.001, 8.0), "quantise-0.9+pcodec": (0.2, 60.0)})
+
+
+def test_each_trained_codec_is_compared_at_its_error(worse: Tables) -> None:
+    study = read_break_even(worse)
+    assert sorted(case.trained.name for case in study.cases) == [
+        f"baler 1/2 after {epochs} epochs" for epochs in (1, 25, 5)
+    ]
+    points = {case.error: case for case in study.cases}
+    for error, case in points.items():
+        assert case.best is not None and case.trained.ratio == 2 and case.trained.model_bytes == pytest.approx(5e5)
+        exponent = np.log(60 / 8) / np.log(0.2 / 0.001)
+        assert case.best.ratio == pytest.approx(8 * (error / 0.001) ** exponent)
+    assert study.cases[0].error == min(points), "the one whose rival is weakest is first"
+    runs = worse["runs"]
+    trained = runs[(runs["operation"] == "train") & runs["at_centre"]]
+    five = next(
+        case for case in study.cases if case.trained.name.endswith("5 epochs") and "25" not in case.trained.name
+    )
+    assert five.trained.train_j == pytest.approx(trained["energy_j"].mean(), rel=1e-6)
+    assert study.pue == 1 and study.intensity_g_per_kwh == 34.8 and study.currency == "EUR"
+
+
+def test_the_table_has_three_volumes_and_three_ways_to_keep_them(worse: Tables) -> None:
+    table = break_even(worse)
+    assert len(table) == 3 * 3 * 3 * 3 and list(table.columns[9:14]) == list(STEPS)
+    money = table[(table["quantity"] == "money") & (table["scenario"] == "one LHC run (204 PB)")]
+    recorded = money[money["codec"] == "as recorded"].iloc[0]
+    # 204 PB for 10 years: 70 EUR a TB and year, and 0.565 W a TB at 0.20 EUR/kWh.
+    assert recorded["keep"] == pytest.approx(204e3 * 10 * (70 + 0.565e-3 * 8766 * 0.20))
+    assert recorded[["train", "compress", "read"]].tolist() == [0, 0, 0]
+    own = money[money["codec"] == money["at_codec"]]
+    assert (own["recorded_saving_low"] > 0).all() and (own["recorded_pays_share"] == 1).all()
+    assert (own["best_saving_high"] < 0).all() and (own["best_pays_share"] == 0).all()
+    assert own["best_pays_from_years"].isna().all(), "never is no number"
+
+
+def test_the_sample_alone_does_not_pay_for_its_model(worse: Tables) -> None:
+    table = break_even(worse)
+    own = table[(table["codec"] == table["at_codec"]) & (table["quantity"] == "energy_j")]
+    sample = own[own["scenario"] == "the study's sample"]
+    after = sample.set_index("at_codec")["train"]
+    assert after["baler 1/2 after 25 epochs"] > after["baler 1/2 after 5 epochs"] > 0
+    # The model is a sixth of the sample: it is kept, too.
+    rate = own.set_index(["scenario", "at_codec"])
+    keep = rate["keep"] / rate["volume_tb"]
+    name = "baler 1/2 after 5 epochs"
+    native_bytes = 1e12 * sample["volume_tb"].iloc[0]
+    expected = (0.5 + MODEL_BYTES / native_bytes) / 0.5
+    run = keep["one LHC run (204 PB)", name] / (1 + MODEL_BYTES / 1e12 / 0.5)
+    assert keep["the study's sample", name] / run == pytest.approx(expected, rel=1e-6)
+
+
+def test_the_notes_say_that_it_does_not_pay_and_when_it_would(worse: Tables) -> None:
+    first, second, third, last = TABLE.notes(break_even(worse), worse)
+    assert "does not pay against quantise+pcodec" in first and "it costs" in first and "EUR more (90 %: " in first
+    assert "it would save money with a ratio above" in first
+    assert second.startswith("Against keeping the data as recorded it saves") and "it pays at once" in second
+    assert "none of 3 codecs" in third and "is modelled" in last
+
+
+def test_the_notes_say_that_it_pays(build: Callable[..., Tables]) -> None:
+    tables = _tables(build, 20.0, pcodec=(0.0, 3.0))
+    first, *_ = TABLE.notes(break_even(tables), tables)
+    assert " pays against pcodec" in first and "it saves" in first
+
+
+def test_the_page_has_a_row_for_each_way_with_all_quantities(worse: Tables) -> None:
+    frame = break_even(worse)
+    rows = TABLE.rows(frame, 1000)
+    assert len(rows) == TABLE.count(frame) == 27
+    assert all(unit in rows[0]["keep"] for unit in ("J", "EUR", "kg"))
+    assert "(at its error)" in rows[2]["kept"] and rows[1]["saved against keeping as recorded"] == "-"
+
+
+@pytest.mark.parametrize("draw", [draw_years, draw_volumes])
+def test_the_figures_show_both_comparisons_in_money_and_co2e(worse: Tables, draw: Callable[[Tables], Figure]) -> None:
+    with styled():
+        figure = draw(worse)
+    recorded, other, *_ = figure.axes
+    assert recorded.get_title(loc="left") == "Against keeping the data as recorded"
+    assert other.get_title(loc="left").startswith("Against quantise+pcodec (ratio ")
+    labels = [panel.get_ylabel() for panel in figure.axes]
+    assert "EUR per TB" in labels[0] and "kg per TB" in labels[2]
+    assert recorded.lines[1].get_ydata()[-1] > 0 > other.lines[1].get_ydata()[-1]
+    assert "never" in figure.get_suptitle() and "n = 2" in figure.get_suptitle()
+
+
+def test_below_some_volume_a_model_costs_more_than_it_saves(worse: Tables) -> None:
+    saved = draw_volumes(worse).axes[0].lines[1].get_ydata()
+    assert saved[0] < 0 < saved[-1]
+
+
+def test_without_intensity_the_figure_shows_energy(build: Callable[..., Tables]) -> None:
+    tables = _tables(build, 2.0, pcodec=(0.0, 3.0))
+    runs = tables["runs"].assign(carbon_intensity_g_per_kwh=np.nan)
+    figure = draw_years(tables | {"runs": runs})
+    assert "energy" in figure.axes[2].get_ylabel()
+    table = break_even(tables | {"runs": runs})
+    assert set(table["quantity"]) == {"energy_j", "money"}
+    assert "No CO2e: the study sets no carbon intensity." in TABLE.notes(table, tables | {"runs": runs})
+
+
+def test_energies_of_another_kind_are_not_compared(worse: Tables) -> None:
+    runs = worse["runs"]
+    measured = runs.assign(energy_evidence=runs["energy_evidence"].where(runs["transform"] != "identity", "measured"))
+    tables = worse | {"runs": measured}
+    assert all(case.best is None for case in read_break_even(tables).cases)
+    assert TABLE.notes(break_even(tables), tables)[0].startswith("The study has no codec without training")
+    assert "no codec without training" in draw_years(tables).get_suptitle()
+
+
+def test_a_price_changes_the_money_only(worse: Tables) -> None:
+    dear = worse["break_even"].copy()
+    dear.loc[dear["name"] == "disk_price_per_tb_year", ["low", "value", "high"]] = 600.0
+    before, after = break_even(worse), break_even(worse | {"break_even": dear})
+    energy = before["quantity"] == "energy_j"
+    pd.testing.assert_frame_equal(before[energy], after[energy])
+    assert (
+        after[~energy & (before["quantity"] == "money")]["keep"] > before[before["quantity"] == "money"]["keep"]
+    ).all()
+
+
+def test_runs_without_clean_energies_are_left_out_with_the_reason(build: Callable[..., Tables]) -> None:
+    tables = _tables(build, 2.0, pcodec=(0.0, 3.0))
+    flagged = tables["runs"].assign(flags="contaminated")
+    with pytest.raises(NoData, match="unflagged energy for each"):
+        draw_years(tables | {"runs": flagged})
+    assert break_even(tables | {"runs": flagged}).empty
+
+
+def test_a_dataset_without_constants_says_what_to_do(worse: Tables) -> None:
+    with pytest.raises(NoData, match="collect the study again"):
+        read_break_even(worse | {"break_even": worse["break_even"].head(0)})
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (amount(-2.5e8, "EUR"), "-250 million EUR"),
+        (amount(1234.0, "EUR"), "1,234 EUR"),
+        (amount(0.0, "EUR"), "0 EUR"),
+        (amount(4.2e10, "J"), "42 GJ"),
+        (amount(-1500.0, "kg"), "-1.5 t"),
+        (years_text(np.inf), "never"),
+        (years_text(0.0), "at once"),
+        (years_text(0.02), "after 7.3 days"),
+        (years_text(2.0), "after 2 years"),
+        (volume_text(np.inf), "never"),
+        (volume_text(1e-6), "from 1 MB per model"),
+        (band_text(Band(-3.0, -5.0, -1.0), "EUR", saved=True), "costs 3 EUR more (90 %: 1 EUR to 5 EUR)"),
+        (band_text(Band(3.0, 1.0, 5.0), "EUR"), "3 EUR (90 %: 1 EUR to 5 EUR)"),
+    ],
+)
+def test_amounts_are_written_as_one_would_say_them(said: str, words: str) -> None:
+    assert said == words
