@@ -251,7 +251,16 @@ CHAPTERS: Mapping[str, tuple[str, ...]] = {
             "gpu_timeline",
         ),
         "trust": ("timeseries", "meters", "calibration", "spread", "iterations", "contamination", "foreign"),
-        "worth": ("rate_distortion", "distributions", "column_errors", "error_energy"),
+        "worth": (
+            "scorecard",
+            "rate_distortion",
+            "column_types",
+            "codec_costs",
+            "coder_gain",
+            "distributions",
+            "column_errors",
+            "error_energy",
+        ),
         "savings": ("engines", "difference", "packing", "models"),
     }.items()
 }

@@ -10,7 +10,8 @@
 - `trivial`: the trivial codec on error axes and in tables
 - `bars`: rows with names and numbers, of horizontal bars; `series`: runs against an axis of the grid
 - `profiled`: what a profiler recorded of one run; `engine_rows`: several engines at one point
-- `codec_rows`: the codecs that a study compares
+- `codec_rows`: the codecs that a study compares; `codec_marks`: how figures draw their families
+- `labels`: labels at the ends of curves
 - `readable`: the tables as text; `page`: one as an HTML page
 - `overview`: the report's first page
 """

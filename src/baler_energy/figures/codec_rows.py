@@ -8,12 +8,21 @@ from baler_energy.analysis.rate_distortion import codec_points
 from baler_energy.figures.base import NoData, Tables, require_rows
 from baler_energy.figures.selection import AXES, at_point, centre_of, describe, first_device, with_results
 
-__all__ = ["codecs_at_centre", "where"]
+__all__ = ["around_centre", "codecs_at_centre", "where"]
 
 #: Axes in which codecs may differ.
 _FREE = ("transform", "engine", "packing", "compression_ratio", "epochs")
 #: Axes that some transforms do not have.
 _OF_SOME = ("model", "precision", "batch_size")
+
+
+def around_centre(runs: pd.DataFrame) -> pd.DataFrame:
+    """Rows of ``runs`` that differ from the study's centre in the codec only."""
+    centre = centre_of(runs)
+    here = at_point(runs, {axis: centre[axis] for axis in AXES if axis not in (*_FREE, *_OF_SOME)})
+    for axis in (*_OF_SOME, "engine"):
+        here = here[here[axis].isna() | (here[axis] == centre[axis])]
+    return here
 
 
 def codecs_at_centre(tables: Tables) -> tuple[pd.DataFrame, pd.DataFrame, str]:
@@ -31,11 +40,7 @@ def codecs_at_centre(tables: Tables) -> tuple[pd.DataFrame, pd.DataFrame, str]:
     """
     runs = tables["runs"]
     require_rows("there are no runs", runs)
-    centre = centre_of(runs)
-    here = at_point(runs, {axis: centre[axis] for axis in AXES if axis not in (*_FREE, *_OF_SOME)})
-    for axis in (*_OF_SOME, "engine"):
-        here = here[here[axis].isna() | (here[axis] == centre[axis])]
-    known = with_results(here)
+    known = with_results(around_centre(runs))
     require_rows("no run at the study's centre has an error", known)
     mine, device = first_device(known)
     points = codec_points(mine)
