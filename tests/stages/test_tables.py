@@ -336,6 +336,12 @@ def test_page_escapes_and_says_when_there_is_nothing() -> None:
     assert "None." in html_page("t", [], pd.DataFrame())
 
 
+def test_a_row_with_text_in_its_first_cell_only_spans_the_table() -> None:
+    page = html_page("t", [], pd.DataFrame([{"a": "No <b>.", "b": ""}, {"a": "1", "b": "2"}]))
+    assert '<td class="whole" colspan="2"><span>No &lt;b&gt;.</span></td></tr>' in page
+    assert page.count("colspan") == 1
+
+
 def test_no_run_is_an_error_of_the_input(tmp_path: Path, write: Write, capfd: pytest.CaptureFixture[str]) -> None:
     write(tmp_path)
     pq.write_table(pq.read_table(tmp_path / "runs.parquet").slice(0, 0), tmp_path / "runs.parquet")

@@ -43,9 +43,9 @@ def draw_column_types(tables: Tables) -> Figure:
         panel.set_xlabel("NRMSE of these columns (mean)")
         log_ticks(panel.yaxis, low, high)
     for panel in panels[len(shown) :]:
-        panel.set_visible(False)
+        panel.remove()
     for panel in panels[::2]:
-        panel.set_ylabel("Ratio of the whole table")
+        panel.set_ylabel("Ratio of the whole table (1: as recorded)")
     legend_by_kind(figure, points, styles)
     subtitle(figure, f"At {where(tables['runs'])}, {device}.", f"Mean and 95 % t interval, {count_text(points['n'])}.")
     label_families(figure, panels[: len(shown)], curves)

@@ -60,7 +60,7 @@ def draw_scorecard(tables: Tables) -> Figure:
         line[0].set_ylabel(f"Same {MEASURES[measure]}", fontsize=9)
     for number, (_, name, _) in enumerate(gains):
         _limits(panels[:, number], others[f"{name}_factor"])
-        panels[-1, number].set_xlabel("times better", fontsize=9)
+        panels[-1, number].set_xlabel("Times better (1: equal)", fontsize=9)
     legend_below(figure, _legend(card, str(at_family), epochs), columns=4)
     subtitle(
         figure,
