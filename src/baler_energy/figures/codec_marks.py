@@ -63,9 +63,10 @@ def looks(points: pd.DataFrame) -> dict[str, dict[str, Any]]:
     first = points.drop_duplicates("family")
     kinds = {str(row["family"]): kind(row) for row in first.to_dict("records")}
     found: dict[str, dict[str, Any]] = {}
-    for one, colour in _COLOURS.items():
-        for number, family in enumerate(sorted(name for name in kinds if kinds[name] == one)):
-            hollow = number // len(MARKERS) % 2 == 1
+    for first_mark, (one, colour) in enumerate(_COLOURS.items()):
+        # Each kind starts with another mark and line, so that kinds also differ in greyscale.
+        for number, family in enumerate(sorted(name for name in kinds if kinds[name] == one), start=first_mark):
+            hollow = (number - first_mark) // len(MARKERS) % 2 == 1
             found[family] = {
                 "color": colour,
                 "marker": MARKERS[number % len(MARKERS)],

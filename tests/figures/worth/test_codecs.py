@@ -1,12 +1,16 @@
 """Codecs side by side: the figures and the table."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from baler_energy.analysis.rate_distortion import codec_points
-from baler_energy.figures.base import NoData
+from baler_energy.analysis.schema import arrow_schema
+from baler_energy.figures.base import Dataset, NoData
 from baler_energy.figures.codec_marks import looks
 from baler_energy.figures.tables.codecs import TABLE, codecs
 from baler_energy.figures.worth.codec_costs import draw_codec_costs, draw_throughput
@@ -16,6 +20,7 @@ from baler_energy.figures.worth.rate_distortion import draw_rate_distortion
 from baler_energy.figures.worth.scorecard import draw_scorecard
 
 Tables = dict[str, pd.DataFrame]
+Build = Callable[..., Tables]
 #: Error and ratio of codecs without training, by packing.
 CLASSICAL = {"quantise-0.03+pcodec": (0.005, 16.0), "quantise-0.1+pcodec": (0.02, 32.0), "pcodec": (0.0, 3.0)}
 
@@ -224,3 +229,12 @@ def test_one_family_is_left_out_with_the_reason(build: Callable[..., Tables]) ->
     with pytest.raises(NoData, match="one family of codecs only"):
         draw_rate_distortion(tables)
     assert codecs(tables).empty and "compares no trained codec" in TABLE.without_rows
+
+
+def test_errors_are_read_of_all_codecs_at_the_centre_and_no_other_point(build: Build, tmp_path: Path) -> None:
+    tables = build(repeats=1)
+    for name in ("runs", "errors"):
+        arrow = pa.Table.from_pandas(tables[name], schema=arrow_schema(name), preserve_index=False)
+        pq.write_table(arrow, tmp_path / f"{name}.parquet")
+    found = Dataset(tmp_path)["errors"]
+    assert set(found["epochs"]) == {1, 5, 25} and set(found["rows"]) == {30_000}
