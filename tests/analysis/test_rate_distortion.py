@@ -24,7 +24,7 @@ def _codec(transform="identity", packing="none", ratio=None, epochs=None):
         (_codec(packing="sz3-0.01-interp"), "sz3-interp"),
         (_codec(packing="root-zlib-1"), "root-zlib"),
         (_codec("baler", "none", 2.0, 5), "baler 1/2"),
-        (_codec("baler", "float32+bound-0.1", 4.0, 25), "baler 1/4, float32+bound"),
+        (_codec("baler", "float32+bound-0.1", 4.0, 25), "baler 1/4, float32+bound-0.1"),
     ],
 )
 def test_members_of_a_family_differ_in_a_bound_a_level_or_the_epochs(codec, name):
@@ -51,7 +51,7 @@ def _runs():
                     "mean_relative_error_median": error,
                 }
                 common |= {"ratio_native_bytes": ratio, "compressed_bytes": 1e6 / ratio, "energy_evidence": "measured"}
-                rows.append(codec | common | {"energy_j": 0.5 + repeat, "duration_s": 0.25})
+                rows.append(codec | common | {"energy_j": 0.5 + repeat, "duration_s": 0.25, "memory_peak_b": 3e8})
     return pd.DataFrame(rows)
 
 
@@ -70,6 +70,8 @@ def test_a_codec_is_summarised_over_its_repeats():
     assert first["compress_s_per_gb"] == 250
     assert first["decompress_j_per_gb"] == 500, "flagged runs are in no mean of a cost"
     assert second["error"] == pytest.approx(0.2) and second["train_j_per_gb"] == 1000
+    assert (second["train_j"], second["train_s"], second["train_memory_b"]) == (1, 0.25, 3e8)
+    assert math.isnan(first["train_memory_b"]) and first["decompress_memory_b_n"] == 2 and second["ratio_n"] == 2
     assert second["error_half_width"] == pytest.approx(12.706 * 0.1, rel=1e-3)
 
 

@@ -19,6 +19,8 @@ PACKINGS: dict[str, tuple[float, float, float | None]] = {
     "float16+zstd": (0.2, 0.0, None),
     "zstd+bound-0.01": (0.9, 0.3, 0.01),
 }
+#: Codecs without training: error and ratio by packing.
+CLASSICAL = {"zstd": (0.0, 3.0), "zstd+bound-0.001": (0.0003, 8.0), "zstd+bound-0.1": (0.03, 20.0)}
 #: Parameters of other models; costs and errors follow from them.
 MODELS = {"baler-small": 1_500, "baler-x2": 200_000}
 _PARAMETERS = 61_536
@@ -50,7 +52,7 @@ def sizes(native: int) -> dict[str, float]:
 
 
 def with_engines(tables: Tables) -> Tables:
-    """Add the engines of `ENGINES` at every point, the packings of `PACKINGS` and `MODELS` at the study's centre.
+    """Add the engines of `ENGINES` at every point; `PACKINGS`, `MODELS` and `CLASSICAL` at the study's centre.
 
     Every engine is also profiled at the study's centre, and of all models there is a forward pass.
     """
@@ -67,12 +69,14 @@ def with_engines(tables: Tables) -> Tables:
         for name in ("runs", "history", "errors"):
             added[name].append(_model(_at_reference(tables[name]), model, parameters))
     added["runs"] += [_forward(part) for part in (_at_reference(added["runs"][0]), *added["runs"][-len(MODELS) :])]
-    return {
+    made = {
         name: pd.concat([part.astype(tables[name].dtypes) for part in parts if len(part)], ignore_index=True)
         if sum(map(bool, map(len, parts))) > 1
         else parts[0]
         for name, parts in added.items()
     }
+    classical = [_classical(_at_reference(tables["runs"]), packing) for packing in CLASSICAL]
+    return made | {"runs": pd.concat([made["runs"], *classical], ignore_index=True)}
 
 
 def _at_reference(table: pd.DataFrame) -> pd.DataFrame:
@@ -103,6 +107,15 @@ def _packed(table: pd.DataFrame, packing: str) -> pd.DataFrame:
         other["max_over_range"] = bound * 0.999
         other["mean_rms_over_range"] = bound / 4
     return other
+
+
+def _classical(runs: pd.DataFrame, packing: str) -> pd.DataFrame:
+    error, ratio = CLASSICAL[packing]
+    absent = dict.fromkeys(("engine", "model", "precision", "batch_size", "compression_ratio", "epochs"))
+    mine = runs[runs["operation"] != "train"].assign(transform="identity", packing=packing, **absent)
+    results = {"mean_rms_over_range": error, "mean_nrmse": error / 0.08, "max_over_range": 4 * error}
+    results |= {"ratio_native_bytes": ratio, "compressed_bytes": mine["rows"] * 96 / ratio}
+    return mine.assign(run_id=f"identity/{packing}/" + mine["run_id"], **results)
 
 
 def _model(table: pd.DataFrame, model: str, parameters: int) -> pd.DataFrame:

@@ -347,7 +347,13 @@ def test_page_escapes_text_and_marks_an_empty_table() -> None:
     assert "None." in html_page("t", [], pd.DataFrame())
 
 
-def test_no_runs_is_an_input_error(tmp_path: Path, write: Write, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_row_with_text_in_its_first_cell_only_spans_the_table() -> None:
+    page = html_page("t", [], pd.DataFrame([{"a": "No <b>.", "b": ""}, {"a": "1", "b": "2"}]))
+    assert '<td class="whole" colspan="2"><span>No &lt;b&gt;.</span></td></tr>' in page
+    assert page.count("colspan") == 1
+
+
+def test_no_run_is_an_error_of_the_input(tmp_path: Path, write: Write, capfd: pytest.CaptureFixture[str]) -> None:
     write(tmp_path)
     pq.write_table(pq.read_table(tmp_path / "runs.parquet").slice(0, 0), tmp_path / "runs.parquet")
     assert main(["tables", "--dataset", str(tmp_path), "--out", str(tmp_path / "out")]) == 2

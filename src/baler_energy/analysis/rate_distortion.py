@@ -11,7 +11,7 @@ import pandas as pd
 from baler_energy.analysis.statistics import clean, interval
 from baler_energy.vocabulary import Operation
 
-__all__ = ["COSTS", "at_error", "codec_points", "family", "on_front"]
+__all__ = ["CODEC", "COSTS", "MEMORY", "TRAINING", "at_error", "codec_points", "family", "on_front", "packing_family"]
 
 #: Columns of energy and time per GB (10^9 bytes of the table in its recorded formats), by operation.
 COSTS = {
@@ -19,24 +19,40 @@ COSTS = {
     "compress": ("compress_j_per_gb", "compress_s_per_gb"),
     "decompress": ("decompress_j_per_gb", "decompress_s_per_gb"),
 }
+#: Energy and time of one training on the table.
+TRAINING = ("train_j", "train_s")
+#: Largest resident memory, by operation.
+MEMORY = {operation: f"{operation}_memory_b" for operation in COSTS}
 _GB = 1e9
-#: Parameters that identify a codec.
-_CODEC = ["transform", "packing", "compression_ratio", "epochs"]
-
+#: Parameters that name a codec.
+CODEC = ["transform", "packing", "compression_ratio", "epochs"]
+#: Errors and sizes of a codec, and the columns of ``runs`` that they are means of.
+_RESULTS = {
+    "error": "mean_rms_over_range",
+    "nrmse": "mean_nrmse",
+    "max_over_range": "max_over_range",
+    "relative_error": "mean_relative_error_median",
+    "ratio": "ratio_native_bytes",
+}
 #: A bound, a level or a number of bits within a packing.
 _NUMBER = re.compile(r"-\d+(?:\.\d+)?(?:e-?\d+)?")
+
+
+def packing_family(packing: str) -> str:
+    """Name the family of a packing: its words without their numbers; empty if it has none."""
+    return "" if packing == "none" else _NUMBER.sub("", packing)
 
 
 def family(row: Mapping[str, Any]) -> str:
     """Name the family of a codec. Its members differ in an error bound, a level, or the training's epochs.
 
-    The members also differ in the compression ratio, unless the transform is trained in epochs.
+    One that trains in epochs is a family for each compression ratio and packing; one that does not varies them.
     """
-    words = _NUMBER.sub("", str(row["packing"]))
-    transform = "" if row["transform"] == "identity" else f"{row['transform']}"
-    if transform and not pd.isna(row["epochs"]):
+    words, transform = packing_family(str(row["packing"])), str(row["transform"])
+    if not pd.isna(row["epochs"]):
         transform += f" 1/{row['compression_ratio']:g}"
-    return ", ".join(filter(None, [transform, "" if words == "none" else words])) or "as recorded"
+        words = "" if row["packing"] == "none" else str(row["packing"])
+    return ", ".join(filter(None, ["" if transform == "identity" else transform, words])) or "as recorded"
 
 
 def codec_points(runs: pd.DataFrame) -> pd.DataFrame:
@@ -51,37 +67,45 @@ def codec_points(runs: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        A row per codec, smallest error first: ``family``, the parameters that identify it, ``n`` (runs), ``trains``
-        (whether it is trained), ``error`` (mean of mean_rms_over_range) with ``error_half_width`` (95 % t interval),
-        ``nrmse``, ``max_over_range``, ``relative_error`` (mean of mean_relative_error_median), ``ratio`` (over the
-        recorded formats), ``bytes_per_row``, `COSTS` (means over clean runs, null without one; energies also if their
-        evidence differs) and ``evidence`` of the energies.
+        A row per codec, least error first: ``family``, the parameters that name it, ``n`` (runs), ``trains`` (it
+        has a training), ``error`` (mean of mean_rms_over_range), ``nrmse``, ``max_over_range``, ``relative_error``
+        (mean of mean_relative_error_median), ``ratio`` (over the recorded formats), ``bytes_per_row``, `COSTS` and
+        `TRAINING` (means over clean runs; null where there is none), `MEMORY` and ``evidence`` of the energies. Each
+        mean has the half width of its 95 % t interval in ``..._half_width``, null for one run, and its number of runs
+        in ``..._n``.
     """
+    runs = runs.assign(bytes_per_row=runs["compressed_bytes"] / runs["rows"])
     rows = []
-    for key, part in runs.groupby(_CODEC, dropna=False, observed=True, sort=False):
+    for key, part in runs.groupby(CODEC, dropna=False, observed=True, sort=False):
         once = part.drop_duplicates("run_id")
-        error, half_width, n = interval(once["mean_rms_over_range"].dropna().to_numpy("float64"))
-        if not n:
-            continue
-        row: dict[str, Any] = dict(zip(_CODEC, key, strict=True))
-        row |= {"family": family(row), "n": n, "error": error, "error_half_width": half_width}
-        row |= {"nrmse": once["mean_nrmse"].mean(), "max_over_range": once["max_over_range"].mean()}
-        row |= {"relative_error": once["mean_relative_error_median"].mean(), "ratio": once["ratio_native_bytes"].mean()}
-        row["trains"] = bool(part["operation"].eq(Operation.TRAIN).any())
-        row["bytes_per_row"] = (once["compressed_bytes"] / once["rows"]).mean()
-        rows.append(row | _costs(part))
+        row: dict[str, Any] = dict(zip(CODEC, key, strict=True))
+        for name, column in (*_RESULTS.items(), ("bytes_per_row", "bytes_per_row")):
+            row |= _mean(name, once[column])
+        n = int(once["mean_rms_over_range"].notna().sum())
+        if n:
+            row |= {"family": family(row), "n": n, "trains": bool(part["operation"].eq(Operation.TRAIN).any())}
+            rows.append(row | _costs(part))
     return pd.DataFrame(rows).sort_values(["error", "ratio"], ignore_index=True) if rows else pd.DataFrame()
+
+
+def _mean(name: str, values: "pd.Series[Any]") -> dict[str, float]:
+    mean, half_width, n = interval(values.to_numpy("float64", na_value=math.nan))
+    return {name: mean, f"{name}_half_width": half_width, f"{name}_n": n}
 
 
 def _costs(part: pd.DataFrame) -> dict[str, Any]:
     native = part["ratio_native_bytes"] * part["compressed_bytes"] / _GB
-    per_gb = clean(part.assign(j=part["energy_j"] / native, s=part["duration_s"] / native))
     evidences = part["energy_evidence"].dropna().unique()
+    energy = part["energy_j"] if len(evidences) == 1 else math.nan
+    per_gb = part.assign(j=energy, j_per_gb=energy / native, s_per_gb=part["duration_s"] / native)
     found: dict[str, Any] = {"evidence": evidences[0] if len(evidences) == 1 else None}
     for operation, (joules, seconds) in COSTS.items():
-        mine = per_gb[per_gb["operation"] == operation]
-        found[joules] = mine["j"].mean() if len(evidences) == 1 else math.nan
-        found[seconds] = mine["s"].mean()
+        every = per_gb[per_gb["operation"] == operation]
+        mine = clean(every)
+        found |= _mean(joules, mine["j_per_gb"]) | _mean(seconds, mine["s_per_gb"])
+        found |= _mean(MEMORY[operation], every["memory_peak_b"])
+        if operation == Operation.TRAIN:
+            found |= _mean(TRAINING[0], mine["j"]) | _mean(TRAINING[1], mine["duration_s"])
     return found
 
 

@@ -12,6 +12,8 @@
 - `profiled`: what a profiler recorded of one run; `engine_rows`: several engines at one point
 - `codec_rows`: the codecs that a study compares; `derived_rows`: what they do to derived quantities;
   `break_even_rows`: what they cost
+- `codec_marks`: how figures draw families of codecs
+- `labels`: labels at the ends of curves
 - `readable`: the tables as text; `page`: one as an HTML page
 - `overview`: the report's first page
 """

@@ -150,11 +150,13 @@ class Dataset(Tables):
         return self._read[name]
 
     def _filters(self, name: str) -> list[tuple[str, str, list[str]]] | None:
+        from baler_energy.figures.codec_rows import around_centre
         from baler_energy.figures.selection import at_point, centre_of
 
-        if name not in _AT_CENTRE or self["runs"].empty:
+        if name not in _AT_CENTRE or (runs := self["runs"]).empty:
             return None
-        shown = at_point(self["runs"], centre_of(self["runs"]))
+        # A figure compares the errors of codecs in each kind of column.
+        shown = around_centre(runs) if name == "errors" else at_point(runs, centre_of(runs))
         return [("run_id", "in", sorted(shown["run_id"].unique()))]
 
     def __iter__(self) -> Iterator[str]:

@@ -9,7 +9,7 @@ from baler_energy.analysis.rate_distortion import codec_points
 from baler_energy.figures.base import NoData, Tables, require_rows
 from baler_energy.figures.selection import AXES, at_point, centre_of, describe, first_device, with_results
 
-__all__ = ["codec_name", "codecs_at_centre", "where"]
+__all__ = ["around_centre", "codec_name", "codecs_at_centre", "where"]
 
 #: Axes in which codecs may differ.
 _FREE = ("transform", "engine", "packing", "compression_ratio", "epochs")
@@ -27,6 +27,15 @@ def codec_name(row: Mapping[Any, Any]) -> str:
     return ", ".join(filter(None, [transform, packing, epochs])) or "as recorded"
 
 
+def around_centre(runs: pd.DataFrame, *free: str) -> pd.DataFrame:
+    """Rows of ``runs`` that differ from the study's centre only in the codec, and in the axes `free`."""
+    centre = centre_of(runs)
+    here = at_point(runs, {axis: centre[axis] for axis in AXES if axis not in (*_FREE, *_OF_SOME, *free)})
+    for axis in (*_OF_SOME, "engine"):
+        here = here[here[axis].isna() | (here[axis] == centre[axis])]
+    return here
+
+
 def codecs_at_centre(tables: Tables, *, least_families: int = 2) -> tuple[pd.DataFrame, pd.DataFrame, str]:
     """Give the codecs at the study's centre.
 
@@ -42,11 +51,7 @@ def codecs_at_centre(tables: Tables, *, least_families: int = 2) -> tuple[pd.Dat
     """
     runs = tables["runs"]
     require_rows("there are no runs", runs)
-    centre = centre_of(runs)
-    here = at_point(runs, {axis: centre[axis] for axis in AXES if axis not in (*_FREE, *_OF_SOME)})
-    for axis in (*_OF_SOME, "engine"):
-        here = here[here[axis].isna() | (here[axis] == centre[axis])]
-    known = with_results(here)
+    known = with_results(around_centre(runs))
     require_rows("no run at the study's centre has an error", known)
     mine, device = first_device(known)
     points = codec_points(mine)

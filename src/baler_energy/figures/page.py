@@ -16,6 +16,8 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th { text-align: left; vertical-align: bottom; border-bottom: 2px solid #14213d; padding: .35rem .8rem .35rem 0; }
 td { vertical-align: top; border-bottom: 1px solid #d5d9e2; padding: .35rem .8rem .35rem 0; white-space: pre-line; }
 td.number { text-align: right; white-space: nowrap; }
+td.whole { font-weight: 600; }
+td.whole span { display: block; max-width: 60rem; }
 tr:hover td { background: #f2f5fa; }
 """
 
@@ -28,11 +30,12 @@ def html_page(title: str, paragraphs: Sequence[str], table: pd.DataFrame) -> str
     title, paragraphs
         Shown above the table.
     table
-        Its cells are text with units; if it has no rows, the page says ``None.``
+        Its cells are text with units; if it has no rows, the page says ``None.`` A row with text in the first of
+        several cells only spans the table.
     """
     words = "\n".join(f"<p>{html.escape(text)}</p>" for text in paragraphs)
     head = "".join(f"<th>{html.escape(str(name))}</th>" for name in table.columns)
-    rows = "\n".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in table.itertuples(index=False, name=None))
+    rows = "\n".join(f"<tr>{_cells(row)}</tr>" for row in table.itertuples(index=False, name=None))
     body = f"<div><table><thead><tr>{head}</tr></thead><tbody>\n{rows}\n</tbody></table></div>"
     if table.empty:
         body = "<p><strong>None.</strong></p>"
@@ -41,6 +44,12 @@ def html_page(title: str, paragraphs: Sequence[str], table: pd.DataFrame) -> str
         f"<title>{html.escape(title)}</title><style>{_STYLE}</style></head>\n"
         f"<body><h1>{html.escape(title)}</h1>\n{words}\n{body}\n</body></html>\n"
     )
+
+
+def _cells(row: tuple[object, ...]) -> str:
+    if len(row) > 1 and row[0] and not any(row[1:]):
+        return f'<td class="whole" colspan="{len(row)}"><span>{html.escape(str(row[0]))}</span></td>'
+    return "".join(map(_cell, row))
 
 
 def _cell(text: object) -> str:

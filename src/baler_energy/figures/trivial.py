@@ -16,12 +16,14 @@ NAME = "trivial codec (column means)"
 LINE: dict[str, Any] = {"color": "0.35", "linestyle": (0, (1, 2)), "linewidth": 1.2, "zorder": 1}
 #: Errors of a run, and those of the trivial codec on its table.
 _TRIVIAL = {"mean_rms_over_range": "trivial_mean_rms_over_range", "max_over_range": "trivial_max_over_range"}
+#: Its errors that are the same for every table, by definition.
+_ALWAYS = {"mean_nrmse": 1.0}
 
 
 def trivial_error(runs: pd.DataFrame, measure: str) -> float:
     """Return the mean error of the trivial codec on the runs' tables; NaN if there is none."""
     if measure not in _TRIVIAL:
-        return math.nan
+        return _ALWAYS.get(measure, math.nan)
     values = runs[_TRIVIAL[measure]].dropna()
     return float(values.mean()) if len(values) else math.nan
 
@@ -53,14 +55,16 @@ def mark_trivial(
     value = trivial_error(runs, measure)
     if math.isnan(value) or value == 0:
         return [low, high]
-    text: dict[str, Any] = {"fontsize": 8, "color": "0.25", "xytext": (-3, 3)}
-    text |= {"textcoords": "offset points", "rotation": 90 if upright else 0, "ha": "right"}
+    text: dict[str, Any] = {"fontsize": 8, "color": "0.25", "textcoords": "offset points", "va": "bottom"}
     if upright:
+        # On the right of the line: all useful codecs are on its left.
         panel.axvline(value, **LINE)
-        panel.annotate(NAME, (value, 0.02), xycoords=panel.get_xaxis_transform(), va="bottom", **text)
-    else:
-        panel.axhline(value, **LINE)
-        panel.annotate(NAME, (1.0, value), xycoords=panel.get_yaxis_transform(), va="bottom", **text)
+        text |= {"xycoords": panel.get_xaxis_transform(), "xytext": (7, 3), "rotation": 90, "ha": "left"}
+        panel.annotate(NAME, (value, 0.02), **text)
+        return [min(low, value / 1.4), max(high, value * 2.2)]
+    panel.axhline(value, **LINE)
+    text |= {"xycoords": panel.get_yaxis_transform(), "xytext": (-3, 3), "ha": "right"}
+    panel.annotate(NAME, (1.0, value), **text)
     return [min(low, value / 1.4), max(high, value * 1.4)]
 
 

@@ -1,15 +1,26 @@
-"""The comparison of codecs: the figure and the table."""
+"""Codecs side by side: the figures and the table."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from baler_energy.figures.base import NoData
+from baler_energy.analysis.rate_distortion import codec_points
+from baler_energy.analysis.schema import arrow_schema
+from baler_energy.figures.base import Dataset, NoData
+from baler_energy.figures.codec_marks import looks
 from baler_energy.figures.tables.codecs import TABLE, codecs
+from baler_energy.figures.worth.codec_costs import draw_codec_costs, draw_throughput
+from baler_energy.figures.worth.coder_gain import draw_coder_gain
+from baler_energy.figures.worth.column_types import draw_column_types
 from baler_energy.figures.worth.rate_distortion import draw_rate_distortion
+from baler_energy.figures.worth.scorecard import draw_scorecard
 
 Tables = dict[str, pd.DataFrame]
+Build = Callable[..., Tables]
 #: Error and ratio of codecs without training, by packing.
 CLASSICAL = {"quantise-0.03+pcodec": (0.005, 16.0), "quantise-0.1+pcodec": (0.02, 32.0), "pcodec": (0.0, 3.0)}
 
@@ -28,6 +39,7 @@ def several(build: Callable[..., Tables]) -> Tables:
             packing=packing,
             run_id=one["run_id"] + packing,
             mean_rms_over_range=error,
+            mean_nrmse=error / 0.08,
             mean_relative_error_median=1.5 * error,
             ratio_native_bytes=ratio,
             compressed_bytes=one["rows"] * 96 / ratio,
@@ -48,9 +60,11 @@ def test_the_table_gives_each_family_at_the_error_of_a_trained_codec(several: Ta
     row = table[~table["measured"] & (table["at_epochs"] == 5)].iloc[0]
     assert row["family"] == "quantise+pcodec" and not row["trains"]
     # From 0.5 to 2 % the ratio doubles: it grows with the square root of the error.
-    assert row["ratio"] == pytest.approx(16 * (row["error"] / 0.005) ** 0.5, rel=1e-6)
+    assert row["ratio"] == pytest.approx(16 * (row["at_error"] / 0.005) ** 0.5, rel=1e-6)
     own = trained[trained["at_epochs"] == 5].iloc[0]
     assert row["compress_j_per_gb"] < own["compress_j_per_gb"] / 5 and pd.isna(row["train_j_per_gb"])
+    assert row["ratio_low"] < row["ratio"] < row["ratio_high"] and row["ratio_n"] == 3
+    assert own["train_j"] > 0 and own["train_j_low"] < own["train_j"] and own["compress_memory_b"] > 0
 
 
 def test_the_ranking_depends_on_the_measure(several: Tables) -> None:
@@ -60,12 +74,47 @@ def test_the_ranking_depends_on_the_measure(several: Tables) -> None:
     assert others["relative_error"] == pytest.approx(others["error"] / 1.5**0.5, rel=1e-6)
 
 
-def test_the_notes_answer_whether_a_codec_without_training_stores_less(several: Tables) -> None:
-    notes = TABLE.notes(codecs(several), several)
-    assert any("of baler 1/2 after 5 epochs" in note and "quantise+pcodec stores" in note for note in notes)
-    assert all(
-        "times less" in note and note.endswith("to compress a GB (modelled), without any training.") for note in notes
+def test_the_first_row_answers_the_question(several: Tables) -> None:
+    first, second = TABLE.rows(codecs(several), 1)
+    words = first["at the error of"]
+    assert words.startswith("Should I use Baler? No, not for these data: at all 5 errors compared, a codec without")
+    assert (
+        "(quantise+pcodec) stores" in words and "needs no training, which took Baler" in words and "modelled" in words
     )
+    assert not any(text for name, text in first.items() if name != "at the error of")
+    assert "J\n" in second["one training"] and second["n"] == "3" and "MB" in second["peak memory"]
+
+
+def _answers(several: Tables, ratio: Callable[[pd.DataFrame], "pd.Series[float]"]) -> str:
+    runs = several["runs"]
+    changed = runs.assign(ratio_native_bytes=runs["ratio_native_bytes"].where(runs["epochs"].isna(), ratio(runs)))
+    return TABLE.rows(codecs(several | {"runs": changed}), 1)[0]["at the error of"]
+
+
+def test_the_answer_follows_the_data(several: Tables) -> None:
+    yes = _answers(several, lambda runs: runs["epochs"].notna() * 100.0)
+    assert "Yes, for these data: at all 5 errors compared, it stores" in yes
+    depends = _answers(several, lambda runs: (runs["epochs"] == 5) * 98.0 + 2)
+    assert (
+        "It depends on the error" in depends and "stores less at 3 of 5" in depends and "Baler at 2 (up to" in depends
+    )
+    spread = _answers(several, lambda runs: 10.0 ** (1 + runs["repeat"]))
+    assert "Not known: at all 5 errors compared, the 95 % interval includes no difference." in spread
+    runs = several["runs"]
+    lossless = several | {"runs": runs[runs["epochs"].notna() | (runs["packing"] == "pcodec")]}
+    assert "Not known: no codec without training reaches" in TABLE.rows(codecs(lossless), 1)[0]["at the error of"]
+
+
+def test_the_notes_are_few(several: Tables) -> None:
+    notes = TABLE.notes(codecs(several), several)
+    assert len(notes) == 3 and notes[0].startswith("Most favourable for Baler: at the error of baler 1/2 after")
+    assert (
+        "quantise+pcodec stores" in notes[1] and "times less" in notes[1] and "to compress a GB (modelled)" in notes[1]
+    )
+    assert "trivial codec" in notes[2]
+    runs = several["runs"]
+    single = several | {"runs": runs[runs["repeat"] == 0]}
+    assert any("n = 1" in note for note in TABLE.notes(codecs(single), single))
 
 
 def test_energies_with_different_evidence_are_not_compared(several: Tables) -> None:
@@ -79,9 +128,100 @@ def test_energies_with_different_evidence_are_not_compared(several: Tables) -> N
 def test_the_figure_has_a_mark_for_each_family_and_the_trivial_codec(several: Tables) -> None:
     figure = draw_rate_distortion(several)
     legend = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert {"baler 1/2", "quantise+pcodec", "pcodec"} < set(legend) and any("best" in text for text in legend)
-    texts = [text.get_text() for text in figure.axes[0].texts]
-    assert "lossless" in texts and "trivial codec (column means)" in texts
+    assert {"baler 1/2", "quantise+pcodec", "pcodec", "Lossless", "Trained network"} < set(legend)
+    assert any("best" in text for text in legend)
+    for panel in figure.axes:
+        texts = [text.get_text() for text in panel.texts]
+        assert "no error" in texts and "trivial codec (column means)" in texts and "quantise+pcodec" in texts
+    assert "NRMSE" in figure.axes[1].get_xlabel()
+
+
+def test_the_axis_on_the_right_has_bytes_per_row(several: Tables) -> None:
+    panel = draw_rate_distortion(several).axes[1]
+    (right,) = panel.child_axes
+    low, high = panel.get_ylim()
+    assert sorted(right.get_ylim()) == pytest.approx([96 / high, 96 / low], rel=0.01)
+
+
+def test_families_of_a_kind_share_a_colour_and_differ_in_mark_and_line() -> None:
+    packings = ["quantise-0.1+lz4", "quantise-0.1+zlib", "float32-4+zlib", "lz4", "none"]
+    points = pd.DataFrame({"family": packings, "packing": packings, "epochs": None, "compression_ratio": None})
+    styles = looks(points)
+    assert styles["quantise-0.1+lz4"]["color"] == styles["quantise-0.1+zlib"]["color"] != styles["lz4"]["color"]
+    assert styles["none"]["color"] == styles["lz4"]["color"] != styles["float32-4+zlib"]["color"]
+    assert styles["quantise-0.1+lz4"]["marker"] != styles["quantise-0.1+zlib"]["marker"]
+    assert len({tuple(look.values()) for look in styles.values()}) == 5
+
+
+def test_costs_are_joules_only_where_all_are_measured(several: Tables, build: Callable[..., Tables]) -> None:
+    figure = draw_codec_costs(several)
+    assert figure.axes[0].get_ylabel().startswith("Time (") and "modelled" in figure.get_suptitle()
+    assert "trivial codec (column means)" in [text.get_text() for text in figure.axes[0].texts]
+    measured = several | {"runs": several["runs"].assign(energy_evidence="measured")}
+    figure = draw_codec_costs(measured)
+    assert figure.axes[0].get_ylabel().startswith("Energy, measured (") and "modelled" not in figure.get_suptitle()
+
+
+def test_throughput_is_the_inverse_of_time(several: Tables) -> None:
+    panel = draw_throughput(several).axes[0]
+    points = codec_points(several["runs"].query("at_centre or transform == 'identity'"))
+    speeds = {float(value) for line in panel.lines for value in line.get_ydata()}
+    assert any(speed == pytest.approx(1000 / points["compress_s_per_gb"].iloc[0]) for speed in speeds)
+
+
+def test_costs_of_flagged_runs_only_are_left_out(several: Tables) -> None:
+    flagged = several | {"runs": several["runs"].assign(flags="contaminated")}
+    with pytest.raises(NoData, match="all runs of the codecs"):
+        draw_codec_costs(flagged)
+
+
+def test_errors_by_type_have_a_panel_for_each_type(several: Tables) -> None:
+    errors = several["errors"]
+    facts = {"zero_count": 0, "nonzero_count": 100, "integer_count": 0}
+    integers = errors["column"].isin(["charged_multiplicity"])
+    known = errors.assign(**facts).assign(integer_count=integers * 100)
+    figure = draw_column_types(several | {"errors": known})
+    titles = [panel.get_title() for panel in figure.axes if panel.get_visible()]
+    # The second type needs a standard deviation of at most 1/12 of the range, the synthetic columns have 0.08.
+    assert titles == [
+        "integers and flags: 1 column (recorded as integers)",
+        "heavy tails: 6 columns (a range of at least 12 standard deviations)",
+    ]
+    with pytest.raises(NoData, match="errors per column"):
+        draw_column_types(several | {"errors": errors.iloc[:0]})
+
+
+def test_the_scorecard_has_better_on_the_right(several: Tables) -> None:
+    figure = draw_scorecard(several)
+    panel = figure.axes[0]
+    assert panel.get_title() == "Stored bytes" and [text.get_text() for text in panel.get_yticklabels()] == [
+        "quantise+pcodec"
+    ]
+    marks = [float(line.get_xdata()[0]) for line in panel.lines if line.get_marker() in "os^"]
+    assert marks and min(marks) > 5, "16 to 32 times less than as recorded"
+    memory = figure.axes[3]
+    marks = [float(line.get_xdata()[0]) for line in memory.lines if line.get_marker() in "os^"]
+    assert marks and all(0.9 < mark < 1.1 for mark in marks)
+    costs = [float(line.get_xdata()[0]) for line in figure.axes[1].lines if line.get_marker() in "os^"]
+    assert costs and all(cost > 0 for cost in costs)
+
+
+def test_transforms_need_a_shared_coder(several: Tables) -> None:
+    with pytest.raises(NoData, match="same coder"):
+        draw_coder_gain(several)
+    runs = several["runs"]
+    packed = runs[runs["epochs"].notna()].assign(
+        packing="quantise-0.01+pcodec",
+        ratio_native_bytes=8.0,
+        compressed_bytes=lambda t: t["rows"] * 12,
+        at_centre=False,
+    )
+    packed["run_id"] += "packed"
+    figure = draw_coder_gain(several | {"runs": pd.concat([runs, packed], ignore_index=True)})
+    names = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    assert names == ["no transform", "baler"]
+    words = " ".join(text.get_text() for text in figure.axes[0].texts)
+    assert "coder x8" in words and "transform x0." in words
 
 
 def test_one_family_is_left_out_with_the_reason(build: Callable[..., Tables]) -> None:
@@ -89,3 +229,12 @@ def test_one_family_is_left_out_with_the_reason(build: Callable[..., Tables]) ->
     with pytest.raises(NoData, match="one family of codecs only"):
         draw_rate_distortion(tables)
     assert codecs(tables).empty and "compares no trained codec" in TABLE.without_rows
+
+
+def test_errors_are_read_of_all_codecs_at_the_centre_and_no_other_point(build: Build, tmp_path: Path) -> None:
+    tables = build(repeats=1)
+    for name in ("runs", "errors"):
+        arrow = pa.Table.from_pandas(tables[name], schema=arrow_schema(name), preserve_index=False)
+        pq.write_table(arrow, tmp_path / f"{name}.parquet")
+    found = Dataset(tmp_path)["errors"]
+    assert set(found["epochs"]) == {1, 5, 25} and set(found["rows"]) == {30_000}

@@ -1,22 +1,25 @@
-"""Codecs at the same error: what each needs to reach that of every trained one."""
+"""Codecs at the same error: what each needs to reach that of every trained one, and whether that one is worth it."""
 
 import math
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
-from baler_energy.analysis.rate_distortion import COSTS, at_error
+from baler_energy.analysis.matched_error import MEASURES, scorecard
+from baler_energy.analysis.rate_distortion import COSTS, MEMORY, TRAINING
 from baler_energy.figures.base import NoData, Tables, TableSpec
 from baler_energy.figures.codec_rows import codecs_at_centre
-from baler_energy.figures.readable import Row, each, unless_missing
+from baler_energy.figures.readable import Row, unless_missing
 from baler_energy.figures.selection import parameter_text, scaled_unit, spread_text
+from baler_energy.figures.trivial import trivial_words
+from baler_energy.vocabulary import Operation
 
 __all__ = ["TABLE", "codecs"]
 
-#: Measures of the error in which codecs are matched: the ranking differs.
-MEASURES = {"error": "RMS residual / range", "relative_error": "median relative error"}
-_COSTS = [name for pair in COSTS.values() for name in pair]
-_WHAT = ["nrmse", "max_over_range", "ratio", "bytes_per_row", *_COSTS]
+_QUESTION = "Should I use Baler?"
+_FIRST = "at the error of"
 
 
 def codecs(tables: Tables) -> pd.DataFrame:
@@ -25,65 +28,43 @@ def codecs(tables: Tables) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        For each of `MEASURES` a row per trained codec (``at_family``, ``at_epochs``, ``at_packing``; its ``error``) and
-        family, the trained codec itself first and the others by ratio: ``measured`` (whether the row is that codec's
-        own, not interpolated between two points of a family), ``trains`` (whether the family has a training), NRMSE,
-        largest error, ratio, bytes per row and costs per GB of the table in its recorded formats, with the ``evidence``
-        of the energies. Empty where there is nothing to compare.
+        `matched_error.scorecard` of the codecs at the study's centre; empty where there is nothing to compare.
     """
     try:
-        points, _, _ = codecs_at_centre(tables)
+        _, runs, _ = codecs_at_centre(tables)
     except NoData:
-        return pd.DataFrame(columns=_COLUMNS)
-    trains = points.groupby("family")["trains"].any().to_dict()
-    trained = points[points["epochs"].notna()].sort_values("epochs").to_dict("records")
-    found = [row for measure in MEASURES for codec in trained for row in _matched(points, codec, measure)]
-    return pd.DataFrame([row | {"trains": trains[row["family"]]} for row in found], columns=_COLUMNS)
+        return pd.DataFrame(columns=["measure"])
+    return scorecard(runs)
 
 
-def _matched(points: pd.DataFrame, trained: Row, measure: str) -> list[Row]:
-    """Return a trained codec, and what the other families need at its error, by decreasing ratio."""
-    error = trained[measure]
-    if not error > 0:
+def _rows(frame: pd.DataFrame, most: int) -> list[dict[str, str]]:
+    """Write the answer in the first row, then a row for each codec."""
+    if frame.empty:
         return []
-    at = {"measure": measure, "at_family": trained["family"], "at_epochs": trained["epochs"]}
-    at |= {"at_packing": trained["packing"], "error": error, "evidence": trained["evidence"]}
-    others = points[points["family"] != trained["family"]]
-    # Energies of another kind are not compared; ratios and times are.
-    alike = others["evidence"].eq(trained["evidence"])
-    others = others.assign(**{joules: others[joules].where(alike) for joules, _ in COSTS.values()})
-    known = at_error(others, error, _WHAT, measure)
-    best = known.sort_values("ratio", ascending=False).to_dict("records") if len(known) else []
-    own = {name: trained[name] for name in ("family", *_WHAT)}
-    return [at | own | {"measured": True}, *(at | row | {"measured": False} for row in best)]
-
-
-_COLUMNS = [
-    "measure",
-    "at_family",
-    "at_epochs",
-    "at_packing",
-    "error",
-    "family",
-    "measured",
-    "trains",
-    *_WHAT,
-    "evidence",
-]
+    rows = [_row(row) for row in frame.head(most).to_dict("records")]
+    return [dict.fromkeys(rows[0], "") | {_FIRST: f"{_QUESTION} {answer(frame)}"}, *rows]
 
 
 def _row(row: Row) -> dict[str, str]:
     return {
-        "at the error of": _trained(row),
+        _FIRST: _trained(row),
         "measure": MEASURES[row["measure"]],
-        "error": spread_text(row["error"], math.nan),
+        "error": _quantity(row, "at_error"),
         "codec": row["family"] + ("" if row["measured"] else " (interpolated)"),
-        "ratio": f"{row['ratio']:.2f}",
-        "bytes per row": f"{row['bytes_per_row']:.2f}",
+        "ratio": _quantity(row, "ratio"),
+        "times less stored": "1" if row["measured"] else _quantity(row, "ratio_factor"),
+        "bytes per row": _quantity(row, "bytes_per_row"),
+        "one training": _cost(row, *TRAINING),
+        **{
+            f"{operation} (per GB)": _cost(row, joules, seconds)
+            for operation, (joules, seconds) in COSTS.items()
+            if operation != Operation.TRAIN
+        },
+        "peak memory": _memory(row),
         "NRMSE": spread_text(row["nrmse"], math.nan),
         "largest / range": spread_text(row["max_over_range"], math.nan),
-        **{f"{operation} (per GB)": _cost(row, joules, seconds) for operation, (joules, seconds) in COSTS.items()},
         "evidence": unless_missing(f"{row['evidence']}", row["evidence"]),
+        "n": f"{row['ratio_n']}",
     }
 
 
@@ -94,8 +75,121 @@ def _trained(row: Any) -> str:
 
 
 def _cost(row: Row, joules: str, seconds: str) -> str:
-    said = [_scaled(row[name], unit) for name, unit in ((joules, "J"), (seconds, "s")) if not pd.isna(row[name])]
-    return ", ".join(said) or "-"
+    said = [_quantity(row, name, unit) for name, unit in ((joules, "J"), (seconds, "s")) if not pd.isna(row[name])]
+    return "\n".join(said) or "-"
+
+
+def _memory(row: Row) -> str:
+    said = [f"{operation} {_quantity(row, name, 'B')}" for operation, name in MEMORY.items() if not pd.isna(row[name])]
+    return "\n".join(said) or "-"
+
+
+def _quantity(row: Row, name: str, unit: str = "") -> str:
+    """Write a value with the prefix that reads best, and its interval if it has one that can be seen."""
+    factor, prefixed = scaled_unit([row[name]], unit) if unit else (1.0, "")
+    value, low, high = (spread_text(row[f"{name}{end}"], math.nan, factor=factor) for end in ("", "_low", "_high"))
+    known = low != high and not pd.isna(row[f"{name}_low"])
+    return f"{value}{f' ({low} to {high})' if known else ''}{f' {prefixed}' if unit else ''}"
+
+
+def answer(frame: pd.DataFrame) -> str:
+    """Answer whether a trained codec is worth it, from all errors at which one without training was compared.
+
+    A comparison is decided where the 95 % interval of the ratios' factor excludes 1; of single runs, by the factor.
+    """
+    pairs = _pairs(frame)
+    if not pairs:
+        return "Not known: no codec without training reaches the error of a trained one."
+    more = [(own, best) for own, best in pairs if _side(best) > 0]
+    less = [1 / best["ratio_factor"] for _, best in pairs if _side(best) < 0]
+    undecided = len(pairs) - len(more) - len(less)
+    unknown = f"; at {undecided} the 95 % interval includes no difference" if undecided else ""
+    if more and less:
+        said = f"a codec without training stores less at {_of(len(more), pairs)} (up to {_factors(more)[1]:.3g} times)"
+        return f"It depends on the error: {said}, Baler at {len(less)} (up to {max(less):.3g} times){unknown}."
+    if more:
+        counts = Counter(best["family"] for _, best in more).most_common()
+        name = f"{'mostly ' if len(counts) > 1 else ''}{counts[0][0]}"
+        stored = f"a codec without training ({name}) stores {_span(_factors(more))} times less"
+        return f"No, not for these data: at {_of(len(more), pairs)}, {stored}{_training(more)}{unknown}."
+    if less:
+        stored = f"it stores {_span(less)} times less than the best codec without training"
+        return f"Yes, for these data: at {_of(len(less), pairs)}, {stored}{unknown}."
+    return f"Not known: at {_of(len(pairs), pairs)}, the 95 % interval includes no difference."
+
+
+def _of(count: int, pairs: list[tuple[Row, Row]]) -> str:
+    which = "the one" if len(pairs) == 1 else f"all {count}" if count == len(pairs) else f"{count} of {len(pairs)}"
+    return f"{which} error{'' if len(pairs) == 1 else 's'} compared"
+
+
+def _factors(pairs: list[tuple[Row, Row]]) -> tuple[float, float]:
+    """Give the smallest and the largest factor by which codecs without training store less."""
+    factors = [best["ratio_factor"] for _, best in pairs]
+    return min(factors), max(factors)
+
+
+def _pairs(frame: pd.DataFrame) -> list[tuple[Row, Row]]:
+    """Give each trained codec at its error with the codec without training that stores least there."""
+    keys = ["measure", "at_family", "at_epochs", "at_packing"]
+    pairs = []
+    for _, part in frame.groupby(keys, sort=False, dropna=False) if len(frame) else []:
+        rows = part.to_dict("records")
+        untrained = [row for row in rows if not row["trains"]]
+        if untrained:
+            pairs.append((rows[0], untrained[0]))
+    return pairs
+
+
+def _side(best: Row) -> int:
+    """Say whether a codec stores clearly less (1) or clearly more (-1) than the trained one; 0: neither."""
+    low, high = best["ratio_factor_low"], best["ratio_factor_high"]
+    if pd.isna(low):
+        low = high = best["ratio_factor"]
+    return int(low > 1) - int(high < 1)
+
+
+def _span(values: Sequence[float]) -> str:
+    low, high = f"{min(values):.3g}", f"{max(values):.3g}"
+    return low if low == high else f"{low} to {high}"
+
+
+def _training(pairs: list[tuple[Row, Row]]) -> str:
+    """Say what one training took; nothing if that is not known."""
+    for name, unit in zip(TRAINING, ("J", "s"), strict=True):
+        values = [own[name] for own, _ in pairs if not pd.isna(own[name])]
+        if values:
+            factor, prefixed = scaled_unit(values, unit)
+            kinds = sorted({str(own["evidence"]) for own, _ in pairs}) if unit == "J" else []
+            evidence = f" ({', '.join(kinds)})" if kinds else ""
+            span = _span([value * factor for value in values])
+            return f", and needs no training, which took Baler {span} {prefixed}{evidence}"
+    return ""
+
+
+def _notes(frame: pd.DataFrame, tables: Tables) -> list[str]:
+    """Describe the errors that are most and least favourable for a trained codec."""
+    pairs = sorted(_pairs(frame), key=lambda pair: pair[1]["ratio_factor"])
+    if not pairs:
+        return []
+    said = [f"Most favourable for Baler: {_verdict(*pairs[0])}"]
+    said += [f"Least favourable: {_verdict(*pairs[-1])}"] if len(pairs) > 1 else []
+    if all(pd.isna(best["ratio_factor_low"]) for _, best in pairs):
+        said.append("These are single runs (n = 1), so there are no intervals.")
+    return said + trivial_words(tables["runs"])
+
+
+def _verdict(own: Row, best: Row) -> str:
+    factor = best["ratio_factor"]
+    measure = f"{MEASURES[own['measure']]} {100 * own['at_error']:.3g} %"
+    said = f"at the error of {_trained(own)} ({measure}), {best['family']} stores"
+    said += f" {factor:.3g} times less" if factor > 1 else f" {1 / factor:.3g} times more"
+    joules, seconds = COSTS[Operation.COMPRESS]
+    kind, unit = (joules, "J") if own[joules] > 0 else (seconds, "s")
+    if own[kind] > 0 and best[kind] > 0:
+        said += f", and takes {_scaled(best[kind], unit)} instead of {_scaled(own[kind], unit)} to compress a GB"
+        said += f" ({own['evidence']})" if unit == "J" else ""
+    return f"{said}, without any training."
 
 
 def _scaled(value: float, unit: str) -> str:
@@ -103,40 +197,20 @@ def _scaled(value: float, unit: str) -> str:
     return f"{spread_text(value, math.nan, factor=factor)} {prefixed}"
 
 
-def _notes(frame: pd.DataFrame, _tables: Tables) -> list[str]:
-    """Answer, for each trained codec, whether one without training stores less at its error."""
-    said = []
-    for _, part in frame.groupby(["measure", "at_family", "at_epochs", "at_packing"], sort=False, dropna=False):
-        own, others = part.iloc[0], part.iloc[1:]
-        untrained = others[~others["trains"].astype(bool)]
-        if len(untrained):
-            said.append(_verdict(own, untrained.iloc[0]))
-    return said
-
-
-def _verdict(own: Any, best: Any) -> str:
-    name = _trained(own)
-    factor = best["ratio"] / own["ratio"]
-    said = f"At the error of {name} ({MEASURES[own['measure']]} {100 * own['error']:.3g} %), {best['family']} stores"
-    said += f" {factor:.3g} times less" if factor > 1 else f" {1 / factor:.3g} times more"
-    kind, unit = ("compress_j_per_gb", "J") if not pd.isna(own["compress_j_per_gb"]) else ("compress_s_per_gb", "s")
-    if own[kind] > 0 and best[kind] > 0:
-        said += f", and takes {_scaled(best[kind], unit)} instead of {_scaled(own[kind], unit)} to compress a GB"
-        said += f" ({own['evidence']})" if unit == "J" else ""
-    return f"{said}, without any training."
-
-
 TABLE = TableSpec(
     "codecs",
-    "Codecs at the same error",
+    f"{_QUESTION} Codecs at the same error",
     "What each family of codecs needs for the error of each trained codec, on the rows that were compressed: ratio "
-    "over the recorded formats without the model, and energy and time per GB of the table in these formats. The "
-    "logarithms are interpolated between the two points of a family next to that error; nothing is extrapolated, so a "
-    "family without errors on both sides is missing. Ratios and errors are means over all repeats, costs over the "
-    "clean ones. A bound over the range leaves small values with large relative errors, so codecs are matched in two "
-    "measures: the RMS residual over the range, and the median relative error of non-zero values (means over columns).",
+    "over the recorded formats without the model, one training on the table, energy and time per GB of the table in "
+    "these formats, and the largest resident memory. The logarithms are interpolated between the two points of a "
+    "family next to that error; nothing is extrapolated, so a family without errors on both sides is missing. Ratios, "
+    "errors and memory are means over all repeats, costs over the clean ones. In brackets: 95 % t intervals of the "
+    "logarithm over n repeats, in each of which that repeat's curve is read at the trained codec's error in that "
+    "repeat; a value without brackets has no interval (one repeat) or one that rounding hides. A bound over the range "
+    "leaves small values with large relative errors, so codecs are matched in two measures: the RMS residual over the "
+    "range, and the median relative error of non-zero values (means over columns).",
     make=codecs,
-    rows=each(_row),
+    rows=_rows,
     notes=_notes,
     without_rows="The study compares no trained codec with another family of codecs at its centre.",
     averaged=True,

@@ -8,15 +8,12 @@ from matplotlib.figure import Figure
 
 from baler_energy.analysis.statistics import interval
 from baler_energy.figures.base import FigureSpec, Tables, require_rows
-from baler_energy.figures.selection import AXES, at_point, centre_of, first_device, with_error
+from baler_energy.figures.codec_rows import around_centre
+from baler_energy.figures.selection import AXES, first_device, with_error
 from baler_energy.figures.style import COLOURS, MARKERS, count_text, grid, legend_below, log_ticks, plain, subtitle
 
 __all__ = ["FIGURES"]
 
-#: Axes in which the codecs that are shown may differ.
-_FREE = ("rows", "transform", "compression_ratio", "epochs")
-#: Axes that some transforms do not have.
-_OF_SOME = ("engine", "model", "precision", "batch_size")
 _MEASURES = {"mean_rms_over_range": "mean RMS residual / range", "mean_nrmse": "mean NRMSE"}
 
 
@@ -30,12 +27,9 @@ def draw_held_out(tables: Tables) -> Figure:
     """
     reason = "no codec was trained, or the study holds out no rows"
     runs = with_error(tables["runs"])
-    known = runs[runs["held_out_rows"] > 0]
-    require_rows(reason, known)
-    centre = centre_of(runs)
-    known = at_point(known, {axis: centre[axis] for axis in AXES if axis not in (*_FREE, *_OF_SOME)})
-    for axis in _OF_SOME:
-        known = known[known[axis].isna() | (known[axis] == centre[axis])]
+    require_rows(reason, runs)
+    known = around_centre(runs, "rows")
+    known = known[known["held_out_rows"] > 0]
     require_rows(reason, known)
     known, device = first_device(known)
     figure, (panels,) = grid(1, len(_MEASURES), 4.6)

@@ -1,0 +1,79 @@
+"""What a transform gains over its coder, and what the coder gains: transforms behind the same coder, at one error."""
+
+import math
+from typing import Any
+
+import pandas as pd
+
+from baler_energy.analysis.matched_error import at_codec, in_repeats
+from baler_energy.analysis.rate_distortion import codec_points, packing_family
+
+__all__ = ["coder_gain"]
+
+_ENDS = ("", "_low", "_high")
+
+
+def coder_gain(runs: pd.DataFrame) -> pd.DataFrame:
+    """Compare transforms behind the same coder, each with and without it, at the errors of codecs trained in epochs.
+
+    Parameters
+    ----------
+    runs
+        As in `rate_distortion.codec_points`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per trained codec with a packing (``at_family``, ``at_epochs``, ``error``, ``n``) and transform that
+        reaches its error with the same ``coder`` (the packing's words without their numbers): ``transform``,
+        ``transforms`` (false for no transform), ``with_coder`` and ``without_coder`` (the ratios at that error, each
+        with ``..._low`` and ``..._high``, its 95 % interval over repeats by `at_codec`), ``coder_gain`` (the first
+        over the second) and ``transform_gain`` (the first over that of no transform). Without transform and coder the
+        ratio is 1, as nothing is compressed. What is not reached at that error is null; a trained codec that no other
+        transform reaches has no rows.
+    """
+    points, repeats = codec_points(runs), in_repeats(runs)
+    trained = points[points["epochs"].notna() & (points["packing"] != "none")].sort_values("error")
+    rows = [row for codec in trained.to_dict("records") for row in _at(points, repeats, codec)]
+    return pd.DataFrame(rows)
+
+
+def _at(points: pd.DataFrame, repeats: list[pd.DataFrame], codec: dict[Any, Any]) -> list[dict[str, Any]]:
+    """Compare all transforms at the error of one codec."""
+    found = at_codec(points, repeats, codec, names=["ratio"])
+    if found.empty:
+        return []
+    ratios = found.set_index("family")
+    coder = packing_family(str(codec["packing"]))
+    members = points.drop_duplicates("family").set_index("family")
+    members["coder"] = members["packing"].map(packing_family)
+    # Of the families that train in epochs, those with the codec's own ratio.
+    alike = members["epochs"].isna() | (members["compression_ratio"] == codec["compression_ratio"])
+    rows = []
+    # No transform first, then those in closed form, then trained ones.
+    learnt = members.groupby("transform", observed=True)[["epochs", "compression_ratio"]].count().gt(0)
+    for transform in learnt.sort_values(["epochs", "compression_ratio"], kind="stable").index:
+        mine = members[alike & (members["transform"] == transform)]
+        own = transform == codec["transform"]
+        packed = [codec["family"]] if own else list(mine.index[mine["coder"] == coder])
+        row = {"transform": transform} | _ratio("with_coder", packed, ratios)
+        if math.isnan(row["with_coder"]):
+            continue
+        plain = _ratio("without_coder", list(mine.index[mine["packing"] == "none"]), ratios)
+        # No transform has no latents, whose number would be a parameter.
+        row["transforms"] = bool(mine["compression_ratio"].notna().any())
+        row |= plain if row["transforms"] else {f"without_coder{end}": 1.0 for end in _ENDS}
+        rows.append(row | {"coder_gain": row["with_coder"] / row["without_coder"]})
+    base = next((row["with_coder"] for row in rows if not row["transforms"]), math.nan)
+    about = {"at_family": codec["family"], "at_epochs": codec["epochs"], "error": codec["error"], "coder": coder}
+    rows = [about | {"n": codec["n"]} | row | {"transform_gain": row["with_coder"] / base} for row in rows]
+    return rows if len(rows) > 1 else []
+
+
+def _ratio(name: str, families: list[Any], ratios: pd.DataFrame) -> dict[str, Any]:
+    """Give the largest ratio of some families with its interval; null where none of them reaches the error."""
+    known = ratios[ratios.index.isin(families)]
+    if known.empty:
+        return {f"{name}{end}": math.nan for end in _ENDS}
+    best = known.sort_values("ratio").iloc[-1]
+    return {f"{name}{end}": float(best[f"ratio{end}"]) for end in _ENDS}

@@ -1,0 +1,155 @@
+"""What each family of codecs needs at the error of a trained one, with its uncertainty over the repeats."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from baler_energy.analysis.rate_distortion import CODEC, COSTS, MEMORY, TRAINING, at_error, codec_points
+from baler_energy.analysis.statistics import interval
+
+__all__ = ["MEASURES", "NEEDS", "at_codec", "in_repeats", "scorecard"]
+
+#: Measures of the error in which codecs are matched, and what they are called: the ranking differs.
+MEASURES = {"error": "RMS residual / range", "relative_error": "median relative error"}
+#: What a codec needs: errors in other measures, sizes, costs and memory.
+NEEDS = [
+    *("nrmse", "max_over_range", "ratio", "bytes_per_row"),
+    *TRAINING,
+    *(name for pair in COSTS.values() for name in pair),
+    *MEMORY.values(),
+]
+_JOULES = [TRAINING[0], *(joules for joules, _ in COSTS.values())]
+
+
+def in_repeats(runs: pd.DataFrame) -> list[pd.DataFrame]:
+    """Summarise the codecs in each repeat alone: `codec_points` of the runs of each repeat."""
+    return [codec_points(part) for _, part in runs.groupby("repeat", sort=True)]
+
+
+def at_codec(
+    points: pd.DataFrame,
+    repeats: Sequence[pd.DataFrame],
+    codec: Mapping[Any, Any],
+    measure: str = "error",
+    names: Iterable[str] = NEEDS,
+) -> pd.DataFrame:
+    """Interpolate what the other families need at the error of one codec.
+
+    Parameters
+    ----------
+    points
+        `codec_points` of all runs.
+    repeats
+        The same of each repeat, by `in_repeats`.
+    codec
+        A row of `points`.
+    measure
+        Column of the error in which codecs are matched.
+    names
+        Columns to interpolate; those that are missing stay null.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The codec itself first (``measured``), then the other families by ratio, the largest first; without a row where
+        the codec has no error. For each of `names`: the value at the codec's mean error, ``..._low`` and ``..._high``
+        (95 % interval), ``..._n`` (repeats in the interval), and the same of ``..._factor``, the value over the
+        codec's own.
+
+    Notes
+    -----
+    The interval is over repeats. In each repeat, the curve of a family in that repeat is read at the codec's error in
+    that repeat. The interval is ``value exp(+-h)``, where h is the half width of the 95 % t interval of the logarithms.
+    So it contains the spread of the codec's error, as well as that of the family. It is null below two repeats. A
+    bootstrap would be too narrow for so few repeats as a study has.
+    """
+    columns = list(names)
+    own = _codec_row(points, codec)
+    if own is None or not own[measure] > 0:
+        return pd.DataFrame()
+    central = _read(points, own, measure, columns)
+    single = []
+    for part in repeats:
+        here = _codec_row(part, codec)
+        if here is not None and here[measure] > 0:
+            single.append(_read(part, here, measure, columns))
+    rows = [
+        {"family": family, "measured": family == own["family"]} | _estimates(values, family, single, columns)
+        for family, values in central.items()
+    ]
+    found = pd.DataFrame(rows)
+    return found.sort_values(["measured", "ratio"], ascending=False, kind="stable", ignore_index=True)
+
+
+#: Values and factors, by column, of each family.
+Reading = dict[str, dict[str, float]]
+
+
+def _codec_row(points: pd.DataFrame, codec: Mapping[Any, Any]) -> "pd.Series[Any] | None":
+    """Find a codec among points; nulls are equal."""
+    chosen = pd.Series(True, index=points.index)
+    for name in CODEC:
+        chosen &= points[name].isna() if pd.isna(codec[name]) else points[name] == codec[name]
+    return points[chosen].iloc[0] if chosen.any() else None
+
+
+def _read(points: pd.DataFrame, own: "pd.Series[Any]", measure: str, columns: list[str]) -> Reading:
+    """Read the curves of all other families at the error of a codec; that codec's own values are the first."""
+    others = points[points["family"] != own["family"]]
+    # Energies of another kind are not compared; ratios and times are.
+    alike = others["evidence"].eq(own["evidence"])
+    joules = [name for name in _JOULES if name in others]
+    others = others.assign(**{name: others[name].where(alike) for name in joules})
+    rows = at_error(others, own[measure], columns, measure).to_dict("records")
+    found = {str(own["family"]): {name: float(own[name]) for name in columns}}
+    found |= {str(row["family"]): {name: row[name] for name in columns} for row in rows}
+    mine = found[str(own["family"])]
+    for values in found.values():
+        values |= {f"{name}_factor": values[name] / mine[name] if mine[name] else math.nan for name in columns}
+    return found
+
+
+def _estimates(values: dict[str, float], family: str, single: list[Reading], columns: list[str]) -> dict[str, float]:
+    """Give each value and factor with its interval over the repeats."""
+    row: dict[str, float] = {}
+    for name in (one for column in columns for one in (column, f"{column}_factor")):
+        known = [part[family][name] for part in single if family in part]
+        logarithms = np.log([value for value in known if value > 0])
+        _, half_width, n = interval(logarithms)
+        low, high = (values[name] * math.exp(sign * half_width) for sign in (-1, 1))
+        row |= {name: values[name], f"{name}_low": low, f"{name}_high": high, f"{name}_n": n}
+    return row
+
+
+def scorecard(runs: pd.DataFrame) -> pd.DataFrame:
+    """Compare the families of codecs at the error of each codec that trains in epochs, in each of `MEASURES`.
+
+    Parameters
+    ----------
+    runs
+        As in `codec_points`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Rows of `at_codec`, each with ``measure``, the trained codec (``at_family``, ``at_epochs``, ``at_packing``),
+        its error (``at_error``, ``at_error_low``, ``at_error_high``), ``trains`` (whether the family has a training),
+        ``evidence`` of the energies, and ``n``, the number of the trained codec's runs. Fewest epochs first.
+    """
+    points, repeats = codec_points(runs), in_repeats(runs)
+    trains = points.groupby("family")["trains"].any()
+    trained = points[points["epochs"].notna()].sort_values("epochs", kind="stable").to_dict("records")
+    found = []
+    for measure in MEASURES:
+        for codec in trained:
+            part = at_codec(points, repeats, codec, measure, [measure, *NEEDS])
+            if part.empty:
+                continue
+            about = {"measure": measure, "at_family": codec["family"], "at_epochs": codec["epochs"]}
+            about |= {"at_packing": codec["packing"], "evidence": codec["evidence"], "n": codec["n"]}
+            about |= {f"at_error{end}": part.loc[0, f"{measure}{end}"] for end in ("", "_low", "_high")}
+            found.append(part.assign(**about, trains=part["family"].map(trains)))
+    return pd.concat(found, ignore_index=True) if found else pd.DataFrame()

@@ -1,0 +1,201 @@
+"""How figures draw families of codecs: a colour for each kind, marks and lines within a kind, and an axis of errors."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from baler_energy.codecs.packing import Packing
+from baler_energy.figures.labels import label_curves
+from baler_energy.figures.style import MARKERS, log_ticks, plain
+from baler_energy.figures.trivial import mark_trivial
+
+__all__ = [
+    "ERROR_AXES",
+    "draw_against_error",
+    "draw_families",
+    "kind",
+    "label_families",
+    "legend_by_kind",
+    "looks",
+    "places_of_errors",
+]
+
+#: Errors of codecs as figures show them: column of `codec_points`, column of ``runs``, label.
+ERROR_AXES = {
+    "error": ("mean_rms_over_range", "Error: RMS residual / range (mean over columns)"),
+    "nrmse": ("mean_nrmse", "Error: NRMSE, RMS residual / standard deviation (mean over columns)"),
+}
+
+_LOSSLESS, _RANGE, _RELATIVE = "Lossless", "Bound over the range", "Fewer digits"
+_CLOSED, _TRAINED = "Closed-form transform", "Trained network"
+#: Colour of each kind, distinct in greyscale; the kind that the study is about has the warm one.
+_COLOURS = {
+    _LOSSLESS: "0.45",
+    _RANGE: "#3d9bd9",
+    _RELATIVE: "#d0a900",
+    _CLOSED: "#14213d",
+    _TRAINED: "#b8400e",
+}
+_STYLES = ("-", "--", "-.", ":")
+#: Share of the axis of errors, on the left, in which codecs without error are drawn (decades).
+_STRIP = 0.35
+
+
+def kind(point: Mapping[Any, Any]) -> str:
+    """Give the kind of a codec: what it loses and whether it trains, which its parameters and its packing declare."""
+    if not pd.isna(point["epochs"]):
+        return _TRAINED
+    if not pd.isna(point["compression_ratio"]):
+        return _CLOSED
+    packing = Packing.parse(str(point["packing"]))
+    if packing.lossless:
+        return _LOSSLESS
+    return _RANGE if packing.needs_ranges or packing.error_bound is not None else _RELATIVE
+
+
+def looks(points: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """Give the style of each family of `codec_points`, ordered by kind; families of a kind differ in mark and line."""
+    first = points.drop_duplicates("family")
+    kinds = {str(row["family"]): kind(row) for row in first.to_dict("records")}
+    found: dict[str, dict[str, Any]] = {}
+    for first_mark, (one, colour) in enumerate(_COLOURS.items()):
+        # Each kind starts with another mark and line, so that kinds also differ in greyscale.
+        for number, family in enumerate(sorted(name for name in kinds if kinds[name] == one), start=first_mark):
+            hollow = (number - first_mark) // len(MARKERS) % 2 == 1
+            found[family] = {
+                "color": colour,
+                "marker": MARKERS[number % len(MARKERS)],
+                "linestyle": _STYLES[number % len(_STYLES)],
+                "markerfacecolor": "white" if hollow else colour,
+            }
+    return found
+
+
+def draw_families(
+    panel: Axes, points: pd.DataFrame, styles: Mapping[str, dict[str, Any]], x: str, y: str
+) -> list[tuple[str, Any, Any, str]]:
+    """Draw the members of each family, joined in the order of their errors, with 95 % t intervals in both directions.
+
+    Parameters
+    ----------
+    panel
+        Where to draw.
+    points
+        `codec_points`; members without one of the two values are left out.
+    styles
+        By `looks`.
+    x, y
+        Columns of the axes. Intervals are in ``..._half_width``, where there is such a column.
+
+    Returns
+    -------
+    list of tuple
+        Curves for `label_families`.
+    """
+    curves = []
+    for family, look in styles.items():
+        part = points[points["family"] == family].dropna(subset=[x, y])
+        if part.empty:
+            continue
+        bars = {f"{side}err": _half_widths(part, name) for side, name in (("x", x), ("y", y))}
+        lined = look | ({} if len(part) > 1 else {"linestyle": "none"})
+        drawn = panel.errorbar(part[x], part[y], **bars, capsize=0, elinewidth=1.1, markersize=5, **lined)
+        # Behind lines and marks: of few repeats the intervals are wide.
+        for bar in drawn.lines[2]:
+            bar.set(alpha=0.35, zorder=1)
+        curves.append((family, part[x].to_numpy("float64"), part[y].to_numpy("float64"), str(look["color"])))
+    return curves
+
+
+def _half_widths(part: pd.DataFrame, name: str) -> Any:
+    """Give the half widths of a column; on a logarithmic axis a bar beyond 0 ends just above it."""
+    column = f"{name}_half_width"
+    if column not in part:
+        return None
+    up = part[column].fillna(0).to_numpy("float64")
+    return [np.minimum(up, part[name].to_numpy("float64") * 0.999), up]
+
+
+def draw_against_error(
+    panel: Axes, points: pd.DataFrame, runs: pd.DataFrame, styles: Mapping[str, dict[str, Any]], measure: str, y: str
+) -> list[tuple[str, Any, Any, str]]:
+    """Draw families against an error, those without error in a strip on the left, with the trivial codec's error.
+
+    Parameters
+    ----------
+    panel
+        Where to draw; its axis of errors is made logarithmic and labelled.
+    points, styles, y
+        As in `draw_families`.
+    runs
+        The runs behind the points.
+    measure
+        A key of `ERROR_AXES`.
+    """
+    column, label = ERROR_AXES[measure]
+    shown = points.assign(**{measure: places_of_errors(points[measure])})
+    lossy = points[measure] > 0
+    lowest = float(shown.loc[lossy, measure].min()) if lossy.any() else float(shown[measure].max())
+    panel.set(xscale="log", xlabel=label)
+    curves = draw_families(panel, shown[lossy], styles, measure, y)
+    # No line leads into the strip, whose place on the axis means nothing.
+    unjoined = {family: look | {"linestyle": "none"} for family, look in styles.items()}
+    named = {curve[0] for curve in curves}
+    curves += [curve for curve in draw_families(panel, shown[~lossy], unjoined, measure, y) if curve[0] not in named]
+    limits = (shown[measure].min() / 1.6, shown[measure].max() * 1.6)
+    low, high = mark_trivial(panel, runs, column, upright=True, limits=limits)
+    if not lossy.all():
+        panel.axvspan(low, lowest / 10 ** (_STRIP / 2), color="0.94", zorder=0)
+        place: dict[str, Any] = {"xycoords": panel.get_xaxis_transform(), "textcoords": "offset points"}
+        panel.annotate("no error", (low, 0), xytext=(6, 5), fontsize=8, color="0.25", **place)
+    panel.set_xlim(low, high)
+    log_ticks(panel.xaxis, lowest, high)
+    return curves
+
+
+def places_of_errors(errors: "pd.Series[float]") -> "pd.Series[float]":
+    """Give the place of each error on a logarithmic axis: errors of 0 are in a strip on the left of all others."""
+    lossy = errors > 0
+    lowest = float(errors[lossy].min()) if lossy.any() else 1e-3
+    return errors.where(lossy | errors.isna(), lowest / 10**_STRIP)
+
+
+def label_families(figure: Figure, panels: Iterable[Axes], curves: Sequence[Sequence[Any]]) -> None:
+    """Label curves where they have room, once everything else is in its place; the legend names all of them."""
+    figure.draw_without_rendering()
+    for panel, mine in zip(panels, curves, strict=True):
+        label_curves(panel, mine)
+
+
+def legend_by_kind(figure: Figure, points: pd.DataFrame, styles: Mapping[str, dict[str, Any]], *more: Any) -> None:
+    """Put a legend below all panels: a column for each kind of codec, headed by its name, and one for other marks."""
+    kinds = {str(row["family"]): kind(row) for row in points.drop_duplicates("family").to_dict("records")}
+    blocks = []
+    for one in _COLOURS:
+        single = points["family"].value_counts()
+        mine = [
+            Line2D([], [], label=plain(family), **look | ({"linestyle": "none"} if single[family] == 1 else {}))
+            for family, look in styles.items()
+            if kinds[family] == one
+        ]
+        if mine:
+            blocks.append([_words(one), *mine])
+    if more:
+        blocks.append([_words("Marks"), *more])
+    height = max(map(len, blocks))
+    filled = [handle for block in blocks for handle in [*block, *(_words("") for _ in range(height - len(block)))]]
+    legend = figure.legend(
+        handles=filled, loc="outside lower center", ncols=len(blocks), columnspacing=1.0, handlelength=2.4, fontsize=8
+    )
+    for text in legend.get_texts():
+        if text.get_text() in (*_COLOURS, "Marks"):
+            text.set_fontweight("bold")
+
+
+def _words(text: str) -> Line2D:
+    return Line2D([], [], linestyle="none", label=text)

@@ -1,0 +1,140 @@
+"""What compressing and decompressing costs with each codec: against its error, and against its ratio."""
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from baler_energy.analysis.rate_distortion import COSTS
+from baler_energy.figures.base import FigureSpec, NoData, Tables
+from baler_energy.figures.codec_marks import (
+    draw_against_error,
+    draw_families,
+    label_families,
+    legend_by_kind,
+    looks,
+)
+from baler_energy.figures.codec_rows import codecs_at_centre, where
+from baler_energy.figures.selection import excluded_text, scaled_unit
+from baler_energy.figures.style import count_text, grid, log_ticks, note_empty, subtitle
+from baler_energy.vocabulary import Evidence, Operation
+
+__all__ = ["FIGURES"]
+
+_OPERATIONS = (Operation.COMPRESS, Operation.DECOMPRESS)
+#: Bytes of a GB, and of a MB.
+_GB, _MB = 1e9, 1e6
+
+
+def draw_codec_costs(tables: Tables) -> Figure:
+    """Draw joules per GB, or seconds where energy is not measured, of both operations against the error.
+
+    Raises
+    ------
+    NoData
+        The study compares no codecs, or all their runs are flagged.
+    """
+    points, runs, device = codecs_at_centre(tables)
+    measured = bool(points["evidence"].eq(Evidence.MEASURED).all())
+    columns = [COSTS[operation][0 if measured else 1] for operation in _OPERATIONS]
+    known = _known(points, columns)
+    styles = looks(points)
+    figure, (panels,) = grid(1, 2, 6.2, width_in=11.5, sharey=True)
+    factor, unit = scaled_unit(known.to_list(), "J" if measured else "s")
+    low, high = known.min() * factor / 1.5, known.max() * factor * 1.5
+    curves = []
+    for panel, operation, column in zip(panels, _OPERATIONS, columns, strict=True):
+        scaled = points.assign(**{name: points[name] * factor for name in (column, f"{column}_half_width")})
+        panel.set(yscale="log", ylim=(low, high))
+        curves.append(draw_against_error(panel, scaled, runs, styles, "error", column))
+        panel.set_title(f"{operation.capitalize()}")
+        if points[column].isna().all():
+            note_empty(panel)
+    words = "Energy, measured" if measured else "Time"
+    panels[0].set_ylabel(f"{words} ({unit} per GB of the table as recorded)")
+    log_ticks(panels[0].yaxis, low, high)
+    legend_by_kind(figure, points, styles)
+    reason = [] if measured else ["Energy is modelled, at least in part, so time (clock) is shown."]
+    _describe(figure, tables, runs, _counts(points, columns), device, *reason)
+    label_families(figure, panels, curves)
+    return figure
+
+
+def draw_throughput(tables: Tables) -> Figure:
+    """Draw the throughput of both operations against the compression ratio.
+
+    Raises
+    ------
+    NoData
+        The study compares no codecs, or all their runs are flagged.
+    """
+    points, runs, device = codecs_at_centre(tables)
+    columns = [COSTS[operation][1] for operation in _OPERATIONS]
+    speeds = points.assign(**{f"{column}_speed": _GB / _MB / points[column] for column in columns})
+    for column in columns:
+        # To first order the relative half width of an inverse is the same.
+        speeds[f"{column}_speed_half_width"] = (
+            speeds[f"{column}_speed"] * points[f"{column}_half_width"] / points[column]
+        )
+    known = _known(speeds, [f"{column}_speed" for column in columns])
+    styles = looks(points)
+    figure, (panels,) = grid(1, 2, 6.2, width_in=11.5, sharex=True, sharey=True)
+    low, high = known.min() / 1.5, known.max() * 1.5
+    left, right = points["ratio"].min() / 1.25, points["ratio"].max() * 1.5
+    curves = []
+    for panel, operation, column in zip(panels, _OPERATIONS, columns, strict=True):
+        panel.set(xscale="log", yscale="log", xlim=(left, right), ylim=(low, high))
+        curves.append(draw_families(panel, speeds, styles, "ratio", f"{column}_speed"))
+        panel.set_title(f"{operation.capitalize()}")
+        panel.set_xlabel("Compression ratio (1: as large as recorded)")
+        log_ticks(panel.xaxis, left, right)
+        if points[column].isna().all():
+            note_empty(panel)
+    panels[0].set_ylabel("Throughput (MB/s of the table as recorded)")
+    log_ticks(panels[0].yaxis, low, high)
+    legend_by_kind(figure, points, styles)
+    _describe(figure, tables, runs, _counts(points, columns), device)
+    label_families(figure, panels, curves)
+    return figure
+
+
+def _known(points: pd.DataFrame, columns: list[str]) -> "pd.Series[float]":
+    """Give all values of some columns, of which there has to be one."""
+    known: pd.Series[float] = pd.concat([points[column] for column in columns]).dropna()
+    if known.empty:
+        raise NoData("all runs of the codecs at the study's centre are flagged, so there is no mean of a cost")
+    return known
+
+
+def _counts(points: pd.DataFrame, columns: list[str]) -> list[int]:
+    """Give the numbers of clean runs behind the means."""
+    counts = pd.concat([points[f"{column}_n"] for column in columns])
+    return [int(count) for count in counts[counts > 0]]
+
+
+def _describe(figure: Figure, tables: Tables, runs: pd.DataFrame, counts: list[int], device: str, *more: str) -> None:
+    spread = f"Mean and 95 % t interval, {count_text(counts)}."
+    shown = runs[runs["operation"].isin(_OPERATIONS)]
+    subtitle(figure, f"At {where(tables['runs'])}, {device}.", spread, *more, *excluded_text(shown, drawn=False))
+
+
+_CODECS = (
+    "A GB is 10^9 bytes of the table in its recorded formats. Training is not included. Lines join codecs that differ "
+    "in a bound, a level, a ratio or epochs, in the order of their errors. Marks are means over n clean repeats, bars "
+    "95 % t intervals."
+)
+
+FIGURES = (
+    FigureSpec(
+        "codec_costs",
+        "Cost of each codec against its error",
+        "Energy to compress and to decompress a GB, or time where the energy is not measured for all codecs, against "
+        f"the mean RMS residual over the range. {_CODECS} The dotted line is the error of storing only the columns' "
+        "means.",
+        draw_codec_costs,
+    ),
+    FigureSpec(
+        "codec_throughput",
+        "Throughput of each codec against its ratio",
+        f"Bytes of the table per second of compressing and of decompressing, against the compression ratio. {_CODECS}",
+        draw_throughput,
+    ),
+)

@@ -1,0 +1,149 @@
+"""Codecs at the same error as factors over a trained one: the scorecard as a picture."""
+
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from baler_energy.analysis.matched_error import MEASURES, scorecard
+from baler_energy.analysis.rate_distortion import COSTS, MEMORY
+from baler_energy.figures.bars import name_rows
+from baler_energy.figures.base import FigureSpec, Tables, require_rows
+from baler_energy.figures.codec_rows import codecs_at_centre, where
+from baler_energy.figures.selection import parameter_text
+from baler_energy.figures.style import COLOURS, count_text, grid, legend_below, log_ticks, note_empty, plain, subtitle
+from baler_energy.vocabulary import Evidence, Operation
+
+__all__ = ["FIGURES"]
+
+#: Marks of the errors, from few epochs to many: distinct in shape and in lightness.
+_MARKS: tuple[dict[str, Any], ...] = (
+    {"marker": "o", "color": COLOURS[2]},
+    {"marker": "s", "color": COLOURS[1]},
+    {"marker": "^", "color": COLOURS[0]},
+    {"marker": "D", "color": "0.5"},
+)
+
+
+def draw_scorecard(tables: Tables) -> Figure:
+    """Draw by what factor each family of codecs is better than a trained one at the same error.
+
+    The trained codecs are those of the family with most values of epochs, the centre's ratio and packing in a study
+    that varies epochs around it.
+
+    Raises
+    ------
+    NoData
+        The study compares no codecs, or none reaches the error of a trained one.
+    """
+    _, runs, device = codecs_at_centre(tables)
+    card = scorecard(runs)
+    require_rows("no codec trains in epochs, so there is no error to compare others at", card)
+    at_family = card.groupby("at_family", sort=False)["at_epochs"].nunique().idxmax()
+    card = card[card["at_family"] == at_family]
+    others = card[~card["measured"]]
+    require_rows(f"no other codec reaches an error of {at_family}", others)
+    measured = bool(card["evidence"].eq(Evidence.MEASURED).all())
+    epochs = sorted(card["at_epochs"].unique())[-len(_MARKS) :]
+    order = list(others.groupby("family", sort=False)["ratio_factor"].max().sort_values(ascending=False).index)
+    measures = [measure for measure in MEASURES if (others["measure"] == measure).any()]
+    gains = _gains(measured)
+    height_in = 2.2 + len(measures) * (0.7 + 0.27 * len(order))
+    figure, panels = grid(len(measures), len(gains), height_in, width_in=11.5, sharey=True, sharex="col")
+    for line, measure in zip(panels, measures, strict=True):
+        part = others[others["measure"] == measure]
+        for panel, (words, column, inverse) in zip(line, gains, strict=True):
+            _panel(panel, part, column, inverse, epochs, order)
+            panel.set_title(words, fontsize=9)
+        line[0].set_ylabel(f"Same {MEASURES[measure]}", fontsize=9)
+    for number, (_, name, _) in enumerate(gains):
+        _limits(panels[:, number], others[f"{name}_factor"])
+        panels[-1, number].set_xlabel("Times better (1: equal)", fontsize=9)
+    legend_below(figure, _legend(card, str(at_family), epochs), columns=4)
+    subtitle(
+        figure,
+        f"At {where(tables['runs'])}, {device}. Right of the line: better than {at_family}.",
+        f"Bars are 95 % t intervals over repeats, {count_text(card['n'])}.",
+    )
+    return figure
+
+
+def _gains(measured: bool) -> list[tuple[str, str, bool]]:
+    """Give title, column and whether less of it is better."""
+    kind, unit = (0, "energy") if measured else (1, "time")
+    compress, decompress = Operation.COMPRESS, Operation.DECOMPRESS
+    return [
+        ("Stored bytes", "ratio", False),
+        (f"Compressing: {unit}", COSTS[compress][kind], True),
+        (f"Decompressing: {unit}", COSTS[decompress][kind], True),
+        ("Compressing: memory", MEMORY[compress], True),
+    ]
+
+
+def _panel(panel: Axes, part: pd.DataFrame, column: str, inverse: bool, epochs: list[Any], order: list[str]) -> None:
+    """Draw one quantity: rows are families, marks are errors."""
+    name = f"{column}_factor"
+    panel.set_xscale("log")
+    for number, (value, look) in enumerate(zip(epochs, _MARKS, strict=False)):
+        mine = part[part["at_epochs"] == value].dropna(subset=[name])
+        for row in mine.to_dict("records"):
+            middle, low, high = (row[key] for key in (name, f"{name}_low", f"{name}_high"))
+            if inverse:
+                middle, low, high = 1 / middle, 1 / high, 1 / low
+            place = order.index(row["family"]) + 0.2 * (number - (len(epochs) - 1) / 2)
+            bar = None if pd.isna(low) else [[middle - low], [high - middle]]
+            panel.errorbar([middle], [place], xerr=bar, ms=5, elinewidth=0.9, linestyle="none", **look)
+    panel.axvline(1, color="0.3", linewidth=0.9, linestyle="--", zorder=0)
+    for place in range(1, len(order), 2):
+        panel.axhspan(place - 0.5, place + 0.5, color="0.95", zorder=-1)
+    name_rows(panel, order, margin=0.6, size=8)
+    if part[name].isna().all():
+        note_empty(panel, "unknown")
+        return
+    for place, family in enumerate(order):
+        if part.loc[part["family"] == family, name].isna().all():
+            panel.text(1, place, " not known at these errors", fontsize=7, color="0.4", va="center")
+
+
+def _limits(panels: Any, factors: "pd.Series[float]") -> None:
+    """Give a column of panels the same limits, with 1 inside; bars may go beyond."""
+    known = factors.dropna()
+    # The same on both sides of 1, so that better and worse compare at a glance.
+    spread = 1.4 * max([2.0, *known, *(1 / known)])
+    for panel in panels:
+        panel.set_xlim(1 / spread, spread)
+        log_ticks(panel.xaxis, 1 / spread, spread)
+
+
+def _legend(card: pd.DataFrame, at_family: str, epochs: list[Any]) -> list[Any]:
+    errors = card[card["measure"] == next(iter(MEASURES))].groupby("at_epochs")["at_error"].first()
+    return [
+        Line2D(
+            *([], []),
+            label=plain(
+                f"at the error of {at_family} after {parameter_text(value)} epochs"
+                + (f" ({100 * errors[value]:.2g} %)" if value in errors else "")
+            ),
+            linestyle="none",
+            **look,
+        )
+        for value, look in zip(epochs, _MARKS, strict=False)
+    ]
+
+
+FIGURES = (
+    FigureSpec(
+        "scorecard",
+        "Should I use Baler? Other codecs at the same error",
+        "By what factor each family of codecs is better than the trained codec at its error: fewer bytes stored, less "
+        "energy (or time, where energy is not measured) to compress and to decompress, less memory. Marks on the right "
+        "of the dashed line are better than the trained codec, marks on the left worse; the energy of its training is "
+        "not included. Upper row: codecs with the same RMS residual over the range; lower row: with the same median "
+        "relative error. Values are interpolated between the two members of a family next to that error; a family "
+        "without errors on both sides has no mark. Bars are 95 % t intervals of the logarithm over repeats, in each of "
+        "which both codecs are read anew. The table of codecs has the numbers.",
+        draw_scorecard,
+    ),
+)
