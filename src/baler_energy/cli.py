@@ -15,6 +15,7 @@ __all__ = ["STAGES", "main", "stage_modules"]
 #: ``import`` is no name for a module, and a hyphen is not allowed in one.
 STAGES = (
     "study",
+    "advise",
     "doctor",
     "calibrate",
     "measure",

@@ -20,7 +20,7 @@ tr:hover td { background: #f2f5fa; }
 """
 
 
-def html_page(title: str, paragraphs: Sequence[str], table: pd.DataFrame) -> str:
+def html_page(title: str, paragraphs: Sequence[str], table: pd.DataFrame, picture: str = "") -> str:
     """Write a table of text as HTML; all text is escaped, and line breaks in cells stay.
 
     Parameters
@@ -29,6 +29,8 @@ def html_page(title: str, paragraphs: Sequence[str], table: pd.DataFrame) -> str
         Shown above the table.
     table
         Its cells are text with units; if it has no rows, the page says ``None.``
+    picture
+        An SVG of this program's, shown below the table as it is.
     """
     words = "\n".join(f"<p>{html.escape(text)}</p>" for text in paragraphs)
     head = "".join(f"<th>{html.escape(str(name))}</th>" for name in table.columns)
@@ -39,7 +41,7 @@ def html_page(title: str, paragraphs: Sequence[str], table: pd.DataFrame) -> str
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         f"<title>{html.escape(title)}</title><style>{_STYLE}</style></head>\n"
-        f"<body><h1>{html.escape(title)}</h1>\n{words}\n{body}\n</body></html>\n"
+        f"<body><h1>{html.escape(title)}</h1>\n{words}\n{body}\n{picture}</body></html>\n"
     )
 
 
