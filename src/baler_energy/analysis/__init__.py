@@ -7,6 +7,7 @@
 - `statistics`: mean and 95 % t interval over repeats; `quantiles`: of the distributions behind them
 - `comparison`: by what factor two groups of runs differ, with an interval
 - `rate_distortion`: codecs against each other, and at the same error
+- `advice`: which codec to recommend for a file
 - `powerlaw`, `parallel`: fits of a power law, and of Amdahl's law
 - `breakdown`: what a profiled operation spends its time on, in categories that engines have in common
 - `thermal`, `throttled`: how a device warms up, and how long and why its clocks were lowered

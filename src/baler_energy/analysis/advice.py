@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-__all__ = ["CLOSE", "MEASURES", "Goal", "codec_name", "ranked", "recommended"]
+__all__ = ["CLOSE", "MEASURES", "Goal", "codec_name", "missed_sentence", "ranked", "recommended"]
 
 #: Measures of the error that a user may ask for: the key of an evaluation's summary, and what it means.
 MEASURES: Mapping[str, tuple[str, str]] = {
@@ -116,7 +116,7 @@ def recommended(codecs: pd.DataFrame, goal: Goal) -> tuple[int, str]:
     # The slower of the two operations decides.
     slowest = close[["compress_mb_per_s", "decompress_mb_per_s"]].min(axis=1)
     number = int(slowest.idxmax())
-    best = codecs.loc[number]
+    best = codecs.iloc[number]
     said = f"Use {codec_name(best)}: it stores {_times(best['ratio'])} less than the columns take, with {goal.words}"
     said += "." if number == meeting.index[0] else f", and is the fastest within {100 * (CLOSE - 1):.0f} % of the best."
     others = meeting[meeting["trains"] != best["trains"]]
@@ -136,7 +136,15 @@ def _against(best: "pd.Series[Any]", others: pd.DataFrame) -> str:
     return f"{said}, but needs no training, which took {_seconds(best['train_s'])} here."
 
 
-def codec_name(row: "Mapping[str, Any] | pd.Series[Any]") -> str:
+def missed_sentence(errors: Mapping[str, float], goal: Goal) -> list[str]:
+    """Say which codecs do not reach the goal, with their errors; nothing where all do."""
+    if not errors:
+        return []
+    listed = ", ".join(f"{name} ({100 * error:.3g} %)" for name, error in errors.items())
+    return [f"Not in the table, as their error is larger however their latents are stored: {listed}."]
+
+
+def codec_name(row: "Mapping[Any, Any] | pd.Series[Any]") -> str:
     """Name a codec of `ranked`."""
     if not row["trains"]:
         return str(row["packing"])

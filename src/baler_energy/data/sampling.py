@@ -82,7 +82,7 @@ def sample_file(source: str, request: Request, native_bytes: int, file_format: s
         if rows < LEAST_ROWS:
             raise InputError(f"{source}: has {rows} rows; at least {LEAST_ROWS} are needed to compare codecs.")
         finite = np.isfinite(data).all(axis=0)
-        left_out = tuple(name for name, kept in zip(opened.names, finite, strict=True) if not kept)
+        left_out = tuple(opened.names[number] for number in np.flatnonzero(~finite))
         if not finite.any():
             raise InputError(f"{source}: every column contains NaN or infinity, so no codec can be compared.")
         names, dtypes = (tuple(np.array(every)[finite].tolist()) for every in (opened.names, opened.dtypes))
@@ -93,8 +93,10 @@ def sample_file(source: str, request: Request, native_bytes: int, file_format: s
     # Runs go to the two tables in turn.
     run_rows = max(1, min(RUN_ROWS, len(data) // _LEAST_RUNS))
     to_test = np.arange(len(data)) // run_rows % 2 == 1
-    tables = [Table(np.ascontiguousarray(data[rows][:, finite]), names, dtypes, origin) for rows in (~to_test, to_test)]
-    return Sample(*tables, rows=rows, left_out=left_out, warnings=tuple(warnings))
+    training, test = (
+        Table(np.ascontiguousarray(data[mine][:, finite]), names, dtypes, origin) for mine in (~to_test, to_test)
+    )
+    return Sample(training, test, rows, left_out, tuple(warnings))
 
 
 def _spread(opened: Source, wanted: int, label: str) -> tuple[Floats, int]:

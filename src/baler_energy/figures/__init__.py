@@ -12,5 +12,6 @@
 - `profiled`: what a profiler recorded of one run; `engine_rows`: several engines at one point
 - `codec_rows`: the codecs that a study compares
 - `readable`: the tables as text; `page`: one as an HTML page
+- `advice`: what ``advise`` shows
 - `overview`: the report's first page
 """

@@ -94,12 +94,15 @@ def draw_advice(codecs: pd.DataFrame, curves: Sequence[pd.DataFrame], goal: Goal
 def _errors(panel: Axes, curves: Sequence[pd.DataFrame], codecs: pd.DataFrame, goal: Goal) -> None:
     for number, curve in enumerate(curves):
         known = curve[curve[goal.key] > 0]
-        look = {"color": COLOURS[number % len(COLOURS)], "linestyle": ("-", "--", ":", "-.")[number % 4]}
+        look: dict[str, Any] = {
+            "color": COLOURS[number % len(COLOURS)],
+            "linestyle": ("-", "--", ":", "-.")[number % 4],
+        }
         panel.plot(known[goal.key], known["ratio_native_bytes"], label=plain(curve.attrs["name"]), **look)
     panel.axvline(goal.error, color="0.6", linewidth=0.9)
-    panel.set(xscale="log", yscale="log", xlabel=_AXES[goal.measure], ylabel="Compression ratio")
+    panel.set(xscale="log", xlabel=_AXES[goal.measure])
     log_ticks(panel.xaxis, *panel.get_xlim())
-    log_ticks(panel.yaxis, *panel.get_ylim())
+    _ratios(panel, max(curve["ratio_native_bytes"].max() for curve in curves))
     panel.legend(loc="upper left")
 
 
@@ -108,7 +111,12 @@ def _speeds(panel: Axes, codecs: pd.DataFrame) -> None:
     panel.plot(slower, codecs["ratio"], color="black", marker="o", linestyle="none")
     for number, (x, y) in enumerate(zip(slower, codecs["ratio"], strict=True)):
         panel.annotate(f"{number + 1}", (x, y), xytext=(4, 3), textcoords="offset points", fontsize=8)
-    panel.set(xscale="log", yscale="log", ylabel="Compression ratio")
-    panel.set_xlabel("MB/s, compressing or decompressing, the slower")
+    panel.set(xscale="log", xlabel="MB/s, compressing or decompressing, the slower")
     log_ticks(panel.xaxis, *panel.get_xlim())
-    log_ticks(panel.yaxis, *panel.get_ylim())
+    _ratios(panel, codecs["ratio"].max())
+
+
+def _ratios(panel: Axes, most: float) -> None:
+    limits = 1.0, 1.4 * most
+    panel.set(yscale="log", ylim=limits, ylabel="Compression ratio (1: as large as the columns)")
+    log_ticks(panel.yaxis, *limits)

@@ -10,7 +10,7 @@ __all__ = ["html_page"]
 _STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; color: #14213d; background: #fff; margin: 1.5rem; }
 h1 { font-size: 1.25rem; margin: 0 0 .4rem; }
-p { max-width: 60rem; margin: .3rem 0; }
+p { max-width: 60rem; margin: .3rem 0; white-space: pre-line; }
 div { overflow-x: auto; margin-top: 1rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th { text-align: left; vertical-align: bottom; border-bottom: 2px solid #14213d; padding: .35rem .8rem .35rem 0; }

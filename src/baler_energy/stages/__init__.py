@@ -3,6 +3,7 @@
 - `study`: a whole study with Snakemake, and its report
 - `doctor`, `doctor_slurm`: what this machine, or a cluster's nodes, can measure
 - `measure`: any command of the user's
+- `advise`: which codec suits a file; `trials`: codecs tried on a sample of it
 - `calibrate`: what this machine resolves; `thread_costs`: a part of it
 - `baler_import`, `baler_export`: projects of upstream Baler, read and written
 - `generate`, `prepare`: tables of HEP data

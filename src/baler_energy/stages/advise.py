@@ -4,7 +4,7 @@ import argparse
 import shlex
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -89,12 +89,10 @@ def run(args: argparse.Namespace) -> None:
     """Run the stage from parsed options."""
     # What is wrong with the request is said before anything heavy is imported.
     check_request(args.file, request_of(args), args.format or format_of(args.file))
-    from baler_energy.analysis.advice import Goal
     from baler_energy.data.sampling import sample_file
     from baler_energy.figures.advice import advice_table
     from baler_energy.stages.measured import Measuring
 
-    goal = Goal(0.0) if args.lossless else Goal(args.error, args.measure)
     measuring = Measuring.of(args)
     base = PointOptions(epochs=args.epochs, **({} if args.threads is None else {"threads": args.threads}))
     sample = sample_file(args.file, request_of(args), int(args.sample_mb * 1e6), args.format)
@@ -103,15 +101,15 @@ def run(args: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory(prefix="baler-energy-advise-") as folder:
         from baler_energy.stages.trials import Trials
 
-        trials = Trials(sample, goal, Path(folder), measuring, base)
-        codecs = advise(trials, time.monotonic() + args.limit_s)
-        said = _said(codecs, sample, goal, args)
+        trials = Trials(sample, _goal(args), Path(folder), measuring, base)
+        codecs, missed = advise(trials, time.monotonic() + args.limit_s)
+        said = _said(codecs, missed, sample, args)
         if args.html is not None:
             _write_page(args.html, trials, codecs, said)
-    print(said[0], advice_table(codecs).to_string(index=False), *said[1:], sep="\n\n")
+    print(advice_table(codecs).to_string(index=False), *said, sep="\n\n")
 
 
-def advise(trials: "Trials", until: float) -> "pd.DataFrame":
+def advise(trials: "Trials", until: float) -> "tuple[pd.DataFrame, dict[str, float]]":
     """Try codecs on a sample, and rank them.
 
     Parameters
@@ -123,8 +121,8 @@ def advise(trials: "Trials", until: float) -> "pd.DataFrame":
 
     Returns
     -------
-    pandas.DataFrame
-        As of `analysis.advice.ranked`.
+    tuple
+        The codecs, as of `analysis.advice.ranked`; and the errors of those that do not reach the goal with any packing.
 
     Raises
     ------
@@ -137,22 +135,25 @@ def advise(trials: "Trials", until: float) -> "pd.DataFrame":
     from baler_energy.stages.measured import shared_session
 
     rows: Runs = []
+    missed: dict[str, float] = {}
     with shared_session(trials.measuring) as together:
         trials = replace(trials, measuring=together)
         trials.prepare()
         announce("Choosing packings on the first rows of the sample.")
         points = trials.without_training()
+        if not points:
+            raise InputError(f"No codec reaches {trials.goal.words} on this file. Ask for a larger error.")
         for point in _in_time(points, until):
             rows += trials.measured(point)
         if not rows:
-            raise InputError(f"No codec reaches {trials.goal.words} on this file. Ask for a larger error.")
+            raise InputError("--limit-s: the time was over before any codec could be tried. Allow more.")
         coder = points[0].packing.rpartition("+")[2]
         for point in _in_time(trials.trainable(), until):
             if chosen := trials.trained(point, coder):
                 rows += trials.measured(chosen)
             else:
-                announce(f"{_name(point)} does not reach {trials.goal.words}.")
-    return ranked(rows, trials.sample.native_bytes, trials.goal)
+                missed[_name(point)] = trials.error_of(point)
+    return ranked(rows, trials.sample.native_bytes, trials.goal), missed
 
 
 def _in_time(points: Sequence[PointOptions], until: float) -> Iterator[PointOptions]:
@@ -169,17 +170,24 @@ def _name(point: PointOptions) -> str:
     return point.packing if point.compression_ratio is None else f"{point.transform} 1/{point.compression_ratio:g}"
 
 
-def _said(codecs: "pd.DataFrame", sample: "Sample", goal: "Goal", args: argparse.Namespace) -> list[str]:
-    """Say what was compared, what is recommended, and the commands for it."""
-    from baler_energy.analysis.advice import recommended
+def _said(codecs: "pd.DataFrame", missed: Mapping[str, float], sample: "Sample", args: argparse.Namespace) -> list[str]:
+    """Say what is recommended, the commands for it, and what was compared."""
+    from baler_energy.analysis.advice import missed_sentence, recommended
     from baler_energy.figures.advice import sample_sentence
 
+    goal = _goal(args)
     number, recommendation = recommended(codecs, goal)
-    said = [sample_sentence(sample, goal), recommendation]
+    said = [recommendation]
     if number >= 0:
-        commands = "\n".join(f"  {line}" for line in _commands(codecs.loc[number], sample, args))
-        said.append(f"To compress the file that way, and to get it back:\n{commands}")
-    return said
+        commands = _commands(codecs.iloc[number], sample, args)
+        said.append("\n  ".join(["To compress the file that way, and to get it back:", *commands]))
+    return [*said, *missed_sentence(missed, goal), sample_sentence(sample, goal)]
+
+
+def _goal(args: argparse.Namespace) -> "Goal":
+    from baler_energy.analysis.advice import Goal
+
+    return Goal(0.0) if args.lossless else Goal(args.error, args.measure)
 
 
 def _write_page(page: Path, trials: "Trials", codecs: "pd.DataFrame", said: Sequence[str]) -> None:

@@ -1,6 +1,6 @@
 """Codecs tried on a sample of a file: which packings fulfil an error asked for, and what each codec costs, measured."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -97,6 +97,10 @@ class Trials:
         train(self._table("training"), self._out(point) / "train", point, Training(), self.measuring)
         packing = self._trained_packing(point, coder)
         return None if packing is None else point.changed(packing=packing)
+
+    def error_of(self, point: PointOptions) -> float:
+        """Give the goal's error of a trained transform whose latents are stored as computed."""
+        return float(self._pilot(point.changed(packing="none"))[self.goal.key])
 
     def measured(self, point: PointOptions) -> Runs:
         """Compress and decompress the sample with a codec, measured, and evaluate it; give its rows of ``runs``."""
