@@ -1,4 +1,4 @@
-"""Fixtures of the codec's tests."""
+"""Fixtures for the codecs' tests."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ from baler_energy.data.table import Table
 
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
-    """Keep small sums on one thread: two wait for each other where other tests run beside."""
+    """Keep small sums on one thread: with other tests running in parallel, two threads wait for each other."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

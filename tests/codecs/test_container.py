@@ -63,12 +63,12 @@ def test_contents_come_back(tmp_path, precision, packing):
     assert np.array_equal(reader.facts.normalisation.features, FACTS.normalisation.features)
 
 
-def test_no_rows_are_a_file_too(tmp_path):
+def test_a_table_without_rows_gives_a_file(tmp_path):
     _write(tmp_path / "t.baler", [])
     assert Reader(tmp_path / "t.baler").latents().shape == (0, 2)
 
 
-def test_the_writer_tells_what_the_file_is_made_of(tmp_path):
+def test_the_writer_reports_the_sizes_in_the_file(tmp_path):
     corrections = Corrections(np.zeros((20, 3), np.int16), np.empty(0))
     writer = _write(
         tmp_path / "t.baler", [StoredBlock((LATENTS.astype("float16"),), corrections)], packing="float16+bound-1"
@@ -96,7 +96,7 @@ def test_the_same_content_is_the_same_bytes(tmp_path, monkeypatch):
     assert (tmp_path / "1.baler").read_bytes() == (tmp_path / "2.baler").read_bytes()
 
 
-def test_a_shorter_table_over_a_longer_one_leaves_no_rest(tmp_path):
+def test_overwriting_a_longer_file_leaves_no_rest(tmp_path):
     _write(tmp_path / "t.baler")
     _write(tmp_path / "t.baler", [StoredBlock((LATENTS[:3],))])
     assert len(Reader(tmp_path / "t.baler").latents()) == 3

@@ -1,4 +1,4 @@
-"""A bound of every value's error."""
+"""A bound on every value's error."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def _cases(draw, values=ORDINARY):
 
 
 def _worst(original, restored, features, bound):
-    """Largest excess over the bound; values that are no numbers have to come back as they are."""
+    """Largest excess over the bound; values that are not finite must come back unchanged."""
     with np.errstate(invalid="ignore"):
         excess = np.abs(restored - original) - bound * features.features[1]
     same = (restored == original) | (np.isnan(restored) & np.isnan(original))
@@ -49,16 +49,16 @@ def test_every_value_is_within_the_bound_however_it_is_decoded(case, error_bound
     original, decoded, features, dtypes = case
     bound = Bound(error_bound, features, dtypes, precision)
     corrections = bound.corrections(original, decoded.copy())
-    # Next to the largest float64 the noise is infinite: such values are stored as they are.
+    # Near the largest float64 the noise is infinite: these values are stored exactly.
     restored = decoded + side * np.nan_to_num(bound.noise(decoded), posinf=0.0)
     bound.restore(restored, corrections)
-    # The bound itself is exact but for the last digits of the subtraction that this test makes.
+    # The bound is exact, except for rounding in this test's own subtraction.
     digits = 4 * np.finfo(np.float64).eps * (np.abs(np.nan_to_num(original, posinf=0, neginf=0)).max(initial=0) + 1)
     assert _worst(original, restored, features, error_bound) <= digits
 
 
 @given(_cases())
-def test_what_is_good_already_needs_no_correction(case):
+def test_a_value_within_the_bound_needs_no_correction(case):
     _, decoded, features, dtypes = case
     original = decoded + 0.3 * 0.01 * features.features[1]
     bound = Bound(0.01, features, ("float64",) * len(dtypes), "float64")

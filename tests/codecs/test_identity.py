@@ -42,7 +42,7 @@ def there_and_back(path: Path, out: Path, packing: str, threads: int = 1) -> Non
 
 @pytest.mark.parametrize("packing", LOSSLESS)
 @given(data=st.data())
-def test_a_table_comes_back_to_the_bit(tmp_path_factory, packing, data):
+def test_a_table_comes_back_bit_by_bit(tmp_path_factory, packing, data):
     rows = data.draw(st.integers(1, 40))
     dtypes = tuple(data.draw(st.lists(st.sampled_from(TYPES), min_size=1, max_size=5)))
     columns = [data.draw(arrays.arrays(dtype, rows)).astype(np.float64) for dtype in dtypes]
@@ -80,7 +80,7 @@ def test_a_number_format_rounds_floats_and_leaves_integers(tmp_path, table):
 
 
 @pytest.mark.parametrize("packing", ["float32", "float32-12+zstd", "float64+pcodec", "float16"])
-def test_what_is_not_finite_passes_a_number_format_and_no_column_grows(tmp_path, packing):
+def test_nan_and_infinity_pass_a_number_format_and_no_column_grows(tmp_path, packing):
     data = np.array([[np.nan, 1.5], [np.inf, -np.inf], [-0.0, np.nan]])
     Table(data, ("wide", "narrow"), ("float64", "float16"), {}).write(tmp_path / "t.npz")
     there_and_back(tmp_path / "t.npz", tmp_path / "back.npz", packing)

@@ -1,4 +1,4 @@
-"""How latents are stored, as a word of the axis."""
+"""How numbers are stored: the words of the axis ``packing``."""
 
 import lzma
 import tracemalloc
@@ -122,7 +122,7 @@ def coder(text: str) -> Coder:
 def test_packed_arrays_come_back_bit_by_bit(text, data, dtype):
     shape = data.draw(arrays.array_shapes(min_dims=1, max_dims=2, min_side=0, max_side=20))
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
-    # Of any bits: NaN of every payload, both zeros, infinities, subnormal numbers; a boolean has two values only.
+    # Any bits: NaN of every payload, both zeros, infinities, subnormal numbers; a boolean has only two values.
     raw = np.frombuffer(data.draw(st.binary(min_size=size, max_size=size)), np.uint8)
     values = (raw & 1 if dtype == "bool" else raw).view(dtype).reshape(shape)
     back = coder(text).decode(coder(text).encode(values), dtype, shape)
@@ -197,7 +197,7 @@ def test_a_damaged_chunk_behind_the_right_checksum_ends_no_process(inner, data, 
 @pytest.mark.parametrize("text", CHECKED)
 def test_no_more_memory_is_taken_than_the_stated_size(text):
     packed = coder(text).encode(np.zeros(2_000_000))
-    coder(text).decode(coder(text).encode(np.zeros(10)), "float64", (10,))  # what is imported takes memory, too
+    coder(text).decode(coder(text).encode(np.zeros(10)), "float64", (10,))  # imports take memory, too
     tracemalloc.start()
     with pytest.raises(ValueError, match=r"damaged|bytes instead of"):
         coder(text).decode(packed, "float64", (10,))
@@ -206,7 +206,7 @@ def test_no_more_memory_is_taken_than_the_stated_size(text):
     assert peak_b < 400_000
 
 
-def test_a_dictionary_of_lzma_is_that_of_its_preset_and_none_is_larger_than_what_is_packed():
+def test_lzmas_dictionaries_are_those_of_its_presets_and_a_needlessly_large_one_is_refused():
     properties = lzma._encode_filter_properties
     for preset, size in enumerate(DICTIONARY):
         filters = {"id": lzma.FILTER_LZMA2, "preset": preset}
@@ -250,7 +250,7 @@ def test_a_coder_of_python_needs_no_package_but_python_may_lack_it(monkeypatch):
     assert "Python was built without lzma" in Packing.parse("lzma-1").missing()
 
 
-def test_what_comes_back_to_the_bit_and_what_within_a_bound():
+def test_which_packings_are_lossless_and_which_keep_a_bound():
     assert Packing.parse("none").lossless and Packing.parse("pcodec").lossless
     assert not Packing.parse("float32+zstd").lossless and not Packing.parse("zstd+bound-0.1").lossless
     assert [word.keeps_bound for word in Packing.parse("float32+zstd+bound-0.1").words] == [False, False, True]
@@ -268,17 +268,17 @@ FLOATS = arrays.arrays(np.float32, 30, elements=st.floats(-(2.0**100), 2.0**100,
 
 
 @given(FLOATS, st.integers(1, 22))
-def test_fewer_bits_of_mantissa_are_the_nearest_number_with_so_many(values, bits):
+def test_fewer_mantissa_bits_give_the_nearest_number(values, bits):
     reduced = Packing(NumberFormat("float32", bits)).reduce(values)
     assert reduced.dtype == np.float32
-    # The bits that are dropped are zero, and the step to the next such number is at most 2^-bits of the value.
+    # The dropped bits are zero, and the distance to the next such number is at most 2^-bits of the value.
     assert not (reduced.view(np.uint32) & np.uint32((1 << (23 - bits)) - 1)).any()
     normal = np.abs(values) > np.finfo(np.float32).tiny
     error = np.abs(reduced.astype(float) - values)[normal]
     assert (error <= np.abs(values.astype(float))[normal] * 2.0 ** -(bits + 1)).all()
 
 
-def test_halfway_goes_away_from_zero_and_every_nan_stays_one():
+def test_halfway_cases_round_away_from_zero_and_nan_stays_nan():
     number = NumberFormat("float32", 4)
     assert list(number.round_column(np.array([33.0, 35.0, -33.0, -35.0]), None)) == [34, 36, -34, -36]
     nans = np.array([0x7FFFFFFF, 0xFFFFFFFF, 0x7F800001], np.uint32).view(np.float32)

@@ -1,4 +1,4 @@
-"""Transform ``pca``: the components of the least squared error, from a table of any size in constant memory."""
+"""Transform ``pca``: components with the least squared error, from a table of any size in constant memory."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -45,7 +45,7 @@ def test_components_are_those_of_a_singular_value_decomposition(jets, monkeypatc
     np.testing.assert_allclose(found.components @ found.components.T, np.eye(5), atol=1e-12)
 
 
-def test_its_error_is_the_variance_that_is_left(jets):
+def test_its_error_is_the_remaining_variance(jets):
     table, path = jets
     found = fitted(path, 4)
     scaled = found.normalisation.normalise(table.data)

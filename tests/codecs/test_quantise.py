@@ -19,7 +19,7 @@ BOUNDS = st.sampled_from([1e-7, 1e-4, 0.01, 0.3, 1.0, 2.0])
 
 @st.composite
 def columns(draw, dtypes):
-    """Make a column of any values, also of huge, tiny and alike ones."""
+    """Make a column of any values, including huge, tiny and equal ones."""
     dtype = draw(st.sampled_from(dtypes))
     elements = (
         st.floats(allow_nan=False, allow_infinity=False, width=8 * np.dtype(dtype).itemsize)
@@ -31,7 +31,7 @@ def columns(draw, dtypes):
 
 
 def rounded(values: np.ndarray, bound: float) -> tuple[np.ndarray, float]:
-    """Round a column by its own range, and check that what is stored of it gives the same."""
+    """Round a column by its own range, and check that the stored integers give the same values."""
     quantise = Quantise(bound)
     (back,), steps = Packing(quantise).reduced((values,))
     step = float(steps[0])
@@ -65,7 +65,7 @@ def test_integers_stay_integers_within_the_bound_and_are_exact_below_one(values,
 
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("odd", [math.nan, math.inf, -math.inf])
-def test_a_column_that_is_not_finite_or_finer_than_its_bound_is_kept_as_it_is(dtype, odd):
+def test_a_column_that_is_not_finite_or_has_too_fine_a_bound_is_stored_unchanged(dtype, odd):
     values = np.array([1.0, odd, -0.0], dtype)
     assert rounded(values, 0.1)[0].tobytes() == values.tobytes()
     fine = np.array([1000.0, 1001.0], dtype)

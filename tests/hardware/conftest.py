@@ -1,4 +1,4 @@
-"""A simulated machine: RAPL counters as files, and a driver of GPUs as a module."""
+"""A simulated machine: RAPL counters as files, and a GPU driver as a module."""
 
 import os
 import threading
@@ -10,7 +10,7 @@ from types import MappingProxyType, SimpleNamespace
 import pytest
 from simulator.run import namespaces_work
 
-#: How long a counter that a test advances may stay unchanged.
+#: How long (s) a counter that a test advances may stay unchanged.
 HANGS_S = 600.0
 
 
@@ -31,7 +31,7 @@ class Counter:
     def advance(self, step_uj: int) -> None:
         self.total_uj += step_uj
         before_s = time.monotonic()
-        # Of constant length and in place, as a reader of the kernel's file never sees half a number either.
+        # In place and with constant length: a reader of the kernel's file never sees half a number.
         descriptor = os.open(self.file, os.O_WRONLY | os.O_CREAT)
         os.pwrite(descriptor, b"%020d\n" % ((self._start_uj + self.total_uj) % self.max_uj), 0)
         os.close(descriptor)
@@ -62,7 +62,7 @@ class SimulatedMachine:
             self.counters[folder].advance(step_uj)
 
     def run(self, steps_uj: dict[str, int], interval_s: float = 0.01) -> None:
-        """Advance the counters again and again until the test is over."""
+        """Advance the counters repeatedly until the test is over."""
 
         def loop() -> None:
             while not self._stop.wait(interval_s):
@@ -78,17 +78,17 @@ class SimulatedMachine:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say which way the simulated machine was seen."""
+    """Report how the simulated machine was measured."""
     where = "over /sys/class, for unmodified libraries" if namespaces_work() else "in another folder, for our reader"
     terminalreporter.write_line(f"Simulated RAPL counters: {where}.")
 
 
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SimulatedMachine]:
-    """Return a machine without counters; tests add theirs, which only change when a test advances them."""
+    """Return a machine without counters; tests add counters, which only change when a test advances them."""
     monkeypatch.setattr("baler_energy.meters.rapl._WATCH_S", 0.01)
     monkeypatch.setattr("baler_energy.meters.rapl._LONG_WATCH_S", 0.01)
-    # A thread of this process advances the counters, and a busy machine may keep it waiting.
+    # A thread of this process advances the counters, and a busy machine may delay it.
     monkeypatch.setattr("baler_energy.meters.counters._STILL_FLOOR_S", HANGS_S)
     simulated = SimulatedMachine(tmp_path / "powercap")
     simulated.root.mkdir()
@@ -97,19 +97,19 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulat
 
 
 class NVMLError(Exception):
-    """The base of the simulated driver's errors."""
+    """Base class of the simulated driver's errors."""
 
 
 class NotSupportedError(NVMLError):
-    """The GPU lacks what was asked for."""
+    """The GPU does not support the query."""
 
 
 class NoPermissionError(NVMLError):
-    """The user may not ask for it."""
+    """The user lacks permission for the query."""
 
 
 class LibraryMismatchError(Exception):
-    """The driver is older than the question."""
+    """The driver is too old for the query."""
 
 
 class SimulatedNvml:
@@ -221,6 +221,6 @@ def _processes(pids: list[int] | None) -> list[SimpleNamespace]:
 def nvml(monkeypatch: pytest.MonkeyPatch) -> Callable[..., SimulatedNvml]:
     """Return the class of simulated drivers; all GPUs are visible unless a test hides some."""
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    # Counters move when a test moves them, however long it is kept waiting before.
+    # Counters only advance when a test advances them, even if the test is delayed.
     monkeypatch.setattr("baler_energy.meters.counters._STILL_FLOOR_S", HANGS_S)
     return SimulatedNvml

@@ -1,4 +1,4 @@
-"""Which GPU a run is measured on, and whether its energy is the run's own: by UUID, on a simulated driver."""
+"""On which GPU a run is measured (by UUID), and whether its energy belongs to the run, on a simulated driver."""
 
 import os
 from types import SimpleNamespace
@@ -20,7 +20,7 @@ FIRST = UUID(int=1)
 
 @pytest.fixture
 def cuda(monkeypatch):
-    """Return a function that says which UUID CUDA's first device has; None: there is no CUDA."""
+    """Return a function that sets the UUID of CUDA's first device; None: there is no CUDA."""
 
     def make(uuid):
         monkeypatch.setattr(visible, "cuda_uuid", lambda: uuid)
@@ -42,13 +42,13 @@ def measured(library, during=lambda: None):
 
 @pytest.mark.parametrize("variable", [None, "2,0", "0,1,2,3", "GPU-other"])
 def test_a_run_is_measured_on_cudas_first_gpu_alone(nvml, cuda, monkeypatch, variable):
-    """CUDA may number by speed, NVML numbers by bus: the UUID is the same."""
+    """CUDA may number by speed and NVML by bus, but the UUID is the same."""
     library = nvml(4)
     library.gpus[2].uuid = f"GPU-{FIRST}"
     if variable is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", variable)
     else:
-        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")  # so that it is put back after the test
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")  # so that it is restored after the test
         monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
     cuda(FIRST)
     assert hold_first_gpu(library) == f"GPU-{FIRST}" == hold_first_gpu(library)
@@ -69,7 +69,7 @@ def test_where_cuda_or_the_gpu_is_unknown_nothing_is_chosen(nvml, cuda, monkeypa
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "1"
 
 
-def test_a_job_that_may_ask_only_its_own_gpus(nvml, monkeypatch):
+def test_a_job_that_may_only_query_its_own_gpus(nvml, monkeypatch):
     """A cgroup hides the others: NVML refuses their handles, and CUDA numbers the rest from 0."""
     library = nvml(4)
     for index in (0, 3):
@@ -79,7 +79,7 @@ def test_a_job_that_may_ask_only_its_own_gpus(nvml, monkeypatch):
     assert find_visible(library) == {2: False}
 
 
-def test_jobs_of_slurm_number_by_the_bus(monkeypatch):
+def test_slurm_jobs_number_gpus_by_the_bus(monkeypatch):
     monkeypatch.setenv("CUDA_DEVICE_ORDER", "x")
     monkeypatch.delenv("CUDA_DEVICE_ORDER")
     monkeypatch.delenv("SLURM_JOB_ID", raising=False)
@@ -95,7 +95,7 @@ def test_jobs_of_slurm_number_by_the_bus(monkeypatch):
     [("MIG-1-x", 0), ("MIG-GPU-1/3/0", 0), ("1", 1), ("GPU-1", 1)],
     ids=["uuid", "old", "on", "on2"],
 )
-def test_a_partitions_energy_is_flagged_and_says_why(nvml, monkeypatch, variable, mig):
+def test_a_partitions_energy_is_flagged_with_the_reason(nvml, monkeypatch, variable, mig):
     library = nvml(2)
     library.gpus[1].mig = mig
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", variable)
@@ -151,7 +151,7 @@ def test_codecarbon_adds_up_the_same_gpus():
     assert not _find_parts(tracker), "no GPU is no 0 J"
 
 
-def test_the_doctor_says_each_reason_with_a_remedy(nvml):
+def test_the_doctor_reports_each_reason_with_a_remedy(nvml):
     library = nvml(2)
     library.gpus[0].mig = 1
     library.gpus[1].compute_mode = 2

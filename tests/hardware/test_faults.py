@@ -1,4 +1,4 @@
-"""What breaks half-way is null with its reason, and the run that is measured goes on."""
+"""A meter that fails half-way gives null with the reason, and the measured run continues."""
 
 import pytest
 from simulator.curves import Curve
@@ -38,7 +38,7 @@ def test_a_fault_is_null_with_its_reason_and_a_flag(measured, fault):
 
 
 @pytest.mark.parametrize("fault", [name for name, machine in MACHINES.items() if machine.gpus])
-def test_a_gpus_fault_costs_this_gpu_and_the_sum(measured, fault):
+def test_a_gpus_fault_only_affects_this_gpu_and_the_sum(measured, fault):
     readings = measured[fault].readings
     for component in ("gpu-0", "gpu"):
         assert readings[component, "energy"]["value"] is None
@@ -55,7 +55,7 @@ def test_what_did_not_fail_is_right(measured, fault):
     assert all(value is None or value > 0 for value in values)
 
 
-def test_the_reasons_say_what_happened(measured):
+def test_the_reasons_describe_what_happened(measured):
     reasons = {name: found.readings["package-0", "energy"]["reason"] for name, found in measured.items()}
     for name, words in {
         "stall": "it stopped",

@@ -1,4 +1,4 @@
-"""The true energy of a simulated machine is found again, through the real interfaces."""
+"""The meters recover the true energy of a simulated machine, through the real interfaces."""
 
 import pytest
 from simulator.nvml import compiler
@@ -16,7 +16,7 @@ def rows(tmp_path_factory, record_testsuite_property):
 
 
 def counted(rows):
-    """Energies that a counter gave, with the machines they are of."""
+    """Energies from counters, with their machines."""
     return [row for table in rows[0].values() for row in table if "sensor" not in row.how and row.component != "gpu"]
 
 
@@ -34,7 +34,7 @@ def test_every_component_has_its_energy(rows):
 
 def test_counters_are_within_half_a_percent_and_a_tick_at_each_edge(rows):
     for row in counted(rows):
-        # A bound is two ticks of the largest power.
+        # A bound is two ticks of the maximum power.
         assert row.off_j <= 0.005 * row.true_j + row.bound_j, row
 
 
@@ -57,7 +57,7 @@ def test_averaged_power_is_within_its_bound_on_every_curve(rows):
 
 
 def test_dynamic_energy_is_within_a_percent_of_the_gross(rows):
-    # Ticks of GPUs are noticed within milliseconds, but on a busy machine.
+    # GPU ticks are noticed within milliseconds, except on a busy machine.
     for row in counted(rows):
         assert row.dynamic_off_j <= 0.01 * row.true_j + row.late_j, row
 

@@ -12,13 +12,13 @@ from baler_energy.vocabulary import Evidence, Flag, Quantity
 
 
 def ended(meter):
-    """End a window and give its readings."""
+    """End a window and return its readings."""
     meter.end()
     return meter.readings()
 
 
 def window(library, during=lambda: None):
-    """Measure `during` and give the readings and the meter."""
+    """Measure `during`; return the readings and the meter."""
     meter = NvmlMeter(sample_interval_s=0.005, library=library)
     meter.open()
     meter.begin()
@@ -51,7 +51,7 @@ def test_counter_gives_the_energy_and_state_is_sampled(nvml):
     assert {s.value for s in samples if s.quantity == "memory_clock"} == {1.593e9}
     assert {s.value for s in samples if s.quantity == "throttle_reasons"} == {0.0}  # reported, and none applies
     assert flags == set()
-    assert library.depth == 0  # each start of the driver's library was ended
+    assert library.depth == 0  # each initialisation of the driver's library was shut down
 
 
 def test_energies_within_the_window(nvml):
@@ -140,7 +140,7 @@ def test_throttling_and_other_processes_are_flagged(nvml):
     library.gpus[0].throttle = 0x40
     library.gpus[0].pids = [os.getpid(), os.getppid()]
     assert window(library)[1] == {Flag.THROTTLED, Flag.SHARED_GPU}
-    library.gpus[0].throttle = 0x1  # idle clocks are no throttling
+    library.gpus[0].throttle = 0x1  # idle clocks are not throttling
     library.gpus[0].pids = [os.getpid()]
     assert window(library)[1] == set()
 
@@ -169,7 +169,7 @@ def test_no_package_is_absent_with_the_remedy(monkeypatch):
     assert channel.remedy == "pip install nvidia-ml-py"
 
 
-def test_channels_say_how_the_energy_is_had(nvml):
+def test_channels_describe_how_the_energy_is_measured(nvml):
     library = nvml(3)
     library.gpus[1].energy_j = None
     details = {channel.component: channel for channel in NvmlMeter(library=library).channels()}

@@ -14,7 +14,7 @@ from baler_energy.vocabulary import Evidence, Flag, Quantity
 
 
 def ended(meter):
-    """End a window and give its readings."""
+    """End a window and return its readings."""
     meter.end()
     return meter.readings()
 
@@ -40,7 +40,7 @@ def server(machine):
 
 
 def meter_of(machine) -> RaplMeter:
-    """Give a meter of the machine; at 60 W its counters of 100 J may go unread for more than a second."""
+    """Return a meter of the machine; at 60 W its counters of 100 J may go unread for more than a second."""
     return RaplMeter(sample_interval_s=0.01, root=machine.root, limit_w=60.0)
 
 
@@ -48,7 +48,7 @@ def energies(readings):
     return {reading.component: reading for reading in readings if reading.quantity is Quantity.ENERGY}
 
 
-def test_domains_are_found_by_name_and_none_twice(server):
+def test_domains_are_found_by_name_without_duplicates(server):
     assert [domain.component for domain in find_domains(server.root)] == [
         "package-0", "core-0", "dram-0", "package-1", "dram-1", "psys",
     ]  # fmt: skip
@@ -88,7 +88,7 @@ def test_a_session_recovers_the_journal_of_a_running_machine(server, tmp_path):
     edges_s = []
 
     def operation():
-        """Wait for the counter to go past its wrap, which takes as long as its thread is kept waiting."""
+        """Wait for the counter to wrap; a busy machine may delay its thread."""
         edges_s.append(time.monotonic())
         enough_uj = package.total_uj + 6_000_000
         while package.total_uj < enough_uj and time.monotonic() < edges_s[0] + 600:
@@ -111,7 +111,7 @@ def test_a_session_recovers_the_journal_of_a_running_machine(server, tmp_path):
     idle_w = next(r.value for r in outcome.idle.readings if r.component == "package-0")
     assert dynamic_j == pytest.approx(energy_j - idle_w * outcome.window.duration_s)
     powers = outcome.samples.query("component == 'package-0' and quantity == 'power'")
-    # How many there are depends on the machine: the poller slows down where a read is costly.
+    # Their number depends on the machine: the poller slows down if reads are expensive.
     assert len(powers) > 0
     assert (powers["value"] >= 0).all()
     power_max_w = readings["package-0", Quantity.POWER_MAX]
@@ -222,7 +222,7 @@ def test_no_permission_is_null_with_the_command_that_enables_it(server, monkeypa
     assert meter.flags() == set()
 
 
-def test_dies_are_packages_of_their_own(machine):
+def test_dies_are_separate_packages(machine):
     for die in (0, 1):
         machine.add(f"intel-rapl:{die}", f"package-0-die-{die}")
         machine.add(f"intel-rapl:{die}/intel-rapl:{die}:0", "dram")
@@ -253,7 +253,7 @@ def test_no_counters_at_all_is_absent_with_the_reason(machine, monkeypatch, virt
 
 
 class Sensor:
-    """Stands in for pyRAPL's Sensor: socket 0's package and dram, then socket 1's."""
+    """Replaces pyRAPL's Sensor: package and dram of socket 0, then of socket 1."""
 
     counts = (11.0, 12.0, 21.0, 22.0)
 
@@ -261,7 +261,7 @@ class Sensor:
         return list(self.counts)
 
 
-def test_pyrapl_is_used_where_it_serves_all_packages(server, monkeypatch):
+def test_pyrapl_is_used_if_it_reads_all_packages(server, monkeypatch):
     pyrapl = pytest.importorskip("pyRAPL")
     monkeypatch.setattr(pyrapl, "Sensor", Sensor)
     domains = find_domains(server.root)
@@ -269,7 +269,7 @@ def test_pyrapl_is_used_where_it_serves_all_packages(server, monkeypatch):
     assert read() == {"package-0": 11, "dram-0": 12, "package-1": 21, "dram-1": 22}
 
 
-def test_pyrapl_gives_way_where_it_refuses(server, monkeypatch):
+def test_pyrapl_is_not_used_if_it_fails(server, monkeypatch):
     pyrapl = pytest.importorskip("pyRAPL")
     domains = find_domains(server.root)
     monkeypatch.setattr(Sensor, "counts", (11.0, -1, 21.0, -1))  # it misses the memory

@@ -1,4 +1,4 @@
-"""What a machine can look like besides: dies, graphics, counters for administrators only, hot and shared GPUs."""
+"""Other kinds of machines: with dies, graphics, counters that only root can read, hot and shared GPUs."""
 
 import json
 import os
@@ -42,7 +42,7 @@ def test_dies_are_packages_and_graphics_is_inside_them(measured):
     assert energies["cpu"] == pytest.approx(energies["package-0-die-0"] + energies["package-0-die-1"])
 
 
-def test_counters_that_one_may_not_read_are_null_with_the_reason(measured):
+def test_counters_without_read_permission_are_null_with_the_reason(measured):
     found = measured["for administrators"]
     energies = [reading for (_, quantity), reading in found.readings.items() if quantity == "energy"]
     assert len(energies) >= 4
@@ -54,7 +54,7 @@ def test_counters_that_one_may_not_read_are_null_with_the_reason(measured):
 
 
 @pytest.mark.skipif(not namespaces_work(), reason="doctor looks under /sys/class, where nothing can be mounted here")
-def test_doctor_says_what_would_let_them_be_read(tmp_path):
+def test_doctor_reports_how_to_make_them_readable(tmp_path):
     command = [sys.executable, "-m", "baler_energy.cli", "doctor"]
     done = run_on(MACHINES["for administrators"], tmp_path, command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert "no permission to read" in done.stdout

@@ -13,7 +13,7 @@ from baler_energy.vocabulary import Evidence, Flag, MeterName, Quantity
 
 
 class ReplayMeter(Meter):
-    """Gives the energies of a list, window by window; an exception in the list is raised."""
+    """Returns the energies of a list, window by window; an exception in the list is raised."""
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ def replay() -> type[ReplayMeter]:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Callable[..., SessionSettings]:
-    """Return a maker of settings with tiny windows and a lock of the test's own."""
+    """Return a maker of settings with tiny windows and a separate lock for the test."""
 
     def make(**changes: object) -> SessionSettings:
         values = {

@@ -60,7 +60,7 @@ def test_integration_is_additive_and_bounded(times_s, data):
 @pytest.mark.parametrize(
     ("times_s", "powers_w"), [([], []), ([1.0], [2.0]), ([1.0, 2.0], [3.0]), ([2.0, 1.0], [1.0, 1.0])]
 )
-def test_integration_refuses_what_is_no_series(times_s, powers_w):
+def test_integration_refuses_an_invalid_series(times_s, powers_w):
     with pytest.raises(ValueError, match=r"samples|decrease"):
         integrate(times_s, powers_w)
 
@@ -77,7 +77,7 @@ UUIDS = ["GPU-aa11", "GPU-ab22", "GPU-b33"]
         ("2,0", [2, 0]),
         ("0,7,1", [0]),
         ("GPU-b", [2]),
-        ("GPU-a", []),  # two begin so
+        ("GPU-a", []),  # two UUIDs have this prefix
         ("GPU-ab22, GPU-aa", [1, 0]),
         ("1,1", [1]),
     ],
@@ -87,7 +87,7 @@ def test_visible_devices(variable, expected):
 
 
 def test_foreign_processes():
-    parent, ghost = os.getppid(), 2**22 + 12345  # beyond the kernel's largest process id
+    parent, ghost = os.getppid(), 2**22 + 12345  # above the kernel's largest process id
     assert foreign_processes([]) == 0
     assert foreign_processes([os.getpid()]) == 0
     assert foreign_processes([os.getpid(), parent]) == 1

@@ -1,4 +1,4 @@
-"""The calibration of a machine whose ticks are known."""
+"""The calibration of a machine with known ticks."""
 
 import json
 import math
@@ -55,7 +55,7 @@ class Ticking(Meter):
         return {"package-0": 0.5 * ticks, "cpu": 0.5 * ticks}
 
     def tick_as_seen_s(self):
-        """Median time between reads that saw a new tick in the second window: late where the machine is busy."""
+        """Median time between reads that saw a new tick in the second window; longer if the machine is busy."""
         changes_s = [now_s for (_, before), (now_s, ticks) in pairwise(self.windows[1]) if ticks > before]
         return median(later_s - earlier_s for earlier_s, later_s in pairwise(changes_s))
 
@@ -138,7 +138,7 @@ def test_a_damaged_calibration_is_reported(tmp_path, text):
         calibrated_min_window_s(tmp_path / "none.json", 1.0)
 
 
-def test_a_machine_without_counters_says_so(settings, replay):
+def test_a_machine_without_counters_is_reported(settings, replay):
     meter = replay([1.0] * 5, name=MeterName.CODECARBON, evidence=Evidence.MODELLED)
     calibration = calibrate([meter], settings(min_window_s=0.0), SHORTEST_S)
     (tick,) = [row for row in calibration.rows if row.quantity == "tick"]
@@ -149,13 +149,13 @@ def test_a_machine_without_counters_says_so(settings, replay):
 def test_the_threads_that_cost_least_are_found(calibration):
     costs = values(calibration, "energy_per_row")
     assert list(costs) == [f"threads-{n}" for n in candidates(physical_cores())]
-    # The largest number takes every core.
+    # The largest number uses every core.
     leaving_one_free = [*costs][:-1] or [*costs]
     assert calibration.threads == int(min(leaving_one_free, key=costs.get).removeprefix("threads-"))
     assert "threads" in summary(calibration)
 
 
-def test_a_calibration_without_threads_gives_none(calibration, tmp_path):
+def test_a_calibration_without_threads_has_no_number_of_threads(calibration, tmp_path):
     path = tmp_path / "c.json"
     older = [row for row in calibration.rows if row.quantity not in ("energy_per_row", "threads")]
     calibration.model_copy(update={"rows": tuple(older)}).write(path)
@@ -173,7 +173,7 @@ def test_the_shortest_calibration_still_finds_all(settings):
 
 
 @pytest.mark.parametrize("length_s", [SHORTEST_S / 2, math.inf, math.nan])
-def test_a_length_that_is_none_is_refused(length_s):
+def test_an_invalid_length_is_refused(length_s):
     with pytest.raises(InputError, match=f"at least {SHORTEST_S} s"):
         run(SimpleNamespace(calibrate_s=length_s))
 
@@ -184,7 +184,7 @@ def test_two_ticks_are_a_percent_of_the_shortest_window(tick_s, power_w):
 
 
 @given(st.lists(st.tuples(st.floats(0.1, 10), st.floats(0, 100)), min_size=1, max_size=20))
-def test_slices_give_back_the_powers_that_made_them(made):
+def test_slices_recover_the_powers_of_their_energies(made):
     times_s, energies = [0.0], [{"rapl/cpu": 0.0}]
     for length_s, power_w in made:
         times_s.append(times_s[-1] + length_s)

@@ -63,8 +63,8 @@ def test_a_window_that_the_samples_do_not_cover_is_refused(made, beyond_s, befor
 
 
 @given(st.floats(0.0005, 2), st.lists(st.floats(0.0001, 0.9), min_size=1, max_size=40))
-def test_a_counter_that_ticks_is_never_taken_for_one_that_stopped(tick_s, gaps):
-    """However late the readings come: each shows the ticks up to its time."""
+def test_a_ticking_counter_is_never_reported_as_stopped(tick_s, gaps):
+    """However late the readings are, each includes all ticks up to its time."""
     watch, now_s = StillWatch(tick_s), 0.0
     for gap_s in gaps:
         now_s += gap_s
@@ -72,7 +72,7 @@ def test_a_counter_that_ticks_is_never_taken_for_one_that_stopped(tick_s, gaps):
 
 
 @given(st.floats(0.0005, 1), st.floats(0.01, 0.5))
-def test_a_counter_that_stops_is_noticed(tick_s, gap_s):
+def test_a_counter_that_stops_is_detected(tick_s, gap_s):
     watch, limit_s, now_s, said = StillWatch(tick_s), max(3 * tick_s, 0.2), 0.0, None
     while said is None:
         assert now_s <= limit_s + gap_s + 1e-6
@@ -82,7 +82,7 @@ def test_a_counter_that_stops_is_noticed(tick_s, gap_s):
     assert "it stopped" in said
 
 
-def test_a_counter_without_work_may_not_change():
+def test_a_counter_without_load_may_stay_unchanged():
     watch = StillWatch(0.001)
     assert all(watch.stopped(7.0, float(second), loaded=False) is None for second in range(10))
     assert watch.stopped(7.0, 9.1) is None
@@ -103,7 +103,7 @@ def test_a_wrapping_counter_recovers_the_energy_of_any_power_below_its_limit(ste
 
 
 @given(st.floats(0, 1e6), st.floats(0, 1e3), st.floats(0.1, 1e4), st.floats(0, 1e5))
-def test_the_baseline_is_linear_and_idling_costs_nothing_more(load_j, idle_w, duration_s, more_j):
+def test_the_baseline_is_linear_and_idling_has_no_dynamic_energy(load_j, idle_w, duration_s, more_j):
     idle_j = idle_w * duration_s
     assert dynamic_energy_j(idle_j, idle_w, duration_s) == 0
     dynamic_j = dynamic_energy_j(load_j + idle_j, idle_w, duration_s)

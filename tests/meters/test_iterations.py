@@ -19,7 +19,7 @@ def energy(component: str, bound: float | None, evidence: Evidence = Evidence.ME
 
 @pytest.fixture
 def taken(monkeypatch):
-    """Take down iterations that end at given times (s), while two counters grow by 10 W and 1 W."""
+    """Record iterations that end at given times (s), while two counters grow by 10 W and 1 W."""
 
     def take(*ends_s: float) -> Iterations:
         now_s = iter(ends_s)
@@ -69,7 +69,7 @@ def test_the_summary_is_in_order_and_within_the_durations(durations_s):
     assert min(durations_s) <= times.lower_quartile_s
 
 
-def test_a_disturbed_iteration_moves_the_longest_and_not_the_median(replay, settings, three_iterations):
+def test_a_disturbed_iteration_changes_the_longest_but_not_the_median(replay, settings, three_iterations):
     naps_s = iter([0.02, 0.02, 1.0])
     with Session([replay([6.0])], settings(min_window_s=0.1)) as session:
         outcome = session.run(lambda: time.sleep(next(naps_s)))
@@ -79,7 +79,7 @@ def test_a_disturbed_iteration_moves_the_longest_and_not_the_median(replay, sett
     assert outcome.samples["value"].sum() == pytest.approx(outcome.window.duration_s, rel=0.01)
 
 
-def test_only_meters_that_count_are_read_between_iterations(replay, settings):
+def test_only_meters_with_counters_are_read_between_iterations(replay, settings):
     silent, counter = replay([6.0], name=MeterName.CODECARBON), replay([6.0])
     counter.counts = True
     with Session([silent, counter], settings(min_window_s=0.0)) as session:

@@ -1,4 +1,4 @@
-"""What is merged with a window by time: powermetrics' samples and a wattmeter's log."""
+"""Data merged with a window by time: powermetrics' samples and a wattmeter's log."""
 
 import plistlib
 import sys
@@ -67,14 +67,14 @@ def test_a_window_that_the_slices_do_not_cover_has_no_energy():
         overlap_energy_j(merged, "gpu", 0.0, 1.0)
 
 
-def test_powermetrics_is_a_tool_of_apples(monkeypatch):
+def test_powermetrics_only_exists_on_apple_silicon(monkeypatch):
     monkeypatch.setattr("platform.system", lambda: "Linux")
     (channel,) = PowermetricsMeter().channels()
     assert channel.evidence is None
     assert "macOS" in channel.detail
 
 
-#: Writes a property list after every fifth of a second, with the time that it really took.
+#: Writes a property list every 0.2 s, with the actual elapsed time.
 REPLAY = """
 import plistlib, sys, time
 before = time.monotonic()
@@ -89,7 +89,7 @@ while True:
 """
 
 
-def test_powermetrics_replayed_by_a_program_of_its_output(monkeypatch):
+def test_powermetrics_replaced_by_a_program_with_similar_output(monkeypatch):
     monkeypatch.setattr("baler_energy.meters.powermetrics._COMMAND", (sys.executable, "-c", REPLAY))
     meter = PowermetricsMeter()
     meter.open()

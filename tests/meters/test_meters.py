@@ -1,4 +1,4 @@
-"""The meters that every machine has: process, sampler, codecarbon; and the description of the machine."""
+"""Meters that work on every machine (process, sampler, codecarbon), and the description of the machine."""
 
 import json
 import subprocess
@@ -17,7 +17,7 @@ from baler_energy.vocabulary import Evidence, Flag, Quantity
 
 
 def ended(meter):
-    """End a window and give its readings."""
+    """End a window and return its readings."""
     meter.end()
     return meter.readings()
 
@@ -62,7 +62,7 @@ print(large.value or 0, small.value or 0)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     large_b, small_b = (float(word) for word in done.stdout.split())
     assert large_b > 300_000_000
-    assert small_b < 300_000_000  # 0: null, where the kernel does not let the peak be reset
+    assert small_b < 300_000_000  # 0: null, if the kernel does not allow resetting the peak
 
 
 CHILD = """
@@ -92,13 +92,13 @@ def test_process_sees_a_living_child():
     assert after[Quantity.BYTES_READ].value < 1_000_000
     peaks = [readings[Quantity.MEMORY_PEAK].value for readings in (before, large, after)]
     assert peaks[1] > 1_000_000_000 > peaks[0]
-    # null, where the kernel does not let the peak be reset
+    # null, if the kernel does not allow resetting the peak
     assert peaks[2] is None or peaks[2] < 1_000_000_000
 
 
 @pytest.mark.parametrize(("own_b", "peak_b"), [(120, None), (900, 900)])
 def test_a_peak_that_may_be_older_than_the_window_is_not_its_own(monkeypatch, own_b, peak_b):
-    """A child whose peak cannot be reset was at 500 before and after: since then it may have been anywhere below."""
+    """A child's peak that cannot be reset was 500 before and after, so its peak in the window may be anything below."""
     before = {"own": process_module._Peak(100, True), "child": process_module._Peak(500, False)}
     monkeypatch.setattr(process_module, "_tree", lambda: list(before))
     monkeypatch.setattr(process_module, "_reset_peak", before.get)
@@ -149,7 +149,7 @@ def codecarbon_meter():
 def test_codecarbon_gives_the_windows_own_energy(codecarbon_meter, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     meter = codecarbon_meter
-    for _ in range(2):  # a second window holds nothing of the first
+    for _ in range(2):  # a second window contains nothing from the first
         before_s = time.monotonic()
         meter.begin()
         begun_s = time.monotonic()
@@ -159,7 +159,7 @@ def test_codecarbon_gives_the_windows_own_energy(codecarbon_meter, tmp_path, mon
         shortest_s, longest_s = ending_s - begun_s, time.monotonic() - before_s
         powers_w = [sample.value for sample in meter.samples() if sample.component == "ram"]
         assert readings["ram"].evidence is Evidence.MODELLED
-        # RAM's model is a constant power, which dates the window.
+        # The RAM model is a constant power, so its energy gives the window's length.
         power_w = sum(powers_w) / len(powers_w)
         assert 0.9 * shortest_s <= readings["ram"].value / power_w <= 1.1 * longest_s
         assert readings["cpu"].value > 0
@@ -184,7 +184,7 @@ def test_codecarbon_energy_within_the_window_never_falls(codecarbon_meter):
     assert seen[-1] == pytest.approx(last_j, rel=0.5)
 
 
-def test_codecarbon_windows_follow_at_once():
+def test_codecarbon_windows_may_follow_immediately():
     meter = CodecarbonMeter()
     meter.open()
     try:
@@ -217,7 +217,7 @@ def test_provenance_is_json_with_what_is_needed(monkeypatch):
     assert len(record["source"]) == 16
 
 
-def test_machine_and_software_are_of_this_machine():
+def test_machine_and_software_describe_this_machine():
     assert machine()["hostname"]
     assert software()["psutil"]
     assert software()["pydantic"]

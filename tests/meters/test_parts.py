@@ -50,7 +50,7 @@ def test_cpu_time_of_ended_and_living_children_is_ours():
         child.stdout.readline()
         living_s = tree_cpu_s()
         child.stdin.close()
-    assert living_s - ended_s >= 0.15  # the kernel shows children's times in hundredths of a second
+    assert living_s - ended_s >= 0.15  # the kernel reports children's times in hundredths of a second
 
 
 def test_the_environment_names_another_lock_but_an_argument_wins(tmp_path, monkeypatch):
@@ -124,7 +124,7 @@ def idle(start: datetime, duration_s: float = 10.0) -> Idle:
     return Idle(start=start, duration_s=duration_s, shared=False, readings=(reading,))
 
 
-def test_shared_baseline_has_a_lifetime_and_a_least_length(tmp_path):
+def test_shared_baseline_has_a_lifetime_and_a_minimum_length(tmp_path):
     cache = IdleCache(tmp_path, {"host": "a"})
     now = datetime.now(UTC)
     cache.store(idle(now - timedelta(seconds=110)))
@@ -136,13 +136,13 @@ def test_shared_baseline_has_a_lifetime_and_a_least_length(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"key": {"host": "a"}}', '{"key": {"host": "a"}, "idle": {"a": 1}}'])
-def test_a_damaged_baseline_counts_as_none(tmp_path, text):
+def test_a_damaged_baseline_counts_as_missing(tmp_path, text):
     cache = IdleCache(tmp_path, {"host": "a"})
     cache.path.write_text(text)
     assert cache.load(1e9, 0) is None
 
 
-def test_a_baseline_of_another_key_is_not_taken(tmp_path):
+def test_a_baseline_with_another_key_is_not_used(tmp_path):
     cache = IdleCache(tmp_path, {"host": "a"})
     cache.store(idle(datetime.now(UTC) - timedelta(seconds=60)))
     assert cache.load(1e9, 0) is not None
@@ -162,7 +162,7 @@ def test_key_covers_meters_and_accelerator(replay):
     assert len({json.dumps(key) for key in keys}) == len(keys)
 
 
-def test_derived_without_baseline_or_energy_says_why():
+def test_derived_without_baseline_or_energy_has_a_reason():
     lost = Reading.of(MeterName.NVML, "gpu", Quantity.ENERGY, None, reason="fell off the bus")
     kept = Reading.of(MeterName.RAPL, "dram", Quantity.ENERGY, 3.0)
     for baseline in (None, idle(datetime.now(UTC))):
@@ -174,11 +174,11 @@ def test_derived_without_baseline_or_energy_says_why():
         assert readings["dram", Quantity.DYNAMIC_ENERGY].reason
 
 
-def test_slow_reads_are_rarer_but_a_single_slow_one_changes_nothing():
+def test_slow_reads_lengthen_the_pause_but_a_single_slow_read_does_not():
     assert least_pause_s([]) == 0.0
     assert least_pause_s([0.001] * 5) == pytest.approx(0.2)
-    assert least_pause_s([0.001, 0.001, 0.3]) == pytest.approx(0.2)  # a garbage collection fell into the last
-    assert least_pause_s([3.0] * 5) == 10.0  # well inside the time in which a counter wraps
+    assert least_pause_s([0.001, 0.001, 0.3]) == pytest.approx(0.2)  # garbage collection slowed the last read
+    assert least_pause_s([3.0] * 5) == 10.0  # much shorter than the time in which a counter wraps
 
 
 def test_poller_goes_on_after_an_error_and_stops():
@@ -239,7 +239,7 @@ def test_settings_out_of_range_are_named(name, value):
         SessionSettings(**{name: value})
 
 
-def test_a_chosen_meter_must_be_there_and_a_default_one_need_not(monkeypatch):
+def test_a_selected_meter_must_be_available_but_a_default_meter_need_not(monkeypatch):
     monkeypatch.setattr("baler_energy.meters.options.absent_reason", lambda meter: "it is not there")
     assert [meter.name for meter in make_meters(STUDY_METERS)] == list(STUDY_METERS)
     with pytest.raises(UnavailableError, match=r"process .* it is not there"):

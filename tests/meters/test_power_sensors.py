@@ -1,4 +1,4 @@
-"""Sensors that give power: hwmon, IPMI, batteries and adapters, by trees and answers as the real ones give them."""
+"""Power sensors (hwmon, IPMI, batteries and adapters), with realistic file trees and command output."""
 
 import time
 from pathlib import Path
@@ -34,7 +34,7 @@ def tree(root: Path, files: dict[str, str]) -> Path:
 
 
 def window(meter, during=lambda: None, length_s: float = 0.1):
-    """Measure a window; give its readings by component and quantity, and the flags."""
+    """Measure a window; return its readings by component and quantity, and the flags."""
     meter.open()
     meter.begin()
     time.sleep(length_s / 2)
@@ -70,7 +70,7 @@ BOARD = {
 }
 
 
-def test_hwmon_knows_from_the_chip_what_a_sensor_measures(tmp_path):
+def test_the_chip_determines_what_an_hwmon_sensor_measures(tmp_path):
     meter = HwmonMeter(sample_interval_s=0.01, root=tree(tmp_path, BOARD))
     readings, flags = window(meter)
     length_s = meter._end_s - meter._begin_s
@@ -85,7 +85,7 @@ def test_hwmon_knows_from_the_chip_what_a_sensor_measures(tmp_path):
     assert flags == set()
 
 
-def test_rails_of_one_name_stay_apart(tmp_path):
+def test_rails_with_the_same_name_are_distinguished(tmp_path):
     files = {
         f"hwmon{n}/{name}": text for n in (0, 1) for name, text in (("name", "ina2xx"), ("power1_input", "1000000"))
     }
@@ -93,7 +93,7 @@ def test_rails_of_one_name_stay_apart(tmp_path):
 
 
 @pytest.mark.parametrize("content", [None, "garbage", "-5000000", ""])
-def test_a_sensor_that_fails_half_way_has_no_energy_and_the_others_have_theirs(tmp_path, content):
+def test_a_sensor_that_fails_half_way_has_no_energy_but_the_others_do(tmp_path, content):
     root = tree(tmp_path, BOARD)
     file = root / "hwmon1" / "power1_average"
 
@@ -108,7 +108,7 @@ def test_a_sensor_that_fails_half_way_has_no_energy_and_the_others_have_theirs(t
     assert flags == {Flag.COUNTER_FAULT}
 
 
-def test_an_unreadable_sensor_is_absent_and_takes_its_sum_with_it(tmp_path):
+def test_an_unreadable_sensor_is_absent_and_so_is_its_sum(tmp_path):
     root = tree(tmp_path, BOARD | {"hwmon2/power1_input": "?"})
     found = channels(HwmonMeter(root=root))
     assert (found["gpu-1"], found["gpu"], found["gpu-0"]) == (None, None, Evidence.MEASURED)
@@ -135,7 +135,7 @@ def test_the_bmcs_answer_is_read(text, watts):
         (IPMITOOL.replace("activated", "deactivated"), "switched off"),
     ],
 )
-def test_a_bmc_that_does_not_measure_is_no_zero(text, message):
+def test_a_bmc_that_does_not_measure_is_an_error_not_zero(text, message):
     with pytest.raises(ValueError, match=message):
         parse_dcmi_w(text)
 
@@ -185,13 +185,13 @@ def test_the_machines_power_is_what_its_supplies_give(tmp_path, files, watts):
         (BATTERY | {"AC/type": "Mains", "AC/online": "1"}, "does not report its power"),
     ],
 )
-def test_a_machine_on_mains_has_no_power_of_its_battery(tmp_path, files, reason):
+def test_a_machine_on_mains_has_no_power_from_its_battery(tmp_path, files, reason):
     (channel,) = PowerSupplyMeter(root=tree(tmp_path, files)).channels()
     assert channel.evidence is None
     assert reason in channel.detail
 
 
-def test_an_adapter_that_is_plugged_in_half_way_costs_the_energy(tmp_path):
+def test_plugging_in_an_adapter_half_way_loses_the_energy(tmp_path):
     meter = PowerSupplyMeter(root=tree(tmp_path, BATTERY))
     meter._interval_s = 0.01
     readings, flags = window(meter, lambda: (tmp_path / "BAT0" / "status").write_text("Charging\n"))

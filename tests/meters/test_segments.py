@@ -1,4 +1,4 @@
-"""Windows in segments: what adds up, what is not known, and what is flagged."""
+"""Interrupted windows: what adds up, what is unknown, and what is flagged."""
 
 from datetime import UTC, datetime
 
@@ -92,7 +92,7 @@ def test_what_does_not_add_up_is_null_and_the_bounds_of_the_edges_grow():
     assert reading.value is None and "only energies are kept" in reading.reason
 
 
-def test_the_flags_are_of_the_whole():
+def test_the_flags_describe_the_whole_window():
     short = outcome(0.5, energy(4), flags=(Flag.BELOW_RESOLUTION, Flag.CONTAMINATED, Flag.THROTTLED), fraction=0.2)
     result = joined([segment(9.5, energy(3), fraction=0.01)], short, 5)
     assert result.flags == (Flag.RESUMED, Flag.THROTTLED)

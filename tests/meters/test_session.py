@@ -67,13 +67,13 @@ def test_modelled_energy_has_no_dynamic_part(replay, settings):
     assert Flag.MODELLED_ONLY in outcome.flags
 
 
-def test_the_window_holds_the_operation_and_nothing_else(replay, settings):
+def test_the_window_contains_only_the_operation(replay, settings):
     meter = replay([1.0, 1.0])
     log = meter.calls
     with Session([meter], settings(idle_s=0.01, min_window_s=0.0), synchronise=lambda: log.append("sync")) as session:
         session.run(lambda: log.append("operation"), warm_up=lambda: log.append("warm-up"))
     assert log == [
-        "open", "sync", "begin", "end", "readings",  # the idle baseline, with the accelerator's context alive
+        "open", "sync", "begin", "end", "readings",  # the idle baseline, including the accelerator's context
         "warm-up", "sync", "begin", "operation", "sync", "end", "readings", "close",
     ]  # fmt: skip
 
@@ -117,7 +117,7 @@ def test_a_failing_meter_is_null_with_a_reason_and_never_kills_the_run(replay, s
     assert bad.calls[-1] == "close"
 
 
-def test_a_fault_in_the_idle_baseline_costs_the_dynamic_energy_only(replay, settings):
+def test_a_fault_in_the_idle_baseline_only_affects_the_dynamic_energy(replay, settings):
     with Session([replay([OSError("busy"), 60.0])], settings(idle_s=0.02)) as session:
         outcome = session.run(work)
     assert value_of(outcome.readings, Quantity.ENERGY).value == 60.0
@@ -146,7 +146,7 @@ def test_energies_within_the_window(replay, settings):
     assert value_of(outcome.readings, Quantity.ENERGY, "gpu", MeterName.NVML).value is None
 
 
-def test_flags_of_meters_are_the_records(replay, settings):
+def test_flags_of_meters_are_copied_to_the_record(replay, settings):
     with Session([replay([1.0], flags=[Flag.THROTTLED, Flag.SHARED_GPU])], settings()) as session:
         outcome = session.run(work)
     assert {Flag.THROTTLED, Flag.SHARED_GPU} <= set(outcome.flags)
@@ -173,7 +173,7 @@ def test_without_samples_of_a_meter_the_columns_have_their_types(replay, setting
     assert str(frame.dtypes["value"]) == str(frame.dtypes["time_s"]) == "float64"
 
 
-def test_an_exception_of_the_operation_closes_everything(replay, settings):
+def test_an_exception_in_the_operation_closes_everything(replay, settings):
     meter = replay([1.0])
 
     def operation():

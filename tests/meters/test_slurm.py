@@ -1,4 +1,4 @@
-"""SLURM's counter as a meter, asked through stand-ins of its clients."""
+"""SLURM's counter as a meter, with fake sstat and scontrol."""
 
 import pytest
 
@@ -16,7 +16,7 @@ JobAcctGatherFrequency  = task=30,energy=5
 
 @pytest.fixture
 def cluster(tmp_path, monkeypatch):
-    """Return a function that sets what the clients say; sstat gives one of the counts at each question."""
+    """Return a function that sets the clients' output; sstat returns the next of the counts at each query."""
 
     def make(counts=(), configuration=CONFIGURATION):
         (tmp_path / "configuration").write_text(configuration)
@@ -39,7 +39,7 @@ def cluster(tmp_path, monkeypatch):
 
 @pytest.fixture(autouse=True)
 def _fresh_answers(monkeypatch):
-    """Let answers be young, so that windows of tenths of a second are long enough."""
+    """Assume recent values, so that windows of tenths of a second are long enough."""
     monkeypatch.setattr("baler_energy.meters.slurm._CACHE_S", 0.01)
     monkeypatch.setattr("baler_energy.meters.slurm._TICK_S", 0.01)
 
@@ -51,7 +51,7 @@ def window(meter, settings):
     return energy, outcome
 
 
-def test_the_energy_is_the_difference_of_both_answers(cluster, settings, tmp_path):
+def test_the_energy_is_the_difference_of_both_queries(cluster, settings, tmp_path):
     energy, _ = window(cluster([1000, 1150]), settings)
     assert (energy.value, energy.component, energy.evidence) == (150.0, "node", Evidence.MEASURED)
     assert "from ipmi: the whole node" in energy.detail
@@ -67,13 +67,13 @@ def test_the_energy_is_the_difference_of_both_answers(cluster, settings, tmp_pat
         ((18446744073709551614, 18446744073709551614), "no energy for step 12.0"),
     ],
 )
-def test_what_is_no_energy_is_null_with_the_reason_and_no_fault_of_the_run(cluster, settings, counts, reason):
+def test_an_invalid_energy_is_null_with_the_reason_but_not_a_fault_of_the_run(cluster, settings, counts, reason):
     energy, outcome = window(cluster(counts), settings)
     assert energy.value is None and reason in energy.reason
     assert Flag.MODELLED_ONLY in outcome.flags and Flag.COUNTER_FAULT not in outcome.flags
 
 
-def test_a_window_that_is_shorter_than_an_answer_is_old_has_no_energy(cluster, settings, monkeypatch):
+def test_a_window_shorter_than_the_age_of_a_value_has_no_energy(cluster, settings, monkeypatch):
     monkeypatch.setattr("baler_energy.meters.slurm._CACHE_S", 10.0)
     energy, _ = window(cluster([1000, 1150]), settings)
     assert energy.value is None and "raise measurement.min_window_s" in energy.reason
@@ -83,8 +83,8 @@ def test_a_window_that_is_shorter_than_an_answer_is_old_has_no_energy(cluster, s
     ("kind", "component"),
     [("pm_counters", "node"), ("xcc", "node"), ("rapl", "rail-slurm-rapl"), ("gpu", "rail-slurm-gpu")],
 )
-def test_what_the_energy_holds_is_its_sources(cluster, kind, component):
-    """RAPL's is no energy of the node, which would be too small by all else."""
+def test_the_source_determines_what_the_energy_covers(cluster, kind, component):
+    """RAPL's energy is not the node's, which also includes everything outside packages and DRAM."""
     (channel,) = cluster(configuration=CONFIGURATION.replace("ipmi", kind)).channels()
     assert channel.component == component and channel.evidence is Evidence.MEASURED
 
@@ -95,14 +95,14 @@ def test_a_mixture_of_sources_is_not_read(cluster):
 
 
 @pytest.mark.parametrize("kind", ["acct_gather_energy/none", "(null)"])
-def test_a_cluster_that_gathers_none_is_absent_with_the_remedy(cluster, kind):
+def test_a_cluster_that_records_no_energy_is_absent_with_the_remedy(cluster, kind):
     meter = cluster(configuration=CONFIGURATION.replace("acct_gather_energy/ipmi", kind))
     (channel,) = meter.channels()
     assert channel.evidence is None and "AcctGatherEnergyType is none" in channel.detail
     assert "slurm.conf" in channel.remedy
 
 
-def test_outside_of_slurm_nothing_is_asked(cluster, monkeypatch, tmp_path):
+def test_outside_slurm_nothing_is_queried(cluster, monkeypatch, tmp_path):
     meter = cluster()
     monkeypatch.delenv("SLURM_JOB_ID")
     assert meter.channels()[0].evidence is None
@@ -127,7 +127,7 @@ def test_without_clients_it_is_absent(cluster, monkeypatch):
         ({"ipmi": "pm_counters", "= 0 sec": "= 20 sec"}, 0.01),
     ],
 )
-def test_the_age_of_an_answer_is_the_clusters(cluster, changes, age_s):
+def test_the_age_of_a_value_depends_on_the_cluster(cluster, changes, age_s):
     configuration = CONFIGURATION
     for old, new in changes.items():
         configuration = configuration.replace(old, new)

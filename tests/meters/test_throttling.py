@@ -23,14 +23,14 @@ NAMES = {
 }
 
 
-def test_every_reason_of_the_library_has_its_word():
+def test_every_reason_in_the_library_has_a_word():
     prefix = "nvmlClocksThrottleReason"
     bits = {name.removeprefix(prefix): getattr(pynvml, name) for name in dir(pynvml) if name.startswith(prefix)}
     assert bits.pop("None") == 0 and bits.pop("All") == sum(REASONS)
     assert {name: REASONS[bit] for name, bit in bits.items()} == NAMES
 
 
-def test_throttled_is_heat_and_power_only():
+def test_throttled_only_means_heat_and_power():
     assert reason_words(THROTTLED) == (
         *("power cap", "hardware slowdown", "thermal, software", "thermal, hardware", "power brake"),
     )

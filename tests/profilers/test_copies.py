@@ -1,4 +1,4 @@
-"""Lines that copy data: their bytes, against lines whose copies are known."""
+"""Lines that copy data: bytes of lines whose copies are known."""
 
 import importlib.util
 from pathlib import Path
@@ -48,13 +48,13 @@ def test_new_arrays_and_copying_operators_are_counted(found):
     assert found["rows = torch.stack(views)"].bytes == pytest.approx(BYTES, rel=0.06)
 
 
-def test_a_line_that_runs_often_is_summed_and_its_caller_has_no_part_of_it(found):
+def test_a_line_that_runs_often_is_summed_and_does_not_count_for_its_caller(found):
     assert found["return values * 2.0"].bytes == pytest.approx(BYTES, rel=0.01)
     assert found["return values * 2.0"].calls == 5
     assert "part = inner(data[start : start + 1000])" not in found
 
 
-def test_views_sums_and_products_are_no_copies(found):
+def test_views_sums_and_products_are_not_copies(found):
     assert not {"total = data.sum()", "tensor = torch.from_numpy(data)", "product = tensor.T @ tensor"} & set(found)
 
 

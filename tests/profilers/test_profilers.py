@@ -43,7 +43,7 @@ def test_cprofile_finds_the_busy_function(tmp_path):
     pstats.Stats(str(tmp_path / "p.pstats")).get_stats_profile()
     by_name = {h.name: h for h in hotspots}
     busy = by_name["_busy"]
-    # More than all else that it calls; how much more depends on what interrupts a few milliseconds.
+    # More than all of its callees together; the ratio varies, as a few milliseconds are easily disturbed.
     assert busy.calls == 1 and busy.total_share > by_name["<built-in method builtins.sorted>"].total_share
     assert busy.file is not None and busy.file.endswith("test_profilers.py") and busy.line is not None
     assert by_name["<built-in method builtins.sorted>"].file is None
@@ -53,7 +53,7 @@ def test_cprofile_finds_the_busy_function(tmp_path):
 
 
 def test_functions_of_one_name_are_added_up(tmp_path):
-    # As the __init__ of two dataclasses: the standard library keeps one of them, and loses the other's time.
+    # For the __init__ of two dataclasses, the standard library only keeps one and loses the other's time.
     one, other = {}, {}
     for names in (one, other):
         exec("def same():\n for _ in range(300_000): pass", names)
@@ -119,7 +119,7 @@ def _event(
     )
 
 
-def test_kernels_are_shared_out_among_themselves():
+def test_shares_of_kernels_refer_to_all_kernels():
     events = [_event("CPU", 30.0, 0.0), _event("CPU", 10.0, 5.0), _event("CUDA", 0.0, 20.0)]
     kernel, *operators = sorted(torch_profiler.hotspots_of(events), key=lambda h: h.kind)
     assert (kernel.kind, kernel.self_time_s, kernel.self_share) == ("kernel", pytest.approx(20e-6), 1.0)
@@ -135,7 +135,7 @@ def _span(device: str, start_us: float, end_us: float, *, annotation: bool = Fal
     )
 
 
-def test_copies_and_waiting_of_the_gpu_are_told_from_its_kernels():
+def test_copies_and_waiting_of_the_gpu_are_distinguished_from_its_kernels():
     averages = [
         _event("CPU", 90.0, 0.0),
         _event("CUDA", 0.0, 30.0, "gemm"),

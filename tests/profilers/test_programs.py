@@ -1,4 +1,4 @@
-"""Profilers that are programs: what they write, read back; and what is said where they are absent or refuse."""
+"""Profilers that are external programs: parsing their output, and errors if they are missing or fail."""
 
 import json
 import signal
@@ -18,19 +18,19 @@ def _busy() -> int:
     return sum(len(str(n)) for n in range(50_000))
 
 
-def test_an_operation_repeats_until_it_was_seen_long_enough():
+def test_an_operation_repeats_until_the_time_has_passed():
     calls: list[int] = []
     assert running.repeat(lambda: calls.append(1), 0.0) == 1
     assert running.repeat(lambda: calls.append(1), 0.02) == len(calls) - 1 > 1
 
 
-def test_a_program_that_hangs_is_ended_with_all_that_it_started():
+def test_a_program_that_hangs_is_killed_with_its_children():
     done = running.run_group(["sh", "-c", "sleep 601 & sleep 601"], timeout_s=0.3)
     assert done.returncode == -9 and "within 0.3 s" in done.said
     assert _ended("601")
 
 
-def test_a_program_is_ended_when_the_waiting_is_interrupted():
+def test_a_program_is_killed_when_the_wait_is_interrupted():
     def stop(*_: object) -> None:
         raise UnavailableError("too long")
 
@@ -45,7 +45,7 @@ def test_a_program_is_ended_when_the_waiting_is_interrupted():
 
 
 def _ended(seconds: str) -> bool:
-    """Wait for the kernel to end a sleep of so long, well before it ends by itself."""
+    """Wait until a sleep of this length has been killed, well before it ends by itself."""
     for _ in range(300):
         if not any(process.info["cmdline"] == ["sleep", seconds] for process in psutil.process_iter(["cmdline"])):
             return True
@@ -53,11 +53,11 @@ def _ended(seconds: str) -> bool:
     return False
 
 
-def test_what_a_program_says_is_kept():
+def test_the_output_of_a_program_is_kept():
     assert running.run_group(["sh", "-c", "echo out; echo err >&2; exit 3"]) == running.Finished(3, "out err")
 
 
-def test_a_missing_program_and_a_missing_package_are_told_with_the_remedy():
+def test_a_missing_program_and_a_missing_package_are_reported_with_the_remedy():
     with pytest.raises(UnavailableError, match=r"no-such-program is not installed\. Buy one\."):
         running.program("no-such-program", "Buy one.")
     with pytest.raises(UnavailableError, match=r"no_such_package is not installed\. Buy one\."):
@@ -71,11 +71,11 @@ def test_pyspy_sees_the_busy_function(tmp_path):
     functions = {row.name: row for row in rows if row.kind == "function"}
     assert functions["_busy"].total_share > 0.9 and functions["_busy"].file.endswith("test_programs.py")
     calls = [row for row in rows if row.kind == "call"]
-    assert calls[0].stack == "_busy", "what stands above the operation is not shown"
+    assert calls[0].stack == "_busy", "frames outside the operation are not shown"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["f.svg", "s.json"]
 
 
-def test_pyspy_that_may_not_look_is_told_and_leaves_nothing(tmp_path, monkeypatch):
+def test_pyspy_without_permission_is_reported_and_leaves_no_files(tmp_path, monkeypatch):
     refusing = tmp_path / "py-spy"
     refusing.write_text("#!/bin/sh\necho 'Permission Denied: Try running again with elevated permissions'\nexit 1\n")
     refusing.chmod(refusing.stat().st_mode | stat.S_IXUSR)
@@ -108,7 +108,7 @@ def test_scalenes_lines_have_their_parts_memory_and_copies():
     assert parts == pytest.approx({"python": 0.10, "native": 0.60, "system": 0.05})
 
 
-def test_memory_that_scalene_did_not_get_is_missing_with_the_reason():
+def test_memory_that_scalene_did_not_measure_is_null_with_the_reason():
     times = {
         "elapsed_time_sec": 2.0,
         "repetitions": 1,
@@ -122,7 +122,7 @@ def test_memory_that_scalene_did_not_get_is_missing_with_the_reason():
 PROGRAM = scalene.Program("module", "argument", Path("repetitions"), 600.0)
 
 
-def test_scalene_whose_memory_run_fails_keeps_the_times_and_says_so(tmp_path, monkeypatch):
+def test_scalene_whose_memory_run_fails_keeps_the_times_and_reports_it(tmp_path, monkeypatch):
     program = scalene.Program("module", "argument", tmp_path / "repetitions", 600.0)
     program.repetitions.write_text("4")
     limits: list[float] = []
@@ -143,11 +143,11 @@ def test_scalene_whose_memory_run_fails_keeps_the_times_and_says_so(tmp_path, mo
     assert line.self_time_s == pytest.approx(0.3) and part.kind == "native"
     assert line.memory_bytes is None and line.reason.endswith("it said: it did not end")
     assert sum(limits[1:]) <= 0.9 * 600 and 3 * limits[0] <= 0.5 * 600, "all tries together fit into the limit"
-    # No page is no failure.
+    # A missing page is not a failure.
     assert (tmp_path / "s.json").is_file() and not (tmp_path / "s.html").exists()
 
 
-def test_an_empty_profile_of_scalenes_is_no_profile(tmp_path, monkeypatch):
+def test_an_empty_scalene_profile_counts_as_missing(tmp_path, monkeypatch):
     tries = []
 
     def run(*words, **_):
@@ -161,7 +161,7 @@ def test_an_empty_profile_of_scalenes_is_no_profile(tmp_path, monkeypatch):
     assert len(tries) > 1 and not (tmp_path / "s.json").exists()
 
 
-def test_scalene_that_crashes_is_tried_again_and_then_told(tmp_path, monkeypatch):
+def test_scalene_that_crashes_is_retried_and_then_reported(tmp_path, monkeypatch):
     tries: list[int] = []
 
     def crash(*_words: str, **_options: object) -> object:
@@ -174,7 +174,7 @@ def test_scalene_that_crashes_is_tried_again_and_then_told(tmp_path, monkeypatch
     assert len(tries) == 3 and not list(tmp_path.iterdir())
 
 
-#: Speaks perf's protocol: acknowledges, and writes the report when it is interrupted.
+#: Follows perf's protocol: acknowledges commands, and writes the report when it is interrupted.
 _PERF = """#!{python}
 import signal, sys, time
 words = sys.argv
@@ -226,7 +226,7 @@ def test_events_of_user_space_and_of_two_kinds_of_cores_are_read():
     }
 
 
-def test_counters_that_the_kernel_does_not_show_are_told():
+def test_counters_that_the_kernel_does_not_expose_are_reported():
     report = "<not supported>,,instructions,0,100.00,,\n<not supported>,,cycles,0,100.00,,\n12,,page-faults,1,1,,\n"
     with pytest.raises(UnavailableError, match=r"exposes no hardware counters.*perf_event_paranoid"):
         perf.hotspots_of(report, 3)
@@ -234,7 +234,7 @@ def test_counters_that_the_kernel_does_not_show_are_told():
         perf.hotspots_of("", 0, "Access to performance monitoring is limited.\nmore words")
 
 
-def test_perf_on_this_machine_counts_or_says_why():
+def test_perf_on_this_machine_counts_or_reports_why_not():
     try:
         rows = {row.name: row for row in perf.profile(_busy)}
     except UnavailableError as error:

@@ -1,4 +1,4 @@
-"""The call tree: from stacks, which know it, and from pairs of caller and callee, which must give the same."""
+"""The call tree: from stacks, which contain it, and from pairs of caller and callee, with the same result."""
 
 import pytest
 from hypothesis import given
@@ -47,7 +47,7 @@ def test_functions_that_call_one_another_are_one_place_named_after_ours():
     call = ("torch/module.py", 1, "_call_impl")
     pairs = {
         MAIN: (1, 1.0, 10.0, {}),
-        # The network is called by main, and calls its layers by the same function.
+        # main calls the network, which calls its layers through the same function.
         call: (9, 2.0, 9.0, {MAIN: (1, 9.0), FORWARD: (8, 6.0)}),
         FORWARD: (9, 1.0, 8.0, {call: (9, 8.0)}),
         LINEAR: (8, 6.0, 6.0, {call: (8, 6.0)}),

@@ -1,24 +1,25 @@
-"""The compressed file, ``.baler``: self-describing, readable as an npz, and refused when a single byte is wrong.
+"""The compressed file, ``.baler``: self-describing, readable as an npz, and refused if a single byte is wrong.
 
 It is a stored zip, written from front to back block by block, so that neither side ever holds more than a block:
 
-- ``<block>/latents.npy`` (rows of the block, latent): the latents, in the number format of the packing; or
-  ``<block>/latents.zst`` (``.xz``, ``.pco``, ...), the same packed by the packing's coder
-- or ``<block>/packed.zst`` and so on, where a coder packed several arrays: their sizes (``<u4``), then the arrays
-- or, where a codec has no latents, ``<block>/column-0000.npy`` (rows of the block,) and so on: the columns, each in its
-  own number type, packed alike
-- or, where the packing has steps, ``<block>/steps-of-columns`` (columns,) float64 and ``<block>/code-0000`` and so on:
-  of each column or latent the integers that its values are multiples of its step by; a step of 0: the value's own bits
-- ``<block>/steps.zst``, ``<block>/exact.zst``: corrections that keep a bound of the error, where one was asked for
-- ``<block>/counts.zst``: objects of each event, where the rows are the objects of jagged branches
+- ``<block>/latents.npy`` (rows of the block, latent): the latents, in the packing's number format; or
+  ``<block>/latents.zst`` (``.xz``, ``.pco``, ...): the same, packed by the packing's coder
+- or, if the codec has no latents, ``<block>/column-0000.npy`` (rows of the block,) and so on: the columns, each in its
+  own number type, packed in the same way
+- or, if the packing has steps, ``<block>/steps-of-columns`` (columns,) float64, and ``<block>/code-0000`` and so on:
+  integers whose products with the step are the values of a column or latent; a step of 0: the values' own bits
+- or, if a coder packed several of these arrays, ``<block>/packed.zst`` and so on: their sizes (``<u4``), then the
+  arrays
+- ``<block>/steps.zst``, ``<block>/exact.zst``: corrections that keep an error bound, if the packing has one
+- ``<block>/counts.zst``: number of objects in each event, if the rows are the objects of jagged branches
 - ``names.npy`` (columns,): the columns' names
-- ``normalization_features.npy`` (2, columns) float64: minimum and range of each column in the training table, where
-  there was one
-- ``header.npy``: JSON with the format's version, the columns' native types, the checkpoint that it needs, and of each
-  block the number of rows
+- ``normalization_features.npy`` (2, columns) float64: minimum and range of each column in the training table, if the
+  codec was trained
+- ``header.npy``: JSON with the format version, the columns' native types, the SHA-256 of the checkpoint that decodes
+  it, and each block's number of rows
 
-The zip's comment, which other readers ignore, is the SHA-256 of all bytes before it. The same content gives the same
-bytes, whenever it is written.
+The zip's comment, which other readers ignore, is the SHA-256 of all bytes before it. The same content always gives the
+same bytes.
 """
 
 import io
@@ -50,24 +51,24 @@ FORMAT = "baler-energy compressed table"
 VERSION = 2
 
 _FEATURES = "normalization_features.npy"
-#: Name of the entry of several packed arrays.
+#: Name of the entry that holds several packed arrays.
 _TOGETHER = "packed"
-#: Name of the steps of a block.
+#: Name of the array with a block's steps.
 _STEPS = "steps-of-columns"
-#: zip's own epoch, in place of the time of writing.
+#: zip's epoch, instead of the time of writing, which would change the bytes.
 _DATE = (1980, 1, 1, 0, 0, 0)
 _DAMAGE = (KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile)
 
 
 @dataclass(frozen=True, eq=False)
 class StoredBlock:
-    """Rows of a compressed file: the arrays of `Facts.arrays`, and what else there is of them."""
+    """A block of a compressed file: the arrays of `Facts.arrays`, with their corrections, counts and steps."""
 
     arrays: tuple[NDArray[Any], ...]
     corrections: Corrections | None = None
     counts: NDArray[np.int32] | None = None
     steps: NDArray[np.float64] | None = None
-    """Of each column, where the packing has some."""
+    """Step of each column (columns,), for writing; None if the packing has no steps."""
 
     @property
     def latents(self) -> NDArray[Any]:
@@ -83,9 +84,9 @@ class StoredBlock:
 
 @dataclass(frozen=True)
 class Sizes:
-    """What a compressed file is made of (B): latents as computed, as stored, corrections; and its rows.
+    """Sizes (B) of a compressed file's latents as computed, latents as stored and corrections; and its number of rows.
 
-    Where a codec has no latents, the columns in their own types take their place.
+    For a codec without latents, these are the sizes of the columns in their own types.
     """
 
     rows: int
@@ -95,24 +96,24 @@ class Sizes:
 
     @classmethod
     def of(cls, writer: "Writer", rows: int) -> Self:
-        """Take them from a writer."""
+        """Take the sizes from a writer."""
         return cls(rows, writer.latent_bytes, writer.stored_latent_bytes, writer.correction_bytes)
 
 
 class Writer:
-    """Writes a compressed file, as it is; the caller makes it atomic (`files.atomic_path`).
+    """Writes a compressed file in place; the caller makes this atomic (`files.atomic_path`).
 
     Parameters
     ----------
     path
         The file.
     facts
-        What it says of itself.
+        Its metadata.
 
     Attributes
     ----------
     latent_bytes, stored_latent_bytes, correction_bytes
-        Of the latents as computed, of the latents as stored, and of the corrections.
+        Sizes of the latents as computed, of the latents as stored, and of the corrections.
     """
 
     def __init__(self, path: Path, facts: Facts) -> None:
@@ -124,7 +125,7 @@ class Writer:
         self.latent_bytes = self.stored_latent_bytes = self.correction_bytes = 0
 
     def write(self, block: StoredBlock) -> None:
-        """Append a block, whose latents are in the number format of the packing."""
+        """Append a block, with its latents already in the packing's number format."""
         place, corrections, counts = f"{len(self._blocks):08}", block.corrections, block.counts
         facts = self._facts
         computed = facts.dtypes if facts.latent is None else [facts.precision]
@@ -147,7 +148,7 @@ class Writer:
         )
 
     def _packed(self, block: StoredBlock) -> Iterator[tuple[str, bytes]]:
-        """Pack a block's arrays, several by a coder into one entry: an entry of its own costs each some 120 B."""
+        """Pack a block's arrays. A coder puts several into one entry: separate entries cost about 120 B each."""
         coder, stored = self._packing.coder, list(self._stored(block))
         if coder is None:
             yield from ((f"{name}.npy", _npy(values)) for name, values in stored)
@@ -159,7 +160,7 @@ class Writer:
             yield f"{_TOGETHER}.{coder.suffix}", b"".join([np.array([*map(len, packed)], "<u4").tobytes(), *packed])
 
     def _stored(self, block: StoredBlock) -> Iterator[tuple[str, NDArray[Any]]]:
-        """Name the arrays that a block is stored as: its own, or its steps and the integers of each column."""
+        """Give names and values of the stored arrays: the block's own, or its steps and each column's integers."""
         names = [name for name, _, _ in self._facts.arrays(block.rows)]
         numbers, steps = self._packing.numbers, block.steps
         if not isinstance(numbers, Steps):
@@ -172,7 +173,7 @@ class Writer:
             yield f"code-{place:04}", numbers.codes_of(np.ascontiguousarray(column), float(step))
 
     def close(self) -> None:
-        """Write what describes the blocks, and the digest."""
+        """Write names, features, header and digest."""
         facts = self._facts
         header = {
             "format": FORMAT,
@@ -188,7 +189,7 @@ class Writer:
             "origin": dict(facts.origin),
             "layout": dict(facts.layout),
         }
-        # Files of Baler's autoencoder stay what they were.
+        # Without this key, files of the default, Baler's autoencoder, keep the bytes that they had before it existed.
         if facts.transform != Facts.transform:
             header["transform"] = facts.transform
         self._add("names.npy", _npy(np.array(facts.names)))
@@ -207,7 +208,7 @@ class Writer:
         if kind is None:
             self.close()
         else:
-            self._archive.close()  # without a digest, so that nobody takes it for whole
+            self._archive.close()  # without a digest, so that readers refuse it
             self._hashing.close()
 
     def _add(self, name: str, content: bytes) -> int:
@@ -226,7 +227,7 @@ class Reader:
     Raises
     ------
     InputError
-        It is missing, damaged, truncated, not of this format, or of another version.
+        It is missing, damaged or truncated, or has another format or version.
     """
 
     def __init__(self, path: Path) -> None:
@@ -253,7 +254,7 @@ class Reader:
         Raises
         ------
         InputError
-            One is not what the header says.
+            A block does not match the header.
         """
         try:
             with zipfile.ZipFile(self._path) as archive:
@@ -263,7 +264,7 @@ class Reader:
             raise InputError(f"{self._path}: is not a compressed file of this program ({error}).") from error
 
     def first(self, rows: int) -> tuple[NDArray[Any], ...]:
-        """Give the arrays of the first rows, at most those of a block."""
+        """Give the arrays of the first rows, at most those of the first block."""
         block = next(self.blocks(), None)
         if block is None:
             return tuple(np.empty(shape, dtype) for _, dtype, shape in self.facts.arrays(0))
@@ -275,7 +276,7 @@ class Reader:
         Raises
         ------
         InputError
-            As of `blocks`.
+            As in `blocks`.
         """
         empty = np.empty((0, self.facts.latent or 0), self.facts.stored_format)
         return np.concatenate([empty, *(block.latents for block in self.blocks())])
@@ -312,7 +313,7 @@ class Reader:
 
 
 def _arrays_of(facts: Facts, packing: Packing) -> int:
-    """Count the arrays that a block is stored as."""
+    """Count the arrays that store a block."""
     columns = len(facts.dtypes) if facts.latent is None else 1
     if not isinstance(packing.numbers, Steps):
         return columns
@@ -320,7 +321,7 @@ def _arrays_of(facts: Facts, packing: Packing) -> int:
 
 
 def _apart(content: bytes, count: int) -> Iterator[bytes]:
-    """Take arrays apart that were packed into one entry, which begins with their sizes (B, ``<u4``)."""
+    """Split an entry of several packed arrays; it begins with their sizes (B, ``<u4``)."""
     sizes = np.frombuffer(content[: 4 * count], "<u4")
     ends = 4 * count + np.cumsum(sizes, dtype=np.int64)
     if len(sizes) != count or (ends[-1] if count else 4 * count) != len(content):
@@ -331,7 +332,7 @@ def _apart(content: bytes, count: int) -> Iterator[bytes]:
 def _of_steps(
     facts: Facts, numbers: Steps, rows: int, read: Callable[[str, str, tuple[int, ...]], NDArray[Any]]
 ) -> tuple[NDArray[Any], ...]:
-    """Read a block whose columns are multiples of steps, which are read first."""
+    """Read a block whose columns are multiples of steps; the steps are read first."""
     latents = facts.latent is not None
     dtypes = [facts.stored_format] * (facts.latent or 0) if latents else list(facts.dtypes)
     steps = read(_STEPS, "float64", (len(dtypes),))
@@ -364,7 +365,7 @@ def _facts(header: dict[str, Any], archive: zipfile.ZipFile) -> Facts:
 
 
 def _block_sizes(header: dict[str, Any]) -> list[tuple[int, int | None, int | None]]:
-    """Rows, values stored as they are, and events of each block."""
+    """Rows, exactly stored values and events of each block."""
     sizes = [(block["rows"], block["exact"], block["events"]) for block in header["blocks"]]
     if header["rows"] != sum(rows for rows, _, _ in sizes):
         raise ValueError("rows of the blocks disagree with the header")
@@ -372,7 +373,7 @@ def _block_sizes(header: dict[str, Any]) -> list[tuple[int, int | None, int | No
 
 
 def _zstd() -> "Zstd":
-    """Give the coder of corrections and counts; imported only where there are some."""
+    """Give the coder of corrections and counts; imported only when needed."""
     from baler_energy.codecs.coders.zstd import Zstd
 
     return Zstd()

@@ -1,12 +1,12 @@
 """Corrections that keep every value of a reconstructed table within a bound of the original.
 
 Where the codec's own error exceeds the bound, the residual is stored in steps of twice the bound, as error-bounded
-compressors such as SZ do (Di and Cappello 2016); most steps are 0 and pack to nearly nothing. Where a step does not
+compressors such as SZ do (Di and Cappello 2016); most steps are 0 and compress to almost nothing. Where a step does not
 help (a value far outside, a number format that is too coarse), the original value is stored.
 
-What decodes may round otherwise than what encoded (other batches, threads or machines). So a value counts as within
-the bound only if it stays there, rounded to its column's type, when the decoded value moves by `Bound.noise` either
-way; rounding keeps the order of numbers, so that nothing between can be further off.
+Decoding may round differently from encoding (other batches, threads or machines). A value therefore counts as within
+the bound only if it stays there when the decoded value is shifted by `Bound.noise` either way and rounded to its
+column's type. Rounding is monotonic, so no shift in between gives a larger error.
 """
 
 from collections.abc import Sequence
@@ -24,12 +24,12 @@ __all__ = ["NOISE", "Bound", "Corrections"]
 
 Floats = NDArray[np.float64]
 
-#: Largest change of a decoded value from one way of decoding to another, over its column's range or, where that is
-#: more, its distance from the column's minimum, by the precision of the arithmetic: some hundred times what is seen
+#: Largest difference between two ways of decoding a value, by the precision of the arithmetic. It is relative to the
+#: column's range or, if larger, the value's distance from the column's minimum. It is 50 to 300 times what was observed
 #: (float64 3e-15, float32 2e-6; tests/codecs/baler/test_streaming.py).
 NOISE = {"float64": 1e-12, "float32": 1e-4}
 
-#: Marks a value that is stored as it is.
+#: Marks a value that is stored exactly.
 _EXACT = np.iinfo(np.int16).min
 _MOST = np.iinfo(np.int16).max
 
@@ -41,9 +41,9 @@ class Corrections:
     Parameters
     ----------
     steps
-        (rows, columns) int16: times twice the bound; the least int16 marks values that are stored as they are.
+        (rows, columns) int16: multiples of `Bound._step`; the smallest int16 marks values that are stored exactly.
     exact
-        (marked values,) float64: these, row by row.
+        (marked values,) float64: the marked values, row by row.
     """
 
     steps: NDArray[np.int16]
@@ -52,18 +52,18 @@ class Corrections:
 
 @dataclass(frozen=True, eq=False)
 class Bound:
-    """A bound of every value's error.
+    """A bound on every value's error.
 
     Parameters
     ----------
     error_bound
-        Over the range of the column in training. Where that range is 0, values come back exactly.
+        Relative to the column's range in training. Where that range is 0, values come back exactly.
     normalisation
         Features of the training table.
     dtypes
         Native types of the columns.
     precision
-        Of the codec's arithmetic: ``float64`` or ``float32``.
+        Precision of the codec's arithmetic: ``float64`` or ``float32``.
     """
 
     error_bound: float
@@ -73,7 +73,7 @@ class Bound:
 
     @classmethod
     def of(cls, fitted: Fitted, packing: Packing) -> "Bound | None":
-        """Give the bound of the error that a packing asks for; None where it asks for none."""
+        """Give the bound of a packing; None if it has no bound, or the codec was not trained."""
         if packing.error_bound is None or fitted.normalisation is None:
             return None
         return cls(packing.error_bound, fitted.normalisation, fitted.dtypes, fitted.precision)
@@ -83,7 +83,7 @@ class Bound:
         bound, noise = self._bound, self.noise(decoded)
         with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
             wanted = np.nan_to_num((original - decoded) / self._step, nan=0.0, posinf=0.0, neginf=0.0)
-            # Only where the value is not within the bound as it is: most steps are to be 0.
+            # Only where the decoded value itself is outside the bound, so that most steps are 0.
             kept = self._holds(original, decoded, bound, noise)
             steps = np.where(kept, 0.0, np.rint(wanted).clip(-_MOST, _MOST))
             holds = kept | self._holds(original, decoded + steps * self._step, bound, noise)
@@ -98,9 +98,9 @@ class Bound:
         decoded[exact] = corrections.exact
 
     def noise(self, decoded: Floats) -> Floats:
-        """By how much decoded values (rows, columns) may differ from one way of decoding to another.
+        """Largest difference between two ways of decoding these values (rows, columns).
 
-        `NOISE`, and some spacings of float64 where the minimum, which is added last, is large against the range.
+        `NOISE`, plus a few spacings of float64, which matter if the minimum, added last, is much larger than the range.
         """
         minimum, spread = self.normalisation.features
         with np.errstate(over="ignore", invalid="ignore"):
@@ -115,7 +115,7 @@ class Bound:
 
     @property
     def _step(self) -> Floats:
-        """Twice what is left of the bound after the noise, or of half the bound where little is left."""
+        """Twice what the noise leaves of the bound, but at least the bound itself."""
         step: Floats = 2 * np.maximum(
             self._bound - NOISE[self.precision] * self.normalisation.features[1], self._bound / 2
         )

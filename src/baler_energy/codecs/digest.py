@@ -13,7 +13,7 @@ _READ_BYTES = 1 << 20
 
 
 class HashedFile:
-    """A file that is written from front to back, and hashed on the way but for its last bytes, the digest's place."""
+    """A file written from front to back and hashed on the way, except its last bytes, which the digest replaces."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -34,17 +34,17 @@ class HashedFile:
         return len(content)
 
     def flush(self) -> None:
-        """Pass on what is buffered."""
+        """Flush the file's buffer."""
         self._file.flush()
 
     def finish(self) -> None:
-        """Write the digest into its place, and close the file."""
+        """Replace the last bytes by the digest, and close the file."""
         self._file.seek(-DIGEST_BYTES, 2)
         self._file.write(self._digest.hexdigest().encode())
         self._file.close()
 
     def close(self) -> None:
-        """Close the file as it is."""
+        """Close the file without a digest."""
         self._file.close()
 
 
@@ -54,7 +54,7 @@ def check_digest(path: Path) -> None:
     Raises
     ------
     InputError
-        It is missing, damaged or truncated, or has none.
+        It is missing, damaged or truncated, or has no digest.
     """
     try:
         with path.open("rb") as file:

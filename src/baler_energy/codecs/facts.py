@@ -1,4 +1,4 @@
-"""What a compressed file says of itself, and the arrays that its blocks hold."""
+"""The metadata of a compressed file, and the arrays that its blocks hold."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,28 +17,28 @@ __all__ = ["Facts"]
 
 @dataclass(frozen=True, eq=False)
 class Facts:
-    """What a compressed file says of itself.
+    """The metadata of a compressed file.
 
     Parameters
     ----------
     names, dtypes
-        Of the columns; dtypes are NumPy's names of the native types. Those of integers come back as integers.
+        Names and native types (as NumPy names them) of the columns. Integer columns come back as integers.
     normalisation
-        Features of the training table; None where there was no training.
+        Features of the training table; None if there was no training.
     checkpoint_hash
-        `Fitted.content_hash` of the checkpoint that decodes it; None: it needs none.
+        `Fitted.content_hash` of the checkpoint that decodes it; None: no checkpoint is needed.
     latent
-        Columns of the latents; None: the table's own columns are stored, each in its own type.
+        Number of latent columns; None: the table's own columns are stored, each in its own type.
     precision
-        Of the arithmetic that made them.
+        Precision of the arithmetic that computed the latents.
     packing
-        How they are stored, a value of the axis.
+        How numbers are stored: a value of the axis ``packing``.
     origin
         What the table is (``source`` and ``label`` of `Table.origin`), so that toy data stays labelled.
     layout
-        Kind of file that the table came in, of which the same kind is made again.
+        Format of the original file; decompression writes a file of the same format.
     transform
-        A value of the axis.
+        A value of the axis ``transform``.
     """
 
     names: tuple[str, ...]
@@ -56,7 +56,7 @@ class Facts:
     def of(
         cls, fitted: Fitted, packing: str, origin: Mapping[str, Any], layout: Mapping[str, Any] | None = None
     ) -> Self:
-        """Say what a compressed file of this codec says of itself."""
+        """Collect the metadata of a file that this codec compresses."""
         return cls(
             fitted.names,
             fitted.dtypes,
@@ -85,7 +85,7 @@ class Facts:
         Raises
         ------
         InputError
-            It was.
+            The transform or the checkpoint differs.
         """
         if self.transform != fitted.transform:
             raise InputError(
@@ -99,7 +99,7 @@ class Facts:
             )
 
     def arrays(self, rows: int) -> list[tuple[str, str, tuple[int, ...]]]:
-        """Give name, number type and shape of each array of a block of so many rows."""
+        """Give name, number type and shape of each array in a block of `rows` rows."""
         if self.latent is not None:
             return [("latents", self.stored_format, (rows, self.latent))]
         packing = Packing.parse(self.packing)

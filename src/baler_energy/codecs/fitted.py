@@ -1,4 +1,4 @@
-"""A codec that is ready to encode tables of its columns."""
+"""The interface of a codec that is ready to encode tables with its columns."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -29,7 +29,7 @@ class Fitted(Protocol):
 
     @property
     def normalisation(self) -> Normalisation | None:
-        """Features of the training table; None where there was no training."""
+        """Features of the training table; None if there was no training."""
         ...
 
     @property
@@ -39,17 +39,17 @@ class Fitted(Protocol):
 
     @property
     def latent(self) -> int | None:
-        """Columns of the latents; None where these are the table's own columns, each in its own type."""
+        """Number of latent columns; None if the table's own columns are stored, each in its own type."""
         ...
 
     @property
     def content_hash(self) -> str | None:
-        """SHA-256 of what training found; None where there was none."""
+        """SHA-256 of the trained codec; None if there was no training."""
         ...
 
 
 def check_columns(names: Sequence[str], dtypes: Sequence[str], fitted: Fitted) -> None:
-    """Refuse a table whose columns are not those of the training.
+    """Refuse a table whose columns differ from the training's.
 
     Raises
     ------

@@ -1,7 +1,7 @@
-"""The transform ``identity``: columns are stored in their own number types, as the packing says.
+"""The transform ``identity``: the packing is applied to the columns, each in its own number type.
 
-With a lossless packing, or none, every value of the table comes back to the bit. The table itself holds float64: it
-has rounded integers beyond 2^53 already.
+With a lossless packing, or none, every value of the table comes back bit for bit. The table itself is float64, so
+integers beyond 2^53 were rounded before.
 """
 
 from contextlib import AbstractContextManager
@@ -36,7 +36,7 @@ class Identity:
     content_hash: str | None = None
 
     def encode(self, data: Floats) -> tuple[NDArray[Any], ...]:
-        """Give the columns of values (rows, columns), each in its own type."""
+        """Split values (rows, columns) into columns, each in its own type."""
         columns = zip(self.names, data.T, self.dtypes, strict=True)
         try:
             return tuple(np.ascontiguousarray(native(name, values, dtype)) for name, values, dtype in columns)
@@ -47,7 +47,7 @@ class Identity:
             ) from error
 
     def decode(self, *columns: NDArray[Any]) -> Floats:
-        """Put columns side by side; what was rounded to another number format is in its own type again."""
+        """Join columns to values (rows, columns), after a cast of each column back to its own type."""
         typed = zip(columns, self.dtypes, strict=True)
         return matrix([values.astype(dtype, copy=False) for values, dtype in typed])
 
@@ -58,11 +58,11 @@ def _coder(asked: Asked, codec: Identity) -> StreamingCoder:
 
 
 def compressing(asked: Asked) -> AbstractContextManager[Work]:
-    """Make ready to compress a file of any format, which is read within the window."""
+    """Set up compression of a file of any format, which is read within the window."""
     return streamed_compression(asked, lambda source: _coder(asked, Identity(source.names, source.dtypes)))
 
 
 def decompressing(asked: Asked) -> AbstractContextManager[Work]:
-    """Make ready to decompress to a file of the kind that was compressed."""
+    """Set up decompression to a file of the original format."""
     facts = asked.compressed.facts
     return streamed_decompression(asked, _coder(asked, Identity(facts.names, facts.dtypes)))

@@ -1,4 +1,4 @@
-"""Values as the columns' own number types can hold them."""
+"""Rounding of values to the columns' own number types."""
 
 from collections.abc import Sequence
 
@@ -9,10 +9,10 @@ __all__ = ["bounds", "round_to_native"]
 
 
 def round_to_native(data: NDArray[np.float64], dtypes: Sequence[str]) -> None:
-    """Round each column, in place, to the nearest value that its native type holds.
+    """Round each column, in place, to the nearest value that its native type can hold.
 
-    Integer columns are rounded (truncation, which Baler does, doubles the error) and kept inside the type's bounds;
-    float32 and float16 columns are rounded to that precision.
+    Integer columns are rounded (Baler truncates, which doubles the error) and clipped to the type's range; float32 and
+    float16 columns are rounded to that precision.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def round_to_native(data: NDArray[np.float64], dtypes: Sequence[str]) -> None:
 
 
 def bounds(dtype: str) -> tuple[float, float]:
-    """Smallest and largest float64 that a type holds, so that a cast to it cannot overflow."""
+    """Smallest and largest float64 that a type can hold, so that a cast to it cannot overflow."""
     native = np.dtype(dtype)
     if native.kind == "f":
         return float(np.finfo(native).min), float(np.finfo(native).max)
@@ -37,5 +37,5 @@ def bounds(dtype: str) -> tuple[float, float]:
         return 0.0, 1.0
     limits = np.iinfo(native)
     highest = float(limits.max)
-    # 2**63 - 1 and 2**64 - 1 are no float64: the nearest one is beyond the type.
+    # float64 cannot hold 2**63 - 1 and 2**64 - 1: the nearest float64 is outside the type's range.
     return float(limits.min), highest if int(highest) <= limits.max else float(np.nextafter(highest, 0.0))

@@ -20,12 +20,12 @@ class Normalisation:
     Parameters
     ----------
     features
-        (2, columns): minima, then ranges (maximum less minimum), as Baler stores them.
+        (2, columns): minima, then ranges (maximum minus minimum), as Baler stores them.
 
     Raises
     ------
     InputError
-        A wrong shape, a value that is not finite, a negative range.
+        The shape is wrong, a value is not finite, or a range is negative.
     """
 
     features: Floats
@@ -68,20 +68,20 @@ class Normalisation:
         return constant
 
     def normalise(self, data: Floats) -> Floats:
-        """Scale rows (rows, columns); what was constant in training becomes 0, whatever its value."""
+        """Scale rows (rows, columns); every value of a column that was constant in training becomes 0."""
         minimum, spread = self.features
-        # Division by infinity gives 0 for the constant columns without touching the others' bits.
+        # Division by infinity gives 0 for the constant columns without changing the others' bits.
         result: Floats = (data - minimum) / np.where(spread > 0, spread, np.inf)
         return result
 
     def restore(self, scaled: Floats) -> Floats:
-        """Undo `normalise` (rows, columns); what was constant in training gets its value back exactly."""
+        """Undo `normalise` (rows, columns); columns that were constant in training get that value back exactly."""
         minimum, spread = self.features
         result: Floats = scaled * spread + minimum
         return result
 
 
 def lost_warning(columns: Sequence[str]) -> list[str]:
-    """Warn of columns whose values are lost."""
+    """Warn about columns whose values are lost."""
     words = "constant in training but not here; these values are lost. Train on this table"
     return [f"{', '.join(columns)}: {words}"] if columns else []

@@ -1,4 +1,4 @@
-"""How a compressed file stores its numbers: the words of the axis ``packing``, one of each kind."""
+"""How a compressed file stores its numbers: the words of the axis ``packing``, at most one of each kind."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -23,11 +23,11 @@ class Packing:
     Parameters
     ----------
     numbers
-        How numbers are rounded; None: they are as computed.
+        How numbers are rounded; None: not at all.
     coder
-        Lossless coder; None stores the numbers as they are.
+        Lossless coder; None: numbers are stored uncompressed.
     bound
-        Bound of every value's error; None: no bound.
+        Bound on every value's error; None: no bound.
     """
 
     numbers: Numbers | None = None
@@ -41,7 +41,7 @@ class Packing:
         Raises
         ------
         InputError
-            It is not one.
+            The value is not supported.
         """
         found: dict[str, Word] = {}
         for text_of_word in [] if text == "none" else text.split("+"):
@@ -55,21 +55,21 @@ class Packing:
 
     @property
     def words(self) -> tuple[Word, ...]:
-        """Its words."""
+        """The words that are set."""
         return tuple(word for word in (self.numbers, self.coder, self.bound) if word is not None)
 
     @property
     def error_bound(self) -> float | None:
-        """Largest error of every value, over the range of its column in training; None: no bound."""
+        """Largest error of a value, relative to its column's range in training; None: no bound."""
         return None if self.bound is None else self.bound.value
 
     @property
     def lossless(self) -> bool:
-        """Whether all numbers come back to the bit."""
+        """Whether all numbers come back bit for bit."""
         return all(word.lossless for word in self.words)
 
     def missing(self) -> str | None:
-        """Say what this machine lacks for it, and how to get it; None: nothing."""
+        """Report which package is missing and how to install it; None: nothing is missing."""
         return next((reason for word in self.words if (reason := word.missing())), None)
 
     def steps(
@@ -82,7 +82,7 @@ class Packing:
         arrays
             Columns (rows,), or latents (rows, columns).
         ranges
-            Of the columns; None: those of the arrays.
+            Ranges of the columns; None: computed from the arrays.
         """
         if not isinstance(self.numbers, Steps):
             return None
@@ -92,25 +92,25 @@ class Packing:
 
     @property
     def needs_ranges(self) -> bool:
-        """Whether columns are rounded by their ranges, which have to be known before."""
+        """Whether rounding needs the columns' ranges in advance."""
         return isinstance(self.numbers, Steps)
 
     def reduced(
         self, arrays: tuple[NDArray[Any], ...], ranges: Sequence[float] | None = None
     ) -> tuple[tuple[NDArray[Any], ...], NDArray[np.float64] | None]:
-        """Round what a transform gave of a block to what is stored of it, and give the steps, where there are some.
+        """Round a block's arrays from the transform to what is stored, and give the steps (None: no steps).
 
         Parameters
         ----------
         arrays
             Columns (rows,), or one array of latents (rows, columns).
         ranges
-            Of the columns; None: those of the block.
+            Ranges of the columns; None: computed from the block.
 
         Raises
         ------
         InputError
-            A number is beyond what is stored.
+            A number exceeds the range of the stored type, or a latent to be rounded is not finite.
         """
         steps = self.steps(arrays, ranges)
         if arrays and arrays[0].ndim == 2:
@@ -119,7 +119,7 @@ class Packing:
         return tuple(self.reduce_column(one, step) for one, step in zip(arrays, own, strict=True)), steps
 
     def reduce(self, numbers: NDArray[np.floating], steps: NDArray[np.float64] | None = None) -> NDArray[np.floating]:
-        """Round latents (rows, columns) to what is stored; raises `InputError` where one is beyond it."""
+        """Round latents (rows, columns) to what is stored; raises `InputError` if one is not finite or too large."""
         if self.numbers is None:
             return numbers
         if not np.isfinite(numbers).all():
@@ -127,16 +127,16 @@ class Packing:
         return self.numbers.round_latents(numbers, steps)
 
     def reduce_column(self, values: NDArray[Any], step: float | None = None) -> NDArray[Any]:
-        """Round a column to what is stored, in `stored_type` of its own."""
+        """Round a column to what is stored, in the `stored_type` of its number type."""
         return values if self.numbers is None else self.numbers.round_column(values, step)
 
     def stored_type(self, dtype: str) -> str:
-        """Give the number type in which a column of a type is stored, which is never a wider one."""
+        """Give the number type that stores a column of type `dtype`; it is never wider."""
         return dtype if self.numbers is None else self.numbers.column_type(dtype)
 
 
 def columns_of(arrays: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
-    """Give the columns (rows,) of arrays that are columns, or one of latents (rows, columns)."""
+    """List the columns (rows,) of arrays that are columns, or of one array of latents (rows, columns)."""
     return [column for array in arrays for column in (array.T if array.ndim == 2 else [array])]
 
 
@@ -145,7 +145,7 @@ def _range(values: NDArray[Any]) -> float:
 
 
 def _read(word: str, text: str) -> Word:
-    """Read one of the words; ``text`` is for the message."""
+    """Read one word of ``text``, which is for the message."""
     name, hyphen, parameter = word.partition("-")
     try:
         read: Word = _kind(name).parse(name, parameter if hyphen else None)
@@ -161,7 +161,7 @@ def _kind(name: str) -> type[Word]:
 
 
 def _allowed() -> str:
-    """Say what may be given."""
+    """List the supported words, for messages."""
     kinds: Iterable[type[Word]] = dict.fromkeys(_kind(name) for name in CODERS)
     usages = "; ".join(kind.usage for kind in kinds)
     return (

@@ -1,9 +1,9 @@
 """The transform ``pca``: the first principal components of the scaled columns, in closed form.
 
-Columns are scaled to [0, 1], as Baler does, so that an error of a column counts over its range. Their mean and
-covariance come from one pass over the table, block by block, by the update of Chan, Golub and LeVeque (Algorithms for
-computing the sample variance, 1983); the components are the covariance's eigenvectors of the largest eigenvalues. This
-is the linear codec with the least squared error of the scaled values (Eckart and Young 1936).
+Columns are scaled to [0, 1], as in Baler, so that errors count relative to each column's range. Mean and covariance are
+computed in one pass over the table, block by block, with the update of Chan, Golub and LeVeque (Algorithms for
+computing the sample variance, 1983). The components are the covariance's eigenvectors with the largest eigenvalues.
+This is the linear codec with the least squared error of the scaled values (Eckart and Young 1936).
 """
 
 import hashlib
@@ -44,13 +44,13 @@ class Pca:
     Parameters
     ----------
     names, dtypes
-        Of the columns.
+        Names and native types of the columns.
     normalisation
         Features of the training table.
     mean
-        (columns,): of the scaled columns.
+        (columns,): means of the scaled columns.
     components
-        (latent, columns), orthonormal rows, the one with the largest variance first.
+        (latent, columns): orthonormal rows, in descending order of variance.
     """
 
     names: tuple[str, ...]
@@ -63,28 +63,28 @@ class Pca:
 
     @property
     def latent(self) -> int:
-        """Columns of the latents."""
+        """Number of latent columns."""
         return len(self.components)
 
     @cached_property
     def content_hash(self) -> str:
-        """SHA-256 of all it holds."""
+        """SHA-256 of the content."""
         digest = hashlib.sha256(json.dumps([VERSION, self.names, self.dtypes]).encode())
         for values in (self.normalisation.features, self.mean, self.components):
             digest.update(np.ascontiguousarray(values).tobytes())
         return digest.hexdigest()
 
     def encode(self, data: Floats) -> tuple[NDArray[Any], ...]:
-        """Give the latents (rows, latent) of values (rows, columns)."""
+        """Encode values (rows, columns) to latents (rows, latent)."""
         with np.errstate(over="ignore", invalid="ignore"):
             return (_product(self.normalisation.normalise(data) - self.mean, self.components.T),)
 
     def decode(self, latents: NDArray[Any]) -> Floats:
-        """Give the values (rows, columns) of latents (rows, latent), not yet rounded to the native types."""
+        """Decode latents (rows, latent) to values (rows, columns), not yet rounded to the native types."""
         return self.normalisation.restore(_product(np.asarray(latents, np.float64), self.components) + self.mean)
 
     def write(self, path: Path) -> None:
-        """Write to a file (npz), whole or not at all."""
+        """Write to a file (npz), atomically."""
         header = {"format": FORMAT, "version": VERSION, "names": self.names, "dtypes": self.dtypes}
         text = np.array(json.dumps(header | {"sha256": self.content_hash}))
         content, features = io.BytesIO(), self.normalisation.features
@@ -94,12 +94,12 @@ class Pca:
 
     @classmethod
     def read(cls, path: Path) -> "Pca":
-        """Read what `write` wrote, never unpickling objects.
+        """Read a file written by `write`; objects are never unpickled.
 
         Raises
         ------
         InputError
-            The file is missing, damaged, or no such file.
+            The file is missing or damaged, or has another format or version.
         """
         try:
             with np.load(path, allow_pickle=False) as file:
@@ -119,7 +119,7 @@ class Pca:
 
 
 def _product(left: Floats, right: Floats) -> Floats:
-    """Multiply matrices on torch's threads, whose number is the point's; NumPy would take every core."""
+    """Multiply matrices with torch, which keeps to the point's number of threads; NumPy would use every core."""
     product: Floats = torch.matmul(torch.from_numpy(np.ascontiguousarray(left)), torch.from_numpy(right)).numpy()
     return product
 
@@ -127,16 +127,16 @@ def _product(left: Floats, right: Floats) -> Floats:
 def fit(source: Source, latent: int, most_blocks: int | None = None) -> tuple[Pca, int]:
     """Find the principal components of a table, in two passes over it: ranges, then mean and covariance.
 
-    Memory is that of a block, however many rows there are.
+    Memory is that of one block, for any number of rows.
 
     Parameters
     ----------
     source
         The table.
     latent
-        How many components to keep.
+        Number of components to keep.
     most_blocks
-        Stop after so many blocks; None takes all.
+        Stop after this many blocks; None: use all.
 
     Returns
     -------
@@ -150,7 +150,7 @@ def fit(source: Source, latent: int, most_blocks: int | None = None) -> tuple[Pc
     """
     low, high = np.full(len(source.names), np.inf), np.full(len(source.names), -np.inf)
     for block in islice(source.blocks(BLOCK_ROWS), most_blocks):
-        # NaN stays NaN, and is refused below.
+        # NaN propagates, and is refused below.
         low, high = np.minimum(low, block.data.min(axis=0)), np.maximum(high, block.data.max(axis=0))
     normalisation = Normalisation.of(np.stack([low, high]), source.names)
     rows, mean, scatter = 0, np.zeros(len(low)), np.zeros((len(low), len(low)))
@@ -162,7 +162,7 @@ def fit(source: Source, latent: int, most_blocks: int | None = None) -> tuple[Pc
         mean += shift * (count / (rows + count))
         rows += count
     vectors = torch.linalg.eigh(torch.from_numpy(scatter)).eigenvectors.numpy()
-    # In ascending order of the eigenvalues; the sign, which is free, makes the largest entry positive.
+    # eigh sorts by ascending eigenvalue. An eigenvector's sign is arbitrary: its largest entry is made positive.
     components = vectors[:, ::-1][:, :latent].T
     signs = np.sign(components[np.arange(latent), np.abs(components).argmax(axis=1)])
     kept = np.ascontiguousarray(components * signs[:, None])
@@ -171,7 +171,7 @@ def fit(source: Source, latent: int, most_blocks: int | None = None) -> tuple[Pc
 
 @contextmanager
 def training(asked: Asked) -> Iterator[Work]:
-    """Make ready to find the components of a prepared table, which is read within the window."""
+    """Set up the fit to a prepared table, which is read within the window."""
     with open_source(asked.data) as source:
         columns = len(source.names)
         latent = latent_columns(columns, asked.point.compression_ratio)
@@ -203,11 +203,11 @@ def _coder(asked: Asked) -> StreamingCoder:
 
 
 def compressing(asked: Asked) -> AbstractContextManager[Work]:
-    """Make ready to compress a file of any format, which is read within the window."""
+    """Set up compression of a file of any format, which is read within the window."""
     coder = _coder(asked)
     return streamed_compression(asked, lambda source: coder, coder.fitted.names)
 
 
 def decompressing(asked: Asked) -> AbstractContextManager[Work]:
-    """Make ready to decompress to a file of the kind that was compressed."""
+    """Set up decompression to a file of the original format."""
     return streamed_decompression(asked, _coder(asked))

@@ -1,6 +1,6 @@
 """Compress and decompress tables of any size: rows come from a file and go to a file a block at a time.
 
-Blocks are spread over threads, each of which computes alone: the products of a batch are too small to be shared.
+Threads work on different blocks: the matrix products of one batch are too small to be split between threads.
 """
 
 import re
@@ -35,34 +35,34 @@ __all__ = ["BLOCK_ROWS", "Encode", "StreamingCoder", "streamed_compression", "st
 Floats = NDArray[np.float64]
 T = TypeVar("T")
 R = TypeVar("R")
-#: Gives the arrays of `Facts.arrays`, not yet rounded to the packing's number format, of values (rows, columns).
+#: Turns values (rows, columns) into the arrays of `Facts.arrays`, not yet rounded to the packing's number format.
 Encode = Callable[[Floats], tuple[NDArray[Any], ...]]
-#: Gives values (rows, columns) of such arrays, not yet rounded to the native types.
+#: Turns these arrays into values (rows, columns), not yet rounded to the native types.
 _Decode = Callable[..., Floats]
 
-#: Most rows of a block: large enough that what it costs besides its rows does not count, small enough for memory.
+#: Maximum rows of a block: enough that the fixed cost per block is negligible, and few enough for memory.
 BLOCK_ROWS = 32_768
-#: Blocks that a smaller table has, so that several threads have work; and their least rows.
+#: Number of blocks in a smaller table, so that several threads have work; and the minimum rows of such blocks.
 BLOCKS, LEAST_BLOCK_ROWS = 16, 2048
-#: Integers up to here are exact in float64.
+#: Integers up to this one are exact in float64.
 _LARGEST_EXACT = 2.0**53
 
 
 class StreamingCoder:
-    """A codec made ready.
+    """Compresses and decompresses files with a codec.
 
-    Time is linear in the rows; memory is that of a few blocks, however many rows there are.
+    Time is linear in the rows; memory is that of a few blocks, for any number of rows.
 
     Parameters
     ----------
     fitted
         The codec.
     encoder, decoder
-        Make what encodes and decodes, for each thread its own.
+        Make the functions that encode and decode; called once per thread.
     packing
-        How numbers are stored, a value of the axis.
+        How numbers are stored: a value of the axis ``packing``.
     threads
-        Blocks that are worked on at the same time; None: as many as torch has threads.
+        Number of blocks processed at the same time; None: torch's number of threads.
     """
 
     def __init__(
@@ -79,18 +79,18 @@ class StreamingCoder:
         self._threads = threads or torch.get_num_threads()
         self._encoder = _PerThread(encoder)
         self._decoder = _PerThread(decoder)
-        #: Columns of which values were lost, as they were constant in training.
+        #: Columns whose values are lost, as the column was constant in training.
         self.lost: set[str] = set()
         #: Integer columns with values that float64 cannot distinguish.
         self.rounded: set[str] = set()
         self._wide = [n for n, dtype in enumerate(fitted.dtypes) if dtype in ("int64", "uint64")]
 
     def encode(self, data: Floats) -> tuple[NDArray[Any], ...]:
-        """Arrays of values (rows, columns), as of `Facts.arrays`."""
+        """Encode values (rows, columns) to the arrays of `Facts.arrays`."""
         return self._encoder.here(data)
 
     def decode(self, *arrays: NDArray[Any]) -> Floats:
-        """Values (rows, columns) float64 of such arrays, not yet rounded to the native types."""
+        """Decode these arrays to values (rows, columns) float64, not yet rounded to the native types."""
         return self._decoder.here(*arrays)
 
     def compress(self, source: Source, path: Path, most_rows: int | None = None) -> Sizes:
@@ -99,16 +99,17 @@ class StreamingCoder:
         Parameters
         ----------
         source
-            The file that is read.
+            The file to read.
         path
             The file to write.
         most_rows
-            Stop after about so many rows; None takes all.
+            Stop at the end of the block that reaches this many rows; None: use all.
 
         Raises
         ------
         InputError
-            The columns are not those of the training, or a latent is beyond the packing's number format.
+            The columns differ from the training's, a latent is not finite (without a bound), or a value exceeds the
+            packing's number format.
         """
         check_columns(source.names, source.dtypes, self.fitted)
         packing = Packing.parse(self._packing)
@@ -134,7 +135,7 @@ class StreamingCoder:
         return Sizes.of(writer, rows)
 
     def decompress(self, path: Path, out: Path) -> int:
-        """Decode a compressed file to a file of the kind that its table came in; return the number of rows.
+        """Decode a compressed file to a file of its original format; return the number of rows.
 
         Raises
         ------
@@ -146,7 +147,7 @@ class StreamingCoder:
         facts.check_made_with(self.fitted, path)
         bound = Bound.of(self.fitted, Packing.parse(facts.packing))
         origin = {**facts.origin, "reconstructed_from": path.name}
-        # What the reference compressed, or an import made, has no layout: it was a prepared table.
+        # Files written by the reference engine or by an import have no layout: they hold a prepared table.
         with open_sink(out, facts.names, facts.dtypes, facts.layout or {"format": "table"}, origin) as sink:
             for block in self._spread(lambda block: self._restored(block, bound), content.blocks()):
                 sink.write(block)
@@ -154,11 +155,11 @@ class StreamingCoder:
         return rows
 
     def _finite(self, latents: NDArray[Any], data: Floats, first_row: int, bound: Bound | None) -> NDArray[np.floating]:
-        """Refuse latents that are not finite, unless corrections keep the values that they come from."""
+        """Refuse latents that are not finite, unless corrections restore their rows."""
         if not np.isfinite(latents.sum()) and not np.isfinite(latents).all():
             if bound is None:
                 _refuse(data, latents, first_row, self.fitted)
-            # Values that are not finite are kept as they are by the corrections, whatever is decoded here.
+            # The corrections restore these rows, whatever these latents decode to.
             latents = np.nan_to_num(latents, nan=0.0, posinf=0.0, neginf=0.0)
         return latents
 
@@ -171,7 +172,7 @@ class StreamingCoder:
         return Block(data, block.counts)
 
     def _note(self, data: Floats) -> None:
-        """Note columns of which values are lost, or integers too large for float64."""
+        """Record columns whose values are lost, and columns with integers too large for float64."""
         if self.fitted.normalisation is not None:
             minimum, constant = self.fitted.normalisation.features[0], self.fitted.normalisation.constant
             for number in np.flatnonzero(constant):
@@ -182,7 +183,7 @@ class StreamingCoder:
                 self.rounded.add(self.fitted.names[wide])
 
     def _spread(self, work: Callable[[T], R], blocks: Iterable[T]) -> Iterator[R]:
-        """Do the work of each block, several at a time, and give the results in order."""
+        """Process several blocks at a time, and yield the results in order."""
         if self._threads == 1:
             yield from map(work, blocks)
             return
@@ -199,16 +200,16 @@ class StreamingCoder:
 def streamed_compression(
     asked: Asked, make: Callable[[Source], StreamingCoder], columns: tuple[str, ...] | None = None
 ) -> Iterator[Work]:
-    """Make ready to compress a file of any format, which is read within the window.
+    """Set up compression of a file of any format, which is read within the window.
 
     Parameters
     ----------
     asked
         What to do.
     make
-        Gives the codec for a file.
+        Makes the coder for a file.
     columns
-        Those of the training; None where there was none: the request's, or all.
+        Columns of the training table; None if there was no training: use the request's columns, or all.
     """
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:/", str(asked.data)) and not asked.data.exists():
         raise InputError(f"{asked.data}: compress cannot read URLs. Use `baler-energy prepare` first.")
@@ -235,7 +236,7 @@ def streamed_compression(
 
 @contextmanager
 def streamed_decompression(asked: Asked, coder: StreamingCoder) -> Iterator[Work]:
-    """Make ready to decompress to a file of the kind that was compressed, which is written within the window."""
+    """Set up decompression to a file of the original format, which is written within the window."""
     content = asked.compressed
     content.facts.check_made_with(coder.fitted, asked.data)
     yield Work(
@@ -246,7 +247,7 @@ def streamed_decompression(asked: Asked, coder: StreamingCoder) -> Iterator[Work
 
 
 def _ranges(source: Source, most_rows: int | None) -> list[float]:
-    """Go through a file for the range of each column; values that are not finite are in none."""
+    """Read a file to find the range of each column, ignoring values that are not finite."""
     low, high = np.full(len(source.names), np.inf), np.full(len(source.names), -np.inf)
     for _, block in _first(source.blocks(BLOCK_ROWS), most_rows):
         finite = np.isfinite(block.data)
@@ -261,9 +262,9 @@ def _rounded_warning(columns: list[str]) -> list[str]:
 
 
 def _refuse(data: Floats, latents: NDArray[np.floating], first_row: int, fitted: Fitted) -> None:
-    """Say which value a network makes no number of."""
+    """Report which input value gave a latent that is not finite."""
     row = int(np.flatnonzero(~np.isfinite(latents).all(axis=1))[0])
-    # NaN and infinity come first; else it is the value that is furthest out of the training's range.
+    # NaN and infinity come first; then the value that is most ranges away from its column's minimum.
     assert fitted.normalisation is not None
     minimum, spread = fitted.normalisation.features
     with np.errstate(all="ignore"):
@@ -277,12 +278,12 @@ def _refuse(data: Floats, latents: NDArray[np.floating], first_row: int, fitted:
 
 
 def _block_rows(rows: int | None) -> int:
-    """Rows of a block of a table with so many rows (None: unknown), whatever the threads, so that files are alike."""
+    """Rows per block of a table with `rows` rows (None: unknown); the number of threads must not change the file."""
     return BLOCK_ROWS if rows is None else min(BLOCK_ROWS, max(LEAST_BLOCK_ROWS, -(-rows // BLOCKS)))
 
 
 def _first(blocks: Iterator[Block], most_rows: int | None) -> Iterator[tuple[int, Block]]:
-    """Blocks with the number of their first row, until there are so many rows; all of them where none is asked for."""
+    """Yield blocks with the number of their first row, until `most_rows` is reached (None: all blocks)."""
     rows = 0
     for block in blocks:
         yield rows, block
@@ -292,7 +293,7 @@ def _first(blocks: Iterator[Block], most_rows: int | None) -> Iterator[tuple[int
 
 
 class _PerThread(local, Generic[T]):
-    """Something with buffers of its own for each thread."""
+    """An object that each thread makes for itself, as it has buffers."""
 
-    def __init__(self, make: Callable[[], T]) -> None:  # called anew in each thread that comes by
+    def __init__(self, make: Callable[[], T]) -> None:  # runs again in each thread
         self.here = make()

@@ -1,17 +1,17 @@
 """Meters and the measured window.
 
 - `base`: the `Meter` protocol, `Channel` (what a meter can read here) and `Sample` (a point of a time series)
-- `session`: the measured window: idle baseline, warm-up, repetition, flags; `iterations`: its iterations one by one;
-  `segments`: a window that was interrupted
+- `session`: the measured window: idle baseline, warm-up, repetition, flags; `iterations`: the window's iterations;
+  `segments`: joins the parts of an interrupted window
 - `settings`, `options`: a session's settings and their command-line flags
 - `rapl` (with `powercap`, the kernel's files), `nvml` (with `gpus`, `visible`, `sharing`, `throttling`), `codecarbon`,
   `process`, `sampler`: the meters
-- `hwmon`, `ipmi`, `power_supply` (with `power_sensor`, what they share), `powermetrics`, `slurm`: meters of fewer
-  machines
-- `wattmeter`: the log of an external one, merged by time; `peers`: other tools, as meters
-- `calibration`, `ticks`: what a machine resolves
-- `counters`, `integration`: the arithmetic of counters that wrap, and of sampled power
-- `contamination`, `idle`, `derived`, `lock`: what other processes used, shared idle baselines, mean power and dynamic
-  energy, and the lock that keeps measurements apart
-- `poller`: the thread that reads something at intervals
+- `hwmon`, `ipmi`, `power_supply` (with `power_sensor`, their base class), `powermetrics`, `slurm`: meters that only
+  some machines support
+- `wattmeter`: the log of an external wattmeter, merged by time; `peers`: other tools, wrapped as meters
+- `calibration`, `ticks`: the resolution of a machine
+- `counters`, `integration`: arithmetic of wrapping counters and of sampled power
+- `contamination`, `idle`, `derived`, `lock`: CPU time used by other processes, shared idle baselines, mean power and
+  dynamic energy, and the lock that allows one measurement at a time
+- `poller`: a thread that calls a function at regular intervals
 """

@@ -1,4 +1,4 @@
-"""What a meter is: the protocol, and the plain values that meters hand over."""
+"""The meter protocol, and the plain values that meters return."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from baler_energy.vocabulary import Evidence, Flag, MeterName, Quantity
 
 __all__ = ["SAMPLE_UNITS", "Channel", "Meter", "Sample", "absent_reason", "null_energies"]
 
-#: The quantities of a time series and their units. `clock` is that of the cores (of a GPU: its SMs), `throttle_reasons`
-#: NVML's bit mask of why a GPU's clocks are lowered (0: they are not), in words by `throttling.reason_words`. What a
-#: device does not offer has no sample.
+#: The quantities of a time series and their units. `clock` is the clock of the cores (on a GPU, of the SMs).
+#: `throttle_reasons` is NVML's bit mask of why a GPU's clocks are lowered (0: they are not); `throttling.reason_words`
+#: translates it. A quantity that a device does not offer has no samples.
 SAMPLE_UNITS = {
     "power": "W",
     "utilisation": "1",
@@ -25,18 +25,18 @@ SAMPLE_UNITS = {
 
 @dataclass(frozen=True)
 class Channel:
-    """What a meter can, or cannot, read of one component on this machine."""
+    """What a meter can read, or cannot read, for one component of this machine."""
 
     component: str
-    """A word of the vocabulary (``package-0``, ``cpu``, ``gpu-0``, ``process``)."""
+    """Name from the vocabulary (``package-0``, ``cpu``, ``gpu-0``, ``process``)."""
     evidence: Evidence | None
-    """How its values come about; None: it is absent."""
+    """How its values are obtained; None: it is absent."""
     detail: str
-    """How it is read, or the reason of its absence."""
+    """How it is read, or why it is absent."""
     remedy: str | None = None
     """The command or step that would enable it."""
     energy: bool = True
-    """Whether it gives energy (the process's and the sampler's channels do not)."""
+    """Whether it reports energy (the channels of `process` and `sampler` do not)."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Sample:
     """One point of a time series."""
 
     time_s: float
-    """Reading of `time.monotonic`."""
+    """Time by `time.monotonic`."""
     component: str
     quantity: str
     """A key of `SAMPLE_UNITS`."""
@@ -55,33 +55,32 @@ class Sample:
 class Meter(Protocol):
     """A source of readings over a window.
 
-    Meters inherit from this class explicitly. The order of calls is `open`, then any number of windows (the idle
-    baseline is one), each `begin`, `end`, `readings`, then `close`. A value that cannot be read is a reading of None
-    with its reason; where a method raises, the session records that for all of the meter's channels, and the measured
-    run goes on.
+    Meters inherit from this class explicitly. The order of calls is `open`, any number of windows (the idle baseline
+    is one), and `close`; each window is `begin`, `end`, `readings`. A value that cannot be read is a null reading with
+    the reason. If a method raises, the session records the error for all channels of the meter, and the run continues.
     """
 
     name: MeterName
     sampled: bool = False
-    """Whether it is made with an interval, ``sample_interval_s``."""
+    """Whether its constructor takes ``sample_interval_s``."""
     counts: bool = False
-    """Whether `energies_j` reads hardware counters, which tick."""
+    """Whether `energies_j` reads hardware counters, which have ticks."""
     edge: int = 0
-    """Place among the meters at the window's edges: the lowest begins first and ends last, and the highest, which read
-    counters quickly, are next to the operation."""
+    """Order at the window's edges: the lowest begins first and ends last. The highest, which read counters quickly, are
+    closest to the operation."""
     rare: bool = False
-    """Whether few machines have what it reads, so that its absence is worth no line of its own."""
+    """Whether few machines have the hardware, so that its absence need not be listed separately."""
 
     def channels(self) -> Sequence[Channel]:
-        """Say what can be read on this machine and what not; needs no `open` and takes well below a second."""
+        """Report what can and cannot be read on this machine; works without `open`, in well under a second."""
         ...
 
     def open(self) -> None:
-        """Get ready: slow construction and the first start, outside the window."""
+        """Do the slow setup, outside the window."""
         return
 
     def prepare(self) -> None:
-        """Begin in the background what would make `open` slow; needless, and `open` need not follow."""
+        """Start slow parts of `open` in the background; optional, and `open` need not follow."""
         return
 
     def begin(self) -> None:
@@ -89,32 +88,32 @@ class Meter(Protocol):
         ...
 
     def energies_j(self) -> dict[str, float]:
-        """Read the cumulative energy per component since `begin`; cheap enough for an epoch's edge ({}: it is not)."""
+        """Read the energy (J) per component since `begin`; {} if that is too slow for the end of an epoch."""
         return {}
 
     def end(self) -> None:
-        """End the window: do what must be done at its edge, and nothing slow."""
+        """End the window; must be fast."""
         ...
 
     def readings(self) -> list[Reading]:
-        """Give the readings of the window that ended last; may wait a moment for a slow sensor."""
+        """Return the readings of the last window; may briefly wait for a slow sensor."""
         ...
 
     def flags(self) -> set[Flag]:
-        """Say what was wrong in the window that ended last."""
+        """Report what was wrong in the last window."""
         return set()
 
     def samples(self) -> list[Sample]:
-        """Give the time series around the window that ended last (empty: the meter takes none)."""
+        """Return the time series around the last window (empty: the meter records none)."""
         return []
 
     def close(self) -> None:
-        """Release everything; may be called twice, and without `open`."""
+        """Release everything; may be called twice or without `open`."""
         return
 
 
 def absent_reason(meter: Meter) -> str | None:
-    """Give the reason why `meter` can read nothing on this machine, or None where it can read something."""
+    """Return why `meter` cannot read anything on this machine, or None if it can."""
     channels = meter.channels()
     if any(channel.evidence for channel in channels):
         return None
@@ -122,7 +121,7 @@ def absent_reason(meter: Meter) -> str | None:
 
 
 def null_energies(meter: Meter, reason: str) -> list[Reading]:
-    """Make the null energy readings of a meter that failed or is absent, one for each channel that gives energy."""
+    """Make null energy readings for a meter that failed or is absent, one per channel that reports energy."""
     return [
         Reading.of(meter.name, channel.component, Quantity.ENERGY, None, channel.evidence or Evidence.MEASURED, reason)
         for channel in meter.channels()

@@ -1,4 +1,4 @@
-"""The calibration of a machine: idle power, ticks, the shortest window that resolves 1 %, and what measuring costs."""
+"""Calibration of a machine: idle power, ticks, the shortest window that resolves 1 %, and the cost of measuring."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -27,9 +27,9 @@ __all__ = [
     "thread_sentence",
 ]
 
-#: What the shortest window resolves.
+#: Relative resolution of the shortest window.
 RESOLUTION = 0.01
-#: Threads pay where a row costs at most this share of its cost on one thread.
+#: More threads pay off if a row costs at most this share of its cost on one thread.
 _PAYS = 0.95
 _UNITS = {
     "idle_power": "W",
@@ -48,7 +48,7 @@ class _Record(BaseModel):
 
 
 class Calibrated(_Record):
-    """One quantity of one channel; null with the reason in `detail` where it could not be found."""
+    """One quantity of one channel; null, with the reason in `detail`, if it could not be determined."""
 
     meter: str
     component: str
@@ -71,12 +71,12 @@ class Calibrated(_Record):
 
     @property
     def unit(self) -> str:
-        """SI unit of value and spread."""
+        """SI unit of the value and the spread."""
         return _UNITS[self.quantity]
 
 
 class Calibration(_Record):
-    """What one kind of machine resolves."""
+    """Resolution of one kind of machine."""
 
     machine: dict[str, Any]
     rows: tuple[Calibrated, ...]
@@ -90,17 +90,17 @@ class Calibration(_Record):
 
     @property
     def shortest_window_s(self) -> float:
-        """The longest of the channels' shortest windows (s); 0 where none has a tick."""
+        """The longest of the channels' shortest windows (s); 0 if no channel has a known tick."""
         return max((r.value for r in self.rows if r.quantity == "shortest_window" and r.value is not None), default=0.0)
 
     @property
     def threads(self) -> int | None:
-        """Threads on which the fast engine costs least per row; None where that was not found out."""
+        """Number of threads with the lowest cost per row on the fast engine; None if not determined."""
         found = [r.value for r in self.rows if r.quantity == "threads" and r.value is not None]
         return int(found[0]) if found else None
 
     def write(self, path: Path) -> None:
-        """Write it, whole or not at all."""
+        """Write the file atomically."""
         write_json(path, self.model_dump(mode="json"))
 
     @classmethod
@@ -110,7 +110,7 @@ class Calibration(_Record):
         Raises
         ------
         InputError
-            The file is missing or not a calibration.
+            The file is missing or is not a calibration.
         """
         try:
             return cls.model_validate(read_json(path))
@@ -119,7 +119,7 @@ class Calibration(_Record):
 
 
 def kind_of_machine() -> dict[str, Any]:
-    """Describe the machine by what its resolution depends on, which the nodes of one kind share."""
+    """Return the host name, and the hardware that determines the resolution (the same on all nodes of one kind)."""
     facts = machine()
     return {
         "hostname": facts["hostname"],
@@ -129,7 +129,7 @@ def kind_of_machine() -> dict[str, Any]:
 
 
 def ingredients_of(path: Path) -> Mapping[str, str]:
-    """Give what a calibration was made with (`fingerprint.ingredients`); {} if it is missing or cannot be read."""
+    """Return the ingredients of a calibration (`fingerprint.ingredients`); {} if it is missing or unreadable."""
     try:
         return dict(Calibration.read(path).provenance.get("ingredients", {}))
     except InputError:
@@ -137,19 +137,19 @@ def ingredients_of(path: Path) -> Mapping[str, str]:
 
 
 def calibrated_min_window_s(path: Path, min_window_s: float) -> float:
-    """Give the least length of a window: what was asked for, or longer where this machine resolves less.
+    """Return the minimum length of a window (s): the requested one, or longer if this machine's counters need it.
 
     Parameters
     ----------
     path
         The calibration.
     min_window_s
-        What was asked for (s).
+        Requested length (s).
 
     Raises
     ------
     InputError
-        The file is missing or not a calibration.
+        The file is missing or is not a calibration.
     """
     calibration = _of_this_kind(path, "the window keeps its length")
     if calibration is None:
@@ -164,19 +164,19 @@ def calibrated_min_window_s(path: Path, min_window_s: float) -> float:
 
 
 def calibrated_threads(path: Path) -> int | None:
-    """Give the threads on which the fast engine costs least per row here; None where the calibration has no such row.
+    """Return the number of threads with the lowest cost per row on the fast engine; None if not known for this machine.
 
     Raises
     ------
     InputError
-        The file is missing or not a calibration.
+        The file is missing or is not a calibration.
     """
     calibration = _of_this_kind(path, "its number of threads is not used")
     return None if calibration is None else calibration.threads
 
 
 def _of_this_kind(path: Path, otherwise: str) -> Calibration | None:
-    """Read a calibration; None, and `otherwise` is said, where it is of another kind of machine."""
+    """Read a calibration; None, with `otherwise` as a message, if it belongs to another kind of machine."""
     calibration, here = Calibration.read(path), kind_of_machine()
     if all(calibration.machine[key] == here[key] for key in ("cpu_model", "gpus")):
         return calibration
@@ -185,7 +185,7 @@ def _of_this_kind(path: Path, otherwise: str) -> Calibration | None:
 
 
 def calibration_rows(calibration: Calibration) -> list[dict[str, Any]]:
-    """Rows of the table ``calibration``."""
+    """Return the rows of the table ``calibration``."""
     named = {
         "hostname": calibration.machine["hostname"],
         "cpu_model": calibration.machine["cpu_model"],
@@ -195,14 +195,14 @@ def calibration_rows(calibration: Calibration) -> list[dict[str, Any]]:
 
 
 def thread_sentence(costs: Mapping[str, float], quantity: str) -> str | None:
-    """Say what further threads gain; None where one number of threads was tried.
+    """Describe what more threads gain; None without a cost for one thread and for at least one other number.
 
     Parameters
     ----------
     costs
         Cost of a row by component (``threads-1``, ``threads-2``), in one unit.
     quantity
-        What they are: ``time_per_row`` or ``energy_per_row``.
+        Kind of cost: ``time_per_row`` or ``energy_per_row``.
     """
     by_number = {int(component.removeprefix("threads-")): cost for component, cost in sorted(costs.items())}
     if 1 not in by_number or len(by_number) < 2:
@@ -215,18 +215,18 @@ def thread_sentence(costs: Mapping[str, float], quantity: str) -> str | None:
 
 
 def shortest_window_s(tick_s: float) -> float:
-    """Shortest window (s) whose energy a counter resolves to 1 %, whatever the power.
+    """Return the shortest window (s) whose energy a counter resolves to 1 %, at any power.
 
-    At each edge the counter may lag by a tick, so that up to two ticks of power are missing or too many:
-    ``2 tick x P / (P x t) <= 1 %`` gives ``t >= 200 ticks``, where the power at the edges is the mean power.
+    At each edge the counter may lag by one tick, so the energy may be off by two ticks of power. If the power at the
+    edges is the mean power, ``2 tick x P / (P x t) <= 1 %`` gives ``t >= 200 ticks``.
     """
     return 2 * tick_s / RESOLUTION
 
 
 def slice_powers_w(times_s: Sequence[float], energies_j: Sequence[Mapping[str, float]]) -> dict[str, list[float]]:
-    """Mean power (W) of each channel in each slice, from cumulative energies (J) read at the slices' edges (s).
+    """Return each channel's mean power (W) per slice, from cumulative energies (J) read at the slices' edges (s).
 
-    A channel that is missing at an edge has no power in the two slices around it.
+    A channel that is missing at an edge has no power in the two slices next to it.
     """
     powers: dict[str, list[float]] = {}
     for n in range(1, len(times_s)):
@@ -237,6 +237,6 @@ def slice_powers_w(times_s: Sequence[float], energies_j: Sequence[Mapping[str, f
 
 
 def spread_of(values: Sequence[float], *, middle: bool = False) -> dict[str, Any]:
-    """Mean (or median) with standard deviation and n, as the fields of `Calibrated`."""
+    """Return the mean (or median), standard deviation and n as fields of `Calibrated`."""
     centre = median(values) if middle else sum(values) / len(values)
     return {"value": centre, "spread": stdev(values) if len(values) > 1 else None, "n": len(values)}

@@ -1,4 +1,4 @@
-"""codecarbon's tracker: a counter's energy where it finds one, else its model's."""
+"""codecarbon's tracker: energy from a counter if it finds one, else from its model."""
 
 import logging
 import threading
@@ -16,42 +16,42 @@ from baler_energy.vocabulary import Evidence, MeterName, Quantity
 
 __all__ = ["METER", "CodecarbonMeter"]
 
-#: Interval of the power over time; codecarbon by itself looks at the load once a second, too.
+#: Interval of the power series; codecarbon itself reads the load once a second.
 _SLICE_S = 1.0
-#: codecarbon takes no new measurement within this time of the last.
+#: codecarbon skips a measurement within this time after the last one.
 _STALE_S = 0.05
 _JOULES_PER_KWH = 3.6e6
 _PARTS = ("cpu", "gpu", "ram")
-#: Ways of codecarbon's to get at the CPU's power that read a counter or a sensor.
+#: Modes in which codecarbon reads the CPU's power from a counter or sensor.
 _COUNTED_MODES = ("intel_rapl", "intel_power_gadget", "windows_emi")
 
 
 class _Totals:
-    """Output handler, codecarbon's way of giving its results to a program: keeps the cumulative energies (J)."""
+    """codecarbon output handler that keeps the cumulative energies (J)."""
 
     def __init__(self) -> None:
         self.energies_j: dict[str, float] = {}
 
     def out(self, total: Any, delta: Any) -> None:
-        """Take the results of a flush."""
+        """Store the results of a flush."""
         self.energies_j = {part: getattr(total, f"{part}_energy") * _JOULES_PER_KWH for part in _PARTS}
 
     def live_out(self, total: Any, delta: Any) -> None:
-        """Pass over the results of codecarbon's own schedule."""
+        """Ignore the results of codecarbon's own schedule."""
 
     def task_out(self, data: Any, experiment_name: str) -> None:
-        """Pass over tasks: there are none."""
+        """Ignore tasks, which are not used."""
 
     def exit(self) -> None:
-        """Release nothing."""
+        """Do nothing; there is nothing to release."""
 
 
 class CodecarbonMeter(Meter):
-    """Energy of ``cpu``, ``gpu`` and ``ram`` as codecarbon gives it, for the whole machine, each with its evidence.
+    """Energy of ``cpu``, ``gpu`` and ``ram`` of the whole machine, as codecarbon reports it, each with its evidence.
 
-    One tracker runs from `open` to `close`, and is flushed at the edges of the window and once a second: a window's
-    energy is the difference of its totals. The pieces give its power over time, which matters most where no counter
-    does. `machine` is codecarbon's total, null where it would add measured and modelled parts.
+    One tracker runs from `open` to `close`. It is flushed at the edges of the window and once a second. A window's
+    energy is the difference of two totals. The flushes in between give the power over time, which matters most on
+    machines without counters. `machine` is codecarbon's total; it is null if it would add measured and modelled parts.
     """
 
     name = MeterName("codecarbon")
@@ -72,7 +72,7 @@ class CodecarbonMeter(Meter):
         self._series: list[Sample] = []
 
     def channels(self) -> Sequence[Channel]:
-        """Say what codecarbon gives; how it gets at the CPU's power is known once it is open."""
+        """Report what codecarbon measures; its source of the CPU's power is only known after `open`."""
         if self._parts:
             return tuple(self._parts.values())
         if find_spec("codecarbon") is None:
@@ -83,7 +83,7 @@ class CodecarbonMeter(Meter):
         )
 
     def prepare(self) -> None:
-        """Start the tracker in the background: it takes two seconds, in which the caller may import and load."""
+        """Start the tracker in the background: it takes two seconds, during which the caller can import and load."""
         self._starting = self._starting or self._start_in_background()
 
     def open(self) -> None:
@@ -92,7 +92,7 @@ class CodecarbonMeter(Meter):
         self._tracker = starting.result()
         _choose_gpus(self._tracker, visible_indices())
         self._tracker.flush()
-        # codecarbon catches its own exceptions and logs them; that it gave no totals is how a failure shows.
+        # codecarbon catches and logs its own exceptions, so a failure only shows as missing totals.
         if not self._totals.energies_j:
             raise RuntimeError("codecarbon's tracker does not start; `codecarbon detect` may show why")
         self._edge_s = time.monotonic()
@@ -108,9 +108,9 @@ class CodecarbonMeter(Meter):
         from codecarbon import OfflineEmissionsTracker
 
         logging.getLogger("codecarbon").setLevel(logging.CRITICAL)
-        # Only energies are taken from it: what they emit is computed from them, by country, when results are
-        # collected. The fixed intensity keeps it from asking anyone for one, and the country is any that it knows.
-        # Everything that a codecarbon configuration file could turn on (files, servers, a PUE) is turned off here.
+        # Only its energies are used: emissions are computed from them, by country, when results are collected. The
+        # fixed intensity prevents a network request; the country is arbitrary. Everything that a codecarbon
+        # configuration file could turn on (files, servers, a PUE) is turned off here.
         tracker = OfflineEmissionsTracker(
             country_iso_code="CHE",
             force_carbon_intensity_g_co2e_kwh=1.0,
@@ -129,23 +129,23 @@ class CodecarbonMeter(Meter):
 
     def begin(self) -> None:
         """Read the totals at the start of the window."""
-        # So soon after the last window the tracker would give that one's end as this one's start.
+        # Too soon after the last window, the tracker would skip the measurement and repeat its totals.
         time.sleep(max(0.0, self._edge_s + 1.2 * _STALE_S - time.monotonic()))
         self._flush()
         self._begin_j = self._totals.energies_j
         self._given = {}
         self._series = []
-        # The first call of the poller comes at once, and is passed over.
+        # `_poll` ignores the poller's first call, which comes immediately.
         self._poller = Poller(self._poll, _SLICE_S)
         self._poller.start()
 
     def energies_j(self) -> dict[str, float]:
-        """Give the energy since `begin`: up to the last piece, and from there on with its power."""
+        """Return the energy since `begin`: up to the last flush, then extrapolated with the last power."""
         with self._lock:
-            # The power before the window says nothing about it, but serves for its first moment.
+            # The power from before the window is only good enough for the window's first moment.
             if not self._series and time.monotonic() - self._edge_s > 2 * _STALE_S:
                 self._flush()
-            # Never falling, although a piece may turn out to hold less than its predecessor's power promised.
+            # Never decreases, although the next flush may show less energy than was extrapolated.
             self._given = {
                 part: max(self._given.get(part, 0.0), value)
                 for part, value in self._window_j(time.monotonic() - self._edge_s).items()
@@ -156,7 +156,7 @@ class CodecarbonMeter(Meter):
         """Read the totals at the end of the window."""
         error = self._stop_poller()
         since_s = time.monotonic() - self._edge_s
-        # Its own clock starts when a flush is over, which is somewhat later than ours: hence twice the time.
+        # codecarbon's clock starts when a flush ends, a little later than ours; hence the factor of two.
         if since_s > 2 * _STALE_S or not self._series:
             self._flush()
             since_s = 0.0
@@ -165,7 +165,7 @@ class CodecarbonMeter(Meter):
         self._end_j = self._window_j(since_s)
 
     def readings(self) -> list[Reading]:
-        """Give the energies of the window."""
+        """Return the energies of the window."""
         energies = self._end_j
         readings = [
             Reading.of(
@@ -186,7 +186,7 @@ class CodecarbonMeter(Meter):
         return [*readings, Reading.of(self.name, "machine", Quantity.ENERGY, None, Evidence.MODELLED, reason)]
 
     def samples(self) -> list[Sample]:
-        """Give codecarbon's power over time."""
+        """Return the power over time."""
         return list(self._series)
 
     def close(self) -> None:
@@ -209,7 +209,7 @@ class CodecarbonMeter(Meter):
                 self._flush()
 
     def _flush(self) -> None:
-        """Let the tracker measure up to now, and take its mean power since the last time."""
+        """Let the tracker measure up to now, and record its mean power since the last flush."""
         before_j, before_s = self._totals.energies_j, self._edge_s
         self._edge_s = time.monotonic()
         self._tracker.flush()
@@ -222,7 +222,7 @@ class CodecarbonMeter(Meter):
             self._series.append(Sample((self._edge_s + before_s) / 2, part, "power", power_w, evidence))
 
     def _window_j(self, since_s: float) -> dict[str, float]:
-        """Give the energy of the window up to `since_s` after the last flush."""
+        """Return the energy of the window up to `since_s` after the last flush."""
         return {
             part: self._totals.energies_j[part] - self._begin_j[part] + self._powers[part] * since_s
             for part in self._parts
@@ -230,10 +230,10 @@ class CodecarbonMeter(Meter):
 
 
 def _choose_gpus(tracker: Any, indices: list[int] | None) -> None:
-    """Let codecarbon add up the GPUs of these numbers (NVML's) and no others; None: those that it chose.
+    """Restrict codecarbon to the GPUs with these NVML indices; None: keep its own choice.
 
-    It chooses when it is made, before the run's GPU is known, and finds none by a UUID (it cuts off the G of ``GPU-``
-    as a part of ``MIG-``), upon which it would report 0 J.
+    It chooses in its constructor, before the run's GPU is known. It also fails to match a UUID (it strips the G of
+    ``GPU-`` along with ``MIG-``) and would then report 0 J.
     """
     for hardware in tracker._hardware:
         if type(hardware).__name__ == "GPU" and indices is not None:
@@ -241,7 +241,7 @@ def _choose_gpus(tracker: Any, indices: list[int] | None) -> None:
 
 
 def _find_parts(tracker: Any) -> dict[str, Channel]:
-    """Find from the tracker's hardware objects how it gets each part's energy; its output does not say."""
+    """Find the source of each part's energy from the tracker's hardware objects; its output does not report it."""
     parts: dict[str, Channel] = {}
     for hardware in tracker._hardware:
         kind = type(hardware).__name__
@@ -252,7 +252,7 @@ def _find_parts(tracker: Any) -> dict[str, Channel]:
         elif kind == "RAM":
             parts["ram"] = Channel("ram", Evidence.MODELLED, "codecarbon's model of watts per memory module")
         elif kind in ("Raspberry", "AppleSiliconChip"):
-            # Apple's tool calls its own values estimates; a Raspberry Pi's power chip measures its rails.
+            # Apple calls its values estimates; a Raspberry Pi's power chip measures its rails.
             part = hardware.chip_part.lower()
             evidence = Evidence.MEASURED if kind == "Raspberry" else Evidence.MODELLED
             parts[part] = Channel(part, evidence, f"codecarbon, {hardware!r}")

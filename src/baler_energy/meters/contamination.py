@@ -1,4 +1,4 @@
-"""CPU time that processes other than ours used in a window."""
+"""CPU time that other processes used during a window."""
 
 import resource
 import time
@@ -16,7 +16,7 @@ CONTAMINATION_LIMIT = 0.05
 
 @dataclass(frozen=True)
 class CpuTimes:
-    """CPU seconds so far: of the whole machine and of this process with its children."""
+    """CPU seconds so far, of the whole machine and of this process with its children."""
 
     time_s: float
     machine_s: float
@@ -29,15 +29,15 @@ class CpuTimes:
 
     @classmethod
     def of_machine(cls) -> "CpuTimes":
-        """Read the machine's counters only, which is cheap."""
+        """Read only the machine's counters, which is cheap."""
         return cls(time_s=time.monotonic(), machine_s=_machine_cpu_s(), ours_s=0.0)
 
 
 def contamination(begin: CpuTimes, end: CpuTimes, logical_cpus: int) -> Contamination:
-    """Compute the share of the machine's CPU time that others used.
+    """Compute the share of the machine's CPU time that other processes used.
 
-    Contamination = (CPU seconds of all processes - ours) / (logical CPUs x duration). Never negative: the machine's
-    counters tick in hundredths of a second, ours do not.
+    Contamination = (CPU seconds of all processes - ours) / (logical CPUs x duration). It is clipped at zero: the
+    machine's counters tick in hundredths of a second, ours do not.
 
     Parameters
     ----------
@@ -53,20 +53,19 @@ def contamination(begin: CpuTimes, end: CpuTimes, logical_cpus: int) -> Contamin
 
 
 def _machine_cpu_s() -> float:
-    # Busy time only. Time stolen by a hypervisor is not ours to see, and waiting for a disk is not computing; guest
-    # time is part of user time already.
+    # Busy time only: neither time stolen by the hypervisor nor waiting for a disk. User time includes guest time.
     times = psutil.cpu_times()
     return float(sum(getattr(times, name, 0.0) for name in ("user", "nice", "system", "irq", "softirq")))
 
 
 def tree_cpu_s() -> float:
-    """Sum the CPU seconds of this process and all its descendants, living or ended and waited for."""
+    """Sum the CPU seconds of this process and all its descendants, both running and ended (once waited for)."""
     usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     total_s = sum(usage.ru_utime + usage.ru_stime for usage in usages)
     for child in psutil.Process().children(recursive=True):
         try:
             times = child.cpu_times()
-        except psutil.Error:  # ended in this moment: counted once its parent has waited for it
+        except psutil.Error:  # it has just ended: counted once its parent has waited for it
             continue
         total_s += times.user + times.system + times.children_user + times.children_system
     return total_s

@@ -1,35 +1,35 @@
-"""Counters of energy that wrap, stall and break: their arithmetic and what is wrong with them."""
+"""Energy counters that wrap, stop or reset: their arithmetic and the detection of faults."""
 
 from collections.abc import Sequence
 
 __all__ = ["StillWatch", "WrappingCounter", "unwrap"]
 
-#: The counters tick about every millisecond; within this time a single tick may look like a huge power.
+#: Over shorter times a single tick (about 1 ms of energy) may look like a huge power.
 _TICK_GRACE_S = 0.1
-#: Ticks for which a counter may stay the same, and the least time of that: one unit of RAPL (61 uJ) is 0.3 mW over it,
-#: which no package, memory or platform falls below, so that a counter that stops for so long is not merely slow.
+#: Number of ticks, and minimum time (s), for which a counter may stay unchanged. Over that time one RAPL unit (61 uJ)
+#: is 0.3 mW. Every package, memory or platform draws more, so a counter that stays unchanged for longer is broken.
 _STILL_TICKS, _STILL_FLOOR_S = 3, 0.2
 
 
 def unwrap(counts_uj: Sequence[int], max_uj: int) -> list[int]:
-    """Turn the readings of a wrapping counter into the energy since the first.
+    """Convert the readings of a wrapping counter to the energy since the first reading.
 
     Parameters
     ----------
     counts_uj
-        Readings in order (microjoule), each within [0, max_uj], at most one wrap between two of them.
+        Readings in order (microjoule), each within [0, max_uj], with at most one wrap between two readings.
     max_uj
-        ``max_energy_range_uj``: the counter goes from there to 0.
+        ``max_energy_range_uj``, at which the counter wraps to 0.
 
     Returns
     -------
     list of int
-        Energy since the first reading (microjoule), never falling, as long as `counts_uj`.
+        Energy since the first reading (microjoule), non-decreasing, with the length of `counts_uj`.
 
     Raises
     ------
     ValueError
-        A reading lies outside the range.
+        A reading is outside the range.
     """
     totals: list[int] = []
     for index, count in enumerate(counts_uj):
@@ -41,10 +41,9 @@ def unwrap(counts_uj: Sequence[int], max_uj: int) -> list[int]:
 
 
 class StillWatch:
-    """Notices a counter that has stopped for more than three of its ticks.
+    """Detects a counter that has stopped for more than three ticks (at least 0.2 s).
 
-    Only readings count, so that a late reading is no standstill: the time runs from the first to the last reading of
-    the same count.
+    The time runs from the first to the last reading of the same count, so a late reading does not count as a stop.
 
     Parameters
     ----------
@@ -58,7 +57,7 @@ class StillWatch:
         self._since_s = 0.0
 
     def stopped(self, count: float, time_s: float, *, loaded: bool = True) -> str | None:
-        """Take a reading in; say for how long the counter has stopped where that is too long, else None.
+        """Process a reading; return a message if the counter has stopped for too long, else None.
 
         Parameters
         ----------
@@ -67,7 +66,7 @@ class StillWatch:
         time_s
             Its time (s).
         loaded
-            Whether what it counts was at work since the last reading; where not, it may stop.
+            Whether the hardware was busy since the last reading; if not, the counter may stop.
         """
         if count != self._count or not loaded:
             self._count, self._since_s = count, time_s
@@ -77,14 +76,14 @@ class StillWatch:
 
 
 class WrappingCounter:
-    """The unwrapped total of a counter, and why it cannot be trusted.
+    """The unwrapped total of a counter, with checks for missed wraps and resets.
 
     Parameters
     ----------
     max_uj
-        Where it wraps (microjoule).
+        Value at which it wraps (microjoule).
     limit_w
-        Power (W) that it does not exceed.
+        Highest possible power (W).
     """
 
     def __init__(self, max_uj: int, limit_w: float) -> None:
@@ -94,12 +93,12 @@ class WrappingCounter:
         self._time_s = 0.0
 
     def update(self, count_uj: int, time_s: float) -> str | None:
-        """Take a reading in; give what is wrong with it, or None.
+        """Process a reading; return what is wrong with it, or None.
 
         Raises
         ------
         ValueError
-            It lies outside the counter's range.
+            It is outside the counter's range.
         """
         last_uj, gap_s = self._last_uj, time_s - self._time_s
         step_uj = unwrap((count_uj if last_uj is None else last_uj, count_uj), self._max_uj)[-1]

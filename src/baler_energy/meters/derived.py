@@ -1,4 +1,4 @@
-"""What follows from a window's readings: mean power, dynamic energy, and flags."""
+"""Values derived from a window's readings: mean power, dynamic energy, and flags."""
 
 from collections.abc import Sequence
 
@@ -8,24 +8,24 @@ from baler_energy.vocabulary import Evidence, Flag, Quantity
 
 __all__ = ["DERIVED_FLAGS", "derived_flags", "derived_readings", "dynamic_energy_j"]
 
-#: Flags that `derived_flags` gives.
+#: Flags that `derived_flags` may return.
 DERIVED_FLAGS = frozenset({Flag.BELOW_RESOLUTION, Flag.CONTAMINATED, Flag.MODELLED_ONLY})
 
 
 def derived_readings(readings: Sequence[Reading], idle: Idle | None, duration_s: float) -> tuple[Reading, ...]:
-    """Compute mean power and dynamic energy of every energy reading.
+    """Compute mean power and dynamic energy for every energy reading.
 
-    Dynamic energy = gross energy - idle power x duration. It is null with a reason where the gross energy is null
-    or modelled, or where the component has no idle power. It may be negative: noise around an idle window.
+    Dynamic energy = gross energy - idle power x duration. It is null with a reason if the gross energy is null or
+    modelled, or if the component has no idle power. It may be negative because of noise in a nearly idle window.
 
     Parameters
     ----------
     readings
-        Readings of the window; only energies are looked at.
+        Readings of the window; only energies are used.
     idle
         The idle baseline, or None.
     duration_s
-        Length of the window.
+        Length of the window (s).
     """
     idle_power_w = {(reading.meter, reading.component): reading for reading in idle.readings} if idle else {}
     derived = []
@@ -56,12 +56,12 @@ def _dynamic(
 
 
 def dynamic_energy_j(gross_j: float, idle_power_w: float, duration_s: float) -> float:
-    """Subtract the idle baseline: gross energy (J) less idle power (W) times duration (s)."""
+    """Subtract the idle baseline: gross energy (J) minus idle power (W) times duration (s)."""
     return gross_j - idle_power_w * duration_s
 
 
 def derived_flags(readings: Sequence[Reading], other: Contamination, *, long_enough: bool) -> set[Flag]:
-    """Say what is wrong with a window by its readings, by what else ran, and by its length."""
+    """Return the flags that follow from a window's readings, its contamination and its length."""
     flags = set()
     if not long_enough:
         flags.add(Flag.BELOW_RESOLUTION)

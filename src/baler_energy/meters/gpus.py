@@ -26,9 +26,9 @@ class Gpu:
     library
         A module with pynvml's functions, initialised.
     index
-        Number of the GPU in NVML's order.
+        Index of the GPU in NVML's order.
     partition
-        Whether this process has a part of it only (MIG): power and energy are then those of the whole GPU.
+        Whether this process only has a partition of it (MIG); power and energy are still those of the whole GPU.
     """
 
     def __init__(self, library: Any, index: int, *, partition: bool = False) -> None:
@@ -36,7 +36,7 @@ class Gpu:
         self.component = f"gpu-{index}"
         self.partition = partition
         self._nvml = library
-        # What this GPU, driver or user lacks: left out, where any other error is a fault.
+        # Quantities that this GPU, driver or user lacks are left out; any other error is a fault.
         self._lacking = (
             library.NVMLError_NotSupported,
             library.NVMLError_FunctionNotFound,
@@ -45,7 +45,7 @@ class Gpu:
         self.handle = library.nvmlDeviceGetHandleByIndex(index)
         self.has_counter = self._supports(self.count_j)
         self._instant = self._supports(self._instant_w)
-        #: Time over which the power sensor averages (s).
+        #: Averaging time of the power sensor (s).
         self.averaging_s = 0.0 if self._instant or not self._averages() else _AVERAGING_S
 
     def count_j(self) -> float:
@@ -53,7 +53,7 @@ class Gpu:
         return float(self._nvml.nvmlDeviceGetTotalEnergyConsumption(self.handle)) * 1e-3
 
     def power_w(self) -> float:
-        """Read the power sensor (W), its present value where it offers one, else its mean over `averaging_s`."""
+        """Read the power sensor (W): its instantaneous value if available, else its mean over `averaging_s`."""
         if self._instant:
             return self._instant_w()
         return float(self._nvml.nvmlDeviceGetPowerUsage(self.handle)) * 1e-3
@@ -73,12 +73,12 @@ class Gpu:
         return bool(architecture >= _AMPERE) and not any(chip in name for chip in _GA100)
 
     def state(self, only: Collection[str] = ()) -> dict[str, float]:
-        """Read what there is of the quantities of `SAMPLE_UNITS`, in their units; what it does not offer is left out.
+        """Read the quantities of `SAMPLE_UNITS`, in their units; those that the GPU lacks are left out.
 
         Parameters
         ----------
         only
-            Those to read; empty: all.
+            Quantities to read; empty: all.
         """
         nvml, handle = self._nvml, self.handle
         reads: dict[str, Callable[[], float]] = {
@@ -99,11 +99,11 @@ class Gpu:
         return values
 
     def sharing(self) -> list[Sharing]:
-        """Find the reasons why its energy is not this process's own."""
+        """Find the reasons why its energy is not only this process's."""
         return sharing(self._nvml, self.handle, partition=self.partition)
 
     def channel(self) -> Channel:
-        """Say how its energy is had."""
+        """Describe how its energy is measured."""
         part = " of the whole GPU" if self.partition else ""
         if self.has_counter:
             return Channel(self.component, Evidence.MEASURED, f"NVML energy counter{part}")
@@ -121,12 +121,12 @@ class Gpu:
 
 
 def open_gpus(library: Any) -> list[Gpu]:
-    """Initialise NVML and give the GPUs that are visible to this process; `nvmlShutdown` is the caller's.
+    """Initialise NVML and return the GPUs visible to this process; the caller must call `nvmlShutdown`.
 
     Raises
     ------
     pynvml.NVMLError
-        There is no driver, or it fails.
+        The driver is missing or fails.
     """
     library.nvmlInit()
     try:
@@ -137,7 +137,7 @@ def open_gpus(library: Any) -> list[Gpu]:
 
 
 def visible_indices(library: Any = None) -> list[int] | None:
-    """Numbers, in NVML's order, of the GPUs that are visible to this process; None where NVML does not work.
+    """Return the NVML indices of the GPUs visible to this process; None if NVML does not work.
 
     Parameters
     ----------
@@ -157,14 +157,14 @@ def visible_indices(library: Any = None) -> list[int] | None:
         library.nvmlShutdown()
 
 
-#: NVML's compute modes (``NVML_COMPUTEMODE_...``), by number.
+#: NVML's compute modes (``NVML_COMPUTEMODE_...``), indexed by value.
 _COMPUTE_MODES = ("default", "exclusive_thread", "prohibited", "exclusive_process")
 
 
 def describe(library: Any, gpu: Gpu) -> dict[str, Any]:
-    """Give index, name, UUID, memory (B) and driver of a GPU, and how it is shared; null where it is unknown.
+    """Return index, name, UUID, memory (B) and driver of a GPU, and how it is shared; null if unknown.
 
-    ``not_attributable`` lists the reasons why its energy is not this process's own; a run on it is flagged.
+    ``not_attributable`` lists the reasons why its energy is not only this process's; a run on it is flagged.
     """
 
     def ask(read: Callable[[], Any]) -> Any:
@@ -188,7 +188,7 @@ def describe(library: Any, gpu: Gpu) -> dict[str, Any]:
 
 
 def describe_gpus(library: Any = None) -> list[dict[str, Any]]:
-    """Describe the GPUs that this process may use: index, name, uuid, memory, driver ([]: none)."""
+    """Describe the GPUs that this process may use, each as `describe` does ([]: none)."""
     try:
         library = library or load_library()
         gpus = open_gpus(library)

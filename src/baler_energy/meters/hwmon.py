@@ -1,4 +1,4 @@
-"""hwmon: power sensors of the board, as Linux shows them."""
+"""hwmon: power sensors of the mainboard, through Linux's sysfs."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -16,18 +16,18 @@ _MICRO = 1e-6
 
 
 class HwmonMeter(PowerSensorMeter):
-    """Power sensors (``power*_average``, ``power*_input``) over time.
+    """Power sensors (``power*_average``, ``power*_input``), integrated over time.
 
-    What a sensor measures follows from its chip, by the kernel's documentation of its driver: ``power_meter`` (ACPI)
-    and Apple's ``macsmc_hwmon`` (total system power) are the node, ``amdgpu`` a GPU, ``fam15h_power`` a package. Any
-    other is a rail of the board, which is part of the node and enters no sum.
+    The chip determines what a sensor measures, according to the kernel's documentation of its driver: ``power_meter``
+    (ACPI) and Apple's ``macsmc_hwmon`` (total system power) measure the node, ``amdgpu`` a GPU, ``fam15h_power`` a
+    package. Any other sensor measures a rail of the board, which is part of the node and not added to any sum.
 
     Parameters
     ----------
     sample_interval_s
-        How often they are read.
+        Time between reads (s).
     root
-        The kernel's folder.
+        The kernel's hwmon folder.
     """
 
     name = MeterName("hwmon")
@@ -40,7 +40,7 @@ class HwmonMeter(PowerSensorMeter):
         self._root = root
 
     def channels(self) -> Sequence[Channel]:
-        """Say which sensors there are."""
+        """Report which sensors exist and can be read."""
         sensors = _find(self._root)
         if not sensors:
             return absent("node", "the board has no power sensor under /sys/class/hwmon")
@@ -53,7 +53,7 @@ class HwmonMeter(PowerSensorMeter):
         return channels
 
     def sources(self) -> Mapping[str, Callable[[], float]]:
-        """Give the readable sensors."""
+        """Return a reader for each readable sensor."""
         return {
             component: partial(_read_w, file)
             for component, file in _find(self._root).items()
@@ -61,13 +61,13 @@ class HwmonMeter(PowerSensorMeter):
         }
 
     def sums(self) -> dict[str, tuple[str, ...]]:
-        """Name the sums of GPUs and packages that are readable in full."""
+        """Return the sums over GPUs and packages whose parts are all readable."""
         readable = set(self.sources())
         return {total: parts for total, parts in _sums(_find(self._root)).items() if set(parts) <= readable}
 
 
 def _find(root: Path) -> dict[str, Path]:
-    """Find the sensors, by component; of a sensor that gives both, the average is taken, which misses nothing."""
+    """Find the sensors, by component; the average is preferred to the instantaneous value, as it misses nothing."""
     found: dict[str, Path] = {}
     for chip in sorted(root.glob("hwmon*"), key=lambda path: [int(n) for n in re.findall(r"\d+", path.name)]):
         name = _text(chip / "name") or chip.name

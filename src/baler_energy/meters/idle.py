@@ -1,4 +1,4 @@
-"""The idle baseline: mean power with nothing running but the waiting process, and its sharing within a boot."""
+"""The idle baseline: mean power while only the waiting process runs. Runs of one boot can share it."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ __all__ = ["IdleCache", "baseline_key", "idle_readings"]
 
 
 def idle_readings(readings: Sequence[Reading], duration_s: float) -> tuple[Reading, ...]:
-    """Turn the energies of an idle window into idle powers (W), null where the energy is null."""
+    """Convert the energies of an idle window to idle powers (W); null if the energy is null."""
     return tuple(
         Reading.of(
             reading.meter,
@@ -37,12 +37,12 @@ def idle_readings(readings: Sequence[Reading], duration_s: float) -> tuple[Readi
 
 
 def baseline_key(meters: Sequence[Meter], *, accelerator: bool) -> dict[str, object]:
-    """Say what must be equal for a baseline to serve another job.
+    """Return the conditions under which another job may reuse a baseline: all of them must be equal.
 
     Parameters
     ----------
     meters
-        The meters in use: what they can read is part of the key.
+        The meters in use; their channels are part of the key.
     accelerator
         Whether the process holds an accelerator's context, which raises a GPU's idle power.
     """
@@ -61,14 +61,14 @@ def baseline_key(meters: Sequence[Meter], *, accelerator: bool) -> dict[str, obj
 
 
 class IdleCache:
-    """Baselines of this boot in a folder, one file per key.
+    """A folder of this boot's baselines, one file per key.
 
     Parameters
     ----------
     folder
-        Where the files are.
+        Folder of the files.
     key
-        What must be equal, as `baseline_key` gives it.
+        The key from `baseline_key`.
     """
 
     def __init__(self, folder: Path, key: dict[str, object]) -> None:
@@ -77,7 +77,7 @@ class IdleCache:
         self._key = key
 
     def load(self, lifetime_s: float, min_duration_s: float) -> Idle | None:
-        """Give the stored baseline where it is young and long enough; a damaged file counts as none."""
+        """Return the stored baseline if it is recent and long enough; a damaged file counts as missing."""
         try:
             stored = read_json(self.path)
             if stored["key"] != self._key:
@@ -87,9 +87,9 @@ class IdleCache:
             return None
         age = datetime.now(UTC) - idle.start - timedelta(seconds=idle.duration_s)
         young = timedelta(seconds=-1) <= age <= timedelta(seconds=lifetime_s)
-        # The clock's rounding may make a baseline of 10 s one of 9.9999 s.
+        # Rounding of the clock may turn a baseline of 10 s into one of 9.9999 s.
         return idle if young and idle.duration_s > 0.99 * min_duration_s else None
 
     def store(self, idle: Idle) -> None:
-        """Write the baseline, whole or not at all."""
+        """Write the baseline atomically."""
         write_json(self.path, {"key": self._key, "idle": idle.model_dump(mode="json")})

@@ -1,4 +1,4 @@
-"""Energy from power that was sampled at irregular times, and how far off that may be."""
+"""Energy from power sampled at irregular times, with a bound on its error."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ def integrate(times_s: Series, powers_w: Series) -> float:
     Parameters
     ----------
     times_s
-        Times (s), not falling.
+        Times (s), non-decreasing.
     powers_w
         Powers (W) at these times.
 
@@ -28,14 +28,14 @@ def integrate(times_s: Series, powers_w: Series) -> float:
     Raises
     ------
     ValueError
-        Fewer than two samples, lengths that differ, or a time that falls.
+        Fewer than two samples, different lengths, or decreasing times.
     """
     times, powers = _checked(times_s, powers_w)
     return float(np.trapezoid(powers, times))
 
 
 def window_energy_j(times_s: Series, powers_w: Series, begin_s: float, end_s: float) -> float:
-    """Integrate sampled power over a window, whose edges lie between samples: power is linear between them.
+    """Integrate sampled power over a window; power is interpolated linearly at the window's edges.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def window_energy_j(times_s: Series, powers_w: Series, begin_s: float, end_s: fl
     Raises
     ------
     ValueError
-        As for `integrate`, or the samples do not cover the window.
+        As for `integrate`, or the samples do not cover the whole window.
     """
     return integrate(*_cut(times_s, powers_w, begin_s, end_s))
 
@@ -55,9 +55,9 @@ def window_energy_j(times_s: Series, powers_w: Series, begin_s: float, end_s: fl
 def gap_bound_j(times_s: Series, powers_w: Series, begin_s: float, end_s: float) -> float:
     """Bound the error of `window_energy_j` (J).
 
-    Where the power between two samples stays between their values, the integral over that gap lies between
-    ``gap x min`` and ``gap x max``, and the trapezoid in the middle: it is off by at most ``gap x |step| / 2``. A
-    power that leaves that range between two samples is not seen by any sampling, and not bounded.
+    If the power between two samples stays between their values, its integral is between ``gap x min`` and
+    ``gap x max``. The trapezoid is the middle of that range, so it is off by at most ``gap x |step| / 2``. Excursions
+    between two samples are invisible to sampling, and not covered by the bound.
     """
     times, powers = _cut(times_s, powers_w, begin_s, end_s)
     return float(np.sum(np.diff(times) * np.abs(np.diff(powers))) / 2)

@@ -12,7 +12,7 @@ from baler_energy.vocabulary import Evidence, MeterName
 
 __all__ = ["METER", "IpmiMeter", "parse_dcmi_w"]
 
-#: BMCs refresh their reading about once a second, and answer in tenths of one.
+#: BMCs update their reading about once a second, and answer within tenths of a second.
 _INTERVAL_S = 1.0
 _TIME_LIMIT_S = 5.0
 _COMMAND = ("ipmitool", "dcmi", "power", "reading")
@@ -20,7 +20,7 @@ _DEVICES = (Path("/dev/ipmi0"), Path("/dev/ipmi/0"), Path("/dev/ipmidev/0"))
 
 
 class IpmiMeter(PowerSensorMeter):
-    """Power of the node by DCMI (Data Center Manageability Interface), through ipmitool."""
+    """Power of the node over DCMI (Data Center Manageability Interface), through ipmitool."""
 
     name = MeterName("ipmi")
     edge = 50
@@ -31,7 +31,7 @@ class IpmiMeter(PowerSensorMeter):
         self._read = read
 
     def channels(self) -> Sequence[Channel]:
-        """Say whether there is a BMC and the means to ask it; it is not asked yet."""
+        """Report whether a BMC and ipmitool are present; does not query the BMC."""
         if self._read is None:
             if not any(device.exists() for device in _DEVICES):
                 return absent("node", "this machine has no BMC (/dev/ipmi0)", "sudo modprobe ipmi_devintf ipmi_si")
@@ -40,7 +40,7 @@ class IpmiMeter(PowerSensorMeter):
         return (Channel("node", Evidence.MEASURED, "BMC power over DCMI, every second"),)
 
     def sources(self) -> Mapping[str, Callable[[], float]]:
-        """Give the BMC's reading."""
+        """Return a reader of the BMC's power."""
         read = self._read or _ask
         return {"node": lambda: parse_dcmi_w(read())}
 
@@ -56,12 +56,12 @@ def _ask() -> str:
 
 
 def parse_dcmi_w(text: str) -> float:
-    """Take the present power (W) from the answer of ``ipmitool dcmi power reading`` or FreeIPMI's ``ipmi-dcmi``.
+    """Parse the current power (W) from the output of ``ipmitool dcmi power reading`` or FreeIPMI's ``ipmi-dcmi``.
 
     Raises
     ------
     ValueError
-        There is none, or the BMC says that it does not measure.
+        The output has no power above 0 W, or the BMC reports that its measurement is off.
     """
     if re.search(r"state\s*(is)?\s*:?\s*(deactivated|not active)", text, flags=re.IGNORECASE):
         raise ValueError("the BMC's power measurement is switched off")

@@ -1,4 +1,4 @@
-"""The iterations of a window: how long each took, and what energy it used where a counter resolves that."""
+"""The iterations of a window: the duration of each, and its energy if a counter resolves it."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,21 +10,21 @@ from baler_energy.vocabulary import Evidence, Quantity
 
 __all__ = ["SESSION", "Iterations", "iteration_times"]
 
-#: Column ``meter`` of what the session itself takes down.
+#: Value of the column ``meter`` for rows recorded by the session itself.
 SESSION = "session"
-#: Counters are read at the edges of iterations that are at least this long (s): a read of RAPL's takes 0.2 ms.
+#: Counters are only read after iterations of at least this length (s), as reading RAPL takes 0.2 ms.
 _LONG_S = 0.05
-#: A counter resolves an iteration where its ticks at the edges are at most this share of the energy.
+#: A counter resolves an iteration if its error bound is at most this share of the iteration's energy.
 _RESOLVED = 0.1
 
 
 class Iterations:
-    """Takes down the edges of a window's iterations.
+    """Records the edges of a window's iterations.
 
     Parameters
     ----------
     read_energies_j
-        Reads the hardware counters since the window opened, keyed "<meter>/<component>".
+        Reads the energies (J) of the hardware counters since the window opened, keyed "<meter>/<component>".
     start_s
         The window's start (`time.monotonic`).
     """
@@ -35,7 +35,7 @@ class Iterations:
         self._energies_j: list[tuple[int, Mapping[str, float]]] = []
 
     def ended(self) -> float:
-        """Note that an iteration has ended; return the time since the window's start (s)."""
+        """Record the end of an iteration; return the time since the window's start (s)."""
         now_s = time.monotonic()
         self._edges_s.append(now_s)
         if now_s - self._edges_s[-2] >= _LONG_S:
@@ -47,17 +47,18 @@ class Iterations:
 
     @property
     def durations_s(self) -> list[float]:
-        """Duration of each iteration (s), with the reading of the counters at the end of the one before it."""
+        """Duration of each iteration (s), including the counter read that follows the previous iteration."""
         return [later - earlier for earlier, later in pairwise(self._edges_s)]
 
     def rows(self, readings: Sequence[Reading]) -> Iterator[tuple[float, str, str, str, float, str, Evidence]]:
-        """Give rows of the time series: time of the end, meter, component, quantity, value, unit, evidence.
+        """Yield rows of the time series: end time, meter, component, quantity, value, unit, evidence.
+
+        The first iteration has no energy, because no counter is read at its start.
 
         Parameters
         ----------
         readings
-            Of the whole window: their bounds say which counters resolve an iteration. The first iteration has no
-            energy, as no counter is read at its start.
+            Readings of the whole window; their bounds determine which counters resolve an iteration.
         """
         for end_s, duration_s in zip(self._edges_s[1:], self.durations_s, strict=True):
             yield end_s, SESSION, "machine", "iteration_duration", duration_s, "s", Evidence.MEASURED
@@ -67,7 +68,7 @@ class Iterations:
                     yield end_s, reading.meter, reading.component, "iteration_energy", energy_j, "J", reading.evidence
 
     def _resolved(self, name: str, bound_j: float | None) -> list[tuple[float, float]]:
-        """Give end (s) and energy (J) of each iteration between two reads, where a counter's ticks resolve them."""
+        """Return end (s) and energy (J) of iterations with a read at both edges; [] if the counter is too coarse."""
         found = [
             (self._edges_s[end], after[name] - before[name])
             for (start, before), (end, after) in pairwise(self._energies_j)
@@ -80,7 +81,7 @@ class Iterations:
 
 def iteration_times(durations_s: Sequence[float]) -> IterationTimes:
     """Summarise the durations (s) of a window's iterations; quartiles by linear interpolation."""
-    # Quartiles of a single value are that value, which `quantiles` refuses.
+    # `quantiles` rejects a single value.
     several = durations_s if len(durations_s) > 1 else [*durations_s] * 2
     lower_s, middle_s, upper_s = quantiles(several, n=4, method="inclusive")
     return IterationTimes(

@@ -1,4 +1,4 @@
-"""The lock that keeps measurements on one machine apart."""
+"""The lock that allows only one measurement at a time on a machine."""
 
 import contextlib
 import errno
@@ -15,20 +15,20 @@ from baler_energy.progress import announce
 
 __all__ = ["DEFAULT_LOCK", "LOCK_VARIABLE", "MachineLock"]
 
-#: Not `tempfile.gettempdir()`: a TMPDIR of each job's own, as clusters set, would keep nothing apart.
+#: Not `tempfile.gettempdir()`: clusters often set TMPDIR to a different folder for each job.
 DEFAULT_LOCK = Path("/tmp/baler-energy.lock")
-#: Names another file, where a job sees a /tmp of its own and the node has a folder that all its jobs share.
+#: Sets another file, for nodes where each job has a private /tmp; the file must be in a folder shared by all jobs.
 LOCK_VARIABLE = "BALER_ENERGY_LOCK"
 
 
 class MachineLock:
-    """An exclusive `flock` on a file, which the kernel releases when its holder dies.
+    """An exclusive `flock` on a file; the kernel releases it when its holder dies.
 
     Parameters
     ----------
     path
-        The lock file; it is created where it is missing, for all users, and never removed. None: that of the machine,
-        which is `DEFAULT_LOCK` unless the environment variable `LOCK_VARIABLE` names another.
+        The lock file. It is created for all users if it is missing, and never removed. None: the file named by the
+        environment variable `LOCK_VARIABLE`, else `DEFAULT_LOCK`.
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -36,13 +36,12 @@ class MachineLock:
         self._descriptor: int | None = None
 
     def acquire(self) -> None:
-        """Wait for the lock, with a message while another measurement holds it.
+        """Wait for the lock; print a message if another measurement holds it.
 
         Raises
         ------
         InputError
-            The path is a link or not a regular file, or the lock is held by a process that started this one
-            (waiting would never end).
+            The path is a link or not a regular file, or an ancestor of this process holds the lock (a deadlock).
         """
         if self._descriptor is not None:
             return
@@ -59,7 +58,7 @@ class MachineLock:
         self._descriptor = descriptor
 
     def release(self) -> None:
-        """Release the lock; without effect where it is not held."""
+        """Release the lock; does nothing if it is not held."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
@@ -72,9 +71,9 @@ class MachineLock:
         self.release()
 
     def _open(self) -> int:
-        # Reading rights suffice for flock, so one user's file serves all. The file is created apart from opening it:
-        # the kernel (fs.protected_regular) refuses O_CREAT on another user's file in a shared folder. A link is not
-        # followed, and O_NONBLOCK keeps a named pipe from blocking.
+        # flock only needs read permission, so all users can share one file. The file is created in a separate call:
+        # the kernel (fs.protected_regular) refuses O_CREAT on another user's file in a shared folder. O_NOFOLLOW
+        # rejects a link, and O_NONBLOCK prevents blocking on a named pipe.
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(FileExistsError):
@@ -109,7 +108,7 @@ def _holder(inode: int) -> int | None:
         return None
     for line in lines:
         fields = line.split()
-        # "1: FLOCK ADVISORY WRITE <pid> <major>:<minor>:<inode> 0 EOF"; a waiting one has "->" as second field.
+        # "1: FLOCK ADVISORY WRITE <pid> <major>:<minor>:<inode> 0 EOF"; the second field of a waiting process is "->".
         if len(fields) > 5 and fields[1] == "FLOCK" and fields[5].endswith(f":{inode}"):
             return int(fields[4])
     return None

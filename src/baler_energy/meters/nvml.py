@@ -1,4 +1,4 @@
-"""NVML: energy, power, load and state of NVIDIA's GPUs."""
+"""NVML: energy, power, load and state of NVIDIA GPUs."""
 
 import threading
 import time
@@ -19,11 +19,11 @@ from baler_energy.vocabulary import Evidence, Flag, MeterName, Quantity
 
 __all__ = ["METER", "NvmlMeter"]
 
-#: What is read at the edges of a window in addition to the counters.
+#: Quantities read at the edges of a window in addition to the counters.
 _AT_EDGES = ("power", "throttle_reasons")
-#: Energy counters tick every 20 to 100 ms; how long to watch for it at the start.
+#: Energy counters tick every 20 to 100 ms. Default tick, and how long to watch for ticks at the start.
 _DEFAULT_TICK_S, _WATCH_S = 0.1, 0.6
-#: How many samples lie between two looks for other processes, which are slow.
+#: Number of samples between two searches for other processes, which are slow.
 _POLLS_PER_LOOK = 10
 _MEANS = (
     ("utilisation", Quantity.UTILISATION_MEAN),
@@ -38,12 +38,12 @@ _PEAKS = (
 
 
 class NvmlMeter(Meter):
-    """Energy of the visible GPUs from their counter, or from their power sensor over time; sums ``gpu``.
+    """Energy of each visible GPU from its counter, or else its integrated power sensor; ``gpu`` is their sum.
 
     Parameters
     ----------
     sample_interval_s
-        How often power, load, temperature, memory, clocks and the reasons for low clocks are read.
+        Time (s) between reads of power, load, temperature, memory, clocks and the reasons for low clocks.
     library
         A module with pynvml's functions; None: pynvml.
     """
@@ -74,7 +74,7 @@ class NvmlMeter(Meter):
         self._first_tick: dict[str, tuple[float, float]] = {}
 
     def channels(self) -> Sequence[Channel]:
-        """Say which GPUs there are, and how their energy is had."""
+        """Report which GPUs are visible, and how their energy is measured."""
         try:
             library = self._library or load_library()
         except ImportError:
@@ -118,13 +118,13 @@ class NvmlMeter(Meter):
             self._begin_s = time.monotonic()
             self._series = [sample for sample in self._series if sample.time_s > self._begin_s - 1.0]
             self._begin_j = self._counts_j()
-        # The next tick shows which one the window began in; a thread waits for it during the operation.
+        # The time of the next tick shows how far into a tick the window began. A thread waits for it meanwhile.
         self._first_tick = first = {}
         self._catcher = threading.Thread(target=lambda: first.update(self._next_ticks(self._begin_j)), daemon=True)
         self._catcher.start()
 
     def energies_j(self) -> dict[str, float]:
-        """Read the counters' energy since `begin`; a GPU without a counter gives none."""
+        """Read the counters' energy (J) since `begin`; GPUs without a counter are left out."""
         with self._lock:
             counts_j = self._counts_j()
         energies = {name: count_j - self._begin_j[name] for name, count_j in counts_j.items() if name in self._begin_j}
@@ -140,13 +140,13 @@ class NvmlMeter(Meter):
             self._sample(at_edge=True)
 
     def readings(self) -> list[Reading]:
-        """Give energy, largest power, load, temperatures, memory and clocks of the window."""
+        """Return energy, maximum power, load, temperatures, memory and clocks of the window."""
         last_tick = self._next_ticks(self._end_j)
         if self._catcher is not None:
             self._catcher.join()
         self._wait_for_lag()
         with self._lock:
-            # Not in `end`: looking for this process's children is slow, and other meters are still in their window.
+            # Not in `end`: the search for this process's children is slow, and other meters are still measuring.
             self._look_for_others()
             series = list(self._series)
         energies = [
@@ -170,11 +170,11 @@ class NvmlMeter(Meter):
         return readings
 
     def flags(self) -> set[Flag]:
-        """Say whether a GPU failed, throttled or was shared."""
+        """Report whether a GPU failed, was throttled or was shared."""
         return self._flags | ({Flag.COUNTER_FAULT} if self._faults else set())
 
     def samples(self) -> list[Sample]:
-        """Give power, load, temperature, memory, clocks and the reasons for low clocks over time."""
+        """Return power, load, temperature, memory, clocks and the reasons for low clocks over time."""
         with self._lock:
             return list(self._series)
 
@@ -219,13 +219,13 @@ class NvmlMeter(Meter):
                 self._sharing.setdefault(gpu.component, {}).update(dict.fromkeys(found))
 
     def _detail(self, component: str, *shared: str) -> str | None:
-        """Say how an energy is had, and why that of the components `shared` is not the run's own."""
+        """Describe how an energy is measured, and why the energy of the components `shared` is not only the run's."""
         detail = self._details.get(component)
         reasons = dict.fromkeys(reason for part in shared for reason in self._sharing.get(part, ()))
         return f"{detail}; not attributable to the run: {', '.join(reasons)}" if reasons else detail
 
     def _counts_j(self, gpus: Sequence[Gpu] | None = None) -> dict[str, float]:
-        """Read the counters, and see whether they have stopped: a GPU always takes something."""
+        """Read the counters, and check that they still advance: a GPU always draws some power."""
         counts = {}
         for gpu in self._gpus if gpus is None else gpus:
             if gpu.has_counter:
@@ -239,7 +239,7 @@ class NvmlMeter(Meter):
         return counts
 
     def _wait_for_lag(self) -> None:
-        """Wait until averaging power sensors have been read after what they average of the window."""
+        """Wait until averaging power sensors have covered the end of the window, and sample them."""
         lag_s = max((gpu.averaging_s / 2 for gpu in self._gpus if not gpu.has_counter), default=0.0)
         if lag_s:
             time.sleep(max(0.0, self._end_s + lag_s - time.monotonic()))
@@ -247,7 +247,7 @@ class NvmlMeter(Meter):
                 self._sample(at_edge=True)
 
     def _next_ticks(self, counts_j: Mapping[str, float]) -> dict[str, tuple[float, float]]:
-        """Wait until each counter has changed from `counts_j`, two ticks at most; give the times and the counts."""
+        """Wait up to two ticks for each counter to change from `counts_j`; return the times (s) and the counts (J)."""
         found: dict[str, tuple[float, float]] = {}
         waiting = [gpu for gpu in self._gpus if gpu.component in counts_j]
         patience_s = 2 * max(self._ticks_s.values(), default=0.0)
@@ -281,10 +281,10 @@ class NvmlMeter(Meter):
     def _counted(
         self, name: str, powers: Sequence[Sample], last_tick: Mapping[str, tuple[float, float]]
     ) -> tuple[float, float]:
-        """Energy by the counter, and its bound: a tick of power at each edge (J).
+        """Return the energy from the counter, and its bound: one tick of power at each edge (J).
 
-        Of the ticks in which the window begins and ends, the shares inside the window count: each tick's energy comes
-        when it is over, and is taken as spread evenly over it.
+        The counter only advances at the end of a tick. The first and last tick count with the share that is inside the
+        window, assuming constant power during a tick.
         """
         energy_j = self._end_j[name] - self._begin_j[name]
         if energy_j < 0:
@@ -303,11 +303,11 @@ class NvmlMeter(Meter):
         return energy_j, 2 * tick_s * max((sample.value for sample in powers), default=0.0)
 
     def _integrated(self, gpu: Gpu, powers: Sequence[Sample]) -> tuple[float, float]:
-        """Energy by the power sensor over time, and its bound (J).
+        """Return the energy integrated from the power sensor, and its bound (J).
 
-        A mean over the last T seconds is the power of T/2 ago, smoothed: the window is shifted by that, which is exact
-        where the power is constant or rises evenly. The bound adds up what may be missed: between samples
-        (`gap_bound_j`); at each edge T/8 of the range of powers, by smoothing; and one update of the sensor.
+        A mean over the last T seconds is the smoothed power T/2 ago, so the samples are shifted back by T/2. This is
+        exact for constant or linearly changing power. The bound is the sum of three errors: between samples
+        (`gap_bound_j`), smoothing (T/8 times the range of powers at each edge), and one sensor update at each edge.
         """
         times_s = [sample.time_s - gpu.averaging_s / 2 for sample in powers]
         powers_w = [sample.value for sample in powers]

@@ -16,7 +16,7 @@ __all__ = ["add_meter_arguments", "add_session_arguments", "make_meters", "meter
 
 
 def add_meter_arguments(group: argparse._ArgumentGroup) -> None:
-    """Add the flags that choose the meters and their pace."""
+    """Add the flags that select the meters and their sample interval."""
     group.add_argument(
         "--meters",
         nargs="+",
@@ -101,20 +101,20 @@ def session_settings(args: argparse.Namespace) -> SessionSettings:
 
 
 def make_meters(names: Sequence[MeterName], *, sample_interval_s: float = 0.2) -> list[Meter]:
-    """Make the meters of `names`, unopened.
+    """Make the meters called `names`, without opening them.
 
     Parameters
     ----------
     names
-        The meters. Where they are all that there are (the default), one that this machine lacks is kept, and its
-        readings are null with the reason; meters that the user chose must be there.
+        The meters. If they include all meters of a study (the default), an absent meter is kept, and its readings are
+        null with the reason. Otherwise every meter must be available.
     sample_interval_s
         Interval of the meters' time series.
 
     Raises
     ------
     UnavailableError
-        A meter that the user chose is absent on this machine.
+        A meter that the user selected is absent on this machine.
     """
     meters = [_make(name, sample_interval_s) for name in dict.fromkeys(names)]
     if not set(names) >= set(STUDY_METERS):

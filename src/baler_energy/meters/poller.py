@@ -1,4 +1,4 @@
-"""A thread that reads something at intervals and keeps its own cost small."""
+"""A thread that calls a function at intervals and limits its own cost."""
 
 import itertools
 import threading
@@ -9,33 +9,33 @@ from statistics import median
 
 __all__ = ["Poller", "least_pause_s"]
 
-#: Share of one CPU that a poller may take: where reads are slow, the interval grows, but not without end, since the
-#: counters of a machine at 5 kW wrap within a minute.
+#: Share of one CPU that a poller may use: slow reads lengthen the interval. The interval is limited because counters
+#: wrap within a minute at 5 kW.
 _COST_LIMIT, _LONGEST_PAUSE_S = 0.005, 10.0
-#: Reads whose median cost counts. A single slow one, into which a garbage collection fell, says nothing.
+#: Number of recent reads whose median cost counts; the median ignores a read slowed by garbage collection.
 _RECENT = 5
 
 
 def least_pause_s(costs_s: Collection[float]) -> float:
-    """Least time from the end of a read to the next (s).
+    """Return the minimum time (s) from the end of a read to the next.
 
     Parameters
     ----------
     costs_s
-        CPU time of the last reads (s); none yet: no pause is needed.
+        CPU times of the last reads (s); empty: no pause is needed.
     """
     return min(median(costs_s) / _COST_LIMIT, _LONGEST_PAUSE_S) if costs_s else 0.0
 
 
 class Poller:
-    """Calls `read` every `interval_s`, first at once, in a thread of its own.
+    """Calls `read` every `interval_s` in a separate thread, starting immediately.
 
     Parameters
     ----------
     read
-        What to do; it deals with its own errors. One that it passes on is kept in `error`, and polling goes on.
+        Function to call; it should handle its own errors. An exception is kept in `error`, and polling continues.
     interval_s
-        Time between calls; longer, up to 10 s, where calls take more than half a percent of it.
+        Time between calls (s); longer, up to 10 s, if the calls would use more than half a percent of a CPU.
     """
 
     def __init__(self, read: Callable[[], None], interval_s: float) -> None:
@@ -50,7 +50,7 @@ class Poller:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop the thread and wait for it; may be called twice, and without `start`."""
+        """Stop the thread and wait for it; may be called twice or without `start`."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join()

@@ -1,4 +1,4 @@
-"""What meters share whose sensors give power, not energy: sampling, integration over the window, faults."""
+"""Base class of meters whose sensors report power, not energy: sampling, integration over the window, faults."""
 
 import math
 import threading
@@ -14,20 +14,20 @@ from baler_energy.vocabulary import Flag, Quantity
 
 __all__ = ["PowerSensorMeter"]
 
-#: How long a window's readings wait for the sample that follows its end.
+#: How long (s) to wait for the first sample after the end of a window.
 _PATIENCE_S = 15.0
 
 
 class PowerSensorMeter(Meter):
-    """A meter of power sensors, which a thread reads at intervals.
+    """A meter whose power sensors are read by a thread at intervals.
 
-    The window's energy is the integral over the samples from the one before it to the one after it. A sensor that
-    fails once in the window, or gives what is no power, has no energy for it.
+    The energy is the power integrated over the window, from the last sample before it to the first one after it. If a
+    sensor fails or returns an invalid value during the window, its energy is null.
 
     Parameters
     ----------
     interval_s
-        How often the sensors are read.
+        Time between reads (s).
     """
 
     def __init__(self, interval_s: float) -> None:
@@ -44,14 +44,14 @@ class PowerSensorMeter(Meter):
 
     @abstractmethod
     def sources(self) -> Mapping[str, Callable[[], float]]:
-        """Give a function for each component that reads its power (W); it raises OSError or ValueError."""
+        """Return, for each component, a function that reads its power (W) and may raise OSError or ValueError."""
 
     def sums(self) -> dict[str, tuple[str, ...]]:
-        """Name the sums and their parts ({}: none)."""
+        """Return the parts of each sum, by component ({}: no sums)."""
         return {}
 
     def open(self) -> None:
-        """Start sampling, and wait for the first sample."""
+        """Start sampling and wait for the first sample."""
         self._sources, self._sums = self.sources(), self.sums()
         self._details = {channel.component: channel.detail for channel in self.channels() if channel.evidence}
         self._poller = Poller(self._poll, self._interval_s)
@@ -59,11 +59,11 @@ class PowerSensorMeter(Meter):
         self._wait_for(time.monotonic())
 
     def begin(self) -> None:
-        """Start a window; what failed before it is forgotten."""
+        """Start a window; clear earlier faults."""
         with self._sampled:
             self._begin_s = time.monotonic()
             self._faults.clear()
-            # One sample before the window is needed; some more belong to the picture of it.
+            # The integral needs one sample before the window; a few more are kept for plots.
             kept = [sample for sample in self._series if sample.time_s > self._begin_s - max(1.0, 3 * self._interval_s)]
             self._series = kept or self._series[-len(self._sources) :]
 
@@ -72,7 +72,7 @@ class PowerSensorMeter(Meter):
         self._end_s = time.monotonic()
 
     def readings(self) -> list[Reading]:
-        """Wait for the sample after the window, and give energies and largest powers."""
+        """Wait for the first sample after the window; return energies and maximum powers."""
         self._wait_for(self._end_s)
         with self._sampled:
             series, faults = list(self._series), dict(self._faults)
@@ -83,11 +83,11 @@ class PowerSensorMeter(Meter):
         return readings
 
     def flags(self) -> set[Flag]:
-        """Say whether a sensor failed."""
+        """Report whether a sensor failed."""
         return {Flag.COUNTER_FAULT} if self._faults else set()
 
     def samples(self) -> list[Sample]:
-        """Give the power of every sensor over time."""
+        """Return the power of each sensor over time."""
         with self._sampled:
             return list(self._series)
 
@@ -134,7 +134,7 @@ class PowerSensorMeter(Meter):
                 before_s, power_w = time.monotonic(), read()
                 if not (math.isfinite(power_w) and power_w >= 0):
                     raise ValueError(f"its sensor returned {power_w} W")
-                # A slow sensor was read somewhere between the call and its answer.
+                # A slow sensor takes its reading at an unknown time during the call.
                 samples.append(Sample((before_s + time.monotonic()) / 2, name, "power", power_w))
             except (OSError, ValueError) as error:
                 faults[name] = f"its sensor could not be read: {error}"
@@ -145,11 +145,11 @@ class PowerSensorMeter(Meter):
             self._sampled.notify_all()
 
     def _wait_for(self, time_s: float) -> None:
-        """Wait until every sensor was read after a time, or for as long as patience lasts."""
+        """Wait until every sensor has been read after `time_s`, up to `_PATIENCE_S`."""
         with self._sampled:
             self._sampled.wait_for(lambda: self._last_s >= time_s, timeout=_PATIENCE_S)
 
 
 def absent(component: str, detail: str, remedy: str | None = None) -> tuple[Channel, ...]:
-    """Make the channels of a meter that has nothing to read here."""
+    """Make the channels of a meter that cannot read anything on this machine."""
     return (Channel(component, None, detail, remedy),)

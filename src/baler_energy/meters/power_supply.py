@@ -1,4 +1,4 @@
-"""Batteries and AC adapters, as Linux shows them: power of the whole machine."""
+"""Batteries and AC adapters, through Linux's sysfs: power of the whole machine."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -16,17 +16,17 @@ _ADAPTERS = ("Mains", "USB", "USB_C", "USB_PD")
 
 
 class PowerSupplyMeter(PowerSensorMeter):
-    """Power of ``node``: what its batteries give while they discharge, or what an adapter reports.
+    """Power of ``node``: the discharge power of its batteries, or the power that an adapter reports.
 
-    On mains a battery's power is that of its charging, which says nothing about the machine: then the energy is null.
-    Batteries refresh their values about once a second or slower.
+    On mains power a battery only reports its charging power, which is unrelated to the machine's consumption, so the
+    energy is null. Batteries update their values once a second or less often.
 
     Parameters
     ----------
     sample_interval_s
-        How often they are read.
+        Time between reads (s); at least 1 s is used.
     root
-        The kernel's folder.
+        The kernel's power_supply folder.
     """
 
     name = MeterName("power_supply")
@@ -39,7 +39,7 @@ class PowerSupplyMeter(PowerSensorMeter):
         self._root = root
 
     def channels(self) -> Sequence[Channel]:
-        """Say whether a discharging battery or an adapter reports its power."""
+        """Report whether a discharging battery or an adapter reports its power."""
         supplies = _supplies(self._root)
         if not supplies:
             return absent("node", "the kernel shows neither a battery nor an AC adapter")
@@ -50,12 +50,12 @@ class PowerSupplyMeter(PowerSensorMeter):
         return (Channel("node", Evidence.MEASURED, f"power of {', '.join(s.name for s in supplies)} over time"),)
 
     def sources(self) -> Mapping[str, Callable[[], float]]:
-        """Give the power of the machine."""
+        """Return a reader of the machine's power."""
         return {"node": partial(_node_w, self._root)}
 
 
 def _supplies(root: Path) -> list[Path]:
-    """Batteries of the machine (not of a mouse or phone) and adapters that are plugged in."""
+    """Return the machine's batteries (not those of a mouse or phone) and the adapters that are plugged in."""
     batteries = [path for path in sorted(root.glob("*")) if _is(path, "type", "Battery")]
     batteries = [path for path in batteries if not _is(path, "scope", "Device")]
     adapters = [path for path in sorted(root.glob("*")) if any(_is(path, "type", kind) for kind in _ADAPTERS)]
@@ -63,12 +63,12 @@ def _supplies(root: Path) -> list[Path]:
 
 
 def _node_w(root: Path) -> float:
-    """Read the power that the machine takes (W).
+    """Read the power that the machine draws (W).
 
     Raises
     ------
     ValueError
-        Nothing reports it: a battery charges or is full, and no adapter shows a power.
+        No supply reports it: the battery is charging or full, and no adapter reports a power.
     """
     supplies = _supplies(root)
     adapters = [path for path in supplies if not _is(path, "type", "Battery")]
@@ -88,7 +88,7 @@ def _node_w(root: Path) -> float:
 
 
 def _power_w(path: Path) -> float | None:
-    """Read ``power_now`` (microwatt), or ``current_now`` times ``voltage_now`` (micro); drivers differ in the sign."""
+    """Read the power (W): ``power_now`` (uW), or ``current_now`` (uA) x ``voltage_now`` (uV); signs vary by driver."""
     power = _number(path / "power_now")
     if power is not None:
         return abs(power) * _MICRO

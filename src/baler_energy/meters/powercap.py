@@ -1,4 +1,4 @@
-"""The RAPL counters as the Linux kernel shows them: the powercap folders and pyRAPL's view of them."""
+"""RAPL counters from the Linux kernel's powercap folders, or through pyRAPL."""
 
 import logging
 import os
@@ -26,10 +26,10 @@ class Domain:
     """One RAPL counter."""
 
     component: str
-    """Its word in the vocabulary: ``package-0``, ``dram-0``, ``psys``."""
+    """Name from the vocabulary: ``package-0``, ``dram-0``, ``psys``."""
     folder: Path
     max_uj: int
-    """The count at which it wraps to zero."""
+    """Count (microjoule) at which it wraps to zero."""
 
     def read_uj(self) -> int:
         """Read the counter (microjoule).
@@ -39,9 +39,9 @@ class Domain:
         OSError
             The file cannot be read.
         ValueError
-            It does not hold a number.
+            The file does not contain a number.
         """
-        # Without Path and file object, which take five times as long, at every sample of every counter.
+        # Path and a file object would take five times as long, for every sample of every counter.
         descriptor = os.open(f"{self.folder}/energy_uj", os.O_RDONLY)
         try:
             return int(os.read(descriptor, 64))
@@ -52,18 +52,18 @@ class Domain:
 def find_domains(root: Path = POWERCAP) -> list[Domain]:
     """Find the RAPL counters by their names.
 
-    Only the control type ``intel-rapl`` (AMD's processors show theirs under it too) is looked at: where the same
-    package is there a second time as ``intel-rapl-mmio``, counting both would double its energy.
+    Only the control type ``intel-rapl`` is used (for AMD processors too). A package may appear again as
+    ``intel-rapl-mmio``; counting both would double its energy.
 
     Parameters
     ----------
     root
-        The kernel's folder of powercap devices.
+        The kernel's powercap folder.
 
     Returns
     -------
     list of Domain
-        Packages (or dies), their core, uncore and dram parts, and psys, in order; none twice.
+        Packages (or dies), their core, uncore and dram parts, and psys, in order, without duplicates.
     """
     found: dict[str, Domain] = {}
     for folder in sorted(root.glob("intel-rapl:*"), key=_numbers):
@@ -72,7 +72,7 @@ def find_domains(root: Path = POWERCAP) -> list[Domain]:
         name = _text(folder / "name")
         _add(found, name if name == "psys" or _PACKAGE.fullmatch(name) else "", folder)
         owner = _PACKAGE.fullmatch(name)
-        # The parts are inside the package's folder, and once more, as links, next to it.
+        # The parts are inside the package's folder; links to them are next to it.
         for part in sorted((*folder.glob(f"{folder.name}:*"), *root.glob(f"{folder.name}:*")), key=_numbers):
             kind = _text(part / "name")
             if owner and _PART.fullmatch(kind):
@@ -81,7 +81,7 @@ def find_domains(root: Path = POWERCAP) -> list[Domain]:
 
 
 def domain_channel(domain: Domain) -> Channel:
-    """Say whether a counter can be read, and what would make it readable."""
+    """Report whether a counter can be read, and how to make it readable."""
     try:
         domain.read_uj()
     except PermissionError:
@@ -98,7 +98,7 @@ def domain_channel(domain: Domain) -> Channel:
 
 
 def absence() -> Channel:
-    """Say why this machine shows no RAPL counter at all."""
+    """Report why this machine has no RAPL counters."""
     remedy = None
     if virtualised():
         detail = "this is a virtual machine whose host does not pass RAPL counters through"
@@ -112,26 +112,26 @@ def absence() -> Channel:
 
 
 def pyrapl_reader(domains: list[Domain]) -> Callable[[], dict[str, int]] | None:
-    """Make a reader of package and dram counters through pyRAPL's `Sensor`, or None where it refuses.
+    """Make a reader of the package and dram counters through pyRAPL's `Sensor`, or None if pyRAPL cannot read them.
 
-    pyRAPL knows neither dies nor uncore and psys, and raises, at times with an empty message, where a file is missing
-    or unreadable. What it does read is checked against the domains that the kernel shows.
+    pyRAPL does not support dies, uncore and psys. It raises, sometimes with an empty message, if a file is missing or
+    unreadable. It is only used if it reads exactly the kernel's package and dram domains.
 
     Parameters
     ----------
     domains
-        The counters that `find_domains` found under the kernel's own folder.
+        The counters that `find_domains` found in the kernel's folder.
 
     Returns
     -------
     callable or None
-        Gives the counts (microjoule) of the components that pyRAPL serves.
+        Returns the counts (microjoule) by component.
     """
     wanted = {domain.component for domain in domains if re.fullmatch(r"(package|dram)-\d+", domain.component)}
     try:
-        with warnings.catch_warnings():  # pyRAPL's source holds an invalid escape, which newer Pythons point out
+        with warnings.catch_warnings():  # pyRAPL's source has an invalid escape, about which newer Pythons warn
             warnings.simplefilter("ignore")
-            logging.disable(logging.WARNING)  # it says that it lacks a database, which nobody asked for
+            logging.disable(logging.WARNING)  # it warns that a database package is missing, which is not needed
             try:
                 from pyRAPL import Sensor
             finally:
@@ -148,7 +148,7 @@ def pyrapl_reader(domains: list[Domain]) -> Callable[[], dict[str, int]] | None:
             }
 
         return read if wanted and set(read()) == wanted else None
-    except Exception:  # whatever pyRAPL raises, the kernel's files are read instead
+    except Exception:  # on any error in pyRAPL, the kernel's files are read instead
         return None
 
 

@@ -1,4 +1,4 @@
-"""powermetrics: Apple silicon's own estimates of its power, from macOS."""
+"""powermetrics: macOS's estimates of the power of Apple silicon."""
 
 import platform
 import plistlib
@@ -25,12 +25,12 @@ Slice = tuple[float, float, dict[str, float]]
 
 
 def parse_slices(chunks: Iterable[bytes]) -> Iterator[tuple[float, dict[str, float]]]:
-    """Take length (s) and mean powers (W) by component from powermetrics' property lists, which a NUL separates.
+    """Parse length (s) and mean powers (W) by component from powermetrics' property lists, separated by NUL.
 
     Raises
     ------
     ValueError
-        One of them is damaged, or lacks its length.
+        A list is damaged or lacks its length.
     """
     rest = b""
     for chunk in chunks:
@@ -51,7 +51,7 @@ def _parse(text: bytes) -> tuple[float, dict[str, float]]:
 
 
 def overlap_energy_j(slices: Sequence[Slice], component: str, begin_s: float, end_s: float) -> float:
-    """Sum the energy of the slices within a window, those at its edges in part (J).
+    """Sum the energy (J) of the slices within a window; slices at the edges count in proportion.
 
     Raises
     ------
@@ -66,14 +66,14 @@ def overlap_energy_j(slices: Sequence[Slice], component: str, begin_s: float, en
                 raise ValueError(f"a sample lacks the power of {component}")
             energy_j += powers_w[component] * inside_s
             covered_s += inside_s
-    # Slices follow one another, but for the moment in which one is written.
+    # Slices are contiguous, except for the moment in which one is written.
     if covered_s < 0.98 * (end_s - begin_s):
         raise ValueError(f"its samples cover {covered_s:.2f} s of a window of {end_s - begin_s:.2f} s")
     return energy_j * (end_s - begin_s) / covered_s if covered_s else 0.0
 
 
 class PowermetricsMeter(Meter):
-    """Energy of ``cpu``, ``gpu`` and the neural engine; modelled, as Apple calls the values estimates."""
+    """Energy of ``cpu``, ``gpu`` and the neural engine; modelled, because Apple calls the values estimates."""
 
     name = MeterName("powermetrics")
     edge = 60
@@ -88,7 +88,7 @@ class PowermetricsMeter(Meter):
         self._begin_s = self._end_s = 0.0
 
     def channels(self) -> Sequence[Channel]:
-        """Say whether this is Apple silicon under macOS."""
+        """Report whether this is Apple silicon under macOS, and powermetrics is installed."""
         if platform.system() != "Darwin" or platform.machine() != "arm64":
             return (Channel("cpu", None, "powermetrics only exists on macOS on Apple silicon"),)
         if shutil.which("powermetrics") is None:
@@ -96,12 +96,12 @@ class PowermetricsMeter(Meter):
         return tuple(Channel(name, Evidence.MODELLED, _DETAIL) for name in _PARTS)
 
     def open(self) -> None:
-        """Start powermetrics, and wait for its first sample.
+        """Start powermetrics and wait for its first sample.
 
         Raises
         ------
         RuntimeError
-            It does not start: it needs root, without a password being asked for.
+            It does not start: it needs root, through sudo without a password prompt.
         """
         self._process = subprocess.Popen(
             _COMMAND, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL
@@ -124,7 +124,7 @@ class PowermetricsMeter(Meter):
         self._end_s = time.monotonic()
 
     def readings(self) -> list[Reading]:
-        """Wait for the sample that holds the window's end, and give the energies."""
+        """Wait for the sample that contains the window's end; return the energies."""
         self._wait_for(self._end_s)
         with self._arrived:
             slices, error = list(self._slices), self._error
@@ -142,7 +142,7 @@ class PowermetricsMeter(Meter):
         return readings
 
     def samples(self) -> list[Sample]:
-        """Give the power over time, at the middle of each sample."""
+        """Return the power over time, at the centre of each sample."""
         with self._arrived:
             return [
                 Sample(end_s - length_s / 2, name, "power", power_w, Evidence.MODELLED)

@@ -1,4 +1,4 @@
-"""What the operating system counts for this process and its children."""
+"""The operating system's counters of this process and its children."""
 
 import os
 import resource
@@ -20,10 +20,10 @@ _UNIT_B = 1024  # of Linux's ru_maxrss and VmHWM
 
 
 class ProcessMeter(Meter):
-    """CPU time, peak resident memory and bytes read and written, of this process and its children.
+    """CPU time, peak resident memory, and bytes read and written by this process and its children.
 
-    Bytes are those of read and write calls, from whatever file, pipe or cache; pages of a mapped file are not among
-    them. The memory peak is that of the largest single process, be it this one, a living child or one that ended.
+    Bytes are those of read and write calls to any file or pipe, cached or not; accesses to memory-mapped files are not
+    counted. The memory peak is that of the largest single process: this one, a running child or one that has ended.
     """
 
     name = MeterName("process")
@@ -37,13 +37,13 @@ class ProcessMeter(Meter):
         self._readings: list[Reading] = []
 
     def channels(self) -> Sequence[Channel]:
-        """Say that the operating system's counters are there."""
+        """Report the operating system's counters, which are always available."""
         return (
             Channel("process", Evidence.MEASURED, "CPU time, memory and input/output of the process", energy=False),
         )
 
     def begin(self) -> None:
-        """Read the counters and forget the memory peak so far."""
+        """Read the counters and reset the memory peak."""
         self._before = {process: _reset_peak(process) for process in _tree()}
         self._ended_peak_b = _ended_peak_b()
         self._bytes = _bytes()
@@ -71,11 +71,11 @@ class ProcessMeter(Meter):
         ]
 
     def readings(self) -> list[Reading]:
-        """Give CPU time, memory peak and bytes of the window."""
+        """Return CPU time, memory peak and bytes of the window."""
         return self._readings
 
     def _peak_b(self) -> int | None:
-        """Give the largest peak of the window; None where one that may be older is larger."""
+        """Return the largest peak in the window; None if a larger peak may date from before the window."""
         known, doubtful = [], []
         for process in _tree():
             before, now_b = self._before.get(process), _resident_peak_b(process)
@@ -91,20 +91,20 @@ class ProcessMeter(Meter):
 
 @dataclass(frozen=True)
 class _Peak:
-    """Peak of a process's resident memory at the window's start, and whether the kernel forgot what came before."""
+    """Peak of a process's resident memory at the window's start, and whether the kernel has reset it."""
 
     value_b: int
     was_reset: bool
 
 
 def _tree() -> list[psutil.Process]:
-    """List this process and its living descendants."""
+    """List this process and its running descendants."""
     own = psutil.Process()
     return [own, *own.children(recursive=True)]
 
 
 def _reset_peak(process: psutil.Process) -> _Peak:
-    """Let Linux forget the resident peak of a process (``VmHWM``)."""
+    """Let Linux reset the resident peak of a process (``VmHWM``), and read it."""
     try:
         Path(f"/proc/{process.pid}/clear_refs").write_text("5", encoding="ascii")
         was_reset = True
@@ -115,7 +115,7 @@ def _reset_peak(process: psutil.Process) -> _Peak:
 
 
 def _resident_peak_b(process: psutil.Process) -> int:
-    """Read a process's resident peak; 0 where it has ended, or the system does not show that of another process."""
+    """Read a process's resident peak; 0 if it has ended or the system does not report other processes' peaks."""
     try:
         status = Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -125,12 +125,12 @@ def _resident_peak_b(process: psutil.Process) -> int:
 
 
 def _ended_peak_b() -> int:
-    """Give the largest peak of the children that have ended and were waited for."""
+    """Return the largest peak of the children that have ended and have been waited for."""
     return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * _UNIT_B
 
 
 def _bytes() -> tuple[int, int] | None:
-    """Bytes read and written by this process, its living descendants, and those that it has waited for."""
+    """Return the bytes read and written by this process, its running descendants, and those it has waited for."""
     read = written = 0
     try:
         for process in _tree():

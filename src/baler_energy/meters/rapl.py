@@ -1,4 +1,4 @@
-"""RAPL: the energy counters of Intel's and AMD's processors."""
+"""RAPL: the energy counters of Intel and AMD processors."""
 
 import os
 import re
@@ -18,21 +18,23 @@ from baler_energy.vocabulary import Evidence, Flag, MeterName, Quantity
 
 __all__ = ["METER", "RaplMeter"]
 
-#: No domain of a present machine draws more; what seems to is a counter that was reset.
+#: No domain of a current machine draws more; a higher power means that the counter was reset.
 _LIMIT_W = 5000.0
 #: Intel SDM, volume 3, 15.10: the counters are updated about every millisecond.
 _DEFAULT_TICK_S = 0.001
-#: How long to watch for the ticks at the start; where a virtual machine shows counters, they may tick once a second.
+#: How long to watch for ticks at the start. The longer time is for virtual machines, where counters may only tick once
+#: a second.
 _WATCH_S, _LONG_WATCH_S = 0.1, 3.0
-#: Share of the CPUs in use above which cores take energy at every tick.
+#: CPU load above which the cores' counter advances at every tick.
 _LOADED = 0.1
+#: Minimum time (s) between two checks of the load.
 _LOOK_S = 0.1
-#: The sums and the components that they are made of.
+#: The sums, and patterns of their components.
 _SUMS = {"cpu": re.compile(r"package-"), "dram": re.compile(r"dram-")}
 
 
 class _Counter:
-    """One domain's counter, with what watches over it."""
+    """One domain's counter, with its checks."""
 
     def __init__(self, domain: Domain, tick_s: float | None, limit_w: float) -> None:
         self.domain = domain
@@ -41,11 +43,11 @@ class _Counter:
         kind = domain.component.split("-")[0]
         self._still = StillWatch(self.tick_s)
         self._last_uj: int | None = None
-        # Integrated graphics may do nothing, and cores may sleep; package, memory and platform always take something.
+        # Integrated graphics may be idle and cores may sleep; package, memory and platform always draw some power.
         self._may_rest, self._may_stop = kind == "core", kind == "uncore"
 
     def update(self, count_uj: int, time_s: float, loaded: Callable[[], bool]) -> str | None:
-        """Take a reading in; give what is wrong with it, or None. `loaded` says whether the CPUs are at work."""
+        """Process a reading; return what is wrong with it, or None. `loaded` returns whether the CPUs are busy."""
         fault = self.unwrapped.update(count_uj, time_s)
         still, self._last_uj = count_uj == self._last_uj, count_uj
         at_work = not self._may_stop and not (still and self._may_rest and not loaded())
@@ -53,18 +55,18 @@ class _Counter:
 
 
 class RaplMeter(Meter):
-    """Energy of packages, cores, uncore, DRAM and psys from RAPL; sums ``cpu`` (packages) and ``dram``.
+    """Energy of packages, cores, uncore, DRAM and psys from RAPL; ``cpu`` (packages) and ``dram`` are sums.
 
-    psys contains the packages and core and uncore are inside them, so none of these enters a sum.
+    psys contains the packages, and the packages contain core and uncore, so these three are not added to any sum.
 
     Parameters
     ----------
     sample_interval_s
-        How often the counters are read, for the series of power and to see every wrap (at most 10 s).
+        Time between reads (s), for the power series and to see every wrap; at most 10 s is used.
     root
         The kernel's powercap folder.
     limit_w
-        Power (W) that no domain exceeds; a faster rise is a fault of the counter.
+        Highest possible power of a domain (W); a faster rise is a fault of the counter.
     """
 
     name = MeterName("rapl")
@@ -93,7 +95,7 @@ class RaplMeter(Meter):
         self._was_loaded = False
 
     def channels(self) -> Sequence[Channel]:
-        """Say which counters can be read, and which sums of them."""
+        """Report which counters and sums can be read."""
         domains = find_domains(self._root)
         if not domains:
             return (absence(),)
@@ -112,7 +114,7 @@ class RaplMeter(Meter):
         self._sums = {
             total: [name for name in channels if kind.match(name)] for total, kind in _SUMS.items() if total in readable
         }
-        # pyRAPL knows the kernel's own folder only.
+        # pyRAPL only reads the kernel's own folder.
         self._pyrapl = pyrapl_reader(domains) if self._root == POWERCAP else None
         self._poller = Poller(self._poll, self._interval_s)
         self._poller.start()
@@ -127,7 +129,7 @@ class RaplMeter(Meter):
             self._series = [sample for sample in self._series if sample.time_s > self._begin_s - 1.0]
 
     def energies_j(self) -> dict[str, float]:
-        """Read the energy of every counter and sum since `begin`, without those that failed."""
+        """Read the energy (J) of every counter and sum since `begin`, except those that failed."""
         with self._lock:
             self._read()
             return {name: value for name, value in self._energies_j().items() if value is not None}
@@ -140,7 +142,7 @@ class RaplMeter(Meter):
             self._end_j = self._energies_j()
 
     def readings(self) -> list[Reading]:
-        """Give energies and largest powers of the window."""
+        """Return energies and maximum powers of the window."""
         with self._lock:
             energies = self._end_j
             series = [sample for sample in self._series if self._begin_s < sample.time_s <= self._end_s]
@@ -162,11 +164,11 @@ class RaplMeter(Meter):
         return readings
 
     def flags(self) -> set[Flag]:
-        """Say whether a counter failed."""
+        """Report whether a counter failed."""
         return {Flag.COUNTER_FAULT} if self._faults else set()
 
     def samples(self) -> list[Sample]:
-        """Give the power of every domain over time."""
+        """Return the power of each domain and sum over time."""
         with self._lock:
             return list(self._series)
 
@@ -190,12 +192,12 @@ class RaplMeter(Meter):
                 self._polled[name] = (now_s, total_uj)
 
     def _read(self) -> None:
-        """Read all counters once; what fails is noted and stays a fault of the window."""
+        """Read all counters once; record failures as faults of the window."""
         served: dict[str, int] = {}
         if self._pyrapl is not None:
             try:
                 served = self._pyrapl()
-            except Exception:  # the kernel's files take over, and say what is wrong
+            except Exception:  # the kernel's files are read instead, and give a reason if they fail
                 self._pyrapl = None
         for counter in self._counters:
             component = counter.domain.component
@@ -208,7 +210,7 @@ class RaplMeter(Meter):
                 self._faults.setdefault(component, f"the RAPL counter {component} failed: {fault}")
 
     def _loaded(self) -> bool:
-        """Say whether the CPUs were at work since the last look, a tenth of a second ago or longer."""
+        """Return whether the CPUs were busy between the last two checks, at least `_LOOK_S` apart."""
         before, now = self._cpu_times, CpuTimes.of_machine()
         if before is None or now.time_s - before.time_s > _LOOK_S:
             self._cpu_times = now
@@ -218,30 +220,30 @@ class RaplMeter(Meter):
         return self._was_loaded
 
     def _tick_s(self, name: str) -> float:
-        """Tick of a counter, or the longest of a sum's."""
+        """Return the tick (s) of a counter, or the longest tick in a sum."""
         parts = self._sums.get(name, [name])
         return max(counter.tick_s for counter in self._counters if counter.domain.component in parts)
 
     def _totals_uj(self) -> dict[str, int]:
-        """Give the total of every counter and sum since `open`."""
+        """Return the total (microjoule) of every counter and sum since `open`."""
         totals = {counter.domain.component: counter.unwrapped.total_uj for counter in self._counters}
         return totals | {name: sum(totals[part] for part in parts) for name, parts in self._sums.items()}
 
     def _energies_j(self) -> dict[str, float | None]:
-        """Give the energy of every counter and sum since `begin`; None where a counter failed."""
+        """Return the energy (J) of every counter and sum since `begin`; None if a counter failed."""
         return {
             name: None if self._reason(name) else (total_uj - self._begin_uj[name]) * 1e-6
             for name, total_uj in self._totals_uj().items()
         }
 
     def _reason(self, name: str) -> str | None:
-        """Say why a counter or sum has no energy; None where it has."""
+        """Return why a counter or sum has no energy; None if it has one."""
         parts = self._sums.get(name, [name])
         return "; ".join(self._faults[part] for part in parts if part in self._faults) or None
 
 
 def _find_ticks(domains: Sequence[Domain]) -> dict[str, float | None]:
-    """Watch the counters' ticks; those that must advance are given longer where they did not."""
+    """Watch the counters' ticks (s); watch longer those that must advance but did not."""
 
     def read(chosen: Sequence[Domain]) -> Callable[[], dict[str, float]]:
         return lambda: {domain.component: domain.read_uj() for domain in chosen}
@@ -250,12 +252,12 @@ def _find_ticks(domains: Sequence[Domain]) -> dict[str, float | None]:
         ticks_s = watch_ticks(read(domains), _WATCH_S)
         slow = [d for d in domains if ticks_s[d.component] is None and not re.match("core|uncore", d.component)]
         return ticks_s | (watch_ticks(read(slow), _LONG_WATCH_S, fewest=2) if slow else {})
-    except (OSError, ValueError):  # the readings of the window will say so
+    except (OSError, ValueError):  # the readings of the window will report it
         return {}
 
 
 def _sum_channels(channels: Sequence[Channel]) -> list[Channel]:
-    """Make the channels of the sums; a sum with an unreadable part would be too low, and is absent."""
+    """Make the channels of the sums; a sum with an unreadable part is absent, because it would be too low."""
     sums = []
     for total, kind in _SUMS.items():
         parts = [channel for channel in channels if kind.match(channel.component)]

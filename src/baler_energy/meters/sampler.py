@@ -1,4 +1,4 @@
-"""A thread that watches the machine: load, temperature, clock, and this process's memory."""
+"""A thread that samples the machine's load, temperature and clock, and this process's memory."""
 
 import threading
 import time
@@ -15,19 +15,19 @@ from baler_energy.vocabulary import Evidence, Flag, MeterName, Quantity
 __all__ = ["METER", "SamplerMeter"]
 
 _CPUS = Path("/sys/devices/system/cpu")
-#: Interval (s) of temperature and clock, which are slow to read and slow to change.
+#: Interval (s) for temperature and clock, which are slow to read and change slowly.
 _SLOW_S = 1.0
-#: Linux's names of the sensors inside the processor, the best first.
+#: Linux's names of the processor's temperature sensors, best first.
 _CPU_SENSORS = ("coretemp", "k10temp", "zenpower", "cpu_thermal", "cpu-thermal", "acpitz")
 
 
 class SamplerMeter(Meter):
-    """CPU load, temperature and clock of the machine and memory of this process, at intervals.
+    """CPU load, temperature and clock of the machine, and memory of this process, sampled at intervals.
 
     Parameters
     ----------
     sample_interval_s
-        Time between samples; it grows by itself where sampling would cost more than half a percent of a CPU.
+        Time between samples (s); longer if sampling would use more than half a percent of a CPU.
     cpus
         The kernel's folder of CPUs.
     """
@@ -51,7 +51,7 @@ class SamplerMeter(Meter):
         self._series: list[Sample] = []
 
     def channels(self) -> Sequence[Channel]:
-        """Say what can be watched here."""
+        """Report what can be sampled on this machine."""
         return (Channel("machine", Evidence.MEASURED, f"every {self._interval_s:g} s: {_seen()}", energy=False),)
 
     def open(self) -> None:
@@ -75,7 +75,7 @@ class SamplerMeter(Meter):
         self._end_throttled = _throttle_count(self._cpus)
 
     def readings(self) -> list[Reading]:
-        """Give means and maxima over the window."""
+        """Return mean load and clock, and mean and maximum temperature, of the window."""
         with self._lock:
             series = [sample for sample in self._series if self._begin_s <= sample.time_s <= self._end_s]
         load = _load(self._begin_times, self._end_times)
@@ -89,11 +89,11 @@ class SamplerMeter(Meter):
         ]
 
     def flags(self) -> set[Flag]:
-        """Say whether a CPU was throttled for heat (where the kernel counts that)."""
+        """Report whether a CPU was thermally throttled, if the kernel counts that."""
         return {Flag.THROTTLED} if self._end_throttled > self._begin_throttled else set()
 
     def samples(self) -> list[Sample]:
-        """Give load, memory, temperature and clock over time."""
+        """Return load, memory, temperature and clock over time."""
         with self._lock:
             return list(self._series)
 
@@ -125,7 +125,7 @@ def _reading(quantity: Quantity, value: float | None, reason: str) -> Reading:
 
 def _busy_and_total_s() -> tuple[float, float]:
     times = psutil.cpu_times()
-    # Guest time is part of user and nice already.
+    # User and nice times already include guest time.
     total_s = sum(times) - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0)
     return total_s - times.idle - getattr(times, "iowait", 0.0) - getattr(times, "steal", 0.0), total_s
 
@@ -137,12 +137,12 @@ def _load(before: tuple[float, float] | None, after: tuple[float, float]) -> flo
 
 
 def _throttle_count(cpus: Path) -> int:
-    """Sum the times that the kernel saw a core or package throttled for heat; 0 where it does not count them."""
+    """Return how often the kernel saw a core or package thermally throttled; 0 if it does not count that."""
     total = 0
     for path in cpus.glob("cpu[0-9]*/thermal_throttle/*_throttle_count"):
         try:
             total += int(path.read_text(encoding="ascii"))
-        except (OSError, ValueError):  # a CPU that was taken offline
+        except (OSError, ValueError):  # this CPU was taken offline
             continue
     return total
 
@@ -152,7 +152,7 @@ def _mean(values: Sequence[float]) -> float | None:
 
 
 def _temperature() -> float | None:
-    """Give the hottest reading (degC) of the best CPU sensor."""
+    """Return the highest reading (degC) of the best CPU sensor."""
     if not hasattr(psutil, "sensors_temperatures"):  # Linux and FreeBSD only
         return None
     chips = psutil.sensors_temperatures()

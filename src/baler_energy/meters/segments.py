@@ -1,4 +1,4 @@
-"""A window in segments: what was measured before an interruption, joined with what was measured after it."""
+"""Interrupted windows: joins what was measured before an interruption with what was measured after it."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,18 +19,18 @@ __all__ = ["Segment", "energies_so_far", "joined"]
 
 T = TypeVar("T")
 
-#: What adds up over segments; every other quantity of a joined window is null.
+#: Quantities that add up over segments. Mean power is recomputed; all other quantities of a joined window are null.
 _ADDITIVE = (Quantity.ENERGY, Quantity.DYNAMIC_ENERGY)
 _NOT_KEPT = "the run was interrupted, and only energies are kept from before"
 
 
 class Segment(RecordPart):
-    """What was measured up to the moment in which a run saved its state."""
+    """What was measured up to the moment at which a run saved its state."""
 
     start: datetime
     duration_s: Annotated[float, Field(gt=0)]
     energies: tuple[Reading, ...]
-    """Of each component whose energy can be read within a window."""
+    """One per component whose energy can be read during a window."""
     idle: Idle | None
     contamination: Contamination
     hostname: str
@@ -49,24 +49,24 @@ def energies_so_far(meter: Meter) -> list[Reading]:
 def joined(segments: Sequence[Segment], last: "Outcome[T]", min_window_s: float) -> "Outcome[T]":
     """Join segments with the window that followed them.
 
-    Durations and energies add up; the idle baseline of each segment is its own. The lengths are those up to each
-    saving of the state: what ran after it and was lost, and the start of the next process, are in none. Flags that a
-    meter raised before the interruption are not known.
+    Durations and energies add up; each segment uses its own idle baseline. A segment ends when the state is saved:
+    work that was lost after that, and the start of the next process, are not counted. Flags that a meter raised before
+    the interruption are not known.
 
     Parameters
     ----------
     segments
-        In the order of their times, at least one.
+        At least one, in chronological order.
     last
-        The window that ended the run; its samples, its iteration and its idle baseline stay.
+        The window that completed the run; its result, samples, iterations and idle baseline are kept.
     min_window_s
-        Length from which on a window is long enough.
+        Minimum length of a window (s).
 
     Returns
     -------
     Outcome
-        Flagged ``resumed``. A reading that is not known of every segment, with the same evidence, is null, and so is
-        each that does not add up.
+        Flagged ``resumed``. An energy is null unless every segment has it with the same evidence. Mean power is
+        recomputed; every other quantity is null.
     """
     duration_s = sum(segment.duration_s for segment in segments) + last.window.duration_s
     before = [_readings(segment) for segment in segments]
@@ -113,7 +113,7 @@ def _joined_reading(last: Reading, before: Sequence[dict[tuple[str, str, Quantit
             reason = f"the run was interrupted; before that: {reason}"
             return last.model_copy(update={"value": None, "bound": None, "reason": reason})
         total += former.value
-    # Each segment has two edges of its own.
+    # Each segment adds two edges.
     return last.model_copy(update={"value": total, "bound": None if bound is None else bound * (len(before) + 1)})
 
 
@@ -134,6 +134,6 @@ def _joined_contamination(segments: Sequence[Segment], last: "Outcome[Any]") -> 
 
 
 def _sum(values: Sequence[float | None]) -> float | None:
-    """Sum of values, which is not known where one is not."""
+    """Sum the values; None if one of them is None."""
     known = [value for value in values if value is not None]
     return sum(known) if len(known) == len(values) else None

@@ -1,4 +1,4 @@
-"""The measured window: nothing but the operation, long enough, with an idle baseline and what else ran."""
+"""The measured window: only the operation, for long enough, with an idle baseline and the load from other processes."""
 
 import gc
 import os
@@ -28,7 +28,7 @@ __all__ = ["Outcome", "Session", "SessionSettings"]
 
 T = TypeVar("T")
 
-#: Columns of the time series, and their types.
+#: Columns of the time series and their types.
 _SERIES = {
     "time_s": "float64",
     "meter": "str",
@@ -41,15 +41,15 @@ _SERIES = {
 
 
 def _no_device() -> None:
-    """Wait for nothing: without an accelerator, an operation is over when it returns."""
+    """Do nothing: without an accelerator, an operation is complete when it returns."""
 
 
 @dataclass(frozen=True)
 class Outcome(Generic[T]):
-    """What a measured window gave; readings are of the whole window, over all iterations."""
+    """Result of a measured window; readings cover the whole window, that is, all iterations."""
 
     result: T
-    """What the last iteration returned."""
+    """Return value of the last iteration."""
     iterations: int
     window: Window
     readings: tuple[Reading, ...]
@@ -57,15 +57,15 @@ class Outcome(Generic[T]):
     contamination: Contamination
     flags: tuple[Flag, ...]
     samples: "pd.DataFrame"
-    """Time series in long format: time_s (s from the window's start, also a little before and after it), meter,
-    component, quantity (a key of `SAMPLE_UNITS`, or of `Iterations.rows`), value, unit, evidence."""
+    """Time series in long format: time_s (s since the window's start; it includes a little before and after the
+    window), meter, component, quantity (a key of `SAMPLE_UNITS`, or from `Iterations.rows`), value, unit, evidence."""
     iteration_times: IterationTimes | None = None
-    """None where the window was not taken in one piece."""
+    """None if the window was interrupted."""
 
 
 @dataclass(frozen=True)
 class _Opening:
-    """The opening edge of the window that runs."""
+    """State at the start of the current window."""
 
     start: datetime
     start_s: float
@@ -74,9 +74,9 @@ class _Opening:
 
 
 class Session:
-    """Measures operations with the meters it is given, alone on the machine.
+    """Measures operations with the given meters, one measurement at a time per machine.
 
-    The machine-wide lock is held from `open` (or the first `run`) to `close`::
+    It holds the machine-wide lock from `open` (or the first `run`) to `close`::
 
         with Session(meters, settings) as session:
             outcome = session.run(lambda: compress(table))
@@ -85,12 +85,12 @@ class Session:
     Parameters
     ----------
     meters
-        The meters; an absent or failing one gives null readings with the reason.
+        The meters; an absent or failing meter gives null readings with the reason.
     settings
-        Lengths of the window and the idle baseline, and where baselines are shared.
+        Lengths of the window and the idle baseline, and the folder of shared baselines.
     synchronise
-        Waits until the accelerator has finished its queue; called at both edges of the window. The idle baseline
-        is taken after its first call, so that the accelerator's context is alive in it. May be set between windows.
+        Waits until the accelerator has finished its queue; called at both edges of the window. The idle baseline is
+        taken after its first call, so that it includes the accelerator's context. May be set between windows.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class Session:
         self._baseline: Idle | None = None
 
     def open(self) -> None:
-        """Take the lock and open the meters; without effect on an open session."""
+        """Take the lock and open the meters; does nothing if the session is open."""
         if self._opened:
             return
         self._lock.acquire()
@@ -160,13 +160,13 @@ class Session:
         Parameters
         ----------
         operation
-            Does the same work at each call; an exception of it ends the window and is passed on.
+            Does the same work at each call; an exception ends the window and propagates.
         warm_up
             Called once before the window (the operation itself, or a small part of it).
         once
-            Run the operation a single time, however short; the record is flagged where that is too short.
+            Run the operation only once, however short; the record is flagged if the window is too short.
         baseline
-            Take the idle baseline, once for all windows of the session; without one there is no dynamic energy.
+            Take an idle baseline, once for all windows of the session; without it there is no dynamic energy.
 
         Returns
         -------
@@ -185,11 +185,11 @@ class Session:
         return self._window(operation, idle, once=once)
 
     def energies_j(self) -> dict[str, float]:
-        """Read the energies since the window opened, keyed "<meter>/<component>"; {} where no meter has counters."""
+        """Read the energies (J) since the window opened, keyed "<meter>/<component>"; {} if no meter can do that."""
         return self._energies_j(self._working())
 
     def _counted_j(self) -> dict[str, float]:
-        """Read the hardware counters."""
+        """Read the energies (J) of the meters with hardware counters."""
         return self._energies_j([meter for meter in self._working() if meter.counts])
 
     def _energies_j(self, meters: Sequence[Meter]) -> dict[str, float]:
@@ -202,7 +202,7 @@ class Session:
         return energies
 
     def so_far(self) -> Segment:
-        """Give what has been measured since the window opened, for a run that saves its state."""
+        """Return what has been measured since the window opened, for a run that saves its state."""
         assert self._opening is not None, "there is no window"
         energies: list[Reading] = []
         for meter in self._working():
@@ -249,7 +249,7 @@ class Session:
         )
 
     def _repeat(self, operation: Callable[[], T], iterations: Iterations, *, once: bool) -> T:
-        """Run the operation until the window is long enough; give its last result."""
+        """Run the operation until the window is long enough; return its last result."""
         while True:
             result = operation()
             self.synchronise()
@@ -268,7 +268,7 @@ class Session:
         return begun
 
     def _end(self, begun: list[Meter]) -> None:
-        """End the window of the meters that were begun, in the reverse order."""
+        """End the window of the meters that have begun, in reverse order."""
         for meter in reversed(begun):
             try:
                 meter.end()
@@ -276,9 +276,9 @@ class Session:
                 self._fault(meter, "could not be read at the end of the window", error)
 
     def _readings(self, begun: list[Meter]) -> list[Reading]:
-        """Collect the readings of the window that ended; meters that never began and those that failed give nulls."""
+        """Collect the readings of the last window; meters that never began or failed give null readings."""
         readings: list[Reading] = []
-        # Those next to the operation first: a slow sensor of another meter would make them wait.
+        # Meters closest to the operation first, so that they do not wait for a slow sensor of another meter.
         for meter in reversed(begun):
             if meter.name in self._faults:
                 continue
@@ -320,7 +320,7 @@ class Session:
                 f"The idle baseline is not idle: other processes used {other.fraction:.0%} of the CPUs. "
                 "Dynamic energies of this run are too low; stop the other processes and run it again."
             )
-        # A disturbed or failed baseline serves no other job; a modelled one enters no result.
+        # Other jobs must not reuse a disturbed or failed baseline. A modelled one is harmless: no result uses it.
         if cache is not None and not self._faults and not (busy and measured):
             cache.store(idle)
         return idle
@@ -333,9 +333,9 @@ class Session:
         return tuple(sorted(flags))
 
     def _samples(self, start_s: float, iterations: Iterations, readings: Sequence[Reading]) -> "pd.DataFrame":
-        import pandas as pd  # half a second that only a measured run should pay
+        import pandas as pd  # takes half a second, which only a measured run needs
 
-        # A little of what follows the window belongs to the picture of it.
+        # Plots also show a little of the time after the window.
         time.sleep(self.settings.sample_interval_s)
         rows = list(iterations.rows(readings))
         for meter in self._working():

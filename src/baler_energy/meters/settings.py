@@ -7,8 +7,8 @@ from baler_energy.errors import InputError
 
 __all__ = ["SHORTEST_CALIBRATION_S", "SessionSettings"]
 
-#: Of a calibration's idle part. Each of its ten slices still holds some ticks of a counter; its numbers mean something
-#: from a second on.
+#: Shortest idle part of a calibration. Each of its ten slices still contains some counter ticks, but the results are
+#: only meaningful from one second.
 SHORTEST_CALIBRATION_S = 0.05
 
 
@@ -27,13 +27,13 @@ class SessionSettings:
     idle_s: float = 10.0
     """Length of the idle baseline; 0: none is taken."""
     idle_lifetime_s: float = 0.0
-    """Age up to which an earlier baseline of the same boot and the same meters serves; 0: always an own one."""
+    """Maximum age of a reused baseline (same boot, same meters); 0: always take a new one."""
     idle_cache: Path | None = None
-    """Folder of the shared baselines; None: nothing is shared."""
+    """Folder of the shared baselines; None: baselines are not shared."""
     sample_interval_s: float = 0.2
     """Interval of the time series."""
     lock: Path | None = None
-    """Lock file that keeps measurements apart; None: the machine-wide one."""
+    """Lock file that allows one measurement at a time; None: the machine-wide one."""
 
     def __post_init__(self) -> None:
         for name, low in (

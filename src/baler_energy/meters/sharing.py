@@ -1,4 +1,4 @@
-"""Whether a GPU's energy is that of one run: who else uses it, as far as NVML knows."""
+"""Whether a GPU's energy belongs to one run: finds other users of the GPU, as far as NVML reports them."""
 
 import os
 from collections.abc import Iterable
@@ -13,12 +13,12 @@ _ANOTHER = "use another GPU (nvidia-smi lists them, CUDA_VISIBLE_DEVICES=<UUID> 
 
 
 class Sharing(StrEnum):
-    """Why a GPU's energy is not attributable to a run, in words, and what to do about it."""
+    """Reasons why a GPU's energy cannot be attributed to a run, each with a remedy."""
 
     remedy: str
 
     def __new__(cls, words: str, remedy: str) -> "Sharing":
-        """Make a member from its words and its remedy."""
+        """Make a member from its text and its remedy."""
         word = str.__new__(cls, words)
         word._value_ = words
         word.remedy = remedy
@@ -41,16 +41,16 @@ class Sharing(StrEnum):
     GRAPHICS = ("other processes draw on it", f"end the desktop on it, or {_ANOTHER}")
 
 
-#: NVML's virtualisation modes (``NVML_GPU_VIRTUALIZATION_MODE_...``), by number.
+#: NVML's virtualisation modes (``NVML_GPU_VIRTUALIZATION_MODE_...``), indexed by value.
 _VIRTUALISATION = ("none", "passthrough", "vgpu", "host_vgpu", "host_vsga")
-#: As the kernel cuts the name of nvidia-cuda-mps-server.
+#: Process name of nvidia-cuda-mps-server, which the kernel truncates.
 _MPS_SERVER = "nvidia-cuda-mps"
 
 
 def virtualisation(library: Any, handle: Any) -> str | None:
-    """Say how a GPU is shared between machines: none, passthrough, vgpu, host_vgpu, host_vsga; None: unknown.
+    """Return how a GPU is virtualised: none, passthrough, vgpu, host_vgpu, host_vsga; None: unknown.
 
-    One that is passed through belongs to this virtual machine alone.
+    A passed-through GPU belongs to this virtual machine alone.
     """
     try:
         mode = int(library.nvmlDeviceGetVirtualizationMode(handle))
@@ -60,16 +60,16 @@ def virtualisation(library: Any, handle: Any) -> str | None:
 
 
 def sharing(library: Any, handle: Any, *, partition: bool) -> list[Sharing]:
-    """Find every reason why the energy of a GPU is not that of this process and its children; none: it is.
+    """Find every reason why a GPU's energy is not only that of this process and its children ([]: it is).
 
     Parameters
     ----------
     library
         A module with pynvml's functions, initialised.
     handle
-        Of the GPU.
+        NVML's handle of the GPU.
     partition
-        Whether this process has a part of it only.
+        Whether this process only has a partition of it.
     """
     mode = virtualisation(library, handle)
     compute = _process_ids(library, "nvmlDeviceGetComputeRunningProcesses", handle) or set()
@@ -82,7 +82,7 @@ def sharing(library: Any, handle: Any, *, partition: bool) -> list[Sharing]:
         Sharing.VGPU: mode == "vgpu",
         Sharing.HOST: mode in ("host_vgpu", "host_vsga"),
         Sharing.COMPUTE: foreign_processes(computing) > 0,
-        # The server works for its clients, which are among those that compute where the driver lists them.
+        # The server works for its clients. If the driver lists them, they are already counted in `computing`.
         Sharing.MPS: bool(servers) and clients is None,
         Sharing.GRAPHICS: bool(drawing - computing - _own(drawing)),
     }
@@ -90,15 +90,15 @@ def sharing(library: Any, handle: Any, *, partition: bool) -> list[Sharing]:
 
 
 def foreign_processes(process_ids: Iterable[int]) -> int:
-    """Count the processes that compute on a GPU and are neither this one nor its children.
+    """Count the processes on a GPU, without this one and its children.
 
-    In a container the driver shows process ids of the host. One that does not exist here may be this process under
-    its other number, so one such is let pass where ours is not among them.
+    In a container, the driver reports process ids of the host. An id that does not exist here may be this process's id
+    on the host. So if our own id is missing from the list, one such id is not counted.
 
     Parameters
     ----------
     process_ids
-        The ids that the driver shows.
+        The ids that the driver reports.
     """
     shown = set(process_ids)
     own = _own(shown)
@@ -109,17 +109,17 @@ def foreign_processes(process_ids: Iterable[int]) -> int:
 
 
 def _own(shown: set[int]) -> set[int]:
-    """Ids of this process and its children, which are looked for only where there are some to distinguish."""
+    """Return the ids of this process and its children; an empty set, without a slow search, if `shown` is empty."""
     return {os.getpid(), *(child.pid for child in psutil.Process().children(recursive=True))} if shown else set()
 
 
 def _process_ids(library: Any, function: str, handle: Any) -> set[int] | None:
-    """Ask for processes on a GPU; None where this GPU, driver or user gets no answer."""
+    """Return the ids of processes on a GPU; None if this GPU, driver or user cannot query them."""
     lacking = (
         library.NVMLError_NotSupported,
         library.NVMLError_FunctionNotFound,
         library.NVMLError_NoPermission,
-        library.NVMLLibraryMismatchError,  # a driver that is older than pynvml's question
+        library.NVMLLibraryMismatchError,  # the driver is too old for pynvml's version of the function
     )
     try:
         return {int(process.pid) for process in getattr(library, function)(handle)}

@@ -1,4 +1,4 @@
-"""SLURM's own account of a job step's energy (``ConsumedEnergyRaw``), read by ``sstat`` at both edges of the window."""
+"""SLURM's record of a job step's energy (``ConsumedEnergyRaw``), read with ``sstat`` at both edges of the window."""
 
 import os
 import re
@@ -16,9 +16,9 @@ from baler_energy.vocabulary import Evidence, MeterName, Quantity
 __all__ = ["METER", "SlurmMeter"]
 
 _REMEDY = "set AcctGatherEnergyType (rapl, ipmi, xcc, pm_counters) and JobAcctGatherType in slurm.conf"
-#: How old an answer may be that SLURM's daemon hands on without asking the node's controller again (s).
+#: Maximum age (s) of a value that SLURM's daemon returns from its cache, without asking the node's controller again.
 _CACHE_S = 10.0
-#: The counters that are read anew at each question tick in whole joules, at least once a second.
+#: Tick (s) of the counters that are not cached: they advance in whole joules, at least once a second.
 _TICK_S = 1.0
 
 
@@ -29,7 +29,7 @@ class _Source:
     is_cached: bool
 
 
-#: Sources of AcctGatherEnergyType, by what the plugins of SLURM 22.05 to 26.05 read.
+#: What each AcctGatherEnergyType measures, according to the plugins of SLURM 22.05 to 26.05.
 _SOURCES = {
     "ipmi": _Source("node", "the whole node", is_cached=True),
     "xcc": _Source("node", "the whole node", is_cached=True),
@@ -48,11 +48,12 @@ class _Edge:
 
 
 class SlurmMeter(Meter):
-    """Energy of the node, as SLURM charges it to the step that this process runs in.
+    """Energy of the node, as SLURM charges it to the job step of this process.
 
-    The counter is the node's, whoever uses it, in whole joules. Its answers may be some seconds old: `bound` is the
-    mean power times that age and the time that the two questions took. A window that is no longer than these, and a
-    counter that did not move, give no energy. As this meter enters no total, its failures are no fault of the run.
+    The counter covers the whole node, including other users, in whole joules. Its values may be some seconds old:
+    `bound` is the mean power times the sum of that age and the duration of the two queries. The energy is null if the
+    window is not longer than that sum or the counter did not advance. This meter is not part of any total, so its
+    failures are not flagged as faults of the run.
     """
 
     name = MeterName("slurm")
@@ -63,7 +64,7 @@ class SlurmMeter(Meter):
         self._edges: list[_Edge] = []
 
     def channels(self) -> Sequence[Channel]:
-        """Say what the cluster's configuration promises; the step itself is not asked yet."""
+        """Report what the cluster's configuration promises; does not query the step."""
         return (self._channel,)
 
     def begin(self) -> None:
@@ -75,7 +76,7 @@ class SlurmMeter(Meter):
         self._edges.append(_read())
 
     def readings(self) -> list[Reading]:
-        """Give the energy between both questions."""
+        """Return the energy between the two queries."""
         value_j, bound_j, reason = self._energy()
         channel = self._channel
         return [
@@ -91,7 +92,7 @@ class SlurmMeter(Meter):
         ]
 
     def _energy(self) -> tuple[float | None, float | None, str | None]:
-        """Give energy and bound (J), or the reason why there is none."""
+        """Return energy and bound (J), or None for both and the reason."""
         first, last = self._edges
         if first.energy_j is None or last.energy_j is None:
             return None, None, first.reason or last.reason
@@ -122,7 +123,7 @@ class SlurmMeter(Meter):
         if kind in ("", "none", "(null)"):
             return Channel("node", None, "the cluster does not record energy (AcctGatherEnergyType is none)", _REMEDY)
         if kind not in _SOURCES:
-            # Of several, SLURM gives the sum, in which parts may count twice.
+            # For several sources SLURM reports the sum, which may count parts twice.
             detail = f"it is unknown what SLURM's energy covers (AcctGatherEnergyType is {kind})"
             return Channel("node", None, detail, _REMEDY)
         source = _SOURCES[kind]
@@ -135,7 +136,7 @@ class SlurmMeter(Meter):
 
     @cached_property
     def _age_s(self) -> float:
-        """How old an answer may be: by the source, and where energy is profiled, by that sampling's interval."""
+        """Maximum age (s) of a value, from its source and, if energy is profiled, from the profiling interval."""
         ages_s = [_TICK_S]
         if _SOURCES[self._kind].is_cached:
             intervals = ("AcctGatherNodeFreq", "EnergyIPMIFrequency")
@@ -147,11 +148,11 @@ class SlurmMeter(Meter):
 
 
 def _read() -> _Edge:
-    """Ask for the energy of the step so far; the question itself makes SLURM sample it."""
+    """Query the step's energy so far; the query itself makes SLURM sample it."""
     name, question_s = str(step()), time.monotonic()
     said, reason = ask("sstat", "--noheader", "--parsable2", "--format", "ConsumedEnergyRaw", "--jobs", name)
     value = (said or "").strip()
-    # SLURM writes 2^64 - 2 for what it does not know.
+    # SLURM reports an unknown value as 2^64 - 2.
     energy_j = int(value) if value.isdecimal() and int(value) < 2**63 else None
     if energy_j is None:
         reason = reason or f"sstat reports no energy for step {name} ({value!r})"

@@ -1,21 +1,21 @@
-"""Why a GPU's clocks are what they are: the bits of NVML in words."""
+"""Why a GPU's clocks are low: NVML's bits in words."""
 
 __all__ = ["REASONS", "THROTTLED", "reason_words"]
 
 #: Bits of ``nvmlDeviceGetCurrentClocksThrottleReasons`` (NVML API reference, ``nvmlClocksThrottleReason...``, newer:
-#: ``nvmlClocksEventReason...``) and what each says. Several may be set at once.
+#: ``nvmlClocksEventReason...``) and their meaning. Several may be set at once.
 REASONS: dict[int, str] = {
     0x1: "idle",  # GpuIdle
     0x2: "set by the user",  # ApplicationsClocksSetting, newer: UserDefinedClocks
     0x4: "power cap",  # SwPowerCap
-    0x8: "hardware slowdown",  # HwSlowdown: heat, brake or a fast trigger for power
-    0x10: "sync boost",  # SyncBoost: held to the slowest GPU of a group
+    0x8: "hardware slowdown",  # HwSlowdown: heat, power brake or a fast trigger for power
+    0x10: "sync boost",  # SyncBoost: limited to the slowest GPU of a group
     0x20: "thermal, software",  # SwThermalSlowdown
     0x40: "thermal, hardware",  # HwThermalSlowdown
-    0x80: "power brake",  # HwPowerBrakeSlowdown: the power supply asks for it
+    0x80: "power brake",  # HwPowerBrakeSlowdown: requested by the power supply
     0x100: "display clocks",  # DisplayClockSetting
     0x200: "board limit",  # BoardLimit
-    0x400: "reliability",  # Reliability: the voltage's limit
+    0x400: "reliability",  # Reliability: limit of the voltage
 }
 
 #: Bits that flag a run as throttled: clocks lowered for heat or power, rather than for lack of work or on request.
@@ -23,12 +23,12 @@ THROTTLED = 0x4 | 0x8 | 0x20 | 0x40 | 0x80
 
 
 def reason_words(bits: int) -> tuple[str, ...]:
-    """Say in words which reasons a bit mask holds, lowest bit first; none where no bit is set.
+    """Return the reasons in a bit mask in words, lowest bit first; () if no bit is set.
 
     Parameters
     ----------
     bits
-        The mask, not negative. A bit that NVML's reference does not name is given by its number.
+        The mask, not negative. Bits that are not in NVML's reference are returned as numbers.
 
     Raises
     ------

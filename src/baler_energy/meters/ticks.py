@@ -1,4 +1,4 @@
-"""How often counters change: the tick that limits what a window resolves."""
+"""The tick of a counter (the time between its changes), which limits the resolution of a window."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -7,29 +7,29 @@ from statistics import median
 
 __all__ = ["watch_ticks"]
 
-#: Changes after which a tick is known well enough.
+#: Number of intervals between changes that determine a tick well enough.
 _ENOUGH = 20
-#: Pause between reads: well below the millisecond in which RAPL ticks, and no burden to the machine.
+#: Pause between reads (s): well below RAPL's tick of a millisecond, but long enough not to load the machine.
 _PAUSE_S = 0.0001
 
 
 def watch_ticks(read: Callable[[], Mapping[str, float]], limit_s: float, *, fewest: int = 4) -> dict[str, float | None]:
-    """Watch counters for the time between their changes.
+    """Measure the time between changes of counters.
 
     Parameters
     ----------
     read
         Reads the counters.
     limit_s
-        How long to watch at most (s).
+        Maximum time to watch (s).
     fewest
-        Changes below which a tick is not known.
+        Minimum number of changes to determine a tick.
 
     Returns
     -------
     dict
-        For each counter the median time between changes (s); None where it changed too seldom. Where reading is slower
-        than a counter ticks, it is the time between reads: no window is the worse for that.
+        The median time between changes (s) of each counter; None if it changed too seldom. If a read takes longer than
+        a tick, this is the time between reads, which is a safe (larger) value.
     """
     end_s, last = time.monotonic() + limit_s, dict(read())
     changes_s: dict[str, list[float]] = {name: [] for name in last}

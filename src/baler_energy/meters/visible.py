@@ -1,4 +1,4 @@
-"""Which of the machine's GPUs are this process's, by UUID: CUDA, NVML and SLURM each number them in their own way."""
+"""Finds this process's GPUs by UUID, because CUDA, NVML and SLURM may number GPUs differently."""
 
 import ctypes
 import os
@@ -10,7 +10,7 @@ __all__ = ["Visible", "cuda_uuid", "find_visible", "hold_first_gpu", "load_libra
 
 _VARIABLE = "CUDA_VISIBLE_DEVICES"
 
-#: GPUs by their number in NVML's order, and whether this process has only a part of each (MIG).
+#: NVML indices of GPUs, and whether this process only has a partition of each (MIG).
 Visible = dict[int, bool]
 
 
@@ -28,21 +28,21 @@ def load_library() -> Any:
 
 
 def number_by_bus() -> None:
-    """Let CUDA number GPUs by the PCI bus in a SLURM job, whose ``CUDA_VISIBLE_DEVICES`` means that order.
+    """In a SLURM job, make CUDA number GPUs by PCI bus, the order that SLURM's ``CUDA_VISIBLE_DEVICES`` uses.
 
-    By itself CUDA puts the fastest first, so that a number may mean another job's GPU. It heeds this before its
-    start only.
+    CUDA's default is fastest first, so an index could mean another job's GPU. This has to be called before CUDA
+    starts.
     """
     if "SLURM_JOB_ID" in os.environ:
         os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
 
 
 def hold_first_gpu(library: Any = None) -> str | None:
-    """Show the GPU that CUDA puts first, on which a run computes, and no other to whatever asks from now on.
+    """Restrict ``CUDA_VISIBLE_DEVICES`` to CUDA's first GPU, on which a run computes, by UUID.
 
-    This is the one place in which a run's GPU is chosen: meters, provenance, idle baselines and the programs that this
-    process starts go by ``CUDA_VISIBLE_DEVICES``, which names it by UUID afterwards. CUDA itself has read the variable
-    before, and is not disturbed. Without effect a second time, and where CUDA or NVML does not work.
+    A run's GPU is chosen only here: meters, provenance, idle baselines and child processes all follow the variable.
+    CUDA itself is not affected, as it has already read the variable. A second call changes nothing, and neither does a
+    call without a working CUDA and NVML.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def hold_first_gpu(library: Any = None) -> str | None:
     Returns
     -------
     str or None
-        What the variable says now: ``GPU-...``, or ``MIG-...`` of a partition; None where nothing was done.
+        New value of the variable: ``GPU-...``, or ``MIG-...`` for a partition; None if it was not set.
     """
     uuid = cuda_uuid()
     if uuid is None:
@@ -67,7 +67,7 @@ def hold_first_gpu(library: Any = None) -> str | None:
         if name not in _uuids(library).values():
             name = f"MIG-{uuid}"
             _owner(library, name)
-    except library.NVMLError:  # it knows neither a GPU nor a partition of this UUID
+    except library.NVMLError:  # neither a GPU nor a partition has this UUID
         return None
     finally:
         library.nvmlShutdown()
@@ -76,10 +76,10 @@ def hold_first_gpu(library: Any = None) -> str | None:
 
 
 def cuda_uuid() -> UUID | None:
-    """Ask CUDA's driver for the UUID of its first device, without making a context there; None: there is no CUDA."""
+    """Ask CUDA's driver for the UUID of its first device, without creating a context; None: CUDA is missing."""
     try:
         cuda = ctypes.CDLL("libcuda.so.1")
-        get_uuid = cuda.cuDeviceGetUuid_v2  # of a partition, where that is what the process has
+        get_uuid = cuda.cuDeviceGetUuid_v2  # v2 returns a partition's UUID if the process only has a partition
     except (OSError, AttributeError):
         return None
     device, octets = ctypes.c_int(), (ctypes.c_ubyte * 16)()
@@ -110,21 +110,21 @@ def find_visible(library: Any) -> Visible:
 
 
 def visible_devices(variable: str | None, uuids: list[str]) -> list[int]:
-    """Say which of the GPUs that a process may use CUDA shows to it.
+    """Return which GPUs CUDA shows to a process.
 
     Parameters
     ----------
     variable
-        The value of ``CUDA_VISIBLE_DEVICES``: indices or beginnings of UUIDs, separated by commas; None: unset.
-        As CUDA does, the first entry that matches nothing ends the list. Indices are taken in NVML's order (that of
-        the PCI bus); on a machine with unlike GPUs set ``CUDA_DEVICE_ORDER=PCI_BUS_ID``, so that CUDA's is the same.
+        The value of ``CUDA_VISIBLE_DEVICES``: comma-separated indices or prefixes of UUIDs; None: unset. As in CUDA,
+        the first entry without a match ends the list. Indices use NVML's order (by PCI bus). On a machine with
+        different GPUs, set ``CUDA_DEVICE_ORDER=PCI_BUS_ID`` so that CUDA uses the same order.
     uuids
         UUIDs of the GPUs (``GPU-...``), in NVML's order.
 
     Returns
     -------
     list of int
-        Places in `uuids`, none twice, in the order given.
+        Positions in `uuids`, without duplicates, in the variable's order.
     """
     if variable is None:
         return list(range(len(uuids)))
@@ -141,9 +141,10 @@ def visible_devices(variable: str | None, uuids: list[str]) -> list[int]:
 
 
 def _uuids(library: Any) -> Mapping[int, str]:
-    """UUIDs of the GPUs that this process may ask, by NVML's number.
+    """Return the UUIDs of the GPUs that this process may query, by NVML index.
 
-    In a job with its own devices (cgroup) NVML shows those alone, numbered from 0, or all and refuses the others.
+    In a job with its own devices (cgroup), NVML either lists only those, numbered from 0, or lists all GPUs and
+    refuses access to the others.
     """
     uuids = {}
     for index in range(library.nvmlDeviceGetCount()):
@@ -160,7 +161,7 @@ def _uuid(library: Any, handle: Any) -> str:
 
 
 def _owner(library: Any, partition: str) -> str:
-    """Give the UUID of the GPU that a partition (``MIG-<uuid>``, or ``MIG-GPU-<uuid>/<gi>/<ci>``) is part of."""
+    """Return the UUID of the GPU to which a partition (``MIG-<uuid>`` or ``MIG-GPU-<uuid>/<gi>/<ci>``) belongs."""
     if partition.startswith("MIG-GPU-"):  # drivers before R470
         return partition.removeprefix("MIG-").partition("/")[0]
     handle = library.nvmlDeviceGetHandleByUUID(partition)
@@ -168,9 +169,9 @@ def _owner(library: Any, partition: str) -> str:
 
 
 def _is_partitioned(library: Any, index: int) -> bool:
-    """Say whether a GPU is in MIG mode: CUDA then gives a process one of its partitions, whatever its variable says."""
+    """Return whether a GPU is in MIG mode; CUDA then always gives a process one partition of it."""
     try:
         current, _ = library.nvmlDeviceGetMigMode(library.nvmlDeviceGetHandleByIndex(index))
-    except library.NVMLError:  # a GPU that knows no partitions
+    except library.NVMLError:  # the GPU does not support partitions
         return False
     return bool(current)

@@ -1,4 +1,4 @@
-"""An external wattmeter: its log, merged with the measured windows by time."""
+"""External wattmeters: merges a wattmeter's log with the measured windows by time."""
 
 import csv
 from dataclasses import dataclass
@@ -19,13 +19,13 @@ __all__ = ["Log", "read_log", "wattmeter_readings"]
 
 _TIME_NAMES = ("time", "timestamp", "datetime", "date")
 _POWER_NAMES = ("power_w", "power", "w", "watt", "watts")
-#: Longest gap between samples of a window, in seconds and as a share of it: below it power is taken as linear.
+#: Longest allowed gap between samples (s, or as a share of the window if larger). Power is interpolated across it.
 _LONGEST_GAP_S, _LONGEST_GAP_SHARE = 5.0, 0.1
 
 
 @dataclass(frozen=True)
 class Log:
-    """A wattmeter's log: seconds since 1970 (UTC), rising, and watts."""
+    """A wattmeter's log: increasing times (s since 1970, UTC) and powers (W)."""
 
     name: str
     times_s: "npt.NDArray[np.float64]"
@@ -33,19 +33,19 @@ class Log:
 
 
 def read_log(path: Path, *, clock_offset_s: float = 0.0) -> Log:
-    """Read a log: CSV with a line of names, among them one for the time and one for the power in W.
+    """Read a log: CSV with a header line that includes a column for time and one for power in W.
 
     Parameters
     ----------
     path
-        The log. Times are ISO 8601 with a zone (``2026-11-24T13:00:00.5Z``) or seconds since 1970.
+        The log. Times are ISO 8601 with a time zone (``2026-11-24T13:00:00.5Z``) or seconds since 1970.
     clock_offset_s
         Added to its times (s).
 
     Raises
     ------
     InputError
-        It is missing or not such a log: the row, and what is allowed.
+        The file is missing or not in this format; the message gives the row and what is allowed.
     """
     import numpy as np
 
@@ -103,16 +103,16 @@ def _seconds(text: str) -> float:
 
 
 def wattmeter_readings(log: Log, start: datetime, duration_s: float, idle: Idle | None) -> list[Reading]:
-    """Merge the log with a measured window: energy, mean and largest power, dynamic energy of ``node``.
+    """Merge the log with a measured window: energy, mean and maximum power, dynamic energy of ``node``.
 
     Parameters
     ----------
     log
         The log.
     start, duration_s
-        The window: its begin, and its length (s).
+        Start and length (s) of the window.
     idle
-        The idle baseline of the record, whose own window gives the node's idle power.
+        The record's idle baseline; the log over its window gives the node's idle power.
     """
     detail = f"wattmeter's log {log.name}, merged by time"
     try:
@@ -142,12 +142,12 @@ def _reading(quantity: Quantity, value: float | None, reason: str | None) -> Rea
 
 
 def _energy_j(log: Log, start: datetime, duration_s: float) -> tuple[float, float]:
-    """Integrate the log over a window; give energy and its bound (J).
+    """Integrate the log over a window; return the energy and its bound (J).
 
     Raises
     ------
     ValueError
-        The log does not cover the window, or has too long a gap in it.
+        The log does not cover the window, or has too long a gap inside it.
     """
     import numpy as np
 

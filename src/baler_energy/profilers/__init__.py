@@ -1,12 +1,12 @@
-"""Profilers: where the time goes. A profiled run is slower, so its times are used as shares only.
+"""Profilers: where the time goes. Profiling slows a run down, so only the shares of its times are used.
 
-- `base`: what a profiler is, and what it sees of the operation
-- `hotspots`: the row that every profiler gives; `tree`: rows of a call tree
-- `cprofile`: Python functions and their call tree, by the standard library's profiler
-- `torch_profiler`: operators and GPU kernels, by torch's
+- `base`: the profiler interface, and the interface of the profiled operation
+- `hotspots`: the table row that every profiler returns; `tree`: rows of a call tree
+- `cprofile`: Python functions and their call tree, by the standard library's cProfile
+- `torch_profiler`: operators and GPU kernels, by torch.profiler
 - `scalene`: lines, with time in Python, native code and the kernel, memory and copies
 - `pyspy`: sampled stacks as a flame graph
-- `copies`: lines that copy data, and how much of it
+- `copies`: lines that copy data, with the number of bytes
 - `perf`: hardware counters of the CPU
-- `running`: finds other programs, repeats an operation while they watch
+- `running`: finds external profilers, and repeats an operation while they sample it
 """

@@ -1,4 +1,4 @@
-"""What a profiler is, and what it sees of the operation that it profiles."""
+"""Interfaces of a profiler and of the operation that it profiles."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,43 +16,43 @@ class Watched(Protocol):
 
     @property
     def max_batches(self) -> int:
-        """Batches to profile at most."""
+        """Maximum number of batches to profile."""
         ...
 
     @property
     def time_limit_s(self) -> int:
-        """What the profiler has."""
+        """Time limit of the profiler (s)."""
         ...
 
     def of_batches(self, batches: int) -> Callable[[], object]:
-        """Give the operation on the first batches, everything before it done."""
+        """Return the operation on the first batches, with all preparation done."""
         ...
 
     def part(self, batches: int) -> Table:
-        """Give the rows of the first batches."""
+        """Return the rows of the first batches."""
         ...
 
     def dumps(self) -> str:
-        """Write the job as text, which the program ``python -m baler_energy.stages.profiled`` takes."""
+        """Serialise the job to text, the argument of ``python -m baler_energy.stages.profiled``."""
         ...
 
     @property
     def repetitions(self) -> Path:
-        """File in which that program leaves how often it ran the operation."""
+        """File to which that program writes how often it ran the operation."""
         ...
 
 
 @dataclass(frozen=True)
 class Profiler:
-    """A profiler, which each of these modules has as its ``PROFILER``.
+    """A profiler; each profiler's module has one, called ``PROFILER``.
 
     Parameters
     ----------
     profile
-        Profiles a job and writes the profiler's own files to a folder. It raises `UnavailableError` where the machine
-        lacks the profiler.
+        Profiles a job and writes the profiler's own files to a folder. It raises `UnavailableError` if the profiler
+        does not work on this machine.
     elsewhere
-        Whether the operation runs in another process, which warms up for itself: a GPU may serve one process only.
+        Whether the operation runs in another process, which does its own warm-up: a GPU may only serve one process.
     """
 
     profile: Callable[[Watched, Path], list[Hotspot]]

@@ -1,4 +1,4 @@
-"""Lines that copy data: what NumPy allocates and torch copies, line by line, and the share of the time."""
+"""Lines that copy data: NumPy's allocations and torch's copies, line by line, with each line's share of the time."""
 
 import linecache
 import os
@@ -21,14 +21,14 @@ from baler_energy.profilers.hotspots import Hotspot, short_path
 
 __all__ = ["PROFILER", "profile"]
 
-#: Lines that copy less than this share of the profiled rows' bytes are no copies of the data.
+#: Lines that copy less than this share of the profiled rows' bytes are left out.
 _SMALLEST_COPY = 0.02
-#: NumPy's arrays of less than this share of a batch cannot be distinguished from Python's own objects.
+#: NumPy arrays smaller than this share of a batch cannot be distinguished from Python's own objects.
 _SMALLEST_ARRAY = 0.125
-#: torch's operators that write values which exist already: to a new place, in a new order or in another format.
+#: torch's operators that copy existing values: to a new place, in a new order or in another format.
 _COPYING = frozenset({"stack", "cat", "clone", "copy_", "_to_copy", "index", "index_select", "gather", "repeat"})
-#: What Python runs as functions of their own, but is part of the line that it is written in; following each of their
-#: steps would take far longer than the step.
+#: Python runs these as separate functions, but they belong to the line that contains them. Tracing each of their steps
+#: would take far longer than the step itself.
 _WITHIN_A_LINE = frozenset({"<listcomp>", "<genexpr>", "<dictcomp>", "<setcomp>"})
 _Line = tuple[str, int]
 
@@ -44,25 +44,25 @@ class _Cost:
 def profile(
     of_batches: Callable[[], Callable[[], object]], folder: Path, *, at_once_bytes: int, smallest_bytes: int
 ) -> list[Hotspot]:
-    """Run an operation twice, for the time of each line and for the bytes of each line.
+    """Run an operation twice: once for the time and once for the bytes of each line.
 
     Parameters
     ----------
     of_batches
-        Gives the operation, everything before it done.
+        Returns the operation, with all preparation done.
     folder
-        Whose files' lines are looked at; time and bytes of what they call elsewhere are theirs.
+        Only lines in its files are traced. Calls into other files count for the calling line.
     at_once_bytes
-        Allocations below this at one time are Python's own objects and not counted.
+        Smaller single allocations are taken as Python's own objects and not counted.
     smallest_bytes
-        Lines that copy less in all are left out.
+        Lines that copy less in total are left out.
 
     Returns
     -------
     list of Hotspot
-        Rows of kind ``copy``, most bytes first: ``bytes`` is what the line put into new NumPy arrays, plus what
-        torch's copying operators wrote; the shares are of the line's time. What the matrix products, activations and
-        gradients of torch allocate is no copy and is left out.
+        Rows of kind ``copy``, most bytes first. ``bytes`` is the memory that the line allocated for NumPy arrays plus
+        the bytes that torch's copying operators wrote; the shares are shares of time. Results of torch's matrix
+        products, activations and gradients are not copies, and are left out.
     """
     timed = _Lines(folder, at_once_bytes, time.perf_counter)
     timed.watch(of_batches())
@@ -88,7 +88,7 @@ def profile(
 
 
 class _Lines:
-    """Follows the lines of a folder's files; each moment and each byte belongs to the line that was begun last."""
+    """Traces the lines of a folder's files; time and bytes count for the line that was started last."""
 
     def __init__(self, folder: Path, at_once_bytes: int, clock: Callable[[], float]) -> None:
         self.costs: dict[_Line, _Cost] = {}
@@ -100,7 +100,7 @@ class _Lines:
         self._held_bytes = 0
 
     def watch(self, operation: Callable[[], object]) -> None:
-        """Run `operation` and follow it."""
+        """Run `operation` and trace it."""
         before = sys.gettrace()
         self._settle(None)
         sys.settrace(self._enter)
@@ -110,7 +110,7 @@ class _Lines:
             sys.settrace(before)
 
     def copied(self, count: int) -> None:
-        """Count bytes that torch copied for the present line."""
+        """Add bytes that torch copied to the current line."""
         if self._stack:
             self._cost(self._stack[-1]).copied_bytes += count
 
@@ -118,7 +118,7 @@ class _Lines:
         return self.costs.setdefault(line, _Cost())
 
     def _settle(self, line: _Line | None) -> None:
-        """Give the time and the allocations since the last event to a line."""
+        """Add the time and the allocations since the last event to a line."""
         now_s = self._clock()
         current, peak = tracemalloc.get_traced_memory()
         if line is not None:

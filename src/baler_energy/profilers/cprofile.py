@@ -18,10 +18,10 @@ __all__ = ["PROFILER", "STATS", "added_up", "hotspots_of", "profile"]
 #: File of the profile, for pstats or snakeviz.
 STATS = "profile.pstats"
 
-#: Calls, those of them that are recursive, self time (s), time with callees (s).
+#: Calls, recursive calls among them, self time (s), time including callees (s).
 Numbers = tuple[int, int, float, float]
 
-#: Where an object lay in memory says nothing and differs from run to run.
+#: An object's memory address differs from run to run, and is meaningless.
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 
 
@@ -31,14 +31,14 @@ def profile(operation: Callable[[], object], stats_file: Path) -> list[Hotspot]:
     Parameters
     ----------
     operation
-        What to profile.
+        The operation to profile.
     stats_file
-        Where the profile goes, for pstats or snakeviz.
+        Output file of the profile, for pstats or snakeviz.
 
     Returns
     -------
     list of Hotspot
-        The functions with the largest self time, and the call tree. Memory and FLOPs are unknown to cProfile.
+        The functions with the largest self time, and the call tree. cProfile does not measure memory and FLOPs.
     """
     profiler = _Profile()
     profiler.runcall(operation)
@@ -48,7 +48,7 @@ def profile(operation: Callable[[], object], stats_file: Path) -> list[Hotspot]:
 
 
 class _Profile(cProfile.Profile):
-    """cProfile, but for what its own `snapshot_stats` loses; see `added_up`."""
+    """cProfile with a corrected `snapshot_stats`; see `added_up`."""
 
     def snapshot_stats(self) -> None:
         """Set ``stats``."""
@@ -68,22 +68,22 @@ def _numbers(entry: Any) -> Numbers:
 
 
 def added_up(entries: Iterable[tuple[Any, Numbers, Iterable[tuple[Any, Numbers]]]]) -> dict[Any, Any]:
-    """Make the ``stats`` of pstats, in which functions of one file, line and name are one.
+    """Make the ``stats`` of pstats, adding up functions with the same file, line and name.
 
-    Such are the ``__init__`` of all dataclasses. The standard library keeps only the last of them, so that the time of
-    the others is in no function's self time, and shares of the whole exceed one.
+    The ``__init__`` methods of all dataclasses share these. The standard library keeps only the last of them, so the
+    time of the others is lost from the self times, and shares of the whole exceed one.
 
     Parameters
     ----------
     entries
-        Of each function its place (file, line, name), its numbers, and the place and numbers of each function that it
-        calls. Numbers are calls, those of them that are recursive, self time (s) and time with callees (s).
+        For each function, its place (file, line, name), its `Numbers`, and the place and `Numbers` of each of its
+        callees.
 
     Returns
     -------
     dict
-        By place: primitive calls, calls, self time, time with callees, and by the caller's place calls, primitive calls
-        and the two times of its calls.
+        By place: primitive calls, calls, self time (s), time including callees (s), and a dict of callers. By the
+        caller's place, this holds the calls, the primitive calls and both times of its calls.
     """
     found: dict[Any, Any] = {}
     called: dict[tuple[Any, Any], Any] = {}
@@ -102,9 +102,9 @@ def _sum(one: Sequence[float] | None, other: Sequence[float]) -> tuple[float, ..
 
 
 def hotspots_of(stats: pstats.Stats) -> list[Hotspot]:
-    """Take the functions with the largest self time, and the call tree, from a profile."""
-    # {(file, line, name): (primitive calls, calls, self time, time with callees, callers)}, and of each caller (calls,
-    # primitive calls, self time, time with callees) for its calls alone; not in the typed interface.
+    """Extract the functions with the largest self time, and the call tree, from a profile."""
+    # {(file, line, name): (primitive calls, calls, self time, time including callees, callers)}; each caller has
+    # (calls, primitive calls, self time, time including callees) of its own calls. Not in the typed interface.
     functions: dict[tuple[str, int, str], tuple[int, int, float, float, Any]] = vars(stats)["stats"]
     whole_s = sum(entry[2] for entry in functions.values()) or 1.0
     hotspots = top(
@@ -136,7 +136,7 @@ def hotspots_of(stats: pstats.Stats) -> list[Hotspot]:
 
 
 def _frame(file: str, line: int, name: str) -> tree.Frame:
-    """Name a function; what is written in C has neither file nor line ("~" and 0 to cProfile)."""
+    """Return a function's frame; C functions have neither file nor line ("~" and 0 in cProfile)."""
     return (None, None, name) if file == "~" else (short_path(file), line, name)
 
 

@@ -1,4 +1,4 @@
-"""The row that every profiler gives, and the choice of the largest ones."""
+"""The row that every profiler returns, and the selection of the largest rows."""
 
 import sys
 from collections.abc import Iterable, Mapping
@@ -10,30 +10,30 @@ from baler_energy.files import atomic_path
 
 __all__ = ["HOTSPOTS", "TOP", "Hotspot", "short_path", "top", "write_hotspots"]
 
-#: File of the rows of one profiled operation.
+#: File with the rows of one profiled operation.
 HOTSPOTS = "hotspots.parquet"
 
-#: Rows that are kept of a profile.
+#: Number of rows kept per profile.
 TOP = 40
 
 
 @dataclass(frozen=True, kw_only=True)
 class Hotspot:
-    """A function, an operator, a line, or what a GPU did; None is unknown, never zero."""
+    """A function, an operator, a line, or a GPU activity; None means unknown, never zero."""
 
     kind: str
-    """A word of `analysis.schema.KINDS`, which says what it is and what its shares are of."""
+    """A key of `analysis.schema.KINDS`, which defines the kind and the whole of its shares."""
     name: str
     file: str | None = None
     line: int | None = None
     stack: str | None = None
-    """The path to it from the outermost, separated by semicolons, where the profiler knows paths."""
+    """Call path from the outermost function, separated by semicolons, if the profiler records paths."""
     calls: int | None = None
-    """Calls; of a counter, its events."""
+    """Number of calls; for a counter, the number of events."""
     self_share: float | None = None
-    """Its own time over the time of all of its kind's whole."""
+    """Own time as a share of the kind's whole."""
     total_share: float | None = None
-    """Time with what it calls over the same."""
+    """Time including callees, as a share of the same whole."""
     self_time_s: float | None = None
     total_time_s: float | None = None
     memory_bytes: int | None = None
@@ -43,24 +43,24 @@ class Hotspot:
     flops: int | None = None
     """Two per multiply-accumulate."""
     energy_j: float | None = None
-    """Energy of its measured loop, of one time; profilers proper know none."""
+    """Energy (J) per iteration of its measured loop; the profilers themselves do not measure energy."""
     energy_evidence: str | None = None
-    """``measured`` or ``modelled``: what `energy_j` is."""
+    """Evidence of `energy_j`: ``measured`` or ``modelled``."""
     energy_scope: str | None = None
     """Components in `energy_j`, such as ``cpu+dram``."""
     flags: str | None = None
-    """What was wrong with its measured loop, as of a run, separated by commas."""
+    """Flags of its measured loop (the same as for runs), separated by commas."""
     reason: str | None = None
-    """Why there are no values."""
+    """Why values are missing."""
 
 
 def top(hotspots: Iterable[Hotspot]) -> list[Hotspot]:
-    """Take the `TOP` hotspots by self time, largest first."""
+    """Return the `TOP` hotspots by self time, largest first."""
     return sorted(hotspots, key=lambda hotspot: hotspot.self_time_s or 0.0, reverse=True)[:TOP]
 
 
 def short_path(path: str) -> str:
-    """Cut a source file's path to what follows the folder that Python imports it from."""
+    """Return a source file's path relative to the folder from which Python imports it."""
     roots = [root for root in sorted(map(str, sys.path), key=len, reverse=True) if root]
     for root in roots:
         if Path(path).is_relative_to(root):
@@ -69,7 +69,7 @@ def short_path(path: str) -> str:
 
 
 def write_hotspots(path: Path, parameters: Mapping[str, Any], hotspots: Iterable[Hotspot]) -> None:
-    """Write rows of the table ``hotspots``, each with the point's columns."""
+    """Write rows of the table ``hotspots``, each with the columns `parameters`."""
     import pandas as pd
 
     frame = pd.DataFrame([{**parameters, **asdict(hotspot)} for hotspot in hotspots])

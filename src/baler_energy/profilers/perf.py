@@ -1,4 +1,4 @@
-"""Hardware counters of the CPU over an operation, by Linux's perf: instructions, cycles, misses of the last cache."""
+"""Hardware counters of the CPU during an operation, by Linux's perf: instructions, cycles, last-level cache misses."""
 
 import os
 import re
@@ -30,12 +30,12 @@ def profile(operation: Callable[[], object]) -> list[Hotspot]:
     Returns
     -------
     list of Hotspot
-        As of `hotspots_of`.
+        As for `hotspots_of`.
 
     Raises
     ------
     UnavailableError
-        perf is not installed, may not count, or the machine has no counters for it (most virtual machines).
+        perf is not installed or lacks permission, or the machine has no hardware counters (most virtual machines).
     """
     perf = program("perf", _REMEDY)
     with tempfile.TemporaryDirectory(prefix="baler-energy-") as folder:
@@ -55,8 +55,8 @@ def profile(operation: Callable[[], object]) -> list[Hotspot]:
 
 
 def _counted(operation: Callable[[], object], control: Path, answer: Path, counting: "subprocess.Popen[str]") -> int:
-    """Let perf count while the operation repeats; 0 where perf ended by itself."""
-    # Opened for reading and writing, so that no end waits for the other.
+    """Let perf count while the operation repeats; return the number of repetitions, 0 if perf ended early."""
+    # Opened for reading and writing, so that neither end blocks until the other opens.
     commands, answers = os.open(control, os.O_RDWR), os.open(answer, os.O_RDWR | os.O_NONBLOCK)
     try:
         os.write(commands, b"enable\n")
@@ -81,23 +81,23 @@ def _answered(answers: int, counting: "subprocess.Popen[str]") -> bool:
 
 
 def hotspots_of(report: str, count: int, said: str = "") -> list[Hotspot]:
-    """Take the counters from perf's report.
+    """Extract the counters from perf's report.
 
     Parameters
     ----------
     report
-        Lines of value, unit, event, ...; the value of what cannot be counted is words in angle brackets.
+        Lines of value, unit, event, ...; for events that cannot be counted, the value is text in angle brackets.
     count
         How often the operation ran.
     said
-        What perf said besides, for the reason.
+        perf's other output, used for the error message.
 
     Returns
     -------
     list of Hotspot
-        Events of one operation, "(user space)" behind those that the kernel lets be counted there only. A load that
-        misses the last cache brings a line of it from memory: its ``bytes``, a lower bound, as stores and what
-        prefetching brings are not among them, and null where the CPU does not count these loads.
+        Events per operation; "(user space)" marks events that the kernel only counts there. For loads that miss the
+        last-level cache, ``bytes`` is their number times the size of a cache line. This is a lower bound of the memory
+        traffic, without stores and prefetching. There is no such row if the CPU does not count these loads.
 
     Raises
     ------
@@ -122,7 +122,7 @@ def hotspots_of(report: str, count: int, said: str = "") -> list[Hotspot]:
 
 
 def _events(report: str, count: int) -> dict[str, int]:
-    """Read events of one operation by name; those of a CPU with two kinds of cores are summed.
+    """Return the events per operation by name, summed over the kinds of cores of a hybrid CPU.
 
     perf writes ``instructions``, ``instructions:u`` (user space only) or, by kind of core, ``cpu_core/instructions/u``.
     """

@@ -1,4 +1,4 @@
-"""Sampled stacks, by py-spy watching this process: a flame graph (SVG) and a file for speedscope."""
+"""Stacks of this process, sampled by py-spy: a flame graph (SVG) and a file for speedscope."""
 
 import json
 import os
@@ -20,7 +20,7 @@ __all__ = ["PROFILER", "hotspots_of", "profile"]
 
 _REMEDY = "Install it with `pip install py-spy`."
 _RATE_HZ = 200
-#: The function whose callees are what is profiled; the frames above it are this program's own.
+#: The function that calls the profiled operation; frames outside it belong to this package, and are cut off.
 _WATCHED = "repeat"
 
 
@@ -30,12 +30,12 @@ def profile(operation: Callable[[], object], svg_file: Path, speedscope_file: Pa
     Returns
     -------
     list of Hotspot
-        As of `hotspots_of`.
+        As for `hotspots_of`.
 
     Raises
     ------
     UnavailableError
-        py-spy is not installed, or may not look into this process.
+        py-spy is not installed, or is not allowed to attach to this process.
     """
     spy = program("py-spy", _REMEDY)
     _let_children_look()
@@ -47,14 +47,14 @@ def profile(operation: Callable[[], object], svg_file: Path, speedscope_file: Pa
 def _record(spy: str, form: str, operation: Callable[[], object], path: Path) -> None:
     with atomic_path(path) as temporary:
         command = [spy, "record", "--pid", str(os.getpid()), "--format", form, "--rate", str(_RATE_HZ)]
-        # Idle, too: on a GPU, training waits while another thread runs the backward pass.
+        # Include idle threads: on a GPU, training waits while another thread runs the backward pass.
         command += ["--function", "--idle"]
         with subprocess.Popen(
             [*command, "--output", str(temporary)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         ) as watcher:
             try:
                 assert watcher.stdout is not None
-                # Its first line says that it samples.
+                # Its first line reports that it is sampling.
                 said = [watcher.stdout.readline()]
                 if "Sampling" in said[0]:
                     repeat(operation)
@@ -70,7 +70,7 @@ def _record(spy: str, form: str, operation: Callable[[], object], path: Path) ->
 
 
 def _let_children_look() -> None:
-    """Allow any process of this user to trace this one, where Linux's Yama would let only its ancestors."""
+    """Allow any process of this user to trace this one; by default, Linux's Yama only allows ancestors."""
     import ctypes
 
     set_tracer, anyone = 0x59616D61, -1  # PR_SET_PTRACER, PR_SET_PTRACER_ANY of linux/prctl.h
@@ -80,22 +80,22 @@ def _let_children_look() -> None:
 
 
 def hotspots_of(found: Mapping[str, Any]) -> list[Hotspot]:
-    """Take functions and the call tree from a file for speedscope.
+    """Extract functions and the call tree from a speedscope file.
 
     Parameters
     ----------
     found
-        The file's JSON; its samples are of Python threads, waiting ones included.
+        The file's JSON, with samples of all Python threads, including waiting ones.
 
     Returns
     -------
     list of Hotspot
-        Functions by self time, then the call tree, of what the profiled operation called. Calls are not counted.
+        Functions by self time, then the call tree of the profiled operation. py-spy does not count calls.
 
     Raises
     ------
     UnavailableError
-        There is no sample of the operation.
+        The file has no sample of the operation.
     """
     frames: list[tree.Frame] = [(short_path(f["file"]), f["line"], f["name"]) for f in found["shared"]["frames"]]
     stacks = list(_stacks(found, frames))
@@ -125,7 +125,7 @@ def hotspots_of(found: Mapping[str, Any]) -> list[Hotspot]:
 
 
 def _stacks(found: Mapping[str, Any], frames: list[tree.Frame]) -> Iterator[tuple[list[tree.Frame], float]]:
-    """Give the samples that are within the operation, from its outermost function on."""
+    """Yield the stacks of samples inside the operation, from its outermost function, with their weights (s)."""
     for profile_ in found["profiles"]:
         for numbers, weight_s in zip(profile_["samples"], profile_["weights"], strict=True):
             stack = [frames[number] for number in numbers]

@@ -1,4 +1,4 @@
-"""Other programs that profile: finding them, and repeating an operation until they have seen enough of it."""
+"""External profilers: finds and runs them, and repeats an operation until they have enough samples."""
 
 import importlib.util
 import os
@@ -16,12 +16,12 @@ from baler_energy.errors import UnavailableError
 
 __all__ = ["WATCHED_S", "Finished", "ended", "program", "repeat", "require_module", "run_group"]
 
-#: A profiler that samples sees an operation repeated for so long (s): 400 samples at 200 per second.
+#: How long (s) an operation is repeated for a sampling profiler: 400 samples at 200 per second.
 WATCHED_S = 2.0
 
 
 def repeat(operation: Callable[[], object], at_least_s: float = WATCHED_S) -> int:
-    """Repeat `operation` until `at_least_s` have gone by; return how often it ran."""
+    """Repeat `operation` until `at_least_s` have passed; return how often it ran."""
     start_s, count = time.monotonic(), 0
     while count == 0 or time.monotonic() - start_s < at_least_s:
         operation()
@@ -31,23 +31,23 @@ def repeat(operation: Callable[[], object], at_least_s: float = WATCHED_S) -> in
 
 @dataclass(frozen=True)
 class Finished:
-    """How a program ended: its exit code, and the last of what it said."""
+    """How a program ended: its exit code, and the end of its output."""
 
     returncode: int
     said: str
 
 
 def run_group(command: Sequence[str], *, folder: Path | None = None, timeout_s: float | None = None) -> Finished:
-    """Run a program; whatever ends the waiting ends the program and all that it started.
+    """Run a program; if the wait ends for any reason, kill the program and all its children.
 
     Parameters
     ----------
     command
-        Its words.
+        Command and arguments.
     folder
-        Its working directory.
+        Working directory.
     timeout_s
-        It is ended after so long, with exit code -9.
+        Time limit (s), after which the program is killed and the exit code is -9.
     """
     with subprocess.Popen(
         command,
@@ -70,7 +70,7 @@ def run_group(command: Sequence[str], *, folder: Path | None = None, timeout_s: 
 
 
 def ended(watcher: "subprocess.Popen[str]") -> str:
-    """Wait for a program that was asked to end, and end it where it does not; return what it said."""
+    """Wait for a program that was asked to exit, and kill it if it does not; return its output."""
     try:
         said, more = watcher.communicate(timeout=10)
     except subprocess.TimeoutExpired:
@@ -80,12 +80,12 @@ def ended(watcher: "subprocess.Popen[str]") -> str:
 
 
 def program(name: str, remedy: str) -> str:
-    """Find a program in this Python's folder, or on the path.
+    """Find a program in this Python's folder of scripts or on the path.
 
     Raises
     ------
     UnavailableError
-        It is not there; `remedy` says how to get it.
+        It is not installed; `remedy` explains how to install it.
     """
     found = shutil.which(name, path=sysconfig.get_path("scripts")) or shutil.which(name)
     if found is None:
@@ -94,12 +94,12 @@ def program(name: str, remedy: str) -> str:
 
 
 def require_module(name: str, remedy: str) -> None:
-    """Refuse where a Python package is not installed.
+    """Check that a Python package is installed.
 
     Raises
     ------
     UnavailableError
-        It is not there; `remedy` says how to get it.
+        It is not installed; `remedy` explains how to install it.
     """
     if importlib.util.find_spec(name) is None:
         raise UnavailableError(f"{name} is not installed. {remedy}")

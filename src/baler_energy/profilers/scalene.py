@@ -1,4 +1,4 @@
-"""Lines: time in Python, native code and the kernel, memory and copy volume, by Scalene in a process of its own."""
+"""Lines: time in Python, native code and the kernel, memory and copy volume, by Scalene in a separate process."""
 
 import json
 import os
@@ -22,7 +22,7 @@ __all__ = ["PROFILER", "Program", "hotspots_of", "profile"]
 
 _MB = 1024 * 1024
 _TRIES = 3
-#: Lines kept by each of time, memory and copies.
+#: Number of lines kept for each of time, memory and copies.
 _KEPT = 15
 _REMEDY = "Install it with `pip install scalene`; it is not available for every system."
 #: Scalene's names of the parts of a line's time (% of the run).
@@ -31,16 +31,16 @@ _PARTS = {"python": "n_cpu_percent_python", "native": "n_cpu_percent_c", "system
 
 @dataclass(frozen=True)
 class Program:
-    """What Scalene watches: ``python -m MODULE ARGUMENT``.
+    """The program that Scalene profiles: ``python -m MODULE ARGUMENT``.
 
     Parameters
     ----------
     module, argument
-        The program calls Scalene's ``start`` and ``stop`` around what is to be profiled.
+        The program calls Scalene's ``start`` and ``stop`` around the profiled operation.
     repetitions
-        File in which it leaves how often it ran that.
+        File to which it writes how often it ran the operation.
     time_limit_s
-        What all tries may take together.
+        Time limit (s) of all tries together.
     """
 
     module: str
@@ -57,12 +57,12 @@ def profile(program: Program, json_file: Path, html_file: Path) -> list[Hotspot]
     program
         The program.
     json_file, html_file
-        Where Scalene's profile with memory and its page go.
+        Output files for Scalene's profile with memory (without, if that run failed) and its HTML page.
 
     Returns
     -------
     list of Hotspot
-        As of `hotspots_of`.
+        As for `hotspots_of`.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def profile(program: Program, json_file: Path, html_file: Path) -> list[Hotspot]
         if reason:
             raise UnavailableError(reason)
         found = [_read(times, program)]
-        # A little is left for the page, so that the limit does not take the times away with it.
+        # Leave some time for the page, so that the caller's limit does not cost the times already measured.
         left_s = 0.9 * program.time_limit_s - (time.monotonic() - started_s)
         reason = _watch(program, memory, left_s)
         if reason is None:
@@ -91,17 +91,17 @@ def profile(program: Program, json_file: Path, html_file: Path) -> list[Hotspot]
 
 
 def _watch(program: Program, json_file: Path, time_limit_s: float, *options: str) -> str | None:
-    """Profile into `json_file`; return why there is no profile, None where there is one.
+    """Profile into `json_file`; return None, or why there is no profile.
 
-    Scalene replaces the program's memory allocator and interrupts it by a timer, under which torch's training crashes
-    or hangs in one of some ten runs (github.com/pytorch/pytorch/issues/57185); so it gets more than one try.
+    Scalene replaces the program's memory allocator and interrupts it with a timer. This makes torch's training crash or
+    hang in about one of ten runs (github.com/pytorch/pytorch/issues/57185), so it gets several tries.
     """
     package = Path(baler_energy.__file__).parent
     said = ""
     for _ in range(_TRIES):
         done = _run(
             *("run", "--off", "--no-stacks", "--no-async", *options),
-            # Lines of ours only, wherever they are installed; what they call counts as theirs.
+            # Only this package's lines, wherever it is installed; calls to other code count for the calling line.
             *("--profile-all", "--profile-only", f"{package}{os.sep}", "-o", str(json_file)),
             *("-m", program.module, "---", program.argument),
             timeout_s=time_limit_s / _TRIES,
@@ -113,12 +113,12 @@ def _watch(program: Program, json_file: Path, time_limit_s: float, *options: str
 
 
 def _read(json_file: Path, program: Program) -> dict[str, Any]:
-    """Read a profile, with how often the operation ran in it."""
+    """Read a profile, and add the number of repetitions of the operation."""
     return _profile(json_file) | {"repetitions": int(program.repetitions.read_text(encoding="ascii"))}
 
 
 def _profile(json_file: Path) -> dict[str, Any]:
-    """Return Scalene's profile: empty where it wrote none, or one without any sample."""
+    """Return Scalene's profile; {} if the file is missing. A profile without samples is empty, too."""
     if not json_file.is_file():
         return {}
     found: dict[str, Any] = json.loads(json_file.read_text(encoding="utf-8"))
@@ -126,8 +126,8 @@ def _profile(json_file: Path) -> dict[str, Any]:
 
 
 def _make_page(json_file: Path, html_file: Path) -> None:
-    """Make Scalene's page of a profile; without one, there are the rows and the profile alone."""
-    # Scalene names its page itself, and puts it into the working directory.
+    """Make Scalene's HTML page of a profile; only print a message if that fails."""
+    # Scalene chooses the name of its page, and writes it to the working directory.
     done = _run("view", "--standalone", json_file.name, folder=json_file.parent, timeout_s=60)
     page = json_file.with_name("scalene-profile.html")
     if done.returncode or not page.is_file():
@@ -141,29 +141,29 @@ def _run(*words: str, timeout_s: float, folder: Path | None = None) -> Finished:
 
 
 def hotspots_of(times: Mapping[str, Any], memory: Mapping[str, Any] | None, reason: str | None = None) -> list[Hotspot]:
-    """Take the lines with the largest share of the time, of the allocations and of the copies from Scalene's profiles.
+    """Extract the lines with the most time, allocations or copies from Scalene's profiles.
 
     Parameters
     ----------
     times
-        Scalene's JSON of a run without memory, with ``repetitions`` of the operation.
+        Scalene's JSON of a run without memory profiling, plus ``repetitions``.
     memory
-        That of a run with memory; None where there is none, for `reason`.
+        The same for a run with memory profiling; None if that failed.
     reason
-        Why the memory is not known.
+        Why memory is unknown.
 
     Returns
     -------
     list of Hotspot
-        Of one operation: for each line a row of kind ``line``, with the memory that it allocated and the bytes that it
-        copied (both estimated from samples, as Scalene does; null where no sample fell on it), and rows of kinds
-        ``python``, ``native`` and ``system`` with the parts of its time. Scalene counts no calls.
+        Values per operation. Each line has a row of kind ``line``, with the bytes that it allocated and copied (Scalene
+        estimates both from samples; null if no sample hit the line), and rows of kinds ``python``, ``native`` and
+        ``system`` with the parts of its time. Scalene does not count calls.
     """
     elapsed_s = float(times["elapsed_time_sec"]) / times["repetitions"]
     parts = {place: _parts(line) for place, line in _each(times)}
     texts = {place: _code(line) for found in (times, memory or times) for place, line in _each(found)}
     allocated = {} if memory is None else _bytes(memory, "n_malloc_mb", 1.0)
-    # Scalene gives copies as a rate.
+    # Scalene reports copies as a rate.
     copied = {} if memory is None else _bytes(memory, "n_copy_mb_s", float(memory["elapsed_time_sec"]))
     largest = {
         place
@@ -195,17 +195,17 @@ def _each(found: Mapping[str, Any]) -> Iterator[tuple[tuple[str, int], Mapping[s
 
 
 def _code(line: Mapping[str, Any]) -> str:
-    """Text of a line; Scalene escapes what HTML would take for a tag."""
+    """Return the text of a line, without Scalene's escapes of HTML characters."""
     return re.sub(r"\\u00(3c|3e|26)", lambda found: chr(int(found[1], 16)), str(line["line"])).strip()
 
 
 def _parts(line: Mapping[str, Any]) -> dict[str, float]:
-    """Shares of the run's time that a line spent in Python, native code and the kernel."""
+    """Return the shares of the run's time that a line spent in Python, native code and the kernel."""
     return {kind: line[key] / 100 for kind, key in _PARTS.items()}
 
 
 def _bytes(found: Mapping[str, Any], key: str, factor: float) -> dict[tuple[str, int], int]:
-    """Bytes of one operation by line, of the lines that a sample fell on."""
+    """Return the bytes per operation of the lines that have samples."""
     scale = _MB * factor / found["repetitions"]
     return {place: round(line[key] * scale) for place, line in _each(found) if line[key]}
 

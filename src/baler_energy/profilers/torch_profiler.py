@@ -1,4 +1,4 @@
-"""Operators, and what the GPU did and when it waited, by torch.profiler."""
+"""Operators, GPU kernels and copies, and the GPU's idle time, by torch.profiler."""
 
 from collections.abc import Callable, Iterable
 from itertools import pairwise
@@ -15,21 +15,21 @@ from baler_energy.profilers.hotspots import Hotspot, top
 
 __all__ = ["PROFILER", "TRACED_BATCHES", "hotspots_of", "profile", "trace"]
 
-#: Batches in a trace, so that it stays at some megabytes; the hotspots are of all profiled batches.
+#: Number of batches in a trace, to limit it to a few megabytes; hotspots cover all profiled batches.
 TRACED_BATCHES = 4
 _S_PER_US = 1e-6
-#: Kinds of rows whose shares have one whole.
+#: The whole to which the shares of each kind of row refer.
 _WHOLES = {"operator": "cpu", "kernel": "gpu", "copy": "gpu", "idle": "gpu"}
-#: How CUDA's copies begin, between host and device, within the device, and filling it.
+#: Prefixes of CUDA's copies (host to device and back, within the device) and fills.
 _COPIES = ("Memcpy", "Memset")
 
 
 def profile(operation: Callable[[], object]) -> list[Hotspot]:
-    """Run `operation` under torch.profiler and give the rows with the largest self time.
+    """Run `operation` under torch.profiler and return the rows with the largest self time.
 
-    These are operators and, on a GPU, its kernels, its copies and the time in which it waited between them. FLOPs are
-    torch's formulas, two per multiply-accumulate; it has them for the matrix products and a few operators more, and
-    they are null for the others. Memory is of the device that the operator ran for.
+    Rows are operators and, on a GPU, kernels, copies and the idle time between them. FLOPs come from torch's formulas
+    (two per multiply-accumulate), which cover matrix products and a few other operators; elsewhere they are null. An
+    operator's memory is on the GPU if there is one, else on the CPU.
     """
     with torch.profiler.profile(
         activities=_activities(), record_shapes=True, profile_memory=True, with_flops=True
@@ -41,7 +41,7 @@ def profile(operation: Callable[[], object]) -> list[Hotspot]:
 def trace(operation: Callable[[], object], trace_file: Path) -> None:
     """Run `operation` under torch.profiler and write its Chrome trace, which Perfetto opens.
 
-    A training step is some thousand events, so give it a few batches only.
+    A training step has thousands of events, so trace only a few batches.
     """
     with torch.profiler.profile(activities=_activities()) as profiler:
         operation()
@@ -50,19 +50,20 @@ def trace(operation: Callable[[], object], trace_file: Path) -> None:
 
 
 def hotspots_of(averages: Iterable[Any], events: Iterable[Any] = ()) -> list[Hotspot]:
-    """Take the rows with the largest self time from torch's averages over calls.
+    """Extract the rows with the largest self time from torch's averages over calls.
 
     Parameters
     ----------
     averages
         torch's averages over calls.
     events
-        Its single events, which show when the GPU waited.
+        torch's single events, which show when the GPU was idle.
 
     Returns
     -------
     list of Hotspot
-        Shares of operators are among the operators; those of kernels, copies and waiting are among these.
+        Shares of operators refer to all operators. Shares of kernels, copies and idle time refer to these three
+        together.
     """
     rows = [_facts(event) for event in averages if not _is_annotation(event)] + _idle(events)
     whole_s = dict.fromkeys(_WHOLES.values(), 0.0)
@@ -79,7 +80,7 @@ def hotspots_of(averages: Iterable[Any], events: Iterable[Any] = ()) -> list[Hot
 
 
 def _is_annotation(event: Any) -> bool:
-    """Say whether a GPU event only shows a named range, such as an optimizer step, which spans kernels and gaps."""
+    """Return whether a GPU event is only a named range, such as an optimizer step, which spans kernels and gaps."""
     return event.device_type.name != "CPU" and bool(event.is_user_annotation)
 
 
@@ -95,13 +96,13 @@ def _facts(event: Any) -> dict[str, Any]:
         "self_time_s": getattr(event, f"self_{place}_time_total") * _S_PER_US,
         "total_time_s": getattr(event, f"{place}_time_total") * _S_PER_US,
         "memory_bytes": None if on_gpu else int(memory),
-        # torch gives 0 where it has no formula.
+        # torch returns 0 if it has no formula.
         "flops": int(event.flops) or None,
     }
 
 
 def _idle(events: Iterable[Any]) -> list[dict[str, Any]]:
-    """Give the time between the GPU's first and last event in which it had none, whatever the stream."""
+    """Return a row with the time between the GPU's first and last event in which no stream was active ([]: none)."""
     on_gpu = (e for e in events if e.device_type.name != "CPU" and not _is_annotation(e))
     spans = ((e.time_range.start, e.time_range.end) for e in on_gpu)
     gaps_us = [later[0] - earlier[1] for earlier, later in pairwise(merge(spans))]

@@ -1,4 +1,4 @@
-"""The call tree: what a function costs at each place that it is called from."""
+"""The call tree: the cost of a function for each place from which it is called."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,11 +12,11 @@ from baler_energy.profilers.hotspots import Hotspot
 
 __all__ = ["Frame", "from_pairs", "from_stacks"]
 
-#: Places with a smaller share are left out; what a place's children lack of it is its own time and theirs.
+#: Places with a smaller share are left out, so the listed children of a place may add up to less than its callees.
 _SMALLEST = 0.005
 _OURS = "baler_energy/"
 
-#: A function: file (None: built in), line, name.
+#: A function: file (None: built-in), line, name.
 Frame = tuple[str | None, int | None, str]
 
 
@@ -34,12 +34,12 @@ def from_stacks(stacks: Iterable[tuple[Sequence[Frame], float]]) -> list[Hotspot
     Parameters
     ----------
     stacks
-        Frames from the outermost, and the time (s) that the sample represents.
+        Frames, outermost first, and the time (s) that the sample represents.
 
     Returns
     -------
     list of Hotspot
-        A row of kind ``call`` for each place with a share of 0.5 % or more, parents before children.
+        A row of kind ``call`` for each place with a share of at least 0.5 %, parents before children.
     """
     root = _Node((None, None, ""))
     for frames, weight_s in stacks:
@@ -84,7 +84,7 @@ def _walk(node: _Node, whole_s: float, path: str, rows: list[Hotspot]) -> None:
 
 @dataclass(frozen=True)
 class _Cycle:
-    """Functions that call one another, which only as a whole have a time; mostly a single function."""
+    """Functions that call one another, with their times as a group; usually a single function."""
 
     frame: Frame
     self_s: float
@@ -93,22 +93,22 @@ class _Cycle:
 
 
 def from_pairs(functions: Mapping[Frame, tuple[int, float, float, Mapping[Frame, tuple[int, float]]]]) -> list[Hotspot]:
-    """Build the tree from a profile that knows pairs of caller and callee only, as gprof does.
+    """Build the tree from a profile with pairs of caller and callee only, as gprof does.
 
-    A function's time is shared out among its callers by what each caller's calls took, which the profile knows, and
-    from there to the places that the caller was called from in proportion to its time there. Functions that call one
-    another (torch's modules within modules) are one place, named after ours among them (Graham, Kessler, McKusick
-    1982, "gprof: a call graph execution profiler").
+    The profile contains the time of each caller's calls to a function. If the caller itself is called from several
+    places, this time is divided in proportion to the caller's time at each place. Functions that call one another
+    (torch's nested modules) form one place. It is named after the member with the most time, preferably from this
+    package (Graham, Kessler, McKusick 1982, "gprof: a call graph execution profiler").
 
     Parameters
     ----------
     functions
-        By function: calls, self time (s), time with callees (s), and by caller its calls and time with callees (s).
+        By function: calls, self time (s), time including callees (s), and by caller the calls and their time (s).
 
     Returns
     -------
     list of Hotspot
-        As of `from_stacks`.
+        As for `from_stacks`.
     """
     frames = list(functions)
     number = {frame: place for place, frame in enumerate(frames)}
@@ -143,7 +143,7 @@ def from_pairs(functions: Mapping[Frame, tuple[int, float, float, Mapping[Frame,
 
 
 def _cycles(count: int, pairs: Sequence[Sequence[int]]) -> list[int]:
-    """Give the number of each function's cycle (strongly connected component)."""
+    """Return the index of each function's cycle (strongly connected component)."""
     callers, callees = np.array(pairs, dtype=int).reshape(-1, 2).T
     graph = coo_array((np.ones(len(callers)), (callers, callees)), shape=(count, count))
     labels: list[int] = connected_components(graph, connection="strong")[1].tolist()
@@ -151,7 +151,7 @@ def _cycles(count: int, pairs: Sequence[Sequence[int]]) -> list[int]:
 
 
 def _cycle(functions: Mapping[Frame, Any], group: Sequence[Frame], entered: Sequence[Any]) -> _Cycle:
-    """Sum up functions that call one another; their time with callees is that of the calls from outside."""
+    """Add up functions that call one another; their time including callees is that of calls from outside."""
     ours = [frame for frame in group if (frame[0] or "").startswith(_OURS)]
     name = max(ours or group, key=lambda frame: float(functions[frame][2]))
     whole_s = sum(edge[3] for edge in entered) if entered else max(functions[frame][2] for frame in group)
@@ -168,7 +168,7 @@ def _grow(
     calls: Mapping[int, Mapping[int, tuple[int, float]]],
     whole_s: float,
 ) -> None:
-    """Hang a function into the tree with its share of its callees; cycles are one node, so that this ends."""
+    """Add a function to the tree, with its share of its callees; a cycle is one node, so the recursion ends."""
     cycle = nodes[key]
     node = parent.children.setdefault(cycle.frame, _Node(cycle.frame))
     node.total_s += total_s

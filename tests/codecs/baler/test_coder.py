@@ -55,7 +55,7 @@ def test_float32_latents_take_half_the_bytes(table, checkpoint, tmp_path):
 @pytest.mark.parametrize(
     "packing", ["bound-0.02", "zstd+bound-0.001", "float16+bound-1e-5", "float32-3+zstd+bound-0.3"]
 )
-def test_a_bound_holds_for_every_value_whatever_decodes(table, checkpoint, tmp_path, packing, precision):
+def test_a_bound_holds_for_every_value_with_any_batch_size(table, checkpoint, tmp_path, packing, precision):
     model = Autoencoder(Architecture(6, 3), precision)
     codec = Checkpoint.of(model, checkpoint.normalisation, checkpoint.names, checkpoint.dtypes)
     sizes = Coder(codec, CPU, 64, packing).compress(table, tmp_path / "t.baler")
@@ -66,7 +66,7 @@ def test_a_bound_holds_for_every_value_whatever_decodes(table, checkpoint, tmp_p
     assert sizes.rows == len(table.data) and sizes.correction_bytes > 0
 
 
-def test_packing_tells_its_gain(table, checkpoint, tmp_path):
+def test_packing_reports_its_gain(table, checkpoint, tmp_path):
     plain = Coder(checkpoint, CPU, 64).compress(table, tmp_path / "p.baler")
     packed = Coder(checkpoint, CPU, 64, "float16+zstd").compress(table, tmp_path / "t.baler")
     assert plain.latent_bytes == packed.latent_bytes == len(table.data) * 3 * 8

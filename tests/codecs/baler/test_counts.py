@@ -1,4 +1,4 @@
-"""Operations by several tools."""
+"""Operations, counted by several tools."""
 
 import pytest
 

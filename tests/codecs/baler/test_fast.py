@@ -1,4 +1,4 @@
-"""The engine fast, against the reference and against autograd."""
+"""The engine ``fast``, compared with the reference and with autograd."""
 
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -79,7 +79,7 @@ def test_networks_of_other_depths_and_slopes_are_the_references(table, hidden, s
     assert_same(*both(table, architecture=Architecture(6, 2, hidden, slope)))
 
 
-def test_float32_is_the_references_but_for_its_rounding(table):
+def test_float32_is_the_references_except_for_rounding(table):
     reference, ours = both(table, SETTINGS.changed(precision="float32"))
     assert {p.dtype for p in ours.model.parameters()} == {torch.float32}
     assert_same(reference, ours, 1e-4)
@@ -104,7 +104,7 @@ networks = st.builds(
 
 
 def gradients(architecture: Architecture, rows: torch.Tensor, precision: str) -> tuple[Step, torch.Tensor, float]:
-    """Give a step that was differentiated on the rows, and gradient and loss by autograd in float64."""
+    """Give a step after differentiation on the rows, and gradient and loss from autograd in float64."""
     how = SETTINGS.changed(precision=precision)
     with torch.no_grad():
         step = Step(new_model(architecture, how), how)
@@ -133,7 +133,7 @@ def test_bfloat16_rounds_products_but_sums_in_more():
     assert step.fetch_summed_loss() == pytest.approx(loss, rel=1e-3)
 
 
-def test_what_is_trained_makes_a_checkpoint(table, tmp_path):
+def test_a_trained_network_makes_a_checkpoint(table, tmp_path):
     reference, ours = both(table)
     ours_file, theirs = (Checkpoint.of(t.model, t.normalisation, table.names, table.dtypes) for t in (ours, reference))
     ours_file.write(tmp_path / "c.pt")
@@ -152,7 +152,7 @@ def test_training_leaves_the_callers_random_state_alone(table):
 
 def test_mistakes_are_one_message(table):
     with pytest.raises(InputError, match=r"diverged.*--learning-rate"):
-        # Beyond what a study allows, so not checked.
+        # Outside the range that a study allows, so not checked.
         far = SETTINGS.model_copy(update={"learning_rate": 1e200, "epochs": 5})
         fast.train(table.data, table.names, Architecture(6, 3), far, CPU)
     table.data[5, 2] = np.nan
@@ -161,7 +161,7 @@ def test_mistakes_are_one_message(table):
 
 
 class Graph:
-    """Stands for a CUDA graph: what a capture was of is run by each replay, on the memory of the capture."""
+    """Replaces a CUDA graph: each replay runs the captured step, on the memory of the capture."""
 
     captured: list["Graph"]
     capturing = False
@@ -172,7 +172,7 @@ class Graph:
 
 @pytest.fixture
 def graphs(monkeypatch):
-    """Replace CUDA's graphs; give those that were captured, and how to make a step that can be."""
+    """Replace CUDA's graphs; give the captured graphs, and a function that makes a step capturable."""
     captured: list[Graph] = []
 
     @contextmanager
@@ -198,7 +198,7 @@ def graphs(monkeypatch):
     return captured, capturable
 
 
-def test_a_graph_replays_full_batches_and_is_captured_anew_for_another_rate(graphs):
+def test_a_graph_replays_full_batches_and_is_captured_again_for_another_rate(graphs):
     captured, capturable = graphs
     optimizer = SimpleNamespace(param_groups=[{"lr": 1e-3}])
     seen: list[list[float]] = []

@@ -1,4 +1,4 @@
-"""An operation taken to pieces: the pieces do what the whole does."""
+"""An operation split into parts: the parts do what the whole does."""
 
 import numpy as np
 import pytest
@@ -44,10 +44,10 @@ def test_training_is_its_layers_data_and_optimizer(table):
     for part in parts.values():
         part.run()
     assert flops(parts.values()) == 2 * ARCHITECTURE.training_macs * len(table.data)
-    # A batch of the first layer: inputs, weights and outputs, of 8 bytes each; the data need no gradient.
+    # A batch of the first layer: inputs, weights and outputs, of 8 bytes each. The data need no gradient.
     moved = BATCHES * 8 * (BATCH * COLUMNS + COLUMNS * 200 + BATCH * 200)
     assert parts["en1 forward"].bytes == parts["en1 backward"].bytes == moved
-    # The next one reads the same and its output's gradient, and writes gradients of weights and inputs.
+    # The next layer reads the same and its output's gradient, and writes gradients of weights and inputs.
     assert parts["en2 forward"].bytes == BATCHES * 8 * (BATCH * 200 + 200 * 100 + BATCH * 100)
     assert parts["en2 backward"].bytes == BATCHES * 8 * (2 * BATCH * 200 + 2 * 200 * 100 + BATCH * 100)
     assert {part.calls for part in parts.values()} == {1, BATCHES}
@@ -72,7 +72,7 @@ def test_the_parts_of_compressing_write_its_file(table, coder, tmp_path):
     coder.compress(table, tmp_path / "whole.baler")
     by_parts, whole = (Reader(tmp_path / f"{name}.baler").latents() for name in ("parts", "whole"))
     assert by_parts.shape == whole.shape
-    # The loop of the layers works on the first batch.
+    # The layers run on the first batch every time.
     assert np.array_equal(by_parts[:BATCH], whole[:BATCH])
 
 

@@ -1,4 +1,4 @@
-"""The network, and parameters that come from elsewhere."""
+"""The network, and parameters from other sources."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""A training that goes on from its state is the one that was never interrupted, to the bit."""
+"""A resumed training gives the same bits as one that was never interrupted."""
 
 import io
 
@@ -19,7 +19,7 @@ class InterruptedTrainingError(Exception):
 
 
 class Keeper:
-    """Saves after an epoch as a file would, and interrupts the training there."""
+    """Saves the state after an epoch as a file would, and interrupts the training there."""
 
     def __init__(self, stop: int | None, state=None) -> None:
         self.stop, self.state, self.offered = stop, state, 0
@@ -77,7 +77,7 @@ def test_an_interrupted_training_gives_the_same_bits(engine, changes, data):
         assert 7 < len(whole.epochs) < settings.epochs
 
 
-def test_bfloat16_too(data):
+def test_an_interrupted_bfloat16_training_gives_the_same_bits(data):
     settings = SETTINGS.changed(precision="bfloat16")
     first = Keeper(5)
     with pytest.raises(InterruptedTrainingError):

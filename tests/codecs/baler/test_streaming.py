@@ -1,4 +1,4 @@
-"""The engine `fast` compresses and decompresses what the reference does."""
+"""The engine ``fast`` compresses and decompresses as the reference does."""
 
 from dataclasses import replace
 
@@ -67,7 +67,7 @@ def test_latents_and_values_are_the_references(checkpoint, table, path, tmp_path
     varying = checkpoint.normalisation.features[1] > 0
     spread = checkpoint.normalisation.features[1][varying]
     errors = np.abs(back.data - expected.data)[:, varying] / spread
-    # A value next to the middle between two integers may fall to either side.
+    # A value close to the middle between two integers may be rounded either way.
     integer = table.integer[varying]
     assert errors[:, ~integer].max() < tolerance
     assert (errors[:, integer] > tolerance).mean() < 0.01
@@ -100,7 +100,7 @@ def test_a_bound_holds_whichever_engine_decodes(checkpoint, table, path, tmp_pat
 
 @pytest.mark.parametrize("factor", [1e-30, 1.0, 1e30, 1e200])
 @pytest.mark.parametrize("precision", ["float64", "float32"])
-def test_ranges_beyond_a_number_format_are_scaled_apart(checkpoint, table, tmp_path, factor, precision):
+def test_ranges_beyond_a_number_format_are_scaled_separately(checkpoint, table, tmp_path, factor, precision):
     data = table.data * factor
     dtypes = ("float64",) * 6
     scaled = Table(data, table.names, dtypes, {})
@@ -139,7 +139,7 @@ def test_values_lost_in_a_column_that_was_constant_are_noted(checkpoint, table, 
     assert coder.lost == {table.names[3]}
 
 
-def test_what_the_reference_compressed_is_decompressed(checkpoint, table, tmp_path):
+def test_a_file_of_the_reference_is_decompressed(checkpoint, table, tmp_path):
     reference = Coder(checkpoint, CPU, 64)
     reference.compress(table, tmp_path / "reference.baler")
     streaming_coder(checkpoint, CPU).decompress(tmp_path / "reference.baler", tmp_path / "out.npz")
@@ -157,7 +157,7 @@ def test_a_warm_up_takes_the_first_rows_only(checkpoint, path, tmp_path):
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_an_error_in_a_block_ends_it(checkpoint, table, tmp_path, threads):
+def test_an_error_in_a_block_stops_compression(checkpoint, table, tmp_path, threads):
     codec = _codec(checkpoint, "float64")
     huge = replace(codec, parameters={k: v * 1e5 for k, v in codec.parameters.items()})
     table.write(tmp_path / "t.npz")
@@ -180,7 +180,7 @@ def test_another_checkpoint_or_table_is_refused(checkpoint, table, path, tmp_pat
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1e300])
-def test_a_value_that_is_no_number_is_refused_or_kept_by_a_bound(checkpoint, table, tmp_path, value):
+def test_a_value_that_is_not_finite_is_refused_or_kept_by_a_bound(checkpoint, table, tmp_path, value):
     codec = replace(_codec(checkpoint, "float32"), dtypes=("float64",) * 6)
     data = table.data.copy()
     data[205, 1] = value

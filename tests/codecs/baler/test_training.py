@@ -89,7 +89,7 @@ def test_epochs_are_reported_as_they_end(table):
 
 
 def test_early_stopping_waits_for_its_patience(table):
-    # At such a rate the loss jumps up and down.
+    # At this rate the loss jumps up and down.
     losses = [epoch.loss for epoch in _train(table, SETTINGS.changed(epochs=60, learning_rate=1.0)).epochs]
     settings = SETTINGS.changed(epochs=60, early_stopping_patience=3, learning_rate=1.0)
     stopped = [epoch.loss for epoch in _train(table, settings).epochs]
@@ -109,7 +109,7 @@ def test_a_plateau_lowers_the_rate(table, monkeypatch):
         return original(self, *args, **kwargs)
 
     monkeypatch.setattr(torch.optim.Adam, "step", step)
-    # At such a rate the loss stands still, so that from the second epoch on each is one of the plateau.
+    # At this rate the loss stays constant, so that every epoch from the second on is part of the plateau.
     settings = SETTINGS.changed(epochs=5, learning_rate=1e-12, plateau_patience=1, plateau_factor=0.1)
     _train(table, settings)
     batches = 5

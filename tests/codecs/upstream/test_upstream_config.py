@@ -1,4 +1,4 @@
-"""Projects of upstream Baler: folders that it finds, configurations that it runs and that are never run here."""
+"""Projects of upstream Baler: folders that it finds, and configurations that it runs but that are never run here."""
 
 import math
 from pathlib import Path
@@ -31,14 +31,14 @@ def _run(text: str) -> dict:
 
 
 @given(st.text(), st.floats(1, 100), st.dictionaries(st.text(), st.text() | st.integers()))
-def test_whatever_is_in_a_text_stays_a_text(text, ratio, extra):
+def test_a_text_never_becomes_code(text, ratio, extra):
     config = Config(text, ratio, text, (text,), extra=extra)
     values = _run(config_text(config))
     assert (values["input_path"], values["compression_ratio"], values["type_list"]) == (text, ratio, [text])
     assert values.get(EXTRA, {}) == extra
 
 
-def test_what_is_read_is_what_would_be_run(tmp_path):
+def test_the_values_read_are_those_that_baler_gets(tmp_path):
     path = tmp_path / "config.py"
     path.write_text(config_text(CONFIG))
     assert read_config(path) == _run(config_text(CONFIG))
@@ -62,7 +62,7 @@ def test_a_configuration_is_never_run(tmp_path):
 
 
 @pytest.mark.parametrize("text", [b"def set_config(c:", b"\x00", b"\xff\xfe", b"(" * 100_000])
-def test_what_is_not_python_is_told(text, tmp_path):
+def test_a_file_that_is_not_python_is_refused(text, tmp_path):
     path = tmp_path / "p_config.py"
     path.write_bytes(text)
     with pytest.raises(InputError, match=r"p_config\.py: is not valid Python"):

@@ -1,4 +1,4 @@
-"""Upstream Baler's files: read as it wrote them, written as it reads them, and refused where they are wrong."""
+"""Upstream Baler's files: read as Baler wrote them, written as Baler reads them, and refused if they are wrong."""
 
 import pickle
 from collections import OrderedDict
@@ -48,7 +48,7 @@ def test_our_decoder_gives_its_table(theirs_at, coder):
     theirs = files.read_table(theirs_at("decompressed.npz"), coder.checkpoint.dtypes)
     tolerance = 1e-12 * coder.checkpoint.normalisation.features[1]
     ours = coder.decode(latents)
-    # It cuts off the fraction of integer columns, ours within the tolerance of a whole number may be on either side.
+    # Baler truncates integer columns; our value may be just below or just above a whole number.
     assert theirs.integer.sum() == 9
     least, most = ours - tolerance, ours + tolerance
     least[:, theirs.integer], most[:, theirs.integer] = (np.trunc(edge[:, theirs.integer]) for edge in (least, most))
@@ -227,7 +227,7 @@ def test_wrong_latents_are_refused(change, named, checkpoint, tmp_path):
     assert str(path) in str(refused.value)
 
 
-def test_a_project_without_normalisation_is_read_as_it_is(checkpoint, tmp_path):
+def test_a_project_without_normalisation_is_read_unscaled(checkpoint, tmp_path):
     raw = replace(checkpoint, normalisation=files.unscaled(6))
     rows = np.random.default_rng(2).normal(size=(9, 6)) * 1e5
     assert np.array_equal(raw.normalisation.normalise(rows), rows)
@@ -237,7 +237,7 @@ def test_a_project_without_normalisation_is_read_as_it_is(checkpoint, tmp_path):
 
 
 @pytest.mark.parametrize("what", ["features", "names", "types"])
-def test_counts_that_differ_are_told(what, checkpoint, tmp_path):
+def test_counts_that_differ_are_refused(what, checkpoint, tmp_path):
     path = tmp_path / "model.pt"
     files.write_model(path, checkpoint)
     features, names, dtypes = checkpoint.normalisation, checkpoint.names, checkpoint.dtypes

@@ -1,4 +1,4 @@
-"""Upstream Baler's process: what it is asked, what it says, and how it ends."""
+"""Upstream Baler's process: its requests, its output, and how it ends."""
 
 import json
 import os
@@ -55,10 +55,10 @@ def test_a_mode_runs_from_the_projects_own_files(start, tmp_path, capfd):
         assert baler.perform(few, "compress", 1) == {"gpu_memory_peak_b": None}
         baler.perform(full, "compress", 1)
         baler.perform(full, "compress", 2)
-        # The seed is set before each mode, the number of threads once.
+        # The seed is set before each mode, but the number of threads only once.
         assert baler.said() == "100 %|=====| stand-in full compress [1, 1, 2] [3]"
     assert np.load(full.compressed)["data"].shape == (5, 2)
-    # What was printed last goes to the log.
+    # The output of the last request goes to the log.
     assert capfd.readouterr().err.splitlines() == ["100 %|=====| stand-in full compress [1, 1, 2] [3]"]
 
 
@@ -69,7 +69,7 @@ def test_a_failure_is_one_message_with_the_last_lines(start, tmp_path, monkeypat
         with pytest.raises(BalerEnergyError, match=r"failed in mode train: ValueError: no such thing\.") as error:
             baler.perform(full, "train", 1)
         assert "ValueError: no such thing" in str(error.value).splitlines()[-1]
-        baler.perform(few, "compress", 1)  # it goes on
+        baler.perform(few, "compress", 1)  # the process is still running
     with start() as baler, pytest.raises(BalerEnergyError, match="FileNotFoundError"):
         baler.perform(new_project(tmp_path, "empty", CONFIG), "compress", 1)
 
@@ -136,7 +136,7 @@ def test_a_profile_comes_as_rows(start, tmp_path):
     assert not any(callee == place for _, _, others in functions for callee, _ in others)
 
 
-def test_where_it_is_not_installed_the_message_says_how_to_get_it(tmp_path, monkeypatch):
+def test_if_it_is_not_installed_the_message_explains_how_to_install_it(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv(install.VARIABLE, raising=False)
     with pytest.raises(
@@ -174,7 +174,7 @@ def test_it_is_found_with_its_version_and_commit(stand_in_baler, tmp_path, monke
         ({"plateau_patience": 5}, "schedule"),
     ],
 )
-def test_what_it_does_not_do_is_refused(changes, named):
+def test_unsupported_settings_are_refused(changes, named):
     known = {"model": "baler-small", "packing": "none"}
     refuse_unsupported(**known)
     with pytest.raises(InputError, match=named):

@@ -8,11 +8,11 @@ __all__ = ["Curve"]
 
 @dataclass(frozen=True)
 class Curve:
-    """Power (W) against time (s) since the curves' start, see `machine.start_curves`; before it, as at its start.
+    """Power (W) against time (s) since the curves' start (see `machine.start_curves`), constant before it.
 
     kind
-        ``constant`` (low); ``step`` (low, from `at` on high); ``ramp`` (from low to high over `length_s` from `at`
-        on); ``square`` (high and low, each for half of `length_s`).
+        ``constant`` (low); ``step`` (low, then high from `at`); ``ramp`` (from low to high over `length_s`, starting
+        at `at`); ``square`` (high and low, each for half of `length_s`).
     """
 
     kind: str
@@ -23,7 +23,7 @@ class Curve:
 
     @property
     def top_w(self) -> float:
-        """Largest power."""
+        """Maximum power."""
         return self.low_w if self.kind == "constant" else max(self.low_w, self.high_w)
 
     def energy_j(self, begin_s: float, end_s: float) -> float:
@@ -54,5 +54,5 @@ class Curve:
         return self.low_w * time_s
 
     def words(self) -> str:
-        """Write it for the C library: kind and four numbers."""
+        """Serialise it for the C library: kind and four numbers."""
         return f"{self.kind} {self.low_w!r} {self.high_w!r} {self.at_s!r} {self.length_s!r}"

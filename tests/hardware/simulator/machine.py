@@ -1,4 +1,4 @@
-"""What a simulated machine has, and the true energy of a window on it."""
+"""Description of a simulated machine, and the true energy of a window on it."""
 
 import json
 import math
@@ -14,15 +14,15 @@ __all__ = ["CURVES_START", "Counter", "Edges", "Gpu", "Machine", "Truth", "curve
 
 #: Intel's unit of energy on most processors: 2^-14 J.
 UNIT_UJ = 1e6 / 2**14
-#: File with the time at which the curves start, and how long before that it is written, so that it is read in time.
+#: File with the start time of the curves, and how long (s) before that it is written, so that it is read in time.
 CURVES_START, _NOTICE_S = "curves-start.txt", 0.2
 
 
 def start_curves(state: Path) -> float:
-    """Let the curves of a machine start in a moment, which is returned (`time.monotonic`).
+    """Schedule the start of a machine's curves; return its time (`time.monotonic`).
 
-    Until then every power is that of its curve's start: how long a measuring process takes to get ready, and its idle
-    baseline, which depend on the machine that the tests run on, come before any change.
+    Until then every power is constant, at the start of its curve. So it does not matter how long a measuring process
+    takes to set up and to measure its idle baseline, which depends on the machine that runs the tests.
     """
     start_s = time.monotonic() + _NOTICE_S
     new = state / f"{CURVES_START}.new"
@@ -32,7 +32,7 @@ def start_curves(state: Path) -> float:
 
 
 def curves_start_s(state: Path) -> float:
-    """Give the start of the curves; infinity while it is not known."""
+    """Return the start of the curves; infinity if not known yet."""
     try:
         return float((state / CURVES_START).read_text())
     except FileNotFoundError:
@@ -41,9 +41,9 @@ def curves_start_s(state: Path) -> float:
 
 @dataclass(frozen=True)
 class Counter:
-    """A RAPL counter; `fault` (stall, jump, back, garbage, vanish) comes at `fault_s` after the curves' start.
+    """A RAPL counter; `fault` (stall, jump, back, garbage, vanish) happens `fault_s` after the curves' start.
 
-    `mode` is that of its file: 0 is one that only an administrator may read, as the kernel's are by default.
+    `mode` is the mode of its file: 0 allows only root to read it, the kernel's default.
     """
 
     folder: str
@@ -60,8 +60,8 @@ class Counter:
 class Gpu:
     """A GPU; `averaging_s` is the window of its power sensor, `lost_s`, `stall_s`, `fall_s` are times of faults.
 
-    They count from the curves' start. From `hot_s` on its clocks are lowered for heat; `process` is the number of one
-    that computes on it (0: none does).
+    Times count from the curves' start. From `hot_s` on, its clocks are lowered for heat. `process` is the id of a
+    process that computes on it (0: no process).
     """
 
     curve: Curve
@@ -90,7 +90,7 @@ class Machine:
     classes: tuple[str, ...] = field(default=("intel-rapl",))
 
     def write(self, state: Path) -> None:
-        """Write it for the writer, the library and the tests."""
+        """Save it for the writer, the library and the tests."""
         (state / "machine.json").write_text(json.dumps(asdict(self)))
         lines = [f"start {self.start_s!r}"]
         for gpu in self.gpus:
@@ -102,21 +102,22 @@ class Machine:
 
     @classmethod
     def read(cls, state: Path) -> "Machine":
-        """Read it back."""
+        """Load a saved machine."""
         made = json.loads((state / "machine.json").read_text())
         counters = tuple(Counter(**entry | {"curve": Curve(**entry["curve"])}) for entry in made["counters"])
         gpus = tuple(Gpu(**entry | {"curve": Curve(**entry["curve"])}) for entry in made["gpus"])
         return cls(counters, gpus, made["start_s"])
 
 
-#: When a meter began its first read and had done it, began its last one and had done it (`time.monotonic`).
+#: Start and end of a meter's first read, and of its last read (`time.monotonic`).
 Edges = tuple[float, float, float, float]
 
 
 class Truth:
-    """The true energies of a machine that ran: RAPL from the writer's journal, GPUs from their curves.
+    """The true energies of a machine: RAPL from the writer's journal, GPUs from their curves.
 
-    A row of the journal holds when the writer began to show the counters, when it was done, and their energies.
+    A row of the journal contains the times at which the writer began and finished updating the counters, and their
+    energies.
     """
 
     def __init__(self, state: Path) -> None:
@@ -127,7 +128,7 @@ class Truth:
         self.journal = rows[: len(rows) // width * width].reshape(-1, width)
 
     def counter_j(self, folder: str, begin_s: float, end_s: float) -> float:
-        """Energy (J) that the writer journalled for a counter between two readings of `time.monotonic`."""
+        """Journalled energy (J) of a counter between two times (`time.monotonic`)."""
         return self._shown_j(folder, end_s, begun=True) - self._shown_j(folder, begin_s, begun=True)
 
     def counter_bounds_j(self, folder: str, edges_s: Edges) -> tuple[float, float]:
@@ -137,7 +138,7 @@ class Truth:
         return least_j, self._shown_j(folder, latest_s, begun=True) - self._shown_j(folder, earliest_s, begun=False)
 
     def gpu_j(self, index: int, begin_s: float, end_s: float) -> float:
-        """Energy (J) of a GPU between two readings of `time.monotonic`."""
+        """Energy (J) of a GPU between two times (`time.monotonic`)."""
         origin_s = min(self._curves_start_s, end_s)
         return self.machine.gpus[index].curve.energy_j(begin_s - origin_s, end_s - origin_s)
 
@@ -147,14 +148,14 @@ class Truth:
         return self.gpu_j(index, begun_s, ending_s), self.gpu_j(index, earliest_s, latest_s)
 
     def late_j(self, index: int, edge_s: float, noticed_s: float | None) -> float:
-        """Most energy (J) that a GPU's meter puts wrong for noticing late the tick after an edge, or not at all."""
+        """Maximum error (J) of a GPU's meter from noticing the tick after an edge late, or not at all."""
         gpu, start_s = self.machine.gpus[index], self.machine.start_s
         tick_s = start_s + math.ceil((edge_s - start_s) / gpu.tick_s) * gpu.tick_s
         late_s = gpu.tick_s if noticed_s is None else noticed_s - tick_s
         return gpu.curve.top_w * min(max(late_s, 0.0), gpu.tick_s)
 
     def _shown_j(self, folder: str, time_s: float, *, begun: bool) -> float:
-        """Give the energy of the last row whose showing had begun by a time, or was done."""
+        """Return the energy in the last row whose update had begun, or was finished, by a time."""
         column = 2 + [counter.folder for counter in self.machine.counters].index(folder)
         return float(
             self.journal[np.searchsorted(self.journal[:, 0 if begun else 1], time_s, side="right") - 1, column]

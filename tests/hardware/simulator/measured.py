@@ -1,4 +1,4 @@
-"""Measures a window with our meters on the machine that this process sees, and prints what they found as JSON.
+"""Measures a window with our meters on the machine that this process sees, and prints the results as JSON.
 
 python -m simulator.measured STATE --at-s 1.5 --window-s 5 --idle-s 3
 """
@@ -19,7 +19,7 @@ from simulator.machine import Edges, Machine, start_curves
 
 
 def note_edges(meter: Meter) -> list[Edges]:
-    """Let a meter note between which moments it reads its counters first and last, window by window."""
+    """Make a meter record the start and end of its first and last read of each window."""
     begin, end, noted = meter.begin, meter.end, []
 
     def noting_begin() -> None:
@@ -37,7 +37,7 @@ def note_edges(meter: Meter) -> list[Edges]:
 
 
 def note_ticks(meter: NvmlMeter) -> list[dict[str, float]]:
-    """Let a meter note when it noticed the tick of each GPU that follows an edge of a window."""
+    """Make a meter record when it noticed each GPU's first tick after an edge of a window."""
     next_ticks, noted = meter._next_ticks, []
 
     def noting(counts_j: Mapping[str, float]) -> dict[str, tuple[float, float]]:
@@ -50,7 +50,7 @@ def note_ticks(meter: NvmlMeter) -> list[dict[str, float]]:
 
 
 def main() -> None:
-    """Measure as the command line asks."""
+    """Measure according to the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("state", type=Path)
     parser.add_argument("--at-s", type=float, default=1.5, help="begin of the window, since the curves' start")
@@ -58,7 +58,7 @@ def main() -> None:
     parser.add_argument("--idle-s", type=float, default=0.0)
     parser.add_argument("--limit-w", type=float, default=300.0, help="of a RAPL counter; its range is small here")
     args = parser.parse_args()
-    # Its counters wrap in half a second, for which a busy machine may keep it waiting; only root may say otherwise.
+    # Its counters wrap in half a second, and a busy machine may delay it for that long. Only root may set the priority.
     with contextlib.suppress(PermissionError):
         os.setpriority(os.PRIO_PROCESS, 0, -10)
     machine = Machine.read(args.state)

@@ -1,8 +1,8 @@
-/* A stand-in for NVIDIA's management library: GPUs whose power follows a given curve.
+/* A simulated NVIDIA management library: GPUs whose power follows a given curve.
  *
- * The file that SIMULATED_GPUS names holds the machine's start (CLOCK_MONOTONIC) and a line for each GPU; the one that
- * SIMULATED_CURVES names holds the start of the curves, once it is known. All counters are computed from the curve when
- * they are read, so that the true energy of a window is its integral. */
+ * The file SIMULATED_GPUS contains the machine's start (CLOCK_MONOTONIC) and a line for each GPU. The file
+ * SIMULATED_CURVES contains the start of the curves, once it is known. All counters are computed from the curve when
+ * they are read, so the true energy of a window is the integral of the curve. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

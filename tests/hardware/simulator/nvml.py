@@ -1,4 +1,4 @@
-"""Compiles the stand-in for NVIDIA's library."""
+"""Compiles the simulated NVIDIA library."""
 
 import shutil
 import subprocess

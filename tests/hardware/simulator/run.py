@@ -18,13 +18,13 @@ from simulator.nvml import compile_library
 __all__ = ["namespaces_work", "run_on", "server"]
 
 CLASSES = Path("/sys/class")
-#: Takes from root the right to read files whatever their mode.
+#: Removes root's right to read files regardless of their mode.
 AS_EVERYBODY = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
 
 
 @cache
 def namespaces_work() -> bool:
-    """Say whether this user may mount over /sys/class in a private namespace."""
+    """Return whether this user may mount over /sys/class in a private namespace."""
     try:
         command = ["unshare", "--mount", "mount", "-t", "tmpfs", "none", str(CLASSES)]
         return subprocess.run(command, capture_output=True, check=False).returncode == 0
@@ -35,16 +35,16 @@ def namespaces_work() -> bool:
 def run_on(
     machine: Machine, state: Path, command: Sequence[str], **options: object
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command on a machine; ``SIMULATED_POWERCAP`` names the folder of its counters.
+    """Run a command on a machine; ``SIMULATED_POWERCAP`` is set to the folder of its counters.
 
     Parameters
     ----------
     machine
         The machine; it starts now.
     state
-        An empty folder, where its journal stays.
+        An empty folder, in which its journal is kept.
     command
-        The command, which sees the machine's counters under /sys/class where namespaces work.
+        The command, which sees the machine's counters under /sys/class if namespaces work.
     """
     replace(machine, start_s=time.monotonic()).write(state)
     compile_library(state)
@@ -57,7 +57,7 @@ def run_on(
         "SIMULATED_CURVES": str(state / CURVES_START),
     }
     environment.pop("CUDA_VISIBLE_DEVICES", None)
-    if machine.gpus:  # codecarbon asks for the driver's program before it loads the library
+    if machine.gpus:  # codecarbon checks for the driver's program before it loads the library
         program = state / "nvidia-smi"
         program.write_text("#!/bin/sh\nexit 0\n")
         program.chmod(0o755)
@@ -67,7 +67,7 @@ def run_on(
 
 
 def _inside(state: Path, command: Sequence[str]) -> int:
-    """Start the writer and run the command, in the namespace where there is one."""
+    """Start the writer and run the command, in the namespace if there is one."""
     root = state / "powercap"
     if namespaces_work():
         _cover_classes()
@@ -85,7 +85,7 @@ def _inside(state: Path, command: Sequence[str]) -> int:
 
 
 def _cover_classes() -> None:
-    """Lay a file system of our own over /sys/class, in which all classes but powercap are as before."""
+    """Mount a new file system over /sys/class, in which all classes but powercap are unchanged."""
     before = {
         folder.name: {link.name: link.resolve() for link in folder.iterdir()}
         for folder in CLASSES.iterdir()
@@ -110,7 +110,7 @@ def server(
     mode: int = 0o444,
     faults: str = "",
 ) -> Machine:
-    """Make a machine with a package (or die) for each curve, its parts following it, and psys.
+    """Make a machine with a package (or die) for each curve, parts in proportion to it, and psys.
 
     Parameters
     ----------
@@ -119,17 +119,17 @@ def server(
     gpus
         Its GPUs.
     max_uj
-        Range of every counter.
+        Range of every counter (microjoule).
     wrap_s
-        When every counter wraps, since the machine's start; the powers are constant then.
+        When every counter wraps (s since the machine's start); the powers are constant then.
     mmio
-        Whether the first package is there a second time, under ``intel-rapl-mmio``, as on many Intel machines.
+        Whether the first package appears again under ``intel-rapl-mmio``, as on many Intel machines.
     dies
-        Dies of each socket; the kernel shows each as a package of its own.
+        Dies per socket; the kernel shows each as a separate package.
     uncore
         Whether each package has integrated graphics, in addition to core and dram.
     mode
-        Who may read the counters, see `Counter`.
+        Mode of the counters' files, see `Counter`.
     faults
         Fault of the first package, as ``kind@seconds`` since the curves' start.
     """
@@ -157,7 +157,7 @@ def server(
 
 
 def main() -> int:
-    """Run what the command line asks for, and say what was true."""
+    """Run the command from the command line, and print the true energies."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sockets", type=int, default=1)
     parser.add_argument("--gpus", type=int, default=0)

@@ -1,4 +1,4 @@
-"""Machines on which the meters are tested, and their windows run side by side."""
+"""Machines on which the meters are tested, measured in parallel."""
 
 import json
 import subprocess
@@ -15,7 +15,7 @@ from simulator.run import run_on, server
 
 __all__ = ["AT_S", "RECOVERY", "Measured", "Recovered", "recovered", "run_all"]
 
-#: Begin of the window, since the curves' start, and its length (s). The curves idle until just before it.
+#: Start (s since the curves' start) and length (s) of the window. The curves idle until just before it.
 AT_S, WINDOW_S = 1.5, 5.0
 CONSTANT = Curve("constant", 90.0)
 STEP = Curve("step", 30.0, 90.0, AT_S + 2.5)
@@ -45,14 +45,14 @@ RECOVERY: dict[str, Machine] = {
 
 @dataclass(frozen=True)
 class Measured:
-    """What the meters found on a machine, and what was true between the moments at which they read."""
+    """What the meters found on a machine, and the true energies between their reads."""
 
     machine: Machine
     truth: Truth
     edges: Mapping[str, Sequence[Edges]]
-    """By meter: of the idle baseline, where there is one, and of the window."""
+    """By meter: for the idle baseline, if there is one, and for the window."""
     ticks: Sequence[Mapping[str, float]]
-    """When the tick of each GPU was noticed that follows each edge, in their order."""
+    """When each GPU's first tick after each edge was noticed, in order."""
     window_s: float
     idle_s: float | None
     result: str
@@ -60,10 +60,10 @@ class Measured:
     readings: Mapping[tuple[str, str], Mapping[str, Any]]
     """By component and quantity."""
     samples: tuple[Mapping[str, Any], ...]
-    """Of the time series: time_s, component, quantity, value."""
+    """Rows of the time series: time_s, component, quantity, value."""
 
     def bounds_j(self, component: str, window: int = -1) -> tuple[float, float]:
-        """Give the least and largest true energy (J) of a component over the window, or the idle baseline (0)."""
+        """Return the least and largest true energy (J) of a component over the window, or the idle baseline (0)."""
         counters = {name: counter.folder for name, counter in _components(self.machine).items()}
         if component.startswith("gpu-"):
             return self.truth.gpu_bounds_j(int(component[4:]), self.edges["nvml"][window])
@@ -76,14 +76,14 @@ class Measured:
         return sum(least for least, _ in bounds), sum(largest for _, largest in bounds)
 
     def dynamic_bounds_j(self, component: str) -> tuple[float, float]:
-        """Give the least and largest true energy (J) above the power of the baseline's own moments."""
+        """Return the least and largest true energy (J) above the baseline's power."""
         assert self.idle_s is not None
         (least, largest), (idle_least, idle_largest) = self.bounds_j(component), self.bounds_j(component, 0)
         times = self.window_s / self.idle_s
         return least - idle_largest * times, largest - idle_least * times
 
     def late_j(self, component: str) -> float:
-        """Give the most dynamic energy (J) that is put wrong as ticks were noticed late: none but of GPUs."""
+        """Return the maximum error of the dynamic energy (J) from ticks noticed late; only GPUs have it."""
         assert self.idle_s is not None
         if not component.startswith("gpu-"):
             return 0.0
@@ -101,7 +101,7 @@ class Measured:
 
 
 def distance(value: float, bounds: tuple[float, float]) -> float:
-    """Say how far a value lies outside of bounds."""
+    """Return how far a value is outside its bounds."""
     return max(bounds[0] - value, value - bounds[1], 0.0)
 
 
@@ -118,7 +118,7 @@ def _components(machine: Machine) -> dict[str, Counter]:
 
 
 def run_all(machines: Mapping[str, Machine], state: Path, *options: str) -> dict[str, Measured]:
-    """Measure a window on each machine, all at the same time, each in a namespace of its own."""
+    """Measure a window on each machine, all in parallel, each in a separate namespace."""
 
     def run(name: str) -> Measured:
         folder = state / name.replace(" ", "-")
@@ -140,7 +140,7 @@ def run_all(machines: Mapping[str, Machine], state: Path, *options: str) -> dict
 
 @dataclass(frozen=True)
 class Recovered:
-    """A recovered energy and the true one."""
+    """A recovered energy and the true energy."""
 
     machine: str
     component: str
@@ -153,7 +153,7 @@ class Recovered:
     dynamic_j: float
     dynamic_bounds_j: tuple[float, float]
     late_j: float
-    """Most that a tick of a GPU puts wrong in it that was noticed late."""
+    """Maximum error from a GPU's tick that was noticed late."""
 
     @property
     def true_j(self) -> float:
@@ -167,12 +167,12 @@ class Recovered:
 
     @property
     def off_j(self) -> float:
-        """How far the gross energy is from what may have been true."""
+        """Distance of the gross energy from the range of possible true energies."""
         return distance(self.value_j, self.bounds_j)
 
     @property
     def dynamic_off_j(self) -> float:
-        """How far the dynamic energy is from what may have been true."""
+        """Distance of the dynamic energy from the range of possible true energies."""
         return distance(self.dynamic_j, self.dynamic_bounds_j)
 
     @property
@@ -182,7 +182,7 @@ class Recovered:
 
 
 def recovered(name: str, measured: Measured) -> list[Recovered]:
-    """Compare every energy of a machine with the truth."""
+    """Compare every energy of a machine with the true energy."""
     curves = {name: counter.curve for name, counter in _components(measured.machine).items()}
     curves |= {f"gpu-{number}": gpu.curve for number, gpu in enumerate(measured.machine.gpus)}
     return [

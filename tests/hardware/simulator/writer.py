@@ -1,4 +1,4 @@
-"""Lays out the powercap tree as the kernel does, and advances its counters every millisecond, with a journal.
+"""Makes a powercap tree like the kernel's, and advances its counters every millisecond, with a journal.
 
 python -m simulator.writer STATE ROOT
 """
@@ -40,7 +40,7 @@ def lay_out(machine: Machine, root: Path) -> dict[str, int]:
 
 
 def count_uj(counter: Counter, start_s: float, curves_s: float, now_s: float) -> tuple[float, int]:
-    """Give the true energy (J) since the machine's start, and what the counter shows."""
+    """Return the true energy (J) since the machine's start, and the counter's value."""
     origin_s = min(curves_s, now_s)
     true_j = shown_j = counter.curve.energy_j(start_s - origin_s, now_s - origin_s)
     if now_s - curves_s >= counter.fault_s:
@@ -56,7 +56,7 @@ def count_uj(counter: Counter, start_s: float, curves_s: float, now_s: float) ->
 
 def main(state: Path, root: Path) -> None:
     """Advance the counters until killed."""
-    # Counters of a real machine wait for no process; only root may say so.
+    # Counters of a real machine never wait for a process. Only root may set the priority.
     with contextlib.suppress(PermissionError):
         os.setpriority(os.PRIO_PROCESS, 0, -20)
     machine = Machine.read(state)
@@ -82,7 +82,7 @@ def main(state: Path, root: Path) -> None:
 
 
 def show(counter: Counter, file: int, count: int, curves_for_s: float, root: Path) -> None:
-    """Write a counter in place and of constant length, as a reader of the kernel's file never sees half a number."""
+    """Write a counter in place with constant length, so that a reader never sees half a number."""
     text = b"%020d\n" % count
     if curves_for_s >= counter.fault_s and counter.fault == "garbage":
         text = b"no counter, no number\n"

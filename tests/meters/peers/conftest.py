@@ -1,4 +1,4 @@
-"""Stand-ins for the packages of other tools, and a powercap tree for the real ones."""
+"""Fake packages of other tools, and a powercap tree for the real packages."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""The tools themselves, where they are installed, on RAPL counters that are files. They move slowly: seconds each."""
+"""The real tools, if installed, on RAPL counters that are files. Slow: each takes seconds."""
 
 import time
 
@@ -7,7 +7,7 @@ import pytest
 from baler_energy.meters.options import meter_class
 from baler_energy.vocabulary import MeterName, Quantity
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # these packages warn of much
+pytestmark = pytest.mark.filterwarnings("ignore")  # these packages emit many warnings
 
 WINDOW_S = 4.0
 
@@ -55,7 +55,7 @@ def test_carbontracker_averages_over_the_counters(counters, monkeypatch):
     module = pytest.importorskip("carbontracker.components.cpu.intel")
     monkeypatch.setattr(module, "RAPL_DIR", str(counters().root))
     powers = measure(MeterName.CARBONTRACKER)
-    # Version 2.4.7 takes the mean over the four counters for their sum: a change here is a change of docs/peers.md.
+    # Version 2.4.7 uses the mean of the four counters instead of the sum. If this changes, update docs/peers.md.
     assert powers["cpu"] == pytest.approx((80.0 + 15.0) / 4, rel=0.05)
     assert powers["machine"] == pytest.approx(1.58 * powers["cpu"], rel=0.001)
 
@@ -64,13 +64,13 @@ def test_perun_reads_the_counters(counters, monkeypatch):
     module = pytest.importorskip("perun.backend.powercap_rapl")
     monkeypatch.setattr(module, "RAPL_PATH", str(counters().root))
     powers = measure(MeterName.PERUN)
-    # It begins up to half of its sampling interval late.
+    # It starts late, by up to half of its sampling interval.
     assert 0.7 * 80.0 < powers["cpu"] < 1.1 * 80.0
     assert powers["dram"] == pytest.approx(powers["cpu"] * 15.0 / 80.0, rel=0.01)
     assert powers["machine"] == pytest.approx(powers["cpu"] + powers["dram"], rel=0.001)
 
 
-def test_zeus_pyjoules_and_perun_without_counters_say_so():
+def test_zeus_pyjoules_and_perun_report_missing_counters():
     for name, package in (
         (MeterName.ZEUS, "zeus"),
         (MeterName.PYJOULES, "pyJoules"),

@@ -1,4 +1,4 @@
-"""The peers' meters on stand-ins with the interface of each tool."""
+"""The peers' meters with a fake of each tool's interface."""
 
 import math
 import sys
@@ -39,22 +39,22 @@ def window(meter):
     return readings
 
 
-# what they share
+# code shared by all peers
 
 
 @given(st.one_of(st.none(), st.just(math.nan), st.floats(max_value=0.0), st.sampled_from([math.inf, -math.inf])))
-def test_what_is_no_energy_is_null_with_a_reason(value):
+def test_an_invalid_energy_is_null_with_a_reason(value):
     reading = peer_reading(ZEUS, "cpu", value, MEASURED, "d")
     assert reading.value is None
     assert reading.reason
 
 
 @given(st.floats(min_value=1e-9, max_value=1e12))
-def test_an_energy_stays(value):
+def test_a_valid_energy_is_kept(value):
     assert peer_reading(ZEUS, "cpu", value, MEASURED, "d").value == value
 
 
-def test_the_number_of_a_wrap_unseen_is_reported():
+def test_the_value_after_a_missed_wrap_is_reported():
     assert "-261843.0 J" in peer_reading(ZEUS, "cpu", -261843.0, MEASURED, "d").reason
 
 
@@ -174,7 +174,7 @@ class NvidiaGPU:
 
 
 class Component:
-    """A component of carbontracker's: `powers` are the samples of the epoch, in a list, as it keeps them."""
+    """A carbontracker component: `powers` are the samples of the epoch, in a list, as carbontracker stores them."""
 
     def __init__(self, name, handler, devices, powers):
         self.name, self.handler, self._devices, self._powers = name, handler, devices, powers
@@ -254,7 +254,7 @@ def test_carbontracker(carbontracker):
     assert "445 g/kWh" in co2e.detail
 
 
-def test_carbontracker_is_told_that_the_place_is_unknown(carbontracker):
+def test_carbontracker_gets_an_unknown_location(carbontracker):
     meter = carbontracker()
     meter.open()
     assert carbontracker.service()._fetch_geo_location() is None
@@ -267,7 +267,7 @@ def test_carbontracker_without_rapl_models(carbontracker):
     assert "TDP of 65 W" in readings[0].detail
 
 
-def test_carbontracker_a_mixed_total_says_so(carbontracker):
+def test_carbontracker_a_mixed_total_is_reported_as_such(carbontracker):
     gpu = Component("gpu", NvidiaGPU(), ["GPU"], [100.0])
     readings = window(carbontracker(Component("cpu", GenericCPU(), ["A CPU"], [32.5]), gpu))
     total = next(r for r in readings if r.component == "machine")
@@ -286,7 +286,7 @@ def test_carbontracker_that_could_not_read_gives_zeros(carbontracker):
     assert "if it cannot read" in reason_of(readings, "cpu")
 
 
-def test_carbontracker_that_ended_itself(carbontracker):
+def test_carbontracker_that_stopped_itself(carbontracker):
     meter = carbontracker()
     meter.open()
     meter._tracker.deleted = True

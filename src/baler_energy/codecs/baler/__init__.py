@@ -1,12 +1,12 @@
-"""The autoencoder of Baler, from its public description; state dicts and arrays interchange with Baler's.
+"""Baler's autoencoder, from its public description; state dicts and arrays are interchangeable with Baler's.
 
-- `architecture`: layer widths, parameter and operation counts (no torch); `counts`: the same by other tools
+- `architecture`: layer widths, parameter and operation counts (no torch); `counts`: the same counts by other tools
 - `model`: the network
 - `settings`: how to train
 - `training`: the engine ``reference``, as a Baler user runs it
 - `fast`: the training of the engine ``fast``
 - `state`: what a training resumes from
 - `checkpoint`: the trained codec as a file
-- `coder`: compress and decompress in memory; `streaming`: the same of files of any size, for the engine ``fast``
-- `layer_costs`: an operation's layers and movements of data, each to be run by itself
+- `coder`: compress and decompress in memory; `streaming`: the same for files of any size, for the engine ``fast``
+- `layer_costs`: an operation's layers and data transfers, each run separately
 """

@@ -1,4 +1,4 @@
-"""Layer widths of Baler's autoencoder, and what they imply: parameters and operations."""
+"""Layer widths of Baler's autoencoder, and the parameters and operations that follow from them."""
 
 import math
 import re
@@ -20,13 +20,13 @@ _NARROWEST, _WIDEST, _DEEPEST = 1, 100_000, 32
 
 @dataclass(frozen=True)
 class Network:
-    """What a model is, whatever the table: widths of the hidden layers, and the slope below zero between them."""
+    """A model, for any table: widths of the hidden layers, and the slope of their activation below zero."""
 
     hidden: tuple[int, ...] = _HIDDEN
     negative_slope: float = _NEGATIVE_SLOPE
 
 
-#: Networks by the names that Baler's users know: its dense autoencoder, and the small one that it has for FPGAs.
+#: Networks by name: Baler's dense autoencoder, and its small one for FPGAs.
 _NAMED = {"baler": Network(), "baler-small": Network((20, 10), 0.0)}
 
 
@@ -37,12 +37,12 @@ def network(model: str) -> Network:
     ----------
     model
         ``baler``; ``baler-small``; ``baler-x0.5``, Baler's widths times a factor (rounded, at least 1); or the widths
-        of the encoder's hidden layers, as many as the network is to be deep, such as ``128-64-32``.
+        of the encoder's hidden layers, such as ``128-64-32``.
 
     Raises
     ------
     InputError
-        It is none of these.
+        The model is not supported.
     """
     if model in _NAMED:
         return _NAMED[model]
@@ -71,7 +71,7 @@ class Architecture:
     hidden
         Widths of the encoder's hidden layers; the decoder mirrors them.
     negative_slope
-        Of the leaky ReLU after each hidden layer; 0 makes it a ReLU.
+        Slope below zero of the leaky ReLU after each hidden layer; 0 makes it a ReLU.
 
     Raises
     ------
@@ -86,7 +86,7 @@ class Architecture:
 
     @classmethod
     def of(cls, model: str, columns: int, compression_ratio: float) -> "Architecture":
-        """Make it from a value of the axis ``model`` and a compression ratio.
+        """Build it from a value of the axis ``model`` and a compression ratio.
 
         Raises
         ------
@@ -120,7 +120,7 @@ class Architecture:
 
     @property
     def encode_macs(self) -> int:
-        """Multiply-accumulates of encoding a row: its matrix products; a FLOP count is twice this."""
+        """Multiply-accumulates of the matrix products that encode a row; the FLOP count is twice this."""
         return _macs(self.encoder)
 
     @property
@@ -132,13 +132,13 @@ class Architecture:
     def training_macs(self) -> int:
         """Multiply-accumulates of a training step per row.
 
-        Forward once; backward once for the weights and once for the inputs of each layer but the first, whose inputs
-        are data. 24 columns and 12 latent ones give 177,600, or 355,200 FLOP.
+        Each layer counts once forward and twice backward, for its weights and for its inputs; the first layer's inputs
+        are data and need no gradient. 24 columns and 12 latent columns give 177,600, or 355,200 FLOP.
         """
         return 3 * (self.encode_macs + self.decode_macs) - self.columns * self.hidden[0]
 
     def training_results(self, losses: Sequence[float], rows: int) -> dict[str, str | int | float | bool | None]:
-        """Give what a training of so many rows reports, from the epochs' losses, for the record."""
+        """Give the record's entries for a training on `rows` rows, from the epochs' losses."""
         macs = self.training_macs * rows * len(losses)
         return {
             "final_loss": losses[-1],
@@ -152,8 +152,8 @@ class Architecture:
 def latent_columns(columns: int, compression_ratio: float) -> int:
     """Latent columns for a compression ratio: ``ceil(columns / ratio)``.
 
-    A quotient within 1e-9 (relative) of a whole number is taken as that number, so that the rounding of the division
-    or of a ratio that was itself computed as columns / latent adds no column.
+    A quotient within 1e-9 (relative) of a whole number counts as that number. Otherwise rounding, in the division or in
+    a ratio that was computed as columns / latent, could add a column.
 
     Parameters
     ----------

@@ -28,7 +28,7 @@ VERSION = 2
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """All that compressing and decompressing need: parameters, normalisation, and what the columns are.
+    """Everything that compressing and decompressing need: parameters, normalisation and columns.
 
     Parameters
     ----------
@@ -37,11 +37,11 @@ class Checkpoint:
     normalisation
         Features of the training table.
     names, dtypes
-        Of the columns; dtypes are NumPy's names of the native types.
+        Names and native types (as NumPy names them) of the columns.
     architecture
         Widths and slope of the network.
     precision
-        ``float64`` or ``float32``: of the parameters.
+        Precision of the parameters: ``float64`` or ``float32``.
     """
 
     parameters: Mapping[str, Tensor]
@@ -62,17 +62,17 @@ class Checkpoint:
 
     @property
     def transform(self) -> str:
-        """The axis's word for Baler's autoencoder."""
+        """Baler's autoencoder, as a value of the axis ``transform``."""
         return "baler"
 
     @property
     def latent(self) -> int:
-        """Columns of the latents."""
+        """Number of latent columns."""
         return self.architecture.latent
 
     @cached_property
     def content_hash(self) -> str:
-        """SHA-256 of all it holds, the same wherever and whenever it is written."""
+        """SHA-256 of the content, independent of when and where it is written."""
         facts = [VERSION, self.names, self.dtypes, asdict(self.architecture), self.precision, list(self.parameters)]
         digest = hashlib.sha256(json.dumps(facts).encode())
         digest.update(np.ascontiguousarray(self.normalisation.features).tobytes())
@@ -87,7 +87,7 @@ class Checkpoint:
         return model.to(device).eval()
 
     def write(self, path: Path) -> None:
-        """Write to a file, whole or not at all; the same content gives the same bytes."""
+        """Write to a file, atomically; the same content gives the same bytes."""
         content = {
             "format": FORMAT,
             "version": VERSION,
@@ -99,18 +99,18 @@ class Checkpoint:
             "precision": self.precision,
             "sha256": self.content_hash,
         }
-        # Through a handle: given a path, torch stores its (temporary) name in the file.
+        # Not by path: torch would store the path's (temporary) name in the file.
         with atomic_path(path) as temporary, temporary.open("wb") as handle:
             torch.save(content, handle)
 
     @classmethod
     def read(cls, path: Path) -> "Checkpoint":
-        """Read a checkpoint, never unpickling objects.
+        """Read a checkpoint; objects are never unpickled.
 
         Raises
         ------
         InputError
-            The file is missing, damaged, not a checkpoint of this program, or of a newer version.
+            The file is missing, damaged, not a checkpoint of this program, or of another format version.
         """
         content = _load(path)
         if not isinstance(content, dict) or content.get("format") != FORMAT:
@@ -134,12 +134,12 @@ class Checkpoint:
 
 
 def checkpoint_of(asked: Asked) -> Checkpoint:
-    """Read the checkpoint that an operation is asked to use, which has to fit the point.
+    """Read the checkpoint that an operation uses, and check that it matches the point.
 
     Raises
     ------
     InputError
-        It is damaged, or contradicts the point.
+        It is missing, damaged, or contradicts the point.
     """
     checkpoint = Checkpoint.read(asked.codec_file)
     check_point(checkpoint, asked.point, asked.codec_file)
@@ -152,9 +152,9 @@ def check_point(checkpoint: Checkpoint, point: Parameters, path: Path) -> None:
     Raises
     ------
     InputError
-        The precision, the model or the compression ratio is not the checkpoint's.
+        The precision, the model or the compression ratio differs from the checkpoint's.
     """
-    # In bfloat16 only the matrix products of the training are.
+    # Only the training's matrix products are in bfloat16.
     needed = {"bfloat16": "float32"}.get(point.precision, point.precision)
     if checkpoint.precision != needed:
         raise InputError(

@@ -31,9 +31,9 @@ BLOCK_ROWS = 65_536
 
 
 class Coder:
-    """A checkpoint made ready on a device.
+    """Compresses and decompresses tables in memory with a checkpoint.
 
-    Time is linear in the rows, and beyond input and output only a block is held.
+    Time is linear in the rows; memory is that of input and output, and one block.
 
     Parameters
     ----------
@@ -42,9 +42,9 @@ class Coder:
     device
         Where to compute.
     batch_size
-        Rows per batch; it changes the result by rounding only.
+        Rows per batch; it only changes how results are rounded.
     packing
-        How latents are stored, a value of the axis.
+        How latents are stored: a value of the axis ``packing``.
     """
 
     def __init__(self, checkpoint: Checkpoint, device: torch.device, batch_size: int, packing: str = "none") -> None:
@@ -55,7 +55,7 @@ class Coder:
         self._model = checkpoint.model(device)
 
     def encode(self, data: Floats) -> NDArray[np.floating]:
-        """Latents (rows, latent), in the codec's precision, of a table's values (rows, columns)."""
+        """Encode a table's values (rows, columns) to latents (rows, latent) in the codec's precision."""
         precision = self.checkpoint.precision
         latents = np.empty((len(data), self.checkpoint.architecture.latent), dtype=precision)
         with torch.no_grad():
@@ -66,7 +66,7 @@ class Coder:
         return latents
 
     def decode(self, latents: NDArray[np.floating]) -> Floats:
-        """Values (rows, columns) float64 of latents (rows, latent), not yet rounded to the native types."""
+        """Decode latents (rows, latent) to values (rows, columns) float64, not yet rounded to the native types."""
         data = np.empty((len(latents), self.checkpoint.architecture.columns))
         dtype = DTYPES[self.checkpoint.precision]
         with torch.no_grad():
@@ -82,7 +82,7 @@ class Coder:
         Raises
         ------
         InputError
-            The table's columns are not those of the training, or a latent is beyond the packing's number format.
+            The table's columns differ from the training's, or a latent exceeds the packing's number format.
         """
         check_columns(table.names, table.dtypes, self.checkpoint)
         packing = Packing.parse(self._packing)
@@ -121,7 +121,7 @@ class Coder:
 
 @contextmanager
 def compressing(asked: Asked) -> Iterator[Work]:
-    """Make ready to compress a table in memory."""
+    """Set up compression of a table in memory."""
     table, codec = asked.read_table(), checkpoint_of(asked)
     coder = Coder(codec, asked.device, asked.point.batch_size, asked.point.packing)
     few = table.first(asked.few)
@@ -143,7 +143,7 @@ def compressing(asked: Asked) -> Iterator[Work]:
 
 @contextmanager
 def decompressing(asked: Asked) -> Iterator[Work]:
-    """Make ready to decompress to a table in memory, which is written after the window."""
+    """Set up decompression to a table in memory, which is written after the window."""
     checkpoint, content = checkpoint_of(asked), asked.compressed
     content.facts.check_made_with(checkpoint, asked.data)
     coder = Coder(checkpoint, asked.device, asked.point.batch_size)
@@ -163,7 +163,7 @@ def decompressing(asked: Asked) -> Iterator[Work]:
 def write_latents(
     path: Path, latents: NDArray[np.floating], checkpoint: Checkpoint, origin: Mapping[str, Any]
 ) -> Sizes:
-    """Write latents (rows, latent) in the codec's precision to a compressed file, as they are."""
+    """Write latents (rows, latent) in the codec's precision to a compressed file, without packing."""
     with Writer(path, Facts.of(checkpoint, "none", origin)) as writer:
         for start in range(0, len(latents), BLOCK_ROWS):
             writer.write(StoredBlock((latents[start : start + BLOCK_ROWS],)))

@@ -1,7 +1,7 @@
-"""Parameters and operations of a network, counted by several tools and by ourselves.
+"""Parameters and operations of a network, counted by this package and by several tools.
 
-What a tool calls FLOPs may be multiply-accumulates (MACs), and may hold the additions of the biases. Each count
-therefore carries its definition, and the MACs of the matrix products that follow from it: these must agree.
+What a tool calls FLOPs may be multiply-accumulates (MACs), and may include the additions of the biases. Each count
+therefore comes with its definition, and with the MACs of the matrix products that follow from it: these must agree.
 """
 
 import io
@@ -18,26 +18,26 @@ from baler_energy.codecs.baler.model import Autoencoder
 
 __all__ = ["Count", "counts"]
 
-#: Rows of the batch that the tools watch; all count in proportion to it.
+#: Rows of the batch that the tools count; every count is proportional to it.
 _ROWS = 8
 
 
 @dataclass(frozen=True)
 class Count:
-    """What one tool counts of a forward pass of one row.
+    """One tool's count for the forward pass of one row.
 
     Parameters
     ----------
     tool, tool_version
         Name and version of the tool.
     counted
-        The number that it gives, by its own definition; None where it gave none.
+        The number that it reports, by its own definition; None if it failed.
     definition
         What it counts, in words.
     macs
-        Multiply-accumulates of the matrix products that follow from it.
+        Multiply-accumulates of the matrix products that follow from the count.
     parameters
-        Weights and biases by the same tool; None where it counts none.
+        Weights and biases counted by the same tool; None if it failed.
     reason
         Why there is no number.
     """
@@ -66,7 +66,7 @@ def _tried(tool: str, package: str, count: Callable[[Architecture], Count], arch
     try:
         with _quiet():
             found = count(architecture)
-    except Exception as error:  # a foreign tool may fail in any way; the others go on
+    except Exception as error:  # another tool may fail in any way; the rest still count
         return Count(tool, known, None, "", None, None, f"failed: {type(error).__name__}: {error}")
     return Count(tool, known, found.counted, found.definition, found.macs, found.parameters)
 
@@ -108,7 +108,7 @@ def _ptflops(architecture: Architecture) -> Count:
     return Count("", None, counted, words, counted - biases, parameters)
 
 
-#: Tools by name, with the package that they come in.
+#: Tools by name, with the package that contains them.
 _TOOLS: dict[str, tuple[str, Callable[[Architecture], Count]]] = {
     "torch FlopCounterMode": ("torch", _torch),
     "fvcore": ("fvcore", _fvcore),
@@ -122,7 +122,7 @@ def _network(architecture: Architecture) -> tuple[Autoencoder, torch.Tensor]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the tools' warnings of what they use in torch to themselves."""
+    """Suppress the tools' warnings about their use of torch."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

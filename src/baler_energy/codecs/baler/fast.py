@@ -1,12 +1,12 @@
 """The engine ``fast``: the training of the reference, at the speed of the hardware.
 
-The sums are the reference's, but for the order in which they are rounded. What is left out is what surrounds them:
+The mathematics is the reference's; only rounding differs. The overhead around it is smaller:
 
 - parameters and gradients are one vector each, so that Adam is a single fused call;
 - forward and backward pass are written out, into memory that is allocated once, and the gradient of the input, which
-  nobody needs, is not computed;
-- the table lies on the device, batches are views of it, and the losses are summed there and fetched once per epoch;
-- on a GPU a step is one launch of a CUDA graph, in place of one for each of its operations.
+  is not needed, is not computed;
+- the table and its batches stay on the device, and losses are summed there and fetched once per epoch;
+- on a GPU a step is one launch of a CUDA graph, instead of one launch for each operation.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -33,7 +33,7 @@ __all__ = ["GraphedStep", "Step", "train"]
 
 Floats = NDArray[np.float64]
 
-#: Number type of the matrix products, by precision, where it is not that of the parameters.
+#: Number type of the matrix products, by precision, where it differs from the parameters' type.
 _PRODUCTS = {"bfloat16": torch.bfloat16}
 
 
@@ -48,8 +48,8 @@ def train(
 ) -> Trained:
     """Scale a table (rows, columns) and train a new network on it, as `training.train` does.
 
-    The same settings give the reference's network and losses but for rounding. In precision ``bfloat16`` parameters,
-    Adam and loss are float32; what goes into the matrix products and what comes out is rounded to bfloat16.
+    The same settings give the reference's network and losses, except for rounding. With precision ``bfloat16``,
+    parameters, Adam and loss are float32; inputs and outputs of the matrix products are rounded to bfloat16.
 
     Raises
     ------
@@ -76,7 +76,7 @@ def train(
 
 @contextmanager
 def training(asked: Asked) -> Iterator[Work]:
-    """Make ready to train fast."""
+    """Set up training with the fast engine."""
     yield training_work(asked, train)
 
 
@@ -88,7 +88,7 @@ class Step:
     model
         The network; its parameters become views of the vector `parameters`.
     settings
-        Of the training.
+        Settings of the training.
     """
 
     def __init__(self, model: Autoencoder, settings: TrainingSettings) -> None:
@@ -97,7 +97,7 @@ class Step:
         self.gradient = self.parameters.grad = torch.zeros_like(self.parameters)
         on_gpu = self.parameters.device.type == "cuda"
         self.optimizer = torch.optim.Adam([self.parameters], settings.learning_rate, fused=True, capturable=on_gpu)
-        # What the matrix products read and write: the same vectors, unless their number type is another.
+        # The matrix products use the same two vectors, unless their number type differs.
         products = _PRODUCTS.get(settings.precision, self.parameters.dtype)
         self._factors, self._products = self.parameters.to(products), self.gradient.to(products)
         self._layers = _layers(model.architecture, self._factors, self._products)
@@ -111,7 +111,7 @@ class Step:
         self.optimizer.step()
 
     def differentiate(self, rows: Tensor) -> None:
-        """Compute `gradient`, of the loss of the rows, and add that loss to the sum."""
+        """Compute `gradient` for the loss of the rows, and add this loss to the sum."""
         if self._factors is not self.parameters:
             self._factors.copy_(self.parameters)
         if len(rows) not in self._passes:
@@ -121,7 +121,7 @@ class Step:
             self.gradient.copy_(self._products)
 
     def fetch_summed_loss(self) -> float:
-        """Fetch the sum of the losses of all batches since the last time."""
+        """Fetch the sum of the losses of all batches since the last call."""
         loss = self._summed_loss.item()
         self._summed_loss.zero_()
         return loss
@@ -143,7 +143,7 @@ class _Layer(NamedTuple):
 
 
 def _layers(architecture: Architecture, parameters: Tensor, gradient: Tensor) -> list[_Layer]:
-    """Cut the vectors of parameters and gradient into layers, in the order in which the network has them."""
+    """Split the vectors of parameters and gradient into layers, in the network's order."""
     layers, start = [], 0
     for half in (architecture.encoder, architecture.decoder):
         for name, (inputs, outputs) in half.items():
@@ -156,9 +156,9 @@ def _layers(architecture: Architecture, parameters: Tensor, gradient: Tensor) ->
 
 
 class _Pass:
-    """Forward and backward pass of a batch, in memory for as many rows as `example` (rows, columns) has.
+    """Forward and backward pass of a batch, with memory for the rows of `example` (rows, columns).
 
-    Values are stored as (features, rows): products are a little faster so than with (rows, features).
+    Values are stored as (features, rows), in which products are a little faster than as (rows, features).
     """
 
     def __init__(self, layers: Sequence[_Layer], slope: float, example: Tensor) -> None:
@@ -168,7 +168,7 @@ class _Pass:
         empty = layers[0].weight.new_empty
         self._outputs = [empty(width, rows) for width in widths]
         self._transposed = [outputs.t() for outputs in self._outputs]
-        # The gradient of a layer's outputs is used up by the layer before: two pieces of memory take turns.
+        # The gradient of a layer's outputs is only needed to compute that of the layer before: two buffers alternate.
         turns = [empty(max(widths) * rows) for _ in range(2)]
         self._gradients = [turns[n % 2][: width * rows].view(width, rows) for n, width in enumerate(widths)]
         self._ones = torch.ones_like(self._outputs[0][0])
@@ -177,7 +177,7 @@ class _Pass:
         self._loss = example.new_empty(())
 
     def __call__(self, rows: Tensor) -> Tensor:
-        """Leave the gradients in the layers; give the loss, which the next call overwrites."""
+        """Write the gradients into the layers; return the loss, which the next call overwrites."""
         columns, factors = rows.shape[1], rows.to(self._ones.dtype)
         outputs = factors.t()
         for layer, values in zip(self._layers, self._outputs, strict=True):
@@ -192,7 +192,7 @@ class _Pass:
         for number in reversed(range(len(self._layers))):
             layer, gradient = self._layers[number], self._gradients[number]
             if layer.activated:
-                # An output has the sign of what went into the activation, so that the outputs serve.
+                # The activation keeps the sign of its input, so its output can be used instead.
                 torch.ops.aten.leaky_relu_backward(
                     gradient, self._outputs[number], self._slope, True, grad_input=gradient
                 )
@@ -203,17 +203,17 @@ class _Pass:
 
 
 class GraphedStep:
-    """A step whose full batches are replayed from a CUDA graph; smaller ones are taken as they are.
+    """A step that replays full batches from a CUDA graph; smaller batches run without a graph.
 
-    The first steps are not captured: in them the libraries and Adam allocate what they may not during a capture. The
-    graph holds the learning rate as a constant and is captured anew when that has changed.
+    The first steps are not captured: in them the libraries and Adam allocate memory, which a capture does not allow.
+    The graph holds the learning rate as a constant, so it is captured again when the rate changes.
 
     Parameters
     ----------
     step
         Takes a step on rows (rows, columns), always with the same memory.
     optimizer
-        Whose learning rate the step uses.
+        The optimizer whose learning rate the step uses.
     batch_size
         Rows of a full batch.
     """
@@ -261,7 +261,7 @@ class _Batches:
         if self._sampler is None:
             yield from self._views
             return
-        # The loader begins an epoch by drawing a seed for processes that it may start.
+        # The loader starts an epoch by drawing a seed for worker processes.
         torch.empty((), dtype=torch.int64).random_(generator=self.order)
         order = torch.from_numpy(np.fromiter(self._sampler, np.int64)).to(self._table.device)
         for chosen in torch.split(order, self._batch_size):
@@ -270,7 +270,7 @@ class _Batches:
 
 @contextmanager
 def _side_stream(device: torch.device) -> Iterator[None]:
-    """Work on a stream of its own on a GPU, as capturing a CUDA graph asks for."""
+    """Work on a separate stream on a GPU, which capturing a CUDA graph requires."""
     if device.type != "cuda":
         yield
         return

@@ -1,7 +1,7 @@
-"""An operation of the codec taken to pieces: its layers, forward and backward, and the moving of data, each to be run.
+"""The parts of an operation, each run separately: its layers, forward and backward, and its data transfers.
 
-Each part does, when called, its share of the whole operation: as many batches of as many rows, with the same
-functions of the codec. What the whole does beyond its parts (loops, bookkeeping, fetching the loss) is in none.
+Each part does its share of the whole operation: the same number of batches of the same size, with the codec's own
+functions. Overhead between the parts (loops, bookkeeping, fetching the loss) is in no part.
 """
 
 import copy
@@ -37,15 +37,15 @@ class Part:
     kind
         ``data``, ``layer`` or ``optimizer``.
     name
-        Such as ``en1 forward``.
+        For example ``en1 forward``.
     run
         Does the part's work of one whole operation.
     calls
-        Batches (or 1, where it works on the whole table at once).
+        Number of batches (1 if it works on the whole table at once).
     flops
-        Of one whole operation: two per multiply-accumulate of matrix products; None where it has none.
+        FLOPs in one whole operation: two per multiply-accumulate of matrix products; None if it has none.
     bytes
-        Least traffic of one whole operation: each value that goes in or comes out moved once; None where unknown.
+        Minimum traffic (B) in one whole operation: each input and output value moved once; None if unknown.
     """
 
     kind: str
@@ -59,7 +59,7 @@ class Part:
 def train_parts(
     table: Table, architecture: Architecture, settings: TrainingSettings, device: torch.device
 ) -> list[Part]:
-    """Take one epoch on a table of whole batches to pieces."""
+    """Split one epoch of training into parts; the table must consist of whole batches."""
     batch, dtype = settings.batch_size, DTYPES[settings.precision]
     batches = len(table.data) // batch
     scaled = Normalisation.of(table.data, table.names).normalise(table.data)
@@ -76,7 +76,7 @@ def train_parts(
             pass
 
     parts = [
-        # Read for the minima and maxima, read again and written.
+        # Read for the minima, for the maxima and for scaling, and written.
         Part("data", "scaling", scaling, 1, bytes=4 * scaled.nbytes),
         *_moved(lambda: torch.as_tensor(scaled, dtype=dtype, device=device), 1, scaled, dtype, device),
         Part("data", "drawing batches", drawing, batches, bytes=2 * scaled.size * size),
@@ -98,7 +98,7 @@ def train_parts(
 
 
 def _optimizer(model: Autoencoder, settings: TrainingSettings, rows: Tensor, batches: int) -> Part:
-    # A copy: a step changes the parameters in place, which the layers' backward passes are not to see.
+    # A copy: a step changes the parameters in place, and the layers' backward passes must not see that.
     model = copy.deepcopy(model)
     optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate)
     batch_loss(model(rows), rows).backward()  # type: ignore[no-untyped-call]
@@ -109,7 +109,7 @@ def _optimizer(model: Autoencoder, settings: TrainingSettings, rows: Tensor, bat
 
 
 def compress_parts(coder: Coder, table: Table, batch: int, device: torch.device, path: Path) -> list[Part]:
-    """Take the compression of a table of whole batches to pieces; its file goes to `path`."""
+    """Split the compression of a table of whole batches into parts; its file goes to `path`."""
     checkpoint = coder.checkpoint
     batches, dtype = len(table.data) // batch, DTYPES[checkpoint.precision]
     scaled = checkpoint.normalisation.normalise(table.data[:batch])
@@ -139,7 +139,7 @@ def compress_parts(coder: Coder, table: Table, batch: int, device: torch.device,
 
 
 def decompress_parts(coder: Coder, compressed: Path, batch: int, device: torch.device) -> list[Part]:
-    """Take the decompression of a file with whole batches of rows to pieces."""
+    """Split the decompression of a file with whole batches of rows into parts."""
     checkpoint = coder.checkpoint
     latents = Reader(compressed).latents()
     batches = len(latents) // batch
@@ -174,7 +174,7 @@ def decompress_parts(coder: Coder, compressed: Path, batch: int, device: torch.d
 def _moved(
     run: Callable[[], object], times: int, values: NDArray[np.floating], dtype: torch.dtype, device: torch.device
 ) -> list[Part]:
-    """Make the move of values to the device; none on a CPU in the values' own format, where nothing is copied."""
+    """Make the part that moves values to the device; on a CPU no part if the type is the same, as nothing is copied."""
     size = torch.empty((), dtype=dtype).element_size()
     if device.type == "cpu" and size == values.itemsize:
         return []
@@ -184,13 +184,13 @@ def _moved(
 def _trained_layer(
     name: str, layer: nn.Linear, values: Tensor, batches: int, *, slope: float | None, first: bool
 ) -> list[Part]:
-    """Make a layer's forward and backward pass, with its activation; data need no gradient, so the first has less."""
+    """Make a layer's forward and backward pass, with its activation; the first layer's inputs need no gradient."""
     inputs = values.detach() if first else values.detach().requires_grad_()
     output = _apply(layer, inputs, slope)
     wanted = [layer.weight, layer.bias] if first else [inputs, layer.weight, layer.bias]
     flops, moved = _work(layer, values, batches)
-    # Back go inputs, weights and the output's gradient; what comes out are the gradients of the weights and, but for
-    # the first layer, of the inputs.
+    # The backward pass reads inputs and the output's gradient, and writes the gradients of the weights. Except in the
+    # first layer, it also reads the weights and writes the gradients of the inputs.
     more = batches * (values.numel() + layer.weight.numel()) * values.element_size()
     passes, back = (1, moved) if first else (2, moved + more)
     return [
@@ -214,7 +214,7 @@ def _trained_layer(
 
 
 def _applied_layers(model: Autoencoder, prefix: str, values: Tensor, batches: int) -> tuple[Tensor, list[Part]]:
-    """Make the layers' passes without gradients, and what comes out of the last."""
+    """Make the layers' passes without gradients, and give the last layer's output."""
     parts = []
     for name, layer in model.named_children():
         if name.startswith(prefix):
@@ -241,13 +241,13 @@ def _apply(layer: nn.Linear, values: Tensor, slope: float | None) -> Tensor:
 
 
 def _slope(architecture: Architecture, layer: str) -> float | None:
-    """Slope of the activation after a layer; None after the last of encoder and decoder, which have none."""
+    """Slope of the activation after a layer; None for the last layers of encoder and decoder, which have none."""
     last = (list(architecture.encoder)[-1], list(architecture.decoder)[-1])
     return None if layer in last else architecture.negative_slope
 
 
 def _work(layer: nn.Linear, values: Tensor, batches: int) -> tuple[int, int]:
-    """FLOPs and least traffic (bytes) of a layer's product: inputs, weights and outputs, each moved once a batch."""
+    """FLOPs and minimum traffic (B) of a layer's product: inputs, weights and outputs, each moved once per batch."""
     rows, (outputs, inputs) = len(values), layer.weight.shape
     moved = rows * inputs + inputs * outputs + rows * outputs
     return 2 * batches * rows * inputs * outputs, batches * moved * values.element_size()

@@ -11,12 +11,12 @@ from baler_energy.errors import InputError
 
 __all__ = ["DTYPES", "Autoencoder"]
 
-#: torch's number types of the parameters by the names of the axis ``precision``; of ``bfloat16`` are products only.
+#: torch's number type of the parameters for each value of the axis ``precision``; only products use ``bfloat16``.
 DTYPES = {"float64": torch.float64, "float32": torch.float32, "bfloat16": torch.float32}
 
 
 class Autoencoder(nn.Module):
-    """Fully connected autoencoder with leaky ReLU, none on the latent and the output layer.
+    """Fully connected autoencoder with leaky ReLU, except after the latent and output layers.
 
     The parameters are named en1, en2, ... and de1, de2, ..., as Baler's are. They are drawn in float64 and then
     rounded, so that one seed starts every precision from the same network.
@@ -37,11 +37,11 @@ class Autoencoder(nn.Module):
         self.to(DTYPES[precision])
 
     def encode(self, rows: Tensor) -> Tensor:
-        """Latents (rows, latent) of normalised rows (rows, columns)."""
+        """Encode normalised rows (rows, columns) to latents (rows, latent)."""
         return self._through("en", rows)
 
     def decode(self, latents: Tensor) -> Tensor:
-        """Normalised rows (rows, columns) of latents (rows, latent)."""
+        """Decode latents (rows, latent) to normalised rows (rows, columns)."""
         return self._through("de", latents)
 
     def forward(self, rows: Tensor) -> Tensor:
@@ -56,7 +56,7 @@ class Autoencoder(nn.Module):
         return result
 
     def load_parameters(self, parameters: Mapping[str, Tensor], origin: str) -> None:
-        """Copy parameters in, for instance Baler's own.
+        """Copy parameters into the network, for example Baler's own.
 
         Parameters
         ----------

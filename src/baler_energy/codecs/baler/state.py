@@ -1,4 +1,4 @@
-"""The state of a training at an epoch's edge, from which it goes on as if it had not been interrupted."""
+"""The state of a training between two epochs, from which it resumes as if it had not been interrupted."""
 
 import math
 from collections.abc import Callable
@@ -17,7 +17,7 @@ __all__ = ["Epoch", "Keeper", "Learner", "Patience"]
 class Epoch:
     """One pass over the table: its number from 1, the mean of its batches' losses, and its length in seconds.
 
-    The losses are those seen in passing, each before its own step, as in Baler's ``loss_data.npy``.
+    Each batch's loss is computed before the batch's own step, as in Baler's ``loss_data.npy``.
     """
 
     epoch: int
@@ -26,13 +26,13 @@ class Epoch:
 
 
 class Keeper(Protocol):
-    """Keeps a training's state for it; `Learner` says what that is."""
+    """Saves the state of a training, which `Learner` defines."""
 
     def restore(self) -> dict[str, Any] | None:
-        """Give the state to go on from; None: begin anew. Called once, before the first epoch."""
+        """Give the state to resume from; None: start from the beginning. Called once, before the first epoch."""
 
     def offer(self, capture: Callable[[], dict[str, Any]]) -> None:
-        """Take note of an epoch's end after which another follows; `capture` gives the state."""
+        """Note the end of an epoch that is not the last one; `capture` gives the state."""
 
 
 @dataclass
@@ -44,7 +44,7 @@ class Patience:
     waited: int = 0
 
     def exhausted_by(self, loss: float) -> bool:
-        """Take an epoch's loss; say whether the patience is at its end."""
+        """Count an epoch's loss; return whether the patience is exhausted."""
         if loss < self.best:
             self.best = loss
             self.waited = 0
@@ -55,18 +55,18 @@ class Patience:
 
 @dataclass(frozen=True)
 class Learner:
-    """All that a training changes: with the epochs so far, its state.
+    """Everything that a training changes; with the epochs so far, it is the training's state.
 
     Parameters
     ----------
     model, optimizer
         The network and what updates it.
     order
-        The random numbers that shuffle the rows.
+        The random number generator that shuffles the rows.
     schedule
-        Lowers the learning rate at a plateau, if anything does.
+        Lowers the learning rate at a plateau; None: the rate is constant.
     patience
-        Of early stopping.
+        Patience of early stopping.
     """
 
     model: Autoencoder
@@ -76,7 +76,7 @@ class Learner:
     patience: Patience
 
     def capture(self, epochs: list[Epoch]) -> dict[str, Any]:
-        """Give the state: tensors, numbers and text in dictionaries and lists, as ``weights_only`` loading takes."""
+        """Give the state: tensors, numbers and text in dictionaries and lists, as ``weights_only`` loading needs."""
         return {
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -87,7 +87,7 @@ class Learner:
         }
 
     def restore(self, state: dict[str, Any]) -> list[Epoch]:
-        """Take over a state, and return the epochs that led to it."""
+        """Load a state, and return its epochs."""
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.order.set_state(state["order"])

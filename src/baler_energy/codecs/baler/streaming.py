@@ -1,8 +1,8 @@
 """The engine ``fast``: compress and decompress tables of any size at the speed of the hardware.
 
-Within a block, batches small enough for the caches run through buffers that are allocated once; the scale of the
-normalisation is folded into the first layer's weights, and that of its inverse into the last one's, so that only the
-minimum is subtracted or added, in float64, while values are copied anyhow.
+Within a block, batches small enough for the caches run through buffers that are allocated once. The scale of the
+normalisation is folded into the weights of the first layer, and its inverse into those of the last layer. So only the
+minimum is subtracted or added, in float64, while values are copied anyway.
 """
 
 from contextlib import AbstractContextManager
@@ -22,14 +22,14 @@ __all__ = ["compressing", "decompressing", "streaming_coder"]
 
 Floats = NDArray[np.float64]
 
-#: Rows of a batch on a CPU, whose activations stay in the caches; on a GPU a whole block is one.
+#: Rows of a batch on a CPU, so that activations stay in the caches; on a GPU a batch is a whole block.
 BATCH_ROWS = 1024
 
 
 def streaming_coder(
     checkpoint: Checkpoint, device: torch.device, packing: str = "none", threads: int | None = None
 ) -> StreamingCoder:
-    """Make a checkpoint ready on a device; `packing` and `threads` as of `StreamingCoder`."""
+    """Make the coder of a checkpoint on a device; `packing` and `threads` as in `StreamingCoder`."""
     return StreamingCoder(
         checkpoint,
         lambda: _Encoder(checkpoint, device),
@@ -40,7 +40,7 @@ def streaming_coder(
 
 
 def compressing(asked: Asked) -> AbstractContextManager[Work]:
-    """Make ready to compress a file of any format, which is read within the window."""
+    """Set up compression of a file of any format, which is read within the window."""
     checkpoint = checkpoint_of(asked)
     return streamed_compression(
         asked, lambda source: streaming_coder(checkpoint, asked.device, asked.point.packing), checkpoint.names
@@ -48,7 +48,7 @@ def compressing(asked: Asked) -> AbstractContextManager[Work]:
 
 
 def decompressing(asked: Asked) -> AbstractContextManager[Work]:
-    """Make ready to decompress to a file of the kind that was compressed, which is written within the window."""
+    """Set up decompression to a file of the original format, which is written within the window."""
     return streamed_decompression(asked, streaming_coder(checkpoint_of(asked), asked.device))
 
 
@@ -68,7 +68,7 @@ class _Layers:
         self.buffers = [torch.empty(width, self.batch_rows, dtype=self.dtype, device=device) for width in widths]
 
     def through_layers(self, values: Tensor) -> Tensor:
-        """Pass a batch (inputs, rows) through; the result (outputs, rows) is overwritten by the next one."""
+        """Pass a batch (inputs, rows) through the layers; the next call overwrites the result (outputs, rows)."""
         last = len(self.weights) - 1
         for number, (weight, bias, buffer) in enumerate(zip(self.weights, self.biases, self.buffers, strict=True)):
             output = buffer[:, : values.shape[1]]
@@ -78,12 +78,12 @@ class _Layers:
 
 
 class _Encoder(_Layers):
-    """Values to latents."""
+    """Turns values into latents."""
 
     def __init__(self, checkpoint: Checkpoint, device: torch.device) -> None:
         super().__init__(checkpoint, "en", device)
         self.minimum, spread = checkpoint.normalisation.features
-        # What was constant in training is 0, whatever its value.
+        # A column that was constant in training becomes 0.
         scale = np.divide(1.0, spread, out=np.zeros_like(spread), where=spread > 0)
         self.scale = None if _foldable(spread) else scale
         if self.scale is None:
@@ -93,7 +93,7 @@ class _Encoder(_Layers):
 
     def __call__(self, data: Floats) -> tuple[NDArray[np.floating]]:
         latents = torch.empty(len(data), len(self.biases[-1]), dtype=self.dtype)
-        # What overflows makes latents that are no numbers, which the caller finds.
+        # An overflow gives latents that are not finite, which the caller detects.
         with torch.inference_mode(), np.errstate(over="ignore", invalid="ignore"):
             for start in range(0, len(data), self.batch_rows):
                 stop = min(start + self.batch_rows, len(data))
@@ -107,7 +107,7 @@ class _Encoder(_Layers):
 
 
 class _Decoder(_Layers):
-    """Latents to values."""
+    """Turns latents into values."""
 
     def __init__(self, checkpoint: Checkpoint, device: torch.device) -> None:
         super().__init__(checkpoint, "de", device)
@@ -136,6 +136,6 @@ class _Decoder(_Layers):
 
 
 def _foldable(spread: Floats) -> bool:
-    """Whether weights times these ranges, or over them, stay well inside float32 and float64."""
+    """Whether weights multiplied or divided by these ranges stay well inside float32 and float64."""
     ranges = spread[spread > 0]
     return bool(((ranges > 1e-20) & (ranges < 1e20)).all())

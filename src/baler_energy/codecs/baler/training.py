@@ -43,7 +43,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Trained:
-    """What training gives: the network (on its device), the features it was scaled with, and its epochs."""
+    """The result of training: the network (on its device), its table's normalisation, and its epochs."""
 
     model: Autoencoder
     normalisation: Normalisation
@@ -51,7 +51,7 @@ class Trained:
 
 
 def batch_loss(reconstructed: Tensor, rows: Tensor) -> Tensor:
-    """Baler's loss of a batch: the squared errors' sum over rows and columns, divided by the number of columns."""
+    """Baler's loss of a batch: the sum of squared errors over rows and columns, divided by the number of columns."""
     return (reconstructed - rows).square().sum() / rows.shape[1]
 
 
@@ -66,9 +66,9 @@ def train(
 ) -> Trained:
     """Scale a table (rows, columns) and train a new network on it.
 
-    On a CPU, and with the same number of threads, the same settings give the same bits, also where a training goes on
-    from a state of `keeper`. `names` are the columns', for messages; table and network are put on `device`; `on_epoch`
-    is called at each epoch's end.
+    On a CPU with the same number of threads, the same settings give the same bits, even if the training resumes from a
+    state of `keeper`. `names` are the column names, for messages. Table and network are put on `device`. `on_epoch` is
+    called at each epoch's end.
 
     Raises
     ------
@@ -86,12 +86,12 @@ def train(
 
 @contextmanager
 def training(asked: Asked) -> Iterator[Work]:
-    """Make ready to train as the reference does."""
+    """Set up training with the reference engine."""
     yield training_work(asked, train)
 
 
 def training_work(asked: Asked, train_network: Callable[..., Trained]) -> Work:
-    """Make ready to train on a table in memory with a function like `train`."""
+    """Set up training on a table in memory with a function like `train`."""
     table, point = asked.read_table(), asked.point
     settings = TrainingSettings.of(point, asked.seed, asked.training)
     architecture = Architecture.of(point.model, table.data.shape[1], point.compression_ratio)
@@ -117,7 +117,7 @@ def training_work(asked: Asked, train_network: Callable[..., Trained]) -> Work:
 def new_learner(
     model: Autoencoder, optimizer: torch.optim.Optimizer, order: torch.Generator, settings: TrainingSettings
 ) -> Learner:
-    """Put together what a training changes, with the schedule and the patience of the settings."""
+    """Collect what a training changes, with the schedule and the patience of the settings."""
     schedule = None
     if settings.plateau_patience is not None:
         schedule = ReduceLROnPlateau(optimizer, factor=settings.plateau_factor, patience=settings.plateau_patience)
@@ -132,7 +132,7 @@ def train_epochs(
     on_epoch: Callable[[Epoch], None],
     keeper: Keeper | None = None,
 ) -> tuple[Epoch, ...]:
-    """Run `epoch`, which trains on the table once and returns the loss, until the settings say stop.
+    """Run `epoch`, which trains on the table once and returns the loss, until the last epoch or early stopping.
 
     Raises
     ------
@@ -157,7 +157,7 @@ def train_epochs(
 
 
 def loader(scaled: Floats, settings: TrainingSettings, device: torch.device) -> "DataLoader[tuple[Tensor, ...]]":
-    """Put scaled rows (rows, columns) on the device, to be drawn in batches."""
+    """Put scaled rows (rows, columns) on the device, in a loader that draws batches."""
     rows = torch.as_tensor(scaled, dtype=DTYPES[settings.precision], device=device)
     return DataLoader(
         TensorDataset(rows),
@@ -168,7 +168,7 @@ def loader(scaled: Floats, settings: TrainingSettings, device: torch.device) -> 
 
 
 def new_model(architecture: Architecture, settings: TrainingSettings) -> Autoencoder:
-    """Draw the starting parameters from the seed alone; the caller's random state is left as it was."""
+    """Draw the starting parameters from the seed alone; the caller's random state does not change."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         return Autoencoder(architecture, settings.precision)

@@ -1,8 +1,8 @@
 """The words of the axis ``packing``: how numbers are stored.
 
-- `base`: what a word says of itself, and what a lossless coder does
-- `numbers`: number formats, to which numbers are rounded; `quantise`: multiples of a step
+- `base`: the interfaces of words and of lossless coders
+- `numbers`: rounds to a number format; `quantise`: rounds to multiples of a step
 - `zstd`, `lz4`, `zlib`, `lzma`, `blosc2`, `pcodec`: lossless coders
-- `arrow`, `standard`: what coders share that come with pyarrow, and with Python
-- `bound`: a bound of every value's error
+- `arrow`, `standard`: shared code of the coders from pyarrow and from Python's standard library
+- `bound`: a bound on every value's error
 """

@@ -1,4 +1,4 @@
-"""Coders of bytes that come with pyarrow, after a shuffle of the bytes."""
+"""Byte coders from pyarrow, after a byte shuffle."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -11,13 +11,13 @@ __all__ = ["ArrowCoder"]
 
 
 class ArrowCoder(Coder):
-    """A coder of bytes that pyarrow has."""
+    """A byte coder from pyarrow."""
 
     package = "pyarrow"
     codec: ClassVar[str]
 
     def compression_level(self) -> int | None:
-        """Give its level; None where it has none."""
+        """Give its level; None if it has no levels."""
         return None
 
     def encode(self, values: NDArray[Any]) -> bytes:

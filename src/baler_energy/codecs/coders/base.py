@@ -1,4 +1,4 @@
-"""What a word of ``packing`` says of itself, and what a lossless coder does."""
+"""The interfaces of the words of ``packing`` and of lossless coders."""
 
 import math
 import re
@@ -30,23 +30,23 @@ _TENTHS = np.array([0.5, 0.4, 0.3, 0.25, 0.2, 0.16, 0.13, 0.1, 0.08, 0.06])
 
 
 class Word(ABC):
-    """One of the words that a packing is made of; words of one kind exclude each other."""
+    """A word of a packing; a packing has at most one word of each kind."""
 
     kind: ClassVar[str]
     """``numbers``, ``coder`` or ``bound``."""
     usage: ClassVar[str]
     """How it is written, for messages."""
     lossless: ClassVar[bool] = True
-    """Whether all that is stored comes back to the bit."""
+    """Whether all numbers come back bit for bit."""
     keeps_bound: ClassVar[bool] = False
     """Whether every value comes back within a stated bound."""
     package: ClassVar[str | None] = None
-    """The package that it needs, besides NumPy."""
+    """The package that it needs, in addition to NumPy."""
 
     @classmethod
     @abstractmethod
     def parse(cls, name: str, parameter: str | None) -> Self:
-        """Read a word and what follows its first hyphen; raises `ValueError` where it is none."""
+        """Read a word and what follows its first hyphen; raises `ValueError` if it is invalid."""
 
     @classmethod
     def ladder(cls, name: str) -> tuple[str, ...]:
@@ -55,7 +55,7 @@ class Word(ABC):
 
     @classmethod
     def version(cls) -> str | None:
-        """Give the version of its package; None where it needs none, or that is not installed."""
+        """Give the version of its package; None if it needs no package, or the package is not installed."""
         try:
             return None if cls.package is None else metadata.version(cls.package)
         except metadata.PackageNotFoundError:
@@ -63,7 +63,7 @@ class Word(ABC):
 
     @classmethod
     def missing(cls) -> str | None:
-        """Say what this machine lacks for it, and how to get it; None: nothing."""
+        """Report which package is missing and how to install it; None: nothing is missing."""
         if cls.package is None or find_spec(cls.package) is not None:
             return None
         return f"The package {cls.package} is not installed: `pip install {cls.package}`."
@@ -76,37 +76,37 @@ class Numbers(Word):
 
     @abstractmethod
     def latent_type(self, precision: str) -> str:
-        """Give the number type of rounded latents, which were computed in a precision."""
+        """Give the number type of rounded latents that were computed in `precision`."""
 
     @abstractmethod
     def column_type(self, dtype: str) -> str:
-        """Give the number type of a rounded column, never a wider one than its own."""
+        """Give the number type of a rounded column; it is never wider than the column's own type."""
 
     @abstractmethod
     def round_latents(self, latents: NDArray[Any], steps: NDArray[np.float64] | None) -> NDArray[Any]:
-        """Round latents (rows, columns), with the steps of their columns where there are some, to `latent_type`.
+        """Round latents (rows, columns) to `latent_type`; `steps` are those of their columns, if they have steps.
 
         Raises
         ------
         InputError
-            One is beyond that type.
+            A latent exceeds that type's range.
         """
 
     @abstractmethod
     def round_column(self, values: NDArray[Any], step: float | None) -> NDArray[Any]:
-        """Round a column (rows,), with its step where there is one, to `column_type`; raises as `round_latents`."""
+        """Round a column (rows,), with its step if it has one, to `column_type`; raises as `round_latents`."""
 
 
 class Steps(Numbers):
-    """Numbers of which each column has a step: its values are multiples of it, and are stored as these integers."""
+    """Rounding with a step for each column: values become multiples of it, which are stored as integers."""
 
     @abstractmethod
     def step(self, values: NDArray[Any], spread: float) -> float:
-        """Choose the step of a column (rows,) with a range, in the column's unit; 0: it is stored as it is."""
+        """Choose the step of a column (rows,) of range `spread`, in the column's unit; 0: it is stored unchanged."""
 
     @abstractmethod
     def codes_of(self, values: NDArray[Any], step: float) -> NDArray[Any]:
-        """Give the integers that a rounded column is stored as."""
+        """Give the integers that a column is stored as."""
 
     @abstractmethod
     def values_of(self, codes: NDArray[Any], dtype: str, step: float) -> NDArray[Any]:
@@ -114,15 +114,15 @@ class Steps(Numbers):
 
     @abstractmethod
     def code_type(self, dtype: str) -> str:
-        """Give the type of these integers for a number type."""
+        """Give the type of these integers for a column's number type."""
 
 
 class Coder(Word):
-    """A lossless coder of arrays of any number type: every bit comes back, also of NaN and of -0."""
+    """A lossless coder of arrays of any number type: every bit comes back, even of NaN and -0."""
 
     kind = "coder"
     suffix: ClassVar[str]
-    """Of what it packed, within a compressed file."""
+    """File name suffix of the packed arrays in a compressed file."""
 
     @abstractmethod
     def encode(self, values: NDArray[Any]) -> bytes:
@@ -130,11 +130,11 @@ class Coder(Word):
 
     @abstractmethod
     def decode(self, packed: bytes, dtype: str, shape: Sequence[int]) -> NDArray[Any]:
-        """Undo `encode`, whatever its level was; raises `ValueError` where the bytes are no such array."""
+        """Undo `encode`, at any level; raises `ValueError` if the bytes do not match the type and shape."""
 
 
 def bound_of(parameter: str | None) -> float:
-    """Read a bound of the error, such as ``0.01`` or ``1e-3``; raises `ValueError` where it is none."""
+    """Read an error bound, such as ``0.01`` or ``1e-3``; raises `ValueError` if it is invalid."""
     if not re.fullmatch(r"\d+(?:\.\d+)?(?:e-?\d+)?", parameter or "") or not 0 < float(parameter or 0) < math.inf:
         raise ValueError(f"bound {parameter}")
     return float(parameter or 0)
@@ -146,7 +146,7 @@ def bound_ladder(name: str) -> tuple[str, ...]:
 
 
 def level_of(parameter: str | None, lowest: int, highest: int, default: int) -> int:
-    """Read a coder's level; raises `ValueError` where it is none."""
+    """Read a coder's level; raises `ValueError` if it is invalid."""
     level = default if parameter is None else int(parameter) if parameter.isdecimal() else highest + 1
     if not lowest <= level <= highest:
         raise ValueError(f"level {parameter}")
@@ -159,17 +159,17 @@ def byte_count(dtype: str, shape: Sequence[int]) -> int:
 
 
 def to_planes(values: NDArray[Any]) -> NDArray[np.uint8]:
-    """Sort the bytes of an array by their place in the number.
+    """Group the bytes of an array by their place in the number.
 
-    Bytes of the same place (all exponents, all last digits, ...) are alike, so that a coder of bytes finds more in
-    them; the shuffle is that of HDF5 and Blosc.
+    Bytes of the same place (all exponents, all last digits, ...) are similar, so a byte coder compresses them better.
+    HDF5 and Blosc use the same shuffle.
     """
     flat = np.ascontiguousarray(values).reshape(-1)
     return np.ascontiguousarray(flat.view(np.uint8).reshape(-1, values.itemsize).T)
 
 
 def from_planes(planes: bytes, dtype: str, shape: Sequence[int]) -> NDArray[Any]:
-    """Undo `to_planes`; raises `ValueError` where there are too few or too many bytes."""
+    """Undo `to_planes`; raises `ValueError` if there are too few or too many bytes."""
     number = np.dtype(dtype)
     size = byte_count(dtype, shape)
     if len(planes) != size:

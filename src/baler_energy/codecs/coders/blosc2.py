@@ -1,4 +1,4 @@
-"""Blosc2: shuffles bytes or bits in pieces that fit a CPU's cache, and packs each with one of several coders."""
+"""Blosc2: shuffles bytes or bits in pieces that fit a CPU's cache, and packs each piece with one of several coders."""
 
 import re
 import zlib
@@ -20,19 +20,19 @@ _CHECKSUM_BYTES = 4
 
 @dataclass(frozen=True)
 class Blosc2(Coder):
-    """A chunk of Blosc2, behind its CRC-32 (little-endian, 4 bytes), as Blosc2 has no checksum.
+    """A chunk of Blosc2, preceded by its CRC-32 (little-endian, 4 bytes), as Blosc2 has no checksum.
 
-    Without one, Blosc2 unpacks most damaged bytes to other numbers. It packs and unpacks in the calling thread, as the
-    other coders do: `codecs.streaming` has threads of its own.
+    Without a checksum, most damaged chunks would unpack to wrong numbers. Like the other coders, it runs in the calling
+    thread: `codecs.streaming` has its own threads.
 
     Parameters
     ----------
     inner
         The coder of the shuffled bytes.
     level
-        Blosc2's, from 1 to 9, whatever the levels of the coder are.
+        Blosc2's own level, from 1 to 9, for every coder.
     bitshuffle
-        Whether bits are shuffled, rather than bytes.
+        Whether bits are shuffled instead of bytes.
     """
 
     inner: str = "zstd"
@@ -41,11 +41,11 @@ class Blosc2(Coder):
 
     package = "blosc2"
     suffix = "blosc2"
-    usage = f"blosc2, or blosc2-zstd-5-bitshuffle (coder: {', '.join(_INNER)}; level; bits are shuffled, not bytes)"
+    usage = f"blosc2, or blosc2-zstd-5-bitshuffle (coder: {', '.join(_INNER)}; level; shuffles bits, not bytes)"
 
     @classmethod
     def parse(cls, name: str, parameter: str | None) -> Self:
-        """Read ``blosc2``, or ``blosc2-lz4`` and what may follow it: ``-9``, ``-bitshuffle``, ``-9-bitshuffle``."""
+        """Read ``blosc2``, or ``blosc2-lz4``, optionally with ``-9``, ``-bitshuffle`` or ``-9-bitshuffle``."""
         if parameter is None:
             return cls()
         written = _WRITTEN.fullmatch(parameter)
@@ -55,7 +55,7 @@ class Blosc2(Coder):
 
     @classmethod
     def missing(cls) -> str | None:
-        """Say how to get the package, in the version that is known to work."""
+        """Report how to install the package, in the version that is known to work."""
         reason = super().missing()
         return reason and f"{reason.partition(':')[0]}: `pip install -r requirements/blosc2.txt`."
 
@@ -64,7 +64,7 @@ class Blosc2(Coder):
         import blosc2
 
         chunk = b""
-        # Blosc2 has no empty array.
+        # Blosc2 cannot pack an empty array.
         if values.size:
             chunk = blosc2.compress2(
                 np.ascontiguousarray(values).reshape(-1).view(np.uint8),
@@ -87,9 +87,9 @@ class Blosc2(Coder):
         size = byte_count(dtype, shape)
         if not size and not len(chunk):
             return np.empty(shape, dtype)
-        # Blosc2 writes as many bytes as the chunk says it holds, even where there is room for fewer.
+        # Blosc2 writes as many bytes as the chunk's header states, even beyond the end of the array.
         if len(chunk) < blosc2.MIN_HEADER_LENGTH or blosc2.get_cbuffer_sizes(chunk)[:2] != (size, len(chunk)):
-            raise ValueError(f"packed bytes are damaged (not {size} of them)")
+            raise ValueError(f"packed bytes are damaged (they should unpack to {size} bytes)")
         values = np.empty(shape, dtype)
         try:
             blosc2.decompress2(chunk, dst=values, nthreads=1)

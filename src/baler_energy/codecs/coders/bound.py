@@ -1,4 +1,4 @@
-"""A bound of every value's error, which corrections keep (`codecs.corrections`)."""
+"""A bound on every value's error, kept by corrections (`codecs.corrections`)."""
 
 import math
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ __all__ = ["WORD", "ErrorBound", "bound_word"]
 
 @dataclass(frozen=True)
 class ErrorBound(Word):
-    """A bound of every value's error, over the range of its column in training."""
+    """A bound on every value's error, relative to its column's range in training."""
 
     value: float
 

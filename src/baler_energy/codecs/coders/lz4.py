@@ -1,4 +1,4 @@
-"""LZ4, by pyarrow, after a shuffle of the bytes."""
+"""LZ4 from pyarrow, after a byte shuffle."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ _SIZE_BYTES = 8
 
 @dataclass(frozen=True)
 class Lz4(ArrowCoder):
-    """LZ4 in its frame format, at its one level, behind the size of what is packed (B, little-endian, 8 bytes).
+    """LZ4 in its frame format, at its only level, preceded by the unpacked size (B, little-endian, 8 bytes).
 
-    pyarrow does not notice where a frame holds less than it is asked for.
+    The size is stored because pyarrow does not notice if a frame holds fewer bytes than requested.
     """
 
     codec = "lz4"
@@ -40,7 +40,7 @@ class Lz4(ArrowCoder):
         """Unpack the bytes and undo the shuffle."""
         size = byte_count(dtype, shape)
         if int.from_bytes(packed[:_SIZE_BYTES], "little") != size:
-            raise ValueError(f"packed bytes are damaged (not {size} bytes)")
+            raise ValueError(f"packed bytes are damaged (they should unpack to {size} bytes)")
         return super().decode(packed[_SIZE_BYTES:], dtype, shape)
 
 

@@ -1,4 +1,4 @@
-"""LZMA in the xz format, from Python's standard library, after a shuffle of the bytes."""
+"""LZMA in the xz format, from Python's standard library, after a byte shuffle."""
 
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -9,18 +9,18 @@ from baler_energy.codecs.coders.standard import StandardCoder, Unpacker
 
 __all__ = ["DICTIONARY", "WORD", "Lzma"]
 
-#: Dictionary (B) of each preset, from the manual page of xz; and the smallest that there is.
+#: Dictionary (B) of each preset, from the manual page of xz; and the smallest dictionary allowed.
 DICTIONARY = (2**18, 2**20, 2**21, 2**22, 2**22, 2**23, 2**23, 2**24, 2**25, 2**26)
 _SMALLEST = 2**12
-#: What unpacking takes besides the dictionary (B), at most.
+#: Maximum memory (B) for unpacking, in addition to the dictionary.
 _BESIDES = 2**18
 
 
 @dataclass(frozen=True)
 class Lzma(StandardCoder):
-    """LZMA at a preset from 0 to 9, with a dictionary no larger than what is packed.
+    """LZMA at a preset from 0 to 9, with a dictionary no larger than the unpacked bytes.
 
-    The packed bytes are as many as with the preset's own dictionary of up to 64 MiB, but for 4 at most, and packing a
+    Compared with the preset's own dictionary (up to 64 MiB), the packed size differs by at most 4 bytes, and packing a
     column of a block takes three quarters (preset 6) to a quarter (preset 9) of the time.
     """
 
@@ -36,10 +36,10 @@ class Lzma(StandardCoder):
 
     @classmethod
     def missing(cls) -> str | None:
-        """Say where Python was built without it."""
+        """Report whether Python was built without it."""
         if find_spec("_lzma") is not None:
             return None
-        return "This Python was built without lzma: install liblzma's headers and build it again, or use another one."
+        return "This Python was built without lzma: install liblzma's headers and rebuild it, or use another Python."
 
     def pack(self, planes: memoryview) -> bytes:
         """Pack shuffled bytes."""
@@ -50,7 +50,7 @@ class Lzma(StandardCoder):
         return lzma.compress(planes, lzma.FORMAT_XZ, filters=filters)
 
     def unpacker(self, size: int) -> tuple[Unpacker, type[Exception]]:
-        """Give what unpacks so many bytes, and refuses a larger dictionary: xz rounds up, by half at most."""
+        """Give an object that unpacks `size` bytes and limits the dictionary, which xz rounds up by at most half."""
         import lzma
 
         most = 2 * max(_SMALLEST, size) + _BESIDES

@@ -24,7 +24,7 @@ class NumberFormat(Numbers):
     name
         A key of `FORMATS`.
     mantissa_bits
-        Bits of the mantissa that are kept of float32, 1 to 22; None keeps all.
+        Mantissa bits of a float32 that are kept, 1 to 22; None: all.
     """
 
     name: str
@@ -48,11 +48,11 @@ class NumberFormat(Numbers):
         return tuple(f"{name}-{bits}" for bits in range(1, FORMATS[name])) if name == "float32" else ()
 
     def latent_type(self, precision: str) -> str:
-        """Give the format, whatever the precision."""
+        """Give the format, for every precision."""
         return self.name
 
     def column_type(self, dtype: str) -> str:
-        """Give the format where it makes a column smaller, or rounds it; integers stay what they are."""
+        """Give the format for floats at least as wide; otherwise the column's own type."""
         return self.name if self._fits(dtype) else dtype
 
     def round_latents(self, latents: NDArray[Any], steps: NDArray[np.float64] | None) -> NDArray[Any]:
@@ -60,11 +60,11 @@ class NumberFormat(Numbers):
         return self._rounded(latents, "latent")
 
     def round_column(self, values: NDArray[Any], step: float | None) -> NDArray[Any]:
-        """Round each value to the nearest number of the format; NaN and infinity stay what they are."""
+        """Round each value to the nearest number of the format; NaN and infinity stay unchanged."""
         return self._rounded(values, "value") if self._fits(values.dtype.name) else values
 
     def _fits(self, dtype: str) -> bool:
-        """Whether it makes numbers of a type smaller, or rounds them."""
+        """Whether numbers of a type are rounded to the format: floats that are at least as wide."""
         own = np.dtype(dtype)
         return own.kind == "f" and np.dtype(self.name).itemsize <= own.itemsize
 
@@ -83,7 +83,7 @@ class NumberFormat(Numbers):
 
 
 def _shortened(values: NDArray[np.float32], bits: int) -> NDArray[np.float32]:
-    """Round float32 to the nearest number with so many bits of mantissa; infinity where that is beyond it.
+    """Round float32 to the nearest number with `bits` mantissa bits; infinity if that exceeds the range.
 
     Halfway cases are rounded away from zero. (numcodecs' BitRound rounds them to even, and turns some NaNs into 0 or
     infinity, so that the files would differ.)
@@ -92,7 +92,7 @@ def _shortened(values: NDArray[np.float32], bits: int) -> NDArray[np.float32]:
     patterns = values.view(np.uint32)
     half = np.uint32(1 << (dropped - 1))
     kept = np.uint32(0xFFFFFFFF << dropped & 0xFFFFFFFF)
-    # A carry goes over into the exponent, which is right; NaN and infinity are left for the caller to see.
+    # A carry into the exponent is correct. NaN and infinity stay, so that the caller sees them.
     rounded = np.where(np.isfinite(values), (patterns + half) & kept, patterns)
     return rounded.astype(np.uint32, copy=False).view(np.float32)
 

@@ -1,6 +1,6 @@
-"""Pcodec, a coder of numbers: it finds their common divisor, their bins, and codes each number's offset in its bin.
+"""Pcodec, a coder of numbers: it finds a common divisor and bins, and codes each number's offset in its bin.
 
-Each column of an array is coded by itself, as columns are unlike each other. Booleans are coded as bytes.
+Each column of an array is coded separately, as columns differ from each other. Booleans are coded as bytes.
 """
 
 from collections.abc import Sequence
@@ -33,11 +33,11 @@ class Pcodec(Coder):
         return cls(level_of(parameter, 0, 12, 8))
 
     def encode(self, values: NDArray[Any]) -> bytes:
-        """Pack each column: first the lengths of the packed columns (B, little-endian, 8 bytes each), then these."""
+        """Pack each column: lengths of the packed columns (B, little-endian, 8 bytes each), then the columns."""
         from pcodec import ChunkConfig, standalone
 
         config = ChunkConfig(compression_level=self.level, enable_8_bit=True)
-        # pcodec has no empty array.
+        # pcodec cannot pack an empty array.
         columns = _columns(values) if values.size else []
         packed = [standalone.simple_compress(np.ascontiguousarray(_countable(one)), config) for one in columns]
         return np.array([len(one) for one in packed], _LENGTH).tobytes() + b"".join(packed)
@@ -51,7 +51,7 @@ class Pcodec(Coder):
         start = len(columns) * _LENGTH.itemsize
         lengths = np.frombuffer(packed[:start], _LENGTH)
         if len(lengths) != len(columns) or start + int(lengths.sum()) != len(packed):
-            raise ValueError("packed bytes are damaged (lengths of columns)")
+            raise ValueError("packed bytes are damaged (column lengths)")
         for column, length in zip(columns, lengths.tolist(), strict=True):
             try:
                 numbers = standalone.simple_decompress(packed[start : start + length])
@@ -60,13 +60,13 @@ class Pcodec(Coder):
             start += length
             expected = _countable(column)
             if numbers is None or numbers.shape != expected.shape or numbers.dtype != expected.dtype:
-                raise ValueError("packed bytes are damaged (another array)")
+                raise ValueError("packed bytes are damaged (wrong type or shape)")
             column[:] = numbers.view(column.dtype)
         return values
 
 
 def _columns(values: NDArray[Any]) -> list[NDArray[Any]]:
-    """Give views of the columns of an array; one of a single dimension is one column."""
+    """Give views of the columns of an array; a one-dimensional array is one column."""
     return [values] if values.ndim == 1 else [values[:, number] for number in range(values.shape[1])]
 
 

@@ -1,4 +1,4 @@
-"""Uniform quantisation: every number is rounded to a multiple of a step, and stored as that integer."""
+"""Uniform quantisation: every number is rounded to a multiple of a step, which is stored as an integer."""
 
 import math
 from dataclasses import dataclass
@@ -12,13 +12,14 @@ from baler_energy.codecs.native import bounds
 
 __all__ = ["WORD", "Quantise"]
 
-#: Integers in which the multiples of a float's steps are stored; those of integers need no other type.
+#: Integer types that store the multiples of a float's step; integer columns keep their type.
 _CODES = {"float16": "int16", "float32": "int32", "float64": "int64"}
-#: Roundings of the type (division, product, result) that a step leaves room for; below so many, nothing is rounded.
+#: Rounding errors (of division, product, result) that the step leaves room for; and the smallest usable bound, in
+#: rounding errors: a column with a finer bound is not rounded.
 _ROUNDINGS, _LEAST_ROUNDINGS = 3, 8
-#: No step is near the numbers that float64 holds with fewer digits.
+#: Smallest usable bound: it keeps steps away from the subnormal numbers, which have fewer digits.
 _SMALLEST = 1e-290
-#: Integers up to here are exact in float64.
+#: Integers up to this one are exact in float64.
 _LARGEST_EXACT = 2.0**53
 
 
@@ -26,21 +27,21 @@ _LARGEST_EXACT = 2.0**53
 class Quantise(Steps):
     """Uniform quantisation, anchored at 0, so that zeros stay zeros.
 
-    A value comes back within `value` times the range of its column, the float's own rounding included. Integers come
-    back as integers, exactly where that is less than 1. A column whose bound is finer than its number type, and one
-    with a value that is not finite, is stored as it is.
+    A value comes back within `value` times its column's range, including the float's own rounding. Integers come back
+    as integers, exactly if that bound is below 1. A column is stored unchanged if its bound is finer than its number
+    type, or if a value is not finite.
 
     Parameters
     ----------
     value
-        Bound of the error, over the range of the column (of latents: over their range within a block).
+        Error bound, relative to the column's range (for latents: their range within a block).
     """
 
     value: float
 
     lossless = False
     keeps_bound = True
-    usage = "quantise-0.01 (rounds to multiples of a step; largest error over a column's range)"
+    usage = "quantise-0.01 (rounds to multiples of a step; largest error relative to the column's range)"
 
     @classmethod
     def parse(cls, name: str, parameter: str | None) -> Self:
@@ -53,7 +54,7 @@ class Quantise(Steps):
         return bound_ladder(name)
 
     def latent_type(self, precision: str) -> str:
-        """Give the precision: multiples of the step are numbers of it."""
+        """Give the precision: latents keep their number type."""
         return precision
 
     def column_type(self, dtype: str) -> str:
@@ -73,7 +74,7 @@ class Quantise(Steps):
         Returns
         -------
         float
-            The step; 0: the values are stored as they are. An odd integer for integers.
+            The step; 0: the values are stored unchanged. For integers it is an odd integer.
         """
         largest = float(np.abs(values.astype(np.float64)).max()) if len(values) else 0.0
         if values.dtype.kind != "f":
@@ -109,7 +110,7 @@ class Quantise(Steps):
         number = np.dtype(dtype)
         if number.kind != "f" and step == 1:
             return codes
-        # A multiple may lie beyond the type, and then is further away than its end.
+        # A multiple may be outside the type's range; the end of the range is then closer to the value.
         return np.clip(codes * step, *bounds(dtype)).astype(number)
 
     def code_type(self, dtype: str) -> str:

@@ -1,4 +1,4 @@
-"""Coders of bytes that come with Python, after a shuffle of the bytes."""
+"""Byte coders from Python's standard library, after a byte shuffle."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ __all__ = ["StandardCoder", "Unpacker"]
 
 
 class Unpacker(Protocol):
-    """What `zlib` and `lzma` unpack with."""
+    """The interface of the decompressors in `zlib` and `lzma`."""
 
     @property
     def eof(self) -> bool:
@@ -25,12 +25,12 @@ class Unpacker(Protocol):
         ...
 
     def decompress(self, data: bytes, max_length: int, /) -> bytes:
-        """Unpack, to at most so many bytes."""
+        """Unpack to at most `max_length` bytes."""
         ...
 
 
 class StandardCoder(Coder):
-    """A coder of bytes that Python has; its packed bytes end with a checksum of what is packed."""
+    """A byte coder from Python's standard library; its packed bytes include a checksum of the unpacked ones."""
 
     @abstractmethod
     def pack(self, planes: memoryview) -> bytes:
@@ -38,21 +38,21 @@ class StandardCoder(Coder):
 
     @abstractmethod
     def unpacker(self, size: int) -> tuple[Unpacker, type[Exception]]:
-        """Give what unpacks so many bytes, and what it raises where they are damaged."""
+        """Give an object that unpacks `size` bytes, and the exception that it raises for damaged ones."""
 
     def encode(self, values: NDArray[Any]) -> bytes:
         """Shuffle the bytes and pack them."""
         return self.pack(to_planes(values).data)
 
     def decode(self, packed: bytes, dtype: str, shape: Sequence[int]) -> NDArray[Any]:
-        """Unpack the bytes and undo the shuffle; takes no more memory than the array does, whatever was packed."""
+        """Unpack the bytes and undo the shuffle; unpacks no more than the array's size, whatever the bytes contain."""
         size = byte_count(dtype, shape)
         unpacker, failure = self.unpacker(size)
         try:
-            # One byte more than expected shows that there is more.
+            # Asking for one extra byte shows whether there are more than expected.
             planes = unpacker.decompress(packed, size + 1)
         except failure as error:
             raise ValueError(f"packed bytes are damaged ({error})") from error
         if not unpacker.eof or unpacker.unused_data:
-            raise ValueError("packed bytes are damaged (too few or too many)")
+            raise ValueError("packed bytes are damaged (wrong length)")
         return from_planes(planes, dtype, shape)

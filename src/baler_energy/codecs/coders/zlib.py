@@ -1,4 +1,4 @@
-"""zlib (Deflate, as in gzip), from Python's standard library, after a shuffle of the bytes."""
+"""zlib (Deflate, as in gzip), from Python's standard library, after a byte shuffle."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -30,7 +30,7 @@ class Zlib(StandardCoder):
         return zlib.compress(planes, self.level)
 
     def unpacker(self, size: int) -> tuple[Unpacker, type[Exception]]:
-        """Give what unpacks any number of bytes."""
+        """Give an object that unpacks any number of bytes, and the exception that it raises for damaged ones."""
         import zlib
 
         return zlib.decompressobj(), zlib.error

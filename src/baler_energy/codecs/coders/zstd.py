@@ -1,4 +1,4 @@
-"""Zstandard, by pyarrow, after a shuffle of the bytes."""
+"""Zstandard from pyarrow, after a byte shuffle."""
 
 from dataclasses import dataclass
 from typing import Self

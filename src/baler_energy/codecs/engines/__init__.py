@@ -1,8 +1,8 @@
-"""Implementations of the transforms: of Baler's autoencoder several, its engines, which share their files.
+"""Implementations of the transforms. Baler's autoencoder has several, called engines, which share file formats.
 
-- `base`: what an implementation says of itself, what it is asked to do, and the work that comes of it
-- `reference`, `fast`, `upstream`: engines of Baler's autoencoder; `pca`, `identity`: the other transforms; the modules
-  that do the work are named in `variants`
+- `base`: what an implementation supports, what it is asked to do, and the work that it prepares
+- `reference`, `fast`, `upstream`: engines of Baler's autoencoder; `pca`, `identity`: the other transforms; `variants`
+  lists the modules that do the work
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ OPERATIONS = ("train", "compress", "decompress")
 
 
 def engine_of(codec: Codec) -> Engine:
-    """Give what the implementation of a codec says of itself; loads nothing that computes."""
+    """Describe the implementation of a codec, without loading the modules that do the work."""
     return _about(_modules(codec))
 
 
@@ -30,7 +30,7 @@ def engines() -> list[Engine]:
 
 
 def operations_of(codec: Codec) -> tuple[str, ...]:
-    """Operations that a codec has, in order; one that learns nothing has no training."""
+    """Operations that a codec has, in order; a codec that learns nothing has no ``train``."""
     return tuple(operation for operation in OPERATIONS if operation in _modules(codec))
 
 
@@ -40,7 +40,7 @@ def operation_of(codec: Codec, operation: str) -> Any:
     Raises
     ------
     InputError
-        It has no such operation.
+        The codec does not have this operation.
     """
     modules = _modules(codec)
     if operation not in modules:
@@ -49,12 +49,12 @@ def operation_of(codec: Codec, operation: str) -> Any:
 
 
 def check_precision(point: Any) -> None:
-    """Refuse a precision in which the point's engine does not compute.
+    """Refuse a precision that the point's engine does not support.
 
     Raises
     ------
     InputError
-        The message names the engines that do.
+        The precision is not supported; the message names the engines that support it.
     """
     if point.precision is not None and point.precision not in engine_of(point).precisions:
         known = [repr(engine.name) for engine in engines() if point.precision in engine.precisions]
@@ -64,12 +64,12 @@ def check_precision(point: Any) -> None:
 
 
 def device_of(point: Any) -> str:
-    """Give the device that a point asks for; ``cpu`` instead of ``auto`` where its codec computes on nothing else.
+    """Give the device of a point; ``auto`` becomes ``cpu`` if the codec only runs on the CPU.
 
     Raises
     ------
     InputError
-        The codec does not compute on the device.
+        The codec does not run on the device.
     """
     devices = engine_of(point).devices
     if point.device == "auto":

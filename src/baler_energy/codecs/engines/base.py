@@ -1,4 +1,4 @@
-"""What an engine says of itself, what it is asked to do, and the work that comes of it."""
+"""What an engine supports, what it is asked to do, and the work that it prepares."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -19,42 +19,42 @@ if TYPE_CHECKING:
 
 __all__ = ["WARM_UP_BATCHES", "Asked", "Engine", "Learned", "Work"]
 
-#: Batches of the work that runs before the window.
+#: Batches of the warm-up, which runs before the window.
 WARM_UP_BATCHES = 4
-#: Rows that count as a batch for a codec that has none.
+#: Rows that count as a batch for a codec without batches.
 ROWS_WITHOUT_BATCHES = 2048
 
 
 def _refuse_nothing(point: Parameters, training: Training) -> None:
-    """Take every value of the parameters."""
+    """Accept all values."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Engine:
-    """What an engine can do.
+    """What an engine supports.
 
     Parameters
     ----------
     name
-        In the study, records and tables.
+        Its name in the study, records and tables.
     runs_as_baler
-        Whether it costs what a user of Baler pays: chapters 1 and 2 report such an engine.
+        Whether its cost is what a user of Baler pays: chapters 1 and 2 report these engines.
     precisions
-        Values of the axis that it computes in.
+        Supported values of the axis ``precision``.
     devices
-        That it computes on.
+        Supported devices.
     reads_files
-        Whether it compresses files of every format, and makes such files again; else prepared tables only.
+        Whether it compresses files of every format and restores them in that format; otherwise only prepared tables.
     profilers
-        That see what it does; None: all.
+        Profilers that support it; None: all.
     has_layers
-        Whether its network is made of layers that can be measured apart.
+        Whether its network consists of layers that can be measured separately.
     tunes_threads
-        Whether ``threads: auto`` takes the number of the calibration.
+        Whether ``threads: auto`` uses the calibrated number of threads.
     refuse
-        Raises `InputError` for values of a point and of the training that it does not support.
+        Raises `InputError` for unsupported values of a point or of the training.
     missing
-        Says why it cannot run on this machine, and what to do; None: it can.
+        Returns why it cannot run on this machine, and what to do; None: it can run.
     """
 
     name: str
@@ -78,19 +78,19 @@ class Asked:
     data
         The table or file to train on or to compress, or the compressed file.
     out, target
-        The folder that the result goes to, on whose file system temporary files belong, and the file to write.
+        The folder of the result, whose file system also holds temporary files; and the file to write.
     point, seed, threads, device
         The point, with the actual number of threads and device.
     training
         How to train.
     table
-        The table in `data`, where it has been read.
+        The table in `data`, if it has already been read.
     checkpoint
-        File of the trained codec, to compress or decompress; None where there is no training.
+        File of the trained codec, for compressing and decompressing; None if the codec is not trained.
     content
-        The compressed file `data`, to decompress.
+        The compressed file in `data`, for decompressing.
     request, file_format
-        Which columns of a file to take, and its format where the suffix does not say it.
+        Which columns of a file to read, and its format if the suffix does not show it.
     """
 
     data: Path
@@ -115,12 +115,12 @@ class Asked:
 
     @property
     def codec_file(self) -> Path:
-        """File of the trained codec, which has to be given.
+        """File of the trained codec, which is required.
 
         Raises
         ------
         InputError
-            It is not.
+            It was not given.
         """
         if self.checkpoint is None:
             raise InputError("--checkpoint is missing: name the checkpoint written by `baler-energy train`.")
@@ -128,43 +128,43 @@ class Asked:
 
     @property
     def compressed(self) -> "Reader":
-        """The compressed file, which has to be given."""
+        """The compressed file, which is required."""
         assert self.content is not None
         return self.content
 
     @property
     def few(self) -> int:
-        """Rows of a warm-up."""
+        """Number of rows in a warm-up."""
         return WARM_UP_BATCHES * (self.point.batch_size or ROWS_WITHOUT_BATCHES)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """An operation with everything before it done.
+    """An operation that is ready to be measured.
 
     Parameters
     ----------
     operation
-        What is measured. Training takes a function to call at each epoch's end, and the keeper of its state.
+        The measured function. For training it takes a function to call at each epoch's end, and the state's keeper.
     warm_up
-        A small piece of it, before the window.
+        A small part of the operation, which runs before the window.
     finish
-        Makes the result of what the operation returned, after the window: of a training `Learned`, of a compression the
-        `Sizes` of the file, of a decompression the number of rows.
+        Turns what the operation returned into the result, after the window: `Learned` for training, the file's `Sizes`
+        for compression, the number of rows for decompression.
     origin, dtypes
-        Of the table, as `Table.origin` and `Table.dtypes`; of a decompression, neither is needed.
+        `Table.origin` and `Table.dtypes` of the table; not needed for decompression.
     warnings
-        What the user should know of it, after it has run.
+        Returns warnings for the user, after the operation.
     elsewhere
         Whether another process uses the device.
     synchronise
         Waits for the device that another process uses.
     running
-        What has to run around the window, within the session.
+        Context to enter around the window, within the session.
     facts
-        What the record says besides, from what the operation returned.
+        Makes more entries of the record from what the operation returned.
     saves_state
-        Whether a long training can save its state and go on from it.
+        Whether a long training can save its state and resume from it.
     """
 
     operation: Callable[..., Any]
@@ -182,16 +182,16 @@ class Work:
 
 @dataclass(frozen=True)
 class Learned:
-    """What a training gives.
+    """The result of a training.
 
     Parameters
     ----------
     codec
         The trained codec; its `write` makes the checkpoint.
     epochs
-        Of the training, of which a duration may be unknown (NaN); none where it has no epochs.
+        Epochs of the training; durations may be unknown (NaN). Empty if it has no epochs.
     results
-        What the record says of it besides.
+        More entries of the record.
     """
 
     codec: "Written"
@@ -203,5 +203,5 @@ class Written(Protocol):
     """Something that can be written to a file."""
 
     def write(self, path: Path) -> None:
-        """Write it, whole or not at all."""
+        """Write it to a file, atomically."""
         ...

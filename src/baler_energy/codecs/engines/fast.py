@@ -1,4 +1,4 @@
-"""The same mathematics at the speed of the hardware."""
+"""Baler's autoencoder: the same mathematics, at the speed of the hardware."""
 
 from baler_energy.codecs.engines.base import Engine
 

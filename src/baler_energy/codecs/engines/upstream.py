@@ -1,4 +1,4 @@
-"""Baler itself, in a process and an environment of its own."""
+"""Baler itself, in a separate process and environment."""
 
 from baler_energy.codecs.engines.base import Engine
 from baler_energy.codecs.upstream import install

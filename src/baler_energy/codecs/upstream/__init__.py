@@ -1,9 +1,9 @@
-"""Upstream Baler, the program that this one measures: its files, and itself as an engine.
+"""Upstream Baler, the program that this package measures: its files, and Baler itself as an engine.
 
-- `files`: model, normalisation, latents and tables as Baler writes them, both ways
+- `files`: reads and writes Baler's models, normalisation, latents and tables
 - `config`: a project's folder and its configuration
-- `install`: where Baler is installed
-- `project`: what it is given to work on, and what it does not support
-- `training`, `compressing`, `decompressing`, `profiling`: its operations; `work`: what they share
-- `process`: Baler in a process of its own; `runner`: the program there, which imports nothing of ours
+- `install`: finds the installed Baler
+- `project`: makes a project for Baler, and refuses what Baler does not support
+- `training`, `compressing`, `decompressing`, `profiling`: Baler's operations; `work`: their shared code
+- `process`: Baler in a separate process; `runner`: the program in that process, which imports nothing of this package
 """

@@ -1,4 +1,4 @@
-"""Baler compresses."""
+"""Compression by upstream Baler."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,12 +26,12 @@ _SHIFTED = (
 
 @contextmanager
 def compressing(asked: Asked) -> Iterator[Work]:
-    """Make ready to let Baler compress; what it wrote becomes a compressed file of ours after the window.
+    """Set up compression by Baler; its output becomes a compressed file of this package after the window.
 
     Raises
     ------
     InputError
-        The table is nothing for Baler, or is not of the training's columns.
+        Baler does not support the table, or the table's columns differ from the training's.
     """
     table, codec = asked.read_table(), checkpoint_of(asked)
     refuse_constants(table, asked.data)

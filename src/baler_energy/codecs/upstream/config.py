@@ -1,7 +1,7 @@
 """A project of upstream Baler: its folder and its configuration, a Python file.
 
 Baler finds a project as ``workspaces/WORKSPACE/PROJECT`` below the folder that it runs in, and imports the
-configuration. Here it is never run: only plain values that are assigned to ``c`` are read.
+configuration. The configuration is never run here: only plain values that are assigned to ``c`` are read.
 """
 
 import ast
@@ -18,7 +18,7 @@ from baler_energy.errors import InputError
 
 __all__ = ["EXTRA", "Config", "Folder", "config_text", "exact_ratio", "read_config", "type_list"]
 
-#: Name of what Baler does not know: the columns' types and the table's origin. It ignores the assignment.
+#: Name for values that Baler ignores: the columns' types and the table's origin.
 EXTRA = "baler_energy"
 
 
@@ -36,7 +36,7 @@ class Folder:
 
     @property
     def name(self) -> str:
-        """The project."""
+        """Name of the project."""
         return self.path.absolute().name
 
     @property
@@ -46,7 +46,7 @@ class Folder:
 
     @property
     def data(self) -> Path:
-        """Where a project that is written here has its input, inside of its folder."""
+        """The input of a project that is written here, inside the project's folder."""
         return self.path / "data" / f"{self.name}_data.npz"
 
     @property
@@ -66,7 +66,7 @@ class Folder:
 
     @property
     def compressed(self) -> Path:
-        """Latents."""
+        """The latents."""
         return self.path / "output" / "compressed_output" / "compressed.npz"
 
     @property
@@ -76,7 +76,7 @@ class Folder:
 
     @property
     def root(self) -> Path:
-        """The folder that holds ``workspaces``, from which Baler runs and which its paths start from."""
+        """The folder that holds ``workspaces``; Baler runs in it, and Baler's paths are relative to it."""
         return Path(*self.path.absolute().parts[:-3])
 
     def check(self) -> None:
@@ -85,7 +85,7 @@ class Folder:
         Raises
         ------
         InputError
-            It is no ``workspaces/WORKSPACE/PROJECT``.
+            It is not a folder ``workspaces/WORKSPACE/PROJECT``.
         """
         *_, workspaces, workspace, project = ("", "", *self.path.absolute().parts)
         if workspaces != "workspaces" or not all(re.fullmatch(r"\w[\w-]*", name) for name in (workspace, project)):
@@ -102,7 +102,7 @@ class Config:
     Parameters
     ----------
     input_path
-        The input, from the folder that holds ``workspaces``.
+        Path of the input, relative to the folder that holds ``workspaces``.
     compression_ratio
         Baler's latent columns are ``ceil(columns / ratio)``: see `exact_ratio`.
     model_name
@@ -110,13 +110,13 @@ class Config:
     type_list
         Types that decompressed columns are cast to: see `type_list`.
     epochs, learning_rate, batch_size
-        Of the training; batch_size also of the other operations.
+        Of the training; the batch size also applies to the other operations.
     early_stopping_patience
-        Epochs without a lower loss, until training stops; None: never.
+        Epochs without a lower loss before training stops; None: never.
     custom_norm
-        The input is normalised already.
+        Whether the input is already normalised.
     extra
-        Plain values under the name `EXTRA`.
+        Plain values to store under the name `EXTRA`.
     """
 
     input_path: str
@@ -132,10 +132,10 @@ class Config:
 
 
 def config_text(config: Config) -> str:
-    """Write a configuration that Baler runs with present libraries.
+    """Write a configuration that Baler runs with current versions of its libraries.
 
-    The learning rate's schedule, error bounds and separate models stay off, because they fail there; the other
-    switches have no effect on a table or are those of Baler's example. A key that Baler reads must not be missing.
+    The learning-rate schedule, error bounds and separate models are off, because they fail with these versions. The
+    other switches have no effect on a table or are set as in Baler's example. Every key that Baler reads must be there.
     """
     values = {
         "input_path": config.input_path,
@@ -173,13 +173,13 @@ def config_text(config: Config) -> str:
     }
     if config.extra:
         values[EXTRA] = dict(config.extra)
-    # repr makes literals: whatever a text holds, it stays a text.
+    # repr makes literals, so that a text cannot become code.
     lines = [f"    c.{name} = {value!r}" for name, value in values.items()]
     return "\n".join(["def set_config(c):", *lines, ""])
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """Read the plain values of a configuration, without running it; what is computed in it is left out.
+    """Read the plain values of a configuration, without running it; computed values are left out.
 
     Returns
     -------
@@ -209,7 +209,7 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 def exact_ratio(columns: int, latent: int) -> float:
-    """Give the compression ratio for which Baler's ``ceil(columns / ratio)`` is `latent`, in spite of rounding."""
+    """Give the compression ratio for which Baler's ``ceil(columns / ratio)`` is `latent`, despite rounding."""
     ratio = columns / latent
     return ratio if math.ceil(columns / ratio) == latent else math.nextafter(ratio, math.inf)
 
@@ -217,7 +217,7 @@ def exact_ratio(columns: int, latent: int) -> float:
 def type_list(dtypes: Sequence[str]) -> tuple[str, ...]:
     """Types for Baler to cast decompressed columns to.
 
-    Integers and booleans become int64: Baler truncates, and a narrow type would wrap what is beyond its bounds (a
-    multiplicity of -1 in uint16 would come back as 65,535), while a boolean is true for all but 0.
+    Integers and booleans become int64. Baler truncates: a narrow type would wrap values outside its range (a
+    multiplicity of -1 in uint16 would come back as 65,535), and a boolean would be true for everything except 0.
     """
     return tuple("int64" if np.dtype(dtype).kind in "iub" else dtype for dtype in dtypes)

@@ -1,4 +1,4 @@
-"""Baler decompresses."""
+"""Decompression by upstream Baler."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,10 +18,10 @@ __all__ = ["decompressing"]
 
 @contextmanager
 def decompressing(asked: Asked) -> Iterator[Work]:
-    """Make ready to let Baler reconstruct a table; what it wrote becomes a table of ours after the window.
+    """Set up decompression by Baler; its output becomes a table of this package after the window.
 
-    Integer columns are truncated, as Baler does. It also reads its input file again, of which it uses the shape
-    only: it gets one of zeros, of the same size.
+    Baler truncates integer columns. It also reads its input file again, but only uses the shape: the file contains
+    zeros, in the same shape.
     """
     codec, facts, latents = checkpoint_of(asked), asked.compressed.facts, asked.compressed.latents()
     facts.check_made_with(codec, asked.data)

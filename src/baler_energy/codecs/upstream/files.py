@@ -1,7 +1,7 @@
-"""The files of upstream Baler, both ways.
+"""Reads and writes the files of upstream Baler.
 
-- ``model.pt``: a state dict ``en1.weight``, ``en1.bias``, ... of float64; Baler takes the number of columns from the
-  length of its last entry, and where a name is not the expected one, starts that layer at random without a word.
+- ``model.pt``: a state dict ``en1.weight``, ``en1.bias``, ... of float64. Baler takes the number of columns from the
+  length of its last entry; if a name is not the expected one, it silently starts that layer at random.
 - ``normalization_features.npy`` (2, columns) float64: minimum and range.
 - ``compressed.npz``: ``data`` (rows, latent) float64, ``names`` (columns,), ``normalization_features``.
 - input and ``decompressed.npz``: ``data`` (rows, columns) float64, ``names``.
@@ -45,20 +45,20 @@ __all__ = [
     "write_table",
 ]
 
-# Rows that are read at once.
+# Rows read at once.
 _ROWS = 1 << 16
 
-#: Baler's classes of fully connected float64 networks, by their names there.
+#: Baler's fully connected float64 networks, by class name.
 MODELS: dict[str, Network] = {"AE": network("baler"), "FPGA_prototype_model": network("baler-small")}
 
 
 def model_name(architecture: Architecture) -> str:
-    """Name Baler's class of a network.
+    """Give the name of Baler's class for a network.
 
     Raises
     ------
     InputError
-        Baler has none like it.
+        Baler does not have the network.
     """
     for name, known in MODELS.items():
         if (architecture.hidden, architecture.negative_slope) == (known.hidden, known.negative_slope):
@@ -70,19 +70,20 @@ def model_name(architecture: Architecture) -> str:
 
 
 def read_model(path: Path) -> tuple[Architecture, dict[str, Tensor]]:
-    """Read ``model.pt``, never unpickling objects; which network it is follows from the names in it.
+    """Read ``model.pt``; objects are never unpickled, and the names in the file determine the network.
 
     Returns
     -------
     Architecture
         Widths and slope.
     dict
-        The parameters, float64, by their names, in the order of the layers.
+        The parameters (float64) by name, in the order of the layers.
 
     Raises
     ------
     InputError
-        The file is missing, damaged or holds objects; a name is missing or unknown; a shape is wrong; a value is NaN.
+        The file is missing, damaged or holds objects; a name is missing or unknown; a shape is wrong; or a value is not
+        finite.
     """
     content = _load(path)
     if not isinstance(content, Mapping) or not all(isinstance(tensor, Tensor) for tensor in content.values()):
@@ -102,18 +103,18 @@ def read_model(path: Path) -> tuple[Architecture, dict[str, Tensor]]:
 
 
 def write_model(path: Path, checkpoint: Checkpoint) -> None:
-    """Write ``model.pt``, whole or not at all: plain tensors of float64, in the order of the layers.
+    """Write ``model.pt``, atomically: plain tensors of float64, in the order of the layers.
 
     Raises
     ------
     InputError
-        Baler has no such network.
+        Baler does not have the network.
     """
     model_name(checkpoint.architecture)
     layers = checkpoint.architecture.encoder | checkpoint.architecture.decoder
     names = [f"{layer}.{kind}" for layer in layers for kind in ("weight", "bias")]
     content = OrderedDict((name, checkpoint.parameters[name].double()) for name in names)
-    # Through a handle: given a path, torch stores its (temporary) name in the file.
+    # Not by path: torch would store the path's (temporary) name in the file.
     with atomic_path(path) as temporary, temporary.open("wb") as handle:
         torch.save(content, handle)
 
@@ -124,7 +125,7 @@ def read_features(path: Path) -> Normalisation:
     Raises
     ------
     InputError
-        The file is missing, damaged, holds Python objects, or does not have minima and ranges.
+        The file is missing, damaged, holds Python objects, or does not contain minima and ranges.
     """
     try:
         with path.open("rb") as handle:
@@ -137,39 +138,39 @@ def read_features(path: Path) -> Normalisation:
 
 
 def write_features(path: Path, normalisation: Normalisation) -> None:
-    """Write ``normalization_features.npy``, whole or not at all."""
+    """Write ``normalization_features.npy``, atomically."""
     with atomic_path(path) as temporary:
         np.save(temporary, normalisation.features, allow_pickle=False)
 
 
 def column_names(names: NDArray[Any]) -> tuple[str, ...]:
-    """Columns' names of an array ``names`` of text, or of bytes as older files have them."""
+    """Read column names from an array ``names`` of text, or of bytes, as in older files."""
     return tuple(name.decode() if isinstance(name, bytes) else str(name) for name in np.atleast_1d(names).tolist())
 
 
 def unscaled(columns: int) -> Normalisation:
-    """Give the normalisation that changes nothing, bit by bit: of a project with ``apply_normalization = False``."""
+    """Give the normalisation that changes no bit, for a project with ``apply_normalization = False``."""
     return Normalisation(np.stack([np.zeros(columns), np.ones(columns)]))
 
 
 def read_checkpoint(
     path: Path, normalisation: Normalisation, names: Sequence[str], dtypes: Sequence[str]
 ) -> Checkpoint:
-    """Make a checkpoint of ``model.pt`` and what other files say.
+    """Make a checkpoint from ``model.pt`` and the contents of other files.
 
     Parameters
     ----------
     path
         ``model.pt``.
     normalisation
-        Of the same training: `read_features`, or `unscaled`.
+        Normalisation of the same training, from `read_features` or `unscaled`.
     names, dtypes
-        Of the columns, and NumPy's names of their types.
+        Names and types (as NumPy names them) of the columns.
 
     Raises
     ------
     InputError
-        The file is wrong (see `read_model`), or there are not as many features, names and types as it has columns.
+        The file is invalid (see `read_model`), or the number of features, names or types differs from its columns.
     """
     architecture, parameters = read_model(path)
     counts = {"features": normalisation.features.shape[1], "names": len(names), "types": len(dtypes)}
@@ -192,7 +193,7 @@ def read_latents(path: Path, checkpoint: Checkpoint) -> NDArray[np.float64]:
     Raises
     ------
     InputError
-        The file is missing, damaged or holds Python objects; it is of another training; a latent is NaN.
+        The file is missing, damaged or holds Python objects; it belongs to another training; or a latent is not finite.
     """
     arrays = read_npz(path, ("data", "names", "normalization_features"))
     latents, features = arrays["data"], arrays["normalization_features"]
@@ -222,7 +223,7 @@ def read_latents(path: Path, checkpoint: Checkpoint) -> NDArray[np.float64]:
 
 
 def write_latents(path: Path, latents: NDArray[np.floating], checkpoint: Checkpoint) -> None:
-    """Write ``compressed.npz``, whole or not at all; as float64, since Baler fails on other types."""
+    """Write ``compressed.npz``, atomically; in float64, as Baler fails on other types."""
     arrays = {
         "data": latents.astype(np.float64),
         "names": np.array(checkpoint.names, dtype=np.str_),
@@ -239,15 +240,15 @@ def read_table(path: Path, dtypes: Sequence[str] | None = None, origin: Mapping[
     path
         The file.
     dtypes
-        NumPy's names of the columns' types. Without them a column of whole numbers counts as integer, as everywhere
-        where a file has one type for all columns (`integral_dtypes`).
+        NumPy's names of the columns' types. Without them, a column of whole numbers counts as integer, as for every
+        file with one type for all columns (`integral_dtypes`).
     origin
-        Of the table; by default a file with the name of this one.
+        Origin of the table; by default, a file with the name of this one.
 
     Raises
     ------
     InputError
-        The file is missing, damaged, holds Python objects, or has not as many columns as types.
+        The file is missing, damaged, holds Python objects, or does not have as many columns as types.
     """
     with open_source(path, file_format="npz") as source:
         names, own = source.names, source.dtypes
@@ -259,7 +260,7 @@ def read_table(path: Path, dtypes: Sequence[str] | None = None, origin: Mapping[
 
 
 def write_table(path: Path, table: Table) -> None:
-    """Write a table as Baler reads and writes them, whole or not at all; types and origin are lost."""
+    """Write a table in Baler's format, atomically; types and origin are lost."""
     write_npz(path, {"data": table.data, "names": np.array(table.names, dtype=np.str_)})
 
 
@@ -270,7 +271,7 @@ def _load(path: Path) -> Any:
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}.") from error
     except pickle.UnpicklingError as error:
-        # torch's own message advises to unpickle it.
+        # torch's own message recommends unpickling the file.
         raise InputError(
             f"{path}: is damaged, or contains Python objects other than tensors, which could run code and are not "
             "loaded. Save the model's state dict, as Baler does."

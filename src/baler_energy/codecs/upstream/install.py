@@ -1,4 +1,4 @@
-"""Where upstream Baler is installed: in an environment of its own, as its NumPy is older than ours."""
+"""Finds upstream Baler, which is installed in a separate environment, as it needs an older NumPy."""
 
 import json
 import os
@@ -11,9 +11,9 @@ from baler_energy.errors import UnavailableError
 
 __all__ = ["RUNNER", "VARIABLE", "Installation", "find", "upstream_environment"]
 
-#: Environment variable that names another Python which has Baler.
+#: Environment variable that names another Python with Baler.
 VARIABLE = "BALER_UPSTREAM_PYTHON"
-#: The program that runs Baler there. It is imported here, where it does nothing, so that a stage's fingerprint sees it.
+#: The program that runs Baler there. Importing it here does nothing but include it in a stage's fingerprint.
 RUNNER = Path(runner.__file__)
 
 _DEFAULT = Path(".venv-upstream", "bin", "python")
@@ -25,7 +25,7 @@ _REMEDY = (
 
 @dataclass(frozen=True)
 class Installation:
-    """A Python that has Baler, the version that it has, and of which commit that is (None: not written down)."""
+    """A Python with Baler, Baler's version, and Baler's commit (None: not recorded)."""
 
     python: Path
     version: str
@@ -38,7 +38,7 @@ def find() -> Installation:
     Raises
     ------
     UnavailableError
-        It is not installed; the message says how to.
+        It is not installed; the message explains how to install it.
     """
     python = _upstream_python()
     command = [str(python), "-P", str(RUNNER), "--describe"]
@@ -53,12 +53,12 @@ def find() -> Installation:
 
 
 def _upstream_python() -> Path:
-    """Give the Python of upstream Baler's environment, absolute: that of the variable, or of `make upstream`.
+    """Give the absolute path of upstream Baler's Python: from `VARIABLE`, or as installed by `make upstream`.
 
     Raises
     ------
     UnavailableError
-        There is no such file.
+        The file does not exist.
     """
     python = Path(os.environ.get(VARIABLE) or _DEFAULT).absolute()
     if not python.is_file():
@@ -67,5 +67,5 @@ def _upstream_python() -> Path:
 
 
 def upstream_environment() -> dict[str, str]:
-    """Give this process's environment variables, less those that would lead its Python to our packages."""
+    """Give our environment variables, without those that would make Baler's Python import our packages."""
     return {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}

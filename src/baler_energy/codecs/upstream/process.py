@@ -1,4 +1,4 @@
-"""Upstream Baler in a process of its own, which performs one mode of its command line at each request."""
+"""Upstream Baler in a separate process, which runs one mode of its command line for each request."""
 
 import json
 import signal
@@ -16,7 +16,7 @@ from baler_energy.progress import announce
 
 __all__ = ["Upstream", "started"]
 
-#: How long a process may take to go once nothing is asked of it any more (s).
+#: How long the process may take to exit once its input is closed (s).
 _END_S = 10.0
 _LAST_LINES = 8
 
@@ -27,16 +27,17 @@ class Upstream:
     Parameters
     ----------
     process
-        Our end of it; it was started at `start_s` of the monotonic clock.
+        The process, which was started at `start_s` of the monotonic clock.
     log
-        File of what Baler prints.
+        File with Baler's output.
 
     Attributes
     ----------
     facts
-        Versions: of Baler (``version`` and ``commit``), and of the ``python``, ``torch`` and ``numpy`` that it runs on.
+        Versions of Baler (``version`` and ``commit``) and of its ``python``, ``torch`` and ``numpy``; and ``cuda``:
+        whether it finds a GPU.
     startup_s
-        From its start until all was imported (s).
+        Time from its start until everything was imported (s).
     """
 
     def __init__(self, process: "subprocess.Popen[str]", log: Path, start_s: float) -> None:
@@ -47,24 +48,24 @@ class Upstream:
         self.startup_s = time.monotonic() - start_s
 
     def perform(self, project: Folder, mode: str, seed: int, *, profile: bool = False) -> dict[str, Any]:
-        """Run a mode from its reading of the input to its written files.
+        """Run a mode, from reading the input to writing the files.
 
         Parameters
         ----------
         project
-            Below the folder that the process runs in.
+            A project below the folder that the process runs in.
         mode
             ``train``, ``compress`` or ``decompress``.
         seed
-            Of torch, which Baler draws its starting parameters from.
+            Seed of torch, from which Baler draws its starting parameters.
         profile
             Run it under cProfile.
 
         Returns
         -------
         dict
-            ``gpu_memory_peak_b``, largest since the start, None without a GPU; with `profile`, ``functions``: as
-            `profilers.cprofile.added_up` takes them.
+            ``gpu_memory_peak_b``: largest since the process started, None without a GPU; with `profile` also
+            ``functions``, as `profilers.cprofile.added_up` takes them.
 
         Raises
         ------
@@ -80,11 +81,11 @@ class Upstream:
         self._ask({"mode": "synchronise"})
 
     def said(self) -> str:
-        """Give what Baler printed since the last request, its progress bars as they ended."""
+        """Give what Baler printed since the last request, with progress bars in their final state."""
         with self._log.open("rb") as handle:
             handle.seek(self._said_before)
             lines = handle.read().decode("utf-8", "replace").rstrip("\n").split("\n")
-        # A bar is drawn over itself.
+        # A progress bar overwrites itself.
         return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines)
 
     def _answer(self, doing: str) -> dict[str, Any]:
@@ -99,7 +100,7 @@ class Upstream:
 
     def _ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
         assert self._process.stdin is not None
-        # The answer shows whether the process is gone.
+        # If the process has ended, waiting for the answer reports it.
         with suppress(BrokenPipeError):
             self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()
@@ -117,12 +118,12 @@ def started(folder: Path, *, device: str, threads: int) -> Iterator[Upstream]:
     Parameters
     ----------
     folder
-        Where it runs: the folder that holds ``workspaces``. What it prints goes to ``baler.log`` there, and what it
-        printed last to our own standard error, at the end.
+        Where it runs: the folder that holds ``workspaces``. Its output goes to ``baler.log`` there; the output of the
+        last request also goes to our standard error, at the end.
     device
         ``cpu`` or ``cuda``.
     threads
-        Of its torch.
+        Number of torch's threads.
 
     Raises
     ------
@@ -132,7 +133,7 @@ def started(folder: Path, *, device: str, threads: int) -> Iterator[Upstream]:
         It does not start.
     """
     installation = find()
-    # A notebook's backend of matplotlib would not be found there, and Baler takes any GPU that it sees.
+    # A notebook's matplotlib backend is not installed there, and Baler uses any GPU that it sees.
     environment = upstream_environment() | {"MPLBACKEND": "agg"}
     if device == "cpu":
         environment["CUDA_VISIBLE_DEVICES"] = ""

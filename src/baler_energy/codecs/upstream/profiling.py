@@ -1,4 +1,4 @@
-"""Baler, watched by cProfile."""
+"""Profiling of upstream Baler with cProfile."""
 
 import pstats
 from dataclasses import replace
@@ -19,14 +19,14 @@ __all__ = ["profile"]
 
 
 def profile(asked: Asked, operation: str, table: Table, few: Table) -> pstats.Stats:
-    """Let Baler run an operation on a table under cProfile, after a warm-up on a few rows.
+    """Run one of Baler's operations on a table under cProfile, after a warm-up on a few rows.
 
     Raises
     ------
     InputError
-        The table is nothing for Baler.
+        Baler does not support the table.
     UnavailableError
-        Baler is not installed, or the device is not there.
+        Baler is not installed, or finds no GPU.
     BalerEnergyError
         Baler failed.
     """
@@ -42,7 +42,7 @@ def profile(asked: Asked, operation: str, table: Table, few: Table) -> pstats.St
         process.perform(projects["few"], operation)
         functions = process.baler.perform(projects["full"], operation, asked.seed, profile=True)["functions"]
     stats = pstats.Stats()
-    # Not in the typed interface.
+    # `stats` is not in the typed interface.
     vars(stats)["stats"] = added_up(
         (tuple(place), numbers, [(tuple(callee), edge) for callee, edge in callees])
         for place, numbers, callees in functions

@@ -1,4 +1,4 @@
-"""A project that upstream Baler is to work on: what of a point it knows, and the folder that it finds."""
+"""A project for upstream Baler: which of a point's settings it supports, and its folder."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -11,18 +11,18 @@ from baler_energy.files import write_text
 __all__ = ["new_project", "refuse_unsupported"]
 
 WORKSPACE = "measured"
-#: The models that Baler has, by our names for them.
+#: Baler's models, by our names.
 _NETWORKS = ("baler", "baler-small")
 
 
 def refuse_unsupported(*, model: str, packing: str, shuffle: bool = False, plateau_patience: int | None = None) -> None:
-    """Refuse what upstream Baler does not do, as a measurement of something else would carry its name.
+    """Refuse what upstream Baler does not support: the record would name settings that were not measured.
 
     Raises
     ------
     InputError
-        It has no such network, stores latents as they are, never shuffles, or fails at its schedule of the learning
-        rate (with present versions of torch).
+        Baler does not have the network, does not pack latents, does not shuffle, or fails with a learning-rate schedule
+        (with current versions of torch).
     """
     wrong = None
     if network(model) not in map(network, _NETWORKS):
@@ -38,16 +38,16 @@ def refuse_unsupported(*, model: str, packing: str, shuffle: bool = False, plate
 
 
 def new_project(root: Path, name: str, config: Config) -> Folder:
-    """Make a project's folders and its configuration; the files that it works on are the caller's to write.
+    """Make a project's folders and its configuration; the caller writes the data files.
 
     Parameters
     ----------
     root
         The folder that Baler will run in.
     name
-        Of the project.
+        Name of the project.
     config
-        Its configuration; ``input_path`` is replaced by the project's own place for it.
+        Its configuration; ``input_path`` is replaced by the path of the project's own input.
     """
     project = Folder(root / "workspaces" / WORKSPACE / name)
     for file in (project.data, project.model, project.features, project.decompressed):

@@ -1,11 +1,11 @@
-"""The program that runs upstream Baler, in Baler's environment: it imports nothing of ours.
+"""The program that runs upstream Baler, in Baler's environment: it imports nothing of this package.
 
     python -P runner.py --describe    version and commit as JSON
-    python -P runner.py THREADS       imports Baler, then performs one mode for each line of standard input
+    python -P runner.py THREADS       imports Baler, then runs one mode for each line of standard input
 
-Standard output carries one line of JSON for each line of input, after a first one that says that all is imported.
-What Baler prints goes to standard error. Where standard input ends, so does this program, whatever it is doing: it
-never outlives the one that started it.
+Standard output has one line of JSON after the imports (versions), then one for each line of input. What Baler prints
+goes to standard error. This program ends as soon as standard input is closed, so it never outlives the program that
+started it.
 """
 
 import cProfile
@@ -23,19 +23,19 @@ from typing import Any, TextIO
 
 
 def describe() -> dict[str, Any]:
-    """Give the version of the installed Baler, and the commit that `make upstream` wrote down."""
+    """Give the version of the installed Baler, and the commit that `make upstream` recorded."""
     noted = Path(sys.prefix, "baler-commit")
     commit = noted.read_text(encoding="ascii").strip() if noted.is_file() else None
     return {"version": importlib.metadata.version("baler"), "commit": commit}
 
 
 def serve(threads: int) -> None:
-    """Import Baler, say so, and perform a mode for each request until there are no more."""
+    """Import Baler, report versions, and run a mode for each request until standard input is closed."""
     replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     requests: queue.SimpleQueue[str] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(requests,), daemon=True).start()
-    # As `python -m baler` does: its projects lie in the working directory.
+    # As `python -m baler` does: Baler's projects are in the working directory.
     sys.path.insert(0, os.getcwd())  # noqa: PTH109
     torch, baler = importlib.import_module("torch"), importlib.import_module("baler.baler")
     torch.set_num_threads(threads)
@@ -57,9 +57,9 @@ def _reply(replies: TextIO, value: dict[str, Any]) -> None:
 
 
 def _perform(request: dict[str, Any], torch: Any, baler: Any) -> dict[str, Any]:
-    """Run a mode as Baler's command line would after its imports; None of it is changed but the seed.
+    """Run a mode as Baler's command line does after its imports; only the seed differs.
 
-    Baler makes its network before it sets a seed of its own, so that the network's start is drawn from this one.
+    Baler makes its network before it sets its own seed, so the network's starting parameters depend on this seed.
     """
     if request["mode"] == "synchronise":
         torch.cuda.synchronize()
@@ -84,7 +84,7 @@ def _perform(request: dict[str, Any], torch: Any, baler: Any) -> dict[str, Any]:
 
 
 def _functions(profiler: cProfile.Profile) -> list[Any]:
-    """Give a profile as plain lists, as `profilers.cprofile.added_up` takes it: place, numbers, callees."""
+    """Give a profile as plain lists for `profilers.cprofile.added_up`: place, numbers, callees."""
     return [
         [_place(entry.code), _numbers(entry), [[_place(call.code), _numbers(call)] for call in entry.calls or ()]]
         for entry in profiler.getstats()
@@ -96,7 +96,7 @@ def _numbers(entry: Any) -> list[Any]:
 
 
 def _place(code: Any) -> list[Any]:
-    """Give file, line and name of a function; the file's path is cut to what follows the folder of its import."""
+    """Give file, line and name of a function; the file's path is relative to its import folder."""
     file, line, name = cProfile.label(code)
     roots = [root for root in sorted(sys.path, key=len, reverse=True) if root and file.startswith(root + os.sep)]
     return [file.removeprefix(roots[0] + os.sep) if roots else file, line, name]

@@ -1,4 +1,4 @@
-"""Baler trains."""
+"""Training by upstream Baler."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,12 +22,12 @@ __all__ = ["training"]
 
 @contextmanager
 def training(asked: Asked) -> Iterator[Work]:
-    """Make ready to let Baler train; it reports the epochs' losses, not their durations, which are unknown.
+    """Set up training by Baler; it reports the epochs' losses but not their durations.
 
     Raises
     ------
     InputError
-        The table is nothing for Baler; when it finishes: the loss is no longer finite.
+        Baler does not support the table; or, when training has finished, a loss is not finite.
     """
     table, point, how = asked.read_table(), asked.point, asked.training
     refuse_constants(table, asked.data)

@@ -1,4 +1,4 @@
-"""What Baler's operations share: a project's configuration and inputs, and its process around the measured window."""
+"""Shared by Baler's operations: a project's configuration and inputs, and the process around the measured window."""
 
 import shutil
 import tempfile
@@ -22,12 +22,12 @@ from baler_energy.errors import InputError
 
 __all__ = ["Process", "baler_config", "refuse_constants", "workplace", "write_inputs"]
 
-#: Of a run's folder of projects.
+#: Prefix of the folder with a run's projects.
 _PREFIX = ".upstream-"
 
 
 def baler_config(point: Parameters, architecture: Architecture, dtypes: tuple[str, ...]) -> Config:
-    """Make the configuration of a point's project; `new_project` gives it its input."""
+    """Make the configuration of a point's project; `new_project` sets the input path."""
     return Config(
         input_path="",
         compression_ratio=exact_ratio(architecture.columns, architecture.latent),
@@ -49,12 +49,12 @@ def write_inputs(
 
 
 def refuse_constants(table: Table, path: Path) -> None:
-    """Refuse columns of a single value, by whose range of 0 Baler divides.
+    """Refuse columns with a single value: Baler divides by their range, which is 0.
 
     Raises
     ------
     InputError
-        There is one.
+        A column has a single value.
     """
     constant: NDArray[np.bool_] = (table.data == table.data[0]).all(axis=0)
     names = [name for name, is_constant in zip(table.names, constant, strict=True) if is_constant]
@@ -67,9 +67,9 @@ def refuse_constants(table: Table, path: Path) -> None:
 
 @contextmanager
 def workplace(out: Path) -> Iterator[Path]:
-    """Give a folder for Baler's projects on the file system of `out`, as the other engines write there.
+    """Make a folder for Baler's projects on the file system of `out`, where the other engines write, too.
 
-    What a killed run left of its own is removed.
+    Folders that killed runs left behind are removed.
     """
     out.mkdir(parents=True, exist_ok=True)
     for killed in out.glob(f"{_PREFIX}*"):
@@ -79,12 +79,12 @@ def workplace(out: Path) -> Iterator[Path]:
 
 
 class Process:
-    """Baler's process, which runs around the measured window: within the session, which has the machine to itself.
+    """Baler's process, which runs around the measured window, within the session that has the machine to itself.
 
     Parameters
     ----------
     root
-        The folder that it works in.
+        The folder that it runs in.
     asked
         What the engine is asked to do.
     """
@@ -95,7 +95,7 @@ class Process:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Start it, and end it with the block."""
+        """Start the process, and end it with the block."""
         with started(self._root, device=self._asked.device.type, threads=self._asked.threads) as self._baler:
             yield
 
@@ -110,11 +110,11 @@ class Process:
         return self.baler.perform(project, mode, self._asked.seed)
 
     def synchronise(self) -> None:
-        """Wait for its GPU, whose context is made before the idle baseline."""
+        """Wait for its GPU. The first call makes the CUDA context, which must exist before the idle baseline."""
         self.baler.synchronise()
 
     def facts(self, result: Mapping[str, Any]) -> dict[str, Any]:
-        """Give what the record says of Baler, from what a mode returned."""
+        """Give the record's entries about Baler, from what a mode returned."""
         versions = ("version", "commit", "python", "torch", "numpy")
         known = {f"upstream_{name}": self.baler.facts[name] for name in versions}
         return {"startup_s": self.baler.startup_s, "torch_gpu_memory_peak_b": result["gpu_memory_peak_b"]} | known

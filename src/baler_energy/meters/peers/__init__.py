@@ -1,7 +1,7 @@
-"""Other tools as meters: peers, to compare with ours, each run in a process of its own by ``baler-energy peer``.
+"""Peers: other tools wrapped as meters, for comparison with ours. ``baler-energy peer`` runs each in its own process.
 
-- `base`: what peers share (is the package there, readings that are never zero for missing, scopes)
-- `zeus`, `carbontracker`, `perun`, `pyjoules`: one module per tool, used as its documentation says
+- `base`: code shared by all peers (package checks, readings that are null instead of zero, scopes)
+- `zeus`, `carbontracker`, `perun`, `pyjoules`: one module per tool, used as its documentation recommends
 
-docs/peers.md says what each measures, what it assumes, and which of them find the truth on a simulated machine.
+docs/peers.md describes what each measures and assumes, and which of them are correct on a simulated machine.
 """

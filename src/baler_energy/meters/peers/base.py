@@ -1,4 +1,4 @@
-"""What the peers' meters share."""
+"""Code shared by the peers' meters."""
 
 import math
 import re
@@ -21,29 +21,29 @@ __all__ = [
 
 JOULES_PER_KWH = 3.6e6
 _INSTALL = "pip install 'baler-energy[peers]'"
-#: The sums that we form of a tool's values, and the components in them.
+#: The sums that we compute from a tool's values, and patterns of their components.
 _SUMS = {"cpu": re.compile(r"package-"), "dram": re.compile(r"dram-"), "gpu": re.compile(r"gpu-")}
 
 
 class PeerMeter(Meter):
     """Another tool's readings of the window.
 
-    What a tool can read shows only once it runs, so that before `open` a peer has one channel, ``machine``, whose
-    evidence is unknown. A tool that is not installed is absent.
+    What a tool can read is only known once it runs. Before `open`, a peer therefore has one channel, ``machine``, with
+    unknown evidence. A tool that is not installed is absent.
     """
 
     package: ClassVar[str]
-    """Name of the tool's package, to import and to install."""
+    """Name of the tool's package, for import and installation."""
 
     def channels(self) -> Sequence[Channel]:
-        """Say whether the tool is installed."""
+        """Report whether the tool is installed."""
         if find_spec(self.package) is None:
             return (Channel("machine", None, f"the package {self.package} is not installed", _INSTALL),)
         return (Channel("machine", Evidence.UNKNOWN, f"{self.package} {peer_version(self.package)}"),)
 
 
 def peer_version(package: str) -> str:
-    """Version of an installed package; a question mark where it is unknown."""
+    """Return the version of an installed package; "?" if unknown."""
     try:
         return version(package)
     except PackageNotFoundError:
@@ -60,10 +60,10 @@ def peer_reading(
     quantity: Quantity = Quantity.ENERGY,
     scope: tuple[str, ...] | None = None,
 ) -> Reading:
-    """Make a reading of a tool's value; what cannot be one is null, with the reason.
+    """Make a reading of a tool's value; an invalid value becomes null, with the reason.
 
-    Tools give 0 where they could not read, NaN where there was no sample, and a negative energy after a counter's
-    wrap that they did not see: none of these is an energy.
+    Tools return 0 if they could not read, NaN without samples, and a negative energy after a wrap that they missed.
+    None of these is a valid energy.
 
     Parameters
     ----------
@@ -87,10 +87,10 @@ def peer_reading(
 
 
 def with_sums(meter: MeterName, values_j: Mapping[str, float], evidence: Evidence, detail: str) -> list[Reading]:
-    """Make the readings of a tool's values per device, and the sums ``cpu``, ``dram`` and ``gpu`` of these.
+    """Make readings of a tool's values per device, and of their sums ``cpu``, ``dram`` and ``gpu``.
 
-    A sum with a part that is no energy is null. Components that contain others (``psys``) or are contained in others
-    (``core``, ``uncore``) enter no sum.
+    A sum with a null part is null. Components that contain others (``psys``) or are contained in others (``core``,
+    ``uncore``) are not added.
 
     Parameters
     ----------

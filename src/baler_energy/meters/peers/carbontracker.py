@@ -1,4 +1,4 @@
-"""carbontracker, as its documentation says: one tracker, each window an epoch of it.
+"""carbontracker, used as documented: one tracker, with one epoch per window.
 
 Source: ``carbontracker.tracker.CarbonTracker`` of version 2.4.7 and its README.
 """
@@ -12,16 +12,16 @@ from baler_energy.vocabulary import Evidence, MeterName, Quantity
 
 __all__ = ["METER", "CarbontrackerMeter"]
 
-#: More than a session has windows: the tracker ends itself after the last of its epochs.
+#: More epochs than any session has windows, because the tracker stops itself after the last epoch.
 _EPOCHS = 1_000_000
 _INTERVAL_S = 1
 
 
 class CarbontrackerMeter(PeerMeter):
-    """Energy of ``cpu`` (with DRAM, where RAPL shows it) and ``gpu``, and carbontracker's total with its PUE.
+    """Energy of ``cpu`` (with DRAM, if RAPL has it) and ``gpu``, and carbontracker's total with its PUE.
 
-    Where the machine has no RAPL, carbontracker takes half of a TDP from its table, or half of its table's mean TDP
-    for a CPU that is not in it: modelled, which the detail says.
+    Without RAPL, carbontracker assumes half of the TDP in its table, or half of the table's mean TDP for an unknown
+    CPU. Such values are modelled, which the detail states.
     """
 
     name = MeterName("carbontracker")
@@ -35,17 +35,17 @@ class CarbontrackerMeter(PeerMeter):
         from carbontracker.emissions.intensity import intensity
         from carbontracker.tracker import CarbonTracker
 
-        # Its only way to be kept off the network: it asks a server where this machine is, and takes the world's mean
-        # carbon intensity where it gets no answer. The question is answered with "unknown" here.
+        # The only way to prevent network access: it asks a server for this machine's location. Without a location it
+        # uses the world's mean carbon intensity.
         intensity.IntensityService._fetch_geo_location = lambda _: None
-        logging.disable(logging.WARNING)  # its loggers have random names and handlers of their own
+        logging.disable(logging.WARNING)  # its loggers have random names and their own handlers
         try:
             self._tracker = CarbonTracker(
                 epochs=_EPOCHS,
                 epochs_before_pred=0,
                 update_interval=_INTERVAL_S,
                 interpretable=False,
-                # An error would otherwise end this process, and the measured run with it.
+                # Otherwise an error would end this process, and the measured run with it.
                 ignore_errors=True,
                 verbose=0,
             )
@@ -63,7 +63,7 @@ class CarbontrackerMeter(PeerMeter):
         self._tracker.epoch_end()
 
     def readings(self) -> list[Reading]:
-        """Give the epoch's energies by carbontracker's own arithmetic: mean of its power samples times duration."""
+        """Return the epoch's energies as carbontracker computes them: mean of its power samples times duration."""
         self._check()
         thread = self._tracker.tracker
         readings, scope, evidences = [], [], set()
@@ -87,7 +87,7 @@ class CarbontrackerMeter(PeerMeter):
                 logging.disable(logging.NOTSET)
 
     def _totals(self, thread: Any, parts: list[Reading], scope: list[str], evidences: set[Evidence]) -> list[Reading]:
-        """Give carbontracker's total and its CO2e, which it forms with a PUE."""
+        """Return carbontracker's total and its CO2e, both including a PUE."""
         from carbontracker import constants
 
         fetch = self._tracker.intensity_updater.carbon_intensity_service.default_carbon_intensity
@@ -107,13 +107,13 @@ class CarbontrackerMeter(PeerMeter):
         ]
 
     def _check(self) -> None:
-        # It catches its own errors, and deletes itself.
+        # carbontracker catches its own errors and deletes itself.
         if self._tracker.deleted:
             raise RuntimeError("carbontracker stopped after an internal error")
 
 
 def _describe(component: Any) -> tuple[list[str], Evidence, str]:
-    """Say what a component of carbontracker's holds, and how it gets at its power."""
+    """Return the scope, evidence and detail of one of carbontracker's components."""
     kind = type(component.handler).__name__
     if component.name == "gpu":
         return ["gpu"], Evidence.MEASURED, f"NVML's power, sampled every {_INTERVAL_S} s; mean times duration"
@@ -127,7 +127,7 @@ def _describe(component: Any) -> tuple[list[str], Evidence, str]:
 
 
 def _has_samples(component: Any, thread: Any) -> bool:
-    """Whether the epoch has a sample of its own; without one, carbontracker takes another epoch's."""
+    """Return whether the epoch has its own samples; without them, carbontracker uses those of another epoch."""
     return len(component.power_usages) >= thread.epoch_counter and bool(component.power_usages[-1])
 
 

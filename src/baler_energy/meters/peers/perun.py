@@ -1,4 +1,4 @@
-"""perun, as its documentation says: it runs the application, here a function that lasts as long as the window.
+"""perun, used as documented: it runs the application, here a function that lasts as long as the window.
 
 Source: ``perun.api.decorator.perun`` of version 1.0 and https://perun.readthedocs.io.
 """
@@ -14,15 +14,15 @@ from baler_energy.vocabulary import Evidence, MeterName, Quantity
 
 __all__ = ["METER", "PerunMeter"]
 
-#: It waits up to 30 s for its own process.
+#: perun itself waits up to 30 s for its process.
 _START_LIMIT_S = 60.0
 _END_LIMIT_S = 90.0
-#: perun's types of devices with energy, and our kinds of components.
+#: Component names for perun's device types.
 _KINDS = {"cpu": "package", "ram": "dram", "gpu": "gpu"}
 
 
 class PerunMeter(PeerMeter):
-    """Energy of packages, DRAM and GPUs from perun, which reads them once a second in a process of its own."""
+    """Energy of packages, DRAM and GPUs from perun, which reads them once a second in a separate process."""
 
     name = MeterName("perun")
     package = "perun"
@@ -37,7 +37,7 @@ class PerunMeter(PeerMeter):
         self._error: BaseException | None = None
 
     def open(self) -> None:
-        """Configure perun; its files go to a temporary folder."""
+        """Configure perun, with a temporary folder for its files."""
         from perun.configuration import config, save_to_config
         from perun.core import Perun
 
@@ -65,7 +65,7 @@ class PerunMeter(PeerMeter):
         self._leave.set()
 
     def readings(self) -> list[Reading]:
-        """Wait for perun's results, and give the energies of its devices, its total and its CO2e."""
+        """Wait for perun's results; return the energies of its devices, its total and its CO2e."""
         if self._thread is not None:
             self._thread.join(_END_LIMIT_S)
         if self._error is not None:
@@ -79,7 +79,7 @@ class PerunMeter(PeerMeter):
         return readings + self._totals(readings)
 
     def close(self) -> None:
-        """Let perun's thread end, and remove its files."""
+        """Let perun's thread end and remove its files."""
         self._leave.set()
         if self._thread is not None:
             self._thread.join(_END_LIMIT_S)
@@ -99,7 +99,7 @@ class PerunMeter(PeerMeter):
 
         try:
             self._perun.monitor_application(Application(window, self._perun.config))
-        except BaseException as error:  # perun leaves by SystemError and SystemExit, too
+        except BaseException as error:  # perun may raise SystemError and SystemExit
             self._error = error if isinstance(error, Exception) else RuntimeError(f"perun exited: {error}")
         finally:
             entered.set()
@@ -111,7 +111,7 @@ class PerunMeter(PeerMeter):
             raise self._error
 
     def _keep(self, multirun: Any) -> None:
-        """Take perun's results: those of its last (and only) round."""
+        """Store the results of perun's last (and only) round."""
         self._run = list(multirun.nodes.values())[-1]
 
     def _totals(self, parts: list[Reading]) -> list[Reading]:
@@ -135,7 +135,7 @@ def _units(sensors: Any) -> list[str]:
 
 
 def _energies_j(run: Any) -> dict[str, float]:
-    """Energy (J) per device of the only host; RAPL's sensors are named ``cpu_0_package-0``, NVML's ``CUDA:0_POWER``."""
+    """Return the energy (J) per device; RAPL's sensors are named ``cpu_0_package-0``, NVML's ``CUDA:0_POWER``."""
     values_j: dict[str, float] = {}
     host = next(iter(run.nodes.values()))
     for group in host.nodes.values():

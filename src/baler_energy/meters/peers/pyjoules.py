@@ -1,4 +1,4 @@
-"""pyJoules, as its documentation says: a meter over all devices, started and stopped around the code.
+"""pyJoules, used as documented: a meter over all devices, started and stopped around the code.
 
 Source: ``pyJoules.energy_meter.EnergyMeter`` of version 0.5.1 and its README (RAPL in uJ, NVIDIA GPUs in mJ).
 """
@@ -17,7 +17,7 @@ _JOULES_PER_MJ = 1e-3
 
 
 class PyjoulesMeter(PeerMeter):
-    """Energy of packages, cores, uncore, DRAM and GPUs from pyJoules, which sees no wrap of a counter."""
+    """Energy of packages, cores, uncore, DRAM and GPUs from pyJoules, which does not handle counter wraps."""
 
     name = MeterName("pyjoules")
     package = "pyJoules"
@@ -27,7 +27,7 @@ class PyjoulesMeter(PeerMeter):
         self._energies: dict[str, float] = {}
 
     def open(self) -> None:
-        """Make the meter over all devices that pyJoules finds."""
+        """Make a meter over all devices that pyJoules finds."""
         from pyJoules.device import DeviceFactory
         from pyJoules.energy_meter import EnergyMeter
 
@@ -46,21 +46,21 @@ class PyjoulesMeter(PeerMeter):
         self._meter.stop()
 
     def readings(self) -> list[Reading]:
-        """Give the energies of pyJoules's domains, and their sums."""
+        """Return the energies of pyJoules's domains and their sums."""
         values_j = {_component(name): value_j for name, value_j in _joules(self._meter.get_trace()[0].energy).items()}
         detail = "pyJoules, difference of RAPL's and NVML's energy counters at the edges"
         return with_sums(self.name, values_j, Evidence.MEASURED, detail)
 
 
 def _joules(energies: dict[str, float]) -> dict[str, float]:
-    """Convert pyJoules's values to J: those of GPUs are in mJ, the others in uJ."""
+    """Convert pyJoules's values to J: GPUs are in mJ, the others in uJ."""
     return {
         name: value * (_JOULES_PER_MJ if name.startswith(_GPU) else _JOULES_PER_UJ) for name, value in energies.items()
     }
 
 
 def _component(name: str) -> str:
-    """Turn a domain's name (``package_0``, ``nvidia_gpu_0``) into ours (``package-0``, ``gpu-0``)."""
+    """Convert a domain's name (``package_0``, ``nvidia_gpu_0``) to ours (``package-0``, ``gpu-0``)."""
     return name.replace(_GPU, "gpu_").replace("_", "-")
 
 

@@ -1,4 +1,4 @@
-"""Zeus, as its documentation says: one monitor, its pollers alive before the window, begin_window and end_window.
+"""Zeus, used as documented: one monitor, with begin_window and end_window; its pollers start before the window.
 
 Source: ``zeus.monitor.ZeusMonitor`` of version 0.16 and https://ml.energy/zeus/measure.
 """
@@ -22,7 +22,7 @@ from baler_energy.vocabulary import Evidence, MeterName
 __all__ = ["METER", "ZeusMeter"]
 
 _WINDOW = "baler-energy"
-#: The pollers that watch for wraps are processes that import Zeus first: they are ready once they use no more CPU.
+#: Zeus's pollers, which watch for wraps, are processes that first import Zeus. They are ready once their CPU use drops.
 _SETTLE_LIMIT_S = 30.0
 _SETTLE_STEP_S = 1.0
 _SETTLED_CPU_S = 0.05
@@ -31,8 +31,8 @@ _SETTLED_CPU_S = 0.05
 class ZeusMeter(PeerMeter):
     """Energy of packages, DRAM and GPUs from Zeus.
 
-    Zeus numbers RAPL's top domains as CPUs, psys among them; here each keeps the name that RAPL gives it, so that
-    ``cpu`` is the sum of the packages alone.
+    Zeus numbers RAPL's top domains, including psys, as CPUs. Here each keeps its RAPL name, so that ``cpu`` is the sum
+    of the packages only.
     """
 
     name = MeterName("zeus")
@@ -45,7 +45,7 @@ class ZeusMeter(PeerMeter):
         self._measured: Any = None
 
     def open(self) -> None:
-        """Make the monitor, and read once, upon which Zeus starts the processes that watch for wraps."""
+        """Make the monitor and read once, so that Zeus starts the processes that watch for wraps."""
         from zeus.monitor import ZeusMonitor
 
         logging.getLogger("zeus").setLevel(logging.CRITICAL)
@@ -64,7 +64,7 @@ class ZeusMeter(PeerMeter):
         """Begin Zeus's window."""
         self._measured = None
         with _quiet():
-            # The session synchronises the GPUs at both edges; Zeus's own way raises where torch has no CUDA.
+            # The session synchronises the GPUs at both edges; Zeus's synchronisation raises if torch has no CUDA.
             self._monitor.begin_window(_WINDOW, sync_execution=False, restart=True)
 
     def end(self) -> None:
@@ -73,7 +73,7 @@ class ZeusMeter(PeerMeter):
             self._measured = self._monitor.end_window(_WINDOW, sync_execution=False)
 
     def readings(self) -> list[Reading]:
-        """Give Zeus's energies per package, DRAM and GPU, and their sums."""
+        """Return Zeus's energies per package, DRAM and GPU, and their sums."""
         values_j: dict[str, float] = {}
         for index, value_j in (self._measured.cpu_energy or {}).items():
             values_j[self._domains[index]] = value_j
@@ -94,7 +94,7 @@ class ZeusMeter(PeerMeter):
                     file._wraparound_tracker = None
 
     def _settle(self) -> None:
-        """Wait until the pollers have imported what they need and poll."""
+        """Wait until the pollers have finished their imports and are polling."""
         deadline_s = time.monotonic() + _SETTLE_LIMIT_S
         before_s, now_s = -1.0, _children_cpu_s()
         while now_s - before_s > _SETTLED_CPU_S and time.monotonic() < deadline_s:
@@ -104,7 +104,7 @@ class ZeusMeter(PeerMeter):
 
 @contextmanager
 def _by_number(indices: list[int]) -> Iterator[None]:
-    """Name the visible GPUs by NVML's numbers, which are all that Zeus reads of ``CUDA_VISIBLE_DEVICES``."""
+    """Set ``CUDA_VISIBLE_DEVICES`` to NVML indices, because Zeus does not understand UUIDs."""
     before = os.environ.get("CUDA_VISIBLE_DEVICES")
     if not indices:
         yield
@@ -120,12 +120,12 @@ def _by_number(indices: list[int]) -> Iterator[None]:
 
 
 def _quiet() -> warnings.catch_warnings:
-    """Keep Zeus's warnings off the terminal; what they warn of (an energy of zero) becomes a null reading."""
+    """Suppress Zeus's warnings (about an energy of zero, which becomes a null reading)."""
     return warnings.catch_warnings(action="ignore")
 
 
 def _domain_names(monitor: Any) -> dict[int, str]:
-    """Component of each of Zeus's CPUs: RAPL's name of the domain, where Zeus knows it."""
+    """Return the component of each of Zeus's CPUs: its RAPL name if Zeus knows it, else ``package-N``."""
     names = {}
     for index, cpu in enumerate(monitor.cpus.cpus):
         name = getattr(getattr(cpu, "rapl_file", None), "name", f"package-{index}")
