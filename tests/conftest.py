@@ -16,31 +16,31 @@ from baler_energy.errors import UnavailableError
 from baler_energy.meters.iterations import Iterations
 from baler_energy.meters.lock import LOCK_VARIABLE
 
-# A shell starts commands in the background with Ctrl-C ignored, which what the tests start would inherit.
+# A shell starts commands in the background with Ctrl-C ignored; processes that the tests start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 REPOSITORY = Path(__file__).resolve().parents[1]
 
-# How long an example takes depends on the machine and on what else runs there, so neither fails a test.
+# The time of an example depends on the machine and on what else runs there, so a slow example fails no test.
 settings.register_profile(
     "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize="CI" in os.environ
 )
 settings.load_profile("any machine")
 
 
-# Threads of torch that wait for others leave the cores to other processes of the tests, instead of spinning.
+# Waiting threads of torch leave the cores to other processes of the tests instead of spinning.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def pytest_collection_finish() -> None:
-    """Let collections of garbage, which every measured window makes, pass over what the tests have imported."""
+    """Exclude imported modules from garbage collection, which every measured window runs."""
     gc.collect()
     gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the studies, which take longest, so that no process of pytest-xdist is left alone with one.
+    """Start with the studies, which take longest, so that no pytest-xdist process is still running one at the end.
 
-    The study that many tests read comes first; what does not read it fills the time until it is done.
+    The study that many tests read comes first; tests that do not read it fill the time until it is done.
     """
 
     def turn(item: pytest.Item) -> tuple[bool, bool, bool]:
@@ -53,7 +53,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def own_lock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep tests from waiting for a measurement of another process of theirs, or on this machine, and the reverse."""
+    """Give each test process a separate lock, so that none waits for measurements of others on this machine."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(LOCK_VARIABLE, str(tmp_path_factory.mktemp("lock") / "lock"))
         yield
@@ -61,7 +61,7 @@ def own_lock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture
 def three_iterations(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let every window have three iterations, however fast the machine is."""
+    """Let every window have three iterations, regardless of the speed of the machine."""
     ended = Iterations.ended
 
     def elapsed_s(self: Iterations) -> float:
@@ -79,21 +79,21 @@ def repository() -> Path:
 
 @pytest.fixture(scope="session")
 def shared() -> Callable[[str], Path]:
-    """Return a function that finds a real HEP file in the folder ``shared`` beside the repository.
+    """Return a function that finds a real HEP file in the folder ``shared`` next to the repository.
 
-    A test that asks for a file that is not there is skipped, with the name of the file.
+    A test that needs a missing file is skipped, with the name of the file.
     """
 
     def find(name: str) -> Path:
         path = REPOSITORY.parent / "shared" / name
         if not path.is_file():
-            pytest.skip(f"no file {name} in the folder 'shared' beside the repository")
+            pytest.skip(f"no file {name} in the folder 'shared' next to the repository")
         return path
 
     return find
 
 
-#: Files of the original study, which are judged together.
+#: Files of the original study, which are evaluated together.
 PUBLISHED = (
     "lxplus_gpu_codecarbon_compression_code_carbon.csv",
     "lxplus_gpu_codecarbon_decompression_code_carbon.csv",
@@ -117,7 +117,7 @@ def published(shared: Callable[[str], Path]) -> list[Path]:
     return [shared(f"published/{name}") for name in PUBLISHED]
 
 
-#: What imports as torch in the stand-in's process, so that it starts in no time.
+#: Imported as torch by the fake Baler, so that it starts at once.
 STAND_IN_TORCH = """
 from types import SimpleNamespace
 __version__ = "0.0"
@@ -126,7 +126,7 @@ seeds, threads = [], []
 manual_seed, set_num_threads = seeds.append, threads.append
 """
 
-#: A program with Baler's command line, projects and files, that learns nothing.
+#: A program with Baler's command line, projects and files, which does not train.
 STAND_IN_BALER = """
 import importlib, math, os, shutil, sys, time
 import numpy as np
@@ -166,7 +166,7 @@ def main():
 
 @pytest.fixture
 def stand_in_baler(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Install a stand-in for upstream Baler, and let it be found: the folder of its packages."""
+    """Install a fake upstream Baler that is found; return the folder of its packages."""
     folder = tmp_path_factory.mktemp("stand-in")
     metadata = "Metadata-Version: 2.1\nName: baler\nVersion: 0.1\n"
     files = {"baler/__init__.py": "", "baler/baler.py": STAND_IN_BALER, "torch.py": STAND_IN_TORCH}
@@ -182,7 +182,7 @@ def stand_in_baler(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest
 
 @pytest.fixture
 def real_baler(repository: Path, monkeypatch: pytest.MonkeyPatch) -> install.Installation:
-    """Find upstream Baler itself; tests that need it skip with the reason where it is not installed."""
+    """Find upstream Baler itself; tests that need it are skipped with the reason if it is not installed."""
     default = repository / ".venv-upstream" / "bin" / "python"
     monkeypatch.setenv(install.VARIABLE, os.environ.get(install.VARIABLE, str(default)))
     try:

@@ -1,9 +1,9 @@
-"""The rules of the Snakemake workflow catalog for workflows of standardised usage, as of 2026, checked without network.
+"""The Snakemake workflow catalog's rules for workflows with standardised usage, as of 2026, checked without network.
 
-A workflow is listed where the README has the words "snakemake" and "workflow", and all of ``workflow/rules`` ends in
-``.smk``; it is one of standardised usage where its entry is ``workflow/Snakefile``, ``config/README.md`` says how to
-configure it, and ``.snakemake-workflow-catalog.yml`` says how to use it. That it passes `snakemake --lint` is tested in
-``tests/workflow``, and snakefmt by `make lint`.
+A workflow is listed if the README has the words "snakemake" and "workflow", and all files in ``workflow/rules`` end in
+``.smk``. Its usage is standardised if its entry is ``workflow/Snakefile``, ``config/README.md`` describes how to
+configure it, and ``.snakemake-workflow-catalog.yml`` describes how to use it. ``tests/workflow`` runs `snakemake
+--lint`, and `make lint` runs snakefmt.
 """
 
 import re
@@ -18,7 +18,7 @@ def test_the_workflow_is_found(repository):
     assert "snakemake" in readme and "workflow" in readme
     assert (repository / "LICENSE").is_file()
     assert (repository / "workflow" / "Snakefile").is_file()
-    # Snakemake, started from the root, takes that one: it has to be the same workflow.
+    # Snakemake uses this file if it is started from the root: it has to be the same workflow.
     assert 'include: "workflow/Snakefile"' in (repository / "Snakefile").read_text()
     assert {path.suffix for path in (repository / "workflow" / "rules").iterdir()} == {".smk"}
 
@@ -37,7 +37,7 @@ def test_its_usage_is_standardised(repository):
     assert any(usage["software-stack-deployment"].values())
 
 
-def test_the_deployment_that_it_names_is_the_snakefiles(repository):
+def test_the_catalog_has_the_same_deployment_as_the_snakefile(repository):
     snakefile = (repository / "workflow" / "Snakefile").read_text()
     rules = "".join(path.read_text() for path in (repository / "workflow" / "rules").iterdir())
     deployment = yaml.safe_load((repository / ".snakemake-workflow-catalog.yml").read_text())["usage"][

@@ -1,4 +1,4 @@
-"""The command line: help that teaches, exit codes, one message for a user's mistake."""
+"""The command line: help with examples, exit codes, one message for a user's mistake."""
 
 import errno
 import os
@@ -20,7 +20,7 @@ def test_every_stage_has_help_with_an_example(capsys):
         assert f"baler-energy {stage}" in said.split("example", 1)[1], stage
 
 
-def test_a_start_imports_nothing_heavy():
+def test_startup_imports_nothing_heavy():
     code = (
         "import sys; from baler_energy import cli\n"
         "for stage in cli.STAGES:\n"
@@ -32,7 +32,7 @@ def test_a_start_imports_nothing_heavy():
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-def test_a_wrong_input_leaves_with_2_and_one_message(tmp_path, capsys):
+def test_a_wrong_input_exits_with_2_and_one_message(tmp_path, capsys):
     out = tmp_path / "table.npz"
     code = cli.main(["prepare", "--input", str(tmp_path / "nowhere.parquet"), "--rows", "all", "--out", str(out)])
     said = capsys.readouterr().err
@@ -42,7 +42,7 @@ def test_a_wrong_input_leaves_with_2_and_one_message(tmp_path, capsys):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_missing_device_leaves_with_3(tmp_path, capsys):
+def test_a_missing_device_exits_with_3(tmp_path, capsys):
     if Path("/dev/nvidia0").exists():
         pytest.skip("this machine has a GPU")
     table = tmp_path / "table.npz"
@@ -52,7 +52,7 @@ def test_a_missing_device_leaves_with_3(tmp_path, capsys):
     assert "--device cpu" in capsys.readouterr().err
 
 
-def test_a_full_disk_is_told_once_and_leaves_nothing(tmp_path, capsys, monkeypatch):
+def test_a_full_disk_is_reported_once_and_leaves_no_file(tmp_path, capsys, monkeypatch):
     def full(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "table.npz")
 

@@ -1,4 +1,4 @@
-"""Files that are whole or absent, and arrays without pickle."""
+"""Atomic file writes, and arrays without pickle."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def test_a_failure_in_the_middle_leaves_the_old_file_and_no_other(tmp_path: Path
 
 
 @pytest.mark.parametrize("name", ["a.json", "no_suffix"])
-def test_what_a_killed_process_left_can_be_removed_and_nothing_else(tmp_path: Path, name: str):
+def test_only_temporary_files_of_killed_processes_are_removed(tmp_path: Path, name: str):
     kept = {tmp_path / name, tmp_path / ".snakemake_timestamp"}
     for path in kept:
         path.touch()
@@ -31,7 +31,7 @@ def test_what_a_killed_process_left_can_be_removed_and_nothing_else(tmp_path: Pa
     assert set(tmp_path.iterdir()) == kept
 
 
-def test_json_refuses_what_is_not_json(tmp_path: Path):
+def test_values_that_are_not_json_are_refused(tmp_path: Path):
     with pytest.raises(ValueError, match="JSON compliant"):
         write_json(tmp_path / "a.json", {"x": float("nan")})
     assert not list(tmp_path.iterdir())
@@ -52,14 +52,14 @@ def test_python_objects_are_refused(tmp_path: Path):
 
 
 @pytest.mark.parametrize("content", [b"", b"not a zip", b"PK\x03\x04 truncated"])
-def test_a_damaged_file_is_told_by_name(tmp_path: Path, content: bytes):
+def test_a_damaged_file_is_reported_by_name(tmp_path: Path, content: bytes):
     path = tmp_path / "bad.npz"
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"bad\.npz"):
         read_npz(path)
 
 
-def test_a_missing_array_is_told_with_what_there_is(tmp_path: Path):
+def test_a_missing_array_is_reported_with_the_existing_ones(tmp_path: Path):
     write_npz(tmp_path / "a.npz", {"x": np.zeros(1)})
     with pytest.raises(InputError, match="no array 'data'; it contains x"):
         read_npz(tmp_path / "a.npz", ("data",))

@@ -12,7 +12,7 @@ from baler_energy.variants import ENGINES, METERS
 
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Make a small package in place of ours: stage -> helper, other apart."""
+    """Replace our package by a small one: stage imports helper, other is separate."""
     files = {
         "__init__.py": "",
         "stage.py": "def work():\n    from baler_energy.sub.helper import aid\n    return aid()\n",
@@ -41,7 +41,7 @@ def of_stage() -> str:
 
 
 def forget() -> None:
-    """Forget what was read, and versions."""
+    """Clear the caches of modules and versions."""
     for cached in (
         module._read,
         module._version,
@@ -109,7 +109,7 @@ def test_what_only_a_type_checker_imports_changes_nothing(package: Path):
     assert of_stage() == before
 
 
-def test_a_variant_counts_where_it_is_named_or_imported_by_one_that_is(package: Path):
+def test_a_variant_counts_if_it_is_named_or_imported_by_a_variant_that_counts(package: Path):
     def behind(*names: str) -> set[str]:
         found = module.modules_behind(*(f"baler_energy.{name}" for name in names))
         return {name.removeprefix("baler_energy.") for name in found if ".kinds." in name}
@@ -136,14 +136,14 @@ def test_versions_of_the_packages_that_it_imports_change_it(package: Path, monke
     assert of_stage() == before
 
 
-def test_a_package_that_is_looked_for_counts(package: Path):
+def test_a_package_that_is_looked_up_counts(package: Path):
     text = 'from importlib.util import find_spec\n\n\ndef aid():\n    return find_spec("codecarbon")\n'
     (package / "sub" / "helper.py").write_text(text)
     of_stage()
     assert "codecarbon" in module.package_versions("baler_energy.stage")
 
 
-def test_a_program_that_is_looked_for_counts(package: Path):
+def test_a_program_that_is_looked_up_counts(package: Path):
     (package / "sub" / "helper.py").write_text('def aid():\n    return program("py-spy", "install it")\n')
     of_stage()
     assert "py-spy" in module.package_versions("baler_energy.stage")
@@ -163,7 +163,7 @@ def codec(engine: str) -> SimpleNamespace:
     return SimpleNamespace(transform="baler", engine=engine, packing="none")
 
 
-#: Modules that only see results.
+#: Modules that only read results.
 AFTERWARDS = {
     "baler_energy.figures",
     "baler_energy.analysis.schema",
@@ -179,7 +179,7 @@ def test_measured_stages_do_not_depend_on_what_is_downstream(engine: str):
     assert not module.modules_behind(*measured, *profiled) & AFTERWARDS
 
 
-def test_stages_of_data_do_not_depend_on_what_is_downstream():
+def test_data_stages_do_not_depend_on_what_is_downstream():
     behind = module.modules_behind(*sources.prepared("root"), *sources.generated("pythia8"))
     assert not behind & (AFTERWARDS | {"baler_energy.meters"})
 
@@ -191,6 +191,6 @@ def test_an_edit_of_an_engine_measures_no_other_engine_again():
     assert "baler_energy.codecs.upstream.runner" in own["upstream"] - own["reference"] - own["fast"]
 
 
-def test_what_fast_reads_and_writes_through_in_the_window_measures_it_again():
+def test_an_edit_of_file_formats_that_fast_uses_in_the_window_measures_it_again():
     fast, reference = (module.modules_behind(*sources.applied(codec(engine), ())) for engine in ("fast", "reference"))
     assert {"baler_energy.formats.npz", "baler_energy.formats.npy"} <= fast - reference

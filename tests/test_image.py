@@ -1,4 +1,4 @@
-"""The check of the container image before a run, with a stand-in for Apptainer."""
+"""The check of the container image before a run, with a fake Apptainer."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from baler_energy.image import refuse_other_image, source
 
 @pytest.fixture
 def image(tmp_path, monkeypatch):
-    """Return a function that makes an image in which a command gives this answer."""
+    """Return a function that makes an image in which any command returns this answer."""
 
     def make(answer: str):
         binary = tmp_path / "bin" / "apptainer"
@@ -24,7 +24,7 @@ def image(tmp_path, monkeypatch):
     return make
 
 
-def test_the_same_source_is_taken_whatever_is_said_before_it(image, tmp_path):
+def test_the_same_source_is_accepted_after_other_output(image, tmp_path):
     refuse_other_image(image(f"echo a greeting; echo {source()}"), "--nv --bind '/a b'")
     asked = (tmp_path / "asked").read_text()
     assert asked.startswith("exec --home ") and "--nv --bind /a b" in asked
@@ -32,17 +32,17 @@ def test_the_same_source_is_taken_whatever_is_said_before_it(image, tmp_path):
 
 
 @pytest.mark.parametrize("answer", ["echo 0123456789abcdef", "true"])
-def test_another_source_or_none_is_refused_with_both_ways_out(image, answer):
+def test_a_different_or_missing_source_is_refused_with_both_solutions(image, answer):
     with pytest.raises(UnavailableError, match=r"(?s)another version.*apptainer build.*PYTHONPATH=/"):
         refuse_other_image(image(answer))
 
 
-def test_an_image_that_fails_is_refused_with_what_it_said(image):
+def test_an_image_that_fails_is_refused_with_its_output(image):
     with pytest.raises(UnavailableError, match="no such python"):
         refuse_other_image(image("echo no such python >&2; exit 255"))
 
 
-def test_no_image_and_no_apptainer_are_told(tmp_path, monkeypatch):
+def test_a_missing_image_or_apptainer_is_reported(tmp_path, monkeypatch):
     with pytest.raises(UnavailableError, match=r"no such image.*apptainer build"):
         refuse_other_image(tmp_path / "none.sif")
     (tmp_path / "some.sif").touch()

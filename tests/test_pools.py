@@ -21,7 +21,7 @@ def test_results_come_in_order_although_the_first_ends_last():
         assert list(results_in_order(pool, work, range(4), ahead=4)) == [0, -1, -2, -3]
 
 
-def test_no_more_items_are_taken_than_asked_for():
+def test_no_more_items_are_taken_than_allowed():
     taken: list[int] = []
 
     def items() -> Iterator[int]:

@@ -1,4 +1,4 @@
-"""Work that is spread over processes: in order, bounded, and with the errors of the work itself."""
+"""Work that is spread over processes: results in order, bounded memory, and errors of the function."""
 
 import operator
 import os
@@ -26,16 +26,16 @@ def test_the_work_is_done_in_other_processes():
 
 
 @pytest.mark.parametrize(("items", "processes"), [(20, 1), (7, 4), (0, 4), (20, 0)])
-def test_few_items_and_work_for_one_process_are_done_in_this_process(items, processes):
+def test_few_items_or_a_single_process_are_done_in_this_process(items, processes):
     assert done(eval, [OWN_ID] * items, processes) == [os.getpid()] * items
 
 
 @pytest.mark.parametrize("processes", [1, 2])
-def test_an_error_is_that_of_the_work(processes):
+def test_errors_of_the_function_are_raised(processes):
     with pytest.raises(ValueError, match="'x'"):
         done(int, [*"12345678", "x", "9"], processes)
 
 
-def test_a_killed_process_is_told():
+def test_a_killed_process_is_reported():
     with pytest.raises(BalerEnergyError, match="out of memory"):
         done(signal.raise_signal, [signal.SIGKILL] * 8, 2)

@@ -1,4 +1,4 @@
-"""The measurement record refuses what it must never hold."""
+"""The measurement record refuses invalid values."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ def test_a_missing_value_needs_a_reason():
         Reading.of(MeterName.RAPL, "cpu", Quantity.ENERGY, None)
 
 
-def test_a_unit_is_its_quantitys():
+def test_a_unit_must_be_that_of_the_quantity():
     reading = Reading.of(MeterName.RAPL, "cpu", Quantity.ENERGY, 1.0)
     assert reading.unit == "J"
     with pytest.raises(ValidationError, match="is in 'J'"):
@@ -54,7 +54,7 @@ def test_every_word_has_a_meaning():
         (None, "cannot be read: No such file"),
     ],
 )
-def test_a_file_that_is_no_record_is_told_by_name(tmp_path: Path, content, words):
+def test_a_file_that_is_not_a_record_is_reported_by_name(tmp_path: Path, content, words):
     path = tmp_path / "measurement.json"
     if content is not None:
         path.write_bytes(content)

@@ -1,4 +1,4 @@
-"""What a job's environment and SLURM's controller tell, by stand-ins that answer as several versions do."""
+"""Properties of a job from its environment and the controller, faked with output of several versions."""
 
 import pytest
 
@@ -15,7 +15,7 @@ ENVIRONMENT = {
     "SLURM_MEM_PER_NODE": "8000",
     "SLURM_RESTART_COUNT": "1",
 }
-#: Of SLURM 22.05, where TRES holds no GPUs.
+#: From SLURM 22.05, where TRES does not list GPUs.
 OLD = (
     "JobId=20 JobName=x NumNodes=1 NumCPUs=2 NumTasks=1 CPUs/Task=2 TRES=cpu=2,mem=1.5G,node=1,billing=2 "
     "JOB_GRES=gpu:fake:1   Nodes=g1 CPU_IDs=0-1 Mem=1536 GRES=gpu:fake:1(IDX:0) OverSubscribe=NO Comment=rule_train"
@@ -43,13 +43,13 @@ def controller(tmp_path, monkeypatch):
         (OLD, {"cpus": 2, "gpus": 1, "memory_bytes": 1536 * 2**20, "exclusive": True}),
         (NEW, {"cpus": 8, "gpus": 3, "memory_bytes": 4000 * 2**20, "exclusive": False}),
         (NEW.split(" GRES=")[0] + " GRES= OverSubscribe=USER", {"gpus": 0, "exclusive": False}),
-        # Since SLURM 26.05, where OverSubscribe=NO is no longer the whole truth.
+        # Since SLURM 26.05, OverSubscribe=NO is no longer sufficient.
         (OLD.replace("OverSubscribe=NO", "OverSubscribe=NO Exclusive=NO"), {"exclusive": False}),
         (NEW.replace("OverSubscribe=OK", "OverSubscribe=NO Exclusive=NODE"), {"exclusive": True}),
         ("JobId=20", {"cpus": 4, "gpus": 2, "memory_bytes": 8000 * 2**20, "exclusive": None}),
     ],
 )
-def test_what_was_allocated_is_the_controllers_word(controller, shown, expected):
+def test_the_allocation_comes_from_the_controller(controller, shown, expected):
     controller(f"echo '{shown}'")
     job = slurm.job(ENVIRONMENT)
     assert expected.items() <= job.items()
@@ -64,7 +64,7 @@ def test_what_was_allocated_is_the_controllers_word(controller, shown, expected)
         ("sleep 5", "did not answer within"),
     ],
 )
-def test_a_controller_that_does_not_answer_leaves_the_environment(controller, monkeypatch, script, reason):
+def test_without_an_answer_of_the_controller_the_environment_is_used(controller, monkeypatch, script, reason):
     monkeypatch.setattr(slurm.ask, "__kwdefaults__", slurm.ask.__kwdefaults__ | {"limit_s": 0.3})
     controller(script)
     job = slurm.job(ENVIRONMENT)

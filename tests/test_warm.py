@@ -1,4 +1,4 @@
-"""The process that forks jobs: they behave as if each had been started for itself."""
+"""The process that forks jobs: they behave as if each had been started separately."""
 
 import os
 import signal
@@ -17,10 +17,10 @@ from baler_energy.forked import SOCKET_VARIABLE
 from baler_energy.records import Measurement
 from baler_energy.warm import handed_over, warm_start
 
-#: Of a process that hangs.
+#: Time limit for a process that hangs (s).
 LIMIT_S = 300
 SERVING = "baler_energy.warm"
-#: A job that waits, for its idle baseline, without a process of its own that would outlive it.
+#: A job that waits (for its idle baseline) without a child process that would outlive it.
 WAITING = ("measure", "--meters", "process", "--idle-s", LIMIT_S, "--", "true")
 COMMAND = Path(sys.executable).with_name("baler-energy")
 
@@ -34,7 +34,7 @@ def variables() -> Iterator[dict[str, str]]:
 
 @pytest.fixture
 def start(variables: dict[str, str], tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
-    """Return a function that starts a command in a folder, to be run by the process."""
+    """Return a function that starts a command in a folder; the process runs it."""
 
     def run(*words: object, **environment: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
@@ -83,7 +83,7 @@ def test_a_job_has_the_folder_the_files_and_the_exit_code_of_its_command(start, 
     assert mistaken.returncode == 2
 
 
-def test_a_job_has_the_environment_of_its_command_and_hands_nothing_over_itself(start):
+def test_a_job_has_the_environment_of_its_command_and_does_not_hand_over_commands(start):
     words = ("measure", "--meters", "process", "--idle-s", 0, "--")
     code = f"import os; print(os.environ['ONE_MORE'], [os.environ['{SOCKET_VARIABLE}']])"
     seen = start(*words, sys.executable, "-c", code, ONE_MORE="yes")
@@ -92,7 +92,7 @@ def test_a_job_has_the_environment_of_its_command_and_hands_nothing_over_itself(
     assert "yes ['']" in said
 
 
-def test_a_forked_training_is_that_of_a_process_of_its_own(start, tmp_path):
+def test_a_forked_training_equals_one_in_a_separate_process(start, tmp_path):
     toy.generate(300, 1).write(tmp_path / "table.npz")
     quick = ("--meters", "process", "--min-window-s", 0, "--idle-s", 0, "--threads", 1, "--device", "cpu")
     words = ("train", "--data", "table.npz", "--epochs", 2, *quick)
@@ -117,7 +117,7 @@ def test_a_job_ends_with_the_command_that_handed_it_over(start, number):
     job.wait(timeout=LIMIT_S)
 
 
-def test_a_killed_job_is_told(start):
+def test_a_killed_job_is_reported(start):
     waiting = start(*WAITING)
     (job,) = wait_for(children, "job")
     job.kill()
@@ -132,7 +132,7 @@ def test_without_the_process_a_command_runs_by_itself(monkeypatch, tmp_path):
     assert handed_over(["doctor"]) is None
 
 
-def test_where_the_process_has_died_commands_run_by_themselves(monkeypatch):
+def test_commands_run_by_themselves_if_the_process_has_died(monkeypatch):
     with warm_start() as found:
         serving = [child for child in psutil.Process().children() if SERVING in child.cmdline()]
         process = max(serving, key=psutil.Process.create_time)
@@ -143,7 +143,7 @@ def test_where_the_process_has_died_commands_run_by_themselves(monkeypatch):
         assert handed_over(["doctor"]) is None
 
 
-def test_it_ends_with_the_one_that_started_it():
+def test_it_ends_with_the_process_that_started_it():
     code = "import time, baler_energy.warm as w\nwith w.warm_start():\n    print(1, flush=True)\n    time.sleep(600)"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as starter:
         assert starter.stdout is not None and starter.stdout.readline()

@@ -11,8 +11,8 @@ from baler_energy.warm import handed_over
 
 __all__ = ["STAGES", "main", "stage_modules"]
 
-#: Subcommands in the order of the flow; each is a module of `baler_energy.stages`.
-#: ``import`` is no name for a module, and a hyphen is not allowed in one.
+#: Subcommands in the order of the workflow; each is a module of `baler_energy.stages`, with a different name
+#: (`_MODULES`) if Python does not allow its own for a module.
 STAGES = (
     "study",
     "advise",
@@ -62,7 +62,7 @@ def stage_modules() -> tuple[str, ...]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one stage and return its exit code; an error of the user's ends in one message, without a traceback."""
+    """Run one stage and return its exit code; expected errors print one message, without a traceback."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     if argv is None and (code := handed_over(arguments)) is not None:
         return code
@@ -94,12 +94,12 @@ def _advice(error: OSError) -> str:
 
 
 def _wanted(arguments: Sequence[str]) -> str | None:
-    """Name the stage that is asked for."""
+    """Return the requested stage."""
     return next((word for word in arguments if not word.startswith("-")), None)
 
 
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
-    """Build the parser; only the stage that is asked for is imported in full, so that a start stays fast."""
+    """Build the parser; only the requested stage is imported, so that startup is fast."""
     parser = argparse.ArgumentParser(
         prog="baler-energy",
         description=DESCRIPTION,

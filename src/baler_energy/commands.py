@@ -1,8 +1,7 @@
-"""From a study to the options of a stage's command line: what a rule passes to ``baler-energy STAGE``.
+"""Options of a study that a rule passes to ``baler-energy STAGE``.
 
-Each function gives a list of words, one per argument, which the rule quotes (``{params.point:q}``): no text of a
-user's ever reaches a shell unquoted. Values that a stage does not use are left out, so that changing them reruns
-nothing of it.
+Each function returns a list of words, one per argument. The rule quotes them (``{params.point:q}``), so that no user
+text reaches a shell unquoted. Values that a stage does not use are left out, so that changing them does not rerun it.
 """
 
 from pathlib import Path
@@ -33,7 +32,7 @@ def generate_options(study: Study, dataset: str, seed: int) -> list[str]:
 
 
 def prepare_options(study: Study, dataset: str, rows: str) -> list[str]:
-    """Options of ``prepare``, but for its input."""
+    """Options of ``prepare``, except its input."""
     data = study.data[dataset]
     if not isinstance(data, FileData):
         return ["--generated", "--rows", rows]
@@ -46,12 +45,12 @@ def prepare_options(study: Study, dataset: str, rows: str) -> list[str]:
 
 
 def point_options(study: Study, point: Point) -> list[str]:
-    """Options that say which point a stage works on."""
+    """Options that identify the point of a stage."""
     return ["--run-id", point.path, "--seed", str(study.seed_of(point)), *options_of(point, without=["rows"])]
 
 
 def training_options(study: Study) -> list[str]:
-    """Options of ``train`` that all points share, but for how often it saves its state."""
+    """Options of ``train`` that all points share, except how often it saves its state."""
     return options_of(study.training, without=["save_every_s"])
 
 
@@ -68,7 +67,7 @@ def profile_options(study: Study) -> list[str]:
 
 
 def parts_options(study: Study) -> list[str]:
-    """Options of ``parts``, but for those of the measured window."""
+    """Options of ``parts``, except those of the measured window."""
     return ["--max-batches", str(study.profile.max_batches)]
 
 

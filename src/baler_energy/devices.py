@@ -21,7 +21,7 @@ def count_gpus() -> int:
 
 
 def refuse_missing_gpu(study: Study) -> None:
-    """Refuse a study that asks for CUDA on a machine without a GPU.
+    """Refuse a study that requires CUDA on a machine without a GPU.
 
     Raises
     ------

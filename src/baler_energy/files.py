@@ -1,4 +1,4 @@
-"""Files that are either whole or absent, and arrays without pickle."""
+"""Atomic file writes, and arrays without pickle."""
 
 import json
 import os
@@ -33,16 +33,16 @@ _TEMPORARY = re.compile(r"\..+\.\d+-[0-9a-f]{8}(\.[^.]+)?")
 
 @contextmanager
 def atomic_path(target: Path) -> Iterator[Path]:
-    """Give a temporary path in the folder of `target` that replaces it when the block ends well.
+    """Yield a temporary path in the folder of `target`; the file there replaces `target` if the block succeeds.
 
-    The name is unique, so that an orphan of a killed run never appends to its successor's file. When the block
-    raises, the temporary file is removed and `target` is left as it was.
+    The name is unique, so that an orphaned process of a killed run never appends to its successor's file. If the block
+    raises, the temporary file is removed and `target` stays unchanged.
 
     Parameters
     ----------
     target
-        The file to write. Its folder is created where it is missing, and removed again where it is left empty. The
-        temporary name keeps the suffix, which some writers (NumPy, matplotlib) look at.
+        The file to write. A missing folder is created, and removed again if it stays empty. The temporary name keeps
+        the suffix, because some writers (NumPy, matplotlib) depend on it.
     """
     found = target.parent.is_dir()
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -55,12 +55,12 @@ def atomic_path(target: Path) -> Iterator[Path]:
     finally:
         temporary.unlink(missing_ok=True)
         if not found:
-            with suppress(OSError):  # it is not empty
+            with suppress(OSError):  # the folder is not empty
                 target.parent.rmdir()
 
 
 def remove_temporaries(folder: Path) -> None:
-    """Remove the temporary files that processes left when they were killed; none may be writing to the folder."""
+    """Remove the temporary files of killed processes; no process may be writing to the folder."""
     for path in folder.iterdir():
         if _TEMPORARY.fullmatch(path.name):
             path.unlink(missing_ok=True)
@@ -107,12 +107,12 @@ def read_npz(path: Path, keys: tuple[str, ...] = ()) -> dict[str, NDArray[Any]]:
     path
         The file.
     keys
-        Names that must be there; all arrays are returned.
+        Names of required arrays; all arrays are returned.
 
     Raises
     ------
     InputError
-        The file is missing, damaged, holds Python objects, or lacks one of `keys`.
+        The file is missing or damaged, contains Python objects, or lacks one of `keys`.
     """
     try:
         # Opened here, because NumPy leaves a damaged file open.
@@ -135,7 +135,7 @@ def read_npz(path: Path, keys: tuple[str, ...] = ()) -> dict[str, NDArray[Any]]:
 
 
 def check_keys(path: Path, arrays: Iterable[str], keys: tuple[str, ...]) -> None:
-    """Refuse an npz file whose arrays' names lack one of `keys`; raises `InputError`."""
+    """Raise `InputError` if an npz file with these `arrays` lacks one of `keys`."""
     held = list(arrays)
     missing = [key for key in keys if key not in held]
     if missing:

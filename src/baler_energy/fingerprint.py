@@ -1,11 +1,11 @@
-"""A fingerprint of what a result is made with, so that a change reruns exactly what it can change.
+"""A fingerprint of the code behind a result, so that a change reruns exactly what it can affect.
 
-Snakemake sees a rule's command, not the package behind it. Each rule therefore carries as a parameter the hash of its
-stage's module, of all that it imports of ours, and of the versions of the packages that these import. The source is
-hashed as a syntax tree without docstrings: a comment or a better docstring reruns nothing.
+Snakemake sees a rule's command, not the package behind it. Each rule therefore has a parameter with the hash of its
+stage's module, of all our modules that it imports, and of the versions of the packages that these import. The source is
+hashed as a syntax tree without docstrings, so that a change to a comment or docstring reruns nothing.
 
-A module that only one variant needs (`variants`) and that a function imports counts only where it is named, or imported
-by one that is: an edit of one engine, meter or format reruns nothing of the others.
+A variant's module (`variants`) that is imported inside a function only counts if it is named, or imported by another
+variant's module that counts: an edit of one engine, meter or format does not rerun the others.
 """
 
 import ast
@@ -25,13 +25,13 @@ __all__ = ["fingerprint", "ingredients", "modules_behind", "package_versions", "
 
 PACKAGE = "baler_energy"
 ROOT = Path(__file__).parent
-#: Lists of names: a line added to them changes no result.
+#: Lists of names: adding a line to them changes no result.
 REGISTRIES = frozenset({f"{PACKAGE}.variants", f"{PACKAGE}.sources"})
-#: Packages that no value depends on.
+#: Packages that do not affect any value.
 _DISPLAY = frozenset({"tqdm"})
-#: Distributions that are called otherwise than what is imported of them; to look through all takes a third of a second.
+#: Distributions whose name differs from that of the imported package; searching all of them takes 0.3 s.
 _DISTRIBUTIONS = {"pynvml": "nvidia-ml-py", "yaml": "PyYAML"}
-#: Names of packages that are looked for rather than imported, such as for a file that they bring.
+#: Packages that are looked up rather than imported, for example for a file that they contain.
 _LOOKED_FOR = re.compile(r'(?:find_spec|program)\("([\w-]+)"')
 
 
@@ -42,7 +42,7 @@ def fingerprint(*modules: str) -> str:
     Parameters
     ----------
     *modules
-        Dotted names of ours, such as ``baler_energy.stages.train``.
+        Dotted names of our modules, such as ``baler_energy.stages.train``.
 
     Returns
     -------
@@ -54,30 +54,30 @@ def fingerprint(*modules: str) -> str:
 
 @cache
 def source_hash(*modules: str) -> str:
-    """Hash the source behind modules, whatever the versions of other packages; arguments as of `fingerprint`."""
+    """Hash the source behind modules, without the versions of packages; arguments as for `fingerprint`."""
     return _hash(repr([(name, _read(name).hash) for name in sorted(modules_behind(*modules))]).encode())
 
 
 @cache
 def ingredients(*modules: str) -> Mapping[str, str]:
-    """Give what a fingerprint is made of: by module its hash, by package its version, and Python's version."""
+    """Return what a fingerprint is made of: Python's version, the packages' versions and the modules' hashes."""
     hashes = {name: _read(name).hash for name in modules_behind(*modules)}
     return {"python": ".".join(platform.python_version_tuple()[:2]), **package_versions(*modules), **hashes}
 
 
 @cache
 def package_versions(*modules: str) -> Mapping[str, str]:
-    """Give the installed versions of the packages that modules use, directly or through ours.
+    """Return the installed versions of the packages that modules use, directly or through our other modules.
 
     Parameters
     ----------
     *modules
-        As of `fingerprint`.
+        As for `fingerprint`.
 
     Returns
     -------
     mapping
-        Version by name of the distribution. A package that is not installed is left out.
+        Version by name of the distribution. Packages that are not installed are left out.
     """
     used = {package for name in modules_behind(*modules) for package in _read(name).packages} - _DISPLAY
     versions = {_DISTRIBUTIONS.get(package, package): _version(package) for package in sorted(used)}
@@ -86,9 +86,9 @@ def package_versions(*modules: str) -> Mapping[str, str]:
 
 @cache
 def modules_behind(*modules: str) -> frozenset[str]:
-    """Name modules and everything of ours that they import, directly or not; arguments as of `fingerprint`.
+    """Return modules and all our modules that they import, directly or not; arguments as for `fingerprint`.
 
-    Importing a package's module runs the ``__init__`` of the packages above, which therefore belong to it.
+    Importing a module runs the ``__init__`` of the packages above it, so these are included.
     """
     variants = variant_modules()
     pending, seen = list(modules), set[str]()
@@ -125,16 +125,16 @@ def _path(module: str) -> Path | None:
 
 @dataclass(frozen=True)
 class _Module:
-    """What a module's text says."""
+    """What was read from a module's source."""
 
     imports: frozenset[str]
-    """Modules of ours that are imported with it."""
+    """Our modules that it imports when it is loaded."""
     lazy_imports: frozenset[str]
-    """Modules of ours that its functions import."""
+    """Our modules that its functions import."""
     packages: frozenset[str]
-    """Names of the packages of others that it imports or looks for."""
+    """Third-party packages that it imports or looks up."""
     hash: str
-    """Of its syntax tree. The tree is let go: the garbage collector would take long with those of all modules."""
+    """Hash of its syntax tree, which is not kept: the trees of all modules would slow down the garbage collector."""
 
 
 @cache
@@ -152,13 +152,13 @@ def _read(module: str) -> _Module:
 
 
 def _ours(names: set[str]) -> frozenset[str]:
-    """Pick modules of ours out of imported names, and add the packages that they are in."""
+    """Select our modules from imported names, and add the packages that they are in."""
     ours = [name.split(".") for name in names if name.split(".")[0] == PACKAGE and _path(name) is not None]
     return frozenset(".".join(parts[:length]) for parts in ours for length in range(1, len(parts) + 1))
 
 
 def _strip(node: ast.AST, at_once: set[str], lazily: set[str], *, in_function: bool) -> None:
-    """Take docstrings out of a module, and note what it imports, at once and in functions, type checkers apart."""
+    """Remove a module's docstrings and collect its imports, at once and in functions; not those for type checkers."""
     found = lazily if in_function else at_once
     if isinstance(node, ast.Import):
         found.update(alias.name for alias in node.names)
@@ -173,7 +173,7 @@ def _strip(node: ast.AST, at_once: set[str], lazily: set[str], *, in_function: b
         node.body = [statement for statement in node.body if not _is_docstring(statement)]
     for field in ("body", "handlers", "cases", "orelse", "finalbody"):
         inside = getattr(node, field, ())
-        # The body of a lambda or of a conditional expression is no list; neither can hold a statement.
+        # The body of a lambda or conditional expression is not a list; neither can contain statements.
         for statement in inside if isinstance(inside, list) else ():
             _strip(statement, at_once, lazily, in_function=in_function)
 

@@ -1,4 +1,4 @@
-"""Whether this process was forked from the warm process (`warm.py`), which had imported everything already."""
+"""Whether this process was forked from the warm process (`warm.py`), which has done all imports."""
 
 import os
 

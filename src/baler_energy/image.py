@@ -13,33 +13,33 @@ from baler_energy.variants import variant_modules
 
 __all__ = ["IMAGE", "refuse_other_image", "source"]
 
-#: In the working directory, as a file or a link to one; the Snakefile's `container:`.
+#: A file or link in the working directory; the Snakefile's `container:`.
 IMAGE = "baler-energy.sif"
-#: Longest wait for an answer of the image (s): large ones on a busy file system take a while to open.
+#: Time limit for the image's answer (s): a large image on a busy file system takes a while to open.
 _ANSWER_LIMIT_S = 300
 
 
 def source() -> str:
-    """Hash the source of all stages and variants of the package that runs here."""
+    """Hash the source of all stages and variants of the running package."""
     return source_hash(*stage_modules(), *variant_modules())
 
 
 def refuse_other_image(image: Path, options: str = "") -> None:
-    """Refuse an image that holds another source than the one that the workflow is planned with.
+    """Refuse an image whose source differs from the one that plans the workflow.
 
-    Snakemake decides by the source around it what has to run again; the jobs would then run what is in the image.
+    Snakemake decides from the local source what has to rerun, but jobs would run the source in the image.
 
     Parameters
     ----------
     image
         A file, or a link to one.
     options
-        Options of ``apptainer exec`` with which the jobs run, as one text.
+        Options of ``apptainer exec`` for the jobs, as one string.
 
     Raises
     ------
     UnavailableError
-        There is no image, it does not run, or its source is another one.
+        The image is missing, cannot be run, or has a different source.
     """
     build = f"`apptainer build {image} apptainer.def` makes one (docs/slurm.md)."
     if not image.exists():

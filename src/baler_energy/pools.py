@@ -12,16 +12,16 @@ R = TypeVar("R")
 
 
 def results_in_order(pool: Executor, function: Callable[[T], R], items: Iterable[T], *, ahead: int) -> Iterator[R]:
-    """Call a function on each item in a pool and give the results in the order of the items.
+    """Call a function on each item in a pool and yield the results in the order of the items.
 
     `Executor.map` with a ``buffersize`` does the same from Python 3.14; without one it takes all items at once.
 
     Parameters
     ----------
     pool, function, items
-        Where to call what, and on what; an item is taken when its turn comes.
+        The pool, the function to call in it, and its arguments, which are taken one by one.
     ahead
-        Calls that may be running or waiting to be taken, so that memory is bounded.
+        Largest number of calls that are running or whose results are waiting; bounds the memory.
     """
     pending: deque[Future[R]] = deque()
     for item in items:

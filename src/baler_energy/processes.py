@@ -1,4 +1,4 @@
-"""Work that is spread over processes, whose results come in order."""
+"""Work that is spread over processes, with results in order."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -13,38 +13,38 @@ from baler_energy.pools import results_in_order
 
 __all__ = ["InOrder", "mapping"]
 
-#: Results of each process that wait to be taken.
+#: Largest number of waiting results per process.
 _AHEAD = 2
-#: Fewer items than these are done before other processes have started, which takes them a second.
+#: Fewer items than this are done before other processes have started, which takes a second.
 _FEW = 8
 
 
 class InOrder(Protocol):
-    """Call a function on each item and give the results in the order of the items, as the built-in `map` does."""
+    """Call a function on each item and yield the results in the order of the items, as the built-in `map` does."""
 
     def __call__(self, function: Any, items: Sequence[Any], /) -> Iterator[Any]:
-        """Give the results; function, items and results can be pickled."""
+        """Yield the results; function, items and results must be picklable."""
 
 
 @contextmanager
 def mapping(processes: int) -> Iterator[InOrder]:
-    """Give a `map` that works in so many processes, which start at its first use for more than a few items.
+    """Yield a `map` that works in several processes, which start when it first gets more than a few items.
 
     Parameters
     ----------
     processes
-        1 or fewer: in this process.
+        Number of processes; 1 or fewer: everything runs in this process.
 
     Yields
     ------
     InOrder
-        No more than a few results per process wait, so that memory is bounded. It raises what the function raises,
-        and `BalerEnergyError` where a process was killed.
+        Only a few results per process wait, so that memory is bounded. It raises what the function raises, and
+        `BalerEnergyError` if a process was killed.
     """
     if processes < 2:
         yield map
         return
-    # A fork would take over the locks of this process's threads, pyarrow's among them.
+    # A fork would inherit the locks of this process's threads, including pyarrow's.
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         yield partial(_in_order, pool, _AHEAD * processes)
 

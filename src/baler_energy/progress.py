@@ -1,4 +1,4 @@
-"""Progress of long work: a bar on a terminal, a line now and then in a log."""
+"""Progress of long tasks: a bar on a terminal, an occasional line in a log."""
 
 import sys
 import time
@@ -20,16 +20,16 @@ def announce(message: str) -> None:
 
 
 def progress(items: Iterable[T], *, total: int | None, label: str, unit: str = "it") -> Iterator[T]:
-    """Yield `items` and show how far one is.
+    """Yield `items` and show the progress.
 
     Parameters
     ----------
     items
-        What to go through.
+        The items.
     total
-        How many there are; None where they have to be counted.
+        Number of items; None if unknown.
     label, unit
-        The words of the bar or the line.
+        Words of the bar or line.
     """
     if sys.stderr.isatty():
         yield from tqdm(items, total=total, desc=label, unit=unit, leave=False)

@@ -20,12 +20,12 @@ _PACKAGES = (
     "baler-energy", "numpy", "torch", "pandas", "pyarrow", "scipy", "awkward", "uproot", "h5py", "pydantic", "psutil",
     "codecarbon", "pyRAPL", "nvidia-ml-py", "snakemake", "matplotlib", "mplhep", "pythia8mc", "fastjet",
 )  # fmt: skip
-#: What sets how OpenMP's threads wait for each other, and where they run; null: the runtime's own default.
+#: Variables that control how OpenMP's threads wait for each other and where they run; null: the runtime's default.
 _OPENMP = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME", "OMP_PROC_BIND", "OMP_DYNAMIC")
 
 
 def provenance(stage: str, *variants: str) -> dict[str, Any]:
-    """Gather everything for a record.
+    """Return the provenance of a record.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def provenance(stage: str, *variants: str) -> dict[str, Any]:
 
 
 def machine() -> dict[str, Any]:
-    """Describe the machine; what cannot be found out is null."""
+    """Describe the machine; unknown values are null."""
     return {
         "hostname": platform.node(),
         "boot_id": boot_id() or None,
@@ -63,9 +63,9 @@ def machine() -> dict[str, Any]:
 
 
 def software(*modules: str) -> dict[str, str | None]:
-    """Give the version of Python, of each package that modules of ours use, and of others that matter.
+    """Return the versions of Python, of the packages that our modules use, and of other relevant packages.
 
-    Null: it is not installed.
+    Null: not installed.
     """
     versions: dict[str, str | None] = {"python": platform.python_version()}
     for name in _PACKAGES:
@@ -74,7 +74,7 @@ def software(*modules: str) -> dict[str, str | None]:
         except metadata.PackageNotFoundError:
             versions[name] = None
     versions |= package_versions(*modules)
-    # The build (CPU or CUDA) is part of torch's own version only; torch is never imported for it.
+    # Only torch's own version names the build (CPU or CUDA); torch is not imported just for this.
     torch = sys.modules.get("torch")
     if torch is not None:
         versions["torch"] = str(torch.__version__)
@@ -82,33 +82,33 @@ def software(*modules: str) -> dict[str, str | None]:
 
 
 def boot_id() -> str:
-    """Give the kernel's identifier of this boot (empty where there is none)."""
+    """Return the kernel's identifier of this boot (empty if unknown)."""
     return _read(Path("/proc/sys/kernel/random/boot_id")) or ""
 
 
 def cpu_model() -> str | None:
-    """Give the CPU's name as the kernel shows it."""
+    """Return the CPU's name as reported by the kernel."""
     return _cpuinfo().get("model name") or platform.processor() or None
 
 
 def cpu_vendor() -> str | None:
-    """Give the CPU's vendor identifier (``GenuineIntel``, ``AuthenticAMD``)."""
+    """Return the CPU's vendor identifier (``GenuineIntel``, ``AuthenticAMD``)."""
     return _cpuinfo().get("vendor_id")
 
 
 def virtualised() -> bool | None:
-    """Say whether this is a virtual machine; None where the kernel does not say (other than x86)."""
+    """Return whether this is a virtual machine; None if the kernel does not report it (only x86 does)."""
     flags = _cpuinfo().get("flags")
     return None if flags is None else "hypervisor" in flags.split()
 
 
 def frequency_policy(root: Path = Path("/sys/devices/system/cpu")) -> dict[str, Any]:
-    """Read the frequency governor and the state of turbo; null where the kernel does not show them.
+    """Read the frequency governor and the state of turbo; null if the kernel does not report them.
 
     Parameters
     ----------
     root
-        The kernel's folder of CPUs.
+        The kernel's folder for CPUs.
     """
     governors = {text for path in sorted(root.glob("cpu[0-9]*/cpufreq/scaling_governor")) if (text := _read(path))}
     no_turbo = _read(root / "intel_pstate" / "no_turbo")

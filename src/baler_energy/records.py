@@ -16,13 +16,13 @@ Component = Annotated[str, AfterValidator(check_component)]
 
 
 class RecordPart(BaseModel):
-    """What all parts of a record are: closed, unchangeable, and without NaN."""
+    """Base of all parts of a record: no unknown fields, immutable, no NaN."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Reading(RecordPart):
-    """One value of one meter over the whole window; missing is null with a reason, never zero."""
+    """One value of one meter over the whole window; a missing value is null with a reason, never zero."""
 
     meter: MeterName
     component: Component
@@ -32,11 +32,11 @@ class Reading(RecordPart):
     evidence: Evidence
     reason: str | None = None
     bound: float | None = None
-    """Largest error that the way of reading allows (unit of `value`): ticks at the edges, gaps between samples."""
+    """Upper limit of the reading error (unit of `value`): ticks at the edges, gaps between samples."""
     detail: str | None = None
-    """How the value came about, and what it assumes."""
+    """How the value was obtained, and its assumptions."""
     scope: tuple[Component, ...] | None = None
-    """Kinds of components (cpu, dram, gpu, ram) that the value is the sum of, where `component` does not say."""
+    """Kinds of components (cpu, dram, gpu, ram) that `value` sums, if `component` does not determine them."""
 
     @model_validator(mode="after")
     def _missing_has_reason(self) -> Self:
@@ -60,7 +60,7 @@ class Reading(RecordPart):
         detail: str | None = None,
         scope: tuple[str, ...] | None = None,
     ) -> Self:
-        """Make a reading; the unit is the quantity's own."""
+        """Make a reading in the quantity's unit."""
         return cls(
             meter=meter,
             component=component,
@@ -76,14 +76,14 @@ class Reading(RecordPart):
 
 
 class Window(RecordPart):
-    """The measured window: start (UTC) and length in seconds of a monotonic clock, over all iterations."""
+    """The measured window of all iterations: start (UTC) and length (s) from a monotonic clock."""
 
     start: datetime
     duration_s: Annotated[float, Field(gt=0)]
 
 
 class IterationTimes(RecordPart):
-    """Durations of single iterations within the window (s); each of them is in the time series."""
+    """Quartiles and maximum of the iterations' durations in the window (s); the time series has each duration."""
 
     lower_quartile_s: Annotated[float, Field(ge=0)]
     median_s: Annotated[float, Field(ge=0)]
@@ -92,17 +92,17 @@ class IterationTimes(RecordPart):
 
 
 class Idle(RecordPart):
-    """The idle baseline that the record's dynamic energies use."""
+    """The idle baseline for the record's dynamic energies."""
 
     start: datetime
     duration_s: Annotated[float, Field(gt=0)]
     shared: bool
-    """Taken from an earlier job of the same boot."""
+    """Whether an earlier job of the same boot measured it."""
     readings: tuple[Reading, ...]
 
 
 class Contamination(RecordPart):
-    """CPU time that other processes used in the window, as a share of the machine's (null: not readable)."""
+    """CPU time of other processes in the window (s), and its share of the machine's (null: not readable)."""
 
     fraction: float | None
     other_cpu_s: float | None
@@ -118,7 +118,7 @@ class Measurement(RecordPart):
     iterations: Annotated[int, Field(ge=1)]
     window: Window
     iteration_times: IterationTimes | None = None
-    """None where the window was not taken in one piece."""
+    """None if the window consists of several parts (a resumed training)."""
     readings: tuple[Reading, ...]
     idle: Idle | None
     contamination: Contamination
@@ -128,7 +128,7 @@ class Measurement(RecordPart):
     provenance: dict[str, Any]
 
     def write(self, path: Path) -> None:
-        """Write the record atomically; it is the last file of a run, so that where it exists the run is complete."""
+        """Write the record atomically. It is the last file of a run: if it exists, the run is complete."""
         write_json(path, self.model_dump(mode="json"))
 
     @classmethod

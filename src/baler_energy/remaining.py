@@ -1,4 +1,4 @@
-"""What is left of a study: the line that says how many steps and about how many minutes, while Snakemake runs."""
+"""The line that reports, while Snakemake runs, how many steps and about how many minutes are left."""
 
 import logging
 import time
@@ -8,19 +8,19 @@ from baler_energy.progress import announce
 
 __all__ = ["RemainingTime"]
 
-#: Least time between two lines (s).
+#: Minimum time between two lines (s).
 _INTERVAL_S = 15.0
 
 
 class RemainingTime(logging.Handler):
-    """Follows Snakemake's log, which says when each job starts and ends, and says from time to time what is left.
+    """Follows the starts and ends of jobs in Snakemake's log, and reports from time to time how much is left.
 
     Parameters
     ----------
     left
-        Counts the jobs that have not ended, by rule.
+        Returns the number of unfinished jobs by rule.
     guess_s
-        How long a job takes of a rule of which none has ended yet (s); of other rules, the mean of all jobs so far.
+        Expected duration of a job by rule (s), until one has finished; rules without a guess use the mean of all jobs.
     """
 
     def __init__(self, left: Callable[[], Mapping[str, int]], guess_s: Mapping[str, float]) -> None:
@@ -31,7 +31,7 @@ class RemainingTime(logging.Handler):
         self._took_s: dict[str, list[float]] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Take an event of the log."""
+        """Process an event of the log."""
         event, now_s = getattr(record, "event", None), time.monotonic()
         if event == "job_info":
             facts = vars(record)
@@ -46,7 +46,7 @@ class RemainingTime(logging.Handler):
                 announce(self.sentence(left, now_s))
 
     def sentence(self, left: Mapping[str, int], now_s: float) -> str:
-        """Say what is left, by the mean duration of each rule's jobs and by how many ran at a time so far."""
+        """Describe how much is left, from the mean duration of each rule's jobs and the mean number run in parallel."""
         all_s = [took_s for times_s in self._took_s.values() for took_s in times_s]
         means_s = {rule: sum(times_s) / len(times_s) for rule, times_s in self._took_s.items()}
         expected_s = dict.fromkeys(left, sum(all_s) / len(all_s)) | dict(self._guess_s) | means_s

@@ -1,4 +1,4 @@
-"""Rounds of further repeats: which points a study has so far, by the files that `baler-energy repeats` writes."""
+"""Rounds of additional repeats: the points of a study so far, from the files that `baler-energy repeats` writes."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,26 +11,26 @@ __all__ = ["points_so_far", "round_file"]
 
 
 def round_file(results: Path, number: int | str) -> Path:
-    """File of a round, from 1, in the folder of a study's results."""
+    """File of a round (counted from 1) in the folder of a study's results."""
     return results / "repeats" / f"round~{number}.json"
 
 
 def points_so_far(study: Study, file_of_round: Callable[[int], Path], *, before: int | None = None) -> list[Point]:
-    """List the points of the grid, and the repeats that rounds have added to them.
+    """List the points of the grid and the repeats that rounds have added.
 
     Parameters
     ----------
     study
         The study.
     file_of_round
-        Gives the file of a round; asked for in order, and no longer once a round has added nothing.
+        Returns the file of a round; called in order, until a round has added nothing.
     before
-        Leave out this round and the later ones; None: take all.
+        Leave out this round and later ones; None: use all.
 
     Raises
     ------
     InputError
-        A file is missing, damaged, or of another study.
+        A file is missing or damaged, or belongs to another study.
     """
     points = [*study.points]
     for number in range(1, min(study.rounds, study.rounds if before is None else before - 1) + 1):

@@ -1,4 +1,4 @@
-"""What of a study this machine can run."""
+"""The part of a study that this machine can run."""
 
 from baler_energy.codecs.engines import engine_of
 from baler_energy.codecs.packing import Packing
@@ -16,12 +16,12 @@ def runnable(study: Study) -> tuple[Study, str | None]:
     Study
         The study that can run.
     str or None
-        What was left out and how to get it, in words; None: nothing was.
+        Message: what was left out, and how to install it; None: nothing.
 
     Raises
     ------
     UnavailableError
-        Nothing is left to run.
+        A packing is not available, or nothing is left to run.
     """
     said = []
     for packing in dict.fromkeys(point.packing for point in study.points):

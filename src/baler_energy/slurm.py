@@ -1,4 +1,4 @@
-"""The SLURM job that this process runs in: what it was given, and whether its node was its own."""
+"""The SLURM job that this process runs in: its allocation, and whether it has the node to itself."""
 
 import os
 import re
@@ -8,10 +8,10 @@ from typing import Any
 
 __all__ = ["ask", "job", "step"]
 
-#: Longest wait for an answer of SLURM's clients (s).
+#: Time limit for SLURM's commands (s).
 _CLIENT_LIMIT_S = 10
 _MEMORY_UNITS = {"": 2**20, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
-#: Steps whose numbers mean a name.
+#: Names of special step numbers.
 _NAMED_STEPS = {2**32 - 5: "batch", 2**32 - 6: "interactive"}
 
 
@@ -21,15 +21,15 @@ def job(environment: Mapping[str, str] = os.environ) -> dict[str, Any] | None:
     Parameters
     ----------
     environment
-        The process's own.
+        Environment variables.
 
     Returns
     -------
     dict
         ``job_id``, ``array_job_id`` and ``array_task_id`` (null: no job array), ``restarts``, ``cluster``,
         ``partition``, ``qos`` and ``node``; allocated ``cpus``, ``gpus`` and ``memory_bytes``; ``exclusive``, whether
-        no other job may share the node; and ``reason``, where the controller could not be asked: then ``exclusive`` is
-        null, and what the environment does not contain.
+        no other job may share the node; and ``reason``, why the controller could not be queried: then ``exclusive`` and
+        everything that is not in the environment are null.
     """
     job_id = environment.get("SLURM_JOB_ID")
     if job_id is None:
@@ -45,7 +45,7 @@ def job(environment: Mapping[str, str] = os.environ) -> dict[str, Any] | None:
         "node": environment.get("SLURMD_NODENAME"),
         "cpus": _number(environment.get("SLURM_CPUS_ON_NODE")),
         "gpus": _number(environment.get("SLURM_GPUS_ON_NODE")),
-        # 0 is how one asks for all of the node's.
+        # 0 requests all memory of the node.
         "memory_bytes": (_number(environment.get("SLURM_MEM_PER_NODE")) or 0) * 2**20 or None,
         "exclusive": None,
         "reason": None,
@@ -66,7 +66,7 @@ def step(environment: Mapping[str, str] = os.environ) -> str | None:
 
 
 def ask(*words: str, limit_s: float = _CLIENT_LIMIT_S, script: str = "") -> tuple[str | None, str | None]:
-    """Run a client of SLURM's, with `script` as its input; return what it says, or None with the reason."""
+    """Run a SLURM command with `script` as its input; return its output, or None with the reason."""
     try:
         done = subprocess.run(
             words, input=script, capture_output=True, text=True, errors="replace", timeout=limit_s, check=False
@@ -83,7 +83,7 @@ def ask(*words: str, limit_s: float = _CLIENT_LIMIT_S, script: str = "") -> tupl
 
 
 def _allocated(shown: str) -> dict[str, Any]:
-    """Read what ``scontrol show job --oneliner --details`` says of a job on one node."""
+    """Parse the output of ``scontrol show job --oneliner --details`` for a job on one node."""
     facts = dict(re.findall(r"(?:^| )([A-Z][^= ]*)=(\S*)", shown))
     # `TRES` in SLURM before 23.02: cpu=2,mem=8000M,node=1
     memory = re.search(r"(?:^|,)mem=([\d.]+)([KMGT]?)", facts.get("AllocTRES") or facts.get("TRES") or "")
@@ -98,8 +98,8 @@ def _allocated(shown: str) -> dict[str, Any]:
 
 
 def _exclusive(facts: Mapping[str, str]) -> bool | None:
-    """Whether no other job may share the node; TOPO is a whole part of the network, nodes and all."""
-    # Since SLURM 26.05, OverSubscribe=NO is said of jobs on shared nodes, too.
+    """Whether no other job may share the node; TOPO reserves a whole part of the network, including its nodes."""
+    # Since SLURM 26.05, jobs on shared nodes also have OverSubscribe=NO.
     if "Exclusive" in facts:
         return facts["Exclusive"] in ("NODE", "TOPO")
     sharing = facts.get("OverSubscribe")

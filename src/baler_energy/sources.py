@@ -1,7 +1,7 @@
-"""Which modules each rule's result is made with: its stage, and those of the variants that it runs with.
+"""The modules behind each rule's result: its stage, and the variants that it uses.
 
 `fingerprint.fingerprint` follows their imports. A test runs each stage with each variant and compares these lists with
-the modules that were loaded.
+the loaded modules.
 """
 
 import itertools
@@ -42,7 +42,7 @@ __all__ = [
 
 
 class Codec(Protocol):
-    """Something that names a codec, such as a point."""
+    """Anything that identifies a codec, such as a point."""
 
     @property
     def transform(self) -> str:
@@ -56,7 +56,7 @@ class Codec(Protocol):
 
 
 class Packed(Codec, Protocol):
-    """Something that names a codec and its packing."""
+    """Anything that identifies a codec and its packing."""
 
     @property
     def packing(self) -> str:
@@ -65,12 +65,12 @@ class Packed(Codec, Protocol):
 
 
 def stage(name: str) -> str:
-    """Name the module of a stage."""
+    """Return the module of a stage."""
     return f"baler_energy.stages.{name}"
 
 
 def meter_modules(meters: Iterable[str]) -> tuple[str, ...]:
-    """Modules of meters, each once; names that are no meter's (``session``) have none."""
+    """Modules of meters, each once; names that are not meters (``session``) are ignored."""
     wanted, known = set(meters), {**METERS, **PEERS}
     return tuple(kind.module for name, kind in known.items() if name in wanted)
 
@@ -81,35 +81,35 @@ def generated(generator: str) -> tuple[str, ...]:
 
 
 def prepared(file_format: str | None) -> tuple[str, ...]:
-    """Modules behind a table that was read from a file of a format, or from generated shards (None)."""
+    """Modules behind a table that was read from a file in this format, or from generated shards (None)."""
     return (stage("prepare"), *([] if file_format is None else [FORMATS[file_format].module]))
 
 
 def calibrated(meters: Iterable[str]) -> tuple[str, ...]:
-    """Modules behind a calibration, which trains with the fast engine on each number of threads."""
+    """Modules behind a calibration, which trains the fast engine with each number of threads."""
     return stage("calibrate"), *ENGINES["fast"]["train"], *meter_modules(meters)
 
 
 def measured(operation: str, codec: Codec, meters: Iterable[str] = ()) -> tuple[str, ...]:
-    """Modules behind an operation; one that engines do not implement is the same for all."""
+    """Modules behind an operation, including those of the engine if it implements the operation."""
     own = TRANSFORMS[codec.transform][codec.engine]
     return stage(operation), *own["about"], *own.get(operation, ()), *meter_modules(meters)
 
 
 def coder_modules(packing: str) -> tuple[str, ...]:
-    """Modules of the words of a packing; corrections that keep a bound are packed with zstd."""
+    """Modules of the words of a packing; the corrections for an error bound are packed with zstd."""
     words = [] if packing == "none" else [word.partition("-")[0] for word in packing.split("+")]
     return tuple(CODERS[word] for word in [*words, *(["zstd"] if "bound" in words else [])])
 
 
 def applied(point: Packed, meters: Iterable[str]) -> tuple[str, ...]:
-    """Modules behind a codec's compression and decompression, and their errors."""
+    """Modules behind a codec's compression, decompression and errors."""
     both = (*measured("compress", point, meters), *measured("decompress", point, meters))
     return stage("apply"), stage("evaluate"), *both, *coder_modules(point.packing)
 
 
 def separate_parts(point: Packed, meters: Iterable[str]) -> tuple[str, ...]:
-    """Modules behind the costs of layers and of movements of data."""
+    """Modules behind the costs of layers and data movements."""
     own = (*_operations(point), *coder_modules(point.packing), PROFILERS["torch"].module)
     return stage("parts"), *own, *meter_modules(meters)
 
@@ -120,12 +120,12 @@ def profiled(point: Packed, profiler: str) -> tuple[str, ...]:
 
 
 def peer(codec: Codec, tool: str, meters: Iterable[str]) -> tuple[str, ...]:
-    """Modules behind a training that another tool measures, too."""
+    """Modules behind a training that is also measured by another tool."""
     return stage("peer"), PEERS[tool].module, *measured("train", codec, meters)
 
 
 def analysed(name: str, codecs: Iterable[Codec]) -> tuple[str, ...]:
-    """Modules behind a stage that sees the results of codecs, and asks these what they are."""
+    """Modules behind a stage that reads the results of codecs and needs their descriptions."""
     modules = (TRANSFORMS[one.transform][one.engine]["about"] for one in codecs)
     return stage(name), *dict.fromkeys(itertools.chain.from_iterable(modules))
 
@@ -146,7 +146,7 @@ def reported() -> tuple[str, ...]:
 
 
 def _operations(codec: Codec) -> tuple[str, ...]:
-    """Modules that profile a codec: its own ones for that, or else those of its operations."""
+    """Modules for profiling a codec: its own profiling modules if it has them, else those of its operations."""
     operations = TRANSFORMS[codec.transform][codec.engine]
     if "profile" in operations:
         return *operations["about"], *operations["profile"]

@@ -1,7 +1,7 @@
 """Everything that comes in several variants, and the modules that only one of them needs.
 
-A stage depends on the variants that it is run with, and on no others: `fingerprint` takes these modules into account
-only where they are named, and `sources` names them. A new variant is its module and one line here.
+A stage only depends on the variants that it uses: `fingerprint` only counts these modules if they are named, and
+`sources` names them. A new variant takes its module and one line here.
 """
 
 import importlib
@@ -30,22 +30,22 @@ _ROOT = "baler_energy"
 
 
 class FileFormat(NamedTuple):
-    """A format of files of tables.
+    """A file format for tables.
 
     Parameters
     ----------
     module
-        Has a source, which gives rows in blocks, and a sink, which takes them.
+        Defines a source, which reads rows in blocks, and a sink, which writes them.
     kind
-        What such a file is called in messages.
+        Name of such files in messages.
     suffixes
-        Of file names, lower case, the usual one first.
+        Suffixes of file names in lower case, the usual one first.
     by_suffix
-        Whether a name's suffix is enough to know the format.
+        Whether the suffix determines the format.
     has_events
-        Whether a row of the file may hold several objects, so that there are layouts to choose from.
+        Whether a row of the file may contain several objects, so that a layout has to be chosen.
     is_remote
-        Whether it is also read from URLs.
+        Whether it can also be read from URLs.
     """
 
     module: str
@@ -57,17 +57,17 @@ class FileFormat(NamedTuple):
 
 
 class MeterKind(NamedTuple):
-    """A meter of a study, or another tool.
+    """A meter of a study, or another tool that measures energy.
 
     Parameters
     ----------
     module
         Defines the meter.
     meaning
-        Where its readings come from.
+        Source of its readings.
     totals
-        Kinds of components (cpu, dram, gpu, ram, node) whose total energy is this meter's, unless one that comes
-        before it here has a value.
+        Kinds of components (cpu, dram, gpu, ram, node) whose total energy comes from this meter, unless an earlier one
+        in the list has a value.
     """
 
     module: str
@@ -83,11 +83,11 @@ class ProfilerKind(NamedTuple):
     module
         Defines the profiler.
     writes
-        Its own files, and what is in them.
+        Its files and their contents.
     stage
-        That runs it.
+        Stage that runs it.
     besides
-        What it looks at besides the operations of a point; a folder of its results each.
+        What it measures in addition to the operations of a point; each has a folder of results.
     """
 
     module: str
@@ -109,7 +109,7 @@ FORMATS: Mapping[str, FileFormat] = {
     "hdf5": FileFormat(f"{_ROOT}.formats.hdf5", "HDF5 file", (".h5", ".hdf5", ".hdf")),
     "npz": FileFormat(f"{_ROOT}.formats.npz", "npz file", (".npz",)),
 }
-#: Words of the axis ``packing``, up to their first hyphen.
+#: Words of the axis ``packing``, without what follows their first hyphen.
 CODERS: Mapping[str, str] = {
     "float64": f"{_ROOT}.codecs.coders.numbers",
     "float32": f"{_ROOT}.codecs.coders.numbers",
@@ -123,8 +123,8 @@ CODERS: Mapping[str, str] = {
     "pcodec": f"{_ROOT}.codecs.coders.pcodec",
     "bound": f"{_ROOT}.codecs.coders.bound",
 }
-#: Implementations of Baler's autoencoder, in the order in which figures compare them: what each says of itself, and the
-#: modules of each operation, of which the first one performs it.
+#: Implementations of Baler's autoencoder, in the order in which figures compare them: the module that describes it
+#: (``about``), and the modules of each operation; the first one performs it.
 ENGINES: Mapping[str | None, Mapping[str, tuple[str, ...]]] = {
     "reference": {
         "about": (f"{_ROOT}.codecs.engines.reference",),
@@ -146,7 +146,7 @@ ENGINES: Mapping[str | None, Mapping[str, tuple[str, ...]]] = {
         "decompress": (f"{_ROOT}.codecs.baler.streaming", FORMATS["table"].module),
     },
 }
-#: What turns rows into what is stored, and back; Baler's autoencoder has several implementations, its engines.
+#: Transforms from rows to stored values and back; Baler's autoencoder has several implementations, its engines.
 TRANSFORMS: Mapping[str, Mapping[str | None, Mapping[str, tuple[str, ...]]]] = {
     "baler": ENGINES,
     "pca": {
@@ -165,7 +165,7 @@ TRANSFORMS: Mapping[str, Mapping[str | None, Mapping[str, tuple[str, ...]]]] = {
         }
     },
 }
-#: Meters of a study, in the order of their readings and of their precedence in totals.
+#: Meters of a study, in the order of their readings and of their priority in totals.
 METERS: Mapping[str, MeterKind] = {
     "rapl": MeterKind(
         f"{_ROOT}.meters.rapl",
@@ -200,14 +200,14 @@ METERS: Mapping[str, MeterKind] = {
         f"{_ROOT}.meters.sampler", "the sampling thread (utilisation, memory, temperature, clocks, power)"
     ),
 }
-#: Other tools, which measure in extra repeats only.
+#: Other tools, which only measure extra repeats.
 PEERS: Mapping[str, MeterKind] = {
     "zeus": MeterKind(f"{_ROOT}.meters.peers.zeus", "Zeus, a peer"),
     "carbontracker": MeterKind(f"{_ROOT}.meters.peers.carbontracker", "carbontracker, a peer"),
     "perun": MeterKind(f"{_ROOT}.meters.peers.perun", "perun, a peer"),
     "pyjoules": MeterKind(f"{_ROOT}.meters.peers.pyjoules", "pyJoules, a peer"),
 }
-#: What shows where the time goes.
+#: Profilers, which show where the time goes.
 PROFILERS: Mapping[str, ProfilerKind] = {
     "cprofile": ProfilerKind(
         f"{_ROOT}.profilers.cprofile", "profile.pstats (snakeviz opens it): functions and their call tree"
@@ -279,12 +279,12 @@ TABLES: Mapping[str, str] = {
 
 
 def load(module: str) -> Any:
-    """Import a variant's module, when it is needed and not before."""
+    """Import a variant's module, only when it is needed."""
     return importlib.import_module(module)
 
 
 def variant_modules() -> frozenset[str]:
-    """Name the modules of all variants."""
+    """Return the modules of all variants."""
     flat: list[Iterable[str]] = [family.values() for family in (GENERATORS, CODERS, TABLES)]
     flat += CHAPTERS.values()
     flat.append(one.module for one in FORMATS.values())

@@ -43,7 +43,7 @@ class Operation(_Word):
 
 
 class Quantity(_Word):
-    """What a reading is of; `unit` is its SI unit."""
+    """What a reading measures; `unit` is its SI unit."""
 
     unit: str
 
@@ -74,7 +74,7 @@ class Quantity(_Word):
 
 
 class MeterName(_Word):
-    """Where a reading comes from."""
+    """The source of a reading."""
 
     vars().update({name.upper(): (name, kind.meaning) for name, kind in {**variants.METERS, **variants.PEERS}.items()})
     WATTMETER = "wattmeter", "the log of an external wattmeter, merged by time"
@@ -85,7 +85,7 @@ class MeterName(_Word):
 
 
 class Evidence(_Word):
-    """How an energy value came about."""
+    """How an energy value was obtained."""
 
     MEASURED = "measured", "read from a hardware counter or sensor"
     MODELLED = "modelled", "computed from TDP, utilisation or per-GB constants"
@@ -107,17 +107,17 @@ class Flag(_Word):
     RESUMED = "resumed", "the run continued from a saved state"
 
 
-#: Meters of a study, in the order of their readings: those that this machine lacks are recorded as absent.
+#: Meters of a study, in the order of their readings; those that this machine lacks are recorded as absent.
 STUDY_METERS = tuple(map(MeterName, variants.METERS))
-#: Other tools, which measure in extra repeats only.
+#: Other tools, which only measure extra repeats.
 PEERS = tuple(map(MeterName, variants.PEERS))
 
-#: The meters whose readings of a kind of component enter totals: of these, the first one that has a value.
+#: The meters whose readings of a kind of component enter totals; the first one that has a value is used.
 PRIMARY_METERS: dict[str, tuple[MeterName, ...]] = {
     component: tuple(MeterName(name) for name, kind in variants.METERS.items() if component in kind.totals)
     for component in ("cpu", "dram", "gpu", "ram")
 }
-#: The same for the whole node, whose energy contains the totals; a log that the user names comes first.
+#: The same for the whole node, whose energy includes the totals; a log that the user provides comes first.
 NODE_METERS = (
     MeterName.WATTMETER,
     *(MeterName(name) for name, kind in variants.METERS.items() if "node" in kind.totals),
@@ -136,7 +136,7 @@ def check_component(name: str) -> str:
     Raises
     ------
     ValueError
-        It is not.
+        It is not a component.
     """
     if not _COMPONENT.fullmatch(name):
         raise ValueError(f"{name!r} is not a component (package-0, core-0, dram-0, gpu-0, cpu, gpu, ram, psys, ...)")

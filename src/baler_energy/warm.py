@@ -1,10 +1,10 @@
-"""A process that has imported what the jobs of a study need, and forks one for each, which starts in no time.
+"""A process that has imported what the jobs of a study need, and forks each job, so that it starts at once.
 
-Importing torch, pandas and codecarbon takes a job longer than what most jobs measure. `baler-energy study` therefore
-starts this process (`python -m baler_energy.warm`), and names its socket in the environment; there, `baler-energy`
-hands its command line over and waits for the exit code. The job is a process of its own all the same, a copy of one
-that has computed nothing, with the files, folder and environment of the command. By hand and on a cluster each job
-imports for itself.
+Importing torch, pandas and codecarbon takes longer than what most jobs measure. `baler-energy study` therefore starts
+this process (`python -m baler_energy.warm`) and puts the path of its socket in the environment. If the variable is set,
+`baler-energy` sends its command line there and waits for the exit code. Each job is still a separate process: a copy of
+one that has computed nothing, with the files, folder and environment of the command. Jobs that are started by hand or
+on a cluster do their own imports.
 """
 
 import gc
@@ -29,7 +29,7 @@ from baler_energy.forked import SOCKET_VARIABLE
 
 __all__ = ["handed_over", "warm_start"]
 
-#: What jobs import, or do once, and takes time.
+#: Modules of jobs that are slow to import.
 _IMPORTED = (
     "torch",
     "torch._dynamo",
@@ -48,15 +48,15 @@ _LENGTH = struct.Struct("!Q")
 
 @contextmanager
 def warm_start() -> Iterator[dict[str, str]]:
-    """Start the process, and give the variable to add to the environment of the jobs; it ends with the block."""
+    """Start the process and yield the variable to add to the jobs' environment; the process ends with the block."""
     with tempfile.TemporaryDirectory(prefix="baler-energy-") as folder, socket.socket(socket.AF_UNIX) as listening:
         path = str(Path(folder, "socket"))
         listening.bind(path)
-        # Jobs that come before the imports are done wait.
+        # Jobs that connect before the imports are done wait.
         listening.listen(64)
         command = [sys.executable, "-m", "baler_energy.warm", str(listening.fileno()), str(os.getpid())]
         process = subprocess.Popen(command, pass_fds=[listening.fileno()])
-        # Should the process fail, nobody listens any more, and each job runs by itself.
+        # Otherwise jobs would wait for a process that has failed; now they do their own imports.
         listening.close()
         try:
             yield {SOCKET_VARIABLE: path}
@@ -66,12 +66,12 @@ def warm_start() -> Iterator[dict[str, str]]:
 
 
 def handed_over(argv: Sequence[str]) -> int | None:
-    """Let a command line run in a fork of the process that the environment names.
+    """Run a command line in a fork of the warm process, if the environment has its socket.
 
     Returns
     -------
     int or None
-        Its exit code; None: there is no such process, so that the command is for this one to run.
+        The exit code; None: there is no such process, so this one has to run the command.
     """
     path = os.environ.get(SOCKET_VARIABLE)
     if not path:
@@ -97,12 +97,12 @@ def _answer(connection: socket.socket) -> bytes:
     try:
         return connection.recv(1)
     except KeyboardInterrupt:
-        # The job was interrupted, too: what it says and returns is what counts.
+        # The job was interrupted as well; its exit code counts.
         return connection.recv(1)
 
 
 def serve(listening: socket.socket, parent: int) -> None:
-    """Import, then fork a job for each connection, until the process `parent`, which started this one, has ended."""
+    """Import, then fork a job for each connection, until the process `parent` that started this one has ended."""
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # read when torch is loaded, see stages.profile
     for name in _IMPORTED:
         importlib.import_module(name)
@@ -111,7 +111,7 @@ def serve(listening: socket.socket, parent: int) -> None:
     gc.collect()
     gc.freeze()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no child is waited for
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps ended jobs
     listening.settimeout(1.0)
     while os.getppid() == parent:
         try:
@@ -119,14 +119,14 @@ def serve(listening: socket.socket, parent: int) -> None:
         except TimeoutError:
             continue
         with warnings.catch_warnings(), connection:
-            # The threads that Python 3.12 warns of are those of NumPy's BLAS, which renews them in a fork.
+            # Python 3.12 warns of NumPy's BLAS threads, which BLAS restarts after a fork.
             warnings.simplefilter("ignore", DeprecationWarning)
             if os.fork() == 0:
                 _run(listening, connection)
 
 
 def _run(listening: socket.socket, connection: socket.socket) -> None:
-    """Be the job: take its command line, files, folder and environment, run it, and answer with its exit code."""
+    """Receive a job's command line, files, folder and environment, run it in this process, send its exit code."""
     code = 1
     try:
         listening.close()
@@ -141,7 +141,7 @@ def _run(listening: socket.socket, connection: socket.socket) -> None:
         from baler_energy.cli import main
 
         code = main(job["argv"])
-    except SystemExit as exit_:  # of argparse
+    except SystemExit as exit_:  # from argparse
         code = exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
     except BaseException:
         sys.excepthook(*sys.exc_info())
@@ -153,7 +153,7 @@ def _run(listening: socket.socket, connection: socket.socket) -> None:
 
 
 def _take(connection: socket.socket) -> Any:
-    """Receive a job, and make its files standard input, output and error."""
+    """Receive a job, and use its files as standard input, output and error."""
     head, files, _, _ = socket.recv_fds(connection, _LENGTH.size, 3)
     for number, file in enumerate(files):
         os.dup2(file, number)
@@ -166,7 +166,7 @@ def _take(connection: socket.socket) -> Any:
 
 
 def _end_with(connection: socket.socket) -> None:
-    """End the job where the command that handed it over has ended."""
+    """End the job when the command that handed it over has ended."""
     if not connection.recv(1):
         os.kill(os.getpid(), signal.SIGTERM)
 

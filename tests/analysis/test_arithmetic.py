@@ -84,13 +84,13 @@ def test_one_meter_per_component_and_nothing_twice():
     assert total(readings, Quantity.ENERGY, MODELLED, uses_gpu=False) is None
 
 
-def test_a_failed_counter_gives_way_to_the_model_and_says_so():
+def test_a_failed_counter_is_replaced_by_the_model_with_its_evidence():
     readings = [energy("rapl", "cpu", None), energy("codecarbon", "cpu", 9.0, MODELLED)]
     assert primary_readings(readings, Quantity.ENERGY, uses_gpu=False)["cpu"].evidence == MODELLED
     assert total(readings, Quantity.ENERGY, Evidence.MEASURED, uses_gpu=False) is None
 
 
-def test_a_gpu_counts_only_where_the_run_uses_it():
+def test_a_gpu_only_counts_if_the_run_uses_it():
     readings = [energy("nvml", "gpu", 40.0), energy("rapl", "cpu", 2.0)]
     with_gpu = total(readings, Quantity.ENERGY, Evidence.MEASURED, uses_gpu=True)
     without = total(readings, Quantity.ENERGY, Evidence.MEASURED, uses_gpu=False)

@@ -41,7 +41,7 @@ def test_the_same_name_in_another_file_is_another_function() -> None:
     assert breakdown([call("main", 1.0), call("main;decode", 0.4, "json/decoder.py")])[REST] == 1.0
 
 
-def test_nothing_known_is_all_rest() -> None:
+def test_unknown_functions_are_rest() -> None:
     assert breakdown([])[REST] == 1.0
 
 
@@ -68,7 +68,7 @@ def trees(draw: st.DrawFn) -> list[dict[str, Any]]:
 
 
 @given(trees())
-def test_shares_are_of_one_whole_whatever_is_called(rows: list[dict[str, Any]]) -> None:
+def test_shares_add_up_to_1_for_any_call_tree(rows: list[dict[str, Any]]) -> None:
     found = breakdown(rows)
     assert sum(found.values()) == pytest.approx(1) and min(found.values()) >= 0
 
@@ -98,7 +98,7 @@ def test_what_a_training_does_once_weighs_less_in_a_longer_one() -> None:
 
 
 @given(trees(), st.integers(1, 1000))
-def test_epochs_keep_one_whole_and_one_epoch_changes_nothing(rows: list[dict[str, Any]], epochs: int) -> None:
+def test_shares_over_epochs_add_up_to_1_and_one_epoch_changes_nothing(rows: list[dict[str, Any]], epochs: int) -> None:
     found = breakdown(rows)
     assert over_epochs(found, 1) == pytest.approx(found)
     longer = over_epochs(found, epochs)

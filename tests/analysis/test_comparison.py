@@ -14,7 +14,7 @@ GROUPS = st.lists(st.floats(0.1, 10), min_size=2, max_size=6)
 
 
 @given(GROUPS, GROUPS, st.floats(0.01, 100))
-def test_a_ratio_of_means_has_no_unit_and_turns_around(values: list[float], base: list[float], unit: float) -> None:
+def test_a_ratio_of_means_has_no_unit_and_can_be_inverted(values: list[float], base: list[float], unit: float) -> None:
     found = ratio_of_means(values, base)
     assert found.value == pytest.approx(np.mean(values) / np.mean(base))
     assert found.low <= found.value <= found.high
@@ -32,7 +32,7 @@ def test_the_interval_of_a_ratio_of_means_by_hand() -> None:
     assert (found.value, found.low, found.high) == pytest.approx((2, 2 * math.exp(-half), 2 * math.exp(half)))
 
 
-def test_the_interval_of_a_ratio_of_means_holds_the_truth_as_often_as_it_says() -> None:
+def test_the_interval_of_a_ratio_of_means_has_its_nominal_coverage() -> None:
     random = np.random.default_rng(3)
     hits = 0
     for _ in range(400):
@@ -42,7 +42,7 @@ def test_the_interval_of_a_ratio_of_means_holds_the_truth_as_often_as_it_says() 
 
 
 @given(st.lists(st.tuples(st.floats(0.1, 10), st.floats(0.1, 10)), min_size=2, max_size=6))
-def test_what_pairs_share_cancels(pairs: list[tuple[float, float]]) -> None:
+def test_common_factors_of_pairs_cancel(pairs: list[tuple[float, float]]) -> None:
     shared, factors = zip(*pairs, strict=True)
     same = paired_ratio([1.25 * value for value in shared], shared)
     assert (same.value, same.low, same.high) == pytest.approx((1.25, 1.25, 1.25))

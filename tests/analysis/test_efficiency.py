@@ -43,7 +43,7 @@ def table(name: str, rows: list[dict[str, Any]]) -> pd.DataFrame:
 def dataset(
     *, epochs_run: int = 5, others: dict[str, list[dict[str, Any]]] | None = None, **changes: Any
 ) -> dict[str, pd.DataFrame]:
-    """Make the tables of one run; a change is of one operation (``compress={...}``) or of all (``every={...}``)."""
+    """Make the tables of one run; changes are for one operation (``compress={...}``) or all (``every={...}``)."""
     every = changes.pop("every", {})
     runs = [
         RECORD | (TRAINED if name == "train" else {}) | {"operation": name} | every | changes.get(name, {})
@@ -77,7 +77,7 @@ def load(meter: str, component: str, value: float | None, **changes: Any) -> dic
 
 
 @given(energy_j=positive, duration_s=positive, idle_w=positive, flops=st.floats(1, 1e18))
-def test_rates_times_what_they_are_per_give_the_whole(
+def test_rates_times_their_denominators_give_the_totals(
     energy_j: float, duration_s: float, idle_w: float, flops: float
 ) -> None:
     changed = {"energy_j": energy_j, "duration_s": duration_s, "idle_power_w": idle_w, "flops": flops}
@@ -89,7 +89,7 @@ def test_rates_times_what_they_are_per_give_the_whole(
     assert row["j_per_weight"] * row["parameters"] == close(energy_j)
     assert row["j_per_row"] * 1000 == close(energy_j)
     assert row["j_per_mb"] * 3.0 == close(energy_j)  # 1.5 times 2e6 B
-    assert row["rows_per_s"] * duration_s == close(1000 * 3)  # the epochs that ran, not the five that were asked for
+    assert row["rows_per_s"] * duration_s == close(1000 * 3)  # the epochs that ran, not the five requested ones
     assert row["energy_delay_product_js"] == close(power_w * duration_s**2)
     assert row["idle_share"] * power_w == close(idle_w)
     assert row["cpu_hours"] == close(0.001)
@@ -118,9 +118,7 @@ def test_greenness_and_energy_precision_ratio_are_of_the_whole_run(
     device=st.sampled_from([{}, GPU]),
     operation=st.sampled_from(OPERATIONS),
 )
-def test_a_value_is_missing_exactly_where_a_reason_is_given(
-    gone: set[str], device: dict[str, str], operation: str
-) -> None:
+def test_exactly_the_missing_values_have_a_reason(gone: set[str], device: dict[str, str], operation: str) -> None:
     row = of(dataset(every=device | dict.fromkeys(gone)), operation)
     explained = {name for part in row["reasons"].split("; ") for name in part.split(": ")[0].split(", ")}
     missing = {entry.column for entry in GLOSSARY if pd.isna(row[entry.column])}
@@ -131,16 +129,16 @@ def test_counts_are_those_of_the_network() -> None:
     for operation in ("compress", "decompress"):
         row = of(dataset(), operation)
         assert row["macs"] == 1000 * 30_400 and row["flops"] == 2 * row["macs"]
-        assert row["parameters"] == 61_536  # which only the training records
+        assert row["parameters"] == 61_536  # only recorded by the training
         assert row["rows_per_s"] == 500.0
     small = of(dataset(every={"model": "20-10"}), "compress")
     assert small["macs"] == 1000 * (24 * 20 + 20 * 10 + 10 * 12)
-    # A bound of the error has the encoder decode, too.
+    # With an error bound, compression also decodes.
     bounded = of(dataset(every={"packing": "zstd+bound-0.01"}), "compress")
     assert bounded["macs"] == 2 * 1000 * 30_400
 
 
-def test_without_an_energy_only_what_needs_it_is_missing() -> None:
+def test_without_an_energy_only_metrics_that_need_it_are_missing() -> None:
     row = of(dataset(every={"energy_j": None, "energy_evidence": None, "energy_scope": None}))
     assert all(pd.isna(row[name]) for name in (*ENERGY, "idle_share", "greenness_per_j", "energy_precision_j"))
     assert (
@@ -149,14 +147,14 @@ def test_without_an_energy_only_what_needs_it_is_missing() -> None:
     assert row["flops_per_s"] == 1e9 and row["rows_per_s"] == 2500.0
 
 
-def test_modelled_energy_has_no_idle_share_but_all_else() -> None:
+def test_modelled_energy_has_no_idle_share_but_all_other_metrics() -> None:
     row = of(dataset(every={"energy_evidence": "modelled"}))
     assert pd.isna(row["idle_share"]) and "idle_share: modelled energy has no idle baseline" in row["reasons"]
     assert not any(pd.isna(row[name]) for name in (*ENERGY, "greenness_per_j"))
     assert row["energy_evidence"] == "modelled"
 
 
-def test_measured_and_modelled_energies_make_no_sum() -> None:
+def test_measured_and_modelled_energies_are_not_added() -> None:
     row = of(dataset(compress={"energy_evidence": "modelled"}))
     assert pd.isna(row["greenness_per_j"]) and pd.isna(row["energy_precision_j"])
     assert "the energies of train and compress differ in evidence or components" in row["reasons"]
@@ -169,7 +167,7 @@ def test_a_flagged_part_spoils_the_whole_run_unless_the_row_itself_is_flagged() 
     assert of(dataset(every={"flags": "contaminated"}))["greenness_per_j"] > 0
 
 
-def test_a_division_by_nothing_is_missing_and_not_infinite() -> None:
+def test_a_division_by_zero_is_missing_and_not_infinite() -> None:
     row = of(dataset(train={"energy_j": 0.0}))
     assert row["energy_j"] == 0 and pd.isna(row["flops_per_j"]) and "division by zero" in row["reasons"]
 
@@ -197,7 +195,7 @@ def test_the_peak_is_that_of_the_same_machine_precision_and_threads(
         assert pd.isna(row["fraction_of_peak"]) and "fraction_of_peak: no peak was measured on n" in row["reasons"]
 
 
-def test_the_reason_names_whose_peak_is_missing() -> None:
+def test_the_reason_names_the_machine_without_a_peak() -> None:
     said = of(dataset(others={"hotspots": [peak(name="memory copy")]}))["reasons"]
     assert "fraction_of_peak: no peak was measured on n1 (cpu, float64, threads: 2)" in said
 
@@ -228,7 +226,7 @@ def test_a_gpu_without_a_reading_leaves_the_mean_unknown() -> None:
     assert "cpu_utilisation: no meter read the CPU load" in row["reasons"]
 
 
-def test_absent_are_those_that_no_run_has() -> None:
+def test_absent_metrics_have_no_value_in_any_run() -> None:
     found = absent(dataset(compress={"energy_j": None}))
     assert found["gpu_hours"] == "the run used no GPU" and "energy_j" not in found and "j_per_row" not in found
     assert absent(dataset(every={"cpu_time_s": None}))["cpu_hours"] == "the CPU time was not recorded"

@@ -1,4 +1,4 @@
-"""The electricity of a study: countries, values, time series, and none."""
+"""The electricity of a study: a country, a value, a time series, or unknown."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path

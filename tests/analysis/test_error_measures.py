@@ -92,7 +92,7 @@ def test_the_summary_has_the_trivial_codec_and_counts_columns_that_are_worse(err
 
 
 @given(hnp.arrays(np.float64, (9, 2), elements=st.floats(-1e6, 1e6)))
-def test_the_trivial_codec_is_what_column_means_give(data):
+def test_the_trivial_codec_reconstructs_column_means(data):
     means = np.broadcast_to(data.mean(axis=0), data.shape).copy()
     found = column_errors(data, means, ("a", "b"), ("float64", "float64"))
     varying = found[found["range"] > 1e-6 * np.abs(data).max()]
@@ -139,7 +139,7 @@ def test_errors_over_range_do_not_depend_on_the_unit(data, shift):
 
 
 @given(SAMPLES, SAMPLES)
-def test_the_distance_is_scipys(first, second):
+def test_the_ks_distance_is_scipys(first, second):
     assert ks_distance(first, second) == pytest.approx(ks_2samp(first, second, method="asymp").statistic, abs=1e-12)
 
 
@@ -149,7 +149,7 @@ def test_huge_and_tiny_values_neither_overflow_nor_vanish():
     np.testing.assert_allclose(frame["rms_over_range"], math.sqrt(0.625), rtol=1e-12)
 
 
-def test_what_overflows_is_null_and_not_infinite():
+def test_values_that_overflow_are_null_and_not_infinite():
     data = np.array([[5e-324, 1.0], [1.0, 2.0]])
     frame = column_errors(data, data + 1.0, ("a", "b"), ("float64", "float64")).set_index("column")
     assert np.isnan(frame.loc["a", "relative_error_mean"]) and np.isnan(frame.loc["all", "relative_error_rms"])
@@ -215,7 +215,7 @@ def test_small_integers_get_a_bin_each():
 
 
 @pytest.mark.parametrize("function", [column_errors, histograms])
-def test_tables_that_do_not_fit_are_refused(function):
+def test_tables_that_do_not_match_are_refused(function):
     with pytest.raises(InputError, match="not the same table"):
         function(BEFORE, AFTER[:2], NAMES, DTYPES)
     with pytest.raises(InputError, match="not the same table"):

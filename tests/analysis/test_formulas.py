@@ -1,4 +1,4 @@
-"""The published formulas, against numbers worked out by hand."""
+"""The published formulas, compared with numbers calculated by hand."""
 
 from datetime import UTC, datetime
 
@@ -104,7 +104,7 @@ def test_a_record_gets_all_three_and_our_energy():
     assert "TDP 100 W" in rows["ml_co2", "energy"]["assumptions"]
 
 
-def test_what_is_not_known_is_null_with_the_key_to_set():
+def test_unknown_values_are_null_with_the_key_to_set():
     rows = rows_of(record(cpu_model="Some CPU"))
     assert rows["ml_co2", "energy"]["value"] is None
     assert "set peers.cpu_tdp_w" in rows["ml_co2", "energy"]["reason"]
@@ -114,7 +114,7 @@ def test_what_is_not_known_is_null_with_the_key_to_set():
     assert rows_of(record(device="cuda"), gpu_tdp_w=70.0)["ml_co2", "energy"]["value"] == 70 * HOUR_S
 
 
-def test_without_an_intensity_there_is_no_co2e_but_strubells_own():
+def test_without_an_intensity_only_strubell_has_co2e():
     rows = rows_of(record(), electricity=Electricity(1.0))
     assert rows["ml_co2", "co2e"]["value"] is None
     assert "carbon intensity" in rows["ml_co2", "co2e"]["reason"]

@@ -35,13 +35,13 @@ def test_no_number_of_threads_gains_more_than_the_serial_part_allows(threads: in
 
 
 def test_the_law_in_numbers() -> None:
-    # A tenth serial: 1 / (0.1 + 0.9 / 4) = 3.0769 on four threads; against two, (0.1 + 0.45) / (0.1 + 0.225).
+    # A tenth serial: 1 / (0.1 + 0.9 / 4) = 3.0769 on four threads; relative to two, (0.1 + 0.45) / (0.1 + 0.225).
     assert float(amdahl_speed_up(4, 0.1)) == pytest.approx(3.0769, rel=1e-4)
     assert float(amdahl_speed_up(4, 0.1, smallest=2)) == pytest.approx(0.55 / 0.325)
 
 
 @given(COUNTS, DURATIONS, st.lists(st.floats(0.5, 2), min_size=1, max_size=3), st.floats(1e-3, 1e3))
-def test_speed_up_begins_at_1_and_is_blind_to_the_unit(
+def test_speed_up_starts_at_1_and_does_not_depend_on_the_unit(
     threads: list[int], duration_s: float, noise: list[float], factor: float
 ) -> None:
     count = np.repeat(threads, len(noise))
@@ -70,7 +70,7 @@ def test_a_single_run_has_no_interval() -> None:
     assert speed_up([1, 1, 2, 2], [2.0, 2.0, 1.0, 1.0])["half_width"].iloc[1] == 0
 
 
-def test_the_error_of_the_serial_fraction_covers_it_as_often_as_it_says() -> None:
+def test_the_interval_of_the_serial_fraction_has_its_nominal_coverage() -> None:
     random, truth, threads = np.random.default_rng(5), 0.2, np.repeat([1, 2, 4, 8], 3)
     law, hit = amdahl_duration_s(threads, 3.0, truth), 0
     for _ in range(400):
@@ -79,7 +79,7 @@ def test_the_error_of_the_serial_fraction_covers_it_as_often_as_it_says() -> Non
     assert 0.92 < hit / 400 < 0.98
 
 
-def test_runs_weigh_by_their_mean_duration() -> None:
+def test_runs_are_weighted_by_their_mean_duration() -> None:
     threads = np.repeat([1, 4, 16], 2)
     time_s = np.array([10.0, 11.0, 4.0, 4.4, 1.9, 2.0])
     mean_s = np.repeat([10.5, 4.2, 1.95], 2)

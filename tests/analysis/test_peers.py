@@ -73,7 +73,7 @@ def test_a_reading_is_compared_with_ours_of_the_same_components(component, ours_
     assert (row["duration_s"], row["assumptions"]) == (8.0, "PUE 1.58")
 
 
-def test_the_scope_is_what_the_tool_says():
+def test_the_scope_is_the_one_reported_by_the_tool():
     (row,) = rows(reading("zeus", "cpu", 60.0, detail="RAPL", scope=("cpu", "dram")))
     assert (row["ours_j"], row["ours_scope"], row["assumptions"]) == (120.0, "cpu+dram", "RAPL")
 
@@ -90,13 +90,13 @@ def test_measured_and_modelled_are_never_added():
     assert (row["ours_j"], row["ours_scope"], row["ratio"]) == (None, None, None)
 
 
-def test_where_we_lack_a_part_there_is_no_ratio():
+def test_without_one_of_our_parts_there_is_no_ratio():
     ours = (reading("rapl", "cpu", 100.0), reading("rapl", "package-0", None))
     made = rows(reading("zeus", "gpu", 10.0), reading("zeus", "package-0", 10.0), ours=ours)
     assert [(row["value"], row["ours_j"], row["ratio"]) for row in made] == 2 * [(10.0, None, None)]
 
 
-def test_ours_is_modelled_where_nothing_is_measured():
+def test_our_energy_is_modelled_if_nothing_is_measured():
     ours = (reading("codecarbon", "cpu", 90.0, MODELLED), reading("codecarbon", "ram", 30.0, MODELLED))
     (row,) = rows(reading("zeus", "machine", 60.0, MODELLED, "x", scope=("cpu", "ram")), ours=ours)
     assert (row["ours_j"], row["ours_evidence"], row["ratio"]) == (120.0, "modelled", 0.5)
@@ -113,7 +113,7 @@ def test_co2e_has_no_ratio_to_joules():
     assert (row["quantity"], row["unit"], row["ratio"]) == ("co2e", "kg", None)
 
 
-def test_other_quantities_and_other_tools_make_no_row():
+def test_other_quantities_and_other_tools_have_no_row():
     power = reading("zeus", "cpu", 5.0, quantity=Quantity.POWER_MEAN)
     assert rows(power, reading("perun", "cpu", 5.0)) == []
 
@@ -127,6 +127,6 @@ def test_a_run_without_a_record_is_a_row_with_the_reason():
 
 
 @pytest.mark.parametrize("peer", [{}, {"tool": "zeus"}, [], {"operation": 1, "tool": 2, "measurement": {"x": 1}}])
-def test_what_no_stage_wrote_is_refused(peer):
+def test_contents_that_no_stage_wrote_are_refused(peer):
     with pytest.raises(InputError, match="baler-energy peer"):
         peer_rows(peer)

@@ -16,7 +16,7 @@ from baler_energy.analysis.powerlaw import fit_power_law
     st.floats(-3, 3),
     st.floats(1e-9, 1e9),
 )
-def test_a_law_is_found_again(x, exponent, coefficient):
+def test_an_exact_law_is_recovered(x, exponent, coefficient):
     sizes = np.array(x)
     if np.ptp(np.log(sizes)) < 0.1:
         return
@@ -33,7 +33,7 @@ def test_the_interval_is_that_of_linear_regression(noise):
     y = 3 * x**0.7 * np.exp(noise)
     law, (known, covariance) = fit_power_law(x, y), np.polyfit(np.log(x), np.log(y), 1, cov=True)
     assert law is not None and law.exponent == pytest.approx(known[0], abs=1e-12)
-    # SciPy takes its error from 1 - r², which rounding leaves at 1e-16 where there is hardly any noise.
+    # SciPy takes its error from 1 - r², which rounding leaves at 1e-16 if there is hardly any noise.
     assert law.exponent_half_width == pytest.approx(stats.t.ppf(0.975, 6) * covariance[0, 0] ** 0.5, abs=1e-6)
 
 
@@ -44,5 +44,5 @@ def test_equal_values_have_an_exponent_of_exactly_0():
 
 
 @pytest.mark.parametrize("x", [[], [5.0], [5.0, 5.0]])
-def test_one_size_makes_no_law(x):
+def test_one_size_gives_no_law(x):
     assert fit_power_law(x, [1.0] * len(x)) is None

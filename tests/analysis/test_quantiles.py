@@ -25,5 +25,5 @@ def test_arrays_and_missing_values():
 def test_the_power_is_that_of_the_noncentral_distribution(freedom, noncentrality, alpha):
     limit = stats.t.ppf(1 - alpha / 2, freedom)
     tails = [stats.nct.sf(limit, freedom, noncentrality), stats.nct.cdf(-limit, freedom, noncentrality)]
-    # The lower tail is NaN where it is far below double precision.
+    # The lower tail is NaN if it is far below double precision.
     assert two_sided_power(freedom, noncentrality, alpha) == pytest.approx(np.nansum(tails), abs=1e-9)

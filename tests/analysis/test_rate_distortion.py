@@ -77,20 +77,20 @@ def test_energies_of_two_kinds_are_not_averaged():
     assert pd.isna(first["evidence"]) and math.isnan(first["compress_j_per_gb"]) and first["compress_s_per_gb"] == 250
 
 
-def test_the_front_is_what_no_other_beats():
+def test_the_front_has_the_points_that_no_other_beats():
     points = pd.DataFrame({"error": [0.0, 0.1, 0.1, 0.2, 0.3], "ratio": [2.0, 5.0, 4.0, 5.0, 6.0]})
     assert on_front(points.sample(frac=1, random_state=0)).sort_index().tolist() == [True, True, False, False, True]
 
 
 @given(st.floats(0.011, 0.99), st.floats(-2, 2))
-def test_between_its_points_a_known_curve_is_met(error, power):
+def test_interpolation_follows_a_known_curve(error, power):
     """A power law is a straight line of logarithms, so that interpolation is exact."""
     errors = [0.01, 0.1, 1.0]
     points = pd.DataFrame({"family": "f", "error": errors, "ratio": [3 * e**power for e in errors]})
     assert at_error(points, error, ["ratio"])["ratio"].tolist() == pytest.approx([3 * error**power], rel=1e-9)
 
 
-def test_nothing_is_extrapolated_and_lossless_families_have_no_error_to_meet():
+def test_nothing_is_extrapolated_and_lossless_families_are_left_out():
     points = pd.DataFrame(
         {
             "family": ["a", "a", "b", "c"],

@@ -25,7 +25,7 @@ POINT |= {"batch_size": 1, "latent_columns": 2, "threads": 1, "epochs": 1}
 
 
 def runs(*rows: dict[str, object]) -> pd.DataFrame:
-    """Give runs with energy and duration 1, distinct ids, no flags, unless said otherwise."""
+    """Return runs with energy and duration 1, distinct ids and no flags, unless given otherwise."""
     base = {"operation": "train", "energy_evidence": "measured", "energy_scope": "cpu", "flags": "", "rows": 10}
     base |= dict.fromkeys(
         ("energy_j", "duration_s", "duration_median_s", "power_mean_w", "cpu_time_s", "mean_rms_over_range"), 1.0
@@ -33,7 +33,7 @@ def runs(*rows: dict[str, object]) -> pd.DataFrame:
     return pd.DataFrame([POINT | base | {"dynamic_energy_j": None, "run_id": str(n)} | r for n, r in enumerate(rows)])
 
 
-def test_a_typical_duration_is_the_windows_median_or_a_resumed_trainings_own():
+def test_a_typical_duration_is_the_windows_median_or_a_resumed_trainings_duration():
     table = runs({"duration_s": 3.0, "duration_median_s": 2.0}, {"duration_s": 5.0, "duration_median_s": None})
     assert typical_duration_s(table).to_list() == [2.0, 5.0]
 
@@ -49,7 +49,7 @@ def test_a_typical_duration_is_the_windows_median_or_a_resumed_trainings_own():
         ("a_word_to_come", ("a_word_to_come",)),
     ],
 )
-def test_every_flag_excludes_but_those_that_say_what_a_run_is(flags: object, words: tuple[str, ...]) -> None:
+def test_every_flag_excludes_except_those_that_are_no_defect(flags: object, words: tuple[str, ...]) -> None:
     table = pd.DataFrame({"flags": [flags]}, dtype=object)
     assert statistics.defects(flags) == words
     assert (len(statistics.clean(table)), len(statistics.flagged(table))) == ((0, 1) if words else (1, 0))
@@ -62,7 +62,7 @@ def test_an_empty_table_has_no_clean_and_no_flagged_rows() -> None:
 
 
 @given(st.lists(st.tuples(st.floats(1, 1e6), st.booleans()), min_size=1, max_size=8))
-def test_clean_runs_alone_make_the_mean_and_none_of_them_is_dropped(values: list[tuple[float, bool]]) -> None:
+def test_the_mean_is_over_all_clean_runs_and_only_these(values: list[tuple[float, bool]]) -> None:
     table = runs(*({"energy_j": v, "flags": "throttled" if bad else "modelled_only"} for v, bad in values))
     found, good = estimate(table, "energy_j"), [v for v, bad in values if not bad]
     assert (found.n, found.flagged) == (len(good), len(values) - len(good))
@@ -78,12 +78,12 @@ def test_an_outlier_stays() -> None:
     assert estimate(runs({}, {}, {}, {}, {"energy_j": 1e6}), "energy_j").n == 5
 
 
-def test_no_value_is_no_estimate_and_no_zero() -> None:
+def test_without_values_the_estimate_is_nan_and_not_zero() -> None:
     found = estimate(runs({"energy_j": None}, {"energy_j": None, "flags": "throttled"}), "energy_j")
     assert (found.n, found.flagged, found.verdict) == (0, 0, "") and math.isnan(found.mean) and math.isnan(found.low)
 
 
-def test_interval_is_students_and_one_run_has_none() -> None:
+def test_the_interval_is_students_and_one_run_has_no_interval() -> None:
     table = pd.DataFrame({"g": ["a"] * 3 + ["b"], "x": [1.0, 2.0, 3.0, 5.0]})
     result = mean_interval(table, ["g"], "x").set_index("g")
     assert result.loc["a", "half_width"] == pytest.approx(4.30265 / math.sqrt(3), rel=1e-5)  # t(0.975, 2)
@@ -168,11 +168,11 @@ def test_the_simulated_power_is_reached_and_one_repeat_less_falls_short(cv: floa
 
 
 def test_both_tails_count() -> None:
-    """Without an effect the power is alpha, half of it in each tail: little more is soon reached."""
+    """Without an effect the power is alpha, half of it in each tail: slightly more takes few repeats."""
     assert repeats_to_detect(1.0, difference=0.1, power=0.0504) == 2
 
 
-def test_no_spread_needs_two_and_a_huge_one_ends() -> None:
+def test_no_spread_needs_two_repeats_and_a_huge_spread_terminates() -> None:
     assert repeats_to_detect(0.0) == repeats_to_detect(1e-12) == 2
     assert repeats_to_detect(10.0) == pytest.approx(2 * (1.959964 + 0.841621) ** 2 * 200**2, rel=1e-4)
 

@@ -1,4 +1,4 @@
-"""The rise of a temperature: what the fit recovers from a sensor that rounds, and when it says that it cannot."""
+"""The rise of a temperature: what the fit recovers from rounded readings, and when it returns a reason."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from baler_energy.analysis.thermal import Curve, rise
 
 
 def readings(tau_s, window_s, *, start=40.3, risen=20.0, interval_s=0.2, noise=0.0, seed=0, step=1.0):
-    """Give samples from 1 s before the window to its end, of a sensor that rounds, noise added before."""
+    """Return samples from 1 s before the window to its end: noise is added, then the sensor rounds."""
     times = np.arange(-1.0, window_s + 1e-9, interval_s)
     true = start + risen * (1 - np.exp(-np.maximum(times, 0) / tau_s))
     return times, step * np.round((true + noise * np.random.default_rng(seed).standard_normal(len(times))) / step)
@@ -44,13 +44,13 @@ def test_the_stated_error_is_that_of_many_trials():
     assert np.mean([curve.tau_error_s for curve in trials]) < 1.0
 
 
-def test_rounding_is_the_least_error_of_a_reading():
+def test_the_error_of_a_reading_is_at_least_that_of_rounding():
     times, exact = readings(5.0, 20.0, step=1e-6)
     coarse, fine = (rise(times, exact, 20.0, step_degc=step).curve for step in (1.0, 0.1))
     assert coarse.tau_error_s == pytest.approx(10 * fine.tau_error_s, rel=1e-6)
 
 
-def test_reading_a_sensor_more_often_than_it_ticks_adds_nothing():
+def test_reading_a_sensor_more_often_than_it_changes_adds_no_information():
     seldom, often = (rise(*readings(5.0, 20.0, interval_s=s), 20.0).curve for s in (0.2, 0.02))
     assert often.tau_error_s == pytest.approx(seldom.tau_error_s, rel=0.1)
 
@@ -82,7 +82,7 @@ def test_the_start_is_the_last_reading_before_the_window_and_the_maximum_is_insi
         (1.0, 20.0, {"risen": 5.0, "noise": 3.0}, "time constant is undetermined: "),
     ],
 )
-def test_a_fit_that_cannot_be_made_has_a_reason(tau_s, window_s, options, words):
+def test_a_missing_fit_has_a_reason(tau_s, window_s, options, words):
     found = rise(*readings(tau_s, window_s, **options), window_s)
     assert found.curve is None and words in found.reason
 
@@ -106,7 +106,7 @@ def test_a_finer_sensor_resolves_a_smaller_rise():
     assert rise(times, values, 20.0, step_degc=0.125).curve.tau_s == pytest.approx(3.0, rel=0.2)
 
 
-def test_no_samples_is_a_reason_and_unlike_lengths_are_an_error():
+def test_no_samples_is_a_reason_and_different_lengths_are_an_error():
     empty = rise([-2.0, -1.0], [40.0, 41.0], 5.0)
     assert (empty.n, empty.start_degc, empty.maximum_degc) == (0, None, None) and "no sample" in empty.reason
     with pytest.raises(ValueError, match="2 times and 1 temperatures"):

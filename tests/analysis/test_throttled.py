@@ -1,4 +1,4 @@
-"""How long each reason for low clocks held."""
+"""How long each reason for low clocks applied."""
 
 import pytest
 from hypothesis import given
@@ -28,9 +28,9 @@ def test_shares_are_of_the_window():
     }
 
 
-def test_what_samples_do_not_cover_is_left_out():
+def test_times_without_samples_are_left_out():
     assert shares([1.0, 2.0], [0x4, 0], 10.0) == {NONE: pytest.approx(0.5), "power cap": pytest.approx(0.5)}
-    assert shares([], [], 5.0) == {} and shares([1.0], [4], 5.0) == {}  # one sample says nothing about a time
+    assert shares([], [], 5.0) == {} and shares([1.0], [4], 5.0) == {}  # one sample has no duration
     assert shares([-3.0, -2.0], [4, 4], 5.0) == {}
 
 
@@ -47,7 +47,7 @@ def test_a_bit_without_a_name_is_given_by_its_number():
     st.floats(-5, 0),
     st.floats(0.1, 20),
 )
-def test_shares_are_fractions_and_something_always_holds(steps, begin_s, window_s):
+def test_shares_are_fractions_and_at_least_one_reason_applies(steps, begin_s, window_s):
     times_s, now_s = [], begin_s
     for step_s, _ in steps:
         times_s.append(now_s)

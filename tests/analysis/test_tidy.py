@@ -66,7 +66,7 @@ def test_a_run_is_per_iteration_and_its_energy_is_the_measured_one():
     assert row["max_over_range"] is None
 
 
-def test_what_the_autoencoder_and_what_the_packing_gained_multiply_to_the_whole():
+def test_the_gains_of_autoencoder_and_packing_multiply_to_the_ratio():
     sizes = {"latent_bytes": 4800, "stored_latent_bytes": 1100, "correction_bytes": 100}
     results = sizes | {"input_float64_bytes": 9600, "native_bytes": 4800}
     compressed = record(*MEASURED).model_copy(update={"operation": Operation.COMPRESS, "results": results})
@@ -97,7 +97,7 @@ def test_without_counters_the_energy_is_modelled_and_has_no_dynamic_part():
     assert row["dynamic_energy_j"] is None
 
 
-def test_without_any_energy_it_is_null_not_zero():
+def test_an_unknown_energy_is_null_not_zero():
     row = tidy.run_row(record(reading("rapl", "cpu", "energy", None)), {}, ELECTRICITY, at_centre=True)
     assert row["energy_j"] is None
     assert row["co2e_kg"] is None
@@ -109,7 +109,7 @@ def test_a_partial_dynamic_energy_is_null():
     assert tidy.run_row(record(*both, idle=IDLE), {}, ELECTRICITY, at_centre=True)["dynamic_energy_j"] is None
 
 
-def test_readings_keep_their_window_and_energies_bring_co2e():
+def test_readings_keep_their_window_and_energies_get_co2e():
     of_record = record(*MEASURED)
     rows = pd.DataFrame(tidy.measurement_rows(of_record, ELECTRICITY))
     check_columns("measurements", [*tidy.point_values(of_record), "operation", "iterations", *rows])
@@ -137,7 +137,7 @@ def test_history_uses_counters_read_at_the_edges():
     assert set(table["energy_evidence"]) == {"measured"}
 
 
-def test_history_without_counters_shares_out_by_time_and_calls_it_modelled():
+def test_history_without_counters_divides_energy_by_time_and_is_modelled():
     history = pd.DataFrame({"epoch": [1, 2], "loss": [2.0, 1.0], "duration_s": [3.0, 1.0]})
     table = history_of(record(*MEASURED, iterations=2), history)
     assert table["elapsed_s"].tolist() == [3.0, 4.0]

@@ -1,4 +1,4 @@
-"""Tables are written in pieces of bounded size, and many files are read as few tables."""
+"""Tables are written in pieces of bounded size, and many files are read as a few tables."""
 
 import pandas as pd
 import pyarrow as pa
@@ -76,7 +76,7 @@ def files(tmp_path):
     return paths
 
 
-def test_many_files_are_few_tables_each_row_with_its_files_constants(small, files):
+def test_many_files_become_few_tables_with_the_constants_of_each_file(small, files):
     constants = pa.table({"run_id": ["a", "b", "c", "d"]})
     rows = [row for piece in scan(files, constants) for row in piece.to_pylist()]
     assert rows == [{"value": float(n), "run_id": "abcd"[n]} for n in range(4) for _ in range(n)]
@@ -107,7 +107,7 @@ def test_a_missing_or_damaged_file_is_named(files):
         read_parquet(files[2])
 
 
-def test_rows_become_a_table_of_the_columns_that_are_asked_for(small):
+def test_rows_become_a_table_with_the_requested_columns(small):
     rows = Rows("runs", columns=["rows"])
     assert len(rows.take()) == 0
     for number in range(9):
@@ -117,7 +117,7 @@ def test_rows_become_a_table_of_the_columns_that_are_asked_for(small):
     assert len(rows) == len(rows.take()) == 0
 
 
-def test_rows_share_what_is_the_same_for_all_of_them(small):
+def test_rows_share_constant_columns(small):
     rows = Rows("runs", columns=["run_id", "rows", "engine", "epochs"])
     for number in range(6):
         # A column called `rows` is a constant like others.
@@ -130,7 +130,7 @@ def test_rows_share_what_is_the_same_for_all_of_them(small):
     assert [tuple(row.values()) for row in rows.take().to_pylist()] == expected
 
 
-def test_a_column_may_be_without_a_value_or_of_integers_in_some_tables(small):
+def test_a_column_may_be_null_or_integer_in_some_tables(small):
     rows = Rows("history", columns=["epoch", "loss"])
     for losses in ([None, None], [1.5, None], [2, 3]):
         rows.add_table(pa.table({"epoch": [1, 2], "loss": losses}))

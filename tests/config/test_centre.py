@@ -12,7 +12,7 @@ FACTORIAL = GENERATED | {"design": "factorial"}
 
 
 def _central(config: dict) -> set[tuple]:
-    """Points at the centre, by what the tests vary."""
+    """Points at the centre, by the axes that the tests vary."""
     study = load_study(config)
     found = [study.by_path[path] for path in central_points(study)]
     assert {point.repeat for point in found} == {0, 1}
@@ -20,14 +20,14 @@ def _central(config: dict) -> set[tuple]:
 
 
 @pytest.mark.parametrize("engine", ["reference", "fast"])
-def test_a_one_at_a_time_study_names_it(engine):
+def test_in_a_one_at_a_time_study_it_is_the_reference(engine):
     axes = {"epochs": [1, 2, 3, 5], "engine": ["upstream", "fast"], "device": ["cpu", "cuda"]}
     config = AROUND | {"reference": REFERENCE | {"engine": engine}, "axes": axes}
     central = {("baler", engine, "baler", device, 300, 5) for device in ("auto", "cpu", "cuda")}
     assert _central(config) == central
 
 
-def test_of_a_factorial_one_it_is_the_middle():
+def test_in_a_factorial_study_it_is_the_middle():
     axes = {"rows": [100, 300, 200], "epochs": [1, 5, 25]}
     assert _central(FACTORIAL | {"axes": axes}) == {("baler", "reference", "baler", "auto", 200, 5)}
 
@@ -37,7 +37,7 @@ def test_words_at_their_default_come_before_the_middle():
     assert _central(FACTORIAL | {"axes": axes}) == {("baler", "reference", "baler", "auto", 100, 1)}
 
 
-def test_what_a_baler_user_pays_comes_before_all_else():
+def test_points_that_run_as_baler_come_first():
     axes = {"rows": [100], "epochs": [1], "engine": ["fast", "upstream"]}
     assert _central(FACTORIAL | {"axes": axes}) == {("baler", "upstream", "baler", "auto", 100, 1)}
 

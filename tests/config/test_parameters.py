@@ -40,7 +40,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 @given(POINTS)
-def test_a_point_comes_back_from_the_words_that_pass_it(point: Point):
+def test_a_point_is_parsed_back_from_its_options(point: Point):
     words = options_of(point, without=["rows"])
     read = point_options(parser().parse_args(words))
     names = [name for name in Point.model_fields if name != "rows"]
@@ -48,7 +48,7 @@ def test_a_point_comes_back_from_the_words_that_pass_it(point: Point):
 
 
 @given(POINTS, st.sampled_from(["pca", "identity"]))
-def test_what_does_not_apply_to_a_transform_is_null_and_in_no_path(point: Point, transform: str):
+def test_parameters_that_do_not_apply_are_null_and_in_no_path(point: Point, transform: str):
     packing = "float32" if transform == "identity" else point.packing
     other = point.changed(transform=transform, packing=packing)
     null = {name for name in AXES if getattr(other, name) is None}
@@ -72,7 +72,7 @@ def test_what_does_not_apply_to_a_transform_is_null_and_in_no_path(point: Point,
         save_every_s=st.floats(0.01, 1e6),
     )
 )
-def test_a_training_comes_back_but_for_what_nothing_uses(training: Training):
+def test_a_training_is_parsed_back_except_for_settings_without_effect(training: Training):
     made = argparse.ArgumentParser()
     add_options(made, Training)
     words = options_of(training)
@@ -95,7 +95,7 @@ def test_every_parameter_is_an_axis_an_option_a_column_and_has_its_words(name: s
     assert name in PointOptions.model_fields and selection.axis_label(name)
 
 
-def test_a_grid_leaves_out_what_a_transform_does_not_have():
+def test_a_grid_leaves_out_parameters_that_do_not_apply():
     base = {"name": "s", "data": {"toy": {"source": "toy"}}, "design": "factorial", "repeats": 1}
     axes = {"rows": [100], "transform": ["identity", "pca"], "device": ["cpu", "cuda"], "packing": ["none", "zstd"]}
     found = load_study(base | {"axes": axes})

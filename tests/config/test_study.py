@@ -122,7 +122,7 @@ def test_repeats_have_their_own_seeds_and_points_of_a_repeat_share_one():
     assert len({loaded.seed_of(p) for p in loaded.points if p.repeat == 1}) == 1
 
 
-def test_shards_of_more_rows_hold_those_of_fewer():
+def test_shards_for_more_rows_include_those_for_fewer():
     loaded = load_study(study(data={"toy": {"source": "toy", "shard_rows": 100, "seed": 5}}))
     assert loaded.shard_seeds("toy", "100") == (50_000,)
     assert loaded.shard_seeds("toy", "101") == (50_000, 50_001)
@@ -150,18 +150,18 @@ def test_country_and_pue_reach_no_command_of_a_measured_stage():
     assert options[0] == options[1]
 
 
-def test_a_study_without_a_carbon_intensity_is_one_of_energy_only():
+def test_a_study_without_a_carbon_intensity_only_reports_energy():
     loaded = load_study(study(country=None))
     assert (loaded.country, loaded.carbon_intensity_g_per_kwh, loaded.carbon_intensity_csv) == (None, None, None)
 
 
-def test_the_users_logs_are_named_once_for_the_collection():
+def test_the_users_logs_are_inputs_of_the_collection():
     loaded = load_study(study(country=None, carbon_intensity_csv="hours.csv", wattmeter={"path": "watts.csv"}))
     assert loaded.logs == ("hours.csv", "watts.csv")
     assert load_study(study()).logs == ()
 
 
-def test_the_words_for_meters_and_peers_are_the_vocabularys():
+def test_meters_and_peers_are_those_of_the_vocabulary():
     assert get_args(StudyMeter) == STUDY_METERS
     assert get_args(Peer) == PEERS
 
@@ -181,7 +181,7 @@ def test_text_of_a_file_dataset_stays_one_word_each():
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"cuntry": "CHE"}, "cuntry: unknown key"),
         ({"country": "che"}, "country"),
@@ -229,18 +229,18 @@ def test_text_of_a_file_dataset_stays_one_word_each():
         ({"wattmeter": {"file": "x.csv"}}, "wattmeter.file: unknown key"),
     ],
 )
-def test_a_mistake_is_told_with_its_key_and_what_is_allowed(changes, told):
+def test_a_mistake_is_reported_with_its_key_and_what_is_allowed(changes, message):
     with pytest.raises(InputError) as caught:
         load_study(study(**changes))
-    assert told in str(caught.value)
+    assert message in str(caught.value)
 
 
-def test_all_mistakes_come_at_once():
+def test_all_mistakes_are_reported_at_once():
     with pytest.raises(InputError, match="3 mistakes"):
         load_study(study(pue=0, repeats=0, seed="x"))
 
 
-def test_a_file_that_is_no_study_is_told_by_name(tmp_path: Path):
+def test_a_file_that_is_not_a_study_is_reported_by_name(tmp_path: Path):
     path = tmp_path / "study.yaml"
     for text in ("- a\n", "a: [", "!!python/object/apply:os.system ['true']"):
         path.write_text(text)
@@ -275,12 +275,12 @@ def test_the_original_study_has_its_grid(repository: Path):
 
 def test_schema_and_documentation_are_those_of_the_types(repository: Path):
     written = (repository / "workflow" / "schemas" / "study.schema.json").read_text()
-    assert written == json_schema(), "run `baler-energy schema` as config/README.md says"
+    assert written == json_schema(), "run `baler-energy schema` as described in config/README.md"
     readme = (repository / "config" / "README.md").read_text()
     assert readme.split(BEGIN)[1].split(END)[0].strip() == documentation().strip()
 
 
-def test_the_stage_writes_what_the_repository_holds(repository: Path, tmp_path: Path):
+def test_the_stage_writes_the_files_of_the_repository(repository: Path, tmp_path: Path):
     written = {
         "schema": repository / "workflow" / "schemas" / "study.schema.json",
         "readme": repository / "config" / "README.md",
@@ -330,13 +330,13 @@ def test_further_points_differ_from_the_reference_in_several_values():
         ({"axes": {"packing": ["zip"]}}, "axes.packing.0: is \"zip\"; packing 'zip': 'zip' is not supported"),
     ],
 )
-def test_values_that_an_engine_does_not_know_are_refused(changes, message):
+def test_values_that_an_engine_does_not_support_are_refused(changes, message):
     reference = {"dataset": "toy", "rows": 100, "epochs": 1}
     with pytest.raises(InputError, match=message):
         load_study(study() | {"design": "one-at-a-time", "reference": reference, "axes": {"rows": [100]}} | changes)
 
 
-def test_networks_are_sized_where_a_point_differs_in_the_model_only():
+def test_networks_are_sized_if_points_only_differ_in_the_model():
     assert load_study(study()).sized == ()
     axes = {"rows": [100], "epochs": [1], "model": ["baler", "baler-small"], "engine": ["reference", "fast"]}
     found = load_study(study(axes=axes)).sized
@@ -361,13 +361,13 @@ def test_further_points_need_a_reference():
         ({"training": {"plateau_patience": 3}}, "plateau_patience"),
     ],
 )
-def test_what_upstream_does_not_know_is_told_at_load_time(changes, named):
+def test_values_that_upstream_does_not_support_are_reported_at_load_time(changes, named):
     axes = {"rows": [100], "epochs": [1], "engine": ["reference", "upstream"]} | changes.pop("axes", {})
     with pytest.raises(InputError, match=named):
         load_study(study(axes=axes, **changes))
 
 
-def test_upstream_knows_its_small_network_and_early_stopping():
+def test_upstream_supports_its_small_network_and_early_stopping():
     axes = {"rows": [100], "epochs": [1], "engine": ["upstream"], "model": ["baler", "baler-small", "200-100-50"]}
     assert len(load_study(study(axes=axes, training={"early_stopping_patience": 3}, repeats=1)).points) == 3
 
@@ -395,7 +395,7 @@ def test_a_study_without_an_engine_is_the_study_that_never_had_it(tmp_path):
 
 
 @pytest.mark.parametrize("engines", [["upstream"], ["upstream", "fast"]])
-def test_an_axis_that_an_engine_had_to_itself_goes_with_it(engines):
+def test_an_engine_is_removed_from_its_axis(engines):
     rest = load_study(one_at_a_time(axes={"engine": engines, "rows": [200]})).without_engine("upstream")
     assert {(p.engine, p.rows) for p in rest.points} == {("reference", 100), ("reference", 200)} | {
         (engine, 100) for engine in engines if engine != "upstream"

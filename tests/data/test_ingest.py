@@ -73,7 +73,7 @@ def test_the_checksum(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("value", "word"), [(np.nan, "NaN"), (np.inf, "infinity"), (-np.inf, "infinity")])
-def test_unfit_values_name_file_column_and_row(tmp_path: Path, value: float, word: str) -> None:
+def test_invalid_values_are_reported_with_file_column_and_row(tmp_path: Path, value: float, word: str) -> None:
     data = np.arange(60.0).reshape(20, 3)
     data[[11, 17], 1] = value
     path = save(tmp_path / "a.npz", data)
@@ -81,7 +81,7 @@ def test_unfit_values_name_file_column_and_row(tmp_path: Path, value: float, wor
         table(path, rows=2)
 
 
-def test_unfit_values_of_leading_objects_name_the_event(tmp_path: Path) -> None:
+def test_invalid_values_of_leading_objects_are_reported_with_the_event(tmp_path: Path) -> None:
     import awkward as ak
     import uproot
 
@@ -102,7 +102,7 @@ def test_too_few_rows(tmp_path: Path, available: int, rows: int | None, message:
         table(path, rows=rows)
 
 
-def test_leading_and_its_number_go_together(tmp_path: Path) -> None:
+def test_leading_needs_a_number_of_objects(tmp_path: Path) -> None:
     for request in (Request(layout="leading"), Request(layout="leading", leading=0), Request(leading=2)):
         with pytest.raises(InputError, match="--leading"):
             table_from_file(str(tmp_path / "a.root"), request, rows=None, seed=0)
@@ -136,7 +136,7 @@ def test_shards_are_merged_in_order_and_nested(tmp_path: Path) -> None:
     assert whole.integer.sum() == 9
 
 
-def test_the_same_shard_twice_shows_as_duplicates(tmp_path: Path) -> None:
+def test_the_same_shard_twice_gives_duplicate_rows(tmp_path: Path) -> None:
     (path,) = shards(tmp_path, 1)
     assert any("30 of 60 rows" in warning for warning in table_from_shards([path, path], None).origin["warnings"])
 
@@ -149,13 +149,13 @@ def test_shards_of_different_samples_do_not_mix(tmp_path: Path) -> None:
         table_from_shards([first, second], None)
 
 
-def test_a_prepared_file_is_no_shard(tmp_path: Path) -> None:
+def test_a_prepared_file_is_not_a_shard(tmp_path: Path) -> None:
     prepared = table(save(tmp_path / "a.npz", np.arange(6.0).reshape(2, 3)))
     prepared.write(tmp_path / "t.npz")
     with pytest.raises(InputError, match="not a generated shard"):
         table_from_shards([tmp_path / "t.npz"], None)
 
 
-def test_too_few_shards_say_how_many_rows_there_are(tmp_path: Path) -> None:
+def test_too_few_shards_are_reported_with_their_rows(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="has 60 rows, but 61"):
         table_from_shards(shards(tmp_path, 1, 2), 61)

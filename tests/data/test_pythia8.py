@@ -1,4 +1,4 @@
-"""The event generator, in a process of its own as it always runs."""
+"""The event generator, in a separate process as in studies."""
 
 import importlib.util
 import os
@@ -36,7 +36,7 @@ def column(table: Table, name: str) -> np.ndarray:
     return table.data[:, table.names.index(name)]
 
 
-def test_the_shard_has_exactly_the_rows_asked_for(shard: Table) -> None:
+def test_the_shard_has_exactly_the_requested_rows(shard: Table) -> None:
     assert shard.data.shape == (ROWS, 24)
     assert shard.names == JET_COLUMNS
     assert shard.origin["source"] == "pythia8"
@@ -54,7 +54,7 @@ def test_the_jets_are_in_the_acceptance(shard: Table) -> None:
     assert len(np.unique(area)) > ROWS / 2
 
 
-def test_the_constituents_close(shard: Table) -> None:
+def test_the_constituents_are_consistent(shard: Table) -> None:
     energies = sum(column(shard, f"{kind}_energy") for kind in PARTICLE_KINDS)
     expected = np.hypot(column(shard, "pt") * np.cosh(column(shard, "eta")), column(shard, "mass"))
     np.testing.assert_allclose(energies, expected, rtol=5e-6)
@@ -64,7 +64,7 @@ def test_the_constituents_close(shard: Table) -> None:
 
 
 def test_the_forward_calorimeter_is_forward(shard: Table) -> None:
-    # Jets are round in rapidity, and rapidity is pseudorapidity for photons and electrons alone.
+    # Jets are round in rapidity, and rapidity equals pseudorapidity only for photons and electrons.
     pz = column(shard, "pt") * np.sinh(column(shard, "eta"))
     energy = np.hypot(column(shard, "pt") * np.cosh(column(shard, "eta")), column(shard, "mass"))
     rapidity = np.abs(np.arctanh(pz / energy))
@@ -74,19 +74,19 @@ def test_the_forward_calorimeter_is_forward(shard: Table) -> None:
     assert (column(shard, "hf_em_energy")[rapidity > 3.6] > 0).any()
 
 
-def test_fewer_rows_of_the_same_seed_are_the_first(shard: Table, tmp_path: Path) -> None:
+def test_fewer_rows_with_the_same_seed_are_the_first_rows(shard: Table, tmp_path: Path) -> None:
     generate.generate("pythia8", 30, 7, tmp_path / "s.npz")
     np.testing.assert_array_equal(Table.read(tmp_path / "s.npz").data, shard.data[:30])
 
 
-def test_missing_packages_name_the_command_and_the_toy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_missing_packages_are_reported_with_the_solutions(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UnavailableError, match=r"pip install 'baler-energy\[pythia\]'.*source: toy"):
         generate.generate("pythia8", 10, 1, tmp_path / "s.npz")
     assert not list(tmp_path.iterdir())
 
 
-def test_the_process_itself_says_what_is_missing(tmp_path: Path, repository: Path) -> None:
+def test_the_process_itself_reports_missing_packages(tmp_path: Path, repository: Path) -> None:
     (tmp_path / "pythia8mc.py").write_text("raise ImportError('no such wheel')\n")
     path = os.pathsep.join([str(tmp_path), str(repository / "src")])
     options = ["--rows", "5", "--seed", "1", "--pt-hat-min", "20", "--out", str(tmp_path / "s.npz")]

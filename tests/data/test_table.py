@@ -50,12 +50,12 @@ def test_integer_columns_and_native_bytes() -> None:
         ({"dtypes": ("float32", "str")}, "numeric"),
     ],
 )
-def test_an_unfit_table_is_refused(changes: dict[str, object], message: str) -> None:
+def test_an_invalid_table_is_refused(changes: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         small(**changes)
 
 
-def test_reading_says_what_a_file_lacks(tmp_path: Path) -> None:
+def test_reading_reports_what_a_file_lacks(tmp_path: Path) -> None:
     path = tmp_path / "baler.npz"
     write_npz(path, {"data": np.ones((2, 2)), "names": np.array(NAMES)})
     with pytest.raises(InputError, match=r"baler\.npz: is not a prepared table \(missing: dtypes, origin\).*prepare"):
@@ -63,7 +63,7 @@ def test_reading_says_what_a_file_lacks(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("change", [{"names": np.array(["pt"])}, {"origin": np.array("{")}, {"data": np.ones(2)}])
-def test_reading_refuses_arrays_that_do_not_fit(tmp_path: Path, change: dict[str, np.ndarray]) -> None:
+def test_reading_refuses_arrays_that_do_not_match(tmp_path: Path, change: dict[str, np.ndarray]) -> None:
     path = tmp_path / "t.npz"
     whole = {"data": np.ones((2, 2)), "names": np.array(NAMES), "dtypes": np.array(DTYPES), "origin": np.array("{}")}
     write_npz(path, whole | change)

@@ -1,4 +1,4 @@
-"""The toy jets: the columns close, vary, and follow the seed."""
+"""The toy jets: the columns are consistent, vary, and depend on the seed."""
 
 import numpy as np
 import pytest
@@ -44,13 +44,13 @@ def test_every_column_varies_and_is_finite(table: Table) -> None:
     assert (np.ptp(table.data, axis=0) > 0).all()
 
 
-def test_the_energies_close(table: Table) -> None:
+def test_the_energies_are_consistent(table: Table) -> None:
     momentum = column(table, "pt") * np.cosh(column(table, "eta"))
     energy = np.hypot(momentum, column(table, "mass"))
     np.testing.assert_allclose(by_kind(table, "energy").sum(axis=1), energy, rtol=2e-6)
 
 
-def test_the_sums_close(table: Table) -> None:
+def test_the_sums_are_consistent(table: Table) -> None:
     counts = {kind: column(table, f"{kind}_multiplicity") for kind in PARTICLE_KINDS}
     np.testing.assert_array_equal(column(table, "charged_em_energy"), column(table, "electron_energy"))
     np.testing.assert_array_equal(column(table, "charged_muon_energy"), column(table, "muon_energy"))
@@ -62,7 +62,7 @@ def test_the_sums_close(table: Table) -> None:
     np.testing.assert_array_equal(column(table, "neutral_multiplicity"), total - charged)
 
 
-def test_constituents_are_where_the_energy_is(table: Table) -> None:
+def test_kinds_with_energy_have_constituents(table: Table) -> None:
     energies, counts = by_kind(table, "energy"), by_kind(table, "multiplicity")
     np.testing.assert_array_equal(energies > 0, counts > 0)
     np.testing.assert_array_equal(counts, np.round(counts))
@@ -95,7 +95,7 @@ def test_it_is_labelled(table: Table) -> None:
 
 
 @given(rows=st.integers(1, 40), seed=st.integers(0, 10**6))
-def test_the_seed_decides(rows: int, seed: int) -> None:
+def test_the_same_seed_gives_the_same_table(rows: int, seed: int) -> None:
     first = toy.generate(rows, seed)
     assert first.data.shape == (rows, 24)
     np.testing.assert_array_equal(first.data, toy.generate(rows, seed).data)

@@ -1,4 +1,4 @@
-"""Synthetic tables to the schema of the dataset."""
+"""Synthetic tables with the schema of the dataset."""
 
 import json
 import runpy
@@ -24,13 +24,13 @@ SERIAL = {"train": 0.15, "compress": 0.4, "decompress": 0.7}
 COLUMNS = ("pt", "eta", "phi", "mass", "photon_energy", "charged_multiplicity", "odd$name_")
 EDGES = {"pt": np.geomspace(3, 400, 31), "eta": np.linspace(-5, 5, 31), "mass": np.geomspace(0.3, 80, 31)}
 
-#: The tests of stages run this file from elsewhere, where its neighbours cannot be imported.
+#: The tests of stages run this file from elsewhere, so that its neighbours cannot be imported.
 HOTSPOT_ROWS = runpy.run_path(str(Path(__file__).with_name("synthetic_hotspots.py")))["hotspot_rows"]
 ENGINES = runpy.run_path(str(Path(__file__).with_name("synthetic_engines.py")))
 
-#: RMS over range of what storing only the columns' means gives.
+#: RMS over range if only the columns' means are stored.
 TRIVIAL = 0.08
-#: The point that is marked as the study's centre.
+#: The study's centre.
 CENTRE = REFERENCE | {"engine": "reference", "model": "baler", "precision": "float64", "packing": "none"}
 
 Build = Callable[..., dict[str, pd.DataFrame]]
@@ -38,7 +38,7 @@ Build = Callable[..., dict[str, pd.DataFrame]]
 
 @pytest.fixture(scope="session")
 def build() -> Build:
-    """Give the function that makes the tables of a one-at-a-time study.
+    """Return the function that makes the tables of a one-at-a-time study.
 
     Options: `devices`; `evidence` by component (cpu, ram, gpu); `repeats`; `flags` of the first record, or with
     `all_flagged` of every one; `source`; `second_meter` (codecarbon and RAPL for the CPU); `intensity` (g/kWh, or
@@ -424,7 +424,7 @@ class _Maker:
                 ("residual", residual, gauss),
             ):
                 low, high = list(bins[:-1]), list(bins[1:])
-                low, high = [low[0] - 5, *low], [low[0], *high]  # an underflow bin of another width
+                low, high = [low[0] - 5, *low], [low[0], *high]  # an underflow bin of a different width
                 for edge, upper, count in zip(low, high, [11, *counts], strict=True):
                     self.rows["histograms"].append(
                         {**point, "column": column, "kind": kind, "low": edge, "high": upper, "count": int(count)}

@@ -1,4 +1,4 @@
-"""Synthetic runs of engines, packings and models other than the reference's; run by `conftest` as a file."""
+"""Synthetic runs of engines, packings and models other than the reference's; `conftest` runs it as a file."""
 
 from typing import Any
 
@@ -7,13 +7,13 @@ import pandas as pd
 Tables = dict[str, pd.DataFrame]
 
 REFERENCE = {"rows": 30_000, "batch_size": 512, "epochs": 5, "threads": 2}
-#: What other engines and precisions take of the reference's energy and time, and of its error.
+#: Energy, time and error of other engines and precisions as fractions of the reference's.
 ENGINES = {
     ("upstream", "float64"): (1.8, 1.05),
     ("fast", "float64"): (0.6, 1.0),
     ("fast", "float32"): (0.3, 1.001),
 }
-#: Of the packings: stored latents and corrections over latents as computed; a bound of the error.
+#: Packings: stored latents and corrections over latents as computed; error bound.
 PACKINGS: dict[str, tuple[float, float, float | None]] = {
     "float32": (0.5, 0.0, None),
     "float16+zstd": (0.2, 0.0, None),
@@ -22,7 +22,7 @@ PACKINGS: dict[str, tuple[float, float, float | None]] = {
 #: Parameters of other models; costs and errors follow from them.
 MODELS = {"baler-small": 1_500, "baler-x2": 200_000}
 _PARAMETERS = 61_536
-#: Shares of a training by cProfile: function, file, share.
+#: Shares of a training from cProfile: function, file, share.
 CALLS = {
     "upstream": (("normalize", "baler/modules/helper.py", 0.3), ("backward", "torch/_tensor.py", 0.5)),
     "reference": (
@@ -116,7 +116,7 @@ def _model(table: pd.DataFrame, model: str, parameters: int) -> pd.DataFrame:
 
 
 def _forward(runs: pd.DataFrame) -> pd.DataFrame:
-    """Rows of the forward pass, which takes as long as to decompress."""
+    """Rows of the forward pass, which takes as long as decompression."""
     parameters = runs["parameters"].dropna().iloc[0]
     rows = runs[runs["operation"] == "decompress"].assign(operation="forward", parameters=parameters)
     return rows.drop(columns=["mean_rms_over_range", "max_over_range"]).reindex(columns=runs.columns)

@@ -1,4 +1,4 @@
-"""Synthetic rows of the table ``hotspots``; run by `conftest` as a file, which both tests of figures and stages do."""
+"""Synthetic rows of the table ``hotspots``; `conftest` runs it as a file, for the tests of both figures and stages."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ WHOLE_S, POWER_W, IDLE_W = 2.0, 50.0, 20.0
 
 def hotspot_rows(point: Row, *, measured: bool) -> list[Row]:
     """Rows of all profilers and of the measured parts of one point."""
-    rows = [*_profilers(), *_tree(), *_lines(), *_peaks(point["device"], _told(point["device"], measured=measured))]
+    rows = [*_profilers(), *_tree(), *_lines(), *_peaks(point["device"], _evidence(point["device"], measured=measured))]
     for operation in OPERATIONS:
         rows += [row | {"operation": operation} for row in _loops(operation, point["device"], measured=measured)]
     rows.append({"operation": "train", "profiler": "perf", "kind": "absent", "name": "perf", "reason": "no counters."})
@@ -68,7 +68,7 @@ def _lines() -> list[Row]:
     return rows
 
 
-def _told(device: str, *, measured: bool) -> Row:
+def _evidence(device: str, *, measured: bool) -> Row:
     """Evidence and scope of the energies."""
     return {
         "energy_evidence": "measured" if measured else "modelled",
@@ -88,7 +88,7 @@ def _peaks(device: str, evidence: Row) -> list[Row]:
 
 def _loops(operation: str, device: str, *, measured: bool) -> list[Row]:
     rate = 10.0 if device == "cuda" else 1.0
-    common = {"profiler": "parts", "flags": ""} | _told(device, measured=measured)
+    common = {"profiler": "parts", "flags": ""} | _evidence(device, measured=measured)
     whole = {"kind": "whole", "name": operation, "stack": operation, "self_share": 1.0, "flops": round(3e9 * rate)}
     rows = [common | whole | _cost(1.0, rate)]
     groups = {"data": "data", "layer": "layers", "optimizer": "optimizer"}

@@ -1,4 +1,4 @@
-"""Every figure: drawn without warnings, labelled, honest about n and evidence."""
+"""Every figure is drawn without warnings, labelled, and reports n and evidence."""
 
 import re
 import subprocess
@@ -50,7 +50,7 @@ def single(build: Build) -> dict[str, pd.DataFrame]:
 
 @pytest.fixture(scope="module")
 def flagged(build: Build) -> dict[str, pd.DataFrame]:
-    """Give tables of runs that are all flagged."""
+    """Tables of runs that are all flagged."""
     options = {"second_meter": True, "engines": True}
     return build(flags="contaminated", all_flagged=True, evidence={"cpu": "measured"}, **options)
 
@@ -64,7 +64,7 @@ def labels(panel: Axes) -> Iterator[str]:
 
 
 def check_texts(figure: Figure) -> None:
-    """Draw, and check that no text leaves the figure or lies over another."""
+    """Draw, and check that no text leaves the figure or overlaps another text."""
     canvas = FigureCanvasAgg(figure)
     with styled():
         canvas.draw()
@@ -101,7 +101,7 @@ def test_figure_draws_with_labels_and_units(name: str, rich: dict[str, pd.DataFr
 
 
 @pytest.mark.parametrize("name", SPECS)
-def test_a_single_run_says_n_is_1_or_is_left_out(name: str, single: dict[str, pd.DataFrame]) -> None:
+def test_a_single_run_is_labelled_n_1_or_left_out(name: str, single: dict[str, pd.DataFrame]) -> None:
     if name in ("spread", "repeats_needed"):
         with pytest.raises(NoData, match="two repeats"):
             SPECS[name].draw(single)
@@ -182,7 +182,7 @@ def test_measured_and_modelled_never_share_a_series(build: Build) -> None:
 
 
 @pytest.mark.parametrize("name", ["loss_energy", "error_energy"])
-def test_measured_and_modelled_have_panels_of_their_own(name: str, build: Build) -> None:
+def test_measured_and_modelled_have_separate_panels(name: str, build: Build) -> None:
     figure = SPECS[name].draw(mixed(build(repeats=4)))
     found = [panel.get_xlabel() for panel in figure.axes]
     assert len(found) == 2 and "measured" in found[0] and "modelled" in found[1]

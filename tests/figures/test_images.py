@@ -21,7 +21,7 @@ def shown(build: Callable[..., Tables]) -> Tables:
     return build(evidence={"cpu": "measured", "ram": "modelled"}, flags="contaminated", engines=True, intensity=None)
 
 
-#: Few pixels, and letters without grey edges, make images of a few kB.
+#: Few pixels, and letters without grey edges, keep images at a few kB.
 COMPARED = {"style": {"text.antialiased": False}, "savefig_kwargs": {"dpi": 50, "pil_kwargs": {"optimize": True}}}
 
 

@@ -18,7 +18,7 @@ FIXED |= {"dataset": "d", "engine": "e", "model": "m", "precision": "p"}
 FIXED |= {"threads": 2, "device": "cpu"}
 
 
-def test_the_reference_point_is_the_one_that_is_marked(tables: dict[str, pd.DataFrame]) -> None:
+def test_the_reference_point_is_the_marked_one(tables: dict[str, pd.DataFrame]) -> None:
     reference = selection.centre_of(tables["runs"])
     assert (reference["rows"], reference["batch_size"], reference["epochs"]) == (30_000, 512, 5)
     runs = pd.DataFrame([FIXED | {"rows": 9, "batch_size": b, "epochs": 1, "at_centre": b == 2} for b in (1, 2, 3)])
@@ -59,7 +59,7 @@ def test_excluded_runs_are_counted_and_named(tables: dict[str, pd.DataFrame]) ->
         (Estimate(math.nan, math.nan, 0, 0, math.nan, math.nan, ""), "unknown"),
     ],
 )
-def test_flagged_values_are_given_as_such_and_only_where_there_is_no_mean(found: Estimate, text: str) -> None:
+def test_flagged_values_are_shown_as_such_and_only_without_a_mean(found: Estimate, text: str) -> None:
     assert selection.estimate_text(found, "J") == text
 
 
@@ -74,7 +74,7 @@ def test_flags_follow_the_record_of_the_operation(build: Build) -> None:
     assert set(history.loc[history["flags"].str.contains("throttled"), "run_id"]) == {bad["run_id"]}
 
 
-def test_carbon_is_a_value_a_range_or_none(tables: dict[str, pd.DataFrame]) -> None:
+def test_carbon_intensity_is_a_value_a_range_or_missing(tables: dict[str, pd.DataFrame]) -> None:
     runs = tables["runs"].head(3)
     name = "carbon_intensity_g_per_kwh"
     assert selection.carbon_words(runs) == ["Carbon intensity 34.8 g CO2e per kWh, PUE 1"]
@@ -84,7 +84,7 @@ def test_carbon_is_a_value_a_range_or_none(tables: dict[str, pd.DataFrame]) -> N
     assert selection.carbon_words(runs.assign(**{name: math.nan}))[0].startswith("No CO2e: the study sets no carbon")
 
 
-def test_error_is_found_whichever_operation_records_it(build: Build) -> None:
+def test_the_error_is_found_in_any_operation(build: Build) -> None:
     runs = build(repeats=1)["runs"]
     expected = runs.groupby("run_id")["mean_rms_over_range"].first()
     runs.loc[runs["operation"] != "decompress", "mean_rms_over_range"] = None
@@ -110,7 +110,7 @@ def test_threads_are_swept_around_those_of_the_reference() -> None:
     assert sorted(selection.sweep(runs, "threads", reference)["threads"]) == [1, 2]
 
 
-def test_a_device_of_other_threads_is_not_lost() -> None:
+def test_a_device_with_other_threads_is_not_lost() -> None:
     axes = ("epochs", "rows", "threads")
     own = {"cpu": [(1, 9, 16), (5, 9, 16), (5, 8, 16), (5, 9, 4)], "cuda": [(1, 9, 8), (5, 9, 8)]}
     fixed = FIXED | {"batch_size": 1}

@@ -14,7 +14,7 @@ from baler_energy.figures import style
 from baler_energy.figures.selection import scaled_unit, spread_text
 
 
-def test_colours_stay_apart_in_grey() -> None:
+def test_colours_are_distinguishable_in_grey() -> None:
     lightness = []
     for colour in style.COLOURS:
         red, green, blue = matplotlib.colors.to_rgb(colour)

@@ -18,7 +18,7 @@ FAST = ("--meters", "process", "--min-window-s", 0, "--idle-s", 0, "--threads", 
 
 @pytest.fixture(scope="module")
 def jets(tmp_path_factory: pytest.TempPathFactory):
-    """A Parquet file of 1500 toy jets."""
+    """Write a Parquet file of 1500 toy jets."""
     table = toy.generate(1500, 1)
     columns = zip(table.names, table.data.T, table.dtypes, strict=True)
     path = tmp_path_factory.mktemp("jets") / "jets.parquet"

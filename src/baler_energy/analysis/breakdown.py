@@ -1,11 +1,11 @@
-"""What a profiled operation spends its time on, in categories that engines have in common."""
+"""What a profiled operation spends its time on, in categories that all engines share."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 __all__ = ["CATEGORIES", "REST", "breakdown", "over_epochs"]
 
-#: Categories in their order, each with its functions: the end of the file's path (nothing: any), and names (none: all).
+#: Categories in order, each with its functions: the end of the file's path (empty: any), and names (empty: all).
 CATEGORIES: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
     "products and activations": (
         ("torch/_tensor.py", ("backward",)),
@@ -43,27 +43,27 @@ CATEGORIES: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
         ("formats/npy.py", ()),
         ("formats/npz.py", ()),
     ),
-    # A profile sees the thread that hands out the work and waits, not those that do it.
+    # A profile sees the thread that submits the work and waits, not the threads that do it.
     "work in other threads": (("concurrent/futures/_base.py", ("result",)), ("concurrent/futures/thread.py", ())),
 }
-#: What is in no category.
+#: Time in no category.
 REST = "rest"
-#: What a training does once, however many its epochs.
+#: What a training does once, regardless of its epochs.
 _ONCE = frozenset({"scaling and rounding", "files"})
 
 
 def breakdown(calls: Iterable[Mapping[Any, Any]]) -> dict[str, float]:
-    """Share a profiled operation out among categories.
+    """Divide the time of a profiled operation among categories.
 
-    On each path of the call tree the outermost function that a category knows decides for all that it calls, so that
-    nothing counts twice. In a profile that knows pairs of caller and callee only, a function's time is sure, and how
-    what it calls shares it is an estimate: another reason to go no deeper than needed.
+    On each path of the call tree, the outermost function in a category also counts for everything that it calls, so
+    that nothing counts twice. This also limits errors: a profile that only records pairs of caller and callee has the
+    exact time of a function, but estimates how its callees divide it.
 
     Parameters
     ----------
     calls
-        Rows of kind ``call`` of one operation, of the table ``hotspots``: ``name``, ``file``, ``stack``,
-        ``total_share``; callers before what they call.
+        Rows of kind ``call`` of one operation from the table ``hotspots``: ``name``, ``file``, ``stack``,
+        ``total_share``; callers before callees.
 
     Returns
     -------
@@ -81,21 +81,21 @@ def breakdown(calls: Iterable[Mapping[Any, Any]]) -> dict[str, float]:
         if found is not None:
             shares[found] += float(row["total_share"])
     known = sum(shares.values())
-    # Shares that a profile estimates may exceed the whole by their error.
+    # The sum of estimated shares may exceed 1.
     return {name: share / max(1.0, known) for name, share in shares.items()} | {REST: max(0.0, 1.0 - known)}
 
 
 def over_epochs(shares: Mapping[str, float], epochs: int) -> dict[str, float]:
-    """Give the shares of a training of some epochs, from those of a training of one.
+    """Return the shares of a training with several epochs, from those of a training with one.
 
-    Scaling and files count once, all else once per epoch.
+    Scaling and files count once, everything else once per epoch.
 
     Parameters
     ----------
     shares
-        Share (fraction) by category, as of `breakdown`, with a sum above 0.
+        Share (fraction) by category, as from `breakdown`, with a sum above 0.
     epochs
-        Of the training that is asked for.
+        Number of epochs.
 
     Returns
     -------

@@ -14,10 +14,10 @@ JOULES_PER_KWH = 3.6e6
 
 
 def co2e_kg(energy_j: float, intensity_g_per_kwh: float, pue: float) -> float:
-    """CO2e in kg of an energy drawn by the machine.
+    """CO2e (kg) of energy used by the machine.
 
     ``energy / 3.6e6 J/kWh * PUE * intensity / 1000 g/kg``: the PUE scales the machine's energy to the site's
-    (ISO/IEC 30134-2) and is applied here only.
+    (ISO/IEC 30134-2) and is only applied here.
 
     Parameters
     ----------
@@ -46,8 +46,7 @@ def carbon_intensity_g_per_kwh(country: str) -> float:
 
     Notes
     -----
-    The values are those of the table that codecarbon ships (from Our World in Data); for Switzerland 34.8 g/kWh in
-    2023.
+    The values come from codecarbon's table (from Our World in Data), for example 34.8 g/kWh for Switzerland in 2023.
     """
     table = _energy_mix()
     if country not in table:

@@ -1,4 +1,4 @@
-"""By what factor one group of runs differs from another, with an interval."""
+"""The factor by which one group of runs differs from another, with an interval."""
 
 import math
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Ratio:
-    """A factor with its 95 % interval; NaN: there is none (of single runs, no interval)."""
+    """A factor with its 95 % interval; NaN: unknown (single runs have no interval)."""
 
     value: float
     low: float
@@ -24,7 +24,7 @@ class Ratio:
 
     @classmethod
     def around(cls, logarithm: float, half_width: float) -> "Ratio":
-        """Make it of its natural logarithm and the half width of that."""
+        """Make a ratio from its natural logarithm and the logarithm's half width."""
         return cls(math.exp(logarithm), math.exp(logarithm - half_width), math.exp(logarithm + half_width))
 
 
@@ -32,23 +32,23 @@ _NONE = Ratio(math.nan, math.nan, math.nan)
 
 
 def ratio_of_means(values: Sequence[float], base: Sequence[float]) -> Ratio:
-    """Ratio of the means of two groups of independent runs: energy, time or memory over that of a reference.
+    """Ratio of the means of two groups of independent runs, such as of energy, time or memory.
 
     Parameters
     ----------
     values, base
-        In one unit, each above 0.
+        Values above 0 in the same unit.
 
     Returns
     -------
     Ratio
-        Mean of `values` over mean of `base`. The interval is symmetric in the logarithm, and NaN where a group has one
+        Mean of `values` over mean of `base`. The interval is symmetric in the logarithm, and NaN if a group has one
         run.
 
     Notes
     -----
-    Delta method: the logarithm of a mean has the variance ``s^2 / (n mean^2)``; those of both groups add up, with the
-    degrees of freedom of Welch and Satterthwaite (Welch 1947, Biometrika 34, 28).
+    Delta method: the logarithm of a mean has the variance ``s^2 / (n mean^2)``. The variances of both groups add up,
+    with the degrees of freedom of Welch and Satterthwaite (Welch 1947, Biometrika 34, 28).
     """
     groups = [np.asarray(group, float) for group in (values, base)]
     if any(len(group) == 0 for group in groups):
@@ -64,12 +64,12 @@ def ratio_of_means(values: Sequence[float], base: Sequence[float]) -> Ratio:
 
 
 def paired_ratio(values: Sequence[float], base: Sequence[float]) -> Ratio:
-    """Geometric mean of the ratios of pairs: of errors, which two runs of one seed share.
+    """Geometric mean of the ratios of pairs: for errors, which are correlated between runs with the same seed.
 
     Parameters
     ----------
     values, base
-        Of the same length, pair by pair, in one unit, each above 0.
+        Values above 0 in the same unit, of the same length; values at the same place are a pair.
 
     Returns
     -------

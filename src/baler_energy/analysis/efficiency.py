@@ -1,4 +1,4 @@
-"""Efficiency metrics of each run and operation, computed from the dataset. `glossary` defines each of them."""
+"""Efficiency metrics of each run and operation, computed from the dataset. `glossary` defines them."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from baler_energy.vocabulary import Evidence, Operation, Quantity
 
 __all__ = ["ALPHA", "KEYS", "absent", "metrics"]
 
-#: What identifies the rows of the metrics, and what their energy is; columns of the table ``runs``.
+#: Columns of the table ``runs`` that identify the rows of the metrics and describe their energy.
 KEYS = (
     *(column.name for column in POINT),
     *("operation", "hostname", "flags", "energy_evidence", "energy_scope"),
@@ -26,7 +26,7 @@ _SERVING = (Operation.COMPRESS, Operation.DECOMPRESS)
 _ALL = (Operation.TRAIN, *_SERVING)
 #: Columns that the repeats of a point have in common.
 _SAME_POINT = tuple(column.name for column in POINT if column.name not in ("run_id", "repeat"))
-#: Whose peak a run is held against: on another machine or in another precision the peak is another one.
+#: Runs are compared with the peak measured with the same values of these.
 _SAME_MACHINE = ("hostname", "device", "precision", "threads")
 _OF_TABLE = ("parameters", "mean_rms_over_range", "ratio_native_bytes", "compressed_bytes")
 _NO_GPU = "the run used no GPU"
@@ -41,17 +41,17 @@ class _Missing:
     reason: str
 
 
-#: A number, or why there is none; what is computed from a missing value is missing for the same reason.
+#: A number, or why it is missing; what is computed from a missing value is missing for the same reason.
 _Value = float | _Missing
 
 
 @dataclass(frozen=True)
 class _Found:
-    """What is looked up for a run in the tables."""
+    """Values from the tables that are looked up for each run."""
 
     #: Records of `runs` by run and operation.
     records: Mapping[str, Mapping[str, Record]]
-    #: Model size, error and file sizes by run, whichever operation's record has them.
+    #: Model size, error and file sizes by run, from the first operation that has them.
     of_run: Mapping[str, Record]
     epochs_run: Mapping[str, int]
     peak_flops_per_s: Mapping[tuple[Any, ...], float]
@@ -70,10 +70,10 @@ def metrics(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        A row per row of ``runs``: `KEYS`, a column per entry of `glossary.GLOSSARY` (name, formula, unit and source
-        are there), and ``reasons``, which says for each null why it is one. Values are of one iteration. Energies are
-        ``runs.energy_j``, measured or modelled as ``energy_evidence`` says, of the components in ``energy_scope``.
-        Greenness and energy-precision ratio are of the whole run and are in its row of training.
+        A row per row of ``runs``: `KEYS`, a column per entry of `glossary.GLOSSARY` (which has name, formula, unit and
+        source), and ``reasons`` for the nulls. Values are for one iteration. Energies are ``runs.energy_j``, measured
+        or modelled (``energy_evidence``), and cover the components in ``energy_scope``. Greenness and energy-precision
+        ratio are for the whole run and only in its training row.
     """
     keys = tables["runs"][list(KEYS)].reset_index(drop=True)
     rows = _values(tables)
@@ -82,7 +82,7 @@ def metrics(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def absent(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
-    """Give the reasons by column of the metrics that no run has a value of."""
+    """Return the reasons for the metrics that have no value in any run, by column."""
     rows = _values(tables)
     names = list(rows[0]) if rows else []
     return {
@@ -93,7 +93,7 @@ def absent(tables: Mapping[str, pd.DataFrame]) -> dict[str, str]:
 
 
 def _reasons(row: Mapping[str, _Value]) -> str:
-    """Say why values of a row are missing, such as ``gpu_hours, gpu_utilisation: the run used no GPU; ...``."""
+    """Describe why values of a row are missing: ``gpu_hours, gpu_utilisation: the run used no GPU; ...``."""
     names: dict[str, list[str]] = {}
     for name, value in row.items():
         if isinstance(value, _Missing):
@@ -174,7 +174,7 @@ def _ratio(above: _Value, below: _Value) -> _Value:
 
 
 def _macs(run: Record) -> _Value:
-    """Multiply-accumulates of one iteration: recorded for training, where epochs may be fewer than asked."""
+    """Multiply-accumulates of one iteration; recorded for training, which may stop before the last epoch."""
     if run["operation"] in (Operation.TRAIN, Operation.FORWARD):
         return _ratio(_known(run["flops"], "the run did not record its operations"), 2.0)
     if pd.isna(run["model"]):
@@ -183,7 +183,7 @@ def _macs(run: Record) -> _Value:
     architecture = Architecture(int(run["columns"]), int(run["latent_columns"]), known.hidden)
     if run["operation"] == Operation.DECOMPRESS:
         return float(run["rows"]) * architecture.decode_macs
-    # To keep a bound of the error, compressing decodes what it encoded.
+    # To keep an error bound, compression also decodes.
     decoded = 0 if Packing.parse(str(run["packing"])).error_bound is None else architecture.decode_macs
     return float(run["rows"]) * (architecture.encode_macs + decoded)
 
@@ -195,7 +195,7 @@ def _native_bytes(mine: Record) -> _Value:
 
 
 def _rows_passed(run: Record, found: _Found) -> _Value:
-    """Rows that went through the network: in training, once for each epoch that ran."""
+    """Rows that went through the network: in training, all rows for each epoch that ran."""
     if run["operation"] != Operation.TRAIN:
         return float(run["rows"])
     epochs = found.epochs_run.get(run["run_id"])
@@ -217,12 +217,12 @@ def _idle_share(run: Record, energy_j: _Value, duration_s: _Value) -> _Value:
 
 
 def _key(record: Record, names: Iterable[str]) -> tuple[Any, ...]:
-    # A missing value equals a missing value here, which NaN does not.
+    # Missing values have to be equal in keys, which NaN is not.
     return tuple(None if pd.isna(record[name]) else record[name] for name in names)
 
 
 def _peaks(hotspots: pd.DataFrame, any_record: Mapping[str, Record]) -> dict[tuple[Any, ...], float]:
-    """Give the best FLOP/s of a long matrix product by machine, device, precision and threads."""
+    """Return the best FLOP/s of a long matrix product by machine, device, precision and threads."""
     chosen = hotspots[hotspots["kind"].eq("peak") & hotspots["name"].eq("matrix product")]
     peaks: dict[tuple[Any, ...], float] = {}
     for row in chosen.dropna(subset=["flops", "self_time_s"]).to_dict("records"):
@@ -239,7 +239,7 @@ def _peak(run: Record, found: _Found) -> _Value:
 
 
 def _latencies(hotspots: pd.DataFrame) -> dict[tuple[Any, ...], float]:
-    """Give seconds per batch by point, operation and percentile; repeats of a point share its timed batches."""
+    """Return seconds per batch by point, operation and percentile; repeats of a point share its timed batches."""
     rows = hotspots[hotspots["kind"].eq("latency")].dropna(subset=["self_time_s"]).to_dict("records")
     return {_key(row, (*_SAME_POINT, "operation", "name")): row["self_time_s"] for row in rows}
 
@@ -250,14 +250,14 @@ def _latency(run: Record, found: _Found, percentile: str) -> _Value:
 
 
 def _utilisation(measurements: pd.DataFrame) -> dict[tuple[str, str, str], _Value]:
-    """Give the mean load by run, operation and kind of device (cpu, gpu: mean over the GPUs)."""
+    """Return the mean load by run, operation and kind of device (cpu, gpu: mean over the GPUs)."""
     loads = measurements[measurements["quantity"].eq(Quantity.UTILISATION_MEAN)]
     cpu = loads[loads["component"].eq("machine")]
     gpu = loads[loads["component"].str.startswith("gpu")]
     found: dict[tuple[str, str, str], _Value] = {}
     for kind, table in (("cpu", cpu), ("gpu", gpu)):
         for (run_id, operation), part in table.groupby(["run_id", "operation"], observed=True):
-            # One GPU without a reading leaves the mean over the GPUs unknown.
+            # Without a reading of each GPU, their mean is unknown.
             reason = next(iter(part["reason"].dropna()), "the reading has no value")
             load = part["value"].mean(skipna=False)
             found[str(run_id), str(operation), kind] = _known(load, reason)
@@ -270,7 +270,7 @@ def _busy(run: Record, found: _Found, kind: str) -> _Value:
 
 
 def _of_whole_run(run: Record, found: _Found) -> dict[str, _Value]:
-    """Compute what training, compressing and decompressing have together, for the row of training."""
+    """Compute the metrics of training, compression and decompression together, for the training row."""
     if run["operation"] != Operation.TRAIN:
         elsewhere = _Missing("recorded for the whole run: see train")
         return {"greenness_per_j": elsewhere, "energy_precision_j": elsewhere}
@@ -286,7 +286,7 @@ def _of_whole_run(run: Record, found: _Found) -> dict[str, _Value]:
 
 
 def _sum_j(records: Mapping[str, Record], operations: Iterable[Operation]) -> _Value:
-    """Sum energies of a run's operations, where they are of one kind and the row's flags speak for all."""
+    """Sum a run's energies if evidence and scope are the same, and the training's flags cover all defects."""
     train = records[Operation.TRAIN]
     total_j = 0.0
     for operation in operations:

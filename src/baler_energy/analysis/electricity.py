@@ -16,7 +16,7 @@ __all__ = ["Electricity", "HourlyIntensity", "electricity_rows", "read_intensity
 _NO_INTENSITY = (
     "the study sets no carbon intensity: set country, carbon_intensity_g_per_kwh or carbon_intensity_csv to get CO2e"
 )
-#: A value of a time series holds until the next, but for no longer than this: a longer step is a gap.
+#: A value of a time series holds until the next one, but at most this long: a longer step is a gap.
 _LONGEST_STEP = timedelta(hours=3)
 _DAY_H = 24
 
@@ -28,12 +28,12 @@ class HourlyIntensity:
     Parameters
     ----------
     starts
-        Beginning of each step (UTC), rising; each value holds until the next beginning, the last for as long as the
-        step before it. None: the values are a profile of the day.
+        Start of each step (UTC), ascending; each value holds until the next start, the last one as long as the step
+        before it. None: the values are a profile of the day.
     values_g_per_kwh
-        Value of each step; of a profile one for each hour of the day, None where the file has none.
+        Value of each step; for a profile, of each hour of the day (None: not in the file).
     name
-        Where it comes from.
+        Name of the file.
     """
 
     starts: tuple[datetime, ...] | None
@@ -41,12 +41,12 @@ class HourlyIntensity:
     name: str
 
     def mean_g_per_kwh(self, start: datetime, duration_s: float) -> float | None:
-        """Mean over a window, weighted by time; None where the window is not covered in full.
+        """Mean over a window, weighted by time; None if the window is not fully covered.
 
         Parameters
         ----------
         start
-            Beginning of the window (with a zone).
+            Start of the window (with a time zone).
         duration_s
             Its length (s).
         """
@@ -84,7 +84,7 @@ class HourlyIntensity:
 
 @dataclass(frozen=True)
 class Electricity:
-    """What turns energy into CO2e. Location-based: the mean of a grid, whatever a site has contracted."""
+    """Converts energy to CO2e. Location-based: the mean of the grid, regardless of the site's contract."""
 
     pue: float
     country: str | None = None
@@ -93,12 +93,12 @@ class Electricity:
 
     @classmethod
     def of(cls, *, country: str | None, value: float | None, csv: Path | None, pue: float) -> "Electricity":
-        """Make it from a study's keys, of which at most one names an intensity.
+        """Make it from a study's keys.
 
         Raises
         ------
         InputError
-            The country is unknown, or the file is not a time series.
+            Several keys give an intensity, the country is unknown, or the file is not a time series.
         """
         if sum(given is not None for given in (country, value, csv)) > 1:
             raise InputError("set only one of country, carbon_intensity_g_per_kwh and carbon_intensity_csv")
@@ -107,13 +107,13 @@ class Electricity:
         return cls(pue, country, value, None if csv is None else read_intensity_csv(csv))
 
     def intensity_g_per_kwh(self, start: datetime, duration_s: float) -> float | None:
-        """Mean carbon intensity (g CO2e per kWh) over a window; None where it is not known."""
+        """Mean carbon intensity (g CO2e per kWh) over a window; None if unknown."""
         if self.hours is not None:
             return self.hours.mean_g_per_kwh(start, duration_s)
         return self.value_g_per_kwh
 
     def reason(self, start: datetime, duration_s: float) -> str | None:
-        """Say why there is no CO2e for a window; None where there is."""
+        """Return why the CO2e of a window is unknown; None if it is known."""
         if self.intensity_g_per_kwh(start, duration_s) is not None:
             return None
         if self.hours is None:
@@ -121,7 +121,7 @@ class Electricity:
         return f"{self.hours.name} does not cover the window from {start:%Y-%m-%d %H:%M} UTC"
 
     def co2e_kg(self, energy_j: float | None, start: datetime, duration_s: float) -> float | None:
-        """CO2e (kg) of an energy (J) drawn in a window; None where the energy or the intensity is not known.
+        """CO2e (kg) of energy (J) used in a window; None if the energy or the intensity is unknown.
 
         The PUE is applied here, once.
         """
@@ -130,7 +130,7 @@ class Electricity:
 
 
 def electricity_rows(electricity: Electricity) -> list[dict[str, Any]]:
-    """Rows of the table ``electricity``: every country's yearly mean, and what the study gives in its place."""
+    """Rows of the table ``electricity``: every country's yearly mean, and the values that the study gives instead."""
     rows = [
         _row("country", code, value, used=code == electricity.country)
         for code, value in country_intensities_g_per_kwh().items()
@@ -158,18 +158,18 @@ def _row(kind: str, name: str, value: float | None, *, used: bool) -> dict[str, 
 
 
 def read_intensity_csv(path: Path) -> HourlyIntensity:
-    """Read a time series of carbon intensity: two columns, hour and g/kWh, under a line of names.
+    """Read a time series of carbon intensity: two columns, hour and g/kWh, below a header line.
 
     Parameters
     ----------
     path
-        CSV. The hours are ISO 8601 dates with a zone (``2026-11-24T13:00Z``), rising, or the numbers 0 to 23, which
-        make a profile of the day in UTC.
+        CSV. The hours are ISO 8601 dates with a time zone (``2026-11-24T13:00Z``) in ascending order, or numbers from 0
+        to 23 for a profile of the day in UTC.
 
     Raises
     ------
     InputError
-        It is missing or not such a file: the row, and what is allowed.
+        The file is missing or not valid; the message names the row and what is allowed.
     """
     try:
         with path.open(newline="", encoding="utf-8") as file:

@@ -1,8 +1,8 @@
-"""Errors of a reconstructed table, column by column and over all, and those of the trivial codec: NumPy only.
+"""Errors of a reconstructed table by column and over all columns, and those of the trivial codec: NumPy only.
 
-The trivial codec stores each column's mean and nothing for a row. An error that is not well below its error says
-little of the rows. Columns are gone through one by one, so that beyond the two tables only a few columns' worth of
-memory is used.
+The trivial codec stores each column's mean and nothing per row. A codec whose error is not well below that keeps
+little information about the rows. Columns are processed one by one, so that only the memory of a few columns is needed
+in addition to the two tables.
 """
 
 import math
@@ -19,9 +19,9 @@ __all__ = ["ALL", "check_tables", "column_errors", "ks_distance", "ratios", "sum
 
 Floats = NDArray[np.float64]
 
-#: Name of the row that speaks of all columns together.
+#: Name of the row for all columns together.
 ALL = "all"
-#: How the row of all columns follows from the columns; what has a unit is null there.
+#: How the row ``all`` follows from the columns; values with a unit are null in it.
 _MEANS = (
     "rms_over_range",
     "nrmse",
@@ -32,15 +32,15 @@ _MEANS = (
     "trivial_rms_over_range",
 )
 _LARGEST = ("max_over_range", "ks_distance", "trivial_max_over_range", "trivial_ks_distance")
-#: Shares that come back exactly, with the counts that they are shares of.
+#: Shares of values that are reconstructed exactly, with the counts that they refer to.
 _SHARES = {"zeros_kept": "zero_count", "integers_kept": "integer_count"}
 _WITH_UNIT = ("range", "standard_deviation", "rms_residual")
 
 
 def column_errors(original: Floats, reconstructed: Floats, names: Sequence[str], dtypes: Sequence[str]) -> pd.DataFrame:
-    """Errors per column, and a last row ``all``, of two tables (rows, columns) with the same rows in the same order.
+    """Errors per column, and a last row ``all``, for two tables (rows, columns) with the same rows in the same order.
 
-    The glossary says what each measure is and when it misleads.
+    The glossary describes each measure and when it misleads.
 
     Returns
     -------
@@ -49,20 +49,20 @@ def column_errors(original: Floats, reconstructed: Floats, names: Sequence[str],
 
         - ``range``, ``standard_deviation``: of the original, in the column's unit;
         - ``rms_residual``: root of the mean squared residual, in the column's unit;
-        - ``rms_over_range``, ``max_over_range``: RMS and largest residual over the range, null where it is 0;
-        - ``nrmse``: RMS residual over the standard deviation, and ``explained_variance``, null where that is 0;
+        - ``rms_over_range``, ``max_over_range``: RMS and largest residual over the range, null if it is 0;
+        - ``nrmse``: RMS residual over the standard deviation, and ``explained_variance``, null if that is 0;
         - ``relative_error_mean``, ``relative_error_rms``, ``relative_error_median``, ``relative_error_p99``: of
-          residual / original where the original is not 0, and ``nonzero_count``, how many rows that are (the errors
-          are null where there is none, or one overflows);
+          |residual / original| where the original is not 0, and ``nonzero_count``, the number of these rows (the errors
+          are null if it is 0, or if they overflow);
         - ``ks_distance``: Kolmogorov-Smirnov distance of the two distributions;
         - ``wasserstein_over_deviation``: their Wasserstein-1 distance over the standard deviation;
-        - ``zeros_kept``: share of the ``zero_count`` zeros that come back as zeros;
-        - ``integers_kept``: share of the ``integer_count`` values of an integer column that come back exactly;
+        - ``zeros_kept``: share of the ``zero_count`` zeros that are reconstructed as zeros;
+        - ``integers_kept``: share of the ``integer_count`` values of an integer column that are reconstructed exactly;
         - ``trivial_rms_over_range``, ``trivial_max_over_range``, ``trivial_ks_distance``: errors of the trivial codec,
           whose NRMSE is 1 and whose explained variance is 0.
 
-        The row ``all`` has the means over the columns, of ``max_over_range`` and the KS distances the largest; the mean
-        and RMS of the relative error and the shares are over all values that they count.
+        The row ``all`` has the means over the columns, but the largest ``max_over_range`` (also of the trivial codec)
+        and KS distances; the mean and RMS of the relative error and the shares are over all values that they count.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def column_errors(original: Floats, reconstructed: Floats, names: Sequence[str],
 
 
 def summary(errors: pd.DataFrame) -> dict[str, str | float | int | None]:
-    """Give the main numbers of `column_errors`; ``mean_rms_over_range`` is the primary error (null: all constant)."""
+    """Return the main numbers of `column_errors`; ``mean_rms_over_range`` is the primary error (null: all constant)."""
     columns, overall = errors[errors["column"] != ALL], errors[errors["column"] == ALL].iloc[0]
     constant = int(columns["rms_over_range"].isna().sum())
     varying = columns.dropna(subset="rms_over_range")
@@ -95,7 +95,7 @@ def summary(errors: pd.DataFrame) -> dict[str, str | float | int | None]:
 
 
 def _name(measure: str) -> str:
-    """Name a measure of all columns: those that are means over the columns begin with ``mean``, KS with ``max``."""
+    """Name a measure of all columns: means over the columns begin with ``mean``, KS distances with ``max``."""
     if measure in _MEANS:
         trivial = measure.startswith("trivial_")
         return f"trivial_mean_{measure.removeprefix('trivial_')}" if trivial else f"mean_{measure}"
@@ -108,14 +108,14 @@ def ratios(sizes_bytes: Mapping[str, int | None], compressed_bytes: int, model_b
     Parameters
     ----------
     sizes_bytes
-        The original's size by what it is counted in (``float64``, ``native``, ``source``); null where unknown.
+        The original's size by format (``float64``, ``native``, ``source``); null if unknown.
     compressed_bytes, model_bytes
         Sizes of the compressed file and of the checkpoint.
 
     Returns
     -------
     dict
-        ``ratio_<kind>_bytes`` and ``ratio_<kind>_bytes_with_model``; below 1 the file grew.
+        ``ratio_<kind>_bytes`` and ``ratio_<kind>_bytes_with_model``; below 1 if the file grew.
     """
     result: dict[str, float | None] = {}
     for kind, size in sizes_bytes.items():
@@ -131,7 +131,7 @@ def ks_distance(first: Floats, second: Floats) -> float:
 
 
 def check_tables(original: Floats, reconstructed: Floats, names: Sequence[str]) -> None:
-    """Refuse two tables that are not the same one before and after.
+    """Refuse two tables that cannot be the same table before and after.
 
     Raises
     ------
@@ -160,7 +160,7 @@ def _errors(before: Floats, after: Floats, dtype: str) -> dict[str, float | int]
         residual = after - before
         spread, mean = float(before.max() - before.min()), _mean(before)
         deviation, rms = _rms(before - mean), _rms(residual)
-        # A constant column that its mean misses by rounding has no standard deviation.
+        # Rounding of the mean can give a constant column a standard deviation above 0.
         deviation = deviation if spread > 0 else 0.0
         ordered, back = np.sort(before), np.sort(after)
         values = {
@@ -178,7 +178,7 @@ def _errors(before: Floats, after: Floats, dtype: str) -> dict[str, float | int]
             "trivial_max_over_range": _over(_largest(before - mean), spread),
             "trivial_ks_distance": _ks(ordered, np.array([mean])) if spread > 0 else math.nan,
         }
-    # What overflows (a residual over a subnormal number) is unknown, not infinite.
+    # Values that overflow (a residual over a subnormal number) are unknown, not infinite.
     finite = {name: value if math.isfinite(value) else math.nan for name, value in values.items()}
     return {**finite, **_kept(before, after, dtype)}
 
@@ -188,7 +188,7 @@ def _relative_errors(before: Floats, residual: Floats) -> dict[str, float]:
     relative = np.abs(residual[nonzero] / before[nonzero])
     if not relative.size:
         return {f"relative_error_{name}": math.nan for name in ("mean", "rms", "median", "p99")}
-    # Of the values themselves: between a number and infinity there is no quantile.
+    # Without interpolation, which fails between a number and infinity.
     median, p99 = np.quantile(relative, [0.5, 0.99], method="higher")
     return {
         "relative_error_mean": float(relative.mean()),
@@ -199,7 +199,7 @@ def _relative_errors(before: Floats, residual: Floats) -> dict[str, float]:
 
 
 def _kept(before: Floats, after: Floats, dtype: str) -> dict[str, float | int]:
-    """Count zeros and integers, and give the shares of them that come back exactly."""
+    """Count zeros and integers, and the shares of them that are reconstructed exactly."""
     zero, integer = before == 0, np.dtype(dtype).kind in "iub"
     zeros = int(zero.sum())
     return {
@@ -212,7 +212,7 @@ def _kept(before: Floats, after: Floats, dtype: str) -> dict[str, float | int]:
 
 
 def _overall(frame: pd.DataFrame) -> dict[str, Any]:
-    """Row of all columns."""
+    """Row for all columns together."""
     nonzero = frame[frame["nonzero_count"] > 0]
     counts, total = nonzero["nonzero_count"], int(nonzero["nonzero_count"].sum())
     relative_sum = (nonzero["relative_error_mean"] * counts).sum(skipna=False)
@@ -252,7 +252,7 @@ def _largest(values: Floats) -> float:
 
 
 def _mean(values: Floats) -> float:
-    """Mean, of scaled values, so that their sum does not overflow."""
+    """Mean, computed from scaled values so that their sum does not overflow."""
     largest = _largest(values)
     if largest == 0 or not math.isfinite(largest):
         return largest
@@ -260,7 +260,7 @@ def _mean(values: Floats) -> float:
 
 
 def _rms(values: Floats) -> float:
-    """Root of the mean square, scaled first so that squares neither overflow nor vanish."""
+    """Root of the mean square, computed from scaled values so that squares neither overflow nor vanish."""
     largest = _largest(values)
     if largest == 0 or not math.isfinite(largest):
         return largest

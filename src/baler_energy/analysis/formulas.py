@@ -1,4 +1,4 @@
-"""Estimates from hours and watts, as published: what a run costs by formula, without measuring anything."""
+"""Published estimates of a run's energy and CO2e from hours and watts, without measuring energy."""
 
 import csv
 import importlib.util
@@ -17,16 +17,16 @@ from baler_energy.vocabulary import Evidence, MeterName, Quantity
 
 __all__ = ["Estimate", "cpu_tdp_w", "formula_rows", "green_algorithms", "ml_co2", "strubell"]
 
-#: PUE and emissions (pounds of CO2 per kWh, of the USA) in Strubell et al. 2019, arXiv 1906.02243, equations 1 and 2.
+#: PUE and US emissions (pounds of CO2 per kWh) in Strubell et al. 2019, arXiv 1906.02243, equations 1 and 2.
 _STRUBELL_PUE = 1.58
 _STRUBELL_KG_PER_KWH = 0.954 * 0.45359237
-#: Memory's power per GB in Lannelongue et al. 2021, doi 10.1002/advs.202100707.
+#: Power of memory per GB in Lannelongue et al. 2021, doi 10.1002/advs.202100707.
 _MEMORY_W_PER_GB = 0.3725
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """Energy (J) and CO2e (kg; None: no intensity is given) by a formula, with its inputs in words."""
+    """Energy (J) and CO2e (kg; None: unknown carbon intensity) by a formula, with its inputs in words."""
 
     energy_j: float
     co2e_kg: float | None
@@ -37,7 +37,7 @@ def strubell(duration_s: float, cpu_w: float, ram_w: float, gpu_w: float) -> Est
     """Estimate by Strubell et al. 2019 (arXiv 1906.02243).
 
     ``p_t = 1.58 t (p_c + p_r + g p_g) / 1000`` kWh with t in hours and mean powers in W, and 0.954 pounds of CO2 per
-    kWh. 1.58 is a PUE, and is not multiplied by a site's.
+    kWh. 1.58 is a PUE, so the site's PUE is not applied.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def green_algorithms(
     """Estimate by Green Algorithms (Lannelongue et al. 2021, doi 10.1002/advs.202100707).
 
     ``E = t (n_c P_c u_c + n_m P_m) PUE`` with the cores' power at full use, their usage, and 0.3725 W for each GB of
-    memory that is available; its factor for multiple runs is 1, and a GPU counts at full use.
+    available memory. The factor for multiple runs is 1, and GPUs count at full use.
 
     Parameters
     ----------
@@ -76,13 +76,13 @@ def green_algorithms(
     cpu_tdp_w
         Power of the cores at full use, ``n_c P_c`` (W).
     usage
-        Share of that in use, 0 to 1.
+        Mean usage of the cores, 0 to 1.
     gpu_tdp_w
         Power of the GPUs at full use (W); 0: none.
     memory_bytes
-        Memory available (B); GB are of 1e9 B.
+        Available memory (B); 1 GB is 1e9 B.
     pue
-        Of the site.
+        PUE of the site.
     intensity_g_per_kwh
         Carbon intensity; None: energy only.
     """
@@ -117,7 +117,7 @@ def _co2e_kg(energy_j: float, intensity_g_per_kwh: float | None) -> float | None
 
 
 def cpu_tdp_w(cpu_model: str | None) -> float | None:
-    """Look a CPU up in codecarbon's table of thermal design powers (W); None where it is not in it."""
+    """Look a CPU up in codecarbon's table of thermal design powers (W); None if it is not in the table."""
     return _tdp_table().get(_plain_name(cpu_model or ""))
 
 
@@ -129,31 +129,31 @@ def _tdp_table() -> dict[str, float]:
     path = Path(spec.submodule_search_locations[0]) / "data" / "hardware" / "cpu_power.csv"
     with path.open(newline="", encoding="utf-8") as file:
         rows = [(row["Name"], row["TDP"]) for row in csv.DictReader(file)]
-    # Some rows name several powers at once, such as 27.29.5: which one holds is not known.
+    # Some rows have several powers, such as 27.29.5; the right one is unknown.
     return {_plain_name(name): float(tdp) for name, tdp in rows if re.fullmatch(r"\d+(\.\d+)?", tdp)}
 
 
 def _plain_name(name: str) -> str:
-    """Reduce a CPU's name to what identifies it: without marks, the words CPU and Processor, cores and clock."""
+    """Reduce a CPU's name to what identifies it: no trademark signs, CPU, Processor, number of cores, clock."""
     name = re.sub(r"\((r|tm|c)\)|@.*|\b(cpu|processor|\d+-core)\b|with radeon.*", " ", name.lower())
     return " ".join(name.split())
 
 
-#: Our side of a row that has nothing of ours to compare with.
+#: Our columns of a row that cannot be compared with our energy.
 _NOT_COMPARED: Mapping[str, Any] = dict.fromkeys(("ours_j", "ours_scope", "ours_evidence"))
 
 
 def formula_rows(
     record: Measurement, *, cpu_tdp_w: float | None, gpu_tdp_w: float | None, electricity: Electricity
 ) -> list[dict[str, Any]]:
-    """Rows of ``peers``, without the point's columns: what each formula gives for a record's window, and our energy.
+    """Rows of ``peers`` without the point's columns: each formula's estimate for a record's window, and our energy.
 
     Parameters
     ----------
     record
         The record of one operation.
     cpu_tdp_w, gpu_tdp_w
-        Thermal design powers (W); None: the CPU's from codecarbon's table, of a GPU none.
+        Thermal design powers (W); None: the CPU's is looked up in codecarbon's table, the GPU's is unknown.
     electricity
         Intensity and PUE of the study.
     """
@@ -174,7 +174,7 @@ def formula_rows(
 def _estimates(
     record: Measurement, cpu_w: float | None, gpu_w: float | None, electricity: Electricity
 ) -> dict[MeterName, Estimate | str]:
-    """Each formula's estimate, or the reason why there is none."""
+    """Each formula's estimate, or why it is missing."""
     duration_s, host = record.window.duration_s, record.provenance["machine"]
     uses_gpu = record.parameters.get("device") == "cuda"
     intensity = electricity.intensity_g_per_kwh(record.window.start, duration_s)
@@ -217,7 +217,7 @@ def _usage(record: Measurement) -> float | None:
 
 
 def _ours(record: Measurement) -> Mapping[str, Any]:
-    """Our energy of the same window; null where part is measured and part modelled, as those are not added."""
+    """Our energy in the same window; null if part is measured and part modelled, as those are never added."""
     uses_gpu = record.parameters.get("device") == "cuda"
     ours = primary_readings(record.readings, Quantity.ENERGY, uses_gpu=uses_gpu)
     evidences = {reading.evidence for reading in ours.values()}

@@ -1,4 +1,4 @@
-"""What each efficiency metric is: the one definition, from which docs/glossary.md and the report's page are made."""
+"""Definitions of the efficiency metrics; docs/glossary.md and the report's page are generated from them."""
 
 import re
 
@@ -276,5 +276,5 @@ def _section(entry: Entry) -> str:
 
 
 def _linked(text: str) -> str:
-    """Turn numbers of arXiv into links."""
+    """Turn arXiv numbers into links."""
     return re.sub(r"arXiv (\d{4}\.\d{5})", r"[arXiv \1](https://arxiv.org/abs/\1)", text)

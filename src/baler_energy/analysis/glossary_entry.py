@@ -7,7 +7,7 @@ __all__ = ["Entry"]
 
 @dataclass(frozen=True)
 class Entry:
-    """A quantity: its column in the dataset, words, formula, unit (1: a pure number), source, and limits."""
+    """A quantity: its column in the dataset, name, formula, unit (1: a pure number), source, and limits."""
 
     column: str
     name: str

@@ -1,4 +1,4 @@
-"""What each measure of the error is; entries of the glossary. Columns are those of the table ``errors``."""
+"""Glossary entries of the error measures, with their columns in the table ``errors``."""
 
 from baler_energy.analysis.glossary_entry import Entry
 

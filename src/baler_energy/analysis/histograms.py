@@ -1,6 +1,6 @@
 """Histograms of a table before and after compression: NumPy only.
 
-Columns are gone through one by one, so that beyond the two tables only a few columns' worth of memory is used.
+Columns are processed one by one, so that only the memory of a few columns is needed in addition to the two tables.
 """
 
 import math
@@ -16,9 +16,9 @@ __all__ = ["BINS", "histograms"]
 
 Floats = NDArray[np.float64]
 
-#: Bins of a histogram, under- and overflow apart.
+#: Bins of a histogram, without underflow and overflow.
 BINS = 60
-#: A non-negative column whose maximum is so many times the median of its non-zero values gets logarithmic bins.
+#: A non-negative column whose maximum is more than this times the median of its non-zero values gets logarithmic bins.
 _HEAVY_TAIL = 30.0
 
 
@@ -33,10 +33,10 @@ def histograms(original: Floats, reconstructed: Floats, names: Sequence[str], dt
     Returns
     -------
     pandas.DataFrame
-        A row per bin and ``kind`` (``original``, ``reconstructed``, ``residual``: reconstructed less original):
+        A row per bin and ``kind`` (``original``, ``reconstructed``, ``residual``: reconstructed minus original):
         ``column``, ``kind``, ``low`` and ``high`` (edges in the column's unit), ``count``. Heavy-tailed non-negative
-        columns have logarithmic bins. A first and a last bin of another width hold what lies beyond the regular ones,
-        where there is something, so that the counts of a column and kind add up to the rows.
+        columns have logarithmic bins. Values outside the regular bins are in a first and last bin of a different width,
+        so that the counts of a column and kind add up to the rows.
 
     Raises
     ------
@@ -76,7 +76,7 @@ def _edges(values: Floats, integer: bool) -> NDArray[np.floating]:
 
 
 def _even(low: float, high: float) -> NDArray[np.floating]:
-    """Edges of bins of equal width; fewer where there are not as many numbers from `low` to `high`."""
+    """Edges of bins of equal width; fewer if there are not enough floating-point numbers from `low` to `high`."""
     return np.unique(np.linspace(low, high, BINS + 1))
 
 

@@ -1,4 +1,4 @@
-"""Intervals of time and their union."""
+"""Time intervals and their union."""
 
 from collections.abc import Iterable
 
@@ -11,12 +11,12 @@ def merge(intervals: Iterable[tuple[float, float]]) -> list[tuple[float, float]]
     Parameters
     ----------
     intervals
-        Begin and end of each, in any order.
+        Start and end of each, in any order.
 
     Returns
     -------
     list of (float, float)
-        Their union, in order; between two of them there is a gap.
+        Their union as disjoint intervals, in order.
     """
     merged: list[tuple[float, float]] = []
     for begin, end in sorted(intervals):

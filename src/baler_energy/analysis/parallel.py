@@ -1,7 +1,7 @@
-"""How duration falls with threads: speed-up, efficiency, and Amdahl's law.
+"""How duration decreases with threads: speed-up, efficiency, and Amdahl's law.
 
-Amdahl 1967, AFIPS Conference Proceedings 30, 483: where a share s of the work on one thread is serial and the rest
-shares out evenly, ``T(n) = T(1) (s + (1 - s) / n)``, so that no number of threads gains more than ``1 / s``.
+Amdahl 1967, AFIPS Conference Proceedings 30, 483: if a share s of the work on one thread is serial and the rest divides
+evenly, ``T(n) = T(1) (s + (1 - s) / n)``, so that the speed-up is below ``1 / s`` for any number of threads.
 """
 
 import math
@@ -17,7 +17,7 @@ from baler_energy.analysis.quantiles import t_quantile
 __all__ = ["Amdahl", "amdahl_duration_s", "amdahl_speed_up", "fit_amdahl", "speed_up"]
 
 Floats = NDArray[np.float64]
-#: A serial fraction this near to 0 or 1 is at the limit, but for rounding.
+#: A serial fraction this close to 0 or 1 is equal to it up to rounding.
 _ROUNDING = 1e-9
 
 
@@ -28,11 +28,11 @@ class Amdahl:
     duration_1_s: float
     """Duration on one thread (s)."""
     serial_fraction: float
-    """Share of `duration_1_s` that is serial; where the law does not hold, outside of 0 to 1, or NaN."""
+    """Share of `duration_1_s` that is serial; outside of 0 to 1, or NaN, if the law does not hold."""
     serial_fraction_se: float
     """Its standard error; NaN without degrees of freedom."""
     degrees_of_freedom: int
-    """Runs less two."""
+    """Number of runs minus two."""
 
     @property
     def serial_fraction_half_width(self) -> float:
@@ -43,7 +43,7 @@ class Amdahl:
 
     @property
     def verdict(self) -> str:
-        """Say why the law does not hold; empty where it does."""
+        """Return why the law does not hold; empty if it does."""
         if not self.serial_fraction <= 1:
             return "slower with more threads"
         if self.serial_fraction < 0:
@@ -52,12 +52,12 @@ class Amdahl:
 
 
 def amdahl_duration_s(threads: ArrayLike, duration_1_s: float, serial_fraction: float) -> Floats:
-    """Duration (s) on so many `threads`, of any shape, by Amdahl's law (1967)."""
+    """Duration (s) on `threads` (any shape) by Amdahl's law (1967)."""
     return np.asarray(duration_1_s * (serial_fraction + (1 - serial_fraction) / np.asarray(threads, dtype=np.float64)))
 
 
 def amdahl_speed_up(threads: ArrayLike, serial_fraction: float, *, smallest: int = 1) -> Floats:
-    """Duration on `smallest` threads over that on `threads`, of any shape, by Amdahl's law (1967); a pure number."""
+    """Duration on `smallest` threads over that on `threads` (any shape) by Amdahl's law (1967); a pure number."""
     return amdahl_duration_s(smallest, 1.0, serial_fraction) / amdahl_duration_s(threads, 1.0, serial_fraction)
 
 
@@ -74,15 +74,16 @@ def fit_amdahl(threads: ArrayLike, duration_s: ArrayLike) -> Amdahl:
     Raises
     ------
     ValueError
-        There are fewer than two numbers of threads, or values that are not positive.
+        There are fewer than two numbers of threads, or values are invalid.
 
     Notes
     -----
-    The law is a straight line in 1 / n, ``T(n) = a + b / n`` with ``a = T(1) s`` and ``b = T(1) (1 - s)``. Least
-    squares, each run weighted by one over its thread count's mean duration squared, since timings scatter in proportion
-    to themselves. The error of ``s = a / (a + b)`` follows from the covariance of a and b to first order. Values of s
-    outside of 0 to 1 are kept: see `Amdahl.verdict`. Where durations rise so fast that the law has no positive
-    ``T(1)``, both are NaN. (`scipy.optimize.curve_fit` of T(1) and s does not converge where T(1) is not positive.)
+    The law is a straight line in 1 / n, ``T(n) = a + b / n`` with ``a = T(1) s`` and ``b = T(1) (1 - s)``. It is fitted
+    by least squares. The weight of a run is one over the squared mean duration on its number of threads, since the
+    scatter of timings is proportional to them. The error of ``s = a / (a + b)`` follows from the covariance of a and b
+    to first order. Values of s outside of 0 to 1 are kept: see `Amdahl.verdict`. If durations rise so fast that the
+    fitted ``T(1)`` is not positive, T(1) and s are NaN. (`scipy.optimize.curve_fit` of T(1) and s does not converge in
+    this case.)
     """
     count, time_s = _checked(threads, duration_s)
     values, group = np.unique(count, return_inverse=True)
@@ -91,7 +92,7 @@ def fit_amdahl(threads: ArrayLike, duration_s: ArrayLike) -> Amdahl:
     mean_s = np.bincount(group, time_s) / np.bincount(group)
     freedom = len(count) - 2
     line: dict[str, Any] = {"x": 1 / count, "y": time_s, "deg": 1, "w": 1 / mean_s[group]}
-    # Without degrees of freedom NumPy refuses to estimate the covariance.
+    # Without degrees of freedom NumPy raises an error for the covariance.
     (b, a), covariance = np.polyfit(**line, cov=True) if freedom else (np.polyfit(**line), np.full((2, 2), math.nan))
     total = float(a + b) if a + b > 0 else math.nan
     gradient = np.array([-a, b]) / total**2
@@ -104,7 +105,7 @@ def fit_amdahl(threads: ArrayLike, duration_s: ArrayLike) -> Amdahl:
 
 
 def _in_range(fraction: float) -> float:
-    """Take what rounding alone puts beyond 0 or 1 back to it; NaN stays."""
+    """Round to 0 or 1 a fraction that only differs from it by rounding errors; NaN stays."""
     nearest = float(np.clip(fraction, 0, 1))
     return nearest if abs(fraction - nearest) < _ROUNDING else fraction
 
@@ -119,7 +120,7 @@ def _checked(threads: ArrayLike, duration_s: ArrayLike) -> tuple[Floats, Floats]
 
 
 def speed_up(threads: ArrayLike, duration_s: ArrayLike) -> pd.DataFrame:
-    """Give speed-up and efficiency against the smallest number of threads.
+    """Return speed-up and efficiency relative to the smallest number of threads.
 
     Parameters
     ----------
@@ -131,19 +132,20 @@ def speed_up(threads: ArrayLike, duration_s: ArrayLike) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        A row per number of threads, rising: ``threads``, ``speed_up`` (mean duration on the smallest number over that
-        on this one), ``half_width`` of its 95 % interval (NaN where a mean has one run, and for the smallest, which is
-        1 by definition), ``efficiency`` (speed-up over threads in multiples of the smallest) and ``n`` runs.
+        A row per number of threads, ascending: ``threads``, ``speed_up`` (mean duration on the smallest number over
+        that on this one), ``half_width`` of its 95 % interval (NaN if a mean has one run, and for the smallest number,
+        whose speed-up is 1 by definition), ``efficiency`` (speed-up over threads in multiples of the smallest number)
+        and ``n`` runs.
 
     Raises
     ------
     ValueError
-        There are no runs, or values that are not positive.
+        There are no runs, or values are invalid.
 
     Notes
     -----
-    The error of the ratio of two means is, to first order, the quadratic sum of their relative standard errors; the t
-    quantile takes the effective degrees of freedom of Welch 1947, Biometrika 34, 28.
+    The relative error of the ratio of two means is, to first order, the quadratic sum of their relative standard
+    errors; the t quantile uses the effective degrees of freedom of Welch 1947, Biometrika 34, 28.
     """
     count, time_s = _checked(threads, duration_s)
     runs = pd.DataFrame({"threads": count.astype(int), "duration_s": time_s})

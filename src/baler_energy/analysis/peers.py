@@ -1,4 +1,4 @@
-"""From the result of a peer's run to rows of the table ``peers``: another tool's readings and ours."""
+"""Rows of the table ``peers`` from the result of a peer's run: another tool's readings and ours."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -14,21 +14,21 @@ from baler_energy.vocabulary import PRIMARY_METERS, Evidence, Quantity
 
 __all__ = ["peer_rows"]
 
-#: Kind of a component of one device, for which a primary meter is named.
+#: Kind of a single device's component, by which its primary meters are found.
 _KINDS = {"package": "cpu", "psys": "cpu", "core": "cpu", "uncore": "cpu", "dram": "dram", "gpu": "gpu"}
 _INDEX = re.compile(r"-\d+(-die-\d+)?$")
 
 
 def peer_rows(peer: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Rows of ``peers`` from the contents of a ``peer.json``: one for each energy and CO2e that the tool gave.
+    """Rows of ``peers`` from the contents of a ``peer.json``: one for each energy and CO2e that the tool reported.
 
-    `ours_j` is our primary meters' energy of the same components over the same window; null where we have not all
-    of them, or where they are part measured, part modelled. A run that gave nothing is one row with the reason.
+    `ours_j` is our primary meters' energy of the same components over the same window; null if we do not have all of
+    them, or if some are measured and some modelled. A run without a record is one row with the reason.
 
     Raises
     ------
     InputError
-        It is not what ``baler-energy peer`` writes.
+        The contents were not written by ``baler-energy peer``.
     """
     try:
         common = {"operation": peer["operation"], "tool": peer["tool"], "kind": "peer"}
@@ -67,7 +67,7 @@ def _row(reading: Reading, theirs: Sequence[Reading], ours: Sequence[Reading]) -
 
 
 def _nothing(reason: str | None) -> dict[str, Any]:
-    """Give the row of a run without a record."""
+    """Return the row of a run without a record."""
     null = dict.fromkeys(
         ("evidence", "value", "ours_j", "ours_scope", "ours_evidence", "ratio", "duration_s", "assumptions")
     )
@@ -78,12 +78,12 @@ def _nothing(reason: str | None) -> dict[str, Any]:
 def _counterpart(
     reading: Reading, theirs: Sequence[Reading], ours: Sequence[Reading]
 ) -> tuple[float | None, str | None, Evidence | None]:
-    """Find our energy (J) of what `reading` is of, the components in it, and its evidence."""
+    """Find our energy (J) of the same components as `reading`, the names of these components, and its evidence."""
     device = _device(reading.component, ours)
     if device is not None:
         return device.value, device.component, device.evidence
     primary = primary_readings(ours, Quantity.ENERGY, uses_gpu=True)
-    # A tool's model of the memory is compared with our counter of it, where there is one.
+    # A tool's model of the memory is compared with our counter if there is one.
     kinds = ["dram" if kind == "ram" and "dram" in primary else kind for kind in _scope(reading, theirs)]
     parts = [primary[kind] for kind in kinds if kind in primary]
     evidences = {part.evidence for part in parts}
@@ -93,7 +93,7 @@ def _counterpart(
 
 
 def _scope(reading: Reading, theirs: Sequence[Reading]) -> Sequence[str]:
-    """Kinds of components (cpu, dram, gpu, ram) that a tool's sum is over."""
+    """Kinds of components (cpu, dram, gpu, ram) that a tool's value includes."""
     if reading.scope is not None:
         return reading.scope
     if reading.component != "machine":
@@ -102,7 +102,7 @@ def _scope(reading: Reading, theirs: Sequence[Reading]) -> Sequence[str]:
 
 
 def _device(component: str, ours: Sequence[Reading]) -> Reading | None:
-    """Find our reading of the same single device, by the first of the primary meters of its kind that has one."""
+    """Find our reading of the same single device from the first primary meter of its kind that has one."""
     kind = _KINDS.get(_INDEX.sub("", component))
     if kind is None or component in PRIMARY_METERS:
         return None

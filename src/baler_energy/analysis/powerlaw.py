@@ -18,7 +18,7 @@ class PowerLaw:
     Parameters
     ----------
     exponent, coefficient
-        Of the law; the coefficient has the unit of y where x is 1.
+        Parameters of the law; the coefficient is y at x = 1 and has its unit.
     exponent_half_width
         Half width of the exponent's 95 % t interval; NaN for two points, which determine the law exactly.
     """
@@ -39,17 +39,17 @@ def fit_power_law(x: ArrayLike, y: ArrayLike) -> PowerLaw | None:
     Parameters
     ----------
     x, y
-        Positive values, as many of one as of the other.
+        Positive values of the same shape (n,).
 
     Returns
     -------
     PowerLaw or None
-        None where x has fewer than two different values.
+        None if x has fewer than two different values.
 
     Notes
     -----
-    The interval of the slope is that of linear regression with normal errors of equal spread, here of the logarithms:
-    the t quantile of n - 2 degrees of freedom times the slope's standard error.
+    The slope's interval is that of linear regression with normal errors of equal standard deviation, here of the
+    logarithms: the t quantile for n - 2 degrees of freedom times the slope's standard error.
     """
     from scipy import stats
 
@@ -57,6 +57,6 @@ def fit_power_law(x: ArrayLike, y: ArrayLike) -> PowerLaw | None:
     if len(np.unique(log_x)) < 2:
         return None
     line = stats.linregress(log_x, log_y)
-    # SciPy gives NaN where every y is the same, though such points leave no doubt; two points have no t quantile.
+    # SciPy returns NaN if all y are the same, although the fit is exact; two points have no t quantile.
     error = np.nan_to_num(line.stderr)
     return PowerLaw(float(line.slope), math.exp(line.intercept), float(t_quantile(len(log_x) - 2) * error))

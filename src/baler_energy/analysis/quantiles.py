@@ -1,7 +1,7 @@
 """Quantiles and probabilities of the t, noncentral t and chi-squared distributions.
 
-From `scipy.special`, on which `scipy.stats` rests: the same numbers within rounding, without the import of the latter
-(0.5 s) and its checks of arguments, with which a quantile takes 47 times as long.
+From `scipy.special`, which `scipy.stats` uses: the same numbers within rounding, without the import of `scipy.stats`
+(0.5 s) and its checks of arguments, which make a quantile 47 times slower.
 """
 
 import math
@@ -16,9 +16,9 @@ def t_quantile(freedom: Any, probability: float = 0.975) -> Any:
     Parameters
     ----------
     freedom
-        Degrees of freedom, a number or an array; NaN gives NaN.
+        Degrees of freedom, a number or an array; the result is NaN where it is NaN.
     probability
-        Of a smaller value.
+        Probability of a smaller value.
     """
     from scipy import special
 
@@ -40,14 +40,14 @@ def two_sided_power(freedom: float, noncentrality: float, alpha: float) -> float
     freedom
         Degrees of freedom.
     noncentrality
-        Of the noncentral t distribution that the statistic follows, 0 or more.
+        Noncentrality of the statistic's noncentral t distribution, 0 or more.
     alpha
-        Probability of finding an effect where there is none.
+        Probability of finding an effect that does not exist.
     """
     from scipy import special
 
     limit = float(special.stdtrit(freedom, 1 - alpha / 2))
     above = 1 - float(special.nctdtr(freedom, noncentrality, limit))
     below = float(special.nctdtr(freedom, noncentrality, -limit))
-    # SciPy gives NaN where this tail is far below double precision.
+    # SciPy returns NaN if this tail is far below double precision.
     return above if math.isnan(below) else above + below

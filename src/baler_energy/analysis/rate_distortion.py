@@ -1,4 +1,4 @@
-"""Codecs against each other: what each stores at which error, which are best, and what each needs at the same error."""
+"""Comparison of codecs: what each stores at which error, which are best, and what each needs at the same error."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -12,21 +12,21 @@ from baler_energy.vocabulary import Operation
 
 __all__ = ["COSTS", "at_error", "codec_points", "family", "on_front"]
 
-#: What a GB (10^9 bytes of the table in its recorded formats) costs, by operation; the energy is of one evidence.
+#: Columns of energy and time per GB (10^9 bytes of the table in its recorded formats), by operation.
 COSTS = {
     "train": ("train_j_per_gb", "train_s_per_gb"),
     "compress": ("compress_j_per_gb", "compress_s_per_gb"),
     "decompress": ("decompress_j_per_gb", "decompress_s_per_gb"),
 }
 _GB = 1e9
-#: Parameters that name a codec.
+#: Parameters that identify a codec.
 _CODEC = ["transform", "packing", "compression_ratio", "epochs"]
 
 
 def family(row: Mapping[str, Any]) -> str:
-    """Name the family of a codec, whose members differ in a bound, a level, or the training's epochs.
+    """Name the family of a codec. Its members differ in an error bound, a level, or the training's epochs.
 
-    One that trains in epochs is a family for each compression ratio; one that does not varies it.
+    The members also differ in the compression ratio, unless the transform is trained in epochs.
     """
     words = "+".join(word.partition("-")[0] for word in str(row["packing"]).split("+"))
     transform = "" if row["transform"] == "identity" else f"{row['transform']}"
@@ -41,17 +41,17 @@ def codec_points(runs: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     runs
-        Rows of the table ``runs`` of one table of data on one device, each with the errors and ratios of its run
-        (`figures.selection.with_error` gives those of the first operation; here every row has to have them).
+        Rows of the table ``runs`` for one data table on one device. Every row needs the errors and ratios of its run
+        (`figures.selection.with_error` adds those of the first operation).
 
     Returns
     -------
     pandas.DataFrame
-        A row per codec, least error first: ``family``, the parameters that name it, ``n`` (runs), ``trains`` (it
-        has a training), ``error`` (mean of mean_rms_over_range) with ``error_half_width`` (95 % t interval), ``nrmse``,
-        ``max_over_range``, ``relative_error`` (mean of mean_relative_error_median), ``ratio`` (over the recorded
-        formats), ``bytes_per_row``, `COSTS` (means over clean runs; null where there is none) and ``evidence`` of the
-        energies.
+        A row per codec, smallest error first: ``family``, the parameters that identify it, ``n`` (runs), ``trains``
+        (whether it is trained), ``error`` (mean of mean_rms_over_range) with ``error_half_width`` (95 % t interval),
+        ``nrmse``, ``max_over_range``, ``relative_error`` (mean of mean_relative_error_median), ``ratio`` (over the
+        recorded formats), ``bytes_per_row``, `COSTS` (means over clean runs, null without one; energies also if their
+        evidence differs) and ``evidence`` of the energies.
     """
     rows = []
     for key, part in runs.groupby(_CODEC, dropna=False, observed=True, sort=False):
@@ -82,29 +82,29 @@ def _costs(part: pd.DataFrame) -> dict[str, Any]:
 
 
 def on_front(points: pd.DataFrame) -> "pd.Series[bool]":
-    """Say which points no other one beats: with no larger error and a larger ratio, or as large a one at less error."""
+    """Return which points no other one beats, by a larger ratio at no larger error, or the same at a smaller error."""
     ordered = points.sort_values(["error", "ratio"], ascending=[True, False])
     before = ordered["ratio"].cummax().shift(fill_value=-math.inf)
     return (ordered["ratio"] > before).reindex(points.index)
 
 
 def at_error(points: pd.DataFrame, error: float, names: Iterable[str], measure: str = "error") -> pd.DataFrame:
-    """Interpolate what each family needs for an error.
+    """Interpolate what each family needs at an error.
 
-    Between its two points next to the error the logarithm of each quantity is linear in that of the error. A family
-    whose errors are all larger or all smaller has no row, as nothing is extrapolated; a quantity that is 0 or missing
-    at one of the two is null.
+    Between the family's two points next to the error, the logarithm of each quantity is linear in that of the error. A
+    family whose errors are all larger or all smaller has no row, since nothing is extrapolated. A quantity that is 0 or
+    missing at one of the two points is null.
 
     Parameters
     ----------
     points
-        As of `codec_points`.
+        As from `codec_points`.
     error
-        Above 0.
+        The error, above 0.
     names
         Columns to interpolate.
     measure
-        Column that the error is of.
+        Column of the error.
     """
     rows = []
     for name, curve in points[points[measure] > 0].groupby("family", sort=False, observed=True):

@@ -35,7 +35,7 @@ def _columns(text: str) -> tuple[Column, ...]:
     return tuple(Column(name, kind, unit or None, meaning) for name, kind, unit, meaning in rows)
 
 
-#: Columns that say more of what a parameter asked for.
+#: Columns with details that are only known once the parameter is applied.
 _FACTS = {
     "dataset": "source | string | | source of the dataset: pythia8, toy (not physics) or file",
     "rows": "columns | integer | 1 | columns of the table",
@@ -44,7 +44,7 @@ _FACTS = {
 
 
 def _point() -> tuple[Column, ...]:
-    """Columns of a point: its parameters, with what was found out of each."""
+    """Columns of a point: its parameters, with the columns of `_FACTS`."""
     columns = _columns("run_id | string | | folder of the point under runs/, unique within the study")
     for name in AXES:
         kind = column_type(name)
@@ -203,7 +203,7 @@ high | number | | upper edge of the bin, in the column's own unit
 count | integer | 1 | values in the bin
 """)
 
-#: Kinds of rows of ``hotspots``: what a row is, and what its shares are of.
+#: Kinds of rows of ``hotspots``: what a row is, and what its shares refer to.
 KINDS = {
     "function": "a Python function or built-in; shares of the profiled run",
     "call": "a function at one place in the call tree, given by stack; shares of the profiled run",
@@ -372,7 +372,7 @@ def check_columns(table: str, names: list[str]) -> None:
 
 
 def datapackage(study: str) -> dict[str, Any]:
-    """Describe the dataset after the Frictionless Data Package standard, with a unit for each field."""
+    """Describe the dataset by the Frictionless Data Package standard, with a unit for each field."""
     return {
         "profile": "tabular-data-package",
         "name": f"baler-energy-{study.lower()}",

@@ -1,8 +1,8 @@
-"""Which runs count, means with intervals over repeats, and how many repeats it takes to detect a difference.
+"""Which runs count, means with intervals over repeats, and how many repeats are needed to detect a difference.
 
-The rule for flagged runs is here and nowhere else: a mean or a spread of energy, time or power is over clean runs, and
-no run is left out for its value. A flag speaks of the measured window; errors, ratios and losses, which do not depend
-on it, come from all runs.
+The rule for flagged runs is only defined here: a mean or spread of energy, time or power is over clean runs, and no run
+is left out because of its value. A flag is about the measured window. Errors, ratios and losses do not depend on the
+window, so they come from all runs.
 """
 
 import math
@@ -37,11 +37,11 @@ __all__ = [
 
 #: Difference of two means (fraction) that a study should be able to detect.
 DIFFERENCE = 0.05
-#: Flags that say what a run is, rather than what is wrong with it.
+#: Flags that describe a run without being a defect.
 _NO_DEFECT = frozenset({Flag.MODELLED_ONLY, Flag.RESUMED})
 #: Columns that a point's repeats have in common.
 _POINT = [column.name for column in POINT if column.name not in ("run_id", "repeat")]
-#: Quantities of the table of variation: column of ``runs``, and what its evidence is (None: that of the run's energy).
+#: Quantities of the table of variation: column of ``runs``, and its evidence (None: that of the run's energy).
 _QUANTITIES: dict[str, tuple[str, str | None]] = {
     "duration": ("duration_s", Evidence.MEASURED),
     "median duration": ("duration_median_s", Evidence.MEASURED),
@@ -56,12 +56,12 @@ _VARIATION = (
     *("device", "operation", "quantity", "evidence", "cv", "cv_low", "cv_high", "degrees_of_freedom"),
     *("cv_min", "cv_max", "points", "runs", "repeats", "repeats_low", "repeats_high"),
 )
-#: With a noncentrality this large the test's power is 1 to double precision, and SciPy's distribution may fail.
+#: Above this noncentrality the test's power is 1 in double precision, and SciPy's distribution may fail.
 _CERTAIN = 30.0
 
 
 def defects(flags: Any) -> tuple[str, ...]:
-    """Give the flags that exclude a run: all but ``modelled_only`` and ``resumed``, which say what it is.
+    """Return the flags that exclude a run: all except ``modelled_only`` and ``resumed``, which are not defects.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def _is_flagged(table: pd.DataFrame) -> "pd.Series[bool]":
 
 
 def clean(table: pd.DataFrame) -> pd.DataFrame:
-    """Rows of a table with a column ``flags`` that enter means: those without a defect."""
+    """Rows of a table with a column ``flags`` that are included in means: those without a defect."""
     return table[~_is_flagged(table)]
 
 
@@ -87,25 +87,25 @@ def flagged(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def typical_duration_s(runs: pd.DataFrame) -> "pd.Series[float]":
-    """Return the median duration (s) of the iterations of each run, which one disturbed iteration does not change.
+    """Return the median duration (s) of each run's iterations, which a single disturbed iteration does not affect.
 
-    A resumed training has no median, as its window is in several parts: it keeps its whole duration.
+    A resumed training has no median, as its window consists of several parts; its whole duration is used.
     """
     return runs["duration_median_s"].fillna(runs["duration_s"])
 
 
 def flag_words(table: pd.DataFrame) -> str:
-    """Name the defects of a table's rows, the most frequent first, such as ``contaminated, throttled``."""
+    """List the defects of a table's rows, the most frequent first, such as ``contaminated, throttled``."""
     counts = Counter(word for flags in table["flags"] for word in defects(flags))
     return ", ".join(word for word, _ in counts.most_common())
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """Mean of the clean runs of a group with the half width of its 95 % t interval, and what its flagged runs say.
+    """Mean of a group's clean runs with the half width of its 95 % t interval, and the range of its flagged runs.
 
-    All numbers are in the unit of the column; what does not exist is NaN: the mean without a clean run, the half width
-    below two, `low` and `high` (smallest and largest value of the flagged runs) without a flagged one.
+    All numbers are in the unit of the column. Missing ones are NaN: the mean without a clean run, the half width with
+    fewer than two, `low` and `high` (smallest and largest value of the flagged runs) without a flagged one.
     """
 
     mean: float
@@ -118,7 +118,7 @@ class Estimate:
 
     @property
     def verdict(self) -> str:
-        """Say that there is no mean since all runs are flagged; empty where there is one, or no value at all."""
+        """Explain a mean that is missing because all runs are flagged; empty if it exists, or there are no values."""
         if self.n or not self.flagged:
             return ""
         return f"{'all' if self.flagged > 1 else 'the only'} {_runs(self.flagged)} flagged: {self.defects}"
@@ -129,7 +129,7 @@ def _runs(count: int) -> str:
 
 
 def estimate(table: pd.DataFrame, value: str) -> Estimate:
-    """Estimate a column's mean over one group of runs, flagged ones apart.
+    """Estimate a column's mean over one group of runs, with flagged ones separate.
 
     Parameters
     ----------
@@ -138,7 +138,7 @@ def estimate(table: pd.DataFrame, value: str) -> Estimate:
     value
         Column to average; nulls are left out.
     """
-    # No data frames in between: tables hold thousands of groups.
+    # No intermediate data frames: tables have thousands of groups.
     values = table[value].to_numpy("float64", na_value=math.nan)
     is_flagged = np.array([bool(defects(flags)) for flags in table["flags"]], dtype=bool)
     present = ~np.isnan(values)
@@ -151,14 +151,14 @@ def estimate(table: pd.DataFrame, value: str) -> Estimate:
 def interval(values: NDArray[np.float64]) -> tuple[float, float, int]:
     """Mean, half width of its 95 % t interval, and number of values; nulls (NaN) are left out.
 
-    The half width is ``t(0.975, n - 1) * s / sqrt(n)`` with the sample standard deviation ``s`` (Student 1908); it is
-    NaN for one value, and so is the mean of none.
+    The half width is ``t(0.975, n - 1) * s / sqrt(n)`` with the sample standard deviation ``s`` (Student 1908). It is
+    NaN for fewer than two values; without values the mean is also NaN.
     """
     known = values[~np.isnan(values)].tolist()
     n = len(known)
     if n < 2:
         return (known[0] if n else math.nan), math.nan, n
-    # From the first value on, so that equal values have no spread.
+    # Relative to the first value, so that the spread of equal values is exactly 0.
     mean = known[0] + math.fsum(value - known[0] for value in known) / n
     deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in known) / (n - 1))
     return mean, float(t_quantile(n - 1)) * deviation / math.sqrt(n), n
@@ -170,17 +170,16 @@ def mean_interval(table: pd.DataFrame, by: list[str], value: str) -> pd.DataFram
     Parameters
     ----------
     table
-        A row per run; of energy, time or power only the `clean` ones.
+        A row per run; for energy, time or power only the `clean` ones.
     by
-        Columns that name a group.
+        Columns that identify a group.
     value
         Column to average; nulls are left out, and a group with nulls only is absent from the result.
 
     Returns
     -------
     pandas.DataFrame
-        A row per group: `by`, ``mean``, ``half_width`` (null where n = 1, since one run has no spread) in the unit of
-        `value`, and ``n``.
+        A row per group: `by`, ``mean``, ``half_width`` (null if n = 1) in the unit of `value`, and ``n``.
 
     Notes
     -----
@@ -200,10 +199,10 @@ def point_variation(runs: pd.DataFrame, quantity: str) -> pd.DataFrame:
     Parameters
     ----------
     runs
-        The table ``runs``. Flagged runs are left out, but for the error, which a flag does not concern; energies of
-        different evidence or scope are different points.
+        The table ``runs``. Flagged runs are left out, except for the error, which does not depend on the window.
+        Energies with different evidence or scope are different points.
     quantity
-        Word of the table of `variation`, such as ``energy``.
+        Quantity in the table of `variation`, such as ``energy``.
 
     Returns
     -------
@@ -212,7 +211,7 @@ def point_variation(runs: pd.DataFrame, quantity: str) -> pd.DataFrame:
         (fraction), ``n``.
     """
     value, evidence = _QUANTITIES[quantity]
-    # The error belongs to the run, whichever operations' records repeat it; its spread is that of the training's seeds.
+    # The error belongs to the run, although several operations repeat it; its spread comes from the training's seeds.
     known = runs.dropna(subset=[value])
     table = known.drop_duplicates("run_id").assign(operation=Operation.TRAIN.value) if value == _ERROR else clean(known)
     table = table.assign(evidence=table["energy_evidence"] if evidence is None else str(evidence))
@@ -224,7 +223,7 @@ def point_variation(runs: pd.DataFrame, quantity: str) -> pd.DataFrame:
 
 
 def variation(runs: pd.DataFrame) -> pd.DataFrame:
-    """Coefficient of variation (CV) of each quantity, and the repeats that a difference of 5 % takes at it.
+    """Coefficient of variation (CV) of each quantity, and the repeats needed to detect a difference of 5 %.
 
     Parameters
     ----------
@@ -234,17 +233,17 @@ def variation(runs: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        A row per ``device``, ``operation``, ``quantity`` and ``evidence`` with a point of two runs or more: ``cv``
-        (fraction, pooled over the points), ``cv_low`` and ``cv_high`` (its 95 % interval), ``degrees_of_freedom``,
-        ``cv_min`` and ``cv_max`` over the points, ``points``, ``runs``, and ``repeats`` with ``repeats_low`` and
-        ``repeats_high`` by `repeats_to_detect`.
+        A row per ``device``, ``operation``, ``quantity`` and ``evidence`` that has a point with two runs or more:
+        ``cv`` (fraction, pooled over the points), ``cv_low`` and ``cv_high`` (its 95 % interval),
+        ``degrees_of_freedom``, ``cv_min`` and ``cv_max`` over the points, ``points``, ``runs``, and ``repeats`` with
+        ``repeats_low`` and ``repeats_high`` from `repeats_to_detect`.
 
     Notes
     -----
-    Pooled: ``cv^2 = sum(f_i cv_i^2) / sum(f_i)`` with ``f_i = n_i - 1`` degrees of freedom. The interval takes
-    ``f cv^2 / CV^2`` as chi-squared with ``f = sum(f_i)``, as for a variance; for normal values this holds where the CV
-    is small, below about 0.3 (McKay 1932, J. R. Stat. Soc. 95, 695; Vangel 1996, Am. Stat. 50, 21). Values of ``f``
-    below ten leave the CV, and with it the number of repeats, uncertain by a factor.
+    Pooled: ``cv^2 = sum(f_i cv_i^2) / sum(f_i)`` with ``f_i = n_i - 1`` degrees of freedom. The interval assumes that
+    ``f cv^2 / CV^2`` is chi-squared with ``f = sum(f_i)``, as for a variance. For normal values this holds if the CV is
+    small, below about 0.3 (McKay 1932, J. R. Stat. Soc. 95, 695; Vangel 1996, Am. Stat. 50, 21). If ``f`` is below ten,
+    the CV and the number of repeats are uncertain by a factor.
     """
     rows = [
         {"device": device, "operation": operation, "quantity": quantity, "evidence": evidence} | _pooled(part)
@@ -280,7 +279,7 @@ def _pooled(part: pd.DataFrame) -> dict[str, Any]:
 
 @cache
 def repeats_to_detect(cv: float, difference: float = DIFFERENCE, alpha: float = 0.05, power: float = 0.8) -> int:
-    """Count the repeats of each of two points at which a difference of their means is found.
+    """Return how many repeats of each of two points are needed to detect a difference of their means.
 
     Parameters
     ----------
@@ -289,14 +288,14 @@ def repeats_to_detect(cv: float, difference: float = DIFFERENCE, alpha: float = 
     difference
         Difference of the two true means over the mean (fraction).
     alpha
-        Probability of finding a difference where there is none.
+        Probability of finding a difference that does not exist.
     power
-        Probability of finding it where it is there.
+        Probability of finding a difference that exists.
 
     Returns
     -------
     int
-        The smallest n of at least 2 for each point.
+        The smallest n for each point, at least 2.
 
     Raises
     ------
@@ -305,7 +304,7 @@ def repeats_to_detect(cv: float, difference: float = DIFFERENCE, alpha: float = 
 
     Notes
     -----
-    Two-sided t test of two independent samples of equal size n and equal variance, values normal: with
+    Two-sided t test of two independent samples of normal values, with equal size n and equal variance: with
     ``d = difference / cv`` the statistic follows the noncentral t distribution with ``2 n - 2`` degrees of freedom and
     noncentrality ``d sqrt(n / 2)`` (Cohen 1988, Statistical Power Analysis for the Behavioral Sciences, chapter 2).
     """

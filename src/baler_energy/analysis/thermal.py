@@ -1,4 +1,4 @@
-"""How fast and how far a device warms up: the first-order lumped thermal model, fitted to a sensor that ticks."""
+"""How fast and how far a device warms up: the first-order lumped thermal model, fitted to a sensor with steps."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,39 +10,39 @@ __all__ = ["Curve", "Rise", "rise"]
 
 Values = npt.NDArray[np.float64]
 
-#: NVML and most CPU sensors give whole degrees.
+#: NVML and most CPU sensors report whole degrees.
 _STEP_DEGC = 1.0
-#: A fit of three numbers to a curve that a sensor rounds wants some more samples than that.
+#: Minimum number of samples for a fit of three parameters to rounded readings.
 _FEWEST = 8
 _LEAST_STEPS = 2
 
 
 @dataclass(frozen=True)
 class Curve:
-    """A rise towards a steady state, after Newton's law of cooling: dT/dt = (T_end - T) / tau at constant power."""
+    """A rise towards a steady state by Newton's law of cooling: dT/dt = (T_end - T) / tau at constant power."""
 
     start_degc: float
-    """Temperature at time 0, as fitted."""
+    """Fitted temperature at time 0."""
     steady_degc: float
     tau_s: float
     tau_error_s: float
     """Standard error of the time constant."""
 
     def at(self, times_s: Sequence[float] | Values) -> Values:
-        """Give the temperature (degC) at times (s) from the window's start."""
+        """Return the temperature (degC) at times (s) from the window's start."""
         return _model(np.asarray(times_s, dtype=float), self.start_degc, self.steady_degc, self.tau_s)
 
 
 @dataclass(frozen=True)
 class Rise:
-    """Temperatures of a window as the sensor gave them, and the fitted curve or the reason why there is none."""
+    """Temperatures that the sensor reported in a window, and the fitted curve or the reason why it is missing."""
 
     n: int
     """Samples in the window."""
     start_degc: float | None
-    """Last one at or before the window's start, else the first in it."""
+    """Last reading at or before the window's start, else the first in it."""
     maximum_degc: float | None
-    """Largest in the window."""
+    """Largest reading in the window."""
     curve: Curve | None = None
     reason: str | None = None
 
@@ -53,15 +53,15 @@ def rise(
     """Fit T(t) = T_end - (T_end - T_start) exp(-t / tau) to the temperature over a window.
 
     The lumped model of heat transfer (Incropera et al., Fundamentals of Heat and Mass Transfer, chapter 5: one heat
-    capacity behind one resistance, Newton's law of cooling) holds for constant power; a chip under its heat sink has
-    further, shorter time constants, of which this is a mean. Least squares; a reading that repeats the one before it
-    says nothing new, so that the standard error counts as many values as the reading changes (and one), and takes
-    rounding, step^2 / 12, as the least variance.
+    capacity behind one resistance, Newton's law of cooling) holds for constant power. A chip under its heat sink also
+    has shorter time constants; the fitted one is a mean of them. The fit is by least squares. A reading that repeats
+    the previous one has no new information, so the standard error only counts changes of the reading (plus one), and
+    the variance is at least that of rounding, step^2 / 12.
 
     Parameters
     ----------
     times_s, temperatures_degc
-        Samples, shape (n,), in the order of time; times from the window's start, also before and after the window.
+        Samples in time order, shape (n,); times from the window's start, also before and after the window.
     window_s
         Length of the window (s).
     step_degc
@@ -70,9 +70,9 @@ def rise(
     Returns
     -------
     Rise
-        Without a curve, and with the reason, where there are fewer than 8 samples in the window, where the maximum is
-        less than two steps above the start, or where the samples do not determine tau: it is longer than the window,
-        shorter than the time between samples, or less than twice its standard error.
+        The curve is missing, with the reason, if there are fewer than 8 samples in the window, if the maximum is less
+        than two steps above the start, if the fit does not rise, or if the samples do not determine tau: it is longer
+        than the window, shorter than the time between samples, or less than twice its standard error.
 
     Raises
     ------
@@ -96,7 +96,7 @@ def rise(
 
 
 def _curve(times: Values, values: Values, window_s: float, risen_degc: float, step_degc: float) -> Curve | str:
-    """Fit the curve, or say why that is impossible."""
+    """Fit the curve, or return why that is impossible."""
     if len(times) < _FEWEST:
         return f"{len(times)} samples are too few for a fit, which needs {_FEWEST}"
     if risen_degc < _LEAST_STEPS * step_degc:
@@ -104,7 +104,7 @@ def _curve(times: Values, values: Values, window_s: float, risen_degc: float, st
     between_s = float(np.median(np.diff(times)))
     at_once = f"its time constant is below the {between_s:.2g} s between samples"
     if np.ptp(values) < step_degc:
-        # It had risen before the first sample, to which every time constant fits.
+        # It had risen before the first sample, so that any time constant fits.
         return at_once
     found = _fit(times, values, window_s, between_s, step_degc)
     if found.tau_s > window_s:
@@ -123,7 +123,7 @@ def _model(times_s: Values, start_degc: float | Values, steady_degc: float | Val
 
 
 def _fit(times: Values, values: Values, window_s: float, between_s: float, step_degc: float) -> Curve:
-    """Fit by least squares, from the best of a grid of time constants that reaches far beyond the window."""
+    """Fit by least squares, starting from the best time constant of a grid that reaches far beyond the window."""
     from scipy import optimize
 
     reach_s = (between_s / 10, 100 * window_s)
@@ -142,7 +142,7 @@ def _fit(times: Values, values: Values, window_s: float, between_s: float, step_
 
 
 def _linear(times: Values, values: Values, tau_s: float) -> tuple[float, tuple[float, float, float]]:
-    """For a given tau the model is linear in T_start and T_end: sum of squares and the three parameters."""
+    """Fit T_start and T_end, in which the model is linear, for a given tau: sum of squares and all parameters."""
     decay = np.exp(-times / tau_s)
     design = np.column_stack([decay, 1 - decay])
     (start, steady), *_ = np.linalg.lstsq(design, values)

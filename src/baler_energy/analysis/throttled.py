@@ -7,25 +7,25 @@ from baler_energy.meters.throttling import REASONS, reason_words
 
 __all__ = ["NONE", "shares", "spans"]
 
-#: Word for times at which no reason was given: the clocks were not lowered.
+#: Word for times without a reason: the clocks were not lowered.
 NONE = "none"
 
 
 def spans(times_s: Sequence[float], masks: Sequence[float]) -> dict[str, list[tuple[float, float]]]:
-    """Give the times over which each reason held.
+    """Return the time intervals in which each reason applied.
 
-    A sample holds until the next one, the last for as long as the one before it. Reasons may overlap.
+    A sample holds until the next one, the last one as long as the one before it. Reasons may overlap.
 
     Parameters
     ----------
     times_s, masks
-        Samples in the order of time (s), and their bit masks (see `meters.throttling.REASONS`).
+        Times of the samples (s), ascending, and their bit masks (see `meters.throttling.REASONS`).
 
     Returns
     -------
     dict
-        By reason, in the order of the bits and after `NONE`: (begin, end) in s, in order. Fewer than two samples say
-        nothing about a time: {}.
+        (begin, end) in s, ascending, by reason; `NONE` first, then in the order of the bits. Empty for fewer than two
+        samples.
     """
     if len(times_s) < 2:
         return {}
@@ -39,7 +39,7 @@ def spans(times_s: Sequence[float], masks: Sequence[float]) -> dict[str, list[tu
 
 
 def shares(times_s: Sequence[float], masks: Sequence[float], window_s: float) -> dict[str, float]:
-    """Give the share of the window over which each reason held.
+    """Return the share of the window in which each reason applied.
 
     Parameters
     ----------
@@ -51,8 +51,8 @@ def shares(times_s: Sequence[float], masks: Sequence[float], window_s: float) ->
     Returns
     -------
     dict
-        By reason, `NONE` included: fraction of the part of the window that samples cover; {} where they cover none.
-        The shares of reasons that overlap add up to more than 1.
+        Fraction of the part of the window that samples cover, by reason, including `NONE`; {} if they cover nothing.
+        The shares of overlapping reasons may add up to more than 1.
     """
     held = spans(times_s, masks)
     within_s = {word: sum(_overlap_s(span, window_s) for span in parts) for word, parts in held.items()}

@@ -1,4 +1,4 @@
-"""From the records of runs to the tidy tables: pure functions, a table each."""
+"""Rows of the tidy tables from the records of runs: pure functions, one per table."""
 
 import functools
 from collections.abc import Mapping
@@ -54,14 +54,14 @@ ERROR_KEYS = (
     "compressed_bytes",
 )
 
-#: Facts of the SLURM job that are columns, with the prefix `slurm_`.
+#: Properties of the SLURM job that are columns, with the prefix `slurm_`.
 SLURM_KEYS = ("job_id", "node", "partition", "cpus", "gpus", "memory_bytes", "exclusive")
-#: What a compressed file consists of, apart from its header.
+#: Sizes of the latents, as computed and as stored in the compressed file, and of its corrections.
 STORED_KEYS = ("latent_bytes", "stored_latent_bytes", "correction_bytes")
 
 
 def point_values(record: Measurement) -> dict[str, Any]:
-    """Take the columns that name a run's point from its record."""
+    """Return the columns that identify a run's point, from its record."""
     return {"run_id": record.run_id} | {key: record.parameters.get(key) for key in POINT_KEYS}
 
 
@@ -72,8 +72,8 @@ def measurement_rows(record: Measurement, electricity: Electricity) -> list[dict
     energies = [reading for reading in record.readings if reading.quantity == Quantity.ENERGY]
     readings = [*record.readings, *(_co2e(reading, record, electricity) for reading in energies)]
     return [
-        # As a dictionary: reading names one by one takes several times as long, and there are dozens per record. Only
-        # other tools' readings have a scope, and these have a table of their own.
+        # As a dictionary: reading attributes one by one takes several times longer, with dozens of readings per record.
+        # Only other tools' readings have a scope, and these have a separate table.
         {name: value for name, value in vars(reading).items() if name != "scope"}
         | {"primary": id(reading) in chosen, "value_per_iteration": _per_iteration(reading, record.iterations)}
         for reading in readings
@@ -83,7 +83,7 @@ def measurement_rows(record: Measurement, electricity: Electricity) -> list[dict
 def run_row(
     record: Measurement, errors: dict[str, Any], electricity: Electricity, *, at_centre: bool
 ) -> dict[str, Any]:
-    """Row of ``runs``: values per iteration of one operation, with the point's errors and ratios."""
+    """Row of ``runs``: values per iteration of one operation, with the run's errors and ratios."""
     iterations = record.iterations
     duration_s = record.window.duration_s / iterations
     energy = _energy(record)
@@ -121,13 +121,13 @@ def run_row(
 
 
 def energy_j(record: Measurement) -> float | None:
-    """Energy of one iteration (J) as in ``runs``: the measured where there is any, else the modelled."""
+    """Energy of one iteration (J) as in ``runs``: measured if available, else modelled."""
     value: float | None = _energy(record)["energy_j"]
     return value
 
 
 def _stored(results: Mapping[str, Any]) -> dict[str, Any]:
-    """Tell apart what autoencoder and packing gained, of the record of a compression; null in others."""
+    """Split the gain of a compression into those of autoencoder and packing; null for other operations."""
     sizes: list[Any] = [results.get(key) for key in STORED_KEYS]
     (latents, stored, corrections), known = sizes, None not in sizes
     kinds = {"float64": results.get("input_float64_bytes"), "native": results.get("native_bytes")}
@@ -140,15 +140,15 @@ def _stored(results: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def window_values(record: Measurement) -> dict[str, Any]:
-    """Take the columns of ``samples`` that are the same over one window's time series."""
+    """Return the columns of ``samples`` that are the same for all of a window's time series."""
     return point_values(record) | {"operation": record.operation.value, "window_s": record.window.duration_s}
 
 
 def history_table(record: Measurement, history: pa.Table) -> tuple[pa.Table, str | None]:
-    """Columns of ``history`` that change with the epoch: loss and energy to its end; and the energy's evidence.
+    """Columns of ``history`` that change with the epoch, such as loss and energy so far; and the energy's evidence.
 
-    Where every component of the run's energy was read at the epochs' edges, those readings are summed; elsewhere the
-    energy of the whole training is shared out by time, which is a model; null where the epochs' lengths are unknown.
+    If every component of the run's energy was read at the end of each epoch, these readings are summed. Otherwise the
+    energy of the whole training is divided by time, which is a model; null if the epochs' durations are unknown.
     """
     energy = _energy(record)
     scope = energy["energy_scope"].split("+") if energy["energy_scope"] else []
@@ -168,7 +168,7 @@ def history_table(record: Measurement, history: pa.Table) -> tuple[pa.Table, str
 
 
 def _energy(record: Measurement) -> dict[str, Any]:
-    """Energies of one iteration: measured and modelled apart, the first of them as the run's own."""
+    """Energies of one iteration: measured and modelled separately; the run's energy is the first that exists."""
     uses_gpu = _uses_gpu(record)
 
     def of(quantity: Quantity, evidence: Evidence) -> Total | None:
@@ -184,7 +184,7 @@ def _energy(record: Measurement) -> dict[str, Any]:
         "energy_scope": chosen.scope if chosen else None,
         "energy_measured_j": _each(measured, record.iterations),
         "energy_modelled_j": _each(modelled, record.iterations),
-        # Only where every component of the energy has a baseline: a partial difference would be too large.
+        # Null unless every component of the energy has a baseline: the difference would be too large.
         "dynamic_energy_j": _each(dynamic, record.iterations)
         if dynamic and measured and dynamic.scope == measured.scope
         else None,
@@ -203,7 +203,7 @@ def _per_iteration(reading: Reading, iterations: int) -> float | None:
 
 
 def _co2e(reading: Reading, record: Measurement, electricity: Electricity) -> Reading:
-    """CO2e of an energy reading; modelled in any case, since the intensity is a grid's mean."""
+    """CO2e of an energy reading; always modelled, since the intensity is a grid's mean."""
     window = (record.window.start, record.window.duration_s)
     return Reading.of(
         reading.meter,
@@ -216,7 +216,7 @@ def _co2e(reading: Reading, record: Measurement, electricity: Electricity) -> Re
 
 
 def _node(record: Measurement) -> dict[str, Any]:
-    """Energy of the whole node for one iteration, by the first meter that has it."""
+    """Energy of the whole node for one iteration, from the first meter that has it."""
     readings = {r.meter: r.value for r in record.readings if (r.component, r.quantity) == ("node", Quantity.ENERGY)}
     for meter in NODE_METERS:
         value = readings.get(meter)
@@ -226,7 +226,7 @@ def _node(record: Measurement) -> dict[str, Any]:
 
 
 def _value(record: Measurement, quantity: Quantity, iterations: int = 1) -> float | None:
-    """Give the first value of a quantity that one meter reads."""
+    """Return the value of a quantity that only one meter reads."""
     values = [r.value for r in record.readings if r.quantity == quantity and r.value is not None]
     return values[0] / iterations if values else None
 

@@ -11,7 +11,7 @@ __all__ = ["Total", "primary_readings", "relevant_flags", "total"]
 
 @dataclass(frozen=True)
 class Total:
-    """A sum over components: joules, and the components that are in it."""
+    """A sum over components: its value (J), and the components in it."""
 
     energy_j: float
     components: tuple[str, ...]
@@ -25,10 +25,10 @@ class Total:
 def primary_readings(readings: Iterable[Reading], quantity: Quantity, *, uses_gpu: bool) -> dict[str, Reading]:
     """Choose the reading of each kind of component (cpu, dram, gpu, ram) that enters totals.
 
-    For each kind it is that of the first meter in `PRIMARY_METERS` with a value. The sums over packages and devices
-    (``cpu``, ``dram``, ``gpu``) are taken, so that nothing is counted twice; ``psys`` holds the package and is never
-    added. A modelled ``ram`` gives way to a measured ``dram``. GPUs enter only where the run uses one: on other runs
-    they idle for somebody else.
+    For each kind, the first meter in `PRIMARY_METERS` with a value is used. Only the sums over packages and devices
+    (``cpu``, ``dram``, ``gpu``) count, so that nothing is counted twice; ``psys`` includes the package and is never
+    added. A ``dram`` reading replaces the modelled ``ram``. GPUs only count if the run uses one: in other runs they are
+    idle, or used by others.
     """
     candidates = {(r.component, r.meter): r for r in readings if r.quantity == quantity and r.value is not None}
     found: dict[str, Reading] = {}
@@ -44,7 +44,7 @@ def primary_readings(readings: Iterable[Reading], quantity: Quantity, *, uses_gp
 
 
 def total(readings: Iterable[Reading], quantity: Quantity, evidence: Evidence, *, uses_gpu: bool) -> Total | None:
-    """Sum the primary readings of one evidence; None where there is none, which is not 0 J."""
+    """Sum the primary readings of one evidence; None (not 0 J) if there is none."""
     chosen = {
         component: reading.value
         for component, reading in primary_readings(readings, quantity, uses_gpu=uses_gpu).items()
@@ -54,5 +54,5 @@ def total(readings: Iterable[Reading], quantity: Quantity, evidence: Evidence, *
 
 
 def relevant_flags(flags: Iterable[Flag], *, uses_gpu: bool) -> str:
-    """Join the flags that concern a run by commas: where it uses no GPU, it does not matter who else does."""
+    """Join the relevant flags of a run by commas: without a GPU, other users of GPUs do not matter."""
     return ",".join(flag for flag in flags if uses_gpu or flag is not Flag.SHARED_GPU)

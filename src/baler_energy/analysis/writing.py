@@ -1,4 +1,4 @@
-"""Writing the dataset's tables piece by piece, so that memory holds a bounded number of rows."""
+"""Writing the dataset's tables piece by piece, so that the number of rows in memory is bounded."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -16,25 +16,25 @@ from baler_energy.processes import InOrder
 
 __all__ = ["GROUP_ROWS", "Rows", "TableWriter", "read_parquet", "scan"]
 
-#: Rows of a row group, and of what memory holds of a table.
+#: Rows per row group, and about the largest number of rows of a table in memory.
 GROUP_ROWS = 100_000
-#: Files that are read at once: so many, or so many bytes (compressed).
+#: Limits of what is read at once: number of files, and compressed bytes.
 _SLICE_FILES, _SLICE_B = 200, 4_000_000
-#: Pieces of a table that wait, before they become one.
+#: Number of waiting tables that are merged into one.
 _PIECES = 500
-#: Rows that are dictionaries, before they become a piece of a table.
+#: Number of waiting dictionaries that are converted to a table.
 _DICTIONARY_ROWS = 5_000
 
 
 class Rows:
-    """Rows of a table of the dataset, which come as dictionaries or as tables and are kept as Arrow tables.
+    """Rows of a table of the dataset, given as dictionaries or tables and kept as Arrow tables.
 
     Parameters
     ----------
     name
         A key of `TABLES`.
     columns
-        Those to keep, whatever else the rows have. By default the rows have to have all of the schema and no other.
+        Columns to keep; others are ignored. By default the rows must have exactly the columns of the schema.
     """
 
     def __init__(self, name: str, columns: Collection[str] | None = None) -> None:
@@ -49,12 +49,12 @@ class Rows:
         return self._rows
 
     def add(self, rows: Sequence[Mapping[str, Any]], /, **constants: Any) -> None:
-        """Add rows, with columns that have one value.
+        """Add rows, with further columns that have the same value in all of them.
 
         Raises
         ------
         BalerEnergyError
-            They have other columns than the schema.
+            The columns are not those of the schema.
         """
         if rows:
             self._expect(False, tuple(rows[0]), constants)
@@ -62,22 +62,22 @@ class Rows:
             self._count(len(rows), constants)
 
     def add_table(self, table: pa.Table, /, **constants: Any) -> None:
-        """Add a table, with columns that have one value; the order of columns does not matter.
+        """Add a table, with further columns that have the same value in all rows; the order does not matter.
 
         Raises
         ------
         BalerEnergyError
-            They are not the schema's columns.
+            The columns are not those of the schema.
         """
         self._expect(True, tuple(table.column_names), constants)
         self._new.append(table)
         self._count(len(table), constants)
 
     def take(self) -> pa.Table:
-        """Give all rows as one table, and keep none."""
+        """Return all rows as one table, and remove them."""
         self._convert()
         pieces, self._pieces, self._rows = self._pieces, [], 0
-        # In one piece: each column of each piece is an object of its own on the way to another process.
+        # Merged, because each column of each piece would be a separate object when sent to another process.
         return pa.concat_tables(pieces).combine_chunks() if pieces else self.schema.empty_table()
 
     def _start(self, as_tables: bool, own: tuple[str, ...], constant: tuple[str, ...]) -> None:
@@ -87,7 +87,7 @@ class Rows:
         self._constants: list[Mapping[str, Any]] = []
 
     def _expect(self, as_tables: bool, own: tuple[str, ...], constants: Mapping[str, Any]) -> None:
-        """Make ready for rows of these columns, which wait together with others of the same."""
+        """Prepare for rows with these columns; rows with the same columns wait together."""
         kind = (as_tables, own, tuple(constants))
         if kind != self._kind:
             self._convert()
@@ -103,7 +103,7 @@ class Rows:
             self._convert()
 
     def _convert(self) -> None:
-        """Make what waits one table."""
+        """Convert the waiting rows to one table."""
         as_tables, own, constant = self._kind
         if self._new:
             fields = [field for field in self.schema if field.name in own]
@@ -124,7 +124,7 @@ class TableWriter:
     name
         A key of `TABLES`.
     writer
-        Of the file; `open` makes both.
+        Writer of the file; `open` makes both.
     """
 
     def __init__(self, name: str, writer: pq.ParquetWriter) -> None:
@@ -136,7 +136,7 @@ class TableWriter:
     @classmethod
     @contextmanager
     def open(cls, name: str, path: Path) -> Iterator[Self]:
-        """Give a writer whose file is there, whole, when the block ends well."""
+        """Yield a writer whose complete file appears when the block succeeds."""
         with (
             atomic_path(path) as temporary,
             pq.ParquetWriter(temporary, arrow_schema(name), compression="zstd") as parquet,
@@ -156,7 +156,7 @@ class TableWriter:
         self._flush_groups()
 
     def flush(self) -> None:
-        """Write what waits."""
+        """Write the waiting rows."""
         self.rows += len(self._waiting)
         table = self._waiting.take()
         if len(table):
@@ -168,7 +168,7 @@ class TableWriter:
 
 
 def scan(paths: Sequence[Path], constants: pa.Table, *, in_order: InOrder = map) -> Iterator[pa.Table]:
-    """Read many Parquet files of the same columns, in their order, as few large tables.
+    """Read many Parquet files with the same columns, in order, and yield a few large tables.
 
     Parameters
     ----------
@@ -177,7 +177,7 @@ def scan(paths: Sequence[Path], constants: pa.Table, *, in_order: InOrder = map)
     constants
         A row for each file, whose columns are added to the file's rows.
     in_order
-        Reads one piece after the other, or several at a time (`baler_energy.processes.mapping`).
+        A `map`, which may read several pieces at a time (`baler_energy.processes.mapping`).
 
     Raises
     ------
@@ -192,12 +192,12 @@ def scan(paths: Sequence[Path], constants: pa.Table, *, in_order: InOrder = map)
 
 
 def _slices(paths: Sequence[Path]) -> Iterator[list[Path]]:
-    """Cut a list of files into pieces of bounded size."""
+    """Divide a list of files into pieces of bounded size."""
     slice_: list[Path] = []
     size_b = 0
     for path in paths:
         slice_.append(path)
-        # One that is missing is reported when it is read.
+        # A missing file is reported when it is read.
         with suppress(FileNotFoundError):
             size_b += path.stat().st_size
         if len(slice_) == _SLICE_FILES or size_b >= _SLICE_B:
@@ -208,18 +208,18 @@ def _slices(paths: Sequence[Path]) -> Iterator[list[Path]]:
 
 
 def _read(paths: Sequence[Path]) -> tuple[pa.Table, list[int]]:
-    """Read files as one table; give it with the number of each one's rows."""
+    """Read files as one table; return it with the number of rows of each file."""
     tables = [read_parquet(path) for path in paths]
     return _joined(tables), [len(table) for table in tables]
 
 
 def _joined(tables: Sequence[pa.Table]) -> pa.Table:
-    """Make tables one, in one piece: many small ones take kilobytes each. A column that is null in some has no type."""
+    """Merge tables into one contiguous table: small ones take kilobytes each. A column of nulls may have no type."""
     return pa.concat_tables(tables, promote_options="permissive").combine_chunks()
 
 
 def _with_constants(table: pa.Table, counts: Sequence[int], constants: pa.Table) -> pa.Table:
-    """Add columns to a table: each row of `constants` to as many of its rows as `counts` says, one after the other."""
+    """Add columns to a table: row n of `constants` is repeated for the next ``counts[n]`` rows."""
     place = pa.array(np.repeat(np.arange(len(counts)), counts))
     for name, column in zip(constants.column_names, constants.columns, strict=True):
         table = table.append_column(name, column.take(place))
@@ -232,10 +232,10 @@ def read_parquet(path: Path) -> pa.Table:
     Raises
     ------
     InputError
-        It is missing or damaged.
+        The file is missing or damaged.
     """
     try:
-        # Small files, as most are, are read in half the time from memory and without threads.
+        # Small files, which are the majority, are read twice as fast from memory without threads.
         with pq.ParquetFile(pa.BufferReader(path.read_bytes())) as file:
             return file.read(use_threads=False)
     except (OSError, pa.ArrowException) as error:

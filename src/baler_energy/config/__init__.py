@@ -3,6 +3,6 @@
 - `parameters`: every parameter of a point, and every setting of its training, declared once
 - `sections`: the other sections of a study's configuration
 - `study`: the whole study, its grid of points and their paths
-- `centre`: the point from which the figures vary one axis after the other
-- `options`: parameters as options of the command line, and as the words that a rule passes to it
+- `centre`: the point from which the figures vary one axis at a time
+- `options`: parameters as command-line options, and as the arguments that a rule passes
 """

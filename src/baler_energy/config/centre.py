@@ -1,4 +1,4 @@
-"""The centre of a study: the point from which its figures vary one axis after the other."""
+"""The centre of a study: the point from which its figures vary one axis at a time."""
 
 import math
 from typing import Any
@@ -9,16 +9,17 @@ from baler_energy.config.study import Point, Study
 
 __all__ = ["central_points"]
 
-#: A centre has one value of each of these, and runs on every device of the study.
+#: Axes of which a centre has one value; it includes every device of the study.
 _FIXED = tuple(axis for axis in AXES if axis != "device")
 
 
 def central_points(study: Study) -> frozenset[str]:
-    """Paths of the points at the study's centre: all devices and repeats, those of later rounds among them.
+    """Paths of the points at the study's centre: all devices and repeats, including those of later rounds.
 
-    In a one-at-a-time design the study names it, as its ``reference``. In a factorial one it is, of the points that
-    cost what a Baler user pays, or else of all, the one with the most words (model, precision, packing, ...) at their
-    default, and of these the one whose numbers (rows, epochs, ...) are nearest to the middle of their axes.
+    In a one-at-a-time design it is the study's ``reference``. In a factorial design it is chosen from the points that
+    cost what a Baler user pays, or from all points if there are none: the point with the most words (model, precision,
+    packing, ...) at their defaults, and among these the one whose numbers (rows, epochs, ...) are nearest to the middle
+    of their axes.
     """
     # The reference is the first of the points.
     centre = study.points[0] if study.reference else _middle(study)
@@ -30,7 +31,7 @@ def _fixed(point: Point) -> tuple[Any, ...]:
 
 
 def _middle(study: Study) -> Point:
-    """Choose the centre of a factorial design; of points alike the first one."""
+    """Choose the centre of a factorial design; the first point if several are equal."""
     values = {axis: sorted({getattr(point, axis) for point in study.points} - {None}, key=_number) for axis in _FIXED}
 
     def from_centre(point: Point) -> tuple[bool, int, float]:
@@ -48,7 +49,7 @@ def _is_word(axis: str) -> bool:
 
 
 def _number(value: Any) -> float:
-    """Give the place of a value among numbers: ``all`` rows are the most."""
+    """Return the number by which a value is sorted; ``all`` rows come last."""
     try:
         return float(value)
     except ValueError:

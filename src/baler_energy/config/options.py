@@ -1,4 +1,4 @@
-"""Parameters as options of the command line, and as the words that a rule passes to it."""
+"""Parameters as command-line options, and as the arguments that a rule passes."""
 
 import argparse
 import re
@@ -15,7 +15,7 @@ __all__ = ["add_options", "option", "options_of"]
 
 
 def option(name: str) -> str:
-    """Name the option of a parameter: ``--batch-size`` for ``batch_size``."""
+    """Return the option of a parameter: ``--batch-size`` for ``batch_size``."""
     return f"--{name.replace('_', '-')}"
 
 
@@ -26,7 +26,7 @@ def add_options(
     without: Collection[str] = (),
     defaults: Mapping[str, Any] | None = None,
 ) -> None:
-    """Add an option for each field of `model`; a value that its type does not allow is an `InputError`."""
+    """Add an option for each field of `model`; a value that its type does not allow raises `InputError`."""
     hints = get_type_hints(model, include_extras=True)
     for name, field in model.model_fields.items():
         if name in without:
@@ -46,7 +46,7 @@ def add_options(
 
 
 def options_of(section: Config, *, without: Collection[str] = ()) -> list[str]:
-    """Give the options that pass a section's values: what is not given, or is without effect, is left out."""
+    """Return the options that pass a section's values, without those that are not set or have no effect."""
     passed: list[str] = []
     for name, field in type(section).model_fields.items():
         value = getattr(section, name)
@@ -77,13 +77,13 @@ def _reader(name: str, kind: Any) -> Any:
 
 
 def _help(field: FieldInfo) -> str:
-    """Give a field's description without the marks of its markup."""
+    """Return a field's description without markup."""
     text = " ".join((field.description or "").split()).replace("``", "").replace("%", "%%").rstrip(".")
     return re.sub(r"`([^`]*)`", r"\1", text[:1].lower() + text[1:])
 
 
 def _metavar(annotation: Any) -> str:
-    """Name the values of a type: their list, ``N``, ``X``, or ``TEXT``."""
+    """Describe the values of a type: their list, ``N``, ``X``, or ``TEXT``."""
     if get_origin(annotation) is Literal:
         return "|".join(get_args(annotation))
     kinds = [kind for kind in get_args(annotation) if kind is not type(None)]

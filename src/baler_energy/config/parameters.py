@@ -1,12 +1,12 @@
 """Every parameter of a point and every setting of its training, declared once.
 
-All else follows from these declarations: the axes and the reference of a study (`sections`), JSON schema and
-``config/README.md``, the points and their paths (`study`), options of the command line and words of rules (`options`),
-parameters of records, columns of the dataset (`analysis.schema`), and the words of figures (`figures.selection`).
-A new parameter is one field of `Parameters`.
+Everything else follows from these declarations: the axes and the reference of a study (`sections`), JSON schema and
+``config/README.md``, the points and their paths (`study`), command-line options and arguments of rules (`options`),
+parameters of records, columns of the dataset (`analysis.schema`), and the text of figures (`figures.selection`).
+A new parameter takes one field of `Parameters`.
 
-A field's docstring says what a user may set, its `Shown` what the dataset and the figures say. Docstrings change no
-fingerprint.
+A field's docstring describes what a user may set; its `Shown` has the text for the dataset and the figures. Docstrings
+do not change fingerprints.
 """
 
 from collections.abc import Callable, Mapping
@@ -51,7 +51,7 @@ Count = Annotated[int, Field(ge=1)]
 
 
 def _checked(read: Callable[[str], object]) -> AfterValidator:
-    """Check a value by the function that reads it."""
+    """Validate a value with the function that parses it."""
 
     def check(text: str) -> str:
         try:
@@ -70,13 +70,13 @@ class Shown:
     Parameters
     ----------
     column
-        Meaning of its column in the dataset, where the actual value is recorded.
+        Meaning of its column in the dataset, which records the actual value.
     phrase
-        How a sentence names a value; a format, in which ``{s}`` is the plural's s.
+        Format of a value in sentences, where ``{s}`` is the s of a plural.
     label
-        Words on an axis; by default the name.
+        Label of an axis; by default the name.
     quiet
-        Whether sentences leave it out at its default.
+        Whether sentences leave out the default.
     """
 
     column: str
@@ -94,18 +94,18 @@ class AppliesTo:
 
 @dataclass(frozen=True)
 class OnlyWith:
-    """Marks a setting that nothing uses unless another one is given."""
+    """Marks a setting that has no effect unless another one is set."""
 
     name: str
 
 
 class Config(BaseModel):
-    """A section: unknown keys are refused."""
+    """A section of the configuration; unknown keys are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
 
     def changed(self, **changes: Any) -> Self:
-        """Give the same with other values of some keys, all of which are checked."""
+        """Return a copy with some values changed; all values are validated."""
         return type(self)(**({name: getattr(self, name) for name in type(self).model_fields} | changes))
 
 
@@ -113,7 +113,7 @@ _BALER = AppliesTo(("baler",))
 
 
 class Parameters(Config):
-    """A point of the grid, but for its repeat. Those that have a default are left out of a path at it."""
+    """A point of the grid, without its repeat. Parameters that have their default are left out of paths."""
 
     dataset: Annotated[Name, Shown("name of the dataset in the study")]
     """Dataset, by its name under ``data``; by default all of them."""
@@ -186,28 +186,28 @@ class Parameters(Config):
     """Passes over the table in training."""
 
     def changed(self, **changes: Any) -> Self:
-        """Give the same with other values, all of which are checked; what does not apply is null."""
+        """Return a copy with some values changed, all validated; parameters that do not apply are null."""
         given = {name: value for name in type(self).model_fields if (value := getattr(self, name)) is not None}
         checked = type(self)(**(given | changes))
         return checked.model_copy(update=applicable(checked.model_dump()))
 
 
 def applicable(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Give values of parameters with null for those that their transform does not have."""
+    """Return values of parameters, with null for those that do not apply to their transform."""
     return {name: value if applies(name, values["transform"]) else None for name, value in values.items()}
 
 
 @cache
 def applies(name: str, transform: str) -> bool:
-    """Whether a transform has a parameter."""
+    """Whether a parameter applies to a transform."""
     field = Parameters.model_fields.get(name)
     marks = [] if field is None else [mark for mark in field.metadata if isinstance(mark, AppliesTo)]
     return all(transform in mark.transforms for mark in marks)
 
 
-#: Names of the parameters, in the order in which a path spells them out.
+#: Names of the parameters, in their order in paths.
 AXES = tuple(Parameters.model_fields)
-#: Parameters that a path leaves out at this value, so that a new one changes no existing path.
+#: Defaults, which paths leave out, so that a new parameter does not change existing paths.
 AXIS_DEFAULTS: dict[str, Any] = {
     name: field.default for name, field in Parameters.model_fields.items() if not field.is_required()
 }
@@ -231,19 +231,19 @@ class Training(Config):
 
 
 def shown(name: str) -> Shown:
-    """Give how results show a parameter."""
+    """Return how results show a parameter."""
     (words,) = (mark for mark in Parameters.model_fields[name].metadata if isinstance(mark, Shown))
     return words
 
 
 def column_type(name: str) -> str:
-    """Give the type of a parameter's column: ``integer``, ``number`` or ``string``."""
+    """Return the type of a parameter's column: ``integer``, ``number`` or ``string``."""
     types = _types(Parameters.model_fields[name])
     return "integer" if int in types else "number" if float in types else "string"
 
 
 def _types(field: FieldInfo) -> set[Any]:
-    """Types that a field's value may have; words are text."""
+    """Types that a field's value may have, and the words of a `Literal`."""
 
     def parts(annotation: Any) -> set[Any]:
         inner = get_args(annotation)

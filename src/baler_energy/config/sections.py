@@ -1,6 +1,6 @@
 """The sections of a study's configuration: data, axes, measuring, profiling, peers.
 
-With `Study` in `study.py`, these models are the one definition of the configuration.
+With `Study` in `study.py`, these models are the only definition of the configuration.
 """
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_type_hints
@@ -30,7 +30,7 @@ __all__ = [
     "Wattmeter",
 ]
 
-#: Seeds of shards from one dataset's seed to the next, so that no two datasets share a shard.
+#: Number of shard seeds for each seed of a dataset, so that datasets with different seeds share no shard.
 SHARDS_PER_SEED = 10_000
 Seed = Annotated[int, Field(ge=1, le=80_000)]
 if TYPE_CHECKING:
@@ -97,14 +97,14 @@ class FileData(Config):
 
     @property
     def format_name(self) -> str | None:
-        """The format that is given, or else that of the suffix; None where the suffix is none of a format."""
+        """The given format, or else that of the suffix; None if the suffix is unknown."""
         try:
             return self.format or format_of(self.path)
         except InputError:
             return None
 
 
-#: The key ``source`` says which kind of dataset it is.
+#: The key ``source`` determines the kind of dataset.
 Dataset = Annotated[Pythia8Data | ToyData | FileData, Field(discriminator="source")]
 
 
@@ -118,7 +118,7 @@ class _Axes(Config):
 
 
 def _axes() -> dict[str, Any]:
-    """Fields of `Axes`: lists of values for each parameter, by default the parameter's own one."""
+    """Fields of `Axes`: lists of values for each parameter, by default with its default only."""
     fields: dict[str, Any] = {}
     several: Any = tuple
     for name, kind in get_type_hints(Parameters, include_extras=True).items():
@@ -129,7 +129,7 @@ def _axes() -> dict[str, Any]:
 
 
 def _reference() -> dict[str, Any]:
-    """Fields of `Reference`: the parameters, those that have to be given first."""
+    """Fields of `Reference`: the parameters, required ones first."""
     fields = Parameters.model_fields
     hints = get_type_hints(Parameters, include_extras=True)
     order = sorted(fields, key=lambda name: not fields[name].is_required())
@@ -180,7 +180,7 @@ class Repeats(Config):
         return self
 
 
-#: Told apart by what is given, so that a mistake is one message. Brackets keep the words out of messages, see `study`.
+#: The value determines the member, so that a mistake gives one message. Brackets keep tags out of it, see `study`.
 CountOrRounds = Annotated[
     Annotated[Count, Tag("[count]")] | Annotated[Repeats, Tag("[rounds]")],
     Discriminator(lambda given: "[rounds]" if isinstance(given, dict | Repeats) else "[count]"),
@@ -224,7 +224,8 @@ class Peers(Config):
     tools: tuple[Peer, ...] = ()
     """Tools to run, each in its own process."""
     points: tuple[Selection, ...] = ()
-    """Each entry names values of axes; it selects the grid points that match. Both measure their training."""
+    """Each entry names values of axes; it selects the grid points that match. Their training is measured by a tool and
+    by the study's own meters."""
     repeats: Count = 3
     """Extra repeats of each point with each tool."""
     time_limit_s: Annotated[float, Field(gt=0)] = 600.0

@@ -1,6 +1,6 @@
-"""The study: typed configuration, its grid of points, and where each point's files lie.
+"""The study: typed configuration, its grid of points, and the folder of each point.
 
-`Study` with its parameters and sections (`parameters.py`, `sections.py`) is the one definition of the configuration:
+`Study` with its parameters and sections (`parameters.py`, `sections.py`) is the only definition of the configuration:
 ``workflow/schemas/study.schema.json`` and the tables of ``config/README.md`` are generated from it.
 """
 
@@ -41,13 +41,13 @@ __all__ = ["Point", "Study", "load_study"]
 
 
 class Point(Parameters):
-    """One combination of the grid: a straight run from its own seed."""
+    """One combination of the grid and a repeat: a run from the beginning with its own seed."""
 
     repeat: int
 
     @cached_property
     def path(self) -> str:
-        """Folder of the point under ``runs/``, spelling out what differs from the axes' defaults."""
+        """Folder of the point under ``runs/``, named for the values that differ from the axes' defaults."""
         values = self.model_dump()
         named = [
             f"{axis}~{values[axis]:g}" if isinstance(values[axis], float) else f"{axis}~{values[axis]}"
@@ -57,7 +57,7 @@ class Point(Parameters):
         return "/".join([self.dataset, *named])
 
     def in_repeat(self, repeat: int) -> "Point":
-        """Give the same point in another repeat; a copy would keep the path."""
+        """Return the same point in another repeat; `model_copy` would keep the cached path."""
         return Point.model_construct(**(self.model_dump() | {"repeat": repeat}))
 
 
@@ -184,29 +184,29 @@ class Study(Config):
 
     @property
     def rounds(self) -> int:
-        """Rounds that may add repeats: 0 where their number is fixed."""
+        """Number of rounds that may add repeats; 0 if the number of repeats is fixed."""
         return self.repeats.most - self.repeats.least if isinstance(self.repeats, Repeats) else 0
 
     @cached_property
     def by_path(self) -> dict[str, Point]:
-        """All points that there may be, with the repeats of later rounds, by the folder that their files lie in."""
+        """All possible points by path, including the repeats of later rounds."""
         points = self._repeated(self.repeats.most) if isinstance(self.repeats, Repeats) else self.points
         return {point.path: point for point in points}
 
     @cached_property
     def order(self) -> dict[str, int]:
-        """A seeded shuffle of the points' paths: later ones run later, so that drift follows no axis."""
+        """Seeded random priorities of the points by path, which shuffle the runs, so that drift follows no axis."""
         paths = sorted(self.by_path)
         return {path: random.Random(f"{self.seed}/{path}").randrange(1_000_000) for path in paths}
 
     @cached_property
     def profiled(self) -> tuple[Point, ...]:
-        """The points that are profiled: those that ``profile.points`` selects, in their first repeat."""
+        """The profiled points: those that ``profile.points`` selects, in their first repeat."""
         return tuple(dict.fromkeys(p for entry in self.profile.points for p in self._matching(entry)))
 
     @cached_property
     def profiles(self) -> tuple[tuple[Point, str], ...]:
-        """Each profiled point with each of its profilers that sees what the point's engine does."""
+        """Each profiled point with each profiler that can profile the point's engine."""
         return tuple(
             (point, profiler)
             for point in self.profiled
@@ -216,7 +216,7 @@ class Study(Config):
 
     @cached_property
     def sized(self) -> tuple[Point, ...]:
-        """Points that differ from another one in the model only, where layers can be measured separately."""
+        """Points that differ from another one only in the model, if their layers can be measured separately."""
         models: dict[tuple[Any, ...], list[Point]] = {}
         for point in self.by_path.values():
             if engine_of(point).has_layers:
@@ -226,23 +226,23 @@ class Study(Config):
 
     @cached_property
     def trained(self) -> frozenset[str]:
-        """Paths of the points whose codec is trained, with the repeats of later rounds."""
+        """Paths of the points whose codec is trained, including the repeats of later rounds."""
         return frozenset(path for path, point in self.by_path.items() if "train" in operations_of(point))
 
     @cached_property
     def peer_points(self) -> tuple[Point, ...]:
-        """The points whose training other tools measure, too: those that ``peers.points`` selects."""
+        """The points whose training other tools also measure: those that ``peers.points`` selects."""
         found = dict.fromkeys(p for entry in self.peers.points for p in self._matching(entry))
         return tuple(point for point in found if point.path in self.trained)
 
     @cached_property
     def logs(self) -> tuple[str, ...]:
-        """Files of the user's that the collection reads: hourly carbon intensities, the wattmeter's log."""
+        """The user's files that the collection reads: hourly carbon intensities, the wattmeter's log."""
         wattmeter = self.wattmeter.path if self.wattmeter else None
         return tuple(path for path in (self.carbon_intensity_csv, wattmeter) if path is not None)
 
     def seed_of(self, point: Point) -> int:
-        """Seed of a point: the same for all points of a repeat, so that they differ by their axes only."""
+        """Seed of a point: the same for all points of a repeat, so that they only differ in their axes."""
         return self.seed + point.repeat
 
     def shard_seeds(self, dataset: str, rows: str) -> tuple[int, ...]:
@@ -256,7 +256,7 @@ class Study(Config):
 
     def _repeated(self, repeats: int) -> tuple[Point, ...]:
         combinations = dict.fromkeys(tuple(_resolved(c).items()) for c in self._combinations())
-        # Not checked again, as all values have been.
+        # Without validation, since all values have been validated.
         return tuple(
             Point.model_construct(**dict(values), repeat=repeat) for values in combinations for repeat in range(repeats)
         )
@@ -274,7 +274,7 @@ class Study(Config):
             return
         reference = {axis: getattr(self.reference, axis) for axis in AXES}
         yield reference
-        # In this order, and not in that of a set, which is another in each process.
+        # In a fixed order: the order of a set differs between processes.
         for axis in (axis for axis in AXES if axis in self.axes.model_fields_set):
             for value in values[axis]:
                 yield reference | {axis: value}
@@ -282,13 +282,13 @@ class Study(Config):
             yield reference | self._reference_with(entry).model_dump()
 
     def _reference_with(self, values: Mapping[str, Any]) -> Reference:
-        """Change some values of the study's centre, all of which are checked."""
+        """Return the study's centre with some values changed; all values are validated."""
         return Reference.model_validate(dict(self.reference or {}) | dict(values))
 
     def without_engine(self, engine: str) -> Self | None:
-        """Give the study of the points of other engines, as its own configuration would read; None: nothing is left.
+        """Return the study as if it were configured without an engine; None: nothing is left.
 
-        Nothing is left, too, where the study's centre, which the figures need, is of this engine.
+        Nothing is left either if the study's centre, which the figures need, has this engine.
         """
         config = self.model_dump(mode="json", exclude_unset=True)
         engines = [value for value in self.axes.engine if value != engine]
@@ -314,7 +314,7 @@ class Study(Config):
 
 
 def _resolved(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Give null for parameters that do not apply, and no device to a codec that has no choice of one."""
+    """Set parameters that do not apply to null, and the device of a codec without a choice to its default."""
     known = applicable(values)
     choice = len(engine_of(SimpleNamespace(**known)).devices) > 1
     return known if choice else known | {"device": AXIS_DEFAULTS["device"]}
@@ -326,12 +326,12 @@ def load_study(config: Mapping[str, Any] | Path) -> Study:
     Parameters
     ----------
     config
-        The configuration, or the YAML file that holds it.
+        The configuration, or its YAML file.
 
     Raises
     ------
     InputError
-        With every mistake at once: the key, the value and what is allowed.
+        The configuration has mistakes; the message lists all of them with key, value and what is allowed.
     """
     where = ""
     if isinstance(config, Path):
@@ -354,8 +354,8 @@ def load_study(config: Mapping[str, Any] | Path) -> Study:
 
 
 def _explain(error: Any) -> str:
-    """One line for one mistake: key, value, what is allowed."""
-    # Pydantic names the member of a union in the place; the key is what is written in the file.
+    """Describe a mistake in one line: key, value, what is allowed."""
+    # Pydantic's location includes members of unions, which are not keys in the file.
     place = [part for part in error["loc"] if isinstance(part, int) or not re.search(r"\[|-(int|float|str)$", part)]
     key = ".".join(map(str, place)) or "study"
     if error["type"] == "extra_forbidden":

@@ -1,4 +1,4 @@
-"""What a table must not have (errors) and had better not have (warnings)."""
+"""What a table must not contain (errors) or should not contain (warnings)."""
 
 from collections.abc import Sequence
 
@@ -17,12 +17,12 @@ _EXACT_INTEGERS = 2.0**53
 
 
 class FiniteCheck:
-    """Looks for NaN and infinity in all rows of a table, also in those that are not selected.
+    """Looks for NaN and infinity in all rows of a table, including rows that are not selected.
 
     Parameters
     ----------
     names
-        Of the columns.
+        Names of the columns.
     """
 
     def __init__(self, names: Sequence[str]) -> None:
@@ -32,14 +32,14 @@ class FiniteCheck:
         self._first: dict[int, str] = {}
 
     def look(self, data: NDArray[np.float64], entries: NDArray[np.int64] | None = None) -> None:
-        """Look at the next rows.
+        """Check the next rows.
 
         Parameters
         ----------
         data
             Shape (rows, columns).
         entries
-            As of `formats.Block`.
+            As in `formats.Block`.
         """
         unfit = ~np.isfinite(data)
         for column in np.flatnonzero(unfit.any(axis=0)):
@@ -51,12 +51,12 @@ class FiniteCheck:
         self._rows += len(data)
 
     def refuse(self, source: str) -> None:
-        """Refuse the table where there was one.
+        """Refuse the table if it contains NaN or infinity.
 
         Raises
         ------
         InputError
-            There was; the message names the file, the first such column and its first such row of the file.
+            It does; the message names the file, the first such column, and its first such row in the file.
         """
         if not self._first:
             return
@@ -68,12 +68,12 @@ class FiniteCheck:
 
 
 def check_rows(source: str, available: int, rows: int | None) -> int:
-    """Give the number of rows to take, `rows` or, where None, all.
+    """Return the number of rows to use: `rows`, or all if it is None.
 
     Raises
     ------
     InputError
-        There are none, or fewer than asked for, or fewer than two.
+        The table is empty or has fewer rows than requested, or fewer than two rows would be used.
     """
     if available == 0:
         raise InputError(f"{source}: the table is empty: it has no rows.")
@@ -86,17 +86,17 @@ def check_rows(source: str, available: int, rows: int | None) -> int:
 
 
 def find_oddities(data: NDArray[np.float64], names: Sequence[str], integer: NDArray[np.bool_]) -> list[str]:
-    """Describe what a codec can handle but its user should know.
+    """Describe what a codec can handle, but a user should know about.
 
     Parameters
     ----------
     data, names, integer
-        Shape (rows, columns), the columns' names, and which hold integers.
+        Values, shape (rows, columns); the columns' names; whether each column contains integers.
 
     Returns
     -------
     list of str
-        A sentence each on constant columns, on rows that repeat an earlier one, and on integers beyond 2^53.
+        A sentence each on constant columns, on rows that repeat an earlier one, and on integers beyond 2^53, if any.
     """
     found = []
     constant = [name for name, still in zip(names, np.ptp(data, axis=0) == 0, strict=True) if still]

@@ -1,8 +1,8 @@
 """The 24 jet columns of Baler's CMS example, and how they follow from a jet's constituents.
 
 The definitions are those of CMS particle-flow jets: the electromagnetic and muon energies and the charged and
-neutral multiplicities are sums over the kinds of constituent, so that the columns are correlated and partly redundant,
-as they are in the recorded data.
+neutral multiplicities are sums over kinds of constituents. The columns are therefore correlated and partly redundant,
+as in recorded data.
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 __all__ = ["JET_COLUMNS", "JET_DTYPES", "PARTICLE_KINDS", "assemble"]
 
-#: Kinds of constituent. HF is the forward calorimeter, |eta| > 3, which sees only hadronic and electromagnetic energy.
+#: Kinds of constituents. HF is the forward calorimeter, |eta| > 3, which only measures hadronic and EM energy.
 PARTICLE_KINDS = ("charged_hadron", "neutral_hadron", "photon", "electron", "muon", "hf_hadron", "hf_em")
 
 _KINEMATICS = ("pt", "eta", "phi", "mass", "jet_area")
@@ -29,7 +29,7 @@ JET_DTYPES: tuple[str, ...] = tuple("int32" if name.endswith("_multiplicity") el
 def assemble(
     kinematics: NDArray[np.float64], energies: NDArray[np.float64], multiplicities: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Put the 24 columns together.
+    """Assemble the 24 columns.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def assemble(
     Returns
     -------
     ndarray
-        Shape (jets, 24), float64; every value is one that float32 holds exactly, as in recorded data.
+        Shape (jets, 24), float64; all values are exact in float32, as in recorded data.
     """
     charged_hadron, neutral_hadron, photon, electron, muon, hf_hadron, hf_em = range(len(PARTICLE_KINDS))
     charged = multiplicities[:, [charged_hadron, electron, muon]].sum(axis=1)

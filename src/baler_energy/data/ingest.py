@@ -1,4 +1,4 @@
-"""A user's file or generated shards, selected and checked, as a table."""
+"""A table from a user's file or generated shards, with rows selected and checked."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -16,20 +16,20 @@ from baler_energy.progress import progress
 
 __all__ = ["nested_rows", "table_from_file", "table_from_shards"]
 
-# Rows that are read at once.
+# Rows per block.
 _ROWS = 1 << 16
-# What shards of one sample may differ in.
+# Keys in which shards of one sample may differ.
 _SHARD_KEYS = ("seed", "warnings")
 
 
 def nested_rows(available: int, rows: int, seed: int) -> NDArray[np.int64]:
-    """Choose rows at random so that fewer rows are always a subset of more.
+    """Choose rows at random, so that a smaller selection is always a subset of a larger one.
 
     Parameters
     ----------
     available, rows, seed
-        Number of rows that there are, number wanted, and the seed. All counts with the same seed are the beginnings of
-        one permutation.
+        Number of available rows, number of rows to choose, and the seed. Selections with the same seed are the first
+        elements of the same permutation.
 
     Returns
     -------
@@ -54,16 +54,16 @@ def table_from_file(
     Parameters
     ----------
     source, request
-        Path, or URL of a ROOT file, and what to take of it.
+        Path, or URL of a ROOT file, and what to read from it.
     rows, seed
         How many rows to select at random (None: all of them), and the seed of the selection; see `nested_rows`.
     file_format, sha256
-        One of `formats.FILE_FORMATS` (None goes by the suffix), and the checksum that a local file must have.
+        One of `formats.FILE_FORMATS` (None: the suffix determines it), and the checksum that a local file must have.
 
     Raises
     ------
     InputError
-        The file, its columns or its values are unfit; the message says which and where.
+        The file, its columns or its values are invalid; the message states which and where.
     UnavailableError
         The URL's protocol needs a package that is not installed.
     """
@@ -77,7 +77,7 @@ def table_from_file(
 
 
 def _selected(source: str, opened: Source, rows: int | None, seed: int) -> tuple[NDArray[np.float64], int]:
-    """Read rows as `nested_rows` selects them, and say of how many; all rows are held only where none are known."""
+    """Read the rows that `nested_rows` selects, and count all rows; if the file does not, all are in memory at once."""
     check = FiniteCheck(opened.names)
     if opened.rows is None:
         pieces = [np.empty((0, len(opened.names))), *(data for _, data in _pieces(source, opened, check))]
@@ -100,7 +100,7 @@ def _selected(source: str, opened: Source, rows: int | None, seed: int) -> tuple
 
 
 def _pieces(source: str, opened: Source, check: FiniteCheck) -> Iterator[tuple[int, NDArray[np.float64]]]:
-    """Give the blocks of a file, each with the number of its first row, and check their values."""
+    """Yield the blocks of a file, each with the number of its first row, and check their values."""
     total = None if opened.rows is None else -(-opened.rows // _ROWS)
     start = 0
     for block in progress(opened.blocks(_ROWS), total=total, label=f"reading {source}", unit="blocks"):
@@ -115,7 +115,7 @@ def table_from_shards(paths: Sequence[Path], rows: int | None) -> Table:
     Raises
     ------
     InputError
-        A shard is damaged, the shards are not of one sample, or they have too few rows.
+        A shard is damaged, the shards do not belong to one sample, or they have too few rows.
     """
     shards = [Table.read(path) for path in paths]
     sample = _sample(shards[0])
@@ -149,7 +149,7 @@ def _with_oddities(table: Table) -> Table:
 
 
 def _digest(source: str, expected: str | None) -> str | None:
-    """Give the SHA-256 of a local file, which must be `expected` where that is given; None for a URL."""
+    """Return the SHA-256 of a local file, which must equal `expected` if that is given; None for a URL."""
     if is_url(source):
         if expected is not None:
             raise InputError(

@@ -1,13 +1,13 @@
 """QCD jets at 8 TeV from Pythia 8, clustered by FastJet: ``python -m baler_energy.data.pythia8 --rows N ...``.
 
-Both packages are under the GPL and optional. This module alone imports them, nothing else of this package imports it,
-and the ``generate`` stage runs it as a process of its own.
+Both packages are optional and licensed under the GPL. Only this module imports them, no other module imports it, and
+the ``generate`` stage runs it in a separate process.
 
-What is generated: proton-proton collisions at 8 TeV, ``HardQCD:all`` above a minimum transverse momentum of the hard
-scatter, with parton showers, multiparton interactions and hadronisation at Pythia's defaults. Particles with
-c tau > 10 mm are stable. Jets: anti-kT, R = 0.5, pT > 3 GeV, from all visible particles within |eta| < 5; neutrinos are
-left out, and so are muons beyond |eta| = 3, where there is no muon detector. The area is the jet's Voronoi area, which
-differs from jet to jet (a constant column would have no range for min-max scaling).
+Events: proton-proton collisions at 8 TeV, ``HardQCD:all`` above a minimum transverse momentum of the hard scatter, with
+parton showers, multiparton interactions and hadronisation at Pythia's defaults. Particles with c tau > 10 mm are
+stable. Jets: anti-kT, R = 0.5, pT > 3 GeV, from all visible particles within |eta| < 5, without neutrinos and without
+muons beyond |eta| = 3, where there is no muon detector. The area is the jet's Voronoi area, which differs from jet to
+jet (a constant column would have no range for min-max scaling).
 """
 
 import argparse
@@ -42,7 +42,7 @@ _RADIUS = 0.5
 _JET_PT_MIN_GEV = 3.0
 _ACCEPTANCE_ETA = 5.0
 _HF_ETA = 3.0
-# Some 15 jets come from an event; small enough that the last batch wastes little.
+# An event has about 15 jets; batches are so small that the last one wastes little.
 _EVENTS_PER_BATCH = 50
 _PHOTON, _ELECTRON, _MUON, _NEUTRINOS = 22, 11, 13, (12, 14, 16)
 
@@ -59,7 +59,7 @@ def _generator(seed: int, pt_hat_min_gev: float) -> Any:
         "ParticleDecays:limitTau0 = on",
         "ParticleDecays:tau0Max = 10.",
         "Random:setSeed = on",
-        f"Random:seed = {seed + 1}",  # Pythia takes 0 for "by the clock"
+        f"Random:seed = {seed + 1}",  # with 0, Pythia takes the seed from the clock
     )
     for setting in settings:
         if not pythia.readString(setting):
@@ -70,7 +70,7 @@ def _generator(seed: int, pt_hat_min_gev: float) -> Any:
 
 
 def _kinds(pdg: Array, charged: Array, eta: Array) -> Array:
-    """Index into `PARTICLE_KINDS` of each particle."""
+    """Index of each particle's kind in `PARTICLE_KINDS`."""
     identity = np.abs(pdg)
     kinds = np.where(charged, PARTICLE_KINDS.index("charged_hadron"), PARTICLE_KINDS.index("neutral_hadron"))
     kinds[identity == _PHOTON] = PARTICLE_KINDS.index("photon")
@@ -108,7 +108,7 @@ def _cluster(momenta: Array, kinds: Array, jet_definition: Any, area_definition:
     if not jets:
         return np.empty((0, len(JET_COLUMNS)))
     kinematics = np.array([(jet.pt(), jet.eta(), jet.phi_std(), max(jet.m(), 0.0), jet.area()) for jet in jets])
-    # An input particle's place in the clustering history is its place in the input.
+    # An input particle has the same index in the clustering history as in the input.
     members = [[part.cluster_hist_index() for part in jet.constituents()] for jet in jets]
     jet_of = np.repeat(np.arange(len(jets)), [len(indices) for indices in members])
     particle = np.fromiter(chain.from_iterable(members), dtype=np.int64, count=len(jet_of))
@@ -121,7 +121,7 @@ def _cluster(momenta: Array, kinds: Array, jet_definition: Any, area_definition:
 
 
 def _events(seed: int, pt_hat_min_gev: float) -> Iterator[Array]:
-    """Yield the jets of one event after the other, without end."""
+    """Yield the jets of each event, without end."""
     pythia = _generator(seed, pt_hat_min_gev)
     jet_definition = fastjet.JetDefinition(fastjet.antikt_algorithm, _RADIUS)
     area_definition = fastjet.AreaDefinition(fastjet.VoronoiAreaSpec())
@@ -151,8 +151,8 @@ def generate(rows: int, seed: int, pt_hat_min_gev: float) -> Table:
     rows
         Number of jets, exactly.
     seed
-        From 0 to 899,999,999. The same seed gives the same jets on the same type of CPU, and differences below 1e-6
-        across types.
+        From 0 to 899,999,999. The same seed gives the same jets on the same type of CPU; jets from different types
+        differ by less than 1e-6.
     pt_hat_min_gev
         Minimum transverse momentum of the hard scatter.
 

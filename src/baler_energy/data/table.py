@@ -20,19 +20,19 @@ TABLE_ARRAYS = ("data", "names", "dtypes", "origin")
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Rows and named columns of numbers, with where they come from.
+    """Rows and named columns of numbers, with their origin.
 
     Parameters
     ----------
     data
         Shape (rows, columns), float64, C-contiguous.
     names
-        A different name for each column.
+        Name of each column, all different.
     dtypes
-        The NumPy name of the dtype that each column has at its source, such as ``float32`` or ``int32``.
+        NumPy name of each column's dtype in its source, such as ``float32`` or ``int32``.
     origin
-        JSON-able record of the source. ``source`` is ``pythia8``, ``toy`` or ``file``; ``label`` is how figures name
-        it; ``source_bytes`` is the size of these rows in the source file as stored on disk, or null with
+        JSON-able record of the source. ``source`` is ``pythia8``, ``toy`` or ``file``; ``label`` is its name in
+        figures; ``source_bytes`` is the size of these rows in the source file as stored on disk, or null with
         ``source_bytes_reason``; ``warnings`` is a list of sentences.
     """
 
@@ -54,7 +54,7 @@ class Table:
 
     @property
     def integer(self) -> NDArray[np.bool_]:
-        """Shape (columns,): whether the column holds integers (or booleans) at its source."""
+        """Shape (columns,): whether the column contains integers (or booleans) in its source."""
         return np.array([np.dtype(name).kind in "iub" for name in self.dtypes], dtype=np.bool_)
 
     @property
@@ -63,23 +63,24 @@ class Table:
         return int(self.data.shape[0]) * sum(np.dtype(name).itemsize for name in self.dtypes)
 
     def first(self, rows: int | None) -> Self:
-        """Give the first rows of it (None: all), which share its memory."""
+        """Return a table of the first rows (None: all), which shares its memory."""
         return type(self)(self.data[:rows], self.names, self.dtypes, self.origin)
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Read a table that `write` has written.
+        """Read a table written by `write`.
 
         Raises
         ------
         InputError
-            The file is missing, damaged or not a prepared table (such as an npz of Baler's, which ``prepare`` reads).
+            The file is missing, damaged or not a prepared table (such as an npz file of Baler, which ``prepare``
+            reads).
         """
         return cls.of(path, read_npz(path))
 
     @classmethod
     def of(cls, path: Path, arrays: Mapping[str, NDArray[Any]]) -> Self:
-        """Give the table that the arrays of the file `path` are; raises `InputError` where they are none."""
+        """Make a table from the arrays of the file `path`; raises `InputError` if they are not a prepared table."""
         missing = [name for name in TABLE_ARRAYS if name not in arrays]
         if missing:
             raise InputError(
@@ -98,7 +99,7 @@ class Table:
 
 
 def annotations(names: Sequence[str], dtypes: Sequence[str], origin: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
-    """Give the arrays other than ``data`` in the file of a table, in their order."""
+    """Return the arrays other than ``data`` in the file of a table, in order."""
     return {
         "names": np.array(names, dtype=np.str_),
         "dtypes": np.array(dtypes, dtype=np.str_),

@@ -1,8 +1,8 @@
-"""A seeded NumPy stand-in for jets, with the columns of Baler's CMS example.
+"""Seeded toy jets from NumPy, with the columns of Baler's CMS example.
 
-It is no physics: it has the shape of jet data (a steep pt spectrum, energies shared among kinds of constituent, integer
-multiplicities that grow with energy, sums that close), so that the workflow runs where the event generator has no
-wheels, and so that tests are quick. Everything made from it is labelled as toy data.
+They are not physics. They have the shape of jet data (a steep pt spectrum, energy divided among kinds of constituents,
+integer multiplicities that grow with energy, consistent sums), so that the workflow runs where the event generator has
+no wheels, and tests are fast. Everything made from them is labelled as toy data.
 """
 
 import numpy as np
@@ -18,17 +18,17 @@ LABEL = "toy data"
 _PT_MIN_GEV = 3.0
 _RADIUS = 0.5
 _HF_ETA = 3.0
-# Mean share of a central jet's energy, and mean energy (GeV) of one constituent, by kind in the order of the columns.
+# Mean shares of a central and a forward jet's energy, and mean energy (GeV) of a constituent, by kind in column order.
 _CENTRAL_SHARES = np.array([0.62, 0.10, 0.25, 0.02, 0.01, 0.0, 0.0])
 _FORWARD_SHARES = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.72, 0.28])
 _CONSTITUENT_GEV = np.array([2.2, 3.5, 1.2, 1.5, 6.0, 14.0, 7.0])
-# How often a kind is there at all: leptons are rare in jets.
+# Probability that a kind is present: leptons are rare in jets.
 _PRESENCE = np.array([0.98, 0.75, 0.97, 0.12, 0.03, 0.97, 0.90])
 
 
 def _shares(rng: np.random.Generator, eta: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Shape (jets, 7): share of the energy that each kind carries; rows sum to one, absent kinds are exactly zero."""
-    # A jet near the border of the forward calorimeter has constituents on both sides.
+    """Shape (jets, 7): share of the energy in each kind; rows sum to one, absent kinds are exactly zero."""
+    # A jet near the edge of the forward calorimeter has constituents on both sides.
     forward = np.clip((np.abs(eta) - _HF_ETA + 0.4 * _RADIUS) / (0.8 * _RADIUS), 0.0, 1.0)[:, None]
     means = (1.0 - forward) * _CENTRAL_SHARES + forward * _FORWARD_SHARES
     present = (rng.random(means.shape) < _PRESENCE) & (means > 0)
@@ -53,8 +53,8 @@ def generate(rows: int, seed: int) -> Table:
     Returns
     -------
     Table
-        Shape (rows, 24). The seven energies sum to sqrt((pt cosh eta)^2 + mass^2) within float32 rounding; a kind has
-        constituents exactly where it has energy.
+        Shape (rows, 24). The seven energies sum to sqrt((pt cosh eta)^2 + mass^2) within float32 rounding; a kind only
+        has constituents if it has energy, and vice versa.
     """
     rng = np.random.default_rng(seed)
     pt = _PT_MIN_GEV * (1.0 + rng.pareto(2.6, rows))

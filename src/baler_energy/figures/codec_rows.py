@@ -17,7 +17,7 @@ _OF_SOME = ("model", "precision", "batch_size")
 
 
 def codecs_at_centre(tables: Tables) -> tuple[pd.DataFrame, pd.DataFrame, str]:
-    """Give the codecs at the study's centre.
+    """Return the codecs at the study's centre.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The GPU over time: what is drawn, of which run and GPU, and what is said where something is missing."""
+"""The GPU over time: what is drawn, for which run and GPU, and what is reported if something is missing."""
 
 from collections.abc import Callable
 
@@ -40,7 +40,7 @@ def labels(figure: Figure) -> list[str]:
 
 
 def bars(panel: Axes) -> dict[str, tuple[float, float]]:
-    """Begin and end of the strip's bars by name; each has one."""
+    """Start and end of the strip's bars by name; each name has one bar."""
     names = [text.get_text() for text in panel.get_yticklabels()]
     found = [c for c in panel.collections if isinstance(c, PolyCollection)]
     spans = [(c.get_paths()[0].vertices[:, 0].min(), c.get_paths()[0].vertices[:, 0].max()) for c in found]
@@ -66,7 +66,7 @@ def test_every_quantity_of_the_first_repeat_is_drawn(gpu: Tables) -> None:
     assert "repeat 0 (n = 1)" in figure.get_suptitle() and "gpu-0" in figure.get_suptitle()
 
 
-def test_the_fit_is_drawn_over_the_window_and_said(gpu: Tables) -> None:
+def test_the_fit_is_drawn_over_the_window_and_reported(gpu: Tables) -> None:
     figure = draw_gpu_timeline(gpu)
     window_s = gpu["samples"].loc[training(gpu), "window_s"].iloc[0]
     fit = figure.axes[3].lines[1]
@@ -76,7 +76,7 @@ def test_the_fit_is_drawn_over_the_window_and_said(gpu: Tables) -> None:
     assert "Temperature: 41 °C at the start, maximum 63 °C; fit (dashed): steady state" in figure.get_suptitle()
 
 
-def test_a_flat_temperature_has_no_fit_and_says_why(gpu: Tables) -> None:
+def test_a_flat_temperature_has_no_fit_and_a_reason(gpu: Tables) -> None:
     samples = gpu["samples"]
     flat = samples.assign(value=samples["value"].where(samples["quantity"] != "temperature", 50.0))
     figure = draw_gpu_timeline({**gpu, "samples": flat})
@@ -96,7 +96,7 @@ def test_reasons_are_bars_over_their_times(gpu: Tables) -> None:
     assert len(colours) == 3
 
 
-def test_what_the_gpu_does_not_offer_has_no_panel(gpu: Tables) -> None:
+def test_quantities_that_the_gpu_does_not_report_have_no_panel(gpu: Tables) -> None:
     figure = draw_gpu_timeline(without(gpu, "throttle_reasons"))
     assert labels(figure) == LABELS and len(figure.axes) == 5
     assert "does not report why its clocks are lowered" in figure.get_suptitle()

@@ -21,7 +21,7 @@ def legend(figure: Figure) -> list[str]:
 
 
 def marks(panel: Axes, marker: str) -> dict[float, float]:
-    """Heights of the filled marks by their place."""
+    """Heights of the filled marks by their position."""
     lines = [line for line in panel.lines if line.get_marker() == marker and line.get_markerfacecolor() != "white"]
     return {float(x): float(y) for line in lines for x, y in zip(line.get_xdata(), line.get_ydata(), strict=True)}
 
@@ -43,15 +43,15 @@ def test_marks_and_law_are_those_of_the_runs(tables: dict[str, pd.DataFrame]) ->
     assert efficiency in figure.get_suptitle() and "n = 3." in figure.get_suptitle()
 
 
-def test_a_disturbed_iteration_moves_no_speed_up(tables: dict[str, pd.DataFrame]) -> None:
+def test_a_disturbed_iteration_does_not_change_the_speed_up(tables: dict[str, pd.DataFrame]) -> None:
     runs = tables["runs"]
     slower = runs.assign(duration_s=runs["duration_s"].where(runs["repeat"] > 0, 10 * runs["duration_s"]))
     drawn = [draw_parallel(tables | {"runs": table}).axes[0].lines for table in (runs, slower)]
-    for quiet, beside_load in zip(*drawn, strict=True):
-        np.testing.assert_array_equal(quiet.get_ydata(), beside_load.get_ydata())
+    for quiet, disturbed in zip(*drawn, strict=True):
+        np.testing.assert_array_equal(quiet.get_ydata(), disturbed.get_ydata())
 
 
-def test_energy_is_per_row_and_says_what_it_is(tables: dict[str, pd.DataFrame]) -> None:
+def test_energy_is_per_row_with_its_evidence(tables: dict[str, pd.DataFrame]) -> None:
     figure = draw_parallel(tables)
     per_row_uj = sweep(tables, "compress").groupby("threads")["energy_j"].mean() / 30_000 * 1e6
     assert marks(figure.axes[4], "^") == pytest.approx(dict(per_row_uj))
@@ -68,13 +68,13 @@ def test_runs_of_the_same_number_of_threads_are_one_point(tables: dict[str, pd.D
     assert marks(figure.axes[0], "o")[2.0] == pytest.approx(mean_s.loc[1] / mean_s.loc[2])
 
 
-def test_a_law_that_does_not_hold_is_said_and_not_drawn(tables: dict[str, pd.DataFrame]) -> None:
+def test_a_law_that_does_not_hold_is_reported_and_not_drawn(tables: dict[str, pd.DataFrame]) -> None:
     runs = tables["runs"]
     slower = runs["duration_median_s"].where(runs["operation"] != "compress", 0.1 * runs["threads"])
     figure = draw_parallel({**tables, "runs": runs.assign(duration_median_s=slower)})
     assert "none, slower with more threads (compress)" in legend(figure)[0]
     curves = [[line for line in panel.lines if len(line.get_xdata()) == 100] for panel in figure.axes[:3]]
-    assert [len(lines) for lines in curves] == [2, 1, 2]  # the ideal, and the law where there is one
+    assert [len(lines) for lines in curves] == [2, 1, 2]  # the ideal, and the law if it holds
 
 
 def test_a_flagged_run_is_open_and_in_no_speed_up(tables: dict[str, pd.DataFrame]) -> None:

@@ -1,4 +1,4 @@
-"""Figures of measured parts: the whole down to operators, parts against the whole, rooflines; and of profilers."""
+"""Figures of measured parts: the whole down to operators, parts and the whole, rooflines; and of profilers."""
 
 import pandas as pd
 import pytest
@@ -48,7 +48,7 @@ def test_time_is_shown_where_energy_is_modelled(tables):
     assert "static power is unknown" in figure.get_suptitle()
 
 
-def test_parts_close_against_the_whole(measured):
+def test_parts_and_overhead_add_up_to_the_whole(measured):
     figure = draw_parts(measured)
     for panel in figure.axes:
         bars = [bar.get_width() for bar in panel.patches]
@@ -82,7 +82,7 @@ def test_work_of_layers_and_operations(measured, tables):
     assert (forward["flop_per_byte"], forward["kind"]) == (5.0, "forward")
     assert forward["flop_per_s"] == pytest.approx(1e9 / (0.1 * WHOLE_S))
     assert forward["j_per_flop"] == pytest.approx(0.1 * WHOLE_J / 1e9)
-    # Bytes of a whole are those of its layers.
+    # The bytes of a whole are the sum over its layers.
     assert points.loc[("train", "train"), "flop_per_byte"] == pytest.approx(3e9 / 4e8)
     assert work(parts_of(tables)[0])["j_per_flop"].isna().all(), "modelled energy makes no J/FLOP"
     assert len(draw_roofline(tables).axes) == 1
@@ -127,7 +127,7 @@ def test_lines_have_their_parts_and_bytes(tables):
         (lambda tables: draw_shares("pyspy", {"function": "0"}, tables), "pyspy"),
     ],
 )
-def test_a_profiler_that_was_absent_gives_its_reason(tables, draw, profiler):
+def test_an_absent_profiler_is_reported_with_its_reason(tables, draw, profiler):
     hotspots = tables["hotspots"]
     row = hotspots[hotspots["profiler"] == profiler].head(1)
     absent = row.assign(kind="absent", self_share=None, reason=f"{profiler} is not installed. Install it.")

@@ -18,7 +18,7 @@ SHARES = {
 
 @pytest.fixture
 def engines(build: Build) -> dict[str, pd.DataFrame]:
-    """Give tables of the reference and of upstream, which takes twice its time, each with a profile of one epoch."""
+    """Tables of the reference and of upstream, which takes twice as long, each with a profile of one epoch."""
     tables = build()
     runs = tables["runs"]
     twice = runs.assign(engine="upstream", run_id="upstream/" + runs["run_id"])

@@ -31,19 +31,19 @@ Tables = dict[str, pd.DataFrame]
 
 CHAPTERS = ("cost", "hotspots", "worth")
 FIGURES = [spec for chapter in CHAPTERS for spec in figures_of(chapter)]
-#: Not those that are of all that the study took, or compare codecs, and say so.
+#: Without those that cover everything in the study or compare codecs, as their captions state.
 COSTS = [spec for spec in FIGURES if spec.name not in ("co2e_countries", "rate_distortion")]
 
 
 @pytest.fixture(scope="module")
 def alone(build: Build) -> Tables:
-    """Give the reference alone, on a CPU and a GPU with counters."""
+    """Tables of the reference only, on a CPU and a GPU with counters."""
     return build(devices=("cpu", "cuda"), evidence={"cpu": "measured", "gpu": "measured"}, extras=True)
 
 
 @pytest.fixture(scope="module")
 def mixed(build: Build) -> Tables:
-    """Give the same runs, and those of other engines, precisions and packings."""
+    """Tables of the same runs, and those of other engines, precisions and packings."""
     options = {"evidence": {"cpu": "measured", "gpu": "measured"}, "extras": True, "engines": True}
     return build(devices=("cpu", "cuda"), **options)
 
@@ -65,19 +65,19 @@ def drawn(figure: Figure) -> list[object]:
 
 
 @pytest.mark.parametrize("spec", COSTS, ids=lambda spec: spec.name)
-def test_costs_hotspots_and_worth_are_of_the_reference_whatever_else_ran(spec, alone: Tables, mixed: Tables) -> None:
+def test_costs_hotspots_and_worth_only_show_the_reference(spec, alone: Tables, mixed: Tables) -> None:
     before, after = (drawn(spec.draw(tables)) for tables in (alone, _without_calls_of_the_reference(mixed)))
     assert str(after) == str(before)
 
 
 def _without_calls_of_the_reference(tables: Tables) -> Tables:
-    """Leave out the call tree that the reference has more of for the comparison."""
+    """Leave out the call trees that the reference only has for the comparison."""
     hotspots = tables["hotspots"]
     more = hotspots["engine"].eq("reference") & hotspots["kind"].eq("call") & hotspots["stack"].str.startswith("main")
     return tables | {"hotspots": hotspots[~more]}
 
 
-def test_the_first_page_is_of_the_reference(alone: Tables, mixed: Tables) -> None:
+def test_the_first_page_only_shows_the_reference(alone: Tables, mixed: Tables) -> None:
     before, after = (overview.overview(tables, "s", {}).partition("Main numbers")[2] for tables in (alone, mixed))
     assert after.partition("Machine")[0] == before.partition("Machine")[0]
     assert "engine reference" in after
@@ -117,7 +117,7 @@ def test_engines_are_drawn_with_their_factors(engines: Tables) -> None:
     assert marks == pytest.approx([1e6 * (mine["duration_median_s"] / mine["rows"]).mean()])
 
 
-def test_energies_of_another_kind_are_not_compared(engines: Tables) -> None:
+def test_energies_with_different_evidence_are_not_compared(engines: Tables) -> None:
     runs = engines["runs"]
     fast = runs["engine"] == "fast"
     other = runs.assign(energy_evidence=runs["energy_evidence"].where(~fast, "measured"))
@@ -127,7 +127,7 @@ def test_energies_of_another_kind_are_not_compared(engines: Tables) -> None:
     assert "1.67x less" in texts(figure), "times still are"
 
 
-def test_one_engine_is_nothing_to_compare(tables: Tables) -> None:
+def test_one_engine_cannot_be_compared(tables: Tables) -> None:
     for draw in (draw_engines, draw_difference):
         with pytest.raises(NoData, match=r"only one engine at the study's centre \(in the study: reference\)"):
             draw(tables)
@@ -137,7 +137,7 @@ def test_one_engine_is_nothing_to_compare(tables: Tables) -> None:
         draw_packing(tables)
 
 
-def test_an_engine_that_chose_its_threads_is_compared_and_says_so(engines: Tables) -> None:
+def test_an_engine_that_chose_its_threads_is_compared_and_labelled(engines: Tables) -> None:
     runs = engines["runs"]
     fast = (runs["engine"] == "fast") & (runs["threads"] == 2)
     others = runs[~((runs["engine"] == "fast") & (runs["threads"] != 2))]
@@ -203,16 +203,16 @@ def test_flagged_runs_are_in_no_factor(engines: Tables) -> None:
     assert fast["mean_rms_over_range_ratio"].to_list() == pytest.approx([1.0] * len(fast)), "errors are of all runs"
 
 
-def test_a_disturbed_iteration_is_in_no_factor_of_the_time(engines: Tables) -> None:
+def test_a_disturbed_iteration_does_not_change_the_factor_of_the_time(engines: Tables) -> None:
     runs = engines["runs"][engines["runs"]["epochs"] == 5]
     disturbed = (runs["engine"] == "fast") & (runs["repeat"] == 0)
     slower = runs.assign(duration_s=runs["duration_s"].where(~disturbed, 10 * runs["duration_s"]))
-    quiet, beside_load = (ENGINES.make(engines | {"runs": table}) for table in (runs, slower))
-    assert beside_load["time_per_row_s_ratio"].notna().any()
-    pd.testing.assert_frame_equal(quiet, beside_load)
+    quiet, disturbed = (ENGINES.make(engines | {"runs": table}) for table in (runs, slower))
+    assert disturbed["time_per_row_s_ratio"].notna().any()
+    pd.testing.assert_frame_equal(quiet, disturbed)
 
 
-def test_the_difference_is_of_the_measured_time_by_profiled_shares(engines: Tables) -> None:
+def test_the_difference_splits_measured_time_by_profiled_shares(engines: Tables) -> None:
     times = times_by_category(engines).set_index(["operation", "label"])
     runs = engines["runs"]
     here = runs[(runs["rows"] == 30_000) & (runs["batch_size"] == 512) & (runs["epochs"] == 5) & (runs["threads"] == 2)]
@@ -250,7 +250,7 @@ def test_packings_are_drawn_in_two_steps_with_their_bound(engines: Tables) -> No
     assert widths == pytest.approx([0, 1 / 1.2 - 1, 0, 0, 0, 1, 0, 4], abs=1e-9)
 
 
-def test_a_broken_bound_is_said_loudly(engines: Tables) -> None:
+def test_a_broken_bound_is_reported(engines: Tables) -> None:
     runs = engines["runs"]
     one = (runs["packing"] == "zstd+bound-0.01") & (runs["repeat"] == 1)
     worse = runs.assign(max_over_range=runs["max_over_range"].where(~one, 0.0101))
@@ -275,7 +275,7 @@ def test_ratios_separate_engines_packings_and_their_gains(engines: Tables) -> No
     assert "model" not in readable(RATIOS, same) and "All rows: model baler." in notes(RATIOS, same, engines)
 
 
-def test_errors_of_networks_are_of_one_device(mixed: Tables) -> None:
+def test_errors_of_networks_come_from_one_device(mixed: Tables) -> None:
     runs = mixed["runs"]
     other = runs.assign(mean_rms_over_range=runs["mean_rms_over_range"].where(runs["device"] == "cpu", 100.0))
     figure = draw_error_flops(mixed | {"runs": other})

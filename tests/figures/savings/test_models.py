@@ -23,7 +23,7 @@ PER_ROW_S = {"baler": 1.1e-5, "baler-small": 1e-6, "baler-x0.5": 4e-6, "baler-x2
 
 @pytest.fixture(scope="module")
 def sized(build):
-    """Give a study of several networks, with a forward pass of each."""
+    """Tables of a study with several networks, with a forward pass of each."""
     tables = build(evidence={"cpu": "measured"})
     runs = tables["runs"]
     here = runs[(runs["rows"] == 30_000) & (runs["batch_size"] == 512) & (runs["epochs"] == 5) & (runs["threads"] == 2)]
@@ -45,7 +45,7 @@ def texts(figure: Figure) -> list[str]:
 
 
 def laws(figure: Figure) -> list[str]:
-    """Give the legend's words on the exponents, of energy and of time."""
+    """Return the legend's text about the exponents of energy and time."""
     return [text.split("exponent ")[1] for text in texts(figure) if "exponent" in text]
 
 
@@ -58,11 +58,11 @@ def test_the_exponent_of_a_forward_pass_is_found_and_networks_are_named(sized):
         "Time per row of a forward pass (µs)",
     ]
     known = stats.linregress(np.log([*SIZES.values()]), np.log([*PER_ROW_S.values()]))
-    half_width = stats.t.ppf(0.975, 2) * known.stderr  # four networks, however many runs
+    half_width = stats.t.ppf(0.975, 2) * known.stderr  # four networks, regardless of the number of runs
     assert laws(figure) == [f"{known.slope:.2f} ± {half_width:.2f}"] * 2
 
 
-def test_names_do_not_lie_over_what_else_is_said_of_a_mark(sized):
+def test_names_do_not_overlap_other_labels_of_a_mark(sized):
     runs = sized["runs"]
     for kept in (runs, runs[runs["repeat"] == 0]):
         figure = draw_forward({**sized, "runs": kept})
@@ -112,7 +112,7 @@ def test_each_network_is_a_line_of_its_epochs(sized):
     found = {container.get_label(): container.lines[0].get_xydata() for container in figure.axes[0].containers}
     assert list(found) == ["model baler-small", "model baler-x0.5", "model baler", "model baler-x2"]
     gflop = 355_200 * 30_000 / 1e9
-    assert found["model baler"][:, 0] == pytest.approx([gflop, 5 * gflop, 25 * gflop])  # the other rows are no epochs
+    assert found["model baler"][:, 0] == pytest.approx([gflop, 5 * gflop, 25 * gflop])  # the other rows are not epochs
     ((x, y),) = found["model baler-x2"]
     size = SIZES["baler-x2"] / SIZES["baler"]
     assert (x, y) == pytest.approx((5 * gflop * size, 0.01 * size**-0.3))
@@ -137,7 +137,7 @@ def counted(**changes):
         ({"counted": None, "macs": None, "parameters": None, "reason": "is not installed"}, "unknown", "not installed"),
     ],
 )
-def test_a_tool_agrees_or_the_table_says_why_not(changes, agrees, reason):
+def test_a_tool_agrees_or_the_table_has_the_reason(changes, agrees, reason):
     table = TABLE.make(counted(**changes))
     own, other = table.to_dict("records")
     assert own["agrees"] == "yes" and pd.isna(own["reason"])

@@ -18,7 +18,7 @@ Tables = dict[str, pd.DataFrame]
 
 
 def rows(meter: str, duration_s: float, **energies: tuple[float | None, str]) -> list[dict[str, object]]:
-    """Give the readings of one window; energy and evidence by component."""
+    """Return the readings of one window; energy and evidence by component."""
     about = {"meter": meter, "file": "f", "duration_s": duration_s}
     found = [about | {"quantity": "duration", "component": "machine", "value": duration_s, "evidence": "measured"}]
     for component, (value, evidence) in energies.items():

@@ -11,7 +11,7 @@ from baler_energy.figures.trust.iterations import DISTURBED, draw_iterations, wi
 Tables = dict[str, pd.DataFrame]
 
 
-def test_iterations_are_over_the_median_of_their_window(tables: Tables) -> None:
+def test_iterations_are_divided_by_the_median_of_their_window(tables: Tables) -> None:
     runs = tables["runs"]
     found = within_windows(runs)
     assert len(found) == (runs["iterations"] > 1).sum() > 0
@@ -30,7 +30,7 @@ def test_a_disturbed_window_is_marked_and_counted(tables: Tables) -> None:
     assert f"1 of {several} windows have an iteration above 1.5 times their median" in figure.get_suptitle()
 
 
-def test_windows_of_one_iteration_are_said_to_be_left_out(tables: Tables) -> None:
+def test_windows_with_one_iteration_are_reported_as_left_out(tables: Tables) -> None:
     runs = tables["runs"].copy()
     runs.loc[runs["operation"] == "train", "iterations"] = 1
     said = draw_iterations({**tables, "runs": runs}).get_suptitle()

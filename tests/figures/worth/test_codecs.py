@@ -1,4 +1,4 @@
-"""Codecs side by side: the figure and the table."""
+"""The comparison of codecs: the figure and the table."""
 
 from collections.abc import Callable
 
@@ -16,7 +16,7 @@ CLASSICAL = {"quantise-0.03+pcodec": (0.005, 16.0), "quantise-0.1+pcodec": (0.02
 
 @pytest.fixture(scope="module")
 def several(build: Callable[..., Tables]) -> Tables:
-    """Give trainings of 1, 5 and 25 epochs, whose compressed files are as large as the table, and classical codecs."""
+    """Trainings with 1, 5 and 25 epochs, whose compressed files are as large as the table, and classical codecs."""
     tables = build()
     tables["runs"]["mean_relative_error_median"] = tables["runs"]["mean_rms_over_range"]
     runs = tables["runs"]
@@ -56,7 +56,7 @@ def test_the_table_gives_each_family_at_the_error_of_a_trained_codec(several: Ta
 def test_the_ranking_depends_on_the_measure(several: Tables) -> None:
     table = codecs(several)
     others = table[~table["measured"].astype(bool) & (table["at_epochs"] == 5)].set_index("measure")["ratio"]
-    # The classical codec's relative errors are half as large again as its errors over the range, Baler's the same.
+    # The classical codec's relative errors are 1.5 times its errors over the range, Baler's are equal.
     assert others["relative_error"] == pytest.approx(others["error"] / 1.5**0.5, rel=1e-6)
 
 
@@ -68,7 +68,7 @@ def test_the_notes_answer_whether_a_codec_without_training_stores_less(several: 
     )
 
 
-def test_energies_of_another_kind_are_not_compared(several: Tables) -> None:
+def test_energies_with_different_evidence_are_not_compared(several: Tables) -> None:
     runs = several["runs"]
     measured = runs.assign(energy_evidence=runs["energy_evidence"].where(runs["transform"] != "identity", "measured"))
     table = codecs(several | {"runs": measured})

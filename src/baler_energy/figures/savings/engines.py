@@ -34,7 +34,7 @@ _COSTS = (
     ("time_per_row_s", "Time per row", "s"),
     ("memory_peak_b", "Peak memory", "B"),
 )
-#: Results of a run, whatever the operation: column, label.
+#: Results of a run that do not depend on the operation: column, label.
 _RESULTS = (
     ("mean_rms_over_range", "RMS residual / range"),
     ("max_over_range", "Largest residual / range"),

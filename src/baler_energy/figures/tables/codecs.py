@@ -20,7 +20,7 @@ _WHAT = ["nrmse", "max_over_range", "ratio", "bytes_per_row", *_COSTS]
 
 
 def codecs(tables: Tables) -> pd.DataFrame:
-    """Give what each family of codecs needs at the error of each codec that trains in epochs.
+    """Return what each family of codecs needs at the error of each codec that trains in epochs.
 
     Returns
     -------
@@ -42,7 +42,7 @@ def codecs(tables: Tables) -> pd.DataFrame:
 
 
 def _matched(points: pd.DataFrame, trained: Row, measure: str) -> list[Row]:
-    """Give a trained codec, and what the other families need for its error, most ratio first."""
+    """Return a trained codec, and what the other families need at its error, by decreasing ratio."""
     error = trained[measure]
     if not error > 0:
         return []
@@ -88,7 +88,7 @@ def _row(row: Row) -> dict[str, str]:
 
 
 def _trained(row: Any) -> str:
-    """Name the trained codec that a row is at the error of."""
+    """Name the trained codec whose error a row has."""
     packing = "" if row["at_packing"] == "none" else f" with packing {row['at_packing']}"
     return f"{row['at_family'].partition(',')[0]}{packing} after {parameter_text(row['at_epochs'])} epochs"
 
