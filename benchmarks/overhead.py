@@ -52,8 +52,8 @@ def compare(pairs: int, work_s: float) -> None:
         measured = timed_while_measured(count)
         alone = alone or timed(count)
         for name, value in {
-            "CPU time of the meters' threads, over all CPU time of the window (%)": 100 * _beside(measured),
-            "the same without meters (%)": 100 * _beside(alone),
+            "CPU time of the meters' threads, over all CPU time of the window (%)": 100 * _meter_share(measured),
+            "the same without meters (%)": 100 * _meter_share(alone),
             "time that the work waited, over the duration (%)": 100 * _waited(measured),
             "the same without meters (%) ": 100 * _waited(alone),
             "duration, measured over not": measured[0] / alone[0],
@@ -64,7 +64,7 @@ def compare(pairs: int, work_s: float) -> None:
         print(f"| {name} | {statistics.median(values):.3f} | {min(values):.3f} to {max(values):.3f} |")
 
 
-def _beside(times_s: tuple[float, float, float]) -> float:
+def _meter_share(times_s: tuple[float, float, float]) -> float:
     _, process_s, work_s = times_s
     return 1 - work_s / process_s
 

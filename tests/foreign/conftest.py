@@ -165,7 +165,7 @@ TEXTS: dict[str, Callable[..., str]] = {
 
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
-    """Give the function that writes a file of a kind, with options of that kind, and returns its path."""
+    """Return a function that writes a file of a kind, with options of that kind, and returns its path."""
 
     def _write(kind: str, *args: object, name: str = "", **options: object) -> Path:
         path = tmp_path / (name or f"{kind}.txt")

@@ -1,4 +1,4 @@
-"""Findings from the rows alone: on made-up files with and without each property, and on the original study's."""
+"""Findings from the rows alone, in artificial files with and without each property and in the original study's."""
 
 import numpy as np
 import pandas as pd
@@ -90,7 +90,7 @@ def test_windows_of_another_hour_are_not_nested(write):
     assert not words(read_foreign(nested_pair(write, shift_s=3600.0))[1]) & {"nested", "nested_power", "nested_energy"}
 
 
-def test_nested_tools_that_differ_on_power_say_so(write):
+def test_nested_tools_that_differ_on_power_are_reported(write):
     _, findings = read_foreign(nested_pair(write, watts=80.0))
     assert "differ on GPU power by 60%" in one(findings, "nested_power", "gpu")["sentence"]
     assert "but not on energy" not in one(findings, "nested_energy", "gpu")["sentence"]
@@ -113,7 +113,7 @@ def test_one_counter_read_by_two_tools_in_one_log(write, tmp_path):
 
 
 def separate_pair(write, wobble):
-    """Write a Zeus log and one of pyJoules, a day apart; the power of both is 50 W, give or take `wobble`."""
+    """Write a Zeus log and a pyJoules log, a day apart; the power in both is 50 W, plus or minus `wobble`."""
     numbers = np.random.default_rng(2)
     lengths = np.array([30.0, 20.0, *numbers.uniform(4.9, 5.1, 30)]).round(3)
     powers = 50 * (1 + wobble * numbers.uniform(-1, 1, 32))
@@ -134,7 +134,7 @@ def test_separate_runs_with_the_same_mean_read_the_same_counter(write):
     assert same["value"] == pytest.approx(1, abs=0.001) and "without the first two" in same["sentence"]
 
 
-def test_two_constants_are_no_agreement_of_counters(write):
+def test_two_constants_are_not_the_same_counter(write):
     assert "same_counter" not in words(read_foreign(separate_pair(write, 0.0))[1])
 
 
@@ -165,7 +165,7 @@ def test_published_m1_rows_are_a_constant_11_w(study):
     assert "cpu 5.0 W + ram 6.0 W" in total["sentence"]
     m1 = foreign[foreign["file"].str.startswith("m1_") & (foreign["quantity"] == "energy") & foreign["value"].notna()]
     assert set(m1["evidence"]) == {"modelled"}
-    assert set(m1["component"]) == {"cpu", "ram", "machine"}  # its GPU's zeros are missing, not 0 J
+    assert set(m1["component"]) == {"cpu", "ram", "machine"}  # zeros of its GPU are missing values, not 0 J
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_published_cpu_is_a_constant_on_the_gpu_host(study):
     assert set(gpu["evidence"]) == {"measured"}
 
 
-def test_published_ram_follows_its_size(study, published):
+def test_published_ram_power_is_proportional_to_the_memory(study, published):
     _, findings = study
     assert one(findings, "ram_per_gb")["value"] == pytest.approx(0.375, abs=5e-4)
     assert one(findings, "hosts")["value"] == 3

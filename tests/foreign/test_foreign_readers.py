@@ -1,4 +1,4 @@
-"""Each tool's file: known by its content, in SI units, with the evidence; bad files end in one message."""
+"""Each tool's file: recognised by its content, in SI units, with the evidence; bad files end in one message."""
 
 import pandas as pd
 import pyarrow as pa
@@ -119,7 +119,7 @@ def test_pyjoules_units(write):
     assert pick(foreign, "gpu-0")["value"].tolist() == [500, 1000, 1500]
 
 
-def test_eco2ai_is_one_modelled_figure(write):
+def test_eco2ai_has_one_modelled_energy(write):
     foreign, _ = read_foreign([write("eco2ai")])
     assert pick(foreign, "machine")["value"].tolist() == pytest.approx([400, 880, 1440])
     assert set(pick(foreign, "machine")["evidence"]) == {"modelled"}
@@ -235,7 +235,7 @@ def test_a_damaged_row_is_named(old, new, match, write):
         read_foreign([path])
 
 
-def test_missing_file_folder_repeated_file_and_none(write, tmp_path):
+def test_missing_file_folder_repeated_file_and_no_file(write, tmp_path):
     with pytest.raises(InputError, match="cannot be read"):
         read_foreign([tmp_path / "absent.csv"])
     with pytest.raises(InputError, match="cannot be read"):

@@ -1,4 +1,4 @@
-"""Arithmetic on windows, against windows that are made to have the property or not."""
+"""Arithmetic on windows that are made with or without each property."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ POWER = st.floats(1e-3, 1e4)
 
 
 @given(LENGTHS, POWER, st.integers(0, 2**32 - 1))
-def test_a_constant_power_is_found_whatever_the_windows(lengths, power, seed):
+def test_a_constant_power_is_found_in_any_windows(lengths, power, seed):
     duration = np.array(lengths)
     late = np.random.default_rng(seed).uniform(0, 0.004, len(duration))
     short = np.array([1e-3, 0.3])  # windows too short to show anything
@@ -24,19 +24,19 @@ def test_a_constant_power_is_found_whatever_the_windows(lengths, power, seed):
 
 
 @given(LENGTHS.filter(lambda t: min(t) > 2), POWER, st.floats(0.02, 0.5))
-def test_a_power_that_varies_is_no_constant(lengths, power, swing):
+def test_a_power_that_varies_is_not_constant(lengths, power, swing):
     duration = np.array(lengths)
     sign = np.where(np.arange(len(duration)) % 2 == 0, 1, -1)
     assert constant_power_w(power * (1 + swing * sign) * duration, duration) is None
 
 
 @pytest.mark.parametrize("lengths", [(), (5.0, 9.0), (5.0, 5.0, 5.1, 5.0), (0.1, 0.2, 0.3, 0.4)])
-def test_too_little_says_nothing(lengths):
+def test_too_few_windows_have_no_constant_power(lengths):
     duration = np.array(lengths)
     assert constant_power_w(11 * duration, duration) is None
 
 
-def test_no_power_is_no_constant():
+def test_zero_power_is_not_a_constant():
     duration = np.array([1.0, 2.0, 3.0])
     assert constant_power_w(0 * duration, duration) is None
 
@@ -59,7 +59,7 @@ def test_power_per_size_needs_two_sizes_and_a_power(powers):
 
 @st.composite
 def trains(draw):
-    """Windows one after the other, and one inside each: starts, ends, starts, ends."""
+    """Consecutive windows, and one inside each: starts, ends, starts, ends."""
     count = draw(st.integers(3, 30))
     numbers = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     lengths, gaps = numbers.uniform(2, 30, count), numbers.uniform(0, 5, count)
@@ -90,14 +90,14 @@ def test_nesting_finds_the_time_zone(train, quarters):
 
 
 @given(trains())
-def test_windows_elsewhere_are_not_nested(train):
+def test_windows_at_other_times_are_not_nested(train):
     starts, ends, inner_starts, inner_ends = train
     away = ends[-1] - starts[0] + 60
     assert nested((starts, ends), (inner_starts + away, inner_ends + away)) is None
     assert nested((starts, ends), (starts - 20, ends + 20)) is None
 
 
-def test_runs_part_at_pauses_and_where_epochs_start_again():
+def test_runs_split_at_pauses_and_when_epochs_restart():
     nothing = np.full(5, np.nan)
     starts, length = np.array([0.0, 10, 20, 500, 510]), np.full(5, 9.0)
     assert split_runs(starts, length, nothing).tolist() == [0, 0, 0, 1, 1]

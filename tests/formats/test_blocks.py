@@ -48,8 +48,8 @@ LAYOUTS: dict[str, dict[str, Any]] = {
     "root tree": layout_root("TTree"),
     "root ntuple": layout_root("RNTuple") | {"title": ""},
 }
-# Files of one type for all columns tell integers by their values, and know no booleans.
-TOLD = {"npz": ("float32", "int32", "int32"), "hdf5 matrix": ("float32", "int32", "int32")}
+# Files with one type for all columns: integers are inferred from the values, and there are no booleans.
+INFERRED = {"npz": ("float32", "int32", "int32"), "hdf5 matrix": ("float32", "int32", "int32")}
 
 
 def numbers(rows: int) -> np.ndarray:
@@ -100,7 +100,7 @@ def test_what_is_written_is_read(tmp_path: Path, form: str, rows: int) -> None:
     copied(path, tmp_path / f"b{path.suffix}", rows)
     for file in (path, tmp_path / f"b{path.suffix}"):
         with open_source(file) as source:
-            assert (source.names, source.dtypes, source.rows) == (NAMES, TOLD.get(form, DTYPES), 100)
+            assert (source.names, source.dtypes, source.rows) == (NAMES, INFERRED.get(form, DTYPES), 100)
             assert dict(source.layout) == layout
             first, second = joined(source, rows)[0], joined(source, 33)[0]
             assert max(len(block.data) for block in source.blocks(rows)) <= rows
@@ -114,7 +114,7 @@ def test_what_is_written_is_read(tmp_path: Path, form: str, rows: int) -> None:
 
 
 @pytest.mark.parametrize("form", LAYOUTS)
-def test_nothing_is_a_table_too(tmp_path: Path, form: str) -> None:
+def test_a_table_without_rows(tmp_path: Path, form: str) -> None:
     path = tmp_path / f"a.{SUFFIXES[LAYOUTS[form]['format']]}"
     write(path, numbers(0), LAYOUTS[form], 5)
     with open_source(path) as source:
@@ -123,7 +123,7 @@ def test_nothing_is_a_table_too(tmp_path: Path, form: str) -> None:
 
 
 @pytest.mark.parametrize("form", [form for form in LAYOUTS if form != "table"])
-def test_blocks_are_what_the_whole_reader_reads(tmp_path: Path, form: str) -> None:
+def test_blocks_match_a_full_read(tmp_path: Path, form: str) -> None:
     path = tmp_path / f"a.{SUFFIXES[LAYOUTS[form]['format']]}"
     write(path, numbers(50), LAYOUTS[form], 20)
     request = Request(columns=("good", "pt"))
@@ -135,7 +135,7 @@ def test_blocks_are_what_the_whole_reader_reads(tmp_path: Path, form: str) -> No
         np.testing.assert_array_equal(joined(source, 13)[0], table.data)
 
 
-def test_a_table_is_byte_for_byte_that_of_the_whole_writer(tmp_path: Path) -> None:
+def test_a_table_has_the_bytes_of_the_full_writer(tmp_path: Path) -> None:
     origin = write(tmp_path / "a.npz", numbers(100), LAYOUTS["table"], 9)
     Table(numbers(100), NAMES, DTYPES, origin).write(tmp_path / "b.npz")
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
@@ -149,7 +149,7 @@ def test_columns_of_a_table(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("form", ["table", "npz", "parquet", "root tree"])
-def test_values_that_are_no_numbers_pass(tmp_path: Path, form: str) -> None:
+def test_nan_and_infinity_pass(tmp_path: Path, form: str) -> None:
     data = numbers(6)
     data[:4, 0] = [np.nan, np.inf, -np.inf, -0.0]
     path = tmp_path / f"a.{SUFFIXES[LAYOUTS[form]['format']]}"
@@ -307,7 +307,7 @@ def test_columns_side_by_side(rows: int, columns: int, tile: int) -> None:
     ("value", "dtype"),
     [(1.5, "int32"), (300.0, "int8"), (-1.0, "uint8"), (np.nan, "int64"), (2.0, "bool"), (1e39, "float32")],
 )
-def test_a_value_that_the_type_does_not_hold(tmp_path: Path, value: float, dtype: str) -> None:
+def test_a_value_that_does_not_fit_its_type(tmp_path: Path, value: float, dtype: str) -> None:
     data = numbers(5)
     data[3, 0] = value
     with pytest.raises(InputError, match=rf"a\.parquet.*'pt'.*{dtype}"):
@@ -315,12 +315,12 @@ def test_a_value_that_the_type_does_not_hold(tmp_path: Path, value: float, dtype
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_value_that_an_array_does_not_hold(tmp_path: Path) -> None:
+def test_a_value_that_does_not_fit_an_array(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"a\.npz.*'pt'.*float32"):
         write(tmp_path / "a.npz", np.full((2, 3), 1e39), LAYOUTS["npz"], 5)
 
 
-def test_values_that_the_type_holds() -> None:
+def test_values_that_fit_their_type() -> None:
     assert native("x", np.array([-128.0, 127.0]), "int8").tolist() == [-128, 127]
     assert np.isinf(native("x", np.array([np.inf, 1.0]), "float32")).tolist() == [True, False]
 
@@ -374,9 +374,9 @@ def test_npz_files_of_another_kind(tmp_path: Path) -> None:
     assert "text" in fails(path)
     np.savez(path, data=np.ones((2, 3)), names=np.array(["a", "b"]))
     assert "shape" in fails(path)
-    beside = {"dtypes": np.array(["float64"] * 2), "origin": np.array("{}"), "names": np.array(["a", "b"])}
+    others = {"dtypes": np.array(["float64"] * 2), "origin": np.array("{}"), "names": np.array(["a", "b"])}
     for data in (np.ones((2, 3)), np.ones(2), np.ones((2, 2), dtype=np.float32)):
-        np.savez(path, data=data, **beside)
+        np.savez(path, data=data, **others)
         assert "not a complete prepared table" in fails(path)
 
 
@@ -385,7 +385,7 @@ def test_parquet_without_a_value_in_a_later_batch(tmp_path: Path) -> None:
     assert "'x' has no value at row 25" in fails(tmp_path / "a.parquet")
 
 
-def test_a_format_that_goes_by_no_suffix(tmp_path: Path) -> None:
+def test_a_format_without_a_suffix(tmp_path: Path) -> None:
     assert "--format" in fails(tmp_path / "a.csv")
     assert "needs --leading" in fails(tmp_path / "a.root", Request(layout="leading"))
 
@@ -406,7 +406,7 @@ def test_a_format_that_goes_by_no_suffix(tmp_path: Path) -> None:
         layout_root("TTree") | {"compression": ["nonsense", 1]},
     ],
 )
-def test_a_layout_of_no_kind(tmp_path: Path, layout: dict[str, Any]) -> None:
+def test_an_unknown_layout(tmp_path: Path, layout: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=r"a\.x"), open_sink(tmp_path / "a.x", NAMES, DTYPES, layout, {}):
         pass
     assert list(tmp_path.iterdir()) == []
@@ -424,7 +424,7 @@ def test_an_error_leaves_nothing(tmp_path: Path, form: str) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_error_of_the_reader_s_user_is_its_own(tmp_path: Path) -> None:
+def test_an_error_of_the_caller_is_passed_on(tmp_path: Path) -> None:
     write(tmp_path / "a.npz", numbers(5), LAYOUTS["table"], 5)
     with pytest.raises(RuntimeError, match="mine"), open_source(tmp_path / "a.npz") as source:
         for _ in source.blocks(2):
@@ -458,7 +458,7 @@ REAL = pytest.mark.parametrize(
 
 
 @REAL
-def test_real_files_are_read_as_others_read_them(
+def test_real_files_match_other_readers(
     shared: Callable[[str], Path], name: str, columns: tuple[str, ...] | None
 ) -> None:
     path = shared(f"data/{name}")
@@ -499,8 +499,8 @@ def test_real_files(shared: Callable[[str], Path], tmp_path: Path, name: str, co
         with open_source(file, request) as source:
             assert source.names == whole.names
             # uproot counts objects in int32 only.
-            told = [dtype for name, dtype in zip(source.names, source.dtypes, strict=True) if name != "nMuon"]
-            assert told == [dtype for name, dtype in zip(whole.names, whole.dtypes, strict=True) if name != "nMuon"]
+            dtypes = [dtype for name, dtype in zip(source.names, source.dtypes, strict=True) if name != "nMuon"]
+            assert dtypes == [dtype for name, dtype in zip(whole.names, whole.dtypes, strict=True) if name != "nMuon"]
             data, own = joined(source, rows)
         np.testing.assert_array_equal(data, whole.data)
         counts.append(None if own is None else own.tolist())

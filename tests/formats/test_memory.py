@@ -1,4 +1,4 @@
-"""Memory of sources and sinks, in a process of its own."""
+"""Memory of sources and sinks, measured in a separate process."""
 
 import json
 import subprocess
@@ -9,7 +9,7 @@ import pytest
 
 from baler_energy.variants import FORMATS
 
-# Above what the imports take. The smallest file has twice as much, and four times as float64.
+# Beyond the memory of the imports. The smallest file is twice as large, and four times as float64.
 BOUND_MB = 140
 
 SCRIPT = """

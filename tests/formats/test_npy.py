@@ -1,4 +1,4 @@
-"""Arrays of npz files in pieces, and the arithmetic of their headers."""
+"""Arrays of npz files, read and written in pieces, and the arithmetic of their headers."""
 
 import io
 import zipfile
@@ -21,7 +21,7 @@ def test_the_crc_of_a_replaced_beginning(first: bytes, rest: bytes, data: st.Dat
     assert patched_crc(zlib.crc32(first + rest), first, new, len(rest)) == zlib.crc32(new + rest)
 
 
-def test_the_crc_with_much_behind_it() -> None:
+def test_the_crc_with_many_bytes_after_the_header() -> None:
     rest = bytes(5_000_011)
     assert patched_crc(zlib.crc32(b"rows 0" + rest), b"rows 0", b"rows 7", len(rest)) == zlib.crc32(b"rows 7" + rest)
 
@@ -32,12 +32,12 @@ def test_a_beginning_of_another_length_is_refused() -> None:
 
 
 @given(rows=st.integers(0, 10**18), columns=st.integers(0, 10**6), dtype=DTYPES)
-def test_a_header_is_as_long_for_any_number_of_rows(rows: int, columns: int, dtype: np.dtype) -> None:
+def test_the_length_of_a_header_does_not_depend_on_the_rows(rows: int, columns: int, dtype: np.dtype) -> None:
     assert len(header(rows, columns, dtype)) == len(header(0, columns, dtype))
 
 
 @given(rows=st.integers(0, 200), columns=st.integers(0, 5), dtype=DTYPES)
-def test_a_header_is_numpy_s(rows: int, columns: int, dtype: np.dtype) -> None:
+def test_a_header_equals_numpys(rows: int, columns: int, dtype: np.dtype) -> None:
     buffer = io.BytesIO()
     np.save(buffer, np.zeros((rows, columns), dtype))
     assert buffer.getvalue().startswith(header(rows, columns, dtype))
@@ -45,7 +45,7 @@ def test_a_header_is_numpy_s(rows: int, columns: int, dtype: np.dtype) -> None:
 
 @given(cuts=st.lists(st.integers(0, 40), max_size=6), columns=st.integers(1, 4), dtype=DTYPES)
 @settings(max_examples=30)
-def test_written_in_pieces_is_written_by_numpy(
+def test_pieces_are_written_as_by_numpy(
     tmp_path_factory: pytest.TempPathFactory, cuts: list[int], columns: int, dtype: np.dtype
 ) -> None:
     folder = tmp_path_factory.mktemp("npy")

@@ -1,4 +1,4 @@
-"""Columns out of ROOT, Parquet, HDF5 and npz files."""
+"""Columns from ROOT, Parquet, HDF5 and npz files."""
 
 import importlib.util
 import pickle
@@ -98,7 +98,7 @@ def test_the_fixtures_are_what_the_script_writes(fixtures: Path, tmp_path: Path)
 
 
 @pytest.mark.parametrize("suffix", ["parquet", "h5", "npz"])
-def test_columns_come_in_the_order_asked_for(fixtures: Path, suffix: str) -> None:
+def test_columns_come_in_the_requested_order(fixtures: Path, suffix: str) -> None:
     columns = read(fixtures / f"jets.{suffix}", columns=("phi", "pt"))
     assert columns.names == ("phi", "pt")
     assert columns.unused is not None
@@ -106,7 +106,7 @@ def test_columns_come_in_the_order_asked_for(fixtures: Path, suffix: str) -> Non
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_a_pattern_stands_for_all_that_match(fixtures: Path, suffix: str) -> None:
+def test_a_pattern_selects_all_matches(fixtures: Path, suffix: str) -> None:
     names = read(fixtures / f"jets.{suffix}", columns=("*_multiplicity",)).names
     assert [name.removeprefix("Jet_") for name in names] == ["charged_multiplicity", "neutral_multiplicity"]
 
@@ -126,7 +126,7 @@ def test_a_pattern_without_match_is_a_missing_column(fixtures: Path, suffix: str
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_a_column_asked_for_twice(fixtures: Path, suffix: str) -> None:
+def test_a_column_requested_twice(fixtures: Path, suffix: str) -> None:
     name = "Jet_pt" if suffix == "root" else "pt"
     assert "more than once" in fails(fixtures / f"jets.{suffix}", columns=(name, name))
 
@@ -152,7 +152,7 @@ def test_a_missing_file_and_a_folder(tmp_path: Path, suffix: str) -> None:
     assert "is not a file" in fails(tmp_path / f"folder.{suffix}")
 
 
-def test_the_format_goes_by_the_suffix() -> None:
+def test_the_suffix_selects_the_format() -> None:
     assert format_of("https://x.org/a.root?download=1") == "root"
     assert format_of("A.HDF5") == "hdf5"
     with pytest.raises(InputError, match=r"a\.csv.*--format"):
@@ -185,7 +185,7 @@ def test_npz_never_unpickles(tmp_path: Path) -> None:
         ({"data": np.ones((2, 0)), "names": np.array([], dtype=str)}, "no columns"),
     ],
 )
-def test_npz_arrays_must_fit(tmp_path: Path, arrays: dict[str, np.ndarray], message: str) -> None:
+def test_npz_arrays_must_match(tmp_path: Path, arrays: dict[str, np.ndarray], message: str) -> None:
     np.savez(tmp_path / "a.npz", **arrays)
     assert message in fails(tmp_path / "a.npz")
 
@@ -264,7 +264,7 @@ def test_root_objects_repeat_their_event(fixtures: Path) -> None:
     np.testing.assert_array_equal(column(columns, "Jet_pt"), ak.flatten(events["Jet_pt"]))
 
 
-def test_what_a_file_written_again_lacks_is_no_matter_of_a_table(fixtures: Path) -> None:
+def test_losses_of_writing_a_file_again_are_not_in_a_table(fixtures: Path) -> None:
     request = Request(columns=("Jet_pt", "met"))
     with open_source(fixtures / "jets.root", request) as source:
         assert any("values of met are lost" in warning for warning in source.origin["warnings"])
@@ -326,7 +326,7 @@ def test_root_branches_that_do_not_fit(tmp_path: Path) -> None:
     assert read(path, columns=("Muon_pt", "met")).rows == 3
 
 
-def test_root_leaves_out_what_is_not_numeric(tmp_path: Path) -> None:
+def test_root_leaves_out_branches_that_are_not_numeric(tmp_path: Path) -> None:
     path = write_root(tmp_path / "a.root", Events={"fixed": np.ones((3, 2)), "met": np.arange(3.0)})
     columns = read(path)
     assert columns.names == ("met",)
@@ -436,7 +436,7 @@ def test_lhcb(shared: Callable[[str], Path]) -> None:
     assert columns.dtypes[columns.names.index("H1_PX")] == "float64"
 
 
-def test_parts_of_one_name_are_told_apart_by_their_object(shared: Callable[[str], Path], tmp_path: Path) -> None:
+def test_parts_with_the_same_name_get_the_name_of_their_object(shared: Callable[[str], Path], tmp_path: Path) -> None:
     path = shared("faults/uproot-issue-513.root")
     names = ("crvsummary/_nHitCounters", "crvsummarymc/_nHitCounters", "_ndigi")
     columns = read(path, tree="TrkAnaNeg/trkana", columns=names)

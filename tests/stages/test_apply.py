@@ -1,4 +1,4 @@
-"""Stage apply: what follows a training, in one process."""
+"""Stage apply: compress, decompress and evaluate in one process."""
 
 import pytest
 
@@ -21,7 +21,7 @@ def apply(stage, pipeline, out, *options):
 
 
 @pytest.mark.parametrize("engine", ["reference", "fast"])
-def test_it_writes_what_the_stages_write_one_by_one(stage, pipeline, tmp_path, engine):
+def test_it_writes_the_same_files_as_the_separate_stages(stage, pipeline, tmp_path, engine):
     apply(stage, pipeline, tmp_path, "--engine", engine)
     assert {folder.name: {path.name for path in folder.iterdir()} for folder in tmp_path.iterdir()} == FILES
     latents = Reader(tmp_path / "compress/table.baler").latents()
@@ -45,7 +45,7 @@ def test_the_meters_open_once_and_the_idle_baseline_is_shared(stage, pipeline, t
     assert first.idle.start < first.window.start < second.window.start
 
 
-def test_what_cannot_be_decompressed_leaves_no_record_of_a_former_run(stage, pipeline, tmp_path, monkeypatch):
+def test_a_failed_decompression_leaves_no_record_of_an_earlier_run(stage, pipeline, tmp_path, monkeypatch):
     apply(stage, pipeline, tmp_path)
 
     def fails(*_):

@@ -1,4 +1,4 @@
-"""Stage baler-export: a project that upstream Baler runs, and that comes back as it was."""
+"""Stage baler-export: a project that upstream Baler runs, and that is imported unchanged."""
 
 import os
 import subprocess
@@ -27,7 +27,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture
 def project(tmp_path) -> Folder:
-    """Name a folder that is not there yet."""
+    """Return the path of a folder that does not exist yet."""
     return Folder(tmp_path / "workspaces" / "w" / "p")
 
 
@@ -53,7 +53,7 @@ def test_baler_finds_every_folder_and_key(stage, pipeline, project, capsys):
 
 
 @pytest.mark.parametrize(("rows", "constant", "custom"), [(300, False, False), (200, False, True), (300, True, True)])
-def test_data_are_scaled_where_baler_would_scale_them_otherwise(stage, project, tmp_path, rows, constant, custom):
+def test_data_are_scaled_if_baler_would_scale_them_differently(stage, project, tmp_path, rows, constant, custom):
     table = toy.generate(300, 7)
     if constant:
         table.data[:, 3] = 3.7
@@ -66,7 +66,7 @@ def test_data_are_scaled_where_baler_would_scale_them_otherwise(stage, project, 
     stage("baler_export", "--checkpoint", tmp_path / "c.pt", "--data", tmp_path / "t.npz", "--out", project.path)
     assert read_config(project.config)["custom_norm"] is custom
     assert np.array_equal(files.read_table(project.data).data, codec.normalisation.normalise(data) if custom else data)
-    # Whatever was done for Baler, it comes back as it was.
+    # The import undoes what was done for Baler.
     stage("baler_import", project.path, "--out", tmp_path / "back")
     assert Checkpoint.read(tmp_path / "back" / "checkpoint.pt").content_hash == codec.content_hash
 
@@ -78,7 +78,7 @@ def test_a_folder_that_baler_does_not_find_is_refused(stage, pipeline, tmp_path,
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_project_is_never_written_over(stage, pipeline, project):
+def test_a_project_is_never_overwritten(stage, pipeline, project):
     project.path.mkdir(parents=True)
     with pytest.raises(InputError, match=f"{project.path}: already exists"):
         stage("baler_export", "--checkpoint", pipeline.checkpoint, "--out", project.path)
@@ -103,7 +103,7 @@ def test_files_of_another_training_are_refused(stage, pipeline, project, tmp_pat
     assert not (tmp_path / "workspaces").exists()
 
 
-def test_a_network_that_baler_does_not_have_is_refused(stage, pipeline, project, tmp_path):
+def test_a_network_that_baler_does_not_support_is_refused(stage, pipeline, project, tmp_path):
     before = Checkpoint.read(pipeline.checkpoint)
     model = Autoencoder(Architecture(24, 12, (64,)))
     Checkpoint.of(model, before.normalisation, before.names, before.dtypes).write(tmp_path / "other.pt")
@@ -143,7 +143,7 @@ def baler(repository):
 
 @dataclass(frozen=True)
 class _Case:
-    """A codec, trained on one table, and the table that it is applied to."""
+    """A codec that was trained on one table, and the table to which it is applied."""
 
     hidden: tuple[int, ...]
     slope: float
@@ -209,7 +209,7 @@ def test_baler_decompresses_what_was_compressed_here(baler, stage, pipeline, pro
     assert np.all(np.abs(ours - theirs.data)[:, theirs.integer] < 1 + 1e-12)
 
 
-def test_a_file_with_a_bound_of_the_error_is_refused(pipeline, tmp_path):
+def test_a_file_with_an_error_bound_is_refused(pipeline, tmp_path):
     codec, table = Checkpoint.read(pipeline.checkpoint), Table.read(pipeline.table)
     Coder(codec, CPU, 512, "zstd+bound-0.01").compress(table, tmp_path / "b.baler")
     with pytest.raises(InputError, match="which Baler cannot"):

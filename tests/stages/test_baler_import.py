@@ -1,4 +1,4 @@
-"""Stage baler-import: a project of upstream Baler becomes our files, or one message says why not."""
+"""Stage baler-import: a project of upstream Baler becomes our files, or one message gives the reason."""
 
 import shutil
 from pathlib import Path
@@ -24,7 +24,7 @@ def _configure(project: Folder, *lines: str) -> None:
 
 @pytest.fixture
 def project(shared, tmp_path) -> Folder:
-    """Lay out the files that upstream Baler wrote as a project of its own."""
+    """Lay out the files that upstream Baler wrote as a Baler project."""
     project = Folder(tmp_path / "workspaces" / "w" / "p")
     for path in (project.model, project.compressed, project.features, project.config):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -55,7 +55,7 @@ def test_its_compressed_file_decompresses_to_its_table(stage, project, shared, t
     ranges = files.read_features(project.features).features[1]
     difference = np.abs(ours.data - theirs.data)
     assert np.all(difference[:, ~ours.integer] <= 1e-12 * ranges[~ours.integer])
-    # Rounded here, cut off there.
+    # We round, Baler truncates.
     assert set(np.unique(difference[:, ours.integer])) == {0.0, 1.0}
 
 
@@ -120,7 +120,7 @@ def test_a_missing_file_is_named_and_nothing_is_written(stage, project, tmp_path
     assert not (tmp_path / "imported").exists()
 
 
-def test_names_that_are_nowhere_are_asked_for(stage, project, tmp_path):
+def test_names_that_cannot_be_found_are_requested(stage, project, tmp_path):
     project.compressed.unlink()
     (tmp_path / "workspaces/w/data/jets.npz").unlink()
     with pytest.raises(InputError, match=r"jets\.npz.*--data"):
@@ -157,6 +157,6 @@ def test_files_of_two_trainings_are_refused(stage, project, tmp_path):
     assert not (tmp_path / "imported").exists()
 
 
-def test_a_table_of_other_columns_is_refused(stage, pipeline, project, tmp_path):
+def test_a_table_with_other_columns_is_refused(stage, pipeline, project, tmp_path):
     with pytest.raises(InputError, match=r"compressed\.npz: 'names'"):
         stage("baler_import", project.path, "--out", tmp_path / "imported", "--data", pipeline.table)

@@ -11,7 +11,7 @@ from baler_energy.vocabulary import STUDY_METERS, Evidence, MeterName
 
 
 class Meters(Meter):
-    """A meter with given channels before and after it is opened."""
+    """A meter with given channels before and after opening."""
 
     def __init__(self, name, *channels, opened=None, error=None):
         self.name, self._channels, self._opened, self._error = name, channels, opened, error

@@ -1,4 +1,4 @@
-"""`baler-energy doctor --slurm` with stand-ins of SLURM's clients, whose jobs run at once, or never."""
+"""`baler-energy doctor --slurm` with stand-ins for SLURM's clients, whose jobs run at once or never."""
 
 import json
 
@@ -65,7 +65,7 @@ def test_json_is_for_programs(cluster, capsys):
     assert {line["meter"] for line in answers["cpu"]["meters"]} >= {"rapl", "nvml", "slurm", "codecarbon"}
 
 
-def test_a_partition_that_refuses_or_fails_says_why_and_the_others_answer(cluster, capsys):
+def test_a_partition_that_refuses_or_fails_has_a_reason_and_the_others_answer(cluster, capsys):
     (cluster / "sinfo").write_text(SINFO + "refused|up|(null)\n")
     assert doctor() == 0
     said = capsys.readouterr().out
@@ -94,7 +94,7 @@ def test_an_unknown_partition_and_a_machine_without_slurm_are_refused(cluster, c
     assert "login node" in capsys.readouterr().err
 
 
-def test_what_to_ask_for_is_what_is_missing():
+def test_requests_list_what_is_missing():
     gpu = {"index": 1, "accounting": False}
     rapl = {"meter": "rapl", "detail": "not readable", "evidence": None, "remedy": "sudo chmod a+r"}
     codecarbon = {"meter": "codecarbon", "detail": "model", "evidence": "modelled", "remedy": None}

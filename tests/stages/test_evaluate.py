@@ -40,7 +40,7 @@ def test_twelve_float64_latents_for_24_float32_columns_save_nothing(stage, pipel
     assert json.loads((tmp_path / "summary.json").read_text())["ratio_native_bytes"] < 1
 
 
-def test_a_known_source_size_gives_its_ratio(stage, pipeline, tmp_path):
+def test_a_known_source_size_has_a_ratio(stage, pipeline, tmp_path):
     table = Table.read(pipeline.table)
     known = tmp_path / "known.npz"
     replace(table, origin={**table.origin, "source_bytes": 10_000}).write(known)

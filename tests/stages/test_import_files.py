@@ -1,4 +1,4 @@
-"""Stage ``import``: two whole tables or none, and the findings in words."""
+"""Stage ``import``: two complete tables or none, and the findings as text."""
 
 import argparse
 from pathlib import Path
@@ -21,7 +21,7 @@ def run(*options: object) -> None:
 
 @pytest.fixture
 def emissions(tmp_path: Path) -> Path:
-    """Rows of a host where everything is a constant 11 W."""
+    """Rows of a host whose CPU and RAM powers are constant: 11 W in total."""
     rows = [
         f"2026-03-01T12:00:{s},{s},1e-6,{5 * s / 3.6e6},0,{6 * s / 3.6e6},{11 * s / 3.6e6},M1,16" for s in (10, 20, 30)
     ]

@@ -54,7 +54,7 @@ def test_repeat_fills_the_window(meters, settings, tmp_path):
     assert record.window.duration_s >= 0.1
 
 
-def test_no_shell_looks_at_the_arguments(meters, settings, capfd):
+def test_no_shell_interprets_the_arguments(meters, settings, capfd):
     stage.measure(["echo", "$HOME; false"], meters, settings)
     assert capfd.readouterr().out == "$HOME; false\n"
 
@@ -88,11 +88,11 @@ def test_the_record_is_written_and_read_back(tmp_path, capsys):
     assert json.loads(out.read_text())["operation"] == "command"
 
 
-def test_an_interrupt_leaves_nothing_half_written(tmp_path):
+def test_an_interrupt_leaves_no_partial_file(tmp_path):
     out, mark = tmp_path / "out" / "measurement.json", tmp_path / "started"
     code = (
         "import signal, sys\n"
-        # Where the tests run in the background, a shell has let their children ignore it.
+        # If the tests run in the background, the shell makes their children ignore it.
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from baler_energy.cli import main\nsys.exit(main(sys.argv[1:]))\n"
     )

@@ -1,4 +1,4 @@
-"""Stage parts: loops that close against the whole, peaks and latencies."""
+"""Stage parts: loops that add up to the whole, peaks and latencies."""
 
 import time
 from types import SimpleNamespace
@@ -44,7 +44,7 @@ def test_operators_are_within_their_part(found):
         layers = rows[rows["kind"] == "layer"]
         for layer in layers.to_dict("records"):
             inside = rows[(rows["kind"] == "operator") & rows["stack"].str.startswith(f"{layer['stack']};", na=False)]
-            # Each operator of less than 2 % of a part is left out.
+            # Operators with less than 2 % of a part are left out.
             assert 0.7 * layer["self_share"] <= inside["self_share"].sum() <= 1.0001 * layer["self_share"]
         assert "aten::addmm" in set(rows["name"])
 
@@ -66,13 +66,13 @@ def test_reading_peaks_and_latencies(found):
         assert 0 < latency["p50"] <= latency["p99"]
 
 
-def test_without_a_meter_of_energy_there_is_none(found):
+def test_without_an_energy_meter_energy_is_missing(found):
     rows = pd.concat(found.values())
     assert rows["energy_j"].isna().all() and not (rows["kind"] == "static").any()
     assert rows.loc[rows["kind"] == "layer", "flags"].str.contains("modelled_only").all()
 
 
-def test_a_table_below_a_batch_is_one_batch(stage, pipeline, tmp_path, monkeypatch):
+def test_a_table_smaller_than_a_batch_is_one_batch(stage, pipeline, tmp_path, monkeypatch):
     for name, value in SMALL.items():
         monkeypatch.setattr(stage_parts, name, value)
     files = ("--data", pipeline.table, "--checkpoint", pipeline.checkpoint, "--out", tmp_path)

@@ -38,7 +38,7 @@ def test_a_command_that_fails_gives_its_last_lines():
     assert reason == "ended with exit code 1: first the tool broke"
 
 
-def test_a_command_that_dies_of_a_signal():
+def test_a_command_that_a_signal_kills():
     assert "signal 9" in stage.run_limited(python("import os; os.kill(os.getpid(), 9)"), 60.0)
 
 
@@ -59,7 +59,7 @@ def alive(pid):
 @pytest.mark.parametrize("limit", [True, False])
 def test_its_children_end_with_it(tmp_path, limit):
     mark = tmp_path / "pid"
-    # A shell, which has started its child long before the limit on any machine.
+    # A shell starts its child long before the limit on any machine.
     code = f"sleep 600 & echo $! > {mark}; {'sleep 600' if limit else 'exit 0'}"
     reason = stage.run_limited(["sh", "-c", code], 3.0 if limit else 600.0)
     assert reason == ("did not finish within 3 s" if limit else None)

@@ -85,7 +85,7 @@ def test_options_reach_the_reader(fixtures: Path, tmp_path: Path) -> None:
     assert len(Table.read(out).data) == 5
 
 
-def test_warnings_are_recorded_and_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_warnings_are_recorded_and_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = np.array([[1.0, 7.0], [1.0, 7.0], [2.0, 7.0]])
     np.savez(tmp_path / "odd.npz", data=data, names=np.array(["x", "still"]))
     run("--input", tmp_path / "odd.npz", "--rows", "all", "--out", tmp_path / "table.npz")
@@ -105,7 +105,7 @@ def test_huge_values_are_described(tmp_path: Path) -> None:
 
 
 def bad_inputs(folder: Path) -> dict[str, Path]:
-    """Files that are refused, by what the message must say."""
+    """Files that are refused, by text that the message must contain."""
     x = np.array(["x", "y"])
     ragged = {"data": np.array([[1.0, 2.0], [3.0, np.nan], [5.0, 6.0]]), "names": x}
     np.savez(folder / "nan.npz", **ragged)
@@ -175,7 +175,7 @@ def test_a_failed_write_leaves_the_old_table(fixtures: Path, tmp_path: Path, mon
         (("--input", "a.root", "--layout", "leading"), "--leading"),
     ],
 )
-def test_options_that_do_not_fit(tmp_path: Path, options: tuple[str, ...], message: str) -> None:
+def test_options_that_do_not_match(tmp_path: Path, options: tuple[str, ...], message: str) -> None:
     with pytest.raises(InputError, match=message):
         run(*options, "--rows", "5", "--out", tmp_path / "table.npz")
 
@@ -186,7 +186,9 @@ def test_the_table_is_an_npz(fixtures: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("option", [("--rows", "some"), ("--rows", "1.5"), ("--seed", "-1"), ("--seed", "x")])
-def test_numbers_that_are_none(tmp_path: Path, option: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_values_that_are_not_numbers(
+    tmp_path: Path, option: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
     given = {"--input": "a.npz", "--rows": "5", "--out": str(tmp_path / "t.npz")} | dict([option])
     with pytest.raises(SystemExit):
         run(*(f"{name}={value}" for name, value in given.items()))

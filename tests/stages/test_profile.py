@@ -81,7 +81,7 @@ def test_torch(stage, pipeline, tmp_path, operation, layers):
     ["train", pytest.param("compress", marks=pytest.mark.slow), pytest.param("decompress", marks=pytest.mark.slow)],
 )
 def test_scalene(stage, pipeline, tmp_path, operation, monkeypatch):
-    # All lines: what the largest of them sum to depends on where the samples fell.
+    # All lines: the sum of the largest ones depends on where the samples fell.
     monkeypatch.setattr("baler_energy.profilers.scalene._KEPT", 10_000)
     hotspots = _profile(stage, pipeline, tmp_path, operation, "scalene")
     lines = hotspots[hotspots["kind"] == "line"]
@@ -111,7 +111,7 @@ def test_copies_name_the_lines_of_the_reference(stage, pipeline, tmp_path):
     table_bytes = 300 * 24 * 8
     drawn = train[train["name"] == "for (rows,) in batches:"]["bytes"].sum()
     scaled = train[train["name"].str.contains("data - minimum")]["bytes"].sum()
-    # Python's own objects for 300 rows are more than their values.
+    # Python's own objects for 300 rows take more memory than their values.
     # NumPy does not reuse small temporary arrays: differences, quotients and the divisor are new arrays.
     assert drawn > table_bytes and 2 * table_bytes <= scaled <= 3.2 * table_bytes
     decompress = _profile(stage, pipeline, tmp_path, "decompress", "copies")
@@ -119,7 +119,7 @@ def test_copies_name_the_lines_of_the_reference(stage, pipeline, tmp_path):
     assert (decompress["kind"] == "copy").all()
 
 
-def test_perf_counts_or_says_why_not(stage, pipeline, tmp_path, capsys):
+def test_perf_counts_or_gives_the_reason(stage, pipeline, tmp_path, capsys):
     (first, *_) = _profile(stage, pipeline, tmp_path, "compress", "perf").to_dict("records")
     if first["kind"] == "absent":
         assert "perf" in first["reason"] and pd.isna(first["calls"])

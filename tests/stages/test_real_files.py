@@ -1,4 +1,4 @@
-"""Every real HEP file through all stages: prepared, learned, compressed, decompressed, compared."""
+"""Every real HEP file through all stages: prepare, train, compress, decompress, evaluate."""
 
 import pytest
 
@@ -17,7 +17,7 @@ FILES = {
 
 @pytest.fixture(scope="module")
 def errors(stage, shared, tmp_path_factory):
-    """Return a function that sends a file through all stages, and gives its mean error."""
+    """Return a function that runs all stages on a file and returns its mean error."""
 
     def through(name: str) -> float:
         file, *columns = FILES[name]

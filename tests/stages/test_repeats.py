@@ -1,4 +1,4 @@
-"""Rounds of further repeats: what stage ``repeats`` decides, and the points that follow from it."""
+"""Rounds of further repeats: what stage ``repeats`` decides, and which points result."""
 
 import json
 from datetime import UTC, datetime
@@ -26,13 +26,13 @@ QUIET, NOISY = "toy/rows~100/epochs~1", "toy/rows~100/epochs~2"
 
 @pytest.fixture
 def results(tmp_path):
-    """Give a folder of results with the study, to which `write` adds records."""
+    """Return a folder of results with the study, to which `write` adds records."""
     (tmp_path / "study.yaml").write_text(yaml.safe_dump(STUDY))
     return tmp_path
 
 
 def write(results, point, energies_j, operation=None, flags=(), first=0):
-    """Write records of repeats with these energies of two iterations; without one (None) they have a duration only."""
+    """Write a record per repeat with this energy of two iterations; with None, a record has only a duration."""
     for number, energy_j in enumerate(energies_j, start=first):
         reading = Reading.of(
             MeterName.RAPL, "cpu", Quantity.ENERGY, energy_j, Evidence.MEASURED, None if energy_j else "no counter"
@@ -55,7 +55,7 @@ def write(results, point, energies_j, operation=None, flags=(), first=0):
 
 
 def decide(stage, results, number=1):
-    """Run a round; return the repeats that it adds."""
+    """Run a round and return the repeats that it adds."""
     out = round_file(results, number)
     stage("repeats", "--study", results / "study.yaml", "--results", results, "--round", number, "--out", out)
     return json.loads(out.read_text())["points"]

@@ -37,7 +37,7 @@ def chapters(folder: Path, **reasons: dict[str, str]) -> list[Path]:
 
 
 def rendered(page: Path) -> str:
-    """Go the way of Snakemake's report; any warning of docutils is an error."""
+    """Render the page like Snakemake's report; any docutils warning is an error."""
     text = jinja2.Environment(trim_blocks=True, lstrip_blocks=True).from_string(page.read_text("utf-8")).render()
     parts = publish_parts(text, writer="html", settings_overrides={"halt_level": 2})
     return html.unescape(str(parts["html_body"]))
@@ -76,7 +76,7 @@ def test_the_first_page_gives_the_error_both_ways_and_names_columns_worse_than_t
     assert "WORSE THAN THEIR MEAN are 2 of 8 columns: charged_multiplicity, odd$name_." in page
 
 
-def test_a_study_of_flagged_runs_says_so_first_and_gives_numbers_as_flagged(tmp_path: Path, write: Write) -> None:
+def test_a_study_with_only_flagged_runs_starts_with_that_and_marks_its_numbers(tmp_path: Path, write: Write) -> None:
     write(tmp_path / "dataset", flags="contaminated", all_flagged=True)
     report.report(tmp_path / "dataset", chapters(tmp_path / "figures"), tmp_path / "overview.rst")
     page = rendered(tmp_path / "overview.rst")
@@ -129,7 +129,7 @@ def test_page_of_a_measured_study_on_toy_data(tmp_path: Path, write: Write) -> N
     assert "TOY DATA" in page and "GPU" in page and "±" not in page
 
 
-def test_a_study_measured_in_part_says_so(tmp_path: Path, write: Write) -> None:
+def test_a_partly_measured_study_is_reported_as_such(tmp_path: Path, write: Write) -> None:
     write(tmp_path)
     frame = pq.read_table(tmp_path / "runs.parquet").to_pandas()
     frame.loc[:9, "energy_evidence"] = "measured"
@@ -150,7 +150,7 @@ def test_any_text_survives(text: str) -> None:
     assert "system-message" not in body
 
 
-def test_a_folder_that_is_no_chapter_is_refused(
+def test_a_folder_that_is_not_a_chapter_is_refused(
     tmp_path: Path, write: Write, capfd: pytest.CaptureFixture[str]
 ) -> None:
     write(tmp_path / "dataset")
@@ -166,7 +166,7 @@ def test_a_folder_that_is_no_chapter_is_refused(
     assert not (tmp_path / "overview.rst").exists()
 
 
-def test_no_run_is_an_error_of_the_input(tmp_path: Path, write: Write, capfd: pytest.CaptureFixture[str]) -> None:
+def test_no_runs_is_an_input_error(tmp_path: Path, write: Write, capfd: pytest.CaptureFixture[str]) -> None:
     write(tmp_path)
     pq.write_table(pq.read_table(tmp_path / "runs.parquet").slice(0, 0), tmp_path / "runs.parquet")
     folder = chapters(tmp_path / "figures")[0]

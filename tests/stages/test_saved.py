@@ -1,4 +1,4 @@
-"""A long training that is killed goes on from the state that it saved."""
+"""A long training that is killed resumes from its saved state."""
 
 import json
 import signal
@@ -15,7 +15,7 @@ from baler_energy.records import Measurement
 from baler_energy.stages.saved import STATE
 from baler_energy.vocabulary import Flag, Quantity
 
-#: Some seconds of training, a little more than it takes to save a few times.
+#: Some seconds of training, just enough to save a few times.
 TRAINING = ("--epochs", 300, "--batch-size", 64, "--seed", 4, "--shuffle", "--device", "cpu", "--threads", 1)
 MEASURING = ("--meters", "codecarbon", "process", "--idle-s", 0.1, "--min-window-s", 0.5, "--sample-interval-s", 0.05)
 
@@ -50,7 +50,7 @@ def test_killed_twice_it_is_the_training_that_was_never_killed(pipeline, whole, 
     saved = torch.load(tmp_path / STATE, weights_only=True)
     interrupted(pipeline, tmp_path, signal.SIGTERM)
     saved_again = torch.load(tmp_path / STATE, weights_only=True)
-    (tmp_path / ".state.1-0123abcd.pt").touch()  # what a kill in the middle of saving leaves
+    (tmp_path / ".state.1-0123abcd.pt").touch()  # left by a kill in the middle of saving
     done = subprocess.run(command(pipeline, tmp_path), check=True, capture_output=True, text=True)
 
     rows = len(json.loads(saved_again["history"]))
@@ -81,7 +81,7 @@ def test_killed_twice_it_is_the_training_that_was_never_killed(pipeline, whole, 
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(path.name for path in whole.iterdir())
 
 
-def test_a_training_below_the_interval_saves_nothing(whole):
+def test_a_training_shorter_than_the_interval_saves_nothing(whole):
     assert not (whole / STATE).exists()
     record = Measurement.read(whole / "measurement.json")
     assert record.results["segments"] == 1 and "segments" not in record.provenance

@@ -39,7 +39,7 @@ def test_the_table_is_the_references(stage, pipeline, tmp_path):
 
 @pytest.fixture(scope="module")
 def muons(shared):
-    """Give the file of muons of recorded collisions."""
+    """Return the file of muons from recorded collisions."""
     return shared("data/cms_DoubleMuParked2012_100k_muons.root")
 
 
@@ -89,7 +89,7 @@ def test_a_file_comes_back_in_its_own_format(stage, shared, tmp_path, suffix):
     assert (np.abs(original - restored) <= allowed * (1 + 1e-9)).all()
 
 
-def test_only_the_fast_engine_takes_other_files(stage, pipeline, tmp_path):
+def test_only_the_fast_engine_reads_other_files(stage, pipeline, tmp_path):
     for options in (("--tree", "Events"), ("--format", "root"), ("--layout", "leading", "--leading", 2)):
         with pytest.raises(InputError, match="--engine fast"):
             stage(

@@ -1,4 +1,4 @@
-"""Stage tables: numbers, evidence, what is missing, and pages."""
+"""Stage tables: numbers, evidence, missing values, and pages."""
 
 import re
 import runpy
@@ -70,7 +70,7 @@ def test_original_layout_against_the_measurements(modelled: Path) -> None:
             assert (row["evidence"], row["n"]) == ("modelled", 3)
 
 
-def test_missing_is_said_and_not_zero(modelled: Path) -> None:
+def test_missing_values_are_marked_and_not_zero(modelled: Path) -> None:
     found = pd.read_csv(modelled / "tables" / "original_layout.csv")
     gpu = found[found["component"] == "gpu"]
     assert gpu["energy_j"].isna().all() and gpu["reason"].notna().all() and len(gpu) == 3
@@ -90,7 +90,7 @@ def test_the_meters_own_reason_is_given(tmp_path: Path, write: Write) -> None:
     assert set(found.loc[found["component"] == "gpu", "reason"]) == {"this machine has no NVIDIA GPU"}
 
 
-def test_measured_and_modelled_have_totals_of_their_own(tmp_path: Path, write: Write) -> None:
+def test_measured_and_modelled_have_separate_totals(tmp_path: Path, write: Write) -> None:
     write(tmp_path)
     table = pq.read_table(tmp_path / "measurements.parquet").to_pandas()
     table.loc[table["component"] == "cpu", "evidence"] = "measured"
@@ -125,7 +125,7 @@ def test_summary_leaves_flagged_runs_out_of_energy_and_time_and_in_the_error(mod
     assert (row["energy_flagged_low_j"], row["energy_flagged_high_j"]) == pytest.approx((bad, bad))
 
 
-def test_a_study_of_flagged_runs_gives_its_numbers_as_flagged(tmp_path: Path, write: Write) -> None:
+def test_a_study_with_only_flagged_runs_marks_its_numbers(tmp_path: Path, write: Write) -> None:
     write(tmp_path / "dataset", flags="contaminated", all_flagged=True)
     tables.tables(tmp_path / "dataset", tmp_path)
     summary, layout = (pd.read_csv(tmp_path / f"{name}.csv") for name in ("summary", "original_layout"))
@@ -138,11 +138,11 @@ def test_a_study_of_flagged_runs_gives_its_numbers_as_flagged(tmp_path: Path, wr
         assert "ALL 81 RECORDS ARE FLAGGED: contaminated" in page and "nan" not in page.lower(), name
     assert "(flagged)" in (tmp_path / "summary.html").read_text()
     assert "not measured: all" not in (tmp_path / "original_layout.html").read_text()
-    # The errors of the reconstruction do not depend on who else used the CPU.
+    # Reconstruction errors do not depend on other users of the CPU.
     assert set(pd.read_csv(tmp_path / "variation.csv")["quantity"]) == {"error"}
 
 
-def test_no_carbon_intensity_is_said_and_has_no_column(tmp_path: Path, write: Write) -> None:
+def test_no_carbon_intensity_is_reported_and_has_no_column(tmp_path: Path, write: Write) -> None:
     write(tmp_path / "dataset", intensity=None)
     tables.tables(tmp_path / "dataset", tmp_path)
     page = (tmp_path / "summary.html").read_text()
@@ -151,7 +151,7 @@ def test_no_carbon_intensity_is_said_and_has_no_column(tmp_path: Path, write: Wr
 
 
 def cells(page: Path, **chosen: str) -> dict[str, str]:
-    """Give the first row of a page's table that has the given cells, by heading."""
+    """Return the first row of a page's table with the given cells, by heading."""
     head, *rows = re.findall(r"<tr>.*?</tr>", page.read_text(encoding="utf-8"), re.DOTALL)
     names = re.findall(r"<th>(.*?)</th>", head)
     found = [dict(zip(names, re.findall(r"<td.*?>(.*?)</td>", row, re.DOTALL), strict=True)) for row in rows]
@@ -180,7 +180,7 @@ def test_metrics_have_a_row_per_run_in_the_csv_and_per_point_on_the_page(modelle
     assert f"Left out, since no run has a value: {left_out}." in page.read_text(encoding="utf-8")
 
 
-def test_metrics_leave_flagged_runs_out_of_what_is_of_the_window(modelled: Path) -> None:
+def test_metrics_of_the_window_leave_flagged_runs_out(modelled: Path) -> None:
     found = pd.read_csv(modelled / "tables" / "metrics.csv")
     marked = found["flags"].str.contains("contaminated")
     bad = found[marked].iloc[0]
@@ -192,7 +192,7 @@ def test_metrics_leave_flagged_runs_out_of_what_is_of_the_window(modelled: Path)
     assert row["Throughput"].split(" ± ")[0] == f"{mean:,.0f}"
 
 
-def test_metrics_of_flagged_runs_are_said_to_be_so_but_counts_are_not(tmp_path: Path, write: Write) -> None:
+def test_metrics_of_flagged_runs_are_marked_but_counts_are_not(tmp_path: Path, write: Write) -> None:
     write(tmp_path / "dataset", flags="contaminated", all_flagged=True)
     tables.tables(tmp_path / "dataset", tmp_path)
     row = cells(tmp_path / "metrics.html", operation="train")
@@ -211,7 +211,7 @@ def test_metrics_of_measured_energy_and_of_a_gpu(tmp_path: Path, write: Write) -
     assert cpu["Idle share"].endswith(" %") and gpu["GPU utilisation"] == "40 %"
     assert cpu["GPU hours"] == "none" and gpu["GPU hours"].endswith(" h")
     assert "Left out" not in page.read_text(encoding="utf-8")
-    # The peaks that the dataset has, in FLOP/s, with as many threads as they were measured with.
+    # Peaks in the dataset (FLOP/s), with the threads they were measured with.
     everything = pd.read_csv(tmp_path / "metrics.csv")
     found = everything[everything["threads"] == 2]
     assert everything.loc[everything["threads"] != 2, "fraction_of_peak"].isna().all()
@@ -252,7 +252,7 @@ def test_peers_are_compared_with_their_assumptions_and_reasons_for_failure(model
         assert words in page, words
 
 
-def test_findings_and_calibration_are_to_be_read(modelled: Path) -> None:
+def test_findings_and_calibration_are_readable(modelled: Path) -> None:
     assert "Energy is 15.0 W times duration" in (modelled / "tables" / "findings.html").read_text()
     page = (modelled / "tables" / "calibration.html").read_text()
     for words in ("3.20 ± 0.32 W", "not found", "a model has no tick", "0.400 ± 0.040 %", "idle power"):
@@ -287,7 +287,7 @@ def test_temperatures_give_the_rise_and_the_reasons_for_low_clocks(tmp_path: Pat
     assert "nan" not in page.lower()
 
 
-def test_tables_that_a_study_has_nothing_for_say_why(tmp_path: Path, write: Write) -> None:
+def test_tables_without_data_give_the_reason(tmp_path: Path, write: Write) -> None:
     write(tmp_path / "dataset", repeats=1)
     tables.tables(tmp_path / "dataset", tmp_path)
     for name, words in {
@@ -330,13 +330,13 @@ def test_flagged_lists_defects_only(modelled: Path) -> None:
     assert "1 of 81 records are listed; 81 are modelled_only" in (modelled / "tables" / "flagged.html").read_text()
 
 
-def test_page_escapes_and_says_when_there_is_nothing() -> None:
+def test_page_escapes_text_and_marks_an_empty_table() -> None:
     page = html_page("a <b>", ["x & y"], pd.DataFrame({"<i>": ["</table>\n2"]}))
     assert "<b>" not in page and "<i>" not in page and "x &amp; y" in page and page.count("</table>") == 1
     assert "None." in html_page("t", [], pd.DataFrame())
 
 
-def test_no_run_is_an_error_of_the_input(tmp_path: Path, write: Write, capfd: pytest.CaptureFixture[str]) -> None:
+def test_no_runs_is_an_input_error(tmp_path: Path, write: Write, capfd: pytest.CaptureFixture[str]) -> None:
     write(tmp_path)
     pq.write_table(pq.read_table(tmp_path / "runs.parquet").slice(0, 0), tmp_path / "runs.parquet")
     assert main(["tables", "--dataset", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
@@ -344,7 +344,7 @@ def test_no_run_is_an_error_of_the_input(tmp_path: Path, write: Write, capfd: py
     assert not (tmp_path / "out").exists()
 
 
-def test_energy_that_no_meter_gave_stays_missing(tmp_path: Path, write: Write) -> None:
+def test_energy_that_no_meter_reported_stays_missing(tmp_path: Path, write: Write) -> None:
     write(tmp_path / "dataset")
     frame = pq.read_table(tmp_path / "dataset" / "runs.parquet").to_pandas()
     frame[["energy_j", "co2e_kg"]] = np.nan
@@ -356,13 +356,13 @@ def test_energy_that_no_meter_gave_stays_missing(tmp_path: Path, write: Write) -
     assert "not measured" in (tmp_path / "summary.html").read_text()
 
 
-def test_numbers_keep_to_the_right_and_words_that_begin_with_one_wrap() -> None:
+def test_numbers_align_right_and_text_that_begins_with_one_wraps() -> None:
     page = html_page("Title", [], pd.DataFrame([{"a": "97.7 J", "b": "7.33 W CPU, 20 W memory", "c": "30,000"}]))
     assert page.count('<td class="number">') == 2
     assert "<td>7.33 W CPU" in page
 
 
-def test_a_page_holds_so_many_rows_and_says_where_the_rest_is(
+def test_a_page_limits_its_rows_and_names_the_file_with_all(
     modelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("baler_energy.figures.readable.MOST_ROWS", 2)

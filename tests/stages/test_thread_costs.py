@@ -1,4 +1,4 @@
-"""What a row costs by threads."""
+"""Cost per row by number of threads."""
 
 import pytest
 import torch
@@ -20,7 +20,7 @@ def test_powers_of_two_all_cores_but_one_and_all_are_tried(cores, expected):
     assert candidates(cores) == expected
 
 
-def test_numbers_take_turns_and_the_callers_is_restored(monkeypatch):
+def test_numbers_of_threads_take_turns_and_the_callers_is_restored(monkeypatch):
     monkeypatch.setattr(thread_costs, "physical_cores", lambda: 3)
     used, before = [], torch.get_num_threads()
     set_num_threads = torch.set_num_threads
@@ -32,7 +32,7 @@ def test_numbers_take_turns_and_the_callers_is_restored(monkeypatch):
     assert all(time_s > 0 and energy_j == 1 / 512 for turns in costs.values() for time_s, energy_j in turns)
 
 
-def test_least_energy_is_chosen_where_a_counter_measures_it():
+def test_least_energy_is_chosen_if_a_counter_measures_it():
     costs = {1: [(2.0, 5.0), (2.0, 7.0), (9.0, 5.0)], 3: [(1.0, 8.0)] * 3, 4: [(0.5, 1.0)] * 3}
     rows = thread_rows(costs, COUNTER)
     assert [(r.component, r.quantity, r.value, r.unit, r.n) for r in rows] == [
@@ -53,13 +53,13 @@ def test_least_energy_is_chosen_where_a_counter_measures_it():
         ({}, None),
     ],
 )
-def test_no_energy_is_asked_of_a_model(evidence, counter):
+def test_a_model_is_not_a_counter(evidence, counter):
     known = {name: None if word is None else Evidence(word) for name, word in evidence.items()}
     assert cpu_counter(known) == counter
 
 
 @pytest.mark.parametrize(("energy_j", "counter"), [(5.0, None), (None, COUNTER), (0.0, COUNTER)])
-def test_else_least_time(energy_j, counter):
+def test_without_a_counter_least_time_is_chosen(energy_j, counter):
     rows = thread_rows({1: [(2.0, 5.0), (2.0, energy_j)], 3: [(1.0, 8.0)] * 2, 4: [(0.5, 1.0)] * 2}, counter)
     assert [(r.quantity, r.value) for r in rows[:3]] == [("time_per_row", time_s) for time_s in (2.0, 1.0, 0.5)]
     assert rows[-1].value == 3, "the largest number leaves no core free"
@@ -68,7 +68,7 @@ def test_else_least_time(energy_j, counter):
 
 @pytest.fixture
 def calibrated(tmp_path, monkeypatch):
-    """Write a calibration of this machine, which is taken to have three cores, and on which one thread costs least."""
+    """Write a calibration of this machine, as if it had three cores and one thread cost least."""
     monkeypatch.setattr("baler_energy.cores.physical_cores", lambda: 3)
     path = tmp_path / "c.json"
     rows = tuple(thread_rows({1: [(1.0, None)] * 2, 2: [(3.0, None)] * 2, 3: [(4.0, None)] * 2}, None))
@@ -90,7 +90,7 @@ def test_the_fast_engine_takes_the_calibrated_number(stage, pipeline, tmp_path, 
     assert Measurement.read(tmp_path / "t" / "measurement.json").parameters["threads"] == threads
 
 
-def test_an_allotment_below_the_calibrated_number_is_kept_to(stage, pipeline, tmp_path, calibrated, monkeypatch):
+def test_an_allotment_below_the_calibrated_number_is_respected(stage, pipeline, tmp_path, calibrated, monkeypatch):
     rows = tuple(thread_rows({1: [(3.0, None)], 7: [(1.0, None)], 8: [(1.0, None)]}, None))
     Calibration(machine=kind_of_machine(), rows=rows, provenance={}).write(calibrated)
     monkeypatch.setattr("baler_energy.cores.physical_cores", lambda: 1)

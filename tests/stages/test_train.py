@@ -53,7 +53,7 @@ def test_the_record_is_complete(pipeline):
     assert record.results["torch_gpu_memory_peak_b"] is None
 
 
-def test_more_threads_than_cpus_run_and_are_said(stage, pipeline, tmp_path, capfd, monkeypatch):
+def test_more_threads_than_cpus_run_and_are_reported(stage, pipeline, tmp_path, capfd, monkeypatch):
     monkeypatch.setattr("baler_energy.stages.options.allowed_cpus", lambda: 1)
     before = torch.get_num_threads()
     try:
@@ -93,7 +93,7 @@ def test_energies_count_from_the_iterations_start(tmp_path):
 
 
 def test_early_stopping_and_precision_come_from_the_options(stage, pipeline, tmp_path):
-    # At such a rate the loss soon rises.
+    # At this rate the loss soon rises.
     options = ("--precision", "float32", "--early-stopping-patience", 1, "--learning-rate", 1)
     stage("train", "--data", pipeline.table, "--out", tmp_path, "--epochs", 60, "--compression-ratio", 3, *options)
     record = Measurement.read(tmp_path / "measurement.json")
@@ -159,7 +159,7 @@ def test_options_out_of_range_are_refused(stage, pipeline, tmp_path, options, na
     assert list(tmp_path.iterdir()) == []
 
 
-def test_cuda_where_there_is_none_is_unavailable(stage, pipeline, tmp_path, monkeypatch):
+def test_cuda_without_a_gpu_is_unavailable(stage, pipeline, tmp_path, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(UnavailableError, match="--device cpu"):
         stage("train", "--data", pipeline.table, "--out", tmp_path, "--device", "cuda")

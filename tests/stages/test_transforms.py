@@ -1,4 +1,4 @@
-"""Other transforms than Baler's, from the command line: from any format and back to it, and what is refused."""
+"""Transforms other than Baler's, from the command line: from any format and back, and what is refused."""
 
 import numpy as np
 import pandas as pd
@@ -96,7 +96,7 @@ def test_a_checkpoint_of_the_other_kind_is_refused(stage, pipeline, tmp_path):
         stage("compress", "--transform", "pca", *ratio, "--data", pipeline.table, *of_pca, "--out", tmp_path / "c")
 
 
-def test_what_learns_nothing_is_not_trained_and_columns_are_those_of_a_training(stage, pipeline, tmp_path):
+def test_identity_is_not_trained_and_columns_are_those_of_the_training(stage, pipeline, tmp_path):
     with pytest.raises(InputError, match="transform 'identity' has no operation 'train'"):
         stage("train", "--transform", "identity", "--data", pipeline.table, "--out", tmp_path / "t")
     with pytest.raises(InputError, match="--columns: the columns are always those of the training"):
@@ -105,7 +105,7 @@ def test_what_learns_nothing_is_not_trained_and_columns_are_those_of_a_training(
 
 
 @pytest.mark.parametrize("transform", ["pca", "identity"])
-def test_it_is_neither_profiled_nor_taken_apart(stage, pipeline, tmp_path, transform):
+def test_it_is_neither_profiled_nor_measured_in_parts(stage, pipeline, tmp_path, transform):
     options = ("--transform", transform, "--data", pipeline.table, "--out", tmp_path)
     stage("profile", *options, "--operation", "compress", "--profiler", "cprofile")
     (row,) = pd.read_parquet(tmp_path / "compress" / "hotspots.parquet").to_dict("records")
@@ -119,7 +119,7 @@ def test_it_is_neither_profiled_nor_taken_apart(stage, pipeline, tmp_path, trans
         stage("compress", *options, "--device", "cuda")
 
 
-def test_a_file_says_which_transform_it_needs_before_any_checkpoint(stage, pipeline, tmp_path):
+def test_a_file_names_its_transform_before_any_checkpoint_is_read(stage, pipeline, tmp_path):
     stage("compress", *IDENTITY, "--data", pipeline.table, "--out", tmp_path / "c")
     with pytest.raises(InputError, match=r"was compressed with transform 'identity'.*Use --transform identity"):
         stage("decompress", "--compressed", tmp_path / "c" / "table.baler", "--out", tmp_path / "d")

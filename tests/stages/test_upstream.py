@@ -1,4 +1,4 @@
-"""Stages with the engine upstream: on a stand-in for Baler, and, where it is installed, on Baler itself."""
+"""Stages with the engine upstream: with a stand-in for Baler, and with Baler itself if it is installed."""
 
 import json
 import pstats
@@ -23,7 +23,7 @@ ENGINE = ("--engine", "upstream")
 
 @pytest.fixture
 def stand_in(stand_in_baler, pipeline, tmp_path, monkeypatch):
-    """Let the stand-in give the pipeline's network as its own."""
+    """Make the stand-in return the pipeline's network as its own."""
     files.write_model(tmp_path / "model.pt", Checkpoint.read(pipeline.checkpoint))
     monkeypatch.setenv("STAND_IN_MODEL", str(tmp_path / "model.pt"))
     return stand_in_baler
@@ -33,12 +33,12 @@ def names(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_training_leaves_what_the_other_engines_leave(stage, stand_in, pipeline, tmp_path, capfd):
+def test_training_writes_the_same_files_as_the_other_engines(stage, stand_in, pipeline, tmp_path, capfd):
     out = tmp_path / "out"
     options = ("--epochs", 3, "--seed", 5, "--early-stopping-patience", 9)
     stage("train", *ENGINE, "--data", pipeline.table, "--out", out, *options)
     assert names(out) == ["checkpoint.pt", "history.parquet", "measurement.json", "samples.parquet"]
-    # Of the warm-up and of the one iteration; what is printed is of the last mode only.
+    # From the warm-up and the one iteration; only the last mode's output is printed.
     assert "100 %|=====| stand-in full train [5, 5] [1]" in capfd.readouterr().err.splitlines()
     record = Measurement.read(out / "measurement.json")
     assert record.parameters["engine"] == "upstream" and record.parameters["early_stopping_patience"] == 9
@@ -53,7 +53,7 @@ def test_training_leaves_what_the_other_engines_leave(stage, stand_in, pipeline,
     assert checkpoint.content_hash == own.content_hash
 
 
-def test_compressing_and_decompressing_leave_what_the_other_engines_leave(stage, stand_in, pipeline, tmp_path):
+def test_compressing_and_decompressing_write_the_same_files_as_the_other_engines(stage, stand_in, pipeline, tmp_path):
     table, codec = Table.read(pipeline.table), ("--checkpoint", pipeline.checkpoint)
     stage("compress", *ENGINE, "--data", pipeline.table, *codec, "--out", tmp_path / "c")
     assert names(tmp_path / "c") == ["measurement.json", "samples.parquet", "table.baler"]
@@ -112,7 +112,7 @@ def test_a_column_of_a_single_value_is_refused(stage, stand_in, pipeline, tmp_pa
         stage("compress", *ENGINE, "--data", tmp_path / "constant.npz", *codec, "--out", tmp_path / "out")
 
 
-def test_a_table_of_another_range_is_warned_of(stage, stand_in, pipeline, tmp_path, capfd):
+def test_a_table_with_another_range_causes_a_warning(stage, stand_in, pipeline, tmp_path, capfd):
     toy.generate(300, 2).write(tmp_path / "other.npz")
     options = ("--data", tmp_path / "other.npz", "--checkpoint", pipeline.checkpoint)
     stage("compress", *ENGINE, *options, "--out", tmp_path / "out")
@@ -127,7 +127,7 @@ def test_a_table_of_another_range_is_warned_of(stage, stand_in, pipeline, tmp_pa
         ("diverges", InputError, "Training diverged: the loss of epoch 1 is nan"),
     ],
 )
-def test_nothing_is_left_of_a_failure(stage, stand_in, pipeline, tmp_path, monkeypatch, trouble, error, said):
+def test_a_failure_leaves_nothing(stage, stand_in, pipeline, tmp_path, monkeypatch, trouble, error, said):
     monkeypatch.setenv("STAND_IN_TROUBLE", trouble)
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "measurement.json").write_text("of an earlier run")
@@ -160,7 +160,7 @@ def test_cprofile_shows_balers_functions(stage, stand_in, pipeline, tmp_path):
 
 
 @pytest.mark.parametrize("profiler", ["torch", "scalene", "pyspy", "copies", "perf"])
-def test_other_profilers_say_why_they_see_nothing(stage, stand_in, pipeline, tmp_path, profiler):
+def test_other_profilers_report_why_they_have_no_values(stage, stand_in, pipeline, tmp_path, profiler):
     for rows in profiled(stage, pipeline, tmp_path, profiler):
         (row,) = rows.to_dict("records")
         assert (row["kind"], row["name"]) == ("absent", profiler) and "can only be profiled with cprofile" in row[
@@ -168,7 +168,7 @@ def test_other_profilers_say_why_they_see_nothing(stage, stand_in, pipeline, tmp
         ]
 
 
-def test_without_baler_a_profile_says_how_to_get_it(stage, pipeline, tmp_path, monkeypatch):
+def test_without_baler_a_profile_reports_how_to_install_it(stage, pipeline, tmp_path, monkeypatch):
     monkeypatch.setenv(install.VARIABLE, str(tmp_path / "nothing"))
     for rows in profiled(stage, pipeline, tmp_path, "cprofile"):
         assert rows["kind"].tolist() == ["absent"] and "make upstream" in rows["reason"].iloc[0]
@@ -182,7 +182,7 @@ def test_it_has_no_parts(stage, pipeline, tmp_path):
         assert rows["kind"].tolist() == ["absent"] and "'upstream'" in rows["reason"].iloc[0]
 
 
-def test_where_baler_is_missing_the_stage_says_how_to_get_it(stage, pipeline, tmp_path, monkeypatch):
+def test_if_baler_is_missing_the_stage_reports_how_to_install_it(stage, pipeline, tmp_path, monkeypatch):
     monkeypatch.setenv(install.VARIABLE, str(tmp_path / "nothing"))
     with pytest.raises(UnavailableError, match="make upstream"):
         stage("train", *ENGINE, "--data", pipeline.table, "--out", tmp_path / "out")
@@ -190,7 +190,7 @@ def test_where_baler_is_missing_the_stage_says_how_to_get_it(stage, pipeline, tm
 
 @pytest.fixture
 def both(stage, real_baler, tmp_path):
-    """Results of the reference and of Baler itself, trained and applied alike on 3,000 toy jets."""
+    """Results of the reference and of Baler itself, trained and applied in the same way on 3,000 toy jets."""
     toy.generate(3000, 1).write(tmp_path / "table.npz")
     point = ("--epochs", 2, "--seed", 7, "--batch-size", 512)
     for engine in ("reference", "upstream"):
@@ -231,7 +231,7 @@ def codes_what_the_reference_codes(both):
     back = Table.read(both / "upstream" / "d" / "reconstructed.npz")
     exact, spread = coder.decode(latents), checkpoint.normalisation.features[1]
     assert table.integer.any()
-    # Integers are truncated by Baler; other columns come in their own number format.
+    # Baler truncates integers; other columns keep their number format.
     expected = exact.copy()
     expected[:, table.integer] = np.trunc(exact[:, table.integer])
     for number in np.flatnonzero(~table.integer):
@@ -256,7 +256,7 @@ def test_baler_itself_repeats_from_the_same_start(stage, real_baler, tmp_path):
     assert memory[0].value is None or memory[0].value > 100e6, "of Baler's process, which imports torch"
 
 
-def test_baler_itself_says_why_it_failed(stage, real_baler, pipeline, tmp_path, monkeypatch):
+def test_baler_itself_reports_why_it_failed(stage, real_baler, pipeline, tmp_path, monkeypatch):
     def broken() -> None:
         for folder in (tmp_path / "out").glob(".upstream-*/workspaces/measured/full/data"):
             shutil.rmtree(folder)

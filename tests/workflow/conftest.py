@@ -1,4 +1,4 @@
-"""A copy of the workflow to run and to edit, and whole tiny studies in it."""
+"""A copy of the workflow to run and edit, and whole tiny studies in it."""
 
 import fcntl
 import os
@@ -19,7 +19,7 @@ COPIED = ("Snakefile", "config", "profiles", "slurm", "src", "workflow")
 #: Timeout of a run that hangs. The smoke study takes five minutes on two slow cores, 15 if others run at the same time.
 TIME_LIMIT_S = 3600
 
-#: Windows just long enough for the meters: what is tested is what runs when, not what it takes.
+#: Windows just long enough for the meters: the tests check what runs when, not what it costs.
 TINY: dict[str, Any] = {
     "name": "tiny",
     "country": "CHE",
@@ -36,7 +36,7 @@ TINY: dict[str, Any] = {
         "calibrate_s": 0.05,
     },
 }
-#: The study that is run once for all tests that read one, or run a part of one again.
+#: The study that runs once for all tests that read a finished study or rerun a part of it.
 FINISHED: dict[str, Any] = TINY | {
     "axes": {"rows": [400], "epochs": [1, 2]},
     "profile": {"points": [{"epochs": 2}], "profilers": ["cprofile", "torch"], "max_batches": 2},
@@ -45,11 +45,11 @@ FINISHED: dict[str, Any] = TINY | {
 
 @dataclass(frozen=True)
 class Workspace:
-    """A folder with the workflow's own files, whose copy of the package is the one that runs."""
+    """A folder with the workflow's own files and the copy of the package that runs."""
 
     root: Path
     warm: WarmSnakemake | None = None
-    """Runs Snakemake sooner than a process of its own; None: nothing does."""
+    """Runs Snakemake faster than a new process does; None: a new process runs it."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -59,7 +59,7 @@ class Workspace:
 
     @property
     def measurement(self) -> dict[str, Any]:
-        """The rules of measurement of the tiny study."""
+        """The measurement settings of the tiny study."""
         return dict(TINY["measurement"])
 
     def study(self, **changes: Any) -> Path:
@@ -67,7 +67,7 @@ class Workspace:
         return self._write(TINY | changes)
 
     def finished_study(self, **changes: Any) -> Path:
-        """Write the study that is finished, with changes at the top level."""
+        """Write the finished study, with changes at the top level."""
         return self._write(FINISHED | changes)
 
     def _write(self, study: dict[str, Any]) -> Path:
@@ -78,7 +78,7 @@ class Workspace:
     def run(
         self, *words: str | Path, cwd: Path | None = None, variables: dict[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command of this environment in the folder, or in another one; its output is one text."""
+        """Run a command of this environment in the folder, or in `cwd`; stdout and stderr are one text."""
         if self.warm and words[0] == "snakemake" and not variables:
             return self.warm.run([*map(str, words[1:])], cwd or self.root, self.environment, TIME_LIMIT_S)
         return subprocess.run(
@@ -93,8 +93,8 @@ class Workspace:
         )
 
     def snakemake(self, configfile: Path, *words: str | Path) -> str:
-        """Run Snakemake, which has to succeed; return what it said."""
-        # A target that followed the file would be taken for another one.
+        """Run Snakemake, which must succeed; return its output."""
+        # A target directly after the file would be read as another file.
         done = self.run("snakemake", "--cores", "all", *words, "--configfile", configfile)
         assert done.returncode == 0, done.stdout
         return done.stdout
@@ -105,7 +105,7 @@ class Workspace:
 
     @staticmethod
     def jobs_in(said: str) -> list[tuple[str, str]]:
-        """Jobs in what a dry run said: rule and wildcards."""
+        """Jobs in the output of a dry run: rule and wildcards."""
         blocks = re.findall(r"^(?:localrule|rule|checkpoint) (\w+):\n((?:    .+\n)*)", said, flags=re.MULTILINE)
         jobs = []
         for rule, block in blocks:
@@ -116,8 +116,8 @@ class Workspace:
 
 
 def fill(root: Path, repository: Path) -> Workspace:
-    """Copy the workflow's own files into a folder; compiled modules come along, so that they need not be made again."""
-    # Modules that another process compiles at this moment have names of their own.
+    """Copy the workflow's own files into a folder, with compiled modules, so that they need not be compiled again."""
+    # Modules that another process is compiling have temporary names.
     unfinished = shutil.ignore_patterns("*.pyc.*")
     for name in COPIED:
         source = repository / name
@@ -132,7 +132,7 @@ def fill(root: Path, repository: Path) -> Workspace:
 
 @pytest.fixture(scope="session")
 def warm_snakemake() -> Iterator[WarmSnakemake]:
-    """Give a process that has imported Snakemake."""
+    """Return a process that has imported Snakemake."""
     warm = WarmSnakemake()
     yield warm
     warm.close()
@@ -140,7 +140,7 @@ def warm_snakemake() -> Iterator[WarmSnakemake]:
 
 @pytest.fixture(scope="session")
 def finished(repository: Path, tmp_path_factory: pytest.TempPathFactory, warm_snakemake: WarmSnakemake) -> Path:
-    """Run the study to be read, once for all processes that run tests: its folder, which is only to be copied."""
+    """Run the finished study once for all test processes; return its folder, which tests may only copy."""
     base = tmp_path_factory.getbasetemp()
     # Processes of pytest-xdist have folders side by side.
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "finished"
@@ -158,7 +158,7 @@ def finished(repository: Path, tmp_path_factory: pytest.TempPathFactory, warm_sn
 
 @pytest.fixture(scope="module")
 def done(finished: Path, tmp_path_factory: pytest.TempPathFactory, warm_snakemake: WarmSnakemake) -> Workspace:
-    """Give a copy of the finished study, with the times and the records by which Snakemake decides what to run."""
+    """Return a copy of the finished study, with the times and records from which Snakemake decides what to run."""
     root = tmp_path_factory.mktemp("done")
     shutil.copytree(finished, root, symlinks=True, dirs_exist_ok=True)
     return Workspace(root, warm_snakemake)
@@ -172,5 +172,5 @@ def make_workspace(repository: Path, tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture(scope="module")
 def workspace(make_workspace: Callable[[], Workspace], warm_snakemake: WarmSnakemake) -> Workspace:
-    """Give a workspace that the tests of a module share."""
+    """Return a workspace that the tests of a module share."""
     return replace(make_workspace(), warm=warm_snakemake)

@@ -1,6 +1,6 @@
-"""Which modules of ours a command loads, each command in a process of its own.
+"""Which of our modules a command loads, with each command in a separate process.
 
-The processes fork from one that has imported the packages of others, which take long, and no module of ours.
+The processes fork from one that has imported the slow third-party packages, but none of our modules.
 """
 
 import multiprocessing
@@ -27,7 +27,7 @@ _SERVER.set_forkserver_preload(_PACKAGES)
 
 
 def loaded_by(arguments: Sequence[str], environment: Mapping[str, str]) -> tuple[int, set[str]]:
-    """Run a command line of ours; give its exit code, and the names of our modules that it loaded."""
+    """Run one of our command lines; return its exit code, and the names of our modules that it loaded."""
     receiver, sender = _SERVER.Pipe(duplex=False)
     process = _SERVER.Process(target=_run, args=(sender, list(arguments), dict(environment)))
     process.start()

@@ -13,7 +13,7 @@ from baler_energy.image import IMAGE
 
 NOTES_ITS_ARGUMENTS = """\
 #!/bin/sh
-# Writes down its arguments, a line per call, and runs the command after the image.
+# Records its arguments, a line per call, and runs the command after the image.
 test "$1" = --version && { echo apptainer version 1.4.5; exit; }
 echo "$@" | tr '\\n' ' ' >> "$NOTES"; echo >> "$NOTES"
 while test "$1" != baler-energy.sif; do shift; done
@@ -24,7 +24,7 @@ exec "$@"
 
 @pytest.fixture
 def in_container(workspace, tmp_path):
-    """Run Snakemake with the stand-in; return its exit code, what it said, and the stand-in's calls."""
+    """Run Snakemake with the stand-in; return its exit code, its output, and the stand-in's calls."""
     binary, notes = tmp_path / "bin" / "apptainer", tmp_path / "notes"
     binary.parent.mkdir()
     binary.write_text(NOTES_ITS_ARGUMENTS)
@@ -43,7 +43,7 @@ def in_container(workspace, tmp_path):
 APPTAINER = ("--software-deployment-method", "apptainer", "--apptainer-args=--nv")
 
 
-def test_every_command_goes_through_the_image_and_a_plain_run_through_none(workspace, in_container):
+def test_every_command_runs_in_the_image_and_in_no_image_without_it(workspace, in_container):
     (workspace.root / IMAGE).touch()
     study = workspace.study()
     table = "results/tiny/data/toy/rows~400/table.npz"
@@ -90,14 +90,14 @@ def test_a_missing_image_is_reported_before_any_job(workspace, in_container):
 
 
 def with_dependencies(names: set[str]) -> set[str]:
-    """Give these packages with all that they need here."""
+    """Return these packages with all their requirements on this system."""
     found, pending = set(), set(names)
     while pending:
         name = pending.pop()
         found.add(name)
         try:
             needed = [Requirement(text) for text in requires(name) or ()]
-        except PackageNotFoundError:  # of another system
+        except PackageNotFoundError:  # only required on another system
             continue
         needed = [one for one in needed if one.marker is None or one.marker.evaluate({"extra": ""})]
         pending |= {canonicalize_name(one.name) for one in needed} - found
@@ -118,8 +118,8 @@ sys.meta_path.insert(0, Refuse())
 """
 
 
-def test_the_login_node_needs_no_more_than_the_instructions_install(workspace, repository, tmp_path):
-    """Plan, also for SLURM, and start `baler-energy study`, where nothing of the image's own can be imported."""
+def test_the_login_node_only_needs_what_the_instructions_install(workspace, repository, tmp_path):
+    """Plan, also for SLURM, and start `baler-energy study`, when the packages of the image cannot be imported."""
     (command,) = re.findall(
         r"pip install --constraint \S+ ((?:.+\\\n)*.+)\n", (repository / "docs/slurm.md").read_text()
     )

@@ -1,4 +1,4 @@
-"""Studies with upstream Baler, on a machine that has it and on one that has not."""
+"""Studies with upstream Baler, on machines with and without it."""
 
 import pandas as pd
 import pytest
@@ -13,7 +13,7 @@ PROFILE = {"points": [{"engine": "upstream"}, {"engine": "reference"}], "profile
 
 @pytest.fixture
 def without_baler(workspace, monkeypatch):
-    """Give a folder in which no Baler was installed."""
+    """Return a folder in which Baler was not installed."""
     monkeypatch.delenv(install.VARIABLE, raising=False)
     return workspace
 
@@ -33,7 +33,7 @@ def test_without_baler_its_points_are_left_out_with_one_message(without_baler):
         assert engines_of(jobs, rule) == {"reference"}
 
 
-def test_with_baler_its_points_are_there(workspace, stand_in_baler):
+def test_with_baler_its_points_run(workspace, stand_in_baler):
     study = workspace.study(name="partly", axes=AXES, profile=PROFILE)
     said = workspace.snakemake(study, "--dry-run")
     for rule in OF_A_POINT | PROFILING:
@@ -66,7 +66,7 @@ def test_with_baler_itself_a_study_is_collected_with_its_engine(workspace, real_
     results = workspace.root / "results" / "whole"
     runs = pd.read_parquet(results / "dataset" / "runs.parquet")
     assert runs.groupby("engine", observed=True).size().to_dict() == {"reference": 3, "upstream": 3}
-    # The same network was learned; Baler truncates integers, where the reference rounds them.
+    # Both learn the same network, but Baler truncates integers and the reference rounds them.
     assert runs.loc[runs["operation"] == "train", "final_loss"].nunique() == 1
     errors = runs.groupby("engine", observed=True)["mean_rms_over_range"].first()
     assert errors["upstream"] == pytest.approx(errors["reference"], abs=0.02)

@@ -1,4 +1,4 @@
-"""A user's mistakes end in one message, without a traceback, and cost no other point."""
+"""A user's mistakes end in one message without a traceback, and other points still complete."""
 
 import shutil
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The workflow as a module of another one, with that one's studies and names, in that one's folder."""
+"""The workflow as a module of another workflow, with the other's studies, rule names and folder."""
 
 import shutil
 
@@ -55,7 +55,7 @@ rule totals:
 
 @pytest.fixture(scope="module")
 def elsewhere(done, tmp_path_factory):
-    """Give a folder with another workflow, which takes this one as a module for two studies; one of them is done."""
+    """Return a folder with another workflow that uses this one as a module for two studies; one of them is done."""
     folder = tmp_path_factory.mktemp("elsewhere")
     (folder / "Snakefile").write_text(SNAKEFILE.format(snakefile=done.root / "workflow" / "Snakefile"))
     (folder / "tiny.yaml").write_text(done.finished_study().read_text())
@@ -67,7 +67,7 @@ def elsewhere(done, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def run(done, elsewhere):
-    """Run Snakemake in that folder; it has to succeed."""
+    """Run Snakemake in that folder; it must succeed."""
 
     def run(*words):
         ended = done.run("snakemake", *words, cwd=elsewhere)
@@ -77,7 +77,7 @@ def run(done, elsewhere):
     return run
 
 
-def test_what_was_done_by_the_workflow_itself_is_done_there(done, run):
+def test_what_the_workflow_itself_has_done_is_done_in_the_module(done, run):
     rules = {rule for rule, _ in done.jobs_in(run("--cores", "2", "--dry-run"))}
     assert rules and all(rule == "totals" or rule.startswith("other_") for rule in rules)
 
@@ -93,13 +93,13 @@ def test_two_studies_run_in_one_workflow(elsewhere, run):
     assert "Nothing to be done" in run("--cores", "2", "--dry-run")
 
 
-def test_its_report_is_made_there(elsewhere, run):
+def test_its_report_is_made_in_the_other_folder(elsewhere, run):
     run("--cores", "2", "baler_all", "--report", "report.html")
     page = (elsewhere / "report.html").read_text()
     assert "loss_epochs.svg" in page and "What does it cost?" in page
 
 
-def test_its_checks_before_a_run_are_made_there(done, elsewhere):
+def test_its_checks_before_a_run_are_made_in_the_other_workflow(done, elsewhere):
     if shutil.which("nvidia-smi"):
         pytest.skip("this machine has a GPU")
     study = yaml.safe_load((elsewhere / "tiny.yaml").read_text())

@@ -8,7 +8,7 @@ import yaml
 from rule_names import ALONE, DATA, DOWNSTREAM, OF_A_POINT
 from snakemake.scheduling.job_scheduler import JobScheduler
 
-#: Of those that are not measured and have several.
+#: Threads of rules that are not measured and use several.
 THREADS = {"collect": "8"}
 
 
@@ -19,7 +19,7 @@ def profile(repository: Path, name: str) -> dict:
 def jobs(said: str) -> dict[str, list[dict[str, str]]]:
     """Resources and threads of the jobs of a dry run, by rule."""
     found: dict[str, list[dict[str, str]]] = {}
-    # Those of a group are indented.
+    # Jobs of a group are indented.
     for _, rule, block in re.findall(
         r"^( *)(?:localrule|rule|checkpoint) (\w+):\n((?:\1    .+\n)*)", said, flags=re.MULTILINE
     ):

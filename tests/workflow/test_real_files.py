@@ -71,7 +71,7 @@ def test_a_file_of_each_format_becomes_a_table(workspace, repository):
 
 @pytest.fixture
 def server(repository):
-    """Serve the tests' files over HTTP on the loopback interface; give the address."""
+    """Serve the tests' files over HTTP on the loopback interface; yield the address."""
     handler = functools.partial(
         http.server.SimpleHTTPRequestHandler, directory=repository / "tests" / "formats" / "fixtures"
     )

@@ -1,4 +1,4 @@
-"""Exactly what changed runs again: a story on a finished study, each test a step that restores what it edits."""
+"""Exactly what changed runs again. The tests share a finished study; each restores what it edits."""
 
 import shutil
 from pathlib import Path
@@ -11,7 +11,7 @@ AXES = {"rows": [400], "epochs": [1, 2]}
 
 
 def records(root: Path) -> dict[Path, int]:
-    """Each measurement record with its time of change."""
+    """Each measurement record with its modification time."""
     return {path: path.stat().st_mtime_ns for path in (root / "results").rglob("measurement.json")}
 
 
@@ -37,7 +37,7 @@ def test_a_new_axis_at_its_default_runs_nothing(done):
     assert not set(measured) & MEASURING
 
 
-def test_a_codec_that_learns_nothing_is_applied_without_a_training(done):
+def test_a_codec_that_is_not_trained_is_applied_without_a_training(done):
     jobs = done.planned(done.finished_study(axes=AXES | {"transform": ["baler", "identity"]}))
     measured = [(rule, wildcards) for rule, wildcards in jobs if rule in MEASURING]
     assert measured == [("apply", "point=toy/rows~400/transform~identity/repeat~0")]
@@ -87,7 +87,7 @@ def test_code_of_a_variant_that_the_study_does_not_use_runs_nothing(done, module
 
 
 def test_another_version_of_a_package_measures_again(done):
-    # As in an environment with another torch: a distribution of that name that is found first.
+    # As with another version of torch: a distribution of that name is found first.
     metadata = done.root / "src" / "torch-99.dist-info" / "METADATA"
     metadata.parent.mkdir()
     metadata.write_text("Metadata-Version: 2.1\nName: torch\nVersion: 99\n")
@@ -104,7 +104,7 @@ def test_a_longer_window_measures_again(done):
     assert not rules & DATA
 
 
-def test_a_calibration_made_anew_measures_nothing_again(done):
+def test_a_new_calibration_measures_nothing_again(done):
     rules = {
         rule for rule, _ in done.planned(done.finished_study(measurement=done.measurement | {"calibrate_s": 0.06}))
     }
@@ -134,7 +134,7 @@ def test_the_country_recomputes_co2e_and_measures_nothing(done):
 
 
 def test_a_window_that_changes_with_the_calibration_is_measured_again_in_the_same_run(done):
-    # Snakemake cannot plan this: it sees the second reason only when the calibration has been made.
+    # Snakemake cannot plan this: it only sees the second reason after the calibration.
     before = records(done.root)
     changed = done.finished_study(measurement=done.measurement | {"calibrate_s": 0.06, "idle_s": 0.04})
     assert not {rule for rule, _ in done.planned(changed)} & MEASURING

@@ -1,4 +1,4 @@
-"""A killed run is taken up again, and nothing that an orphan wrote is taken for good."""
+"""A killed run can be resumed, and files that an orphan wrote are not trusted."""
 
 import json
 import os
@@ -18,7 +18,7 @@ from rule_names import OPERATIONS
 from baler_energy.data.table import Table
 from baler_energy.records import Measurement
 
-#: A guard against what never comes, not a time that anything should take.
+#: A guard against hangs, not a time that anything should take.
 HANGS_S = 1800
 
 
@@ -44,7 +44,7 @@ def working(root: Path, stage: str) -> list[psutil.Process]:
 
 
 def start(workspace: Any, study: Path) -> subprocess.Popen[bytes]:
-    """Start a study; what it says goes to the file ``said``."""
+    """Start a study; its output goes to the file ``said``."""
     command = [sys.executable, "-m", "baler_energy.cli", "study", "--configfile", str(study)]
     with (workspace.root / "said").open("wb") as said:
         return subprocess.Popen(
@@ -53,7 +53,7 @@ def start(workspace: Any, study: Path) -> subprocess.Popen[bytes]:
 
 
 def stopped_training(workspace: Any) -> psutil.Process:
-    """Wait for the training, and hold it where it is, so that it lasts as long as a test needs it."""
+    """Wait for the training and suspend it, so that it lasts as long as a test needs it."""
     training = wait_for(lambda: working(workspace.root, "train"), "training")[0]
     training.suspend()
     return training
@@ -61,7 +61,7 @@ def stopped_training(workspace: Any) -> psutil.Process:
 
 @pytest.fixture(scope="module")
 def study(workspace, repository):
-    """Write a study of a file's jets, without a meter of energy."""
+    """Write a study of a file's jets, without an energy meter."""
     path = repository / "tests" / "formats" / "fixtures" / "jets.parquet"
     return workspace.study(
         data={"jets": {"source": "file", "path": str(path)}},
@@ -72,7 +72,7 @@ def study(workspace, repository):
 
 @pytest.fixture(scope="module")
 def restarted(workspace, study):
-    """Kill a study in its training, and start it again: its results, after all checks of the restart itself."""
+    """Kill a study in its training, start it again and check the restart; return the results."""
     first = start(workspace, study)
     orphan = stopped_training(workspace)
     for process in [first.pid, *(p.pid for p in psutil.Process(first.pid).children() if "snakemake" in p.cmdline())]:
@@ -101,7 +101,7 @@ def test_sigkill_in_the_middle_then_the_documented_restart(workspace, study, res
     assert (restarted / "report.html").stat().st_size > 100_000
 
 
-def test_a_study_without_any_energy_completes_and_says_so(restarted):
+def test_a_study_without_any_energy_completes_and_reports_it(restarted):
     runs = pd.read_parquet(restarted / "dataset" / "runs.parquet")
     assert len(runs) == len(OPERATIONS)
     assert runs["energy_j"].isna().all(), "missing, not zero"

@@ -1,4 +1,4 @@
-"""Rounds of further repeats: Snakemake runs them, one after the other, and what comes after reads all repeats."""
+"""Rounds of further repeats: Snakemake runs them one after the other, and later steps read all repeats."""
 
 import json
 
@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from rule_names import MEASURING
 
-#: No interval is as narrow, so that every round adds a repeat.
+#: No interval is this narrow, so every round adds a repeat.
 REPEATS = {"least": 2, "most": 4, "target": 1e-9}
 
 
@@ -34,7 +34,7 @@ def test_rounds_add_repeats_up_to_the_most_and_the_dataset_has_them(results):
 
 
 def dry_run(workspace, **changes):
-    """Give the rules that would measure, and whether a round would be decided."""
+    """Return the rules that would measure, and whether a round would be decided."""
     said = workspace.snakemake(workspace.study(name="rounds", **changes), "--dry-run")
     return {rule for rule, _ in workspace.jobs_in(said)} & MEASURING, "checkpoint repeats:" in said
 
@@ -44,5 +44,5 @@ def test_a_finished_study_decides_nothing_again(workspace, results):
 
 
 @pytest.mark.parametrize("changes", [{"repeats": REPEATS | {"target": 0.9}}, {"repeats": REPEATS, "country": "POL"}])
-def test_a_changed_study_decides_anew_and_keeps_what_was_measured(workspace, results, changes):
+def test_a_changed_study_decides_again_and_keeps_what_was_measured(workspace, results, changes):
     assert dry_run(workspace, **changes) == (set(), True)

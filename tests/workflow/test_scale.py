@@ -1,4 +1,4 @@
-"""What a large grid asks of a file system and of Snakemake: few files, folders of each job's own, short commands."""
+"""A large grid's load on the file system and Snakemake: few files, a separate folder per job, short commands."""
 
 import re
 from collections import Counter
@@ -9,7 +9,7 @@ import pytest
 from rule_names import OF_A_POINT
 
 AXES = {"rows": [400], "epochs": [1, 2, 3], "batch_size": [64, 128]}
-#: Outputs and logs of a point: of all its rules.
+#: Outputs and logs of all rules of a point.
 FILES_PER_POINT = 15
 #: One for each operation, and one for the errors.
 FOLDERS_PER_POINT = 4
@@ -17,7 +17,7 @@ FOLDERS_PER_POINT = 4
 
 @pytest.fixture(scope="module")
 def said(workspace):
-    """Give what a dry run says."""
+    """Return the output of a dry run."""
     return workspace.snakemake(workspace.study(axes=AXES), "--dry-run", "--printshellcmds")
 
 
@@ -52,7 +52,7 @@ def test_no_job_writes_into_anothers_folder(jobs):
     owners: dict[Path, set[int]] = {}
     for number, folder in folders:
         owners.setdefault(folder, set()).add(number)
-    # The chapters' figures are folders themselves, side by side.
+    # The figures of each chapter are a folder; these folders share a parent.
     owners.pop(Path("results/tiny/figures"), None)
     assert len(owners) == 6 * FOLDERS_PER_POINT and all(len(numbers) == 1 for numbers in owners.values())
     assert not [(a, b) for a, b in combinations(owners, 2) if a in b.parents or b in a.parents]

@@ -7,7 +7,7 @@ from rule_names import OPERATIONS
 pytestmark = pytest.mark.slow
 
 PROFILERS = {"cprofile", "torch", "scalene", "pyspy", "copies", "perf", "parts"}
-#: Rows that a profiler gives of each operation on a CPU; perf needs counters, which virtual machines lack.
+#: Kinds of rows per operation and profiler on a CPU; perf needs counters, which virtual machines lack.
 KINDS = {
     "cprofile": {"function", "call"},
     "torch": {"operator"},

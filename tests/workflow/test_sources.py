@@ -1,4 +1,4 @@
-"""What a rule's fingerprint holds is what its command loads: each stage with each variant, each in its own process."""
+"""A rule's fingerprint covers what its command loads: each stage with each variant, each in its own process."""
 
 import json
 import os
@@ -28,7 +28,7 @@ from baler_energy.variants import (
     variant_modules,
 )
 
-#: Loaded by every command, and no part of what it computes.
+#: Loaded by every command, but without effect on what it computes.
 COMMAND_LINE = {f"baler_energy.{name}" for name in ("cli", "warm", "forked", "fingerprint", "errors")}
 POINT = "toy/rows~400/epochs~1/repeat~0"
 WINDOW = ["--min-window-s", "0", "--idle-s", "0", "--sample-interval-s", "0.02", "--meters"]
@@ -54,7 +54,7 @@ class Files:
 
     @property
     def checkpoint(self) -> Path:
-        """A codec that was trained on it."""
+        """A codec trained on the table."""
         return self.results / "runs" / POINT / "train" / "checkpoint.pt"
 
     @property
@@ -65,7 +65,7 @@ class Files:
 
 @pytest.fixture
 def made(finished: Path, tmp_path: Path, stand_in_baler: Path, monkeypatch: pytest.MonkeyPatch) -> Files:
-    """Give the finished study, and upstream Baler's stand-in."""
+    """Return the finished study, with the stand-in for upstream Baler."""
     made = Files(finished, tmp_path / "out")
     files.write_model(tmp_path / "model.pt", Checkpoint.read(made.checkpoint))
     monkeypatch.setenv("STAND_IN_MODEL", str(tmp_path / "model.pt"))
@@ -75,7 +75,7 @@ def made(finished: Path, tmp_path: Path, stand_in_baler: Path, monkeypatch: pyte
 def check(
     made: Files, arguments: list[str | Path], *modules: str, codes: tuple[int, ...] = (0,), elsewhere: bool = False
 ) -> None:
-    """Compare what a command loads with what is behind modules: both ways, or one where other processes load more."""
+    """Compare what a command and its modules load: both ways, or one way if other processes load the rest."""
     code, loaded = loaded_by([str(word) for word in arguments], made.environment)
     assert code in codes
     behind = fingerprint.modules_behind(*modules)
@@ -120,7 +120,7 @@ def test_a_calibration(made: Files) -> None:
 @pytest.mark.parametrize("name", [*METERS, *PEERS])
 def test_a_meter(made: Files, name: str) -> None:
     arguments = ["measure", *WINDOW, name, "--", "true"]
-    # 3: this machine lacks the meter, which was asked for by its name.
+    # 3: this machine lacks the meter, which was requested by name.
     check(made, arguments, sources.stage("measure"), *sources.meter_modules([name]), codes=(0, 3))
 
 
@@ -166,7 +166,7 @@ def test_a_packing(made: Files, word: str) -> None:
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_operations_apart(made: Files, engine: str) -> None:
+def test_separate_operations(made: Files, engine: str) -> None:
     words = [*options(engine), *WINDOW, "process"]
     check(made, ["compress", *made.applied, *words], *sources.measured("compress", codec(engine), ["process"]))
     back = ["--compressed", made.out / "table.baler", "--checkpoint", made.checkpoint, "--out", made.out / "back"]
@@ -193,7 +193,7 @@ def test_parts(made: Files) -> None:
 )
 def test_a_profile(made: Files, engine: str, name: str) -> None:
     operations = ["--profiler", name, "--operation", "train", "compress", "decompress", "--max-batches", "1"]
-    # Scalene takes minutes, and runs the operation in another process: here it is stopped.
+    # Scalene takes minutes and runs the operation in another process, so it is stopped here.
     elsewhere = name == "scalene"
     arguments = ["profile", *made.applied, *options(engine), *operations, "--time-limit-s", "1" if elsewhere else "60"]
     check(made, arguments, *sources.profiled(codec(engine), name), elsewhere=elsewhere)

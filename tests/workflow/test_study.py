@@ -1,4 +1,4 @@
-"""What a finished study leaves behind: its dataset, with what profilers found, its tables and its figures."""
+"""The outputs of a finished study: its dataset with profiler results, its tables and its figures."""
 
 import pandas as pd
 import pyarrow.parquet as pq
@@ -8,7 +8,7 @@ from rule_names import OPERATIONS
 from baler_energy.config.study import load_study
 from baler_energy.stages import collect
 
-#: Kinds of rows that each of its profilers gives of each operation, and the files that it leaves.
+#: Kinds of rows that each profiler gives per operation, and the files that it writes.
 PROFILERS = {"cprofile": {"function", "call"}, "torch": {"operator"}}
 FILES = {"cprofile": "profile.pstats", "torch": "trace.json"}
 

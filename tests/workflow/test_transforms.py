@@ -1,4 +1,4 @@
-"""A study of several transforms: each has the operations that it has, and parameters that do not apply are null."""
+"""A study of several transforms: each has its operations, and parameters that do not apply are null."""
 
 import json
 
@@ -12,7 +12,7 @@ from baler_energy.figures.selection import centre_of, describe
 
 @pytest.fixture(scope="module")
 def results(workspace):
-    """Run a study of the transforms, each with a lossless packing, to its report."""
+    """Run a study of the transforms, each with a lossless packing, up to its report."""
     axes = {"rows": [400], "epochs": [1], "transform": ["baler", "pca", "identity"], "packing": ["pcodec"]}
     workspace.snakemake(workspace.study(axes=axes))
     return workspace.root / "results" / "tiny"

@@ -1,8 +1,8 @@
-"""Snakemake without its imports, which take as long as all else of a dry run: a process that made them forks for each.
+"""Snakemake without its imports, which take as long as the rest of a dry run: a process with them forks for each.
 
-Its jobs start from another such process, which is that of `baler-energy study`. Each run is what ``python -m
-snakemake`` is, with the folder, the environment and the search path that are asked for. Modules of ours are not loaded
-yet, as every folder of the tests has its own.
+Jobs start from the similar process of `baler-energy study`. Each run is the same as ``python -m snakemake``, with the
+requested folder, environment and search path. Our modules are not loaded yet, because every test folder has its own
+copy.
 """
 
 import json
@@ -18,7 +18,7 @@ from pathlib import Path
 
 __all__ = ["WarmSnakemake"]
 
-#: Packages that the workflow loads besides.
+#: Other packages that the workflow loads.
 ALSO = ("psutil", "pydantic", "yaml")
 
 
@@ -29,7 +29,7 @@ class WarmSnakemake:
         self._process = subprocess.Popen(
             [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
         )
-        # Imported here, as the process that forks loads no module of ours.
+        # Imported here, because the process that forks loads none of our modules.
         from baler_energy.warm import warm_start
 
         self._jobs = ExitStack()
@@ -38,7 +38,7 @@ class WarmSnakemake:
     def run(
         self, words: Sequence[str], cwd: Path, environment: Mapping[str, str], limit_s: float
     ) -> subprocess.CompletedProcess[str]:
-        """Run Snakemake in a folder; its output is one text. What hangs is ended with the whole process."""
+        """Run Snakemake in a folder; its output is one text. If a run hangs, the whole process is ended."""
         assert self._process.stdin is not None and self._process.stdout is not None
         with tempfile.NamedTemporaryFile("r", encoding="utf-8", errors="replace") as said:
             request = {
@@ -84,7 +84,7 @@ def _serve() -> None:
 
 
 def _become(request: Mapping[str, object], installed: Sequence[str]) -> None:
-    """Take on the folder, the environment, the search path and the output of a run."""
+    """Set the folder, the environment, the search path and the output of a run."""
     cwd, environment = str(request["cwd"]), request["environment"]
     assert isinstance(environment, dict) and isinstance(request["words"], list)
     said, nothing = os.open(str(request["said"]), os.O_WRONLY | os.O_APPEND), os.open(os.devnull, os.O_RDONLY)

@@ -34,7 +34,7 @@ def steps_left():
 
 
 def source_of(wildcards):
-    """Shards that the rows come from, or the user's file; root:// is read in place, http(s) is downloaded.
+    """Shards with the rows, or the user's file; root:// is read in place, http(s) is downloaded.
 
     A missing file is reported by `prepare`: as an input it would also stop the other datasets.
     """
@@ -69,12 +69,12 @@ def outdated_ingredients(calibration):
 
 
 def calibration_of(wildcards, modules):
-    """The calibration of a point's kind of machine, for a job that depends on these modules.
+    """The calibration for a point's device, for a job that depends on these modules.
 
     A new calibration describes what the machine resolves now and does not invalidate earlier measurements, so it is
-    `ancient`. But where Snakemake 9.27 reruns the calibration, it does not look for other reasons to rerun the jobs
-    after it. So if a module that both depend on has changed, the calibration is a normal input here. Other changes are
-    seen after the calibration, which is why it is a checkpoint.
+    `ancient`. But if Snakemake 9.27 reruns the calibration, it does not look for other reasons to rerun the jobs after
+    it. So if a module that both depend on has changed, the calibration is a normal input here. The calibration is a
+    checkpoint, so that other changes are seen after it.
     """
     device = STUDY.by_path[wildcards.point].device
     calibration = rules.calibrate.output[0].format(device=device)
@@ -196,7 +196,7 @@ def files_before_round(wildcards):
 def files_of_runs(wildcards):
     """Records of every point, and the extra outputs of some points.
 
-    A function, because Snakemake 9.27 takes time quadratic in the length of a list that is written in a rule.
+    This is a function because Snakemake 9.27 takes time quadratic in the length of a list written in a rule.
     """
     (points, rounds), sized = points_of_rounds(), set(STUDY.sized)
     return [

@@ -1,4 +1,4 @@
-"""Where two tools measured the same work: windows inside windows, the same counter, totals that differ."""
+"""Comparison of two tools that measured the same work: nested windows, a shared counter, different totals."""
 
 import itertools
 from collections.abc import Iterator
@@ -14,17 +14,17 @@ from baler_energy.vocabulary import Evidence, Quantity
 
 __all__ = ["agreements"]
 
-#: Series shorter than this say nothing about windows on average.
+#: Fewest windows in a comparison.
 _FEWEST = 10
-#: Left out of a mean per window: the first ones warm up.
+#: First windows left out of a mean, because they include warm-up.
 _WARM_UP = 2
-#: Means per window agree within this share.
+#: Largest relative difference of means per window that agree.
 _AGREE = 0.02
-#: Where more than half of nested windows agree within this share, their values come from one counter.
+#: If more than half of the nested windows agree within this relative difference, their values come from one counter.
 _IDENTICAL = 1e-4
-#: Agreement on power that is worth the word.
+#: Largest relative difference of powers that agree.
 _SAME_POWER = 0.05
-#: Time zones to try where one clock is UTC and the other the host's own, nearest first (s).
+#: Time zones to try if one clock is UTC and the other is local, nearest first (s).
 _ZONES_S = tuple(sorted(np.arange(-14 * 3600, 14 * 3600 + 1, 900).astype(float), key=abs))
 #: Tools that read the GPU's energy counter through NVML.
 _COUNT_GPU = {tool.name for tool in TOOLS if tool.counts_gpu}
@@ -32,7 +32,7 @@ _COUNT_GPU = {tool.name for tool in TOOLS if tool.counts_gpu}
 
 @dataclass(frozen=True)
 class _Run:
-    """Windows of one tool in one file, one after the other; `energy` has a column per kind of component (J)."""
+    """Consecutive windows of one tool in one file; `energy` (J) has a column per kind of component."""
 
     file: str
     meter: str
@@ -53,17 +53,17 @@ class _Run:
         return bool(self.windows[["start_s", "duration_s"]].notna().all(axis=None))
 
     def mean(self, kind: str) -> tuple[float, float]:
-        """Mean energy (J) and duration (s) per window without the first ones."""
+        """Mean energy (J) and duration (s) per window, without the warm-up windows."""
         later = self.windows.index[_WARM_UP:]
         return float(self.energy.loc[later, kind].mean()), float(self.windows.loc[later, "duration_s"].mean())
 
     def has(self, kind: str) -> bool:
-        """Whether every window but a few has an energy of this kind."""
+        """Whether more than 90 % of the windows have an energy of this kind."""
         return kind in self.energy and bool(self.energy[kind].notna().mean() > 0.9)
 
 
 def agreements(table: pd.DataFrame) -> Iterator[dict[str, Any]]:
-    """Yield the findings about pairs of runs of different tools.
+    """Yield the findings about pairs of runs by different tools.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def agreements(table: pd.DataFrame) -> Iterator[dict[str, Any]]:
 
 
 def _runs(table: pd.DataFrame) -> list[_Run]:
-    """Split the windows of each file and tool into runs, leaving out those of a single window or two."""
+    """Split the windows of each file and tool into runs; runs of one or two windows are left out."""
     first = table.drop_duplicates("window").set_index("window")
     first = first.assign(start_s=(first["start"] - pd.Timestamp(0, tz="UTC")).dt.total_seconds())
     energy = table[table["quantity"] == Quantity.ENERGY]
@@ -200,7 +200,7 @@ def _compared(
 
 
 def _same_counter(one: _Run, other: _Run) -> Iterator[dict[str, Any]]:
-    """Compare means per window of the GPU in separate runs of tools that read the same counter."""
+    """Compare the GPU's mean energy per window in separate runs of tools that read the same counter."""
     for run in (one, other):
         if run.meter not in _COUNT_GPU or "gpu" not in run.measured or len(run.windows) < _FEWEST + _WARM_UP:
             return
@@ -221,7 +221,7 @@ def _same_counter(one: _Run, other: _Run) -> Iterator[dict[str, Any]]:
 
 
 def _factor(one: _Run, other: _Run, *, nested_runs: bool) -> Iterator[dict[str, Any]]:
-    """Compare what two tools call the cost of as many windows."""
+    """Compare the total energies that two tools report for the same number of windows."""
     count, count_other = len(one.windows), len(other.windows)
     if min(count, count_other) < _FEWEST or abs(count_other / count - 1) > 0.01:
         return

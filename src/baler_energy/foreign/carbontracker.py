@@ -1,8 +1,8 @@
-"""carbontracker's logs: the standard one (epochs) and the ``output`` one (what was used in all).
+"""carbontracker's logs: the standard log (epochs) and the ``output`` log (totals).
 
-The standard log has per epoch a duration and a mean power (W) of each component, on lines that begin with the date of
-the epoch's end on the host's clock without a zone. The output log has energy (kWh) and CO2eq (g), multiplied by a PUE
-(carbontracker, ``tracker.py`` and ``loggerutil.py``). Predictions are no readings and are left out.
+For each epoch, the standard log has a duration and the mean power (W) of each component. Its lines begin with the date
+of the epoch's end, on the host's clock without a time zone. The output log has energy (kWh) and CO2eq (g), multiplied
+by a PUE (carbontracker, ``tracker.py`` and ``loggerutil.py``). Predictions are not readings and are left out.
 """
 
 import re
@@ -29,16 +29,16 @@ _POWER = re.compile(_DATE + r"Average power usage \(W\) for (\w+): (.*)")
 _TOTAL = re.compile(r"Actual consumption(?: for (\d+) epoch\(s\))?:")
 _FIELD = re.compile(r"^\s*(Time|Energy|CO2eq):\s*(\S+)")
 _CLOCK = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
-#: Names of RAPL's domains; a CPU that carbontracker knows by its brand has a TDP only.
+#: Names of RAPL domains. If the log has the CPU's brand name instead, carbontracker only used its TDP.
 _RAPL = re.compile(r"(cpu|dram):\d+(, (cpu|dram):\d+)*")
-#: Names of the parts of Apple silicon.
+#: Names of components on Apple silicon.
 _APPLE = ("CPU", "GPU, ANE")
 
 Devices = dict[str, str]
 
 
 def _log_looks_like(text: str) -> bool:
-    """Tell whether `text` is one of carbontracker's logs."""
+    """Whether `text` is a carbontracker log."""
     return _LOG.search(text) is not None
 
 
@@ -48,7 +48,7 @@ def _read_log(text: str, path: Path) -> Iterator[Window]:
     Raises
     ------
     InputError
-        A line is cut or damaged, or there is no epoch and no consumption.
+        A line is cut off or damaged, or there is neither an epoch nor a consumption.
     """
     version = _VERSION.search(text)
     found = _FOUND.search(text)

@@ -1,9 +1,9 @@
 """codecarbon's ``emissions.csv``, versions 2.2 to 3.
 
-All versions have the same core of columns; ``pue`` came with 2.2.4, ``experiment_id`` with 2.5, ``water_consumed``,
-``wue`` and the utilisations with 3.x. Columns are taken by name; unknown ones are ignored. Energies are in kWh,
-emissions in kg, ``timestamp`` is the end of the row on the host's clock without a zone, ``ram_total_size`` is in
-units of 2^30 bytes (codecarbon, ``output_methods/emissions_data.py`` and ``external/hardware.py``).
+All versions share a core of columns; 2.2.4 added ``pue``, 2.5 ``experiment_id``, 3.x ``water_consumed``, ``wue`` and
+the utilisations. Columns are read by name; unknown ones are ignored. Energies are in kWh, emissions in kg.
+``timestamp`` is the end of the row, on the host's clock without a time zone. ``ram_total_size`` is in units of 2^30
+bytes (codecarbon, ``output_methods/emissions_data.py`` and ``external/hardware.py``).
 """
 
 from collections.abc import Iterator
@@ -17,14 +17,14 @@ from baler_energy.vocabulary import Evidence, MeterName
 __all__ = ["TOOL"]
 
 _CORE = {"timestamp", "duration", "emissions", "energy_consumed"}
-#: codecarbon takes half of a TDP of 85 W for a CPU that it does not know (``external/hardware.py``, 2.x).
+#: codecarbon assumes half of a TDP of 85 W for an unknown CPU (``external/hardware.py``, 2.x).
 _UNKNOWN_CPU_W = 42.5
-#: A single row's energy over duration agrees with a constant to this share.
+#: Largest relative difference between a row's power and this constant.
 _SAME = 1e-3
 
 
 def _looks_like(text: str) -> bool:
-    """Tell whether `text` is a table of codecarbon's."""
+    """Whether `text` is a codecarbon table."""
     return set(header(text, ",")) >= _CORE
 
 
@@ -59,7 +59,7 @@ def _values(cells: Cells, length: float) -> Iterator[Value]:
     ram = "codecarbon has no counter for RAM: watts per GB of memory, or per module, times duration"
     yield energy("ram", cells.number("ram_energy", J_PER_KWH), Evidence.MODELLED, ram, missing=_absent("ram_energy"))
     total = cells.number("energy_consumed", J_PER_KWH)
-    # Its evidence follows from its parts, see `evidence`.
+    # The evidence of the sum follows from its parts, see `evidence`.
     yield energy("machine", total, Evidence.UNKNOWN, "codecarbon's sum of its components")
     pue = cells.number("pue")
     factor = f", PUE {pue:g}" if pue not in (None, 1.0) else ""

@@ -1,4 +1,4 @@
-"""Which readers a file needs, by its content."""
+"""Finds the readers of a file by its content."""
 
 from pathlib import Path
 
@@ -8,22 +8,22 @@ from baler_energy.foreign.rows import Window
 
 __all__ = ["TOOLS", "read_file"]
 
-#: Every tool whose results are read; figures mark them in this order.
+#: All tools whose results can be read; figures assign markers in this order.
 TOOLS = (codecarbon.TOOL, eco2ai.TOOL, pyjoules.TOOL, zeus.TOOL, carbontracker.TOOL)
 _KNOWN = ", ".join(tool.files for tool in TOOLS)
 
 
 def read_file(path: Path) -> list[Window]:
-    """Read the windows of one foreign file, whatever its name.
+    """Read the windows of one foreign file, recognised by its content.
 
     Raises
     ------
     InputError
-        It cannot be read, is empty, is of no known tool, or has a damaged row.
+        The file cannot be read, is empty, does not come from a supported tool, or has a damaged row.
     """
     text = _text(path)
     tables = [tool.table for tool in TOOLS if tool.table and tool.table.recognises(text)]
-    # A table is of one tool; a program's log may hold the lines of several.
+    # A table comes from one tool; a program's log may have lines from several.
     readers = tables[:1] or [tool.log for tool in TOOLS if tool.log and tool.log.recognises(text)]
     if not readers:
         raise InputError(f"{path}: is not a result of a supported tool. Supported: {_KNOWN}. Leave the file out.")

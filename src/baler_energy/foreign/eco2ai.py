@@ -1,8 +1,8 @@
 """eco2ai's ``emission.csv``.
 
-One figure per row for CPU, GPU and RAM together, in kWh; emissions in kg; ``start_time`` on the host's clock without
-a zone. Its CPU part is TDP times utilisation, its RAM part 3/8 W per GB in use, its GPU part sampled NVML power
-(eco2ai, ``emission_track.py`` and ``tools/``).
+Each row has one energy (kWh) for CPU, GPU and RAM together, and emissions (kg). ``start_time`` is on the host's clock
+without a time zone. The CPU part is TDP times utilisation, the RAM part 3/8 W per GB in use, the GPU part sampled NVML
+power (eco2ai, ``emission_track.py`` and ``tools/``).
 """
 
 import re
@@ -22,7 +22,7 @@ _EPOCH = re.compile(r"epoch:\s*(\d+)")
 
 
 def _looks_like(text: str) -> bool:
-    """Tell whether `text` is a table of eco2ai's."""
+    """Whether `text` is an eco2ai table."""
     return set(header(text, ",")) >= _CORE
 
 

@@ -10,7 +10,7 @@ from baler_energy.vocabulary import Evidence, Quantity
 
 __all__ = ["HOST", "Constant", "Proportion", "constants", "judge", "proportions"]
 
-#: Sums of other components: what they are follows from these.
+#: Components that are sums of others, which determine their evidence.
 _SUMS = ("machine",)
 HOST = ["cpu_model", "ram_bytes"]
 
@@ -25,7 +25,7 @@ class Constant(NamedTuple):
 
 
 class Proportion(NamedTuple):
-    """A tool's RAM power that follows the size of the memory: W per GB (2^30 bytes), by host size in bytes."""
+    """A tool's RAM power that is proportional to the memory: W per GB (2^30 bytes), and W by memory size in bytes."""
 
     meter: str
     w_per_gb: float
@@ -38,7 +38,7 @@ def _energies(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def constants(table: pd.DataFrame) -> list[Constant]:
-    """Find components of a host that have one power over windows of different lengths, in all files together."""
+    """Find components of a host with the same power in windows of different lengths, across all files."""
     found = []
     keys = ["meter", "component", *HOST]
     for (meter, component, *_), rows in _energies(table).groupby(keys, dropna=False, sort=False):
@@ -49,7 +49,7 @@ def constants(table: pd.DataFrame) -> list[Constant]:
 
 
 def proportions(table: pd.DataFrame) -> list[Proportion]:
-    """Find tools whose RAM power is the same number of watts per gigabyte on hosts of different sizes."""
+    """Find tools whose RAM power per gigabyte is the same on hosts with different memory sizes."""
     found = []
     ram = _energies(table)
     ram = ram[(ram["component"] == "ram") & (ram["ram_bytes"] > 0) & (ram["duration_s"] >= 0.5)]
@@ -63,15 +63,15 @@ def proportions(table: pd.DataFrame) -> list[Proportion]:
 
 
 def judge(table: pd.DataFrame) -> pd.DataFrame:
-    """Correct the evidence that the readers gave, by what the rows show, and write the reason in `detail`.
+    """Correct the readers' evidence from what the rows show, and write the reason to `detail`.
 
-    A component at one constant power is modelled, whatever the tool says of itself; so is RAM that follows its size.
-    The sum of a window's components takes their evidence: modelled as soon as one is.
+    A component with constant power is modelled, even if the tool claims otherwise. So is RAM power that is
+    proportional to the memory. A window's sum is modelled if any of its components is.
 
     Parameters
     ----------
     table
-        As `rows.frame` makes it.
+        Table from `rows.frame`.
 
     Returns
     -------
@@ -93,7 +93,7 @@ def judge(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _sums(table: pd.DataFrame) -> pd.DataFrame:
-    """Give a window's sum the evidence of its parts, where the file has the parts."""
+    """Set the evidence of a window's sum from its parts, if the file has them."""
     energy = table[(table["quantity"] == Quantity.ENERGY) & table["value"].notna()]
     parts = energy[~energy["component"].isin(_SUMS)]
     if parts.empty:

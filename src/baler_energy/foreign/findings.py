@@ -1,4 +1,4 @@
-"""What can be concluded from foreign files alone: the table ``findings``."""
+"""Conclusions from foreign files alone: the table ``findings``."""
 
 import itertools
 from collections.abc import Iterable, Iterator
@@ -18,7 +18,7 @@ Finding = dict[str, Any]
 
 
 def findings(table: pd.DataFrame) -> pd.DataFrame:
-    """Work out the findings of all files together.
+    """Derive the findings from all files together.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def _watts(power_w: float) -> str:
 
 
 def _totals(table: pd.DataFrame, fixed: list[Constant]) -> Iterator[Finding]:
-    """Yield a finding for each host on which every component has one power."""
+    """Yield a finding for each host on which every component has a constant power."""
     energy = table[(table["quantity"] == Quantity.ENERGY) & table["value"].notna() & (table["component"] != "machine")]
     for (meter, *host), rows in energy.groupby(["meter", *HOST], dropna=False, sort=False):
         mine = [one for one in fixed if one.rows.index.isin(rows.index).all()]
@@ -126,7 +126,7 @@ def _hosts(table: pd.DataFrame) -> Iterator[Finding]:
 
 
 def _missing(table: pd.DataFrame) -> Iterator[Finding]:
-    """Yield a finding for each tool, component and reason of energies that are missing."""
+    """Yield a finding for each tool, component and reason of missing energies."""
     lost = table[(table["quantity"] == Quantity.ENERGY) & table["value"].isna()]
     for (meter, component, reason), rows in lost.groupby(["meter", "component", "reason"], sort=False):
         yield {

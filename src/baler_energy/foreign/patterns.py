@@ -1,4 +1,4 @@
-"""Pure arithmetic on windows: constant power, power per gigabyte, windows inside windows, runs of windows."""
+"""Pure arithmetic on windows: constant power, power per gigabyte, nested windows, runs of windows."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,19 +10,19 @@ __all__ = ["Nesting", "constant_power_w", "nested", "per_size", "split_runs"]
 
 Array = NDArray[np.float64]
 
-#: Largest relative departure from a constant power that a model's own rounding explains.
+#: Largest relative deviation from a constant power that rounding in a model explains.
 _SPREAD = 1e-3
-#: Time between the readings of a window's clock and of its model, at most (s): short windows miss that much.
+#: Longest delay between reading the clock and the model at a window's edges (s), which matters in short windows.
 _EDGE_S = 0.01
-#: Shorter windows say nothing about power (s).
+#: Shortest window whose power is used (s).
 _SHORTEST_S = 0.5
 _FEWEST = 3
-#: Sizes and durations count as different from here on.
+#: Smallest ratio of two sizes or durations that counts as a difference.
 _DIFFERENT = 1.05
 
 
 def constant_power_w(energy_j: Array, duration_s: Array) -> float | None:
-    """Power (W) of windows whose energy is a constant times their duration, as models without load write it.
+    """Power (W) of windows whose energy is a constant times their duration, as in models that ignore the load.
 
     Parameters
     ----------
@@ -32,8 +32,8 @@ def constant_power_w(energy_j: Array, duration_s: Array) -> float | None:
     Returns
     -------
     float or None
-        The power. None where there are fewer than three windows of at least 0.5 s, where all are about as long, or
-        where the power varies: the median departure is above 1e-3, or one is above 1e-3 plus 10 ms of the window.
+        The power. None if there are fewer than three windows of at least 0.5 s, if all are about equally long, or if
+        the power varies: the median deviation exceeds 1e-3, or a single one exceeds 1e-3 plus 10 ms over the duration.
     """
     long = duration_s >= _SHORTEST_S
     energy, length = energy_j[long], duration_s[long]
@@ -50,7 +50,7 @@ def constant_power_w(energy_j: Array, duration_s: Array) -> float | None:
 
 
 def per_size(powers: Mapping[float, float]) -> float | None:
-    """Power per unit of size, where it is the same on machines of different sizes.
+    """Power per unit of size, if it is the same on machines of different sizes.
 
     Parameters
     ----------
@@ -60,8 +60,8 @@ def per_size(powers: Mapping[float, float]) -> float | None:
     Returns
     -------
     float or None
-        Mean of power over size. None where there are fewer than two sizes that differ by 5 %, or the ratio varies by
-        more than 0.3 %.
+        Mean of power over size. None if no two sizes differ by at least 5 %, or if the ratio varies by more than
+        0.3 %.
     """
     sizes = np.array(sorted(powers))
     if len(sizes) < 2 or sizes[0] <= 0 or sizes[-1] < _DIFFERENT * sizes[0]:
@@ -73,7 +73,7 @@ def per_size(powers: Mapping[float, float]) -> float | None:
 
 @dataclass(frozen=True)
 class Nesting:
-    """Windows that lie inside windows: indices of both, pair by pair, shape (n,), and the clocks' difference (s)."""
+    """Pairs of nested windows: indices of the outer and the inner ones, shape (n,), and the clocks' difference (s)."""
 
     outer: NDArray[np.intp]
     inner: NDArray[np.intp]
@@ -90,14 +90,14 @@ def nested(
     outer, inner
         Starts and ends (s) of the windows of each series; those of `outer` do not overlap.
     offsets_s
-        Differences of the two clocks to try (outer less inner), such as time zones.
+        Differences of the two clocks to try (outer minus inner), such as time zones.
 
     Returns
     -------
     Nesting or None
-        The pairs at the offset with the most, where nine tenths of the inner windows, and at least three, have an
-        outer one of their own. A window may stick out by a second, which is the resolution of many time stamps, but
-        by no more than a quarter of the usual outer window.
+        The pairs at the offset with the most pairs. None unless nine tenths of the inner windows, and at least three,
+        each have their own outer window. A window may stick out by a second, the resolution of many time stamps, but
+        by at most a quarter of the median outer window.
     """
     starts, ends = outer
     order = np.argsort(starts)
@@ -118,17 +118,17 @@ def nested(
 
 
 def split_runs(start_s: Array, duration_s: Array, epoch: Array) -> NDArray[np.int64]:
-    """Count the runs in a file: a new one begins after a long pause, or where the epochs start again.
+    """Assign each window to a run: a new run begins after a long pause, or when the epoch number does not increase.
 
     Parameters
     ----------
     start_s, duration_s, epoch
-        Of each window, shape (n,); NaN where unknown.
+        Of each window, shape (n,); NaN if unknown.
 
     Returns
     -------
     numpy.ndarray
-        Number of each window's run, from 0. A pause is long above a minute and ten usual windows.
+        Number of each window's run, from 0. A pause is long if it exceeds a minute and ten median windows.
     """
     if not len(start_s):
         return np.zeros(0, dtype=np.int64)

@@ -1,7 +1,7 @@
 """pyJoules: its CSV (``;``) and the lines of its print handler in a log.
 
-``timestamp`` counts seconds since 1970 and is the window's start; RAPL domains are in microjoule, GPUs in millijoule
-(pyJoules, ``handler/`` and ``device/``). pyJoules has no models: what it gives it read from a counter.
+``timestamp`` is the window's start in seconds since 1970. RAPL domains are in microjoules, GPUs in millijoules
+(pyJoules, ``handler/`` and ``device/``). pyJoules has no models: all its values come from counters.
 """
 
 import re
@@ -22,12 +22,12 @@ _GPU = "nvidia_gpu"
 
 
 def _looks_like(text: str) -> bool:
-    """Tell whether `text` is a table of pyJoules'."""
+    """Whether `text` is a pyJoules table."""
     return header(text, ";")[:3] == ["timestamp", "tag", "duration"]
 
 
 def _log_looks_like(text: str) -> bool:
-    """Tell whether `text` is a log with lines of pyJoules'."""
+    """Whether `text` is a log with pyJoules lines."""
     return any(line.startswith(_LINE) for line in text.splitlines())
 
 
@@ -49,7 +49,7 @@ def _read_log(text: str, path: Path) -> Iterator[Window]:
     Raises
     ------
     InputError
-        Such a line is cut or damaged.
+        A pyJoules line is cut off or damaged.
     """
     for row, line in enumerate(text.splitlines(), start=1):
         if not line.startswith(_LINE):

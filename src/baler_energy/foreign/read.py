@@ -1,4 +1,4 @@
-"""Foreign files to the tables ``foreign`` and ``findings``."""
+"""Reads foreign files into the tables ``foreign`` and ``findings``."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,12 +17,12 @@ __all__ = ["read_foreign"]
 def read_foreign(paths: Sequence[Path]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Read foreign files and draw conclusions from them.
 
-    All files are judged together: a power that stays the same in several of them says more than one row does.
+    All files are judged together, because a power that is constant across files is better evidence than one row.
 
     Parameters
     ----------
     paths
-        Files of codecarbon, eco2ai, pyJoules, Zeus or carbontracker, known by their content.
+        Files of codecarbon, eco2ai, pyJoules, Zeus or carbontracker, recognised by their content.
 
     Returns
     -------
@@ -33,7 +33,7 @@ def read_foreign(paths: Sequence[Path]) -> tuple[pd.DataFrame, pd.DataFrame]:
     Raises
     ------
     InputError
-        A file is missing, empty, named twice, of no known tool or damaged; or there is none.
+        No file is given, or a file is missing, empty, given twice, damaged, or not from a supported tool.
     """
     if not paths:
         raise InputError("No file to import. Name at least one result of another tool.")

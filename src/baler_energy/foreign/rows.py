@@ -1,4 +1,4 @@
-"""A window of a foreign file, its values, and the table ``foreign`` made of them."""
+"""Windows of foreign files, their checked values, and the table ``foreign``."""
 
 import math
 from collections.abc import Iterable
@@ -50,8 +50,8 @@ class Value:
 class Window:
     """One measured window of a foreign file: a row of a table, an epoch of a log.
 
-    `start_s` counts seconds since 1970 on the file's own clock; `utc` says that this clock is UTC, rather than the
-    host's local time without a zone.
+    `start_s` is in seconds since 1970 on the file's clock. With `utc`, that clock is UTC; otherwise it is the host's
+    local time without a time zone.
     """
 
     tool: MeterName
@@ -68,18 +68,18 @@ class Window:
 
 @dataclass(frozen=True)
 class Cells:
-    """A row of a table by column name, and where it is, for messages."""
+    """A row of a table by column name, with its file and line for messages."""
 
     path: Path
     row: int
     values: dict[str, str] = field(default_factory=dict)
 
     def text(self, column: str) -> str | None:
-        """Text of a cell; None where the column is missing or the cell empty."""
+        """Text of a cell; None if the column is missing or the cell is empty."""
         return self.values.get(column, "").strip() or None
 
     def number(self, column: str, scale: float = 1.0) -> float | None:
-        """Give the number in a cell times `scale`; None where the column is missing or the cell empty.
+        """Return the number in a cell times `scale`; None if the column is missing or the cell is empty.
 
         Raises
         ------
@@ -95,7 +95,7 @@ class Cells:
         return None if text is None else local_seconds(text, self.path, self.row)
 
     def times(self, edge: str, length: str, *, local: bool) -> tuple[float, float]:
-        """Give the time (s since 1970) and the duration (s) of the row's window, both of which every window has.
+        """Return the time (s since 1970) and the duration (s) of the row's window; both are required.
 
         Parameters
         ----------
@@ -107,7 +107,7 @@ class Cells:
         Raises
         ------
         InputError
-            One is missing, or the duration is negative.
+            Either is missing, or the duration is negative.
         """
         at_s = self.local_seconds(edge) if local else self.number(edge)
         duration_s = self.number(length)
@@ -123,7 +123,7 @@ def number(text: str, path: Path, row: int, name: str) -> float:
     Raises
     ------
     InputError
-        It is none.
+        The text is not a finite number.
     """
     try:
         value = float(text)
@@ -135,12 +135,12 @@ def number(text: str, path: Path, row: int, name: str) -> float:
 
 
 def local_seconds(text: str, path: Path, row: int) -> float:
-    """Seconds since 1970 of an ISO date; without a zone the host's clock is taken as if it were UTC.
+    """Seconds since 1970 of an ISO date; a date without a time zone is treated as UTC.
 
     Raises
     ------
     InputError
-        It is not a date.
+        The text is not a date.
     """
     try:
         date = datetime.fromisoformat(text.strip().replace(",", "."))
@@ -158,7 +158,7 @@ def energy(
     missing: str = "the file has no such value",
     zero: str = "the tool writes 0 where it read nothing, or less than one tick of the counter",
 ) -> Value:
-    """Make an energy reading; none, zero and negative ones become a missing value with the reason."""
+    """Make an energy reading; None, zero and negative values become a missing value with the reason."""
     reason = None
     if value_j is None:
         reason = missing
@@ -182,7 +182,7 @@ def co2e(value_kg: float | None, detail: str) -> Value:
 
 
 def frame(windows: Iterable[tuple[str, Window]]) -> pd.DataFrame:
-    """Make the table ``foreign``, with two columns more: `window` (number of the window) and `utc`.
+    """Make the table ``foreign``, with two extra columns: `window` (number of the window) and `utc`.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Delimited text, row by row, each cell under its column's name."""
+"""Delimited text, read row by row, with cells by column name."""
 
 import csv
 from collections.abc import Iterator
@@ -15,17 +15,17 @@ def header(text: str, delimiter: str) -> list[str]:
     first = text.split("\n", 1)[0]
     try:
         return [name.strip() for name in next(csv.reader([first], delimiter=delimiter), [])]
-    except csv.Error:  # a cell beyond csv's limit: no table of any tool
+    except csv.Error:  # a cell exceeds csv's limit: not a table of any tool
         return []
 
 
 def records(text: str, path: Path, delimiter: str = ",") -> Iterator[Cells]:
-    """Yield the rows below the header; rows are counted as lines of the file, the header being row 1.
+    """Yield the rows below the header. Row numbers are line numbers of the file; the header is row 1.
 
     Raises
     ------
     InputError
-        A row has fewer or more cells than the header, or there is no row.
+        A row has fewer or more cells than the header, or there are no rows.
     """
     names = header(text, delimiter)
     reader = csv.reader(text.split("\n"), delimiter=delimiter)

@@ -1,4 +1,4 @@
-"""What is known of a tool whose results are read."""
+"""Description of a tool whose results can be read."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -27,20 +27,20 @@ class Reader:
 
 @dataclass(frozen=True)
 class Tool:
-    """A tool, which each reader's module has as its ``TOOL``.
+    """A tool; each reader's module defines one as ``TOOL``.
 
     Parameters
     ----------
     name
-        A word of `MeterName`.
+        A value of `MeterName`.
     files
         What can be read, for messages.
     table
         Reads the tool's tables.
     log
-        Reads its lines in a program's log, which may hold those of several tools.
+        Reads its lines in a program's log, which may have lines of several tools.
     counts_gpu
-        Whether its energy of a GPU is from NVML's energy counter.
+        Whether its GPU energy comes from NVML's energy counter.
     """
 
     name: str

@@ -1,8 +1,8 @@
 """Zeus: lines of a log, and the CSV of ``ZeusMonitor(log_file=...)``.
 
-A log has ZeusMonitor's own lines ("Measurement window 'epoch' started.", with the date on the host's clock without a
-zone) and, by the example in Zeus' documentation, a line of the program: "Epoch 3 consumed 4.6 s and 207.5 J.". The
-energy is that of the GPUs (Zeus, ``monitor/energy.py``).
+A log has ZeusMonitor's own lines ("Measurement window 'epoch' started.", dated on the host's clock without a time
+zone) and, as in the example in Zeus' documentation, a line that the program prints: "Epoch 3 consumed 4.6 s and
+207.5 J.". The energy is that of the GPUs (Zeus, ``monitor/energy.py``).
 """
 
 import re
@@ -25,12 +25,12 @@ _HOW = "Zeus reads NVML's energy counter, or integrates sampled power on a GPU w
 
 
 def _looks_like(text: str) -> bool:
-    """Tell whether `text` is the table of a ZeusMonitor."""
+    """Whether `text` is a ZeusMonitor table."""
     return header(text, ",")[:3] == ["start_time", "window_name", "elapsed_time"]
 
 
 def _log_looks_like(text: str) -> bool:
-    """Tell whether `text` is a log with lines of Zeus'."""
+    """Whether `text` is a log with Zeus lines."""
     return _LOG.search(text) is not None
 
 
@@ -55,12 +55,12 @@ def _gpus(cells: Cells) -> Iterator[Value]:
 
 
 def _read_log(text: str, path: Path) -> Iterator[Window]:
-    """Yield a window per pair of started and ended lines, with its energy where the next lines give it.
+    """Yield a window per pair of started and ended lines, with its energy if the following lines report it.
 
     Raises
     ------
     InputError
-        A line is cut or damaged, or there is no window.
+        A line is cut off or damaged, or there is no window.
     """
     windows, started, ended = list[Window](), dict[str, float](), list[tuple[float, float]]()
     for row, line in enumerate(text.splitlines(), start=1):

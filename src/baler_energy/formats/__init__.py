@@ -1,12 +1,12 @@
-"""Files of tables: one module per format, read and written a block of rows at a time, whatever their size.
+"""Files of tables: one module per format. Each reads and writes blocks of rows, so files may be of any size.
 
-- `base`: the block, the source that gives blocks and the sink that takes them
-- `reading`: what the formats share in reading: the request, names, types and errors
-- `origin`: what is recorded of the file that a table comes from
-- `npz`: the prepared table, and Baler's npz files; `npy`: an array inside one, read and written in pieces
-- `parquet`, `hdf5`, `root`: one format each; `branches`: those of ROOT files
+- `base`: a block of rows, the source that yields blocks and the sink that writes them
+- `reading`: what all readers share: the request, names, types and errors
+- `origin`: the record of where a table comes from
+- `npz`: prepared tables and Baler's npz files; `npy`: an array inside an npz file, read and written in pieces
+- `parquet`, `hdf5`, `root`: one format each; `branches`: branches of ROOT files
 
-A source describes in its `layout` all that a sink needs to write a file of the same kind.
+The `layout` of a source holds all that a sink needs to write a file of the same kind.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -37,12 +37,12 @@ FILE_FORMATS = tuple(name for name, one in FORMATS.items() if one.by_suffix)
 
 
 def format_of(source: str) -> str:
-    """Tell the format of a path or URL by its suffix.
+    """Return the format of a path or URL, by its suffix.
 
     Raises
     ------
     InputError
-        The suffix is that of no format.
+        No format has this suffix.
     """
     suffix = PurePosixPath(source.partition("?")[0] if is_url(source) else source).suffix.lower()
     suffixes = {suffix: name for name in FILE_FORMATS for suffix in FORMATS[name].suffixes}
@@ -55,12 +55,12 @@ def format_of(source: str) -> str:
 
 
 def check_request(source: str, request: Request, file_format: str) -> None:
-    """Refuse a URL or a layout that the format does not have, or a layout that lacks its number of objects.
+    """Check that the format supports URLs and the layout, and that `leading` fits the layout.
 
     Raises
     ------
     InputError
-        It does.
+        A check fails.
     """
     about = FORMATS[file_format]
     if is_url(source) and not about.is_remote:
@@ -82,18 +82,17 @@ def open_source(path: Path | str, request: Request | None = None, file_format: s
     Parameters
     ----------
     path
-        A file, or where the format allows it a URL (root://, http://, https://).
+        A file; for formats that support it, also a URL (root://, http://, https://).
     request
-        Which columns, and how the file lays them out; None takes all.
+        Which columns to read, and how to form rows; None reads everything.
     file_format
-        A key of `variants.FORMATS`; None goes by the suffix. An npz file that is a prepared table is read as such
-        either way.
+        A key of `variants.FORMATS`; None: by the suffix. A prepared table in an npz file is recognised either way.
 
     Raises
     ------
     InputError
-        The file is missing, truncated or of another format, or lacks what was asked for. Damage that shows only in
-        the values comes from `Source.blocks`.
+        The file is missing, truncated, of another format, or lacks what was requested. `Source.blocks` raises it for
+        damage in the values.
     UnavailableError
         The URL's protocol needs a package that is not installed.
     """
@@ -111,25 +110,25 @@ def open_source(path: Path | str, request: Request | None = None, file_format: s
 def open_sink(
     path: Path, names: Sequence[str], dtypes: Sequence[str], layout: Mapping[str, Any], origin: Mapping[str, Any]
 ) -> Iterator[Sink]:
-    """Open a file to write it in blocks; it is removed again where that fails.
+    """Open a file to write it in blocks; if writing fails, the file is removed.
 
-    It is written as it is: the caller makes it durable and gives it its name (`files.atomic_path`).
+    The file is neither synced nor renamed: the caller does that (`files.atomic_path`).
 
     Parameters
     ----------
     path
-        The file, in a folder that is there.
+        The file, in an existing folder.
     names, dtypes
-        Of the columns; values must be ones that their types hold.
+        Of the columns; every value must fit its column's type.
     layout
         `Source.layout` of the kind of file to write; ``{"format": "table"}`` is enough for a prepared table.
     origin
-        As of `Table.origin`; only a prepared table has a place for it.
+        See `Table.origin`; only a prepared table stores it.
 
     Raises
     ------
     InputError
-        The layout is none of this program's. From `Sink.write`: a value that its column's type does not hold.
+        The layout is unknown or incomplete. From `Sink.write`: a value does not fit its column's type.
     """
     about = FORMATS.get(layout.get("format", ""))
     if about is None:

@@ -1,4 +1,4 @@
-"""The block, the source that gives blocks and the sink that takes them."""
+"""A block of rows, the source that yields blocks and the sink that writes them."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from baler_energy.variants import FORMATS
 
 __all__ = ["Block", "Opened", "Sink", "Source", "Target", "UnfitError", "matrix", "native", "spans"]
 
-# Rows that are put together at once: their columns stay in the processor's cache while it is written row by row.
+# Rows per tile: their columns fit in the CPU cache while the tile is written row by row.
 _TILE_ROWS = 2048
 
 
@@ -28,10 +28,10 @@ class Block:
     data
         Shape (rows, columns), float64, C-contiguous; it may be read-only.
     counts
-        Shape (events,), int32: how many of these rows each event has, in order (their sum is the number of rows, which
-        may be 0), where rows are the objects of jagged branches; None where they are not.
+        Shape (events,), int32: rows of each event, in order, if rows are objects of jagged branches; else None. They
+        add up to the number of rows, which may be 0.
     entries
-        Shape (rows,): which entry of the file each row is, where entries were left out; None where none were.
+        Shape (rows,): entry of the file for each row, if entries were left out; else None.
     """
 
     data: NDArray[np.float64]
@@ -41,16 +41,16 @@ class Block:
 
 @dataclass(frozen=True, eq=False)
 class Opened:
-    """An open file, as the formats' modules give it; `Source` says what the other fields are.
+    """An open file, as the formats' modules return it; see `Source` for the other fields.
 
     Parameters
     ----------
     read
-        Gives the table in blocks of at most so many rows.
+        Yields the table in blocks of at most this many rows.
     lost
-        Sentences on what a file of this kind would not have again, if it were written from the rows.
+        Sentences on what is lost when a file of this kind is written again from the rows.
     origin
-        Of a prepared table, which knows where it comes from.
+        The origin that a prepared table stores; None for other files.
     """
 
     names: tuple[str, ...]
@@ -72,7 +72,7 @@ class Source:
     opened
         The file.
     source, request, file_format
-        Its path or URL, what to take of it, and its format.
+        Its path or URL, what to read from it, and its format.
     """
 
     def __init__(self, opened: Opened, source: str, request: Request, file_format: str) -> None:
@@ -83,22 +83,22 @@ class Source:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """A different name for each column."""
+        """Names of the columns, all different."""
         return self._opened.names
 
     @property
     def dtypes(self) -> tuple[str, ...]:
-        """NumPy's name of each column's native type."""
+        """NumPy name of each column's native type."""
         return self._opened.dtypes
 
     @property
     def rows(self) -> int | None:
-        """Number of rows; None where they have to be counted by reading."""
+        """Number of rows; None if they can only be counted by reading."""
         return self._opened.rows
 
     @property
     def unused(self) -> str | None:
-        """What the file holds besides these columns, as a phrase; None where they are all of it."""
+        """What else the file holds apart from these columns, as a phrase; None if nothing."""
         return self._opened.unused
 
     @property
@@ -108,14 +108,14 @@ class Source:
 
     @property
     def origin(self) -> Mapping[str, Any]:
-        """Where the whole table comes from, as `Table.origin`, and what is lost where it is written again."""
+        """`Table.origin` of the whole table; its warnings include what is lost when the file is written again."""
         if self._opened.origin is not None:
             return self._opened.origin
         found = self.origin_of(self.rows, self.rows)
         return found | {"warnings": [*found["warnings"], *self._opened.lost]}
 
     def origin_of(self, rows: int | None, available: int | None) -> dict[str, Any]:
-        """Give `Table.origin` of `rows` rows of the `available` ones; both None where they have to be counted."""
+        """Return `Table.origin` for `rows` of the `available` rows; both None if only reading can count them."""
         found = file_origin(
             self._source, self._request, unused=self.unused, warnings=self.warnings, rows=rows, available=available
         )
@@ -132,12 +132,12 @@ class Source:
         Parameters
         ----------
         rows
-            Rows of a block at most; a single event may have more. The last block, and any before it, may have fewer.
+            Most rows in a block; a single event may have more. Any block may have fewer.
 
         Raises
         ------
         InputError
-            The file turns out to be damaged, or a value is missing.
+            The file is damaged, or a value is missing.
         """
         if rows < 1:
             raise ValueError(f"blocks of {rows} rows")
@@ -147,7 +147,7 @@ class Source:
 
 @dataclass(frozen=True, eq=False)
 class Target:
-    """What a sink is to write; `open_sink` says what the fields are."""
+    """What a sink writes; see `open_sink` for the fields."""
 
     names: tuple[str, ...]
     dtypes: tuple[str, ...]
@@ -161,9 +161,9 @@ class Sink:
     Parameters
     ----------
     path, target
-        The file as the user knows it, and what it is to be.
+        Path for messages, and what to write.
     append
-        Writes a block to it.
+        Writes a block to the file.
     """
 
     def __init__(self, path: Path, target: Target, append: Callable[[Block], None]) -> None:
@@ -193,7 +193,7 @@ class UnfitError(ValueError):
 
 
 def native(name: str, values: NDArray[np.float64], dtype: str) -> NDArray[Any]:
-    """Give a column (rows,) in its native type; raises `UnfitError` where the type does not hold a value."""
+    """Convert a column (rows,) to its native type; raises `UnfitError` if a value does not fit."""
     with np.errstate(invalid="ignore", over="ignore"):
         cast = values.astype(dtype)
     kept = np.isinf(cast) <= np.isinf(values) if cast.dtype.kind == "f" else cast == values
@@ -204,7 +204,7 @@ def native(name: str, values: NDArray[np.float64], dtype: str) -> NDArray[Any]:
 
 
 def matrix(columns: Sequence[NDArray[Any]]) -> NDArray[np.float64]:
-    """Put columns, each (rows,), side by side: (rows, columns) float64, C-contiguous."""
+    """Stack columns, each (rows,), to (rows, columns), float64, C-contiguous."""
     data = np.empty((len(columns[0]), len(columns)))
     for start, stop in spans(len(data), _TILE_ROWS):
         for place, values in enumerate(columns):
@@ -213,6 +213,6 @@ def matrix(columns: Sequence[NDArray[Any]]) -> NDArray[np.float64]:
 
 
 def spans(rows: int, step: int) -> Iterator[tuple[int, int]]:
-    """Give the beginning and end of each piece of at most `step` of `rows` rows."""
+    """Split `rows` rows into pieces of at most `step`; yield start and stop of each."""
     for start in range(0, rows, step):
         yield start, min(start + step, rows)

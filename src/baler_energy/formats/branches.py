@@ -1,4 +1,4 @@
-"""Branches of ROOT files: TTrees and RNTuples with flat and jagged branches, local or remote, and rows of them."""
+"""Branches of ROOT files (TTree or RNTuple, flat or jagged, local or remote), and the rows made from them."""
 
 import importlib.util
 from collections import Counter
@@ -18,13 +18,13 @@ from baler_energy.formats.reading import Request, choose, is_url, listing, refus
 __all__ = ["Branches", "Selection", "leading", "load", "objects", "open_file", "select"]
 
 _TREES = ("TTree", "TNtuple", "TNtupleD", "ROOT::RNTuple", "ROOT::Experimental::RNTuple")
-# Package that each protocol needs, and how to get it.
+# Package that each protocol needs, and how to install it.
 _PROTOCOLS = {
     "root": ("fsspec_xrootd", "pip install 'baler-energy[xrootd]'"),
     "http": ("aiohttp", "pip install aiohttp"),
     "https": ("aiohttp", "pip install aiohttp"),
 }
-# What uproot and awkward raise on a branch of a type that is no array.
+# Raised by uproot and awkward for a branch whose type is not an array.
 _NOT_ARRAYS = (
     uproot.interpretation.identify.UnknownInterpretation,
     uproot.interpretation.objects.CannotBeAwkward,
@@ -44,9 +44,9 @@ class Selection:
     tree, leaves
         The tree, and all its branches that hold values.
     names, kinds
-        Branches taken, and for each whether it is flat or jagged.
+        Selected branches, and the kind of each branch: flat, jagged or other.
     unused, warnings
-        As those of `Source`.
+        See `Source`.
     """
 
     tree: Any
@@ -58,13 +58,13 @@ class Selection:
 
     @property
     def jagged(self) -> tuple[str, ...]:
-        """Names of the jagged branches among those taken."""
+        """Selected branches that are jagged."""
         return tuple(name for name in self.names if self.kinds[name] == _JAGGED)
 
 
 @dataclass(frozen=True, eq=False)
 class Branches:
-    """Branches as read: the event-level ones as (events,), the jagged ones flattened, with objects per event."""
+    """Values of branches: flat ones (events,), jagged ones flattened (objects,), and the objects per event."""
 
     flat: Mapping[str, NDArray[Any]]
     jagged: Mapping[str, NDArray[Any]]
@@ -72,7 +72,7 @@ class Branches:
 
 
 def open_file(source: str) -> Any:
-    """Open a ROOT file, without uproot's caches, which grow with what is read.
+    """Open a ROOT file without uproot's caches, which grow with every read.
 
     Raises
     ------
@@ -87,12 +87,12 @@ def open_file(source: str) -> Any:
 
 
 def select(source: str, file: Any, request: Request) -> Selection:
-    """Find the wanted branches in an open file.
+    """Find the requested branches in an open file.
 
     Raises
     ------
     InputError
-        A tree or branch is missing or not numeric, or branches do not fit.
+        The tree or a branch is missing, a branch is not numeric, or jagged branches count different objects.
     """
     tree = file[_tree_name(source, _tree_names(file), request.tree)]
     leaves = _leaves(tree)
@@ -122,7 +122,7 @@ def _check_protocol(source: str) -> None:
 
 
 def _tree_names(file: Any) -> list[str]:
-    """Paths of the trees in the file, each once, whatever cycles it has."""
+    """Paths of the trees in the file; several cycles of a tree count once."""
     classes = file.classnames(recursive=True, cycle=False)
     return [name for name, kind in classes.items() if kind in _TREES]
 
@@ -141,9 +141,9 @@ def _tree_name(source: str, trees: Sequence[str], wanted: str | None) -> str:
 
 
 def _leaves(tree: Any) -> dict[str, Any]:
-    """Branches that hold values, in the tree's order, by name; split objects are represented by their parts.
+    """Branches that hold values, by name, in the tree's order; a split object appears as its parts.
 
-    Where parts of several objects have one name, that of the object is before it: ``object/name``.
+    If parts of several objects share a name, the object's name comes first: ``object/name``.
     """
     if isinstance(tree, uproot.TTree):
         parts = {path: branch for path, branch in tree.iteritems(recursive=True) if not branch.branches}
@@ -153,7 +153,7 @@ def _leaves(tree: Any) -> dict[str, Any]:
 
 
 def _kind(branch: Any) -> str:
-    """Tell whether a branch is flat, jagged or neither, without reading its values."""
+    """Classify a branch as flat, jagged or other, without reading its values."""
     try:
         layout = ak.to_layout(branch.array(library="ak", entry_stop=0))
     except _NOT_ARRAYS:
@@ -174,7 +174,7 @@ def _plain(layout: Any) -> bool:
 def _numeric(
     source: str, leaves: Mapping[str, Any], kinds: Mapping[str, str]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Give the numeric branches, which must have one counting, and a warning of those left out."""
+    """Return the numeric branches, whose jagged ones must share one counter, and a warning about the others."""
     names = tuple(name for name, kind in kinds.items() if kind != _OTHER)
     groups: dict[str, list[str]] = {}
     for name in names:
@@ -194,7 +194,7 @@ def _numeric(
 
 
 def load(source: str, selection: Selection, arrays: Iterable[tuple[str, ak.Array]], first_event: int = 0) -> Branches:
-    """Take branches apart that were read over the same events, of which the first is `first_event` of the tree.
+    """Split branches of the same events into flat and jagged; the first event is number `first_event` of the tree.
 
     Raises
     ------
@@ -222,12 +222,12 @@ def load(source: str, selection: Selection, arrays: Iterable[tuple[str, ak.Array
 
 
 def _native(values: NDArray[Any]) -> NDArray[Any]:
-    """Bring ROOT's big-endian values into the machine's byte order."""
+    """Convert ROOT's big-endian values to the machine's byte order."""
     return np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("="))
 
 
 def objects(selection: Selection, branches: Branches) -> dict[str, NDArray[Any]]:
-    """Give a row per object, with the event-level values repeated; a row per event where nothing is jagged."""
+    """Return a row per object, with flat values repeated; a row per event if no branch is jagged."""
     return {
         name: branches.jagged[name]
         if name in branches.jagged
@@ -241,16 +241,16 @@ def objects(selection: Selection, branches: Branches) -> dict[str, NDArray[Any]]
 def leading(
     selection: Selection, branches: Branches, counts: NDArray[np.int64], most: int
 ) -> tuple[dict[str, NDArray[Any]], NDArray[np.int64]]:
-    """Give a row per event that has `most` objects, with these as columns name_0, name_1, ..., and which events.
+    """Return a row per event with at least `most` objects, as columns name_0, name_1, ..., and the events' indices.
 
     Parameters
     ----------
     selection, branches
         Branches of some events.
     counts
-        Shape (events,): objects of each, of `branches`.
+        Shape (events,): objects per event.
     most
-        How many objects.
+        Objects per row.
     """
     events = np.flatnonzero(counts >= most)
     first = (np.cumsum(counts) - counts)[events]

@@ -1,6 +1,6 @@
-"""HDF5 files: slices of rows in, resizable datasets of the same arrangement out.
+"""HDF5 files, read in slices of rows and written to resizable datasets of the same arrangement.
 
-Three arrangements are understood: a 2-D dataset whose attribute ``names`` names its columns, a 1-D dataset of a
+Three arrangements are supported: a 2-D dataset whose attribute ``names`` names its columns, a 1-D dataset of a
 compound dtype, and a group (or the file itself) that holds 1-D datasets of equal length.
 """
 
@@ -20,9 +20,9 @@ from baler_energy.formats.reading import Request, choose, integral_dtypes, listi
 
 __all__ = ["sink", "source"]
 
-# Rows at once where types are inferred from values.
+# Rows read at once to infer types from values.
 _ROWS = 1 << 14
-# HDF5's cache for each dataset, and the size of a chunk, several of which it holds until they are full.
+# HDF5's cache per dataset, and the size of a chunk: the cache holds several chunks until they are full.
 _CACHE_BYTES = 1 << 20
 _CHUNK_BYTES = 1 << 18
 _COMPRESSIONS = ("gzip", "lzf")
@@ -38,9 +38,9 @@ class _Selection:
     item
         The dataset, or the group of 1-D datasets.
     names, available
-        Columns taken, and all that there are.
+        Selected columns, and all columns.
     unused
-        As `Source.unused`.
+        See `Source.unused`.
     """
 
     item: h5py.Dataset | h5py.Group
@@ -50,7 +50,7 @@ class _Selection:
 
     @property
     def kind(self) -> str:
-        """One of ``group``, ``compound`` and ``matrix``."""
+        """Arrangement: ``group``, ``compound`` or ``matrix``."""
         if isinstance(self.item, h5py.Group):
             return "group"
         return "compound" if self.item.dtype.names else "matrix"
@@ -79,12 +79,12 @@ class _Selection:
         return tuple(data[:, self.available.index(name)] for name in self.names)
 
     def integral(self) -> bool:
-        """Whether the types of the columns have to be inferred from their values (`integral_dtypes`)."""
+        """Whether column types must be inferred from the values (`integral_dtypes`)."""
         return self.kind != "group" and len(set(self.stored)) == 1
 
 
 def source(path: str, request: Request, file_format: str, stack: ExitStack) -> Opened:
-    """Open an HDF5 file; one of a single type is read once more where the types have to be inferred from its values."""
+    """Open an HDF5 file. If all columns share a type, it is read once more to infer types from the values."""
     file = stack.enter_context(h5py.File(path, "r", rdcc_nbytes=_CACHE_BYTES))
     table = _select(path, file, request)
     stored, first = table.stored, table.datasets[0]
@@ -109,9 +109,9 @@ def source(path: str, request: Request, file_format: str, stack: ExitStack) -> O
 
 
 def _pieces(table: _Selection, rows: int) -> Iterator[tuple[NDArray[Any], ...]]:
-    """Read columns, at most `rows` rows at once.
+    """Read columns in pieces of at most `rows` rows.
 
-    The file is read in whole chunks, because each costs the same, read in part or whole.
+    The file is read in whole chunks, because reading part of a chunk costs as much as all of it.
     """
     chunk = max(dataset.chunks[0] if dataset.chunks else 1 for dataset in table.datasets)
     for start, stop in spans(len(table.datasets[0]), chunk * max(1, rows // chunk)):
@@ -121,12 +121,12 @@ def _pieces(table: _Selection, rows: int) -> Iterator[tuple[NDArray[Any], ...]]:
 
 
 def _select(source: str, file: h5py.File, request: Request) -> _Selection:
-    """Find the wanted columns in an open file.
+    """Find the requested columns in an open file.
 
     Raises
     ------
     InputError
-        There is no table or several, or a column is missing or not numeric.
+        There is no table, or several to choose from, or a column is missing or not numeric.
     """
     item = _table(source, file, request.tree)
     names, available = (_of_group if isinstance(item, h5py.Group) else _of_dataset)(source, item, request)
@@ -145,7 +145,7 @@ def _datasets(group: h5py.Group) -> list[h5py.Dataset]:
 
 
 def _table(source: str, file: h5py.File, wanted: str | None) -> h5py.Dataset | h5py.Group:
-    """Give the dataset or group that holds the table."""
+    """Return the dataset or group that holds the table."""
     tables: dict[str, h5py.Dataset | h5py.Group] = {}
     for dataset in _datasets(file):
         if dataset.ndim == 2 or (dataset.ndim == 1 and dataset.dtype.names):
@@ -196,7 +196,7 @@ def _of_dataset(source: str, dataset: h5py.Dataset, request: Request) -> tuple[t
 
 
 def sink(path: Path, target: Target, stack: ExitStack) -> Callable[[Block], None]:
-    """Begin an HDF5 file, in chunks and with the input's compression; its datasets are made with the first block."""
+    """Start an HDF5 file with the input's compression; the first block creates its chunked datasets."""
     kind, stored = target.layout["kind"], [np.dtype(name) for name in target.layout["stored"]]
     if kind not in ("matrix", "compound", "group") or len(stored) != len(target.names):
         raise ValueError(f"kind {kind!r}, {len(stored)} types for {len(target.names)} columns")
@@ -222,7 +222,7 @@ def sink(path: Path, target: Target, stack: ExitStack) -> Callable[[Block], None
 
 
 def _create(file: h5py.File, target: Target, stored: list[np.dtype[Any]], rows: int) -> list[h5py.Dataset]:
-    """Make the datasets, without rows, in chunks of no more than the first block's `rows`."""
+    """Create datasets without rows, in chunks of at most `rows`, the size of the first block."""
     layout, names = target.layout, target.names
     filters = {key: layout[key] for key in ("compression", "compression_opts", "shuffle")}
 
@@ -233,7 +233,7 @@ def _create(file: h5py.File, target: Target, stored: list[np.dtype[Any]], rows: 
 
     path = str(layout["path"])
     if layout["kind"] == "group":
-        # The file itself is a group, too. Either keeps the columns' order.
+        # The file itself is also a group. Both keep the columns' order.
         group = file.create_group(path, track_order=True) if path.strip("/") else file
         return [create(group, name, (), dtype) for name, dtype in zip(names, stored, strict=True)]
     if layout["kind"] == "compound":
@@ -244,7 +244,7 @@ def _create(file: h5py.File, target: Target, stored: list[np.dtype[Any]], rows: 
 
 
 def _arranged(kind: str, names: tuple[str, ...], arrays: list[NDArray[Any]]) -> list[NDArray[Any]]:
-    """Give what each dataset takes of a block's columns."""
+    """Arrange a block's columns as one array per dataset."""
     if kind == "group":
         return arrays
     if kind == "matrix":

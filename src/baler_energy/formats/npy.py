@@ -1,9 +1,9 @@
 """Arrays of an npz file, read and written in pieces.
 
-An npz file is a zip, each of whose members begins with a header of NumPy's that holds the array's shape, followed by
-the values. The number of rows is known only when the last one was written, and by then the header is in the file
-and in the member's CRC-32, so both are patched: NumPy pads its header such that one of any number of rows is equally
-long, and the CRC is linear.
+An npz file is a zip. Each member starts with a NumPy header, which holds the array's shape; the values follow. The
+number of rows is only known after the last row, when the header is already in the file and in the member's CRC-32.
+Both are then patched: NumPy pads the header to a length that does not depend on the number of rows, and the CRC is
+linear.
 """
 
 import io
@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 __all__ = ["StoredArray", "WrittenArray", "header", "patched_crc", "read_array", "write_array"]
 
-# zip: the fixed part of a local file header, and where in it the CRC and the lengths of name and extra field are.
+# zip: size of a local file header's fixed part, and offsets in it of the CRC and of the name and extra lengths.
 _LOCAL_BYTES, _CRC_AT, _LENGTHS_AT = 30, 14, 26
-# CRC-32 of zip (ISO 3309), whose bits are in reverse order: the highest bit is the coefficient of x^0.
+# CRC-32 of zip (ISO 3309), with reversed bits: the highest bit is the coefficient of x^0.
 _POLYNOMIAL, _ONE, _X8 = 0xEDB88320, 1 << 31, 1 << 23
 
 
@@ -32,7 +32,7 @@ class StoredArray:
     Parameters
     ----------
     archive, handle
-        The zip, and the open file that it is read from.
+        The zip, and its open file.
     info
         The zip's record of the array.
     shape, fortran_order, dtype
@@ -48,17 +48,17 @@ class StoredArray:
 
     @classmethod
     def find(cls, archive: zipfile.ZipFile, handle: BinaryIO, name: str) -> "StoredArray":
-        """Read an array's header; raises `ValueError` and what `zipfile` raises on a damaged file."""
+        """Read an array's header; a damaged file raises `ValueError` or an error of `zipfile`."""
         info = archive.getinfo(f"{name}.npy")
         with archive.open(info) as member:
             return cls(archive, handle, info, *_read_header(member))
 
     def pieces(self, rows: int) -> Iterator[NDArray[Any]]:
-        """Read the rows from the first, at most `rows` of them at once.
+        """Read all rows in order, at most `rows` at once.
 
-        Values in the order of rows, compressed or not, are read from front to end, and the zip's checksum is compared
-        with the last. Values in the order of columns are gathered from all over the file, without the checksum; where
-        they are compressed, too, that cannot be, and they are all held in memory.
+        An array in C order is read from front to back, and the zip's checksum is checked at the end. An array in
+        Fortran order is gathered from all over the file, without the checksum; if it is compressed, it is read into
+        memory whole instead.
         """
         if self.fortran_order and self.info.compress_type != zipfile.ZIP_STORED:
             whole = read_array(self.archive, self.info.filename.removesuffix(".npy"))
@@ -92,12 +92,12 @@ class StoredArray:
 
 
 class WrittenArray:
-    """A 2-D array being written into a new npz file, row by row; the bytes are those that NumPy's ``savez`` writes.
+    """A 2-D array that is written to a new npz file row by row, with the same bytes as NumPy's ``savez``.
 
     Parameters
     ----------
     archive, handle
-        The zip, with no member open, and the file that it is written to, open to read and write.
+        The zip, without an open member, and its file, open to read and write.
     name, columns, dtype
         Of the array.
     """
@@ -116,18 +116,18 @@ class WrittenArray:
         self._member.write(header(0, columns, dtype))
 
     def write(self, values: NDArray[Any]) -> None:
-        """Append rows (rows, columns)."""
+        """Append values (rows, columns)."""
         piece = np.ascontiguousarray(values, dtype=self._dtype)
         if piece.size:
             self._member.write(piece.data)
         self._rows += len(piece)
 
     def close(self) -> None:
-        """End the member and patch the number of rows into it."""
+        """Close the member and patch the number of rows into it."""
         self._member.close()
         provisional, final = (header(rows, self._columns, self._dtype) for rows in (0, self._rows))
         size = self._rows * self._columns * self._dtype.itemsize
-        # The zip's directory, which is written last, takes it from here.
+        # The zip's directory is written last and takes the CRC from here.
         info = self._archive.getinfo(self._name)
         info.CRC = patched_crc(info.CRC, provisional, final, size)
         end = self._handle.tell()
@@ -156,7 +156,7 @@ def write_array(archive: zipfile.ZipFile, name: str, array: NDArray[Any]) -> Non
 
 
 def header(rows: int, columns: int, dtype: np.dtype[Any]) -> bytes:
-    """Give the header of an .npy array (rows, columns) in C order; its length does not depend on `rows`."""
+    """Return the header of an .npy array (rows, columns) in C order; its length does not depend on `rows`."""
     buffer = io.BytesIO()
     fields = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": (rows, columns)}
     np.lib.format.write_array_header_1_0(buffer, fields)
@@ -164,17 +164,17 @@ def header(rows: int, columns: int, dtype: np.dtype[Any]) -> bytes:
 
 
 def patched_crc(crc: int, old: bytes, new: bytes, following: int) -> int:
-    """Give the CRC-32 of bytes whose beginning is replaced, without reading the rest.
+    """Return the CRC-32 after the first bytes are replaced, without reading the rest.
 
-    The CRC is linear: two messages of the same length that differ in their first bytes have CRCs that differ by the
-    CRCs' difference of these bytes, times x to the number of bits that follow, modulo the polynomial.
+    The CRC is linear: if two messages of equal length differ only in their first bytes, the difference (XOR) of their
+    CRCs is that of the first bytes' CRCs, times x to the number of bits that follow, modulo the polynomial.
 
     Parameters
     ----------
     crc
         CRC-32 of `old` and the bytes that follow it.
     old, new
-        The beginning, and what replaces it; equally long.
+        The first bytes, and their replacement of equal length.
     following
         Number of bytes that follow.
     """
@@ -195,7 +195,7 @@ def _power(count: int) -> int:
 
 
 def _product(first: int, second: int) -> int:
-    """Product of two polynomials over GF(2) modulo the CRC's, all in its reversed order of bits."""
+    """Product of two polynomials over GF(2) modulo the CRC polynomial, all with reversed bits."""
     result = 0
     for bit in range(31, -1, -1):
         if first >> bit & 1:
@@ -214,7 +214,7 @@ def _read_header(member: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any
 
 
 def _data_offset(handle: BinaryIO, info: zipfile.ZipInfo) -> int:
-    """Where in the file a member's bytes begin."""
+    """Offset of a member's data in the file."""
     handle.seek(info.header_offset + _LENGTHS_AT)
     name, extra = struct.unpack("<HH", handle.read(4))
     return int(info.header_offset + _LOCAL_BYTES + name + extra)

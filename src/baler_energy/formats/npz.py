@@ -1,4 +1,4 @@
-"""The prepared table, and Baler's npz files of ``data`` and ``names``."""
+"""Prepared tables, and Baler's npz files with ``data`` and ``names``."""
 
 import zipfile
 from collections.abc import Callable, Collection, Iterator
@@ -18,12 +18,12 @@ from baler_energy.formats.reading import Request, choose, integral_dtypes, refus
 
 __all__ = ["sink", "source"]
 
-# Rows at once where types are inferred from values.
+# Rows read at once to infer types from values.
 _ROWS = 1 << 14
 
 
 def source(path: str, request: Request, file_format: str, stack: ExitStack) -> Opened:
-    """Open a prepared table, or a file of Baler's, which is read once more where the types have to be inferred."""
+    """Open a prepared table or a Baler file; the latter is read once more if types must be inferred."""
     file = Path(path)
     handle = stack.enter_context(file.open("rb"))
     archive = stack.enter_context(zipfile.ZipFile(handle))
@@ -38,7 +38,7 @@ def source(path: str, request: Request, file_format: str, stack: ExitStack) -> O
 
 
 def _table(path: str, request: Request, array: StoredArray | None, others: dict[str, NDArray[Any]]) -> Opened:
-    # The rules of a table look at no value, so that no row is needed.
+    # The checks of a table do not look at values, so no row is needed.
     none = {} if array is None else {"data": np.empty((0, *array.shape[1:]), array.dtype)}
     table = Table.of(Path(path), none | others)
     assert array is not None, "a table without data is refused"
@@ -61,12 +61,12 @@ def _baler(path: str, request: Request, array: StoredArray, labels: NDArray[Any]
 def _labelled(
     source: str, shape: tuple[int, ...], dtype: np.dtype[Any], labels: NDArray[Any], request: Request
 ) -> tuple[tuple[str, ...], list[int]]:
-    """Give the wanted names and their columns' places, from the shape and dtype of ``data`` and the array ``names``.
+    """Return the requested names and their columns' places, from shape and dtype of ``data`` and the array ``names``.
 
     Raises
     ------
     InputError
-        The arrays do not fit together, are no numbers, or lack a name.
+        The arrays do not match, are not numeric, or lack a requested name.
     """
     if len(shape) != 2 or labels.ndim != 1 or shape[1] != len(labels):
         raise InputError(
@@ -81,7 +81,7 @@ def _labelled(
 
 
 def _unused(others: Collection[str], columns_left: bool) -> str | None:
-    """Say what the file holds besides the columns taken, as `Source.unused`: other arrays, or columns."""
+    """Describe what else the file holds, for `Source.unused`: columns that were not read, or other arrays."""
     if columns_left:
         return "columns that were not read"
     return f"arrays {', '.join(sorted(others))}" if others else None
@@ -98,7 +98,7 @@ def _reader(array: StoredArray, places: list[int]) -> Callable[[int], Iterator[B
 
 
 def sink(path: Path, target: Target, stack: ExitStack) -> Callable[[Block], None]:
-    """Begin an npz file, uncompressed; its other arrays are written when `stack` is closed."""
+    """Start an uncompressed npz file; its other arrays are written when `stack` closes."""
     is_table = target.layout["format"] == "table"
     stored = np.dtype(np.float64 if is_table else target.layout["stored"])
     handle = stack.enter_context(path.open("w+b"))

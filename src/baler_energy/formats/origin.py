@@ -1,4 +1,4 @@
-"""What is recorded of the file that a table comes from."""
+"""The record of where a table comes from."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,16 +18,16 @@ def file_origin(
     rows: int | None,
     available: int | None,
 ) -> dict[str, Any]:
-    """Give `Table.origin` of rows of a user's file.
+    """Return `Table.origin` for rows of a user's file.
 
     Parameters
     ----------
     source, request
-        Path or URL, and what was taken of it.
+        Path or URL, and what was read from it.
     unused, warnings
-        As those of `Source`.
+        See `Source`.
     rows, available
-        Rows taken, and rows that there are; None where they have to be counted by reading, and then all are taken.
+        Rows taken, and rows in the file. None if only reading can count them; then all are taken.
     """
     name = source if is_url(source) else Path(source).name
     return {
@@ -44,7 +44,7 @@ def file_origin(
 
 
 def _source_bytes(source: str, unused: str | None, rows: int | None, available: int | None) -> dict[str, Any]:
-    """Give the size of the rows taken in the source file, in proportion, or null with the reason."""
+    """Return the share of the source file's size that the taken rows have, or null with the reason."""
     reason = None
     if is_url(source):
         reason = "the source is remote, so its size is unknown"

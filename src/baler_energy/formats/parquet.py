@@ -1,4 +1,4 @@
-"""Parquet files: batches of rows in, a row group for each block out."""
+"""Parquet files, read in batches of rows and written with a row group per block."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -16,9 +16,9 @@ from baler_energy.formats.reading import Request, choose, refuse_text
 
 __all__ = ["sink", "source"]
 
-# Of a column of the row group that is being read. Without it, a whole row group's bytes are held.
+# Read buffer per column. Without it, pyarrow holds a whole row group.
 _BUFFER_BYTES = 1 << 18
-# Parquet's names of what pyarrow writes; what else there may be comes out as zstd.
+# Parquet's and pyarrow's names of compressions; files with any other are written with zstd.
 _COMPRESSIONS = {
     "UNCOMPRESSED": "none",
     "SNAPPY": "snappy",
@@ -40,7 +40,7 @@ def source(path: str, request: Request, file_format: str, stack: ExitStack) -> O
 
     def read(rows: int) -> Iterator[Block]:
         first = 0
-        # Arrow's own threads would add to those that the caller counts.
+        # Arrow's own threads would add to the caller's number of threads.
         for batch in file.iter_batches(rows, columns=list(names), use_threads=False):
             yield Block(matrix(_to_arrays(path, batch, names, first)))
             first += batch.num_rows
@@ -49,7 +49,7 @@ def source(path: str, request: Request, file_format: str, stack: ExitStack) -> O
 
 
 def _numeric_names(source: str, schema: pa.Schema, request: Request) -> tuple[str, ...]:
-    """Give the wanted columns, which must be there and numeric; raises `InputError`."""
+    """Return the requested columns; raises `InputError` if one is missing or not numeric."""
     names = choose(source, request.columns, schema.names)
     refuse_text(source, [name for name in names if not _numeric(schema.field(name).type)])
     return names
@@ -58,7 +58,7 @@ def _numeric_names(source: str, schema: pa.Schema, request: Request) -> tuple[st
 def _to_arrays(
     source: str, rows: pa.Table | pa.RecordBatch, names: Sequence[str], first_row: int = 0
 ) -> tuple[NDArray[Any], ...]:
-    """Give the columns (rows,) of rows of which the first is `first_row` of the file.
+    """Return the columns, each (rows,); the first row is number `first_row` of the file.
 
     Raises
     ------
@@ -89,7 +89,7 @@ def _compression(metadata: pq.FileMetaData) -> str:
 
 
 def sink(path: Path, target: Target, stack: ExitStack) -> Callable[[Block], None]:
-    """Begin a Parquet file of the columns' native types."""
+    """Start a Parquet file with the columns' native types."""
     types = [pa.from_numpy_dtype(np.dtype(dtype)) for dtype in target.dtypes]
     schema = pa.schema(list(zip(target.names, types, strict=True)))
     compression = target.layout["compression"]

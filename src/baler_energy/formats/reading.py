@@ -1,4 +1,4 @@
-"""What the formats share in reading: the request, the names and types that it finds, and errors."""
+"""What all readers share: the request, the names and types that it selects, and errors."""
 
 import difflib
 import fnmatch
@@ -28,7 +28,7 @@ __all__ = [
 Layout = Literal["objects", "leading"]
 
 _LISTED = 20
-# Integers up to this many bits are exact in a float of so many bytes.
+# By size of a float (bytes): it holds integers of up to this many bits exactly.
 _MANTISSA_BITS = {2: 11, 4: 24, 8: 53}
 
 
@@ -39,14 +39,14 @@ class Request:
     Parameters
     ----------
     columns
-        Names in the order wanted; None takes all.
+        Names in the requested order; None: all.
     tree
-        ROOT tree, or HDF5 dataset or group; None takes the only one.
+        ROOT tree, or HDF5 dataset or group; None: the only one.
     layout
         ROOT: ``objects`` gives a row per object of the jagged branches, ``leading`` a row per event with its first
         `leading` objects.
     leading
-        How many objects of each event, in the file's order.
+        Objects per event, in the file's order.
     """
 
     columns: tuple[str, ...] | None = None
@@ -61,7 +61,7 @@ def is_url(source: str) -> bool:
 
 
 def listing(names: Sequence[str], near: str = "") -> str:
-    """List names for a message, those most like `near` first, and at most twenty."""
+    """List at most twenty names for a message, those most like `near` first."""
     likely = difflib.get_close_matches(near, names, n=5, cutoff=0.4) if near else []
     ordered = likely + [name for name in names if name not in likely]
     more = f" and {len(ordered) - _LISTED} more" if len(ordered) > _LISTED else ""
@@ -71,9 +71,9 @@ def listing(names: Sequence[str], near: str = "") -> str:
 def choose(
     source: str, wanted: Sequence[str] | None, available: Sequence[str], kind: str = "column"
 ) -> tuple[str, ...]:
-    """Give the wanted names, or all where None, after checking that each is there once.
+    """Return the wanted names (None: all) after checking that each exists and is given once.
 
-    A wanted name with ``*`` or ``?`` means all that match it, such as ``Jet_*``.
+    A wanted name with ``*`` or ``?`` selects all names that match, such as ``Jet_*``.
 
     Raises
     ------
@@ -95,7 +95,7 @@ def choose(
 
 
 def _is_pattern(name: str, available: Sequence[str]) -> bool:
-    """Whether a wanted name is a pattern that matches something; a column may have such a character in its name."""
+    """Whether a wanted name is a pattern with matches, not a column with such a character in its name."""
     return name not in available and any(fnmatch.fnmatchcase(other, name) for other in available)
 
 
@@ -105,7 +105,7 @@ def refuse_text(source: str, names: Sequence[str]) -> None:
     Raises
     ------
     InputError
-        There is one.
+        Any name is given.
     """
     if names:
         raise InputError(
@@ -115,17 +115,17 @@ def refuse_text(source: str, names: Sequence[str]) -> None:
 
 
 def integral_dtypes(stored: Sequence[np.dtype[Any]], blocks: Iterable[Iterable[NDArray[Any]]]) -> tuple[str, ...]:
-    """Name the native dtypes of the columns of a file that has one dtype for all of them.
+    """Return the native dtypes of columns in a file that stores all of them in one dtype.
 
-    A float column whose every value is integral counts as integer, because such files cannot say so themselves. The
-    integer dtype has the size of the float dtype, so that sizes in native dtypes stay those of the file.
+    A float column with only integral values counts as integer, because such files cannot mark integers. The integer
+    dtype has the size of the float dtype, so that sizes in native dtypes stay those of the file.
 
     Parameters
     ----------
     stored
         The dtype of each column in the file.
     blocks
-        For each block of rows, its columns (rows,). They are read only as far as the question is open.
+        For each block of rows, its columns (rows,). Reading stops once no column can be integral.
     """
     unsure = {place for place, dtype in enumerate(stored) if dtype.kind == "f" and dtype.itemsize in _MANTISSA_BITS}
     empty = True
@@ -149,9 +149,9 @@ def _integral(values: NDArray[Any]) -> bool:
 
 @contextmanager
 def reading(source: str, kind: str) -> Iterator[None]:
-    """Turn whatever a library raises on a foreign or damaged file into one message that names the file.
+    """Turn any exception that a library raises on a wrong or damaged file into one message that names the file.
 
-    Libraries raise nearly any exception on bytes that they do not expect, so all are caught but the lack of memory.
+    Libraries raise nearly any exception on unexpected bytes, so all but `MemoryError` are caught.
     """
     if not is_url(source) and not Path(source).is_file():
         problem = "is not a file" if Path(source).exists() else "no such file"

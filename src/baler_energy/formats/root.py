@@ -1,4 +1,4 @@
-"""ROOT files: steps of events in, a TTree or RNTuple that is extended block by block out."""
+"""ROOT files, read in steps of events and written to a TTree or RNTuple block by block."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
@@ -20,9 +20,9 @@ from baler_energy.formats.reading import Request, listing
 
 __all__ = ["event_spans", "sink", "source"]
 
-# Events whose objects are counted to choose how many events are read at once.
+# Events whose objects are counted to choose the number of events per step.
 _PROBE_EVENTS = 10_000
-# Objects that are counted at once.
+# Objects per step when objects are only counted.
 _COUNTED_ROWS = 1 << 18
 _COMPRESSIONS = {"ZLIB": uproot.ZLIB, "LZMA": uproot.LZMA, "LZ4": uproot.LZ4, "ZSTD": uproot.ZSTD}
 
@@ -30,10 +30,10 @@ _COMPRESSIONS = {"ZLIB": uproot.ZLIB, "LZMA": uproot.LZMA, "LZ4": uproot.LZ4, "Z
 def source(path: str, request: Request, file_format: str, stack: ExitStack) -> Opened:
     """Open a tree of a ROOT file.
 
-    A block is whole events. What is held besides a block: of a TTree the baskets that it touches, of an RNTuple a
-    cluster. In the layout ``leading`` the objects of all events are counted first.
+    A block holds whole events. Apart from a block, memory holds the baskets that it touches (TTree) or a cluster
+    (RNTuple). With the layout ``leading``, the objects of all events are counted first.
 
-    Where no branch is named, all numeric ones are taken, as long as the jagged ones among them have one counting.
+    If no branch is named, all numeric ones are read; the jagged ones among them must share one counter.
     """
     selection = select(path, stack.enter_context(open_file(path)), request)
     opened = _of_leading if request.layout == "leading" else _of_objects
@@ -48,7 +48,7 @@ def _of_objects(path: str, selection: Selection, request: Request) -> Opened:
             branches = load(path, selection, arrays.items(), first)
             data = matrix(list(objects(selection, branches).values()))
             counts = branches.counts
-            # Not held while the next step is read.
+            # Frees memory before the next step is read.
             del arrays, branches
             yield from _blocks(data, counts, rows)
 
@@ -96,13 +96,13 @@ def _of_leading(path: str, selection: Selection, request: Request) -> Opened:
 
 
 def _nothing(path: str, selection: Selection) -> Branches:
-    """Read the branches of no event, which have their types."""
+    """Read the branches without any event, to get their types."""
     nothing = {name: selection.leaves[name].array(library="ak", entry_stop=0) for name in selection.names}
     return load(path, selection, nothing.items())
 
 
 def _enough(selection: Selection, most: int) -> tuple[int, int]:
-    """Count the events, and those that have so many objects, by one jagged branch."""
+    """Count all events, and those with at least `most` objects, from one jagged branch."""
     events = kept = 0
     one = replace(selection, names=selection.jagged[:1])
     for _, arrays in _steps(one, _COUNTED_ROWS):
@@ -125,7 +125,7 @@ def _blocks(data: NDArray[np.float64], counts: NDArray[np.int64] | None, rows: i
 
 
 def _lost(selection: Selection) -> tuple[str, ...]:
-    """Say what rows of objects cannot hold."""
+    """Describe what rows of objects cannot hold."""
     if not selection.jagged:
         return ()
     counter = _counter(selection)
@@ -139,7 +139,7 @@ def _lost(selection: Selection) -> tuple[str, ...]:
 
 
 def _counter(selection: Selection) -> str | None:
-    """Name of the branch that counts the objects, where there is one."""
+    """Name of the branch that counts the objects, if there is one."""
     branches = [getattr(selection.leaves[name], "count_branch", None) for name in selection.jagged]
     return next((branch.name for branch in branches if branch is not None), None)
 
@@ -159,7 +159,7 @@ def _layout(selection: Selection, by_object: bool) -> dict[str, Any]:
 
 
 def _steps(selection: Selection, rows: int) -> Iterator[tuple[int, dict[str, ak.Array]]]:
-    """Read the branches over about as many events as give `rows` rows, with the number of the first event."""
+    """Read the branches in steps of about `rows` rows; yield each with the number of its first event."""
     leaves = selection.leaves
     events = rows
     if selection.jagged:
@@ -172,20 +172,20 @@ def _steps(selection: Selection, rows: int) -> Iterator[tuple[int, dict[str, ak.
         yield from _single_steps(selection, events)
         return
     keys = {leaves[name].cache_key for name in selection.names}
-    # It keeps what a step left of a basket for the next.
+    # `iterate` keeps the rest of a basket for the next step.
     chunks = selection.tree.iterate(filter_branch=lambda branch: branch.cache_key in keys, step_size=events, how=dict)
     yield from ((number * events, chunk) for number, chunk in enumerate(chunks))
 
 
 def _single_steps(selection: Selection, events: int) -> Iterator[tuple[int, dict[str, ak.Array]]]:
-    """Read each branch by itself, because uproot's iteration takes the first of those that share a name."""
+    """Read each branch separately, because uproot's `iterate` takes the first of those that share a name."""
     for start, stop in spans(selection.tree.num_entries, events):
         span = {"entry_start": start, "entry_stop": stop, "library": "ak"}
         yield start, {name: selection.leaves[name].array(**span) for name in selection.names}
 
 
 def _cluster_steps(selection: Selection, events: int) -> Iterator[tuple[int, dict[str, ak.Array]]]:
-    """Read an RNTuple by its clusters, because uproot unpacks the whole of one for any of its entries."""
+    """Read an RNTuple cluster by cluster, because uproot unpacks a whole cluster for any of its entries."""
     for cluster in selection.tree.cluster_summaries:
         first = cluster.num_first_entry
         span = {"entry_start": first, "entry_stop": first + cluster.num_entries}
@@ -196,12 +196,12 @@ def _cluster_steps(selection: Selection, events: int) -> Iterator[tuple[int, dic
 
 
 def event_spans(counts: NDArray[np.int64], rows: int) -> Iterator[tuple[int, int]]:
-    """Cut events into pieces of at most `rows` objects, but for a single event that has more.
+    """Split events into pieces of at most `rows` objects; a single event may have more.
 
     Parameters
     ----------
     counts
-        (events,) objects of each.
+        Shape (events,): objects per event.
     rows
         At least 1.
     """
@@ -215,7 +215,7 @@ def event_spans(counts: NDArray[np.int64], rows: int) -> Iterator[tuple[int, int
 
 
 def sink(path: Path, target: Target, stack: ExitStack) -> Callable[[Block], None]:
-    """Begin a ROOT file with one tree, whose jagged branches share one counter."""
+    """Start a ROOT file with one tree, whose jagged branches share one counter."""
     layout, jagged = target.layout, list(target.layout["jagged"])
     name, compression = str(layout["tree"]), layout["compression"]
     is_tree = layout["kind"] == "TTree"
@@ -245,7 +245,7 @@ def sink(path: Path, target: Target, stack: ExitStack) -> Callable[[Block], None
 
 
 def _by_event(arrays: Mapping[str, NDArray[Any]], jagged: list[str], counts: NDArray[np.int32]) -> dict[str, Any]:
-    """Put objects back into their events; an event's own value is that of its first object."""
+    """Group objects into events again; a flat value is that of the event's first object."""
     offsets = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
     filled = counts > 0
     events: dict[str, Any] = {}
@@ -259,7 +259,7 @@ def _by_event(arrays: Mapping[str, NDArray[Any]], jagged: list[str], counts: NDA
 
 
 def _absent(dtype: np.dtype[Any]) -> float | int | bool:
-    """Give the value that means none, as far as the type has one."""
+    """Return the marker of a missing value: NaN, false, or the lowest (unsigned: the highest) integer."""
     if dtype.kind == "f":
         return np.nan
     if dtype.kind == "b":

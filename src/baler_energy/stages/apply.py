@@ -1,4 +1,4 @@
-"""Stage ``apply``: everything that follows a training, in one process: compress, decompress, evaluate."""
+"""Stage ``apply``: compress, decompress and evaluate in one process."""
 
 import argparse
 from pathlib import Path
@@ -35,14 +35,14 @@ def run(args: argparse.Namespace) -> None:
 
 
 def apply(data: Path, checkpoint: Path | None, out: Path, point: PointOptions, measuring: Measuring) -> None:
-    """Compress the table in `data`, decompress it again and evaluate that; each has its folder in `out`.
+    """Compress the table in `data`, decompress it and evaluate the result; each step has its own folder in `out`.
 
     Raises
     ------
     InputError
-        Table, checkpoint and options do not fit together.
+        Table, checkpoint and options do not match.
     UnavailableError
-        The device or a meter is not there.
+        The device or a meter is not available.
     """
     compressed = out / Operation.COMPRESS / COMPRESSED
     with shared_session(measuring) as together:

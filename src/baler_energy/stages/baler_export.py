@@ -1,4 +1,4 @@
-"""Stage ``baler-export``: our checkpoint, compressed file and table as a project that upstream Baler runs."""
+"""Stage ``baler-export``: write our checkpoint, compressed file and table as a project for upstream Baler."""
 
 import argparse
 import secrets
@@ -61,21 +61,21 @@ def baler_export(checkpoint_path: Path, out: Path, compressed: Path | None = Non
     Parameters
     ----------
     checkpoint_path
-        The trained codec, of a network that Baler has.
+        The trained codec, with a network that Baler supports.
     out
         ``.../workspaces/WORKSPACE/PROJECT``, a new folder.
     compressed, data
-        Compressed with this checkpoint; a table with its columns.
+        File compressed with this checkpoint; table with the same columns.
 
     Returns
     -------
     str
-        What was written and how to run it, for people.
+        Message: what was written and how to run it.
 
     Raises
     ------
     InputError
-        A file is wrong, they do not fit together, Baler has no such network, or `out` is not a new project's folder.
+        A file is wrong, the files do not match, Baler does not support the network, or `out` is not a new project.
     """
     from baler_energy.codecs.baler.checkpoint import Checkpoint
     from baler_energy.codecs.upstream import files
@@ -95,7 +95,7 @@ def baler_export(checkpoint_path: Path, out: Path, compressed: Path | None = Non
         write_text(whole.config, config_text(config))
         files.write_model(whole.model, checkpoint)
         files.write_features(whole.features, checkpoint.normalisation)
-        # Baler's decompress opens the input, too, and takes nothing from it.
+        # Baler's decompress also opens the input, but uses nothing from it.
         empty = Table(np.empty((0, len(checkpoint.names))), checkpoint.names, checkpoint.dtypes)
         files.write_table(whole.data, table or empty)
         if content:
@@ -128,7 +128,7 @@ def _table(path: Path, checkpoint: "Checkpoint") -> Table:
 
 
 def _scaled_alike(table: Table, checkpoint: "Checkpoint") -> bool:
-    """Whether Baler would scale this table as the training did, and can."""
+    """Whether Baler would scale this table as the training did, without dividing by 0."""
     own = type(checkpoint.normalisation).of(table.data, table.names)
     return np.array_equal(own.features, checkpoint.normalisation.features) and not own.constant.any()
 
@@ -149,11 +149,11 @@ def _config(folder: Folder, checkpoint: "Checkpoint", origin: Mapping[str, Any])
 
 @contextmanager
 def _whole(folder: Folder) -> Iterator[Folder]:
-    """Give a folder next to `folder`, of the same name, which takes its place when the block ends well."""
+    """Yield a temporary folder of the same name next to `folder`; if the block succeeds, it becomes `folder`."""
     temporary = folder.path.parent / f".{folder.name}.{secrets.token_hex(4)}"
     whole = Folder(temporary / folder.name)
     try:
-        # Baler makes no folders when it runs.
+        # Baler does not create folders when it runs.
         for path in (whole.losses, whole.compressed, whole.decompressed, whole.path / "output" / "plotting" / "plot"):
             path.parent.mkdir(parents=True)
         yield whole

@@ -1,4 +1,4 @@
-"""Stage ``baler-import``: a project of upstream Baler as our checkpoint and compressed file."""
+"""Stage ``baler-import``: convert a project of upstream Baler to our checkpoint and compressed file."""
 
 import argparse
 from pathlib import Path
@@ -32,7 +32,7 @@ are taken from --data, else from the configuration's type_list, else from the pr
 numbers counts as integer), else they are float64. The configuration is parsed, never executed.
 """
 
-#: What can be imported of what Baler can do. The rest fails in Baler itself, or is for other data than tables.
+#: Configuration values that can be imported. Others fail in Baler itself, or are not for tables.
 _KNOWN: dict[str, tuple[Any, ...]] = {
     "data_dimension": (1,),
     "model_name": ("AE", "FPGA_prototype_model"),
@@ -60,26 +60,26 @@ def run(args: argparse.Namespace) -> None:
 
 
 def baler_import(project: Path, out: Path, data: Path | None = None) -> str:
-    """Write checkpoint and, where there is one, compressed file, each whole or not at all.
+    """Write the checkpoint and, if the project has one, the compressed file, each whole or not at all.
 
     Parameters
     ----------
     project
-        Baler's folder of a project.
+        Folder of the Baler project.
     out
-        Folder of our files.
+        Folder for our files.
     data
-        Prepared table whose columns' types are taken.
+        Prepared table with the same columns, for their types.
 
     Returns
     -------
     str
-        What was read, for people.
+        Message: what was read.
 
     Raises
     ------
     InputError
-        A file is missing or wrong, files do not belong together, or Baler was used in a way that is not known here.
+        A file is missing or wrong, files do not match, or Baler was used in a way that cannot be imported.
     """
     from baler_energy.codecs.baler.coder import write_latents
     from baler_energy.codecs.upstream import files
@@ -103,7 +103,7 @@ def baler_import(project: Path, out: Path, data: Path | None = None) -> str:
 def _config(folder: Folder) -> dict[str, Any]:
     config = read_config(folder.config)
     for key, known in _KNOWN.items():
-        # What was exported from here is normalised in the input, for reasons given in `baler_export`.
+        # In a project that we exported, the input may already be scaled; `baler_export` explains why.
         if config.get(key, known[0]) not in known and not (key == "custom_norm" and EXTRA in config):
             raise InputError(
                 f"{folder.config}: {key} = {config[key]!r} cannot be imported, only {' or '.join(map(repr, known))}."
@@ -112,7 +112,7 @@ def _config(folder: Folder) -> dict[str, Any]:
 
 
 def _columns(folder: Folder, config: dict[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...], str]:
-    """Give the columns' names and types, and where the types come from."""
+    """Return the columns' names and types, and where the types come from."""
     from baler_energy.codecs.upstream import files
 
     extra, given = config.get(EXTRA), config.get("input_path")
@@ -135,7 +135,7 @@ def _columns(folder: Folder, config: dict[str, Any]) -> tuple[tuple[str, ...], t
 
 
 def _native(types: Any, path: Path) -> tuple[str, ...]:
-    """Read a list of types as Baler gives them to NumPy."""
+    """Parse a list of types as Baler passes them to NumPy."""
     known = []
     for word in types if isinstance(types, list | tuple) else (types,):
         try:
@@ -149,7 +149,7 @@ def _native(types: Any, path: Path) -> tuple[str, ...]:
 
 
 def _origin(known: Any) -> dict[str, str]:
-    """Take what a table is from its origin or a configuration that was exported from here."""
+    """Return source and label from a table's origin, or from the configuration of a project that we exported."""
     facts = known if isinstance(known, dict) else {}
     return {key: facts[key] for key in ("source", "label") if isinstance(facts.get(key), str)}
 

@@ -1,4 +1,4 @@
-"""Find out what this machine resolves: idle power, ticks, the shortest window, the cost of measuring and of threads."""
+"""Stage ``calibrate``: idle power, counter ticks, shortest window, and the costs of measuring and of threads."""
 
 import argparse
 import time
@@ -42,11 +42,11 @@ Leave the machine idle meanwhile. Measured stages that get this file lengthen th
 on this kind of machine, and `--engine fast --threads auto` uses the number of threads that costs least per row. A study
 does this automatically."""
 
-#: Slices of the idle time, and loops of the overhead's comparison before, with and after measuring.
+#: Slices of the idle time; loops timed before, during and after measuring, to find the overhead.
 _SLICES, _LOOPS = 10, 5
-#: A GPU's counter ticks about ten times a second: this shows twenty ticks.
+#: A GPU's counter ticks about ten times a second, so this covers more than twenty ticks.
 _WATCH_S = 2.5
-#: For each number of threads, at most.
+#: Longest time for each number of threads.
 _THREADS_S = 1.0
 #: Components that are sums of others.
 _SUMS = ("cpu", "dram", "gpu")
@@ -82,12 +82,12 @@ def calibrate(meters: Sequence[Meter], settings: SessionSettings, calibrate_s: f
     meters
         The meters, unopened.
     settings
-        Of the session; its window and idle baseline are not used.
+        Settings of the session; window and idle baseline are not used.
     calibrate_s
         Length of the idle part (s).
     """
     work = _Work(calibrate_s / 50)
-    with MachineLock(settings.lock):  # nothing else is measured meanwhile
+    with MachineLock(settings.lock):  # so that nothing else is measured
         before_s = [work.timed() for _ in range(_LOOPS)]
     with Session(meters, settings) as session:
         announce(f"Idle for {calibrate_s:g} s, in {_SLICES} slices.")
@@ -132,7 +132,7 @@ def summary(calibration: Calibration) -> str:
 
 
 class _Work:
-    """A loop of Python, which every other thread of this process delays: the hardest case for a meter's thread."""
+    """A Python loop, which every other thread of this process delays: the worst case for a meter's thread."""
 
     def __init__(self, duration_s: float) -> None:
         self._count = 10_000
@@ -141,7 +141,7 @@ class _Work:
         self._count = max(1, int(self._count * max(0.1, duration_s) / took_s))
 
     def timed(self) -> float:
-        """Work once; return how long it took (s)."""
+        """Run the loop once; return its duration (s)."""
         start_s, total = time.perf_counter(), 0
         for number in range(self._count):
             total += number & 7
@@ -149,7 +149,7 @@ class _Work:
 
 
 def _idle(session: Session, slice_s: float) -> Iterator[tuple[float, float, dict[str, float]]]:
-    """Do nothing; at each slice's edge give time (s), CPU time of this process (s) and energies so far (J)."""
+    """Sleep; at each slice's edge, yield time (s), CPU time of this process (s) and energies so far (J)."""
     for _ in range(_SLICES):
         yield time.monotonic(), time.process_time(), session.energies_j()
         time.sleep(slice_s)
@@ -157,7 +157,7 @@ def _idle(session: Session, slice_s: float) -> Iterator[tuple[float, float, dict
 
 
 def _ticks(meters: Sequence[Meter]) -> dict[tuple[MeterName, str], float | None]:
-    """Watch every counter of the meters that have some."""
+    """Return the tick (s) of every counter of these meters; None if it changed too rarely."""
     found: dict[tuple[MeterName, str], float | None] = {}
     for meter in meters:
         for component, tick_s in watch_ticks(meter.energies_j, _WATCH_S).items():

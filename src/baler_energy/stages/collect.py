@@ -1,4 +1,4 @@
-"""Stage ``collect``: the records of all runs as one tidy dataset."""
+"""Stage ``collect``: merge the records of all runs into one tidy dataset."""
 
 import argparse
 from collections.abc import Mapping, Sequence
@@ -40,9 +40,9 @@ The study's grid determines the files; a missing file is an error. datapackage.j
 """
 
 RECORD = "measurement.json"
-#: Points whose records are read at once.
+#: Points whose records are read in one piece.
 _PIECE_POINTS = 200
-#: Name, among the tables of the dataset, of the runs' windows: `_WINDOW_COLUMNS` of each.
+#: Key for the runs' windows (`_WINDOW_COLUMNS`) among the tables of a piece.
 WINDOWS = "windows"
 _WINDOW_COLUMNS = frozenset({*(column.name for column in POINT), "operation", "window_s"})
 
@@ -74,7 +74,7 @@ def collect(study: Study, results: Path, out: Path, *, processes: int = 1) -> No
     out
         Folder of the dataset.
     processes
-        That read the records at the same time.
+        Processes that read records in parallel.
 
     Raises
     ------
@@ -103,21 +103,21 @@ def collect(study: Study, results: Path, out: Path, *, processes: int = 1) -> No
 
 @dataclass(frozen=True)
 class _Runs:
-    """What it takes to read the records of points, wherever that is done."""
+    """What a process needs to read the records of points."""
 
     results: Path
     electricity: Electricity
     tdp_w: Mapping[str, float | None]
     log: Log | None
-    """Of the external wattmeter."""
+    """Log of the external wattmeter."""
     hosts: tuple[str, ...] | None
-    """Machines that it measures; None: all."""
+    """Machines that the wattmeter measures; None: all."""
     central: frozenset[str]
     """Paths of the points at the study's centre."""
 
     @classmethod
     def of(cls, study: Study, results: Path, electricity: Electricity) -> "_Runs":
-        """Take it from a study."""
+        """Make it from a study."""
         tdp_w = {"cpu_tdp_w": study.peers.cpu_tdp_w, "gpu_tdp_w": study.peers.gpu_tdp_w}
         wattmeter, central = study.wattmeter, central_points(study)
         if wattmeter is None:
@@ -126,7 +126,7 @@ class _Runs:
         return cls(results, electricity, tdp_w, log, wattmeter.hosts, central)
 
     def tables(self, points: Sequence[tuple[str, tuple[str, ...]]]) -> dict[str, pa.Table]:
-        """Tables of points, each with its operations: measurements, runs, history, peers; and `WINDOWS`."""
+        """Read points, given with their operations, into measurements, runs, history, peers and `WINDOWS`."""
         rows = {name: Rows(name) for name in ("measurements", "runs", "history", "peers")}
         windows = Rows("samples", columns=_WINDOW_COLUMNS)
         for point, operations in points:
@@ -143,14 +143,14 @@ class _Runs:
                 formulas = formula_rows(train, electricity=self.electricity, **self.tdp_w)
                 rows["peers"].add(formulas, **tidy.point_values(train))
                 history = read_parquet(folder / "train" / "history.parquet")
-                # A closed form has no epochs.
+                # A training in closed form has no epochs.
                 if len(history):
                     table, evidence = tidy.history_table(train, history)
                     rows["history"].add_table(table, **tidy.point_values(train), energy_evidence=evidence)
         return {name: kept.take() for name, kept in rows.items()} | {WINDOWS: windows.take()}
 
     def _record(self, path: Path) -> Measurement:
-        """Read a record, and add what the external wattmeter saw in its window."""
+        """Read a record, and add what the external wattmeter measured in its window."""
         record = Measurement.read(path)
         if self.log is None or (self.hosts and record.provenance["machine"]["hostname"] not in self.hosts):
             return record
@@ -159,13 +159,13 @@ class _Runs:
 
 
 class _Dataset:
-    """What the tables are made of: the study's files, each of which is read once."""
+    """The study's files, each read once, and the tables made from them."""
 
     def __init__(self, study: Study, results: Path, electricity: Electricity) -> None:
         self._study, self._results, self._electricity = study, results, electricity
 
     def write_runs(self, writers: Mapping[str, TableWriter], in_order: InOrder) -> pa.Table:
-        """Write what comes from the records: measurements, runs, history and formulas; give the windows."""
+        """Write the tables from records (measurements, runs, history, formulas); return the windows."""
         study = self._study
         runs = _Runs.of(study, self._results, self._electricity)
         sized = {point.path for point in study.sized}
@@ -181,10 +181,10 @@ class _Dataset:
         return pa.concat_tables(windows)
 
     def write_scanned(self, writers: Mapping[str, TableWriter], windows: pa.Table, in_order: InOrder) -> None:
-        """Write what lies in files of the same columns: samples of every window, errors and histograms of points."""
-        # Every codec compresses, once at each point.
+        """Write tables from files with the same columns: samples of every window, errors and histograms of points."""
+        # Every codec compresses once at each point.
         points = windows.filter(pc.equal(windows["operation"], "compress")).drop_columns(["operation", "window_s"])
-        # One histogram of each point is enough to look at.
+        # The histograms of one repeat are enough.
         once = points.filter(pc.equal(points["repeat"], 0))
         runs = self._results / "runs"
         for name, constants, folders in (
@@ -198,14 +198,14 @@ class _Dataset:
                 writers[name].add_table(piece)
 
     def write_chosen(self, writers: Mapping[str, TableWriter]) -> None:
-        """Write what there is at some points only, or once: hotspots, models, calibration, imported files."""
+        """Write what only some points have, or what exists once: hotspots, models, calibration, imported files."""
         study, results = self._study, self._results
         for point, profiler in study.profiles:
             constants = tidy.point_values(Measurement.read(results / "runs" / point.path / "train" / RECORD))
             for operation in (*operations_of(point), *PROFILERS[profiler].besides):
                 path = results / "profiles" / point.path / profiler / operation / "hotspots.parquet"
                 table = read_parquet(path)
-                # The file names the profiled run, too, in more columns than the dataset has.
+                # The file also describes the profiled run, in more columns than the dataset has.
                 names = [name for name in writers["hotspots"].schema.names if name not in constants]
                 own = [name for name in names if name in table.column_names]
                 writers["hotspots"].add_table(table.select(own), **constants)

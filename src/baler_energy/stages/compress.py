@@ -1,4 +1,4 @@
-"""Stage ``compress``: a table to a compressed file, measured."""
+"""Stage ``compress``: compress a table to a file, measured."""
 
 import argparse
 from collections.abc import Sequence
@@ -81,12 +81,12 @@ def compress(
 ) -> None:
     """Compress the table in `data`; write the compressed file, samples and record to `out`.
 
-    The measured operation ends with the written file: scaling, encoding, writing. Making the file durable (fsync) and
-    giving it its name come after. With the engine ``reference`` it begins with the table in memory and the network on
-    its device; ``fast`` reads the table from its file (in the system's cache) within the window, as it never holds it.
-    Before that it reads the file's description, and all of a file (npz, HDF5) whose types are inferred from the values.
+    The measured operation scales, encodes and writes. Syncing and renaming the file come after it. With the engine
+    ``reference``, it begins with the table in memory and the network on its device. ``fast`` never holds the table,
+    so it reads the file (from the system's cache) within the window. Before the window, it reads the file's
+    description, and the whole file if its types are inferred from values (npz, HDF5).
 
-    Raises `InputError` where table, checkpoint and options do not fit together, and `UnavailableError`.
+    Raises `InputError` if table, checkpoint and options do not match, and `UnavailableError`.
     """
     engine, request = engine_of(point), request or Request()
     engine.refuse(point, Training())
@@ -119,7 +119,7 @@ def compress(
 
 
 def _sizes(sizes: "Sizes", dtypes: Sequence[str]) -> dict[str, int]:
-    """Give the bytes of the latents and corrections, and of the table as float64 and in its native types."""
+    """Return the bytes of the latents and corrections, and of the table as float64 and in native types."""
     written = {name: value for name, value in asdict(sizes).items() if name != "rows"}
     row_bytes = sum(np.dtype(name).itemsize for name in dtypes)
     return written | {

@@ -1,4 +1,4 @@
-"""Stage ``decompress``: a compressed file to the reconstructed table, measured."""
+"""Stage ``decompress``: reconstruct a table from a compressed file, measured."""
 
 import argparse
 from collections.abc import Mapping
@@ -61,16 +61,16 @@ def run(args: argparse.Namespace) -> None:
 def decompress(compressed: Path, checkpoint: Path | None, out: Path, point: PointOptions, measuring: Measuring) -> None:
     """Reconstruct the table in `compressed`; write it, samples and record to `out`.
 
-    The measured operation begins with the file on disk (in the system's cache) and the network on its device: reading,
-    checking, decoding, rescaling, rounding. With the engine ``reference`` it ends with the table in memory, and writing
-    it comes after; ``fast`` writes it within the window, as it never holds it.
+    The measured operation begins with the file on disk (in the system's cache) and the network on its device. It reads,
+    checks, decodes, rescales and rounds. With the engine ``reference``, it ends with the table in memory, which is
+    written afterwards. ``fast`` never holds the table, so it writes it within the window.
 
     Raises
     ------
     InputError
-        The file, the checkpoint or an option is wrong, or they do not fit together.
+        The file, the checkpoint or an option is wrong, or they do not match.
     UnavailableError
-        The device or a meter is not there.
+        The device or a meter is not available.
     """
     from baler_energy.codecs.container import Reader
 
@@ -93,12 +93,12 @@ def decompress(compressed: Path, checkpoint: Path | None, out: Path, point: Poin
 
 
 def _reconstructed_name(layout: Mapping[str, Any]) -> str:
-    """Name of the reconstructed file: of the kind that the table came in."""
+    """Name of the reconstructed file, of the same kind as the original."""
     return f"{Path(RECONSTRUCTED).stem}{FORMATS[layout.get('format', 'table')].suffixes[0]}"
 
 
 def _check_fits(facts: "Facts", point: PointOptions, path: Path) -> None:
-    """Refuse an option that contradicts the file, as the record would then be wrong, and files for the other engine."""
+    """Refuse options that contradict the file, which would make the record wrong, and files the engine cannot write."""
     packing, kind = facts.packing, facts.layout.get("format", "table")
     if point.transform != facts.transform:
         raise InputError(

@@ -1,4 +1,4 @@
-"""Say what this machine can measure."""
+"""Stage ``doctor``: report what this machine can measure."""
 
 import argparse
 import json
@@ -57,21 +57,21 @@ def run(args: argparse.Namespace) -> None:
 
 
 def diagnose(meters: Sequence[Meter]) -> dict[str, Any]:
-    """Find out what `meters` can read here, and what may disturb a measurement.
+    """Check what `meters` can read here, and what may disturb a measurement.
 
     Parameters
     ----------
     meters
-        The meters, unopened; those that can read something are opened for a moment, since some (codecarbon) know
-        only then how.
+        The meters, unopened. Those that can read something are opened briefly, because some (codecarbon) only know
+        how they read it when open.
 
     Returns
     -------
     dict
         ``meters`` (a list of meter, component, evidence or null, detail, remedy, energy), ``machine`` as in
         provenance, ``slurm`` (the job, null outside of SLURM), ``load`` (runnable processes over one minute, null
-        where unknown), ``memory_available_bytes``, ``evidence`` (measured or modelled: what a study's energy would be;
-        null: none) and ``conclusion``.
+        where unknown), ``memory_available_bytes``, ``evidence`` (of a study's energy here: measured or modelled;
+        null without energy) and ``conclusion``.
     """
     lines = [
         {

@@ -24,7 +24,7 @@ _SUBMIT_LIMIT_S = 60.0
 _ALONE = {True: "yes", False: "no", None: "unknown"}
 #: How long a shared file system may take to show a file (s).
 _LATENCY_S = 10.0
-#: `doctor --json` writes to this name first, so that a half-written answer is never read.
+#: `doctor --json` writes to a temporary name first, so that a half-written answer is never read.
 _SCRIPT = """#!/bin/sh
 {python} -m baler_energy.cli doctor --json > {answer}.part && mv {answer}.part {answer}
 """
@@ -39,7 +39,7 @@ class _Partition:
 def diagnose_cluster(
     names: Sequence[str] | None = None, *, account: str | None = None, wait_s: float = 300.0
 ) -> dict[str, dict[str, Any]]:
-    """Run ``baler-energy doctor`` on a node of each partition, alone on it where the cluster allows that.
+    """Run ``baler-energy doctor`` on a node of each partition, exclusively if the cluster allows it.
 
     Parameters
     ----------
@@ -53,17 +53,17 @@ def diagnose_cluster(
     Returns
     -------
     dict
-        For each partition the findings of `doctor.diagnose`, or ``{"reason": ...}`` where there are none.
+        For each partition the findings of `doctor.diagnose`, or ``{"reason": ...}`` if there are none.
 
     Raises
     ------
     InputError
-        A partition is not one of the cluster's.
+        A partition does not exist or is not up.
     UnavailableError
-        There is no SLURM here, or it does not answer.
+        SLURM is not installed here, or does not answer.
     """
     partitions = _partitions(names)
-    # The working folder is one that the nodes see; /tmp is each node's own.
+    # The nodes see the working folder; /tmp is local to each node.
     with tempfile.TemporaryDirectory(prefix=".baler-energy-doctor-", dir=Path.cwd()) as folder:
         answers: dict[str, dict[str, Any]] = {}
         jobs: dict[str, str] = {}
@@ -97,7 +97,7 @@ def report_cluster(answers: dict[str, dict[str, Any]]) -> str:
 
 
 def requests(answer: dict[str, Any]) -> list[str]:
-    """Say what an administrator would have to allow, so that a node's answer had more measured energy in it."""
+    """List what an administrator could enable so that more energy is measured on a node."""
     found = []
     job = answer["slurm"] or {}
     if job.get("exclusive") is not True:
@@ -155,20 +155,20 @@ def _partitions(names: Sequence[str] | None) -> list[_Partition]:
 
 
 def _submit(partition: _Partition, account: str | None, answer: Path) -> tuple[str | None, str | None]:
-    """Submit a job that writes its answer to a file; give its id, or None and the reason."""
+    """Submit a job that writes its answer to a file; return its id, or None and the reason."""
     words = ["sbatch", "--parsable", "--time=1", "--exclusive", "--job-name=baler-energy-doctor"]
     words += [f"--partition={partition.name}", f"--output={answer.with_suffix('.log')}", f"--chdir={Path.cwd()}"]
     words += [f"--account={account}"] if account else []
     words += ["--gres=gpu:1"] if partition.has_gpus else []
     script = _SCRIPT.format(python=shlex.quote(sys.executable), answer=shlex.quote(str(answer)))
     said, reason = ask(*words, script=script, limit_s=_SUBMIT_LIMIT_S)
-    # A federated cluster's name follows the number.
+    # In a federation, the cluster's name follows the id.
     return said and said.strip().partition(";")[0], reason
 
 
 @contextmanager
 def _cancelled_in_the_end(jobs: dict[str, str]) -> Iterator[None]:
-    """Leave no job behind, whatever happens; of those that have ended, cancelling has no effect."""
+    """Cancel all jobs when the block ends, even by an error; this does not affect jobs that have ended."""
     try:
         yield
     finally:
@@ -177,14 +177,14 @@ def _cancelled_in_the_end(jobs: dict[str, str]) -> Iterator[None]:
 
 
 def _wait(jobs: dict[str, str], wait_s: float) -> dict[str, str]:
-    """Wait until the jobs have ended; of those that have not, say why."""
+    """Wait until the jobs have ended; return the reasons for those that have not."""
     start_s = said_s = time.monotonic()
     while jobs:
         shown, reason = ask("squeue", "--noheader", "--format", "%i|%T|%r", "--jobs", ",".join(jobs.values()))
         states = dict(line.split("|", maxsplit=1) for line in (shown or "").splitlines())
         open_jobs = {name: states[job] for name, job in jobs.items() if job in states}
         now_s = time.monotonic()
-        # Of a single job that has ended, squeue says that the id is invalid.
+        # For a single job that has ended, squeue reports an invalid id.
         if not open_jobs and (shown is not None or "Invalid job id" in str(reason)):
             return {}
         if now_s - start_s > wait_s:

@@ -41,14 +41,14 @@ def run(args: argparse.Namespace) -> None:
 def evaluate(original: Path, reconstructed: Path, compressed: Path, checkpoint: Path | None, out: Path) -> None:
     """Write errors of `reconstructed` against `original`, histograms and a summary to `out`.
 
-    The sizes of `compressed` and, where there is one, of `checkpoint` enter the compression ratios.
+    The compression ratios use the sizes of `compressed` and, if given, of `checkpoint`.
 
     Raises
     ------
     InputError
-        A file is missing or wrong, or the two tables do not fit together.
+        A file is missing or wrong, or the two tables do not match.
     """
-    from baler_energy.analysis import error_measures  # brings pandas, which --help does not need
+    from baler_energy.analysis import error_measures  # imports pandas, which --help does not need
     from baler_energy.analysis.histograms import histograms
 
     before, after = Table.read(original), Table.read(reconstructed)

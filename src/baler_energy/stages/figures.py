@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def figures(dataset: Path, chapter: str, out: Path) -> dict[str, str]:
-    """Draw a chapter's figures, and remove those of an earlier call that have no data any more.
+    """Draw a chapter's figures, and remove those of an earlier call that no longer have data.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def figures(dataset: Path, chapter: str, out: Path) -> dict[str, str]:
     Returns
     -------
     dict
-        Reason by name of each figure that was left out.
+        For each figure that was left out: the reason, by name.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Options that say what to take of a user's file."""
+"""Options that select what to read from a user's file."""
 
 import argparse
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ __all__ = ["add_file_arguments", "request_of"]
 def add_file_arguments(
     group: argparse._ArgumentGroup, *, formats: Iterable[str], default_format: str, default_columns: str
 ) -> None:
-    """Add the options of a file; the defaults are in words, for the help."""
+    """Add the options of a file; the help shows the defaults as given here."""
     group.add_argument("--format", choices=tuple(formats), help=f"default: {default_format}")
     group.add_argument("--tree", help="ROOT tree, or HDF5 dataset or group; default: the only one in the file")
     group.add_argument(
@@ -30,6 +30,6 @@ def add_file_arguments(
 
 
 def request_of(args: argparse.Namespace) -> Request:
-    """Give what to take of the file, from parsed options."""
+    """Return what to read from the file, from parsed options."""
     columns = None if args.columns is None else tuple(args.columns)
     return Request(columns, args.tree, args.layout, args.leading)

@@ -1,4 +1,4 @@
-"""Stage ``forward``: the forward pass of a network, measured, and its operations, counted."""
+"""Stage ``forward``: measure a network's forward pass and count its operations."""
 
 import argparse
 from dataclasses import asdict
@@ -54,10 +54,10 @@ def run(args: argparse.Namespace) -> None:
 def forward(data: Path, checkpoint_path: Path, out: Path, point: PointOptions, measuring: Measuring) -> None:
     """Measure the forward pass of all rows of the table in `data`; write counts, samples and record to `out`.
 
-    The measured operation begins with the scaled rows and the network on the device, and passes each batch through
-    encoder and decoder once, without gradients; what comes out is dropped.
+    The measured operation begins with the scaled rows and the network on the device. It passes each batch through
+    encoder and decoder once, without gradients, and discards the output.
 
-    Raises `InputError` where table, checkpoint and options do not fit together, and `UnavailableError`.
+    Raises `InputError` if table, checkpoint and options do not match, and `UnavailableError`.
     """
     if not engine_of(point).has_layers:
         able = " or ".join(f"--engine {one.name}" for one in engines() if one.has_layers)

@@ -1,4 +1,4 @@
-"""Stage ``generate``: a seeded shard of jets, from Pythia 8 or from the toy."""
+"""Stage ``generate``: a seeded shard of jets, from Pythia 8 or the toy generator."""
 
 import argparse
 import importlib.util
@@ -19,7 +19,7 @@ EPILOG = """examples:
 
 #: Default minimum transverse momentum of the hard scatter, in GeV.
 _PT_HAT_MIN_GEV = 20.0
-#: Seeds are below this: Pythia's own range.
+#: Seeds must be below this, as in Pythia.
 _SEED_LIMIT = 900_000_000
 
 _PACKAGES = ("pythia8mc", "fastjet")
@@ -55,7 +55,7 @@ def generate(source: str, rows: int, seed: int, out: Path, pt_hat_min_gev: float
     rows, seed, out
         Number of jets, seed in [0, 900,000,000), file to write.
     pt_hat_min_gev
-        Minimum transverse momentum of the hard scatter; the toy has none.
+        Minimum transverse momentum of the hard scatter; the toy ignores it.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def generate(source: str, rows: int, seed: int, out: Path, pt_hat_min_gev: float
 
 
 def _run_pythia8(rows: int, seed: int, pt_hat_min_gev: float, out: Path) -> None:
-    """Run the generator as a process of its own: its packages are GPL, and its libraries stay out of this one."""
+    """Run the generator in a separate process: its packages are GPL, and its libraries stay out of this one."""
     missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
         raise UnavailableError(

@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 __all__ = ["HISTORY", "History"]
 
 HISTORY = "history.parquet"
-#: What every row has; a training in closed form has no row.
+#: Columns of every row; a training in closed form has no rows.
 _COLUMNS = ("epoch", "loss", "duration_s")
 
 
 class History:
-    """Loss, duration and energies at the epochs' edges of the iteration that runs, counted from its start."""
+    """Loss, duration and energies at the end of each epoch; energies count from the start of the iteration."""
 
     def __init__(self, session: "Session") -> None:
         self._session = session
@@ -25,12 +25,12 @@ class History:
         self.rows: list[dict[str, Any]] = []
 
     def restart(self) -> None:
-        """Begin an iteration."""
+        """Start an iteration."""
         self.rows = []
         self._start_j = self._session.energies_j()
 
     def go_on(self, rows: Sequence[dict[str, Any]]) -> None:
-        """Go on after the epochs of an earlier process, whose last energies are added to those of this one."""
+        """Continue after the epochs of an earlier process; its last energies are added to those of this one."""
         self.rows = [*rows]
         before_j = {name: rows[-1].get(f"energy_j:{name}") for name in self._start_j}
         self._start_j = {
@@ -38,7 +38,7 @@ class History:
         }
 
     def add(self, epoch: Any) -> None:
-        """Take an epoch's end."""
+        """Add a row at the end of an epoch."""
         energies_j = self._session.energies_j()
         row = {"epoch": epoch.epoch, "loss": epoch.loss, "duration_s": epoch.duration_s}
         for name, start_j in self._start_j.items():
@@ -46,7 +46,7 @@ class History:
         self.rows.append(row)
 
     def complete(self, epochs: Sequence[Any]) -> None:
-        """Take the epochs of a training that did not report them as they ended."""
+        """Add the epochs of a training that did not report them while it ran."""
         if not self.rows:
             self.rows = [{"epoch": epoch.epoch, "loss": epoch.loss, "duration_s": epoch.duration_s} for epoch in epochs]
 

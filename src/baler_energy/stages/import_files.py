@@ -1,4 +1,4 @@
-"""Stage ``import``: results of other tools, in the tidy schema, with what can be concluded from them alone."""
+"""Stage ``import``: read results of other tools into the tidy schema, and derive findings from them."""
 
 import argparse
 import textwrap
@@ -43,12 +43,12 @@ def import_files(files: Sequence[Path], out: Path) -> str:
     files
         Foreign files.
     out
-        Folder of the tables.
+        Folder for the tables.
 
     Returns
     -------
     str
-        What was read and found, for people.
+        Message: what was read and found.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Measure any command by the rules of the measured stages."""
+"""Stage ``measure``: measure any command, by the same rules as the measured stages."""
 
 import argparse
 import shutil
@@ -31,7 +31,7 @@ recorded."""
 
 
 class CommandFailedError(BalerEnergyError):
-    """The measured command left with an exit code other than 0, which becomes ours (128 + n for signal n)."""
+    """The measured command failed; its exit code becomes ours (128 + n for signal n)."""
 
     def __init__(self, command: Sequence[str], returncode: int) -> None:
         how = f"exit code {returncode}" if returncode >= 0 else f"signal {-returncode}"
@@ -69,20 +69,20 @@ def measure(
     command
         Program and arguments.
     meters, settings
-        As for `Session`.
+        See `Session`.
     repeat
-        Repeat the command until the window has its least length; else it runs once.
+        Repeat the command until the window is long enough; otherwise it runs once.
 
     Raises
     ------
     InputError
         There is no command, or its program is not found.
     CommandFailedError
-        It left with an exit code other than 0.
+        The command's exit code is not 0.
     """
     if not command:
         raise InputError("No command to measure. Put it after two dashes: baler-energy measure -- COMMAND")
-    if shutil.which(command[0]) is None:  # before the time that an idle baseline takes
+    if shutil.which(command[0]) is None:  # checked first, because an idle baseline takes time
         raise InputError(f"The program {command[0]!r} was not found or is not executable.")
 
     def operation() -> None:
@@ -137,7 +137,7 @@ def _energy_line(reading: Reading, readings: Sequence[Reading]) -> str | None:
 
 
 def _absent_lines(readings: Sequence[Reading]) -> list[str]:
-    """Name the energies that are missing, those of meters that few machines have without their reasons."""
+    """List the missing energies; meters that few machines have are listed without reasons."""
     missing = [reading for reading in readings if reading.quantity is Quantity.ENERGY and reading.value is None]
     lines = [
         f"no energy       {reading.component} by {reading.meter}: {reading.reason}"

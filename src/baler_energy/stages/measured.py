@@ -59,7 +59,7 @@ class Measuring:
         Raises
         ------
         UnavailableError
-            A meter that was asked for is absent.
+            A requested meter is not available.
         """
         settings = session_settings(args)
         meters = tuple(make_meters(args.meters, sample_interval_s=settings.sample_interval_s))
@@ -70,10 +70,10 @@ class Measuring:
 
 @contextmanager
 def shared_session(measuring: Measuring) -> Iterator[Measuring]:
-    """Let stages measure in one session: the meters start once, and the idle baseline of the first serves all."""
+    """Measure several stages in one session: the meters start once, and all use the first idle baseline."""
     session = Session(measuring.meters, measuring.settings)
     try:
-        # Opened by the first stage, when it has imported and read what it needs: slow meters start meanwhile.
+        # The first stage opens it after its imports and its reading; slow meters start in the meantime.
         yield replace(measuring, session=session)
     finally:
         session.close()
@@ -83,9 +83,9 @@ def shared_session(measuring: Measuring) -> Iterator[Measuring]:
 def open_session(
     measuring: Measuring, device: "torch.device", out: Path, synchronise: Callable[[], None] | None = None
 ) -> Iterator[Session]:
-    """Open the session of a stage; a record of an earlier run in `out` is removed, as it vouches for its files.
+    """Open the session of a stage; remove an earlier run's record in `out`, which would certify the new files.
 
-    `synchronise` waits for the GPU where another process uses it, by default where this one does.
+    `synchronise` waits for the GPU if another process uses it; the default waits for this process's own work.
     """
     out.mkdir(parents=True, exist_ok=True)
     (out / RECORD).unlink(missing_ok=True)
@@ -104,24 +104,24 @@ def open_session(
 
 @contextmanager
 def open_work(work: Work, measuring: Measuring, device: "torch.device", out: Path) -> Iterator[Session]:
-    """Open the session of an engine's work, and start what has to run around its window."""
+    """Open the session of an engine's work, and start what must run around its window."""
     with open_session(measuring, device, out, work.synchronise) as session, work.running():
         yield session
 
 
 def warm_up_of(work: Work, device: "torch.device") -> Callable[[], object]:
-    """Give an engine's warm-up; the peak of GPU memory of this process counts from its end."""
+    """Return an engine's warm-up; the peak GPU memory of this process counts from its end."""
     return work.warm_up if work.elsewhere else warmed_up(work.warm_up, device)
 
 
 def facts_of_work(work: Work, device: "torch.device", result: Any) -> dict[str, Any]:
-    """Give what the record says of an engine's work besides."""
+    """Return further results of an engine's work for the record."""
     own = {} if work.elsewhere else {"torch_gpu_memory_peak_b": gpu_memory_peak_b(device)}
     return {**own, **work.facts(result)}
 
 
 def warmed_up(operation: Callable[[], object], device: "torch.device") -> Callable[[], None]:
-    """Wrap a warm-up so that the peak of GPU memory counts from its end."""
+    """Wrap a warm-up so that the peak GPU memory counts from its end."""
 
     def warm_up() -> None:
         operation()
@@ -135,7 +135,7 @@ def warmed_up(operation: Callable[[], object], device: "torch.device") -> Callab
 
 
 def gpu_memory_peak_b(device: "torch.device") -> int | None:
-    """Largest GPU memory that torch's tensors took since the warm-up; None without a GPU."""
+    """Peak GPU memory of torch's tensors since the warm-up (bytes); None without a GPU."""
     if device.type != "cuda":
         return None
     import torch
@@ -151,16 +151,16 @@ def write_record(
     results: Mapping[str, str | int | float | bool | None],
     segments: Sequence[Segment] = (),
 ) -> None:
-    """Write ``samples.parquet`` and, last, ``measurement.json``; remove what killed attempts left half-written.
+    """Write ``samples.parquet`` and, last, ``measurement.json``; remove partial files of killed attempts.
 
     Parameters
     ----------
     out
-        Folder of the run; its other files are there already.
+        Folder of the run, which already has its other files.
     operation, parameters, outcome, results
         Contents of the record.
     segments
-        What was measured by earlier processes; when and where is part of the provenance.
+        Measurements of earlier processes; their times and hosts go into the provenance.
     """
     meters = [reading.meter for reading in outcome.readings]
     codec = SimpleNamespace(transform=parameters["transform"], engine=parameters["engine"])

@@ -1,4 +1,4 @@
-"""Options that name a point of the grid: the same for every stage that runs the codec, and in every record."""
+"""Options that describe a point of the grid, shared by all stages that run the codec and by all records."""
 
 import argparse
 from pathlib import Path
@@ -49,30 +49,30 @@ class PointOptions(Parameters):
 
     @property
     def thread_count(self) -> int:
-        """Threads of torch, the actual number."""
+        """Actual number of torch threads."""
         return self.threads if isinstance(self.threads, int) else default_threads()
 
     def asked(self, data: Path, target: Path, device: "torch.device", **more: Any) -> Asked:
-        """Ask for an operation at this point, which writes `target` in the folder of results; `more` as of `Asked`."""
+        """Make the request for an operation that writes `target` at this point; `more` are other fields of `Asked`."""
         of_point: dict[str, Any] = {"point": self, "seed": self.seed, "threads": self.thread_count}
         return Asked(data=data, out=target.parent, target=target, device=device, **of_point, **more)
 
     def parameters(self, *, source: str | None, rows: int, columns: int) -> dict[str, str | int | float | bool | None]:
-        """Give the record's parameters, with the actual device, threads and rows.
+        """Return the record's parameters, with the actual device, threads and rows.
 
         Parameters
         ----------
         source
-            Where the table comes from (``pythia8``, ``toy``, ``file``); None where the input does not say.
+            Where the table comes from (``pythia8``, ``toy``, ``file``); None if the input does not record it.
         rows, columns
-            Of the table that was worked on.
+            Size of the table.
 
         Raises
         ------
         InputError
             The compression ratio is out of range.
         UnavailableError
-            The device is not there.
+            The device is not available.
         """
         known = {"source": source, "rows": rows, "columns": columns}
         actual = {"device": actual_device(device_of(self)), "threads": self.thread_count}
@@ -84,7 +84,7 @@ class PointOptions(Parameters):
 def add_codec_file_arguments(
     parser: argparse.ArgumentParser, *, data_help: str = "table of `baler-energy prepare`"
 ) -> None:
-    """Add the files of a stage that applies a trained codec."""
+    """Add the file options of a stage that applies a trained codec."""
     parser.add_argument("--data", type=Path, required=True, metavar="TABLE", help=data_help)
     parser.add_argument(
         "--checkpoint",
@@ -96,7 +96,7 @@ def add_codec_file_arguments(
 
 
 def add_point_arguments(parser: argparse.ArgumentParser, *, epochs: int | None = None) -> None:
-    """Add the options of a point to `parser`; `epochs` is their default."""
+    """Add the options of a point to `parser`; `epochs` is the default of ``--epochs``."""
     group = parser.add_argument_group("point of the grid")
     add_options(group, PointOptions, without=["rows"], defaults={"epochs": epochs})
 
@@ -120,7 +120,7 @@ def point_options(args: argparse.Namespace) -> PointOptions:
 
 
 def _calibrated_threads(args: argparse.Namespace) -> int | None:
-    """Take the calibration's number of threads, where one is given; a GPU does not depend on it."""
+    """Return the calibration's number of threads, if one is given and the device is not a GPU."""
     path = getattr(args, "calibration", None)
     if path is None or args.device == "cuda":
         return None
@@ -131,7 +131,7 @@ def _calibrated_threads(args: argparse.Namespace) -> int | None:
 
 
 def configure_torch(point: PointOptions) -> "torch.device":
-    """Set torch's threads for this process, and give the point's device; say where the threads share CPUs.
+    """Set torch's threads for this process and return the point's device; report if the threads share CPUs.
 
     ``torch.use_deterministic_algorithms`` is not called: it imports torch's compiler, which takes longer than many
     trainings, and every operation of the codec is deterministic on a CPU without it.
@@ -139,7 +139,7 @@ def configure_torch(point: PointOptions) -> "torch.device":
     Raises
     ------
     UnavailableError
-        The device is not there.
+        The device is not available.
     """
     import torch
 
@@ -154,15 +154,15 @@ def configure_torch(point: PointOptions) -> "torch.device":
 
 
 def actual_device(name: str) -> str:
-    """Resolve ``auto`` to ``cuda`` where torch finds a GPU, else ``cpu``.
+    """Resolve ``auto`` to ``cuda`` if torch finds a GPU, else ``cpu``.
 
-    A run on ``cuda`` computes on CUDA's first GPU. It alone is shown to the meters from then on: others that were
-    allocated or are visible do nothing for it.
+    A run on ``cuda`` computes on CUDA's first GPU. From then on the meters only see this GPU: other allocated or
+    visible GPUs do no work for the run.
 
     Raises
     ------
     UnavailableError
-        ``cuda`` was asked for, and torch finds none.
+        ``cuda`` was requested, but torch finds no GPU.
     """
     import torch
 

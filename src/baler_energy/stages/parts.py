@@ -1,4 +1,4 @@
-"""Stage ``parts``: what each layer and each movement of data costs, in measured loops, and the whole operation."""
+"""Stage ``parts``: measure each layer, each data movement and the whole operation, each in its own loop."""
 
 import argparse
 import os
@@ -47,10 +47,10 @@ the times of single batches, come from separate runs after all windows.
 _PROFILER = "parts"
 _OPERATIONS = ("train", "compress", "decompress")
 _GROUPS = {"data": "data", "layer": "layers", "optimizer": "optimizer"}
-#: Batches whose single times give the percentiles.
+#: Batches that are timed for the percentiles.
 _TIMED_BATCHES = 300
-#: Sides of the square matrices of the peak product, large enough to fill the device, and bytes of the peak copy,
-#: which no cache holds.
+#: Side of the square matrices in the peak product, large enough to fill the device; bytes of the peak copy, too many
+#: for any cache.
 _SIDE = {"cpu": 1536, "cuda": 8192}
 _COPIED_BYTES = {"cpu": 2**28, "cuda": 2**30}
 
@@ -83,18 +83,18 @@ def parts(data: Path, checkpoint: Path, max_batches: int, point: PointOptions, o
     data, checkpoint
         The table and the trained codec.
     max_batches
-        Whole batches that an operation has; a table below one batch is one batch.
+        Most whole batches per operation; a table smaller than one batch is one batch.
     point, measuring
         The point of the grid; meters and settings of the windows.
     out
-        Folder that gets ``OPERATION/hotspots.parquet``.
+        Folder for ``OPERATION/hotspots.parquet``.
 
     Raises
     ------
     InputError
-        Table, checkpoint and options do not fit together.
+        Table, checkpoint and options do not match.
     UnavailableError
-        The device is not there.
+        The device is not available.
     """
     with tempfile.TemporaryDirectory(prefix="baler-energy-") as folder:
         whole_jobs = [Job(data, checkpoint, name, max_batches, point, Path(folder)) for name in _OPERATIONS]
@@ -110,7 +110,7 @@ def parts(data: Path, checkpoint: Path, max_batches: int, point: PointOptions, o
 def _found(whole_jobs: list[Job], measuring: Measuring) -> dict[str, list[Hotspot]]:
     data, point, device = whole_jobs[0].data, whole_jobs[0].point, whole_jobs[0].device.type
     jobs = [_whole_batches(job) for job in whole_jobs]
-    # Every window is over before the first profiler starts, which would slow what comes after it.
+    # All windows end before the first profiler starts, which would slow everything after it.
     with Session(measuring.meters, measuring.settings, **_synchronise(device)) as session:
         loops = _Loops(session, uses_gpu=device == "cuda")
         measured = [_measure(job, loops) for job in jobs]
@@ -121,7 +121,7 @@ def _found(whole_jobs: list[Job], measuring: Measuring) -> dict[str, list[Hotspo
 
 
 def _none(engine: str) -> dict[str, list[Hotspot]]:
-    """Say that an engine cannot be taken apart."""
+    """Return rows with the reason that an engine's layers cannot be measured."""
     able = " and ".join(repr(one.name) for one in engines() if one.has_layers)
     reason = f"layers can only be measured with engine {able}, not with {engine!r}."
     absent = Hotspot(kind="absent", name=_PROFILER, reason=reason)
@@ -136,12 +136,12 @@ def _synchronise(device: str) -> dict[str, Any]:
     return {"synchronise": torch.cuda.synchronize}
 
 
-#: Fields of a `Hotspot` that a measured window gives.
+#: Fields of a `Hotspot` from a measured window.
 _Fields = dict[str, Any]
 
 
 class _Loops:
-    """Measured windows of one session; the first takes the idle baseline, and says which energy all are compared in."""
+    """Measured windows of one session; the first takes the idle baseline and sets the kind of energy for all."""
 
     def __init__(self, session: Session, *, uses_gpu: bool) -> None:
         self._session = session
@@ -150,9 +150,9 @@ class _Loops:
         self._basis: tuple[Evidence, str] | None = None
 
     def measure(self, operation: Callable[[], object]) -> _Fields:
-        """Give time, energy and flags of one call.
+        """Return time, energy and flags of one call.
 
-        Energy that was not had as in the first window (measured or modelled, of the same components) is null.
+        Energy is null if its kind (measured or modelled) or its components differ from those of the first window.
         """
         outcome = self._session.run(operation, warm_up=operation, baseline=self._first is None)
         if self._first is None:
@@ -165,7 +165,7 @@ class _Loops:
         return {"self_time_s": seconds, "total_time_s": seconds} | flags | self._energy(outcome)
 
     def idle_power_w(self) -> float | None:
-        """Give the idle power of all components of the measured energy; None where energy is not measured."""
+        """Return the idle power of all components of the measured energy; None if energy is not measured."""
         if self._first is None or self._first.idle is None or self._basis is None:
             return None
         evidence, scope = self._basis
@@ -203,7 +203,7 @@ def _measure(job: Job, loops: _Loops) -> _Measured:
 
 
 def _reading(data: Path, loops: _Loops) -> Hotspot:
-    """Measure the reading of the whole table, which comes from the page cache after the first time."""
+    """Measure reading the whole table, which is in the page cache after the first time."""
     table = Table.read(data)
     fields = loops.measure(lambda: Table.read(data))
     return Hotspot(kind="data", name="reading the table", calls=1, bytes=table.data.nbytes, **fields)
@@ -230,7 +230,7 @@ def _rows(job: Job, measured: _Measured, loops: _Loops) -> list[Hotspot]:
 
 
 def _whole_batches(job: Job) -> Job:
-    """Let a job see the first whole batches of its table only, so that all have the same shape."""
+    """Limit a job to the first whole batches of its table, so that all have the same shape."""
     rows = len(job.table.data)
     size = min(job.point.batch_size, rows)
     count = min(job.max_batches, rows // size)
@@ -265,7 +265,7 @@ def _part(part: "Part", operation: str, fields: _Fields, whole_s: float) -> Hots
 
 
 def _operators(part: "Part") -> list[Hotspot]:
-    """Profile a part, in a run of its own, for the shares of its operators; what is no operator of torch has none."""
+    """Profile a part in a separate run, for the shares of its operators; data movements are not profiled."""
     from baler_energy.profilers import torch_profiler
 
     if part.kind == "data":
@@ -306,7 +306,7 @@ def _static(operation: str, whole: _Fields, idle_power_w: float | None) -> list[
 
 
 def _rest(operation: str, whole: _Fields, rows: list[Hotspot]) -> Hotspot:
-    """Give what the whole takes beyond its parts."""
+    """Return what the whole takes beyond its parts."""
     seconds = whole["self_time_s"] - sum(row.self_time_s or 0.0 for row in rows)
     share = seconds / whole["self_time_s"]
     fields: _Fields = {"self_share": share, "total_share": share, "self_time_s": seconds, "total_time_s": seconds}
@@ -321,7 +321,7 @@ def _rest(operation: str, whole: _Fields, rows: list[Hotspot]) -> Hotspot:
 
 
 def _latencies(job: Job) -> list[Hotspot]:
-    """Time single batches, in a run of their own, as reading the clock at each would disturb a window."""
+    """Time single batches in a separate run, because reading the clock for each would disturb a window."""
     import numpy as np
 
     one = _one_batch(job)
@@ -345,7 +345,7 @@ def _latencies(job: Job) -> list[Hotspot]:
 
 
 def _one_batch(job: Job) -> Callable[[], object]:
-    """Give an operation's step on one batch: a training step, or encoding or decoding from memory to memory."""
+    """Return an operation's step on one batch: a training step, or encoding or decoding in memory."""
     table = job.table
     batch = table.data[: job.point.batch_size]
     if job.operation == "compress":
@@ -370,9 +370,9 @@ def _one_batch(job: Job) -> Callable[[], object]:
 
 
 def _peaks(precision: str, device: str, loops: _Loops) -> list[Hotspot]:
-    """Measure what the machine reaches at best in the point's number format and with its threads.
+    """Measure the machine's peaks in the point's number format, with its threads.
 
-    A product of two square matrices of side n is 2 n^3 FLOP; a copy reads and writes each byte (STREAM's counting,
+    A product of two square matrices of side n takes 2 n^3 FLOP; a copy reads and writes each byte (STREAM's counting,
     McCalpin 1995).
     """
     import torch

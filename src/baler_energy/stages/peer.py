@@ -1,4 +1,4 @@
-"""Stage ``peer``: a training that another tool measures, too, in a process of its own with a time limit."""
+"""Stage ``peer``: a training that another tool also measures, in a separate process with a time limit."""
 
 import argparse
 import contextlib
@@ -38,7 +38,7 @@ writes peer.json
 """
 
 RESULT = "peer.json"
-#: Time for an ended process's helpers to go by themselves.
+#: Longest wait for the process to end after a signal.
 _GRACE_S = 5.0
 _LAST_LINES = 5
 
@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> None:
     Raises
     ------
     InputError
-        An option or the table is wrong, whichever tool measures.
+        An option or the table is wrong, for any tool.
     """
     if not 0 < args.time_limit_s < float("inf"):
         raise InputError(f"--time-limit-s {args.time_limit_s}: must be a number of seconds above 0.")
@@ -95,24 +95,24 @@ def run(args: argparse.Namespace) -> None:
 
 
 def run_limited(command: Sequence[str], limit_s: float) -> str | None:
-    """Run a command in a process group of its own, which is gone when this returns.
+    """Run a command in its own process group, which is killed before this returns.
 
     Parameters
     ----------
     command
-        Program and arguments. What it prints is passed on to standard error when it has ended.
+        Program and arguments. Its output is copied to standard error after it ends.
     limit_s
         Time after which the whole group is killed.
 
     Returns
     -------
     str or None
-        Why it gave no result (the last lines that it printed, or the time limit); None where it ended well.
+        Why there is no result (the last lines of output, or the time limit); None on success.
 
     Raises
     ------
     InputError
-        It left with the exit code of a wrong input.
+        Its exit code is that of a wrong input.
     """
     with tempfile.TemporaryFile(mode="w+", encoding="utf-8", errors="replace") as output:
         process = subprocess.Popen(
@@ -133,7 +133,7 @@ def run_limited(command: Sequence[str], limit_s: float) -> str | None:
 
 
 def _reason(returncode: int | None, lines: Sequence[str], limit_s: float) -> str | None:
-    """Say why a command gave no result, from its exit code (None: the time was up) and what it printed."""
+    """Return why a command gave no result, from its exit code (None: time limit) and output; None on success."""
     if returncode is None:
         return f"did not finish within {limit_s:g} s"
     if returncode == 0:
@@ -166,7 +166,7 @@ def _command(args: argparse.Namespace, out: Path) -> list[str]:
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:
-    """End the process and whatever it started; helpers of the tools may outlive it."""
+    """End the process and its whole group; helpers of the tools may outlive the process."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, number)
@@ -176,7 +176,7 @@ def _end_group(process: subprocess.Popen[bytes]) -> None:
 
 @contextlib.contextmanager
 def _terminable() -> Iterator[None]:
-    """Let SIGTERM end this process by an exception, so that the other group is ended, too."""
+    """Turn SIGTERM into an exception that ends this process, so that the other group is ended first."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -1,4 +1,4 @@
-"""Stage ``prepare``: a checked table of float64 rows, from generated shards or from a user's file."""
+"""Stage ``prepare``: write a checked table of float64 rows, from generated shards or from a user's file."""
 
 import argparse
 from collections.abc import Sequence
@@ -67,7 +67,7 @@ def prepare_generated(shards: Sequence[Path], rows: int | None, out: Path) -> Ta
     Raises
     ------
     InputError
-        A shard is unfit, or there are too few rows.
+        A shard is not valid, or there are too few rows.
     """
     _check_out(out)
     return _write(table_from_shards(shards, rows), out)
@@ -88,14 +88,14 @@ def prepare_file(
     Parameters
     ----------
     source, request, rows, seed, file_format, sha256
-        As for `table_from_file`.
+        See `table_from_file`.
     out
-        The table to write; ``out`` with the suffix ``.json`` describes it, and is written first.
+        The table to write. Its description, ``out`` with the suffix ``.json``, is written first.
 
     Raises
     ------
     InputError
-        The file, its columns or its values are unfit.
+        The file, its columns or its values are not valid.
     UnavailableError
         The URL's protocol needs a package that is not installed.
     """
@@ -125,7 +125,7 @@ def _check_out(out: Path) -> None:
 def _write(table: Table, out: Path) -> Table:
     for warning in table.origin["warnings"]:
         announce(f"warning: {table.origin['label']}: {warning}.")
-    # The table comes last: where it is, its description is too.
+    # The table comes last, so that it never lacks its description.
     write_json(out.with_suffix(".json"), summary(table))
     table.write(out)
     return table

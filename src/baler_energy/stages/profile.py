@@ -1,4 +1,4 @@
-"""Stage ``profile``: a profiler's traces of the operations; no energy is measured in such a run."""
+"""Stage ``profile``: profile operations with one profiler; no energy is measured in these runs."""
 
 import argparse
 import os
@@ -76,7 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run the stage from parsed options."""
-    # Silences torch's profiler's own messages of start and stop; read when torch is loaded.
+    # Silences the start and stop messages of torch's profiler; read when torch is imported.
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")
     point = point_options(args)
     for operation in args.operation:
@@ -105,10 +105,10 @@ def profile(
 ) -> None:
     """Profile an operation on the first rows of a table; write hotspots, and the profiler's own files, to `out`.
 
-    Training is of one epoch; to compress or decompress, `checkpoint` is needed. A profiler that is not installed,
-    or that takes longer than `time_limit_s`, leaves one row of kind ``absent`` with the reason.
+    Training runs for one epoch; compress and decompress need `checkpoint`. A profiler that is not installed, does not
+    support the engine or takes longer than `time_limit_s` leaves one row of kind ``absent`` with the reason.
 
-    Raises `InputError`, and `UnavailableError` where the device is not there.
+    Raises `InputError`, and `UnavailableError` if the device is not available.
     """
     with tempfile.TemporaryDirectory(prefix="baler-energy-") as folder:
         job = Job(data, checkpoint, operation, max_batches, point, Path(folder), time_limit_s)
@@ -128,7 +128,7 @@ def profile(
 
 
 def _hotspots(job: Job, profiler: str, out: Path) -> list[Hotspot]:
-    """Run a profiler; raises `UnavailableError` with the reason where it gives nothing."""
+    """Run a profiler; raises `UnavailableError` with the reason if it gives no values."""
     point, engine = job.point, engine_of(job.point)
     if engine.profilers is not None and profiler not in engine.profilers:
         able = (
@@ -153,7 +153,7 @@ def _absent(profiler: str, reason: str) -> Hotspot:
 
 @contextmanager
 def _time_limit(seconds: int) -> Iterator[None]:
-    """Interrupt what takes too long; a program that is waited for is ended by the exception on its way."""
+    """Raise `UnavailableError` in the block after `seconds`, which also ends a program that it waits for."""
 
     def stop(_signal: int, _frame: object) -> NoReturn:
         raise UnavailableError(
@@ -161,7 +161,7 @@ def _time_limit(seconds: int) -> Iterator[None]:
         )
 
     before = signal.signal(signal.SIGALRM, stop)
-    # Again and again, as one that falls into a finaliser of Python's is lost.
+    # Repeated, because an exception raised in a Python finaliser is lost.
     signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
     try:
         yield
@@ -171,7 +171,7 @@ def _time_limit(seconds: int) -> Iterator[None]:
 
 
 def _outside(job: Job, out: Path) -> list[Hotspot]:
-    """Let an engine that runs in a process of its own profile itself, by cProfile."""
+    """Let an engine that runs in a separate process profile itself with cProfile."""
     from baler_energy.profilers import cprofile
 
     table, few = job.part(job.max_batches), job.part(WARM_UP_BATCHES)

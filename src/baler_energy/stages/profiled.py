@@ -1,6 +1,6 @@
-"""What a profiler watches: an operation of the codec on the first batches of a table.
+"""The operation that a profiler watches: the codec on the first batches of a table.
 
-Run as a program (``python -m baler_energy.stages.profiled JOB``), it is the process that Scalene watches.
+As a program (``python -m baler_energy.stages.profiled JOB``), this is the process that Scalene watches.
 """
 
 import json
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 __all__ = ["WARM_UP_BATCHES", "Job"]
 
 WARM_UP_BATCHES = 2
-#: Functions of engines that make an operation ready.
+#: Functions of engines that set up an operation.
 _READY = {"train": "training", "compress": "compressing", "decompress": "decompressing"}
 
 
 @dataclass(frozen=True)
 class Job:
-    """An operation on at most so many batches of a table.
+    """An operation on at most `max_batches` batches of a table.
 
     Parameters
     ----------
@@ -43,13 +43,13 @@ class Job:
     operation
         ``train`` (one epoch), ``compress`` or ``decompress``.
     max_batches
-        Of the point's batch size.
+        Most batches, of the point's batch size.
     point
         The point of the grid.
     folder
-        For the operation's files.
+        Folder for the operation's files.
     time_limit_s
-        What the profiler has.
+        Time limit of the profiler (s).
     rows
         First rows of the table that the job sees; None: all.
     """
@@ -75,21 +75,21 @@ class Job:
 
     @property
     def batches(self) -> int:
-        """Batches that are run."""
+        """Number of batches that run."""
         return min(self.max_batches, -(-len(self.table.data) // self.point.batch_size))
 
     def parameters(self) -> dict[str, Any]:
-        """Columns that name the point, with the operation."""
+        """Columns that describe the point, and the operation."""
         rows, columns = self.table.data.shape
         known = self.point.parameters(source=self.table.origin.get("source"), rows=rows, columns=columns)
         return known | {"operation": self.operation}
 
     def part(self, batches: int) -> Table:
-        """First rows of the table."""
+        """First batches of the table."""
         return self.table.first(batches * self.point.batch_size)
 
     def of_batches(self, batches: int) -> Callable[[], object]:
-        """Give the operation on the first batches, everything before it done; it ends with its work on the GPU.
+        """Set up the operation on the first batches and return it; it waits for its work on the GPU.
 
         Raises
         ------
@@ -111,13 +111,13 @@ class Job:
         return _waiting(self._work("decompress", asked).operation, self.device)
 
     def _work(self, operation: str, asked: Asked) -> Work:
-        """Make an engine's work ready, whose files stay open until the job is closed."""
+        """Set up an engine's work; its files stay open until the job is closed."""
         ready = getattr(operation_of(self.point, operation), _READY[operation])
         work: Work = self._open.enter_context(ready(asked))
         return work
 
     def asked(self, data: Path, target: Path, table: Table) -> Asked:
-        """Say what an engine is asked to do with a table, or with a file that was made of it."""
+        """Make the request to an engine for a table, or for a file made from it."""
         return self.point.asked(data, target, self.device, table=table, checkpoint=self.checkpoint)
 
     @cached_property
@@ -125,7 +125,7 @@ class Job:
         return ExitStack()
 
     def close(self) -> None:
-        """Close the files of its operations."""
+        """Close the files of the job's operations."""
         self._open.close()
 
     def check(self) -> None:
@@ -152,14 +152,14 @@ class Job:
 
     @cached_property
     def coder(self) -> "Coder":
-        """The trained codec of the reference, on the device."""
+        """The trained codec of engine ``reference``, on the device."""
         from baler_energy.codecs.baler.coder import Coder
 
         return Coder(self.codec, self.device, self.point.batch_size, self.point.packing)
 
     @property
     def repetitions(self) -> Path:
-        """Where another process leaves how often it ran the operation."""
+        """File in which another process writes how often it ran the operation."""
         return self.folder / "repetitions"
 
     def dumps(self) -> str:
@@ -183,11 +183,11 @@ def _reader(path: Path) -> "Reader":
 
 
 def _ignore(epoch: object) -> None:
-    """Take an epoch's end."""
+    """Ignore the end of an epoch."""
 
 
 def _waiting(operation: Callable[[], object], device: "torch.device") -> Callable[[], object]:
-    """Let an operation end with its work on the GPU."""
+    """Make an operation wait for its work on the GPU."""
     if device.type != "cuda":
         return operation
     import torch
@@ -200,7 +200,7 @@ def _waiting(operation: Callable[[], object], device: "torch.device") -> Callabl
 
 
 def _watched(job: Job) -> None:
-    """Let Scalene watch the operation, repeated until it has samples enough, and nothing before or after."""
+    """Let Scalene watch only the operation, repeated until there are enough samples."""
     from scalene import scalene_profiler
 
     from baler_energy.profilers.running import repeat

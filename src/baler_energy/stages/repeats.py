@@ -1,4 +1,4 @@
-"""Stage ``repeats``: which points need one more repeat, as their interval is still too wide."""
+"""Stage ``repeats``: find the points whose interval is still too wide, which get one more repeat."""
 
 import argparse
 import math
@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def repeats(study: Study, results: Path, number: int, out: Path) -> None:
-    """Write which points get one more repeat in round `number` (from 1), with the widths that say so, to `out`.
+    """Write the points that get one more repeat in round `number` (from 1), and all widths, to `out`.
 
     Raises
     ------
@@ -73,7 +73,7 @@ def repeats(study: Study, results: Path, number: int, out: Path) -> None:
 
 
 def _relative_width(results: Path, runs: list[Point], operation: str) -> float | None:
-    """Half width of the 95 % t interval over the mean of a point's clean runs; None below two of them."""
+    """Half width of the 95 % t interval of a point's runs without flags, over their mean; None for fewer than two."""
     import pandas as pd
 
     from baler_energy.analysis.statistics import estimate

@@ -71,7 +71,7 @@ def report(dataset: Path, figures: Sequence[Path], out: Path) -> None:
 
 
 def _left_out(folder: Path) -> dict[str, str]:
-    """Read the titles of the figures of a chapter that were left out, and why each was."""
+    """Read which figures of a chapter were left out: the reason, by title."""
     if folder.name not in CHAPTERS:
         raise InputError(f"{folder}: is not the folder of a chapter; chapters are {', '.join(CHAPTERS)}.")
     path = folder / "left_out.json"

@@ -1,4 +1,4 @@
-"""The saved state of a long training, in the folder of its outputs, from which the next attempt goes on."""
+"""The saved state of a long training, in its output folder, from which the next attempt resumes."""
 
 import hashlib
 import json
@@ -29,7 +29,7 @@ _SEGMENTS = TypeAdapter(tuple[Segment, ...])
 
 
 def training_key(table: Table, parameters: Mapping[str, Any]) -> str:
-    """Hash what has to be equal for a state to serve: table, settings, threads, source, versions."""
+    """Hash what must be equal to resume from a state: table, settings, threads, source, versions."""
     import torch
 
     facts = [table.names, list(map(str, table.dtypes)), dict(parameters), torch.__version__]
@@ -41,20 +41,20 @@ def training_key(table: Table, parameters: Mapping[str, Any]) -> str:
 
 
 class SavedTraining:
-    """Keeps a training's state in a file, with what was measured up to it; a `Keeper`.
+    """Keeps a training's state in a file, with what was measured so far; a `Keeper`.
 
     Parameters
     ----------
     path
-        The file; it is read here, and one that does not serve is removed with a message.
+        The file. It is read at once; if it cannot be used, it is removed with a message.
     key
-        Of `training_key`.
+        From `training_key`.
     session
-        Whose window the training runs in.
+        Session whose window the training runs in.
     history
-        Of the training.
+        History of the training.
     every_s
-        Time between savings (s). A training that is shorter writes nothing.
+        Time between saves (s). A shorter training saves nothing.
     """
 
     def __init__(self, path: Path, key: str, session: "Session", history: "History", every_s: float) -> None:
@@ -69,7 +69,7 @@ class SavedTraining:
         self._read()
 
     def restore(self) -> dict[str, Any] | None:
-        """Begin an iteration: give the state to go on from, None where there is none."""
+        """Start an iteration; return the state to resume from, or None."""
         self._calls += 1
         self._saved_s = time.monotonic()
         if self._state is not None:
@@ -77,7 +77,7 @@ class SavedTraining:
         return self._state
 
     def offer(self, capture: Callable[[], dict[str, Any]]) -> None:
-        """Save the state where it is time. Repetitions of a training that was short enough to repeat are not saved."""
+        """Save the state if it is time. Only the first iteration is saved: a training that is repeated is short."""
         if self._calls > 1 or time.monotonic() - self._saved_s < self._every_s:
             return
         import torch
@@ -93,7 +93,7 @@ class SavedTraining:
         self._saved_s = time.monotonic()
 
     def remove(self) -> None:
-        """Remove the file, as the training is complete."""
+        """Remove the file when the training is complete."""
         self._path.unlink(missing_ok=True)
 
     def _read(self) -> None:

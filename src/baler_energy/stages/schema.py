@@ -1,4 +1,4 @@
-"""Stage ``schema``: what is generated from code: the configuration's JSON schema and keys, the glossary of metrics."""
+"""Stage ``schema``: generate the configuration's JSON schema and tables of keys, and the glossary of metrics."""
 
 import argparse
 import json
@@ -73,7 +73,7 @@ def _section(name: str, model: dict[str, Any], models: dict[str, Any]) -> str:
 
 
 def _meaning(key: str, value: dict[str, Any], models: dict[str, Any]) -> str:
-    """Text of a key: its own, its section's, or that of the axis of the same name."""
+    """Text of a key: its own, its section's, or that of the axis with the same name."""
     section = models.get(value.get("$ref", "").rsplit("/", 1)[-1], {})
     axis = models["Axes"]["properties"].get(key, {})
     text = value.get("description") or section.get("description") or axis.get("description") or "Kind of dataset."
@@ -93,7 +93,7 @@ def _default(value: dict[str, Any]) -> str:
 
 
 def _allowed(value: dict[str, Any]) -> str:
-    """Say in words what a JSON schema allows."""
+    """Describe in words what a JSON schema allows."""
     if "anyOf" in value or "oneOf" in value:
         options = [v for v in value.get("anyOf", value.get("oneOf", [])) if v.get("type") != "null"]
         return " or ".join(_allowed(option) for option in options)

@@ -1,4 +1,4 @@
-"""Subcommand ``study``: a whole study with Snakemake, then its report; also the restart after a crash."""
+"""Subcommand ``study``: run a whole study with Snakemake and write its report; also restart after a crash."""
 
 import argparse
 import os
@@ -21,7 +21,7 @@ from baler_energy.warm import warm_start
 
 __all__ = ["EPILOG", "HELP", "add_arguments", "run", "run_study"]
 
-#: Longest wait for an answer of SLURM's clients (s).
+#: Longest wait for an answer from SLURM's clients (s).
 _CLIENT_LIMIT_S = 60
 HELP = "run a whole study with Snakemake and write its report; also restarts one that was killed"
 EPILOG = """\
@@ -56,7 +56,7 @@ def run_study(configfile: Path, where: Sequence[str]) -> Path:
     configfile
         The study.
     where
-        Snakemake's options that say where it runs: ``--cores all`` or ``--profile slurm``.
+        Snakemake's options for where it runs: ``--cores all`` or ``--profile slurm``.
 
     Returns
     -------
@@ -66,9 +66,9 @@ def run_study(configfile: Path, where: Sequence[str]) -> Path:
     Raises
     ------
     UnavailableError
-        The machine lacks an engine that the study cannot do without.
+        The machine lacks an engine that the study requires.
     BalerEnergyError
-        Another Snakemake works here, or a step failed.
+        Another Snakemake runs in this folder, or a step failed.
     """
     study, _ = runnable(load_study(configfile))
     _await_orphans()
@@ -78,7 +78,7 @@ def run_study(configfile: Path, where: Sequence[str]) -> Path:
         _cancel_orphans()
         announce("An earlier run was killed: releasing its lock and repeating unfinished steps.")
         _snakemake("--unlock", *options)
-    # On a cluster, jobs run on other machines than this one.
+    # On a cluster, jobs run on other machines.
     start: AbstractContextManager[dict[str, str]] = nullcontext({}) if "--profile" in where else warm_start()
     with start as variables:
         code = _snakemake(*where, *options, variables=variables)
@@ -103,7 +103,7 @@ def _snakemake(*options: str, variables: Mapping[str, str] = MappingProxyType({}
         try:
             code = process.wait()
         except KeyboardInterrupt:
-            # A terminal sends Ctrl-C to Snakemake, too, which ends its jobs before itself: not to be cut short.
+            # A terminal also sends Ctrl-C to Snakemake, which first ends its jobs; wait for that.
             interrupted = True
         else:
             break
@@ -113,7 +113,7 @@ def _snakemake(*options: str, variables: Mapping[str, str] = MappingProxyType({}
 
 
 def _await_orphans() -> None:
-    """Wait for jobs of a killed Snakemake, which go on working; refuse to run while another one does."""
+    """Wait for jobs that a killed Snakemake left running; refuse to run while another Snakemake runs."""
     last_said = 0.0
     while others := _workers_here():
         for process, command in others:
@@ -129,7 +129,7 @@ def _await_orphans() -> None:
 
 
 def _workers_here() -> list[tuple[psutil.Process, str]]:
-    """Find processes of this workflow in this folder, but for this one and those that started it."""
+    """Find processes of this workflow in this folder, except this one and its parents."""
     here, own = str(Path.cwd()), {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     found = []
     for process in psutil.process_iter(["cwd", "cmdline"]):
@@ -148,7 +148,7 @@ def _in_slurm_job(process: psutil.Process) -> bool:
 
 
 def _cancel_orphans() -> None:
-    """Cancel this folder's SLURM jobs, which a killed Snakemake left: what they make would not count."""
+    """Cancel SLURM jobs of this folder that a killed Snakemake left, because their outputs would not be used."""
     if not (jobs := _slurm_jobs_here()):
         return
     announce(f"Cancelling SLURM jobs of a killed run: {', '.join(jobs)}.")
@@ -158,13 +158,13 @@ def _cancel_orphans() -> None:
 
 
 def _slurm_jobs_here() -> list[str]:
-    """Ask SLURM, where it is, for the jobs that Snakemake submitted from this folder and that have not ended."""
+    """List the unfinished SLURM jobs that Snakemake submitted from this folder; empty without SLURM."""
     if shutil.which("squeue") is None:
         return []
     command = ["squeue", "--me", "--noheader", "--format", "%i|%k|%Z"]
     asked = subprocess.run(command, capture_output=True, text=True, timeout=_CLIENT_LIMIT_S, check=False)
     if asked.returncode != 0:
         announce(f"SLURM could not be asked for jobs of a killed run: squeue failed with {asked.stderr.strip()!r}.")
-    # Snakemake's executor comments each job with its rule.
+    # Snakemake's executor writes the rule to each job's comment.
     found = [line.split("|", maxsplit=2) for line in asked.stdout.splitlines()]
     return [job for job, comment, folder in found if comment.startswith("rule_") and Path(folder) == Path.cwd()]

@@ -43,7 +43,7 @@ def tables(dataset: Path, out: Path) -> None:
     Raises
     ------
     InputError
-        A table of the dataset is missing or damaged, or holds no run.
+        A table of the dataset is missing or damaged, or there are no runs.
     """
     from baler_energy.figures.base import Dataset, NoData
     from baler_energy.figures.page import html_page

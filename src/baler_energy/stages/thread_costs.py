@@ -1,4 +1,4 @@
-"""What a row costs the fast engine in training, by threads; a part of ``calibrate``."""
+"""Cost per row of training with the fast engine, by number of threads; part of ``calibrate``."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -10,45 +10,45 @@ from baler_energy.vocabulary import PRIMARY_METERS, Evidence
 
 __all__ = ["candidates", "cpu_counter", "thread_rows", "watch_threads"]
 
-#: Columns, latent columns and batch of the step that is timed: Baler's example.
+#: Columns, latent columns and batch size of the timed step, as in Baler's example.
 _COLUMNS, _LATENT, _BATCH = 24, 12, 512
-#: Turns that each number of threads gets.
+#: Turns for each number of threads.
 _ROUNDS = 7
 Costs = dict[int, list[tuple[float, float | None]]]
 
 
 def candidates(cores: int) -> list[int]:
-    """Give the numbers of threads to try: powers of two below the cores, all cores but one, and all of them."""
+    """Return the numbers of threads to try: powers of two below the cores, all cores but one, and all of them."""
     powers = {1 << n for n in range(cores.bit_length()) if 1 << n < cores}
     return sorted(powers | {max(1, cores - 1), cores})
 
 
 def cpu_counter(evidence: Mapping[str, Evidence]) -> str | None:
-    """Name the counter of the CPU's energy as sessions do, such as ``rapl/cpu``; None where there is only a model.
+    """Return the session's name of the CPU's energy counter, such as ``rapl/cpu``; None if energy is only modelled.
 
     Parameters
     ----------
     evidence
-        By counter.
+        Evidence by counter.
     """
     names = (f"{meter}/cpu" for meter in PRIMARY_METERS["cpu"])
     return next((name for name in names if evidence.get(name) is Evidence.MEASURED), None)
 
 
 def watch_threads(read_j: Callable[[], float | None], duration_s: float) -> Costs:
-    """Train on each number of threads in turn; torch's own number is left as it was.
+    """Train with each number of threads in turn, then restore torch's number.
 
     Parameters
     ----------
     read_j
-        Reads the counter of the CPU's energy (J); None where it fails, or there is none.
+        Reads the CPU's energy counter (J); returns None if that fails or there is no counter.
     duration_s
-        For each number of threads (s).
+        Time for each number of threads (s).
 
     Returns
     -------
     dict
-        By threads, for each turn time (s) and energy (J, None where the counter was not read) per row.
+        By number of threads: time (s) and energy (J; None if the counter was not read) per row, for each turn.
     """
     import torch
 
@@ -95,9 +95,9 @@ def _cost(
 
 
 def thread_rows(costs: Costs, counter: str | None) -> list[Calibrated]:
-    """Rows of a calibration: the median cost of a row by threads, and the cheapest number that leaves a core free.
+    """Return a calibration's median cost per row by threads, and the cheapest number that leaves a core free.
 
-    The cost is energy where there is a counter (`cpu_counter`) that was read and moved at every turn, else time.
+    The cost is energy if `counter` (see `cpu_counter`) was read and changed in every turn, else time.
     """
     energies_j = {n: [energy_j for _, energy_j in turns if energy_j] for n, turns in costs.items()}
     counted = counter is not None and all(len(energies_j[n]) == len(costs[n]) for n in costs)
@@ -106,7 +106,7 @@ def thread_rows(costs: Costs, counter: str | None) -> list[Calibrated]:
     if counter is not None and counted:
         meter, quantity = (counter.partition("/")[0], "energy_per_row")
     found: dict[int, dict[str, Any]] = {n: spread_of(per_row, middle=True) for n, per_row in values.items()}
-    # The largest number takes every core.
+    # The largest number uses every core.
     best = min(sorted(found)[:-1] or found, key=lambda n: found[n]["value"])
     known = {"meter": meter, "detail": "training step of the fast engine, 24 columns, batch 512, float64"}
     rows = [known | {"component": f"threads-{n}", "quantity": quantity} | spread for n, spread in found.items()]

@@ -1,4 +1,4 @@
-"""Stage ``train``: a table to a trained codec, measured."""
+"""Stage ``train``: train a codec on a table, measured."""
 
 import argparse
 from pathlib import Path
@@ -63,10 +63,10 @@ def run(args: argparse.Namespace) -> None:
 def train(data: Path, out: Path, point: PointOptions, training: Training, measuring: Measuring) -> None:
     """Train on the table in `data`; write checkpoint, history, samples and record to `out`.
 
-    The measured operation begins with the table in memory and ends with the trained network: scaling, making the
-    network and its data loader, and all epochs; with the engine ``upstream``, it is Baler's own. A training that takes
-    longer than `training.save_every_s` (s) saves its state so often, within the window, and one that finds such a state
-    in `out` goes on from there. Raises `InputError` and `UnavailableError`.
+    The measured operation begins with the table in memory and ends with the trained network. It scales, makes the
+    network and its data loader, and runs all epochs; with the engine ``upstream``, it is Baler's own training. A
+    training saves its state every `training.save_every_s` (s), within the window; if `out` has a saved state, it
+    resumes from there. Raises `InputError` and `UnavailableError`.
     """
     engine_of(point).refuse(point, training)
     table = Table.read(data)
@@ -105,5 +105,5 @@ def train(data: Path, out: Path, point: PointOptions, training: Training, measur
 
 
 def recorded_settings(training: Training) -> dict[str, str | int | float | bool | None]:
-    """Give the settings of the training beyond the axes of the grid, for the record."""
+    """Return the training's settings for the record: all but the axes of the grid and `save_every_s`."""
     return {name: getattr(training, name) for name in Training.model_fields if name != "save_every_s"}

@@ -10,7 +10,7 @@ from slurm_site import Site
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[None]:
-    """Let a cluster run; one that runs already is used and left running."""
+    """Start a cluster; one that is already running is used and left running."""
     if reason := slurm.unavailable():
         pytest.skip(reason)
     if slurm.running():
@@ -25,7 +25,7 @@ def cluster() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def make_site(cluster: None, make_workspace: Callable[[], Any]) -> Iterator[Callable[..., Site]]:
-    """Return a function that makes a fresh site; what runs there in the end is killed, and its jobs are cancelled."""
+    """Return a function that makes a fresh site; at the end, its processes are killed and its jobs cancelled."""
     made: list[Site] = []
 
     def make() -> Site:

@@ -28,13 +28,13 @@ MARK = "# of baler-energy's tests"
 CORES, MEMORY_MB = 2, 32_000
 #: How long the controller remembers a job that has ended (s).
 MIN_JOB_AGE_S = 7200
-#: Against a hang only.
+#: Only a guard against hangs.
 START_LIMIT_S = 300
 ANSWER_LIMIT_S = 300
 
 
 def unavailable() -> str | None:
-    """Say why there can be no cluster here; None: there can."""
+    """Return why a cluster cannot run here; None: it can."""
     if os.geteuid() != 0:
         return "SLURM's daemons and nodes of their own need root"
     if not all(map(shutil.which, PROGRAMS)) and shutil.which("apt-get") is None:
@@ -45,7 +45,7 @@ def unavailable() -> str | None:
 
 
 def install() -> str | None:
-    """Install SLURM and MUNGE from the distribution where they are missing; say why it failed, if it did."""
+    """Install SLURM and MUNGE from the distribution if they are missing; return the reason if that fails."""
     if all(map(shutil.which, PROGRAMS)):
         return None
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
@@ -57,7 +57,7 @@ def install() -> str | None:
 
 
 def running() -> bool:
-    """Say whether the cluster of these tests answers already."""
+    """Whether the cluster of these tests already answers."""
     return _alive(RUN / "slurmctld.pid") is not None
 
 
@@ -71,7 +71,7 @@ def start() -> None:
     CONFIGURATION.write_text(configuration())
     CONFIGURATION.with_name("gres.conf").write_text(GRES)
     prolog = STATE / "task-prolog"
-    # Pretend nodes share the machine's lock file, which would measure one after the other: each has its own.
+    # Each node has its own lock file: with the machine's, the nodes would measure one after the other.
     prolog.write_text('#!/bin/sh\necho "export BALER_ENERGY_LOCK=/tmp/baler-energy-$SLURMD_NODENAME.lock"\n')
     prolog.chmod(0o755)
     if not _alive(Path("/run/munge/munged.pid")):
@@ -85,7 +85,7 @@ def start() -> None:
 
 
 def stop() -> None:
-    """Stop the daemons, by their process ids, and what still runs of their jobs; remove their configuration."""
+    """Stop the daemons by their process ids, and the jobs that still run; remove their configuration."""
     files = [*RUN.glob("slurmd-*.pid"), RUN / "slurmctld.pid", RUN / "power.pid"]
     running = [process for path in files if (process := _alive(path))]
     steps = [child for process in running for child in process.children(recursive=True)]
@@ -138,7 +138,7 @@ def configuration() -> str:
         "MessageTimeout=90",
         "KillWait=5",
         "ReturnToService=2",
-        # The nodes are what is written here, whatever the machine has.
+        # The nodes are as written here, independent of the machine.
         "SlurmdParameters=config_overrides",
         "MpiDefault=none",
         "MailProg=/bin/true",
@@ -156,7 +156,7 @@ def configuration() -> str:
 
 
 def sh(*words: str) -> str:
-    """Run a client of SLURM's, and return what it says."""
+    """Run a SLURM client and return its output."""
     return subprocess.run(words, check=True, capture_output=True, text=True, timeout=ANSWER_LIMIT_S).stdout
 
 

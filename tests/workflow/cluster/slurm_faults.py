@@ -1,10 +1,10 @@
-"""One study on the cluster, and what befalls it: the story that the tests ask about.
+"""One study on the cluster, and the faults that happen to it, which the tests check.
 
 Three points: `PLAIN` on the CPU's nodes, `SMALL` on the pretend GPU's, and `LONG`, which a later run adds.
 
 1. Snakemake is interrupted (Ctrl-C) while the first two train.
 2. It runs again. The plain point's training is cancelled, and its first `apply` gets too little memory. The small
-   point's node is drained while it trains. The long training stops in the middle of its window, and its time is up.
+   point's node is drained while it trains. The long training stops in the middle of its window and runs out of time.
 3. The drained node comes back, and Snakemake is killed while the job that waited for it runs.
 4. `baler-energy study` does the rest.
 """
@@ -25,9 +25,9 @@ from slurm_site import ENDED, Job, Site
 
 #: Some seconds of training, whose state is saved every few epochs.
 EPOCHS = 400
-#: What the names of a point's jobs hold.
+#: Parts of the names of a point's jobs.
 PLAIN, SMALL, LONG = "rows~400_threads~1_epochs~1_", "model~baler-small", f"epochs~{EPOCHS}"
-#: A first attempt gets less.
+#: First attempts get less.
 LIMITS = {
     TRAIN: {"runtime": "20 if attempt == 1 else 40"},
     APPLY: {"mem_mb": "100 if attempt == 1 and 'rows~400/threads~1/epochs~1/' in wildcards.point else 8000"},
@@ -36,25 +36,25 @@ LIMITS = {
 
 @dataclass(frozen=True)
 class Story:
-    """What was seen while it happened; the rest is asked of SLURM and of the files."""
+    """What was observed during the story; the rest comes from SLURM and the files."""
 
     site: Site
     study: Path
     said: str
-    #: When Snakemake had been interrupted.
+    #: After Snakemake was interrupted.
     interrupted: list[Job]
     #: The long training, before and after its time was up; the job for the drained node, when it was submitted and
     #: when the other points were done.
     long: tuple[Job, Job]
     waiting: tuple[Job, Job]
-    #: When Snakemake had been killed.
+    #: After Snakemake was killed.
     killed: list[Job]
 
 
 def write_study(workspace: Any, *, on_slurm: bool, with_long: bool = True) -> Path:
     """Write the study; on SLURM with a profiler, and windows that are long enough for SLURM's own counter of energy."""
     measurement = {
-        # A meter that is named has to be there.
+        # A meter that is named must be available.
         "meters": ["codecarbon", "process", *(["slurm"] if on_slurm else [])],
         "min_window_s": 3.0 if on_slurm else 0.2,
         "idle_s": 0.2,
@@ -73,7 +73,7 @@ def write_study(workspace: Any, *, on_slurm: bool, with_long: bool = True) -> Pa
 
 
 def live(site: Site, meanwhile: Callable[[], Any]) -> Story:
-    """Let it all happen; call a function while the cluster has little to do."""
+    """Run the whole story; call a function while the cluster has little to do."""
     site.describe(on_gpu=SMALL, **LIMITS)
     snakemake = ("snakemake", "--profile", "slurm", "--configfile")
     run = site.start(*snakemake, write_study(site.workspace, on_slurm=True, with_long=False))
@@ -122,7 +122,7 @@ def _let_time_run_out(site: Site, run: subprocess.Popen[bytes], meanwhile: Calla
 
 
 def _ends_s(site: Site) -> list[float]:
-    """Give the ends of the windows of which there are records (seconds of the clock)."""
+    """Return the ends of the windows that have records (s since 1970)."""
     windows = [json.loads(path.read_text())["window"] for path in (site.results / "runs").rglob("measurement.json")]
     return [datetime.fromisoformat(window["start"]).timestamp() + window["duration_s"] for window in windows]
 

@@ -7,10 +7,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-#: What each node takes, busy or not (W).
+#: Power of each node, busy or not (W).
 POWER_W = 150
 _INTERVAL_S = 0.05
-#: sysfs takes no new folders: in a mount namespace of its own, /sys is a folder of all that it had, and the counter.
+#: sysfs takes no new folders, so a separate mount namespace rebuilds /sys as a folder with its content and the counter.
 _REBUILD = """
 set -e
 counters=$1; shift
@@ -38,7 +38,7 @@ def start(folder: Path, pid: Path) -> None:
 
 
 def within(folder: Path, *words: str) -> Sequence[str]:
-    """Give the words of a command that runs where the folder's files are the machine's counter."""
+    """Return the words of a command that runs with the folder's files as the machine's counter."""
     return ["unshare", "--mount", "sh", "-c", _REBUILD, "sh", str(folder), *words]
 
 

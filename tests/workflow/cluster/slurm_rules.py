@@ -1,13 +1,13 @@
-"""The workflow's rules, as the tests on SLURM name them: the one place to edit when a rule gets another name."""
+"""Names of the workflow's rules for the tests on SLURM: the only place to edit when a rule is renamed."""
 
 TRAIN = "train"
-#: What is done with the trained codec.
+#: Uses the trained codec.
 APPLY = "apply"
-#: Of one point only.
+#: Only for one point.
 PROFILE = "profile"
 MEASURED = {"calibrate", TRAIN, APPLY, "forward", PROFILE}
 #: Made once for all points, before the first training.
 SHARED = {"generate", "prepare", "calibrate"}
 REPORTED = {"collect", "figures", "tables", "report"}
-#: What each rule asks for, where it is not the least amount.
+#: What each rule requests, if it is more than the minimum.
 MEMORY_MB = dict.fromkeys((TRAIN, APPLY, "forward", PROFILE), 8000) | {"calibrate": 2000}

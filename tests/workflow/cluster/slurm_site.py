@@ -1,4 +1,4 @@
-"""A workspace whose site is the tests' cluster, and what SLURM says of its jobs."""
+"""A workspace whose site is the tests' cluster, and what SLURM reports about its jobs."""
 
 import re
 import signal
@@ -22,9 +22,9 @@ RUN_LIMIT_S = 1800
 WAIT_LIMIT_S = 900
 ENDED = ("COMPLETED", "CANCELLED", "FAILED", "TIMEOUT", "OUT_OF_MEMORY")
 
-#: At the end of the workspace's Snakefile. The plugin 2.8 adds 10 s to its pause after each look that finds no job
-#: done. At each look it also asks for MinJobAge: one answer that takes more than 10 s sends it to sacct, which there is
-#: no database for, and then it loses its jobs and waits for ever.
+#: At the end of the workspace's Snakefile. Plugin 2.8 adds 10 s to its pause after each check that finds no finished
+#: job. At each check it also asks for MinJobAge: if one answer takes more than 10 s, it switches to sacct, which has no
+#: database here, so it loses its jobs and waits forever.
 PACE = f"""
 from asyncio import sleep
 import snakemake_executor_plugin_slurm
@@ -82,7 +82,7 @@ class Site:
             snakefile.write(PACE)
 
     def start(self, *words: str | Path) -> subprocess.Popen[bytes]:
-        """Start a command of this environment in the workspace; what it says goes to a file."""
+        """Start a command of this environment in the workspace; its output goes to a file."""
         with (self.workspace.root / "said.txt").open("ab") as said:
             process = subprocess.Popen(
                 [sys.executable, "-m", *map(str, words)],
@@ -97,7 +97,7 @@ class Site:
         return process
 
     def finish(self, process: subprocess.Popen[bytes]) -> str:
-        """Wait for a run, which has to succeed; return all that has been said in the workspace."""
+        """Wait for a run, which must succeed; return the output of all runs in the workspace."""
         try:
             code = process.wait(timeout=RUN_LIMIT_S)
         except subprocess.TimeoutExpired:
@@ -106,14 +106,14 @@ class Site:
         return self.said()
 
     def kill(self, process: subprocess.Popen[bytes]) -> None:
-        """Kill a run, with all that it started on this machine itself; its jobs go on."""
+        """Kill a run and all its processes on this machine; its jobs continue."""
         if process.poll() is None:
             for one in [*psutil.Process(process.pid).children(recursive=True), process]:
                 one.send_signal(signal.SIGKILL)
             process.wait()
 
     def clear(self) -> None:
-        """Kill what still runs, and cancel its jobs."""
+        """Kill the processes that still run, and cancel their jobs."""
         for process in self.processes:
             self.kill(process)
         if left := [str(job.id) for job in self.jobs() if job.state not in ENDED]:
@@ -124,7 +124,7 @@ class Site:
                 process.kill()
 
     def said(self) -> str:
-        """All that runs in this workspace have said."""
+        """Output of all runs in this workspace."""
         return (self.workspace.root / "said.txt").read_text()
 
     def jobs(self, rule: str | None = None, part: str = "", state: str | None = None) -> list[Job]:
@@ -137,7 +137,7 @@ class Site:
     def wait_for(
         self, condition: Callable[[], Any], what: str, run: subprocess.Popen[bytes] | None = None, pause_s: float = 0.3
     ) -> Any:
-        """Poll until a condition holds, and return what it gives; fail at once when the run is over before."""
+        """Poll until a condition holds and return its value; fail at once if the run ends first."""
         deadline = time.monotonic() + WAIT_LIMIT_S
         while time.monotonic() < deadline:
             over = run is not None and run.poll() is not None

@@ -1,4 +1,4 @@
-"""One study through all kinds of trouble: it recovers, does nothing twice, and its numbers are a quiet local run's."""
+"""One study through many faults: it recovers, repeats nothing, and gives the numbers of an undisturbed local run."""
 
 import json
 from itertools import combinations
@@ -11,13 +11,13 @@ import slurm_power
 from slurm_faults import LONG, PLAIN, SMALL, live, write_study
 from slurm_rules import APPLY, MEASURED, MEMORY_MB, PROFILE, REPORTED, SHARED, TRAIN
 
-#: Columns of a dataset that are the same wherever it was made.
+#: Columns of a dataset that do not depend on where it was made.
 KEYS = ["run_id", "dataset", "rows", "engine", "model", "device", "batch_size", "threads", "epochs", "repeat"]
 
 
 @pytest.fixture(scope="module")
 def local(make_site):
-    """Give the site of a local run of the same study, and a function that starts it."""
+    """Return the site of a local run of the same study, and a function that starts it."""
     here = make_site()
     words = ("snakemake", "--cores", "2", "--until", "collect", "--configfile")
     return here, lambda: here.start(*words, write_study(here.workspace, on_slurm=False))
@@ -35,7 +35,7 @@ def site(story):
 
 @pytest.fixture(scope="module")
 def here(story, local):
-    """Give the local site once its run is done."""
+    """Return the local site once its run is done."""
     (run,) = local[0].processes
     local[0].finish(run)
     return local[0]
@@ -50,7 +50,7 @@ def runs(site):
 
 @pytest.fixture(scope="module")
 def resumed(site):
-    """Give the record of the training whose time was up."""
+    """Return the record of the training that ran out of time."""
     return json.loads(next(site.results.rglob(f"{LONG}/*/{TRAIN}/measurement.json")).read_text())
 
 
@@ -77,7 +77,7 @@ def test_a_cancelled_training_is_tried_again(site):
     assert states(site.jobs(TRAIN, SMALL)) == ["CANCELLED", "COMPLETED"]
 
 
-def test_a_drained_node_is_waited_for(story):
+def test_the_run_waits_for_a_drained_node(story):
     before, later = story.waiting
     assert before == later and before.state == "PENDING"
 
@@ -93,7 +93,7 @@ def test_a_job_over_its_time_or_its_memory_gets_more_of_it(story, site):
     assert story.said.count("Trying to restart job") == 3, "one was cancelled, too"
 
 
-def test_a_training_whose_time_was_up_resumes_and_says_so(site, here, resumed):
+def test_a_training_that_ran_out_of_time_resumes_and_reports_it(site, here, resumed):
     (segment,) = resumed["provenance"]["segments"]
     assert 0 < segment["duration_s"] < resumed["window"]["duration_s"]
     run, whole = (place.dataset("runs").query("operation == 'train'").set_index("epochs") for place in (site, here))
@@ -130,7 +130,7 @@ def test_the_dataset_is_a_local_runs(site, here):
 
 
 def test_slurm_counted_the_nodes_energy(site):
-    """Compare with the nodes' power, which is known, as their counters are simulated; `runs` is of one iteration."""
+    """Compare with the nodes' power, which is known because the counters are simulated; `runs` has one iteration."""
     runs = site.dataset("runs").set_index(["run_id", "operation"])
     readings = site.dataset("measurements").query("meter == 'slurm' and quantity == 'energy'")
     assert len(readings) == len(runs) and set(readings["component"]) == {"node"}
@@ -147,7 +147,7 @@ def test_slurm_counted_the_nodes_energy(site):
     assert counted, readings["reason"].tolist()
 
 
-def test_every_job_runs_where_it_belongs_with_what_it_asked_for(site):
+def test_every_job_runs_where_it_belongs_with_what_it_requested(site):
     jobs = started(site)
     assert {job.rule for job in jobs} >= MEASURED | SHARED | REPORTED
     second_attempts = [*site.jobs(TRAIN, PLAIN, "COMPLETED"), *site.jobs(TRAIN, LONG, "COMPLETED")]
@@ -161,7 +161,7 @@ def test_every_job_runs_where_it_belongs_with_what_it_asked_for(site):
             assert job.memory_mb == MEMORY_MB.get(job.rule, job.memory_mb) * attempt >= 1000, job
 
 
-def test_no_job_fails_but_those_that_were_meant_to(story, site):
+def test_no_job_fails_except_those_that_should(story, site):
     meant = [*story.interrupted, *site.jobs(TRAIN, PLAIN)[1:2], story.long[1], *site.jobs(APPLY, PLAIN)[:1]]
     meant += [job for job in story.killed if job.state in ("PENDING", "RUNNING", "COMPLETING")]
     assert not [job for job in site.jobs() if job.state != "COMPLETED" and job.id not in {one.id for one in meant}]
@@ -185,13 +185,13 @@ def test_windows_overlap_on_different_nodes_and_never_on_one(story, runs, resume
     windows = list(whole[["begun", "ended", "slurm_node"]].itertuples(index=False))
     overlapping = [(a, b) for a, b in combinations(windows, 2) if a.begun < b.ended and b.begun < a.ended]
     assert not [(a, b) for a, b in overlapping if a.slurm_node == b.slurm_node]
-    # The other one was open until its job's time was up.
+    # The other window was open until its job ran out of time.
     job, begun = story.long[1], pd.Timestamp(resumed["window"]["start"])
     overlapping = [window for window in windows if window.begun < job.end and begun < window.ended]
     assert overlapping and not [window for window in overlapping if window.slurm_node == job.node]
 
 
-def test_the_records_say_where_slurm_put_them(site, runs):
+def test_the_records_name_the_nodes_that_slurm_chose(site, runs):
     jobs = {job.id: job for job in site.jobs()}
     for run in runs.itertuples():
         job = jobs[int(run.slurm_job_id)]
