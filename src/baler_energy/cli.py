@@ -15,6 +15,7 @@ __all__ = ["STAGES", "main", "stage_modules"]
 #: (`_MODULES`) if Python does not allow its own for a module.
 STAGES = (
     "study",
+    "advise",
     "doctor",
     "calibrate",
     "measure",

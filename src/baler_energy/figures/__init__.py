@@ -15,5 +15,6 @@
 - `codec_marks`: how figures draw families of codecs
 - `labels`: labels at the ends of curves
 - `readable`: the tables as text; `page`: one as an HTML page
+- `advice`: what ``advise`` shows
 - `overview`: the report's first page
 """

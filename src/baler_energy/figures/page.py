@@ -10,7 +10,7 @@ __all__ = ["html_page"]
 _STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; color: #14213d; background: #fff; margin: 1.5rem; }
 h1 { font-size: 1.25rem; margin: 0 0 .4rem; }
-p { max-width: 60rem; margin: .3rem 0; }
+p { max-width: 60rem; margin: .3rem 0; white-space: pre-line; }
 div { overflow-x: auto; margin-top: 1rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th { text-align: left; vertical-align: bottom; border-bottom: 2px solid #14213d; padding: .35rem .8rem .35rem 0; }
@@ -22,7 +22,7 @@ tr:hover td { background: #f2f5fa; }
 """
 
 
-def html_page(title: str, paragraphs: Sequence[str], table: pd.DataFrame) -> str:
+def html_page(title: str, paragraphs: Sequence[str], table: pd.DataFrame, picture: str = "") -> str:
     """Write a table of text as HTML; all text is escaped, and line breaks in cells stay.
 
     Parameters
@@ -32,6 +32,8 @@ def html_page(title: str, paragraphs: Sequence[str], table: pd.DataFrame) -> str
     table
         Its cells are text with units; if it has no rows, the page says ``None.`` A row with text in the first of
         several cells only spans the table.
+    picture
+        An SVG element, shown below the table.
     """
     words = "\n".join(f"<p>{html.escape(text)}</p>" for text in paragraphs)
     head = "".join(f"<th>{html.escape(str(name))}</th>" for name in table.columns)
@@ -42,7 +44,7 @@ def html_page(title: str, paragraphs: Sequence[str], table: pd.DataFrame) -> str
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         f"<title>{html.escape(title)}</title><style>{_STYLE}</style></head>\n"
-        f"<body><h1>{html.escape(title)}</h1>\n{words}\n{body}\n</body></html>\n"
+        f"<body><h1>{html.escape(title)}</h1>\n{words}\n{body}\n{picture}</body></html>\n"
     )
 
 

@@ -1,5 +1,6 @@
 """One style for all figures, readable for colour-blind readers and in greyscale; ticks and units; writing files."""
 
+import io
 import math
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
@@ -36,6 +37,7 @@ __all__ = [
     "save",
     "styled",
     "subtitle",
+    "svg",
     "title",
     "value_ticks",
 ]
@@ -201,6 +203,15 @@ def legend_below(figure: Figure, handles: Sequence[Any], columns: int = 2) -> No
 def note_empty(panel: Axes, words: str = "no data") -> None:
     """Write in the middle of an empty panel why it is empty."""
     panel.text(0.5, 0.5, words, transform=panel.transAxes, horizontalalignment="center")
+
+
+def svg(figure: Figure) -> str:
+    """Give the figure as an SVG element; the same figure always gives the same text."""
+    written = io.StringIO()
+    with styled():
+        figure.savefig(written, format="svg", metadata={"Date": None})
+    text = written.getvalue()
+    return text[text.index("<svg") :]
 
 
 def save(figure: Figure, folder: Path, name: str) -> None:

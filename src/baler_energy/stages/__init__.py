@@ -3,6 +3,7 @@
 - `study`: a whole study with Snakemake, and its report
 - `doctor`, `doctor_slurm`: what this machine, or a cluster's nodes, can measure
 - `measure`: any command
+- `advise`: which codec suits a file; `trials`: codecs tried on a sample of it
 - `calibrate`: what this machine resolves; `thread_costs`: its part on numbers of threads
 - `baler_import`, `baler_export`: read and write projects of upstream Baler
 - `generate`, `prepare`: tables of HEP data

@@ -20,6 +20,7 @@ __all__ = [
     "Word",
     "apart",
     "arrays_like",
+    "bound_ladder",
     "bound_of",
     "byte_count",
     "columns_of",
@@ -33,6 +34,8 @@ __all__ = [
 #: Number type and shape of an array.
 Like = tuple[str, Sequence[int]]
 _SIZE = np.dtype("<u4")
+#: Bounds of a factor of ten, coarsest first.
+_TENTHS = np.array([0.5, 0.4, 0.3, 0.25, 0.2, 0.16, 0.13, 0.1, 0.08, 0.06])
 
 
 class Word(ABC):
@@ -57,6 +60,11 @@ class Word(ABC):
     @abstractmethod
     def parse(cls, name: str, parameter: str | None) -> Self:
         """Read a word and what follows its first hyphen; raises `ValueError` if it is invalid."""
+
+    @classmethod
+    def ladder(cls, name: str) -> tuple[str, ...]:
+        """Give the words of this name to try for an error, from the coarsest to the finest; none where it is exact."""
+        return ()
 
     @classmethod
     def version(cls) -> str | None:
@@ -218,6 +226,11 @@ def bound_of(parameter: str | None) -> float:
     if not re.fullmatch(r"\d+(?:\.\d+)?(?:e-?\d+)?", parameter or "") or not 0 < float(parameter or 0) < math.inf:
         raise ValueError(f"bound {parameter}")
     return float(parameter or 0)
+
+
+def bound_ladder(name: str) -> tuple[str, ...]:
+    """Give words with bounds of the error from 0.5 down to 1e-7, some ten for each factor of ten."""
+    return tuple(f"{name}-{bound:g}" for power in range(7) for bound in _TENTHS * 10.0**-power)
 
 
 def level_of(parameter: str | None, lowest: int, highest: int, default: int) -> int:

@@ -9,7 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_energy.codecs.coders.base import Like, RoundingCoder, apart, arrays_like, columns_of, joined, range_of
+from baler_energy.codecs.coders.base import (
+    Like,
+    RoundingCoder,
+    apart,
+    arrays_like,
+    bound_ladder,
+    columns_of,
+    joined,
+    range_of,
+)
 from baler_energy.codecs.coders.quantise import Quantise
 from baler_energy.codecs.coders.zstd import Zstd
 from baler_energy.codecs.native import bounds
@@ -47,6 +56,11 @@ class BoundedCoder(RoundingCoder):
     value: float
 
     keeps_bound = True
+
+    @classmethod
+    def ladder(cls, name: str) -> tuple[str, ...]:
+        """Return bounds of the error, from 0.5 down."""
+        return bound_ladder(name)
 
     @abstractmethod
     def pack(self, values: NDArray[Any], tolerance: float) -> bytes:

@@ -42,6 +42,11 @@ class NumberFormat(Numbers):
             raise ValueError(f"bits {parameter}")
         return cls(name, int(parameter))
 
+    @classmethod
+    def ladder(cls, name: str) -> tuple[str, ...]:
+        """Give numbers of mantissa bits, from 1 up; only float32 has them."""
+        return tuple(f"{name}-{bits}" for bits in range(1, FORMATS[name])) if name == "float32" else ()
+
     def latent_type(self, precision: str) -> str:
         """Give the format, for every precision."""
         return self.name

@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_energy.codecs.coders.base import Steps, bound_of
+from baler_energy.codecs.coders.base import Steps, bound_ladder, bound_of
 from baler_energy.codecs.native import bounds
 
 __all__ = ["WORD", "Quantise"]
@@ -47,6 +47,11 @@ class Quantise(Steps):
     def parse(cls, name: str, parameter: str | None) -> Self:
         """Read ``quantise-0.01`` or ``quantise-1e-3``."""
         return cls(bound_of(parameter))
+
+    @classmethod
+    def ladder(cls, name: str) -> tuple[str, ...]:
+        """Give bounds of the error, from 0.5 down."""
+        return bound_ladder(name)
 
     def latent_type(self, precision: str) -> str:
         """Give the precision: latents keep their number type."""

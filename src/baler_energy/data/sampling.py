@@ -1,0 +1,120 @@
+"""A sample of a file of any size, for trying codecs: runs of consecutive rows, spread evenly over the file.
+
+Rows drawn one by one would be unlike the file for every coder that looks at neighbouring rows.
+"""
+
+from dataclasses import dataclass
+from itertools import count
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_energy.data.table import Table
+from baler_energy.errors import InputError
+from baler_energy.formats import Request, Source, format_of, open_source
+from baler_energy.formats.base import spans
+from baler_energy.progress import progress
+
+__all__ = ["LEAST_ROWS", "RUN_ROWS", "Sample", "sample_file"]
+
+Floats = NDArray[np.float64]
+
+#: Rows of a run: as many as the smallest block of a compressed file.
+RUN_ROWS = 2048
+#: With fewer rows, what a codec stores for a file outweighs what it stores for a row.
+LEAST_ROWS = 200
+#: A small file is cut into so many runs.
+_LEAST_RUNS = 8
+#: Rows that are read at once.
+_READ_ROWS = 1 << 15
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Rows of a file in two tables that share none.
+
+    Parameters
+    ----------
+    training
+        Rows to train on.
+    test
+        Rows to compress, and to compute errors on.
+    rows
+        Rows of the whole file.
+    left_out
+        Columns that contain NaN or infinity, which are in neither table.
+    warnings
+        Sentences for the user.
+    """
+
+    training: Table
+    test: Table
+    rows: int
+    left_out: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def native_bytes(self) -> int:
+        """Size of the whole file's columns in their number types, uncompressed (B)."""
+        return self.rows * (self.test.native_bytes // len(self.test.data))
+
+
+def sample_file(source: str, request: Request, native_bytes: int, file_format: str | None = None) -> Sample:
+    """Read a file once, from front to back, and keep runs of rows that are spread evenly over it.
+
+    Columns with NaN or infinity in the sample are left out, with a warning.
+
+    Parameters
+    ----------
+    source, request, file_format
+        As of `formats.open_source`.
+    native_bytes
+        Size of each of the two tables in their native types, at most (B).
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, or has fewer than `LEAST_ROWS` rows, or no column without NaN and infinity.
+    """
+    with open_source(source, request, file_format or format_of(source)) as opened:
+        row_bytes = sum(np.dtype(name).itemsize for name in opened.dtypes)
+        data, rows = _spread(opened, max(LEAST_ROWS, 2 * native_bytes // row_bytes), f"reading {source}")
+        if rows < LEAST_ROWS:
+            raise InputError(f"{source}: has {rows} rows; at least {LEAST_ROWS} are needed to compare codecs.")
+        finite = np.isfinite(data).all(axis=0)
+        left_out = tuple(opened.names[number] for number in np.flatnonzero(~finite))
+        if not finite.any():
+            raise InputError(f"{source}: every column contains NaN or infinity, so no codec can be compared.")
+        names, dtypes = (tuple(np.array(every)[finite].tolist()) for every in (opened.names, opened.dtypes))
+        origin = dict(opened.origin_of(len(data), rows))
+    warnings = [*origin["warnings"]]
+    if left_out:
+        warnings.append(f"{', '.join(left_out)}: left out, because of NaN or infinity")
+    # Runs go to the two tables in turn.
+    run_rows = max(1, min(RUN_ROWS, len(data) // _LEAST_RUNS))
+    to_test = np.arange(len(data)) // run_rows % 2 == 1
+    training, test = (
+        Table(np.ascontiguousarray(data[mine][:, finite]), names, dtypes, origin) for mine in (~to_test, to_test)
+    )
+    return Sample(training, test, rows, left_out, tuple(warnings))
+
+
+def _spread(opened: Source, wanted: int, label: str) -> tuple[Floats, int]:
+    """Keep runs of rows, evenly spread, of at most so many rows in all; give them and the number of rows of the file.
+
+    The number of rows need not be known before: where more than twice as many are kept, every second run is dropped,
+    and from then on only half as many are kept.
+    """
+    kept: list[Floats] = []
+    most, stride, rows = max(1, -(-wanted // RUN_ROWS)), 1, 0
+    numbers = count()
+    total = None if opened.rows is None else -(-opened.rows // _READ_ROWS)
+    for block in progress(opened.blocks(_READ_ROWS), total=total, label=label, unit="blocks"):
+        rows += len(block.data)
+        for start, stop in spans(len(block.data), RUN_ROWS):
+            if next(numbers) % stride == 0:
+                kept.append(block.data[start:stop].copy())
+            if len(kept) > 2 * most:
+                kept, stride = kept[::2], 2 * stride
+    chosen = kept if len(kept) <= most else [kept[place] for place in np.linspace(0, len(kept) - 1, most).astype(int)]
+    return np.concatenate([np.empty((0, len(opened.names))), *chosen]), rows

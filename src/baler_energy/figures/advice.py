@@ -1,0 +1,122 @@
+"""What ``advise`` shows: the ranked codecs as text, and a picture of what each stores at which error."""
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from baler_energy.analysis.advice import Goal, codec_name
+from baler_energy.figures.style import COLOURS, grid, legend_below, log_ticks, plain, styled, title
+
+if TYPE_CHECKING:
+    from baler_energy.data.sampling import Sample
+
+__all__ = ["advice_table", "draw_advice", "sample_sentence"]
+
+#: Below this size, what a codec does once per file takes most of the time (B).
+_SMALL_BYTES = 2e6
+_AXES = {
+    "value": "Largest error / range of the column",
+    "nrmse": "NRMSE (mean over columns)",
+    "relative": "Relative error of 99 % of the values (mean over columns)",
+}
+
+
+def advice_table(codecs: pd.DataFrame) -> pd.DataFrame:
+    """Write `analysis.advice.ranked` as text with units, a row per codec."""
+    return pd.DataFrame(list(map(_row, codecs.to_dict("records"))))
+
+
+def sample_sentence(sample: "Sample", goal: Goal) -> str:
+    """Say what was tried on what."""
+    rows, columns = sample.test.data.shape
+    said = (
+        f"Compared on {rows:,} of {sample.rows:,} rows, {columns} columns, at {goal.words}. MB and GB are those of the "
+        "columns in their number types; the ratio is that of the whole file, if it is like the sample, with the model. "
+        "Speed and energy are of one window each, without repeats."
+    )
+    small = sample.test.native_bytes < _SMALL_BYTES
+    return f"{said} So few rows are slower, by the byte, than a large file." if small else said
+
+
+def _row(row: dict[Any, Any]) -> dict[str, str]:
+    trained = "-" if not row["trains"] else f"{_text(row['train_s'])} s"
+    return {
+        "codec": codec_name(row) + ("" if row["meets"] else " (misses the error)"),
+        "ratio": f"{row['ratio']:.2f}",
+        "largest error / range": _text(row["max_over_range"]),
+        "NRMSE": _text(row["mean_nrmse"]),
+        "compress MB/s": _text(row["compress_mb_per_s"]),
+        "decompress MB/s": _text(row["decompress_mb_per_s"]),
+        "compress J/GB": _text(row["compress_j_per_gb"]),
+        "decompress J/GB": _text(row["decompress_j_per_gb"]),
+        "energy": "unknown" if pd.isna(row["evidence"]) else str(row["evidence"]),
+        "memory MB": _text(row["memory_peak_mb"]),
+        "training": trained,
+    }
+
+
+def _text(value: float | None) -> str:
+    if value is None or math.isnan(value):
+        return "-"
+    return "0" if value == 0 else f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def draw_advice(codecs: pd.DataFrame, curves: Sequence[pd.DataFrame], goal: Goal) -> Figure:
+    """Draw the ratio of each codec against the error, and against its slower throughput.
+
+    Parameters
+    ----------
+    codecs
+        As of `analysis.advice.ranked`.
+    curves
+        For each way of rounding with its coder ``ratio_native_bytes``, the goal's error and ``packing``, by the first
+        rows of the sample; none where the goal is lossless.
+    goal
+        The error asked for.
+    """
+    with styled():
+        figure, panels = grid(1, 1 + bool(curves), 4.6, width_in=9.0 if curves else 6.0)
+        if curves:
+            _errors(panels[0, 0], curves, codecs, goal)
+        _speeds(panels[0, -1], codecs)
+        names = [f"{number + 1} {codec_name(row)}" for number, row in enumerate(codecs.to_dict("records"))]
+        marks = [Line2D([], [], linestyle="none", label=plain(name)) for name in names]
+        legend_below(figure, marks)
+        title(figure, f"What each codec stores, at {goal.words}")
+        return figure
+
+
+def _errors(panel: Axes, curves: Sequence[pd.DataFrame], codecs: pd.DataFrame, goal: Goal) -> None:
+    for number, curve in enumerate(curves):
+        known = curve[curve[goal.key] > 0]
+        look: dict[str, Any] = {
+            "color": COLOURS[number % len(COLOURS)],
+            "linestyle": ("-", "--", ":", "-.")[number % 4],
+        }
+        panel.plot(known[goal.key], known["ratio_native_bytes"], label=plain(curve.attrs["name"]), **look)
+    panel.axvline(goal.error, color="0.6", linewidth=0.9)
+    panel.set(xscale="log", xlabel=_AXES[goal.measure])
+    log_ticks(panel.xaxis, *panel.get_xlim())
+    _ratios(panel, max(curve["ratio_native_bytes"].max() for curve in curves))
+    panel.legend(loc="upper left")
+
+
+def _speeds(panel: Axes, codecs: pd.DataFrame) -> None:
+    slower = codecs[["compress_mb_per_s", "decompress_mb_per_s"]].min(axis=1)
+    panel.plot(slower, codecs["ratio"], color="black", marker="o", linestyle="none")
+    for number, (x, y) in enumerate(zip(slower, codecs["ratio"], strict=True)):
+        panel.annotate(f"{number + 1}", (x, y), xytext=(4, 3), textcoords="offset points", fontsize=8)
+    panel.set(xscale="log", xlabel="MB/s, compressing or decompressing, the slower")
+    log_ticks(panel.xaxis, *panel.get_xlim())
+    _ratios(panel, codecs["ratio"].max())
+
+
+def _ratios(panel: Axes, most: float) -> None:
+    limits = 1.0, 1.4 * most
+    panel.set(yscale="log", ylim=limits, ylabel="Compression ratio (1: as large as the columns)")
+    log_ticks(panel.yaxis, *limits)

@@ -1,0 +1,255 @@
+"""Stage ``advise``: which codec suits a file, found out by trying codecs on a sample of it."""
+
+import argparse
+import shlex
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from baler_energy.config.options import option
+from baler_energy.config.parameters import AXES
+from baler_energy.errors import InputError
+from baler_energy.files import write_text
+from baler_energy.formats import FILE_FORMATS, Request, check_request, format_of, is_url
+from baler_energy.meters.options import add_session_arguments
+from baler_energy.progress import announce
+from baler_energy.stages.file_options import add_file_arguments, request_of
+from baler_energy.stages.options import PointOptions, positive_int
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from baler_energy.analysis.advice import Goal
+    from baler_energy.data.sampling import Sample
+    from baler_energy.stages.trials import Runs, Trials
+
+__all__ = ["EPILOG", "HELP", "add_arguments", "advise", "run"]
+
+HELP = "find out which codec suits a file: try codecs on a sample of it, measure them, and rank them"
+EPILOG = """\
+examples:
+  baler-energy advise events.root --tree Events --columns 'Jet_*' --error 0.01
+  baler-energy advise events.parquet --error 0.05 --measure nrmse --html advice.html
+  baler-energy advise events.parquet --lossless
+
+Codecs are compared at the same error: each is made as coarse as the error allows. Trained codecs (Baler's autoencoder,
+principal components) learn from one half of the sample, and all codecs are measured on the other half. Ranked by size;
+of those within 5 % of the smallest file, the fastest is recommended. Energy is modelled where the machine has no
+counter, which the table says."""
+
+_SAMPLE_MB = 8.0
+_LIMIT_S = 100.0
+_EPOCHS = 5
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the stage's options."""
+    parser.add_argument("file", metavar="FILE", help="a ROOT, Parquet, HDF5 or npz file, or the URL of a ROOT file")
+    error = parser.add_mutually_exclusive_group()
+    error.add_argument(
+        "--error", type=_error, default=0.01, metavar="E", help="largest error that you accept (default: %(default)g)"
+    )
+    error.add_argument("--lossless", action="store_true", help="every value has to come back exactly")
+    parser.add_argument(
+        "--measure",
+        choices=("value", "nrmse", "relative"),
+        default="value",
+        help="what E is a share of. value: of its column's range, for every value; nrmse: RMS error over the column's "
+        "standard deviation, mean over columns; relative: of the value itself, for 99 %% of the non-zero values, mean "
+        "over columns (default: %(default)s)",
+    )
+    parser.add_argument("--html", type=Path, metavar="PAGE", help="also write the table and a picture as a web page")
+    parser.add_argument(
+        "--sample-mb",
+        type=_megabytes,
+        default=_SAMPLE_MB,
+        metavar="MB",
+        help="size of the rows to compress, and of those to train on (default: %(default)g)",
+    )
+    parser.add_argument(
+        "--limit-s",
+        type=float,
+        default=_LIMIT_S,
+        metavar="S",
+        help="begin no further codec after this time (default: %(default)g)",
+    )
+    parser.add_argument(
+        "--epochs", type=positive_int, default=_EPOCHS, metavar="N", help="epochs of trainings (default: %(default)s)"
+    )
+    parser.add_argument("--threads", type=positive_int, metavar="N", help="threads (default: all cores but one)")
+    file = parser.add_argument_group("your file")
+    add_file_arguments(file, formats=FILE_FORMATS, default_format="by the suffix", default_columns="all numeric ones")
+    add_session_arguments(parser)
+    parser.set_defaults(min_window_s=1.0, idle_s=2.0)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run the stage from parsed options."""
+    # What is wrong with the request is said before anything heavy is imported.
+    check_request(args.file, request_of(args), args.format or format_of(args.file))
+    from baler_energy.data.sampling import sample_file
+    from baler_energy.figures.advice import advice_table
+    from baler_energy.stages.measured import Measuring
+
+    measuring = Measuring.of(args)
+    base = PointOptions(epochs=args.epochs, **({} if args.threads is None else {"threads": args.threads}))
+    sample = sample_file(args.file, request_of(args), int(args.sample_mb * 1e6), args.format)
+    for warning in sample.warnings:
+        announce(f"Warning: {warning}.")
+    with tempfile.TemporaryDirectory(prefix="baler-energy-advise-") as folder:
+        from baler_energy.stages.trials import Trials
+
+        trials = Trials(sample, _goal(args), Path(folder), measuring, base)
+        codecs, missed = advise(trials, time.monotonic() + args.limit_s)
+        said = _said(codecs, missed, sample, args)
+        if args.html is not None:
+            _write_page(args.html, trials, codecs, said)
+    print(advice_table(codecs).to_string(index=False), *said, sep="\n\n")
+
+
+def advise(trials: "Trials", until: float) -> "tuple[pd.DataFrame, dict[str, float]]":
+    """Try codecs on a sample, and rank them.
+
+    Parameters
+    ----------
+    trials
+        The sample, and what is asked for.
+    until
+        Time of the monotonic clock after which no further codec is begun.
+
+    Returns
+    -------
+    tuple
+        The codecs, as of `analysis.advice.ranked`; and the errors of those that do not reach the goal with any packing.
+
+    Raises
+    ------
+    InputError
+        No codec without training reaches the error.
+    """
+    from dataclasses import replace
+
+    from baler_energy.analysis.advice import ranked
+    from baler_energy.stages.measured import shared_session
+
+    rows: Runs = []
+    missed: dict[str, float] = {}
+    with shared_session(trials.measuring) as together:
+        trials = replace(trials, measuring=together)
+        trials.prepare()
+        announce("Choosing packings on the first rows of the sample.")
+        points = trials.without_training()
+        if not points:
+            raise InputError(f"No codec reaches {trials.goal.words} on this file. Ask for a larger error.")
+        for point in _in_time(points, until):
+            rows += trials.measured(point)
+        if not rows:
+            raise InputError("--limit-s: the time was over before any codec could be tried. Allow more.")
+        coder = points[0].packing.rpartition("+")[2]
+        for point in _in_time(trials.trainable(), until):
+            if chosen := trials.trained(point, coder):
+                rows += trials.measured(chosen)
+            else:
+                missed[_name(point)] = trials.error_of(point)
+    return ranked(rows, trials.sample.native_bytes, trials.goal), missed
+
+
+def _in_time(points: Sequence[PointOptions], until: float) -> Iterator[PointOptions]:
+    """Give points until the time is over, and announce each, and what is left out."""
+    for number, point in enumerate(points):
+        if time.monotonic() > until:
+            announce(f"The time is over (--limit-s); not tried: {', '.join(map(_name, points[number:]))}.")
+            return
+        announce(f"{number + 1}/{len(points)} {_name(point)}")
+        yield point
+
+
+def _name(point: PointOptions) -> str:
+    return point.packing if point.compression_ratio is None else f"{point.transform} 1/{point.compression_ratio:g}"
+
+
+def _said(codecs: "pd.DataFrame", missed: Mapping[str, float], sample: "Sample", args: argparse.Namespace) -> list[str]:
+    """Say what is recommended, the commands for it, and what was compared."""
+    from baler_energy.analysis.advice import missed_sentence, recommended
+    from baler_energy.figures.advice import sample_sentence
+
+    goal = _goal(args)
+    number, recommendation = recommended(codecs, goal)
+    said = [recommendation]
+    if number >= 0:
+        commands = _commands(codecs.iloc[number], sample, args)
+        said.append("\n  ".join(["To compress the file that way, and to get it back:", *commands]))
+    return [*said, *missed_sentence(missed, goal), sample_sentence(sample, goal)]
+
+
+def _goal(args: argparse.Namespace) -> "Goal":
+    from baler_energy.analysis.advice import Goal
+
+    return Goal(0.0) if args.lossless else Goal(args.error, args.measure)
+
+
+def _write_page(page: Path, trials: "Trials", codecs: "pd.DataFrame", said: Sequence[str]) -> None:
+    from baler_energy.figures.advice import advice_table, draw_advice
+    from baler_energy.figures.page import html_page
+    from baler_energy.figures.style import svg
+
+    coder = str(codecs["packing"].iloc[0]).split("+")[1:2]
+    picture = svg(draw_advice(codecs, trials.curves(*coder), trials.goal))
+    write_text(page, html_page("Which codec suits this file?", said, advice_table(codecs), picture))
+
+
+def _commands(codec: "pd.Series[Any]", sample: "Sample", args: argparse.Namespace) -> list[str]:
+    """Write the commands that compress the file with a codec, and that reconstruct it."""
+    folder, data, lines = f"{Path(args.file).stem}-compressed", args.file, []
+    how, what, checkpoint = _codec_words(codec), _file_words(args, sample), []
+    if codec["trains"] or is_url(args.file):
+        data = f"{folder}/table.npz"
+        lines.append(["prepare", "--input", args.file, *what, "--rows", "all", "--out", data])
+        what = []
+    if codec["trains"]:
+        lines.append(["train", "--data", data, *how, "--out", f"{folder}/train"])
+        checkpoint = ["--checkpoint", f"{folder}/train/checkpoint.pt"]
+    lines.append(["compress", "--data", data, *what, *how, *checkpoint, "--out", f"{folder}/compress"])
+    back = ["--compressed", f"{folder}/compress/table.baler", *how, *checkpoint, "--out", f"{folder}/decompress"]
+    return [shlex.join(["baler-energy", *line]) for line in [*lines, ["decompress", *back]]]
+
+
+def _codec_words(codec: "pd.Series[Any]") -> list[str]:
+    """Give the options that name a codec, without those at their defaults."""
+    words = []
+    for name in (axis for axis in AXES if axis in codec.index):
+        value, default = codec[name], PointOptions.model_fields[name].default
+        if value is not None and value == value and value != default:
+            words += [option(name), f"{value:g}" if isinstance(value, float) else str(value)]
+    return words
+
+
+def _file_words(args: argparse.Namespace, sample: "Sample") -> list[str]:
+    """Give the options that say what to take of the file."""
+    given = {"format": args.format, "tree": args.tree, "leading": args.leading}
+    words = [word for name, value in given.items() if value is not None for word in (option(name), str(value))]
+    words += ["--layout", args.layout] if args.layout != Request().layout else []
+    columns = sample.test.names if sample.left_out else args.columns
+    return [*words, *(["--columns", *columns] if columns else [])]
+
+
+def _error(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a share between 0 and 1, such as 0.01")
+    return value
+
+
+def _megabytes(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 < value <= 10_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size in MB, such as 8")
+    return value

@@ -1,0 +1,229 @@
+"""Codecs tried on a sample of a file: which packings fulfil an error asked for, and what each codec costs, measured."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from baler_energy.analysis import error_measures, tidy
+from baler_energy.analysis.advice import Goal
+from baler_energy.analysis.electricity import Electricity
+from baler_energy.codecs.coders.base import Coder, Numbers, Word
+from baler_energy.codecs.coders.bound import bound_word
+from baler_energy.codecs.engines import engine_of, operations_of
+from baler_energy.config.parameters import Training
+from baler_energy.data.sampling import Sample
+from baler_energy.data.table import Table
+from baler_energy.errors import InputError
+from baler_energy.files import read_json
+from baler_energy.records import Measurement
+from baler_energy.stages.compress import COMPRESSED, compress
+from baler_energy.stages.decompress import RECONSTRUCTED, decompress
+from baler_energy.stages.evaluate import evaluate
+from baler_energy.stages.measured import RECORD, Measuring
+from baler_energy.stages.options import PointOptions
+from baler_energy.stages.round_trip import round_trip
+from baler_energy.stages.train import CHECKPOINT, train
+from baler_energy.variants import CODERS, TRANSFORMS, load
+
+__all__ = ["Trials"]
+
+#: Rows on which packings are compared before the few best are measured.
+PILOT_ROWS = 10_000
+#: Coders that are measured with each way of rounding.
+_CODERS_EACH = 2
+#: Compression ratios of transforms that are trained.
+_RATIOS = (1.0, 2.0, 4.0)
+#: Of a ladder: how latents are rounded where corrections keep the bound.
+_COARSE = slice(0, 40, 10)
+
+#: Steps of a ladder that are drawn.
+_CURVE_STEPS = 14
+
+#: Rows of the table ``runs``, by operation, of one codec.
+Runs = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Trials:
+    """Codecs tried on a sample.
+
+    Parameters
+    ----------
+    sample
+        Rows to train on, and rows to compress.
+    goal
+        The error asked for.
+    folder
+        An empty folder for tables, compressed files and records.
+    measuring
+        How to measure; its session is open.
+    base
+        The point whose threads and seed all codecs share.
+    """
+
+    sample: Sample
+    goal: Goal
+    folder: Path
+    measuring: Measuring
+    base: PointOptions
+
+    def prepare(self) -> None:
+        """Write the sample's tables."""
+        self.sample.training.write(self._table("training"))
+        self.sample.test.write(self._table("test"))
+        self.sample.test.first(PILOT_ROWS).write(self._table("pilot"))
+
+    def without_training(self) -> list[PointOptions]:
+        """Choose the codecs without training to measure, those that store least first."""
+        packings = self._lossy_packings() if self.goal.error else list(_coders())
+        found = [(self._pilot(point)["ratio_native_bytes"], point) for point in map(self._identity, packings)]
+        return [point for _, point in sorted(found, key=lambda one: -one[0])]
+
+    def trainable(self) -> list[PointOptions]:
+        """List the transforms that can be trained here, each at several compression ratios; none if lossless."""
+        points = [
+            self._fastest(transform, list(engines), ratio)
+            for transform, engines in TRANSFORMS.items()
+            for ratio in _RATIOS
+            if self.goal.error
+        ]
+        return [point for point in points if point is not None and "train" in operations_of(point)]
+
+    def trained(self, point: PointOptions, coder: str) -> PointOptions | None:
+        """Train a transform, measured, and choose a packing with a coder; None where no packing meets the goal."""
+        train(self._table("training"), self._out(point) / "train", point, Training(), self.measuring)
+        packing = self._trained_packing(point, coder)
+        return None if packing is None else point.changed(packing=packing)
+
+    def error_of(self, point: PointOptions) -> float:
+        """Give the goal's error of a trained transform whose latents are stored as computed."""
+        return float(self._pilot(point.changed(packing="none"))[self.goal.key])
+
+    def measured(self, point: PointOptions) -> Runs:
+        """Compress and decompress the sample with a codec, measured, and evaluate it; give its rows of ``runs``."""
+        out, checkpoint, test = self._out(point), self._checkpoint(point), self._table("test")
+        folder = out / point.packing
+        point = point.changed(run_id=str(folder.relative_to(self.folder)))
+        compressed = folder / "compress" / COMPRESSED
+        compress(test, checkpoint, compressed.parent, point, self.measuring)
+        decompress(compressed, checkpoint, folder / "decompress", point, self.measuring)
+        evaluate(test, folder / "decompress" / RECONSTRUCTED, compressed, checkpoint, folder / "evaluate")
+        errors = read_json(folder / "evaluate" / "summary.json")
+        records = [*([out / "train"] if checkpoint else []), folder / "compress", folder / "decompress"]
+        nowhere = Electricity.of(country=None, value=None, csv=None, pue=1.0)
+        rows = (tidy.run_row(Measurement.read(one / RECORD), errors, nowhere, at_centre=False) for one in records)
+        return [row | {"run_id": point.run_id, "packing": point.packing} for row in rows]
+
+    def curves(self, coder: str) -> list[pd.DataFrame]:
+        """Evaluate each way of rounding, with a coder, at a dozen steps of its ladder, on the pilot's rows."""
+        found = []
+        for name, kind in _kinds() if self.goal.error else ():
+            joined = f"+{coder}" if issubclass(kind, Numbers) else ""
+            steps = _ladder(name)[:: -(-len(_ladder(name)) // _CURVE_STEPS)]
+            frame = pd.DataFrame([self._pilot(self._identity(word + joined)) for word in steps])
+            frame.attrs["name"] = name + joined
+            found.append(frame)
+        return found
+
+    def _lossy_packings(self) -> list[str]:
+        """Choose, for each way of rounding, the coarsest that meets the goal, and the coders that store it best."""
+        packings = []
+        for name, kind in _kinds():
+            word = self._coarsest(name, kind, self._identity)
+            if word is None:
+                continue
+            every = [word] if not issubclass(kind, Numbers) else [f"{word}+{coder}" for coder in _coders()]
+            by_ratio = sorted(every, key=lambda text: -self._pilot(self._identity(text))["ratio_native_bytes"])
+            packings += by_ratio[:_CODERS_EACH]
+        return packings
+
+    def _coarsest(self, name: str, kind: type[Word], point_of: Callable[[str], PointOptions]) -> str | None:
+        """Find the coarsest word of a ladder that meets the goal; None where none does."""
+        if self.goal.measure == "value" and kind.keeps_bound:
+            return f"{name}-{self.goal.error:g}"
+        ladder, low = _ladder(name), 0
+        high = len(ladder)
+        while low < high:
+            middle = (low + high) // 2
+            low, high = (low, middle) if self.goal.holds(self._pilot(point_of(ladder[middle]))) else (middle + 1, high)
+        # More rows may have a slightly larger error.
+        finer = (word for word in ladder[low:] if self.goal.holds(self._pilot(point_of(word), "test")))
+        return next(finer, None)
+
+    def _trained_packing(self, point: PointOptions, coder: str) -> str | None:
+        """Choose how the latents of a trained transform are stored; None where no packing meets the goal."""
+        kinds = [(name, kind) for name, kind in _kinds() if issubclass(kind, Numbers)]
+        if self.goal.measure == "value":
+            bound = bound_word(self.goal.error * self._least_range())
+            packings = [f"{word}+{coder}+{bound}" for name, _ in kinds for word in _ladder(name)[_COARSE]]
+        else:
+            words = (self._coarsest(name, kind, lambda word: point.changed(packing=word)) for name, kind in kinds)
+            packings = [f"{word}+{coder}" for word in words if word]
+        found = {packing: self._pilot(point.changed(packing=packing)) for packing in packings}
+        return max(found, key=lambda packing: found[packing]["ratio_native_bytes"], default=None)
+
+    def _least_range(self) -> float:
+        """Smallest range of a column of the test rows over that of the training's, at most 1.
+
+        A bound of the error is over the range of the training, the goal over that of the rows at hand.
+        """
+        test, training = (_ranges(table) for table in (self.sample.test, self.sample.training))
+        return float(min([1.0, *(test[training > 0] / training[training > 0]).tolist()]) or 1.0)
+
+    def _pilot(self, point: PointOptions, table: str = "pilot") -> dict[str, Any]:
+        """Compress and decompress some rows, unmeasured; give ratio and errors, of one that cannot be used infinite."""
+        try:
+            trip = round_trip(self._table(table), self._checkpoint(point), point, self.folder)
+        except InputError:
+            # A number format is too narrow for a value.
+            return {"ratio_native_bytes": 0.0, self.goal.key: float("inf")}
+        before, after = trip.original, trip.reconstructed
+        errors = error_measures.column_errors(before.data, after.data, before.names, before.dtypes)
+        ratio = before.native_bytes / trip.compressed_bytes
+        return error_measures.summary(errors) | {"ratio_native_bytes": ratio, "packing": point.packing}
+
+    def _identity(self, packing: str) -> PointOptions:
+        return self.base.changed(transform="identity", packing=packing)
+
+    def _fastest(self, transform: str, engines: Sequence[str | None], ratio: float) -> PointOptions | None:
+        """Give a transform's engine that reads files, which this machine has; None where it has none."""
+        for engine in engines:
+            known = {} if engine is None else {"engine": engine, "precision": "float32"}
+            point = self.base.changed(transform=transform, compression_ratio=ratio, **known)
+            if engine_of(point).reads_files and engine_of(point).missing() is None:
+                return point
+        return None
+
+    def _out(self, point: PointOptions) -> Path:
+        ratio = "" if point.compression_ratio is None else f"{point.compression_ratio:g}"
+        return self.folder / f"{point.transform}{ratio}"
+
+    def _checkpoint(self, point: PointOptions) -> Path | None:
+        return self._out(point) / "train" / CHECKPOINT if "train" in operations_of(point) else None
+
+    def _table(self, name: str) -> Path:
+        return self.folder / f"{name}.npz"
+
+
+def _kinds() -> list[tuple[str, type[Word]]]:
+    """Name the words that lose something by a ladder, and are there on this machine, with their classes."""
+    kinds = [(name, load(module).WORD) for name, module in CODERS.items()]
+    return [(name, kind) for name, kind in kinds if kind.ladder(name) and kind.missing() is None]
+
+
+def _coders() -> list[str]:
+    """Name the lossless coders that are there on this machine."""
+    kinds = [(name, load(module).WORD) for name, module in CODERS.items()]
+    return [name for name, kind in kinds if issubclass(kind, Coder) and kind.lossless and kind.missing() is None]
+
+
+def _ladder(name: str) -> tuple[str, ...]:
+    ladder: tuple[str, ...] = load(CODERS[name]).WORD.ladder(name)
+    return ladder
+
+
+def _ranges(table: Table) -> Any:
+    return table.data.max(axis=0) - table.data.min(axis=0)

@@ -1,0 +1,122 @@
+"""Ranking codecs that were tried on a sample, and the recommendation."""
+
+import math
+
+import pytest
+
+from baler_energy.analysis.advice import MEASURES, Goal, codec_name, missed_sentence, ranked, recommended
+
+#: Of the sample: 1 MB in its number types.
+NATIVE = 1e6
+
+
+def runs(run_id, ratio, *, error=0.005, duration_s=0.1, trained_s=None, model_bytes=0, energy_j=2.0):
+    """Rows of the table ``runs`` of a codec."""
+    compressed = NATIVE / ratio
+    common = {
+        "run_id": run_id,
+        "transform": "pca" if trained_s else "identity",
+        "engine": None,
+        "precision": None,
+        "packing": run_id,
+        "compression_ratio": 2.0 if trained_s else None,
+        "epochs": None,
+        "compressed_bytes": compressed,
+        "ratio_native_bytes": ratio,
+        "ratio_native_bytes_with_model": NATIVE / (compressed + model_bytes),
+        "max_over_range": error,
+        "mean_nrmse": 10 * error,
+        "mean_relative_error_p99": None,
+        "energy_evidence": "modelled",
+        "memory_peak_b": 3e8,
+        "energy_j": energy_j,
+    }
+    rows = [common | {"operation": name, "duration_s": duration_s} for name in ("compress", "decompress")]
+    return ([common | {"operation": "train", "duration_s": trained_s}] if trained_s else []) + rows
+
+
+def test_speed_and_energy_are_those_of_the_sample() -> None:
+    (row,) = ranked(runs("zstd", 4.0, duration_s=0.5), 10**9, Goal(0.01)).to_dict("records")
+    assert row["compress_mb_per_s"] == pytest.approx(2.0)
+    assert row["decompress_j_per_gb"] == pytest.approx(2000)
+    assert row["ratio"] == pytest.approx(4)
+    assert row["memory_peak_mb"] == 300
+    assert math.isnan(row["train_s"])
+    assert (row["trains"], row["meets"], row["evidence"]) == (False, True, "modelled")
+
+
+def test_a_model_is_spread_over_the_whole_file() -> None:
+    rows = runs("coder", 4.0, trained_s=1.0, model_bytes=1e6)
+    small, large = (ranked(rows, size, Goal(0.01))["ratio"].iloc[0] for size in (NATIVE, 1e12))
+    assert small == pytest.approx(1e6 / (0.25e6 + 1e6))
+    assert large == pytest.approx(4, rel=1e-4)
+
+
+def test_an_energy_that_is_missing_stays_missing() -> None:
+    (row,) = ranked(runs("zstd", 4.0, energy_j=None), 10**9, Goal(0.01)).to_dict("records")
+    assert math.isnan(row["compress_j_per_gb"])
+
+
+def test_codecs_that_miss_the_error_come_last() -> None:
+    frame = ranked([*runs("bad", 50.0, error=0.02), *runs("good", 3.0), *runs("better", 6.0)], 10**9, Goal(0.01))
+    assert frame["packing"].tolist() == ["better", "good", "bad"]
+    assert recommended(frame, Goal(0.01))[0] == 0
+
+
+def test_among_codecs_of_nearly_the_same_size_the_fastest_is_recommended() -> None:
+    frame = ranked(
+        [*runs("small", 10.0, duration_s=9), *runs("fast", 9.6), *runs("large", 9.0, duration_s=0.01)],
+        10**9,
+        Goal(0.01),
+    )
+    number, said = recommended(frame, Goal(0.01))
+    assert frame["packing"].iloc[number] == "fast"
+    assert "Use fast: it stores 9.6 times less" in said
+    assert "the fastest within 5 % of the best" in said
+
+
+def test_the_recommendation_compares_with_a_trained_codec() -> None:
+    rows = [*runs("small", 10.0), *runs("pco", 5.0, trained_s=3.0)]
+    assert recommended(ranked(rows, 10**9, Goal(0.01)), Goal(0.01))[1].endswith(
+        "The best trained codec, pca 1/2 with pco, stores 2 times more, after 3 s of training."
+    )
+    rows = [*runs("small", 5.0), *runs("pco", 10.0, trained_s=3.0)]
+    assert recommended(ranked(rows, 10**9, Goal(0.01)), Goal(0.01))[1].endswith(
+        "small, stores 2 times more, but needs no training, which took 3 s here."
+    )
+    said = recommended(ranked(runs("small", 10.0), 10**9, Goal(0.01)), Goal(0.01))[1]
+    assert said.endswith("No trained codec that was tried reaches this error.")
+
+
+def test_nothing_is_recommended_that_misses_the_error() -> None:
+    number, said = recommended(ranked(runs("bad", 50.0, error=0.02), 10**9, Goal(0.01)), Goal(0.01))
+    assert number == -1
+    assert said.startswith("No codec that was tried reaches every value within 1 % of its column's range.")
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_a_goal_is_of_its_measure(measure: str) -> None:
+    goal = Goal(0.01, measure)
+    worse = {key: 1.0 for key, _ in MEASURES.values()}
+    assert goal.holds(worse | {goal.key: 0.01})
+    assert not goal.holds(worse | {goal.key: 0.0101})
+    assert goal.holds(worse | {goal.key: None})  # all columns are constant
+    assert "1 %" in goal.words
+
+
+def test_lossless_allows_no_error() -> None:
+    assert Goal(0.0).holds({"max_over_range": 0.0})
+    assert not Goal(0.0).holds({"max_over_range": 1e-300})
+    assert Goal(0.0).words == "no loss at all"
+
+
+def test_codecs_that_reach_the_error_with_no_packing_are_named() -> None:
+    assert missed_sentence({}, Goal(0.01)) == []
+    (said,) = missed_sentence({"baler 1/2": 0.42}, Goal(0.01, "nrmse"))
+    assert "baler 1/2 (42 %)" in said
+
+
+def test_a_codec_is_named_by_what_it_is_made_of() -> None:
+    row = {"trains": True, "transform": "baler", "compression_ratio": 2.0, "epochs": 5.0, "packing": "zstd"}
+    assert codec_name(row) == "baler 1/2 after 5 epochs with zstd"
+    assert codec_name(row | {"trains": False}) == "zstd"

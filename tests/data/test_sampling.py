@@ -1,0 +1,90 @@
+"""A sample of a file for trying codecs."""
+
+import weakref
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from baler_energy.data import sampling
+from baler_energy.data.sampling import LEAST_ROWS, sample_file
+from baler_energy.errors import InputError
+from baler_energy.formats import Block, Request
+
+
+def save(path: Path, rows: int) -> Path:
+    """Write a file whose first column is the number of the row."""
+    data = np.stack([np.arange(float(rows)), np.random.default_rng(1).random(rows)], axis=1)
+    np.savez(path, data=data, names=np.array(["row", "value"]))
+    return path
+
+
+@pytest.mark.parametrize("rows", [LEAST_ROWS, 5_000, 100_000])
+def test_the_tables_share_no_row_and_are_spread_over_the_file(tmp_path: Path, rows: int) -> None:
+    path = save(tmp_path / "a.npz", rows)
+    sample = sample_file(str(path), Request(), native_bytes=16 * 10_000)
+    assert sample.rows == rows
+    assert sample.native_bytes == 16 * rows
+    training, test = (table.data[:, 0] for table in (sample.training, sample.test))
+    assert not set(training) & set(test)
+    wanted = min(rows, 10 * sampling.RUN_ROWS)
+    # The file's last run may be a shorter one.
+    assert wanted - sampling.RUN_ROWS < len(training) + len(test) <= wanted
+    for numbers in (training, test):
+        assert (np.diff(numbers) > 0).all()
+        assert numbers.min() < 0.3 * rows
+        assert numbers.max() > 0.7 * rows
+
+
+def test_neighbouring_rows_stay_together(tmp_path: Path) -> None:
+    sample = sample_file(str(save(tmp_path / "a.npz", 100_000)), Request(), native_bytes=16 * 10_000)
+    steps = np.diff(sample.test.data[:, 0])
+    assert (steps == 1).mean() > 0.99
+
+
+def test_at_most_twice_the_sample_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = 0
+
+    class Watched(np.ndarray):
+        """A block that counts the bytes of its copies that are alive."""
+
+        def copy(self, *_: object) -> np.ndarray:
+            nonlocal held
+            data = np.array(self)
+            held += data.nbytes
+            weakref.finalize(data, release, data.nbytes)
+            assert held <= (2 * 4 + 2) * 100 * 8
+            return data
+
+    def release(size: int) -> None:
+        nonlocal held
+        held -= size
+
+    blocks = [Block(np.arange(1000.0).reshape(-1, 1).view(Watched)) for _ in range(50)]
+    source = SimpleNamespace(rows=None, names=("a",), blocks=lambda rows: blocks)
+    monkeypatch.setattr(sampling, "RUN_ROWS", 100)
+    data, rows = sampling._spread(source, 400, "reading")
+    assert (len(data), rows) == (400, 50_000)
+
+
+def test_columns_with_nan_are_left_out(tmp_path: Path) -> None:
+    data = np.random.default_rng(1).random((1000, 3))
+    data[700, 1] = np.nan
+    np.savez(tmp_path / "a.npz", data=data, names=np.array(list("abc")))
+    sample = sample_file(str(tmp_path / "a.npz"), Request(), native_bytes=10**6)
+    assert sample.test.names == sample.training.names == ("a", "c")
+    assert sample.left_out == ("b",)
+    assert sample.warnings[-1] == "b: left out, because of NaN or infinity"
+    assert sorted([*sample.training.data[:, 1], *sample.test.data[:, 1]]) == sorted(data[:, 2])
+
+
+def test_what_cannot_be_sampled_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=f"has 150 rows; at least {LEAST_ROWS}"):
+        sample_file(str(save(tmp_path / "few.npz", 150)), Request(), native_bytes=10**6)
+    np.savez(tmp_path / "nan.npz", data=np.full((300, 2), np.nan), names=np.array(["a", "b"]))
+    with pytest.raises(InputError, match="every column contains NaN"):
+        sample_file(str(tmp_path / "nan.npz"), Request(), native_bytes=10**6)
+    np.savez(tmp_path / "empty.npz", data=np.empty((0, 2)), names=np.array(["a", "b"]))
+    with pytest.raises(InputError, match="has 0 rows"):
+        sample_file(str(tmp_path / "empty.npz"), Request(), native_bytes=10**6)

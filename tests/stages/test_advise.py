@@ -1,0 +1,110 @@
+"""Advice for a file, from the command line; the commands that it prints are run, too."""
+
+import shlex
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from baler_energy.cli import main
+from baler_energy.codecs.packing import Packing
+from baler_energy.data import toy
+from baler_energy.errors import InputError
+from baler_energy.formats import open_source
+from baler_energy.variants import CODERS, load
+
+FAST = ("--meters", "process", "--min-window-s", 0, "--idle-s", 0, "--threads", 1, "--epochs", 1, "--limit-s", 60)
+
+
+@pytest.fixture(scope="module")
+def jets(tmp_path_factory: pytest.TempPathFactory):
+    """Write a Parquet file of 1500 toy jets."""
+    table = toy.generate(1500, 1)
+    columns = zip(table.names, table.data.T, table.dtypes, strict=True)
+    path = tmp_path_factory.mktemp("jets") / "jets.parquet"
+    pd.DataFrame({name: values.astype(dtype) for name, values, dtype in columns}).to_parquet(path)
+    return path
+
+
+def contents(path):
+    with open_source(path) as source:
+        return np.concatenate([block.data for block in source.blocks(10_000)])
+
+
+def run_commands(text, folder, monkeypatch):
+    """Run the commands in the text in a folder, quickly; give the reconstructed table."""
+    monkeypatch.chdir(folder)
+    lines = [shlex.split(line) for line in text.splitlines() if line.startswith("  baler-energy ")]
+    for line in lines:
+        measured = line[1] in ("train", "compress", "decompress")
+        quick = ["--min-window-s", "0", "--idle-s", "0", "--meters", "process"] if measured else []
+        assert main([*line[1:], *quick]) == 0
+    (back,) = folder.glob("*/decompress/reconstructed.*")
+    return contents(back)
+
+
+def test_the_recommended_commands_keep_the_error(stage, jets, tmp_path, monkeypatch, capsys):
+    stage("advise", jets, "--error", 0.02, *FAST)
+    said = capsys.readouterr().out
+    assert "codec ratio" in said
+    assert "Use quantise-0.02+" in said
+    assert "baler 1/2 after 1 epochs with" in said
+    # No meter of these has an energy.
+    assert " unknown " in said
+    before, after = contents(jets), run_commands(said, tmp_path, monkeypatch)
+    assert (np.abs(after - before).max(axis=0) <= 0.02 * np.ptp(before, axis=0)).all()
+
+
+def test_lossless_tries_every_lossless_coder_and_no_training(stage, jets, tmp_path, monkeypatch, capsys):
+    stage("advise", jets, "--lossless", *FAST)
+    said = capsys.readouterr().out
+    assert "with no loss at all" in said
+    assert "baler 1/2" not in said
+    for name in ("pcodec", "zstd", "lz4", "zlib", "lzma"):
+        assert f" {name} " in said
+    np.testing.assert_array_equal(run_commands(said, tmp_path, monkeypatch), contents(jets))
+
+
+def test_a_page_is_written(stage, jets, tmp_path, capsys):
+    stage("advise", jets, "--error", 0.05, "--measure", "nrmse", "--html", tmp_path / "advice.html", *FAST)
+    page = (tmp_path / "advice.html").read_text()
+    assert "<svg" in page
+    assert "Use quantise-" in page
+    assert "an RMS error of at most 5 % of a column&#x27;s standard deviation" in page
+
+
+def test_nothing_is_begun_after_the_time_is_over(stage, jets, capsys):
+    with pytest.raises(InputError, match="the time was over before any codec"):
+        stage("advise", jets, *FAST[:-1], 0)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("missing.parquet",), "missing.parquet"),
+        (("notes.txt",), "unknown suffix"),
+        (("few.npz",), "at least 200"),
+        (("text.parquet",), "text"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_one_message(stage, tmp_path, monkeypatch, words, message):
+    monkeypatch.chdir(tmp_path)
+    np.savez("few.npz", data=np.ones((20, 2)), names=np.array(["a", "b"]))
+    pd.DataFrame({"text": ["a"] * 300}).to_parquet("text.parquet")
+    with pytest.raises(InputError, match=message):
+        stage("advise", *words)
+
+
+@pytest.mark.parametrize("error", ["0", "1", "-0.1", "nan", "much"])
+def test_an_error_is_a_share(stage, jets, error):
+    with pytest.raises(SystemExit):
+        stage("advise", jets, f"--error={error}")
+
+
+@pytest.mark.parametrize("name", CODERS)
+def test_the_words_of_a_ladder_are_packings_from_coarse_to_fine(name):
+    words = load(CODERS[name]).WORD.ladder(name)
+    assert len(set(words)) == len(words)
+    for word in words:
+        (parsed,) = Packing.parse(word).words
+        assert not parsed.lossless
