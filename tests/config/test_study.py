@@ -1,5 +1,6 @@
 """The typed configuration and its grid."""
 
+import copy
 from pathlib import Path
 from typing import Any, get_args
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from baler_energy import commands
 from baler_energy.cli import main
 from baler_energy.config.sections import Peer, StudyMeter
-from baler_energy.config.study import load_study
+from baler_energy.config.study import _changed, load_study
 from baler_energy.errors import InputError
 from baler_energy.stages.schema import BEGIN, END, documentation, json_schema
 from baler_energy.vocabulary import PEERS, STUDY_METERS
@@ -420,3 +421,40 @@ def test_nothing_is_left_without_the_only_engine_or_that_of_the_reference():
     )
     reference = {"dataset": "toy", "rows": 100, "epochs": 1, "engine": "upstream"}
     assert load_study(one_at_a_time(reference=reference)).without_engine("upstream") is None
+
+
+def test_further_files_change_and_add_keys(tmp_path):
+    first, second = tmp_path / "first.yaml", tmp_path / "second.yaml"
+    first.write_text(yaml.safe_dump(study()))
+    changes = {"name": "mine", "data": {"other": {"source": "toy", "seed": 9}}, "axes": {"dataset": ["other"]}}
+    second.write_text(yaml.safe_dump(changes))
+    loaded = load_study([first, second])
+    expected = study(name="mine", data={**study()["data"], **changes["data"]})
+    assert loaded == load_study(expected | {"axes": {**expected["axes"], "dataset": ["other"]}})
+    assert loaded.name == "mine" and {point.dataset for point in loaded.points} == {"other"}
+    second.write_text("- no mapping")
+    with pytest.raises(InputError, match=r"second\.yaml: a study must be a mapping"):
+        load_study([first, second])
+
+
+def test_snakemake_merges_files_alike():
+    from snakemake.utils import update_config
+
+    first, second = study(), {"name": "mine", "data": {"toy": {"seed": 4}}, "axes": {"rows": [7]}, "new": {"a": 1}}
+    merged = copy.deepcopy(first)
+    update_config(merged, second)
+    assert _changed(first, second) == merged
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        ["config.yaml"],
+        *([f"studies/{name}.yaml"] for name in ("engines", "gpu", "original-2023", "smoke", "worth")),
+        ["studies/worth.yaml", "studies/worth-file.yaml"],
+    ],
+    ids=" ".join,
+)
+def test_the_studies_of_the_repository_are_valid(repository, files):
+    loaded = load_study([repository / "config" / file for file in files])
+    assert {point.dataset for point in loaded.points} <= set(loaded.data)

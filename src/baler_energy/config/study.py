@@ -4,12 +4,13 @@
 ``workflow/schemas/study.schema.json`` and the tables of ``config/README.md`` are generated from it.
 """
 
+import functools
 import itertools
 import json
 import math
 import random
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
@@ -326,13 +327,13 @@ def _resolved(values: Mapping[str, Any]) -> dict[str, Any]:
     return known if choice else known | {"device": AXIS_DEFAULTS["device"]}
 
 
-def load_study(config: Mapping[str, Any] | Path) -> Study:
+def load_study(config: Mapping[str, Any] | Path | Sequence[Path]) -> Study:
     """Validate a configuration.
 
     Parameters
     ----------
     config
-        The configuration, or its YAML file.
+        The configuration, or its YAML file; of several files, each changes and adds keys of those before it.
 
     Raises
     ------
@@ -340,14 +341,10 @@ def load_study(config: Mapping[str, Any] | Path) -> Study:
         The configuration has mistakes; the message lists all of them with key, value and what is allowed.
     """
     where = ""
-    if isinstance(config, Path):
-        where = f"{config}: "
-        try:
-            config = yaml.safe_load(config.read_text(encoding="utf-8"))
-        except (OSError, yaml.YAMLError) as error:
-            raise InputError(f"{where}cannot be read as YAML: {error}") from error
     if not isinstance(config, Mapping):
-        raise InputError(f"{where}a study must be a mapping of keys to values, not {type(config).__name__}.")
+        paths = [config] if isinstance(config, Path) else config
+        where = f"{', '.join(map(str, paths))}: "
+        config = functools.reduce(_changed, map(_read, paths))
     try:
         return Study.model_validate(config)
     except ValidationError as error:
@@ -357,6 +354,29 @@ def load_study(config: Mapping[str, Any] | Path) -> Study:
             f"{where}the study has {count} mistake{'s' if count > 1 else ''}:\n{lines}\n"
             "Every key is described in config/README.md."
         ) from error
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    try:
+        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise InputError(f"{path}: cannot be read as YAML: {error}") from error
+    if not isinstance(config, Mapping):
+        raise InputError(f"{path}: a study must be a mapping of keys to values, not {type(config).__name__}.")
+    return config
+
+
+def _changed(config: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Change and add keys, also of nested mappings, as Snakemake does with several files."""
+    return {
+        **config,
+        **{
+            key: _changed(config[key], value)
+            if isinstance(value, Mapping) and isinstance(config.get(key), Mapping)
+            else value
+            for key, value in changes.items()
+        },
+    }
 
 
 def _explain(error: Any) -> str:

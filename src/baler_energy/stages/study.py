@@ -28,6 +28,7 @@ EPILOG = """\
 examples, from the root of the repository:
   baler-energy study                                            the laptop study
   baler-energy study --configfile config/studies/smoke.yaml     another one
+  baler-energy study --configfile config/studies/worth.yaml mine.yaml   one with changed keys
   baler-energy study --profile slurm                            on a cluster
 
 Finished steps are kept. After a crash or a kill, the same command waits for jobs that are still running (on a cluster
@@ -37,7 +38,14 @@ it cancels them), releases Snakemake's lock and repeats unfinished steps.
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this subcommand."""
-    parser.add_argument("--configfile", type=Path, default=Path("config/config.yaml"), help="the study (YAML)")
+    parser.add_argument(
+        "--configfile",
+        type=Path,
+        nargs="+",
+        default=[Path("config/config.yaml")],
+        metavar="FILE",
+        help="the study (YAML); further files change or add keys (default: config/config.yaml)",
+    )
     parser.add_argument("--cores", default="all", help="cores for Snakemake (default: all)")
     parser.add_argument("--profile", metavar="NAME", help="Snakemake's profile of a cluster, instead of --cores: slurm")
 
@@ -48,13 +56,13 @@ def run(args: argparse.Namespace) -> None:
     print(f"The report is at {report}")
 
 
-def run_study(configfile: Path, where: Sequence[str]) -> Path:
+def run_study(configfiles: Sequence[Path], where: Sequence[str]) -> Path:
     """Run a study in the working directory and write its report.
 
     Parameters
     ----------
-    configfile
-        The study.
+    configfiles
+        The study, as of `config.study.load_study`.
     where
         Snakemake's options for where it runs: ``--cores all`` or ``--profile slurm``.
 
@@ -70,9 +78,9 @@ def run_study(configfile: Path, where: Sequence[str]) -> Path:
     BalerEnergyError
         Another Snakemake runs in this folder, or a step failed.
     """
-    study, _ = runnable(load_study(configfile))
+    study, _ = runnable(load_study(configfiles))
     _await_orphans()
-    options = ["--configfile", str(configfile)]
+    options = ["--configfile", *map(str, configfiles)]
     locks = Path(".snakemake/locks")
     if locks.is_dir() and any(locks.iterdir()):
         _cancel_orphans()
