@@ -52,7 +52,8 @@ def _panel(panel: Axes, known: pd.DataFrame, measure: str) -> set[int]:
             seen, other = (
                 interval(repeats[name].dropna().to_numpy("float64")) for name in (measure, f"held_out_{measure}")
             )
-            if seen[2] and other[2]:
+            # A logarithmic axis has no place for a codec without error.
+            if seen[2] and other[2] and seen[0] > 0 and other[0] > 0:
                 rows.append((*seen[:2], *other[:2]))
                 counts.add(other[2])
         table = pd.DataFrame(rows, columns=["x", "x_bar", "y", "y_bar"])
