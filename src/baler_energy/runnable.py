@@ -1,46 +1,71 @@
 """The part of a study that this machine can run."""
 
+from collections.abc import Iterator
+from typing import NamedTuple
+
 from baler_energy.codecs.engines import engine_of
 from baler_energy.codecs.packing import Packing
 from baler_energy.config.study import Study
 from baler_energy.errors import UnavailableError
 
-__all__ = ["runnable"]
+__all__ = ["LeftOut", "runnable"]
 
 
-def runnable(study: Study) -> tuple[Study, str | None]:
-    """Leave out the points of engines that this machine lacks.
+class LeftOut(NamedTuple):
+    """Runs of a study that this machine cannot run.
+
+    Parameters
+    ----------
+    axis, value
+        What they have in common: an engine or a packing.
+    runs, of_runs
+        Their number, and that of all runs of the study.
+    reason
+        What is missing, and how to install it.
+    """
+
+    axis: str
+    value: str
+    runs: int
+    of_runs: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.runs} of {self.of_runs} runs with {self.axis} {self.value!r} are skipped. {self.reason}"
+
+
+def runnable(study: Study) -> tuple[Study, tuple[LeftOut, ...]]:
+    """Leave out the points of engines and packings that this machine lacks.
 
     Returns
     -------
     Study
         The study that can run.
-    str or None
-        Message: what was left out, and how to install it; None: nothing.
+    tuple
+        What was left out.
 
     Raises
     ------
     UnavailableError
-        A packing is not available, or nothing is left to run.
+        The study's centre cannot run, or nothing is left to run.
     """
-    said = []
-    for packing in dict.fromkeys(point.packing for point in study.points):
-        if reason := Packing.parse(packing).missing():
-            raise UnavailableError(
-                f"Study {study.name!r} requires packing {packing!r}, which cannot run here. {reason}"
-            )
+    left_out, rest = [], study
+    for axis, value, reason in _missing(study):
+        runs = sum(getattr(point, axis) == value for point in rest.points)
+        changed = rest.without(axis, value)
+        if changed is None:
+            raise UnavailableError(f"Study {study.name!r} requires {axis} {value!r}, which cannot run here. {reason}")
+        rest = changed
+        left_out.append(LeftOut(axis, value, runs, len(study.points), reason))
+    return rest, tuple(left_out)
+
+
+def _missing(study: Study) -> Iterator[tuple[str, str, str]]:
+    """Yield axis and value of each engine and packing that this machine lacks, and the reason."""
     for point in {(point.transform, point.engine): point for point in study.points}.values():
         engine = engine_of(point)
-        reason = engine.missing()
-        if reason is None:
-            continue
-        left_out = sum(engine_of(other) is engine for other in study.points)
-        rest = study.without_engine(engine.name)
-        if rest is None:
-            raise UnavailableError(
-                f"Study {study.name!r} requires engine {engine.name!r}, which cannot run here. {reason}"
-            )
-        runs = f"{left_out} of {len(study.points)} runs"
-        said.append(f"Study {study.name!r}: {runs} with engine {engine.name!r} are skipped. {reason}")
-        study = rest
-    return study, "\n".join(said) or None
+        if reason := engine.missing():
+            yield "engine", engine.name, reason
+    for packing in dict.fromkeys(point.packing for point in study.points):
+        if reason := Packing.parse(packing).missing():
+            yield "packing", packing, reason

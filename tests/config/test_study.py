@@ -397,19 +397,19 @@ def test_a_study_without_an_engine_is_the_study_that_never_had_it(tmp_path):
     profile = {"points": [{"engine": "upstream", "rows": 200}, {"rows": 100, "epochs": 1}]}
     peers = {"tools": ["zeus"], "points": [{"engine": "upstream"}]}
     whole = load_study(one_at_a_time(also=also, profile=profile, peers=peers))
-    rest = whole.without_engine("upstream")
+    rest = whole.without("engine", "upstream")
     assert [p.path for p in rest.points] == [p.path for p in whole.points if p.engine != "upstream"]
     assert {p.engine for p in rest.points} == {"reference", "fast"}
     assert rest.profiled == tuple(p for p in whole.profiled if p.engine != "upstream")
     assert rest.peers.tools == () and rest.peer_points == ()
     rest.write(tmp_path / "study.yaml")
     assert load_study(tmp_path / "study.yaml") == rest
-    assert rest.without_engine("upstream") == rest
+    assert rest.without("engine", "upstream") == rest
 
 
 @pytest.mark.parametrize("engines", [["upstream"], ["upstream", "fast"]])
 def test_an_engine_is_removed_from_its_axis(engines):
-    rest = load_study(one_at_a_time(axes={"engine": engines, "rows": [200]})).without_engine("upstream")
+    rest = load_study(one_at_a_time(axes={"engine": engines, "rows": [200]})).without("engine", "upstream")
     assert {(p.engine, p.rows) for p in rest.points} == {("reference", 100), ("reference", 200)} | {
         (engine, 100) for engine in engines if engine != "upstream"
     }
@@ -417,10 +417,11 @@ def test_an_engine_is_removed_from_its_axis(engines):
 
 def test_nothing_is_left_without_the_only_engine_or_that_of_the_reference():
     assert (
-        load_study(study(axes={"rows": [9], "epochs": [1], "engine": ["upstream"]})).without_engine("upstream") is None
+        load_study(study(axes={"rows": [9], "epochs": [1], "engine": ["upstream"]})).without("engine", "upstream")
+        is None
     )
     reference = {"dataset": "toy", "rows": 100, "epochs": 1, "engine": "upstream"}
-    assert load_study(one_at_a_time(reference=reference)).without_engine("upstream") is None
+    assert load_study(one_at_a_time(reference=reference)).without("engine", "upstream") is None
 
 
 def test_further_files_change_and_add_keys(tmp_path):

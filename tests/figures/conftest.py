@@ -81,6 +81,9 @@ def _build(
         for device in devices:
             for repeat in range(repeats):
                 maker.add(dict(combination), device, repeat)
+    maker.rows["left_out"] = [
+        {"axis": "packing", "value": "sz3-0.01", "runs": 3, "of_runs": 42, "reason": "The package pysz is missing."}
+    ]
     maker.rows["break_even"] = constant_rows(BreakEven().ranges, "EUR")
     if extras:
         maker.add_extras()

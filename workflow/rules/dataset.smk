@@ -7,18 +7,21 @@ localrules:
 
 rule study:
     output:
-        f"{RESULTS}/study.yaml",
+        study=f"{RESULTS}/study.yaml",
+        left_out=f"{RESULTS}/left_out.json",
     log:
         f"{LOGS}/study.log",
     params:
         study=STUDY.model_dump_json(exclude_unset=True),
+        left_out=[one._asdict() for one in LEFT_OUT],
     run:
-        STUDY.write(Path(output[0]))
+        STUDY.write(Path(output.study))
+        write_json(Path(output.left_out), params.left_out)
 
 
 checkpoint repeats:
     input:
-        study=rules.study.output,
+        study=rules.study.output.study,
         runs=files_before_round,
     output:
         round_file(Path(RESULTS), "{round}"),
@@ -37,7 +40,8 @@ checkpoint repeats:
 
 rule collect:
     input:
-        study=rules.study.output,
+        study=rules.study.output.study,
+        left_out=rules.study.output.left_out,
         runs=files_of_runs,
         calibrations=expand(rules.calibrate.output, device=DEVICES),
         foreign=rules.foreign.output if STUDY.imports else [],
@@ -56,5 +60,5 @@ rule collect:
         folder=folder_of_output,
         source=fingerprint(*sources.analysed("collect", CODECS)),
     shell:
-        "baler-energy collect --study {input.study:q} --results {params.results:q} --out {params.folder:q}"
-        " --processes {threads} > {log:q} 2>&1"
+        "baler-energy collect --study {input.study:q} --left-out {input.left_out:q} --results {params.results:q}"
+        " --out {params.folder:q} --processes {threads} > {log:q} 2>&1"

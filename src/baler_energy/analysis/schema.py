@@ -328,6 +328,13 @@ hour_of_day | integer | h | hour of the day, from 0
 carbon_intensity_g_per_kwh | number | g/kWh | carbon intensity, location-based
 used | boolean | | the study's CO2e uses it
 """)
+_LEFT_OUT = _columns("""
+axis | string | | parameter that the runs have in common
+value | string | | its value
+runs | integer | 1 | runs that were left out
+of_runs | integer | 1 | runs of the whole study
+reason | string | | what this machine lacks
+""")
 _BREAK_EVEN = _columns("""
 name | string | | key under break_even in the study; its last words are the unit
 value | number | | likeliest value
@@ -355,6 +362,7 @@ TABLES: dict[str, tuple[str, tuple[Column, ...]]] = {
     "foreign": ("Imported results of other studies, a row per reading.", _FOREIGN),
     "findings": ("What can be concluded from the imported files alone.", _FINDINGS),
     "electricity": ("Carbon intensities of countries and hours, and which one the study uses.", _ELECTRICITY),
+    "left_out": ("Runs of the study that this machine could not run.", _LEFT_OUT),
     "break_even": ("What it costs to keep, move and read data, with ranges.", _BREAK_EVEN),
 }
 

@@ -292,26 +292,28 @@ class Study(Config):
         """Return the study's centre with some values changed; all values are validated."""
         return Reference.model_validate(dict(self.reference or {}) | dict(values))
 
-    def without_engine(self, engine: str) -> Self | None:
-        """Return the study as if it were configured without an engine; None: nothing is left.
+    def without(self, axis: str, value: Any) -> Self | None:
+        """Return the study as if it were configured without a value of an axis; None: nothing is left.
 
-        Nothing is left either if the study's centre, which the figures need, has this engine.
+        Nothing is left either if the study's centre, which the figures need, has this value.
         """
         config = self.model_dump(mode="json", exclude_unset=True)
-        engines = [value for value in self.axes.engine if value != engine]
-        reference = self.reference.engine if self.reference else None
-        if reference == engine or not (engines or reference):
+        values = [other for other in getattr(self.axes, axis) if other != value]
+        reference = getattr(self.reference, axis) if self.reference else None
+        if reference == value or not (values or reference):
             return None
-        if "engine" in config["axes"]:
-            config["axes"] |= {"engine": engines}
-        if not engines:
-            del config["axes"]["engine"]
+        if axis in config["axes"]:
+            config["axes"] |= {axis: values}
+            if not values:
+                del config["axes"][axis]
         if self.also:
-            config["also"] = [entry for entry in self.also if entry.get("engine", reference) != engine]
+            config["also"] = [entry for entry in self.also if entry.get(axis, reference) != value]
         for name in ("profile", "peers"):
             if name in config:
                 section = getattr(self, name)
-                kept = [entry for entry in section.points if {p.engine for p in self._matching(entry)} - {engine}]
+                kept = [
+                    entry for entry in section.points if {getattr(p, axis) for p in self._matching(entry)} - {value}
+                ]
                 config[name] |= {"points": kept} | ({} if kept or name == "profile" else {"tools": []})
         return self.model_validate(config)
 

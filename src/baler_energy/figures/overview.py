@@ -26,6 +26,7 @@ from baler_energy.figures.selection import (
 )
 from baler_energy.figures.tables.ratios import FORMAT, RATIOS, ratios, saving
 from baler_energy.figures.trivial import trivial_error
+from baler_energy.runnable import LeftOut
 from baler_energy.vocabulary import Evidence
 
 __all__ = ["escape_jinja", "escape_rst", "overview"]
@@ -80,6 +81,8 @@ def overview(tables: Tables, study: str, left_out: Mapping[str, Mapping[str, str
         _bullets(_machines(runs)),
         _heading("Flagged runs", "-"),
         *_flagged(runs),
+        _heading("Runs left out", "-"),
+        _runs_left_out(tables["left_out"]),
         _heading("Figures left out", "-"),
         _left_out(left_out),
     ]
@@ -294,6 +297,11 @@ def _flagged(runs: pd.DataFrame) -> list[str]:
     more = [f"{len(bad) - _MOST_FLAGGED} more are in the table of flagged runs."] if len(bad) > _MOST_FLAGGED else []
     marks = "Figures show them as open marks; errors and ratios are of all runs, flagged or not."
     return [escape_rst(f"{flagged_sentence(runs)[0]} {marks}"), _bullets(lines), *more]
+
+
+def _runs_left_out(left_out: pd.DataFrame) -> str:
+    lines = [str(LeftOut(*row)) for row in left_out[[*LeftOut._fields]].itertuples(index=False)]
+    return _bullets(map(escape_rst, lines)) if lines else "None."
 
 
 def _left_out(left_out: Mapping[str, Mapping[str, str]]) -> str:

@@ -54,6 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--study", type=Path, required=True, help="the study (YAML), such as a file under config/")
     parser.add_argument("--results", type=Path, required=True, help="folder of the study's results")
     parser.add_argument("--out", type=Path, required=True, help="folder of the dataset")
+    parser.add_argument("--left-out", type=Path, metavar="FILE", help="JSON list of runs that the study left out")
     parser.add_argument(
         "--processes", type=int, default=1, metavar="N", help="processes that read the records (default: 1)"
     )
@@ -61,10 +62,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run this stage."""
-    collect(load_study(args.study), args.results, args.out, processes=args.processes)
+    collect(load_study(args.study), args.results, args.out, left_out=args.left_out, processes=args.processes)
 
 
-def collect(study: Study, results: Path, out: Path, *, processes: int = 1) -> None:
+def collect(study: Study, results: Path, out: Path, *, left_out: Path | None = None, processes: int = 1) -> None:
     """Write each table of `TABLES` as ``<table>.parquet``, then ``datapackage.json``.
 
     Parameters
@@ -75,6 +76,8 @@ def collect(study: Study, results: Path, out: Path, *, processes: int = 1) -> No
         Folder with ``runs/``, ``profiles/``, ``calibration/``, ``peers/`` and ``foreign/``.
     out
         Folder of the dataset.
+    left_out
+        JSON list of `runnable.LeftOut`; None: nothing was left out.
     processes
         Processes that read records in parallel.
 
@@ -98,6 +101,7 @@ def collect(study: Study, results: Path, out: Path, *, processes: int = 1) -> No
         dataset.write_scanned(writers, windows, in_order)
         dataset.write_chosen(writers)
         writers["electricity"].add(electricity_rows(electricity))
+        writers["left_out"].add([] if left_out is None else read_json(left_out))
         writers["break_even"].add(constant_rows(study.break_even.ranges, study.break_even.currency))
     for name, writer in writers.items():
         announce(f"{name}: {writer.rows} rows")

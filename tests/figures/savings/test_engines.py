@@ -32,7 +32,17 @@ Tables = dict[str, pd.DataFrame]
 CHAPTERS = ("cost", "hotspots", "worth")
 FIGURES = [spec for chapter in CHAPTERS for spec in figures_of(chapter)]
 #: Not those that are of all that the study took, or compare codecs, and say so.
-CODECS = ("scorecard", "rate_distortion", "column_types", "codec_costs", "codec_throughput", "coder_gain", "held_out", "break_even_years", "break_even_volume")
+CODECS = (
+    "scorecard",
+    "rate_distortion",
+    "column_types",
+    "codec_costs",
+    "codec_throughput",
+    "coder_gain",
+    "held_out",
+    "break_even_years",
+    "break_even_volume",
+)
 COSTS = [spec for spec in FIGURES if spec.name not in ("co2e_countries", *CODECS)]
 
 

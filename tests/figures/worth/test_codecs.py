@@ -107,11 +107,12 @@ def test_the_answer_follows_the_data(several: Tables) -> None:
 
 def test_the_notes_are_few(several: Tables) -> None:
     notes = TABLE.notes(codecs(several), several)
-    assert len(notes) == 3 and notes[0].startswith("Most favourable for Baler: at the error of baler 1/2 after")
+    assert len(notes) == 4 and notes[0].startswith("Most favourable for Baler: at the error of baler 1/2 after")
     assert (
         "quantise+pcodec stores" in notes[1] and "times less" in notes[1] and "to compress a GB (modelled)" in notes[1]
     )
-    assert "trivial codec" in notes[2]
+    assert notes[2] == "Not available here: sz3-0.01. The package pysz is missing."
+    assert "trivial codec" in notes[3]
     runs = several["runs"]
     single = several | {"runs": runs[runs["repeat"] == 0]}
     assert any("n = 1" in note for note in TABLE.notes(codecs(single), single))

@@ -176,6 +176,8 @@ def _notes(frame: pd.DataFrame, tables: Tables) -> list[str]:
     said += [f"Least favourable: {_verdict(*pairs[-1])}"] if len(pairs) > 1 else []
     if all(pd.isna(best["ratio_factor_low"]) for _, best in pairs):
         said.append("These are single runs (n = 1), so there are no intervals.")
+    missing = tables["left_out"][tables["left_out"]["axis"] == "packing"]
+    said += [f"Not available here: {row.value}. {row.reason}" for row in missing.itertuples()]
     return said + trivial_words(tables["runs"])
 
 

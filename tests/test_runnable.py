@@ -1,0 +1,51 @@
+"""The part of a study that this machine can run."""
+
+import pytest
+
+from baler_energy.codecs.coders.sz3 import Sz3
+from baler_energy.config.study import load_study
+from baler_energy.errors import UnavailableError
+from baler_energy.runnable import runnable
+
+STUDY = {
+    "name": "tiny",
+    "data": {"toy": {"source": "toy"}},
+    "design": "one-at-a-time",
+    "reference": {"dataset": "toy", "rows": 100, "epochs": 1},
+    "axes": {"epochs": [2]},
+    "also": [{"transform": "identity", "packing": packing} for packing in ("sz3-0.01", "sz3-0.1", "pcodec")],
+    "repeats": 2,
+}
+
+
+@pytest.fixture
+def without_sz3(monkeypatch):
+    monkeypatch.setattr(Sz3, "missing", classmethod(lambda cls: "The package pysz is not installed."))
+
+
+def test_a_study_that_can_run_is_unchanged():
+    study = load_study(STUDY)
+    assert runnable(study) == (study, ())
+
+
+def test_packings_that_are_missing_are_left_out_with_the_reason(without_sz3):
+    study, left_out = runnable(load_study(STUDY))
+    assert {point.packing for point in study.points} == {"none", "pcodec"}
+    assert len(study.points) == 6
+    assert [(one.axis, one.value, one.runs, one.of_runs) for one in left_out] == [
+        ("packing", "sz3-0.01", 2, 10),
+        ("packing", "sz3-0.1", 2, 10),
+    ]
+    assert str(left_out[0]) == ("2 of 10 runs with packing 'sz3-0.01' are skipped. The package pysz is not installed.")
+
+
+def test_an_axis_of_packings_keeps_the_others(without_sz3):
+    study, left_out = runnable(load_study(STUDY | {"axes": {"packing": ["none", "sz3-0.01"]}, "also": []}))
+    assert study.axes.packing == ("none",)
+    assert len(left_out) == 1
+
+
+def test_a_centre_that_is_missing_is_refused(without_sz3):
+    reference = STUDY["reference"] | {"packing": "sz3-0.01"}
+    with pytest.raises(UnavailableError, match="requires packing 'sz3-0.01', which cannot run here"):
+        runnable(load_study(STUDY | {"reference": reference, "also": []}))
