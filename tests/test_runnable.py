@@ -47,5 +47,5 @@ def test_an_axis_of_packings_keeps_the_others(without_sz3):
 
 def test_a_centre_that_is_missing_is_refused(without_sz3):
     reference = STUDY["reference"] | {"packing": "sz3-0.01"}
-    with pytest.raises(UnavailableError, match="requires packing 'sz3-0.01', which cannot run here"):
+    with pytest.raises(UnavailableError, match=r"requires packing 'sz3-0.01', which cannot run here"):
         runnable(load_study(STUDY | {"reference": reference, "also": []}))
