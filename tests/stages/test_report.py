@@ -107,7 +107,9 @@ def test_no_carbon_intensity_and_a_changing_one(tmp_path: Path, write: Write) ->
     assert "No CO2e: the study sets no carbon intensity (country," in page and ">CO2e<" not in page
     write(tmp_path / "dataset")
     frame = pq.read_table(tmp_path / "dataset" / "runs.parquet").to_pandas()
-    tables = {name: pq.read_table(tmp_path / "dataset" / f"{name}.parquet").to_pandas() for name in ("errors",)}
+    tables = {
+        name: pq.read_table(tmp_path / "dataset" / f"{name}.parquet").to_pandas() for name in ("errors", "left_out")
+    }
     frame["carbon_intensity_g_per_kwh"] = [20.0 + n for n in range(len(frame))]
     assert "Carbon intensity 20 to 100 g CO2e per kWh, PUE 1" in overview.overview({**tables, "runs": frame}, "s", {})
 
@@ -135,7 +137,8 @@ def test_a_partly_measured_study_is_reported_as_such(tmp_path: Path, write: Writ
     frame.loc[:9, "energy_evidence"] = "measured"
     frame.loc[10:11, "energy_j"] = None
     frame.loc[10:11, "energy_evidence"] = None
-    tables = {name: pq.read_table(tmp_path / f"{name}.parquet").to_pandas() for name in ("errors", "measurements")}
+    names = ("errors", "left_out", "measurements")
+    tables = {name: pq.read_table(tmp_path / f"{name}.parquet").to_pandas() for name in names}
     page = overview.overview({**tables, "runs": frame}, "study", {})
     assert "MEASURED IN PART: 10 of 81 records" in page and "69 have only modelled energy" in page
     assert "2 records have no energy" in page
@@ -172,3 +175,10 @@ def test_no_runs_is_an_input_error(tmp_path: Path, write: Write, capfd: pytest.C
     folder = chapters(tmp_path / "figures")[0]
     assert main(["report", "--dataset", str(tmp_path), "--figures", str(folder), "--out", str(tmp_path / "o.rst")]) == 2
     assert "contains no runs" in capfd.readouterr().err
+
+
+def test_runs_that_were_left_out_are_on_the_first_page(tmp_path: Path, write: Write) -> None:
+    write(tmp_path / "dataset")
+    report.report(tmp_path / "dataset", chapters(tmp_path / "figures"), tmp_path / "overview.rst")
+    page = rendered(tmp_path / "overview.rst")
+    assert "3 of 42 runs with packing 'sz3-0.01' are skipped. The package pysz is missing." in html.unescape(page)
