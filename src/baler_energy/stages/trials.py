@@ -171,7 +171,9 @@ class Trials:
         An error bound is relative to the range in training, the goal to the range in the compressed rows.
         """
         test, training = (_ranges(table) for table in (self.sample.test, self.sample.training))
-        return float(min([1.0, *(test[training > 0] / training[training > 0]).tolist()]) or 1.0)
+        # A column that is constant in either table has no error over its range.
+        known = (test > 0) & (training > 0)
+        return float(min([1.0, *(test[known] / training[known]).tolist()]))
 
     def _pilot(self, point: PointOptions, table: str = "pilot") -> dict[str, Any]:
         """Compress and decompress some rows, unmeasured; return ratio and errors, infinite if the codec fails."""
