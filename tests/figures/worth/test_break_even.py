@@ -114,6 +114,31 @@ def test_the_notes_say_that_it_pays(build: Callable[..., Tables]) -> None:
     assert " pays compared with pcodec" in first and "it saves" in first
 
 
+@pytest.mark.parametrize(
+    ("years", "volume_tb", "words"),
+    [
+        (2.0, 0.001, "it pays after 2 years, and from 1 GB per model."),
+        (12.0, None, "it pays after 12 years, but within 10 years at no volume per model."),
+        (None, 3.0, "it pays from 3 TB per model, but never at the study's volume per model."),
+        (None, None, "it never pays."),
+    ],
+)
+def test_never_is_only_said_of_what_never_pays(
+    worse: Tables, years: float | None, volume_tb: float | None, words: str
+) -> None:
+    frame = break_even(worse).assign(recorded_pays_from_years=years, recorded_pays_from_volume_tb=volume_tb)
+    assert TABLE.notes(frame, worse)[1].endswith(words)
+
+
+def test_no_ratio_is_enough_where_the_other_steps_cost_more(worse: Tables) -> None:
+    runs = worse["runs"].copy()
+    slow = (runs["transform"] == "baler") & (runs["operation"] == "decompress")
+    runs.loc[slow, "energy_j"] *= 1e9
+    tables = worse | {"runs": runs}
+    first = TABLE.notes(break_even(tables), tables)[0]
+    assert "would save money with no ratio, however large, and energy with no ratio" in first
+
+
 def test_the_page_has_a_row_for_each_way_with_all_quantities(worse: Tables) -> None:
     frame = break_even(worse)
     rows = TABLE.rows(frame, 1000)

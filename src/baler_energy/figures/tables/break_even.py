@@ -171,22 +171,26 @@ def _against_best(own: Any, study: Study, case: Case, scenario: Scenario) -> str
     said = f"{case.trained.name} (RMS residual / range {100 * case.error:.3g} %) {pays} compared with {best.name},"
     said += " which needs no training and has no larger error: for"
     said += f" {scenario.name}, kept for {scenario.years:g} years, it {_saved(own, 'best', saved=True)}. Its ratio is {case.trained.ratio:.3g}, that of {best.name}"
-    said += f" {best.ratio:.3g}; at this error it would save money with a ratio above"
-    return f"{said} {_ratio(MONEY, compared)}, and energy with one above {_ratio(ENERGY, compared)}."
+    said += f" {best.ratio:.3g}; at this error it would save money with {_ratio_needed(MONEY, compared)},"
+    return f"{said} and energy with {_ratio_needed(ENERGY, compared)}."
 
 
-def _ratio(quantity: Quantity, compared: tuple[Codec, Codec, Scenario, Constants]) -> str:
+def _ratio_needed(quantity: Quantity, compared: tuple[Codec, Codec, Scenario, Constants]) -> str:
     needed = float(ratio_to_pay(quantity, *compared))
-    return f"{needed:.3g}" if np.isfinite(needed) else "any number"
+    return f"a ratio above {needed:.3g}" if np.isfinite(needed) else "no ratio, however large"
 
 
 def _against_recorded(own: Any) -> str:
     saved = _saved(own, "recorded", saved=True)
     years, volume = (np.inf if pd.isna(own[name]) else own[name] for name in _FROM)
     said = f"Against keeping the data as recorded it {saved} for {own['scenario']}"
-    if not np.isfinite([years, volume]).all():
-        return f"{said}; it never pays."
-    return f"{said}; it pays {years_text(years)}, and {volume_text(volume)}."
+    if np.isfinite([years, volume]).all():
+        return f"{said}; it pays {years_text(years)}, and {volume_text(volume)}."
+    if np.isfinite(years):
+        return f"{said}; it pays {years_text(years)}, but within {own['years']:g} years at no volume per model."
+    if np.isfinite(volume):
+        return f"{said}; it pays {volume_text(volume)}, but never at the study's volume per model."
+    return f"{said}; it never pays."
 
 
 _FROM = ("recorded_pays_from_years", "recorded_pays_from_volume_tb")
