@@ -110,7 +110,6 @@ def _verdict(codecs: pd.DataFrame) -> str:
     gone = int(codecs["peak_shift"].isna().sum())
     if fine.any():
         best = codecs[fine].sort_values("ratio").iloc[-1]
-        best = codecs[fine].sort_values("ratio").iloc[-1]
         change = "changes" if fine.sum() == 1 else "change"
         said += f" {fine.sum()} of {len(codecs)} codecs {change} both by less than these uncertainties; "
         said += (
