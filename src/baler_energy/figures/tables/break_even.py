@@ -170,9 +170,9 @@ def _against_best(own: Any, study: Study, case: Case, scenario: Scenario) -> str
     pays = "pays" if own["best_saving"] > 0 else "does not pay"
     said = f"{case.trained.name} (RMS residual / range {100 * case.error:.3g} %) {pays} compared with {best.name},"
     said += " which needs no training and has no larger error: for"
-    said += f" {scenario.name}, kept for {scenario.years:g} years, it {_saved(own, 'best', saved=True)}. Its ratio is {case.trained.ratio:.3g}, that of {best.name}"
-    said += f" {best.ratio:.3g}; at this error it would save money with {_ratio_needed(MONEY, compared)},"
-    return f"{said} and energy with {_ratio_needed(ENERGY, compared)}."
+    said += f" {scenario.name}, kept for {scenario.years:g} years, it {_saved(own, 'best', saved=True)}."
+    said += f" Its ratio is {case.trained.ratio:.3g}, that of {best.name} {best.ratio:.3g}; at this error it would save"
+    return f"{said} money with {_ratio_needed(MONEY, compared)}, and energy with {_ratio_needed(ENERGY, compared)}."
 
 
 def _ratio_needed(quantity: Quantity, compared: tuple[Codec, Codec, Scenario, Constants]) -> str:
