@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from baler_energy.analysis.advice import Goal, codec_name
-from baler_energy.figures.style import COLOURS, grid, legend_below, log_ticks, plain, styled, title
+from baler_energy.figures.style import COLOURS, grid, legend_below, log_ticks, plain, styled, subtitle, title
 
 if TYPE_CHECKING:
     from baler_energy.data.sampling import Sample
@@ -22,7 +22,7 @@ _SMALL_BYTES = 2e6
 _AXES = {
     "value": "Largest error / range of the column",
     "nrmse": "NRMSE (mean over columns)",
-    "relative": "Relative error of 99 % of the values (mean over columns)",
+    "relative": "Relative error, 99 % quantile (mean over columns)",
 }
 
 
@@ -87,7 +87,8 @@ def draw_advice(codecs: pd.DataFrame, curves: Sequence[pd.DataFrame], goal: Goal
         names = [f"{number + 1} {codec_name(row)}" for number, row in enumerate(codecs.to_dict("records"))]
         marks = [Line2D([], [], linestyle="none", label=plain(name)) for name in names]
         legend_below(figure, marks)
-        title(figure, f"Compression ratio of each codec. Goal: {goal.words}")
+        subtitle(figure, f"Goal: {goal.words}")
+        title(figure, "Compression ratio of each codec")
         return figure
 
 
