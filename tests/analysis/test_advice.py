@@ -71,27 +71,27 @@ def test_among_codecs_of_nearly_the_same_size_the_fastest_is_recommended() -> No
     )
     number, said = recommended(frame, Goal(0.01))
     assert frame["packing"].iloc[number] == "fast"
-    assert "Use fast: it stores 9.6 times less" in said
-    assert "the fastest within 5 % of the best" in said
+    assert "Use fast: compression ratio 9.6, with every value" in said
+    assert "the fastest codec with a ratio within 5 % of the best" in said
 
 
 def test_the_recommendation_compares_with_a_trained_codec() -> None:
     rows = [*runs("small", 10.0), *runs("pco", 5.0, trained_s=3.0)]
     assert recommended(ranked(rows, 10**9, Goal(0.01)), Goal(0.01))[1].endswith(
-        "The best trained codec, pca 1/2 with pco, stores 2 times more, after 3 s of training."
+        "The best trained codec, pca 1/2 with pco, needs 2 times as many bytes, after 3 s of training."
     )
     rows = [*runs("small", 5.0), *runs("pco", 10.0, trained_s=3.0)]
     assert recommended(ranked(rows, 10**9, Goal(0.01)), Goal(0.01))[1].endswith(
-        "small, stores 2 times more, but needs no training, which took 3 s here."
+        "small, needs 2 times as many bytes, but no training, which took 3 s here."
     )
     said = recommended(ranked(runs("small", 10.0), 10**9, Goal(0.01)), Goal(0.01))[1]
-    assert said.endswith("No trained codec that was tried reaches this error.")
+    assert said.endswith("No trained codec that was tried meets the goal.")
 
 
 def test_nothing_is_recommended_that_misses_the_error() -> None:
     number, said = recommended(ranked(runs("bad", 50.0, error=0.02), 10**9, Goal(0.01)), Goal(0.01))
     assert number == -1
-    assert said.startswith("No codec that was tried reaches every value within 1 % of its column's range.")
+    assert said.startswith("No codec that was tried meets the goal: every value within 1 % of its column's range.")
 
 
 @pytest.mark.parametrize("measure", MEASURES)

@@ -91,11 +91,15 @@ def test_the_same_seed_gives_the_same_numbers() -> None:
     ("before", "after", "reason"),
     [
         (np.random.default_rng(1).uniform(70, 110, 5000),) * 2 + ("before: no peak",),
-        (sample()[:20],) * 2 + ("before: 20 entries in the window, 50 are needed",),
-        (sample(), np.full(7000, math.nan), "after: 0 entries"),
+        (sample()[:20],) * 2 + ("before: only 20 entries in the window; at least 50 are needed",),
+        (sample(), np.full(7000, math.nan), "after: only 0 entries"),
         (sample(), np.random.default_rng(1).uniform(70, 110, 7000), "after: no peak"),
-        (sample(background=0), np.full(4000, POSITION) + 30, "after: 0 entries"),
-        (np.repeat([10.0, 91.0], 2000), np.repeat([91.0, 10.0], 2000), "0% of the entries in the window are rows"),
+        (sample(background=0), np.full(4000, POSITION) + 30, "after: only 0 entries"),
+        (
+            np.repeat([10.0, 91.0], 2000),
+            np.repeat([91.0, 10.0], 2000),
+            "only 0% of the entries in the window were in it",
+        ),
         (sample(), sample() + 9.3, "after: no peak inside the window"),
     ],
 )

@@ -89,5 +89,5 @@ def test_a_coarser_step_needs_fewer_integers():
 def test_a_wrong_bound_is_one_message(word):
     with pytest.raises(InputError, match=f"'{word}' is not supported; use none, or some of these"):
         Packing.parse(word)
-    with pytest.raises(InputError, match="repeats a kind that is already there"):
+    with pytest.raises(InputError, match="cannot be combined with the words before it"):
         Packing.parse("quantise-0.1+float32")

@@ -45,13 +45,13 @@ def test_a_rule_passes_on_what_the_study_declares() -> None:
 @pytest.mark.parametrize(
     ("derived", "message"),
     [
-        ({"m": {}}, "derived.m: give exactly one of invariant_mass, ratio, sum, not none of them"),
-        ({"m": {"ratio": ["a", "b"], "sum": ["a", "b"]}}, "derived.m: give exactly one of .*, not ratio and sum"),
+        ({"m": {}}, "derived.m: set exactly one of invariant_mass, ratio, sum, not none of them"),
+        ({"m": {"ratio": ["a", "b"], "sum": ["a", "b"]}}, "derived.m: set exactly one of .*, not ratio and sum"),
         ({"m": {"invariant_mass": MUONS[:1]}}, "derived.m.invariant_mass: .* at least 2 items"),
         ({"m": {"invariant_mass": [MUONS[0], MUONS[1][:3]]}}, "derived.m.invariant_mass.1: .* at least 4 items"),
         (
             {"m": {"invariant_mass": [MUONS[0], ["pt", 1, "phi", 0]]}},
-            r"invariant_mass\[1\]: pt, eta and phi are columns",
+            r"invariant_mass\[1\]: pt, eta and phi must be columns",
         ),
         ({"m": {"invariant_mass": [MUONS[0], ["pt", "eta", "phi", -1]]}}, r"\[1\]: the mass -1 is negative"),
         ({"m": MASS | {"windows": {"Z": [100, 80]}}}, "windows.Z: the lower edge 100 is not below the upper edge 80"),

@@ -75,7 +75,7 @@ def test_columns_with_nan_are_left_out(tmp_path: Path) -> None:
     sample = sample_file(str(tmp_path / "a.npz"), Request(), native_bytes=10**6)
     assert sample.test.names == sample.training.names == ("a", "c")
     assert sample.left_out == ("b",)
-    assert sample.warnings[-1] == "b: left out, because of NaN or infinity"
+    assert sample.warnings[-1] == "b: left out because of NaN or infinity"
     assert sorted([*sample.training.data[:, 1], *sample.test.data[:, 1]]) == sorted(data[:, 2])
 
 

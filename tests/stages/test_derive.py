@@ -47,7 +47,7 @@ def test_a_row_is_written_for_each_quantity_and_window(stage, pipeline, tmp_path
     ("derived", "message"),
     [
         ({"m": {"ratio": ["pt", "ETA"]}}, r"derived\.m: .*table\.npz has no column 'ETA'\. It has: pt, eta, "),
-        ({"m": {}}, "derived: m: give exactly one of invariant_mass, ratio, sum, not none of them"),
+        ({"m": {}}, "derived: m: set exactly one of invariant_mass, ratio, sum, not none of them"),
         ({"m": {"sum": ["pt"]}}, "derived: m: sum: "),
         ({}, "derived: "),
     ],

@@ -13,11 +13,11 @@ CODECS = list(
     {(point.transform, point.engine): point for point in STUDY.points}.values()
 )
 
-# A measured job claims every core, so that no other job of this workflow runs; Snakemake limits the number to the
+# A measured job claims every core, so that no other job of this workflow runs; Snakemake limits this number to the
 # available cores. torch uses the point's `threads`.
 ALL_CORES = 1024
 
-# First guess of a job's duration (s), until a job of its kind has ended: a few seconds to start, plus its windows.
+# First estimate of a job's duration (s), until a job of its rule has ended: a few seconds to start, plus its windows.
 START_S, WINDOW_S = 4, STUDY.measurement.min_window_s
 GUESS_S = {
     "calibrate": START_S + 2 * STUDY.measurement.calibrate_s,
@@ -29,14 +29,14 @@ GUESS_S = {
 
 
 def steps_left():
-    """Jobs that have not ended, by rule."""
+    """Number of jobs left, by rule."""
     return Counter(job.rule.name for job in workflow.dag.needrun_jobs())
 
 
 def source_of(wildcards):
     """Shards with the rows, or the user's file; root:// is read in place, http(s) is downloaded.
 
-    A missing file is reported by `prepare`: as an input it would also stop the other datasets.
+    A missing file is not an input, since it would also stop the other datasets; `prepare` reports it.
     """
     data = STUDY.data[wildcards.dataset]
     if isinstance(data, FileData):
@@ -61,7 +61,7 @@ def table_of(wildcards):
 
 
 def held_out_of(wildcards):
-    """The rows that are held out of a point's table."""
+    """The table of a point's held-out rows."""
     point = STUDY.by_path[wildcards.point]
     return rules.prepare.output.held_out.format(dataset=point.dataset, rows=point.rows)
 
@@ -78,9 +78,9 @@ def calibration_of(wildcards, modules):
     """The calibration for a point's device, for a job that depends on these modules.
 
     A new calibration describes what the machine resolves now and does not invalidate earlier measurements, so it is
-    `ancient`. But if Snakemake 9.27 reruns the calibration, it does not look for other reasons to rerun the jobs after
-    it. So if a module that both depend on has changed, the calibration is a normal input here. The calibration is a
-    checkpoint, so that other changes are seen after it.
+    `ancient`. But if Snakemake 9.27 reruns the calibration, it does not look for other reasons to rerun the jobs that
+    depend on it. So the calibration is a normal input if a module that both depend on has changed. It is a checkpoint,
+    so that Snakemake looks for other changes after it.
     """
     device = STUDY.by_path[wildcards.point].device
     calibration = rules.calibrate.output[0].format(device=device)
@@ -138,9 +138,9 @@ def format_of_data(wildcards):
 
 
 def threads_of_profile(wildcards):
-    """Threads of a point: profilers run in parallel if these are fewer than the machine's cores.
+    """Threads of a point, so that profilers run in parallel if there are more cores than that.
 
-    They do not if they might share a GPU; on a cluster, the profile requests all cores.
+    They run one at a time if they might share a GPU. On a cluster, the workflow profile requests all cores.
     """
     point = STUDY.by_path[wildcards.point]
     if point.device != "cpu" and count_gpus():
@@ -153,8 +153,8 @@ def gpus(wildcards):
     return 1 if STUDY.by_path[wildcards.point].device == "cuda" else 0
 
 
-def order(wildcards):
-    """Position of a point in the shuffled order of the runs."""
+def priority_of(wildcards):
+    """Random priority of a point's jobs, which shuffles the runs; Snakemake starts higher priorities first."""
     return STUDY.order[wildcards.point]
 
 
@@ -171,7 +171,7 @@ def folder_of_input(wildcards, input):
 def points_of_rounds(before=None):
     """Points of the grid with the repeats that rounds have added, and the files of these rounds.
 
-    Snakemake asks again after each round. The files must also be inputs, so that it notices an outdated round.
+    Snakemake calls this again after each round. The files must also be inputs, so that it notices an outdated round.
     """
     files = []
 
@@ -183,7 +183,7 @@ def points_of_rounds(before=None):
 
 
 def records_of(points):
-    """Records of points: of their training, if they are trained, and of applying the codec."""
+    """Records of points: training, if they are trained, and application of the codec."""
     applied = rules.apply.output
     records = [applied.compress, applied.decompress, applied.evaluate]
     trained = [point for point in points if point.path in STUDY.trained]
@@ -194,7 +194,7 @@ def records_of(points):
 
 
 def files_before_round(wildcards):
-    """Records that a round is decided from, and the rounds before it."""
+    """Records on which a round is based, and the rounds before it."""
     points, rounds = points_of_rounds(before=int(wildcards.round))
     return [*records_of(points), *rounds]
 

@@ -28,7 +28,7 @@ rule prepare:
     resources:
         mem_mb=lambda w, attempt: 4000 * attempt,
         runtime=lambda w, attempt: 30 * attempt,
-        # A resource, so that another quantity to derive prepares no table again.
+        # A resource, so that a new derived quantity does not prepare the table again.
         needed=lambda w: commands.needed_columns(STUDY, w.dataset),
     params:
         remote=remote_source_of,

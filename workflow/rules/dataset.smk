@@ -1,4 +1,4 @@
-"""The tidy dataset and the repeats that it needs. The grid determines every input; no folder is searched."""
+"""The tidy dataset, and the repeats that it needs. The grid determines every input; no folder is searched."""
 
 
 localrules:

@@ -29,7 +29,7 @@ rule train:
         record=f"{RUN}/train/measurement.json",
     log:
         f"{LOGS}/{{point}}/train.log",
-    priority: order
+    priority: priority_of
     threads: ALL_CORES
     resources:
         gpu=gpus,
@@ -67,7 +67,7 @@ rule apply:
         evaluate=f"{RUN}/evaluate/summary.json",
     log:
         f"{LOGS}/{{point}}/apply.log",
-    priority: order
+    priority: priority_of
     threads: ALL_CORES
     resources:
         gpu=gpus,
@@ -89,7 +89,7 @@ rule apply:
         " {params.point:q} --calibration {input.calibration:q} {params.session:q} > {log:q} 2>&1"
 
 
-# A rule of its own, so that another quantity to derive measures nothing again.
+# A separate rule, so that a new derived quantity repeats no measurement.
 rule derive:
     input:
         table=table_of,

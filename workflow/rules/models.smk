@@ -12,7 +12,7 @@ rule forward:
         record=f"{RUN}/forward/measurement.json",
     log:
         f"{LOGS}/{{point}}/forward.log",
-    priority: order
+    priority: priority_of
     threads: ALL_CORES
     resources:
         gpu=gpus,

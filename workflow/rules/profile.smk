@@ -9,12 +9,12 @@ rule profile:
         folder=directory(PROFILE),
     log:
         f"{LOGS}/{{point}}/profile-{{profiler}}.log",
-    # A profiled run only yields shares of time, so other jobs may run at the same time.
+    # A profiled run only gives shares of time, so other jobs may run at the same time.
     threads: threads_of_profile
     resources:
         gpu=gpus,
         mem_mb=lambda w, attempt: 8000 * attempt,
-        # Each operation may take the whole limit, and as long again to set up.
+        # Each operation may take the whole limit, and its preparation as long again.
         runtime=lambda w, attempt: (15 + STUDY.profile.time_limit_s // 10) * attempt,
     params:
         operations=OPERATIONS,

@@ -7,10 +7,10 @@
 - `electricity`: carbon intensity and PUE of a study; `carbon`: energy to CO2e
 - `statistics`: mean and 95 % t interval over repeats; `quantiles`: quantiles of t and other distributions
 - `comparison`: the factor by which two groups of runs differ, with an interval
-- `rate_distortion`: codecs compared with each other, also at the same error
-- `matched_error`: the same with uncertainty, at the errors of trained codecs; `coder_gain`: transforms with one coder
+- `rate_distortion`: comparison of codecs, also at the same error
+- `matched_error`: the same with uncertainties, at the errors of trained codecs; `coder_gain`: transforms with one coder
 - `column_types`: types of columns, and errors of codecs by type
-- `break_even`: what a codec costs and saves over the years, with bands, and when it pays
+- `break_even`: costs and savings of a codec over the years, with bands, and when it pays
 - `advice`: which codec to recommend for a file
 - `powerlaw`, `parallel`: fits of a power law and of Amdahl's law
 - `breakdown`: what a profiled operation spends its time on, in categories that all engines share

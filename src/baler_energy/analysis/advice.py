@@ -1,4 +1,4 @@
-"""Which codec for a file: what an error asked for means, how tried codecs rank, and the recommendation in words."""
+"""Which codec suits a file: the requested error, the ranking of the codecs that were tried, and the recommendation."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -9,13 +9,16 @@ import pandas as pd
 
 __all__ = ["CLOSE", "MEASURES", "Goal", "codec_name", "missed_sentence", "ranked", "recommended"]
 
-#: Measures of the error that a user may ask for: the key of an evaluation's summary, and what it means.
+#: Measures of the error that a user can choose: the key of an evaluation's summary, and its meaning.
 MEASURES: Mapping[str, tuple[str, str]] = {
     "value": ("max_over_range", "every value within {} of its column's range"),
-    "nrmse": ("mean_nrmse", "an RMS error of at most {} of a column's standard deviation, on average over the columns"),
-    "relative": ("mean_relative_error_p99", "99 % of a column's non-zero values within {} of themselves, on average"),
+    "nrmse": ("mean_nrmse", "an NRMSE (RMS error / standard deviation, mean over columns) of at most {}"),
+    "relative": (
+        "mean_relative_error_p99",
+        "a relative error of at most {} for 99 % of the non-zero values (mean over columns)",
+    ),
 }
-#: Of codecs whose ratios differ by less than this factor, the fastest is recommended.
+#: The fastest codec is recommended among those whose ratios are within this factor of the best.
 CLOSE = 1.05
 #: Parameters that name a codec.
 _CODEC = ("transform", "engine", "precision", "compression_ratio", "packing", "epochs")
@@ -24,12 +27,12 @@ _MB, _GB = 1e6, 1e9
 
 @dataclass(frozen=True)
 class Goal:
-    """The error that a codec may have.
+    """The largest error that the user accepts.
 
     Parameters
     ----------
     error
-        At most; 0: the codec has to be lossless.
+        Maximum error; 0: the codec must be lossless.
     measure
         A key of `MEASURES`.
     """
@@ -44,11 +47,11 @@ class Goal:
 
     @property
     def words(self) -> str:
-        """What it asks for, as a phrase."""
+        """The goal as a phrase."""
         return MEASURES[self.measure][1].format(f"{100 * self.error:.3g} %") if self.error else "no loss at all"
 
     def holds(self, summary: Mapping[str, Any]) -> bool:
-        """Whether an evaluation's summary fulfils it; an error is null where all columns are constant."""
+        """Whether an evaluation's summary meets the goal; the error is null if all columns are constant."""
         error = summary[self.key]
         return bool(error is None or error <= self.error)
 
@@ -59,20 +62,20 @@ def ranked(runs: Sequence[Mapping[str, Any]], file_bytes: int, goal: Goal) -> pd
     Parameters
     ----------
     runs
-        Rows of the table ``runs`` of the dataset, of each codec its operations; without repeats.
+        Rows of the dataset's table ``runs``: one per codec and operation, without repeats.
     file_bytes
-        Size of the whole file's columns in their number types (B), over which a model is spread.
+        Size of the whole file's columns in their number types (B); one model serves the whole file.
     goal
-        The error asked for.
+        The requested error.
 
     Returns
     -------
     pandas.DataFrame
-        A row per codec: the parameters that name it; ``meets`` (the goal), ``ratio`` (of the whole file, with the
-        model, as extrapolated from the sample), errors, ``compress_mb_per_s`` and so on (MB of the table in its
-        number types), ``compress_j_per_gb`` and so on with the ``evidence`` of the energies, ``memory_peak_mb`` (the
-        larger of compressing and decompressing), ``train_s`` and ``train_j`` (null without training). Those that meet
-        the goal come first, then by ratio.
+        A row per codec: the parameters that name it; ``meets`` (the goal), ``ratio`` (of the whole file including the
+        model, extrapolated from the sample), errors, ``compress_mb_per_s`` and so on (MB of the table in its number
+        types), ``compress_j_per_gb`` and so on with the ``evidence`` of the energies, ``memory_peak_mb`` (the larger of
+        compressing and decompressing), ``train_s`` and ``train_j`` (null without training). Codecs that meet the goal
+        come first, then the largest ratio.
     """
     frame = pd.DataFrame(runs)
     rows = [_codec(part, file_bytes, goal) for _, part in frame.groupby("run_id", sort=False)]
@@ -102,46 +105,47 @@ def _codec(part: pd.DataFrame, file_bytes: int, goal: Goal) -> dict[str, Any]:
 
 
 def recommended(codecs: pd.DataFrame, goal: Goal) -> tuple[int, str]:
-    """Choose a codec of `ranked`, and say why in two sentences.
+    """Choose a codec of `ranked`, and explain the choice in two sentences.
 
     Returns
     -------
     tuple
-        Row number of the codec, and the sentences; -1 where none meets the goal.
+        Row number of the codec (-1 if no codec meets the goal), and the sentences.
     """
     meeting = codecs[codecs["meets"]]
     if meeting.empty:
-        return -1, f"No codec that was tried reaches {goal.words}. Ask for a larger error, or for --lossless."
+        return -1, f"No codec that was tried meets the goal: {goal.words}. Allow a larger error, or use --lossless."
     close = meeting[meeting["ratio"] * CLOSE >= meeting["ratio"].iloc[0]]
-    # The slower of the two operations decides.
+    # The slower of the two operations counts.
     slowest = close[["compress_mb_per_s", "decompress_mb_per_s"]].min(axis=1)
     number = int(slowest.idxmax())
     best = codecs.iloc[number]
-    said = f"Use {codec_name(best)}: it stores {_times(best['ratio'])} less than the columns take, with {goal.words}"
-    said += "." if number == meeting.index[0] else f", and is the fastest within {100 * (CLOSE - 1):.0f} % of the best."
+    said = f"Use {codec_name(best)}: compression ratio {best['ratio']:.3g}, with {goal.words}"
+    within = f"{100 * (CLOSE - 1):.0f} % of the best"
+    said += "." if number == meeting.index[0] else f". It is the fastest codec with a ratio within {within}."
     others = meeting[meeting["trains"] != best["trains"]]
     return number, f"{said} {_against(best, others)}"
 
 
 def _against(best: "pd.Series[Any]", others: pd.DataFrame) -> str:
-    """Compare with the best codec of the other kind: one that trains, or one that does not."""
+    """Compare with the best codec of the other kind, trained or not."""
     kind = "codec without training" if best["trains"] else "trained codec"
     if others.empty:
-        return f"No {kind} that was tried reaches this error."
+        return f"No {kind} that was tried meets the goal."
     other = others.iloc[0]
     factor = best["ratio"] / other["ratio"]
-    said = f"The best {kind}, {codec_name(other)}, stores {_times(factor)} more"
+    said = f"The best {kind}, {codec_name(other)}, needs {factor:.3g} times as many bytes"
     if other["trains"]:
         return f"{said}, after {_seconds(other['train_s'])} of training."
-    return f"{said}, but needs no training, which took {_seconds(best['train_s'])} here."
+    return f"{said}, but no training, which took {_seconds(best['train_s'])} here."
 
 
 def missed_sentence(errors: Mapping[str, float], goal: Goal) -> list[str]:
-    """Say which codecs do not reach the goal, with their errors; nothing where all do."""
+    """List the codecs that do not reach the goal, with their errors; empty if all do."""
     if not errors:
         return []
     listed = ", ".join(f"{name} ({100 * error:.3g} %)" for name, error in errors.items())
-    return [f"Not in the table, as their error is larger however their latents are stored: {listed}."]
+    return [f"Not in the table, because their error is too large with every packing: {listed}."]
 
 
 def codec_name(row: "Mapping[Any, Any] | pd.Series[Any]") -> str:
@@ -150,10 +154,6 @@ def codec_name(row: "Mapping[Any, Any] | pd.Series[Any]") -> str:
         return str(row["packing"])
     epochs = "" if pd.isna(row["epochs"]) else f" after {row['epochs']:.0f} epochs"
     return f"{row['transform']} 1/{row['compression_ratio']:g}{epochs} with {row['packing']}"
-
-
-def _times(factor: float) -> str:
-    return f"{factor:.3g} times"
 
 
 def _seconds(value: float) -> str:

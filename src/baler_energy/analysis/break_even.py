@@ -1,7 +1,7 @@
-"""What a codec costs and saves: training, compressing, keeping, moving and reading data, and from when on it pays.
+"""Costs and savings of a codec: training, compressing, keeping, moving and reading data, and when it pays.
 
-Everything is arithmetic on numbers or on arrays that broadcast, so that one formula serves the likeliest values, draws
-from their ranges, and axes of figures. docs/break-even.md has the formulas with the sources of the constants.
+All functions take numbers or arrays that broadcast, so the same formula applies to the likeliest values, to draws from
+their ranges, and to the axes of figures. docs/break-even.md has the formulas and the sources of the constants.
 """
 
 from collections.abc import Mapping
@@ -36,7 +36,7 @@ __all__ = [
     "ratio_to_pay",
 ]
 
-#: What is paid for, in the order of its happening.
+#: What is paid for, in chronological order.
 STEPS = ("train", "compress", "keep", "move", "read")
 BREAK_EVEN_DRAWS = 10_000
 _SEED = 20_240_101
@@ -49,18 +49,18 @@ _LOW, _HIGH = 0.05, 0.95
 Value = Any
 #: Values of the constants, by key of the study's section ``break_even``.
 Constants = Mapping[str, Value]
-#: Low end, likeliest value and high end of the same.
+#: Low end, likeliest value and high end of each constant.
 Ranges = Mapping[str, tuple[float, float, float]]
 
 
 @dataclass(frozen=True)
 class Codec:
-    """What a codec needs, by volume of the data in their recorded formats.
+    """What a codec needs, per volume of the data in their recorded formats.
 
     Parameters
     ----------
     name
-        In words.
+        Name for readers.
     ratio
         Recorded volume over stored volume, without the model.
     compress_j_per_gb, decompress_j_per_gb
@@ -68,7 +68,7 @@ class Codec:
     train_j
         Energy of training one model (J).
     model_bytes
-        Size of one model, which is kept and moved as the data are (B).
+        Size of one model, which is kept and moved like the data (B).
     """
 
     name: str
@@ -79,7 +79,7 @@ class Codec:
     model_bytes: float = 0.0
 
 
-#: Keeping the data as they are.
+#: No compression: the data are kept in their recorded formats.
 AS_RECORDED = Codec("as recorded", 1.0)
 
 
@@ -90,7 +90,7 @@ class Scenario:
     Parameters
     ----------
     name
-        In words.
+        Name for readers.
     volume_tb
         Volume in the recorded formats (TB).
     years
@@ -98,9 +98,9 @@ class Scenario:
     volume_per_model_tb
         Volume that one model compresses (TB); there is at least one model.
     pue
-        Power usage effectiveness of the site, for everything but the network.
+        Power usage effectiveness of the site, for everything except the network.
     intensity_g_per_kwh
-        Carbon intensity of all electricity (g/kWh); None: unknown, so there is no CO2e.
+        Carbon intensity of all electricity (g/kWh); None: unknown, and CO2e is not computed.
     """
 
     name: str
@@ -112,19 +112,19 @@ class Scenario:
 
     @property
     def models(self) -> Value:
-        """Models that are trained."""
+        """Number of models that are trained."""
         return np.maximum(1.0, self.volume_tb / self.volume_per_model_tb)
 
 
 class Quantity(NamedTuple):
-    """What is counted; `unit` of money is the study's currency."""
+    """What is counted; `unit` is None for money, whose unit is the study's currency."""
 
     name: str
     label: str
     unit: str | None
 
 
-#: Quantities that `costs` gives.
+#: Quantities that `costs` returns.
 ENERGY, CO2E, MONEY = (
     Quantity("energy_j", "energy", "J"),
     Quantity("co2e_kg", "CO2e", "kg"),
@@ -141,7 +141,7 @@ class Band(NamedTuple):
 
 
 def constant_rows(ranges: Ranges, currency: str) -> list[dict[str, Any]]:
-    """Rows of the table ``break_even``: each constant with its range."""
+    """Return the rows of the table ``break_even``: each constant with its range."""
     return [
         {"name": name, "value": value, "low": low, "high": high, "currency": currency}
         for name, (low, value, high) in ranges.items()
@@ -149,7 +149,7 @@ def constant_rows(ranges: Ranges, currency: str) -> list[dict[str, Any]]:
 
 
 def likeliest(ranges: Ranges) -> Constants:
-    """Give the likeliest value of each constant."""
+    """Return the likeliest value of each constant."""
     return {name: value for name, (_, value, _) in ranges.items()}
 
 
@@ -159,35 +159,35 @@ def draw(ranges: Ranges, draws: int = BREAK_EVEN_DRAWS, seed: int = _SEED) -> Co
     Parameters
     ----------
     ranges
-        Of each constant.
+        Range of each constant.
     draws
         Number of draws.
     seed
-        The same seed gives the same draws, and each key its own, whatever other keys there are.
+        The same seed gives the same draws. The draws of a key do not depend on the other keys.
 
     Returns
     -------
     Mapping
-        Arrays of shape (draws, 1), so that axes of figures can be the second dimension.
+        Arrays of shape (draws, 1), so that the axis of a figure can be the second dimension.
     """
     found: dict[str, Value] = {}
     for name, (low, value, high) in ranges.items():
         generator = np.random.default_rng([seed, *name.encode()])
-        # NumPy refuses a triangle without width.
+        # NumPy rejects a triangular distribution of zero width.
         found[name] = generator.triangular(low, value, high, (draws, 1)) if low < high else np.full((draws, 1), value)
     return found
 
 
 def costs(codec: Codec, scenario: Scenario, constants: Constants) -> dict[Quantity, dict[str, Value]]:
-    """Give what each of `STEPS` costs with a codec.
+    """Return what each of `STEPS` costs with a codec.
 
-    Energy is that of the site, PUE included, but for the network's; money is storage, and electricity at its price.
-    The computers and the staff are in no price.
+    Energies include the PUE, except for the network. Money is the price of storage and of electricity; computers and
+    staff are not included.
 
     Returns
     -------
     dict
-        By quantity and step: J, kg, and the currency of the prices. No CO2e without a carbon intensity.
+        Costs by quantity and step (J, kg, currency of the prices). CO2e is missing without a carbon intensity.
     """
     energy = _energy_j(codec, scenario, constants)
     price = constants["electricity_price_per_kwh"]
@@ -219,12 +219,12 @@ def _stored_tb(codec: Codec, scenario: Scenario) -> Value:
 
 
 def _copies(constants: Constants, what: str) -> Value:
-    """Add up a constant of disk and of tape over the copies."""
+    """Sum a constant of disk and of tape over the copies."""
     return sum(constants[f"replicas_{kind}"] * constants[f"{kind}_{what}"] for kind in ("disk", "tape"))
 
 
 def net_saving(quantity: Quantity, codec: Codec, other: Codec, scenario: Scenario, constants: Constants) -> Value:
-    """Give what a codec saves in all steps together against another one; negative: it costs more."""
+    """Return what a codec saves in all steps compared with another one; negative: it costs more."""
     mine, theirs = costs(codec, scenario, constants)[quantity], costs(other, scenario, constants)[quantity]
     return sum(theirs[step] - mine[step] for step in STEPS)
 
@@ -232,10 +232,10 @@ def net_saving(quantity: Quantity, codec: Codec, other: Codec, scenario: Scenari
 def pays_from_years(
     quantity: Quantity, codec: Codec, other: Codec, scenario: Scenario, constants: Constants
 ) -> NDArray[np.float64]:
-    """Give the years from which on a codec saves against another one, however much longer the data are kept.
+    """Return the number of years after which a codec saves compared with another one, and continues to save.
 
-    The net saving is linear in the years: ``s0 + s1 years``. So they are ``-s0 / s1``, or 0 where it saves at once, and
-    infinite where it does not save more with time and so never pays.
+    The net saving is linear in the years: ``s0 + s1 years``. The result is ``-s0 / s1``, or 0 if the codec saves at
+    once, or infinite if its saving does not grow with time (unless ``s1 = 0`` and ``s0 >= 0``).
     """
     at_once, after_one = (
         net_saving(quantity, codec, other, replace(scenario, years=years), constants) for years in (0.0, 1.0)
@@ -246,10 +246,10 @@ def pays_from_years(
 def pays_from_volume_per_model_tb(
     quantity: Quantity, codec: Codec, other: Codec, scenario: Scenario, constants: Constants
 ) -> NDArray[np.float64]:
-    """Give the volume per model (TB) from which on a codec saves against one that is not trained; infinite: never.
+    """Return the volume per model (TB) above which a codec saves compared with an untrained one; infinite: never.
 
-    With v TB per model and V TB in all the net saving is ``s V - c V / v``: what it would be without models, less
-    what one model costs, V / v times. So the volume is ``c / s``. What exceeds V cannot be reached, and is infinite.
+    With v TB per model and V TB in total, the net saving is ``s V - c V / v``: the saving without models minus the cost
+    of V / v models. So the volume is ``c / s``. A volume above V cannot be reached and counts as infinite.
     """
     free = net_saving(quantity, replace(codec, train_j=0.0, model_bytes=0.0), other, scenario, constants)
     of_a_model = (free - net_saving(quantity, codec, other, scenario, constants)) / scenario.models
@@ -260,10 +260,10 @@ def pays_from_volume_per_model_tb(
 def ratio_to_pay(
     quantity: Quantity, codec: Codec, other: Codec, scenario: Scenario, constants: Constants
 ) -> NDArray[np.float64]:
-    """Give the ratio that a codec would have to reach to cost as much as another one; infinite: none is enough.
+    """Return the ratio at which a codec would cost as much as another one; infinite: no ratio is enough.
 
-    What keeping and moving may cost is what the other one costs in all, less the codec's other steps. Both are
-    proportional to the stored volume, whose price is that of the data as recorded.
+    Keeping and moving may cost as much as the other codec's total minus the codec's other steps. Their cost is
+    proportional to the stored volume; the price per volume follows from the data as recorded.
     """
     mine, theirs = costs(codec, scenario, constants)[quantity], costs(other, scenario, constants)[quantity]
     recorded = costs(AS_RECORDED, scenario, constants)[quantity]
@@ -276,7 +276,7 @@ def ratio_to_pay(
 
 
 def _crossing(at_zero: Value, slope: Value) -> NDArray[np.float64]:
-    """Give the least x >= 0 from which on ``at_zero + slope x`` is 0 or more; infinite where there is none."""
+    """Return the least x >= 0 above which ``at_zero + slope x`` stays at 0 or more; infinite if there is none."""
     at_zero, slope = np.broadcast_arrays(np.asarray(at_zero, "float64"), np.asarray(slope, "float64"))
     rises = slope > 0
     crossing = np.divide(-at_zero, slope, out=np.full(slope.shape, np.inf), where=rises)
@@ -285,9 +285,9 @@ def _crossing(at_zero: Value, slope: Value) -> NDArray[np.float64]:
 
 
 def band(samples: NDArray[np.float64]) -> Band:
-    """Summarise draws, along the first dimension, by their median and the range of 90 % of them.
+    """Summarise draws along the first dimension by their median and the range of 90 % of them.
 
-    The quantiles are values that were drawn: between a number and never there is nothing to interpolate.
+    Quantiles are drawn values, since nothing can be interpolated between a number and infinity (never).
     """
     low, median, high = np.quantile(samples, (_LOW, 0.5, _HIGH), axis=0, method="inverted_cdf")
     return Band(median, low, high)

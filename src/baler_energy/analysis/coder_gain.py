@@ -1,4 +1,4 @@
-"""What a transform gains over its coder, and what the coder gains: transforms behind the same coder, at one error."""
+"""The gain of a transform and the gain of its coder: transforms with the same coder at the same error."""
 
 import math
 from typing import Any
@@ -14,7 +14,7 @@ _ENDS = ("", "_low", "_high")
 
 
 def coder_gain(runs: pd.DataFrame) -> pd.DataFrame:
-    """Compare transforms behind the same coder, each with and without it, at the errors of codecs trained in epochs.
+    """Compare transforms, each with and without the same coder, at the errors of codecs trained in epochs.
 
     Parameters
     ----------
@@ -24,13 +24,13 @@ def coder_gain(runs: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        A row per trained codec with a packing (``at_family``, ``at_epochs``, ``error``, ``n``) and transform that
+        A row per trained codec with a packing (``at_family``, ``at_epochs``, ``error``, ``n``) and per transform that
         reaches its error with the same ``coder`` (the packing's words without their numbers): ``transform``,
         ``transforms`` (false for no transform), ``with_coder`` and ``without_coder`` (the ratios at that error, each
-        with ``..._low`` and ``..._high``, its 95 % interval over repeats by `at_codec`), ``coder_gain`` (the first
-        over the second) and ``transform_gain`` (the first over that of no transform). Without transform and coder the
-        ratio is 1, as nothing is compressed. What is not reached at that error is null; a trained codec that no other
-        transform reaches has no rows.
+        with ``..._low`` and ``..._high``, its 95 % interval over repeats from `at_codec`), ``coder_gain``
+        (``with_coder / without_coder``) and ``transform_gain`` (``with_coder`` over that without a transform). Without
+        transform and coder the ratio is 1, since nothing is compressed. Ratios that do not reach the error are null. A
+        trained codec has no rows if no other transform reaches its error.
     """
     points, repeats = codec_points(runs), in_repeats(runs)
     trained = points[points["epochs"].notna() & (points["packing"] != "none")].sort_values("error")
@@ -47,10 +47,10 @@ def _at(points: pd.DataFrame, repeats: list[pd.DataFrame], codec: dict[Any, Any]
     coder = packing_family(str(codec["packing"]))
     members = points.drop_duplicates("family").set_index("family")
     members["coder"] = members["packing"].map(packing_family)
-    # Of the families that train in epochs, those with the codec's own ratio.
+    # Families that train in epochs must have the codec's compression ratio.
     alike = members["epochs"].isna() | (members["compression_ratio"] == codec["compression_ratio"])
     rows = []
-    # No transform first, then those in closed form, then trained ones.
+    # No transform comes first, then transforms in closed form, then trained ones.
     learnt = members.groupby("transform", observed=True)[["epochs", "compression_ratio"]].count().gt(0)
     for transform in learnt.sort_values(["epochs", "compression_ratio"], kind="stable").index:
         mine = members[alike & (members["transform"] == transform)]
@@ -60,7 +60,7 @@ def _at(points: pd.DataFrame, repeats: list[pd.DataFrame], codec: dict[Any, Any]
         if math.isnan(row["with_coder"]):
             continue
         plain = _ratio("without_coder", list(mine.index[mine["packing"] == "none"]), ratios)
-        # No transform has no latents, whose number would be a parameter.
+        # Only transforms have a number of latents, which the compression ratio sets.
         row["transforms"] = bool(mine["compression_ratio"].notna().any())
         row |= plain if row["transforms"] else {f"without_coder{end}": 1.0 for end in _ENDS}
         rows.append(row | {"coder_gain": row["with_coder"] / row["without_coder"]})
@@ -71,7 +71,7 @@ def _at(points: pd.DataFrame, repeats: list[pd.DataFrame], codec: dict[Any, Any]
 
 
 def _ratio(name: str, families: list[Any], ratios: pd.DataFrame) -> dict[str, Any]:
-    """Give the largest ratio of some families with its interval; null where none of them reaches the error."""
+    """Return the largest ratio of some families with its interval; null if no family reaches the error."""
     known = ratios[ratios.index.isin(families)]
     if known.empty:
         return {f"{name}{end}": math.nan for end in _ENDS}

@@ -1,4 +1,4 @@
-"""Types of columns, from facts of each column in the table ``errors``, and the errors of codecs by type."""
+"""Types of columns, from properties of each column in the table ``errors``, and the errors of codecs by type."""
 
 import math
 
@@ -8,13 +8,13 @@ from baler_energy.analysis.error_measures import ALL
 
 __all__ = ["MEANINGS", "column_types", "errors_by_type"]
 
-#: Share of exact zeros from which a column is one of many zeros.
+#: Minimum share of exact zeros in a column with many zeros.
 _MANY_ZEROS = 0.1
-#: Range over standard deviation from which a column has heavy tails. A normal distribution of a million values spans
-#: 10 standard deviations, a uniform one 3.5; a steeply falling spectrum spans 15 and more.
+#: Minimum range over standard deviation of a column with heavy tails. A million normally distributed values span
+#: 10 standard deviations, a uniform distribution 3.5, and a steeply falling spectrum 15 or more.
 _HEAVY = 12.0
 
-#: Types in the order in which a column is assigned to the first that fits.
+#: Types of columns; a column has the first type that fits.
 MEANINGS = {
     "integers and flags": "recorded as integers",
     "many zeros": f"at least {100 * _MANY_ZEROS:g} % exact zeros",
@@ -24,12 +24,12 @@ MEANINGS = {
 
 
 def column_types(errors: pd.DataFrame) -> "pd.Series[str]":
-    """Give the type of the column that each row of ``errors`` is about; null for constant columns and for all columns.
+    """Return the type of the column in each row of ``errors``; null for constant columns and the row ``all``.
 
     Parameters
     ----------
     errors
-        Rows of the table ``errors``. Names of columns have no influence.
+        Rows of the table ``errors``. The names of the columns do not matter.
     """
     integers, zeros, heavy, other = MEANINGS
     counted = errors["zero_count"] + errors["nonzero_count"]

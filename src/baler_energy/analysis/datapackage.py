@@ -1,4 +1,4 @@
-"""The description of a dataset, in which each column has its meaning, unit and type."""
+"""The description of a dataset: meaning, unit and type of each column."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ __all__ = ["datapackage"]
 
 
 def datapackage(study: str) -> dict[str, Any]:
-    """Describe the dataset by the Frictionless Data Package standard, with a unit for each field."""
+    """Describe the dataset in the Frictionless Data Package standard, with a unit for each field."""
     return {
         "profile": "tabular-data-package",
         "name": f"baler-energy-{study.lower()}",

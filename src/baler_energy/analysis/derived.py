@@ -1,8 +1,8 @@
 """Quantities computed from columns, such as invariant masses, before and after compression: NumPy and vector.
 
-A quantity of a row is undefined where it cannot be computed, such as a ratio to 0, and where a particle is unphysical:
-its transverse momentum or its mass is negative. Undefined rows are counted; they are in no distribution and in no
-window, so that a window loses them.
+A quantity is undefined in rows where it cannot be computed, such as a ratio to 0, or where a particle is unphysical
+(its transverse momentum or mass is negative). Undefined rows are counted. They are in no distribution and no window, so
+a window can lose entries to them.
 """
 
 import math
@@ -26,15 +26,15 @@ Floats = NDArray[np.float64]
 
 #: Seed of the bootstrap.
 _SEED = 1
-#: Rows whose four-vectors are in memory at once.
+#: Number of rows whose four-vectors are in memory at once.
 _ROWS = 1 << 18
 #: Bins of the whole distribution and of a window.
 _BINS, _WINDOW_BINS = 120, 40
-#: Share of the rows on each side that the whole distribution's histogram leaves out.
+#: Share of the rows at each end that the histogram of the whole distribution leaves out.
 _LEFT_OUT = 5e-4
-#: A positive quantity that spans such a factor gets logarithmic bins.
+#: A positive quantity that spans more than this factor has logarithmic bins.
 _SPANS = 30.0
-#: What only the whole distribution has, and what only a window has.
+#: Columns for the whole distribution only, and columns for windows only.
 _OF_WHOLE = ("ks_distance", "wasserstein_over_deviation")
 _OF_WINDOW = tuple(
     f"{what}_{when}{kind}"
@@ -42,7 +42,7 @@ _OF_WINDOW = tuple(
     for when in ("before", "after", change)
     for kind in ("", "_uncertainty")
 )
-#: Quantiles whose distance is twice the half width; that of a Gaussian is its standard deviation.
+#: Quantiles whose distance is twice the half width. The half width of a Gaussian is its standard deviation.
 _CENTRAL = (0.16, 0.84)
 
 
@@ -52,7 +52,7 @@ def derived_values(data: Floats, names: Sequence[str], derived: Derived) -> Floa
     Parameters
     ----------
     data, names
-        Shape (rows, columns), and the columns' names; all that the quantity needs are there.
+        Shape (rows, columns), and the columns' names, which must include those of the quantity.
     derived
         The quantity.
 
@@ -85,7 +85,7 @@ def _values(columns: Mapping[str, Floats], derived: Derived) -> Floats:
 
 
 def _mass(columns: Mapping[str, Floats], particles: Sequence[tuple[str | float, ...]]) -> Floats:
-    """Invariant mass of the sum of four-momenta, by the package vector; NaN where one of them is unphysical."""
+    """Invariant mass of the sum of four-momenta, with the package vector; NaN if one of them is unphysical."""
     rows = len(next(iter(columns.values())))
     physical = np.ones(rows, np.bool_)
     momenta: list[Any] = []
@@ -94,7 +94,7 @@ def _mass(columns: Mapping[str, Floats], particles: Sequence[tuple[str | float, 
         pt, _, _, mass = values
         physical &= (pt >= 0) & (mass >= 0)
         momenta.append(vector.array(dict(zip(("pt", "eta", "phi", "mass"), values, strict=True))))
-    # The mass of physical particles is below 0 by rounding only.
+    # The mass of physical particles is only negative by rounding.
     found: Floats = np.where(physical, np.maximum(np.asarray(reduce(add, momenta).mass), 0.0), math.nan)
     return found
 
@@ -105,17 +105,17 @@ def compare(before: Floats, after: Floats, derived: Derived) -> list[dict[str, A
     Parameters
     ----------
     before, after
-        Shape (rows,): of the same rows, NaN where undefined.
+        Values in the same rows, shape (rows,), NaN where undefined.
     derived
         The quantity.
 
     Returns
     -------
     list of dict
-        A row of the dataset's table ``derived``, but for the point and the quantity's name, for the whole distribution
-        (``window`` is null) and for each window. There the residuals are those of the rows that were in it before, and
-        the uncertainty of a number of entries is its square root; that of their change comes from those that moved in
-        or out, as the others are the same rows.
+        A row of the dataset's table ``derived``, without the point and the quantity's name, for the whole distribution
+        (``window`` is null) and for each window. Residuals in a window are those of the rows that were in it before.
+        The uncertainty of a number of entries is its square root. The uncertainty of its change is the square root of
+        the number of rows that moved in or out, since the other rows are the same.
     """
     both = np.isfinite(before) & np.isfinite(after)
     rows: dict[str, Any] = {"definition": derived.definition, "unit": derived.unit_name}
@@ -145,7 +145,7 @@ def _entries(inside: NDArray[np.bool_], back: NDArray[np.bool_]) -> dict[str, fl
 
 
 def _residuals(before: Floats, after: Floats, chosen: NDArray[np.bool_]) -> dict[str, float]:
-    """Median and half width of the residuals (after minus before) of some rows, and of those over the value before."""
+    """Median and half width of the residuals (after minus before) and relative residuals of the chosen rows."""
     truth = before[chosen]
     residual = after[chosen] - truth
     with np.errstate(over="ignore"):
@@ -156,9 +156,9 @@ def _residuals(before: Floats, after: Floats, chosen: NDArray[np.bool_]) -> dict
 def _spread(name: str, values: Floats) -> dict[str, float]:
     """Median and half the central 68 % of some values, with uncertainties.
 
-    The standard deviation of a sample quantile is half the distance between the quantiles that are one standard
-    deviation of its rank apart; the ranks of two quantiles p < q have the correlation sqrt(p (1 - q) / (q (1 - p)))
-    (David and Nagaraja, Order Statistics, 3rd ed., section 10.3).
+    The standard deviation of a sample quantile is estimated as half the distance between the quantiles that are one
+    standard deviation of its rank below and above it. Two quantiles p < q have the correlation
+    sqrt(p (1 - q) / (q (1 - p))) for large samples (David and Nagaraja, Order Statistics).
     """
     keys = [f"{name}_{what}{kind}" for what in ("median", "half_width") for kind in ("", "_uncertainty")]
     if not len(values):
@@ -175,14 +175,14 @@ def _spread(name: str, values: Floats) -> dict[str, float]:
 
 
 def histograms(before: Floats, after: Floats, derived: Derived) -> pd.DataFrame:
-    """Histograms of a quantity before and after compression in the same bins: of the whole, and of each window.
+    """Histograms of a quantity before and after compression with the same bins, for all rows and for each window.
 
-    The rows at both ends of the whole distribution, a thousandth of them, are left out, so that its bins show the rest.
+    For all rows, 0.05 % at each end of the original distribution are outside the bins, so that the rest can be seen.
 
     Returns
     -------
     pandas.DataFrame
-        A row of the dataset's table ``derived_histograms``, but for the point and the quantity's name, for each bin.
+        A row of the dataset's table ``derived_histograms``, without the point and the quantity's name, for each bin.
     """
     edges: dict[str | None, Floats] = {}
     defined = before[np.isfinite(before)]

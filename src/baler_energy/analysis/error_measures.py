@@ -1,8 +1,8 @@
 """Errors of a reconstructed table by column and over all columns, and those of the trivial codec: NumPy only.
 
 The trivial codec stores each column's mean and nothing per row. A codec whose error is not well below that keeps
-little information about the rows. Columns are processed one by one, so that only the memory of a few columns is needed
-in addition to the two tables.
+little information about the rows. Columns are processed one by one, so only a few columns are in memory in addition to
+the two tables.
 """
 
 import math
@@ -29,7 +29,7 @@ HELD_OUT = (
     "held_out_mean_nrmse",
     "held_out_mean_relative_error_median",
 )
-#: How the row ``all`` follows from the columns; values with a unit are null in it.
+#: How the row ``all`` is computed from the columns; values with a unit are null in it.
 _MEANS = (
     "rms_over_range",
     "nrmse",
@@ -40,7 +40,7 @@ _MEANS = (
     "trivial_rms_over_range",
 )
 _LARGEST = ("max_over_range", "ks_distance", "trivial_max_over_range", "trivial_ks_distance")
-#: Shares of values that are reconstructed exactly, with the counts that they refer to.
+#: Shares of values that are reconstructed exactly, and the counts that they refer to.
 _SHARES = {"zeros_kept": "zero_count", "integers_kept": "integer_count"}
 _WITH_UNIT = ("range", "standard_deviation", "rms_residual")
 
@@ -69,8 +69,9 @@ def column_errors(original: Floats, reconstructed: Floats, names: Sequence[str],
         - ``trivial_rms_over_range``, ``trivial_max_over_range``, ``trivial_ks_distance``: errors of the trivial codec,
           whose NRMSE is 1 and whose explained variance is 0.
 
-        The row ``all`` has the means over the columns, but the largest ``max_over_range`` (also of the trivial codec)
-        and KS distances; the mean and RMS of the relative error and the shares are over all values that they count.
+        The row ``all`` has means over the columns, except for ``max_over_range`` and ``ks_distance`` (also of the
+        trivial codec), which are maxima, and for the mean and RMS of the relative error and the shares, which are taken
+        over all values that they count.
 
     Raises
     ------
@@ -87,7 +88,10 @@ def column_errors(original: Floats, reconstructed: Floats, names: Sequence[str],
 
 
 def summary(errors: pd.DataFrame) -> dict[str, str | float | int | None]:
-    """Return the main numbers of `column_errors`; ``mean_rms_over_range`` is the primary error (null: all constant)."""
+    """Return the main numbers of `column_errors`; the primary error, ``mean_rms_over_range``, may be null.
+
+    It is null if all columns are constant.
+    """
     columns, overall = errors[errors["column"] != ALL], errors[errors["column"] == ALL].iloc[0]
     constant = int(columns["rms_over_range"].isna().sum())
     varying = columns.dropna(subset="rms_over_range")
@@ -103,7 +107,7 @@ def summary(errors: pd.DataFrame) -> dict[str, str | float | int | None]:
 
 
 def _name(measure: str) -> str:
-    """Name a measure of all columns: means over the columns begin with ``mean``, KS distances with ``max``."""
+    """Name a measure over all columns: means over the columns begin with ``mean``, KS distances with ``max``."""
     if measure in _MEANS:
         trivial = measure.startswith("trivial_")
         return f"trivial_mean_{measure.removeprefix('trivial_')}" if trivial else f"mean_{measure}"
@@ -111,17 +115,17 @@ def _name(measure: str) -> str:
 
 
 def held_out_summary(errors: pd.DataFrame, held_out: pd.DataFrame | None) -> dict[str, float | int | None]:
-    """Return the main errors on rows that the codec was not trained on; null if there are none.
+    """Return the main errors on held-out rows, on which the codec was not trained; null if there are none.
 
-    Residuals are relative to the ranges and standard deviations of the rows that it was trained on, so that the errors
-    on both are comparable: a range depends on the number of rows.
+    Residuals are relative to the ranges and standard deviations of the training rows, so that errors on both are
+    comparable: a range depends on the number of rows.
 
     Parameters
     ----------
     errors
-        `column_errors` of the rows that it was trained on.
+        `column_errors` of the training rows.
     held_out
-        `column_errors` of the others; None: no such rows.
+        `column_errors` of the held-out rows; None: no held-out rows.
     """
     if held_out is None:
         return dict.fromkeys(HELD_OUT)
@@ -138,7 +142,7 @@ def held_out_summary(errors: pd.DataFrame, held_out: pd.DataFrame | None) -> dic
 
 
 def ratios(sizes_bytes: Mapping[str, int | None], compressed_bytes: int, model_bytes: int) -> dict[str, float | None]:
-    """Compression ratios against several sizes of the original, each without and with the model's own bytes.
+    """Compression ratios against several sizes of the original, each without and with the model's bytes.
 
     Parameters
     ----------
@@ -166,7 +170,7 @@ def ks_distance(first: Floats, second: Floats) -> float:
 
 
 def check_tables(original: Floats, reconstructed: Floats, names: Sequence[str]) -> None:
-    """Refuse two tables that cannot be the same table before and after.
+    """Refuse two tables that cannot be the same table before and after compression.
 
     Raises
     ------
@@ -176,7 +180,7 @@ def check_tables(original: Floats, reconstructed: Floats, names: Sequence[str]) 
     if original.shape != reconstructed.shape or original.shape[1:] != (len(names),) or not len(original):
         raise InputError(
             f"The original is {original.shape} (rows, columns), the reconstruction {reconstructed.shape}, with "
-            f"{len(names)} names: these are not the same table before and after."
+            f"{len(names)} names: these are not the same table before and after compression."
         )
     for table, word in ((original, "original"), (reconstructed, "reconstructed table")):
         for number, name in enumerate(names):
@@ -195,7 +199,7 @@ def _errors(before: Floats, after: Floats, dtype: str) -> dict[str, float | int]
         residual = after - before
         spread, mean = float(before.max() - before.min()), _mean(before)
         deviation, rms = _rms(before - mean), _rms(residual)
-        # Rounding of the mean can give a constant column a standard deviation above 0.
+        # If the mean is rounded, the standard deviation of a constant column can exceed 0.
         deviation = deviation if spread > 0 else 0.0
         ordered, back = np.sort(before), np.sort(after)
         values = {
@@ -223,7 +227,7 @@ def _relative_errors(before: Floats, residual: Floats) -> dict[str, float]:
     relative = np.abs(residual[nonzero] / before[nonzero])
     if not relative.size:
         return {f"relative_error_{name}": math.nan for name in ("mean", "rms", "median", "p99")}
-    # Without interpolation, which fails between a number and infinity.
+    # No interpolation, since it fails between a number and infinity.
     median, p99 = np.quantile(relative, [0.5, 0.99], method="higher")
     return {
         "relative_error_mean": float(relative.mean()),
@@ -247,7 +251,7 @@ def _kept(before: Floats, after: Floats, dtype: str) -> dict[str, float | int]:
 
 
 def _overall(frame: pd.DataFrame) -> dict[str, Any]:
-    """Row for all columns together."""
+    """Return the row for all columns together."""
     nonzero = frame[frame["nonzero_count"] > 0]
     counts, total = nonzero["nonzero_count"], int(nonzero["nonzero_count"].sum())
     relative_sum = (nonzero["relative_error_mean"] * counts).sum(skipna=False)

@@ -1,4 +1,4 @@
-"""What each family of codecs needs at the error of a trained one, with its uncertainty over the repeats."""
+"""What each family of codecs needs at the error of a trained codec, with its uncertainty over the repeats."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +12,7 @@ from baler_energy.analysis.statistics import interval
 
 __all__ = ["MEASURES", "NEEDS", "at_codec", "in_repeats", "scorecard"]
 
-#: Measures of the error in which codecs are matched, and what they are called: the ranking differs.
+#: Measures of the error in which codecs are matched, with their labels. They rank codecs differently.
 MEASURES = {"error": "RMS residual / range", "relative_error": "median relative error"}
 #: What a codec needs: errors in other measures, sizes, costs and memory.
 NEEDS = [
@@ -25,7 +25,7 @@ _JOULES = [TRAINING[0], *(joules for joules, _ in COSTS.values())]
 
 
 def in_repeats(runs: pd.DataFrame) -> list[pd.DataFrame]:
-    """Summarise the codecs in each repeat alone: `codec_points` of the runs of each repeat."""
+    """Summarise the codecs in each repeat separately: `codec_points` of the runs of each repeat."""
     return [codec_points(part) for _, part in runs.groupby("repeat", sort=True)]
 
 
@@ -43,28 +43,27 @@ def at_codec(
     points
         `codec_points` of all runs.
     repeats
-        The same of each repeat, by `in_repeats`.
+        The same for each repeat, from `in_repeats`.
     codec
         A row of `points`.
     measure
         Column of the error in which codecs are matched.
     names
-        Columns to interpolate; those that are missing stay null.
+        Columns to interpolate; missing values stay null.
 
     Returns
     -------
     pandas.DataFrame
-        The codec itself first (``measured``), then the other families by ratio, the largest first; without a row where
-        the codec has no error. For each of `names`: the value at the codec's mean error, ``..._low`` and ``..._high``
-        (95 % interval), ``..._n`` (repeats in the interval), and the same of ``..._factor``, the value over the
-        codec's own.
+        The codec itself first (``measured``), then the other families, largest ratio first; empty if the codec has no
+        error. For each of `names`: the value at the codec's mean error, ``..._low`` and ``..._high`` (95 % interval),
+        ``..._n`` (repeats in the interval), and the same for ``..._factor``, the value over that of the codec.
 
     Notes
     -----
-    The interval is over repeats. In each repeat, the curve of a family in that repeat is read at the codec's error in
-    that repeat. The interval is ``value exp(+-h)``, where h is the half width of the 95 % t interval of the logarithms.
-    So it contains the spread of the codec's error, as well as that of the family. It is null below two repeats. A
-    bootstrap would be too narrow for so few repeats as a study has.
+    The interval is over repeats. In each repeat, the curve of a family is read at the codec's error in the same repeat.
+    The interval is ``value exp(+-h)``, where h is the half width of the 95 % t interval of the logarithms. It therefore
+    includes the spread of the codec's error and that of the family. It is null for a single repeat. A bootstrap would
+    be too narrow for the few repeats of a study.
     """
     columns = list(names)
     own = _codec_row(points, codec)
@@ -89,7 +88,7 @@ Reading = dict[str, dict[str, float]]
 
 
 def _codec_row(points: pd.DataFrame, codec: Mapping[Any, Any]) -> "pd.Series[Any] | None":
-    """Find a codec among points; nulls are equal."""
+    """Find a codec among points; two nulls count as equal."""
     chosen = pd.Series(True, index=points.index)
     for name in CODEC:
         chosen &= points[name].isna() if pd.isna(codec[name]) else points[name] == codec[name]
@@ -97,9 +96,9 @@ def _codec_row(points: pd.DataFrame, codec: Mapping[Any, Any]) -> "pd.Series[Any
 
 
 def _read(points: pd.DataFrame, own: "pd.Series[Any]", measure: str, columns: list[str]) -> Reading:
-    """Read the curves of all other families at the error of a codec; that codec's own values are the first."""
+    """Read the curves of all other families at the error of a codec; the codec's own values come first."""
     others = points[points["family"] != own["family"]]
-    # Energies of another kind are not compared; ratios and times are.
+    # Measured and modelled energies are not compared with each other; ratios and times are.
     alike = others["evidence"].eq(own["evidence"])
     joules = [name for name in _JOULES if name in others]
     others = others.assign(**{name: others[name].where(alike) for name in joules})
@@ -113,7 +112,7 @@ def _read(points: pd.DataFrame, own: "pd.Series[Any]", measure: str, columns: li
 
 
 def _estimates(values: dict[str, float], family: str, single: list[Reading], columns: list[str]) -> dict[str, float]:
-    """Give each value and factor with its interval over the repeats."""
+    """Return each value and factor with its interval over the repeats."""
     row: dict[str, float] = {}
     for name in (one for column in columns for one in (column, f"{column}_factor")):
         known = [part[family][name] for part in single if family in part]
@@ -136,7 +135,7 @@ def scorecard(runs: pd.DataFrame) -> pd.DataFrame:
     -------
     pandas.DataFrame
         Rows of `at_codec`, each with ``measure``, the trained codec (``at_family``, ``at_epochs``, ``at_packing``),
-        its error (``at_error``, ``at_error_low``, ``at_error_high``), ``trains`` (whether the family has a training),
+        its error (``at_error``, ``at_error_low``, ``at_error_high``), ``trains`` (whether the family is trained),
         ``evidence`` of the energies, and ``n``, the number of the trained codec's runs. Fewest epochs first.
     """
     points, repeats = codec_points(runs), in_repeats(runs)

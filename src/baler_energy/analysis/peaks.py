@@ -1,16 +1,17 @@
 """Position and width of a peak in a window, before and after compression of the same rows: NumPy and SciPy's normal.
 
-The model is a Gaussian on a flat background, fitted to the counts of `BINS` bins by maximum Poisson likelihood. Tests
-on recorded dimuons decided for it (20,000 and 100,000 events of docs/physics.md, windows 2.9 to 3.3 and 80 to 100 GeV).
-Adding 1 GeV to every mass moves the Z by 1.01 GeV in this fit, by 0.96 GeV with a linear background, whose slope takes
-up a part, and by 0.91 GeV in the median of the window, which background and edges hold back. Smearing by 50 MeV widens
-the J/psi by 25 and 31 MeV, where a Gaussian of its width gets wider by 26 MeV. Neither peak is a Gaussian (final-state
-radiation, muons that are measured less well, the Z's own width), so position and width are those of a core. Their
-changes are better known, as the estimator is the same before and after.
+The model is a Gaussian on a flat background, fitted to the counts of `BINS` bins by maximum Poisson likelihood. It was
+chosen by tests on recorded dimuons (20,000 and 100,000 events of docs/physics.md, windows 2.9 to 3.3 and 80 to 100
+GeV). Adding 1 GeV to every mass moves the Z by 1.01 GeV in this fit. With a linear background, whose slope absorbs part
+of the shift, it moves by 0.96 GeV (20,000 events) and 0.97 GeV (100,000). The median of the window moves by 0.91 GeV,
+because of the background and the edges. Smearing by 50 MeV, once for each sample, widened the J/psi by 25 +- 3.1 MeV
+(20,000 events) and 31 +- 1.6 MeV (100,000), statistical errors only; a Gaussian of its width becomes 26 MeV wider.
+Neither peak is a Gaussian (final-state radiation, muons with poorer resolution, the natural width of the Z), so
+position and width describe its core. Their changes are known better, since the estimator is the same before and after.
 
-The uncertainties are those of a paired bootstrap: rows are drawn with Poisson(1) weights, the same before and after.
-The sum of a cell's weights is Poisson-distributed around its count, so the bootstrap draws the counts of the cells (bin
-before, bin after), whatever the number of rows.
+The uncertainties come from a paired bootstrap: rows are drawn with Poisson(1) weights, the same before and after. The
+sum of a cell's weights is Poisson-distributed around its count, so the bootstrap draws the counts of the cells (bin
+before, bin after), and its cost does not depend on the number of rows.
 """
 
 import math
@@ -24,20 +25,20 @@ __all__ = ["BINS", "REPLICAS", "fit_peaks", "measure_peak"]
 
 Floats = NDArray[np.float64]
 
-#: Bins of a window; the J/psi in 2.9 to 3.3 GeV is 9 of them wide.
+#: Bins of a window; the standard deviation of the J/psi in 2.9 to 3.3 GeV is 9 bins.
 BINS = 100
-#: Replicas of the bootstrap, which give an uncertainty to 5 % (1 / sqrt(2 replicas)).
+#: Replicas of the bootstrap, enough to know an uncertainty to 5 % (1 / sqrt(2 replicas)).
 REPLICAS = 200
-#: Least entries in a window, and least peak in units of its own uncertainty, for a position and a width.
+#: Minimum entries in a window, and minimum entries of a peak over their uncertainty, to measure position and width.
 _ENTRIES, _SIGNIFICANCE = 50, 4.0
-#: Of a fit: most steps, the least gain in the logarithm of the likelihood, and where shorter steps are given up.
+#: Limits of a fit: maximum steps, minimum gain in the log likelihood, and the damping at which it stops.
 _STEPS, _LEAST_GAIN, _MOST_DAMPING = 60, 1e-5, 1e6
-#: Least share of the entries after compression that were in the window before: other rows are another peak.
+#: Minimum share of the entries after compression that were in the window before; otherwise it is a different peak.
 _SAME = 0.5
-#: Share of the window: starting values, and limits, of the Gaussian's standard deviation.
+#: Starting values and limits of the Gaussian's standard deviation, as shares of the window.
 _START_WIDTHS = (0.03, 0.1, 0.25)
 _WIDTHS = (1 / BINS, 0.5)
-#: Least distance of a peak from the window's edges.
+#: Minimum distance of a peak from the window's edges, as a share of the window.
 _INSIDE = 0.02
 _EDGES = np.linspace(0.0, 1.0, BINS + 1)
 _MIDDLES = (_EDGES[1:] + _EDGES[:-1]) / 2
@@ -45,10 +46,10 @@ _TINY = 1e-9
 
 
 class Fits(NamedTuple):
-    """Fits of several histograms, each array of shape (histograms,); lengths in shares of the window."""
+    """Fits of several histograms, each array of shape (histograms,); lengths are shares of the window."""
 
     entries: Floats
-    """Of the peak, also beyond the window."""
+    """Entries of the peak, including those outside the window."""
     position: Floats
     width: Floats
     """Standard deviation."""
@@ -60,18 +61,18 @@ def measure_peak(before: Floats, after: Floats, low: float, high: float, seed: i
     Parameters
     ----------
     before, after
-        Shape (rows,): the quantity of the same rows; NaN where it is undefined.
+        The quantity in the same rows, shape (rows,); NaN where it is undefined.
     low, high
-        Edges of the window, of which the lower one belongs to it.
+        Edges of the window, which includes the lower one.
     seed
-        Of the bootstrap.
+        Seed of the bootstrap.
 
     Returns
     -------
     dict
         ``peak`` and ``width`` (of the Gaussian) with the suffixes ``_before``, ``_after`` and ``_shift`` or ``_change``
-        (after minus before), each with ``_uncertainty``: half the central 68 % of the replicas. What cannot be measured
-        is NaN, and ``reason`` says why.
+        (after minus before), each with ``_uncertainty``: half the central 68 % of the replicas. Values that cannot be
+        measured are NaN, with a ``reason``.
     """
     joint = _joint_counts(before, after, low, high)
     counts = np.stack([joint[:BINS].sum(axis=1), joint[:, :BINS].sum(axis=0)]).astype(np.float64)
@@ -86,7 +87,7 @@ def measure_peak(before: Floats, after: Floats, low: float, high: float, seed: i
         fits = _refit(drawn[side].astype(np.float64), Fits(*(one[side] for one in nominal)))
         reason = _no_peak(counts[side], Fits(*(one[side] for one in nominal)), fits.entries)
         if not reason and side and stayed < _SAME:
-            reason = f"only {stayed:.0%} of the entries in the window are rows that were in it before"
+            reason = f"only {stayed:.0%} of the entries in the window were in it before compression"
         reasons += [f"{name}: {reason}"] if reason else []
         unknown = math.nan if reason else 1.0
         values |= {f"peak_{name}": unknown * float(low + size * nominal.position[side])}
@@ -108,7 +109,7 @@ def fit_peaks(counts: Floats) -> Fits:
     place = _MIDDLES[smooth.argmax(axis=1)]
     best, found = np.full(len(counts), math.inf), np.zeros((len(counts), 4))
     for width in _START_WIDTHS:
-        # A peak of half of the entries, on a flat background.
+        # Half of the entries in the peak, half in a flat background.
         start = np.stack([total / 2, place, np.full_like(total, math.log(width)), total / 2], axis=1)
         fitted, deviance = _fit(counts, start)
         better = deviance < best
@@ -117,7 +118,7 @@ def fit_peaks(counts: Floats) -> Fits:
 
 
 def _refit(counts: Floats, near: Fits) -> Fits:
-    """Fit replicas of one histogram, from where its own fit ended."""
+    """Fit replicas of one histogram, starting from its own fit."""
     background = max(counts.sum() / len(counts) - float(near.entries), 1.0)
     start = np.array([near.entries, near.position, math.log(near.width), background])
     found, _ = _fit(counts, np.tile(start, (len(counts), 1)))
@@ -141,7 +142,7 @@ def _fit(counts: Floats, start: Floats) -> tuple[Floats, Floats]:
         found[open_fits[better]] = tried[better]
         value[open_fits[better]] -= gain[better]
         damping[open_fits] *= np.where(better, 0.2, 5.0)
-        # Far below 0.5, which is what one standard deviation changes; a refused step is tried again, shorter.
+        # The limit is far below 0.5, the change at one standard deviation. A rejected step is tried again, shorter.
         open_fits = open_fits[np.where(better, gain > _LEAST_GAIN, damping[open_fits] < _MOST_DAMPING)]
         if not len(open_fits):
             break
@@ -149,7 +150,7 @@ def _fit(counts: Floats, start: Floats) -> tuple[Floats, Floats]:
 
 
 def _step(counts: Floats, now: Floats, damping: Floats) -> Floats:
-    """Give the next step of the parameters of each histogram."""
+    """Return the next step of each histogram's parameters."""
     expected, slopes = _model(now)
     score = np.einsum("hb,hbp->hp", counts / expected - 1, slopes)
     information = np.swapaxes(slopes / expected[..., None], 1, 2) @ slopes
@@ -160,7 +161,7 @@ def _step(counts: Floats, now: Floats, damping: Floats) -> Floats:
 
 
 def _model(parameters: Floats) -> tuple[Floats, Floats]:
-    """Give expected counts, shape (histograms, bins), and their derivatives by each parameter, with one more axis."""
+    """Return expected counts (histograms, bins) and their derivatives (histograms, bins, parameters)."""
     entries, position, log_width, background = parameters.T[..., None]
     width = np.exp(log_width)
     edge = (_EDGES - position) / width
@@ -179,7 +180,7 @@ def _minus_log_likelihood(counts: Floats, expected: Floats) -> Floats:
 
 
 def _within(parameters: Floats, counts: Floats) -> Floats:
-    """Keep parameters where the model has a meaning."""
+    """Clip parameters to the range where the model is meaningful."""
     most = 3 * counts.sum(axis=1) + 1
     low = np.array([_TINY, 0.0, math.log(_WIDTHS[0]), _TINY])
     high = np.stack([most, np.ones_like(most), np.full_like(most, math.log(_WIDTHS[1])), most], axis=1)
@@ -196,25 +197,25 @@ def _joint_counts(before: Floats, after: Floats, low: float, high: float) -> NDA
 
 
 def _bin(values: Floats, low: float, high: float) -> NDArray[np.int64]:
-    # NaN is in no window.
+    # NaN is outside every window.
     inside = (values >= low) & (values < high)
     share = np.where(inside, (np.where(inside, values, low) - low) / (high - low), 0.0)
     return np.where(inside, np.minimum((share * BINS).astype(np.int64), BINS - 1), BINS)
 
 
 def _no_peak(counts: Floats, fit: Fits, drawn: Floats) -> str | None:
-    """Say why a window has no peak to measure, if so; `drawn` is the replicas' entries of the peak."""
+    """Explain why a window has no peak to measure, or return None; `drawn`: entries of the peak in the replicas."""
     if counts.sum() < _ENTRIES:
-        return f"{counts.sum():.0f} entries in the window, {_ENTRIES} are needed"
+        return f"only {counts.sum():.0f} entries in the window; at least {_ENTRIES} are needed"
     uncertainty = _half_width(drawn)
     if fit.entries < _SIGNIFICANCE * uncertainty:
         return f"no peak above the background ({float(fit.entries):.0f} ± {uncertainty:.0f} entries)"
     if not _INSIDE < fit.position < 1 - _INSIDE or fit.width > 0.99 * _WIDTHS[1]:
-        return "no peak inside the window: the largest excess is at its edge, or as wide as the window"
+        return "no peak inside the window: the largest excess is at the edge or as wide as the window"
     return None
 
 
 def _half_width(values: Floats) -> float:
-    """Half the central 68 % of some values; NaN if one is."""
+    """Half the central 68 % of some values; NaN if a value is NaN."""
     lower, upper = np.quantile(values, [0.16, 0.84])
     return float(upper - lower) / 2

@@ -1,4 +1,4 @@
-"""Comparison of codecs: what each stores at which error, which are best, and what each needs at the same error."""
+"""Comparison of codecs: ratio and error of each, the best ones, and what each needs at the same error."""
 
 import math
 import re
@@ -26,7 +26,7 @@ MEMORY = {operation: f"{operation}_memory_b" for operation in COSTS}
 _GB = 1e9
 #: Parameters that name a codec.
 CODEC = ["transform", "packing", "compression_ratio", "epochs"]
-#: Errors and sizes of a codec, and the columns of ``runs`` that they are means of.
+#: Errors and sizes of a codec, and the columns of ``runs`` that are averaged.
 _RESULTS = {
     "error": "mean_rms_over_range",
     "nrmse": "mean_nrmse",
@@ -46,7 +46,7 @@ def packing_family(packing: str) -> str:
 def family(row: Mapping[str, Any]) -> str:
     """Name the family of a codec. Its members differ in an error bound, a level, or the training's epochs.
 
-    One that trains in epochs is a family for each compression ratio and packing; one that does not varies them.
+    Codecs that train in epochs have one family per compression ratio and packing; for others these vary in the family.
     """
     words, transform = packing_family(str(row["packing"])), str(row["transform"])
     if not pd.isna(row["epochs"]):
@@ -67,12 +67,11 @@ def codec_points(runs: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        A row per codec, least error first: ``family``, the parameters that name it, ``n`` (runs), ``trains`` (it
-        has a training), ``error`` (mean of mean_rms_over_range), ``nrmse``, ``max_over_range``, ``relative_error``
-        (mean of mean_relative_error_median), ``ratio`` (over the recorded formats), ``bytes_per_row``, `COSTS` and
-        `TRAINING` (means over clean runs; null where there is none), `MEMORY` and ``evidence`` of the energies. Each
-        mean has the half width of its 95 % t interval in ``..._half_width``, null for one run, and its number of runs
-        in ``..._n``.
+        A row per codec, smallest error first: ``family``, the parameters that name it, ``n`` (runs), ``trains`` (if it
+        is trained), ``error`` (mean of mean_rms_over_range), ``nrmse``, ``max_over_range``, ``relative_error`` (mean of
+        mean_relative_error_median), ``ratio`` (over the recorded formats), ``bytes_per_row``, `COSTS` and `TRAINING`
+        (means over clean runs; null without any), `MEMORY` and ``evidence`` of the energies. Each mean has the half
+        width of its 95 % t interval in ``..._half_width`` (null for one run) and its number of runs in ``..._n``.
     """
     runs = runs.assign(bytes_per_row=runs["compressed_bytes"] / runs["rows"])
     rows = []
@@ -110,7 +109,7 @@ def _costs(part: pd.DataFrame) -> dict[str, Any]:
 
 
 def on_front(points: pd.DataFrame) -> "pd.Series[bool]":
-    """Return which points no other one beats, by a larger ratio at no larger error, or the same at a smaller error."""
+    """Return the points on the Pareto front: no other has a larger ratio at no larger error, or its ratio at less."""
     ordered = points.sort_values(["error", "ratio"], ascending=[True, False])
     before = ordered["ratio"].cummax().shift(fill_value=-math.inf)
     return (ordered["ratio"] > before).reindex(points.index)
@@ -119,14 +118,14 @@ def on_front(points: pd.DataFrame) -> "pd.Series[bool]":
 def at_error(points: pd.DataFrame, error: float, names: Iterable[str], measure: str = "error") -> pd.DataFrame:
     """Interpolate what each family needs at an error.
 
-    Between the family's two points next to the error, the logarithm of each quantity is linear in that of the error. A
-    family whose errors are all larger or all smaller has no row, since nothing is extrapolated. A quantity that is 0 or
-    missing at one of the two points is null.
+    Between the family's two points next to the error, the logarithm of each quantity is interpolated linearly in the
+    logarithm of the error. Nothing is extrapolated: a family whose errors are all larger or all smaller has no row. A
+    quantity that is 0 or missing at one of the two points is null.
 
     Parameters
     ----------
     points
-        As from `codec_points`.
+        From `codec_points`.
     error
         The error, above 0.
     names

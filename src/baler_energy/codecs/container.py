@@ -1,17 +1,17 @@
 """The compressed file, ``.baler``: self-describing, readable as an npz, and refused if a single byte is wrong.
 
-It is a stored zip, written from front to back block by block, so that neither side ever holds more than a block:
+It is an uncompressed zip, written block by block, so that writer and reader hold only one block in memory:
 
 - ``<block>/latents.npy`` (rows of the block, latent): the latents, in the number format of the packing; or
   ``<block>/latents.zst`` (``.xz``, ``.pco``, ...), the same packed by the packing's coder
-- or ``<block>/packed.zst`` and so on, where a coder packed several arrays: their sizes (``<u4``), then the arrays;
-  coders that pack columns as a file, or round them, lay it out themselves (`coders.tables`, `coders.bounded`)
-- or, where a codec has no latents, ``<block>/column-0000.npy`` (rows of the block,) and so on: the columns, each in its
-  own number type, packed alike
-- or, where the packing has steps, ``<block>/steps-of-columns`` (columns,) float64 and ``<block>/code-0000`` and so on:
-  of each column or latent the integers that its values are multiples of its step by; a step of 0: the value's own bits
-- ``<block>/steps.zst``, ``<block>/exact.zst``: corrections that keep a bound of the error, where one was asked for
-- ``<block>/counts.zst``: objects of each event, where the rows are the objects of jagged branches
+- or ``<block>/packed.zst`` and so on, if a coder packed several arrays: their sizes (``<u4``), then the arrays;
+  coders that write table files or round columns have their own layouts (`coders.tables`, `coders.bounded`)
+- or, if a codec has no latents, ``<block>/column-0000.npy`` (rows of the block,) and so on: the columns, each in its
+  own number type, packed in the same way
+- or, if the packing uses steps, ``<block>/steps-of-columns`` (columns,) float64 and ``<block>/code-0000`` and so on:
+  for each column or latent the integers that give its values when multiplied by the step; step 0: the value's bits
+- ``<block>/steps.zst``, ``<block>/exact.zst``: corrections that keep the error bound, if there is one
+- ``<block>/counts.zst``: number of objects in each event, if the rows are the objects of jagged branches
 - ``names.npy`` (columns,): the columns' names
 - ``normalization_features.npy`` (2, columns) float64: minimum and range of each column in the training table, if the
   codec was trained
@@ -55,7 +55,7 @@ VERSION = 2
 _FEATURES = "normalization_features.npy"
 #: Name of the entry that holds several packed arrays.
 _TOGETHER = "packed"
-#: zip's own epoch, in place of the time of writing.
+#: The earliest date in a zip, instead of the time of writing.
 _DATE = (1980, 1, 1, 0, 0, 0)
 _DAMAGE = (KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile)
 
@@ -68,9 +68,9 @@ class StoredBlock:
     corrections: Corrections | None = None
     counts: NDArray[np.int32] | None = None
     steps: NDArray[np.float64] | None = None
-    """Of each column, where the packing has some."""
+    """The step of each column, if the packing uses steps."""
     packed: bytes | None = None
-    """The arrays, as a coder packed them; None: not yet, or there is no coder."""
+    """The arrays as packed by a coder; None: not packed yet, or there is no coder."""
 
     @property
     def latents(self) -> NDArray[Any]:
@@ -127,7 +127,7 @@ class Writer:
         self.latent_bytes = self.stored_latent_bytes = self.correction_bytes = 0
 
     def packed(self, block: StoredBlock) -> StoredBlock:
-        """Pack a block's arrays ahead of `write`, in whatever thread."""
+        """Pack a block's arrays ahead of `write`, in any thread."""
         coder = self._packing.coder
         if coder is None or block.packed is not None:
             return block
@@ -157,7 +157,7 @@ class Writer:
         )
 
     def _packed(self, block: StoredBlock) -> Iterator[tuple[str, bytes]]:
-        """Pack a block's arrays, several by a coder into one entry: an entry of its own costs each some 120 B."""
+        """Pack a block's arrays; a coder packs several into one entry, since each entry costs about 120 B."""
         coder = self._packing.coder
         if coder is None:
             yield from ((f"{name}.npy", _npy(values)) for name, values in self._stored(block))
@@ -167,14 +167,14 @@ class Writer:
             yield _entry(self._facts.stored_arrays(block.rows), coder), packed
 
     def _stored(self, block: StoredBlock) -> Iterator[tuple[str, NDArray[Any]]]:
-        """Name the arrays that a block is stored as: its own, or its steps and the integers of each column."""
+        """Name the arrays that store a block: its own, or its steps and the integers of each column."""
         names = list(self._facts.stored_arrays(block.rows))
         numbers, steps = self._packing.numbers, block.steps
         if not isinstance(numbers, Steps):
             yield from zip(names, block.arrays, strict=True)
             return
         if steps is None:
-            raise ValueError("a block without the steps of its packing")
+            raise ValueError("the block has no steps, but its packing uses them")
         yield names[0], steps
         for name, column, step in zip(names[1:], columns_of(block.arrays), steps, strict=True):
             yield name, numbers.codes_of(np.ascontiguousarray(column), float(step))
@@ -196,7 +196,7 @@ class Writer:
             "origin": dict(facts.origin),
             "layout": dict(facts.layout),
         }
-        # Without this key, files of the default, Baler's autoencoder, keep the bytes that they had before it existed.
+        # The default, Baler's autoencoder, has no key, so that its files keep the bytes from before the key existed.
         if facts.transform != Facts.transform:
             header["transform"] = facts.transform
         self._add("names.npy", _npy(np.array(facts.names)))
@@ -256,7 +256,7 @@ class Reader:
         raise InputError(f"{path}: has format version {version!r}, but this program reads {VERSION}. Compress again.")
 
     def blocks(self) -> Iterator[StoredBlock]:
-        """Give the blocks from first to last.
+        """Yield the blocks from first to last.
 
         Raises
         ------
@@ -267,7 +267,7 @@ class Reader:
             yield unpack()
 
     def packed_blocks(self) -> Iterator[Callable[[], StoredBlock]]:
-        """Give what unpacks each block, in whatever thread, from first to last; both raise as `blocks`."""
+        """Yield a function per block, in order, that unpacks it in any thread; both raise like `blocks`."""
         with _refusing(self._path), zipfile.ZipFile(self._path) as archive:
             entries: dict[str, list[str]] = {}
             for name in archive.namelist():
@@ -277,14 +277,14 @@ class Reader:
                 yield partial(self._block, {name: archive.read(name) for name in names}, number)
 
     def first(self, rows: int) -> tuple[NDArray[Any], ...]:
-        """Give the arrays of the first rows, at most those of the first block."""
+        """Return the arrays of the first rows, at most those of the first block."""
         block = next(self.blocks(), None)
         if block is None:
             return tuple(np.empty(shape, dtype) for _, dtype, shape in self.facts.arrays(0))
         return tuple(values[:rows] for values in block.arrays)
 
     def latents(self) -> NDArray[np.floating]:
-        """Give all latents (rows, latent), as stored.
+        """Return all latents (rows, latent), as stored.
 
         Raises
         ------
@@ -324,7 +324,7 @@ class Reader:
 
 @contextmanager
 def _refusing(path: Path) -> Iterator[None]:
-    """Refuse a file where something in it is not what it should be."""
+    """Refuse a file if reading it fails because of its content."""
     try:
         yield
     except _DAMAGE as error:
@@ -332,15 +332,15 @@ def _refusing(path: Path) -> Iterator[None]:
 
 
 def _entry(stored: Mapping[str, Like], coder: Coder) -> str:
-    """Name the entry of packed arrays: an entry for each of several would cost some 120 B more."""
+    """Name the entry of packed arrays; several share one, since each entry costs about 120 B."""
     return f"{next(iter(stored)) if len(stored) == 1 else _TOGETHER}.{coder.suffix}"
 
 
 def _of_steps(facts: Facts, numbers: Steps, rows: int, stored: Sequence[NDArray[Any]]) -> tuple[NDArray[Any], ...]:
-    """Give the arrays of a block whose columns are multiples of steps, which come first."""
+    """Decode the arrays of a block whose columns are multiples of steps; the steps come first."""
     (steps, *codes), dtypes = stored, facts.column_types
     if not (np.isfinite(steps) & (steps >= 0)).all():
-        raise ValueError("steps that are no steps")
+        raise ValueError("a step is negative or not finite")
     columns = []
     for values, dtype, step in zip(codes, dtypes, steps, strict=True):
         if not step and np.dtype(dtype).kind != "f":
@@ -375,7 +375,7 @@ def _block_sizes(header: dict[str, Any]) -> list[tuple[int, int | None, int | No
 
 
 def _zstd() -> "Zstd":
-    """Give the coder of corrections and counts; imported only when needed."""
+    """Return the coder of corrections and counts; imported only when needed."""
     from baler_energy.codecs.coders.zstd import Zstd
 
     return Zstd()

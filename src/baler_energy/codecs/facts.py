@@ -1,4 +1,4 @@
-"""The metadata of a compressed file, and the arrays that its blocks hold."""
+"""The metadata of a compressed file, and the arrays in its blocks."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,13 +23,13 @@ class Facts:
     Parameters
     ----------
     names, dtypes
-        Names and native types (as NumPy names them) of the columns. Integer columns come back as integers.
+        Names and native types (NumPy names) of the columns. Integer columns are decoded to integers.
     normalisation
         Features of the training table; None if there was no training.
     checkpoint_hash
         `Fitted.content_hash` of the checkpoint that decodes it; None: no checkpoint is needed.
     latent
-        Number of latent columns; None: the table's own columns are stored, each in its own type.
+        Number of latent columns; None: the table's columns are stored, each in its own type.
     precision
         Precision of the arithmetic that computed the latents.
     packing
@@ -95,19 +95,19 @@ class Facts:
             )
         if self.checkpoint_hash != fitted.content_hash:
             raise InputError(
-                f"{path}: was compressed with another checkpoint (its SHA-256 begins {str(self.checkpoint_hash)[:12]}, "
-                f"this one's {str(fitted.content_hash)[:12]}). Use the checkpoint that it was compressed with."
+                f"{path}: was compressed with another checkpoint (SHA-256 {str(self.checkpoint_hash)[:12]}..., not "
+                f"{str(fitted.content_hash)[:12]}...). Use the checkpoint that it was compressed with."
             )
 
     def arrays(self, rows: int) -> list[tuple[str, str, tuple[int, ...]]]:
-        """Give name, number type and shape of each array in a block of `rows` rows."""
+        """Return name, number type and shape of each array in a block of `rows` rows."""
         if self.latent is not None:
             return [("latents", self.stored_format, (rows, self.latent))]
         packing = Packing.parse(self.packing)
         return [(f"column-{place:04}", packing.stored_type(dtype), (rows,)) for place, dtype in enumerate(self.dtypes)]
 
     def stored_arrays(self, rows: int) -> dict[str, Like]:
-        """Give name, number type and shape of what is stored of such a block: `arrays`, or steps and integers."""
+        """Return name, number type and shape of what a block of `rows` rows stores: `arrays`, or steps and integers."""
         numbers = Packing.parse(self.packing).numbers
         if not isinstance(numbers, Steps):
             return {name: (dtype, shape) for name, dtype, shape in self.arrays(rows)}

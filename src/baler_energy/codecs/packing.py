@@ -17,14 +17,14 @@ __all__ = ["Packing", "Reduced"]
 
 
 class Reduced(NamedTuple):
-    """What is stored of a block."""
+    """What is stored for a block."""
 
     arrays: tuple[NDArray[Any], ...]
-    """As they come back."""
+    """The arrays as they will be decoded."""
     steps: NDArray[np.float64] | None = None
-    """Of each column, where the packing has some."""
+    """The step of each column, if the packing uses steps."""
     packed: bytes | None = None
-    """The arrays, where the coder rounds as it packs."""
+    """The packed arrays, if the coder rounds while packing."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Packing:
     numbers
         How numbers are rounded; None: not at all.
     coder
-        Coder, lossless unless it takes the place of `numbers`, too; None stores the numbers as they are.
+        Coder, lossless unless it also replaces `numbers`; None stores the numbers unchanged.
     bound
         Bound on every value's error; None: no bound.
     """
@@ -60,7 +60,7 @@ class Packing:
             for kind in (word.kind, *word.replaces):
                 if kind in found:
                     raise InputError(
-                        f"packing {text!r}: {text_of_word!r} repeats a kind that is already there; {_allowed()}."
+                        f"packing {text!r}: {text_of_word!r} cannot be combined with the words before it; {_allowed()}."
                     )
                 found[kind] = word
         return cls(**{word.kind: word for word in found.values()})  # type: ignore[arg-type]
@@ -81,13 +81,13 @@ class Packing:
         return all(word.lossless for word in self.words)
 
     def missing(self) -> str | None:
-        """Report which package is missing and how to install it; None: nothing is missing."""
+        """Report which package is missing and how to install it; None if nothing is missing."""
         return next((reason for word in self.words if (reason := word.missing())), None)
 
     def steps(
         self, arrays: Sequence[NDArray[Any]], ranges: Sequence[float] | None = None
     ) -> NDArray[np.float64] | None:
-        """Choose the step of each column; None where the packing has none.
+        """Choose the step of each column; None if the packing does not use steps.
 
         Parameters
         ----------
@@ -104,11 +104,11 @@ class Packing:
 
     @property
     def needs_ranges(self) -> bool:
-        """Whether columns are rounded by their ranges, which have to be known before."""
+        """Whether columns are rounded relative to their ranges, which must be known first."""
         return any(word.needs_ranges for word in self.words)
 
     def reduced(self, arrays: tuple[NDArray[Any], ...], ranges: Sequence[float] | None = None) -> "Reduced":
-        """Round what a transform gave of a block to what is stored of it.
+        """Round a block's output of a transform to the numbers that are stored.
 
         Parameters
         ----------
@@ -144,12 +144,12 @@ class Packing:
         return values if self.numbers is None else self.numbers.round_column(values, step)
 
     def stored_type(self, dtype: str) -> str:
-        """Give the number type that stores a column of type `dtype`; it is never wider."""
+        """Return the number type that stores a column of type `dtype`; it is never wider."""
         return dtype if self.numbers is None else self.numbers.column_type(dtype)
 
 
 def _read(word: str, text: str) -> Word:
-    """Read one word of ``text``, which is for the message."""
+    """Parse one word of ``text``, which the error message quotes."""
     name, hyphen, parameter = word.partition("-")
     try:
         read: Word = _kind(name).parse(name, parameter if hyphen else None)

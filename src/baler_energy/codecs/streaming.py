@@ -1,4 +1,4 @@
-"""Compress and decompress tables of any size: rows come from a file and go to a file a block at a time.
+"""Compress and decompress tables of any size: rows are read from a file and written to a file block by block.
 
 Threads work on different blocks: the matrix products of one batch are too small to be split between threads.
 """
@@ -42,8 +42,8 @@ _Decode = Callable[..., Floats]
 
 #: Maximum rows of a block: enough that the fixed cost per block is negligible, and few enough for memory.
 BLOCK_ROWS = 32_768
-#: Blocks that a smaller table has, so that several threads have work; and their least rows: with 2048 rows instead of
-#: 8192, 100,000 jets take 10 % more bytes by quantise-0.01+pcodec, 19 % by sz3-0.01, and 2 % by pcodec.
+#: Number of blocks of a smaller table, so that several threads have work, and minimum rows of a block: with 2048 rows
+#: instead of 8192, 100,000 jets need 10 % more bytes with quantise-0.01+pcodec, 19 % with sz3-0.01, 2 % with pcodec.
 BLOCKS, LEAST_BLOCK_ROWS = 8, 8192
 #: Integers up to here are exact in float64.
 _LARGEST_EXACT = 2.0**53
@@ -52,7 +52,7 @@ _LARGEST_EXACT = 2.0**53
 class StreamingCoder:
     """Compresses and decompresses files with a codec.
 
-    Time is linear in the rows; memory is that of a few blocks, for any number of rows.
+    Time is linear in the number of rows; memory is that of a few blocks, for any number of rows.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ class StreamingCoder:
         self._threads = threads or torch.get_num_threads()
         self._encoder = _PerThread(encoder)
         self._decoder = _PerThread(decoder)
-        #: Columns whose values are lost, as the column was constant in training.
+        #: Columns whose values are lost because the column was constant in training.
         self.lost: set[str] = set()
         #: Integer columns with values that float64 cannot distinguish.
         self.rounded: set[str] = set()
@@ -161,7 +161,7 @@ class StreamingCoder:
         if not np.isfinite(latents.sum()) and not np.isfinite(latents).all():
             if bound is None:
                 _refuse(data, latents, first_row, self.fitted)
-            # The corrections restore these rows, whatever these latents decode to.
+            # The corrections restore these rows, so the values of these latents do not matter.
             latents = np.nan_to_num(latents, nan=0.0, posinf=0.0, neginf=0.0)
         return latents
 
@@ -280,9 +280,10 @@ def _refuse(data: Floats, latents: NDArray[np.floating], first_row: int, fitted:
 
 
 def _block_rows(rows: int | None, wanted: int | None = None) -> int:
-    """Rows of a block of a table with so many rows (None: unknown), whatever the threads, so that files are alike.
+    """Rows per block of a table with `rows` rows (None: unknown).
 
-    `wanted` is what the packing's coder needs (`Coder.block_rows`).
+    They do not depend on the number of threads, so neither do the file's bytes. `wanted` is what the packing's coder
+    needs (`Coder.block_rows`).
     """
     if wanted is not None:
         return wanted
@@ -300,7 +301,7 @@ def _first(blocks: Iterator[Block], most_rows: int | None) -> Iterator[tuple[int
 
 
 class _PerThread(local, Generic[T]):
-    """An object that each thread makes for itself, as it has buffers."""
+    """An object that each thread creates for itself, because it has buffers."""
 
     def __init__(self, make: Callable[[], T]) -> None:  # runs again in each thread
         self.here = make()

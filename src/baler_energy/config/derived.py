@@ -17,17 +17,17 @@ Window = Annotated[tuple[float, ...], Field(min_length=2, max_length=2)]
 
 
 class Derived(Config):
-    """A quantity that is computed from columns, before and after compression; give exactly one of the first three."""
+    """A quantity that is computed from columns before and after compression; set exactly one of the first three."""
 
     invariant_mass: Annotated[tuple[Particle, ...], Field(min_length=2)] | None = None
-    """Mass of two or more particles, each ``[pt, eta, phi, mass]``: names of columns. A mass may also be a number in
-    the unit of pt, for files without a column of it."""
+    """Invariant mass of two or more particles, each ``[pt, eta, phi, mass]``: names of columns. A mass can also be a
+    number, in the unit of pt, if the file has no column for it."""
     ratio: Annotated[tuple[Column, ...], Field(min_length=2, max_length=2)] | None = None
     """First column over the second."""
     sum: Annotated[tuple[Column, ...], Field(min_length=2)] | None = None
     """Sum of the columns."""
     windows: dict[WindowName, Window] | None = None
-    """Peaks to measure, such as ``Z: [80, 100]``: name, lower and upper edge. A window should hold one peak and some
+    """Peaks to measure, such as ``Z: [80, 100]``: name, lower and upper edge. A window should contain one peak and some
     background on both sides."""
     unit: Annotated[str, StringConstraints(pattern=r"^\S{1,12}$")] | None = None
     """Unit of the quantity; by default GeV for an invariant mass."""
@@ -37,14 +37,14 @@ class Derived(Config):
         kinds = ("invariant_mass", "ratio", "sum")
         given = [kind for kind in kinds if getattr(self, kind) is not None]
         if len(given) != 1:
-            raise ValueError(f"give exactly one of {', '.join(kinds)}, not {' and '.join(given) or 'none of them'}")
+            raise ValueError(f"set exactly one of {', '.join(kinds)}, not {' and '.join(given) or 'none of them'}")
         return self
 
     @model_validator(mode="after")
     def _particles_are_complete(self) -> Self:
         for number, (*momentum, mass) in enumerate(self.invariant_mass or ()):
             if not all(isinstance(column, str) for column in momentum):
-                raise ValueError(f"invariant_mass[{number}]: pt, eta and phi are columns; only a mass may be a number")
+                raise ValueError(f"invariant_mass[{number}]: pt, eta and phi must be columns, not numbers")
             if not isinstance(mass, str) and mass < 0:
                 raise ValueError(f"invariant_mass[{number}]: the mass {mass:g} is negative")
         return self
@@ -58,34 +58,34 @@ class Derived(Config):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of the columns that it is computed from, each once."""
+        """Names of the columns that it is computed from, without duplicates."""
         named = self.ratio or self.sum or [part for particle in self.invariant_mass or () for part in particle]
         return tuple(dict.fromkeys(part for part in named if isinstance(part, str)))
 
     @property
     def definition(self) -> str:
-        """What it is, in words."""
+        """The definition as text."""
         if self.invariant_mass:
             return "invariant mass of " + " and ".join(f"({', '.join(map(str, one))})" for one in self.invariant_mass)
         return " / ".join(self.ratio) if self.ratio else " + ".join(self.sum or ())
 
     @property
     def unit_name(self) -> str | None:
-        """The unit that is given, or else GeV for an invariant mass; None where it is unknown."""
+        """The configured unit, or else GeV for an invariant mass; None if unknown."""
         return self.unit or ("GeV" if self.invariant_mass else None)
 
 
-#: Quantities of a dataset by their names.
+#: Quantities of a dataset by name.
 DerivedQuantities = Annotated[dict[Name, Derived], Field(min_length=1)]
 
 
 def read_derived(text: str) -> DerivedQuantities:
-    """Read quantities from JSON, as a study declares them.
+    """Read quantities from JSON, in the form of a study's key ``derived``.
 
     Raises
     ------
     InputError
-        The text is not such a declaration.
+        The text is not valid.
     """
     try:
         found: dict[str, Derived] = TypeAdapter(DerivedQuantities).validate_json(text)

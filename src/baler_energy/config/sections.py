@@ -124,12 +124,12 @@ class _Axes(Config):
     @classmethod
     def _distinct(cls, values: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
         if values is not None and (not values or len(set(values)) < len(values)):
-            raise ValueError("give at least one value, and each only once")
+            raise ValueError("give at least one value, without duplicates")
         return values
 
 
 def _axes() -> dict[str, Any]:
-    """Fields of `Axes`: lists of values for each parameter, by default with its default only."""
+    """Fields of `Axes`: a list of values for each parameter, by default only its default."""
     fields: dict[str, Any] = {}
     several: Any = tuple
     for name, kind in get_type_hints(Parameters, include_extras=True).items():
@@ -191,7 +191,7 @@ class Repeats(Config):
         return self
 
 
-#: The value determines the member, so that a mistake gives one message. Brackets keep tags out of it, see `study`.
+#: The type is chosen by the value, so that an invalid value gives one message. `study` removes bracketed tags from it.
 CountOrRounds = Annotated[
     Annotated[Count, Tag("[count]")] | Annotated[Repeats, Tag("[rounds]")],
     Discriminator(lambda given: "[rounds]" if isinstance(given, dict | Repeats) else "[count]"),
@@ -199,11 +199,11 @@ CountOrRounds = Annotated[
 
 
 class Training(parameters.Training):
-    """How every point trains, and what is held out of it."""
+    """How every point is trained, and which rows are held out."""
 
     held_out: Annotated[float, Field(ge=0, le=1)] = 0.2
-    """Rows that no codec is trained on, over the rows of the table: the errors on both are reported. They are in
-    addition to ``rows`` if the dataset has more; ``rows: all`` uses all others. 0: none."""
+    """Number of held-out rows, on which no codec is trained, over the rows of the table; errors on both are reported.
+    They are taken in addition to ``rows``, as far as the dataset has more; ``rows: all`` uses all others. 0: none."""
 
 
 class Measurement(Config):
@@ -273,20 +273,20 @@ class Wattmeter(Config):
 
 
 class Constant(Config):
-    """A constant of the break-even: its likeliest value, and the range from which the bands are drawn."""
+    """A constant of the break-even analysis: its likeliest value, and the range from which the bands are drawn."""
 
     value: Annotated[float, Field(ge=0)]
     """The likeliest value."""
     low: Annotated[float, Field(ge=0)] | None = None
-    """Lower end of the range; by default the value, which is then exact below."""
+    """Lower end of the range; by default the value."""
     high: Annotated[float, Field(ge=0)] | None = None
-    """Upper end of the range; by default the value, which is then exact above."""
+    """Upper end of the range; by default the value."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         low, value, high = self.range
         if not low <= value <= high:
-            raise ValueError(f"'value' ({value:g}) has to lie between 'low' ({low:g}) and 'high' ({high:g})")
+            raise ValueError(f"'value' ({value:g}) must be between 'low' ({low:g}) and 'high' ({high:g})")
         return self
 
     @property
@@ -301,12 +301,12 @@ def _ranging(low: float, value: float, high: float) -> Constant:
 
 
 class BreakEven(Config):
-    """What it costs to keep, move and read data, for the break-even of compression. Sources: docs/break-even.md."""
+    """Costs of keeping, moving and reading data, for the break-even of compression. Sources: docs/break-even.md."""
 
     years: Annotated[float, Field(gt=0)] = 10.0
     """Years for which the data are kept (assumption; a figure varies it)."""
     volume_per_model_tb: Annotated[float, Field(gt=0)] = 1.0
-    """Volume that one trained model compresses, before the next one is trained (TB; assumption; a figure varies it)."""
+    """Volume that one model compresses before the next one is trained (TB; assumption; a figure varies it)."""
     replicas_disk: Constant = _ranging(1, 1, 2)
     """Copies on disk (assumption; high: mirrored servers, as in CERN's EOS)."""
     replicas_tape: Constant = _ranging(1, 1, 2)
@@ -324,17 +324,17 @@ class BreakEven(Config):
     transfers: Constant = _ranging(0, 2, 10)
     """Times that the stored data cross a wide-area network (assumption)."""
     transfer_kwh_per_gb: Constant = _ranging(0, 0.002, 0.0075)
-    """Electricity of a network per volume (kWh/GB; Aslan et al. 2018: 0.06 in 2015, half every 2 years; low: more
-    traffic draws no more power, Mytton et al. 2024; high: the same as in 2021)."""
+    """Electricity of a network per volume (kWh/GB; Aslan et al. 2018: 0.06 in 2015, halved every 2 years, so this is
+    2025; low: traffic does not change the power, Mytton et al. 2024; high: as in 2021)."""
     reads: Constant = _ranging(1, 10, 30)
     """Times that all data are decompressed (assumption)."""
     electricity_price_per_kwh: Constant = _ranging(0.094, 0.20, 0.256)
     """Price of electricity (currency/kWh; Eurostat, non-household consumers in the EU, 2023 and 2024)."""
     currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")] = "EUR"
-    """Currency of the three prices, a word for labels: nothing is converted."""
+    """Currency of the three prices. It is only a label: nothing is converted."""
 
     @property
     def ranges(self) -> dict[str, tuple[float, float, float]]:
-        """Lower end, value and upper end of each number; one without a range is exact."""
+        """Lower end, value and upper end of each number; all three are equal for a number without a range."""
         given = {name: getattr(self, name) for name in type(self).model_fields if name != "currency"}
         return {name: one.range if isinstance(one, Constant) else (one, one, one) for name, one in given.items()}

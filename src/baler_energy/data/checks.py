@@ -57,7 +57,7 @@ class FiniteCheck:
         Raises
         ------
         InputError
-            It does; the message names the file, the first such column, and its first such row in the file.
+            It does; the message names the file, the first such column, and the first such row in that column.
         """
         if not self._first:
             return
@@ -87,19 +87,19 @@ def check_rows(source: str, available: int, rows: int | None) -> int:
 
 
 def check_columns(source: str, names: Sequence[str], needed: Mapping[str, Sequence[str]]) -> None:
-    """Refuse a table that lacks columns which something needs.
+    """Refuse a table without the required columns.
 
     Parameters
     ----------
     source, names
-        What the table is called in a message, and its columns.
+        Name of the table for messages, and its columns.
     needed
-        Columns, by what needs them, such as a key of the study.
+        Required columns, by what requires them, such as a key of the study.
 
     Raises
     ------
     InputError
-        A column is missing; the message names what needs it and lists the table's columns, near misses first.
+        A column is missing; the message names what requires it and lists the table's columns, similar names first.
     """
     for key, columns in needed.items():
         for name in columns:
@@ -108,7 +108,7 @@ def check_columns(source: str, names: Sequence[str], needed: Mapping[str, Sequen
 
 
 def find_oddities(data: NDArray[np.float64], names: Sequence[str], integer: NDArray[np.bool_]) -> list[str]:
-    """Describe what a codec can handle, but a user should know about.
+    """Describe properties that a codec can handle but a user should know about.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ def find_oddities(data: NDArray[np.float64], names: Sequence[str], integer: NDAr
     Returns
     -------
     list of str
-        A sentence each on constant columns, on rows that repeat an earlier one, and on integers beyond 2^53, if any.
+        A sentence for each problem found: constant columns, duplicate rows, integers beyond 2^53.
     """
     found = []
     constant = [name for name, still in zip(names, np.ptp(data, axis=0) == 0, strict=True) if still]

@@ -21,14 +21,14 @@ Floats = NDArray[np.float64]
 
 # Rows per block.
 _ROWS = 1 << 16
-# Keys in which shards of one sample may differ.
+# Keys that may differ between shards of one sample.
 _SHARD_KEYS = ("seed", "warnings")
 
 
 def split_rows(
     available: int, rows: int | None, held_out: float, seed: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Choose the rows of the table and the held-out rows at random, so that fewer rows are a subset of more.
+    """Choose the rows of the table and the held-out rows at random; a smaller selection is a subset of a larger one.
 
     Parameters
     ----------
@@ -37,12 +37,12 @@ def split_rows(
         Selections with the same seed are elements of the same permutation: the table takes the first ones, and the
         last ones are held out.
     held_out
-        Number of held-out rows over that of the table, at most; fewer if the table leaves fewer.
+        Maximum number of held-out rows over that of the table; fewer if fewer rows are left.
 
     Returns
     -------
     tuple
-        Of both: shape (rows,), ascending, so that the file's order is kept.
+        Row numbers of both, each of shape (rows,) and ascending, so that the file's order is kept.
     """
     if rows is None:
         held = math.floor(available * held_out / (1 + held_out))
@@ -63,14 +63,14 @@ def tables_from_file(
     file_format: str | None = None,
     sha256: str | None = None,
 ) -> tuple[Table, Table]:
-    """Read a user's file; return the table, and the rows that are held out of it.
+    """Read a user's file; return the table and the held-out rows.
 
     Parameters
     ----------
     source, request
         Path, or URL of a ROOT file, and what to read from it.
     rows, seed, held_out
-        How many rows to select at random, the seed of the selection, and how many to hold out; see `split_rows`.
+        Number of rows to select at random, seed of the selection, and share of held-out rows; see `split_rows`.
     file_format, sha256
         One of `formats.FILE_FORMATS` (None: the suffix determines it), and the checksum that a local file must have.
 
@@ -94,7 +94,10 @@ def tables_from_file(
 def _selected(
     source: str, opened: Source, rows: int | None, held_out: float, seed: int
 ) -> tuple[tuple[Floats, Floats], int]:
-    """Read the rows that `split_rows` selects, and count all rows; if the file does not, all are in memory at once."""
+    """Read the rows that `split_rows` selects, and count all rows.
+
+    If the file does not state its number of rows, all of them are in memory at once.
+    """
     check = FiniteCheck(opened.names)
     if opened.rows is None:
         pieces = [np.empty((0, len(opened.names))), *(data for _, data in _pieces(source, opened, check))]
@@ -130,16 +133,16 @@ def _pieces(source: str, opened: Source, check: FiniteCheck) -> Iterator[tuple[i
 
 
 def tables_from_shards(paths: Sequence[Path], rows: int | None, held_out: float = 0.0) -> tuple[Table, Table]:
-    """Merge generated shards, in the order given; return the first rows as a table, and the last ones, held out of it.
+    """Merge generated shards in the given order; return the first rows as the table and the last ones as held-out rows.
 
     Parameters
     ----------
     paths
         The shards.
     rows
-        Rows of the table; None: all that are not held out.
+        Number of rows of the table; None: all that are not held out.
     held_out
-        As of `split_rows`.
+        See `split_rows`.
 
     Raises
     ------
@@ -159,7 +162,7 @@ def tables_from_shards(paths: Sequence[Path], rows: int | None, held_out: float 
     source = ", ".join(str(path) for path in paths)
     available = sum(len(shard.data) for shard in shards)
     check_rows(source, available, rows)
-    # Generated rows are independent, so that none need be chosen at random.
+    # Generated rows are independent, so they need not be chosen at random.
     table_rows, held_rows = (len(chosen) for chosen in split_rows(available, rows, held_out, seed=0))
     data = np.concatenate([shard.data for shard in shards])
     origin = sample | {
@@ -172,7 +175,7 @@ def tables_from_shards(paths: Sequence[Path], rows: int | None, held_out: float 
 
 
 def _held_out(table: Table, data: Floats) -> Table:
-    """Make a table of the held-out rows, which may be none."""
+    """Make a table of the held-out rows, which can be empty."""
     known = {key: table.origin[key] for key in ("source", "label")}
     return Table(np.ascontiguousarray(data), table.names, table.dtypes, known | {"held_out": True, "warnings": []})
 

@@ -1,6 +1,6 @@
 """A sample of a file of any size, for trying codecs: runs of consecutive rows, spread evenly over the file.
 
-Rows drawn one by one would be unlike the file for every coder that looks at neighbouring rows.
+Single rows would not represent the file for coders that use neighbouring rows.
 """
 
 from dataclasses import dataclass
@@ -19,11 +19,11 @@ __all__ = ["LEAST_ROWS", "RUN_ROWS", "Sample", "sample_file"]
 
 Floats = NDArray[np.float64]
 
-#: Rows of a run: as many as the smallest block of a compressed file.
+#: Consecutive rows in a run.
 RUN_ROWS = 2048
-#: With fewer rows, what a codec stores for a file outweighs what it stores for a row.
+#: With fewer rows, the fixed size of a compressed file outweighs the rows.
 LEAST_ROWS = 200
-#: A small file is cut into so many runs.
+#: Minimum number of runs; a small file has shorter ones.
 _LEAST_RUNS = 8
 #: Rows that are read at once.
 _READ_ROWS = 1 << 15
@@ -31,18 +31,18 @@ _READ_ROWS = 1 << 15
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """Rows of a file in two tables that share none.
+    """Rows of a file in two disjoint tables.
 
     Parameters
     ----------
     training
         Rows to train on.
     test
-        Rows to compress, and to compute errors on.
+        Rows to compress and evaluate.
     rows
-        Rows of the whole file.
+        Number of rows in the whole file.
     left_out
-        Columns that contain NaN or infinity, which are in neither table.
+        Columns that are in neither table because they contain NaN or infinity.
     warnings
         Sentences for the user.
     """
@@ -67,14 +67,14 @@ def sample_file(source: str, request: Request, native_bytes: int, file_format: s
     Parameters
     ----------
     source, request, file_format
-        As of `formats.open_source`.
+        See `formats.open_source`.
     native_bytes
-        Size of each of the two tables in their native types, at most (B).
+        Maximum size of each of the two tables in their native types (B).
 
     Raises
     ------
     InputError
-        The file cannot be read, or has fewer than `LEAST_ROWS` rows, or no column without NaN and infinity.
+        The file cannot be read, has fewer than `LEAST_ROWS` rows, or every column contains NaN or infinity.
     """
     with open_source(source, request, file_format or format_of(source)) as opened:
         row_bytes = sum(np.dtype(name).itemsize for name in opened.dtypes)
@@ -89,8 +89,8 @@ def sample_file(source: str, request: Request, native_bytes: int, file_format: s
         origin = dict(opened.origin_of(len(data), rows))
     warnings = [*origin["warnings"]]
     if left_out:
-        warnings.append(f"{', '.join(left_out)}: left out, because of NaN or infinity")
-    # Runs go to the two tables in turn.
+        warnings.append(f"{', '.join(left_out)}: left out because of NaN or infinity")
+    # Runs alternate between the two tables.
     run_rows = max(1, min(RUN_ROWS, len(data) // _LEAST_RUNS))
     to_test = np.arange(len(data)) // run_rows % 2 == 1
     training, test = (
@@ -100,10 +100,10 @@ def sample_file(source: str, request: Request, native_bytes: int, file_format: s
 
 
 def _spread(opened: Source, wanted: int, label: str) -> tuple[Floats, int]:
-    """Keep runs of rows, evenly spread, of at most so many rows in all; give them and the number of rows of the file.
+    """Keep evenly spread runs of rows, `wanted` rows in total; return them and the number of rows in the file.
 
-    The number of rows need not be known before: where more than twice as many are kept, every second run is dropped,
-    and from then on only half as many are kept.
+    That number need not be known in advance: once twice as many runs as needed are kept, every second one is dropped,
+    and from then on half as many are kept.
     """
     kept: list[Floats] = []
     most, stride, rows = max(1, -(-wanted // RUN_ROWS)), 1, 0

@@ -1,4 +1,4 @@
-"""What ``advise`` shows: the ranked codecs as text, and a picture of what each stores at which error."""
+"""Output of ``advise``: the ranked codecs as text, and a figure of their ratios, errors and speeds."""
 
 import math
 from collections.abc import Sequence
@@ -10,19 +10,19 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from baler_energy.analysis.advice import Goal, codec_name
-from baler_energy.figures.style import COLOURS, grid, legend_below, log_ticks, plain, styled, title
+from baler_energy.figures.style import COLOURS, grid, legend_below, log_ticks, plain, styled, subtitle, title
 
 if TYPE_CHECKING:
     from baler_energy.data.sampling import Sample
 
 __all__ = ["advice_table", "draw_advice", "sample_sentence"]
 
-#: Below this size, what a codec does once per file takes most of the time (B).
+#: Below this size (B), the fixed time per file dominates.
 _SMALL_BYTES = 2e6
 _AXES = {
     "value": "Largest error / range of the column",
     "nrmse": "NRMSE (mean over columns)",
-    "relative": "Relative error of 99 % of the values (mean over columns)",
+    "relative": "Relative error, 99 % quantile (mean over columns)",
 }
 
 
@@ -32,15 +32,15 @@ def advice_table(codecs: pd.DataFrame) -> pd.DataFrame:
 
 
 def sample_sentence(sample: "Sample", goal: Goal) -> str:
-    """Say what was tried on what."""
+    """Describe the comparison: sample, goal and units."""
     rows, columns = sample.test.data.shape
     said = (
-        f"Compared on {rows:,} of {sample.rows:,} rows, {columns} columns, at {goal.words}. MB and GB are those of the "
-        "columns in their number types; the ratio is that of the whole file, if it is like the sample, with the model. "
-        "Speed and energy are of one window each, without repeats."
+        f"Compared on {rows:,} of {sample.rows:,} rows, {columns} columns. Goal: {goal.words}. MB and GB refer to the "
+        "columns in their number types. The ratio is extrapolated to the whole file and includes the model. Speed and "
+        "energy are single measurements (n = 1)."
     )
     small = sample.test.native_bytes < _SMALL_BYTES
-    return f"{said} So few rows are slower, by the byte, than a large file." if small else said
+    return f"{said} The sample is small: a large file is processed faster, per byte." if small else said
 
 
 def _row(row: dict[Any, Any]) -> dict[str, str]:
@@ -72,12 +72,12 @@ def draw_advice(codecs: pd.DataFrame, curves: Sequence[pd.DataFrame], goal: Goal
     Parameters
     ----------
     codecs
-        As of `analysis.advice.ranked`.
+        From `analysis.advice.ranked`.
     curves
-        For each way of rounding with its coder ``ratio_native_bytes``, the goal's error and ``packing``, by the first
-        rows of the sample; none where the goal is lossless.
+        For each way of rounding with its coder: ``ratio_native_bytes``, the goal's error and ``packing``, computed on
+        the first rows of the sample; empty if the goal is lossless.
     goal
-        The error asked for.
+        The requested error.
     """
     with styled():
         figure, panels = grid(1, 1 + bool(curves), 4.6, width_in=9.0 if curves else 6.0)
@@ -87,7 +87,8 @@ def draw_advice(codecs: pd.DataFrame, curves: Sequence[pd.DataFrame], goal: Goal
         names = [f"{number + 1} {codec_name(row)}" for number, row in enumerate(codecs.to_dict("records"))]
         marks = [Line2D([], [], linestyle="none", label=plain(name)) for name in names]
         legend_below(figure, marks)
-        title(figure, f"What each codec stores, at {goal.words}")
+        subtitle(figure, f"Goal: {goal.words}")
+        title(figure, "Compression ratio of each codec")
         return figure
 
 
@@ -111,7 +112,7 @@ def _speeds(panel: Axes, codecs: pd.DataFrame) -> None:
     panel.plot(slower, codecs["ratio"], color="black", marker="o", linestyle="none")
     for number, (x, y) in enumerate(zip(slower, codecs["ratio"], strict=True)):
         panel.annotate(f"{number + 1}", (x, y), xytext=(4, 3), textcoords="offset points", fontsize=8)
-    panel.set(xscale="log", xlabel="MB/s, compressing or decompressing, the slower")
+    panel.set(xscale="log", xlabel="Throughput of the slower operation (MB/s)")
     log_ticks(panel.xaxis, *panel.get_xlim())
     _ratios(panel, codecs["ratio"].max())
 

@@ -1,4 +1,4 @@
-"""The break-even of a study: its trained codecs, the best others at the same error, and what keeping data costs."""
+"""Break-even of a study: its trained codecs, the best other codecs at the same error, and the costs of data."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -27,7 +27,7 @@ __all__ = ["Case", "Study", "amount", "band_text", "read_break_even", "scenarios
 #: Data of one LHC run: 204 PB, recorded by the experiments in all of Run 2, 2015 to 2018 (CERN, How CERN IT keeps up
 #: with the data deluge, 2024).
 _LHC_RUN_TB = 204e3
-#: A year of 1 PB a day.
+#: A year of 1 PB per day.
 _PB_A_DAY_TB = 365.25e3
 _GB = 1e9
 _NEEDED = ["ratio", "compress_j_per_gb", "decompress_j_per_gb"]
@@ -35,18 +35,18 @@ _NEEDED = ["ratio", "compress_j_per_gb", "decompress_j_per_gb"]
 
 @dataclass(frozen=True)
 class Case:
-    """A codec that trains in epochs, and the codec without training that stores least with no larger error.
+    """A codec that trains in epochs, and the codec without training with the largest ratio at no larger error.
 
     Parameters
     ----------
     trained, best
-        The two codecs; `best` is None where the study has none.
+        The two codecs; `best` is None if the study has no such codec.
     error
         Mean RMS residual over range of the trained codec.
     evidence
-        What the energies of both are: measured or modelled.
+        Whether the energies of both are measured or modelled.
     n
-        Runs behind the trained codec.
+        Number of runs of the trained codec.
     """
 
     trained: Codec
@@ -57,28 +57,28 @@ class Case:
 
     @property
     def others(self) -> tuple[Codec, ...]:
-        """What the trained codec is compared with."""
+        """The codecs that the trained codec is compared with."""
         return (AS_RECORDED,) if self.best is None else (AS_RECORDED, self.best)
 
 
 @dataclass(frozen=True)
 class Study:
-    """What the break-even of a study is computed from.
+    """Input of a study's break-even.
 
     Parameters
     ----------
     cases
-        Each codec that trains in epochs, the one that does best against others first.
+        Each codec that trains in epochs; the one that does best against other codecs comes first.
     ranges
-        Of the constants.
+        Ranges of the constants.
     currency
-        Of the prices.
+        Currency of the prices.
     volume_tb
         Volume of the study's sample (TB).
     pue, intensity_g_per_kwh
-        Of the study's electricity; a time series counts with its mean over the runs.
+        PUE and carbon intensity of the study's electricity; the intensity is the mean over the runs.
     device
-        Words such as ``CPU run``.
+        The device, such as ``CPU run``.
     """
 
     cases: tuple[Case, ...]
@@ -90,14 +90,14 @@ class Study:
     device: str
 
     def scenario(self, name: str, volume_tb: float) -> Scenario:
-        """Give a volume, kept for the study's years on its electricity."""
+        """Return the scenario of a volume, kept for the study's number of years with its electricity."""
         given = likeliest(self.ranges)
         amounts = volume_tb, given["years"], given["volume_per_model_tb"]
         return Scenario(name, *amounts, self.pue, self.intensity_g_per_kwh)
 
 
 def scenarios(study: Study) -> tuple[Scenario, ...]:
-    """Give the study's sample, one LHC run's worth and a year of 1 PB a day."""
+    """Return three scenarios: the study's sample, one LHC run, and a year of 1 PB per day."""
     volumes = {
         "the study's sample": study.volume_tb,
         "one LHC run (204 PB)": _LHC_RUN_TB,
@@ -107,7 +107,7 @@ def scenarios(study: Study) -> tuple[Scenario, ...]:
 
 
 def amount(value: float, unit: str) -> str:
-    """Write an amount, which may be negative: J with an SI prefix, large masses in t, large sums in millions."""
+    """Format an amount, which can be negative: J with an SI prefix, large masses in t, large sums in millions."""
     if unit == "J":
         factor, prefixed = scaled_unit([abs(value)], unit)
         return f"{value * factor:.3g} {prefixed}"
@@ -121,9 +121,9 @@ _LARGE = {"kg": ((1e6, "kt"), (1e3, "t")), "money": ((1e9, "billion {unit}"), (1
 
 
 def band_text(found: Band, unit: str, *, saved: bool = False) -> str:
-    """Write a median with the range of 90 % of the draws.
+    """Format a median with the range of 90 % of the draws.
 
-    With `saved` as a clause: ``saves 3 EUR (...)``, or ``costs 3 EUR more (...)`` where it is negative.
+    With `saved`, return a clause: ``saves 3 EUR (...)``, or ``costs 3 EUR more (...)`` if the median is negative.
     """
     costs = saved and found.median < 0
     ends = Band(-found.median, -found.high, -found.low) if costs else found
@@ -133,7 +133,7 @@ def band_text(found: Band, unit: str, *, saved: bool = False) -> str:
 
 
 def years_text(years: float) -> str:
-    """Write from when on something pays; infinite: never."""
+    """Format the time after which something pays; infinite: never."""
     if not np.isfinite(years):
         return "never"
     if years == 0:
@@ -142,7 +142,7 @@ def years_text(years: float) -> str:
 
 
 def volume_text(volume_tb: float) -> str:
-    """Write from which volume per model on something pays; infinite: never."""
+    """Format the volume per model above which something pays; infinite: never."""
     if not np.isfinite(volume_tb):
         return "never"
     if volume_tb == 0:
@@ -152,12 +152,12 @@ def volume_text(volume_tb: float) -> str:
 
 
 def read_break_even(tables: Tables) -> Study:
-    """Take it from the dataset, at the study's centre.
+    """Read the break-even's input from the dataset, at the study's centre.
 
     Raises
     ------
     NoData
-        No codec that trains in epochs has an energy of each operation.
+        No codec that trains in epochs has an energy for each operation.
     """
     constants = tables["break_even"]
     require_rows("the dataset has no constants (break_even); collect the study again", constants)
@@ -181,9 +181,9 @@ def read_break_even(tables: Tables) -> Study:
 
 
 def _case(row: Mapping[Any, Any], points: pd.DataFrame, runs: pd.DataFrame, native_gb: float) -> Case | None:
-    """Pair a trained codec with the best other one; None where an energy of it is not known."""
+    """Pair a trained codec with the best other one; None if one of its energies is unknown."""
     mine = at_point(runs, {name: row[name] for name in ("transform", "packing", "compression_ratio", "epochs")})
-    # The two ratios of the record differ by the model.
+    # The two recorded ratios differ only by the model.
     model_bytes = (mine["ratio_native_bytes"] / mine["ratio_native_bytes_with_model"] - 1) * mine["compressed_bytes"]
     packing = "" if row["packing"] == "none" else f" with packing {row['packing']}"
     name = f"{row['family'].partition(',')[0]}{packing} after {parameter_text(row['epochs'])} epochs"
@@ -195,15 +195,15 @@ def _case(row: Mapping[Any, Any], points: pd.DataFrame, runs: pd.DataFrame, nati
 
 
 def _best(trained: Mapping[Any, Any], points: pd.DataFrame) -> Codec | None:
-    """Give the codec without training with the largest ratio, at the trained one's error or below.
+    """Return the codec without training with the largest ratio, at the error of a trained one or below.
 
-    Energies of another evidence are not compared.
+    Only codecs whose energies have the same evidence are compared.
     """
     others = points[~points["trains"].astype(bool) & points["evidence"].eq(trained["evidence"])]
     smaller = others[others["error"] <= trained["error"]][["family", "packing", *_NEEDED]]
     same = at_error(others, trained["error"], _NEEDED) if trained["error"] > 0 else pd.DataFrame()
     known = pd.concat([same, smaller], ignore_index=True).dropna(subset=_NEEDED) if len(smaller) + len(same) else same
-    # To keep the data as they are is the other comparison.
+    # Keeping the data as recorded is a separate comparison.
     known = known[known["ratio"] > 1] if len(known) else known
     if known.empty:
         return None
@@ -213,7 +213,7 @@ def _best(trained: Mapping[Any, Any], points: pd.DataFrame) -> Codec | None:
 
 
 def _ordered(study: Study) -> Study:
-    """Put first the codec that saves most money against the best other one, or else against keeping the data."""
+    """Sort by the money that a codec saves against the best other one, or else against the data as recorded."""
     lhc = scenarios(study)[1]
 
     def saves(case: Case) -> tuple[bool, float]:

@@ -1,4 +1,4 @@
-"""How figures draw families of codecs: a colour for each kind, marks and lines within a kind, and an axis of errors."""
+"""How figures draw families of codecs: a colour per kind, marks and lines within a kind, and an axis of errors."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -25,7 +25,7 @@ __all__ = [
     "places_of_errors",
 ]
 
-#: Errors of codecs as figures show them: column of `codec_points`, column of ``runs``, label.
+#: Errors on axes: column of `codec_points`, then column of ``runs`` and label.
 ERROR_AXES = {
     "error": ("mean_rms_over_range", "Error: RMS residual / range (mean over columns)"),
     "nrmse": ("mean_nrmse", "Error: NRMSE, RMS residual / standard deviation (mean over columns)"),
@@ -33,7 +33,7 @@ ERROR_AXES = {
 
 _LOSSLESS, _RANGE, _RELATIVE = "Lossless", "Bound over the range", "Fewer digits"
 _CLOSED, _TRAINED = "Closed-form transform", "Trained network"
-#: Colour of each kind, distinct in greyscale; the kind that the study is about has the warm one.
+#: Colour of each kind, distinct in greyscale; trained networks, the subject of the study, have the warm colour.
 _COLOURS = {
     _LOSSLESS: "0.45",
     _RANGE: "#3d9bd9",
@@ -42,12 +42,12 @@ _COLOURS = {
     _TRAINED: "#b8400e",
 }
 _STYLES = ("-", "--", "-.", ":")
-#: Share of the axis of errors, on the left, in which codecs without error are drawn (decades).
+#: Width of the strip for codecs without error, on the left of the axis of errors (decades).
 _STRIP = 0.35
 
 
 def kind(point: Mapping[Any, Any]) -> str:
-    """Give the kind of a codec: what it loses and whether it trains, which its parameters and its packing declare."""
+    """Return the kind of a codec (its losses, and whether it trains), from its parameters and its packing."""
     if not pd.isna(point["epochs"]):
         return _TRAINED
     if not pd.isna(point["compression_ratio"]):
@@ -59,12 +59,12 @@ def kind(point: Mapping[Any, Any]) -> str:
 
 
 def looks(points: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """Give the style of each family of `codec_points`, ordered by kind; families of a kind differ in mark and line."""
+    """Return the style of each family of `codec_points`, ordered by kind; within a kind, mark and line differ."""
     first = points.drop_duplicates("family")
     kinds = {str(row["family"]): kind(row) for row in first.to_dict("records")}
     found: dict[str, dict[str, Any]] = {}
     for first_mark, (one, colour) in enumerate(_COLOURS.items()):
-        # Each kind starts with another mark and line, so that kinds also differ in greyscale.
+        # Each kind starts with a different mark and line, so that kinds also differ in greyscale.
         for number, family in enumerate(sorted(name for name in kinds if kinds[name] == one), start=first_mark):
             hollow = (number - first_mark) // len(MARKERS) % 2 == 1
             found[family] = {
@@ -79,7 +79,7 @@ def looks(points: pd.DataFrame) -> dict[str, dict[str, Any]]:
 def draw_families(
     panel: Axes, points: pd.DataFrame, styles: Mapping[str, dict[str, Any]], x: str, y: str
 ) -> list[tuple[str, Any, Any, str]]:
-    """Draw the members of each family, joined in the order of their errors, with 95 % t intervals in both directions.
+    """Draw the members of each family, connected in order of their errors, with 95 % t intervals in both directions.
 
     Parameters
     ----------
@@ -88,9 +88,9 @@ def draw_families(
     points
         `codec_points`; members without one of the two values are left out.
     styles
-        By `looks`.
+        From `looks`.
     x, y
-        Columns of the axes. Intervals are in ``..._half_width``, where there is such a column.
+        Columns of the axes. Intervals are in ``..._half_width``, if that column exists.
 
     Returns
     -------
@@ -105,7 +105,7 @@ def draw_families(
         bars = {f"{side}err": _half_widths(part, name) for side, name in (("x", x), ("y", y))}
         lined = look | ({} if len(part) > 1 else {"linestyle": "none"})
         drawn = panel.errorbar(part[x], part[y], **bars, capsize=0, elinewidth=1.1, markersize=5, **lined)
-        # Behind lines and marks: of few repeats the intervals are wide.
+        # Behind lines and marks, since intervals over few repeats are wide.
         for bar in drawn.lines[2]:
             bar.set(alpha=0.35, zorder=1)
         curves.append((family, part[x].to_numpy("float64"), part[y].to_numpy("float64"), str(look["color"])))
@@ -113,7 +113,7 @@ def draw_families(
 
 
 def _half_widths(part: pd.DataFrame, name: str) -> Any:
-    """Give the half widths of a column; on a logarithmic axis a bar beyond 0 ends just above it."""
+    """Return the half widths of a column; a bar that would reach 0 ends just above it, for logarithmic axes."""
     column = f"{name}_half_width"
     if column not in part:
         return None
@@ -124,7 +124,7 @@ def _half_widths(part: pd.DataFrame, name: str) -> Any:
 def draw_against_error(
     panel: Axes, points: pd.DataFrame, runs: pd.DataFrame, styles: Mapping[str, dict[str, Any]], measure: str, y: str
 ) -> list[tuple[str, Any, Any, str]]:
-    """Draw families against an error, those without error in a strip on the left, with the trivial codec's error.
+    """Draw families against an error, with the trivial codec's error; lossless codecs are in a strip on the left.
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ def draw_against_error(
     lowest = float(shown.loc[lossy, measure].min()) if lossy.any() else float(shown[measure].max())
     panel.set(xscale="log", xlabel=label)
     curves = draw_families(panel, shown[lossy], styles, measure, y)
-    # No line leads into the strip, whose place on the axis means nothing.
+    # No line leads into the strip, since its position on the axis has no meaning.
     unjoined = {family: look | {"linestyle": "none"} for family, look in styles.items()}
     named = {curve[0] for curve in curves}
     curves += [curve for curve in draw_families(panel, shown[~lossy], unjoined, measure, y) if curve[0] not in named]
@@ -159,21 +159,21 @@ def draw_against_error(
 
 
 def places_of_errors(errors: "pd.Series[float]") -> "pd.Series[float]":
-    """Give the place of each error on a logarithmic axis: errors of 0 are in a strip on the left of all others."""
+    """Return the position of each error on a logarithmic axis; errors of 0 are in a strip to the left of all others."""
     lossy = errors > 0
     lowest = float(errors[lossy].min()) if lossy.any() else 1e-3
     return errors.where(lossy | errors.isna(), lowest / 10**_STRIP)
 
 
 def label_families(figure: Figure, panels: Iterable[Axes], curves: Sequence[Sequence[Any]]) -> None:
-    """Label curves where they have room, once everything else is in its place; the legend names all of them."""
+    """Label curves where there is room, after the layout is final; the legend names all of them."""
     figure.draw_without_rendering()
     for panel, mine in zip(panels, curves, strict=True):
         label_curves(panel, mine)
 
 
 def legend_by_kind(figure: Figure, points: pd.DataFrame, styles: Mapping[str, dict[str, Any]], *more: Any) -> None:
-    """Put a legend below all panels: a column for each kind of codec, headed by its name, and one for other marks."""
+    """Put a legend below all panels: a column for each kind of codec, under its name, and one for other marks."""
     kinds = {str(row["family"]): kind(row) for row in points.drop_duplicates("family").to_dict("records")}
     blocks = []
     for one in _COLOURS:

@@ -1,4 +1,4 @@
-"""The codecs that a study compares: transforms, packings, compression ratios and epochs at the rest of its centre."""
+"""The codecs that a study compares: they may differ from its centre in transform, packing, ratio and epochs."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +13,7 @@ __all__ = ["around_centre", "codec_name", "codecs_at_centre", "where"]
 
 #: Axes in which codecs may differ.
 _FREE = ("transform", "engine", "packing", "compression_ratio", "epochs")
-#: Axes that some transforms do not have.
+#: Axes that do not apply to every transform.
 _OF_SOME = ("model", "precision", "batch_size")
 
 
@@ -37,12 +37,12 @@ def around_centre(runs: pd.DataFrame, *free: str) -> pd.DataFrame:
 
 
 def codecs_at_centre(tables: Tables, *, least_families: int = 2) -> tuple[pd.DataFrame, pd.DataFrame, str]:
-    """Give the codecs at the study's centre.
+    """Return the codecs at the study's centre.
 
     Returns
     -------
     tuple
-        `codec_points`, the runs behind them, and words such as ``CPU run``.
+        `codec_points`, the runs that they summarise, and the device, such as ``CPU run``.
 
     Raises
     ------
@@ -56,11 +56,11 @@ def codecs_at_centre(tables: Tables, *, least_families: int = 2) -> tuple[pd.Dat
     mine, device = first_device(known)
     points = codec_points(mine)
     if points["family"].nunique() < least_families:
-        raise NoData("one family of codecs only at the study's centre, nothing to compare")
+        raise NoData("only one family of codecs at the study's centre, so there is nothing to compare")
     return points, mine, device
 
 
 def where(runs: pd.DataFrame) -> str:
-    """Describe what the codecs have in common."""
+    """Describe the parameters that all codecs share."""
     centre: dict[str, Any] = centre_of(runs)
     return describe(centre, without=_FREE)

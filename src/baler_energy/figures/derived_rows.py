@@ -1,4 +1,4 @@
-"""What the codecs that a study compares do to derived quantities, and which of them have about the same error."""
+"""Effect of a study's codecs on derived quantities, and which codecs have about the same error."""
 
 import pandas as pd
 
@@ -9,7 +9,7 @@ from baler_energy.figures.readable import Row
 
 __all__ = ["CHANGES", "CODEC", "QUANTITY", "VALUES", "at_error_of", "derived_at_centre", "trained_codecs"]
 
-#: What names a codec, and what names and defines a quantity in a window.
+#: Columns that identify a codec, and columns that identify and define a quantity in a window.
 CODEC = ["transform", "packing", "compression_ratio", "epochs"]
 QUANTITY = ["quantity", "definition", "unit", "window", "low", "high"]
 CHANGES = ("peak_shift", "width_change", "entries_change")
@@ -21,20 +21,20 @@ VALUES = [
 
 
 def derived_at_centre(tables: Tables) -> pd.DataFrame:
-    """Give what each codec at the study's centre does to each derived quantity, in all rows and in each window.
+    """Return the effect of each codec at the study's centre on each derived quantity, over all rows and in windows.
 
     Returns
     -------
     pandas.DataFrame
-        A row per quantity, window (null: the whole distribution) and codec, least error first: `QUANTITY`, ``codec``
+        A row per quantity, window (null: the whole distribution) and codec, smallest error first: `QUANTITY`, ``codec``
         (its name), `CODEC`, ``family``, ``error``, ``ratio``, `VALUES` as means over ``n`` repeats, ``run_id`` of the
-        first one, and ``reason``. Repeats have the same rows, so that their mean is no better known: uncertainties are
-        means, too. ``peak_shift_half_width`` and ``width_change_half_width`` are 95 % t intervals over repeats.
+        first one, and ``reason``. Uncertainties are averaged as well: repeats have the same rows, so their mean is not
+        known better. ``peak_shift_half_width`` and ``width_change_half_width`` are 95 % t intervals over repeats.
 
     Raises
     ------
     NoData
-        The dataset at the centre has no derived quantities, or there is no run with an error.
+        The dataset at the centre has no derived quantities, or no run has an error.
     """
     points, runs, _ = codecs_at_centre(tables, least_families=1)
     derived = tables["derived"]
@@ -47,7 +47,7 @@ def derived_at_centre(tables: Tables) -> pd.DataFrame:
 
 
 def _mean(rows: pd.DataFrame) -> Row:
-    """Mean over the repeats of a codec."""
+    """Average over the repeats of a codec."""
     said = rows[[*CODEC, *QUANTITY, "run_id"]].iloc[0].to_dict()
     reasons = rows["reason"].dropna()
     said |= {"n": len(rows), "reason": reasons.iloc[0] if len(reasons) else None}
@@ -56,15 +56,15 @@ def _mean(rows: pd.DataFrame) -> Row:
 
 
 def trained_codecs(codecs: pd.DataFrame) -> list[Row]:
-    """Give the codecs that train in epochs, fewest epochs first; `codecs` are of one quantity and window."""
+    """Return the codecs that train in epochs, fewest epochs first; `codecs` has one quantity and window."""
     trained = codecs[codecs["epochs"].notna() & (codecs["error"] > 0)]
     return trained.sort_values("epochs", kind="stable").to_dict("records")
 
 
 def at_error_of(trained: Row, codecs: pd.DataFrame) -> pd.DataFrame:
-    """Give a trained codec, and of each other family the codec next to its error and not above, most ratio first.
+    """Return a trained codec, and from each other family the codec with the nearest error that is not larger.
 
-    Peaks are not interpolated: each codec is one that ran.
+    The other codecs are sorted by ratio, largest first. Nothing is interpolated: every codec was run.
     """
     others = codecs[(codecs["family"] != trained["family"]) & (codecs["error"] <= trained["error"])]
     nearest = others.sort_values(["error", "ratio"]).groupby("family", sort=False, observed=True).tail(1)

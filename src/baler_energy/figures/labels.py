@@ -1,4 +1,4 @@
-"""Labels at the ends of curves, where they cover nothing."""
+"""Labels at the ends of curves, where there is room."""
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
@@ -16,7 +16,7 @@ __all__ = ["free_place", "label_curves"]
 Floats = NDArray[np.float64]
 
 _SIZE = 8.0
-#: Typical width of a letter, and height of a line, over the font size.
+#: Typical width of a letter and height of a line, relative to the font size.
 _LETTER, _LINE = 0.54, 1.3
 #: Gap between a mark and its label (points).
 _GAP = 6.0
@@ -43,12 +43,12 @@ def label_curves(panel: Axes, curves: Sequence[tuple[str, Floats, Floats, str]])
     panel
         A panel whose limits and layout are final.
     curves
-        Text, x and y in the panel's data units, and colour of each.
+        Text, x and y in the panel's data units, and colour of each curve.
 
     Returns
     -------
     list of str
-        Texts that are on the panel now.
+        The labels that were drawn.
     """
     figure = panel.get_figure(root=True)
     scale = (72.0 if figure is None else figure.dpi) / 72
@@ -82,23 +82,23 @@ def free_place(
     mark, size, gap
         Position of the mark, width and height of the label, and the gap between them, in pixels.
     taken
-        Points, shape (n, 2), that it must not cover or come near to; those at the mark itself do not count.
+        Points, shape (n, 2), that it must not cover or come close to; points at the mark itself are ignored.
     boxes
-        Boxes that it must not touch.
+        Boxes that it must not overlap.
     inside
-        Box that it must not leave.
+        Box that must contain it.
 
     Returns
     -------
     tuple or None
-        The label's box and its centre; None if it fits nowhere.
+        The label's box and its centre; None if there is no room.
     """
     for right, up, horizontal, vertical in _PLACES:
         shift = np.array([{"left": 0.5, "center": 0.0, "right": -0.5}[horizontal], 0.0])
         shift[1] = {"bottom": 0.5, "center": 0.0, "top": -0.5}[vertical]
         centre = mark + gap * np.array([right, up]) + shift * size
         box = Bbox([centre - size / 2, centre + size / 2])
-        # A mark of another curve right next to the label would look like the labelled one.
+        # If another curve's mark were close, the label would seem to belong to it.
         near = taken[np.linalg.norm(taken - mark, axis=1) > 1]
         around = box.padded(0.9 * gap)
         within = inside.x0 <= box.x0 and box.x1 <= inside.x1 and inside.y0 <= box.y0 and box.y1 <= inside.y1
@@ -112,14 +112,14 @@ def _covers(box: Bbox, points: Floats) -> bool:
 
 
 def _drawn(panel: Axes) -> Floats:
-    """Give points on everything that is drawn as lines or marks on a panel, in pixels."""
+    """Return points on all lines and marks of a panel, in pixels."""
     lines = [(line.get_transform().transform(line.get_xydata()), line.get_linestyle()) for line in panel.get_lines()]
     points = [line if style == "None" else _dense(line) for line, style in lines if len(line)]
     return np.vstack(points) if points else np.empty((0, 2))
 
 
 def _dense(line: Floats) -> Floats:
-    """Give points along a polygon."""
+    """Return points along a polyline."""
     if len(line) == 1:
         return line
     share = np.linspace(0, 1, _ALONG)[:, None]

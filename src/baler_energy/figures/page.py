@@ -23,15 +23,15 @@ tr:hover td { background: #f2f5fa; }
 
 
 def html_page(title: str, paragraphs: Sequence[str], table: pd.DataFrame, picture: str = "") -> str:
-    """Write a table of text as HTML; all text is escaped, and line breaks in cells stay.
+    """Write a table of text as HTML; all text is escaped, and line breaks in cells are kept.
 
     Parameters
     ----------
     title, paragraphs
         Shown above the table.
     table
-        Its cells are text with units; if it has no rows, the page says ``None.`` A row with text in the first of
-        several cells only spans the table.
+        Its cells are text with units. If it has no rows, the page shows ``None.`` If only the first of several cells in
+        a row has text, it spans the whole row.
     picture
         An SVG element, shown below the table.
     """

@@ -55,6 +55,8 @@ HATCHES: dict[str, str] = {Evidence.MEASURED: "", Evidence.MODELLED: "////", Evi
 
 CO2E = "CO$_2$e"
 
+#: Ticks within a decade without a gap of more than 0.31 decades.
+_EVEN = (1.0, 2.0, 4.0, 6.0, 8.0)
 _RC: dict[str, Any] = {
     "font.size": 9.5,
     "axes.labelsize": 9.5,
@@ -144,7 +146,11 @@ def log_ticks(axis: Axis, low: float, high: float, *, narrow: bool = False) -> N
         # Below a factor of two, ticks can be at round numbers as on a linear axis.
         few_ticks(axis, 3)
     else:
-        axis.set_major_locator(LogLocator(base=10, subs=_subs(decades, narrow=narrow), numticks=9))
+        subs = _subs(decades, narrow=narrow)
+        if narrow and len(subs) > 1 and _count_ticks(subs, low, high) < 2:
+            # Matplotlib would replace a single tick by those of a linear axis, whose labels touch on a narrow panel.
+            subs = _EVEN
+        axis.set_major_locator(LogLocator(base=10, subs=subs, numticks=9))
     axis.set_major_formatter(FuncFormatter(_number))
     axis.set_minor_formatter(NullFormatter())
 
@@ -156,6 +162,12 @@ def _subs(decades: float, *, narrow: bool) -> tuple[float, ...]:
     if decades < 0.7:
         return (1.0, 1.5, 2.0, 3.0, 5.0)
     return (1.0, 2.0, 5.0) if decades < (1.2 if narrow else 2.5) else (1.0,)
+
+
+def _count_ticks(subs: Sequence[float], low: float, high: float) -> int:
+    """Count the ticks ``sub 10^n`` from `low` to `high`."""
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    return sum(low <= sub * 10.0**decade <= high for decade in decades for sub in subs)
 
 
 def _number(value: float, _position: int | None = None) -> str:

@@ -3,14 +3,14 @@
 - `study`: a whole study with Snakemake, and its report
 - `doctor`, `doctor_slurm`: what this machine, or a cluster's nodes, can measure
 - `measure`: any command
-- `advise`: which codec suits a file; `trials`: codecs tried on a sample of it
+- `advise`: which codec suits a file; `trials`: trials of codecs on a sample of it
 - `calibrate`: what this machine resolves; `thread_costs`: its part on numbers of threads
 - `baler_import`, `baler_export`: read and write projects of upstream Baler
 - `generate`, `prepare`: tables of HEP data
 - `train`, `compress`, `decompress`, `forward`: the measured stages; `measured`: what they share
 - `history`, `saved`: other outputs of a training: a row per epoch, and the state from which it resumes
 - `evaluate`: errors of the reconstructed table; `apply`: compress, decompress and evaluate in one process
-- `round_trip`: compress and decompress unmeasured, for errors only
+- `round_trip`: compress and decompress without measuring, for errors only
 - `derive`: quantities computed from columns, such as masses, before and after compression
 - `repeats`: which points need further repeats
 - `profile`: profiler traces, never in a measured run; `profiled`: the operation that a profiler watches

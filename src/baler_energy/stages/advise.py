@@ -1,4 +1,4 @@
-"""Stage ``advise``: which codec suits a file, found out by trying codecs on a sample of it."""
+"""Stage ``advise``: find the codec that suits a file by trying codecs on a sample of it."""
 
 import argparse
 import shlex
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EPILOG", "HELP", "add_arguments", "advise", "run"]
 
-HELP = "find out which codec suits a file: try codecs on a sample of it, measure them, and rank them"
+HELP = "find the codec that suits a file: try codecs on a sample of it, measure and rank them"
 EPILOG = """\
 examples:
   baler-energy advise events.root --tree Events --columns 'Jet_*' --error 0.01
@@ -35,9 +35,9 @@ examples:
   baler-energy advise events.parquet --lossless
 
 Codecs are compared at the same error: each is made as coarse as the error allows. Trained codecs (Baler's autoencoder,
-principal components) learn from one half of the sample, and all codecs are measured on the other half. Ranked by size;
-of those within 5 % of the smallest file, the fastest is recommended. Energy is modelled where the machine has no
-counter, which the table says."""
+principal components) are trained on one half of the sample, and all codecs are measured on the other half. They are
+ranked by compression ratio; among those within 5 % of the best ratio, the fastest is recommended. The table shows
+whether energy was measured, or modelled because the machine has no counter."""
 
 _SAMPLE_MB = 8.0
 _LIMIT_S = 100.0
@@ -51,32 +51,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     error.add_argument(
         "--error", type=_error, default=0.01, metavar="E", help="largest error that you accept (default: %(default)g)"
     )
-    error.add_argument("--lossless", action="store_true", help="every value has to come back exactly")
+    error.add_argument("--lossless", action="store_true", help="every value must be restored exactly")
     parser.add_argument(
         "--measure",
         choices=("value", "nrmse", "relative"),
         default="value",
-        help="what E is a share of. value: of its column's range, for every value; nrmse: RMS error over the column's "
-        "standard deviation, mean over columns; relative: of the value itself, for 99 %% of the non-zero values, mean "
-        "over columns (default: %(default)s)",
+        help="how the error is measured. value: error of every value over its column's range; nrmse: RMS error over "
+        "the column's standard deviation, mean over columns; relative: error over the value itself, for 99 %% of the "
+        "non-zero values, mean over columns (default: %(default)s)",
     )
-    parser.add_argument("--html", type=Path, metavar="PAGE", help="also write the table and a picture as a web page")
+    parser.add_argument("--html", type=Path, metavar="PAGE", help="also write table and figure as a web page")
     parser.add_argument(
         "--sample-mb",
         type=_megabytes,
         default=_SAMPLE_MB,
         metavar="MB",
-        help="size of the rows to compress, and of those to train on (default: %(default)g)",
+        help="maximum size of the rows to compress, and of the rows to train on (default: %(default)g)",
     )
     parser.add_argument(
         "--limit-s",
         type=float,
         default=_LIMIT_S,
         metavar="S",
-        help="begin no further codec after this time (default: %(default)g)",
+        help="start no further codec after this time (default: %(default)g)",
     )
     parser.add_argument(
-        "--epochs", type=positive_int, default=_EPOCHS, metavar="N", help="epochs of trainings (default: %(default)s)"
+        "--epochs", type=positive_int, default=_EPOCHS, metavar="N", help="epochs per training (default: %(default)s)"
     )
     parser.add_argument("--threads", type=positive_int, metavar="N", help="threads (default: all cores but one)")
     file = parser.add_argument_group("your file")
@@ -87,7 +87,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run the stage from parsed options."""
-    # What is wrong with the request is said before anything heavy is imported.
+    # Report an invalid request before importing anything heavy.
     check_request(args.file, request_of(args), args.format or format_of(args.file))
     from baler_energy.data.sampling import sample_file
     from baler_energy.figures.advice import advice_table
@@ -115,14 +115,14 @@ def advise(trials: "Trials", until: float) -> "tuple[pd.DataFrame, dict[str, flo
     Parameters
     ----------
     trials
-        The sample, and what is asked for.
+        The sample and the goal.
     until
-        Time of the monotonic clock after which no further codec is begun.
+        Time of the monotonic clock after which no further codec is started.
 
     Returns
     -------
     tuple
-        The codecs, as of `analysis.advice.ranked`; and the errors of those that do not reach the goal with any packing.
+        The codecs, from `analysis.advice.ranked`; and the errors of those that do not reach the goal with any packing.
 
     Raises
     ------
@@ -142,11 +142,11 @@ def advise(trials: "Trials", until: float) -> "tuple[pd.DataFrame, dict[str, flo
         announce("Choosing packings on the first rows of the sample.")
         points = trials.without_training()
         if not points:
-            raise InputError(f"No codec reaches {trials.goal.words} on this file. Ask for a larger error.")
+            raise InputError(f"No codec meets the goal on this file: {trials.goal.words}. Allow a larger error.")
         for point in _in_time(points, until):
             rows += trials.measured(point)
         if not rows:
-            raise InputError("--limit-s: the time was over before any codec could be tried. Allow more.")
+            raise InputError("--limit-s: the time was over before any codec could be tried. Allow more time.")
         coder = points[0].packing.rpartition("+")[2]
         for point in _in_time(trials.trainable(), until):
             if chosen := trials.trained(point, coder):
@@ -157,7 +157,7 @@ def advise(trials: "Trials", until: float) -> "tuple[pd.DataFrame, dict[str, flo
 
 
 def _in_time(points: Sequence[PointOptions], until: float) -> Iterator[PointOptions]:
-    """Give points until the time is over, and announce each, and what is left out."""
+    """Yield and announce points until the time is over; then announce which are left out."""
     for number, point in enumerate(points):
         if time.monotonic() > until:
             announce(f"The time is over (--limit-s); not tried: {', '.join(map(_name, points[number:]))}.")
@@ -171,7 +171,7 @@ def _name(point: PointOptions) -> str:
 
 
 def _said(codecs: "pd.DataFrame", missed: Mapping[str, float], sample: "Sample", args: argparse.Namespace) -> list[str]:
-    """Say what is recommended, the commands for it, and what was compared."""
+    """Return the recommendation, its commands, and a description of the comparison."""
     from baler_energy.analysis.advice import missed_sentence, recommended
     from baler_energy.figures.advice import sample_sentence
 
@@ -180,7 +180,7 @@ def _said(codecs: "pd.DataFrame", missed: Mapping[str, float], sample: "Sample",
     said = [recommendation]
     if number >= 0:
         commands = _commands(codecs.iloc[number], sample, args)
-        said.append("\n  ".join(["To compress the file that way, and to get it back:", *commands]))
+        said.append("\n  ".join(["To compress and decompress the file with it:", *commands]))
     return [*said, *missed_sentence(missed, goal), sample_sentence(sample, goal)]
 
 
@@ -201,7 +201,7 @@ def _write_page(page: Path, trials: "Trials", codecs: "pd.DataFrame", said: Sequ
 
 
 def _commands(codec: "pd.Series[Any]", sample: "Sample", args: argparse.Namespace) -> list[str]:
-    """Write the commands that compress the file with a codec, and that reconstruct it."""
+    """Write the commands that compress the file with a codec and decompress it."""
     folder, data, lines = f"{Path(args.file).stem}-compressed", args.file, []
     how, what, checkpoint = _codec_words(codec), _file_words(args, sample), []
     if codec["trains"] or is_url(args.file):
@@ -217,7 +217,7 @@ def _commands(codec: "pd.Series[Any]", sample: "Sample", args: argparse.Namespac
 
 
 def _codec_words(codec: "pd.Series[Any]") -> list[str]:
-    """Give the options that name a codec, without those at their defaults."""
+    """Return the options that select a codec, except those at their defaults."""
     words = []
     for name in (axis for axis in AXES if axis in codec.index):
         value, default = codec[name], PointOptions.model_fields[name].default
@@ -227,7 +227,7 @@ def _codec_words(codec: "pd.Series[Any]") -> list[str]:
 
 
 def _file_words(args: argparse.Namespace, sample: "Sample") -> list[str]:
-    """Give the options that say what to take of the file."""
+    """Return the options that select what to read from the file."""
     given = {"format": args.format, "tree": args.tree, "leading": args.leading}
     words = [word for name, value in given.items() if value is not None for word in (option(name), str(value))]
     words += ["--layout", args.layout] if args.layout != Request().layout else []
@@ -241,7 +241,7 @@ def _error(text: str) -> float:
     except ValueError:
         value = -1.0
     if not 0 < value < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a share between 0 and 1, such as 0.01")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number between 0 and 1, such as 0.01")
     return value
 
 

@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--held-out",
         type=Path,
         metavar="TABLE",
-        help="rows that the codec was not trained on; their errors enter run/evaluate/summary.json",
+        help="rows that the codec was not trained on; run/evaluate/summary.json includes their errors",
     )
     add_point_arguments(parser)
     add_session_arguments(parser)
@@ -78,5 +78,5 @@ def _held_out_trip(table: Path | None, checkpoint: Path | None, point: PointOpti
     try:
         return round_trip(table, checkpoint, point, out)
     except InputError as error:
-        announce(f"Warning: the errors on held-out rows are null, since the codec cannot store them: {error}")
+        announce(f"Warning: the errors on held-out rows are null, because the codec cannot store these rows: {error}")
         return None

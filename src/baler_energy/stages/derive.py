@@ -1,4 +1,4 @@
-"""Stage ``derive``: quantities computed from columns before and after compression: distributions, peaks, resolution."""
+"""Stage ``derive``: compare quantities computed from columns before and after compression."""
 
 import argparse
 from pathlib import Path
@@ -17,7 +17,7 @@ EPILOG = """example:
       --derived '{"m_mumu": {"invariant_mass": [["pt_1", "eta_1", "phi_1", 0.1057], ["pt_2", "eta_2", "phi_2", 0.1057]],
                              "windows": {"Z": [80, 100]}}}'
 
-writes derived_histograms.parquet and, last, derived.parquet, with a row per quantity and window
+writes derived_histograms.parquet and, last, derived.parquet: a row per quantity, and one per window
 """
 
 _HISTOGRAMS = "derived_histograms.parquet"
@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--reconstructed", type=Path, required=True, metavar="TABLE", help="table of `baler-energy decompress`"
     )
     parser.add_argument(
-        "--derived", required=True, metavar="JSON", help="the quantities, as under the key derived of a dataset"
+        "--derived", required=True, metavar="JSON", help="the quantities, as in the key derived of a dataset"
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
 
@@ -47,7 +47,7 @@ def derive(original: Path, reconstructed: Path, derived: DerivedQuantities, out:
     Raises
     ------
     InputError
-        A table is missing or wrong, the two do not fit together, or a column that a quantity needs is missing.
+        A table is missing or invalid, the two do not match, or a column that a quantity needs is missing.
     """
     import pandas as pd
 

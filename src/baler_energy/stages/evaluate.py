@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--reconstructed", type=Path, required=True, metavar="TABLE", help="table of `baler-energy decompress`"
     )
     parser.add_argument("--compressed", type=Path, required=True, metavar="FILE", help="the compressed file")
-    parser.add_argument("--checkpoint", type=Path, metavar="FILE", help="the codec's checkpoint, where it has one")
+    parser.add_argument("--checkpoint", type=Path, metavar="FILE", help="the codec's checkpoint, if it has one")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
 
 
@@ -60,7 +60,7 @@ def evaluate(
     Raises
     ------
     InputError
-        A file is missing or wrong, or the two tables do not match.
+        A file is missing or invalid, or the two tables do not match.
     """
     from baler_energy.analysis import error_measures  # imports pandas, which --help does not need
     from baler_energy.analysis.histograms import histograms

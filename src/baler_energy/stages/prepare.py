@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="shards, or one file or URL (root://, http:// for ROOT)",
     )
-    parser.add_argument("--generated", action="store_true", help="the input is shards of `baler-energy generate`")
+    parser.add_argument("--generated", action="store_true", help="the inputs are shards of `baler-energy generate`")
     parser.add_argument("--rows", type=_row_count, required=True, metavar="N|all", help="number of rows")
     parser.add_argument(
         "--out", type=Path, required=True, help="the table to write (npz); also writes a json next to it"
@@ -48,15 +48,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--held-out",
         type=_share,
         metavar="X",
-        help="also write held-out.npz next to the table, with up to X times as many other rows; --rows all leaves them "
-        "out of the table",
+        help="also write held-out.npz next to the table, with other rows, up to X times as many; with --rows all, they "
+        "are left out of the table",
     )
     parser.add_argument(
         "--needed",
         type=_needed,
         default={},
         metavar="JSON",
-        help='columns that later steps need, by what needs them: {"my plot": ["pt", "eta"]}; refused if missing',
+        help='columns that the table must have, by what needs them: {"my plot": ["pt", "eta"]}',
     )
     file = parser.add_argument_group("your own file")
     file.add_argument("--seed", type=_seed, default=0, help="seed of the selection of rows (default: %(default)s)")
@@ -92,7 +92,7 @@ def prepare_generated(
 ) -> Table:
     """Merge generated shards and write their first `rows` rows (None: all) to `out`, with a description next to it.
 
-    The last rows are written to ``held-out.npz``, up to `held_out` times as many; None: no such file.
+    The last rows, up to `held_out` times as many, are written to ``held-out.npz``; None: no such file.
 
     Raises
     ------
@@ -126,9 +126,9 @@ def prepare_file(
     out
         The table to write. Its description, ``out`` with the suffix ``.json``, is written first.
     held_out
-        Number of rows to write to ``held-out.npz``, over those of the table, at most; None: no such file.
+        Maximum number of rows to write to ``held-out.npz``, over those of the table; None: no such file.
     needed
-        Columns that the table must have, by what needs them; see `check_columns`.
+        Columns that the table must have, by what requires them; see `check_columns`.
 
     Raises
     ------
@@ -168,7 +168,7 @@ def _write(tables: tuple[Table, Table], out: Path, held_out: float | None) -> Ta
         announce(f"warning: {table.origin['label']}: {warning}.")
     if held_out is not None:
         rest.write(out.with_name(HELD_OUT))
-    # The table comes last, so that it never lacks its description.
+    # The table is written last, so that it always has its description.
     write_json(out.with_suffix(".json"), summary(table))
     table.write(out)
     return table
@@ -203,5 +203,5 @@ def _needed(text: str) -> dict[str, list[str]]:
 
 def _seed(text: str) -> int:
     if not text.isascii() or not text.isdigit():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of 0 or more")
+        raise argparse.ArgumentTypeError(f"{text!r} is not an integer of 0 or more")
     return int(text)

@@ -1,4 +1,4 @@
-"""A table compressed and decompressed again, unmeasured: for errors only."""
+"""Compress and decompress a table without measuring, for errors only."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,14 +27,14 @@ def round_trip(data: Path, checkpoint: Path | None, point: PointOptions, scratch
     Parameters
     ----------
     data, checkpoint, point
-        As of `stages.compress.compress`.
+        See `stages.compress.compress`.
     scratch
-        A folder, which is left as it was.
+        A folder for temporary files, which are removed.
 
     Raises
     ------
     InputError
-        Table, checkpoint and options do not fit together, or a value cannot be stored.
+        Table, checkpoint and options do not match, or a value cannot be stored.
     UnavailableError
         The device or the engine is missing.
     """

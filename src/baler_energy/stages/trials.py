@@ -1,4 +1,4 @@
-"""Codecs tried on a sample of a file: which packings fulfil an error asked for, and what each codec costs, measured."""
+"""Trials of codecs on a sample of a file: which packings meet the requested error, and what each codec costs."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -32,14 +32,14 @@ __all__ = ["Trials"]
 
 #: Rows on which packings are compared before the few best are measured.
 PILOT_ROWS = 10_000
-#: Coders that are measured with each way of rounding.
+#: Number of coders to measure with each way of rounding.
 _CODERS_EACH = 2
-#: Compression ratios of transforms that are trained.
+#: Compression ratios of trained transforms.
 _RATIOS = (1.0, 2.0, 4.0)
-#: Of a ladder: how latents are rounded where corrections keep the bound.
+#: Steps of a ladder to try for latents whose errors are corrected to keep the bound.
 _COARSE = slice(0, 40, 10)
 
-#: Steps of a ladder that are drawn.
+#: Maximum number of steps of a ladder in the figure.
 _CURVE_STEPS = 14
 
 #: Rows of the table ``runs``, by operation, of one codec.
@@ -48,20 +48,20 @@ Runs = list[dict[str, Any]]
 
 @dataclass(frozen=True)
 class Trials:
-    """Codecs tried on a sample.
+    """Trials of codecs on a sample.
 
     Parameters
     ----------
     sample
         Rows to train on, and rows to compress.
     goal
-        The error asked for.
+        The requested error.
     folder
         An empty folder for tables, compressed files and records.
     measuring
-        How to measure; its session is open.
+        How to measure; the session is open.
     base
-        The point whose threads and seed all codecs share.
+        The point whose threads, seed and epochs all codecs share.
     """
 
     sample: Sample
@@ -77,13 +77,13 @@ class Trials:
         self.sample.test.first(PILOT_ROWS).write(self._table("pilot"))
 
     def without_training(self) -> list[PointOptions]:
-        """Choose the codecs without training to measure, those that store least first."""
+        """Choose the codecs without training to measure, largest ratio first."""
         packings = self._lossy_packings() if self.goal.error else list(_coders())
         found = [(self._pilot(point)["ratio_native_bytes"], point) for point in map(self._identity, packings)]
         return [point for _, point in sorted(found, key=lambda one: -one[0])]
 
     def trainable(self) -> list[PointOptions]:
-        """List the transforms that can be trained here, each at several compression ratios; none if lossless."""
+        """List the transforms that can be trained here, at several compression ratios each; empty if lossless."""
         points = [
             self._fastest(transform, list(engines), ratio)
             for transform, engines in TRANSFORMS.items()
@@ -93,17 +93,17 @@ class Trials:
         return [point for point in points if point is not None and "train" in operations_of(point)]
 
     def trained(self, point: PointOptions, coder: str) -> PointOptions | None:
-        """Train a transform, measured, and choose a packing with a coder; None where no packing meets the goal."""
+        """Train and measure a transform and choose a packing with a coder; None if no packing meets the goal."""
         train(self._table("training"), self._out(point) / "train", point, Training(), self.measuring)
         packing = self._trained_packing(point, coder)
         return None if packing is None else point.changed(packing=packing)
 
     def error_of(self, point: PointOptions) -> float:
-        """Give the goal's error of a trained transform whose latents are stored as computed."""
+        """Return the goal's error of a trained transform whose latents are stored as computed."""
         return float(self._pilot(point.changed(packing="none"))[self.goal.key])
 
     def measured(self, point: PointOptions) -> Runs:
-        """Compress and decompress the sample with a codec, measured, and evaluate it; give its rows of ``runs``."""
+        """Measure compressing and decompressing the sample with a codec; return its rows of ``runs`` with errors."""
         out, checkpoint, test = self._out(point), self._checkpoint(point), self._table("test")
         folder = out / point.packing
         point = point.changed(run_id=str(folder.relative_to(self.folder)))
@@ -118,7 +118,7 @@ class Trials:
         return [row | {"run_id": point.run_id, "packing": point.packing} for row in rows]
 
     def curves(self, coder: str) -> list[pd.DataFrame]:
-        """Evaluate each way of rounding, with a coder, at a dozen steps of its ladder, on the pilot's rows."""
+        """Evaluate each way of rounding, with a coder, at up to 14 steps of its ladder, on the pilot's rows."""
         found = []
         for name, kind in _kinds() if self.goal.error else ():
             joined = f"+{coder}" if issubclass(kind, Numbers) else ""
@@ -129,7 +129,7 @@ class Trials:
         return found
 
     def _lossy_packings(self) -> list[str]:
-        """Choose, for each way of rounding, the coarsest that meets the goal, and the coders that store it best."""
+        """Choose the coarsest step of each way of rounding that meets the goal, and the best coders for it."""
         packings = []
         for name, kind in _kinds():
             word = self._coarsest(name, kind, self._identity)
@@ -141,7 +141,7 @@ class Trials:
         return packings
 
     def _coarsest(self, name: str, kind: type[Word], point_of: Callable[[str], PointOptions]) -> str | None:
-        """Find the coarsest word of a ladder that meets the goal; None where none does."""
+        """Find the coarsest word of a ladder that meets the goal; None if no word does."""
         if self.goal.measure == "value" and kind.keeps_bound:
             return f"{name}-{self.goal.error:g}"
         ladder, low = _ladder(name), 0
@@ -149,12 +149,12 @@ class Trials:
         while low < high:
             middle = (low + high) // 2
             low, high = (low, middle) if self.goal.holds(self._pilot(point_of(ladder[middle]))) else (middle + 1, high)
-        # More rows may have a slightly larger error.
+        # The error on all rows can be slightly larger.
         finer = (word for word in ladder[low:] if self.goal.holds(self._pilot(point_of(word), "test")))
         return next(finer, None)
 
     def _trained_packing(self, point: PointOptions, coder: str) -> str | None:
-        """Choose how the latents of a trained transform are stored; None where no packing meets the goal."""
+        """Choose how the latents of a trained transform are stored; None if no packing meets the goal."""
         kinds = [(name, kind) for name, kind in _kinds() if issubclass(kind, Numbers)]
         if self.goal.measure == "value":
             bound = bound_word(self.goal.error * self._least_range())
@@ -166,15 +166,17 @@ class Trials:
         return max(found, key=lambda packing: found[packing]["ratio_native_bytes"], default=None)
 
     def _least_range(self) -> float:
-        """Smallest range of a column of the test rows over that of the training's, at most 1.
+        """Smallest ratio of a column's range in the test rows to that in the training rows, at most 1.
 
-        A bound of the error is over the range of the training, the goal over that of the rows at hand.
+        An error bound is relative to the range in training, the goal to the range in the compressed rows.
         """
         test, training = (_ranges(table) for table in (self.sample.test, self.sample.training))
-        return float(min([1.0, *(test[training > 0] / training[training > 0]).tolist()]) or 1.0)
+        # A column that is constant in either table has no error over its range.
+        known = (test > 0) & (training > 0)
+        return float(min([1.0, *(test[known] / training[known]).tolist()]))
 
     def _pilot(self, point: PointOptions, table: str = "pilot") -> dict[str, Any]:
-        """Compress and decompress some rows, unmeasured; give ratio and errors, of one that cannot be used infinite."""
+        """Compress and decompress some rows, unmeasured; return ratio and errors, infinite if the codec fails."""
         try:
             trip = round_trip(self._table(table), self._checkpoint(point), point, self.folder)
         except InputError:
@@ -189,7 +191,7 @@ class Trials:
         return self.base.changed(transform="identity", packing=packing)
 
     def _fastest(self, transform: str, engines: Sequence[str | None], ratio: float) -> PointOptions | None:
-        """Give a transform's engine that reads files, which this machine has; None where it has none."""
+        """Return the transform with the first engine that reads files and is installed; None if there is none."""
         for engine in engines:
             known = {} if engine is None else {"engine": engine, "precision": "float32"}
             point = self.base.changed(transform=transform, compression_ratio=ratio, **known)
@@ -209,13 +211,13 @@ class Trials:
 
 
 def _kinds() -> list[tuple[str, type[Word]]]:
-    """Name the words that lose something by a ladder, and are there on this machine, with their classes."""
+    """Return the installed words with a ladder (the lossy ones), with their classes."""
     kinds = [(name, load(module).WORD) for name, module in CODERS.items()]
     return [(name, kind) for name, kind in kinds if kind.ladder(name) and kind.missing() is None]
 
 
 def _coders() -> list[str]:
-    """Name the lossless coders that are there on this machine."""
+    """Return the names of the installed lossless coders."""
     kinds = [(name, load(module).WORD) for name, module in CODERS.items()]
     return [name for name, kind in kinds if issubclass(kind, Coder) and kind.lossless and kind.missing() is None]
 

@@ -227,7 +227,7 @@ def test_transforms_need_a_shared_coder(several: Tables) -> None:
 
 def test_one_family_is_left_out_with_the_reason(build: Callable[..., Tables]) -> None:
     tables = build(repeats=1)
-    with pytest.raises(NoData, match="one family of codecs only"):
+    with pytest.raises(NoData, match="only one family of codecs"):
         draw_rate_distortion(tables)
     assert codecs(tables).empty and "compares no trained codec" in TABLE.without_rows
 

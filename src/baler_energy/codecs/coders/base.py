@@ -34,7 +34,7 @@ __all__ = [
 #: Number type and shape of an array.
 Like = tuple[str, Sequence[int]]
 _SIZE = np.dtype("<u4")
-#: Bounds of a factor of ten, coarsest first.
+#: Bounds within a factor of ten, coarsest first.
 _TENTHS = np.array([0.5, 0.4, 0.3, 0.25, 0.2, 0.16, 0.13, 0.1, 0.08, 0.06])
 
 
@@ -44,31 +44,31 @@ class Word(ABC):
     kind: ClassVar[str]
     """``numbers``, ``coder`` or ``bound``."""
     replaces: ClassVar[tuple[str, ...]] = ()
-    """Kinds that it leaves no room for, besides its own."""
+    """Further kinds that cannot be combined with it."""
     usage: ClassVar[str]
-    """How it is written, for messages."""
+    """How to write it, for messages."""
     lossless: ClassVar[bool] = True
     """Whether all numbers come back bit for bit."""
     keeps_bound: ClassVar[bool] = False
     """Whether every value comes back within a stated bound."""
     needs_ranges: ClassVar[bool] = False
-    """Whether it rounds columns by their ranges, which have to be known before."""
+    """Whether it rounds columns relative to their ranges, which must be known first."""
     package: ClassVar[str | None] = None
-    """The package that it needs, in addition to NumPy."""
+    """The package that it requires, in addition to NumPy."""
 
     @classmethod
     @abstractmethod
     def parse(cls, name: str, parameter: str | None) -> Self:
-        """Read a word and what follows its first hyphen; raises `ValueError` if it is invalid."""
+        """Parse a word from its name and the text after its first hyphen; raises `ValueError` if it is invalid."""
 
     @classmethod
     def ladder(cls, name: str) -> tuple[str, ...]:
-        """Give the words of this name to try for an error, from the coarsest to the finest; none where it is exact."""
+        """Return the words of this name to try for a given error, coarsest first; empty if it is lossless."""
         return ()
 
     @classmethod
     def version(cls) -> str | None:
-        """Give the version of its package; None if it needs no package, or the package is not installed."""
+        """Return the version of its package; None if it needs no package, or the package is not installed."""
         try:
             return None if cls.package is None else metadata.version(cls.package)
         except metadata.PackageNotFoundError:
@@ -76,7 +76,7 @@ class Word(ABC):
 
     @classmethod
     def missing(cls) -> str | None:
-        """Report which package is missing and how to install it; None: nothing is missing."""
+        """Report which package is missing and how to install it; None if nothing is missing."""
         if cls.package is None or find_spec(cls.package) is not None:
             return None
         return f"The package {cls.package} is not installed: `pip install {cls.package}`."
@@ -89,15 +89,15 @@ class Numbers(Word):
 
     @abstractmethod
     def latent_type(self, precision: str) -> str:
-        """Give the number type of rounded latents that were computed in `precision`."""
+        """Return the number type of rounded latents that were computed in `precision`."""
 
     @abstractmethod
     def column_type(self, dtype: str) -> str:
-        """Give the number type of a rounded column; it is never wider than the column's own type."""
+        """Return the number type of a rounded column; it is never wider than the column's own type."""
 
     @abstractmethod
     def round_latents(self, latents: NDArray[Any], steps: NDArray[np.float64] | None) -> NDArray[Any]:
-        """Round latents (rows, columns) to `latent_type`; `steps` are those of their columns, if they have steps.
+        """Round latents (rows, columns) to `latent_type`; `steps` has the step of each column, if there are steps.
 
         Raises
         ------
@@ -107,7 +107,7 @@ class Numbers(Word):
 
     @abstractmethod
     def round_column(self, values: NDArray[Any], step: float | None) -> NDArray[Any]:
-        """Round a column (rows,), with its step if it has one, to `column_type`; raises as `round_latents`."""
+        """Round a column (rows,), with its step if it has one, to `column_type`; raises like `round_latents`."""
 
 
 class Steps(Numbers):
@@ -117,11 +117,11 @@ class Steps(Numbers):
 
     @abstractmethod
     def step(self, values: NDArray[Any], spread: float) -> float:
-        """Choose the step of a column (rows,) of range `spread`, in the column's unit; 0: it is stored unchanged."""
+        """Choose the step of a column (rows,) with range `spread`, in the column's unit; 0: it is stored unchanged."""
 
     @abstractmethod
     def codes_of(self, values: NDArray[Any], step: float) -> NDArray[Any]:
-        """Give the integers that a column is stored as."""
+        """Convert a column to the integers that are stored."""
 
     @abstractmethod
     def values_of(self, codes: NDArray[Any], dtype: str, step: float) -> NDArray[Any]:
@@ -129,7 +129,7 @@ class Steps(Numbers):
 
     @abstractmethod
     def code_type(self, dtype: str) -> str:
-        """Give the type of these integers for a column's number type."""
+        """Return the type of these integers for a column's number type."""
 
 
 class Coder(Word):
@@ -137,9 +137,9 @@ class Coder(Word):
 
     kind = "coder"
     suffix: ClassVar[str]
-    """Of what it packed, within a compressed file."""
+    """File name suffix of its entries in a compressed file."""
     block_rows: ClassVar[int | None] = None
-    """Rows of a block, where it needs more than others; None: it does not."""
+    """Rows per block, if it needs larger blocks than other coders; None: the default."""
 
     @abstractmethod
     def encode(self, values: NDArray[Any]) -> bytes:
@@ -150,18 +150,18 @@ class Coder(Word):
         """Undo `encode`, at any level; raises `ValueError` if the bytes do not match the type and shape."""
 
     def encode_all(self, arrays: Sequence[NDArray[Any]]) -> bytes:
-        """Pack the arrays of a block; by default each by itself."""
+        """Pack the arrays of a block; by default each one separately."""
         packed = [self.encode(values) for values in arrays]
         return packed[0] if len(packed) == 1 else joined(packed)
 
     def decode_all(self, packed: bytes, like: Sequence[Like]) -> list[NDArray[Any]]:
-        """Undo `encode_all`; raises `ValueError` where the bytes are no such arrays."""
+        """Undo `encode_all`; raises `ValueError` if the bytes do not match these arrays."""
         parts = [packed] if len(like) == 1 else apart(packed, len(like))
         return [self.decode(part, *array) for part, array in zip(parts, like, strict=True)]
 
 
 class RoundingCoder(Coder):
-    """A coder that rounds as it packs, so that it takes the place of a number format, too."""
+    """A coder that rounds while packing, so it also replaces a number format."""
 
     replaces = ("numbers",)
     needs_ranges = True
@@ -171,24 +171,24 @@ class RoundingCoder(Coder):
     def rounded(
         self, arrays: Sequence[NDArray[Any]], ranges: Sequence[float] | None
     ) -> tuple[tuple[NDArray[Any], ...], bytes]:
-        """Pack the arrays of a block; give them as they come back, and what `decode_all` unpacks.
+        """Pack the arrays of a block; return them as they will be decoded, and the packed bytes.
 
         Parameters
         ----------
         arrays
             Columns (rows,), or latents (rows, columns).
         ranges
-            Of the columns, each in its unit; None: those of the arrays.
+            Range of each column, in its unit; None: computed from the arrays.
         """
 
 
 def joined(parts: Sequence[bytes]) -> bytes:
-    """Join bytes behind their sizes (B, ``<u4``)."""
+    """Join byte strings, preceded by their sizes (B, ``<u4``)."""
     return b"".join([np.array([*map(len, parts)], _SIZE).tobytes(), *parts])
 
 
 def apart(content: bytes, count: int) -> list[bytes]:
-    """Undo `joined` for so many parts; raises `ValueError` where they are not as many."""
+    """Split what `joined` joined into `count` parts; raises `ValueError` if the sizes do not match."""
     start = _SIZE.itemsize * count
     sizes = np.frombuffer(content[:start], _SIZE)
     ends = start + np.cumsum(sizes, dtype=np.int64)
@@ -198,17 +198,17 @@ def apart(content: bytes, count: int) -> list[bytes]:
 
 
 def columns_of(arrays: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
-    """Give the columns (rows,) of arrays that are columns, or latents (rows, columns)."""
+    """Return the columns (rows,) of arrays, which are columns or latents (rows, columns)."""
     return [column for array in arrays for column in (array.T if array.ndim == 2 else [array])]
 
 
 def range_of(values: NDArray[Any]) -> float:
-    """Give the range of a column (rows,), in its unit; 0 where it has no rows."""
+    """Return the range of a column (rows,), in its unit; 0 if it has no rows."""
     return float(values.max()) - float(values.min()) if len(values) else 0.0
 
 
 def arrays_like(columns: Iterable[NDArray[Any]], like: Sequence[Like]) -> list[NDArray[Any]]:
-    """Undo `columns_of`; the columns have the number types and rows that are asked for."""
+    """Undo `columns_of`; the columns must already have the requested number types and numbers of rows."""
     left, arrays = iter(columns), []
     for dtype, shape in like:
         if len(shape) == 1:
@@ -222,19 +222,19 @@ def arrays_like(columns: Iterable[NDArray[Any]], like: Sequence[Like]) -> list[N
 
 
 def bound_of(parameter: str | None) -> float:
-    """Read an error bound, such as ``0.01`` or ``1e-3``; raises `ValueError` if it is invalid."""
+    """Parse an error bound, such as ``0.01`` or ``1e-3``; raises `ValueError` if it is invalid."""
     if not re.fullmatch(r"\d+(?:\.\d+)?(?:e-?\d+)?", parameter or "") or not 0 < float(parameter or 0) < math.inf:
         raise ValueError(f"bound {parameter}")
     return float(parameter or 0)
 
 
 def bound_ladder(name: str) -> tuple[str, ...]:
-    """Give words with bounds of the error from 0.5 down to 1e-7, some ten for each factor of ten."""
+    """Return words with error bounds from 0.5 down to 6e-8, ten for each factor of ten."""
     return tuple(f"{name}-{bound:g}" for power in range(7) for bound in _TENTHS * 10.0**-power)
 
 
 def level_of(parameter: str | None, lowest: int, highest: int, default: int) -> int:
-    """Read a coder's level; raises `ValueError` if it is invalid."""
+    """Parse a coder's level; raises `ValueError` if it is invalid."""
     level = default if parameter is None else int(parameter) if parameter.isdecimal() else highest + 1
     if not lowest <= level <= highest:
         raise ValueError(f"level {parameter}")
@@ -242,14 +242,14 @@ def level_of(parameter: str | None, lowest: int, highest: int, default: int) -> 
 
 
 def byte_count(dtype: str, shape: Sequence[int]) -> int:
-    """Give the size of an array (B)."""
+    """Return the size of an array (B)."""
     return math.prod(shape) * np.dtype(dtype).itemsize
 
 
 def to_planes(values: NDArray[Any]) -> NDArray[np.uint8]:
-    """Group the bytes of an array by their place in the number.
+    """Group the bytes of an array by their position in the number.
 
-    Bytes of the same place (all exponents, all last digits, ...) are similar, so a byte coder compresses them better.
+    Bytes at the same position (all exponents, all last digits, ...) are similar, so byte coders compress them better.
     HDF5 and Blosc use the same shuffle.
     """
     flat = np.ascontiguousarray(values).reshape(-1)

@@ -20,7 +20,7 @@ _CHECKSUM_BYTES = 4
 
 @dataclass(frozen=True)
 class Blosc2(Coder):
-    """A chunk of Blosc2, preceded by its CRC-32 (little-endian, 4 bytes), as Blosc2 has no checksum.
+    """A chunk of Blosc2, after its CRC-32 (little-endian, 4 bytes), since Blosc2 has no checksum.
 
     Without a checksum, most damaged chunks would unpack to wrong numbers. Like the other coders, it runs in the calling
     thread: `codecs.streaming` has its own threads.
@@ -41,7 +41,7 @@ class Blosc2(Coder):
 
     package = "blosc2"
     suffix = "blosc2"
-    usage = f"blosc2, or blosc2-zstd-5-bitshuffle (coder: {', '.join(_INNER)}; level; shuffles bits, not bytes)"
+    usage = f"blosc2, or blosc2-zstd-5-bitshuffle (coder: {', '.join(_INNER)}; level; shuffle of bits instead of bytes)"
 
     @classmethod
     def parse(cls, name: str, parameter: str | None) -> Self:

@@ -1,4 +1,4 @@
-"""Error-bounded coders of numbers: what those share that round each column as they pack it."""
+"""Shared code of the error-bounded coders, which round each column while packing it."""
 
 import zlib
 from abc import abstractmethod
@@ -26,11 +26,11 @@ from baler_energy.codecs.native import bounds
 __all__ = ["BoundedCoder"]
 
 _CHECKSUM_BYTES = 4
-#: Say how a column is packed: as floats of a type, or as it is.
+#: Byte that records how a column is packed: as floats of a type, or unchanged.
 _KINDS, _AS_IT_IS = {"float32": b"f", "float64": b"d"}, b"="
 #: Integers up to here are exact in float32.
 _LARGEST_EXACT = 2.0**24
-#: What the tolerance of integers leaves of half a step to the rounding of floats.
+#: Tolerance of integers over half a step: the rest is left for the rounding of floats.
 _INTEGER_MARGIN = 0.98
 
 
@@ -38,19 +38,19 @@ _INTEGER_MARGIN = 0.98
 class BoundedCoder(RoundingCoder):
     """A coder of floats that keeps every value within a tolerance.
 
-    A value comes back within `value` times the range of its column, the number type's own rounding included. Integers
-    are packed as floats and come back as integers, exactly where that is less than 1. A column whose bound is finer
-    than its number type, and one with a value that is not finite, is stored as it is, to the bit, by zstd; the tests
-    for that are those of `Quantise`. So is a column that breaks its bound when it is unpacked to check, which these
-    coders do where the arithmetic of floats fails them.
+    A decoded value is within `value` times the range of its column, including the rounding of its number type. Integers
+    are packed as floats and decoded to integers; they are exact if the bound is less than 1. zstd stores a column
+    bit for bit if its bound is finer than its number type or if it has a value that is not finite (the same conditions
+    as in `Quantise`). Each column is unpacked to check its bound, since rounding of floats can make these coders break
+    it; a column that breaks it is also stored bit for bit.
 
-    Each column is packed by itself, behind its CRC-32 (little-endian, 4 bytes), as damaged bytes may crash these
-    coders, and a byte for how it is packed.
+    Each column is packed separately, after its CRC-32 (little-endian, 4 bytes), since damaged bytes may crash these
+    coders, and a byte that records how it is packed.
 
     Parameters
     ----------
     value
-        Bound of the error, over the range of the column (of latents: over their range within a block).
+        Error bound over the range of the column (for latents: over their range within a block).
     """
 
     value: float
@@ -59,12 +59,12 @@ class BoundedCoder(RoundingCoder):
 
     @classmethod
     def ladder(cls, name: str) -> tuple[str, ...]:
-        """Return bounds of the error, from 0.5 down."""
+        """Return words with error bounds, coarsest first."""
         return bound_ladder(name)
 
     @abstractmethod
     def pack(self, values: NDArray[Any], tolerance: float) -> bytes:
-        """Pack at least one finite float32 or float64 (rows,) with a largest error, in their unit."""
+        """Pack at least one finite float32 or float64 (rows,) with a maximum error, in their unit."""
 
     @abstractmethod
     def unpack(self, packed: bytes, dtype: str, rows: int) -> NDArray[Any]:
@@ -73,16 +73,16 @@ class BoundedCoder(RoundingCoder):
     def rounded(
         self, arrays: Sequence[NDArray[Any]], ranges: Sequence[float] | None
     ) -> tuple[tuple[NDArray[Any], ...], bytes]:
-        """Pack the columns of arrays; give the arrays as they come back, and what `decode_all` unpacks."""
+        """Pack the columns of arrays; return the arrays as they will be decoded, and the packed bytes."""
         columns = [np.ascontiguousarray(column) for column in columns_of(arrays)]
-        with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is stored as it is
+        with np.errstate(invalid="ignore", over="ignore"):  # values that are not finite are stored unchanged
             known = [range_of(column) for column in columns] if ranges is None else ranges
             done = [self._packed(column, spread) for column, spread in zip(columns, known, strict=True)]
         back = arrays_like((column for column, _ in done), [(one.dtype.name, one.shape) for one in arrays])
         return tuple(back), joined([packed for _, packed in done])
 
     def encode(self, values: NDArray[Any]) -> bytes:
-        """Pack an array, whose columns are rounded by their own ranges."""
+        """Pack an array, with each column rounded relative to its own range."""
         return self.encode_all([values])
 
     def decode(self, packed: bytes, dtype: str, shape: Sequence[int]) -> NDArray[Any]:
@@ -91,7 +91,7 @@ class BoundedCoder(RoundingCoder):
         return values
 
     def encode_all(self, arrays: Sequence[NDArray[Any]]) -> bytes:
-        """Pack arrays, whose columns are rounded by their own ranges."""
+        """Pack arrays, with each column rounded relative to its own range."""
         return self.rounded(arrays, None)[1]
 
     def decode_all(self, packed: bytes, like: Sequence[Like]) -> list[NDArray[Any]]:
@@ -101,7 +101,7 @@ class BoundedCoder(RoundingCoder):
         return arrays_like([self._unpacked(part, dtype, rows) for part, (dtype, rows) in parts], like)
 
     def _packed(self, values: NDArray[Any], spread: float) -> tuple[NDArray[Any], bytes]:
-        """Pack a column; give it as it comes back, and its bytes."""
+        """Pack a column; return it as it will be decoded, and its bytes."""
         step = Quantise(self.value).step(values, spread)
         if step and len(values):
             floats = values.dtype.kind == "f"
@@ -126,7 +126,7 @@ class BoundedCoder(RoundingCoder):
 
 
 def _computed_type(values: NDArray[Any]) -> str:
-    """Give the type of the floats that a column is packed as."""
+    """Return the float type in which a column is packed."""
     if values.dtype.kind == "f":
         return "float64" if values.itemsize == 8 else "float32"
     return "float32" if np.abs(values.astype(np.float64)).max() <= _LARGEST_EXACT else "float64"

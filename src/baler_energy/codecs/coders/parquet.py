@@ -1,4 +1,4 @@
-"""Parquet files, by pyarrow, packed by Zstandard."""
+"""Parquet files compressed with Zstandard, through pyarrow."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -15,12 +15,12 @@ __all__ = ["WORD", "ParquetFile"]
 
 @dataclass(frozen=True)
 class ParquetFile(TableCoder):
-    """A Parquet file of one row group; floats by Parquet's encoding BYTE_STREAM_SPLIT, other columns by a dictionary.
+    """A Parquet file with one row group; floats use the encoding BYTE_STREAM_SPLIT, other columns a dictionary.
 
     Parameters
     ----------
     level
-        Zstandard's, from 1 to 22.
+        Zstandard's level, from 1 to 22.
     """
 
     level: int = 3

@@ -1,4 +1,4 @@
-"""ROOT files, by uproot: columns as branches of a TTree, or as fields of an RNTuple."""
+"""ROOT files, through uproot: columns as branches of a TTree, or as fields of an RNTuple."""
 
 import io
 import re
@@ -13,7 +13,7 @@ from baler_energy.codecs.coders.tables import TableCoder
 
 __all__ = ["WORD", "RootFile"]
 
-#: ROOT's coders and its own level of each (ROOT::RCompressionSetting: 505, 101, 207 and 404).
+#: ROOT's coders and their default levels (ROOT::RCompressionSetting: 505, 101, 207 and 404).
 _LEVELS = {"zstd": 5, "zlib": 1, "lzma": 7, "lz4": 4}
 _WRITTEN = re.compile(rf"(?P<inner>{'|'.join(_LEVELS)})(?:-(?P<level>[1-9]))?")
 _TABLE = "table"
@@ -21,9 +21,9 @@ _TABLE = "table"
 
 @dataclass(frozen=True)
 class RootFile(TableCoder):
-    """A ROOT file with one table, of one basket or page list per column.
+    """A ROOT file with one table and one basket or page list per column.
 
-    It is what uproot writes, which splits no bytes before it packs them; RNTuples of ROOT do.
+    uproot does not shuffle bytes before it packs them, whereas ROOT does in its RNTuples.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ class RootFile(TableCoder):
 
     @classmethod
     def parse(cls, name: str, parameter: str | None) -> Self:
-        """Read ``root``, ``root-zstd`` or ``root-zstd-5``, and the same of ``rntuple``."""
+        """Read ``root``, ``root-zstd`` or ``root-zstd-5``, and the same with ``rntuple``."""
         written = _WRITTEN.fullmatch("zstd" if parameter is None else parameter)
         if written is None:
             raise ValueError(f"coder {parameter}")
@@ -76,7 +76,7 @@ class RootFile(TableCoder):
 
 
 class _File(io.BytesIO):
-    """A file in memory whose content outlives its closing, which uproot does."""
+    """A file in memory that keeps its content when uproot closes it."""
 
     def close(self) -> None:
         """Stay open."""

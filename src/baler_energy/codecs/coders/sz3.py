@@ -1,8 +1,8 @@
-"""SZ3, an error-bounded coder of floats, by pysz.
+"""SZ3, an error-bounded coder of floats, through pysz.
 
-It quantises each number to steps of twice the bound from a prediction by its neighbours, and codes these integers by
-Huffman's code and zstd (Liang et al. 2023, SZ3: A modular framework for composing prediction-based error-bounded lossy
-compressors, IEEE Trans. Big Data 9, 485).
+It predicts each number from its neighbours, quantises the difference in steps of twice the bound, and compresses these
+integers with a Huffman code and zstd (Liang et al. 2023, SZ3: A modular framework for composing prediction-based
+error-bounded lossy compressors, IEEE Trans. Big Data 9, 485).
 """
 
 from dataclasses import dataclass
@@ -21,22 +21,22 @@ _INTERPOLATION = "-interp"
 
 @dataclass(frozen=True)
 class Sz3(BoundedCoder):
-    """SZ3 without prediction, which suits rows that are independent of each other, or with it.
+    """SZ3 with or without prediction; independent rows are best packed without.
 
-    Without prediction zeros stay zeros; with it they come back within the bound.
+    Without prediction zeros stay zeros; with it they are only within the bound.
 
     Parameters
     ----------
     interpolation
-        Whether SZ3 predicts each value from its neighbours, by its default algorithm: splines, or Lorenzo's predictor
-        where a sample shows that this is better.
+        Whether SZ3 predicts each value from its neighbours, with its default algorithm: splines, or the Lorenzo
+        predictor if that is better on a sample.
     """
 
     interpolation: bool = False
 
     package = "pysz"
     suffix = "sz3"
-    usage = "sz3-0.01 or sz3-0.01-interp (SZ3, without or with prediction from neighbouring rows; bound as of quantise)"
+    usage = "sz3-0.01 or sz3-0.01-interp (SZ3, without or with prediction from neighbouring rows; bound as in quantise)"
 
     @classmethod
     def parse(cls, name: str, parameter: str | None) -> Self:
@@ -45,7 +45,7 @@ class Sz3(BoundedCoder):
         return cls(bound_of(bound), bound != (parameter or ""))
 
     def pack(self, values: NDArray[Any], tolerance: float) -> bytes:
-        """Pack floats with a largest error, on the calling thread."""
+        """Pack floats with a maximum error, on the calling thread."""
         from pysz import sz, szAlgorithm, szConfig, szErrorBoundMode
 
         config = szConfig()

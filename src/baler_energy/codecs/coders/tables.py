@@ -1,4 +1,4 @@
-"""Coders that pack the columns of a block as a file of a format that people keep tables in."""
+"""Coders that pack the columns of a block as a file in a common table format."""
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
@@ -15,22 +15,23 @@ __all__ = ["TableCoder"]
 class TableCoder(Coder):
     """A lossless coder that packs all columns of a block together, as a file in memory.
 
-    Its blocks are larger than those of other coders: a file has a head, which costs up to 35 kB in ROOT and 6 kB in
-    Parquet for two dozen columns, and which a real file has once. Columns of different lengths go to a file each.
+    Its blocks are larger than those of other coders: the metadata of each file take up to 35 kB in ROOT and 6 kB in
+    Parquet for two dozen columns, and a real file has them only once. Columns of different lengths go to separate
+    files.
     """
 
     block_rows = 131_072
 
     @abstractmethod
     def pack(self, columns: Mapping[str, NDArray[Any]]) -> bytes:
-        """Write columns (rows,), at least one row of at least one, to a file."""
+        """Write columns (rows,), at least one and with at least one row, to a file."""
 
     @abstractmethod
     def unpack(self, packed: bytes, names: Sequence[str]) -> list[NDArray[Any]]:
-        """Read columns of a file, in memory that may be read-only."""
+        """Read columns of a file; the arrays may be read-only."""
 
     def stored_type(self, dtype: str) -> str:
-        """Give the type as which numbers of a type are stored, to the bit: a type that the format has."""
+        """Return the type that the format supports and that stores numbers of a type bit for bit."""
         return "uint16" if dtype == "float16" else dtype
 
     def encode(self, values: NDArray[Any]) -> bytes:
@@ -61,7 +62,7 @@ class TableCoder(Coder):
         for part, places in zip(apart(packed, len(names)), names.values(), strict=True):
             try:
                 found = self.unpack(part, list(places))
-            except Exception as error:  # whatever a damaged file makes its reader raise
+            except Exception as error:  # the reader of a damaged file can raise anything
                 raise ValueError(f"packed bytes are damaged ({error})") from error
             for place, values in zip(places.values(), found, strict=True):
                 dtype, rows = shapes[place]
@@ -75,7 +76,7 @@ class TableCoder(Coder):
 
 
 def _names(rows: Sequence[int]) -> dict[int, dict[str, int]]:
-    """Name the columns of each file: by their length, the place of each name; those without rows are in none."""
+    """Map each column length to a file's column names and their positions; columns without rows are in no file."""
     names: dict[int, dict[str, int]] = {}
     for place, length in enumerate(rows):
         if length:

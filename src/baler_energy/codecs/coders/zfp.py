@@ -1,8 +1,8 @@
-"""zfp, an error-bounded coder of floats, by zfpy.
+"""zfp, an error-bounded coder of floats, through zfpy.
 
 It transforms blocks of four neighbours and keeps as many bit planes as the bound needs (Lindstrom 2014, Fixed-rate
-compressed floating-point arrays, IEEE Trans. Vis. Comput. Graph. 20, 2674). It is made for smooth fields: rows of a
-table that are independent of each other give it nothing to transform.
+compressed floating-point arrays, IEEE Trans. Vis. Comput. Graph. 20, 2674). It is made for smooth fields: it gains
+nothing from the transform if the rows of a table are independent.
 """
 
 from dataclasses import dataclass
@@ -18,14 +18,14 @@ __all__ = ["WORD", "Zfp"]
 
 @dataclass(frozen=True)
 class Zfp(BoundedCoder):
-    """zfp in its mode of fixed accuracy. Zeros come back within the bound, most of them as other numbers.
+    """zfp in fixed-accuracy mode. Zeros are decoded within the bound, most of them to non-zero numbers.
 
-    There is no word for its mode of fixed rate: at 1 and 2 bits per value zfpy 1.0.1 writes beyond its buffer.
+    Its fixed-rate mode is not supported: at 1 and 2 bits per value zfpy 1.0.1 writes beyond its buffer.
     """
 
     package = "zfpy"
     suffix = "zfp"
-    usage = "zfp-0.01 (zfp; bound as of quantise)"
+    usage = "zfp-0.01 (zfp; bound as in quantise)"
 
     @classmethod
     def parse(cls, name: str, parameter: str | None) -> Self:
@@ -33,14 +33,14 @@ class Zfp(BoundedCoder):
         return cls(bound_of(parameter))
 
     def pack(self, values: NDArray[Any], tolerance: float) -> bytes:
-        """Pack floats with a largest error, on the calling thread."""
+        """Pack floats with a maximum error, on the calling thread."""
         import zfpy
 
         packed: bytes = zfpy.compress_numpy(values, tolerance=tolerance)
         return packed
 
     def unpack(self, packed: bytes, dtype: str, rows: int) -> NDArray[Any]:
-        """Unpack them; raises `ValueError` where they are of another type or number."""
+        """Unpack them; raises `ValueError` if their type or number differs."""
         import zfpy
 
         values: NDArray[Any] = zfpy.decompress_numpy(packed)

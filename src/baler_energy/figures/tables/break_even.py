@@ -1,4 +1,4 @@
-"""Whether compression pays: what each step costs, and the net saving, for three volumes of data."""
+"""Whether compression pays: the cost of each step and the net saving, for three volumes of data."""
 
 from typing import Any
 
@@ -55,17 +55,17 @@ _COLUMNS = [
 
 
 def break_even(tables: Tables) -> pd.DataFrame:
-    """Give what data cost as recorded, with each trained codec and with the best other codec at its error.
+    """Return the costs of data as recorded, with each trained codec, and with the best other codec at its error.
 
     Returns
     -------
     pandas.DataFrame
-        For each trained codec (``at_codec``; its ``at_error``), scenario and one of the three ``codec`` a row per
-        ``quantity`` (energy_j, co2e_kg, money) in ``unit``: what each step costs at the likeliest constants; net
-        savings ``recorded_`` (against keeping as recorded) and for the trained codec ``best_`` (against the other):
-        median and 90 % of the draws, share of draws in which it pays, and medians of the years and of the volume per
-        model (TB) from which on it does, null where that is never. ``evidence`` is that of train, compress and read;
-        keep, move and prices are modelled. Empty where there is nothing to compare.
+        For each trained codec (``at_codec``, ``at_error``), scenario and one of the three ``codec``, a row per
+        ``quantity`` (energy_j, co2e_kg, money) in ``unit``: the cost of each step at the likeliest constants, and the
+        net savings against keeping as recorded (``recorded_``) and, for the trained codec, against the other codec
+        (``best_``): median and 90 % of the draws, share of draws in which it pays, and medians of the years and of the
+        volume per model (TB) above which it pays (null: never). ``evidence`` is that of train, compress and read;
+        keep, move and prices are modelled. Empty if there is nothing to compare.
     """
     try:
         study = read_break_even(tables)
@@ -108,7 +108,7 @@ def _savings(against: str, quantity: Quantity, codec: Codec, other: Codec, scena
 
 
 def _readable(frame: pd.DataFrame, most: int) -> list[dict[str, str]]:
-    """Write a row for each codec of each scenario, with the three quantities in each cell."""
+    """Return a row for each codec of each scenario, with all quantities in each cell."""
     parts = [part.to_dict("records") for _, part in frame.groupby(_KEY, sort=False)]
     return [_row(part) for part in parts[:most]]
 
@@ -140,7 +140,7 @@ def _saved(row: Any, against: str, *, saved: bool = False) -> str:
 
 
 def _notes(frame: pd.DataFrame, tables: Tables) -> list[str]:
-    """Say whether the best of the trained codecs pays, and under which condition."""
+    """Explain whether the best trained codec pays, and under which conditions."""
     if frame.empty:
         return []
     study = read_break_even(tables)
@@ -168,25 +168,29 @@ def _against_best(own: Any, study: Study, case: Case, scenario: Scenario) -> str
     assert best is not None
     compared = (case.trained, best, scenario, likeliest(study.ranges))
     pays = "pays" if own["best_saving"] > 0 else "does not pay"
-    said = f"{case.trained.name} (RMS residual / range {100 * case.error:.3g} %) {pays} against {best.name}, which is"
-    said += f" not trained and has no larger error: for {scenario.name}, kept {scenario.years:g} years, it"
-    said += f" {_saved(own, 'best', saved=True)}. Its ratio is {case.trained.ratio:.3g}, that of {best.name}"
-    said += f" {best.ratio:.3g}; at this error it would save money with a ratio above"
-    return f"{said} {_ratio(MONEY, compared)}, and energy with one above {_ratio(ENERGY, compared)}."
+    said = f"{case.trained.name} (RMS residual / range {100 * case.error:.3g} %) {pays} compared with {best.name},"
+    said += " which needs no training and has no larger error: for"
+    said += f" {scenario.name}, kept for {scenario.years:g} years, it {_saved(own, 'best', saved=True)}."
+    said += f" Its ratio is {case.trained.ratio:.3g}, that of {best.name} {best.ratio:.3g}; at this error it would save"
+    return f"{said} money with {_ratio_needed(MONEY, compared)}, and energy with {_ratio_needed(ENERGY, compared)}."
 
 
-def _ratio(quantity: Quantity, compared: tuple[Codec, Codec, Scenario, Constants]) -> str:
+def _ratio_needed(quantity: Quantity, compared: tuple[Codec, Codec, Scenario, Constants]) -> str:
     needed = float(ratio_to_pay(quantity, *compared))
-    return f"{needed:.3g}" if np.isfinite(needed) else "any number"
+    return f"a ratio above {needed:.3g}" if np.isfinite(needed) else "no ratio, however large"
 
 
 def _against_recorded(own: Any) -> str:
     saved = _saved(own, "recorded", saved=True)
     years, volume = (np.inf if pd.isna(own[name]) else own[name] for name in _FROM)
     said = f"Against keeping the data as recorded it {saved} for {own['scenario']}"
-    if not np.isfinite([years, volume]).all():
-        return f"{said}; it never pays."
-    return f"{said}; it pays {years_text(years)}, and {volume_text(volume)}."
+    if np.isfinite([years, volume]).all():
+        return f"{said}; it pays {years_text(years)}, and {volume_text(volume)}."
+    if np.isfinite(years):
+        return f"{said}; it pays {years_text(years)}, but within {own['years']:g} years at no volume per model."
+    if np.isfinite(volume):
+        return f"{said}; it pays {volume_text(volume)}, but never at the study's volume per model."
+    return f"{said}; it never pays."
 
 
 _FROM = ("recorded_pays_from_years", "recorded_pays_from_volume_tb")
@@ -196,18 +200,19 @@ TABLE = TableSpec(
     "break_even",
     "Does it pay?",
     "Energy, CO2e and money to train, compress, keep, move and read data, at the likeliest constants of the section "
-    "break_even (docs/break-even.md has their sources and ranges), with each trained codec, with the codec without "
-    "training that stores least at the same error or below, and as recorded. Net savings are medians and 90 % of "
-    "10,000 seeded draws from the ranges; the spread of the measurements is not in them. One model is trained as on "
-    "the study's sample for each volume per model, and is assumed to be as good on the rest of the data as on the rows "
-    "that it was trained on. Money is storage and electricity, without computers and staff. The volume of an LHC run "
-    "is that of Run 2 (CERN, 2024). Published for comparison, energy to compress: SZ2 2.4, SZ3 3.2 and ZFP 1.4 kJ/GB "
-    "(a field of NYX on one core of a two-socket Intel node, all of whose power counts: data of the authors of arXiv "
-    "2410.23497); gzip 0.40 kJ/GB (a CSV file, RAPL, processor not named: Green Coding).",
+    "break_even (sources and ranges: docs/break-even.md). Each trained codec is compared with the codec without "
+    "training that has the largest ratio at the same error or less, and with the data as recorded. Net savings are "
+    "medians and 90 % of 10,000 seeded draws from the ranges; they do not include the spread of the measurements. One "
+    "model is trained for each volume per model, at the cost of a training on the study's sample, and is assumed to be "
+    "as good on the rest of the data as on its training rows. Money is the price of storage and electricity, without "
+    "computers and staff. The volume of an LHC run is that of Run 2 (CERN, 2024). Published energies to compress, for "
+    "comparison: SZ2 2.4, SZ3 3.2 and ZFP 1.4 kJ/GB (a field of NYX on one core of a two-socket Intel node, energy of "
+    "the whole node: data of the authors of arXiv 2410.23497); gzip 0.40 kJ/GB (a CSV file, RAPL, processor not named: "
+    "Green Coding).",
     make=break_even,
     rows=_readable,
     count=lambda frame: len(frame[_KEY].drop_duplicates()),
     notes=_notes,
-    without_rows="The study compares no trained codec, with an energy for each of its operations, with another one.",
+    without_rows="The study's centre has no trained codec with an energy for each operation, or no other codec.",
     averaged=True,
 )

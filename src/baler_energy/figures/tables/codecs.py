@@ -1,4 +1,4 @@
-"""Codecs at the same error: what each needs to reach that of every trained one, and whether that one is worth it."""
+"""Codecs at the same error: what each needs at the error of each trained one, and whether training is worth it."""
 
 import math
 from collections import Counter
@@ -28,7 +28,7 @@ def codecs(tables: Tables) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        `matched_error.scorecard` of the codecs at the study's centre; empty where there is nothing to compare.
+        `matched_error.scorecard` of the codecs at the study's centre; empty if there is nothing to compare.
     """
     try:
         _, runs, _ = codecs_at_centre(tables)
@@ -38,7 +38,7 @@ def codecs(tables: Tables) -> pd.DataFrame:
 
 
 def _rows(frame: pd.DataFrame, most: int) -> list[dict[str, str]]:
-    """Write the answer in the first row, then a row for each codec."""
+    """Return the answer in the first row, then a row for each codec."""
     if frame.empty:
         return []
     rows = [_row(row) for row in frame.head(most).to_dict("records")]
@@ -69,7 +69,7 @@ def _row(row: Row) -> dict[str, str]:
 
 
 def _trained(row: Any) -> str:
-    """Name the trained codec whose error a row has."""
+    """Name the trained codec at whose error a row is."""
     packing = "" if row["at_packing"] == "none" else f" with packing {row['at_packing']}"
     return f"{row['at_family'].partition(',')[0]}{packing} after {parameter_text(row['at_epochs'])} epochs"
 
@@ -85,7 +85,7 @@ def _memory(row: Row) -> str:
 
 
 def _quantity(row: Row, name: str, unit: str = "") -> str:
-    """Write a value with the prefix that reads best, and its interval if it has one that can be seen."""
+    """Format a value with the best prefix, and its interval unless rounding hides it."""
     factor, prefixed = scaled_unit([row[name]], unit) if unit else (1.0, "")
     value, low, high = (spread_text(row[f"{name}{end}"], math.nan, factor=factor) for end in ("", "_low", "_high"))
     known = low != high and not pd.isna(row[f"{name}_low"])
@@ -93,9 +93,10 @@ def _quantity(row: Row, name: str, unit: str = "") -> str:
 
 
 def answer(frame: pd.DataFrame) -> str:
-    """Answer whether a trained codec is worth it, from all errors at which one without training was compared.
+    """Answer whether a trained codec is worth it, from all errors at which it was compared with an untrained one.
 
-    A comparison is decided where the 95 % interval of the ratios' factor excludes 1; of single runs, by the factor.
+    A comparison is decided if the 95 % interval of the factor between the ratios excludes 1. Single runs have no
+    interval; their factor decides.
     """
     pairs = _pairs(frame)
     if not pairs:
@@ -124,13 +125,13 @@ def _of(count: int, pairs: list[tuple[Row, Row]]) -> str:
 
 
 def _factors(pairs: list[tuple[Row, Row]]) -> tuple[float, float]:
-    """Give the smallest and the largest factor by which codecs without training store less."""
+    """Return the smallest and the largest factor by which codecs without training store less."""
     factors = [best["ratio_factor"] for _, best in pairs]
     return min(factors), max(factors)
 
 
 def _pairs(frame: pd.DataFrame) -> list[tuple[Row, Row]]:
-    """Give each trained codec at its error with the codec without training that stores least there."""
+    """Pair each trained codec with the codec without training that stores least at the same error."""
     keys = ["measure", "at_family", "at_epochs", "at_packing"]
     pairs = []
     for _, part in frame.groupby(keys, sort=False, dropna=False) if len(frame) else []:
@@ -142,7 +143,7 @@ def _pairs(frame: pd.DataFrame) -> list[tuple[Row, Row]]:
 
 
 def _side(best: Row) -> int:
-    """Say whether a codec stores clearly less (1) or clearly more (-1) than the trained one; 0: neither."""
+    """Return 1 if a codec stores significantly less than the trained one, -1 if significantly more, otherwise 0."""
     low, high = best["ratio_factor_low"], best["ratio_factor_high"]
     if pd.isna(low):
         low = high = best["ratio_factor"]
@@ -155,7 +156,7 @@ def _span(values: Sequence[float]) -> str:
 
 
 def _training(pairs: list[tuple[Row, Row]]) -> str:
-    """Say what one training took; nothing if that is not known."""
+    """Describe the cost of one training; empty if it is unknown."""
     for name, unit in zip(TRAINING, ("J", "s"), strict=True):
         values = [own[name] for own, _ in pairs if not pd.isna(own[name])]
         if values:
@@ -168,7 +169,7 @@ def _training(pairs: list[tuple[Row, Row]]) -> str:
 
 
 def _notes(frame: pd.DataFrame, tables: Tables) -> list[str]:
-    """Describe the errors that are most and least favourable for a trained codec."""
+    """Describe the comparisons that are most and least favourable for a trained codec."""
     pairs = sorted(_pairs(frame), key=lambda pair: pair[1]["ratio_factor"])
     if not pairs:
         return []
@@ -202,15 +203,15 @@ def _scaled(value: float, unit: str) -> str:
 TABLE = TableSpec(
     "codecs",
     f"{_QUESTION} Codecs at the same error",
-    "What each family of codecs needs for the error of each trained codec, on the rows that were compressed: ratio "
-    "over the recorded formats without the model, one training on the table, energy and time per GB of the table in "
-    "these formats, and the largest resident memory. The logarithms are interpolated between the two points of a "
-    "family next to that error; nothing is extrapolated, so a family without errors on both sides is missing. Ratios, "
-    "errors and memory are means over all repeats, costs over the clean ones. In brackets: 95 % t intervals of the "
-    "logarithm over n repeats, in each of which that repeat's curve is read at the trained codec's error in that "
-    "repeat; a value without brackets has no interval (one repeat) or one that rounding hides. A bound over the range "
-    "leaves small values with large relative errors, so codecs are matched in two measures: the RMS residual over the "
-    "range, and the median relative error of non-zero values (means over columns).",
+    "What each family of codecs needs at the error of each trained codec, on the compressed rows: ratio over the "
+    "recorded formats without the model, cost of one training on the table, energy and time per GB of the table in "
+    "these formats, and peak resident memory. The logarithms are interpolated between the two points of a family next "
+    "to that error; nothing is extrapolated, so a family without errors on both sides is missing. Ratios, errors and "
+    "memory are means over all repeats, costs over the clean ones. In brackets: 95 % t intervals of the logarithm over "
+    "n repeats; in each repeat, the curve is read at the trained codec's error in that repeat. A value without "
+    "brackets has no interval (one repeat) or one that rounding hides. A bound over the range leaves small values with "
+    "large relative errors, so codecs are matched in two measures: RMS residual over the range, and median relative "
+    "error of non-zero values (means over columns).",
     make=codecs,
     rows=_rows,
     notes=_notes,

@@ -1,4 +1,4 @@
-"""Derived quantities before and after compression, such as masses: what each codec does to their peaks."""
+"""Effect of each codec on derived quantities, such as masses, and on their peaks."""
 
 import math
 
@@ -26,20 +26,20 @@ _COLUMNS = [
     *(f"{name}_half_width" for name in CHANGES[:2]),
     "reason",
 ]
-#: Units that small values are shown in: a factor and a name.
+#: Smaller units for small values: factor and name.
 _SMALLER = {"GeV": (1e3, "MeV"), "TeV": (1e3, "GeV")}
-#: From here on a value is no small one, in its own unit.
+#: Values from here on keep their unit.
 _LARGE = 5.0
 
 
 def physics(tables: Tables) -> pd.DataFrame:
-    """Give what each codec at the study's centre does to each derived quantity and in each of its windows.
+    """Return the effect of each codec at the study's centre on each derived quantity and in each of its windows.
 
     Returns
     -------
     pandas.DataFrame
-        For each quantity and window the rows of `derived_at_centre`, and after them, for each trained codec
-        (``at_codec`` with ``at_error``), those of `at_error_of`. Empty where there are no derived quantities.
+        For each quantity and window the rows of `derived_at_centre`, followed by those of `at_error_of` for each
+        trained codec (``at_codec``, ``at_error``). Empty if there are no derived quantities.
     """
     try:
         codecs = derived_at_centre(tables).assign(at_codec=None, at_error=math.nan)
@@ -69,13 +69,13 @@ def _row(row: Row) -> dict[str, str]:
 
 
 def _change(row: Row, name: str, *, counts: bool = False) -> str:
-    """Write a change with its sign and its statistical uncertainty."""
+    """Format a change with its sign and its statistical uncertainty."""
     text = _plain(row, name, counts=counts)
     return text if text.startswith("-") or row[name] == 0 else f"+{text}"
 
 
 def _plain(row: Row, name: str, *, counts: bool = False) -> str:
-    """Write a value with its statistical uncertainty, in the quantity's unit or in a smaller one, unless it counts."""
+    """Format a value with its statistical uncertainty, in the quantity's unit or a smaller one; counts have no unit."""
     if pd.isna(row[name]):
         return "-"
     factor, unit = 1.0, "" if counts or pd.isna(row["unit"]) else row["unit"]
@@ -95,14 +95,14 @@ def _notes(frame: pd.DataFrame, _tables: Tables) -> list[str]:
 
 
 def _verdict(codecs: pd.DataFrame) -> str:
-    """Say which codec stores least and changes a peak by less than what this sample resolves."""
+    """Name the codec with the largest ratio among those that change a peak by less than this sample resolves."""
     first = codecs.iloc[0].to_dict()
     unit = "" if pd.isna(first["unit"]) else f" {first['unit']}"
     name = f"{first['window']} ({first['low']:g} to {first['high']:g}{unit})"
     if codecs["peak_before"].isna().all():
         return f"{name}: {first['reason']}."
     position, width = (_plain(first, f"{what}_before") for what in ("peak", "width"))
-    said = f"{name}: {first['entries_before']:,.0f} entries, the peak at {position}, {width} wide before compression."
+    said = f"{name}: {first['entries_before']:,.0f} entries before compression, peak at {position}, width {width}."
     changed = codecs.assign(peak=codecs["peak_shift"].abs(), width=codecs["width_change"].abs())
     fine = (changed["peak"] < changed["peak_before_uncertainty"]) & (
         changed["width"] < changed["width_before_uncertainty"]
@@ -110,15 +110,14 @@ def _verdict(codecs: pd.DataFrame) -> str:
     gone = int(codecs["peak_shift"].isna().sum())
     if fine.any():
         best = codecs[fine].sort_values("ratio").iloc[-1]
-        best = codecs[fine].sort_values("ratio").iloc[-1]
         change = "changes" if fine.sum() == 1 else "change"
         said += f" {fine.sum()} of {len(codecs)} codecs {change} both by less than these uncertainties; "
         said += (
-            f"{best['codec']} stores least among them (ratio {best['ratio']:.3g}, error {100 * best['error']:.3g} %)."
+            f"{best['codec']} has the largest ratio of these ({best['ratio']:.3g}, error {100 * best['error']:.3g} %)."
         )
     else:
         said += f" None of {len(codecs)} codecs changes both by less than these uncertainties."
-    return said + (f" With {gone}, no peak is left." if gone else "")
+    return said + (f" With {gone} of the codecs, the peak can no longer be measured." if gone else "")
 
 
 def _undefined(codecs: pd.DataFrame) -> list[str]:
@@ -126,21 +125,21 @@ def _undefined(codecs: pd.DataFrame) -> list[str]:
     if lost.empty:
         return []
     each_one = ", ".join(f"{row['codec']} ({row['undefined_after']:,.0f})" for row in lost.to_dict("records"))
-    return [f"Rows in which it is undefined after compression (a negative pt or mass, or a ratio to 0): {each_one}."]
+    return [f"Undefined rows after compression (negative pt or mass, or ratio to 0): {each_one}."]
 
 
 TABLE = TableSpec(
     "physics",
     "Physics after compression",
     "Quantities computed from the columns before and after compression of the same rows, over all rows and in "
-    "windows around peaks. Peak shift and width change: after minus before, of a Gaussian fitted on a flat "
-    "background; uncertainties from a paired bootstrap; a dash: there is no such peak, physics.csv says why. "
-    "Entries: change of their number in the window, with the square root of those that moved in or out. Residual "
-    "and resolution: median and half the central 68 % of reconstructed minus original, of the rows that were in the "
-    "window before. Each ± is statistical, one standard deviation. Error: mean RMS residual / range over the "
-    "columns. Below, once more at the error of each trained codec: of each other family, the codec next to that "
-    "error and not above it; nothing is interpolated. Undefined rows, such as those with a negative pt, are in no "
-    "window. Values are means over n repeats, which have the same rows.",
+    "windows around peaks. Peak shift and width change: after minus before, for a Gaussian fitted on a flat "
+    "background, with uncertainties from a paired bootstrap; a dash means that no peak could be measured (reason in "
+    "physics.csv). Entries: change of their number in the window; the uncertainty is the square root of the number "
+    "that moved in or out. Residual and resolution: median and half the central 68 % of reconstructed minus original, "
+    "for the rows that were in the window before. Each ± is one statistical standard deviation. Error: RMS residual / "
+    "range, mean over columns. The lower rows repeat the comparison at the error of each trained codec, with the codec "
+    "of each other family that has the nearest error not above it; nothing is interpolated. Undefined rows, such as "
+    "those with a negative pt, are in no window. Values are means over n repeats, which have the same rows.",
     make=physics,
     rows=each(_row),
     notes=_notes,

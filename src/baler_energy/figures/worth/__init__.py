@@ -1,10 +1,10 @@
 """Is it worth it? The figures of the chapter.
 
-- `scorecard`: other codecs against a trained one at the same error
-- `rate_distortion`: what each codec stores, and its error; `column_types`: the error by type of column
+- `scorecard`: other codecs compared with a trained one at the same error
+- `rate_distortion`: ratio against error of each codec; `column_types`: the error by type of column
 - `break_even`: what a codec saves over the years
 - `codec_costs`: energy or time per GB against the error, throughput against the ratio
-- `coder_gain`: what a transform gains over its coder, and the coder behind it
+- `coder_gain`: gain of a transform, and of the coder after it
 - `distributions`: columns before and after; `column_errors`: their errors
 - `held_out`: errors on rows that a codec was not trained on
 - `derived`: quantities computed from columns, such as masses, before and after

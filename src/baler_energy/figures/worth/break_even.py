@@ -1,4 +1,4 @@
-"""What compression saves over the years, and by how much one model compresses."""
+"""What compression saves, against the years that data are kept and against the volume per model."""
 
 from dataclasses import replace
 from typing import Any
@@ -71,7 +71,7 @@ def draw_volumes(tables: Tables) -> Figure:
         other: band(pays_from_volume_per_model_tb(MONEY, case.trained, other, scenario, constants)[:, 0]).median
         for other in case.others
     }
-    # Down to where a model costs several times what it saves.
+    # The axis begins where a model costs several times what it saves.
     lowest_tb = least[AS_RECORDED] / 10 if 0 < least[AS_RECORDED] < _LARGEST_TB else _LARGEST_TB / 1e9
     volumes_tb = np.geomspace(lowest_tb, _LARGEST_TB, _POINTS)
     along = replace(scenario, volume_per_model_tb=volumes_tb)
@@ -86,7 +86,7 @@ def draw_volumes(tables: Tables) -> Figure:
 
 
 def _chosen(tables: Tables) -> tuple[Study, Case, Scenario, Constants]:
-    """Take the trained codec that does best, and a volume that many models compress."""
+    """Choose the trained codec that does best, and the LHC run, whose volume needs many models."""
     study = read_break_even(tables)
     return study, study.cases[0], scenarios(study)[1], draw(study.ranges)
 
@@ -94,7 +94,7 @@ def _chosen(tables: Tables) -> tuple[Study, Case, Scenario, Constants]:
 def _panels(
     study: Study, case: Case, scenario: Scenario, constants: Constants, axis: NDArray[np.float64]
 ) -> tuple[Figure, Any]:
-    """Draw a row of panels for money and one for CO2e, or energy where that is unknown; a column for each other."""
+    """Draw a row of panels for money and one for CO2e (energy if that is unknown), a column for each other codec."""
     quantities = (MONEY, ENERGY if study.intensity_g_per_kwh is None else CO2E)
     figure, panels = grid(2, len(case.others), 6.2, sharex=True)
     for row, quantity in zip(panels, quantities, strict=True):
@@ -110,19 +110,19 @@ def _panels(
 
 
 def _draw(panel: Axes, axis: NDArray[np.float64], saved: NDArray[np.float64]) -> None:
-    """Draw a median with its band, of draws x points; a small volume per model leaves the panel downwards."""
+    """Draw the median and band of `saved` (draws, points); small volumes per model are below the panel."""
     found = band(saved)
     panel.axhline(0, color="black", linewidth=0.9)
     panel.fill_between(axis, found.low, found.high, color=COLOURS[2], alpha=0.45, linewidth=0)
     panel.plot(axis, found.median, color=COLOURS[0])
-    # A dead-flat line at 0 needs some height, too.
+    # The range must not be empty if all values are 0.
     low, high = float(found.low[-1]), float(found.high[-1])
     reach = max(high, -low, 1e-9)
     panel.set_ylim(min(1.15 * low, -0.35 * reach), max(1.15 * high, 0.35 * reach))
 
 
 def _label_sides(panels: Any, *, right: bool) -> None:
-    """Say on which side of 0 the trained codec pays, where no line is."""
+    """Label the side of 0 on which the trained codec pays, where no line is."""
     look: dict[str, Any] = {"textcoords": "offset points", "xycoords": "axes fraction", "fontsize": 8}
     look |= {"verticalalignment": "center", "horizontalalignment": "right" if right else "left"}
     for panel in panels.flat:
@@ -140,31 +140,31 @@ def _describe(figure: Figure, case: Case, study: Study, shown: str, pays: list[t
     said.append(f"It saves money {', '.join(when)}.")
     if case.best is None:
         said.append("The study has no codec without training at this error to compare with.")
-    evidence = f"Energy of the codecs: {case.evidence}; all else: modelled."
+    evidence = f"Energy of the codecs: {case.evidence}; everything else: modelled."
     subtitle(figure, *said, f"{shown} {study.device}, {count_text([case.n])}. {evidence}")
 
 
 _CAPTION = (
-    " Above 0 the trained codec pays. Net saving per TB of the data in their recorded formats: training, compressing, "
-    "keeping, moving and reading together, against keeping the data as they are and against the codec without training "
-    "that stores least with no larger error. Shown is the trained codec that does best against the latter. Lines are "
-    "medians and bands 90 % of 10,000 seeded draws of the constants from their ranges (section break_even of the "
-    "study; sources in docs/break-even.md); the spread of the measurements is not in them. The model is assumed to be "
-    "as good on the rest of the data as on the rows that it was trained on. The price of computers and of staff is "
-    "left out."
+    " Above 0 the trained codec pays. The net saving is per TB of the data in their recorded formats and includes "
+    "training, compressing, keeping, moving and reading. Left: compared with keeping the data as recorded. Right, if "
+    "there is one: compared with the codec without training that has the largest ratio at no larger error. The figure "
+    "shows the trained codec that saves most in that comparison. Lines are medians and bands 90 % of 10,000 seeded "
+    "draws of the constants from their ranges (section break_even of the study; sources in docs/break-even.md); they "
+    "do not include the spread of the measurements. The model is assumed to be as good on the rest of the data as on "
+    "its training rows. The price of computers and staff is not included."
 )
 FIGURES = (
     FigureSpec(
         "break_even_years",
         "What compression saves over the years",
-        "Net saving against the years that the data are kept." + _CAPTION,
+        "Net saving against the number of years that the data are kept, for the volume of one LHC run." + _CAPTION,
         draw_years,
     ),
     FigureSpec(
         "break_even_volume",
         "What compression saves by the volume per model",
-        "Net saving against the volume that one model compresses before the next one is trained, for the study's "
-        "number of years." + _CAPTION,
+        "Net saving against the volume that one model compresses before the next one is trained, for the volume of one "
+        "LHC run and the study's number of years." + _CAPTION,
         draw_volumes,
     ),
 )

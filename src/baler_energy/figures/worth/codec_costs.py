@@ -1,4 +1,4 @@
-"""What compressing and decompressing costs with each codec: against its error, and against its ratio."""
+"""Cost of compressing and decompressing with each codec, against its error and against its ratio."""
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -25,7 +25,7 @@ _GB, _MB = 1e9, 1e6
 
 
 def draw_codec_costs(tables: Tables) -> Figure:
-    """Draw joules per GB, or seconds where energy is not measured, of both operations against the error.
+    """Draw joules per GB (seconds if energy is not measured) of both operations against the error.
 
     Raises
     ------
@@ -52,7 +52,7 @@ def draw_codec_costs(tables: Tables) -> Figure:
     panels[0].set_ylabel(f"{words} ({unit} per GB of the table as recorded)")
     log_ticks(panels[0].yaxis, low, high)
     legend_by_kind(figure, points, styles)
-    reason = [] if measured else ["Energy is modelled, at least in part, so time (clock) is shown."]
+    reason = [] if measured else ["Energy is modelled or unknown for some codecs, so the figure shows time."]
     _describe(figure, tables, runs, _counts(points, columns), device, *reason)
     label_families(figure, panels, curves)
     return figure
@@ -70,7 +70,7 @@ def draw_throughput(tables: Tables) -> Figure:
     columns = [COSTS[operation][1] for operation in _OPERATIONS]
     speeds = points.assign(**{f"{column}_speed": _GB / _MB / points[column] for column in columns})
     for column in columns:
-        # To first order the relative half width of an inverse is the same.
+        # To first order, an inverse has the same relative half width.
         speeds[f"{column}_speed_half_width"] = (
             speeds[f"{column}_speed"] * points[f"{column}_half_width"] / points[column]
         )
@@ -97,15 +97,15 @@ def draw_throughput(tables: Tables) -> Figure:
 
 
 def _known(points: pd.DataFrame, columns: list[str]) -> "pd.Series[float]":
-    """Give all values of some columns, of which there has to be one."""
+    """Return all known values of some columns; there must be at least one."""
     known: pd.Series[float] = pd.concat([points[column] for column in columns]).dropna()
     if known.empty:
-        raise NoData("all runs of the codecs at the study's centre are flagged, so there is no mean of a cost")
+        raise NoData("all runs of the codecs at the study's centre are flagged, so there are no mean costs")
     return known
 
 
 def _counts(points: pd.DataFrame, columns: list[str]) -> list[int]:
-    """Give the numbers of clean runs behind the means."""
+    """Return the numbers of clean runs in the means."""
     counts = pd.concat([points[f"{column}_n"] for column in columns])
     return [int(count) for count in counts[counts > 0]]
 
@@ -117,24 +117,23 @@ def _describe(figure: Figure, tables: Tables, runs: pd.DataFrame, counts: list[i
 
 
 _CODECS = (
-    "A GB is 10^9 bytes of the table in its recorded formats. Training is not included. Lines join codecs that differ "
-    "in a bound, a level, a ratio or epochs, in the order of their errors. Marks are means over n clean repeats, bars "
-    "95 % t intervals."
+    "A GB is 10^9 bytes of the table in its recorded formats. Training is not included. Lines connect codecs that "
+    "differ in a bound, a level, a ratio or epochs, in order of their errors. Marks are means over n clean repeats, "
+    "bars are 95 % t intervals."
 )
 
 FIGURES = (
     FigureSpec(
         "codec_costs",
         "Cost of each codec against its error",
-        "Energy to compress and to decompress a GB, or time where the energy is not measured for all codecs, against "
-        f"the mean RMS residual over the range. {_CODECS} The dotted line is the error of storing only the columns' "
-        "means.",
+        "Energy to compress and to decompress a GB (time if energy is not measured for all codecs), against the mean "
+        f"RMS residual over the range. {_CODECS} The dotted line is the error of storing only the columns' means.",
         draw_codec_costs,
     ),
     FigureSpec(
         "codec_throughput",
         "Throughput of each codec against its ratio",
-        f"Bytes of the table per second of compressing and of decompressing, against the compression ratio. {_CODECS}",
+        f"Throughput of compression and decompression against the compression ratio. {_CODECS}",
         draw_throughput,
     ),
 )

@@ -1,4 +1,4 @@
-"""What a transform gains over its coder, and what the coder gains."""
+"""The gain of a transform and the gain of its coder."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ __all__ = ["FIGURES"]
 #: Marks of the ratio without and with the coder.
 _WITHOUT: dict[str, Any] = {"marker": "o", "markerfacecolor": "white", "color": COLOURS[0], "linestyle": "none"}
 _WITH: dict[str, Any] = {"marker": "s", "color": COLOURS[1], "linestyle": "none"}
-#: Most errors that are shown, of the trained codecs with the smallest.
+#: Maximum number of errors to show: those of the trained codecs with the smallest errors.
 _MOST = 4
 
 
@@ -29,7 +29,7 @@ def draw_coder_gain(tables: Tables) -> Figure:
     Raises
     ------
     NoData
-        The study compares no codecs, or no transforms behind the same coder at the same error.
+        The study compares no codecs, or no transforms with the same coder at the same error.
     """
     _, runs, device = codecs_at_centre(tables)
     gains = coder_gain(runs)
@@ -85,7 +85,7 @@ def _name(row: Any) -> str:
 
 
 def _words(row: Any) -> str:
-    """Say what coder and transform gain; unknown factors are left out."""
+    """Label the gains of coder and transform; unknown factors are left out."""
     said = [] if pd.isna(row["coder_gain"]) else [f"coder x{row['coder_gain']:.3g}"]
     if row["transforms"] and not pd.isna(row["transform_gain"]):
         said.append(f"transform x{row['transform_gain']:.2g}")
@@ -95,12 +95,12 @@ def _words(row: Any) -> str:
 FIGURES = (
     FigureSpec(
         "coder_gain",
-        "What the transform gains over its coder",
+        "Gain of the transform and of its coder",
         "Compression ratio of each transform without and with the same coder, at the error of a codec trained in "
         "epochs. Values are interpolated between the two members of a family next to that error, as in the table of "
-        "codecs. 'coder' is the gain of the coder behind that transform, 'transform' the gain of the transform in "
-        "front of the coder, over the columns without a transform. A factor below 1 is a loss. Without transform and "
-        "coder nothing is compressed: the ratio is 1.",
+        "codecs. 'coder' is the ratio with the coder over the ratio without it; 'transform' is the ratio with the "
+        "transform over the ratio without it, both with the coder. A factor below 1 is a loss. Without transform and "
+        "coder nothing is compressed and the ratio is 1.",
         draw_coder_gain,
     ),
 )

@@ -72,8 +72,9 @@ FIGURES = (
         "column_errors",
         "Error of each column",
         "RMS and largest residual of each column, divided by its range, at the study's centre. Markers are means over "
-        "n repeats, bars are 95 % t intervals. Strokes are the RMS residual of storing only the column's mean: a mark "
-        "beyond its stroke is worse. Constant columns have no range and are left out.",
+        "n repeats, bars are 95 % t intervals. Strokes are the RMS residual of storing only the column's mean: the "
+        "codec is worse than that if its RMS residual is to the right of the stroke. Constant columns have no range "
+        "and are left out.",
         draw_column_errors,
     ),
 )

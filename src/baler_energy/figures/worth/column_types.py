@@ -15,7 +15,7 @@ __all__ = ["FIGURES"]
 
 
 def draw_column_types(tables: Tables) -> Figure:
-    """Draw the compression ratio of each codec against its NRMSE in the columns of each type, a panel per type.
+    """Draw the compression ratio of each codec against its NRMSE in the columns of each type, one panel per type.
 
     Raises
     ------
@@ -26,7 +26,7 @@ def draw_column_types(tables: Tables) -> Figure:
     found = errors_by_type(tables["errors"])
     once = runs.drop_duplicates("run_id")[["run_id", *CODEC, "ratio_native_bytes"]]
     joined = found.merge(once, on="run_id")
-    require_rows("no codec has errors per column with their facts", joined)
+    require_rows("no codec has errors per column of a known type", joined)
     styles = looks(points)
     shown = [name for name in MEANINGS if (joined["type"] == name).any()]
     rows = (len(shown) + 1) // 2
@@ -67,11 +67,11 @@ FIGURES = (
     FigureSpec(
         "column_types",
         "Error of each codec by type of column",
-        "Compression ratio of the whole table against the error in the columns of each type: mean over these columns "
-        "of the RMS residual over the standard deviation (NRMSE). A column is in the first type that fits, which "
-        "follows from its values and recorded format, not from its name. Constant columns are left out. Marks are "
-        "means over n repeats, bars 95 % t intervals. The dotted line is the error of storing only the columns' means, "
-        "which is 1 in each column.",
+        "Compression ratio of the whole table against the error in the columns of each type: RMS residual over "
+        "standard deviation (NRMSE), mean over these columns. A column has the first type that fits its values and "
+        "recorded format; its name does not matter. Constant columns are left out. Marks are means over n repeats, "
+        "bars are 95 % t intervals. The dotted line is the error of storing only the columns' means, which is 1 in "
+        "each column.",
         draw_column_types,
     ),
 )

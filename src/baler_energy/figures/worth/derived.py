@@ -1,4 +1,4 @@
-"""Derived quantities before and after compression, such as masses: their distributions, and the peaks in windows."""
+"""Distributions of derived quantities, such as masses, before and after compression, and their peaks in windows."""
 
 from typing import Any
 
@@ -14,13 +14,13 @@ from baler_energy.figures.style import COLOURS, few_ticks, grid, legend_below, l
 
 __all__ = ["FIGURES"]
 
-#: Most codecs and panels that are drawn, and panels in a row.
+#: Maximum number of codecs and of panels, and panels per row.
 _CODECS, _PANELS, _ACROSS = 4, 6, 3
 _DASHES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)))
 
 
 def draw_derived(tables: Tables) -> Figure:
-    """Draw derived quantities before and after compression with a few codecs, whole and in their windows.
+    """Draw derived quantities before and after compression with a few codecs, over all rows and in their windows.
 
     Raises
     ------
@@ -50,18 +50,18 @@ def draw_derived(tables: Tables) -> Figure:
 
 
 def _chosen(codecs: pd.DataFrame) -> tuple[pd.DataFrame, str]:
-    """Choose a few codecs: at the error of the one trained longest, or else one of each family in the middle."""
+    """Choose a few codecs: at the error of the one trained longest, or else one of each family with a medium error."""
     if trained := trained_codecs(codecs):
         matched = at_error_of(trained[-1], codecs)
-        return matched[matched["error"] > 0].head(_CODECS), f"At the error of {trained[-1]['codec']}, or next below."
+        return matched[matched["error"] > 0].head(_CODECS), f"At the error of {trained[-1]['codec']} or less."
     lossy = codecs[codecs["error"] > 0] if (codecs["error"] > 0).any() else codecs
     distance = (lossy["error"].rank() - (len(lossy) + 1) / 2).abs()
     middling = lossy.loc[distance.sort_values(kind="stable").index].drop_duplicates("family").head(_CODECS)
-    return middling.sort_values("error"), "Of each family of codecs, one with a middling error."
+    return middling.sort_values("error"), "One codec of each family, with a medium error."
 
 
 def _distribution(panel: Axes, bins: pd.DataFrame, codecs: pd.DataFrame) -> None:
-    """Draw one distribution: of the original filled, of each codec as a line."""
+    """Draw one distribution: the original is filled, each codec is a line."""
     first = bins[bins["run_id"] == codecs["run_id"].iloc[0]]
     original, edges = _counts(first, "original")
     panel.stairs(original, edges, fill=True, color="0.8", label="original")
@@ -101,9 +101,9 @@ FIGURES = (
         "derived",
         "Quantities computed from the columns, before and after compression",
         "Distributions of quantities such as invariant masses, computed from the original columns (grey) and from the "
-        "reconstructed ones (lines), over all rows but a thousandth at both ends, and in the windows of the study. "
-        "Shifts and widths of the peaks are in the table 'physics'. Rows in which a quantity is undefined after "
-        "compression, such as those with a negative pt, are missing from the lines.",
+        "reconstructed ones (lines), in the windows of the study and over all rows, except for 0.05 % of the rows at "
+        "each end. Shifts and widths of the peaks are in the table 'physics'. Rows in which a quantity is undefined "
+        "after compression, for example because of a negative pt, are missing from the lines.",
         draw_derived,
     ),
 )

@@ -16,7 +16,7 @@ from baler_energy.figures.style import COLOURS, few_ticks, grid, legend_below, l
 __all__ = ["FIGURES"]
 
 #: The most informative columns of a jet or a particle, in order; names may have a prefix and a trailing underscore.
-_TELLING = ("pt", "eta", "mass", "m", "charged_multiplicity", "charged_hadron_energy", "phi", "energy", "e")
+_INFORMATIVE = ("pt", "eta", "mass", "m", "charged_multiplicity", "charged_hadron_energy", "phi", "energy", "e")
 _SHOWN = 4
 #: Units of the generated columns; those of a user's file are unknown.
 _GENERATED_UNITS = {"pt": "GeV", "mass": "GeV", "phi": "rad"}
@@ -40,7 +40,7 @@ def draw_distributions(tables: Tables) -> Figure:
     require_rows("no run at the study's centre has histograms", here)
     here, device = first_device(here)
     here = here[here["run_id"] == here["run_id"].min()]
-    names = telling_columns(list(dict.fromkeys(here["column"])))
+    names = informative_columns(list(dict.fromkeys(here["column"])))
     figure, panels = grid(3, len(names), 6.8, width_in=2.9 * len(names) + 0.4, height_ratios=[2.4, 1, 1.4])
     for column, name in enumerate(names):
         _distribution(panels[:, column], here[here["column"] == name], name, str(here["source"].iloc[0]))
@@ -53,11 +53,11 @@ def draw_distributions(tables: Tables) -> Figure:
     return figure
 
 
-def telling_columns(names: list[str]) -> list[str]:
+def informative_columns(names: list[str]) -> list[str]:
     """Choose up to four columns: physically informative ones by name, then the first ones."""
     bare = {name: re.split(r"[./]", name)[-1].strip("_").lower() for name in names}
-    chosen = [name for wanted in _TELLING for name in names if bare[name] == wanted]
-    chosen += [name for wanted in _TELLING for name in names if bare[name].endswith(f"_{wanted}")]
+    chosen = [name for wanted in _INFORMATIVE for name in names if bare[name] == wanted]
+    chosen += [name for wanted in _INFORMATIVE for name in names if bare[name].endswith(f"_{wanted}")]
     # The first columns fill the remaining places.
     return list(dict.fromkeys([*chosen[:_SHOWN], *names]))[:_SHOWN]
 
@@ -165,7 +165,7 @@ FIGURES = (
         "Original and reconstructed distributions",
         "Some columns before and after compression, at the study's centre, first repeat (n = 1). Top: rows per bin. "
         "Middle: reconstructed / original counts, with the statistical uncertainty of the original (grey). Bottom: "
-        "residuals, reconstructed minus original. The panels give the number of rows outside of the axes.",
+        "residuals, reconstructed minus original. The panels state the number of rows outside the axes.",
         draw_distributions,
     ),
 )

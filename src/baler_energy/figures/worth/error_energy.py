@@ -38,7 +38,7 @@ from baler_energy.vocabulary import Operation
 
 __all__ = ["FIGURES"]
 
-#: Most labels of single runs; if there are more, none are drawn.
+#: Maximum number of labels for single runs; if there are more, they are left out.
 _MOST_LABELS = 50
 #: Axes along which points are connected.
 _LINED = ("epochs", "rows", "batch_size", "threads", "compression_ratio", "precision")
@@ -50,7 +50,7 @@ def draw_error_energy(tables: Tables) -> Figure:
     Raises
     ------
     NoData
-        Fewer than two points have both.
+        Fewer than two points have both an error and an energy.
     """
     trained, centre = _trained(tables["runs"])
     factor, unit = scaled_unit(trained["energy_j"], "J")
@@ -109,7 +109,7 @@ def _error_points(panel: Axes, trained: pd.DataFrame, factor: float) -> set[int]
     ]
     if not means:
         return set()
-    # All points and bars in one call: grids have thousands.
+    # All points and bars in one call, since grids have thousands of them.
     energies, energy_widths, _, errors, error_widths, counts = zip(*means, strict=True)
     look: dict[str, Any] = {"color": "0.45", "marker": "o", "markersize": 4, "elinewidth": 0.9, "zorder": 1.5}
     panel.errorbar(energies, errors, xerr=energy_widths, yerr=error_widths, linestyle="none", **look)

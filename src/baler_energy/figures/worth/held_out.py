@@ -1,4 +1,4 @@
-"""The errors of trained codecs on rows that they were not trained on, against those on the rows that they were."""
+"""Errors of trained codecs on held-out rows against their errors on the training rows."""
 
 from typing import Any
 
@@ -78,10 +78,10 @@ FIGURES = (
     FigureSpec(
         "held_out",
         "Errors on rows that a codec was not trained on",
-        "Each mark is a trained codec: its error on held-out rows against its error on the rows that it was trained "
-        "on, both relative to the ranges and standard deviations of the latter. Above the line, the codec is worse on "
-        "new rows, so one model for more data is worth less than the other figures show, whose errors are on the rows "
-        "that were trained on. Marks are means over n repeats, bars 95 % t intervals.",
+        "Each mark is a trained codec: its error on held-out rows against its error on the training rows, both "
+        "relative to the ranges and standard deviations of the training rows. Above the line, the codec is worse on "
+        "new rows. All other figures show errors on the training rows, which are then too small for a model that "
+        "compresses other data. Marks are means over n repeats, bars are 95 % t intervals.",
         draw_held_out,
     ),
 )

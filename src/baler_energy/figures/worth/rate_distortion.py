@@ -1,4 +1,4 @@
-"""What each codec stores at which error."""
+"""Compression ratio of each codec against its error."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ from baler_energy.figures.style import count_text, grid, log_ticks, subtitle
 
 __all__ = ["FIGURES"]
 
-#: Ring around the codecs that no other one beats.
+#: Ring around the codecs on the Pareto front.
 _RING: dict[str, Any] = {
     **{"color": "black", "marker": "o", "markerfacecolor": "none", "markersize": 11},
     **{"markeredgewidth": 0.9, "linestyle": "none"},
@@ -31,7 +31,7 @@ _RING: dict[str, Any] = {
 
 
 def draw_rate_distortion(tables: Tables) -> Figure:
-    """Draw the compression ratio of each codec against its error in two measures, joined by family.
+    """Draw the compression ratio of each codec against its error in two measures, connected by family.
 
     Raises
     ------
@@ -50,7 +50,7 @@ def draw_rate_distortion(tables: Tables) -> Figure:
     panels[0].set_ylabel("Compression ratio (1: as large as recorded)")
     log_ticks(panels[0].yaxis, low, high)
     _bytes_axis(panels[-1], float((points["ratio"] * points["bytes_per_row"]).mean()), low, high)
-    best = Line2D([], [], label="best: none stores less\nat no more error", **_RING)
+    best = Line2D([], [], label="best: no larger ratio\nat the same error or less", **_RING)
     legend_by_kind(figure, points, styles, best)
     subtitle(figure, f"At {where(tables['runs'])}, {device}.", f"Mean and 95 % t interval, {count_text(points['n'])}.")
     label_families(figure, panels, curves)
@@ -58,13 +58,13 @@ def draw_rate_distortion(tables: Tables) -> Figure:
 
 
 def _front(panel: Axes, points: pd.DataFrame, measure: str) -> None:
-    """Ring the codecs that no other one beats."""
+    """Ring the codecs on the Pareto front."""
     best = on_front(points.assign(error=points[measure]))
     panel.plot(places_of_errors(points[measure])[best], points["ratio"][best], **_RING)
 
 
 def _bytes_axis(panel: Axes, native_bytes: float, low: float, high: float) -> None:
-    """Add an axis of bytes per row on the right; a row has `native_bytes` in its recorded formats."""
+    """Add an axis of bytes per row on the right; a row has `native_bytes` bytes in its recorded formats."""
     panel.tick_params(axis="y", which="both", right=False)
 
     def inverse(values: Any) -> Any:
@@ -79,12 +79,12 @@ def _bytes_axis(panel: Axes, native_bytes: float, low: float, high: float) -> No
 FIGURES = (
     FigureSpec(
         "rate_distortion",
-        "What each codec stores, and its error",
+        "Compression ratio and error of each codec",
         "Size of the table in its recorded formats over that of the compressed file, without the model, against the "
-        "error on the rows that were compressed (those that a codec was trained on), in two measures: the RMS residual "
-        "over the range, which an outlier makes small, and over the standard deviation (NRMSE). Lines join codecs that "
-        "differ in a bound, a level, a ratio or epochs. Colours are kinds of codecs. Marks are means over n repeats, "
-        "bars 95 % t intervals. The dotted line is the error of storing only the columns' means.",
+        "error on the compressed rows (for trained codecs, the training rows), in two measures: RMS residual over the "
+        "range, which outliers make small, and over the standard deviation (NRMSE). Lines connect codecs that differ "
+        "in a bound, a level, a ratio or epochs. Colours show kinds of codecs. Marks are means over n repeats, bars "
+        "are 95 % t intervals. The dotted line is the error of storing only the columns' means.",
         draw_rate_distortion,
     ),
 )

@@ -1,4 +1,4 @@
-"""Codecs at the same error as factors over a trained one: the scorecard as a picture."""
+"""Codecs at the same error, compared with a trained one by factors."""
 
 from typing import Any
 
@@ -28,15 +28,15 @@ _MARKS: tuple[dict[str, Any], ...] = (
 
 
 def draw_scorecard(tables: Tables) -> Figure:
-    """Draw by what factor each family of codecs is better than a trained one at the same error.
+    """Draw the factor by which each family of codecs is better than a trained one at the same error.
 
-    The trained codecs are those of the family with most values of epochs, the centre's ratio and packing in a study
-    that varies epochs around it.
+    The trained codecs are those of the family with the most values of epochs. In a study that varies epochs around its
+    centre, this family has the centre's ratio and packing.
 
     Raises
     ------
     NoData
-        The study compares no codecs, or none reaches the error of a trained one.
+        The study compares no codecs, or no other codec reaches the error of a trained one.
     """
     _, runs, device = codecs_at_centre(tables)
     card = scorecard(runs)
@@ -71,7 +71,7 @@ def draw_scorecard(tables: Tables) -> Figure:
 
 
 def _gains(measured: bool) -> list[tuple[str, str, bool]]:
-    """Give title, column and whether less of it is better."""
+    """Return title, column and whether smaller values are better."""
     kind, unit = (0, "energy") if measured else (1, "time")
     compress, decompress = Operation.COMPRESS, Operation.DECOMPRESS
     return [
@@ -104,13 +104,13 @@ def _panel(panel: Axes, part: pd.DataFrame, column: str, inverse: bool, epochs: 
         return
     for place, family in enumerate(order):
         if part.loc[part["family"] == family, name].isna().all():
-            panel.text(1, place, " not known at these errors", fontsize=7, color="0.4", va="center")
+            panel.text(1, place, " unknown at these errors", fontsize=7, color="0.4", va="center")
 
 
 def _limits(panels: Any, factors: "pd.Series[float]") -> None:
-    """Give a column of panels the same limits, with 1 inside; bars may go beyond."""
+    """Set the same limits, with 1 in the centre, for a column of panels; bars may extend beyond them."""
     known = factors.dropna()
-    # The same on both sides of 1, so that better and worse compare at a glance.
+    # Symmetric about 1, so that better and worse can be compared at a glance.
     spread = 1.4 * max([2.0, *known, *(1 / known)])
     for panel in panels:
         panel.set_xlim(1 / spread, spread)
@@ -137,13 +137,13 @@ FIGURES = (
     FigureSpec(
         "scorecard",
         "Should I use Baler? Other codecs at the same error",
-        "By what factor each family of codecs is better than the trained codec at its error: fewer bytes stored, less "
-        "energy (or time, where energy is not measured) to compress and to decompress, less memory. Marks on the right "
-        "of the dashed line are better than the trained codec, marks on the left worse; the energy of its training is "
-        "not included. Upper row: codecs with the same RMS residual over the range; lower row: with the same median "
+        "Factor by which each family of codecs is better than the trained codec at its error: fewer stored bytes, less "
+        "energy (time if energy is not measured) to compress and to decompress, less memory. Marks to the right of the "
+        "dashed line are better than the trained codec, marks to the left are worse; the energy of its training is not "
+        "included. Upper row: codecs with the same RMS residual over the range; lower row: codecs with the same median "
         "relative error. Values are interpolated between the two members of a family next to that error; a family "
-        "without errors on both sides has no mark. Bars are 95 % t intervals of the logarithm over repeats, in each of "
-        "which both codecs are read anew. The table of codecs has the numbers.",
+        "without errors on both sides has no mark. Bars are 95 % t intervals of the logarithm over repeats, with the "
+        "factor computed separately in each repeat. The table of codecs has the numbers.",
         draw_scorecard,
     ),
 )
