@@ -120,3 +120,8 @@ def test_a_codec_is_named_by_what_it_is_made_of() -> None:
     row = {"trains": True, "transform": "baler", "compression_ratio": 2.0, "epochs": 5.0, "packing": "zstd"}
     assert codec_name(row) == "baler 1/2 after 5 epochs with zstd"
     assert codec_name(row | {"trains": False}) == "zstd"
+
+
+def test_a_worthless_codec_is_only_said_to_be_beyond_all_use() -> None:
+    (said,) = missed_sentence({"baler 1/2": 2.5e6}, Goal(0.01, "relative"))
+    assert "baler 1/2 (over 1,000 %)" in said

@@ -11,6 +11,7 @@ from baler_energy.codecs.packing import Packing
 from baler_energy.data import toy
 from baler_energy.errors import InputError
 from baler_energy.formats import open_source
+from baler_energy.stages.trials import best_coder
 from baler_energy.variants import CODERS, load
 
 FAST = ("--meters", "process", "--min-window-s", 0, "--idle-s", 0, "--threads", 1, "--epochs", 1, "--limit-s", 60)
@@ -108,3 +109,16 @@ def test_the_words_of_a_ladder_are_packings_from_coarse_to_fine(name):
     for word in words:
         (parsed,) = Packing.parse(word).words
         assert not parsed.lossless
+
+
+def test_the_best_lossless_coder_is_found_behind_codecs_that_round_themselves():
+    assert best_coder(["sz3-0.01", "quantise-0.01+zstd-3", "quantise-0.01+pcodec"]) == "zstd-3"
+    assert best_coder(["lzma", "pcodec"]) == "lzma"
+    assert Packing.parse(best_coder(["sz3-0.01"])).lossless
+
+
+def test_a_relative_error_is_met_by_components_that_are_stored_as_computed(stage, jets, capsys):
+    stage("advise", jets, "--error", 0.01, "--measure", "relative", *FAST)
+    said = capsys.readouterr()
+    assert "Use float32-" in said.out
+    assert "pca 1/1 with" in said.out

@@ -23,6 +23,8 @@ CLOSE = 1.05
 #: Parameters that name a codec.
 _CODEC = ("transform", "engine", "precision", "compression_ratio", "packing", "epochs")
 _MB, _GB = 1e6, 1e9
+#: From this error on, its size no longer matters.
+_WORTHLESS = 10.0
 
 
 @dataclass(frozen=True)
@@ -144,8 +146,12 @@ def missed_sentence(errors: Mapping[str, float], goal: Goal) -> list[str]:
     """List the codecs that do not reach the goal, with their errors; empty if all do."""
     if not errors:
         return []
-    listed = ", ".join(f"{name} ({100 * error:.3g} %)" for name, error in errors.items())
+    listed = ", ".join(f"{name} ({_percent(error)})" for name, error in errors.items())
     return [f"Not in the table, because their error is too large with every packing: {listed}."]
+
+
+def _percent(error: float) -> str:
+    return f"{100 * error:.3g} %" if error < _WORTHLESS else f"over {100 * _WORTHLESS:,.0f} %"
 
 
 def codec_name(row: "Mapping[Any, Any] | pd.Series[Any]") -> str:

@@ -133,6 +133,7 @@ def advise(trials: "Trials", until: float) -> "tuple[pd.DataFrame, dict[str, flo
 
     from baler_energy.analysis.advice import ranked
     from baler_energy.stages.measured import shared_session
+    from baler_energy.stages.trials import best_coder
 
     rows: Runs = []
     missed: dict[str, float] = {}
@@ -147,7 +148,7 @@ def advise(trials: "Trials", until: float) -> "tuple[pd.DataFrame, dict[str, flo
             rows += trials.measured(point)
         if not rows:
             raise InputError("--limit-s: the time was over before any codec could be tried. Allow more time.")
-        coder = points[0].packing.rpartition("+")[2]
+        coder = best_coder([point.packing for point in points])
         for point in _in_time(trials.trainable(), until):
             if chosen := trials.trained(point, coder):
                 rows += trials.measured(chosen)
@@ -194,9 +195,10 @@ def _write_page(page: Path, trials: "Trials", codecs: "pd.DataFrame", said: Sequ
     from baler_energy.figures.advice import advice_table, draw_advice
     from baler_energy.figures.page import html_page
     from baler_energy.figures.style import svg
+    from baler_energy.stages.trials import best_coder
 
-    coder = str(codecs["packing"].iloc[0]).split("+")[1:2]
-    picture = svg(draw_advice(codecs, trials.curves(*coder), trials.goal))
+    curves = trials.curves(best_coder(list(codecs["packing"])))
+    picture = svg(draw_advice(codecs, curves, trials.goal))
     write_text(page, html_page("Which codec suits this file?", said, advice_table(codecs), picture))
 
 

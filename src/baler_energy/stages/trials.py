@@ -28,7 +28,7 @@ from baler_energy.stages.round_trip import round_trip
 from baler_energy.stages.train import CHECKPOINT, train
 from baler_energy.variants import CODERS, TRANSFORMS, load
 
-__all__ = ["Trials"]
+__all__ = ["Trials", "best_coder"]
 
 #: Rows on which packings are compared before the few best are measured.
 PILOT_ROWS = 10_000
@@ -161,9 +161,10 @@ class Trials:
             packings = [f"{word}+{coder}+{bound}" for name, _ in kinds for word in _ladder(name)[_COARSE]]
         else:
             words = (self._coarsest(name, kind, lambda word: point.changed(packing=word)) for name, kind in kinds)
-            packings = [f"{word}+{coder}" for word in words if word]
+            packings = [coder, *(f"{word}+{coder}" for word in words if word)]
         found = {packing: self._pilot(point.changed(packing=packing)) for packing in packings}
-        return max(found, key=lambda packing: found[packing]["ratio_native_bytes"], default=None)
+        meeting = {packing: summary for packing, summary in found.items() if self.goal.holds(summary)}
+        return max(meeting, key=lambda packing: meeting[packing]["ratio_native_bytes"], default=None)
 
     def _least_range(self) -> float:
         """Smallest ratio of a column's range in the test rows to that in the training rows, at most 1.
@@ -220,6 +221,12 @@ def _coders() -> list[str]:
     """Return the names of the installed lossless coders."""
     kinds = [(name, load(module).WORD) for name, module in CODERS.items()]
     return [name for name, kind in kinds if issubclass(kind, Coder) and kind.lossless and kind.missing() is None]
+
+
+def best_coder(packings: Sequence[str]) -> str:
+    """Return the lossless coder of the first of some packings that has one; the first of all if none has."""
+    words = [word for packing in packings for word in packing.split("+")]
+    return next((word for word in words if word.partition("-")[0] in _coders()), _coders()[0])
 
 
 def _ladder(name: str) -> tuple[str, ...]:
