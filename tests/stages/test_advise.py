@@ -71,7 +71,7 @@ def test_a_page_is_written(stage, jets, tmp_path, capsys):
     page = (tmp_path / "advice.html").read_text()
     assert "<svg" in page
     assert "Use quantise-" in page
-    assert "an RMS error of at most 5 % of a column&#x27;s standard deviation" in page
+    assert "an NRMSE (RMS error / standard deviation, mean over columns) of at most 5 %" in page
 
 
 def test_nothing_is_begun_after_the_time_is_over(stage, jets, capsys):

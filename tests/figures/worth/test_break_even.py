@@ -123,7 +123,7 @@ def test_the_notes_say_that_it_pays(build: Callable[..., Tables]) -> None:
         (None, None, "it never pays."),
     ],
 )
-def test_never_is_only_said_of_what_never_pays(
+def test_the_notes_only_say_never_if_it_never_pays(
     worse: Tables, years: float | None, volume_tb: float | None, words: str
 ) -> None:
     frame = break_even(worse).assign(recorded_pays_from_years=years, recorded_pays_from_volume_tb=volume_tb)
