@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from baler_energy.analysis.advice import MEASURES, Goal, codec_name, missed_sentence, ranked, recommended
+from baler_energy.analysis.advice import MEASURES, Goal, missed_sentence, ranked, recommended
+from baler_energy.analysis.rate_distortion import codec_name
 
 #: Of the sample: 1 MB in its number types.
 NATIVE = 1e6
@@ -78,7 +79,7 @@ def test_among_codecs_of_nearly_the_same_size_the_fastest_is_recommended() -> No
 def test_the_recommendation_compares_with_a_trained_codec() -> None:
     rows = [*runs("small", 10.0), *runs("pco", 5.0, trained_s=3.0)]
     assert recommended(ranked(rows, 10**9, Goal(0.01)), Goal(0.01))[1].endswith(
-        "The best trained codec, pca 1/2 with pco, needs 2 times as many bytes, after 3 s of training."
+        "The best trained codec, pca 1/2, pco, needs 2 times as many bytes, after 3 s of training."
     )
     rows = [*runs("small", 5.0), *runs("pco", 10.0, trained_s=3.0)]
     assert recommended(ranked(rows, 10**9, Goal(0.01)), Goal(0.01))[1].endswith(
@@ -117,9 +118,12 @@ def test_codecs_that_reach_the_error_with_no_packing_are_named() -> None:
 
 
 def test_a_codec_is_named_by_what_it_is_made_of() -> None:
-    row = {"trains": True, "transform": "baler", "compression_ratio": 2.0, "epochs": 5.0, "packing": "zstd"}
-    assert codec_name(row) == "baler 1/2 after 5 epochs with zstd"
-    assert codec_name(row | {"trains": False}) == "zstd"
+    row = {"transform": "baler", "compression_ratio": 2.0, "epochs": 5.0, "packing": "zstd"}
+    assert codec_name(row) == "baler 1/2, zstd, 5 epochs"
+    assert codec_name(row | {"epochs": 1}) == "baler 1/2, zstd, 1 epoch"
+    absent = {"compression_ratio": None, "epochs": float("nan")}
+    assert codec_name(row | {"transform": "identity"} | absent) == "zstd"
+    assert codec_name(row | {"transform": "identity", "packing": "none"} | absent) == "as recorded"
 
 
 def test_a_worthless_codec_is_only_said_to_be_beyond_all_use() -> None:

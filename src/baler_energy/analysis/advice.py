@@ -7,7 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-__all__ = ["CLOSE", "MEASURES", "Goal", "codec_name", "missed_sentence", "ranked", "recommended"]
+from baler_energy.analysis.rate_distortion import codec_name
+
+__all__ = ["CLOSE", "MEASURES", "Goal", "missed_sentence", "ranked", "recommended"]
 
 #: Measures of the error that a user can choose: the key of an evaluation's summary, and its meaning.
 MEASURES: Mapping[str, tuple[str, str]] = {
@@ -152,14 +154,6 @@ def missed_sentence(errors: Mapping[str, float], goal: Goal) -> list[str]:
 
 def _percent(error: float) -> str:
     return f"{100 * error:.3g} %" if error < _WORTHLESS else f"over {100 * _WORTHLESS:,.0f} %"
-
-
-def codec_name(row: "Mapping[Any, Any] | pd.Series[Any]") -> str:
-    """Name a codec of `ranked`."""
-    if not row["trains"]:
-        return str(row["packing"])
-    epochs = "" if pd.isna(row["epochs"]) else f" after {row['epochs']:.0f} epochs"
-    return f"{row['transform']} 1/{row['compression_ratio']:g}{epochs} with {row['packing']}"
 
 
 def _seconds(value: float) -> str:

@@ -11,7 +11,18 @@ import pandas as pd
 from baler_energy.analysis.statistics import clean, interval
 from baler_energy.vocabulary import Operation
 
-__all__ = ["CODEC", "COSTS", "MEMORY", "TRAINING", "at_error", "codec_points", "family", "on_front", "packing_family"]
+__all__ = [
+    "CODEC",
+    "COSTS",
+    "MEMORY",
+    "TRAINING",
+    "at_error",
+    "codec_name",
+    "codec_points",
+    "family",
+    "on_front",
+    "packing_family",
+]
 
 #: Columns of energy and time per GB (10^9 bytes of the table in its recorded formats), by operation.
 COSTS = {
@@ -53,6 +64,16 @@ def family(row: Mapping[str, Any]) -> str:
         transform += f" 1/{row['compression_ratio']:g}"
         words = "" if row["packing"] == "none" else str(row["packing"])
     return ", ".join(filter(None, ["" if transform == "identity" else transform, words])) or "as recorded"
+
+
+def codec_name(row: "Mapping[Any, Any] | pd.Series[Any]") -> str:
+    """Name a codec by its transform, packing and epochs, such as ``baler 1/2, quantise-0.01+pcodec, 25 epochs``."""
+    transform = "" if row["transform"] == "identity" else f"{row['transform']}"
+    if not pd.isna(row["compression_ratio"]):
+        transform += f" 1/{row['compression_ratio']:g}"
+    packing = "" if row["packing"] == "none" else f"{row['packing']}"
+    epochs = "" if pd.isna(row["epochs"]) else f"{row['epochs']:g} epoch{'' if row['epochs'] == 1 else 's'}"
+    return ", ".join(filter(None, [transform, packing, epochs])) or "as recorded"
 
 
 def codec_points(runs: pd.DataFrame) -> pd.DataFrame:

@@ -20,7 +20,7 @@ from baler_energy.analysis.break_even import (
 from baler_energy.analysis.rate_distortion import at_error
 from baler_energy.figures.base import NoData, Tables, require_rows
 from baler_energy.figures.codec_rows import codecs_at_centre
-from baler_energy.figures.selection import at_point, parameter_text, scaled_unit
+from baler_energy.figures.selection import at_point, epochs_text, scaled_unit
 
 __all__ = ["Case", "Study", "amount", "band_text", "read_break_even", "scenarios", "volume_text", "years_text"]
 
@@ -186,7 +186,7 @@ def _case(row: Mapping[Any, Any], points: pd.DataFrame, runs: pd.DataFrame, nati
     # The two recorded ratios differ only by the model.
     model_bytes = (mine["ratio_native_bytes"] / mine["ratio_native_bytes_with_model"] - 1) * mine["compressed_bytes"]
     packing = "" if row["packing"] == "none" else f" with packing {row['packing']}"
-    name = f"{row['family'].partition(',')[0]}{packing} after {parameter_text(row['epochs'])} epochs"
+    name = f"{row['family'].partition(',')[0]}{packing} after {epochs_text(row['epochs'])}"
     ratio, compress, decompress = (float(row[column]) for column in _NEEDED)
     trained = Codec(name, ratio, compress, decompress, row["train_j_per_gb"] * native_gb, float(model_bytes.mean()))
     if not np.isfinite([ratio, compress, decompress, trained.train_j, trained.model_bytes]).all():

@@ -1,6 +1,5 @@
 """The codecs that a study compares: they may differ from its centre in transform, packing, ratio and epochs."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -9,22 +8,12 @@ from baler_energy.analysis.rate_distortion import codec_points
 from baler_energy.figures.base import NoData, Tables, require_rows
 from baler_energy.figures.selection import AXES, at_point, centre_of, describe, first_device, with_results
 
-__all__ = ["around_centre", "codec_name", "codecs_at_centre", "where"]
+__all__ = ["around_centre", "codecs_at_centre", "where"]
 
 #: Axes in which codecs may differ.
 _FREE = ("transform", "engine", "packing", "compression_ratio", "epochs")
 #: Axes that do not apply to every transform.
 _OF_SOME = ("model", "precision", "batch_size")
-
-
-def codec_name(row: Mapping[Any, Any]) -> str:
-    """Name a codec by its transform, packing and epochs, such as ``baler 1/2, quantise-0.01+pcodec, 25 epochs``."""
-    transform = "" if row["transform"] == "identity" else f"{row['transform']}"
-    if not pd.isna(row["compression_ratio"]):
-        transform += f" 1/{row['compression_ratio']:g}"
-    packing = "" if row["packing"] == "none" else f"{row['packing']}"
-    epochs = "" if pd.isna(row["epochs"]) else f"{row['epochs']:g} epoch{'' if row['epochs'] == 1 else 's'}"
-    return ", ".join(filter(None, [transform, packing, epochs])) or "as recorded"
 
 
 def around_centre(runs: pd.DataFrame, *free: str) -> pd.DataFrame:

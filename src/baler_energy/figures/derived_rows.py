@@ -2,9 +2,10 @@
 
 import pandas as pd
 
+from baler_energy.analysis.rate_distortion import codec_name
 from baler_energy.analysis.statistics import interval
 from baler_energy.figures.base import Tables, require_rows
-from baler_energy.figures.codec_rows import codec_name, codecs_at_centre
+from baler_energy.figures.codec_rows import codecs_at_centre
 from baler_energy.figures.readable import Row
 
 __all__ = ["CHANGES", "CODEC", "QUANTITY", "VALUES", "at_error_of", "derived_at_centre", "trained_codecs"]

@@ -152,6 +152,11 @@ def parameter_text(value: Any) -> str:
     return f"{value}"
 
 
+def epochs_text(epochs: float) -> str:
+    """``1 epoch``, ``25 epochs``."""
+    return f"{parameter_text(epochs)} epoch{'' if epochs == 1 else 's'}"
+
+
 def first_device(table: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     """Keep the rows of the first device by name, so that a figure of one device never mixes two.
 

@@ -12,7 +12,7 @@ from baler_energy.analysis.rate_distortion import COSTS, MEMORY, TRAINING
 from baler_energy.figures.base import NoData, Tables, TableSpec
 from baler_energy.figures.codec_rows import codecs_at_centre
 from baler_energy.figures.readable import Row, unless_missing
-from baler_energy.figures.selection import parameter_text, scaled_unit, spread_text
+from baler_energy.figures.selection import epochs_text, scaled_unit, spread_text
 from baler_energy.figures.trivial import trivial_words
 from baler_energy.vocabulary import Operation
 
@@ -71,7 +71,7 @@ def _row(row: Row) -> dict[str, str]:
 def _trained(row: Any) -> str:
     """Name the trained codec at whose error a row is."""
     packing = "" if row["at_packing"] == "none" else f" with packing {row['at_packing']}"
-    return f"{row['at_family'].partition(',')[0]}{packing} after {parameter_text(row['at_epochs'])} epochs"
+    return f"{row['at_family'].partition(',')[0]}{packing} after {epochs_text(row['at_epochs'])}"
 
 
 def _cost(row: Row, joules: str, seconds: str) -> str:

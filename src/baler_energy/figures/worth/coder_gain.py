@@ -11,7 +11,7 @@ from baler_energy.analysis.coder_gain import coder_gain
 from baler_energy.figures.bars import label_end, name_rows
 from baler_energy.figures.base import FigureSpec, Tables, require_rows
 from baler_energy.figures.codec_rows import codecs_at_centre, where
-from baler_energy.figures.selection import parameter_text
+from baler_energy.figures.selection import epochs_text
 from baler_energy.figures.style import COLOURS, count_text, grid, legend_below, log_ticks, plain, subtitle
 
 __all__ = ["FIGURES"]
@@ -74,8 +74,8 @@ def _group(panel: Axes, part: pd.DataFrame) -> None:
         end = max(value for value in (row["with_coder"], row["with_coder_high"]) if not pd.isna(value))
         label_end(panel, _words(row), end, place, gap=8)
     first = part.iloc[0]
-    epochs = parameter_text(first["at_epochs"])
-    error = f"error of {first['at_family']} after {epochs} epochs (RMS / range {100 * first['error']:.2g} %)"
+    epochs = epochs_text(first["at_epochs"])
+    error = f"error of {first['at_family']} after {epochs} (RMS / range {100 * first['error']:.2g} %)"
     panel.set_title(plain(f"Coder {first['coder']}, at the {error}"), fontsize=9)
     name_rows(panel, [_name(row) for row in part.to_dict("records")], margin=0.6)
 

@@ -12,7 +12,7 @@ from baler_energy.analysis.rate_distortion import COSTS, MEMORY
 from baler_energy.figures.bars import name_rows
 from baler_energy.figures.base import FigureSpec, Tables, require_rows
 from baler_energy.figures.codec_rows import codecs_at_centre, where
-from baler_energy.figures.selection import parameter_text
+from baler_energy.figures.selection import epochs_text
 from baler_energy.figures.style import COLOURS, count_text, grid, legend_below, log_ticks, note_empty, plain, subtitle
 from baler_energy.vocabulary import Evidence, Operation
 
@@ -123,7 +123,7 @@ def _legend(card: pd.DataFrame, at_family: str, epochs: list[Any]) -> list[Any]:
         Line2D(
             *([], []),
             label=plain(
-                f"at the error of {at_family} after {parameter_text(value)} epochs"
+                f"at the error of {at_family} after {epochs_text(value)}"
                 + (f" ({100 * errors[value]:.2g} %)" if value in errors else "")
             ),
             linestyle="none",
