@@ -17,6 +17,7 @@ from baler_energy.variants import (
     METERS,
     PEERS,
     PROFILERS,
+    STARTS,
     TABLES,
     TRANSFORMS,
 )
@@ -52,6 +53,11 @@ class Codec(Protocol):
     @property
     def engine(self) -> Any:
         """A value of the axis; None where the transform has no engines."""
+        ...
+
+    @property
+    def start(self) -> Any:
+        """A value of the axis; None where it does not apply."""
         ...
 
 
@@ -93,7 +99,8 @@ def calibrated(meters: Iterable[str]) -> tuple[str, ...]:
 def measured(operation: str, codec: Codec, meters: Iterable[str] = ()) -> tuple[str, ...]:
     """Modules behind an operation, including those of the engine if it implements the operation."""
     own = TRANSFORMS[codec.transform][codec.engine]
-    return stage(operation), *own["about"], *own.get(operation, ()), *meter_modules(meters)
+    start = STARTS.get(codec.start, ()) if operation == "train" else ()
+    return stage(operation), *own["about"], *own.get(operation, ()), *start, *meter_modules(meters)
 
 
 def coder_modules(packing: str) -> tuple[str, ...]:
@@ -150,4 +157,4 @@ def _operations(codec: Codec) -> tuple[str, ...]:
     operations = TRANSFORMS[codec.transform][codec.engine]
     if "profile" in operations:
         return *operations["about"], *operations["profile"]
-    return tuple(module for modules in operations.values() for module in modules)
+    return *(module for modules in operations.values() for module in modules), *STARTS.get(codec.start, ())

@@ -17,6 +17,7 @@ __all__ = [
     "METERS",
     "PEERS",
     "PROFILERS",
+    "STARTS",
     "TABLES",
     "TRANSFORMS",
     "FileFormat",
@@ -170,6 +171,11 @@ TRANSFORMS: Mapping[str, Mapping[str | None, Mapping[str, tuple[str, ...]]]] = {
         }
     },
 }
+#: Starts of Baler's autoencoder: the modules that change the random start (``start``).
+STARTS: Mapping[str, tuple[str, ...]] = {
+    "random": (),
+    "pca": (f"{_ROOT}.codecs.baler.pca_start",),
+}
 #: Meters of a study, in the order of their readings and of their priority in totals.
 METERS: Mapping[str, MeterKind] = {
     "rapl": MeterKind(
@@ -306,6 +312,7 @@ def variant_modules() -> frozenset[str]:
     """Return the modules of all variants."""
     flat: list[Iterable[str]] = [family.values() for family in (GENERATORS, CODERS, TABLES)]
     flat += CHAPTERS.values()
+    flat += STARTS.values()
     flat.append(one.module for one in FORMATS.values())
     flat += [[one.module for one in family.values()] for family in (METERS, PEERS, PROFILERS)]
     flat += [modules for transform in TRANSFORMS.values() for one in transform.values() for modules in one.values()]

@@ -29,6 +29,7 @@ POINTS = st.builds(
     packing=st.sampled_from(["none", "float32", "float32-12+zstd", "bound-0.01"]),
     threads=st.integers(1, 512) | st.just("auto"),
     epochs=st.integers(1, 10**6),
+    start=st.sampled_from(["random", "pca"]),
     repeat=st.integers(0, 1000),
 )
 
@@ -52,7 +53,7 @@ def test_parameters_that_do_not_apply_are_null_and_in_no_path(point: Point, tran
     packing = "float32" if transform == "identity" else point.packing
     other = point.changed(transform=transform, packing=packing)
     null = {name for name in AXES if getattr(other, name) is None}
-    ours = {"engine", "model", "precision", "batch_size", "epochs"}
+    ours = {"engine", "model", "precision", "batch_size", "epochs", "start"}
     assert null == (ours if transform == "pca" else ours | {"compression_ratio"})
     assert f"transform~{transform}" in other.path and not any(f"{name}~" in other.path for name in null)
     read = point_options(parser().parse_args(options_of(other, without=["rows"])))

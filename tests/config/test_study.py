@@ -369,6 +369,7 @@ def test_further_points_need_a_reference():
         ({"axes": {"precision": ["float32"]}}, "precision 'float32' is not supported by engine 'upstream'"),
         ({"axes": {"model": ["baler", "baler-x0.5"]}}, "model 'baler-x0.5'"),
         ({"axes": {"packing": ["zstd"]}}, "packing 'zstd'"),
+        ({"axes": {"start": ["random", "pca"]}}, "start 'pca'"),
         ({"training": {"shuffle": True}}, "shuffle"),
         ({"training": {"plateau_patience": 3}}, "plateau_patience"),
     ],

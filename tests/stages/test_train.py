@@ -112,6 +112,13 @@ def test_the_fast_engine_trains_the_same_network(stage, pipeline, tmp_path):
         torch.testing.assert_close(ours.parameters[name], theirs, rtol=0, atol=1e-12)
 
 
+def test_a_start_is_recorded_and_what_does_not_fit_is_reported_once(stage, pipeline, tmp_path, capfd):
+    words = ("--start", "pca", "--model", "20-10", "--epochs", 2)
+    stage("train", "--data", pipeline.table, "--out", tmp_path, *words)
+    assert capfd.readouterr().err.count("start pca: 5 of 12 latent columns") == 1
+    assert Measurement.read(tmp_path / "measurement.json").parameters["start"] == "pca"
+
+
 def test_bfloat16_is_recorded_and_leaves_a_float32_checkpoint(stage, pipeline, tmp_path):
     options = ("--engine", "fast", "--precision", "bfloat16", "--epochs", 2)
     stage("train", "--data", pipeline.table, "--out", tmp_path, *options)
@@ -148,6 +155,8 @@ def test_an_old_record_does_not_outlive_a_failure(stage, pipeline, tmp_path, mon
         (("--threads", "some"), "--threads some"),
         (("--engine", "slow"), "--engine slow: should be 'reference'"),
         (("--packing", "tight"), "--packing tight"),
+        (("--start", "warm"), "--start warm"),
+        (("--engine", "upstream", "--start", "pca"), "start 'pca'"),
         (("--model", "large"), "--model large"),
         (("--seed", -1), "--seed"),
         (("--repeat", -1), "--repeat"),

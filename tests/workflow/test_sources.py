@@ -24,6 +24,7 @@ from baler_energy.variants import (
     METERS,
     PEERS,
     PROFILERS,
+    STARTS,
     TRANSFORMS,
     variant_modules,
 )
@@ -83,9 +84,11 @@ def check(
     assert elsewhere or (behind & variant_modules()) - loaded == set(), "in the fingerprint, but not loaded"
 
 
-def codec(engine: str | None = "reference", transform: str = "baler", packing: str = "none") -> SimpleNamespace:
+def codec(
+    engine: str | None = "reference", transform: str = "baler", packing: str = "none", start: str | None = None
+) -> SimpleNamespace:
     """Name a codec."""
-    return SimpleNamespace(transform=transform, engine=engine, packing=packing)
+    return SimpleNamespace(transform=transform, engine=engine, packing=packing, start=start)
 
 
 def options(engine: str, operation: str | None = None) -> list[str]:
@@ -134,6 +137,12 @@ def test_a_training(made: Files, engine: str) -> None:
     )
     versions = fingerprint.package_versions(*sources.measured("train", codec(engine), ["process"]))
     assert versions.items() <= record["provenance"]["software"].items() and "torch" in versions
+
+
+@pytest.mark.parametrize("start", STARTS)
+def test_a_start_of_training(made: Files, start: str) -> None:
+    arguments = ["train", "--data", made.table, "--out", made.out, *options("fast"), "--start", start, *WINDOW]
+    check(made, [*arguments, "process"], *sources.measured("train", codec("fast", start=start), ["process"]))
 
 
 @pytest.mark.parametrize("engine", ENGINES)

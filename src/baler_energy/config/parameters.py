@@ -20,7 +20,7 @@ from pydantic.fields import FieldInfo
 from baler_energy.codecs.baler.architecture import network
 from baler_energy.codecs.packing import Packing
 from baler_energy.errors import InputError
-from baler_energy.variants import ENGINES, TRANSFORMS
+from baler_energy.variants import ENGINES, STARTS, TRANSFORMS
 
 __all__ = [
     "AXES",
@@ -41,9 +41,11 @@ __all__ = [
 
 if TYPE_CHECKING:
     Engine = str
+    Start = str
     Transform = str
 else:
     Engine = Literal[tuple(ENGINES)]
+    Start = Literal[tuple(STARTS)]
     Transform = Literal[tuple(TRANSFORMS)]
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=64)]
@@ -185,6 +187,14 @@ class Parameters(Config):
     number of threads."""
     epochs: Annotated[Count, _BALER, Shown("passes over the table in training", phrase="{} epoch{s}")]
     """Passes over the table in training."""
+    start: Annotated[
+        Start,
+        _BALER,
+        Shown("parameters that training starts from: random or pca (principal components)", "start {}", quiet=True),
+    ] = "random"
+    """Parameters that training starts from. ``random``: drawn from the seed, as Baler does; ``pca``: principal
+    components of the table, inside Baler's unchanged network: before any training it is the transform ``pca``. Their
+    computation is part of the measured training."""
 
     def changed(self, **changes: Any) -> Self:
         """Return a copy with some values changed, all validated; parameters that do not apply are null."""

@@ -3,6 +3,7 @@
 - `architecture`: layer widths, parameter and operation counts (no torch); `counts`: the same counts by other tools
 - `model`: the network
 - `settings`: how to train
+- `pca_start`: the start ``pca``, principal components inside the network
 - `training`: the engine ``reference``, as a Baler user runs it
 - `fast`: the training of the engine ``fast``
 - `state`: what a training resumes from

@@ -25,7 +25,7 @@ from baler_energy.codecs.baler.architecture import Architecture
 from baler_energy.codecs.baler.model import Autoencoder
 from baler_energy.codecs.baler.settings import TrainingSettings
 from baler_energy.codecs.baler.state import Epoch, Keeper
-from baler_energy.codecs.baler.training import Trained, new_learner, new_model, train_epochs, training_work
+from baler_energy.codecs.baler.training import Trained, new_learner, started_model, train_epochs, training_work
 from baler_energy.codecs.engines.base import Asked, Work
 from baler_energy.codecs.normalisation import Normalisation
 
@@ -57,10 +57,11 @@ def train(
         A column cannot be scaled, or the loss is no longer finite.
     """
     normalisation = Normalisation.of(data, names)
-    model = new_model(architecture, settings).to(device)
+    scaled = normalisation.normalise(data)
+    model = started_model(architecture, settings, scaled).to(device)
     with torch.no_grad(), _side_stream(device):
         step = Step(model, settings)
-        table = torch.as_tensor(normalisation.normalise(data), dtype=step.parameters.dtype, device=device)
+        table = torch.as_tensor(scaled, dtype=step.parameters.dtype, device=device)
         batches = _Batches(table, settings)
         take = GraphedStep(step, step.optimizer, settings.batch_size) if device.type == "cuda" else step
 

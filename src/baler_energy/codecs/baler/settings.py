@@ -1,6 +1,6 @@
 """Training settings, for every engine."""
 
-from typing import Any, Self
+from typing import Self
 
 from baler_energy.config.parameters import Parameters, Training
 
@@ -18,10 +18,12 @@ class TrainingSettings(Training):
     """Seed of the network's starting parameters, and of the shuffling."""
     precision: str = "float64"
     """Precision of parameters and arithmetic."""
+    start: str = "random"
+    """Parameters to start from, a value of the axis."""
 
     @classmethod
     def of(cls, point: Parameters, seed: int, training: Training) -> Self:
         """Combine a point's training settings with those that all points share."""
         shared = {name: getattr(training, name) for name in Training.model_fields}
-        of_point: dict[str, Any] = {"batch_size": point.batch_size, "precision": point.precision, "seed": seed}
-        return cls(epochs=point.epochs or 1, **of_point, **shared)
+        of_point = {name: getattr(point, name) for name in ("batch_size", "precision", "start")}
+        return cls(epochs=point.epochs or 1, seed=seed, **of_point, **shared)

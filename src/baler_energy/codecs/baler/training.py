@@ -22,7 +22,8 @@ from baler_energy.codecs.baler.state import Epoch, Keeper, Learner, Patience
 from baler_energy.codecs.engines.base import Asked, Learned, Work
 from baler_energy.codecs.normalisation import Normalisation
 from baler_energy.errors import InputError
-from baler_energy.progress import progress
+from baler_energy.progress import announce, progress
+from baler_energy.variants import STARTS, load
 
 __all__ = [
     "Epoch",
@@ -32,6 +33,7 @@ __all__ = [
     "new_learner",
     "new_model",
     "pass_over",
+    "started_model",
     "train",
     "train_epochs",
     "training",
@@ -76,8 +78,9 @@ def train(
         A column cannot be scaled, or the loss is no longer finite.
     """
     normalisation = Normalisation.of(data, names)
-    batches = loader(normalisation.normalise(data), settings, device)
-    model = new_model(architecture, settings).to(device)
+    scaled = normalisation.normalise(data)
+    batches = loader(scaled, settings, device)
+    model = started_model(architecture, settings, scaled).to(device)
     optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate)
     learner = new_learner(model, optimizer, batches.generator, settings)
     epochs = train_epochs(partial(pass_over, model, batches, optimizer), learner, settings, on_epoch, keeper)
@@ -96,6 +99,9 @@ def training_work(asked: Asked, train_network: Callable[..., Trained]) -> Work:
     settings = TrainingSettings.of(point, asked.seed, asked.training)
     architecture = Architecture.of(point.model, table.data.shape[1], point.compression_ratio)
     few = table.first(asked.few)
+    for module in STARTS[settings.start]:
+        if note := load(module).notice(architecture):
+            announce(note)
 
     def finish(trained: Trained) -> Learned:
         checkpoint = Checkpoint.of(trained.model, trained.normalisation, table.names, table.dtypes)
@@ -172,6 +178,14 @@ def new_model(architecture: Architecture, settings: TrainingSettings) -> Autoenc
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         return Autoencoder(architecture, settings.precision)
+
+
+def started_model(architecture: Architecture, settings: TrainingSettings, scaled: Floats) -> Autoencoder:
+    """Make the network that training starts from, on the CPU; some starts need the scaled table (rows, columns)."""
+    model = new_model(architecture, settings)
+    for module in STARTS[settings.start]:
+        load(module).start(model, scaled)
+    return model
 
 
 def pass_over(

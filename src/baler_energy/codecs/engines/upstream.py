@@ -13,6 +13,7 @@ def _refuse(point: Parameters, training: Training) -> None:
     refuse_unsupported(
         model=point.model,
         packing=point.packing,
+        start=point.start,
         shuffle=training.shuffle,
         plateau_patience=training.plateau_patience,
     )
