@@ -17,6 +17,7 @@ from baler_energy.variants import (
     METERS,
     PEERS,
     PROFILERS,
+    SCHEDULES,
     STARTS,
     TABLES,
     TRANSFORMS,
@@ -60,6 +61,11 @@ class Codec(Protocol):
         """A value of the axis; None where it does not apply."""
         ...
 
+    @property
+    def schedule(self) -> Any:
+        """A value of the axis; None where it does not apply."""
+        ...
+
 
 class Packed(Codec, Protocol):
     """Anything that identifies a codec and its packing."""
@@ -99,8 +105,8 @@ def calibrated(meters: Iterable[str]) -> tuple[str, ...]:
 def measured(operation: str, codec: Codec, meters: Iterable[str] = ()) -> tuple[str, ...]:
     """Modules behind an operation, including those of the engine if it implements the operation."""
     own = TRANSFORMS[codec.transform][codec.engine]
-    start = STARTS.get(codec.start, ()) if operation == "train" else ()
-    return stage(operation), *own["about"], *own.get(operation, ()), *start, *meter_modules(meters)
+    learning = _learning(codec) if operation == "train" else ()
+    return stage(operation), *own["about"], *own.get(operation, ()), *learning, *meter_modules(meters)
 
 
 def coder_modules(packing: str) -> tuple[str, ...]:
@@ -157,4 +163,9 @@ def _operations(codec: Codec) -> tuple[str, ...]:
     operations = TRANSFORMS[codec.transform][codec.engine]
     if "profile" in operations:
         return *operations["about"], *operations["profile"]
-    return *(module for modules in operations.values() for module in modules), *STARTS.get(codec.start, ())
+    return *(module for modules in operations.values() for module in modules), *_learning(codec)
+
+
+def _learning(codec: Codec) -> tuple[str, ...]:
+    """Modules of a training's start and schedule."""
+    return *STARTS.get(codec.start, ()), *SCHEDULES.get(codec.schedule, ())

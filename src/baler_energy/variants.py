@@ -17,6 +17,7 @@ __all__ = [
     "METERS",
     "PEERS",
     "PROFILERS",
+    "SCHEDULES",
     "STARTS",
     "TABLES",
     "TRANSFORMS",
@@ -176,6 +177,12 @@ STARTS: Mapping[str, tuple[str, ...]] = {
     "random": (),
     "pca": (f"{_ROOT}.codecs.baler.pca_start",),
 }
+#: Schedules of the learning rate: the modules that change it (``schedule``).
+SCHEDULES: Mapping[str, tuple[str, ...]] = {
+    "constant": (),
+    "plateau": (f"{_ROOT}.codecs.baler.schedules.plateau",),
+    "one-cycle": (f"{_ROOT}.codecs.baler.schedules.one_cycle",),
+}
 #: Meters of a study, in the order of their readings and of their priority in totals.
 METERS: Mapping[str, MeterKind] = {
     "rapl": MeterKind(
@@ -312,7 +319,7 @@ def variant_modules() -> frozenset[str]:
     """Return the modules of all variants."""
     flat: list[Iterable[str]] = [family.values() for family in (GENERATORS, CODERS, TABLES)]
     flat += CHAPTERS.values()
-    flat += STARTS.values()
+    flat += [*STARTS.values(), *SCHEDULES.values()]
     flat.append(one.module for one in FORMATS.values())
     flat += [[one.module for one in family.values()] for family in (METERS, PEERS, PROFILERS)]
     flat += [modules for transform in TRANSFORMS.values() for one in transform.values() for modules in one.values()]

@@ -42,7 +42,8 @@ def test_the_record_is_complete(pipeline):
         "repeat": 0,
         "seed": 1,
         "threads": 1,
-        "learning_rate": 1e-3,
+        "learning_rate": None,
+        "schedule": "constant",
         "shuffle": False,
     }
     assert expected.items() <= record.parameters.items()
@@ -50,6 +51,7 @@ def test_the_record_is_complete(pipeline):
     assert record.results["final_loss"] == history["loss"].iloc[-1]
     assert record.results["epochs_run"] == 2 and record.results["parameters"] == 61_536
     assert record.results["flops"] == 2 * record.results["macs"] == 355_200 * 300 * 2
+    assert record.results["learning_rate"] == 1e-3
     assert record.results["torch_gpu_memory_peak_b"] is None
 
 

@@ -24,6 +24,7 @@ from baler_energy.variants import (
     METERS,
     PEERS,
     PROFILERS,
+    SCHEDULES,
     STARTS,
     TRANSFORMS,
     variant_modules,
@@ -85,10 +86,15 @@ def check(
 
 
 def codec(
-    engine: str | None = "reference", transform: str = "baler", packing: str = "none", start: str | None = None
+    engine: str | None = "reference",
+    transform: str = "baler",
+    packing: str = "none",
+    *,
+    start: str | None = None,
+    schedule: str | None = None,
 ) -> SimpleNamespace:
     """Name a codec."""
-    return SimpleNamespace(transform=transform, engine=engine, packing=packing, start=start)
+    return SimpleNamespace(transform=transform, engine=engine, packing=packing, start=start, schedule=schedule)
 
 
 def options(engine: str, operation: str | None = None) -> list[str]:
@@ -143,6 +149,12 @@ def test_a_training(made: Files, engine: str) -> None:
 def test_a_start_of_training(made: Files, start: str) -> None:
     arguments = ["train", "--data", made.table, "--out", made.out, *options("fast"), "--start", start, *WINDOW]
     check(made, [*arguments, "process"], *sources.measured("train", codec("fast", start=start), ["process"]))
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_a_schedule_of_training(made: Files, schedule: str) -> None:
+    arguments = ["train", "--data", made.table, "--out", made.out, *options("fast"), "--schedule", schedule, *WINDOW]
+    check(made, [*arguments, "process"], *sources.measured("train", codec("fast", schedule=schedule), ["process"]))
 
 
 @pytest.mark.parametrize("engine", ENGINES)

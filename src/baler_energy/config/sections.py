@@ -201,6 +201,8 @@ CountOrRounds = Annotated[
 class Training(parameters.Training):
     """How every point trains, and what is held out of it."""
 
+    learning_rate: parameters.LearningRate | None = None
+    """Default of the axis ``learning_rate``."""
     held_out: Annotated[float, Field(ge=0, le=1)] = 0.2
     """Rows that no codec is trained on, over the rows of the table: the errors on both are reported. They are in
     addition to ``rows`` if the dataset has more; ``rows: all`` uses all others. 0: none."""

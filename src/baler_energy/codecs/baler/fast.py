@@ -65,12 +65,14 @@ def train(
         batches = _Batches(table, settings)
         take = GraphedStep(step, step.optimizer, settings.batch_size) if device.type == "cuda" else step
 
+        learner = new_learner(model, step.optimizer, batches.order, settings, len(batches))
+
         def epoch() -> float:
             for rows in batches:
                 take(rows)
+                learner.after_step()
             return step.fetch_summed_loss() / len(batches)
 
-        learner = new_learner(model, step.optimizer, batches.order, settings)
         epochs = train_epochs(epoch, learner, settings, on_epoch, keeper)
     return Trained(model, normalisation, epochs)
 
@@ -207,7 +209,8 @@ class GraphedStep:
     """A step that replays full batches from a CUDA graph; smaller batches run without a graph.
 
     The first steps are not captured: in them the libraries and Adam allocate memory, which a capture does not allow.
-    The graph holds the learning rate as a constant, so it is captured again when the rate changes.
+    The graph holds the learning rate as a constant, so this starts again when the rate changes. If a schedule changes
+    it at every step, all steps run without a graph.
 
     Parameters
     ----------
@@ -225,9 +228,13 @@ class GraphedStep:
         self._step, self._optimizer, self._batch_size = step, optimizer, batch_size
         self._taken = 0
         self._rate: float | None = None
+        self._graph: torch.cuda.CUDAGraph | None = None
 
     def __call__(self, rows: Tensor) -> None:
         """Take a step on normalised rows (rows, columns)."""
+        rate = self._optimizer.param_groups[0]["lr"]
+        if rate != self._rate:
+            self._rate, self._taken, self._graph = rate, 0, None
         if len(rows) < self._batch_size:
             self._step(rows)
         elif self._taken < self.WARM_UP:
@@ -237,9 +244,8 @@ class GraphedStep:
             self._replay(rows)
 
     def _replay(self, rows: Tensor) -> None:
-        rate = self._optimizer.param_groups[0]["lr"]
-        if rate != self._rate:
-            self._rate, self._rows, self._graph = rate, torch.empty_like(rows), torch.cuda.CUDAGraph()
+        if self._graph is None:
+            self._rows, self._graph = torch.empty_like(rows), torch.cuda.CUDAGraph()
             with torch.cuda.graph(self._graph, stream=torch.cuda.current_stream()):
                 self._step(self._rows)
         self._rows.copy_(rows)

@@ -6,6 +6,9 @@ from baler_energy.config.parameters import Parameters, Training
 
 __all__ = ["TrainingSettings"]
 
+#: Parameters of a point that its training depends on.
+_OF_POINT = ("epochs", "batch_size", "precision", "start", "learning_rate", "schedule")
+
 
 class TrainingSettings(Training):
     """The settings of one training: those of its point, and those that all points share."""
@@ -20,10 +23,15 @@ class TrainingSettings(Training):
     """Precision of parameters and arithmetic."""
     start: str = "random"
     """Parameters to start from, a value of the axis."""
+    learning_rate: float = 1e-3
+    """Learning rate, or the largest one of a schedule."""
+    schedule: str = "constant"
+    """How the learning rate changes, a value of the axis."""
 
     @classmethod
     def of(cls, point: Parameters, seed: int, training: Training) -> Self:
         """Combine a point's training settings with those that all points share."""
         shared = {name: getattr(training, name) for name in Training.model_fields}
-        of_point = {name: getattr(point, name) for name in ("batch_size", "precision", "start")}
-        return cls(epochs=point.epochs or 1, seed=seed, **of_point, **shared)
+        of_point = {name: getattr(point, name) for name in _OF_POINT}
+        given = {name: value for name, value in of_point.items() if value is not None}
+        return cls(seed=seed, **{"epochs": 1} | given | shared)

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torch.utils.data import DataLoader, TensorDataset
 
 from baler_energy.codecs.baler.architecture import Architecture
@@ -23,7 +22,7 @@ from baler_energy.codecs.engines.base import Asked, Learned, Work
 from baler_energy.codecs.normalisation import Normalisation
 from baler_energy.errors import InputError
 from baler_energy.progress import announce, progress
-from baler_energy.variants import STARTS, load
+from baler_energy.variants import SCHEDULES, STARTS, load
 
 __all__ = [
     "Epoch",
@@ -82,8 +81,9 @@ def train(
     batches = loader(scaled, settings, device)
     model = started_model(architecture, settings, scaled).to(device)
     optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate)
-    learner = new_learner(model, optimizer, batches.generator, settings)
-    epochs = train_epochs(partial(pass_over, model, batches, optimizer), learner, settings, on_epoch, keeper)
+    learner = new_learner(model, optimizer, batches.generator, settings, len(batches))
+    epoch = partial(pass_over, model, batches, optimizer, learner.after_step)
+    epochs = train_epochs(epoch, learner, settings, on_epoch, keeper)
     return Trained(model, normalisation, epochs)
 
 
@@ -106,7 +106,7 @@ def training_work(asked: Asked, train_network: Callable[..., Trained]) -> Work:
     def finish(trained: Trained) -> Learned:
         checkpoint = Checkpoint.of(trained.model, trained.normalisation, table.names, table.dtypes)
         results = architecture.training_results([epoch.loss for epoch in trained.epochs], len(table.data))
-        return Learned(checkpoint, trained.epochs, results)
+        return Learned(checkpoint, trained.epochs, results | {"learning_rate": settings.learning_rate})
 
     def warm_up() -> Trained:
         return train_network(few.data, few.names, architecture, settings.changed(epochs=1), asked.device)
@@ -121,12 +121,19 @@ def training_work(asked: Asked, train_network: Callable[..., Trained]) -> Work:
 
 
 def new_learner(
-    model: Autoencoder, optimizer: torch.optim.Optimizer, order: torch.Generator, settings: TrainingSettings
+    model: Autoencoder,
+    optimizer: torch.optim.Optimizer,
+    order: torch.Generator,
+    settings: TrainingSettings,
+    batches: int,
 ) -> Learner:
-    """Collect what a training changes, with the schedule and the patience of the settings."""
+    """Collect what a training changes, with the schedule and the patience of the settings.
+
+    `batches` is the number of batches of an epoch.
+    """
     schedule = None
-    if settings.plateau_patience is not None:
-        schedule = ReduceLROnPlateau(optimizer, factor=settings.plateau_factor, patience=settings.plateau_patience)
+    for module in SCHEDULES[settings.schedule]:
+        schedule = load(module).schedule(optimizer, settings, batches)
     patience = Patience(settings.early_stopping_patience)
     return Learner(model, optimizer, order, schedule, patience)
 
@@ -153,8 +160,7 @@ def train_epochs(
         loss = epoch()
         epochs.append(Epoch(number, _finite(loss, number, settings), time.perf_counter() - start))
         on_epoch(epochs[-1])
-        if learner.schedule is not None:
-            learner.schedule.step(loss)
+        learner.after_epoch(loss)
         if learner.patience.exhausted_by(loss):
             break
         if keeper and number < settings.epochs:
@@ -192,8 +198,12 @@ def pass_over(
     model: Autoencoder,
     batches: "DataLoader[tuple[Tensor, ...]] | Sequence[tuple[Tensor, ...]]",
     optimizer: torch.optim.Optimizer,
+    after_step: Callable[[], None] = lambda: None,
 ) -> float:
-    """Train on each batch once; return the mean of the batches' losses, fetched batch by batch as Baler does."""
+    """Train on each batch once; return the mean of the batches' losses, fetched batch by batch as Baler does.
+
+    `after_step` is called after each step.
+    """
     total = 0.0
     model.train()
     for (rows,) in batches:
@@ -201,6 +211,7 @@ def pass_over(
         loss = batch_loss(model(rows), rows)
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
+        after_step()
         total += loss.item()
     return total / len(batches)
 

@@ -15,7 +15,7 @@ def _refuse(point: Parameters, training: Training) -> None:
         packing=point.packing,
         start=point.start,
         shuffle=training.shuffle,
-        plateau_patience=training.plateau_patience,
+        schedule=point.schedule,
     )
 
 

@@ -21,7 +21,7 @@ def refuse_unsupported(
     packing: str,
     start: str = "random",
     shuffle: bool = False,
-    plateau_patience: int | None = None,
+    schedule: str = "constant",
 ) -> None:
     """Refuse what upstream Baler does not support: the record would name settings that were not measured.
 
@@ -40,8 +40,8 @@ def refuse_unsupported(
         wrong = f"start {start!r} (it draws its parameters at random)"
     elif shuffle:
         wrong = "shuffle (it reads the rows in order)"
-    elif plateau_patience is not None:
-        wrong = "plateau_patience (its learning-rate schedule fails with current versions of torch)"
+    elif schedule != "constant":
+        wrong = f"schedule {schedule!r} or plateau_patience (its schedule fails with current versions of torch)"
     if wrong:
         raise InputError(f"engine 'upstream' does not support {wrong}. Remove it, or use another engine.")
 
