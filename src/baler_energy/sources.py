@@ -15,6 +15,7 @@ from baler_energy.variants import (
     FORMATS,
     GENERATORS,
     METERS,
+    OPTIMIZERS,
     PEERS,
     PROFILERS,
     SCHEDULES,
@@ -62,6 +63,11 @@ class Codec(Protocol):
         ...
 
     @property
+    def optimizer(self) -> Any:
+        """A value of the axis; None where it does not apply."""
+        ...
+
+    @property
     def schedule(self) -> Any:
         """A value of the axis; None where it does not apply."""
         ...
@@ -99,7 +105,7 @@ def prepared(file_format: str | None) -> tuple[str, ...]:
 
 def calibrated(meters: Iterable[str]) -> tuple[str, ...]:
     """Modules behind a calibration, which trains the fast engine with each number of threads."""
-    return stage("calibrate"), *ENGINES["fast"]["train"], *meter_modules(meters)
+    return stage("calibrate"), *ENGINES["fast"]["train"], OPTIMIZERS["adam"].module, *meter_modules(meters)
 
 
 def measured(operation: str, codec: Codec, meters: Iterable[str] = ()) -> tuple[str, ...]:
@@ -167,5 +173,6 @@ def _operations(codec: Codec) -> tuple[str, ...]:
 
 
 def _learning(codec: Codec) -> tuple[str, ...]:
-    """Modules of a training's start and schedule."""
-    return *STARTS.get(codec.start, ()), *SCHEDULES.get(codec.schedule, ())
+    """Modules of a training's start, schedule and optimizer."""
+    optimizer = [OPTIMIZERS[codec.optimizer].module] if codec.optimizer else []
+    return *STARTS.get(codec.start, ()), *SCHEDULES.get(codec.schedule, ()), *optimizer

@@ -15,6 +15,7 @@ __all__ = [
     "FORMATS",
     "GENERATORS",
     "METERS",
+    "OPTIMIZERS",
     "PEERS",
     "PROFILERS",
     "SCHEDULES",
@@ -23,6 +24,7 @@ __all__ = [
     "TRANSFORMS",
     "FileFormat",
     "MeterKind",
+    "OptimizerKind",
     "ProfilerKind",
     "load",
     "variant_modules",
@@ -75,6 +77,21 @@ class MeterKind(NamedTuple):
     module: str
     meaning: str
     totals: tuple[str, ...] = ()
+
+
+class OptimizerKind(NamedTuple):
+    """An optimizer.
+
+    Parameters
+    ----------
+    module
+        Makes the optimizer, and has its default learning rate.
+    elementwise
+        Whether each parameter's update only depends on its own gradients, so that all parameters may be one vector.
+    """
+
+    module: str
+    elementwise: bool = False
 
 
 class ProfilerKind(NamedTuple):
@@ -182,6 +199,19 @@ SCHEDULES: Mapping[str, tuple[str, ...]] = {
     "constant": (),
     "plateau": (f"{_ROOT}.codecs.baler.schedules.plateau",),
     "one-cycle": (f"{_ROOT}.codecs.baler.schedules.one_cycle",),
+}
+#: Optimizers of Baler's autoencoder.
+OPTIMIZERS: Mapping[str, OptimizerKind] = {
+    "adam": OptimizerKind(f"{_ROOT}.codecs.baler.optimizers.adam", elementwise=True),
+    "adamw": OptimizerKind(f"{_ROOT}.codecs.baler.optimizers.adamw", elementwise=True),
+    "nadam": OptimizerKind(f"{_ROOT}.codecs.baler.optimizers.nadam", elementwise=True),
+    "adagrad": OptimizerKind(f"{_ROOT}.codecs.baler.optimizers.adagrad", elementwise=True),
+    "rmsprop": OptimizerKind(f"{_ROOT}.codecs.baler.optimizers.rmsprop", elementwise=True),
+    "sgd": OptimizerKind(f"{_ROOT}.codecs.baler.optimizers.sgd", elementwise=True),
+    "lion": OptimizerKind(f"{_ROOT}.codecs.baler.optimizers.lion", elementwise=True),
+    "sophia": OptimizerKind(f"{_ROOT}.codecs.baler.optimizers.sophia"),
+    "muon": OptimizerKind(f"{_ROOT}.codecs.baler.optimizers.muon"),
+    "soap": OptimizerKind(f"{_ROOT}.codecs.baler.optimizers.soap"),
 }
 #: Meters of a study, in the order of their readings and of their priority in totals.
 METERS: Mapping[str, MeterKind] = {
@@ -321,6 +351,6 @@ def variant_modules() -> frozenset[str]:
     flat += CHAPTERS.values()
     flat += [*STARTS.values(), *SCHEDULES.values()]
     flat.append(one.module for one in FORMATS.values())
-    flat += [[one.module for one in family.values()] for family in (METERS, PEERS, PROFILERS)]
+    flat += [[one.module for one in family.values()] for family in (METERS, PEERS, PROFILERS, OPTIMIZERS)]
     flat += [modules for transform in TRANSFORMS.values() for one in transform.values() for modules in one.values()]
     return frozenset(module for modules in flat for module in modules)

@@ -33,6 +33,7 @@ POINTS = st.builds(
     start=st.sampled_from(["random", "pca"]),
     learning_rate=st.none() | st.floats(1e-12, 1),
     schedule=st.sampled_from(["constant", "plateau", "one-cycle"]),
+    optimizer=st.sampled_from(["adam", "sgd", "muon"]),
     repeat=st.integers(0, 1000),
 )
 
@@ -56,7 +57,7 @@ def test_parameters_that_do_not_apply_are_null_and_in_no_path(point: Point, tran
     packing = "float32" if transform == "identity" else point.packing
     other = point.changed(transform=transform, packing=packing)
     null = {name for name in AXES if getattr(other, name) is None}
-    ours = {"engine", "model", "precision", "batch_size", "epochs", "start", "learning_rate", "schedule"}
+    ours = {"engine", "model", "precision", "batch_size", "epochs", "start", "learning_rate", "schedule", "optimizer"}
     assert null == (ours if transform == "pca" else ours | {"compression_ratio"})
     assert f"transform~{transform}" in other.path and not any(f"{name}~" in other.path for name in null)
     read = point_options(parser().parse_args(options_of(other, without=["rows"])))

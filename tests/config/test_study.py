@@ -371,6 +371,7 @@ def test_further_points_need_a_reference():
         ({"axes": {"packing": ["zstd"]}}, "packing 'zstd'"),
         ({"axes": {"start": ["random", "pca"]}}, "start 'pca'"),
         ({"axes": {"schedule": ["constant", "one-cycle"]}}, "schedule 'one-cycle'"),
+        ({"axes": {"optimizer": ["sgd"]}}, "optimizer 'sgd'"),
         ({"training": {"shuffle": True}}, "shuffle"),
         ({"training": {"plateau_patience": 3}}, "plateau_patience"),
     ],

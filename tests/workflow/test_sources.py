@@ -22,6 +22,7 @@ from baler_energy.variants import (
     CODERS,
     ENGINES,
     METERS,
+    OPTIMIZERS,
     PEERS,
     PROFILERS,
     SCHEDULES,
@@ -92,9 +93,12 @@ def codec(
     *,
     start: str | None = None,
     schedule: str | None = None,
+    optimizer: str | None = "adam",
 ) -> SimpleNamespace:
     """Name a codec."""
-    return SimpleNamespace(transform=transform, engine=engine, packing=packing, start=start, schedule=schedule)
+    return SimpleNamespace(
+        transform=transform, engine=engine, packing=packing, start=start, schedule=schedule, optimizer=optimizer
+    )
 
 
 def options(engine: str, operation: str | None = None) -> list[str]:
@@ -157,6 +161,12 @@ def test_a_schedule_of_training(made: Files, schedule: str) -> None:
     check(made, [*arguments, "process"], *sources.measured("train", codec("fast", schedule=schedule), ["process"]))
 
 
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_an_optimizer(made: Files, name: str) -> None:
+    arguments = ["train", "--data", made.table, "--out", made.out, *options("reference"), "--optimizer", name, *WINDOW]
+    check(made, [*arguments, "process"], *sources.measured("train", codec(optimizer=name), ["process"]))
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_codec_that_is_applied(made: Files, engine: str) -> None:
     check(
@@ -172,9 +182,9 @@ def test_another_transform(made: Files, name: str) -> None:
     applied = ["apply", "--data", made.table, "--out", made.out / "applied", *words]
     if "train" in TRANSFORMS[name][None]:
         train = ["train", "--data", made.table, "--out", made.out / "train", *words]
-        check(made, train, *sources.measured("train", codec(None, name), ["process"]))
+        check(made, train, *sources.measured("train", codec(None, name, optimizer=None), ["process"]))
         applied += ["--checkpoint", made.out / "train" / "checkpoint.pt"]
-    check(made, applied, *sources.applied(codec(None, name), ["process"]))
+    check(made, applied, *sources.applied(codec(None, name, optimizer=None), ["process"]))
 
 
 @pytest.mark.parametrize("word", CODERS)

@@ -20,7 +20,7 @@ from pydantic.fields import FieldInfo
 from baler_energy.codecs.baler.architecture import network
 from baler_energy.codecs.packing import Packing
 from baler_energy.errors import InputError
-from baler_energy.variants import ENGINES, SCHEDULES, STARTS, TRANSFORMS
+from baler_energy.variants import ENGINES, OPTIMIZERS, SCHEDULES, STARTS, TRANSFORMS
 
 __all__ = [
     "AXES",
@@ -42,11 +42,13 @@ __all__ = [
 
 if TYPE_CHECKING:
     Engine = str
+    Optimizer = str
     Schedule = str
     Start = str
     Transform = str
 else:
     Engine = Literal[tuple(ENGINES)]
+    Optimizer = Literal[tuple(OPTIMIZERS)]
     Schedule = Literal[tuple(SCHEDULES)]
     Start = Literal[tuple(STARTS)]
     Transform = Literal[tuple(TRANSFORMS)]
@@ -201,7 +203,8 @@ class Parameters(Config):
             label="Learning rate",
         ),
     ] = None
-    """Learning rate, or the largest one of a schedule; by default 0.001."""
+    """Learning rate, or the largest one of a schedule; by default that of the optimizer (docs/engines.md; Adam:
+    0.001)."""
     schedule: Annotated[
         Schedule,
         _BALER,
@@ -210,6 +213,13 @@ class Parameters(Config):
     """How the learning rate changes. ``constant``: not at all; ``plateau``: lower after epochs without a lower loss
     (``training.plateau_patience``, 10 if not set); ``one-cycle``: once up and down over the whole training, a step at
     a time (PyTorch's ``OneCycleLR``)."""
+    optimizer: Annotated[
+        Optimizer,
+        _BALER,
+        Shown("optimizer: what turns gradients into steps of the parameters", phrase="optimizer {}", quiet=True),
+    ] = "adam"
+    """What turns gradients into steps of the parameters; engine ``fast`` does not have those that work on whole
+    matrices (``muon``, ``soap``) or need second derivatives (``sophia``)."""
 
     def changed(self, **changes: Any) -> Self:
         """Return a copy with some values changed, all validated; parameters that do not apply are null."""

@@ -2,7 +2,8 @@
 
 The mathematics is the reference's; only rounding differs. The overhead around it is smaller:
 
-- parameters and gradients are one vector each, so that Adam is a single fused call;
+- parameters and gradients are one vector each, so that Adam is a single fused call; other optimizers are supported if
+  they update each parameter by its own gradients;
 - forward and backward pass are written out, into memory that is allocated once, and the gradient of the input, which
   is not needed, is not computed;
 - the table and its batches stay on the device, and losses are summed there and fetched once per epoch;
@@ -25,7 +26,14 @@ from baler_energy.codecs.baler.architecture import Architecture
 from baler_energy.codecs.baler.model import Autoencoder
 from baler_energy.codecs.baler.settings import TrainingSettings
 from baler_energy.codecs.baler.state import Epoch, Keeper
-from baler_energy.codecs.baler.training import Trained, new_learner, started_model, train_epochs, training_work
+from baler_energy.codecs.baler.training import (
+    Trained,
+    new_learner,
+    new_optimizer,
+    started_model,
+    train_epochs,
+    training_work,
+)
 from baler_energy.codecs.engines.base import Asked, Work
 from baler_energy.codecs.normalisation import Normalisation
 
@@ -98,8 +106,7 @@ class Step:
         self.parameters = parameters_to_vector(model.parameters()).detach()
         vector_to_parameters(self.parameters, model.parameters())
         self.gradient = self.parameters.grad = torch.zeros_like(self.parameters)
-        on_gpu = self.parameters.device.type == "cuda"
-        self.optimizer = torch.optim.Adam([self.parameters], settings.learning_rate, fused=True, capturable=on_gpu)
+        self.optimizer = new_optimizer([self.parameters], settings, vector=True)
         # The matrix products use the same two vectors, unless their number type differs.
         products = _PRODUCTS.get(settings.precision, self.parameters.dtype)
         self._factors, self._products = self.parameters.to(products), self.gradient.to(products)

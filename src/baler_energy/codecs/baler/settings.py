@@ -3,11 +3,12 @@
 from typing import Self
 
 from baler_energy.config.parameters import Parameters, Training
+from baler_energy.variants import OPTIMIZERS, load
 
 __all__ = ["TrainingSettings"]
 
 #: Parameters of a point that its training depends on.
-_OF_POINT = ("epochs", "batch_size", "precision", "start", "learning_rate", "schedule")
+_OF_POINT = ("epochs", "batch_size", "precision", "start", "learning_rate", "schedule", "optimizer")
 
 
 class TrainingSettings(Training):
@@ -25,6 +26,8 @@ class TrainingSettings(Training):
     """Parameters to start from, a value of the axis."""
     learning_rate: float = 1e-3
     """Learning rate, or the largest one of a schedule."""
+    optimizer: str = "adam"
+    """What turns gradients into steps, a value of the axis."""
     schedule: str = "constant"
     """How the learning rate changes, a value of the axis."""
 
@@ -34,4 +37,5 @@ class TrainingSettings(Training):
         shared = {name: getattr(training, name) for name in Training.model_fields}
         of_point = {name: getattr(point, name) for name in _OF_POINT}
         given = {name: value for name, value in of_point.items() if value is not None}
-        return cls(seed=seed, **{"epochs": 1} | given | shared)
+        default = {"epochs": 1, "learning_rate": load(OPTIMIZERS[point.optimizer].module).LEARNING_RATE}
+        return cls(seed=seed, **default | given | shared)

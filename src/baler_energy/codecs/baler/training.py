@@ -22,7 +22,7 @@ from baler_energy.codecs.engines.base import Asked, Learned, Work
 from baler_energy.codecs.normalisation import Normalisation
 from baler_energy.errors import InputError
 from baler_energy.progress import announce, progress
-from baler_energy.variants import SCHEDULES, STARTS, load
+from baler_energy.variants import OPTIMIZERS, SCHEDULES, STARTS, load
 
 __all__ = [
     "Epoch",
@@ -31,6 +31,7 @@ __all__ = [
     "loader",
     "new_learner",
     "new_model",
+    "new_optimizer",
     "pass_over",
     "started_model",
     "train",
@@ -80,7 +81,7 @@ def train(
     scaled = normalisation.normalise(data)
     batches = loader(scaled, settings, device)
     model = started_model(architecture, settings, scaled).to(device)
-    optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate)
+    optimizer = new_optimizer(list(model.parameters()), settings)
     learner = new_learner(model, optimizer, batches.generator, settings, len(batches))
     epoch = partial(pass_over, model, batches, optimizer, learner.after_step)
     epochs = train_epochs(epoch, learner, settings, on_epoch, keeper)
@@ -194,6 +195,16 @@ def started_model(architecture: Architecture, settings: TrainingSettings, scaled
     return model
 
 
+def new_optimizer(
+    parameters: Sequence[Tensor], settings: TrainingSettings, *, vector: bool = False
+) -> torch.optim.Optimizer:
+    """Make the optimizer of the settings; `vector`: for one vector of all parameters."""
+    made: torch.optim.Optimizer = load(OPTIMIZERS[settings.optimizer].module).make(
+        parameters, settings.learning_rate, vector=vector
+    )
+    return made
+
+
 def pass_over(
     model: Autoencoder,
     batches: "DataLoader[tuple[Tensor, ...]] | Sequence[tuple[Tensor, ...]]",
@@ -204,12 +215,14 @@ def pass_over(
 
     `after_step` is called after each step.
     """
+    # Some optimizers need more than the gradients.
+    differentiate: Callable[[Tensor], None] = getattr(optimizer, "differentiate", Tensor.backward)
     total = 0.0
     model.train()
     for (rows,) in batches:
         optimizer.zero_grad()
         loss = batch_loss(model(rows), rows)
-        loss.backward()  # type: ignore[no-untyped-call]
+        differentiate(loss)
         optimizer.step()
         after_step()
         total += loss.item()

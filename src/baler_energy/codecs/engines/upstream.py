@@ -16,6 +16,7 @@ def _refuse(point: Parameters, training: Training) -> None:
         start=point.start,
         shuffle=training.shuffle,
         schedule=point.schedule,
+        optimizer=point.optimizer,
     )
 
 

@@ -22,14 +22,15 @@ def refuse_unsupported(
     start: str = "random",
     shuffle: bool = False,
     schedule: str = "constant",
+    optimizer: str = "adam",
 ) -> None:
     """Refuse what upstream Baler does not support: the record would name settings that were not measured.
 
     Raises
     ------
     InputError
-        Baler does not have the network, does not pack latents, starts at random, does not shuffle, or fails with a
-        learning-rate schedule (with current versions of torch).
+        Baler does not have the network, does not pack latents, starts at random, does not shuffle, only has Adam, or
+        fails with a learning-rate schedule (with current versions of torch).
     """
     wrong = None
     if network(model) not in map(network, _NETWORKS):
@@ -42,6 +43,8 @@ def refuse_unsupported(
         wrong = "shuffle (it reads the rows in order)"
     elif schedule != "constant":
         wrong = f"schedule {schedule!r} or plateau_patience (its schedule fails with current versions of torch)"
+    elif optimizer != "adam":
+        wrong = f"optimizer {optimizer!r} (it uses adam)"
     if wrong:
         raise InputError(f"engine 'upstream' does not support {wrong}. Remove it, or use another engine.")
 
