@@ -121,6 +121,16 @@ def test_a_start_is_recorded_and_what_does_not_fit_is_reported_once(stage, pipel
     assert Measurement.read(tmp_path / "measurement.json").parameters["start"] == "pca"
 
 
+def test_training_to_a_loss_records_the_epochs_that_ran(stage, pipeline, tmp_path):
+    target = pd.read_parquet(pipeline.checkpoint.parent / "history.parquet")["loss"].iloc[1]
+    options = ("--epochs", 9, "--stop-at-loss", target)
+    stage("train", "--data", pipeline.table, "--out", tmp_path, *options)
+    record = Measurement.read(tmp_path / "measurement.json")
+    assert (record.parameters["epochs"], record.results["epochs_run"]) == (9, 2)
+    assert record.parameters["stop_at_loss"] == record.results["final_loss"] == target
+    assert record.results["flops"] == 2 * 355_200 * 300
+
+
 def test_bfloat16_is_recorded_and_leaves_a_float32_checkpoint(stage, pipeline, tmp_path):
     options = ("--engine", "fast", "--precision", "bfloat16", "--epochs", 2)
     stage("train", "--data", pipeline.table, "--out", tmp_path, *options)
@@ -151,6 +161,7 @@ def test_an_old_record_does_not_outlive_a_failure(stage, pipeline, tmp_path, mon
         (("--plateau-factor", 1), "--plateau-factor"),
         (("--early-stopping-patience", 0), "--early-stopping-patience"),
         (("--save-every-s", 0), "--save-every-s"),
+        (("--stop-at-loss", 0), "--stop-at-loss"),
         (("--epochs", 0), "--epochs"),
         (("--batch-size", -5), "--batch-size"),
         (("--threads", 0), "--threads 0"),

@@ -256,6 +256,8 @@ class Training(Config):
     """Shuffle the rows each epoch (Baler does not)."""
     early_stopping_patience: Count | None = None
     """Stop after this many epochs without a lower loss."""
+    stop_at_loss: Annotated[float, Field(gt=0)] | None = None
+    """Stop after the first epoch whose loss is at most this."""
     plateau_patience: Count | None = None
     """Lower the learning rate after this many epochs without a lower loss. If it is set, the axis ``schedule`` is
     ``plateau`` by default."""

@@ -100,6 +100,14 @@ def test_early_stopping_waits_for_its_patience(table):
     assert len(_train(table, SETTINGS.changed(epochs=5, early_stopping_patience=3)).epochs) == 5
 
 
+def test_training_stops_at_the_first_loss_that_is_low_enough(table):
+    losses = [epoch.loss for epoch in _train(table, SETTINGS.changed(epochs=20)).epochs]
+    assert losses == sorted(losses, reverse=True)
+    for target, count in ((losses[7], 8), ((losses[7] + losses[8]) / 2, 9), (losses[0] * 2, 1), (losses[-1] / 2, 20)):
+        stopped = _train(table, SETTINGS.changed(epochs=20, stop_at_loss=target))
+        assert [epoch.loss for epoch in stopped.epochs] == losses[:count]
+
+
 @pytest.fixture
 def rates(monkeypatch) -> list[float]:
     """Record the learning rate of each step."""

@@ -146,7 +146,7 @@ def train_epochs(
     on_epoch: Callable[[Epoch], None],
     keeper: Keeper | None = None,
 ) -> tuple[Epoch, ...]:
-    """Run `epoch`, which trains on the table once and returns the loss, until the last epoch or early stopping.
+    """Run `epoch`, which trains on the table once and returns the loss, until the last epoch, early stopping or a target loss.
 
     Raises
     ------
@@ -162,7 +162,7 @@ def train_epochs(
         epochs.append(Epoch(number, _finite(loss, number, settings), time.perf_counter() - start))
         on_epoch(epochs[-1])
         learner.after_epoch(loss)
-        if learner.patience.exhausted_by(loss):
+        if learner.patience.exhausted_by(loss) or (settings.stop_at_loss is not None and loss <= settings.stop_at_loss):
             break
         if keeper and number < settings.epochs:
             keeper.offer(partial(learner.capture, epochs))

@@ -17,6 +17,7 @@ def _refuse(point: Parameters, training: Training) -> None:
         shuffle=training.shuffle,
         schedule=point.schedule,
         optimizer=point.optimizer,
+        stop_at_loss=training.stop_at_loss,
     )
 
 

@@ -23,14 +23,15 @@ def refuse_unsupported(
     shuffle: bool = False,
     schedule: str = "constant",
     optimizer: str = "adam",
+    stop_at_loss: float | None = None,
 ) -> None:
     """Refuse what upstream Baler does not support: the record would name settings that were not measured.
 
     Raises
     ------
     InputError
-        Baler does not have the network, does not pack latents, starts at random, does not shuffle, only has Adam, or
-        fails with a learning-rate schedule (with current versions of torch).
+        Baler does not have the network, does not pack latents, starts at random, does not shuffle, only has Adam, does
+        not stop at a loss, or fails with a learning-rate schedule (with current versions of torch).
     """
     wrong = None
     if network(model) not in map(network, _NETWORKS):
@@ -45,6 +46,8 @@ def refuse_unsupported(
         wrong = f"schedule {schedule!r} or plateau_patience (its schedule fails with current versions of torch)"
     elif optimizer != "adam":
         wrong = f"optimizer {optimizer!r} (it uses adam)"
+    elif stop_at_loss is not None:
+        wrong = "stop_at_loss (it only stops early by a patience)"
     if wrong:
         raise InputError(f"engine 'upstream' does not support {wrong}. Remove it, or use another engine.")
 
