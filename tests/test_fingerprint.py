@@ -160,7 +160,9 @@ def test_ingredients_name_what_changed(package: Path):
 
 
 def codec(engine: str) -> SimpleNamespace:
-    return SimpleNamespace(transform="baler", engine=engine, packing="none")
+    return SimpleNamespace(
+        transform="baler", engine=engine, packing="none", start="random", schedule="constant", optimizer="adam"
+    )
 
 
 #: Modules that only read results.

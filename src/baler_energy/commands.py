@@ -66,7 +66,7 @@ def point_options(study: Study, point: Point) -> list[str]:
 
 def training_options(study: Study) -> list[str]:
     """Options of ``train`` that all points share, except how often it saves its state, and the held-out rows."""
-    return options_of(study.training, without=["save_every_s", "held_out"])
+    return options_of(study.training, without=["save_every_s", "held_out", "learning_rate"])
 
 
 def calibrate_options(study: Study) -> list[str]:

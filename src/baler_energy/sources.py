@@ -15,8 +15,11 @@ from baler_energy.variants import (
     FORMATS,
     GENERATORS,
     METERS,
+    OPTIMIZERS,
     PEERS,
     PROFILERS,
+    SCHEDULES,
+    STARTS,
     TABLES,
     TRANSFORMS,
 )
@@ -54,6 +57,21 @@ class Codec(Protocol):
         """A value of the axis; None where the transform has no engines."""
         ...
 
+    @property
+    def start(self) -> Any:
+        """A value of the axis; None where it does not apply."""
+        ...
+
+    @property
+    def optimizer(self) -> Any:
+        """A value of the axis; None where it does not apply."""
+        ...
+
+    @property
+    def schedule(self) -> Any:
+        """A value of the axis; None where it does not apply."""
+        ...
+
 
 class Packed(Codec, Protocol):
     """Anything that identifies a codec and its packing."""
@@ -87,13 +105,14 @@ def prepared(file_format: str | None) -> tuple[str, ...]:
 
 def calibrated(meters: Iterable[str]) -> tuple[str, ...]:
     """Modules behind a calibration, which trains the fast engine with each number of threads."""
-    return stage("calibrate"), *ENGINES["fast"]["train"], *meter_modules(meters)
+    return stage("calibrate"), *ENGINES["fast"]["train"], OPTIMIZERS["adam"].module, *meter_modules(meters)
 
 
 def measured(operation: str, codec: Codec, meters: Iterable[str] = ()) -> tuple[str, ...]:
     """Modules behind an operation, including those of the engine if it implements the operation."""
     own = TRANSFORMS[codec.transform][codec.engine]
-    return stage(operation), *own["about"], *own.get(operation, ()), *meter_modules(meters)
+    learning = _learning(codec) if operation == "train" else ()
+    return stage(operation), *own["about"], *own.get(operation, ()), *learning, *meter_modules(meters)
 
 
 def coder_modules(packing: str) -> tuple[str, ...]:
@@ -150,4 +169,10 @@ def _operations(codec: Codec) -> tuple[str, ...]:
     operations = TRANSFORMS[codec.transform][codec.engine]
     if "profile" in operations:
         return *operations["about"], *operations["profile"]
-    return tuple(module for modules in operations.values() for module in modules)
+    return *(module for modules in operations.values() for module in modules), *_learning(codec)
+
+
+def _learning(codec: Codec) -> tuple[str, ...]:
+    """Modules of a training's start, schedule and optimizer."""
+    optimizer = [OPTIMIZERS[codec.optimizer].module] if codec.optimizer else []
+    return *STARTS.get(codec.start, ()), *SCHEDULES.get(codec.schedule, ()), *optimizer

@@ -15,12 +15,16 @@ __all__ = [
     "FORMATS",
     "GENERATORS",
     "METERS",
+    "OPTIMIZERS",
     "PEERS",
     "PROFILERS",
+    "SCHEDULES",
+    "STARTS",
     "TABLES",
     "TRANSFORMS",
     "FileFormat",
     "MeterKind",
+    "OptimizerKind",
     "ProfilerKind",
     "load",
     "variant_modules",
@@ -73,6 +77,21 @@ class MeterKind(NamedTuple):
     module: str
     meaning: str
     totals: tuple[str, ...] = ()
+
+
+class OptimizerKind(NamedTuple):
+    """An optimizer.
+
+    Parameters
+    ----------
+    module
+        Makes the optimizer, and has its default learning rate.
+    elementwise
+        Whether each parameter's update only depends on its own gradients, so that all parameters may be one vector.
+    """
+
+    module: str
+    elementwise: bool = False
 
 
 class ProfilerKind(NamedTuple):
@@ -169,6 +188,30 @@ TRANSFORMS: Mapping[str, Mapping[str | None, Mapping[str, tuple[str, ...]]]] = {
             "decompress": (f"{_ROOT}.codecs.identity", FORMATS["table"].module),
         }
     },
+}
+#: Starts of Baler's autoencoder: the modules that change the random start (``start``).
+STARTS: Mapping[str, tuple[str, ...]] = {
+    "random": (),
+    "pca": (f"{_ROOT}.codecs.baler.pca_start",),
+}
+#: Schedules of the learning rate: the modules that change it (``schedule``).
+SCHEDULES: Mapping[str, tuple[str, ...]] = {
+    "constant": (),
+    "plateau": (f"{_ROOT}.codecs.baler.schedules.plateau",),
+    "one-cycle": (f"{_ROOT}.codecs.baler.schedules.one_cycle",),
+}
+#: Optimizers of Baler's autoencoder.
+OPTIMIZERS: Mapping[str, OptimizerKind] = {
+    "adam": OptimizerKind(f"{_ROOT}.codecs.baler.optimizers.adam", elementwise=True),
+    "adamw": OptimizerKind(f"{_ROOT}.codecs.baler.optimizers.adamw", elementwise=True),
+    "nadam": OptimizerKind(f"{_ROOT}.codecs.baler.optimizers.nadam", elementwise=True),
+    "adagrad": OptimizerKind(f"{_ROOT}.codecs.baler.optimizers.adagrad", elementwise=True),
+    "rmsprop": OptimizerKind(f"{_ROOT}.codecs.baler.optimizers.rmsprop", elementwise=True),
+    "sgd": OptimizerKind(f"{_ROOT}.codecs.baler.optimizers.sgd", elementwise=True),
+    "lion": OptimizerKind(f"{_ROOT}.codecs.baler.optimizers.lion", elementwise=True),
+    "sophia": OptimizerKind(f"{_ROOT}.codecs.baler.optimizers.sophia"),
+    "muon": OptimizerKind(f"{_ROOT}.codecs.baler.optimizers.muon"),
+    "soap": OptimizerKind(f"{_ROOT}.codecs.baler.optimizers.soap"),
 }
 #: Meters of a study, in the order of their readings and of their priority in totals.
 METERS: Mapping[str, MeterKind] = {
@@ -306,7 +349,8 @@ def variant_modules() -> frozenset[str]:
     """Return the modules of all variants."""
     flat: list[Iterable[str]] = [family.values() for family in (GENERATORS, CODERS, TABLES)]
     flat += CHAPTERS.values()
+    flat += [*STARTS.values(), *SCHEDULES.values()]
     flat.append(one.module for one in FORMATS.values())
-    flat += [[one.module for one in family.values()] for family in (METERS, PEERS, PROFILERS)]
+    flat += [[one.module for one in family.values()] for family in (METERS, PEERS, PROFILERS, OPTIMIZERS)]
     flat += [modules for transform in TRANSFORMS.values() for one in transform.values() for modules in one.values()]
     return frozenset(module for modules in flat for module in modules)

@@ -118,7 +118,7 @@ def test_its_file_comes_back_and_a_damaged_one_is_refused(jets, tmp_path):
 def test_it_keeps_to_the_threads_that_it_is_given(jets, monkeypatch):
     found = fitted(jets[1], 3)
     used = []
-    monkeypatch.setattr(module.torch, "matmul", lambda *a, real=torch.matmul: used.append(len(a)) or real(*a))
+    monkeypatch.setattr(torch, "matmul", lambda *a, real=torch.matmul: used.append(len(a)) or real(*a))
     found.decode(*found.encode(jets[0].data))
     fitted(jets[1], 3)
     assert len(used) == 3, "one to encode, one to decode, one for the block of a fit"

@@ -13,6 +13,7 @@ from baler_energy.config.sections import Axes, Reference
 from baler_energy.config.study import Point, load_study
 from baler_energy.errors import InputError
 from baler_energy.figures import selection
+from baler_energy.stages import train
 from baler_energy.stages.options import PointOptions, add_point_arguments, point_options
 
 POINTS = st.builds(
@@ -29,6 +30,10 @@ POINTS = st.builds(
     packing=st.sampled_from(["none", "float32", "float32-12+zstd", "bound-0.01"]),
     threads=st.integers(1, 512) | st.just("auto"),
     epochs=st.integers(1, 10**6),
+    start=st.sampled_from(["random", "pca"]),
+    learning_rate=st.none() | st.floats(1e-12, 1),
+    schedule=st.sampled_from(["constant", "plateau", "one-cycle"]),
+    optimizer=st.sampled_from(["adam", "sgd", "muon"]),
     repeat=st.integers(0, 1000),
 )
 
@@ -52,7 +57,7 @@ def test_parameters_that_do_not_apply_are_null_and_in_no_path(point: Point, tran
     packing = "float32" if transform == "identity" else point.packing
     other = point.changed(transform=transform, packing=packing)
     null = {name for name in AXES if getattr(other, name) is None}
-    ours = {"engine", "model", "precision", "batch_size", "epochs"}
+    ours = {"engine", "model", "precision", "batch_size", "epochs", "start", "learning_rate", "schedule", "optimizer"}
     assert null == (ours if transform == "pca" else ours | {"compression_ratio"})
     assert f"transform~{transform}" in other.path and not any(f"{name}~" in other.path for name in null)
     read = point_options(parser().parse_args(options_of(other, without=["rows"])))
@@ -64,21 +69,31 @@ def test_parameters_that_do_not_apply_are_null_and_in_no_path(point: Point, tran
 @given(
     st.builds(
         Training,
-        learning_rate=st.floats(1e-12, 1),
         shuffle=st.booleans(),
         early_stopping_patience=st.none() | st.integers(1, 99),
+        stop_at_loss=st.none() | st.floats(1e-12, 1e6),
         plateau_patience=st.none() | st.integers(1, 99),
         plateau_factor=st.floats(0.01, 0.99),
         save_every_s=st.floats(0.01, 1e6),
     )
 )
-def test_a_training_is_parsed_back_except_for_settings_without_effect(training: Training):
+def test_a_training_is_parsed_back(training: Training):
     made = argparse.ArgumentParser()
     add_options(made, Training)
-    words = options_of(training)
-    used = training if training.plateau_patience else training.changed(plateau_factor=0.5)
-    assert Training(**vars(made.parse_args(words))) == used
-    assert ("--plateau-factor" in words) == (training.plateau_patience is not None)
+    assert Training(**vars(made.parse_args(options_of(training)))) == training
+
+
+def test_a_patience_makes_plateau_the_schedule_that_is_not_named():
+    made = parser()
+    train.add_training_arguments(made)
+
+    def schedule(*words: str) -> str:
+        return point_options(made.parse_args(words)).schedule
+
+    assert schedule() == "constant"
+    assert schedule("--plateau-patience", "3") == "plateau"
+    assert schedule("--plateau-patience", "3", "--schedule", "constant") == "constant"
+    assert schedule("--schedule", "plateau") == "plateau"
 
 
 @pytest.mark.parametrize("name", AXES)
@@ -112,7 +127,7 @@ def test_a_grid_leaves_out_parameters_that_do_not_apply():
 def test_types_of_columns():
     types = {name: column_type(name) for name in AXES}
     assert [name for name, kind in types.items() if kind == "integer"] == ["rows", "batch_size", "threads", "epochs"]
-    assert [name for name, kind in types.items() if kind == "number"] == ["compression_ratio"]
+    assert [name for name, kind in types.items() if kind == "number"] == ["compression_ratio", "learning_rate"]
 
 
 @pytest.mark.parametrize(
@@ -133,8 +148,8 @@ def test_a_value_that_is_not_allowed_is_one_message(words: list[str], message: s
 
 
 def test_a_changed_section_is_checked():
-    with pytest.raises(ValueError, match="learning_rate"):
-        Training().changed(learning_rate=2.0)
+    with pytest.raises(ValueError, match="plateau_factor"):
+        Training().changed(plateau_factor=2.0)
     assert Training().changed(shuffle=True) == Training(shuffle=True)
 
 

@@ -370,8 +370,12 @@ def test_further_points_need_a_reference():
         ({"axes": {"precision": ["float32"]}}, "precision 'float32' is not supported by engine 'upstream'"),
         ({"axes": {"model": ["baler", "baler-x0.5"]}}, "model 'baler-x0.5'"),
         ({"axes": {"packing": ["zstd"]}}, "packing 'zstd'"),
+        ({"axes": {"start": ["random", "pca"]}}, "start 'pca'"),
+        ({"axes": {"schedule": ["constant", "one-cycle"]}}, "schedule 'one-cycle'"),
+        ({"axes": {"optimizer": ["sgd"]}}, "optimizer 'sgd'"),
         ({"training": {"shuffle": True}}, "shuffle"),
         ({"training": {"plateau_patience": 3}}, "plateau_patience"),
+        ({"training": {"stop_at_loss": 0.1}}, "stop_at_loss"),
     ],
 )
 def test_values_that_upstream_does_not_support_are_reported_at_load_time(changes, named):
@@ -390,6 +394,32 @@ def one_at_a_time(**changes: Any) -> dict[str, Any]:
     axes = {"rows": [100, 200], "engine": ["upstream", "reference"]}
     base = study(design="one-at-a-time", reference=reference, axes=axes, repeats=1)
     return base | changes
+
+
+def test_keys_of_the_training_are_the_defaults_of_axes():
+    """Studies from before the axes stay valid; a value of the axis comes first."""
+    training = {"learning_rate": 0.01, "plateau_patience": 3}
+    axes = {"rows": [100], "epochs": [1]}
+    (old,) = load_study(study(axes=axes, training=training, repeats=1)).points
+    assert (old.learning_rate, old.schedule) == (0.01, "plateau")
+    assert old.path == "toy/rows~100/epochs~1/learning_rate~0.01/schedule~plateau/repeat~0"
+    axes |= {"learning_rate": [0.02], "schedule": ["constant", "one-cycle"]}
+    new = load_study(study(axes=axes, training=training, repeats=1)).points
+    assert [(p.learning_rate, p.schedule) for p in new] == [(0.02, "constant"), (0.02, "one-cycle")]
+    around = one_at_a_time(training=training, axes={"rows": [100, 200], "learning_rate": [0.03]})
+    assert [(p.rows, p.learning_rate, p.schedule) for p in load_study(around).points] == [
+        (100, 0.01, "plateau"),
+        (200, 0.01, "plateau"),
+        (100, 0.03, "plateau"),
+    ]
+    (plain,) = load_study(study(axes={"rows": [100], "epochs": [1]}, training={"shuffle": True}, repeats=1)).points
+    assert (plain.learning_rate, plain.schedule) == (None, "constant")
+    assert plain.path == "toy/rows~100/epochs~1/repeat~0"
+
+
+def test_a_learning_rate_out_of_range_is_refused():
+    with pytest.raises(InputError, match=r"training\.learning_rate"):
+        load_study(study(training={"learning_rate": 2.0}))
 
 
 def test_a_study_without_an_engine_is_the_study_that_never_had_it(tmp_path):

@@ -274,7 +274,7 @@ class _Maker:
             {
                 **point,
                 "operation": operation,
-                "start": self.start,
+                "window_start": self.start,
                 **energies,
                 **self._times(duration, iterations, longest=1.98 if first else 1.2),
                 "contamination": 0.09 if bad else 0.01 * self._noise(0.5),

@@ -4,6 +4,8 @@ from typing import Any
 
 import pandas as pd
 
+from baler_energy.config.parameters import AXES, applies
+
 Tables = dict[str, pd.DataFrame]
 
 REFERENCE = {"rows": 30_000, "batch_size": 512, "epochs": 5, "threads": 2}
@@ -111,7 +113,7 @@ def _packed(table: pd.DataFrame, packing: str) -> pd.DataFrame:
 
 def _classical(runs: pd.DataFrame, packing: str) -> pd.DataFrame:
     error, ratio = CLASSICAL[packing]
-    absent = dict.fromkeys(("engine", "model", "precision", "batch_size", "compression_ratio", "epochs"))
+    absent = {name: None for name in AXES if not applies(name, "identity")}
     mine = runs[runs["operation"] != "train"].assign(transform="identity", packing=packing, **absent)
     results = {"mean_rms_over_range": error, "mean_nrmse": error / 0.08, "max_over_range": 4 * error}
     results |= {"ratio_native_bytes": ratio, "compressed_bytes": mine["rows"] * 96 / ratio}

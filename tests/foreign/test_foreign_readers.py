@@ -57,7 +57,7 @@ def test_codecarbon_of_any_version(version, write):
     assert pick(foreign, "machine", "duration")["value"].tolist() == [10, 20, 30]
     assert pick(foreign, "machine", "co2e")["value"][0] == pytest.approx(0.4 * 1320 / 3.6e6)
     assert set(foreign["ram_bytes"]) == {160 * 2.0**30}
-    assert foreign["start"].iloc[0] == START + pd.Timedelta(seconds=90)  # the time stamp is the row's end
+    assert foreign["window_start"].iloc[0] == START + pd.Timedelta(seconds=90)  # the time stamp is the row's end
 
 
 def test_codecarbon_evidence(write):
@@ -114,7 +114,7 @@ def test_pyjoules_units(write):
     assert pick(foreign, "gpu-0")["value"].tolist() == [500, 1000, 1500]  # mJ
     assert pick(foreign, "package-0")["value"].tolist() == pytest.approx([100, 200, 300])  # uJ
     assert pick(foreign, "dram-0")["value"].tolist() == pytest.approx([20, 40, 60])
-    assert foreign["start"].iloc[0] == START
+    assert foreign["window_start"].iloc[0] == START
     foreign, _ = read_foreign([write("pyjoules_log")])
     assert pick(foreign, "gpu-0")["value"].tolist() == [500, 1000, 1500]
 
@@ -133,7 +133,7 @@ def test_zeus_log(write):
     path = write("zeus_log")
     foreign, _ = read_foreign([path])
     assert pick(foreign, "gpu")["value"].tolist() == [500, 1000, 1500]
-    assert pick(foreign, "gpu")["start"].tolist() == [START + pd.Timedelta(seconds=s) for s in (0, 10, 30)]
+    assert pick(foreign, "gpu")["window_start"].tolist() == [START + pd.Timedelta(seconds=s) for s in (0, 10, 30)]
     assert pick(foreign, "gpu")["epoch"].tolist() == [0, 1, 2]
     path.write_text(
         "\n".join(line for line in path.read_text().splitlines() if not line.startswith("Epoch 1 consumed"))
@@ -174,7 +174,7 @@ def test_carbontracker_epochs(cpu, evidence, write):
     assert gpu["value"][0] == pytest.approx(5025) and "too short" in gpu["reason"][1]
     assert set(gpu["evidence"]) == {"measured"} and set(foreign["gpu_model"]) == {"Tesla T4"}
     assert set(foreign["tool_version"]) == {"2.4.7"}
-    assert foreign["start"].iloc[0] == START - pd.Timedelta(seconds=100.5)
+    assert foreign["window_start"].iloc[0] == START - pd.Timedelta(seconds=100.5)
 
 
 def test_carbontracker_output_is_the_actual_consumption_alone(write):

@@ -40,6 +40,22 @@ def test_what_is_exported_comes_back_the_same(stage, pipeline, project, tmp_path
     assert (tmp_path / "back" / "table.baler").read_bytes() == pipeline.compressed.read_bytes()
 
 
+def test_a_model_from_the_pca_start_has_the_form_of_any_other(stage, pipeline, project, tmp_path):
+    stage("train", "--data", pipeline.table, "--out", tmp_path / "t", "--epochs", 1, "--start", "pca")
+    form = []
+    for checkpoint, folder in (
+        (pipeline.checkpoint, project.path.with_name("q")),
+        (tmp_path / "t/checkpoint.pt", None),
+    ):
+        out = folder or project.path
+        stage("baler_export", "--checkpoint", checkpoint, "--data", pipeline.table, "--out", out)
+        model = torch.load(Folder(out).model, weights_only=True)
+        form.append([(name, tensor.shape, tensor.dtype, tensor.stride()) for name, tensor in model.items()])
+    assert form[0] == form[1] and type(model).__name__ == "OrderedDict"
+    stage("baler_import", project.path, "--out", tmp_path / "back")
+    assert (tmp_path / "back/checkpoint.pt").read_bytes() == (tmp_path / "t/checkpoint.pt").read_bytes()
+
+
 def test_baler_finds_every_folder_and_key(stage, pipeline, project, capsys):
     stage("baler_export", "--checkpoint", pipeline.checkpoint, "--data", pipeline.table, "--out", project.path)
     for path in (project.model, project.features, project.data, project.config):

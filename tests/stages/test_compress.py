@@ -27,7 +27,7 @@ def test_the_record_has_every_size(pipeline):
         "torch_gpu_memory_peak_b": None,
     }
     assert {"rows": 300, "latent_columns": 12, "epochs": 2, "source": "toy"}.items() <= record.parameters.items()
-    assert "learning_rate" not in record.parameters
+    assert "shuffle" not in record.parameters
 
 
 def test_the_file_holds_all_rows_and_not_those_of_the_warm_up(pipeline):

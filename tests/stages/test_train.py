@@ -42,7 +42,8 @@ def test_the_record_is_complete(pipeline):
         "repeat": 0,
         "seed": 1,
         "threads": 1,
-        "learning_rate": 1e-3,
+        "learning_rate": None,
+        "schedule": "constant",
         "shuffle": False,
     }
     assert expected.items() <= record.parameters.items()
@@ -50,6 +51,7 @@ def test_the_record_is_complete(pipeline):
     assert record.results["final_loss"] == history["loss"].iloc[-1]
     assert record.results["epochs_run"] == 2 and record.results["parameters"] == 61_536
     assert record.results["flops"] == 2 * record.results["macs"] == 355_200 * 300 * 2
+    assert record.results["learning_rate"] == 1e-3
     assert record.results["torch_gpu_memory_peak_b"] is None
 
 
@@ -112,6 +114,23 @@ def test_the_fast_engine_trains_the_same_network(stage, pipeline, tmp_path):
         torch.testing.assert_close(ours.parameters[name], theirs, rtol=0, atol=1e-12)
 
 
+def test_a_start_is_recorded_and_what_does_not_fit_is_reported_once(stage, pipeline, tmp_path, capfd):
+    words = ("--start", "pca", "--model", "20-10", "--epochs", 2)
+    stage("train", "--data", pipeline.table, "--out", tmp_path, *words)
+    assert capfd.readouterr().err.count("start pca: 5 of 12 latent columns") == 1
+    assert Measurement.read(tmp_path / "measurement.json").parameters["start"] == "pca"
+
+
+def test_training_to_a_loss_records_the_epochs_that_ran(stage, pipeline, tmp_path):
+    target = pd.read_parquet(pipeline.checkpoint.parent / "history.parquet")["loss"].iloc[1]
+    options = ("--epochs", 9, "--stop-at-loss", target)
+    stage("train", "--data", pipeline.table, "--out", tmp_path, *options)
+    record = Measurement.read(tmp_path / "measurement.json")
+    assert (record.parameters["epochs"], record.results["epochs_run"]) == (9, 2)
+    assert record.parameters["stop_at_loss"] == record.results["final_loss"] == target
+    assert record.results["flops"] == 2 * 355_200 * 300
+
+
 def test_bfloat16_is_recorded_and_leaves_a_float32_checkpoint(stage, pipeline, tmp_path):
     options = ("--engine", "fast", "--precision", "bfloat16", "--epochs", 2)
     stage("train", "--data", pipeline.table, "--out", tmp_path, *options)
@@ -142,12 +161,15 @@ def test_an_old_record_does_not_outlive_a_failure(stage, pipeline, tmp_path, mon
         (("--plateau-factor", 1), "--plateau-factor"),
         (("--early-stopping-patience", 0), "--early-stopping-patience"),
         (("--save-every-s", 0), "--save-every-s"),
+        (("--stop-at-loss", 0), "--stop-at-loss"),
         (("--epochs", 0), "--epochs"),
         (("--batch-size", -5), "--batch-size"),
         (("--threads", 0), "--threads 0"),
         (("--threads", "some"), "--threads some"),
         (("--engine", "slow"), "--engine slow: should be 'reference'"),
         (("--packing", "tight"), "--packing tight"),
+        (("--start", "warm"), "--start warm"),
+        (("--engine", "upstream", "--start", "pca"), "start 'pca'"),
         (("--model", "large"), "--model large"),
         (("--seed", -1), "--seed"),
         (("--repeat", -1), "--repeat"),

@@ -22,8 +22,11 @@ from baler_energy.variants import (
     CODERS,
     ENGINES,
     METERS,
+    OPTIMIZERS,
     PEERS,
     PROFILERS,
+    SCHEDULES,
+    STARTS,
     TRANSFORMS,
     variant_modules,
 )
@@ -83,9 +86,19 @@ def check(
     assert elsewhere or (behind & variant_modules()) - loaded == set(), "in the fingerprint, but not loaded"
 
 
-def codec(engine: str | None = "reference", transform: str = "baler", packing: str = "none") -> SimpleNamespace:
+def codec(
+    engine: str | None = "reference",
+    transform: str = "baler",
+    packing: str = "none",
+    *,
+    start: str | None = None,
+    schedule: str | None = None,
+    optimizer: str | None = "adam",
+) -> SimpleNamespace:
     """Name a codec."""
-    return SimpleNamespace(transform=transform, engine=engine, packing=packing)
+    return SimpleNamespace(
+        transform=transform, engine=engine, packing=packing, start=start, schedule=schedule, optimizer=optimizer
+    )
 
 
 def options(engine: str, operation: str | None = None) -> list[str]:
@@ -136,6 +149,24 @@ def test_a_training(made: Files, engine: str) -> None:
     assert versions.items() <= record["provenance"]["software"].items() and "torch" in versions
 
 
+@pytest.mark.parametrize("start", STARTS)
+def test_a_start_of_training(made: Files, start: str) -> None:
+    arguments = ["train", "--data", made.table, "--out", made.out, *options("fast"), "--start", start, *WINDOW]
+    check(made, [*arguments, "process"], *sources.measured("train", codec("fast", start=start), ["process"]))
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_a_schedule_of_training(made: Files, schedule: str) -> None:
+    arguments = ["train", "--data", made.table, "--out", made.out, *options("fast"), "--schedule", schedule, *WINDOW]
+    check(made, [*arguments, "process"], *sources.measured("train", codec("fast", schedule=schedule), ["process"]))
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_an_optimizer(made: Files, name: str) -> None:
+    arguments = ["train", "--data", made.table, "--out", made.out, *options("reference"), "--optimizer", name, *WINDOW]
+    check(made, [*arguments, "process"], *sources.measured("train", codec(optimizer=name), ["process"]))
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_codec_that_is_applied(made: Files, engine: str) -> None:
     check(
@@ -151,9 +182,9 @@ def test_another_transform(made: Files, name: str) -> None:
     applied = ["apply", "--data", made.table, "--out", made.out / "applied", *words]
     if "train" in TRANSFORMS[name][None]:
         train = ["train", "--data", made.table, "--out", made.out / "train", *words]
-        check(made, train, *sources.measured("train", codec(None, name), ["process"]))
+        check(made, train, *sources.measured("train", codec(None, name, optimizer=None), ["process"]))
         applied += ["--checkpoint", made.out / "train" / "checkpoint.pt"]
-    check(made, applied, *sources.applied(codec(None, name), ["process"]))
+    check(made, applied, *sources.applied(codec(None, name, optimizer=None), ["process"]))
 
 
 @pytest.mark.parametrize("word", CODERS)

@@ -74,7 +74,7 @@ detail | string | | how the value was obtained and what it assumes
 _RUNS = POINT + _columns("""
 operation | string | | train, compress, decompress, or forward where the study has several networks
 at_centre | boolean | | the point is the study's centre, on any device: the one it names, or the middle of the grid
-start | datetime | | start of the window (UTC)
+window_start | datetime | | start of the window (UTC)
 duration_s | number | s | duration of one iteration: window_s / iterations
 window_s | number | s | duration of the whole window
 iterations | integer | 1 | repetitions of the operation in the window
@@ -303,7 +303,7 @@ reason | string | | why value is null
 _FOREIGN = _MEASUREMENTS + _columns("""
 file | string | | name of the imported file
 tool_version | string | | version of the tool that wrote the file, if stated
-start | datetime | | start of the reading's window, if stated (assumed UTC without a time zone)
+window_start | datetime | | start of the reading's window, if stated (assumed UTC without a time zone)
 duration_s | number | s | length of the reading's window
 epoch | integer | 1 | epoch of the reading
 cpu_model | string | | CPU, as named in the file

@@ -99,7 +99,7 @@ def run_row(
         **point_values(record),
         "operation": record.operation.value,
         "at_centre": at_centre,
-        "start": record.window.start,
+        "window_start": record.window.start,
         "duration_s": duration_s,
         "window_s": record.window.duration_s,
         "iterations": iterations,

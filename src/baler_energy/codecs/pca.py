@@ -1,9 +1,7 @@
 """The transform ``pca``: the first principal components of the scaled columns, in closed form.
 
-Columns are scaled to [0, 1], as in Baler, so that errors count relative to each column's range. Mean and covariance are
-computed in one pass over the table, block by block, with the update of Chan, Golub and LeVeque (Algorithms for
-computing the sample variance, 1983). The components are the covariance's eigenvectors with the largest eigenvalues.
-This is the linear codec with the least squared error of the scaled values (Eckart and Young 1936).
+Columns are scaled to [0, 1], as in Baler, so that errors count relative to each column's range. The components
+(`components`) give the linear codec with the least squared error of the scaled values.
 """
 
 import hashlib
@@ -18,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from baler_energy.codecs.baler.architecture import latent_columns
+from baler_energy.codecs.components import principal_components, product
 from baler_energy.codecs.engines.base import Asked, Learned, Work
 from baler_energy.codecs.normalisation import Normalisation
 from baler_energy.codecs.streaming import BLOCK_ROWS, StreamingCoder, streamed_compression, streamed_decompression
@@ -77,11 +75,11 @@ class Pca:
     def encode(self, data: Floats) -> tuple[NDArray[Any], ...]:
         """Encode values (rows, columns) to latents (rows, latent)."""
         with np.errstate(over="ignore", invalid="ignore"):
-            return (_product(self.normalisation.normalise(data) - self.mean, self.components.T),)
+            return (product(self.normalisation.normalise(data) - self.mean, self.components.T),)
 
     def decode(self, latents: NDArray[Any]) -> Floats:
         """Decode latents (rows, latent) to values (rows, columns), not yet rounded to the native types."""
-        return self.normalisation.restore(_product(np.asarray(latents, np.float64), self.components) + self.mean)
+        return self.normalisation.restore(product(np.asarray(latents, np.float64), self.components) + self.mean)
 
     def write(self, path: Path) -> None:
         """Write to a file (npz), atomically."""
@@ -118,12 +116,6 @@ class Pca:
         return found
 
 
-def _product(left: Floats, right: Floats) -> Floats:
-    """Multiply matrices with torch, which keeps to the point's number of threads; NumPy would use every core."""
-    product: Floats = torch.matmul(torch.from_numpy(np.ascontiguousarray(left)), torch.from_numpy(right)).numpy()
-    return product
-
-
 def fit(source: Source, latent: int, most_blocks: int | None = None) -> tuple[Pca, int]:
     """Find the principal components of a table, in two passes over it: ranges, then mean and covariance.
 
@@ -153,20 +145,9 @@ def fit(source: Source, latent: int, most_blocks: int | None = None) -> tuple[Pc
         # NaN propagates, and is refused below.
         low, high = np.minimum(low, block.data.min(axis=0)), np.maximum(high, block.data.max(axis=0))
     normalisation = Normalisation.of(np.stack([low, high]), source.names)
-    rows, mean, scatter = 0, np.zeros(len(low)), np.zeros((len(low), len(low)))
-    for block in islice(source.blocks(BLOCK_ROWS), most_blocks):
-        scaled = normalisation.normalise(block.data)
-        own, count = scaled.mean(axis=0), len(scaled)
-        centred, shift = scaled - own, own - mean
-        scatter += _product(centred.T, centred) + np.outer(shift, shift) * (rows * count / (rows + count))
-        mean += shift * (count / (rows + count))
-        rows += count
-    vectors = torch.linalg.eigh(torch.from_numpy(scatter)).eigenvectors.numpy()
-    # eigh sorts by ascending eigenvalue. An eigenvector's sign is arbitrary: its largest entry is made positive.
-    components = vectors[:, ::-1][:, :latent].T
-    signs = np.sign(components[np.arange(latent), np.abs(components).argmax(axis=1)])
-    kept = np.ascontiguousarray(components * signs[:, None])
-    return Pca(source.names, source.dtypes, normalisation, mean, kept), rows
+    blocks = (normalisation.normalise(block.data) for block in islice(source.blocks(BLOCK_ROWS), most_blocks))
+    found = principal_components(blocks, len(low), latent)
+    return Pca(source.names, source.dtypes, normalisation, found.mean, found.vectors), found.rows
 
 
 @contextmanager

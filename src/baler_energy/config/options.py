@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
-from baler_energy.config.parameters import Config, OnlyWith
+from baler_energy.config.parameters import Config
 from baler_energy.errors import InputError
 
 __all__ = ["add_options", "option", "options_of"]
@@ -46,17 +46,11 @@ def add_options(
 
 
 def options_of(section: Config, *, without: Collection[str] = ()) -> list[str]:
-    """Return the options that pass a section's values, without those that are not set or have no effect."""
+    """Return the options that pass a section's values, without those that are not set."""
     passed: list[str] = []
-    for name, field in type(section).model_fields.items():
+    for name in type(section).model_fields:
         value = getattr(section, name)
-        needed = [mark.name for mark in field.metadata if isinstance(mark, OnlyWith)]
-        if (
-            name in without
-            or value is None
-            or value is False
-            or any(getattr(section, other) is None for other in needed)
-        ):
+        if name in without or value is None or value is False:
             continue
         passed += [option(name)] if value is True else [option(name), str(value)]
     return passed

@@ -20,7 +20,7 @@ from pydantic.fields import FieldInfo
 from baler_energy.codecs.baler.architecture import network
 from baler_energy.codecs.packing import Packing
 from baler_energy.errors import InputError
-from baler_energy.variants import ENGINES, TRANSFORMS
+from baler_energy.variants import ENGINES, OPTIMIZERS, SCHEDULES, STARTS, TRANSFORMS
 
 __all__ = [
     "AXES",
@@ -28,26 +28,34 @@ __all__ = [
     "AppliesTo",
     "Config",
     "Count",
+    "LearningRate",
     "Name",
-    "OnlyWith",
     "Parameters",
     "Shown",
     "Training",
     "applicable",
     "applies",
     "column_type",
+    "default_schedule",
     "shown",
 ]
 
 if TYPE_CHECKING:
     Engine = str
+    Optimizer = str
+    Schedule = str
+    Start = str
     Transform = str
 else:
     Engine = Literal[tuple(ENGINES)]
+    Optimizer = Literal[tuple(OPTIMIZERS)]
+    Schedule = Literal[tuple(SCHEDULES)]
+    Start = Literal[tuple(STARTS)]
     Transform = Literal[tuple(TRANSFORMS)]
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=64)]
 Count = Annotated[int, Field(ge=1)]
+LearningRate = Annotated[float, Field(gt=0, le=1)]
 
 
 def _checked(read: Callable[[str], object]) -> AfterValidator:
@@ -90,13 +98,6 @@ class AppliesTo:
     """Marks a parameter that only some transforms have; it is null for the others."""
 
     transforms: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class OnlyWith:
-    """Marks a setting that has no effect unless another one is set."""
-
-    name: str
 
 
 class Config(BaseModel):
@@ -185,6 +186,40 @@ class Parameters(Config):
     number of threads."""
     epochs: Annotated[Count, _BALER, Shown("passes over the table in training", phrase="{} epoch{s}")]
     """Passes over the table in training."""
+    start: Annotated[
+        Start,
+        _BALER,
+        Shown("parameters that training starts from: random or pca (principal components)", "start {}", quiet=True),
+    ] = "random"
+    """Parameters that training starts from. ``random``: drawn from the seed, as Baler does; ``pca``: principal
+    components of the table, inside Baler's unchanged network: before any training it is the transform ``pca``. Their
+    computation is part of the measured training."""
+    learning_rate: Annotated[
+        LearningRate | None,
+        _BALER,
+        Shown(
+            "learning rate, the largest of a schedule; null: the default",
+            phrase="learning rate {:g}",
+            label="Learning rate",
+        ),
+    ] = None
+    """Learning rate, or the largest one of a schedule; by default that of the optimizer (docs/engines.md; Adam:
+    0.001)."""
+    schedule: Annotated[
+        Schedule,
+        _BALER,
+        Shown("how the learning rate changes: constant, plateau or one-cycle", phrase="schedule {}", quiet=True),
+    ] = "constant"
+    """How the learning rate changes. ``constant``: not at all; ``plateau``: lower after epochs without a lower loss
+    (``training.plateau_patience``, 10 if not set); ``one-cycle``: once up and down over the whole training, a step at
+    a time (PyTorch's ``OneCycleLR``)."""
+    optimizer: Annotated[
+        Optimizer,
+        _BALER,
+        Shown("optimizer: what turns gradients into steps of the parameters", phrase="optimizer {}", quiet=True),
+    ] = "adam"
+    """What turns gradients into steps of the parameters; engine ``fast`` does not have those that work on whole
+    matrices (``muon``, ``soap``) or need second derivatives (``sophia``)."""
 
     def changed(self, **changes: Any) -> Self:
         """Return a copy with some values changed, all validated; parameters that do not apply are null."""
@@ -217,18 +252,24 @@ AXIS_DEFAULTS: dict[str, Any] = {
 class Training(Config):
     """How every point trains."""
 
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-3
-    """Learning rate of Adam."""
     shuffle: bool = False
     """Shuffle the rows each epoch (Baler does not)."""
     early_stopping_patience: Count | None = None
     """Stop after this many epochs without a lower loss."""
+    stop_at_loss: Annotated[float, Field(gt=0)] | None = None
+    """Stop after the first epoch whose loss is at most this."""
     plateau_patience: Count | None = None
-    """Lower the learning rate after this many epochs without a lower loss."""
-    plateau_factor: Annotated[float, Field(gt=0, lt=1), OnlyWith("plateau_patience")] = 0.5
+    """Lower the learning rate after this many epochs without a lower loss. If it is set, the axis ``schedule`` is
+    ``plateau`` by default."""
+    plateau_factor: Annotated[float, Field(gt=0, lt=1)] = 0.5
     """Factor on the learning rate at a plateau."""
     save_every_s: Annotated[float, Field(gt=0)] = 600.0
     """Interval at which a long training saves its state (s); after an interruption it resumes from there."""
+
+
+def default_schedule(plateau_patience: Any) -> str:
+    """Return the schedule of trainings that do not name one: ``plateau`` if its patience is set."""
+    return AXIS_DEFAULTS["schedule"] if plateau_patience is None else "plateau"
 
 
 def shown(name: str) -> Shown:

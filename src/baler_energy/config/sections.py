@@ -201,6 +201,8 @@ CountOrRounds = Annotated[
 class Training(parameters.Training):
     """How every point is trained, and which rows are held out."""
 
+    learning_rate: parameters.LearningRate | None = None
+    """Default of the axis ``learning_rate``."""
     held_out: Annotated[float, Field(ge=0, le=1)] = 0.2
     """Number of held-out rows, on which no codec is trained, over the rows of the table; errors on both are reported.
     They are taken in addition to ``rows``, as far as the dataset has more; ``rows: all`` uses all others. 0: none."""

@@ -21,7 +21,16 @@ from pydantic import Field, StringConstraints, ValidationError, field_validator,
 
 from baler_energy.analysis.carbon import carbon_intensity_g_per_kwh
 from baler_energy.codecs.engines import check_precision, engine_of, operations_of
-from baler_energy.config.parameters import AXES, AXIS_DEFAULTS, Config, Name, Parameters, applicable, applies
+from baler_energy.config.parameters import (
+    AXES,
+    AXIS_DEFAULTS,
+    Config,
+    Name,
+    Parameters,
+    applicable,
+    applies,
+    default_schedule,
+)
 from baler_energy.config.sections import (
     SHARDS_PER_SEED,
     Axes,
@@ -107,6 +116,23 @@ class Study(Config):
     """The log of an external wattmeter, merged by time."""
     break_even: BreakEven = BreakEven()
     """What it costs to keep, move and read data: whether compression pays."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _training_sets_axes(cls, config: Any) -> Any:
+        """Take defaults of axes from the keys of ``training`` that describe them."""
+        training = config.get("training") if isinstance(config, Mapping) else None
+        if not isinstance(training, Mapping):
+            return config
+        found = {"learning_rate": training.get("learning_rate")}
+        found |= {"schedule": default_schedule(training.get("plateau_patience"))}
+        changed = {name: value for name, value in found.items() if value != AXIS_DEFAULTS[name]}
+        centre = config.get("reference")
+        if isinstance(centre, Mapping):
+            return {**config, "reference": {**changed, **centre}}
+        axes = config.get("axes")
+        lists = {name: [value] for name, value in changed.items()}
+        return {**config, "axes": {**lists, **axes}} if isinstance(axes, Mapping) else config
 
     @field_validator("country")
     @classmethod

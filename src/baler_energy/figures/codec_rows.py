@@ -1,19 +1,22 @@
 """The codecs that a study compares: they may differ from its centre in transform, packing, ratio and epochs."""
 
+from functools import partial
 from typing import Any
 
 import pandas as pd
 
 from baler_energy.analysis.rate_distortion import codec_points
+from baler_energy.config.parameters import applies
 from baler_energy.figures.base import NoData, Tables, require_rows
 from baler_energy.figures.selection import AXES, at_point, centre_of, describe, first_device, with_results
+from baler_energy.variants import TRANSFORMS
 
 __all__ = ["around_centre", "codecs_at_centre", "where"]
 
 #: Axes in which codecs may differ.
 _FREE = ("transform", "engine", "packing", "compression_ratio", "epochs")
 #: Axes that do not apply to every transform.
-_OF_SOME = ("model", "precision", "batch_size")
+_OF_SOME = tuple(axis for axis in AXES if axis not in _FREE and not all(applies(axis, one) for one in TRANSFORMS))
 
 
 def around_centre(runs: pd.DataFrame, *free: str) -> pd.DataFrame:
@@ -21,7 +24,9 @@ def around_centre(runs: pd.DataFrame, *free: str) -> pd.DataFrame:
     centre = centre_of(runs)
     here = at_point(runs, {axis: centre[axis] for axis in AXES if axis not in (*_FREE, *_OF_SOME, *free)})
     for axis in (*_OF_SOME, "engine"):
-        here = here[here[axis].isna() | (here[axis] == centre[axis])]
+        # Null: the transform does not have the axis, or the axis has no value at the centre either.
+        alike = here[axis].isna() if pd.isna(centre[axis]) else here[axis] == centre[axis]
+        here = here[alike | ~here["transform"].map(partial(applies, axis)).astype(bool)]
     return here
 
 

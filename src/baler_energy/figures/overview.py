@@ -286,7 +286,7 @@ def _machines(runs: pd.DataFrame) -> list[str]:
 
 def _flagged(runs: pd.DataFrame) -> list[str]:
     """List the runs that are excluded by a flag, the first ones by name."""
-    bad = flagged(runs).sort_values("start")
+    bad = flagged(runs).sort_values("window_start")
     if bad.empty:
         return ["None."]
     bad = bad.assign(words=[", ".join(defects(flags)) for flags in bad["flags"]])

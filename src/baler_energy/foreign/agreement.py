@@ -84,7 +84,7 @@ def agreements(table: pd.DataFrame) -> Iterator[dict[str, Any]]:
 def _runs(table: pd.DataFrame) -> list[_Run]:
     """Split the windows of each file and tool into runs; runs of one or two windows are left out."""
     first = table.drop_duplicates("window").set_index("window")
-    first = first.assign(start_s=(first["start"] - pd.Timestamp(0, tz="UTC")).dt.total_seconds())
+    first = first.assign(start_s=(first["window_start"] - pd.Timestamp(0, tz="UTC")).dt.total_seconds())
     energy = table[table["quantity"] == Quantity.ENERGY]
     kinds = energy["component"].str.split("-").str[0].replace({"package": "cpu"})
     values = energy.groupby([energy["window"], kinds])["value"].sum(min_count=1).unstack()

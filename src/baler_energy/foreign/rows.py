@@ -199,8 +199,8 @@ def frame(windows: Iterable[tuple[str, Window]]) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=[*columns, "window", "utc"], dtype=object)
     numbers = ["value", "value_per_iteration", "duration_s", "ram_bytes", "bound"]
     table[numbers] = table[numbers].astype("float64")
-    start = pd.to_datetime(table["start"].astype("float64"), unit="s", utc=True)
-    table["start"] = start.dt.round("us").astype("datetime64[us, UTC]")
+    start = pd.to_datetime(table["window_start"].astype("float64"), unit="s", utc=True)
+    table["window_start"] = start.dt.round("us").astype("datetime64[us, UTC]")
     table["epoch"] = table["epoch"].astype("Int64")
     table["window"] = table["window"].astype("int64")
     return table.astype({"utc": bool, "primary": bool})
@@ -221,7 +221,7 @@ def _row(name: str, index: int, window: Window, value: Value) -> dict[str, Any]:
         "detail": value.detail,
         "file": name,
         "tool_version": window.tool_version,
-        "start": window.start_s,
+        "window_start": window.start_s,
         "duration_s": window.duration_s,
         "epoch": window.epoch,
         "cpu_model": window.cpu_model,

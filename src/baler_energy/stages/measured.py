@@ -163,7 +163,7 @@ def write_record(
         Measurements of earlier processes; their times and hosts go into the provenance.
     """
     meters = [reading.meter for reading in outcome.readings]
-    codec = SimpleNamespace(transform=parameters["transform"], engine=parameters["engine"])
+    codec = SimpleNamespace(**parameters)
     behind = measured(operation.value, codec, meters)
     made_with = provenance(*behind, *coder_modules(str(parameters["packing"])))
     job = made_with["slurm"]

@@ -11,7 +11,7 @@ from baler_energy.codecs.engines import check_precision, device_of, engine_of
 from baler_energy.codecs.engines.base import Asked
 from baler_energy.codecs.packing import Packing
 from baler_energy.config.options import add_options
-from baler_energy.config.parameters import Count, Name, Parameters
+from baler_energy.config.parameters import Count, Name, Parameters, default_schedule
 from baler_energy.cores import allowed_cpus, default_threads
 from baler_energy.errors import UnavailableError
 from baler_energy.meters.visible import hold_first_gpu, number_by_bus
@@ -98,7 +98,8 @@ def add_codec_file_arguments(
 def add_point_arguments(parser: argparse.ArgumentParser, *, epochs: int | None = None) -> None:
     """Add the options of a point to `parser`; `epochs` is the default of ``--epochs``."""
     group = parser.add_argument_group("point of the grid")
-    add_options(group, PointOptions, without=["rows"], defaults={"epochs": epochs})
+    # A schedule that is not given depends on the options of the training.
+    add_options(group, PointOptions, without=["rows"], defaults={"epochs": epochs, "schedule": None})
 
 
 def point_options(args: argparse.Namespace) -> PointOptions:
@@ -110,6 +111,8 @@ def point_options(args: argparse.Namespace) -> PointOptions:
         A value is out of range, or the calibration cannot be read.
     """
     given = {name: getattr(args, name) for name in PointOptions.model_fields if name != "rows"}
+    if given["schedule"] is None:
+        given["schedule"] = default_schedule(getattr(args, "plateau_patience", None))
     point = PointOptions(**given).changed()
     check_precision(point)
     if reason := Packing.parse(point.packing).missing():

@@ -33,7 +33,7 @@ def training_key(table: Table, parameters: Mapping[str, Any]) -> str:
     import torch
 
     facts = [table.names, list(map(str, table.dtypes)), dict(parameters), torch.__version__]
-    codec = SimpleNamespace(transform=parameters["transform"], engine=parameters["engine"])
+    codec = SimpleNamespace(**parameters)
     made_with = fingerprint(*measured("train", codec))
     digest = hashlib.sha256(json.dumps([*facts, made_with]).encode())
     digest.update(np.ascontiguousarray(table.data).data)

@@ -55,10 +55,15 @@ def test_five_hundred_steps_of_balers_network_are_the_references():
         SETTINGS.changed(batch_size=60),
         SETTINGS.changed(batch_size=60, shuffle=True),
         SETTINGS.changed(batch_size=1000),
-        SETTINGS.changed(learning_rate=0.1, plateau_patience=1, plateau_factor=0.3, epochs=30),
+        SETTINGS.changed(learning_rate=0.1, schedule="plateau", plateau_patience=1, plateau_factor=0.3, epochs=30),
         SETTINGS.changed(learning_rate=0.1, early_stopping_patience=2, epochs=60),
+        SETTINGS.changed(learning_rate=0.01, schedule="one-cycle", epochs=10),
+        SETTINGS.changed(learning_rate=0.01, schedule="one-cycle", epochs=1, shuffle=True),
     ],
-    ids=["shuffled", "whole batches", "whole batches shuffled", "one batch", "plateau", "early stopping"],
+    ids=[
+        *("shuffled", "whole batches", "whole batches shuffled", "one batch", "plateau", "early stopping"),
+        *("one cycle", "one cycle of an epoch"),
+    ],
 )
 def test_orders_and_schedules_are_the_references(table, how):
     reference, ours = both(table, how)
@@ -68,7 +73,7 @@ def test_orders_and_schedules_are_the_references(table, how):
 
 def test_the_schedules_took_effect_in_these_tests(table):
     plain = SETTINGS.changed(learning_rate=0.1, epochs=30)
-    lowered = plain.changed(plateau_patience=1, plateau_factor=0.3)
+    lowered = plain.changed(schedule="plateau", plateau_patience=1, plateau_factor=0.3)
     assert losses(both(table, plain)[1]) != losses(both(table, lowered)[1])
     stopped = plain.changed(early_stopping_patience=2, epochs=60)
     assert len(both(table, stopped)[1].epochs) < 60
@@ -203,20 +208,32 @@ def test_a_graph_replays_full_batches_and_is_captured_again_for_another_rate(gra
     optimizer = SimpleNamespace(param_groups=[{"lr": 1e-3}])
     seen: list[list[float]] = []
     take = GraphedStep(capturable(lambda rows: seen.append(rows.flatten().tolist())), optimizer, 2)
-    batches = [torch.tensor([[float(n)], [n + 0.5]]) for n in range(6)]
+    batches = [torch.tensor([[float(n)], [n + 0.5]]) for n in range(9)]
     for rows in (*batches[:2], torch.tensor([[9.0]]), *batches[2:5]):
         take(rows)
     assert len(captured) == 1
     optimizer.param_groups[0]["lr"] = 1e-4
-    take(batches[5])
+    for rows in batches[5:]:
+        take(rows)
     take(torch.tensor([[8.0]]))
     assert len(captured) == 2
-    assert seen == [[0, 0.5], [1, 1.5], [9], [2, 2.5], [3, 3.5], [4, 4.5], [5, 5.5], [8]]
+    assert seen == [[0, 0.5], [1, 1.5], [9], *([n, n + 0.5] for n in range(2, 9)), [8]]
+
+
+def test_no_graph_is_captured_while_the_rate_changes_at_every_step(graphs):
+    captured, capturable = graphs
+    optimizer = SimpleNamespace(param_groups=[{"lr": 1e-3}])
+    seen: list[list[float]] = []
+    take = GraphedStep(capturable(lambda rows: seen.append(rows.flatten().tolist())), optimizer, 1)
+    for n in range(9):
+        take(torch.tensor([[float(n)]]))
+        optimizer.param_groups[0]["lr"] *= 0.9
+    assert not captured and seen == [[n] for n in range(9)]
 
 
 def test_training_from_graphs_is_the_references(table, graphs):
     captured, capturable = graphs
-    how = SETTINGS.changed(epochs=30, learning_rate=0.1, plateau_patience=1, plateau_factor=0.3)
+    how = SETTINGS.changed(epochs=30, learning_rate=0.1, schedule="plateau", plateau_patience=1, plateau_factor=0.3)
     reference, _ = both(table, how)
     model = new_model(Architecture(6, 3), how)
     with torch.no_grad():
@@ -229,14 +246,16 @@ def test_training_from_graphs_is_the_references(table, graphs):
                 take(batch)
             return step.fetch_summed_loss() / 5
 
-        learner = training.new_learner(model, step.optimizer, torch.Generator(), how)
+        learner = training.new_learner(model, step.optimizer, torch.Generator(), how, 5)
         epochs = training.train_epochs(epoch, learner, how, lambda epoch: None)
     assert_same(reference, Trained(model, reference.normalisation, epochs))
     assert len(captured) > 1
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU here")
-@pytest.mark.parametrize("how", [SETTINGS, SETTINGS.changed(shuffle=True, plateau_patience=1, learning_rate=0.1)])
+@pytest.mark.parametrize(
+    "how", [SETTINGS, SETTINGS.changed(shuffle=True, schedule="plateau", plateau_patience=1, learning_rate=0.1)]
+)
 def test_on_a_gpu_it_is_the_reference_of_the_cpu(table, how):
     assert_same(*both(table, how.changed(epochs=20), device=torch.device("cuda")), 1e-7)
 

@@ -9,6 +9,7 @@ import torch
 from baler_energy.codecs.baler import fast, training
 from baler_energy.codecs.baler.architecture import Architecture
 from baler_energy.codecs.baler.settings import TrainingSettings
+from baler_energy.variants import OPTIMIZERS
 
 NAMES = [f"x{n}" for n in range(6)]
 SETTINGS = TrainingSettings(epochs=12, batch_size=32, seed=3)
@@ -53,10 +54,11 @@ def trained(engine, data, settings, keeper=None):
         {},
         {"shuffle": True},
         {"precision": "float32", "shuffle": True},
-        {"learning_rate": 0.3, "plateau_patience": 1, "plateau_factor": 0.3},
+        {"learning_rate": 0.3, "schedule": "plateau", "plateau_patience": 1, "plateau_factor": 0.3},
+        {"learning_rate": 0.03, "schedule": "one-cycle", "start": "pca"},
         {"learning_rate": 0.1, "epochs": 60, "early_stopping_patience": 4, "shuffle": True},
     ],
-    ids=["plain", "shuffled", "float32", "plateau", "early stopping"],
+    ids=["plain", "shuffled", "float32", "plateau", "one cycle", "early stopping"],
 )
 def test_an_interrupted_training_gives_the_same_bits(engine, changes, data):
     settings = SETTINGS.changed(**changes)
@@ -75,6 +77,16 @@ def test_an_interrupted_training_gives_the_same_bits(engine, changes, data):
         assert torch.equal(tensor, resumed.model.state_dict()[name]), name
     if "early_stopping_patience" in changes:
         assert 7 < len(whole.epochs) < settings.epochs
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_an_interrupted_training_with_another_optimizer_gives_the_same_bits(name, data):
+    settings = SETTINGS.changed(optimizer=name, learning_rate=1e-3, schedule="one-cycle")
+    first = Keeper(5)
+    with pytest.raises(InterruptedTrainingError):
+        trained(training, data, settings, first)
+    resumed, whole = trained(training, data, settings, Keeper(None, first.state)), trained(training, data, settings)
+    assert all(map(torch.equal, whole.model.state_dict().values(), resumed.model.state_dict().values()))
 
 
 def test_an_interrupted_bfloat16_training_gives_the_same_bits(data):

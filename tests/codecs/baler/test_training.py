@@ -100,7 +100,17 @@ def test_early_stopping_waits_for_its_patience(table):
     assert len(_train(table, SETTINGS.changed(epochs=5, early_stopping_patience=3)).epochs) == 5
 
 
-def test_a_plateau_lowers_the_rate(table, monkeypatch):
+def test_training_stops_at_the_first_loss_that_is_low_enough(table):
+    losses = [epoch.loss for epoch in _train(table, SETTINGS.changed(epochs=20)).epochs]
+    assert losses == sorted(losses, reverse=True)
+    for target, count in ((losses[7], 8), ((losses[7] + losses[8]) / 2, 9), (losses[0] * 2, 1), (losses[-1] / 2, 20)):
+        stopped = _train(table, SETTINGS.changed(epochs=20, stop_at_loss=target))
+        assert [epoch.loss for epoch in stopped.epochs] == losses[:count]
+
+
+@pytest.fixture
+def rates(monkeypatch) -> list[float]:
+    """Record the learning rate of each step."""
     rates = []
     original = torch.optim.Adam.step
 
@@ -109,8 +119,25 @@ def test_a_plateau_lowers_the_rate(table, monkeypatch):
         return original(self, *args, **kwargs)
 
     monkeypatch.setattr(torch.optim.Adam, "step", step)
+    return rates
+
+
+def test_one_cycle_is_over_all_steps(table, rates):
+    """PyTorch's default shape: from 1/25 of the rate to the rate at 3/10 of the steps, then to almost zero."""
+    settings = SETTINGS.changed(epochs=20, learning_rate=0.02, schedule="one-cycle")
+    _train(table, settings)
+    rates = np.array(rates)
+    assert len(rates) == 20 * 5
+    assert rates[0] == pytest.approx(0.02 / 25) and rates.max() == pytest.approx(0.02)
+    assert rates.argmax() == 0.3 * 100 - 1 and rates[-1] == pytest.approx(0.02 / 25 / 1e4)
+    assert (np.diff(rates[:30]) > 0).all() and (np.diff(rates[29:]) < 0).all()
+
+
+def test_a_plateau_lowers_the_rate(table, rates):
     # At this rate the loss stays constant, so that every epoch from the second on is part of the plateau.
-    settings = SETTINGS.changed(epochs=5, learning_rate=1e-12, plateau_patience=1, plateau_factor=0.1)
+    settings = SETTINGS.changed(
+        epochs=5, learning_rate=1e-12, schedule="plateau", plateau_patience=1, plateau_factor=0.1
+    )
     _train(table, settings)
     batches = 5
     assert rates[::batches] == pytest.approx([1e-12, 1e-12, 1e-12, 1e-13, 1e-13])

@@ -171,7 +171,7 @@ def test_it_is_found_with_its_version_and_commit(stand_in_baler, tmp_path, monke
         ({"model": "128-64"}, "baler and baler-small"),
         ({"packing": "float32"}, "stores latents unchanged"),
         ({"shuffle": True}, "order"),
-        ({"plateau_patience": 5}, "schedule"),
+        ({"schedule": "plateau"}, "schedule"),
     ],
 )
 def test_unsupported_settings_are_refused(changes, named):

@@ -8,6 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from baler_energy.analysis.break_even import STEPS, Band
+from baler_energy.config.parameters import AXES, applies
 from baler_energy.figures.base import NoData
 from baler_energy.figures.break_even_rows import amount, band_text, read_break_even, volume_text, years_text
 from baler_energy.figures.style import styled
@@ -27,7 +28,7 @@ def _tables(build: Callable[..., Tables], ratio: float, **others: tuple[float, f
     runs["compressed_bytes"] = native / ratio
     runs["ratio_native_bytes_with_model"] = native / (native / ratio + MODEL_BYTES)
     one = runs[runs["at_centre"] & (runs["operation"] != "train")]
-    absent = dict.fromkeys(("engine", "model", "precision", "batch_size", "compression_ratio", "epochs"))
+    absent = {name: None for name in AXES if not applies(name, "identity")}
     added = [
         one.assign(
             transform="identity",

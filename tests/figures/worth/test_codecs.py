@@ -10,6 +10,7 @@ import pytest
 
 from baler_energy.analysis.rate_distortion import codec_points
 from baler_energy.analysis.schema import arrow_schema
+from baler_energy.config.parameters import AXES, applies
 from baler_energy.figures.base import Dataset, NoData
 from baler_energy.figures.codec_marks import looks
 from baler_energy.figures.tables.codecs import TABLE, codecs
@@ -32,7 +33,7 @@ def several(build: Callable[..., Tables]) -> Tables:
     tables["runs"]["mean_relative_error_median"] = tables["runs"]["mean_rms_over_range"]
     runs = tables["runs"]
     one = runs[runs["at_centre"] & (runs["operation"] != "train")]
-    absent = dict.fromkeys(("engine", "model", "precision", "batch_size", "compression_ratio", "epochs"))
+    absent = {name: None for name in AXES if not applies(name, "identity")}
     added = [
         one.assign(
             transform="identity",

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
+from baler_energy.config.parameters import AXES, applies
 from baler_energy.figures.base import NoData
 from baler_energy.figures.readable import readable
 from baler_energy.figures.tables.physics import TABLE, physics
@@ -19,7 +20,7 @@ CLASSICAL = {"quantise-0.01+zstd": (0.004, 0.05), "quantise-0.03+zstd": (0.01, 0
 def several(build: Callable[..., Tables]) -> Tables:
     """Give trainings of 1, 5 and 25 epochs, and classical codecs."""
     tables = build()
-    absent = dict.fromkeys(("engine", "model", "precision", "batch_size", "compression_ratio", "epochs"))
+    absent = {name: None for name in AXES if not applies(name, "identity")}
     centre = tables["runs"][tables["runs"]["at_centre"] & (tables["runs"]["operation"] != "train")]
     added: dict[str, list[pd.DataFrame]] = {name: [tables[name]] for name in ("runs", "derived", "derived_histograms")}
     for packing, (error, shift) in CLASSICAL.items():

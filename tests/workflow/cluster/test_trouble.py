@@ -44,7 +44,7 @@ def here(story, local):
 @pytest.fixture(scope="module")
 def runs(site):
     runs = site.dataset("runs")
-    start = pd.to_datetime(runs["start"], utc=True)
+    start = pd.to_datetime(runs["window_start"], utc=True)
     return runs.assign(begun=start, ended=start + pd.to_timedelta(runs["window_s"], unit="s"))
 
 

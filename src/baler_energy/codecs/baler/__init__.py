@@ -2,7 +2,9 @@
 
 - `architecture`: layer widths, parameter and operation counts (no torch); `counts`: the same counts by other tools
 - `model`: the network
-- `settings`: how to train
+- `settings`: how to train; `schedules`: how the learning rate changes; `optimizers`: what
+  updates the parameters
+- `pca_start`: the start ``pca``, principal components inside the network
 - `training`: the engine ``reference``, as a Baler user runs it
 - `fast`: the training of the engine ``fast``
 - `state`: what a training resumes from

@@ -2,7 +2,8 @@
 
 The mathematics is the reference's; only rounding differs. The overhead around it is smaller:
 
-- parameters and gradients are one vector each, so that Adam is a single fused call;
+- parameters and gradients are one vector each, so that Adam is a single fused call; other optimizers are supported if
+  they update each parameter by its own gradients;
 - forward and backward pass are written out, into memory that is allocated once, and the gradient of the input, which
   is not needed, is not computed;
 - the table and its batches stay on the device, and losses are summed there and fetched once per epoch;
@@ -25,7 +26,14 @@ from baler_energy.codecs.baler.architecture import Architecture
 from baler_energy.codecs.baler.model import Autoencoder
 from baler_energy.codecs.baler.settings import TrainingSettings
 from baler_energy.codecs.baler.state import Epoch, Keeper
-from baler_energy.codecs.baler.training import Trained, new_learner, new_model, train_epochs, training_work
+from baler_energy.codecs.baler.training import (
+    Trained,
+    new_learner,
+    new_optimizer,
+    started_model,
+    train_epochs,
+    training_work,
+)
 from baler_energy.codecs.engines.base import Asked, Work
 from baler_energy.codecs.normalisation import Normalisation
 
@@ -57,19 +65,22 @@ def train(
         A column cannot be scaled, or the loss is no longer finite.
     """
     normalisation = Normalisation.of(data, names)
-    model = new_model(architecture, settings).to(device)
+    scaled = normalisation.normalise(data)
+    model = started_model(architecture, settings, scaled).to(device)
     with torch.no_grad(), _side_stream(device):
         step = Step(model, settings)
-        table = torch.as_tensor(normalisation.normalise(data), dtype=step.parameters.dtype, device=device)
+        table = torch.as_tensor(scaled, dtype=step.parameters.dtype, device=device)
         batches = _Batches(table, settings)
         take = GraphedStep(step, step.optimizer, settings.batch_size) if device.type == "cuda" else step
+
+        learner = new_learner(model, step.optimizer, batches.order, settings, len(batches))
 
         def epoch() -> float:
             for rows in batches:
                 take(rows)
+                learner.after_step()
             return step.fetch_summed_loss() / len(batches)
 
-        learner = new_learner(model, step.optimizer, batches.order, settings)
         epochs = train_epochs(epoch, learner, settings, on_epoch, keeper)
     return Trained(model, normalisation, epochs)
 
@@ -95,8 +106,7 @@ class Step:
         self.parameters = parameters_to_vector(model.parameters()).detach()
         vector_to_parameters(self.parameters, model.parameters())
         self.gradient = self.parameters.grad = torch.zeros_like(self.parameters)
-        on_gpu = self.parameters.device.type == "cuda"
-        self.optimizer = torch.optim.Adam([self.parameters], settings.learning_rate, fused=True, capturable=on_gpu)
+        self.optimizer = new_optimizer([self.parameters], settings, vector=True)
         # The matrix products use the same two vectors, unless their number type differs.
         products = _PRODUCTS.get(settings.precision, self.parameters.dtype)
         self._factors, self._products = self.parameters.to(products), self.gradient.to(products)
@@ -206,7 +216,8 @@ class GraphedStep:
     """A step that replays full batches from a CUDA graph; smaller batches run without a graph.
 
     The first steps are not captured: in them the libraries and Adam allocate memory, which a capture does not allow.
-    The graph holds the learning rate as a constant, so it is captured again when the rate changes.
+    The graph holds the learning rate as a constant, so this starts again when the rate changes. If a schedule changes
+    it at every step, all steps run without a graph.
 
     Parameters
     ----------
@@ -224,9 +235,13 @@ class GraphedStep:
         self._step, self._optimizer, self._batch_size = step, optimizer, batch_size
         self._taken = 0
         self._rate: float | None = None
+        self._graph: torch.cuda.CUDAGraph | None = None
 
     def __call__(self, rows: Tensor) -> None:
         """Take a step on normalised rows (rows, columns)."""
+        rate = self._optimizer.param_groups[0]["lr"]
+        if rate != self._rate:
+            self._rate, self._taken, self._graph = rate, 0, None
         if len(rows) < self._batch_size:
             self._step(rows)
         elif self._taken < self.WARM_UP:
@@ -236,9 +251,8 @@ class GraphedStep:
             self._replay(rows)
 
     def _replay(self, rows: Tensor) -> None:
-        rate = self._optimizer.param_groups[0]["lr"]
-        if rate != self._rate:
-            self._rate, self._rows, self._graph = rate, torch.empty_like(rows), torch.cuda.CUDAGraph()
+        if self._graph is None:
+            self._rows, self._graph = torch.empty_like(rows), torch.cuda.CUDAGraph()
             with torch.cuda.graph(self._graph, stream=torch.cuda.current_stream()):
                 self._step(self._rows)
         self._rows.copy_(rows)

@@ -1,10 +1,14 @@
 """Training settings, for every engine."""
 
-from typing import Any, Self
+from typing import Self
 
 from baler_energy.config.parameters import Parameters, Training
+from baler_energy.variants import OPTIMIZERS, load
 
 __all__ = ["TrainingSettings"]
+
+#: Parameters of a point that its training depends on.
+_OF_POINT = ("epochs", "batch_size", "precision", "start", "learning_rate", "schedule", "optimizer")
 
 
 class TrainingSettings(Training):
@@ -18,10 +22,20 @@ class TrainingSettings(Training):
     """Seed of the network's starting parameters, and of the shuffling."""
     precision: str = "float64"
     """Precision of parameters and arithmetic."""
+    start: str = "random"
+    """Parameters to start from, a value of the axis."""
+    learning_rate: float = 1e-3
+    """Learning rate, or the largest one of a schedule."""
+    optimizer: str = "adam"
+    """What turns gradients into steps, a value of the axis."""
+    schedule: str = "constant"
+    """How the learning rate changes, a value of the axis."""
 
     @classmethod
     def of(cls, point: Parameters, seed: int, training: Training) -> Self:
         """Combine a point's training settings with those that all points share."""
         shared = {name: getattr(training, name) for name in Training.model_fields}
-        of_point: dict[str, Any] = {"batch_size": point.batch_size, "precision": point.precision, "seed": seed}
-        return cls(epochs=point.epochs or 1, **of_point, **shared)
+        of_point = {name: getattr(point, name) for name in _OF_POINT}
+        given = {name: value for name, value in of_point.items() if value is not None}
+        default = {"epochs": 1, "learning_rate": load(OPTIMIZERS[point.optimizer].module).LEARNING_RATE}
+        return cls(seed=seed, **default | given | shared)

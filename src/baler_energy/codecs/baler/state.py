@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 import torch
-from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from baler_energy.codecs.baler.model import Autoencoder
+from baler_energy.codecs.baler.schedules.base import Schedule
 
 __all__ = ["Epoch", "Keeper", "Learner", "Patience"]
 
@@ -64,7 +64,7 @@ class Learner:
     order
         The random number generator that shuffles the rows.
     schedule
-        Lowers the learning rate at a plateau; None: the rate is constant.
+        Changes the learning rate; None: the rate is constant.
     patience
         Patience of early stopping.
     """
@@ -72,8 +72,18 @@ class Learner:
     model: Autoencoder
     optimizer: torch.optim.Optimizer
     order: torch.Generator
-    schedule: ReduceLROnPlateau | None
+    schedule: Schedule | None
     patience: Patience
+
+    def after_step(self) -> None:
+        """Note the end of a batch."""
+        if self.schedule is not None:
+            self.schedule.after_step()
+
+    def after_epoch(self, loss: float) -> None:
+        """Note the end of an epoch, and its loss."""
+        if self.schedule is not None:
+            self.schedule.after_epoch(loss)
 
     def capture(self, epochs: list[Epoch]) -> dict[str, Any]:
         """Give the state: tensors, numbers and text in dictionaries and lists, as ``weights_only`` loading needs."""

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torch.utils.data import DataLoader, TensorDataset
 
 from baler_energy.codecs.baler.architecture import Architecture
@@ -22,7 +21,8 @@ from baler_energy.codecs.baler.state import Epoch, Keeper, Learner, Patience
 from baler_energy.codecs.engines.base import Asked, Learned, Work
 from baler_energy.codecs.normalisation import Normalisation
 from baler_energy.errors import InputError
-from baler_energy.progress import progress
+from baler_energy.progress import announce, progress
+from baler_energy.variants import OPTIMIZERS, SCHEDULES, STARTS, load
 
 __all__ = [
     "Epoch",
@@ -31,7 +31,9 @@ __all__ = [
     "loader",
     "new_learner",
     "new_model",
+    "new_optimizer",
     "pass_over",
+    "started_model",
     "train",
     "train_epochs",
     "training",
@@ -76,11 +78,13 @@ def train(
         A column cannot be scaled, or the loss is no longer finite.
     """
     normalisation = Normalisation.of(data, names)
-    batches = loader(normalisation.normalise(data), settings, device)
-    model = new_model(architecture, settings).to(device)
-    optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate)
-    learner = new_learner(model, optimizer, batches.generator, settings)
-    epochs = train_epochs(partial(pass_over, model, batches, optimizer), learner, settings, on_epoch, keeper)
+    scaled = normalisation.normalise(data)
+    batches = loader(scaled, settings, device)
+    model = started_model(architecture, settings, scaled).to(device)
+    optimizer = new_optimizer(list(model.parameters()), settings)
+    learner = new_learner(model, optimizer, batches.generator, settings, len(batches))
+    epoch = partial(pass_over, model, batches, optimizer, learner.after_step)
+    epochs = train_epochs(epoch, learner, settings, on_epoch, keeper)
     return Trained(model, normalisation, epochs)
 
 
@@ -96,11 +100,14 @@ def training_work(asked: Asked, train_network: Callable[..., Trained]) -> Work:
     settings = TrainingSettings.of(point, asked.seed, asked.training)
     architecture = Architecture.of(point.model, table.data.shape[1], point.compression_ratio)
     few = table.first(asked.few)
+    for module in STARTS[settings.start]:
+        if note := load(module).notice(architecture):
+            announce(note)
 
     def finish(trained: Trained) -> Learned:
         checkpoint = Checkpoint.of(trained.model, trained.normalisation, table.names, table.dtypes)
         results = architecture.training_results([epoch.loss for epoch in trained.epochs], len(table.data))
-        return Learned(checkpoint, trained.epochs, results)
+        return Learned(checkpoint, trained.epochs, results | {"learning_rate": settings.learning_rate})
 
     def warm_up() -> Trained:
         return train_network(few.data, few.names, architecture, settings.changed(epochs=1), asked.device)
@@ -115,12 +122,19 @@ def training_work(asked: Asked, train_network: Callable[..., Trained]) -> Work:
 
 
 def new_learner(
-    model: Autoencoder, optimizer: torch.optim.Optimizer, order: torch.Generator, settings: TrainingSettings
+    model: Autoencoder,
+    optimizer: torch.optim.Optimizer,
+    order: torch.Generator,
+    settings: TrainingSettings,
+    batches: int,
 ) -> Learner:
-    """Collect what a training changes, with the schedule and the patience of the settings."""
+    """Collect what a training changes, with the schedule and the patience of the settings.
+
+    `batches` is the number of batches of an epoch.
+    """
     schedule = None
-    if settings.plateau_patience is not None:
-        schedule = ReduceLROnPlateau(optimizer, factor=settings.plateau_factor, patience=settings.plateau_patience)
+    for module in SCHEDULES[settings.schedule]:
+        schedule = load(module).schedule(optimizer, settings, batches)
     patience = Patience(settings.early_stopping_patience)
     return Learner(model, optimizer, order, schedule, patience)
 
@@ -132,7 +146,7 @@ def train_epochs(
     on_epoch: Callable[[Epoch], None],
     keeper: Keeper | None = None,
 ) -> tuple[Epoch, ...]:
-    """Run `epoch`, which trains on the table once and returns the loss, until the last epoch or early stopping.
+    """Run `epoch`, which trains on the table once and returns the loss, until the last epoch or an earlier stop.
 
     Raises
     ------
@@ -147,9 +161,8 @@ def train_epochs(
         loss = epoch()
         epochs.append(Epoch(number, _finite(loss, number, settings), time.perf_counter() - start))
         on_epoch(epochs[-1])
-        if learner.schedule is not None:
-            learner.schedule.step(loss)
-        if learner.patience.exhausted_by(loss):
+        learner.after_epoch(loss)
+        if learner.patience.exhausted_by(loss) or (settings.stop_at_loss is not None and loss <= settings.stop_at_loss):
             break
         if keeper and number < settings.epochs:
             keeper.offer(partial(learner.capture, epochs))
@@ -174,19 +187,44 @@ def new_model(architecture: Architecture, settings: TrainingSettings) -> Autoenc
         return Autoencoder(architecture, settings.precision)
 
 
+def started_model(architecture: Architecture, settings: TrainingSettings, scaled: Floats) -> Autoencoder:
+    """Make the network that training starts from, on the CPU; some starts need the scaled table (rows, columns)."""
+    model = new_model(architecture, settings)
+    for module in STARTS[settings.start]:
+        load(module).start(model, scaled)
+    return model
+
+
+def new_optimizer(
+    parameters: Sequence[Tensor], settings: TrainingSettings, *, vector: bool = False
+) -> torch.optim.Optimizer:
+    """Make the optimizer of the settings; `vector`: for one vector of all parameters."""
+    made: torch.optim.Optimizer = load(OPTIMIZERS[settings.optimizer].module).make(
+        parameters, settings.learning_rate, vector=vector
+    )
+    return made
+
+
 def pass_over(
     model: Autoencoder,
     batches: "DataLoader[tuple[Tensor, ...]] | Sequence[tuple[Tensor, ...]]",
     optimizer: torch.optim.Optimizer,
+    after_step: Callable[[], None] = lambda: None,
 ) -> float:
-    """Train on each batch once; return the mean of the batches' losses, fetched batch by batch as Baler does."""
+    """Train on each batch once; return the mean of the batches' losses, fetched batch by batch as Baler does.
+
+    `after_step` is called after each step.
+    """
+    # Some optimizers need more than the gradients.
+    differentiate: Callable[[Tensor], None] = getattr(optimizer, "differentiate", Tensor.backward)
     total = 0.0
     model.train()
     for (rows,) in batches:
         optimizer.zero_grad()
         loss = batch_loss(model(rows), rows)
-        loss.backward()  # type: ignore[no-untyped-call]
+        differentiate(loss)
         optimizer.step()
+        after_step()
         total += loss.item()
     return total / len(batches)
 

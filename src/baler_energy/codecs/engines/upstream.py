@@ -13,8 +13,11 @@ def _refuse(point: Parameters, training: Training) -> None:
     refuse_unsupported(
         model=point.model,
         packing=point.packing,
+        start=point.start,
         shuffle=training.shuffle,
-        plateau_patience=training.plateau_patience,
+        schedule=point.schedule,
+        optimizer=point.optimizer,
+        stop_at_loss=training.stop_at_loss,
     )
 
 

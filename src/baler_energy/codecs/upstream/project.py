@@ -15,24 +15,39 @@ WORKSPACE = "measured"
 _NETWORKS = ("baler", "baler-small")
 
 
-def refuse_unsupported(*, model: str, packing: str, shuffle: bool = False, plateau_patience: int | None = None) -> None:
+def refuse_unsupported(
+    *,
+    model: str,
+    packing: str,
+    start: str = "random",
+    shuffle: bool = False,
+    schedule: str = "constant",
+    optimizer: str = "adam",
+    stop_at_loss: float | None = None,
+) -> None:
     """Refuse what upstream Baler does not support: the record would name settings that were not measured.
 
     Raises
     ------
     InputError
-        Baler does not have the network, does not pack latents, does not shuffle, or fails with a learning-rate schedule
-        (with current versions of torch).
+        Baler does not have the network, does not pack latents, starts at random, does not shuffle, only has Adam, does
+        not stop at a loss, or fails with a learning-rate schedule (with current versions of torch).
     """
     wrong = None
     if network(model) not in map(network, _NETWORKS):
         wrong = f"model {model!r} (only {' and '.join(_NETWORKS)})"
     elif packing != "none":
         wrong = f"packing {packing!r} (it stores latents unchanged)"
+    elif start != "random":
+        wrong = f"start {start!r} (it draws its parameters at random)"
     elif shuffle:
         wrong = "shuffle (it reads the rows in order)"
-    elif plateau_patience is not None:
-        wrong = "plateau_patience (its learning-rate schedule fails with current versions of torch)"
+    elif schedule != "constant":
+        wrong = f"schedule {schedule!r} or plateau_patience (its schedule fails with current versions of torch)"
+    elif optimizer != "adam":
+        wrong = f"optimizer {optimizer!r} (it uses adam)"
+    elif stop_at_loss is not None:
+        wrong = "stop_at_loss (it only stops early by a patience)"
     if wrong:
         raise InputError(f"engine 'upstream' does not support {wrong}. Remove it, or use another engine.")
 

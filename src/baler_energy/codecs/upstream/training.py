@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from baler_energy.codecs.baler.architecture import Architecture
+from baler_energy.codecs.baler.settings import TrainingSettings
 from baler_energy.codecs.baler.state import Epoch
 from baler_energy.codecs.engines.base import Asked, Learned, Work
 from baler_energy.codecs.upstream import files
@@ -29,12 +30,13 @@ def training(asked: Asked) -> Iterator[Work]:
     InputError
         Baler does not support the table; or, when training has finished, a loss is not finite.
     """
-    table, point, how = asked.read_table(), asked.point, asked.training
+    table, point = asked.read_table(), asked.point
+    how = TrainingSettings.of(point, asked.seed, asked.training)
     refuse_constants(table, asked.data)
     architecture = Architecture.of(point.model, table.data.shape[1], point.compression_ratio)
     config = replace(
         baler_config(point, architecture, table.dtypes),
-        epochs=point.epochs or 1,
+        epochs=how.epochs,
         learning_rate=how.learning_rate,
         early_stopping_patience=how.early_stopping_patience,
     )
@@ -49,7 +51,8 @@ def training(asked: Asked) -> Iterator[Work]:
             features = files.read_features(full.features)
             checkpoint = files.read_checkpoint(full.model, features, table.names, table.dtypes)
             epochs = tuple(Epoch(n, loss, nan) for n, loss in enumerate(losses, start=1))
-            return Learned(checkpoint, epochs, architecture.training_results(losses, len(table.data)))
+            results = architecture.training_results(losses, len(table.data))
+            return Learned(checkpoint, epochs, results | {"learning_rate": how.learning_rate})
 
         yield Work(
             operation=lambda on_epoch, keeper: process.perform(full, "train"),

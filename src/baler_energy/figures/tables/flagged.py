@@ -11,7 +11,7 @@ __all__ = ["TABLE"]
 
 def flagged_runs(tables: Tables) -> pd.DataFrame:
     """Return the runs that are excluded from means by a flag, in the order in which they ran."""
-    bad = flagged(tables["runs"]).sort_values("start")
+    bad = flagged(tables["runs"]).sort_values("window_start")
     bad = bad.assign(flags=[", ".join(defects(flags)) for flags in bad["flags"]])
     return bad[["run_id", "operation", "flags", "contamination", "window_s", "iterations", "duration_s", "energy_j"]]
 

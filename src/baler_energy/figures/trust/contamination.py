@@ -25,9 +25,9 @@ def draw_contamination(tables: Tables) -> Figure:
     NoData
         No record has this share.
     """
-    runs = tables["runs"].dropna(subset=["contamination"]).sort_values("start")
+    runs = tables["runs"].dropna(subset=["contamination"]).sort_values("window_start")
     require_rows("no record has the CPU time of other processes", runs)
-    minutes = (runs["start"] - runs["start"].min()).dt.total_seconds() / 60
+    minutes = (runs["window_start"] - runs["window_start"].min()).dt.total_seconds() / 60
     figure, ((panel,),) = grid(1, 1, 4.4)
     for number, operation in enumerate(OPERATIONS):
         mine = (runs["operation"] == operation).to_numpy()

@@ -29,12 +29,12 @@ def within_windows(runs: pd.DataFrame) -> pd.DataFrame:
         ``operation``, ``minutes`` since the first window's start, ``lower``, ``upper`` and ``longest`` (pure numbers)
         and ``iterations``.
     """
-    several = runs[(runs["iterations"] > 1) & runs["duration_median_s"].notna()].sort_values("start")
+    several = runs[(runs["iterations"] > 1) & runs["duration_median_s"].notna()].sort_values("window_start")
     median_s = several["duration_median_s"]
     return pd.DataFrame(
         {
             "operation": several["operation"],
-            "minutes": (several["start"] - runs["start"].min()).dt.total_seconds() / 60,
+            "minutes": (several["window_start"] - runs["window_start"].min()).dt.total_seconds() / 60,
             "lower": several["duration_lower_quartile_s"] / median_s,
             "upper": several["duration_upper_quartile_s"] / median_s,
             "longest": several["duration_longest_s"] / median_s,

@@ -1,0 +1,17 @@
+"""RMSprop (Hinton 2012)."""
+
+from collections.abc import Sequence
+
+from torch import Tensor
+from torch.optim import Optimizer, RMSprop
+
+from baler_energy.codecs.baler.optimizers.base import captured
+
+__all__ = ["LEARNING_RATE", "make"]
+
+LEARNING_RATE = 1e-3
+
+
+def make(parameters: Sequence[Tensor], learning_rate: float, *, vector: bool = False) -> Optimizer:
+    """Make the optimizer; arguments as for `OptimizerModule`."""
+    return RMSprop(parameters, learning_rate, capturable=captured(parameters, vector))

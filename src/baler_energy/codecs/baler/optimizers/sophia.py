@@ -1,0 +1,41 @@
+"""Sophia: momentum over a diagonal estimate of the Hessian (Liu et al. 2023), pytorch-optimizer's SophiaH."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from pytorch_optimizer import SophiaH
+from torch import Tensor
+from torch.optim import Optimizer
+
+__all__ = ["LEARNING_RATE", "make"]
+
+LEARNING_RATE = 0.1
+
+
+def make(parameters: Sequence[Tensor], learning_rate: float, *, vector: bool = False) -> Optimizer:
+    """Make the optimizer; arguments as for `OptimizerModule`."""
+    optimizer: Optimizer = _SeededSophia(parameters, learning_rate)
+    return optimizer
+
+
+class _SeededSophia(SophiaH):
+    """SophiaH whose random vectors only depend on the number of the step, so that a rerun gives the same bits."""
+
+    @property
+    def _steps(self) -> int:
+        steps: int = self.param_groups[0].get("step", 0)
+        return steps
+
+    def differentiate(self, loss: Tensor) -> None:
+        """Compute the gradients, with their graph before a step that estimates the Hessian."""
+        parameters = [one for group in self.param_groups for one in group["params"]]
+        graph = self._steps % self.update_period == 0
+        for one, gradient in zip(parameters, torch.autograd.grad(loss, parameters, create_graph=graph), strict=True):
+            one.grad = gradient
+
+    def step(self, closure: Any = None, hessian: list[Tensor] | None = None) -> Any:
+        """Take a step; the caller's random state does not change."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self._steps)
+            return super().step(closure, hessian)
