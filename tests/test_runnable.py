@@ -49,3 +49,8 @@ def test_a_centre_that_is_missing_is_refused(without_sz3):
     reference = STUDY["reference"] | {"packing": "sz3-0.01"}
     with pytest.raises(UnavailableError, match=r"requires packing 'sz3-0.01', which cannot run here"):
         runnable(load_study(STUDY | {"reference": reference, "also": []}))
+
+
+def test_jobs_in_the_image_have_every_packing(without_sz3):
+    study = load_study(STUDY)
+    assert runnable(study, in_image=True) == (study, ())

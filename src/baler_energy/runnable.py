@@ -34,8 +34,15 @@ class LeftOut(NamedTuple):
         return f"{self.runs} of {self.of_runs} runs with {self.axis} {self.value!r} are skipped. {self.reason}"
 
 
-def runnable(study: Study) -> tuple[Study, tuple[LeftOut, ...]]:
+def runnable(study: Study, *, in_image: bool = False) -> tuple[Study, tuple[LeftOut, ...]]:
     """Leave out the points of engines and packings that this machine lacks.
+
+    Parameters
+    ----------
+    study
+        The study.
+    in_image
+        Whether jobs run in the container image, which has every packing.
 
     Returns
     -------
@@ -50,7 +57,7 @@ def runnable(study: Study) -> tuple[Study, tuple[LeftOut, ...]]:
         The study's centre cannot run, or nothing is left to run.
     """
     left_out, rest = [], study
-    for axis, value, reason in _missing(study):
+    for axis, value, reason in _missing(study, in_image):
         runs = sum(getattr(point, axis) == value for point in rest.points)
         changed = rest.without(axis, value)
         if changed is None:
@@ -60,12 +67,12 @@ def runnable(study: Study) -> tuple[Study, tuple[LeftOut, ...]]:
     return rest, tuple(left_out)
 
 
-def _missing(study: Study) -> Iterator[tuple[str, str, str]]:
+def _missing(study: Study, in_image: bool) -> Iterator[tuple[str, str, str]]:
     """Yield axis and value of each engine and packing that this machine lacks, and the reason."""
     for point in {(point.transform, point.engine): point for point in study.points}.values():
         engine = engine_of(point)
         if reason := engine.missing():
             yield "engine", engine.name, reason
-    for packing in dict.fromkeys(point.packing for point in study.points):
+    for packing in () if in_image else dict.fromkeys(point.packing for point in study.points):
         if reason := Packing.parse(packing).missing():
             yield "packing", packing, reason

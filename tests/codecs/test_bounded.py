@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from baler_energy.codecs.coders.base import Word
 from baler_energy.codecs.coders.bounded import BoundedCoder
 from baler_energy.codecs.coders.sz3 import Sz3
 from baler_energy.codecs.coders.zfp import Zfp
@@ -164,5 +165,5 @@ def test_what_they_say_of_themselves(monkeypatch):
         assert packing.needs_ranges and not packing.lossless and packing.error_bound is None
         assert packing.coder is not None and packing.coder.keeps_bound
         with monkeypatch.context() as patch:
-            patch.setattr("baler_energy.codecs.coders.base.find_spec", lambda name: None)
+            patch.setattr(Word, "version", classmethod(lambda cls: None))
             assert packing.missing() == f"The package {package} is not installed: `pip install {package}`."

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from baler_energy.codecs.coders.base import Coder
+from baler_energy.codecs.coders.base import Coder, Word
 from baler_energy.codecs.coders.blosc2 import Blosc2
 from baler_energy.codecs.coders.bound import ErrorBound
 from baler_energy.codecs.coders.lz4 import Lz4
@@ -296,7 +296,7 @@ def test_blosc2_keeps_to_the_thread_that_calls_it(monkeypatch):
 )
 def test_a_coder_names_its_package_and_what_is_missing(text, install, monkeypatch, repository):
     assert coder(text).version() and coder(text).missing() is None and Packing.parse(text).missing() is None
-    monkeypatch.setattr("baler_energy.codecs.coders.base.find_spec", lambda name: None)
+    monkeypatch.setattr(Word, "version", classmethod(lambda cls: None))
     reason = Packing.parse(f"float32+{text}").missing()
     assert f"The package {Packing.parse(text).coder.package} is not installed: `{install}`." == reason
     assert Packing.parse("float32+bound-0.1").missing() is None

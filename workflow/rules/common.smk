@@ -17,7 +17,7 @@ CODECS = list(
 # available cores. torch uses the point's `threads`.
 ALL_CORES = 1024
 
-# First estimate of a job's duration (s), until a job of its rule has ended: a few seconds to start, plus its windows.
+# First estimate of a job's duration (s), until one of its kind has ended: a few seconds to start, plus its windows.
 START_S, WINDOW_S = 4, STUDY.measurement.min_window_s
 GUESS_S = {
     "calibrate": START_S + 2 * STUDY.measurement.calibrate_s,

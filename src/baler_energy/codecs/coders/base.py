@@ -5,7 +5,6 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from importlib import metadata
-from importlib.util import find_spec
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -77,7 +76,7 @@ class Word(ABC):
     @classmethod
     def missing(cls) -> str | None:
         """Report which package is missing and how to install it; None if nothing is missing."""
-        if cls.package is None or find_spec(cls.package) is not None:
+        if cls.package is None or cls.version() is not None:
             return None
         return f"The package {cls.package} is not installed: `pip install {cls.package}`."
 
