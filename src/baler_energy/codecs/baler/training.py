@@ -146,7 +146,7 @@ def train_epochs(
     on_epoch: Callable[[Epoch], None],
     keeper: Keeper | None = None,
 ) -> tuple[Epoch, ...]:
-    """Run `epoch`, which trains on the table once and returns the loss, until the last epoch or an earlier stop.
+    """Run `epoch`, which trains on the table once and returns the loss, until the last epoch or an early stop.
 
     Raises
     ------

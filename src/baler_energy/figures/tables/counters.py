@@ -25,7 +25,7 @@ def counters(tables: Tables) -> pd.DataFrame:
     """
     found = of_central_engine(rows_of(tables, "perf", ["counter", "absent"]), tables["runs"])
     rows: list[dict[str, Any]] = []
-    for key, part in found.groupby(_KEYS, sort=True, observed=True):
+    for key, part in found.groupby(_KEYS, sort=True, dropna=False, observed=True):
         events = part.dropna(subset=["calls"]).set_index("name")["calls"]
         for row in part.to_dict("records"):
             counted = {"event": row["name"], "events": row["calls"], "bytes": row["bytes"], "reason": row["reason"]}
