@@ -1,5 +1,6 @@
 """Codecs at the same error, compared with a trained one by factors."""
 
+import textwrap
 from typing import Any
 
 import pandas as pd
@@ -18,6 +19,8 @@ from baler_energy.vocabulary import Evidence, Operation
 
 __all__ = ["FIGURES"]
 
+#: Longest line of a panel's label: a panel may have room for one family of codecs only.
+_LABEL_LETTERS = 18
 #: Marks of the errors, from few epochs to many: distinct in shape and in lightness.
 _MARKS: tuple[dict[str, Any], ...] = (
     {"marker": "o", "color": COLOURS[2]},
@@ -57,7 +60,7 @@ def draw_scorecard(tables: Tables) -> Figure:
         for panel, (words, column, inverse) in zip(line, gains, strict=True):
             _panel(panel, part, column, inverse, epochs, order)
             panel.set_title(words, fontsize=9)
-        line[0].set_ylabel(f"Same {MEASURES[measure]}", fontsize=9)
+        line[0].set_ylabel(textwrap.fill(f"Same {MEASURES[measure]}", _LABEL_LETTERS), fontsize=9)
     for number, (_, name, _) in enumerate(gains):
         _limits(panels[:, number], others[f"{name}_factor"])
         panels[-1, number].set_xlabel("Times better (1: equal)", fontsize=9)
