@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 
-from baler_energy.config.parameters import AXES
+from baler_energy.config.parameters import AXES, applies
 from baler_energy.data.table import Table
 from baler_energy.figures.selection import centre_of, describe
 
@@ -33,8 +33,10 @@ def test_each_has_its_operations(results, runs):
 
 def test_parameters_that_do_not_apply_are_null(runs):
     null = {name: {axis for axis in AXES if part[axis].isna().all()} for name, part in runs.groupby("transform")}
-    baler_only = {"engine", "model", "precision", "batch_size", "epochs"}
-    assert null == {"baler": set(), "pca": baler_only, "identity": baler_only | {"compression_ratio"}}
+    baler_only = {axis for axis in AXES if not applies(axis, "pca")}
+    assert baler_only >= {"engine", "model", "precision", "batch_size", "epochs", "start", "optimizer"}
+    # No learning rate is that of the optimizer.
+    assert null == {"baler": {"learning_rate"}, "pca": baler_only, "identity": baler_only | {"compression_ratio"}}
     assert runs[runs["transform"] == "pca"]["latent_columns"].unique().tolist() == [12]
 
 
