@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from baler_energy import commands
 from baler_energy.cli import main
+from baler_energy.config.reading import changed
 from baler_energy.config.sections import Peer, StudyMeter
-from baler_energy.config.study import _changed, load_study
+from baler_energy.config.study import load_study
 from baler_energy.errors import InputError
 from baler_energy.stages.schema import BEGIN, END, documentation, json_schema
 from baler_energy.vocabulary import PEERS, STUDY_METERS
@@ -474,7 +475,7 @@ def test_snakemake_merges_files_alike():
     first, second = study(), {"name": "mine", "data": {"toy": {"seed": 4}}, "axes": {"rows": [7]}, "new": {"a": 1}}
     merged = copy.deepcopy(first)
     update_config(merged, second)
-    assert _changed(first, second) == merged
+    assert changed(first, second) == merged
 
 
 def test_the_shipped_changes_of_a_study_are_valid(repository):

@@ -3,7 +3,7 @@
 - `parameters`: every parameter of a point, and every setting of its training, declared once
 - `sections`: the other sections of a study's configuration
 - `derived`: quantities that are computed from columns
-- `study`: the whole study, its grid of points and their paths
+- `study`: the whole study, its grid of points and their paths; `reading`: its files, and its mistakes in words
 - `centre`: the point from which the figures vary one axis at a time
 - `options`: parameters as command-line options, and as the arguments that a rule passes
 """

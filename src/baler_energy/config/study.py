@@ -4,12 +4,9 @@
 ``workflow/schemas/study.schema.json`` and the tables of ``config/README.md`` are generated from it.
 """
 
-import functools
 import itertools
-import json
 import math
 import random
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -31,6 +28,7 @@ from baler_energy.config.parameters import (
     applies,
     default_schedule,
 )
+from baler_energy.config.reading import explain, read_files
 from baler_energy.config.sections import (
     SHARDS_PER_SEED,
     Axes,
@@ -174,7 +172,7 @@ class Study(Config):
             try:
                 self._reference_with(entry)
             except ValidationError as error:
-                mistakes = "; ".join(_explain(e) for e in error.errors(include_url=False))
+                mistakes = "; ".join(explain(e) for e in error.errors(include_url=False))
                 raise ValueError(f"also[{number}]: {mistakes}") from error
         return self
 
@@ -372,51 +370,13 @@ def load_study(config: Mapping[str, Any] | Path | Sequence[Path]) -> Study:
     if not isinstance(config, Mapping):
         paths = [config] if isinstance(config, Path) else config
         where = f"{', '.join(map(str, paths))}: "
-        config = functools.reduce(_changed, map(_read, paths))
+        config = read_files(paths)
     try:
         return Study.model_validate(config)
     except ValidationError as error:
-        lines = "\n".join(f"  {_explain(e)}" for e in error.errors(include_url=False))
+        lines = "\n".join(f"  {explain(e)}" for e in error.errors(include_url=False))
         count = error.error_count()
         raise InputError(
             f"{where}the study has {count} mistake{'s' if count > 1 else ''}:\n{lines}\n"
             "Every key is described in config/README.md."
         ) from error
-
-
-def _read(path: Path) -> Mapping[str, Any]:
-    try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise InputError(f"{path}: cannot be read as YAML: {error}") from error
-    if not isinstance(config, Mapping):
-        raise InputError(f"{path}: a study must be a mapping of keys to values, not {type(config).__name__}.")
-    return config
-
-
-def _changed(config: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Change and add keys, also of nested mappings, as Snakemake does with several files."""
-    return {
-        **config,
-        **{
-            key: _changed(config[key], value)
-            if isinstance(value, Mapping) and isinstance(config.get(key), Mapping)
-            else value
-            for key, value in changes.items()
-        },
-    }
-
-
-def _explain(error: Any) -> str:
-    """Describe a mistake in one line: key, value, what is allowed."""
-    # Pydantic's location includes members of unions, which are not keys in the file.
-    place = [part for part in error["loc"] if isinstance(part, int) or not re.search(r"\[|-(int|float|str)$", part)]
-    key = ".".join(map(str, place)) or "study"
-    if error["type"] == "extra_forbidden":
-        return f"{key}: unknown key (a typo?)"
-    if error["type"] == "missing":
-        return f"{key}: is missing"
-    message = error["msg"].removeprefix("Value error, ").replace("Input should", "should")
-    value = error["input"]
-    shown = "" if isinstance(value, dict) else f" is {json.dumps(value, default=str)};"
-    return f"{key}:{shown} {message}"
