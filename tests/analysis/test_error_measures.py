@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.stats import ks_2samp, wasserstein_distance
 
-from baler_energy.analysis.error_measures import column_errors, ks_distance, ratios, summary
+from baler_energy.analysis.error_measures import column_errors, held_out_summary, ks_distance, ratios, summary
 from baler_energy.analysis.histograms import BINS, histograms
 from baler_energy.errors import InputError
 
@@ -89,6 +89,17 @@ def test_the_summary_has_the_trivial_codec_and_counts_columns_that_are_worse(err
     assert main["trivial_mean_rms_over_range"] == errors.loc["all", "trivial_rms_over_range"]
     far = column_errors(BEFORE, BEFORE + np.array([9.0, 0, 0, 0]), NAMES, DTYPES)
     assert summary(far)["columns_worse_than_mean"] == 1
+
+
+def test_measures_that_overflow_are_unknown():
+    tiny = np.array([[1.0, 3.35163e5], *[[2.07156555e-304] * 2] * 8])
+    means = np.broadcast_to(tiny.mean(axis=0), tiny.shape)
+    errors = column_errors(tiny, means, ("a", "b"), ("float64", "float64"))
+    # Each column's median is a number, but not their sum.
+    assert np.isfinite(errors["relative_error_median"][:2]).all()
+    assert summary(errors)["mean_relative_error_median"] is None
+    assert held_out_summary(errors, errors)["held_out_mean_relative_error_median"] is None
+    assert held_out_summary(errors, errors)["held_out_mean_nrmse"] == pytest.approx(1)
 
 
 @given(hnp.arrays(np.float64, (9, 2), elements=st.floats(-1e6, 1e6)))

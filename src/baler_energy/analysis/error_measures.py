@@ -131,14 +131,16 @@ def held_out_summary(errors: pd.DataFrame, held_out: pd.DataFrame | None) -> dic
         return dict.fromkeys(HELD_OUT)
     seen, other = (frame[frame["column"] != ALL].reset_index(drop=True) for frame in (errors, held_out))
     spread, deviation = (seen[name].where(seen[name] > 0) for name in ("range", "standard_deviation"))
-    values = (
-        (other["nonzero_count"] + other["zero_count"]).iloc[0],
-        (other["rms_residual"] / spread).mean(),
-        (other["max_over_range"] * other["range"] / spread).max(),
-        (other["rms_residual"] / deviation).mean(),
-        other["relative_error_median"].mean(),
-    )
-    return dict(zip(HELD_OUT, map(_number, values), strict=True)) | {HELD_OUT[0]: int(values[0])}
+    rows = int((other["nonzero_count"] + other["zero_count"]).iloc[0])
+    with np.errstate(over="ignore"):
+        values = (
+            (other["rms_residual"] / spread).mean(),
+            (other["max_over_range"] * other["range"] / spread).max(),
+            (other["rms_residual"] / deviation).mean(),
+            other["relative_error_median"].mean(),
+        )
+    measures = _finite(dict(zip(HELD_OUT[1:], values, strict=True)))
+    return {HELD_OUT[0]: rows, **{name: _number(value) for name, value in measures.items()}}
 
 
 def ratios(sizes_bytes: Mapping[str, int | None], compressed_bytes: int, model_bytes: int) -> dict[str, float | None]:
@@ -217,9 +219,7 @@ def _errors(before: Floats, after: Floats, dtype: str) -> dict[str, float | int]
             "trivial_max_over_range": _over(_largest(before - mean), spread),
             "trivial_ks_distance": _ks(ordered, np.array([mean])) if spread > 0 else math.nan,
         }
-    # Values that overflow (a residual over a subnormal number) are unknown, not infinite.
-    finite = {name: value if math.isfinite(value) else math.nan for name, value in values.items()}
-    return {**finite, **_kept(before, after, dtype)}
+    return {**_finite(values), **_kept(before, after, dtype)}
 
 
 def _relative_errors(before: Floats, residual: Floats) -> dict[str, float]:
@@ -254,17 +254,21 @@ def _overall(frame: pd.DataFrame) -> dict[str, Any]:
     """Return the row for all columns together."""
     nonzero = frame[frame["nonzero_count"] > 0]
     counts, total = nonzero["nonzero_count"], int(nonzero["nonzero_count"].sum())
-    relative_sum = (nonzero["relative_error_mean"] * counts).sum(skipna=False)
-    square_sum = (nonzero["relative_error_rms"] ** 2 * counts).sum(skipna=False)
     counted = {count: int(frame[count].sum()) for count in _SHARES.values()}
+    with np.errstate(over="ignore"):
+        relative_sum = (nonzero["relative_error_mean"] * counts).sum(skipna=False)
+        square_sum = (nonzero["relative_error_rms"] ** 2 * counts).sum(skipna=False)
+        values = {
+            **{name: frame[name].mean() for name in _MEANS},
+            **{name: frame[name].max() for name in _LARGEST},
+            "relative_error_mean": relative_sum / total if total else math.nan,
+            "relative_error_rms": math.sqrt(square_sum / total) if total else math.nan,
+        }
     return {
         "column": ALL,
         "dtype": None,
         **dict.fromkeys(_WITH_UNIT, math.nan),
-        **{name: frame[name].mean() for name in _MEANS},
-        **{name: frame[name].max() for name in _LARGEST},
-        "relative_error_mean": relative_sum / total if total else math.nan,
-        "relative_error_rms": math.sqrt(square_sum / total) if total else math.nan,
+        **_finite(values),
         "nonzero_count": total,
         **counted,
         **{
@@ -272,6 +276,11 @@ def _overall(frame: pd.DataFrame) -> dict[str, Any]:
             for share, count in _SHARES.items()
         },
     }
+
+
+def _finite(values: Mapping[str, float]) -> dict[str, float]:
+    """Replace values that overflow (a residual over a subnormal number): they are unknown, not infinite."""
+    return {name: value if math.isfinite(value) else math.nan for name, value in values.items()}
 
 
 def _ks(first: Floats, second: Floats) -> float:
