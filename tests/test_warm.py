@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,8 +13,10 @@ from typing import Any
 import psutil
 import pytest
 
+from baler_energy import warm
 from baler_energy.data import toy
 from baler_energy.forked import SOCKET_VARIABLE
+from baler_energy.meters.codecarbon import CodecarbonMeter
 from baler_energy.records import Measurement
 from baler_energy.warm import handed_over, warm_start
 
@@ -150,3 +153,30 @@ def test_it_ends_with_the_process_that_started_it():
         (process,) = psutil.Process(starter.pid).children()
         starter.kill()
     process.wait(timeout=LIMIT_S)
+
+
+def test_codecarbon_detects_the_hardware_before_jobs_are_forked(monkeypatch):
+    from codecarbon.core import hardware_cache
+
+    monkeypatch.setattr(hardware_cache, "_plans", {})
+    monkeypatch.setattr("baler_energy.devices.count_gpus", lambda: 0)
+    threads = set(threading.enumerate())
+    warm._detect_hardware()
+    assert hardware_cache._plans
+    # A process with threads must not be forked. Cancelled timers take a moment to end.
+    wait_for(lambda: set(threading.enumerate()) <= threads, "end of codecarbon's threads")
+
+
+def test_a_process_that_forks_jobs_does_not_start_nvml(monkeypatch):
+    monkeypatch.setattr("baler_energy.devices.count_gpus", lambda: 1)
+    monkeypatch.setattr(CodecarbonMeter, "open", lambda self: pytest.fail("codecarbon would initialise NVML"))
+    warm._detect_hardware()
+
+
+def test_a_tracker_that_does_not_start_is_left_to_the_jobs(monkeypatch):
+    def fails(self):
+        raise RuntimeError("codecarbon's tracker does not start")
+
+    monkeypatch.setattr("baler_energy.devices.count_gpus", lambda: 0)
+    monkeypatch.setattr(CodecarbonMeter, "open", fails)
+    warm._detect_hardware()

@@ -20,12 +20,13 @@ import tempfile
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from baler_energy.fingerprint import fingerprint
 from baler_energy.forked import SOCKET_VARIABLE
+from baler_energy.variants import variant_modules
 
 __all__ = ["handed_over", "warm_start"]
 
@@ -108,6 +109,9 @@ def serve(listening: socket.socket, parent: int) -> None:
         importlib.import_module(name)
         if name.startswith("baler_energy."):
             fingerprint(name)
+    for name in variant_modules():
+        fingerprint(name)
+    _detect_hardware()
     gc.collect()
     gc.freeze()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -123,6 +127,22 @@ def serve(listening: socket.socket, parent: int) -> None:
             warnings.simplefilter("ignore", DeprecationWarning)
             if os.fork() == 0:
                 _run(listening, connection)
+
+
+def _detect_hardware() -> None:
+    """Let codecarbon detect the hardware once; it remembers it, so that its tracker starts at once in each job.
+
+    Not with a GPU: a process that has initialised NVML must not be forked.
+    """
+    from baler_energy.devices import count_gpus
+    from baler_energy.meters.codecarbon import CodecarbonMeter
+
+    if count_gpus():
+        return
+    meter = CodecarbonMeter()
+    with suppress(RuntimeError):  # each job reports it
+        meter.open()
+        meter.close()
 
 
 def _run(listening: socket.socket, connection: socket.socket) -> None:
