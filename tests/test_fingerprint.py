@@ -109,6 +109,16 @@ def test_what_only_a_type_checker_imports_changes_nothing(package: Path):
     assert of_stage() == before
 
 
+def test_what_is_imported_instead_of_types_changes_it(package: Path):
+    typed = (
+        "from typing import TYPE_CHECKING\n\nif TYPE_CHECKING:\n    pass\nelse:\n    from baler_energy import other\n"
+    )
+    (package / "stage.py").write_text(typed)
+    before = of_stage()
+    (package / "other.py").write_text("x = 2\n")
+    assert of_stage() != before
+
+
 def test_a_variant_counts_if_it_is_named_or_imported_by_a_variant_that_counts(package: Path):
     def behind(*names: str) -> set[str]:
         found = module.modules_behind(*(f"baler_energy.{name}" for name in names))

@@ -165,13 +165,14 @@ def _strip(node: ast.AST, at_once: set[str], lazily: set[str], *, in_function: b
     elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
         found.add(node.module)
         found.update(f"{node.module}.{alias.name}" for alias in node.names)
+    fields = ["body", "handlers", "cases", "orelse", "finalbody"]
     if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
-        return
+        fields.remove("body")
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
         in_function = True
     if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
         node.body = [statement for statement in node.body if not _is_docstring(statement)]
-    for field in ("body", "handlers", "cases", "orelse", "finalbody"):
+    for field in fields:
         inside = getattr(node, field, ())
         # The body of a lambda or conditional expression is not a list; neither can contain statements.
         for statement in inside if isinstance(inside, list) else ():
