@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "BlockCoder",
     "Coder",
     "Like",
     "Numbers",
@@ -159,7 +160,28 @@ class Coder(Word):
         return [self.decode(part, *array) for part, array in zip(parts, like, strict=True)]
 
 
-class RoundingCoder(Coder):
+class BlockCoder(Coder):
+    """A coder that packs the arrays of a block together."""
+
+    def encode(self, values: NDArray[Any]) -> bytes:
+        """Pack an array as a block of one."""
+        return self.encode_all([values])
+
+    def decode(self, packed: bytes, dtype: str, shape: Sequence[int]) -> NDArray[Any]:
+        """Undo `encode`."""
+        (values,) = self.decode_all(packed, [(dtype, shape)])
+        return values
+
+    @abstractmethod
+    def encode_all(self, arrays: Sequence[NDArray[Any]]) -> bytes:
+        """Pack the arrays of a block."""
+
+    @abstractmethod
+    def decode_all(self, packed: bytes, like: Sequence[Like]) -> list[NDArray[Any]]:
+        """Undo `encode_all`; raises `ValueError` if the bytes do not match these arrays."""
+
+
+class RoundingCoder(BlockCoder):
     """A coder that rounds while packing, so it also replaces a number format."""
 
     replaces = ("numbers",)

@@ -81,15 +81,6 @@ class BoundedCoder(RoundingCoder):
         back = arrays_like((column for column, _ in done), [(one.dtype.name, one.shape) for one in arrays])
         return tuple(back), joined([packed for _, packed in done])
 
-    def encode(self, values: NDArray[Any]) -> bytes:
-        """Pack an array, with each column rounded relative to its own range."""
-        return self.encode_all([values])
-
-    def decode(self, packed: bytes, dtype: str, shape: Sequence[int]) -> NDArray[Any]:
-        """Unpack an array."""
-        (values,) = self.decode_all(packed, [(dtype, shape)])
-        return values
-
     def encode_all(self, arrays: Sequence[NDArray[Any]]) -> bytes:
         """Pack arrays, with each column rounded relative to its own range."""
         return self.rounded(arrays, None)[1]

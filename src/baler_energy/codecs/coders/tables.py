@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_energy.codecs.coders.base import Coder, Like, apart, arrays_like, columns_of, joined
+from baler_energy.codecs.coders.base import BlockCoder, Like, apart, arrays_like, columns_of, joined
 
 __all__ = ["TableCoder"]
 
 
-class TableCoder(Coder):
+class TableCoder(BlockCoder):
     """A lossless coder that packs all columns of a block together, as a file in memory.
 
     Its blocks are larger than those of other coders: the metadata of each file take up to 35 kB in ROOT and 6 kB in
@@ -33,15 +33,6 @@ class TableCoder(Coder):
     def stored_type(self, dtype: str) -> str:
         """Return the type that the format supports and that stores numbers of a type bit for bit."""
         return "uint16" if dtype == "float16" else dtype
-
-    def encode(self, values: NDArray[Any]) -> bytes:
-        """Pack the columns of one array."""
-        return self.encode_all([values])
-
-    def decode(self, packed: bytes, dtype: str, shape: Sequence[int]) -> NDArray[Any]:
-        """Unpack one array."""
-        (values,) = self.decode_all(packed, [(dtype, shape)])
-        return values
 
     def encode_all(self, arrays: Sequence[NDArray[Any]]) -> bytes:
         """Pack the columns of arrays."""
