@@ -15,6 +15,7 @@ __all__ = [
     "FORMATS",
     "GENERATORS",
     "METERS",
+    "NO_TRANSFORM",
     "OPTIMIZERS",
     "PEERS",
     "PROFILERS",
@@ -170,6 +171,8 @@ ENGINES: Mapping[str | None, Mapping[str, tuple[str, ...]]] = {
         "decompress": (f"{_ROOT}.codecs.baler.streaming", FORMATS["table"].module),
     },
 }
+#: The transform that leaves the rows as they are, so that only the packing makes them smaller.
+NO_TRANSFORM = "identity"
 #: Transforms from rows to stored values and back; Baler's autoencoder has several implementations, its engines.
 TRANSFORMS: Mapping[str, Mapping[str | None, Mapping[str, tuple[str, ...]]]] = {
     "baler": ENGINES,
@@ -181,7 +184,7 @@ TRANSFORMS: Mapping[str, Mapping[str | None, Mapping[str, tuple[str, ...]]]] = {
             "decompress": (f"{_ROOT}.codecs.pca", FORMATS["table"].module),
         }
     },
-    "identity": {
+    NO_TRANSFORM: {
         None: {
             "about": (f"{_ROOT}.codecs.engines.identity",),
             "compress": (f"{_ROOT}.codecs.identity", FORMATS["table"].module),

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from baler_energy.analysis.statistics import clean, interval
+from baler_energy.variants import NO_TRANSFORM
 from baler_energy.vocabulary import Operation
 
 __all__ = [
@@ -63,12 +64,12 @@ def family(row: Mapping[str, Any]) -> str:
     if not pd.isna(row["epochs"]):
         transform += f" 1/{row['compression_ratio']:g}"
         words = "" if row["packing"] == "none" else str(row["packing"])
-    return ", ".join(filter(None, ["" if transform == "identity" else transform, words])) or "as recorded"
+    return ", ".join(filter(None, ["" if transform == NO_TRANSFORM else transform, words])) or "as recorded"
 
 
 def codec_name(row: "Mapping[Any, Any] | pd.Series[Any]") -> str:
     """Name a codec by its transform, packing and epochs, such as ``baler 1/2, quantise-0.01+pcodec, 25 epochs``."""
-    transform = "" if row["transform"] == "identity" else f"{row['transform']}"
+    transform = "" if row["transform"] == NO_TRANSFORM else f"{row['transform']}"
     if not pd.isna(row["compression_ratio"]):
         transform += f" 1/{row['compression_ratio']:g}"
     packing = "" if row["packing"] == "none" else f"{row['packing']}"

@@ -26,7 +26,7 @@ from baler_energy.stages.measured import RECORD, Measuring
 from baler_energy.stages.options import PointOptions
 from baler_energy.stages.round_trip import round_trip
 from baler_energy.stages.train import CHECKPOINT, train
-from baler_energy.variants import CODERS, TRANSFORMS, load
+from baler_energy.variants import CODERS, NO_TRANSFORM, TRANSFORMS, load
 
 __all__ = ["Trials", "best_coder"]
 
@@ -189,7 +189,7 @@ class Trials:
         return error_measures.summary(errors) | {"ratio_native_bytes": ratio, "packing": point.packing}
 
     def _identity(self, packing: str) -> PointOptions:
-        return self.base.changed(transform="identity", packing=packing)
+        return self.base.changed(transform=NO_TRANSFORM, packing=packing)
 
     def _fastest(self, transform: str, engines: Sequence[str | None], ratio: float) -> PointOptions | None:
         """Return the transform with the first engine that reads files and is installed; None if there is none."""
