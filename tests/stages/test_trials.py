@@ -6,7 +6,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from baler_energy.analysis.advice import Goal
+from baler_energy.analysis.goal import Goal
 from baler_energy.data.sampling import Sample
 from baler_energy.data.table import Table
 from baler_energy.stages.options import PointOptions

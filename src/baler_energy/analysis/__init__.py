@@ -11,7 +11,7 @@
 - `matched_error`: the same with uncertainties, at the errors of trained codecs; `coder_gain`: transforms with one coder
 - `column_types`: types of columns, and errors of codecs by type
 - `break_even`: costs and savings of a codec over the years, with bands, and when it pays
-- `advice`: which codec to recommend for a file
+- `goal`: the error that a user accepts; `advice`: which codec to recommend for a file
 - `powerlaw`, `parallel`: fits of a power law and of Amdahl's law
 - `breakdown`: what a profiled operation spends its time on, in categories that all engines share
 - `thermal`, `throttled`: how a device warms up, and how long and why its clocks were lowered

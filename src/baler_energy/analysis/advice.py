@@ -1,25 +1,16 @@
-"""Which codec suits a file: the requested error, the ranking of the codecs that were tried, and the recommendation."""
+"""Which codec suits a file: the ranking of the codecs that were tried, and the recommendation."""
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
+from baler_energy.analysis.goal import Goal
 from baler_energy.analysis.rate_distortion import codec_name
 
-__all__ = ["CLOSE", "MEASURES", "Goal", "missed_sentence", "ranked", "recommended"]
+__all__ = ["CLOSE", "missed_sentence", "ranked", "recommended"]
 
-#: Measures of the error that a user can choose: the key of an evaluation's summary, and its meaning.
-MEASURES: Mapping[str, tuple[str, str]] = {
-    "value": ("max_over_range", "every value within {} of its column's range"),
-    "nrmse": ("mean_nrmse", "an NRMSE (RMS error / standard deviation, mean over columns) of at most {}"),
-    "relative": (
-        "mean_relative_error_p99",
-        "a relative error of at most {} for 99 % of the non-zero values (mean over columns)",
-    ),
-}
 #: The fastest codec is recommended among those whose ratios are within this factor of the best.
 CLOSE = 1.05
 #: Parameters that name a codec.
@@ -27,37 +18,6 @@ _CODEC = ("transform", "engine", "precision", "compression_ratio", "packing", "e
 _MB, _GB = 1e6, 1e9
 #: From this error on, its size no longer matters.
 _WORTHLESS = 10.0
-
-
-@dataclass(frozen=True)
-class Goal:
-    """The largest error that the user accepts.
-
-    Parameters
-    ----------
-    error
-        Maximum error; 0: the codec must be lossless.
-    measure
-        A key of `MEASURES`.
-    """
-
-    error: float
-    measure: str = "value"
-
-    @property
-    def key(self) -> str:
-        """Key of an evaluation's summary."""
-        return MEASURES[self.measure][0]
-
-    @property
-    def words(self) -> str:
-        """The goal as a phrase."""
-        return MEASURES[self.measure][1].format(f"{100 * self.error:.3g} %") if self.error else "no loss at all"
-
-    def holds(self, summary: Mapping[str, Any]) -> bool:
-        """Whether an evaluation's summary meets the goal; the error is null if all columns are constant."""
-        error = summary[self.key]
-        return bool(error is None or error <= self.error)
 
 
 def ranked(runs: Sequence[Mapping[str, Any]], file_bytes: int, goal: Goal) -> pd.DataFrame:

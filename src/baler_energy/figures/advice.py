@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from baler_energy.analysis.advice import Goal
+from baler_energy.analysis.goal import Goal
 from baler_energy.analysis.rate_distortion import codec_name
 from baler_energy.figures.style import COLOURS, grid, legend_below, log_ticks, plain, styled, subtitle, title
 

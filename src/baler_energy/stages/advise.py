@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from baler_energy.analysis.goal import MEASURES, Goal
 from baler_energy.config.options import option
 from baler_energy.config.parameters import AXES
 from baler_energy.errors import InputError
@@ -21,7 +22,6 @@ from baler_energy.stages.options import PointOptions, positive_int
 if TYPE_CHECKING:
     import pandas as pd
 
-    from baler_energy.analysis.advice import Goal
     from baler_energy.data.sampling import Sample
     from baler_energy.stages.trials import Runs, Trials
 
@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     error.add_argument("--lossless", action="store_true", help="every value must be restored exactly")
     parser.add_argument(
         "--measure",
-        choices=("value", "nrmse", "relative"),
+        choices=tuple(MEASURES),
         default="value",
         help="how the error is measured. value: error of every value over its column's range; nrmse: RMS error over "
         "the column's standard deviation, mean over columns; relative: error over the value itself, for 99 %% of the "
@@ -185,9 +185,7 @@ def _said(codecs: "pd.DataFrame", missed: Mapping[str, float], sample: "Sample",
     return [*said, *missed_sentence(missed, goal), sample_sentence(sample, goal)]
 
 
-def _goal(args: argparse.Namespace) -> "Goal":
-    from baler_energy.analysis.advice import Goal
-
+def _goal(args: argparse.Namespace) -> Goal:
     return Goal(0.0) if args.lossless else Goal(args.error, args.measure)
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 from baler_energy.analysis import error_measures, tidy
-from baler_energy.analysis.advice import Goal
 from baler_energy.analysis.electricity import Electricity
+from baler_energy.analysis.goal import Goal
 from baler_energy.codecs.coders.base import Coder, Numbers, Word
 from baler_energy.codecs.coders.bound import bound_word
 from baler_energy.codecs.engines import engine_of, operations_of
