@@ -102,6 +102,13 @@ def test_an_error_is_a_share(stage, jets, error):
         stage("advise", jets, f"--error={error}")
 
 
+@pytest.mark.parametrize("limit_s", ["-1", "nan", "inf", "soon"])
+def test_a_time_limit_is_a_number_of_seconds(stage, jets, capsys, limit_s):
+    with pytest.raises(SystemExit):
+        stage("advise", jets, f"--limit-s={limit_s}", *FAST[:-2])
+    assert f"--limit-s: {limit_s!r} is not a number of at least 0" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", CODERS)
 def test_the_words_of_a_ladder_are_packings_from_coarse_to_fine(name):
     words = load(CODERS[name]).WORD.ladder(name)

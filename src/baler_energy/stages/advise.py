@@ -16,7 +16,7 @@ from baler_energy.files import write_text
 from baler_energy.formats import FILE_FORMATS, Request, check_request, format_of, is_url
 from baler_energy.meters.options import add_session_arguments
 from baler_energy.progress import announce
-from baler_energy.stages.file_options import add_file_arguments, request_of
+from baler_energy.stages.file_options import add_file_arguments, number_type, request_of
 from baler_energy.stages.options import PointOptions, positive_int
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ principal components) are trained on one half of the sample, and all codecs are 
 ranked by compression ratio; among those within 5 % of the best ratio, the fastest is recommended. The table shows
 whether energy was measured, or modelled because the machine has no counter."""
 
-_SAMPLE_MB = 8.0
+_SAMPLE_MB, _MAX_SAMPLE_MB = 8.0, 10_000.0
 _LIMIT_S = 100.0
 _EPOCHS = 5
 
@@ -49,7 +49,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="a ROOT, Parquet, HDF5 or npz file, or the URL of a ROOT file")
     error = parser.add_mutually_exclusive_group()
     error.add_argument(
-        "--error", type=_error, default=0.01, metavar="E", help="largest error that you accept (default: %(default)g)"
+        "--error",
+        type=number_type(0, 1, inclusive="neither"),
+        default=0.01,
+        metavar="E",
+        help="largest error that you accept (default: %(default)g)",
     )
     error.add_argument("--lossless", action="store_true", help="every value must be restored exactly")
     parser.add_argument(
@@ -63,14 +67,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--html", type=Path, metavar="PAGE", help="also write table and figure as a web page")
     parser.add_argument(
         "--sample-mb",
-        type=_megabytes,
+        type=number_type(0, _MAX_SAMPLE_MB, inclusive="right"),
         default=_SAMPLE_MB,
         metavar="MB",
         help="maximum size of the rows to compress, and of the rows to train on (default: %(default)g)",
     )
     parser.add_argument(
         "--limit-s",
-        type=float,
+        type=number_type(0),
         default=_LIMIT_S,
         metavar="S",
         help="start no further codec after this time (default: %(default)g)",
@@ -233,23 +237,3 @@ def _file_words(args: argparse.Namespace, sample: "Sample") -> list[str]:
     words += ["--layout", args.layout] if args.layout != Request().layout else []
     columns = sample.test.names if sample.left_out else args.columns
     return [*words, *(["--columns", *columns] if columns else [])]
-
-
-def _error(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 < value < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number between 0 and 1, such as 0.01")
-    return value
-
-
-def _megabytes(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 < value <= 10_000:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a size in MB, such as 8")
-    return value

@@ -1,11 +1,13 @@
-"""Options that select what to read from a user's file."""
+"""Options that select what to read from a user's file, and the type of options that are numbers."""
 
 import argparse
-from collections.abc import Iterable
+import math
+from collections.abc import Callable, Iterable
+from typing import Literal
 
 from baler_energy.formats import Request
 
-__all__ = ["add_file_arguments", "request_of"]
+__all__ = ["add_file_arguments", "number_type", "request_of"]
 
 
 def add_file_arguments(
@@ -33,3 +35,33 @@ def request_of(args: argparse.Namespace) -> Request:
     """Return what to read from the file, from parsed options."""
     columns = None if args.columns is None else tuple(args.columns)
     return Request(columns, args.tree, args.layout, args.leading)
+
+
+def number_type(
+    low: float, high: float = math.inf, *, inclusive: Literal["both", "right", "neither"] = "both"
+) -> Callable[[str], float]:
+    """Return the type of an option that is a finite number between two ends.
+
+    Parameters
+    ----------
+    low, high
+        The ends.
+    inclusive
+        Which of the ends are allowed themselves.
+    """
+    at_low, at_high = inclusive == "both", inclusive != "neither"
+    words = f"a number {'of at least' if at_low else 'above'} {low:g}"
+    if math.isfinite(high):
+        words += f" and {'at most' if at_high else 'below'} {high:g}"
+
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        inside = low < value < high or (at_low and value == low) or (at_high and value == high)
+        if not inside or math.isinf(value):
+            raise argparse.ArgumentTypeError(f"{text!r} is not {words}")
+        return value
+
+    return parse

@@ -13,7 +13,7 @@ from baler_energy.errors import InputError
 from baler_energy.files import write_json
 from baler_energy.formats import FILE_FORMATS, Request
 from baler_energy.progress import announce
-from baler_energy.stages.file_options import add_file_arguments, request_of
+from baler_energy.stages.file_options import add_file_arguments, number_type, request_of
 
 __all__ = ["EPILOG", "HELD_OUT", "HELP", "add_arguments", "prepare_file", "prepare_generated", "run", "summary"]
 
@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--held-out",
-        type=_share,
+        type=number_type(0, 1),
         metavar="X",
         help="also write held-out.npz next to the table, with other rows, up to X times as many; with --rows all, they "
         "are left out of the table",
@@ -181,16 +181,6 @@ def _row_count(text: str) -> int | None:
         return int(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor 'all'") from None
-
-
-def _share(text: str) -> float:
-    try:
-        share = float(text)
-    except ValueError:
-        share = -1.0
-    if not 0 <= share <= 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 1")
-    return share
 
 
 def _needed(text: str) -> dict[str, list[str]]:
