@@ -124,6 +124,19 @@ def test_no_ratio_is_enough_where_the_codec_costs_more_than_all_of_the_other():
     assert ratio_to_pay(ENERGY, replace(HALF, compress_j_per_gb=1e9), AS_RECORDED, TEN_TB, ROUND) == np.inf
 
 
+def test_the_ratio_does_not_matter_where_keeping_and_moving_cost_nothing():
+    free = ROUND | {"replicas_disk": 0.0, "replicas_tape": 0.0, "transfers": 0.0}
+    dear = replace(HALF, compress_j_per_gb=1e9)
+    for quantity in (ENERGY, CO2E, MONEY):
+        assert ratio_to_pay(quantity, HALF, dear, TEN_TB, free) == 0
+        assert ratio_to_pay(quantity, HALF, HALF, TEN_TB, free) == 0, "as much with every ratio"
+        assert ratio_to_pay(quantity, dear, HALF, TEN_TB, free) == np.inf
+        assert ratio_to_pay(quantity, replace(HALF, model_bytes=1e12), dear, TEN_TB, free) == 0
+    some = free | {"transfers": np.array([[0.0], [1.0]])}
+    first, second = ratio_to_pay(ENERGY, HALF, dear, TEN_TB, some)
+    assert first == 0 and second == ratio_to_pay(ENERGY, HALF, dear, TEN_TB, free | {"transfers": 1.0}) > 0
+
+
 @given(ratios, positive, st.floats(1, 1000))
 def test_costs_are_linear_in_the_volume(ratio, energy, factor):
     mine = codec(ratio, energy, train=1e6, model=1e6)

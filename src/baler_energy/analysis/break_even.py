@@ -263,13 +263,17 @@ def ratio_to_pay(
     """Return the ratio at which a codec would cost as much as another one; infinite: no ratio is enough.
 
     Keeping and moving may cost as much as the other codec's total minus the codec's other steps. Their cost is
-    proportional to the stored volume; the price per volume follows from the data as recorded.
+    proportional to the stored volume; the price per volume follows from the data as recorded. If they cost nothing, the
+    ratio does not matter: it is 0 (any ratio is enough) if the codec costs no more than the other one, else infinite.
     """
     mine, theirs = costs(codec, scenario, constants)[quantity], costs(other, scenario, constants)[quantity]
     recorded = costs(AS_RECORDED, scenario, constants)[quantity]
     per_tb = (recorded["keep"] + recorded["move"]) / scenario.volume_tb
     left = sum(theirs[step] for step in STEPS) - (mine["train"] + mine["compress"] + mine["read"])
-    stored_tb = np.asarray(left / per_tb - scenario.models * codec.model_bytes / _B_PER_TB, "float64")
+    left, per_tb = np.broadcast_arrays(np.asarray(left, "float64"), np.asarray(per_tb, "float64"))
+    # Where a TB is free, any volume may be stored, or none.
+    kept_tb = np.divide(left, per_tb, out=np.where(left >= 0, np.inf, -np.inf), where=per_tb != 0)
+    stored_tb = np.asarray(kept_tb - scenario.models * codec.model_bytes / _B_PER_TB)
     ratio: NDArray[np.float64] = np.full(stored_tb.shape, np.inf)
     np.divide(scenario.volume_tb, stored_tb, out=ratio, where=stored_tb > 0)
     return ratio

@@ -140,6 +140,25 @@ def test_no_ratio_is_enough_where_the_other_steps_cost_more(worse: Tables) -> No
     assert "would save money with no ratio, however large, and energy with no ratio" in first
 
 
+@pytest.mark.parametrize(
+    ("free", "factor", "words"),
+    [
+        ((), 1e-9, "money with any ratio, and energy with any ratio"),
+        ((), 1e9, "money with no ratio, however large, and energy with no ratio"),
+        (("electricity_price_per_kwh",), 1e-9, "money with no ratio, however large, and energy with any ratio"),
+    ],
+)
+def test_the_ratio_does_not_matter_if_keeping_and_moving_are_free(
+    worse: Tables, free: tuple[str, ...], factor: float, words: str
+) -> None:
+    constants, runs = worse["break_even"].copy(), worse["runs"].copy()
+    kept = constants["name"].str.contains("replicas|transfers") | constants["name"].isin(free)
+    constants.loc[kept, ["low", "value", "high"]] = 0.0
+    runs.loc[runs["transform"] == "baler", "energy_j"] *= factor
+    tables = worse | {"break_even": constants, "runs": runs}
+    assert f"it would save {words}" in TABLE.notes(break_even(tables), tables)[0]
+
+
 def test_the_page_has_a_row_for_each_way_with_all_quantities(worse: Tables) -> None:
     frame = break_even(worse)
     rows = TABLE.rows(frame, 1000)

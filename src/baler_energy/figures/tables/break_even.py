@@ -177,7 +177,10 @@ def _against_best(own: Any, study: Study, case: Case, scenario: Scenario) -> str
 
 def _ratio_needed(quantity: Quantity, compared: tuple[Codec, Codec, Scenario, Constants]) -> str:
     needed = float(ratio_to_pay(quantity, *compared))
-    return f"a ratio above {needed:.3g}" if np.isfinite(needed) else "no ratio, however large"
+    # A ratio of 0 is enough to cost no more; that saves nothing where the other steps are free, too.
+    if needed == 0 and net_saving(quantity, *compared) > 0:
+        return "any ratio"
+    return f"a ratio above {needed:.3g}" if 0 < needed < np.inf else "no ratio, however large"
 
 
 def _against_recorded(own: Any) -> str:
