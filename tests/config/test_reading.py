@@ -1,0 +1,136 @@
+"""The files of a study, and its mistakes in words."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+
+from baler_energy.config.reading import changed
+from baler_energy.config.study import load_study
+from baler_energy.errors import InputError
+
+
+def test_a_file_that_is_not_a_study_is_reported_by_name(tmp_path: Path):
+    path = tmp_path / "study.yaml"
+    for text in ("- a\n", "a: [", "!!python/object/apply:os.system ['true']"):
+        path.write_text(text)
+        with pytest.raises(InputError, match=r"study\.yaml"):
+            load_study(path)
+    with pytest.raises(InputError, match=r"none\.yaml"):
+        load_study(tmp_path / "none.yaml")
+
+
+def test_further_files_change_and_add_keys(study, tmp_path):
+    first, second = tmp_path / "first.yaml", tmp_path / "second.yaml"
+    first.write_text(yaml.safe_dump(study()))
+    changes = {"name": "mine", "data": {"other": {"source": "toy", "seed": 9}}, "axes": {"dataset": ["other"]}}
+    second.write_text(yaml.safe_dump(changes))
+    loaded = load_study([first, second])
+    expected = study(name="mine", data={**study()["data"], **changes["data"]})
+    assert loaded == load_study(expected | {"axes": {**expected["axes"], "dataset": ["other"]}})
+    assert loaded.name == "mine" and {point.dataset for point in loaded.points} == {"other"}
+    second.write_text("- no mapping")
+    with pytest.raises(InputError, match=r"second\.yaml: a study must be a mapping"):
+        load_study([first, second])
+
+
+def test_snakemake_merges_files_alike(study):
+    from snakemake.utils import update_config
+
+    first, second = study(), {"name": "mine", "data": {"toy": {"seed": 4}}, "axes": {"rows": [7]}, "new": {"a": 1}}
+    merged = copy.deepcopy(first)
+    update_config(merged, second)
+    assert changed(first, second) == merged
+
+
+def test_the_shipped_changes_of_a_study_are_valid(repository):
+    loaded = load_study([repository / "config" / name for name in ("studies/worth.yaml", "worth-file.yaml")])
+    assert {point.dataset for point in loaded.points} == {"dimuons"}
+    assert loaded.data["dimuons"].derived
+
+
+def test_a_written_study_reads_back_the_same(study, tmp_path: Path):
+    loaded = load_study(study(pue=1.25, profile={"points": [{"rows": 100, "epochs": 2}]}))
+    loaded.write(tmp_path / "study.yaml")
+    again = load_study(tmp_path / "study.yaml")
+    assert again == loaded
+    assert again.points == loaded.points
+
+
+def test_shipped_studies_are_valid(repository: Path):
+    files = [repository / "config" / "config.yaml", *(repository / "config" / "studies").glob("*.yaml")]
+    names = {load_study(path).name for path in files}
+    assert names == {"laptop", "smoke", "original-2023", "gpu", "engines", "worth"}
+
+
+def test_the_original_study_has_its_grid(repository: Path):
+    loaded = load_study(repository / "config" / "studies" / "original-2023.yaml")
+    assert loaded.axes.epochs == (5, 100, 500)
+    assert loaded.axes.batch_size == (512, 1024)
+    assert max(loaded.axes.rows or ()) == 519_741
+    assert loaded.axes.compression_ratio == (2.0,)
+    assert loaded.axes.precision == ("float64",)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"cuntry": "CHE"}, "cuntry: unknown key"),
+        ({"country": "che"}, "country"),
+        ({"country": "XXX"}, "is not an ISO 3166-1 alpha-3 code"),
+        ({"pue": 0.9}, "pue: is 0.9; should be greater than or equal to 1"),
+        ({"name": "../up"}, "name"),
+        ({"repeats": 0}, "repeats"),
+        ({"design": "random"}, "'factorial' or 'one-at-a-time'"),
+        ({"design": "one-at-a-time"}, "needs the key 'reference'"),
+        ({"axes": {"rows": [1], "epochs": [1]}}, "axes.rows.0"),
+        ({"axes": {"rows": [100, 100], "epochs": [1]}}, "without duplicates"),
+        ({"axes": {"rows": [], "epochs": [1]}}, "at least one value"),
+        ({"axes": {"rows": ["all"], "epochs": [1]}}, "'all' requires a file"),
+        ({"axes": {"rows": [100]}}, "needs the axis 'epochs'"),
+        ({"axes": {"epochs": [1]}}, "needs the axis 'rows'"),
+        ({"axes": {"rows": [100], "epochs": [1], "dataset": ["x"]}}, "dataset 'x' is not defined under 'data'"),
+        ({"axes": {"rows": [100], "epochs": [1], "precision": ["float16"]}}, "axes.precision.0"),
+        ({"data": {"toy": {"source": "tou"}}}, "data.toy"),
+        ({"data": {"toy": {"source": "file"}}}, "path: is missing"),
+        ({"data": {"toy": {"source": "file", "path": "x", "layout": "leading"}}}, "go together"),
+        ({"data": {"a/b": {"source": "toy"}}}, "data.a/b"),
+        ({"measurement": {"min_window_s": -1}}, "measurement.min_window_s: is -1; should be greater than 0"),
+        ({"measurement": {"meters": ["ammeter"]}}, "measurement.meters.0"),
+        ({"measurement": {"threads": 2}}, "measurement.threads: unknown key"),
+        ({"axes": {"rows": [100], "epochs": [1], "threads": [0]}}, "axes.threads.0: is 0"),
+        ({"axes": {"rows": [100], "epochs": [1], "threads": ["all"]}}, 'axes.threads.0: is "all"'),
+        ({"profile": {"points": [{"rows": 7}]}}, "no point of the grid"),
+        ({"profile": {"points": [{"row": 100}]}}, "unknown axis 'row'"),
+        (
+            {"carbon_intensity_g_per_kwh": 30},
+            "set only one of country, carbon_intensity_g_per_kwh, carbon_intensity_csv",
+        ),
+        ({"country": None, "carbon_intensity_g_per_kwh": -1}, "carbon_intensity_g_per_kwh: is -1"),
+        ({"measurement": {"meters": ["zeus"]}}, "measurement.meters.0"),
+        (
+            {"measurement": {"calibrate_s": 0.01}},
+            "measurement.calibrate_s: is 0.01; should be greater than or equal to 0.05",
+        ),
+        ({"peers": {"tools": ["zeus"]}}, "'tools' needs 'points'"),
+        (
+            {"peers": {"tools": ["eco2ai"], "points": [{}]}},
+            "peers.tools.0: is \"eco2ai\"; should be 'zeus', 'carbontracker', 'perun' or 'pyjoules'",
+        ),
+        ({"peers": {"points": [{"epochs": 7}]}}, "peers.points[0]: no point of the grid"),
+        ({"wattmeter": {"file": "x.csv"}}, "wattmeter.file: unknown key"),
+        ({"break_even": {"reads": {"value": 5, "low": 6}}}, "'value' (5) must be between 'low' (6) and 'high' (5)"),
+        ({"break_even": {"years": 0}}, "break_even.years: is 0; should be greater than 0"),
+        ({"break_even": {"disk_price": {"value": 5}}}, "break_even.disk_price: unknown key"),
+    ],
+)
+def test_a_mistake_is_reported_with_its_key_and_what_is_allowed(study, changes, message):
+    with pytest.raises(InputError) as caught:
+        load_study(study(**changes))
+    assert message in str(caught.value)
+
+
+def test_all_mistakes_are_reported_at_once(study):
+    with pytest.raises(InputError, match="3 mistakes"):
+        load_study(study(pue=0, repeats=0, seed="x"))
