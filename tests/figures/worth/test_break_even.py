@@ -8,47 +8,38 @@ import pytest
 from matplotlib.figure import Figure
 
 from baler_energy.analysis.break_even import STEPS, Band
-from baler_energy.config.parameters import AXES, applies
 from baler_energy.figures.base import NoData
 from baler_energy.figures.break_even_rows import amount, band_text, read_break_even, volume_text, years_text
 from baler_energy.figures.style import styled
 from baler_energy.figures.tables.break_even import TABLE, break_even
 from baler_energy.figures.worth.break_even import draw_volumes, draw_years
+from baler_energy.variants import NO_TRANSFORM
 
 Tables = dict[str, pd.DataFrame]
+Build = Callable[..., Tables]
 MODEL_BYTES = 500_000
 
 
-def _tables(build: Callable[..., Tables], ratio: float, **others: tuple[float, float]) -> Tables:
-    """Give trained codecs with a ratio, and others with their error and ratio by packing."""
-    tables = build(repeats=2)
-    runs = tables["runs"]
-    native = runs["ratio_native_bytes"] * runs["compressed_bytes"]
-    runs["ratio_native_bytes"] = ratio
-    runs["compressed_bytes"] = native / ratio
-    runs["ratio_native_bytes_with_model"] = native / (native / ratio + MODEL_BYTES)
-    one = runs[runs["at_centre"] & (runs["operation"] != "train")]
-    absent = {name: None for name in AXES if not applies(name, "identity")}
-    added = [
-        one.assign(
-            transform="identity",
-            packing=packing,
-            run_id=one["run_id"] + packing,
-            mean_rms_over_range=error,
-            ratio_native_bytes=other,
-            compressed_bytes=native[one.index] / other,
-            at_centre=False,
-            **absent,
-        )
-        for packing, (error, other) in others.items()
-    ]
-    return tables | {"runs": pd.concat([runs, *added], ignore_index=True)}
+@pytest.fixture(scope="module")
+def compared(build: Build, with_codecs: Build) -> Build:
+    """Return a function that gives trained codecs a ratio, and adds others by packing, with their error and ratio."""
+
+    def made(ratio: float, **others: tuple[float, float]) -> Tables:
+        tables = build(repeats=2)
+        runs = tables["runs"]
+        native = runs["ratio_native_bytes"] * runs["compressed_bytes"]
+        runs["ratio_native_bytes"] = ratio
+        runs["compressed_bytes"] = native / ratio
+        runs["ratio_native_bytes_with_model"] = native / (native / ratio + MODEL_BYTES)
+        return with_codecs(tables, others)
+
+    return made
 
 
 @pytest.fixture(scope="module")
-def worse(build: Callable[..., Tables]) -> Tables:
+def worse(compared: Build) -> Tables:
     """Trained codecs of ratio 2 and a better one without training."""
-    return _tables(build, 2.0, **{"quantise-0.01+pcodec": (0.001, 8.0), "quantise-0.9+pcodec": (0.2, 60.0)})
+    return compared(2.0, **{"quantise-0.01+pcodec": (0.001, 8.0), "quantise-0.9+pcodec": (0.2, 60.0)})
 
 
 def test_each_trained_codec_is_compared_at_its_error(worse: Tables) -> None:
@@ -109,8 +100,8 @@ def test_the_notes_say_that_it_does_not_pay_and_when_it_would(worse: Tables) -> 
     assert "none of 3 codecs" in third and "is modelled" in last
 
 
-def test_the_notes_say_that_it_pays(build: Callable[..., Tables]) -> None:
-    tables = _tables(build, 20.0, pcodec=(0.0, 3.0))
+def test_the_notes_say_that_it_pays(compared: Build) -> None:
+    tables = compared(20.0, pcodec=(0.0, 3.0))
     first, *_ = TABLE.notes(break_even(tables), tables)
     assert " pays compared with pcodec" in first and "it saves" in first
 
@@ -185,8 +176,8 @@ def test_below_some_volume_a_model_costs_more_than_it_saves(worse: Tables) -> No
     assert saved[0] < 0 < saved[-1]
 
 
-def test_without_intensity_the_figure_shows_energy(build: Callable[..., Tables]) -> None:
-    tables = _tables(build, 2.0, pcodec=(0.0, 3.0))
+def test_without_intensity_the_figure_shows_energy(compared: Build) -> None:
+    tables = compared(2.0, pcodec=(0.0, 3.0))
     runs = tables["runs"].assign(carbon_intensity_g_per_kwh=np.nan)
     figure = draw_years(tables | {"runs": runs})
     assert "energy" in figure.axes[2].get_ylabel()
@@ -197,7 +188,7 @@ def test_without_intensity_the_figure_shows_energy(build: Callable[..., Tables])
 
 def test_energies_of_another_kind_are_not_compared(worse: Tables) -> None:
     runs = worse["runs"]
-    measured = runs.assign(energy_evidence=runs["energy_evidence"].where(runs["transform"] != "identity", "measured"))
+    measured = runs.assign(energy_evidence=runs["energy_evidence"].where(runs["transform"] != NO_TRANSFORM, "measured"))
     tables = worse | {"runs": measured}
     assert all(case.best is None for case in read_break_even(tables).cases)
     assert TABLE.notes(break_even(tables), tables)[0].startswith("The study has no codec without training")
@@ -215,8 +206,8 @@ def test_a_price_changes_the_money_only(worse: Tables) -> None:
     ).all()
 
 
-def test_runs_without_clean_energies_are_left_out_with_the_reason(build: Callable[..., Tables]) -> None:
-    tables = _tables(build, 2.0, pcodec=(0.0, 3.0))
+def test_runs_without_clean_energies_are_left_out_with_the_reason(compared: Build) -> None:
+    tables = compared(2.0, pcodec=(0.0, 3.0))
     flagged = tables["runs"].assign(flags="contaminated")
     with pytest.raises(NoData, match="unflagged energy for each"):
         draw_years(tables | {"runs": flagged})
