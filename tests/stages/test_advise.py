@@ -14,7 +14,7 @@ from baler_energy.formats import open_source
 from baler_energy.stages.trials import best_coder
 from baler_energy.variants import CODERS, load
 
-FAST = ("--meters", "process", "--min-window-s", 0, "--idle-s", 0, "--threads", 1, "--epochs", 1, "--limit-s", 60)
+FAST = ("--meters", "process", "--min-window-s", 0, "--idle-s", 0, "--threads", 1, "--epochs", 1, "--limit-s", 600)
 
 
 @pytest.fixture(scope="module")
