@@ -144,6 +144,7 @@ CODERS: Mapping[str, str] = {
     "parquet": f"{_ROOT}.codecs.coders.parquet",
     "root": f"{_ROOT}.codecs.coders.root",
     "rntuple": f"{_ROOT}.codecs.coders.root",
+    "sz2": f"{_ROOT}.codecs.coders.sz2",
     "sz3": f"{_ROOT}.codecs.coders.sz3",
     "zfp": f"{_ROOT}.codecs.coders.zfp",
     "bound": f"{_ROOT}.codecs.coders.bound",

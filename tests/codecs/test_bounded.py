@@ -1,6 +1,7 @@
 """Error-bounded coders: their bound, what stays exact, and what they fall back to."""
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis.extra import numpy as hnp
 
 from baler_energy.codecs.coders.base import Word
 from baler_energy.codecs.coders.bounded import BoundedCoder
+from baler_energy.codecs.coders.sz2 import Sz2
 from baler_energy.codecs.coders.sz3 import Sz3
 from baler_energy.codecs.coders.zfp import Zfp
 from baler_energy.codecs.packing import Packing
@@ -17,7 +19,7 @@ from baler_energy.codecs.packing import Packing
 FLOATS = ("float16", "float32", "float64")
 INTEGERS = ("bool", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)))
 BOUNDS = st.sampled_from([1e-7, 1e-4, 0.01, 0.3, 1.0, 2.0])
-WORDS = ("sz3", "sz3-interp", "zfp")
+WORDS = ("sz2", "sz3", "sz3-interp", "zfp")
 
 
 def coder(word: str, bound: float = 0.01) -> BoundedCoder:
@@ -90,6 +92,24 @@ def test_zeros_stay_zeros_without_prediction(values, bound):
 
 
 @pytest.mark.parametrize("word", WORDS)
+@pytest.mark.parametrize("rows", [1, 19, 20, 21, 5000])
+@pytest.mark.parametrize("largest", [1e-310, 1e-300, 1.0, 1e300])
+def test_short_columns_and_tiny_and_huge_values_are_within_the_bound(word, rows, largest):
+    values = np.random.default_rng(2).uniform(-largest, largest, rows)
+    back = there_and_back(coder(word, 0.1), values)
+    assert np.isfinite(back).all()
+    assert np.abs(back / largest - values / largest).max() <= 0.1 * np.ptp(values / largest)
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_threads_pack_and_unpack_at_the_same_time(word):
+    columns = [np.random.default_rng(seed).normal(size=3000).astype(np.float32) for seed in range(20)]
+    one = [there_and_back(coder(word), values) for values in columns]
+    with ThreadPoolExecutor(4) as pool:
+        assert np.array_equal(list(pool.map(lambda values: there_and_back(coder(word), values), columns)), one)
+
+
+@pytest.mark.parametrize("word", WORDS)
 def test_columns_and_latents_are_packed_alike_by_the_ranges_that_are_given(word):
     latents = np.random.default_rng(1).normal(size=(500, 3))
     spread = [1.0, 10.0, 100.0]
@@ -117,7 +137,7 @@ def test_a_column_is_packed_as_floats_even_where_it_comes_back_exactly(word, dty
     assert coder(word).encode(values)[size_b + checksum_b :][:1] == kind
 
 
-@pytest.mark.parametrize(("word", "kind"), [("sz3", Sz3), ("zfp", Zfp)])
+@pytest.mark.parametrize(("word", "kind"), [("sz2", Sz2), ("sz3", Sz3), ("zfp", Zfp)])
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "int64"])
 def test_a_column_that_breaks_its_bound_is_stored_as_it_is(word, kind, dtype, monkeypatch):
     values = np.random.default_rng(1).normal(0, 1000, 300).astype(dtype)
@@ -160,10 +180,15 @@ def test_packed_columns_of_another_shape_are_refused(word):
 
 
 def test_what_they_say_of_themselves(monkeypatch):
-    for word, package in (("sz3-0.01", "pysz"), ("zfp-0.01", "zfpy")):
+    coders = (
+        ("sz2-0.01", "hdf5plugin", "-r requirements/sz2.txt"),
+        ("sz3-0.01", "pysz", "pysz"),
+        ("zfp-0.01", "zfpy", "zfpy"),
+    )
+    for word, package, install in coders:
         packing = Packing.parse(word)
         assert packing.needs_ranges and not packing.lossless and packing.error_bound is None
         assert packing.coder is not None and packing.coder.keeps_bound
         with monkeypatch.context() as patch:
             patch.setattr(Word, "version", classmethod(lambda cls: None))
-            assert packing.missing() == f"The package {package} is not installed: `pip install {package}`."
+            assert packing.missing() == f"The package {package} is not installed: `pip install {install}`."

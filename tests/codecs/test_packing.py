@@ -20,6 +20,7 @@ from baler_energy.codecs.coders.numbers import NumberFormat
 from baler_energy.codecs.coders.parquet import ParquetFile
 from baler_energy.codecs.coders.pcodec import Pcodec
 from baler_energy.codecs.coders.root import RootFile
+from baler_energy.codecs.coders.sz2 import Sz2
 from baler_energy.codecs.coders.sz3 import Sz3
 from baler_energy.codecs.coders.zfp import Zfp
 from baler_energy.codecs.coders.zlib import Zlib
@@ -54,6 +55,7 @@ from baler_energy.errors import InputError
         ("root", Packing(coder=RootFile("root", "zstd", 5))),
         ("root-zlib", Packing(coder=RootFile("root", "zlib", 1))),
         ("rntuple-lzma-6", Packing(coder=RootFile("rntuple", "lzma", 6))),
+        ("sz2-0.01", Packing(coder=Sz2(0.01))),
         ("sz3-0.01", Packing(coder=Sz3(0.01))),
         ("sz3-1e-3-interp", Packing(coder=Sz3(1e-3, interpolation=True))),
         ("zfp-0.1+bound-0.01", Packing(coder=Zfp(0.1), bound=ErrorBound(0.01))),
@@ -106,6 +108,8 @@ def test_words_are_read(text, packing):
         "root-zstd-0",
         "rntuple-zlib-10",
         "root-zlib+rntuple",
+        "sz2",
+        "sz2-0.01-interp",
         "sz3",
         "sz3-0",
         "sz3-interp",

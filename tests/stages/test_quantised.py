@@ -13,7 +13,7 @@ def contents(path):
         return source.names, source.dtypes, np.concatenate([block.data for block in source.blocks(10_000)])
 
 
-PACKINGS = ["quantise-{}", "quantise-{}+zstd", "quantise-{}+pcodec", "sz3-{}", "sz3-{}-interp", "zfp-{}"]
+PACKINGS = ["quantise-{}", "quantise-{}+zstd", "quantise-{}+pcodec", "sz2-{}", "sz3-{}", "sz3-{}-interp", "zfp-{}"]
 
 
 @pytest.fixture(params=PACKINGS)
@@ -27,14 +27,14 @@ def bounded(request):
 @pytest.mark.parametrize("suffix", ["parquet", "root", "npz"])
 def test_columns_of_a_file_come_back_within_the_bound(stage, repository, tmp_path, suffix, bounded):
     file = repository / "tests" / "formats" / "fixtures" / f"jets.{suffix}"
-    options = ("--transform", "identity", "--packing", bounded(0.01))
+    options = ("--transform", "identity", "--packing", bounded(0.05))
     stage("compress", *options, "--data", file, "--out", tmp_path / "c")
     stage("decompress", *options, "--compressed", tmp_path / "c" / "table.baler", "--out", tmp_path / "d")
     (back,) = (tmp_path / "d").glob(f"reconstructed.{suffix}")
     names, dtypes, before = contents(file)
     assert contents(back)[:2] == (names, dtypes)
     residual, spread = np.abs(contents(back)[2] - before), np.ptp(before, axis=0)
-    assert (residual.max(axis=0) <= 0.01 * spread).all() and residual.max() > 0
+    assert (residual.max(axis=0) <= 0.05 * spread).all() and residual.max() > 0
 
 
 def test_the_range_is_that_of_the_whole_table_and_not_of_a_block(stage, pipeline, tmp_path, monkeypatch, bounded):
@@ -67,7 +67,7 @@ def test_latents_are_rounded_and_pack_smaller(stage, pipeline, tmp_path, engine,
         assert (np.abs(after - before).max(axis=0) <= 0.2 * np.ptp(before, axis=0)).all()
 
 
-@pytest.mark.parametrize("packing", ["sz3-0.01", "zfp-0.01"])
+@pytest.mark.parametrize("packing", ["sz2-0.01", "sz3-0.01", "zfp-0.01"])
 def test_components_are_rounded(stage, pipeline, tmp_path, packing):
     if reason := Packing.parse(packing).missing():
         pytest.skip(reason)

@@ -189,7 +189,7 @@ def test_another_transform(made: Files, name: str) -> None:
 
 @pytest.mark.parametrize("word", CODERS)
 def test_a_packing(made: Files, word: str) -> None:
-    packing = f"{word}-0.01" if word in ("bound", "quantise", "sz3", "zfp") else word
+    packing = f"{word}-0.01" if word in ("bound", "quantise", "sz2", "sz3", "zfp") else word
     if reason := Packing.parse(packing).missing():
         pytest.skip(reason)
     arguments = ["apply", *made.applied, *options("reference"), "--packing", packing, *WINDOW, "process"]
