@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from baler_energy.analysis.rate_distortion import codec_name
 from baler_energy.codecs.packing import Packing
 from baler_energy.figures.labels import label_curves
 from baler_energy.figures.style import MARKERS, log_ticks, plain
@@ -18,11 +19,13 @@ __all__ = [
     "ERROR_AXES",
     "draw_against_error",
     "draw_families",
+    "draw_threads",
     "kind",
     "label_families",
     "legend_by_kind",
     "looks",
     "places_of_errors",
+    "threads_legend",
 ]
 
 #: Errors on axes: column of `codec_points`, then column of ``runs`` and label.
@@ -110,6 +113,42 @@ def draw_families(
             bar.set(alpha=0.35, zorder=1)
         curves.append((family, part[x].to_numpy("float64"), part[y].to_numpy("float64"), str(look["color"])))
     return curves
+
+
+def draw_threads(
+    panel: Axes, points: pd.DataFrame, others: pd.DataFrame, styles: Mapping[str, dict[str, Any]], x: str, y: str
+) -> None:
+    """Draw codecs on other numbers of threads as that number, above or below their mark and connected with it.
+
+    Parameters
+    ----------
+    panel, points, styles, x, y
+        As in `draw_families`.
+    others
+        `codec_points` of some of these codecs on other numbers of threads, with their ``threads``.
+    """
+    marks = {codec_name(row): row for row in points.to_dict("records")}
+    for one in others.dropna(subset=y).to_dict("records"):
+        mark = marks[codec_name(one)]
+        colour = styles[str(mark["family"])]["color"]
+        panel.plot([mark[x], mark[x]], [mark[y], one[y]], color=colour, linewidth=0.9, alpha=0.6, zorder=1.5)
+        bar = _half_widths(pd.DataFrame([one]), y)
+        panel.errorbar(mark[x], one[y], yerr=bar, capsize=0, zorder=3, color=colour, **_digits(one["threads"]))
+
+
+def threads_legend(others: pd.DataFrame) -> list[Line2D]:
+    """Return what a legend says of the marks of `draw_threads`; empty without any."""
+    numbers = sorted(others["threads"].unique()) if len(others) else []
+    return [
+        Line2D([], [], color="0.25", label=f"on {number} thread{'' if number == 1 else 's'}", **_digits(number))
+        for number in numbers
+    ]
+
+
+def _digits(number: int) -> dict[str, Any]:
+    """Return the style of a mark that is a number."""
+    look = {"markersize": 6, "markeredgewidth": 0.4, "linestyle": "none"}
+    return look | {"marker": f"$\\mathbf{{{number}}}$"}
 
 
 def _half_widths(part: pd.DataFrame, name: str) -> Any:

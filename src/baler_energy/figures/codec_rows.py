@@ -5,13 +5,16 @@ from typing import Any
 
 import pandas as pd
 
-from baler_energy.analysis.rate_distortion import codec_points
+from baler_energy.analysis.parallel import speed_up
+from baler_energy.analysis.rate_distortion import codec_name, codec_points
+from baler_energy.analysis.statistics import clean
 from baler_energy.config.parameters import applies
 from baler_energy.figures.base import NoData, Tables, require_rows
-from baler_energy.figures.selection import AXES, at_point, centre_of, describe, first_device, with_results
+from baler_energy.figures.selection import AXES, at_point, centre_of, describe, first_device, spread_text, with_results
 from baler_energy.variants import TRANSFORMS
+from baler_energy.vocabulary import Operation
 
-__all__ = ["around_centre", "codecs_at_centre", "where"]
+__all__ = ["around_centre", "codecs_at_centre", "on_other_threads", "threads_words", "where"]
 
 #: Axes in which codecs may differ.
 _FREE = ("transform", "engine", "packing", "compression_ratio", "epochs")
@@ -52,6 +55,62 @@ def codecs_at_centre(tables: Tables, *, least_families: int = 2) -> tuple[pd.Dat
     if points["family"].nunique() < least_families:
         raise NoData("only one family of codecs at the study's centre, so there is nothing to compare")
     return points, mine, device
+
+
+def on_other_threads(tables: Tables, points: pd.DataFrame, shown: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the codecs at the study's centre on other numbers of threads than the centre's.
+
+    Parameters
+    ----------
+    tables
+        The dataset.
+    points, shown
+        From `codecs_at_centre`.
+
+    Returns
+    -------
+    tuple
+        `codec_points` with their ``threads``, a row for each codec of `points` and number of threads, and the runs that
+        they summarise, none of which is in `shown`.
+    """
+    known = with_results(around_centre(tables["runs"], "threads"))
+    others = known[known["device"].isin(shown["device"]) & ~known["run_id"].isin(shown["run_id"])]
+    names = set(points.apply(codec_name, axis=1))
+    others = others[[codec_name(row) in names for row in others.to_dict("records")]]
+    parts = [codec_points(part).assign(threads=threads) for threads, part in others.groupby("threads")]
+    return pd.concat(parts, ignore_index=True) if parts else points.iloc[:0].assign(threads=0), others
+
+
+def threads_words(tables: Tables) -> list[str]:
+    """Say how much faster each codec is on more threads, a sentence for each; empty if none ran on more."""
+    try:
+        points, shown, _ = codecs_at_centre(tables)
+    except NoData:
+        return []
+    others = on_other_threads(tables, points, shown)[1]
+    names = {codec_name(row) for row in others.to_dict("records")}
+    every = clean(pd.concat([shown, others]))
+    every = every.assign(codec=[codec_name(row) for row in every.to_dict("records")])
+    sentences = []
+    for name, part in every[every["codec"].isin(names)].groupby("codec", sort=False):
+        said = [_speed_up_words(part, operation) for operation in (Operation.COMPRESS, Operation.DECOMPRESS)]
+        if any(said):
+            sentences.append(f"{name}: {', '.join(filter(None, said))}.")
+    return [f"On more threads, which no other number here includes: {' '.join(sentences)}"] if sentences else []
+
+
+def _speed_up_words(runs: pd.DataFrame, operation: str) -> str:
+    """Say how much faster an operation is on the most threads than on the fewest; empty if there is one number only."""
+    mine = runs[runs["operation"] == operation]
+    if mine["threads"].nunique() < 2:
+        return ""
+    found = speed_up(mine["threads"], mine["duration_s"])
+    last = found.iloc[-1]
+    times = spread_text(last["speed_up"], last["half_width"])
+    return (
+        f"{operation} {times} times as fast on {last['threads']:.0f} as on {found['threads'].iloc[0]:.0f} "
+        f"(n = {last['n']:.0f})"
+    )
 
 
 def where(runs: pd.DataFrame) -> str:

@@ -1,5 +1,6 @@
 """Codecs side by side: the figures and the table."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from baler_energy.analysis.rate_distortion import codec_points
 from baler_energy.analysis.schema import arrow_schema
 from baler_energy.figures.base import Dataset, NoData
 from baler_energy.figures.codec_marks import looks
+from baler_energy.figures.codec_rows import codecs_at_centre, on_other_threads
 from baler_energy.figures.tables.codecs import TABLE, codecs
 from baler_energy.figures.worth.codec_costs import draw_codec_costs, draw_throughput
 from baler_energy.figures.worth.coder_gain import draw_coder_gain
@@ -93,12 +95,12 @@ def test_the_answer_follows_the_data(several: Tables) -> None:
 
 def test_the_notes_are_few(several: Tables) -> None:
     notes = TABLE.notes(codecs(several), several)
-    assert len(notes) == 4 and notes[0].startswith("Most favourable for Baler: at the error of baler 1/2 after")
+    assert len(notes) == 5 and notes[0].startswith("Most favourable for Baler: at the error of baler 1/2 after")
     assert (
         "quantise+pcodec stores" in notes[1] and "times less" in notes[1] and "to compress a GB (modelled)" in notes[1]
     )
     assert notes[2] == "Not available here: sz3-0.01. The package pysz is missing."
-    assert "trivial codec" in notes[3]
+    assert "On more threads" in notes[3] and "trivial codec" in notes[4]
     runs = several["runs"]
     single = several | {"runs": runs[runs["repeat"] == 0]}
     assert any("n = 1" in note for note in TABLE.notes(codecs(single), single))
@@ -154,6 +156,41 @@ def test_throughput_is_the_inverse_of_time(several: Tables) -> None:
     points = codec_points(several["runs"].query("at_centre or transform == 'identity'"))
     speeds = {float(value) for line in panel.lines for value in line.get_ydata()}
     assert any(speed == pytest.approx(1000 / points["compress_s_per_gb"].iloc[0]) for speed in speeds)
+
+
+@pytest.fixture(scope="module")
+def threaded(several: Tables) -> Tables:
+    """Give a packing without a transform that also ran on four threads instead of two, at half the time."""
+    runs = several["runs"]
+    one = runs[(runs["transform"] == NO_TRANSFORM) & (runs["packing"] == "pcodec")]
+    more = one.assign(threads=4, run_id=one["run_id"] + "-4", duration_s=one["duration_s"] / 2, at_centre=False)
+    return several | {"runs": pd.concat([runs, more], ignore_index=True)}
+
+
+def test_runs_on_other_threads_are_marks_of_their_own_and_in_no_other_mean(several: Tables, threaded: Tables) -> None:
+    points, shown, _ = codecs_at_centre(threaded)
+    pd.testing.assert_frame_equal(points, codecs_at_centre(several)[0])
+    others, runs = on_other_threads(threaded, points, shown)
+    assert not set(runs["run_id"]) & set(shown["run_id"]) and len(runs)
+    assert sorted(zip(others["packing"], others["threads"], strict=True)) == [("none", 1), ("none", 4), ("pcodec", 4)]
+    one, two = (frame.loc[frame["packing"] == "pcodec", "compress_s_per_gb"].item() for frame in (points, others))
+    assert two == pytest.approx(one / 2)
+    for draw, place in ((draw_throughput, 3.0), (draw_codec_costs, None)):
+        figure = draw(threaded)
+        assert {"on 1 thread", "on 4 threads"} < {text.get_text() for text in figure.legends[0].get_texts()}
+        fours = [line for line in figure.axes[0].lines if line.get_marker() == "$\\mathbf{4}$"]
+        assert len(fours) == 2
+        speeds = {float(line.get_xdata()[0]): float(line.get_ydata()[0]) for line in fours}
+        assert place is None or speeds[place] == pytest.approx(2000 / one)
+    only = {"runs": threaded["runs"].query("threads == 2")}
+    assert not any("thread" in text.get_text() for text in draw_throughput(threaded | only).legends[0].get_texts())
+
+
+def test_the_table_says_how_much_faster_codecs_are_on_more_threads(several: Tables, threaded: Tables) -> None:
+    pd.testing.assert_frame_equal(codecs(threaded), codecs(several))
+    (note,) = [note for note in TABLE.notes(codecs(threaded), threaded) if "threads" in note]
+    assert re.search(r"pcodec: compress 2\.\d+ ± \S+ times as fast on 4 as on 2 \(n = 3\)", note)
+    assert "as fast on 4 as on 1" in note, "Baler ran on three numbers of threads"
 
 
 def test_costs_of_flagged_runs_only_are_left_out(several: Tables) -> None:

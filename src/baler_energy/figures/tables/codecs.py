@@ -10,7 +10,7 @@ import pandas as pd
 from baler_energy.analysis.matched_error import MEASURES, scorecard
 from baler_energy.analysis.rate_distortion import COSTS, MEMORY, TRAINING
 from baler_energy.figures.base import NoData, Tables, TableSpec
-from baler_energy.figures.codec_rows import codecs_at_centre
+from baler_energy.figures.codec_rows import codecs_at_centre, threads_words
 from baler_energy.figures.readable import Row, unless_missing
 from baler_energy.figures.selection import epochs_text, scaled_unit, spread_text
 from baler_energy.figures.trivial import trivial_words
@@ -179,7 +179,7 @@ def _notes(frame: pd.DataFrame, tables: Tables) -> list[str]:
         said.append("These are single runs (n = 1), so there are no intervals.")
     missing = tables["left_out"][tables["left_out"]["axis"] == "packing"]
     said += [f"Not available here: {row.value}. {row.reason}" for row in missing.itertuples()]
-    return said + trivial_words(tables["runs"])
+    return said + threads_words(tables) + trivial_words(tables["runs"])
 
 
 def _verdict(own: Row, best: Row) -> str:
