@@ -177,8 +177,8 @@ class Parameters(Config):
     ] = "none"
     """How latents are stored: ``float32``, ``float16``, ``float32-12`` (mantissa bits), ``quantise-0.01``, ``zstd``,
     ``lz4``, ``zlib``, ``lzma``, ``blosc2``, ``pcodec``, a file's format (``parquet-zstd``, ``root-zstd-5``,
-    ``rntuple-zstd-5``), an error-bounded coder (``sz3-0.01``, ``zfp-0.01``), ``bound-0.01`` (largest error relative to
-    the column's range), joined by ``+``."""
+    ``rntuple-zstd-5``), an error-bounded coder (``sz3-0.01``, ``sz2-0.01``, ``zfp-0.01``), ``bound-0.01`` (largest
+    error relative to the column's range), joined by ``+``."""
     threads: Annotated[Count | Literal["auto"], Shown("threads of torch, the actual number", phrase="{} thread{s}")] = (
         "auto"
     )

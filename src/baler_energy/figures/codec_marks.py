@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -108,11 +109,15 @@ def draw_families(
         bars = {f"{side}err": _half_widths(part, name) for side, name in (("x", x), ("y", y))}
         lined = look | ({} if len(part) > 1 else {"linestyle": "none"})
         drawn = panel.errorbar(part[x], part[y], **bars, capsize=0, elinewidth=1.1, markersize=5, **lined)
-        # Behind lines and marks, since intervals over few repeats are wide.
-        for bar in drawn.lines[2]:
-            bar.set(alpha=0.35, zorder=1)
+        _pale_bars(drawn)
         curves.append((family, part[x].to_numpy("float64"), part[y].to_numpy("float64"), str(look["color"])))
     return curves
+
+
+def _pale_bars(drawn: ErrorbarContainer) -> None:
+    """Put bars behind lines and marks, since intervals over few repeats are wide."""
+    for bar in drawn.lines[2]:
+        bar.set(alpha=0.35, zorder=1)
 
 
 def draw_threads(
@@ -133,7 +138,9 @@ def draw_threads(
         colour = styles[str(mark["family"])]["color"]
         panel.plot([mark[x], mark[x]], [mark[y], one[y]], color=colour, linewidth=0.9, alpha=0.6, zorder=1.5)
         bar = _half_widths(pd.DataFrame([one]), y)
-        panel.errorbar(mark[x], one[y], yerr=bar, capsize=0, zorder=3, color=colour, **_digits(one["threads"]))
+        digits = _digits(one["threads"])
+        drawn = panel.errorbar(mark[x], one[y], yerr=bar, capsize=0, elinewidth=1.1, zorder=3, color=colour, **digits)
+        _pale_bars(drawn)
 
 
 def threads_legend(others: pd.DataFrame) -> list[Line2D]:
@@ -147,7 +154,7 @@ def threads_legend(others: pd.DataFrame) -> list[Line2D]:
 
 def _digits(number: int) -> dict[str, Any]:
     """Return the style of a mark that is a number."""
-    look = {"markersize": 6, "markeredgewidth": 0.4, "linestyle": "none"}
+    look = {"markersize": 7, "markeredgewidth": 0.4, "linestyle": "none"}
     return look | {"marker": f"$\\mathbf{{{number}}}$"}
 
 
