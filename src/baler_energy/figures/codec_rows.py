@@ -76,7 +76,8 @@ def on_other_threads(tables: Tables, points: pd.DataFrame, shown: pd.DataFrame) 
     known = with_results(around_centre(tables["runs"], "threads"))
     others = known[known["device"].isin(shown["device"]) & ~known["run_id"].isin(shown["run_id"])]
     names = set(points.apply(codec_name, axis=1))
-    others = others[[codec_name(row) in names for row in others.to_dict("records")]]
+    same = pd.Series([codec_name(row) in names for row in others.to_dict("records")], others.index, dtype=bool)
+    others = others[same]
     parts = [codec_points(part).assign(threads=threads) for threads, part in others.groupby("threads")]
     return pd.concat(parts, ignore_index=True) if parts else points.iloc[:0].assign(threads=0), others
 
