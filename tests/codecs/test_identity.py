@@ -7,7 +7,7 @@ import awkward as ak
 import numpy as np
 import pytest
 import uproot
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -42,6 +42,7 @@ def there_and_back(path: Path, out: Path, packing: str, threads: int = 1) -> Non
 
 @pytest.mark.parametrize("packing", LOSSLESS)
 @given(data=st.data())
+@settings(max_examples=30)  # with each packing
 def test_a_table_comes_back_bit_by_bit(tmp_path_factory, packing, data):
     rows = data.draw(st.integers(1, 40))
     dtypes = tuple(data.draw(st.lists(st.sampled_from(TYPES), min_size=1, max_size=5)))

@@ -155,6 +155,7 @@ def coder(text: str) -> Coder:
 
 @pytest.mark.parametrize("text", CODERS)
 @given(data=st.data(), dtype=st.sampled_from(NUMBERS))
+@settings(max_examples=40)  # of each of 24 coders
 def test_packed_arrays_come_back_bit_by_bit(text, data, dtype):
     shape = data.draw(arrays.array_shapes(min_dims=1, max_dims=2, min_side=0, max_side=20))
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
