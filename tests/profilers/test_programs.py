@@ -5,6 +5,7 @@ import signal
 import stat
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -64,7 +65,8 @@ def test_a_missing_program_and_a_missing_package_are_reported_with_the_remedy():
         running.require_module("no_such_package", "Buy one.")
 
 
-def test_pyspy_sees_the_busy_function(tmp_path):
+def test_pyspy_sees_the_busy_function(tmp_path, monkeypatch):
+    monkeypatch.setattr(pyspy, "repeat", partial(running.repeat, at_least_s=0.5))
     rows = pyspy.profile(_busy, tmp_path / "f.svg", tmp_path / "s.json")
     assert "<svg" in (tmp_path / "f.svg").read_text()[:400]
     assert json.loads((tmp_path / "s.json").read_text())["profiles"]

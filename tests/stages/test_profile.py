@@ -3,14 +3,16 @@
 import json
 import pstats
 import subprocess
+from functools import partial
 
 import pandas as pd
 import psutil
 import pytest
 
 from baler_energy.errors import InputError
-from baler_energy.profilers import cprofile
+from baler_energy.profilers import cprofile, pyspy
 from baler_energy.profilers.base import Profiler
+from baler_energy.profilers.running import repeat
 from baler_energy.profilers.torch_profiler import TRACED_BATCHES
 
 COLUMNS = [
@@ -97,7 +99,8 @@ def test_scalene(stage, pipeline, tmp_path, operation, monkeypatch):
 
 
 @pytest.mark.parametrize("operation", ["train", "compress", "decompress"])
-def test_pyspy(stage, pipeline, tmp_path, operation):
+def test_pyspy(stage, pipeline, tmp_path, operation, monkeypatch):
+    monkeypatch.setattr(pyspy, "repeat", partial(repeat, at_least_s=0.5))
     hotspots = _profile(stage, pipeline, tmp_path, operation, "pyspy")
     stacks = set(hotspots.loc[hotspots["kind"] == "call", "stack"])
     outermost = {"train": "train", "compress": "Coder.compress", "decompress": "Coder.decompress"}[operation]
