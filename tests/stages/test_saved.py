@@ -1,14 +1,14 @@
 """A long training that is killed resumes from its saved state."""
 
 import json
+import os
 import signal
-import subprocess
-import sys
 import time
 
 import pandas as pd
 import pytest
 import torch
+from loaded_modules import started
 
 from baler_energy.codecs.baler.checkpoint import Checkpoint
 from baler_energy.records import Measurement
@@ -22,39 +22,49 @@ MEASURING = ("--meters", "codecarbon", "process", "--idle-s", 0.1, "--min-window
 
 def command(pipeline, out, *more):
     words = ("train", "--data", pipeline.table, "--out", out, *TRAINING, *MEASURING, "--save-every-s", 0.3, *more)
-    return [sys.executable, "-m", "baler_energy.cli", *map(str, words)]
+    return [*map(str, words)]
 
 
-def interrupted(pipeline, out, how, *more):
+def ended(pipeline, out, said, *more):
+    """Run a training to its end; return what it said."""
+    process = started(command(pipeline, out, *more), said)
+    process.join(600)
+    assert process.exitcode == 0
+    return said.read_text()
+
+
+def interrupted(pipeline, out, said, how):
     """Kill a training once it has saved; return the time of the saved part's end and its own start."""
     before = (out / STATE).stat().st_mtime_ns if (out / STATE).exists() else None
-    process = subprocess.Popen(command(pipeline, out, *more), stderr=subprocess.DEVNULL)
+    process = started(command(pipeline, out), said)
     deadline = time.monotonic() + 600
     while not (out / STATE).exists() or (out / STATE).stat().st_mtime_ns == before:
-        assert process.poll() is None and time.monotonic() < deadline, "no state was saved"
+        assert process.is_alive() and time.monotonic() < deadline, "no state was saved"
         time.sleep(0.02)
-    process.send_signal(how)
-    assert process.wait(timeout=600) == -how
+    os.kill(process.pid, how)
+    process.join(600)
+    assert process.exitcode == -how
     assert not (out / "measurement.json").exists()
 
 
 @pytest.fixture(scope="module")
 def whole(pipeline, tmp_path_factory):
     out = tmp_path_factory.mktemp("whole")
-    subprocess.run(command(pipeline, out, "--save-every-s", "600"), check=True, stderr=subprocess.DEVNULL)
+    ended(pipeline, out, tmp_path_factory.mktemp("said") / "said", "--save-every-s", "600")
     return out
 
 
-def test_killed_twice_it_is_the_training_that_was_never_killed(pipeline, whole, tmp_path):
-    interrupted(pipeline, tmp_path, signal.SIGKILL)
+def test_killed_twice_it_is_the_training_that_was_never_killed(pipeline, whole, tmp_path, tmp_path_factory):
+    said = tmp_path_factory.mktemp("said") / "said"
+    interrupted(pipeline, tmp_path, said, signal.SIGKILL)
     saved = torch.load(tmp_path / STATE, weights_only=True)
-    interrupted(pipeline, tmp_path, signal.SIGTERM)
+    interrupted(pipeline, tmp_path, said, signal.SIGTERM)
     saved_again = torch.load(tmp_path / STATE, weights_only=True)
     (tmp_path / ".state.1-0123abcd.pt").touch()  # left by a kill in the middle of saving
-    done = subprocess.run(command(pipeline, tmp_path), check=True, capture_output=True, text=True)
+    resumed = ended(pipeline, tmp_path, said)
 
     rows = len(json.loads(saved_again["history"]))
-    assert f"Resuming after epoch {rows}" in done.stderr
+    assert f"Resuming after epoch {rows}" in resumed
     assert Checkpoint.read(tmp_path / "checkpoint.pt").content_hash == (
         Checkpoint.read(whole / "checkpoint.pt").content_hash
     )

@@ -1,16 +1,19 @@
-"""Which of our modules a command loads, with each command in a separate process.
+"""Commands in separate processes, and which of our modules they load.
 
 The processes fork from one that has imported the slow third-party packages, but none of our modules.
 """
 
+import gc
 import multiprocessing
 import os
 import sys
 from collections.abc import Mapping, Sequence
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import Any
 
-__all__ = ["loaded_by"]
+__all__ = ["loaded_by", "started"]
 
 _PACKAGES = [
     "torch",
@@ -37,10 +40,25 @@ def loaded_by(arguments: Sequence[str], environment: Mapping[str, str]) -> tuple
     return code, names
 
 
+def started(arguments: Sequence[str], said: Path) -> BaseProcess:
+    """Start one of our command lines; its standard error goes to the file `said`."""
+    process: BaseProcess = _SERVER.Process(target=_main, args=(list(arguments), dict(os.environ), said))
+    process.start()
+    return process
+
+
+def _main(arguments: list[str], environment: dict[str, str], said: Path) -> None:
+    with said.open("wb") as file:
+        os.dup2(file.fileno(), 2)
+    _prepare(environment)
+    from baler_energy.cli import main
+
+    sys.exit(main(arguments))
+
+
 def _run(sender: Connection, arguments: list[str], environment: dict[str, str]) -> None:
     assert not _ours(), "the process that forks has loaded modules of ours"
-    os.environ.clear()
-    os.environ.update(environment)
+    _prepare(environment)
     from baler_energy.cli import main
 
     try:
@@ -48,6 +66,13 @@ def _run(sender: Connection, arguments: list[str], environment: dict[str, str]) 
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else 1
     sender.send((code, _ours()))
+
+
+def _prepare(environment: dict[str, str]) -> None:
+    # Every measured window collects garbage; it need not look through the packages.
+    gc.freeze()
+    os.environ.clear()
+    os.environ.update(environment)
 
 
 def _ours() -> set[str]:
