@@ -78,13 +78,17 @@ class Workspace:
     def run(
         self, *words: str | Path, cwd: Path | None = None, variables: dict[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command of this environment in the folder, or in `cwd`; stdout and stderr are one text."""
-        if self.warm and words[0] == "snakemake" and not variables:
-            return self.warm.run([*map(str, words[1:])], cwd or self.root, self.environment, TIME_LIMIT_S)
+        """Run a command of this environment in the folder, or in `cwd`; stdout and stderr are one text.
+
+        With another search path for modules, Snakemake is imported again.
+        """
+        environment = self.environment | (variables or {})
+        if self.warm and words[0] == "snakemake" and environment["PYTHONPATH"] == self.environment["PYTHONPATH"]:
+            return self.warm.run([*map(str, words[1:])], cwd or self.root, environment, TIME_LIMIT_S)
         return subprocess.run(
             [sys.executable, "-m", *map(str, words)],
             cwd=cwd or self.root,
-            env=self.environment | (variables or {}),
+            env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
