@@ -1,6 +1,5 @@
 """A killed run can be resumed, and files that an orphan wrote are not trusted."""
 
-import json
 import os
 import signal
 import subprocess
@@ -35,10 +34,10 @@ def wait_for(condition, what: str):
 def working(root: Path, stage: str) -> list[psutil.Process]:
     """Find the processes that run a stage in a folder."""
     found = []
-    for process in psutil.process_iter(["cmdline", "cwd"]):
+    for process in psutil.process_iter(["cmdline"]):
         words = process.info["cmdline"] or []
         is_stage = len(words) > 2 and Path(words[1]).name == "baler-energy" and words[2] == stage
-        if is_stage and process.info["cwd"] == str(root):
+        if is_stage and process.as_dict(["cwd"])["cwd"] == str(root):
             found.append(process)
     return found
 
@@ -71,15 +70,22 @@ def study(workspace, repository):
 
 
 @pytest.fixture(scope="module")
-def restarted(workspace, study):
-    """Kill a study in its training, start it again and check the restart; return the results."""
+def killed(workspace, study):
+    """Start a study a second time during its training, then kill it; return the orphan and what the second run said."""
     first = start(workspace, study)
     orphan = stopped_training(workspace)
+    second = workspace.run("baler_energy.cli", "study", "--configfile", study)
     for process in [first.pid, *(p.pid for p in psutil.Process(first.pid).children() if "snakemake" in p.cmdline())]:
         os.kill(process, signal.SIGKILL)
     first.wait()
     assert orphan.is_running(), "the training outlives its Snakemake"
+    return orphan, second
 
+
+@pytest.fixture(scope="module")
+def restarted(workspace, study, killed):
+    """Start the killed study again and check the restart; return the results."""
+    orphan, _ = killed
     again, said = start(workspace, study), workspace.root / "said"
     wait_for(lambda: "Waiting for jobs of a killed run" in said.read_text() or again.poll() is not None, "waiting")
     orphan.resume()
@@ -90,9 +96,18 @@ def restarted(workspace, study):
     return workspace.root / "results" / "tiny"
 
 
+def test_a_second_run_is_refused_while_one_is_alive(killed):
+    _, second = killed
+    assert second.returncode == 1
+    assert "Another Snakemake" in second.stdout
+    assert "Traceback" not in second.stdout
+
+
 def test_sigkill_in_the_middle_then_the_documented_restart(workspace, study, restarted):
     folder = restarted / "runs" / "jets" / "rows~50" / "epochs~1" / "repeat~0"
-    starts = [Measurement.read(folder / operation / "measurement.json").window.start for operation in OPERATIONS]
+    records = [Measurement.read(folder / operation / "measurement.json") for operation in OPERATIONS]
+    assert all(record.iterations >= 1 for record in records)
+    starts = [record.window.start for record in records]
     assert starts == sorted(starts), "the training that counts is the one that the others read"
     assert len(Table.read(folder / "decompress" / "reconstructed.npz").data) == 50
     left = {path.name for path in restarted.rglob(".*") if path.is_file()}
@@ -108,21 +123,3 @@ def test_a_study_without_any_energy_completes_and_reports_it(restarted):
     assert np.isfinite(runs["mean_rms_over_range"]).all()
     assert "NO ENERGY" in (restarted / "overview.rst").read_text()
     assert (restarted / "report.html").is_file(), "chapters without a figure do not stop the report"
-
-
-def test_a_second_run_is_refused_while_one_is_alive(workspace):
-    study = workspace.study(name="living")
-    first = start(workspace, study)
-    training = stopped_training(workspace)
-    try:
-        second = workspace.run("baler_energy.cli", "study", "--configfile", study)
-        assert second.returncode == 1
-        assert "Another Snakemake" in second.stdout
-        assert "Traceback" not in second.stdout
-    finally:
-        training.resume()
-        for process in psutil.Process(first.pid).children():
-            process.send_signal(signal.SIGINT)
-        first.wait(timeout=HANGS_S)
-    records = (workspace.root / "results").rglob("measurement.json")
-    assert all(json.loads(path.read_text())["iterations"] >= 1 for path in records)
