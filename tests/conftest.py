@@ -31,22 +31,27 @@ settings.load_profile("any machine")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
-def pytest_collection_finish() -> None:
-    """Exclude imported modules from garbage collection, which every measured window runs."""
+@pytest.fixture(scope="module", autouse=True)
+def frozen() -> None:
+    """Exclude what is loaded, also by earlier tests, from garbage collection, which every measured window runs."""
     gc.collect()
     gc.freeze()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Start with the studies, which take longest, so that no pytest-xdist process is still running one at the end.
+#: Folders with the longest modules of tests, longest first.
+LONGEST = ("workflow", "stages", "hardware", "formats")
 
-    The study that many tests read comes first; tests that do not read it fill the time until it is done.
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start with the modules that take longest, so that no pytest-xdist process is still running one at the end.
+
+    Of the studies, the one that many tests read comes first; tests that do not read it fill the time until it is done.
     """
 
-    def turn(item: pytest.Item) -> tuple[bool, bool, bool]:
-        names = getattr(item, "fixturenames", ())
-        studies = "workflow" in item.path.relative_to(REPOSITORY).parts
-        return not studies, item.path.name != "test_study.py", "finished" in names
+    def turn(item: pytest.Item) -> tuple[int, bool, bool]:
+        names, parts = getattr(item, "fixturenames", ()), item.path.relative_to(REPOSITORY).parts
+        place = next((number for number, folder in enumerate(LONGEST) if folder in parts), len(LONGEST))
+        return place, item.path.name != "test_study.py", "finished" in names
 
     items.sort(key=turn)
 
