@@ -105,7 +105,7 @@ def prepared(file_format: str | None) -> tuple[str, ...]:
 
 def calibrated(meters: Iterable[str]) -> tuple[str, ...]:
     """Modules behind a calibration, which trains the fast engine with each number of threads."""
-    return stage("calibrate"), *ENGINES["fast"]["train"], OPTIMIZERS["adam"].module, *meter_modules(meters)
+    return stage("calibrate"), *ENGINES["fast"]["train"], OPTIMIZERS["adam"], *meter_modules(meters)
 
 
 def measured(operation: str, codec: Codec, meters: Iterable[str] = ()) -> tuple[str, ...]:
@@ -174,5 +174,5 @@ def _operations(codec: Codec) -> tuple[str, ...]:
 
 def _learning(codec: Codec) -> tuple[str, ...]:
     """Modules of a training's start, schedule and optimizer."""
-    optimizer = [OPTIMIZERS[codec.optimizer].module] if codec.optimizer else []
+    optimizer = [OPTIMIZERS[codec.optimizer]] if codec.optimizer else []
     return *STARTS.get(codec.start, ()), *SCHEDULES.get(codec.schedule, ()), *optimizer

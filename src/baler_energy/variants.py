@@ -25,7 +25,6 @@ __all__ = [
     "TRANSFORMS",
     "FileFormat",
     "MeterKind",
-    "OptimizerKind",
     "ProfilerKind",
     "load",
     "variant_modules",
@@ -78,21 +77,6 @@ class MeterKind(NamedTuple):
     module: str
     meaning: str
     totals: tuple[str, ...] = ()
-
-
-class OptimizerKind(NamedTuple):
-    """An optimizer.
-
-    Parameters
-    ----------
-    module
-        Makes the optimizer, and has its default learning rate.
-    elementwise
-        Whether each parameter's update only depends on its own gradients, so that all parameters may be one vector.
-    """
-
-    module: str
-    elementwise: bool = False
 
 
 class ProfilerKind(NamedTuple):
@@ -204,18 +188,18 @@ SCHEDULES: Mapping[str, tuple[str, ...]] = {
     "plateau": (f"{_ROOT}.codecs.baler.schedules.plateau",),
     "one-cycle": (f"{_ROOT}.codecs.baler.schedules.one_cycle",),
 }
-#: Optimizers of Baler's autoencoder.
-OPTIMIZERS: Mapping[str, OptimizerKind] = {
-    "adam": OptimizerKind(f"{_ROOT}.codecs.baler.optimizers.adam", elementwise=True),
-    "adamw": OptimizerKind(f"{_ROOT}.codecs.baler.optimizers.adamw", elementwise=True),
-    "nadam": OptimizerKind(f"{_ROOT}.codecs.baler.optimizers.nadam", elementwise=True),
-    "adagrad": OptimizerKind(f"{_ROOT}.codecs.baler.optimizers.adagrad", elementwise=True),
-    "rmsprop": OptimizerKind(f"{_ROOT}.codecs.baler.optimizers.rmsprop", elementwise=True),
-    "sgd": OptimizerKind(f"{_ROOT}.codecs.baler.optimizers.sgd", elementwise=True),
-    "lion": OptimizerKind(f"{_ROOT}.codecs.baler.optimizers.lion", elementwise=True),
-    "sophia": OptimizerKind(f"{_ROOT}.codecs.baler.optimizers.sophia"),
-    "muon": OptimizerKind(f"{_ROOT}.codecs.baler.optimizers.muon"),
-    "soap": OptimizerKind(f"{_ROOT}.codecs.baler.optimizers.soap"),
+#: Optimizers of Baler's autoencoder: the module that makes one, and has its default learning rate.
+OPTIMIZERS: Mapping[str, str] = {
+    "adam": f"{_ROOT}.codecs.baler.optimizers.adam",
+    "adamw": f"{_ROOT}.codecs.baler.optimizers.adamw",
+    "nadam": f"{_ROOT}.codecs.baler.optimizers.nadam",
+    "adagrad": f"{_ROOT}.codecs.baler.optimizers.adagrad",
+    "rmsprop": f"{_ROOT}.codecs.baler.optimizers.rmsprop",
+    "sgd": f"{_ROOT}.codecs.baler.optimizers.sgd",
+    "lion": f"{_ROOT}.codecs.baler.optimizers.lion",
+    "sophia": f"{_ROOT}.codecs.baler.optimizers.sophia",
+    "muon": f"{_ROOT}.codecs.baler.optimizers.muon",
+    "soap": f"{_ROOT}.codecs.baler.optimizers.soap",
 }
 #: Meters of a study, in the order of their readings and of their priority in totals.
 METERS: Mapping[str, MeterKind] = {
@@ -351,10 +335,10 @@ def load(module: str) -> Any:
 
 def variant_modules() -> frozenset[str]:
     """Return the modules of all variants."""
-    flat: list[Iterable[str]] = [family.values() for family in (GENERATORS, CODERS, TABLES)]
+    flat: list[Iterable[str]] = [family.values() for family in (GENERATORS, CODERS, OPTIMIZERS, TABLES)]
     flat += CHAPTERS.values()
     flat += [*STARTS.values(), *SCHEDULES.values()]
     flat.append(one.module for one in FORMATS.values())
-    flat += [[one.module for one in family.values()] for family in (METERS, PEERS, PROFILERS, OPTIMIZERS)]
+    flat += [[one.module for one in family.values()] for family in (METERS, PEERS, PROFILERS)]
     flat += [modules for transform in TRANSFORMS.values() for one in transform.values() for modules in one.values()]
     return frozenset(module for modules in flat for module in modules)

@@ -218,8 +218,8 @@ class Parameters(Config):
         _BALER,
         Shown("optimizer: what turns gradients into steps of the parameters", phrase="optimizer {}", quiet=True),
     ] = "adam"
-    """What turns gradients into steps of the parameters; engine ``fast`` does not have those that work on whole
-    matrices (``muon``, ``soap``) or need second derivatives (``sophia``)."""
+    """What turns gradients into steps of the parameters. ``muon`` and ``soap`` work on whole matrices; ``sophia`` needs
+    second derivatives."""
 
     def changed(self, **changes: Any) -> Self:
         """Return a copy with some values changed, all validated; parameters that do not apply are null."""

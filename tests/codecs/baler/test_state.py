@@ -79,13 +79,16 @@ def test_an_interrupted_training_gives_the_same_bits(engine, changes, data):
         assert 7 < len(whole.epochs) < settings.epochs
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
-def test_an_interrupted_training_with_another_optimizer_gives_the_same_bits(name, data):
+@pytest.mark.parametrize(
+    ("engine", "name"),
+    [*((training, name) for name in OPTIMIZERS), (fast, "sophia"), (fast, "muon"), (fast, "soap")],
+)
+def test_an_interrupted_training_with_another_optimizer_gives_the_same_bits(engine, name, data):
     settings = SETTINGS.changed(optimizer=name, learning_rate=1e-3, schedule="one-cycle")
     first = Keeper(5)
     with pytest.raises(InterruptedTrainingError):
-        trained(training, data, settings, first)
-    resumed, whole = trained(training, data, settings, Keeper(None, first.state)), trained(training, data, settings)
+        trained(engine, data, settings, first)
+    resumed, whole = trained(engine, data, settings, Keeper(None, first.state)), trained(engine, data, settings)
     assert all(map(torch.equal, whole.model.state_dict().values(), resumed.model.state_dict().values()))
 
 

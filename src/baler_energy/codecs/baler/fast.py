@@ -2,8 +2,8 @@
 
 The mathematics is the reference's; only rounding differs. The overhead around it is smaller:
 
-- parameters and gradients are one vector each, so that Adam is a single fused call; other optimizers are supported if
-  they update each parameter by its own gradients;
+- parameters and gradients are one vector each, so that Adam is a single fused call; optimizers that work on matrices
+  get views of them;
 - forward and backward pass are written out, into memory that is allocated once, and the gradient of the input, which
   is not needed, is not computed;
 - the table and its batches stay on the device, and losses are summed there and fetched once per epoch;
@@ -28,6 +28,7 @@ from baler_energy.codecs.baler.settings import TrainingSettings
 from baler_energy.codecs.baler.state import Epoch, Keeper
 from baler_energy.codecs.baler.training import (
     Trained,
+    batch_loss,
     new_learner,
     new_optimizer,
     started_model,
@@ -71,7 +72,8 @@ def train(
         step = Step(model, settings)
         table = torch.as_tensor(scaled, dtype=step.parameters.dtype, device=device)
         batches = _Batches(table, settings)
-        take = GraphedStep(step, step.optimizer, settings.batch_size) if device.type == "cuda" else step
+        graphed = device.type == "cuda" and step.is_one_vector
+        take = GraphedStep(step, step.optimizer, settings.batch_size) if graphed else step
 
         learner = new_learner(model, step.optimizer, batches.order, settings, len(batches))
 
@@ -92,12 +94,12 @@ def training(asked: Asked) -> Iterator[Work]:
 
 
 class Step:
-    """Train a network on a batch: forward pass, backward pass, Adam. Nothing in it waits for the device.
+    """Train a network on a batch: forward pass, backward pass, optimizer. With Adam, nothing waits for the device.
 
     Parameters
     ----------
     model
-        The network; its parameters become views of the vector `parameters`.
+        The network; its parameters become views of the vector `parameters`, and their gradients of `gradient`.
     settings
         Settings of the training.
     """
@@ -106,7 +108,9 @@ class Step:
         self.parameters = parameters_to_vector(model.parameters()).detach()
         vector_to_parameters(self.parameters, model.parameters())
         self.gradient = self.parameters.grad = torch.zeros_like(self.parameters)
-        self.optimizer = new_optimizer([self.parameters], settings, vector=True)
+        self._model = model
+        self._connect_gradients()
+        self.optimizer = new_optimizer(list(model.parameters()), settings, vector=self.parameters)
         # The matrix products use the same two vectors, unless their number type differs.
         products = _PRODUCTS.get(settings.precision, self.parameters.dtype)
         self._factors, self._products = self.parameters.to(products), self.gradient.to(products)
@@ -117,8 +121,16 @@ class Step:
 
     def __call__(self, rows: Tensor) -> None:
         """Take a step on normalised rows (rows, columns) of the parameters' number type."""
-        self.differentiate(rows)
-        self.optimizer.step()
+        if getattr(self.optimizer, "needs_graph", False):
+            self._step_with_graph(rows)
+        else:
+            self.differentiate(rows)
+            self.optimizer.step()
+
+    @property
+    def is_one_vector(self) -> bool:
+        """Whether the optimizer updates the vector as a whole; others count steps in Python, so need no CUDA graph."""
+        return self.optimizer.param_groups[0]["params"][0] is self.parameters
 
     def differentiate(self, rows: Tensor) -> None:
         """Compute `gradient` for the loss of the rows, and add this loss to the sum."""
@@ -129,6 +141,22 @@ class Step:
         self._summed_loss += self._passes[len(rows)](rows)
         if self._products is not self.gradient:
             self.gradient.copy_(self._products)
+
+    def _step_with_graph(self, rows: Tensor) -> None:
+        """Take a step that needs second derivatives, by autograd."""
+        with torch.enable_grad():
+            loss = batch_loss(self._model(rows), rows)
+            self.optimizer.differentiate(loss)  # type: ignore[attr-defined]
+        self.optimizer.step()
+        self._summed_loss += loss.detach()
+        self._connect_gradients()
+
+    def _connect_gradients(self) -> None:
+        """Make the gradients of the network's parameters views of `gradient`."""
+        parameters = list(self._model.parameters())
+        gradients = torch.split(self.gradient, [one.numel() for one in parameters])
+        for one, gradient in zip(parameters, gradients, strict=True):
+            one.grad = gradient.view_as(one)
 
     def fetch_summed_loss(self) -> float:
         """Fetch the sum of the losses of all batches since the last call."""

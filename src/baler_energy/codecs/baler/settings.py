@@ -37,5 +37,5 @@ class TrainingSettings(Training):
         shared = {name: getattr(training, name) for name in Training.model_fields}
         of_point = {name: getattr(point, name) for name in _OF_POINT}
         given = {name: value for name, value in of_point.items() if value is not None}
-        default = {"epochs": 1, "learning_rate": load(OPTIMIZERS[point.optimizer].module).LEARNING_RATE}
+        default = {"epochs": 1, "learning_rate": load(OPTIMIZERS[point.optimizer]).LEARNING_RATE}
         return cls(seed=seed, **default | given | shared)

@@ -196,10 +196,10 @@ def started_model(architecture: Architecture, settings: TrainingSettings, scaled
 
 
 def new_optimizer(
-    parameters: Sequence[Tensor], settings: TrainingSettings, *, vector: bool = False
+    parameters: Sequence[Tensor], settings: TrainingSettings, *, vector: Tensor | None = None
 ) -> torch.optim.Optimizer:
-    """Make the optimizer of the settings; `vector`: for one vector of all parameters."""
-    made: torch.optim.Optimizer = load(OPTIMIZERS[settings.optimizer].module).make(
+    """Make the optimizer of the settings; arguments as for `OptimizerModule`."""
+    made: torch.optim.Optimizer = load(OPTIMIZERS[settings.optimizer]).make(
         parameters, settings.learning_rate, vector=vector
     )
     return made

@@ -5,11 +5,13 @@ from collections.abc import Sequence
 from torch import Tensor
 from torch.optim import Adagrad, Optimizer
 
+from baler_energy.codecs.baler.optimizers.base import whole
+
 __all__ = ["LEARNING_RATE", "make"]
 
 LEARNING_RATE = 1e-2
 
 
-def make(parameters: Sequence[Tensor], learning_rate: float, *, vector: bool = False) -> Optimizer:
+def make(parameters: Sequence[Tensor], learning_rate: float, *, vector: Tensor | None = None) -> Optimizer:
     """Make the optimizer; arguments as for `OptimizerModule`."""
-    return Adagrad(parameters, learning_rate)
+    return Adagrad(whole(parameters, vector), learning_rate)

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from torch import Tensor
 from torch.optim import Adam, Optimizer
 
-from baler_energy.codecs.baler.optimizers.base import captured
+from baler_energy.codecs.baler.optimizers.base import captured, whole
 
 __all__ = ["LEARNING_RATE", "make"]
 
 LEARNING_RATE = 1e-3
 
 
-def make(parameters: Sequence[Tensor], learning_rate: float, *, vector: bool = False) -> Optimizer:
+def make(parameters: Sequence[Tensor], learning_rate: float, *, vector: Tensor | None = None) -> Optimizer:
     """Make the optimizer; arguments as for `OptimizerModule`."""
-    graph = captured(parameters, vector)
-    return Adam(parameters, learning_rate, fused=vector or None, capturable=graph)
+    fused = True if vector is not None else None
+    return Adam(whole(parameters, vector), learning_rate, fused=fused, capturable=captured(vector))

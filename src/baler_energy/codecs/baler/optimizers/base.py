@@ -6,7 +6,7 @@ from typing import Protocol
 from torch import Tensor
 from torch.optim import Optimizer
 
-__all__ = ["OptimizerModule", "captured"]
+__all__ = ["OptimizerModule", "captured", "whole"]
 
 
 class OptimizerModule(Protocol):
@@ -14,7 +14,7 @@ class OptimizerModule(Protocol):
 
     LEARNING_RATE: float
 
-    def make(self, parameters: Sequence[Tensor], learning_rate: float, *, vector: bool = False) -> Optimizer:
+    def make(self, parameters: Sequence[Tensor], learning_rate: float, *, vector: Tensor | None = None) -> Optimizer:
         """Make the optimizer.
 
         Parameters
@@ -24,12 +24,17 @@ class OptimizerModule(Protocol):
         learning_rate
             The learning rate.
         vector
-            Whether `parameters` is one vector with all of them: the engine ``fast``, which uses PyTorch's fastest
-            implementation. Only for optimizers that update each parameter by its own gradients.
+            One vector with all parameters (the engine ``fast``), or None. An optimizer that updates each number by its
+            own gradient uses it instead of `parameters`, in PyTorch's fastest implementation.
         """
         ...
 
 
-def captured(parameters: Sequence[Tensor], vector: bool) -> bool:
+def whole(parameters: Sequence[Tensor], vector: Tensor | None) -> Sequence[Tensor]:
+    """Return the one vector, if there is one; it is updated faster than the parameters one by one."""
+    return parameters if vector is None else [vector]
+
+
+def captured(vector: Tensor | None) -> bool:
     """Whether a CUDA graph captures the step."""
-    return vector and parameters[0].device.type == "cuda"
+    return vector is not None and vector.device.type == "cuda"

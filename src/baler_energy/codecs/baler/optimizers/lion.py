@@ -6,12 +6,14 @@ from pytorch_optimizer import Lion
 from torch import Tensor
 from torch.optim import Optimizer
 
+from baler_energy.codecs.baler.optimizers.base import whole
+
 __all__ = ["LEARNING_RATE", "make"]
 
 LEARNING_RATE = 1e-3
 
 
-def make(parameters: Sequence[Tensor], learning_rate: float, *, vector: bool = False) -> Optimizer:
+def make(parameters: Sequence[Tensor], learning_rate: float, *, vector: Tensor | None = None) -> Optimizer:
     """Make the optimizer; arguments as for `OptimizerModule`."""
-    optimizer: Optimizer = Lion(parameters, learning_rate)
+    optimizer: Optimizer = Lion(whole(parameters, vector), learning_rate)
     return optimizer

@@ -11,9 +11,9 @@ __all__ = ["LEARNING_RATE", "make"]
 LEARNING_RATE = 3e-3
 
 
-def make(parameters: Sequence[Tensor], learning_rate: float, *, vector: bool = False) -> Optimizer:
+def make(parameters: Sequence[Tensor], learning_rate: float, *, vector: Tensor | None = None) -> Optimizer:
     """Make the optimizer; arguments as for `OptimizerModule`."""
-    return _MuonWithAdam(parameters, learning_rate)
+    return _MuonWithAdam(parameters, learning_rate, fused=True if vector is not None else None)
 
 
 class _MuonWithAdam(Optimizer):
@@ -23,13 +23,13 @@ class _MuonWithAdam(Optimizer):
     decay.
     """
 
-    def __init__(self, parameters: Sequence[Tensor], learning_rate: float) -> None:
+    def __init__(self, parameters: Sequence[Tensor], learning_rate: float, fused: bool | None) -> None:
         matrices = [one for one in parameters if one.ndim == 2]
         others = [one for one in parameters if one.ndim != 2]
         super().__init__(parameters, {"lr": learning_rate})
         self._both = (
             Muon(matrices, learning_rate, weight_decay=0.0, adjust_lr_fn="match_rms_adamw"),
-            Adam(others, learning_rate),
+            Adam(others, learning_rate, fused=fused),
         )
         self._share_groups()
 

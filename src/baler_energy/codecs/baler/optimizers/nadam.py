@@ -7,16 +7,16 @@ import torch
 from torch import Tensor
 from torch.optim import NAdam, Optimizer
 
-from baler_energy.codecs.baler.optimizers.base import captured
+from baler_energy.codecs.baler.optimizers.base import captured, whole
 
 __all__ = ["LEARNING_RATE", "make"]
 
 LEARNING_RATE = 3e-3
 
 
-def make(parameters: Sequence[Tensor], learning_rate: float, *, vector: bool = False) -> Optimizer:
+def make(parameters: Sequence[Tensor], learning_rate: float, *, vector: Tensor | None = None) -> Optimizer:
     """Make the optimizer; arguments as for `OptimizerModule`."""
-    return _NAdam(parameters, learning_rate, capturable=captured(parameters, vector))
+    return _NAdam(whole(parameters, vector), learning_rate, capturable=captured(vector))
 
 
 class _NAdam(NAdam):

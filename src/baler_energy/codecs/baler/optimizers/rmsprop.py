@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from torch import Tensor
 from torch.optim import Optimizer, RMSprop
 
-from baler_energy.codecs.baler.optimizers.base import captured
+from baler_energy.codecs.baler.optimizers.base import captured, whole
 
 __all__ = ["LEARNING_RATE", "make"]
 
 LEARNING_RATE = 1e-3
 
 
-def make(parameters: Sequence[Tensor], learning_rate: float, *, vector: bool = False) -> Optimizer:
+def make(parameters: Sequence[Tensor], learning_rate: float, *, vector: Tensor | None = None) -> Optimizer:
     """Make the optimizer; arguments as for `OptimizerModule`."""
-    return RMSprop(parameters, learning_rate, capturable=captured(parameters, vector))
+    return RMSprop(whole(parameters, vector), learning_rate, capturable=captured(vector))

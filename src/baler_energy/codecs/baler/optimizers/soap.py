@@ -11,7 +11,7 @@ __all__ = ["LEARNING_RATE", "make"]
 LEARNING_RATE = 3e-3
 
 
-def make(parameters: Sequence[Tensor], learning_rate: float, *, vector: bool = False) -> Optimizer:
+def make(parameters: Sequence[Tensor], learning_rate: float, *, vector: Tensor | None = None) -> Optimizer:
     """Make the optimizer; arguments as for `OptimizerModule`."""
     optimizer: Optimizer = SOAP(parameters, learning_rate)
     return optimizer

@@ -13,7 +13,7 @@ __all__ = ["LEARNING_RATE", "make"]
 LEARNING_RATE = 0.1
 
 
-def make(parameters: Sequence[Tensor], learning_rate: float, *, vector: bool = False) -> Optimizer:
+def make(parameters: Sequence[Tensor], learning_rate: float, *, vector: Tensor | None = None) -> Optimizer:
     """Make the optimizer; arguments as for `OptimizerModule`."""
     optimizer: Optimizer = _SeededSophia(parameters, learning_rate)
     return optimizer
@@ -27,11 +27,16 @@ class _SeededSophia(SophiaH):
         steps: int = self.param_groups[0].get("step", 0)
         return steps
 
+    @property
+    def needs_graph(self) -> bool:
+        """Whether the next step estimates the Hessian, for which the gradients need their graph."""
+        return self._steps % self.update_period == 0
+
     def differentiate(self, loss: Tensor) -> None:
         """Compute the gradients, with their graph before a step that estimates the Hessian."""
         parameters = [one for group in self.param_groups for one in group["params"]]
-        graph = self._steps % self.update_period == 0
-        for one, gradient in zip(parameters, torch.autograd.grad(loss, parameters, create_graph=graph), strict=True):
+        gradients = torch.autograd.grad(loss, parameters, create_graph=self.needs_graph)
+        for one, gradient in zip(parameters, gradients, strict=True):
             one.grad = gradient
 
     def step(self, closure: Any = None, hessian: list[Tensor] | None = None) -> Any:
