@@ -119,11 +119,12 @@ def test_files_of_another_training_are_refused(stage, pipeline, project, tmp_pat
     assert not (tmp_path / "workspaces").exists()
 
 
-def test_a_network_that_baler_does_not_support_is_refused(stage, pipeline, project, tmp_path):
+@pytest.mark.parametrize(("model", "named"), [("64", "Baler has no network.*64"), ("skip-64", "Baler cannot.* a skip")])
+def test_a_network_that_baler_does_not_support_is_refused(stage, pipeline, project, tmp_path, model, named):
     before = Checkpoint.read(pipeline.checkpoint)
-    model = Autoencoder(Architecture(24, 12, (64,)))
-    Checkpoint.of(model, before.normalisation, before.names, before.dtypes).write(tmp_path / "other.pt")
-    with pytest.raises(InputError, match=r"Baler has no network.*64"):
+    network = Autoencoder(Architecture.of(model, 24, 2))
+    Checkpoint.of(network, before.normalisation, before.names, before.dtypes).write(tmp_path / "other.pt")
+    with pytest.raises(InputError, match=named):
         stage("baler_export", "--checkpoint", tmp_path / "other.pt", "--out", project.path)
     assert not (tmp_path / "workspaces").exists()
 

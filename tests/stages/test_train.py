@@ -121,6 +121,23 @@ def test_a_start_is_recorded_and_what_does_not_fit_is_reported_once(stage, pipel
     assert Measurement.read(tmp_path / "measurement.json").parameters["start"] == "pca"
 
 
+def test_a_network_with_a_skip_passes_through_every_stage(stage, pipeline, tmp_path):
+    words = ("--model", "skip-8", "--start", "pca")
+    stage("train", "--data", pipeline.table, "--out", tmp_path, "--epochs", 2, *words)
+    known = ("--checkpoint", tmp_path / "checkpoint.pt")
+    architecture = Checkpoint.read(tmp_path / "checkpoint.pt").architecture
+    assert Measurement.read(tmp_path / "measurement.json").results["parameters"] == architecture.parameters
+    for ours, other in (("reference", "fast"), ("fast", "reference")):
+        compressed = tmp_path / ours / "table.baler"
+        stage("compress", "--data", pipeline.table, *known, "--out", compressed.parent, *words[:2], "--engine", ours)
+        back = ("--compressed", compressed, "--out", tmp_path / other / "back", "--engine", other)
+        stage("decompress", *known, *back, *words[:2])
+    tables = [np.load(path)["data"] for path in tmp_path.glob("*/back/*.npz")]
+    np.testing.assert_allclose(*tables, rtol=1e-9, atol=1e-9)
+    with pytest.raises(InputError, match=r"network skip-8, but --model is baler\. Use --model skip-8\."):
+        stage("compress", "--data", pipeline.table, *known, "--out", tmp_path / "other")
+
+
 def test_training_to_a_loss_records_the_epochs_that_ran(stage, pipeline, tmp_path):
     target = pd.read_parquet(pipeline.checkpoint.parent / "history.parquet")["loss"].iloc[1]
     options = ("--epochs", 9, "--stop-at-loss", target)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from baler_energy.analysis.schema import POINT
 from baler_energy.analysis.statistics import defects
-from baler_energy.codecs.baler.architecture import Architecture, network
+from baler_energy.codecs.baler.architecture import network
 from baler_energy.codecs.packing import Packing
 from baler_energy.vocabulary import Evidence, Operation, Quantity
 
@@ -179,8 +179,7 @@ def _macs(run: Record) -> _Value:
         return _ratio(_known(run["flops"], "the run did not record its operations"), 2.0)
     if pd.isna(run["model"]):
         return _Missing("the codec has no network")
-    known = network(str(run["model"]))
-    architecture = Architecture(int(run["columns"]), int(run["latent_columns"]), known.hidden)
+    architecture = network(str(run["model"])).sized(int(run["columns"]), int(run["latent_columns"]))
     if run["operation"] == Operation.DECOMPRESS:
         return float(run["rows"]) * architecture.decode_macs
     # To keep an error bound, compression also decodes.

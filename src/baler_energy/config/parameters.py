@@ -144,12 +144,13 @@ class Parameters(Config):
         _checked(network),
         _BALER,
         Shown(
-            "network: baler has hidden layers of 200, 100 and 50; baler-x0.5, baler-small, or the widths",
+            "network: baler has hidden layers of 200, 100 and 50; baler-x0.5, baler-small, widths, or skip-64",
             phrase="model {}",
         ),
     ] = "baler"
     """``baler``: hidden layers of 200, 100 and 50; ``baler-x0.5``: those times a factor; ``baler-small``: 20 and 10;
-    or widths such as ``128-64-32``."""
+    widths such as ``128-64-32``; or ``skip-64``: widths with a linear skip from the columns to the latent columns and
+    back. Baler itself can only read ``baler`` and ``baler-small``."""
     device: Annotated[Literal["auto", "cpu", "cuda"], Shown("device that the run used: cpu or cuda")] = "auto"
     """``auto`` uses a GPU if the job finds one."""
     precision: Annotated[

@@ -24,6 +24,16 @@ def test_operations_per_row_are_those_of_the_matrix_products():
     assert 2 * architecture.training_macs == 355_200
 
 
+def test_with_a_skip_the_last_layers_also_read_what_the_first_ones_read():
+    architecture = Architecture.of("skip-64", 24, 2)
+    assert architecture.encoder == {"en1": (24, 64), "en2": (64 + 24, 12)}
+    assert architecture.decoder == {"de1": (12, 64), "de2": (64 + 12, 24)}
+    assert architecture.encode_macs == 24 * 64 + 64 * 12 + 24 * 12
+    assert architecture.decode_macs == 12 * 64 + 64 * 24 + 12 * 24
+    assert architecture.parameters == sum(p.numel() for p in Autoencoder(architecture).parameters())
+    assert architecture.parameters == architecture.encode_macs + architecture.decode_macs + 64 + 12 + 64 + 24
+
+
 def test_layers_have_balers_names_and_widths():
     architecture = Architecture(24, 12)
     assert architecture.encoder == {"en1": (24, 200), "en2": (200, 100), "en3": (100, 50), "en4": (50, 12)}
@@ -84,8 +94,31 @@ def test_a_model_is_named_or_given_by_its_widths(model, hidden, slope):
     assert architecture.parameters == sum(p.numel() for p in Autoencoder(architecture).parameters())
 
 
+@pytest.mark.parametrize("model", ["baler", "baler-small", "100-50-25", "64", "skip-64", "skip-64-32"])
+def test_a_network_knows_its_name(model):
+    assert network(model).name == model == Architecture.of(model, 24, 2).network.name
+    assert network(model).skip == model.startswith("skip")
+
+
 @pytest.mark.parametrize(
-    "model", ["", "Baler", "baler-x0", "baler-x", "0", "64-", "-64", "64-0", "1-" * 32 + "1", "9999999"]
+    "model",
+    [
+        "",
+        "skip",
+        "skip-",
+        "skip-0",
+        "skip-baler",
+        "skip-64-",
+        "Baler",
+        "baler-x0",
+        "baler-x",
+        "0",
+        "64-",
+        "-64",
+        "64-0",
+        "1-" * 32 + "1",
+        "9999999",
+    ],
 )
 def test_other_models_are_refused(model):
     with pytest.raises(InputError, match=r"model .* is not supported: use baler"):

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from baler_energy.codecs.baler.architecture import Architecture
-from baler_energy.codecs.baler.checkpoint import FORMAT, Checkpoint
+from baler_energy.codecs.baler.checkpoint import FORMAT, VERSION, Checkpoint
 from baler_energy.codecs.baler.model import Autoencoder
 from baler_energy.errors import InputError
 
@@ -72,8 +72,8 @@ def test_a_missing_file_is_refused(tmp_path):
 
 def test_a_newer_version_is_refused(checkpoint, tmp_path):
     checkpoint.write(tmp_path / "c.pt")
-    _rewrite(tmp_path / "c.pt", version=3)
-    with pytest.raises(InputError, match=r"version 3.*Update"):
+    _rewrite(tmp_path / "c.pt", version=VERSION + 1)
+    with pytest.raises(InputError, match=rf"version {VERSION + 1}.*Update"):
         Checkpoint.read(tmp_path / "c.pt")
 
 

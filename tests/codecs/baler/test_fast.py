@@ -79,9 +79,10 @@ def test_the_schedules_took_effect_in_these_tests(table):
     assert len(both(table, stopped)[1].epochs) < 60
 
 
+@pytest.mark.parametrize("skip", [False, True])
 @pytest.mark.parametrize(("hidden", "slope"), [((20, 10), 0.0), ((7,), 0.01), ((9, 8, 7, 6, 5), 0.2)])
-def test_networks_of_other_depths_and_slopes_are_the_references(table, hidden, slope):
-    assert_same(*both(table, architecture=Architecture(6, 2, hidden, slope)))
+def test_networks_of_other_depths_and_slopes_are_the_references(table, hidden, slope, skip):
+    assert_same(*both(table, architecture=Architecture(6, 2, hidden, slope, skip)))
 
 
 def test_float32_is_the_references_except_for_rounding(table):
@@ -100,11 +101,14 @@ def test_bfloat16_trains_float32_parameters_to_a_similar_loss(table):
 
 
 networks = st.builds(
-    lambda columns, latent, hidden, slope: Architecture(columns, min(latent, columns), tuple(hidden), slope),
+    lambda columns, latent, hidden, slope, skip: Architecture(
+        columns, min(latent, columns), tuple(hidden), slope, skip
+    ),
     st.integers(1, 8),
     st.integers(1, 8),
     st.lists(st.integers(1, 12), min_size=1, max_size=5),
     st.sampled_from([0.0, 0.01, 0.3]),
+    st.booleans(),
 )
 
 

@@ -85,3 +85,21 @@ def test_the_parts_of_decompressing_are_its_layers_and_data(table, coder, tmp_pa
     names = [part.name for part in parts]
     assert names[0] == "reading the file" and names[-1] == "rounding"
     assert [name for name in names if name.startswith("de")] == [f"de{n} forward" for n in (1, 2, 3, 4)]
+
+
+def test_the_parts_of_a_network_with_a_skip_do_its_work(table, tmp_path):
+    architecture = Architecture(COLUMNS, 3, (8, 7), skip=True)
+    trained = train(table.data, table.names, architecture, SETTINGS, CPU)
+    coder = Coder(Checkpoint.of(trained.model, trained.normalisation, table.names, table.dtypes), CPU, BATCH)
+    parts = [train_parts(table, architecture, SETTINGS, CPU)]
+    parts.append(compress_parts(coder, table, BATCH, CPU, tmp_path / "parts.baler"))
+    for part in parts[1]:
+        part.run()
+    coder.compress(table, tmp_path / "whole.baler")
+    by_parts, whole = (Reader(tmp_path / f"{name}.baler").latents() for name in ("parts", "whole"))
+    assert np.array_equal(by_parts[:BATCH], whole[:BATCH])
+    parts.append(decompress_parts(coder, tmp_path / "whole.baler", BATCH, CPU))
+    for part in (*parts[0], *parts[2]):
+        part.run()
+    macs = (architecture.training_macs, architecture.encode_macs, architecture.decode_macs)
+    assert [flops(each) for each in parts] == [2 * count * len(table.data) for count in macs]

@@ -21,11 +21,14 @@ SETTINGS = TrainingSettings(epochs=3, batch_size=64, seed=11, start="pca")
 WITHIN = {"float64": 1e-12, "float32": 1e-3}
 
 networks = st.builds(
-    lambda columns, latent, hidden, slope: Architecture(columns, min(latent, columns), tuple(hidden), slope),
+    lambda columns, latent, hidden, slope, skip: Architecture(
+        columns, min(latent, columns), tuple(hidden), slope, skip
+    ),
     st.integers(1, 8),
     st.integers(1, 8),
     st.lists(st.integers(1, 20), min_size=1, max_size=5),
     st.sampled_from([0.0, 0.01, 0.3]),
+    st.booleans(),
 )
 
 
@@ -53,12 +56,13 @@ def test_before_training_it_is_the_transform_pca(architecture, precision, seed):
     )
 
 
+@pytest.mark.parametrize("model", ["baler", "skip-64"])
 @pytest.mark.parametrize("engine", [training, fast], ids=["reference", "fast"])
-def test_the_engines_start_from_it(engine):
+def test_the_engines_start_from_it(engine, model):
     """The loss of the first batch is computed before the first step: that of the transform ``pca``."""
     table = toy.generate(400, 1)
     how = SETTINGS.changed(epochs=1, batch_size=400)
-    trained = engine.train(table.data, table.names, Architecture(24, 12), how, CPU)
+    trained = engine.train(table.data, table.names, Architecture.of(model, 24, 2), how, CPU)
     scaled = trained.normalisation.normalise(table.data)
     values = np.linalg.svd(scaled - scaled.mean(axis=0), compute_uv=False)
     assert trained.epochs[0].loss == pytest.approx((values[12:] ** 2).sum() / 24, rel=1e-9)
@@ -72,6 +76,16 @@ def test_other_units_keep_their_random_start():
         assert torch.equal(started[f"{name}.weight"][6:], random[f"{name}.weight"][6:])
         assert torch.equal(started[f"{name}.bias"][6:], random[f"{name}.bias"][6:])
     assert not started["de3.weight"][:, 6:].any() and not started["en3.weight"][:, 6:].any()
+
+
+def test_past_a_skip_the_hidden_layers_keep_their_random_start():
+    architecture = Architecture(6, 3, (5, 4), skip=True)
+    started = started_model(architecture, SETTINGS, rows_of(architecture, 1)).state_dict()
+    random = started_model(architecture, SETTINGS.changed(start="random"), rows_of(architecture, 1)).state_dict()
+    for name, tensor in started.items():
+        assert torch.equal(tensor, random[name]) == (name[:3] in {"en1", "en2", "de1", "de2"})
+    assert not started["en3.weight"][:, :4].any() and not started["de3.weight"][:, :5].any()
+    assert carried(Architecture(24, 12, (5,), skip=True)) == 12 and notice(architecture) is None
 
 
 def test_as_many_components_as_fit_are_carried_and_the_number_is_reported():

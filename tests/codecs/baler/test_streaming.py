@@ -50,7 +50,7 @@ def _compress(coder, path, out):
 
 
 @pytest.mark.parametrize("threads", [1, 3])
-@pytest.mark.parametrize("model", ["baler", "baler-small", "7", "9-8-7-6-5"])
+@pytest.mark.parametrize("model", ["baler", "baler-small", "7", "9-8-7-6-5", "skip-7", "skip-9-8-7"])
 @pytest.mark.parametrize("precision", ["float64", "float32"])
 def test_latents_and_values_are_the_references(checkpoint, table, path, tmp_path, precision, model, threads):
     codec = _codec(checkpoint, precision, model)

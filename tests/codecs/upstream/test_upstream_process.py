@@ -169,6 +169,7 @@ def test_it_is_found_with_its_version_and_commit(stand_in_baler, tmp_path, monke
     ("changes", "named"),
     [
         ({"model": "128-64"}, "baler and baler-small"),
+        ({"model": "skip-64"}, "Baler cannot read a network with a skip"),
         ({"packing": "float32"}, "stores latents unchanged"),
         ({"shuffle": True}, "order"),
         ({"schedule": "plateau"}, "schedule"),

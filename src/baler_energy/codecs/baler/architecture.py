@@ -20,10 +20,21 @@ _NARROWEST, _WIDEST, _DEEPEST = 1, 100_000, 32
 
 @dataclass(frozen=True)
 class Network:
-    """A model, for any table: widths of the hidden layers, and the slope of their activation below zero."""
+    """A model, for any table; parameters as for `Architecture`."""
 
     hidden: tuple[int, ...] = _HIDDEN
     negative_slope: float = _NEGATIVE_SLOPE
+    skip: bool = False
+
+    @property
+    def name(self) -> str:
+        """The value of the axis ``model``."""
+        widths = "-".join(map(str, self.hidden))
+        return next((name for name, known in _NAMED.items() if known == self), f"{'skip-' * self.skip}{widths}")
+
+    def sized(self, columns: int, latent: int) -> "Architecture":
+        """Give the network for a table's columns and a number of latent columns."""
+        return Architecture(columns, latent, self.hidden, self.negative_slope, self.skip)
 
 
 #: Networks by name: Baler's dense autoencoder, and its small one for FPGAs.
@@ -36,8 +47,8 @@ def network(model: str) -> Network:
     Parameters
     ----------
     model
-        ``baler``; ``baler-small``; ``baler-x0.5``, Baler's widths times a factor (rounded, at least 1); or the widths
-        of the encoder's hidden layers, such as ``128-64-32``.
+        ``baler``; ``baler-small``; ``baler-x0.5``, Baler's widths times a factor (rounded, at least 1); the widths of
+        the encoder's hidden layers, such as ``128-64-32``; or ``skip-64``, widths with a linear skip.
 
     Raises
     ------
@@ -48,14 +59,16 @@ def network(model: str) -> Network:
         return _NAMED[model]
     scaled = re.fullmatch(r"baler-x(\d{1,4}(?:\.\d{1,4})?)", model)
     widths = [max(1, round(width * float(scaled[1]))) for width in _HIDDEN] if scaled and float(scaled[1]) > 0 else []
-    if re.fullmatch(r"\d{1,6}(-\d{1,6})*", model):
-        widths = [int(width) for width in model.split("-")]
+    listed = re.fullmatch(r"(skip-)?(\d{1,6}(?:-\d{1,6})*)", model)
+    if listed:
+        widths = [int(width) for width in listed[2].split("-")]
     if not widths or len(widths) > _DEEPEST or not all(_NARROWEST <= width <= _WIDEST for width in widths):
         raise InputError(
-            f"model {model!r} is not supported: use baler, baler-small, a factor on its widths such as baler-x0.5, or "
-            f"widths such as 128-64-32 (up to {_DEEPEST} layers of {_NARROWEST} to {_WIDEST:,})."
+            f"model {model!r} is not supported: use baler, baler-small, a factor on its widths such as baler-x0.5, "
+            f"widths such as 128-64-32 (up to {_DEEPEST} layers of {_NARROWEST} to {_WIDEST:,}), or widths with a skip "
+            "such as skip-64."
         )
-    return Network(tuple(widths))
+    return Network(tuple(widths), skip=bool(listed and listed[1]))
 
 
 @dataclass(frozen=True)
@@ -72,6 +85,9 @@ class Architecture:
         Widths of the encoder's hidden layers; the decoder mirrors them.
     negative_slope
         Slope below zero of the leaky ReLU after each hidden layer; 0 makes it a ReLU.
+    skip
+        Whether the last layer of the encoder also reads the columns, and that of the decoder the latent columns: a
+        linear path past the hidden layers.
 
     Raises
     ------
@@ -83,6 +99,7 @@ class Architecture:
     latent: int
     hidden: tuple[int, ...] = _HIDDEN
     negative_slope: float = _NEGATIVE_SLOPE
+    skip: bool = False
 
     @classmethod
     def of(cls, model: str, columns: int, compression_ratio: float) -> "Architecture":
@@ -93,8 +110,7 @@ class Architecture:
         InputError
             One of them is not allowed.
         """
-        known = network(model)
-        return cls(columns, latent_columns(columns, compression_ratio), known.hidden, known.negative_slope)
+        return network(model).sized(columns, latent_columns(columns, compression_ratio))
 
     def __post_init__(self) -> None:
         if not 1 <= self.latent <= self.columns:
@@ -104,14 +120,22 @@ class Architecture:
             )
 
     @property
+    def network(self) -> Network:
+        """The model, without the widths of a table."""
+        return Network(self.hidden, self.negative_slope, self.skip)
+
+    @property
     def encoder(self) -> dict[str, tuple[int, int]]:
-        """(inputs, outputs) of each layer of the encoder, by Baler's names en1, en2, ..."""
-        return _layers("en", (self.columns, *self.hidden, self.latent))
+        """(inputs, outputs) of each layer of the encoder, by Baler's names en1, en2, ...
+
+        With a skip, the last layer's inputs are the hidden units and then the columns.
+        """
+        return _layers("en", (self.columns, *self.hidden, self.latent), self.skip)
 
     @property
     def decoder(self) -> dict[str, tuple[int, int]]:
         """(inputs, outputs) of each layer of the decoder, by Baler's names de1, de2, ..."""
-        return _layers("de", (self.latent, *reversed(self.hidden), self.columns))
+        return _layers("de", (self.latent, *reversed(self.hidden), self.columns), self.skip)
 
     @property
     def parameters(self) -> int:
@@ -133,7 +157,9 @@ class Architecture:
         """Multiply-accumulates of a training step per row.
 
         Each layer counts once forward and twice backward, for its weights and for its inputs; the first layer's inputs
-        are data and need no gradient. 24 columns and 12 latent columns give 177,600, or 355,200 FLOP.
+        are data and need no gradient. The columns that a skip reads are data, too, but their gradient is computed
+        together with that of the hidden units, so it counts. 24 columns and 12 latent columns give 177,600, or 355,200
+        FLOP.
         """
         return 3 * (self.encode_macs + self.decode_macs) - self.columns * self.hidden[0]
 
@@ -180,8 +206,12 @@ def latent_columns(columns: int, compression_ratio: float) -> int:
     return math.ceil(quotient)
 
 
-def _layers(prefix: str, widths: tuple[int, ...]) -> dict[str, tuple[int, int]]:
-    return {f"{prefix}{number}": pair for number, pair in enumerate(pairwise(widths), start=1)}
+def _layers(prefix: str, widths: tuple[int, ...], skip: bool) -> dict[str, tuple[int, int]]:
+    pairs = list(pairwise(widths))
+    if skip:
+        inputs, outputs = pairs[-1]
+        pairs[-1] = inputs + widths[0], outputs
+    return {f"{prefix}{number}": pair for number, pair in enumerate(pairs, start=1)}
 
 
 def _macs(layers: dict[str, tuple[int, int]]) -> int:

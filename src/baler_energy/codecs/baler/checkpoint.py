@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from baler_energy.codecs.baler.architecture import Architecture, Network, latent_columns, network
+from baler_energy.codecs.baler.architecture import Architecture, latent_columns, network
 from baler_energy.codecs.baler.model import DTYPES, Autoencoder
 from baler_energy.codecs.engines.base import Asked
 from baler_energy.codecs.normalisation import Normalisation
@@ -23,7 +23,7 @@ from baler_energy.files import atomic_path
 __all__ = ["FORMAT", "VERSION", "Checkpoint", "check_point", "checkpoint_of"]
 
 FORMAT = "baler-energy checkpoint"
-VERSION = 2
+VERSION = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +39,7 @@ class Checkpoint:
     names, dtypes
         Names and native types (as NumPy names them) of the columns.
     architecture
-        Widths and slope of the network.
+        Widths, slope and skip of the network.
     precision
         Precision of the parameters: ``float64`` or ``float32``.
     """
@@ -120,7 +120,8 @@ class Checkpoint:
         version = content.get("version")
         if version != VERSION:
             raise InputError(
-                f"{path}: has format version {version!r}, but this program reads {VERSION}. Update this program."
+                f"{path}: has format version {version!r}, but this program reads {VERSION}. Update this program, "
+                "or train again."
             )
         try:
             checkpoint = _build(content)
@@ -162,11 +163,9 @@ def check_point(checkpoint: Checkpoint, point: Parameters, path: Path) -> None:
             f"{checkpoint.precision}."
         )
     columns, latent = checkpoint.architecture.columns, checkpoint.architecture.latent
-    architecture = checkpoint.architecture
-    known = Network(architecture.hidden, architecture.negative_slope)
+    known = checkpoint.architecture.network
     if known != network(point.model):
-        widths = "-".join(map(str, known.hidden))
-        name = next((name for name in ("baler", "baler-small") if network(name) == known), widths)
+        name = known.name
         raise InputError(f"{path}: contains network {name}, but --model is {point.model}. Use --model {name}.")
     if latent_columns(columns, point.compression_ratio) != latent:
         raise InputError(

@@ -166,7 +166,7 @@ class Step:
 
 
 class _Layer(NamedTuple):
-    """A layer's parameters and their gradients, as views of the vectors, and whether an activation follows."""
+    """A layer's parameters and their gradients, as views of the vectors, and its place in the network."""
 
     weight: Tensor
     """(outputs, inputs)"""
@@ -178,17 +178,21 @@ class _Layer(NamedTuple):
     bias_gradient: Tensor
     """(outputs,)"""
     activated: bool
+    starts: bool
+    """Whether it is the first one of the encoder or decoder."""
 
 
 def _layers(architecture: Architecture, parameters: Tensor, gradient: Tensor) -> list[_Layer]:
     """Split the vectors of parameters and gradient into layers, in the network's order."""
     layers, start = [], 0
     for half in (architecture.encoder, architecture.decoder):
+        names = list(half)
         for name, (inputs, outputs) in half.items():
             middle, stop = start + inputs * outputs, start + (inputs + 1) * outputs
             weight, bias = parameters[start:middle].view(outputs, inputs), parameters[middle:stop].unsqueeze(1)
             gradients = gradient[start:middle].view(outputs, inputs), gradient[middle:stop]
-            layers.append(_Layer(weight, weight.t(), bias, *gradients, activated=name != list(half)[-1]))
+            place = name != names[-1], name == names[0]
+            layers.append(_Layer(weight, weight.t(), bias, *gradients, *place))
             start = stop
     return layers
 
@@ -196,19 +200,30 @@ def _layers(architecture: Architecture, parameters: Tensor, gradient: Tensor) ->
 class _Pass:
     """Forward and backward pass of a batch, with memory for the rows of `example` (rows, columns).
 
-    Values are stored as (features, rows), in which products are a little faster than as (rows, features).
+    Values are stored as (features, rows), in which products are a little faster than as (rows, features). With a skip,
+    the inputs of the last layer of encoder and decoder are the outputs before it, then the inputs of the first layer.
     """
 
     def __init__(self, layers: Sequence[_Layer], slope: float, example: Tensor) -> None:
         self._layers, self._slope = layers, slope
         rows, columns = example.shape
-        widths = [len(layer.bias) for layer in layers]
+        # What a layer writes to, as wide as the inputs of the next layer.
+        widths = [*(layer.weight.shape[1] for layer in layers[1:]), columns]
         empty = layers[0].weight.new_empty
-        self._outputs = [empty(width, rows) for width in widths]
-        self._transposed = [outputs.t() for outputs in self._outputs]
+        self._values = [empty(width, rows) for width in widths]
+        self._transposed = [values.t() for values in self._values]
         # The gradient of a layer's outputs is only needed to compute that of the layer before: two buffers alternate.
         turns = [empty(max(widths) * rows) for _ in range(2)]
-        self._gradients = [turns[n % 2][: width * rows].view(width, rows) for n, width in enumerate(widths)]
+        gradients = [turns[n % 2][: width * rows].view(width, rows) for n, width in enumerate(widths)]
+        if widths[-2] > len(layers[-2].bias):
+            # The gradient of the values that skip the decoder's hidden layers is only used at its first layer.
+            gradients[-2] = torch.empty_like(gradients[-2])
+        self._value_gradients = gradients
+        self._outputs, self._gradients = (
+            [one[: len(layer.bias)] for one, layer in zip(values, layers, strict=True)]
+            for values in (self._values, gradients)
+        )
+        self._skipping = gradients[-2][len(self._gradients[-2]) :]
         self._ones = torch.ones_like(self._outputs[0][0])
         self._errors = example.new_empty(columns, rows)
         self._flat_errors = self._errors.view(-1)
@@ -217,11 +232,16 @@ class _Pass:
     def __call__(self, rows: Tensor) -> Tensor:
         """Write the gradients into the layers; return the loss, which the next call overwrites."""
         columns, factors = rows.shape[1], rows.to(self._ones.dtype)
-        outputs = factors.t()
-        for layer, values in zip(self._layers, self._outputs, strict=True):
-            torch.addmm(layer.bias, layer.weight, outputs, out=values)
-            outputs = leaky_relu_(values, self._slope) if layer.activated else values
-        torch.sub(outputs, rows.t(), out=self._errors)
+        inputs = start = factors.t()
+        for layer, values, outputs in zip(self._layers, self._values, self._outputs, strict=True):
+            start = inputs if layer.starts else start
+            torch.addmm(layer.bias, layer.weight, inputs, out=outputs)
+            if layer.activated:
+                leaky_relu_(outputs, self._slope)
+            if len(values) > len(outputs):
+                values[len(outputs) :] = start
+            inputs = values
+        torch.sub(inputs, rows.t(), out=self._errors)
         torch.mul(self._errors, 2 / columns, out=self._gradients[-1])
         self._backward(factors)
         return torch.dot(self._flat_errors, self._flat_errors, out=self._loss).div_(columns)
@@ -237,7 +257,9 @@ class _Pass:
             torch.mm(gradient, self._transposed[number - 1] if number else rows, out=layer.weight_gradient)
             torch.mv(gradient, self._ones, out=layer.bias_gradient)
             if number:
-                torch.mm(layer.transposed, gradient, out=self._gradients[number - 1])
+                torch.mm(layer.transposed, gradient, out=self._value_gradients[number - 1])
+                if layer.starts and len(self._skipping):
+                    self._gradients[number - 1] += self._skipping
 
 
 class GraphedStep:

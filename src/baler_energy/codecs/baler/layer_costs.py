@@ -1,7 +1,8 @@
 """The parts of an operation, each run separately: its layers, forward and backward, and its data transfers.
 
 Each part does its share of the whole operation: the same number of batches of the same size, with the codec's own
-functions. Overhead between the parts (loops, bookkeeping, fetching the loss) is in no part.
+functions. Overhead between the parts (loops, bookkeeping, fetching the loss, copying the inputs of a skip) is in no
+part.
 """
 
 import copy
@@ -81,12 +82,14 @@ def train_parts(
         *_moved(lambda: torch.as_tensor(scaled, dtype=dtype, device=device), 1, scaled, dtype, device),
         Part("data", "drawing batches", drawing, batches, bytes=2 * scaled.size * size),
     ]
-    values, layers = rows, list(model.named_children())
-    for number, (name, layer) in enumerate(layers):
+    values = start = rows
+    for number, (name, layer) in enumerate(model.named_children()):
         assert isinstance(layer, nn.Linear)
         slope = _slope(architecture, name)
+        values = _joined(layer, values, start)
         parts += _trained_layer(name, layer, values, batches, slope=slope, first=number == 0)
         values = _apply(layer, values, slope).detach()
+        start = values if slope is None else start
     output = values.requires_grad_()
     loss = batch_loss(output, rows)
     moved = batches * rows.numel() * size
@@ -215,10 +218,11 @@ def _trained_layer(
 
 def _applied_layers(model: Autoencoder, prefix: str, values: Tensor, batches: int) -> tuple[Tensor, list[Part]]:
     """Make the layers' passes without gradients, and give the last layer's output."""
-    parts = []
+    parts, start = [], values
     for name, layer in model.named_children():
         if name.startswith(prefix):
             assert isinstance(layer, nn.Linear)
+            values = _joined(layer, values, start)
             run = _applied(layer, values, _slope(model.architecture, name))
             parts.append(
                 Part("layer", f"{name} forward", _often(run, batches), batches, *_work(layer, values, batches))
@@ -238,6 +242,11 @@ def _applied(layer: nn.Linear, values: Tensor, slope: float | None) -> Callable[
 def _apply(layer: nn.Linear, values: Tensor, slope: float | None) -> Tensor:
     output: Tensor = layer(values)
     return output if slope is None else leaky_relu(output, slope)
+
+
+def _joined(layer: nn.Linear, values: Tensor, start: Tensor) -> Tensor:
+    """Give a layer's inputs; with a skip, the last layer also reads the inputs of the first one."""
+    return torch.cat([values, start], dim=1) if layer.in_features > values.shape[1] else values
 
 
 def _slope(architecture: Architecture, layer: str) -> float | None:

@@ -16,7 +16,7 @@ DTYPES = {"float64": torch.float64, "float32": torch.float32, "bfloat16": torch.
 
 
 class Autoencoder(nn.Module):
-    """Fully connected autoencoder with leaky ReLU, except after the latent and output layers.
+    """Fully connected autoencoder with leaky ReLU, except after the latent and output layers, and perhaps a skip.
 
     The parameters are named en1, en2, ... and de1, de2, ..., as Baler's are. They are drawn in float64 and then
     rounded, so that one seed starts every precision from the same network.
@@ -24,7 +24,7 @@ class Autoencoder(nn.Module):
     Parameters
     ----------
     architecture
-        Widths and slope.
+        Widths, slope and skip.
     precision
         A key of `DTYPES`.
     """
@@ -49,9 +49,11 @@ class Autoencoder(nn.Module):
         return self.decode(self.encode(rows))
 
     def _through(self, prefix: str, values: Tensor) -> Tensor:
-        hidden, slope = len(self.architecture.hidden), self.architecture.negative_slope
+        hidden, slope, start = len(self.architecture.hidden), self.architecture.negative_slope, values
         for number in range(1, hidden + 1):
             values = leaky_relu(self.get_submodule(f"{prefix}{number}")(values), slope)
+        if self.architecture.skip:
+            values = torch.cat([values, start], dim=1)
         result: Tensor = self.get_submodule(f"{prefix}{hidden + 1}")(values)
         return result
 

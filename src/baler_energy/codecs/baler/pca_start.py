@@ -5,6 +5,9 @@ So 2k units of each hidden layer carry k principal components through the networ
 components and their negatives, each further hidden layer maps pairs to pairs with weights of +-1 / (1 + s), and the
 last layer takes the differences. In the last layer the weights of all other units start at 0, so that they contribute
 nothing at first; everywhere else they keep their random start.
+
+A network with a skip needs no pairs: its skip is the projection on the components, and all other weights of the last
+layer start at 0.
 """
 
 from typing import NamedTuple
@@ -27,7 +30,9 @@ _BLOCK_ROWS = 32_768
 
 
 def carried(architecture: Architecture) -> int:
-    """Return the number of components that the network carries; each needs two units of each hidden layer."""
+    """Return the number of components that the network carries; without a skip, each needs two units per layer."""
+    if architecture.skip:
+        return architecture.latent
     return min(architecture.latent, min(architecture.hidden) // 2)
 
 
@@ -64,9 +69,13 @@ def start(model: Autoencoder, scaled: Floats) -> None:
             (architecture.encoder, _Map(vectors, -vectors @ mean), _Map(latents, zeros)),
             (architecture.decoder, _Map(latents, zeros), _Map(vectors.t(), mean)),
         ):
+            layers = [(parameters[f"{name}.weight"], parameters[f"{name}.bias"]) for name in half]
+            if architecture.skip:
+                _set_skip(*layers[-1], enter, leave)
+                continue
             maps = _carrying(len(half), architecture.negative_slope, enter, leave)
-            for name, known in zip(half, maps, strict=True):
-                _set(parameters[f"{name}.weight"], parameters[f"{name}.bias"], known)
+            for (weight, bias), known in zip(layers, maps, strict=True):
+                _set(weight, bias, known)
 
 
 class _Map(NamedTuple):
@@ -92,3 +101,11 @@ def _set(weight: Tensor, bias: Tensor, known: _Map) -> None:
     weight[:outputs] = 0
     weight[:outputs, :inputs] = known.weight
     bias[:outputs] = known.bias
+
+
+def _set_skip(weight: Tensor, bias: Tensor, enter: _Map, leave: _Map) -> None:
+    """Set the last layer, whose last inputs skip the hidden layers, to `leave` of `enter`."""
+    skipping = enter.weight.shape[1]
+    weight[:, :-skipping] = 0
+    weight[:, -skipping:] = leave.weight @ enter.weight
+    bias[:] = leave.weight @ enter.bias + leave.bias

@@ -1,8 +1,8 @@
 """The engine ``fast``: compress and decompress tables of any size at the speed of the hardware.
 
 Within a block, batches small enough for the caches run through buffers that are allocated once. The scale of the
-normalisation is folded into the weights of the first layer, and its inverse into those of the last layer. So only the
-minimum is subtracted or added, in float64, while values are copied anyway.
+normalisation is folded into the weights of the first layer (and of a skip), and its inverse into those of the last
+layer. So only the minimum is subtracted or added, in float64, while values are copied anyway.
 """
 
 from contextlib import AbstractContextManager
@@ -64,17 +64,22 @@ class _Layers:
         self.weights = [parameters[f"{name}.weight"].to(device, copy=True) for name in names]
         self.biases = [parameters[f"{name}.bias"].to(device, copy=True)[:, None] for name in names]
         self.batch_rows = BATCH_ROWS if device.type == "cpu" else BLOCK_ROWS
-        widths = [len(bias) for bias in self.biases]
+        # Each buffer has the inputs of the next layer: with a skip, the last layer also reads the values themselves.
+        widths = [*(weight.shape[1] for weight in self.weights[1:]), len(self.biases[-1])]
         self.buffers = [torch.empty(width, self.batch_rows, dtype=self.dtype, device=device) for width in widths]
 
     def through_layers(self, values: Tensor) -> Tensor:
         """Pass a batch (inputs, rows) through the layers; the next call overwrites the result (outputs, rows)."""
-        last = len(self.weights) - 1
+        last, inputs = len(self.weights) - 1, values
         for number, (weight, bias, buffer) in enumerate(zip(self.weights, self.biases, self.buffers, strict=True)):
-            output = buffer[:, : values.shape[1]]
-            torch.addmm(bias, weight, values, out=output)
-            values = output if number == last else leaky_relu_(output, self.slope)
-        return values
+            outputs = buffer[: len(bias), : values.shape[1]]
+            torch.addmm(bias, weight, inputs, out=outputs)
+            inputs = buffer[:, : values.shape[1]]
+            if number < last:
+                leaky_relu_(outputs, self.slope)
+            if len(inputs) > len(outputs):
+                inputs[len(outputs) :] = values
+        return inputs
 
 
 class _Encoder(_Layers):
@@ -87,8 +92,11 @@ class _Encoder(_Layers):
         scale = np.divide(1.0, spread, out=np.zeros_like(spread), where=spread > 0)
         self.scale = None if _foldable(spread) else scale
         if self.scale is None:
-            folded = self.weights[0].double() * torch.from_numpy(scale).to(device)
-            self.weights[0] = folded.to(self.dtype)
+            reading = (self.weights[0], self.weights[-1]) if checkpoint.architecture.skip else (self.weights[0],)
+            for weight in reading:
+                # The inputs that are values are the last ones.
+                columns = weight[:, -len(scale) :]
+                columns.copy_(columns.double() * torch.from_numpy(scale).to(device))
         self.rows = torch.empty(self.batch_rows, len(spread), dtype=self.dtype)
 
     def __call__(self, data: Floats) -> tuple[NDArray[np.floating]]:

@@ -61,12 +61,12 @@ def model_name(architecture: Architecture) -> str:
         Baler does not have the network.
     """
     for name, known in MODELS.items():
-        if (architecture.hidden, architecture.negative_slope) == (known.hidden, known.negative_slope):
+        if architecture.network == known:
             return name
-    raise InputError(
-        f"Baler has no network with hidden layers {'-'.join(map(str, architecture.hidden))} (slope "
-        f"{architecture.negative_slope:g}): train with --model baler (200-100-50) or --model baler-small (20-10)."
-    )
+    widths, slope = "-".join(map(str, architecture.hidden)), architecture.negative_slope
+    unknown = f"has no network with hidden layers {widths} (slope {slope:g})"
+    wrong = "cannot read a network with a skip" if architecture.skip else unknown
+    raise InputError(f"Baler {wrong}: train with --model baler (200-100-50) or --model baler-small (20-10).")
 
 
 def read_model(path: Path) -> tuple[Architecture, dict[str, Tensor]]:
@@ -94,7 +94,7 @@ def read_model(path: Path) -> tuple[Architecture, dict[str, Tensor]]:
     whole = _names(known) <= set(content)
     columns, latent = (content[f"{half}{last}.bias"].numel() if whole else 1 for half in ("de", "en"))
     try:
-        architecture = Architecture(columns, latent, known.hidden, known.negative_slope)
+        architecture = known.sized(columns, latent)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     model = Autoencoder(architecture)

@@ -34,7 +34,9 @@ def refuse_unsupported(
         not stop at a loss, or fails with a learning-rate schedule (with current versions of torch).
     """
     wrong = None
-    if network(model) not in map(network, _NETWORKS):
+    if network(model).skip:
+        wrong = f"model {model!r} (Baler cannot read a network with a skip)"
+    elif network(model) not in map(network, _NETWORKS):
         wrong = f"model {model!r} (only {' and '.join(_NETWORKS)})"
     elif packing != "none":
         wrong = f"packing {packing!r} (it stores latents unchanged)"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from baler_energy.codecs.baler.architecture import Architecture, network
+from baler_energy.codecs.baler.architecture import network
 from baler_energy.figures.base import Tables, TableSpec
 from baler_energy.figures.readable import Row, each, unless_missing
 
@@ -35,7 +35,7 @@ def models(tables: Tables) -> pd.DataFrame:
 
 def _compared(row: Mapping[Any, Any], own: Mapping[Any, Any]) -> dict[Any, Any]:
     """Compare a tool's count of a network with our own."""
-    layers = Architecture(row["columns"], row["latent_columns"], network(row["model"]).hidden)
+    layers = network(row["model"]).sized(row["columns"], row["latent_columns"])
     widths = [row["columns"], *(outputs for _, outputs in (layers.encoder | layers.decoder).values())]
     unlike = [
         f"{row[name] - own[name]:+,.0f} {word} from our count of {own[name]:,.0f}"
