@@ -129,7 +129,7 @@ class Step:
 
     @property
     def is_one_vector(self) -> bool:
-        """Whether the optimizer updates the vector as a whole; others count steps in Python, so need no CUDA graph."""
+        """Whether the optimizer updates the vector as a whole; a CUDA graph cannot capture the steps of the others."""
         return self.optimizer.param_groups[0]["params"][0] is self.parameters
 
     def differentiate(self, rows: Tensor) -> None:
