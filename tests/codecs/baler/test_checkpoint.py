@@ -70,6 +70,16 @@ def test_a_missing_file_is_refused(tmp_path):
         Checkpoint.read(tmp_path / "absent.pt")
 
 
+def test_networks_without_a_skip_are_written_as_before_there_were_skips(checkpoint, tmp_path):
+    checkpoint.write(tmp_path / "c.pt")
+    written = torch.load(tmp_path / "c.pt", weights_only=True)
+    assert written["architecture"].keys() == {"columns", "latent", "hidden", "negative_slope"}
+    skipping = Architecture(checkpoint.architecture.columns, checkpoint.latent, (8,), skip=True)
+    other = Checkpoint.of(Autoencoder(skipping), checkpoint.normalisation, checkpoint.names, checkpoint.dtypes)
+    other.write(tmp_path / "skip.pt")
+    assert Checkpoint.read(tmp_path / "skip.pt").architecture == skipping
+
+
 def test_a_newer_version_is_refused(checkpoint, tmp_path):
     checkpoint.write(tmp_path / "c.pt")
     _rewrite(tmp_path / "c.pt", version=VERSION + 1)

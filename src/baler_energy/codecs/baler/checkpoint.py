@@ -23,7 +23,7 @@ from baler_energy.files import atomic_path
 __all__ = ["FORMAT", "VERSION", "Checkpoint", "check_point", "checkpoint_of"]
 
 FORMAT = "baler-energy checkpoint"
-VERSION = 3
+VERSION = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +73,8 @@ class Checkpoint:
     @cached_property
     def content_hash(self) -> str:
         """SHA-256 of the content, independent of when and where it is written."""
-        facts = [VERSION, self.names, self.dtypes, asdict(self.architecture), self.precision, list(self.parameters)]
+        widths = _widths(self.architecture)
+        facts = [VERSION, self.names, self.dtypes, widths, self.precision, list(self.parameters)]
         digest = hashlib.sha256(json.dumps(facts).encode())
         digest.update(np.ascontiguousarray(self.normalisation.features).tobytes())
         for tensor in self.parameters.values():
@@ -95,7 +96,7 @@ class Checkpoint:
             "normalization_features": torch.from_numpy(self.normalisation.features),
             "names": list(self.names),
             "dtypes": list(self.dtypes),
-            "architecture": asdict(self.architecture),
+            "architecture": _widths(self.architecture),
             "precision": self.precision,
             "sha256": self.content_hash,
         }
@@ -120,8 +121,7 @@ class Checkpoint:
         version = content.get("version")
         if version != VERSION:
             raise InputError(
-                f"{path}: has format version {version!r}, but this program reads {VERSION}. Update this program, "
-                "or train again."
+                f"{path}: has format version {version!r}, but this program reads {VERSION}. Update this program."
             )
         try:
             checkpoint = _build(content)
@@ -184,6 +184,11 @@ def _load(path: Path) -> Any:
         # A damaged pickle raises nearly anything: RuntimeError, UnpicklingError, EOFError, KeyError, UnicodeError, ...
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{path}: is damaged or not a checkpoint ({reason}). Train again.") from error
+
+
+def _widths(architecture: Architecture) -> dict[str, Any]:
+    """Describe a network; the skip is left out if it has none, as in checkpoints from before there were skips."""
+    return {name: value for name, value in asdict(architecture).items() if name != "skip" or value}
 
 
 def _build(content: Mapping[str, Any]) -> Checkpoint:
