@@ -1,0 +1,257 @@
+"""How much less a training costs at the error of Baler's own training: the factor of each setting.
+
+A *setting* is what distinguishes trainings of the same table, except for the number of epochs. The epochs give its
+curve of error against cost, on which the cost at a given error is read.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from baler_energy.analysis.comparison import Ratio, paired_ratio
+from baler_energy.analysis.statistics import clean, typical_duration_s
+from baler_energy.config.parameters import AXES, AXIS_DEFAULTS, column_type, shown
+from baler_energy.config.recommended import BALER, BALER_EPOCHS, CHANGES, RECOMMENDED
+
+__all__ = [
+    "FIXED",
+    "MEASURES",
+    "QUANTITIES",
+    "SETTING",
+    "Reading",
+    "comparisons",
+    "cost_at_error",
+    "default_epochs",
+    "savings",
+    "setting_text",
+    "with_setting",
+]
+
+#: Parameters that compared trainings share.
+FIXED = ("dataset", "rows", "device", "transform", "compression_ratio", "packing", "threads")
+#: Parameters that make a setting.
+SETTING = tuple(axis for axis in AXES if axis not in (*FIXED, "epochs"))
+#: Errors at which settings are compared: prefix of the columns of the result, and column of ``runs``.
+MEASURES = {"": "mean_rms_over_range", "held_out_": "held_out_mean_rms_over_range"}
+#: Costs that are compared: name in the result, and column of `comparisons`.
+QUANTITIES = {"time": "training_s", "energy": "training_j"}
+#: Errors that differ by at most this fraction count as the same where there is no training on the other side: engines
+#: and precisions round differently, so that their errors after the same epochs differ by chance in both directions.
+SAME_ERROR = 0.02
+#: Name of the setting that changes nothing.
+_DEFAULT = "Baler's default"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The cost of a setting at an error, in the unit of the costs that it was read from.
+
+    Parameters
+    ----------
+    cost
+        NaN if the error is not reached.
+    at_most
+        Even the shortest training has a lower error, so that the cost is an upper limit: it is that training's.
+    """
+
+    cost: float
+    at_most: bool = False
+
+
+def cost_at_error(errors: Sequence[float], costs: Sequence[float], error: float) -> Reading:
+    """Read the cost at which a setting first reaches an error.
+
+    Parameters
+    ----------
+    errors, costs
+        Of trainings with an increasing number of epochs, all above 0.
+    error
+        The error to reach, above 0.
+
+    Notes
+    -----
+    Between the first training that reaches the error and the one before, the logarithm of the cost is interpolated
+    linearly in the logarithm of the error. Nothing is extrapolated; see `Reading` and `SAME_ERROR`.
+    """
+    before: tuple[float, float] | None = None
+    for own, cost in zip(errors, costs, strict=True):
+        if own <= error:
+            if before is None:
+                return Reading(cost, at_most=own * (1 + SAME_ERROR) < error)
+            share = math.log(before[0] / error) / math.log(before[0] / own)
+            return Reading(before[1] * (cost / before[1]) ** share)
+        before = own, cost
+    if before is not None and before[0] <= error * (1 + SAME_ERROR):
+        return Reading(before[1])
+    return Reading(math.nan)
+
+
+def with_setting(trained: pd.DataFrame) -> pd.DataFrame:
+    """Keep trainings in epochs and add their ``setting`` in words and their costs.
+
+    Parameters
+    ----------
+    trained
+        Rows of training, each with the errors of its run (`figures.selection.with_error`).
+
+    Returns
+    -------
+    pandas.DataFrame
+        Its rows with a number of epochs, and ``setting`` (see `setting_text`), ``training_s`` (s, median of the
+        window's iterations) and ``training_j`` (J); the costs of flagged runs are null.
+    """
+    kept = trained[trained["operation"].eq("train") & trained["epochs"].notna()]
+    kept = kept.assign(training_s=typical_duration_s(kept), training_j=kept["energy_j"].astype(float))
+    kept.loc[~kept.index.isin(clean(kept).index), ["training_s", "training_j"]] = math.nan
+    return kept.assign(setting=[setting_text(row) for row in kept[list(SETTING)].to_dict("records")])
+
+
+def setting_text(values: Mapping[Any, Any]) -> str:
+    """Name a setting by what it changes in Baler's own training, such as ``engine fast, float32, start pca``."""
+    changed = {axis: values[axis] for axis in SETTING if not _same(values[axis], BALER.get(axis))}
+    return (
+        ", ".join(shown(axis).phrase.format(_whole(axis, value), s="") for axis, value in changed.items()) or _DEFAULT
+    )
+
+
+def _same(value: Any, other: Any) -> bool:
+    return bool(value == other) or (pd.isna(value) and pd.isna(other))
+
+
+def _whole(axis: str, value: Any) -> Any:
+    """Convert a whole number to an integer: its column is float if other rows have no value in it."""
+    return int(value) if column_type(axis) == "integer" else value
+
+
+def default_epochs(trained: pd.DataFrame) -> int | None:
+    """Return the epochs of Baler's own training: 100 or, without such a run, its longest one; None: there is no run."""
+    epochs = set(trained.loc[trained["setting"] == _DEFAULT, "epochs"])
+    return int(BALER_EPOCHS if BALER_EPOCHS in epochs else max(epochs)) if epochs else None
+
+
+def comparisons(trained: pd.DataFrame) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
+    """Yield the trainings that can be compared with Baler's own: the parameters that they share, and their rows.
+
+    Parameters
+    ----------
+    trained
+        From `with_setting`.
+    """
+    for key, part in trained.groupby(list(FIXED), dropna=False, observed=True, sort=True):
+        if default_epochs(part) is not None and part["setting"].nunique() > 1:
+            yield dict(zip(FIXED, key, strict=True)), part
+
+
+def savings(trained: pd.DataFrame) -> pd.DataFrame:
+    """Compare the cost of each setting with that of Baler's own training, at the error of the latter.
+
+    Parameters
+    ----------
+    trained
+        From `with_setting`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per comparison and setting, with `FIXED` and `SETTING`: ``setting`` in words; ``part``: what it is of the
+        recommended setting (``alone``: one of its changes, ``product``: of the factors of all changes alone,
+        ``together``: the recommended setting) or ``other``; ``default_epochs``; ``evidence`` of the energy; and for
+        each of `MEASURES` and `QUANTITIES`, such as ``time``, ``held_out_energy``: ``..._factor`` (cost of Baler's own
+        training over that of the setting) with ``..._factor_low`` and ``..._factor_high`` (95 % interval), ``..._n``
+        repeats, ``..._at_least`` (the factor is a lower limit) and ``..._reason`` if it is null. ``default_error``
+        and ``held_out_default_error`` are means.
+
+    Notes
+    -----
+    In each repeat, the setting's cost is read at the error of Baler's own training in the same repeat. The factor is
+    the geometric mean over repeats, with the t interval of its logarithm. A factor that is only known in some repeats
+    is null: the others may be those with a high cost.
+    """
+    return pd.DataFrame([row for shared, part in comparisons(trained) for row in _rows(shared, part)])
+
+
+def _rows(shared: dict[str, Any], part: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    base = part[(part["setting"] == _DEFAULT) & (part["epochs"] == default_epochs(part))]
+    about = shared | {"default_epochs": default_epochs(part), "evidence": _kind(base)[0]}
+    about |= {f"{prefix}default_error": base[column].mean() for prefix, column in MEASURES.items()}
+    parts = {setting_text({**AXIS_DEFAULTS, **change}): "alone" for change in CHANGES}
+    recommended = setting_text({**AXIS_DEFAULTS, **RECOMMENDED})
+    parts |= {recommended: "together"}
+    found: dict[str, dict[str, _Factor]] = {}
+    for setting, own in part.groupby("setting", sort=False):
+        if setting != _DEFAULT:
+            found[str(setting)] = {
+                f"{prefix}{name}": _factor(base, own, error, cost)
+                for prefix, error in MEASURES.items()
+                for name, cost in QUANTITIES.items()
+            }
+            values = {axis: own[axis].iloc[0] for axis in SETTING}
+            label = {"setting": setting, "part": parts.get(str(setting), "other")}
+            yield about | values | label | _flat(found[str(setting)])
+    alone = [found[name] for name, kind in parts.items() if kind == "alone" and name in found]
+    if len(alone) == len(CHANGES):
+        product = {name: _product([one[name] for one in alone]) for name in alone[0]}
+        yield about | {"setting": "product of the single factors", "part": "product"} | _flat(product)
+
+
+@dataclass(frozen=True)
+class _Factor:
+    """The factor in each repeat that has one; a reason if it is unknown."""
+
+    by_repeat: Mapping[int, float]
+    at_least: bool = False
+    reason: str | None = None
+
+
+def _factor(base: pd.DataFrame, own: pd.DataFrame, error: str, cost: str) -> _Factor:
+    """Compare a setting with Baler's own training in every repeat that both have."""
+    if cost == QUANTITIES["energy"] and (_kind(own) != _kind(base) or _kind(base)[0] is None):
+        return _Factor({}, reason="its energy has other evidence or components")
+    base, own = (table.dropna(subset=[error, cost]) for table in (base, own))
+    own = own[own[error] > 0].sort_values("epochs")
+    found, missed = dict[int, Reading](), list[float]()
+    defaults = base[base[error] > 0].set_index("repeat")
+    for repeat, mine in own[own["repeat"].isin(defaults.index)].groupby("repeat"):
+        target = float(defaults.loc[repeat, error])
+        reading = cost_at_error(mine[error].tolist(), mine[cost].tolist(), target)
+        if math.isnan(reading.cost):
+            missed.append(float(mine[error].min()) / target)
+        else:
+            found[int(repeat)] = Reading(float(defaults.loc[repeat, cost]) / reading.cost, reading.at_most)
+    if missed:
+        words = f"not reached in {len(missed)} of {len(missed) + len(found)} repeats; "
+        return _Factor({}, reason=f"{words}lowest error up to {max(missed):.3g} times the default's")
+    if not found:
+        return _Factor({}, reason="no repeat in which both have an error and a cost")
+    return _Factor({n: one.cost for n, one in found.items()}, any(one.at_most for one in found.values()))
+
+
+def _kind(runs: pd.DataFrame) -> tuple[Any, ...]:
+    """Evidence and components of the runs' energy; Nones if there are several or none."""
+    kinds = runs[["energy_evidence", "energy_scope"]].dropna().drop_duplicates()
+    return tuple(kinds.iloc[0]) if len(kinds) == 1 else (None, None)
+
+
+def _product(factors: Sequence[_Factor]) -> _Factor:
+    """Multiply factors in every repeat that has all of them."""
+    if unknown := [one.reason for one in factors if one.reason]:
+        return _Factor({}, reason=f"{len(unknown)} of {len(factors)} factors unknown")
+    repeats = set.intersection(*(set(one.by_repeat) for one in factors))
+    if not repeats:
+        return _Factor({}, reason="no repeat has all factors")
+    product = {repeat: math.prod(one.by_repeat[repeat] for one in factors) for repeat in sorted(repeats)}
+    return _Factor(product, any(one.at_least for one in factors))
+
+
+def _flat(factors: Mapping[str, _Factor]) -> dict[str, Any]:
+    row: dict[str, Any] = {}
+    for name, one in factors.items():
+        values = list(one.by_repeat.values())
+        ratio: Ratio = paired_ratio(values, np.ones(len(values)).tolist())
+        row |= {f"{name}_factor": ratio.value, f"{name}_factor_low": ratio.low, f"{name}_factor_high": ratio.high}
+        row |= {f"{name}_n": len(values), f"{name}_at_least": one.at_least, f"{name}_reason": one.reason}
+    return row
