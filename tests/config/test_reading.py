@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from baler_energy.config.reading import changed
+from baler_energy.config.recommended import BALER, BALER_EPOCHS, RECOMMENDED, RECOMMENDED_EPOCHS
 from baler_energy.config.study import load_study
 from baler_energy.errors import InputError
 
@@ -61,7 +62,15 @@ def test_a_written_study_reads_back_the_same(study, tmp_path: Path):
 def test_shipped_studies_are_valid(repository: Path):
     files = [repository / "config" / "config.yaml", *(repository / "config" / "studies").glob("*.yaml")]
     names = {load_study(path).name for path in files}
-    assert names == {"laptop", "smoke", "original-2023", "gpu", "engines", "worth"}
+    assert names == {"laptop", "smoke", "original-2023", "gpu", "engines", "worth", "savings", "recommended"}
+
+
+def test_studies_of_savings_compare_the_recommended_setting_with_the_default(repository: Path):
+    for name in ("savings", "recommended"):
+        points = load_study(repository / "config" / "studies" / f"{name}.yaml").points
+        found = {(p.epochs, *(getattr(p, axis) for axis in SETTING)) for p in points}
+        for setting, epochs in ((BALER, BALER_EPOCHS), ({**BALER, **RECOMMENDED}, RECOMMENDED_EPOCHS)):
+            assert (epochs, *(setting[axis] for axis in SETTING)) in found
 
 
 def test_the_original_study_has_its_grid(repository: Path):

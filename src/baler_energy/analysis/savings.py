@@ -202,7 +202,7 @@ def _rows(shared: dict[str, Any], part: pd.DataFrame) -> Iterator[dict[str, Any]
 class _Factor:
     """The factor in each repeat that has one; a reason if it is unknown."""
 
-    by_repeat: Mapping[int, float]
+    by_repeat: Mapping[Any, float]
     at_least: bool = False
     reason: str | None = None
 
@@ -211,17 +211,16 @@ def _factor(base: pd.DataFrame, own: pd.DataFrame, error: str, cost: str) -> _Fa
     """Compare a setting with Baler's own training in every repeat that both have."""
     if cost == QUANTITIES["energy"] and (_kind(own) != _kind(base) or _kind(base)[0] is None):
         return _Factor({}, reason="its energy has other evidence or components")
-    base, own = (table.dropna(subset=[error, cost]) for table in (base, own))
-    own = own[own[error] > 0].sort_values("epochs")
-    found, missed = dict[int, Reading](), list[float]()
-    defaults = base[base[error] > 0].set_index("repeat")
-    for repeat, mine in own[own["repeat"].isin(defaults.index)].groupby("repeat"):
-        target = float(defaults.loc[repeat, error])
+    base, own = (table[table[error] > 0].dropna(subset=[error, cost]) for table in (base, own))
+    defaults = {row["repeat"]: (row[error], row[cost]) for row in base.to_dict("records")}
+    found, missed = dict[Any, Reading](), list[float]()
+    for repeat, mine in own[own["repeat"].isin(list(defaults))].sort_values("epochs").groupby("repeat"):
+        target, default_cost = defaults[repeat]
         reading = cost_at_error(mine[error].tolist(), mine[cost].tolist(), target)
         if math.isnan(reading.cost):
             missed.append(float(mine[error].min()) / target)
         else:
-            found[int(repeat)] = Reading(float(defaults.loc[repeat, cost]) / reading.cost, reading.at_most)
+            found[repeat] = Reading(default_cost / reading.cost, reading.at_most)
     if missed:
         words = f"not reached in {len(missed)} of {len(missed) + len(found)} repeats; "
         return _Factor({}, reason=f"{words}lowest error up to {max(missed):.3g} times the default's")
