@@ -300,7 +300,7 @@ CHAPTERS: Mapping[str, tuple[str, ...]] = {
             "column_errors",
             "error_energy",
         ),
-        "savings": ("engines", "difference", "packing", "models"),
+        "savings": ("error_joules", "factors", "optimizers", "engines", "difference", "packing", "models"),
     }.items()
 }
 #: Tables of the report.
@@ -315,6 +315,8 @@ TABLES: Mapping[str, str] = {
         "physics",
         "ratios",
         "break_even",
+        "savings",
+        "optimizers",
         "engines",
         "models",
         "variation",

@@ -26,6 +26,8 @@ CLASSICAL = {"zstd": (0.0, 3.0), "zstd+bound-0.001": (0.0003, 8.0), "zstd+bound-
 #: Parameters of other models; costs and errors follow from them.
 MODELS = {"baler-small": 1_500, "baler-x2": 200_000}
 _PARAMETERS = 61_536
+#: Losses of other optimizers as fractions of Adam's.
+OPTIMIZERS = {"sgd": 3.0, "muon": 0.3}
 #: Shares of a training from cProfile: function, file, share.
 CALLS = {
     "upstream": (("normalize", "baler/modules/helper.py", 0.3), ("backward", "torch/_tensor.py", 0.5)),
@@ -54,7 +56,7 @@ def sizes(native: int) -> dict[str, float]:
 
 
 def with_engines(tables: Tables) -> Tables:
-    """Add the engines of `ENGINES` at every point; `PACKINGS`, `MODELS` and `CLASSICAL` at the study's centre.
+    """Add the engines of `ENGINES` at every point, and what else is declared above at the study's centre.
 
     Every engine is also profiled at the study's centre, and of all models there is a forward pass.
     """
@@ -70,7 +72,11 @@ def with_engines(tables: Tables) -> Tables:
     for model, parameters in MODELS.items():
         for name in ("runs", "history", "errors"):
             added[name].append(_model(_at_reference(tables[name]), model, parameters))
-    added["runs"] += [_forward(part) for part in (_at_reference(added["runs"][0]), *added["runs"][-len(MODELS) :])]
+    models = added["runs"][-len(MODELS) :]
+    for optimizer, loss in OPTIMIZERS.items():
+        for name in ("runs", "history", "errors"):
+            added[name].append(_optimizer(_at_reference(tables[name]), optimizer, loss))
+    added["runs"] += [_forward(part) for part in (_at_reference(added["runs"][0]), *models)]
     made = {
         name: pd.concat([part.astype(tables[name].dtypes) for part in parts if len(part)], ignore_index=True)
         if sum(map(bool, map(len, parts))) > 1
@@ -128,6 +134,11 @@ def _model(table: pd.DataFrame, model: str, parameters: int) -> pd.DataFrame:
     for name in factors.keys() & set(other.columns):
         other[name] = other[name].astype(float) * factors[name]
     return other.assign(parameters=parameters) if "parameters" in other else other
+
+
+def _optimizer(table: pd.DataFrame, optimizer: str, loss: float) -> pd.DataFrame:
+    other = table.assign(optimizer=optimizer, run_id=f"{optimizer}/" + table["run_id"])
+    return other.assign(loss=other["loss"] * loss) if "loss" in other else other
 
 
 def _forward(runs: pd.DataFrame) -> pd.DataFrame:

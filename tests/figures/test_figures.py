@@ -238,6 +238,8 @@ def test_a_study_of_flagged_runs_shows_them_open_and_without_means(name: str, fl
             "break_even_volume",
             "codec_costs",
             "codec_throughput",
+            "factors",
+            "optimizers",
         ), reason
         return
     check_texts(figure)

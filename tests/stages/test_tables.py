@@ -42,6 +42,8 @@ def test_every_table_has_numbers_and_a_page(modelled: Path) -> None:
         "codecs",
         "physics",
         "break_even",
+        "savings",
+        "optimizers",
         "engines",
         "models",
         "calibration",
@@ -303,6 +305,7 @@ def test_tables_without_data_give_the_reason(tmp_path: Path, write: Write) -> No
     tables.tables(tmp_path / "dataset", tmp_path)
     for name, words in {
         "variation": "at least two repeats",
+        "optimizers": "no unflagged trainings that only differ in the optimizer",
         "peers": "No other tool measured the same windows",
         "findings": "No results of other studies were imported",
         "calibration": "The machine was not calibrated",

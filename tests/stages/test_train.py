@@ -9,6 +9,7 @@ import torch
 
 from baler_energy.codecs.baler.checkpoint import Checkpoint
 from baler_energy.codecs.baler.state import Epoch
+from baler_energy.config.recommended import RECOMMENDED, RECOMMENDED_EPOCHS
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError, UnavailableError
 from baler_energy.records import Measurement
@@ -215,3 +216,14 @@ def test_a_table_that_cannot_be_scaled_is_refused(stage, pipeline, tmp_path):
 def test_a_missing_table_is_refused(stage, tmp_path):
     with pytest.raises(InputError, match=r"absent\.npz"):
         stage("train", "--data", tmp_path / "absent.npz", "--out", tmp_path / "out")
+
+
+def test_recommended_sets_what_is_not_given(stage, pipeline, tmp_path):
+    stage("train", "--data", pipeline.table, "--out", tmp_path / "a", "--recommended", "--threads", 1)
+    record = Measurement.read(tmp_path / "a" / "measurement.json")
+    assert ({**RECOMMENDED, "epochs": RECOMMENDED_EPOCHS}).items() <= record.parameters.items()
+    given = ("--precision", "float64", "--epochs", 1, "--plateau-patience", 3)
+    stage("train", "--data", pipeline.table, "--out", tmp_path / "b", *given, "--recommended", "--threads", 1)
+    record = Measurement.read(tmp_path / "b" / "measurement.json")
+    expected = {"precision": "float64", "epochs": 1, "schedule": "plateau", "engine": "fast", "start": "pca"}
+    assert expected.items() <= record.parameters.items(), "options have priority, also in front and at their defaults"

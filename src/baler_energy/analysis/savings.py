@@ -13,11 +13,12 @@ import numpy as np
 import pandas as pd
 
 from baler_energy.analysis.comparison import Ratio, paired_ratio
-from baler_energy.analysis.statistics import clean, typical_duration_s
+from baler_energy.analysis.statistics import clean, interval, typical_duration_s
 from baler_energy.config.parameters import AXES, AXIS_DEFAULTS, column_type, shown
 from baler_energy.config.recommended import BALER, BALER_EPOCHS, CHANGES, RECOMMENDED
 
 __all__ = [
+    "DEFAULT",
     "FIXED",
     "MEASURES",
     "QUANTITIES",
@@ -26,7 +27,9 @@ __all__ = [
     "comparisons",
     "cost_at_error",
     "default_epochs",
+    "on_front",
     "savings",
+    "setting_points",
     "setting_text",
     "with_setting",
 ]
@@ -43,7 +46,7 @@ QUANTITIES = {"time": "training_s", "energy": "training_j"}
 #: and precisions round differently, so that their errors after the same epochs differ by chance in both directions.
 SAME_ERROR = 0.02
 #: Name of the setting that changes nothing.
-_DEFAULT = "Baler's default"
+DEFAULT = "Baler's default"
 
 
 @dataclass(frozen=True)
@@ -113,9 +116,7 @@ def with_setting(trained: pd.DataFrame) -> pd.DataFrame:
 def setting_text(values: Mapping[Any, Any]) -> str:
     """Name a setting by what it changes in Baler's own training, such as ``engine fast, float32, start pca``."""
     changed = {axis: values[axis] for axis in SETTING if not _same(values[axis], BALER.get(axis))}
-    return (
-        ", ".join(shown(axis).phrase.format(_whole(axis, value), s="") for axis, value in changed.items()) or _DEFAULT
-    )
+    return ", ".join(shown(axis).phrase.format(_whole(axis, value), s="") for axis, value in changed.items()) or DEFAULT
 
 
 def _same(value: Any, other: Any) -> bool:
@@ -129,7 +130,7 @@ def _whole(axis: str, value: Any) -> Any:
 
 def default_epochs(trained: pd.DataFrame) -> int | None:
     """Return the epochs of Baler's own training: 100 or, without such a run, its longest one; None: there is no run."""
-    epochs = set(trained.loc[trained["setting"] == _DEFAULT, "epochs"])
+    epochs = set(trained.loc[trained["setting"] == DEFAULT, "epochs"])
     return int(BALER_EPOCHS if BALER_EPOCHS in epochs else max(epochs)) if epochs else None
 
 
@@ -174,8 +175,41 @@ def savings(trained: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame([row for shared, part in comparisons(trained) for row in _rows(shared, part)])
 
 
+def setting_points(trained: pd.DataFrame) -> pd.DataFrame:
+    """Average error and energy of each setting and number of epochs over its repeats.
+
+    Parameters
+    ----------
+    trained
+        From `with_setting`, with energies of one kind.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per ``setting`` and ``epochs`` with a clean run, ordered by them: ``error`` (mean of
+        ``mean_rms_over_range``), ``training_j`` (J), and the half widths of their 95 % t intervals
+        (``..._half_width``, null for one run); ``n`` clean runs.
+    """
+    known = trained.dropna(subset=["mean_rms_over_range", "training_j"])
+    rows = []
+    for (setting, epochs), part in known.groupby(["setting", "epochs"]):
+        row: dict[str, Any] = {"setting": setting, "epochs": epochs}
+        for name, column in (("error", "mean_rms_over_range"), ("training_j", "training_j")):
+            row[name], row[f"{name}_half_width"], row["n"] = interval(part[column].to_numpy("float64"))
+        rows.append(row)
+    names = ["setting", "epochs", "error", "error_half_width", "training_j", "training_j_half_width", "n"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def on_front(points: pd.DataFrame) -> pd.DataFrame:
+    """Return the points of `setting_points` that no other one beats in both error and energy, cheapest first."""
+    ordered = points.sort_values(["training_j", "error"])
+    before = ordered["error"].cummin().shift(fill_value=math.inf)
+    return ordered[ordered["error"] < before]
+
+
 def _rows(shared: dict[str, Any], part: pd.DataFrame) -> Iterator[dict[str, Any]]:
-    base = part[(part["setting"] == _DEFAULT) & (part["epochs"] == default_epochs(part))]
+    base = part[(part["setting"] == DEFAULT) & (part["epochs"] == default_epochs(part))]
     about = shared | {"default_epochs": default_epochs(part), "evidence": _kind(base)[0]}
     about |= {f"{prefix}default_error": base[column].mean() for prefix, column in MEASURES.items()}
     parts = {setting_text({**AXIS_DEFAULTS, **change}): "alone" for change in CHANGES}
@@ -183,7 +217,7 @@ def _rows(shared: dict[str, Any], part: pd.DataFrame) -> Iterator[dict[str, Any]
     parts |= {recommended: "together"}
     found: dict[str, dict[str, _Factor]] = {}
     for setting, own in part.groupby("setting", sort=False):
-        if setting != _DEFAULT:
+        if setting != DEFAULT:
             found[str(setting)] = {
                 f"{prefix}{name}": _factor(base, own, error, cost)
                 for prefix, error in MEASURES.items()

@@ -103,6 +103,7 @@ flags | string | | warnings about the run, separated by commas; empty if there a
 idle_shared | boolean | | the idle baseline was taken from an earlier job of the same boot
 seed | integer | 1 | seed of the model
 final_loss | number | 1 | loss of the last epoch (train)
+peak_learning_rate | number | 1 | largest learning rate of the training; the optimizer's default if none was set (train)
 flops | number | 1 | floating-point operations of one iteration, two per multiply-accumulate (train, forward)
 parameters | integer | 1 | trainable parameters
 mean_rms_over_range | number | 1 | primary error: mean over columns of RMS residual over the column's range

@@ -118,6 +118,7 @@ def run_row(
         "idle_shared": None if record.idle is None else record.idle.shared,
         "seed": record.parameters.get("seed"),
         **{key: results.get(key) for key in ("final_loss", "flops", "parameters")},
+        "peak_learning_rate": results.get("learning_rate"),
         **{key: errors.get(key) for key in ERROR_KEYS},
         **_stored(results),
         "startup_s": results.get("startup_s"),

@@ -25,8 +25,12 @@ def add_options(
     *,
     without: Collection[str] = (),
     defaults: Mapping[str, Any] | None = None,
+    unset: Collection[str] = (),
 ) -> None:
-    """Add an option for each field of `model`; a value that its type does not allow raises `InputError`."""
+    """Add an option for each field of `model`; a value that its type does not allow raises `InputError`.
+
+    Options of the fields `unset` are None unless they are given; their help still shows the default.
+    """
     hints = get_type_hints(model, include_extras=True)
     for name, field in model.model_fields.items():
         if name in without:
@@ -39,9 +43,9 @@ def add_options(
         group.add_argument(
             option(name),
             type=_reader(name, hints[name]),
-            default=default,
+            default=None if name in unset else default,
             metavar=_metavar(field.annotation),
-            help=help_text if default is None else f"{help_text} (default: %(default)s)",
+            help=help_text if default is None else f"{help_text} (default: {default})",
         )
 
 

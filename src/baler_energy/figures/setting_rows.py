@@ -6,12 +6,25 @@ from typing import Any
 
 import pandas as pd
 
-from baler_energy.analysis.savings import savings, setting_text, with_setting
-from baler_energy.config.recommended import BALER, RECOMMENDED
-from baler_energy.figures.base import Tables
-from baler_energy.figures.selection import spread_text, with_error
+from baler_energy.analysis.savings import comparisons, savings, setting_text, with_setting
+from baler_energy.config.recommended import BALER, CHANGES, RECOMMENDED
+from baler_energy.figures.base import NoData, Tables, require_rows
+from baler_energy.figures.selection import AXES, centre_of, describe, device_name, spread_text, with_error
 
-__all__ = ["factor_words", "headline", "settings_compared", "trainings"]
+__all__ = [
+    "NOTHING",
+    "change_texts",
+    "compared_trainings",
+    "factor_words",
+    "headline",
+    "recommended_text",
+    "settings_compared",
+    "trainings",
+    "where",
+]
+
+#: Reason for leaving out what compares settings.
+NOTHING = "no training of the same table with another setting than Baler's default"
 
 
 def trainings(tables: Tables) -> pd.DataFrame:
@@ -22,6 +35,49 @@ def trainings(tables: Tables) -> pd.DataFrame:
 def settings_compared(tables: Tables) -> pd.DataFrame:
     """Return the factors of all settings (`analysis.savings.savings`); without columns if there are none."""
     return savings(trainings(tables))
+
+
+def compared_trainings(tables: Tables) -> tuple[dict[str, Any], pd.DataFrame]:
+    """Return the trainings of one table: those nearest to the study's centre, of most settings if there are several.
+
+    Returns
+    -------
+    tuple
+        The parameters that they share, and their rows as from `trainings`.
+
+    Raises
+    ------
+    NoData
+        There are no two settings to compare.
+    """
+    runs = tables["runs"]
+    require_rows("there are no runs", runs)
+    centre = centre_of(runs)
+
+    def nearness(found: tuple[dict[str, Any], pd.DataFrame]) -> tuple[int, int]:
+        shared, part = found
+        return sum(shared[axis] == centre[axis] for axis in shared if axis in centre), part["setting"].nunique()
+
+    found = max(comparisons(trainings(tables)), key=nearness, default=None)
+    if found is None:
+        raise NoData(NOTHING)
+    return found
+
+
+def where(shared: Mapping[str, Any]) -> str:
+    """Describe the parameters that compared trainings share."""
+    left_out = tuple(axis for axis in AXES if axis not in shared)
+    return f"{describe(shared, without=left_out)}, {device_name(shared['device'])} run"
+
+
+def recommended_text() -> str:
+    """Name the recommended setting by its changes."""
+    return setting_text({**BALER, **RECOMMENDED})
+
+
+def change_texts() -> list[str]:
+    """Name each recommended change alone."""
+    return [setting_text({**BALER, **change}) for change in CHANGES]
 
 
 def factor_words(row: Mapping[Any, Any], name: str, what: str = "") -> str:
@@ -69,11 +125,13 @@ def headline(tables: Tables) -> list[str]:
 def _headline(row: Mapping[Any, Any], *, alone: bool) -> str:
     table = "" if alone else f" on {row['rows']:,} rows of {row['dataset']}"
     default = f"Baler's default ({row['default_epochs']} epochs, {_number(100 * row['default_error'])} % of the range)"
-    recommended = f"the recommended setting ({setting_text({**BALER, **RECOMMENDED})})"
+    recommended = f"the recommended setting ({recommended_text()})"
     time = factor_words(row, "time", "time")
     if pd.isna(row["time_factor"]):
         return f"Factor of {recommended} at the error of {default}{table} unknown: {time}."
-    words = f"At the error of {default}{table}, training in {recommended} takes {time}"
+    words = f"At the error of {default}{table}, training with {recommended} takes {time}"
     if not pd.isna(row["energy_factor"]):
         words += " and " + factor_words(row, "energy", f"{row['evidence']} energy")
+    if not pd.isna(row["held_out_time_factor"]):
+        words += f"; at its held-out error {factor_words(row, 'held_out_time', 'time')}"
     return f"{words}; 95 % t intervals, n = {row['time_n']}."

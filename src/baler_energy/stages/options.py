@@ -1,6 +1,7 @@
 """Options that describe a point of the grid, shared by all stages that run the codec and by all records."""
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     import torch
 
 __all__ = [
+    "DEFAULTS",
     "PointOptions",
     "actual_device",
     "add_codec_file_arguments",
@@ -29,6 +31,10 @@ __all__ = [
     "point_options",
     "positive_int",
 ]
+
+
+#: Values of options that are not given to a stage that trains.
+DEFAULTS: Mapping[str, Any] = {"epochs": 5}
 
 
 class PointOptions(Parameters):
@@ -95,25 +101,32 @@ def add_codec_file_arguments(
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
 
 
-def add_point_arguments(parser: argparse.ArgumentParser, *, epochs: int | None = None) -> None:
-    """Add the options of a point to `parser`; `epochs` is the default of ``--epochs``."""
+def add_point_arguments(parser: argparse.ArgumentParser, *, defaults: Mapping[str, Any] | None = None) -> None:
+    """Add the options of a point to `parser`; `defaults` are what their help shows as defaults."""
     group = parser.add_argument_group("point of the grid")
-    # A schedule that is not given depends on the options of the training.
-    add_options(group, PointOptions, without=["rows"], defaults={"epochs": epochs, "schedule": None})
+    add_options(group, PointOptions, without=["rows"], defaults=defaults, unset=PointOptions.model_fields)
 
 
-def point_options(args: argparse.Namespace) -> PointOptions:
+def point_options(args: argparse.Namespace, defaults: Mapping[str, Any] | None = None) -> PointOptions:
     """Read the options of a point from parsed arguments.
+
+    Parameters
+    ----------
+    args
+        Parsed arguments; an option that is not given is None.
+    defaults
+        Values of options that are not given, where they differ from those of `PointOptions`.
 
     Raises
     ------
     InputError
         A value is out of range, or the calibration cannot be read.
     """
-    given = {name: getattr(args, name) for name in PointOptions.model_fields if name != "rows"}
-    if given["schedule"] is None:
-        given["schedule"] = default_schedule(getattr(args, "plateau_patience", None))
-    point = PointOptions(**given).changed()
+    # A schedule that is not given depends on the options of the training.
+    patience = getattr(args, "plateau_patience", None)
+    schedule = {} if patience is None else {"schedule": default_schedule(patience)}
+    given = {name: value for name in PointOptions.model_fields if (value := getattr(args, name, None)) is not None}
+    point = PointOptions(**dict(defaults or {}) | schedule | given).changed()
     check_precision(point)
     if reason := Packing.parse(point.packing).missing():
         raise UnavailableError(f"--packing {point.packing}: {reason}")

@@ -21,7 +21,7 @@ from baler_energy.meters.peers.base import peer_version
 from baler_energy.progress import announce
 from baler_energy.stages import train
 from baler_energy.stages.measured import RECORD
-from baler_energy.stages.options import add_point_arguments, point_options
+from baler_energy.stages.options import DEFAULTS, add_point_arguments, point_options
 from baler_energy.vocabulary import PEERS, MeterName, Operation
 
 __all__ = ["EPILOG", "HELP", "RESULT", "add_arguments", "run", "run_limited"]
@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="kill the training after this time, from its start to its end (default: %(default)g)",
     )
     train.add_training_arguments(parser)
-    add_point_arguments(parser, epochs=5)
+    add_point_arguments(parser, defaults=DEFAULTS)
     add_session_arguments(parser)
 
 
@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> None:
     """
     if not 0 < args.time_limit_s < float("inf"):
         raise InputError(f"--time-limit-s {args.time_limit_s}: must be a number of seconds above 0.")
-    point = point_options(args)
+    point = point_options(args, DEFAULTS)
     (args.out / RESULT).unlink(missing_ok=True)
     with tempfile.TemporaryDirectory(prefix="baler-energy-peer-") as folder:
         reason = run_limited(_command(args, Path(folder)), args.time_limit_s)

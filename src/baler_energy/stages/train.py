@@ -6,14 +6,21 @@ from typing import Any
 
 from baler_energy.codecs.engines import engine_of, operation_of
 from baler_energy.codecs.engines.base import Learned
-from baler_energy.config.options import add_options
+from baler_energy.config.options import add_options, option
 from baler_energy.config.parameters import Training
+from baler_energy.config.recommended import RECOMMENDED, RECOMMENDED_EPOCHS
 from baler_energy.data.table import Table
 from baler_energy.meters.options import add_session_arguments
 from baler_energy.meters.segments import joined
 from baler_energy.stages.history import HISTORY, History
 from baler_energy.stages.measured import Measuring, facts_of_work, open_work, warm_up_of, write_record
-from baler_energy.stages.options import PointOptions, add_point_arguments, configure_torch, point_options
+from baler_energy.stages.options import (
+    DEFAULTS,
+    PointOptions,
+    add_point_arguments,
+    configure_torch,
+    point_options,
+)
 from baler_energy.stages.saved import STATE, SavedTraining, training_key
 from baler_energy.vocabulary import Operation
 
@@ -30,6 +37,7 @@ __all__ = [
 HELP = "train the codec on a table, and measure it"
 EPILOG = """examples:
   baler-energy train --data table.npz --epochs 5 --out run/train
+  baler-energy train --data table.npz --recommended --out run/train
   baler-energy train --data table.npz --epochs 100 --precision float32 --shuffle \\
       --early-stopping-patience 10 --out run/train
 
@@ -37,14 +45,22 @@ writes checkpoint.pt, history.parquet, samples.parquet and, last, measurement.js
 """
 
 CHECKPOINT = "checkpoint.pt"
+#: What ``--recommended`` sets.
+RECOMMENDED_OPTIONS = {**RECOMMENDED, "epochs": RECOMMENDED_EPOCHS}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the stage's options."""
     parser.add_argument("--data", type=Path, required=True, metavar="TABLE", help="table of `baler-energy prepare`")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
+    parser.add_argument(
+        "--recommended",
+        action="store_true",
+        help=f"train for Baler's error at a fraction of its energy: {_recommended_words()}; options that are also "
+        "given have priority",
+    )
     add_training_arguments(parser)
-    add_point_arguments(parser, epochs=5)
+    add_point_arguments(parser, defaults=DEFAULTS)
     add_session_arguments(parser)
 
 
@@ -53,9 +69,13 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
     add_options(parser.add_argument_group("training"), Training)
 
 
+def _recommended_words() -> str:
+    return " ".join(f"{option(name)} {value}" for name, value in RECOMMENDED_OPTIONS.items())
+
+
 def run(args: argparse.Namespace) -> None:
     """Run the stage from parsed options."""
-    point = point_options(args)
+    point = point_options(args, RECOMMENDED_OPTIONS if args.recommended else DEFAULTS)
     training = Training(**{name: getattr(args, name) for name in Training.model_fields})
     train(args.data, args.out, point, training, Measuring.of(args))
 

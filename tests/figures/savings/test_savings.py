@@ -5,9 +5,18 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
-from baler_energy.config.recommended import CHANGES, RECOMMENDED, RECOMMENDED_EPOCHS
+from baler_energy.analysis.savings import setting_text
+from baler_energy.config.recommended import BALER, CHANGES, RECOMMENDED, RECOMMENDED_EPOCHS
 from baler_energy.figures import overview
-from baler_energy.figures.setting_rows import factor_words, headline
+from baler_energy.figures.base import NoData
+from baler_energy.figures.readable import readable
+from baler_energy.figures.savings.error_joules import draw_error_joules
+from baler_energy.figures.savings.factors import draw_factors
+from baler_energy.figures.savings.optimizers import draw_optimizers
+from baler_energy.figures.setting_rows import factor_words, headline, recommended_text
+from baler_energy.figures.style import styled
+from baler_energy.figures.tables.optimizers import TABLE as OPTIMIZERS
+from baler_energy.figures.tables.savings import TABLE
 
 Tables = dict[str, pd.DataFrame]
 
@@ -44,6 +53,7 @@ def test_the_first_page_states_the_factor(settings: Tables, tables: Tables) -> N
     assert said.startswith("At the error of Baler's default (25 epochs, ")
     assert "(engine fast, float32, start pca, learning rate 0.003, schedule one-cycle) takes at least " in said
     assert " times less time (" in said and " times less modelled energy (" in said and said.endswith("n = 3.")
+    assert "; at its held-out error at least " in said
     page = overview.overview(settings, "s", {})
     assert page.index("At the error of Baler's default") < page.index("Main numbers")
     assert headline(tables) == [] and "Baler's default" not in overview.overview(tables, "s", {})
@@ -71,6 +81,68 @@ def test_the_first_page_says_that_the_error_is_not_reached(settings: Tables) -> 
 def test_factors_in_words(factor, at_least, words) -> None:
     row = dict(zip(("time_factor", "time_factor_low", "time_factor_high"), factor, strict=True))
     assert factor_words(row | {"time_at_least": at_least}, "time", "time") == words
+
+
+def test_the_figure_marks_default_and_recommended_and_the_front(settings: Tables) -> None:
+    with styled():
+        figure = draw_error_joules(settings)
+    (panel,) = figure.axes
+    names = panel.get_legend_handles_labels()[1]
+    assert {"Pareto front", "Baler's default", f"recommended: {recommended_text()}", "float32"} <= set(names)
+    assert panel.get_xlabel().startswith("Energy of one training, modelled")
+    shown = [text.get_text() for text in panel.texts]
+    assert shown.count("25 epochs") == 2, "at the default and at the recommended setting"
+
+
+def test_the_factors_are_shown_alone_multiplied_and_together(settings: Tables) -> None:
+    with styled():
+        figure = draw_factors(settings)
+    time, energy = figure.axes
+    assert energy.get_xlabel() == "Times less energy, modelled (1: as the default)"
+    names = [text.get_text() for text in time.get_yticklabels()]
+    assert names[:4] == [f"{setting_text({**BALER, **change})}, alone" for change in CHANGES]
+    assert names[4] == "product of the single factors" and names[5].startswith("all together: engine fast")
+    ends = [bar.get_x() + bar.get_width() for bar in time.patches]
+    assert ends[:2] == pytest.approx([1 / 0.6, 1 / 0.5], rel=0.15)
+    assert ends[4] == pytest.approx(ends[0] * ends[1] * ends[2] * ends[3])
+    assert any(text.get_text().startswith("at least") for text in time.texts)
+
+
+def test_the_table_has_the_recommended_changes_first(settings: Tables, tables: Tables) -> None:
+    card = TABLE.make(settings)
+    assert card["part"].tolist() == [*["alone"] * 4, "product", "together", "other", "other"]
+    texts = readable(TABLE, card)
+    assert texts["change"].iloc[5] == recommended_text() and texts["change"].iloc[6].startswith("batch size")
+    assert texts["energy"].head(6).str.contains("modelled").all() and texts["n"].head(6).eq("3").all()
+    one = tables["runs"].query("batch_size == 512")
+    assert readable(TABLE, TABLE.make({**tables, "runs": one})).empty
+
+
+def test_optimizers_are_compared_within_an_engine_and_precision(settings: Tables) -> None:
+    with_more = _with_optimizer(settings, "sgd", 3.0)
+    costs = OPTIMIZERS.make(with_more)
+    assert set(costs["optimizer"]) == {"adam", "sgd"} and set(costs["precision"]) == {"float64"}
+    row = readable(OPTIMIZERS, costs).set_index(["optimizer", "target loss"])["time"]
+    assert row["sgd", "0.5"].startswith("not reached in 25 epochs") and row["adam", "0.5"].endswith("s")
+    with styled():
+        figure = draw_optimizers(with_more)
+    names = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    assert names == ["adam, default", "sgd, default"]
+    assert any(text.get_text().startswith("not reached: ") for text in figure.axes[0].texts)
+    with pytest.raises(NoData, match="only differ in the optimizer"):
+        draw_optimizers(settings)
+
+
+def _with_optimizer(tables: Tables, name: str, loss: float) -> Tables:
+    """Add an optimizer whose loss is larger by a factor."""
+
+    def added(table: pd.DataFrame) -> pd.DataFrame:
+        alike = table[(table["engine"] == "reference") & (table["precision"] == "float64")]
+        alike = alike[(alike["start"] == "random") & (alike["schedule"] == "constant")]
+        other = alike.assign(optimizer=name, run_id=f"{name}/" + alike["run_id"])
+        return pd.concat([table, other.assign(loss=other["loss"] * loss) if "loss" in other else other])
+
+    return {**tables, "runs": added(tables["runs"]), "history": added(tables["history"])}
 
 
 def test_the_recommended_setting_has_few_epochs() -> None:

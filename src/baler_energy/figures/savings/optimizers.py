@@ -1,0 +1,123 @@
+"""Optimizers by the time and the energy at which their loss reaches a target."""
+
+import textwrap
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from baler_energy.analysis.savings import SETTING
+from baler_energy.analysis.target_loss import costs_to_loss
+from baler_energy.figures.bars import name_rows
+from baler_energy.figures.base import FigureSpec, NoData, Tables
+from baler_energy.figures.selection import AXES, describe, excluded_text, scaled_unit
+from baler_energy.figures.setting_rows import compared_trainings, where
+from baler_energy.figures.style import COLOURS, count_text, grid, legend_below, log_ticks, note_empty, subtitle
+from baler_energy.figures.tables.optimizers import NOTHING, rate_text
+
+__all__ = ["FIGURES", "draw_optimizers"]
+
+#: Marks of the targets, from the highest loss down: distinct in shape and in lightness.
+_MARKS: tuple[dict[str, Any], ...] = (
+    {"marker": "o", "color": COLOURS[2]},
+    {"marker": "s", "color": COLOURS[1]},
+    {"marker": "^", "color": COLOURS[0]},
+    {"marker": "D", "color": "0.5"},
+)
+#: Costs: stem and unit of the columns, and label.
+_COSTS = (("time", "s", "Time"), ("energy", "j", "Energy"))
+#: Parameters that the optimizers of one row of panels share.
+_GROUP = [axis for axis in SETTING if axis not in ("optimizer", "learning_rate")]
+
+
+def draw_optimizers(tables: Tables) -> Figure:
+    """Draw time and energy to reach each target loss, a row of panels for each engine and precision.
+
+    Raises
+    ------
+    NoData
+        No two optimizers can be compared, or no target lies between their losses.
+    """
+    shared, part = compared_trainings(tables)
+    found = costs_to_loss(part, tables["history"])
+    if found.empty:
+        raise NoData(NOTHING)
+    costs = [cost for cost in _COSTS if found[f"{cost[0]}_{cost[1]}"].notna().any()]
+    if not costs:
+        raise NoData("no optimizer reaches a target loss in every repeat")
+    groups = [one for _, one in found.groupby(_GROUP, dropna=False, observed=True, sort=True)]
+    heights = [one.groupby(["optimizer", "learning_rate"], dropna=False).ngroups + 1 for one in groups]
+    ratios = {"height_ratios": heights}
+    figure, panels = grid(
+        len(groups), len(costs), 1.9 + 0.31 * sum(heights) + 0.3 * len(groups), sharex="col", gridspec_kw=ratios
+    )
+    targets = sorted(found["target_loss"].unique(), reverse=True)
+    for line, one in zip(panels, groups, strict=True):
+        for panel, cost in zip(line, costs, strict=True):
+            _panel(panel, one, targets, cost, found)
+        line[0].set_title(textwrap.fill(_group_text(one), 80), fontsize=9)
+    legend_below(figure, [_handle(target, number) for number, target in enumerate(targets)], columns=4)
+    subtitle(
+        figure,
+        f"At {where(shared)}. Until the end of the first epoch whose loss is at most the target.",
+        f"Mean and 95 % t interval, {count_text(found['n'])}. To the right: targets that not every repeat reaches.",
+        *excluded_text(part, drawn=False),
+    )
+    return figure
+
+
+def _group_text(one: pd.DataFrame) -> str:
+    point = {axis: one[axis].iloc[0] for axis in _GROUP}
+    return describe(point, without=tuple(axis for axis in AXES if axis not in _GROUP))
+
+
+def _handle(target: float, number: int) -> Line2D:
+    return Line2D([], [], linestyle="none", label=f"loss {target:g}", **_MARKS[number])
+
+
+def _panel(
+    panel: Axes, one: pd.DataFrame, targets: list[float], cost: tuple[str, str, str], every: pd.DataFrame
+) -> None:
+    """Draw one cost of the optimizers of a group, those that reach the most targets first."""
+    stem, unit, label = cost
+    value, width = f"{stem}_{unit}", f"{stem}_half_width_{unit}"
+    factor, prefixed = scaled_unit(every[value], unit.upper() if unit == "j" else unit)
+    ranked = [part for _, part in one.groupby(["optimizer", "learning_rate"], dropna=False, sort=False)]
+    ranked.sort(key=lambda part: (-int(part["time_s"].notna().sum()), part["time_s"].max()))
+    for place, part in enumerate(ranked):
+        known = part.dropna(subset=[value])
+        for row in known.to_dict("records"):
+            bar = None if pd.isna(row[width]) else [row[width] * factor]
+            look = _MARKS[targets.index(row["target_loss"])]
+            panel.errorbar([row[value] * factor], [place], xerr=bar, linestyle="none", capsize=3, **look)
+        missed = part.loc[part["reached"] < part["n"], "target_loss"]
+        if len(missed):
+            words = f"not reached: {', '.join(f'{target:g}' for target in missed)}"
+            panel.text(0.985, place, words, transform=panel.get_yaxis_transform(), ha="right", va="center", fontsize=8)
+    if one[value].isna().all():
+        note_empty(panel)
+    low, high = every[value].min() * factor / 1.4, every[value].max() * factor * 1.3
+    panel.set(xscale="log", xlim=(low, low * (high / low) ** 1.4))
+    log_ticks(panel.xaxis, *panel.get_xlim())
+    name_rows(
+        panel, [f"{part['optimizer'].iloc[0]}, {rate_text(part.iloc[0].to_dict())}" for part in ranked], margin=0.6
+    )
+    evidences = every["evidence"].dropna().unique()
+    kind = f", {evidences[0]}" if unit == "j" and len(evidences) == 1 else ""
+    panel.set_xlabel(f"{label} to the target{kind} ({prefixed})")
+
+
+FIGURES = (
+    FigureSpec(
+        "optimizers",
+        "Optimizers: time and energy to reach a loss",
+        "Time and energy at the end of the first epoch whose training loss is at most the target, for optimizers (with "
+        "their learning rates) that share everything else, which the title of the panels names. Not per epoch, since "
+        "an epoch of one optimizer may cost several of another. At a constant rate the costs come from the history of "
+        "the longest training; with a schedule that depends on the number of epochs, from separate trainings. Markers "
+        "are means over n unflagged repeats, bars are 95 % t intervals.",
+        draw_optimizers,
+    ),
+)

@@ -1,0 +1,64 @@
+"""The factor of each setting of the training at the error of Baler's default."""
+
+import pandas as pd
+
+from baler_energy.analysis.savings import QUANTITIES
+from baler_energy.figures.base import Tables, TableSpec
+from baler_energy.figures.readable import Row, each
+from baler_energy.figures.selection import AXES, device_name, parameter_text
+from baler_energy.figures.setting_rows import NOTHING, factor_words, settings_compared
+
+__all__ = ["TABLE"]
+
+_PARTS = {
+    "alone": "one of the recommended changes",
+    "product": "product",
+    "together": "recommended: all together",
+    "other": "other",
+}
+
+
+def settings(tables: Tables) -> pd.DataFrame:
+    """Return `analysis.savings.savings`: the recommended changes first, then other settings, largest factor first."""
+    card = settings_compared(tables)
+    if card.empty:
+        return pd.DataFrame(columns=["setting", *AXES])
+    order = card["part"].map({part: place for place, part in enumerate(_PARTS)})
+    card = card.assign(_order=order).sort_values(
+        ["dataset", "rows", "_order", "time_factor"], ascending=[True] * 3 + [False]
+    )
+    return card.drop(columns="_order").reset_index(drop=True)
+
+
+def _row(row: Row) -> dict[str, str]:
+    cells = {
+        "dataset": row["dataset"],
+        "rows": f"{row['rows']:,}",
+        "run on": device_name(row["device"]),
+        "threads": parameter_text(row["threads"]),
+        "change": row["setting"],
+        "part": _PARTS[row["part"]],
+        "error of the default": f"{100 * row['default_error']:.3g} % ({row['default_epochs']} epochs)",
+        "n": f"{row['time_n']}",
+    }
+    for name in QUANTITIES:
+        kind = f" ({row['evidence']})" if name == "energy" and isinstance(row["evidence"], str) else ""
+        cells[name] = factor_words(row, name) + ("" if pd.isna(row[f"{name}_factor"]) else kind)
+        cells[f"{name}, held-out error"] = factor_words(row, f"held_out_{name}")
+    return cells
+
+
+TABLE = TableSpec(
+    "savings",
+    "What a training costs at the error of Baler's default",
+    "Cost of Baler's default (100 epochs; without them its longest training) over the cost of each setting at the same "
+    "error, in time and in energy, at the error of the rows that were trained on and of held-out rows: geometric means "
+    "over n repeats, each paired with the default of the same repeat, and 95 % t intervals of the logarithms. The cost "
+    "at an error is interpolated between trainings with different numbers of epochs, on logarithmic scales, and never "
+    "extrapolated; errors within 2 % count as equal at the ends. At least: even the shortest training has a lower "
+    "error. Runs that are flagged have no cost here. The product is of the factors of all recommended changes alone.",
+    make=settings,
+    rows=each(_row),
+    averaged=True,
+    without_rows=f"Nothing to compare: {NOTHING}.",
+)
