@@ -47,7 +47,7 @@ def build() -> Build:
     Options: `devices`; `evidence` by component (cpu, ram, gpu); `repeats`; `flags` of the first record, or with
     `all_flagged` of every one; `source`; `second_meter` (codecarbon and RAPL for the CPU); `intensity` (g/kWh, or
     none); `node` (a wattmeter reads the node); `extras` (calibration, other tools, imported files, electricity);
-    `engines` (other engines and packings than the reference).
+    `engines` (other engines and packings than the reference); `optimizers` (others at the centre).
     """
     return _build
 
@@ -70,6 +70,7 @@ def _build(
     node: bool = False,
     extras: bool = False,
     engines: bool = False,
+    optimizers: bool = False,
 ) -> dict[str, pd.DataFrame]:
     evidence = evidence or {"cpu": "modelled", "ram": "modelled"}
     maker = _Maker(evidence, flags, source, second_meter)
@@ -89,6 +90,7 @@ def _build(
         maker.add_extras()
     made = {name: _typed(name, maker.rows[name]) for name in TABLES}
     made = ENGINES["with_engines"](made) if engines else made
+    made = ENGINES["with_optimizers"](made) if optimizers else made
     made["runs"]["at_centre"] = (made["runs"][list(CENTRE)] == pd.Series(CENTRE)).all(axis=1)
     return made
 

@@ -56,7 +56,7 @@ def sizes(native: int) -> dict[str, float]:
 
 
 def with_engines(tables: Tables) -> Tables:
-    """Add the engines of `ENGINES` at every point, and what else is declared above at the study's centre.
+    """Add the engines of `ENGINES` at every point; `PACKINGS`, `MODELS` and `CLASSICAL` at the study's centre.
 
     Every engine is also profiled at the study's centre, and of all models there is a forward pass.
     """
@@ -72,11 +72,7 @@ def with_engines(tables: Tables) -> Tables:
     for model, parameters in MODELS.items():
         for name in ("runs", "history", "errors"):
             added[name].append(_model(_at_reference(tables[name]), model, parameters))
-    models = added["runs"][-len(MODELS) :]
-    for optimizer, loss in OPTIMIZERS.items():
-        for name in ("runs", "history", "errors"):
-            added[name].append(_optimizer(_at_reference(tables[name]), optimizer, loss))
-    added["runs"] += [_forward(part) for part in (_at_reference(added["runs"][0]), *models)]
+    added["runs"] += [_forward(part) for part in (_at_reference(added["runs"][0]), *added["runs"][-len(MODELS) :])]
     made = {
         name: pd.concat([part.astype(tables[name].dtypes) for part in parts if len(part)], ignore_index=True)
         if sum(map(bool, map(len, parts))) > 1
@@ -85,6 +81,17 @@ def with_engines(tables: Tables) -> Tables:
     }
     classical = [_classical(_at_reference(tables["runs"]), packing) for packing in CLASSICAL]
     return made | {"runs": pd.concat([made["runs"], *classical], ignore_index=True)}
+
+
+def with_optimizers(tables: Tables) -> Tables:
+    """Add the trainings of other optimizers at the study's centre."""
+    made = dict(tables)
+    for name in ("runs", "history", "errors"):
+        here = _at_reference(tables[name])
+        here = here[here["engine"].eq("reference") & here["model"].eq("baler") & here["packing"].eq("none")]
+        others = [_optimizer(here, optimizer, loss) for optimizer, loss in OPTIMIZERS.items()]
+        made[name] = pd.concat([tables[name], *others], ignore_index=True)
+    return made
 
 
 def _at_reference(table: pd.DataFrame) -> pd.DataFrame:

@@ -37,14 +37,14 @@ PURE = re.compile(
 def rich(build: Build) -> dict[str, pd.DataFrame]:
     """CPU and GPU, counters and models, two meters, a wattmeter, a flagged run, and the tables other than runs."""
     options = {"evidence": dict(MEASURED), "flags": "contaminated", "second_meter": True, "node": True, "extras": True}
-    options |= {"engines": True}
+    options |= {"engines": True, "optimizers": True}
     return build(devices=("cpu", "cuda"), **options)
 
 
 @pytest.fixture(scope="module")
 def single(build: Build) -> dict[str, pd.DataFrame]:
     """One run of each point."""
-    options = {"evidence": dict(MEASURED), "second_meter": True, "extras": True, "engines": True}
+    options = {"evidence": dict(MEASURED), "second_meter": True, "extras": True, "engines": True, "optimizers": True}
     return build(repeats=1, devices=("cpu", "cuda"), **options)
 
 

@@ -82,7 +82,7 @@ def test_the_training_gets_all_options_and_the_tool(tmp_path):
     parser = argparse.ArgumentParser()
     train.add_arguments(parser)
     passed = parser.parse_args(command[4:])
-    own = {"out": tmp_path / "child", "meters": ["process", "zeus"]}
+    own = {"out": tmp_path / "child", "meters": ["process", "zeus"], "recommended": False}
     expected = vars(args) | own
     assert vars(passed) == {key: expected[key] for key in vars(passed)}
     assert passed.shuffle
