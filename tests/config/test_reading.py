@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from baler_energy.analysis.savings import SETTING
 from baler_energy.config.reading import changed
 from baler_energy.config.recommended import BALER, BALER_EPOCHS, RECOMMENDED, RECOMMENDED_EPOCHS
 from baler_energy.config.study import load_study

@@ -21,10 +21,13 @@ __all__ = ["FIGURES", "draw_error_joules"]
 #: Styles of Baler's default and of the recommended setting.
 _DEFAULT_LOOK: dict[str, Any] = {"color": "#14213d", "marker": "o", "markersize": 8, "linewidth": 2.2, "zorder": 3}
 _RECOMMENDED_LOOK = _DEFAULT_LOOK | {"color": "#b8400e", "marker": "*", "markersize": 13}
-#: Colours of the recommended changes alone, and of other settings with up to two changes and with more; distinct in
-#: greyscale.
-_COLOURS = ("#3d9bd9", "0.45", "#d0a900")
-_STYLES = ("--", ":", "-.")
+#: Colours, lines and marks of the recommended changes alone, of other settings with up to two changes, and of settings
+#: with more. The marks of the second kind are hollow, so that the kinds also differ in greyscale.
+_KINDS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("#3d9bd9", "--", MARKERS),
+    ("0.45", ":", MARKERS),
+    ("#d0a900", "-.", ("<", ">", "X", "p", "h", "d")),
+)
 
 
 def draw_error_joules(tables: Tables) -> Figure:
@@ -61,14 +64,19 @@ def _looks(settings: Iterable[str]) -> dict[str, dict[str, Any]]:
     """Return the style of each setting: the default and the recommended one first, then by kind."""
     marked = {DEFAULT: _DEFAULT_LOOK, recommended_text(): _RECOMMENDED_LOOK}
     found = {name: look for name, look in marked.items() if name in set(settings)}
-    seen = [0] * len(_COLOURS)
-    for name in sorted(set(settings) - set(marked), key=lambda name: (name.count(","), name)):
-        kind = 0 if name in change_texts() else 1 if name.count(",") < 2 else 2
+    seen = [0] * len(_KINDS)
+    for name in sorted(set(settings) - set(marked), key=lambda name: (_kind(name), name)):
+        kind = _kind(name)
         number, seen[kind] = seen[kind], seen[kind] + 1
-        hollow = number // len(MARKERS) % 2 == 1
-        look = {"color": _COLOURS[kind], "marker": MARKERS[number % len(MARKERS)], "linestyle": _STYLES[kind]}
-        found[name] = look | {"markerfacecolor": "white" if hollow else _COLOURS[kind]}
+        colour, style, marks = _KINDS[kind]
+        hollow = (number // len(marks) + (kind == 1)) % 2 == 1
+        look = {"color": colour, "linestyle": style, "marker": marks[number % len(marks)]}
+        found[name] = look | {"markerfacecolor": "white" if hollow else colour}
     return found
+
+
+def _kind(setting: str) -> int:
+    return 0 if setting in change_texts() else 1 if setting.count(",") < 2 else 2
 
 
 def _panel(panel: Axes, part: pd.DataFrame, looks: dict[str, dict[str, Any]], factor: float) -> set[int]:
