@@ -1,4 +1,4 @@
-"""Baler's own training and the recommended one, which reaches the same error at a fraction of the energy.
+"""Baler's own training and the recommended one, which reaches the same error for less energy.
 
 Both give a model that Baler reads. What each change contributes is measured by ``config/studies/savings.yaml``.
 """
@@ -24,5 +24,6 @@ CHANGES: tuple[Mapping[str, Any], ...] = (
 )
 #: All changes together.
 RECOMMENDED: Mapping[str, Any] = MappingProxyType({name: value for one in CHANGES for name, value in one.items()})
-#: Epochs after which the recommended training had a lower error than Baler's own in all tables that were tried.
+#: Epochs after which the recommended training has a lower error than Baler's own on 30,000 generated jets (two seeds).
+#: How many other data need depends on the data.
 RECOMMENDED_EPOCHS = 5

@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--recommended",
         action="store_true",
-        help=f"train for Baler's error at a fraction of its energy: {_recommended_words()}; options that are also "
+        help=f"train as recommended for less energy at Baler's error: {_recommended_words()}; options that are also "
         "given have priority",
     )
     add_training_arguments(parser)
