@@ -4,6 +4,7 @@
 - `sections`: the other sections of a study's configuration
 - `derived`: quantities that are computed from columns
 - `study`: the whole study, its grid of points and their paths; `reading`: its files, and its mistakes in words
+- `recommended`: Baler's own training, and the one that is recommended instead
 - `centre`: the point from which the figures vary one axis at a time
 - `options`: parameters as command-line options, and as the arguments that a rule passes
 """

@@ -3,6 +3,8 @@
 - `engines`: energy, time, memory and error of the engines; `difference`: where the difference comes from
 - `packing`: what packing the latents gains
 - `models`: costs and errors of networks of several sizes
+- `error_joules`: error against the cost of training; `factors`: what each change saves at the same error
+- `optimizers`: cost until the loss reaches a target
 """
 
 __all__ = ["TITLE"]

@@ -5,6 +5,7 @@
 - `physics`: derived quantities, such as masses, and their peaks after compression
 - `codecs`, `ratios`: codecs at the same error; compression ratios; `break_even`: whether compression pays
 - `engines`, `models`: engines side by side; networks as several tools count them
+- `savings`, `optimizers`: what changes of the training save; cost of optimizers to reach a loss
 - `peers`, `findings`: other tools and formulas; what can be concluded from imported files
 - `variation`, `calibration`, `temperatures`, `flagged`: reliability of the numbers
 - `counters`: hardware counters of the CPU
