@@ -6,16 +6,18 @@ import pytest
 
 from baler_energy.analysis.advice import missed_sentence, ranked, recommended
 from baler_energy.analysis.goal import Goal
-from baler_energy.analysis.rate_distortion import codec_name
+from baler_energy.analysis.rate_distortion import CODEC, codec_name
 
 #: Of the sample: 1 MB in its number types.
 NATIVE = 1e6
+#: Parameters that these codecs do not have.
+ABSENT: dict[str, object] = dict.fromkeys(CODEC)
 
 
 def runs(run_id, ratio, *, error=0.005, duration_s=0.1, trained_s=None, model_bytes=0, energy_j=2.0):
     """Rows of the table ``runs`` of a codec."""
     compressed = NATIVE / ratio
-    common = {
+    common = ABSENT | {
         "run_id": run_id,
         "transform": "pca" if trained_s else "identity",
         "engine": None,
@@ -103,7 +105,7 @@ def test_codecs_that_reach_the_error_with_no_packing_are_named() -> None:
 
 
 def test_a_codec_is_named_by_what_it_is_made_of() -> None:
-    row = {"transform": "baler", "compression_ratio": 2.0, "epochs": 5.0, "packing": "zstd"}
+    row = ABSENT | {"transform": "baler", "compression_ratio": 2.0, "epochs": 5.0, "packing": "zstd"}
     assert codec_name(row) == "baler 1/2, zstd, 5 epochs"
     assert codec_name(row | {"epochs": 1}) == "baler 1/2, zstd, 1 epoch"
     absent = {"compression_ratio": None, "epochs": float("nan")}

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from baler_energy.analysis.coder_gain import coder_gain
 from baler_energy.analysis.matched_error import at_codec, in_repeats, scorecard
 from baler_energy.analysis.quantiles import t_quantile
-from baler_energy.analysis.rate_distortion import codec_points
+from baler_energy.analysis.rate_distortion import CODEC, codec_points
+from baler_energy.config.parameters import AXIS_DEFAULTS, applicable
 
 #: Bytes of the table as recorded: a GB, so that costs per GB are those of the run.
 _NATIVE = 10**9
@@ -19,8 +20,11 @@ _NATIVE = 10**9
 
 def _run(transform, packing, repeat, error, ratio, *, epochs=None, latents=None, cost=1.0, **other):
     """Rows of one run."""
-    about = {"transform": transform, "packing": packing, "compression_ratio": latents, "epochs": epochs}
-    about |= {"repeat": repeat, "run_id": f"{transform}-{packing}-{epochs}-{repeat}", "rows": 1000, "flags": ""}
+    about = {name: AXIS_DEFAULTS.get(name) for name in CODEC}
+    about |= {"transform": transform, "packing": packing, "compression_ratio": latents, "epochs": epochs}
+    about = applicable(about | {name: other.pop(name) for name in CODEC if name in other})
+    said = "-".join(map(str, about.values()))
+    about |= {"repeat": repeat, "run_id": f"{said}-{repeat}", "rows": 1000, "flags": ""}
     about |= {"mean_rms_over_range": error, "mean_nrmse": 10 * error, "max_over_range": error}
     about |= {"mean_relative_error_median": 2 * error, "ratio_native_bytes": ratio, "compressed_bytes": _NATIVE / ratio}
     operations = ("train", "compress", "decompress")[latents is None :]
@@ -110,11 +114,27 @@ def test_the_scorecard_matches_in_two_measures():
     assert scorecard(_runs().query("transform == 'identity'")).empty
 
 
+def test_a_trained_codec_is_compared_with_one_that_is_trained_otherwise():
+    rows = []
+    for epochs, error in ((5, 0.05), (25, 0.02)):
+        rows += _run("baler", "none", 0, error, 2.0, epochs=epochs, latents=2.0, cost=4.0)
+        rows += _run("baler", "none", 0, error / 2, 3.0, epochs=epochs, latents=2.0, start="pca")
+    card = scorecard(pd.DataFrame(rows))
+    card = card[card["measure"] == "error"]
+    own = card[card["measured"]].set_index("at_codec")["ratio"]
+    assert own["baler 1/2, 5 epochs"] == 2 and own["baler 1/2, start pca, 5 epochs"] == 3 and len(own) == 4
+    other = card[~card["measured"]].set_index("at_codec")
+    assert other.loc["baler 1/2, 25 epochs", "family"] == "baler 1/2, start pca"
+    assert other.loc["baler 1/2, 25 epochs", "ratio_factor"] == pytest.approx(1.5)
+    assert set(other["at_start"]) == {"random", "pca"}
+
+
 def test_transforms_behind_one_coder_are_compared_at_one_error():
     rows = []
     for repeat in (0, 1):
         for epochs, error in ((5, 0.08), (25, 0.04)):
             rows += _run("baler", "none", repeat, error, 2.0, epochs=epochs, latents=2.0)
+            rows += _run("baler", "none", repeat, error, 2.5, epochs=epochs, latents=2.0, start="pca")
         rows += _run("baler", "quantise-0.01+lz4", repeat, 0.05, 12.0, epochs=25, latents=2.0)
         rows += _run("baler", "quantise-0.01+lz4", repeat, 0.05, 99.0, epochs=25, latents=4.0)
         for bound in (0.01, 0.1):
@@ -122,7 +142,7 @@ def test_transforms_behind_one_coder_are_compared_at_one_error():
             rows += _run("identity", f"quantise-{bound}+zlib", repeat, bound, 77.0)
             rows += _run("pca", f"quantise-{bound}+lz4", repeat, bound, 18.0, latents=2.0)
     found = coder_gain(pd.DataFrame(rows))
-    found = found[found["at_family"] == "baler 1/2, quantise-0.01+lz4"].set_index("transform")
+    found = found[found["at_codec"] == "baler 1/2, quantise-0.01+lz4, 25 epochs"].set_index("transform")
     assert list(found.index) == ["identity", "pca", "baler"] and (found["coder"] == "quantise+lz4").all()
     assert found["with_coder"].tolist() == pytest.approx([24, 18, 12])
     assert found["without_coder"].tolist()[::2] == pytest.approx([1, 2]) and math.isnan(found["without_coder"]["pca"])

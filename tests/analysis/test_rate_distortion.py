@@ -7,52 +7,76 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from baler_energy.analysis.rate_distortion import at_error, codec_points, family, on_front
+from baler_energy.analysis.rate_distortion import CODEC, at_error, codec_name, codec_points, family, on_front
+from baler_energy.config.parameters import AXIS_DEFAULTS, applicable
 
 
-def _codec(transform="identity", packing="none", ratio=None, epochs=None):
-    return {"transform": transform, "packing": packing, "compression_ratio": ratio, "epochs": epochs}
+def _codec(transform="identity", packing="none", ratio=None, epochs=None, **other):
+    """Parameters of a codec; those of a transform that trains are the defaults, unless they are given."""
+    defaults = {name: AXIS_DEFAULTS.get(name) for name in CODEC}
+    own = {"transform": transform, "packing": packing, "compression_ratio": ratio, "epochs": epochs}
+    return applicable(defaults | own | other)
 
 
 @pytest.mark.parametrize(
     ("codec", "name"),
     [
         (_codec(), "as recorded"),
-        (_codec(packing="quantise-0.01+pcodec-8"), "quantise+pcodec"),
-        (_codec("pca", "quantise-1e-3+zstd", 2.0), "pca, quantise+zstd"),
+        (_codec(packing="quantise-0.01+pcodec-8"), "quantise+pcodec-8"),
+        (_codec("pca", "quantise-1e-3+zstd-3", 2.0), "pca 1/2, quantise+zstd-3"),
+        (_codec("pca", "zstd-3", 2.0), "pca, zstd-3"),
+        (_codec("pca", "none", 8.0), "pca"),
         (_codec(packing="sz3-0.01"), "sz3"),
         (_codec(packing="sz3-0.01-interp"), "sz3-interp"),
-        (_codec(packing="root-zlib-1"), "root-zlib"),
+        (_codec(packing="root-zlib-1"), "root-zlib-1"),
         (_codec("baler", "none", 2.0, 5), "baler 1/2"),
         (_codec("baler", "float32+bound-0.1", 4.0, 25), "baler 1/4, float32+bound-0.1"),
+        (_codec("baler", "none", 2.0, 5, start="pca"), "baler 1/2, start pca"),
+        (_codec("baler", "zstd", 2.0, 5, batch_size=64.0), "baler 1/2, batch size 64, zstd"),
     ],
 )
-def test_members_of_a_family_differ_in_a_bound_a_level_or_the_epochs(codec, name):
+def test_members_of_a_family_differ_in_one_number(codec, name):
     assert family(codec) == name
 
 
-def _runs():
-    """Two codecs with two repeats each; the second trains. A GB is 1e6 rows of 1000 B."""
+def test_a_name_has_the_parameters_that_are_not_the_default():
+    codec = _codec("baler", "quantise-0.01+pcodec", 2.0, 25.0, start="pca", learning_rate=0.003, schedule="one-cycle")
+    name = "baler 1/2, start pca, learning rate 0.003, schedule one-cycle, quantise-0.01+pcodec, 25 epochs"
+    assert codec_name(codec) == name
+    assert codec_name(_codec("baler", "none", 2.0, 1)) == "baler 1/2, 1 epoch"
+
+
+@pytest.mark.parametrize("name", CODEC)
+def test_runs_that_differ_in_a_parameter_of_the_codec_are_not_averaged(name):
+    one = _codec("baler", "none", 2.0, 5)
+    other = {"transform": "pca", "model": "baler-x2", "packing": "zstd", "start": "pca", "schedule": "one-cycle"}
+    other |= {"batch_size": 64, "compression_ratio": 4.0, "epochs": 25, "learning_rate": 0.1, "optimizer": "lion"}
+    changed = one | {name: other[name]}
+    points = codec_points(pd.DataFrame(_run(one, 0, 0.1, 2.0) + _run(changed, 1, 0.3, 2.0)))
+    assert points["error"].tolist() == [0.1, 0.3] and points["n"].tolist() == [1, 1]
+    assert codec_name(points.iloc[0].to_dict()) != codec_name(points.iloc[1].to_dict())
+
+
+def _run(codec, repeat, error, ratio):
+    """Rows of one run; a GB is 1e6 rows of 1000 B."""
     rows = []
-    for codec, errors, ratio in ((_codec(packing="lz4"), (0.0, 0.0), 2.0), (_codec("pca", ratio=4.0), (0.1, 0.3), 4.0)):
-        for repeat, error in enumerate(errors):
-            for operation in ("train", "compress", "decompress")[not codec["compression_ratio"] :]:
-                flags = "throttled" if repeat and operation == "decompress" else ""
-                common = {
-                    "run_id": f"{codec['transform']}{repeat}",
-                    "operation": operation,
-                    "flags": flags,
-                    "rows": 1000,
-                }
-                common |= {
-                    "mean_rms_over_range": error,
-                    "mean_nrmse": error,
-                    "max_over_range": error,
-                    "mean_relative_error_median": error,
-                }
-                common |= {"ratio_native_bytes": ratio, "compressed_bytes": 1e6 / ratio, "energy_evidence": "measured"}
-                rows.append(codec | common | {"energy_j": 0.5 + repeat, "duration_s": 0.25, "memory_peak_b": 3e8})
-    return pd.DataFrame(rows)
+    for operation in ("train", "compress", "decompress")[not codec["compression_ratio"] :]:
+        flags = "throttled" if repeat and operation == "decompress" else ""
+        common = {"run_id": f"{codec['transform']}{repeat}", "operation": operation, "flags": flags, "rows": 1000}
+        errors = ("mean_rms_over_range", "mean_nrmse", "max_over_range", "mean_relative_error_median")
+        common |= dict.fromkeys(errors, error)
+        common |= {"ratio_native_bytes": ratio, "compressed_bytes": 1e6 / ratio, "energy_evidence": "measured"}
+        rows.append(codec | common | {"energy_j": 0.5 + repeat, "duration_s": 0.25, "memory_peak_b": 3e8})
+    return rows
+
+
+def _runs():
+    """Two codecs with two repeats each; the second trains."""
+    lossless, trained = _codec(packing="lz4"), _codec("pca", ratio=4.0)
+    rows = [row for repeat in (0, 1) for row in _run(lossless, repeat, 0.0, 2.0)]
+    return pd.DataFrame(
+        rows + [row for repeat, error in enumerate((0.1, 0.3)) for row in _run(trained, repeat, error, 4.0)]
+    )
 
 
 def test_a_codec_is_summarised_over_its_repeats():

@@ -7,14 +7,12 @@ from typing import Any
 import pandas as pd
 
 from baler_energy.analysis.goal import Goal
-from baler_energy.analysis.rate_distortion import codec_name
+from baler_energy.analysis.rate_distortion import CODEC, codec_name
 
 __all__ = ["CLOSE", "missed_sentence", "ranked", "recommended"]
 
 #: The fastest codec is recommended among those whose ratios are within this factor of the best.
 CLOSE = 1.05
-#: Parameters that name a codec.
-_CODEC = ("transform", "engine", "precision", "compression_ratio", "packing", "epochs")
 _MB, _GB = 1e6, 1e9
 #: From this error on, its size no longer matters.
 _WORTHLESS = 10.0
@@ -51,7 +49,7 @@ def _codec(part: pd.DataFrame, file_bytes: int, goal: Goal) -> dict[str, Any]:
     one, training = of["compress"], of.get("train", {})
     native_bytes = one["ratio_native_bytes"] * one["compressed_bytes"]
     model_bytes = native_bytes / one["ratio_native_bytes_with_model"] - one["compressed_bytes"]
-    found = {key: one[key] for key in _CODEC}
+    found = {key: one[key] for key in (*CODEC, "engine", "precision")}
     found |= {key: one[key] for key in ("max_over_range", "mean_nrmse", "mean_relative_error_p99")}
     found |= {
         "trains": bool(training),

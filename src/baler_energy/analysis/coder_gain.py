@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from baler_energy.analysis.matched_error import at_codec, in_repeats
-from baler_energy.analysis.rate_distortion import codec_points, packing_family
+from baler_energy.analysis.rate_distortion import CODEC, alike, codec_name, codec_points, packing_family
 
 __all__ = ["coder_gain"]
 
@@ -24,13 +24,13 @@ def coder_gain(runs: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        A row per trained codec with a packing (``at_family``, ``at_epochs``, ``error``, ``n``) and per transform that
-        reaches its error with the same ``coder`` (the packing's words without their numbers): ``transform``,
-        ``transforms`` (false for no transform), ``with_coder`` and ``without_coder`` (the ratios at that error, each
-        with ``..._low`` and ``..._high``, its 95 % interval over repeats from `at_codec`), ``coder_gain``
-        (``with_coder / without_coder``) and ``transform_gain`` (``with_coder`` over that without a transform). Without
-        transform and coder the ratio is 1, since nothing is compressed. Ratios that do not reach the error are null. A
-        trained codec has no rows if no other transform reaches its error.
+        A row per trained codec with a packing (``at_codec``, its name; ``error``; ``n``) and per transform that reaches
+        its error with the same ``coder`` (the packing without its error bounds): ``transform``, ``transforms`` (false
+        for no transform), ``with_coder`` and ``without_coder`` (the ratios at that error, each with ``..._low`` and
+        ``..._high``, its 95 % interval over repeats from `at_codec`), ``coder_gain`` (``with_coder / without_coder``)
+        and ``transform_gain`` (``with_coder`` over that without a transform). Without transform and coder the ratio is
+        1, since nothing is compressed. Ratios that do not reach the error are null. A trained codec has no rows if no
+        other transform reaches its error.
     """
     points, repeats = codec_points(runs), in_repeats(runs)
     trained = points[points["epochs"].notna() & (points["packing"] != "none")].sort_values("error")
@@ -47,13 +47,14 @@ def _at(points: pd.DataFrame, repeats: list[pd.DataFrame], codec: dict[Any, Any]
     coder = packing_family(str(codec["packing"]))
     members = points.drop_duplicates("family").set_index("family")
     members["coder"] = members["packing"].map(packing_family)
-    # Families that train in epochs must have the codec's compression ratio.
-    alike = members["epochs"].isna() | (members["compression_ratio"] == codec["compression_ratio"])
+    # Families that train in epochs must be trained like the codec, with its compression ratio.
+    trained = [name for name in CODEC if name not in ("transform", "packing", "epochs")]
+    comparable = members["epochs"].isna() | alike(members, codec, trained)
     rows = []
     # No transform comes first, then transforms in closed form, then trained ones.
     learnt = members.groupby("transform", observed=True)[["epochs", "compression_ratio"]].count().gt(0)
     for transform in learnt.sort_values(["epochs", "compression_ratio"], kind="stable").index:
-        mine = members[alike & (members["transform"] == transform)]
+        mine = members[comparable & (members["transform"] == transform)]
         own = transform == codec["transform"]
         packed = [codec["family"]] if own else list(mine.index[mine["coder"] == coder])
         row = {"transform": transform} | _ratio("with_coder", packed, ratios)
@@ -65,8 +66,8 @@ def _at(points: pd.DataFrame, repeats: list[pd.DataFrame], codec: dict[Any, Any]
         row |= plain if row["transforms"] else {f"without_coder{end}": 1.0 for end in _ENDS}
         rows.append(row | {"coder_gain": row["with_coder"] / row["without_coder"]})
     base = next((row["with_coder"] for row in rows if not row["transforms"]), math.nan)
-    about = {"at_family": codec["family"], "at_epochs": codec["epochs"], "error": codec["error"], "coder": coder}
-    rows = [about | {"n": codec["n"]} | row | {"transform_gain": row["with_coder"] / base} for row in rows]
+    about = {"at_codec": codec_name(codec), "error": codec["error"], "n": codec["n"], "coder": coder}
+    rows = [about | row | {"transform_gain": row["with_coder"] / base} for row in rows]
     return rows if len(rows) > 1 else []
 
 

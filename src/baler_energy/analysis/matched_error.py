@@ -7,7 +7,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from baler_energy.analysis.rate_distortion import CODEC, COSTS, MEMORY, TRAINING, at_error, codec_points
+from baler_energy.analysis.rate_distortion import (
+    CODEC,
+    COSTS,
+    MEMORY,
+    TRAINING,
+    alike,
+    at_error,
+    codec_name,
+    codec_points,
+)
 from baler_energy.analysis.statistics import interval
 
 __all__ = ["MEASURES", "NEEDS", "at_codec", "in_repeats", "scorecard"]
@@ -88,10 +97,8 @@ Reading = dict[str, dict[str, float]]
 
 
 def _codec_row(points: pd.DataFrame, codec: Mapping[Any, Any]) -> "pd.Series[Any] | None":
-    """Find a codec among points; two nulls count as equal."""
-    chosen = pd.Series(True, index=points.index)
-    for name in CODEC:
-        chosen &= points[name].isna() if pd.isna(codec[name]) else points[name] == codec[name]
+    """Find a codec among points."""
+    chosen = alike(points, codec)
     return points[chosen].iloc[0] if chosen.any() else None
 
 
@@ -99,9 +106,9 @@ def _read(points: pd.DataFrame, own: "pd.Series[Any]", measure: str, columns: li
     """Read the curves of all other families at the error of a codec; the codec's own values come first."""
     others = points[points["family"] != own["family"]]
     # Measured and modelled energies are not compared with each other; ratios and times are.
-    alike = others["evidence"].eq(own["evidence"])
+    same_kind = others["evidence"].eq(own["evidence"])
     joules = [name for name in _JOULES if name in others]
-    others = others.assign(**{name: others[name].where(alike) for name in joules})
+    others = others.assign(**{name: others[name].where(same_kind) for name in joules})
     rows = at_error(others, own[measure], columns, measure).to_dict("records")
     found = {str(own["family"]): {name: float(own[name]) for name in columns}}
     found |= {str(row["family"]): {name: row[name] for name in columns} for row in rows}
@@ -134,9 +141,10 @@ def scorecard(runs: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Rows of `at_codec`, each with ``measure``, the trained codec (``at_family``, ``at_epochs``, ``at_packing``),
-        its error (``at_error``, ``at_error_low``, ``at_error_high``), ``trains`` (whether the family is trained),
-        ``evidence`` of the energies, and ``n``, the number of the trained codec's runs. Fewest epochs first.
+        Rows of `at_codec`, each with ``measure``, the trained codec (``at_codec``, its name; ``at_family``; `CODEC`,
+        each with the prefix ``at_``), its error (``at_error``, ``at_error_low``, ``at_error_high``), ``trains``
+        (whether the family is trained), ``evidence`` of the energies, and ``n``, the number of the trained codec's
+        runs. Fewest epochs first.
     """
     points, repeats = codec_points(runs), in_repeats(runs)
     trains = points.groupby("family")["trains"].any()
@@ -147,8 +155,9 @@ def scorecard(runs: pd.DataFrame) -> pd.DataFrame:
             part = at_codec(points, repeats, codec, measure, [measure, *NEEDS])
             if part.empty:
                 continue
-            about = {"measure": measure, "at_family": codec["family"], "at_epochs": codec["epochs"]}
-            about |= {"at_packing": codec["packing"], "evidence": codec["evidence"], "n": codec["n"]}
+            about = {"measure": measure, "at_codec": codec_name(codec), "at_family": codec["family"]}
+            about |= {f"at_{name}": codec[name] for name in CODEC}
+            about |= {"evidence": codec["evidence"], "n": codec["n"]}
             about |= {f"at_error{end}": part.loc[0, f"{measure}{end}"] for end in ("", "_low", "_high")}
             found.append(part.assign(**about, trains=part["family"].map(trains)))
     return pd.concat(found, ignore_index=True) if found else pd.DataFrame()

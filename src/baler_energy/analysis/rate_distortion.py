@@ -2,13 +2,15 @@
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from baler_energy.analysis.statistics import clean, interval
+from baler_energy.codecs.packing import Packing
+from baler_energy.config.parameters import AXES, AXIS_DEFAULTS, shown
 from baler_energy.variants import NO_TRANSFORM
 from baler_energy.vocabulary import Operation
 
@@ -16,7 +18,9 @@ __all__ = [
     "CODEC",
     "COSTS",
     "MEMORY",
+    "NAMED",
     "TRAINING",
+    "alike",
     "at_error",
     "codec_name",
     "codec_points",
@@ -36,8 +40,11 @@ TRAINING = ("train_j", "train_s")
 #: Largest resident memory, by operation.
 MEMORY = {operation: f"{operation}_memory_b" for operation in COSTS}
 _GB = 1e9
-#: Parameters that name a codec.
-CODEC = ["transform", "packing", "compression_ratio", "epochs"]
+#: Parameters of a codec: what is stored depends on them. Codecs that differ in one of them are never averaged.
+CODEC = [name for name in AXES if shown(name).codec]
+#: Those that every name of a codec has; the others are named only if they are not the default.
+NAMED = ("transform", "compression_ratio", "packing", "epochs")
+_OTHERS = [name for name in CODEC if name not in NAMED]
 #: Errors and sizes of a codec, and the columns of ``runs`` that are averaged.
 _RESULTS = {
     "error": "mean_rms_over_range",
@@ -46,35 +53,45 @@ _RESULTS = {
     "relative_error": "mean_relative_error_median",
     "ratio": "ratio_native_bytes",
 }
-#: A bound, a level or a number of bits within a packing.
+#: A bound or a number of bits in a word of a packing.
 _NUMBER = re.compile(r"-\d+(?:\.\d+)?(?:e-?\d+)?")
 
 
 def packing_family(packing: str) -> str:
-    """Name the family of a packing: its words without their numbers; empty if it has none."""
-    return "" if packing == "none" else _NUMBER.sub("", packing)
+    """Name the family of a packing: its words without their error bounds; empty if it has no words."""
+    words = [] if packing == "none" else packing.split("+")
+    # The level of a lossless coder stays: two levels have the same error.
+    return "+".join(word if Packing.parse(word).lossless else _NUMBER.sub("", word) for word in words)
 
 
 def family(row: Mapping[str, Any]) -> str:
-    """Name the family of a codec. Its members differ in an error bound, a level, or the training's epochs.
+    """Name the family of a codec. Its members differ in one number, so that they are on one curve.
 
-    Codecs that train in epochs have one family per compression ratio and packing; for others these vary in the family.
+    That number is the epochs if the codec trains in epochs, otherwise the error bound of its packing, otherwise the
+    compression ratio. Everything else is the same and in the name.
     """
-    words, transform = packing_family(str(row["packing"])), str(row["transform"])
+    bounds = packing_family(str(row["packing"]))
     if not pd.isna(row["epochs"]):
-        transform += f" 1/{row['compression_ratio']:g}"
-        words = "" if row["packing"] == "none" else str(row["packing"])
-    return ", ".join(filter(None, ["" if transform == NO_TRANSFORM else transform, words])) or "as recorded"
+        return _joined(row, ratio=True, packing=str(row["packing"]))
+    return _joined(row, ratio=bounds not in ("", row["packing"]), packing=bounds)
 
 
 def codec_name(row: "Mapping[Any, Any] | pd.Series[Any]") -> str:
-    """Name a codec by its transform, packing and epochs, such as ``baler 1/2, quantise-0.01+pcodec, 25 epochs``."""
-    transform = "" if row["transform"] == NO_TRANSFORM else f"{row['transform']}"
-    if not pd.isna(row["compression_ratio"]):
-        transform += f" 1/{row['compression_ratio']:g}"
-    packing = "" if row["packing"] == "none" else f"{row['packing']}"
+    """Name a codec, such as ``baler 1/2, start pca, quantise-0.01+pcodec, 25 epochs``.
+
+    `NAMED` are always in the name, all other parameters of `CODEC` only if their value is not the default.
+    """
     epochs = "" if pd.isna(row["epochs"]) else f"{row['epochs']:g} epoch{'' if row['epochs'] == 1 else 's'}"
-    return ", ".join(filter(None, [transform, packing, epochs])) or "as recorded"
+    return _joined(row, ratio=True, packing=str(row["packing"]), epochs=epochs)
+
+
+def _joined(row: "Mapping[Any, Any] | pd.Series[Any]", *, ratio: bool, packing: str, epochs: str = "") -> str:
+    transform = "" if row["transform"] == NO_TRANSFORM else f"{row['transform']}"
+    if ratio and not pd.isna(row["compression_ratio"]):
+        transform += f" 1/{row['compression_ratio']:g}"
+    changed = [name for name in _OTHERS if not pd.isna(row[name]) and row[name] != AXIS_DEFAULTS[name]]
+    words = [transform, *(shown(name).phrase.format(row[name]) for name in changed)]
+    return ", ".join(filter(None, [*words, "" if packing == "none" else packing, epochs])) or "as recorded"
 
 
 def codec_points(runs: pd.DataFrame) -> pd.DataFrame:
@@ -89,8 +106,8 @@ def codec_points(runs: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        A row per codec, smallest error first: ``family``, the parameters that name it, ``n`` (runs), ``trains`` (if it
-        is trained), ``error`` (mean of mean_rms_over_range), ``nrmse``, ``max_over_range``, ``relative_error`` (mean of
+        A row per codec, smallest error first: ``family``, `CODEC`, ``n`` (runs), ``trains`` (if it is trained),
+        ``error`` (mean of mean_rms_over_range), ``nrmse``, ``max_over_range``, ``relative_error`` (mean of
         mean_relative_error_median), ``ratio`` (over the recorded formats), ``bytes_per_row``, `COSTS` and `TRAINING`
         (means over clean runs; null without any), `MEMORY` and ``evidence`` of the energies. Each mean has the half
         width of its 95 % t interval in ``..._half_width`` (null for one run) and its number of runs in ``..._n``.
@@ -107,6 +124,14 @@ def codec_points(runs: pd.DataFrame) -> pd.DataFrame:
             row |= {"family": family(row), "n": n, "trains": bool(part["operation"].eq(Operation.TRAIN).any())}
             rows.append(row | _costs(part))
     return pd.DataFrame(rows).sort_values(["error", "ratio"], ignore_index=True) if rows else pd.DataFrame()
+
+
+def alike(points: pd.DataFrame, codec: Mapping[Any, Any], names: Sequence[str] = CODEC) -> "pd.Series[bool]":
+    """Return the rows that have the parameters `names` of a codec; two nulls count as equal."""
+    chosen = pd.Series(True, index=points.index)
+    for name in names:
+        chosen &= points[name].isna() if pd.isna(codec[name]) else points[name] == codec[name]
+    return chosen
 
 
 def _mean(name: str, values: "pd.Series[Any]") -> dict[str, float]:

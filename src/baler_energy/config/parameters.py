@@ -85,12 +85,16 @@ class Shown:
         Label of an axis; by default the name.
     quiet
         Whether sentences leave out the default.
+    codec
+        Whether it is part of a codec, because what is stored depends on it. The comparison of codecs keeps codecs with
+        different values apart; it holds all other parameters at the study's centre.
     """
 
     column: str
     phrase: str = "{}"
     label: str | None = None
     quiet: bool = False
+    codec: bool = False
 
 
 @dataclass(frozen=True)
@@ -124,7 +128,11 @@ class Parameters(Config):
     """Rows of the table, nested subsets of one sample; ``all`` uses the whole file."""
     transform: Annotated[
         Transform,
-        Shown("what turns rows into what is stored: baler (the autoencoder), pca or identity (none)", quiet=True),
+        Shown(
+            "what turns rows into what is stored: baler (the autoencoder), pca or identity (none)",
+            quiet=True,
+            codec=True,
+        ),
     ] = "baler"
     """``baler``: the autoencoder; ``pca``: principal components, in closed form; ``identity``: no transform, the
     packing is applied to the columns in their own number types, so a lossless packing is a lossless codec. Axes that do
@@ -146,6 +154,7 @@ class Parameters(Config):
         Shown(
             "network: baler has hidden layers of 200, 100 and 50; baler-x0.5, baler-small, widths, or skip-64",
             phrase="model {}",
+            codec=True,
         ),
     ] = "baler"
     """``baler``: hidden layers of 200, 100 and 50; ``baler-x0.5``: those times a factor; ``baler-small``: 20 and 10;
@@ -160,21 +169,27 @@ class Parameters(Config):
     ] = "float64"
     """Number format of parameters and arithmetic; ``bfloat16`` (engine ``fast`` only): of matrix products in training,
     otherwise float32."""
-    batch_size: Annotated[Count, _BALER, Shown("rows per batch", phrase="batch size {}", label="Batch size (rows)")] = (
-        512
-    )
+    batch_size: Annotated[
+        Count,
+        _BALER,
+        Shown("rows per batch", phrase="batch size {:.0f}", label="Batch size (rows)", codec=True),
+    ] = 512
     """Rows per batch, in training and in inference."""
     compression_ratio: Annotated[
         float,
         Field(ge=1),
         AppliesTo(("baler", "pca")),
-        Shown("columns / latent columns, as configured", phrase="compression ratio {:g}"),
+        Shown("columns / latent columns, as configured", phrase="compression ratio {:g}", codec=True),
     ] = 2.0
     """Columns / latent columns; the number of latent columns is rounded up."""
     packing: Annotated[
         str,
         _checked(Packing.parse),
-        Shown("how latents are stored: number format, zstd, error bound; none: as computed", phrase="packing {}"),
+        Shown(
+            "how latents are stored: number format, zstd, error bound; none: as computed",
+            phrase="packing {}",
+            codec=True,
+        ),
     ] = "none"
     """How latents are stored: ``float32``, ``float16``, ``float32-12`` (mantissa bits), ``quantise-0.01``, ``zstd``,
     ``lz4``, ``zlib``, ``lzma``, ``blosc2``, ``pcodec``, a file's format (``parquet-zstd``, ``root-zstd-5``,
@@ -185,12 +200,17 @@ class Parameters(Config):
     )
     """Threads of torch; ``auto``: all physical cores of the job except one. Results pool runs with the same actual
     number of threads."""
-    epochs: Annotated[Count, _BALER, Shown("passes over the table in training", phrase="{} epoch{s}")]
+    epochs: Annotated[Count, _BALER, Shown("passes over the table in training", phrase="{} epoch{s}", codec=True)]
     """Passes over the table in training."""
     start: Annotated[
         Start,
         _BALER,
-        Shown("parameters that training starts from: random or pca (principal components)", "start {}", quiet=True),
+        Shown(
+            "parameters that training starts from: random or pca (principal components)",
+            phrase="start {}",
+            quiet=True,
+            codec=True,
+        ),
     ] = "random"
     """Parameters that training starts from. ``random``: drawn from the seed, as Baler does; ``pca``: principal
     components of the table, inside Baler's unchanged network: before any training it is the transform ``pca``. Their
@@ -202,6 +222,7 @@ class Parameters(Config):
             "learning rate, the largest of a schedule; null: the default",
             phrase="learning rate {:g}",
             label="Learning rate",
+            codec=True,
         ),
     ] = None
     """Learning rate, or the largest one of a schedule; by default that of the optimizer (docs/engines.md; Adam:
@@ -209,7 +230,12 @@ class Parameters(Config):
     schedule: Annotated[
         Schedule,
         _BALER,
-        Shown("how the learning rate changes: constant, plateau or one-cycle", phrase="schedule {}", quiet=True),
+        Shown(
+            "how the learning rate changes: constant, plateau or one-cycle",
+            phrase="schedule {}",
+            quiet=True,
+            codec=True,
+        ),
     ] = "constant"
     """How the learning rate changes. ``constant``: not at all; ``plateau``: lower after epochs without a lower loss
     (``training.plateau_patience``, 10 if not set); ``one-cycle``: once up and down over the whole training, a step at
@@ -217,7 +243,12 @@ class Parameters(Config):
     optimizer: Annotated[
         Optimizer,
         _BALER,
-        Shown("optimizer: what turns gradients into steps of the parameters", phrase="optimizer {}", quiet=True),
+        Shown(
+            "optimizer: what turns gradients into steps of the parameters",
+            phrase="optimizer {}",
+            quiet=True,
+            codec=True,
+        ),
     ] = "adam"
     """What turns gradients into steps of the parameters. ``muon`` and ``soap`` work on whole matrices; ``sophia`` needs
     second derivatives."""

@@ -17,10 +17,10 @@ from baler_energy.analysis.break_even import (
     likeliest,
     net_saving,
 )
-from baler_energy.analysis.rate_distortion import at_error
+from baler_energy.analysis.rate_distortion import CODEC, at_error, codec_name
 from baler_energy.figures.base import NoData, Tables, require_rows
 from baler_energy.figures.codec_rows import codecs_at_centre
-from baler_energy.figures.selection import at_point, epochs_text, scaled_unit
+from baler_energy.figures.selection import at_point, scaled_unit
 
 __all__ = ["Case", "Study", "amount", "band_text", "read_break_even", "scenarios", "volume_text", "years_text"]
 
@@ -182,13 +182,13 @@ def read_break_even(tables: Tables) -> Study:
 
 def _case(row: Mapping[Any, Any], points: pd.DataFrame, runs: pd.DataFrame, native_gb: float) -> Case | None:
     """Pair a trained codec with the best other one; None if one of its energies is unknown."""
-    mine = at_point(runs, {name: row[name] for name in ("transform", "packing", "compression_ratio", "epochs")})
+    mine = at_point(runs, {name: row[name] for name in CODEC})
     # The two recorded ratios differ only by the model.
     model_bytes = (mine["ratio_native_bytes"] / mine["ratio_native_bytes_with_model"] - 1) * mine["compressed_bytes"]
-    packing = "" if row["packing"] == "none" else f" with packing {row['packing']}"
-    name = f"{row['family'].partition(',')[0]}{packing} after {epochs_text(row['epochs'])}"
     ratio, compress, decompress = (float(row[column]) for column in _NEEDED)
-    trained = Codec(name, ratio, compress, decompress, row["train_j_per_gb"] * native_gb, float(model_bytes.mean()))
+    trained = Codec(
+        codec_name(row), ratio, compress, decompress, row["train_j_per_gb"] * native_gb, float(model_bytes.mean())
+    )
     if not np.isfinite([ratio, compress, decompress, trained.train_j, trained.model_bytes]).all():
         return None
     return Case(trained, _best(row, points), row["error"], str(row["evidence"]), int(row["n"]))

@@ -1,6 +1,7 @@
 """How figures draw families of codecs: a colour per kind, marks and lines within a kind, and an axis of errors."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,8 @@ _COLOURS = {
 _STYLES = ("-", "--", "-.", ":")
 #: Width of the strip for codecs without error, on the left of the axis of errors (decades).
 _STRIP = 0.35
+#: Longest line of a name in the legend.
+_LETTERS = 44
 
 
 def kind(point: Mapping[Any, Any]) -> str:
@@ -83,7 +86,7 @@ def looks(points: pd.DataFrame) -> dict[str, dict[str, Any]]:
 def draw_families(
     panel: Axes, points: pd.DataFrame, styles: Mapping[str, dict[str, Any]], x: str, y: str
 ) -> list[tuple[str, Any, Any, str]]:
-    """Draw the members of each family, connected in order of their errors, with 95 % t intervals in both directions.
+    """Draw the members of each family, connected in the order of `points`, with 95 % t intervals in both directions.
 
     Parameters
     ----------
@@ -184,6 +187,8 @@ def draw_against_error(
         A key of `ERROR_AXES`.
     """
     column, label = ERROR_AXES[measure]
+    # Lines connect points that are neighbours in this measure, as `at_error` does.
+    points = points.sort_values(measure)
     shown = points.assign(**{measure: places_of_errors(points[measure])})
     lossy = points[measure] > 0
     lowest = float(shown.loc[lossy, measure].min()) if lossy.any() else float(shown[measure].max())
@@ -225,7 +230,12 @@ def legend_by_kind(figure: Figure, points: pd.DataFrame, styles: Mapping[str, di
     for one in _COLOURS:
         single = points["family"].value_counts()
         mine = [
-            Line2D([], [], label=plain(family), **look | ({"linestyle": "none"} if single[family] == 1 else {}))
+            Line2D(
+                [],
+                [],
+                label=plain(fill(family, _LETTERS)),
+                **look | ({"linestyle": "none"} if single[family] == 1 else {}),
+            )
             for family, look in styles.items()
             if kinds[family] == one
         ]

@@ -1,4 +1,4 @@
-"""The codecs that a study compares: they may differ from its centre in transform, packing, ratio and epochs."""
+"""The codecs that a study compares: they may differ from its centre in what names a codec, and in nothing else."""
 
 from functools import partial
 from typing import Any
@@ -6,9 +6,9 @@ from typing import Any
 import pandas as pd
 
 from baler_energy.analysis.parallel import speed_up
-from baler_energy.analysis.rate_distortion import codec_name, codec_points
+from baler_energy.analysis.rate_distortion import CODEC, NAMED, codec_name, codec_points
 from baler_energy.analysis.statistics import clean
-from baler_energy.config.parameters import applies
+from baler_energy.config.parameters import AXIS_DEFAULTS, applies
 from baler_energy.figures.base import NoData, Tables, require_rows
 from baler_energy.figures.selection import AXES, at_point, centre_of, describe, first_device, spread_text, with_results
 from baler_energy.variants import TRANSFORMS
@@ -16,20 +16,21 @@ from baler_energy.vocabulary import Operation
 
 __all__ = ["around_centre", "codecs_at_centre", "on_other_threads", "threads_words", "where"]
 
-#: Axes in which codecs may differ.
-_FREE = ("transform", "engine", "packing", "compression_ratio", "epochs")
-#: Axes that do not apply to every transform.
-_OF_SOME = tuple(axis for axis in AXES if axis not in _FREE and not all(applies(axis, one) for one in TRANSFORMS))
-
 
 def around_centre(runs: pd.DataFrame, *free: str) -> pd.DataFrame:
-    """Rows of ``runs`` that differ from the study's centre only in the codec, and in the axes `free`."""
+    """Rows of ``runs`` that differ from the study's centre only in `CODEC`, and in the axes `free`.
+
+    All other parameters have the centre's value, so that nothing but repeats is averaged. Codecs that do not have a
+    parameter, such as the engine, are kept.
+    """
     centre = centre_of(runs)
-    here = at_point(runs, {axis: centre[axis] for axis in AXES if axis not in (*_FREE, *_OF_SOME, *free)})
-    for axis in (*_OF_SOME, "engine"):
-        # Null: the transform does not have the axis, or the axis has no value at the centre either.
-        alike = here[axis].isna() if pd.isna(centre[axis]) else here[axis] == centre[axis]
-        here = here[alike | ~here["transform"].map(partial(applies, axis)).astype(bool)]
+    held = {axis: centre[axis] for axis in AXES if axis not in (*CODEC, *free)}
+    of_all = {axis: value for axis, value in held.items() if all(applies(axis, one) for one in TRANSFORMS)}
+    here = at_point(runs, of_all)
+    for axis in held.keys() - of_all.keys():
+        # If the centre's transform does not have the axis, the others have its default.
+        value = AXIS_DEFAULTS[axis] if pd.isna(held[axis]) else held[axis]
+        here = here[(here[axis] == value) | ~here["transform"].map(partial(applies, axis)).astype(bool)]
     return here
 
 
@@ -115,6 +116,8 @@ def _speed_up_words(runs: pd.DataFrame, operation: str) -> str:
 
 
 def where(runs: pd.DataFrame) -> str:
-    """Describe the parameters that all codecs share."""
+    """Describe the parameters that all compared codecs share."""
     centre: dict[str, Any] = centre_of(runs)
-    return describe(centre, without=_FREE)
+    codecs = around_centre(runs)
+    varied = [axis for axis in CODEC if codecs[axis].nunique() > 1]
+    return describe(centre, without=("engine", *NAMED, *varied))

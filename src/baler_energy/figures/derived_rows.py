@@ -2,16 +2,15 @@
 
 import pandas as pd
 
-from baler_energy.analysis.rate_distortion import codec_name
+from baler_energy.analysis.rate_distortion import CODEC, codec_name
 from baler_energy.analysis.statistics import interval
 from baler_energy.figures.base import Tables, require_rows
 from baler_energy.figures.codec_rows import codecs_at_centre
 from baler_energy.figures.readable import Row
 
-__all__ = ["CHANGES", "CODEC", "QUANTITY", "VALUES", "at_error_of", "derived_at_centre", "trained_codecs"]
+__all__ = ["CHANGES", "QUANTITY", "VALUES", "at_error_of", "derived_at_centre", "trained_codecs"]
 
-#: Columns that identify a codec, and columns that identify and define a quantity in a window.
-CODEC = ["transform", "packing", "compression_ratio", "epochs"]
+#: Columns that identify and define a quantity in a window.
 QUANTITY = ["quantity", "definition", "unit", "window", "low", "high"]
 CHANGES = ("peak_shift", "width_change", "entries_change")
 _KNOWN = ("residual_median", "residual_half_width", "peak_before", "width_before", "entries_before")

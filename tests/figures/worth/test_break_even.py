@@ -45,7 +45,7 @@ def worse(compared: Build) -> Tables:
 def test_each_trained_codec_is_compared_at_its_error(worse: Tables) -> None:
     study = read_break_even(worse)
     assert sorted(case.trained.name for case in study.cases) == [
-        f"baler 1/2 after {epochs}" for epochs in ("1 epoch", "25 epochs", "5 epochs")
+        f"baler 1/2, {epochs}" for epochs in ("1 epoch", "25 epochs", "5 epochs")
     ]
     points = {case.error: case for case in study.cases}
     for error, case in points.items():
@@ -81,11 +81,11 @@ def test_the_sample_alone_does_not_pay_for_its_model(worse: Tables) -> None:
     own = table[(table["codec"] == table["at_codec"]) & (table["quantity"] == "energy_j")]
     sample = own[own["scenario"] == "the study's sample"]
     after = sample.set_index("at_codec")["train"]
-    assert after["baler 1/2 after 25 epochs"] > after["baler 1/2 after 5 epochs"] > 0
+    assert after["baler 1/2, 25 epochs"] > after["baler 1/2, 5 epochs"] > 0
     # The model is a sixth of the sample: it is kept, too.
     rate = own.set_index(["scenario", "at_codec"])
     keep = rate["keep"] / rate["volume_tb"]
-    name = "baler 1/2 after 5 epochs"
+    name = "baler 1/2, 5 epochs"
     native_bytes = 1e12 * sample["volume_tb"].iloc[0]
     expected = (0.5 + MODEL_BYTES / native_bytes) / 0.5
     run = keep["one LHC run (204 PB)", name] / (1 + MODEL_BYTES / 1e12 / 0.5)

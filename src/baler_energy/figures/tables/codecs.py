@@ -3,16 +3,16 @@
 import math
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
 import pandas as pd
 
 from baler_energy.analysis.matched_error import MEASURES, scorecard
-from baler_energy.analysis.rate_distortion import COSTS, MEMORY, TRAINING
+from baler_energy.analysis.rate_distortion import CODEC, COSTS, MEMORY, NAMED, TRAINING
+from baler_energy.config.parameters import AXIS_DEFAULTS
 from baler_energy.figures.base import NoData, Tables, TableSpec
 from baler_energy.figures.codec_rows import codecs_at_centre, threads_words
 from baler_energy.figures.readable import Row, unless_missing
-from baler_energy.figures.selection import epochs_text, scaled_unit, spread_text
+from baler_energy.figures.selection import axis_label, parameter_text, scaled_unit, spread_text
 from baler_energy.figures.trivial import trivial_words
 from baler_energy.vocabulary import Operation
 
@@ -47,7 +47,7 @@ def _rows(frame: pd.DataFrame, most: int) -> list[dict[str, str]]:
 
 def _row(row: Row) -> dict[str, str]:
     return {
-        _FIRST: _trained(row),
+        _FIRST: row["at_codec"],
         "measure": MEASURES[row["measure"]],
         "error": _quantity(row, "at_error"),
         "codec": row["family"] + ("" if row["measured"] else " (interpolated)"),
@@ -66,12 +66,6 @@ def _row(row: Row) -> dict[str, str]:
         "evidence": unless_missing(f"{row['evidence']}", row["evidence"]),
         "n": f"{row['ratio_n']}",
     }
-
-
-def _trained(row: Any) -> str:
-    """Name the trained codec at whose error a row is."""
-    packing = "" if row["at_packing"] == "none" else f" with packing {row['at_packing']}"
-    return f"{row['at_family'].partition(',')[0]}{packing} after {epochs_text(row['at_epochs'])}"
 
 
 def _cost(row: Row, joules: str, seconds: str) -> str:
@@ -93,14 +87,18 @@ def _quantity(row: Row, name: str, unit: str = "") -> str:
 
 
 def answer(frame: pd.DataFrame) -> str:
-    """Answer whether a trained codec is worth it, from all errors at which it was compared with an untrained one.
+    """Answer whether a trained codec is worth it, from all errors at which one was compared with an untrained codec.
 
     A comparison is decided if the 95 % interval of the factor between the ratios excludes 1. Single runs have no
-    interval; their factor decides.
+    interval; their factor decides. If several trained codecs were compared, a second sentence lists what they vary.
     """
     pairs = _pairs(frame)
     if not pairs:
         return "Not known: no codec without training reaches the error of a trained one."
+    return f"{_verdict_of_all(pairs)}{_variants([own for own, _ in pairs])}"
+
+
+def _verdict_of_all(pairs: list[tuple[Row, Row]]) -> str:
     more = [(own, best) for own, best in pairs if _side(best) > 0]
     less = [1 / best["ratio_factor"] for _, best in pairs if _side(best) < 0]
     undecided = len(pairs) - len(more) - len(less)
@@ -119,6 +117,19 @@ def answer(frame: pd.DataFrame) -> str:
     return f"Not known: at {_of(len(pairs), pairs)}, the 95 % interval includes no difference."
 
 
+def _variants(trained: list[Row]) -> str:
+    """List the values of what the trained codecs vary, and other values than the default; empty if there are none."""
+    said = []
+    for name in CODEC:
+        found = pd.Series([row[f"at_{name}"] for row in trained]).drop_duplicates().sort_values(na_position="first")
+        default = found.isna() if pd.isna(AXIS_DEFAULTS.get(name)) else found == AXIS_DEFAULTS[name]
+        if len(found) > 1 or (name not in NAMED and not default.all()):
+            texts = ["default" if pd.isna(value) else parameter_text(value) for value in found]
+            words = " or ".join(filter(None, [", ".join(texts[:-1]), texts[-1]]))
+            said.append(f"{axis_label(name).partition(' (')[0].lower()} {words}")
+    return f" Variants compared: {'; '.join(said)}." if said else ""
+
+
 def _of(count: int, pairs: list[tuple[Row, Row]]) -> str:
     which = "the one" if len(pairs) == 1 else f"all {count}" if count == len(pairs) else f"{count} of {len(pairs)}"
     return f"{which} error{'' if len(pairs) == 1 else 's'} compared"
@@ -132,9 +143,8 @@ def _factors(pairs: list[tuple[Row, Row]]) -> tuple[float, float]:
 
 def _pairs(frame: pd.DataFrame) -> list[tuple[Row, Row]]:
     """Pair each trained codec with the codec without training that stores least at the same error."""
-    keys = ["measure", "at_family", "at_epochs", "at_packing"]
     pairs = []
-    for _, part in frame.groupby(keys, sort=False, dropna=False) if len(frame) else []:
+    for _, part in frame.groupby(["measure", "at_codec"], sort=False) if len(frame) else []:
         rows = part.to_dict("records")
         untrained = [row for row in rows if not row["trains"]]
         if untrained:
@@ -185,7 +195,7 @@ def _notes(frame: pd.DataFrame, tables: Tables) -> list[str]:
 def _verdict(own: Row, best: Row) -> str:
     factor = best["ratio_factor"]
     measure = f"{MEASURES[own['measure']]} {100 * own['at_error']:.3g} %"
-    said = f"at the error of {_trained(own)} ({measure}), {best['family']} stores"
+    said = f"at the error of {own['at_codec']} ({measure}), {best['family']} stores"
     said += f" {factor:.3g} times less" if factor > 1 else f" {1 / factor:.3g} times more"
     joules, seconds = COSTS[Operation.COMPRESS]
     kind, unit = (joules, "J") if own[joules] > 0 else (seconds, "s")

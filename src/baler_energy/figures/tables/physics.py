@@ -4,10 +4,10 @@ import math
 
 import pandas as pd
 
+from baler_energy.analysis.rate_distortion import CODEC
 from baler_energy.figures.base import NoData, Tables, TableSpec
 from baler_energy.figures.derived_rows import (
     CHANGES,
-    CODEC,
     QUANTITY,
     VALUES,
     at_error_of,

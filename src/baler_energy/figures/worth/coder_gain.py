@@ -11,7 +11,6 @@ from baler_energy.analysis.coder_gain import coder_gain
 from baler_energy.figures.bars import label_end, name_rows
 from baler_energy.figures.base import FigureSpec, Tables, require_rows
 from baler_energy.figures.codec_rows import codecs_at_centre, where
-from baler_energy.figures.selection import epochs_text
 from baler_energy.figures.style import COLOURS, count_text, grid, legend_below, log_ticks, plain, subtitle
 
 __all__ = ["FIGURES"]
@@ -34,8 +33,7 @@ def draw_coder_gain(tables: Tables) -> Figure:
     _, runs, device = codecs_at_centre(tables)
     gains = coder_gain(runs)
     require_rows("no two transforms have the same coder at the error of a trained codec", gains)
-    keys = ["at_family", "at_epochs"]
-    groups = [part for _, part in gains.groupby(keys, sort=False, observed=True)][:_MOST]
+    groups = [part for _, part in gains.groupby("at_codec", sort=False)][:_MOST]
     figure, panels = grid(len(groups), 1, 1.9 + sum(0.6 + 0.36 * len(part) for part in groups), sharex=True)
     shown = pd.concat(groups)
     low = min(1.0, shown[["without_coder", "with_coder"]].min().min()) / 1.15
@@ -74,8 +72,7 @@ def _group(panel: Axes, part: pd.DataFrame) -> None:
         end = max(value for value in (row["with_coder"], row["with_coder_high"]) if not pd.isna(value))
         label_end(panel, _words(row), end, place, gap=8)
     first = part.iloc[0]
-    epochs = epochs_text(first["at_epochs"])
-    error = f"error of {first['at_family']} after {epochs} (RMS / range {100 * first['error']:.2g} %)"
+    error = f"error of {first['at_codec']} (RMS / range {100 * first['error']:.2g} %)"
     panel.set_title(plain(f"Coder {first['coder']}, at the {error}"), fontsize=9)
     name_rows(panel, [_name(row) for row in part.to_dict("records")], margin=0.6)
 

@@ -1,5 +1,6 @@
 """The error of the reconstruction against the energy of the training."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from baler_energy.analysis.rate_distortion import CODEC, family
 from baler_energy.analysis.statistics import clean, flagged, interval
 from baler_energy.figures.base import FigureSpec, NoData, Tables, require_rows
 from baler_energy.figures.captions import EVIDENCE
@@ -31,6 +33,7 @@ from baler_energy.figures.style import (
     legend_below,
     log_ticks,
     open_mark,
+    plain,
     subtitle,
 )
 from baler_energy.figures.trivial import mark_trivial
@@ -40,6 +43,8 @@ __all__ = ["FIGURES"]
 
 #: Maximum number of labels for single runs; if there are more, they are left out.
 _MOST_LABELS = 50
+#: Axes in which all trainings are alike.
+_ALIKE = ("transform", "engine", "model", "packing")
 #: Axes along which points are connected.
 _LINED = ("epochs", "rows", "batch_size", "threads", "compression_ratio", "precision")
 
@@ -62,10 +67,8 @@ def draw_error_energy(tables: Tables) -> Figure:
     for panel, (device, evidence) in zip(panels, kinds, strict=True):
         part = trained[(trained["device"] == device) & (trained["energy_evidence"] == evidence)]
         counts |= _error_points(panel, part, factor)
-        for number, axis in enumerate(_LINED):
-            along = sweep(clean(part), axis, centre)
-            if along[axis].nunique() > 1:
-                _error_line(panel, along, axis, factor, number, centre[axis])
+        for number, (axis, words, along) in enumerate(_lines(clean(part), centre)):
+            _error_line(panel, along, axis, words, factor, number, centre[axis])
         panel.set(xscale="log", yscale="log")
         y_limits = mark_trivial(panel, trained, "mean_rms_over_range", upright=False, limits=y_limits)
         panel.set(xlim=x_limits, ylim=y_limits)
@@ -89,7 +92,7 @@ def _trained(runs: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Any]]:
     """
     require_rows("there are no runs", runs)
     centre = centre_of(runs)
-    alike = at_point(runs, {axis: centre[axis] for axis in ("transform", "engine", "model", "packing")})
+    alike = at_point(runs, {axis: centre[axis] for axis in _ALIKE})
     trained = with_error(alike)
     trained = trained[trained["operation"] == Operation.TRAIN].dropna(subset=["mean_rms_over_range", "energy_j"])
     require_rows("no run has both an error and a training energy", trained)
@@ -119,7 +122,23 @@ def _error_points(panel: Axes, trained: pd.DataFrame, factor: float) -> set[int]
     return set(counts)
 
 
-def _error_line(panel: Axes, part: pd.DataFrame, axis: str, factor: float, number: int, centre: Any) -> None:
+def _lines(known: pd.DataFrame, centre: dict[str, Any]) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    """Return the axis, its name and the points of each line: the axes, and the epochs of other ways of training."""
+    for axis in _LINED:
+        along = sweep(known, axis, centre)
+        if along[axis].nunique() > 1:
+            yield axis, axis_label(axis).removesuffix(" (rows)"), along
+    ways = known[[name for name in CODEC if name not in (*_ALIKE, *_LINED)]].drop_duplicates()
+    for way in ways.to_dict("records"):
+        other = centre | way
+        along = sweep(known, "epochs", other)
+        if len(along) and family(other) != family(centre):
+            yield "epochs", f"Epochs of {plain(family(other))}", along
+
+
+def _error_line(
+    panel: Axes, part: pd.DataFrame, axis: str, words: str, factor: float, number: int, centre: Any
+) -> None:
     """Connect the points of one axis, and label those that differ from the centre with their values."""
     means = part.groupby(axis, observed=True)[["energy_j", "mean_rms_over_range"]].mean().sort_index()
     values = [f"{value:,}" if isinstance(value, int | np.integer) else f"{value}" for value in means.index]
@@ -128,7 +147,6 @@ def _error_line(panel: Axes, part: pd.DataFrame, axis: str, factor: float, numbe
             place = (point["energy_j"] * factor, point["mean_rms_over_range"])
             panel.annotate(text, place, (6, 6), textcoords="offset points", fontsize=8)
     evidence = str(part["energy_evidence"].iloc[0])
-    words = axis_label(axis).removesuffix(" (rows)")
     panel.plot(
         means["energy_j"] * factor,
         means["mean_rms_over_range"],
@@ -146,7 +164,8 @@ FIGURES = (
         "error_energy",
         "Error against training energy",
         "RMS residual / range, mean over columns, against the energy of the training. Lines connect points that differ "
-        "from the centre in one axis, labelled with their values. Markers are means over n repeats, bars are 95 % t "
+        "from the centre in one axis, labelled with their values, or that are trained in another way, such as from "
+        "another start, and differ in their epochs. Markers are means over n repeats, bars are 95 % t "
         "intervals (none for n = 1). Open grey marks are flagged runs, which are excluded from the means. The dotted "
         "line is the error of storing only the columns' means. " + EVIDENCE,
         draw_error_energy,
