@@ -64,7 +64,7 @@ def packing_family(packing: str) -> str:
     return "+".join(word if Packing.parse(word).lossless else _NUMBER.sub("", word) for word in words)
 
 
-def family(row: Mapping[str, Any]) -> str:
+def family(row: Mapping[Any, Any]) -> str:
     """Name the family of a codec. Its members differ in one number, so that they are on one curve.
 
     That number is the epochs if the codec trains in epochs, otherwise the error bound of its packing, otherwise the

@@ -15,11 +15,12 @@ Tables = dict[str, pd.DataFrame]
 def with_codecs() -> Callable[[Tables, Mapping[str, tuple[float, float]]], Tables]:
     """Return a function that adds codecs without training to the runs, given their error and ratio by packing.
 
-    They cost as much as the trained codecs at the study's centre.
+    They cost as much as the trained codecs at the study's centre. Trainings with other batch sizes, which are codecs of
+    their own, are left out.
     """
 
     def extended(tables: Tables, codecs: Mapping[str, tuple[float, float]]) -> Tables:
-        runs = tables["runs"]
+        runs = tables["runs"][tables["runs"]["batch_size"] == 512]
         one = runs[runs["at_centre"] & (runs["operation"] != "train")]
         added = [
             one.assign(

@@ -13,12 +13,14 @@ import pytest
 from baler_energy.analysis.rate_distortion import codec_points
 from baler_energy.analysis.schema import arrow_schema
 from baler_energy.figures.base import Dataset, NoData
-from baler_energy.figures.codec_marks import looks
-from baler_energy.figures.codec_rows import codecs_at_centre, on_other_threads
+from baler_energy.figures.codec_marks import draw_against_error, looks
+from baler_energy.figures.codec_rows import codecs_at_centre, on_other_threads, where
+from baler_energy.figures.style import grid
 from baler_energy.figures.tables.codecs import TABLE, codecs
 from baler_energy.figures.worth.codec_costs import draw_codec_costs, draw_throughput
 from baler_energy.figures.worth.coder_gain import draw_coder_gain
 from baler_energy.figures.worth.column_types import draw_column_types
+from baler_energy.figures.worth.error_energy import draw_error_energy
 from baler_energy.figures.worth.rate_distortion import draw_rate_distortion
 from baler_energy.figures.worth.scorecard import draw_scorecard
 from baler_energy.variants import NO_TRANSFORM
@@ -95,7 +97,7 @@ def test_the_answer_follows_the_data(several: Tables) -> None:
 
 def test_the_notes_are_few(several: Tables) -> None:
     notes = TABLE.notes(codecs(several), several)
-    assert len(notes) == 5 and notes[0].startswith("Most favourable for Baler: at the error of baler 1/2 after")
+    assert len(notes) == 5 and notes[0].startswith("Most favourable for Baler: at the error of baler 1/2, 25")
     assert (
         "quantise+pcodec stores" in notes[1] and "times less" in notes[1] and "to compress a GB (modelled)" in notes[1]
     )
@@ -250,6 +252,7 @@ def test_transforms_need_a_shared_coder(several: Tables) -> None:
 
 def test_one_family_is_left_out_with_the_reason(build: Callable[..., Tables]) -> None:
     tables = build(repeats=1)
+    tables["runs"] = tables["runs"][tables["runs"]["batch_size"] == 512]
     with pytest.raises(NoData, match="only one family of codecs"):
         draw_rate_distortion(tables)
     assert codecs(tables).empty and "compares no trained codec" in TABLE.without_rows
@@ -262,3 +265,67 @@ def test_errors_are_read_of_all_codecs_at_the_centre_and_no_other_point(build: B
         pq.write_table(arrow, tmp_path / f"{name}.parquet")
     found = Dataset(tmp_path)["errors"]
     assert set(found["epochs"]) == {1, 5, 25} and set(found["rows"]) == {30_000}
+    assert set(found["batch_size"]) == {128, 512, 2048} and set(found["threads"]) == {2}
+
+
+@pytest.fixture(scope="module")
+def starts(several: Tables) -> Tables:
+    """Add trainings from another start, which have a fifth of the error and eight times the ratio."""
+    runs = several["runs"]
+    other = runs[runs["epochs"].notna()].assign(start="pca", at_centre=False, ratio_native_bytes=8.0)
+    other = other.assign(compressed_bytes=other["rows"] * 12, run_id=other["run_id"] + "/start~pca")
+    errors = ["mean_rms_over_range", "mean_nrmse", "mean_relative_error_median"]
+    return several | {"runs": pd.concat([runs, other.assign(**other[errors] / 5)], ignore_index=True)}
+
+
+def test_trainings_from_another_start_are_codecs_of_their_own(several: Tables, starts: Tables) -> None:
+    table = codecs(starts)
+    own = table[table["measured"] & (table["measure"] == "error")].set_index("at_codec")
+    alone = codecs(several).query("measured and measure == 'error'").set_index("at_codec")
+    assert set(own["family"]) == {"baler 1/2", "baler 1/2, start pca"} and (own["n"] == 3).all()
+    for epochs in ("1 epoch", "5 epochs", "25 epochs"):
+        random, pca = own.loc[f"baler 1/2, {epochs}"], own.loc[f"baler 1/2, start pca, {epochs}"]
+        assert random["ratio"] == alone.loc[f"baler 1/2, {epochs}", "ratio"], "not averaged with the other start"
+        assert pca["ratio"] == 8 and pca["at_error"] == pytest.approx(random["at_error"] / 5)
+
+
+def test_the_answer_names_the_variants_that_were_compared(several: Tables, starts: Tables) -> None:
+    # Only one of the trainings from another start has an error that a codec without training reaches.
+    runs = starts["runs"].assign(mean_rms_over_range=starts["runs"]["mean_rms_over_range"].clip(lower=0.005))
+    words = TABLE.rows(codecs(starts | {"runs": runs}), 1)[0]["at the error of"]
+    assert words.endswith(" Variants compared: epochs 1, 5 or 25; start pca or random.") and "errors compared" in words
+    alone = TABLE.rows(codecs(several), 1)[0]["at the error of"]
+    assert alone.endswith("Variants compared: epochs 1, 5 or 25.")
+    one = several["runs"][several["runs"]["epochs"].ne(1) & several["runs"]["epochs"].ne(25)]
+    assert "Variants" not in TABLE.rows(codecs(several | {"runs": one}), 1)[0]["at the error of"]
+
+
+def test_the_epochs_of_each_start_are_connected(several: Tables, starts: Tables) -> None:
+    labels = draw_error_energy(starts).axes[0].get_legend_handles_labels()[1]
+    assert "Epochs: 1, 5, 25" in labels and "Epochs of baler 1/2, start pca: 1, 5, 25" in labels
+    assert not any("start" in label for label in draw_error_energy(several).axes[0].get_legend_handles_labels()[1])
+
+
+def test_the_scorecard_includes_the_trained_codec_that_does_best(starts: Tables) -> None:
+    runs = starts["runs"].assign(mean_rms_over_range=starts["runs"]["mean_rms_over_range"].clip(lower=0.005))
+    legend = [text.get_text() for text in draw_scorecard(starts | {"runs": runs}).legends[0].get_texts()]
+    assert [text.rpartition(" (")[0].removeprefix("at the error of ") for text in legend[:3]] == [
+        f"baler 1/2, {epochs}" for epochs in ("1 epoch", "5 epochs", "25 epochs")
+    ]
+    assert len(legend) == 4 and legend[3].startswith("at the error of baler 1/2, start pca, ")
+
+
+def test_what_the_codecs_share_is_in_the_description_and_what_they_vary_is_not(several: Tables, build: Build) -> None:
+    assert "batch size 512" in where(several["runs"])
+    assert "batch size" not in where(build(repeats=1)["runs"])
+
+
+def test_a_family_is_drawn_along_the_error_of_its_panel() -> None:
+    family = {"family": "f", "packing": "zstd", "epochs": None, "compression_ratio": 2.0}
+    points = pd.DataFrame([family | {"error": e, "nrmse": n, "ratio": e} for e, n in ((1, 2), (2, 1), (3, 3))])
+    for measure, column in (("error", "mean_rms_over_range"), ("nrmse", "mean_nrmse")):
+        (panel,) = grid(1, 1, 3)[1].flat
+        runs = pd.DataFrame({column: [1.0], "trivial_mean_rms_over_range": 5.0})
+        draw_against_error(panel, points, runs, looks(points), measure, "ratio")
+        line = next(line for line in panel.lines if len(line.get_xdata()) == 3)
+        assert list(line.get_xdata()) == [1, 2, 3]

@@ -20,6 +20,7 @@ CLASSICAL = {"quantise-0.01+zstd": (0.004, 0.05), "quantise-0.03+zstd": (0.01, 0
 def several(build: Callable[..., Tables]) -> Tables:
     """Give trainings of 1, 5 and 25 epochs, and classical codecs."""
     tables = build()
+    tables["runs"] = tables["runs"][tables["runs"]["batch_size"] == 512]
     absent = {name: None for name in AXES if not applies(name, "identity")}
     centre = tables["runs"][tables["runs"]["at_centre"] & (tables["runs"]["operation"] != "train")]
     added: dict[str, list[pd.DataFrame]] = {name: [tables[name]] for name in ("runs", "derived", "derived_histograms")}

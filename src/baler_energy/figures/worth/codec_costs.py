@@ -136,8 +136,9 @@ def _describe(figure: Figure, tables: Tables, runs: pd.DataFrame, counts: list[i
 
 _CODECS = (
     "A GB is 10^9 bytes of the table in its recorded formats. Training is not included. Lines connect codecs that "
-    "differ in a bound, a level, a ratio or epochs, in order of their errors. Marks are means over n clean repeats, "
-    "bars are 95 % t intervals. A digit is the same codec on that number of threads, connected with its mark."
+    "differ in one number only (the epochs, the error bound or the compression ratio), in order of their errors. "
+    "Marks are means over n clean repeats, bars are 95 % t intervals. A digit is the same codec on that number of "
+    "threads, connected with its mark."
 )
 
 FIGURES = (

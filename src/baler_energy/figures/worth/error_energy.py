@@ -130,7 +130,7 @@ def _lines(known: pd.DataFrame, centre: dict[str, Any]) -> Iterator[tuple[str, s
             yield axis, axis_label(axis).removesuffix(" (rows)"), along
     ways = known[[name for name in CODEC if name not in (*_ALIKE, *_LINED)]].drop_duplicates()
     for way in ways.to_dict("records"):
-        other = centre | way
+        other: dict[str, Any] = {**centre, **{str(name): value for name, value in way.items()}}
         along = sweep(known, "epochs", other)
         if len(along) and family(other) != family(centre):
             yield "epochs", f"Epochs of {plain(family(other))}", along

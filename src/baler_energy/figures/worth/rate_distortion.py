@@ -83,8 +83,9 @@ FIGURES = (
         "Size of the table in its recorded formats over that of the compressed file, without the model, against the "
         "error on the compressed rows (for trained codecs, the training rows), in two measures: RMS residual over the "
         "range, which outliers make small, and over the standard deviation (NRMSE). Lines connect codecs that differ "
-        "in a bound, a level, a ratio or epochs. Colours show kinds of codecs. Marks are means over n repeats, bars "
-        "are 95 % t intervals. The dotted line is the error of storing only the columns' means.",
+        "in one number only: the epochs, the error bound or the compression ratio. Names leave out parameters of the "
+        "training that have their default. Colours show kinds of codecs. Marks are means over n repeats, bars are "
+        "95 % t intervals. The dotted line is the error of storing only the columns' means.",
         draw_rate_distortion,
     ),
 )

@@ -76,7 +76,9 @@ def _chosen(card: pd.DataFrame) -> list[str]:
     The family is the one with the most values of epochs. In a study that varies epochs around its centre, this family
     has the centre's ratio and packing. The other one is that whose best rival without training stores least more.
     """
-    family = card.groupby("at_family", sort=False)["at_epochs"].nunique().idxmax()
+    counts = card.groupby("at_family", sort=False)["at_epochs"].nunique()
+    # The shortest name has the fewest parameters that are not the default.
+    family = min(counts.index[counts == counts.max()], key=len)
     chosen = list(card[card["at_family"] == family].sort_values("at_epochs", kind="stable")["at_codec"].unique())
     rivals = card[~card["trains"].astype(bool) & (card["measure"] == next(iter(MEASURES)))]
     best = [] if rivals.empty else [rivals.groupby("at_codec")["ratio_factor"].max().idxmin()]
