@@ -39,6 +39,7 @@ CODECS = (
     "codec_costs",
     "codec_throughput",
     "coder_gain",
+    "derived",
     "held_out",
     "break_even_years",
     "break_even_volume",
