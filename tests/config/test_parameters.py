@@ -72,6 +72,7 @@ def test_parameters_that_do_not_apply_are_null_and_in_no_path(point: Point, tran
         shuffle=st.booleans(),
         early_stopping_patience=st.none() | st.integers(1, 99),
         stop_at_loss=st.none() | st.floats(1e-12, 1e6),
+        stop_at_gain=st.none() | st.floats(1e-6, 0.99),
         plateau_patience=st.none() | st.integers(1, 99),
         plateau_factor=st.floats(0.01, 0.99),
         save_every_s=st.floats(0.01, 1e6),

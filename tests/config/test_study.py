@@ -282,6 +282,7 @@ def test_further_points_need_a_reference(study):
         ({"training": {"shuffle": True}}, "shuffle"),
         ({"training": {"plateau_patience": 3}}, "plateau_patience"),
         ({"training": {"stop_at_loss": 0.1}}, "stop_at_loss"),
+        ({"training": {"stop_at_gain": 0.1}}, "stop_at_gain"),
     ],
 )
 def test_values_that_upstream_does_not_support_are_reported_at_load_time(study, changes, named):

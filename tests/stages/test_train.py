@@ -180,6 +180,7 @@ def test_an_old_record_does_not_outlive_a_failure(stage, pipeline, tmp_path, mon
         (("--early-stopping-patience", 0), "--early-stopping-patience"),
         (("--save-every-s", 0), "--save-every-s"),
         (("--stop-at-loss", 0), "--stop-at-loss"),
+        (("--stop-at-gain", 1), "--stop-at-gain"),
         (("--epochs", 0), "--epochs"),
         (("--batch-size", -5), "--batch-size"),
         (("--threads", 0), "--threads 0"),

@@ -290,6 +290,9 @@ class Training(Config):
     """Stop after this many epochs without a lower loss."""
     stop_at_loss: Annotated[float, Field(gt=0)] | None = None
     """Stop after the first epoch whose loss is at most this."""
+    stop_at_gain: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Stop when the last tenth of the energy spent so far lowered the loss by less than this fraction of it, such as
+    0.01. Energy is what the study's meters measured, or time if it is only modelled."""
     plateau_patience: Count | None = None
     """Lower the learning rate after this many epochs without a lower loss. If it is set, the axis ``schedule`` is
     ``plateau`` by default."""

@@ -8,7 +8,8 @@
 - `baler_import`, `baler_export`: read and write projects of upstream Baler
 - `generate`, `prepare`: tables of HEP data
 - `train`, `compress`, `decompress`, `forward`: the measured stages; `measured`: what they share
-- `history`, `saved`: other outputs of a training: a row per epoch, and the state from which it resumes
+- `history`, `saved`: other outputs of a training: a row per epoch, and the state from which it resumes;
+  `stopping`: when its energy no longer buys enough
 - `evaluate`: errors of the reconstructed table; `apply`: compress, decompress and evaluate in one process
 - `round_trip`: compress and decompress without measuring, for errors only
 - `derive`: quantities computed from columns, such as masses, before and after compression

@@ -9,9 +9,11 @@ from baler_energy.files import atomic_path
 if TYPE_CHECKING:
     from baler_energy.meters.session import Session
 
-__all__ = ["HISTORY", "History"]
+__all__ = ["ENERGY", "HISTORY", "History"]
 
 HISTORY = "history.parquet"
+#: Start of the names of columns with energies; "<meter>/<component>" follows.
+ENERGY = "energy_j:"
 #: Columns of every row; a training in closed form has no rows.
 _COLUMNS = ("epoch", "loss", "duration_s")
 
@@ -32,7 +34,7 @@ class History:
     def go_on(self, rows: Sequence[dict[str, Any]]) -> None:
         """Continue after the epochs of an earlier process; its last energies are added to those of this one."""
         self.rows = [*rows]
-        before_j = {name: rows[-1].get(f"energy_j:{name}") for name in self._start_j}
+        before_j = {name: rows[-1].get(f"{ENERGY}{name}") for name in self._start_j}
         self._start_j = {
             name: start_j - before for name, start_j in self._start_j.items() if (before := before_j[name]) is not None
         }
@@ -42,7 +44,7 @@ class History:
         energies_j = self._session.energies_j()
         row = {"epoch": epoch.epoch, "loss": epoch.loss, "duration_s": epoch.duration_s}
         for name, start_j in self._start_j.items():
-            row[f"energy_j:{name}"] = energies_j[name] - start_j if name in energies_j else None
+            row[f"{ENERGY}{name}"] = energies_j[name] - start_j if name in energies_j else None
         self.rows.append(row)
 
     def complete(self, epochs: Sequence[Any]) -> None:

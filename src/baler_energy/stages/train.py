@@ -22,6 +22,7 @@ from baler_energy.stages.options import (
     point_options,
 )
 from baler_energy.stages.saved import STATE, SavedTraining, training_key
+from baler_energy.stages.stopping import StopAtGain, evidence_of
 from baler_energy.vocabulary import Operation
 
 __all__ = [
@@ -101,14 +102,15 @@ def train(data: Path, out: Path, point: PointOptions, training: Training, measur
         open_work(work, measuring, device, out) as session,
     ):
         history = History(session)
+        stopping = StopAtGain(training.stop_at_gain, history, evidence_of(measuring.meters), device.type == "cuda")
         saved = None
         if work.saves_state:
             key = training_key(table, recorded)
             saved = SavedTraining(out / STATE, key, session, history, training.save_every_s)
 
         def operation() -> Any:
-            history.restart()
-            return work.operation(history.add, saved)
+            stopping.restart()
+            return work.operation(stopping.add, saved)
 
         segments = saved.segments if saved else []
         outcome = session.run(operation, warm_up=warm_up_of(work, device), once=bool(segments))
@@ -118,7 +120,8 @@ def train(data: Path, out: Path, point: PointOptions, training: Training, measur
         learned.codec.write(out / CHECKPOINT)
         history.complete(learned.epochs)
         history.write(out / HISTORY)
-        results = {**learned.results, "segments": len(segments) + 1, **facts_of_work(work, device, outcome.result)}
+        results = {**learned.results, **stopping.facts(), "segments": len(segments) + 1}
+        results |= facts_of_work(work, device, outcome.result)
         write_record(out, Operation.TRAIN, recorded, outcome, results, segments)
         if saved:
             saved.remove()

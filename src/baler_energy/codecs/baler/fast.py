@@ -52,7 +52,7 @@ def train(
     architecture: Architecture,
     settings: TrainingSettings,
     device: torch.device,
-    on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+    on_epoch: Callable[[Epoch], bool | None] = lambda epoch: False,
     keeper: Keeper | None = None,
 ) -> Trained:
     """Scale a table (rows, columns) and train a new network on it, as `training.train` does.

@@ -63,14 +63,14 @@ def train(
     architecture: Architecture,
     settings: TrainingSettings,
     device: torch.device,
-    on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+    on_epoch: Callable[[Epoch], bool | None] = lambda epoch: False,
     keeper: Keeper | None = None,
 ) -> Trained:
     """Scale a table (rows, columns) and train a new network on it.
 
     On a CPU with the same number of threads, the same settings give the same bits, even if the training resumes from a
     state of `keeper`. `names` are the column names, for messages. Table and network are put on `device`. `on_epoch` is
-    called at each epoch's end.
+    called at each epoch's end; if it returns True, training ends.
 
     Raises
     ------
@@ -143,7 +143,7 @@ def train_epochs(
     epoch: Callable[[], float],
     learner: Learner,
     settings: TrainingSettings,
-    on_epoch: Callable[[Epoch], None],
+    on_epoch: Callable[[Epoch], bool | None],
     keeper: Keeper | None = None,
 ) -> tuple[Epoch, ...]:
     """Run `epoch`, which trains on the table once and returns the loss, until the last epoch or an early stop.
@@ -160,9 +160,10 @@ def train_epochs(
         start = time.perf_counter()
         loss = epoch()
         epochs.append(Epoch(number, _finite(loss, number, settings), time.perf_counter() - start))
-        on_epoch(epochs[-1])
+        stop = on_epoch(epochs[-1])
         learner.after_epoch(loss)
-        if learner.patience.exhausted_by(loss) or (settings.stop_at_loss is not None and loss <= settings.stop_at_loss):
+        low_enough = settings.stop_at_loss is not None and loss <= settings.stop_at_loss
+        if learner.patience.exhausted_by(loss) or low_enough or stop:
             break
         if keeper and number < settings.epochs:
             keeper.offer(partial(learner.capture, epochs))

@@ -18,6 +18,7 @@ def _refuse(point: Parameters, training: Training) -> None:
         schedule=point.schedule,
         optimizer=point.optimizer,
         stop_at_loss=training.stop_at_loss,
+        stop_at_gain=training.stop_at_gain,
     )
 
 

@@ -24,6 +24,7 @@ def refuse_unsupported(
     schedule: str = "constant",
     optimizer: str = "adam",
     stop_at_loss: float | None = None,
+    stop_at_gain: float | None = None,
 ) -> None:
     """Refuse what upstream Baler does not support: the record would name settings that were not measured.
 
@@ -31,7 +32,7 @@ def refuse_unsupported(
     ------
     InputError
         Baler does not have the network, does not pack latents, starts at random, does not shuffle, only has Adam, does
-        not stop at a loss, or fails with a learning-rate schedule (with current versions of torch).
+        not stop at a loss or a gain, or fails with a learning-rate schedule (with current versions of torch).
     """
     wrong = None
     if network(model).skip:
@@ -50,6 +51,8 @@ def refuse_unsupported(
         wrong = f"optimizer {optimizer!r} (it uses adam)"
     elif stop_at_loss is not None:
         wrong = "stop_at_loss (it only stops early by a patience)"
+    elif stop_at_gain is not None:
+        wrong = "stop_at_gain (it only stops early by a patience)"
     if wrong:
         raise InputError(f"engine 'upstream' does not support {wrong}. Remove it, or use another engine.")
 
