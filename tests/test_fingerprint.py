@@ -171,7 +171,13 @@ def test_ingredients_name_what_changed(package: Path):
 
 def codec(engine: str) -> SimpleNamespace:
     return SimpleNamespace(
-        transform="baler", engine=engine, packing="none", start="random", schedule="constant", optimizer="adam"
+        transform="baler",
+        engine=engine,
+        packing="none",
+        start="random",
+        schedule="constant",
+        optimizer="adam",
+        pruning="none",
     )
 
 

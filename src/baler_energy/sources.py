@@ -18,6 +18,7 @@ from baler_energy.variants import (
     OPTIMIZERS,
     PEERS,
     PROFILERS,
+    PRUNINGS,
     SCHEDULES,
     STARTS,
     TABLES,
@@ -69,6 +70,11 @@ class Codec(Protocol):
 
     @property
     def schedule(self) -> Any:
+        """A value of the axis; None where it does not apply."""
+        ...
+
+    @property
+    def pruning(self) -> Any:
         """A value of the axis; None where it does not apply."""
         ...
 
@@ -173,6 +179,8 @@ def _operations(codec: Codec) -> tuple[str, ...]:
 
 
 def _learning(codec: Codec) -> tuple[str, ...]:
-    """Modules of a training's start, schedule and optimizer."""
+    """Modules of a training's start, schedule, optimizer and pruning."""
     optimizer = [OPTIMIZERS[codec.optimizer]] if codec.optimizer else []
-    return *STARTS.get(codec.start, ()), *SCHEDULES.get(codec.schedule, ()), *optimizer
+    kind = PRUNINGS.get(str(codec.pruning).rpartition("-")[0])
+    pruning = [kind.module] if kind else []
+    return *STARTS.get(codec.start, ()), *SCHEDULES.get(codec.schedule, ()), *optimizer, *pruning

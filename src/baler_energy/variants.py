@@ -19,6 +19,7 @@ __all__ = [
     "OPTIMIZERS",
     "PEERS",
     "PROFILERS",
+    "PRUNINGS",
     "SCHEDULES",
     "STARTS",
     "TABLES",
@@ -26,6 +27,7 @@ __all__ = [
     "FileFormat",
     "MeterKind",
     "ProfilerKind",
+    "PruningKind",
     "load",
     "variant_modules",
 ]
@@ -77,6 +79,21 @@ class MeterKind(NamedTuple):
     module: str
     meaning: str
     totals: tuple[str, ...] = ()
+
+
+class PruningKind(NamedTuple):
+    """A kind of pruning.
+
+    Parameters
+    ----------
+    module
+        Prunes a network.
+    structured
+        Whether it removes whole neurons, so that the matrices become smaller.
+    """
+
+    module: str
+    structured: bool = False
 
 
 class ProfilerKind(NamedTuple):
@@ -200,6 +217,12 @@ OPTIMIZERS: Mapping[str, str] = {
     "sophia": f"{_ROOT}.codecs.baler.optimizers.sophia",
     "muon": f"{_ROOT}.codecs.baler.optimizers.muon",
     "soap": f"{_ROOT}.codecs.baler.optimizers.soap",
+}
+#: Kinds of pruning: values of the axis ``pruning`` without the share that is pruned.
+PRUNINGS: Mapping[str, PruningKind] = {
+    "neurons": PruningKind(f"{_ROOT}.codecs.baler.pruning.neurons", structured=True),
+    "costly-neurons": PruningKind(f"{_ROOT}.codecs.baler.pruning.costly_neurons", structured=True),
+    "weights": PruningKind(f"{_ROOT}.codecs.baler.pruning.weights"),
 }
 #: Meters of a study, in the order of their readings and of their priority in totals.
 METERS: Mapping[str, MeterKind] = {
@@ -341,6 +364,6 @@ def variant_modules() -> frozenset[str]:
     flat += CHAPTERS.values()
     flat += [*STARTS.values(), *SCHEDULES.values()]
     flat.append(one.module for one in FORMATS.values())
-    flat += [[one.module for one in family.values()] for family in (METERS, PEERS, PROFILERS)]
+    flat += [[one.module for one in family.values()] for family in (METERS, PEERS, PROFILERS, PRUNINGS)]
     flat += [modules for transform in TRANSFORMS.values() for one in transform.values() for modules in one.values()]
     return frozenset(module for modules in flat for module in modules)

@@ -34,6 +34,7 @@ POINTS = st.builds(
     learning_rate=st.none() | st.floats(1e-12, 1),
     schedule=st.sampled_from(["constant", "plateau", "one-cycle"]),
     optimizer=st.sampled_from(["adam", "sgd", "muon"]),
+    pruning=st.sampled_from(["none", "neurons-0.5", "costly-neurons-0.25"]),
     repeat=st.integers(0, 1000),
 )
 
@@ -58,6 +59,7 @@ def test_parameters_that_do_not_apply_are_null_and_in_no_path(point: Point, tran
     other = point.changed(transform=transform, packing=packing)
     null = {name for name in AXES if getattr(other, name) is None}
     ours = {"engine", "model", "precision", "batch_size", "epochs", "start", "learning_rate", "schedule", "optimizer"}
+    ours |= {"pruning"}
     assert null == (ours if transform == "pca" else ours | {"compression_ratio"})
     assert f"transform~{transform}" in other.path and not any(f"{name}~" in other.path for name in null)
     read = point_options(parser().parse_args(options_of(other, without=["rows"])))
@@ -73,6 +75,7 @@ def test_parameters_that_do_not_apply_are_null_and_in_no_path(point: Point, tran
         early_stopping_patience=st.none() | st.integers(1, 99),
         stop_at_loss=st.none() | st.floats(1e-12, 1e6),
         stop_at_gain=st.none() | st.floats(1e-6, 0.99),
+        fine_tuning=st.floats(0, 0.99),
         plateau_patience=st.none() | st.integers(1, 99),
         plateau_factor=st.floats(0.01, 0.99),
         save_every_s=st.floats(0.01, 1e6),

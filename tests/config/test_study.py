@@ -279,6 +279,7 @@ def test_further_points_need_a_reference(study):
         ({"axes": {"start": ["random", "pca"]}}, "start 'pca'"),
         ({"axes": {"schedule": ["constant", "one-cycle"]}}, "schedule 'one-cycle'"),
         ({"axes": {"optimizer": ["sgd"]}}, "optimizer 'sgd'"),
+        ({"axes": {"pruning": ["neurons-0.5"]}}, "pruning 'neurons-0.5'"),
         ({"training": {"shuffle": True}}, "shuffle"),
         ({"training": {"plateau_patience": 3}}, "plateau_patience"),
         ({"training": {"stop_at_loss": 0.1}}, "stop_at_loss"),

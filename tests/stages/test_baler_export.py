@@ -174,10 +174,11 @@ class _Case:
     [
         _Case((200, 100, 50), 0.01, False, 300, False),
         _Case((20, 10), 0.0, False, 300, False),
+        _Case((90, 40, 21), 0.01, False, 300, False),
         _Case((200, 100, 50), 0.01, False, 200, True),
         _Case((20, 10), 0.0, True, 300, True),
     ],
-    ids=["AE", "small", "second table", "constant column"],
+    ids=["AE", "small", "narrower", "second table", "constant column"],
 )
 def test_baler_itself_agrees(baler, stage, project, tmp_path, case):
     whole = toy.generate(300, 7)

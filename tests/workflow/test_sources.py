@@ -25,6 +25,7 @@ from baler_energy.variants import (
     OPTIMIZERS,
     PEERS,
     PROFILERS,
+    PRUNINGS,
     SCHEDULES,
     STARTS,
     TRANSFORMS,
@@ -94,11 +95,11 @@ def codec(
     start: str | None = None,
     schedule: str | None = None,
     optimizer: str | None = "adam",
+    pruning: str | None = None,
 ) -> SimpleNamespace:
     """Name a codec."""
-    return SimpleNamespace(
-        transform=transform, engine=engine, packing=packing, start=start, schedule=schedule, optimizer=optimizer
-    )
+    learning = {"start": start, "schedule": schedule, "optimizer": optimizer, "pruning": pruning}
+    return SimpleNamespace(transform=transform, engine=engine, packing=packing, **learning)
 
 
 def options(engine: str, operation: str | None = None) -> list[str]:
@@ -135,6 +136,13 @@ def test_a_meter(made: Files, name: str) -> None:
     arguments = ["measure", *WINDOW, name, "--", "true"]
     # 3: this machine lacks the meter, which was requested by name.
     check(made, arguments, sources.stage("measure"), *sources.meter_modules([name]), codes=(0, 3))
+
+
+@pytest.mark.parametrize("name", PRUNINGS)
+def test_a_kind_of_pruning(made: Files, name: str) -> None:
+    pruning = f"{name}-0.5"
+    arguments = ["train", "--data", made.table, "--out", made.out, *options("reference"), "--pruning", pruning, *WINDOW]
+    check(made, [*arguments, "process"], *sources.measured("train", codec(pruning=pruning), ["process"]))
 
 
 @pytest.mark.parametrize("engine", ENGINES)

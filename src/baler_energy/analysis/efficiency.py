@@ -10,6 +10,7 @@ from baler_energy.analysis.schema import POINT
 from baler_energy.analysis.statistics import defects
 from baler_energy.codecs.baler.architecture import network
 from baler_energy.codecs.packing import Packing
+from baler_energy.config.parameters import AXIS_DEFAULTS
 from baler_energy.vocabulary import Evidence, Operation, Quantity
 
 __all__ = ["ALPHA", "KEYS", "absent", "metrics"]
@@ -179,6 +180,8 @@ def _macs(run: Record) -> _Value:
         return _ratio(_known(run["flops"], "the run did not record its operations"), 2.0)
     if pd.isna(run["model"]):
         return _Missing("the codec has no network")
+    if run.get("pruning", AXIS_DEFAULTS["pruning"]) != AXIS_DEFAULTS["pruning"]:
+        return _Missing("the network was pruned, and the dataset does not have its widths")
     architecture = network(str(run["model"])).sized(int(run["columns"]), int(run["latent_columns"]))
     if run["operation"] == Operation.DECOMPRESS:
         return float(run["rows"]) * architecture.decode_macs

@@ -18,6 +18,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from pydantic.fields import FieldInfo
 
 from baler_energy.codecs.baler.architecture import network
+from baler_energy.codecs.baler.pruning.base import Pruning
 from baler_energy.codecs.packing import Packing
 from baler_energy.errors import InputError
 from baler_energy.variants import ENGINES, OPTIMIZERS, SCHEDULES, STARTS, TRANSFORMS
@@ -253,6 +254,21 @@ class Parameters(Config):
     """What turns gradients into steps of the parameters. ``muon`` and ``soap`` work on whole matrices; ``sophia`` needs
     second derivatives."""
 
+    pruning: Annotated[
+        str,
+        _checked(Pruning.parse),
+        _BALER,
+        Shown(
+            "kind of pruning and share that is pruned: neurons, costly-neurons or weights; none",
+            phrase="pruning {}",
+            quiet=True,
+        ),
+    ] = "none"
+    """What is pruned before the last epochs (``training.fine_tuning``), and its share. ``neurons-0.5``: half of the
+    hidden neurons, those of smallest magnitude; ``costly-neurons-0.5``: those of smallest magnitude over the measured
+    time of their layers; ``weights-0.5``: the smallest weights are set to zero, which saves nothing (not in engine
+    ``fast``)."""
+
     def changed(self, **changes: Any) -> Self:
         """Return a copy with some values changed, all validated; parameters that do not apply are null."""
         given = {name: value for name in type(self).model_fields if (value := getattr(self, name)) is not None}
@@ -293,6 +309,9 @@ class Training(Config):
     stop_at_gain: Annotated[float, Field(gt=0, lt=1)] | None = None
     """Stop when the last tenth of the energy spent so far lowered the loss by less than this fraction of it, such as
     0.01. Energy is what the study's meters measured, or time if it is only modelled."""
+    fine_tuning: Annotated[float, Field(ge=0, lt=1)] = 0.25
+    """Fraction of the epochs that follow the pruning, if the axis ``pruning`` is not ``none``. A training that stops
+    early has more: fine-tuning may use all epochs that are left, and stops by the same rules."""
     plateau_patience: Count | None = None
     """Lower the learning rate after this many epochs without a lower loss. If it is set, the axis ``schedule`` is
     ``plateau`` by default."""

@@ -100,7 +100,7 @@ def baler_export(checkpoint_path: Path, out: Path, compressed: Path | None = Non
         files.write_table(whole.data, table or empty)
         if content:
             files.write_latents(whole.compressed, content.latents(), checkpoint)
-    return _words(folder, content, table, config)
+    return _words(folder, content, table, config, padded=files.is_padded(checkpoint.architecture))
 
 
 def _compressed(path: Path, checkpoint: "Checkpoint") -> "Reader":
@@ -162,10 +162,12 @@ def _whole(folder: Folder) -> Iterator[Folder]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _words(folder: Folder, content: "Reader | None", table: Table | None, config: Config) -> str:
+def _words(folder: Folder, content: "Reader | None", table: Table | None, config: Config, *, padded: bool) -> str:
     workspace = folder.path.absolute().parent.name
     command = f"python -m baler --project {workspace} {folder.name} --mode"
     lines = [f"{folder.path}: {config.model_name}, compression ratio {config.compression_ratio:g}"]
+    if padded:
+        lines.append("network: narrower than Baler's, so padded with zeros, which makes Baler no faster")
     if config.custom_norm:
         lines.append("data: scaled, as Baler would scale them differently from the training; do not train on them")
     lines.append(f"to run in {folder.root}, with Baler installed:")

@@ -57,8 +57,9 @@ def trained(engine, data, settings, keeper=None):
         {"learning_rate": 0.3, "schedule": "plateau", "plateau_patience": 1, "plateau_factor": 0.3},
         {"learning_rate": 0.03, "schedule": "one-cycle", "start": "pca"},
         {"learning_rate": 0.1, "epochs": 60, "early_stopping_patience": 4, "shuffle": True},
+        {"pruning": "neurons-0.5", "schedule": "one-cycle", "shuffle": True},
     ],
-    ids=["plain", "shuffled", "float32", "plateau", "one cycle", "early stopping"],
+    ids=["plain", "shuffled", "float32", "plateau", "one cycle", "early stopping", "pruning"],
 )
 def test_an_interrupted_training_gives_the_same_bits(engine, changes, data):
     settings = SETTINGS.changed(**changes)

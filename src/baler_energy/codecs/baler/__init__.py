@@ -4,6 +4,7 @@
 - `model`: the network
 - `settings`: how to train; `schedules`: how the learning rate changes; `optimizers`: what
   updates the parameters
+- `pruning`: what is removed from a trained network
 - `pca_start`: the start ``pca``, principal components inside the network
 - `training`: the engine ``reference``, as a Baler user runs it
 - `fast`: the training of the engine ``fast``

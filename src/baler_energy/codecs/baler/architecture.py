@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from baler_energy.errors import InputError
@@ -31,6 +31,12 @@ class Network:
         """The value of the axis ``model``."""
         widths = "-".join(map(str, self.hidden))
         return next((name for name, known in _NAMED.items() if known == self), f"{'skip-' * self.skip}{widths}")
+
+    def fits_into(self, other: "Network") -> bool:
+        """Whether only its widths differ from the other network's, and none is larger."""
+        if len(self.hidden) != len(other.hidden) or replace(self, hidden=other.hidden) != other:
+            return False
+        return all(map(int.__le__, self.hidden, other.hidden))
 
     def sized(self, columns: int, latent: int) -> "Architecture":
         """Give the network for a table's columns and a number of latent columns."""

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from baler_energy.codecs.baler.architecture import Architecture, latent_columns, network
 from baler_energy.codecs.baler.model import DTYPES, Autoencoder
+from baler_energy.codecs.baler.pruning.base import Pruning
 from baler_energy.codecs.engines.base import Asked
 from baler_energy.codecs.normalisation import Normalisation
 from baler_energy.config.parameters import Parameters
@@ -163,8 +164,14 @@ def check_point(checkpoint: Checkpoint, point: Parameters, path: Path) -> None:
             f"{checkpoint.precision}."
         )
     columns, latent = checkpoint.architecture.columns, checkpoint.architecture.latent
-    known = checkpoint.architecture.network
-    if known != network(point.model):
+    known, trained = checkpoint.architecture.network, network(point.model)
+    pruning = Pruning.parse(point.pruning)
+    if pruning and not pruning.allows(known, trained, latent):
+        raise InputError(
+            f"{path}: contains network {known.name}, which --model {point.model} --pruning {point.pruning} does not "
+            "give. Use the --model and --pruning of its training."
+        )
+    if not pruning and known != trained:
         name = known.name
         raise InputError(f"{path}: contains network {name}, but --model is {point.model}. Use --model {name}.")
     if latent_columns(columns, point.compression_ratio) != latent:

@@ -23,12 +23,13 @@ from torch.nn.utils import parameters_to_vector, vector_to_parameters
 from torch.utils.data import RandomSampler
 
 from baler_energy.codecs.baler.architecture import Architecture
-from baler_energy.codecs.baler.model import Autoencoder
+from baler_energy.codecs.baler.model import DTYPES, Autoencoder
 from baler_energy.codecs.baler.settings import TrainingSettings
 from baler_energy.codecs.baler.state import Epoch, Keeper
 from baler_energy.codecs.baler.training import (
     Trained,
     batch_loss,
+    fit_and_prune,
     new_learner,
     new_optimizer,
     started_model,
@@ -69,22 +70,26 @@ def train(
     scaled = normalisation.normalise(data)
     model = started_model(architecture, settings, scaled).to(device)
     with torch.no_grad(), _side_stream(device):
-        step = Step(model, settings)
-        table = torch.as_tensor(scaled, dtype=step.parameters.dtype, device=device)
+        table = torch.as_tensor(scaled, dtype=DTYPES[settings.precision], device=device)
         batches = _Batches(table, settings)
-        graphed = device.type == "cuda" and step.is_one_vector
-        take = GraphedStep(step, step.optimizer, settings.batch_size) if graphed else step
 
-        learner = new_learner(model, step.optimizer, batches.order, settings, len(batches))
+        def fit(
+            model: Autoencoder, settings: TrainingSettings, keeper: Keeper | None, before: int
+        ) -> tuple[Epoch, ...]:
+            step = Step(model, settings)
+            graphed = device.type == "cuda" and step.is_one_vector
+            take = GraphedStep(step, step.optimizer, settings.batch_size) if graphed else step
+            learner = new_learner(model, step.optimizer, batches.order, settings, len(batches))
 
-        def epoch() -> float:
-            for rows in batches:
-                take(rows)
-                learner.after_step()
-            return step.fetch_summed_loss() / len(batches)
+            def epoch() -> float:
+                for rows in batches:
+                    take(rows)
+                    learner.after_step()
+                return step.fetch_summed_loss() / len(batches)
 
-        epochs = train_epochs(epoch, learner, settings, on_epoch, keeper)
-    return Trained(model, normalisation, epochs)
+            return train_epochs(epoch, learner, settings, on_epoch, keeper, before)
+
+        return fit_and_prune(fit, model, normalisation, settings, keeper)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from baler_energy.variants import OPTIMIZERS, load
 __all__ = ["TrainingSettings"]
 
 #: Parameters of a point that its training depends on.
-_OF_POINT = ("epochs", "batch_size", "precision", "start", "learning_rate", "schedule", "optimizer")
+_OF_POINT = ("epochs", "batch_size", "precision", "start", "learning_rate", "schedule", "optimizer", "pruning")
 
 
 class TrainingSettings(Training):
@@ -30,6 +30,8 @@ class TrainingSettings(Training):
     """What turns gradients into steps, a value of the axis."""
     schedule: str = "constant"
     """How the learning rate changes, a value of the axis."""
+    pruning: str = "none"
+    """What is pruned before the last epochs, a value of the axis."""
 
     @classmethod
     def of(cls, point: Parameters, seed: int, training: Training) -> Self:

@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from baler_energy.codecs.baler.architecture import Architecture
 from baler_energy.codecs.baler.checkpoint import Checkpoint
 from baler_energy.codecs.baler.model import DTYPES, Autoencoder
+from baler_energy.codecs.baler.pruning.base import Pruning, fine_tuning_epochs
 from baler_energy.codecs.baler.settings import TrainingSettings
 from baler_energy.codecs.baler.state import Epoch, Keeper, Learner, Patience
 from baler_energy.codecs.engines.base import Asked, Learned, Work
@@ -28,6 +29,7 @@ __all__ = [
     "Epoch",
     "Trained",
     "batch_loss",
+    "fit_and_prune",
     "loader",
     "new_learner",
     "new_model",
@@ -45,11 +47,15 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Trained:
-    """The result of training: the network (on its device), its table's normalisation, and its epochs."""
+    """The result of training: the network (on its device), its table's normalisation, and its epochs.
+
+    `pruned_after` is the number of epochs before the pruning; None: the network was not pruned.
+    """
 
     model: Autoencoder
     normalisation: Normalisation
     epochs: tuple[Epoch, ...]
+    pruned_after: int | None = None
 
 
 def batch_loss(reconstructed: Tensor, rows: Tensor) -> Tensor:
@@ -80,12 +86,36 @@ def train(
     normalisation = Normalisation.of(data, names)
     scaled = normalisation.normalise(data)
     batches = loader(scaled, settings, device)
-    model = started_model(architecture, settings, scaled).to(device)
-    optimizer = new_optimizer(list(model.parameters()), settings)
-    learner = new_learner(model, optimizer, batches.generator, settings, len(batches))
-    epoch = partial(pass_over, model, batches, optimizer, learner.after_step)
-    epochs = train_epochs(epoch, learner, settings, on_epoch, keeper)
-    return Trained(model, normalisation, epochs)
+
+    def fit(model: Autoencoder, settings: TrainingSettings, keeper: Keeper | None, before: int) -> tuple[Epoch, ...]:
+        optimizer = new_optimizer(list(model.parameters()), settings)
+        learner = new_learner(model, optimizer, batches.generator, settings, len(batches))
+        epoch = partial(pass_over, model, batches, optimizer, learner.after_step)
+        return train_epochs(epoch, learner, settings, on_epoch, keeper, before)
+
+    return fit_and_prune(fit, started_model(architecture, settings, scaled).to(device), normalisation, settings, keeper)
+
+
+def fit_and_prune(
+    fit: Callable[[Autoencoder, TrainingSettings, Keeper | None, int], tuple[Epoch, ...]],
+    model: Autoencoder,
+    normalisation: Normalisation,
+    settings: TrainingSettings,
+    keeper: Keeper | None,
+) -> Trained:
+    """Train a network with `fit`; if the settings say so, prune it and train it again for the epochs that are left.
+
+    `fit` takes a network, the settings of its epochs, a keeper, and the number of epochs before. Fine-tuning has a new
+    optimizer and schedule; no state is saved in it, so that a training which is interrupted there resumes before it.
+    """
+    pruning = Pruning.parse(settings.pruning)
+    if pruning is None:
+        return Trained(model, normalisation, fit(model, settings, keeper, 0))
+    first = fit(model, settings.changed(epochs=settings.epochs - fine_tuning_epochs(settings)), keeper, 0)
+    left = settings.epochs - len(first) if settings.fine_tuning else 0
+    with load(pruning.kind.module).pruned(model, pruning.share, settings) as smaller:
+        further = fit(smaller, settings.changed(epochs=left), None, len(first)) if left else ()
+    return Trained(smaller, normalisation, (*first, *further), len(first))
 
 
 @contextmanager
@@ -106,7 +136,7 @@ def training_work(asked: Asked, train_network: Callable[..., Trained]) -> Work:
 
     def finish(trained: Trained) -> Learned:
         checkpoint = Checkpoint.of(trained.model, trained.normalisation, table.names, table.dtypes)
-        results = architecture.training_results([epoch.loss for epoch in trained.epochs], len(table.data))
+        results = _results(trained, architecture, len(table.data))
         return Learned(checkpoint, trained.epochs, results | {"learning_rate": settings.learning_rate})
 
     def warm_up() -> Trained:
@@ -119,6 +149,18 @@ def training_work(asked: Asked, train_network: Callable[..., Trained]) -> Work:
         origin=table.origin,
         saves_state=True,
     )
+
+
+def _results(trained: Trained, architecture: Architecture, rows: int) -> dict[str, str | int | float | bool | None]:
+    """Give the record's entries; epochs before the pruning count with the widths that training began with."""
+    losses = [epoch.loss for epoch in trained.epochs]
+    left, before = trained.model.architecture, trained.pruned_after
+    results = left.training_results(losses, rows)
+    if before is None:
+        return results
+    macs = rows * (before * architecture.training_macs + (len(losses) - before) * left.training_macs)
+    widths = "-".join(map(str, left.hidden))
+    return results | {"macs": macs, "flops": 2 * macs, "pruned_after_epoch": before, "hidden_widths": widths}
 
 
 def new_learner(
@@ -145,8 +187,11 @@ def train_epochs(
     settings: TrainingSettings,
     on_epoch: Callable[[Epoch], bool | None],
     keeper: Keeper | None = None,
+    before: int = 0,
 ) -> tuple[Epoch, ...]:
     """Run `epoch`, which trains on the table once and returns the loss, until the last epoch or an early stop.
+
+    Epochs are numbered from `before` + 1.
 
     Raises
     ------
@@ -159,7 +204,7 @@ def train_epochs(
     for number in progress(numbers, total=len(numbers), label="train", unit="epochs"):
         start = time.perf_counter()
         loss = epoch()
-        epochs.append(Epoch(number, _finite(loss, number, settings), time.perf_counter() - start))
+        epochs.append(Epoch(before + number, _finite(loss, before + number, settings), time.perf_counter() - start))
         stop = on_epoch(epochs[-1])
         learner.after_epoch(loss)
         low_enough = settings.stop_at_loss is not None and loss <= settings.stop_at_loss

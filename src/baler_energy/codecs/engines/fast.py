@@ -1,8 +1,22 @@
 """Baler's autoencoder: the same mathematics, at the speed of the hardware."""
 
+from baler_energy.codecs.baler.pruning.base import Pruning, refuse_both
 from baler_energy.codecs.engines.base import Engine
+from baler_energy.config.parameters import Parameters, Training
+from baler_energy.errors import InputError
 
 __all__ = ["ENGINE"]
+
+
+def _refuse(point: Parameters, training: Training) -> None:
+    pruning = Pruning.parse(point.pruning)
+    if pruning and not pruning.kind.structured:
+        raise InputError(
+            f"engine 'fast' does not support pruning {point.pruning!r}, only kinds that remove neurons. Use one of "
+            "them, or engine 'reference'."
+        )
+    refuse_both(point, training)
+
 
 ENGINE = Engine(
     name="fast",
@@ -10,4 +24,5 @@ ENGINE = Engine(
     precisions=("float64", "float32", "bfloat16"),
     reads_files=True,
     tunes_threads=True,
+    refuse=_refuse,
 )

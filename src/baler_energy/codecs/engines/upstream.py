@@ -17,6 +17,7 @@ def _refuse(point: Parameters, training: Training) -> None:
         shuffle=training.shuffle,
         schedule=point.schedule,
         optimizer=point.optimizer,
+        pruning=point.pruning,
         stop_at_loss=training.stop_at_loss,
         stop_at_gain=training.stop_at_gain,
     )

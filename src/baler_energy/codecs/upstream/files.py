@@ -12,6 +12,7 @@ None of them contains the columns' number types.
 import pickle
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from baler_energy.formats import open_source
 __all__ = [
     "MODELS",
     "column_names",
+    "is_padded",
     "model_name",
     "read_checkpoint",
     "read_features",
@@ -53,7 +55,7 @@ MODELS: dict[str, Network] = {"AE": network("baler"), "FPGA_prototype_model": ne
 
 
 def model_name(architecture: Architecture) -> str:
-    """Give the name of Baler's class for a network.
+    """Give the name of Baler's class for a network, which may be narrower than Baler's: `write_model` pads it.
 
     Raises
     ------
@@ -61,12 +63,20 @@ def model_name(architecture: Architecture) -> str:
         Baler does not have the network.
     """
     for name, known in MODELS.items():
-        if architecture.network == known:
+        if architecture.network.fits_into(known):
             return name
     widths, slope = "-".join(map(str, architecture.hidden)), architecture.negative_slope
     unknown = f"has no network with hidden layers {widths} (slope {slope:g})"
     wrong = "cannot read a network with a skip" if architecture.skip else unknown
-    raise InputError(f"Baler {wrong}: train with --model baler (200-100-50) or --model baler-small (20-10).")
+    raise InputError(
+        f"Baler {wrong}: train with --model baler (200-100-50), --model baler-small (20-10), or as many hidden "
+        "layers that are no wider."
+    )
+
+
+def is_padded(architecture: Architecture) -> bool:
+    """Whether `write_model` adds neurons to the network."""
+    return architecture.hidden != MODELS[model_name(architecture)].hidden
 
 
 def read_model(path: Path) -> tuple[Architecture, dict[str, Tensor]]:
@@ -105,15 +115,21 @@ def read_model(path: Path) -> tuple[Architecture, dict[str, Tensor]]:
 def write_model(path: Path, checkpoint: Checkpoint) -> None:
     """Write ``model.pt``, atomically: plain tensors of float64, in the order of the layers.
 
+    Baler's widths are fixed. A narrower network, such as a pruned one, gets neurons without weights until it has them;
+    they change no output.
+
     Raises
     ------
     InputError
         Baler does not have the network.
     """
-    model_name(checkpoint.architecture)
-    layers = checkpoint.architecture.encoder | checkpoint.architecture.decoder
-    names = [f"{layer}.{kind}" for layer in layers for kind in ("weight", "bias")]
-    content = OrderedDict((name, checkpoint.parameters[name].double()) for name in names)
+    wide = replace(checkpoint.architecture, hidden=MODELS[model_name(checkpoint.architecture)].hidden)
+    content = OrderedDict()
+    for layer, (inputs, outputs) in (wide.encoder | wide.decoder).items():
+        for name, shape in ((f"{layer}.weight", (outputs, inputs)), (f"{layer}.bias", (outputs,))):
+            own = checkpoint.parameters[name].double()
+            content[name] = own.new_zeros(shape)
+            content[name][tuple(slice(size) for size in own.shape)] = own
     # Not by path: torch would store the path's (temporary) name in the file.
     with atomic_path(path) as temporary, temporary.open("wb") as handle:
         torch.save(content, handle)

@@ -23,6 +23,7 @@ def refuse_unsupported(
     shuffle: bool = False,
     schedule: str = "constant",
     optimizer: str = "adam",
+    pruning: str = "none",
     stop_at_loss: float | None = None,
     stop_at_gain: float | None = None,
 ) -> None:
@@ -31,8 +32,9 @@ def refuse_unsupported(
     Raises
     ------
     InputError
-        Baler does not have the network, does not pack latents, starts at random, does not shuffle, only has Adam, does
-        not stop at a loss or a gain, or fails with a learning-rate schedule (with current versions of torch).
+        Baler does not have the network, does not pack latents, starts at random, does not shuffle, only has Adam,
+        does not prune, does not stop at a loss or a gain, or fails with a learning-rate schedule (with current versions
+        of torch).
     """
     wrong = None
     if network(model).skip:
@@ -49,6 +51,8 @@ def refuse_unsupported(
         wrong = f"schedule {schedule!r} or plateau_patience (its schedule fails with current versions of torch)"
     elif optimizer != "adam":
         wrong = f"optimizer {optimizer!r} (it uses adam)"
+    elif pruning != "none":
+        wrong = f"pruning {pruning!r} (it does not prune)"
     elif stop_at_loss is not None:
         wrong = "stop_at_loss (it only stops early by a patience)"
     elif stop_at_gain is not None:
