@@ -136,6 +136,9 @@ def test_counts_are_those_of_the_network() -> None:
         assert row["rows_per_s"] == 500.0
     small = of(dataset(every={"model": "20-10"}), "compress")
     assert small["macs"] == 1000 * (24 * 20 + 20 * 10 + 10 * 12)
+    pruned = of(dataset(every={"pruning": "neurons-0.5"}), "compress")
+    assert pd.isna(pruned["macs"]) and "the network was pruned" in pruned["reasons"]
+    assert of(dataset(every={"pruning": "none"}), "compress")["macs"] == 1000 * 30_400
     # With an error bound, compression also decodes.
     bounded = of(dataset(every={"packing": "zstd+bound-0.01"}), "compress")
     assert bounded["macs"] == 2 * 1000 * 30_400

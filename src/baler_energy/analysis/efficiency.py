@@ -180,7 +180,7 @@ def _macs(run: Record) -> _Value:
         return _ratio(_known(run["flops"], "the run did not record its operations"), 2.0)
     if pd.isna(run["model"]):
         return _Missing("the codec has no network")
-    if run.get("pruning", AXIS_DEFAULTS["pruning"]) != AXIS_DEFAULTS["pruning"]:
+    if pd.notna(run["pruning"]) and run["pruning"] != AXIS_DEFAULTS["pruning"]:
         return _Missing("the network was pruned, and the dataset does not have its widths")
     architecture = network(str(run["model"])).sized(int(run["columns"]), int(run["latent_columns"]))
     if run["operation"] == Operation.DECOMPRESS:
