@@ -60,7 +60,7 @@ def test_cprofile(stage, pipeline, tmp_path, operation):
     calls = hotspots[hotspots["kind"] == "call"].set_index("stack")
     assert calls["total_share"].max() == pytest.approx(1.0, rel=0.01)
     if operation == "train":
-        assert any(stack.endswith("train;train_epochs;pass_over;backward") for stack in calls.index)
+        assert any(stack.endswith("train;fit_and_prune;fit;train_epochs;pass_over;backward") for stack in calls.index)
     assert not hotspots["file"].dropna().str.startswith("/").any()
 
 
