@@ -178,6 +178,7 @@ def codec(engine: str) -> SimpleNamespace:
         schedule="constant",
         optimizer="adam",
         pruning="none",
+        runtime="eager",
     )
 
 

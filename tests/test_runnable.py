@@ -2,6 +2,7 @@
 
 import pytest
 
+from baler_energy.codecs.baler.runtimes.base import Runtime
 from baler_energy.codecs.coders.sz3 import Sz3
 from baler_energy.config.study import load_study
 from baler_energy.errors import UnavailableError
@@ -54,3 +55,14 @@ def test_a_centre_that_is_missing_is_refused(without_sz3):
 def test_jobs_in_the_image_have_every_packing(without_sz3):
     study = load_study(STUDY)
     assert runnable(study, in_image=True) == (study, ())
+
+
+@pytest.mark.parametrize("in_image", [False, True])
+def test_runtimes_that_are_missing_are_left_out_with_the_reason(monkeypatch, in_image):
+    monkeypatch.setattr(Runtime, "missing", lambda self: "It is not installed." if self.packages else None)
+    config = STUDY | {"axes": {"runtime": ["onnx-runtime", "torchscript"]}, "also": []}
+    study, left_out = runnable(load_study(config), in_image=in_image)
+    assert {point.runtime for point in study.points} == {"eager", "torchscript"}
+    (one,) = left_out
+    assert (one.axis, one.value, one.runs, one.of_runs) == ("runtime", "onnx-runtime", 2, 6)
+    assert one.reason == ("The container image does not have what it requires." if in_image else "It is not installed.")

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from baler_energy.codecs.baler.runtimes import runtime_of
 from baler_energy.codecs.engines import engine_of
 from baler_energy.codecs.packing import Packing
 from baler_energy.config.study import Study
@@ -17,7 +18,7 @@ class LeftOut(NamedTuple):
     Parameters
     ----------
     axis, value
-        What they have in common: an engine or a packing.
+        What they have in common: an engine, a packing or a runtime.
     runs, of_runs
         Their number, and that of all runs of the study.
     reason
@@ -35,7 +36,7 @@ class LeftOut(NamedTuple):
 
 
 def runnable(study: Study, *, in_image: bool = False) -> tuple[Study, tuple[LeftOut, ...]]:
-    """Leave out the points of engines and packings that this machine lacks.
+    """Leave out the points of engines, packings and runtimes that this machine lacks.
 
     Parameters
     ----------
@@ -68,7 +69,7 @@ def runnable(study: Study, *, in_image: bool = False) -> tuple[Study, tuple[Left
 
 
 def _missing(study: Study, in_image: bool) -> Iterator[tuple[str, str, str]]:
-    """Yield axis and value of each engine and packing that this machine lacks, and the reason."""
+    """Yield axis and value of each engine, packing and runtime that this machine lacks, and the reason."""
     for point in {(point.transform, point.engine): point for point in study.points}.values():
         engine = engine_of(point)
         if reason := engine.missing():
@@ -76,3 +77,9 @@ def _missing(study: Study, in_image: bool) -> Iterator[tuple[str, str, str]]:
     for packing in () if in_image else dict.fromkeys(point.packing for point in study.points):
         if reason := Packing.parse(packing).missing():
             yield "packing", packing, reason
+    for name in dict.fromkeys(point.runtime for point in study.points):
+        runtime = runtime_of(name)
+        if runtime and in_image and not runtime.in_image:
+            yield "runtime", name, "The container image does not have what it requires."
+        elif runtime and not in_image and (reason := runtime.missing()):
+            yield "runtime", name, reason

@@ -19,6 +19,7 @@ from baler_energy.variants import (
     PEERS,
     PROFILERS,
     PRUNINGS,
+    RUNTIMES,
     SCHEDULES,
     STARTS,
     TABLES,
@@ -78,6 +79,11 @@ class Codec(Protocol):
         """A value of the axis; None where it does not apply."""
         ...
 
+    @property
+    def runtime(self) -> Any:
+        """A value of the axis; None where it does not apply."""
+        ...
+
 
 class Packed(Codec, Protocol):
     """Anything that identifies a codec and its packing."""
@@ -117,8 +123,8 @@ def calibrated(meters: Iterable[str]) -> tuple[str, ...]:
 def measured(operation: str, codec: Codec, meters: Iterable[str] = ()) -> tuple[str, ...]:
     """Modules behind an operation, including those of the engine if it implements the operation."""
     own = TRANSFORMS[codec.transform][codec.engine]
-    learning = _learning(codec) if operation == "train" else ()
-    return stage(operation), *own["about"], *own.get(operation, ()), *learning, *meter_modules(meters)
+    more = _learning(codec) if operation == "train" else RUNTIMES.get(codec.runtime, ())
+    return stage(operation), *own["about"], *own.get(operation, ()), *more, *meter_modules(meters)
 
 
 def coder_modules(packing: str) -> tuple[str, ...]:
@@ -161,8 +167,8 @@ def drawn(chapter: str) -> tuple[str, ...]:
 
 
 def tabulated() -> tuple[str, ...]:
-    """Modules behind the report's tables."""
-    return stage("tables"), *TABLES.values()
+    """Modules behind the report's tables, one of which says what runtimes do not support."""
+    return stage("tables"), *TABLES.values(), *(module for modules in RUNTIMES.values() for module in modules)
 
 
 def reported() -> tuple[str, ...]:

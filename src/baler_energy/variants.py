@@ -20,6 +20,7 @@ __all__ = [
     "PEERS",
     "PROFILERS",
     "PRUNINGS",
+    "RUNTIMES",
     "SCHEDULES",
     "STARTS",
     "TABLES",
@@ -224,6 +225,18 @@ PRUNINGS: Mapping[str, PruningKind] = {
     "costly-neurons": PruningKind(f"{_ROOT}.codecs.baler.pruning.costly_neurons", structured=True),
     "weights": PruningKind(f"{_ROOT}.codecs.baler.pruning.weights"),
 }
+#: Runtimes of Baler's trained autoencoder in the engine ``reference``: the modules that replace PyTorch itself; the
+#: first one describes the runtime (``RUNTIME``).
+RUNTIMES: Mapping[str, tuple[str, ...]] = {
+    "eager": (),
+    "torch-compile": (f"{_ROOT}.codecs.baler.runtimes.torch_compile",),
+    "aot-inductor": (f"{_ROOT}.codecs.baler.runtimes.aot_inductor",),
+    "torchscript": (f"{_ROOT}.codecs.baler.runtimes.torchscript",),
+    "onnx-runtime": (f"{_ROOT}.codecs.baler.runtimes.onnx_runtime",),
+    "onnx-runtime-int8": (f"{_ROOT}.codecs.baler.runtimes.onnx_runtime_int8",),
+    "openvino": (f"{_ROOT}.codecs.baler.runtimes.openvino",),
+    "tensorrt": (f"{_ROOT}.codecs.baler.runtimes.tensorrt",),
+}
 #: Meters of a study, in the order of their readings and of their priority in totals.
 METERS: Mapping[str, MeterKind] = {
     "rapl": MeterKind(
@@ -362,7 +375,7 @@ def variant_modules() -> frozenset[str]:
     """Return the modules of all variants."""
     flat: list[Iterable[str]] = [family.values() for family in (GENERATORS, CODERS, OPTIMIZERS, TABLES)]
     flat += CHAPTERS.values()
-    flat += [*STARTS.values(), *SCHEDULES.values()]
+    flat += [*STARTS.values(), *SCHEDULES.values(), *RUNTIMES.values()]
     flat.append(one.module for one in FORMATS.values())
     flat += [[one.module for one in family.values()] for family in (METERS, PEERS, PROFILERS, PRUNINGS)]
     flat += [modules for transform in TRANSFORMS.values() for one in transform.values() for modules in one.values()]

@@ -59,7 +59,7 @@ def test_parameters_that_do_not_apply_are_null_and_in_no_path(point: Point, tran
     other = point.changed(transform=transform, packing=packing)
     null = {name for name in AXES if getattr(other, name) is None}
     ours = {"engine", "model", "precision", "batch_size", "epochs", "start", "learning_rate", "schedule", "optimizer"}
-    ours |= {"pruning"}
+    ours |= {"pruning", "runtime"}
     assert null == (ours if transform == "pca" else ours | {"compression_ratio"})
     assert f"transform~{transform}" in other.path and not any(f"{name}~" in other.path for name in null)
     read = point_options(parser().parse_args(options_of(other, without=["rows"])))

@@ -14,6 +14,7 @@ from loaded_modules import loaded_by
 from baler_energy import fingerprint, sources
 from baler_energy.cli import stage_modules
 from baler_energy.codecs.baler.checkpoint import Checkpoint
+from baler_energy.codecs.baler.runtimes import runtime_of
 from baler_energy.codecs.packing import Packing
 from baler_energy.codecs.upstream import files
 from baler_energy.formats import FILE_FORMATS, format_of
@@ -26,6 +27,7 @@ from baler_energy.variants import (
     PEERS,
     PROFILERS,
     PRUNINGS,
+    RUNTIMES,
     SCHEDULES,
     STARTS,
     TRANSFORMS,
@@ -96,10 +98,11 @@ def codec(
     schedule: str | None = None,
     optimizer: str | None = "adam",
     pruning: str | None = None,
+    runtime: str | None = None,
 ) -> SimpleNamespace:
     """Name a codec."""
     learning = {"start": start, "schedule": schedule, "optimizer": optimizer, "pruning": pruning}
-    return SimpleNamespace(transform=transform, engine=engine, packing=packing, **learning)
+    return SimpleNamespace(transform=transform, engine=engine, packing=packing, runtime=runtime, **learning)
 
 
 def options(engine: str, operation: str | None = None) -> list[str]:
@@ -182,6 +185,17 @@ def test_a_codec_that_is_applied(made: Files, engine: str) -> None:
         ["apply", *made.applied, *options(engine), *WINDOW, "process"],
         *sources.applied(codec(engine), ["process"]),
     )
+
+
+@pytest.mark.parametrize("name", RUNTIMES)
+def test_a_runtime(made: Files, name: str) -> None:
+    runtime = runtime_of(name)
+    if runtime and runtime.compiles:
+        pytest.skip("it compiles for too long")
+    if reason := runtime and (runtime.missing() or runtime.refused.get("float64")):
+        pytest.skip(reason)
+    arguments = ["apply", *made.applied, *options("reference"), "--runtime", name, *WINDOW, "process"]
+    check(made, arguments, *sources.applied(codec(runtime=name), ["process"]))
 
 
 @pytest.mark.parametrize("name", [name for name, implementations in TRANSFORMS.items() if None in implementations])

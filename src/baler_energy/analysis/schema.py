@@ -138,7 +138,8 @@ correction_bytes | integer | B | size of the corrections that enforce the error 
 ratio_autoencoder_float64_bytes | number | 1 | table as float64 over latent_bytes: the autoencoder's share of the ratio
 ratio_autoencoder_native_bytes | number | 1 | table in its recorded number formats over latent_bytes
 ratio_packing | number | 1 | latent_bytes over stored latents and corrections; times the above: ratio without header
-startup_s | number | s | engine upstream: starting its process and imports, before the window; else null
+startup_s | number | s | before the window: starting and importing upstream, or preparing another runtime; else null
+runtime_deviation | number | 1 | largest difference of a runtime's results from eager's over their range; null if eager
 hostname | string | | machine
 cpu_model | string | | CPU
 gpu_model | string | | GPUs; empty if there is none

@@ -121,7 +121,7 @@ def run_row(
         "peak_learning_rate": results.get("learning_rate"),
         **{key: errors.get(key) for key in ERROR_KEYS},
         **_stored(results),
-        "startup_s": results.get("startup_s"),
+        **{key: results.get(key) for key in ("startup_s", "runtime_deviation")},
         **_machine(facts),
     }
 

@@ -21,7 +21,7 @@ from baler_energy.codecs.baler.architecture import network
 from baler_energy.codecs.baler.pruning.base import Pruning
 from baler_energy.codecs.packing import Packing
 from baler_energy.errors import InputError
-from baler_energy.variants import ENGINES, OPTIMIZERS, SCHEDULES, STARTS, TRANSFORMS
+from baler_energy.variants import ENGINES, OPTIMIZERS, RUNTIMES, SCHEDULES, STARTS, TRANSFORMS
 
 __all__ = [
     "AXES",
@@ -44,12 +44,14 @@ __all__ = [
 if TYPE_CHECKING:
     Engine = str
     Optimizer = str
+    Runtime = str
     Schedule = str
     Start = str
     Transform = str
 else:
     Engine = Literal[tuple(ENGINES)]
     Optimizer = Literal[tuple(OPTIMIZERS)]
+    Runtime = Literal[tuple(RUNTIMES)]
     Schedule = Literal[tuple(SCHEDULES)]
     Start = Literal[tuple(STARTS)]
     Transform = Literal[tuple(TRANSFORMS)]
@@ -253,6 +255,15 @@ class Parameters(Config):
     ] = "adam"
     """What turns gradients into steps of the parameters. ``muon`` and ``soap`` work on whole matrices; ``sophia`` needs
     second derivatives."""
+    runtime: Annotated[
+        Runtime,
+        _BALER,
+        Shown("what computes the trained network in compression and decompression", phrase="runtime {}", quiet=True),
+    ] = "eager"
+    """What computes the trained network in compression and decompression (engine ``reference`` only), without effect
+    on training. ``eager``: PyTorch, as Baler does; ``torch-compile``; ``aot-inductor`` (``torch.export``);
+    ``torchscript`` (deprecated by PyTorch); ``onnx-runtime``, also with 8-bit products (``onnx-runtime-int8``);
+    ``openvino``; ``tensorrt`` (NVIDIA GPUs). Those of other packages need the extra ``runtimes``."""
 
     pruning: Annotated[
         str,

@@ -17,7 +17,8 @@ import yaml
 from pydantic import Field, StringConstraints, ValidationError, field_validator, model_validator
 
 from baler_energy.analysis.carbon import carbon_intensity_g_per_kwh
-from baler_energy.codecs.engines import check_precision, engine_of, operations_of
+from baler_energy.codecs.baler.runtimes import runtime_of
+from baler_energy.codecs.engines import check_precision, check_runtime, devices_of, engine_of, operations_of
 from baler_energy.config.parameters import (
     AXES,
     AXIS_DEFAULTS,
@@ -181,6 +182,7 @@ class Study(Config):
         for point in self.points:
             try:
                 check_precision(point)
+                check_runtime(point)
                 engine_of(point).refuse(point, self.training)
             except InputError as error:
                 raise ValueError(str(error)) from error
@@ -231,8 +233,9 @@ class Study(Config):
 
     @cached_property
     def profiled(self) -> tuple[Point, ...]:
-        """The profiled points: those that ``profile.points`` selects, in their first repeat."""
-        return tuple(dict.fromkeys(p for entry in self.profile.points for p in self._matching(entry)))
+        """The profiled points: those that ``profile.points`` selects, in their first repeat, without other runtimes."""
+        found = dict.fromkeys(p for entry in self.profile.points for p in self._matching(entry))
+        return tuple(point for point in found if runtime_of(point.runtime) is None)
 
     @cached_property
     def profiles(self) -> tuple[tuple[Point, str], ...]:
@@ -249,7 +252,7 @@ class Study(Config):
         """Points that differ from another one only in the model, if their layers can be measured separately."""
         models: dict[tuple[Any, ...], list[Point]] = {}
         for point in self.by_path.values():
-            if engine_of(point).has_layers:
+            if engine_of(point).has_layers and runtime_of(point.runtime) is None:
                 alike = tuple(getattr(point, axis) for axis in Point.model_fields if axis != "model")
                 models.setdefault(alike, []).append(point)
         return tuple(point for points in models.values() if len(points) > 1 for point in points)
@@ -349,7 +352,7 @@ class Study(Config):
 def _resolved(values: Mapping[str, Any]) -> dict[str, Any]:
     """Set parameters that do not apply to null, and the device of a codec without a choice to its default."""
     known = applicable(values)
-    choice = len(engine_of(SimpleNamespace(**known)).devices) > 1
+    choice = len(devices_of(SimpleNamespace(**known))) > 1
     return known if choice else known | {"device": AXIS_DEFAULTS["device"]}
 
 

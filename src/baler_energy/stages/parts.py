@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from baler_energy.analysis.totals import Total, relevant_flags, total
 from baler_energy.codecs.baler.architecture import Architecture
 from baler_energy.codecs.baler.settings import TrainingSettings
-from baler_energy.codecs.engines import engine_of, engines
+from baler_energy.codecs.engines import engine_of, engines, refuse_runtime
 from baler_energy.data.table import Table
 from baler_energy.meters.options import add_session_arguments
 from baler_energy.meters.session import Outcome, Session
@@ -96,6 +96,7 @@ def parts(data: Path, checkpoint: Path, max_batches: int, point: PointOptions, o
     UnavailableError
         The device is not available.
     """
+    refuse_runtime(point, "measuring separate parts")
     with tempfile.TemporaryDirectory(prefix="baler-energy-") as folder:
         whole_jobs = [Job(data, checkpoint, name, max_batches, point, Path(folder)) for name in _OPERATIONS]
         parameters, has_layers = whole_jobs[0].parameters(), engine_of(point).has_layers

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
-from baler_energy.codecs.engines import engine_of, operation_of
+from baler_energy.codecs.engines import engine_of, operation_of, refuse_runtime
 from baler_energy.config.parameters import Training
 from baler_energy.errors import UnavailableError
 from baler_energy.files import atomic_path
@@ -110,6 +110,7 @@ def profile(
 
     Raises `InputError`, and `UnavailableError` if the device is not available.
     """
+    refuse_runtime(point, "profiling")
     with tempfile.TemporaryDirectory(prefix="baler-energy-") as folder:
         job = Job(data, checkpoint, operation, max_batches, point, Path(folder), time_limit_s)
         parameters = job.parameters()

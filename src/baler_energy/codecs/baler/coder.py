@@ -1,6 +1,6 @@
 """Compress and decompress tables with a trained autoencoder, in plain PyTorch: the engine ``reference``."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 from baler_energy.codecs.baler.checkpoint import Checkpoint, checkpoint_of
-from baler_energy.codecs.baler.model import DTYPES
+from baler_energy.codecs.baler.runtimes import runtime_of
+from baler_energy.codecs.baler.runtimes.running import Half
 from baler_energy.codecs.container import Reader, Sizes, StoredBlock, Writer
 from baler_energy.codecs.corrections import Bound
 from baler_energy.codecs.engines.base import Asked, Work
@@ -49,32 +50,51 @@ class Coder:
 
     def __init__(self, checkpoint: Checkpoint, device: torch.device, batch_size: int, packing: str = "none") -> None:
         self.checkpoint = checkpoint
-        self._device = device
         self._batch_size = batch_size
         self._packing = packing
-        self._model = checkpoint.model(device)
+        model = checkpoint.model(device)
+        self.encoder, self.decoder = (Half(model, half, checkpoint.precision, device) for half in ("en", "de"))
 
     def encode(self, data: Floats) -> NDArray[np.floating]:
         """Encode a table's values (rows, columns) to latents (rows, latent) in the codec's precision."""
-        precision = self.checkpoint.precision
-        latents = np.empty((len(data), self.checkpoint.architecture.latent), dtype=precision)
-        with torch.no_grad():
-            for start in range(0, len(data), self._batch_size):
-                rows = self.checkpoint.normalisation.normalise(data[start : start + self._batch_size])
-                batch = torch.as_tensor(rows, dtype=DTYPES[precision], device=self._device)
-                latents[start : start + len(rows)] = self._model.encode(batch).cpu().numpy()
+        latents = np.empty((len(data), self.checkpoint.architecture.latent), dtype=self.checkpoint.precision)
+        start = 0
+        for rows in self._normalised(data):
+            latents[start : start + len(rows)] = self.encoder.apply(rows)
+            start += len(rows)
         return latents
 
     def decode(self, latents: NDArray[np.floating]) -> Floats:
         """Decode latents (rows, latent) to values (rows, columns) float64, not yet rounded to the native types."""
         data = np.empty((len(latents), self.checkpoint.architecture.columns))
-        dtype = DTYPES[self.checkpoint.precision]
-        with torch.no_grad():
-            for start in range(0, len(latents), self._batch_size):
-                batch = torch.as_tensor(latents[start : start + self._batch_size], dtype=dtype, device=self._device)
-                scaled = self._model.decode(batch).to("cpu", torch.float64).numpy()
-                data[start : start + len(scaled)] = self.checkpoint.normalisation.restore(scaled)
+        start = 0
+        for batch in self._batches(latents):
+            scaled = self.decoder.apply(batch).astype(np.float64, copy=False)
+            data[start : start + len(scaled)] = self.checkpoint.normalisation.restore(scaled)
+            start += len(scaled)
         return data
+
+    def start(self, asked: Asked, halves: Iterable[Half]) -> None:
+        """Let the runtime of a point compute the encoder, the decoder or both, unless it is PyTorch itself."""
+        runtime = runtime_of(asked.point.runtime)
+        for half in halves:
+            if runtime is not None:
+                half.start(str(asked.point.runtime), runtime, self._batch_size, asked.threads)
+
+    def encoding_facts(self, table: Table) -> dict[str, float]:
+        """Return the facts of the encoder's runtime for a table; see `Half.facts`."""
+        return self.encoder.facts(self._normalised(table.data))
+
+    def decoding_facts(self, path: Path) -> dict[str, float]:
+        """Return the facts of the decoder's runtime for a compressed file; see `Half.facts`."""
+        return self.decoder.facts(batch for block in Reader(path).blocks() for batch in self._batches(block.latents))
+
+    def _normalised(self, data: Floats) -> Iterator[Floats]:
+        return map(self.checkpoint.normalisation.normalise, self._batches(data))
+
+    def _batches(self, values: NDArray[Any]) -> Iterator[NDArray[Any]]:
+        for start in range(0, len(values), self._batch_size):
+            yield values[start : start + self._batch_size]
 
     def compress(self, table: Table, path: Path) -> Sizes:
         """Encode a table in memory and write it to a compressed file.
@@ -124,6 +144,9 @@ def compressing(asked: Asked) -> Iterator[Work]:
     """Set up compression of a table in memory."""
     table, codec = asked.read_table(), checkpoint_of(asked)
     coder = Coder(codec, asked.device, asked.point.batch_size, asked.point.packing)
+    # Corrections for a bound need what will be decoded.
+    bounded = Packing.parse(asked.point.packing).bound is not None
+    coder.start(asked, [coder.encoder, *([coder.decoder] if bounded else [])])
     few = table.first(asked.few)
 
     def warnings() -> list[str]:
@@ -138,6 +161,7 @@ def compressing(asked: Asked) -> Iterator[Work]:
         origin=table.origin,
         dtypes=table.dtypes,
         warnings=warnings,
+        facts=lambda _: coder.encoding_facts(table),
     )
 
 
@@ -147,6 +171,7 @@ def decompressing(asked: Asked) -> Iterator[Work]:
     checkpoint, content = checkpoint_of(asked), asked.compressed
     content.facts.check_made_with(checkpoint, asked.data)
     coder = Coder(checkpoint, asked.device, asked.point.batch_size)
+    coder.start(asked, [coder.decoder])
 
     def finish(table: Table) -> int:
         table.write(asked.target)
@@ -157,6 +182,7 @@ def decompressing(asked: Asked) -> Iterator[Work]:
         operation=partial(coder.decompress, asked.data),
         warm_up=partial(coder.decode, first),
         finish=finish,
+        facts=lambda _: coder.decoding_facts(asked.data),
     )
 
 

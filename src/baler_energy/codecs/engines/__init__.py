@@ -8,12 +8,23 @@
 from collections.abc import Mapping
 from typing import Any
 
+from baler_energy.codecs.baler.runtimes import runtime_of
 from baler_energy.codecs.engines.base import Engine
 from baler_energy.errors import InputError
 from baler_energy.sources import Codec
 from baler_energy.variants import ENGINES, TRANSFORMS, load
 
-__all__ = ["check_precision", "device_of", "engine_of", "engines", "operation_of", "operations_of"]
+__all__ = [
+    "check_precision",
+    "check_runtime",
+    "device_of",
+    "devices_of",
+    "engine_of",
+    "engines",
+    "operation_of",
+    "operations_of",
+    "refuse_runtime",
+]
 
 #: Operations that a codec may have, in order.
 OPERATIONS = ("train", "compress", "decompress")
@@ -63,19 +74,57 @@ def check_precision(point: Any) -> None:
         )
 
 
+def check_runtime(point: Any) -> None:
+    """Refuse a runtime that does not support the point's engine or precision.
+
+    Raises
+    ------
+    InputError
+        It is not supported; the message says why.
+    """
+    runtime = runtime_of(point.runtime)
+    if runtime is None:
+        return
+    if not engine_of(point).has_runtimes:
+        known = [repr(engine.name) for engine in engines() if engine.has_runtimes]
+        raise InputError(
+            f"runtime {point.runtime!r} is not supported by engine {point.engine!r}, only by {' and '.join(known)}"
+        )
+    if reason := runtime.refused.get(point.precision):
+        raise InputError(f"runtime {point.runtime!r} does not support precision {point.precision!r}: {reason}")
+
+
+def refuse_runtime(point: Any, work: str) -> None:
+    """Refuse a runtime for work that only PyTorch itself does.
+
+    Raises
+    ------
+    InputError
+        Another runtime was requested.
+    """
+    if runtime_of(point.runtime) is not None:
+        raise InputError(f"--runtime {point.runtime}: {work} is only available without another runtime.")
+
+
+def devices_of(codec: Codec) -> tuple[str, ...]:
+    """Devices that a codec's engine and runtime both support."""
+    runtime = runtime_of(codec.runtime)
+    return tuple(one for one in engine_of(codec).devices if runtime is None or one in runtime.devices)
+
+
 def device_of(point: Any) -> str:
-    """Give the device of a point; ``auto`` becomes ``cpu`` if the codec only runs on the CPU.
+    """Give the device of a point; ``auto`` becomes the device of a codec that only runs on one.
 
     Raises
     ------
     InputError
         The codec does not run on the device.
     """
-    devices = engine_of(point).devices
+    devices = devices_of(point)
     if point.device == "auto":
-        return "auto" if "cuda" in devices else devices[0]
+        return "auto" if len(devices) > 1 else devices[0]
     if point.device not in devices:
-        name = point.engine or point.transform
+        name = point.runtime if runtime_of(point.runtime) else point.engine or point.transform
         raise InputError(f"--device {point.device}: {name!r} only runs on {' and '.join(devices)}.")
     return str(point.device)
 

@@ -49,6 +49,8 @@ class Engine:
         Profilers that support it; None: all.
     has_layers
         Whether its network consists of layers that can be measured separately.
+    has_runtimes
+        Whether other runtimes than its own can compute its trained network.
     tunes_threads
         Whether ``threads: auto`` uses the calibrated number of threads.
     refuse
@@ -64,6 +66,7 @@ class Engine:
     reads_files: bool = False
     profilers: tuple[str, ...] | None = ("cprofile",)
     has_layers: bool = False
+    has_runtimes: bool = False
     tunes_threads: bool = False
     refuse: Callable[[Parameters, Training], None] = _refuse_nothing
     missing: Callable[[], str | None] = lambda: None

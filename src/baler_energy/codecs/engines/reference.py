@@ -5,4 +5,11 @@ from baler_energy.codecs.engines.base import Engine
 
 __all__ = ["ENGINE"]
 
-ENGINE = Engine(name="reference", runs_as_baler=True, profilers=None, has_layers=True, refuse=refuse_both)
+ENGINE = Engine(
+    name="reference",
+    runs_as_baler=True,
+    profilers=None,
+    has_layers=True,
+    has_runtimes=True,
+    refuse=refuse_both,
+)

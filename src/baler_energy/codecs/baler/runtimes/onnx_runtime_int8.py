@@ -1,0 +1,41 @@
+"""ONNX Runtime on the CPU, with matrix products of 8-bit integers."""
+
+import logging
+import tempfile
+from pathlib import Path
+
+from baler_energy.codecs.baler.runtimes.base import Apply, Layers, Runtime
+from baler_energy.codecs.baler.runtimes.onnx_graph import onnx_model
+from baler_energy.codecs.baler.runtimes.onnx_runtime import in_session
+
+__all__ = ["RUNTIME", "load"]
+
+
+def load(layers: Layers) -> Apply:
+    """Quantise the layers and make a session of them for whole batches.
+
+    Each column of a weight matrix has its own scale; the scale of a layer's inputs is that of each batch, so that no
+    rows are needed beforehand.
+    """
+    import onnx
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    with tempfile.TemporaryDirectory(prefix="baler-energy-") as folder:
+        plain, quantised = (Path(folder, name) for name in ("plain.onnx", "quantised.onnx"))
+        onnx.save(onnx_model(layers), str(plain))
+        # It advises a step that is for convolutions and transformers.
+        logging.disable(logging.WARNING)
+        try:
+            quantize_dynamic(plain, quantised, weight_type=QuantType.QInt8, per_channel=True)
+        finally:
+            logging.disable(logging.NOTSET)
+        return in_session(quantised.read_bytes(), layers)
+
+
+RUNTIME = Runtime(
+    load=load,
+    packages=("onnxruntime", "onnx"),
+    refused={"float64": "it multiplies 8-bit integers and adds float32"},
+    # What 8 bits per value give after several layers.
+    tolerance=0.05,
+)

@@ -1,0 +1,104 @@
+"""Encoder and decoder of a checkpoint, run eagerly or by a runtime, with its deviation from eager."""
+
+import time
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from baler_energy.codecs.baler.model import DTYPES, Autoencoder
+from baler_energy.codecs.baler.runtimes.base import TOLERANCES, Apply, Layers, Runtime
+from baler_energy.errors import BalerEnergyError
+
+__all__ = ["Half", "layers_of"]
+
+
+class Half:
+    """An encoder (``en``) or a decoder (``de``).
+
+    Parameters
+    ----------
+    model
+        The network, on its device.
+    prefix
+        ``en`` or ``de``.
+    precision
+        Number type of the parameters.
+    device
+        The device.
+    """
+
+    def __init__(self, model: Autoencoder, prefix: str, precision: str, device: torch.device) -> None:
+        self._model, self._prefix, self._precision, self._device = model, prefix, precision, device
+        self._eager: Apply = _eagerly(model.encode if prefix == "en" else model.decode, precision, device)
+        self.apply: Apply = self._eager
+        """Computes a batch (rows, inputs), of any floating-point type, in the precision of the parameters."""
+        self._runtime: tuple[str, Runtime] | None = None
+        self._startup_s = 0.0
+
+    def start(self, name: str, runtime: Runtime, batch_rows: int, threads: int) -> None:
+        """Let a runtime compute; its start-up includes the first batch."""
+        began_s = time.monotonic()
+        layers = Layers(layers_of(self._model, self._prefix), self._device, self._precision, batch_rows, threads)
+        computed = runtime.load(layers)
+
+        def apply(values: NDArray[Any]) -> NDArray[Any]:
+            return computed(np.ascontiguousarray(values, self._precision))
+
+        apply(layers.example.cpu().numpy())
+        self._startup_s = time.monotonic() - began_s
+        self._runtime, self.apply = (name, runtime), apply
+
+    def facts(self, batches: Iterable[NDArray[Any]]) -> dict[str, float]:
+        """Return start-up (s) and largest deviation from eager over the range of its results; empty if eager.
+
+        Parameters
+        ----------
+        batches
+            Inputs of the layers, each of at most a batch.
+
+        Raises
+        ------
+        BalerEnergyError
+            The deviation is larger than the runtime's tolerance.
+        """
+        if self._runtime is None:
+            return {}
+        name, runtime = self._runtime
+        deviation, allowed = self._deviation(batches), runtime.tolerance or TOLERANCES[self._precision]
+        if not deviation <= allowed:
+            raise BalerEnergyError(
+                f"Runtime {name!r} differs from PyTorch by {deviation:.2g} of the results' range, more than "
+                f"the tolerance of {allowed:g}. Its results are not recorded. Use another "
+                "runtime, or another version of its package."
+            )
+        return {"startup_s": self._startup_s, "runtime_deviation": deviation}
+
+    def _deviation(self, batches: Iterable[NDArray[Any]]) -> float:
+        largest, low, high = 0.0, np.inf, -np.inf
+        for batch in batches:
+            expected = self._eager(batch)
+            largest = np.maximum(largest, np.abs(self.apply(batch) - expected).max(initial=0.0))
+            low, high = min(low, expected.min(initial=np.inf)), max(high, expected.max(initial=-np.inf))
+        return float(largest / (high - low)) if high > low else float(largest)
+
+
+def layers_of(model: Autoencoder, prefix: str) -> nn.Sequential:
+    """Return the layers of an encoder (``en``) or decoder (``de``) with their activations, sharing the parameters."""
+    linear = [layer for name, layer in model.named_children() if name.startswith(prefix)]
+    slope = model.architecture.negative_slope
+    inner = [part for layer in linear[:-1] for part in (layer, nn.LeakyReLU(slope))]
+    return nn.Sequential(*inner, linear[-1]).eval().requires_grad_(False)
+
+
+def _eagerly(compute: Any, precision: str, device: torch.device) -> Apply:
+    def apply(values: NDArray[Any]) -> NDArray[Any]:
+        with torch.no_grad():
+            batch = torch.as_tensor(values, dtype=DTYPES[precision], device=device)
+            result: NDArray[Any] = compute(batch).cpu().numpy()
+        return result
+
+    return apply

@@ -1,0 +1,174 @@
+"""Runtimes: every one gives eager's results, and a wrong result is not recorded."""
+
+import sys
+from types import ModuleType, SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from baler_energy.cli import main
+from baler_energy.codecs.baler.architecture import Architecture
+from baler_energy.codecs.baler.checkpoint import Checkpoint
+from baler_energy.codecs.baler.coder import Coder
+from baler_energy.codecs.baler.model import Autoencoder
+from baler_energy.codecs.baler.runtimes import runtime_of
+from baler_energy.codecs.baler.runtimes.base import TOLERANCES, Runtime, in_full_batches, on_tensors
+from baler_energy.codecs.baler.runtimes.running import layers_of
+from baler_energy.codecs.normalisation import Normalisation
+from baler_energy.config.study import load_study
+from baler_energy.data.table import Table
+from baler_energy.errors import BalerEnergyError, InputError
+from baler_energy.records import Measurement
+from baler_energy.variants import RUNTIMES
+
+CPU = torch.device("cpu")
+OTHERS = [name for name in RUNTIMES if runtime_of(name) is not None]
+QUICK = ["--meters", "process", "--min-window-s", "0", "--idle-s", "0", "--threads", "1", "--device", "cpu"]
+
+
+def codec_of(table: Table, precision: str, slope: float = 0.01) -> Checkpoint:
+    torch.manual_seed(5)
+    model = Autoencoder(Architecture(6, 3, (20, 10), slope), precision)
+    return Checkpoint.of(model, Normalisation.of(table.data, table.names), table.names, table.dtypes)
+
+
+def started(codec: Checkpoint, name: str, threads: int = 1) -> Coder:
+    coder = Coder(codec, CPU, 64)
+    asked = SimpleNamespace(point=SimpleNamespace(runtime=name), threads=threads)
+    coder.start(asked, [coder.encoder, coder.decoder])
+    return coder
+
+
+def cases() -> list:
+    return [
+        pytest.param(name, precision, slope, marks=[pytest.mark.slow] * runtime_of(name).compiles)
+        for name in OTHERS
+        for precision in TOLERANCES
+        if precision not in runtime_of(name).refused
+        for slope in (0.01, 0.0)
+    ]
+
+
+@pytest.mark.parametrize(("name", "precision", "slope"), cases())
+def test_a_runtime_gives_eagers_results(table, tmp_path, name, precision, slope):
+    runtime = runtime_of(name)
+    if reason := runtime.missing():
+        pytest.skip(reason)
+    codec = codec_of(table, precision, slope)
+    eager, coder = Coder(codec, CPU, 64), started(codec, name)
+    allowed = runtime.tolerance or TOLERANCES[precision]
+    latents = eager.encode(table.data)
+    theirs = coder.encode(table.data)
+    assert theirs.dtype == precision
+    assert np.abs(theirs - latents).max() <= allowed * np.ptp(latents)
+    scaled = np.divide(1, codec.normalisation.features[1], where=codec.normalisation.features[1] > 0, out=np.zeros(6))
+    differences = np.abs(coder.decode(latents) - eager.decode(latents)) * scaled
+    assert differences.max() <= 4 * allowed
+    coder.compress(table, tmp_path / "t.baler")
+    facts = coder.encoding_facts(table) | coder.decoding_facts(tmp_path / "t.baler")
+    assert facts["startup_s"] > 0 and 0 <= facts["runtime_deviation"] <= allowed
+
+
+def test_eager_has_no_facts(table, checkpoint):
+    assert Coder(checkpoint, CPU, 64).encoding_facts(table) == {}
+
+
+def test_layers_share_the_parameters_and_compute_the_same_bits(table):
+    model = Autoencoder(Architecture(6, 3))
+    rows = torch.rand(5, 6, dtype=torch.float64)
+    with torch.no_grad():
+        assert torch.equal(layers_of(model, "en")(rows), model.encode(rows))
+        assert torch.equal(layers_of(model, "de")(rows[:, :3]), model.decode(rows[:, :3]))
+    assert next(layers_of(model, "de").parameters()) is next(model.de1.parameters())
+
+
+def test_a_smaller_batch_is_padded():
+    seen = []
+    padded = in_full_batches(lambda values: seen.append(len(values)) or values * 2, 4)
+    for rows in (4, 3):
+        values = np.arange(2.0 * rows).reshape(rows, 2)
+        np.testing.assert_array_equal(padded(values), values * 2)
+    assert seen == [4, 4]
+
+
+@pytest.fixture
+def registered(monkeypatch):
+    """Return a function that replaces a runtime's module by another one."""
+
+    def register(change):
+        module = ModuleType("new_runtime")
+        module.RUNTIME = Runtime(load=lambda layers: on_tensors(lambda rows: layers.network(rows) + change, layers))
+        monkeypatch.setitem(sys.modules, "new_runtime", module)
+        monkeypatch.setitem(RUNTIMES, "torchscript", ("new_runtime",))
+
+    return register
+
+
+def test_a_new_runtime_is_one_module_and_one_line(registered, table, tmp_path):
+    registered(1e-15)
+    table.write(tmp_path / "table.npz")
+    codec_of(table, "float64").write(tmp_path / "codec.pt")
+    files = ["--data", str(tmp_path / "table.npz"), "--checkpoint", str(tmp_path / "codec.pt")]
+    model = ["--model", "20-10", "--runtime", "torchscript", "--batch-size", "64"]
+    assert main(["apply", *files, *model, *QUICK, "--out", str(tmp_path / "run")]) == 0
+    for operation in ("compress", "decompress"):
+        record = Measurement.read(tmp_path / "run" / operation / "measurement.json")
+        assert record.parameters["runtime"] == "torchscript"
+        assert record.results["startup_s"] > 0 and 0 < record.results["runtime_deviation"] < 1e-12
+
+
+@pytest.mark.parametrize("change", [1e-6, float("nan")])
+def test_a_wrong_result_is_not_recorded(registered, table, change):
+    registered(change)
+    coder = started(codec_of(table, "float64"), "torchscript")
+    with pytest.raises(BalerEnergyError, match=r"'torchscript' differs from PyTorch by .* not recorded\."):
+        coder.encoding_facts(table)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--runtime", "openvino"], "runtime 'openvino' does not support precision 'float64': it computes in float32"),
+        (["--runtime", "torchscript", "--engine", "fast"], "'torchscript' is not supported by engine 'fast', only by"),
+    ],
+)
+def test_what_a_runtime_does_not_support_is_refused_in_one_message(tmp_path, capsys, options, message):
+    assert main(["apply", "--data", "none", *options, *QUICK, "--out", str(tmp_path)]) == 2
+    said = capsys.readouterr().err
+    assert message in said and said.count("\n") == 1
+
+
+def test_a_missing_runtime_is_refused_in_one_message(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(Runtime, "missing", lambda self: "It is not installed.")
+    assert main(["apply", "--data", "none", "--runtime", "torchscript", *QUICK, "--out", str(tmp_path)]) == 3
+    assert "--runtime torchscript: It is not installed." in capsys.readouterr().err
+
+
+def test_only_pytorch_itself_is_profiled(tmp_path, capsys):
+    study = {
+        "name": "tiny",
+        "data": {"toy": {"source": "toy"}},
+        "design": "one-at-a-time",
+        "reference": {"dataset": "toy", "rows": 100, "epochs": 1},
+        "axes": {"runtime": ["torchscript"]},
+        "profile": {"points": [{"rows": 100}]},
+    }
+    assert {point.runtime for point, _ in load_study(study).profiles} == {"eager"}
+    for words in (["profile", "--profiler", "cprofile", "--operation", "compress"], ["parts"], ["forward"]):
+        meters = [] if words[0] == "profile" else QUICK[:6]
+        arguments = [*words, "--data", "none", "--runtime", "torchscript", *meters, "--out", str(tmp_path)]
+        assert main(arguments) == InputError.exit_code
+        assert "is only available without another runtime" in capsys.readouterr().err
+
+
+def test_a_study_refuses_a_precision_that_a_runtime_does_not_support():
+    study = {
+        "name": "tiny",
+        "data": {"toy": {"source": "toy"}},
+        "design": "one-at-a-time",
+        "reference": {"dataset": "toy", "rows": 100, "epochs": 1},
+        "axes": {"runtime": ["openvino"]},
+    }
+    with pytest.raises(InputError, match="does not support precision 'float64'"):
+        load_study(study)
