@@ -123,7 +123,7 @@ def calibrated(meters: Iterable[str]) -> tuple[str, ...]:
 def measured(operation: str, codec: Codec, meters: Iterable[str] = ()) -> tuple[str, ...]:
     """Modules behind an operation, including those of the engine if it implements the operation."""
     own = TRANSFORMS[codec.transform][codec.engine]
-    more = _learning(codec) if operation == "train" else RUNTIMES.get(codec.runtime, ())
+    more = _learning(codec) if operation == "train" else _running(codec)
     return stage(operation), *own["about"], *own.get(operation, ()), *more, *meter_modules(meters)
 
 
@@ -167,8 +167,8 @@ def drawn(chapter: str) -> tuple[str, ...]:
 
 
 def tabulated() -> tuple[str, ...]:
-    """Modules behind the report's tables, one of which says what runtimes do not support."""
-    return stage("tables"), *TABLES.values(), *(module for modules in RUNTIMES.values() for module in modules)
+    """Modules behind the report's tables."""
+    return stage("tables"), *TABLES.values()
 
 
 def reported() -> tuple[str, ...]:
@@ -190,3 +190,9 @@ def _learning(codec: Codec) -> tuple[str, ...]:
     kind = PRUNINGS.get(str(codec.pruning).rpartition("-")[0])
     pruning = [kind.module] if kind else []
     return *STARTS.get(codec.start, ()), *SCHEDULES.get(codec.schedule, ()), *optimizer, *pruning
+
+
+def _running(codec: Codec) -> tuple[str, ...]:
+    """Modules of the runtime that computes a trained network."""
+    module = RUNTIMES[codec.runtime].module if codec.runtime else None
+    return (module,) if module else ()

@@ -6,6 +6,7 @@ A stage only depends on the variants that it uses: `fingerprint` only counts the
 
 import importlib
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "MeterKind",
     "ProfilerKind",
     "PruningKind",
+    "RuntimeKind",
     "load",
     "variant_modules",
 ]
@@ -116,6 +118,24 @@ class ProfilerKind(NamedTuple):
     writes: str
     stage: str = "profile"
     besides: tuple[str, ...] = ()
+
+
+class RuntimeKind(NamedTuple):
+    """A runtime, which computes a trained network.
+
+    Parameters
+    ----------
+    module
+        Prepares and runs it (``RUNTIME``); None: PyTorch itself.
+    refused
+        Values of the axis ``precision`` that it does not support, each with the reason.
+    deprecated
+        Whether its makers advise against it.
+    """
+
+    module: str | None = None
+    refused: Mapping[str, str] = MappingProxyType({})
+    deprecated: bool = False
 
 
 #: Sources of events.
@@ -225,17 +245,23 @@ PRUNINGS: Mapping[str, PruningKind] = {
     "costly-neurons": PruningKind(f"{_ROOT}.codecs.baler.pruning.costly_neurons", structured=True),
     "weights": PruningKind(f"{_ROOT}.codecs.baler.pruning.weights"),
 }
-#: Runtimes of Baler's trained autoencoder in the engine ``reference``: the modules that replace PyTorch itself; the
-#: first one describes the runtime (``RUNTIME``).
-RUNTIMES: Mapping[str, tuple[str, ...]] = {
-    "eager": (),
-    "torch-compile": (f"{_ROOT}.codecs.baler.runtimes.torch_compile",),
-    "aot-inductor": (f"{_ROOT}.codecs.baler.runtimes.aot_inductor",),
-    "torchscript": (f"{_ROOT}.codecs.baler.runtimes.torchscript",),
-    "onnx-runtime": (f"{_ROOT}.codecs.baler.runtimes.onnx_runtime",),
-    "onnx-runtime-int8": (f"{_ROOT}.codecs.baler.runtimes.onnx_runtime_int8",),
-    "openvino": (f"{_ROOT}.codecs.baler.runtimes.openvino",),
-    "tensorrt": (f"{_ROOT}.codecs.baler.runtimes.tensorrt",),
+#: Runtimes of Baler's trained autoencoder in the engine ``reference``; the first one is PyTorch itself.
+RUNTIMES: Mapping[str, RuntimeKind] = {
+    "eager": RuntimeKind(),
+    "torch-compile": RuntimeKind(f"{_ROOT}.codecs.baler.runtimes.torch_compile"),
+    "aot-inductor": RuntimeKind(f"{_ROOT}.codecs.baler.runtimes.aot_inductor"),
+    "torchscript": RuntimeKind(f"{_ROOT}.codecs.baler.runtimes.torchscript", deprecated=True),
+    "onnx-runtime": RuntimeKind(f"{_ROOT}.codecs.baler.runtimes.onnx_runtime"),
+    "onnx-runtime-int8": RuntimeKind(
+        f"{_ROOT}.codecs.baler.runtimes.onnx_runtime_int8",
+        refused={"float64": "it multiplies 8-bit integers and adds float32"},
+    ),
+    "openvino": RuntimeKind(
+        f"{_ROOT}.codecs.baler.runtimes.openvino", refused={"float64": "it computes in float32, without saying so"}
+    ),
+    "tensorrt": RuntimeKind(
+        f"{_ROOT}.codecs.baler.runtimes.tensorrt", refused={"float64": "it has no matrix products in float64"}
+    ),
 }
 #: Meters of a study, in the order of their readings and of their priority in totals.
 METERS: Mapping[str, MeterKind] = {
@@ -336,7 +362,7 @@ CHAPTERS: Mapping[str, tuple[str, ...]] = {
             "column_errors",
             "error_energy",
         ),
-        "savings": ("error_joules", "factors", "optimizers", "engines", "difference", "packing", "models"),
+        "savings": ("error_joules", "factors", "optimizers", "engines", "difference", "packing", "models", "runtimes"),
     }.items()
 }
 #: Tables of the report.
@@ -355,6 +381,7 @@ TABLES: Mapping[str, str] = {
         "optimizers",
         "engines",
         "models",
+        "runtimes",
         "variation",
         "peers",
         "findings",
@@ -375,8 +402,9 @@ def variant_modules() -> frozenset[str]:
     """Return the modules of all variants."""
     flat: list[Iterable[str]] = [family.values() for family in (GENERATORS, CODERS, OPTIMIZERS, TABLES)]
     flat += CHAPTERS.values()
-    flat += [*STARTS.values(), *SCHEDULES.values(), *RUNTIMES.values()]
+    flat += [*STARTS.values(), *SCHEDULES.values()]
     flat.append(one.module for one in FORMATS.values())
+    flat.append(one.module for one in RUNTIMES.values() if one.module)
     flat += [[one.module for one in family.values()] for family in (METERS, PEERS, PROFILERS, PRUNINGS)]
     flat += [modules for transform in TRANSFORMS.values() for one in transform.values() for modules in one.values()]
     return frozenset(module for modules in flat for module in modules)

@@ -192,7 +192,7 @@ def test_a_runtime(made: Files, name: str) -> None:
     runtime = runtime_of(name)
     if runtime and runtime.compiles:
         pytest.skip("it compiles for too long")
-    if reason := runtime and (runtime.missing() or runtime.refused.get("float64")):
+    if reason := RUNTIMES[name].refused.get("float64") or (runtime and runtime.missing()):
         pytest.skip(reason)
     arguments = ["apply", *made.applied, *options("reference"), "--runtime", name, *WINDOW, "process"]
     check(made, arguments, *sources.applied(codec(runtime=name), ["process"]))

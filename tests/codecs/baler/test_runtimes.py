@@ -20,7 +20,7 @@ from baler_energy.config.study import load_study
 from baler_energy.data.table import Table
 from baler_energy.errors import BalerEnergyError, InputError
 from baler_energy.records import Measurement
-from baler_energy.variants import RUNTIMES
+from baler_energy.variants import RUNTIMES, RuntimeKind
 
 CPU = torch.device("cpu")
 OTHERS = [name for name in RUNTIMES if runtime_of(name) is not None]
@@ -45,7 +45,7 @@ def cases() -> list:
         pytest.param(name, precision, slope, marks=[pytest.mark.slow] * runtime_of(name).compiles)
         for name in OTHERS
         for precision in TOLERANCES
-        if precision not in runtime_of(name).refused
+        if precision not in RUNTIMES[name].refused
         for slope in (0.01, 0.0)
     ]
 
@@ -100,7 +100,7 @@ def registered(monkeypatch):
         module = ModuleType("new_runtime")
         module.RUNTIME = Runtime(load=lambda layers: on_tensors(lambda rows: layers.network(rows) + change, layers))
         monkeypatch.setitem(sys.modules, "new_runtime", module)
-        monkeypatch.setitem(RUNTIMES, "torchscript", ("new_runtime",))
+        monkeypatch.setitem(RUNTIMES, "torchscript", RuntimeKind("new_runtime"))
 
     return register
 

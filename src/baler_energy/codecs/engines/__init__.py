@@ -12,7 +12,7 @@ from baler_energy.codecs.baler.runtimes import runtime_of
 from baler_energy.codecs.engines.base import Engine
 from baler_energy.errors import InputError
 from baler_energy.sources import Codec
-from baler_energy.variants import ENGINES, TRANSFORMS, load
+from baler_energy.variants import ENGINES, RUNTIMES, TRANSFORMS, load
 
 __all__ = [
     "check_precision",
@@ -82,15 +82,14 @@ def check_runtime(point: Any) -> None:
     InputError
         It is not supported; the message says why.
     """
-    runtime = runtime_of(point.runtime)
-    if runtime is None:
+    if point.runtime is None or RUNTIMES[point.runtime].module is None:
         return
     if not engine_of(point).has_runtimes:
         known = [repr(engine.name) for engine in engines() if engine.has_runtimes]
         raise InputError(
             f"runtime {point.runtime!r} is not supported by engine {point.engine!r}, only by {' and '.join(known)}"
         )
-    if reason := runtime.refused.get(point.precision):
+    if reason := RUNTIMES[point.runtime].refused.get(point.precision):
         raise InputError(f"runtime {point.runtime!r} does not support precision {point.precision!r}: {reason}")
 
 

@@ -14,6 +14,6 @@ __all__ = ["runtime_of"]
 
 def runtime_of(name: str | None) -> Runtime | None:
     """Describe a runtime, a value of the axis; None: PyTorch itself computes, eagerly."""
-    modules = RUNTIMES[name] if name is not None else ()
-    runtime: Runtime | None = load(modules[0]).RUNTIME if modules else None
+    module = None if name is None else RUNTIMES[name].module
+    runtime: Runtime | None = load(module).RUNTIME if module else None
     return runtime

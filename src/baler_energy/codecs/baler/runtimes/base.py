@@ -3,8 +3,8 @@
 import os
 import shutil
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +58,7 @@ class Layers:
 
 @dataclass(frozen=True, kw_only=True)
 class Runtime:
-    """What a runtime supports.
+    """A runtime; `variants.RUNTIMES` says what it does not support.
 
     Parameters
     ----------
@@ -70,12 +70,8 @@ class Runtime:
         Whether it requires a C++ compiler.
     devices
         Supported devices.
-    refused
-        Values of the axis ``precision`` that it does not support, each with the reason.
     tolerance
         Largest deviation from eager, over the range of eager's results; None: that of the precision (`TOLERANCES`).
-    deprecated
-        Why its makers advise against it; None if they do not.
     lacks
         Returns what else is missing on this machine; None: nothing.
     """
@@ -84,9 +80,7 @@ class Runtime:
     packages: tuple[str, ...] = ()
     compiles: bool = False
     devices: tuple[str, ...] = ("cpu",)
-    refused: Mapping[str, str] = field(default_factory=dict)
     tolerance: float | None = None
-    deprecated: str | None = None
     lacks: Callable[[], str | None] = lambda: None
 
     def missing(self) -> str | None:

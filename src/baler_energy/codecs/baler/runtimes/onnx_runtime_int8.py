@@ -35,7 +35,6 @@ def load(layers: Layers) -> Apply:
 RUNTIME = Runtime(
     load=load,
     packages=("onnxruntime", "onnx"),
-    refused={"float64": "it multiplies 8-bit integers and adds float32"},
     # What 8 bits per value give after several layers.
     tolerance=0.05,
 )

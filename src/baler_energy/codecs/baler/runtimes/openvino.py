@@ -30,8 +30,4 @@ def load(layers: Layers) -> Apply:
     return in_full_batches(apply, layers.batch_rows)
 
 
-RUNTIME = Runtime(
-    load=load,
-    packages=("openvino", "onnx"),
-    refused={"float64": "it computes in float32, without saying so"},
-)
+RUNTIME = Runtime(load=load, packages=("openvino", "onnx"))

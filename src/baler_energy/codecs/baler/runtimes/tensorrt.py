@@ -44,6 +44,5 @@ RUNTIME = Runtime(
     load=load,
     packages=("tensorrt", "onnx"),
     devices=("cuda",),
-    refused={"float64": "it has no matrix products in float64"},
     lacks=_lacks,
 )

@@ -1,4 +1,4 @@
-"""TorchScript, PyTorch's former format for deployment. It is deprecated."""
+"""TorchScript, deprecated by PyTorch in favour of ``torch.compile`` and ``torch.export``."""
 
 import warnings
 
@@ -20,8 +20,4 @@ def load(layers: Layers) -> Apply:
     return apply
 
 
-RUNTIME = Runtime(
-    load=load,
-    devices=("cpu", "cuda"),
-    deprecated="deprecated by PyTorch in favour of torch.compile and torch.export",
-)
+RUNTIME = Runtime(load=load, devices=("cpu", "cuda"))

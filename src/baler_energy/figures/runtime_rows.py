@@ -1,0 +1,68 @@
+"""Rows of several runtimes at the study's centre, and why some have none."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+
+from baler_energy.config.parameters import AXIS_DEFAULTS
+from baler_energy.figures.base import NoData, Tables, require_rows
+from baler_energy.figures.engine_rows import per_row
+from baler_energy.figures.selection import at_point, centre_of, first_device, with_results
+from baler_energy.variants import RUNTIMES
+from baler_energy.vocabulary import Operation
+
+__all__ = ["APPLIED", "EAGER", "absent", "runtimes_at_centre"]
+
+#: Operations in which a runtime computes.
+APPLIED = (Operation.COMPRESS, Operation.DECOMPRESS)
+#: PyTorch itself, with which runtimes are compared.
+EAGER = AXIS_DEFAULTS["runtime"]
+
+
+def runtimes_at_centre(tables: Tables) -> tuple[pd.DataFrame, dict[str, Any], str]:
+    """Rows of compression and decompression of each runtime and precision at the study's centre, in order.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Rows of ``runs`` on one device, with costs per row (`per_row`), ``rows_per_s`` and the errors.
+    dict
+        The centre.
+    str
+        The device, in words.
+
+    Raises
+    ------
+    NoData
+        Only one runtime ran at the study's centre, and none is missing.
+    """
+    require_rows("there are no runs", tables["runs"])
+    runs = with_results(tables["runs"])
+    centre = centre_of(runs)
+    rows = at_point(per_row(runs), {axis: one for axis, one in centre.items() if axis not in ("runtime", "precision")})
+    rows = rows[rows["operation"].isin(list(APPLIED))]
+    if rows["runtime"].nunique() < 2 and not len(_left_out(tables)):
+        raise NoData("only one runtime at the study's centre, so there is nothing to compare")
+    rows, device = first_device(rows)
+    order = rows["runtime"].map(list(RUNTIMES).index).astype(int)
+    other = rows["precision"] != centre["precision"]
+    rows = rows.assign(rows_per_s=1 / rows["time_per_row_s"], _other=other, _order=order)
+    return rows.sort_values(["_other", "precision", "_order"], kind="stable"), centre, device
+
+
+def absent(tables: Tables, rows: pd.DataFrame) -> Iterator[tuple[str, str, str]]:
+    """Yield runtime, precision and reason of each that the study named but has no rows of, in the order of `rows`."""
+    left_out = _left_out(tables)
+    missing = dict(zip(left_out["value"], left_out["reason"], strict=True))
+    ran = set(zip(rows["runtime"], rows["precision"], strict=True))
+    named = {*missing, *rows["runtime"]}
+    for precision in dict.fromkeys(rows["precision"]):
+        for name in (name for name in RUNTIMES if name in named and (name, precision) not in ran):
+            if reason := RUNTIMES[name].refused.get(precision) or missing.get(name):
+                yield name, precision, reason
+
+
+def _left_out(tables: Tables) -> pd.DataFrame:
+    left_out = tables["left_out"]
+    return left_out[left_out["axis"] == "runtime"]

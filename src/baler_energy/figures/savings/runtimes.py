@@ -1,0 +1,148 @@
+"""The runtimes side by side: speed, energy, memory, start-up and deviation from PyTorch."""
+
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from baler_energy.analysis.comparison import ratio_of_means
+from baler_energy.analysis.statistics import clean, estimate, flagged
+from baler_energy.figures.bars import name_rows
+from baler_energy.figures.base import FigureSpec, Tables
+from baler_energy.figures.captions import TYPICAL_TIMES
+from baler_energy.figures.runtime_rows import APPLIED, EAGER, absent, runtimes_at_centre
+from baler_energy.figures.selection import describe, excluded_text, scaled_unit
+from baler_energy.figures.style import (
+    COLOURS,
+    MARKERS,
+    count_text,
+    grid,
+    legend_below,
+    log_ticks,
+    note_empty,
+    open_mark,
+    plain,
+    subtitle,
+)
+from baler_energy.variants import RUNTIMES
+from baler_energy.vocabulary import Evidence
+
+__all__ = ["FIGURES", "draw_runtimes"]
+
+#: Panels: column, label, unit. Energy is only drawn if it is measured: otherwise it is a model of the time.
+_PANELS = (
+    ("rows_per_s", "Rows per second", ""),
+    ("energy_per_row_j", "Energy per row", "J"),
+    ("memory_peak_b", "Peak memory", "B"),
+    ("startup_s", "Start-up (s)", ""),
+    ("runtime_deviation", "Deviation / range", ""),
+)
+#: A flag is about the window, on which these do not depend.
+_OUTSIDE = ("startup_s", "runtime_deviation")
+_LOOKS = dict(zip(APPLIED, zip((COLOURS[0], COLOURS[1]), MARKERS, strict=False), strict=True))
+#: Smallest deviation on the axis; equal results are drawn here.
+_LEAST_DEVIATION = 1e-17
+
+
+def draw_runtimes(tables: Tables) -> Figure:
+    """Draw costs and deviation of each runtime and precision at the study's centre.
+
+    Raises
+    ------
+    NoData
+        Only one runtime ran at the study's centre, and none is missing.
+    """
+    rows, centre, device = runtimes_at_centre(tables)
+    reasons = {(name, precision): reason for name, precision, reason in absent(tables, rows)}
+    ran = dict.fromkeys(zip(rows["runtime"], rows["precision"], strict=True))
+    precisions = list(dict.fromkeys(rows["precision"]))
+    places = [(n, p) for p in precisions for n in RUNTIMES if (n, p) in ran or (n, p) in reasons]
+    measured = (rows["energy_evidence"] == Evidence.MEASURED).any()
+    shown = [panel for panel in _PANELS if measured or panel[2] != "J"]
+    widths = [2.0, *[1.0] * (len(shown) - 1)]
+    figure, (panels,) = grid(1, len(shown), 1.9 + 0.3 * len(places), sharey=True, width_ratios=widths)
+    for panel, (value, words, unit) in zip(panels, shown, strict=True):
+        _panel(panel, rows, places, value, words, unit)
+    for place, key in enumerate(places):
+        if key in reasons:
+            text = plain(reasons[key].partition(":")[0])
+            panels[0].text(0.01, place, text, transform=panels[0].get_yaxis_transform(), fontsize=7, va="center")
+        elif key[0] != EAGER:
+            _factors(panels[0], rows[rows["precision"] == key[1]], key[0], place)
+    labels = [
+        f"{name}{' (deprecated)' if RUNTIMES[name].deprecated else ''}, {precision}" for name, precision in places
+    ]
+    name_rows(panels[0], labels, margin=0.6)
+    marks = [
+        Line2D([], [], color=colour, marker=marker, linestyle="none", label=operation)
+        for operation, (colour, marker) in _LOOKS.items()
+    ]
+    legend_below(figure, marks)
+    counts = clean(rows).groupby(["runtime", "precision", "operation"], observed=True)["run_id"].nunique()
+    subtitle(
+        figure,
+        f"At {describe(centre, without=('runtime', 'precision'))}, {device}. "
+        + (f"Mean and 95 % t interval, {count_text(counts)}." if len(counts) else ""),
+        "Numbers: rows/s over eager in the same precision; ~: not distinguishable from 1, or n = 1.",
+        *excluded_text(rows),
+    )
+    return figure
+
+
+def _panel(panel: Axes, rows: pd.DataFrame, places: list[tuple[str, str]], value: str, words: str, unit: str) -> None:
+    """Draw one quantity of each runtime in both operations."""
+    factor, prefixed = scaled_unit(rows[value], unit) if unit else (1.0, "")
+    present = rows[rows[value].notna()].assign(shown=rows[value] * factor)
+    if present.empty:
+        note_empty(panel)
+        return
+    if value == "runtime_deviation":
+        present["shown"] = present["shown"].clip(lower=_LEAST_DEVIATION)
+    for number, (operation, (colour, marker)) in enumerate(_LOOKS.items()):
+        for place, (name, precision) in enumerate(places):
+            keys = (present["runtime"] == name) & (present["precision"] == precision)
+            mine = present[keys & (present["operation"] == operation)]
+            mine = mine.assign(flags="") if value in _OUTSIDE else mine
+            if mine.empty:
+                continue
+            height, bad, found = place + (-0.15, 0.15)[number], flagged(mine), estimate(mine, "shown")
+            panel.plot(bad["shown"], [height] * len(bad), **open_mark(colour))
+            if found.n:
+                look: dict[str, Any] = {"color": colour, "marker": marker, "capsize": 2, "ms": 4, "linestyle": "none"}
+                panel.errorbar([found.mean], [height], xerr=[found.half_width] if found.n > 1 else None, **look)
+    low, high = present["shown"].min() / 1.5, present["shown"].max() * 1.5
+    panel.set(xscale="log", xlim=(low, low * (high / low) ** (1.6 if value == "rows_per_s" else 1)))
+    log_ticks(panel.xaxis, *panel.get_xlim(), narrow=value != "rows_per_s")
+    panel.set_xlabel(f"{words} ({prefixed})" if prefixed else words)
+
+
+def _factors(panel: Axes, rows: pd.DataFrame, name: str, place: int) -> None:
+    """Write the factors of a runtime's speed over eager's, in compression and decompression."""
+    words = []
+    for operation in APPLIED:
+        part = clean(rows[rows["operation"] == operation])
+        ratio = ratio_of_means(*(list(part.loc[part["runtime"] == one, "rows_per_s"]) for one in (name, EAGER)))
+        unsure = "" if ratio.low > 1 or ratio.high < 1 else "~"
+        words.append("?" if pd.isna(ratio.value) else f"{unsure}{ratio.value:.2f}")
+    look: dict[str, Any] = {"transform": panel.get_yaxis_transform(), "fontsize": 7.5, "ha": "right", "va": "center"}
+    panel.text(0.985, place, "; ".join(words), **look)
+
+
+FIGURES = (
+    FigureSpec(
+        "runtimes",
+        "The runtimes: speed, memory, start-up and deviation",
+        "What computes the trained network in compression and decompression, at the study's centre: eager is PyTorch "
+        "itself. Marks are means over n unflagged repeats, bars are 95 % t intervals, open marks are flagged runs. "
+        "Rows per second of the whole operation, which also scales, packs and reads or writes the file's content. "
+        "Energy is drawn where it is measured; a modelled one follows the time. Peak memory includes all libraries, "
+        "and for decompression what compression loaded in the same process. Start-up is outside of the window: import, "
+        "export, compilation without a cache, and the first batch; in decompression without imports. Deviation: the "
+        "largest difference from eager's results on the table's rows, over their range (1e-17: none); a result beyond "
+        "the precision's tolerance is not recorded. A row without marks gives the reason why it did not run. "
+        f"{TYPICAL_TIMES}",
+        draw_runtimes,
+    ),
+)

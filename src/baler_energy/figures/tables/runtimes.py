@@ -1,0 +1,122 @@
+"""The runtimes side by side at the study's centre, with the reasons of those that could not run."""
+
+from typing import Any
+
+import pandas as pd
+
+from baler_energy.analysis.comparison import ratio_of_means
+from baler_energy.analysis.statistics import clean, estimate, flag_words, flagged
+from baler_energy.figures.base import NoData, Tables, TableSpec
+from baler_energy.figures.captions import TYPICAL_TIMES
+from baler_energy.figures.readable import Row, each
+from baler_energy.figures.runtime_rows import APPLIED, EAGER, absent, runtimes_at_centre
+from baler_energy.figures.selection import scaled_unit, spread_text
+from baler_energy.variants import RUNTIMES
+
+__all__ = ["TABLE", "runtimes"]
+
+_MEANS = {
+    "rows_per_s": "",
+    "energy_per_row_j": "J",
+    "memory_peak_b": "B",
+    "startup_s": "s",
+    "runtime_deviation": "",
+    "mean_rms_over_range": "",
+}
+#: A flag is about the window, on which these do not depend.
+_OUTSIDE = ("startup_s", "runtime_deviation", "mean_rms_over_range")
+_KEYS = ["runtime", "precision", "operation", "n", "flagged_runs", "flags", "energy_evidence", "energy_scope"]
+
+
+def runtimes(tables: Tables) -> pd.DataFrame:
+    """Return costs and deviation of each runtime at the study's centre.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per runtime, precision and operation: rows per second, energy per row (J), peak memory (B), start-up (s),
+        largest deviation from eager over the range of its results, and error, as means over ``n`` clean runs with
+        ``..._half_width`` (95 % t interval); ``rows_per_s_ratio`` to eager in the same precision with
+        ``..._low`` and ``..._high``. A runtime that could not run has a row with ``reason`` and no values.
+    """
+    columns = [*_KEYS, *(f"{name}{end}" for name in _MEANS for end in ("", "_half_width"))]
+    columns += ["rows_per_s_ratio", "rows_per_s_ratio_low", "rows_per_s_ratio_high", "reason"]
+    try:
+        rows, _, _ = runtimes_at_centre(tables)
+    except NoData:
+        return pd.DataFrame(columns=columns)
+    found = [
+        _summary(mine, part)
+        for _, part in rows.groupby("precision", sort=False, observed=True)
+        for (_, _), mine in part.groupby(["runtime", "operation"], sort=False, observed=True)
+    ]
+    found += [
+        {"runtime": name, "precision": precision, "n": 0, "flagged_runs": 0, "flags": "", "reason": reason}
+        for name, precision, reason in absent(tables, rows)
+    ]
+    return pd.DataFrame(found, columns=columns)
+
+
+def _summary(mine: pd.DataFrame, part: pd.DataFrame) -> dict[str, Any]:
+    """Summarise the runs of one runtime in one operation; `part` has all runtimes in the same precision."""
+    bad = flagged(mine)
+    row = {name: mine[name].iloc[0] for name in _KEYS if name in mine and name != "flags"}
+    row |= {"n": len(mine) - len(bad), "flagged_runs": len(bad), "flags": flag_words(bad)}
+    for name in _MEANS:
+        mean = estimate((mine if name in _OUTSIDE else clean(mine)).assign(flags=""), name)
+        row |= {name: mean.mean, f"{name}_half_width": mean.half_width}
+    eager = part[(part["runtime"] == EAGER) & (part["operation"] == row["operation"])]
+    if row["runtime"] != EAGER:
+        ratio = ratio_of_means(*(list(clean(one)["rows_per_s"]) for one in (mine, eager)))
+        ends = ("", "_low", "_high")
+        row |= {
+            f"rows_per_s_ratio{end}": one for end, one in zip(ends, (ratio.value, ratio.low, ratio.high), strict=True)
+        }
+    return row
+
+
+def _row(row: Row) -> dict[str, str]:
+    note = " (deprecated)" if RUNTIMES[row["runtime"]].deprecated else ""
+    head = {"runtime": f"{row['runtime']}{note}", "precision": f"{row['precision']}"}
+    if isinstance(row["reason"], str):
+        return {**head, "operation": "not run", "rows/s": row["reason"]}
+    ratio, low, high = (row[f"rows_per_s_ratio{end}"] for end in ("", "_low", "_high"))
+    interval = "" if pd.isna(low) else f" ({low:.2f} to {high:.2f})"
+    flags = f" (+ {row['flagged_runs']} flagged: {row['flags']})" if row["flagged_runs"] else ""
+    return {
+        **head,
+        "operation": f"{row['operation']}",
+        "n": f"{row['n']}{flags}",
+        "rows/s": _cell(row, "rows_per_s"),
+        "rows/s over eager": "" if pd.isna(ratio) else f"{ratio:.2f}{interval}",
+        "energy per row": _cell(row, "energy_per_row_j"),
+        "evidence": "none" if pd.isna(row["energy_evidence"]) else f"{row['energy_evidence']}, {row['energy_scope']}",
+        "peak memory": _cell(row, "memory_peak_b"),
+        "start-up": _cell(row, "startup_s", missing=""),
+        "deviation from eager": "" if pd.isna(row["runtime_deviation"]) else f"{row['runtime_deviation']:.1e}",
+        "mean RMS / range": _cell(row, "mean_rms_over_range"),
+    }
+
+
+def _cell(row: Row, name: str, *, missing: str = "not known") -> str:
+    if pd.isna(row[name]):
+        return missing
+    factor, unit = scaled_unit([row[name]], _MEANS[name]) if _MEANS[name] else (1.0, "")
+    return f"{spread_text(row[name], row[f'{name}_half_width'], factor=factor)} {unit}".strip()
+
+
+TABLE = TableSpec(
+    "runtimes",
+    "The runtimes side by side",
+    f"What computes the trained network in {' and '.join(APPLIED)}, at the study's centre: means over n unflagged "
+    "repeats with half widths of 95 % t intervals. Rows per second of the whole operation, which also scales, packs "
+    "and writes or reads the file's content; the ratio is that to eager (PyTorch itself) in the same precision. Peak "
+    "memory includes all libraries. Start-up is outside of the window: import, export, compilation without a cache, "
+    "and the first batch; decompression runs in the same process, so that its start-up has no imports. Deviation: the "
+    "largest difference from eager's results on the table's rows, over their range; a result beyond the precision's "
+    f"tolerance is not recorded. A runtime that could not run has the reason instead. {TYPICAL_TIMES}",
+    make=runtimes,
+    rows=each(_row),
+    averaged=True,
+    without_rows="Only one runtime ran, so there is nothing to compare.",
+)
