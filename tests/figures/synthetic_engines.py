@@ -23,6 +23,8 @@ PACKINGS: dict[str, tuple[float, float, float | None]] = {
 }
 #: Codecs without training: error and ratio by packing.
 CLASSICAL = {"zstd": (0.0, 3.0), "zstd+bound-0.001": (0.0003, 8.0), "zstd+bound-0.1": (0.03, 20.0)}
+#: Time and energy of other runtimes as fractions of eager's.
+RUNTIMES = {"torchscript": 1.1, "onnx-runtime": 0.8}
 #: Parameters of other models; costs and errors follow from them.
 MODELS = {"baler-small": 1_500, "baler-x2": 200_000}
 _PARAMETERS = 61_536
@@ -69,10 +71,12 @@ def with_engines(tables: Tables) -> Tables:
     for packing in PACKINGS:
         for name in ("runs", "errors", "history", "measurements", "samples"):
             added[name].append(_packed(_at_reference(tables[name]), packing))
+    models = [_model(_at_reference(tables["runs"]), *one) for one in MODELS.items()]
     for model, parameters in MODELS.items():
         for name in ("runs", "history", "errors"):
             added[name].append(_model(_at_reference(tables[name]), model, parameters))
-    added["runs"] += [_forward(part) for part in (_at_reference(added["runs"][0]), *added["runs"][-len(MODELS) :])]
+    added["runs"] += [_computed(_at_reference(tables["runs"]), *one) for one in RUNTIMES.items()]
+    added["runs"] += [_forward(part) for part in (_at_reference(added["runs"][0]), *models)]
     made = {
         name: pd.concat([part.astype(tables[name].dtypes) for part in parts if len(part)], ignore_index=True)
         if sum(map(bool, map(len, parts))) > 1
@@ -146,6 +150,16 @@ def _model(table: pd.DataFrame, model: str, parameters: int) -> pd.DataFrame:
 def _optimizer(table: pd.DataFrame, optimizer: str, loss: float) -> pd.DataFrame:
     other = table.assign(optimizer=optimizer, run_id=f"{optimizer}/" + table["run_id"])
     return other.assign(loss=other["loss"] * loss) if "loss" in other else other
+
+
+def _computed(runs: pd.DataFrame, runtime: str, cost: float) -> pd.DataFrame:
+    """Rows of a runtime, which affects compression and decompression."""
+    other = runs.assign(runtime=runtime, run_id=f"{runtime}/" + runs["run_id"])
+    applied = other["operation"] != "train"
+    for name in _COSTS:
+        other.loc[applied, name] = other.loc[applied, name].astype(float) * cost
+    other.loc[applied, ["startup_s", "runtime_deviation"]] = [1.5, 1e-15]
+    return other
 
 
 def _forward(runs: pd.DataFrame) -> pd.DataFrame:

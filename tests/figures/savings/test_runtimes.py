@@ -13,7 +13,7 @@ REASON = "The package tensorrt is not installed: `pip install tensorrt`."
 
 @pytest.fixture
 def compared(tables):
-    """Runs of eager, and of OpenVINO at half the time in float32; TensorRT is missing."""
+    """Make runs of eager, and of OpenVINO at half the time in float32; TensorRT is missing."""
     runs = tables["runs"]
     single = runs[runs["at_centre"]].assign(precision="float32", at_centre=False)
     single = single.assign(run_id="float32/" + single["run_id"])
