@@ -46,6 +46,7 @@ def test_every_table_has_numbers_and_a_page(modelled: Path) -> None:
         "optimizers",
         "engines",
         "models",
+        "runtimes",
         "calibration",
         "temperatures",
         "counters",

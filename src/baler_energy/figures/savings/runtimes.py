@@ -86,7 +86,7 @@ def draw_runtimes(tables: Tables) -> Figure:
         figure,
         f"At {describe(centre, without=('runtime', 'precision'))}, {device}. "
         + (f"Mean and 95 % t interval, {count_text(counts)}." if len(counts) else ""),
-        "Numbers: rows/s over eager in the same precision (compress; decompress); ~: not distinguishable from 1 or n = 1.",
+        "Numbers: rows/s over eager in the same precision (compress; decompress); ~: it may be 1, or n = 1.",
         *excluded_text(rows),
     )
     return figure
