@@ -14,7 +14,7 @@ from baler_energy.codecs.baler.coder import Coder
 from baler_energy.codecs.baler.model import Autoencoder
 from baler_energy.codecs.baler.runtimes import runtime_of
 from baler_energy.codecs.baler.runtimes.base import TOLERANCES, Runtime, in_full_batches, on_tensors
-from baler_energy.codecs.baler.runtimes.running import layers_of
+from baler_energy.codecs.baler.runtimes.running import Network
 from baler_energy.codecs.normalisation import Normalisation
 from baler_energy.config.study import load_study
 from baler_energy.data.table import Table
@@ -27,9 +27,13 @@ OTHERS = [name for name in RUNTIMES if runtime_of(name) is not None]
 QUICK = ["--meters", "process", "--min-window-s", "0", "--idle-s", "0", "--threads", "1", "--device", "cpu"]
 
 
-def codec_of(table: Table, precision: str, slope: float = 0.01) -> Checkpoint:
+#: Baler's, with ReLU, and with a skip.
+NETWORKS = (Architecture(6, 3, (20, 10)), Architecture(6, 3, (20, 10), 0.0), Architecture(6, 3, (20,), skip=True))
+
+
+def codec_of(table: Table, precision: str, network: Architecture = NETWORKS[0]) -> Checkpoint:
     torch.manual_seed(5)
-    model = Autoencoder(Architecture(6, 3, (20, 10), slope), precision)
+    model = Autoencoder(network, precision)
     return Checkpoint.of(model, Normalisation.of(table.data, table.names), table.names, table.dtypes)
 
 
@@ -42,20 +46,20 @@ def started(codec: Checkpoint, name: str, threads: int = 1) -> Coder:
 
 def cases() -> list:
     return [
-        pytest.param(name, precision, slope, marks=[pytest.mark.slow] * runtime_of(name).compiles)
+        pytest.param(name, precision, network, marks=[pytest.mark.slow] * runtime_of(name).compiles)
         for name in OTHERS
         for precision in TOLERANCES
         if precision not in RUNTIMES[name].refused
-        for slope in (0.01, 0.0)
+        for network in NETWORKS
     ]
 
 
-@pytest.mark.parametrize(("name", "precision", "slope"), cases())
-def test_a_runtime_gives_eagers_results(table, tmp_path, name, precision, slope):
+@pytest.mark.parametrize(("name", "precision", "network"), cases())
+def test_a_runtime_gives_eagers_results(table, tmp_path, name, precision, network):
     runtime = runtime_of(name)
     if reason := runtime.missing():
         pytest.skip(reason)
-    codec = codec_of(table, precision, slope)
+    codec = codec_of(table, precision, network)
     eager, coder = Coder(codec, CPU, 64), started(codec, name)
     allowed = runtime.tolerance or TOLERANCES[precision]
     latents = eager.encode(table.data)
@@ -74,13 +78,14 @@ def test_eager_has_no_facts(table, checkpoint):
     assert Coder(checkpoint, CPU, 64).encoding_facts(table) == {}
 
 
-def test_layers_share_the_parameters_and_compute_the_same_bits(table):
-    model = Autoencoder(Architecture(6, 3))
+@pytest.mark.parametrize("network", NETWORKS)
+def test_a_half_shares_the_parameters_and_computes_the_same_bits(network):
+    model = Autoencoder(network)
     rows = torch.rand(5, 6, dtype=torch.float64)
     with torch.no_grad():
-        assert torch.equal(layers_of(model, "en")(rows), model.encode(rows))
-        assert torch.equal(layers_of(model, "de")(rows[:, :3]), model.decode(rows[:, :3]))
-    assert next(layers_of(model, "de").parameters()) is next(model.de1.parameters())
+        assert torch.equal(Network(model, "en")(rows), model.encode(rows))
+        assert torch.equal(Network(model, "de")(rows[:, :3]), model.decode(rows[:, :3]))
+    assert next(Network(model, "de").parameters()) is next(model.de1.parameters())
 
 
 def test_a_smaller_batch_is_padded():

@@ -32,7 +32,7 @@ class Layers:
     Parameters
     ----------
     network
-        Linear layers and activations, on the device, ready for inference.
+        A `running.Network` on the device: ``hidden`` layers with activations, perhaps a ``skip``, the ``last`` layer.
     device
         The device.
     precision
@@ -43,7 +43,7 @@ class Layers:
         Number of threads; torch's is already set.
     """
 
-    network: "nn.Sequential"
+    network: "nn.Module"
     device: "torch.device"
     precision: str
     batch_rows: int

@@ -35,18 +35,22 @@ def onnx_model(layers: Layers) -> Any:
         nodes.append(helper.make_node(operator, inputs, [f"v{len(nodes)}"], **attributes))
         return f"v{len(nodes) - 1}"
 
-    for layer in layers.network:
+    def linear(value: str, layer: Any) -> str:
+        weight, bias = (part.detach().cpu().numpy() for part in (layer.weight, layer.bias))
+        return node("Add", node("MatMul", value, constant(weight.T)), constant(bias))
+
+    network: Any = layers.network
+    for layer in network.hidden:
         if isinstance(layer, nn.Linear):
-            weight, bias = (part.detach().cpu().numpy() for part in (layer.weight, layer.bias))
-            value = node("Add", node("MatMul", value, constant(weight.T)), constant(bias))
+            value = linear(value, layer)
         elif layers.precision == "float64":
             value = node("Max", value, node("Mul", value, constant(layer.negative_slope)))
         else:
             value = node("LeakyRelu", value, alpha=layer.negative_slope)
-    first, last = layers.network[0], layers.network[-1]
+    value = linear(node("Concat", value, "rows", axis=1) if network.skip else value, network.last)
     ends = [
         helper.make_tensor_value_info(name, kind, [layers.batch_rows, width])
-        for name, width in (("rows", first.in_features), (value, last.out_features))
+        for name, width in (("rows", layers.example.shape[1]), (value, network.last.out_features))
     ]
     graph = helper.make_graph(nodes, "layers", ends[:1], ends[1:], constants)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_IR)

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from baler_energy.codecs.baler.model import DTYPES, Autoencoder
 from baler_energy.codecs.baler.runtimes.base import TOLERANCES, Apply, Layers, Runtime
 from baler_energy.errors import BalerEnergyError
 
-__all__ = ["Half", "layers_of"]
+__all__ = ["Half", "Network"]
 
 
 class Half:
@@ -42,7 +42,7 @@ class Half:
     def start(self, name: str, runtime: Runtime, batch_rows: int, threads: int) -> None:
         """Let a runtime compute; its start-up includes the first batch."""
         began_s = time.monotonic()
-        layers = Layers(layers_of(self._model, self._prefix), self._device, self._precision, batch_rows, threads)
+        layers = Layers(Network(self._model, self._prefix), self._device, self._precision, batch_rows, threads)
         computed = runtime.load(layers)
 
         def apply(values: NDArray[Any]) -> NDArray[Any]:
@@ -86,12 +86,29 @@ class Half:
         return float(largest / (high - low)) if high > low else float(largest)
 
 
-def layers_of(model: Autoencoder, prefix: str) -> nn.Sequential:
-    """Return the layers of an encoder (``en``) or decoder (``de``) with their activations, sharing the parameters."""
-    linear = [layer for name, layer in model.named_children() if name.startswith(prefix)]
-    slope = model.architecture.negative_slope
-    inner = [part for layer in linear[:-1] for part in (layer, nn.LeakyReLU(slope))]
-    return nn.Sequential(*inner, linear[-1]).eval().requires_grad_(False)
+class Network(nn.Module):
+    """An encoder (``en``) or a decoder (``de``) as a module of its own, which shares the parameters.
+
+    Parameters
+    ----------
+    model, prefix
+        As for `Half`.
+    """
+
+    def __init__(self, model: Autoencoder, prefix: str) -> None:
+        super().__init__()
+        *hidden, last = [layer for name, layer in model.named_children() if name.startswith(prefix)]
+        slope = model.architecture.negative_slope
+        self.hidden = nn.Sequential(*(part for layer in hidden for part in (layer, nn.LeakyReLU(slope))))
+        self.last = last
+        self.skip = model.architecture.skip
+        self.eval().requires_grad_(False)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """Compute a batch (rows, inputs)."""
+        values = self.hidden(rows)
+        result: Tensor = self.last(torch.cat([values, rows], dim=1) if self.skip else values)
+        return result
 
 
 def _eagerly(compute: Any, precision: str, device: torch.device) -> Apply:
