@@ -15,7 +15,8 @@ Map of the package, along the flow of the data:
 - `foreign`: results of other tools, read into the tidy schema
 - `figures`: the report's figures and tables
 - `records`, `vocabulary`: the measurement record and its closed vocabularies
-- `variants`: everything that comes in several variants (engines, meters, formats, ...), one line each
+- `variants`: everything that comes in several variants (engines, meters, formats, ...), one line each;
+  `variant_kinds`: what such a line declares
 - `sources`, `fingerprint`: the code behind a result, and its hash, so that an edit reruns only what it can affect
 - `provenance`: machine, software, source and time of a record
 - `runnable`: the part of a study that this machine can run; `rounds`: rounds of additional repeats; `remaining`: the

@@ -6,8 +6,9 @@ A stage only depends on the variants that it uses: `fingerprint` only counts the
 
 import importlib
 from collections.abc import Iterable, Mapping
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
+
+from baler_energy.variant_kinds import FileFormat, MeterKind, ProfilerKind, PruningKind, RuntimeKind
 
 __all__ = [
     "CHAPTERS",
@@ -26,116 +27,11 @@ __all__ = [
     "STARTS",
     "TABLES",
     "TRANSFORMS",
-    "FileFormat",
-    "MeterKind",
-    "ProfilerKind",
-    "PruningKind",
-    "RuntimeKind",
     "load",
     "variant_modules",
 ]
 
 _ROOT = "baler_energy"
-
-
-class FileFormat(NamedTuple):
-    """A file format for tables.
-
-    Parameters
-    ----------
-    module
-        Defines a source, which reads rows in blocks, and a sink, which writes them.
-    kind
-        Name of such files in messages.
-    suffixes
-        Suffixes of file names in lower case, the usual one first.
-    by_suffix
-        Whether the suffix determines the format.
-    has_events
-        Whether a row of the file may contain several objects, so that a layout has to be chosen.
-    is_remote
-        Whether it can also be read from URLs.
-    """
-
-    module: str
-    kind: str
-    suffixes: tuple[str, ...]
-    by_suffix: bool = True
-    has_events: bool = False
-    is_remote: bool = False
-
-
-class MeterKind(NamedTuple):
-    """A meter of a study, or another tool that measures energy.
-
-    Parameters
-    ----------
-    module
-        Defines the meter.
-    meaning
-        Source of its readings.
-    totals
-        Kinds of components (cpu, dram, gpu, ram, node) whose total energy comes from this meter, unless an earlier one
-        in the list has a value.
-    """
-
-    module: str
-    meaning: str
-    totals: tuple[str, ...] = ()
-
-
-class PruningKind(NamedTuple):
-    """A kind of pruning.
-
-    Parameters
-    ----------
-    module
-        Prunes a network.
-    structured
-        Whether it removes whole neurons, so that the matrices become smaller.
-    """
-
-    module: str
-    structured: bool = False
-
-
-class ProfilerKind(NamedTuple):
-    """A profiler.
-
-    Parameters
-    ----------
-    module
-        Defines the profiler.
-    writes
-        Its files and their contents.
-    stage
-        Stage that runs it.
-    besides
-        What it measures in addition to the operations of a point; each has a folder of results.
-    """
-
-    module: str
-    writes: str
-    stage: str = "profile"
-    besides: tuple[str, ...] = ()
-
-
-class RuntimeKind(NamedTuple):
-    """A runtime, which computes a trained network.
-
-    Parameters
-    ----------
-    module
-        Prepares and runs it (``RUNTIME``); None: PyTorch itself.
-    refused
-        Values of the axis ``precision`` that it does not support, each with the reason.
-    deprecated
-        Whether its makers advise against it.
-    """
-
-    module: str | None = None
-    refused: Mapping[str, str] = MappingProxyType({})
-    deprecated: bool = False
 
 
 #: Sources of events.

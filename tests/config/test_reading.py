@@ -63,7 +63,8 @@ def test_a_written_study_reads_back_the_same(study, tmp_path: Path):
 def test_shipped_studies_are_valid(repository: Path):
     files = [repository / "config" / "config.yaml", *(repository / "config" / "studies").glob("*.yaml")]
     names = {load_study(path).name for path in files}
-    assert names == {"laptop", "smoke", "original-2023", "gpu", "engines", "worth", "savings", "recommended"}
+    shipped = {"laptop", "smoke", "original-2023", "gpu", "engines", "worth", "savings", "recommended", "runtimes"}
+    assert names == shipped
 
 
 def test_studies_of_savings_compare_the_recommended_setting_with_the_default(repository: Path):

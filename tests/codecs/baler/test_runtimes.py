@@ -20,7 +20,8 @@ from baler_energy.config.study import load_study
 from baler_energy.data.table import Table
 from baler_energy.errors import BalerEnergyError, InputError
 from baler_energy.records import Measurement
-from baler_energy.variants import RUNTIMES, RuntimeKind
+from baler_energy.variant_kinds import RuntimeKind
+from baler_energy.variants import RUNTIMES
 
 CPU = torch.device("cpu")
 OTHERS = [name for name in RUNTIMES if runtime_of(name) is not None]

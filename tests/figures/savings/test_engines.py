@@ -31,7 +31,7 @@ Tables = dict[str, pd.DataFrame]
 
 CHAPTERS = ("cost", "hotspots", "worth")
 FIGURES = [spec for chapter in CHAPTERS for spec in figures_of(chapter)]
-#: Not those that are of all that the study took, or compare codecs, and say so.
+#: These compare codecs, or ways of training, and name them.
 CODECS = (
     "scorecard",
     "rate_distortion",
@@ -43,6 +43,7 @@ CODECS = (
     "held_out",
     "break_even_years",
     "break_even_volume",
+    "error_energy",
 )
 COSTS = [spec for spec in FIGURES if spec.name not in ("co2e_countries", *CODECS)]
 

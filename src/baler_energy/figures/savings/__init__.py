@@ -4,7 +4,7 @@
 - `packing`: what packing the latents gains
 - `models`: costs and errors of networks of several sizes
 - `error_joules`: error against the cost of training; `factors`: what each change saves at the same error
-- `optimizers`: cost until the loss reaches a target
+- `optimizers`: cost until the loss reaches a target; `runtimes`: what computes the trained network
 """
 
 __all__ = ["TITLE"]

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from baler_energy.codecs.baler.architecture import Network
 from baler_energy.errors import InputError
-from baler_energy.variants import PRUNINGS, PruningKind
+from baler_energy.variant_kinds import PruningKind
+from baler_energy.variants import PRUNINGS
 
 if TYPE_CHECKING:
     from baler_energy.codecs.baler.model import Autoencoder
