@@ -136,8 +136,8 @@ def _name(other: Codec) -> str:
 
 def _describe(figure: Figure, case: Case, study: Study, shown: str, pays: list[tuple[Codec, str]]) -> None:
     said = [f"{case.trained.name} (RMS residual / range {100 * case.error:.3g} %, ratio {case.trained.ratio:.3g})."]
-    when = [f"against {_name(other).partition(' (')[0]} {words}" for other, words in pays]
-    said.append(f"It saves money {', '.join(when)}.")
+    when = [f"{words} against {_name(other).partition(' (')[0]}" for other, words in pays]
+    said.append(f"It saves money: {'; '.join(when)}.")
     if case.best is None:
         said.append("The study has no codec without training at this error to compare with.")
     evidence = f"Energy of the codecs: {case.evidence}; everything else: modelled."
