@@ -24,6 +24,6 @@ CHANGES: tuple[Mapping[str, Any], ...] = (
 )
 #: All changes together.
 RECOMMENDED: Mapping[str, Any] = MappingProxyType({name: value for one in CHANGES for name, value in one.items()})
-#: Epochs after which the recommended training has a lower error than Baler's own on 30,000 generated jets (two seeds).
-#: How many other data need depends on the data.
+#: Epochs after which the recommended training has a lower error than Baler's own on 30,000 generated jets (0.35 against
+#: 0.38 % of the range, means of five seeds; in one of them it has the higher one). Other data need other numbers.
 RECOMMENDED_EPOCHS = 5
