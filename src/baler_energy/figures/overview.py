@@ -282,7 +282,7 @@ def _machines(runs: pd.DataFrame) -> list[str]:
         virtual = ", virtual" if part["virtualised"].fillna(False).astype(bool).any() else ""
         gpus = gpu if isinstance(gpu, str) and gpu else "no GPU"
         lines.append(f"{host}: {cpu}, {gpus}{virtual}; {len(part)} runs")
-    lines.append(f"{len(points)} runs in all, each with {len(runs) / len(points):.3g} records (train, compress, ...)")
+    lines.append(f"{len(points)} runs in all, with {len(runs)} records (a record per operation: train, compress, ...)")
     return [escape_rst(line) for line in [*lines, *carbon_words(runs)]]
 
 
