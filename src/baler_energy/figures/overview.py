@@ -25,6 +25,7 @@ from baler_energy.figures.selection import (
     with_error,
 )
 from baler_energy.figures.setting_rows import headline
+from baler_energy.figures.tables.codecs import worth_words
 from baler_energy.figures.tables.ratios import FORMAT, RATIOS, ratios, saving
 from baler_energy.figures.trivial import trivial_error
 from baler_energy.runnable import LeftOut
@@ -70,7 +71,7 @@ def overview(tables: Tables, study: str, left_out: Mapping[str, Mapping[str, str
         _answer(here),
         *_trivial(tables["errors"], here),
         *_held_out(here),
-        *(escape_rst(said) for said in headline(tables)),
+        *(escape_rst(said) for said in [*worth_words(tables), *headline(tables)]),
         _heading("Main numbers", "-"),
         f"Centre: {escape_rst(describe(centre_of(runs)))}. Values are means over n unflagged repeats with half widths "
         "of 95 % t intervals (none for n = 1). Training includes all its epochs. Megabytes are those of the table in "

@@ -15,6 +15,7 @@ from baler_energy.analysis.schema import arrow_schema
 from baler_energy.figures.base import Dataset, NoData
 from baler_energy.figures.codec_marks import draw_against_error, looks
 from baler_energy.figures.codec_rows import codecs_at_centre, on_other_threads, where
+from baler_energy.figures.overview import overview
 from baler_energy.figures.style import grid
 from baler_energy.figures.tables.codecs import TABLE, codecs
 from baler_energy.figures.worth.codec_costs import draw_codec_costs, draw_throughput
@@ -73,6 +74,12 @@ def test_the_first_row_answers_the_question(several: Tables) -> None:
     )
     assert not any(text for name, text in first.items() if name != "at the error of")
     assert "J\n" in second["one training"] and second["n"] == "3" and "MB" in second["peak memory"]
+
+
+def test_the_first_page_answers_the_question(several: Tables, tables: Tables) -> None:
+    page = overview(several, "s", {})
+    assert page.index("Should I use Baler? No, not for these data") < page.index("Main numbers")
+    assert "Should I use Baler?" not in overview(tables, "s", {}), "nothing to compare with"
 
 
 def _answers(several: Tables, ratio: Callable[[pd.DataFrame], "pd.Series[float]"]) -> str:

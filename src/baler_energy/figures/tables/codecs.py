@@ -16,7 +16,7 @@ from baler_energy.figures.selection import axis_label, parameter_text, scaled_un
 from baler_energy.figures.trivial import trivial_words
 from baler_energy.vocabulary import Operation
 
-__all__ = ["TABLE", "codecs"]
+__all__ = ["TABLE", "codecs", "worth_words"]
 
 _QUESTION = "Should I use Baler?"
 _FIRST = "at the error of"
@@ -96,6 +96,12 @@ def answer(frame: pd.DataFrame) -> str:
     if not pairs:
         return "Not known: no codec without training reaches the error of a trained one."
     return f"{_verdict_of_all(pairs)}{_variants([own for own, _ in pairs])}"
+
+
+def worth_words(tables: Tables) -> list[str]:
+    """Ask and answer whether Baler is worth it; empty if no codec without training reaches a trained one's error."""
+    frame = codecs(tables)
+    return [f"{_QUESTION} {answer(frame)}"] if _pairs(frame) else []
 
 
 def _verdict_of_all(pairs: list[tuple[Row, Row]]) -> str:
