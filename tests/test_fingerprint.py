@@ -73,6 +73,16 @@ def test_code_of_what_it_imports_changes_it(package: Path):
     assert of_stage() != before
 
 
+@pytest.mark.parametrize(
+    "code",
+    ["return True", "return 1.0", "return '1'", "return b'1'", "return -1", "return [1]", "return (1,)", "yield 1"],
+)
+def test_every_detail_of_the_code_changes_it(package: Path, code: str):
+    before = of_stage()
+    (package / "sub" / "helper.py").write_text(f"def aid():\n    {code}\n")
+    assert of_stage() != before
+
+
 def test_code_of_an_enclosing_package_changes_it(package: Path):
     before = of_stage()
     (package / "sub" / "__init__.py").write_text("y = 1\n")
