@@ -3,13 +3,14 @@
 import argparse
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from types import MappingProxyType
+from types import FrameType, MappingProxyType
 
 import psutil
 
@@ -107,17 +108,33 @@ def _snakemake(*options: str, variables: Mapping[str, str] = MappingProxyType({}
     command = [sys.executable, "-m", "snakemake", *options]
     process = subprocess.Popen(command, env={**os.environ, **variables, "PATH": path})
     interrupted = False
-    while True:
-        try:
-            code = process.wait()
-        except KeyboardInterrupt:
-            # A terminal also sends Ctrl-C to Snakemake, which first ends its jobs; wait for that.
-            interrupted = True
-        else:
-            break
+    with _terminating(process):
+        while True:
+            try:
+                code = process.wait()
+            except KeyboardInterrupt:
+                # A terminal also sends Ctrl-C to Snakemake, which first ends its jobs; wait for that.
+                interrupted = True
+            else:
+                break
     if interrupted:
         raise KeyboardInterrupt
     return code
+
+
+@contextmanager
+def _terminating(process: "subprocess.Popen[bytes]") -> Iterator[None]:
+    """Pass SIGTERM on to a process, which would otherwise go on alone."""
+
+    def terminate(signal_number: int, frame: FrameType | None) -> None:
+        announce("Asked to stop (SIGTERM): waiting for Snakemake, which first lets its running jobs finish.")
+        process.terminate()
+
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _await_orphans() -> None:
