@@ -159,5 +159,5 @@ def test_a_changed_section_is_checked():
 
 def test_help_has_values_defaults_and_no_markup():
     text = " ".join(parser().format_help().split())
-    assert "--precision float64|float32|bfloat16" in text and "(default: float64)" in text
+    assert "--precision float64|float32|bfloat16|float16" in text and "(default: float64)" in text
     assert "--threads N|auto" in text and "`" not in text and "default: None" not in text

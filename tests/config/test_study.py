@@ -245,6 +245,10 @@ def test_further_points_differ_from_the_reference_in_several_values(study):
             {"also": [{"precision": "bfloat16"}]},
             "precision 'bfloat16' is not supported by engine 'reference', only by 'fast'",
         ),
+        (
+            {"also": [{"engine": "fast", "precision": "float16", "device": "cpu"}]},
+            "precision 'float16' requires a GPU",
+        ),
         ({"axes": {"model": ["x"]}}, "axes.model.0: is \"x\"; model 'x' is not supported"),
         ({"axes": {"packing": ["zip"]}}, "axes.packing.0: is \"zip\"; packing 'zip': 'zip' is not supported"),
     ],

@@ -166,12 +166,12 @@ class Parameters(Config):
     device: Annotated[Literal["auto", "cpu", "cuda"], Shown("device that the run used: cpu or cuda")] = "auto"
     """``auto`` uses a GPU if the job finds one."""
     precision: Annotated[
-        Literal["float64", "float32", "bfloat16"],
+        Literal["float64", "float32", "bfloat16", "float16"],
         _BALER,
-        Shown("number format of parameters and arithmetic; bfloat16: of products in training, else float32"),
+        Shown("number format of parameters and arithmetic; bfloat16, float16: of products in training, else float32"),
     ] = "float64"
-    """Number format of parameters and arithmetic; ``bfloat16`` (engine ``fast`` only): of matrix products in training,
-    otherwise float32."""
+    """Number format of parameters and arithmetic; ``bfloat16`` and, on a GPU, ``float16`` (engine ``fast`` only): of
+    matrix products in training, otherwise float32."""
     batch_size: Annotated[
         Count,
         _BALER,

@@ -16,7 +16,7 @@ from baler_energy.codecs.baler.fast import GraphedStep, Step
 from baler_energy.codecs.baler.settings import TrainingSettings
 from baler_energy.codecs.baler.training import Trained, batch_loss, new_model
 from baler_energy.data import toy
-from baler_energy.errors import InputError
+from baler_energy.errors import InputError, UnavailableError
 
 CPU = torch.device("cpu")
 #: Five batches of the 300 rows, the last one smaller.
@@ -140,6 +140,26 @@ def test_bfloat16_rounds_products_but_sums_in_more():
     error = (step.gradient - expected).norm() / expected.norm()
     assert 1e-4 < error < 0.01, "8 bits of mantissa; sums of 2048 numbers in bfloat16 would be far off"
     assert step.fetch_summed_loss() == pytest.approx(loss, rel=1e-3)
+
+
+@pytest.mark.parametrize("smaller", [1.0, 1e-5])
+def test_float16_keeps_small_gradients(smaller):
+    """Gradients at the start of a training, and those that are a hundred thousand times smaller at its end."""
+    how = SETTINGS.changed(precision="float16", batch_size=512)
+    rows = torch.rand(512, 24, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        step = Step(new_model(Architecture(24, 12), how), how)
+        step._passes[512] = fast._Pass(step._layers, step._slope, rows.float(), smaller * step._scale)
+        step.differentiate(rows.float())
+    model = new_model(Architecture(24, 12), SETTINGS)
+    batch_loss(model(rows), rows).backward()
+    expected = torch.cat([p.grad.flatten() for p in model.parameters()]) * smaller
+    assert (step.gradient - expected).norm() < 0.02 * expected.norm()
+
+
+def test_float16_requires_a_gpu(table):
+    with pytest.raises(UnavailableError, match="'float16' requires a GPU"):
+        fast.train(table.data, table.names, Architecture(6, 3), SETTINGS.changed(precision="float16"), CPU)
 
 
 def test_a_trained_network_makes_a_checkpoint(table, tmp_path):

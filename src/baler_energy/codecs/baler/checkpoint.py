@@ -156,8 +156,8 @@ def check_point(checkpoint: Checkpoint, point: Parameters, path: Path) -> None:
     InputError
         The precision, the model or the compression ratio differs from the checkpoint's.
     """
-    # Only the training's matrix products are in bfloat16.
-    needed = {"bfloat16": "float32"}.get(point.precision, point.precision)
+    # Only the training's matrix products have 16 bits.
+    needed = {"bfloat16": "float32", "float16": "float32"}.get(point.precision, point.precision)
     if checkpoint.precision != needed:
         raise InputError(
             f"{path}: was trained in {checkpoint.precision}, but --precision is {point.precision}. Use --precision "

@@ -38,13 +38,16 @@ from baler_energy.codecs.baler.training import (
 )
 from baler_energy.codecs.engines.base import Asked, Work
 from baler_energy.codecs.normalisation import Normalisation
+from baler_energy.errors import UnavailableError
 
 __all__ = ["GraphedStep", "Step", "train"]
 
 Floats = NDArray[np.float64]
 
 #: Number type of the matrix products, by precision, where it differs from the parameters' type.
-_PRODUCTS = {"bfloat16": torch.bfloat16}
+_PRODUCTS = {"bfloat16": torch.bfloat16, "float16": torch.float16}
+#: In float16, largest sum over a batch of gradients of size 1, so that neither large nor small ones leave its range.
+_LARGEST_SUM = 2.0**15
 
 
 def train(
@@ -59,13 +62,19 @@ def train(
     """Scale a table (rows, columns) and train a new network on it, as `training.train` does.
 
     The same settings give the reference's network and losses, except for rounding. With precision ``bfloat16``,
-    parameters, Adam and loss are float32; inputs and outputs of the matrix products are rounded to bfloat16.
+    parameters, Adam and loss are float32; inputs and outputs of the matrix products are rounded to bfloat16. The same
+    holds for ``float16``, where gradients are multiplied by a constant as long as they have 16 bits, since most of them
+    are smaller than the smallest number of this format (Micikevicius et al. 2018, arXiv 1710.03740).
 
     Raises
     ------
     InputError
         A column cannot be scaled, or the loss is no longer finite.
+    UnavailableError
+        The precision is ``float16``, and there is no GPU.
     """
+    if settings.precision == "float16" and device.type == "cpu":
+        raise UnavailableError("precision 'float16' requires a GPU. Use precision 'float32' or 'bfloat16'.")
     normalisation = Normalisation.of(data, names)
     scaled = normalisation.normalise(data)
     model = started_model(architecture, settings, scaled).to(device)
@@ -121,6 +130,7 @@ class Step:
         self._factors, self._products = self.parameters.to(products), self.gradient.to(products)
         self._layers = _layers(model.architecture, self._factors, self._products)
         self._slope = model.architecture.negative_slope
+        self._scale = _LARGEST_SUM / settings.batch_size if products == torch.float16 else 1.0
         self._passes: dict[int, _Pass] = {}
         self._summed_loss = torch.zeros((), dtype=torch.float64, device=self.parameters.device)
 
@@ -142,10 +152,10 @@ class Step:
         if self._factors is not self.parameters:
             self._factors.copy_(self.parameters)
         if len(rows) not in self._passes:
-            self._passes[len(rows)] = _Pass(self._layers, self._slope, rows)
+            self._passes[len(rows)] = _Pass(self._layers, self._slope, rows, self._scale)
         self._summed_loss += self._passes[len(rows)](rows)
         if self._products is not self.gradient:
-            self.gradient.copy_(self._products)
+            torch.div(self._products, self._scale, out=self.gradient)
 
     def _step_with_graph(self, rows: Tensor) -> None:
         """Take a step that needs second derivatives, by autograd."""
@@ -205,12 +215,13 @@ def _layers(architecture: Architecture, parameters: Tensor, gradient: Tensor) ->
 class _Pass:
     """Forward and backward pass of a batch, with memory for the rows of `example` (rows, columns).
 
-    Values are stored as (features, rows), in which products are a little faster than as (rows, features). With a skip,
-    the inputs of the last layer of encoder and decoder are the outputs before it, then the inputs of the first layer.
+    Gradients are multiplied by `scale`. Values are stored as (features, rows), in which products are a little faster
+    than as (rows, features). With a skip, the inputs of the last layer of encoder and decoder are the outputs before
+    it, then the inputs of the first layer.
     """
 
-    def __init__(self, layers: Sequence[_Layer], slope: float, example: Tensor) -> None:
-        self._layers, self._slope = layers, slope
+    def __init__(self, layers: Sequence[_Layer], slope: float, example: Tensor, scale: float) -> None:
+        self._layers, self._slope, self._scale = layers, slope, scale
         rows, columns = example.shape
         # What a layer writes to, as wide as the inputs of the next layer.
         widths = [*(layer.weight.shape[1] for layer in layers[1:]), columns]
@@ -247,7 +258,7 @@ class _Pass:
                 values[len(outputs) :] = start
             inputs = values
         torch.sub(inputs, rows.t(), out=self._errors)
-        torch.mul(self._errors, 2 / columns, out=self._gradients[-1])
+        torch.mul(self._errors, 2 * self._scale / columns, out=self._gradients[-1])
         self._backward(factors)
         return torch.dot(self._flat_errors, self._flat_errors, out=self._loss).div_(columns)
 

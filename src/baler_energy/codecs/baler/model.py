@@ -11,8 +11,13 @@ from baler_energy.errors import InputError
 
 __all__ = ["DTYPES", "Autoencoder"]
 
-#: torch's number type of the parameters for each value of the axis ``precision``; only products use ``bfloat16``.
-DTYPES = {"float64": torch.float64, "float32": torch.float32, "bfloat16": torch.float32}
+#: torch's number type of the parameters for each value of the axis ``precision``; only products use 16 bits.
+DTYPES = {
+    "float64": torch.float64,
+    "float32": torch.float32,
+    "bfloat16": torch.float32,
+    "float16": torch.float32,
+}
 
 
 class Autoencoder(nn.Module):

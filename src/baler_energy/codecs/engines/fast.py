@@ -15,13 +15,15 @@ def _refuse(point: Parameters, training: Training) -> None:
             f"engine 'fast' does not support pruning {point.pruning!r}, only kinds that remove neurons. Use one of "
             "them, or engine 'reference'."
         )
+    if point.precision == "float16" and point.device == "cpu":
+        raise InputError("precision 'float16' requires a GPU. Use device 'cuda', or precision 'float32' or 'bfloat16'.")
     refuse_both(point, training)
 
 
 ENGINE = Engine(
     name="fast",
     runs_as_baler=False,
-    precisions=("float64", "float32", "bfloat16"),
+    precisions=("float64", "float32", "bfloat16", "float16"),
     reads_files=True,
     tunes_threads=True,
     refuse=_refuse,

@@ -155,8 +155,9 @@ FIGURES = (
         "engines",
         "The engines: energy, time, memory and error",
         "Costs per row of the table and results of each engine at the study's centre, where only the engine and the "
-        "precision vary (float32 or bfloat16 after a name). upstream is Baler itself, reference is its autoencoder in "
-        "plain PyTorch (the subject of the other chapters), fast is the same autoencoder optimised for the hardware. "
+        "precision vary (a precision other than float64 follows a name). upstream is Baler itself, reference is its "
+        "autoencoder in plain PyTorch (the subject of the other chapters), fast is the same autoencoder optimised for "
+        "the hardware. "
         "Marks are means over n unflagged repeats, bars are 95 % t intervals, small dots are single runs, open marks "
         "are flagged runs. Factors are relative to the reference: the ratio of means for energy, time and memory, with "
         "an interval by the delta method; the geometric mean of the ratios of runs with the same seed for errors and "
