@@ -102,7 +102,7 @@ def test_the_original_study_has_its_grid(repository: Path):
         ({"axes": {"rows": [100]}}, "needs the axis 'epochs'"),
         ({"axes": {"epochs": [1]}}, "needs the axis 'rows'"),
         ({"axes": {"rows": [100], "epochs": [1], "dataset": ["x"]}}, "dataset 'x' is not defined under 'data'"),
-        ({"axes": {"rows": [100], "epochs": [1], "precision": ["float16"]}}, "axes.precision.0"),
+        ({"axes": {"rows": [100], "epochs": [1], "precision": ["float8"]}}, "axes.precision.0"),
         ({"data": {"toy": {"source": "tou"}}}, "data.toy"),
         ({"data": {"toy": {"source": "file"}}}, "path: is missing"),
         ({"data": {"toy": {"source": "file", "path": "x", "layout": "leading"}}}, "go together"),
