@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from baler_energy.analysis.rate_distortion import CODEC, at_error, codec_name, codec_points, family, on_front
+from baler_energy.analysis.rate_distortion import CODEC, at_error, codec_name, codec_points, family
 from baler_energy.config.parameters import AXIS_DEFAULTS, applicable
 
 
@@ -104,11 +104,6 @@ def test_energies_of_two_kinds_are_not_averaged():
     runs.loc[0, "energy_evidence"] = "modelled"
     first = codec_points(runs).iloc[0]
     assert pd.isna(first["evidence"]) and math.isnan(first["compress_j_per_gb"]) and first["compress_s_per_gb"] == 250
-
-
-def test_the_front_has_the_points_that_no_other_beats():
-    points = pd.DataFrame({"error": [0.0, 0.1, 0.1, 0.2, 0.3], "ratio": [2.0, 5.0, 4.0, 5.0, 6.0]})
-    assert on_front(points.sample(frac=1, random_state=0)).sort_index().tolist() == [True, True, False, False, True]
 
 
 @given(st.floats(0.011, 0.99), st.floats(-2, 2))

@@ -13,6 +13,7 @@
 - `break_even`: costs and savings of a codec over the years, with bands, and when it pays
 - `goal`: the error that a user accepts; `advice`: which codec to recommend for a file
 - `savings`: what changes of a training save at the same error; `target_loss`: cost of optimizers to reach a loss
+- `pareto`: the points that no other one beats, as in error and energy
 - `powerlaw`, `parallel`: fits of a power law and of Amdahl's law
 - `breakdown`: what a profiled operation spends its time on, in categories that all engines share
 - `thermal`, `throttled`: how a device warms up, and how long and why its clocks were lowered

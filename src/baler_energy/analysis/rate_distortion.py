@@ -25,7 +25,6 @@ __all__ = [
     "codec_name",
     "codec_points",
     "family",
-    "on_front",
     "packing_family",
 ]
 
@@ -153,13 +152,6 @@ def _costs(part: pd.DataFrame) -> dict[str, Any]:
         if operation == Operation.TRAIN:
             found |= _mean(TRAINING[0], mine["j"]) | _mean(TRAINING[1], mine["duration_s"])
     return found
-
-
-def on_front(points: pd.DataFrame) -> "pd.Series[bool]":
-    """Return the points on the Pareto front: no other has a larger ratio at no larger error, or its ratio at less."""
-    ordered = points.sort_values(["error", "ratio"], ascending=[True, False])
-    before = ordered["ratio"].cummax().shift(fill_value=-math.inf)
-    return (ordered["ratio"] > before).reindex(points.index)
 
 
 def at_error(points: pd.DataFrame, error: float, names: Iterable[str], measure: str = "error") -> pd.DataFrame:

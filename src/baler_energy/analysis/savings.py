@@ -27,7 +27,6 @@ __all__ = [
     "comparisons",
     "cost_at_error",
     "default_epochs",
-    "on_front",
     "savings",
     "setting_points",
     "setting_text",
@@ -199,13 +198,6 @@ def setting_points(trained: pd.DataFrame) -> pd.DataFrame:
         rows.append(row)
     names = ["setting", "epochs", "error", "error_half_width", "training_j", "training_j_half_width", "n"]
     return pd.DataFrame(rows, columns=names)
-
-
-def on_front(points: pd.DataFrame) -> pd.DataFrame:
-    """Return the points of `setting_points` that no other one beats in both error and energy, cheapest first."""
-    ordered = points.sort_values(["training_j", "error"])
-    before = ordered["error"].cummin().shift(fill_value=math.inf)
-    return ordered[ordered["error"] < before]
 
 
 def _rows(shared: dict[str, Any], part: pd.DataFrame) -> Iterator[dict[str, Any]]:

@@ -7,7 +7,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from baler_energy.analysis.savings import DEFAULT, on_front, setting_points
+from baler_energy.analysis.pareto import on_front
+from baler_energy.analysis.savings import DEFAULT, setting_points
 from baler_energy.analysis.statistics import flagged
 from baler_energy.figures.base import FigureSpec, Tables, require_rows
 from baler_energy.figures.captions import EVIDENCE
@@ -86,7 +87,7 @@ def _panel(panel: Axes, part: pd.DataFrame, looks: dict[str, dict[str, Any]], fa
     points = setting_points(part)
     points = points.assign(training_j=points["training_j"] * factor)
     points["training_j_half_width"] *= factor
-    front = on_front(points)
+    front = points[on_front(points["training_j"], points["error"])].sort_values("training_j")
     if len(front) > 1:
         look: dict[str, Any] = {"color": "0.8", "linewidth": 5, "zorder": 0.5, "solid_capstyle": "round"}
         panel.plot(front["training_j"], front["error"], drawstyle="steps-post", label="Pareto front", **look)

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from baler_energy.analysis.rate_distortion import on_front
+from baler_energy.analysis.pareto import on_front
 from baler_energy.figures.base import FigureSpec, Tables
 from baler_energy.figures.codec_marks import (
     ERROR_AXES,
@@ -59,7 +59,7 @@ def draw_rate_distortion(tables: Tables) -> Figure:
 
 def _front(panel: Axes, points: pd.DataFrame, measure: str) -> None:
     """Ring the codecs on the Pareto front."""
-    best = on_front(points.assign(error=points[measure]))
+    best = on_front(points[measure], -points["ratio"])
     panel.plot(places_of_errors(points[measure])[best], points["ratio"][best], **_RING)
 
 
