@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 
 from baler_energy.figures.style import plain
 
-__all__ = ["label_end", "name_rows"]
+__all__ = ["label_edge", "label_end", "name_rows"]
 
 
 def name_rows(
@@ -48,3 +48,8 @@ def name_rows(
 def label_end(panel: Axes, text: str, end: float, row: int, *, gap: float = 3) -> None:
     """Write a text at the end of a bar, some points to the right of it."""
     panel.annotate(text, (end, row), (gap, 0), textcoords="offset points", va="center", fontsize=8)
+
+
+def label_edge(panel: Axes, text: str, row: int, *, size: float = 8) -> None:
+    """Write a text at the right edge of a panel, in line with a row."""
+    panel.text(0.985, row, text, transform=panel.get_yaxis_transform(), ha="right", va="center", fontsize=size)

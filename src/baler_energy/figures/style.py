@@ -30,8 +30,11 @@ __all__ = [
     "few_ticks",
     "grid",
     "legend_below",
+    "legend_of_panels",
     "log_ticks",
+    "mean_text",
     "note_empty",
+    "numbered_look",
     "open_mark",
     "plain",
     "save",
@@ -122,6 +125,11 @@ def _suptitle(figure: Figure, lines: Sequence[str]) -> None:
     figure.suptitle("\n".join(lines), x=0.01, horizontalalignment="left", parse_math=False)
 
 
+def numbered_look(number: int) -> dict[str, Any]:
+    """Colour and marker of the series with a number, from 0; twelve series look different."""
+    return {"color": COLOURS[number % len(COLOURS)], "marker": MARKERS[number % len(MARKERS)]}
+
+
 def open_mark(colour: str, marker: str = "o") -> dict[str, Any]:
     """Style of a flagged run, which is in no mean."""
     look = {"color": colour, "marker": marker, "markerfacecolor": "white", "markersize": 4.5}
@@ -137,6 +145,12 @@ def count_text(counts: Iterable[int]) -> str:
     """``n = 3``, or ``n = 1 to 3`` if the numbers differ; ``n = 0`` if there are none."""
     values = sorted({int(count) for count in counts}) or [0]
     return f"n = {values[0]}" if len(values) == 1 else f"n = {values[0]} to {values[-1]}"
+
+
+def mean_text(counts: Iterable[int]) -> list[str]:
+    """Say that marks are means over so many runs, with their intervals; empty if there are no means."""
+    known = list(counts)
+    return [f"Mean and 95 % t interval, {count_text(known)}."] if known else []
 
 
 def log_ticks(axis: Axis, low: float, high: float, *, narrow: bool = False) -> None:
@@ -210,6 +224,12 @@ def legend_below(figure: Figure, handles: Sequence[Any], columns: int = 2) -> No
     """Put one legend below all panels, if it has entries."""
     if handles:
         figure.legend(handles=list(handles), loc="outside lower center", ncols=max(1, min(columns, len(handles))))
+
+
+def legend_of_panels(figure: Figure, panels: Iterable[Axes]) -> None:
+    """Put one legend below all panels, with each of their labels once."""
+    found = {text: h for panel in panels for h, text in zip(*panel.get_legend_handles_labels(), strict=True)}
+    legend_below(figure, list(found.values()))
 
 
 def note_empty(panel: Axes, words: str = "no data") -> None:

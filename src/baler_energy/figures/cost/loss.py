@@ -12,12 +12,11 @@ from baler_energy.figures.base import FigureSpec, Tables, require_rows
 from baler_energy.figures.captions import EVIDENCE
 from baler_energy.figures.selection import centre_of, describe, device_name, scaled_unit, sweep, with_flags
 from baler_energy.figures.style import (
-    COLOURS,
-    MARKERS,
     count_text,
     grid,
-    legend_below,
+    legend_of_panels,
     log_ticks,
+    numbered_look,
     subtitle,
     value_ticks,
 )
@@ -121,9 +120,7 @@ def _by_training(chosen: pd.DataFrame, mask: "pd.Series[bool]") -> Iterator[tupl
     for number, name in enumerate(order):
         part = chosen[mask & (chosen["training"] == name)]
         if len(part):
-            look = {
-                "color": COLOURS[number % len(COLOURS)],
-                "marker": MARKERS[number % len(MARKERS)],
+            look = numbered_look(number) | {
                 "markersize": 4,
                 "linestyle": ("-", "--", "-.", ":")[number % 4],
                 "label": f"{name}, {count_text([part['run_id'].nunique()])}",
@@ -136,8 +133,7 @@ def _finish_loss(figure: Figure, panels: Any) -> None:
     low, high = panels[0].get_ylim()
     log_ticks(panels[0].yaxis, float(low), float(high))
     panels[0].set_ylabel("Loss per value: mean squared\nerror of normalised data")
-    found = {text: h for panel in panels for h, text in zip(*panel.get_legend_handles_labels(), strict=True)}
-    legend_below(figure, list(found.values()))
+    legend_of_panels(figure, panels)
 
 
 FIGURES = (

@@ -8,7 +8,7 @@ from baler_energy.figures.base import FigureSpec, NoData, Tables, require_rows
 from baler_energy.figures.captions import EVIDENCE, SPREAD
 from baler_energy.figures.selection import OPERATIONS, axis_label, centre_of, describe, excluded_text, sweep
 from baler_energy.figures.series import Row, draw_row, handles
-from baler_energy.figures.style import CO2E, count_text, grid, legend_below, subtitle, value_ticks
+from baler_energy.figures.style import CO2E, grid, legend_below, mean_text, subtitle, value_ticks
 
 __all__ = ["FIGURES"]
 
@@ -49,7 +49,7 @@ def draw_against(axis: str, tables: Tables) -> Figure:
     subtitle(
         figure,
         f"Fixed: {describe(centre, without=axis)}.",
-        *([f"Mean and 95 % t interval, {count_text(counts)}."] if counts else []),
+        *mean_text(counts),
         *excluded_text(chosen),
     )
     return figure

@@ -24,11 +24,11 @@ from baler_energy.figures.selection import (
 )
 from baler_energy.figures.series import Row, Series, draw_marks, draw_row, handles, split_series
 from baler_energy.figures.style import (
-    count_text,
     few_ticks,
     grid,
     legend_below,
     log_ticks,
+    mean_text,
     note_empty,
     subtitle,
     value_ticks,
@@ -87,7 +87,7 @@ def draw_parallel(tables: Tables) -> Figure:
     subtitle(
         figure,
         f"Fixed: {describe(centre, without='threads')}.",
-        *([f"Mean and 95 % t interval, {count_text(counts)}."] if counts else []),
+        *mean_text(counts),
         *_efficiencies(scalings),
         *excluded_text(chosen),
     )

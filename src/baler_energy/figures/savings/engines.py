@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from baler_energy.analysis.comparison import ratio_of_means
 from baler_energy.analysis.statistics import clean, estimate, flagged
-from baler_energy.figures.bars import name_rows
+from baler_energy.figures.bars import label_edge, name_rows
 from baler_energy.figures.base import FigureSpec, Tables, require_rows
 from baler_energy.figures.captions import EVIDENCE, TYPICAL_TIMES
 from baler_energy.figures.engine_rows import base_label, compared, factor_text, paired, per_row, same_energy, where
@@ -118,8 +118,7 @@ def _marks(
             factor = "" if label == base else _factor(mine, present[present["label"] == base], pairs=pairs)
             lone = " (n = 1)" if estimate(mine, "shown").n == 1 else ""
             words = "; ".join(filter(None, [f"{estimate_text(_bare(mine), unit)}{lone}", factor]))
-            look: dict[str, Any] = {"transform": panel.get_yaxis_transform(), "fontsize": 7.5}
-            panel.text(0.985, place, words, ha="right", va="center", **look)
+            label_edge(panel, words, place, size=7.5)
     low, high = present["shown"].min() / 1.15, np.nanmax([present["shown"].max(), upto]) * 1.15
     panel.set(xscale="log", xlim=(low, low * (high / low) ** (1 / _MARKED)))
     log_ticks(panel.xaxis, *panel.get_xlim(), narrow=True)

@@ -14,7 +14,7 @@ from baler_energy.figures.base import FigureSpec, Tables, require_rows
 from baler_energy.figures.captions import EVIDENCE
 from baler_energy.figures.selection import epochs_text, excluded_text, scaled_unit
 from baler_energy.figures.setting_rows import change_texts, compared_trainings, recommended_text, where
-from baler_energy.figures.style import MARKERS, count_text, grid, legend_below, log_ticks, open_mark, plain, subtitle
+from baler_energy.figures.style import MARKERS, grid, legend_of_panels, log_ticks, mean_text, open_mark, plain, subtitle
 from baler_energy.figures.trivial import mark_trivial
 
 __all__ = ["FIGURES", "draw_error_joules"]
@@ -54,10 +54,8 @@ def draw_error_joules(tables: Tables) -> Figure:
         _axes(panel, part, factor)
         panel.set_xlabel(f"Energy of one training, {evidence} ({unit})")
     panels[0].set_ylabel("Mean RMS residual / range")
-    handles = {text: h for panel in panels for h, text in zip(*panel.get_legend_handles_labels(), strict=True)}
-    legend_below(figure, list(handles.values()))
-    spread = [f"Mean and 95 % t interval, {count_text(counts)}."] if counts else []
-    subtitle(figure, f"At {where(shared)}; the epochs vary along a line.", *spread, *excluded_text(part))
+    legend_of_panels(figure, panels)
+    subtitle(figure, f"At {where(shared)}; the epochs vary along a line.", *mean_text(counts), *excluded_text(part))
     return figure
 
 

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from baler_energy.analysis.savings import QUANTITIES, savings
-from baler_energy.figures.bars import name_rows
+from baler_energy.figures.bars import label_edge, name_rows
 from baler_energy.figures.base import FigureSpec, NoData, Tables
 from baler_energy.figures.selection import excluded_text, spread_text
 from baler_energy.figures.setting_rows import NOTHING, compared_trainings, where
@@ -78,8 +78,7 @@ def _panel(panel: Axes, rows: list[dict[Any, Any]], name: str) -> None:
             if not pd.isna(low):
                 panel.errorbar([value], [place], xerr=[[value - low], [high - value]], color="black", capsize=3)
             ends += [value, low, high]
-        text: dict[str, Any] = {"transform": panel.get_yaxis_transform(), "fontsize": 8}
-        panel.text(0.985, place, _text(row, name), ha="right", va="center", **text)
+        label_edge(panel, _text(row, name), place)
     least, most = float(np.nanmin(ends)) / 1.1, float(np.nanmax(ends)) * 1.1
     panel.axvline(1, color="0.3", linewidth=0.8, linestyle="--")
     panel.set(xscale="log", xlim=(least, least * (most / least) ** (1 / _BARS)))

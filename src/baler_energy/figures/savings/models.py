@@ -26,13 +26,12 @@ from baler_energy.figures.selection import (
 )
 from baler_energy.figures.series import Row, Series, draw_marks, evidence_words, split_series
 from baler_energy.figures.style import (
-    COLOURS,
-    MARKERS,
-    count_text,
     grid,
     legend_below,
     log_ticks,
+    mean_text,
     note_empty,
+    numbered_look,
     plain,
     subtitle,
 )
@@ -74,7 +73,7 @@ def draw_forward(tables: Tables) -> Figure:
     subtitle(
         figure,
         f"Fixed: {describe(centre, without=('model', 'epochs'))}.",
-        *([f"Mean and 95 % t interval, {count_text(counts)}."] if counts else []),
+        *mean_text(counts),
         *excluded_text(here),
     )
     return figure
@@ -146,7 +145,7 @@ def draw_error_flops(tables: Tables) -> Figure:
     subtitle(
         figure,
         f"Fixed: {describe(centre, without=('model', 'epochs'))}, {device}; the epochs vary along a line.",
-        f"Mean and 95 % t interval, {count_text(counts)}.",
+        *mean_text(counts),
     )
     return figure
 
@@ -170,11 +169,7 @@ def _lines(here: pd.DataFrame) -> Iterator[_Line]:
 
 
 def _error_line(panel: Axes, line: _Line) -> Any:
-    look: dict[str, Any] = {
-        "color": COLOURS[line.number % len(COLOURS)],
-        "marker": MARKERS[line.number % len(MARKERS)],
-        "linestyle": "-" if len(line.means) > 1 else "none",
-    }
+    look = numbered_look(line.number) | {"linestyle": "-" if len(line.means) > 1 else "none"}
     bars = line.means["half_width"].fillna(0)
     return panel.errorbar(
         line.means["gflop"], line.means["mean"], yerr=bars, capsize=3, label=f"model {line.model}", **look

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 
 from baler_energy.analysis.savings import SETTING
 from baler_energy.analysis.target_loss import costs_to_loss
-from baler_energy.figures.bars import name_rows
+from baler_energy.figures.bars import label_edge, name_rows
 from baler_energy.figures.base import FigureSpec, NoData, Tables
 from baler_energy.figures.selection import AXES, describe, excluded_text, scaled_unit
 from baler_energy.figures.setting_rows import compared_trainings, where
@@ -95,7 +95,7 @@ def _panel(
         missed = part.loc[part["reached"] < part["n"], "target_loss"]
         if len(missed):
             words = f"not reached: {', '.join(f'{target:g}' for target in missed)}"
-            panel.text(0.985, place, words, transform=panel.get_yaxis_transform(), ha="right", va="center", fontsize=8)
+            label_edge(panel, words, place)
     if one[value].isna().all():
         note_empty(panel)
     low, high = every[value].min() * factor / 1.4, every[value].max() * factor * 1.3

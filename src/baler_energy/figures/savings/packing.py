@@ -10,7 +10,7 @@ from matplotlib.patches import Patch
 
 from baler_energy.analysis.statistics import mean_interval
 from baler_energy.codecs.packing import Packing
-from baler_energy.figures.bars import label_end, name_rows
+from baler_energy.figures.bars import label_edge, label_end, name_rows
 from baler_energy.figures.base import FigureSpec, NoData, Tables, require_rows
 from baler_energy.figures.selection import centre_of, describe, first_device, sweep, with_error
 from baler_energy.figures.style import COLOURS, MARKERS, count_text, grid, legend_below, log_ticks, subtitle
@@ -68,7 +68,7 @@ def _ratio_panel(panel: Axes, gains: pd.DataFrame) -> None:
         # A mark where both steps meet also shows a step of zero length.
         panel.plot([middle, middle], [place - 0.36, place + 0.36], color="black", linewidth=1.1)
         words = f"{middle * row[_PACKING]:.2f} = {middle:.2f} x {row[_PACKING]:.2f}"
-        panel.text(0.98, place, words, transform=panel.get_yaxis_transform(), ha="right", va="center", fontsize=8)
+        label_edge(panel, words, place)
     ends = gains[_AUTOENCODER] * gains[_PACKING]
     low = min(1.0, gains[_AUTOENCODER].min(), ends.min()) / 1.1
     high = max(1.0, gains[_AUTOENCODER].max(), ends.max()) * 1.1

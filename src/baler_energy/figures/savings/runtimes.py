@@ -10,7 +10,7 @@ from matplotlib.ticker import LogLocator
 
 from baler_energy.analysis.comparison import ratio_of_means
 from baler_energy.analysis.statistics import clean, estimate, flagged
-from baler_energy.figures.bars import name_rows
+from baler_energy.figures.bars import label_edge, name_rows
 from baler_energy.figures.base import FigureSpec, Tables
 from baler_energy.figures.captions import TYPICAL_TIMES
 from baler_energy.figures.runtime_rows import APPLIED, EAGER, absent, runtimes_at_centre
@@ -18,10 +18,10 @@ from baler_energy.figures.selection import describe, excluded_text, scaled_unit
 from baler_energy.figures.style import (
     COLOURS,
     MARKERS,
-    count_text,
     grid,
     legend_below,
     log_ticks,
+    mean_text,
     note_empty,
     open_mark,
     plain,
@@ -84,8 +84,7 @@ def draw_runtimes(tables: Tables) -> Figure:
     counts = clean(rows).groupby(["runtime", "precision", "operation"], observed=True)["run_id"].nunique()
     subtitle(
         figure,
-        f"At {describe(centre, without=('runtime', 'precision'))}, {device}. "
-        + (f"Mean and 95 % t interval, {count_text(counts)}." if len(counts) else ""),
+        " ".join([f"At {describe(centre, without=('runtime', 'precision'))}, {device}.", *mean_text(counts)]),
         "Numbers: rows/s over eager in the same precision (compress; decompress); ~: it may be 1, or n = 1.",
         *excluded_text(rows),
     )
@@ -130,8 +129,7 @@ def _factors(panel: Axes, rows: pd.DataFrame, name: str, place: int) -> None:
         ratio = ratio_of_means(*(list(part.loc[part["runtime"] == one, "rows_per_s"]) for one in (name, EAGER)))
         unsure = "" if ratio.low > 1 or ratio.high < 1 else "~"
         words += [] if pd.isna(ratio.value) else [f"{unsure}{ratio.value:.2f}"]
-    look: dict[str, Any] = {"transform": panel.get_yaxis_transform(), "fontsize": 7.5, "ha": "right", "va": "center"}
-    panel.text(0.985, place, "; ".join(words), **look)
+    label_edge(panel, "; ".join(words), place, size=7.5)
 
 
 FIGURES = (

@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from baler_energy.figures.bars import name_rows
 from baler_energy.figures.base import FigureSpec, Tables, require_rows
-from baler_energy.figures.style import COLOURS, MARKERS, grid, legend_below, subtitle
+from baler_energy.figures.style import grid, legend_below, numbered_look, subtitle
 from baler_energy.meters.calibration import thread_sentence
 from baler_energy.vocabulary import Evidence
 
@@ -27,15 +27,14 @@ def draw_calibration(tables: Tables) -> Figure:
     require_rows("no calibration has an idle power", idle)
     figure, ((panel,),) = grid(1, 1, 2.4 + 0.32 * len(idle))
     for number, (evidence, part) in enumerate(idle.groupby("evidence", observed=True)):
-        colour = COLOURS[number % len(COLOURS)]
+        look = numbered_look(number)
         panel.errorbar(
             part["value"],
             part.index,
             xerr=part["spread"],
             linestyle="none",
-            color=colour,
-            marker=MARKERS[number % len(MARKERS)],
-            markerfacecolor=colour if evidence == Evidence.MEASURED else "white",
+            **look,
+            markerfacecolor=look["color"] if evidence == Evidence.MEASURED else "white",
             capsize=3,
             label=f"{evidence} (mean, standard deviation over n = {int(part['n'].min())} slices)",
         )

@@ -11,12 +11,11 @@ from baler_energy.analysis.statistics import clean, flagged
 from baler_energy.figures.base import FigureSpec, Tables, require_rows
 from baler_energy.figures.selection import scaled_unit, with_flags
 from baler_energy.figures.style import (
-    COLOURS,
-    MARKERS,
     count_text,
     grid,
     legend_below,
     log_ticks,
+    numbered_look,
     open_mark,
     plain,
     subtitle,
@@ -39,15 +38,15 @@ def draw_meters(tables: Tables) -> Figure:
     factor, unit = scaled_unit(pairs["first"], "J")
     figure, panels = grid(2, 1, 6.8, width_in=7.5, sharex=True, height_ratios=[2, 1])
     for number, (label, part) in enumerate(pairs.groupby("label", sort=True)):
-        colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
-        filled = {"color": colour, "marker": marker, "markersize": 4.5, "linestyle": "none"}
+        look = numbered_look(number)
+        filled = look | {"markersize": 4.5, "linestyle": "none"}
         good, bad = clean(part), flagged(part)
         shown = f"{label}, {count_text([len(good)])}{f' and {len(bad)} flagged (open)' if len(bad) else ''}"
-        looks = [(filled, good), (open_mark(colour, marker), bad)]
-        for look, some in looks if len(good) else looks[1:]:
-            look["label"] = "" if some is bad and len(good) else plain(shown)
-            panels[0, 0].plot(some["first"] * factor, some["second"] * factor, **look)
-            panels[1, 0].plot(some["first"] * factor, some["second"] / some["first"], **look)
+        marks = [(filled, good), (open_mark(look["color"], look["marker"]), bad)]
+        for mark, some in marks if len(good) else marks[1:]:
+            mark["label"] = "" if some is bad and len(good) else plain(shown)
+            panels[0, 0].plot(some["first"] * factor, some["second"] * factor, **mark)
+            panels[1, 0].plot(some["first"] * factor, some["second"] / some["first"], **mark)
     both = np.array([pairs[["first", "second"]].min().min(), pairs[["first", "second"]].max().max()]) * factor
     low, high = both[0] / 1.3, both[1] * 1.3
     for axis_set in (panels[0, 0].set_xscale, panels[0, 0].set_yscale):

@@ -17,7 +17,7 @@ from baler_energy.figures.codec_marks import (
 )
 from baler_energy.figures.codec_rows import codecs_at_centre, on_other_threads, where
 from baler_energy.figures.selection import excluded_text, scaled_unit
-from baler_energy.figures.style import count_text, grid, log_ticks, note_empty, subtitle
+from baler_energy.figures.style import grid, log_ticks, mean_text, note_empty, subtitle
 from baler_energy.vocabulary import Evidence, Operation
 
 __all__ = ["FIGURES"]
@@ -129,9 +129,9 @@ def _counts(points: list[pd.DataFrame], columns: list[str]) -> list[int]:
 
 
 def _describe(figure: Figure, tables: Tables, runs: pd.DataFrame, counts: list[int], device: str, *more: str) -> None:
-    spread = f"Mean and 95 % t interval, {count_text(counts)}."
     shown = runs[runs["operation"].isin(_OPERATIONS)]
-    subtitle(figure, f"At {where(tables['runs'])}, {device}.", spread, *more, *excluded_text(shown, drawn=False))
+    about = f"At {where(tables['runs'])}, {device}."
+    subtitle(figure, about, *mean_text(counts), *more, *excluded_text(shown, drawn=False))
 
 
 _CODECS = (

@@ -10,7 +10,7 @@ from baler_energy.analysis.statistics import mean_interval
 from baler_energy.figures.bars import name_rows
 from baler_energy.figures.base import FigureSpec, Tables, require_rows
 from baler_energy.figures.selection import at_point, centre_of, describe, first_device
-from baler_energy.figures.style import COLOURS, MARKERS, count_text, grid, legend_below, log_ticks, subtitle
+from baler_energy.figures.style import COLOURS, MARKERS, grid, legend_below, log_ticks, mean_text, subtitle
 from baler_energy.figures.trivial import NAME
 
 __all__ = ["FIGURES"]
@@ -52,8 +52,7 @@ def draw_column_errors(tables: Tables) -> Figure:
     largest = max(largest, trivial.max())
     _column_axes(panel, [str(name) for name in order], max(smallest, largest * 1e-9) / 3, largest * 1.5)
     legend_below(figure, panel.get_legend_handles_labels()[0])
-    shown = count_text(means["rms_over_range"]["n"])
-    subtitle(figure, f"Centre: {describe(centre)}, {device}.", f"Mean and 95 % t interval, {shown}.")
+    subtitle(figure, f"Centre: {describe(centre)}, {device}.", *mean_text(means["rms_over_range"]["n"]))
     return figure
 
 

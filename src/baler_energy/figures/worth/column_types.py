@@ -9,7 +9,7 @@ from baler_energy.analysis.statistics import interval
 from baler_energy.figures.base import FigureSpec, Tables, require_rows
 from baler_energy.figures.codec_marks import draw_against_error, label_families, legend_by_kind, looks
 from baler_energy.figures.codec_rows import codecs_at_centre, where
-from baler_energy.figures.style import count_text, grid, log_ticks, subtitle
+from baler_energy.figures.style import grid, log_ticks, mean_text, subtitle
 
 __all__ = ["FIGURES"]
 
@@ -47,7 +47,7 @@ def draw_column_types(tables: Tables) -> Figure:
     for panel in panels[::2]:
         panel.set_ylabel("Ratio of the whole table (1: as recorded)")
     legend_by_kind(figure, points, styles)
-    subtitle(figure, f"At {where(tables['runs'])}, {device}.", f"Mean and 95 % t interval, {count_text(points['n'])}.")
+    subtitle(figure, f"At {where(tables['runs'])}, {device}.", *mean_text(points["n"]))
     label_families(figure, panels[: len(shown)], curves)
     return figure
 

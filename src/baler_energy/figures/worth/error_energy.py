@@ -25,13 +25,12 @@ from baler_energy.figures.selection import (
     with_error,
 )
 from baler_energy.figures.style import (
-    COLOURS,
     LINES,
-    MARKERS,
-    count_text,
     grid,
-    legend_below,
+    legend_of_panels,
     log_ticks,
+    mean_text,
+    numbered_look,
     open_mark,
     plain,
     subtitle,
@@ -77,11 +76,8 @@ def draw_error_energy(tables: Tables) -> Figure:
         panel.set_xlabel(f"Energy of one training, {evidence} ({unit})")
         panel.set_title(f"{device_name(device)} run" if len(kinds) > 1 else "")
     panels[0].set_ylabel("Mean RMS residual / range")
-    found = {text: h for panel in panels for h, text in zip(*panel.get_legend_handles_labels(), strict=True)}
-    legend_below(figure, list(found.values()))
-    spread = [f"Mean and 95 % t interval, {count_text(counts)}."] if counts else []
-    words = f"Around the centre: {describe(centre)}."
-    subtitle(figure, words, *spread, *excluded_text(trained))
+    legend_of_panels(figure, panels)
+    subtitle(figure, f"Around the centre: {describe(centre)}.", *mean_text(counts), *excluded_text(trained))
     return figure
 
 
@@ -150,8 +146,7 @@ def _error_line(
     panel.plot(
         means["energy_j"] * factor,
         means["mean_rms_over_range"],
-        color=COLOURS[number % len(COLOURS)],
-        marker=MARKERS[number % len(MARKERS)],
+        **numbered_look(number),
         linestyle=LINES[evidence],
         markerfacecolor="none",
         markersize=8,

@@ -10,7 +10,7 @@ from baler_energy.analysis.statistics import interval
 from baler_energy.figures.base import FigureSpec, Tables, require_rows
 from baler_energy.figures.codec_rows import around_centre
 from baler_energy.figures.selection import AXES, first_device, with_error
-from baler_energy.figures.style import COLOURS, MARKERS, count_text, grid, legend_below, log_ticks, plain, subtitle
+from baler_energy.figures.style import grid, legend_below, log_ticks, mean_text, numbered_look, plain, subtitle
 
 __all__ = ["FIGURES"]
 
@@ -39,7 +39,7 @@ def draw_held_out(tables: Tables) -> Figure:
     legend_below(figure, panels[0].get_legend_handles_labels()[0], columns=4)
     rows = known["held_out_rows"]
     some = f"{int(rows.min()):,}" + (f" to {int(rows.max()):,}" if rows.nunique() > 1 else "")
-    subtitle(figure, f"{some} held-out rows, {device}.", f"Mean and 95 % t interval, {count_text(counts)}.")
+    subtitle(figure, f"{some} held-out rows, {device}.", *mean_text(counts))
     return figure
 
 
@@ -57,11 +57,7 @@ def _panel(panel: Axes, known: pd.DataFrame, measure: str) -> set[int]:
                 rows.append((*seen[:2], *other[:2]))
                 counts.add(other[2])
         table = pd.DataFrame(rows, columns=["x", "x_bar", "y", "y_bar"])
-        look: dict[str, Any] = {
-            "color": COLOURS[number % len(COLOURS)],
-            "marker": MARKERS[number % len(MARKERS)],
-            "markersize": 5,
-        }
+        look = numbered_look(number) | {"markersize": 5}
         bars: dict[str, Any] = {"xerr": table["x_bar"].fillna(0), "yerr": table["y_bar"].fillna(0), "capsize": 2}
         panel.errorbar(table["x"], table["y"], **bars, **look, linestyle="none", label=plain(str(transform)))
         ends += [*table["x"], *table["y"]]

@@ -19,7 +19,7 @@ from baler_energy.figures.codec_marks import (
     places_of_errors,
 )
 from baler_energy.figures.codec_rows import codecs_at_centre, where
-from baler_energy.figures.style import count_text, grid, log_ticks, subtitle
+from baler_energy.figures.style import grid, log_ticks, mean_text, subtitle
 
 __all__ = ["FIGURES"]
 
@@ -52,7 +52,7 @@ def draw_rate_distortion(tables: Tables) -> Figure:
     _bytes_axis(panels[-1], float((points["ratio"] * points["bytes_per_row"]).mean()), low, high)
     best = Line2D([], [], label="best: no larger ratio\nat the same error or less", **_RING)
     legend_by_kind(figure, points, styles, best)
-    subtitle(figure, f"At {where(tables['runs'])}, {device}.", f"Mean and 95 % t interval, {count_text(points['n'])}.")
+    subtitle(figure, f"At {where(tables['runs'])}, {device}.", *mean_text(points["n"]))
     label_families(figure, panels, curves)
     return figure
 
