@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+pytest.register_assert_rewrite("block_files", "read_columns")
+
 
 @pytest.fixture(scope="session")
 def fixtures() -> Path:
