@@ -24,16 +24,16 @@ AXES = {"rows": (10_000, 30_000, 100_000), "batch_size": (128, 512, 2048), "epoc
 AXES |= {"threads": (1, 2, 4)}
 #: Share of each operation's work that is serial.
 SERIAL = {"train": 0.15, "compress": 0.4, "decompress": 0.7}
-COLUMNS = ("pt", "eta", "phi", "mass", "photon_energy", "charged_multiplicity", "odd$name_")
-EDGES = {"pt": np.geomspace(3, 400, 31), "eta": np.linspace(-5, 5, 31), "mass": np.geomspace(0.3, 80, 31)}
 
 #: The tests of stages run this file from elsewhere, so that its neighbours cannot be imported.
 HOTSPOT_ROWS = runpy.run_path(str(Path(__file__).with_name("synthetic_hotspots.py")))["hotspot_rows"]
-DERIVED = runpy.run_path(str(Path(__file__).with_name("synthetic_derived.py")))
-ENGINES = runpy.run_path(str(Path(__file__).with_name("synthetic_engines.py")))
-
+DERIVED, ENGINES, ERRORS, EXTRAS, SERIES = (
+    runpy.run_path(str(Path(__file__).with_name(f"synthetic_{name}.py")))
+    for name in ("derived", "engines", "errors", "extras", "series")
+)
 #: RMS over range if only the columns' means are stored.
-TRIVIAL = 0.08
+TRIVIAL = ERRORS["TRIVIAL"]
+
 #: The study's centre.
 CENTRE = REFERENCE | {"engine": "reference", "model": "baler", "precision": "float64", "packing": "none"}
 
@@ -143,12 +143,13 @@ class _Maker:
             if device == "cuda":
                 duration /= 4
             self._measured(point, operation, duration, error)
-        self._history(point)
-        self._errors(point, error)
+        training = next(row for row in reversed(self.rows["runs"]) if row["operation"] == "train")
+        self.rows["history"] += SERIES["history_rows"](point, training, self._noise)
+        self.rows["errors"] += ERRORS["error_rows"](point, error, self._noise)
         self.rows["derived"] += DERIVED["derived_rows"](point, error)
         at_reference = all(axes[key] == value for key, value in REFERENCE.items())
         if repeat == 0:
-            self._histograms(point)
+            self.rows["histograms"] += ERRORS["histogram_rows"](point, self.random)
             self.rows["derived_histograms"] += DERIVED["derived_histograms"](point)
             if at_reference:
                 measured = "measured" in self.evidence.values()
@@ -156,43 +157,9 @@ class _Maker:
 
     def add_extras(self) -> None:
         """Add the tables other than runs: calibration, two tools and a formula, imported files, electricity."""
-        host = {"hostname": "node{1}", "cpu_model": "Example CPU", "gpu_model": "", "evidence": "modelled"}
-        for quantity, value, unit in (("idle_power", 3.2, "W"), ("tick", None, "s"), ("overhead_cpu", 0.004, "1")):
-            row = {"meter": "codecarbon", "component": "cpu", "quantity": quantity, "value": value, "unit": unit}
-            found = {"spread": value / 10, "n": 12} if value else {"detail": "a model has no tick"}
-            self.rows["calibration"].append(host | row | found)
         reference = [r for r in self.rows["runs"] if all(r[k] == v for k, v in REFERENCE.items())]
-        for run in reference:
-            if run["operation"] == "train":
-                point = {name: run.get(name) for name in arrow_schema("peers").names if name in run}
-                self._peers(point, run["energy_j"], run["duration_s"])
-        window = {"meter": "eco2ai", "file": "emission.csv", "component": "machine", "duration_s": 60.0}
-        for quantity, value, unit in (("duration", 60.0, "s"), ("energy", 900.0, "J")):
-            reading = {"quantity": quantity, "value": value, "unit": unit, "evidence": "modelled"}
-            self.rows["foreign"].append(window | reading)
-        found = {"file": "emission.csv", "finding": "constant_total", "subject": "eco2ai", "value": 15.0, "unit": "W"}
-        self.rows["findings"].append(found | {"sentence": "Energy is 15.0 W times duration in all rows: modelled."})
-        self._electricity()
-
-    def _peers(self, point: dict[str, Any], energy_j: float, duration_s: float) -> None:
-        tried = (("perun", "peer", 1.4), ("eco2ai", "peer", None), ("strubell", "formula", 1.58))
-        for tool, kind, ratio in tried:
-            found = (
-                {"value": ratio * energy_j, "ratio": ratio * self._noise(0.02)} if ratio else {"reason": "it crashed"}
-            )
-            common = {"tool": tool, "kind": kind, "component": "machine", "quantity": "energy", "unit": "J"}
-            ours = {"ours_j": energy_j, "ours_scope": "cpu+ram", "ours_evidence": "modelled", "duration_s": duration_s}
-            theirs = {"evidence": "modelled", "assumptions": "TDP 100 W"}
-            self.rows["peers"].append(point | common | (ours | theirs if ratio else {}) | found)
-
-    def _electricity(self) -> None:
-        for name, value in (("CHE", 34.8), ("DEU", 381.0)):
-            row = {"kind": "country", "name": name, "carbon_intensity_g_per_kwh": value}
-            self.rows["electricity"].append(row | {"used": value == self.intensity})
-        for hour in range(24):
-            value = 300 + 100 * float(np.cos(hour / 24 * 2 * np.pi))
-            row = {"kind": "hour", "name": "grid.csv", "hour_of_day": hour, "carbon_intensity_g_per_kwh": value}
-            self.rows["electricity"].append(row | {"used": False})
+        trainings = [run for run in reference if run["operation"] == "train"]
+        self.rows |= EXTRAS["extra_rows"](trainings, self.intensity, self._noise)
 
     def _noise(self, spread: float) -> float:
         return float(np.exp(spread * self.random.standard_normal()))
@@ -219,7 +186,7 @@ class _Maker:
         if "gpu" not in energies:
             self._reading(point, operation, "gpu", "nvml", "measured", None, iterations, False)
         self._loads(point, operation)
-        self._samples(point, operation, duration * iterations)
+        self.rows["samples"] += SERIES["sample_rows"](point, operation, duration * iterations, self._noise)
         self._run(point, operation, duration, iterations, sums, error)
 
     def _reading(
@@ -351,97 +318,3 @@ class _Maker:
             "compressed_bytes": compressed,
             **(ENGINES["sizes"](native) if operation == "compress" else {}),
         }
-
-    def _samples(self, point: Any, operation: str, window: float) -> None:
-        series = [
-            ("codecarbon", "cpu", "power", "modelled", 12.0, "W"),
-            ("sampler", "cpu", "utilisation", "measured", 0.7, "1"),
-        ]
-        series.append(("sampler", "process", "memory", "measured", 6e8, "B"))
-        for time in np.arange(-0.4, window + 0.4, max(0.2, window / 40)):
-            for meter, component, quantity, kind, value, unit in series:
-                inside = 0 <= time <= window
-                self.rows["samples"].append(
-                    {
-                        **point,
-                        "operation": operation,
-                        "time_s": float(time),
-                        "window_s": window,
-                        "meter": meter,
-                        "component": component,
-                        "quantity": quantity,
-                        "evidence": kind,
-                        "value": value * (1.0 if inside else 0.3) * self._noise(0.02),
-                        "unit": unit,
-                    }
-                )
-            if point["device"] == "cuda":
-                self._gpu_samples({**point, "operation": operation, "time_s": float(time), "window_s": window})
-
-    def _gpu_samples(self, head: dict[str, Any]) -> None:
-        """Add a GPU's samples at one time: it warms up by 22 K and reaches its power cap halfway."""
-        time, window = head["time_s"], head["window_s"]
-        inside = 0 <= time <= window
-        capped = inside and time > window / 2
-        for quantity, value, unit in (
-            ("power", (150.0 if inside else 45.0) * self._noise(0.02), "W"),
-            ("utilisation", 0.8 if inside else 0.0, "1"),
-            ("temperature", round(41.2 + 22 * (1 - np.exp(-4 * max(0, time) / window))), "degC"),
-            ("memory", 1.2e9 if inside else 0.9e9, "B"),
-            ("clock", 1.3e9 if capped else 1.41e9 if inside else 0.6e9, "Hz"),
-            ("memory_clock", 1.593e9, "Hz"),
-            ("throttle_reasons", 0x4 if capped else 0 if inside else 0x1, "1"),
-        ):
-            what = {"quantity": quantity, "value": value, "unit": unit, "evidence": "measured"}
-            self.rows["samples"].append({**head, "meter": "nvml", "component": "gpu-0", **what})
-
-    def _history(self, point: Any) -> None:
-        run = next(row for row in reversed(self.rows["runs"]) if row["operation"] == "train")
-        for epoch in range(1, point["epochs"] + 1):
-            share = epoch / point["epochs"]
-            self.rows["history"].append(
-                {
-                    **point,
-                    "epoch": epoch,
-                    "loss": 3.0 / epoch**0.7 * self._noise(0.05),
-                    "duration_s": run["duration_s"] / point["epochs"],
-                    "elapsed_s": run["duration_s"] * share,
-                    "energy_j": run["energy_j"] * share,
-                    "energy_evidence": run["energy_evidence"],
-                }
-            )
-
-    def _errors(self, point: Any, error: float) -> None:
-        for number, column in enumerate((*COLUMNS, "constant", "all")):
-            constant = column == "constant"
-            rms = None if constant else error * 1.6**number * self._noise(0.05)
-            self.rows["errors"].append(
-                {
-                    **point,
-                    "column": column,
-                    "dtype": None if column == "all" else "float32",
-                    "rms_over_range": rms,
-                    "max_over_range": None if rms is None else rms * 20,
-                    "nrmse": None if rms is None else rms / TRIVIAL,
-                    "trivial_rms_over_range": None if rms is None else TRIVIAL,
-                }
-            )
-
-    def _histograms(self, point: Any) -> None:
-        for column in COLUMNS:
-            edges = EDGES.get(column, np.linspace(0, 60, 31))
-            middle = np.sqrt(edges[1:] * edges[:-1]) if column in ("pt", "mass") else (edges[1:] + edges[:-1]) / 2
-            shape = 1e4 * np.exp(-np.abs(middle) / (0.15 * edges[-1]))
-            residual = np.linspace(-2, 2, 31)
-            gauss = 2e3 * np.exp(-(((residual[1:] + residual[:-1]) / 2) ** 2) * 4)
-            for kind, bins, counts in (
-                ("original", edges, shape),
-                ("reconstructed", edges, shape * (1 + 0.1 * self.random.standard_normal(30))),
-                ("residual", residual, gauss),
-            ):
-                low, high = list(bins[:-1]), list(bins[1:])
-                low, high = [low[0] - 5, *low], [low[0], *high]  # an underflow bin of a different width
-                for edge, upper, count in zip(low, high, [11, *counts], strict=True):
-                    self.rows["histograms"].append(
-                        {**point, "column": column, "kind": kind, "low": edge, "high": upper, "count": int(count)}
-                    )
