@@ -1,6 +1,7 @@
 """The parts of a session: contamination, lock, shared baselines, derived readings, poller, options."""
 
 import argparse
+import fcntl
 import json
 import os
 import subprocess
@@ -81,16 +82,18 @@ def test_lock_excludes_other_descriptors_until_released(tmp_path, capsys):
     assert taken.is_set()
 
 
-def test_lock_is_freed_when_its_holder_dies(tmp_path):
+def test_lock_is_freed_when_its_holder_dies(tmp_path, capsys):
     path = tmp_path / "lock"
     code = f"import sys, time\nfrom pathlib import Path\nfrom baler_energy.meters.lock import MachineLock\n" \
         f"MachineLock(Path({str(path)!r})).acquire()\nprint(flush=True)\ntime.sleep(60)\n"  # fmt: skip
     with subprocess.Popen([sys.executable, "-c", code], stdout=-1) as holder:
         holder.stdout.readline()
+        with path.open() as file, pytest.raises(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         holder.kill()
         holder.wait()
         with MachineLock(path):
-            pass
+            assert "Waiting" not in capsys.readouterr().err
 
 
 def test_lock_refuses_links_and_other_things(tmp_path):

@@ -293,6 +293,8 @@ def test_no_batch_waits_for_the_gpu(table):
     torch.cuda.set_sync_debug_mode("error")
     try:
         with torch.no_grad():
-            step(rows)
+            step(rows)  # raises if it waits, as the next line does
+        with pytest.raises(RuntimeError, match="synchronizing"):
+            rows[0, 0].item()
     finally:
         torch.cuda.set_sync_debug_mode("default")

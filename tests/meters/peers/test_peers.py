@@ -52,4 +52,7 @@ def test_a_tool_that_is_not_installed_is_absent(name, monkeypatch):
 
 @pytest.mark.parametrize("name", PEERS)
 def test_close_needs_no_open(name):
-    meter_class(name)().close()
+    meter = meter_class(name)()
+    before = dict(vars(meter))
+    meter.close()
+    assert vars(meter) == before
