@@ -8,6 +8,7 @@ import time
 import pytest
 
 from baler_energy.meters import process as process_module
+from baler_energy.meters import sampler as sampler_module
 from baler_energy.meters.base import absent_reason
 from baler_energy.meters.codecarbon import CodecarbonMeter
 from baler_energy.meters.process import ProcessMeter
@@ -124,6 +125,25 @@ def test_sampler_watches_load_and_memory():
     assert {("machine", "utilisation"), ("process", "memory")} <= {(s.component, s.quantity) for s in meter.samples()}
     for reading in readings.values():
         assert reading.value is not None or reading.reason
+
+
+def test_a_failed_sample_is_the_reason_for_a_missing_temperature(monkeypatch):
+    def fails():
+        raise OSError("the sensor is gone")
+
+    meter = SamplerMeter(sample_interval_s=0.02)
+    meter.open()
+    monkeypatch.setattr(sampler_module, "_temperature", fails)
+    meter.begin()
+    deadline_s = time.monotonic() + 600
+    while meter._poller.error is None:
+        assert time.monotonic() < deadline_s
+        time.sleep(0.01)
+    readings = by_quantity(ended(meter))
+    meter.close()
+    for quantity in (Quantity.TEMPERATURE_MEAN, Quantity.TEMPERATURE_MAX, Quantity.CLOCK_MEAN):
+        assert readings[quantity].value is None
+        assert readings[quantity].reason == "sampling failed: the sensor is gone"
 
 
 def test_sampler_flags_a_throttled_cpu(tmp_path):

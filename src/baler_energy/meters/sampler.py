@@ -62,6 +62,8 @@ class SamplerMeter(Meter):
     def begin(self) -> None:
         """Mark the start of the window."""
         self._begin_throttled = _throttle_count(self._cpus)
+        if self._poller is not None:
+            self._poller.error = None
         with self._lock:
             self._begin_s = time.monotonic()
             self._slow_due_s = 0.0
@@ -81,11 +83,14 @@ class SamplerMeter(Meter):
         load = _load(self._begin_times, self._end_times)
         temperatures = [sample.value for sample in series if sample.quantity == "temperature"]
         clocks = [sample.value for sample in series if sample.quantity == "clock"]
+        error = self._poller.error if self._poller is not None else None
+        failed = f"sampling failed: {str(error) or type(error).__name__}" if error is not None else None
+        no_temperature = failed or "the machine shows no CPU temperature"
         return [
             _reading(Quantity.UTILISATION_MEAN, load, "the window is shorter than a tick of the kernel's clock"),
-            _reading(Quantity.TEMPERATURE_MEAN, _mean(temperatures), "the machine shows no CPU temperature"),
-            _reading(Quantity.TEMPERATURE_MAX, max(temperatures, default=None), "the machine shows no CPU temperature"),
-            _reading(Quantity.CLOCK_MEAN, _mean(clocks), "the machine does not show the CPU's clock"),
+            _reading(Quantity.TEMPERATURE_MEAN, _mean(temperatures), no_temperature),
+            _reading(Quantity.TEMPERATURE_MAX, max(temperatures, default=None), no_temperature),
+            _reading(Quantity.CLOCK_MEAN, _mean(clocks), failed or "the machine does not show the CPU's clock"),
         ]
 
     def flags(self) -> set[Flag]:
