@@ -64,6 +64,11 @@ def test_cprofile(stage, pipeline, tmp_path, operation):
     assert not hotspots["file"].dropna().str.startswith("/").any()
 
 
+def test_training_is_profiled_for_one_epoch_whatever_the_point_has(stage, pipeline, tmp_path):
+    hotspots = _profile(stage, pipeline, tmp_path, "train", "torch", "--epochs", 3).set_index("name")
+    assert hotspots.loc["aten::addmm", "calls"] == 5 * 8 and (hotspots["epochs"] == 3).all()
+
+
 @pytest.mark.parametrize(("operation", "layers"), [("train", 8), ("compress", 4), ("decompress", 4)])
 def test_torch(stage, pipeline, tmp_path, operation, layers):
     hotspots = _profile(stage, pipeline, tmp_path, operation, "torch").set_index("name")

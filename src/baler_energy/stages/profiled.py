@@ -118,7 +118,11 @@ class Job:
 
     def asked(self, data: Path, target: Path, table: Table) -> Asked:
         """Make the request to an engine for a table, or for a file made from it."""
-        return self.point.asked(data, target, self.device, table=table, checkpoint=self.checkpoint)
+        return self._one_epoch.asked(data, target, self.device, table=table, checkpoint=self.checkpoint)
+
+    @property
+    def _one_epoch(self) -> PointOptions:
+        return self.point.changed(epochs=1)
 
     @cached_property
     def _open(self) -> ExitStack:
