@@ -10,6 +10,7 @@ from baler_energy.errors import InputError
 from baler_energy.meters.options import make_meters
 from baler_energy.records import Reading
 from baler_energy.stages import parts as stage_parts
+from baler_energy.variants import OPTIMIZERS, load
 from baler_energy.vocabulary import MeterName, Quantity
 
 OPERATIONS = ("train", "compress", "decompress")
@@ -86,6 +87,35 @@ def test_a_checkpoint_that_contradicts_the_point_is_refused(stage, pipeline, tmp
     with pytest.raises(InputError, match="--precision float64"):
         stage("parts", *files, "--precision", "float32")
     assert not (tmp_path / "out").exists()
+
+
+def test_training_has_the_points_optimizer_rate_and_start(stage, pipeline, tmp_path, monkeypatch):
+    for name, value in SMALL.items():
+        monkeypatch.setattr(stage_parts, name, value)
+    made = []
+
+    def watched(parameters, learning_rate, **more):
+        made.append(learning_rate)
+        return soap(parameters, learning_rate, **more)
+
+    soap = load(OPTIMIZERS["soap"]).make
+    monkeypatch.setattr(load(OPTIMIZERS["soap"]), "make", watched)
+    files = ("--data", pipeline.table, "--checkpoint", pipeline.checkpoint, "--out", tmp_path)
+    stage("parts", *files, "--optimizer", "soap", "--learning-rate", 0.02, "--start", "pca")
+    train = pd.read_parquet(tmp_path / "train" / "hotspots.parquet")
+    (step,) = train[train["kind"] == "optimizer"].to_dict("records")
+    assert step["name"] == "SOAP step" and step["self_time_s"] > 0 and pd.isna(step["bytes"])
+    assert "start pca" in set(train.loc[train["kind"] == "data", "name"])
+    assert len(made) > 2 and set(made) == {0.02}, "of the whole, the part and the single batch"
+
+
+def test_a_pruned_point_has_the_reason_instead_of_parts(stage, pipeline, tmp_path, capsys):
+    files = ("--data", pipeline.table, "--checkpoint", pipeline.checkpoint, "--out", tmp_path)
+    stage("parts", *files, "--pruning", "neurons-0.5")
+    assert capsys.readouterr().err.count("layers cannot be measured with pruning 'neurons-0.5'") == 1
+    for operation in OPERATIONS:
+        (row,) = pd.read_parquet(tmp_path / operation / "hotspots.parquet").to_dict("records")
+        assert row["kind"] == "absent" and "pruning 'neurons-0.5'" in row["reason"]
 
 
 class _Counter:

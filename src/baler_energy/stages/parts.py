@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from baler_energy.analysis.totals import Total, relevant_flags, total
-from baler_energy.codecs.baler.architecture import Architecture
-from baler_energy.codecs.baler.settings import TrainingSettings
+from baler_energy.codecs.baler.pruning.base import Pruning
 from baler_energy.codecs.engines import engine_of, engines, refuse_runtime
 from baler_energy.data.table import Table
 from baler_energy.meters.options import add_session_arguments
@@ -78,6 +77,8 @@ def run(args: argparse.Namespace) -> None:
 def parts(data: Path, checkpoint: Path, max_batches: int, point: PointOptions, out: Path, measuring: Measuring) -> None:
     """Measure the parts of train (one epoch), compress and decompress, reading the table, and the machine's peaks.
 
+    Where the point's parts cannot be measured, each operation has one row of kind ``absent`` with the reason.
+
     Parameters
     ----------
     data, checkpoint
@@ -99,10 +100,10 @@ def parts(data: Path, checkpoint: Path, max_batches: int, point: PointOptions, o
     refuse_runtime(point, "measuring separate parts")
     with tempfile.TemporaryDirectory(prefix="baler-energy-") as folder:
         whole_jobs = [Job(data, checkpoint, name, max_batches, point, Path(folder)) for name in _OPERATIONS]
-        parameters, has_layers = whole_jobs[0].parameters(), engine_of(point).has_layers
-        for job in whole_jobs if has_layers else ():
+        parameters, reason = whole_jobs[0].parameters(), _refusal(point)
+        for job in () if reason else whole_jobs:
             job.check()
-        found = _found(whole_jobs, measuring) if has_layers else _none(point.engine or point.transform)
+        found = _none(reason) if reason else _found(whole_jobs, measuring)
     for name, rows in found.items():
         (out / name).mkdir(parents=True, exist_ok=True)
         write_hotspots(out / name / HOTSPOTS, parameters | {"operation": name, "profiler": _PROFILER}, rows)
@@ -121,10 +122,19 @@ def _found(whole_jobs: list[Job], measuring: Measuring) -> dict[str, list[Hotspo
     return found
 
 
-def _none(engine: str) -> dict[str, list[Hotspot]]:
-    """Return rows with the reason that an engine's layers cannot be measured."""
-    able = " and ".join(repr(one.name) for one in engines() if one.has_layers)
-    reason = f"layers can only be measured with engine {able}, not with {engine!r}."
+def _refusal(point: PointOptions) -> str | None:
+    """Return why the parts of a point cannot be measured; None: they can."""
+    if not engine_of(point).has_layers:
+        able = " and ".join(repr(one.name) for one in engines() if one.has_layers)
+        return f"layers can only be measured with engine {able}, not with {point.engine or point.transform!r}."
+    if Pruning.parse(point.pruning):
+        return f"layers cannot be measured with pruning {point.pruning!r}, which changes the network during training."
+    return None
+
+
+def _none(reason: str) -> dict[str, list[Hotspot]]:
+    """Return rows with the reason that there are no parts."""
+    announce(f"parts: no values: {reason}")
     absent = Hotspot(kind="absent", name=_PROFILER, reason=reason)
     return {name: [absent] for name in (*_OPERATIONS, "prepare", "machine")}
 
@@ -242,11 +252,8 @@ def _pieces(job: Job) -> "list[Part]":
     from baler_energy.codecs.baler import layer_costs as pieces
 
     table, size = job.table, job.point.batch_size
-    columns = table.data.shape[1]
     if job.operation == "train":
-        architecture = Architecture.of(job.point.model, columns, job.point.compression_ratio)
-        settings = TrainingSettings(epochs=1, batch_size=size, seed=job.point.seed, precision=job.point.precision)
-        return pieces.train_parts(table, architecture, settings, job.device)
+        return pieces.train_parts(table, job.architecture, job.settings, job.device)
     compressed = job.folder / "parts.baler"
     if job.operation == "compress":
         return pieces.compress_parts(job.coder, table, size, job.device, compressed)
@@ -357,16 +364,13 @@ def _one_batch(job: Job) -> Callable[[], object]:
     import torch
 
     from baler_energy.codecs.baler.model import DTYPES
-    from baler_energy.codecs.baler.training import new_model, pass_over
+    from baler_energy.codecs.baler.training import new_optimizer, pass_over, started_model
     from baler_energy.codecs.normalisation import Normalisation
 
-    columns = batch.shape[1]
-    architecture = Architecture.of(job.point.model, columns, job.point.compression_ratio)
-    settings = TrainingSettings(epochs=1, batch_size=len(batch), seed=job.point.seed, precision=job.point.precision)
-    model = new_model(architecture, settings).to(job.device)
-    scaled = Normalisation.of(table.data, table.names).normalise(batch)
-    rows = torch.as_tensor(scaled, dtype=DTYPES[job.point.precision], device=job.device)
-    optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate)
+    scaled = Normalisation.of(table.data, table.names).normalise(table.data)
+    model = started_model(job.architecture, job.settings, scaled).to(job.device)
+    rows = torch.as_tensor(scaled[: len(batch)], dtype=DTYPES[job.point.precision], device=job.device)
+    optimizer = new_optimizer(list(model.parameters()), job.settings)
     return lambda: pass_over(model, [(rows,)], optimizer)
 
 

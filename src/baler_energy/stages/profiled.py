@@ -12,8 +12,11 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from baler_energy.codecs.baler.architecture import Architecture
+from baler_energy.codecs.baler.settings import TrainingSettings
 from baler_energy.codecs.engines import operation_of
 from baler_energy.codecs.engines.base import Asked, Work
+from baler_energy.config.parameters import Training
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
 from baler_energy.stages.options import PointOptions, configure_torch
@@ -83,6 +86,16 @@ class Job:
         rows, columns = self.table.data.shape
         known = self.point.parameters(source=self.table.origin.get("source"), rows=rows, columns=columns)
         return known | {"operation": self.operation}
+
+    @property
+    def architecture(self) -> Architecture:
+        """The network at the start of training."""
+        return Architecture.of(self.point.model, self.table.data.shape[1], self.point.compression_ratio)
+
+    @property
+    def settings(self) -> TrainingSettings:
+        """The point's own settings of the training, for one epoch."""
+        return TrainingSettings.of(self._one_epoch, self.point.seed, Training())
 
     def part(self, batches: int) -> Table:
         """First batches of the table."""

@@ -12,6 +12,7 @@ from baler_energy.codecs.baler.settings import TrainingSettings
 from baler_energy.codecs.baler.training import train
 from baler_energy.codecs.container import Reader
 from baler_energy.data.table import Table
+from baler_energy.variants import OPTIMIZERS, load
 
 BATCH, BATCHES, COLUMNS = 32, 3, 6
 CPU = torch.device("cpu")
@@ -51,6 +52,37 @@ def test_training_is_its_layers_data_and_optimizer(table):
     assert parts["en2 forward"].bytes == BATCHES * 8 * (BATCH * 200 + 200 * 100 + BATCH * 100)
     assert parts["en2 backward"].bytes == BATCHES * 8 * (2 * BATCH * 200 + 2 * 200 * 100 + BATCH * 100)
     assert {part.calls for part in parts.values()} == {1, BATCHES}
+    # Parameter, gradient and two moments are read, all but the gradient written.
+    assert parts["Adam step"].bytes == BATCHES * 8 * 7 * ARCHITECTURE.parameters
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_the_optimizers_part_takes_the_steps_of_the_points_optimizer(table, monkeypatch, name):
+    kind = load(OPTIMIZERS[name])
+    made = []
+
+    def watched(parameters, learning_rate, *, vector=None):
+        made.append((make(parameters, learning_rate, vector=vector), parameters))
+        return made[-1][0]
+
+    make = kind.make
+    monkeypatch.setattr(kind, "make", watched)
+    settings = SETTINGS.changed(optimizer=name, learning_rate=0.02)
+    (part,) = (part for part in train_parts(table, ARCHITECTURE, settings, CPU) if part.kind == "optimizer")
+    ((optimizer, parameters),) = made
+    before = torch.cat([one.detach().flatten().clone() for one in parameters])
+    # More than ten steps, as Sophia estimates the Hessian at every tenth.
+    for _ in range(4):
+        part.run()
+    assert part.name == f"{kind.NAME} step" and part.calls == BATCHES
+    assert {group["lr"] for group in optimizer.param_groups} == {0.02}
+    assert (torch.cat([one.detach().flatten() for one in parameters]) != before).float().mean() > 0.9
+    assert (part.bytes is None) == (kind.VALUES_MOVED is None)
+
+
+def test_a_start_that_is_computed_is_a_part(table):
+    names = [part.name for part in train_parts(table, ARCHITECTURE, SETTINGS.changed(start="pca"), CPU)]
+    assert names[:3] == ["scaling", "start pca", "drawing batches"]
 
 
 def test_parts_of_single_precision_move_half(table):

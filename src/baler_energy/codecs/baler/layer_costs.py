@@ -20,11 +20,12 @@ from baler_energy.codecs.baler.architecture import Architecture
 from baler_energy.codecs.baler.coder import Coder, write_latents
 from baler_energy.codecs.baler.model import DTYPES, Autoencoder
 from baler_energy.codecs.baler.settings import TrainingSettings
-from baler_energy.codecs.baler.training import batch_loss, loader, new_model
+from baler_energy.codecs.baler.training import batch_loss, loader, new_optimizer, started_model
 from baler_energy.codecs.container import Reader
 from baler_energy.codecs.native import round_to_native
 from baler_energy.codecs.normalisation import Normalisation
 from baler_energy.data.table import Table
+from baler_energy.variants import OPTIMIZERS, STARTS, load
 
 __all__ = ["Part", "compress_parts", "decompress_parts", "train_parts"]
 
@@ -65,7 +66,7 @@ def train_parts(
     batches = len(table.data) // batch
     scaled = Normalisation.of(table.data, table.names).normalise(table.data)
     source = loader(scaled, settings, device)
-    model = new_model(architecture, settings).to(device)
+    model = started_model(architecture, settings, scaled).to(device)
     rows = torch.as_tensor(scaled[:batch], dtype=dtype, device=device)
     size = rows.element_size()
 
@@ -80,6 +81,7 @@ def train_parts(
         # Read for the minima, for the maxima and for scaling, and written.
         Part("data", "scaling", scaling, 1, bytes=4 * scaled.nbytes),
         *_moved(lambda: torch.as_tensor(scaled, dtype=dtype, device=device), 1, scaled, dtype, device),
+        *_start(architecture, settings, scaled),
         Part("data", "drawing batches", drawing, batches, bytes=2 * scaled.size * size),
     ]
     values = start = rows
@@ -100,15 +102,35 @@ def train_parts(
     return [*parts, _optimizer(model, settings, rows, batches)]
 
 
+def _start(architecture: Architecture, settings: TrainingSettings, scaled: NDArray[np.float64]) -> list[Part]:
+    """Make the part that computes the parameters to start from; no part if they are only drawn."""
+    if not STARTS[settings.start]:
+        return []
+    return [Part("data", f"start {settings.start}", lambda: started_model(architecture, settings, scaled), 1)]
+
+
 def _optimizer(model: Autoencoder, settings: TrainingSettings, rows: Tensor, batches: int) -> Part:
+    """Make the optimizer's steps.
+
+    A step that estimates second derivatives uses up the graph of its gradients, so it includes a forward and a backward
+    pass of its own.
+    """
     # A copy: a step changes the parameters in place, and the layers' backward passes must not see that.
     model = copy.deepcopy(model)
-    optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate)
-    batch_loss(model(rows), rows).backward()  # type: ignore[no-untyped-call]
+    optimizer = new_optimizer(list(model.parameters()), settings)
+    differentiate: Callable[[Tensor], None] = getattr(optimizer, "differentiate", Tensor.backward)
+
+    def step_with_graph() -> None:
+        if optimizer.needs_graph:  # type: ignore[attr-defined]
+            differentiate(batch_loss(model(rows), rows))
+        optimizer.step()
+
+    differentiate(batch_loss(model(rows), rows))
+    run: Callable[[], object] = step_with_graph if hasattr(optimizer, "needs_graph") else optimizer.step
+    kind = load(OPTIMIZERS[settings.optimizer])
     count = sum(parameter.numel() for parameter in model.parameters())
-    # Parameter, gradient and two moments are read, all but the gradient written.
-    moved = 7 * count * rows.element_size() * batches
-    return Part("optimizer", "Adam step", _often(optimizer.step, batches), batches, bytes=moved)
+    moved = None if kind.VALUES_MOVED is None else kind.VALUES_MOVED * count * rows.element_size() * batches
+    return Part("optimizer", f"{kind.NAME} step", _often(run, batches), batches, bytes=moved)
 
 
 def compress_parts(coder: Coder, table: Table, batch: int, device: torch.device, path: Path) -> list[Part]:

@@ -7,9 +7,12 @@ from torch.optim import Adam, Optimizer
 
 from baler_energy.codecs.baler.optimizers.base import captured, whole
 
-__all__ = ["LEARNING_RATE", "make"]
+__all__ = ["LEARNING_RATE", "NAME", "VALUES_MOVED", "make"]
 
+NAME = "Adam"
 LEARNING_RATE = 1e-3
+#: Parameter, gradient and two moments are read, all but the gradient written.
+VALUES_MOVED = 7
 
 
 def make(parameters: Sequence[Tensor], learning_rate: float, *, vector: Tensor | None = None) -> Optimizer:

@@ -1,4 +1,4 @@
-"""What each optimizer's module has: a default learning rate, and a function that makes the optimizer."""
+"""What each optimizer's module has: facts about the optimizer, and a function that makes it."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -12,7 +12,12 @@ __all__ = ["OptimizerModule", "captured", "whole"]
 class OptimizerModule(Protocol):
     """A module of this package."""
 
+    NAME: str
+    """Its name in text."""
     LEARNING_RATE: float
+    """Default learning rate."""
+    VALUES_MOVED: int | None
+    """Numbers that a step reads or writes per parameter, each once; None: unknown."""
 
     def make(self, parameters: Sequence[Tensor], learning_rate: float, *, vector: Tensor | None = None) -> Optimizer:
         """Make the optimizer.

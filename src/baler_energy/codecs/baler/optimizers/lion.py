@@ -8,9 +8,11 @@ from torch.optim import Optimizer
 
 from baler_energy.codecs.baler.optimizers.base import whole
 
-__all__ = ["LEARNING_RATE", "make"]
+__all__ = ["LEARNING_RATE", "NAME", "VALUES_MOVED", "make"]
 
+NAME = "Lion"
 LEARNING_RATE = 1e-3
+VALUES_MOVED = None
 
 
 def make(parameters: Sequence[Tensor], learning_rate: float, *, vector: Tensor | None = None) -> Optimizer:

@@ -6,9 +6,11 @@ from typing import Any
 from torch import Tensor
 from torch.optim import Adam, Muon, Optimizer
 
-__all__ = ["LEARNING_RATE", "make"]
+__all__ = ["LEARNING_RATE", "NAME", "VALUES_MOVED", "make"]
 
+NAME = "Muon"
 LEARNING_RATE = 3e-3
+VALUES_MOVED = None
 
 
 def make(parameters: Sequence[Tensor], learning_rate: float, *, vector: Tensor | None = None) -> Optimizer:

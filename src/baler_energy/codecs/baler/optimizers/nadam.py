@@ -9,9 +9,11 @@ from torch.optim import NAdam, Optimizer
 
 from baler_energy.codecs.baler.optimizers.base import captured, whole
 
-__all__ = ["LEARNING_RATE", "make"]
+__all__ = ["LEARNING_RATE", "NAME", "VALUES_MOVED", "make"]
 
+NAME = "NAdam"
 LEARNING_RATE = 3e-3
+VALUES_MOVED = None
 
 
 def make(parameters: Sequence[Tensor], learning_rate: float, *, vector: Tensor | None = None) -> Optimizer:

@@ -8,9 +8,11 @@ from pytorch_optimizer import SophiaH
 from torch import Tensor
 from torch.optim import Optimizer
 
-__all__ = ["LEARNING_RATE", "make"]
+__all__ = ["LEARNING_RATE", "NAME", "VALUES_MOVED", "make"]
 
+NAME = "Sophia"
 LEARNING_RATE = 0.1
+VALUES_MOVED = None
 
 
 def make(parameters: Sequence[Tensor], learning_rate: float, *, vector: Tensor | None = None) -> Optimizer:
