@@ -218,7 +218,7 @@ def learns_what_the_reference_learns(both, real_baler):
     for name, tensor in ours.parameters.items():
         assert torch.allclose(theirs.parameters[name], tensor, rtol=0, atol=1e-9), name
     results = Measurement.read(both / "upstream" / "t" / "measurement.json").results
-    assert results["upstream_commit"] == real_baler.commit and results["upstream_version"] == real_baler.version
+    assert all(results[f"upstream_{name}"] == real_baler.versions[name] for name in ("version", "commit"))
 
 
 def codes_what_the_reference_codes(both):

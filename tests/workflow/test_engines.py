@@ -4,7 +4,8 @@ import pandas as pd
 import pytest
 from rule_names import DOWNSTREAM, OF_A_POINT, PROFILING
 
-from baler_energy.codecs.upstream import install
+from baler_energy.codecs.baler.checkpoint import Checkpoint
+from baler_energy.codecs.upstream import files, install
 from baler_energy.config.study import load_study
 
 AXES = {"rows": [400], "epochs": [1], "engine": ["reference", "upstream"]}
@@ -39,6 +40,29 @@ def test_with_baler_its_points_run(workspace, stand_in_baler):
     for rule in OF_A_POINT | PROFILING:
         assert engines_of(workspace.jobs_in(said), rule) == {"reference", "upstream"}
     assert "left out" not in said
+
+
+def test_another_version_of_baler_runs_only_its_points_again(done, stand_in_baler, tmp_path, monkeypatch):
+    results = done.root / "results" / "tiny" / "runs" / "toy" / "rows~400"
+    files.write_model(tmp_path / "model.pt", Checkpoint.read(results / "epochs~1/repeat~0/train/checkpoint.pt"))
+    monkeypatch.setenv("STAND_IN_MODEL", str(tmp_path / "model.pt"))
+    study = done.finished_study(axes=AXES, profile=PROFILE)
+    applied = "engine~upstream/epochs~1/repeat~0/evaluate/summary.json"
+    done.snakemake(study, (results / applied).relative_to(done.root))
+    assert not {rule for rule, _ in done.planned(study)} & OF_A_POINT
+    description = stand_in_baler / "baler-0.1.dist-info" / "METADATA"
+    description.write_text(description.read_text().replace("Version: 0.1", "Version: 0.2"))
+    again = [(rule, wildcards) for rule, wildcards in done.planned(study) if rule in OF_A_POINT]
+    assert again == [(rule, f"point=toy/rows~400/{applied.rpartition('/evaluate')[0]}") for rule in sorted(OF_A_POINT)]
+
+
+def test_a_study_without_its_points_does_not_start_baler(done, stand_in_baler):
+    (stand_in_baler / "python").write_text(f'#!/bin/sh\ntouch "{stand_in_baler}/started"\n')
+    assert done.planned(done.finished_study()) == []
+    assert not (stand_in_baler / "started").exists()
+    # It does start for a study with its points.
+    done.snakemake(done.finished_study(axes=AXES, profile=PROFILE), "--dry-run")
+    assert (stand_in_baler / "started").exists()
 
 
 def test_without_baler_a_study_that_requires_it_does_not_run(without_baler):

@@ -93,6 +93,14 @@ def point_options(wildcards):
     return commands.point_options(STUDY, STUDY.by_path[wildcards.point])
 
 
+def fingerprint_of(wildcards, modules):
+    """Fingerprint of a point's job, with the versions of what its engine runs outside this Python environment."""
+    versions = engine_of(STUDY.by_path[wildcards.point]).versions()
+    return " ".join(
+        [fingerprint(*modules), *(f"{name}={one}" for name, one in versions.items())]
+    )
+
+
 def train_sources(wildcards):
     """Modules that a training depends on."""
     return sources.measured("train", STUDY.by_path[wildcards.point], METERS)

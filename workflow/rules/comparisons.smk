@@ -20,7 +20,7 @@ rule peer:
         options=commands.peer_options(STUDY),
         training=commands.training_options(STUDY),
         session=SESSION,
-        source=lambda w: fingerprint(*peer_sources(w)),
+        source=lambda w: fingerprint_of(w, peer_sources(w)),
     shell:
         "baler-energy peer --tool {wildcards.tool} --data {input.table:q} --out {params.folder:q} {params.options:q}"
         " {params.point:q} {params.training:q} --calibration {input.calibration:q} {params.session:q} > {log:q} 2>&1"

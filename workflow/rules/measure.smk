@@ -42,7 +42,7 @@ rule train:
         point=point_options,
         training=commands.training_options(STUDY),
         session=SESSION,
-        source=lambda w: fingerprint(*train_sources(w)),
+        source=lambda w: fingerprint_of(w, train_sources(w)),
     shell:
         "baler-energy train --data {input.table:q} --out {params.folder:q} {params.point:q} {params.training:q}"
         " --calibration {input.calibration:q} {params.session:q} --save-every-s {resources.save_every_s}"
@@ -82,7 +82,7 @@ rule apply:
         ),
         point=point_options,
         session=SESSION,
-        source=lambda w: fingerprint(*apply_sources(w)),
+        source=lambda w: fingerprint_of(w, apply_sources(w)),
     shell:
         "baler-energy apply --data {input.table:q} --held-out {input.held_out:q} {params.checkpoint:q}"
         " --out {params.folder:q}"

@@ -22,7 +22,7 @@ rule forward:
         folder=folder_of_output,
         point=point_options,
         session=SESSION,
-        source=lambda w: fingerprint(*forward_sources(w)),
+        source=lambda w: fingerprint_of(w, forward_sources(w)),
     shell:
         "baler-energy forward --data {input.table:q} --checkpoint {input.checkpoint:q} --out {params.folder:q}"
         " {params.point:q} --calibration {input.calibration:q} {params.session:q} > {log:q} 2>&1"

@@ -20,7 +20,7 @@ rule profile:
         operations=OPERATIONS,
         point=point_options,
         profile=commands.profile_options(STUDY),
-        source=lambda w: fingerprint(*profile_sources(w)),
+        source=lambda w: fingerprint_of(w, profile_sources(w)),
     shell:
         "baler-energy profile --profiler {wildcards.profiler} --operation {params.operations} {params.profile:q}"
         " --data {input.table:q} --checkpoint {input.checkpoint:q} {params.point:q} --out {output.folder:q}"
@@ -46,7 +46,7 @@ rule parts:
         point=point_options,
         parts=commands.parts_options(STUDY),
         session=SESSION,
-        source=lambda w: fingerprint(*parts_sources(w)),
+        source=lambda w: fingerprint_of(w, parts_sources(w)),
     shell:
         "baler-energy parts --data {input.table:q} --checkpoint {input.checkpoint:q} {params.point:q} {params.parts:q}"
         " --calibration {input.calibration:q} {params.session:q} --out {output.folder:q} > {log:q} 2>&1"

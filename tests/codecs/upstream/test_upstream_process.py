@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -158,11 +159,13 @@ def test_a_gpu_that_its_torch_does_not_find_is_unavailable(stand_in_baler, tmp_p
 
 
 def test_it_is_found_with_its_version_and_commit(stand_in_baler, tmp_path, monkeypatch):
-    assert install.find() == install.Installation(stand_in_baler / "python", "0.1", None)
+    known = {"version": "0.1", "commit": None, "python": sys.version.split()[0], "numpy": np.__version__}
+    assert install.find() == install.Installation(stand_in_baler / "python", known | {"torch": version("torch")})
     (tmp_path / "baler-commit").write_text("0123abcd\n")
     monkeypatch.setattr(runner.sys, "prefix", str(tmp_path))
     monkeypatch.setattr(runner.importlib.metadata, "version", lambda name: "0.1")
-    assert json.loads(json.dumps(runner.describe())) == {"version": "0.1", "commit": "0123abcd"}
+    described = json.loads(json.dumps(runner.describe()))
+    assert described == known | {"commit": "0123abcd", "numpy": "0.1", "torch": "0.1"}
 
 
 @pytest.mark.parametrize(

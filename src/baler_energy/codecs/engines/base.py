@@ -57,6 +57,9 @@ class Engine:
         Raises `InputError` for unsupported values of a point or of the training.
     missing
         Returns why it cannot run on this machine, and what to do; None: it can run.
+    versions
+        Returns versions of what it runs outside this Python environment, on which its results depend; it must not be
+        missing.
     """
 
     name: str
@@ -70,6 +73,7 @@ class Engine:
     tunes_threads: bool = False
     refuse: Callable[[Parameters, Training], None] = _refuse_nothing
     missing: Callable[[], str | None] = lambda: None
+    versions: Callable[[], Mapping[str, str | None]] = dict
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,5 +1,7 @@
 """Baler itself, in a separate process and environment."""
 
+from collections.abc import Mapping
+
 from baler_energy.codecs.engines.base import Engine
 from baler_energy.codecs.upstream import install
 from baler_energy.codecs.upstream.project import refuse_unsupported
@@ -31,10 +33,15 @@ def _missing() -> str | None:
     return None
 
 
+def _versions() -> Mapping[str, str | None]:
+    return install.find().versions
+
+
 ENGINE = Engine(
     name="upstream",
     runs_as_baler=True,
     precisions=("float64",),
     refuse=_refuse,
     missing=_missing,
+    versions=_versions,
 )

@@ -3,7 +3,9 @@
 import json
 import os
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from baler_energy.codecs.upstream import runner
@@ -25,29 +27,40 @@ _REMEDY = (
 
 @dataclass(frozen=True)
 class Installation:
-    """A Python with Baler, Baler's version, and Baler's commit (None: not recorded)."""
+    """A Python with Baler.
+
+    Parameters
+    ----------
+    python
+        The Python.
+    versions
+        ``version`` and ``commit`` of Baler (None: not recorded), and versions of its ``python``, ``torch`` and
+        ``numpy``.
+    """
 
     python: Path
-    version: str
-    commit: str | None
+    versions: Mapping[str, str | None]
 
 
 def find() -> Installation:
-    """Find upstream Baler.
+    """Find upstream Baler; it is started only once in a process.
 
     Raises
     ------
     UnavailableError
         It is not installed; the message explains how to install it.
     """
-    python = _upstream_python()
+    return _described(_upstream_python())
+
+
+@cache
+def _described(python: Path) -> Installation:
     command = [str(python), "-P", str(RUNNER), "--describe"]
     said = ""
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=upstream_environment())
         said = done.stderr.strip().rpartition("\n")[2]
-        facts = json.loads(done.stdout)
-        return Installation(python, facts["version"], facts["commit"])
+        return Installation(python, dict(json.loads(done.stdout)))
     except (OSError, subprocess.SubprocessError, ValueError, KeyError, TypeError) as error:
         raise UnavailableError(f"Upstream Baler is not installed for {python} ({said or error}). {_REMEDY}") from error
 

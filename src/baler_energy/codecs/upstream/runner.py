@@ -1,6 +1,6 @@
 """The program that runs upstream Baler, in Baler's environment: it imports nothing of this package.
 
-    python -P runner.py --describe    version and commit as JSON
+    python -P runner.py --describe    versions as JSON
     python -P runner.py THREADS       imports Baler, then runs one mode for each line of standard input
 
 Standard output has one line of JSON after the imports (versions), then one for each line of input. What Baler prints
@@ -23,10 +23,16 @@ from typing import Any, TextIO
 
 
 def describe() -> dict[str, Any]:
-    """Give the version of the installed Baler, and the commit that `make upstream` recorded."""
+    """Give the version of the installed Baler, the commit that `make upstream` recorded, and what Baler runs on."""
     noted = Path(sys.prefix, "baler-commit")
     commit = noted.read_text(encoding="ascii").strip() if noted.is_file() else None
-    return {"version": importlib.metadata.version("baler"), "commit": commit}
+    packages = {name: importlib.metadata.version(name) for name in ("torch", "numpy")}
+    return {
+        "version": importlib.metadata.version("baler"),
+        "commit": commit,
+        "python": platform.python_version(),
+        **packages,
+    }
 
 
 def serve(threads: int) -> None:
@@ -39,8 +45,8 @@ def serve(threads: int) -> None:
     sys.path.insert(0, os.getcwd())  # noqa: PTH109
     torch, baler = importlib.import_module("torch"), importlib.import_module("baler.baler")
     torch.set_num_threads(threads)
-    facts = {"python": platform.python_version(), "torch": str(torch.__version__), "cuda": torch.cuda.is_available()}
-    _reply(replies, describe() | facts | {"numpy": importlib.metadata.version("numpy")})
+    # Only torch's own version names the build (CPU or CUDA).
+    _reply(replies, describe() | {"torch": str(torch.__version__), "cuda": torch.cuda.is_available()})
     while True:
         _reply(replies, _perform(json.loads(requests.get()), torch, baler))
 
