@@ -7,7 +7,7 @@ import pytest
 
 from baler_energy import fingerprint as module
 from baler_energy import sources
-from baler_energy.variants import ENGINES, METERS
+from baler_energy.variants import ENGINES, METERS, PROFILERS
 
 
 @pytest.fixture
@@ -163,10 +163,11 @@ def test_a_package_that_is_looked_up_counts(package: Path):
     assert "codecarbon" in module.package_versions("baler_energy.stage")
 
 
-def test_a_program_that_is_looked_up_counts(package: Path):
-    (package / "sub" / "helper.py").write_text('def aid():\n    return program("py-spy", "install it")\n')
+@pytest.mark.parametrize(("function", "name"), [("program", "py-spy"), ("require_module", "codecarbon")])
+def test_a_program_or_module_that_is_looked_up_counts(package: Path, function: str, name: str):
+    (package / "sub" / "helper.py").write_text(f'def aid():\n    return {function}("{name}", "install it")\n')
     of_stage()
-    assert "py-spy" in module.package_versions("baler_energy.stage")
+    assert name in module.package_versions("baler_energy.stage")
 
 
 def test_ingredients_name_what_changed(package: Path):
@@ -218,6 +219,14 @@ def test_an_edit_of_an_engine_measures_no_other_engine_again():
     assert "baler_energy.codecs.baler.fast" in own["fast"] - own["reference"] - own["upstream"]
     assert "baler_energy.codecs.baler.training" in own["reference"] - own["upstream"]
     assert "baler_energy.codecs.upstream.runner" in own["upstream"] - own["reference"] - own["fast"]
+
+
+def test_another_version_of_scalene_only_repeats_its_own_profiles():
+    def packages(profiler: str) -> set[str]:
+        behind = module.modules_behind(*sources.profiled(codec("reference"), profiler))
+        return {package for name in behind for package in module._read(name).packages}
+
+    assert {name for name in PROFILERS if "scalene" in packages(name)} == {"scalene"}
 
 
 def test_an_edit_of_file_formats_that_fast_uses_in_the_window_measures_it_again():

@@ -32,7 +32,7 @@ _DISPLAY = frozenset({"tqdm"})
 #: Distributions whose name differs from that of the imported package; searching all of them takes 0.3 s.
 _DISTRIBUTIONS = {"pynvml": "nvidia-ml-py", "yaml": "PyYAML"}
 #: Packages that are looked up rather than imported, for example for a file that they contain.
-_LOOKED_FOR = re.compile(r'(?:find_spec|program)\("([\w-]+)"')
+_LOOKED_FOR = re.compile(r'(?:find_spec|program|require_module)\("([\w-]+)"')
 
 
 @cache

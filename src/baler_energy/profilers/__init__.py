@@ -4,7 +4,8 @@
 - `hotspots`: the table row that every profiler returns; `tree`: rows of a call tree
 - `cprofile`: Python functions and their call tree, by the standard library's cProfile
 - `torch_profiler`: operators and GPU kernels, by torch.profiler
-- `scalene`: lines, with time in Python, native code and the kernel, memory and copies
+- `scalene`: lines, with time in Python, native code and the kernel, memory and copies; `scalene_program`: the process
+  that Scalene watches
 - `pyspy`: sampled stacks as a flame graph
 - `copies`: lines that copy data, with the number of bytes
 - `perf`: hardware counters of the CPU

@@ -33,7 +33,7 @@ class Watched(Protocol):
         ...
 
     def dumps(self) -> str:
-        """Serialise the job to text, the argument of ``python -m baler_energy.stages.profiled``."""
+        """Serialise the job to text, the argument of a program that runs the operation in another process."""
         ...
 
     @property

@@ -13,6 +13,7 @@ from typing import Any
 
 import baler_energy
 from baler_energy.errors import UnavailableError
+from baler_energy.profilers import scalene_program
 from baler_energy.profilers.base import Profiler, Watched
 from baler_energy.profilers.hotspots import Hotspot, short_path
 from baler_energy.profilers.running import Finished, require_module, run_group
@@ -211,7 +212,7 @@ def _bytes(found: Mapping[str, Any], key: str, factor: float) -> dict[tuple[str,
 
 
 def _profile_job(job: Watched, out: Path) -> list[Hotspot]:
-    program = Program(type(job).__module__, job.dumps(), job.repetitions, job.time_limit_s)
+    program = Program(scalene_program.__name__, job.dumps(), job.repetitions, job.time_limit_s)
     return profile(program, out / "scalene.json", out / "scalene.html")
 
 

@@ -1,10 +1,6 @@
-"""The operation that a profiler watches: the codec on the first batches of a table.
-
-As a program (``python -m baler_energy.stages.profiled JOB``), this is the process that Scalene watches.
-"""
+"""The operation that a profiler watches: the codec on the first batches of a table."""
 
 import json
-import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, fields, replace
@@ -214,21 +210,3 @@ def _waiting(operation: Callable[[], object], device: "torch.device") -> Callabl
         torch.cuda.synchronize()
 
     return waiting
-
-
-def _watched(job: Job) -> None:
-    """Let Scalene watch only the operation, repeated until there are enough samples."""
-    from scalene import scalene_profiler
-
-    from baler_energy.profilers.running import repeat
-
-    operation = job.of_batches(job.max_batches)
-    job.of_batches(WARM_UP_BATCHES)()
-    scalene_profiler.start()
-    count = repeat(operation)
-    scalene_profiler.stop()
-    job.repetitions.write_text(str(count), encoding="ascii")
-
-
-if __name__ == "__main__":
-    _watched(Job.loads(sys.argv[1]))
