@@ -1,12 +1,16 @@
 """The fingerprint of a stage's source: what an edit changes and what it does not."""
 
+import ast
+import inspect
+from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from baler_energy import fingerprint as module
-from baler_energy import sources
+from baler_energy import sources, variants
+from baler_energy.cli import STAGES
 from baler_energy.variants import ENGINES, METERS, PROFILERS
 
 
@@ -232,3 +236,16 @@ def test_another_version_of_scalene_only_repeats_its_own_profiles():
 def test_an_edit_of_file_formats_that_fast_uses_in_the_window_measures_it_again():
     fast, reference = (module.modules_behind(*sources.applied(codec(engine), ())) for engine in ("fast", "reference"))
     assert {"baler_energy.formats.npz", "baler_energy.formats.npy"} <= fast - reference
+
+
+def test_the_lists_of_modules_name_no_variant():
+    families = [
+        family
+        for name, family in vars(variants).items()
+        if name in variants.__all__ and isinstance(family, Mapping) and family is not variants.CHAPTERS
+    ]
+    names = {name for family in families for name in family}
+    assert {"fast", "adam", "zstd", "torch"} <= names
+    nodes = ast.walk(ast.parse(inspect.getsource(sources)))
+    written = {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    assert "train" in written and written & names <= {*STAGES}

@@ -11,7 +11,6 @@ from typing import Any, Protocol
 from baler_energy.variants import (
     CHAPTERS,
     CODERS,
-    ENGINES,
     FORMATS,
     GENERATORS,
     METERS,
@@ -23,6 +22,7 @@ from baler_energy.variants import (
     SCHEDULES,
     STARTS,
     TABLES,
+    TIMED_STEP,
     TRANSFORMS,
 )
 
@@ -116,8 +116,8 @@ def prepared(file_format: str | None) -> tuple[str, ...]:
 
 
 def calibrated(meters: Iterable[str]) -> tuple[str, ...]:
-    """Modules behind a calibration, which trains the fast engine with each number of threads."""
-    return stage("calibrate"), *ENGINES["fast"]["train"], OPTIMIZERS["adam"], *meter_modules(meters)
+    """Modules behind a calibration, which trains with each number of threads."""
+    return stage("calibrate"), *TIMED_STEP, *meter_modules(meters)
 
 
 def measured(operation: str, codec: Codec, meters: Iterable[str] = ()) -> tuple[str, ...]:
@@ -128,9 +128,9 @@ def measured(operation: str, codec: Codec, meters: Iterable[str] = ()) -> tuple[
 
 
 def coder_modules(packing: str) -> tuple[str, ...]:
-    """Modules of the words of a packing; the corrections for an error bound are packed with zstd."""
+    """Modules of the words of a packing."""
     words = [] if packing == "none" else [word.partition("-")[0] for word in packing.split("+")]
-    return tuple(CODERS[word] for word in [*words, *(["zstd"] if "bound" in words else [])])
+    return tuple(module for word in words for module in CODERS[word])
 
 
 def applied(point: Packed, meters: Iterable[str]) -> tuple[str, ...]:
@@ -141,8 +141,7 @@ def applied(point: Packed, meters: Iterable[str]) -> tuple[str, ...]:
 
 def separate_parts(point: Packed, meters: Iterable[str]) -> tuple[str, ...]:
     """Modules behind the costs of layers and data movements."""
-    own = (*_operations(point), *coder_modules(point.packing), PROFILERS["torch"].module)
-    return stage("parts"), *own, *meter_modules(meters)
+    return stage("parts"), *_operations(point), *coder_modules(point.packing), *meter_modules(meters)
 
 
 def profiled(point: Packed, profiler: str) -> tuple[str, ...]:

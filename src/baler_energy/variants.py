@@ -26,6 +26,7 @@ __all__ = [
     "SCHEDULES",
     "STARTS",
     "TABLES",
+    "TIMED_STEP",
     "TRANSFORMS",
     "load",
     "variant_modules",
@@ -47,25 +48,26 @@ FORMATS: Mapping[str, FileFormat] = {
     "hdf5": FileFormat(f"{_ROOT}.formats.hdf5", "HDF5 file", (".h5", ".hdf5", ".hdf")),
     "npz": FileFormat(f"{_ROOT}.formats.npz", "npz file", (".npz",)),
 }
-#: Words of the axis ``packing``, without what follows their first hyphen.
-CODERS: Mapping[str, str] = {
-    "float64": f"{_ROOT}.codecs.coders.numbers",
-    "float32": f"{_ROOT}.codecs.coders.numbers",
-    "float16": f"{_ROOT}.codecs.coders.numbers",
-    "quantise": f"{_ROOT}.codecs.coders.quantise",
-    "zstd": f"{_ROOT}.codecs.coders.zstd",
-    "lz4": f"{_ROOT}.codecs.coders.lz4",
-    "zlib": f"{_ROOT}.codecs.coders.zlib",
-    "lzma": f"{_ROOT}.codecs.coders.lzma",
-    "blosc2": f"{_ROOT}.codecs.coders.blosc2",
-    "pcodec": f"{_ROOT}.codecs.coders.pcodec",
-    "parquet": f"{_ROOT}.codecs.coders.parquet",
-    "root": f"{_ROOT}.codecs.coders.root",
-    "rntuple": f"{_ROOT}.codecs.coders.root",
-    "sz2": f"{_ROOT}.codecs.coders.sz2",
-    "sz3": f"{_ROOT}.codecs.coders.sz3",
-    "zfp": f"{_ROOT}.codecs.coders.zfp",
-    "bound": f"{_ROOT}.codecs.coders.bound",
+#: Words of the axis ``packing``, without what follows their first hyphen: the module that defines the word, and those
+#: that it also uses (corrections for an error bound are packed with zstd).
+CODERS: Mapping[str, tuple[str, ...]] = {
+    "float64": (f"{_ROOT}.codecs.coders.numbers",),
+    "float32": (f"{_ROOT}.codecs.coders.numbers",),
+    "float16": (f"{_ROOT}.codecs.coders.numbers",),
+    "quantise": (f"{_ROOT}.codecs.coders.quantise",),
+    "zstd": (f"{_ROOT}.codecs.coders.zstd",),
+    "lz4": (f"{_ROOT}.codecs.coders.lz4",),
+    "zlib": (f"{_ROOT}.codecs.coders.zlib",),
+    "lzma": (f"{_ROOT}.codecs.coders.lzma",),
+    "blosc2": (f"{_ROOT}.codecs.coders.blosc2",),
+    "pcodec": (f"{_ROOT}.codecs.coders.pcodec",),
+    "parquet": (f"{_ROOT}.codecs.coders.parquet",),
+    "root": (f"{_ROOT}.codecs.coders.root",),
+    "rntuple": (f"{_ROOT}.codecs.coders.root",),
+    "sz2": (f"{_ROOT}.codecs.coders.sz2",),
+    "sz3": (f"{_ROOT}.codecs.coders.sz3",),
+    "zfp": (f"{_ROOT}.codecs.coders.zfp",),
+    "bound": (f"{_ROOT}.codecs.coders.bound", f"{_ROOT}.codecs.coders.zstd"),
 }
 #: Implementations of Baler's autoencoder, in the order in which figures compare them: the module that describes it
 #: (``about``), and the modules of each operation; the first one performs it.
@@ -135,6 +137,9 @@ OPTIMIZERS: Mapping[str, str] = {
     "muon": f"{_ROOT}.codecs.baler.optimizers.muon",
     "soap": f"{_ROOT}.codecs.baler.optimizers.soap",
 }
+#: Modules of the training step whose threads are calibrated: of the engine that uses the result, with the default
+#: optimizer.
+TIMED_STEP = (*ENGINES["fast"]["train"], OPTIMIZERS["adam"])
 #: Kinds of pruning: values of the axis ``pruning`` without the share that is pruned.
 PRUNINGS: Mapping[str, PruningKind] = {
     "neurons": PruningKind(f"{_ROOT}.codecs.baler.pruning.neurons", structured=True),
@@ -296,8 +301,8 @@ def load(module: str) -> Any:
 
 def variant_modules() -> frozenset[str]:
     """Return the modules of all variants."""
-    flat: list[Iterable[str]] = [family.values() for family in (GENERATORS, CODERS, OPTIMIZERS, TABLES)]
-    flat += CHAPTERS.values()
+    flat: list[Iterable[str]] = [family.values() for family in (GENERATORS, OPTIMIZERS, TABLES)]
+    flat += [*CHAPTERS.values(), *CODERS.values()]
     flat += [*STARTS.values(), *SCHEDULES.values()]
     flat.append(one.module for one in FORMATS.values())
     flat.append(one.module for one in RUNTIMES.values() if one.module)

@@ -46,7 +46,7 @@ def registered(monkeypatch):
     module = ModuleType("new_coder")
     module.WORD = Bz2
     monkeypatch.setitem(sys.modules, "new_coder", module)
-    monkeypatch.setitem(CODERS, "bz2", "new_coder")
+    monkeypatch.setitem(CODERS, "bz2", ("new_coder",))
     packing._kind.cache_clear()
     yield
     packing._kind.cache_clear()

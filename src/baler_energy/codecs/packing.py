@@ -160,7 +160,7 @@ def _read(word: str, text: str) -> Word:
 
 @cache
 def _kind(name: str) -> type[Word]:
-    kind: type[Word] = load(CODERS[name]).WORD
+    kind: type[Word] = load(CODERS[name][0]).WORD
     return kind
 
 

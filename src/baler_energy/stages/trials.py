@@ -213,13 +213,13 @@ class Trials:
 
 def _kinds() -> list[tuple[str, type[Word]]]:
     """Return the installed words with a ladder (the lossy ones), with their classes."""
-    kinds = [(name, load(module).WORD) for name, module in CODERS.items()]
+    kinds = [(name, load(module).WORD) for name, (module, *_) in CODERS.items()]
     return [(name, kind) for name, kind in kinds if kind.ladder(name) and kind.missing() is None]
 
 
 def _coders() -> list[str]:
     """Return the names of the installed lossless coders."""
-    kinds = [(name, load(module).WORD) for name, module in CODERS.items()]
+    kinds = [(name, load(module).WORD) for name, (module, *_) in CODERS.items()]
     return [name for name, kind in kinds if issubclass(kind, Coder) and kind.lossless and kind.missing() is None]
 
 
@@ -230,7 +230,7 @@ def best_coder(packings: Sequence[str]) -> str:
 
 
 def _ladder(name: str) -> tuple[str, ...]:
-    ladder: tuple[str, ...] = load(CODERS[name]).WORD.ladder(name)
+    ladder: tuple[str, ...] = load(CODERS[name][0]).WORD.ladder(name)
     return ladder
 
 
