@@ -4,6 +4,7 @@ The processes fork from one that has imported the slow third-party packages, but
 """
 
 import gc
+import importlib
 import multiprocessing
 import os
 import sys
@@ -29,10 +30,12 @@ _SERVER: Any = multiprocessing.get_context("forkserver")
 _SERVER.set_forkserver_preload(_PACKAGES)
 
 
-def loaded_by(arguments: Sequence[str], environment: Mapping[str, str]) -> tuple[int, set[str]]:
-    """Run one of our command lines; return its exit code, and the names of our modules that it loaded."""
+def loaded_by(
+    arguments: Sequence[str], environment: Mapping[str, str], program: str = "baler_energy.cli"
+) -> tuple[int, set[str]]:
+    """Run a command line of our `program`; return its exit code, and the names of our modules that it loaded."""
     receiver, sender = _SERVER.Pipe(duplex=False)
-    process = _SERVER.Process(target=_run, args=(sender, list(arguments), dict(environment)))
+    process = _SERVER.Process(target=_run, args=(sender, program, list(arguments), dict(environment)))
     process.start()
     sender.close()
     code, names = receiver.recv()
@@ -56,13 +59,11 @@ def _main(arguments: list[str], environment: dict[str, str], said: Path) -> None
     sys.exit(main(arguments))
 
 
-def _run(sender: Connection, arguments: list[str], environment: dict[str, str]) -> None:
+def _run(sender: Connection, program: str, arguments: list[str], environment: dict[str, str]) -> None:
     assert not _ours(), "the process that forks has loaded modules of ours"
     _prepare(environment)
-    from baler_energy.cli import main
-
     try:
-        code = main(arguments)
+        code = importlib.import_module(program).main(arguments)
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else 1
     sender.send((code, _ours()))

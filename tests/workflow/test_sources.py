@@ -2,13 +2,19 @@
 
 import json
 import os
+import re
 import runpy
+import shutil
 from dataclasses import dataclass, field
 from importlib.metadata import packages_distributions
+from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
+import yaml
 from loaded_modules import loaded_by
 
 from baler_energy import fingerprint, sources
@@ -17,11 +23,16 @@ from baler_energy.codecs.baler.checkpoint import Checkpoint
 from baler_energy.codecs.baler.runtimes import runtime_of
 from baler_energy.codecs.packing import Packing
 from baler_energy.codecs.upstream import files
+from baler_energy.config.study import Point, load_study
+from baler_energy.errors import InputError
 from baler_energy.formats import FILE_FORMATS, format_of
+from baler_energy.meters.options import meter_class
+from baler_energy.records import Measurement
 from baler_energy.variants import (
     CHAPTERS,
     CODERS,
     ENGINES,
+    GENERATORS,
     METERS,
     OPTIMIZERS,
     PEERS,
@@ -31,6 +42,7 @@ from baler_energy.variants import (
     SCHEDULES,
     STARTS,
     TRANSFORMS,
+    load,
     variant_modules,
 )
 
@@ -82,11 +94,23 @@ def check(
     made: Files, arguments: list[str | Path], *modules: str, codes: tuple[int, ...] = (0,), elsewhere: bool = False
 ) -> None:
     """Compare what a command and its modules load: both ways, or one way if other processes load the rest."""
-    code, loaded = loaded_by([str(word) for word in arguments], made.environment)
+    compare(loaded(made, arguments, codes=codes), *modules, elsewhere=elsewhere)
+
+
+def loaded(
+    made: Files, arguments: list[str | Path], *, program: str = "baler_energy.cli", codes: tuple[int, ...] = (0,)
+) -> set[str]:
+    """Run a command, and return what it loads."""
+    code, names = loaded_by([str(word) for word in arguments], made.environment, program)
     assert code in codes
+    return names
+
+
+def compare(names: set[str], *modules: str, elsewhere: bool = False) -> None:
+    """Compare the modules that were loaded and those that `modules` load, as in `check`."""
     behind = fingerprint.modules_behind(*modules)
-    assert loaded - behind - COMMAND_LINE - fingerprint.REGISTRIES == set(), "loaded, but not in the fingerprint"
-    assert elsewhere or (behind & variant_modules()) - loaded == set(), "in the fingerprint, but not loaded"
+    assert names - behind - COMMAND_LINE - fingerprint.REGISTRIES == set(), "loaded, but not in the fingerprint"
+    assert elsewhere or (behind & variant_modules()) - names == set(), "in the fingerprint, but not loaded"
 
 
 def codec(
@@ -120,6 +144,15 @@ def test_a_table_of_shards(made: Files) -> None:
     (shard, *_) = (made.results / "data" / "toy" / "shards").iterdir()
     arguments = ["prepare", "--input", shard, "--generated", "--rows", "100", "--out", made.out / "table.npz"]
     check(made, arguments, *sources.prepared(None))
+
+
+def test_a_shard_of_an_event_generator_in_a_process_of_its_own(made: Files) -> None:
+    if missing := [name for name in ("pythia8mc", "fastjet") if find_spec(name) is None]:
+        pytest.skip(f"{' and '.join(missing)} not installed")
+    words = ["--rows", "20", "--seed", "1", "--out", made.out / "shard.npz"]
+    names = loaded(made, ["generate", "--source", "pythia8", *words])
+    names |= loaded(made, [*words, "--pt-hat-min", "15"], program=GENERATORS["pythia8"])
+    compare(names, *sources.generated("pythia8"))
 
 
 @pytest.mark.parametrize("name", FILE_FORMATS)
@@ -187,14 +220,24 @@ def test_a_codec_that_is_applied(made: Files, engine: str) -> None:
     )
 
 
-@pytest.mark.parametrize("name", RUNTIMES)
+def slow_if_compiled(name: str) -> Any:
+    """Return a runtime as a parameter of a test, which is slow if a C++ compiler has to run."""
+    runtime = runtime_of(name)
+    return pytest.param(name, marks=[pytest.mark.slow] if runtime and runtime.compiles else [])
+
+
+@pytest.mark.parametrize("name", [slow_if_compiled(name) for name in RUNTIMES])
 def test_a_runtime(made: Files, name: str) -> None:
     runtime = runtime_of(name)
-    if runtime and runtime.compiles:
-        pytest.skip("it compiles for too long")
-    if reason := RUNTIMES[name].refused.get("float64") or (runtime and runtime.missing()):
+    if runtime and (reason := runtime.missing()):
         pytest.skip(reason)
-    arguments = ["apply", *made.applied, *options("reference"), "--runtime", name, *WINDOW, "process"]
+    words = [*options("reference"), "--runtime", name, "--data", made.table, *WINDOW, "process"]
+    checkpoint = made.checkpoint
+    if "float64" in RUNTIMES[name].refused:
+        words = ["--precision", "float32", *words]
+        loaded(made, ["train", "--out", made.out / "train", *words])
+        checkpoint = made.out / "train" / "checkpoint.pt"
+    arguments = ["apply", "--checkpoint", checkpoint, "--out", made.out / "applied", *words]
     check(made, arguments, *sources.applied(codec(runtime=name), ["process"]))
 
 
@@ -209,9 +252,18 @@ def test_another_transform(made: Files, name: str) -> None:
     check(made, applied, *sources.applied(codec(None, name, optimizer=None), ["process"]))
 
 
+def example_of(word: str) -> str:
+    """Return the word, with the parameter of its usage if it needs one."""
+    try:
+        Packing.parse(word)
+    except InputError:
+        return re.search(rf"\b{word}-[\w.-]+", load(CODERS[word][0]).WORD.usage)[0]
+    return word
+
+
 @pytest.mark.parametrize("word", CODERS)
 def test_a_packing(made: Files, word: str) -> None:
-    packing = f"{word}-0.01" if word in ("bound", "quantise", "sz2", "sz3", "zfp") else word
+    packing = example_of(word)
     if reason := Packing.parse(packing).missing():
         pytest.skip(reason)
     arguments = ["apply", *made.applied, *options("reference"), "--packing", packing, *WINDOW, "process"]
@@ -232,8 +284,9 @@ def test_a_forward_pass(made: Files) -> None:
 
 
 def test_parts(made: Files) -> None:
-    arguments = ["parts", *made.applied, *options("reference"), "--max-batches", "1", *WINDOW, "process"]
-    check(made, arguments, *sources.separate_parts(codec(), ["process"]))
+    words = [*options("reference"), "--start", "pca", "--optimizer", "soap", "--max-batches", "1"]
+    modules = sources.separate_parts(codec(start="pca", optimizer="soap"), ["process"])
+    check(made, ["parts", *made.applied, *words, *WINDOW, "process"], *modules)
 
 
 @pytest.mark.parametrize(
@@ -252,9 +305,14 @@ def test_a_profile(made: Files, engine: str, name: str) -> None:
     check(made, arguments, *sources.profiled(codec(engine), name), elsewhere=elsewhere)
 
 
-def test_another_tool(made: Files) -> None:
-    arguments = ["peer", "--tool", "pyjoules", "--data", made.table, "--out", made.out, *options("reference"), *WINDOW]
-    check(made, [*arguments, "process"], *sources.peer(codec(), "pyjoules", ["process"]), elsewhere=True)
+@pytest.mark.parametrize("tool", PEERS)
+def test_another_tool(made: Files, tool: str) -> None:
+    words = ["--data", made.table, "--out", made.out, *options("reference"), *WINDOW, "process"]
+    # The stage kills its training at once; the same training then runs here.
+    names = loaded(made, ["peer", "--tool", tool, "--time-limit-s", "0.1", *words])
+    is_installed = find_spec(meter_class(tool).package) is not None
+    names |= loaded(made, ["train", *words, tool], codes=(0,) if is_installed else (3,))
+    compare(names, *sources.peer(codec(), tool, ["process"]), elsewhere=not is_installed)
 
 
 def test_derived_quantities(made: Files) -> None:
@@ -264,10 +322,41 @@ def test_derived_quantities(made: Files) -> None:
     check(made, arguments, sources.stage("derive"))
 
 
-def test_a_collection(made: Files) -> None:
-    study = made.results / "study.yaml"
-    arguments = ["collect", "--study", study, "--results", made.results, "--out", made.out, "--processes", "1"]
-    check(made, arguments, *sources.analysed("collect", [codec()]))
+def study_of(made: Files, **changes: Any) -> tuple[Path, tuple[Point, ...]]:
+    """Write a study and its results, in which each point has the files of the finished study; return its points."""
+    study, results = made.out / "study.yaml", made.out / "results"
+    text = yaml.safe_load((made.results / "study.yaml").read_text()) | {"profile": {"points": []}} | changes
+    shutil.copytree(made.results / "calibration", results / "calibration")
+    study.write_text(yaml.safe_dump(text))
+    points = load_study(study).points
+    for point in points:
+        shutil.copytree(made.results / "runs" / POINT, results / "runs" / point.path)
+        own = {name: value for name, value in point.model_dump().items() if name not in ("device", "rows", "threads")}
+        for path in (results / "runs" / point.path).glob("*/measurement.json"):
+            record = Measurement.read(path)
+            record.model_copy(update={"run_id": point.path, "parameters": record.parameters | own}).write(path)
+    return study, points
+
+
+@pytest.mark.parametrize(
+    ("transform", "engine"), [(name, engine) for name, engines in TRANSFORMS.items() for engine in engines]
+)
+def test_a_collection(made: Files, transform: str, engine: str | None) -> None:
+    axes = {"rows": [400], "epochs": [1], "transform": [transform], "engine": [engine or "reference"]}
+    study, points = study_of(made, axes=axes)
+    assert [(point.transform, point.engine) for point in points] == [(transform, engine)]
+    arguments = ["collect", "--study", study, "--results", made.out / "results", "--out", made.out / "dataset"]
+    check(made, [*arguments, "--processes", "1"], *sources.analysed("collect", points))
+    assert pq.read_table(made.out / "dataset" / "runs.parquet")["transform"].unique().to_pylist() == [transform]
+
+
+def test_a_round_of_repeats(made: Files) -> None:
+    axes = {"rows": [400], "epochs": [1], "transform": ["baler", "identity"]}
+    study, points = study_of(made, axes=axes, repeats={"least": 2, "most": 3})
+    out = made.out / "results" / "repeats" / "round~1.json"
+    arguments = ["repeats", "--study", study, "--results", made.out / "results", "--round", "1", "--out", out]
+    check(made, arguments, *sources.analysed("repeats", points))
+    assert len(json.loads(out.read_text())["relative_half_widths"]) == 2
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
