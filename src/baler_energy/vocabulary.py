@@ -8,6 +8,7 @@ from baler_energy import variants
 
 __all__ = [
     "NODE_METERS",
+    "OPERATIONS",
     "PEERS",
     "PRIMARY_METERS",
     "STUDY_METERS",
@@ -40,6 +41,10 @@ class Operation(_Word):
     DECOMPRESS = "decompress", "compressed file to reconstructed table in memory"
     FORWARD = "forward", "table in memory through the whole network, without gradients"
     COMMAND = "command", "a command of the user's (baler-energy measure)"
+
+
+#: Operations that a codec may have, in order.
+OPERATIONS = (Operation.TRAIN, Operation.COMPRESS, Operation.DECOMPRESS)
 
 
 class Quantity(_Word):

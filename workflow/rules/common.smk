@@ -5,7 +5,6 @@ RUN = f"{RESULTS}/runs/{{point}}"
 PROFILE = f"{RESULTS}/profiles/{{point}}/{{profiler}}"
 LOGS = f"{RESULTS}/logs"
 OPERATIONS = ["train", "compress", "decompress"]
-DEVICES = sorted({point.device for point in STUDY.points})
 PEER = f"{RESULTS}/peers/{{point}}/{{tool}}/run~{{run}}"
 SESSION = commands.session_options(STUDY, Path(RESULTS, "idle"))
 METERS = STUDY.measurement.meters

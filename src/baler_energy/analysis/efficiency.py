@@ -11,7 +11,7 @@ from baler_energy.analysis.statistics import defects
 from baler_energy.codecs.baler.architecture import network
 from baler_energy.codecs.packing import Packing
 from baler_energy.config.parameters import AXIS_DEFAULTS
-from baler_energy.vocabulary import Evidence, Operation, Quantity
+from baler_energy.vocabulary import OPERATIONS, Evidence, Operation, Quantity
 
 __all__ = ["ALPHA", "KEYS", "absent", "metrics"]
 
@@ -22,9 +22,8 @@ KEYS = (
 )
 #: Weight of the error in the energy-precision ratio.
 ALPHA = 1.0
-#: Operations of one run, and those that serve a trained model.
+#: Operations that serve a trained model.
 _SERVING = (Operation.COMPRESS, Operation.DECOMPRESS)
-_ALL = (Operation.TRAIN, *_SERVING)
 #: Columns that the repeats of a point have in common.
 _SAME_POINT = tuple(column.name for column in POINT if column.name not in ("run_id", "repeat"))
 #: Runs are compared with the peak measured with the same values of these.
@@ -282,7 +281,7 @@ def _of_whole_run(run: Record, found: _Found) -> dict[str, _Value]:
     weighted = error if isinstance(error, _Missing) else error**ALPHA
     accuracy = error if isinstance(error, _Missing) else 1 - error
     return {
-        "greenness_per_j": _ratio(accuracy, _sum_j(records, _ALL)),
+        "greenness_per_j": _ratio(accuracy, _sum_j(records, OPERATIONS)),
         "energy_precision_j": _product(weighted, _ratio(serving_j, float(run["rows"]))),
     }
 

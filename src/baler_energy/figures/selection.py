@@ -10,7 +10,7 @@ from baler_energy.analysis.statistics import Estimate, clean, flag_words, flagge
 from baler_energy.config import parameters
 from baler_energy.config.parameters import shown
 from baler_energy.errors import InputError
-from baler_energy.vocabulary import Operation
+from baler_energy.vocabulary import OPERATIONS, Operation
 
 __all__ = [
     "AXES",
@@ -37,9 +37,6 @@ __all__ = [
     "with_flags",
     "with_results",
 ]
-
-#: Operations that figures and tables show, in order.
-OPERATIONS = (Operation.TRAIN, Operation.COMPRESS, Operation.DECOMPRESS)
 
 #: Axes that a sweep keeps fixed. The device is not among them: each device is a separate series.
 AXES = tuple(name for name in parameters.AXES if name != "device")

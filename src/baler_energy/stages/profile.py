@@ -19,6 +19,7 @@ from baler_energy.progress import announce
 from baler_energy.stages.options import PointOptions, add_point_arguments, point_options, positive_int
 from baler_energy.stages.profiled import WARM_UP_BATCHES, Job
 from baler_energy.variants import PROFILERS, TRANSFORMS, load
+from baler_energy.vocabulary import OPERATIONS
 
 __all__ = [
     "EPILOG",
@@ -51,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--operation",
         nargs="+",
-        choices=("train", "compress", "decompress"),
+        choices=[operation.value for operation in OPERATIONS],
         required=True,
         help="operations to profile, one after the other",
     )

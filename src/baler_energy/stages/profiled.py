@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["WARM_UP_BATCHES", "Job"]
 
 WARM_UP_BATCHES = 2
-#: Functions of engines that set up an operation.
-_READY = {"train": "training", "compress": "compressing", "decompress": "decompressing"}
 
 
 @dataclass(frozen=True)
@@ -121,8 +119,9 @@ class Job:
 
     def _work(self, operation: str, asked: Asked) -> Work:
         """Set up an engine's work; its files stay open until the job is closed."""
-        ready = getattr(operation_of(self.point, operation), _READY[operation])
-        work: Work = self._open.enter_context(ready(asked))
+        # The functions are named after the operations: training, compressing, decompressing.
+        set_up = getattr(operation_of(self.point, operation), f"{operation}ing")
+        work: Work = self._open.enter_context(set_up(asked))
         return work
 
     def asked(self, data: Path, target: Path, table: Table) -> Asked:

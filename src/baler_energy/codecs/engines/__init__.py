@@ -13,6 +13,7 @@ from baler_energy.codecs.engines.base import Engine
 from baler_energy.errors import InputError
 from baler_energy.sources import Codec
 from baler_energy.variants import ENGINES, RUNTIMES, TRANSFORMS, load
+from baler_energy.vocabulary import OPERATIONS
 
 __all__ = [
     "check_precision",
@@ -25,9 +26,6 @@ __all__ = [
     "operations_of",
     "refuse_runtime",
 ]
-
-#: Operations that a codec may have, in order.
-OPERATIONS = ("train", "compress", "decompress")
 
 
 def engine_of(codec: Codec) -> Engine:
@@ -42,7 +40,7 @@ def engines() -> list[Engine]:
 
 def operations_of(codec: Codec) -> tuple[str, ...]:
     """Operations that a codec has, in order; a codec that learns nothing has no ``train``."""
-    return tuple(operation for operation in OPERATIONS if operation in _modules(codec))
+    return tuple(operation.value for operation in OPERATIONS if operation in _modules(codec))
 
 
 def operation_of(codec: Codec, operation: str) -> Any:
