@@ -12,7 +12,6 @@ from typing import NoReturn
 from baler_energy.codecs.engines import engine_of, operation_of, refuse_runtime
 from baler_energy.config.parameters import Training
 from baler_energy.errors import UnavailableError
-from baler_energy.files import atomic_path
 from baler_energy.profilers.base import Profiler
 from baler_energy.profilers.hotspots import HOTSPOTS, Hotspot, write_hotspots
 from baler_energy.progress import announce
@@ -146,7 +145,7 @@ def _hotspots(job: Job, profiler: str, out: Path) -> list[Hotspot]:
     out.mkdir(parents=True, exist_ok=True)
     announce(f"profile: {job.operation} of {job.batches} batches with {profiler}")
     with _time_limit(job.time_limit_s):
-        return _outside(job, out) if outside else chosen.profile(job, out)
+        return _by_engine(job, out) if outside else chosen.profile(job, out)
 
 
 def _absent(profiler: str, reason: str) -> Hotspot:
@@ -172,13 +171,9 @@ def _time_limit(seconds: int) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def _outside(job: Job, out: Path) -> list[Hotspot]:
-    """Let an engine that runs in a separate process profile itself with cProfile."""
-    from baler_energy.profilers import cprofile
-
+def _by_engine(job: Job, out: Path) -> list[Hotspot]:
+    """Let an engine that runs in a separate process profile itself."""
     table, few = job.part(job.max_batches), job.part(WARM_UP_BATCHES)
     asked = job.asked(job.data, job.folder / "profiled", table)
-    stats = operation_of(job.point, "profile").profile(asked, job.operation, table, few)
-    with atomic_path(out / cprofile.STATS) as temporary:
-        stats.dump_stats(temporary)
-    return cprofile.hotspots_of(stats)
+    hotspots: list[Hotspot] = operation_of(job.point, "profile").profile(asked, job.operation, table, few, out)
+    return hotspots

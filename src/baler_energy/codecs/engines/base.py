@@ -46,7 +46,7 @@ class Engine:
     reads_files
         Whether it compresses files of every format and restores them in that format; otherwise only prepared tables.
     profilers
-        Profilers that support it; None: all.
+        Profilers that support it; None: all. Without any, it cannot be profiled.
     has_layers
         Whether its network consists of layers that can be measured separately.
     has_runtimes
@@ -67,7 +67,7 @@ class Engine:
     precisions: tuple[str, ...] = ("float64", "float32")
     devices: tuple[str, ...] = ("cpu", "cuda")
     reads_files: bool = False
-    profilers: tuple[str, ...] | None = ("cprofile",)
+    profilers: tuple[str, ...] | None = ()
     has_layers: bool = False
     has_runtimes: bool = False
     tunes_threads: bool = False

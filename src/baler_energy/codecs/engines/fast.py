@@ -25,6 +25,7 @@ ENGINE = Engine(
     runs_as_baler=False,
     precisions=("float64", "float32", "bfloat16", "float16"),
     reads_files=True,
+    profilers=("cprofile",),
     tunes_threads=True,
     refuse=_refuse,
 )

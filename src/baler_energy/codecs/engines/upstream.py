@@ -41,6 +41,7 @@ ENGINE = Engine(
     name="upstream",
     runs_as_baler=True,
     precisions=("float64",),
+    profilers=("cprofile",),
     refuse=_refuse,
     missing=_missing,
     versions=_versions,

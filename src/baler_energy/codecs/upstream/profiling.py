@@ -13,13 +13,15 @@ from baler_energy.codecs.upstream.config import Folder
 from baler_energy.codecs.upstream.project import new_project
 from baler_energy.codecs.upstream.work import Process, baler_config, refuse_constants, write_inputs
 from baler_energy.data.table import Table
-from baler_energy.profilers.cprofile import added_up
+from baler_energy.files import atomic_path
+from baler_energy.profilers.cprofile import STATS, added_up, hotspots_of
+from baler_energy.profilers.hotspots import Hotspot
 
 __all__ = ["profile"]
 
 
-def profile(asked: Asked, operation: str, table: Table, few: Table) -> pstats.Stats:
-    """Run one of Baler's operations on a table under cProfile, after a warm-up on a few rows.
+def profile(asked: Asked, operation: str, table: Table, few: Table, out: Path) -> list[Hotspot]:
+    """Run one of Baler's operations on a table under cProfile, after a warm-up on a few rows; write its file to `out`.
 
     Raises
     ------
@@ -47,7 +49,9 @@ def profile(asked: Asked, operation: str, table: Table, few: Table) -> pstats.St
         (tuple(place), numbers, [(tuple(callee), edge) for callee, edge in callees])
         for place, numbers, callees in functions
     )
-    return stats
+    with atomic_path(out / STATS) as temporary:
+        stats.dump_stats(temporary)
+    return hotspots_of(stats)
 
 
 def _prepare(project: Folder, asked: Asked, operation: str, table: Table) -> None:
