@@ -166,9 +166,10 @@ def test_an_applied_codec_needs_its_checkpoint(stage, pipeline, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_point_that_contradicts_the_checkpoint_is_refused(stage, pipeline, tmp_path):
+@pytest.mark.parametrize("profiler", ["torch", "scalene"])
+def test_a_point_that_contradicts_the_checkpoint_is_refused(stage, pipeline, tmp_path, profiler):
     with pytest.raises(InputError, match="--precision float64"):
-        _profile(stage, pipeline, tmp_path, "compress", "torch", "--precision", "float32")
+        _profile(stage, pipeline, tmp_path, "compress", profiler, "--precision", "float32")
 
 
 @pytest.mark.parametrize("operation", ["train", "compress", "decompress"])

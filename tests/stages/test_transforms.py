@@ -1,5 +1,8 @@
 """Transforms other than Baler's, from the command line: from any format and back, and what is refused."""
 
+import pstats
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -108,12 +111,55 @@ def test_identity_is_not_trained_and_columns_are_those_of_the_training(stage, pi
         stage("compress", *options, "--data", pipeline.table, "--out", tmp_path / "c")
 
 
+def profiled_functions(folder):
+    """Files and functions of a profile."""
+    places = vars(pstats.Stats(str(folder / "profile.pstats")))["stats"]
+    return {(Path(file).name, function) for file, _, function in places}
+
+
+@pytest.fixture(scope="module")
+def components(stage, pipeline, tmp_path_factory):
+    """Train principal components; return their file."""
+    out = tmp_path_factory.mktemp("components")
+    stage("train", "--transform", "pca", "--data", pipeline.table, "--out", out)
+    return out / "checkpoint.pt"
+
+
+@pytest.mark.parametrize(
+    ("operation", "function"), [("train", "fit"), ("compress", "encode"), ("decompress", "decode")]
+)
+def test_components_are_profiled(stage, pipeline, components, tmp_path, operation, function):
+    options = ("--transform", "pca", "--data", pipeline.table, "--checkpoint", components, "--operation", operation)
+    stage("profile", *options, "--profiler", "cprofile", "--out", tmp_path / "c")
+    assert ("pca.py", function) in profiled_functions(tmp_path / "c" / operation)
+    stage("profile", *options, "--profiler", "torch", "--out", tmp_path / "t")
+    operators = pd.read_parquet(tmp_path / "t" / operation / "hotspots.parquet").set_index("name")
+    assert operators.loc["aten::mm", "flops"] == 2 * 300 * 24 * (24 if operation == "train" else 12)
+
+
+@pytest.mark.parametrize(("operation", "function"), [("compress", "encode"), ("decompress", "decode")])
+def test_a_codec_without_training_is_profiled_without_a_checkpoint(stage, pipeline, tmp_path, operation, function):
+    options = ("--data", pipeline.table, "--operation", operation, "--out", tmp_path)
+    stage("profile", *IDENTITY, *options, "--profiler", "cprofile")
+    assert ("identity.py", function) in profiled_functions(tmp_path / operation)
+    stage("profile", *IDENTITY, *options, "--profiler", "torch")
+    (row,) = pd.read_parquet(tmp_path / operation / "hotspots.parquet").to_dict("records")
+    assert row["kind"] == "absent" and row["reason"] == "transform 'identity' can only be profiled with cprofile."
+
+
+def test_only_the_codecs_own_checkpoint_is_profiled(stage, pipeline, components, tmp_path):
+    options = ("--transform", "pca", "--data", pipeline.table, "--operation", "compress", "--out", tmp_path)
+    with pytest.raises(InputError, match="--checkpoint is missing"):
+        stage("profile", *options, "--profiler", "cprofile")
+    with pytest.raises(InputError, match=r"has 12 components of 24 columns"):
+        ratio = ("--compression-ratio", 3, "--checkpoint", components)
+        stage("profile", *options, *ratio, "--profiler", "cprofile")
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("transform", ["pca", "identity"])
-def test_it_is_neither_profiled_nor_measured_in_parts(stage, pipeline, tmp_path, transform):
+def test_it_is_not_measured_in_parts(stage, pipeline, tmp_path, transform):
     options = ("--transform", transform, "--data", pipeline.table, "--out", tmp_path)
-    stage("profile", *options, "--operation", "compress", "--profiler", "cprofile")
-    (row,) = pd.read_parquet(tmp_path / "compress" / "hotspots.parquet").to_dict("records")
-    assert row["kind"] == "absent" and "cannot be profiled" in row["reason"]
     with pytest.raises(InputError, match="forward pass"):
         stage("forward", *options, "--checkpoint", pipeline.checkpoint)
     stage("parts", *options, "--checkpoint", pipeline.checkpoint)

@@ -315,6 +315,19 @@ def test_another_tool(made: Files, tool: str) -> None:
     compare(names, *sources.peer(codec(), tool, ["process"]), elsewhere=not is_installed)
 
 
+@pytest.mark.parametrize("name", [name for name, implementations in TRANSFORMS.items() if None in implementations])
+def test_a_profile_of_another_transform(made: Files, name: str) -> None:
+    words = ["--transform", name, "--device", "cpu", "--threads", "1"]
+    operations = [one for one in ("train", "compress", "decompress") if one in TRANSFORMS[name][None]]
+    arguments = ["profile", "--data", made.table, "--out", made.out / "profile", *words, "--profiler", "cprofile"]
+    if "train" in operations:
+        train = ["train", "--data", made.table, "--out", made.out / "train", *words, *WINDOW, "process"]
+        check(made, train, *sources.measured("train", codec(None, name, optimizer=None), ["process"]))
+        arguments += ["--checkpoint", made.out / "train" / "checkpoint.pt"]
+    arguments += ["--operation", *operations]
+    check(made, arguments, *sources.profiled(codec(None, name, optimizer=None), "cprofile"))
+
+
 def test_derived_quantities(made: Files) -> None:
     back = made.results / "runs" / POINT / "decompress" / "reconstructed.npz"
     derived = '{"total": {"sum": ["pt", "mass"], "windows": {"low": [0, 50]}}}'

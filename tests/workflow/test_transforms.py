@@ -14,7 +14,9 @@ from baler_energy.figures.selection import centre_of, describe
 def results(workspace):
     """Run a study of the transforms, each with a lossless packing, up to its report."""
     axes = {"rows": [400], "epochs": [1], "transform": ["baler", "pca", "identity"], "packing": ["pcodec"]}
-    workspace.snakemake(workspace.study(axes=axes))
+    points = [{"transform": transform} for transform in axes["transform"]]
+    profile = {"points": points, "profilers": ["cprofile"], "max_batches": 1}
+    workspace.snakemake(workspace.study(axes=axes, profile=profile))
     return workspace.root / "results" / "tiny"
 
 
@@ -59,6 +61,13 @@ def test_every_run_is_in_the_tables_of_the_dataset_and_of_the_report(results, ru
     assert set(ratios["transform"]) == {"baler", "pca", "identity"}
     page = (results / "tables" / "summary.html").read_text("utf-8")
     assert "none (identity)" in page and ">nan<" not in page
+
+
+def test_each_is_profiled_in_its_operations(results):
+    hotspots = pd.read_parquet(results / "dataset" / "hotspots.parquet")
+    found = hotspots[hotspots["kind"] == "function"].groupby("transform")["operation"].apply(set).to_dict()
+    applied = {"compress", "decompress"}
+    assert found == {"baler": {"train", *applied}, "pca": {"train", *applied}, "identity": applied}
 
 
 def test_whole_numbers_stay_whole_where_other_codecs_have_none(results):

@@ -4,7 +4,6 @@ DATA = f"{RESULTS}/data/{{dataset}}"
 RUN = f"{RESULTS}/runs/{{point}}"
 PROFILE = f"{RESULTS}/profiles/{{point}}/{{profiler}}"
 LOGS = f"{RESULTS}/logs"
-OPERATIONS = ["train", "compress", "decompress"]
 PEER = f"{RESULTS}/peers/{{point}}/{{tool}}/run~{{run}}"
 SESSION = commands.session_options(STUDY, Path(RESULTS, "idle"))
 METERS = STUDY.measurement.meters
@@ -136,6 +135,16 @@ def checkpoint_of(wildcards):
     return (
         rules.train.output.checkpoint.format(point=wildcards.point) if trained else []
     )
+
+
+def checkpoint_option(wildcards, input):
+    """The option that names the checkpoint of a point, if its codec is trained."""
+    return [f"--checkpoint={input.checkpoint}"] if input.checkpoint else []
+
+
+def operations_of_point(wildcards):
+    """The operations of a point's codec."""
+    return list(operations_of(STUDY.by_path[wildcards.point]))
 
 
 def format_of_data(wildcards):

@@ -75,11 +75,7 @@ rule apply:
         runtime=lambda w, attempt: 60 * attempt,
     params:
         folder=lambda w, output: Path(output.evaluate).parents[1],
-        checkpoint=lambda w, input: (
-            [f"--checkpoint={path}" for path in input.checkpoint]
-            if isinstance(input.checkpoint, list)
-            else [f"--checkpoint={input.checkpoint}"]
-        ),
+        checkpoint=checkpoint_option,
         point=point_options,
         session=SESSION,
         source=lambda w: fingerprint_of(w, apply_sources(w)),

@@ -4,7 +4,7 @@
 rule profile:
     input:
         table=table_of,
-        checkpoint=rules.train.output.checkpoint,
+        checkpoint=checkpoint_of,
     output:
         folder=directory(PROFILE),
     log:
@@ -17,20 +17,21 @@ rule profile:
         # Each operation may take the whole limit, and its preparation as long again.
         runtime=lambda w, attempt: (15 + STUDY.profile.time_limit_s // 10) * attempt,
     params:
-        operations=OPERATIONS,
+        operations=operations_of_point,
+        checkpoint=checkpoint_option,
         point=point_options,
         profile=commands.profile_options(STUDY),
         source=lambda w: fingerprint_of(w, profile_sources(w)),
     shell:
         "baler-energy profile --profiler {wildcards.profiler} --operation {params.operations} {params.profile:q}"
-        " --data {input.table:q} --checkpoint {input.checkpoint:q} {params.point:q} --out {output.folder:q}"
+        " --data {input.table:q} {params.checkpoint:q} {params.point:q} --out {output.folder:q}"
         " > {log:q} 2>&1"
 
 
 rule parts:
     input:
         table=table_of,
-        checkpoint=rules.train.output.checkpoint,
+        checkpoint=checkpoint_of,
         calibration=lambda w: calibration_of(w, parts_sources(w)),
     output:
         folder=directory(f"{RESULTS}/profiles/{{point}}/parts"),
@@ -43,10 +44,11 @@ rule parts:
         # About 40 windows, each after its own warm-up.
         runtime=lambda w, attempt: (30 + int(STUDY.measurement.min_window_s)) * attempt,
     params:
+        checkpoint=checkpoint_option,
         point=point_options,
         parts=commands.parts_options(STUDY),
         session=SESSION,
         source=lambda w: fingerprint_of(w, parts_sources(w)),
     shell:
-        "baler-energy parts --data {input.table:q} --checkpoint {input.checkpoint:q} {params.point:q} {params.parts:q}"
+        "baler-energy parts --data {input.table:q} {params.checkpoint:q} {params.point:q} {params.parts:q}"
         " --calibration {input.calibration:q} {params.session:q} --out {output.folder:q} > {log:q} 2>&1"

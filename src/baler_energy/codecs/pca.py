@@ -27,7 +27,7 @@ from baler_energy.errors import InputError
 from baler_energy.files import atomic_path
 from baler_energy.formats import Source, open_source
 
-__all__ = ["Pca", "compressing", "decompressing", "fit", "training"]
+__all__ = ["Pca", "checkpoint_of", "compressing", "decompressing", "fit", "training"]
 
 Floats = NDArray[np.float64]
 
@@ -171,7 +171,14 @@ def training(asked: Asked) -> Iterator[Work]:
         )
 
 
-def _coder(asked: Asked) -> StreamingCoder:
+def checkpoint_of(asked: Asked) -> Pca:
+    """Read the components that an operation uses, and check that they match the point.
+
+    Raises
+    ------
+    InputError
+        They are missing or damaged, or their number contradicts the point.
+    """
     pca = Pca.read(asked.codec_file)
     if latent_columns(len(pca.names), asked.point.compression_ratio) != pca.latent:
         raise InputError(
@@ -179,6 +186,11 @@ def _coder(asked: Asked) -> StreamingCoder:
             f"--compression-ratio {asked.point.compression_ratio:g}. Use --compression-ratio "
             f"{len(pca.names) / pca.latent!r}."
         )
+    return pca
+
+
+def _coder(asked: Asked) -> StreamingCoder:
+    pca = checkpoint_of(asked)
     made = partial(StreamingCoder, pca, lambda: pca.encode, lambda: pca.decode)
     return made(packing=asked.point.packing, threads=asked.threads)
 

@@ -213,8 +213,9 @@ class _Dataset:
         """Write what only some points have, or what exists once: hotspots, models, calibration, imported files."""
         study, results = self._study, self._results
         for point, profiler in study.profiles:
-            constants = tidy.point_values(Measurement.read(results / "runs" / point.path / "train" / RECORD))
-            for operation in (*operations_of(point), *PROFILERS[profiler].besides):
+            first, *others = operations_of(point)
+            constants = tidy.point_values(Measurement.read(results / "runs" / point.path / first / RECORD))
+            for operation in (first, *others, *PROFILERS[profiler].besides):
                 path = results / "profiles" / point.path / profiler / operation / "hotspots.parquet"
                 table = read_parquet(path)
                 # The file also describes the profiled run, in more columns than the dataset has.

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
-from baler_energy.codecs.engines import engine_of, operation_of, refuse_runtime
+from baler_energy.codecs.engines import engine_of, operation_of, profiles_itself, refuse_runtime
 from baler_energy.config.parameters import Training
 from baler_energy.errors import UnavailableError
 from baler_energy.profilers.base import Profiler
@@ -17,7 +17,7 @@ from baler_energy.profilers.hotspots import HOTSPOTS, Hotspot, write_hotspots
 from baler_energy.progress import announce
 from baler_energy.stages.options import PointOptions, add_point_arguments, point_options, positive_int
 from baler_energy.stages.profiled import WARM_UP_BATCHES, Job
-from baler_energy.variants import PROFILERS, TRANSFORMS, load
+from baler_energy.variants import PROFILERS, load
 from baler_energy.vocabulary import OPERATIONS
 
 __all__ = [
@@ -105,8 +105,9 @@ def profile(
 ) -> None:
     """Profile an operation on the first rows of a table; write hotspots, and the profiler's own files, to `out`.
 
-    Training runs for one epoch; compress and decompress need `checkpoint`. A profiler that is not installed, does not
-    support the engine or takes longer than `time_limit_s` leaves one row of kind ``absent`` with the reason.
+    Training runs for one epoch; compress and decompress need the `checkpoint` of a codec that is trained. A profiler
+    that is not installed, does not support the codec or takes longer than `time_limit_s` leaves one row of kind
+    ``absent`` with the reason.
 
     Raises `InputError`, and `UnavailableError` if the device is not available.
     """
@@ -135,10 +136,11 @@ def _hotspots(job: Job, profiler: str, out: Path) -> list[Hotspot]:
         able = (
             f"can only be profiled with {' and '.join(engine.profilers)}" if engine.profilers else "cannot be profiled"
         )
-        raise UnavailableError(f"engine {engine.name!r} {able}.")
+        kind = "engine" if point.engine else "transform"
+        raise UnavailableError(f"{kind} {engine.name!r} {able}.")
     engine.refuse(point, Training())
     job.check()
-    outside = "profile" in TRANSFORMS[point.transform][point.engine]
+    outside = profiles_itself(point)
     chosen: Profiler = load(_PROFILERS[profiler].module).PROFILER
     if not chosen.elsewhere and not outside:
         job.of_batches(WARM_UP_BATCHES)()

@@ -10,17 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from baler_energy.codecs.baler.architecture import Architecture
 from baler_energy.codecs.baler.settings import TrainingSettings
-from baler_energy.codecs.engines import operation_of
-from baler_energy.codecs.engines.base import Asked, Work
+from baler_energy.codecs.engines import operation_of, operations_of, profiles_itself
+from baler_energy.codecs.engines.base import ROWS_WITHOUT_BATCHES, Asked, Work
 from baler_energy.config.parameters import Training
 from baler_energy.data.table import Table
-from baler_energy.errors import InputError
 from baler_energy.stages.options import PointOptions, configure_torch
 
 if TYPE_CHECKING:
     import torch
 
-    from baler_energy.codecs.baler.checkpoint import Checkpoint
     from baler_energy.codecs.baler.coder import Coder
     from baler_energy.codecs.container import Reader
 
@@ -40,7 +38,7 @@ class Job:
     operation
         ``train`` (one epoch), ``compress`` or ``decompress``.
     max_batches
-        Most batches, of the point's batch size.
+        Most batches, of the point's batch size or, for a codec without batches, `ROWS_WITHOUT_BATCHES`.
     point
         The point of the grid.
     folder
@@ -73,7 +71,11 @@ class Job:
     @property
     def batches(self) -> int:
         """Number of batches that run."""
-        return min(self.max_batches, -(-len(self.table.data) // self.point.batch_size))
+        return min(self.max_batches, -(-len(self.table.data) // self._batch_rows))
+
+    @property
+    def _batch_rows(self) -> int:
+        return self.point.batch_size or ROWS_WITHOUT_BATCHES
 
     def parameters(self) -> dict[str, Any]:
         """Columns that describe the point, and the operation."""
@@ -93,7 +95,7 @@ class Job:
 
     def part(self, batches: int) -> Table:
         """First batches of the table."""
-        return self.table.first(batches * self.point.batch_size)
+        return self.table.first(batches * self._batch_rows)
 
     def of_batches(self, batches: int) -> Callable[[], object]:
         """Set up the operation on the first batches and return it; it waits for its work on the GPU.
@@ -106,10 +108,10 @@ class Job:
         table = self.part(batches)
         path = self.folder / f"{len(table.data)}.npz"
         compressed, back = path.with_suffix(".baler"), path.with_suffix(".back.npz")
-        if self.operation == "train":
-            train = self._work("train", self.asked(path, path, table)).operation
-            return _waiting(partial(train, _ignore, None), self.device)
         table.write(path)
+        if self.operation == "train":
+            train = self._work("train", self.asked(path, self.folder / "codec", table)).operation
+            return _waiting(partial(train, _ignore, None), self.device)
         compress = self._work("compress", self.asked(path, compressed, table)).operation
         if self.operation == "compress":
             return _waiting(compress, self.device)
@@ -148,26 +150,21 @@ class Job:
         InputError
             There is no checkpoint where one is needed, or it contradicts the point.
         """
-        if self.operation != "train":
-            _ = self.codec
-
-    @cached_property
-    def codec(self) -> "Checkpoint":
-        """The trained codec."""
-        if self.checkpoint is None:
-            raise InputError(f"--operation {self.operation} needs --checkpoint, a checkpoint of `baler-energy train`.")
-        from baler_energy.codecs.baler.checkpoint import Checkpoint, check_point
-
-        codec = Checkpoint.read(self.checkpoint)
-        check_point(codec, self.point, self.checkpoint)
-        return codec
+        if self.operation != "train" and "train" in operations_of(self.point):
+            module = operation_of(self.point, "profile" if profiles_itself(self.point) else self.operation)
+            module.checkpoint_of(self._unread)
 
     @cached_property
     def coder(self) -> "Coder":
         """The trained codec of engine ``reference``, on the device."""
-        from baler_energy.codecs.baler.coder import Coder
+        from baler_energy.codecs.baler.coder import Coder, checkpoint_of
 
-        return Coder(self.codec, self.device, self.point.batch_size, self.point.packing)
+        return Coder(checkpoint_of(self._unread), self.device, self.point.batch_size, self.point.packing)
+
+    @property
+    def _unread(self) -> Asked:
+        """The request to an engine, without the table."""
+        return self.point.asked(self.data, self.folder, self.device, checkpoint=self.checkpoint)
 
     @property
     def repetitions(self) -> Path:

@@ -23,7 +23,7 @@ from baler_energy.codecs.normalisation import lost_warning
 from baler_energy.codecs.packing import Packing
 from baler_energy.data.table import Table
 
-__all__ = ["BLOCK_ROWS", "Coder", "compressing", "decompressing", "write_latents"]
+__all__ = ["BLOCK_ROWS", "Coder", "checkpoint_of", "compressing", "decompressing", "write_latents"]
 
 Floats = NDArray[np.float64]
 

@@ -18,7 +18,7 @@ from baler_energy.codecs.baler.model import DTYPES
 from baler_energy.codecs.engines.base import Asked, Work
 from baler_energy.codecs.streaming import BLOCK_ROWS, StreamingCoder, streamed_compression, streamed_decompression
 
-__all__ = ["compressing", "decompressing", "streaming_coder"]
+__all__ = ["checkpoint_of", "compressing", "decompressing", "streaming_coder"]
 
 Floats = NDArray[np.float64]
 

@@ -24,6 +24,7 @@ __all__ = [
     "engines",
     "operation_of",
     "operations_of",
+    "profiles_itself",
     "refuse_runtime",
 ]
 
@@ -55,6 +56,11 @@ def operation_of(codec: Codec, operation: str) -> Any:
     if operation not in modules:
         raise InputError(f"transform {codec.transform!r} has no operation {operation!r}: it is not trained.")
     return load(modules[operation][0])
+
+
+def profiles_itself(codec: Codec) -> bool:
+    """Whether a codec is profiled by a module of its own, because it runs in another process."""
+    return "profile" in _modules(codec)
 
 
 def check_precision(point: Any) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from baler_energy.data.table import Table
     from baler_energy.formats.reading import Request
 
-__all__ = ["WARM_UP_BATCHES", "Asked", "Engine", "Learned", "Work"]
+__all__ = ["ROWS_WITHOUT_BATCHES", "WARM_UP_BATCHES", "Asked", "Engine", "Learned", "Work"]
 
 #: Batches of the warm-up, which runs before the window.
 WARM_UP_BATCHES = 4

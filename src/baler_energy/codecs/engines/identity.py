@@ -21,6 +21,6 @@ ENGINE = Engine(
     runs_as_baler=False,
     devices=("cpu",),
     reads_files=True,
-    profilers=(),
+    profilers=("cprofile",),
     refuse=_refuse,
 )

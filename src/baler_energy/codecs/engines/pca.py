@@ -4,4 +4,10 @@ from baler_energy.codecs.engines.base import Engine
 
 __all__ = ["ENGINE"]
 
-ENGINE = Engine(name="pca", runs_as_baler=False, devices=("cpu",), reads_files=True, profilers=())
+ENGINE = Engine(
+    name="pca",
+    runs_as_baler=False,
+    devices=("cpu",),
+    reads_files=True,
+    profilers=("cprofile", "torch"),
+)

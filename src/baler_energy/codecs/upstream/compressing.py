@@ -16,7 +16,7 @@ from baler_energy.codecs.upstream import files
 from baler_energy.codecs.upstream.project import new_project
 from baler_energy.codecs.upstream.work import Process, baler_config, refuse_constants, workplace, write_inputs
 
-__all__ = ["compressing"]
+__all__ = ["checkpoint_of", "compressing"]
 
 _SHIFTED = (
     "upstream Baler scales by this table's own minima and ranges when it compresses, and by those of the training when "

@@ -13,7 +13,7 @@ from baler_energy.codecs.upstream.project import new_project
 from baler_energy.codecs.upstream.work import Process, baler_config, workplace, write_inputs
 from baler_energy.data.table import Table
 
-__all__ = ["decompressing"]
+__all__ = ["checkpoint_of", "decompressing"]
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from baler_energy.files import atomic_path
 from baler_energy.profilers.cprofile import STATS, added_up, hotspots_of
 from baler_energy.profilers.hotspots import Hotspot
 
-__all__ = ["profile"]
+__all__ = ["checkpoint_of", "profile"]
 
 
 def profile(asked: Asked, operation: str, table: Table, few: Table, out: Path) -> list[Hotspot]:
