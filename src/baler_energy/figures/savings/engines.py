@@ -1,4 +1,4 @@
-"""The engines side by side: energy, time, memory and error, with factors relative to the reference."""
+"""The engines side by side: energy, time, memory and error, with factors relative to the centre's."""
 
 import math
 from typing import Any
@@ -158,13 +158,14 @@ FIGURES = (
         "autoencoder in plain PyTorch (the subject of the other chapters), fast is the same autoencoder optimised for "
         "the hardware. "
         "Marks are means over n unflagged repeats, bars are 95 % t intervals, small dots are single runs, open marks "
-        "are flagged runs. Factors are relative to the reference: the ratio of means for energy, time and memory, with "
-        "an interval by the delta method; the geometric mean of the ratios of runs with the same seed for errors and "
-        "sizes. A tilde means that the interval includes 1 or is missing. Energies are left out if their evidence or "
-        "components differ from the reference's. Upstream truncates integers where ours round them. Windows differ: "
-        "upstream's includes reading and writing all its files, the fast engine's includes those of the tables that it "
-        "compresses and decompresses, and the reference has its table in memory. Memory is the peak of the process and "
-        "its children, PyTorch included. Dotted lines are the errors of storing only the columns' means. "
+        "are flagged runs. Factors are relative to the engine of the study's centre: the ratio of means for energy, "
+        "time and memory, with an interval by the delta method; the geometric mean of the ratios of runs with the same "
+        "seed for errors and sizes. A tilde means that the interval includes 1 or is missing. Energies are left out if "
+        "their evidence or components differ from those of that engine. Upstream truncates integers where ours round "
+        "them. Windows differ: upstream's includes reading and writing all its files, the fast engine's includes those "
+        "of the tables that it compresses and decompresses, and the engine reference has its table in memory. Memory "
+        "is the peak of the process and its children, PyTorch included. Dotted lines are the errors of storing only "
+        "the columns' means. "
         f"{TYPICAL_TIMES} {EVIDENCE}",
         draw_engines,
     ),

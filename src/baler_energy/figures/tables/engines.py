@@ -149,9 +149,10 @@ TABLE = TableSpec(
     "engines",
     "The engines side by side",
     "Energy, time and memory of each engine per operation at every point where two ran: means over n unflagged repeats "
-    "with half widths of 95 % t intervals, and factors relative to the reference in its precision with 95 % intervals "
-    "(ratios of means, by the delta method; for errors, geometric means over pairs with the same seed). Start-up is "
-    "upstream's process and imports, outside of the window. The row names the evidence and components of its energy. "
+    "with half widths of 95 % t intervals, and factors relative to the engine of the study's centre in its precision, "
+    "with 95 % intervals (ratios of means, by the delta method; for errors, geometric means over pairs with the same "
+    "seed). Start-up is upstream's process and imports, outside of the window. The row names the evidence and "
+    "components of its energy. "
     f"{TYPICAL_TIMES}",
     make=engines,
     rows=each(_row),
