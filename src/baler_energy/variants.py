@@ -20,6 +20,7 @@ __all__ = [
     "NO_TRANSFORM",
     "OPTIMIZERS",
     "PEERS",
+    "PREPARED",
     "PROFILERS",
     "PRUNINGS",
     "RUNTIMES",
@@ -40,9 +41,11 @@ GENERATORS: Mapping[str, str] = {
     "pythia8": f"{_ROOT}.data.pythia8",
     "toy": f"{_ROOT}.data.toy",
 }
-#: File formats; ``table`` is the prepared table.
+#: The format of prepared tables.
+PREPARED = "table"
+#: File formats.
 FORMATS: Mapping[str, FileFormat] = {
-    "table": FileFormat(f"{_ROOT}.formats.npz", "prepared table", (".npz",), by_suffix=False),
+    PREPARED: FileFormat(f"{_ROOT}.formats.npz", "prepared table", (".npz",), by_suffix=False),
     "root": FileFormat(f"{_ROOT}.formats.root", "ROOT file", (".root",), has_events=True, is_remote=True),
     "parquet": FileFormat(f"{_ROOT}.formats.parquet", "Parquet file", (".parquet", ".parq", ".pq")),
     "hdf5": FileFormat(f"{_ROOT}.formats.hdf5", "HDF5 file", (".h5", ".hdf5", ".hdf")),
@@ -88,8 +91,8 @@ ENGINES: Mapping[str | None, Mapping[str, tuple[str, ...]]] = {
     "fast": {
         "about": (f"{_ROOT}.codecs.engines.fast",),
         "train": (f"{_ROOT}.codecs.baler.fast",),
-        "compress": (f"{_ROOT}.codecs.baler.streaming", FORMATS["table"].module),
-        "decompress": (f"{_ROOT}.codecs.baler.streaming", FORMATS["table"].module),
+        "compress": (f"{_ROOT}.codecs.baler.streaming", FORMATS[PREPARED].module),
+        "decompress": (f"{_ROOT}.codecs.baler.streaming", FORMATS[PREPARED].module),
     },
 }
 #: The transform that leaves the rows as they are, so that only the packing makes them smaller.
@@ -100,16 +103,16 @@ TRANSFORMS: Mapping[str, Mapping[str | None, Mapping[str, tuple[str, ...]]]] = {
     "pca": {
         None: {
             "about": (f"{_ROOT}.codecs.engines.pca",),
-            "train": (f"{_ROOT}.codecs.pca", FORMATS["table"].module),
-            "compress": (f"{_ROOT}.codecs.pca", FORMATS["table"].module),
-            "decompress": (f"{_ROOT}.codecs.pca", FORMATS["table"].module),
+            "train": (f"{_ROOT}.codecs.pca", FORMATS[PREPARED].module),
+            "compress": (f"{_ROOT}.codecs.pca", FORMATS[PREPARED].module),
+            "decompress": (f"{_ROOT}.codecs.pca", FORMATS[PREPARED].module),
         }
     },
     NO_TRANSFORM: {
         None: {
             "about": (f"{_ROOT}.codecs.engines.identity",),
-            "compress": (f"{_ROOT}.codecs.identity", FORMATS["table"].module),
-            "decompress": (f"{_ROOT}.codecs.identity", FORMATS["table"].module),
+            "compress": (f"{_ROOT}.codecs.identity", FORMATS[PREPARED].module),
+            "decompress": (f"{_ROOT}.codecs.identity", FORMATS[PREPARED].module),
         }
     },
 }

@@ -12,6 +12,7 @@ from baler_energy.codecs.fitted import Fitted
 from baler_energy.codecs.normalisation import Normalisation
 from baler_energy.codecs.packing import Packing
 from baler_energy.errors import InputError
+from baler_energy.variants import PREPARED
 
 __all__ = ["Facts"]
 
@@ -113,6 +114,11 @@ class Facts:
             return {name: (dtype, shape) for name, dtype, shape in self.arrays(rows)}
         codes = {f"code-{n:04}": (numbers.code_type(dtype), (rows,)) for n, dtype in enumerate(self.column_types)}
         return {"steps-of-columns": ("float64", (len(codes),)), **codes}
+
+    @property
+    def file_format(self) -> str:
+        """Format of the original file; files of the engine ``reference`` or of an import hold a prepared table."""
+        return str(self.layout.get("format", PREPARED))
 
     @property
     def column_types(self) -> list[str]:

@@ -149,8 +149,8 @@ class StreamingCoder:
         facts.check_made_with(self.fitted, path)
         bound = Bound.of(self.fitted, Packing.parse(facts.packing))
         origin = {**facts.origin, "reconstructed_from": path.name}
-        # Files written by the reference engine or by an import have no layout: they hold a prepared table.
-        with open_sink(out, facts.names, facts.dtypes, facts.layout or {"format": "table"}, origin) as sink:
+        layout = facts.layout or {"format": facts.file_format}
+        with open_sink(out, facts.names, facts.dtypes, layout, origin) as sink:
             for block in self._spread(lambda unpack: self._restored(unpack(), bound), content.packed_blocks()):
                 sink.write(block)
                 rows += len(block.data)

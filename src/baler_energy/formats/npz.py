@@ -15,6 +15,7 @@ from baler_energy.files import check_keys
 from baler_energy.formats.base import Block, Opened, Target, native
 from baler_energy.formats.npy import StoredArray, WrittenArray, read_array, write_array
 from baler_energy.formats.reading import Request, choose, integral_dtypes, refuse_text
+from baler_energy.variants import PREPARED
 
 __all__ = ["sink", "source"]
 
@@ -28,11 +29,11 @@ def source(path: str, request: Request, file_format: str, stack: ExitStack) -> O
     handle = stack.enter_context(file.open("rb"))
     archive = stack.enter_context(zipfile.ZipFile(handle))
     held = [name.removesuffix(".npy") for name in archive.namelist()]
-    if file_format != "table":
+    if file_format != PREPARED:
         check_keys(file, held, ("data", "names"))
     array = StoredArray.find(archive, handle, "data") if "data" in held else None
     others = {name: read_array(archive, name) for name in held if name in TABLE_ARRAYS and name != "data"}
-    if array is None or file_format == "table" or set(TABLE_ARRAYS) <= set(held):
+    if array is None or file_format == PREPARED or set(TABLE_ARRAYS) <= set(held):
         return _table(path, request, array, others)
     return _baler(path, request, array, others["names"], held)
 
@@ -46,7 +47,7 @@ def _table(path: str, request: Request, array: StoredArray | None, others: dict[
     places = [table.names.index(name) for name in names]
     dtypes = tuple(table.dtypes[place] for place in places)
     unused = _unused((), len(names) < len(table.names))
-    layout, read = {"format": "table"}, _reader(array, places)
+    layout, read = {"format": PREPARED}, _reader(array, places)
     return Opened(names, dtypes, array.shape[0], layout, read, unused, origin=table.origin)
 
 
@@ -99,7 +100,7 @@ def _reader(array: StoredArray, places: list[int]) -> Callable[[int], Iterator[B
 
 def sink(path: Path, target: Target, stack: ExitStack) -> Callable[[Block], None]:
     """Start an uncompressed npz file; its other arrays are written when `stack` closes."""
-    is_table = target.layout["format"] == "table"
+    is_table = target.layout["format"] == PREPARED
     stored = np.dtype(np.float64 if is_table else target.layout["stored"])
     handle = stack.enter_context(path.open("w+b"))
     archive = stack.enter_context(zipfile.ZipFile(handle, "w", zipfile.ZIP_STORED))

@@ -24,7 +24,7 @@ from baler_energy.stages.options import (
     configure_torch,
     point_options,
 )
-from baler_energy.variants import FORMATS
+from baler_energy.variants import FORMATS, PREPARED
 from baler_energy.vocabulary import Operation
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def compress(
     """
     engine, request = engine_of(point), request or Request()
     engine.refuse(point, Training())
-    if not engine.reads_files and (file_format not in (None, "table") or request != Request()):
+    if not engine.reads_files and (file_format not in (None, PREPARED) or request != Request()):
         able = " or ".join(f"--engine {one.name}" for one in engines() if one.reads_files)
         raise InputError(
             f"--engine {point.engine} only reads tables of `baler-energy prepare`. Use {able} for other files."

@@ -1,9 +1,8 @@
 """Stage ``decompress``: reconstruct a table from a compressed file, measured."""
 
 import argparse
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from baler_energy.codecs.engines import engine_of, engines, operation_of
 from baler_energy.config.parameters import Training
@@ -17,7 +16,7 @@ from baler_energy.stages.options import (
     configure_torch,
     point_options,
 )
-from baler_energy.variants import FORMATS
+from baler_energy.variants import FORMATS, PREPARED
 from baler_energy.vocabulary import Operation
 
 if TYPE_CHECKING:
@@ -78,7 +77,7 @@ def decompress(compressed: Path, checkpoint: Path | None, out: Path, point: Poin
     _check_fits(content.facts, point, compressed)
     engine_of(point).refuse(point, Training())
     device = configure_torch(point)
-    with atomic_path(out / _reconstructed_name(content.facts.layout)) as target:
+    with atomic_path(out / _reconstructed_name(content.facts.file_format)) as target:
         asked = point.asked(compressed, target, device, checkpoint=checkpoint, content=content)
         with (
             operation_of(point, "decompress").decompressing(asked) as work,
@@ -92,14 +91,14 @@ def decompress(compressed: Path, checkpoint: Path | None, out: Path, point: Poin
     write_record(out, Operation.DECOMPRESS, parameters, outcome, results)
 
 
-def _reconstructed_name(layout: Mapping[str, Any]) -> str:
+def _reconstructed_name(file_format: str) -> str:
     """Name of the reconstructed file, of the same kind as the original."""
-    return f"{Path(RECONSTRUCTED).stem}{FORMATS[layout.get('format', 'table')].suffixes[0]}"
+    return f"{Path(RECONSTRUCTED).stem}{FORMATS[file_format].suffixes[0]}"
 
 
 def _check_fits(facts: "Facts", point: PointOptions, path: Path) -> None:
     """Refuse options that contradict the file, which would make the record wrong, and files the engine cannot write."""
-    packing, kind = facts.packing, facts.layout.get("format", "table")
+    packing, kind = facts.packing, facts.file_format
     if point.transform != facts.transform:
         raise InputError(
             f"{path}: was compressed with transform {facts.transform!r}, not {point.transform!r}. Use --transform "
@@ -107,6 +106,6 @@ def _check_fits(facts: "Facts", point: PointOptions, path: Path) -> None:
         )
     if point.packing != packing:
         raise InputError(f"--packing {point.packing}: the file was written with {packing}. Use --packing {packing}.")
-    if kind != "table" and not engine_of(point).reads_files:
+    if kind != PREPARED and not engine_of(point).reads_files:
         able = " or ".join(f"--engine {one.name}" for one in engines() if one.reads_files)
         raise InputError(f"{path}: was compressed from a {kind} file. Use {able} to reconstruct it.")
