@@ -1,12 +1,15 @@
 """The part of a study that this machine can run."""
 
+from dataclasses import replace
+
 import pytest
 
 from baler_energy.codecs.baler.runtimes.base import Runtime
 from baler_energy.codecs.coders.sz3 import Sz3
+from baler_energy.codecs.engines import pca
 from baler_energy.config.study import load_study
 from baler_energy.errors import UnavailableError
-from baler_energy.runnable import runnable
+from baler_energy.runnable import LeftOut, runnable
 
 STUDY = {
     "name": "tiny",
@@ -27,6 +30,13 @@ def without_sz3(monkeypatch):
 def test_a_study_that_can_run_is_unchanged():
     study = load_study(STUDY)
     assert runnable(study) == (study, ())
+
+
+def test_a_transform_that_is_missing_is_left_out_with_the_reason(monkeypatch):
+    monkeypatch.setattr(pca, "ENGINE", replace(pca.ENGINE, missing=lambda: "The package eigen is not installed."))
+    study, left_out = runnable(load_study(STUDY | {"also": [{"transform": "pca"}, {"transform": "identity"}]}))
+    assert {point.transform for point in study.points} == {"baler", "identity"}
+    assert left_out == (LeftOut("transform", "pca", 2, 8, "The package eigen is not installed."),)
 
 
 def test_packings_that_are_missing_are_left_out_with_the_reason(without_sz3):

@@ -18,7 +18,7 @@ class LeftOut(NamedTuple):
     Parameters
     ----------
     axis, value
-        What they have in common: an engine, a packing or a runtime.
+        What they have in common: an engine, a transform, a packing or a runtime.
     runs, of_runs
         Their number, and that of all runs of the study.
     reason
@@ -36,7 +36,7 @@ class LeftOut(NamedTuple):
 
 
 def runnable(study: Study, *, in_image: bool = False) -> tuple[Study, tuple[LeftOut, ...]]:
-    """Leave out the points of engines, packings and runtimes that this machine lacks.
+    """Leave out the points of engines, transforms, packings and runtimes that this machine lacks.
 
     Parameters
     ----------
@@ -69,11 +69,11 @@ def runnable(study: Study, *, in_image: bool = False) -> tuple[Study, tuple[Left
 
 
 def _missing(study: Study, in_image: bool) -> Iterator[tuple[str, str, str]]:
-    """Yield axis and value of each engine, packing and runtime that this machine lacks, and the reason."""
+    """Yield axis and value of what this machine lacks, and the reason."""
     for point in {(point.transform, point.engine): point for point in study.points}.values():
-        engine = engine_of(point)
-        if reason := engine.missing():
-            yield "engine", engine.name, reason
+        if reason := engine_of(point).missing():
+            axis, value = ("engine", point.engine) if point.engine else ("transform", point.transform)
+            yield axis, value, reason
     for packing in () if in_image else dict.fromkeys(point.packing for point in study.points):
         if reason := Packing.parse(packing).missing():
             yield "packing", packing, reason
