@@ -17,6 +17,7 @@ __all__ = [
     "FORMATS",
     "GENERATORS",
     "METERS",
+    "NOTICES",
     "NO_TRANSFORM",
     "OPTIMIZERS",
     "PEERS",
@@ -40,6 +41,10 @@ _ROOT = "baler_energy"
 GENERATORS: Mapping[str, str] = {
     "pythia8": f"{_ROOT}.data.pythia8",
     "toy": f"{_ROOT}.data.toy",
+}
+#: What the report says about generated data that are not physics.
+NOTICES: Mapping[str, str] = {
+    "toy": "toy data, not physics",
 }
 #: The format of prepared tables.
 PREPARED = "table"

@@ -128,3 +128,10 @@ def test_a_device_with_other_threads_is_not_lost() -> None:
         ("cuda", 1, 8),
         ("cuda", 5, 8),
     }
+
+
+def test_only_data_that_are_not_physics_have_a_notice() -> None:
+    physics, toy = ({"dataset": "jets", "source": source} for source in ("pythia8", "toy"))
+    assert selection.notices(pd.DataFrame([physics])) == []
+    assert selection.notices(pd.DataFrame([physics, toy])) == ["toy data, not physics"]
+    assert (selection.dataset_text(physics), selection.dataset_text(toy)) == ("jets", "jets (toy)")

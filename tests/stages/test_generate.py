@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from baler_energy.data import pythia8
 from baler_energy.data.table import Table
 from baler_energy.errors import BalerEnergyError, InputError
 from baler_energy.stages import generate
@@ -48,7 +49,7 @@ def test_options_out_of_range(tmp_path: Path, source: str, change: dict[str, str
 
 
 def test_a_failing_generator_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(generate, "_PACKAGES", ())
+    monkeypatch.setattr(pythia8, "_PACKAGES", ())
     monkeypatch.setattr(subprocess, "run", lambda command, **_: subprocess.CompletedProcess(command, -11))
     with pytest.raises(BalerEnergyError, match="code -11"):
         generate.generate("pythia8", 5, 1, tmp_path / "s.npz")

@@ -14,6 +14,7 @@ from baler_energy.data.table import Table
 from baler_energy.errors import InputError
 from baler_energy.formats import Request, Source, check_request, format_of, is_url, open_source
 from baler_energy.progress import progress
+from baler_energy.variants import GENERATORS
 
 __all__ = ["split_rows", "tables_from_file", "tables_from_shards"]
 
@@ -152,7 +153,7 @@ def tables_from_shards(paths: Sequence[Path], rows: int | None, held_out: float 
     shards = [Table.read(path) for path in paths]
     sample = _sample(shards[0])
     for path, shard in zip(paths, shards, strict=True):
-        if sample.get("source") not in ("pythia8", "toy"):
+        if sample.get("source") not in GENERATORS:
             raise InputError(f"{path}: is not a generated shard. Remove --generated to read your own file.")
         if _sample(shard) != sample or shard.names != shards[0].names or shard.dtypes != shards[0].dtypes:
             raise InputError(f"{path}: belongs to another sample than {paths[0]}; their sources or settings differ.")

@@ -1,7 +1,7 @@
 """QCD jets at 8 TeV from Pythia 8, clustered by FastJet: ``python -m baler_energy.data.pythia8 --rows N ...``.
 
-Both packages are optional and licensed under the GPL. Only this module imports them, no other module imports it, and
-the ``generate`` stage runs it in a separate process.
+Both packages are optional and licensed under the GPL. Only this module imports them, and only in a separate process,
+which `generate` starts.
 
 Events: proton-proton collisions at 8 TeV, ``HardQCD:all`` above a minimum transverse momentum of the hard scatter, with
 parton showers, multiparton interactions and hadronisation at Pythia's defaults. Particles with c tau > 10 mm are
@@ -11,7 +11,10 @@ jet (a constant column would have no range for min-max scaling).
 """
 
 import argparse
+import importlib.util
+import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice, pairwise
 from pathlib import Path
@@ -25,19 +28,11 @@ from baler_energy.data.table import Table
 from baler_energy.errors import BalerEnergyError, UnavailableError
 from baler_energy.progress import announce, progress
 
-try:
-    import awkward
-    import fastjet
-    import pythia8mc
-except ImportError as error:
-    _missing: ImportError | None = error
-else:
-    _missing = None
-
 __all__ = ["LABEL", "generate", "main"]
 
 LABEL = "QCD jets (Pythia 8)"
 
+_PACKAGES = ("pythia8mc", "fastjet")
 _RADIUS = 0.5
 _JET_PT_MIN_GEV = 3.0
 _ACCEPTANCE_ETA = 5.0
@@ -50,6 +45,8 @@ Array = NDArray[Any]
 
 
 def _generator(seed: int, pt_hat_min_gev: float) -> Any:
+    import pythia8mc
+
     pythia = pythia8mc.Pythia("", False)
     settings = (
         "Print:quiet = on",
@@ -85,6 +82,8 @@ def _kinds(pdg: Array, charged: Array, eta: Array) -> Array:
 
 def _visible(particles: Any, particle_data: Any) -> tuple[Array, Array, Array]:
     """Four-momenta (n, 4: px, py, pz, E in GeV), kinds (n,) and event numbers (n,) of a batch's visible particles."""
+    import awkward
+
     events = np.repeat(np.arange(len(particles)), awkward.to_numpy(awkward.num(particles.id)))
     flat = awkward.flatten(particles)
     pdg = awkward.to_numpy(flat.id)
@@ -102,6 +101,8 @@ def _visible(particles: Any, particle_data: Any) -> tuple[Array, Array, Array]:
 
 def _cluster(momenta: Array, kinds: Array, jet_definition: Any, area_definition: Any) -> Array:
     """Shape (jets, 24): the jets of one event, hardest first."""
+    import fastjet
+
     particles = [fastjet.PseudoJet(*momentum) for momentum in momenta.tolist()]
     sequence = fastjet.ClusterSequenceArea(particles, jet_definition, area_definition)
     jets = fastjet.sorted_by_pt(sequence.inclusive_jets(_JET_PT_MIN_GEV))
@@ -122,6 +123,8 @@ def _cluster(momenta: Array, kinds: Array, jet_definition: Any, area_definition:
 
 def _events(seed: int, pt_hat_min_gev: float) -> Iterator[Array]:
     """Yield the jets of each event, without end."""
+    import fastjet
+
     pythia = _generator(seed, pt_hat_min_gev)
     jet_definition = fastjet.JetDefinition(fastjet.antikt_algorithm, _RADIUS)
     area_definition = fastjet.AreaDefinition(fastjet.VoronoiAreaSpec())
@@ -135,16 +138,8 @@ def _events(seed: int, pt_hat_min_gev: float) -> Iterator[Array]:
             yield _cluster(momenta[first:last], kinds[first:last], jet_definition, area_definition)
 
 
-def _check_installed() -> None:
-    if _missing is not None:
-        raise UnavailableError(
-            f"source 'pythia8' needs the packages pythia8mc and fastjet ({_missing}). "
-            "Install them with `pip install 'baler-energy[pythia]'`, or use `source: toy`."
-        )
-
-
 def generate(rows: int, seed: int, pt_hat_min_gev: float) -> Table:
-    """Generate jets.
+    """Generate jets in a separate process, so that the packages' libraries stay out of this one.
 
     Parameters
     ----------
@@ -165,8 +160,30 @@ def generate(rows: int, seed: int, pt_hat_min_gev: float) -> Table:
     ------
     UnavailableError
         Pythia 8 or FastJet is not installed.
+    BalerEnergyError
+        The process failed.
     """
-    _check_installed()
+    if missing := [name for name in _PACKAGES if importlib.util.find_spec(name) is None]:
+        raise _unavailable(f"{' and '.join(missing)}, not installed here")
+    with tempfile.TemporaryDirectory(prefix="baler-energy-") as folder:
+        out = Path(folder, "jets.npz")
+        options = ["--rows", str(rows), "--seed", str(seed), "--pt-hat-min", str(pt_hat_min_gev), "--out", str(out)]
+        finished = subprocess.run([sys.executable, "-m", __name__, *options], check=False, stdout=sys.stderr)
+        if finished.returncode != 0:
+            raise BalerEnergyError(
+                f"The event generator ended with code {finished.returncode}; its own message is above."
+            )
+        return Table.read(out)
+
+
+def _unavailable(needed: str) -> UnavailableError:
+    return UnavailableError(
+        f"source 'pythia8' needs {needed}. Install with `pip install 'baler-energy[pythia]'`, or use `source: toy`."
+    )
+
+
+def _generated(rows: int, seed: int, pt_hat_min_gev: float) -> Table:
+    """Generate jets in this process."""
     data = np.empty((rows, len(JET_COLUMNS)))
     jets = islice(chain.from_iterable(_events(seed, pt_hat_min_gev)), rows)
     for row, jet in enumerate(progress(jets, total=rows, label=f"generating jets, seed {seed}", unit="jets")):
@@ -192,7 +209,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args(arguments)
     try:
-        generate(args.rows, args.seed, args.pt_hat_min).write(args.out)
+        _generated(args.rows, args.seed, args.pt_hat_min).write(args.out)
+    except ImportError as error:
+        announce(f"error: {_unavailable(f'the packages pythia8mc and fastjet ({error})')}")
+        return UnavailableError.exit_code
     except BalerEnergyError as error:
         announce(f"error: {error}")
         return error.exit_code

@@ -40,7 +40,7 @@ def _shares(rng: np.random.Generator, eta: NDArray[np.float64]) -> NDArray[np.fl
     return shares
 
 
-def generate(rows: int, seed: int) -> Table:
+def generate(rows: int, seed: int, pt_hat_min_gev: float | None = None) -> Table:
     """Make a table of toy jets.
 
     Parameters
@@ -49,6 +49,8 @@ def generate(rows: int, seed: int) -> Table:
         Number of jets.
     seed
         Seed of NumPy's default generator; the same seed gives the same table.
+    pt_hat_min_gev
+        Ignored: there is no hard scatter.
 
     Returns
     -------

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from baler_energy.analysis.schema import TABLES, check_columns
 from baler_energy.errors import InputError
+from baler_energy.figures.selection import notices
 from baler_energy.figures.style import styled, title
 
 __all__ = ["Dataset", "FigureSpec", "NoData", "TableSpec", "Tables", "require_rows"]
@@ -57,7 +58,7 @@ class FigureSpec:
     function: Callable[[Tables], Figure]
 
     def draw(self, tables: Tables) -> Figure:
-        """Draw the figure in the project's style, with its title, which labels toy data as such.
+        """Draw the figure in the project's style, with its title, which labels data that are not physics.
 
         Raises
         ------
@@ -66,8 +67,8 @@ class FigureSpec:
         """
         with styled():
             figure = self.function(tables)
-            toy = (tables["runs"]["source"] == "toy").any()
-            title(figure, f"{self.title} (toy data, not physics)" if toy else self.title)
+            said = "; ".join(notices(tables["runs"]))
+            title(figure, f"{self.title} ({said})" if said else self.title)
             return figure
 
 

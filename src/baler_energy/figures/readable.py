@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from baler_energy.figures.base import Tables, TableSpec
-from baler_energy.figures.selection import flagged_sentence, scaled_unit, spread_text
+from baler_energy.figures.selection import flagged_sentence, notices, scaled_unit, spread_text
 
 __all__ = ["MOST_ROWS", "Row", "each", "notes", "quantity_text", "readable", "unless_missing"]
 
@@ -30,7 +30,7 @@ def notes(table: TableSpec, frame: pd.DataFrame, tables: Tables) -> list[str]:
         The dataset.
     """
     runs = tables["runs"]
-    said = ["Toy data, not physics."] if (runs["source"] == "toy").any() else []
+    said = [f"{notice.capitalize()}." for notice in notices(runs)]
     if table.averaged:
         said += flagged_sentence(runs)
     said += table.notes(frame, tables)

@@ -10,6 +10,7 @@ from baler_energy.analysis.statistics import Estimate, clean, flag_words, flagge
 from baler_energy.config import parameters
 from baler_energy.config.parameters import shown
 from baler_energy.errors import InputError
+from baler_energy.variants import NOTICES
 from baler_energy.vocabulary import OPERATIONS, Operation
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "carbon_words",
     "centre_of",
     "count_flagged",
+    "dataset_text",
     "describe",
     "device_name",
     "estimate_text",
@@ -27,6 +29,7 @@ __all__ = [
     "first_clean",
     "first_device",
     "flagged_sentence",
+    "notices",
     "parameter_text",
     "points",
     "scaled_unit",
@@ -132,6 +135,16 @@ def _phrase(axis: str, value: Any) -> str:
     if isinstance(value, Mapping):
         return f"{axis} {', '.join(f'{one} ({device_name(device)})' for device, one in value.items())}"
     return shown(axis).phrase.format(value, s="" if value == 1 else "s")
+
+
+def notices(runs: pd.DataFrame) -> list[str]:
+    """Return what has to be said about generated data that are not physics."""
+    return [notice for source, notice in NOTICES.items() if (runs["source"] == source).any()]
+
+
+def dataset_text(row: Mapping[str, Any]) -> str:
+    """Return the name of a dataset, with its source if a notice has to be given."""
+    return f"{row['dataset']} ({row['source']})" if row["source"] in NOTICES else f"{row['dataset']}"
 
 
 def variant(row: Mapping[str, Any]) -> dict[str, str]:

@@ -1,13 +1,10 @@
-"""Stage ``generate``: a seeded shard of jets, from Pythia 8 or the toy generator."""
+"""Stage ``generate``: a seeded shard of jets, from an event generator or of toy data."""
 
 import argparse
-import importlib.util
-import subprocess
-import sys
 from pathlib import Path
 
-from baler_energy.errors import BalerEnergyError, InputError, UnavailableError
-from baler_energy.variants import GENERATORS
+from baler_energy.errors import InputError
+from baler_energy.variants import GENERATORS, load
 
 __all__ = ["EPILOG", "HELP", "add_arguments", "generate", "run"]
 
@@ -21,8 +18,6 @@ EPILOG = """examples:
 _PT_HAT_MIN_GEV = 20.0
 #: Seeds must be below this, as in Pythia.
 _SEED_LIMIT = 900_000_000
-
-_PACKAGES = ("pythia8mc", "fastjet")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,7 +46,7 @@ def generate(source: str, rows: int, seed: int, out: Path, pt_hat_min_gev: float
     Parameters
     ----------
     source
-        ``pythia8`` or ``toy``.
+        A key of `GENERATORS`.
     rows, seed, out
         Number of jets, seed in [0, 900,000,000), file to write.
     pt_hat_min_gev
@@ -63,6 +58,8 @@ def generate(source: str, rows: int, seed: int, out: Path, pt_hat_min_gev: float
         An option is out of range.
     UnavailableError
         The event generator is not installed.
+    BalerEnergyError
+        The event generator failed.
     """
     if rows < 1:
         raise InputError(f"--rows {rows}: must be at least 1.")
@@ -70,25 +67,4 @@ def generate(source: str, rows: int, seed: int, out: Path, pt_hat_min_gev: float
         raise InputError(f"--seed {seed}: must be from 0 to {_SEED_LIMIT - 1}.")
     if not 1.0 <= pt_hat_min_gev <= 1000.0:
         raise InputError(f"--pt-hat-min {pt_hat_min_gev}: must be from 1 to 1000 GeV.")
-    if source == "toy":
-        from baler_energy.data import toy
-
-        toy.generate(rows, seed).write(out)
-    else:
-        _run_pythia8(rows, seed, pt_hat_min_gev, out)
-
-
-def _run_pythia8(rows: int, seed: int, pt_hat_min_gev: float, out: Path) -> None:
-    """Run the generator in a separate process: its packages are GPL, and its libraries stay out of this one."""
-    missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
-    if missing:
-        raise UnavailableError(
-            f"source 'pythia8' needs {' and '.join(missing)}, not installed here. Install with `pip install "
-            "'baler-energy[pythia]'`, or use `source: toy`."
-        )
-    options = ["--rows", str(rows), "--seed", str(seed), "--pt-hat-min", str(pt_hat_min_gev), "--out", str(out)]
-    finished = subprocess.run([sys.executable, "-m", GENERATORS["pythia8"], *options], check=False, stdout=sys.stderr)
-    if finished.returncode != 0:
-        raise BalerEnergyError(
-            f"{out}: the event generator ended with code {finished.returncode}; its own message is above."
-        )
+    load(GENERATORS[source]).generate(rows, seed, pt_hat_min_gev).write(out)

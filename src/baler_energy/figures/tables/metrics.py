@@ -14,6 +14,7 @@ from baler_energy.figures.base import Tables, TableSpec
 from baler_energy.figures.selection import (
     AXES,
     OPERATIONS,
+    dataset_text,
     device_name,
     estimate_text,
     parameter_text,
@@ -55,7 +56,7 @@ def _place(key: Mapping[str, Any], part: pd.DataFrame) -> dict[str, str]:
     bad = flagged(part)
     evidence = key["energy_evidence"]
     return {
-        "dataset": key["dataset"] + (" (toy)" if key["source"] == "toy" else ""),
+        "dataset": dataset_text(key),
         "rows": f"{key['rows']:,}",
         "epochs": parameter_text(key["epochs"]),
         "batch size": parameter_text(key["batch_size"]),

@@ -12,6 +12,7 @@ from baler_energy.figures.selection import (
     AXES,
     OPERATIONS,
     carbon_words,
+    dataset_text,
     device_name,
     estimate_text,
     parameter_text,
@@ -74,7 +75,7 @@ def _of_window(part: pd.DataFrame, value: str) -> dict[str, float]:
 def _row(row: Row) -> dict[str, str]:
     n = f"{row['n']}" + (f" (+ {row['flagged_runs']} flagged: {row['flags']})" if row["flagged_runs"] else "")
     return {
-        "dataset": row["dataset"] + (" (toy)" if row["source"] == "toy" else ""),
+        "dataset": dataset_text(row),
         "rows": f"{row['rows']:,}",
         "epochs": parameter_text(row["epochs"]),
         "batch size": parameter_text(row["batch_size"]),

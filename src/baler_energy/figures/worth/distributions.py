@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from baler_energy.figures.base import FigureSpec, Tables, require_rows
 from baler_energy.figures.selection import at_point, centre_of, describe, first_device
 from baler_energy.figures.style import COLOURS, few_ticks, grid, legend_below, log_ticks, plain, subtitle
+from baler_energy.variants import GENERATORS
 
 __all__ = ["FIGURES"]
 
@@ -63,7 +64,7 @@ def informative_columns(names: list[str]) -> list[str]:
 
 
 def _with_unit(name: str, source: str) -> str:
-    if source in ("pythia8", "toy"):
+    if source in GENERATORS:
         unit = "GeV" if name.endswith("_energy") else _GENERATED_UNITS.get(name)
         return f"{name} ({unit})" if unit else name
     return f"{name} (file's unit)"
