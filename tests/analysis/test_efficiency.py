@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from baler_energy.analysis.efficiency import KEYS, absent, metrics
 from baler_energy.analysis.glossary import GLOSSARY
 from baler_energy.analysis.schema import TABLES
+from baler_energy.config.parameters import AXES, applies
 
 OPERATIONS = ("train", "compress", "decompress")
 POINT = {
@@ -142,6 +143,19 @@ def test_counts_are_those_of_the_network() -> None:
     # With an error bound, compression also decodes.
     bounded = of(dataset(every={"packing": "zstd+bound-0.01"}), "compress")
     assert bounded["macs"] == 2 * 1000 * 30_400
+
+
+def test_components_are_counted_and_a_codec_without_products_says_so() -> None:
+    none = {name: None for name in AXES if not applies(name, "pca")}
+    pca = {"transform": "pca", **none}
+    for operation in ("compress", "decompress"):
+        assert of(dataset(every=pca), operation)["macs"] == 1000 * 24 * 12
+    bounded = dataset(every=pca | {"packing": "zstd+bound-0.01"})
+    assert (of(bounded, "compress")["macs"], of(bounded, "decompress")["macs"]) == (2 * 1000 * 24 * 12, 1000 * 24 * 12)
+    same = dataset(every=pca | {"transform": "identity", "compression_ratio": None, "latent_columns": None})
+    row = of(same, "compress")
+    assert pd.isna(row["macs"]) and "macs, flops, flops_per_s" in row["reasons"]
+    assert "the codec has no network" in row["reasons"]
 
 
 def test_without_an_energy_only_metrics_that_need_it_are_missing() -> None:

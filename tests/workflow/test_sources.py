@@ -380,7 +380,8 @@ def test_figures(made: Files, chapter: str) -> None:
 
 def test_tables_and_the_first_page(made: Files) -> None:
     dataset = ["--dataset", made.results / "dataset"]
-    check(made, ["tables", *dataset, "--out", made.out], *sources.tabulated())
+    behind = (*sources.tabulated(), *sources.analysed("tables", [codec()]))
+    check(made, ["tables", *dataset, "--out", made.out], *behind)
     drawn = [made.results / "figures" / chapter for chapter in CHAPTERS]
     page = ["report", *dataset, "--figures", *drawn, "--out", made.out / "overview.rst"]
     check(made, page, *sources.reported())

@@ -45,7 +45,7 @@ rule tables:
     params:
         dataset=folder_of_input,
         captions=chapters.Captions(chapters.tables),
-        source=fingerprint(*sources.tabulated()),
+        source=fingerprint(*sources.tabulated(), *sources.analysed("tables", CODECS)),
     shell:
         "baler-energy tables --dataset {params.dataset:q} --out {output:q} > {log:q} 2>&1"
 

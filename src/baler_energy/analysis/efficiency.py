@@ -2,15 +2,15 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
 
 from baler_energy.analysis.schema import POINT
 from baler_energy.analysis.statistics import defects
-from baler_energy.codecs.baler.architecture import network
-from baler_energy.codecs.packing import Packing
-from baler_energy.config.parameters import AXIS_DEFAULTS
+from baler_energy.codecs.engines import engine_of
+from baler_energy.config.parameters import AXES
 from baler_energy.vocabulary import OPERATIONS, Evidence, Operation, Quantity
 
 __all__ = ["ALPHA", "KEYS", "absent", "metrics"]
@@ -177,16 +177,9 @@ def _macs(run: Record) -> _Value:
     """Multiply-accumulates of one iteration; recorded for training, which may stop before the last epoch."""
     if run["operation"] in (Operation.TRAIN, Operation.FORWARD):
         return _ratio(_known(run["flops"], "the run did not record its operations"), 2.0)
-    if pd.isna(run["model"]):
-        return _Missing("the codec has no network")
-    if pd.notna(run["pruning"]) and run["pruning"] != AXIS_DEFAULTS["pruning"]:
-        return _Missing("the network was pruned, and the dataset does not have its widths")
-    architecture = network(str(run["model"])).sized(int(run["columns"]), int(run["latent_columns"]))
-    if run["operation"] == Operation.DECOMPRESS:
-        return float(run["rows"]) * architecture.decode_macs
-    # To keep an error bound, compression also decodes.
-    decoded = 0 if Packing.parse(str(run["packing"])).error_bound is None else architecture.decode_macs
-    return float(run["rows"]) * (architecture.encode_macs + decoded)
+    parameters = {name: None if pd.isna(run[name]) else run[name] for name in (*AXES, "columns", "latent_columns")}
+    per_row = engine_of(SimpleNamespace(**parameters)).macs(run["operation"], parameters)
+    return _Missing(per_row) if isinstance(per_row, str) else float(run["rows"]) * per_row
 
 
 def _native_bytes(mine: Record) -> _Value:

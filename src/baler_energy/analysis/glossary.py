@@ -58,8 +58,9 @@ GLOSSARY = (
     Entry(
         "macs",
         "Multiply-accumulates (MACs)",
-        "compress, decompress: rows · Σ over the layers in use of inputs · outputs; train: FLOPs as recorded / 2, over "
-        "the epochs that ran: forward, and backward for weights and for all inputs but the data",
+        "compress, decompress: rows · Σ over the layers in use of inputs · outputs (principal components are one "
+        "layer); train: FLOPs as recorded / 2, over the epochs that ran: forward, and backward for weights and for all "
+        "inputs but the data",
         "1",
         "Counted from the layers. MACs and FLOPs are given apart, since papers and tools confuse them (Desislavov "
         "et al., arXiv 2109.05472).",

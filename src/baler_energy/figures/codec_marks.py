@@ -12,7 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from baler_energy.analysis.rate_distortion import codec_name
+from baler_energy.codecs.engines import trains
 from baler_energy.codecs.packing import Packing
+from baler_energy.config.parameters import applies
 from baler_energy.figures.labels import label_curves
 from baler_energy.figures.style import MARKERS, log_ticks, plain
 from baler_energy.figures.trivial import mark_trivial
@@ -54,11 +56,9 @@ _LETTERS = 44
 
 
 def kind(point: Mapping[Any, Any]) -> str:
-    """Return the kind of a codec (its losses, and whether it trains), from its parameters and its packing."""
-    if not pd.isna(point["epochs"]):
-        return _TRAINED
-    if not pd.isna(point["compression_ratio"]):
-        return _CLOSED
+    """Return the kind of a codec (its losses, and whether it trains), from its transform and its packing."""
+    if trains(point["transform"]):
+        return _TRAINED if applies("epochs", point["transform"]) else _CLOSED
     packing = Packing.parse(str(point["packing"]))
     if packing.lossless:
         return _LOSSLESS

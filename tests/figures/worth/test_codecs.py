@@ -13,7 +13,7 @@ import pytest
 from baler_energy.analysis.rate_distortion import codec_points
 from baler_energy.analysis.schema import arrow_schema
 from baler_energy.figures.base import Dataset, NoData
-from baler_energy.figures.codec_marks import draw_against_error, looks
+from baler_energy.figures.codec_marks import draw_against_error, kind, looks
 from baler_energy.figures.codec_rows import codecs_at_centre, on_other_threads, where
 from baler_energy.figures.overview import overview
 from baler_energy.figures.style import grid
@@ -143,12 +143,25 @@ def test_the_axis_on_the_right_has_bytes_per_row(several: Tables) -> None:
 
 def test_families_of_a_kind_share_a_colour_and_differ_in_mark_and_line() -> None:
     packings = ["quantise-0.1+lz4", "quantise-0.1+zlib", "float32-4+zlib", "lz4", "none"]
-    points = pd.DataFrame({"family": packings, "packing": packings, "epochs": None, "compression_ratio": None})
+    points = pd.DataFrame({"family": packings, "packing": packings, "transform": NO_TRANSFORM})
     styles = looks(points)
     assert styles["quantise-0.1+lz4"]["color"] == styles["quantise-0.1+zlib"]["color"] != styles["lz4"]["color"]
     assert styles["none"]["color"] == styles["lz4"]["color"] != styles["float32-4+zlib"]["color"]
     assert styles["quantise-0.1+lz4"]["marker"] != styles["quantise-0.1+zlib"]["marker"]
     assert len({tuple(look.values()) for look in styles.values()}) == 5
+
+
+@pytest.mark.parametrize(
+    ("transform", "packing", "words"),
+    [
+        ("baler", "none", "Trained network"),
+        ("pca", "quantise-0.1+zstd", "Closed-form transform"),
+        (NO_TRANSFORM, "quantise-0.1+zstd", "Bound over the range"),
+        (NO_TRANSFORM, "zstd", "Lossless"),
+    ],
+)
+def test_the_transform_says_whether_a_codec_is_trained(transform: str, packing: str, words: str) -> None:
+    assert kind({"transform": transform, "packing": packing}) == words
 
 
 def test_costs_are_joules_only_where_all_are_measured(several: Tables, build: Callable[..., Tables]) -> None:

@@ -1,6 +1,7 @@
 """Baler's autoencoder, from its public description; state dicts and arrays are interchangeable with Baler's.
 
-- `architecture`: layer widths, parameter and operation counts (no torch); `counts`: the same counts by other tools
+- `architecture`: layer widths, parameter and operation counts (no torch); `macs`: the operations of compression and
+  decompression; `counts`: the same counts by other tools
 - `model`: the network
 - `settings`: how to train; `schedules`: how the learning rate changes; `optimizers`: what
   updates the parameters

@@ -13,7 +13,7 @@ from baler_energy.codecs.engines.base import Engine
 from baler_energy.errors import InputError
 from baler_energy.sources import Codec
 from baler_energy.variants import ENGINES, RUNTIMES, TRANSFORMS, load
-from baler_energy.vocabulary import OPERATIONS
+from baler_energy.vocabulary import OPERATIONS, Operation
 
 __all__ = [
     "check_precision",
@@ -26,6 +26,7 @@ __all__ = [
     "operations_of",
     "profiles_itself",
     "refuse_runtime",
+    "trains",
 ]
 
 
@@ -56,6 +57,11 @@ def operation_of(codec: Codec, operation: str) -> Any:
     if operation not in modules:
         raise InputError(f"transform {codec.transform!r} has no operation {operation!r}: it is not trained.")
     return load(modules[operation][0])
+
+
+def trains(transform: str) -> bool:
+    """Whether a transform is trained."""
+    return any(Operation.TRAIN in modules for modules in TRANSFORMS[transform].values())
 
 
 def profiles_itself(codec: Codec) -> bool:

@@ -25,6 +25,10 @@ WARM_UP_BATCHES = 4
 ROWS_WITHOUT_BATCHES = 2048
 
 
+def _without_products(operation: str, parameters: Mapping[str, Any]) -> int | str:
+    return "the codec has no network"
+
+
 def _refuse_nothing(point: Parameters, training: Training) -> None:
     """Accept all values."""
 
@@ -53,6 +57,10 @@ class Engine:
         Whether other runtimes than its own can compute its trained network.
     tunes_threads
         Whether ``threads: auto`` uses the calibrated number of threads.
+    macs
+        Returns the multiply-accumulates per row of the table in the matrix products of an operation other than the
+        training, which records its own, from the record's parameters (null where they do not apply); or the reason why
+        they are unknown.
     refuse
         Raises `InputError` for unsupported values of a point or of the training.
     missing
@@ -71,6 +79,7 @@ class Engine:
     has_layers: bool = False
     has_runtimes: bool = False
     tunes_threads: bool = False
+    macs: Callable[[str, Mapping[str, Any]], int | str] = _without_products
     refuse: Callable[[Parameters, Training], None] = _refuse_nothing
     missing: Callable[[], str | None] = lambda: None
     versions: Callable[[], Mapping[str, str | None]] = dict

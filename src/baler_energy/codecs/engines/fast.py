@@ -1,5 +1,6 @@
 """Baler's autoencoder: the same mathematics, at the speed of the hardware."""
 
+from baler_energy.codecs.baler.macs import macs_per_row
 from baler_energy.codecs.baler.pruning.base import Pruning, refuse_both
 from baler_energy.codecs.engines.base import Engine
 from baler_energy.config.parameters import Parameters, Training
@@ -27,5 +28,6 @@ ENGINE = Engine(
     reads_files=True,
     profilers=("cprofile",),
     tunes_threads=True,
+    macs=macs_per_row,
     refuse=_refuse,
 )

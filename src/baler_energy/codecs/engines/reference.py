@@ -1,5 +1,6 @@
 """Baler's autoencoder in plain PyTorch, as a Baler user runs it."""
 
+from baler_energy.codecs.baler.macs import macs_per_row
 from baler_energy.codecs.baler.pruning.base import refuse_both
 from baler_energy.codecs.engines.base import Engine
 
@@ -11,5 +12,6 @@ ENGINE = Engine(
     profilers=None,
     has_layers=True,
     has_runtimes=True,
+    macs=macs_per_row,
     refuse=refuse_both,
 )

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from baler_energy.codecs.baler.macs import macs_per_row
 from baler_energy.codecs.engines.base import Engine
 from baler_energy.codecs.upstream import install
 from baler_energy.codecs.upstream.project import refuse_unsupported
@@ -42,6 +43,7 @@ ENGINE = Engine(
     runs_as_baler=True,
     precisions=("float64",),
     profilers=("cprofile",),
+    macs=macs_per_row,
     refuse=_refuse,
     missing=_missing,
     versions=_versions,
