@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from baler_energy.analysis.savings import QUANTITIES, savings
 from baler_energy.figures.bars import label_edge, name_rows
-from baler_energy.figures.base import FigureSpec, NoData, Tables
+from baler_energy.figures.base import FigureSpec, NoData, Tables, require_rows
 from baler_energy.figures.selection import excluded_text, spread_text
 from baler_energy.figures.setting_rows import NOTHING, compared_trainings, where
 from baler_energy.figures.style import COLOURS, HATCHES, count_text, grid, log_ticks, subtitle
@@ -34,8 +34,7 @@ def draw_factors(tables: Tables) -> Figure:
     shared, part = compared_trainings(tables)
     card = savings(part)
     card = card[card["part"].isin(list(_PARTS))].sort_values("part", kind="stable")
-    if card.empty:
-        raise NoData(NOTHING)
+    require_rows(NOTHING, card)
     shown = [name for name in QUANTITIES if card[f"{name}_factor"].notna().any()]
     if not shown:
         raise NoData(f"no factor is known ({card['time_reason'].iloc[0]})")
