@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from baler_energy.codecs.coders.base import Coder
 from baler_energy.codecs.container import Reader
 from baler_energy.codecs.engines import engine_of
 from baler_energy.codecs.identity import Identity
@@ -21,9 +22,27 @@ from baler_energy.data.table import Table
 from baler_energy.errors import InputError
 from baler_energy.formats import open_source
 from baler_energy.stages.options import add_point_arguments, point_options
+from baler_energy.variants import CODERS, load
 
-TYPES = ["float64", "float32", "float16", "bool", "int8", "uint8", "int16", "uint16", "int32", "uint32"]
-LOSSLESS = ["none", "zstd-3", "lz4", "zlib-1", "lzma-0", "blosc2", "pcodec"]
+FLOATS = ["float64", "float32", "float16"]
+INTEGERS = ["bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"]
+#: Integers up to here are exact in a table, whose values are float64.
+EXACT = 2**53
+#: Levels that pack faster than the default ones.
+QUICK = {"zlib": "zlib-1", "lzma": "lzma-0"}
+WORDS = {name: load(module).WORD for name, module in CODERS.items()}
+LOSSLESS = [
+    "none",
+    *(QUICK.get(name, name) for name, word in WORDS.items() if issubclass(word, Coder) and word.lossless),
+]
+
+
+def columns(dtype: str, rows: int) -> st.SearchStrategy[np.ndarray]:
+    """Draw a column of any values of a type that a table holds exactly."""
+    if np.dtype(dtype).kind not in "iu":
+        return arrays.arrays(dtype, rows)
+    limits = np.iinfo(dtype)
+    return arrays.arrays(dtype, rows, elements=st.integers(max(limits.min, -EXACT), min(limits.max, EXACT)))
 
 
 def coder(names: tuple[str, ...], dtypes: tuple[str, ...], packing: str, threads: int = 1) -> StreamingCoder:
@@ -45,16 +64,26 @@ def there_and_back(path: Path, out: Path, packing: str, threads: int = 1) -> Non
 @settings(max_examples=30)  # with each packing
 def test_a_table_comes_back_bit_by_bit(tmp_path_factory, packing, data):
     rows = data.draw(st.integers(1, 40))
-    dtypes = tuple(data.draw(st.lists(st.sampled_from(TYPES), min_size=1, max_size=5)))
-    columns = [data.draw(arrays.arrays(dtype, rows)).astype(np.float64) for dtype in dtypes]
+    dtypes = tuple(data.draw(st.lists(st.sampled_from(FLOATS + INTEGERS), min_size=1, max_size=5)))
+    drawn = [data.draw(columns(dtype, rows)).astype(np.float64) for dtype in dtypes]
     names = tuple(f"c{number}" for number in range(len(dtypes)))
     folder = tmp_path_factory.mktemp("identity")
-    before = Table(np.ascontiguousarray(np.stack(columns, axis=1)), names, dtypes, {"source": "toy"})
+    before = Table(np.ascontiguousarray(np.stack(drawn, axis=1)), names, dtypes, {"source": "toy"})
     before.write(folder / "t.npz")
     there_and_back(folder / "t.npz", folder / "back.npz", packing)
     after = Table.read(folder / "back.npz")
     assert (after.names, after.dtypes) == (names, dtypes)
     assert after.data.tobytes() == before.data.tobytes(), "also NaN, infinities and the sign of zero"
+
+
+@pytest.mark.parametrize("packing", LOSSLESS)
+def test_the_largest_integers_that_a_table_holds_come_back(tmp_path, packing):
+    signed, unsigned = [-EXACT, 1 - EXACT, EXACT - 1, EXACT], [0, 1, EXACT - 1, EXACT]
+    data = np.array([signed, unsigned], np.float64).T.copy()
+    Table(data, ("signed", "unsigned"), ("int64", "uint64"), {}).write(tmp_path / "t.npz")
+    there_and_back(tmp_path / "t.npz", tmp_path / "back.npz", packing)
+    with np.load(tmp_path / "back.npz") as back:
+        assert [[int(value) for value in column] for column in back["data"].T] == [signed, unsigned]
 
 
 @pytest.mark.parametrize("packing", ["pcodec", "float32-12+zstd"])

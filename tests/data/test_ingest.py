@@ -139,6 +139,8 @@ def test_oddities() -> None:
     assert "2 of 4 rows" in found[1]
     assert "event" in found[2]
     assert find_oddities(np.array([[1.0, 2.0], [2.0, 1.0]]), ["x", "y"], np.array([False, False])) == []
+    for integer, oddities in ((2**53 - 1, 0), (2**53 + 1, 1)):
+        assert len(find_oddities(np.array([[0], [integer]], np.float64), ["n"], np.array([True]))) == oddities
 
 
 def shards(folder: Path, *seeds: int, rows: int = 30) -> list[Path]:

@@ -3,9 +3,11 @@
 import pstats
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
+import uproot
 
 from baler_energy.codecs.packing import Packing
 from baler_energy.errors import InputError
@@ -180,3 +182,30 @@ def test_an_integer_that_float64_rounds_out_of_its_type_is_one_message(stage, tm
     pd.DataFrame({"n": np.array([1, 2**63 - 1], np.int64)}).to_parquet(path)
     with pytest.raises(InputError, match=r"'n' has the value 9\.22\d*e\+18, .*float64, which rounds integers beyond"):
         stage("compress", *IDENTITY, "--data", path, "--out", tmp_path / "c")
+
+
+@pytest.mark.parametrize("suffix", ["root", "parquet", "h5"])
+@pytest.mark.parametrize(
+    ("integers", "back", "warned"),
+    [([-(2**53) + 1, 2**53 - 1], [-(2**53) + 1, 2**53 - 1], False), ([1, 2**53 + 1], [1, 2**53], True)],
+)
+def test_an_integer_that_float64_rounds_is_reported(stage, tmp_path, capsys, suffix, integers, back, warned):
+    path, values = tmp_path / f"big.{suffix}", np.array(integers, np.int64)
+    written = {"n": values, "x": np.array([0.5, -0.0], np.float32)}
+    if suffix == "root":
+        with uproot.recreate(path) as file:
+            file["Events"] = written
+    elif suffix == "h5":
+        with h5py.File(path, "w") as file:
+            for name, column in written.items():
+                file[f"Events/{name}"] = column
+    else:
+        pd.DataFrame(written).to_parquet(path)
+    stage("compress", *IDENTITY, "--data", path, "--out", tmp_path / "c")
+    stage("decompress", *IDENTITY, "--compressed", tmp_path / "c" / "table.baler", "--out", tmp_path / "d")
+    with open_source(tmp_path / "d" / f"reconstructed.{suffix}") as source:
+        (block,) = source.blocks(10)
+        place = source.names.index("n")
+        assert source.dtypes[place] == "int64" and [int(value) for value in block.data[:, place]] == back
+    warning = "Warning: n: contains integers of 2^53 or more, which float64 may round.\n"
+    assert (warning in capsys.readouterr().err) == warned

@@ -45,8 +45,8 @@ BLOCK_ROWS = 32_768
 #: Number of blocks of a smaller table, so that several threads have work, and minimum rows of a block: with 2048 rows
 #: instead of 8192, 100,000 jets need 10 % more bytes with quantise-0.01+pcodec, 19 % with sz3-0.01, 2 % with pcodec.
 BLOCKS, LEAST_BLOCK_ROWS = 8, 8192
-#: Integers up to here are exact in float64.
-_LARGEST_EXACT = 2.0**53
+#: A float64 of this size or more may be another integer, rounded.
+_ROUNDED = 2.0**53
 
 
 class StreamingCoder:
@@ -181,7 +181,7 @@ class StreamingCoder:
                 if (data[:, number] != minimum[number]).any():
                     self.lost.add(self.fitted.names[number])
         for wide in self._wide:
-            if (np.abs(data[:, wide]) > _LARGEST_EXACT).any():
+            if (np.abs(data[:, wide]) >= _ROUNDED).any():
                 self.rounded.add(self.fitted.names[wide])
 
     def _spread(self, work: Callable[[T], R], blocks: Iterable[T]) -> Iterator[R]:
@@ -259,7 +259,7 @@ def _ranges(source: Source, most_rows: int | None) -> list[float]:
 
 
 def _rounded_warning(columns: list[str]) -> list[str]:
-    words = "contains integers beyond 2^53, which float64 rounds"
+    words = "contains integers of 2^53 or more, which float64 may round"
     return [f"{', '.join(columns)}: {words}"] if columns else []
 
 

@@ -13,8 +13,8 @@ __all__ = ["FiniteCheck", "check_columns", "check_rows", "find_oddities"]
 
 #: A single row has no range to scale by.
 _MIN_ROWS = 2
-
-_EXACT_INTEGERS = 2.0**53
+#: A float64 of this size or more may be another integer, rounded.
+_ROUNDED = 2.0**53
 
 
 class FiniteCheck:
@@ -118,7 +118,7 @@ def find_oddities(data: NDArray[np.float64], names: Sequence[str], integer: NDAr
     Returns
     -------
     list of str
-        A sentence for each problem found: constant columns, duplicate rows, integers beyond 2^53.
+        A sentence for each problem found: constant columns, duplicate rows, integers of 2^53 or more.
     """
     found = []
     constant = [name for name, still in zip(names, np.ptp(data, axis=0) == 0, strict=True) if still]
@@ -127,9 +127,7 @@ def find_oddities(data: NDArray[np.float64], names: Sequence[str], integer: NDAr
     repeated = int(pd.DataFrame(data).duplicated().sum())
     if repeated:
         found.append(f"{repeated} of {len(data)} rows are exact duplicates of an earlier row")
-    large = [
-        name for name, big in zip(names, integer & (np.abs(data).max(axis=0) > _EXACT_INTEGERS), strict=True) if big
-    ]
+    large = [name for name, big in zip(names, integer & (np.abs(data).max(axis=0) >= _ROUNDED), strict=True) if big]
     if large:
-        found.append(f"integers beyond 2^53, which float64 rounds: {', '.join(large)}")
+        found.append(f"integers of 2^53 or more, which float64 may round: {', '.join(large)}")
     return found
