@@ -46,10 +46,16 @@ def test_snakemake_merges_files_alike(study):
     assert changed(first, second) == merged
 
 
-def test_the_shipped_changes_of_a_study_are_valid(repository):
-    loaded = load_study([repository / "config" / name for name in ("studies/worth.yaml", "worth-file.yaml")])
-    assert {point.dataset for point in loaded.points} == {"dimuons"}
-    assert loaded.data["dimuons"].derived
+@pytest.mark.parametrize(("file", "dataset"), [("worth-file.yaml", "dimuons"), ("worth-nanoaod.yaml", "nano_jets")])
+def test_the_shipped_changes_of_a_study_are_valid(repository, file, dataset):
+    paths = [repository / "config" / "studies" / "worth.yaml", repository / "config" / file]
+    loaded, original = load_study(paths), load_study(paths[0])
+    assert {point.dataset for point in loaded.points} == {dataset}
+    assert len(loaded.points) == len(original.points) and loaded.name != original.name
+    assert bool(loaded.data[dataset].derived) == (dataset == "dimuons")
+    command = f"--configfile config/studies/worth.yaml config/{file}"
+    for page in (*paths, repository / "docs" / "open-data.md"):
+        assert command in page.read_text(encoding="utf-8"), page
 
 
 def test_a_written_study_reads_back_the_same(study, tmp_path: Path):

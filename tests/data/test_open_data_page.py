@@ -21,5 +21,14 @@ def test_a_snippet_is_valid(name: str, dataset: dict[str, object]) -> None:
     assert checked.columns
 
 
+@pytest.mark.parametrize("name", ["worth-file", "worth-nanoaod"])
+def test_a_study_of_a_record_reads_what_its_snippet_reads(repository: Path, name: str) -> None:
+    study = yaml.safe_load((repository / "config" / f"{name}.yaml").read_text(encoding="utf-8"))
+    ((dataset, found),) = study["data"].items()
+    snippet = dict(snippets())[dataset]
+    varied = ("path", "sha256", "derived")
+    assert {k: v for k, v in found.items() if k not in varied} == {k: v for k, v in snippet.items() if k not in varied}
+
+
 def test_every_record_has_one() -> None:
     assert len(snippets()) == 6
