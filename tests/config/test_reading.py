@@ -1,6 +1,7 @@
 """The files of a study, and its mistakes in words."""
 
 import copy
+import fnmatch
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,23 @@ def test_studies_of_savings_compare_the_recommended_setting_with_the_default(rep
         found = {(p.epochs, *(getattr(p, axis) for axis in SETTING)) for p in points}
         for setting, epochs in ((BALER, BALER_EPOCHS), ({**BALER, **RECOMMENDED}, RECOMMENDED_EPOCHS)):
             assert (epochs, *(setting[axis] for axis in SETTING)) in found
+
+
+def test_the_study_of_codecs_has_its_grid(repository: Path):
+    points = load_study(repository / "config" / "studies" / "worth.yaml").points
+    packings = {point.packing for point in points if point.transform == "identity"}
+    for lossless in ("lz4", "zstd", "zlib", "lzma", "pcodec", "blosc2", "parquet", "rntuple"):
+        assert fnmatch.filter(packings, f"{lossless}*"), lossless
+    for inner in ("zlib", "lzma", "lz4", "zstd"):
+        assert fnmatch.filter(packings, f"root-{inner}-*"), inner
+    for bounded in ("quantise-*+pcodec", "quantise-*+zstd-3", "sz3-*", "sz2-*", "zfp-*", "float32-*+pcodec"):
+        assert len(fnmatch.filter(packings, bounded)) >= 5, bounded
+    trained = {(p.transform, p.start, p.epochs, p.compression_ratio, "quantise" in p.packing) for p in points}
+    for quantised in (False, True):
+        assert {("baler", start, n, 2, quantised) for start in ("random", "pca") for n in (5, 25, 100)} <= trained
+        assert {("baler", "random", 25, ratio, quantised) for ratio in (2, 4, 8)} <= trained
+        assert {("pca", None, None, ratio, quantised) for ratio in (2, 4, 8)} <= trained
+    assert {p.threads for p in points} == {1, 2}
 
 
 def test_the_original_study_has_its_grid(repository: Path):
