@@ -14,6 +14,8 @@ __all__ = ["CLOSE", "missed_sentence", "ranked", "recommended"]
 #: The fastest codec is recommended among those whose ratios are within this factor of the best.
 CLOSE = 1.05
 _MB, _GB = 1e6, 1e9
+#: Errors of a codec, and of the trivial codec.
+_ERRORS = ("max_over_range", "mean_nrmse", "mean_relative_error_p99", "trivial_max_over_range")
 #: From this error on, its size no longer matters.
 _WORTHLESS = 10.0
 
@@ -50,7 +52,7 @@ def _codec(part: pd.DataFrame, file_bytes: int, goal: Goal) -> dict[str, Any]:
     native_bytes = one["ratio_native_bytes"] * one["compressed_bytes"]
     model_bytes = native_bytes / one["ratio_native_bytes_with_model"] - one["compressed_bytes"]
     found = {key: one[key] for key in (*CODEC, "engine", "precision")}
-    found |= {key: one[key] for key in ("max_over_range", "mean_nrmse", "mean_relative_error_p99")}
+    found |= {key: one[key] for key in _ERRORS}
     found |= {
         "trains": bool(training),
         "meets": goal.holds({goal.key: None if pd.isna(one[goal.key]) else one[goal.key]}),

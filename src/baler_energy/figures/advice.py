@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 from baler_energy.analysis.goal import Goal
 from baler_energy.analysis.rate_distortion import codec_name
 from baler_energy.figures.style import COLOURS, grid, legend_below, log_ticks, plain, styled, subtitle, title
+from baler_energy.figures.trivial import mark_trivial
 
 if TYPE_CHECKING:
     from baler_energy.data.sampling import Sample
@@ -28,8 +29,9 @@ _AXES = {
 
 
 def advice_table(codecs: pd.DataFrame) -> pd.DataFrame:
-    """Write `analysis.advice.ranked` as text with units, a row per codec."""
-    return pd.DataFrame(list(map(_row, codecs.to_dict("records"))))
+    """Write `analysis.advice.ranked` as text with units, a row per codec; the numbers are those in the figure."""
+    rows = enumerate(codecs.to_dict("records"), start=1)
+    return pd.DataFrame([{"no.": str(number)} | _row(row) for number, row in rows])
 
 
 def sample_sentence(sample: "Sample", goal: Goal) -> str:
@@ -76,7 +78,7 @@ def draw_advice(codecs: pd.DataFrame, curves: Sequence[pd.DataFrame], goal: Goal
         From `analysis.advice.ranked`.
     curves
         For each way of rounding with its coder: ``ratio_native_bytes``, the goal's error and ``packing``, computed on
-        the first rows of the sample; empty if the goal is lossless.
+        the first rows of the sample; empty if the goal is lossless. The measured codecs are marked beside them.
     goal
         The requested error.
     """
@@ -103,22 +105,39 @@ def _errors(panel: Axes, curves: Sequence[pd.DataFrame], codecs: pd.DataFrame, g
         panel.plot(known[goal.key], known["ratio_native_bytes"], label=plain(curve.attrs["name"]), **look)
     panel.axvline(goal.error, color="0.6", linewidth=0.9)
     panel.set(xscale="log", xlabel=_AXES[goal.measure])
-    log_ticks(panel.xaxis, *panel.get_xlim())
-    _ratios(panel, max(curve["ratio_native_bytes"].max() for curve in curves))
+    # Null if all columns are constant.
+    errors = pd.to_numeric(codecs[goal.key])
+    if (errors > 0).any():
+        panel.update_datalim([(error, 1.0) for error in errors[errors > 0]], updatey=False)
+        panel.autoscale_view(scaley=False)
+    limits = mark_trivial(panel, codecs, goal.key, upright=True, limits=panel.get_xlim())
+    panel.set_xlim(limits)
+    log_ticks(panel.xaxis, *limits)
+    # An error of 0 has no place on a logarithmic axis: its mark is at the left end.
+    _marks(panel, errors.clip(lower=limits[0]), codecs["ratio"])
+    _ratios(panel, [codecs["ratio"], *(curve["ratio_native_bytes"] for curve in curves)])
     panel.legend(loc="upper left")
 
 
 def _speeds(panel: Axes, codecs: pd.DataFrame) -> None:
-    slower = codecs[["compress_mb_per_s", "decompress_mb_per_s"]].min(axis=1)
-    panel.plot(slower, codecs["ratio"], color="black", marker="o", linestyle="none")
-    for number, (x, y) in enumerate(zip(slower, codecs["ratio"], strict=True)):
-        panel.annotate(f"{number + 1}", (x, y), xytext=(4, 3), textcoords="offset points", fontsize=8)
+    _marks(panel, codecs[["compress_mb_per_s", "decompress_mb_per_s"]].min(axis=1), codecs["ratio"])
     panel.set(xscale="log", xlabel="Throughput of the slower operation (MB/s)")
     log_ticks(panel.xaxis, *panel.get_xlim())
-    _ratios(panel, codecs["ratio"].max())
+    _ratios(panel, [codecs["ratio"]])
 
 
-def _ratios(panel: Axes, most: float) -> None:
-    limits = 1.0, 1.4 * most
+def _marks(panel: Axes, across: "pd.Series[float]", up: "pd.Series[float]") -> None:
+    """Mark each codec with its number in the table."""
+    panel.plot(across, up, color="black", marker="o", markersize=4, linestyle="none", clip_on=False, zorder=3)
+    for number, (x, y) in enumerate(zip(across, up, strict=True), start=1):
+        if math.isnan(x):
+            continue
+        panel.annotate(f"{number}", (x, y), xytext=(4, 3), textcoords="offset points", fontsize=8)
+
+
+def _ratios(panel: Axes, ratios: Sequence["pd.Series[float]"]) -> None:
+    every = pd.concat(list(ratios))
+    # A codec whose model outweighs a small file has a ratio below 1.
+    limits = min(1.0, every[every > 0].min() / 1.2), 1.4 * every.max()
     panel.set(yscale="log", ylim=limits, ylabel="Compression ratio (1: as large as the columns)")
     log_ticks(panel.yaxis, *limits)
