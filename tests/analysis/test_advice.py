@@ -1,6 +1,7 @@
 """Ranking codecs that were tried on a sample, and the recommendation."""
 
 import math
+import re
 
 import pytest
 
@@ -65,38 +66,83 @@ def test_an_energy_that_is_missing_stays_missing() -> None:
 def test_codecs_that_miss_the_error_come_last() -> None:
     frame = ranked([*runs("bad", 50.0, error=0.02), *runs("good", 3.0), *runs("better", 6.0)], 10**9, Goal(0.01))
     assert frame["packing"].tolist() == ["better", "good", "bad"]
-    assert recommended(frame, Goal(0.01))[0] == 0
+    assert recommended(frame, Goal(0.01), trained=False)[0] == 0
 
 
-def test_among_codecs_of_nearly_the_same_size_the_fastest_is_recommended() -> None:
-    frame = ranked(
-        [*runs("small", 10.0, duration_s=9), *runs("fast", 9.6), *runs("large", 9.0, duration_s=0.01)],
-        10**9,
-        Goal(0.01),
-    )
-    number, said = recommended(frame, Goal(0.01))
-    assert frame["packing"].iloc[number] == "fast"
-    assert "Use fast: compression ratio 9.6, with every value" in said
-    assert "the fastest codec with a ratio within 5 % of the best" in said
+def advised(rows, *, trained: bool = True) -> tuple[str, list[str]]:
+    """Packing of the recommended codec (empty: none), and the sentences."""
+    frame = ranked(rows, 10**9, Goal(0.01))
+    number, said = recommended(frame, Goal(0.01), trained=trained)
+    return "" if number < 0 else frame["packing"].iloc[number], re.split(r"(?<=\.) ", said)
 
 
-def test_the_recommendation_compares_with_a_trained_codec() -> None:
-    rows = [*runs("small", 10.0), *runs("pco", 5.0, trained_s=3.0)]
-    assert recommended(ranked(rows, 10**9, Goal(0.01)), Goal(0.01))[1].endswith(
-        "The best trained codec, pca 1/2, pco, needs 2 times as many bytes, after 3 s of training."
-    )
-    rows = [*runs("small", 5.0), *runs("pco", 10.0, trained_s=3.0)]
-    assert recommended(ranked(rows, 10**9, Goal(0.01)), Goal(0.01))[1].endswith(
-        "small, needs 2 times as many bytes, but no training, which took 3 s here."
-    )
-    said = recommended(ranked(runs("small", 10.0), 10**9, Goal(0.01)), Goal(0.01))[1]
-    assert said.endswith("No trained codec that was tried meets the goal.")
+SMALL, FAST, LARGE = runs("small", 10.0, duration_s=9), runs("fast", 9.6), runs("large", 9.0, duration_s=0.01)
+WITHIN = "with every value within 1 % of its column's range."
+NO_TRAINED = "No trained codec that was tried meets the goal."
 
 
-def test_nothing_is_recommended_that_misses_the_error() -> None:
-    number, said = recommended(ranked(runs("bad", 50.0, error=0.02), 10**9, Goal(0.01)), Goal(0.01))
-    assert number == -1
-    assert said.startswith("No codec that was tried meets the goal: every value within 1 % of its column's range.")
+@pytest.mark.parametrize(
+    ("rows", "trained", "packing", "sentences"),
+    [
+        (
+            [*SMALL, *FAST, *LARGE],
+            True,
+            "fast",
+            (f"Use fast: compression ratio 9.6, the fastest within 5 % of the largest ratio, {WITHIN}", NO_TRAINED),
+        ),
+        (
+            [*SMALL, *LARGE],
+            True,
+            "small",
+            (f"Use small: compression ratio 10, the largest ratio, {WITHIN}", NO_TRAINED),
+        ),
+        (
+            SMALL,
+            False,
+            "small",
+            (f"Use small: compression ratio 10, the largest ratio, {WITHIN}", "No trained codec was tried."),
+        ),
+        (
+            [*SMALL, *runs("pco", 5.0, trained_s=3.0)],
+            True,
+            "small",
+            (
+                f"Use small: compression ratio 10, the largest ratio, {WITHIN}",
+                "The best trained codec, pca 1/2, pco, needs 2 times as many bytes, after 3 s of training.",
+            ),
+        ),
+        (
+            [*runs("small", 5.0), *runs("pco", 10.0, trained_s=3.0)],
+            True,
+            "pco",
+            (
+                f"Use pca 1/2, pco: compression ratio 10, the largest ratio, {WITHIN}",
+                "The best codec without training, small, needs 2 times as many bytes, but no training, which took 3 s "
+                "here.",
+            ),
+        ),
+        (
+            [*runs("small", 5.0, error=0.02), *runs("pco", 10.0, trained_s=3.0)],
+            True,
+            "pco",
+            (
+                f"Use pca 1/2, pco: compression ratio 10, the largest ratio, {WITHIN}",
+                "No codec without training that was tried meets the goal.",
+            ),
+        ),
+        (
+            runs("bad", 50.0, error=0.02),
+            True,
+            "",
+            (
+                "No codec that was tried meets the goal: every value within 1 % of its column's range.",
+                "Allow a larger error, or use --lossless.",
+            ),
+        ),
+    ],
+)
+def test_the_recommendation_is_two_sentences_with_the_reason_in_the_first(rows, trained, packing, sentences) -> None:
+    assert advised(rows, trained=trained) == (packing, list(sentences))
 
 
 def test_codecs_that_reach_the_error_with_no_packing_are_named() -> None:

@@ -68,8 +68,15 @@ def _codec(part: pd.DataFrame, file_bytes: int, goal: Goal) -> dict[str, Any]:
     return found
 
 
-def recommended(codecs: pd.DataFrame, goal: Goal) -> tuple[int, str]:
-    """Choose a codec of `ranked`, and explain the choice in two sentences.
+def recommended(codecs: pd.DataFrame, goal: Goal, *, trained: bool) -> tuple[int, str]:
+    """Choose a codec of `ranked`, and explain the choice in two sentences, the first of which has the reason.
+
+    Parameters
+    ----------
+    codecs, goal
+        See `ranked`.
+    trained
+        Whether any trained codec was tried, even if none is in `codecs`.
 
     Returns
     -------
@@ -84,16 +91,18 @@ def recommended(codecs: pd.DataFrame, goal: Goal) -> tuple[int, str]:
     slowest = close[["compress_mb_per_s", "decompress_mb_per_s"]].min(axis=1)
     number = int(slowest.idxmax())
     best = codecs.iloc[number]
-    said = f"Use {codec_name(best)}: compression ratio {best['ratio']:.3g}, with {goal.words}"
-    within = f"{100 * (CLOSE - 1):.0f} % of the best"
-    said += "." if number == meeting.index[0] else f". It is the fastest codec with a ratio within {within}."
-    others = meeting[meeting["trains"] != best["trains"]]
-    return number, f"{said} {_against(best, others)}"
+    reason = f"the fastest within {100 * (CLOSE - 1):.0f} % of the largest ratio"
+    if number == meeting.index[0]:
+        reason = "the largest ratio"
+    said = f"Use {codec_name(best)}: compression ratio {best['ratio']:.3g}, {reason}, with {goal.words}."
+    return number, f"{said} {_against(best, meeting[meeting['trains'] != best['trains']], goal, trained=trained)}"
 
 
-def _against(best: "pd.Series[Any]", others: pd.DataFrame) -> str:
-    """Compare with the best codec of the other kind, trained or not."""
+def _against(best: "pd.Series[Any]", others: pd.DataFrame, goal: Goal, *, trained: bool) -> str:
+    """Compare with the best codec of the other kind, trained or not, in one sentence."""
     kind = "codec without training" if best["trains"] else "trained codec"
+    if others.empty and not best["trains"] and not trained:
+        return f"No {kind} was tried{'' if goal.error else ', since none is lossless'}."
     if others.empty:
         return f"No {kind} that was tried meets the goal."
     other = others.iloc[0]

@@ -181,7 +181,8 @@ def _said(codecs: "pd.DataFrame", missed: Mapping[str, float], sample: "Sample",
     from baler_energy.figures.advice import sample_sentence
 
     goal = _goal(args)
-    number, recommendation = recommended(codecs, goal)
+    trained = bool(missed) or bool(codecs["trains"].any())
+    number, recommendation = recommended(codecs, goal, trained=trained)
     said = [recommendation]
     if number >= 0:
         commands = _commands(codecs.iloc[number], sample, args)
