@@ -21,6 +21,8 @@ __all__ = ["advice_table", "draw_advice", "sample_sentence"]
 
 #: Below this size (B), the fixed time per file dominates.
 _SMALL_BYTES = 2e6
+#: Distance of a number from its mark, and between numbers, over the width and height of a panel.
+_AWAY, _APART = 0.05, 0.045
 _AXES = {
     "value": "Largest error / range of the column",
     "nrmse": "NRMSE (mean over columns)",
@@ -100,7 +102,8 @@ def _errors(panel: Axes, curves: Sequence[pd.DataFrame], codecs: pd.DataFrame, g
         known = curve[curve[goal.key] > 0]
         look: dict[str, Any] = {
             "color": COLOURS[number % len(COLOURS)],
-            "linestyle": ("-", "--", ":", "-.")[number % 4],
+            # The fifth curve has the first one's colour, and another line.
+            "linestyle": ("-", "--", ":", "-.")[(number + number // len(COLOURS)) % 4],
         }
         panel.plot(known[goal.key], known["ratio_native_bytes"], label=plain(curve.attrs["name"]), **look)
     panel.axvline(goal.error, color="0.6", linewidth=0.9)
@@ -111,28 +114,48 @@ def _errors(panel: Axes, curves: Sequence[pd.DataFrame], codecs: pd.DataFrame, g
         panel.update_datalim([(error, 1.0) for error in errors[errors > 0]], updatey=False)
         panel.autoscale_view(scaley=False)
     limits = mark_trivial(panel, codecs, goal.key, upright=True, limits=panel.get_xlim())
-    panel.set_xlim(limits)
+    panel.set_xlim(*limits)
     log_ticks(panel.xaxis, *limits)
+    _ratios(panel, [codecs["ratio"], *(curve["ratio_native_bytes"] for curve in curves)])
     # An error of 0 has no place on a logarithmic axis: its mark is at the left end.
     _marks(panel, errors.clip(lower=limits[0]), codecs["ratio"])
-    _ratios(panel, [codecs["ratio"], *(curve["ratio_native_bytes"] for curve in curves)])
     panel.legend(loc="upper left")
 
 
 def _speeds(panel: Axes, codecs: pd.DataFrame) -> None:
-    _marks(panel, codecs[["compress_mb_per_s", "decompress_mb_per_s"]].min(axis=1), codecs["ratio"])
-    panel.set(xscale="log", xlabel="Throughput of the slower operation (MB/s)")
-    log_ticks(panel.xaxis, *panel.get_xlim())
+    slower = codecs[["compress_mb_per_s", "decompress_mb_per_s"]].min(axis=1)
+    limits = slower.min() / 1.3, slower.max() * 1.5
+    panel.set(xscale="log", xlim=limits, xlabel="Throughput of the slower operation (MB/s)")
+    log_ticks(panel.xaxis, *limits)
     _ratios(panel, [codecs["ratio"]])
+    _marks(panel, slower, codecs["ratio"])
 
 
 def _marks(panel: Axes, across: "pd.Series[float]", up: "pd.Series[float]") -> None:
-    """Mark each codec with its number in the table."""
+    """Mark each codec with its number in the table. The panel has its limits already."""
     panel.plot(across, up, color="black", marker="o", markersize=4, linestyle="none", clip_on=False, zorder=3)
-    for number, (x, y) in enumerate(zip(across, up, strict=True), start=1):
-        if math.isnan(x):
-            continue
-        panel.annotate(f"{number}", (x, y), xytext=(4, 3), textcoords="offset points", fontsize=8)
+    left, right = panel.get_xlim()
+    look: dict[str, Any] = {
+        "fontsize": 8,
+        "verticalalignment": "center",
+        "bbox": {"facecolor": "white", "edgecolor": "none", "pad": 0.6},
+        "arrowprops": {"arrowstyle": "-", "color": "0.5", "linewidth": 0.6, "shrinkA": 0, "shrinkB": 2},
+    }
+    for number, (x, y, height) in enumerate(zip(across, up, _heights(panel, up), strict=True), start=1):
+        if not math.isnan(x):
+            panel.annotate(f"{number}", (x, y), xytext=(x * (right / left) ** _AWAY, height), zorder=4, **look)
+
+
+def _heights(panel: Axes, ratios: "pd.Series[float]") -> list[float]:
+    """Heights of numbers next to marks at `ratios` that do not overlap, even if the marks do."""
+    low, high = panel.get_ylim()
+    step = (high / low) ** _APART
+    heights: dict[Any, float] = {}
+    for key, ratio in ratios.sort_values(ascending=False).items():
+        heights[key] = min([ratio, *(height / step for height in list(heights.values())[-1:])])
+    # Numbers only moved down so far.
+    moved = math.sqrt(max(ratio / heights[key] for key, ratio in ratios.items()))
+    return [heights[key] * moved for key in ratios.index]
 
 
 def _ratios(panel: Axes, ratios: Sequence["pd.Series[float]"]) -> None:
