@@ -1,7 +1,10 @@
 """The figure and the table of ``advise``."""
 
+import itertools
+
 import pandas as pd
 import pytest
+from matplotlib.text import Text
 
 from baler_energy.analysis.goal import Goal
 from baler_energy.analysis.rate_distortion import CODEC
@@ -46,7 +49,7 @@ def test_both_panels_mark_the_measured_codecs_by_their_numbers_in_the_table(meas
     for panel in (errors, speeds):
         assert panel.get_ylim()[0] < 0.8
         assert any(list(line.get_ydata()) == [8.0, 2.0, 0.8] and line.get_marker() == "o" for line in panel.lines)
-    table = advice_table(codecs(measure))
+    table = advice_table(codecs(measure), Goal(0.01, measure))
     assert dict(zip(table["no."], table["codec"], strict=True)) == dict(zip("123", CODECS, strict=True))
 
 
@@ -64,3 +67,24 @@ def test_the_figure_of_lossless_codecs_has_no_error_axis() -> None:
     (panel,) = draw_advice(codecs("value"), [], Goal(0.0)).axes
     assert "Throughput" in panel.get_xlabel()
     assert [number for number, *_ in marks(panel)] == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize(
+    ("measure", "words"),
+    [("value", "largest error / range"), ("nrmse", "NRMSE"), ("relative", "relative error, 99 %")],
+)
+def test_the_table_has_the_error_that_the_user_asked_for(measure: str, words: str) -> None:
+    table = advice_table(codecs(measure), Goal(0.01, measure))
+    assert table[words].tolist() == ["0.01", "0", "0.004"]
+    assert ("relative error, 99 %" in table) == (measure == "relative")
+
+
+def test_numbers_of_codecs_with_the_same_error_do_not_overlap() -> None:
+    frame = codecs("value").assign(max_over_range=0.01, ratio=[5.0, 4.99, 4.98])
+    curve = pd.DataFrame({"max_over_range": [0.3, 0.003], "ratio_native_bytes": [9.0, 2.0]})
+    curve.attrs["name"] = "quantise+pcodec"
+    figure = draw_advice(frame, [curve], Goal(0.01))
+    figure.draw_without_rendering()
+    boxes = [Text.get_window_extent(text) for text in figure.axes[0].texts if text.get_text().isdigit()]
+    assert len(boxes) == 3
+    assert not any(one.overlaps(other) for one, other in itertools.combinations(boxes, 2))

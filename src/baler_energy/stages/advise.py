@@ -110,7 +110,7 @@ def run(args: argparse.Namespace) -> None:
         said = _said(codecs, missed, sample, args)
         if args.html is not None:
             _write_page(args.html, trials, codecs, said)
-    print(advice_table(codecs).to_string(index=False), *said, sep="\n\n")
+    print(advice_table(codecs, _goal(args)).to_string(index=False), *said, sep="\n\n")
 
 
 def advise(trials: "Trials", until: float) -> "tuple[pd.DataFrame, dict[str, float]]":
@@ -202,7 +202,7 @@ def _write_page(page: Path, trials: "Trials", codecs: "pd.DataFrame", said: Sequ
 
     curves = trials.curves(best_coder(list(codecs["packing"])))
     picture = svg(draw_advice(codecs, curves, trials.goal))
-    write_text(page, html_page("Which codec suits this file?", said, advice_table(codecs), picture))
+    write_text(page, html_page("Which codec suits this file?", said, advice_table(codecs, trials.goal), picture))
 
 
 def _commands(codec: "pd.Series[Any]", sample: "Sample", args: argparse.Namespace) -> list[str]:
