@@ -181,7 +181,7 @@ def test_packed_columns_of_another_shape_are_refused(word):
 
 def test_what_they_say_of_themselves(monkeypatch):
     coders = (
-        ("sz2-0.01", "hdf5plugin", "-r requirements/sz2.txt"),
+        ("sz2-0.01", "hdf5plugin", "'baler-energy[sz2]'"),
         ("sz3-0.01", "pysz", "pysz"),
         ("zfp-0.01", "zfpy", "zfpy"),
     )

@@ -57,7 +57,7 @@ class Blosc2(Coder):
     def missing(cls) -> str | None:
         """Report how to install the package, in the version that is known to work."""
         reason = super().missing()
-        return reason and f"{reason.partition(':')[0]}: `pip install -r requirements/blosc2.txt`."
+        return reason and f"{reason.partition(':')[0]}: `pip install 'baler-energy[blosc2]'`."
 
     def encode(self, values: NDArray[Any]) -> bytes:
         """Shuffle and pack the bytes."""

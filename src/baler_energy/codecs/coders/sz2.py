@@ -54,7 +54,7 @@ class Sz2(BoundedCoder):
     def missing(cls) -> str | None:
         """Report how to install the package, in the version that is known to work."""
         reason = super().missing()
-        return reason and f"{reason.partition(':')[0]}: `pip install -r requirements/sz2.txt`."
+        return reason and f"{reason.partition(':')[0]}: `pip install 'baler-energy[sz2]'`."
 
     def pack(self, values: NDArray[Any], tolerance: float) -> bytes:
         """Pack floats with a maximum error, one thread at a time."""
