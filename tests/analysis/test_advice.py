@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from baler_energy.analysis.advice import missed_sentence, ranked, recommended
+from baler_energy.analysis.advice import missed_sentence, missing_sentence, ranked, recommended
 from baler_energy.analysis.goal import Goal
 from baler_energy.analysis.rate_distortion import CODEC, codec_name
 
@@ -149,6 +149,14 @@ def test_codecs_that_reach_the_error_with_no_packing_are_named() -> None:
     assert missed_sentence({}, Goal(0.01)) == []
     (said,) = missed_sentence({"baler 1/2": 0.42}, Goal(0.01, "nrmse"))
     assert "baler 1/2 (42 %)" in said
+
+
+def test_codecs_that_cannot_be_used_here_are_named_with_the_reason() -> None:
+    assert missing_sentence({}) == []
+    reasons = {"blosc2": "The package blosc2 is not installed: `pip install x`.", "zfp": "No wheel."}
+    assert missing_sentence(reasons) == [
+        "Not tried: blosc2 (the package blosc2 is not installed: `pip install x`), zfp (no wheel)."
+    ]
 
 
 def test_a_codec_is_named_by_what_it_is_made_of() -> None:

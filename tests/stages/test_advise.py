@@ -74,6 +74,20 @@ def test_a_page_is_written(stage, jets, tmp_path, capsys):
     assert "an NRMSE (RMS error / standard deviation, mean over columns) of at most 5 %" in page
 
 
+@pytest.mark.parametrize("goal", [("--lossless",), ("--error", 0.05)])
+def test_a_codec_that_is_missing_here_is_named_with_the_reason(stage, jets, tmp_path, monkeypatch, capsys, goal):
+    words = {name: load(CODERS[name]).WORD for name in ("blosc2", "sz3")}
+    for name, word in words.items():
+        monkeypatch.setattr(word, "missing", lambda name=name: f"The package {name} is not installed.")
+    stage("advise", jets, *goal, "--html", tmp_path / "advice.html", *FAST)
+    missing = ["blosc2", "sz3"] if "--error" in goal else ["blosc2"]
+    named = ", ".join(f"{name} (the package {name} is not installed)" for name in missing)
+    table, *paragraphs = capsys.readouterr().out.split("\n\n")
+    assert f"Not tried: {named}." in paragraphs
+    assert f"<p>Not tried: {named}.</p>" in (tmp_path / "advice.html").read_text()
+    assert "blosc2" not in table
+
+
 def test_nothing_is_begun_after_the_time_is_over(stage, jets, capsys):
     with pytest.raises(InputError, match="the time was over before any codec"):
         stage("advise", jets, *FAST[:-1], 0)
@@ -129,3 +143,4 @@ def test_a_relative_error_is_met_by_components_that_are_stored_as_computed(stage
     said = capsys.readouterr()
     assert "Use float32-" in said.out
     assert "pca 1/1, " in said.out
+    assert "relative error, 99 %" in said.out

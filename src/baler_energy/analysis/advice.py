@@ -9,7 +9,7 @@ import pandas as pd
 from baler_energy.analysis.goal import Goal
 from baler_energy.analysis.rate_distortion import CODEC, codec_name
 
-__all__ = ["CLOSE", "missed_sentence", "ranked", "recommended"]
+__all__ = ["CLOSE", "missed_sentence", "missing_sentence", "ranked", "recommended"]
 
 #: The fastest codec is recommended among those whose ratios are within this factor of the best.
 CLOSE = 1.05
@@ -119,6 +119,14 @@ def missed_sentence(errors: Mapping[str, float], goal: Goal) -> list[str]:
         return []
     listed = ", ".join(f"{name} ({_percent(error)})" for name, error in errors.items())
     return [f"Not in the table, because their error is too large with every packing: {listed}."]
+
+
+def missing_sentence(reasons: Mapping[str, str]) -> list[str]:
+    """List the codecs that cannot be used on this machine, with the reasons; empty if there are none."""
+    if not reasons:
+        return []
+    listed = ", ".join(f"{name} ({reason[:1].lower()}{reason[1:].rstrip('.')})" for name, reason in reasons.items())
+    return [f"Not tried: {listed}."]
 
 
 def _percent(error: float) -> str:

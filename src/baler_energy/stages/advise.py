@@ -107,7 +107,7 @@ def run(args: argparse.Namespace) -> None:
 
         trials = Trials(sample, _goal(args), Path(folder), measuring, base)
         codecs, missed = advise(trials, time.monotonic() + args.limit_s)
-        said = _said(codecs, missed, sample, args)
+        said = _said(codecs, missed, trials, args)
         if args.html is not None:
             _write_page(args.html, trials, codecs, said)
     print(advice_table(codecs, _goal(args)).to_string(index=False), *said, sep="\n\n")
@@ -175,19 +175,21 @@ def _name(point: PointOptions) -> str:
     return point.packing if point.compression_ratio is None else f"{point.transform} 1/{point.compression_ratio:g}"
 
 
-def _said(codecs: "pd.DataFrame", missed: Mapping[str, float], sample: "Sample", args: argparse.Namespace) -> list[str]:
+def _said(
+    codecs: "pd.DataFrame", missed: Mapping[str, float], trials: "Trials", args: argparse.Namespace
+) -> list[str]:
     """Return the recommendation, its commands, and a description of the comparison."""
-    from baler_energy.analysis.advice import missed_sentence, recommended
+    from baler_energy.analysis.advice import missed_sentence, missing_sentence, recommended
     from baler_energy.figures.advice import sample_sentence
 
-    goal = _goal(args)
+    goal, sample = trials.goal, trials.sample
     trained = bool(missed) or bool(codecs["trains"].any())
     number, recommendation = recommended(codecs, goal, trained=trained)
     said = [recommendation]
     if number >= 0:
         commands = _commands(codecs.iloc[number], sample, args)
         said.append("\n  ".join(["To compress and decompress the file with it:", *commands]))
-    return [*said, *missed_sentence(missed, goal), sample_sentence(sample, goal)]
+    return [*said, *missed_sentence(missed, goal), *missing_sentence(trials.missing()), sample_sentence(sample, goal)]
 
 
 def _goal(args: argparse.Namespace) -> Goal:

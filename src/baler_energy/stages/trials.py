@@ -92,6 +92,15 @@ class Trials:
         ]
         return [point for point in points if point is not None and "train" in operations_of(point)]
 
+    def missing(self) -> dict[str, str]:
+        """Return the words of packings that suit the goal but cannot be used on this machine, with the reason."""
+        reasons = {
+            name: kind.missing()
+            for name, kind in _words()
+            if _is_lossless_coder(kind) or (self.goal.error and kind.ladder(name))
+        }
+        return {name: reason for name, reason in reasons.items() if reason}
+
     def trained(self, point: PointOptions, coder: str) -> PointOptions | None:
         """Train and measure a transform and choose a packing with a coder; None if no packing meets the goal."""
         train(self._table("training"), self._out(point) / "train", point, Training(), self.measuring)
@@ -211,16 +220,23 @@ class Trials:
         return self.folder / f"{name}.npz"
 
 
+def _words() -> list[tuple[str, type[Word]]]:
+    """Return the words of packings, with their classes, installed or not."""
+    return [(name, load(module).WORD) for name, (module, *_) in CODERS.items()]
+
+
 def _kinds() -> list[tuple[str, type[Word]]]:
     """Return the installed words with a ladder (the lossy ones), with their classes."""
-    kinds = [(name, load(module).WORD) for name, (module, *_) in CODERS.items()]
-    return [(name, kind) for name, kind in kinds if kind.ladder(name) and kind.missing() is None]
+    return [(name, kind) for name, kind in _words() if kind.ladder(name) and kind.missing() is None]
+
+
+def _is_lossless_coder(kind: type[Word]) -> bool:
+    return issubclass(kind, Coder) and kind.lossless
 
 
 def _coders() -> list[str]:
     """Return the names of the installed lossless coders."""
-    kinds = [(name, load(module).WORD) for name, (module, *_) in CODERS.items()]
-    return [name for name, kind in kinds if issubclass(kind, Coder) and kind.lossless and kind.missing() is None]
+    return [name for name, kind in _words() if _is_lossless_coder(kind) and kind.missing() is None]
 
 
 def best_coder(packings: Sequence[str]) -> str:
