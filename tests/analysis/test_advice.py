@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from baler_energy.analysis.advice import missed_sentence, missing_sentence, ranked, recommended
+from baler_energy.analysis.advice import late_sentence, missed_sentence, missing_sentence, ranked, recommended
 from baler_energy.analysis.goal import Goal
 from baler_energy.analysis.rate_distortion import CODEC, codec_name
 
@@ -156,6 +156,13 @@ def test_codecs_that_cannot_be_used_here_are_named_with_the_reason() -> None:
     reasons = {"blosc2": "The package blosc2 is not installed: `pip install x`.", "zfp": "No wheel."}
     assert missing_sentence(reasons) == [
         "Not tried: blosc2 (the package blosc2 is not installed: `pip install x`), zfp (no wheel)."
+    ]
+
+
+def test_what_the_time_did_not_allow_is_named() -> None:
+    assert late_sentence([]) == []
+    assert late_sentence(["zfp", "baler 1/4"]) == [
+        "Not tried, because the time was over (--limit-s): zfp, baler 1/4."
     ]
 
 

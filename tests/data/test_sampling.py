@@ -64,8 +64,8 @@ def test_at_most_twice_the_sample_is_held(monkeypatch: pytest.MonkeyPatch) -> No
     blocks = [Block(np.arange(1000.0).reshape(-1, 1).view(Watched)) for _ in range(50)]
     source = SimpleNamespace(rows=None, names=("a",), blocks=lambda rows: blocks)
     monkeypatch.setattr(sampling, "RUN_ROWS", 100)
-    data, rows = sampling._spread(source, 400, "reading")
-    assert (len(data), rows) == (400, 50_000)
+    data, rows, whole = sampling._spread(source, 400, "reading", lambda: False)
+    assert (len(data), rows, whole) == (400, 50_000, True)
 
 
 def test_columns_with_nan_are_left_out(tmp_path: Path) -> None:
@@ -77,6 +77,25 @@ def test_columns_with_nan_are_left_out(tmp_path: Path) -> None:
     assert sample.left_out == ("b",)
     assert sample.warnings[-1] == "b: left out because of NaN or infinity"
     assert sorted([*sample.training.data[:, 1], *sample.test.data[:, 1]]) == sorted(data[:, 2])
+
+
+def test_reading_stops_when_asked_and_the_sample_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sampling, "_READ_ROWS", 1000)
+    path = str(save(tmp_path / "a.npz", 10_000))
+    asked = iter([False, False, True])
+    sample = sample_file(path, Request(), 10**6, stop=lambda: next(asked))
+    numbers = np.sort(np.concatenate([sample.training.data[:, 0], sample.test.data[:, 0]]))
+    np.testing.assert_array_equal(numbers, np.arange(3000))
+    # An npz file states its number of rows.
+    assert sample.rows == 10_000
+    assert sample.warnings[-1] == f"{path}: only the first 3,000 rows were read, since the time was over"
+    assert not any("the time was over" in words for words in sample_file(path, Request(), 10**6).warnings)
+
+
+def test_enough_rows_are_read_even_if_the_time_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sampling, "_READ_ROWS", LEAST_ROWS // 2)
+    sample = sample_file(str(save(tmp_path / "a.npz", 1000)), Request(), 10**6, stop=lambda: True)
+    assert len(sample.training.data) + len(sample.test.data) == LEAST_ROWS
 
 
 def test_what_cannot_be_sampled_is_refused(tmp_path: Path) -> None:

@@ -88,3 +88,9 @@ def test_numbers_of_codecs_with_the_same_error_do_not_overlap() -> None:
     boxes = [Text.get_window_extent(text) for text in figure.axes[0].texts if text.get_text().isdigit()]
     assert len(boxes) == 3
     assert not any(one.overlaps(other) for one, other in itertools.combinations(boxes, 2))
+
+
+def test_codecs_are_marked_even_if_there_was_no_time_for_curves() -> None:
+    errors, _ = draw_advice(codecs("value"), [], Goal(0.01)).axes
+    assert [number for number, *_ in marks(errors)] == ["1", "2", "3"]
+    assert errors.get_legend() is None

@@ -8,10 +8,12 @@ import pytest
 
 from baler_energy.cli import main
 from baler_energy.codecs.packing import Packing
-from baler_energy.data import toy
+from baler_energy.data import sampling, toy
 from baler_energy.errors import InputError
 from baler_energy.formats import open_source
+from baler_energy.stages import advise
 from baler_energy.stages.trials import best_coder
+from baler_energy.time_limit import TimeLimit
 from baler_energy.variants import CODERS, load
 
 FAST = ("--meters", "process", "--min-window-s", 0, "--idle-s", 0, "--threads", 1, "--epochs", 1, "--limit-s", 600)
@@ -89,8 +91,26 @@ def test_a_codec_that_is_missing_here_is_named_with_the_reason(stage, jets, tmp_
 
 
 def test_nothing_is_begun_after_the_time_is_over(stage, jets, capsys):
-    with pytest.raises(InputError, match="the time was over before any codec"):
+    with pytest.raises(InputError, match="the time was over before a codec was found"):
         stage("advise", jets, *FAST[:-1], 0)
+
+
+def test_reading_is_part_of_the_time(stage, jets, monkeypatch):
+    now_s = 0.0
+    real = sampling.sample_file
+
+    def slow(*words, stop, **more):
+        nonlocal now_s
+        assert not stop()
+        now_s = 50.0
+        assert stop()
+        now_s = 100.0
+        return real(*words, stop=stop, **more)
+
+    monkeypatch.setattr(advise, "TimeLimit", lambda limit_s: TimeLimit(limit_s, lambda: now_s))
+    monkeypatch.setattr(sampling, "sample_file", slow)
+    with pytest.raises(InputError, match="the time was over before a codec was found"):
+        stage("advise", jets, *FAST[:-1], 100)
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,23 @@
 """Trials of codecs on a sample."""
 
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import pytest
 
+from baler_energy.analysis import advice
 from baler_energy.analysis.goal import Goal
 from baler_energy.data.sampling import Sample
 from baler_energy.data.table import Table
+from baler_energy.errors import InputError
+from baler_energy.stages import measured
+from baler_energy.stages.advise import advise
 from baler_energy.stages.options import PointOptions
-from baler_energy.stages.trials import Trials
+from baler_energy.stages.trials import Trials, _coders, _kinds
+from baler_energy.time_limit import TimeLimit
 
 
 def _table(*ranges: float) -> Table:
@@ -32,5 +39,140 @@ def test_the_bound_follows_the_column_whose_range_shrinks_most(
     tmp_path: Path, training: tuple[float, ...], test: tuple[float, ...], expected: float
 ) -> None:
     sample = Sample(_table(*training), _table(*test), 10, (), ())
-    trials = Trials(sample, Goal(0.01), tmp_path, cast(Any, None), PointOptions())
+    trials = Trials(sample, Goal(0.01), tmp_path, cast(Any, None), PointOptions(), TimeLimit(1))
     assert trials._least_range() == expected
+
+
+class Clock:
+    """A clock that only a test moves (s)."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+Make = Callable[..., Trials]
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def ticking(clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
+    """Trials in which all codecs meet the goal; pilots and measurements take `pilot_s` and `measured_s`."""
+
+    def make(
+        limit_s: float, goal: Goal, pilot_s: float = 0.0, measured_s: float = 0.0, *, curves_follow: bool = False
+    ) -> Trials:
+        def pilot(self: Trials, point: PointOptions, table: str = "pilot") -> dict[str, Any]:
+            clock.now_s += pilot_s
+            return {"ratio_native_bytes": 2.0, "packing": point.packing, self.goal.key: 0.0}
+
+        def measure(self: Trials, point: PointOptions) -> list[dict[str, Any]]:
+            clock.now_s += measured_s
+            return [{"packing": point.packing, "transform": point.transform}]
+
+        def trained(self: Trials, point: PointOptions, coder: str) -> PointOptions:
+            return point.changed(packing=coder)
+
+        monkeypatch.setattr(Trials, "_pilot", pilot)
+        monkeypatch.setattr(Trials, "measured", measure)
+        monkeypatch.setattr(Trials, "trained", trained)
+        monkeypatch.setattr(measured, "shared_session", nullcontext)
+        monkeypatch.setattr(advice, "ranked", lambda rows, *_: rows)
+        sample = Sample(_table(1.0, 2.0), _table(1.0, 2.0), 10, (), ())
+        limit = TimeLimit(limit_s, clock)
+        return Trials(
+            sample, goal, tmp_path, cast(Any, None), PointOptions(), limit, curves_follow=curves_follow
+        )
+
+    return make
+
+
+def test_the_search_for_packings_leaves_time_to_measure(ticking: Make, clock: Clock) -> None:
+    trials = ticking(5, Goal(0.0), pilot_s=1)
+    found = [point.packing for point in trials.without_training()]
+    assert (len(found), clock.now_s) == (3, 3.0)
+    assert [*found, *trials.late] == _coders()
+
+
+@pytest.mark.parametrize("measure", ["value", "nrmse"])
+def test_ways_of_rounding_that_the_time_does_not_allow_are_late(ticking: Make, clock: Clock, measure: str) -> None:
+    without = ticking(1e9, Goal(0.01, measure), pilot_s=1).without_training()
+    whole_s, clock.now_s = clock.now_s, 0.0
+    trials = ticking(whole_s, Goal(0.01, measure), pilot_s=1)
+    found = trials.without_training()
+    # What was begun is finished: a search on one ladder, and one packing.
+    assert 0.6 * whole_s <= clock.now_s <= 0.6 * whole_s + 10
+    assert 0 < len(found) < len(without)
+    assert set(trials.late) & {name for name, _ in _kinds()}
+
+
+@pytest.mark.parametrize(("curves_follow", "tried"), [(False, 4), (True, 3)])
+def test_no_codec_is_begun_after_the_time_is_over(ticking: Make, curves_follow: bool, tried: int) -> None:
+    trials = ticking(100, Goal(0.05, "nrmse"), measured_s=30, curves_follow=curves_follow)
+    names = [point.packing for point in trials.without_training()]
+    rows, missed = advise(trials)
+    assert [row["packing"] for row in cast(Any, rows)] == names[:tried]
+    assert missed == {}
+    trained = [f"{transform} 1/{ratio}" for ratio in (1, 2, 4) for transform in ("baler", "pca")]
+    assert trials.late == [*names[tried:], *trained]
+
+
+def test_with_enough_time_nothing_is_late(ticking: Make) -> None:
+    trials = ticking(1e6, Goal(0.05, "nrmse"), pilot_s=1, measured_s=30)
+    rows, _ = advise(trials)
+    assert {row["transform"] for row in cast(Any, rows)} == {"identity", "baler", "pca"}
+    assert len(trials.curves("pcodec")) == len(_kinds())
+    assert trials.late == []
+
+
+def test_one_codec_is_measured_even_if_the_search_took_all_the_time(ticking: Make) -> None:
+    trials = ticking(100, Goal(0.0), pilot_s=1000)
+    rows, _ = advise(trials)
+    assert [row["packing"] for row in cast(Any, rows)] == _coders()[:1]
+    assert trials.late == _coders()[1:]
+
+
+def test_without_time_for_a_codec_there_is_no_advice(ticking: Make, clock: Clock) -> None:
+    trials = ticking(100, Goal(0.01))
+    clock.now_s = 100
+    with pytest.raises(InputError, match="--limit-s: the time was over before a codec was found"):
+        advise(trials)
+
+
+def test_curves_end_when_the_time_is_over(ticking: Make, clock: Clock) -> None:
+    trials = ticking(20, Goal(0.01), pilot_s=1)
+    curves = trials.curves("pcodec")
+    assert clock.now_s == 20
+    assert sum(map(len, curves)) == 20
+    assert trials.late == [f"the curve of {name}" for name, _ in _kinds()[len(curves) :]]
+    assert trials.late
+
+
+def test_packings_of_a_trained_codec_end_when_the_time_is_over(ticking: Make, clock: Clock) -> None:
+    trials = ticking(2, Goal(0.01), pilot_s=1)
+    point = trials.trainable()[0]
+    assert trials._trained_packing(point, "pcodec") is not None
+    assert clock.now_s == 2
+    assert trials._trained_packing(point, "pcodec") is not None
+    assert clock.now_s == 3
+
+
+def test_a_training_without_time_for_its_packings_is_late_and_not_missed(
+    ticking: Make, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trials = ticking(100, Goal(0.05, "nrmse"))
+
+    def trained(self: Trials, point: PointOptions, coder: str) -> None:
+        clock.now_s += 60
+
+    monkeypatch.setattr(Trials, "trained", trained)
+    monkeypatch.setattr(Trials, "error_of", lambda self, point: 0.5)
+    _, missed = advise(trials)
+    assert missed == {"baler 1/1": 0.5}
+    assert trials.late[0] == "pca 1/1 with every packing"

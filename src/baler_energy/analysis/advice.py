@@ -9,7 +9,7 @@ import pandas as pd
 from baler_energy.analysis.goal import Goal
 from baler_energy.analysis.rate_distortion import CODEC, codec_name
 
-__all__ = ["CLOSE", "missed_sentence", "missing_sentence", "ranked", "recommended"]
+__all__ = ["CLOSE", "late_sentence", "missed_sentence", "missing_sentence", "ranked", "recommended"]
 
 #: The fastest codec is recommended among those whose ratios are within this factor of the best.
 CLOSE = 1.05
@@ -127,6 +127,11 @@ def missing_sentence(reasons: Mapping[str, str]) -> list[str]:
         return []
     listed = ", ".join(f"{name} ({reason[:1].lower()}{reason[1:].rstrip('.')})" for name, reason in reasons.items())
     return [f"Not tried: {listed}."]
+
+
+def late_sentence(names: Sequence[str]) -> list[str]:
+    """List what was not tried because the time was over; empty if nothing was left out."""
+    return [f"Not tried, because the time was over (--limit-s): {', '.join(names)}."] if names else []
 
 
 def _percent(error: float) -> str:

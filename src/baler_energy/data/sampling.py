@@ -3,6 +3,7 @@
 Single rows would not represent the file for coders that use neighbouring rows.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
 
@@ -40,7 +41,7 @@ class Sample:
     test
         Rows to compress and evaluate.
     rows
-        Number of rows in the whole file.
+        Number of rows in the whole file; if reading was stopped and the file does not state it, of those read.
     left_out
         Columns that are in neither table because they contain NaN or infinity.
     warnings
@@ -59,7 +60,14 @@ class Sample:
         return self.rows * (self.test.native_bytes // len(self.test.data))
 
 
-def sample_file(source: str, request: Request, native_bytes: int, file_format: str | None = None) -> Sample:
+def sample_file(
+    source: str,
+    request: Request,
+    native_bytes: int,
+    file_format: str | None = None,
+    *,
+    stop: Callable[[], bool] = lambda: False,
+) -> Sample:
     """Read a file once, from front to back, and keep runs of rows that are spread evenly over it.
 
     Columns with NaN or infinity in the sample are left out, with a warning.
@@ -70,6 +78,9 @@ def sample_file(source: str, request: Request, native_bytes: int, file_format: s
         See `formats.open_source`.
     native_bytes
         Maximum size of each of the two tables in their native types (B).
+    stop
+        Whether to stop reading, asked between blocks. The sample is then spread over the rows that were read, at least
+        `LEAST_ROWS`, and has a warning.
 
     Raises
     ------
@@ -78,7 +89,8 @@ def sample_file(source: str, request: Request, native_bytes: int, file_format: s
     """
     with open_source(source, request, file_format or format_of(source)) as opened:
         row_bytes = sum(np.dtype(name).itemsize for name in opened.dtypes)
-        data, rows = _spread(opened, max(LEAST_ROWS, 2 * native_bytes // row_bytes), f"reading {source}")
+        wanted = max(LEAST_ROWS, 2 * native_bytes // row_bytes)
+        data, rows, whole = _spread(opened, wanted, f"reading {source}", stop)
         if rows < LEAST_ROWS:
             raise InputError(f"{source}: has {rows} rows; at least {LEAST_ROWS} are needed to compare codecs.")
         finite = np.isfinite(data).all(axis=0)
@@ -86,8 +98,11 @@ def sample_file(source: str, request: Request, native_bytes: int, file_format: s
         if not finite.any():
             raise InputError(f"{source}: every column contains NaN or infinity, so no codec can be compared.")
         names, dtypes = (tuple(np.array(every)[finite].tolist()) for every in (opened.names, opened.dtypes))
-        origin = dict(opened.origin_of(len(data), rows))
+        total = rows if whole or opened.rows is None else opened.rows
+        origin = dict(opened.origin_of(len(data), total))
     warnings = [*origin["warnings"]]
+    if not whole:
+        warnings.append(f"{source}: only the first {rows:,} rows were read, since the time was over")
     if left_out:
         warnings.append(f"{', '.join(left_out)}: left out because of NaN or infinity")
     # Runs alternate between the two tables.
@@ -96,25 +111,33 @@ def sample_file(source: str, request: Request, native_bytes: int, file_format: s
     training, test = (
         Table(np.ascontiguousarray(data[mine][:, finite]), names, dtypes, origin) for mine in (~to_test, to_test)
     )
-    return Sample(training, test, rows, left_out, tuple(warnings))
+    return Sample(training, test, total, left_out, tuple(warnings))
 
 
-def _spread(opened: Source, wanted: int, label: str) -> tuple[Floats, int]:
-    """Keep evenly spread runs of rows, `wanted` rows in total; return them and the number of rows in the file.
+def _spread(opened: Source, wanted: int, label: str, stop: Callable[[], bool]) -> tuple[Floats, int, bool]:
+    """Keep evenly spread runs of rows, `wanted` rows in total.
 
-    That number need not be known in advance: once twice as many runs as needed are kept, every second one is dropped,
-    and from then on half as many are kept.
+    The number of rows in the file need not be known in advance: once twice as many runs as needed are kept, every
+    second one is dropped, and from then on half as many are kept.
+
+    Returns
+    -------
+    tuple
+        The rows, the number of rows that were read, and whether these are all.
     """
     kept: list[Floats] = []
-    most, stride, rows = max(1, -(-wanted // RUN_ROWS)), 1, 0
+    most, stride, rows, whole = max(1, -(-wanted // RUN_ROWS)), 1, 0, True
     numbers = count()
     total = None if opened.rows is None else -(-opened.rows // _READ_ROWS)
     for block in progress(opened.blocks(_READ_ROWS), total=total, label=label, unit="blocks"):
+        if rows >= LEAST_ROWS and stop():
+            whole = False
+            break
         rows += len(block.data)
-        for start, stop in spans(len(block.data), RUN_ROWS):
+        for first, last in spans(len(block.data), RUN_ROWS):
             if next(numbers) % stride == 0:
-                kept.append(block.data[start:stop].copy())
+                kept.append(block.data[first:last].copy())
             if len(kept) > 2 * most:
                 kept, stride = kept[::2], 2 * stride
     chosen = kept if len(kept) <= most else [kept[place] for place in np.linspace(0, len(kept) - 1, most).astype(int)]
-    return np.concatenate([np.empty((0, len(opened.names))), *chosen]), rows
+    return np.concatenate([np.empty((0, len(opened.names))), *chosen]), rows, whole

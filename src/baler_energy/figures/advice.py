@@ -85,13 +85,14 @@ def draw_advice(codecs: pd.DataFrame, curves: Sequence[pd.DataFrame], goal: Goal
         From `analysis.advice.ranked`.
     curves
         For each way of rounding with its coder: ``ratio_native_bytes``, the goal's error and ``packing``, computed on
-        the first rows of the sample; empty if the goal is lossless. The measured codecs are marked beside them.
+        the first rows of the sample; empty if the goal is lossless or the time was over.
     goal
         The requested error.
     """
     with styled():
-        figure, panels = grid(1, 1 + bool(curves), 4.6, width_in=9.0 if curves else 6.0)
-        if curves:
+        lossy = goal.error > 0
+        figure, panels = grid(1, 1 + lossy, 4.6, width_in=9.0 if lossy else 6.0)
+        if lossy:
             _errors(panels[0, 0], curves, codecs, goal)
         _speeds(panels[0, -1], codecs)
         names = [f"{number + 1} {codec_name(row)}" for number, row in enumerate(codecs.to_dict("records"))]
@@ -124,7 +125,8 @@ def _errors(panel: Axes, curves: Sequence[pd.DataFrame], codecs: pd.DataFrame, g
     _ratios(panel, [codecs["ratio"], *(curve["ratio_native_bytes"] for curve in curves)])
     # An error of 0 has no place on a logarithmic axis: its mark is at the left end.
     _marks(panel, errors.clip(lower=limits[0]), codecs["ratio"])
-    panel.legend(loc="upper left")
+    if curves:
+        panel.legend(loc="upper left")
 
 
 def _speeds(panel: Axes, codecs: pd.DataFrame) -> None:

@@ -3,8 +3,7 @@
 import argparse
 import shlex
 import tempfile
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ from baler_energy.meters.options import add_session_arguments
 from baler_energy.progress import announce
 from baler_energy.stages.file_options import add_file_arguments, number_type, request_of
 from baler_energy.stages.options import PointOptions, positive_int
+from baler_energy.time_limit import TimeLimit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,6 +42,8 @@ whether energy was measured, or modelled because the machine has no counter."""
 _SAMPLE_MB, _MAX_SAMPLE_MB = 8.0, 10_000.0
 _LIMIT_S = 100.0
 _EPOCHS = 5
+#: Share of the time after which the rest of a large file is not read.
+_READING = 0.4
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -77,7 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=number_type(0),
         default=_LIMIT_S,
         metavar="S",
-        help="start no further codec after this time (default: %(default)g)",
+        help="start nothing further after this time, which includes reading the file (default: %(default)g)",
     )
     parser.add_argument(
         "--epochs", type=positive_int, default=_EPOCHS, metavar="N", help="epochs per training (default: %(default)s)"
@@ -93,35 +95,38 @@ def run(args: argparse.Namespace) -> None:
     """Run the stage from parsed options."""
     # Report an invalid request before importing anything heavy.
     check_request(args.file, request_of(args), args.format or format_of(args.file))
+    limit = TimeLimit(args.limit_s)
     from baler_energy.data.sampling import sample_file
     from baler_energy.figures.advice import advice_table
     from baler_energy.stages.measured import Measuring
 
     measuring = Measuring.of(args)
     base = PointOptions(epochs=args.epochs, **({} if args.threads is None else {"threads": args.threads}))
-    sample = sample_file(args.file, request_of(args), int(args.sample_mb * 1e6), args.format)
+    size = int(args.sample_mb * 1e6)
+    sample = sample_file(args.file, request_of(args), size, args.format, stop=lambda: limit.over(_READING))
     for warning in sample.warnings:
         announce(f"Warning: {warning}.")
     with tempfile.TemporaryDirectory(prefix="baler-energy-advise-") as folder:
-        from baler_energy.stages.trials import Trials
+        from baler_energy.stages.trials import Trials, best_coder
 
-        trials = Trials(sample, _goal(args), Path(folder), measuring, base)
-        codecs, missed = advise(trials, time.monotonic() + args.limit_s)
-        said = _said(codecs, missed, trials, args)
-        if args.html is not None:
-            _write_page(args.html, trials, codecs, said)
-    print(advice_table(codecs, _goal(args)).to_string(index=False), *said, sep="\n\n")
+        trials = Trials(
+            sample, _goal(args), Path(folder), measuring, base, limit, curves_follow=args.html is not None
+        )
+        codecs, missed = advise(trials)
+        curves = [] if args.html is None else trials.curves(best_coder(list(codecs["packing"])))
+    said = _said(codecs, missed, trials, args)
+    if args.html is not None:
+        _write_page(args.html, codecs, curves, trials, said)
+    print(advice_table(codecs, trials.goal).to_string(index=False), *said, sep="\n\n")
 
 
-def advise(trials: "Trials", until: float) -> "tuple[pd.DataFrame, dict[str, float]]":
-    """Try codecs on a sample, and rank them.
+def advise(trials: "Trials") -> "tuple[pd.DataFrame, dict[str, float]]":
+    """Try codecs on a sample until the time is over, and rank them; at least one is measured.
 
     Parameters
     ----------
     trials
-        The sample and the goal.
-    until
-        Time of the monotonic clock after which no further codec is started.
+        The sample, the goal and the time limit; its ``late`` names what was not tried.
 
     Returns
     -------
@@ -131,13 +136,13 @@ def advise(trials: "Trials", until: float) -> "tuple[pd.DataFrame, dict[str, flo
     Raises
     ------
     InputError
-        No codec without training reaches the error.
+        No codec without training reaches the error, or the time is over before one is found.
     """
     from dataclasses import replace
 
     from baler_energy.analysis.advice import ranked
     from baler_energy.stages.measured import shared_session
-    from baler_energy.stages.trials import best_coder
+    from baler_energy.stages.trials import best_coder, point_name
 
     rows: Runs = []
     missed: dict[str, float] = {}
@@ -146,40 +151,38 @@ def advise(trials: "Trials", until: float) -> "tuple[pd.DataFrame, dict[str, flo
         trials.prepare()
         announce("Choosing packings on the first rows of the sample.")
         points = trials.without_training()
+        if not points and trials.late:
+            raise InputError("--limit-s: the time was over before a codec was found that meets the goal. Allow more.")
         if not points:
             raise InputError(f"No codec meets the goal on this file: {trials.goal.words}. Allow a larger error.")
-        for point in _in_time(points, until):
+        for point in _announced(trials.in_time(points, least=1), len(points)):
             rows += trials.measured(point)
-        if not rows:
-            raise InputError("--limit-s: the time was over before any codec could be tried. Allow more time.")
         coder = best_coder([point.packing for point in points])
-        for point in _in_time(trials.trainable(), until):
+        trainable = trials.trainable()
+        for point in _announced(trials.in_time(trainable), len(trainable)):
             if chosen := trials.trained(point, coder):
                 rows += trials.measured(chosen)
+            elif trials.trials_over():
+                trials.late.append(f"{point_name(point)} with every packing")
             else:
-                missed[_name(point)] = trials.error_of(point)
+                missed[point_name(point)] = trials.error_of(point)
     return ranked(rows, trials.sample.native_bytes, trials.goal), missed
 
 
-def _in_time(points: Sequence[PointOptions], until: float) -> Iterator[PointOptions]:
-    """Yield and announce points until the time is over; then announce which are left out."""
-    for number, point in enumerate(points):
-        if time.monotonic() > until:
-            announce(f"The time is over (--limit-s); not tried: {', '.join(map(_name, points[number:]))}.")
-            return
-        announce(f"{number + 1}/{len(points)} {_name(point)}")
+def _announced(points: Iterable[PointOptions], total: int) -> Iterator[PointOptions]:
+    """Yield points, each after a line with its number and name."""
+    from baler_energy.stages.trials import point_name
+
+    for number, point in enumerate(points, start=1):
+        announce(f"{number}/{total} {point_name(point)}")
         yield point
-
-
-def _name(point: PointOptions) -> str:
-    return point.packing if point.compression_ratio is None else f"{point.transform} 1/{point.compression_ratio:g}"
 
 
 def _said(
     codecs: "pd.DataFrame", missed: Mapping[str, float], trials: "Trials", args: argparse.Namespace
 ) -> list[str]:
     """Return the recommendation, its commands, and a description of the comparison."""
-    from baler_energy.analysis.advice import missed_sentence, missing_sentence, recommended
+    from baler_energy.analysis.advice import late_sentence, missed_sentence, missing_sentence, recommended
     from baler_energy.figures.advice import sample_sentence
 
     goal, sample = trials.goal, trials.sample
@@ -189,22 +192,25 @@ def _said(
     if number >= 0:
         commands = _commands(codecs.iloc[number], sample, args)
         said.append("\n  ".join(["To compress and decompress the file with it:", *commands]))
-    return [*said, *missed_sentence(missed, goal), *missing_sentence(trials.missing()), sample_sentence(sample, goal)]
+    said += [*missed_sentence(missed, goal), *missing_sentence(trials.missing()), *late_sentence(trials.late)]
+    return [*said, sample_sentence(sample, goal)]
 
 
 def _goal(args: argparse.Namespace) -> Goal:
     return Goal(0.0) if args.lossless else Goal(args.error, args.measure)
 
 
-def _write_page(page: Path, trials: "Trials", codecs: "pd.DataFrame", said: Sequence[str]) -> None:
+def _write_page(
+    page: Path, codecs: "pd.DataFrame", curves: "Sequence[pd.DataFrame]", trials: "Trials", said: Sequence[str]
+) -> None:
     from baler_energy.figures.advice import advice_table, draw_advice
     from baler_energy.figures.page import html_page
     from baler_energy.figures.style import svg
-    from baler_energy.stages.trials import best_coder
 
-    curves = trials.curves(best_coder(list(codecs["packing"])))
+    warnings = [f"Warning: {warning}." for warning in trials.sample.warnings]
     picture = svg(draw_advice(codecs, curves, trials.goal))
-    write_text(page, html_page("Which codec suits this file?", said, advice_table(codecs, trials.goal), picture))
+    table = advice_table(codecs, trials.goal)
+    write_text(page, html_page("Which codec suits this file?", [*said, *warnings], table, picture))
 
 
 def _commands(codec: "pd.Series[Any]", sample: "Sample", args: argparse.Namespace) -> list[str]:

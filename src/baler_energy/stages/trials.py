@@ -1,9 +1,9 @@
 """Trials of codecs on a sample of a file: which packings meet the requested error, and what each codec costs."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 
@@ -26,9 +26,10 @@ from baler_energy.stages.measured import RECORD, Measuring
 from baler_energy.stages.options import PointOptions
 from baler_energy.stages.round_trip import round_trip
 from baler_energy.stages.train import CHECKPOINT, train
+from baler_energy.time_limit import TimeLimit
 from baler_energy.variants import CODERS, NO_TRANSFORM, TRANSFORMS, load
 
-__all__ = ["Trials", "best_coder"]
+__all__ = ["Trials", "best_coder", "point_name"]
 
 #: Rows on which packings are compared before the few best are measured.
 PILOT_ROWS = 10_000
@@ -42,6 +43,10 @@ _COARSE = slice(0, 40, 10)
 #: Maximum number of steps of a ladder in the figure.
 _CURVE_STEPS = 14
 
+#: Shares of the time after which nothing further is started: packings on the first rows, and, if curves follow, codecs.
+_SEARCH, _BEFORE_CURVES = 0.6, 0.85
+
+T = TypeVar("T")
 #: Rows of the table ``runs``, by operation, of one codec.
 Runs = list[dict[str, Any]]
 
@@ -62,6 +67,12 @@ class Trials:
         How to measure; the session is open.
     base
         The point whose threads, seed and epochs all codecs share.
+    limit
+        The time that all trials and the curves share; what has been started is finished.
+    curves_follow
+        Whether to leave time for `curves`.
+    late
+        Names of what was not tried because the time was over; the trials add to it.
     """
 
     sample: Sample
@@ -69,6 +80,9 @@ class Trials:
     folder: Path
     measuring: Measuring
     base: PointOptions
+    limit: TimeLimit
+    curves_follow: bool = False
+    late: list[str] = field(default_factory=list)
 
     def prepare(self) -> None:
         """Write the sample's tables."""
@@ -76,18 +90,25 @@ class Trials:
         self.sample.test.write(self._table("test"))
         self.sample.test.first(PILOT_ROWS).write(self._table("pilot"))
 
+    def in_time(self, points: Iterable[PointOptions], *, least: int = 0) -> Iterator[PointOptions]:
+        """Yield points until the time for trials is over, but at least so many; the others are late."""
+        return self._in_time(points, self._share, point_name, least=least)
+
+    def trials_over(self) -> bool:
+        """Whether the time for trials is over."""
+        return self.limit.over(self._share)
+
     def without_training(self) -> list[PointOptions]:
-        """Choose the codecs without training to measure, largest ratio first."""
-        packings = self._lossy_packings() if self.goal.error else list(_coders())
-        found = [(self._pilot(point)["ratio_native_bytes"], point) for point in map(self._identity, packings)]
-        return [point for _, point in sorted(found, key=lambda one: -one[0])]
+        """Choose the codecs without training to measure, largest ratio first; fewer if the time is over."""
+        found = self._lossy_packings() if self.goal.error else self._lossless_packings()
+        return [self._identity(packing) for packing in sorted(found, key=lambda packing: -found[packing])]
 
     def trainable(self) -> list[PointOptions]:
         """List the transforms that can be trained here, at several compression ratios each; empty if lossless."""
         points = [
             self._fastest(transform, list(engines), ratio)
-            for transform, engines in TRANSFORMS.items()
             for ratio in _RATIOS
+            for transform, engines in TRANSFORMS.items()
             if self.goal.error
         ]
         return [point for point in points if point is not None and "train" in operations_of(point)]
@@ -102,7 +123,10 @@ class Trials:
         return {name: reason for name, reason in reasons.items() if reason}
 
     def trained(self, point: PointOptions, coder: str) -> PointOptions | None:
-        """Train and measure a transform and choose a packing with a coder; None if no packing meets the goal."""
+        """Train and measure a transform and choose a packing with a coder.
+
+        Returns None if no packing that was tried in time meets the goal.
+        """
         train(self._table("training"), self._out(point) / "train", point, Training(), self.measuring)
         packing = self._trained_packing(point, coder)
         return None if packing is None else point.changed(packing=packing)
@@ -127,27 +151,60 @@ class Trials:
         return [row | {"run_id": point.run_id, "packing": point.packing} for row in rows]
 
     def curves(self, coder: str) -> list[pd.DataFrame]:
-        """Evaluate each way of rounding, with a coder, at up to 14 steps of its ladder, on the pilot's rows."""
+        """Evaluate each way of rounding, with a coder, at up to 14 steps of its ladder, on the pilot's rows.
+
+        A curve ends where the time is over; those that were not begun are late.
+        """
         found = []
-        for name, kind in _kinds() if self.goal.error else ():
+        kinds = _kinds() if self.goal.error else []
+        for name, kind in self._in_time(kinds, 1.0, lambda one: f"the curve of {one[0]}"):
             joined = f"+{coder}" if issubclass(kind, Numbers) else ""
             steps = _ladder(name)[:: -(-len(_ladder(name)) // _CURVE_STEPS)]
-            frame = pd.DataFrame([self._pilot(self._identity(word + joined)) for word in steps])
+            words = self._in_time(steps, 1.0, least=1)
+            frame = pd.DataFrame([self._pilot(self._identity(word + joined)) for word in words])
             frame.attrs["name"] = name + joined
             found.append(frame)
         return found
 
-    def _lossy_packings(self) -> list[str]:
-        """Choose the coarsest step of each way of rounding that meets the goal, and the best coders for it."""
-        packings = []
-        for name, kind in _kinds():
+    @property
+    def _share(self) -> float:
+        return _BEFORE_CURVES if self.curves_follow else 1.0
+
+    def _in_time(
+        self, items: Iterable[T], share: float, name_of: Callable[[T], str] | None = None, *, least: int = 0
+    ) -> Iterator[T]:
+        """Yield items until a share of the time is over, but at least so many; the others, if named, are late."""
+        for number, item in enumerate(items):
+            if number < least or not self.limit.over(share):
+                yield item
+            elif name_of is not None:
+                self.late.append(name_of(item))
+
+    def _lossless_packings(self) -> dict[str, float]:
+        """Return the ratios of the lossless coders on the first rows."""
+        return {coder: self._ratio(coder) for coder in self._in_time(_coders(), _SEARCH, str)}
+
+    def _lossy_packings(self) -> dict[str, float]:
+        """Choose the coarsest step of each way of rounding that meets the goal, and the best coders for it.
+
+        Returns
+        -------
+        dict
+            Compression ratio on the first rows, by packing.
+        """
+        found: dict[str, float] = {}
+        for name, kind in self._in_time(_kinds(), _SEARCH, lambda one: one[0]):
             word = self._coarsest(name, kind, self._identity)
             if word is None:
                 continue
             every = [word] if not issubclass(kind, Numbers) else [f"{word}+{coder}" for coder in _coders()]
-            by_ratio = sorted(every, key=lambda text: -self._pilot(self._identity(text))["ratio_native_bytes"])
-            packings += by_ratio[:_CODERS_EACH]
-        return packings
+            ratios = {packing: self._ratio(packing) for packing in self._in_time(every, _SEARCH, str, least=1)}
+            best = sorted(ratios.items(), key=lambda one: -one[1])[:_CODERS_EACH]
+            found |= dict(best)
+        return found
+
+    def _ratio(self, packing: str) -> float:
+        return float(self._pilot(self._identity(packing))["ratio_native_bytes"])
 
     def _coarsest(self, name: str, kind: type[Word], point_of: Callable[[str], PointOptions]) -> str | None:
         """Find the coarsest word of a ladder that meets the goal; None if no word does."""
@@ -163,15 +220,17 @@ class Trials:
         return next(finer, None)
 
     def _trained_packing(self, point: PointOptions, coder: str) -> str | None:
-        """Choose how the latents of a trained transform are stored; None if no packing meets the goal."""
+        """Choose how the latents of a trained transform are stored; None if no packing tried in time meets the goal."""
         kinds = [(name, kind) for name, kind in _kinds() if issubclass(kind, Numbers)]
         if self.goal.measure == "value":
             bound = bound_word(self.goal.error * self._least_range())
             packings = [f"{word}+{coder}+{bound}" for name, _ in kinds for word in _ladder(name)[_COARSE]]
         else:
-            words = (self._coarsest(name, kind, lambda word: point.changed(packing=word)) for name, kind in kinds)
+            named = self._in_time(kinds, self._share)
+            words = (self._coarsest(name, kind, lambda word: point.changed(packing=word)) for name, kind in named)
             packings = [coder, *(f"{word}+{coder}" for word in words if word)]
-        found = {packing: self._pilot(point.changed(packing=packing)) for packing in packings}
+        in_time = self._in_time(packings, self._share, least=1)
+        found = {packing: self._pilot(point.changed(packing=packing)) for packing in in_time}
         meeting = {packing: summary for packing, summary in found.items() if self.goal.holds(summary)}
         return max(meeting, key=lambda packing: meeting[packing]["ratio_native_bytes"], default=None)
 
@@ -237,6 +296,11 @@ def _is_lossless_coder(kind: type[Word]) -> bool:
 def _coders() -> list[str]:
     """Return the names of the installed lossless coders."""
     return [name for name, kind in _words() if _is_lossless_coder(kind) and kind.missing() is None]
+
+
+def point_name(point: PointOptions) -> str:
+    """Name a codec briefly: its packing if it is not trained, otherwise transform and ratio."""
+    return point.packing if point.compression_ratio is None else f"{point.transform} 1/{point.compression_ratio:g}"
 
 
 def best_coder(packings: Sequence[str]) -> str:
