@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from baler_energy.data import toy
+from baler_energy.data import ingest, toy
 from baler_energy.data.checks import find_oddities
 from baler_energy.data.ingest import split_rows, tables_from_file, tables_from_shards
 from baler_energy.data.table import Table
@@ -183,3 +184,26 @@ def test_a_prepared_file_is_not_a_shard(tmp_path: Path) -> None:
 def test_too_few_shards_are_reported_with_their_rows(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="has 60 rows, but 61"):
         tables_from_shards(shards(tmp_path, 1, 2), 61)[0]
+
+
+def test_a_selection_from_jagged_branches_does_not_hold_all_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import awkward as ak
+    import uproot
+
+    path, rng, parts = tmp_path / "a.root", np.random.default_rng(1), 40
+    events = ak.zip({name: ak.unflatten(rng.random(20_000), np.full(5_000, 4)) for name in "abcd"})
+    with uproot.recreate(path) as file:
+        tree = file.mktree("t", {"X": events})
+        for _ in range(parts - 1):
+            tree.extend({"X": events})
+    monkeypatch.setattr(ingest, "_ROWS", 10_000)
+    request = Request(columns=("X_*",))
+    everything = tables_from_file(str(path), request, rows=None, seed=3)[0].data
+    tracemalloc.start()
+    table = tables_from_file(str(path), request, rows=1000, seed=3)[0]
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    np.testing.assert_array_equal(table.data, everything[split_rows(parts * 20_000, 1000, 0, 3)[0]])
+    assert peak < everything.nbytes / 2

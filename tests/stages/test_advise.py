@@ -1,16 +1,22 @@
 """Advice for a file, from the command line; the commands that it prints are run, too."""
 
+import argparse
 import shlex
+from types import SimpleNamespace
 
+import awkward as ak
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
+import uproot
 
 from baler_energy.cli import main
 from baler_energy.codecs.packing import Packing
 from baler_energy.data import sampling, toy
+from baler_energy.data.sampling import RUN_ROWS
 from baler_energy.errors import InputError
-from baler_energy.formats import open_source
+from baler_energy.formats import Request, open_source
 from baler_energy.stages import advise
 from baler_energy.stages.trials import best_coder
 from baler_energy.time_limit import TimeLimit
@@ -29,21 +35,40 @@ def jets(tmp_path_factory: pytest.TempPathFactory):
     return path
 
 
-def contents(path):
-    with open_source(path) as source:
+@pytest.fixture(scope="module")
+def objects(tmp_path_factory: pytest.TempPathFactory):
+    """Write a ROOT file of 20,000 objects with eight columns X_c0, ..., which two numbers almost determine."""
+    rng = np.random.default_rng(1)
+    values = rng.normal(size=(20_000, 2)) @ rng.normal(size=(2, 8)) + 1e-4 * rng.normal(size=(20_000, 8))
+    counts = np.tile([0, 4, 6], 2_000)
+    columns = {f"c{number}": ak.unflatten(values[:, number].astype(np.float32), counts) for number in range(8)}
+    path = tmp_path_factory.mktemp("objects") / "objects.root"
+    with uproot.recreate(path) as file:
+        file.mktree("other", {"z": np.arange(10.0)})
+        file.mktree("Events", {"X": ak.zip(columns), "run": np.arange(len(counts))})
+    return path
+
+
+def contents(path, request=None):
+    with open_source(path, request) as source:
         return np.concatenate([block.data for block in source.blocks(10_000)])
 
 
-def run_commands(text, folder, monkeypatch):
+def commands_in(text):
+    """Words of the commands in the text, without the program's name."""
+    lines = [shlex.split(line) for line in text.splitlines() if line.startswith("  baler-energy ")]
+    return [line[1:] for line in lines]
+
+
+def run_commands(text, folder, monkeypatch, request=None):
     """Run the commands in the text in a folder, quickly; give the reconstructed table."""
     monkeypatch.chdir(folder)
-    lines = [shlex.split(line) for line in text.splitlines() if line.startswith("  baler-energy ")]
-    for line in lines:
-        measured = line[1] in ("train", "compress", "decompress")
+    for line in commands_in(text):
+        measured = line[0] in ("train", "compress", "decompress")
         quick = ["--min-window-s", "0", "--idle-s", "0", "--meters", "process"] if measured else []
-        assert main([*line[1:], *quick]) == 0
+        assert main([*line, *quick]) == 0
     (back,) = folder.glob("*/decompress/reconstructed.*")
-    return contents(back)
+    return contents(back, request)
 
 
 def test_the_recommended_commands_keep_the_error(stage, jets, tmp_path, monkeypatch, capsys):
@@ -56,6 +81,100 @@ def test_the_recommended_commands_keep_the_error(stage, jets, tmp_path, monkeypa
     assert " unknown " in said
     before, after = contents(jets), run_commands(said, tmp_path, monkeypatch)
     assert (np.abs(after - before).max(axis=0) <= 0.02 * np.ptp(before, axis=0)).all()
+
+
+def test_the_commands_of_a_trained_codec_keep_the_error_and_do_not_hold_the_file(
+    stage, objects, tmp_path, monkeypatch, capsys
+):
+    chosen = ("--tree", "Events", "--columns", "X_*")
+    stage("advise", objects, *chosen, "--error", 0.01, "--sample-mb", 0.1, *FAST)
+    said = capsys.readouterr().out
+    assert "Use pca 1/4, " in said
+    prepare, train, compress, decompress = commands_in(said)
+    assert [line[0] for line in (prepare, train, compress, decompress)] == [
+        "prepare",
+        "train",
+        "compress",
+        "decompress",
+    ]
+    # Four of ten runs of rows were sampled, and half of them trained on.
+    assert prepare[prepare.index("--rows") + 1] == str(2 * RUN_ROWS)
+    assert compress[compress.index("--data") + 1] == str(objects)
+    request = Request(columns=("X_*",), tree="Events")
+    before, after = contents(objects, request), run_commands(said, tmp_path, monkeypatch, request)
+    assert before.shape == (20_000, 8)
+    assert (np.abs(after - before).max(axis=0) <= 0.01 * np.ptp(before, axis=0)).all()
+
+
+def hdf5(folder):
+    values = np.random.default_rng(1).integers(0, 50, (1000, 3)).astype(np.float32)
+    with h5py.File(folder / "a.h5", "w") as file:
+        file["other"] = np.arange(5.0)
+        file["events"] = values
+        file["events"].attrs["names"] = ["a", "b", "c"]
+    return folder / "a.h5", ("--tree", "events"), values, "a b c"
+
+
+def npz_with_nan(folder):
+    values = np.random.default_rng(1).integers(0, 50, (1000, 3)) + 0.5
+    values[17, 1] = np.nan
+    np.savez(folder / "a.npz", data=values, names=np.array(["a", "b", "c"]))
+    return folder / "a.npz", (), values[:, [0, 2]], "a c"
+
+
+@pytest.mark.parametrize("write", [hdf5, npz_with_nan])
+def test_the_commands_restore_files_of_other_formats(stage, tmp_path, monkeypatch, capsys, write):
+    path, chosen, expected, names = write(tmp_path)
+    stage("advise", path, *chosen, "--lossless", *FAST)
+    said = capsys.readouterr()
+    np.testing.assert_array_equal(run_commands(said.out, tmp_path, monkeypatch), expected)
+    (back,) = tmp_path.glob("*/decompress/reconstructed.*")
+    with open_source(back) as source:
+        assert " ".join(source.names) == names
+    assert ("Warning: b: left out because of NaN or infinity." in said.err) == (names == "a c")
+
+
+def test_the_commands_restore_chosen_branches_of_a_tree(stage, objects, tmp_path, monkeypatch, capsys):
+    stage("advise", objects, "--tree", "Events", "--columns", "X_*", "--lossless", "--sample-mb", 0.1, *FAST)
+    request = Request(columns=("X_*",), tree="Events")
+    said = capsys.readouterr().out
+    np.testing.assert_array_equal(run_commands(said, tmp_path, monkeypatch, request), contents(objects, request))
+
+
+LEADING = ("a.root", "--layout", "leading", "--leading", "2")
+LEADING_WORDS = "--leading 2 --layout leading --columns"
+TABLE, TRAINING = "a-compressed/table.npz", "a-compressed/training.npz"
+
+
+@pytest.mark.parametrize(
+    ("trains", "file", "left_out", "prepared", "compressed"),
+    [
+        (False, ("a.root",), (), [], "a.root --columns X_*"),
+        (True, ("a.root",), (), ["a.root --columns X_* --rows 300 --out " + TRAINING], "a.root"),
+        (False, LEADING, (), [], f"a.root {LEADING_WORDS} X_*"),
+        (False, LEADING, ("X_pt_1",), [], f"a.root {LEADING_WORDS} X_eta met"),
+        (
+            True,
+            LEADING,
+            (),
+            [f"a.root {LEADING_WORDS} X_* --rows {rows}" for rows in (f"300 --out {TRAINING}", f"all --out {TABLE}")],
+            TABLE,
+        ),
+        (False, ("http://x/a.root",), (), ["http://x/a.root --columns X_* --rows all --out " + TABLE], TABLE),
+    ],
+)
+def test_a_table_of_all_rows_is_only_made_if_compress_cannot_read_the_file(
+    trains, file, left_out, prepared, compressed
+):
+    parser = argparse.ArgumentParser()
+    advise.add_arguments(parser)
+    args = parser.parse_args([*file, "--columns", "X_*"])
+    table = SimpleNamespace(names=("X_pt_0", "X_eta_0", "X_eta_1", "met"), data=np.empty((300, 4)))
+    sample = SimpleNamespace(test=table, training=table, left_out=left_out)
+    codec = pd.Series({"trains": trains, "transform": "pca" if trains else "identity", "packing": "pcodec"})
+    lines = [" ".join(shlex.split(line)) for line in advise._commands(codec, sample, args)]
+    assert [line for line in lines if " prepare " in line] == [f"baler-energy prepare --input {one}" for one in prepared]
+    assert lines[-2].startswith(f"baler-energy compress --data {compressed} --transform ")
 
 
 def test_lossless_tries_every_lossless_coder_and_no_training(stage, jets, tmp_path, monkeypatch, capsys):

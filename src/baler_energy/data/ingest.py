@@ -97,10 +97,10 @@ def _selected(
 ) -> tuple[tuple[Floats, Floats], int]:
     """Read the rows that `split_rows` selects, and count all rows.
 
-    If the file does not state its number of rows, all of them are in memory at once.
+    If the file does not state its number of rows, they are counted first, or, if all are selected, read at once.
     """
     check = FiniteCheck(opened.names)
-    if opened.rows is None:
+    if opened.rows is None and rows is None:
         pieces = [np.empty((0, len(opened.names))), *(data for _, data in _pieces(source, opened, check))]
         data = np.concatenate(pieces)
         del pieces
@@ -108,8 +108,9 @@ def _selected(
         check.refuse(source)
         table, held = (data[chosen] for chosen in split_rows(len(data), rows, held_out, seed))
         return (table, held), len(data)
-    check_rows(source, opened.rows, rows)
-    both = split_rows(opened.rows, rows, held_out, seed)
+    available = opened.count_rows()
+    check_rows(source, available, rows)
+    both = split_rows(available, rows, held_out, seed)
     table, held = (np.empty((len(chosen), len(opened.names))) for chosen in both)
     stop = 0
     for start, piece in _pieces(source, opened, check):
@@ -117,10 +118,10 @@ def _selected(
         for chosen, data in zip(both, (table, held), strict=True):
             first, last = np.searchsorted(chosen, [start, stop])
             data[first:last] = piece[chosen[first:last] - start]
-    if stop != opened.rows:
-        raise InputError(f"{source}: is damaged: it should have {opened.rows} rows, but only {stop} can be read.")
+    if stop != available:
+        raise InputError(f"{source}: is damaged: it should have {available} rows, but only {stop} can be read.")
     check.refuse(source)
-    return (table, held), opened.rows
+    return (table, held), available
 
 
 def _pieces(source: str, opened: Source, check: FiniteCheck) -> Iterator[tuple[int, NDArray[np.float64]]]:

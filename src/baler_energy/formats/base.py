@@ -51,6 +51,8 @@ class Opened:
         Sentences on what is lost when a file of this kind is written again from the rows.
     origin
         The origin that a prepared table stores; None for other files.
+    count
+        Counts the rows by reading as little as possible; required if `rows` is None.
     """
 
     names: tuple[str, ...]
@@ -62,6 +64,7 @@ class Opened:
     warnings: tuple[str, ...] = ()
     lost: tuple[str, ...] = ()
     origin: Mapping[str, Any] | None = None
+    count: Callable[[], int] | None = None
 
 
 class Source:
@@ -95,6 +98,20 @@ class Source:
     def rows(self) -> int | None:
         """Number of rows; None if they can only be counted by reading."""
         return self._opened.rows
+
+    def count_rows(self) -> int:
+        """Return the number of rows, counted by reading if the file does not state it.
+
+        Raises
+        ------
+        InputError
+            The file is damaged.
+        """
+        if self._opened.rows is not None:
+            return self._opened.rows
+        assert self._opened.count is not None, "a format that does not state its rows counts them"
+        with reading(self._source, FORMATS[self._format].kind):
+            return self._opened.count()
 
     @property
     def unused(self) -> str | None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,7 @@ def _of_objects(path: str, selection: Selection, request: Request) -> Opened:
         unused=selection.unused,
         warnings=selection.warnings,
         lost=_lost(selection),
+        count=partial(_count_objects, selection),
     )
 
 
@@ -99,6 +101,12 @@ def _nothing(path: str, selection: Selection) -> Branches:
     """Read the branches without any event, to get their types."""
     nothing = {name: selection.leaves[name].array(library="ak", entry_stop=0) for name in selection.names}
     return load(path, selection, nothing.items())
+
+
+def _count_objects(selection: Selection) -> int:
+    """Count the objects of all events, from one jagged branch."""
+    one = replace(selection, names=selection.jagged[:1])
+    return sum(int(ak.sum(ak.num(array))) for _, arrays in _steps(one, _COUNTED_ROWS) for array in arrays.values())
 
 
 def _enough(selection: Selection, most: int) -> tuple[int, int]:

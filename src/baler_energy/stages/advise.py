@@ -1,6 +1,7 @@
 """Stage ``advise``: find the codec that suits a file by trying codecs on a sample of it."""
 
 import argparse
+import re
 import shlex
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -214,17 +215,29 @@ def _write_page(
 
 
 def _commands(codec: "pd.Series[Any]", sample: "Sample", args: argparse.Namespace) -> list[str]:
-    """Write the commands that compress the file with a codec and decompress it."""
+    """Write the commands that compress the file with a codec and decompress it.
+
+    A trained codec is trained on as many rows as here, and compresses the file without holding it in memory, in the
+    columns of its training. A URL, and leading objects for a trained codec, need a table of all rows first.
+    """
     folder, data, lines = f"{Path(args.file).stem}-compressed", args.file, []
-    how, what, checkpoint = _codec_words(codec), _file_words(args, sample), []
-    if codec["trains"] or is_url(args.file):
-        data = f"{folder}/table.npz"
-        lines.append(["prepare", "--input", args.file, *what, "--rows", "all", "--out", data])
-        what = []
+    how, what, columns, checkpoint = _codec_words(codec), _file_words(args), _column_words(args, sample), []
+
+    def prepare(rows: str, out: str) -> list[str]:
+        return ["prepare", "--input", args.file, *what, *columns, "--rows", rows, "--out", out]
+
     if codec["trains"]:
-        lines.append(["train", "--data", data, *how, "--out", f"{folder}/train"])
+        training = f"{folder}/training.npz"
+        lines.append(prepare(str(len(sample.training.data)), training))
+        lines.append(["train", "--data", training, *how, "--out", f"{folder}/train"])
         checkpoint = ["--checkpoint", f"{folder}/train/checkpoint.pt"]
-    lines.append(["compress", "--data", data, *what, *how, *checkpoint, "--out", f"{folder}/compress"])
+    if is_url(args.file) or (codec["trains"] and args.layout == "leading"):
+        data = f"{folder}/table.npz"
+        lines.append(prepare("all", data))
+        what, columns = [], []
+    elif codec["trains"]:
+        columns = []
+    lines.append(["compress", "--data", data, *what, *columns, *how, *checkpoint, "--out", f"{folder}/compress"])
     back = ["--compressed", f"{folder}/compress/table.baler", *how, *checkpoint, "--out", f"{folder}/decompress"]
     return [shlex.join(["baler-energy", *line]) for line in [*lines, ["decompress", *back]]]
 
@@ -239,10 +252,20 @@ def _codec_words(codec: "pd.Series[Any]") -> list[str]:
     return words
 
 
-def _file_words(args: argparse.Namespace, sample: "Sample") -> list[str]:
-    """Return the options that select what to read from the file."""
+def _file_words(args: argparse.Namespace) -> list[str]:
+    """Return the options that select what to read from the file, without the columns."""
     given = {"format": args.format, "tree": args.tree, "leading": args.leading}
     words = [word for name, value in given.items() if value is not None for word in (option(name), str(value))]
-    words += ["--layout", args.layout] if args.layout != Request().layout else []
-    columns = sample.test.names if sample.left_out else args.columns
-    return [*words, *(["--columns", *columns] if columns else [])]
+    return words + (["--layout", args.layout] if args.layout != Request().layout else [])
+
+
+def _column_words(args: argparse.Namespace, sample: "Sample") -> list[str]:
+    """Return the option that selects the columns that codecs were compared on."""
+    columns = args.columns
+    if sample.left_out:
+        columns = sample.test.names
+    if sample.left_out and args.layout == "leading":
+        # Columns name_0, name_1, ... of a branch; the branch is left out if one of them is.
+        known, gone = ([re.sub(r"_\d+$", "", name) for name in names] for names in (columns, sample.left_out))
+        columns = [name for name in dict.fromkeys(known) if name not in gone]
+    return ["--columns", *columns] if columns else []
