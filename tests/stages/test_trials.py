@@ -18,6 +18,7 @@ from baler_energy.stages.advise import advise
 from baler_energy.stages.options import PointOptions
 from baler_energy.stages.trials import Trials, _coders, _kinds
 from baler_energy.time_limit import TimeLimit
+from baler_energy.variants import CODERS, load
 
 
 def _table(*ranges: float) -> Table:
@@ -86,11 +87,20 @@ def ticking(clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ma
         monkeypatch.setattr(advice, "ranked", lambda rows, *_: rows)
         sample = Sample(_table(1.0, 2.0), _table(1.0, 2.0), 10, (), ())
         limit = TimeLimit(limit_s, clock)
-        return Trials(
-            sample, goal, tmp_path, cast(Any, None), PointOptions(), limit, curves_follow=curves_follow
-        )
+        return Trials(sample, goal, tmp_path, cast(Any, None), PointOptions(), limit, curves_follow=curves_follow)
 
     return make
+
+
+@pytest.mark.parametrize(("error", "missing"), [(0.0, ["blosc2"]), (0.01, ["blosc2", "sz3"])])
+def test_what_is_missing_here_is_named_if_it_suits_the_goal(
+    ticking: Make, monkeypatch: pytest.MonkeyPatch, error: float, missing: list[str]
+) -> None:
+    trials = ticking(1, Goal(error))
+    assert trials.missing() == {}
+    for name in ("blosc2", "sz3"):
+        monkeypatch.setattr(load(CODERS[name]).WORD, "missing", lambda name=name: f"No {name}.")
+    assert trials.missing() == {name: f"No {name}." for name in missing}
 
 
 def test_the_search_for_packings_leaves_time_to_measure(ticking: Make, clock: Clock) -> None:

@@ -110,9 +110,7 @@ def run(args: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory(prefix="baler-energy-advise-") as folder:
         from baler_energy.stages.trials import Trials, best_coder
 
-        trials = Trials(
-            sample, _goal(args), Path(folder), measuring, base, limit, curves_follow=args.html is not None
-        )
+        trials = Trials(sample, _goal(args), Path(folder), measuring, base, limit, curves_follow=args.html is not None)
         codecs, missed = advise(trials)
         curves = [] if args.html is None else trials.curves(best_coder(list(codecs["packing"])))
     said = _said(codecs, missed, trials, args)
@@ -179,9 +177,7 @@ def _announced(points: Iterable[PointOptions], total: int) -> Iterator[PointOpti
         yield point
 
 
-def _said(
-    codecs: "pd.DataFrame", missed: Mapping[str, float], trials: "Trials", args: argparse.Namespace
-) -> list[str]:
+def _said(codecs: "pd.DataFrame", missed: Mapping[str, float], trials: "Trials", args: argparse.Namespace) -> list[str]:
     """Return the recommendation, its commands, and a description of the comparison."""
     from baler_energy.analysis.advice import late_sentence, missed_sentence, missing_sentence, recommended
     from baler_energy.figures.advice import sample_sentence
