@@ -229,21 +229,44 @@ def test_reading_is_part_of_the_time(stage, jets, monkeypatch):
         stage("advise", jets, *FAST[:-1], 100)
 
 
+def truncated(path, source):
+    content = source.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    return path
+
+
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("name", "reason"),
     [
-        (("missing.parquet",), "missing.parquet"),
-        (("notes.txt",), "unknown suffix"),
-        (("few.npz",), "at least 200"),
-        (("text.parquet",), "text"),
+        ("missing.parquet", "no such file"),
+        ("folder.parquet", "is not a file"),
+        ("notes.txt", "unknown suffix '.txt'"),
+        ("few.npz", "has 20 rows; at least 200 are needed"),
+        ("words.parquet", "column label contains text or other values that are not plain numbers"),
+        ("words.root", "has no numeric branch"),
+        ("half.parquet", "is truncated, damaged or not a valid Parquet file"),
+        ("half.root", "is truncated, damaged or not a valid ROOT file"),
+        ("half.h5", "is truncated, damaged or not a valid HDF5 file"),
+        ("half.npz", "is truncated, damaged or not a valid npz file"),
     ],
 )
-def test_a_file_that_cannot_be_used_is_one_message(stage, tmp_path, monkeypatch, words, message):
+def test_a_file_that_cannot_be_used_is_one_line(jets, repository, tmp_path, monkeypatch, capfd, name, reason):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder.parquet").mkdir()
+    (tmp_path / "notes.txt").write_text("nothing")
     np.savez("few.npz", data=np.ones((20, 2)), names=np.array(["a", "b"]))
-    pd.DataFrame({"text": ["a"] * 300}).to_parquet("text.parquet")
-    with pytest.raises(InputError, match=message):
-        stage("advise", *words)
+    pd.DataFrame({"label": ["a"] * 300}).to_parquet("words.parquet")
+    with uproot.recreate("words.root") as file:
+        file.mktree("t", {"label": ["a"] * 300})
+    truncated(tmp_path / "half.parquet", jets)
+    for suffix in ("root", "h5", "npz"):
+        truncated(tmp_path / f"half.{suffix}", repository / "tests" / "formats" / "fixtures" / f"jets.{suffix}")
+    assert main(["advise", name]) == 2
+    said = capfd.readouterr()
+    assert said.out == ""
+    (line,) = said.err.splitlines()
+    assert line.startswith(f"baler-energy advise: {name}: ")
+    assert reason in line.removeprefix(f"baler-energy advise: {name}: ")
 
 
 @pytest.mark.parametrize("error", ["0", "1", "-0.1", "nan", "much"])

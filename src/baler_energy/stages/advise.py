@@ -87,7 +87,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--threads", type=positive_int, metavar="N", help="threads (default: all cores but one)")
     file = parser.add_argument_group("your file")
-    add_file_arguments(file, formats=FILE_FORMATS, default_format="by the suffix", default_columns="all numeric ones")
+    add_file_arguments(
+        file, formats=FILE_FORMATS, default_format="by the suffix", default_columns="all; ROOT: all numeric ones"
+    )
     add_session_arguments(parser)
     parser.set_defaults(min_window_s=1.0, idle_s=2.0)
 
