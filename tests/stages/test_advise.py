@@ -18,6 +18,7 @@ from baler_energy.data.sampling import RUN_ROWS
 from baler_energy.errors import InputError
 from baler_energy.formats import Request, open_source
 from baler_energy.stages import advise
+from baler_energy.stages.file_options import request_of
 from baler_energy.stages.trials import best_coder
 from baler_energy.time_limit import TimeLimit
 from baler_energy.variants import CODERS, load
@@ -103,6 +104,23 @@ def test_the_commands_of_a_trained_codec_keep_the_error_and_do_not_hold_the_file
     request = Request(columns=("X_*",), tree="Events")
     before, after = contents(objects, request), run_commands(said, tmp_path, monkeypatch, request)
     assert before.shape == (20_000, 8)
+    assert (np.abs(after - before).max(axis=0) <= 0.01 * np.ptp(before, axis=0)).all()
+
+
+@pytest.mark.parametrize(
+    ("layout", "request_back"),
+    [((), Request(columns=("X_*",), tree="Events")), (("--layout", "leading", "--leading", "2"), None)],
+)
+def test_the_commands_of_baler_keep_the_error(objects, tmp_path, monkeypatch, layout, request_back):
+    parser = argparse.ArgumentParser()
+    advise.add_arguments(parser)
+    args = parser.parse_args([str(objects), "--tree", "Events", "--columns", "X_*", *layout])
+    sample = sampling.sample_file(str(objects), request_of(args), 50_000)
+    baler = {"transform": "baler", "engine": "fast", "precision": "float32", "compression_ratio": 2.0, "epochs": 1.0}
+    codec = pd.Series({"trains": True, "packing": "quantise-0.05+pcodec+bound-0.01", **baler})
+    text = "\n".join(f"  {line}" for line in advise._commands(codec, sample, args))
+    after = run_commands(text, tmp_path, monkeypatch, request_back)
+    before = contents(objects, request_of(args))
     assert (np.abs(after - before).max(axis=0) <= 0.01 * np.ptp(before, axis=0)).all()
 
 
