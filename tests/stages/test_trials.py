@@ -173,6 +173,19 @@ def test_packings_of_a_trained_codec_end_when_the_time_is_over(ticking: Make, cl
     assert clock.now_s == 3
 
 
+@pytest.mark.parametrize(
+    ("measure", "ratio", "meets"), [("value", 2.0, True), ("value", 0.0, False), ("nrmse", 2.0, False)]
+)
+def test_a_bound_holds_even_if_the_first_rows_have_a_smaller_range(
+    ticking: Make, monkeypatch: pytest.MonkeyPatch, measure: str, ratio: float, meets: bool
+) -> None:
+    trials = ticking(1e9, Goal(0.01, measure))
+    # A ratio of 0: the packing cannot store these rows.
+    pilot = {"ratio_native_bytes": ratio, "max_over_range": 0.5, "mean_nrmse": 0.5}
+    monkeypatch.setattr(Trials, "_pilot", lambda self, point, table="pilot": pilot)
+    assert (trials._trained_packing(trials.trainable()[0], "pcodec") is not None) == meets
+
+
 def test_a_training_without_time_for_its_packings_is_late_and_not_missed(
     ticking: Make, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
