@@ -91,7 +91,9 @@ def draw_advice(codecs: pd.DataFrame, curves: Sequence[pd.DataFrame], goal: Goal
     """
     with styled():
         lossy = goal.error > 0
-        figure, panels = grid(1, 1 + lossy, 4.6, width_in=9.0 if lossy else 6.0)
+        # The names of the codecs are below, in two columns.
+        height_in = 4.0 + 0.21 * math.ceil(len(codecs) / 2)
+        figure, panels = grid(1, 1 + lossy, height_in, width_in=9.0 if lossy else 6.0)
         if lossy:
             _errors(panels[0, 0], curves, codecs, goal)
         _speeds(panels[0, -1], codecs)
@@ -119,7 +121,9 @@ def _errors(panel: Axes, curves: Sequence[pd.DataFrame], codecs: pd.DataFrame, g
     if (errors > 0).any():
         panel.update_datalim([(error, 1.0) for error in errors[errors > 0]], updatey=False)
         panel.autoscale_view(scaley=False)
-    limits = mark_trivial(panel, codecs, goal.key, upright=True, limits=panel.get_xlim())
+    low, high = mark_trivial(panel, codecs, goal.key, upright=True, limits=panel.get_xlim())
+    # The name of the trivial codec is on the right of its line.
+    limits = low, high * (high / low) ** _AWAY
     panel.set_xlim(*limits)
     log_ticks(panel.xaxis, *limits)
     _ratios(panel, [codecs["ratio"], *(curve["ratio_native_bytes"] for curve in curves)])
@@ -160,8 +164,9 @@ def _heights(panel: Axes, ratios: "pd.Series[float]") -> list[float]:
     heights: dict[Any, float] = {}
     for key, ratio in ratios.sort_values(ascending=False).items():
         heights[key] = min([ratio, *(height / step for height in list(heights.values())[-1:])])
-    # Numbers only moved down so far.
+    # Numbers only moved down so far; the first stays below the upper end.
     moved = math.sqrt(max(ratio / heights[key] for key, ratio in ratios.items()))
+    moved = min(moved, high / step / max(heights.values()))
     return [heights[key] * moved for key in ratios.index]
 
 
