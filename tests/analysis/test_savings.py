@@ -13,6 +13,7 @@ from baler_energy.analysis.savings import (
     FIXED,
     SAME_ERROR,
     SETTING,
+    comparisons,
     cost_at_error,
     savings,
     setting_text,
@@ -24,7 +25,18 @@ from baler_energy.config.recommended import CHANGES, RECOMMENDED, RECOMMENDED_EP
 _SHARED = {"dataset": "jets", "rows": 1000, "device": "cpu", "transform": "baler"}
 
 
-def _run(repeat=0, epochs=100, error=0.01, seconds=100.0, *, joules=None, flags="", evidence="modelled", **setting):
+def _run(
+    repeat=0,
+    epochs=100,
+    error=0.01,
+    seconds=100.0,
+    *,
+    joules=None,
+    flags="",
+    evidence="modelled",
+    at_centre=False,
+    **setting,
+):
     """Row of one training with its error; the held-out error is twice as large."""
     point = {**AXIS_DEFAULTS, **_SHARED, "threads": 1, "epochs": epochs, "repeat": repeat} | setting
     errors = {"mean_rms_over_range": error, "held_out_mean_rms_over_range": 2 * error}
@@ -34,6 +46,7 @@ def _run(repeat=0, epochs=100, error=0.01, seconds=100.0, *, joules=None, flags=
         "energy_j": 20 * seconds if joules is None else joules,
     }
     kind = {"energy_evidence": evidence, "energy_scope": "cpu+ram", "operation": "train", "flags": flags}
+    kind["at_centre"] = at_centre
     return point | errors | costs | kind
 
 
@@ -169,6 +182,27 @@ def test_settings_of_other_tables_are_compared_with_their_own_default():
     rows += [_run(epochs=5, seconds=4.0, start="pca", **other), _run(start="pca", dataset="alone")]
     found = savings(with_setting(pd.DataFrame(rows))).set_index("dataset")
     assert found["time_factor"].to_dict() == {"jets": pytest.approx(10), "muons": pytest.approx(2)}
+
+
+def test_other_threads_are_a_setting_that_is_compared_with_the_default_at_the_centre():
+    rows = [_run(n, threads=1, at_centre=True) for n in (0, 1)]
+    rows += [_run(n, seconds=50.0, joules=1500.0, threads=2) for n in (0, 1)]
+    rows += [_run(n, 5, seconds=10.0, threads=2, start="pca") for n in (0, 1)]
+    rows += [_run(n, seconds=80.0, threads=4) for n in (0, 1)]
+    card = _card(rows)
+    assert card["time_factor"].to_dict() == {
+        "2 threads": pytest.approx(2), "2 threads, start pca": pytest.approx(10), "4 threads": pytest.approx(1.25)
+    }  # fmt: skip
+    assert card.loc["2 threads", "energy_factor"] == pytest.approx(4 / 3) and card.loc["2 threads", "threads"] == 2
+    assert list(with_setting(pd.DataFrame(rows))["setting"].head(2)) == ["Baler's default"] * 2
+
+
+def test_without_a_run_at_the_centre_the_default_has_the_most_frequent_threads_of_its_device():
+    rows = [_run(n, threads=3) for n in (0, 1)] + [_run(0, seconds=50.0, threads=1)]
+    rows += [_run(n, threads=8, device="cuda", at_centre=n == 0) for n in (0, 1)]
+    assert set(_card(rows).index) == {"1 thread"}
+    shared = [found for found, _ in comparisons(with_setting(pd.DataFrame(rows)))]
+    assert [(found["device"], found["threads"]) for found in shared] == [("cpu", 3)]
 
 
 def test_without_a_hundred_epochs_the_default_is_its_longest_training():

@@ -24,7 +24,8 @@ def _run(optimizer, losses, repeat=0, *, seconds=1.0, flags="", before_s=0.0, **
         {"run_id": run_id, "epoch": n, "loss": loss, "elapsed_s": n * seconds, "energy_j": 10.0 * n * seconds}
         for n, loss in enumerate(losses, start=1)
     ]
-    return point | costs | {"energy_evidence": "modelled", "peak_learning_rate": 1e-3}, epochs
+    known = {"energy_evidence": "modelled", "peak_learning_rate": 1e-3, "at_centre": False}
+    return point | costs | known, epochs
 
 
 def _costs(*runs):

@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 #: Parameters that compared trainings share.
-FIXED = ("dataset", "rows", "device", "transform", "compression_ratio", "packing", "threads")
+FIXED = ("dataset", "rows", "device", "transform", "compression_ratio", "packing")
 #: Parameters that make a setting.
 SETTING = tuple(axis for axis in AXES if axis not in (*FIXED, "epochs"))
 #: Errors at which settings are compared: prefix of the columns of the result, and column of ``runs``.
@@ -103,19 +103,39 @@ def with_setting(trained: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Its rows with a number of epochs, and ``setting`` (see `setting_text`), ``training_s`` (s, median of the
-        window's iterations) and ``training_j`` (J); the costs of flagged runs are null.
+        Its rows with a number of epochs, and ``setting`` (see `setting_text`; the threads are part of it if they are
+        not those of the study's centre on the same device), ``training_s`` (s, median of the window's iterations) and
+        ``training_j`` (J); the costs of flagged runs are null.
     """
     kept = trained[trained["operation"].eq("train") & trained["epochs"].notna()]
     kept = kept.assign(training_s=typical_duration_s(kept), training_j=kept["energy_j"].astype(float))
     kept.loc[~kept.index.isin(clean(kept).index), ["training_s", "training_j"]] = math.nan
-    return kept.assign(setting=[setting_text(row) for row in kept[list(SETTING)].to_dict("records")])
+    threads = _usual_threads(kept)
+    rows = kept[[*SETTING, "device"]].to_dict("records")
+    return kept.assign(setting=[setting_text(row, {**BALER, "threads": threads[row["device"]]}) for row in rows])
 
 
-def setting_text(values: Mapping[Any, Any]) -> str:
-    """Name a setting by what it changes in Baler's own training, such as ``engine fast, float32, start pca``."""
-    changed = {axis: values[axis] for axis in SETTING if not _same(values[axis], BALER.get(axis))}
-    return ", ".join(shown(axis).phrase.format(_whole(axis, value), s="") for axis, value in changed.items()) or DEFAULT
+def _usual_threads(trained: pd.DataFrame) -> dict[str, int]:
+    """Return the threads of Baler's own training by device: the most frequent number at the study's centre, or of all.
+
+    Records have the actual number of threads, so that it cannot be compared with the parameter's default ``auto``.
+    """
+    central = trained[trained["at_centre"].astype(bool)]
+    return {
+        str(device): int(part["threads"].mode().max())
+        for table in (trained, central)
+        for device, part in table.groupby("device", observed=True)
+    }
+
+
+def setting_text(values: Mapping[Any, Any], own: Mapping[str, Any] = BALER) -> str:
+    """Name a setting by what it changes in Baler's `own` training, such as ``engine fast, float32, start pca``."""
+    changed = {axis: values[axis] for axis in SETTING if not _same(values[axis], own.get(axis))}
+    return ", ".join(_phrase(axis, value) for axis, value in changed.items()) or DEFAULT
+
+
+def _phrase(axis: str, value: Any) -> str:
+    return shown(axis).phrase.format(_whole(axis, value), s="" if value == 1 else "s")
 
 
 def _same(value: Any, other: Any) -> bool:
@@ -134,7 +154,7 @@ def default_epochs(trained: pd.DataFrame) -> int | None:
 
 
 def comparisons(trained: pd.DataFrame) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
-    """Yield the trainings that can be compared with Baler's own: the parameters that they share, and their rows.
+    """Yield the trainings that can be compared with Baler's own, with what they share: `FIXED`, and its threads.
 
     Parameters
     ----------
@@ -143,7 +163,8 @@ def comparisons(trained: pd.DataFrame) -> Iterator[tuple[dict[str, Any], pd.Data
     """
     for key, part in trained.groupby(list(FIXED), dropna=False, observed=True, sort=True):
         if default_epochs(part) is not None and part["setting"].nunique() > 1:
-            yield dict(zip(FIXED, key, strict=True)), part
+            threads = part.loc[part["setting"] == DEFAULT, "threads"].iloc[0]
+            yield dict(zip(FIXED, key, strict=True)) | {"threads": threads}, part
 
 
 def savings(trained: pd.DataFrame) -> pd.DataFrame:
@@ -167,9 +188,10 @@ def savings(trained: pd.DataFrame) -> pd.DataFrame:
 
     Notes
     -----
-    In each repeat, the setting's cost is read at the error of Baler's own training in the same repeat. The factor is
-    the geometric mean over repeats, with the t interval of its logarithm. A factor that is only known in some repeats
-    is null: the others may be those with a high cost.
+    Baler's own training is that on the threads of the study's centre, also for settings with other threads. In each
+    repeat, the setting's cost is read at the error of Baler's own training in the same repeat. The factor is the
+    geometric mean over repeats, with the t interval of its logarithm. A factor that is only known in some repeats is
+    null: the others may be those with a high cost.
     """
     return pd.DataFrame([row for shared, part in comparisons(trained) for row in _rows(shared, part)])
 

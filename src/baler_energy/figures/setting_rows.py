@@ -43,7 +43,7 @@ def compared_trainings(tables: Tables) -> tuple[dict[str, Any], pd.DataFrame]:
     Returns
     -------
     tuple
-        The parameters that they share, and their rows as from `trainings`.
+        The parameters that they share, with the threads of Baler's default, and their rows as from `trainings`.
 
     Raises
     ------

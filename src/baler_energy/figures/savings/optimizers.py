@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from baler_energy.analysis.savings import SETTING
+from baler_energy.analysis.savings import FIXED, SETTING
 from baler_energy.analysis.target_loss import costs_to_loss
 from baler_energy.figures.bars import label_edge, name_rows
 from baler_energy.figures.base import FigureSpec, NoData, Tables
@@ -59,9 +59,10 @@ def draw_optimizers(tables: Tables) -> Figure:
             _panel(panel, one, targets, cost, found)
         line[0].set_title(textwrap.fill(_group_text(one), 80), fontsize=9)
     legend_below(figure, [_handle(target, number) for number, target in enumerate(targets)], columns=4)
+    alike = {axis: shared[axis] for axis in FIXED}
     subtitle(
         figure,
-        f"At {where(shared)}. Until the end of the first epoch whose loss is at most the target.",
+        f"At {where(alike)}. Until the end of the first epoch whose loss is at most the target.",
         f"Mean and 95 % t interval, {count_text(found['n'])}. To the right: targets that not every repeat reaches.",
         *excluded_text(part, drawn=False),
     )

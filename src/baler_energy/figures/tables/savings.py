@@ -53,10 +53,11 @@ TABLE = TableSpec(
     "What a training costs at the error of Baler's default",
     "Cost of Baler's default (100 epochs; without them its longest training) over the cost of each setting at the same "
     "error, in time and in energy, at the error of the rows that were trained on and of held-out rows: geometric means "
-    "over n repeats, each paired with the default of the same repeat, and 95 % t intervals of the logarithms. The cost "
-    "at an error is interpolated between trainings with different numbers of epochs, on logarithmic scales, and never "
-    "extrapolated; errors within 2 % count as equal at the ends. At least: even the shortest training has a lower "
-    "error. Runs that are flagged have no cost here. The product is of the factors of all recommended changes alone.",
+    "over n repeats, each paired with the default of the same repeat, and 95 % t intervals of the logarithms. The "
+    "default runs on the threads of the study's centre. The cost at an error is interpolated between trainings with "
+    "different numbers of epochs, on logarithmic scales, and never extrapolated; errors within 2 % count as equal at "
+    "the ends. At least: even the shortest training has a lower error. Runs that are flagged have no cost here. The "
+    "product is of the factors of all recommended changes alone.",
     make=settings,
     rows=each(_row),
     averaged=True,
