@@ -1,4 +1,4 @@
-"""What optimizers cost until the loss reaches a target."""
+"""What optimizers and batch sizes cost until the loss reaches a target."""
 
 import math
 
@@ -14,9 +14,13 @@ from baler_energy.config.parameters import AXIS_DEFAULTS
 
 
 def _run(optimizer, losses, repeat=0, *, seconds=1.0, flags="", before_s=0.0, **setting):
-    """Row of a training, and its history: `seconds` and ten times as many joules an epoch."""
+    """Row of a training, and its history: `seconds` and ten times as many joules an epoch.
+
+    With batches of one row, the loss of a batch is the loss per row.
+    """
     run_id = f"{optimizer}-{len(losses)}-{repeat}-{setting}"
     point = {**AXIS_DEFAULTS, "dataset": "jets", "rows": 1000, "device": "cpu", "threads": 1, "repeat": repeat}
+    point["batch_size"] = 1
     point |= {"run_id": run_id, "optimizer": optimizer, "epochs": len(losses), "operation": "train"} | setting
     whole_s = before_s + seconds * len(losses)
     costs = {"duration_s": whole_s, "duration_median_s": whole_s, "energy_j": 10 * whole_s, "flags": flags}
@@ -86,6 +90,15 @@ def test_with_another_schedule_trainings_count_with_their_last_loss_and_whole_co
 def test_only_optimizers_with_all_else_the_same_are_compared():
     assert _costs(_run("adam", [7, 1]), _run("muon", [7, 1], precision="float32")).empty
     assert _costs(_run("adam", [7, 1]), _run("adam", [7, 1], learning_rate=0.01)).empty
+
+
+def test_batch_sizes_are_compared_by_the_loss_per_row():
+    per_row, runs = {300: [7, 1.5], 1000: [7, 4, 1.5]}, []
+    for batch_size, losses in per_row.items():
+        batches = math.ceil(1000 / batch_size)  # the last one of 300 has 100 rows
+        runs.append(_run("adam", [loss * 1000 / batches for loss in losses], batch_size=batch_size))
+    costs = _costs(*runs).reset_index().set_index(["batch_size", "target_loss"])
+    assert costs["time_s"].to_dict() == {(300, 5.0): 2, (300, 2.0): 2, (1000, 5.0): 2, (1000, 2.0): 3}
 
 
 def test_a_flagged_run_does_not_count():

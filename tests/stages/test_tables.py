@@ -306,7 +306,6 @@ def test_tables_without_data_give_the_reason(tmp_path: Path, write: Write) -> No
     tables.tables(tmp_path / "dataset", tmp_path)
     for name, words in {
         "variation": "at least two repeats",
-        "optimizers": "no unflagged trainings that only differ in the optimizer",
         "peers": "No other tool measured the same windows",
         "findings": "No results of other studies were imported",
         "calibration": "The machine was not calibrated",

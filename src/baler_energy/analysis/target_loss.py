@@ -1,4 +1,4 @@
-"""What optimizers cost until the loss reaches a target: an epoch of one may cost several of another."""
+"""What optimizers and batch sizes cost until the loss reaches a target: an epoch of one may cost several of another."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -11,13 +11,11 @@ from baler_energy.analysis.savings import FIXED, SETTING
 from baler_energy.analysis.statistics import interval
 from baler_energy.config.parameters import AXIS_DEFAULTS
 
-__all__ = ["costs_to_loss", "target_losses"]
+__all__ = ["FREE", "costs_to_loss", "target_losses"]
 
-#: Parameters in which optimizers that are compared may differ.
-_FREE = ("optimizer", "learning_rate")
-_SHARED = [*FIXED, *(axis for axis in SETTING if axis not in _FREE)]
-#: Parameters within which losses can be compared: Baler's loss is a sum over the rows of a batch.
-_SAME_LOSS = [*FIXED, "batch_size"]
+#: Parameters in which trainings that are compared may differ.
+FREE = ("optimizer", "learning_rate", "batch_size")
+_SHARED = [*FIXED, *(axis for axis in SETTING if axis not in FREE)]
 _MOST_TARGETS = 4
 _STEPS = (1, 2, 5)
 
@@ -34,7 +32,7 @@ def target_losses(first: float, lowest: float) -> list[float]:
 
 
 def costs_to_loss(trained: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
-    """Compare optimizers by the time and energy at which their loss first is at most a target.
+    """Compare optimizers and batch sizes by the time and energy at which their loss per row first is at most a target.
 
     Parameters
     ----------
@@ -46,45 +44,55 @@ def costs_to_loss(trained: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        A row per group of optimizers that only differ in optimizer and learning rate, optimizer, rate and target, with
-        the parameters: ``peak_learning_rate``, ``target_loss``, ``time_s`` and ``energy_j`` (means over the repeats),
+        A row per group of trainings that only differ in `FREE`, their values and target, with the parameters:
+        ``peak_learning_rate``, ``target_loss``, ``time_s`` and ``energy_j`` (means over the repeats),
         ``time_half_width_s`` and ``energy_half_width_j`` (95 % t interval), ``evidence`` of the energy, ``n`` repeats,
         ``reached`` (how many of them reach the target), ``most_epochs`` (of the longest training). The costs are null
         unless every repeat reaches the target.
 
     Notes
     -----
+    Baler's loss is a sum over the rows of a batch, and that of an epoch is its mean over the batches. Losses here are
+    per row, so that batch sizes can be compared: the sum over all batches, of which the last may be smaller, over the
+    rows. This is the mean squared error of the scaled values; `training.stop_at_loss` is about the loss of a batch.
     At a constant rate, the longest training passes through the states of all shorter ones, so its history is used: the
     end of the first epoch whose loss is at most the target, where `training.stop_at_loss` would stop. Another schedule
     may depend on the number of epochs, so every training counts with its last loss and its whole cost.
     Times and energies by epoch start with the first epoch, so what comes before it is not included. The targets are
     round numbers between the lowest loss after the first epoch and the lowest loss of all.
     """
-    keys = [*_SHARED, *_FREE, "repeat", "run_id"]
+    keys = [*_SHARED, *FREE, "repeat", "run_id"]
     known = trained.dropna(subset=["training_s"])
     about = known[[*keys, "epochs", "training_s", "training_j", "energy_evidence", "peak_learning_rate"]]
     epochs = history[["run_id", "epoch", "loss", "elapsed_s", "energy_j"]].dropna(subset=["loss"])
     joined = epochs.merge(about, on="run_id")
+    batches = np.ceil(joined["rows"] / joined["batch_size"])
+    joined = joined.assign(loss=joined["loss"] * batches / joined["rows"])
     found = []
-    for _, part in joined.groupby(_SAME_LOSS, dropna=False, observed=True):
-        alike = [one for _, one in part.groupby(_SHARED, dropna=False, observed=True) if one["optimizer"].nunique() > 1]
+    for _, part in joined.groupby(list(FIXED), dropna=False, observed=True):
+        alike = [one for _, one in part.groupby(_SHARED, dropna=False, observed=True) if _several(one)]
         if alike:
             found += [row for one in alike for row in _rows(one, _targets(pd.concat(alike)))]
     return pd.DataFrame(found)
 
 
+def _several(curves: pd.DataFrame) -> bool:
+    """Whether there are several optimizers or batch sizes; one optimizer at several rates is a search of its rate."""
+    return len(curves[["optimizer", "batch_size"]].drop_duplicates()) > 1
+
+
 def _targets(curves: pd.DataFrame) -> list[float]:
     first = curves.loc[curves["epoch"] == 1, "loss"].min()
-    last = curves.groupby(["optimizer", "learning_rate", "repeat"], dropna=False)["loss"].min()
-    return target_losses(float(first), float(last.groupby(level=[0, 1], dropna=False).max().min()))
+    last = curves.groupby([*FREE, "repeat"], dropna=False)["loss"].min()
+    return target_losses(float(first), float(last.groupby(level=list(FREE), dropna=False).max().min()))
 
 
 def _rows(curves: pd.DataFrame, targets: Sequence[float]) -> Iterator[dict[str, Any]]:
-    """Rows of one group of optimizers."""
-    for _, mine in curves.groupby(list(_FREE), dropna=False, sort=False):
+    """Rows of one group of trainings."""
+    for _, mine in curves.groupby(list(FREE), dropna=False, sort=False):
         evidences = mine["energy_evidence"].dropna().unique()
         first = mine.iloc[0]
-        row = {name: first[name] for name in (*_SHARED, *_FREE, "peak_learning_rate")}
+        row = {name: first[name] for name in (*_SHARED, *FREE, "peak_learning_rate")}
         row |= {"most_epochs": int(mine["epochs"].max()), "evidence": evidences[0] if len(evidences) == 1 else None}
         states = [_states(run) for _, run in mine.groupby("repeat")]
         for target in targets:

@@ -9,7 +9,7 @@ from baler_energy.analysis.savings import setting_text
 from baler_energy.config.recommended import BALER, CHANGES, RECOMMENDED, RECOMMENDED_EPOCHS
 from baler_energy.figures import overview
 from baler_energy.figures.base import NoData
-from baler_energy.figures.readable import readable
+from baler_energy.figures.readable import notes, readable
 from baler_energy.figures.savings.error_joules import draw_error_joules
 from baler_energy.figures.savings.factors import draw_factors
 from baler_energy.figures.savings.optimizers import draw_optimizers
@@ -123,26 +123,41 @@ def test_optimizers_are_compared_within_an_engine_and_precision(settings: Tables
     with_more = _with_optimizer(settings, "sgd", 3.0)
     costs = OPTIMIZERS.make(with_more)
     assert set(costs["optimizer"]) == {"adam", "sgd"} and set(costs["precision"]) == {"float64"}
-    texts = readable(OPTIMIZERS, costs).query("threads == '2'")
-    row = texts.set_index(["optimizer", "target loss"])["time"]
-    assert row["sgd", "0.5"].startswith("not reached in 25 epochs") and row["adam", "0.5"].endswith("s")
+    texts = readable(OPTIMIZERS, costs).query("threads == '2' and `batch size` == '512'")
+    row = texts.set_index(["optimizer", "target loss per row"])["time"]
+    assert row["sgd", "0.001"].startswith("not reached in 25 epochs") and row["adam", "0.001"].endswith("s")
     with styled():
         figure = draw_optimizers(with_more)
     names = [text.get_text() for text in figure.axes[0].get_yticklabels()]
-    assert names == ["adam, default", "sgd, default"]
+    expected = {f"{name}, default, batches of {size}" for name in ("adam", "sgd") for size in (128, 512, 2048)}
+    assert set(names) == expected and len(names) == 6
     assert any(text.get_text().startswith("not reached: ") for text in figure.axes[0].texts)
-    with pytest.raises(NoData, match="only differ in the optimizer"):
-        draw_optimizers(settings)
+    alone = {**settings, "runs": settings["runs"].query("batch_size == 512")}
+    with pytest.raises(NoData, match="only differ in the optimizer or the batch size"):
+        draw_optimizers(alone)
+    assert OPTIMIZERS.make(alone).empty
+    assert "only differ in the optimizer or the batch size" in notes(OPTIMIZERS, OPTIMIZERS.make(alone), alone)[-1]
 
 
-def _with_optimizer(tables: Tables, name: str, loss: float) -> Tables:
+def test_trainings_that_reach_no_target_are_in_the_table_only(settings: Tables) -> None:
+    more = _with_optimizer(settings, "sgd", 1e6, engine="fast")
+    more = _with_optimizer(more, "adam", 1e6, engine="fast")
+    assert set(OPTIMIZERS.make(more)["engine"]) == {"reference", "fast"}
+    with styled():
+        titles = [panel.get_title(loc="left") for panel in draw_optimizers(more).axes]
+    assert any("engine reference" in title for title in titles)
+    assert not any("engine fast" in title for title in titles)
+
+
+def _with_optimizer(tables: Tables, name: str, loss: float, **changes: str) -> Tables:
     """Add an optimizer whose loss is larger by a factor."""
 
     def added(table: pd.DataFrame) -> pd.DataFrame:
         alike = table[(table["engine"] == "reference") & (table["precision"] == "float64")]
         alike = alike[(alike["start"] == "random") & (alike["schedule"] == "constant")]
-        other = alike.assign(optimizer=name, run_id=f"{name}/" + alike["run_id"])
-        return pd.concat([table, other.assign(loss=other["loss"] * loss) if "loss" in other else other])
+        other = alike.assign(optimizer=name, run_id=f"{name}/" + alike["run_id"], **changes)
+        other = other.assign(loss=other["loss"] * loss) if "loss" in other else other
+        return pd.concat([table, other], ignore_index=True)
 
     return {**tables, "runs": added(tables["runs"]), "history": added(tables["history"])}
 

@@ -1,4 +1,4 @@
-"""Optimizers by the time and the energy at which their loss reaches a target."""
+"""Optimizers and batch sizes by the time and the energy at which their loss reaches a target."""
 
 import textwrap
 from typing import Any
@@ -9,9 +9,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from baler_energy.analysis.savings import FIXED, SETTING
-from baler_energy.analysis.target_loss import costs_to_loss
+from baler_energy.analysis.target_loss import FREE, costs_to_loss
 from baler_energy.figures.bars import label_edge, name_rows
 from baler_energy.figures.base import FigureSpec, NoData, Tables
+from baler_energy.figures.readable import Row
 from baler_energy.figures.selection import AXES, describe, excluded_text, scaled_unit
 from baler_energy.figures.setting_rows import compared_trainings, where
 from baler_energy.figures.style import COLOURS, count_text, grid, legend_below, log_ticks, note_empty, subtitle
@@ -28,17 +29,17 @@ _MARKS: tuple[dict[str, Any], ...] = (
 )
 #: Costs: stem and unit of the columns, and label.
 _COSTS = (("time", "s", "Time"), ("energy", "j", "Energy"))
-#: Parameters that the optimizers of one row of panels share.
-_GROUP = [axis for axis in SETTING if axis not in ("optimizer", "learning_rate")]
+#: Parameters that the trainings of one row of panels share.
+_GROUP = [axis for axis in SETTING if axis not in FREE]
 
 
 def draw_optimizers(tables: Tables) -> Figure:
-    """Draw time and energy to reach each target loss, a row of panels for each engine and precision.
+    """Draw time and energy to reach each target loss, a row of panels for each group that reaches one.
 
     Raises
     ------
     NoData
-        No two optimizers can be compared, or no target lies between their losses.
+        No two optimizers or batch sizes can be compared, or no target lies between their losses.
     """
     shared, part = compared_trainings(tables)
     found = costs_to_loss(part, tables["history"])
@@ -46,9 +47,10 @@ def draw_optimizers(tables: Tables) -> Figure:
         raise NoData(NOTHING)
     costs = [cost for cost in _COSTS if found[f"{cost[0]}_{cost[1]}"].notna().any()]
     if not costs:
-        raise NoData("no optimizer reaches a target loss in every repeat")
+        raise NoData("no training reaches a target loss in every repeat")
     groups = [one for _, one in found.groupby(_GROUP, dropna=False, observed=True, sort=True)]
-    heights = [one.groupby(["optimizer", "learning_rate"], dropna=False).ngroups + 1 for one in groups]
+    groups = [one for one in groups if one["time_s"].notna().any()]
+    heights = [one.groupby(list(FREE), dropna=False).ngroups + 1 for one in groups]
     ratios = {"height_ratios": heights}
     figure, panels = grid(
         len(groups), len(costs), 1.9 + 0.31 * sum(heights) + 0.3 * len(groups), sharex="col", gridspec_kw=ratios
@@ -62,7 +64,7 @@ def draw_optimizers(tables: Tables) -> Figure:
     alike = {axis: shared[axis] for axis in FIXED}
     subtitle(
         figure,
-        f"At {where(alike)}. Until the end of the first epoch whose loss is at most the target.",
+        f"At {where(alike)}. Until the end of the first epoch whose loss per row is at most the target.",
         f"Mean and 95 % t interval, {count_text(found['n'])}. To the right: targets that not every repeat reaches.",
         *excluded_text(part, drawn=False),
     )
@@ -75,17 +77,23 @@ def _group_text(one: pd.DataFrame) -> str:
 
 
 def _handle(target: float, number: int) -> Line2D:
-    return Line2D([], [], linestyle="none", label=f"loss {target:g}", **_MARKS[number])
+    return Line2D([], [], linestyle="none", label=f"loss per row {target:g}", **_MARKS[number])
+
+
+def _name(row: Row, *, sizes: bool) -> str:
+    """Name a training by optimizer and learning rate and, if the figure has several, its batch size."""
+    batches = f", batches of {row['batch_size']:.0f}" if sizes else ""
+    return f"{row['optimizer']}, {rate_text(row)}{batches}"
 
 
 def _panel(
     panel: Axes, one: pd.DataFrame, targets: list[float], cost: tuple[str, str, str], every: pd.DataFrame
 ) -> None:
-    """Draw one cost of the optimizers of a group, those that reach the most targets first."""
+    """Draw one cost of the trainings of a group, those that reach the most targets first."""
     stem, unit, label = cost
     value, width = f"{stem}_{unit}", f"{stem}_half_width_{unit}"
     factor, prefixed = scaled_unit(every[value], unit.upper() if unit == "j" else unit)
-    ranked = [part for _, part in one.groupby(["optimizer", "learning_rate"], dropna=False, sort=False)]
+    ranked = [part for _, part in one.groupby(list(FREE), dropna=False, sort=False)]
     ranked.sort(key=lambda part: (-int(part["time_s"].notna().sum()), part["time_s"].max()))
     for place, part in enumerate(ranked):
         known = part.dropna(subset=[value])
@@ -102,9 +110,8 @@ def _panel(
     low, high = every[value].min() * factor / 1.4, every[value].max() * factor * 1.3
     panel.set(xscale="log", xlim=(low, low * (high / low) ** 1.4))
     log_ticks(panel.xaxis, *panel.get_xlim())
-    name_rows(
-        panel, [f"{part['optimizer'].iloc[0]}, {rate_text(part.iloc[0].to_dict())}" for part in ranked], margin=0.6
-    )
+    sizes = every["batch_size"].nunique() > 1
+    name_rows(panel, [_name(part.iloc[0].to_dict(), sizes=sizes) for part in ranked], margin=0.6)
     evidences = every["evidence"].dropna().unique()
     kind = f", {evidences[0]}" if unit == "j" and len(evidences) == 1 else ""
     panel.set_xlabel(f"{label} to the target{kind} ({prefixed})")
@@ -113,12 +120,14 @@ def _panel(
 FIGURES = (
     FigureSpec(
         "optimizers",
-        "Optimizers: time and energy to reach a loss",
-        "Time and energy at the end of the first epoch whose training loss is at most the target, for optimizers (with "
-        "their learning rates) that share everything else, which the title of the panels names. Not per epoch, since "
-        "an epoch of one optimizer may cost several of another. At a constant rate the costs come from the history of "
-        "the longest training; with a schedule that depends on the number of epochs, from separate trainings. Markers "
-        "are means over n unflagged repeats, bars are 95 % t intervals.",
+        "Optimizers and batch sizes: time and energy to reach a loss",
+        "Time and energy at the end of the first epoch whose training loss per row is at most the target, for "
+        "optimizers (with their learning rates) and batch sizes that share everything else, which the title of the "
+        "panels names. Not per epoch, since an epoch of one may cost several of another. Baler sums its loss over a "
+        "batch; per row it is the mean squared error of the scaled values, so that batch sizes can be compared. At a "
+        "constant rate the costs come from the history of the longest training; with a schedule that depends on the "
+        "number of epochs, from separate trainings. Markers are means over n unflagged repeats, bars are 95 % t "
+        "intervals.",
         draw_optimizers,
     ),
 )

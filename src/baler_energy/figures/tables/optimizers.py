@@ -1,4 +1,4 @@
-"""Optimizers by the time and energy at which their loss reaches a target."""
+"""Optimizers and batch sizes by the time and energy at which their loss reaches a target."""
 
 import pandas as pd
 
@@ -10,8 +10,8 @@ from baler_energy.figures.setting_rows import trainings
 
 __all__ = ["NOTHING", "TABLE", "cost_text", "optimizers", "rate_text"]
 
-#: Reason for leaving out what compares optimizers.
-NOTHING = "no unflagged trainings that only differ in the optimizer"
+#: Reason for leaving out what compares optimizers and batch sizes.
+NOTHING = "no unflagged trainings that only differ in the optimizer or the batch size"
 
 
 def optimizers(tables: Tables) -> pd.DataFrame:
@@ -53,7 +53,7 @@ def _row(row: Row) -> dict[str, str]:
         "schedule": row["schedule"],
         "optimizer": row["optimizer"],
         "learning rate": rate_text(row),
-        "target loss": f"{row['target_loss']:g}",
+        "target loss per row": f"{row['target_loss']:g}",
         "time": cost_text(row, "time", "s"),
         f"energy{evidence}": cost_text(row, "energy", "j"),
         "n": f"{row['n']}",
@@ -62,14 +62,16 @@ def _row(row: Row) -> dict[str, str]:
 
 TABLE = TableSpec(
     "optimizers",
-    "Optimizers: time and energy to reach a loss",
-    "Time and energy at the end of the first epoch whose loss is at most the target: means over n unflagged repeats "
-    "with half widths of 95 % t intervals. Not per epoch, since an epoch of one optimizer may cost several of another. "
-    "At a constant rate they come from the history of the longest training; with a schedule that depends on the number "
-    "of epochs, from separate trainings, with their last loss and whole cost. Targets are round numbers. Rates are the "
-    "largest ones of a schedule. Only optimizers with the same engine, precision and other settings are comparable; "
-    "the fast engine does not support those that need whole matrices or second derivatives. A target that not every "
-    "repeat reaches has no mean.",
+    "Optimizers and batch sizes: time and energy to reach a loss",
+    "Time and energy at the end of the first epoch whose loss per row is at most the target: means over n unflagged "
+    "repeats with half widths of 95 % t intervals. Not per epoch, since an epoch of one optimizer or batch size may "
+    "cost several of another. Baler sums its loss over a batch (as in training.stop_at_loss); per row it is the mean "
+    "squared error of the scaled values, so that batch sizes can be compared. At a constant rate the costs come from "
+    "the history of the longest training; with a schedule that depends on the number of epochs, from separate "
+    "trainings, with their last loss and whole cost. Targets are round numbers. Rates are the largest ones of a "
+    "schedule. Only trainings with the same engine, precision and other settings are comparable; the fast engine does "
+    "not support those that need whole matrices or second derivatives. A target that not every repeat reaches has no "
+    "mean.",
     make=optimizers,
     rows=each(_row),
     averaged=True,
