@@ -14,7 +14,7 @@ from baler_energy.config.parameters import AXIS_DEFAULTS
 
 
 def _run(optimizer, losses, repeat=0, *, seconds=1.0, flags="", before_s=0.0, **setting):
-    """Row of a training, and its history: `seconds` and ten times as many joules an epoch.
+    """Row of a training, and its history: `seconds` and ten times as many joules an epoch, after `before_s`.
 
     With batches of one row, the loss of a batch is the loss per row.
     """
@@ -25,7 +25,13 @@ def _run(optimizer, losses, repeat=0, *, seconds=1.0, flags="", before_s=0.0, **
     whole_s = before_s + seconds * len(losses)
     costs = {"duration_s": whole_s, "duration_median_s": whole_s, "energy_j": 10 * whole_s, "flags": flags}
     epochs = [
-        {"run_id": run_id, "epoch": n, "loss": loss, "elapsed_s": n * seconds, "energy_j": 10.0 * n * seconds}
+        {
+            "run_id": run_id,
+            "epoch": n,
+            "loss": loss,
+            "elapsed_s": n * seconds,
+            "energy_j": 10.0 * (before_s + n * seconds),
+        }
         for n, loss in enumerate(losses, start=1)
     ]
     known = {"energy_evidence": "modelled", "peak_learning_rate": 1e-3, "at_centre": False}
@@ -90,6 +96,18 @@ def test_with_another_schedule_trainings_count_with_their_last_loss_and_whole_co
 def test_only_optimizers_with_all_else_the_same_are_compared():
     assert _costs(_run("adam", [7, 1]), _run("muon", [7, 1], precision="float32")).empty
     assert _costs(_run("adam", [7, 1]), _run("adam", [7, 1], learning_rate=0.01)).empty
+
+
+def test_time_and_energy_include_what_precedes_the_first_epoch():
+    costs = _costs(_run("adam", [7, 4, 1.5], before_s=0.5), _run("sgd", [7, 1]))
+    assert costs.loc[("adam", 5.0), ["time_s", "energy_j"]].tolist() == [2.5, 25]
+    assert costs.loc[("sgd", 5.0), ["time_s", "energy_j"]].tolist() == [2, 20]
+
+
+def test_an_epoch_that_took_longer_than_the_median_iteration_is_not_shortened():
+    row, epochs = _run("adam", [7, 4, 1.5])
+    costs = _costs((row | {"duration_median_s": 2.0}, epochs), _run("sgd", [7, 1]))
+    assert costs.loc[("adam", 2.0), "time_s"] == 3
 
 
 def test_batch_sizes_are_compared_by_the_loss_per_row():

@@ -58,8 +58,9 @@ def costs_to_loss(trained: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
     At a constant rate, the longest training passes through the states of all shorter ones, so its history is used: the
     end of the first epoch whose loss is at most the target, where `training.stop_at_loss` would stop. Another schedule
     may depend on the number of epochs, so every training counts with its last loss and its whole cost.
-    Times and energies by epoch start with the first epoch, so what comes before it is not included. The targets are
-    round numbers between the lowest loss after the first epoch and the lowest loss of all.
+    Costs include what precedes the first epoch (scaling, the start's parameters): energies by epoch count from the
+    start of the training, and times get the whole training's time without its epochs. The targets are round numbers
+    between the lowest loss after the first epoch and the lowest loss of all.
     """
     keys = [*_SHARED, *FREE, "repeat", "run_id"]
     known = trained.dropna(subset=["training_s"])
@@ -67,13 +68,22 @@ def costs_to_loss(trained: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
     epochs = history[["run_id", "epoch", "loss", "elapsed_s", "energy_j"]].dropna(subset=["loss"])
     joined = epochs.merge(about, on="run_id")
     batches = np.ceil(joined["rows"] / joined["batch_size"])
-    joined = joined.assign(loss=joined["loss"] * batches / joined["rows"])
+    joined = joined.assign(loss=joined["loss"] * batches / joined["rows"], elapsed_s=_from_start(joined))
     found = []
     for _, part in joined.groupby(list(FIXED), dropna=False, observed=True):
         alike = [one for _, one in part.groupby(_SHARED, dropna=False, observed=True) if _several(one)]
         if alike:
             found += [row for one in alike for row in _rows(one, _targets(pd.concat(alike)))]
     return pd.DataFrame(found)
+
+
+def _from_start(epochs: pd.DataFrame) -> "pd.Series[float]":
+    """Return times (s) at the epochs' ends since the start of the training, which also computes before its epochs.
+
+    A training is as long as the median iteration of its window, and its epochs are those of the last one.
+    """
+    before_s = epochs["training_s"] - epochs.groupby("run_id")["elapsed_s"].transform("max")
+    return epochs["elapsed_s"] + before_s.clip(lower=0)
 
 
 def _several(curves: pd.DataFrame) -> bool:

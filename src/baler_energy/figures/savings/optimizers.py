@@ -123,11 +123,11 @@ FIGURES = (
         "Optimizers and batch sizes: time and energy to reach a loss",
         "Time and energy at the end of the first epoch whose training loss per row is at most the target, for "
         "optimizers (with their learning rates) and batch sizes that share everything else, which the title of the "
-        "panels names. Not per epoch, since an epoch of one may cost several of another. Baler sums its loss over a "
-        "batch; per row it is the mean squared error of the scaled values, so that batch sizes can be compared. At a "
-        "constant rate the costs come from the history of the longest training; with a schedule that depends on the "
-        "number of epochs, from separate trainings. Markers are means over n unflagged repeats, bars are 95 % t "
-        "intervals.",
+        "panels names. Both include what precedes the first epoch, such as scaling and the start's parameters. Not per "
+        "epoch, since an epoch of one may cost several of another. Baler sums its loss over a batch; per row it is the "
+        "mean squared error of the scaled values, so that batch sizes can be compared. At a constant rate the costs "
+        "come from the history of the longest training; with a schedule that depends on the number of epochs, from "
+        "separate trainings. Markers are means over n unflagged repeats, bars are 95 % t intervals.",
         draw_optimizers,
     ),
 )

@@ -64,14 +64,13 @@ TABLE = TableSpec(
     "optimizers",
     "Optimizers and batch sizes: time and energy to reach a loss",
     "Time and energy at the end of the first epoch whose loss per row is at most the target: means over n unflagged "
-    "repeats with half widths of 95 % t intervals. Not per epoch, since an epoch of one optimizer or batch size may "
-    "cost several of another. Baler sums its loss over a batch (as in training.stop_at_loss); per row it is the mean "
-    "squared error of the scaled values, so that batch sizes can be compared. At a constant rate the costs come from "
-    "the history of the longest training; with a schedule that depends on the number of epochs, from separate "
-    "trainings, with their last loss and whole cost. Targets are round numbers. Rates are the largest ones of a "
-    "schedule. Only trainings with the same engine, precision and other settings are comparable; the fast engine does "
-    "not support those that need whole matrices or second derivatives. A target that not every repeat reaches has no "
-    "mean.",
+    "repeats with half widths of 95 % t intervals. Both include what precedes the first epoch, such as scaling and the "
+    "start's parameters. Not per epoch, since an epoch of one optimizer or batch size may cost several of another. "
+    "Baler sums its loss over a batch (as in training.stop_at_loss); per row it is the mean squared error of the "
+    "scaled values, so that batch sizes can be compared. At a constant rate the costs come from the history of the "
+    "longest training; with a schedule that depends on the number of epochs, from separate trainings, with their last "
+    "loss and whole cost. Targets are round numbers. Rates are the largest ones of a schedule. Only trainings with the "
+    "same engine, precision and other settings are comparable. A target that not every repeat reaches has no mean.",
     make=optimizers,
     rows=each(_row),
     averaged=True,
