@@ -91,7 +91,24 @@ def test_what_a_neuron_costs_comes_before_what_it_weighs(monkeypatch):
         assert least.architecture.hidden == (1, 1), "as many as latent columns stay"
 
 
-def test_times_of_layers_are_measured_once():
+def test_each_training_measures_the_layers_and_all_remove_the_same_neurons(table, monkeypatch):
+    """Otherwise the warm-up, which is outside of the measured window, would pay for the measurement."""
+    measured = []
+
+    def measure(architecture, *_):
+        measured.append(architecture.hidden)
+        # The second training finds other layers costly.
+        half = [1.0, 1.0, 1e6, 1e6] if len(measured) == 1 else [1e6, 1e6, 1.0, 1.0]
+        return dict(zip([*architecture.encoder, *architecture.decoder], [*half, *reversed(half)], strict=True))
+
+    monkeypatch.setattr(costly_neurons, "_FIRST_S", {})
+    monkeypatch.setattr(costly_neurons, "_measured_s", measure)
+    how = SETTINGS.changed(epochs=2, pruning="costly-neurons-0.5")
+    found = [_train(training, table, how).model.architecture.hidden for _ in range(2)]
+    assert measured == [(200, 100, 50)] * 2 and found[0] == found[1]
+
+
+def test_times_of_layers_are_those_measured_first():
     architecture = Architecture(2, 1, (1500, 1500))
     times_s = costly_neurons.layer_times_s(architecture, 32, torch.float64, CPU)
     assert list(times_s) == ["en1", "en2", "en3", "de1", "de2", "de3"]

@@ -2,14 +2,13 @@
 
 This follows energy-aware pruning (Yang, Chen and Sze 2017, arXiv 1611.05128), which prunes the layers that use the most
 energy first. Here a layer's cost is the time of its matrix product, measured with the batch size, precision, device and
-threads of the training. It is measured once in a process, so that all iterations of a training do the same work;
-repeats may remove different neurons.
+threads of the training. Each training measures it, so that this is part of its cost, but those of one process use what
+the first one found, so that all iterations of a window do the same work. Repeats may remove different neurons.
 """
 
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
 from statistics import median
 
 import torch
@@ -23,6 +22,9 @@ __all__ = ["costs_of_neurons", "layer_times_s", "pruned"]
 
 #: Timed passes of each layer, after some to warm up.
 _PASSES, _WARM_UP = 15, 3
+_Key = tuple[Architecture, int, torch.dtype, torch.device]
+#: What this process measured first.
+_FIRST_S: dict[_Key, Mapping[str, float]] = {}
 
 
 @contextmanager
@@ -47,8 +49,15 @@ def costs_of_neurons(architecture: Architecture, times_s: Mapping[str, float]) -
     return costs
 
 
-@cache
 def layer_times_s(
+    architecture: Architecture, batch_size: int, dtype: torch.dtype, device: torch.device
+) -> Mapping[str, float]:
+    """Measure the time (s) of each layer's matrix product for a batch; return what the process measured first."""
+    key = (architecture, batch_size, dtype, device)
+    return _FIRST_S.setdefault(key, _measured_s(*key))
+
+
+def _measured_s(
     architecture: Architecture, batch_size: int, dtype: torch.dtype, device: torch.device
 ) -> Mapping[str, float]:
     """Measure the time (s) of each layer's matrix product for a batch: the median of some passes."""
