@@ -4,7 +4,7 @@ Threads work on different blocks: the matrix products of one batch are too small
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -200,7 +200,10 @@ class StreamingCoder:
 
 @contextmanager
 def streamed_compression(
-    asked: Asked, make: Callable[[Source], StreamingCoder], columns: tuple[str, ...] | None = None
+    asked: Asked,
+    make: Callable[[Source], StreamingCoder],
+    columns: tuple[str, ...] | None = None,
+    facts: Callable[[StreamingCoder, Source], Mapping[str, Any]] = lambda coder, source: {},
 ) -> Iterator[Work]:
     """Set up compression of a file of any format, which is read within the window.
 
@@ -212,6 +215,8 @@ def streamed_compression(
         Makes the coder for a file.
     columns
         Columns of the training table; None if there was no training: use the request's columns, or all.
+    facts
+        Makes more entries of the record, after the window.
     """
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:/", str(asked.data)) and not asked.data.exists():
         raise InputError(f"{asked.data}: compress cannot read URLs. Use `baler-energy prepare` first.")
@@ -233,18 +238,25 @@ def streamed_compression(
                 *lost_warning(sorted(coder.lost)),
                 *_rounded_warning(sorted(coder.rounded)),
             ],
+            facts=lambda _: facts(coder, source),
         )
 
 
 @contextmanager
-def streamed_decompression(asked: Asked, coder: StreamingCoder) -> Iterator[Work]:
-    """Set up decompression to a file of the original format, which is written within the window."""
+def streamed_decompression(
+    asked: Asked, coder: StreamingCoder, facts: Callable[[], Mapping[str, Any]] = dict
+) -> Iterator[Work]:
+    """Set up decompression to a file of the original format, which is written within the window.
+
+    After the window, `facts` makes more entries of the record.
+    """
     content = asked.compressed
     content.facts.check_made_with(coder.fitted, asked.data)
     yield Work(
         operation=partial(coder.decompress, asked.data, asked.target),
         warm_up=partial(coder.decode, *content.first(asked.few)),
         finish=lambda rows: rows,
+        facts=lambda _: facts(),
     )
 
 

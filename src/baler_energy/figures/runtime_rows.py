@@ -1,4 +1,7 @@
-"""Rows of several runtimes at the study's centre, and why some have none."""
+"""Rows of several runtimes at the study's centre, and why some have none.
+
+Other engines, which have programs of their own for the trained network, are compared like runtimes.
+"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,29 +11,32 @@ import pandas as pd
 from baler_energy.config.parameters import AXIS_DEFAULTS
 from baler_energy.figures.base import NoData, Tables, require_rows
 from baler_energy.figures.engine_rows import per_row
-from baler_energy.figures.selection import at_point, centre_of, first_device, with_results
-from baler_energy.variants import RUNTIMES
+from baler_energy.figures.selection import at_point, centre_of, with_results
+from baler_energy.variants import ENGINES, RUNTIMES
 from baler_energy.vocabulary import Operation
 
-__all__ = ["APPLIED", "EAGER", "absent", "runtimes_at_centre"]
+__all__ = ["APPLIED", "EAGER", "NAMES", "absent", "is_deprecated", "runtimes_at_centre"]
 
 #: Operations in which a runtime computes.
 APPLIED = (Operation.COMPRESS, Operation.DECOMPRESS)
 #: PyTorch itself, with which runtimes are compared.
 EAGER = AXIS_DEFAULTS["runtime"]
+#: Names of the rows, in order.
+NAMES = (EAGER, *filter(None, ENGINES), *(name for name in RUNTIMES if name != EAGER))
+#: Parameters in which the rows may differ.
+_FREE = ("runtime", "precision", "engine")
 
 
-def runtimes_at_centre(tables: Tables) -> tuple[pd.DataFrame, dict[str, Any], str]:
+def runtimes_at_centre(tables: Tables) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Rows of compression and decompression of each runtime and precision at the study's centre, in order.
 
     Returns
     -------
     pandas.DataFrame
-        Rows of ``runs`` on one device, with costs per row (`per_row`), ``rows_per_s`` and the errors.
+        Rows of ``runs``, those of the first device by name first, with costs per row (`per_row`), ``rows_per_s`` and
+        the errors. For another engine than the centre's, ``runtime`` is its name.
     dict
         The centre.
-    str
-        The device, in words.
 
     Raises
     ------
@@ -40,15 +46,22 @@ def runtimes_at_centre(tables: Tables) -> tuple[pd.DataFrame, dict[str, Any], st
     require_rows("there are no runs", tables["runs"])
     runs = with_results(tables["runs"])
     centre = centre_of(runs)
-    rows = at_point(per_row(runs), {axis: one for axis, one in centre.items() if axis not in ("runtime", "precision")})
+    rows = at_point(per_row(runs), {axis: one for axis, one in centre.items() if axis not in _FREE})
     rows = rows[rows["operation"].isin(list(APPLIED))]
-    if rows["runtime"].nunique() < 2 and not len(_left_out(tables)):
+    own = rows[rows["engine"] == centre["engine"]]
+    if own["runtime"].nunique() < 2 and not len(_left_out(tables)):
         raise NoData("only one runtime at the study's centre, so there is nothing to compare")
-    rows, device = first_device(rows)
-    order = rows["runtime"].map(list(RUNTIMES).index).astype(int)
+    others = rows[(rows["engine"] != centre["engine"]) & rows["precision"].isin(own["precision"])]
+    rows = pd.concat([own, others.assign(runtime=others["engine"])])
+    order = rows["runtime"].map(NAMES.index).astype(int)
     other = rows["precision"] != centre["precision"]
     rows = rows.assign(rows_per_s=1 / rows["time_per_row_s"], _other=other, _order=order)
-    return rows.sort_values(["_other", "precision", "_order"], kind="stable"), centre, device
+    return rows.sort_values(["device", "_other", "precision", "_order"], kind="stable"), centre
+
+
+def is_deprecated(name: str) -> bool:
+    """Whether the makers of a runtime advise against it."""
+    return name in RUNTIMES and RUNTIMES[name].deprecated
 
 
 def absent(tables: Tables, rows: pd.DataFrame) -> Iterator[tuple[str, str, str]]:

@@ -14,7 +14,7 @@ from baler_energy.codecs.baler.coder import Coder
 from baler_energy.codecs.baler.model import Autoencoder
 from baler_energy.codecs.baler.runtimes import runtime_of
 from baler_energy.codecs.baler.runtimes.base import TOLERANCES, Runtime, in_full_batches, on_tensors
-from baler_energy.codecs.baler.runtimes.running import Network
+from baler_energy.codecs.baler.runtimes.running import Network, largest_deviation
 from baler_energy.codecs.normalisation import Normalisation
 from baler_energy.config.study import load_study
 from baler_energy.data.table import Table
@@ -122,6 +122,25 @@ def test_a_new_runtime_is_one_module_and_one_line(registered, table, tmp_path):
         record = Measurement.read(tmp_path / "run" / operation / "measurement.json")
         assert record.parameters["runtime"] == "torchscript"
         assert record.results["startup_s"] > 0 and 0 < record.results["runtime_deviation"] < 1e-12
+
+
+@pytest.mark.parametrize(("precision", "least", "most"), [("float64", 0, 1e-12), ("float32", 1e-9, 1e-5)])
+def test_the_fast_engine_records_its_deviation_from_eager(table, tmp_path, precision, least, most):
+    table.write(tmp_path / "table.npz")
+    codec_of(table, precision).write(tmp_path / "codec.pt")
+    files = ["--data", str(tmp_path / "table.npz"), "--checkpoint", str(tmp_path / "codec.pt")]
+    model = ["--model", "20-10", "--engine", "fast", "--precision", precision, "--batch-size", "64"]
+    assert main(["apply", *files, *model, *QUICK, "--out", str(tmp_path / "run")]) == 0
+    for operation in ("compress", "decompress"):
+        results = Measurement.read(tmp_path / "run" / operation / "measurement.json").results
+        assert least <= results["runtime_deviation"] <= most and "startup_s" not in results
+
+
+def test_a_deviation_is_over_the_range_of_the_expected_results():
+    expected = np.array([[1.0, 3.0], [5.0, 2.0]])
+    assert largest_deviation([(expected + np.array([[0, 0.5], [0, -1]]), expected)]) == 0.25
+    assert largest_deviation([]) == 0
+    assert np.isnan(largest_deviation([(expected * np.nan, expected)]))
 
 
 @pytest.mark.parametrize("change", [1e-6, float("nan")])

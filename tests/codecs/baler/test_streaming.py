@@ -196,6 +196,12 @@ def test_a_value_that_is_not_finite_is_refused_or_kept_by_a_bound(checkpoint, ta
     assert (np.abs(back[kept] - data[kept]) <= allowed[kept]).all()
 
 
+def test_without_finite_values_there_is_no_deviation():
+    latents = np.array([[0.0, 1.0], [2.0, np.nan]])
+    assert layers._deviation(latents, latents) == {"runtime_deviation": None}
+    assert layers._deviation(latents[:1], latents[:1]) == {"runtime_deviation": 0.0}
+
+
 def test_integers_that_float64_rounds_are_noted(checkpoint, table, tmp_path):
     codec = replace(_codec(checkpoint, "float64"), dtypes=("int64",) * 6)
     coder = streaming_coder(codec, CPU)

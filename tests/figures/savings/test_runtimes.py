@@ -48,6 +48,43 @@ def test_the_table_has_factors_and_reasons(compared):
     assert {row["rows/s"] for row in written if row["operation"] == "not run"} == set(reasons.values())
 
 
+def _more(tables, **changes):
+    """Tables with more runs in float32, those of eager with other values."""
+    runs = tables["runs"]
+    chosen = runs[(runs["precision"] == "float32") & (runs["runtime"] == "eager")]
+    other = chosen.assign(**changes, run_id="more/" + chosen["run_id"])
+    return dict(tables) | {"runs": pd.concat([runs, other], ignore_index=True)}
+
+
+def test_an_engine_with_its_own_program_is_compared_like_a_runtime(compared):
+    more = _more(compared, engine="fast", runtime_deviation=2e-7, duration_median_s=1e-3)
+    table = runtimes(_more(more, engine="fast", precision="bfloat16")).query("reason.isna()")
+    assert list(dict.fromkeys(table["runtime"])) == ["eager", "fast", "openvino"]
+    rows = table.set_index(["runtime", "precision", "operation"])
+    fast, eager = (rows.loc[(name, "float32", "compress")] for name in ("fast", "eager"))
+    assert fast["rows_per_s_ratio"] == pytest.approx(fast["rows_per_s"] / eager["rows_per_s"])
+    assert fast["rows_per_s"] == pytest.approx(30_000 / 1e-3) and fast["runtime_deviation"] == 2e-7
+    (spec,) = (spec for spec in figures_of("savings") if spec.name == "runtimes")
+    names = [label.get_text() for label in spec.draw(more).axes[0].get_yticklabels()]
+    assert names[3:] == ["eager, float32", "fast, float32", "openvino, float32", "tensorrt, float32"]
+
+
+def test_a_runtime_on_another_device_has_a_row_and_is_named_in_the_figure(compared):
+    left_out = compared["left_out"]
+    there = dict(compared) | {"left_out": left_out[left_out["value"] != "tensorrt"]}
+    there = _more(there, runtime="tensorrt", device="cuda", startup_s=9.0)
+    table = runtimes(there).set_index(["runtime", "precision", "operation"])
+    row = table.loc[("tensorrt", "float32", "decompress")]
+    assert (row["device"], row["n"], row["startup_s"]) == ("cuda", 3, 9.0)
+    assert pd.isna(row["rows_per_s_ratio"]), "eager did not run on this device"
+    assert {one["run on"] for one in TABLE.rows(table.reset_index(), 100)} == {"CPU", "GPU", "-"}
+    (spec,) = (spec for spec in figures_of("savings") if spec.name == "runtimes")
+    figure = spec.draw(there)
+    assert "Not drawn, but in the table of runtimes: tensorrt (GPU)." in figure.get_suptitle()
+    names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert not any("tensorrt, float32" in name for name in names)
+
+
 def test_the_figure_shows_both_precisions(compared):
     (spec,) = (spec for spec in figures_of("savings") if spec.name == "runtimes")
     figure = spec.draw(compared)

@@ -5,7 +5,9 @@ normalisation is folded into the weights of the first layer (and of a skip), and
 layer. So only the minimum is subtracted or added, in float64, while values are copied anyway.
 """
 
+import math
 from contextlib import AbstractContextManager
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,8 +17,11 @@ from torch.nn.functional import leaky_relu_
 
 from baler_energy.codecs.baler.checkpoint import Checkpoint, checkpoint_of
 from baler_energy.codecs.baler.model import DTYPES
+from baler_energy.codecs.baler.runtimes.base import Apply
+from baler_energy.codecs.baler.runtimes.running import Half, largest_deviation
 from baler_energy.codecs.engines.base import Asked, Work
 from baler_energy.codecs.streaming import BLOCK_ROWS, StreamingCoder, streamed_compression, streamed_decompression
+from baler_energy.formats import Source
 
 __all__ = ["checkpoint_of", "compressing", "decompressing", "streaming_coder"]
 
@@ -42,14 +47,41 @@ def streaming_coder(
 def compressing(asked: Asked) -> AbstractContextManager[Work]:
     """Set up compression of a file of any format, which is read within the window."""
     checkpoint = checkpoint_of(asked)
+
+    def facts(coder: StreamingCoder, source: Source) -> dict[str, float | None]:
+        rows = next((block.data[: asked.few] for block in source.blocks(asked.few)), np.empty((0, len(source.names))))
+        with np.errstate(all="ignore"):
+            eager = _eagerly(checkpoint, "en", asked.device)(checkpoint.normalisation.normalise(rows))
+            return _deviation(coder.encode(rows)[0], eager)
+
     return streamed_compression(
-        asked, lambda source: streaming_coder(checkpoint, asked.device, asked.point.packing), checkpoint.names
+        asked, lambda source: streaming_coder(checkpoint, asked.device, asked.point.packing), checkpoint.names, facts
     )
 
 
 def decompressing(asked: Asked) -> AbstractContextManager[Work]:
     """Set up decompression to a file of the original format, which is written within the window."""
-    return streamed_decompression(asked, streaming_coder(checkpoint_of(asked), asked.device))
+    checkpoint = checkpoint_of(asked)
+    coder, scale = streaming_coder(checkpoint, asked.device), checkpoint.normalisation
+
+    def facts() -> dict[str, float | None]:
+        latents = np.array(asked.compressed.first(asked.few)[0])
+        with np.errstate(all="ignore"):
+            eager = scale.restore(_eagerly(checkpoint, "de", asked.device)(latents).astype(np.float64))
+            return _deviation(scale.normalise(coder.decode(latents)), scale.normalise(eager))
+
+    return streamed_decompression(asked, coder, facts)
+
+
+def _eagerly(checkpoint: Checkpoint, half: str, device: torch.device) -> Apply:
+    """Return the encoder (``en``) or decoder (``de``) as PyTorch itself computes it, on scaled values."""
+    return Half(checkpoint.model(device), half, checkpoint.precision, device).apply
+
+
+def _deviation(found: NDArray[Any], expected: NDArray[Any]) -> dict[str, float | None]:
+    """Return the fact that runtimes have, too, here for the first rows; null if a value is not finite."""
+    deviation = largest_deviation([(found, expected)])
+    return {"runtime_deviation": deviation if math.isfinite(deviation) else None}
 
 
 class _Layers:

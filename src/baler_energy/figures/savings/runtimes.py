@@ -13,8 +13,8 @@ from baler_energy.analysis.statistics import clean, estimate, flagged
 from baler_energy.figures.bars import label_edge, name_rows
 from baler_energy.figures.base import FigureSpec, Tables
 from baler_energy.figures.captions import TYPICAL_TIMES
-from baler_energy.figures.runtime_rows import APPLIED, EAGER, absent, runtimes_at_centre
-from baler_energy.figures.selection import describe, excluded_text, scaled_unit
+from baler_energy.figures.runtime_rows import APPLIED, EAGER, NAMES, absent, is_deprecated, runtimes_at_centre
+from baler_energy.figures.selection import describe, device_name, excluded_text, first_device, scaled_unit
 from baler_energy.figures.style import (
     COLOURS,
     MARKERS,
@@ -27,7 +27,6 @@ from baler_energy.figures.style import (
     plain,
     subtitle,
 )
-from baler_energy.variants import RUNTIMES
 from baler_energy.vocabulary import Evidence
 
 __all__ = ["FIGURES", "draw_runtimes"]
@@ -48,18 +47,19 @@ _LEAST_DEVIATION = 1e-17
 
 
 def draw_runtimes(tables: Tables) -> Figure:
-    """Draw costs and deviation of each runtime and precision at the study's centre.
+    """Draw costs and deviation of each runtime and precision at the study's centre, on the first device by name.
 
     Raises
     ------
     NoData
         Only one runtime ran at the study's centre, and none is missing.
     """
-    rows, centre, device = runtimes_at_centre(tables)
-    reasons = {(name, precision): reason for name, precision, reason in absent(tables, rows)}
+    every, centre = runtimes_at_centre(tables)
+    reasons = {(name, precision): reason for name, precision, reason in absent(tables, every)}
+    rows, device = first_device(every)
     ran = dict.fromkeys(zip(rows["runtime"], rows["precision"], strict=True))
     precisions = list(dict.fromkeys(rows["precision"]))
-    places = [(n, p) for p in precisions for n in RUNTIMES if (n, p) in ran or (n, p) in reasons]
+    places = [(n, p) for p in precisions for n in NAMES if (n, p) in ran or (n, p) in reasons]
     measured = (rows["energy_evidence"] == Evidence.MEASURED).any()
     shown = [panel for panel in _PANELS if measured or panel[2] != "J"]
     widths = [2.0, *[1.0] * (len(shown) - 1)]
@@ -72,9 +72,7 @@ def draw_runtimes(tables: Tables) -> Figure:
             panels[0].text(0.01, place, text, transform=panels[0].get_yaxis_transform(), fontsize=7, va="center")
         elif key[0] != EAGER:
             _factors(panels[0], rows[rows["precision"] == key[1]], key[0], place)
-    labels = [
-        f"{name}{' (deprecated)' if RUNTIMES[name].deprecated else ''}, {precision}" for name, precision in places
-    ]
+    labels = [f"{name}{' (deprecated)' if is_deprecated(name) else ''}, {precision}" for name, precision in places]
     name_rows(panels[0], labels, margin=0.6)
     marks = [
         Line2D([], [], color=colour, marker=marker, linestyle="none", label=operation)
@@ -86,9 +84,17 @@ def draw_runtimes(tables: Tables) -> Figure:
         figure,
         " ".join([f"At {describe(centre, without=('runtime', 'precision'))}, {device}.", *mean_text(counts)]),
         "Numbers: rows/s over eager in the same precision (compress; decompress); ~: it may be 1, or n = 1.",
+        *_elsewhere(every[every["device"] != rows["device"].iloc[0]]),
         *excluded_text(rows),
     )
     return figure
+
+
+def _elsewhere(others: pd.DataFrame) -> list[str]:
+    """Name the runtimes on other devices, which the figure does not show."""
+    found = others[["runtime", "device"]].drop_duplicates().to_dict("records")
+    names = [f"{row['runtime']} ({device_name(row['device'])})" for row in found]
+    return [f"Not drawn, but in the table of runtimes: {', '.join(names)}."] if names else []
 
 
 def _panel(panel: Axes, rows: pd.DataFrame, places: list[tuple[str, str]], value: str, words: str, unit: str) -> None:
@@ -137,12 +143,13 @@ FIGURES = (
         "runtimes",
         "The runtimes: speed, memory, start-up and deviation",
         "What computes the trained network in compression and decompression, at the study's centre: eager is PyTorch "
-        "itself. Marks are means over n unflagged repeats, bars are 95 % t intervals, open marks are flagged runs. "
-        "Rows per second of the whole operation, which also scales, packs and reads or writes the file's content. "
-        "Energy is drawn where it is measured; a modelled one follows the time. Peak memory includes all libraries, "
-        "and for decompression what compression loaded in the same process. Start-up is outside of the window: import, "
-        "export, compilation without a cache, and the first batch; in decompression without imports. Deviation: the "
-        "largest difference from eager's results on the table's rows, over their range (1e-17: none); a result beyond "
+        "itself, and an engine is a program of its own. Marks are means over n unflagged repeats, bars are 95 % t "
+        "intervals, open marks are flagged runs. Rows per second of the whole operation, which also scales, packs and "
+        "reads or writes the file's content, in fast also that of the table. Energy is drawn where it is measured; a "
+        "modelled one follows the time. Peak memory includes all libraries, and for decompression what compression "
+        "loaded in the same process. Start-up is outside of the window: import, export, compilation without a cache, "
+        "and the first batch; in decompression without imports. Deviation: the largest difference from eager's results "
+        "on the table's rows (fast: on the first batches), over their range (1e-17: none); a runtime's result beyond "
         "the precision's tolerance is not recorded. A row without marks gives the reason why it did not run. "
         f"{TYPICAL_TIMES}",
         draw_runtimes,

@@ -9,9 +9,8 @@ from baler_energy.analysis.statistics import clean, estimate, flag_words, flagge
 from baler_energy.figures.base import NoData, Tables, TableSpec
 from baler_energy.figures.captions import TYPICAL_TIMES
 from baler_energy.figures.readable import Row, each
-from baler_energy.figures.runtime_rows import APPLIED, EAGER, absent, runtimes_at_centre
-from baler_energy.figures.selection import scaled_unit, spread_text
-from baler_energy.variants import RUNTIMES
+from baler_energy.figures.runtime_rows import APPLIED, EAGER, absent, is_deprecated, runtimes_at_centre
+from baler_energy.figures.selection import device_name, scaled_unit, spread_text
 
 __all__ = ["TABLE", "runtimes"]
 
@@ -25,7 +24,10 @@ _MEANS = {
 }
 #: A flag is about the window, on which these do not depend.
 _OUTSIDE = ("startup_s", "runtime_deviation", "mean_rms_over_range")
-_KEYS = ["runtime", "precision", "operation", "n", "flagged_runs", "flags", "energy_evidence", "energy_scope"]
+_KEYS = [
+    *("runtime", "device", "precision", "operation"),
+    *("n", "flagged_runs", "flags", "energy_evidence", "energy_scope"),
+]
 
 
 def runtimes(tables: Tables) -> pd.DataFrame:
@@ -34,20 +36,20 @@ def runtimes(tables: Tables) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        A row per runtime, precision and operation: rows per second, energy per row (J), peak memory (B), start-up (s),
-        largest deviation from eager over the range of its results, and error, as means over ``n`` clean runs with
-        ``..._half_width`` (95 % t interval); ``rows_per_s_ratio`` to eager in the same precision with
-        ``..._low`` and ``..._high``. A runtime that could not run has a row with ``reason`` and no values.
+        A row per runtime, device, precision and operation: rows per second, energy per row (J), peak memory (B), start-
+        up (s), largest deviation from eager over the range of its results, and error, as means over ``n`` clean runs
+        with ``..._half_width`` (95 % t interval); ``rows_per_s_ratio`` to eager in the same precision with ``..._low``
+        and ``..._high``. A runtime that could not run has a row with ``reason`` and no values.
     """
     columns = [*_KEYS, *(f"{name}{end}" for name in _MEANS for end in ("", "_half_width"))]
     columns += ["rows_per_s_ratio", "rows_per_s_ratio_low", "rows_per_s_ratio_high", "reason"]
     try:
-        rows, _, _ = runtimes_at_centre(tables)
+        rows, _ = runtimes_at_centre(tables)
     except NoData:
         return pd.DataFrame(columns=columns)
     found = [
         _summary(mine, part)
-        for _, part in rows.groupby("precision", sort=False, observed=True)
+        for _, part in rows.groupby(["device", "precision"], sort=False, observed=True)
         for (_, _), mine in part.groupby(["runtime", "operation"], sort=False, observed=True)
     ]
     found += [
@@ -58,7 +60,7 @@ def runtimes(tables: Tables) -> pd.DataFrame:
 
 
 def _summary(mine: pd.DataFrame, part: pd.DataFrame) -> dict[str, Any]:
-    """Summarise the runs of one runtime in one operation; `part` has all runtimes in the same precision."""
+    """Summarise the runs of one runtime in one operation; `part` has all in the same precision on the same device."""
     bad = flagged(mine)
     row = {name: mine[name].iloc[0] for name in _KEYS if name in mine and name != "flags"}
     row |= {"n": len(mine) - len(bad), "flagged_runs": len(bad), "flags": flag_words(bad)}
@@ -76,8 +78,9 @@ def _summary(mine: pd.DataFrame, part: pd.DataFrame) -> dict[str, Any]:
 
 
 def _row(row: Row) -> dict[str, str]:
-    note = " (deprecated)" if RUNTIMES[row["runtime"]].deprecated else ""
-    head = {"runtime": f"{row['runtime']}{note}", "precision": f"{row['precision']}"}
+    note = " (deprecated)" if is_deprecated(row["runtime"]) else ""
+    device: str = "-" if pd.isna(row["device"]) else device_name(row["device"])
+    head = {"runtime": f"{row['runtime']}{note}", "run on": device, "precision": f"{row['precision']}"}
     if isinstance(row["reason"], str):
         return {**head, "operation": "not run", "rows/s": row["reason"]}
     ratio, low, high = (row[f"rows_per_s_ratio{end}"] for end in ("", "_low", "_high"))
@@ -110,11 +113,13 @@ TABLE = TableSpec(
     "The runtimes side by side",
     f"What computes the trained network in {' and '.join(APPLIED)}, at the study's centre: means over n unflagged "
     "repeats with half widths of 95 % t intervals. Rows per second of the whole operation, which also scales, packs "
-    "and writes or reads the file's content; the ratio is that to eager (PyTorch itself) in the same precision. Peak "
-    "memory includes all libraries. Start-up is outside of the window: import, export, compilation without a cache, "
-    "and the first batch; decompression runs in the same process, so that its start-up has no imports. Deviation: the "
-    "largest difference from eager's results on the table's rows, over their range; a result beyond the precision's "
-    f"tolerance is not recorded. A runtime that could not run has the reason instead. {TYPICAL_TIMES}",
+    "and writes or reads the file's content; the ratio is that to eager (PyTorch itself) in the same precision on the "
+    "same device. Other engines are programs of their own, which may also read and write the table, and trained "
+    "their own network. Peak memory includes all libraries. Start-up is outside of the window: import, export, "
+    "compilation without a cache, and the first batch; decompression runs in the same process, so that its start-up "
+    "has no imports. Deviation: the largest difference from eager's results on the table's rows (fast: on the first "
+    "batches), over their range; a runtime's result beyond the precision's tolerance is not recorded. A runtime that "
+    f"could not run has the reason instead. {TYPICAL_TIMES}",
     make=runtimes,
     rows=each(_row),
     averaged=True,

@@ -13,7 +13,7 @@ from baler_energy.codecs.baler.model import DTYPES, Autoencoder
 from baler_energy.codecs.baler.runtimes.base import TOLERANCES, Apply, Layers, Runtime
 from baler_energy.errors import BalerEnergyError
 
-__all__ = ["Half", "Network"]
+__all__ = ["Half", "Network", "largest_deviation"]
 
 
 class Half:
@@ -68,7 +68,8 @@ class Half:
         if self._runtime is None:
             return {}
         name, runtime = self._runtime
-        deviation, allowed = self._deviation(batches), runtime.tolerance or TOLERANCES[self._precision]
+        deviation = largest_deviation((self.apply(batch), self._eager(batch)) for batch in batches)
+        allowed = runtime.tolerance or TOLERANCES[self._precision]
         if not deviation <= allowed:
             raise BalerEnergyError(
                 f"Runtime {name!r} differs from PyTorch by {deviation:.2g} of the results' range, more than "
@@ -77,13 +78,14 @@ class Half:
             )
         return {"startup_s": self._startup_s, "runtime_deviation": deviation}
 
-    def _deviation(self, batches: Iterable[NDArray[Any]]) -> float:
-        largest, low, high = 0.0, np.inf, -np.inf
-        for batch in batches:
-            expected = self._eager(batch)
-            largest = np.maximum(largest, np.abs(self.apply(batch) - expected).max(initial=0.0))
-            low, high = min(low, expected.min(initial=np.inf)), max(high, expected.max(initial=-np.inf))
-        return float(largest / (high - low)) if high > low else float(largest)
+
+def largest_deviation(pairs: Iterable[tuple[NDArray[Any], NDArray[Any]]]) -> float:
+    """Return the largest difference between results and eager's, given in pairs, over the range of the latter."""
+    largest, low, high = 0.0, np.inf, -np.inf
+    for found, expected in pairs:
+        largest = np.maximum(largest, np.abs(found - expected).max(initial=0.0))
+        low, high = min(low, expected.min(initial=np.inf)), max(high, expected.max(initial=-np.inf))
+    return float(largest / (high - low)) if high > low else float(largest)
 
 
 class Network(nn.Module):
