@@ -62,6 +62,17 @@ def test_the_shipped_changes_of_a_study_are_valid(repository, file, dataset):
         assert command in page.read_text(encoding="utf-8"), page
 
 
+def test_the_shipped_changes_of_the_recommended_study_have_more_epochs_of_the_same_setting(repository):
+    names = ("studies/recommended.yaml", "recommended-file.yaml")
+    points = [p for p in load_study([repository / "config" / name for name in names]).points if p.repeat == 0]
+    assert {(p.dataset, p.rows) for p in points} == {("dimuons", "all")}
+    found = {(p.epochs, *(getattr(p, axis) for axis in TRAINED)) for p in points}
+    recommended = {**BALER, **RECOMMENDED}
+    cases = [(BALER, (BALER_EPOCHS,)), (recommended, (1, 5, 25, 50, 100))]
+    settings = {(n, *(how[axis] for axis in TRAINED)) for how, epochs in cases for n in epochs}
+    assert found == settings and len({p.threads for p in points}) == 1
+
+
 def test_a_written_study_reads_back_the_same(study, tmp_path: Path):
     loaded = load_study(study(pue=1.25, profile={"points": [{"rows": 100, "epochs": 2}]}))
     loaded.write(tmp_path / "study.yaml")
