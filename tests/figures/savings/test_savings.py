@@ -94,6 +94,24 @@ def test_the_figure_marks_default_and_recommended_and_the_front(settings: Tables
     assert shown.count("25 epochs") == 2, "at the default and at the recommended setting"
 
 
+def test_networks_that_baler_does_not_read_are_marked(settings: Tables) -> None:
+    runs = settings["runs"]
+    around = runs[(runs["start"] == "pca") & (runs["engine"] == "reference")]
+    others = ({"model": "skip-64"}, {"model": "200-100"}, {"pruning": "neurons-0.5"}, {"pruning": "weights-0.5"})
+    added = [_changed(around, change, 1.0, 1.0) for change in others]
+    more = {**settings, "runs": pd.concat([runs, *added], ignore_index=True)}
+    texts = readable(TABLE, TABLE.make(more)).set_index("change")["Baler reads it"]
+    answers = {"model skip-64": "no", "model 200-100": "no", "pruning neurons-0.5": "padded"}
+    for words, answer in (answers | {"pruning weights-0.5": "yes"}).items():
+        assert [texts[name] for name in texts.index if words in name] == [answer]
+    assert texts[recommended_text()] == "yes" and texts["product of the single factors"] == "-"
+    with styled():
+        names = draw_error_joules(more).axes[0].get_legend_handles_labels()[1]
+    for words, answer in answers.items():
+        assert [name for name in names if words in name and name.endswith(f"(read by Baler: {answer})")]
+    assert sum("read by Baler" in name for name in names) == 3
+
+
 def test_the_factors_are_shown_alone_multiplied_and_together(settings: Tables) -> None:
     with styled():
         figure = draw_factors(settings)

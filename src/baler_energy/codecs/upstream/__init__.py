@@ -1,5 +1,6 @@
 """Upstream Baler, the program that this package measures: its files, and Baler itself as an engine.
 
+- `networks`: Baler's networks, and which of ours it reads
 - `files`: reads and writes Baler's models, normalisation, latents and tables
 - `config`: a project's folder and its configuration
 - `install`: finds the installed Baler

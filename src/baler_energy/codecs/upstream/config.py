@@ -106,7 +106,7 @@ class Config:
     compression_ratio
         Baler's latent columns are ``ceil(columns / ratio)``: see `exact_ratio`.
     model_name
-        A key of `files.MODELS`.
+        A key of `networks.MODELS`.
     type_list
         Types that decompressed columns are cast to: see `type_list`.
     epochs, learning_rate, batch_size

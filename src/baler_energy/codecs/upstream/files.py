@@ -21,17 +21,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from baler_energy.codecs.baler.architecture import Architecture, Network, network
+from baler_energy.codecs.baler.architecture import Architecture, Network
 from baler_energy.codecs.baler.checkpoint import Checkpoint
 from baler_energy.codecs.baler.model import Autoencoder
 from baler_energy.codecs.normalisation import Normalisation
+from baler_energy.codecs.upstream.networks import MODELS, class_of
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
 from baler_energy.files import atomic_path, read_npz, write_npz
 from baler_energy.formats import open_source
 
 __all__ = [
-    "MODELS",
     "column_names",
     "is_padded",
     "model_name",
@@ -50,9 +50,6 @@ __all__ = [
 # Rows read at once.
 _ROWS = 1 << 16
 
-#: Baler's fully connected float64 networks, by class name.
-MODELS: dict[str, Network] = {"AE": network("baler"), "FPGA_prototype_model": network("baler-small")}
-
 
 def model_name(architecture: Architecture) -> str:
     """Give the name of Baler's class for a network, which may be narrower than Baler's: `write_model` pads it.
@@ -62,9 +59,8 @@ def model_name(architecture: Architecture) -> str:
     InputError
         Baler does not have the network.
     """
-    for name, known in MODELS.items():
-        if architecture.network.fits_into(known):
-            return name
+    if name := class_of(architecture.network):
+        return name
     widths, slope = "-".join(map(str, architecture.hidden)), architecture.negative_slope
     unknown = f"has no network with hidden layers {widths} (slope {slope:g})"
     wrong = "cannot read a network with a skip" if architecture.skip else unknown

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from baler_energy.analysis.pareto import on_front
 from baler_energy.analysis.savings import DEFAULT, setting_points
 from baler_energy.analysis.statistics import flagged
+from baler_energy.codecs.upstream.networks import read_as
 from baler_energy.figures.base import FigureSpec, Tables, require_rows
 from baler_energy.figures.captions import EVIDENCE
 from baler_energy.figures.selection import epochs_text, excluded_text, scaled_unit
@@ -46,11 +47,12 @@ def draw_error_joules(tables: Tables) -> Figure:
     kinds = sorted(part["energy_evidence"].unique())
     factor, unit = scaled_unit(part["energy_j"], "J")
     looks = _looks(part["setting"].unique())
+    notes = _notes(part)
     height_in = 5.6 + 0.19 * -(-len(looks) // 2)
     figure, (panels,) = grid(1, len(kinds), height_in, width_in=max(9.0, 5.0 * len(kinds)), sharex=True, sharey=True)
     counts = set[int]()
     for panel, evidence in zip(panels, kinds, strict=True):
-        counts |= _panel(panel, part[part["energy_evidence"] == evidence], looks, factor)
+        counts |= _panel(panel, part[part["energy_evidence"] == evidence], looks, notes, factor)
         _axes(panel, part, factor)
         panel.set_xlabel(f"Energy of one training, {evidence} ({unit})")
     panels[0].set_ylabel("Mean RMS residual / range")
@@ -78,7 +80,16 @@ def _kind(setting: str) -> int:
     return 0 if setting in change_texts() else 1 if setting.count(",") < 2 else 2
 
 
-def _panel(panel: Axes, part: pd.DataFrame, looks: dict[str, dict[str, Any]], factor: float) -> set[int]:
+def _notes(part: pd.DataFrame) -> dict[str, str]:
+    """Return what follows the name of a setting in the legend: whether Baler reads its network, if not as it is."""
+    rows = part.drop_duplicates("setting").to_dict("records")
+    known = {row["setting"]: read_as(row["model"], row["pruning"]) for row in rows}
+    return {name: "" if answer == "yes" else f" (read by Baler: {answer})" for name, answer in known.items()}
+
+
+def _panel(
+    panel: Axes, part: pd.DataFrame, looks: dict[str, dict[str, Any]], notes: dict[str, str], factor: float
+) -> set[int]:
     """Draw the settings with energies of one evidence; return the numbers of repeats."""
     bad = flagged(part)
     panel.plot(bad["energy_j"] * factor, bad["mean_rms_over_range"], **open_mark("0.45"))
@@ -93,7 +104,7 @@ def _panel(panel: Axes, part: pd.DataFrame, looks: dict[str, dict[str, Any]], fa
         mine = points[points["setting"] == name]
         if mine.empty:
             continue
-        words = f"recommended: {name}" if name == recommended_text() else name
+        words = (f"recommended: {name}" if name == recommended_text() else name) + notes[name]
         bars: dict[str, Any] = {
             "xerr": mine["training_j_half_width"].fillna(0),
             "yerr": mine["error_half_width"].fillna(0),
@@ -129,7 +140,8 @@ FIGURES = (
         "RMS residual / range, mean over columns, of the rows that were trained on, against the energy of the whole "
         "training. A line connects the numbers of epochs of one setting, which is named by what it changes in Baler's "
         "default (reference engine, float64, random start, Adam at a constant rate of 0.001, batches of 512). The "
-        "broad line is the Pareto front of the means: no other training has a lower error for less energy. Markers "
+        "broad line is the Pareto front of the means: no other training has a lower error for less energy. Read by "
+        "Baler: no, it cannot load the network; padded, only filled up with zeros to the widths of its own. Markers "
         "are means over n repeats, bars are 95 % t intervals (none for n = 1). Open grey marks are flagged runs, which "
         f"are excluded from the means. {EVIDENCE}",
         draw_error_joules,

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from baler_energy.analysis.savings import QUANTITIES
+from baler_energy.codecs.upstream.networks import read_as
 from baler_energy.figures.base import Tables, TableSpec
 from baler_energy.figures.readable import Row, each
 from baler_energy.figures.selection import AXES, device_name, parameter_text
@@ -39,6 +40,7 @@ def _row(row: Row) -> dict[str, str]:
         "change": row["setting"],
         "part": _PARTS[row["part"]],
         "error of the default": f"{100 * row['default_error']:.3g} % ({row['default_epochs']} epochs)",
+        "Baler reads it": "-" if row["part"] == "product" else read_as(row["model"], row["pruning"]),
         "n": f"{row['time_n']}",
     }
     for name in QUANTITIES:
@@ -57,7 +59,8 @@ TABLE = TableSpec(
     "default runs on the threads of the study's centre. The cost at an error is interpolated between trainings with "
     "different numbers of epochs, on logarithmic scales, and never extrapolated; errors within 2 % count as equal at "
     "the ends. At least: even the shortest training has a lower error. Runs that are flagged have no cost here. The "
-    "product is of the factors of all recommended changes alone.",
+    "product is of the factors of all recommended changes alone. Baler reads it: whether Baler can load the network; "
+    "padded: filled up with zeros to the widths of its own, so that it is no faster there.",
     make=settings,
     rows=each(_row),
     averaged=True,
