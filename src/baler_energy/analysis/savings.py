@@ -104,15 +104,17 @@ def with_setting(trained: pd.DataFrame) -> pd.DataFrame:
     -------
     pandas.DataFrame
         Its rows with a number of epochs, and ``setting`` (see `setting_text`; the threads are part of it if they are
-        not those of the study's centre on the same device), ``training_s`` (s, median of the window's iterations) and
-        ``training_j`` (J); the costs of flagged runs are null.
+        not those of the study's centre on the same device), ``changed`` (the axes that it names), ``training_s`` (s,
+        median of the window's iterations) and ``training_j`` (J); the costs of flagged runs are null.
     """
     kept = trained[trained["operation"].eq("train") & trained["epochs"].notna()]
     kept = kept.assign(training_s=typical_duration_s(kept), training_j=kept["energy_j"].astype(float))
     kept.loc[~kept.index.isin(clean(kept).index), ["training_s", "training_j"]] = math.nan
     threads = _usual_threads(kept)
     rows = kept[[*SETTING, "device"]].to_dict("records")
-    return kept.assign(setting=[setting_text(row, {**BALER, "threads": threads[row["device"]]}) for row in rows])
+    pairs = [(row, {**BALER, "threads": threads[row["device"]]}) for row in rows]
+    changed = pd.Series([_changed(*pair) for pair in pairs], index=kept.index, dtype=object)
+    return kept.assign(setting=[setting_text(*pair) for pair in pairs], changed=changed)
 
 
 def _usual_threads(trained: pd.DataFrame) -> dict[str, int]:
@@ -130,8 +132,11 @@ def _usual_threads(trained: pd.DataFrame) -> dict[str, int]:
 
 def setting_text(values: Mapping[Any, Any], own: Mapping[str, Any] = BALER) -> str:
     """Name a setting by what it changes in Baler's `own` training, such as ``engine fast, float32, start pca``."""
-    changed = {axis: values[axis] for axis in SETTING if not _same(values[axis], own.get(axis))}
-    return ", ".join(_phrase(axis, value) for axis, value in changed.items()) or DEFAULT
+    return ", ".join(_phrase(axis, values[axis]) for axis in _changed(values, own)) or DEFAULT
+
+
+def _changed(values: Mapping[Any, Any], own: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(axis for axis in SETTING if not _same(values[axis], own.get(axis)))
 
 
 def _phrase(axis: str, value: Any) -> str:

@@ -12,7 +12,8 @@
 - `profiled`: what a profiler recorded of one run; `engine_rows`: several engines at one point
 - `codec_rows`: the codecs that a study compares; `derived_rows`: their effect on derived quantities;
   `break_even_rows`: their costs and savings
-- `setting_rows`: settings of a training, compared with Baler's own; `runtime_rows`: what computes a trained network
+- `setting_rows`: settings of a training, compared with Baler's own; `setting_families`: how figures mark them
+- `runtime_rows`: what computes a trained network
 - `codec_marks`: how figures draw families of codecs
 - `labels`: labels at the ends of curves
 - `readable`: the tables as text; `page`: a table as an HTML page

@@ -4,8 +4,10 @@ from collections.abc import Callable
 
 import pandas as pd
 import pytest
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from baler_energy.analysis.savings import setting_text
+from baler_energy.analysis.savings import SETTING, setting_text
 from baler_energy.config.recommended import BALER, CHANGES, RECOMMENDED, RECOMMENDED_EPOCHS
 from baler_energy.figures import overview
 from baler_energy.figures.base import NoData
@@ -13,6 +15,7 @@ from baler_energy.figures.readable import notes, readable
 from baler_energy.figures.savings.error_joules import draw_error_joules
 from baler_energy.figures.savings.factors import draw_factors
 from baler_energy.figures.savings.optimizers import draw_optimizers
+from baler_energy.figures.setting_families import FAMILIES, SEVERAL, family_of, setting_looks
 from baler_energy.figures.setting_rows import factor_words, headline, recommended_text
 from baler_energy.figures.style import styled
 from baler_energy.figures.tables.optimizers import TABLE as OPTIMIZERS
@@ -46,6 +49,11 @@ def _changed(runs: pd.DataFrame, change, cost: float, error: float) -> pd.DataFr
     for name in ("mean_rms_over_range", "held_out_mean_rms_over_range"):
         other[name] *= error
     return other.astype(runs.dtypes.drop([name for name in change if name == "learning_rate"]))
+
+
+def labels_of(panel: Axes) -> list[str]:
+    """Return the texts of the legend without the line breaks."""
+    return [" ".join(str(text).split()) for text in panel.get_legend_handles_labels()[1]]
 
 
 def test_the_first_page_states_the_factor(settings: Tables, tables: Tables) -> None:
@@ -87,11 +95,45 @@ def test_the_figure_marks_default_and_recommended_and_the_front(settings: Tables
     with styled():
         figure = draw_error_joules(settings)
     (panel,) = figure.axes
-    names = panel.get_legend_handles_labels()[1]
+    names = labels_of(panel)
     assert {"Pareto front", "Baler's default", f"recommended: {recommended_text()}", "float32"} <= set(names)
     assert panel.get_xlabel().startswith("Energy of one training, modelled")
     shown = [text.get_text() for text in panel.texts]
     assert shown.count("25 epochs") == 2, "at the default and at the recommended setting"
+
+
+def test_the_figure_marks_families_by_shape_and_their_settings_by_filling(settings: Tables) -> None:
+    with styled():
+        (panel,) = draw_error_joules(settings).axes
+    lines = dict(zip(labels_of(panel)[1:], (one.lines[0] for one in panel.containers), strict=True))
+    marks = {name: line.get_marker() for name, line in lines.items()}
+    assert marks["batch size 128"] == marks["batch size 2048"] == FAMILIES["batch_size"][0]
+    assert lines["batch size 128"].get_fillstyle() != lines["batch size 2048"].get_fillstyle()
+    assert marks["start pca"] == FAMILIES["start"][0] and marks["float32"] == FAMILIES["precision"][0]
+    cycle = "schedule: learning rate 0.003, schedule one-cycle"
+    assert marks[cycle] == FAMILIES["schedule"][0] and lines[cycle].get_linestyle() == "-"
+    assert lines["batch size 128"].get_linestyle() == ":", "no recommended change"
+
+
+@pytest.mark.parametrize(
+    ("changed", "family"),
+    [
+        (["engine"], "engine"),
+        (["engine", "precision"], SEVERAL),
+        (["engine", "precision", "optimizer"], "optimizer"),
+        (["precision", "learning_rate", "schedule"], "schedule"),
+        (["engine", "learning_rate"], "learning_rate"),
+        (["start", "learning_rate", "schedule"], SEVERAL),
+        ([], SEVERAL),
+    ],
+)
+def test_a_family_is_what_is_changed_besides_how_it_is_computed(changed, family) -> None:
+    assert family_of(changed) == family
+
+
+def test_every_axis_of_a_setting_is_a_family_with_its_own_mark() -> None:
+    assert {*SETTING, SEVERAL} == set(FAMILIES)
+    assert len({marker for marker, _ in FAMILIES.values()} | {"o", "*"}) == len(FAMILIES) + 2
 
 
 def test_networks_that_baler_does_not_read_are_marked(settings: Tables) -> None:
@@ -106,10 +148,21 @@ def test_networks_that_baler_does_not_read_are_marked(settings: Tables) -> None:
         assert [texts[name] for name in texts.index if words in name] == [answer]
     assert texts[recommended_text()] == "yes" and texts["product of the single factors"] == "-"
     with styled():
-        names = draw_error_joules(more).axes[0].get_legend_handles_labels()[1]
+        figure = draw_error_joules(more)
+        FigureCanvasAgg(figure).draw()
+        (legend,) = figure.legends
+        box = legend.get_window_extent()
+    assert box.x0 >= 0 and box.x1 <= figure.bbox.width, "long names are wrapped"
+    names = labels_of(figure.axes[0])
     for words, answer in answers.items():
         assert [name for name in names if words in name and name.endswith(f"(read by Baler: {answer})")]
     assert sum("read by Baler" in name for name in names) == 3
+
+
+def test_the_settings_of_a_family_look_different() -> None:
+    looks = setting_looks({f"optimizer {n}": ["engine", "optimizer"] for n in range(14)} | {"start pca": ["start"]})
+    assert next(iter(looks)) == "start pca" and {look["marker"] for look in list(looks.values())[1:]} == {"P"}
+    assert len({str(look) for look in looks.values()}) == 15
 
 
 def test_the_factors_are_shown_alone_multiplied_and_together(settings: Tables) -> None:

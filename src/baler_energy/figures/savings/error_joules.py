@@ -1,6 +1,7 @@
 """The error of the reconstruction against the energy of the training, for every setting that was tried."""
 
-from collections.abc import Iterable
+import textwrap
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -14,22 +15,18 @@ from baler_energy.codecs.upstream.networks import read_as
 from baler_energy.figures.base import FigureSpec, Tables, require_rows
 from baler_energy.figures.captions import EVIDENCE
 from baler_energy.figures.selection import epochs_text, excluded_text, scaled_unit
+from baler_energy.figures.setting_families import family_of, setting_looks
 from baler_energy.figures.setting_rows import change_texts, compared_trainings, recommended_text, where
-from baler_energy.figures.style import MARKERS, grid, legend_of_panels, log_ticks, mean_text, open_mark, plain, subtitle
+from baler_energy.figures.style import grid, legend_of_panels, log_ticks, mean_text, open_mark, plain, subtitle
 from baler_energy.figures.trivial import mark_trivial
 
 __all__ = ["FIGURES", "draw_error_joules"]
 
+#: Characters of a line in the legend, whose two columns fill the figure.
+_LABEL_WIDTH = 52
 #: Styles of Baler's default and of the recommended setting.
 _DEFAULT_LOOK: dict[str, Any] = {"color": "#14213d", "marker": "o", "markersize": 8, "linewidth": 2.2, "zorder": 3}
 _RECOMMENDED_LOOK = _DEFAULT_LOOK | {"color": "#b8400e", "marker": "*", "markersize": 13}
-#: Colours, lines and marks of the recommended changes alone, of other settings with up to two changes, and of settings
-#: with more. The marks of the second kind are hollow, so that the kinds also differ in greyscale.
-_KINDS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
-    ("#3d9bd9", "--", MARKERS),
-    ("0.45", ":", MARKERS),
-    ("#d0a900", "-.", ("<", ">", "X", "p", "h", "d")),
-)
 
 
 def draw_error_joules(tables: Tables) -> Figure:
@@ -46,13 +43,13 @@ def draw_error_joules(tables: Tables) -> Figure:
     require_rows("no training has both an error and an energy", part)
     kinds = sorted(part["energy_evidence"].unique())
     factor, unit = scaled_unit(part["energy_j"], "J")
-    looks = _looks(part["setting"].unique())
-    notes = _notes(part)
-    height_in = 5.6 + 0.19 * -(-len(looks) // 2)
+    looks = _looks(part)
+    labels = _labels(part)
+    height_in = 5.8 + 0.16 * -(-sum(text.count("\n") + 1 for text in labels.values()) // 2)
     figure, (panels,) = grid(1, len(kinds), height_in, width_in=max(9.0, 5.0 * len(kinds)), sharex=True, sharey=True)
     counts = set[int]()
     for panel, evidence in zip(panels, kinds, strict=True):
-        counts |= _panel(panel, part[part["energy_evidence"] == evidence], looks, notes, factor)
+        counts |= _panel(panel, part[part["energy_evidence"] == evidence], looks, labels, factor)
         _axes(panel, part, factor)
         panel.set_xlabel(f"Energy of one training, {evidence} ({unit})")
     panels[0].set_ylabel("Mean RMS residual / range")
@@ -61,34 +58,30 @@ def draw_error_joules(tables: Tables) -> Figure:
     return figure
 
 
-def _looks(settings: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Return the style of each setting: the default and the recommended one first, then by kind."""
+def _looks(part: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """Return the style of each setting: the default and the recommended one first, then by family."""
     marked = {DEFAULT: _DEFAULT_LOOK, recommended_text(): _RECOMMENDED_LOOK}
-    found = {name: look for name, look in marked.items() if name in set(settings)}
-    seen = [0] * len(_KINDS)
-    for name in sorted(set(settings) - set(marked), key=lambda name: (_kind(name), name)):
-        kind = _kind(name)
-        number, seen[kind] = seen[kind], seen[kind] + 1
-        colour, style, marks = _KINDS[kind]
-        hollow = (number // len(marks) + (kind == 1)) % 2 == 1
-        look = {"color": colour, "linestyle": style, "marker": marks[number % len(marks)]}
-        found[name] = look | {"markerfacecolor": "white" if hollow else colour}
-    return found
+    changed = dict(zip(part["setting"], part["changed"], strict=True))
+    others = setting_looks({name: axes for name, axes in changed.items() if name not in marked})
+    alone = {name: look | {"linestyle": "-"} for name, look in others.items() if name in change_texts()}
+    return {name: look for name, look in marked.items() if name in changed} | others | alone
 
 
-def _kind(setting: str) -> int:
-    return 0 if setting in change_texts() else 1 if setting.count(",") < 2 else 2
+def _labels(part: pd.DataFrame) -> dict[str, str]:
+    """Return the text of each setting in the legend: with its family, and with a note if Baler does not read it."""
+    return {row["setting"]: _label(row) for row in part.drop_duplicates("setting").to_dict("records")}
 
 
-def _notes(part: pd.DataFrame) -> dict[str, str]:
-    """Return what follows the name of a setting in the legend: whether Baler reads its network, if not as it is."""
-    rows = part.drop_duplicates("setting").to_dict("records")
-    known = {row["setting"]: read_as(row["model"], row["pruning"]) for row in rows}
-    return {name: "" if answer == "yes" else f" (read by Baler: {answer})" for name, answer in known.items()}
+def _label(row: Mapping[Any, Any]) -> str:
+    setting, answer = row["setting"], read_as(row["model"], row["pruning"])
+    family = f"{family_of(row['changed'])}: ".replace("_", " ") if len(row["changed"]) > 1 else ""
+    head = "recommended: " if setting == recommended_text() else family
+    words = f"{head}{setting}" + ("" if answer == "yes" else f" (read by Baler: {answer})")
+    return textwrap.fill(words, _LABEL_WIDTH)
 
 
 def _panel(
-    panel: Axes, part: pd.DataFrame, looks: dict[str, dict[str, Any]], notes: dict[str, str], factor: float
+    panel: Axes, part: pd.DataFrame, looks: dict[str, dict[str, Any]], labels: dict[str, str], factor: float
 ) -> set[int]:
     """Draw the settings with energies of one evidence; return the numbers of repeats."""
     bad = flagged(part)
@@ -104,12 +97,11 @@ def _panel(
         mine = points[points["setting"] == name]
         if mine.empty:
             continue
-        words = (f"recommended: {name}" if name == recommended_text() else name) + notes[name]
         bars: dict[str, Any] = {
             "xerr": mine["training_j_half_width"].fillna(0),
             "yerr": mine["error_half_width"].fillna(0),
         }
-        panel.errorbar(mine["training_j"], mine["error"], **bars, elinewidth=0.9, label=plain(words), **look)
+        panel.errorbar(mine["training_j"], mine["error"], **bars, elinewidth=0.9, label=plain(labels[name]), **look)
         if look in (_DEFAULT_LOOK, _RECOMMENDED_LOOK):
             _name_epochs(panel, mine, look["color"])
     return set(points["n"])
@@ -139,11 +131,13 @@ FIGURES = (
         "Error against joules for every setting of the training",
         "RMS residual / range, mean over columns, of the rows that were trained on, against the energy of the whole "
         "training. A line connects the numbers of epochs of one setting, which is named by what it changes in Baler's "
-        "default (reference engine, float64, random start, Adam at a constant rate of 0.001, batches of 512). The "
-        "broad line is the Pareto front of the means: no other training has a lower error for less energy. Read by "
-        "Baler: no, it cannot load the network; padded, only filled up with zeros to the widths of its own. Markers "
-        "are means over n repeats, bars are 95 % t intervals (none for n = 1). Open grey marks are flagged runs, which "
-        f"are excluded from the means. {EVIDENCE}",
+        "default (reference engine, float64, random start, Adam at a constant rate of 0.001, batches of 512). Shape "
+        "and colour of the marks show the family, the one thing that is changed besides engine and precision; their "
+        "filling tells the settings of a family apart. Solid lines are the recommended changes alone. The broad line "
+        "is the Pareto front of the means: no other training has a lower error for less energy. Read by Baler: no, it "
+        "cannot load the network; padded, only filled up with zeros to the widths of its own. Markers are means over n "
+        "repeats, bars are 95 % t intervals (none for n = 1). Open grey marks are flagged runs, which are excluded "
+        f"from the means. {EVIDENCE}",
         draw_error_joules,
     ),
 )
