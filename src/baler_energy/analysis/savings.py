@@ -23,10 +23,13 @@ __all__ = [
     "MEASURES",
     "QUANTITIES",
     "SETTING",
+    "Factor",
     "Reading",
     "comparisons",
     "cost_at_error",
     "default_epochs",
+    "default_of",
+    "flat_factors",
     "savings",
     "setting_points",
     "setting_text",
@@ -227,14 +230,19 @@ def setting_points(trained: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=names)
 
 
-def _rows(shared: dict[str, Any], part: pd.DataFrame) -> Iterator[dict[str, Any]]:
+def default_of(shared: dict[str, Any], part: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Return the rows of Baler's own training in a comparison, and the columns about it in every row of `savings`."""
     base = part[(part["setting"] == DEFAULT) & (part["epochs"] == default_epochs(part))]
     about = shared | {"default_epochs": default_epochs(part), "evidence": _kind(base)[0]}
-    about |= {f"{prefix}default_error": base[column].mean() for prefix, column in MEASURES.items()}
+    return base, about | {f"{prefix}default_error": base[column].mean() for prefix, column in MEASURES.items()}
+
+
+def _rows(shared: dict[str, Any], part: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    base, about = default_of(shared, part)
     parts = {setting_text({**AXIS_DEFAULTS, **change}): "alone" for change in CHANGES}
     recommended = setting_text({**AXIS_DEFAULTS, **RECOMMENDED})
     parts |= {recommended: "together"}
-    found: dict[str, dict[str, _Factor]] = {}
+    found: dict[str, dict[str, Factor]] = {}
     for setting, own in part.groupby("setting", sort=False):
         if setting != DEFAULT:
             found[str(setting)] = {
@@ -244,26 +252,26 @@ def _rows(shared: dict[str, Any], part: pd.DataFrame) -> Iterator[dict[str, Any]
             }
             values = {axis: own[axis].iloc[0] for axis in SETTING}
             label = {"setting": setting, "part": parts.get(str(setting), "other")}
-            yield about | values | label | _flat(found[str(setting)])
+            yield about | values | label | flat_factors(found[str(setting)])
     alone = [found[name] for name, kind in parts.items() if kind == "alone" and name in found]
     if len(alone) == len(CHANGES):
         product = {name: _product([one[name] for one in alone]) for name in alone[0]}
-        yield about | {"setting": "product of the single factors", "part": "product"} | _flat(product)
+        yield about | {"setting": "product of the single factors", "part": "product"} | flat_factors(product)
 
 
 @dataclass(frozen=True)
-class _Factor:
-    """The factor in each repeat that has one; a reason if it is unknown."""
+class Factor:
+    """The factor in each repeat that has one, perhaps a lower limit; a reason if it is unknown."""
 
     by_repeat: Mapping[Any, float]
     at_least: bool = False
     reason: str | None = None
 
 
-def _factor(base: pd.DataFrame, own: pd.DataFrame, error: str, cost: str) -> _Factor:
+def _factor(base: pd.DataFrame, own: pd.DataFrame, error: str, cost: str) -> Factor:
     """Compare a setting with Baler's own training in every repeat that both have."""
     if cost == QUANTITIES["energy"] and (_kind(own) != _kind(base) or _kind(base)[0] is None):
-        return _Factor({}, reason="its energy has other evidence or components")
+        return Factor({}, reason="its energy has other evidence or components")
     base, own = (table[table[error] > 0].dropna(subset=[error, cost]) for table in (base, own))
     defaults = {row["repeat"]: (row[error], row[cost]) for row in base.to_dict("records")}
     found, missed = dict[Any, Reading](), list[float]()
@@ -276,10 +284,10 @@ def _factor(base: pd.DataFrame, own: pd.DataFrame, error: str, cost: str) -> _Fa
             found[repeat] = Reading(default_cost / reading.cost, reading.at_most)
     if missed:
         words = f"not reached in {len(missed)} of {len(missed) + len(found)} repeats; "
-        return _Factor({}, reason=f"{words}lowest error up to {max(missed):.3g} times the default's")
+        return Factor({}, reason=f"{words}lowest error up to {max(missed):.3g} times the default's")
     if not found:
-        return _Factor({}, reason="no repeat in which both have an error and a cost")
-    return _Factor({n: one.cost for n, one in found.items()}, any(one.at_most for one in found.values()))
+        return Factor({}, reason="no repeat in which both have an error and a cost")
+    return Factor({n: one.cost for n, one in found.items()}, any(one.at_most for one in found.values()))
 
 
 def _kind(runs: pd.DataFrame) -> tuple[Any, ...]:
@@ -288,18 +296,19 @@ def _kind(runs: pd.DataFrame) -> tuple[Any, ...]:
     return tuple(kinds.iloc[0]) if len(kinds) == 1 else (None, None)
 
 
-def _product(factors: Sequence[_Factor]) -> _Factor:
+def _product(factors: Sequence[Factor]) -> Factor:
     """Multiply factors in every repeat that has all of them."""
     if unknown := [one.reason for one in factors if one.reason]:
-        return _Factor({}, reason=f"{len(unknown)} of {len(factors)} factors unknown")
+        return Factor({}, reason=f"{len(unknown)} of {len(factors)} factors unknown")
     repeats = set.intersection(*(set(one.by_repeat) for one in factors))
     if not repeats:
-        return _Factor({}, reason="no repeat has all factors")
+        return Factor({}, reason="no repeat has all factors")
     product = {repeat: math.prod(one.by_repeat[repeat] for one in factors) for repeat in sorted(repeats)}
-    return _Factor(product, any(one.at_least for one in factors))
+    return Factor(product, any(one.at_least for one in factors))
 
 
-def _flat(factors: Mapping[str, _Factor]) -> dict[str, Any]:
+def flat_factors(factors: Mapping[str, Factor]) -> dict[str, Any]:
+    """Return the columns of some factors by name; see `savings`."""
     row: dict[str, Any] = {}
     for name, one in factors.items():
         values = list(one.by_repeat.values())

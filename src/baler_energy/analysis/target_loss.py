@@ -11,7 +11,7 @@ from baler_energy.analysis.savings import FIXED, SETTING
 from baler_energy.analysis.statistics import interval
 from baler_energy.config.parameters import AXIS_DEFAULTS
 
-__all__ = ["FREE", "costs_to_loss", "target_losses"]
+__all__ = ["FREE", "costs_to_loss", "from_start", "target_losses"]
 
 #: Parameters in which trainings that are compared may differ.
 FREE = ("optimizer", "learning_rate", "batch_size")
@@ -68,7 +68,7 @@ def costs_to_loss(trained: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
     epochs = history[["run_id", "epoch", "loss", "elapsed_s", "energy_j"]].dropna(subset=["loss"])
     joined = epochs.merge(about, on="run_id")
     batches = np.ceil(joined["rows"] / joined["batch_size"])
-    joined = joined.assign(loss=joined["loss"] * batches / joined["rows"], elapsed_s=_from_start(joined))
+    joined = joined.assign(loss=joined["loss"] * batches / joined["rows"], elapsed_s=from_start(joined))
     found = []
     for _, part in joined.groupby(list(FIXED), dropna=False, observed=True):
         alike = [one for _, one in part.groupby(_SHARED, dropna=False, observed=True) if _several(one)]
@@ -77,10 +77,15 @@ def costs_to_loss(trained: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
-def _from_start(epochs: pd.DataFrame) -> "pd.Series[float]":
+def from_start(epochs: pd.DataFrame) -> "pd.Series[float]":
     """Return times (s) at the epochs' ends since the start of the training, which also computes before its epochs.
 
     A training is as long as the median iteration of its window, and its epochs are those of the last one.
+
+    Parameters
+    ----------
+    epochs
+        Rows of the table ``history`` with ``training_s`` of their run.
     """
     before_s = epochs["training_s"] - epochs.groupby("run_id")["elapsed_s"].transform("max")
     return epochs["elapsed_s"] + before_s.clip(lower=0)

@@ -2,12 +2,13 @@
 
 import pandas as pd
 
+from baler_energy.analysis.early_stopping import PART, stopped_trainings
 from baler_energy.analysis.savings import QUANTITIES
 from baler_energy.codecs.upstream.networks import read_as
 from baler_energy.figures.base import Tables, TableSpec
 from baler_energy.figures.readable import Row, each
 from baler_energy.figures.selection import AXES, device_name, parameter_text
-from baler_energy.figures.setting_rows import NOTHING, factor_words, settings_compared
+from baler_energy.figures.setting_rows import NOTHING, factor_words, settings_compared, trainings
 
 __all__ = ["TABLE"]
 
@@ -15,20 +16,36 @@ _PARTS = {
     "alone": "one of the recommended changes",
     "product": "product",
     "together": "recommended: all together",
+    PART: "stopped early, at another error",
     "other": "other",
 }
 
 
 def settings(tables: Tables) -> pd.DataFrame:
-    """Return `analysis.savings.savings`: the recommended changes first, then other settings, largest factor first."""
+    """Return the factors of all settings: the recommended changes first, then others, largest factor first.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Rows of `analysis.savings.savings`, and those of `analysis.early_stopping.stopped_trainings`.
+    """
     card = settings_compared(tables)
     if card.empty:
         return pd.DataFrame(columns=["setting", *AXES])
+    stopped = stopped_trainings(trainings(tables), tables["history"])
+    card = pd.DataFrame([*card.to_dict("records"), *stopped.to_dict("records")])
     order = card["part"].map({part: place for place, part in enumerate(_PARTS)})
     card = card.assign(_order=order).sort_values(
         ["dataset", "rows", "_order", "time_factor"], ascending=[True] * 3 + [False]
     )
     return card.drop(columns="_order").reset_index(drop=True)
+
+
+def _part(row: Row) -> str:
+    words = _PARTS[row["part"]]
+    if row["part"] != PART:
+        return words
+    return f"{words}: {row['loss_ratio']:.3g} times the loss, after {row['stopped_epoch']:.3g} epochs"
 
 
 def _row(row: Row) -> dict[str, str]:
@@ -38,7 +55,7 @@ def _row(row: Row) -> dict[str, str]:
         "run on": device_name(row["device"]),
         "threads": parameter_text(row["threads"]),
         "change": row["setting"],
-        "part": _PARTS[row["part"]],
+        "part": _part(row),
         "error of the default": f"{100 * row['default_error']:.3g} % ({row['default_epochs']} epochs)",
         "Baler reads it": "-" if row["part"] == "product" else read_as(row["model"], row["pruning"]),
         "n": f"{row['time_n']}",
@@ -59,8 +76,9 @@ TABLE = TableSpec(
     "default runs on the threads of the study's centre. The cost at an error is interpolated between trainings with "
     "different numbers of epochs, on logarithmic scales, and never extrapolated; errors within 2 % count as equal at "
     "the ends. At least: even the shortest training has a lower error. Runs that are flagged have no cost here. The "
-    "product is of the factors of all recommended changes alone. Baler reads it: whether Baler can load the network; "
-    "padded: filled up with zeros to the widths of its own, so that it is no faster there.",
+    "product is of the factors of all recommended changes alone. Stopped early: the default's recorded history up to "
+    "the epoch at which training.stop_at_gain would have stopped it, compared with its end. Baler reads it: whether "
+    "Baler can load the network; padded: filled up with zeros to the widths of its own, so that it is no faster there.",
     make=settings,
     rows=each(_row),
     averaged=True,
