@@ -288,6 +288,7 @@ TABLES: Mapping[str, str] = {
         "break_even",
         "savings",
         "optimizers",
+        "pruning",
         "engines",
         "models",
         "runtimes",

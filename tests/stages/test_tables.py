@@ -44,6 +44,7 @@ def test_every_table_has_numbers_and_a_page(modelled: Path) -> None:
         "break_even",
         "savings",
         "optimizers",
+        "pruning",
         "engines",
         "models",
         "runtimes",
@@ -306,6 +307,7 @@ def test_tables_without_data_give_the_reason(tmp_path: Path, write: Write) -> No
     tables.tables(tmp_path / "dataset", tmp_path)
     for name, words in {
         "variation": "at least two repeats",
+        "pruning": "No pruned network was applied in the same way as an unpruned one",
         "peers": "No other tool measured the same windows",
         "findings": "No results of other studies were imported",
         "calibration": "The machine was not calibrated",

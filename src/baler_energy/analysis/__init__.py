@@ -15,6 +15,7 @@
 - `savings`: what changes of a training save at the same error; `target_loss`: cost of optimizers to reach a loss
 - `pareto`: the points that no other one beats, as in error and energy
 - `early_stopping`: what Baler's own training would have cost if it had stopped early
+- `pruned_costs`: what pruned networks cost in compression and decompression
 - `powerlaw`, `parallel`: fits of a power law and of Amdahl's law
 - `breakdown`: what a profiled operation spends its time on, in categories that all engines share
 - `thermal`, `throttled`: how a device warms up, and how long and why its clocks were lowered

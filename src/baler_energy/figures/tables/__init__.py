@@ -6,7 +6,7 @@
 - `codecs`, `ratios`: codecs at the same error; compression ratios; `break_even`: whether compression pays
 - `engines`, `models`: engines side by side; networks as several tools count them
 - `savings`, `optimizers`: what changes of the training save; cost of optimizers to reach a loss
-- `runtimes`: what computes the trained network, side by side
+- `runtimes`: what computes the trained network, side by side; `pruning`: what pruned networks cost to apply
 - `peers`, `findings`: other tools and formulas; what can be concluded from imported files
 - `variation`, `calibration`, `temperatures`, `flagged`: reliability of the numbers
 - `counters`: hardware counters of the CPU

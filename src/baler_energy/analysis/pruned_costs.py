@@ -1,0 +1,81 @@
+"""What pruned networks cost in compression and decompression, compared with the same network unpruned."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+
+from baler_energy.analysis.comparison import ratio_of_means
+from baler_energy.analysis.savings import FIXED
+from baler_energy.analysis.statistics import clean, interval, typical_duration_s
+from baler_energy.config.parameters import AXIS_DEFAULTS
+from baler_energy.vocabulary import Operation
+
+__all__ = ["ALIKE", "pruned_costs"]
+
+#: Parameters besides the pruning on which the cost of applying a trained network depends.
+ALIKE = (*FIXED, "engine", "model", "precision", "batch_size", "threads", "runtime")
+_OPERATIONS = (Operation.COMPRESS, Operation.DECOMPRESS)
+#: Costs: name, and column of ``runs`` per row of the table.
+_COSTS = {"time": "time_per_row_s", "energy": "energy_per_row_j"}
+
+
+def pruned_costs(runs: pd.DataFrame) -> pd.DataFrame:
+    """Compare the cost per row of pruned networks with that of unpruned ones which are applied in the same way.
+
+    Parameters
+    ----------
+    runs
+        The table ``runs``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per group of runs with the same `ALIKE`, operation (compress, decompress) and pruning, the unpruned
+        network first: ``n`` clean runs of any training, ``evidence`` of the energy, ``time_per_row_s`` and
+        ``energy_per_row_j`` (means, with ``..._half_width``: 95 % t interval), and for pruned networks ``time_ratio``
+        and ``energy_ratio``: their mean over that of the unpruned network, with ``..._low`` and ``..._high`` (95 %
+        interval). Energies with other evidence or components have no ratio. Groups without both kinds of networks have
+        no rows.
+    """
+    applied = clean(runs[runs["operation"].isin(list(_OPERATIONS)) & runs["pruning"].notna()])
+    applied = applied.assign(
+        time_per_row_s=typical_duration_s(applied) / applied["rows"],
+        energy_per_row_j=applied["energy_j"].astype(float) / applied["rows"],
+    )
+    keys = [*ALIKE, "operation"]
+    groups = applied.groupby(keys, dropna=False, observed=True)
+    return pd.DataFrame([row for key, part in groups for row in _rows(dict(zip(keys, key, strict=True)), part)])
+
+
+def _rows(about: Mapping[str, Any], part: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    unpruned = part["pruning"] == AXIS_DEFAULTS["pruning"]
+    whole = part[unpruned]
+    if whole.empty or unpruned.all():
+        return
+    yield {**about, **_summary(whole)}
+    for _, mine in part[~unpruned].groupby("pruning", observed=True):
+        row = {**about, **_summary(mine)}
+        for name, column in _COSTS.items():
+            pair = [one[column].dropna().tolist() for one in (mine, whole)]
+            if name == "energy" and (_kind(mine) != _kind(whole) or row["evidence"] is None):
+                pair = [[], []]
+            ratio = ratio_of_means(*pair)
+            row |= {f"{name}_ratio": ratio.value, f"{name}_ratio_low": ratio.low, f"{name}_ratio_high": ratio.high}
+        yield row
+
+
+def _summary(mine: pd.DataFrame) -> dict[str, Any]:
+    evidence = _kind(mine)[0]
+    row: dict[str, Any] = {"pruning": mine["pruning"].iloc[0], "n": len(mine), "evidence": evidence}
+    for name, column in _COSTS.items():
+        values = mine[column].to_numpy("float64")
+        known = values[:0] if name == "energy" and evidence is None else values
+        row[column], row[f"{column}_half_width"], _ = interval(known)
+    return row
+
+
+def _kind(runs: pd.DataFrame) -> tuple[Any, ...]:
+    """Evidence and components of the runs' energy; Nones if there are several or none."""
+    kinds = runs[["energy_evidence", "energy_scope"]].dropna().drop_duplicates()
+    return tuple(kinds.iloc[0]) if len(kinds) == 1 else (None, None)

@@ -1,0 +1,66 @@
+"""What pruned networks cost in compression and decompression."""
+
+import pandas as pd
+
+from baler_energy.analysis.comparison import Ratio
+from baler_energy.analysis.pruned_costs import ALIKE, pruned_costs
+from baler_energy.figures.base import Tables, TableSpec
+from baler_energy.figures.captions import TYPICAL_TIMES
+from baler_energy.figures.engine_rows import factor_text
+from baler_energy.figures.readable import Row, each
+from baler_energy.figures.selection import device_name, parameter_text, scaled_unit, spread_text
+
+__all__ = ["TABLE", "pruning"]
+
+#: Costs: name in the table, stem of the ratio, column, unit.
+_COSTS = (("time", "time_per_row_s", "s"), ("energy", "energy_per_row_j", "J"))
+
+
+def pruning(tables: Tables) -> pd.DataFrame:
+    """Return `analysis.pruned_costs.pruned_costs`."""
+    found = pruned_costs(tables["runs"])
+    return pd.DataFrame(columns=[*ALIKE, "operation", "pruning"]) if found.empty else found
+
+
+def _row(row: Row) -> dict[str, str]:
+    cells = {
+        "dataset": row["dataset"],
+        "rows": f"{row['rows']:,}",
+        "run on": device_name(row["device"]),
+        "threads": parameter_text(row["threads"]),
+        "engine": row["engine"],
+        "model": row["model"],
+        "precision": row["precision"],
+        "packing": row["packing"],
+        "operation": f"{row['operation']}",
+        "pruning": row["pruning"],
+        "n": f"{row['n']}",
+    }
+    for name, column, unit in _COSTS:
+        kind = f" ({row['evidence']})" if unit == "J" and isinstance(row["evidence"], str) else ""
+        cells[f"{name} per row"] = _cost_text(row, column, unit) + kind
+        ratio = Ratio(*(row[f"{name}_ratio{end}"] for end in ("", "_low", "_high")))
+        interval = "" if pd.isna(ratio.low) else f" ({ratio.low:.3f} to {ratio.high:.3f})"
+        cells[f"{name}, over unpruned"] = factor_text(ratio) + interval
+    return cells
+
+
+def _cost_text(row: Row, column: str, unit: str) -> str:
+    if pd.isna(row[column]):
+        return "unknown"
+    factor, prefixed = scaled_unit([row[column]], unit)
+    return f"{spread_text(row[column], row[f'{column}_half_width'], factor=factor)} {prefixed}"
+
+
+TABLE = TableSpec(
+    "pruning",
+    "What pruned networks cost to apply",
+    "Time and energy per row of compression and decompression, for networks that only differ in the pruning: means "
+    "over n unflagged runs of all trainings with half widths of 95 % t intervals, and the ratio to the unpruned "
+    "network with its 95 % interval (~: it may be 1). Removed neurons make the matrices smaller. Removed weights are "
+    f"zeros in matrices of the same size, which take as long as before. {TYPICAL_TIMES}",
+    make=pruning,
+    rows=each(_row),
+    averaged=True,
+    without_rows="No pruned network was applied in the same way as an unpruned one.",
+)
