@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -192,14 +192,40 @@ def test_baler_itself_agrees(baler, stage, project, tmp_path, case):
     Table(np.ascontiguousarray(whole.data[: case.rows]), whole.names, dtypes).write(tmp_path / "t.npz")
     stage("baler_export", "--checkpoint", tmp_path / "c.pt", "--data", tmp_path / "t.npz", "--out", project.path)
     assert read_config(project.config)["custom_norm"] is case.custom_norm
+    _assert_baler_agrees(baler, project, codec, whole.data[: case.rows])
+
+
+@pytest.mark.parametrize(
+    ("options", "precision"),
+    [(("--epochs", 2, "--start", "pca"), "float64"), (("--recommended",), "float32")],
+    ids=["pca", "recommended"],
+)
+def test_baler_itself_agrees_on_what_was_trained_here(baler, stage, project, tmp_path, options, precision):
+    whole = toy.generate(300, 7)
+    dtypes = tuple("float64" if dtype == "float32" else dtype for dtype in whole.dtypes)
+    Table(whole.data, whole.names, dtypes).write(tmp_path / "t.npz")
+    stage("train", "--data", tmp_path / "t.npz", *options, "--out", tmp_path / "t")
+    given = ("--checkpoint", tmp_path / "t/checkpoint.pt", "--data", tmp_path / "t.npz")
+    stage("baler_export", *given, "--out", project.path)
+    trained = Checkpoint.read(tmp_path / "t/checkpoint.pt")
+    assert trained.precision == precision
+    # Baler computes in float64, whatever the precision of the training.
+    parameters = {name: tensor.double() for name, tensor in trained.parameters.items()}
+    codec = replace(trained, parameters=parameters, precision="float64")
+    _assert_baler_agrees(baler, project, codec, whole.data)
+    latents = files.read_latents(project.compressed, codec)
+    ours, theirs = (Coder(one, CPU, 512).decode(latents) for one in (trained, codec))
+    assert np.all(np.abs(ours - theirs).max(axis=0) <= 1e-5 * codec.normalisation.features[1])
+
+
+def _assert_baler_agrees(baler, project: Folder, codec: Checkpoint, data: np.ndarray) -> None:
+    """Let Baler compress and decompress a project's table, and compare its latents and values with ours."""
     baler(project, "compress")
     baler(project, "decompress")
-
     coder = Coder(codec, CPU, 512)
-    ours = coder.encode(whole.data[: case.rows])
     theirs = files.read_latents(project.compressed, codec)
-    assert np.all(np.abs(ours - theirs).max(axis=0) <= 1e-12 * np.ptp(theirs, axis=0))
-    _assert_truncated_alike(coder.decode(theirs), files.read_table(project.decompressed, dtypes), codec)
+    assert np.all(np.abs(coder.encode(data) - theirs).max(axis=0) <= 1e-12 * np.ptp(theirs, axis=0))
+    _assert_truncated_alike(coder.decode(theirs), files.read_table(project.decompressed, codec.dtypes), codec)
 
 
 def _assert_truncated_alike(ours: np.ndarray, theirs: Table, codec: Checkpoint) -> None:
