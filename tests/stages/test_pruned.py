@@ -63,7 +63,7 @@ def test_it_is_exported_with_balers_widths_and_the_same_output(stage, pipeline, 
     ("options", "named"),
     [
         (("--engine", "fast", "--pruning", "weights-0.5"), "engine 'fast' does not support pruning 'weights-0.5'"),
-        (("--engine", "upstream", "--pruning", "neurons-0.5"), "engine 'upstream' does not support pruning"),
+        (("--engine", "upstream", "--pruning", "neurons-0.5"), "'neurons-0.5' is not supported by engine 'upstream'"),
         (("--pruning", "neurons-0.5", "--stop-at-gain", 0.1), "stop_at_gain cannot be combined"),
         (("--engine", "fast", "--pruning", "neurons-0.5", "--stop-at-gain", 0.1), "stop_at_gain cannot be combined"),
         (("--pruning", "neurons"), "--pruning neurons"),

@@ -38,6 +38,7 @@ __all__ = [
     "applies",
     "column_type",
     "default_schedule",
+    "engines_with",
     "shown",
 ]
 
@@ -102,9 +103,20 @@ class Shown:
 
 @dataclass(frozen=True)
 class AppliesTo:
-    """Marks a parameter that only some transforms have; it is null for the others."""
+    """Marks a parameter that only some codecs have.
 
-    transforms: tuple[str, ...]
+    Parameters
+    ----------
+    transforms
+        Transforms that have it; it is null for the others. None: all.
+    engines
+        Engines that support other values than the default; None: all. The others keep the default, which is what they
+        do, and not null: comparisons of engines and of settings hold all other parameters equal, and a null would have
+        to equal the default in each of them.
+    """
+
+    transforms: tuple[str, ...] | None = None
+    engines: tuple[str, ...] | None = None
 
 
 class Config(BaseModel):
@@ -118,6 +130,8 @@ class Config(BaseModel):
 
 
 _BALER = AppliesTo(("baler",))
+#: Engines that are not Baler itself, which has no other values of these parameters.
+_NOT_UPSTREAM = AppliesTo(engines=("reference", "fast"))
 
 
 class Parameters(Config):
@@ -188,6 +202,7 @@ class Parameters(Config):
     packing: Annotated[
         str,
         _checked(Packing.parse),
+        _NOT_UPSTREAM,
         Shown(
             "how latents are stored: number format, zstd, error bound; none: as computed",
             phrase="packing {}",
@@ -208,6 +223,7 @@ class Parameters(Config):
     start: Annotated[
         Start,
         _BALER,
+        _NOT_UPSTREAM,
         Shown(
             "parameters that training starts from: random or pca (principal components)",
             phrase="start {}",
@@ -233,6 +249,7 @@ class Parameters(Config):
     schedule: Annotated[
         Schedule,
         _BALER,
+        _NOT_UPSTREAM,
         Shown(
             "how the learning rate changes: constant, plateau or one-cycle",
             phrase="schedule {}",
@@ -246,6 +263,7 @@ class Parameters(Config):
     optimizer: Annotated[
         Optimizer,
         _BALER,
+        _NOT_UPSTREAM,
         Shown(
             "optimizer: what turns gradients into steps of the parameters",
             phrase="optimizer {}",
@@ -258,6 +276,7 @@ class Parameters(Config):
     runtime: Annotated[
         Runtime,
         _BALER,
+        AppliesTo(engines=("reference",)),
         Shown("what computes the trained network in compression and decompression", phrase="runtime {}", quiet=True),
     ] = "eager"
     """What computes the trained network in compression and decompression (engine ``reference`` only), without effect
@@ -269,6 +288,7 @@ class Parameters(Config):
         str,
         _checked(Pruning.parse),
         _BALER,
+        _NOT_UPSTREAM,
         Shown(
             "kind of pruning and share that is pruned: neurons, costly-neurons or weights; none",
             phrase="pruning {}",
@@ -295,9 +315,20 @@ def applicable(values: Mapping[str, Any]) -> dict[str, Any]:
 @cache
 def applies(name: str, transform: str) -> bool:
     """Whether a parameter applies to a transform."""
+    return all(mark.transforms is None or transform in mark.transforms for mark in _marks(name))
+
+
+@cache
+def engines_with(name: str) -> tuple[str, ...]:
+    """Engines that support other values of a parameter than its default."""
+    marks = [mark.engines for mark in _marks(name) if mark.engines is not None]
+    return tuple(str(one) for one in ENGINES if all(one in engines for engines in marks))
+
+
+@cache
+def _marks(name: str) -> tuple[AppliesTo, ...]:
     field = Parameters.model_fields.get(name)
-    marks = [] if field is None else [mark for mark in field.metadata if isinstance(mark, AppliesTo)]
-    return all(transform in mark.transforms for mark in marks)
+    return () if field is None else tuple(mark for mark in field.metadata if isinstance(mark, AppliesTo))
 
 
 #: Names of the parameters, in their order in paths.

@@ -18,7 +18,7 @@ from pydantic import Field, StringConstraints, ValidationError, field_validator,
 
 from baler_energy.analysis.carbon import carbon_intensity_g_per_kwh
 from baler_energy.codecs.baler.runtimes import runtime_of
-from baler_energy.codecs.engines import check_precision, check_runtime, devices_of, engine_of, operations_of
+from baler_energy.codecs.engines import check_values, devices_of, engine_of, operations_of
 from baler_energy.config.parameters import (
     AXES,
     AXIS_DEFAULTS,
@@ -181,8 +181,7 @@ class Study(Config):
     def _engines_know_the_values(self) -> Self:
         for point in self.points:
             try:
-                check_precision(point)
-                check_runtime(point)
+                check_values(point)
                 engine_of(point).refuse(point, self.training)
             except InputError as error:
                 raise ValueError(str(error)) from error

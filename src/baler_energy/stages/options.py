@@ -9,7 +9,7 @@ from pydantic import Field
 
 from baler_energy.codecs.baler.architecture import latent_columns
 from baler_energy.codecs.baler.runtimes import runtime_of
-from baler_energy.codecs.engines import check_precision, check_runtime, device_of, engine_of
+from baler_energy.codecs.engines import check_values, device_of, engine_of
 from baler_energy.codecs.engines.base import Asked
 from baler_energy.codecs.packing import Packing
 from baler_energy.config.options import add_options
@@ -128,8 +128,7 @@ def point_options(args: argparse.Namespace, defaults: Mapping[str, Any] | None =
     schedule = {} if patience is None else {"schedule": default_schedule(patience)}
     given = {name: value for name in PointOptions.model_fields if (value := getattr(args, name, None)) is not None}
     point = PointOptions(**dict(defaults or {}) | schedule | given).changed()
-    check_precision(point)
-    check_runtime(point)
+    check_values(point)
     if (runtime := runtime_of(point.runtime)) and (reason := runtime.missing()):
         raise UnavailableError(f"--runtime {point.runtime}: {reason}")
     if reason := Packing.parse(point.packing).missing():

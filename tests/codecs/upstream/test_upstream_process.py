@@ -16,6 +16,7 @@ from baler_energy.codecs.upstream import install, runner
 from baler_energy.codecs.upstream.config import Config, read_config
 from baler_energy.codecs.upstream.process import started
 from baler_energy.codecs.upstream.project import new_project, refuse_unsupported
+from baler_energy.config.parameters import Parameters, Training
 from baler_energy.errors import BalerEnergyError, InputError, UnavailableError
 
 CONFIG = Config(input_path="", compression_ratio=2.0, model_name="AE", type_list=["float64"] * 4)
@@ -173,13 +174,14 @@ def test_it_is_found_with_its_version_and_commit(stand_in_baler, tmp_path, monke
     [
         ({"model": "128-64"}, "baler and baler-small"),
         ({"model": "skip-64"}, "Baler cannot read a network with a skip"),
-        ({"packing": "float32"}, "stores latents unchanged"),
         ({"shuffle": True}, "order"),
-        ({"schedule": "plateau"}, "schedule"),
+        ({"stop_at_loss": 0.1}, "by a patience"),
     ],
 )
 def test_unsupported_settings_are_refused(changes, named):
-    known = {"model": "baler-small", "packing": "none"}
-    refuse_unsupported(**known)
+    known = Parameters(dataset="toy", rows=100, epochs=1, engine="upstream", model="baler-small")
+    refuse_unsupported(known, Training())
+    training = {name: value for name, value in changes.items() if name in Training.model_fields}
+    others = {name: value for name, value in changes.items() if name not in training}
     with pytest.raises(InputError, match=named):
-        refuse_unsupported(**known | changes)
+        refuse_unsupported(known.changed(**others), Training(**training))

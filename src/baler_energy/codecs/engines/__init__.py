@@ -5,19 +5,19 @@
   lists the modules that do the work
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from baler_energy.codecs.baler.runtimes import runtime_of
 from baler_energy.codecs.engines.base import Engine
+from baler_energy.config.parameters import AXIS_DEFAULTS, engines_with
 from baler_energy.errors import InputError
 from baler_energy.sources import Codec
 from baler_energy.variants import ENGINES, RUNTIMES, TRANSFORMS, load
 from baler_energy.vocabulary import OPERATIONS, Operation
 
 __all__ = [
-    "check_precision",
-    "check_runtime",
+    "check_values",
     "device_of",
     "devices_of",
     "engine_of",
@@ -69,38 +69,32 @@ def profiles_itself(codec: Codec) -> bool:
     return "profile" in _modules(codec)
 
 
-def check_precision(point: Any) -> None:
-    """Refuse a precision that the point's engine does not support.
+def check_values(point: Any) -> None:
+    """Refuse values that the point's engine does not support, and a precision that its runtime does not support.
 
     Raises
     ------
     InputError
-        The precision is not supported; the message names the engines that support it.
+        A value is not supported; the message names the engines that support it.
     """
-    if point.precision is not None and point.precision not in engine_of(point).precisions:
-        known = [repr(engine.name) for engine in engines() if point.precision in engine.precisions]
-        raise InputError(
-            f"precision {point.precision!r} is not supported by engine {point.engine!r}, only by {' and '.join(known)}"
-        )
-
-
-def check_runtime(point: Any) -> None:
-    """Refuse a runtime that does not support the point's engine or precision.
-
-    Raises
-    ------
-    InputError
-        It is not supported; the message says why.
-    """
-    if point.runtime is None or RUNTIMES[point.runtime].module is None:
+    if point.engine is None:
         return
-    if not engine_of(point).has_runtimes:
-        known = [repr(engine.name) for engine in engines() if engine.has_runtimes]
-        raise InputError(
-            f"runtime {point.runtime!r} is not supported by engine {point.engine!r}, only by {' and '.join(known)}"
-        )
+    for name, default in AXIS_DEFAULTS.items():
+        value, known = getattr(point, name), engines_with(name)
+        if value != default and point.engine not in known:
+            raise InputError(_refusal(point, name, known))
+    if point.precision not in engine_of(point).precisions:
+        known = tuple(engine.name for engine in engines() if point.precision in engine.precisions)
+        raise InputError(_refusal(point, "precision", known))
     if reason := RUNTIMES[point.runtime].refused.get(point.precision):
         raise InputError(f"runtime {point.runtime!r} does not support precision {point.precision!r}: {reason}")
+
+
+def _refusal(point: Any, name: str, known: Sequence[str]) -> str:
+    """Say which engines support a value that the point's engine does not support, and why."""
+    reason = engine_of(point).reasons.get(name)
+    words = f"{name} {getattr(point, name)!r} is not supported by engine {point.engine!r}"
+    return f"{words}, only by {' and '.join(map(repr, known))}{f': {reason}' if reason else ''}"
 
 
 def refuse_runtime(point: Any, work: str) -> None:

@@ -53,16 +53,16 @@ class Engine:
         Profilers that support it; None: all. Without any, it cannot be profiled.
     has_layers
         Whether its network consists of layers that can be measured separately.
-    has_runtimes
-        Whether other runtimes than its own can compute its trained network.
     tunes_threads
         Whether ``threads: auto`` uses the calibrated number of threads.
     macs
         Returns the multiply-accumulates per row of the table in the matrix products of an operation other than the
         training, which records its own, from the record's parameters (null where they do not apply); or the reason why
         they are unknown.
+    reasons
+        Why it only supports the default of a parameter (`config.parameters.AppliesTo`), by name, for messages.
     refuse
-        Raises `InputError` for unsupported values of a point or of the training.
+        Raises `InputError` for other unsupported values of a point or of the training.
     missing
         Returns why it cannot run on this machine, and what to do; None: it can run.
     versions
@@ -77,9 +77,9 @@ class Engine:
     reads_files: bool = False
     profilers: tuple[str, ...] | None = ()
     has_layers: bool = False
-    has_runtimes: bool = False
     tunes_threads: bool = False
     macs: Callable[[str, Mapping[str, Any]], int | str] = _without_products
+    reasons: Mapping[str, str] = field(default_factory=dict)
     refuse: Callable[[Parameters, Training], None] = _refuse_nothing
     missing: Callable[[], str | None] = lambda: None
     versions: Callable[[], Mapping[str, str | None]] = dict

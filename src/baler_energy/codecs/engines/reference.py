@@ -11,7 +11,6 @@ ENGINE = Engine(
     runs_as_baler=True,
     profilers=None,
     has_layers=True,
-    has_runtimes=True,
     macs=macs_per_row,
     refuse=refuse_both,
 )

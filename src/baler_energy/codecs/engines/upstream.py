@@ -6,24 +6,9 @@ from baler_energy.codecs.baler.macs import macs_per_row
 from baler_energy.codecs.engines.base import Engine
 from baler_energy.codecs.upstream import install
 from baler_energy.codecs.upstream.project import refuse_unsupported
-from baler_energy.config.parameters import Parameters, Training
 from baler_energy.errors import UnavailableError
 
 __all__ = ["ENGINE"]
-
-
-def _refuse(point: Parameters, training: Training) -> None:
-    refuse_unsupported(
-        model=point.model,
-        packing=point.packing,
-        start=point.start,
-        shuffle=training.shuffle,
-        schedule=point.schedule,
-        optimizer=point.optimizer,
-        pruning=point.pruning,
-        stop_at_loss=training.stop_at_loss,
-        stop_at_gain=training.stop_at_gain,
-    )
 
 
 def _missing() -> str | None:
@@ -44,7 +29,14 @@ ENGINE = Engine(
     precisions=("float64",),
     profilers=("cprofile",),
     macs=macs_per_row,
-    refuse=_refuse,
+    reasons={
+        "packing": "it stores latents unchanged",
+        "start": "it draws its parameters at random",
+        "schedule": "its schedule, which plateau_patience also sets, fails with current versions of torch",
+        "optimizer": "it has no other",
+        "pruning": "it does not prune",
+    },
+    refuse=refuse_unsupported,
     missing=_missing,
     versions=_versions,
 )

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from baler_energy.codecs.baler.architecture import network
 from baler_energy.codecs.upstream.config import Config, Folder, config_text
+from baler_energy.config.parameters import Parameters, Training
 from baler_energy.errors import InputError
 from baler_energy.files import write_text
 
@@ -15,47 +16,26 @@ WORKSPACE = "measured"
 _NETWORKS = ("baler", "baler-small")
 
 
-def refuse_unsupported(
-    *,
-    model: str,
-    packing: str,
-    start: str = "random",
-    shuffle: bool = False,
-    schedule: str = "constant",
-    optimizer: str = "adam",
-    pruning: str = "none",
-    stop_at_loss: float | None = None,
-    stop_at_gain: float | None = None,
-) -> None:
+def refuse_unsupported(point: Parameters, training: Training) -> None:
     """Refuse what upstream Baler does not support: the record would name settings that were not measured.
+
+    Parameters that it does not have at all are refused by `codecs.engines.check_values`.
 
     Raises
     ------
     InputError
-        Baler does not have the network, does not pack latents, starts at random, does not shuffle, only has Adam,
-        does not prune, does not stop at a loss or a gain, or fails with a learning-rate schedule (with current versions
-        of torch).
+        Baler does not have the network, does not shuffle, or does not stop at a loss or a gain.
     """
-    wrong = None
+    model, wrong = point.model, None
     if network(model).skip:
         wrong = f"model {model!r} (Baler cannot read a network with a skip)"
     elif network(model) not in map(network, _NETWORKS):
         wrong = f"model {model!r} (only {' and '.join(_NETWORKS)})"
-    elif packing != "none":
-        wrong = f"packing {packing!r} (it stores latents unchanged)"
-    elif start != "random":
-        wrong = f"start {start!r} (it draws its parameters at random)"
-    elif shuffle:
+    elif training.shuffle:
         wrong = "shuffle (it reads the rows in order)"
-    elif schedule != "constant":
-        wrong = f"schedule {schedule!r} or plateau_patience (its schedule fails with current versions of torch)"
-    elif optimizer != "adam":
-        wrong = f"optimizer {optimizer!r} (it uses adam)"
-    elif pruning != "none":
-        wrong = f"pruning {pruning!r} (it does not prune)"
-    elif stop_at_loss is not None:
+    elif training.stop_at_loss is not None:
         wrong = "stop_at_loss (it only stops early by a patience)"
-    elif stop_at_gain is not None:
+    elif training.stop_at_gain is not None:
         wrong = "stop_at_gain (it only stops early by a patience)"
     if wrong:
         raise InputError(f"engine 'upstream' does not support {wrong}. Remove it, or use another engine.")
