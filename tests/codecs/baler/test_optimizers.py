@@ -92,6 +92,9 @@ def test_the_default_rate_is_used_unless_one_is_given(name):
     module = load(OPTIMIZERS[name])
     assert TrainingSettings.of(point(optimizer=name), 1, Training()).learning_rate == module.LEARNING_RATE
     assert TrainingSettings.of(point(optimizer=name, learning_rate=0.02), 1, Training()).learning_rate == 0.02
+    assert TrainingSettings(epochs=1, batch_size=1, seed=1, optimizer=name).learning_rate == module.LEARNING_RATE
+    with_rate = TrainingSettings(epochs=1, batch_size=1, seed=1, optimizer=name, learning_rate=0.02)
+    assert with_rate.changed(epochs=2).learning_rate == 0.02
     assert list(inspect.signature(module.make).parameters) == ["parameters", "learning_rate", "vector"]
 
 

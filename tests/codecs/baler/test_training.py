@@ -9,6 +9,8 @@ from baler_energy.codecs.baler.model import Autoencoder
 from baler_energy.codecs.baler.settings import TrainingSettings
 from baler_energy.codecs.baler.training import Trained, batch_loss, train
 from baler_energy.codecs.normalisation import Normalisation
+from baler_energy.config.parameters import AXIS_DEFAULTS, Training
+from baler_energy.config.study import Point
 from baler_energy.errors import InputError
 
 CPU = torch.device("cpu")
@@ -162,3 +164,23 @@ def test_upstream_balers_loss_is_of_the_same_order(shared):
     ours = np.array([e.loss for e in trained.epochs])
     assert len(ours) == len(theirs) == 20
     assert (ours / theirs).min() > 0.5 and (ours / theirs).max() < 2
+
+
+def test_settings_have_the_defaults_of_the_parameters():
+    given = TrainingSettings(epochs=1, batch_size=1, seed=1)
+    shared = TrainingSettings.model_fields.keys() & AXIS_DEFAULTS.keys() - {"batch_size", "learning_rate"}
+    assert shared == {"precision", "start", "schedule", "optimizer", "pruning"}
+    assert {name: getattr(given, name) for name in shared} == {name: AXIS_DEFAULTS[name] for name in shared}
+
+
+def test_settings_of_a_point_have_its_values_and_those_that_all_points_share():
+    point = Point(
+        **{"dataset": "toy", "rows": 100, "epochs": 7, "repeat": 2, "batch_size": 32, "precision": "float32"},
+        **{"start": "pca", "schedule": "one-cycle", "optimizer": "adamw", "pruning": "neurons-0.5"},
+    )
+    found = TrainingSettings.of(point, 5, Training(shuffle=True, fine_tuning=0.5))
+    assert found.model_dump(exclude_defaults=True) == {
+        **{"epochs": 7, "batch_size": 32, "seed": 5, "precision": "float32", "start": "pca"},
+        **{"optimizer": "adamw", "learning_rate": 3e-3, "schedule": "one-cycle", "pruning": "neurons-0.5"},
+        **{"shuffle": True, "fine_tuning": 0.5},
+    }

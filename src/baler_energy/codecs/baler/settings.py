@@ -1,18 +1,27 @@
 """Training settings, for every engine."""
 
-from typing import Self
+from collections.abc import Mapping
+from typing import Any, Self
 
-from baler_energy.config.parameters import Parameters, Training
+from pydantic import Field
+
+from baler_energy.config.parameters import AXIS_DEFAULTS, Parameters, Training
 from baler_energy.variants import OPTIMIZERS, load
 
 __all__ = ["TrainingSettings"]
 
-#: Parameters of a point that its training depends on.
-_OF_POINT = ("epochs", "batch_size", "precision", "start", "learning_rate", "schedule", "optimizer", "pruning")
+
+def _default_rate(given: Mapping[str, Any]) -> float:
+    """Return the default learning rate of the optimizer among the settings."""
+    rate: float = load(OPTIMIZERS[given["optimizer"]]).LEARNING_RATE
+    return rate
 
 
 class TrainingSettings(Training):
-    """The settings of one training: those of its point, and those that all points share."""
+    """The settings of one training: those of its point, and those that all points share.
+
+    Settings with the name of a parameter have its meaning, and its default.
+    """
 
     epochs: int
     """Passes over the table."""
@@ -20,24 +29,23 @@ class TrainingSettings(Training):
     """Rows per step; the last batch of an epoch may be smaller."""
     seed: int
     """Seed of the network's starting parameters, and of the shuffling."""
-    precision: str = "float64"
+    precision: str = AXIS_DEFAULTS["precision"]
     """Precision of parameters and arithmetic."""
-    start: str = "random"
-    """Parameters to start from, a value of the axis."""
-    learning_rate: float = 1e-3
-    """Learning rate, or the largest one of a schedule."""
-    optimizer: str = "adam"
-    """What turns gradients into steps, a value of the axis."""
-    schedule: str = "constant"
-    """How the learning rate changes, a value of the axis."""
-    pruning: str = "none"
-    """What is pruned before the last epochs, a value of the axis."""
+    start: str = AXIS_DEFAULTS["start"]
+    """Parameters to start from."""
+    optimizer: str = AXIS_DEFAULTS["optimizer"]
+    """What turns gradients into steps."""
+    learning_rate: float = Field(default_factory=_default_rate)
+    """Learning rate, or the largest one of a schedule; by default that of the optimizer."""
+    schedule: str = AXIS_DEFAULTS["schedule"]
+    """How the learning rate changes."""
+    pruning: str = AXIS_DEFAULTS["pruning"]
+    """What is pruned before the last epochs."""
 
     @classmethod
     def of(cls, point: Parameters, seed: int, training: Training) -> Self:
         """Combine a point's training settings with those that all points share."""
         shared = {name: getattr(training, name) for name in Training.model_fields}
-        of_point = {name: getattr(point, name) for name in _OF_POINT}
-        given = {name: value for name, value in of_point.items() if value is not None}
-        default = {"epochs": 1, "learning_rate": load(OPTIMIZERS[point.optimizer]).LEARNING_RATE}
-        return cls(seed=seed, **default | given | shared)
+        names = cls.model_fields.keys() & Parameters.model_fields.keys()
+        of_point = {name: value for name in names if (value := getattr(point, name)) is not None}
+        return cls(seed=seed, **{"epochs": 1} | of_point | shared)
