@@ -72,31 +72,30 @@ def training_options(study: Study) -> list[str]:
 def calibrate_options(study: Study) -> list[str]:
     """Options of ``calibrate``."""
     measurement = study.measurement
-    words = ["--meters", *measurement.meters, "--calibrate-s", str(measurement.calibrate_s)]
-    return [*words, "--sample-interval-s", str(measurement.sample_interval_s)]
+    own, others = (options_of(measurement, only=[name]) for name in ("calibrate_s", "sample_interval_s"))
+    return ["--meters", *measurement.meters, *own, *others]
 
 
 def profile_options(study: Study) -> list[str]:
     """Options of ``profile`` that all profilers share."""
-    return ["--max-batches", str(study.profile.max_batches), "--time-limit-s", str(study.profile.time_limit_s)]
+    return options_of(study.profile, only=["max_batches", "time_limit_s"])
 
 
 def parts_options(study: Study) -> list[str]:
     """Options of ``parts``, except those of the measured window."""
-    return ["--max-batches", str(study.profile.max_batches)]
+    return options_of(study.profile, only=["max_batches"])
 
 
 def peer_options(study: Study) -> list[str]:
     """Options of ``peer`` that all tools share."""
-    return ["--time-limit-s", str(study.peers.time_limit_s)]
+    return options_of(study.peers, only=["time_limit_s"])
 
 
 def session_options(study: Study, idle_cache: Path) -> list[str]:
     """Options of the measured window."""
     measurement = study.measurement
     words = ["--meters", *measurement.meters]
-    words += ["--min-window-s", str(measurement.min_window_s), "--idle-s", str(measurement.idle_s)]
-    words += ["--sample-interval-s", str(measurement.sample_interval_s)]
+    words += options_of(measurement, only=["min_window_s", "idle_s", "sample_interval_s"])
     if measurement.idle_lifetime_s > 0:
-        words += ["--idle-lifetime-s", str(measurement.idle_lifetime_s), "--idle-cache", str(idle_cache)]
+        words += [*options_of(measurement, only=["idle_lifetime_s"]), "--idle-cache", str(idle_cache)]
     return words

@@ -1,12 +1,14 @@
 """Parameters declared once: what follows from a declaration, on the command line and in results."""
 
 import argparse
+import importlib
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from baler_energy.analysis.schema import POINT
+from baler_energy.cli import stage_modules
 from baler_energy.config.options import add_options, option, options_of
 from baler_energy.config.parameters import AXES, AXIS_DEFAULTS, Parameters, Training, column_type, shown
 from baler_energy.config.sections import Axes, Reference
@@ -149,6 +151,28 @@ def test_a_value_that_is_not_allowed_is_one_message(words: list[str], message: s
     with pytest.raises(InputError, match=message) as caught:
         parser().parse_args(words)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("module", stage_modules())
+def test_numbers_on_the_command_line_are_finite(module: str):
+    parser = argparse.ArgumentParser()
+    importlib.import_module(module).add_arguments(parser)
+    # `generate` checks the limits of its number when it runs.
+    numbers = [action for action in parser._actions if _takes_a_number(action) and action.dest != "pt_hat_min"]
+    assert numbers or "--sample-interval-s" not in parser.format_help()
+    for action in numbers:
+        for text in ("nan", "inf", "-inf"):
+            with pytest.raises((InputError, argparse.ArgumentTypeError), match=r"finite number|is not a number"):
+                action.type(text)
+
+
+def _takes_a_number(action: argparse.Action) -> bool:
+    for text in ("0.5", "5"):
+        try:
+            return isinstance(action.type(text), float)
+        except (TypeError, ValueError, InputError, argparse.ArgumentTypeError):
+            continue
+    return False
 
 
 def test_a_changed_section_is_checked():

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from baler_energy import commands
 from baler_energy.cli import main
-from baler_energy.config.sections import Peer, StudyMeter
+from baler_energy.config.measuring import Peer, StudyMeter
 from baler_energy.config.study import load_study
 from baler_energy.errors import InputError
 from baler_energy.stages.schema import BEGIN, END, documentation, json_schema

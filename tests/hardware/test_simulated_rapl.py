@@ -95,7 +95,7 @@ def test_a_session_recovers_the_journal_of_a_running_machine(server, tmp_path):
             time.sleep(0.01)
         edges_s.append(time.monotonic())
 
-    settings = SessionSettings(min_window_s=0.6, idle_s=0.1, sample_interval_s=0.01, lock=tmp_path / "lock")
+    settings = SessionSettings(min_window_s=0.6, idle_s=0.1, sample_interval_s=0.02, lock=tmp_path / "lock")
     before_s = time.monotonic()
     with Session([meter_of(server)], settings) as session:
         outcome = session.run(operation)
@@ -127,7 +127,7 @@ def test_each_iteration_has_the_energy_that_the_counters_gave_it(server, tmp_pat
         time.sleep(0.06)  # counters are read after iterations of 50 ms or more
         server.advance({"intel-rapl:1": next(used_uj)})
 
-    settings = SessionSettings(min_window_s=1.0, idle_s=0.1, sample_interval_s=0.01, lock=tmp_path / "lock")
+    settings = SessionSettings(min_window_s=1.0, idle_s=0.1, sample_interval_s=0.02, lock=tmp_path / "lock")
     with Session([meter_of(server)], settings) as session:
         outcome = session.run(operation)
     found = outcome.samples.query("quantity == 'iteration_energy'").groupby("component")["value"].apply(list)

@@ -1,5 +1,6 @@
 """The calibration of a machine with known ticks."""
 
+import argparse
 import json
 import math
 import time
@@ -23,13 +24,15 @@ from baler_energy.meters.calibration import (
     slice_powers_w,
     thread_sentence,
 )
-from baler_energy.meters.settings import SHORTEST_CALIBRATION_S as SHORTEST_S
 from baler_energy.meters.settings import SessionSettings
 from baler_energy.meters.ticks import watch_ticks
 from baler_energy.records import Reading
-from baler_energy.stages.calibrate import calibrate, run, summary
+from baler_energy.stages.calibrate import add_arguments, calibrate, summary
 from baler_energy.stages.thread_costs import candidates
 from baler_energy.vocabulary import Evidence, MeterName, Quantity
+
+#: Length of the shortest calibration (s).
+SHORTEST_S = 0.05
 
 
 class Ticking(Meter):
@@ -174,8 +177,10 @@ def test_the_shortest_calibration_still_finds_all(settings):
 
 @pytest.mark.parametrize("length_s", [SHORTEST_S / 2, math.inf, math.nan])
 def test_an_invalid_length_is_refused(length_s):
-    with pytest.raises(InputError, match=f"at least {SHORTEST_S} s"):
-        run(SimpleNamespace(calibrate_s=length_s))
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    with pytest.raises(InputError, match=f"--calibrate-s {length_s}: should be (a finite|greater than or equal to)"):
+        parser.parse_args(["--out", "calibration.json", f"--calibrate-s={length_s}"])
 
 
 @given(st.floats(1e-4, 1.0), st.floats(0.1, 1e3))

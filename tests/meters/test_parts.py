@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from baler_energy.config.measuring import Measurement
 from baler_energy.errors import InputError, UnavailableError
 from baler_energy.meters.contamination import CpuTimes, contamination, tree_cpu_s
 from baler_energy.meters.derived import derived_readings
@@ -227,6 +228,37 @@ def test_options_are_taken(tmp_path):
     assert args.meters == [MeterName.PROCESS, MeterName.RAPL]
     expected = SessionSettings(min_window_s=2, idle_s=1, idle_lifetime_s=60, idle_cache=tmp_path, sample_interval_s=0.5)
     assert session_settings(args) == expected
+
+
+def test_settings_are_declared_by_the_study_with_its_limits():
+    args, section, settings = parse(), Measurement(), SessionSettings()
+    for name in ("min_window_s", "idle_s", "idle_lifetime_s", "sample_interval_s"):
+        assert getattr(args, name) == getattr(section, name) == getattr(settings, name)
+    with pytest.raises(ValueError, match=r"greater than or equal to 0\.02"):
+        Measurement(sample_interval_s=0.019)
+    with pytest.raises(InputError, match=r"--sample-interval-s 0.019: should be greater than or equal to 0.02"):
+        parse("--sample-interval-s", "0.019")
+    with pytest.raises(InputError, match=r"sample_interval_s is 0.019; it must be at least 0.02"):
+        SessionSettings(sample_interval_s=0.019)
+
+
+def test_a_window_and_a_baseline_can_be_switched_off_on_the_command_line_only():
+    args = parse("--min-window-s", "0", "--idle-s", "0")
+    assert (args.min_window_s, args.idle_s) == (0, 0)
+    with pytest.raises(InputError, match=r"--idle-s -1: should be greater than or equal to 0"):
+        parse("--idle-s=-1")
+    for name in ("min_window_s", "idle_s"):
+        with pytest.raises(ValueError, match="greater than 0"):
+            Measurement(**{name: 0})
+
+
+def test_help_shows_the_defaults_of_the_stage():
+    parser = argparse.ArgumentParser()
+    add_session_arguments(parser)
+    parser.set_defaults(min_window_s=1.5)
+    text = " ".join(parser.format_help().split())
+    assert "--min-window-s S" in text and "0: it runs once (default: 1.5)" in text
+    assert "0: each job measures its own (default: 0.0)" in text
 
 
 def test_an_unknown_meter_is_refused():

@@ -3,15 +3,18 @@
 import argparse
 import re
 from collections.abc import Collection, Mapping
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from types import MappingProxyType
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from baler_energy.config.parameters import Config
 from baler_energy.errors import InputError
 
 __all__ = ["add_options", "option", "options_of"]
+
+_OR_ZERO: Any = Annotated[float, Field(ge=0)]
 
 
 def option(name: str) -> str:
@@ -23,38 +26,55 @@ def add_options(
     group: argparse._ActionsContainer,
     model: type[Config],
     *,
+    only: Collection[str] | None = None,
     without: Collection[str] = (),
     defaults: Mapping[str, Any] | None = None,
     unset: Collection[str] = (),
+    or_zero: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """Add an option for each field of `model`; a value that its type does not allow raises `InputError`.
 
-    Options of the fields `unset` are None unless they are given; their help still shows the default.
+    Parameters
+    ----------
+    group
+        Where to add them.
+    model
+        The section that declares them.
+    only, without
+        Names of fields that get an option, by default all, and of fields that get none.
+    defaults
+        Other defaults than those of the fields.
+    unset
+        Options that are None unless they are given; their help still shows the default.
+    or_zero
+        Options of numbers above 0 that may also be 0, and what this means.
     """
     hints = get_type_hints(model, include_extras=True)
     for name, field in model.model_fields.items():
-        if name in without:
+        if name in without or (only is not None and name not in only):
             continue
-        help_text = _help(field)
+        help_text = f"{_help(field)}; 0: {or_zero[name]}" if name in or_zero else _help(field)
         if field.annotation is bool:
             group.add_argument(option(name), action="store_true", help=help_text)
             continue
         default = (defaults or {}).get(name, None if field.is_required() else field.default)
+        # A stage may change the default of an option after it was added.
+        shown = default if name in unset else "%(default)s"
         group.add_argument(
             option(name),
-            type=_reader(name, hints[name]),
+            type=_reader(name, _OR_ZERO if name in or_zero else hints[name]),
             default=None if name in unset else default,
-            metavar=_metavar(field.annotation),
-            help=help_text if default is None else f"{help_text} (default: {default})",
+            metavar="S" if name.endswith("_s") else _metavar(field.annotation),
+            help=help_text if default is None else f"{help_text} (default: {shown})",
         )
 
 
-def options_of(section: Config, *, without: Collection[str] = ()) -> list[str]:
-    """Return the options that pass a section's values, without those that are not set."""
+def options_of(section: Config, *, only: Collection[str] | None = None, without: Collection[str] = ()) -> list[str]:
+    """Return the options that pass a section's values, without those that are not set; names as for `add_options`."""
     passed: list[str] = []
     for name in type(section).model_fields:
         value = getattr(section, name)
-        if name in without or value is None or value is False:
+        if name in without or (only is not None and name not in only) or value is None or value is False:
             continue
         passed += [option(name)] if value is True else [option(name), str(value)]
     return passed

@@ -1,4 +1,4 @@
-"""The sections of a study's configuration: data, axes, measuring, profiling, peers, break-even.
+"""The sections of a study's configuration: data, axes, break-even; `measuring.py` has those of measuring.
 
 With `Study` in `study.py`, these models are the only definition of the configuration.
 """
@@ -9,11 +9,10 @@ from pydantic import Discriminator, Field, StringConstraints, Tag, create_model,
 
 from baler_energy.config import parameters
 from baler_energy.config.derived import DerivedQuantities
+from baler_energy.config.measuring import Measurement, Peers, Profile, Selection
 from baler_energy.config.parameters import Config, Count, Parameters
 from baler_energy.errors import InputError
 from baler_energy.formats import FILE_FORMATS, format_of
-from baler_energy.meters.settings import SHORTEST_CALIBRATION_S
-from baler_energy.variants import METERS, PEERS, PROFILERS
 
 __all__ = [
     "SHARDS_PER_SEED",
@@ -39,16 +38,9 @@ __all__ = [
 SHARDS_PER_SEED = 10_000
 Seed = Annotated[int, Field(ge=1, le=80_000)]
 if TYPE_CHECKING:
-    StudyMeter = str
-    Peer = str
-    Profiler = str
     FileFormat = str
 else:
-    StudyMeter = Literal[tuple(METERS)]
-    Peer = Literal[tuple(PEERS)]
-    Profiler = Literal[tuple(PROFILERS)]
     FileFormat = Literal[FILE_FORMATS]
-Selection = dict[str, str | int | float]
 
 
 class Pythia8Data(Config):
@@ -206,61 +198,6 @@ class Training(parameters.Training):
     held_out: Annotated[float, Field(ge=0, le=1)] = 0.2
     """Number of held-out rows, on which no codec is trained, over the rows of the table; errors on both are reported.
     They are taken in addition to ``rows``, as far as the dataset has more; ``rows: all`` uses all others. 0: none."""
-
-
-class Measurement(Config):
-    """The rules of the measured window."""
-
-    meters: Annotated[tuple[StudyMeter, ...], Field(min_length=1)] = tuple(METERS)
-    """Meters to use. By default all, where missing ones are recorded as absent; meters that you list must work."""
-    min_window_s: Annotated[float, Field(gt=0)] = 5.0
-    """The operation is repeated until the window is this long (s); use at least 20 s on GPUs."""
-    idle_s: Annotated[float, Field(gt=0)] = 10.0
-    """Length of the idle baseline (s)."""
-    idle_lifetime_s: Annotated[float, Field(ge=0)] = 0.0
-    """How long an idle baseline is shared by jobs of the same boot (s); 0: each job measures its own."""
-    sample_interval_s: Annotated[float, Field(ge=0.02)] = 0.2
-    """Sampling interval of the time series (s)."""
-    calibrate_s: Annotated[float, Field(ge=SHORTEST_CALIBRATION_S)] = 30.0
-    """Length of the calibration before the first run (s)."""
-
-
-class Profile(Config):
-    """Which points are profiled, in separate runs."""
-
-    points: tuple[Selection, ...] = ()
-    """Each entry names values of axes; it selects the grid points that match, in their first repeat."""
-    profilers: tuple[Profiler, ...] = tuple(PROFILERS)
-    """Profilers to run, each in its own process; ``parts`` is not a profiler but measures layers and data movements in
-    loops. Engines other than ``reference`` are only profiled with cProfile."""
-    max_batches: Count = 25
-    """Maximum number of batches to profile; the torch profiler takes half a second per batch."""
-    time_limit_s: Count = 600
-    """Time limit of a profiler for one operation (s); a profiler that exceeds it is stopped and listed as such."""
-
-
-class Peers(Config):
-    """Other tools that measure extra repeats, which are not part of the results (extra ``peers``)."""
-
-    tools: tuple[Peer, ...] = ()
-    """Tools to run, each in its own process."""
-    points: tuple[Selection, ...] = ()
-    """Each entry names values of axes; it selects the grid points that match. Their training is measured by a tool and
-    by the study's own meters."""
-    repeats: Count = 3
-    """Extra repeats of each point with each tool."""
-    time_limit_s: Annotated[float, Field(gt=0)] = 600.0
-    """Time limit of a tool (s); a tool that exceeds it is stopped and listed as such."""
-    cpu_tdp_w: Annotated[float, Field(gt=0)] | None = None
-    """TDP of the CPU, for the formulas (W); by default from codecarbon's table, if the CPU is in it."""
-    gpu_tdp_w: Annotated[float, Field(gt=0)] | None = None
-    """TDP of one GPU, for the formulas (W)."""
-
-    @model_validator(mode="after")
-    def _tools_have_points(self) -> Self:
-        if self.tools and not self.points:
-            raise ValueError("'tools' needs 'points': the grid points whose training the tools measure")
-        return self
 
 
 class Wattmeter(Config):

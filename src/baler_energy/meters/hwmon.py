@@ -7,6 +7,7 @@ from pathlib import Path
 
 from baler_energy.meters.base import Channel
 from baler_energy.meters.power_sensor import PowerSensorMeter, absent
+from baler_energy.meters.settings import SessionSettings
 from baler_energy.vocabulary import Evidence, MeterName
 
 __all__ = ["HWMON", "METER", "HwmonMeter"]
@@ -35,7 +36,7 @@ class HwmonMeter(PowerSensorMeter):
     rare = True
     sampled = True
 
-    def __init__(self, *, sample_interval_s: float = 0.2, root: Path = HWMON) -> None:
+    def __init__(self, *, sample_interval_s: float = SessionSettings.sample_interval_s, root: Path = HWMON) -> None:
         super().__init__(sample_interval_s)
         self._root = root
 

@@ -10,6 +10,7 @@ from baler_energy.meters.counters import StillWatch
 from baler_energy.meters.gpus import UPDATE_S, Gpu, open_gpus
 from baler_energy.meters.integration import gap_bound_j, window_energy_j
 from baler_energy.meters.poller import Poller
+from baler_energy.meters.settings import SessionSettings
 from baler_energy.meters.sharing import Sharing
 from baler_energy.meters.throttling import THROTTLED
 from baler_energy.meters.ticks import watch_ticks
@@ -53,7 +54,7 @@ class NvmlMeter(Meter):
     sampled = True
     counts = True
 
-    def __init__(self, *, sample_interval_s: float = 0.2, library: Any = None) -> None:
+    def __init__(self, *, sample_interval_s: float = SessionSettings.sample_interval_s, library: Any = None) -> None:
         self._interval_s = sample_interval_s
         self._library = library
         self._gpus: list[Gpu] = []

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from baler_energy.config.measuring import Measurement
+from baler_energy.config.options import add_options
 from baler_energy.errors import UnavailableError
 from baler_energy.meters.base import Meter, absent_reason
 from baler_energy.meters.settings import SessionSettings
@@ -13,6 +15,9 @@ from baler_energy.variants import load
 from baler_energy.vocabulary import PEERS, STUDY_METERS, MeterName
 
 __all__ = ["add_meter_arguments", "add_session_arguments", "make_meters", "meter_class", "session_settings"]
+
+#: Keys of a study's section on measuring that are options of every measured stage.
+_WINDOW = ("min_window_s", "idle_s", "idle_lifetime_s")
 
 
 def add_meter_arguments(group: argparse._ArgumentGroup) -> None:
@@ -27,51 +32,20 @@ def add_meter_arguments(group: argparse._ArgumentGroup) -> None:
         help=f"meters to use, of {', '.join(STUDY_METERS)} (default: all, where missing ones are recorded as absent; a "
         f"meter that you list must work), and other tools, which disturb what they measure: {', '.join(PEERS)}",
     )
-    group.add_argument(
-        "--sample-interval-s",
-        type=float,
-        default=SessionSettings.sample_interval_s,
-        metavar="S",
-        help="interval of the power, utilisation and temperature samples (default: %(default)g)",
-    )
+    add_options(group, Measurement, only=["sample_interval_s"])
 
 
 def add_session_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of a measured session to `parser`."""
-    default = SessionSettings()
     group = parser.add_argument_group("measuring")
     add_meter_arguments(group)
-    group.add_argument(
-        "--min-window-s",
-        type=float,
-        default=default.min_window_s,
-        metavar="S",
-        help="repeat the operation until the window is this long (default: %(default)g)",
-    )
+    add_options(group, Measurement, only=_WINDOW, or_zero={"min_window_s": "it runs once", "idle_s": "none"})
     group.add_argument(
         "--calibration",
         type=Path,
         metavar="FILE",
         help="calibration of this kind of machine from `baler-energy calibrate`: lengthens the window so that "
         "counters resolve 1 %%",
-    )
-    _add_idle_arguments(group, default)
-
-
-def _add_idle_arguments(group: argparse._ArgumentGroup, default: SessionSettings) -> None:
-    group.add_argument(
-        "--idle-s",
-        type=float,
-        default=default.idle_s,
-        metavar="S",
-        help="length of the idle baseline before the window; 0: none (default: %(default)g)",
-    )
-    group.add_argument(
-        "--idle-lifetime-s",
-        type=float,
-        default=default.idle_lifetime_s,
-        metavar="S",
-        help="reuse a baseline of this boot up to this age; 0: always measure a new one (default: %(default)g)",
     )
     group.add_argument(
         "--idle-cache", type=Path, metavar="DIR", help="folder of the shared baselines (default: nothing is shared)"
@@ -91,16 +65,13 @@ def session_settings(args: argparse.Namespace) -> SessionSettings:
         from baler_energy.meters.calibration import calibrated_min_window_s
 
         min_window_s = calibrated_min_window_s(args.calibration, min_window_s)
-    return SessionSettings(
-        min_window_s=min_window_s,
-        idle_s=args.idle_s,
-        idle_lifetime_s=args.idle_lifetime_s,
-        idle_cache=args.idle_cache,
-        sample_interval_s=args.sample_interval_s,
-    )
+    given = {name: getattr(args, name) for name in (*_WINDOW, "sample_interval_s")}
+    return SessionSettings(**given | {"min_window_s": min_window_s}, idle_cache=args.idle_cache)
 
 
-def make_meters(names: Sequence[MeterName], *, sample_interval_s: float = 0.2) -> list[Meter]:
+def make_meters(
+    names: Sequence[MeterName], *, sample_interval_s: float = SessionSettings.sample_interval_s
+) -> list[Meter]:
     """Make the meters called `names`, without opening them.
 
     Parameters

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from baler_energy.meters.base import Channel
 from baler_energy.meters.power_sensor import PowerSensorMeter, absent
+from baler_energy.meters.settings import SessionSettings
 from baler_energy.vocabulary import Evidence, MeterName
 
 __all__ = ["METER", "POWER_SUPPLY", "PowerSupplyMeter"]
@@ -34,7 +35,9 @@ class PowerSupplyMeter(PowerSensorMeter):
     rare = True
     sampled = True
 
-    def __init__(self, *, sample_interval_s: float = 0.2, root: Path = POWER_SUPPLY) -> None:
+    def __init__(
+        self, *, sample_interval_s: float = SessionSettings.sample_interval_s, root: Path = POWER_SUPPLY
+    ) -> None:
         super().__init__(max(1.0, sample_interval_s))
         self._root = root
 

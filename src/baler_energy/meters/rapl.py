@@ -12,6 +12,7 @@ from baler_energy.meters.contamination import CpuTimes
 from baler_energy.meters.counters import StillWatch, WrappingCounter
 from baler_energy.meters.poller import Poller
 from baler_energy.meters.powercap import POWERCAP, Domain, absence, domain_channel, find_domains, pyrapl_reader
+from baler_energy.meters.settings import SessionSettings
 from baler_energy.meters.ticks import watch_ticks
 from baler_energy.records import Reading
 from baler_energy.vocabulary import Evidence, Flag, MeterName, Quantity
@@ -74,7 +75,13 @@ class RaplMeter(Meter):
     sampled = True
     counts = True
 
-    def __init__(self, *, sample_interval_s: float = 0.2, root: Path = POWERCAP, limit_w: float = _LIMIT_W) -> None:
+    def __init__(
+        self,
+        *,
+        sample_interval_s: float = SessionSettings.sample_interval_s,
+        root: Path = POWERCAP,
+        limit_w: float = _LIMIT_W,
+    ) -> None:
         self._root = root
         self._interval_s = min(sample_interval_s, 10.0)
         self._limit_w = limit_w

@@ -9,6 +9,7 @@ import psutil
 
 from baler_energy.meters.base import Channel, Meter, Sample
 from baler_energy.meters.poller import Poller
+from baler_energy.meters.settings import SessionSettings
 from baler_energy.records import Reading
 from baler_energy.vocabulary import Evidence, Flag, MeterName, Quantity
 
@@ -36,7 +37,7 @@ class SamplerMeter(Meter):
     edge = 40
     sampled = True
 
-    def __init__(self, *, sample_interval_s: float = 0.2, cpus: Path = _CPUS) -> None:
+    def __init__(self, *, sample_interval_s: float = SessionSettings.sample_interval_s, cpus: Path = _CPUS) -> None:
         self._interval_s = sample_interval_s
         self._cpus = cpus
         self._begin_throttled = self._end_throttled = 0

@@ -3,18 +3,15 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from baler_energy.config.measuring import SHORTEST_INTERVAL_S, Measurement, default_of
 from baler_energy.errors import InputError
 
-__all__ = ["SHORTEST_CALIBRATION_S", "SessionSettings"]
-
-#: Shortest idle part of a calibration. Each of its ten slices still contains some counter ticks, but the results are
-#: only meaningful from one second.
-SHORTEST_CALIBRATION_S = 0.05
+__all__ = ["SessionSettings"]
 
 
 @dataclass(frozen=True)
 class SessionSettings:
-    """How to measure.
+    """How to measure; the defaults are those of a study (`config.measuring.Measurement`).
 
     Raises
     ------
@@ -22,15 +19,15 @@ class SessionSettings:
         A value is out of range.
     """
 
-    min_window_s: float = 5.0
+    min_window_s: float = default_of(Measurement, "min_window_s")
     """The operation repeats until the window is at least this long; 0: it runs once."""
-    idle_s: float = 10.0
+    idle_s: float = default_of(Measurement, "idle_s")
     """Length of the idle baseline; 0: none is taken."""
-    idle_lifetime_s: float = 0.0
+    idle_lifetime_s: float = default_of(Measurement, "idle_lifetime_s")
     """Maximum age of a reused baseline (same boot, same meters); 0: always take a new one."""
     idle_cache: Path | None = None
     """Folder of the shared baselines; None: baselines are not shared."""
-    sample_interval_s: float = 0.2
+    sample_interval_s: float = default_of(Measurement, "sample_interval_s")
     """Interval of the time series."""
     lock: Path | None = None
     """Lock file that allows one measurement at a time; None: the machine-wide one."""
@@ -40,7 +37,7 @@ class SessionSettings:
             ("min_window_s", 0.0),
             ("idle_s", 0.0),
             ("idle_lifetime_s", 0.0),
-            ("sample_interval_s", 0.01),
+            ("sample_interval_s", SHORTEST_INTERVAL_S),
         ):
             value = getattr(self, name)
             if not low <= value < float("inf"):

@@ -7,7 +7,8 @@ from itertools import pairwise
 from pathlib import Path
 from statistics import median, stdev
 
-from baler_energy.errors import InputError
+from baler_energy.config.measuring import Measurement
+from baler_energy.config.options import add_options
 from baler_energy.fingerprint import ingredients
 from baler_energy.meters.base import Meter, absent_reason
 from baler_energy.meters.calibration import (
@@ -22,7 +23,7 @@ from baler_energy.meters.calibration import (
 from baler_energy.meters.lock import MachineLock
 from baler_energy.meters.options import add_meter_arguments, make_meters
 from baler_energy.meters.session import Session
-from baler_energy.meters.settings import SHORTEST_CALIBRATION_S, SessionSettings
+from baler_energy.meters.settings import SessionSettings
 from baler_energy.meters.ticks import watch_ticks
 from baler_energy.progress import announce
 from baler_energy.provenance import provenance
@@ -55,16 +56,12 @@ _SUMS = ("cpu", "dram", "gpu")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the stage's arguments."""
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="write the calibration (JSON) here")
-    parser.add_argument(
-        "--calibrate-s", type=float, default=30.0, metavar="S", help="length of the idle part (default: %(default)g)"
-    )
+    add_options(parser, Measurement, only=["calibrate_s"])
     add_meter_arguments(parser.add_argument_group("measuring"))
 
 
 def run(args: argparse.Namespace) -> None:
     """Run the stage from the command line."""
-    if not SHORTEST_CALIBRATION_S <= args.calibrate_s < float("inf"):
-        raise InputError(f"--calibrate-s {args.calibrate_s}: must be at least {SHORTEST_CALIBRATION_S} s.")
     meters = make_meters(args.meters, sample_interval_s=args.sample_interval_s)
     for meter in meters:
         meter.prepare()

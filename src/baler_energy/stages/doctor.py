@@ -13,6 +13,7 @@ from baler_energy.meters.base import Channel, Meter
 from baler_energy.meters.options import make_meters
 from baler_energy.meters.sharing import Sharing
 from baler_energy.provenance import machine
+from baler_energy.stages.file_options import number_type
 from baler_energy.vocabulary import STUDY_METERS, Evidence
 
 __all__ = ["EPILOG", "HELP", "add_arguments", "diagnose", "report", "run"]
@@ -40,7 +41,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--partition", nargs="+", metavar="NAME", help="partitions to check (default: all that are up)")
     group.add_argument("--account", metavar="NAME", help="SLURM account of the jobs")
     group.add_argument(
-        "--wait-s", type=float, default=300.0, metavar="S", help="longest wait for the jobs (default: %(default)g)"
+        "--wait-s",
+        type=number_type(0),
+        default=300.0,
+        metavar="S",
+        help="longest wait for the jobs (default: %(default)g)",
     )
 
 

@@ -13,6 +13,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from baler_energy.config.measuring import Peers
+from baler_energy.config.options import add_options
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
 from baler_energy.files import read_json, write_json
@@ -48,13 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tool", type=MeterName, choices=PEERS, required=True, metavar="TOOL", help=", ".join(PEERS))
     parser.add_argument("--data", type=Path, required=True, metavar="TABLE", help="table of `baler-energy prepare`")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
-    parser.add_argument(
-        "--time-limit-s",
-        type=float,
-        default=600.0,
-        metavar="S",
-        help="kill the training after this time, from its start to its end (default: %(default)g)",
-    )
+    add_options(parser, Peers, only=["time_limit_s"])
     train.add_training_arguments(parser)
     add_point_arguments(parser, defaults=DEFAULTS)
     add_session_arguments(parser)
@@ -68,8 +64,6 @@ def run(args: argparse.Namespace) -> None:
     InputError
         An option or the table is wrong, for any tool.
     """
-    if not 0 < args.time_limit_s < float("inf"):
-        raise InputError(f"--time-limit-s {args.time_limit_s}: must be a number of seconds above 0.")
     point = point_options(args, DEFAULTS)
     (args.out / RESULT).unlink(missing_ok=True)
     with tempfile.TemporaryDirectory(prefix="baler-energy-peer-") as folder:

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import NoReturn
 
 from baler_energy.codecs.engines import engine_of, operation_of, profiles_itself, refuse_runtime
+from baler_energy.config.measuring import Profile
+from baler_energy.config.options import add_options
 from baler_energy.config.parameters import Training
 from baler_energy.errors import UnavailableError
 from baler_energy.profilers.base import Profiler
 from baler_energy.profilers.hotspots import HOTSPOTS, Hotspot, write_hotspots
 from baler_energy.progress import announce
-from baler_energy.stages.options import PointOptions, add_point_arguments, point_options, positive_int
+from baler_energy.stages.options import PointOptions, add_point_arguments, point_options
 from baler_energy.stages.profiled import WARM_UP_BATCHES, Job
 from baler_energy.variants import PROFILERS, load
 from baler_energy.vocabulary import OPERATIONS
@@ -56,20 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="operations to profile, one after the other",
     )
     parser.add_argument("--profiler", choices=tuple(_PROFILERS), required=True, help="profiler to use")
-    parser.add_argument(
-        "--max-batches",
-        type=positive_int,
-        default=25,
-        metavar="N",
-        help="use at most this many batches of rows, and one epoch (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--time-limit-s",
-        type=positive_int,
-        default=600,
-        metavar="S",
-        help="stop the profiler after this time at each operation (default: %(default)s)",
-    )
+    add_options(parser, Profile, only=["max_batches", "time_limit_s"])
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
     add_point_arguments(parser)
 
@@ -101,7 +90,7 @@ def profile(
     point: PointOptions,
     out: Path,
     *,
-    time_limit_s: int = 600,
+    time_limit_s: int,
 ) -> None:
     """Profile an operation on the first rows of a table; write hotspots, and the profiler's own files, to `out`.
 
