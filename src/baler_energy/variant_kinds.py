@@ -60,11 +60,14 @@ class PruningKind(NamedTuple):
     ----------
     module
         Prunes a network.
+    meaning
+        What half of it is, which is pruned.
     structured
         Whether it removes whole neurons, so that the matrices become smaller.
     """
 
     module: str
+    meaning: str
     structured: bool = False
 
 
@@ -100,8 +103,11 @@ class RuntimeKind(NamedTuple):
         Values of the axis ``precision`` that it does not support, each with the reason.
     deprecated
         Whether its makers advise against it.
+    meaning
+        What it is, if the name does not say so.
     """
 
     module: str | None = None
     refused: Mapping[str, str] = MappingProxyType({})
     deprecated: bool = False
+    meaning: str = ""

@@ -150,26 +150,42 @@ OPTIMIZERS: Mapping[str, str] = {
 TIMED_STEP = (*ENGINES["fast"]["train"], OPTIMIZERS["adam"])
 #: Kinds of pruning: values of the axis ``pruning`` without the share that is pruned.
 PRUNINGS: Mapping[str, PruningKind] = {
-    "neurons": PruningKind(f"{_ROOT}.codecs.baler.pruning.neurons", structured=True),
-    "costly-neurons": PruningKind(f"{_ROOT}.codecs.baler.pruning.costly_neurons", structured=True),
-    "weights": PruningKind(f"{_ROOT}.codecs.baler.pruning.weights"),
+    "neurons": PruningKind(
+        f"{_ROOT}.codecs.baler.pruning.neurons",
+        "half of the hidden neurons, those of smallest magnitude",
+        structured=True,
+    ),
+    "costly-neurons": PruningKind(
+        f"{_ROOT}.codecs.baler.pruning.costly_neurons",
+        "those of smallest magnitude over the measured time of their layers",
+        structured=True,
+    ),
+    "weights": PruningKind(
+        f"{_ROOT}.codecs.baler.pruning.weights",
+        "the smallest weights are set to zero, which saves nothing; not in engine ``fast``",
+    ),
 }
 #: Runtimes of Baler's trained autoencoder in the engine ``reference``; the first one is PyTorch itself.
 RUNTIMES: Mapping[str, RuntimeKind] = {
-    "eager": RuntimeKind(),
+    "eager": RuntimeKind(meaning="PyTorch, as Baler does"),
     "torch-compile": RuntimeKind(f"{_ROOT}.codecs.baler.runtimes.torch_compile"),
-    "aot-inductor": RuntimeKind(f"{_ROOT}.codecs.baler.runtimes.aot_inductor"),
-    "torchscript": RuntimeKind(f"{_ROOT}.codecs.baler.runtimes.torchscript", deprecated=True),
+    "aot-inductor": RuntimeKind(f"{_ROOT}.codecs.baler.runtimes.aot_inductor", meaning="``torch.export``"),
+    "torchscript": RuntimeKind(
+        f"{_ROOT}.codecs.baler.runtimes.torchscript", deprecated=True, meaning="deprecated by PyTorch"
+    ),
     "onnx-runtime": RuntimeKind(f"{_ROOT}.codecs.baler.runtimes.onnx_runtime"),
     "onnx-runtime-int8": RuntimeKind(
         f"{_ROOT}.codecs.baler.runtimes.onnx_runtime_int8",
         refused={"float64": "it multiplies 8-bit integers and adds float32"},
+        meaning="8-bit products",
     ),
     "openvino": RuntimeKind(
         f"{_ROOT}.codecs.baler.runtimes.openvino", refused={"float64": "it computes in float32, without saying so"}
     ),
     "tensorrt": RuntimeKind(
-        f"{_ROOT}.codecs.baler.runtimes.tensorrt", refused={"float64": "it has no matrix products in float64"}
+        f"{_ROOT}.codecs.baler.runtimes.tensorrt",
+        refused={"float64": "it has no matrix products in float64"},
+        meaning="NVIDIA GPUs",
     ),
 }
 #: Meters of a study, in the order of their readings and of their priority in totals.

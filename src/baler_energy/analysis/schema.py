@@ -6,7 +6,10 @@ import pyarrow as pa
 
 from baler_energy.analysis.schema_derived import DERIVED, DERIVED_HISTOGRAMS
 from baler_energy.config.parameters import AXES, column_type, shown
+from baler_energy.config.texts import one_of
 from baler_energy.errors import BalerEnergyError
+from baler_energy.variants import GENERATORS, PROFILERS
+from baler_energy.vocabulary import NODE_METERS
 
 __all__ = ["KINDS", "POINT", "TABLES", "Column", "arrow_schema", "check_columns"]
 
@@ -37,7 +40,7 @@ def _columns(text: str) -> tuple[Column, ...]:
 
 #: Columns with details that are only known once the parameter is applied.
 _FACTS = {
-    "dataset": "source | string | | source of the dataset: pythia8, toy (not physics) or file",
+    "dataset": f"source | string | | source of the dataset: {one_of([*GENERATORS, 'file'])}",
     "rows": "columns | integer | 1 | columns of the table",
     "compression_ratio": "latent_columns | integer | 1 | columns of the compressed table",
 }
@@ -71,7 +74,7 @@ bound | number | unit | upper limit of the reading error: ticks at the edges, ga
 detail | string | | how the value was obtained and what it assumes
 """)
 
-_RUNS = POINT + _columns("""
+_RUNS = POINT + _columns(f"""
 operation | string | | train, compress, decompress, or forward where the study has several networks
 at_centre | boolean | | the point is the study's centre, on any device: the one it names, or the middle of the grid
 window_start | datetime | | start of the window (UTC)
@@ -91,7 +94,7 @@ dynamic_energy_j | number | J | measured energy minus idle power times duration;
 idle_power_w | number | W | idle power of the components in energy_scope
 power_mean_w | number | W | energy_j / duration_s
 node_energy_j | number | J | energy of the whole node for one iteration; contains the others, so is in no total
-node_meter | string | | meter of node_energy_j: wattmeter, ipmi, hwmon, slurm or power_supply
+node_meter | string | | meter of node_energy_j: {one_of(NODE_METERS)}
 co2e_kg | number | kg | emissions of energy_j with the study's carbon intensity and PUE; null if the study sets none
 carbon_intensity_g_per_kwh | number | g/kWh | carbon intensity of the electricity during the window
 pue | number | 1 | power usage effectiveness of the site
@@ -234,11 +237,10 @@ KINDS = {
     "absent": "the profiler could not run; reason says why",
 }
 
-_HOTSPOTS = POINT + _columns(
-    """
+_HOTSPOTS = POINT + _columns(f"""
 operation | string | | train, compress or decompress; prepare for reading the table; machine for peaks
-profiler | string | | cprofile, torch, scalene, pyspy, copies, perf or parts (measured loops)
-kind | string | | kind of row: see KINDS
+profiler | string | | {one_of(PROFILERS)} (parts: measured loops)
+kind | string | | kind of row: {"; ".join(f"{kind} ({meaning})" for kind, meaning in KINDS.items())}
 name | string | | name of the function, operator, layer or counter
 file | string | | source file, null for built-ins and operators
 line | integer | 1 | line in the file
@@ -256,8 +258,7 @@ energy_evidence | string | | measured or modelled: what energy_j is
 energy_scope | string | | components in energy_j, such as cpu+dram
 flags | string | | flags of a measured loop, as in runs
 reason | string | | why there are no values
-""".replace("see KINDS", "; ".join(f"{kind} ({meaning})" for kind, meaning in KINDS.items()))
-)
+""")
 
 _MODELS = POINT + _columns("""
 tool | string | | tool that counted

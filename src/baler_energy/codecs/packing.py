@@ -13,7 +13,7 @@ from baler_energy.codecs.coders.bound import ErrorBound
 from baler_energy.errors import InputError
 from baler_energy.variants import CODERS, load
 
-__all__ = ["Packing", "Reduced"]
+__all__ = ["Packing", "Reduced", "usages"]
 
 
 class Reduced(NamedTuple):
@@ -164,10 +164,14 @@ def _kind(name: str) -> type[Word]:
     return kind
 
 
+def usages() -> str:
+    """Say how to write each word; imports all of them."""
+    kinds: Iterable[type[Word]] = dict.fromkeys(_kind(name) for name in CODERS)
+    return "; ".join(kind.usage for kind in kinds)
+
+
 def _allowed() -> str:
     """List the supported words, for messages."""
-    kinds: Iterable[type[Word]] = dict.fromkeys(_kind(name) for name in CODERS)
-    usages = "; ".join(kind.usage for kind in kinds)
     return (
-        f"use none, or some of these joined by a plus sign: {usages}; for example float32-12+zstd or zstd+bound-0.001"
+        f"use none, or some of these joined by a plus sign: {usages()}; for example float32-12+zstd or zstd+bound-0.001"
     )

@@ -6,5 +6,6 @@
 - `study`: the whole study, its grid of points and their paths; `reading`: its files, and its mistakes in words
 - `recommended`: Baler's own training, and the one that is recommended instead
 - `centre`: the point from which the figures vary one axis at a time
+- `texts`: lists of variants in texts
 - `options`: parameters as command-line options, and as the arguments that a rule passes
 """

@@ -62,7 +62,7 @@ class Profile(Config):
     """Each entry names values of axes; it selects the grid points that match, in their first repeat."""
     profilers: tuple[Profiler, ...] = tuple(PROFILERS)
     """Profilers to run, each in its own process; ``parts`` is not a profiler but measures layers and data movements in
-    loops. Engines other than ``reference`` are only profiled with cProfile."""
+    loops. Some engines and transforms can only be profiled with some of them: |limited|."""
     max_batches: Count = 25
     """Maximum number of batches to profile; the torch profiler takes half a second per batch."""
     time_limit_s: Count = 600

@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from baler_energy.config.parameters import Config
+from baler_energy.config.texts import filled
 from baler_energy.errors import InputError
 
 __all__ = ["add_options", "option", "options_of"]
@@ -95,8 +96,9 @@ def _reader(name: str, kind: Any) -> Any:
 
 
 def _help(field: FieldInfo) -> str:
-    """Return a field's description without markup."""
-    text = " ".join((field.description or "").split()).replace("``", "").replace("%", "%%").rstrip(".")
+    """Return a field's description without markup, and without what only the documentation says."""
+    text = " ".join(filled(field.description or "").split())
+    text = text.replace("``", "").replace("%", "%%").rstrip(".")
     return re.sub(r"`([^`]*)`", r"\1", text[:1].lower() + text[1:])
 
 

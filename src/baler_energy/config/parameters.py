@@ -20,8 +20,9 @@ from pydantic.fields import FieldInfo
 from baler_energy.codecs.baler.architecture import network
 from baler_energy.codecs.baler.pruning.base import Pruning
 from baler_energy.codecs.packing import Packing
+from baler_energy.config.texts import one_of, several
 from baler_energy.errors import InputError
-from baler_energy.variants import ENGINES, OPTIMIZERS, RUNTIMES, SCHEDULES, STARTS, TRANSFORMS
+from baler_energy.variants import ENGINES, OPTIMIZERS, PRUNINGS, RUNTIMES, SCHEDULES, STARTS, TRANSFORMS
 
 __all__ = [
     "AXES",
@@ -146,24 +147,22 @@ class Parameters(Config):
     transform: Annotated[
         Transform,
         Shown(
-            "what turns rows into what is stored: baler (the autoencoder), pca or identity (none)",
+            f"what turns rows into what is stored: {one_of(TRANSFORMS)}",
             quiet=True,
             codec=True,
         ),
     ] = "baler"
-    """``baler``: the autoencoder; ``pca``: principal components, in closed form; ``identity``: no transform, the
-    packing is applied to the columns in their own number types, so a lossless packing is a lossless codec. Axes that do
-    not apply (engine, model, epochs, ...) are ignored."""
+    """What turns rows into what is stored. |transforms| Axes that do not apply (engine, model, epochs, ...) are
+    ignored."""
     engine: Annotated[
         Engine,
         _BALER,
         Shown(
-            "program that compresses: reference (plain PyTorch), fast (the same, faster) or upstream (Baler)",
+            f"program that trains and applies the autoencoder: {one_of(ENGINES)}",
             phrase="engine {}",
         ),
     ] = "reference"
-    """``reference``: the autoencoder in plain PyTorch, as a Baler user runs it; ``fast``: the same at the speed of the
-    hardware; ``upstream``: Baler itself (`make upstream`)."""
+    """Program that trains and applies the autoencoder. |engines|"""
     model: Annotated[
         str,
         _checked(network),
@@ -204,15 +203,13 @@ class Parameters(Config):
         _checked(Packing.parse),
         _NOT_UPSTREAM,
         Shown(
-            "how latents are stored: number format, zstd, error bound; none: as computed",
+            "how latents are stored: words joined by plus signs; none: as computed",
             phrase="packing {}",
             codec=True,
         ),
     ] = "none"
-    """How latents are stored: ``float32``, ``float16``, ``float32-12`` (mantissa bits), ``quantise-0.01``, ``zstd``,
-    ``lz4``, ``zlib``, ``lzma``, ``blosc2``, ``pcodec``, a file's format (``parquet-zstd``, ``root-zstd-5``,
-    ``rntuple-zstd-5``), an error-bounded coder (``sz3-0.01``, ``sz2-0.01``, ``zfp-0.01``), ``bound-0.01`` (largest
-    error relative to the column's range), joined by ``+``."""
+    """How latents are stored, such as ``quantise-0.01+zstd``; ``none``: as computed. Words that are joined by ``+``:
+    |coders|."""
     threads: Annotated[Count | Literal["auto"], Shown("threads of torch, the actual number", phrase="{} thread{s}")] = (
         "auto"
     )
@@ -225,7 +222,7 @@ class Parameters(Config):
         _BALER,
         _NOT_UPSTREAM,
         Shown(
-            "parameters that training starts from: random or pca (principal components)",
+            f"parameters that training starts from: {one_of(STARTS)}",
             phrase="start {}",
             quiet=True,
             codec=True,
@@ -244,14 +241,13 @@ class Parameters(Config):
             codec=True,
         ),
     ] = None
-    """Learning rate, or the largest one of a schedule; by default that of the optimizer (docs/engines.md; Adam:
-    0.001)."""
+    """Learning rate, or the largest one of a schedule; by default that of the optimizer (docs/engines.md)."""
     schedule: Annotated[
         Schedule,
         _BALER,
         _NOT_UPSTREAM,
         Shown(
-            "how the learning rate changes: constant, plateau or one-cycle",
+            f"how the learning rate changes: {one_of(SCHEDULES)}",
             phrase="schedule {}",
             quiet=True,
             codec=True,
@@ -271,34 +267,27 @@ class Parameters(Config):
             codec=True,
         ),
     ] = "adam"
-    """What turns gradients into steps of the parameters. ``muon`` and ``soap`` work on whole matrices; ``sophia`` needs
-    second derivatives."""
+    """What turns gradients into steps of the parameters; docs/engines.md compares them."""
     runtime: Annotated[
         Runtime,
         _BALER,
         AppliesTo(engines=("reference",)),
         Shown("what computes the trained network in compression and decompression", phrase="runtime {}", quiet=True),
     ] = "eager"
-    """What computes the trained network in compression and decompression (engine ``reference`` only), without effect
-    on training. ``eager``: PyTorch, as Baler does; ``torch-compile``; ``aot-inductor`` (``torch.export``);
-    ``torchscript`` (deprecated by PyTorch); ``onnx-runtime``, also with 8-bit products (``onnx-runtime-int8``);
-    ``openvino``; ``tensorrt`` (NVIDIA GPUs). Those of other packages need the extra ``runtimes``."""
-
+    """What computes the trained network in compression and decompression, without effect on training: |runtimes|.
+    Those of other packages need the extra ``runtimes``."""
     pruning: Annotated[
         str,
         _checked(Pruning.parse),
         _BALER,
         _NOT_UPSTREAM,
         Shown(
-            "kind of pruning and share that is pruned: neurons, costly-neurons or weights; none",
+            f"kind of pruning and share that is pruned: {one_of(PRUNINGS)}; none",
             phrase="pruning {}",
             quiet=True,
         ),
     ] = "none"
-    """What is pruned before the last epochs (``training.fine_tuning``), and its share. ``neurons-0.5``: half of the
-    hidden neurons, those of smallest magnitude; ``costly-neurons-0.5``: those of smallest magnitude over the measured
-    time of their layers; ``weights-0.5``: the smallest weights are set to zero, which saves nothing (not in engine
-    ``fast``)."""
+    """What is pruned before the last epochs (``training.fine_tuning``), and its share: |prunings|."""
 
     def changed(self, **changes: Any) -> Self:
         """Return a copy with some values changed, all validated; parameters that do not apply are null."""
@@ -329,6 +318,16 @@ def engines_with(name: str) -> tuple[str, ...]:
 def _marks(name: str) -> tuple[AppliesTo, ...]:
     field = Parameters.model_fields.get(name)
     return () if field is None else tuple(mark for mark in field.metadata if isinstance(mark, AppliesTo))
+
+
+def _name_engines() -> None:
+    """Name the engines in the descriptions of parameters that not every engine has."""
+    for name, field in Parameters.model_fields.items():
+        if len(known := engines_with(name)) < len(ENGINES):
+            field.description = f"{field.description} Engines other than {several(known)} only have the default."
+
+
+_name_engines()
 
 
 #: Names of the parameters, in their order in paths.

@@ -68,7 +68,7 @@ class ToyData(Config):
 
 
 class FileData(Config):
-    """Your own file: ROOT, Parquet, HDF5 or npz."""
+    """Your own file: |files|."""
 
     source: Literal["file"]
     path: Annotated[str, Field(min_length=1)]

@@ -22,7 +22,7 @@ def read_foreign(paths: Sequence[Path]) -> tuple[pd.DataFrame, pd.DataFrame]:
     Parameters
     ----------
     paths
-        Files of codecarbon, eco2ai, pyJoules, Zeus or carbontracker, recognised by their content.
+        Files of the tools in `detect.TOOLS`, recognised by their content.
 
     Returns
     -------

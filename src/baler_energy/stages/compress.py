@@ -10,6 +10,7 @@ import numpy as np
 
 from baler_energy.codecs.engines import engine_of, engines, operation_of
 from baler_energy.config.parameters import Training
+from baler_energy.config.texts import FILES, one_of
 from baler_energy.errors import InputError
 from baler_energy.files import atomic_path
 from baler_energy.formats.reading import Request
@@ -33,14 +34,14 @@ if TYPE_CHECKING:
 __all__ = ["COMPRESSED", "EPILOG", "HELP", "add_arguments", "compress", "run"]
 
 HELP = "compress a table with a codec, and measure it"
-EPILOG = """examples:
+EPILOG = f"""examples:
   baler-energy compress --data table.npz --checkpoint run/train/checkpoint.pt --out run/compress
   baler-energy compress --engine fast --packing float32+zstd --data events.root --tree Events \\
       --checkpoint run/train/checkpoint.pt --out run/compress
 
   baler-energy compress --transform identity --packing pcodec --data events.parquet --out run/compress
 
-The engine fast, and every transform other than baler, can also read ROOT, Parquet, HDF5 and npz files of any size;
+The engine fast, and every transform other than baler, can also read {one_of(FILES, "and")} files of any size;
 decompress then writes a file of the same kind.
 
 writes table.baler, samples.parquet and, last, measurement.json
@@ -51,7 +52,7 @@ COMPRESSED = "table.baler"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the stage's options."""
-    data_help = "table of `baler-energy prepare`; with --engine fast also a ROOT, Parquet, HDF5 or npz file"
+    data_help = f"table of `baler-energy prepare`; with --engine fast also a {one_of(FILES)} file"
     add_codec_file_arguments(parser, data_help=data_help)
     file = parser.add_argument_group("your own file (--engine fast, or another --transform)")
     add_file_arguments(

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EPILOG", "HELP", "add_arguments", "import_files", "run"]
 
-HELP = "read and check results of codecarbon, eco2ai, pyJoules, Zeus or carbontracker"
+HELP = "read and check results of other tools that measure energy, such as codecarbon"
 EPILOG = """\
 examples:
   baler-energy import emissions.csv --out imported

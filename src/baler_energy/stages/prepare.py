@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from baler_energy.config.texts import FILES, one_of
 from baler_energy.data.checks import check_columns
 from baler_energy.data.ingest import tables_from_file, tables_from_shards
 from baler_energy.data.table import Table
@@ -17,7 +18,7 @@ from baler_energy.stages.file_options import add_file_arguments, number_type, re
 
 __all__ = ["EPILOG", "HELD_OUT", "HELP", "add_arguments", "prepare_file", "prepare_generated", "run", "summary"]
 
-HELP = "write a checked table (npz) from generated shards or from a ROOT, Parquet, HDF5 or npz file"
+HELP = f"write a checked table (npz) from generated shards or from a {one_of(FILES)} file"
 EPILOG = """examples:
   baler-energy prepare --input shard-1.npz shard-2.npz --generated --rows 50000 --out table.npz
   baler-energy prepare --input events.root --tree Events --columns 'Jet_*' --rows 50000 --seed 1 --out table.npz

@@ -3,12 +3,16 @@
 import argparse
 import json
 import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from baler_energy.analysis import glossary
+from baler_energy.codecs.packing import usages
 from baler_energy.config.study import Study
+from baler_energy.config.texts import explained, filled, one_of
 from baler_energy.files import write_text
+from baler_energy.variants import TRANSFORMS, load
 
 __all__ = ["EPILOG", "HELP", "add_arguments", "documentation", "json_schema", "run", "write_schema"]
 
@@ -47,16 +51,57 @@ def write_schema(schema: Path, readme: Path) -> None:
 
 def json_schema() -> str:
     """Return the JSON schema of a study, as text."""
-    return json.dumps(Study.model_json_schema(), indent=2) + "\n"
+    return json.dumps(_schema(), indent=2) + "\n"
 
 
 def documentation() -> str:
     """Return a Markdown table of keys for each section of the configuration."""
-    schema = Study.model_json_schema()
+    schema = _schema()
     sections = {"Study": schema} | schema["$defs"]
     return "\n".join(
         _section(name, model, schema["$defs"]) for name, model in sections.items() if "properties" in model
     )
+
+
+def _schema() -> dict[str, Any]:
+    """Return the JSON schema of a study; its descriptions have the lists of variants."""
+    schema: dict[str, Any] = _filled(Study.model_json_schema())
+    return schema
+
+
+def _filled(part: Any) -> Any:
+    if isinstance(part, dict):
+        # A key of the configuration may be called description; then its value is not text.
+        return {
+            key: filled(value, _LISTS) if key == "description" and isinstance(value, str) else _filled(value)
+            for key, value in part.items()
+        }
+    return [_filled(one) for one in part] if isinstance(part, list) else part
+
+
+def _described(implementations: Iterable[tuple[object, Mapping[str, tuple[str, ...]]]]) -> str:
+    """Write names and the first lines of the modules that describe them, a sentence for each."""
+    lines = ((name, (load(one["about"][0]).__doc__ or "").partition("\n")[0]) for name, one in implementations)
+    return " ".join(f"``{name}``: {line}" for name, line in lines)
+
+
+def _engines() -> str:
+    return _described(pair for one in TRANSFORMS.values() if None not in one for pair in one.items())
+
+
+def _transforms() -> str:
+    own = _described((name, one[None]) for name, one in TRANSFORMS.items() if None in one)
+    return " ".join([*(f"``{name}``: see ``engine``." for name, one in TRANSFORMS.items() if None not in one), own])
+
+
+def _limited() -> str:
+    """Name the codecs that not every profiler supports, each with those that do."""
+    about = [load(modules["about"][0]).ENGINE for one in TRANSFORMS.values() for modules in one.values()]
+    return explained({one.name: one_of(one.profilers or ["none"], "and") for one in about if one.profilers is not None})
+
+
+#: Lists that say more than on the command line, from the variants' modules.
+_LISTS = {"coders": usages, "engines": _engines, "transforms": _transforms, "limited": _limited}
 
 
 def _section(name: str, model: dict[str, Any], models: dict[str, Any]) -> str:

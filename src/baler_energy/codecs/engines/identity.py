@@ -1,4 +1,4 @@
-"""No transform: the packing is applied to the columns, each in its own number type."""
+"""No transform: the packing is applied to the columns in their own number types; lossless if the packing is."""
 
 from baler_energy.codecs.engines.base import Engine
 from baler_energy.codecs.packing import Packing

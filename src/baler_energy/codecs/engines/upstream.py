@@ -1,4 +1,4 @@
-"""Baler itself, in a separate process and environment."""
+"""Baler itself, in a separate process and environment (`make upstream`)."""
 
 from collections.abc import Mapping
 
