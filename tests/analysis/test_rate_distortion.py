@@ -65,6 +65,7 @@ def _run(codec, repeat, error, ratio):
         common = {"run_id": f"{codec['transform']}{repeat}", "operation": operation, "flags": flags, "rows": 1000}
         errors = ("mean_rms_over_range", "mean_nrmse", "max_over_range", "mean_relative_error_median")
         common |= dict.fromkeys(errors, error)
+        common["held_out_mean_rms_over_range"] = 2 * error if codec["compression_ratio"] else math.nan
         common |= {"ratio_native_bytes": ratio, "compressed_bytes": 1e6 / ratio, "energy_evidence": "measured"}
         rows.append(codec | common | {"energy_j": 0.5 + repeat, "duration_s": 0.25, "memory_peak_b": 3e8})
     return rows
@@ -97,6 +98,8 @@ def test_a_codec_is_summarised_over_its_repeats():
     assert (second["train_j"], second["train_s"], second["train_memory_b"]) == (1, 0.25, 3e8)
     assert math.isnan(first["train_memory_b"]) and first["decompress_memory_b_n"] == 2 and second["ratio_n"] == 2
     assert second["error_half_width"] == pytest.approx(12.706 * 0.1, rel=1e-3)
+    assert second["held_out_error"] == pytest.approx(0.4) and second["held_out_error_n"] == 2
+    assert math.isnan(first["held_out_error"]) and first["held_out_error_n"] == 0
 
 
 def test_energies_of_two_kinds_are_not_averaged():

@@ -47,6 +47,7 @@ _OTHERS = [name for name in CODEC if name not in NAMED]
 #: Errors and sizes of a codec, and the columns of ``runs`` that are averaged.
 _RESULTS = {
     "error": "mean_rms_over_range",
+    "held_out_error": "held_out_mean_rms_over_range",
     "nrmse": "mean_nrmse",
     "max_over_range": "max_over_range",
     "relative_error": "mean_relative_error_median",
@@ -106,10 +107,11 @@ def codec_points(runs: pd.DataFrame) -> pd.DataFrame:
     -------
     pandas.DataFrame
         A row per codec, smallest error first: ``family``, `CODEC`, ``n`` (runs), ``trains`` (if it is trained),
-        ``error`` (mean of mean_rms_over_range), ``nrmse``, ``max_over_range``, ``relative_error`` (mean of
-        mean_relative_error_median), ``ratio`` (over the recorded formats), ``bytes_per_row``, `COSTS` and `TRAINING`
-        (means over clean runs; null without any), `MEMORY` and ``evidence`` of the energies. Each mean has the half
-        width of its 95 % t interval in ``..._half_width`` (null for one run) and its number of runs in ``..._n``.
+        ``error`` (mean of mean_rms_over_range), ``held_out_error`` (the same on held-out rows; null without any),
+        ``nrmse``, ``max_over_range``, ``relative_error`` (mean of mean_relative_error_median), ``ratio`` (over the
+        recorded formats), ``bytes_per_row``, `COSTS` and `TRAINING` (means over clean runs; null without any), `MEMORY`
+        and ``evidence`` of the energies. Each mean has the half width of its 95 % t interval in ``..._half_width``
+        (null for one run) and its number of runs in ``..._n``.
     """
     runs = runs.assign(bytes_per_row=runs["compressed_bytes"] / runs["rows"])
     rows = []

@@ -31,6 +31,9 @@ _LHC_RUN_TB = 204e3
 _PB_A_DAY_TB = 365.25e3
 _GB = 1e9
 _NEEDED = ["ratio", "compress_j_per_gb", "decompress_j_per_gb"]
+#: Error on rows that a codec was not trained on: what a model is worth for more data than its training rows. A codec
+#: without training has the same error on all rows of the same kind.
+_ON_NEW_ROWS = "error_on_new_rows"
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,9 @@ class Case:
     trained, best
         The two codecs; `best` is None if the study has no such codec.
     error
-        Mean RMS residual over range of the trained codec.
+        Mean RMS residual over range of the trained codec, at which `best` was chosen.
+    held_out
+        Whether `error` is that on held-out rows. If it is not known, it is that on the training rows.
     evidence
         Whether the energies of both are measured or modelled.
     n
@@ -52,8 +57,19 @@ class Case:
     trained: Codec
     best: Codec | None
     error: float
+    held_out: bool
     evidence: str
     n: int
+
+    @property
+    def error_rows(self) -> str:
+        """The rows of `error`."""
+        return "held-out" if self.held_out else "training"
+
+    @property
+    def error_words(self) -> str:
+        """The error, its measure and its rows."""
+        return f"RMS residual / range {100 * self.error:.3g} % on {self.error_rows} rows"
 
     @property
     def others(self) -> tuple[Codec, ...]:
@@ -162,6 +178,7 @@ def read_break_even(tables: Tables) -> Study:
     constants = tables["break_even"]
     require_rows("the dataset has no constants (break_even); collect the study again", constants)
     points, runs, device = codecs_at_centre(tables)
+    points = points.assign(**{_ON_NEW_ROWS: points["held_out_error"].fillna(points["error"])})
     native = (runs["ratio_native_bytes"] * runs["compressed_bytes"]).mean()
     cases = [_case(row, points, runs, native / _GB) for row in points[points["epochs"].notna()].to_dict("records")]
     intensity = runs["carbon_intensity_g_per_kwh"].dropna()
@@ -191,7 +208,8 @@ def _case(row: Mapping[Any, Any], points: pd.DataFrame, runs: pd.DataFrame, nati
     )
     if not np.isfinite([ratio, compress, decompress, trained.train_j, trained.model_bytes]).all():
         return None
-    return Case(trained, _best(row, points), row["error"], str(row["evidence"]), int(row["n"]))
+    held_out = not pd.isna(row["held_out_error"])
+    return Case(trained, _best(row, points), row[_ON_NEW_ROWS], held_out, str(row["evidence"]), int(row["n"]))
 
 
 def _best(trained: Mapping[Any, Any], points: pd.DataFrame) -> Codec | None:
@@ -200,8 +218,9 @@ def _best(trained: Mapping[Any, Any], points: pd.DataFrame) -> Codec | None:
     Only codecs whose energies have the same evidence are compared.
     """
     others = points[~points["trains"].astype(bool) & points["evidence"].eq(trained["evidence"])]
-    smaller = others[others["error"] <= trained["error"]][["family", "packing", *_NEEDED]]
-    same = at_error(others, trained["error"], _NEEDED) if trained["error"] > 0 else pd.DataFrame()
+    error = trained[_ON_NEW_ROWS]
+    smaller = others[others[_ON_NEW_ROWS] <= error][["family", *_NEEDED]]
+    same = at_error(others, error, _NEEDED, _ON_NEW_ROWS) if error > 0 else pd.DataFrame()
     known = pd.concat([same, smaller], ignore_index=True).dropna(subset=_NEEDED) if len(smaller) + len(same) else same
     # Keeping the data as recorded is a separate comparison.
     known = known[known["ratio"] > 1] if len(known) else known

@@ -1,5 +1,6 @@
 """Codecs without training, next to the trained ones of a synthetic study."""
 
+import math
 from collections.abc import Callable, Mapping
 
 import pandas as pd
@@ -22,6 +23,7 @@ def with_codecs() -> Callable[[Tables, Mapping[str, tuple[float, float]]], Table
     def extended(tables: Tables, codecs: Mapping[str, tuple[float, float]]) -> Tables:
         runs = tables["runs"][tables["runs"]["batch_size"] == 512]
         one = runs[runs["at_centre"] & (runs["operation"] != "train")]
+        held_out = [name for name in runs if name.startswith("held_out")]
         added = [
             one.assign(
                 transform=NO_TRANSFORM,
@@ -32,6 +34,7 @@ def with_codecs() -> Callable[[Tables, Mapping[str, tuple[float, float]]], Table
                 ratio_native_bytes=ratio,
                 compressed_bytes=one["ratio_native_bytes"] * one["compressed_bytes"] / ratio,
                 at_centre=False,
+                **dict.fromkeys(held_out, math.nan),
                 **{name: None for name in AXES if not applies(name, NO_TRANSFORM)},
             )
             for packing, (error, ratio) in codecs.items()

@@ -48,6 +48,7 @@ def test_each_trained_codec_is_compared_at_its_error(worse: Tables) -> None:
         f"baler 1/2, {epochs}" for epochs in ("1 epoch", "25 epochs", "5 epochs")
     ]
     points = {case.error: case for case in study.cases}
+    assert all(case.held_out for case in study.cases)
     for error, case in points.items():
         assert case.best is not None and case.trained.ratio == 2 and case.trained.model_bytes == pytest.approx(5e5)
         exponent = np.log(60 / 8) / np.log(0.2 / 0.001)
@@ -62,9 +63,40 @@ def test_each_trained_codec_is_compared_at_its_error(worse: Tables) -> None:
     assert study.pue == 1 and study.intensity_g_per_kwh == 34.8 and study.currency == "EUR"
 
 
+def _held_out(tables: Tables, factor: float) -> Tables:
+    """Give trained codecs another error on held-out rows, over that on the training rows; NaN: none were held out."""
+    runs = tables["runs"]
+    error = (factor * runs["mean_rms_over_range"]).where(runs["transform"] != NO_TRANSFORM)
+    return tables | {"runs": runs.assign(held_out_mean_rms_over_range=error)}
+
+
+def test_a_model_that_is_worse_on_new_rows_is_compared_at_its_error_on_them(worse: Tables) -> None:
+    equal, double = (read_break_even(_held_out(worse, factor)) for factor in (1.0, 2.0))
+    rivals = {case.trained.name: case for case in equal.cases}
+    exponent = np.log(60 / 8) / np.log(0.2 / 0.001)
+    for case in double.cases:
+        other = rivals[case.trained.name]
+        assert case.best is not None and other.best is not None
+        assert case.error == pytest.approx(2 * other.error)
+        assert case.best.ratio == pytest.approx(2**exponent * other.best.ratio), "an easier error, so a larger ratio"
+
+
+def test_without_held_out_rows_the_error_is_that_on_the_training_rows_and_is_called_so(worse: Tables) -> None:
+    tables = _held_out(worse, np.nan)
+    study, held_out = read_break_even(tables), read_break_even(worse)
+    assert not any(case.held_out for case in study.cases)
+    by_name = {case.trained.name: case.error for case in held_out.cases}
+    for case in study.cases:
+        assert by_name[case.trained.name] == pytest.approx(1.1 * case.error)
+    assert set(break_even(tables)["at_error_rows"]) == {"training"}
+    assert set(break_even(worse)["at_error_rows"]) == {"held-out"}
+    for one, words in ((tables, "on training rows"), (worse, "on held-out rows")):
+        assert words in TABLE.notes(break_even(one), one)[0] and words in draw_years(one).get_suptitle()
+
+
 def test_the_table_has_three_volumes_and_three_ways_to_keep_them(worse: Tables) -> None:
     table = break_even(worse)
-    assert len(table) == 3 * 3 * 3 * 3 and list(table.columns[9:14]) == list(STEPS)
+    assert len(table) == 3 * 3 * 3 * 3 and list(table.columns[10:15]) == list(STEPS)
     money = table[(table["quantity"] == "money") & (table["scenario"] == "one LHC run (204 PB)")]
     recorded = money[money["codec"] == "as recorded"].iloc[0]
     # 204 PB for 10 years: 70 EUR a TB and year, and 0.565 W a TB at 0.20 EUR/kWh.

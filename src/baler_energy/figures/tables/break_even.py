@@ -47,7 +47,7 @@ _SAVINGS = [
     for name in ("saving", "saving_low", "saving_high", "pays_share", "pays_from_years", "pays_from_volume_tb")
 ]
 _COLUMNS = [
-    *("scenario", "volume_tb", "years", "at_codec", "at_error", "codec", "ratio", "quantity", "unit"),
+    *("scenario", "volume_tb", "years", "at_codec", "at_error", "at_error_rows", "codec", "ratio", "quantity", "unit"),
     *STEPS,
     *_SAVINGS,
     "evidence",
@@ -60,12 +60,12 @@ def break_even(tables: Tables) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        For each trained codec (``at_codec``, ``at_error``), scenario and one of the three ``codec``, a row per
-        ``quantity`` (energy_j, co2e_kg, money) in ``unit``: the cost of each step at the likeliest constants, and the
-        net savings against keeping as recorded (``recorded_``) and, for the trained codec, against the other codec
-        (``best_``): median and 90 % of the draws, share of draws in which it pays, and medians of the years and of the
-        volume per model (TB) above which it pays (null: never). ``evidence`` is that of train, compress and read;
-        keep, move and prices are modelled. Empty if there is nothing to compare.
+        For each trained codec (``at_codec``; ``at_error`` on ``at_error_rows``: held-out or training), scenario and
+        one of the three ``codec``, a row per ``quantity`` (energy_j, co2e_kg, money) in ``unit``: the cost of each step
+        at the likeliest constants, and the net savings against keeping as recorded (``recorded_``) and, for the trained
+        codec, against the other codec (``best_``): median and 90 % of the draws, share of draws in which it pays, and
+        medians of the years and of the volume per model (TB) above which it pays (null: never). ``evidence`` is that of
+        train, compress and read; keep, move and prices are modelled. Empty if there is nothing to compare.
     """
     try:
         study = read_break_even(tables)
@@ -86,7 +86,8 @@ def _rows(study: Study, case: Case, scenario: Scenario, codec: Codec, draws: Con
     found = []
     for quantity, by_step in costs(codec, scenario, likeliest(study.ranges)).items():
         row: Row = {"scenario": scenario.name, "volume_tb": scenario.volume_tb, "years": scenario.years}
-        row |= {"at_codec": case.trained.name, "at_error": case.error, "codec": codec.name, "ratio": codec.ratio}
+        row |= {"at_codec": case.trained.name, "at_error": case.error}
+        row |= {"at_error_rows": case.error_rows, "codec": codec.name, "ratio": codec.ratio}
         row |= {"quantity": quantity.name, "unit": quantity.unit or study.currency, "evidence": case.evidence}
         row |= {step: float(value) for step, value in by_step.items()}
         if codec is not AS_RECORDED:
@@ -168,7 +169,7 @@ def _against_best(own: Any, study: Study, case: Case, scenario: Scenario) -> str
     assert best is not None
     compared = (case.trained, best, scenario, likeliest(study.ranges))
     pays = "pays" if own["best_saving"] > 0 else "does not pay"
-    said = f"{case.trained.name} (RMS residual / range {100 * case.error:.3g} %) {pays} compared with {best.name},"
+    said = f"{case.trained.name} ({case.error_words}) {pays} compared with {best.name},"
     said += " which needs no training and has no larger error: for"
     said += f" {scenario.name}, kept for {scenario.years:g} years, it {_saved(own, 'best', saved=True)}."
     said += f" Its ratio is {case.trained.ratio:.3g}, that of {best.name} {best.ratio:.3g}; at this error it would save"
@@ -206,12 +207,13 @@ TABLE = TableSpec(
     "break_even (sources and ranges: docs/break-even.md). Each trained codec is compared with the codec without "
     "training that has the largest ratio at the same error or less, and with the data as recorded. Net savings are "
     "medians and 90 % of 10,000 seeded draws from the ranges; they do not include the spread of the measurements. One "
-    "model is trained for each volume per model, at the cost of a training on the study's sample, and is assumed to be "
-    "as good on the rest of the data as on its training rows. Money is the price of storage and electricity, without "
-    "computers and staff. The volume of an LHC run is that of Run 2 (CERN, 2024). Published energies to compress, for "
-    "comparison: SZ2 2.4, SZ3 3.2 and ZFP 1.4 kJ/GB (a field of NYX on one core of a two-socket Intel node, energy of "
-    "the whole node: data of the authors of arXiv 2410.23497); gzip 0.40 kJ/GB (a CSV file, RAPL, processor not named: "
-    "Green Coding).",
+    "model is trained for each volume per model, at the cost of a training on the study's sample. Most of that volume "
+    "is not in the training rows, so codecs are compared at the trained codec's error on held-out rows (also for the "
+    "sample) or, if none were held out, at its error on the training rows; the notes say which. Money is the price of "
+    "storage and electricity, without computers and staff. The volume of an LHC run is that of Run 2 (CERN, 2024). "
+    "Published energies to compress, for comparison: SZ2 2.4, SZ3 3.2 and ZFP 1.4 kJ/GB (a field of NYX on one core of "
+    "a two-socket Intel node, energy of the whole node: data of the authors of arXiv 2410.23497); gzip 0.40 kJ/GB (a "
+    "CSV file, RAPL, processor not named: Green Coding).",
     make=break_even,
     rows=_readable,
     count=lambda frame: len(frame[_KEY].drop_duplicates()),

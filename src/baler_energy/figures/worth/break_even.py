@@ -135,7 +135,7 @@ def _name(other: Codec) -> str:
 
 
 def _describe(figure: Figure, case: Case, study: Study, shown: str, pays: list[tuple[Codec, str]]) -> None:
-    said = [f"{case.trained.name} (RMS residual / range {100 * case.error:.3g} %, ratio {case.trained.ratio:.3g})."]
+    said = [f"{case.trained.name} ({case.error_words}, ratio {case.trained.ratio:.3g})."]
     when = [f"{words} against {_name(other).partition(' (')[0]}" for other, words in pays]
     said.append(f"It saves money: {'; '.join(when)}.")
     if case.best is None:
@@ -150,8 +150,9 @@ _CAPTION = (
     "there is one: compared with the codec without training that has the largest ratio at no larger error. The figure "
     "shows the trained codec that saves most in that comparison. Lines are medians and bands 90 % of 10,000 seeded "
     "draws of the constants from their ranges (section break_even of the study; sources in docs/break-even.md); they "
-    "do not include the spread of the measurements. The model is assumed to be as good on the rest of the data as on "
-    "its training rows. The price of computers and staff is not included."
+    "do not include the spread of the measurements. Codecs are compared at the error of the trained codec on held-out "
+    "rows, since one model compresses more than its training rows; if none were held out, at its error on the training "
+    "rows (the subtitle names the rows). The price of computers and staff is not included."
 )
 FIGURES = (
     FigureSpec(
