@@ -97,6 +97,18 @@ def test_break_even_volume_by_hand():
     assert pays_from_volume_per_model_tb(MONEY, HALF, AS_RECORDED, little, free) == np.inf
 
 
+def test_the_other_codec_trains_as_many_models():
+    free = ROUND | {"disk_power_w_per_tb": 0.0, "tape_power_w_per_tb": 0.0, "transfers": 0.0}
+    # Ratio 2 against 1.25 saves 0.3 TB x 4 years x 20 EUR per TB, in which both compress and read alike.
+    other, here = replace(HALF, ratio=1.25, train_j=0.9e6), replace(TEN_TB, pue=1.0)
+    volume = pays_from_volume_per_model_tb(MONEY, HALF, other, here, free)
+    assert volume == pytest.approx(0.75 * 0.5 / 24), "one model costs 1 kWh, the other's 0.25 kWh"
+    exact = replace(here, volume_per_model_tb=float(volume))
+    assert net_saving(MONEY, HALF, other, exact, free) == pytest.approx(0, abs=1e-9)
+    dear = replace(other, train_j=1e9)
+    assert pays_from_volume_per_model_tb(MONEY, HALF, dear, here, free) == 0, "at any volume"
+
+
 def test_never_is_infinite_and_at_once_is_0():
     better = Codec("better", 4.0)
     assert pays_from_years(MONEY, HALF, better, TEN_TB, ROUND) == np.inf

@@ -32,6 +32,7 @@ def _run(transform, packing, repeat, error, ratio, *, epochs=None, latents=None,
         "max_over_range": error,
     }
     about |= {"mean_relative_error_median": 2 * error, "ratio_native_bytes": ratio, "compressed_bytes": _NATIVE / ratio}
+    about["ratio_native_bytes_with_model"] = _NATIVE / (_NATIVE / ratio + (5000 if latents else 0))
     operations = ("train", "compress", "decompress")[latents is None :]
     costs = {"energy_j": cost, "duration_s": cost / 2, "memory_peak_b": 1e8 * cost, "energy_evidence": "measured"}
     return [about | costs | {"operation": operation} | other for operation in operations]
@@ -117,6 +118,17 @@ def test_the_scorecard_matches_in_two_measures():
     assert card["ratio"].tolist()[:2] == pytest.approx(card["ratio"].tolist()[2:])
     assert (card["at_error_low"] < card["at_error"]).all() and (card["n"] == 2).all()
     assert scorecard(_runs().query("transform == 'identity'")).empty
+
+
+def test_a_transform_in_closed_form_is_trained_but_not_in_epochs():
+    runs = _runs().to_dict("records")
+    for repeat in (0, 1):
+        for ratio, error in ((2.0, 0.01), (4.0, 0.1)):
+            runs += _run("pca", "none", repeat, error, ratio, latents=ratio)
+    card = scorecard(pd.DataFrame(runs))
+    kinds = card.drop_duplicates("family").set_index("family")[["trains", "in_epochs"]]
+    assert kinds.loc["baler 1/2"].tolist() == [True, True]
+    assert kinds.loc["pca"].tolist() == [True, False] and kinds.loc["quantise+lz4"].tolist() == [False, False]
 
 
 def test_a_trained_codec_is_compared_with_one_that_is_trained_otherwise():

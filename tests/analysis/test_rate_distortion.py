@@ -66,6 +66,7 @@ def _run(codec, repeat, error, ratio):
         errors = ("mean_rms_over_range", "mean_nrmse", "max_over_range", "mean_relative_error_median")
         common |= dict.fromkeys(errors, error)
         common["held_out_mean_rms_over_range"] = 2 * error if codec["compression_ratio"] else math.nan
+        common["ratio_native_bytes_with_model"] = 1e6 / (1e6 / ratio + (3000 if codec["compression_ratio"] else 0))
         common |= {"ratio_native_bytes": ratio, "compressed_bytes": 1e6 / ratio, "energy_evidence": "measured"}
         rows.append(codec | common | {"energy_j": 0.5 + repeat, "duration_s": 0.25, "memory_peak_b": 3e8})
     return rows
@@ -98,6 +99,7 @@ def test_a_codec_is_summarised_over_its_repeats():
     assert (second["train_j"], second["train_s"], second["train_memory_b"]) == (1, 0.25, 3e8)
     assert math.isnan(first["train_memory_b"]) and first["decompress_memory_b_n"] == 2 and second["ratio_n"] == 2
     assert second["error_half_width"] == pytest.approx(12.706 * 0.1, rel=1e-3)
+    assert first["model_bytes"] == 0 and second["model_bytes"] == pytest.approx(3000)
     assert second["held_out_error"] == pytest.approx(0.4) and second["held_out_error_n"] == 2
     assert math.isnan(first["held_out_error"]) and first["held_out_error_n"] == 0
 

@@ -246,12 +246,14 @@ def pays_from_years(
 def pays_from_volume_per_model_tb(
     quantity: Quantity, codec: Codec, other: Codec, scenario: Scenario, constants: Constants
 ) -> NDArray[np.float64]:
-    """Return the volume per model (TB) above which a codec saves compared with an untrained one; infinite: never.
+    """Return the volume per model (TB) above which a codec saves compared with another one; infinite: never.
 
-    With v TB per model and V TB in total, the net saving is ``s V - c V / v``: the saving without models minus the cost
-    of V / v models. So the volume is ``c / s``. A volume above V cannot be reached and counts as infinite.
+    With v TB per model and V TB in total, the net saving is ``s V - c V / v``: the saving without models minus what
+    V / v models cost more than those of the other codec, which trains as many, if it trains. So the volume is
+    ``c / s``. A volume above V cannot be reached and counts as infinite.
     """
-    free = net_saving(quantity, replace(codec, train_j=0.0, model_bytes=0.0), other, scenario, constants)
+    mine, theirs = (replace(one, train_j=0.0, model_bytes=0.0) for one in (codec, other))
+    free = net_saving(quantity, mine, theirs, scenario, constants)
     of_a_model = (free - net_saving(quantity, codec, other, scenario, constants)) / scenario.models
     least = _crossing(-of_a_model, free / scenario.volume_tb)
     return np.where(least <= scenario.volume_tb, least, np.inf)

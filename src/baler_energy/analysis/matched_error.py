@@ -143,11 +143,12 @@ def scorecard(runs: pd.DataFrame) -> pd.DataFrame:
     pandas.DataFrame
         Rows of `at_codec`, each with ``measure``, the trained codec (``at_codec``, its name; ``at_family``; `CODEC`,
         each with the prefix ``at_``), its error (``at_error``, ``at_error_low``, ``at_error_high``), ``trains``
-        (whether the family is trained), ``evidence`` of the energies, and ``n``, the number of the trained codec's
-        runs. Fewest epochs first.
+        (whether the family is trained), ``in_epochs`` (whether it is trained in epochs, so not in closed form),
+        ``evidence`` of the energies, and ``n``, the number of the trained codec's runs. Fewest epochs first.
     """
     points, repeats = codec_points(runs), in_repeats(runs)
-    trains = points.groupby("family")["trains"].any()
+    families = points.groupby("family")
+    trains, in_epochs = families["trains"].any(), families["epochs"].count() > 0
     trained = points[points["epochs"].notna()].sort_values("epochs", kind="stable").to_dict("records")
     found = []
     for measure in MEASURES:
@@ -159,5 +160,6 @@ def scorecard(runs: pd.DataFrame) -> pd.DataFrame:
             about |= {f"at_{name}": codec[name] for name in CODEC}
             about |= {"evidence": codec["evidence"], "n": codec["n"]}
             about |= {f"at_error{end}": part.loc[0, f"{measure}{end}"] for end in ("", "_low", "_high")}
-            found.append(part.assign(**about, trains=part["family"].map(trains)))
+            kinds = {name: part["family"].map(one) for name, one in (("trains", trains), ("in_epochs", in_epochs))}
+            found.append(part.assign(**about, **kinds))
     return pd.concat(found, ignore_index=True) if found else pd.DataFrame()

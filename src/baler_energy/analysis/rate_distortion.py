@@ -109,16 +109,19 @@ def codec_points(runs: pd.DataFrame) -> pd.DataFrame:
         A row per codec, smallest error first: ``family``, `CODEC`, ``n`` (runs), ``trains`` (if it is trained),
         ``error`` (mean of mean_rms_over_range), ``held_out_error`` (the same on held-out rows; null without any),
         ``nrmse``, ``max_over_range``, ``relative_error`` (mean of mean_relative_error_median), ``ratio`` (over the
-        recorded formats), ``bytes_per_row``, `COSTS` and `TRAINING` (means over clean runs; null without any), `MEMORY`
-        and ``evidence`` of the energies. Each mean has the half width of its 95 % t interval in ``..._half_width``
-        (null for one run) and its number of runs in ``..._n``.
+        recorded formats), ``bytes_per_row``, ``model_bytes``, `COSTS` and `TRAINING` (means over clean runs; null
+        without any), `MEMORY` and ``evidence`` of the energies. Each mean has the half width of its 95 % t interval in
+        ``..._half_width`` (null for one run) and its number of runs in ``..._n``.
     """
-    runs = runs.assign(bytes_per_row=runs["compressed_bytes"] / runs["rows"])
+    # The two recorded ratios differ only by the model.
+    with_model = runs["ratio_native_bytes"] / runs["ratio_native_bytes_with_model"]
+    model_bytes = (with_model - 1) * runs["compressed_bytes"]
+    runs = runs.assign(bytes_per_row=runs["compressed_bytes"] / runs["rows"], model_bytes=model_bytes)
     rows = []
     for key, part in runs.groupby(CODEC, dropna=False, observed=True, sort=False):
         once = part.drop_duplicates("run_id")
         row: dict[str, Any] = dict(zip(CODEC, key, strict=True))
-        for name, column in (*_RESULTS.items(), ("bytes_per_row", "bytes_per_row")):
+        for name, column in (*_RESULTS.items(), *((name, name) for name in ("bytes_per_row", "model_bytes"))):
             row |= _mean(name, once[column])
         n = int(once["mean_rms_over_range"].notna().sum())
         if n:

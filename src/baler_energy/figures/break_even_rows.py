@@ -1,4 +1,4 @@
-"""Break-even of a study: its trained codecs, the best other codecs at the same error, and the costs of data."""
+"""Break-even of a study: codecs trained in epochs, the best other codecs at the same error, and the costs of data."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -17,10 +17,10 @@ from baler_energy.analysis.break_even import (
     likeliest,
     net_saving,
 )
-from baler_energy.analysis.rate_distortion import CODEC, at_error, codec_name
+from baler_energy.analysis.rate_distortion import at_error, codec_name
 from baler_energy.figures.base import NoData, Tables, require_rows
 from baler_energy.figures.codec_rows import codecs_at_centre
-from baler_energy.figures.selection import at_point, scaled_unit
+from baler_energy.figures.selection import scaled_unit
 
 __all__ = ["Case", "Study", "amount", "band_text", "read_break_even", "scenarios", "volume_text", "years_text"]
 
@@ -29,8 +29,9 @@ __all__ = ["Case", "Study", "amount", "band_text", "read_break_even", "scenarios
 _LHC_RUN_TB = 204e3
 #: A year of 1 PB per day.
 _PB_A_DAY_TB = 365.25e3
-_GB = 1e9
-_NEEDED = ["ratio", "compress_j_per_gb", "decompress_j_per_gb"]
+#: What each model costs, and all numbers of a `Codec`, in order.
+_MODEL = ["train_j", "model_bytes"]
+_NEEDED = ["ratio", "compress_j_per_gb", "decompress_j_per_gb", *_MODEL]
 #: Error on rows that a codec was not trained on: what a model is worth for more data than its training rows. A codec
 #: without training has the same error on all rows of the same kind.
 _ON_NEW_ROWS = "error_on_new_rows"
@@ -38,12 +39,14 @@ _ON_NEW_ROWS = "error_on_new_rows"
 
 @dataclass(frozen=True)
 class Case:
-    """A codec that trains in epochs, and the codec without training with the largest ratio at no larger error.
+    """A codec that trains in epochs, and the other one with the largest ratio at no larger error.
+
+    The other one does not train in epochs: it has no transform, or one in closed form, such as PCA.
 
     Parameters
     ----------
     trained, best
-        The two codecs; `best` is None if the study has no such codec.
+        The two codecs, with the energy and size of their models; `best` is None if the study has no such codec.
     error
         Mean RMS residual over range of the trained codec, at which `best` was chosen.
     held_out
@@ -180,7 +183,7 @@ def read_break_even(tables: Tables) -> Study:
     points, runs, device = codecs_at_centre(tables)
     points = points.assign(**{_ON_NEW_ROWS: points["held_out_error"].fillna(points["error"])})
     native = (runs["ratio_native_bytes"] * runs["compressed_bytes"]).mean()
-    cases = [_case(row, points, runs, native / _GB) for row in points[points["epochs"].notna()].to_dict("records")]
+    cases = [_case(row, points) for row in points[points["epochs"].notna()].to_dict("records")]
     intensity = runs["carbon_intensity_g_per_kwh"].dropna()
     ends = zip(*(constants[column] for column in ("low", "value", "high")), strict=True)
     study = Study(
@@ -197,38 +200,38 @@ def read_break_even(tables: Tables) -> Study:
     return _ordered(study)
 
 
-def _case(row: Mapping[Any, Any], points: pd.DataFrame, runs: pd.DataFrame, native_gb: float) -> Case | None:
+def _case(row: Mapping[Any, Any], points: pd.DataFrame) -> Case | None:
     """Pair a trained codec with the best other one; None if one of its energies is unknown."""
-    mine = at_point(runs, {name: row[name] for name in CODEC})
-    # The two recorded ratios differ only by the model.
-    model_bytes = (mine["ratio_native_bytes"] / mine["ratio_native_bytes_with_model"] - 1) * mine["compressed_bytes"]
-    ratio, compress, decompress = (float(row[column]) for column in _NEEDED)
-    trained = Codec(
-        codec_name(row), ratio, compress, decompress, row["train_j_per_gb"] * native_gb, float(model_bytes.mean())
-    )
-    if not np.isfinite([ratio, compress, decompress, trained.train_j, trained.model_bytes]).all():
+    if not np.isfinite([float(row[name]) for name in _NEEDED]).all():
         return None
-    held_out = not pd.isna(row["held_out_error"])
-    return Case(trained, _best(row, points), row[_ON_NEW_ROWS], held_out, str(row["evidence"]), int(row["n"]))
+    held_out, evidence = not pd.isna(row["held_out_error"]), str(row["evidence"])
+    return Case(_codec(codec_name(row), row), _best(row, points), row[_ON_NEW_ROWS], held_out, evidence, int(row["n"]))
+
+
+def _codec(name: str, row: Mapping[Any, Any]) -> Codec:
+    return Codec(name, *(float(row[column]) for column in _NEEDED))
 
 
 def _best(trained: Mapping[Any, Any], points: pd.DataFrame) -> Codec | None:
-    """Return the codec without training with the largest ratio, at the error of a trained one or below.
+    """Return the codec with the largest ratio among those not trained in epochs, at a trained one's error or below.
 
     Only codecs whose energies have the same evidence are compared.
     """
-    others = points[~points["trains"].astype(bool) & points["evidence"].eq(trained["evidence"])]
+    others = points[points["epochs"].isna() & points["evidence"].eq(trained["evidence"])]
     error = trained[_ON_NEW_ROWS]
-    smaller = others[others[_ON_NEW_ROWS] <= error][["family", *_NEEDED]]
     same = at_error(others, error, _NEEDED, _ON_NEW_ROWS) if error > 0 else pd.DataFrame()
-    known = pd.concat([same, smaller], ignore_index=True).dropna(subset=_NEEDED) if len(smaller) + len(same) else same
-    # Keeping the data as recorded is a separate comparison.
-    known = known[known["ratio"] > 1] if len(known) else known
-    if known.empty:
+    smaller = others[others[_ON_NEW_ROWS] <= error][["family", *_NEEDED]]
+    found = [one for one in (same, smaller) if len(one)]
+    if not found:
         return None
-    best = known.sort_values("ratio", ascending=False, kind="stable").iloc[0]
-    ratio, compress, decompress = (float(best[column]) for column in _NEEDED)
-    return Codec(str(best["family"]), ratio, compress, decompress)
+    known = pd.concat(found, ignore_index=True)
+    # What is not trained has no model. `at_error` interpolates no zeros.
+    untrained = known["family"].isin(others.loc[~others["trains"].astype(bool), "family"])
+    known.loc[untrained, _MODEL] = 0.0
+    # Keeping the data as recorded is a separate comparison.
+    known = known.dropna(subset=_NEEDED)
+    known = known[known["ratio"] > 1].sort_values("ratio", ascending=False, kind="stable")
+    return None if known.empty else _codec(str(known["family"].iloc[0]), known.iloc[0])
 
 
 def _ordered(study: Study) -> Study:

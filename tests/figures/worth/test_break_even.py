@@ -63,6 +63,26 @@ def test_each_trained_codec_is_compared_at_its_error(worse: Tables) -> None:
     assert study.pue == 1 and study.intensity_g_per_kwh == 34.8 and study.currency == "EUR"
 
 
+@pytest.mark.parametrize(("ratio", "wins"), [(6.0, False), (40.0, True)])
+def test_a_pca_is_one_of_the_other_codecs_and_its_model_is_counted(
+    worse: Tables, with_codecs: Build, ratio: float, wins: bool
+) -> None:
+    members = {"quantise-0.02+pcodec": (0.002, ratio), "quantise-0.2+pcodec": (0.1, 2 * ratio)}
+    tables = with_codecs(worse, members, "pca", 20_000)
+    trainings = tables["runs"]["transform"].eq("pca") & tables["runs"]["operation"].eq("train")
+    train_j = tables["runs"].loc[trainings, "energy_j"].mean()
+    study = read_break_even(tables)
+    for case in study.cases:
+        assert case.best is not None
+        expected = ("pca 1/2, quantise+pcodec", train_j, 20_000) if wins else ("quantise+pcodec", 0, 0)
+        assert (case.best.name, case.best.train_j, case.best.model_bytes) == pytest.approx(expected)
+    table = break_even(tables)
+    train = table[(table["codec"] == "pca 1/2, quantise+pcodec") & (table["quantity"] == "energy_j")]["train"]
+    assert (train > 0).all() and train.empty != wins
+    words = "whose training takes" if wins else "which needs no training"
+    assert words in TABLE.notes(table, tables)[0]
+
+
 def _held_out(tables: Tables, factor: float) -> Tables:
     """Give trained codecs another error on held-out rows, over that on the training rows; NaN: none were held out."""
     runs = tables["runs"]
@@ -223,8 +243,8 @@ def test_energies_of_another_kind_are_not_compared(worse: Tables) -> None:
     measured = runs.assign(energy_evidence=runs["energy_evidence"].where(runs["transform"] != NO_TRANSFORM, "measured"))
     tables = worse | {"runs": measured}
     assert all(case.best is None for case in read_break_even(tables).cases)
-    assert TABLE.notes(break_even(tables), tables)[0].startswith("The study has no codec without training")
-    assert "no codec without training" in draw_years(tables).get_suptitle()
+    assert TABLE.notes(break_even(tables), tables)[0].startswith("At or below the error of a codec trained")
+    assert "no other codec at this error" in draw_years(tables).get_suptitle()
 
 
 def test_a_price_changes_the_money_only(worse: Tables) -> None:

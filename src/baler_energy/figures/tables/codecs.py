@@ -23,7 +23,7 @@ _FIRST = "at the error of"
 
 
 def codecs(tables: Tables) -> pd.DataFrame:
-    """Return what each family of codecs needs at the error of each codec that trains in epochs.
+    """Return what each family of codecs needs at the error of each codec trained in epochs.
 
     Returns
     -------
@@ -87,19 +87,20 @@ def _quantity(row: Row, name: str, unit: str = "") -> str:
 
 
 def answer(frame: pd.DataFrame) -> str:
-    """Answer whether a trained codec is worth it, from all errors at which one was compared with an untrained codec.
+    """Answer whether a codec trained in epochs is worth it, from all errors at which one was compared with another.
 
-    A comparison is decided if the 95 % interval of the factor between the ratios excludes 1. Single runs have no
-    interval; their factor decides. If several trained codecs were compared, a second sentence lists what they vary.
+    The other codecs are not trained in epochs: they have no transform, or one in closed form, such as PCA. A comparison
+    is decided if the 95 % interval of the factor between the ratios excludes 1. Single runs have no interval; their
+    factor decides. If several trained codecs were compared, a second sentence lists what they vary.
     """
     pairs = _pairs(frame)
     if not pairs:
-        return "Not known: no codec without training reaches the error of a trained one."
+        return "Not known: no other codec reaches the error of one trained in epochs."
     return f"{_verdict_of_all(pairs)}{_variants([own for own, _ in pairs])}"
 
 
 def worth_words(tables: Tables) -> list[str]:
-    """Ask and answer whether Baler is worth it; empty if no codec without training reaches a trained one's error."""
+    """Ask and answer whether Baler is worth it; empty if no other codec reaches the error of one trained in epochs."""
     frame = codecs(tables)
     return [f"{_QUESTION} {answer(frame)}"] if _pairs(frame) else []
 
@@ -110,17 +111,21 @@ def _verdict_of_all(pairs: list[tuple[Row, Row]]) -> str:
     undecided = len(pairs) - len(more) - len(less)
     unknown = f"; at {undecided} the 95 % interval includes no difference" if undecided else ""
     if more and less:
-        said = f"a codec without training stores less at {_of(len(more), pairs)} (up to {_factors(more)[1]:.3g} times)"
+        said = f"another codec stores less at {_of(len(more), pairs)} (up to {_factors(more)[1]:.3g} times)"
         return f"It depends on the error: {said}, Baler at {len(less)} (up to {max(less):.3g} times){unknown}."
     if more:
-        counts = Counter(best["family"] for _, best in more).most_common()
-        name = f"{'mostly ' if len(counts) > 1 else ''}{counts[0][0]}"
-        stored = f"a codec without training ({name}) stores {_span(_factors(more))} times less"
+        stored = f"another codec ({_rivals(more)}) stores {_span(_factors(more))} times less"
         return f"No, not for these data: at {_of(len(more), pairs)}, {stored}{_training(more)}{unknown}."
     if less:
-        stored = f"it stores {_span(less)} times less than the best codec without training"
+        stored = f"it stores {_span(less)} times less than the best other codec ({_rivals(pairs)})"
         return f"Yes, for these data: at {_of(len(less), pairs)}, {stored}{unknown}."
     return f"Not known: at {_of(len(pairs), pairs)}, the 95 % interval includes no difference."
+
+
+def _rivals(pairs: list[tuple[Row, Row]]) -> str:
+    """Name the best other codec, or the most frequent one."""
+    counts = Counter(best["family"] for _, best in pairs).most_common()
+    return f"{'mostly ' if len(counts) > 1 else ''}{counts[0][0]}"
 
 
 def _variants(trained: list[Row]) -> str:
@@ -142,19 +147,22 @@ def _of(count: int, pairs: list[tuple[Row, Row]]) -> str:
 
 
 def _factors(pairs: list[tuple[Row, Row]]) -> tuple[float, float]:
-    """Return the smallest and the largest factor by which codecs without training store less."""
+    """Return the smallest and the largest factor by which the other codecs store less."""
     factors = [best["ratio_factor"] for _, best in pairs]
     return min(factors), max(factors)
 
 
 def _pairs(frame: pd.DataFrame) -> list[tuple[Row, Row]]:
-    """Pair each trained codec with the codec without training that stores least at the same error."""
+    """Pair each codec trained in epochs with the other one that stores least at the same error.
+
+    A transform in closed form, such as PCA, is one of the others, although it is trained.
+    """
     pairs = []
     for _, part in frame.groupby(["measure", "at_codec"], sort=False) if len(frame) else []:
         rows = part.to_dict("records")
-        untrained = [row for row in rows if not row["trains"]]
-        if untrained:
-            pairs.append((rows[0], untrained[0]))
+        others = [row for row in rows if not row["in_epochs"]]
+        if others:
+            pairs.append((rows[0], others[0]))
     return pairs
 
 
@@ -171,21 +179,30 @@ def _span(values: Sequence[float]) -> str:
     return low if low == high else f"{low} to {high}"
 
 
+def _span_in(values: Sequence[float], unit: str) -> str:
+    factor, prefixed = scaled_unit(values, unit)
+    return f"{_span([value * factor for value in values])} {prefixed}"
+
+
 def _training(pairs: list[tuple[Row, Row]]) -> str:
-    """Describe the cost of one training; empty if it is unknown."""
+    """Compare the cost of one training with that of the other codecs; empty if it is unknown."""
     for name, unit in zip(TRAINING, ("J", "s"), strict=True):
-        values = [own[name] for own, _ in pairs if not pd.isna(own[name])]
-        if values:
-            factor, prefixed = scaled_unit(values, unit)
-            kinds = sorted({str(own["evidence"]) for own, _ in pairs}) if unit == "J" else []
-            evidence = f" ({', '.join(kinds)})" if kinds else ""
-            span = _span([value * factor for value in values])
-            return f", and needs no training, which took Baler {span} {prefixed}{evidence}"
+        own = [pair[0][name] for pair in pairs if not pd.isna(pair[0][name])]
+        if not own:
+            continue
+        other = [best[name] if best["trains"] else 0.0 for _, best in pairs]
+        mine, theirs = (_span_in(values, unit) for values in (own, other))
+        kinds = sorted({str(pair[0]["evidence"]) for pair in pairs}) if unit == "J" else []
+        evidence = f" ({', '.join(kinds)})" if kinds else ""
+        if not any(best["trains"] for _, best in pairs):
+            return f", and needs no training, which took Baler {mine}{evidence}"
+        if not pd.isna(other).any():
+            return f", and its training took {theirs} instead of Baler's {mine}{evidence}"
     return ""
 
 
 def _notes(frame: pd.DataFrame, tables: Tables) -> list[str]:
-    """Describe the comparisons that are most and least favourable for a trained codec."""
+    """Describe the comparisons that are most and least favourable for a codec trained in epochs."""
     pairs = sorted(_pairs(frame), key=lambda pair: pair[1]["ratio_factor"])
     if not pairs:
         return []
@@ -208,7 +225,7 @@ def _verdict(own: Row, best: Row) -> str:
     if own[kind] > 0 and best[kind] > 0:
         said += f", and takes {_scaled(best[kind], unit)} instead of {_scaled(own[kind], unit)} to compress a GB"
         said += f" ({own['evidence']})" if unit == "J" else ""
-    return f"{said}, without any training."
+    return f"{said}, {'after' if best['trains'] else 'without'} a training of its own."
 
 
 def _scaled(value: float, unit: str) -> str:
@@ -219,18 +236,19 @@ def _scaled(value: float, unit: str) -> str:
 TABLE = TableSpec(
     "codecs",
     f"{_QUESTION} Codecs at the same error",
-    "What each family of codecs needs at the error of each trained codec, on the compressed rows: ratio over the "
-    "recorded formats without the model, cost of one training on the table, energy and time per GB of the table in "
+    "What each family of codecs needs at the error of each codec trained in epochs, on the compressed rows: ratio over "
+    "the recorded formats without the model, cost of one training on the table, energy and time per GB of the table in "
     "these formats, and peak resident memory. The logarithms are interpolated between the two points of a family next "
     "to that error; nothing is extrapolated, so a family without errors on both sides is missing. Ratios, errors and "
     "memory are means over all repeats, costs over the clean ones. In brackets: 95 % t intervals of the logarithm over "
     "n repeats; in each repeat, the curve is read at the trained codec's error in that repeat. A value without "
     "brackets has no interval (one repeat) or one that rounding hides. A bound over the range leaves small values with "
     "large relative errors, so codecs are matched in two measures: RMS residual over the range, and median relative "
-    "error of non-zero values (means over columns).",
+    "error of non-zero values (means over columns). The answer compares Baler with all codecs that are not trained in "
+    "epochs: those without a transform, and PCA, which is trained in closed form.",
     make=codecs,
     rows=_rows,
     notes=_notes,
-    without_rows="The study compares no trained codec with another family of codecs at its centre.",
+    without_rows="The study compares no codec trained in epochs with another family of codecs at its centre.",
     averaged=True,
 )

@@ -139,7 +139,7 @@ def _describe(figure: Figure, case: Case, study: Study, shown: str, pays: list[t
     when = [f"{words} against {_name(other).partition(' (')[0]}" for other, words in pays]
     said.append(f"It saves money: {'; '.join(when)}.")
     if case.best is None:
-        said.append("The study has no codec without training at this error to compare with.")
+        said.append("The study has no other codec at this error to compare with.")
     evidence = f"Energy of the codecs: {case.evidence}; everything else: modelled."
     subtitle(figure, *said, f"{shown} {study.device}, {count_text([case.n])}. {evidence}")
 
@@ -147,7 +147,8 @@ def _describe(figure: Figure, case: Case, study: Study, shown: str, pays: list[t
 _CAPTION = (
     " Above 0 the trained codec pays. The net saving is per TB of the data in their recorded formats and includes "
     "training, compressing, keeping, moving and reading. Left: compared with keeping the data as recorded. Right, if "
-    "there is one: compared with the codec without training that has the largest ratio at no larger error. The figure "
+    "there is one: compared with the codec that has the largest ratio at no larger error among those that are not "
+    "trained in epochs (without a transform, or with PCA in closed form, whose model is counted, too). The figure "
     "shows the trained codec that saves most in that comparison. Lines are medians and bands 90 % of 10,000 seeded "
     "draws of the constants from their ranges (section break_even of the study; sources in docs/break-even.md); they "
     "do not include the spread of the measurements. Codecs are compared at the error of the trained codec on held-out "

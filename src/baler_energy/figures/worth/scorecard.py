@@ -74,13 +74,14 @@ def _chosen(card: pd.DataFrame) -> list[str]:
     """Choose the trained codecs to compare with: those of one family, and the one that does best against the others.
 
     The family is the one with the most values of epochs. In a study that varies epochs around its centre, this family
-    has the centre's ratio and packing. The other one is that whose best rival without training stores least more.
+    has the centre's ratio and packing. The other one is that whose best rival stores least more; rivals do not train in
+    epochs.
     """
     counts = card.groupby("at_family", sort=False)["at_epochs"].nunique()
     # The shortest name has the fewest parameters that are not the default.
     family = min(counts.index[counts == counts.max()], key=len)
     chosen = list(card[card["at_family"] == family].sort_values("at_epochs", kind="stable")["at_codec"].unique())
-    rivals = card[~card["trains"].astype(bool) & (card["measure"] == next(iter(MEASURES)))]
+    rivals = card[~card["in_epochs"].astype(bool) & (card["measure"] == next(iter(MEASURES)))]
     best = [] if rivals.empty else [rivals.groupby("at_codec")["ratio_factor"].max().idxmin()]
     kept = chosen[-(len(_MARKS) - len(set(best) - set(chosen))) :]
     return list(dict.fromkeys([*kept, *best]))
@@ -154,10 +155,11 @@ FIGURES = (
         "energy (time if energy is not measured) to compress and to decompress, less memory. Marks to the right of the "
         "dashed line are better than the trained codec, marks to the left are worse; the energy of its training is not "
         "included. The trained codecs are those of the family with the most values of epochs, and the one that does "
-        "best against codecs without training. Upper row: codecs with the same RMS residual over the range; lower row: "
-        "codecs with the same median relative error. Values are interpolated between the two members of a family next "
-        "to that error; a family without errors on both sides has no mark. Bars are 95 % t intervals of the logarithm "
-        "over repeats, with the factor computed separately in each repeat. The table of codecs has the numbers.",
+        "best against the codecs that are not trained in epochs. Upper row: codecs with the same RMS residual over the "
+        "range; lower row: codecs with the same median relative error. Values are interpolated between the two members "
+        "of a family next to that error; a family without errors on both sides has no mark. Bars are 95 % t intervals "
+        "of the logarithm over repeats, with the factor computed separately in each repeat. The table of codecs has "
+        "the numbers.",
         draw_scorecard,
     ),
 )
