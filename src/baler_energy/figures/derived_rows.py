@@ -55,19 +55,36 @@ def _mean(rows: pd.DataFrame) -> Row:
     return said | {f"{name}_half_width": interval(rows[name].dropna().to_numpy())[1] for name in CHANGES[:2]}
 
 
-def trained_codecs(codecs: pd.DataFrame) -> list[Row]:
-    """Return the codecs that train in epochs, fewest epochs first; `codecs` has one quantity and window."""
-    trained = codecs[codecs["epochs"].notna() & (codecs["error"] > 0)]
+def trained_codecs(codecs: pd.DataFrame, measure: str = "error") -> list[Row]:
+    """Return the codecs that train in epochs and have an error, fewest epochs first; of one quantity and window."""
+    trained = codecs[codecs["epochs"].notna() & (codecs[measure] > 0)]
     return trained.sort_values("epochs", kind="stable").to_dict("records")
 
 
-def at_error_of(trained: Row, codecs: pd.DataFrame) -> pd.DataFrame:
+def at_error_of(trained: Row, codecs: pd.DataFrame, measure: str = "error") -> pd.DataFrame:
     """Return a trained codec, and from each other family the codec with the nearest error that is not larger.
 
-    The other codecs are sorted by ratio, largest first. Nothing is interpolated: every codec was run.
+    Nothing is interpolated: every codec was run. The error of another codec can therefore be far below.
+
+    Parameters
+    ----------
+    trained
+        A row of `codecs`.
+    codecs
+        Rows of `derived_at_centre` with one quantity and window.
+    measure
+        A key of `matched_error.MEASURES`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The trained codec, then the others, largest ratio first, with ``measure``, ``at_codec``, ``at_error`` (the
+        trained codec's) and ``below`` (1 minus the codec's error over ``at_error``).
     """
-    others = codecs[(codecs["family"] != trained["family"]) & (codecs["error"] <= trained["error"])]
-    nearest = others.sort_values(["error", "ratio"]).groupby("family", sort=False, observed=True).tail(1)
+    others = codecs[(codecs["family"] != trained["family"]) & (codecs[measure] <= trained[measure])]
+    nearest = others.sort_values([measure, "ratio"]).groupby("family", sort=False, observed=True).tail(1)
     itself = codecs[codecs["codec"] == trained["codec"]]
     both: pd.DataFrame = pd.concat([itself, nearest.sort_values("ratio", ascending=False)])
-    return both.assign(at_codec=trained["codec"], at_error=trained["error"])
+    at_error = trained[measure]
+    below = 1 - both[measure] / at_error
+    return both.assign(measure=measure, at_codec=trained["codec"], at_error=at_error, below=below)

@@ -2,14 +2,16 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from baler_energy.config.parameters import AXES, applies
 from baler_energy.figures.base import NoData
+from baler_energy.figures.derived_rows import derived_at_centre
 from baler_energy.figures.readable import readable
 from baler_energy.figures.tables.physics import TABLE, physics
-from baler_energy.figures.worth.derived import draw_derived
+from baler_energy.figures.worth.derived import _chosen, draw_derived
 
 Tables = dict[str, pd.DataFrame]
 #: Error and peak shift of codecs without training, by packing.
@@ -44,6 +46,7 @@ def test_the_table_has_every_codec_and_those_at_the_error_of_each_trained_one(se
     assert len(every) == 6 and every["error"].is_monotonic_increasing and (every["n"] == 3).all()
     matched = window[window["at_codec"].notna()]
     assert list(dict.fromkeys(matched["at_codec"])) == [f"baler 1/2, {n} epoch{'s' * (n > 1)}" for n in (1, 5, 25)]
+    assert set(matched["measure"]) == {"error"}, "the relative error is not known"
     for _, part in matched.groupby("at_codec"):
         own, other = part.iloc[0], part.iloc[1]
         assert own["codec"] == own["at_codec"] and len(part) == 2
@@ -51,6 +54,49 @@ def test_the_table_has_every_codec_and_those_at_the_error_of_each_trained_one(se
         assert other["error"] == max(below), "next to the error, and not above"
         expected = dict(CLASSICAL.values())[other["error"]]
         assert other["peak_shift"] == pytest.approx(expected, rel=1e-12), "a codec that ran, not interpolated"
+
+
+def test_codecs_are_matched_in_both_measures_and_their_distance_is_stated(several: Tables) -> None:
+    runs = several["runs"]
+    classical = runs["transform"] == "identity"
+    # In the relative error, the classical codecs are three times as far from the truth.
+    relative = runs["mean_rms_over_range"] * np.where(classical, 3.0, 1.0)
+    tables = several | {"runs": runs.assign(mean_relative_error_median=relative)}
+    table = physics(tables)
+    window = table[(table["window"] == "Z") & table["at_codec"].notna()]
+    assert list(dict.fromkeys(window["measure"])) == ["error", "relative_error"]
+    for (measure, _), part in window.groupby(["measure", "at_codec"]):
+        own, others = part.iloc[0], part.iloc[1:]
+        factor = 3 if measure == "relative_error" else 1
+        below = [factor * error for error, _ in CLASSICAL.values() if factor * error <= own["at_error"]]
+        assert own["below"] == 0 and len(others) == bool(below)
+        assert others["below"].tolist() == pytest.approx([1 - max(below) / own["at_error"]] if below else [])
+    counts = window.groupby("measure").size()
+    assert counts["relative_error"] < counts["error"], "the ranking differs"
+    shown = readable(TABLE, table)
+    first = shown[shown["at the error of"].str.startswith("baler 1/2, 1 epoch (RMS residual / range ")]
+    assert first["below"].iloc[0] == "-" and first["below"].iloc[1].endswith(" %") and len(first)
+
+
+def test_bins_have_a_band_of_their_square_root(several: Tables) -> None:
+    panel = draw_derived(several).axes[1]
+    original, band, *others = (patch for patch in panel.patches)
+    counts = original.get_data().values
+    assert band.get_data().values == pytest.approx(counts + np.sqrt(counts))
+    assert band.get_data().baseline == pytest.approx(counts - np.sqrt(counts))
+    assert len(others) == 4, "a line and a band for each codec"
+
+
+def test_the_figure_says_how_its_codecs_are_chosen(several: Tables) -> None:
+    said = draw_derived(several).get_suptitle().replace("\n", " ")
+    assert "baler 1/2, 25 epochs, and the other lossy families with its error or less (1)." in said
+    codecs = derived_at_centre(several)
+    alone = codecs[codecs["epochs"].notna()]
+    assert _chosen(alone.drop_duplicates("codec"))[1].endswith("epochs; no other lossy family has its error or less.")
+    more = pd.concat([codecs, *(codecs[codecs["error"] == 0.004].assign(family=f"f{n}", ratio=n) for n in range(5))])
+    chosen, words = _chosen(more.drop_duplicates(["codec", "family"]))
+    assert words.endswith("with its error or less (6), of which the 3 with the largest ratios.")
+    assert sorted(chosen["ratio"])[-3:] == [3.0, 4.0, 4.0] and len(chosen) == 4
 
 
 def test_uncertainties_are_not_smaller_for_repeats_of_the_same_rows(several: Tables) -> None:
@@ -103,5 +149,5 @@ def test_the_figure_has_a_panel_for_all_rows_and_for_each_window(several: Tables
         "pt_ratio (unit not given)",
     ]
     labels = figure.axes[0].get_legend_handles_labels()[1]
-    assert labels[0] == "original" and len(labels) == 3
+    assert labels[0] == "original" and "Poisson" in labels[1] and len(labels) == 4
     assert any(label.startswith("baler 1/2, 25 epochs") for label in labels)

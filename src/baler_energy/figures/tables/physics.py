@@ -4,6 +4,7 @@ import math
 
 import pandas as pd
 
+from baler_energy.analysis.matched_error import MEASURES
 from baler_energy.analysis.rate_distortion import CODEC
 from baler_energy.figures.base import NoData, Tables, TableSpec
 from baler_energy.figures.derived_rows import (
@@ -21,7 +22,7 @@ __all__ = ["TABLE", "physics"]
 
 _COLUMNS = [
     *QUANTITY,
-    *("at_codec", "at_error", "codec", *CODEC, "family", "error", "ratio", "n"),
+    *("measure", "at_codec", "at_error", "below", "codec", *CODEC, "family", *MEASURES, "ratio", "n"),
     *VALUES,
     *(f"{name}_half_width" for name in CHANGES[:2]),
     "reason",
@@ -38,26 +39,32 @@ def physics(tables: Tables) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        For each quantity and window the rows of `derived_at_centre`, followed by those of `at_error_of` for each
-        trained codec (``at_codec``, ``at_error``). Empty if there are no derived quantities.
+        For each quantity and window the rows of `derived_at_centre`, followed by those of `at_error_of` in each of
+        `MEASURES` for each trained codec. Empty if there are no derived quantities.
     """
     try:
-        codecs = derived_at_centre(tables).assign(at_codec=None, at_error=math.nan)
+        codecs = derived_at_centre(tables)
     except NoData:
         return pd.DataFrame(columns=_COLUMNS)
+    codecs = codecs.assign(measure=None, at_codec=None, at_error=math.nan, below=math.nan)
     found = []
     for _, part in codecs.groupby(["quantity", "window"], dropna=False, sort=False, observed=True):
-        found += [part, *(at_error_of(trained, part) for trained in trained_codecs(part))]
-    return pd.concat([one.astype({"at_codec": object}) for one in found], ignore_index=True)[_COLUMNS]
+        found.append(part)
+        for measure in MEASURES:
+            found += [at_error_of(trained, part, measure) for trained in trained_codecs(part, measure)]
+    words = {"measure": object, "at_codec": object}
+    return pd.concat([one.astype(words) for one in found], ignore_index=True)[_COLUMNS]
 
 
 def _row(row: Row) -> dict[str, str]:
     return {
         "quantity": row["quantity"] + ("" if pd.isna(row["window"]) else f", {row['window']}"),
-        "at the error of": "every codec" if pd.isna(row["at_codec"]) else row["at_codec"],
+        "at the error of": "every codec" if pd.isna(row["at_codec"]) else _matched(row),
         "codec": row["codec"],
         "ratio": f"{row['ratio']:.2f}",
-        "error": f"{100 * row['error']:.3g} %",
+        "error": _percent(row["error"]),
+        "relative error": _percent(row["relative_error"]),
+        "below": "-" if pd.isna(row["below"]) or row["codec"] == row["at_codec"] else f"{100 * row['below']:.2g} %",
         "peak shift": _change(row, "peak_shift"),
         "width change": _change(row, "width_change"),
         "entries": "-" if pd.isna(row["window"]) else _change(row, "entries_change", counts=True),
@@ -66,6 +73,15 @@ def _row(row: Row) -> dict[str, str]:
         "undefined rows": f"{row['undefined_after']:,.0f}",
         "n": f"{row['n']}",
     }
+
+
+def _matched(row: Row) -> str:
+    """Name the trained codec, its error and the measure in which codecs have about this error."""
+    return f"{row['at_codec']} ({MEASURES[row['measure']]} {_percent(row['at_error'])})"
+
+
+def _percent(value: float) -> str:
+    return "-" if pd.isna(value) else f"{100 * value:.3g} %"
 
 
 def _change(row: Row, name: str, *, counts: bool = False) -> str:
@@ -137,9 +153,12 @@ TABLE = TableSpec(
     "physics.csv). Entries: change of their number in the window; the uncertainty is the square root of the number "
     "that moved in or out. Residual and resolution: median and half the central 68 % of reconstructed minus original, "
     "for the rows that were in the window before. Each ± is one statistical standard deviation. Error: RMS residual / "
-    "range, mean over columns. The lower rows repeat the comparison at the error of each trained codec, with the codec "
-    "of each other family that has the nearest error not above it; nothing is interpolated. Undefined rows, such as "
-    "those with a negative pt, are in no window. Values are means over n repeats, which have the same rows.",
+    "range; relative error: median of non-zero values; both are means over columns. The lower rows repeat the "
+    "comparison at the error of each trained codec, in one measure and then in the other, with the codec of each other "
+    "family that has the nearest error not above it. Nothing is interpolated: 'below' is how far the error of a codec "
+    "is below that of the trained one, so a small change at 90 % below is no merit of the codec. A family whose errors "
+    "are all above is missing. Undefined rows, such as those with a negative pt, are in no window. Values are means "
+    "over n repeats, which have the same rows.",
     make=physics,
     rows=each(_row),
     notes=_notes,

@@ -53,28 +53,43 @@ def _chosen(codecs: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     """Choose a few codecs: at the error of the one trained longest, or else one of each family with a medium error."""
     if trained := trained_codecs(codecs):
         matched = at_error_of(trained[-1], codecs)
-        return matched[matched["error"] > 0].head(_CODECS), f"At the error of {trained[-1]['codec']} or less."
+        lossy = matched[matched["error"] > 0]
+        shown, others = lossy.head(_CODECS), len(lossy) - 1
+        words = f"{trained[-1]['codec']}, and the other lossy families with its error or less ({others})."
+        if not others:
+            words = f"{trained[-1]['codec']}; no other lossy family has its error or less."
+        elif len(shown) <= others:
+            words = f"{words[:-1]}, of which the {len(shown) - 1} with the largest ratios."
+        return shown, words
     lossy = codecs[codecs["error"] > 0] if (codecs["error"] > 0).any() else codecs
     distance = (lossy["error"].rank() - (len(lossy) + 1) / 2).abs()
     middling = lossy.loc[distance.sort_values(kind="stable").index].drop_duplicates("family").head(_CODECS)
-    return middling.sort_values("error"), "One codec of each family, with a medium error."
+    return middling.sort_values("error"), f"One codec of each family, with a medium error; at most {_CODECS}."
 
 
 def _distribution(panel: Axes, bins: pd.DataFrame, codecs: pd.DataFrame) -> None:
-    """Draw one distribution: the original is filled, each codec is a line."""
+    """Draw one distribution with Poisson errors: the original is filled, each codec is a line with a band."""
     first = bins[bins["run_id"] == codecs["run_id"].iloc[0]]
     original, edges = _counts(first, "original")
-    panel.stairs(original, edges, fill=True, color="0.8", label="original")
+    panel.stairs(original, edges, fill=True, color="0.85", label="original")
+    _band(panel, original, edges, color="0.5", alpha=0.5, label="original ± its square root (Poisson)")
     highest = original.max()
     for number, codec in enumerate(codecs.to_dict("records")):
         counts, _ = _counts(bins[bins["run_id"] == codec["run_id"]], "reconstructed")
         look: dict[str, Any] = {"color": COLOURS[number], "linestyle": _DASHES[number], "linewidth": 1.3}
         label = f"{codec['codec']} (ratio {codec['ratio']:.3g}, error {100 * codec['error']:.2g} %)"
         panel.stairs(counts, edges, baseline=None, label=plain(label), **look)
+        _band(panel, counts, edges, color=look["color"], alpha=0.2)
         highest = max(highest, counts.max())
     unit = first["unit"].iloc[0]
     panel.set_xlabel(plain(f"{first['quantity'].iloc[0]} ({'unit not given' if pd.isna(unit) else unit})"))
     _axes(panel, edges, highest)
+
+
+def _band(panel: Axes, counts: Any, edges: Any, **look: Any) -> None:
+    """Shade the statistical uncertainty of counts: plus and minus their square root."""
+    error = np.sqrt(counts)
+    panel.stairs(counts + error, edges, baseline=counts - error, fill=True, linewidth=0, **look)
 
 
 def _counts(bins: pd.DataFrame, kind: str) -> tuple[Any, Any]:
@@ -102,8 +117,12 @@ FIGURES = (
         "Quantities computed from the columns, before and after compression",
         "Distributions of quantities such as invariant masses, computed from the original columns (grey) and from the "
         "reconstructed ones (lines), in the windows of the study and over all rows, except for 0.05 % of the rows at "
-        "each end. Shifts and widths of the peaks are in the table 'physics'. Rows in which a quantity is undefined "
-        "after compression, for example because of a negative pt, are missing from the lines.",
+        "each end. Bands are one statistical standard deviation of each bin (the square root of its count). Before and "
+        "after are the same rows, so a difference can be significant within the bands. At most four codecs are shown: "
+        "the one trained for most epochs and, from the other lossy families with its RMS residual over the range or "
+        "less, those with the largest ratios, at the nearest error. Shifts and widths of the peaks are in the table "
+        "'physics'. Rows in which a quantity is undefined after compression, for example because of a negative pt, are "
+        "missing from the lines.",
         draw_derived,
     ),
 )
