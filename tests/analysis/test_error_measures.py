@@ -87,6 +87,11 @@ def test_the_summary_has_the_trivial_codec_and_counts_columns_that_are_worse(err
     main = summary(errors.reset_index())
     assert main["mean_nrmse"] == errors.loc["all", "nrmse"] and main["columns_worse_than_mean"] == 0
     assert main["trivial_mean_rms_over_range"] == errors.loc["all", "trivial_rms_over_range"]
+    # 2 and 4 around a mean of 2 are off by 0 and 1/2; 1, 2 and 5 around 8/3 by 5/3, 1/3 and 7/15; 5 by nothing.
+    medians = (1 / 2, 7 / 15, 0)
+    assert errors["trivial_relative_error_median"].dropna().tolist()[:3] == pytest.approx(medians)
+    assert main["trivial_mean_relative_error_median"] == pytest.approx(np.mean(medians))
+    assert main["trivial_mean_relative_error_p99"] == pytest.approx(np.mean([1 / 2, 5 / 3, 0]))
     far = column_errors(BEFORE, BEFORE + np.array([9.0, 0, 0, 0]), NAMES, DTYPES)
     assert summary(far)["columns_worse_than_mean"] == 1
 
@@ -109,7 +114,8 @@ def test_the_trivial_codec_reconstructs_column_means(data):
     varying = found[found["range"] > 1e-6 * np.abs(data).max()]
     np.testing.assert_allclose(varying["nrmse"], 1, rtol=1e-6)
     np.testing.assert_allclose(varying["explained_variance"], 0, atol=1e-6)
-    for name in ("rms_over_range", "max_over_range", "ks_distance"):
+    measures = ("rms_over_range", "max_over_range", "ks_distance", "relative_error_median", "relative_error_p99")
+    for name in measures:
         np.testing.assert_allclose(varying[name], varying[f"trivial_{name}"], rtol=1e-6)
 
 

@@ -311,6 +311,7 @@ class _Maker:
             "held_out_mean_nrmse": error * 1.1 / TRIVIAL,
             "trivial_mean_rms_over_range": TRIVIAL,
             "trivial_max_over_range": 0.9,
+            "trivial_mean_relative_error_median": 0.6,
             "ratio_float64_bytes": native * 2 / compressed,
             "ratio_native_bytes": native / compressed,
             "ratio_float64_bytes_with_model": native * 2 / (compressed + 500_000),

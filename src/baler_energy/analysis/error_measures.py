@@ -38,6 +38,8 @@ _MEANS = (
     "relative_error_p99",
     "wasserstein_over_deviation",
     "trivial_rms_over_range",
+    "trivial_relative_error_median",
+    "trivial_relative_error_p99",
 )
 _LARGEST = ("max_over_range", "ks_distance", "trivial_max_over_range", "trivial_ks_distance")
 #: Shares of values that are reconstructed exactly, and the counts that they refer to.
@@ -66,8 +68,9 @@ def column_errors(original: Floats, reconstructed: Floats, names: Sequence[str],
         - ``wasserstein_over_deviation``: their Wasserstein-1 distance over the standard deviation;
         - ``zeros_kept``: share of the ``zero_count`` zeros that are reconstructed as zeros;
         - ``integers_kept``: share of the ``integer_count`` values of an integer column that are reconstructed exactly;
-        - ``trivial_rms_over_range``, ``trivial_max_over_range``, ``trivial_ks_distance``: errors of the trivial codec,
-          whose NRMSE is 1 and whose explained variance is 0.
+        - ``trivial_rms_over_range``, ``trivial_max_over_range``, ``trivial_relative_error_median``,
+          ``trivial_relative_error_p99``, ``trivial_ks_distance``: errors of the trivial codec, whose NRMSE is 1 and
+          whose explained variance is 0.
 
         The row ``all`` has means over the columns, except for ``max_over_range`` and ``ks_distance`` (also of the
         trivial codec), which are maxima, and for the mean and RMS of the relative error and the shares, which are taken
@@ -217,24 +220,29 @@ def _errors(before: Floats, after: Floats, dtype: str) -> dict[str, float | int]
             "wasserstein_over_deviation": _over(_mean(np.abs(back - ordered)), deviation),
             "trivial_rms_over_range": _over(deviation, spread),
             "trivial_max_over_range": _over(_largest(before - mean), spread),
+            **{f"trivial_{name}": value for name, value in _quantiles(_relative(before, mean - before)).items()},
             "trivial_ks_distance": _ks(ordered, np.array([mean])) if spread > 0 else math.nan,
         }
     return {**_finite(values), **_kept(before, after, dtype)}
 
 
 def _relative_errors(before: Floats, residual: Floats) -> dict[str, float]:
+    relative = _relative(before, residual)
+    whole = (
+        {"relative_error_mean": float(relative.mean()), "relative_error_rms": _rms(relative)} if relative.size else {}
+    )
+    return {"relative_error_mean": math.nan, "relative_error_rms": math.nan} | whole | _quantiles(relative)
+
+
+def _relative(before: Floats, residual: Floats) -> Floats:
     nonzero = before != 0
-    relative = np.abs(residual[nonzero] / before[nonzero])
-    if not relative.size:
-        return {f"relative_error_{name}": math.nan for name in ("mean", "rms", "median", "p99")}
+    return np.abs(residual[nonzero] / before[nonzero])
+
+
+def _quantiles(relative: Floats) -> dict[str, float]:
     # No interpolation, since it fails between a number and infinity.
-    median, p99 = np.quantile(relative, [0.5, 0.99], method="higher")
-    return {
-        "relative_error_mean": float(relative.mean()),
-        "relative_error_rms": _rms(relative),
-        "relative_error_median": float(median),
-        "relative_error_p99": float(p99),
-    }
+    found = np.quantile(relative, [0.5, 0.99], method="higher") if relative.size else (math.nan, math.nan)
+    return dict(zip(("relative_error_median", "relative_error_p99"), map(float, found), strict=True))
 
 
 def _kept(before: Floats, after: Floats, dtype: str) -> dict[str, float | int]:

@@ -127,6 +127,8 @@ held_out_mean_nrmse | number | 1 | mean over columns of RMS residual over the tr
 held_out_mean_relative_error_median | number | 1 | mean over columns of the median relative error of non-zero values
 trivial_mean_rms_over_range | number | 1 | mean_rms_over_range of the trivial codec, which stores columns' means only
 trivial_max_over_range | number | 1 | max_over_range of the trivial codec
+trivial_mean_relative_error_median | number | 1 | mean_relative_error_median of the trivial codec
+trivial_mean_relative_error_p99 | number | 1 | mean_relative_error_p99 of the trivial codec
 trivial_max_ks_distance | number | 1 | max_ks_distance of the trivial codec
 ratio_float64_bytes | number | 1 | table as float64 over compressed file
 ratio_native_bytes | number | 1 | table in its recorded number formats over compressed file
@@ -202,6 +204,8 @@ ks_distance | number | 1 | largest distance between the two cumulative distribut
 wasserstein_over_deviation | number | 1 | Wasserstein-1 distance between the two distributions over standard_deviation
 trivial_rms_over_range | number | 1 | rms_over_range of the trivial codec, which stores only the column's mean
 trivial_max_over_range | number | 1 | max_over_range of the trivial codec
+trivial_relative_error_median | number | 1 | relative_error_median of the trivial codec
+trivial_relative_error_p99 | number | 1 | relative_error_p99 of the trivial codec
 trivial_ks_distance | number | 1 | ks_distance of the trivial codec
 """)
 

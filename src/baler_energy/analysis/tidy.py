@@ -49,6 +49,8 @@ ERROR_KEYS = (
     "held_out_mean_relative_error_median",
     "trivial_mean_rms_over_range",
     "trivial_max_over_range",
+    "trivial_mean_relative_error_median",
+    "trivial_mean_relative_error_p99",
     "trivial_max_ks_distance",
     "ratio_float64_bytes",
     "ratio_native_bytes",

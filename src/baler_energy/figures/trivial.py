@@ -7,17 +7,24 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 
+from baler_energy.figures.base import Tables
 from baler_energy.figures.selection import spread_text
 
-__all__ = ["LINE", "NAME", "mark_trivial", "trivial_error", "trivial_words"]
+__all__ = ["LINE", "NAME", "mark_trivial", "note_trivial", "trivial_error", "trivial_words"]
 
 NAME = "trivial codec (column means)"
 #: Style of its line.
 LINE: dict[str, Any] = {"color": "0.35", "linestyle": (0, (1, 2)), "linewidth": 1.2, "zorder": 1}
 #: Errors of a run, and those of the trivial codec on its table.
-_TRIVIAL = {"mean_rms_over_range": "trivial_mean_rms_over_range", "max_over_range": "trivial_max_over_range"}
+_TRIVIAL = {
+    "mean_rms_over_range": "trivial_mean_rms_over_range",
+    "max_over_range": "trivial_max_over_range",
+    "mean_relative_error_median": "trivial_mean_relative_error_median",
+    "mean_relative_error_p99": "trivial_mean_relative_error_p99",
+}
 #: Its errors that are the same for every table, by definition.
 _ALWAYS = {"mean_nrmse": 1.0}
+_ERROR, _RELATIVE = "trivial_mean_rms_over_range", "trivial_mean_relative_error_median"
 
 
 def trivial_error(runs: pd.DataFrame, measure: str) -> float:
@@ -69,12 +76,24 @@ def mark_trivial(
 
 
 def trivial_words(runs: pd.DataFrame) -> list[str]:
-    """Write the trivial codec's error on each dataset, for tables of errors."""
-    known = runs.dropna(subset=["trivial_mean_rms_over_range"])
-    values = known.groupby("dataset", observed=True)["trivial_mean_rms_over_range"].mean()
-    if values.empty:
+    """Write the trivial codec's errors on each dataset, for tables of errors."""
+    known = runs.dropna(subset=[_ERROR])
+    said = []
+    for dataset, mine in known.groupby("dataset", observed=True):
+        words = f"{_percent(mine[_ERROR])} ({dataset})"
+        if mine[_RELATIVE].notna().any():
+            words = f"{words[:-1]}; median relative error {_percent(mine[_RELATIVE])})"
+        said.append(words)
+    if not said:
         return []
-    said = ", ".join(f"{spread_text(100 * value, math.nan)} % ({dataset})" for dataset, value in values.items())
-    return [
-        f"The trivial codec, which stores only the columns' means, has a mean RMS / range of {said} and an NRMSE of 1."
-    ]
+    codec = "The trivial codec, which stores only the columns' means,"
+    return [f"{codec} has a mean RMS / range of {', '.join(said)} and an NRMSE of 1."]
+
+
+def note_trivial(frame: pd.DataFrame, tables: Tables) -> list[str]:
+    """Return the notes of a table of errors: `trivial_words` if it has rows."""
+    return trivial_words(tables["runs"]) if len(frame) else []
+
+
+def _percent(shares: "pd.Series[Any]") -> str:
+    return f"{spread_text(100 * shares.mean(), math.nan)} %"

@@ -36,6 +36,7 @@ from baler_energy.figures.break_even_rows import (
     years_text,
 )
 from baler_energy.figures.readable import Row
+from baler_energy.figures.trivial import trivial_words
 
 __all__ = ["TABLE", "break_even"]
 
@@ -158,7 +159,7 @@ def _notes(frame: pd.DataFrame, tables: Tables) -> list[str]:
     )
     if study.intensity_g_per_kwh is None:
         said.append("No CO2e: the study sets no carbon intensity.")
-    return said
+    return said + trivial_words(tables["runs"])
 
 
 _NO_OTHER = "At or below the error of a codec trained in epochs, the study has no other codec to compare with."

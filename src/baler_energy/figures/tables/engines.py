@@ -21,6 +21,7 @@ from baler_energy.figures.selection import (
     spread_text,
     with_error,
 )
+from baler_energy.figures.trivial import note_trivial
 
 __all__ = ["TABLE", "engines"]
 
@@ -156,6 +157,7 @@ TABLE = TableSpec(
     f"{TYPICAL_TIMES}",
     make=engines,
     rows=each(_row),
+    notes=note_trivial,
     averaged=True,
     varied=True,
     without_rows="Only one engine ran at each point, so there is nothing to compare.",

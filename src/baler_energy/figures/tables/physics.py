@@ -17,6 +17,7 @@ from baler_energy.figures.derived_rows import (
 )
 from baler_energy.figures.readable import Row, each
 from baler_energy.figures.selection import spread_text
+from baler_energy.figures.trivial import note_trivial
 
 __all__ = ["TABLE", "physics"]
 
@@ -100,14 +101,14 @@ def _plain(row: Row, name: str, *, counts: bool = False) -> str:
     return f"{spread_text(row[name], row[f'{name}_uncertainty'], factor=factor)} {unit}".rstrip()
 
 
-def _notes(frame: pd.DataFrame, _tables: Tables) -> list[str]:
+def _notes(frame: pd.DataFrame, tables: Tables) -> list[str]:
     every = frame[frame["at_codec"].isna()]
     said = []
     for (name, definition), part in every.groupby(["quantity", "definition"], sort=False, observed=True):
         said.append(f"{name}: {definition}.")
         said += [_verdict(one) for _, one in part.dropna(subset="window").groupby("window", sort=False, observed=True)]
         said += _undefined(part[part["window"].isna()])
-    return said
+    return said + note_trivial(frame, tables)
 
 
 def _verdict(codecs: pd.DataFrame) -> str:

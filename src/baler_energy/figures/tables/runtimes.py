@@ -11,6 +11,7 @@ from baler_energy.figures.captions import TYPICAL_TIMES
 from baler_energy.figures.readable import Row, each
 from baler_energy.figures.runtime_rows import APPLIED, EAGER, absent, is_deprecated, runtimes_at_centre
 from baler_energy.figures.selection import device_name, scaled_unit, spread_text
+from baler_energy.figures.trivial import note_trivial
 
 __all__ = ["TABLE", "runtimes"]
 
@@ -122,6 +123,7 @@ TABLE = TableSpec(
     f"could not run has the reason instead. {TYPICAL_TIMES}",
     make=runtimes,
     rows=each(_row),
+    notes=note_trivial,
     averaged=True,
     without_rows="Only one runtime ran, so there is nothing to compare.",
 )

@@ -9,6 +9,7 @@ from baler_energy.figures.base import Tables, TableSpec
 from baler_energy.figures.readable import Row, each
 from baler_energy.figures.selection import AXES, device_name, parameter_text
 from baler_energy.figures.setting_rows import NOTHING, factor_words, settings_compared, trainings
+from baler_energy.figures.trivial import note_trivial
 
 __all__ = ["TABLE"]
 
@@ -81,6 +82,7 @@ TABLE = TableSpec(
     "Baler can load the network; padded: filled up with zeros to the widths of its own, so that it is no faster there.",
     make=settings,
     rows=each(_row),
+    notes=note_trivial,
     averaged=True,
     without_rows=f"Nothing to compare: {NOTHING}.",
 )

@@ -11,6 +11,7 @@ from baler_energy.figures.base import FigureSpec, Tables, require_rows
 from baler_energy.figures.codec_rows import around_centre
 from baler_energy.figures.selection import AXES, first_device, with_error
 from baler_energy.figures.style import grid, legend_below, log_ticks, mean_text, numbered_look, plain, subtitle
+from baler_energy.figures.trivial import mark_trivial
 
 __all__ = ["FIGURES"]
 
@@ -61,7 +62,10 @@ def _panel(panel: Axes, known: pd.DataFrame, measure: str) -> set[int]:
         bars: dict[str, Any] = {"xerr": table["x_bar"].fillna(0), "yerr": table["y_bar"].fillna(0), "capsize": 2}
         panel.errorbar(table["x"], table["y"], **bars, **look, linestyle="none", label=plain(str(transform)))
         ends += [*table["x"], *table["y"]]
-    limits = min(ends) / 1.4, max(ends) * 1.4
+    limits = [min(ends) / 1.4, max(ends) * 1.4]
+    # It keeps nothing about rows, so new rows of the same kind have the same error.
+    for upright in (True, False):
+        limits = mark_trivial(panel, known, measure, upright=upright, limits=limits)
     panel.plot(limits, limits, color="0.6", linewidth=0.9, zorder=0, label="equal on both")
     panel.set(xscale="log", yscale="log", xlim=limits, ylim=limits)
     panel.set(xlabel=f"Training rows: {_MEASURES[measure]}", ylabel=f"Held-out rows: {_MEASURES[measure]}")
@@ -76,8 +80,10 @@ FIGURES = (
         "Errors on rows that a codec was not trained on",
         "Each mark is a trained codec: its error on held-out rows against its error on the training rows, both "
         "relative to the ranges and standard deviations of the training rows. Above the line, the codec is worse on "
-        "new rows. All other figures show errors on the training rows, which are then too small for a model that "
-        "compresses other data. Marks are means over n repeats, bars are 95 % t intervals.",
+        "new rows. The other figures say on which rows their errors are; those on the training rows are then too "
+        "small for a model that compresses other data. Marks are means over n repeats, bars are 95 % t "
+        "intervals. The dotted lines are the error of storing only the columns' means, which new rows of the same kind "
+        "do not change.",
         draw_held_out,
     ),
 )

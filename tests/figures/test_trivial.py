@@ -1,0 +1,79 @@
+"""The trivial codec is on every axis of errors, and in the notes of every table with errors."""
+
+import re
+from collections.abc import Callable
+
+import pandas as pd
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.text import Text
+
+from baler_energy.figures import chapters
+from baler_energy.figures.base import FigureSpec, NoData, TableSpec
+from baler_energy.figures.readable import readable
+from baler_energy.figures.style import grid
+from baler_energy.figures.trivial import LINE, NAME, mark_trivial, trivial_words
+from baler_energy.variants import CHAPTERS
+
+Tables = dict[str, pd.DataFrame]
+#: Axes and headings of errors of a codec. Headings can also be an error alone.
+ERROR = re.compile(r"RMS|NRMSE|[Rr]esidual / range|^largest / range|[Rr]elative error")
+HEADING = re.compile(f"{ERROR.pattern}|^error")
+FIGURES: list[FigureSpec] = [spec for chapter in CHAPTERS for spec in chapters.figures_of(chapter)]
+#: Figures and tables that have errors in them.
+WITH_ERRORS = {"rate_distortion", "codec_costs", "column_types", "column_errors", "error_energy", "held_out"}
+WITH_ERRORS |= {"error_joules", "error_flops", "packing", "engines"}
+TABLES_WITH_ERRORS = {"codecs", "summary", "engines", "runtimes", "physics", "savings", "break_even"}
+
+
+@pytest.fixture(scope="module")
+def rich(build: Callable[..., Tables]) -> Tables:
+    """Engines, packings, networks and runtimes at the centre, and columns of a known type."""
+    tables = build(engines=True, optimizers=True)
+    facts = {"zero_count": 0, "nonzero_count": 100, "integer_count": 0}
+    return tables | {"errors": tables["errors"].assign(**facts)}
+
+
+def _is_marked(panel: Axes) -> bool:
+    return any(line.get_color() == LINE["color"] for line in panel.lines)
+
+
+@pytest.mark.parametrize("spec", FIGURES, ids=lambda spec: spec.name)
+def test_every_axis_of_errors_has_the_trivial_codec(spec: FigureSpec, rich: Tables) -> None:
+    try:
+        figure = spec.draw(rich)
+    except NoData:
+        assert spec.name not in WITH_ERRORS
+        return
+    panels = [
+        panel
+        for panel in figure.axes
+        if any(map(ERROR.search, (panel.get_xlabel().strip(), panel.get_ylabel().strip())))
+    ]
+    # These panels compare at the same error, which is not on their axes.
+    panels = [] if spec.name == "scorecard" else panels
+    assert bool(panels) == (spec.name in WITH_ERRORS)
+    assert all(map(_is_marked, panels))
+    said = " ".join(text.get_text() for text in figure.findobj(Text)) + spec.caption
+    assert not panels or NAME in said or "columns' means" in said
+
+
+@pytest.mark.parametrize("spec", chapters.tables(), ids=lambda spec: spec.name)
+def test_every_table_of_errors_states_the_trivial_codec(spec: TableSpec, rich: Tables) -> None:
+    frame = spec.make(rich)
+    shown = readable(spec, frame)
+    errors = [name for name in shown if HEADING.search(str(name))]
+    # The error of break-even is in the notes.
+    assert bool(errors) == (spec.name in TABLES_WITH_ERRORS - {"break_even"})
+    said = [note for note in spec.notes(frame, rich) if note.startswith("The trivial codec")]
+    assert len(said) == (spec.name in TABLES_WITH_ERRORS)
+
+
+def test_it_is_marked_at_its_relative_error(rich: Tables) -> None:
+    ((panel,),) = grid(1, 1, 3)[1]
+    mark_trivial(panel, rich["runs"], "mean_relative_error_median", upright=True, limits=(0.1, 0.2))
+    assert list(panel.lines[0].get_xdata()) == [0.6, 0.6]
+    (words,) = trivial_words(rich["runs"])
+    assert "8 % (jets; median relative error 60 %) and an NRMSE of 1" in words
+    unknown = rich["runs"].assign(trivial_mean_relative_error_median=float("nan"))
+    assert "8 % (jets) and an NRMSE of 1" in trivial_words(unknown)[0]
