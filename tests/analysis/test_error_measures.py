@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.stats import ks_2samp, wasserstein_distance
 
-from baler_energy.analysis.error_measures import column_errors, held_out_summary, ks_distance, ratios, summary
+from baler_energy.analysis.error_measures import (
+    column_errors,
+    held_out_errors,
+    held_out_summary,
+    ks_distance,
+    on_all_rows,
+    ratios,
+    summary,
+)
 from baler_energy.analysis.histograms import BINS, histograms
 from baler_energy.errors import InputError
 
@@ -103,8 +111,40 @@ def test_measures_that_overflow_are_unknown():
     # Each column's median is a number, but not their sum.
     assert np.isfinite(errors["relative_error_median"][:2]).all()
     assert summary(errors)["mean_relative_error_median"] is None
-    assert held_out_summary(errors, errors)["held_out_mean_relative_error_median"] is None
-    assert held_out_summary(errors, errors)["held_out_mean_nrmse"] == pytest.approx(1)
+    held_out = held_out_summary(held_out_errors(errors, errors))
+    assert held_out["held_out_mean_relative_error_median"] is None
+    assert held_out["held_out_mean_nrmse"] == pytest.approx(1)
+
+
+def test_errors_on_held_out_rows_are_over_the_spread_of_the_training_rows():
+    # The held-out values of pt span half the range of the training rows.
+    before = np.array([[1.0, 2, 5, 0], [3.0, 4, 5, 0]])
+    after = np.array([[1.5, 2, 5, 0], [3.0, 3, 5, 0]])
+    seen, other = column_errors(BEFORE, AFTER, NAMES, DTYPES), column_errors(before, after, NAMES, DTYPES)
+    found = held_out_errors(seen, other)
+    pt, overall = found.iloc[0], found.iloc[-1]
+    assert (pt["range"], pt["standard_deviation"]) == (4, pytest.approx(math.sqrt(8 / 3)))
+    assert pt["rms_over_range"] == pytest.approx(math.sqrt(0.125) / 4) and pt["max_over_range"] == 0.5 / 4
+    assert pt["nrmse"] == pytest.approx(math.sqrt(0.125 / (8 / 3)))
+    # Residuals of 0.5 and 0 have a variance of 1/16.
+    assert pt["explained_variance"] == pytest.approx(1 - (1 / 16) / (8 / 3))
+    assert pt["wasserstein_over_deviation"] == pytest.approx(0.25 / math.sqrt(8 / 3))
+    assert (pt["relative_error_median"], pt["ks_distance"]) == (0.5, 0.5)
+    assert found.filter(like="trivial").isna().all(axis=None)
+    assert overall["column"] == "all" and overall["max_over_range"] == 0.25
+    main = held_out_summary(found)
+    assert (main["held_out_rows"], main["held_out_zeros_kept"], main["held_out_integers_kept"]) == (2, 1, 0.5)
+    assert main["held_out_max_ks_distance"] == overall["ks_distance"] == 0.5
+    both = on_all_rows(seen, found)
+    assert both["on_rows"].tolist() == ["compressed"] * 5 + ["held_out"] * 5
+    assert on_all_rows(seen, None)["on_rows"].tolist() == ["compressed"] * 5
+
+
+def test_a_column_that_is_constant_on_the_training_rows_has_no_error_on_others():
+    other = column_errors(AFTER, BEFORE, NAMES, DTYPES)
+    found = held_out_errors(column_errors(BEFORE, BEFORE, NAMES, DTYPES), other).set_index("column")
+    names = ["rms_over_range", "max_over_range", "nrmse", "explained_variance", "wasserstein_over_deviation"]
+    assert found.loc["zero", names].isna().all() and found.loc["zero", "rms_residual"] > 0
 
 
 @given(hnp.arrays(np.float64, (9, 2), elements=st.floats(-1e6, 1e6)))

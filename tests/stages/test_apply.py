@@ -1,5 +1,6 @@
 """Stage apply: compress, decompress and evaluate in one process."""
 
+import pandas as pd
 import pytest
 
 from baler_energy.analysis.error_measures import HELD_OUT
@@ -49,8 +50,15 @@ def test_errors_on_held_out_rows_are_those_of_the_same_codec(stage, pipeline, tm
     apply(stage, pipeline, tmp_path / "same", "--engine", engine, "--held-out", pipeline.table)
     found = read_json(tmp_path / "same/evaluate/summary.json")
     assert found["held_out_rows"] == 300
-    for name in ("mean_rms_over_range", "max_over_range", "mean_nrmse", "mean_relative_error_median"):
-        assert found[f"held_out_{name}"] == pytest.approx(found[name], rel=1e-9)
+    measures = [name.removeprefix("held_out_") for name in HELD_OUT[1:]]
+    assert {"mean_explained_variance", "mean_relative_error_p99", "max_ks_distance", "zeros_kept"} < set(measures)
+    for name in measures:
+        assert found[f"held_out_{name}"] == pytest.approx(found[name], rel=1e-9), name
+    errors = pd.read_parquet(tmp_path / "same/evaluate/errors.parquet")
+    seen, other = (errors[errors["on_rows"] == rows].set_index("column") for rows in ("compressed", "held_out"))
+    measured = [name for name in errors if name not in ("column", "on_rows", "dtype") and "trivial" not in name]
+    pd.testing.assert_frame_equal(seen[measured], other[measured], rtol=1e-9)
+    assert other.filter(like="trivial").isna().all(axis=None) and list(other["dtype"]) == list(seen["dtype"])
     assert {path.name for path in (tmp_path / "same/evaluate").iterdir()} == FILES["evaluate"]
 
 
@@ -62,6 +70,8 @@ def test_errors_on_held_out_rows_are_null_without_such_rows_or_training(stage, p
     for run in ("run", "identity"):
         found = read_json(tmp_path / run / "evaluate/summary.json")
         assert {key: found[key] for key in HELD_OUT} == dict.fromkeys(HELD_OUT)
+        errors = pd.read_parquet(tmp_path / run / "evaluate/errors.parquet")
+        assert set(errors["on_rows"]) == {"compressed"}
 
 
 def test_held_out_rows_that_cannot_be_stored_leave_the_rest(stage, pipeline, tmp_path, capsys):

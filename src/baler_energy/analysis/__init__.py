@@ -1,7 +1,7 @@
 """From records to results: pure functions of tables, and arithmetic that needs no hardware.
 
-- `schema`: the tidy tables, column by column: meaning, unit, type; `schema_derived`: two of them;
-  `datapackage`: their description next to the dataset
+- `schema`: the tidy tables, column by column: meaning, unit, type; `schema_derived`, `schema_errors`: columns of
+  derived quantities and of errors; `datapackage`: their description next to the dataset
 - `tidy`: rows of these tables from records; `writing`: the tables' files, written piece by piece
 - `totals`: which readings enter a run's energy; measured and modelled are separate
 - `electricity`: carbon intensity and PUE of a study; `carbon`: energy to CO2e

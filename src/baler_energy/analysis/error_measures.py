@@ -15,19 +15,39 @@ from numpy.typing import NDArray
 
 from baler_energy.errors import InputError
 
-__all__ = ["ALL", "HELD_OUT", "check_tables", "column_errors", "held_out_summary", "ks_distance", "ratios", "summary"]
+__all__ = [
+    "ALL",
+    "COMPRESSED",
+    "HELD_OUT",
+    "HELD_OUT_ROWS",
+    "check_tables",
+    "column_errors",
+    "held_out_errors",
+    "held_out_summary",
+    "ks_distance",
+    "on_all_rows",
+    "ratios",
+    "summary",
+]
 
 Floats = NDArray[np.float64]
 
 #: Name of the row for all columns together.
 ALL = "all"
-#: Keys of `held_out_summary`.
-HELD_OUT = (
-    "held_out_rows",
-    "held_out_mean_rms_over_range",
-    "held_out_max_over_range",
-    "held_out_mean_nrmse",
-    "held_out_mean_relative_error_median",
+#: Values of the column ``on_rows`` of the table ``errors``: the compressed table, and held-out rows.
+COMPRESSED, HELD_OUT_ROWS = "compressed", "held_out"
+#: Measures of `held_out_summary`.
+_ON_HELD_OUT = (
+    "rms_over_range",
+    "max_over_range",
+    "nrmse",
+    "explained_variance",
+    "relative_error_median",
+    "relative_error_p99",
+    "wasserstein_over_deviation",
+    "ks_distance",
+    "zeros_kept",
+    "integers_kept",
 )
 #: How the row ``all`` is computed from the columns; values with a unit are null in it.
 _MEANS = (
@@ -86,8 +106,7 @@ def column_errors(original: Floats, reconstructed: Floats, names: Sequence[str],
         {"column": name, "dtype": dtype, **_errors(_column(original, n), _column(reconstructed, n), dtype)}
         for n, (name, dtype) in enumerate(zip(names, dtypes, strict=True))
     ]
-    frame = pd.DataFrame(rows)
-    return pd.DataFrame([*rows, _overall(frame)]).astype({"dtype": "string", "column": "string"})
+    return _with_overall(pd.DataFrame(rows))
 
 
 def summary(errors: pd.DataFrame) -> dict[str, str | float | int | None]:
@@ -117,33 +136,59 @@ def _name(measure: str) -> str:
     return measure.replace("ks_distance", "max_ks_distance")
 
 
-def held_out_summary(errors: pd.DataFrame, held_out: pd.DataFrame | None) -> dict[str, float | int | None]:
-    """Return the main errors on held-out rows, on which the codec was not trained; null if there are none.
+#: Keys of `held_out_summary`.
+HELD_OUT = ("held_out_rows", *(f"held_out_{_name(measure)}" for measure in _ON_HELD_OUT))
 
-    Residuals are relative to the ranges and standard deviations of the training rows, so that errors on both are
-    comparable: a range depends on the number of rows.
+
+def held_out_errors(errors: pd.DataFrame, held_out: pd.DataFrame) -> pd.DataFrame:
+    """Return the errors on held-out rows, relative to the rows that the codec was trained on.
+
+    A range depends on the number of rows. Errors over the ranges and standard deviations of the training rows are
+    comparable with those on the training rows.
 
     Parameters
     ----------
     errors
         `column_errors` of the training rows.
     held_out
-        `column_errors` of the held-out rows; None: no held-out rows.
+        `column_errors` of the held-out rows.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As from `column_errors`. The errors of the trivial codec, which stores means of the training rows, are null.
     """
-    if held_out is None:
-        return dict.fromkeys(HELD_OUT)
     seen, other = (frame[frame["column"] != ALL].reset_index(drop=True) for frame in (errors, held_out))
     spread, deviation = (seen[name].where(seen[name] > 0) for name in ("range", "standard_deviation"))
-    rows = int((other["nonzero_count"] + other["zero_count"]).iloc[0])
-    with np.errstate(over="ignore"):
-        values = (
-            (other["rms_residual"] / spread).mean(),
-            (other["max_over_range"] * other["range"] / spread).max(),
-            (other["rms_residual"] / deviation).mean(),
-            other["relative_error_median"].mean(),
-        )
-    measures = _finite(dict(zip(HELD_OUT[1:], values, strict=True)))
-    return {HELD_OUT[0]: rows, **{name: _number(value) for name, value in measures.items()}}
+    with np.errstate(over="ignore", invalid="ignore"):
+        wider = other["standard_deviation"] / deviation
+        changed = {
+            "rms_over_range": other["rms_residual"] / spread,
+            "max_over_range": other["max_over_range"] * other["range"] / spread,
+            "nrmse": other["rms_residual"] / deviation,
+            "explained_variance": 1 - (1 - other["explained_variance"]) * wider**2,
+            "wasserstein_over_deviation": other["wasserstein_over_deviation"] * wider,
+        }
+    unknown = {name: math.nan for name in map(str, other) if name.startswith("trivial_")}
+    finite = {name: values.where(np.isfinite(values)) for name, values in changed.items()}
+    frame = other.assign(**{name: seen[name] for name in ("range", "standard_deviation")}, **finite, **unknown)
+    return _with_overall(frame)
+
+
+def held_out_summary(held_out: pd.DataFrame | None) -> dict[str, float | int | None]:
+    """Return the main numbers of `held_out_errors`; null without held-out rows."""
+    if held_out is None:
+        return dict.fromkeys(HELD_OUT)
+    overall, first = held_out[held_out["column"] == ALL].iloc[0], held_out.iloc[0]
+    rows = int(first["nonzero_count"] + first["zero_count"])
+    return {HELD_OUT[0]: rows, **{f"held_out_{_name(name)}": _number(overall[name]) for name in _ON_HELD_OUT}}
+
+
+def on_all_rows(errors: pd.DataFrame, held_out: pd.DataFrame | None) -> pd.DataFrame:
+    """Merge the errors of a run, with the column ``on_rows``; `held_out` is from `held_out_errors`, or None."""
+    parts = {COMPRESSED: errors} | ({} if held_out is None else {HELD_OUT_ROWS: held_out})
+    merged = pd.concat([frame.assign(on_rows=rows) for rows, frame in parts.items()], ignore_index=True)
+    return merged.astype({"on_rows": "string"})
 
 
 def ratios(sizes_bytes: Mapping[str, int | None], compressed_bytes: int, model_bytes: int) -> dict[str, float | None]:
@@ -236,7 +281,8 @@ def _relative_errors(before: Floats, residual: Floats) -> dict[str, float]:
 
 def _relative(before: Floats, residual: Floats) -> Floats:
     nonzero = before != 0
-    return np.abs(residual[nonzero] / before[nonzero])
+    relative: Floats = np.abs(residual[nonzero] / before[nonzero])
+    return relative
 
 
 def _quantiles(relative: Floats) -> dict[str, float]:
@@ -256,6 +302,12 @@ def _kept(before: Floats, after: Floats, dtype: str) -> dict[str, float | int]:
         "integer_count": len(before) if integer else 0,
         "integers_kept": float((after == before).mean()) if integer else math.nan,
     }
+
+
+def _with_overall(frame: pd.DataFrame) -> pd.DataFrame:
+    """Add the row for all columns together."""
+    rows = [*frame.to_dict("records"), _overall(frame)]
+    return pd.DataFrame(rows).astype({"dtype": "string", "column": "string"})
 
 
 def _overall(frame: pd.DataFrame) -> dict[str, Any]:

@@ -28,8 +28,8 @@ ERRORS = (
         "held_out_mean_nrmse",
         "Errors on held-out rows",
         "the same errors on rows that the codec was not trained on, relative to the ranges and standard deviations of "
-        "the rows that it was trained on (held_out_mean_rms_over_range, held_out_max_over_range, held_out_mean_nrmse, "
-        "held_out_mean_relative_error_median)",
+        "the rows that it was trained on: columns of runs that begin with held_out_, and rows of errors with held_out "
+        "in on_rows",
         "1",
         "Generalisation error (Hastie, Tibshirani and Friedman, The Elements of Statistical Learning, 7.2).",
         "They hold for more data of the same kind only. If a model compresses nothing but the rows that it was "

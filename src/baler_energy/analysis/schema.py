@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from baler_energy.analysis.schema_derived import DERIVED, DERIVED_HISTOGRAMS
+from baler_energy.analysis.schema_errors import ERRORS, RUN_ERRORS
 from baler_energy.config.parameters import AXES, column_type, shown
 from baler_energy.config.texts import one_of
 from baler_energy.errors import BalerEnergyError
@@ -74,7 +75,9 @@ bound | number | unit | upper limit of the reading error: ticks at the edges, ga
 detail | string | | how the value was obtained and what it assumes
 """)
 
-_RUNS = POINT + _columns(f"""
+_RUNS = (
+    POINT
+    + _columns(f"""
 operation | string | | train, compress, decompress, or forward where the study has several networks
 at_centre | boolean | | the point is the study's centre, on any device: the one it names, or the middle of the grid
 window_start | datetime | | start of the window (UTC)
@@ -109,27 +112,9 @@ final_loss | number | 1 | loss of the last epoch (train)
 peak_learning_rate | number | 1 | largest learning rate of the training; the optimizer's default if none was set (train)
 flops | number | 1 | floating-point operations of one iteration, two per multiply-accumulate (train, forward)
 parameters | integer | 1 | trainable parameters
-mean_rms_over_range | number | 1 | primary error: mean over columns of RMS residual over the column's range
-max_over_range | number | 1 | largest residual over its column's range
-mean_nrmse | number | 1 | mean over columns of RMS residual over standard deviation; 1 is no better than the means
-mean_explained_variance | number | 1 | mean over columns of the explained variance
-mean_relative_error_median | number | 1 | mean over columns of the median relative error of non-zero values
-mean_relative_error_p99 | number | 1 | mean over columns of the 99 % quantile of the same
-mean_wasserstein_over_deviation | number | 1 | mean over columns of the Wasserstein-1 distance over it
-max_ks_distance | number | 1 | largest Kolmogorov-Smirnov distance of a column
-zeros_kept | number | 1 | share of all zeros that come back as zeros
-integers_kept | number | 1 | share of all values of integer columns that come back exactly
-columns_worse_than_mean | integer | 1 | columns whose RMS residual exceeds their standard deviation
-held_out_rows | integer | 1 | rows for the next four, which the codec was not trained on; null without training
-held_out_mean_rms_over_range | number | 1 | mean over columns of their RMS residual over the range of the training rows
-held_out_max_over_range | number | 1 | their largest residual over the range of its column's training rows
-held_out_mean_nrmse | number | 1 | mean over columns of RMS residual over the training rows' standard deviation
-held_out_mean_relative_error_median | number | 1 | mean over columns of the median relative error of non-zero values
-trivial_mean_rms_over_range | number | 1 | mean_rms_over_range of the trivial codec, which stores columns' means only
-trivial_max_over_range | number | 1 | max_over_range of the trivial codec
-trivial_mean_relative_error_median | number | 1 | mean_relative_error_median of the trivial codec
-trivial_mean_relative_error_p99 | number | 1 | mean_relative_error_p99 of the trivial codec
-trivial_max_ks_distance | number | 1 | max_ks_distance of the trivial codec
+""")
+    + _columns(RUN_ERRORS)
+    + _columns("""
 ratio_float64_bytes | number | 1 | table as float64 over compressed file
 ratio_native_bytes | number | 1 | table in its recorded number formats over compressed file
 ratio_source_bytes | number | 1 | source file (the share of these rows) over compressed file
@@ -158,6 +143,7 @@ slurm_memory_bytes | integer | B | memory allocated to the job
 slurm_exclusive | boolean | | no other job could share the node; null if the controller did not answer
 source_fingerprint | string | | fingerprint of the code that measured
 """)
+)
 
 _SAMPLES = POINT + _columns("""
 operation | string | | train, compress, decompress, or forward where the study has several networks
@@ -181,33 +167,7 @@ energy_j | number | J | energy up to the end of the epoch, same components as th
 energy_evidence | string | | measured (counters read at epoch edges) or modelled (share of the run's energy by time)
 """)
 
-_ERRORS = POINT + _columns("""
-column | string | | column of the table, or all
-dtype | string | | recorded number format of the column
-range | number | | largest minus smallest value of the original column, in the column's own unit
-standard_deviation | number | | standard deviation of the original column, in the column's own unit
-rms_residual | number | | root mean square of reconstructed minus original, in the column's own unit
-rms_over_range | number | 1 | rms_residual over range; null where the column is constant
-max_over_range | number | 1 | largest absolute residual over range; null where the column is constant
-nrmse | number | 1 | rms_residual over standard_deviation; 1 is no better than the column's mean
-explained_variance | number | 1 | 1 - variance of the residual / variance of the original
-relative_error_mean | number | 1 | mean of |residual / truth| where truth is not zero
-relative_error_rms | number | 1 | root mean square of residual / truth where truth is not zero
-relative_error_median | number | 1 | median of |residual / truth| where truth is not zero
-relative_error_p99 | number | 1 | 99 % quantile of the same
-nonzero_count | integer | 1 | rows whose truth is not zero
-zero_count | integer | 1 | rows whose truth is zero
-zeros_kept | number | 1 | share of the zeros that are reconstructed as zeros; null if there are none
-integer_count | integer | 1 | rows of a column of integers; 0 for other columns
-integers_kept | number | 1 | share of the integers that are reconstructed exactly; null for other columns
-ks_distance | number | 1 | largest distance between the two cumulative distributions (Kolmogorov-Smirnov)
-wasserstein_over_deviation | number | 1 | Wasserstein-1 distance between the two distributions over standard_deviation
-trivial_rms_over_range | number | 1 | rms_over_range of the trivial codec, which stores only the column's mean
-trivial_max_over_range | number | 1 | max_over_range of the trivial codec
-trivial_relative_error_median | number | 1 | relative_error_median of the trivial codec
-trivial_relative_error_p99 | number | 1 | relative_error_p99 of the trivial codec
-trivial_ks_distance | number | 1 | ks_distance of the trivial codec
-""")
+_ERRORS = POINT + _columns(ERRORS)
 
 _HISTOGRAMS = POINT + _columns("""
 column | string | | column of the table
@@ -355,7 +315,7 @@ TABLES: dict[str, tuple[str, tuple[Column, ...]]] = {
     "runs": ("A row per run and operation, values per iteration.", _RUNS),
     "samples": ("Time series in and around each window.", _SAMPLES),
     "history": ("A row per epoch of each training.", _HISTORY),
-    "errors": ("Errors of each column of each reconstructed table.", _ERRORS),
+    "errors": ("Errors of each column of each reconstructed table, and on held-out rows.", _ERRORS),
     "histograms": ("Distributions before and after compression, for the first repeat of each point.", _HISTOGRAMS),
     "derived": ("Quantities computed from columns, a row per quantity and window.", POINT + _columns(DERIVED)),
     "derived_histograms": ("Their distributions, of first repeats only.", POINT + _columns(DERIVED_HISTOGRAMS)),

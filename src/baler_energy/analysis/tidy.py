@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from baler_energy.analysis.electricity import Electricity
 from baler_energy.analysis.schema import POINT
+from baler_energy.analysis.schema_errors import RUN_ERRORS
 from baler_energy.analysis.totals import Total, primary_readings, relevant_flags, total
 from baler_energy.records import IterationTimes, Measurement, Reading
 from baler_energy.vocabulary import NODE_METERS, Evidence, Quantity
@@ -30,28 +31,9 @@ ADDITIVE = frozenset(
 
 POINT_KEYS = tuple(column.name for column in POINT if column.name != "run_id")
 
+#: What the summary of a run's errors states.
 ERROR_KEYS = (
-    "mean_rms_over_range",
-    "max_over_range",
-    "mean_nrmse",
-    "mean_explained_variance",
-    "mean_relative_error_median",
-    "mean_relative_error_p99",
-    "mean_wasserstein_over_deviation",
-    "max_ks_distance",
-    "zeros_kept",
-    "integers_kept",
-    "columns_worse_than_mean",
-    "held_out_rows",
-    "held_out_mean_rms_over_range",
-    "held_out_max_over_range",
-    "held_out_mean_nrmse",
-    "held_out_mean_relative_error_median",
-    "trivial_mean_rms_over_range",
-    "trivial_max_over_range",
-    "trivial_mean_relative_error_median",
-    "trivial_mean_relative_error_p99",
-    "trivial_max_ks_distance",
+    *(line.partition(" ")[0] for line in RUN_ERRORS.split("\n") if line),
     "ratio_float64_bytes",
     "ratio_native_bytes",
     "ratio_source_bytes",

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pandas as pd
 
+from baler_energy.analysis.error_measures import ALL, COMPRESSED
 from baler_energy.analysis.statistics import Estimate, clean, defects, estimate, flagged, mean_interval
 from baler_energy.figures.base import Tables
 from baler_energy.figures.chapters import chapter_title
@@ -190,7 +191,7 @@ def _trivial(errors: pd.DataFrame, here: pd.DataFrame) -> list[str]:
     if math.isnan(trivial):
         return []
     said = f"Storing only each column's mean would be off by {_percent(trivial)} of its range."
-    own = errors[errors["run_id"].isin(here["run_id"]) & (errors["column"] != "all")]
+    own = errors[errors["run_id"].isin(here["run_id"]) & (errors["column"] != ALL) & (errors["on_rows"] == COMPRESSED)]
     nrmse = own.groupby("column", observed=True)["nrmse"].mean()
     worse = [str(name) for name in nrmse.index[nrmse > 1]]
     if worse:

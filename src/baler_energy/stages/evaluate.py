@@ -55,7 +55,7 @@ def evaluate(
     """Write errors of `reconstructed` against `original`, histograms and a summary to `out`.
 
     The compression ratios use the sizes of `compressed` and, if given, of `checkpoint`. `held_out`, if given, is the
-    codec applied to rows that it was not trained on; the summary states its errors on them.
+    codec applied to rows that it was not trained on; errors and summary include those on them.
 
     Raises
     ------
@@ -75,14 +75,15 @@ def evaluate(
     source_bytes = before.origin.get("source_bytes")
     sizes = {"float64": before.data.nbytes, "native": before.native_bytes, "source": source_bytes}
     errors = error_measures.column_errors(before.data, after.data, before.names, before.dtypes)
+    others = None if held_out is None else error_measures.held_out_errors(errors, _errors_of(held_out))
     binned = histograms(before.data, after.data, before.names, before.dtypes)
-    for name, frame in ((_ERRORS, errors), (_HISTOGRAMS, binned)):
+    for name, frame in ((_ERRORS, error_measures.on_all_rows(errors, others)), (_HISTOGRAMS, binned)):
         with atomic_path(out / name) as temporary:
             frame.to_parquet(temporary, index=False)
     summary = {
         "rows": len(before.data),
         **error_measures.summary(errors),
-        **error_measures.held_out_summary(errors, None if held_out is None else _errors_of(held_out)),
+        **error_measures.held_out_summary(others),
         **error_measures.ratios(sizes, compressed_bytes, model_bytes or 0),
         **{f"{kind}_bytes": size for kind, size in sizes.items()},
         "compressed_bytes": compressed_bytes,

@@ -262,6 +262,10 @@ def test_errors_by_type_have_a_panel_for_each_type(several: Tables) -> None:
         "integers and flags: 1 column (recorded as integers)",
         "heavy tails: 6 columns (a range of at least 12 standard deviations)",
     ]
+    worse = known.assign(on_rows="held_out", nrmse=9 * known["nrmse"])
+    both = draw_column_types(several | {"errors": pd.concat([known, worse], ignore_index=True)})
+    for panel, same in zip(figure.axes, both.axes, strict=True):
+        assert [list(line.get_xdata()) for line in panel.lines] == [list(line.get_xdata()) for line in same.lines]
     with pytest.raises(NoData, match="errors per column"):
         draw_column_types(several | {"errors": errors.iloc[:0]})
 

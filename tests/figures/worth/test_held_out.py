@@ -7,6 +7,7 @@ import pytest
 
 from baler_energy.figures.base import NoData
 from baler_energy.figures.overview import overview
+from baler_energy.figures.worth.column_errors import draw_column_errors
 from baler_energy.figures.worth.held_out import draw_held_out
 
 Tables = dict[str, pd.DataFrame]
@@ -26,6 +27,19 @@ def test_each_mark_has_both_errors_of_a_codec(tables: Tables) -> None:
         assert len(x) > 2
         assert y == pytest.approx(1.1 * x)
     assert "equal on both" in figure.legends[0].get_texts()[0].get_text()
+
+
+def test_columns_have_a_mark_for_held_out_rows_and_no_other_error_changes(tables: Tables) -> None:
+    errors = tables["errors"]
+    others = errors.assign(on_rows="held_out", **{name: 3 * errors[name] for name in ("rms_over_range", "nrmse")})
+    both = tables | {"errors": pd.concat([errors, others], ignore_index=True)}
+    before, after = (draw_column_errors(one).axes[0].containers for one in (tables, both))
+    assert len(before) == 2 and len(after) == 3
+    for one, same in zip(before, after, strict=False):
+        assert list(one.lines[0].get_xdata()) == list(same.lines[0].get_xdata())
+    assert after[2].lines[0].get_xdata() == pytest.approx(3 * after[0].lines[0].get_xdata())
+    assert after[2].get_label().endswith("held-out rows")
+    assert overview(both, "study", {}) == overview(tables, "study", {})
 
 
 def test_the_first_page_states_the_errors_on_held_out_rows(tables: Tables) -> None:

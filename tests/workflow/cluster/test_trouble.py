@@ -120,7 +120,7 @@ def test_the_jobs_of_a_killed_run_are_cancelled_and_its_lock_released(story, sit
 
 def test_the_dataset_is_a_local_runs(site, here):
     """Compare its keys, and its errors to 1e-9."""
-    for table, keys in {"runs": [*KEYS, "operation"], "errors": [*KEYS, "column"]}.items():
+    for table, keys in {"runs": [*KEYS, "operation"], "errors": [*KEYS, "on_rows", "column"]}.items():
         ours, theirs = (place.dataset(table).sort_values(keys, ignore_index=True) for place in (site, here))
         pd.testing.assert_frame_equal(ours[keys], theirs[keys])
         assert list(ours) == list(theirs)

@@ -3,9 +3,11 @@
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from baler_energy.analysis.error_measures import ALL, COMPRESSED, HELD_OUT_ROWS
 from baler_energy.analysis.statistics import mean_interval
 from baler_energy.figures.bars import name_rows
 from baler_energy.figures.base import FigureSpec, Tables, require_rows
@@ -31,29 +33,42 @@ def draw_column_errors(tables: Tables) -> Figure:
     require_rows("no run has errors per column", runs, errors)
     centre = centre_of(runs)
     here = at_point(errors, centre)
-    here = here[(here["column"] != "all") & here["rms_over_range"].notna()]
+    here = here[(here["column"] != ALL) & here["rms_over_range"].notna()]
     require_rows("no run at the study's centre has errors per column", here)
     here, device = first_device(here)
+    held_out = here[here["on_rows"] == HELD_OUT_ROWS]
+    here = here[here["on_rows"] == COMPRESSED]
     means = {name: mean_interval(here, ["column"], name).set_index("column") for name in _ERRORS}
     order = means["rms_over_range"]["mean"].sort_values().index
     figure, ((panel,),) = grid(1, 1, 1.9 + 0.24 * len(order))
+    # At different heights, so that wide intervals do not overlap.
     for number, (value, label) in enumerate(_ERRORS.items()):
-        table = means[value].reindex(order)
-        look: dict[str, Any] = {"color": COLOURS[number], "marker": MARKERS[number], "label": label}
-        # At different heights, so that wide intervals do not overlap.
-        places = np.arange(len(order)) + (0.16 if number else -0.16)
-        panel.errorbar(
-            table["mean"], places, xerr=table["half_width"], linestyle="none", capsize=2, elinewidth=0.9, ms=4.5, **look
-        )
+        _marks(panel, means[value].reindex(order), 0.16 if number else -0.16, number, label)
+    largest = _end(means["max_over_range"])
+    if len(held_out):
+        others = mean_interval(held_out, ["column"], "rms_over_range").set_index("column").reindex(order)
+        _marks(panel, others, -0.32, 2, f"{_ERRORS['rms_over_range']}, held-out rows", markerfacecolor="none")
+        largest = max(largest, _end(others))
     trivial = here.groupby("column", observed=True)["trivial_rms_over_range"].mean().reindex(order)
     panel.plot(trivial, np.arange(len(order)), linestyle="none", marker="|", ms=9, color="0.35", label=f"RMS, {NAME}")
     smallest = means["rms_over_range"]["mean"].min()
-    largest = (means["max_over_range"]["mean"] + means["max_over_range"]["half_width"].fillna(0)).max()
     largest = max(largest, trivial.max())
     _column_axes(panel, [str(name) for name in order], max(smallest, largest * 1e-9) / 3, largest * 1.5)
     legend_below(figure, panel.get_legend_handles_labels()[0])
     subtitle(figure, f"Centre: {describe(centre)}, {device}.", *mean_text(means["rms_over_range"]["n"]))
     return figure
+
+
+def _marks(panel: Axes, means: pd.DataFrame, offset: float, number: int, label: str, **look: Any) -> None:
+    """Draw the mean of each column with its interval, at an offset from the row of the column."""
+    places = np.arange(len(means)) + offset
+    look |= {"color": COLOURS[number], "marker": MARKERS[number], "label": label, "linestyle": "none", "ms": 4.5}
+    panel.errorbar(means["mean"], places, xerr=means["half_width"], capsize=2, elinewidth=0.9, **look)
+
+
+def _end(means: pd.DataFrame) -> float:
+    """Return the end of the longest interval."""
+    return float((means["mean"] + means["half_width"].fillna(0)).max())
 
 
 def _column_axes(panel: Axes, names: list[str], low: float, high: float) -> None:
@@ -70,10 +85,11 @@ FIGURES = (
     FigureSpec(
         "column_errors",
         "Error of each column",
-        "RMS and largest residual of each column, divided by its range, at the study's centre. Markers are means over "
-        "n repeats, bars are 95 % t intervals. Strokes are the RMS residual of storing only the column's mean: the "
-        "codec is worse than that if its RMS residual is to the right of the stroke. Constant columns have no range "
-        "and are left out.",
+        "RMS and largest residual of each column, divided by its range, at the study's centre. Filled markers are "
+        "errors on the compressed rows, which a trained codec was trained on; open ones are RMS residuals on held-out "
+        "rows, over the range of the training rows. Markers are means over n repeats, bars are 95 % t intervals. "
+        "Strokes are the RMS residual of storing only the column's mean: the codec is worse than that if its RMS "
+        "residual is to the right of the stroke. Constant columns have no range and are left out.",
         draw_column_errors,
     ),
 )

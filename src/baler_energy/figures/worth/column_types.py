@@ -4,6 +4,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from baler_energy.analysis.column_types import MEANINGS, errors_by_type
+from baler_energy.analysis.error_measures import COMPRESSED
 from baler_energy.analysis.rate_distortion import CODEC, family
 from baler_energy.analysis.statistics import interval
 from baler_energy.figures.base import FigureSpec, Tables, require_rows
@@ -23,7 +24,8 @@ def draw_column_types(tables: Tables) -> Figure:
         The study compares no codecs, or no run has errors per column.
     """
     points, runs, device = codecs_at_centre(tables)
-    found = errors_by_type(tables["errors"])
+    errors = tables["errors"]
+    found = errors_by_type(errors[errors["on_rows"] == COMPRESSED])
     once = runs.drop_duplicates("run_id")[["run_id", *CODEC, "ratio_native_bytes"]]
     joined = found.merge(once, on="run_id")
     require_rows("no codec has errors per column of a known type", joined)
