@@ -1,4 +1,4 @@
-"""The trivial codec is on every axis of errors, and in the notes of every table with errors."""
+"""Errors in figures and tables: the trivial codec is marked or stated, and captions say on which rows they are."""
 
 import re
 from collections.abc import Callable
@@ -10,6 +10,7 @@ from matplotlib.text import Text
 
 from baler_energy.figures import chapters
 from baler_energy.figures.base import FigureSpec, NoData, TableSpec
+from baler_energy.figures.captions import ERROR_ROWS
 from baler_energy.figures.readable import readable
 from baler_energy.figures.style import grid
 from baler_energy.figures.trivial import LINE, NAME, mark_trivial, trivial_words
@@ -23,6 +24,7 @@ FIGURES: list[FigureSpec] = [spec for chapter in CHAPTERS for spec in chapters.f
 #: Figures and tables that have errors in them.
 WITH_ERRORS = {"rate_distortion", "codec_costs", "column_types", "column_errors", "error_energy", "held_out"}
 WITH_ERRORS |= {"error_joules", "error_flops", "packing", "engines"}
+HELD_OUT = {"held_out", "column_errors", "break_even_years", "break_even_volume"}
 TABLES_WITH_ERRORS = {"codecs", "summary", "engines", "runtimes", "physics", "savings", "break_even"}
 
 
@@ -56,6 +58,14 @@ def test_every_axis_of_errors_has_the_trivial_codec(spec: FigureSpec, rich: Tabl
     assert all(map(_is_marked, panels))
     said = " ".join(text.get_text() for text in figure.findobj(Text)) + spec.caption
     assert not panels or NAME in said or "columns' means" in said
+
+
+@pytest.mark.parametrize("spec", FIGURES, ids=lambda spec: spec.name)
+def test_every_figure_of_errors_says_on_which_rows_they_are(spec: FigureSpec) -> None:
+    # These compare codecs at errors that are not on their axes.
+    of_errors = spec.name in WITH_ERRORS | {"scorecard", "coder_gain", "derived"}
+    assert (ERROR_ROWS in spec.caption) == (of_errors and spec.name != "held_out")
+    assert ("held-out" in spec.caption) == (spec.name in HELD_OUT)
 
 
 @pytest.mark.parametrize("spec", chapters.tables(), ids=lambda spec: spec.name)

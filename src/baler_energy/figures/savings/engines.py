@@ -12,7 +12,7 @@ from baler_energy.analysis.comparison import ratio_of_means
 from baler_energy.analysis.statistics import clean, estimate, flagged
 from baler_energy.figures.bars import label_edge, name_rows
 from baler_energy.figures.base import FigureSpec, Tables, require_rows
-from baler_energy.figures.captions import EVIDENCE, TYPICAL_TIMES
+from baler_energy.figures.captions import ERROR_ROWS, EVIDENCE, TYPICAL_TIMES
 from baler_energy.figures.engine_rows import base_label, compared, factor_text, paired, per_row, same_energy, where
 from baler_energy.figures.selection import (
     OPERATIONS,
@@ -166,7 +166,7 @@ FIGURES = (
         "of the tables that it compresses and decompresses, and the engine reference has its table in memory. Memory "
         "is the peak of the process and its children, PyTorch included. Dotted lines are the errors of storing only "
         "the columns' means. "
-        f"{TYPICAL_TIMES} {EVIDENCE}",
+        f"{TYPICAL_TIMES} {EVIDENCE} {ERROR_ROWS}",
         draw_engines,
     ),
 )

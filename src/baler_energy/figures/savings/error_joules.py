@@ -13,7 +13,7 @@ from baler_energy.analysis.savings import DEFAULT, setting_points
 from baler_energy.analysis.statistics import flagged
 from baler_energy.codecs.upstream.networks import read_as
 from baler_energy.figures.base import FigureSpec, Tables, require_rows
-from baler_energy.figures.captions import EVIDENCE
+from baler_energy.figures.captions import ERROR_ROWS, EVIDENCE
 from baler_energy.figures.selection import epochs_text, excluded_text, scaled_unit
 from baler_energy.figures.setting_families import family_of, setting_looks
 from baler_energy.figures.setting_rows import change_texts, compared_trainings, recommended_text, where
@@ -129,7 +129,7 @@ FIGURES = (
     FigureSpec(
         "error_joules",
         "Error against joules for every setting of the training",
-        "RMS residual / range, mean over columns, of the rows that were trained on, against the energy of the whole "
+        "RMS residual / range, mean over columns, against the energy of the whole "
         "training. A line connects the numbers of epochs of one setting, which is named by what it changes in Baler's "
         "default (reference engine, float64, random start, Adam at a constant rate of 0.001, batches of 512). Shape "
         "and colour of the marks show the family, the one thing that is changed besides engine and precision; their "
@@ -137,7 +137,7 @@ FIGURES = (
         "is the Pareto front of the means: no other training has a lower error for less energy. Read by Baler: no, it "
         "cannot load the network; padded, only filled up with zeros to the widths of its own. Markers are means over n "
         "repeats, bars are 95 % t intervals (none for n = 1). Open grey marks are flagged runs, which are excluded "
-        f"from the means. {EVIDENCE}",
+        f"from the means. {EVIDENCE} {ERROR_ROWS}",
         draw_error_joules,
     ),
 )

@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from baler_energy.analysis.powerlaw import fit_power_law
 from baler_energy.analysis.statistics import clean, mean_interval, typical_duration_s
 from baler_energy.figures.base import FigureSpec, NoData, Tables, require_rows
-from baler_energy.figures.captions import EVIDENCE, SPREAD, TYPICAL_TIMES
+from baler_energy.figures.captions import ERROR_ROWS, EVIDENCE, SPREAD, TYPICAL_TIMES
 from baler_energy.figures.selection import (
     at_point,
     centre_of,
@@ -218,7 +218,8 @@ FIGURES = (
         "RMS residual / range, mean over columns, against the floating-point operations of the whole training (two per "
         "multiply-accumulate of its matrix products). A line connects the trainings of one network with different "
         "numbers of epochs; a network with only one number of epochs is a single mark. Markers are means over n "
-        "repeats, bars are 95 % t intervals.",
+        "repeats, bars are 95 % t intervals. "
+        f"{ERROR_ROWS}",
         draw_error_flops,
     ),
 )

@@ -12,6 +12,7 @@ from baler_energy.analysis.statistics import mean_interval
 from baler_energy.codecs.packing import Packing
 from baler_energy.figures.bars import label_edge, label_end, name_rows
 from baler_energy.figures.base import FigureSpec, NoData, Tables, require_rows
+from baler_energy.figures.captions import ERROR_ROWS
 from baler_energy.figures.selection import centre_of, describe, first_device, sweep, with_error
 from baler_energy.figures.style import COLOURS, MARKERS, count_text, grid, legend_below, log_ticks, subtitle
 from baler_energy.figures.trivial import mark_trivial
@@ -131,7 +132,8 @@ FIGURES = (
         "recorded size / latents as computed (autoencoder), and latents / stored latents plus corrections (packing). "
         "Their product, written first, is the file's ratio without the file's header. Right: errors divided by the "
         "columns' ranges, and the bound on the largest error if the packing has one, for which it stores corrections. "
-        "Markers are means over n repeats, bars are 95 % t intervals, dots are single runs.",
+        "Markers are means over n repeats, bars are 95 % t intervals, dots are single runs. "
+        f"{ERROR_ROWS}",
         draw_packing,
     ),
 )

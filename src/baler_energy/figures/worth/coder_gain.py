@@ -10,6 +10,7 @@ from matplotlib.lines import Line2D
 from baler_energy.analysis.coder_gain import coder_gain
 from baler_energy.figures.bars import label_end, name_rows
 from baler_energy.figures.base import FigureSpec, Tables, require_rows
+from baler_energy.figures.captions import ERROR_ROWS
 from baler_energy.figures.codec_rows import codecs_at_centre, where
 from baler_energy.figures.style import COLOURS, count_text, grid, legend_below, log_ticks, plain, subtitle
 
@@ -97,7 +98,8 @@ FIGURES = (
         "epochs. Values are interpolated between the two members of a family next to that error, as in the table of "
         "codecs. 'coder' is the ratio with the coder over the ratio without it; 'transform' is the ratio with the "
         "transform over the ratio without it, both with the coder. A factor below 1 is a loss. Without transform and "
-        "coder nothing is compressed and the ratio is 1.",
+        "coder nothing is compressed and the ratio is 1. "
+        f"{ERROR_ROWS}",
         draw_coder_gain,
     ),
 )

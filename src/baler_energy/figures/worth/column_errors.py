@@ -11,6 +11,7 @@ from baler_energy.analysis.error_measures import ALL, COMPRESSED, HELD_OUT_ROWS
 from baler_energy.analysis.statistics import mean_interval
 from baler_energy.figures.bars import name_rows
 from baler_energy.figures.base import FigureSpec, Tables, require_rows
+from baler_energy.figures.captions import ERROR_ROWS
 from baler_energy.figures.selection import at_point, centre_of, describe, first_device
 from baler_energy.figures.style import COLOURS, MARKERS, grid, legend_below, log_ticks, mean_text, subtitle
 from baler_energy.figures.trivial import NAME
@@ -85,11 +86,11 @@ FIGURES = (
     FigureSpec(
         "column_errors",
         "Error of each column",
-        "RMS and largest residual of each column, divided by its range, at the study's centre. Filled markers are "
-        "errors on the compressed rows, which a trained codec was trained on; open ones are RMS residuals on held-out "
-        "rows, over the range of the training rows. Markers are means over n repeats, bars are 95 % t intervals. "
-        "Strokes are the RMS residual of storing only the column's mean: the codec is worse than that if its RMS "
-        "residual is to the right of the stroke. Constant columns have no range and are left out.",
+        "RMS and largest residual of each column, divided by its range, at the study's centre. Markers are means over "
+        "n repeats, bars are 95 % t intervals. Strokes are the RMS residual of storing only the column's mean: the "
+        "codec is worse than that if its RMS residual is to the right of the stroke. Constant columns have no range "
+        f"and are left out. {ERROR_ROWS} Open markers, if any, are RMS residuals on held-out rows instead, over the "
+        "range of the training rows.",
         draw_column_errors,
     ),
 )

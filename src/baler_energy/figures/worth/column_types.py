@@ -8,6 +8,7 @@ from baler_energy.analysis.error_measures import COMPRESSED
 from baler_energy.analysis.rate_distortion import CODEC, family
 from baler_energy.analysis.statistics import interval
 from baler_energy.figures.base import FigureSpec, Tables, require_rows
+from baler_energy.figures.captions import ERROR_ROWS
 from baler_energy.figures.codec_marks import draw_against_error, label_families, legend_by_kind, looks
 from baler_energy.figures.codec_rows import codecs_at_centre, where
 from baler_energy.figures.style import grid, log_ticks, mean_text, subtitle
@@ -73,7 +74,8 @@ FIGURES = (
         "standard deviation (NRMSE), mean over these columns. A column has the first type that fits its values and "
         "recorded format; its name does not matter. Constant columns are left out. Marks are means over n repeats, "
         "bars are 95 % t intervals. The dotted line is the error of storing only the columns' means, which is 1 in "
-        "each column.",
+        "each column. "
+        f"{ERROR_ROWS}",
         draw_column_types,
     ),
 )

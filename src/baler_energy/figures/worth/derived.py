@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from baler_energy.figures.base import FigureSpec, Tables, require_rows
+from baler_energy.figures.captions import ERROR_ROWS
 from baler_energy.figures.codec_rows import where
 from baler_energy.figures.derived_rows import at_error_of, derived_at_centre, trained_codecs
 from baler_energy.figures.style import COLOURS, few_ticks, grid, legend_below, log_ticks, plain, subtitle
@@ -122,7 +123,8 @@ FIGURES = (
         "the one trained for most epochs and, from the other lossy families with its RMS residual over the range or "
         "less, those with the largest ratios, at the nearest error. Shifts and widths of the peaks are in the table "
         "'physics'. Rows in which a quantity is undefined after compression, for example because of a negative pt, are "
-        "missing from the lines.",
+        "missing from the lines. "
+        f"{ERROR_ROWS}",
         draw_derived,
     ),
 )

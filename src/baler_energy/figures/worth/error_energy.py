@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from baler_energy.analysis.rate_distortion import CODEC, family
 from baler_energy.analysis.statistics import clean, flagged, interval
 from baler_energy.figures.base import FigureSpec, NoData, Tables, require_rows
-from baler_energy.figures.captions import EVIDENCE
+from baler_energy.figures.captions import ERROR_ROWS, EVIDENCE
 from baler_energy.figures.selection import (
     AXES,
     at_point,
@@ -162,7 +162,8 @@ FIGURES = (
         "from the centre in one axis, labelled with their values, or that are trained in another way, such as from "
         "another start, and differ in their epochs. Markers are means over n repeats, bars are 95 % t "
         "intervals (none for n = 1). Open grey marks are flagged runs, which are excluded from the means. The dotted "
-        "line is the error of storing only the columns' means. " + EVIDENCE,
+        "line is the error of storing only the columns' means. "
+        f"{ERROR_ROWS} {EVIDENCE}",
         draw_error_energy,
     ),
 )

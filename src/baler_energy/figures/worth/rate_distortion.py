@@ -10,6 +10,7 @@ from matplotlib.lines import Line2D
 
 from baler_energy.analysis.pareto import on_front
 from baler_energy.figures.base import FigureSpec, Tables
+from baler_energy.figures.captions import ERROR_ROWS
 from baler_energy.figures.codec_marks import (
     ERROR_AXES,
     draw_against_error,
@@ -81,11 +82,12 @@ FIGURES = (
         "rate_distortion",
         "Compression ratio and error of each codec",
         "Size of the table in its recorded formats over that of the compressed file, without the model, against the "
-        "error on the compressed rows (for trained codecs, the training rows), in two measures: RMS residual over the "
+        "error in two measures: RMS residual over the "
         "range, which outliers make small, and over the standard deviation (NRMSE). Lines connect codecs that differ "
         "in one number only: the epochs, the error bound or the compression ratio. Names leave out parameters of the "
         "training that have their default. Colours show kinds of codecs. Marks are means over n repeats, bars are "
-        "95 % t intervals. The dotted line is the error of storing only the columns' means.",
+        "95 % t intervals. The dotted line is the error of storing only the columns' means. "
+        f"{ERROR_ROWS}",
         draw_rate_distortion,
     ),
 )

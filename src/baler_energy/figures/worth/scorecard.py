@@ -12,6 +12,7 @@ from baler_energy.analysis.matched_error import MEASURES, scorecard
 from baler_energy.analysis.rate_distortion import COSTS, MEMORY
 from baler_energy.figures.bars import name_rows
 from baler_energy.figures.base import FigureSpec, Tables, require_rows
+from baler_energy.figures.captions import ERROR_ROWS
 from baler_energy.figures.codec_rows import codecs_at_centre, where
 from baler_energy.figures.style import COLOURS, count_text, grid, legend_below, log_ticks, note_empty, plain, subtitle
 from baler_energy.vocabulary import Evidence, Operation
@@ -159,7 +160,8 @@ FIGURES = (
         "range; lower row: codecs with the same median relative error. Values are interpolated between the two members "
         "of a family next to that error; a family without errors on both sides has no mark. Bars are 95 % t intervals "
         "of the logarithm over repeats, with the factor computed separately in each repeat. The table of codecs has "
-        "the numbers.",
+        "the numbers. "
+        f"{ERROR_ROWS}",
         draw_scorecard,
     ),
 )
