@@ -8,11 +8,12 @@ import pytest
 from matplotlib.figure import Figure
 
 from baler_energy.analysis.break_even import STEPS, Band
+from baler_energy.config.sections import BreakEven
 from baler_energy.figures.base import NoData
 from baler_energy.figures.break_even_rows import amount, band_text, read_break_even, volume_text, years_text
 from baler_energy.figures.style import styled
 from baler_energy.figures.tables.break_even import TABLE, break_even
-from baler_energy.figures.worth.break_even import draw_volumes, draw_years
+from baler_energy.figures.worth.break_even import FIGURES, draw_volumes, draw_years
 from baler_energy.variants import NO_TRANSFORM
 
 Tables = dict[str, pd.DataFrame]
@@ -208,6 +209,13 @@ def test_the_page_has_a_row_for_each_way_with_all_quantities(worse: Tables) -> N
     assert len(rows) == TABLE.count(frame) == 27
     assert all(unit in rows[0]["keep"] for unit in ("J", "EUR", "kg"))
     assert "(at its error)" in rows[2]["kept"] and rows[1]["saved against keeping as recorded"] == "-"
+
+
+def test_captions_name_the_constants_without_a_range() -> None:
+    fixed = {name for name, (low, _, high) in BreakEven().ranges.items() if low == high}
+    assert fixed == {"years", "volume_per_model_tb"}
+    for spec in (TABLE, *FIGURES):
+        assert "Years, volume per model, PUE and carbon intensity have no range: they are fixed" in spec.caption
 
 
 @pytest.mark.parametrize("draw", [draw_years, draw_volumes])
