@@ -11,6 +11,7 @@ from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from baler_energy.analysis.pareto import on_front
 from baler_energy.analysis.rate_distortion import codec_name
 from baler_energy.codecs.engines import trains
 from baler_energy.codecs.packing import Packing
@@ -24,11 +25,13 @@ __all__ = [
     "draw_against_error",
     "draw_families",
     "draw_threads",
+    "front_legend",
     "kind",
     "label_families",
     "legend_by_kind",
     "looks",
     "places_of_errors",
+    "ring_front",
     "threads_legend",
 ]
 
@@ -51,6 +54,11 @@ _COLOURS = {
 _STYLES = ("-", "--", "-.", ":")
 #: Width of the strip for codecs without error, on the left of the axis of errors (decades).
 _STRIP = 0.35
+#: Ring around the codecs on the Pareto front.
+_RING: dict[str, Any] = {
+    **{"color": "black", "marker": "o", "markerfacecolor": "none", "markersize": 11},
+    **{"markeredgewidth": 0.9, "linestyle": "none"},
+}
 #: Longest line of a name in the legend.
 _LETTERS = 44
 
@@ -207,6 +215,17 @@ def draw_against_error(
     panel.set_xlim(low, high)
     log_ticks(panel.xaxis, lowest, high)
     return curves
+
+
+def ring_front(panel: Axes, points: pd.DataFrame, measure: str) -> None:
+    """Ring the codecs of a panel of `draw_against_error` that no other beats in ratio and in an error."""
+    best = on_front(points[measure], -points["ratio"])
+    panel.plot(places_of_errors(points[measure])[best], points["ratio"][best], **_RING)
+
+
+def front_legend() -> Line2D:
+    """Return what a legend says of the rings of `ring_front`."""
+    return Line2D([], [], label="best: no larger ratio\nat the same error or less", **_RING)
 
 
 def places_of_errors(errors: "pd.Series[float]") -> "pd.Series[float]":

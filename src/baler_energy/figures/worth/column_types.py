@@ -9,7 +9,14 @@ from baler_energy.analysis.rate_distortion import CODEC, family
 from baler_energy.analysis.statistics import interval
 from baler_energy.figures.base import FigureSpec, Tables, require_rows
 from baler_energy.figures.captions import ERROR_ROWS
-from baler_energy.figures.codec_marks import draw_against_error, label_families, legend_by_kind, looks
+from baler_energy.figures.codec_marks import (
+    draw_against_error,
+    front_legend,
+    label_families,
+    legend_by_kind,
+    looks,
+    ring_front,
+)
 from baler_energy.figures.codec_rows import codecs_at_centre, where
 from baler_energy.figures.style import grid, log_ticks, mean_text, subtitle
 
@@ -40,7 +47,9 @@ def draw_column_types(tables: Tables) -> Figure:
     for panel, name in zip(panels, shown, strict=False):
         part = joined[joined["type"] == name]
         panel.set(yscale="log", ylim=(low, high))
-        curves.append(draw_against_error(panel, _points(part), runs, styles, "nrmse", "ratio"))
+        here = _points(part)
+        curves.append(draw_against_error(panel, here, runs, styles, "nrmse", "ratio"))
+        ring_front(panel, here, "nrmse")
         count = int(part["columns"].max())
         panel.set_title(f"{name}: {count} column{'' if count == 1 else 's'} ({MEANINGS[name]})")
         panel.set_xlabel("NRMSE of these columns (mean)")
@@ -49,7 +58,7 @@ def draw_column_types(tables: Tables) -> Figure:
         panel.remove()
     for panel in panels[::2]:
         panel.set_ylabel("Ratio of the whole table (1: as recorded)")
-    legend_by_kind(figure, points, styles)
+    legend_by_kind(figure, points, styles, front_legend())
     subtitle(figure, f"At {where(tables['runs'])}, {device}.", *mean_text(points["n"]))
     label_families(figure, panels[: len(shown)], curves)
     return figure
@@ -72,10 +81,9 @@ FIGURES = (
         "Error of each codec by type of column",
         "Compression ratio of the whole table against the error in the columns of each type: RMS residual over "
         "standard deviation (NRMSE), mean over these columns. A column has the first type that fits its values and "
-        "recorded format; its name does not matter. Constant columns are left out. Marks are means over n repeats, "
-        "bars are 95 % t intervals. The dotted line is the error of storing only the columns' means, which is 1 in "
-        "each column. "
-        f"{ERROR_ROWS}",
+        "recorded format; its name does not matter. Constant columns are left out. Rings: no other codec has a larger "
+        "ratio at the same error in these columns or less. Marks are means over n repeats, bars are 95 % t intervals. "
+        f"The dotted line is the error of storing only the columns' means, which is 1 in each column. {ERROR_ROWS}",
         draw_column_types,
     ),
 )

@@ -3,32 +3,24 @@
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
-from baler_energy.analysis.pareto import on_front
 from baler_energy.figures.base import FigureSpec, Tables
 from baler_energy.figures.captions import ERROR_ROWS
 from baler_energy.figures.codec_marks import (
     ERROR_AXES,
     draw_against_error,
+    front_legend,
     label_families,
     legend_by_kind,
     looks,
-    places_of_errors,
+    ring_front,
 )
 from baler_energy.figures.codec_rows import codecs_at_centre, where
 from baler_energy.figures.style import grid, log_ticks, mean_text, subtitle
 
 __all__ = ["FIGURES"]
-
-#: Ring around the codecs on the Pareto front.
-_RING: dict[str, Any] = {
-    **{"color": "black", "marker": "o", "markerfacecolor": "none", "markersize": 11},
-    **{"markeredgewidth": 0.9, "linestyle": "none"},
-}
 
 
 def draw_rate_distortion(tables: Tables) -> Figure:
@@ -47,21 +39,14 @@ def draw_rate_distortion(tables: Tables) -> Figure:
     for panel, measure in zip(panels, ERROR_AXES, strict=True):
         panel.set(yscale="log", ylim=(low, high))
         curves.append(draw_against_error(panel, points, runs, styles, measure, "ratio"))
-        _front(panel, points, measure)
+        ring_front(panel, points, measure)
     panels[0].set_ylabel("Compression ratio (1: as large as recorded)")
     log_ticks(panels[0].yaxis, low, high)
     _bytes_axis(panels[-1], float((points["ratio"] * points["bytes_per_row"]).mean()), low, high)
-    best = Line2D([], [], label="best: no larger ratio\nat the same error or less", **_RING)
-    legend_by_kind(figure, points, styles, best)
+    legend_by_kind(figure, points, styles, front_legend())
     subtitle(figure, f"At {where(tables['runs'])}, {device}.", *mean_text(points["n"]))
     label_families(figure, panels, curves)
     return figure
-
-
-def _front(panel: Axes, points: pd.DataFrame, measure: str) -> None:
-    """Ring the codecs on the Pareto front."""
-    best = on_front(points[measure], -points["ratio"])
-    panel.plot(places_of_errors(points[measure])[best], points["ratio"][best], **_RING)
 
 
 def _bytes_axis(panel: Axes, native_bytes: float, low: float, high: float) -> None:
