@@ -26,7 +26,7 @@ from baler_energy.stages.options import (
     positive_int,
 )
 from baler_energy.stages.profiled import Job
-from baler_energy.vocabulary import Evidence, Quantity
+from baler_energy.vocabulary import OPERATIONS, Evidence, Quantity
 
 if TYPE_CHECKING:
     from baler_energy.codecs.baler.layer_costs import Part
@@ -44,7 +44,6 @@ the times of single batches, come from separate runs after all windows.
 
 #: Name of these rows in the column ``profiler``.
 _PROFILER = "parts"
-_OPERATIONS = ("train", "compress", "decompress")
 _GROUPS = {"data": "data", "layer": "layers", "optimizer": "optimizer"}
 #: Batches that are timed for the percentiles.
 _TIMED_BATCHES = 300
@@ -99,7 +98,7 @@ def parts(data: Path, checkpoint: Path, max_batches: int, point: PointOptions, o
     """
     refuse_runtime(point, "measuring separate parts")
     with tempfile.TemporaryDirectory(prefix="baler-energy-") as folder:
-        whole_jobs = [Job(data, checkpoint, name, max_batches, point, Path(folder)) for name in _OPERATIONS]
+        whole_jobs = [Job(data, checkpoint, name, max_batches, point, Path(folder)) for name in OPERATIONS]
         parameters, reason = whole_jobs[0].parameters(), _refusal(point)
         for job in () if reason else whole_jobs:
             job.check()
@@ -136,7 +135,7 @@ def _none(reason: str) -> dict[str, list[Hotspot]]:
     """Return rows with the reason that there are no parts."""
     announce(f"parts: no values: {reason}")
     absent = Hotspot(kind="absent", name=_PROFILER, reason=reason)
-    return {name: [absent] for name in (*_OPERATIONS, "prepare", "machine")}
+    return {name: [absent] for name in (*OPERATIONS, "prepare", "machine")}
 
 
 def _synchronise(device: str) -> dict[str, Any]:
