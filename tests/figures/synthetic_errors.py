@@ -23,6 +23,7 @@ def error_rows(point: Row, error: float, noise: Callable[[float], float]) -> lis
             {
                 **point,
                 "column": column,
+                "on_rows": "compressed",
                 "dtype": None if column == "all" else "float32",
                 "rms_over_range": rms,
                 "max_over_range": None if rms is None else rms * 20,
