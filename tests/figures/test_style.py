@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
 from baler_energy.figures import style
-from baler_energy.figures.selection import scaled_unit, spread_text
+from baler_energy.figures.selection import interval_text, scaled_unit
 
 
 def test_colours_are_distinguishable_in_grey() -> None:
@@ -57,10 +57,10 @@ def test_scaled_unit_examples() -> None:
 
 
 def test_spread_text_gives_the_half_width_two_digits() -> None:
-    assert spread_text(33.3702, 0.8712) == "33.37 ± 0.87"
-    assert spread_text(12345.6, 234.0) == "12,346 ± 234"
-    assert spread_text(0.838, 0.024, factor=1000) == "838 ± 24"
-    assert spread_text(33.3702, float("nan")) == "33.4"
+    assert interval_text(33.3702, 0.8712) == "33.37 ± 0.87"
+    assert interval_text(12345.6, 234.0) == "12,346 ± 234"
+    assert interval_text(0.838, 0.024, factor=1000) == "838 ± 24"
+    assert interval_text(33.3702, float("nan")) == "33.4"
 
 
 def test_the_same_figure_gives_the_same_bytes(tmp_path: Path) -> None:

@@ -159,12 +159,12 @@ def held_out_errors(errors: pd.DataFrame, held_out: pd.DataFrame) -> pd.DataFram
         As from `column_errors`. The errors of the trivial codec, which stores means of the training rows, are null.
     """
     seen, other = (frame[frame["column"] != ALL].reset_index(drop=True) for frame in (errors, held_out))
-    spread, deviation = (seen[name].where(seen[name] > 0) for name in ("range", "standard_deviation"))
+    column_range, deviation = (seen[name].where(seen[name] > 0) for name in ("range", "standard_deviation"))
     with np.errstate(over="ignore", invalid="ignore"):
         wider = other["standard_deviation"] / deviation
         changed = {
-            "rms_over_range": other["rms_residual"] / spread,
-            "max_over_range": other["max_over_range"] * other["range"] / spread,
+            "rms_over_range": other["rms_residual"] / column_range,
+            "max_over_range": other["max_over_range"] * other["range"] / column_range,
             "nrmse": other["rms_residual"] / deviation,
             "explained_variance": 1 - (1 - other["explained_variance"]) * wider**2,
             "wasserstein_over_deviation": other["wasserstein_over_deviation"] * wider,
@@ -247,26 +247,26 @@ def _column(table: Floats, number: int) -> Floats:
 def _errors(before: Floats, after: Floats, dtype: str) -> dict[str, float | int]:
     with np.errstate(over="ignore", invalid="ignore"):
         residual = after - before
-        spread, mean = float(before.max() - before.min()), _mean(before)
+        column_range, mean = float(before.max() - before.min()), _mean(before)
         deviation, rms = _rms(before - mean), _rms(residual)
         # If the mean is rounded, the standard deviation of a constant column can exceed 0.
-        deviation = deviation if spread > 0 else 0.0
+        deviation = deviation if column_range > 0 else 0.0
         ordered, back = np.sort(before), np.sort(after)
         values = {
-            "range": spread,
+            "range": column_range,
             "standard_deviation": deviation,
             "rms_residual": rms,
-            "rms_over_range": _over(rms, spread),
-            "max_over_range": _over(_largest(residual), spread),
+            "rms_over_range": _over(rms, column_range),
+            "max_over_range": _over(_largest(residual), column_range),
             "nrmse": _over(rms, deviation),
             "explained_variance": 1 - _over(_rms(residual - _mean(residual)), deviation) ** 2,
             **_relative_errors(before, residual),
             "ks_distance": _ks(ordered, back),
             "wasserstein_over_deviation": _over(_mean(np.abs(back - ordered)), deviation),
-            "trivial_rms_over_range": _over(deviation, spread),
-            "trivial_max_over_range": _over(_largest(before - mean), spread),
+            "trivial_rms_over_range": _over(deviation, column_range),
+            "trivial_max_over_range": _over(_largest(before - mean), column_range),
             **{f"trivial_{name}": value for name, value in _quantiles(_relative(before, mean - before)).items()},
-            "trivial_ks_distance": _ks(ordered, np.array([mean])) if spread > 0 else math.nan,
+            "trivial_ks_distance": _ks(ordered, np.array([mean])) if column_range > 0 else math.nan,
         }
     return {**_finite(values), **_kept(before, after, dtype)}
 
@@ -351,8 +351,8 @@ def _ks(first: Floats, second: Floats) -> float:
     return float(np.abs(below_first - below_second).max())
 
 
-def _over(value: float, spread: float) -> float:
-    return value / spread if spread > 0 else math.nan
+def _over(value: float, column_range: float) -> float:
+    return value / column_range if column_range > 0 else math.nan
 
 
 def _largest(values: Floats) -> float:

@@ -80,7 +80,7 @@ def measure_peak(before: Floats, after: Floats, low: float, high: float, seed: i
     drawn = replicas[:, :BINS].sum(axis=2), replicas[:, :, :BINS].sum(axis=1)
     nominal, size = fit_peaks(counts), high - low
     values: dict[str, float] = {}
-    spreads: dict[str, Floats] = {}
+    replicas_of: dict[str, Floats] = {}
     reasons = []
     stayed = joint[:BINS, :BINS].sum() / max(counts[1].sum(), 1)
     for side, name in enumerate(("before", "after")):
@@ -92,13 +92,13 @@ def measure_peak(before: Floats, after: Floats, low: float, high: float, seed: i
         unknown = math.nan if reason else 1.0
         values |= {f"peak_{name}": unknown * float(low + size * nominal.position[side])}
         values |= {f"width_{name}": unknown * size * float(nominal.width[side])}
-        spreads |= {f"peak_{name}": unknown * size * fits.position, f"width_{name}": unknown * size * fits.width}
+        replicas_of |= {f"peak_{name}": unknown * size * fits.position, f"width_{name}": unknown * size * fits.width}
     for what, change in (("peak", "peak_shift"), ("width", "width_change")):
         values[change] = values[f"{what}_after"] - values[f"{what}_before"]
-        spreads[change] = spreads[f"{what}_after"] - spreads[f"{what}_before"]
+        replicas_of[change] = replicas_of[f"{what}_after"] - replicas_of[f"{what}_before"]
     found: dict[str, float | str | None] = {}
     for name, value in values.items():
-        found |= {name: value, f"{name}_uncertainty": _half_width(spreads[name])}
+        found |= {name: value, f"{name}_uncertainty": _half_width(replicas_of[name])}
     return found | {"reason": "; ".join(reasons) or None}
 
 

@@ -216,10 +216,10 @@ def point_variation(runs: pd.DataFrame, quantity: str) -> pd.DataFrame:
     table = known.drop_duplicates("run_id").assign(operation=Operation.TRAIN.value) if value == _ERROR else clean(known)
     table = table.assign(evidence=table["energy_evidence"] if evidence is None else str(evidence))
     keys = [*_POINT, "operation", "evidence", *(["energy_scope"] if evidence is None else [])]
-    spread = table.groupby(keys, sort=True, observed=True, dropna=False)[value].agg(["mean", "std", "count"])
-    spread = spread[(spread["count"] > 1) & (spread["mean"] > 0)].reset_index()
-    spread = spread.assign(cv=spread["std"] / spread["mean"], n=spread["count"])
-    return spread[["device", "operation", "evidence", "cv", "n"]]
+    variation = table.groupby(keys, sort=True, observed=True, dropna=False)[value].agg(["mean", "std", "count"])
+    variation = variation[(variation["count"] > 1) & (variation["mean"] > 0)].reset_index()
+    variation = variation.assign(cv=variation["std"] / variation["mean"], n=variation["count"])
+    return variation[["device", "operation", "evidence", "cv", "n"]]
 
 
 def variation(runs: pd.DataFrame) -> pd.DataFrame:

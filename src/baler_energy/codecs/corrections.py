@@ -102,11 +102,11 @@ class Bound:
 
         `NOISE`, plus a few spacings of float64, which matter if the minimum, added last, is much larger than the range.
         """
-        minimum, spread = self.normalisation.features
+        minimum, column_range = self.normalisation.features
         with np.errstate(over="ignore", invalid="ignore"):
-            relative = NOISE[self.precision] * np.maximum(spread, np.abs(decoded - minimum))
+            relative = NOISE[self.precision] * np.maximum(column_range, np.abs(decoded - minimum))
             noise: Floats = relative + 4 * np.spacing(np.abs(decoded) + np.abs(minimum))
-        return np.where(spread > 0, noise, 0.0)
+        return np.where(column_range > 0, noise, 0.0)
 
     @property
     def _bound(self) -> Floats:

@@ -52,14 +52,14 @@ class Normalisation:
         """
         minimum = data.min(axis=0)
         with np.errstate(over="ignore", invalid="ignore"):
-            spread = data.max(axis=0) - minimum
-        bad = np.flatnonzero(~np.isfinite(spread))
+            column_range = data.max(axis=0) - minimum
+        bad = np.flatnonzero(~np.isfinite(column_range))
         if bad.size:
             raise InputError(
                 f"Column {names[bad[0]]!r} contains NaN, infinity or values near 1e308 and cannot be scaled; prepare "
                 "the table again without it."
             )
-        return cls(np.stack([minimum, spread]))
+        return cls(np.stack([minimum, column_range]))
 
     @property
     def constant(self) -> NDArray[np.bool_]:
@@ -69,15 +69,15 @@ class Normalisation:
 
     def normalise(self, data: Floats) -> Floats:
         """Scale rows (rows, columns); every value of a column that was constant in training becomes 0."""
-        minimum, spread = self.features
+        minimum, column_range = self.features
         # Division by infinity gives 0 for the constant columns without changing the others' bits.
-        result: Floats = (data - minimum) / np.where(spread > 0, spread, np.inf)
+        result: Floats = (data - minimum) / np.where(column_range > 0, column_range, np.inf)
         return result
 
     def restore(self, scaled: Floats) -> Floats:
         """Undo `normalise` (rows, columns); columns that were constant in training get that value back exactly."""
-        minimum, spread = self.features
-        result: Floats = scaled * spread + minimum
+        minimum, column_range = self.features
+        result: Floats = scaled * column_range + minimum
         return result
 
 

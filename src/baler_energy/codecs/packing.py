@@ -100,7 +100,9 @@ class Packing:
             return None
         columns = columns_of(arrays)
         known = map(range_of, columns) if ranges is None else ranges
-        return np.array([self.numbers.step(one, spread) for one, spread in zip(columns, known, strict=True)])
+        return np.array(
+            [self.numbers.step(one, column_range) for one, column_range in zip(columns, known, strict=True)]
+        )
 
     @property
     def needs_ranges(self) -> bool:

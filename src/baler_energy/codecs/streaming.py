@@ -280,9 +280,9 @@ def _refuse(data: Floats, latents: NDArray[np.floating], first_row: int, fitted:
     row = int(np.flatnonzero(~np.isfinite(latents).all(axis=1))[0])
     # NaN and infinity come first; then the value that is most ranges away from its column's minimum.
     assert fitted.normalisation is not None
-    minimum, spread = fitted.normalisation.features
+    minimum, column_range = fitted.normalisation.features
     with np.errstate(all="ignore"):
-        distance = np.abs(data[row] - minimum) / np.where(spread > 0, spread, np.inf)
+        distance = np.abs(data[row] - minimum) / np.where(column_range > 0, column_range, np.inf)
     column = int(np.argmax(np.where(np.isnan(distance), np.inf, distance)))
     raise InputError(
         f"Column {fitted.names[column]!r} has {data[row, column]} in row {first_row + row} (counting from 0), which "

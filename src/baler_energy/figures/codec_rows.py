@@ -10,7 +10,15 @@ from baler_energy.analysis.rate_distortion import CODEC, NAMED, codec_name, code
 from baler_energy.analysis.statistics import clean
 from baler_energy.config.parameters import AXIS_DEFAULTS, applies
 from baler_energy.figures.base import NoData, Tables, require_rows
-from baler_energy.figures.selection import AXES, at_point, centre_of, describe, first_device, spread_text, with_results
+from baler_energy.figures.selection import (
+    AXES,
+    at_point,
+    centre_of,
+    describe,
+    first_device,
+    interval_text,
+    with_results,
+)
 from baler_energy.variants import TRANSFORMS
 from baler_energy.vocabulary import Operation
 
@@ -108,7 +116,7 @@ def _speed_up_words(runs: pd.DataFrame, operation: str) -> str:
         return ""
     found = speed_up(mine["threads"], mine["duration_s"])
     last = found.iloc[-1]
-    times = spread_text(last["speed_up"], last["half_width"])
+    times = interval_text(last["speed_up"], last["half_width"])
     return (
         f"{operation} {times} times as fast on {last['threads']:.0f} as on {found['threads'].iloc[0]:.0f} "
         f"(n = {last['n']:.0f})"

@@ -21,9 +21,9 @@ from baler_energy.figures.selection import (
     device_name,
     estimate_text,
     flagged_sentence,
+    interval_text,
     notices,
     scaled_unit,
-    spread_text,
     with_error,
 )
 from baler_energy.figures.setting_rows import headline
@@ -166,7 +166,7 @@ def _answer(here: pd.DataFrame) -> str:
 
 
 def _percent(share: float) -> str:
-    return f"{spread_text(100 * share, math.nan)} %"
+    return f"{interval_text(100 * share, math.nan)} %"
 
 
 def _held_out(here: pd.DataFrame) -> list[str]:
@@ -261,7 +261,7 @@ def _quality(here: pd.DataFrame) -> list[str]:
     known = with_error(here)
     lines = []
     for mean in mean_interval(known, ["device"], "mean_rms_over_range").to_dict("records"):
-        text = spread_text(mean["mean"], mean["half_width"], factor=100)
+        text = interval_text(mean["mean"], mean["half_width"], factor=100)
         device = device_name(mean["device"])
         lines.append(f"Error, {device} run: RMS residual / range, mean over columns, {text} % (n = {mean['n']})")
     for name, label in RATIOS.items():

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from baler_energy.figures.base import Tables, TableSpec
-from baler_energy.figures.selection import flagged_sentence, notices, scaled_unit, spread_text
+from baler_energy.figures.selection import flagged_sentence, interval_text, notices, scaled_unit
 
 __all__ = ["MOST_ROWS", "Row", "each", "notes", "quantity_text", "readable", "unless_missing"]
 
@@ -75,4 +75,4 @@ def quantity_text(value: float, unit: str) -> str:
     if unit == "kg":
         value, unit = 1000 * value, "g"
     factor, prefixed = scaled_unit([value], unit)
-    return f"{spread_text(value, math.nan, factor=factor)} {prefixed}"
+    return f"{interval_text(value, math.nan, factor=factor)} {prefixed}"

@@ -29,11 +29,11 @@ __all__ = [
     "first_clean",
     "first_device",
     "flagged_sentence",
+    "interval_text",
     "notices",
     "parameter_text",
     "points",
     "scaled_unit",
-    "spread_text",
     "sweep",
     "variant",
     "with_error",
@@ -204,7 +204,7 @@ def device_name(device: str) -> str:
     return {"cuda": "GPU"}.get(device, device.upper())
 
 
-def spread_text(mean: float, half_width: float, *, factor: float = 1.0) -> str:
+def interval_text(mean: float, half_width: float, *, factor: float = 1.0) -> str:
     """Write a mean with its half width to two significant digits of the latter, such as ``33.40 ± 0.87``.
 
     Parameters
@@ -303,10 +303,10 @@ def estimate_text(found: Estimate, unit: str = "", *, factor: float = 1.0, missi
     """
     after = f" {unit}" if unit else ""
     if found.n:
-        return f"{spread_text(found.mean, found.half_width, factor=factor)}{after}"
+        return f"{interval_text(found.mean, found.half_width, factor=factor)}{after}"
     if not found.flagged:
         return missing
-    low, high = (spread_text(value, math.nan, factor=factor) for value in (found.low, found.high))
+    low, high = (interval_text(value, math.nan, factor=factor) for value in (found.low, found.high))
     return f"{low if low == high else f'{low} to {high}'}{after} (flagged)"
 
 

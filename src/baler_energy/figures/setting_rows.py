@@ -9,7 +9,7 @@ import pandas as pd
 from baler_energy.analysis.savings import comparisons, savings, setting_text, with_setting
 from baler_energy.config.recommended import BALER, CHANGES, RECOMMENDED
 from baler_energy.figures.base import NoData, Tables, require_rows
-from baler_energy.figures.selection import AXES, centre_of, describe, device_name, spread_text, with_error
+from baler_energy.figures.selection import AXES, centre_of, describe, device_name, interval_text, with_error
 
 __all__ = [
     "NOTHING",
@@ -110,7 +110,7 @@ def factor_words(row: Mapping[Any, Any], name: str, what: str = "") -> str:
 
 
 def _number(value: float) -> str:
-    return spread_text(value, math.nan)
+    return interval_text(value, math.nan)
 
 
 def headline(tables: Tables) -> list[str]:

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from baler_energy.figures.base import Tables
-from baler_energy.figures.selection import spread_text
+from baler_energy.figures.selection import interval_text
 
 __all__ = ["LINE", "NAME", "mark_trivial", "note_trivial", "trivial_error", "trivial_words"]
 
@@ -96,4 +96,4 @@ def note_trivial(frame: pd.DataFrame, tables: Tables) -> list[str]:
 
 
 def _percent(shares: "pd.Series[Any]") -> str:
-    return f"{spread_text(100 * shares.mean(), math.nan)} %"
+    return f"{interval_text(100 * shares.mean(), math.nan)} %"

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from baler_energy.analysis.parallel import fit_amdahl
 from baler_energy.figures.base import NoData
 from baler_energy.figures.hotspots.parallel import draw_parallel
-from baler_energy.figures.selection import spread_text
+from baler_energy.figures.selection import interval_text
 
 Build = Callable[..., dict[str, pd.DataFrame]]
 
@@ -37,7 +37,7 @@ def test_marks_and_law_are_those_of_the_runs(tables: dict[str, pd.DataFrame]) ->
     mean_s = train.groupby("threads")["duration_median_s"].mean()
     assert marks(figure.axes[0], "o") == pytest.approx(dict(mean_s.loc[1] / mean_s))
     law = fit_amdahl(train["threads"], train["duration_median_s"])
-    said = f"serial fraction {spread_text(law.serial_fraction, law.serial_fraction_half_width)} (train)"
+    said = f"serial fraction {interval_text(law.serial_fraction, law.serial_fraction_half_width)} (train)"
     assert said in legend(figure)[0] and "(compress)" in legend(figure)[0] and "(decompress)" in legend(figure)[0]
     efficiency = f"CPU run, parallel efficiency on 4 threads: train {100 * mean_s.loc[1] / mean_s.loc[4] / 4:.0f} %"
     assert efficiency in figure.get_suptitle() and "n = 3." in figure.get_suptitle()

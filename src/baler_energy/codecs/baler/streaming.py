@@ -119,17 +119,17 @@ class _Encoder(_Layers):
 
     def __init__(self, checkpoint: Checkpoint, device: torch.device) -> None:
         super().__init__(checkpoint, "en", device)
-        self.minimum, spread = checkpoint.normalisation.features
+        self.minimum, column_range = checkpoint.normalisation.features
         # A column that was constant in training becomes 0.
-        scale = np.divide(1.0, spread, out=np.zeros_like(spread), where=spread > 0)
-        self.scale = None if _foldable(spread) else scale
+        scale = np.divide(1.0, column_range, out=np.zeros_like(column_range), where=column_range > 0)
+        self.scale = None if _foldable(column_range) else scale
         if self.scale is None:
             reading = (self.weights[0], self.weights[-1]) if checkpoint.architecture.skip else (self.weights[0],)
             for weight in reading:
                 # The inputs that are values are the last ones.
                 columns = weight[:, -len(scale) :]
                 columns.copy_(columns.double() * torch.from_numpy(scale).to(device))
-        self.rows = torch.empty(self.batch_rows, len(spread), dtype=self.dtype)
+        self.rows = torch.empty(self.batch_rows, len(column_range), dtype=self.dtype)
 
     def __call__(self, data: Floats) -> tuple[NDArray[np.floating]]:
         latents = torch.empty(len(data), len(self.biases[-1]), dtype=self.dtype)
@@ -151,14 +151,14 @@ class _Decoder(_Layers):
 
     def __init__(self, checkpoint: Checkpoint, device: torch.device) -> None:
         super().__init__(checkpoint, "de", device)
-        self.minimum, self.spread = (
+        self.minimum, self.column_range = (
             torch.from_numpy(row.copy()).to(device) for row in checkpoint.normalisation.features
         )
         self.folded = _foldable(checkpoint.normalisation.features[1])
         if self.folded:
-            spread = self.spread[:, None]
-            self.weights[-1] = (self.weights[-1].double() * spread).to(self.dtype)
-            self.biases[-1] = (self.biases[-1].double() * spread).to(self.dtype)
+            column_range = self.column_range[:, None]
+            self.weights[-1] = (self.weights[-1].double() * column_range).to(self.dtype)
+            self.biases[-1] = (self.biases[-1].double() * column_range).to(self.dtype)
 
     def __call__(self, latents: NDArray[np.floating]) -> Floats:
         data = torch.empty(len(latents), len(self.minimum), dtype=torch.float64)
@@ -167,7 +167,7 @@ class _Decoder(_Layers):
             for start in range(0, len(latents), self.batch_rows):
                 stop = min(start + self.batch_rows, len(latents))
                 rows = self.through_layers(values[start:stop].to(self.device, self.dtype).t()).t()
-                scaled = rows if self.folded else rows.double() * self.spread
+                scaled = rows if self.folded else rows.double() * self.column_range
                 if self.device.type == "cpu":
                     torch.add(scaled, self.minimum, out=data[start:stop])
                 else:
@@ -175,7 +175,7 @@ class _Decoder(_Layers):
         return data.numpy()
 
 
-def _foldable(spread: Floats) -> bool:
+def _foldable(column_range: Floats) -> bool:
     """Whether weights multiplied or divided by these ranges stay well inside float32 and float64."""
-    ranges = spread[spread > 0]
+    ranges = column_range[column_range > 0]
     return bool(((ranges > 1e-20) & (ranges < 1e20)).all())

@@ -116,8 +116,8 @@ class Steps(Numbers):
     needs_ranges = True
 
     @abstractmethod
-    def step(self, values: NDArray[Any], spread: float) -> float:
-        """Choose the step of a column (rows,) with range `spread`, in the column's unit; 0: it is stored unchanged."""
+    def step(self, values: NDArray[Any], column_range: float) -> float:
+        """Choose the step of a column (rows,) and range `column_range`, in its unit; 0: it stays unchanged."""
 
     @abstractmethod
     def codes_of(self, values: NDArray[Any], step: float) -> NDArray[Any]:

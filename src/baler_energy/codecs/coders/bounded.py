@@ -77,7 +77,7 @@ class BoundedCoder(RoundingCoder):
         columns = [np.ascontiguousarray(column) for column in columns_of(arrays)]
         with np.errstate(invalid="ignore", over="ignore"):  # values that are not finite are stored unchanged
             known = [range_of(column) for column in columns] if ranges is None else ranges
-            done = [self._packed(column, spread) for column, spread in zip(columns, known, strict=True)]
+            done = [self._packed(column, column_range) for column, column_range in zip(columns, known, strict=True)]
         back = arrays_like((column for column, _ in done), [(one.dtype.name, one.shape) for one in arrays])
         return tuple(back), joined([packed for _, packed in done])
 
@@ -91,9 +91,9 @@ class BoundedCoder(RoundingCoder):
         parts = zip(apart(packed, len(columns)), columns, strict=True)
         return arrays_like([self._unpacked(part, dtype, rows) for part, (dtype, rows) in parts], like)
 
-    def _packed(self, values: NDArray[Any], spread: float) -> tuple[NDArray[Any], bytes]:
+    def _packed(self, values: NDArray[Any], column_range: float) -> tuple[NDArray[Any], bytes]:
         """Pack a column; return it as it will be decoded, and its bytes."""
-        step = Quantise(self.value).step(values, spread)
+        step = Quantise(self.value).step(values, column_range)
         if step and len(values):
             floats = values.dtype.kind == "f"
             computed = values.astype(_computed_type(values))
@@ -101,7 +101,7 @@ class BoundedCoder(RoundingCoder):
             back = _native(self.unpack(packed, computed.dtype.name, len(values)), values.dtype.name)
             # Differences of integers beyond 2^53, whose step is 1, are not exact in float64.
             exact = not floats and step == 1
-            if np.array_equal(values, back) if exact else _largest_error(values, back) <= self.value * spread:
+            if np.array_equal(values, back) if exact else _largest_error(values, back) <= self.value * column_range:
                 return back, _checked(_KINDS[computed.dtype.name] + packed)
         return values, _checked(_AS_IT_IS + Zstd().encode(values))
 

@@ -61,14 +61,14 @@ class Quantise(Steps):
         """Give the column's own type."""
         return dtype
 
-    def step(self, values: NDArray[Any], spread: float) -> float:
+    def step(self, values: NDArray[Any], column_range: float) -> float:
         """Choose the step of a column.
 
         Parameters
         ----------
         values
             The column, of any number type (rows,).
-        spread
+        column_range
             Its range.
 
         Returns
@@ -78,9 +78,9 @@ class Quantise(Steps):
         """
         largest = float(np.abs(values.astype(np.float64)).max()) if len(values) else 0.0
         if values.dtype.kind != "f":
-            return 1.0 if largest >= _LARGEST_EXACT else 2 * math.floor(self.value * spread) + 1.0
+            return 1.0 if largest >= _LARGEST_EXACT else 2 * math.floor(self.value * column_range) + 1.0
         rounding = largest * float(np.finfo(values.dtype).eps) / 2
-        bound = self.value * spread
+        bound = self.value * column_range
         if not math.isfinite(largest + bound) or bound < max(_LEAST_ROUNDINGS * rounding, _SMALLEST):
             return 0.0
         return 2 * (bound - _ROUNDINGS * rounding)

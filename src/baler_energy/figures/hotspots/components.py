@@ -16,8 +16,8 @@ from baler_energy.figures.selection import (
     describe,
     device_name,
     excluded_text,
+    interval_text,
     scaled_unit,
-    spread_text,
     with_flags,
 )
 from baler_energy.figures.style import COLOURS, HATCHES, WIDTH_IN, grid, legend_below, note_empty, open_mark, subtitle
@@ -98,7 +98,7 @@ def _total_words(totals: pd.DataFrame, factor: float) -> str:
     total = estimate(totals, "value_per_iteration")
     if total.verdict:
         return total.verdict.replace(": ", ":\n")
-    said = spread_text(total.mean, total.half_width, factor=factor).replace(" ±", "\n±")
+    said = interval_text(total.mean, total.half_width, factor=factor).replace(" ±", "\n±")
     return f"{said}\nn = {total.n}"
 
 

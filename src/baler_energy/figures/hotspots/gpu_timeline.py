@@ -12,7 +12,7 @@ from baler_energy.analysis.statistics import flag_words
 from baler_energy.analysis.thermal import Curve, Rise, rise
 from baler_energy.figures.bars import name_rows
 from baler_energy.figures.base import FigureSpec, NoData, Tables, require_rows
-from baler_energy.figures.selection import at_point, centre_of, describe, first_clean, spread_text, with_flags
+from baler_energy.figures.selection import at_point, centre_of, describe, first_clean, interval_text, with_flags
 from baler_energy.figures.style import COLOURS, few_ticks, grid, subtitle
 from baler_energy.meters.throttling import REASONS, THROTTLED
 from baler_energy.vocabulary import Operation
@@ -74,7 +74,7 @@ def temperature_words(found: Rise) -> str:
     seen = f"{found.start_degc:g} °C at the start, maximum {found.maximum_degc:g} °C"
     if found.curve is None:
         return f"{seen}; no fit: {found.reason}"
-    tau = spread_text(found.curve.tau_s, found.curve.tau_error_s)
+    tau = interval_text(found.curve.tau_s, found.curve.tau_error_s)
     fitted = f"steady state {found.curve.steady_degc:.1f} °C, time constant ({tau}) s"
     return f"{seen}; fit (dashed): {fitted}, standard error from {found.n} samples"
 

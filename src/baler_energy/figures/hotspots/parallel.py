@@ -19,7 +19,7 @@ from baler_energy.figures.selection import (
     centre_of,
     describe,
     excluded_text,
-    spread_text,
+    interval_text,
     sweep,
 )
 from baler_energy.figures.series import Row, Series, draw_marks, draw_row, handles, split_series
@@ -156,7 +156,7 @@ def _law_handles(scalings: list[_Scaling]) -> list[Line2D]:
 def _fraction(law: Amdahl) -> str:
     if law.verdict:
         return f"none, {law.verdict}"
-    return spread_text(law.serial_fraction, law.serial_fraction_half_width)
+    return interval_text(law.serial_fraction, law.serial_fraction_half_width)
 
 
 def _efficiencies(scalings: list[_Scaling]) -> list[str]:

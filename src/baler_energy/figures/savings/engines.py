@@ -22,7 +22,7 @@ from baler_energy.figures.selection import (
     scaled_unit,
     with_error,
 )
-from baler_energy.figures.style import COLOURS, MARKERS, count_text, grid, log_ticks, note_empty, open_mark, subtitle
+from baler_energy.figures.style import COLOURS, MARKERS, grid, log_ticks, mean_text, note_empty, open_mark, subtitle
 from baler_energy.figures.trivial import LINE, trivial_error
 from baler_energy.variants import ENGINES
 
@@ -75,10 +75,9 @@ def draw_engines(tables: Tables) -> Figure:
     for panel in panels.flat:
         name_rows(panel, labels, margin=0.6)
     counts = clean(rows).groupby(["label", "operation"], observed=True)["run_id"].nunique()
-    spread = f"Mean and 95 % t interval, {count_text(counts)}; f" if len(counts) else "F"
     subtitle(
         figure,
-        f"At {where(point, rows)}. {spread}actors are relative to {base}.",
+        " ".join([f"At {where(point, rows)}.", *mean_text(counts), f"Factors are relative to {base}."]),
         "~: not distinguishable from 1, or n = 1. Training includes all epochs. Memory includes all libraries.",
         *excluded_text(rows),
     )

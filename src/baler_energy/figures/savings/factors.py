@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from baler_energy.analysis.savings import QUANTITIES, savings
 from baler_energy.figures.bars import label_edge, name_rows
 from baler_energy.figures.base import FigureSpec, NoData, Tables, require_rows
-from baler_energy.figures.selection import excluded_text, spread_text
+from baler_energy.figures.selection import excluded_text, interval_text
 from baler_energy.figures.setting_rows import NOTHING, compared_trainings, where
 from baler_energy.figures.style import COLOURS, HATCHES, count_text, grid, log_ticks, subtitle
 
@@ -44,7 +44,7 @@ def draw_factors(tables: Tables) -> Figure:
         _panel(panel, rows, name)
     name_rows(panels[0], [_name(row) for row in rows], margin=0.6)
     first = rows[0]
-    error = spread_text(100 * first["default_error"], float("nan"))
+    error = interval_text(100 * first["default_error"], float("nan"))
     subtitle(
         figure,
         f"At {where(shared)}. At the error of Baler's default with {first['default_epochs']} epochs ({error} % of the "
@@ -89,7 +89,7 @@ def _text(row: Mapping[Any, Any], name: str) -> str:
     value, low, high = (row[f"{name}_factor{end}"] for end in ("", "_low", "_high"))
     if pd.isna(value):
         return str(row[f"{name}_reason"]).replace("; ", ";\n")
-    number, *ends = (spread_text(one, float("nan")) for one in (value, low, high))
+    number, *ends = (interval_text(one, float("nan")) for one in (value, low, high))
     limit = "at least " if row[f"{name}_at_least"] else ""
     return f"{limit}{number}" + ("" if pd.isna(low) else f"\n({ends[0]} to {ends[1]})")
 

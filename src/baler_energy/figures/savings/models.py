@@ -20,8 +20,8 @@ from baler_energy.figures.selection import (
     describe,
     excluded_text,
     first_device,
+    interval_text,
     scaled_unit,
-    spread_text,
     with_error,
 )
 from baler_energy.figures.series import Row, Series, draw_marks, evidence_words, split_series
@@ -109,7 +109,7 @@ def _draw_law(panel: Axes, series: Series, means: pd.DataFrame, value: str) -> l
     if law is None:
         return []
     sizes = np.geomspace(means[_SIZE].min(), means[_SIZE].max(), 50)
-    text = f"{series.label}: exponent {spread_text(law.exponent, law.exponent_half_width)}"
+    text = f"{series.label}: exponent {interval_text(law.exponent, law.exponent_half_width)}"
     look = {"color": series.look["color"], "linestyle": series.look["linestyle"]}
     return panel.plot(sizes, law(sizes), label=plain(text), zorder=1, **look)
 

@@ -6,7 +6,7 @@ import pandas as pd
 
 from baler_energy.figures.base import Tables, TableSpec
 from baler_energy.figures.readable import Row, each, unless_missing
-from baler_energy.figures.selection import scaled_unit, spread_text
+from baler_energy.figures.selection import interval_text, scaled_unit
 
 __all__ = ["TABLE"]
 
@@ -20,7 +20,7 @@ def _row(row: Row) -> dict[str, str]:
     fraction = row["unit"] == "1"
     factor, unit = (100.0, "%") if fraction else scaled_unit([row["value"]], row["unit"])
     spread: float = row["spread"] if pd.notna(row["spread"]) else math.nan
-    value = f"{spread_text(row['value'], spread, factor=factor)} {unit}"
+    value = f"{interval_text(row['value'], spread, factor=factor)} {unit}"
     return {
         "machine": row["hostname"],
         "meter": row["meter"],

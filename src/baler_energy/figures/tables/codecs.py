@@ -12,7 +12,7 @@ from baler_energy.config.parameters import AXIS_DEFAULTS
 from baler_energy.figures.base import NoData, Tables, TableSpec
 from baler_energy.figures.codec_rows import codecs_at_centre, threads_words
 from baler_energy.figures.readable import Row, unless_missing
-from baler_energy.figures.selection import axis_label, parameter_text, scaled_unit, spread_text
+from baler_energy.figures.selection import axis_label, interval_text, parameter_text, scaled_unit
 from baler_energy.figures.trivial import trivial_words
 from baler_energy.vocabulary import Operation
 
@@ -61,8 +61,8 @@ def _row(row: Row) -> dict[str, str]:
             if operation != Operation.TRAIN
         },
         "peak memory": _memory(row),
-        "NRMSE": spread_text(row["nrmse"], math.nan),
-        "largest / range": spread_text(row["max_over_range"], math.nan),
+        "NRMSE": interval_text(row["nrmse"], math.nan),
+        "largest / range": interval_text(row["max_over_range"], math.nan),
         "evidence": unless_missing(f"{row['evidence']}", row["evidence"]),
         "n": f"{row['ratio_n']}",
     }
@@ -81,7 +81,7 @@ def _memory(row: Row) -> str:
 def _quantity(row: Row, name: str, unit: str = "") -> str:
     """Format a value with the best prefix, and its interval unless rounding hides it."""
     factor, prefixed = scaled_unit([row[name]], unit) if unit else (1.0, "")
-    value, low, high = (spread_text(row[f"{name}{end}"], math.nan, factor=factor) for end in ("", "_low", "_high"))
+    value, low, high = (interval_text(row[f"{name}{end}"], math.nan, factor=factor) for end in ("", "_low", "_high"))
     known = low != high and not pd.isna(row[f"{name}_low"])
     return f"{value}{f' ({low} to {high})' if known else ''}{f' {prefixed}' if unit else ''}"
 
@@ -230,7 +230,7 @@ def _verdict(own: Row, best: Row) -> str:
 
 def _scaled(value: float, unit: str) -> str:
     factor, prefixed = scaled_unit([value], unit)
-    return f"{spread_text(value, math.nan, factor=factor)} {prefixed}"
+    return f"{interval_text(value, math.nan, factor=factor)} {prefixed}"
 
 
 TABLE = TableSpec(

@@ -17,9 +17,9 @@ from baler_energy.figures.selection import (
     dataset_text,
     device_name,
     estimate_text,
+    interval_text,
     parameter_text,
     scaled_unit,
-    spread_text,
     variant,
 )
 
@@ -82,7 +82,7 @@ def _mean(part: pd.DataFrame, entry: Entry) -> str:
         factor, unit = scaled_unit([found.mean if found.n else found.high], "" if entry.unit == "1" else entry.unit)
     if entry.column in _NOT_OF_WINDOW and part[entry.column].nunique() == 1:
         # One number for all repeats, counted or measured once: rounding errors must not give it an interval.
-        return f"{spread_text(found.mean, math.nan, factor=factor)} {unit}".strip()
+        return f"{interval_text(found.mean, math.nan, factor=factor)} {unit}".strip()
     return estimate_text(found, unit, factor=factor, missing="none").strip()
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 from baler_energy.analysis.target_loss import costs_to_loss
 from baler_energy.figures.base import Tables, TableSpec
 from baler_energy.figures.readable import Row, each
-from baler_energy.figures.selection import AXES, device_name, parameter_text, scaled_unit, spread_text
+from baler_energy.figures.selection import AXES, device_name, interval_text, parameter_text, scaled_unit
 from baler_energy.figures.setting_rows import trainings
 
 __all__ = ["NOTHING", "TABLE", "cost_text", "optimizers", "rate_text"]
@@ -35,7 +35,7 @@ def cost_text(row: Row, stem: str, unit: str) -> str:
     if pd.isna(value):
         return "unknown"
     factor, prefixed = scaled_unit([value], unit.upper() if unit == "j" else unit)
-    return f"{spread_text(value, row[f'{stem}_half_width_{unit}'], factor=factor)} {prefixed}"
+    return f"{interval_text(value, row[f'{stem}_half_width_{unit}'], factor=factor)} {prefixed}"
 
 
 def _row(row: Row) -> dict[str, str]:

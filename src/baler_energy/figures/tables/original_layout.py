@@ -16,7 +16,7 @@ from baler_energy.figures.selection import (
     describe,
     device_name,
     estimate_text,
-    spread_text,
+    interval_text,
     with_flags,
 )
 from baler_energy.vocabulary import Quantity
@@ -129,7 +129,7 @@ def _rows(frame: pd.DataFrame, most: int) -> list[dict[str, str]]:
 def _energy_cell(cell: Row) -> str:
     if not cell["n"]:
         return f"{cell['reason']}\n{cell['evidence']}" if cell["flagged"] else f"not measured: {cell['reason']}"
-    joules = spread_text(cell["energy_j"], cell["half_width_j"])
+    joules = interval_text(cell["energy_j"], cell["half_width_j"])
     more = f" (+ {cell['flagged']} flagged)" if cell["flagged"] else ""
     return f"{cell['energy_kwh']:.3g} kWh\n{joules} J\n{cell['evidence']}, n = {cell['n']}{more}"
 

@@ -16,7 +16,7 @@ from baler_energy.figures.derived_rows import (
     trained_codecs,
 )
 from baler_energy.figures.readable import Row, each
-from baler_energy.figures.selection import spread_text
+from baler_energy.figures.selection import interval_text
 from baler_energy.figures.trivial import note_trivial
 
 __all__ = ["TABLE", "physics"]
@@ -98,7 +98,7 @@ def _plain(row: Row, name: str, *, counts: bool = False) -> str:
     factor, unit = 1.0, "" if counts or pd.isna(row["unit"]) else row["unit"]
     if abs(row[name]) < _LARGE:
         factor, unit = _SMALLER.get(unit, (factor, unit))
-    return f"{spread_text(row[name], row[f'{name}_uncertainty'], factor=factor)} {unit}".rstrip()
+    return f"{interval_text(row[name], row[f'{name}_uncertainty'], factor=factor)} {unit}".rstrip()
 
 
 def _notes(frame: pd.DataFrame, tables: Tables) -> list[str]:

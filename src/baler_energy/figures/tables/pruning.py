@@ -8,7 +8,7 @@ from baler_energy.figures.base import Tables, TableSpec
 from baler_energy.figures.captions import TYPICAL_TIMES
 from baler_energy.figures.engine_rows import factor_text
 from baler_energy.figures.readable import Row, each
-from baler_energy.figures.selection import device_name, parameter_text, scaled_unit, spread_text
+from baler_energy.figures.selection import device_name, interval_text, parameter_text, scaled_unit
 
 __all__ = ["TABLE", "pruning"]
 
@@ -49,7 +49,7 @@ def _cost_text(row: Row, column: str, unit: str) -> str:
     if pd.isna(row[column]):
         return "unknown"
     factor, prefixed = scaled_unit([row[column]], unit)
-    return f"{spread_text(row[column], row[f'{column}_half_width'], factor=factor)} {prefixed}"
+    return f"{interval_text(row[column], row[f'{column}_half_width'], factor=factor)} {prefixed}"
 
 
 TABLE = TableSpec(

@@ -10,7 +10,7 @@ from baler_energy.figures.base import NoData, Tables, TableSpec
 from baler_energy.figures.captions import TYPICAL_TIMES
 from baler_energy.figures.readable import Row, each
 from baler_energy.figures.runtime_rows import APPLIED, EAGER, absent, is_deprecated, runtimes_at_centre
-from baler_energy.figures.selection import device_name, scaled_unit, spread_text
+from baler_energy.figures.selection import device_name, interval_text, scaled_unit
 from baler_energy.figures.trivial import note_trivial
 
 __all__ = ["TABLE", "runtimes"]
@@ -106,7 +106,7 @@ def _cell(row: Row, name: str, *, missing: str = "not known") -> str:
     if pd.isna(row[name]):
         return missing
     factor, unit = scaled_unit([row[name]], _MEANS[name]) if _MEANS[name] else (1.0, "")
-    return f"{spread_text(row[name], row[f'{name}_half_width'], factor=factor)} {unit}".strip()
+    return f"{interval_text(row[name], row[f'{name}_half_width'], factor=factor)} {unit}".strip()
 
 
 TABLE = TableSpec(

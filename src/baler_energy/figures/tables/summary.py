@@ -15,8 +15,8 @@ from baler_energy.figures.selection import (
     dataset_text,
     device_name,
     estimate_text,
+    interval_text,
     parameter_text,
-    spread_text,
     variant,
     with_error,
 )
@@ -96,7 +96,7 @@ def _row(row: Row) -> dict[str, str]:
 
 
 def _error(row: Row, measure: str) -> str:
-    return unless_missing(spread_text(row[measure], row[f"{measure}_half_width"]), row[measure])
+    return unless_missing(interval_text(row[measure], row[f"{measure}_half_width"]), row[measure])
 
 
 def _windowed(row: Row, stem: str, unit: str, *, factor: float = 1.0, missing: str = "not known") -> str:

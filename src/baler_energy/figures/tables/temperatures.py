@@ -8,7 +8,7 @@ from baler_energy.analysis import throttled
 from baler_energy.analysis.thermal import rise
 from baler_energy.figures.base import Tables, TableSpec
 from baler_energy.figures.readable import Row, each, unless_missing
-from baler_energy.figures.selection import at_point, centre_of, describe, device_name, spread_text
+from baler_energy.figures.selection import at_point, centre_of, describe, device_name, interval_text
 
 __all__ = ["TABLE"]
 
@@ -60,7 +60,7 @@ def _window(part: pd.DataFrame) -> dict[str, Any]:
 
 
 def _row(row: Row) -> dict[str, str]:
-    tau = unless_missing(f"{spread_text(row['tau_s'], row['tau_error_s'])} s", row["tau_s"], f"{row['reason']}")
+    tau = unless_missing(f"{interval_text(row['tau_s'], row['tau_error_s'])} s", row["tau_s"], f"{row['reason']}")
     return {
         "run on": device_name(row["device"]),
         "operation": row["operation"],

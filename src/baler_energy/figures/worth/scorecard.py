@@ -129,10 +129,10 @@ def _limits(panels: Any, factors: "pd.Series[float]") -> None:
     """Set the same limits, with 1 in the centre, for a column of panels; bars may extend beyond them."""
     known = factors.dropna()
     # Symmetric about 1, so that better and worse can be compared at a glance.
-    spread = 1.4 * max([2.0, *known, *(1 / known)])
+    limit = 1.4 * max([2.0, *known, *(1 / known)])
     for panel in panels:
-        panel.set_xlim(1 / spread, spread)
-        log_ticks(panel.xaxis, 1 / spread, spread)
+        panel.set_xlim(1 / limit, limit)
+        log_ticks(panel.xaxis, 1 / limit, limit)
 
 
 def _legend(card: pd.DataFrame, chosen: list[str]) -> list[Any]:
