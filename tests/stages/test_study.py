@@ -33,7 +33,7 @@ def test_sigterm_ends_snakemake_too(tmp_path: Path) -> None:
         [sys.executable, "-c", code], cwd=tmp_path, env=os.environ | {"PYTHONPATH": path}, stderr=subprocess.PIPE
     )
     while not (tmp_path / "started").exists():
-        assert process.poll() is None, "it runs until it is told to stop"
+        assert process.poll() is None, "it runs until SIGTERM"
         time.sleep(0.05)
     process.send_signal(signal.SIGTERM)
     _, said = process.communicate(timeout=60)

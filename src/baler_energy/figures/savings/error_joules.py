@@ -133,7 +133,7 @@ FIGURES = (
         "training. A line connects the numbers of epochs of one setting, which is named by what it changes in Baler's "
         "default (reference engine, float64, random start, Adam at a constant rate of 0.001, batches of 512). Shape "
         "and colour of the marks show the family, the one thing that is changed besides engine and precision; their "
-        "filling tells the settings of a family apart. Solid lines are the recommended changes alone. The broad line "
+        "filling distinguishes the settings of a family. Solid lines are the recommended changes alone. The broad line "
         "is the Pareto front of the means: no other training has a lower error for less energy. Read by Baler: no, it "
         "cannot load the network; padded, only filled up with zeros to the widths of its own. Markers are means over n "
         "repeats, bars are 95 % t intervals (none for n = 1). Open grey marks are flagged runs, which are excluded "
