@@ -30,7 +30,7 @@ INTEGERS = ["bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int6
 EXACT = 2**53
 #: Levels that pack faster than the default ones.
 QUICK = {"zlib": "zlib-1", "lzma": "lzma-0"}
-WORDS = {name: load(module).WORD for name, module in CODERS.items()}
+WORDS = {name: load(module).WORD for name, (module, *_) in CODERS.items()}
 LOSSLESS = [
     "none",
     *(QUICK.get(name, name) for name, word in WORDS.items() if issubclass(word, Coder) and word.lossless),

@@ -216,7 +216,7 @@ def test_a_page_is_written(stage, jets, tmp_path, capsys):
 
 
 def test_a_codec_that_is_missing_here_is_named_with_the_reason(stage, jets, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(load(CODERS["blosc2"]).WORD, "missing", lambda: "The package blosc2 is not installed.")
+    monkeypatch.setattr(load(CODERS["blosc2"][0]).WORD, "missing", lambda: "The package blosc2 is not installed.")
     stage("advise", jets, "--lossless", "--html", tmp_path / "advice.html", *FAST)
     table, *paragraphs = capsys.readouterr().out.split("\n\n")
     assert "Not tried: blosc2 (the package blosc2 is not installed)." in paragraphs

@@ -15,7 +15,7 @@ def contents(path):
         return source.names, source.dtypes, np.concatenate([block.data for block in source.blocks(10_000)])
 
 
-WORDS = {name: load(module).WORD for name, module in CODERS.items()}
+WORDS = {name: load(module).WORD for name, (module, *_) in CODERS.items()}
 LOSSLESS = [name for name, word in WORDS.items() if issubclass(word, Coder) and word.lossless]
 PACKINGS = ["quantise-{}", "quantise-{}+zstd", "quantise-{}+pcodec", "sz2-{}", "sz3-{}", "sz3-{}-interp", "zfp-{}"]
 

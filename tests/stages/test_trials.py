@@ -99,7 +99,7 @@ def test_what_is_missing_here_is_named_if_it_suits_the_goal(
     trials = ticking(1, Goal(error))
     assert trials.missing() == {}
     for name in ("blosc2", "sz3"):
-        monkeypatch.setattr(load(CODERS[name]).WORD, "missing", lambda name=name: f"No {name}.")
+        monkeypatch.setattr(load(CODERS[name][0]).WORD, "missing", lambda name=name: f"No {name}.")
     assert trials.missing() == {name: f"No {name}." for name in missing}
 
 

@@ -110,7 +110,8 @@ def test_as_many_components_as_fit_are_carried_and_the_number_is_reported():
 
 @pytest.mark.parametrize(("precision", "within"), [("float64", 1e-12), ("float32", 1e-4)])
 def test_engines_agree_after_training_from_it(table, precision, within):
-    how = SETTINGS.changed(precision=precision)
+    # Some gradients are zero there except for rounding, which Adam, unlike SGD, scales up to whole steps.
+    how = SETTINGS.changed(precision=precision, optimizer="sgd")
     first, second = (e.train(table.data, table.names, Architecture(6, 3), how, CPU) for e in (training, fast))
     assert [e.loss for e in second.epochs] == pytest.approx([e.loss for e in first.epochs], rel=within)
     for theirs, ours in zip(first.model.parameters(), second.model.parameters(), strict=True):

@@ -380,7 +380,7 @@ def test_what_the_codecs_share_is_in_the_description_and_what_they_vary_is_not(s
 
 
 def test_a_family_is_drawn_along_the_error_of_its_panel() -> None:
-    family = {"family": "f", "packing": "zstd", "epochs": None, "compression_ratio": 2.0}
+    family = {"family": "f", "transform": "pca", "packing": "zstd", "epochs": None, "compression_ratio": 2.0}
     points = pd.DataFrame([family | {"error": e, "nrmse": n, "ratio": e} for e, n in ((1, 2), (2, 1), (3, 3))])
     for measure, column in (("error", "mean_rms_over_range"), ("nrmse", "mean_nrmse")):
         (panel,) = grid(1, 1, 3)[1].flat
