@@ -33,6 +33,7 @@ def runs(run_id, ratio, *, error=0.005, duration_s=0.1, trained_s=None, model_by
         "mean_nrmse": 10 * error,
         "mean_relative_error_p99": None,
         "trivial_max_over_range": 0.4,
+        "trivial_mean_relative_error_p99": 3.0,
         "energy_evidence": "modelled",
         "memory_peak_b": 3e8,
         "energy_j": energy_j,

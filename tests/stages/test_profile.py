@@ -123,7 +123,7 @@ def test_copies_name_the_lines_of_the_reference(stage, pipeline, tmp_path):
     # NumPy does not reuse small temporary arrays: differences, quotients and the divisor are new arrays.
     assert drawn > table_bytes and 2 * table_bytes <= scaled <= 3.2 * table_bytes
     decompress = _profile(stage, pipeline, tmp_path, "decompress", "copies")
-    assert decompress["name"].str.contains("scaled \\* spread").any()
+    assert decompress["name"].str.contains("scaled \\* column_range").any()
     assert (decompress["kind"] == "copy").all()
 
 

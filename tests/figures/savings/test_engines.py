@@ -121,7 +121,7 @@ def test_engines_are_drawn_with_their_factors(engines: Tables) -> None:
     shown = texts(figure)
     for factor in ("1.80x more", "1.67x less", "3.33x less", "1.05x more", "equal"):
         assert factor in shown, shown
-    assert "factors are relative to reference" in shown and "n = 3" in shown
+    assert "Factors are relative to reference" in shown and "n = 3" in shown
     assert "Energy per row, modelled" in figure.axes[0].get_xlabel()
     runs = engines["runs"]
     mine = runs[(runs["engine"] == "fast") & (runs["precision"] == "float32") & (runs["operation"] == "train")]
