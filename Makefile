@@ -1,5 +1,5 @@
 # make study    the laptop study and its report, results/laptop/report.html
-# make test     the tests, in four processes (some 12 minutes on two cores)
+# make test     the tests, in four processes (12 to 20 minutes on two cores)
 # make test-all     those and the slow ones: whole studies as users run them, every profiler (half an hour)
 # make test-slurm   those on a real SLURM, which they install (apt), start on this machine and stop: as root, 6 minutes
 # make bench    the engines against the reference and against the machine, a table of ratios (some minutes)
