@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from baler_energy.analysis.totals import Total, relevant_flags, total
 from baler_energy.codecs.baler.pruning.base import Pruning
 from baler_energy.codecs.engines import engine_of, engines, refuse_runtime
+from baler_energy.config.measuring import Profile
+from baler_energy.config.options import add_options
 from baler_energy.data.table import Table
 from baler_energy.meters.options import add_session_arguments
 from baler_energy.meters.session import Outcome, Session
@@ -23,7 +25,6 @@ from baler_energy.stages.options import (
     add_codec_file_arguments,
     add_point_arguments,
     point_options,
-    positive_int,
 )
 from baler_energy.stages.profiled import Job
 from baler_energy.vocabulary import OPERATIONS, Evidence, Quantity
@@ -56,13 +57,7 @@ _COPIED_BYTES = {"cpu": 2**28, "cuda": 2**30}
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the stage's options."""
     add_codec_file_arguments(parser)
-    parser.add_argument(
-        "--max-batches",
-        type=positive_int,
-        default=25,
-        metavar="N",
-        help="use at most this many whole batches of rows, and one epoch (default: %(default)s)",
-    )
+    add_options(parser, Profile, only=["max_batches"])
     add_point_arguments(parser)
     add_session_arguments(parser)
 

@@ -12,6 +12,7 @@ from baler_energy.codecs.baler.architecture import Architecture
 from baler_energy.codecs.baler.settings import TrainingSettings
 from baler_energy.codecs.engines import operation_of, operations_of, profiles_itself
 from baler_energy.codecs.engines.base import ROWS_WITHOUT_BATCHES, Asked, Work
+from baler_energy.config.measuring import Profile, default_of
 from baler_energy.config.parameters import Training
 from baler_energy.data.table import Table
 from baler_energy.stages.options import PointOptions, configure_torch
@@ -55,7 +56,7 @@ class Job:
     max_batches: int
     point: PointOptions
     folder: Path
-    time_limit_s: int = 600
+    time_limit_s: int = default_of(Profile, "time_limit_s")
     rows: int | None = None
 
     @cached_property
