@@ -118,6 +118,7 @@ def test_a_job_ends_with_the_command_that_handed_it_over(start, number):
     waiting.send_signal(number)
     waiting.communicate(timeout=LIMIT_S)
     job.wait(timeout=LIMIT_S)
+    assert not job.is_running()
 
 
 def test_a_killed_job_is_reported(start):
