@@ -3,6 +3,7 @@
 import ast
 import inspect
 from collections.abc import Mapping
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,8 +11,8 @@ import pytest
 
 from baler_energy import fingerprint as module
 from baler_energy import sources, variants
-from baler_energy.cli import STAGES
-from baler_energy.variants import ENGINES, METERS, PROFILERS
+from baler_energy.cli import STAGES, stage_modules
+from baler_energy.variants import ENGINES, METERS, PROFILERS, variant_modules
 
 
 @pytest.fixture
@@ -249,3 +250,12 @@ def test_the_lists_of_modules_name_no_variant():
     nodes = ast.walk(ast.parse(inspect.getsource(sources)))
     written = {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
     assert "train" in written and written & names <= {*STAGES}
+
+
+def test_distributions_are_called_as_assumed() -> None:
+    behind = module.modules_behind(*stage_modules(), *variant_modules())
+    used = {package for name in behind for package in module._read(name).packages}
+    found = packages_distributions()
+    assert {package: {module._DISTRIBUTIONS.get(package, package)} for package in used & found.keys()} == {
+        package: set(found[package]) for package in used & found.keys()
+    }

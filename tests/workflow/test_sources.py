@@ -6,7 +6,6 @@ import re
 import runpy
 import shutil
 from dataclasses import dataclass, field
-from importlib.metadata import packages_distributions
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,7 +17,6 @@ import yaml
 from loaded_modules import loaded_by
 
 from baler_energy import fingerprint, sources
-from baler_energy.cli import stage_modules
 from baler_energy.codecs.baler.checkpoint import Checkpoint
 from baler_energy.codecs.baler.runtimes import runtime_of
 from baler_energy.codecs.packing import Packing
@@ -392,15 +390,6 @@ def test_foreign_files(made: Files, repository: Path, tmp_path: Path) -> None:
     log = tmp_path / "emissions.csv"
     log.write_text(text)
     check(made, ["import", log, "--out", made.out], sources.stage("import_files"))
-
-
-def test_distributions_are_called_as_assumed() -> None:
-    behind = fingerprint.modules_behind(*stage_modules(), *variant_modules())
-    used = {package for name in behind for package in fingerprint._read(name).packages}
-    found = packages_distributions()
-    assert {package: {fingerprint._DISTRIBUTIONS.get(package, package)} for package in used & found.keys()} == {
-        package: set(found[package]) for package in used & found.keys()
-    }
 
 
 def test_every_variant_is_a_module_that_exists() -> None:
