@@ -145,6 +145,7 @@ class SimulatedNvml:
             for i in range(count)
         ]
         self.depth = 0
+        self.state_reads = 0
         self.driver_error: Exception | None = None
 
     def nvmlInit(self) -> None:  # noqa: N802
@@ -200,9 +201,16 @@ class SimulatedNvml:
         def call(gpu: SimpleNamespace, *more: object) -> object:
             if gpu.lost:
                 raise NVMLError("GPU is lost")
+            self.state_reads += function == "nvmlDeviceGetUtilizationRates"
             return answers[function](gpu, *more)
 
         return call
+
+    def wait_for_samples(self, count: int = 2) -> None:
+        """Wait until the meter has sampled the state of the GPUs this often: a busy machine delays its thread."""
+        enough = self.state_reads + count * len(self.gpus)
+        while self.state_reads < enough:
+            time.sleep(0.001)
 
     @staticmethod
     def _supported(value: float | bool | None) -> float:

@@ -36,7 +36,7 @@ def test_counter_gives_the_energy_and_state_is_sampled(nvml):
     def during():
         library.gpus[0].energy_j += 12.5
         library.gpus[1].energy_j += 2.0
-        time.sleep(0.05)
+        library.wait_for_samples()
 
     readings, flags, samples = window(library, during)
     assert readings["gpu-0", Quantity.ENERGY].value == pytest.approx(12.5)
@@ -84,7 +84,7 @@ def test_missing_state_is_left_out(nvml):
     library = nvml()
     library.gpus[0].state = False
     library.gpus[0].throttle = None
-    readings, flags, samples = window(library, lambda: time.sleep(0.02))
+    readings, flags, samples = window(library, library.wait_for_samples)
     assert ("gpu-0", Quantity.TEMPERATURE_MEAN) not in readings
     assert {s.quantity for s in samples} == {"power", "memory"}
     assert readings["gpu-0", Quantity.ENERGY].value == 0.0
@@ -116,9 +116,9 @@ def test_reasons_for_low_clocks_are_recorded_over_time(nvml):
     library = nvml()
 
     def during():
-        time.sleep(0.03)
+        library.wait_for_samples()
         library.gpus[0].throttle = 0x24
-        time.sleep(0.03)
+        library.wait_for_samples()
 
     _, flags, samples = window(library, during)
     reasons = [s.value for s in sorted(samples, key=lambda s: s.time_s) if s.quantity == "throttle_reasons"]

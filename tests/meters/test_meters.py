@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -214,6 +215,27 @@ def test_codecarbon_windows_may_follow_immediately():
             assert all(reading.value != 0 for reading in ended(meter))
     finally:
         meter.close()
+
+
+def test_codecarbon_ends_though_a_timer_ran_out_as_it_stopped():
+    meter = CodecarbonMeter()
+    meter.open()
+    schedule = meter._tracker._scheduler_monitor_power
+    start = schedule.start
+    restarted = threading.Event()
+
+    def late(*, from_run=False):
+        """Restart the schedule as codecarbon's timer does, but only after it was stopped."""
+        while not schedule._stopped:
+            time.sleep(0.001)
+        start(from_run=from_run)
+        restarted.set()
+
+    schedule.start = late
+    time.sleep(1.5 * schedule.interval)  # the timer has run out and waits in `late`
+    meter.close()
+    assert restarted.wait(60)
+    assert schedule._stopped and not schedule._timer.is_alive()
 
 
 def test_codecarbon_too_short_a_window_is_an_error_not_zero(codecarbon_meter):

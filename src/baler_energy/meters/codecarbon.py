@@ -193,8 +193,10 @@ class CodecarbonMeter(Meter):
         """Stop the tracker."""
         self._stop_poller()
         if self._tracker is not None:
+            schedules = (self._tracker._scheduler, self._tracker._scheduler_monitor_power)
             self._tracker.stop()
             self._tracker = None
+            _end(schedules)
 
     def _stop_poller(self) -> Exception | None:
         poller, self._poller = self._poller, None
@@ -227,6 +229,18 @@ class CodecarbonMeter(Meter):
             part: self._totals.energies_j[part] - self._begin_j[part] + self._powers[part] * since_s
             for part in self._parts
         }
+
+
+def _end(schedules: Sequence[Any]) -> None:
+    """Wait until the threads of a stopped tracker have ended.
+
+    codecarbon repeats a call with a timer that starts the next one as it runs out. Stopped at that moment, the schedule
+    starts again and would never end.
+    """
+    for schedule in schedules:
+        while not schedule._stopped or schedule._timer.is_alive():
+            schedule.stop()
+            schedule._timer.join()
 
 
 def _choose_gpus(tracker: Any, indices: list[int] | None) -> None:
