@@ -14,7 +14,7 @@
 - `goal`: the error that a user accepts; `advice`: which codec to recommend for a file
 - `savings`: what changes of a training save at the same error; `target_loss`: cost of optimizers to reach a loss
 - `pareto`: the points that no other one beats, as in error and energy
-- `early_stopping`: what Baler's own training would have cost if it had stopped early
+- `gain`: the rule of early stopping; `early_stopping`: what Baler's own training would have cost with it
 - `pruned_costs`: what pruned networks cost in compression and decompression
 - `powerlaw`, `parallel`: fits of a power law and of Amdahl's law
 - `breakdown`: what a profiled operation spends its time on, in categories that all engines share

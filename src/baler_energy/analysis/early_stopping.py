@@ -10,11 +10,9 @@ from typing import Any
 
 import pandas as pd
 
+from baler_energy.analysis.gain import gained_too_little
 from baler_energy.analysis.savings import DEFAULT, SETTING, Factor, comparisons, default_of, flat_factors
 from baler_energy.analysis.target_loss import from_start
-
-# A pure function, which trainings use while they run: moving it here would make their results look out of date.
-from baler_energy.stages.stopping import gained_too_little
 from baler_energy.vocabulary import Evidence
 
 __all__ = ["GAIN", "PART", "stopped_trainings"]

@@ -7,9 +7,16 @@ from typing import Any
 import pandas as pd
 
 from baler_energy.figures.base import Tables, TableSpec
-from baler_energy.figures.selection import flagged_sentence, interval_text, notices, scaled_unit
+from baler_energy.figures.selection import (
+    device_name,
+    flagged_sentence,
+    interval_text,
+    notices,
+    parameter_text,
+    scaled_unit,
+)
 
-__all__ = ["MOST_ROWS", "Row", "each", "notes", "quantity_text", "readable", "unless_missing"]
+__all__ = ["MOST_ROWS", "Row", "each", "notes", "place", "quantity_text", "readable", "unless_missing"]
 
 #: A row of a table, by column.
 Row = dict[Any, Any]
@@ -63,6 +70,16 @@ def _common(frame: pd.DataFrame) -> list[str]:
 def each(row: Callable[[Row], dict[str, str]]) -> Callable[[pd.DataFrame, int], list[dict[str, str]]]:
     """Write a table row by row."""
     return lambda frame, most: list(map(row, frame.head(most).to_dict("records")))
+
+
+def place(row: Row) -> dict[str, str]:
+    """Write the table that a row is about, and the device and threads that it ran on."""
+    return {
+        "dataset": row["dataset"],
+        "rows": f"{row['rows']:,}",
+        "run on": device_name(row["device"]),
+        "threads": parameter_text(row["threads"]),
+    }
 
 
 def unless_missing(text: str, value: Any, missing: str = "unknown") -> str:

@@ -1,40 +1,16 @@
 """Early stopping: a training ends when its last tenth of the energy bought too little."""
 
-from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from baler_energy.analysis.gain import gained_too_little
 from baler_energy.analysis.totals import primary_readings
 from baler_energy.meters.base import Meter
 from baler_energy.records import Reading
 from baler_energy.stages.history import ENERGY, History
 from baler_energy.vocabulary import Evidence, MeterName, Quantity
 
-__all__ = ["StopAtGain", "evidence_of", "gained_too_little"]
-
-#: Share of the cost before the last tenth.
-_BEFORE = 0.9
-
-
-def gained_too_little(costs: Sequence[float], losses: Sequence[float], gain: float) -> bool:
-    """Whether the last tenth of the cost lowered the loss by less than a fraction.
-
-    The last tenth begins at an epoch's edge, so it is at least a tenth: the whole last epoch in the first ten of equal
-    cost. Losses are the lowest so far, so that a loss that jumps up for an epoch stops nothing later on.
-
-    Parameters
-    ----------
-    costs
-        Cumulative cost at the end of each epoch, at least one: energy (J) or time (s).
-    losses
-        Loss of each epoch.
-    gain
-        Required fall of the loss, as a fraction of the loss before the last tenth.
-    """
-    before = bisect_right(costs, _BEFORE * costs[-1])
-    if costs[-1] <= 0 or before == 0:
-        return False
-    return min(losses) > (1 - gain) * min(losses[:before])
+__all__ = ["StopAtGain", "evidence_of"]
 
 
 class StopAtGain:

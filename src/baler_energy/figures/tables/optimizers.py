@@ -4,8 +4,8 @@ import pandas as pd
 
 from baler_energy.analysis.target_loss import costs_to_loss
 from baler_energy.figures.base import Tables, TableSpec
-from baler_energy.figures.readable import Row, each
-from baler_energy.figures.selection import AXES, device_name, interval_text, parameter_text, scaled_unit
+from baler_energy.figures.readable import Row, each, place
+from baler_energy.figures.selection import AXES, interval_text, parameter_text, scaled_unit
 from baler_energy.figures.setting_rows import trainings
 
 __all__ = ["NOTHING", "TABLE", "cost_text", "optimizers", "rate_text"]
@@ -41,10 +41,7 @@ def cost_text(row: Row, stem: str, unit: str) -> str:
 def _row(row: Row) -> dict[str, str]:
     evidence: str = "" if pd.isna(row["evidence"]) else f", {row['evidence']}"
     return {
-        "dataset": row["dataset"],
-        "rows": f"{row['rows']:,}",
-        "run on": device_name(row["device"]),
-        "threads": parameter_text(row["threads"]),
+        **place(row),
         "engine": row["engine"],
         "model": row["model"],
         "precision": row["precision"],

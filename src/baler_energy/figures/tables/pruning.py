@@ -7,8 +7,8 @@ from baler_energy.analysis.pruned_costs import ALIKE, pruned_costs
 from baler_energy.figures.base import Tables, TableSpec
 from baler_energy.figures.captions import TYPICAL_TIMES
 from baler_energy.figures.engine_rows import factor_text
-from baler_energy.figures.readable import Row, each
-from baler_energy.figures.selection import device_name, interval_text, parameter_text, scaled_unit
+from baler_energy.figures.readable import Row, each, place
+from baler_energy.figures.selection import interval_text, scaled_unit
 
 __all__ = ["TABLE", "pruning"]
 
@@ -24,10 +24,7 @@ def pruning(tables: Tables) -> pd.DataFrame:
 
 def _row(row: Row) -> dict[str, str]:
     cells = {
-        "dataset": row["dataset"],
-        "rows": f"{row['rows']:,}",
-        "run on": device_name(row["device"]),
-        "threads": parameter_text(row["threads"]),
+        **place(row),
         "engine": row["engine"],
         "model": row["model"],
         "precision": row["precision"],

@@ -6,8 +6,8 @@ from baler_energy.analysis.early_stopping import PART, stopped_trainings
 from baler_energy.analysis.savings import QUANTITIES
 from baler_energy.codecs.upstream.networks import read_as
 from baler_energy.figures.base import Tables, TableSpec
-from baler_energy.figures.readable import Row, each
-from baler_energy.figures.selection import AXES, device_name, parameter_text
+from baler_energy.figures.readable import Row, each, place
+from baler_energy.figures.selection import AXES
 from baler_energy.figures.setting_rows import NOTHING, factor_words, settings_compared, trainings
 from baler_energy.figures.trivial import note_trivial
 
@@ -51,10 +51,7 @@ def _part(row: Row) -> str:
 
 def _row(row: Row) -> dict[str, str]:
     cells = {
-        "dataset": row["dataset"],
-        "rows": f"{row['rows']:,}",
-        "run on": device_name(row["device"]),
-        "threads": parameter_text(row["threads"]),
+        **place(row),
         "change": row["setting"],
         "part": _part(row),
         "error of the default": f"{100 * row['default_error']:.3g} % ({row['default_epochs']} epochs)",
