@@ -53,6 +53,17 @@ _RESULTS = {
     "relative_error": "mean_relative_error_median",
     "ratio": "ratio_native_bytes",
 }
+#: Other columns of ``runs`` that `codec_points` reads.
+_READ = (
+    "run_id",
+    "operation",
+    "flags",
+    "compressed_bytes",
+    "energy_evidence",
+    "energy_j",
+    "duration_s",
+    "memory_peak_b",
+)
 #: A bound or a number of bits in a word of a packing.
 _NUMBER = re.compile(r"-\d+(?:\.\d+)?(?:e-?\d+)?")
 
@@ -116,7 +127,8 @@ def codec_points(runs: pd.DataFrame) -> pd.DataFrame:
     # The two recorded ratios differ only by the model.
     with_model = runs["ratio_native_bytes"] / runs["ratio_native_bytes_with_model"]
     model_bytes = (with_model - 1) * runs["compressed_bytes"]
-    runs = runs.assign(bytes_per_row=runs["compressed_bytes"] / runs["rows"], model_bytes=model_bytes)
+    used = runs[[*CODEC, *_RESULTS.values(), *_READ]]  # few columns, as each selection copies them
+    runs = used.assign(bytes_per_row=runs["compressed_bytes"] / runs["rows"], model_bytes=model_bytes)
     rows = []
     for key, part in runs.groupby(CODEC, dropna=False, observed=True, sort=False):
         once = part.drop_duplicates("run_id")

@@ -272,7 +272,8 @@ def _factor(base: pd.DataFrame, own: pd.DataFrame, error: str, cost: str) -> Fac
     """Compare a setting with Baler's own training in every repeat that both have."""
     if cost == QUANTITIES["energy"] and (_kind(own) != _kind(base) or _kind(base)[0] is None):
         return Factor({}, reason="its energy has other evidence or components")
-    base, own = (table[table[error] > 0].dropna(subset=[error, cost]) for table in (base, own))
+    names = ["repeat", "epochs", error, cost]
+    base, own = (table.loc[table[error] > 0, names].dropna(subset=[error, cost]) for table in (base, own))
     defaults = {row["repeat"]: (row[error], row[cost]) for row in base.to_dict("records")}
     found, missed = dict[Any, Reading](), list[float]()
     for repeat, mine in own[own["repeat"].isin(list(defaults))].sort_values("epochs").groupby("repeat"):

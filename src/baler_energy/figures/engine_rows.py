@@ -119,9 +119,13 @@ def same_energy(rows: pd.DataFrame, base: str) -> pd.DataFrame:
 
 def paired(mine: pd.DataFrame, base: pd.DataFrame, value: str) -> Ratio:
     """Ratio of a column between runs of two engines with the same seeds."""
-    both = mine.set_index("repeat")[[value]].join(base.set_index("repeat")[value].rename("base"), how="inner").dropna()
-    both = both[(both > 0).all(axis=1)]
-    return paired_ratio(list(both[value]), list(both["base"]))
+    # No intermediate data frames: there are hundreds of comparisons.
+    own, other = (
+        dict(zip(runs["repeat"], runs[value].to_numpy("float64", na_value=math.nan), strict=True))
+        for runs in (mine, base)
+    )
+    both = [(number, other[repeat]) for repeat, number in own.items() if number > 0 and other.get(repeat, 0.0) > 0]
+    return paired_ratio([number for number, _ in both], [number for _, number in both])
 
 
 def factor_text(ratio: Ratio) -> str:

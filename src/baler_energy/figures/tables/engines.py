@@ -1,12 +1,13 @@
 """The engines side by side, at every point where two ran."""
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
 
 from baler_energy.analysis.comparison import Ratio, ratio_of_means
-from baler_energy.analysis.statistics import clean, estimate, flag_words, flagged
+from baler_energy.analysis.statistics import clean, flag_words, flagged, interval
 from baler_energy.figures.base import Tables, TableSpec
 from baler_energy.figures.captions import TYPICAL_TIMES
 from baler_energy.figures.engine_rows import FREE, base_label, engines_at, factor_text, paired, per_row, same_energy
@@ -28,6 +29,8 @@ __all__ = ["TABLE", "engines"]
 _COSTS = ("energy_per_row_j", "time_per_row_s", "memory_peak_b", "startup_s")
 _RESULTS = ("mean_rms_over_range", "max_over_range", "compressed_bytes_per_row")
 _KEYS = [*AXES, "label", "device", "operation", "n", "flagged_runs", "flags", "energy_evidence", "energy_scope"]
+#: Columns that rows are made from.
+_READ = [*AXES, "device", "operation", "repeat", "flags", "energy_evidence", "energy_scope", *_COSTS, *_RESULTS]
 
 
 def engines(tables: Tables) -> pd.DataFrame:
@@ -46,7 +49,7 @@ def engines(tables: Tables) -> pd.DataFrame:
     runs = tables["runs"]
     if runs.empty:
         return pd.DataFrame(columns=names)
-    centre, joined = centre_of(runs), per_row(_with_results(runs))
+    centre, joined = centre_of(runs), per_row(_with_results(runs))[_READ]  # few columns, as each selection copies them
     base_rows = joined[(joined["engine"] == centre["engine"]) & (joined["precision"] == centre["precision"])]
     rows: list[dict[str, Any]] = []
     # Runs on a GPU may use other numbers of threads than runs on a CPU, so devices are separate.
@@ -97,8 +100,8 @@ def _rows(found: pd.DataFrame, base: str) -> Iterator[dict[str, Any]]:
 
 
 def _mean(mine: pd.DataFrame, value: str) -> dict[str, float]:
-    found = estimate(mine.assign(flags=""), value)
-    return {value: found.mean, f"{value}_half_width": found.half_width}
+    mean, half_width, _ = interval(mine[value].to_numpy("float64", na_value=math.nan))
+    return {value: mean, f"{value}_half_width": half_width}
 
 
 def _ratio(value: str, ratio: Ratio) -> dict[str, float]:

@@ -1,7 +1,7 @@
 """Efficiency metrics of each run and operation."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -49,7 +49,7 @@ def _rows(frame: pd.DataFrame, most: int) -> list[dict[str, str]]:
     ]
     order = {operation.value: place for place, operation in enumerate(OPERATIONS)}
     groups.sort(key=lambda g: (*(g[0][axis] for axis in AXES), g[0]["device"], order.get(g[0]["operation"], 9)))
-    return [_place(key, part) | {entry.name: _mean(part, entry) for entry in shown} for key, part in groups[:most]]
+    return [_place(key, part) | _means(part, shown) for key, part in groups[:most]]
 
 
 def _place(key: Mapping[str, Any], part: pd.DataFrame) -> dict[str, str]:
@@ -71,9 +71,15 @@ def _place(key: Mapping[str, Any], part: pd.DataFrame) -> dict[str, str]:
     }
 
 
+def _means(part: pd.DataFrame, shown: Iterable[Entry]) -> dict[str, str]:
+    # A flag is about the window.
+    every = part.assign(flags="")
+    return {entry.name: _mean(every if entry.column in _NOT_OF_WINDOW else part, entry) for entry in shown}
+
+
 def _mean(part: pd.DataFrame, entry: Entry) -> str:
     """Write a metric's mean with the SI prefix that reads best, shares in percent."""
-    found = estimate(part.assign(flags="") if entry.column in _NOT_OF_WINDOW else part, entry.column)
+    found = estimate(part, entry.column)
     if entry.column in _SHARES:
         factor, unit = 100.0, "%"
     elif entry.unit in _PLAIN:
