@@ -58,7 +58,18 @@ def tables() -> dict[str, pd.DataFrame]:
     return _build()
 
 
-def _build(
+#: Tables that were made, by their options: many tests use the same ones.
+_MADE: dict[str, dict[str, pd.DataFrame]] = {}
+
+
+def _build(**options: Any) -> dict[str, pd.DataFrame]:
+    key = repr(sorted(options.items()))
+    if key not in _MADE:
+        _MADE[key] = _make(**options)
+    return {name: table.copy() for name, table in _MADE[key].items()}
+
+
+def _make(
     devices: tuple[str, ...] = ("cpu",),
     evidence: dict[str, str] | None = None,
     repeats: int = 3,
