@@ -13,6 +13,7 @@ COPY LICENSE Makefile README.md pyproject.toml ./
 COPY requirements requirements
 COPY src src
 RUN PIP_NO_CACHE_DIR=1 make .venv/installed TORCH_INDEX="$TORCH_INDEX" PYTHIA="$PYTHIA" \
+    && .venv/bin/python -m pip install --no-cache-dir --quiet -r requirements/blosc2.txt -r requirements/sz2.txt \
     && .venv/bin/python -m compileall -q src
 ENV PATH=/opt/baler-energy/.venv/bin:$PATH
 CMD ["baler-energy", "doctor"]

@@ -32,7 +32,8 @@ class LeftOut(NamedTuple):
     reason: str
 
     def __str__(self) -> str:
-        return f"{self.runs} of {self.of_runs} runs with {self.axis} {self.value!r} are skipped. {self.reason}"
+        skipped = f"{self.runs} of the study's {self.of_runs} runs are skipped: those with {self.axis} {self.value!r}."
+        return f"{skipped} {self.reason}"
 
 
 def runnable(study: Study, *, in_image: bool = False) -> tuple[Study, tuple[LeftOut, ...]]:
@@ -43,7 +44,7 @@ def runnable(study: Study, *, in_image: bool = False) -> tuple[Study, tuple[Left
     study
         The study.
     in_image
-        Whether jobs run in the container image, which has every packing.
+        Whether jobs run in the container image, which has the packages of every packing.
 
     Returns
     -------

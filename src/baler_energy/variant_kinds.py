@@ -61,7 +61,7 @@ class PruningKind(NamedTuple):
     module
         Prunes a network.
     meaning
-        What half of it is, which is pruned.
+        What ``NAME-0.5`` prunes, in words.
     structured
         Whether it removes whole neurons, so that the matrices become smaller.
     """

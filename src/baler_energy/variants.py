@@ -20,6 +20,7 @@ __all__ = [
     "NOTICES",
     "NO_TRANSFORM",
     "OPTIMIZERS",
+    "PATIENT_SCHEDULE",
     "PEERS",
     "PREPARED",
     "PROFILERS",
@@ -28,8 +29,10 @@ __all__ = [
     "SCHEDULES",
     "STARTS",
     "TABLES",
+    "TIMED_ENGINE",
     "TIMED_STEP",
     "TRANSFORMS",
+    "UPSTREAM",
     "load",
     "variant_modules",
 ]
@@ -100,6 +103,8 @@ ENGINES: Mapping[str | None, Mapping[str, tuple[str, ...]]] = {
         "decompress": (f"{_ROOT}.codecs.baler.streaming", FORMATS[PREPARED].module),
     },
 }
+#: The engine that is Baler itself.
+UPSTREAM = "upstream"
 #: The transform that leaves the rows as they are, so that only the packing makes them smaller.
 NO_TRANSFORM = "identity"
 #: Transforms from rows to stored values and back; Baler's autoencoder has several implementations, its engines.
@@ -132,6 +137,8 @@ SCHEDULES: Mapping[str, tuple[str, ...]] = {
     "plateau": (f"{_ROOT}.codecs.baler.schedules.plateau",),
     "one-cycle": (f"{_ROOT}.codecs.baler.schedules.one_cycle",),
 }
+#: The schedule that waits for a plateau (``training.plateau_patience``).
+PATIENT_SCHEDULE = "plateau"
 #: Optimizers of Baler's autoencoder: the module that makes one, and has its default learning rate.
 OPTIMIZERS: Mapping[str, str] = {
     "adam": f"{_ROOT}.codecs.baler.optimizers.adam",
@@ -145,9 +152,9 @@ OPTIMIZERS: Mapping[str, str] = {
     "muon": f"{_ROOT}.codecs.baler.optimizers.muon",
     "soap": f"{_ROOT}.codecs.baler.optimizers.soap",
 }
-#: Modules of the training step whose threads are calibrated: of the engine that uses the result, with the default
-#: optimizer.
-TIMED_STEP = (*ENGINES["fast"]["train"], OPTIMIZERS["adam"])
+#: The engine that uses the calibrated number of threads, and the modules of the training step that is timed for it.
+TIMED_ENGINE = "fast"
+TIMED_STEP = (*ENGINES[TIMED_ENGINE]["train"], OPTIMIZERS["adam"])
 #: Kinds of pruning: values of the axis ``pruning`` without the share that is pruned.
 PRUNINGS: Mapping[str, PruningKind] = {
     "neurons": PruningKind(

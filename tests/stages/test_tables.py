@@ -13,12 +13,14 @@ import pytest
 
 from baler_energy.analysis.schema import arrow_schema
 from baler_energy.cli import main
+from baler_energy.figures import chapters
 from baler_energy.figures.page import html_page
 from baler_energy.figures.tables.original_layout import original_layout
 from baler_energy.figures.tables.ratios import saving
 from baler_energy.stages import tables
 
 Write = Callable[..., Path]
+Make = Callable[..., None]
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +35,18 @@ def modelled(tmp_path_factory: pytest.TempPathFactory, write: Write) -> Path:
     write(folder / "dataset", flags="contaminated", extras=True)
     assert main(["tables", "--dataset", str(folder / "dataset"), "--out", str(folder / "tables")]) == 0
     return folder
+
+
+@pytest.fixture
+def make(monkeypatch: pytest.MonkeyPatch) -> Make:
+    """Return a function that writes some tables only, by their names."""
+    every = chapters.tables
+
+    def some(dataset: Path, out: Path, *names: str) -> None:
+        monkeypatch.setattr(chapters, "tables", lambda: [table for table in every() if table.name in names])
+        tables.tables(dataset, out)
+
+    return some
 
 
 def test_every_table_has_numbers_and_a_page(modelled: Path) -> None:
@@ -157,9 +171,9 @@ def test_a_study_with_only_flagged_runs_marks_its_numbers(tmp_path: Path, write:
     assert set(pd.read_csv(tmp_path / "variation.csv")["quantity"]) == {"error"}
 
 
-def test_no_carbon_intensity_is_reported_and_has_no_column(tmp_path: Path, write: Write) -> None:
+def test_no_carbon_intensity_is_reported_and_has_no_column(tmp_path: Path, write: Write, make: Make) -> None:
     write(tmp_path / "dataset", intensity=None)
-    tables.tables(tmp_path / "dataset", tmp_path)
+    make(tmp_path / "dataset", tmp_path, "summary")
     page = (tmp_path / "summary.html").read_text()
     assert "No CO2e: the study sets no carbon intensity" in page and "CO2e (mg)" not in page
     assert pd.read_csv(tmp_path / "summary.csv")["co2e_kg"].isna().all()
@@ -207,19 +221,19 @@ def test_metrics_of_the_window_leave_flagged_runs_out(modelled: Path) -> None:
     assert row["Throughput"].split(" ± ")[0] == f"{mean:,.0f}"
 
 
-def test_metrics_of_flagged_runs_are_marked_but_counts_are_not(tmp_path: Path, write: Write) -> None:
+def test_metrics_of_flagged_runs_are_marked_but_counts_are_not(tmp_path: Path, write: Write, make: Make) -> None:
     write(tmp_path / "dataset", flags="contaminated", all_flagged=True)
-    tables.tables(tmp_path / "dataset", tmp_path)
+    make(tmp_path / "dataset", tmp_path, "metrics")
     row = cells(tmp_path / "metrics.html", operation="train")
     for name in ("Energy", "FLOP/s", "Fraction of peak", "Greenness", "CPU utilisation"):
         assert row[name].endswith(" (flagged)"), name
     assert row["Parameters"] == "61.5 k" and "flagged" not in row["Floating-point operations (FLOPs)"]
 
 
-def test_metrics_of_measured_energy_and_of_a_gpu(tmp_path: Path, write: Write) -> None:
+def test_metrics_of_measured_energy_and_of_a_gpu(tmp_path: Path, write: Write, make: Make) -> None:
     evidence = {"cpu": "measured", "gpu": "measured", "ram": "modelled"}
     write(tmp_path / "dataset", devices=("cpu", "cuda"), evidence=evidence)
-    tables.tables(tmp_path / "dataset", tmp_path)
+    make(tmp_path / "dataset", tmp_path, "metrics")
     page = tmp_path / "metrics.html"
     cpu, gpu = (cells(page, **AT_REFERENCE, operation="train", run_on=name) for name in ("CPU", "GPU"))
     assert (cpu["energy evidence"], gpu["energy evidence"]) == ("measured, cpu", "measured, cpu+gpu")
@@ -274,7 +288,7 @@ def test_findings_and_calibration_are_readable(modelled: Path) -> None:
         assert words in page, words
 
 
-def test_temperatures_give_the_rise_and_the_reasons_for_low_clocks(tmp_path: Path, write: Write) -> None:
+def test_temperatures_give_the_rise_and_the_reasons_for_low_clocks(tmp_path: Path, write: Write, make: Make) -> None:
     write(tmp_path / "dataset", devices=("cpu", "cuda"))
     raw = pq.read_table(tmp_path / "dataset" / "samples.parquet").to_pandas()
     stays = (raw["operation"] == "compress") & (raw["quantity"] == "temperature")
@@ -282,7 +296,7 @@ def test_temperatures_give_the_rise_and_the_reasons_for_low_clocks(tmp_path: Pat
     raw = raw[(raw["operation"] != "decompress") | (raw["quantity"] != "throttle_reasons")]
     schema = pq.read_schema(tmp_path / "dataset" / "samples.parquet")
     pq.write_table(pa.Table.from_pandas(raw, schema=schema), tmp_path / "dataset" / "samples.parquet")
-    tables.tables(tmp_path / "dataset", tmp_path)
+    make(tmp_path / "dataset", tmp_path, "temperatures")
     found = pd.read_csv(tmp_path / "temperatures.csv")
     assert list(found["operation"]) == ["train"] * 3 + ["compress"] * 3 + ["decompress"] * 3
     assert list(found["repeat"]) == [0, 1, 2] * 3
@@ -385,10 +399,10 @@ def test_numbers_align_right_and_text_that_begins_with_one_wraps() -> None:
 
 
 def test_a_page_limits_its_rows_and_names_the_file_with_all(
-    modelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    modelled: Path, tmp_path: Path, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("baler_energy.figures.readable.MOST_ROWS", 2)
-    tables.tables(modelled / "dataset", tmp_path)
+    make(modelled / "dataset", tmp_path, "summary", "metrics")
     for name, per_row in (("summary", 1), ("metrics", 3)):
         rows = len(pd.read_csv(tmp_path / f"{name}.csv"))
         page = (tmp_path / f"{name}.html").read_text(encoding="utf-8")

@@ -10,7 +10,7 @@ import pandas as pd
 
 from baler_energy.analysis.statistics import clean, interval
 from baler_energy.codecs.packing import Packing
-from baler_energy.config.parameters import AXES, AXIS_DEFAULTS, shown
+from baler_energy.config.parameters import AXES, AXIS_DEFAULTS, phrase_of, shown
 from baler_energy.variants import NO_TRANSFORM
 from baler_energy.vocabulary import Operation
 
@@ -92,7 +92,7 @@ def codec_name(row: "Mapping[Any, Any] | pd.Series[Any]") -> str:
 
     `NAMED` are always in the name, all other parameters of `CODEC` only if their value is not the default.
     """
-    epochs = "" if pd.isna(row["epochs"]) else f"{row['epochs']:g} epoch{'' if row['epochs'] == 1 else 's'}"
+    epochs = "" if pd.isna(row["epochs"]) else phrase_of("epochs", row["epochs"])
     return _joined(row, ratio=True, packing=str(row["packing"]), epochs=epochs)
 
 
@@ -101,7 +101,7 @@ def _joined(row: "Mapping[Any, Any] | pd.Series[Any]", *, ratio: bool, packing: 
     if ratio and not pd.isna(row["compression_ratio"]):
         transform += f" 1/{row['compression_ratio']:g}"
     changed = [name for name in _OTHERS if not pd.isna(row[name]) and row[name] != AXIS_DEFAULTS[name]]
-    words = [transform, *(shown(name).phrase.format(row[name]) for name in changed)]
+    words = [transform, *(phrase_of(name, row[name]) for name in changed)]
     return ", ".join(filter(None, [*words, "" if packing == "none" else packing, epochs])) or "as recorded"
 
 

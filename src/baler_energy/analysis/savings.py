@@ -14,7 +14,7 @@ import pandas as pd
 
 from baler_energy.analysis.comparison import Ratio, paired_ratio
 from baler_energy.analysis.statistics import clean, interval, typical_duration_s
-from baler_energy.config.parameters import AXES, AXIS_DEFAULTS, column_type, shown
+from baler_energy.config.parameters import AXES, AXIS_DEFAULTS, phrase_of
 from baler_energy.config.recommended import BALER, BALER_EPOCHS, CHANGES, RECOMMENDED
 
 __all__ = [
@@ -135,24 +135,15 @@ def _usual_threads(trained: pd.DataFrame) -> dict[str, int]:
 
 def setting_text(values: Mapping[Any, Any], own: Mapping[str, Any] = BALER) -> str:
     """Name a setting by what it changes in Baler's `own` training, such as ``engine fast, float32, start pca``."""
-    return ", ".join(_phrase(axis, values[axis]) for axis in _changed(values, own)) or DEFAULT
+    return ", ".join(phrase_of(axis, values[axis]) for axis in _changed(values, own)) or DEFAULT
 
 
 def _changed(values: Mapping[Any, Any], own: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(axis for axis in SETTING if not _same(values[axis], own.get(axis)))
 
 
-def _phrase(axis: str, value: Any) -> str:
-    return shown(axis).phrase.format(_whole(axis, value), s="" if value == 1 else "s")
-
-
 def _same(value: Any, other: Any) -> bool:
     return bool(value == other) or (pd.isna(value) and pd.isna(other))
-
-
-def _whole(axis: str, value: Any) -> Any:
-    """Convert a whole number to an integer: its column is float if other rows have no value in it."""
-    return int(value) if column_type(axis) == "integer" else value
 
 
 def default_epochs(trained: pd.DataFrame) -> int | None:

@@ -22,7 +22,17 @@ from baler_energy.codecs.baler.pruning.base import Pruning
 from baler_energy.codecs.packing import Packing
 from baler_energy.config.texts import one_of, several
 from baler_energy.errors import InputError
-from baler_energy.variants import ENGINES, OPTIMIZERS, PRUNINGS, RUNTIMES, SCHEDULES, STARTS, TRANSFORMS
+from baler_energy.variants import (
+    ENGINES,
+    OPTIMIZERS,
+    PATIENT_SCHEDULE,
+    PRUNINGS,
+    RUNTIMES,
+    SCHEDULES,
+    STARTS,
+    TRANSFORMS,
+    UPSTREAM,
+)
 
 __all__ = [
     "AXES",
@@ -40,6 +50,7 @@ __all__ = [
     "column_type",
     "default_schedule",
     "engines_with",
+    "phrase_of",
     "shown",
 ]
 
@@ -132,7 +143,7 @@ class Config(BaseModel):
 
 _BALER = AppliesTo(("baler",))
 #: Engines that are not Baler itself, which has no other values of these parameters.
-_NOT_UPSTREAM = AppliesTo(engines=("reference", "fast"))
+_NOT_UPSTREAM = AppliesTo(engines=tuple(str(name) for name in ENGINES if name != UPSTREAM))
 
 
 class Parameters(Config):
@@ -143,7 +154,7 @@ class Parameters(Config):
     rows: Annotated[
         Annotated[int, Field(ge=2)] | Literal["all"], Shown("rows of the table", phrase="{:,} rows", label="Rows")
     ]
-    """Rows of the table, nested subsets of one sample; ``all`` uses the whole file."""
+    """Rows of the table, nested subsets of one sample; ``all``: every row that is not held out (``held_out``)."""
     transform: Annotated[
         Transform,
         Shown(
@@ -363,14 +374,20 @@ class Training(Config):
 
 
 def default_schedule(plateau_patience: Any) -> str:
-    """Return the schedule of trainings that do not name one: ``plateau`` if its patience is set."""
-    return AXIS_DEFAULTS["schedule"] if plateau_patience is None else "plateau"
+    """Return the schedule of trainings that do not name one: `PATIENT_SCHEDULE` if its patience is set."""
+    return AXIS_DEFAULTS["schedule"] if plateau_patience is None else PATIENT_SCHEDULE
 
 
 def shown(name: str) -> Shown:
     """Return how results show a parameter."""
     (words,) = (mark for mark in Parameters.model_fields[name].metadata if isinstance(mark, Shown))
     return words
+
+
+def phrase_of(name: str, value: Any) -> str:
+    """Write a parameter's value in a sentence; in a column with missing values, whole numbers are floats."""
+    whole = int(value) if column_type(name) == "integer" and not isinstance(value, str) else value
+    return shown(name).phrase.format(whole, s="" if whole == 1 else "s")
 
 
 def column_type(name: str) -> str:

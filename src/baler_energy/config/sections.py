@@ -43,28 +43,28 @@ else:
     FileFormat = Literal[FILE_FORMATS]
 
 
-class Pythia8Data(Config):
+class _Generated(Config):
+    """Generated events."""
+
+    source: str
+    seed: Seed = 1
+    """Seed of the generator; datasets with different seeds share no events."""
+    shard_rows: Annotated[int, Field(ge=100)] = 25_000
+    """Rows per generated shard; each shard is a job."""
+    derived: DerivedQuantities | None = None
+    """Quantities that are computed from columns before and after compression, by name: docs/physics.md."""
+
+
+class Pythia8Data(_Generated):
     """QCD dijets at 8 TeV from Pythia 8, clustered by FastJet (extra ``pythia``)."""
 
     source: Literal["pythia8"]
-    seed: Seed = 1
-    """Seed of the generator; datasets with different seeds share no events."""
-    shard_rows: Annotated[int, Field(ge=100)] = 25_000
-    """Rows per generated shard; each shard is a job."""
-    derived: DerivedQuantities | None = None
-    """Quantities that are computed from columns before and after compression, by name: docs/physics.md."""
 
 
-class ToyData(Config):
+class ToyData(_Generated):
     """Toy data from NumPy with the same columns, labelled as toy data wherever it appears."""
 
     source: Literal["toy"]
-    seed: Seed = 1
-    """Seed of the generator; datasets with different seeds share no events."""
-    shard_rows: Annotated[int, Field(ge=100)] = 25_000
-    """Rows per generated shard; each shard is a job."""
-    derived: DerivedQuantities | None = None
-    """Quantities that are computed from columns before and after compression, by name: docs/physics.md."""
 
 
 class FileData(Config):

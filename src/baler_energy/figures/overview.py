@@ -9,6 +9,7 @@ import pandas as pd
 
 from baler_energy.analysis.error_measures import ALL, COMPRESSED
 from baler_energy.analysis.statistics import Estimate, clean, defects, estimate, flagged, mean_interval
+from baler_energy.config.parameters import phrase_of
 from baler_energy.figures.base import Tables
 from baler_energy.figures.chapters import chapter_title
 from baler_energy.figures.selection import (
@@ -127,8 +128,8 @@ def _evidence(runs: pd.DataFrame) -> str:
         said = f"MEASURED: the energy of all {measured} records with energy comes from hardware counters."
     elif modelled:
         said = (
-            "MODELLED: no energy was read from a hardware counter. It is computed from constants and load "
-            "(codecarbon); true values may differ severalfold."
+            "MODELLED: no energy was read from a hardware counter. It is computed by models (constants, load, "
+            "estimates); true values may differ severalfold."
         )
     else:
         said = "NO ENERGY: no meter returned a value; only times and errors are known."
@@ -150,7 +151,7 @@ def _answer(here: pd.DataFrame) -> str:
     if not said:
         said = ["the energy is unknown"]
     rows, epochs = f"{point['rows']:,} rows", point["epochs"]
-    training = "" if pd.isna(epochs) else f" and {int(epochs)} epoch{'' if epochs == 1 else 's'} of training"
+    training = "" if pd.isna(epochs) else f" and {phrase_of('epochs', epochs)} of training"
     sentence = f"For {rows}{training}, {'; '.join(said)}"
     known = with_error(here)
     error, ratio = known["mean_rms_over_range"].mean(), known["ratio_native_bytes"].mean()

@@ -134,7 +134,7 @@ def _phrase(axis: str, value: Any) -> str:
     """Name a value in a sentence, or the value of each device."""
     if isinstance(value, Mapping):
         return f"{axis} {', '.join(f'{one} ({device_name(device)})' for device, one in value.items())}"
-    return shown(axis).phrase.format(value, s="" if value == 1 else "s")
+    return parameters.phrase_of(axis, value)
 
 
 def notices(runs: pd.DataFrame) -> list[str]:
@@ -160,11 +160,6 @@ def parameter_text(value: Any) -> str:
     if isinstance(value, float):
         return f"{int(value)}" if value.is_integer() else f"{value:g}"
     return f"{value}"
-
-
-def epochs_text(epochs: float) -> str:
-    """``1 epoch``, ``25 epochs``."""
-    return f"{parameter_text(epochs)} epoch{'' if epochs == 1 else 's'}"
 
 
 def first_device(table: pd.DataFrame) -> tuple[pd.DataFrame, str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 __all__ = ["FAMILIES", "SEVERAL", "family_of", "setting_looks"]
 
-#: Family of settings that change several things.
+#: Family of settings that change several things, or one that has no family of its own.
 SEVERAL = "several changes"
 _COMPUTED = ("engine", "precision")
 #: Mark and colour of each family, in order. The marks alone distinguish them, also in greyscale.
@@ -35,7 +35,7 @@ def family_of(changed: Sequence[str]) -> str:
     """Return the family of a setting from the axes that it changes (column ``changed`` of `savings.with_setting`)."""
     others = [axis for axis in changed if axis not in _COMPUTED] or list(changed)
     main = [axis for axis in others if axis != "learning_rate"] or others
-    return main[0] if len(main) == 1 else SEVERAL
+    return main[0] if len(main) == 1 and main[0] in FAMILIES else SEVERAL
 
 
 def setting_looks(settings: Mapping[str, Sequence[str]]) -> dict[str, dict[str, Any]]:

@@ -3,7 +3,7 @@
 import sys
 
 from baler_energy.profilers.running import repeat
-from baler_energy.stages.profiled import WARM_UP_BATCHES, Job
+from baler_energy.stages.profiled import PROFILED_WARM_UP_BATCHES, Job
 
 __all__ = ["watch"]
 
@@ -13,7 +13,7 @@ def watch(job: Job) -> None:
     from scalene import scalene_profiler
 
     operation = job.of_batches(job.max_batches)
-    job.of_batches(WARM_UP_BATCHES)()
+    job.of_batches(PROFILED_WARM_UP_BATCHES)()
     scalene_profiler.start()
     count = repeat(operation)
     scalene_profiler.stop()

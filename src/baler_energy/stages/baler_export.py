@@ -29,8 +29,9 @@ examples:
   baler-energy baler-export --checkpoint run/train/checkpoint.pt --compressed run/compress/table.baler \\
       --out workspaces/mine/jets
 
-From the folder that holds workspaces, `python -m baler --project mine jets --mode decompress` then reads the compressed
-file, and `--mode compress` compresses the data.
+From the folder that holds workspaces, `python -m baler --project mine jets --mode decompress`, with the Python that has
+Baler (after `make upstream`: .venv-upstream/bin/python), reads the compressed file, and `--mode compress` compresses
+the data.
 
 Baler scales a table by its own minima and ranges when it compresses, and by those of the training when it decompresses.
 Where these differ, or a column has a single value (Baler divides by 0), the data are written already scaled, and the

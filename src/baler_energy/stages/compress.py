@@ -41,8 +41,8 @@ EPILOG = f"""examples:
 
   baler-energy compress --transform identity --packing pcodec --data events.parquet --out run/compress
 
-The engine fast, and every transform other than baler, can also read {one_of(FILES, "and")} files of any size;
-decompress then writes a file of the same kind.
+Many codecs also read {one_of(FILES, "and")} files of any size (docs/engines.md); decompress then writes a
+file of the same kind.
 
 writes table.baler, samples.parquet and, last, measurement.json
 """
@@ -52,9 +52,9 @@ COMPRESSED = "table.baler"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the stage's options."""
-    data_help = f"table of `baler-energy prepare`; with --engine fast also a {one_of(FILES)} file"
+    data_help = f"table of `baler-energy prepare`, or a {one_of(FILES)} file if the codec reads files"
     add_codec_file_arguments(parser, data_help=data_help)
-    file = parser.add_argument_group("your own file (--engine fast, or another --transform)")
+    file = parser.add_argument_group("your own file (if the codec reads files)")
     add_file_arguments(
         file,
         formats=FORMATS,

@@ -108,4 +108,7 @@ def _check_fits(facts: "Facts", point: PointOptions, path: Path) -> None:
         raise InputError(f"--packing {point.packing}: the file was written with {packing}. Use --packing {packing}.")
     if kind != PREPARED and not engine_of(point).reads_files:
         able = " or ".join(f"--engine {one.name}" for one in engines() if one.reads_files)
-        raise InputError(f"{path}: was compressed from a {kind} file. Use {able} to reconstruct it.")
+        raise InputError(
+            f"{path}: engine {point.engine!r} cannot write the kind of file that was compressed "
+            f"({FORMATS[kind].kind}). Use {able} to reconstruct it."
+        )

@@ -200,9 +200,11 @@ def _conclusion(lines: Sequence[dict[str, Any]]) -> str:
     if measured:
         names = ", ".join(dict.fromkeys(f"{line['component']} ({line['meter']})" for line in measured))
         return f"A study on this machine will measure {names}. All other energies are modelled and kept separate."
-    if any(line["evidence"] for line in energy):
+    modelled = [line for line in energy if line["evidence"]]
+    if modelled:
+        names = ", ".join(dict.fromkeys(f"{line['component']} ({line['meter']})" for line in modelled))
         return (
-            "A study on this machine will only model energy: no hardware counter can be read, so energies come from "
-            "codecarbon's model and miss differences that it does not include."
+            f"A study on this machine will only model energy, since no hardware counter can be read: {names}. Models "
+            "miss differences that they do not include."
         )
-    return "A study on this machine will report no energy: neither a hardware counter nor codecarbon is available."
+    return "A study on this machine will report no energy: no meter can measure or model it."

@@ -18,7 +18,7 @@ from baler_energy.profilers.base import Profiler
 from baler_energy.profilers.hotspots import HOTSPOTS, Hotspot, write_hotspots
 from baler_energy.progress import announce
 from baler_energy.stages.options import PointOptions, add_point_arguments, point_options
-from baler_energy.stages.profiled import WARM_UP_BATCHES, Job
+from baler_energy.stages.profiled import PROFILED_WARM_UP_BATCHES, Job
 from baler_energy.variants import PROFILERS, load
 from baler_energy.vocabulary import OPERATIONS
 
@@ -132,7 +132,7 @@ def _hotspots(job: Job, profiler: str, out: Path) -> list[Hotspot]:
     outside = profiles_itself(point)
     chosen: Profiler = load(_PROFILERS[profiler].module).PROFILER
     if not chosen.elsewhere and not outside:
-        job.of_batches(WARM_UP_BATCHES)()
+        job.of_batches(PROFILED_WARM_UP_BATCHES)()
     out.mkdir(parents=True, exist_ok=True)
     announce(f"profile: {job.operation} of {job.batches} batches with {profiler}")
     with _time_limit(job.time_limit_s):
@@ -164,7 +164,7 @@ def _time_limit(seconds: int) -> Iterator[None]:
 
 def _by_engine(job: Job, out: Path) -> list[Hotspot]:
     """Let an engine that runs in a separate process profile itself."""
-    table, few = job.part(job.max_batches), job.part(WARM_UP_BATCHES)
+    table, few = job.part(job.max_batches), job.part(PROFILED_WARM_UP_BATCHES)
     asked = job.asked(job.data, job.folder / "profiled", table)
     hotspots: list[Hotspot] = operation_of(job.point, "profile").profile(asked, job.operation, table, few, out)
     return hotspots

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from baler_energy.codecs.baler.coder import Coder
     from baler_energy.codecs.container import Reader
 
-__all__ = ["WARM_UP_BATCHES", "Job"]
+__all__ = ["PROFILED_WARM_UP_BATCHES", "Job"]
 
-WARM_UP_BATCHES = 2
+PROFILED_WARM_UP_BATCHES = 2
 
 
 @dataclass(frozen=True)

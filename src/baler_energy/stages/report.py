@@ -15,7 +15,7 @@ HELP = "write the first page of the HTML report"
 EPILOG = """example:
   baler-energy report --dataset results/laptop/dataset --figures results/laptop/figures/cost \\
       results/laptop/figures/hotspots results/laptop/figures/trust results/laptop/figures/worth \\
-      --out results/laptop/overview.rst
+      results/laptop/figures/savings --out results/laptop/overview.rst
 
 The page is reStructuredText for the `report:` directive of the Snakefile.
 """

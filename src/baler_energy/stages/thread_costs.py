@@ -6,6 +6,7 @@ from typing import Any
 
 from baler_energy.cores import physical_cores
 from baler_energy.meters.calibration import Calibrated, spread_of
+from baler_energy.variants import TIMED_ENGINE, TIMED_STEP, load
 from baler_energy.vocabulary import PRIMARY_METERS, Evidence
 
 __all__ = ["candidates", "cpu_counter", "thread_rows", "watch_threads"]
@@ -70,13 +71,13 @@ def watch_threads(read_j: Callable[[], float | None], duration_s: float) -> Cost
 def _step() -> Callable[[], None]:
     import torch
 
-    from baler_energy.codecs.baler import fast, training
+    from baler_energy.codecs.baler import training
     from baler_energy.codecs.baler.architecture import Architecture
     from baler_energy.codecs.baler.settings import TrainingSettings
 
     settings = TrainingSettings(epochs=1, batch_size=_BATCH, seed=1)
     rows = torch.rand(_BATCH, _COLUMNS, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    step = fast.Step(training.new_model(Architecture(_COLUMNS, _LATENT), settings), settings)
+    step = load(TIMED_STEP[0]).Step(training.new_model(Architecture(_COLUMNS, _LATENT), settings), settings)
     return lambda: step(rows)
 
 
@@ -108,13 +109,13 @@ def thread_rows(costs: Costs, counter: str | None) -> list[Calibrated]:
     found: dict[int, dict[str, Any]] = {n: spread_of(per_row, middle=True) for n, per_row in values.items()}
     # The largest number uses every core.
     best = min(sorted(found)[:-1] or found, key=lambda n: found[n]["value"])
-    known = {"meter": meter, "detail": "training step of the fast engine, 24 columns, batch 512, float64"}
+    known = {"meter": meter, "detail": f"training step of engine {TIMED_ENGINE}, 24 columns, batch 512, float64"}
     rows = [known | {"component": f"threads-{n}", "quantity": quantity} | spread for n, spread in found.items()]
     what = "energy" if counted else "time, because no counter measures energy"
     chosen = {"component": "machine", "quantity": "threads", "value": best, "n": 1}
     rows.append(
         known
         | chosen
-        | {"detail": f"least {what}, per row of the fast engine's training, among those that leave a core free"}
+        | {"detail": f"least {what}, per row of engine {TIMED_ENGINE}'s training, among those that leave a core free"}
     )
     return [Calibrated.model_validate(row) for row in rows]

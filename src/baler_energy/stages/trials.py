@@ -106,7 +106,7 @@ class Trials:
     def trainable(self) -> list[PointOptions]:
         """List the transforms that can be trained here, at several compression ratios each; empty if lossless."""
         points = [
-            self._fastest(transform, list(engines), ratio)
+            self._reading_files(transform, list(engines), ratio)
             for ratio in _RATIOS
             for transform, engines in TRANSFORMS.items()
             if self.goal.error
@@ -265,7 +265,7 @@ class Trials:
     def _identity(self, packing: str) -> PointOptions:
         return self.base.changed(transform=NO_TRANSFORM, packing=packing)
 
-    def _fastest(self, transform: str, engines: Sequence[str | None], ratio: float) -> PointOptions | None:
+    def _reading_files(self, transform: str, engines: Sequence[str | None], ratio: float) -> PointOptions | None:
         """Return the transform with the first engine that reads files and is installed; None if there is none."""
         for engine in engines:
             known = {} if engine is None else {"engine": engine, "precision": "float32"}

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from baler_energy.codecs.baler.architecture import network
 from baler_energy.codecs.upstream.config import Config, Folder, config_text
+from baler_energy.codecs.upstream.networks import MODELS
 from baler_energy.config.parameters import Parameters, Training
 from baler_energy.errors import InputError
 from baler_energy.files import write_text
@@ -12,8 +13,6 @@ from baler_energy.files import write_text
 __all__ = ["new_project", "refuse_unsupported"]
 
 WORKSPACE = "measured"
-#: Baler's models, by our names.
-_NETWORKS = ("baler", "baler-small")
 
 
 def refuse_unsupported(point: Parameters, training: Training) -> None:
@@ -29,8 +28,8 @@ def refuse_unsupported(point: Parameters, training: Training) -> None:
     model, wrong = point.model, None
     if network(model).skip:
         wrong = f"model {model!r} (Baler cannot read a network with a skip)"
-    elif network(model) not in map(network, _NETWORKS):
-        wrong = f"model {model!r} (only {' and '.join(_NETWORKS)})"
+    elif network(model) not in MODELS.values():
+        wrong = f"model {model!r} (only {' and '.join(one.name for one in MODELS.values())})"
     elif training.shuffle:
         wrong = "shuffle (it reads the rows in order)"
     elif training.stop_at_loss is not None:

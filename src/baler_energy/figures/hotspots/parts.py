@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from baler_energy.analysis.statistics import flag_words, flagged
 from baler_energy.figures.bars import label_end, name_rows
 from baler_energy.figures.base import FigureSpec, Tables
 from baler_energy.figures.captions import LOOPS
@@ -60,11 +61,8 @@ def _cost_unit(found: pd.DataFrame) -> tuple[str, str, str]:
 def flag_line(found: pd.DataFrame) -> list[str]:
     """Say how many of the loops were disturbed."""
     loops = found.dropna(subset=["flags"])
-    bad = loops[loops["flags"].str.contains("contaminated|below_resolution|throttled|counter_fault|shared_gpu")]
-    if bad.empty:
-        return []
-    words = sorted({word for flags in bad["flags"] for word in flags.split(",") if word != "modelled_only"})
-    return [f"{len(bad)} of {len(loops)} loops are flagged ({', '.join(words)})."]
+    bad = flagged(loops)
+    return [] if bad.empty else [f"{len(bad)} of {len(loops)} loops are flagged ({flag_words(bad)})."]
 
 
 def _reading_line(found: pd.DataFrame, value: str, unit: str) -> list[str]:

@@ -132,7 +132,7 @@ def _bare(mine: pd.DataFrame) -> Any:
 
 def _mark(panel: Axes, mine: pd.DataFrame, place: int) -> None:
     engine, good, found = str(mine["engine"].iloc[0]), clean(mine), estimate(mine, "shown")
-    colour = COLOURS[list(ENGINES).index(engine)]
+    colour = COLOURS[list(ENGINES).index(engine) % len(COLOURS)]
     bad = flagged(mine)
     panel.plot(bad["shown"], [place + 0.25] * len(bad), **open_mark(colour))
     panel.scatter(good["shown"], [place] * len(good), s=5, color=colour, alpha=0.5, zorder=1.5)

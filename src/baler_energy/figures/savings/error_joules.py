@@ -12,9 +12,10 @@ from baler_energy.analysis.pareto import on_front
 from baler_energy.analysis.savings import DEFAULT, setting_points
 from baler_energy.analysis.statistics import flagged
 from baler_energy.codecs.upstream.networks import read_as
+from baler_energy.config.parameters import phrase_of
 from baler_energy.figures.base import FigureSpec, Tables, require_rows
 from baler_energy.figures.captions import ERROR_ROWS, EVIDENCE
-from baler_energy.figures.selection import epochs_text, excluded_text, scaled_unit
+from baler_energy.figures.selection import excluded_text, scaled_unit
 from baler_energy.figures.setting_families import family_of, setting_looks
 from baler_energy.figures.setting_rows import change_texts, compared_trainings, recommended_text, where
 from baler_energy.figures.style import grid, legend_of_panels, log_ticks, mean_text, open_mark, plain, subtitle
@@ -109,7 +110,7 @@ def _panel(
 
 def _name_epochs(panel: Axes, mine: pd.DataFrame, colour: str) -> None:
     for row in mine.to_dict("records"):
-        place, text = (row["training_j"], row["error"]), epochs_text(row["epochs"])
+        place, text = (row["training_j"], row["error"]), phrase_of("epochs", row["epochs"])
         panel.annotate(text, place, (8, 5), textcoords="offset points", fontsize=8, color=colour, zorder=4)
 
 

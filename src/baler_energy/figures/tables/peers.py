@@ -4,12 +4,15 @@ from typing import Any
 
 import pandas as pd
 
+from baler_energy.config.parameters import phrase_of
 from baler_energy.figures.base import Tables, TableSpec
 from baler_energy.figures.readable import Row, each, quantity_text, unless_missing
 from baler_energy.figures.selection import AXES, at_point, centre_of, describe, device_name, variant
 
 __all__ = ["TABLE"]
 
+#: Parameters that describe a point.
+_POINT = ("rows", "batch_size", "epochs", "threads")
 #: Columns that, with the point, identify readings of other tools.
 _READING = [
     *("kind", "tool", "device", "operation", "component", "quantity", "evidence", "unit"),
@@ -74,7 +77,7 @@ def _row(row: Row) -> dict[str, str]:
     return {
         "tool": f"{row['tool']}{' (formula)' if row['kind'] == 'formula' else ''}",
         "operation": f"{row['operation']}, {device_name(row['device'])}",
-        "point": f"{row['rows']:,} rows, batch {row['batch_size']}, {row['epochs']} epochs, {row['threads']} threads",
+        "point": ", ".join(phrase_of(axis, row[axis]) for axis in _POINT if pd.notna(row[axis])),
         **variant(row),
         "reading of": f"{row['component']}, {row['quantity']}",
         "value": unless_missing(quantity_text(row["value"], row["unit"]), row["value"], "no value"),

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from baler_energy.codecs.packing import Packing
+from baler_energy.config.parameters import phrase_of
 from baler_energy.figures.base import Tables, TableSpec
 from baler_energy.figures.readable import Row, each, unless_missing
 from baler_energy.figures.selection import at_point, centre_of, parameter_text, variant, with_error
@@ -85,8 +86,9 @@ def saving(row: Mapping[Any, Any]) -> str:
     ratio, with_model = row["ratio_native_bytes"], row["ratio_native_bytes_with_model"]
     if pd.isna(ratio):
         return f"{_where(row)}: the size in recorded formats is unknown."
+    stored = "they" if pd.isna(row["latent_columns"]) else f"{row['latent_columns']:.0f} latent columns"
     said = (
-        f"{_where(row)}: {row['latent_columns']} latent columns take "
+        f"{_where(row)}: {stored} take "
         f"{row['compressed_bytes_per_row']:.1f} B per row in the compressed file; the {row['columns']} columns take "
         f"{row['native_bytes_per_row']:.1f} B per row in their recorded formats (ratio {ratio:.3f}; with the model's "
         f"own bytes {with_model:.3f}) and {row['float64_bytes_per_row']:.1f} B as float64 (ratio "
@@ -102,7 +104,7 @@ def saving(row: Mapping[Any, Any]) -> str:
 def _where(row: Mapping[Any, Any]) -> str:
     epochs = row.get("epochs")
     words = [f"{row['rows']:,} rows", f"packing {row['packing']}" if row["packing"] != "none" else ""]
-    words.append("" if epochs is None or pd.isna(epochs) else f"{epochs} epoch{'' if epochs == 1 else 's'}")
+    words.append("" if epochs is None or pd.isna(epochs) else phrase_of("epochs", epochs))
     return ", ".join([row["dataset"], *filter(None, words)])
 
 
