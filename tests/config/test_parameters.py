@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from baler_energy.analysis.schema import POINT
 from baler_energy.cli import stage_modules
 from baler_energy.config.options import add_options, option, options_of
-from baler_energy.config.parameters import AXES, AXIS_DEFAULTS, Parameters, Training, column_type, shown
+from baler_energy.config.parameters import AXES, AXIS_DEFAULTS, Parameters, Training
 from baler_energy.config.sections import Axes, Reference
+from baler_energy.config.shown import column_type, shown
 from baler_energy.config.study import Point, load_study
 from baler_energy.errors import InputError
 from baler_energy.figures import selection

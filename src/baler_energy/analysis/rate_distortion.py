@@ -10,7 +10,8 @@ import pandas as pd
 
 from baler_energy.analysis.statistics import clean, interval
 from baler_energy.codecs.packing import Packing
-from baler_energy.config.parameters import AXES, AXIS_DEFAULTS, phrase_of, shown
+from baler_energy.config.parameters import AXES, AXIS_DEFAULTS
+from baler_energy.config.shown import phrase_of, shown
 from baler_energy.variants import NO_TRANSFORM
 from baler_energy.vocabulary import Operation
 

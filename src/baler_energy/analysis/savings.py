@@ -14,8 +14,9 @@ import pandas as pd
 
 from baler_energy.analysis.comparison import Ratio, paired_ratio
 from baler_energy.analysis.statistics import clean, interval, typical_duration_s
-from baler_energy.config.parameters import AXES, AXIS_DEFAULTS, phrase_of
+from baler_energy.config.parameters import AXES, AXIS_DEFAULTS
 from baler_energy.config.recommended import BALER, BALER_EPOCHS, CHANGES, RECOMMENDED
+from baler_energy.config.shown import phrase_of
 
 __all__ = [
     "DEFAULT",

@@ -6,7 +6,8 @@ import pyarrow as pa
 
 from baler_energy.analysis.schema_derived import DERIVED, DERIVED_HISTOGRAMS
 from baler_energy.analysis.schema_errors import ERRORS, RUN_ERRORS
-from baler_energy.config.parameters import AXES, column_type, shown
+from baler_energy.config.parameters import AXES
+from baler_energy.config.shown import column_type, shown
 from baler_energy.config.texts import one_of
 from baler_energy.errors import BalerEnergyError
 from baler_energy.variants import GENERATORS, PROFILERS

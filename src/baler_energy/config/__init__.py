@@ -1,6 +1,7 @@
 """The typed study, and everything that follows from its declarations.
 
 - `parameters`: every parameter of a point, and every setting of its training, declared once
+- `shown`: how results show a parameter
 - `measuring`: the sections on measuring, profiling and other tools; `sections`: the other sections
 - `derived`: quantities that are computed from columns
 - `study`: the whole study, its grid of points and their paths; `reading`: its files, and its mistakes in words

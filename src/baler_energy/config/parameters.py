@@ -2,7 +2,7 @@
 
 Everything else follows from these declarations: the axes and the reference of a study (`sections`), JSON schema and
 ``config/README.md``, the points and their paths (`study`), command-line options and arguments of rules (`options`),
-parameters of records, columns of the dataset (`analysis.schema`), and the text of figures (`figures.selection`).
+parameters of records, columns of the dataset (`analysis.schema`), and the text of figures (`shown`).
 A new parameter takes one field of `Parameters`.
 
 A field's docstring describes what a user may set; its `Shown` has the text for the dataset and the figures. Docstrings
@@ -12,10 +12,9 @@ do not change fingerprints.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
-from pydantic.fields import FieldInfo
 
 from baler_energy.codecs.baler.architecture import network
 from baler_energy.codecs.baler.pruning.base import Pruning
@@ -47,11 +46,8 @@ __all__ = [
     "Training",
     "applicable",
     "applies",
-    "column_type",
     "default_schedule",
     "engines_with",
-    "phrase_of",
-    "shown",
 ]
 
 if TYPE_CHECKING:
@@ -376,31 +372,3 @@ class Training(Config):
 def default_schedule(plateau_patience: Any) -> str:
     """Return the schedule of trainings that do not name one: `PATIENT_SCHEDULE` if its patience is set."""
     return AXIS_DEFAULTS["schedule"] if plateau_patience is None else PATIENT_SCHEDULE
-
-
-def shown(name: str) -> Shown:
-    """Return how results show a parameter."""
-    (words,) = (mark for mark in Parameters.model_fields[name].metadata if isinstance(mark, Shown))
-    return words
-
-
-def phrase_of(name: str, value: Any) -> str:
-    """Write a parameter's value in a sentence; in a column with missing values, whole numbers are floats."""
-    whole = int(value) if column_type(name) == "integer" and not isinstance(value, str) else value
-    return shown(name).phrase.format(whole, s="" if whole == 1 else "s")
-
-
-def column_type(name: str) -> str:
-    """Return the type of a parameter's column: ``integer``, ``number`` or ``string``."""
-    types = _types(Parameters.model_fields[name])
-    return "integer" if int in types else "number" if float in types else "string"
-
-
-def _types(field: FieldInfo) -> set[Any]:
-    """Types that a field's value may have, and the words of a `Literal`."""
-
-    def parts(annotation: Any) -> set[Any]:
-        inner = get_args(annotation)
-        return {annotation}.union(*map(parts, inner)) if inner else {annotation}
-
-    return parts(field.annotation)

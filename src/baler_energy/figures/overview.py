@@ -9,7 +9,7 @@ import pandas as pd
 
 from baler_energy.analysis.error_measures import ALL, COMPRESSED
 from baler_energy.analysis.statistics import Estimate, clean, defects, estimate, flagged, mean_interval
-from baler_energy.config.parameters import phrase_of
+from baler_energy.config.shown import phrase_of
 from baler_energy.figures.base import Tables
 from baler_energy.figures.chapters import chapter_title
 from baler_energy.figures.selection import (

@@ -8,7 +8,7 @@ import pandas as pd
 
 from baler_energy.analysis.statistics import Estimate, clean, flag_words, flagged
 from baler_energy.config import parameters
-from baler_energy.config.parameters import shown
+from baler_energy.config.shown import column_type, phrase_of, shown
 from baler_energy.errors import InputError
 from baler_energy.variants import NOTICES
 from baler_energy.vocabulary import OPERATIONS, Operation
@@ -44,7 +44,7 @@ __all__ = [
 #: Axes that a sweep keeps fixed. The device is not among them: each device is a separate series.
 AXES = tuple(name for name in parameters.AXES if name != "device")
 
-_INTEGERS = tuple(name for name in AXES if parameters.column_type(name) == "integer")
+_INTEGERS = tuple(name for name in AXES if column_type(name) == "integer")
 _PREFIXES = {-9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T"}
 
 #: Prefixes of the columns of errors and ratios.
@@ -134,7 +134,7 @@ def _phrase(axis: str, value: Any) -> str:
     """Name a value in a sentence, or the value of each device."""
     if isinstance(value, Mapping):
         return f"{axis} {', '.join(f'{one} ({device_name(device)})' for device, one in value.items())}"
-    return parameters.phrase_of(axis, value)
+    return phrase_of(axis, value)
 
 
 def notices(runs: pd.DataFrame) -> list[str]:

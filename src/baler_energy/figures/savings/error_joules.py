@@ -12,7 +12,7 @@ from baler_energy.analysis.pareto import on_front
 from baler_energy.analysis.savings import DEFAULT, setting_points
 from baler_energy.analysis.statistics import flagged
 from baler_energy.codecs.upstream.networks import read_as
-from baler_energy.config.parameters import phrase_of
+from baler_energy.config.shown import phrase_of
 from baler_energy.figures.base import FigureSpec, Tables, require_rows
 from baler_energy.figures.captions import ERROR_ROWS, EVIDENCE
 from baler_energy.figures.selection import excluded_text, scaled_unit

@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from baler_energy.config.parameters import phrase_of
+from baler_energy.config.shown import phrase_of
 from baler_energy.figures.base import Tables, TableSpec
 from baler_energy.figures.readable import Row, each, quantity_text, unless_missing
 from baler_energy.figures.selection import AXES, at_point, centre_of, describe, device_name, variant

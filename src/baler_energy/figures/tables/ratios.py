@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from baler_energy.codecs.packing import Packing
-from baler_energy.config.parameters import phrase_of
+from baler_energy.config.shown import phrase_of
 from baler_energy.figures.base import Tables, TableSpec
 from baler_energy.figures.readable import Row, each, unless_missing
 from baler_energy.figures.selection import at_point, centre_of, parameter_text, variant, with_error
