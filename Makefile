@@ -1,6 +1,7 @@
 # make study    the laptop study and its report, results/laptop/report.html
-# make test     the tests, in four processes (12 to 20 minutes on two cores)
-# make test-all     those and the slow ones: whole studies as users run them, every profiler (half an hour)
+# make test     the tests of every day, in four processes
+# make test-long    whole studies, interrupted runs, a process for each variant
+# make test-all     all of these and the slow ones: studies as users run them, every profiler (half an hour)
 # make test-slurm   those on a real SLURM, which they install (apt), start on this machine and stop: as root, 6 minutes
 # make bench    the engines against the reference and against the machine, a table of ratios (some minutes)
 # make lint     what the continuous integration checks besides
@@ -36,13 +37,16 @@ PARALLEL := --numprocesses=$(TEST_PROCESSES) --dist=loadfile --no-loadscope-reor
 
 UPSTREAM_PIP := $(UPSTREAM_VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: study test test-all test-slurm bench lint upstream lock clean
+.PHONY: study test test-long test-all test-slurm bench lint upstream lock clean
 
 study: $(VENV)/installed
 	$(BIN)/baler-energy study --configfile $(STUDY)
 
 test: $(VENV)/installed-test
 	$(BIN)/python -m pytest $(PARALLEL) --durations=25
+
+test-long: $(VENV)/installed-test
+	$(BIN)/python -m pytest $(PARALLEL) --durations=25 -m "long and not slow"
 
 test-all: $(VENV)/installed-test
 	$(BIN)/python -m pytest $(PARALLEL) --durations=25 -m ""

@@ -40,6 +40,7 @@ def _is_marked(panel: Axes) -> bool:
     return any(line.get_color() == LINE["color"] for line in panel.lines)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("spec", FIGURES, ids=lambda spec: spec.name)
 def test_every_axis_of_errors_has_the_trivial_codec(spec: FigureSpec, rich: Tables) -> None:
     try:
@@ -68,6 +69,7 @@ def test_every_figure_of_errors_says_on_which_rows_they_are(spec: FigureSpec) ->
     assert ("held-out" in spec.caption) == (spec.name in HELD_OUT)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("spec", chapters.tables(), ids=lambda spec: spec.name)
 def test_every_table_of_errors_states_the_trivial_codec(spec: TableSpec, rich: Tables) -> None:
     frame = spec.make(rich)

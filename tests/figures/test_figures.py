@@ -100,6 +100,7 @@ def test_figure_draws_with_labels_and_units(name: str, rich: dict[str, pd.DataFr
         assert re.search(r"n = \d", texts(figure)) or "One line per repeat" in texts(figure)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", SPECS)
 def test_a_single_run_is_labelled_n_1_or_left_out(name: str, single: dict[str, pd.DataFrame]) -> None:
     if name in ("spread", "repeats_needed"):
@@ -221,6 +222,7 @@ def test_a_flagged_run_is_drawn_open_and_is_in_no_mean(build: Build) -> None:
     assert round(float(mine.iloc[1:].mean()), 6) in drawn and round(float(mine.mean()), 6) not in drawn
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", SPECS)
 def test_a_study_of_flagged_runs_shows_them_open_and_without_means(name: str, flagged: dict[str, pd.DataFrame]) -> None:
     try:

@@ -9,6 +9,8 @@ import pytest
 
 from baler_energy.variants import FORMATS
 
+pytestmark = pytest.mark.long
+
 # Beyond the memory of the imports. The smallest file is twice as large, and four times as float64.
 BOUND_MB = 140
 

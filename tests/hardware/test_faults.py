@@ -7,7 +7,10 @@ from simulator.nvml import compiler
 from simulator.run import server
 from simulator.scenarios import AT_S, run_all
 
-pytestmark = pytest.mark.skipif(compiler() is None, reason="there is no C compiler for the simulated NVML")
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(compiler() is None, reason="there is no C compiler for the simulated NVML"),
+]
 
 PACKAGES = [Curve("constant", 60.0), Curve("constant", 40.0)]
 GPU, AFTER_S = Curve("constant", 100.0), AT_S + 1.0

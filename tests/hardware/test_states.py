@@ -13,7 +13,10 @@ from simulator.nvml import compiler
 from simulator.run import namespaces_work, run_on, server
 from simulator.scenarios import AT_S, run_all
 
-pytestmark = pytest.mark.skipif(compiler() is None, reason="there is no C compiler for the simulated NVML")
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(compiler() is None, reason="there is no C compiler for the simulated NVML"),
+]
 
 PACKAGE, GPU = Curve("constant", 60.0), Gpu(Curve("constant", 100.0))
 MACHINES = {

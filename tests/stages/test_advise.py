@@ -72,6 +72,7 @@ def run_commands(text, folder, monkeypatch, request=None):
     return contents(back, request)
 
 
+@pytest.mark.long
 def test_the_recommended_commands_keep_the_error(stage, jets, tmp_path, monkeypatch, capsys):
     stage("advise", jets, "--error", 0.02, *FAST)
     said = capsys.readouterr().out
@@ -84,6 +85,7 @@ def test_the_recommended_commands_keep_the_error(stage, jets, tmp_path, monkeypa
     assert (np.abs(after - before).max(axis=0) <= 0.02 * np.ptp(before, axis=0)).all()
 
 
+@pytest.mark.long
 def test_the_commands_of_a_trained_codec_keep_the_error_and_do_not_hold_the_file(
     stage, objects, tmp_path, monkeypatch, capsys
 ):
@@ -197,6 +199,7 @@ def test_a_table_of_all_rows_is_only_made_if_compress_cannot_read_the_file(
     assert lines[-2].startswith(f"baler-energy compress --data {compressed} --transform ")
 
 
+@pytest.mark.long
 def test_lossless_tries_every_lossless_coder_and_no_training(stage, jets, tmp_path, monkeypatch, capsys):
     stage("advise", jets, "--lossless", *FAST)
     said = capsys.readouterr().out
@@ -207,6 +210,7 @@ def test_lossless_tries_every_lossless_coder_and_no_training(stage, jets, tmp_pa
     np.testing.assert_array_equal(run_commands(said, tmp_path, monkeypatch), contents(jets))
 
 
+@pytest.mark.long
 def test_a_page_is_written(stage, jets, tmp_path, capsys):
     stage("advise", jets, "--error", 0.05, "--measure", "nrmse", "--html", tmp_path / "advice.html", *FAST)
     page = (tmp_path / "advice.html").read_text()
@@ -215,6 +219,7 @@ def test_a_page_is_written(stage, jets, tmp_path, capsys):
     assert "an NRMSE (RMS error / standard deviation, mean over columns) of at most 5 %" in page
 
 
+@pytest.mark.long
 def test_a_codec_that_is_missing_here_is_named_with_the_reason(stage, jets, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(load(CODERS["blosc2"][0]).WORD, "missing", lambda: "The package blosc2 is not installed.")
     stage("advise", jets, "--lossless", "--html", tmp_path / "advice.html", *FAST)
@@ -315,6 +320,7 @@ def test_the_best_lossless_coder_is_found_behind_codecs_that_round_themselves():
     assert Packing.parse(best_coder(["sz3-0.01"])).lossless
 
 
+@pytest.mark.long
 def test_a_relative_error_is_met_by_components_that_are_stored_as_computed(stage, jets, capsys):
     stage("advise", jets, "--error", 0.01, "--measure", "relative", *FAST)
     said = capsys.readouterr()

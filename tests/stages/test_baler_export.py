@@ -169,6 +169,7 @@ class _Case:
     custom_norm: bool
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "case",
     [
@@ -195,6 +196,7 @@ def test_baler_itself_agrees(baler, stage, project, tmp_path, case):
     _assert_baler_agrees(baler, project, codec, whole.data[: case.rows])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("options", "precision"),
     [(("--epochs", 2, "--start", "pca"), "float64"), (("--recommended",), "float32")],

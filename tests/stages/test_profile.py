@@ -83,6 +83,7 @@ def test_torch(stage, pipeline, tmp_path, operation, layers):
 
 
 # Half a minute each: training, where Scalene loads torch and fails most often, represents the others.
+@pytest.mark.long
 @pytest.mark.parametrize(
     "operation",
     ["train", pytest.param("compress", marks=pytest.mark.slow), pytest.param("decompress", marks=pytest.mark.slow)],

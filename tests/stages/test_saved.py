@@ -15,6 +15,8 @@ from baler_energy.records import Measurement
 from baler_energy.stages.saved import STATE
 from baler_energy.vocabulary import Flag, Quantity
 
+pytestmark = pytest.mark.long
+
 #: Some seconds of training, just enough to save a few times.
 TRAINING = ("--epochs", 300, "--batch-size", 64, "--seed", 4, "--shuffle", "--device", "cpu", "--threads", 1)
 MEASURING = ("--meters", "codecarbon", "process", "--idle-s", 0.1, "--min-window-s", 0.5, "--sample-interval-s", 0.05)

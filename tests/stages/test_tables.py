@@ -73,6 +73,7 @@ def test_every_table_has_numbers_and_a_page(modelled: Path) -> None:
         assert "http" not in page and "<script" not in page and "nan" not in page.lower()
 
 
+@pytest.mark.long
 def test_tables_of_several_engines_and_packings_have_pages_without_gaps(tmp_path: Path, write: Write) -> None:
     write(tmp_path / "dataset", engines=True)
     tables.tables(tmp_path / "dataset", tmp_path / "tables")

@@ -18,6 +18,8 @@ from baler_energy.data.table import Table
 from baler_energy.errors import BalerEnergyError, InputError, UnavailableError
 from baler_energy.records import Measurement
 
+pytestmark = pytest.mark.long
+
 ENGINE = ("--engine", "upstream")
 
 

@@ -11,6 +11,8 @@ from snakemake_executor_plugin_slurm.submit_string import get_submit_command
 
 from baler_energy.image import IMAGE
 
+pytestmark = pytest.mark.long
+
 NOTES_ITS_ARGUMENTS = """\
 #!/bin/sh
 # Records its arguments, a line per call, and runs the command after the image.

@@ -8,6 +8,8 @@ from baler_energy.codecs.baler.checkpoint import Checkpoint
 from baler_energy.codecs.upstream import files, install
 from baler_energy.config.study import load_study
 
+pytestmark = pytest.mark.long
+
 AXES = {"rows": [400], "epochs": [1], "engine": ["reference", "upstream"]}
 PROFILE = {"points": [{"engine": "upstream"}, {"engine": "reference"}], "profilers": ["cprofile"]}
 

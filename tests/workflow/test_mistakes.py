@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+pytestmark = pytest.mark.long
+
 
 def refused(workspace, study) -> str:
     done = workspace.run("snakemake", "--cores", "all", "--configfile", study)

@@ -7,6 +7,8 @@ import pytest
 import yaml
 from rule_names import OPERATIONS
 
+pytestmark = pytest.mark.long
+
 SNAKEFILE = """\
 from pathlib import Path
 

@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 from rule_names import DATA, DOWNSTREAM, MEASURING, OPERATIONS
 
+pytestmark = pytest.mark.long
+
 AXES = {"rows": [400], "epochs": [1, 2]}
 
 

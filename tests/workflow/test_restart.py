@@ -17,6 +17,8 @@ from rule_names import OPERATIONS
 from baler_energy.data.table import Table
 from baler_energy.records import Measurement
 
+pytestmark = pytest.mark.long
+
 #: A guard against hangs, not a time that anything should take.
 HANGS_S = 1800
 

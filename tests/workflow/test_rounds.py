@@ -6,6 +6,8 @@ import pandas as pd
 import pytest
 from rule_names import MEASURING
 
+pytestmark = pytest.mark.long
+
 #: No interval is this narrow, so every round adds a repeat.
 REPEATS = {"least": 2, "most": 4, "target": 1e-9}
 

@@ -44,6 +44,8 @@ from baler_energy.variants import (
     variant_modules,
 )
 
+pytestmark = pytest.mark.long
+
 #: Loaded by every command, but without effect on what it computes.
 COMMAND_LINE = {f"baler_energy.{name}" for name in ("cli", "warm", "forked", "fingerprint", "errors")}
 POINT = "toy/rows~400/epochs~1/repeat~0"

@@ -9,6 +9,8 @@ from baler_energy.config.parameters import AXES, applies
 from baler_energy.data.table import Table
 from baler_energy.figures.selection import centre_of, describe
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def results(workspace):

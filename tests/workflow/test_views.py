@@ -6,6 +6,8 @@ import re
 import pytest
 from rule_names import FINISHED
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def study(done):

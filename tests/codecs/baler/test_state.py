@@ -11,6 +11,8 @@ from baler_energy.codecs.baler.architecture import Architecture
 from baler_energy.codecs.baler.settings import TrainingSettings
 from baler_energy.variants import OPTIMIZERS
 
+pytestmark = pytest.mark.long
+
 NAMES = [f"x{n}" for n in range(6)]
 SETTINGS = TrainingSettings(epochs=12, batch_size=32, seed=3)
 

@@ -77,6 +77,7 @@ def drawn(figure: Figure) -> list[object]:
     return found
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("spec", COSTS, ids=lambda spec: spec.name)
 def test_costs_hotspots_and_worth_only_show_the_reference(spec, alone: Tables, mixed: Tables) -> None:
     before, after = (drawn(spec.draw(tables)) for tables in (alone, _without_calls_of_the_reference(mixed)))
@@ -90,6 +91,7 @@ def _without_calls_of_the_reference(tables: Tables) -> Tables:
     return tables | {"hotspots": hotspots[~more]}
 
 
+@pytest.mark.long
 def test_the_first_page_only_shows_the_reference(alone: Tables, mixed: Tables) -> None:
     before, after = (overview.overview(tables, "s", {}).partition("Main numbers")[2] for tables in (alone, mixed))
     assert after.partition("Machine")[0] == before.partition("Machine")[0]
