@@ -1,10 +1,13 @@
 """The check of the container image before a run, with a fake Apptainer."""
 
+import re
+
 import pytest
 
 from baler_energy.cli import STAGES
 from baler_energy.errors import UnavailableError
 from baler_energy.image import refuse_other_image, source
+from baler_energy.variants import CODERS, load
 
 
 @pytest.fixture
@@ -57,3 +60,12 @@ def test_the_source_covers_every_stage_and_variant(monkeypatch):
     source()
     assert {"baler_energy.stages.import_files", "baler_energy.codecs.baler.fast"} <= set(asked)
     assert len({name for name in asked if name.startswith("baler_energy.stages.")}) == len(STAGES)
+
+
+def test_the_image_has_the_packages_of_every_packing(repository):
+    recipe = (repository / "Dockerfile").read_text()
+    files = ["requirements/study.txt", *re.findall(r"-r (requirements/\S+)", recipe)]
+    installed = "\n".join((repository / name).read_text() for name in files)
+    for word, modules in CODERS.items():
+        package = load(modules[0]).WORD.package
+        assert package is None or re.search(rf"^{package}==", installed, re.MULTILINE), word

@@ -48,7 +48,7 @@ def test_packings_that_are_missing_are_left_out_with_the_reason(without_sz3):
         ("packing", "sz3-0.1", 2, 10),
     ]
     assert str(left_out[0]) == (
-        "2 of the study's 10 runs are skipped: those with packing 'sz3-0.01'. The package pysz is not installed."
+        "Skipped 2 of the study's 10 runs, with packing 'sz3-0.01'. The package pysz is not installed."
     )
 
 

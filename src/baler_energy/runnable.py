@@ -32,8 +32,7 @@ class LeftOut(NamedTuple):
     reason: str
 
     def __str__(self) -> str:
-        skipped = f"{self.runs} of the study's {self.of_runs} runs are skipped: those with {self.axis} {self.value!r}."
-        return f"{skipped} {self.reason}"
+        return f"Skipped {self.runs} of the study's {self.of_runs} runs, with {self.axis} {self.value!r}. {self.reason}"
 
 
 def runnable(study: Study, *, in_image: bool = False) -> tuple[Study, tuple[LeftOut, ...]]:

@@ -12,7 +12,7 @@ from baler_energy.cli import stage_modules
 from baler_energy.config.options import add_options, option, options_of
 from baler_energy.config.parameters import AXES, AXIS_DEFAULTS, Parameters, Training
 from baler_energy.config.sections import Axes, Reference
-from baler_energy.config.shown import column_type, shown
+from baler_energy.config.shown import column_type, phrase_of, shown
 from baler_energy.config.study import Point, load_study
 from baler_energy.errors import InputError
 from baler_energy.figures import selection
@@ -186,3 +186,17 @@ def test_help_has_values_defaults_and_no_markup():
     text = " ".join(parser().format_help().split())
     assert "--precision float64|float32|bfloat16|float16" in text and "(default: float64)" in text
     assert "--threads N|auto" in text and "`" not in text and "default: None" not in text
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("epochs", 1.0, "1 epoch"),
+        ("epochs", 25.0, "25 epochs"),
+        ("rows", 30000.0, "30,000 rows"),
+        ("threads", 1, "1 thread"),
+        ("learning_rate", 0.003, "learning rate 0.003"),
+    ],
+)
+def test_a_value_in_a_sentence(name, value, words):
+    assert phrase_of(name, value) == words

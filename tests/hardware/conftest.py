@@ -208,8 +208,9 @@ class SimulatedNvml:
 
     def wait_for_samples(self, count: int = 2) -> None:
         """Wait until the meter has sampled the state of the GPUs this often: a busy machine delays its thread."""
-        enough = self.state_reads + count * len(self.gpus)
+        enough, limit_s = self.state_reads + count * len(self.gpus), time.monotonic() + HANGS_S
         while self.state_reads < enough:
+            assert time.monotonic() < limit_s, "the meter takes no samples"
             time.sleep(0.001)
 
     @staticmethod

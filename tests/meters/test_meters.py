@@ -222,20 +222,32 @@ def test_codecarbon_ends_though_a_timer_ran_out_as_it_stopped():
     meter.open()
     schedule = meter._tracker._scheduler_monitor_power
     start = schedule.start
-    restarted = threading.Event()
+    ran_out, restarted = threading.Event(), threading.Event()
 
     def late(*, from_run=False):
         """Restart the schedule as codecarbon's timer does, but only after it was stopped."""
+        ran_out.set()
         while not schedule._stopped:
             time.sleep(0.001)
         start(from_run=from_run)
         restarted.set()
 
     schedule.start = late
-    time.sleep(1.5 * schedule.interval)  # the timer has run out and waits in `late`
+    assert ran_out.wait(60)
     meter.close()
     assert restarted.wait(60)
     assert schedule._stopped and not schedule._timer.is_alive()
+
+
+def test_codecarbon_that_did_not_start_can_be_closed(monkeypatch):
+    def fail(self):
+        raise OSError("no hardware")
+
+    monkeypatch.setattr("codecarbon.emissions_tracker.BaseEmissionsTracker._ensure_hardware_ready", fail)
+    meter = CodecarbonMeter()
+    with pytest.raises(RuntimeError, match="does not start"):
+        meter.open()
+    meter.close()
 
 
 def test_codecarbon_too_short_a_window_is_an_error_not_zero(codecarbon_meter):

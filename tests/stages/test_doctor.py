@@ -45,7 +45,7 @@ def test_absent_modelled_and_the_command_that_enables():
     lines = text.splitlines()
     assert any("rapl" in line and "absent" in line and "no permission" in line for line in lines)
     assert any("to enable it: sudo chmod a+r it" in line for line in lines)
-    assert lines[-1].startswith("A study on this machine will only model energy")
+    assert lines[-1].startswith("A study on this machine will only model energy, of cpu (codecarbon), since no")
 
 
 def test_a_counter_makes_the_study_measured():

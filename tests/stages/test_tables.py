@@ -339,6 +339,21 @@ def test_ratios_say_what_12_float64_for_24_float32_save(modelled: Path) -> None:
     assert "table in recorded formats / (compressed file + model)" in page and "unknown" in page
 
 
+#: A row of the table of ratios, without the ratio.
+SAVING = {
+    "dataset": "d",
+    "rows": 10,
+    "columns": 4,
+    "latent_columns": 2,
+    "packing": "none",
+    "compressed_bytes_per_row": 16.0,
+    "native_bytes_per_row": 32.0,
+    "float64_bytes_per_row": 32.0,
+    "ratio_float64_bytes": 2.0,
+    "ratio_native_bytes_with_model": 0.5,
+}
+
+
 @pytest.mark.parametrize(
     ("ratio", "words"),
     [
@@ -348,11 +363,14 @@ def test_ratios_say_what_12_float64_for_24_float32_save(modelled: Path) -> None:
     ],
 )
 def test_saving_in_numbers(ratio: float, words: str) -> None:
-    row = {"dataset": "d", "rows": 10, "columns": 4, "latent_columns": 2, "packing": "none"}
-    row |= {"ratio_native_bytes": ratio}
-    row |= {"compressed_bytes_per_row": 16.0, "native_bytes_per_row": 16 * ratio, "float64_bytes_per_row": 32.0}
-    row |= {"ratio_float64_bytes": 2.0, "ratio_native_bytes_with_model": 0.5}
+    row = SAVING | {"ratio_native_bytes": ratio, "native_bytes_per_row": 16 * ratio}
     assert saving(row).endswith(f"{words}.")
+
+
+@pytest.mark.parametrize(("latent", "words"), [(np.nan, "the table takes"), (2.0, "2 latent columns take")])
+def test_saving_names_what_is_stored(latent: float, words: str) -> None:
+    row = SAVING | {"latent_columns": latent, "ratio_native_bytes": 2.0}
+    assert f"d, 10 rows: {words} 16.0 B per row" in saving(row)
 
 
 def test_flagged_lists_defects_only(modelled: Path) -> None:

@@ -75,6 +75,7 @@ def test_both_images_are_made_by_the_same_steps(repository):
         r"^from: (\S+)",
         r"apt-get install (.+?)(?: \\)?$",
         r"(\S*make \.venv/installed)",
+        r"(\.venv/bin/python -m pip install .+?)(?: \\)?$",
         r"(\.venv/bin/python -m compileall .+)$",
     ):
         steps = [re.findall(step, text.replace("FROM ", "From: "), re.M | re.I) for text in (one, other)]

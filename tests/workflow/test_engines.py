@@ -28,7 +28,7 @@ def engines_of(jobs, rule):
 def test_without_baler_its_points_are_left_out_with_one_message(without_baler):
     study = without_baler.study(name="partly", axes=AXES, profile=PROFILE)
     said = without_baler.snakemake(study, "--dry-run")
-    assert said.count("1 of the study's 2 runs are skipped: those with engine 'upstream'.") == 1
+    assert said.count("Skipped 1 of the study's 2 runs, with engine 'upstream'.") == 1
     assert said.count("make upstream") == 1
     jobs = without_baler.jobs_in(said)
     assert {rule for rule, _ in jobs} >= OF_A_POINT | PROFILING | DOWNSTREAM

@@ -172,7 +172,7 @@ GLOSSARY = (
     Entry(
         "gpu_utilisation",
         "GPU utilisation",
-        "mean over samples of NVML's utilisation: share of time with a kernel running",
+        "mean over samples and GPUs of NVML's utilisation: share of time with a kernel running",
         "1",
         "NVIDIA Management Library, nvmlUtilization_t. Henderson et al. (arXiv 2002.05651) log it with the energy.",
         "One small kernel at a time already gives 100 %.",
@@ -189,7 +189,7 @@ GLOSSARY = (
     Entry(
         "gpu_hours",
         "GPU hours",
-        "duration / 3600, for a run on a GPU (a run uses one)",
+        "duration · GPUs that the run sees / 3600",
         "h",
         "Lacoste et al. (arXiv 1910.09700) estimate emissions from hours of hardware use.",
         "Occupied, not busy: an idle GPU counts in full. Hours on different GPU models are not comparable.",

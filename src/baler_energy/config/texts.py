@@ -12,10 +12,12 @@ from types import MappingProxyType
 
 from baler_energy.variants import CODERS, FORMATS, PRUNINGS, RUNTIMES
 
-__all__ = ["FILES", "explained", "filled", "one_of", "several"]
+__all__ = ["FILES", "REMOTE", "explained", "filled", "one_of", "several"]
 
 #: Kinds of files that are read.
 FILES = tuple(one.kind.removesuffix(" file") for one in FORMATS.values() if one.by_suffix)
+#: Kinds of files that are also read from URLs.
+REMOTE = tuple(one.kind for one in FORMATS.values() if one.is_remote)
 _LIST = re.compile(r"\|(\w+)\|")
 
 

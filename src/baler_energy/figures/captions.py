@@ -1,6 +1,6 @@
 """Sentences that the captions of several figures and tables share."""
 
-__all__ = ["ERROR_ROWS", "EVIDENCE", "LOOPS", "SHARES", "SPREAD", "TYPICAL_TIMES"]
+__all__ = ["ERROR_ROWS", "EVIDENCE", "LOOPS", "SHARES", "SPREAD", "STARTUP_AND_DEVIATION", "TO_A_LOSS", "TYPICAL_TIMES"]
 
 EVIDENCE = (
     "The axis or the legend says whether energy is measured (read from a hardware counter) or modelled (computed from "
@@ -17,6 +17,19 @@ SPREAD = (
 SHARES = (
     "One profiled run (n = 1), separate from the energy measurements. A profiler slows the program down, so only "
     "shares are shown. Self time excludes callees. GPU time appears where the program waits for the GPU."
+)
+TO_A_LOSS = (
+    "Time and energy include what precedes the first epoch, such as scaling and the start's parameters. They are not "
+    "per epoch, since an epoch of one setting may cost several of another. Baler sums its loss over a batch (as in "
+    "training.stop_at_loss); per row it is the mean squared error of the scaled values, so that batch sizes can be "
+    "compared. At a constant rate the costs come from the history of the longest training; with a schedule that "
+    "depends on the number of epochs, from separate trainings, with their last loss and whole cost."
+)
+STARTUP_AND_DEVIATION = (
+    "Start-up is outside of the window: import, export, compilation without a cache, and the first batch; "
+    "decompression runs in the same process, so that its start-up has no imports. Deviation: the largest difference "
+    "from eager's results on the table's rows (fast: on the first batches), over their range; a runtime's result "
+    "beyond the precision's tolerance is not recorded."
 )
 LOOPS = (
     "Each part runs alone in a measured window of many repetitions (n = 1), so it finds its data in the caches more "

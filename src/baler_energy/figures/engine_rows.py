@@ -118,14 +118,19 @@ def same_energy(rows: pd.DataFrame, base: str) -> pd.DataFrame:
 
 
 def paired(mine: pd.DataFrame, base: pd.DataFrame, value: str) -> Ratio:
-    """Ratio of a column between runs of two engines with the same seeds."""
+    """Ratio of a column between runs of two engines with the same seeds; of several runs of a seed, the last counts."""
     # No intermediate data frames: there are hundreds of comparisons.
     own, other = (
-        dict(zip(runs["repeat"], runs[value].to_numpy("float64", na_value=math.nan), strict=True))
+        {repeat: number for repeat, number in zip(runs["repeat"], _numbers(runs[value]), strict=True) if number > 0}
         for runs in (mine, base)
     )
-    both = [(number, other[repeat]) for repeat, number in own.items() if number > 0 and other.get(repeat, 0.0) > 0]
+    both = [(number, other[repeat]) for repeat, number in own.items() if repeat in other]
     return paired_ratio([number for number, _ in both], [number for _, number in both])
+
+
+def _numbers(values: "pd.Series[Any]") -> list[float]:
+    found: list[float] = values.to_numpy("float64", na_value=math.nan).tolist()
+    return found
 
 
 def factor_text(ratio: Ratio) -> str:

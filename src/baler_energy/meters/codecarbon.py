@@ -232,15 +232,19 @@ class CodecarbonMeter(Meter):
 
 
 def _end(schedules: Sequence[Any]) -> None:
-    """Wait until the threads of a stopped tracker have ended.
+    """Stop the timers of a stopped tracker for good.
 
     codecarbon repeats a call with a timer that starts the next one as it runs out. Stopped at that moment, the schedule
     starts again and would never end.
     """
-    for schedule in schedules:
-        while not schedule._stopped or schedule._timer.is_alive():
+    for schedule in filter(None, schedules):
+        while True:
+            with schedule._lock:  # a restart sets both with this lock
+                stopped, timer = schedule._stopped, schedule._timer
+            if timer is None or (stopped and not timer.is_alive()):  # None: it never started
+                break
             schedule.stop()
-            schedule._timer.join()
+            timer.join()
 
 
 def _choose_gpus(tracker: Any, indices: list[int] | None) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from baler_energy.analysis.goal import MEASURES, Goal
 from baler_energy.config.options import option
 from baler_energy.config.parameters import AXES
-from baler_energy.config.texts import FILES, one_of
+from baler_energy.config.texts import FILES, REMOTE, one_of
 from baler_energy.errors import InputError
 from baler_energy.files import write_text
 from baler_energy.formats import FILE_FORMATS, Request, check_request, format_of, is_url
@@ -50,9 +50,7 @@ _READING = 0.4
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the stage's options."""
-    parser.add_argument(
-        "file", metavar="FILE", help=f"a file ({one_of(FILES)}), or the URL of one that can be read remotely"
-    )
+    parser.add_argument("file", metavar="FILE", help=f"a file ({one_of(FILES)}), or the URL of a {one_of(REMOTE)}")
     error = parser.add_mutually_exclusive_group()
     error.add_argument(
         "--error",

@@ -204,7 +204,7 @@ def _conclusion(lines: Sequence[dict[str, Any]]) -> str:
     if modelled:
         names = ", ".join(dict.fromkeys(f"{line['component']} ({line['meter']})" for line in modelled))
         return (
-            f"A study on this machine will only model energy, since no hardware counter can be read: {names}. Models "
-            "miss differences that they do not include."
+            f"A study on this machine will only model energy, of {names}, since no hardware counter can be read. "
+            "Models miss differences that they do not include."
         )
     return "A study on this machine will report no energy: no meter can measure or model it."

@@ -112,10 +112,7 @@ def thread_rows(costs: Costs, counter: str | None) -> list[Calibrated]:
     known = {"meter": meter, "detail": f"training step of engine {TIMED_ENGINE}, 24 columns, batch 512, float64"}
     rows = [known | {"component": f"threads-{n}", "quantity": quantity} | spread for n, spread in found.items()]
     what = "energy" if counted else "time, because no counter measures energy"
-    chosen = {"component": "machine", "quantity": "threads", "value": best, "n": 1}
-    rows.append(
-        known
-        | chosen
-        | {"detail": f"least {what}, per row of engine {TIMED_ENGINE}'s training, among those that leave a core free"}
-    )
+    why = f"least {what}, per row trained by engine {TIMED_ENGINE}, among the numbers that leave a core free"
+    chosen = {"component": "machine", "quantity": "threads", "value": best, "n": 1, "detail": why}
+    rows.append(known | chosen)
     return [Calibrated.model_validate(row) for row in rows]

@@ -10,11 +10,11 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from baler_energy.analysis.comparison import Ratio, ratio_of_means
+from baler_energy.analysis.comparison import Ratio, paired_ratio, ratio_of_means
 from baler_energy.figures import overview, profiled
 from baler_energy.figures.base import NoData
 from baler_energy.figures.chapters import figures_of
-from baler_energy.figures.engine_rows import engines_at, factor_text
+from baler_energy.figures.engine_rows import engines_at, factor_text, paired
 from baler_energy.figures.readable import notes, readable
 from baler_energy.figures.savings.difference import draw_difference, times_by_category
 from baler_energy.figures.savings.engines import draw_engines
@@ -180,6 +180,12 @@ def test_an_engine_that_chose_its_threads_is_compared_and_labelled(engines: Tabl
 )
 def test_factors_in_words(ratio: Ratio, words: str) -> None:
     assert factor_text(ratio) == words
+
+
+def test_pairs_have_the_same_repeat_and_a_value() -> None:
+    mine = pd.DataFrame({"repeat": [0, 1, 1, 2, 3, 5], "e": [2.0, 4.0, math.nan, 6.0, 0.0, 1.0]})
+    base = pd.DataFrame({"repeat": [2, 1, 0, 3], "e": [3.0, 2.0, 1.0, 1.0]})
+    assert paired(mine, base, "e") == paired_ratio([2.0, 4.0, 6.0], [1.0, 2.0, 3.0])
 
 
 def test_the_table_has_every_point_where_two_engines_ran(engines: Tables) -> None:

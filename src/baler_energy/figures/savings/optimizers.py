@@ -12,6 +12,7 @@ from baler_energy.analysis.savings import FIXED, SETTING
 from baler_energy.analysis.target_loss import FREE, costs_to_loss
 from baler_energy.figures.bars import label_edge, name_rows
 from baler_energy.figures.base import FigureSpec, NoData, Tables
+from baler_energy.figures.captions import TO_A_LOSS
 from baler_energy.figures.readable import Row
 from baler_energy.figures.selection import AXES, describe, excluded_text, scaled_unit
 from baler_energy.figures.setting_rows import compared_trainings, where
@@ -123,11 +124,7 @@ FIGURES = (
         "Optimizers and batch sizes: time and energy to reach a loss",
         "Time and energy at the end of the first epoch whose training loss per row is at most the target, for "
         "optimizers (with their learning rates) and batch sizes that share everything else, which the title of the "
-        "panels names. Both include what precedes the first epoch, such as scaling and the start's parameters. Not per "
-        "epoch, since an epoch of one may cost several of another. Baler sums its loss over a batch; per row it is the "
-        "mean squared error of the scaled values, so that batch sizes can be compared. At a constant rate the costs "
-        "come from the history of the longest training; with a schedule that depends on the number of epochs, from "
-        "separate trainings. Markers are means over n unflagged repeats, bars are 95 % t intervals.",
+        f"panels names. {TO_A_LOSS} Markers are means over n unflagged repeats, bars are 95 % t intervals.",
         draw_optimizers,
     ),
 )

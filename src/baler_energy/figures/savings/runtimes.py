@@ -12,7 +12,7 @@ from baler_energy.analysis.comparison import ratio_of_means
 from baler_energy.analysis.statistics import clean, estimate, flagged
 from baler_energy.figures.bars import label_edge, name_rows
 from baler_energy.figures.base import FigureSpec, Tables
-from baler_energy.figures.captions import TYPICAL_TIMES
+from baler_energy.figures.captions import STARTUP_AND_DEVIATION, TYPICAL_TIMES
 from baler_energy.figures.runtime_rows import APPLIED, EAGER, NAMES, absent, is_deprecated, runtimes_at_centre
 from baler_energy.figures.selection import describe, device_name, excluded_text, first_device, scaled_unit
 from baler_energy.figures.style import (
@@ -147,10 +147,8 @@ FIGURES = (
         "intervals, open marks are flagged runs. Rows per second of the whole operation, which also scales, packs and "
         "reads or writes the file's content, in fast also that of the table. Energy is drawn where it is measured; a "
         "modelled one follows the time. Peak memory includes all libraries, and for decompression what compression "
-        "loaded in the same process. Start-up is outside of the window: import, export, compilation without a cache, "
-        "and the first batch; in decompression without imports. Deviation: the largest difference from eager's results "
-        "on the table's rows (fast: on the first batches), over their range (1e-17: none); a runtime's result beyond "
-        "the precision's tolerance is not recorded. A row without marks gives the reason why it did not run. "
+        f"loaded in the same process. {STARTUP_AND_DEVIATION} Results equal to eager's are drawn at 1e-17. A row "
+        "without marks gives the reason why it did not run. "
         f"{TYPICAL_TIMES}",
         draw_runtimes,
     ),

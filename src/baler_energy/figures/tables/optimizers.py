@@ -4,6 +4,7 @@ import pandas as pd
 
 from baler_energy.analysis.target_loss import costs_to_loss
 from baler_energy.figures.base import Tables, TableSpec
+from baler_energy.figures.captions import TO_A_LOSS
 from baler_energy.figures.readable import Row, each, place
 from baler_energy.figures.selection import AXES, interval_text, parameter_text, scaled_unit
 from baler_energy.figures.setting_rows import trainings
@@ -61,12 +62,8 @@ TABLE = TableSpec(
     "optimizers",
     "Optimizers and batch sizes: time and energy to reach a loss",
     "Time and energy at the end of the first epoch whose loss per row is at most the target: means over n unflagged "
-    "repeats with half widths of 95 % t intervals. Both include what precedes the first epoch, such as scaling and the "
-    "start's parameters. Not per epoch, since an epoch of one optimizer or batch size may cost several of another. "
-    "Baler sums its loss over a batch (as in training.stop_at_loss); per row it is the mean squared error of the "
-    "scaled values, so that batch sizes can be compared. At a constant rate the costs come from the history of the "
-    "longest training; with a schedule that depends on the number of epochs, from separate trainings, with their last "
-    "loss and whole cost. Targets are round numbers. Rates are the largest ones of a schedule. Only trainings with the "
+    f"repeats with half widths of 95 % t intervals. {TO_A_LOSS} Targets are round numbers. Rates are the "
+    "largest ones of a schedule. Only trainings with the "
     "same engine, precision and other settings are comparable. A target that not every repeat reaches has no mean.",
     make=optimizers,
     rows=each(_row),

@@ -86,9 +86,9 @@ def saving(row: Mapping[Any, Any]) -> str:
     ratio, with_model = row["ratio_native_bytes"], row["ratio_native_bytes_with_model"]
     if pd.isna(ratio):
         return f"{_where(row)}: the size in recorded formats is unknown."
-    stored = "they" if pd.isna(row["latent_columns"]) else f"{row['latent_columns']:.0f} latent columns"
+    stored = "the table takes" if pd.isna(row["latent_columns"]) else f"{row['latent_columns']:.0f} latent columns take"
     said = (
-        f"{_where(row)}: {stored} take "
+        f"{_where(row)}: {stored} "
         f"{row['compressed_bytes_per_row']:.1f} B per row in the compressed file; the {row['columns']} columns take "
         f"{row['native_bytes_per_row']:.1f} B per row in their recorded formats (ratio {ratio:.3f}; with the model's "
         f"own bytes {with_model:.3f}) and {row['float64_bytes_per_row']:.1f} B as float64 (ratio "

@@ -7,7 +7,7 @@ import pandas as pd
 from baler_energy.analysis.comparison import ratio_of_means
 from baler_energy.analysis.statistics import clean, estimate, flag_words, flagged
 from baler_energy.figures.base import NoData, Tables, TableSpec
-from baler_energy.figures.captions import TYPICAL_TIMES
+from baler_energy.figures.captions import STARTUP_AND_DEVIATION, TYPICAL_TIMES
 from baler_energy.figures.readable import Row, each
 from baler_energy.figures.runtime_rows import APPLIED, EAGER, absent, is_deprecated, runtimes_at_centre
 from baler_energy.figures.selection import device_name, interval_text, scaled_unit
@@ -116,10 +116,7 @@ TABLE = TableSpec(
     "repeats with half widths of 95 % t intervals. Rows per second of the whole operation, which also scales, packs "
     "and writes or reads the file's content; the ratio is that to eager (PyTorch itself) in the same precision on the "
     "same device. Other engines are programs of their own, which may also read and write the table, and trained "
-    "their own network. Peak memory includes all libraries. Start-up is outside of the window: import, export, "
-    "compilation without a cache, and the first batch; decompression runs in the same process, so that its start-up "
-    "has no imports. Deviation: the largest difference from eager's results on the table's rows (fast: on the first "
-    "batches), over their range; a runtime's result beyond the precision's tolerance is not recorded. A runtime that "
+    f"their own network. Peak memory includes all libraries. {STARTUP_AND_DEVIATION} A runtime that "
     f"could not run has the reason instead. {TYPICAL_TIMES}",
     make=runtimes,
     rows=each(_row),
