@@ -32,6 +32,9 @@ LOCK := $(if $(filter yes,$(PYTHIA)),requirements/pythia.txt,requirements/study.
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 INDEX := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
+# Compiled modules are kept, since tests start hundreds of processes.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Tests of one file stay in one process, in the order that tests/conftest.py gives them.
 PARALLEL := --numprocesses=$(TEST_PROCESSES) --dist=loadfile --no-loadscope-reorder
 
