@@ -186,9 +186,11 @@ def _operations(codec: Codec) -> tuple[str, ...]:
 def _learning(codec: Codec) -> tuple[str, ...]:
     """Modules of a training's start, schedule, optimizer and pruning."""
     optimizer = [OPTIMIZERS[codec.optimizer]] if codec.optimizer else []
+    start = STARTS[codec.start].modules if codec.start else ()
+    schedule = SCHEDULES[codec.schedule].modules if codec.schedule else ()
     kind = PRUNINGS.get(str(codec.pruning).rpartition("-")[0])
     pruning = [kind.module] if kind else []
-    return *STARTS.get(codec.start, ()), *SCHEDULES.get(codec.schedule, ()), *optimizer, *pruning
+    return *start, *schedule, *optimizer, *pruning
 
 
 def _running(codec: Codec) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-__all__ = ["FileFormat", "MeterKind", "ProfilerKind", "PruningKind", "RuntimeKind"]
+__all__ = ["FileFormat", "MeterKind", "ProfilerKind", "PruningKind", "RuntimeKind", "TrainingKind"]
 
 
 class FileFormat(NamedTuple):
@@ -69,6 +69,21 @@ class PruningKind(NamedTuple):
     module: str
     meaning: str
     structured: bool = False
+
+
+class TrainingKind(NamedTuple):
+    """A start or a schedule of Baler's training.
+
+    Parameters
+    ----------
+    meaning
+        What it is, in words.
+    modules
+        Modules that change the training.
+    """
+
+    meaning: str
+    modules: tuple[str, ...] = ()
 
 
 class ProfilerKind(NamedTuple):

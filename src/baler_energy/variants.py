@@ -8,7 +8,7 @@ import importlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from baler_energy.variant_kinds import FileFormat, MeterKind, ProfilerKind, PruningKind, RuntimeKind
+from baler_energy.variant_kinds import FileFormat, MeterKind, ProfilerKind, PruningKind, RuntimeKind, TrainingKind
 
 __all__ = [
     "CHAPTERS",
@@ -126,16 +126,26 @@ TRANSFORMS: Mapping[str, Mapping[str | None, Mapping[str, tuple[str, ...]]]] = {
         }
     },
 }
-#: Starts of Baler's autoencoder: the modules that change the random start (``start``).
-STARTS: Mapping[str, tuple[str, ...]] = {
-    "random": (),
-    "pca": (f"{_ROOT}.codecs.baler.pca_start",),
+#: Parameters that a training of Baler's autoencoder starts from.
+STARTS: Mapping[str, TrainingKind] = {
+    "random": TrainingKind("drawn from the seed, as Baler does"),
+    "pca": TrainingKind(
+        "principal components of the table, inside Baler's unchanged network: before any training it is the transform "
+        "``pca``",
+        (f"{_ROOT}.codecs.baler.pca_start",),
+    ),
 }
-#: Schedules of the learning rate: the modules that change it (``schedule``).
-SCHEDULES: Mapping[str, tuple[str, ...]] = {
-    "constant": (),
-    "plateau": (f"{_ROOT}.codecs.baler.schedules.plateau",),
-    "one-cycle": (f"{_ROOT}.codecs.baler.schedules.one_cycle",),
+#: Schedules of the learning rate.
+SCHEDULES: Mapping[str, TrainingKind] = {
+    "constant": TrainingKind("no change"),
+    "plateau": TrainingKind(
+        "lower after epochs without a lower loss: ``training.plateau_patience``, 10 if not set",
+        (f"{_ROOT}.codecs.baler.schedules.plateau",),
+    ),
+    "one-cycle": TrainingKind(
+        "once up and down over the whole training, a step at a time: PyTorch's ``OneCycleLR``",
+        (f"{_ROOT}.codecs.baler.schedules.one_cycle",),
+    ),
 }
 #: The schedule that waits for a plateau (``training.plateau_patience``).
 PATIENT_SCHEDULE = "plateau"
@@ -335,7 +345,7 @@ def variant_modules() -> frozenset[str]:
     """Return the modules of all variants."""
     flat: list[Iterable[str]] = [family.values() for family in (GENERATORS, OPTIMIZERS, TABLES)]
     flat += [*CHAPTERS.values(), *CODERS.values()]
-    flat += [*STARTS.values(), *SCHEDULES.values()]
+    flat += [one.modules for family in (STARTS, SCHEDULES) for one in family.values()]
     flat.append(one.module for one in FORMATS.values())
     flat.append(one.module for one in RUNTIMES.values() if one.module)
     flat += [[one.module for one in family.values()] for family in (METERS, PEERS, PROFILERS, PRUNINGS)]

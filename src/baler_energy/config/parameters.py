@@ -235,9 +235,7 @@ class Parameters(Config):
             codec=True,
         ),
     ] = "random"
-    """Parameters that training starts from. ``random``: drawn from the seed, as Baler does; ``pca``: principal
-    components of the table, inside Baler's unchanged network: before any training it is the transform ``pca``. Their
-    computation is part of the measured training."""
+    """Parameters that training starts from: |starts|. Their computation is part of the measured training."""
     learning_rate: Annotated[
         LearningRate | None,
         _BALER,
@@ -260,9 +258,7 @@ class Parameters(Config):
             codec=True,
         ),
     ] = "constant"
-    """How the learning rate changes. ``constant``: not at all; ``plateau``: lower after epochs without a lower loss
-    (``training.plateau_patience``, 10 if not set); ``one-cycle``: once up and down over the whole training, a step at
-    a time (PyTorch's ``OneCycleLR``)."""
+    """How the learning rate changes: |schedules|."""
     optimizer: Annotated[
         Optimizer,
         _BALER,

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from types import MappingProxyType
 
-from baler_energy.variants import CODERS, FORMATS, PRUNINGS, RUNTIMES
+from baler_energy.variant_kinds import TrainingKind
+from baler_energy.variants import CODERS, FORMATS, PRUNINGS, RUNTIMES, SCHEDULES, STARTS
 
 __all__ = ["FILES", "REMOTE", "explained", "filled", "one_of", "several"]
 
@@ -51,6 +52,10 @@ def _runtimes() -> str:
     return explained({name: kind.meaning for name, kind in RUNTIMES.items()})
 
 
+def _meanings(kinds: Mapping[str, TrainingKind]) -> str:
+    return explained({name: kind.meaning for name, kind in kinds.items()})
+
+
 _LISTS: Mapping[str, Callable[[], str]] = {
     "coders": lambda: ", ".join(CODERS),
     # The option itself shows their names.
@@ -59,4 +64,6 @@ _LISTS: Mapping[str, Callable[[], str]] = {
     "files": partial(one_of, FILES),
     "prunings": _prunings,
     "runtimes": _runtimes,
+    "schedules": partial(_meanings, SCHEDULES),
+    "starts": partial(_meanings, STARTS),
 }

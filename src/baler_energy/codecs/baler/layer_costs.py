@@ -104,7 +104,7 @@ def train_parts(
 
 def _start(architecture: Architecture, settings: TrainingSettings, scaled: NDArray[np.float64]) -> list[Part]:
     """Make the part that computes the parameters to start from; no part if they are only drawn."""
-    if not STARTS[settings.start]:
+    if not STARTS[settings.start].modules:
         return []
     return [Part("data", f"start {settings.start}", lambda: started_model(architecture, settings, scaled), 1)]
 

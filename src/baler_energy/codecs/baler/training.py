@@ -130,7 +130,7 @@ def training_work(asked: Asked, train_network: Callable[..., Trained]) -> Work:
     settings = TrainingSettings.of(point, asked.seed, asked.training)
     architecture = Architecture.of(point.model, table.data.shape[1], point.compression_ratio)
     few = table.first(asked.few)
-    for module in STARTS[settings.start]:
+    for module in STARTS[settings.start].modules:
         if note := load(module).notice(architecture):
             announce(note)
 
@@ -175,7 +175,7 @@ def new_learner(
     `batches` is the number of batches of an epoch.
     """
     schedule = None
-    for module in SCHEDULES[settings.schedule]:
+    for module in SCHEDULES[settings.schedule].modules:
         schedule = load(module).schedule(optimizer, settings, batches)
     patience = Patience(settings.early_stopping_patience)
     return Learner(model, optimizer, order, schedule, patience)
@@ -236,7 +236,7 @@ def new_model(architecture: Architecture, settings: TrainingSettings) -> Autoenc
 def started_model(architecture: Architecture, settings: TrainingSettings, scaled: Floats) -> Autoencoder:
     """Make the network that training starts from, on the CPU; some starts need the scaled table (rows, columns)."""
     model = new_model(architecture, settings)
-    for module in STARTS[settings.start]:
+    for module in STARTS[settings.start].modules:
         load(module).start(model, scaled)
     return model
 
