@@ -1,5 +1,5 @@
 # make study    the laptop study and its report, results/laptop/report.html
-# make test     the everyday tests, in four processes
+# make test     the everyday tests, in four processes (about ten minutes on two cores)
 # make test-long    whole studies, interrupted runs, a process for each variant
 # make test-all     all of these and the slow ones: studies as users run them, every profiler (half an hour)
 # make test-slurm   those on a real SLURM, which they install (apt), start on this machine and stop: as root, 6 minutes
