@@ -13,6 +13,7 @@ from baler_energy.config.measuring import Measurement, Peers, Profile, Selection
 from baler_energy.config.parameters import Config, Count, Parameters
 from baler_energy.errors import InputError
 from baler_energy.formats import FILE_FORMATS, format_of
+from baler_energy.formats.reading import Layout
 
 __all__ = [
     "SHARDS_PER_SEED",
@@ -79,7 +80,7 @@ class FileData(Config):
     """ROOT: name of the tree. HDF5: name of the dataset or group. By default the only one in the file."""
     columns: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     """Columns (branches) to read; by default all numeric ones."""
-    layout: Literal["objects", "leading"] = "objects"
+    layout: Layout = "objects"
     """ROOT, jagged branches: a row per object, or a row per event with its leading objects."""
     leading: Count | None = None
     """With ``layout: leading``: number of objects per event."""

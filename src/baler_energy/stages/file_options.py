@@ -3,9 +3,10 @@
 import argparse
 import math
 from collections.abc import Callable, Iterable
-from typing import Literal
+from typing import Literal, get_args
 
 from baler_energy.formats import Request
+from baler_energy.formats.reading import Layout
 
 __all__ = ["add_file_arguments", "number_type", "request_of"]
 
@@ -18,7 +19,7 @@ def add_file_arguments(
     group.add_argument("--tree", help="ROOT tree, or HDF5 dataset or group; default: the only one in the file")
     group.add_argument(
         "--layout",
-        choices=("objects", "leading"),
+        choices=get_args(Layout),
         default="objects",
         help="ROOT: a row per object, or a row per event with its first K objects (default: %(default)s)",
     )
