@@ -26,7 +26,7 @@ from typing import Any
 
 from baler_energy.fingerprint import fingerprint
 from baler_energy.forked import SOCKET_VARIABLE
-from baler_energy.variants import ENGINES, TIMED_ENGINE, variant_modules
+from baler_energy.variants import variant_modules
 
 __all__ = ["handed_over", "warm_start"]
 
@@ -41,8 +41,8 @@ _IMPORTED = (
     "baler_energy.stages.apply",
     "baler_energy.stages.forward",
     "baler_energy.stages.parts",
-    # Stages do not import their variants; the other engines of this Python use the same modules.
-    *(modules[0] for modules in ENGINES[TIMED_ENGINE].values()),
+    "baler_energy.codecs.baler.fast",
+    "baler_energy.codecs.baler.streaming",
 )
 _LENGTH = struct.Struct("!Q")
 

@@ -13,8 +13,8 @@ from baler_energy.codecs.packing import usages
 from baler_energy.config.parameters import AXES, engines_with
 from baler_energy.config.texts import filled, one_of, several
 from baler_energy.stages.schema import documentation, json_schema
-from baler_energy.variant_kinds import PruningKind, RuntimeKind
-from baler_energy.variants import CODERS, ENGINES, PRUNINGS, RUNTIMES, TRANSFORMS
+from baler_energy.variant_kinds import PruningKind, RuntimeKind, TrainingKind
+from baler_energy.variants import CODERS, ENGINES, PRUNINGS, RUNTIMES, SCHEDULES, STARTS, TRANSFORMS
 from baler_energy.vocabulary import NODE_METERS
 
 
@@ -36,7 +36,13 @@ def test_the_documentation_names_every_variant_with_its_meaning():
     text = documentation()
     (packing,) = re.findall(r"^\| `packing` .*", text, re.MULTILINE)[:1]
     assert usages() in packing
-    for names, key in ((ENGINES, "engine"), (TRANSFORMS, "transform"), (RUNTIMES, "runtime")):
+    for names, key in (
+        (ENGINES, "engine"),
+        (TRANSFORMS, "transform"),
+        (RUNTIMES, "runtime"),
+        (STARTS, "start"),
+        (SCHEDULES, "schedule"),
+    ):
         (line,) = re.findall(rf"^\| `{key}` \| list .*", text, re.MULTILINE)
         assert all(f"``{name}``" in line for name in names)
     assert "``upstream``: Baler itself, in a separate process and environment (`make upstream`)." in text
@@ -56,9 +62,11 @@ def test_a_parameter_names_the_engines_that_have_it(axis):
 def test_new_variants_appear_by_themselves(monkeypatch):
     monkeypatch.setitem(RUNTIMES, "new", RuntimeKind("module", meaning="a new runtime"))
     monkeypatch.setitem(PRUNINGS, "rows", PruningKind("module", "half of the rows"))
+    monkeypatch.setitem(STARTS, "zero", TrainingKind("all zero"))
     text = documentation()
     assert "``tensorrt`` (NVIDIA GPUs), ``new`` (a new runtime)" in text
     assert "``rows-0.5`` (half of the rows)" in text
+    assert "``zero`` (all zero)" in text
 
 
 def test_help_has_names_only(capsys):

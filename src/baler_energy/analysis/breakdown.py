@@ -1,33 +1,39 @@
 """What a profiled operation spends its time on, in categories that all engines share."""
 
 from collections.abc import Iterable, Mapping
-from functools import cache
 from typing import Any
 
-from baler_energy.codecs.engines import engines
-from baler_energy.codecs.engines.base import Functions
+__all__ = ["CATEGORIES", "REST", "breakdown", "over_epochs"]
 
-__all__ = ["CATEGORIES", "REST", "breakdown", "functions_of", "over_epochs"]
-
-#: Categories in order, each with functions that no single engine owns; an engine adds its own (`Engine.work`).
-CATEGORIES: dict[str, Functions] = {
+#: Categories in order, each with its functions: the end of the file's path (empty: any), and names (empty: all).
+CATEGORIES: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
     "products and activations": (
         ("torch/_tensor.py", ("backward",)),
         ("torch/nn/modules/module.py", ("_wrapped_call_impl", "_call_impl")),
+        ("baler/modules/models.py", ("encode", "decode", "forward")),
+        ("codecs/baler/model.py", ("encode", "decode", "forward")),
+        ("codecs/baler/fast.py", ("differentiate",)),
         ("codecs/streaming.py", ("encode", "decode")),
     ),
     "optimizer": (("torch/optim/optimizer.py", ("wrapper", "profile_hook_step")), ("torch/optim/adam.py", ())),
-    "loss": (),
+    "loss": (
+        ("baler/modules/utils.py", ("mse_sum_loss_l1", "mse_loss_l1", "mse_loss_emd_l1")),
+        ("codecs/baler/training.py", ("batch_loss",)),
+    ),
     "drawing batches": (("tqdm/std.py", ("__iter__",)), ("torch/utils/data/dataloader.py", ())),
     "scaling and rounding": (
+        ("baler/modules/helper.py", ("normalize", "renormalize")),
+        ("baler/modules/data_processing.py", ("find_minmax", "normalize", "renormalize_func")),
         ("codecs/normalisation.py", ()),
         ("codecs/native.py", ()),
     ),
     "collecting output": (
         ("<__array_function__ internals>", ("concatenate",)),
         ("", ("<built-in method numpy.concatenate>",)),
+        ("baler/modules/helper.py", ("detacher",)),
     ),
     "files": (
+        ("baler/modules/data_processing.py", ("load_model", "save_model")),
         ("<__array_function__ internals>", ("savez", "savez_compressed", "save")),
         ("numpy/lib/npyio.py", ()),
         ("torch/serialization.py", ()),
@@ -44,12 +50,6 @@ CATEGORIES: dict[str, Functions] = {
 REST = "rest"
 #: What a training does once, regardless of its epochs.
 _ONCE = frozenset({"scaling and rounding", "files"})
-
-
-@cache
-def functions_of(category: str) -> Functions:
-    """Return the functions of a category, with those of the engines."""
-    return tuple(CATEGORIES[category]) + tuple(one for engine in engines() for one in engine.work.get(category, ()))
 
 
 def breakdown(calls: Iterable[Mapping[Any, Any]]) -> dict[str, float]:
@@ -109,8 +109,8 @@ def over_epochs(shares: Mapping[str, float], epochs: int) -> dict[str, float]:
 
 def _category(name: str, file: Any) -> str | None:
     place = file if isinstance(file, str) else ""
-    for category in CATEGORIES:
-        for end, names in functions_of(category):
+    for category, functions in CATEGORIES.items():
+        for end, names in functions:
             if place.endswith(end) and (not names or name in names):
                 return category
     return None

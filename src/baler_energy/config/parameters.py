@@ -3,7 +3,8 @@
 Everything else follows from these declarations: the axes and the reference of a study (`sections`), JSON schema and
 ``config/README.md``, the points and their paths (`study`), command-line options and arguments of rules (`options`),
 parameters of records, columns of the dataset (`analysis.schema`), and the text of figures (`shown`).
-A new parameter takes one field of `Parameters`; if the training reads it, also one of `TrainingSettings`, for its type.
+A new parameter takes one field of `Parameters`; if the training reads it, also one of
+`codecs.baler.settings.TrainingSettings`.
 
 A field's docstring describes what a user may set; its `Shown` has the text for the dataset and the figures. Docstrings
 do not change fingerprints.

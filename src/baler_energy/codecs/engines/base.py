@@ -17,10 +17,7 @@ if TYPE_CHECKING:
     from baler_energy.data.table import Table
     from baler_energy.formats.reading import Request
 
-__all__ = ["ROWS_WITHOUT_BATCHES", "WARM_UP_BATCHES", "Asked", "Engine", "Functions", "Learned", "Work"]
-
-#: Functions in a profile: the end of their file's path (empty: any), and their names (empty: all).
-Functions = Sequence[tuple[str, tuple[str, ...]]]
+__all__ = ["ROWS_WITHOUT_BATCHES", "WARM_UP_BATCHES", "Asked", "Engine", "Learned", "Work"]
 
 #: Batches of the warm-up, which runs before the window.
 WARM_UP_BATCHES = 4
@@ -62,9 +59,6 @@ class Engine:
         Returns the multiply-accumulates per row of the table in the matrix products of an operation other than the
         training, which records its own, from the record's parameters (null where they do not apply); or the reason why
         they are unknown.
-    work
-        Its own functions in each category of what a profiled operation spends its time on
-        (`analysis.breakdown.CATEGORIES`).
     reasons
         Why it only supports the default of a parameter (`config.parameters.AppliesTo`), by name, for messages.
     refuse
@@ -85,7 +79,6 @@ class Engine:
     has_layers: bool = False
     tunes_threads: bool = False
     macs: Callable[[str, Mapping[str, Any]], int | str] = _without_products
-    work: Mapping[str, Functions] = field(default_factory=dict)
     reasons: Mapping[str, str] = field(default_factory=dict)
     refuse: Callable[[Parameters, Training], None] = _refuse_nothing
     missing: Callable[[], str | None] = lambda: None

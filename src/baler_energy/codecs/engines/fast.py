@@ -29,6 +29,5 @@ ENGINE = Engine(
     profilers=("cprofile",),
     tunes_threads=True,
     macs=macs_per_row,
-    work={"products and activations": [("codecs/baler/fast.py", ("differentiate",))]},
     refuse=_refuse,
 )

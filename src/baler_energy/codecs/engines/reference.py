@@ -12,9 +12,5 @@ ENGINE = Engine(
     profilers=None,
     has_layers=True,
     macs=macs_per_row,
-    work={
-        "products and activations": [("codecs/baler/model.py", ("encode", "decode", "forward"))],
-        "loss": [("codecs/baler/training.py", ("batch_loss",))],
-    },
     refuse=refuse_both,
 )

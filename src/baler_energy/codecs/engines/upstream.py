@@ -29,16 +29,6 @@ ENGINE = Engine(
     precisions=("float64",),
     profilers=("cprofile",),
     macs=macs_per_row,
-    work={
-        "products and activations": [("baler/modules/models.py", ("encode", "decode", "forward"))],
-        "loss": [("baler/modules/utils.py", ("mse_sum_loss_l1", "mse_loss_l1", "mse_loss_emd_l1"))],
-        "scaling and rounding": [
-            ("baler/modules/helper.py", ("normalize", "renormalize")),
-            ("baler/modules/data_processing.py", ("find_minmax", "normalize", "renormalize_func")),
-        ],
-        "collecting output": [("baler/modules/helper.py", ("detacher",))],
-        "files": [("baler/modules/data_processing.py", ("load_model", "save_model"))],
-    },
     reasons={
         "packing": "it stores latents unchanged",
         "start": "it draws its parameters at random",
