@@ -16,7 +16,6 @@ from baler_energy.cli import main
 from baler_energy.figures import chapters
 from baler_energy.figures.page import html_page
 from baler_energy.figures.tables.original_layout import original_layout
-from baler_energy.figures.tables.ratios import saving
 from baler_energy.stages import tables
 
 Write = Callable[..., Path]
@@ -337,40 +336,6 @@ def test_ratios_say_what_12_float64_for_24_float32_save(modelled: Path) -> None:
     assert "12 latent columns take 96.1 B per row in the compressed file; the 24 columns take 96.0 B per row" in page
     assert "nothing is saved: the file is 0.1 % larger" in page
     assert "table in recorded formats / (compressed file + model)" in page and "unknown" in page
-
-
-#: A row of the table of ratios, without the ratio.
-SAVING = {
-    "dataset": "d",
-    "rows": 10,
-    "columns": 4,
-    "latent_columns": 2,
-    "packing": "none",
-    "compressed_bytes_per_row": 16.0,
-    "native_bytes_per_row": 32.0,
-    "float64_bytes_per_row": 32.0,
-    "ratio_float64_bytes": 2.0,
-    "ratio_native_bytes_with_model": 0.5,
-}
-
-
-@pytest.mark.parametrize(
-    ("ratio", "words"),
-    [
-        (0.8, "the file is 25.0 % larger"),
-        (1.01, "next to nothing is saved: 1.0 %"),
-        (2.0, "the file is smaller: 50.0 %"),
-    ],
-)
-def test_saving_in_numbers(ratio: float, words: str) -> None:
-    row = SAVING | {"ratio_native_bytes": ratio, "native_bytes_per_row": 16 * ratio}
-    assert saving(row).endswith(f"{words}.")
-
-
-@pytest.mark.parametrize(("latent", "words"), [(np.nan, "the table takes"), (2.0, "2 latent columns take")])
-def test_saving_names_what_is_stored(latent: float, words: str) -> None:
-    row = SAVING | {"latent_columns": latent, "ratio_native_bytes": 2.0}
-    assert f"d, 10 rows: {words} 16.0 B per row" in saving(row)
 
 
 def test_flagged_lists_defects_only(modelled: Path) -> None:
