@@ -194,17 +194,20 @@ def _gb(size_bytes: int) -> str:
     return f"{size_bytes / 1e9:.1f} GB"
 
 
+def _named(lines: Sequence[dict[str, Any]]) -> str:
+    return ", ".join(dict.fromkeys(f"{line['component']} ({line['meter']})" for line in lines))
+
+
 def _conclusion(lines: Sequence[dict[str, Any]]) -> str:
     energy = [line for line in lines if line["energy"]]
     measured = [line for line in energy if line["evidence"] == Evidence.MEASURED]
     if measured:
-        names = ", ".join(dict.fromkeys(f"{line['component']} ({line['meter']})" for line in measured))
+        names = _named(measured)
         return f"A study on this machine will measure {names}. All other energies are modelled and kept separate."
     modelled = [line for line in energy if line["evidence"]]
     if modelled:
-        names = ", ".join(dict.fromkeys(f"{line['component']} ({line['meter']})" for line in modelled))
         return (
-            f"A study on this machine will only model energy, of {names}, since no hardware counter can be read. "
-            "Models miss differences that they do not include."
+            f"A study on this machine will only model energy, of {_named(modelled)}, since no hardware counter can be "
+            "read. Models miss differences that they do not include."
         )
     return "A study on this machine will report no energy: no meter can measure or model it."
