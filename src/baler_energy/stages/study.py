@@ -93,8 +93,8 @@ def run_study(configfiles: Sequence[Path], where: Sequence[str]) -> Path:
         code = _snakemake(*where, *options, variables=variables)
     if code != 0:
         raise BalerEnergyError(
-            f"Some steps failed; the messages above name their logs under results/{study.name}/logs. "
-            "Finished steps are kept: fix the cause and run the same command again."
+            f"Some steps failed or were stopped; logs are under results/{study.name}/logs, as named above. Finished "
+            "steps are kept: fix the cause of a failure, if any, and run the same command again."
         )
     report = Path("results") / study.name / "report.html"
     if _snakemake("--report", str(report), *options) != 0:
