@@ -39,12 +39,7 @@ def prepare_options(study: Study, dataset: str, rows: str) -> list[str]:
     data, held_out = study.data[dataset], ["--held-out", f"{study.training.held_out:g}"]
     if not isinstance(data, FileData):
         return ["--generated", "--rows", rows, *held_out]
-    words = ["--rows", rows, *held_out, "--seed", str(data.seed), "--layout", data.layout]
-    named = {"--format": data.format, "--tree": data.tree, "--leading": data.leading, "--sha256": data.sha256}
-    for option, value in named.items():
-        if value is not None:
-            words += [option, str(value)]
-    return words + (["--columns", *data.columns] if data.columns else [])
+    return ["--rows", rows, *held_out, *options_of(data, without=["source", "path", "derived"])]
 
 
 def needed_columns(study: Study, dataset: str) -> str:
@@ -71,9 +66,7 @@ def training_options(study: Study) -> list[str]:
 
 def calibrate_options(study: Study) -> list[str]:
     """Options of ``calibrate``."""
-    measurement = study.measurement
-    own, others = (options_of(measurement, only=[name]) for name in ("calibrate_s", "sample_interval_s"))
-    return ["--meters", *measurement.meters, *own, *others]
+    return options_of(study.measurement, only=["meters", "calibrate_s", "sample_interval_s"])
 
 
 def profile_options(study: Study) -> list[str]:
@@ -94,8 +87,7 @@ def peer_options(study: Study) -> list[str]:
 def session_options(study: Study, idle_cache: Path) -> list[str]:
     """Options of the measured window."""
     measurement = study.measurement
-    words = ["--meters", *measurement.meters]
-    words += options_of(measurement, only=["min_window_s", "idle_s", "sample_interval_s"])
+    words = options_of(measurement, only=["meters", "min_window_s", "idle_s", "sample_interval_s"])
     if measurement.idle_lifetime_s > 0:
         words += [*options_of(measurement, only=["idle_lifetime_s"]), "--idle-cache", str(idle_cache)]
     return words

@@ -36,7 +36,7 @@ def test_a_toy_shard_from_the_command_line(tmp_path: Path) -> None:
         ({"--rows": "0"}, "--rows 0"),
         ({"--seed": "-1"}, "--seed -1"),
         ({"--seed": "900000000"}, "--seed 900000000"),
-        ({"--pt-hat-min": "0"}, "--pt-hat-min"),
+        ({"--pt-hat-min": "0"}, "--pt-hat-min 0"),
         ({"--pt-hat-min": "nan"}, "--pt-hat-min"),
     ],
 )
@@ -46,6 +46,11 @@ def test_options_out_of_range(tmp_path: Path, source: str, change: dict[str, str
     with pytest.raises(InputError, match=message):
         run(*(f"{name}={value}" for name, value in options.items()))
     assert not list(tmp_path.iterdir())
+
+
+def test_toy_data_have_no_hard_scatter(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="--pt-hat-min"):
+        run("--source", "toy", "--rows", "5", "--seed", "1", "--pt-hat-min", "20", "--out", str(tmp_path / "s.npz"))
 
 
 def test_a_failing_generator_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

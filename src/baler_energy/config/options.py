@@ -77,7 +77,10 @@ def options_of(section: Config, *, only: Collection[str] | None = None, without:
         value = getattr(section, name)
         if name in without or (only is not None and name not in only) or value is None or value is False:
             continue
-        passed += [option(name)] if value is True else [option(name), str(value)]
+        if value is True:
+            passed.append(option(name))
+        else:
+            passed += [option(name), *map(str, value if isinstance(value, tuple) else (value,))]
     return passed
 
 

@@ -10,10 +10,8 @@ from pydantic import Discriminator, Field, StringConstraints, Tag, create_model,
 from baler_energy.config import parameters
 from baler_energy.config.derived import DerivedQuantities
 from baler_energy.config.measuring import Measurement, Peers, Profile, Selection
+from baler_energy.config.own_file import OwnFile
 from baler_energy.config.parameters import Config, Count, Parameters
-from baler_energy.errors import InputError
-from baler_energy.formats import FILE_FORMATS, format_of
-from baler_energy.formats.reading import Layout
 
 __all__ = [
     "SHARDS_PER_SEED",
@@ -38,10 +36,6 @@ __all__ = [
 #: Number of shard seeds for each seed of a dataset, so that datasets with different seeds share no shard.
 SHARDS_PER_SEED = 10_000
 Seed = Annotated[int, Field(ge=1, le=80_000)]
-if TYPE_CHECKING:
-    FileFormat = str
-else:
-    FileFormat = Literal[FILE_FORMATS]
 
 
 class _Generated(Config):
@@ -68,44 +62,11 @@ class ToyData(_Generated):
     source: Literal["toy"]
 
 
-class FileData(Config):
+class FileData(OwnFile):
     """Your own file: |files|."""
 
-    source: Literal["file"]
-    path: Annotated[str, Field(min_length=1)]
-    """Local path (relative to the working directory) or URL (http, https, root)."""
-    format: FileFormat | None = None
-    """Format of the file; by default from its suffix."""
-    tree: str | None = None
-    """ROOT: name of the tree. HDF5: name of the dataset or group. By default the only one in the file."""
-    columns: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
-    """Columns (branches) to read; by default all numeric ones."""
-    layout: Layout = "objects"
-    """ROOT, jagged branches: a row per object, or a row per event with its leading objects."""
-    leading: Count | None = None
-    """With ``layout: leading``: number of objects per event."""
-    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
-    """Checksum of the file; a different file is refused."""
-    seed: Annotated[int, Field(ge=0)] = 1
-    """Seed of the random selection of rows."""
     derived: DerivedQuantities | None = None
     """Quantities that are computed from columns before and after compression, by name: docs/physics.md."""
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        if (self.layout == "leading") != (self.leading is not None):
-            raise ValueError("'layout: leading' and 'leading: K' go together; set both or neither")
-        if self.sha256 and self.path.startswith("root://"):
-            raise ValueError("the checksum of a root:// URL cannot be checked, as it is read in parts; remove sha256")
-        return self
-
-    @property
-    def format_name(self) -> str | None:
-        """The given format, or else that of the suffix; None if the suffix is unknown."""
-        try:
-            return self.format or format_of(self.path)
-        except InputError:
-            return None
 
 
 #: The key ``source`` determines the kind of dataset.

@@ -37,6 +37,7 @@ _RADIUS = 0.5
 _JET_PT_MIN_GEV = 3.0
 _ACCEPTANCE_ETA = 5.0
 _HF_ETA = 3.0
+_PT_HAT_MIN_GEV = 20.0
 # An event has about 15 jets; batches are so small that the last one wastes little.
 _EVENTS_PER_BATCH = 50
 _PHOTON, _ELECTRON, _MUON, _NEUTRINOS = 22, 11, 13, (12, 14, 16)
@@ -138,7 +139,7 @@ def _events(seed: int, pt_hat_min_gev: float) -> Iterator[Array]:
             yield _cluster(momenta[first:last], kinds[first:last], jet_definition, area_definition)
 
 
-def generate(rows: int, seed: int, pt_hat_min_gev: float) -> Table:
+def generate(rows: int, seed: int, pt_hat_min_gev: float | None = None) -> Table:
     """Generate jets in a separate process, so that the packages' libraries stay out of this one.
 
     Parameters
@@ -149,7 +150,7 @@ def generate(rows: int, seed: int, pt_hat_min_gev: float) -> Table:
         From 0 to 899,999,999. The same seed gives the same jets on the same type of CPU; jets from different types
         differ by less than 1e-6.
     pt_hat_min_gev
-        Minimum transverse momentum of the hard scatter.
+        Minimum transverse momentum of the hard scatter; None: 20 GeV.
 
     Returns
     -------
@@ -165,9 +166,10 @@ def generate(rows: int, seed: int, pt_hat_min_gev: float) -> Table:
     """
     if missing := [name for name in _PACKAGES if importlib.util.find_spec(name) is None]:
         raise _unavailable(f"{' and '.join(missing)}, not installed here")
+    threshold_gev = _PT_HAT_MIN_GEV if pt_hat_min_gev is None else pt_hat_min_gev
     with tempfile.TemporaryDirectory(prefix="baler-energy-") as folder:
         out = Path(folder, "jets.npz")
-        options = ["--rows", str(rows), "--seed", str(seed), "--pt-hat-min", str(pt_hat_min_gev), "--out", str(out)]
+        options = ["--rows", str(rows), "--seed", str(seed), "--pt-hat-min", str(threshold_gev), "--out", str(out)]
         finished = subprocess.run([sys.executable, "-m", __name__, *options], check=False, stdout=sys.stderr)
         if finished.returncode != 0:
             raise BalerEnergyError(

@@ -11,6 +11,7 @@ from baler_energy.errors import InputError
 from baler_energy.files import read_json, write_json
 from baler_energy.progress import announce
 from baler_energy.provenance import machine
+from baler_energy.variants import TIMED_ENGINE
 from baler_energy.vocabulary import Evidence
 
 __all__ = [
@@ -211,7 +212,7 @@ def thread_sentence(costs: Mapping[str, float], quantity: str) -> str | None:
     what = quantity.removesuffix("_per_row")
     words = ", ".join(f"{share:.2f} on {number} threads" for number, share in shares.items())
     verdict = "; more threads do not pay off here" if min(shares.values()) > _PAYS else ""
-    return f"{what} per row of the fast engine's training, relative to one thread: {words}{verdict}"
+    return f"{what} per row of the {TIMED_ENGINE} engine's training, relative to one thread: {words}{verdict}"
 
 
 def shortest_window_s(tick_s: float) -> float:

@@ -3,10 +3,11 @@
 import argparse
 import math
 from collections.abc import Callable, Iterable
-from typing import Literal, get_args
+from typing import Literal
 
+from baler_energy.config.options import add_options
+from baler_energy.config.own_file import OwnFile
 from baler_energy.formats import Request
-from baler_energy.formats.reading import Layout
 
 __all__ = ["add_file_arguments", "number_type", "request_of"]
 
@@ -16,14 +17,7 @@ def add_file_arguments(
 ) -> None:
     """Add the options of a file; the help shows the defaults as given here."""
     group.add_argument("--format", choices=tuple(formats), help=f"default: {default_format}")
-    group.add_argument("--tree", help="ROOT tree, or HDF5 dataset or group; default: the only one in the file")
-    group.add_argument(
-        "--layout",
-        choices=get_args(Layout),
-        default="objects",
-        help="ROOT: a row per object, or a row per event with its first K objects (default: %(default)s)",
-    )
-    group.add_argument("--leading", type=int, metavar="K", help="number of objects, for --layout leading")
+    add_options(group, OwnFile, only=["tree", "layout", "leading"])
     group.add_argument(
         "--columns",
         nargs="+",

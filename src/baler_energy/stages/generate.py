@@ -14,8 +14,6 @@ EPILOG = """examples:
   baler-energy generate --source toy --rows 1000 --seed 1 --out shard-1.npz
 """
 
-#: Default minimum transverse momentum of the hard scatter, in GeV.
-_PT_HAT_MIN_GEV = 20.0
 #: Seeds must be below this, as in Pythia.
 _SEED_LIMIT = 900_000_000
 
@@ -28,9 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--pt-hat-min",
         type=float,
-        default=_PT_HAT_MIN_GEV,
         metavar="GEV",
-        help="pythia8: minimum transverse momentum of the hard scatter (default: %(default)s)",
+        help="minimum transverse momentum of the hard scatter, for event generators (default: 20)",
     )
     parser.add_argument("--out", type=Path, required=True, help="the shard to write (npz)")
 
@@ -40,7 +37,7 @@ def run(args: argparse.Namespace) -> None:
     generate(args.source, args.rows, args.seed, args.out, args.pt_hat_min)
 
 
-def generate(source: str, rows: int, seed: int, out: Path, pt_hat_min_gev: float = _PT_HAT_MIN_GEV) -> None:
+def generate(source: str, rows: int, seed: int, out: Path, pt_hat_min_gev: float | None = None) -> None:
     """Write a shard of exactly `rows` jets to `out`, whole or not at all.
 
     Parameters
@@ -50,12 +47,12 @@ def generate(source: str, rows: int, seed: int, out: Path, pt_hat_min_gev: float
     rows, seed, out
         Number of jets, seed in [0, 900,000,000), file to write.
     pt_hat_min_gev
-        Minimum transverse momentum of the hard scatter; the toy ignores it.
+        Minimum transverse momentum of the hard scatter; None: the default of the source, if it has one.
 
     Raises
     ------
     InputError
-        An option is out of range.
+        An option is out of range, or the source does not have it.
     UnavailableError
         The event generator is not installed.
     BalerEnergyError
@@ -65,6 +62,6 @@ def generate(source: str, rows: int, seed: int, out: Path, pt_hat_min_gev: float
         raise InputError(f"--rows {rows}: must be at least 1.")
     if not 0 <= seed < _SEED_LIMIT:
         raise InputError(f"--seed {seed}: must be from 0 to {_SEED_LIMIT - 1}.")
-    if not 1.0 <= pt_hat_min_gev <= 1000.0:
+    if pt_hat_min_gev is not None and not 1.0 <= pt_hat_min_gev <= 1000.0:
         raise InputError(f"--pt-hat-min {pt_hat_min_gev}: must be from 1 to 1000 GeV.")
     load(GENERATORS[source]).generate(rows, seed, pt_hat_min_gev).write(out)

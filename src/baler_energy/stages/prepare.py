@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from baler_energy.config.options import add_options
+from baler_energy.config.own_file import OwnFile
 from baler_energy.config.texts import FILES, one_of
 from baler_energy.data.checks import check_columns
 from baler_energy.data.ingest import tables_from_file, tables_from_shards
@@ -60,9 +62,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='columns that the table must have, by what needs them: {"my plot": ["pt", "eta"]}',
     )
     file = parser.add_argument_group("your own file")
-    file.add_argument("--seed", type=_seed, default=0, help="seed of the selection of rows (default: %(default)s)")
     add_file_arguments(file, formats=FILE_FORMATS, default_format="by the suffix", default_columns="all")
-    file.add_argument("--sha256", metavar="HEX", help="checksum that the file must have")
+    add_options(file, OwnFile, only=["sha256", "seed"], defaults={"seed": 0})
 
 
 def run(args: argparse.Namespace) -> None:
@@ -190,9 +191,3 @@ def _needed(text: str) -> dict[str, list[str]]:
         return {str(key): [str(name) for name in columns] for key, columns in found.items()}
     except (ValueError, AttributeError, TypeError):
         raise argparse.ArgumentTypeError(f"{text!r} is not a JSON mapping of names to lists of columns") from None
-
-
-def _seed(text: str) -> int:
-    if not text.isascii() or not text.isdigit():
-        raise argparse.ArgumentTypeError(f"{text!r} is not an integer of 0 or more")
-    return int(text)

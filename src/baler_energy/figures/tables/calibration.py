@@ -7,6 +7,7 @@ import pandas as pd
 from baler_energy.figures.base import Tables, TableSpec
 from baler_energy.figures.readable import Row, each, unless_missing
 from baler_energy.figures.selection import interval_text, scaled_unit
+from baler_energy.variants import TIMED_ENGINE
 
 __all__ = ["TABLE"]
 
@@ -37,8 +38,8 @@ TABLE = TableSpec(
     "calibration",
     "What this machine can resolve",
     "Idle power with its standard deviation, the time between a counter's changes (tick), the shortest window that "
-    "resolves 1 % of the energy, the overhead of measuring in CPU time and duration, and the fast engine's cost per "
-    "row by number of threads.",
+    "resolves 1 % of the energy, the overhead of measuring in CPU time and duration, and the "
+    f"{TIMED_ENGINE} engine's cost per row by number of threads.",
     make=calibration,
     rows=each(_row),
     without_rows="The machine was not calibrated.",
