@@ -316,6 +316,7 @@ TABLES: Mapping[str, str] = {
         "metrics",
         "glossary",
         "codecs",
+        "error_measures",
         "physics",
         "ratios",
         "break_even",

@@ -25,7 +25,7 @@ FIGURES: list[FigureSpec] = [spec for chapter in CHAPTERS for spec in chapters.f
 WITH_ERRORS = {"rate_distortion", "codec_costs", "column_types", "column_errors", "error_energy", "held_out"}
 WITH_ERRORS |= {"error_joules", "error_flops", "packing", "engines"}
 HELD_OUT = {"held_out", "column_errors", "break_even_years", "break_even_volume"}
-TABLES_WITH_ERRORS = {"codecs", "summary", "engines", "runtimes", "physics", "savings", "break_even"}
+TABLES_WITH_ERRORS = {"codecs", "error_measures", "summary", "engines", "runtimes", "physics", "savings", "break_even"}
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,7 @@ def test_every_axis_of_errors_has_the_trivial_codec(spec: FigureSpec, rich: Tabl
 @pytest.mark.parametrize("spec", FIGURES, ids=lambda spec: spec.name)
 def test_every_figure_of_errors_says_on_which_rows_they_are(spec: FigureSpec) -> None:
     # These compare codecs at errors that are not on their axes.
-    of_errors = spec.name in WITH_ERRORS | {"scorecard", "coder_gain", "derived"}
+    of_errors = spec.name in WITH_ERRORS | {"scorecard", "coder_gain", "derived", "distributions"}
     assert (ERROR_ROWS in spec.caption) == (of_errors and spec.name != "held_out")
     assert ("held-out" in spec.caption) == (spec.name in HELD_OUT)
 
@@ -86,6 +86,17 @@ def test_it_is_marked_at_its_relative_error(rich: Tables) -> None:
     mark_trivial(panel, rich["runs"], "mean_relative_error_median", upright=True, limits=(0.1, 0.2))
     assert list(panel.lines[0].get_xdata()) == [0.6, 0.6]
     (words,) = trivial_words(rich["runs"])
-    assert "8 % (jets; median relative error 60 %) and an NRMSE of 1" in words
-    unknown = rich["runs"].assign(trivial_mean_relative_error_median=float("nan"))
+    assert "8 % (jets; largest / range 90 %; median relative error 60 %) and an NRMSE of 1" in words
+    names = ["trivial_mean_relative_error_median", "trivial_max_over_range"]
+    unknown = rich["runs"].assign(**dict.fromkeys(names, float("nan")))
     assert "8 % (jets) and an NRMSE of 1" in trivial_words(unknown)[0]
+
+
+def test_losses_have_the_trivial_codec(rich: Tables) -> None:
+    expected = (rich["errors"]["trivial_rms_over_range"].dropna() ** 2).mean()
+    for name in ("loss_epochs", "loss_energy"):
+        (spec,) = (one for one in FIGURES if one.name == name)
+        panels = spec.draw(rich).axes
+        lines = [line for panel in panels for line in panel.lines if line.get_color() == LINE["color"]]
+        assert len(lines) == len(panels)
+        assert [float(line.get_ydata()[0]) for line in lines] == pytest.approx([expected] * len(lines))

@@ -60,10 +60,16 @@ _MEANS = (
     "trivial_rms_over_range",
     "trivial_relative_error_median",
     "trivial_relative_error_p99",
+    "trivial_wasserstein_over_deviation",
 )
 _LARGEST = ("max_over_range", "ks_distance", "trivial_max_over_range", "trivial_ks_distance")
 #: Shares of values that are reconstructed exactly, and the counts that they refer to.
-_SHARES = {"zeros_kept": "zero_count", "integers_kept": "integer_count"}
+_SHARES = {
+    "zeros_kept": "zero_count",
+    "integers_kept": "integer_count",
+    "trivial_zeros_kept": "zero_count",
+    "trivial_integers_kept": "integer_count",
+}
 _WITH_UNIT = ("range", "standard_deviation", "rms_residual")
 
 
@@ -89,8 +95,9 @@ def column_errors(original: Floats, reconstructed: Floats, names: Sequence[str],
         - ``zeros_kept``: share of the ``zero_count`` zeros that are reconstructed as zeros;
         - ``integers_kept``: share of the ``integer_count`` values of an integer column that are reconstructed exactly;
         - ``trivial_rms_over_range``, ``trivial_max_over_range``, ``trivial_relative_error_median``,
-          ``trivial_relative_error_p99``, ``trivial_ks_distance``: errors of the trivial codec, whose NRMSE is 1 and
-          whose explained variance is 0.
+          ``trivial_relative_error_p99``, ``trivial_ks_distance``, ``trivial_wasserstein_over_deviation``,
+          ``trivial_zeros_kept``, ``trivial_integers_kept``: errors of the trivial codec, whose NRMSE is 1 and whose
+          explained variance is 0.
 
         The row ``all`` has means over the columns, except for ``max_over_range`` and ``ks_distance`` (also of the
         trivial codec), which are maxima, and for the mean and RMS of the relative error and the shares, which are taken
@@ -267,8 +274,11 @@ def _errors(before: Floats, after: Floats, dtype: str) -> dict[str, float | int]
             "trivial_max_over_range": _over(_largest(before - mean), column_range),
             **{f"trivial_{name}": value for name, value in _quantiles(_relative(before, mean - before)).items()},
             "trivial_ks_distance": _ks(ordered, np.array([mean])) if column_range > 0 else math.nan,
+            "trivial_wasserstein_over_deviation": _over(_mean(np.abs(before - mean)), deviation),
         }
-    return {**_finite(values), **_kept(before, after, dtype)}
+    trivial = _kept(before, np.full_like(before, mean), dtype)
+    shares = {name: trivial[name.removeprefix("trivial_")] for name in _SHARES if name.startswith("trivial_")}
+    return {**_finite(values), **_kept(before, after, dtype), **shares}
 
 
 def _relative_errors(before: Floats, residual: Floats) -> dict[str, float]:
@@ -314,7 +324,7 @@ def _overall(frame: pd.DataFrame) -> dict[str, Any]:
     """Return the row for all columns together."""
     nonzero = frame[frame["nonzero_count"] > 0]
     counts, total = nonzero["nonzero_count"], int(nonzero["nonzero_count"].sum())
-    counted = {count: int(frame[count].sum()) for count in _SHARES.values()}
+    counted = {count: int(frame[count].sum()) for count in set(_SHARES.values())}
     with np.errstate(over="ignore"):
         relative_sum = (nonzero["relative_error_mean"] * counts).sum(skipna=False)
         square_sum = (nonzero["relative_error_rms"] ** 2 * counts).sum(skipna=False)
@@ -332,7 +342,7 @@ def _overall(frame: pd.DataFrame) -> dict[str, Any]:
         "nonzero_count": total,
         **counted,
         **{
-            share: (frame[share] * frame[count]).sum() / counted[count] if counted[count] else math.nan
+            share: (frame[share] * frame[count]).sum(min_count=1) / counted[count] if counted[count] else math.nan
             for share, count in _SHARES.items()
         },
     }

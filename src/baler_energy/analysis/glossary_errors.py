@@ -55,10 +55,12 @@ ERRORS = (
         "relative_error_median",
         "Relative error of non-zero values",
         "median of |residual / original| where the original is not 0; relative_error_p99: its 99 % quantile; for a "
-        "table: mean over its columns",
+        "table: mean over its columns. relative_error_mean and relative_error_rms: mean, and root of the mean square, "
+        "of the same; for a table: over all its non-zero values",
         "1",
-        "Point-wise relative errors; the median and the quantile stay finite if a few values are tiny.",
-        "It ignores zeros, and depends on where a column's zero lies: meaningless for angles and other differences.",
+        "The point-wise relative error that SZ can bound (its mode PW_REL), here for most instead of all values.",
+        "It ignores zeros, and depends on where a column's zero lies: meaningless for angles and other differences. "
+        "Mean and root of the mean square are ruled by the few values that are closest to 0.",
     ),
     Entry(
         "ks_distance",
@@ -96,7 +98,8 @@ ERRORS = (
     Entry(
         "trivial_rms_over_range",
         "Errors of the trivial codec",
-        "the measures above for a codec that stores each column's mean and nothing per row",
+        "the measures above for a codec that stores each column's mean and nothing per row: columns that begin with "
+        "trivial_",
         "1",
         "The upper end of every error axis: it costs no bytes per row. Its NRMSE is 1 by definition.",
         "It is not the worst codec: a bad reconstruction has larger errors.",

@@ -6,13 +6,14 @@ from typing import Any
 
 __all__ = ["MEASURES", "Goal"]
 
-#: Measures of the error that a user can choose: the key of an evaluation's summary, and its meaning.
-MEASURES: Mapping[str, tuple[str, str]] = {
-    "value": ("max_over_range", "every value within {} of its column's range"),
-    "nrmse": ("mean_nrmse", "an NRMSE (RMS error / standard deviation, mean over columns) of at most {}"),
+#: Measures of the error that a user can choose: the key of an evaluation's summary, the goal as a phrase, its name.
+MEASURES: Mapping[str, tuple[str, str, str]] = {
+    "value": ("max_over_range", "every value within {} of its column's range", "a largest error / range"),
+    "nrmse": ("mean_nrmse", "an NRMSE (RMS error / standard deviation, mean over columns) of at most {}", "an NRMSE"),
     "relative": (
         "mean_relative_error_p99",
         "a relative error of at most {} for 99 % of the non-zero values (mean over columns)",
+        "a relative error (99 % of the non-zero values)",
     ),
 }
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from baler_energy.analysis.statistics import clean, interval
+from baler_energy.analysis.statistics import clean, intervals
 from baler_energy.codecs.packing import Packing
 from baler_energy.config.parameters import AXES, AXIS_DEFAULTS
 from baler_energy.config.shown import phrase_of, shown
@@ -54,6 +54,7 @@ _RESULTS = {
     "relative_error": "mean_relative_error_median",
     "ratio": "ratio_native_bytes",
 }
+_OF_RUNS = _RESULTS | {name: name for name in ("bytes_per_row", "model_bytes")}
 #: Other columns of ``runs`` that `codec_points` reads.
 _READ = (
     "run_id",
@@ -129,18 +130,15 @@ def codec_points(runs: pd.DataFrame) -> pd.DataFrame:
     with_model = runs["ratio_native_bytes"] / runs["ratio_native_bytes_with_model"]
     model_bytes = (with_model - 1) * runs["compressed_bytes"]
     used = runs[[*CODEC, *_RESULTS.values(), *_READ]]  # few columns, as each selection copies them
-    runs = used.assign(bytes_per_row=runs["compressed_bytes"] / runs["rows"], model_bytes=model_bytes)
-    rows = []
-    for key, part in runs.groupby(CODEC, dropna=False, observed=True, sort=False):
-        once = part.drop_duplicates("run_id")
-        row: dict[str, Any] = dict(zip(CODEC, key, strict=True))
-        for name, column in (*_RESULTS.items(), *((name, name) for name in ("bytes_per_row", "model_bytes"))):
-            row |= _mean(name, once[column])
-        n = int(once["mean_rms_over_range"].notna().sum())
-        if n:
-            row |= {"family": family(row), "n": n, "trains": bool(part["operation"].eq(Operation.TRAIN).any())}
-            rows.append(row | _costs(part))
-    return pd.DataFrame(rows).sort_values(["error", "ratio"], ignore_index=True) if rows else pd.DataFrame()
+    used = used.assign(bytes_per_row=runs["compressed_bytes"] / runs["rows"], model_bytes=model_bytes)
+    used = used.assign(codec=used.groupby(CODEC, dropna=False, observed=True, sort=False).ngroup())
+    points = used.drop_duplicates("codec").set_index("codec")[CODEC].astype(object).infer_objects()
+    points["trains"] = used["operation"].eq(Operation.TRAIN).groupby(used["codec"]).any()
+    # All means at once: a study has hundreds of codecs, and each table compares them several times.
+    points = points.join([_means(used.drop_duplicates("run_id"), _OF_RUNS), _costs(used)])
+    points = points[points["error_n"] > 0].assign(n=points["error_n"])
+    points["family"] = [family(row) for row in points.to_dict("records")]
+    return points.sort_values(["error", "ratio"], ignore_index=True)
 
 
 def alike(points: pd.DataFrame, codec: Mapping[Any, Any], names: Sequence[str] = CODEC) -> "pd.Series[bool]":
@@ -151,25 +149,26 @@ def alike(points: pd.DataFrame, codec: Mapping[Any, Any], names: Sequence[str] =
     return chosen
 
 
-def _mean(name: str, values: "pd.Series[Any]") -> dict[str, float]:
-    mean, half_width, n = interval(values.to_numpy("float64", na_value=math.nan))
-    return {name: mean, f"{name}_half_width": half_width, f"{name}_n": n}
+def _means(rows: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
+    """Average columns over the rows of each codec: a row per ``codec``, and columns by their new names."""
+    mean, half_width, n = intervals(rows[[*columns.values()]].set_axis([*columns], axis=1), rows["codec"])
+    return mean.join([half_width.add_suffix("_half_width"), n.add_suffix("_n")])
 
 
-def _costs(part: pd.DataFrame) -> dict[str, Any]:
-    native = part["ratio_native_bytes"] * part["compressed_bytes"] / _GB
-    evidences = part["energy_evidence"].dropna().unique()
-    energy = part["energy_j"] if len(evidences) == 1 else math.nan
-    per_gb = part.assign(j=energy, j_per_gb=energy / native, s_per_gb=part["duration_s"] / native)
-    found: dict[str, Any] = {"evidence": evidences[0] if len(evidences) == 1 else None}
+def _costs(runs: pd.DataFrame) -> pd.DataFrame:
+    """Average energies, times and memory of each codec, by operation; energies only if all have the same evidence."""
+    native = runs["ratio_native_bytes"] * runs["compressed_bytes"] / _GB
+    evidences = runs.groupby("codec")["energy_evidence"]
+    energy = runs["energy_j"].where(evidences.transform("nunique") == 1)
+    runs = runs.assign(j=energy, j_per_gb=energy / native, s_per_gb=runs["duration_s"] / native)
+    found = [evidences.first().where(evidences.nunique() == 1).rename("evidence")]
     for operation, (joules, seconds) in COSTS.items():
-        every = per_gb[per_gb["operation"] == operation]
-        mine = clean(every)
-        found |= _mean(joules, mine["j_per_gb"]) | _mean(seconds, mine["s_per_gb"])
-        found |= _mean(MEMORY[operation], every["memory_peak_b"])
+        every = runs[runs["operation"] == operation]
+        columns = {joules: "j_per_gb", seconds: "s_per_gb"}
         if operation == Operation.TRAIN:
-            found |= _mean(TRAINING[0], mine["j"]) | _mean(TRAINING[1], mine["duration_s"])
-    return found
+            columns |= {TRAINING[0]: "j", TRAINING[1]: "duration_s"}
+        found += [_means(clean(every), columns), _means(every, {MEMORY[operation]: "memory_peak_b"})]
+    return pd.concat(found, axis=1)
 
 
 def at_error(points: pd.DataFrame, error: float, names: Iterable[str], measure: str = "error") -> pd.DataFrame:

@@ -30,6 +30,9 @@ trivial_max_over_range | number | 1 | max_over_range of the trivial codec
 trivial_mean_relative_error_median | number | 1 | mean_relative_error_median of the trivial codec
 trivial_mean_relative_error_p99 | number | 1 | mean_relative_error_p99 of the trivial codec
 trivial_max_ks_distance | number | 1 | max_ks_distance of the trivial codec
+trivial_mean_wasserstein_over_deviation | number | 1 | mean_wasserstein_over_deviation of the trivial codec
+trivial_zeros_kept | number | 1 | zeros_kept of the trivial codec
+trivial_integers_kept | number | 1 | integers_kept of the trivial codec
 """
 
 ERRORS = """
@@ -60,4 +63,7 @@ trivial_max_over_range | number | 1 | max_over_range of the trivial codec
 trivial_relative_error_median | number | 1 | relative_error_median of the trivial codec
 trivial_relative_error_p99 | number | 1 | relative_error_p99 of the trivial codec
 trivial_ks_distance | number | 1 | ks_distance of the trivial codec
+trivial_wasserstein_over_deviation | number | 1 | wasserstein_over_deviation of the trivial codec
+trivial_zeros_kept | number | 1 | zeros_kept of the trivial codec
+trivial_integers_kept | number | 1 | integers_kept of the trivial codec
 """

@@ -28,6 +28,7 @@ __all__ = [
     "flag_words",
     "flagged",
     "interval",
+    "intervals",
     "mean_interval",
     "point_variation",
     "repeats_to_detect",
@@ -162,6 +163,25 @@ def interval(values: NDArray[np.float64]) -> tuple[float, float, int]:
     mean = known[0] + math.fsum(value - known[0] for value in known) / n
     deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in known) / (n - 1))
     return mean, float(t_quantile(n - 1)) * deviation / math.sqrt(n), n
+
+
+def intervals(table: pd.DataFrame, groups: "pd.Series[Any]") -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Return `interval` of each column in each group: means, half widths and numbers, with a row per group.
+
+    Parameters
+    ----------
+    table
+        Numbers; nulls are left out.
+    groups
+        Group of each row.
+    """
+    numbers = table.astype("float64")
+    grouped = numbers.groupby(groups)
+    n = grouped.count()
+    mean = grouped.first() + (numbers - grouped.transform("first")).groupby(groups).sum() / n
+    squares = (numbers - mean.loc[groups].set_axis(numbers.index)) ** 2
+    deviation = np.sqrt(squares.groupby(groups).sum() / (n - 1).where(n > 1))
+    return mean, n.sub(1).where(n > 1).apply(t_quantile) * deviation / np.sqrt(n), n
 
 
 def mean_interval(table: pd.DataFrame, by: list[str], value: str) -> pd.DataFrame:

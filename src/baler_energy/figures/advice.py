@@ -12,12 +12,12 @@ from matplotlib.lines import Line2D
 from baler_energy.analysis.goal import MEASURES, Goal
 from baler_energy.analysis.rate_distortion import codec_name
 from baler_energy.figures.style import COLOURS, grid, legend_below, log_ticks, plain, styled, subtitle, title
-from baler_energy.figures.trivial import mark_trivial
+from baler_energy.figures.trivial import mark_trivial, trivial_error
 
 if TYPE_CHECKING:
     from baler_energy.data.sampling import Sample
 
-__all__ = ["advice_table", "draw_advice", "sample_sentence"]
+__all__ = ["advice_table", "draw_advice", "sample_sentence", "trivial_sentence"]
 
 #: Below this size (B), the fixed time per file dominates.
 _SMALL_BYTES = 2e6
@@ -48,6 +48,14 @@ def sample_sentence(sample: "Sample", goal: Goal) -> str:
     )
     small = sample.test.native_bytes < _SMALL_BYTES
     return f"{said} The sample is small: a large file is processed faster, per byte." if small else said
+
+
+def trivial_sentence(codecs: pd.DataFrame, goal: Goal) -> list[str]:
+    """State the error of storing nothing but the columns' means; empty if unknown, or no error is allowed."""
+    value = trivial_error(codecs, goal.key) if goal.error else math.nan
+    if math.isnan(value):
+        return []
+    return [f"Storing only each column's mean would have {MEASURES[goal.measure][2]} of {100 * value:.3g} %."]
 
 
 def _row(row: dict[Any, Any], goal: Goal) -> dict[str, str]:

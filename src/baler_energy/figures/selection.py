@@ -108,7 +108,8 @@ def at_point(table: pd.DataFrame, point: Mapping[str, Any]) -> pd.DataFrame:
 def _whole(table: pd.DataFrame) -> pd.DataFrame:
     """Convert whole numbers to integers: a column is float if other codecs have no value in it."""
     floats = [name for name in _INTEGERS if name in table and table[name].dtype.kind == "f"]
-    return table.astype({name: "int64" for name in floats if table[name].notna().all()})
+    whole = {name: "int64" for name in floats if table[name].notna().all()}
+    return table.astype(whole) if whole else table  # astype copies every column
 
 
 def sweep(table: pd.DataFrame, axis: str, centre: Mapping[str, Any]) -> pd.DataFrame:

@@ -10,29 +10,42 @@ from matplotlib.axes import Axes
 from baler_energy.figures.base import Tables
 from baler_energy.figures.selection import interval_text
 
-__all__ = ["LINE", "NAME", "mark_trivial", "note_trivial", "trivial_error", "trivial_words"]
+__all__ = [
+    "LINE",
+    "NAME",
+    "mark_trivial",
+    "mark_value",
+    "note_trivial",
+    "trivial_error",
+    "trivial_measures",
+    "trivial_words",
+]
 
 NAME = "trivial codec (column means)"
 #: Style of its line.
 LINE: dict[str, Any] = {"color": "0.35", "linestyle": (0, (1, 2)), "linewidth": 1.2, "zorder": 1}
-#: Errors of a run, and those of the trivial codec on its table.
-_TRIVIAL = {
-    "mean_rms_over_range": "trivial_mean_rms_over_range",
-    "max_over_range": "trivial_max_over_range",
-    "mean_relative_error_median": "trivial_mean_relative_error_median",
-    "mean_relative_error_p99": "trivial_mean_relative_error_p99",
-}
 #: Its errors that are the same for every table, by definition.
-_ALWAYS = {"mean_nrmse": 1.0}
-_ERROR, _RELATIVE = "trivial_mean_rms_over_range", "trivial_mean_relative_error_median"
+_ALWAYS = {"mean_nrmse": 1.0, "mean_explained_variance": 0.0}
+_ERROR = "trivial_mean_rms_over_range"
+_OTHERS = {
+    "largest / range": "trivial_max_over_range",
+    "median relative error": "trivial_mean_relative_error_median",
+}
 
 
 def trivial_error(runs: pd.DataFrame, measure: str) -> float:
     """Return the mean error of the trivial codec on the runs' tables; NaN if there is none."""
-    if measure not in _TRIVIAL:
-        return _ALWAYS.get(measure, math.nan)
-    values = runs[_TRIVIAL[measure]].dropna()
+    if measure in _ALWAYS:
+        return _ALWAYS[measure]
+    if (name := f"trivial_{measure}") not in runs:
+        return math.nan
+    values = runs[name].dropna()
     return float(values.mean()) if len(values) else math.nan
+
+
+def trivial_measures(runs: pd.DataFrame, measures: Iterable[str]) -> dict[str, float]:
+    """Return `trivial_error` in each of some measures."""
+    return {measure: trivial_error(runs, measure) for measure in measures}
 
 
 def mark_trivial(
@@ -58,8 +71,12 @@ def mark_trivial(
     list of float
         Limits of the axis that also fit the line.
     """
+    return mark_value(panel, trivial_error(runs, measure), upright=upright, limits=limits)
+
+
+def mark_value(panel: Axes, value: float, *, upright: bool, limits: Iterable[float]) -> list[float]:
+    """Draw an error of the trivial codec, as `mark_trivial` does; none if it is NaN or 0."""
     low, high = limits
-    value = trivial_error(runs, measure)
     if math.isnan(value) or value == 0:
         return [low, high]
     text: dict[str, Any] = {"fontsize": 8, "color": "0.25", "textcoords": "offset points", "va": "bottom"}
@@ -80,10 +97,9 @@ def trivial_words(runs: pd.DataFrame) -> list[str]:
     known = runs.dropna(subset=[_ERROR])
     said = []
     for dataset, mine in known.groupby("dataset", observed=True):
-        words = f"{_percent(mine[_ERROR])} ({dataset})"
-        if mine[_RELATIVE].notna().any():
-            words = f"{words[:-1]}; median relative error {_percent(mine[_RELATIVE])})"
-        said.append(words)
+        others = {words: mine[name].dropna() for words, name in _OTHERS.items()}
+        known_others = [f"; {words} {_percent(values)}" for words, values in others.items() if len(values)]
+        said.append(f"{_percent(mine[_ERROR])} ({dataset}{''.join(known_others)})")
     if not said:
         return []
     codec = "The trivial codec, which stores only the columns' means,"

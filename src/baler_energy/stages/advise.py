@@ -183,7 +183,7 @@ def _announced(points: Iterable[PointOptions], total: int) -> Iterator[PointOpti
 def _said(codecs: "pd.DataFrame", missed: Mapping[str, float], trials: "Trials", args: argparse.Namespace) -> list[str]:
     """Return the recommendation, its commands, and a description of the comparison."""
     from baler_energy.analysis.advice import late_sentence, missed_sentence, missing_sentence, recommended
-    from baler_energy.figures.advice import sample_sentence
+    from baler_energy.figures.advice import sample_sentence, trivial_sentence
 
     goal, sample = trials.goal, trials.sample
     trained = bool(missed) or bool(codecs["trains"].any())
@@ -193,7 +193,7 @@ def _said(codecs: "pd.DataFrame", missed: Mapping[str, float], trials: "Trials",
         commands = _commands(codecs.iloc[number], sample, args)
         said.append("\n  ".join(["To compress and decompress the file with it:", *commands]))
     said += [*missed_sentence(missed, goal), *missing_sentence(trials.missing()), *late_sentence(trials.late)]
-    return [*said, sample_sentence(sample, goal)]
+    return [*said, *trivial_sentence(codecs, goal), sample_sentence(sample, goal)]
 
 
 def _goal(args: argparse.Namespace) -> Goal:

@@ -14,6 +14,7 @@ from baler_energy.codecs.coders.base import Coder, Numbers, Word
 from baler_energy.codecs.coders.bound import bound_word
 from baler_energy.codecs.engines import engine_of, operations_of
 from baler_energy.config.parameters import Training
+from baler_energy.config.recommended import RECOMMENDED
 from baler_energy.data.sampling import Sample
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
@@ -268,7 +269,8 @@ class Trials:
     def _reading_files(self, transform: str, engines: Sequence[str | None], ratio: float) -> PointOptions | None:
         """Return the transform with the first engine that reads files and is installed; None if there is none."""
         for engine in engines:
-            known = {} if engine is None else {"engine": engine, "precision": "float32"}
+            # The training that costs least at the same error, where the transform has one in epochs.
+            known = {} if engine is None else {**RECOMMENDED, "engine": engine}
             point = self.base.changed(transform=transform, compression_ratio=ratio, **known)
             if engine_of(point).reads_files and engine_of(point).missing() is None:
                 return point

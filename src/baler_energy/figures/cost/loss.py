@@ -7,10 +7,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from baler_energy.analysis.error_measures import ALL, COMPRESSED
 from baler_energy.analysis.statistics import flagged, mean_interval
 from baler_energy.figures.base import FigureSpec, Tables, require_rows
 from baler_energy.figures.captions import EVIDENCE
-from baler_energy.figures.selection import centre_of, describe, device_name, scaled_unit, sweep, with_flags
+from baler_energy.figures.selection import at_point, centre_of, describe, device_name, scaled_unit, sweep, with_flags
 from baler_energy.figures.style import (
     count_text,
     grid,
@@ -20,6 +21,7 @@ from baler_energy.figures.style import (
     subtitle,
     value_ticks,
 )
+from baler_energy.figures.trivial import mark_value
 
 __all__ = ["FIGURES"]
 
@@ -68,7 +70,7 @@ def draw_loss_epochs(tables: Tables) -> Figure:
         value_ticks(panel, _round_epochs(int(chosen["epoch"].max())))
         panel.set_xlabel("Epoch")
         panel.set_title(f"{device_name(device)} run" if len(devices) > 1 else "")
-    _finish_loss(figure, panels)
+    _finish_loss(figure, panels, tables)
     subtitle(figure, f"Centre: {words}.", "Mean and 95 % t interval.")
     return figure
 
@@ -107,7 +109,7 @@ def draw_loss_energy(tables: Tables) -> Figure:
         log_ticks(panel.xaxis, low, high, narrow=len(kinds) > 1)
         panel.set_xlabel(f"Energy since the start, {evidence} ({unit})")
         panel.set_title(f"{device_name(device)} run" if len(kinds) > 1 else "")
-    _finish_loss(figure, panels)
+    _finish_loss(figure, panels, tables)
     bad = flagged(chosen)["run_id"].nunique()
     said = f"One line per repeat{f'; {bad} flagged (open marks)' if bad else ''}."
     subtitle(figure, f"Centre: {words}.", said)
@@ -128,9 +130,20 @@ def _by_training(chosen: pd.DataFrame, mask: "pd.Series[bool]") -> Iterator[tupl
             yield look, part
 
 
-def _finish_loss(figure: Figure, panels: Any) -> None:
+def _trivial_loss(tables: Tables) -> float:
+    """Loss per value of the trivial codec: mean over columns of the squared RMS error over the range."""
+    errors = at_point(tables["errors"], centre_of(tables["runs"]))
+    errors = errors[(errors["column"] != ALL) & (errors["on_rows"] == COMPRESSED)]
+    # Normalised constant columns are 0, and so are their errors.
+    return float((errors["trivial_rms_over_range"].fillna(0.0) ** 2).mean())
+
+
+def _finish_loss(figure: Figure, panels: Any, tables: Tables) -> None:
     panels[0].set_yscale("log")
-    low, high = panels[0].get_ylim()
+    limits = panels[0].get_ylim()
+    for panel in panels:
+        low, high = mark_value(panel, _trivial_loss(tables), upright=False, limits=limits)
+    panels[0].set_ylim(low, high)
     log_ticks(panels[0].yaxis, float(low), float(high))
     panels[0].set_ylabel("Loss per value: mean squared\nerror of normalised data")
     legend_of_panels(figure, panels)
@@ -142,7 +155,7 @@ FIGURES = (
         "Training loss against epochs",
         "Training loss after each epoch, for the longest training at the study's centre and for other batch sizes. "
         "Baler sums its loss over a batch; the loss shown is per value (mean squared error of the normalised data), so "
-        "that batch sizes can be compared. Lines are means over n repeats, bands are 95 % t intervals.",
+        "that batch sizes can be compared. The trivial codec stores only the columns' means. Lines are means over n repeats, bands are 95 % t intervals.",
         draw_loss_epochs,
     ),
     FigureSpec(

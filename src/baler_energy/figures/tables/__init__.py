@@ -2,6 +2,7 @@
 
 - `summary`, `metrics`, `glossary`: every point; efficiency metrics, and their definitions
 - `original_layout`: codecarbon's energy, in the layout of the 2023 study
+- `error_measures`: every measure of the error, for each codec
 - `physics`: derived quantities, such as masses, and their peaks after compression
 - `codecs`, `ratios`: codecs at the same error; compression ratios; `break_even`: whether compression pays
 - `engines`, `models`: engines side by side; networks as several tools count them

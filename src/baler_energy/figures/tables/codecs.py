@@ -28,21 +28,30 @@ def codecs(tables: Tables) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        `matched_error.scorecard` of the codecs at the study's centre; empty if there is nothing to compare.
+        `matched_error.scorecard` of the codecs at the study's centre, and a row with ``family`` and ``reason`` for each
+        packing that is not available here; empty if there is nothing to compare.
     """
     try:
         _, runs, _ = codecs_at_centre(tables)
     except NoData:
         return pd.DataFrame(columns=["measure"])
-    return scorecard(runs)
+    frame = scorecard(runs)
+    if frame.empty:
+        return frame
+    missing = tables["left_out"][tables["left_out"]["axis"] == "packing"]
+    absent = missing[["value", "reason"]].rename(columns={"value": "family"}).drop_duplicates()
+    return pd.concat([frame, absent], ignore_index=True) if len(absent) else frame.assign(reason=None)
 
 
 def _rows(frame: pd.DataFrame, most: int) -> list[dict[str, str]]:
-    """Return the answer in the first row, then a row for each codec."""
+    """Return the answer in the first row, then a row for each codec, and one for each that is not available."""
     if frame.empty:
         return []
-    rows = [_row(row) for row in frame.head(most).to_dict("records")]
-    return [dict.fromkeys(rows[0], "") | {_FIRST: f"{_QUESTION} {answer(frame)}"}, *rows]
+    compared, absent = frame[frame["reason"].isna()], frame[frame["reason"].notna()]
+    rows = [_row(row) for row in compared.head(most).to_dict("records")]
+    empty = dict.fromkeys(rows[0], "")
+    others = [{_FIRST: row["reason"], "codec": f"{row['family']} (not available here)"} for row in absent.to_dict("records")]
+    return [empty | {_FIRST: f"{_QUESTION} {answer(frame)}"}, *rows, *(empty | row for row in others)]
 
 
 def _row(row: Row) -> dict[str, str]:
@@ -64,7 +73,7 @@ def _row(row: Row) -> dict[str, str]:
         "NRMSE": interval_text(row["nrmse"], math.nan),
         "largest / range": interval_text(row["max_over_range"], math.nan),
         "evidence": unless_missing(f"{row['evidence']}", row["evidence"]),
-        "n": f"{row['ratio_n']}",
+        "n": f"{row['ratio_n']:.0f}",
     }
 
 
@@ -210,8 +219,6 @@ def _notes(frame: pd.DataFrame, tables: Tables) -> list[str]:
     said += [f"Least favourable: {_verdict(*pairs[-1])}"] if len(pairs) > 1 else []
     if all(pd.isna(best["ratio_factor_low"]) for _, best in pairs):
         said.append("These are single runs (n = 1), so there are no intervals.")
-    missing = tables["left_out"][tables["left_out"]["axis"] == "packing"]
-    said += [f"Not available here: {row.value}. {row.reason}" for row in missing.itertuples()]
     return said + threads_words(tables) + trivial_words(tables["runs"])
 
 

@@ -50,10 +50,12 @@ def draw_column_errors(tables: Tables) -> Figure:
         others = mean_interval(held_out, ["column"], "rms_over_range").set_index("column").reindex(order)
         _marks(panel, others, -0.32, 2, f"{_ERRORS['rms_over_range']}, held-out rows", markerfacecolor="none")
         largest = max(largest, _end(others))
-    trivial = here.groupby("column", observed=True)["trivial_rms_over_range"].mean().reindex(order)
-    panel.plot(trivial, np.arange(len(order)), linestyle="none", marker="|", ms=9, color="0.35", label=f"RMS, {NAME}")
+    trivial = here.groupby("column", observed=True)[[f"trivial_{name}" for name in _ERRORS]].mean().reindex(order)
+    for (name, label), place, grey in zip(_ERRORS.items(), (-0.16, 0.16), ("0.35", "0.65"), strict=True):
+        look: dict[str, Any] = {"linestyle": "none", "marker": "|", "ms": 7, "color": grey}
+        panel.plot(trivial[f"trivial_{name}"], np.arange(len(order)) + place, **look, label=f"{label}, {NAME}")
     smallest = means["rms_over_range"]["mean"].min()
-    largest = max(largest, trivial.max())
+    largest = max(largest, trivial.max().max())
     _column_axes(panel, [str(name) for name in order], max(smallest, largest * 1e-9) / 3, largest * 1.5)
     legend_below(figure, panel.get_legend_handles_labels()[0])
     subtitle(figure, f"Centre: {describe(centre)}, {device}.", *mean_text(means["rms_over_range"]["n"]))
@@ -87,8 +89,8 @@ FIGURES = (
         "column_errors",
         "Error of each column",
         "RMS and largest residual of each column, divided by its range, at the study's centre. Markers are means over "
-        "n repeats, bars are 95 % t intervals. Strokes are the RMS residual of storing only the column's mean: the "
-        "codec is worse than that if its RMS residual is to the right of the stroke. Constant columns have no range "
+        "n repeats, bars are 95 % t intervals. Strokes are the same of storing only the column's mean: the "
+        "codec is worse than that if its mark is to the right of the stroke. Constant columns have no range "
         f"and are left out. {ERROR_ROWS} Open markers, if any, are RMS residuals on held-out rows instead, over the "
         "range of the training rows.",
         draw_column_errors,

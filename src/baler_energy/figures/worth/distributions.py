@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from baler_energy.figures.base import FigureSpec, Tables, require_rows
+from baler_energy.figures.captions import ERROR_ROWS
 from baler_energy.figures.selection import at_point, centre_of, describe, first_device
 from baler_energy.figures.style import COLOURS, few_ticks, grid, legend_below, log_ticks, plain, subtitle
 from baler_energy.variants import GENERATORS
@@ -166,7 +167,8 @@ FIGURES = (
         "Original and reconstructed distributions",
         "Some columns before and after compression, at the study's centre, first repeat (n = 1). Top: rows per bin. "
         "Middle: reconstructed / original counts, with the statistical uncertainty of the original (grey). Bottom: "
-        "residuals, reconstructed minus original. The panels state the number of rows outside the axes.",
+        "residuals, reconstructed minus original. The panels state the number of rows outside the axes. "
+        f"{ERROR_ROWS}",
         draw_distributions,
     ),
 )
