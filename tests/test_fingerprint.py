@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from baler_energy import fingerprint as module
-from baler_energy import sources, variants
+from baler_energy import sources, variants, vocabulary
 from baler_energy.cli import STAGES, stage_modules
 from baler_energy.variants import ENGINES, METERS, PROFILERS, variant_modules
 
@@ -86,6 +86,19 @@ def test_every_detail_of_the_code_changes_it(package: Path, code: str):
     before = of_stage()
     (package / "sub" / "helper.py").write_text(f"def aid():\n    {code}\n")
     assert of_stage() != before
+
+
+def test_which_meters_enter_totals_changes_what_depends_on_it(monkeypatch: pytest.MonkeyPatch):
+    def fingerprints() -> list[str]:
+        forget()
+        return [module.fingerprint(sources.stage(name)) for name in ("collect", "figures", "generate")]
+
+    before = fingerprints()
+    monkeypatch.setattr(vocabulary, "PRIMARY_METERS", vocabulary.PRIMARY_METERS | {"cpu": ()})
+    after = fingerprints()
+    assert [one == other for one, other in zip(before, after, strict=True)] == [False, True, True]
+    monkeypatch.setattr(variants, "NOTICES", {})
+    assert [one == other for one, other in zip(after, fingerprints(), strict=True)] == [True, False, True]
 
 
 def test_code_of_an_enclosing_package_changes_it(package: Path):

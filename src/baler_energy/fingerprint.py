@@ -10,6 +10,7 @@ variant's module that counts: an edit of one engine, meter or format does not re
 
 import ast
 import hashlib
+import importlib
 import platform
 import re
 import sys
@@ -25,8 +26,12 @@ __all__ = ["fingerprint", "ingredients", "modules_behind", "package_versions", "
 
 PACKAGE = "baler_energy"
 ROOT = Path(__file__).parent
-#: Lists of names: adding a line to them changes no result.
+#: Lists of names: adding a line to them changes no result, except for `_FACTS`.
 REGISTRIES = frozenset({f"{PACKAGE}.variants", f"{PACKAGE}.variant_kinds", f"{PACKAGE}.sources"})
+#: What the registries say about variants and results depend on, if a module imports it.
+_FACTS = frozenset(
+    {f"{PACKAGE}.vocabulary.PRIMARY_METERS", f"{PACKAGE}.vocabulary.NODE_METERS", f"{PACKAGE}.variants.NOTICES"}
+)
 #: Packages that do not affect any value.
 _DISPLAY = frozenset({"tqdm"})
 #: Distributions whose name differs from that of the imported package; searching all of them takes 0.3 s.
@@ -60,9 +65,16 @@ def source_hash(*modules: str) -> str:
 
 @cache
 def ingredients(*modules: str) -> Mapping[str, str]:
-    """Return what a fingerprint is made of: Python's version, the packages' versions and the modules' hashes."""
-    hashes = {name: _read(name).hash for name in modules_behind(*modules)}
+    """Return what a fingerprint is made of: versions of Python and packages, hashes of modules and of `_FACTS`."""
+    behind = modules_behind(*modules)
+    hashes = {name: _read(name).hash for name in behind}
+    hashes |= {fact: _hash(repr(_value(fact)).encode()) for name in behind for fact in _read(name).facts}
     return {"python": ".".join(platform.python_version_tuple()[:2]), **package_versions(*modules), **hashes}
+
+
+def _value(fact: str) -> object:
+    module, _, name = fact.rpartition(".")
+    return getattr(importlib.import_module(module), name)
 
 
 @cache
@@ -133,6 +145,8 @@ class _Module:
     """Our modules that its functions import."""
     packages: frozenset[str]
     """Third-party packages that it imports or looks up."""
+    facts: frozenset[str]
+    """Those of `_FACTS` that it imports."""
     hash: str
     """Hash of its syntax tree, which is not kept: the trees of all modules would slow down the garbage collector."""
 
@@ -150,7 +164,8 @@ def _read(module: str) -> _Module:
     _write(tree, written)
     packages = {name.split(".")[0] for name in at_once | lazily | set(_LOOKED_FOR.findall(source))}
     others = frozenset(packages - {PACKAGE} - sys.stdlib_module_names)
-    return _Module(_ours(at_once | {module}), _ours(lazily), others, _hash("".join(written).encode()))
+    facts = _FACTS & (at_once | lazily)
+    return _Module(_ours(at_once | {module}), _ours(lazily), others, facts, _hash("".join(written).encode()))
 
 
 def _write(node: object, into: list[str]) -> None:

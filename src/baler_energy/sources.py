@@ -107,7 +107,7 @@ def meter_modules(meters: Iterable[str]) -> tuple[str, ...]:
 
 def generated(generator: str) -> tuple[str, ...]:
     """Modules behind a generated shard."""
-    return stage("generate"), GENERATORS[generator]
+    return stage("generate"), GENERATORS[generator].module
 
 
 def prepared(file_format: str | None) -> tuple[str, ...]:

@@ -4,7 +4,25 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-__all__ = ["FileFormat", "MeterKind", "ProfilerKind", "PruningKind", "RuntimeKind", "TrainingKind"]
+__all__ = ["FileFormat", "GeneratorKind", "MeterKind", "ProfilerKind", "PruningKind", "RuntimeKind", "TrainingKind"]
+
+
+class GeneratorKind(NamedTuple):
+    """A source of generated events.
+
+    Parameters
+    ----------
+    module
+        Generates them.
+    meaning
+        What they are, in words.
+    notice
+        What the report says about them if they are not physics.
+    """
+
+    module: str
+    meaning: str
+    notice: str = ""
 
 
 class FileFormat(NamedTuple):

@@ -8,7 +8,15 @@ import importlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from baler_energy.variant_kinds import FileFormat, MeterKind, ProfilerKind, PruningKind, RuntimeKind, TrainingKind
+from baler_energy.variant_kinds import (
+    FileFormat,
+    GeneratorKind,
+    MeterKind,
+    ProfilerKind,
+    PruningKind,
+    RuntimeKind,
+    TrainingKind,
+)
 
 __all__ = [
     "CHAPTERS",
@@ -41,14 +49,18 @@ _ROOT = "baler_energy"
 
 
 #: Sources of events.
-GENERATORS: Mapping[str, str] = {
-    "pythia8": f"{_ROOT}.data.pythia8",
-    "toy": f"{_ROOT}.data.toy",
+GENERATORS: Mapping[str, GeneratorKind] = {
+    "pythia8": GeneratorKind(
+        f"{_ROOT}.data.pythia8", "QCD dijets at 8 TeV from Pythia 8, clustered by FastJet; extra ``pythia``"
+    ),
+    "toy": GeneratorKind(
+        f"{_ROOT}.data.toy",
+        "toy data from NumPy with the same columns, labelled as toy data wherever it appears",
+        notice="toy data, not physics",
+    ),
 }
 #: What the report says about generated data that are not physics.
-NOTICES: Mapping[str, str] = {
-    "toy": "toy data, not physics",
-}
+NOTICES: Mapping[str, str] = {name: kind.notice for name, kind in GENERATORS.items() if kind.notice}
 #: The format of prepared tables.
 PREPARED = "table"
 #: File formats.
@@ -162,7 +174,8 @@ OPTIMIZERS: Mapping[str, str] = {
     "muon": f"{_ROOT}.codecs.baler.optimizers.muon",
     "soap": f"{_ROOT}.codecs.baler.optimizers.soap",
 }
-#: The engine that uses the calibrated number of threads, and the modules of the training step that is timed for it.
+#: The engine whose ``threads: auto`` is the calibrated number of threads, and the modules of the training step that is
+#: timed for it.
 TIMED_ENGINE = "fast"
 TIMED_STEP = (*ENGINES[TIMED_ENGINE]["train"], OPTIMIZERS["adam"])
 #: Kinds of pruning: values of the axis ``pruning`` without the share that is pruned.
@@ -344,10 +357,10 @@ def load(module: str) -> Any:
 
 def variant_modules() -> frozenset[str]:
     """Return the modules of all variants."""
-    flat: list[Iterable[str]] = [family.values() for family in (GENERATORS, OPTIMIZERS, TABLES)]
+    flat: list[Iterable[str]] = [family.values() for family in (OPTIMIZERS, TABLES)]
     flat += [*CHAPTERS.values(), *CODERS.values()]
     flat += [one.modules for family in (STARTS, SCHEDULES) for one in family.values()]
-    flat.append(one.module for one in FORMATS.values())
+    flat.append(one.module for one in (*GENERATORS.values(), *FORMATS.values()))
     flat.append(one.module for one in RUNTIMES.values() if one.module)
     flat += [[one.module for one in family.values()] for family in (METERS, PEERS, PROFILERS, PRUNINGS)]
     flat += [modules for transform in TRANSFORMS.values() for one in transform.values() for modules in one.values()]

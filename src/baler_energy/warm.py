@@ -20,13 +20,13 @@ import tempfile
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from baler_energy.fingerprint import fingerprint
 from baler_energy.forked import SOCKET_VARIABLE
-from baler_energy.variants import variant_modules
+from baler_energy.variants import ENGINES, METERS, load, variant_modules
 
 __all__ = ["handed_over", "warm_start"]
 
@@ -41,8 +41,7 @@ _IMPORTED = (
     "baler_energy.stages.apply",
     "baler_energy.stages.forward",
     "baler_energy.stages.parts",
-    "baler_energy.codecs.baler.fast",
-    "baler_energy.codecs.baler.streaming",
+    *(module for engine in ENGINES.values() for modules in engine.values() for module in modules),
 )
 _LENGTH = struct.Struct("!Q")
 
@@ -130,19 +129,13 @@ def serve(listening: socket.socket, parent: int) -> None:
 
 
 def _detect_hardware() -> None:
-    """Let codecarbon detect the hardware once; it remembers it, so that its tracker starts at once in each job.
-
-    Not with a GPU: a process that has initialised NVML must not be forked.
-    """
+    """Let meters detect hardware once; not with a GPU, as a process that has initialised NVML must not be forked."""
     from baler_energy.devices import count_gpus
-    from baler_energy.meters.codecarbon import CodecarbonMeter
 
     if count_gpus():
         return
-    meter = CodecarbonMeter()
-    with suppress(RuntimeError):  # each job reports it
-        meter.open()
-        meter.close()
+    for kind in METERS.values():
+        load(kind.module).METER.detect()
 
 
 def _run(listening: socket.socket, connection: socket.socket) -> None:

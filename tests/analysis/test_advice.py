@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from baler_energy.analysis.advice import late_sentence, missed_sentence, missing_sentence, ranked, recommended
+from baler_energy.analysis.advice import late_sentence, missed_sentence, ranked, reasons_sentence, recommended
 from baler_energy.analysis.goal import Goal
 from baler_energy.analysis.rate_distortion import CODEC, codec_name
 
@@ -153,9 +153,9 @@ def test_codecs_that_reach_the_error_with_no_packing_are_named() -> None:
 
 
 def test_codecs_that_cannot_be_used_here_are_named_with_the_reason() -> None:
-    assert missing_sentence({}) == []
+    assert reasons_sentence("Not tried", {}) == []
     reasons = {"blosc2": "The package blosc2 is not installed: `pip install x`.", "zfp": "No wheel."}
-    assert missing_sentence(reasons) == [
+    assert reasons_sentence("Not tried", reasons) == [
         "Not tried: blosc2 (the package blosc2 is not installed: `pip install x`), zfp (no wheel)."
     ]
 

@@ -142,6 +142,7 @@ CODERS = [
     *("zlib", "zlib-1", "zlib-9", "lzma", "lzma-0", "lzma-9"),
     *("blosc2", "blosc2-zstd-9-bitshuffle", "blosc2-lz4", "blosc2-lz4hc-1", "blosc2-zlib-bitshuffle", "blosc2-blosclz"),
     *("parquet-zstd", "root-zstd-5", "root-zlib-1", "root-lzma-6", "root-lz4", "rntuple-zstd-5", "rntuple-lz4"),
+    *("rntuple-zlib-1", "rntuple-lzma-1"),
 ]
 #: Coders whose packed bytes have a checksum; what the others pack is guarded by that of the compressed file only.
 CHECKED = ["zlib", "lzma", "blosc2", "blosc2-lz4-bitshuffle"]
@@ -157,7 +158,7 @@ def coder(text: str) -> Coder:
 
 @pytest.mark.parametrize("text", CODERS)
 @given(data=st.data(), dtype=st.sampled_from(NUMBERS))
-@settings(max_examples=40)  # of each of 24 coders
+@settings(max_examples=40)  # of each of these coders
 def test_packed_arrays_come_back_bit_by_bit(text, data, dtype):
     shape = data.draw(arrays.array_shapes(min_dims=1, max_dims=2, min_side=0, max_side=20))
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize

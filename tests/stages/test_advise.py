@@ -17,7 +17,7 @@ from baler_energy.data import sampling, toy
 from baler_energy.data.sampling import RUN_ROWS
 from baler_energy.errors import InputError
 from baler_energy.formats import Request, open_source
-from baler_energy.stages import advise
+from baler_energy.stages import advise, trials
 from baler_energy.stages.file_options import request_of
 from baler_energy.stages.trials import best_coder
 from baler_energy.time_limit import TimeLimit
@@ -227,6 +227,19 @@ def test_a_codec_that_is_missing_here_is_named_with_the_reason(stage, jets, tmp_
     assert "Not tried: blosc2 (the package blosc2 is not installed)." in paragraphs
     assert "<p>Not tried: blosc2 (the package blosc2 is not installed).</p>" in (tmp_path / "advice.html").read_text()
     assert "blosc2" not in table
+
+
+@pytest.mark.long
+def test_a_training_that_fails_is_named_and_the_other_codecs_are_compared(stage, jets, monkeypatch, capsys):
+    def diverges(*words, **more):
+        raise InputError("Training diverged in epoch 1.")
+
+    monkeypatch.setattr(trials, "train", diverges)
+    stage("advise", jets, "--error", 0.05, *FAST)
+    table, *paragraphs = capsys.readouterr().out.split("\n\n")
+    (said,) = (one for one in paragraphs if one.startswith("Could not be trained: "))
+    assert "baler 1/2 (training diverged in epoch 1)" in said
+    assert "quantise" in table and "baler" not in table
 
 
 def test_nothing_is_begun_after_the_time_is_over(stage, jets, capsys):

@@ -151,7 +151,7 @@ def test_a_shard_of_an_event_generator_in_a_process_of_its_own(made: Files) -> N
         pytest.skip(f"{' and '.join(missing)} not installed")
     words = ["--rows", "20", "--seed", "1", "--out", made.out / "shard.npz"]
     names = loaded(made, ["generate", "--source", "pythia8", *words])
-    names |= loaded(made, [*words, "--pt-hat-min", "15"], program=GENERATORS["pythia8"])
+    names |= loaded(made, [*words, "--pt-hat-min", "15"], program=GENERATORS["pythia8"].module)
     compare(names, *sources.generated("pythia8"))
 
 

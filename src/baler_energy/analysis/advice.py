@@ -9,7 +9,7 @@ import pandas as pd
 from baler_energy.analysis.goal import Goal
 from baler_energy.analysis.rate_distortion import CODEC, codec_name
 
-__all__ = ["CLOSE", "late_sentence", "missed_sentence", "missing_sentence", "ranked", "recommended"]
+__all__ = ["CLOSE", "late_sentence", "missed_sentence", "ranked", "reasons_sentence", "recommended"]
 
 #: The fastest codec is recommended among those whose ratios are within this factor of the best.
 CLOSE = 1.05
@@ -124,12 +124,12 @@ def missed_sentence(errors: Mapping[str, float], goal: Goal) -> list[str]:
     return [f"Not in the table, because their error is too large with every packing: {listed}."]
 
 
-def missing_sentence(reasons: Mapping[str, str]) -> list[str]:
-    """List the codecs that cannot be used on this machine, with the reasons; empty if there are none."""
+def reasons_sentence(words: str, reasons: Mapping[str, str]) -> list[str]:
+    """List the codecs that are missing from the table, with the reasons, after `words`; empty if there are none."""
     if not reasons:
         return []
     listed = ", ".join(f"{name} ({reason[:1].lower()}{reason[1:].rstrip('.')})" for name, reason in reasons.items())
-    return [f"Not tried: {listed}."]
+    return [f"{words}: {listed}."]
 
 
 def late_sentence(names: Sequence[str]) -> list[str]:

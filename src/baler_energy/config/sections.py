@@ -12,6 +12,7 @@ from baler_energy.config.derived import DerivedQuantities
 from baler_energy.config.measuring import Measurement, Peers, Profile, Selection
 from baler_energy.config.own_file import OwnFile
 from baler_energy.config.parameters import Config, Count, Parameters
+from baler_energy.variants import GENERATORS
 
 __all__ = [
     "SHARDS_PER_SEED",
@@ -21,14 +22,13 @@ __all__ = [
     "CountOrRounds",
     "Dataset",
     "FileData",
+    "GeneratedData",
     "Measurement",
     "Peers",
     "Profile",
-    "Pythia8Data",
     "Reference",
     "Repeats",
     "Selection",
-    "ToyData",
     "Training",
     "Wattmeter",
 ]
@@ -36,30 +36,22 @@ __all__ = [
 #: Number of shard seeds for each seed of a dataset, so that datasets with different seeds share no shard.
 SHARDS_PER_SEED = 10_000
 Seed = Annotated[int, Field(ge=1, le=80_000)]
+if TYPE_CHECKING:
+    Generator = str
+else:
+    Generator = Literal[tuple(GENERATORS)]
 
 
-class _Generated(Config):
-    """Generated events."""
+class GeneratedData(Config):
+    """Generated events: |generators|."""
 
-    source: str
+    source: Generator
     seed: Seed = 1
     """Seed of the generator; datasets with different seeds share no events."""
     shard_rows: Annotated[int, Field(ge=100)] = 25_000
     """Rows per generated shard; each shard is a job."""
     derived: DerivedQuantities | None = None
     """Quantities that are computed from columns before and after compression, by name: docs/physics.md."""
-
-
-class Pythia8Data(_Generated):
-    """QCD dijets at 8 TeV from Pythia 8, clustered by FastJet (extra ``pythia``)."""
-
-    source: Literal["pythia8"]
-
-
-class ToyData(_Generated):
-    """Toy data from NumPy with the same columns, labelled as toy data wherever it appears."""
-
-    source: Literal["toy"]
 
 
 class FileData(OwnFile):
@@ -70,7 +62,7 @@ class FileData(OwnFile):
 
 
 #: The key ``source`` determines the kind of dataset.
-Dataset = Annotated[Pythia8Data | ToyData | FileData, Field(discriminator="source")]
+Dataset = Annotated[GeneratedData | FileData, Field(discriminator="source")]
 
 
 class _Axes(Config):

@@ -11,7 +11,7 @@ from functools import partial
 from types import MappingProxyType
 
 from baler_energy.variant_kinds import TrainingKind
-from baler_energy.variants import CODERS, FORMATS, PRUNINGS, RUNTIMES, SCHEDULES, STARTS
+from baler_energy.variants import CODERS, FORMATS, GENERATORS, PRUNINGS, RUNTIMES, SCHEDULES, STARTS
 
 __all__ = ["FILES", "REMOTE", "explained", "filled", "one_of", "several"]
 
@@ -62,6 +62,7 @@ _LISTS: Mapping[str, Callable[[], str]] = {
     "engines": str,
     "transforms": str,
     "files": partial(one_of, FILES),
+    "generators": lambda: explained({name: kind.meaning for name, kind in GENERATORS.items()}),
     "prunings": _prunings,
     "runtimes": _runtimes,
     "schedules": partial(_meanings, SCHEDULES),

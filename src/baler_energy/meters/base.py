@@ -71,6 +71,11 @@ class Meter(Protocol):
     rare: bool = False
     """Whether few machines have the hardware, so that its absence need not be listed separately."""
 
+    @classmethod
+    def detect(cls) -> None:
+        """Detect hardware once, for all processes that are forked from this one; must leave nothing open."""
+        return
+
     def channels(self) -> Sequence[Channel]:
         """Report what can and cannot be read on this machine; works without `open`, in well under a second."""
         ...

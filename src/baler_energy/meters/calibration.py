@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median, stdev
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
@@ -42,6 +42,10 @@ _UNITS = {
     "time_per_row": "s",
     "threads": "1",
 }
+if TYPE_CHECKING:
+    CalibratedQuantity = str
+else:
+    CalibratedQuantity = Literal[tuple(_UNITS)]
 
 
 class _Record(BaseModel):
@@ -53,16 +57,7 @@ class Calibrated(_Record):
 
     meter: str
     component: str
-    quantity: Literal[
-        "idle_power",
-        "tick",
-        "shortest_window",
-        "overhead_cpu",
-        "overhead_duration",
-        "energy_per_row",
-        "time_per_row",
-        "threads",
-    ]
+    quantity: CalibratedQuantity
     value: float | None
     spread: float | None = None
     """Standard deviation over the `n` values."""

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from importlib.util import find_spec
 from typing import Any
 
@@ -70,6 +71,14 @@ class CodecarbonMeter(Meter):
         self._given: dict[str, float] = {}
         self._edge_s = 0.0
         self._series: list[Sample] = []
+
+    @classmethod
+    def detect(cls) -> None:
+        """Let codecarbon detect the hardware; it remembers it, so that trackers of forked processes start at once."""
+        meter = cls()
+        with suppress(RuntimeError):  # each process reports it
+            meter.open()
+            meter.close()
 
     def channels(self) -> Sequence[Channel]:
         """Report what codecarbon measures; its source of the CPU's power is only known after `open`."""

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from baler_energy.analysis.goal import MEASURES, Goal
-from baler_energy.config.options import option
+from baler_energy.config.options import add_options, option
 from baler_energy.config.parameters import AXES
+from baler_energy.config.recommended import RECOMMENDED_EPOCHS
 from baler_energy.config.texts import FILES, REMOTE, one_of
 from baler_energy.errors import InputError
 from baler_energy.files import write_text
@@ -18,7 +19,7 @@ from baler_energy.formats import FILE_FORMATS, Request, check_request, format_of
 from baler_energy.meters.options import add_session_arguments
 from baler_energy.progress import announce
 from baler_energy.stages.file_options import add_file_arguments, number_type, request_of
-from baler_energy.stages.options import PointOptions, positive_int
+from baler_energy.stages.options import PointOptions
 from baler_energy.time_limit import TimeLimit
 
 if TYPE_CHECKING:
@@ -43,7 +44,6 @@ whether energy was measured, or modelled because the machine has no counter."""
 
 _SAMPLE_MB, _MAX_SAMPLE_MB = 8.0, 10_000.0
 _LIMIT_S = 100.0
-_EPOCHS = 5
 #: Share of the time after which the rest of a large file is not read.
 _READING = 0.4
 
@@ -83,10 +83,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="start nothing further after this time, which includes reading the file (default: %(default)g)",
     )
-    parser.add_argument(
-        "--epochs", type=positive_int, default=_EPOCHS, metavar="N", help="epochs per training (default: %(default)s)"
-    )
-    parser.add_argument("--threads", type=positive_int, metavar="N", help="threads (default: all cores but one)")
+    add_options(parser, PointOptions, only=["epochs", "threads"], defaults={"epochs": RECOMMENDED_EPOCHS})
     file = parser.add_argument_group("your file")
     add_file_arguments(
         file, formats=FILE_FORMATS, default_format="by the suffix", default_columns="all; ROOT: all numeric ones"
@@ -105,7 +102,7 @@ def run(args: argparse.Namespace) -> None:
     from baler_energy.stages.measured import Measuring
 
     measuring = Measuring.of(args)
-    base = PointOptions(epochs=args.epochs, **({} if args.threads is None else {"threads": args.threads}))
+    base = PointOptions(epochs=args.epochs, threads=args.threads)
     size = int(args.sample_mb * 1e6)
     sample = sample_file(args.file, request_of(args), size, args.format, stop=lambda: limit.over(_READING))
     for warning in sample.warnings:
@@ -164,6 +161,8 @@ def advise(trials: "Trials") -> "tuple[pd.DataFrame, dict[str, float]]":
         for point in _announced(trials.in_time(trainable), len(trainable)):
             if chosen := trials.trained(point, coder):
                 rows += trials.measured(chosen)
+            elif point_name(point) in trials.failed:
+                continue
             elif trials.trials_over():
                 trials.late.append(f"{point_name(point)} with every packing")
             else:
@@ -182,7 +181,7 @@ def _announced(points: Iterable[PointOptions], total: int) -> Iterator[PointOpti
 
 def _said(codecs: "pd.DataFrame", missed: Mapping[str, float], trials: "Trials", args: argparse.Namespace) -> list[str]:
     """Return the recommendation, its commands, and a description of the comparison."""
-    from baler_energy.analysis.advice import late_sentence, missed_sentence, missing_sentence, recommended
+    from baler_energy.analysis.advice import late_sentence, missed_sentence, reasons_sentence, recommended
     from baler_energy.figures.advice import sample_sentence, trivial_sentence
 
     goal, sample = trials.goal, trials.sample
@@ -192,7 +191,8 @@ def _said(codecs: "pd.DataFrame", missed: Mapping[str, float], trials: "Trials",
     if number >= 0:
         commands = _commands(codecs.iloc[number], sample, args)
         said.append("\n  ".join(["To compress and decompress the file with it:", *commands]))
-    said += [*missed_sentence(missed, goal), *missing_sentence(trials.missing()), *late_sentence(trials.late)]
+    said += [*missed_sentence(missed, goal), *reasons_sentence("Could not be trained", trials.failed)]
+    said += [*reasons_sentence("Not tried", trials.missing()), *late_sentence(trials.late)]
     return [*said, *trivial_sentence(codecs, goal), sample_sentence(sample, goal)]
 
 

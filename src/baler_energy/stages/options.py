@@ -9,7 +9,7 @@ from pydantic import Field
 
 from baler_energy.codecs.baler.architecture import latent_columns
 from baler_energy.codecs.baler.runtimes import runtime_of
-from baler_energy.codecs.engines import check_values, device_of, engine_of
+from baler_energy.codecs.engines import check_values, device_of
 from baler_energy.codecs.engines.base import Asked
 from baler_energy.codecs.packing import Packing
 from baler_energy.config.options import add_options
@@ -18,6 +18,7 @@ from baler_energy.cores import allowed_cpus, default_threads
 from baler_energy.errors import UnavailableError
 from baler_energy.meters.visible import hold_first_gpu, number_by_bus
 from baler_energy.progress import announce
+from baler_energy.variants import TIMED_ENGINE
 
 if TYPE_CHECKING:
     import torch
@@ -30,7 +31,6 @@ __all__ = [
     "add_point_arguments",
     "configure_torch",
     "point_options",
-    "positive_int",
 ]
 
 
@@ -133,7 +133,7 @@ def point_options(args: argparse.Namespace, defaults: Mapping[str, Any] | None =
         raise UnavailableError(f"--runtime {point.runtime}: {reason}")
     if reason := Packing.parse(point.packing).missing():
         raise UnavailableError(f"--packing {point.packing}: {reason}")
-    if engine_of(point).tunes_threads and point.threads == "auto" and (threads := _calibrated_threads(args)):
+    if point.engine == TIMED_ENGINE and point.threads == "auto" and (threads := _calibrated_threads(args)):
         return point.changed(threads=threads)
     return point
 
@@ -196,10 +196,3 @@ def actual_device(name: str) -> str:
         return "cpu"
     hold_first_gpu()
     return "cuda"
-
-
-def positive_int(text: str) -> int:
-    """Parse a whole number of 1 or more."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
-    return int(text)

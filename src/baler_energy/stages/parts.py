@@ -27,6 +27,7 @@ from baler_energy.stages.options import (
     point_options,
 )
 from baler_energy.stages.profiled import Job
+from baler_energy.variants import PROFILERS
 from baler_energy.vocabulary import OPERATIONS, Evidence, Quantity
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ def _none(reason: str) -> dict[str, list[Hotspot]]:
     """Return rows with the reason that there are no parts."""
     announce(f"parts: no values: {reason}")
     absent = Hotspot(kind="absent", name=_PROFILER, reason=reason)
-    return {name: [absent] for name in (*OPERATIONS, "prepare", "machine")}
+    return {name: [absent] for name in (*OPERATIONS, *PROFILERS[_PROFILER].besides)}
 
 
 def _synchronise(device: str) -> dict[str, Any]:

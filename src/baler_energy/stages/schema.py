@@ -105,7 +105,7 @@ _LISTS = {"coders": usages, "engines": _engines, "transforms": _transforms, "lim
 
 
 def _section(name: str, model: dict[str, Any], models: dict[str, Any]) -> str:
-    title = "The study" if name == "Study" else f"`{_key_of(name)}`"
+    title = "The study" if name == "Study" else f"`{_key_of(name, model['properties'])}`"
     head = [f"### {title}", "", " ".join(model["description"].split()), ""]
     head += ["| key | allowed | default | meaning |", "|---|---|---|---|"]
     required = model.get("required", [])
@@ -125,9 +125,10 @@ def _meaning(key: str, value: dict[str, Any], models: dict[str, Any]) -> str:
     return " ".join(text.split())
 
 
-def _key_of(name: str) -> str:
-    source = re.fullmatch(r"(\w+)Data", name)
-    return f"data: NAME: {{source: {source[1].lower()}}}" if source else re.sub(r"\B(?=[A-Z])", "_", name).lower()
+def _key_of(name: str, properties: dict[str, Any]) -> str:
+    if "source" in properties:
+        return f"data: NAME: {{source: {_allowed(properties['source']).replace('`', '').replace(', ', ' or ')}}}"
+    return re.sub(r"\B(?=[A-Z])", "_", name).lower()
 
 
 def _default(value: dict[str, Any]) -> str:

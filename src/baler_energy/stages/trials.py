@@ -74,6 +74,8 @@ class Trials:
         Whether to leave time for `curves`.
     late
         Names of what was not tried because the time was over; the trials add to it.
+    failed
+        Reasons why codecs could not be trained, by name; the trials add to it.
     """
 
     sample: Sample
@@ -84,6 +86,7 @@ class Trials:
     limit: TimeLimit
     curves_follow: bool = False
     late: list[str] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
 
     def prepare(self) -> None:
         """Write the sample's tables."""
@@ -126,9 +129,13 @@ class Trials:
     def trained(self, point: PointOptions, coder: str) -> PointOptions | None:
         """Train and measure a transform and choose a packing with a coder.
 
-        Returns None if no packing that was tried in time meets the goal.
+        Returns None if the training fails, or if no packing that was tried in time meets the goal.
         """
-        train(self._table("training"), self._out(point) / "train", point, Training(), self.measuring)
+        try:
+            train(self._table("training"), self._out(point) / "train", point, Training(), self.measuring)
+        except InputError as error:  # a loss that is not finite, or a column that cannot be scaled
+            self.failed[point_name(point)] = str(error)
+            return None
         packing = self._trained_packing(point, coder)
         return None if packing is None else point.changed(packing=packing)
 

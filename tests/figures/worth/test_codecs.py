@@ -133,15 +133,20 @@ def test_a_pca_that_stores_more_than_another_codec_is_not_named(several: Tables,
 
 def test_the_notes_are_few(several: Tables) -> None:
     notes = TABLE.notes(codecs(several), several)
-    assert len(notes) == 5 and notes[0].startswith("Most favourable for Baler: at the error of baler 1/2, 25")
+    assert len(notes) == 4 and notes[0].startswith("Most favourable for Baler: at the error of baler 1/2, 25")
     assert (
         "quantise+pcodec stores" in notes[1] and "times less" in notes[1] and "to compress a GB (modelled)" in notes[1]
     )
-    assert notes[2] == "Not available here: sz3-0.01. The package pysz is missing."
-    assert "On more threads" in notes[3] and "trivial codec" in notes[4]
+    assert "On more threads" in notes[2] and "trivial codec" in notes[3]
     runs = several["runs"]
     single = several | {"runs": runs[runs["repeat"] == 0]}
     assert any("n = 1" in note for note in TABLE.notes(codecs(single), single))
+
+
+def test_a_codec_that_is_not_available_has_a_row_with_the_reason(several: Tables) -> None:
+    last = TABLE.rows(codecs(several), 1000)[-1]
+    assert last["codec"] == "sz3-0.01 (not available here)" and last["ratio"] == ""
+    assert last["at the error of"] == "The package pysz is missing."
 
 
 def test_energies_with_different_evidence_are_not_compared(several: Tables) -> None:

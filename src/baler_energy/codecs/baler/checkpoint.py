@@ -156,9 +156,7 @@ def check_point(checkpoint: Checkpoint, point: Parameters, path: Path) -> None:
     InputError
         The precision, the model or the compression ratio differs from the checkpoint's.
     """
-    # Only the training's matrix products have 16 bits.
-    needed = {"bfloat16": "float32", "float16": "float32"}.get(point.precision, point.precision)
-    if checkpoint.precision != needed:
+    if DTYPES[checkpoint.precision] != DTYPES[point.precision]:
         raise InputError(
             f"{path}: was trained in {checkpoint.precision}, but --precision is {point.precision}. Use --precision "
             f"{checkpoint.precision}."

@@ -53,8 +53,6 @@ class Engine:
         Profilers that support it; None: all. Without any, it cannot be profiled.
     has_layers
         Whether its network consists of layers that can be measured separately.
-    tunes_threads
-        Whether ``threads: auto`` uses the calibrated number of threads.
     macs
         Returns the multiply-accumulates per row of the table in the matrix products of an operation other than the
         training, which records its own, from the record's parameters (null where they do not apply); or the reason why
@@ -77,7 +75,6 @@ class Engine:
     reads_files: bool = False
     profilers: tuple[str, ...] | None = ()
     has_layers: bool = False
-    tunes_threads: bool = False
     macs: Callable[[str, Mapping[str, Any]], int | str] = _without_products
     reasons: Mapping[str, str] = field(default_factory=dict)
     refuse: Callable[[Parameters, Training], None] = _refuse_nothing

@@ -27,7 +27,6 @@ ENGINE = Engine(
     precisions=("float64", "float32", "bfloat16", "float16"),
     reads_files=True,
     profilers=("cprofile",),
-    tunes_threads=True,
     macs=macs_per_row,
     refuse=_refuse,
 )

@@ -9,11 +9,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from baler_energy.analysis.matched_error import MEASURES, scorecard
-from baler_energy.analysis.rate_distortion import COSTS, MEMORY
+from baler_energy.analysis.rate_distortion import COSTS, MEMORY, family
 from baler_energy.figures.bars import name_rows
 from baler_energy.figures.base import FigureSpec, Tables, require_rows
 from baler_energy.figures.captions import ERROR_ROWS
 from baler_energy.figures.codec_rows import codecs_at_centre, where
+from baler_energy.figures.selection import centre_of
 from baler_energy.figures.style import COLOURS, count_text, grid, legend_below, log_ticks, note_empty, plain, subtitle
 from baler_energy.vocabulary import Evidence, Operation
 
@@ -43,7 +44,7 @@ def draw_scorecard(tables: Tables) -> Figure:
     _, runs, device = codecs_at_centre(tables)
     card = scorecard(runs)
     require_rows("no codec trains in epochs, so there is no error to compare others at", card)
-    chosen = _chosen(card)
+    chosen = _chosen(card, family(centre_of(tables["runs"])))
     card = card[card["at_codec"].isin(chosen)]
     others = card[~card["measured"]]
     require_rows(f"no other codec reaches the error of {' or '.join(chosen)}", others)
@@ -71,17 +72,14 @@ def draw_scorecard(tables: Tables) -> Figure:
     return figure
 
 
-def _chosen(card: pd.DataFrame) -> list[str]:
+def _chosen(card: pd.DataFrame, central: str) -> list[str]:
     """Choose the trained codecs to compare with: those of one family, and the one that does best against the others.
 
-    The family is the one with the most values of epochs. In a study that varies epochs around its centre, this family
-    has the centre's ratio and packing. The other one is that whose best rival stores least more; rivals do not train in
-    epochs.
+    The family is that of the study's centre (`central`) or, if the centre does not train in epochs, the first one. The
+    other codec is the one whose best rival stores least more; rivals do not train in epochs.
     """
-    counts = card.groupby("at_family", sort=False)["at_epochs"].nunique()
-    # The shortest name has the fewest parameters that are not the default.
-    family = min(counts.index[counts == counts.max()], key=len)
-    chosen = list(card[card["at_family"] == family].sort_values("at_epochs", kind="stable")["at_codec"].unique())
+    of_family = card[card["at_family"] == (central if card["at_family"].eq(central).any() else card["at_family"].iloc[0])]
+    chosen = list(of_family.sort_values("at_epochs", kind="stable")["at_codec"].unique())
     rivals = card[~card["in_epochs"].astype(bool) & (card["measure"] == next(iter(MEASURES)))]
     best = [] if rivals.empty else [rivals.groupby("at_codec")["ratio_factor"].max().idxmin()]
     kept = chosen[-(len(_MARKS) - len(set(best) - set(chosen))) :]
@@ -155,7 +153,7 @@ FIGURES = (
         "Factor by which each family of codecs is better than a trained codec at its error: fewer stored bytes, less "
         "energy (time if energy is not measured) to compress and to decompress, less memory. Marks to the right of the "
         "dashed line are better than the trained codec, marks to the left are worse; the energy of its training is not "
-        "included. The trained codecs are those of the family with the most values of epochs, and the one that does "
+        "included. The trained codecs are those of the family of the study's centre, and the one that does "
         "best against the codecs that are not trained in epochs. Upper row: codecs with the same RMS residual over the "
         "range; lower row: codecs with the same median relative error. Values are interpolated between the two members "
         "of a family next to that error; a family without errors on both sides has no mark. Bars are 95 % t intervals "
