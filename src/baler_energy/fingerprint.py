@@ -26,7 +26,9 @@ __all__ = ["fingerprint", "ingredients", "modules_behind", "package_versions", "
 PACKAGE = "baler_energy"
 ROOT = Path(__file__).parent
 #: Lists of names: adding a line to them changes no result.
-REGISTRIES = frozenset({f"{PACKAGE}.variants", f"{PACKAGE}.variant_kinds", f"{PACKAGE}.sources"})
+REGISTRIES = frozenset(
+    {f"{PACKAGE}.variants", f"{PACKAGE}.variant_kinds", f"{PACKAGE}.sources", f"{PACKAGE}.stages.file_names"}
+)
 #: Packages that do not affect any value.
 _DISPLAY = frozenset({"tqdm"})
 #: Distributions whose name differs from that of the imported package; searching all of them takes 0.3 s.

@@ -17,8 +17,9 @@ from baler_energy.config.options import add_options
 from baler_energy.data.table import Table
 from baler_energy.meters.options import add_session_arguments
 from baler_energy.meters.session import Outcome, Session
-from baler_energy.profilers.hotspots import HOTSPOTS, Hotspot, write_hotspots
+from baler_energy.profilers.hotspots import Hotspot, write_hotspots
 from baler_energy.progress import announce, progress
+from baler_energy.stages.file_names import HOTSPOTS
 from baler_energy.stages.measured import Measuring
 from baler_energy.stages.options import (
     PointOptions,
