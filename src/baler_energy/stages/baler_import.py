@@ -80,7 +80,7 @@ def baler_import(project: Path, out: Path, data: Path | None = None) -> str:
     InputError
         A file is missing or wrong, files do not match, or Baler was used in a way that cannot be imported.
     """
-    from baler_energy.codecs.baler.coder import write_latents
+    from baler_energy.codecs.baler.in_memory import write_latents
     from baler_energy.codecs.upstream import files
 
     folder = Folder(project)

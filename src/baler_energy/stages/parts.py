@@ -251,9 +251,9 @@ def _pieces(job: Job) -> "list[Part]":
         return pieces.train_parts(table, job.architecture, job.settings, job.device)
     compressed = job.folder / "parts.baler"
     if job.operation == "compress":
-        return pieces.compress_parts(job.coder, table, size, job.device, compressed)
-    job.coder.compress(table, compressed)
-    return pieces.decompress_parts(job.coder, compressed, size, job.device)
+        return pieces.compress_parts(job.codec, table, size, job.device, compressed)
+    job.codec.compress(table, compressed)
+    return pieces.decompress_parts(job.codec, compressed, size, job.device)
 
 
 def _part(part: "Part", operation: str, fields: _Fields, whole_s: float) -> Hotspot:
@@ -352,10 +352,10 @@ def _one_batch(job: Job) -> Callable[[], object]:
     table = job.table
     batch = table.data[: job.point.batch_size]
     if job.operation == "compress":
-        return lambda: job.coder.encode(batch)
+        return lambda: job.codec.encode(batch)
     if job.operation == "decompress":
-        latents = job.coder.encode(batch)
-        return lambda: job.coder.decode(latents)
+        latents = job.codec.encode(batch)
+        return lambda: job.codec.decode(latents)
     import torch
 
     from baler_energy.codecs.baler.model import DTYPES
