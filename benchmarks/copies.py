@@ -81,7 +81,7 @@ def _ours(args: argparse.Namespace, folder: Path) -> tuple[dict[str, Callable[[]
     import baler_energy
     from baler_energy.codecs.baler.architecture import Architecture
     from baler_energy.codecs.baler.checkpoint import Checkpoint
-    from baler_energy.codecs.baler.coder import Coder
+    from baler_energy.codecs.baler.in_memory import InMemoryCodec
     from baler_energy.codecs.baler.settings import TrainingSettings
     from baler_energy.codecs.baler.training import train
     from baler_energy.data.table import Table
@@ -96,13 +96,13 @@ def _ours(args: argparse.Namespace, folder: Path) -> tuple[dict[str, Callable[[]
 
     trained = training()
     checkpoint = Checkpoint.of(trained.model, trained.normalisation, table.names, table.dtypes)
-    coder = Coder(checkpoint, device, args.batch_size)
+    codec = InMemoryCodec(checkpoint, device, args.batch_size)
     path = folder / "table.baler"
-    coder.compress(table, path)
+    codec.compress(table, path)
     operations = {
         "train": training,
-        "compress": lambda: coder.compress(table, path),
-        "decompress": lambda: coder.decompress(path),
+        "compress": lambda: codec.compress(table, path),
+        "decompress": lambda: codec.decompress(path),
     }
     return operations, Path(baler_energy.__file__).parent
 

@@ -83,18 +83,18 @@ def one(operation: str, folder: Path, threads: int) -> None:
     import torch
 
     from baler_energy.codecs.baler.checkpoint import Checkpoint
-    from baler_energy.codecs.baler.streaming import streaming_coder
+    from baler_energy.codecs.baler.streaming import streaming_codec
     from baler_energy.formats import open_source
 
     torch.set_num_threads(threads)
-    coder = streaming_coder(Checkpoint.read(folder / "c.pt"), torch.device("cpu"))
+    codec = streaming_codec(Checkpoint.read(folder / "c.pt"), torch.device("cpu"))
     imported_b = _peak_b()
     start_s = time.perf_counter()
     if operation == "compress":
         with open_source(folder / "table.npz") as source:
-            coder.compress(source, folder / "table.baler")
+            codec.compress(source, folder / "table.baler")
     else:
-        coder.decompress(folder / "table.baler", folder / "back.npz")
+        codec.decompress(folder / "table.baler", folder / "back.npz")
     duration_s = time.perf_counter() - start_s
     (folder / "back.npz").unlink(missing_ok=True)
     print(duration_s, _peak_b() - imported_b)

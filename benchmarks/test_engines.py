@@ -24,9 +24,9 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from baler_energy.codecs.baler import fast, training
 from baler_energy.codecs.baler.architecture import Architecture
 from baler_energy.codecs.baler.checkpoint import Checkpoint
-from baler_energy.codecs.baler.coder import Coder
+from baler_energy.codecs.baler.in_memory import InMemoryCodec
 from baler_energy.codecs.baler.settings import TrainingSettings
-from baler_energy.codecs.baler.streaming import streaming_coder
+from baler_energy.codecs.baler.streaming import streaming_codec
 from baler_energy.codecs.baler.training import new_model
 from baler_energy.codecs.normalisation import Normalisation
 from baler_energy.cores import physical_cores
@@ -55,12 +55,12 @@ def _train(engine: str, precision: str, folder: Path) -> Work:
 def _compress(engine: str, precision: str, folder: Path) -> Work:
     """From memory to a file with the reference, from file to file with the fast engine: as `baler-energy` does."""
     table, path = toy.generate(CODED_ROWS, 1), folder / "table.npz"
-    codec = _untrained(table, precision)
+    checkpoint = _untrained(table, precision)
     if engine == "reference":
-        coder = Coder(codec, CPU, BATCH)
-        return lambda: coder.compress(table, folder / "reference.baler")
+        codec = InMemoryCodec(checkpoint, CPU, BATCH)
+        return lambda: codec.compress(table, folder / "reference.baler")
     table.write(path)
-    streaming = streaming_coder(codec, CPU)
+    streaming = streaming_codec(checkpoint, CPU)
 
     def streamed() -> None:
         with open_source(path) as source:
@@ -72,12 +72,12 @@ def _compress(engine: str, precision: str, folder: Path) -> Work:
 def _decompress(engine: str, precision: str, folder: Path) -> Work:
     """From a file to memory with the reference, from file to file with the fast engine."""
     table, path = toy.generate(CODED_ROWS, 1), folder / "compressed.baler"
-    codec = _untrained(table, precision)
-    coder = Coder(codec, CPU, BATCH)
-    coder.compress(table, path)
+    checkpoint = _untrained(table, precision)
+    codec = InMemoryCodec(checkpoint, CPU, BATCH)
+    codec.compress(table, path)
     if engine == "reference":
-        return lambda: coder.decompress(path)
-    streaming = streaming_coder(codec, CPU)
+        return lambda: codec.decompress(path)
+    streaming = streaming_codec(checkpoint, CPU)
     return lambda: streaming.decompress(path, folder / "reconstructed.npz")
 
 

@@ -27,7 +27,9 @@ __all__ = ["fingerprint", "ingredients", "modules_behind", "package_versions", "
 PACKAGE = "baler_energy"
 ROOT = Path(__file__).parent
 #: Lists of names: adding a line to them changes no result, except for `_FACTS`.
-REGISTRIES = frozenset({f"{PACKAGE}.variants", f"{PACKAGE}.variant_kinds", f"{PACKAGE}.sources"})
+REGISTRIES = frozenset(
+    {f"{PACKAGE}.variants", f"{PACKAGE}.variant_kinds", f"{PACKAGE}.sources", f"{PACKAGE}.stages.file_names"}
+)
 #: What the registries say about variants and results depend on, if a module imports it.
 _FACTS = frozenset(
     {f"{PACKAGE}.vocabulary.PRIMARY_METERS", f"{PACKAGE}.vocabulary.NODE_METERS", f"{PACKAGE}.variants.NOTICES"}

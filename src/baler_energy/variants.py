@@ -98,15 +98,15 @@ ENGINES: Mapping[str | None, Mapping[str, tuple[str, ...]]] = {
     "reference": {
         "about": (f"{_ROOT}.codecs.engines.reference",),
         "train": (f"{_ROOT}.codecs.baler.training",),
-        "compress": (f"{_ROOT}.codecs.baler.coder",),
-        "decompress": (f"{_ROOT}.codecs.baler.coder",),
+        "compress": (f"{_ROOT}.codecs.baler.in_memory",),
+        "decompress": (f"{_ROOT}.codecs.baler.in_memory",),
     },
     "upstream": {
         "about": (f"{_ROOT}.codecs.engines.upstream",),
         "train": (f"{_ROOT}.codecs.upstream.training",),
         "compress": (f"{_ROOT}.codecs.upstream.compressing",),
         "decompress": (f"{_ROOT}.codecs.upstream.decompressing", FORMATS["npz"].module),
-        "profile": (f"{_ROOT}.codecs.upstream.profiling", f"{_ROOT}.codecs.baler.coder"),
+        "profile": (f"{_ROOT}.codecs.upstream.profiling", f"{_ROOT}.codecs.baler.in_memory"),
     },
     "fast": {
         "about": (f"{_ROOT}.codecs.engines.fast",),

@@ -16,7 +16,7 @@ from baler_energy.codecs.container import Reader
 from baler_energy.codecs.engines import engine_of
 from baler_energy.codecs.identity import Identity
 from baler_energy.codecs.packing import Packing
-from baler_energy.codecs.streaming import StreamingCoder
+from baler_energy.codecs.streaming import StreamingCodec
 from baler_energy.config.parameters import Training
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
@@ -45,18 +45,18 @@ def columns(dtype: str, rows: int) -> st.SearchStrategy[np.ndarray]:
     return arrays.arrays(dtype, rows, elements=st.integers(max(limits.min, -EXACT), min(limits.max, EXACT)))
 
 
-def coder(names: tuple[str, ...], dtypes: tuple[str, ...], packing: str, threads: int = 1) -> StreamingCoder:
+def streaming_codec(names: tuple[str, ...], dtypes: tuple[str, ...], packing: str, threads: int = 1) -> StreamingCodec:
     if reason := Packing.parse(packing).missing():
         pytest.skip(reason)
-    codec = Identity(names, dtypes)
-    return StreamingCoder(codec, lambda: codec.encode, lambda: codec.decode, packing=packing, threads=threads)
+    identity = Identity(names, dtypes)
+    return StreamingCodec(identity, lambda: identity.encode, lambda: identity.decode, packing=packing, threads=threads)
 
 
 def there_and_back(path: Path, out: Path, packing: str, threads: int = 1) -> None:
     with open_source(path) as source:
-        coder(source.names, source.dtypes, packing, threads).compress(source, out.with_suffix(".baler"))
+        streaming_codec(source.names, source.dtypes, packing, threads).compress(source, out.with_suffix(".baler"))
     facts = Reader(out.with_suffix(".baler")).facts
-    coder(facts.names, facts.dtypes, packing, threads).decompress(out.with_suffix(".baler"), out)
+    streaming_codec(facts.names, facts.dtypes, packing, threads).decompress(out.with_suffix(".baler"), out)
 
 
 @pytest.mark.parametrize("packing", LOSSLESS)
@@ -129,7 +129,7 @@ def test_a_value_beyond_the_number_format_is_refused(tmp_path):
 def test_columns_are_stored_in_their_own_types_and_smaller_than_floats(tmp_path, table):
     table.write(tmp_path / "t.npz")
     with open_source(tmp_path / "t.npz") as source:
-        sizes = coder(source.names, source.dtypes, "none").compress(source, tmp_path / "t.baler")
+        sizes = streaming_codec(source.names, source.dtypes, "none").compress(source, tmp_path / "t.baler")
     assert sizes.latent_bytes == table.native_bytes and sizes.correction_bytes == 0
     (block,) = Reader(tmp_path / "t.baler").blocks()
     assert tuple(values.dtype.name for values in block.arrays) == table.dtypes

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from baler_energy.codecs import pca as module
 from baler_energy.codecs.corrections import NOISE
 from baler_energy.codecs.pca import Pca, fit
-from baler_energy.codecs.streaming import StreamingCoder
+from baler_energy.codecs.streaming import StreamingCodec
 from baler_energy.data import toy
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
@@ -88,10 +88,10 @@ def test_ways_of_decoding_differ_by_less_than_a_bound_allows_for(jets):
 def test_a_bound_holds(jets, tmp_path, packing):
     table, path = jets
     found = fitted(path, 3)
-    coder = StreamingCoder(found, lambda: found.encode, lambda: found.decode, packing=packing, threads=1)
+    codec = StreamingCodec(found, lambda: found.encode, lambda: found.decode, packing=packing, threads=1)
     with open_source(path) as source:
-        coder.compress(source, tmp_path / "t.baler")
-    coder.decompress(tmp_path / "t.baler", tmp_path / "back.npz")
+        codec.compress(source, tmp_path / "t.baler")
+    codec.decompress(tmp_path / "t.baler", tmp_path / "back.npz")
     bound = float(packing.rpartition("-")[2]) * np.ptp(table.data, axis=0)
     assert (np.abs(Table.read(tmp_path / "back.npz").data - table.data) <= bound * (1 + 1e-12)).all()
 

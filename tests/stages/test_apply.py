@@ -98,7 +98,7 @@ def test_a_failed_decompression_leaves_no_record_of_an_earlier_run(stage, pipeli
     def fails(*_):
         raise InputError("no")
 
-    monkeypatch.setattr("baler_energy.codecs.baler.coder.Coder.decode", fails)
+    monkeypatch.setattr("baler_energy.codecs.baler.in_memory.InMemoryCodec.decode", fails)
     with pytest.raises(InputError, match="no"):
         apply(stage, pipeline, tmp_path)
     assert (tmp_path / "compress/measurement.json").exists()

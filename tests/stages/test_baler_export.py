@@ -11,7 +11,7 @@ import torch
 
 from baler_energy.codecs.baler.architecture import Architecture
 from baler_energy.codecs.baler.checkpoint import Checkpoint
-from baler_energy.codecs.baler.coder import Coder
+from baler_energy.codecs.baler.in_memory import InMemoryCodec
 from baler_energy.codecs.baler.model import Autoencoder
 from baler_energy.codecs.container import Reader
 from baler_energy.codecs.normalisation import Normalisation
@@ -216,7 +216,7 @@ def test_baler_itself_agrees_on_what_was_trained_here(baler, stage, project, tmp
     codec = replace(trained, parameters=parameters, precision="float64")
     _assert_baler_agrees(baler, project, codec, whole.data)
     latents = files.read_latents(project.compressed, codec)
-    ours, theirs = (Coder(one, CPU, 512).decode(latents) for one in (trained, codec))
+    ours, theirs = (InMemoryCodec(one, CPU, 512).decode(latents) for one in (trained, codec))
     assert np.all(np.abs(ours - theirs).max(axis=0) <= 1e-5 * codec.normalisation.features[1])
 
 
@@ -224,10 +224,10 @@ def _assert_baler_agrees(baler, project: Folder, codec: Checkpoint, data: np.nda
     """Let Baler compress and decompress a project's table, and compare its latents and values with ours."""
     baler(project, "compress")
     baler(project, "decompress")
-    coder = Coder(codec, CPU, 512)
+    ours = InMemoryCodec(codec, CPU, 512)
     theirs = files.read_latents(project.compressed, codec)
-    assert np.all(np.abs(coder.encode(data) - theirs).max(axis=0) <= 1e-12 * np.ptp(theirs, axis=0))
-    _assert_truncated_alike(coder.decode(theirs), files.read_table(project.decompressed, codec.dtypes), codec)
+    assert np.all(np.abs(ours.encode(data) - theirs).max(axis=0) <= 1e-12 * np.ptp(theirs, axis=0))
+    _assert_truncated_alike(ours.decode(theirs), files.read_table(project.decompressed, codec.dtypes), codec)
 
 
 def _assert_truncated_alike(ours: np.ndarray, theirs: Table, codec: Checkpoint) -> None:
@@ -246,7 +246,7 @@ def test_baler_decompresses_what_was_compressed_here(baler, stage, pipeline, pro
     )
     baler(project, "decompress")
     codec = Checkpoint.read(pipeline.checkpoint)
-    ours = Coder(codec, CPU, 512).decode(Reader(pipeline.compressed).latents())
+    ours = InMemoryCodec(codec, CPU, 512).decode(Reader(pipeline.compressed).latents())
     theirs = files.read_table(project.decompressed, codec.dtypes)
     floats = ~theirs.integer
     # Both as float32, whose neighbour a difference in the last bit of float64 can reach.
@@ -257,7 +257,7 @@ def test_baler_decompresses_what_was_compressed_here(baler, stage, pipeline, pro
 
 def test_a_file_with_an_error_bound_is_refused(pipeline, tmp_path):
     codec, table = Checkpoint.read(pipeline.checkpoint), Table.read(pipeline.table)
-    Coder(codec, CPU, 512, "zstd+bound-0.01").compress(table, tmp_path / "b.baler")
+    InMemoryCodec(codec, CPU, 512, "zstd+bound-0.01").compress(table, tmp_path / "b.baler")
     with pytest.raises(InputError, match="which Baler cannot"):
         baler_export(pipeline.checkpoint, tmp_path / "workspaces" / "w" / "p", tmp_path / "b.baler")
     assert not (tmp_path / "workspaces").exists() or not list((tmp_path / "workspaces").rglob("p"))

@@ -14,6 +14,7 @@ from baler_energy.errors import InputError
 from baler_energy.records import Measurement
 from baler_energy.stages import peer as stage
 from baler_energy.stages import train
+from baler_energy.stages.file_names import PEER_RESULT
 
 
 def python(code):
@@ -96,11 +97,11 @@ def test_a_tool_that_cannot_run_is_a_result(pipeline, tmp_path, capfd, monkeypat
     out = tmp_path / "peer"
     quick = ("--device", "cpu", "--threads", 1, "--batch-size", 64, "--epochs", 2, "--run-id", "a point")
     stage.run(parse("--tool", "pyjoules", "--data", pipeline.table, "--out", out, "--meters", "process", *quick))
-    result = json.loads((out / stage.RESULT).read_text())
+    result = json.loads((out / PEER_RESULT).read_text())
     assert result["measurement"] is None
     assert "pyJoules" in result["reason"]
     assert result["parameters"]["rows"] == 300
-    assert [path.name for path in out.iterdir()] == [stage.RESULT]
+    assert [path.name for path in out.iterdir()] == [PEER_RESULT]
     assert "pyjoules" in capfd.readouterr().err
     (row,) = peer_rows(result)
     assert (row["run_id"], row["value"], row["batch_size"]) == ("a point", None, 64)
@@ -115,7 +116,7 @@ def test_the_record_of_the_training_is_kept(pipeline, tmp_path, monkeypatch):
 
     monkeypatch.setattr(stage, "run_limited", run_limited)
     stage.run(parse("--tool", "zeus", "--data", pipeline.table, "--out", tmp_path / "peer"))
-    result = json.loads((tmp_path / "peer" / stage.RESULT).read_text())
+    result = json.loads((tmp_path / "peer" / PEER_RESULT).read_text())
     assert Measurement.model_validate(result["measurement"]) == record
     assert result["reason"] is None
     assert (result["tool"], result["operation"]) == ("zeus", "train")
@@ -129,8 +130,8 @@ def test_a_wrong_time_limit(tmp_path, limit):
 
 
 def test_an_old_result_does_not_outlive_a_failure(tmp_path):
-    (tmp_path / stage.RESULT).write_text("{}")
+    (tmp_path / PEER_RESULT).write_text("{}")
     with pytest.raises(InputError):
         quick = ("--meters", "process", "--device", "cpu")
         stage.run(parse("--tool", "zeus", "--data", tmp_path / "none.npz", "--out", tmp_path, *quick))
-    assert not (tmp_path / stage.RESULT).exists()
+    assert not (tmp_path / PEER_RESULT).exists()

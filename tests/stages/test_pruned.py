@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from baler_energy.codecs.baler.checkpoint import Checkpoint
-from baler_energy.codecs.baler.coder import Coder
+from baler_energy.codecs.baler.in_memory import InMemoryCodec
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
 from baler_energy.records import Measurement
@@ -35,10 +35,10 @@ def test_it_compresses_and_decompresses(stage, pipeline, checkpoint, tmp_path, e
     codec = ("--checkpoint", checkpoint, "--engine", engine, *PRUNED)
     stage("compress", "--data", pipeline.table, "--out", tmp_path / "c", *codec)
     stage("decompress", "--compressed", tmp_path / "c/table.baler", "--out", tmp_path / "d", *codec)
-    coder = Coder(Checkpoint.read(checkpoint), torch.device("cpu"), 64)
+    in_memory = InMemoryCodec(Checkpoint.read(checkpoint), torch.device("cpu"), 64)
     data = Table.read(pipeline.table).data
     back = Table.read(tmp_path / "d/reconstructed.npz").data
-    difference = np.abs(back - coder.decode(coder.encode(data)))
+    difference = np.abs(back - in_memory.decode(in_memory.encode(data)))
     # Integers are rounded.
     assert difference.max() < 0.5 + 1e-9
     with pytest.raises(InputError, match=r"--pruning neurons-0\.4 does not give"):
@@ -55,7 +55,7 @@ def test_it_is_exported_with_balers_widths_and_the_same_output(stage, pipeline, 
     ours, padded = Checkpoint.read(checkpoint), Checkpoint.read(tmp_path / "back/checkpoint.pt")
     assert padded.architecture.hidden == (200, 100, 50)
     data = Table.read(pipeline.table).data
-    first, second = (Coder(one, torch.device("cpu"), 64) for one in (ours, padded))
+    first, second = (InMemoryCodec(one, torch.device("cpu"), 64) for one in (ours, padded))
     np.testing.assert_allclose(second.encode(data), first.encode(data), rtol=1e-12, atol=1e-12)
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from baler_energy.codecs.baler.checkpoint import Checkpoint
-from baler_energy.codecs.baler.coder import Coder
+from baler_energy.codecs.baler.in_memory import InMemoryCodec
 from baler_energy.codecs.container import Reader
 from baler_energy.codecs.upstream import files, install
 from baler_energy.data import toy
@@ -227,11 +227,11 @@ def codes_what_the_reference_codes(both):
     table = Table.read(both / "table.npz")
     checkpoint = Checkpoint.read(both / "upstream" / "t" / "checkpoint.pt")
     content = Reader(both / "upstream" / "c" / "table.baler")
-    coder = Coder(checkpoint, torch.device("cpu"), 512)
+    codec = InMemoryCodec(checkpoint, torch.device("cpu"), 512)
     latents = content.latents()
-    np.testing.assert_allclose(latents, coder.encode(table.data), rtol=0, atol=1e-12 * np.ptp(latents))
+    np.testing.assert_allclose(latents, codec.encode(table.data), rtol=0, atol=1e-12 * np.ptp(latents))
     back = Table.read(both / "upstream" / "d" / "reconstructed.npz")
-    exact, spread = coder.decode(latents), checkpoint.normalisation.features[1]
+    exact, spread = codec.decode(latents), checkpoint.normalisation.features[1]
     assert table.integer.any()
     # Baler truncates integers; other columns keep their number format.
     expected = exact.copy()

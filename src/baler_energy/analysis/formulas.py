@@ -15,7 +15,7 @@ from baler_energy.analysis.totals import primary_readings
 from baler_energy.records import Measurement
 from baler_energy.vocabulary import Evidence, MeterName, Quantity
 
-__all__ = ["Estimate", "cpu_tdp_w", "formula_rows", "green_algorithms", "ml_co2", "strubell"]
+__all__ = ["FormulaResult", "cpu_tdp_w", "formula_rows", "green_algorithms", "ml_co2", "strubell"]
 
 #: PUE and US emissions (pounds of CO2 per kWh) in Strubell et al. 2019, arXiv 1906.02243, equations 1 and 2.
 _STRUBELL_PUE = 1.58
@@ -25,7 +25,7 @@ _MEMORY_W_PER_GB = 0.3725
 
 
 @dataclass(frozen=True)
-class Estimate:
+class FormulaResult:
     """Energy (J) and CO2e (kg; None: unknown carbon intensity) by a formula, with its inputs in words."""
 
     energy_j: float
@@ -33,7 +33,7 @@ class Estimate:
     assumptions: str
 
 
-def strubell(duration_s: float, cpu_w: float, ram_w: float, gpu_w: float) -> Estimate:
+def strubell(duration_s: float, cpu_w: float, ram_w: float, gpu_w: float) -> FormulaResult:
     """Estimate by Strubell et al. 2019 (arXiv 1906.02243).
 
     ``p_t = 1.58 t (p_c + p_r + g p_g) / 1000`` kWh with t in hours and mean powers in W, and 0.954 pounds of CO2 per
@@ -47,7 +47,7 @@ def strubell(duration_s: float, cpu_w: float, ram_w: float, gpu_w: float) -> Est
         Mean powers of processors, memory and all GPUs (W).
     """
     energy_j = _STRUBELL_PUE * duration_s * (cpu_w + ram_w + gpu_w)
-    return Estimate(
+    return FormulaResult(
         energy_j,
         energy_j / JOULES_PER_KWH * _STRUBELL_KG_PER_KWH,
         f"{cpu_w:.3g} W CPU, {ram_w:.3g} W memory, {gpu_w:.3g} W GPU; its own PUE of 1.58 and 0.433 kg/kWh",
@@ -63,7 +63,7 @@ def green_algorithms(
     memory_bytes: float,
     pue: float,
     intensity_g_per_kwh: float | None,
-) -> Estimate:
+) -> FormulaResult:
     """Estimate by Green Algorithms (Lannelongue et al. 2021, doi 10.1002/advs.202100707).
 
     ``E = t (n_c P_c u_c + n_m P_m) PUE`` with the cores' power at full use, their usage, and 0.3725 W for each GB of
@@ -88,7 +88,7 @@ def green_algorithms(
     """
     memory_gb = memory_bytes / 1e9
     energy_j = duration_s * (cpu_tdp_w * usage + gpu_tdp_w + memory_gb * _MEMORY_W_PER_GB) * pue
-    return Estimate(
+    return FormulaResult(
         energy_j,
         _co2e_kg(energy_j, intensity_g_per_kwh),
         f"TDP {cpu_tdp_w:g} W x usage {usage:.2f}{f', GPU {gpu_tdp_w:g} W' if gpu_tdp_w else ''}, "
@@ -96,7 +96,7 @@ def green_algorithms(
     )
 
 
-def ml_co2(duration_s: float, tdp_w: float, intensity_g_per_kwh: float | None) -> Estimate:
+def ml_co2(duration_s: float, tdp_w: float, intensity_g_per_kwh: float | None) -> FormulaResult:
     """Estimate by the ML Emissions Calculator (Lacoste et al. 2019, arXiv 1910.09700): hours x TDP x intensity.
 
     Parameters
@@ -109,7 +109,7 @@ def ml_co2(duration_s: float, tdp_w: float, intensity_g_per_kwh: float | None) -
         Carbon intensity; None: energy only.
     """
     energy_j = duration_s * tdp_w
-    return Estimate(energy_j, _co2e_kg(energy_j, intensity_g_per_kwh), f"TDP {tdp_w:g} W at all times, no PUE")
+    return FormulaResult(energy_j, _co2e_kg(energy_j, intensity_g_per_kwh), f"TDP {tdp_w:g} W at all times, no PUE")
 
 
 def _co2e_kg(energy_j: float, intensity_g_per_kwh: float | None) -> float | None:
@@ -161,8 +161,8 @@ def formula_rows(
     common = {"operation": record.operation, "kind": "formula", "duration_s": record.window.duration_s}
     ours = _ours(record)
     for tool, result in _estimates(record, cpu_tdp_w, gpu_tdp_w, electricity).items():
-        estimate = result if isinstance(result, Estimate) else None
-        reason = None if isinstance(result, Estimate) else result
+        estimate = result if isinstance(result, FormulaResult) else None
+        reason = None if isinstance(result, FormulaResult) else result
         values = (estimate.energy_j, estimate.co2e_kg) if estimate else (None, None)
         for quantity, value in zip((Quantity.ENERGY, Quantity.CO2E), values, strict=True):
             ours_side = ours if quantity is Quantity.ENERGY else _NOT_COMPARED
@@ -173,7 +173,7 @@ def formula_rows(
 
 def _estimates(
     record: Measurement, cpu_w: float | None, gpu_w: float | None, electricity: Electricity
-) -> dict[MeterName, Estimate | str]:
+) -> dict[MeterName, FormulaResult | str]:
     """Each formula's estimate, or why it is missing."""
     duration_s, host = record.window.duration_s, record.provenance["machine"]
     uses_gpu = record.parameters.get("device") == "cuda"
@@ -182,7 +182,7 @@ def _estimates(
     watts = {name: reading.value for name, reading in powers.items() if reading.value is not None}
     cpu_w = cpu_w or cpu_tdp_w(host.get("cpu_model"))
     usage = _usage(record)
-    found: dict[MeterName, Estimate | str] = {}
+    found: dict[MeterName, FormulaResult | str] = {}
     if "cpu" in watts:
         memory_w = watts.get("dram", watts.get("ram", 0.0))
         found[MeterName.STRUBELL] = strubell(duration_s, watts["cpu"], memory_w, watts.get("gpu", 0.0))

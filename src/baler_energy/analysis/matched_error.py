@@ -93,7 +93,7 @@ def at_codec(
 
 
 #: Values and factors, by column, of each family.
-Reading = dict[str, dict[str, float]]
+_ValuesByFamily = dict[str, dict[str, float]]
 
 
 def _codec_row(points: pd.DataFrame, codec: Mapping[Any, Any]) -> "pd.Series[Any] | None":
@@ -102,7 +102,7 @@ def _codec_row(points: pd.DataFrame, codec: Mapping[Any, Any]) -> "pd.Series[Any
     return points[chosen].iloc[0] if chosen.any() else None
 
 
-def _read(points: pd.DataFrame, own: "pd.Series[Any]", measure: str, columns: list[str]) -> Reading:
+def _read(points: pd.DataFrame, own: "pd.Series[Any]", measure: str, columns: list[str]) -> _ValuesByFamily:
     """Read the curves of all other families at the error of a codec; the codec's own values come first."""
     others = points[points["family"] != own["family"]]
     # Measured and modelled energies are not compared with each other; ratios and times are.
@@ -118,7 +118,9 @@ def _read(points: pd.DataFrame, own: "pd.Series[Any]", measure: str, columns: li
     return found
 
 
-def _estimates(values: dict[str, float], family: str, single: list[Reading], columns: list[str]) -> dict[str, float]:
+def _estimates(
+    values: dict[str, float], family: str, single: list[_ValuesByFamily], columns: list[str]
+) -> dict[str, float]:
     """Return each value and factor with its interval over the repeats."""
     row: dict[str, float] = {}
     for name in (one for column in columns for one in (column, f"{column}_factor")):

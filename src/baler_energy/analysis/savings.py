@@ -24,8 +24,8 @@ __all__ = [
     "MEASURES",
     "QUANTITIES",
     "SETTING",
+    "CostAtError",
     "Factor",
-    "Reading",
     "comparisons",
     "cost_at_error",
     "default_epochs",
@@ -53,7 +53,7 @@ DEFAULT = "Baler's default"
 
 
 @dataclass(frozen=True)
-class Reading:
+class CostAtError:
     """The cost of a setting at an error, in the unit of the costs that it was read from.
 
     Parameters
@@ -68,7 +68,7 @@ class Reading:
     at_most: bool = False
 
 
-def cost_at_error(errors: Sequence[float], costs: Sequence[float], error: float) -> Reading:
+def cost_at_error(errors: Sequence[float], costs: Sequence[float], error: float) -> CostAtError:
     """Read the cost at which a setting first reaches an error.
 
     Parameters
@@ -81,19 +81,19 @@ def cost_at_error(errors: Sequence[float], costs: Sequence[float], error: float)
     Notes
     -----
     Between the first training that reaches the error and the one before, the logarithm of the cost is interpolated
-    linearly in the logarithm of the error. Nothing is extrapolated; see `Reading` and `SAME_ERROR`.
+    linearly in the logarithm of the error. Nothing is extrapolated; see `CostAtError` and `SAME_ERROR`.
     """
     before: tuple[float, float] | None = None
     for own, cost in zip(errors, costs, strict=True):
         if own <= error:
             if before is None:
-                return Reading(cost, at_most=own * (1 + SAME_ERROR) < error)
+                return CostAtError(cost, at_most=own * (1 + SAME_ERROR) < error)
             share = math.log(before[0] / error) / math.log(before[0] / own)
-            return Reading(before[1] * (cost / before[1]) ** share)
+            return CostAtError(before[1] * (cost / before[1]) ** share)
         before = own, cost
     if before is not None and before[0] <= error * (1 + SAME_ERROR):
-        return Reading(before[1])
-    return Reading(math.nan)
+        return CostAtError(before[1])
+    return CostAtError(math.nan)
 
 
 def with_setting(trained: pd.DataFrame) -> pd.DataFrame:
@@ -267,20 +267,21 @@ def _factor(base: pd.DataFrame, own: pd.DataFrame, error: str, cost: str) -> Fac
     names = ["repeat", "epochs", error, cost]
     base, own = (table.loc[table[error] > 0, names].dropna(subset=[error, cost]) for table in (base, own))
     defaults = {row["repeat"]: (row[error], row[cost]) for row in base.to_dict("records")}
-    found, missed = dict[Any, Reading](), list[float]()
+    found, missed = dict[Any, CostAtError](), list[float]()
     for repeat, mine in own[own["repeat"].isin(list(defaults))].sort_values("epochs").groupby("repeat"):
-        target, default_cost = defaults[repeat]
-        reading = cost_at_error(mine[error].tolist(), mine[cost].tolist(), target)
-        if math.isnan(reading.cost):
+        target, _ = defaults[repeat]
+        own_cost = cost_at_error(mine[error].tolist(), mine[cost].tolist(), target)
+        if math.isnan(own_cost.cost):
             missed.append(float(mine[error].min()) / target)
         else:
-            found[repeat] = Reading(default_cost / reading.cost, reading.at_most)
+            found[repeat] = own_cost
     if missed:
         words = f"not reached in {len(missed)} of {len(missed) + len(found)} repeats; "
         return Factor({}, reason=f"{words}lowest error up to {max(missed):.3g} times the default's")
     if not found:
         return Factor({}, reason="no repeat in which both have an error and a cost")
-    return Factor({n: one.cost for n, one in found.items()}, any(one.at_most for one in found.values()))
+    factors = {repeat: defaults[repeat][1] / one.cost for repeat, one in found.items()}
+    return Factor(factors, any(one.at_most for one in found.values()))
 
 
 def _kind(runs: pd.DataFrame) -> tuple[Any, ...]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from baler_energy.codecs.engines.base import Asked, Work
 from baler_energy.codecs.normalisation import Normalisation
-from baler_energy.codecs.streaming import StreamingCoder, streamed_compression, streamed_decompression
+from baler_energy.codecs.streaming import StreamingCodec, streamed_compression, streamed_decompression
 from baler_energy.errors import InputError
 from baler_energy.formats.base import UnfitError, matrix, native
 
@@ -52,17 +52,17 @@ class Identity:
         return matrix([values.astype(dtype, copy=False) for values, dtype in typed])
 
 
-def _coder(asked: Asked, codec: Identity) -> StreamingCoder:
-    made = partial(StreamingCoder, codec, lambda: codec.encode, lambda: codec.decode)
+def _streaming_codec(asked: Asked, identity: Identity) -> StreamingCodec:
+    made = partial(StreamingCodec, identity, lambda: identity.encode, lambda: identity.decode)
     return made(packing=asked.point.packing, threads=asked.threads)
 
 
 def compressing(asked: Asked) -> AbstractContextManager[Work]:
     """Set up compression of a file of any format, which is read within the window."""
-    return streamed_compression(asked, lambda source: _coder(asked, Identity(source.names, source.dtypes)))
+    return streamed_compression(asked, lambda source: _streaming_codec(asked, Identity(source.names, source.dtypes)))
 
 
 def decompressing(asked: Asked) -> AbstractContextManager[Work]:
     """Set up decompression to a file of the original format."""
     facts = asked.compressed.facts
-    return streamed_decompression(asked, _coder(asked, Identity(facts.names, facts.dtypes)))
+    return streamed_decompression(asked, _streaming_codec(asked, Identity(facts.names, facts.dtypes)))

@@ -22,7 +22,7 @@ from baler_energy.codecs.baler.architecture import latent_columns
 from baler_energy.codecs.components import principal_components, product
 from baler_energy.codecs.engines.base import Asked, Learned, Work
 from baler_energy.codecs.normalisation import Normalisation
-from baler_energy.codecs.streaming import BLOCK_ROWS, StreamingCoder, streamed_compression, streamed_decompression
+from baler_energy.codecs.streaming import BLOCK_ROWS, StreamingCodec, streamed_compression, streamed_decompression
 from baler_energy.errors import InputError
 from baler_energy.files import atomic_path
 from baler_energy.formats import Source, open_source
@@ -189,18 +189,18 @@ def checkpoint_of(asked: Asked) -> Pca:
     return pca
 
 
-def _coder(asked: Asked) -> StreamingCoder:
+def _streaming_codec(asked: Asked) -> StreamingCodec:
     pca = checkpoint_of(asked)
-    made = partial(StreamingCoder, pca, lambda: pca.encode, lambda: pca.decode)
+    made = partial(StreamingCodec, pca, lambda: pca.encode, lambda: pca.decode)
     return made(packing=asked.point.packing, threads=asked.threads)
 
 
 def compressing(asked: Asked) -> AbstractContextManager[Work]:
     """Set up compression of a file of any format, which is read within the window."""
-    coder = _coder(asked)
-    return streamed_compression(asked, lambda source: coder, coder.fitted.names)
+    codec = _streaming_codec(asked)
+    return streamed_compression(asked, lambda source: codec, codec.fitted.names)
 
 
 def decompressing(asked: Asked) -> AbstractContextManager[Work]:
     """Set up decompression to a file of the original format."""
-    return streamed_decompression(asked, _coder(asked))
+    return streamed_decompression(asked, _streaming_codec(asked))

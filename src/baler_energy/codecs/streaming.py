@@ -30,7 +30,7 @@ from baler_energy.formats import Block, Source, open_sink, open_source
 from baler_energy.formats.reading import Request
 from baler_energy.pools import results_in_order
 
-__all__ = ["BLOCK_ROWS", "Encode", "StreamingCoder", "streamed_compression", "streamed_decompression"]
+__all__ = ["BLOCK_ROWS", "Encode", "StreamingCodec", "streamed_compression", "streamed_decompression"]
 
 Floats = NDArray[np.float64]
 T = TypeVar("T")
@@ -49,8 +49,8 @@ BLOCKS, LEAST_BLOCK_ROWS = 8, 8192
 _ROUNDED = 2.0**53
 
 
-class StreamingCoder:
-    """Compresses and decompresses files with a codec.
+class StreamingCodec:
+    """Compresses and decompresses files block by block.
 
     Time is linear in the number of rows; memory is that of a few blocks, for any number of rows.
 
@@ -201,9 +201,9 @@ class StreamingCoder:
 @contextmanager
 def streamed_compression(
     asked: Asked,
-    make: Callable[[Source], StreamingCoder],
+    make: Callable[[Source], StreamingCodec],
     columns: tuple[str, ...] | None = None,
-    facts: Callable[[StreamingCoder, Source], Mapping[str, Any]] = lambda coder, source: {},
+    facts: Callable[[StreamingCodec, Source], Mapping[str, Any]] = lambda codec, source: {},
 ) -> Iterator[Work]:
     """Set up compression of a file of any format, which is read within the window.
 
@@ -212,7 +212,7 @@ def streamed_compression(
     asked
         What to do.
     make
-        Makes the coder for a file.
+        Makes the codec for a file.
     columns
         Columns of the training table; None if there was no training: use the request's columns, or all.
     facts
@@ -226,35 +226,35 @@ def streamed_compression(
             raise InputError("--columns: the columns are always those of the training; remove this option.")
         request = replace(request, columns=columns)
     with open_source(asked.data, request, asked.file_format) as source:
-        coder = make(source)
+        codec = make(source)
         yield Work(
-            operation=partial(coder.compress, source, asked.target),
-            warm_up=partial(coder.compress, source, asked.target, asked.few),
+            operation=partial(codec.compress, source, asked.target),
+            warm_up=partial(codec.compress, source, asked.target, asked.few),
             finish=lambda sizes: sizes,
             origin=source.origin,
             dtypes=source.dtypes,
             warnings=lambda: [
                 *source.origin.get("warnings", ()),
-                *lost_warning(sorted(coder.lost)),
-                *_rounded_warning(sorted(coder.rounded)),
+                *lost_warning(sorted(codec.lost)),
+                *_rounded_warning(sorted(codec.rounded)),
             ],
-            facts=lambda _: facts(coder, source),
+            facts=lambda _: facts(codec, source),
         )
 
 
 @contextmanager
 def streamed_decompression(
-    asked: Asked, coder: StreamingCoder, facts: Callable[[], Mapping[str, Any]] = dict
+    asked: Asked, codec: StreamingCodec, facts: Callable[[], Mapping[str, Any]] = dict
 ) -> Iterator[Work]:
     """Set up decompression to a file of the original format, which is written within the window.
 
     After the window, `facts` makes more entries of the record.
     """
     content = asked.compressed
-    content.facts.check_made_with(coder.fitted, asked.data)
+    content.facts.check_made_with(codec.fitted, asked.data)
     yield Work(
-        operation=partial(coder.decompress, asked.data, asked.target),
-        warm_up=partial(coder.decode, *content.first(asked.few)),
+        operation=partial(codec.decompress, asked.data, asked.target),
+        warm_up=partial(codec.decode, *content.first(asked.few)),
         finish=lambda rows: rows,
         facts=lambda _: facts(),
     )

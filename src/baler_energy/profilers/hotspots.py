@@ -8,10 +8,7 @@ from typing import Any
 
 from baler_energy.files import atomic_path
 
-__all__ = ["HOTSPOTS", "TOP", "Hotspot", "short_path", "top", "write_hotspots"]
-
-#: File with the rows of one profiled operation.
-HOTSPOTS = "hotspots.parquet"
+__all__ = ["TOP", "Hotspot", "short_path", "top", "write_hotspots"]
 
 #: Number of rows kept per profile.
 TOP = 40

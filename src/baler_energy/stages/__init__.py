@@ -21,6 +21,7 @@
 - `figures`, `tables`, `report`: the report's figures, tables and first page
 - `schema`: the configuration's schema and documentation, and the glossary of metrics
 - `options`, `file_options`: options that describe a point, and options for a user's file
+- `file_names`: the files in a study's results that stages write and others read
 
 Each subcommand's module has ``HELP``, ``EPILOG``, ``add_arguments`` and ``run``, which `baler_energy.cli` uses.
 """

@@ -18,6 +18,7 @@ from baler_energy.files import write_text
 from baler_energy.formats import FILE_FORMATS, Request, check_request, format_of, is_url
 from baler_energy.meters.options import add_session_arguments
 from baler_energy.progress import announce
+from baler_energy.stages.file_names import CHECKPOINT, COMPRESSED
 from baler_energy.stages.file_options import add_file_arguments, number_type, request_of
 from baler_energy.stages.options import PointOptions
 from baler_energy.time_limit import TimeLimit
@@ -229,7 +230,7 @@ def _commands(codec: "pd.Series[Any]", sample: "Sample", args: argparse.Namespac
         training = f"{folder}/training.npz"
         lines.append(prepare(str(len(sample.training.data)), training))
         lines.append(["train", "--data", training, *how, "--out", f"{folder}/train"])
-        checkpoint = ["--checkpoint", f"{folder}/train/checkpoint.pt"]
+        checkpoint = ["--checkpoint", f"{folder}/train/{CHECKPOINT}"]
     if is_url(args.file) or (codec["trains"] and args.layout == "leading"):
         data = f"{folder}/table.npz"
         lines.append(prepare("all", data))
@@ -237,7 +238,7 @@ def _commands(codec: "pd.Series[Any]", sample: "Sample", args: argparse.Namespac
     elif codec["trains"]:
         columns = []
     lines.append(["compress", "--data", data, *what, *columns, *how, *checkpoint, "--out", f"{folder}/compress"])
-    back = ["--compressed", f"{folder}/compress/table.baler", *how, *checkpoint, "--out", f"{folder}/decompress"]
+    back = ["--compressed", f"{folder}/compress/{COMPRESSED}", *how, *checkpoint, "--out", f"{folder}/decompress"]
     return [shlex.join(["baler-energy", *line]) for line in [*lines, ["decompress", *back]]]
 
 

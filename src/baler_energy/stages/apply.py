@@ -7,9 +7,10 @@ from baler_energy.data.table import Table
 from baler_energy.errors import InputError
 from baler_energy.meters.options import add_session_arguments
 from baler_energy.progress import announce
-from baler_energy.stages.compress import COMPRESSED, compress
-from baler_energy.stages.decompress import RECONSTRUCTED, decompress
+from baler_energy.stages.compress import compress
+from baler_energy.stages.decompress import decompress
 from baler_energy.stages.evaluate import evaluate
+from baler_energy.stages.file_names import COMPRESSED, RECONSTRUCTED
 from baler_energy.stages.measured import Measuring, shared_session
 from baler_energy.stages.options import PointOptions, add_codec_file_arguments, add_point_arguments, point_options
 from baler_energy.stages.round_trip import RoundTrip, round_trip

@@ -10,8 +10,7 @@ from baler_energy.codecs.upstream.config import EXTRA, Folder, read_config
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
 from baler_energy.files import atomic_path, read_npz
-from baler_energy.stages.compress import COMPRESSED
-from baler_energy.stages.train import CHECKPOINT
+from baler_energy.stages.file_names import CHECKPOINT, COMPRESSED
 
 if TYPE_CHECKING:
     from baler_energy.codecs.baler.checkpoint import Checkpoint
@@ -81,7 +80,7 @@ def baler_import(project: Path, out: Path, data: Path | None = None) -> str:
     InputError
         A file is missing or wrong, files do not match, or Baler was used in a way that cannot be imported.
     """
-    from baler_energy.codecs.baler.coder import write_latents
+    from baler_energy.codecs.baler.in_memory import write_latents
     from baler_energy.codecs.upstream import files
 
     folder = Folder(project)

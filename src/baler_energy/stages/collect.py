@@ -28,6 +28,20 @@ from baler_energy.processes import InOrder, mapping
 from baler_energy.progress import announce, progress
 from baler_energy.records import Measurement
 from baler_energy.rounds import points_so_far, round_file
+from baler_energy.stages.file_names import (
+    COUNTS,
+    DATA_PACKAGE,
+    DERIVED,
+    DERIVED_HISTOGRAMS,
+    ERRORS,
+    HISTOGRAMS,
+    HISTORY,
+    HOTSPOTS,
+    PEER_RESULT,
+    RECORD,
+    SAMPLES,
+    SUMMARY,
+)
 from baler_energy.variants import PROFILERS
 from baler_energy.vocabulary import Operation
 
@@ -41,7 +55,6 @@ example:
 The study's grid determines the files; a missing file is an error. datapackage.json describes each column.
 """
 
-RECORD = "measurement.json"
 #: Points whose records are read in one piece.
 _PIECE_POINTS = 200
 #: Key for the runs' windows (`_WINDOW_COLUMNS`) among the tables of a piece.
@@ -105,7 +118,7 @@ def collect(study: Study, results: Path, out: Path, *, left_out: Path | None = N
         writers["break_even"].add(constant_rows(study.break_even.ranges, study.break_even.currency))
     for name, writer in writers.items():
         announce(f"{name}: {writer.rows} rows")
-    write_json(out / "datapackage.json", datapackage(study.name))
+    write_json(out / DATA_PACKAGE, datapackage(study.name))
 
 
 @dataclass(frozen=True)
@@ -139,7 +152,7 @@ class _Runs:
         for point, operations in points:
             folder = self.results / "runs" / point
             records = [self._record(folder / operation / RECORD) for operation in operations]
-            errors = read_json(folder / "evaluate" / "summary.json")
+            errors = read_json(folder / "evaluate" / SUMMARY)
             for record in records:
                 of_run = tidy.point_values(record) | {"operation": record.operation, "iterations": record.iterations}
                 rows["measurements"].add(tidy.measurement_rows(record, self.electricity), **of_run)
@@ -149,7 +162,7 @@ class _Runs:
             for train in (record for record in records if record.operation is Operation.TRAIN):
                 formulas = formula_rows(train, electricity=self.electricity, **self.tdp_w)
                 rows["peers"].add(formulas, **tidy.point_values(train))
-                history = read_parquet(folder / "train" / "history.parquet")
+                history = read_parquet(folder / "train" / HISTORY)
                 # A training in closed form has no epochs.
                 if len(history):
                     table, evidence = tidy.history_table(train, history)
@@ -198,16 +211,18 @@ class _Dataset:
         deriving, deriving_once = (table.filter(pc.is_in(table["dataset"], derived)) for table in (points, once))
         runs = self._results / "runs"
         for name, constants, folders in (
-            ("samples", windows, windows["operation"].to_pylist()),
-            ("errors", points, ["evaluate"] * len(points)),
-            ("histograms", once, ["evaluate"] * len(once)),
-            ("derived", deriving, ["derive"] * len(deriving)),
-            ("derived_histograms", deriving_once, ["derive"] * len(deriving_once)),
+            (SAMPLES, windows, windows["operation"].to_pylist()),
+            (ERRORS, points, ["evaluate"] * len(points)),
+            (HISTOGRAMS, once, ["evaluate"] * len(once)),
+            (DERIVED, deriving, ["derive"] * len(deriving)),
+            (DERIVED_HISTOGRAMS, deriving_once, ["derive"] * len(deriving_once)),
         ):
             within = zip(constants["run_id"].to_pylist(), folders, strict=True)
-            paths = [runs / f"{run_id}/{folder}/{name}.parquet" for run_id, folder in within]
+            paths = [runs / f"{run_id}/{folder}/{name}" for run_id, folder in within]
+            # The dataset has a table of the same name.
+            writer = writers[Path(name).stem]
             for piece in scan(paths, constants, in_order=in_order):
-                writers[name].add_table(piece)
+                writer.add_table(piece)
 
     def write_chosen(self, writers: Mapping[str, TableWriter]) -> None:
         """Write what only some points have, or what exists once: hotspots, models, calibration, imported files."""
@@ -216,7 +231,7 @@ class _Dataset:
             first, *others = operations_of(point)
             constants = tidy.point_values(Measurement.read(results / "runs" / point.path / first / RECORD))
             for operation in (first, *others, *PROFILERS[profiler].besides):
-                path = results / "profiles" / point.path / profiler / operation / "hotspots.parquet"
+                path = results / "profiles" / point.path / profiler / operation / HOTSPOTS
                 table = read_parquet(path)
                 # The file also describes the profiled run, in more columns than the dataset has.
                 names = [name for name in writers["hotspots"].schema.names if name not in constants]
@@ -226,7 +241,7 @@ class _Dataset:
             if point.repeat == 0:
                 folder = results / "runs" / point.path / "forward"
                 constants = tidy.point_values(Measurement.read(folder / RECORD))
-                writers["models"].add([constants | counted for counted in read_json(folder / "counts.json")])
+                writers["models"].add([constants | counted for counted in read_json(folder / COUNTS)])
         for device in sorted({point.device for point in study.points}):
             calibration = Calibration.read(results / "calibration" / f"device~{device}.json")
             writers["calibration"].add(calibration_rows(calibration))
@@ -239,5 +254,5 @@ class _Dataset:
         for point in self._study.peer_points:
             for tool in peers.tools:
                 for number in range(peers.repeats):
-                    path = self._results / "peers" / point.path / tool / f"run~{number}" / "peer.json"
+                    path = self._results / "peers" / point.path / tool / f"run~{number}" / PEER_RESULT
                     writer.add(peer_rows(read_json(path)))

@@ -16,6 +16,7 @@ from baler_energy.files import atomic_path
 from baler_energy.formats.reading import Request
 from baler_energy.meters.options import add_session_arguments
 from baler_energy.progress import announce
+from baler_energy.stages.file_names import COMPRESSED
 from baler_energy.stages.file_options import add_file_arguments, request_of
 from baler_energy.stages.measured import Measuring, facts_of_work, open_work, warm_up_of, write_record
 from baler_energy.stages.options import (
@@ -31,7 +32,7 @@ from baler_energy.vocabulary import Operation
 if TYPE_CHECKING:
     from baler_energy.codecs.container import Sizes
 
-__all__ = ["COMPRESSED", "EPILOG", "HELP", "add_arguments", "compress", "run"]
+__all__ = ["EPILOG", "HELP", "add_arguments", "compress", "run"]
 
 HELP = "compress a table with a codec, and measure it"
 EPILOG = f"""examples:
@@ -46,8 +47,6 @@ file of the same kind.
 
 writes table.baler, samples.parquet and, last, measurement.json
 """
-
-COMPRESSED = "table.baler"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

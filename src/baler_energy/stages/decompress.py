@@ -9,6 +9,7 @@ from baler_energy.config.parameters import Training
 from baler_energy.errors import InputError
 from baler_energy.files import atomic_path
 from baler_energy.meters.options import add_session_arguments
+from baler_energy.stages.file_names import RECONSTRUCTED
 from baler_energy.stages.measured import Measuring, facts_of_work, open_work, warm_up_of, write_record
 from baler_energy.stages.options import (
     PointOptions,
@@ -22,7 +23,7 @@ from baler_energy.vocabulary import Operation
 if TYPE_CHECKING:
     from baler_energy.codecs.facts import Facts
 
-__all__ = ["EPILOG", "HELP", "RECONSTRUCTED", "add_arguments", "decompress", "run"]
+__all__ = ["EPILOG", "HELP", "add_arguments", "decompress", "run"]
 
 HELP = "reconstruct a table from a compressed file, and measure it"
 EPILOG = """example:
@@ -32,8 +33,6 @@ EPILOG = """example:
 writes reconstructed.npz (if the codec reads files: a file of the kind that was compressed), samples.parquet and,
 last, measurement.json
 """
-
-RECONSTRUCTED = "reconstructed.npz"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

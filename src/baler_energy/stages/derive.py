@@ -8,6 +8,7 @@ from baler_energy.data.checks import check_columns
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
 from baler_energy.files import atomic_path, remove_temporaries
+from baler_energy.stages.file_names import DERIVED, DERIVED_HISTOGRAMS
 
 __all__ = ["EPILOG", "HELP", "add_arguments", "derive", "run"]
 
@@ -19,9 +20,6 @@ EPILOG = """example:
 
 writes derived_histograms.parquet and, last, derived.parquet: a row per quantity, and one per window
 """
-
-_HISTOGRAMS = "derived_histograms.parquet"
-_DERIVED = "derived.parquet"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,7 +62,7 @@ def derive(original: Path, reconstructed: Path, derived: DerivedQuantities, out:
         first, second = (derived_values(table.data, table.names, one) for table in (before, after))
         rows += [{"quantity": name} | row for row in compare(first, second, one)]
         bins.append(histograms(first, second, one).assign(quantity=name))
-    for file, frame in ((_HISTOGRAMS, pd.concat(bins)), (_DERIVED, pd.DataFrame(rows))):
+    for file, frame in ((DERIVED_HISTOGRAMS, pd.concat(bins)), (DERIVED, pd.DataFrame(rows))):
         with atomic_path(out / file) as temporary:
             frame.to_parquet(temporary, index=False)
     remove_temporaries(out)

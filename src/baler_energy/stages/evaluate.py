@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
 from baler_energy.files import atomic_path, remove_temporaries, write_json
+from baler_energy.stages.file_names import ERRORS, HISTOGRAMS, SUMMARY
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,10 +23,6 @@ EPILOG = """example:
 
 writes errors.parquet, histograms.parquet and, last, summary.json
 """
-
-_ERRORS = "errors.parquet"
-_HISTOGRAMS = "histograms.parquet"
-_SUMMARY = "summary.json"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -77,7 +74,7 @@ def evaluate(
     errors = error_measures.column_errors(before.data, after.data, before.names, before.dtypes)
     others = None if held_out is None else error_measures.held_out_errors(errors, _errors_of(held_out))
     binned = histograms(before.data, after.data, before.names, before.dtypes)
-    for name, frame in ((_ERRORS, error_measures.on_all_rows(errors, others)), (_HISTOGRAMS, binned)):
+    for name, frame in ((ERRORS, error_measures.on_all_rows(errors, others)), (HISTOGRAMS, binned)):
         with atomic_path(out / name) as temporary:
             frame.to_parquet(temporary, index=False)
     summary = {
@@ -90,7 +87,7 @@ def evaluate(
         "checkpoint_bytes": model_bytes,
     }
     remove_temporaries(out)
-    write_json(out / _SUMMARY, summary)
+    write_json(out / SUMMARY, summary)
 
 
 def _errors_of(trip: "RoundTrip") -> "pd.DataFrame":

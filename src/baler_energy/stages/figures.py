@@ -6,9 +6,10 @@ from pathlib import Path
 from baler_energy.figures.chapters import figures_of
 from baler_energy.files import write_json
 from baler_energy.progress import announce, progress
+from baler_energy.stages.file_names import LEFT_OUT
 from baler_energy.variants import CHAPTERS
 
-__all__ = ["EPILOG", "HELP", "LEFT_OUT", "add_arguments", "figures", "run"]
+__all__ = ["EPILOG", "HELP", "add_arguments", "figures", "run"]
 
 HELP = "draw the figures of one chapter of the report"
 EPILOG = """examples:
@@ -16,9 +17,6 @@ EPILOG = """examples:
 
 Writes NAME.svg and NAME.png, and left_out.json with the reason for each figure that these data cannot fill.
 """
-
-#: File with the reasons for the figures that were left out, by name.
-LEFT_OUT = "left_out.json"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

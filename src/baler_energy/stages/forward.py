@@ -10,6 +10,7 @@ from baler_energy.data.table import Table
 from baler_energy.errors import InputError
 from baler_energy.files import write_json
 from baler_energy.meters.options import add_session_arguments
+from baler_energy.stages.file_names import COUNTS
 from baler_energy.stages.measured import (
     WARM_UP_BATCHES,
     Measuring,
@@ -27,7 +28,7 @@ from baler_energy.stages.options import (
 )
 from baler_energy.vocabulary import Operation
 
-__all__ = ["COUNTS", "EPILOG", "HELP", "add_arguments", "forward", "run"]
+__all__ = ["EPILOG", "HELP", "add_arguments", "forward", "run"]
 
 HELP = "pass a table through a network, measure it, and count its operations with several tools"
 EPILOG = """example:
@@ -35,8 +36,6 @@ EPILOG = """example:
 
 writes counts.json, samples.parquet and, last, measurement.json
 """
-
-COUNTS = "counts.json"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -9,9 +9,8 @@ from baler_energy.files import atomic_path
 if TYPE_CHECKING:
     from baler_energy.meters.session import Session
 
-__all__ = ["ENERGY", "HISTORY", "History"]
+__all__ = ["ENERGY", "History"]
 
-HISTORY = "history.parquet"
 #: Start of the names of columns with energies; "<meter>/<component>" follows.
 ENERGY = "energy_j:"
 #: Columns of every row; a training in closed form has no rows.

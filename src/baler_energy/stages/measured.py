@@ -19,14 +19,13 @@ from baler_energy.progress import announce
 from baler_energy.provenance import provenance
 from baler_energy.records import Measurement
 from baler_energy.sources import coder_modules, measured
+from baler_energy.stages.file_names import RECORD, SAMPLES
 from baler_energy.vocabulary import Operation
 
 if TYPE_CHECKING:
     import torch
 
 __all__ = [
-    "RECORD",
-    "SAMPLES",
     "WARM_UP_BATCHES",
     "Measuring",
     "facts_of_work",
@@ -38,9 +37,6 @@ __all__ = [
     "warmed_up",
     "write_record",
 ]
-
-RECORD = "measurement.json"
-SAMPLES = "samples.parquet"
 
 
 @dataclass(frozen=True)

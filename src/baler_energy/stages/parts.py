@@ -17,8 +17,9 @@ from baler_energy.config.options import add_options
 from baler_energy.data.table import Table
 from baler_energy.meters.options import add_session_arguments
 from baler_energy.meters.session import Outcome, Session
-from baler_energy.profilers.hotspots import HOTSPOTS, Hotspot, write_hotspots
+from baler_energy.profilers.hotspots import Hotspot, write_hotspots
 from baler_energy.progress import announce, progress
+from baler_energy.stages.file_names import HOTSPOTS
 from baler_energy.stages.measured import Measuring
 from baler_energy.stages.options import (
     PointOptions,
@@ -251,9 +252,9 @@ def _pieces(job: Job) -> "list[Part]":
         return pieces.train_parts(table, job.architecture, job.settings, job.device)
     compressed = job.folder / "parts.baler"
     if job.operation == "compress":
-        return pieces.compress_parts(job.coder, table, size, job.device, compressed)
-    job.coder.compress(table, compressed)
-    return pieces.decompress_parts(job.coder, compressed, size, job.device)
+        return pieces.compress_parts(job.codec, table, size, job.device, compressed)
+    job.codec.compress(table, compressed)
+    return pieces.decompress_parts(job.codec, compressed, size, job.device)
 
 
 def _part(part: "Part", operation: str, fields: _Fields, whole_s: float) -> Hotspot:
@@ -352,10 +353,10 @@ def _one_batch(job: Job) -> Callable[[], object]:
     table = job.table
     batch = table.data[: job.point.batch_size]
     if job.operation == "compress":
-        return lambda: job.coder.encode(batch)
+        return lambda: job.codec.encode(batch)
     if job.operation == "decompress":
-        latents = job.coder.encode(batch)
-        return lambda: job.coder.decode(latents)
+        latents = job.codec.encode(batch)
+        return lambda: job.codec.decode(latents)
     import torch
 
     from baler_energy.codecs.baler.model import DTYPES

@@ -22,11 +22,11 @@ from baler_energy.meters.options import add_session_arguments, meter_class
 from baler_energy.meters.peers.base import peer_version
 from baler_energy.progress import announce
 from baler_energy.stages import train
-from baler_energy.stages.measured import RECORD
+from baler_energy.stages.file_names import PEER_RESULT, RECORD
 from baler_energy.stages.options import DEFAULTS, add_point_arguments, point_options
 from baler_energy.vocabulary import PEERS, MeterName, Operation
 
-__all__ = ["EPILOG", "HELP", "RESULT", "add_arguments", "run", "run_limited"]
+__all__ = ["EPILOG", "HELP", "add_arguments", "run", "run_limited"]
 
 HELP = "train while another tool measures as well, to compare the two"
 EPILOG = """example:
@@ -39,7 +39,6 @@ the reason is recorded.
 writes peer.json
 """
 
-RESULT = "peer.json"
 #: Longest wait for the process to end after a signal.
 _GRACE_S = 5.0
 _LAST_LINES = 5
@@ -65,7 +64,7 @@ def run(args: argparse.Namespace) -> None:
         An option or the table is wrong, for any tool.
     """
     point = point_options(args, DEFAULTS)
-    (args.out / RESULT).unlink(missing_ok=True)
+    (args.out / PEER_RESULT).unlink(missing_ok=True)
     with tempfile.TemporaryDirectory(prefix="baler-energy-peer-") as folder:
         reason = run_limited(_command(args, Path(folder)), args.time_limit_s)
         record = Path(folder) / RECORD
@@ -85,7 +84,7 @@ def run(args: argparse.Namespace) -> None:
         "measurement": measurement,
         "reason": reason,
     }
-    write_json(args.out / RESULT, result)
+    write_json(args.out / PEER_RESULT, result)
 
 
 def run_limited(command: Sequence[str], limit_s: float) -> str | None:

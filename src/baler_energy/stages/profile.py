@@ -15,8 +15,9 @@ from baler_energy.config.options import add_options
 from baler_energy.config.parameters import Training
 from baler_energy.errors import UnavailableError
 from baler_energy.profilers.base import Profiler
-from baler_energy.profilers.hotspots import HOTSPOTS, Hotspot, write_hotspots
+from baler_energy.profilers.hotspots import Hotspot, write_hotspots
 from baler_energy.progress import announce
+from baler_energy.stages.file_names import HOTSPOTS
 from baler_energy.stages.options import PointOptions, add_point_arguments, point_options
 from baler_energy.stages.profiled import PROFILED_WARM_UP_BATCHES, Job
 from baler_energy.variants import PROFILERS, load

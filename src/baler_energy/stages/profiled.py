@@ -20,7 +20,7 @@ from baler_energy.stages.options import PointOptions, configure_torch
 if TYPE_CHECKING:
     import torch
 
-    from baler_energy.codecs.baler.coder import Coder
+    from baler_energy.codecs.baler.in_memory import InMemoryCodec
     from baler_energy.codecs.container import Reader
 
 __all__ = ["PROFILED_WARM_UP_BATCHES", "Job"]
@@ -156,11 +156,11 @@ class Job:
             module.checkpoint_of(self._unread)
 
     @cached_property
-    def coder(self) -> "Coder":
+    def codec(self) -> "InMemoryCodec":
         """The trained codec of engine ``reference``, on the device."""
-        from baler_energy.codecs.baler.coder import Coder, checkpoint_of
+        from baler_energy.codecs.baler.in_memory import InMemoryCodec, checkpoint_of
 
-        return Coder(checkpoint_of(self._unread), self.device, self.point.batch_size, self.point.packing)
+        return InMemoryCodec(checkpoint_of(self._unread), self.device, self.point.batch_size, self.point.packing)
 
     @property
     def _unread(self) -> Asked:

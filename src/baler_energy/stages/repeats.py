@@ -14,6 +14,7 @@ from baler_energy.files import write_json
 from baler_energy.progress import announce
 from baler_energy.records import Measurement
 from baler_energy.rounds import points_so_far, round_file
+from baler_energy.stages.file_names import RECORD
 from baler_energy.vocabulary import Operation
 
 __all__ = ["EPILOG", "HELP", "add_arguments", "repeats", "run"]
@@ -81,7 +82,7 @@ def _relative_width(results: Path, runs: list[Point], operation: str) -> float |
 
     rows: list[dict[str, Any]] = []
     for point in runs:
-        record = Measurement.read(results / "runs" / point.path / operation / "measurement.json")
+        record = Measurement.read(results / "runs" / point.path / operation / RECORD)
         energy = energy_j(record)
         value = record.window.duration_s / record.iterations if energy is None else energy
         rows.append({"value": value, "flags": ",".join(record.flags)})

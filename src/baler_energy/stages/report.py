@@ -7,6 +7,7 @@ from pathlib import Path
 from baler_energy.errors import InputError
 from baler_energy.figures.chapters import figures_of
 from baler_energy.files import read_json, write_text
+from baler_energy.stages.file_names import DATA_PACKAGE, LEFT_OUT
 from baler_energy.variants import CHAPTERS
 
 __all__ = ["EPILOG", "HELP", "add_arguments", "report", "run"]
@@ -61,9 +62,9 @@ def report(dataset: Path, figures: Sequence[Path], out: Path) -> None:
     from baler_energy.figures.overview import overview
 
     left_out = {folder.name: _left_out(folder) for folder in figures}
-    package = read_json(dataset / "datapackage.json")
+    package = read_json(dataset / DATA_PACKAGE)
     if not isinstance(package, dict) or not isinstance(package.get("title"), str):
-        raise InputError(f"{dataset / 'datapackage.json'}: has no title; run `baler-energy collect` again.")
+        raise InputError(f"{dataset / DATA_PACKAGE}: has no title; run `baler-energy collect` again.")
     tables = Dataset(dataset)
     if tables["runs"].empty:
         raise InputError(f"{dataset / 'runs.parquet'}: contains no runs, so there is nothing to report.")
@@ -74,7 +75,7 @@ def _left_out(folder: Path) -> dict[str, str]:
     """Read which figures of a chapter were left out: the reason, by title."""
     if folder.name not in CHAPTERS:
         raise InputError(f"{folder}: is not the folder of a chapter; chapters are {', '.join(CHAPTERS)}.")
-    path = folder / "left_out.json"
+    path = folder / LEFT_OUT
     reasons = read_json(path)
     titles = {figure.name: figure.title for figure in figures_of(folder.name)}
     if not isinstance(reasons, dict) or not set(reasons) <= set(titles):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from baler_energy.codecs.container import Reader
 from baler_energy.codecs.engines import operation_of
 from baler_energy.data.table import Table
-from baler_energy.stages.decompress import RECONSTRUCTED
+from baler_energy.stages.file_names import COMPRESSED, RECONSTRUCTED
 from baler_energy.stages.options import PointOptions, configure_torch
 
 __all__ = ["RoundTrip", "round_trip"]
@@ -41,7 +41,7 @@ def round_trip(data: Path, checkpoint: Path | None, point: PointOptions, scratch
     device = configure_torch(point)
     scratch.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".round-trip-", dir=scratch) as folder:
-        packed, back = Path(folder, "table.baler"), Path(folder, RECONSTRUCTED)
+        packed, back = Path(folder, COMPRESSED), Path(folder, RECONSTRUCTED)
         asked = point.asked(data, packed, device, checkpoint=checkpoint)
         with operation_of(point, "compress").compressing(asked) as work, work.running():
             work.finish(work.operation())

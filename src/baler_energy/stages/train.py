@@ -12,7 +12,8 @@ from baler_energy.config.recommended import RECOMMENDED, RECOMMENDED_EPOCHS
 from baler_energy.data.table import Table
 from baler_energy.meters.options import add_session_arguments
 from baler_energy.meters.segments import joined
-from baler_energy.stages.history import HISTORY, History
+from baler_energy.stages.file_names import CHECKPOINT, HISTORY
+from baler_energy.stages.history import History
 from baler_energy.stages.measured import Measuring, facts_of_work, open_work, warm_up_of, write_record
 from baler_energy.stages.options import (
     DEFAULTS,
@@ -26,7 +27,6 @@ from baler_energy.stages.stopping import StopAtGain, evidence_of
 from baler_energy.vocabulary import Operation
 
 __all__ = [
-    "CHECKPOINT",
     "EPILOG",
     "HELP",
     "add_arguments",
@@ -45,7 +45,6 @@ EPILOG = """examples:
 writes checkpoint.pt, history.parquet, samples.parquet and, last, measurement.json
 """
 
-CHECKPOINT = "checkpoint.pt"
 #: What ``--recommended`` sets.
 RECOMMENDED_OPTIONS = {**RECOMMENDED, "epochs": RECOMMENDED_EPOCHS}
 

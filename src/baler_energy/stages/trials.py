@@ -20,13 +20,14 @@ from baler_energy.data.table import Table
 from baler_energy.errors import InputError
 from baler_energy.files import read_json
 from baler_energy.records import Measurement
-from baler_energy.stages.compress import COMPRESSED, compress
-from baler_energy.stages.decompress import RECONSTRUCTED, decompress
+from baler_energy.stages.compress import compress
+from baler_energy.stages.decompress import decompress
 from baler_energy.stages.evaluate import evaluate
-from baler_energy.stages.measured import RECORD, Measuring
+from baler_energy.stages.file_names import CHECKPOINT, COMPRESSED, RECONSTRUCTED, RECORD, SUMMARY
+from baler_energy.stages.measured import Measuring
 from baler_energy.stages.options import PointOptions
 from baler_energy.stages.round_trip import round_trip
-from baler_energy.stages.train import CHECKPOINT, train
+from baler_energy.stages.train import train
 from baler_energy.time_limit import TimeLimit
 from baler_energy.variants import CODERS, NO_TRANSFORM, TRANSFORMS, load
 
@@ -152,7 +153,7 @@ class Trials:
         compress(test, checkpoint, compressed.parent, point, self.measuring)
         decompress(compressed, checkpoint, folder / "decompress", point, self.measuring)
         evaluate(test, folder / "decompress" / RECONSTRUCTED, compressed, checkpoint, folder / "evaluate")
-        errors = read_json(folder / "evaluate" / "summary.json")
+        errors = read_json(folder / "evaluate" / SUMMARY)
         records = [*([out / "train"] if checkpoint else []), folder / "compress", folder / "decompress"]
         nowhere = Electricity.of(country=None, value=None, csv=None, pue=1.0)
         rows = (tidy.run_row(Measurement.read(one / RECORD), errors, nowhere, at_centre=False) for one in records)

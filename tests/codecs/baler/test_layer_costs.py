@@ -6,7 +6,7 @@ import torch
 
 from baler_energy.codecs.baler.architecture import Architecture
 from baler_energy.codecs.baler.checkpoint import Checkpoint
-from baler_energy.codecs.baler.coder import Coder
+from baler_energy.codecs.baler.in_memory import InMemoryCodec
 from baler_energy.codecs.baler.layer_costs import compress_parts, decompress_parts, train_parts
 from baler_energy.codecs.baler.settings import TrainingSettings
 from baler_energy.codecs.baler.training import train
@@ -27,9 +27,9 @@ def table() -> Table:
 
 
 @pytest.fixture
-def coder(table: Table) -> Coder:
+def codec(table: Table) -> InMemoryCodec:
     trained = train(table.data, table.names, ARCHITECTURE, SETTINGS, CPU)
-    return Coder(Checkpoint.of(trained.model, trained.normalisation, table.names, table.dtypes), CPU, BATCH)
+    return InMemoryCodec(Checkpoint.of(trained.model, trained.normalisation, table.names, table.dtypes), CPU, BATCH)
 
 
 def flops(parts) -> int:
@@ -96,21 +96,21 @@ def test_parts_of_single_precision_move_half(table):
             assert part.bytes is not None and 2 * part.bytes == double[part.name].bytes
 
 
-def test_the_parts_of_compressing_write_its_file(table, coder, tmp_path):
-    parts = compress_parts(coder, table, BATCH, CPU, tmp_path / "parts.baler")
+def test_the_parts_of_compressing_write_its_file(table, codec, tmp_path):
+    parts = compress_parts(codec, table, BATCH, CPU, tmp_path / "parts.baler")
     for part in parts:
         part.run()
     assert flops(parts) == 2 * ARCHITECTURE.encode_macs * len(table.data)
-    coder.compress(table, tmp_path / "whole.baler")
+    codec.compress(table, tmp_path / "whole.baler")
     by_parts, whole = (Reader(tmp_path / f"{name}.baler").latents() for name in ("parts", "whole"))
     assert by_parts.shape == whole.shape
     # The layers run on the first batch every time.
     assert np.array_equal(by_parts[:BATCH], whole[:BATCH])
 
 
-def test_the_parts_of_decompressing_are_its_layers_and_data(table, coder, tmp_path):
-    coder.compress(table, tmp_path / "t.baler")
-    parts = decompress_parts(coder, tmp_path / "t.baler", BATCH, CPU)
+def test_the_parts_of_decompressing_are_its_layers_and_data(table, codec, tmp_path):
+    codec.compress(table, tmp_path / "t.baler")
+    parts = decompress_parts(codec, tmp_path / "t.baler", BATCH, CPU)
     for part in parts:
         part.run()
     assert flops(parts) == 2 * ARCHITECTURE.decode_macs * len(table.data)
@@ -122,15 +122,15 @@ def test_the_parts_of_decompressing_are_its_layers_and_data(table, coder, tmp_pa
 def test_the_parts_of_a_network_with_a_skip_do_its_work(table, tmp_path):
     architecture = Architecture(COLUMNS, 3, (8, 7), skip=True)
     trained = train(table.data, table.names, architecture, SETTINGS, CPU)
-    coder = Coder(Checkpoint.of(trained.model, trained.normalisation, table.names, table.dtypes), CPU, BATCH)
+    codec = InMemoryCodec(Checkpoint.of(trained.model, trained.normalisation, table.names, table.dtypes), CPU, BATCH)
     parts = [train_parts(table, architecture, SETTINGS, CPU)]
-    parts.append(compress_parts(coder, table, BATCH, CPU, tmp_path / "parts.baler"))
+    parts.append(compress_parts(codec, table, BATCH, CPU, tmp_path / "parts.baler"))
     for part in parts[1]:
         part.run()
-    coder.compress(table, tmp_path / "whole.baler")
+    codec.compress(table, tmp_path / "whole.baler")
     by_parts, whole = (Reader(tmp_path / f"{name}.baler").latents() for name in ("parts", "whole"))
     assert np.array_equal(by_parts[:BATCH], whole[:BATCH])
-    parts.append(decompress_parts(coder, tmp_path / "whole.baler", BATCH, CPU))
+    parts.append(decompress_parts(codec, tmp_path / "whole.baler", BATCH, CPU))
     for part in (*parts[0], *parts[2]):
         part.run()
     macs = (architecture.training_macs, architecture.encode_macs, architecture.decode_macs)

@@ -10,7 +10,7 @@ import torch
 from baler_energy.cli import main
 from baler_energy.codecs.baler.architecture import Architecture
 from baler_energy.codecs.baler.checkpoint import Checkpoint
-from baler_energy.codecs.baler.coder import Coder
+from baler_energy.codecs.baler.in_memory import InMemoryCodec
 from baler_energy.codecs.baler.model import Autoencoder
 from baler_energy.codecs.baler.runtimes import runtime_of
 from baler_energy.codecs.baler.runtimes.base import TOLERANCES, Runtime, in_full_batches, on_tensors
@@ -38,11 +38,11 @@ def codec_of(table: Table, precision: str, network: Architecture = NETWORKS[0]) 
     return Checkpoint.of(model, Normalisation.of(table.data, table.names), table.names, table.dtypes)
 
 
-def started(codec: Checkpoint, name: str, threads: int = 1) -> Coder:
-    coder = Coder(codec, CPU, 64)
+def started(checkpoint: Checkpoint, name: str, threads: int = 1) -> InMemoryCodec:
+    codec = InMemoryCodec(checkpoint, CPU, 64)
     asked = SimpleNamespace(point=SimpleNamespace(runtime=name), threads=threads)
-    coder.start(asked, [coder.encoder, coder.decoder])
-    return coder
+    codec.start(asked, [codec.encoder, codec.decoder])
+    return codec
 
 
 def cases() -> list:
@@ -61,22 +61,22 @@ def test_a_runtime_gives_eagers_results(table, tmp_path, name, precision, networ
     if reason := runtime.missing():
         pytest.skip(reason)
     codec = codec_of(table, precision, network)
-    eager, coder = Coder(codec, CPU, 64), started(codec, name)
+    eager, other = InMemoryCodec(codec, CPU, 64), started(codec, name)
     allowed = runtime.tolerance or TOLERANCES[precision]
     latents = eager.encode(table.data)
-    theirs = coder.encode(table.data)
+    theirs = other.encode(table.data)
     assert theirs.dtype == precision
     assert np.abs(theirs - latents).max() <= allowed * np.ptp(latents)
     scaled = np.divide(1, codec.normalisation.features[1], where=codec.normalisation.features[1] > 0, out=np.zeros(6))
-    differences = np.abs(coder.decode(latents) - eager.decode(latents)) * scaled
+    differences = np.abs(other.decode(latents) - eager.decode(latents)) * scaled
     assert differences.max() <= 4 * allowed
-    coder.compress(table, tmp_path / "t.baler")
-    facts = coder.encoding_facts(table) | coder.decoding_facts(tmp_path / "t.baler")
+    other.compress(table, tmp_path / "t.baler")
+    facts = other.encoding_facts(table) | other.decoding_facts(tmp_path / "t.baler")
     assert facts["startup_s"] > 0 and 0 <= facts["runtime_deviation"] <= allowed
 
 
 def test_eager_has_no_facts(table, checkpoint):
-    assert Coder(checkpoint, CPU, 64).encoding_facts(table) == {}
+    assert InMemoryCodec(checkpoint, CPU, 64).encoding_facts(table) == {}
 
 
 @pytest.mark.parametrize("network", NETWORKS)
@@ -146,9 +146,9 @@ def test_a_deviation_is_over_the_range_of_the_expected_results():
 @pytest.mark.parametrize("change", [1e-6, float("nan")])
 def test_a_wrong_result_is_not_recorded(registered, table, change):
     registered(change)
-    coder = started(codec_of(table, "float64"), "torchscript")
+    codec = started(codec_of(table, "float64"), "torchscript")
     with pytest.raises(BalerEnergyError, match=r"'torchscript' differs from PyTorch by .* not recorded\."):
-        coder.encoding_facts(table)
+        codec.encoding_facts(table)
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ from baler_energy.codecs import streaming
 from baler_energy.codecs.baler import streaming as layers
 from baler_energy.codecs.baler.architecture import Architecture
 from baler_energy.codecs.baler.checkpoint import Checkpoint
-from baler_energy.codecs.baler.coder import Coder
+from baler_energy.codecs.baler.in_memory import InMemoryCodec
 from baler_energy.codecs.baler.model import Autoencoder
-from baler_energy.codecs.baler.streaming import streaming_coder
+from baler_energy.codecs.baler.streaming import streaming_codec
 from baler_energy.codecs.container import Reader
 from baler_energy.codecs.corrections import NOISE
 from baler_energy.codecs.normalisation import Normalisation
@@ -44,9 +44,9 @@ def _codec(checkpoint, precision, model="baler", seed=3):
     return Checkpoint.of(network, checkpoint.normalisation, checkpoint.names, checkpoint.dtypes)
 
 
-def _compress(coder, path, out):
+def _compress(codec, path, out):
     with open_source(path) as source:
-        return coder.compress(source, out)
+        return codec.compress(source, out)
 
 
 @pytest.mark.parametrize("threads", [1, 3])
@@ -54,7 +54,7 @@ def _compress(coder, path, out):
 @pytest.mark.parametrize("precision", ["float64", "float32"])
 def test_latents_and_values_are_the_references(checkpoint, table, path, tmp_path, precision, model, threads):
     codec = _codec(checkpoint, precision, model)
-    reference, fast = Coder(codec, CPU, 64), streaming_coder(codec, CPU, threads=threads)
+    reference, fast = InMemoryCodec(codec, CPU, 64), streaming_codec(codec, CPU, threads=threads)
     sizes = _compress(fast, path, tmp_path / "fast.baler")
     assert sizes == reference.compress(table, tmp_path / "reference.baler") or sizes.rows == len(table.data)
     ours, theirs = (Reader(tmp_path / f"{name}.baler").latents() for name in ("fast", "reference"))
@@ -77,11 +77,10 @@ def test_latents_and_values_are_the_references(checkpoint, table, path, tmp_path
 @pytest.mark.parametrize("precision", ["float64", "float32"])
 def test_ways_of_decoding_differ_by_far_less_than_the_bound_allows_for(checkpoint, path, precision):
     codec = _codec(checkpoint, precision)
-    latents = Coder(codec, CPU, 64).encode(Table.read(path).data)
+    latents = InMemoryCodec(codec, CPU, 64).encode(Table.read(path).data)
     spread = checkpoint.normalisation.features[1]
-    decoded = [
-        coder.decode(latents) for coder in (Coder(codec, CPU, 7), Coder(codec, CPU, 300), streaming_coder(codec, CPU))
-    ]
+    ways = (InMemoryCodec(codec, CPU, 7), InMemoryCodec(codec, CPU, 300), streaming_codec(codec, CPU))
+    decoded = [way.decode(latents) for way in ways]
     with np.errstate(invalid="ignore"):
         moved = np.nanmax(np.abs(np.ptp(np.stack(decoded), axis=0)) / np.where(spread > 0, spread, np.nan))
     assert moved < NOISE[precision] / 20
@@ -91,10 +90,10 @@ def test_ways_of_decoding_differ_by_far_less_than_the_bound_allows_for(checkpoin
 @pytest.mark.parametrize("packing", ["bound-0.02", "float16+zstd+bound-0.001", "float32-4+bound-0.2"])
 def test_a_bound_holds_whichever_engine_decodes(checkpoint, table, path, tmp_path, packing, threads):
     codec = _codec(checkpoint, "float32")
-    _compress(streaming_coder(codec, CPU, packing, threads), path, tmp_path / "t.baler")
-    streaming_coder(codec, CPU, threads=threads).decompress(tmp_path / "t.baler", tmp_path / "out.npz")
+    _compress(streaming_codec(codec, CPU, packing, threads), path, tmp_path / "t.baler")
+    streaming_codec(codec, CPU, threads=threads).decompress(tmp_path / "t.baler", tmp_path / "out.npz")
     allowed = Packing.parse(packing).error_bound * checkpoint.normalisation.features[1] * (1 + 1e-12)
-    for back in (Table.read(tmp_path / "out.npz"), Coder(codec, CPU, 11).decompress(tmp_path / "t.baler")):
+    for back in (Table.read(tmp_path / "out.npz"), InMemoryCodec(codec, CPU, 11).decompress(tmp_path / "t.baler")):
         assert (np.abs(back.data - table.data) <= allowed).all()
 
 
@@ -106,12 +105,12 @@ def test_ranges_beyond_a_number_format_are_scaled_separately(checkpoint, table, 
     scaled = Table(data, table.names, dtypes, {})
     scaled.write(tmp_path / "big.npz")
     codec = replace(_codec(checkpoint, precision), normalisation=Normalisation.of(data, table.names), dtypes=dtypes)
-    _compress(streaming_coder(codec, CPU), tmp_path / "big.npz", tmp_path / "t.baler")
-    streaming_coder(codec, CPU).decompress(tmp_path / "t.baler", tmp_path / "out.npz")
-    expected = Coder(codec, CPU, 64).decompress(tmp_path / "t.baler").data
+    _compress(streaming_codec(codec, CPU), tmp_path / "big.npz", tmp_path / "t.baler")
+    streaming_codec(codec, CPU).decompress(tmp_path / "t.baler", tmp_path / "out.npz")
+    expected = InMemoryCodec(codec, CPU, 64).decompress(tmp_path / "t.baler").data
     spread = codec.normalisation.features[1].max()
     np.testing.assert_allclose(Table.read(tmp_path / "out.npz").data / spread, expected / spread, rtol=0, atol=1e-5)
-    latents = Coder(codec, CPU, 64).encode(data)
+    latents = InMemoryCodec(codec, CPU, 64).encode(data)
     np.testing.assert_allclose(Reader(tmp_path / "t.baler").latents(), latents, rtol=0, atol=1e-5)
 
 
@@ -122,38 +121,38 @@ def test_a_large_offset_costs_no_digits(checkpoint, tmp_path):
     names, dtypes = checkpoint.names, ("float64",) * 6
     Table(data, names, dtypes, {}).write(tmp_path / "times.npz")
     codec = replace(_codec(checkpoint, "float32"), normalisation=Normalisation.of(data, names), dtypes=dtypes)
-    _compress(streaming_coder(codec, CPU), tmp_path / "times.npz", tmp_path / "t.baler")
-    latents = Coder(codec, CPU, 64).encode(data)
+    _compress(streaming_codec(codec, CPU), tmp_path / "times.npz", tmp_path / "t.baler")
+    latents = InMemoryCodec(codec, CPU, 64).encode(data)
     np.testing.assert_allclose(Reader(tmp_path / "t.baler").latents(), latents, rtol=0, atol=1e-6)
 
 
 def test_values_lost_in_a_column_that_was_constant_are_noted(checkpoint, table, tmp_path):
-    coder = streaming_coder(_codec(checkpoint, "float64"), CPU)
+    fast = streaming_codec(_codec(checkpoint, "float64"), CPU)
     table.write(tmp_path / "same.npz")
-    _compress(coder, tmp_path / "same.npz", tmp_path / "t.baler")
-    assert coder.lost == set()
+    _compress(fast, tmp_path / "same.npz", tmp_path / "t.baler")
+    assert fast.lost == set()
     changed = table.data.copy()
     changed[-1, 3] += 1
     Table(changed, table.names, table.dtypes, {}).write(tmp_path / "other.npz")
-    _compress(coder, tmp_path / "other.npz", tmp_path / "t.baler")
-    assert coder.lost == {table.names[3]}
+    _compress(fast, tmp_path / "other.npz", tmp_path / "t.baler")
+    assert fast.lost == {table.names[3]}
 
 
 def test_a_file_of_the_reference_is_decompressed(checkpoint, table, tmp_path):
-    reference = Coder(checkpoint, CPU, 64)
+    reference = InMemoryCodec(checkpoint, CPU, 64)
     reference.compress(table, tmp_path / "reference.baler")
-    streaming_coder(checkpoint, CPU).decompress(tmp_path / "reference.baler", tmp_path / "out.npz")
+    streaming_codec(checkpoint, CPU).decompress(tmp_path / "reference.baler", tmp_path / "out.npz")
     back, expected = Table.read(tmp_path / "out.npz"), reference.decompress(tmp_path / "reference.baler")
     assert (back.names, back.dtypes, back.origin) == (expected.names, expected.dtypes, expected.origin)
     assert back.data.shape == expected.data.shape
 
 
 def test_a_warm_up_takes_the_first_rows_only(checkpoint, path, tmp_path):
-    coder = streaming_coder(_codec(checkpoint, "float64"), CPU)
+    fast = streaming_codec(_codec(checkpoint, "float64"), CPU)
     with open_source(path) as source:
-        assert coder.compress(source, tmp_path / "t.baler", most_rows=30).rows == 30
-        assert coder.compress(source, tmp_path / "t.baler", most_rows=31).rows == 60
-        assert coder.compress(source, tmp_path / "t.baler").rows == 300
+        assert fast.compress(source, tmp_path / "t.baler", most_rows=30).rows == 30
+        assert fast.compress(source, tmp_path / "t.baler", most_rows=31).rows == 60
+        assert fast.compress(source, tmp_path / "t.baler").rows == 300
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -162,15 +161,15 @@ def test_an_error_in_a_block_stops_compression(checkpoint, table, tmp_path, thre
     huge = replace(codec, parameters={k: v * 1e5 for k, v in codec.parameters.items()})
     table.write(tmp_path / "t.npz")
     with pytest.raises(InputError, match="exceeds the range of float16"):
-        _compress(streaming_coder(huge, CPU, "float16", threads), tmp_path / "t.npz", tmp_path / "t.baler")
+        _compress(streaming_codec(huge, CPU, "float16", threads), tmp_path / "t.npz", tmp_path / "t.baler")
     with pytest.raises(InputError, match="damaged"):
         Reader(tmp_path / "t.baler")
     assert torch.get_num_threads() >= 1
 
 
 def test_another_checkpoint_or_table_is_refused(checkpoint, table, path, tmp_path):
-    _compress(streaming_coder(_codec(checkpoint, "float64"), CPU), path, tmp_path / "t.baler")
-    other = streaming_coder(_codec(checkpoint, "float64", seed=4), CPU)
+    _compress(streaming_codec(_codec(checkpoint, "float64"), CPU), path, tmp_path / "t.baler")
+    other = streaming_codec(_codec(checkpoint, "float64", seed=4), CPU)
     with pytest.raises(InputError, match="another checkpoint"):
         other.decompress(tmp_path / "t.baler", tmp_path / "out.npz")
     assert not (tmp_path / "out.npz").exists()
@@ -186,9 +185,9 @@ def test_a_value_that_is_not_finite_is_refused_or_kept_by_a_bound(checkpoint, ta
     data[205, 1] = value
     Table(data, table.names, codec.dtypes, {}).write(tmp_path / "bad.npz")
     with pytest.raises(InputError, match=rf"Column '{table.names[1]}' has .* in row 205 "):
-        _compress(streaming_coder(codec, CPU), tmp_path / "bad.npz", tmp_path / "t.baler")
-    _compress(streaming_coder(codec, CPU, "float16+bound-0.01"), tmp_path / "bad.npz", tmp_path / "t.baler")
-    streaming_coder(codec, CPU).decompress(tmp_path / "t.baler", tmp_path / "out.npz")
+        _compress(streaming_codec(codec, CPU), tmp_path / "bad.npz", tmp_path / "t.baler")
+    _compress(streaming_codec(codec, CPU, "float16+bound-0.01"), tmp_path / "bad.npz", tmp_path / "t.baler")
+    streaming_codec(codec, CPU).decompress(tmp_path / "t.baler", tmp_path / "out.npz")
     back = Table.read(tmp_path / "out.npz").data
     assert np.array_equal(back[205, 1], value, equal_nan=True)
     kept = np.isfinite(data)
@@ -204,12 +203,12 @@ def test_without_finite_values_there_is_no_deviation():
 
 def test_integers_that_float64_rounds_are_noted(checkpoint, table, tmp_path):
     codec = replace(_codec(checkpoint, "float64"), dtypes=("int64",) * 6)
-    coder = streaming_coder(codec, CPU)
+    fast = streaming_codec(codec, CPU)
     data = np.rint(table.data)
     data[7, 0] = 2.0**53 + 2
     Table(data, table.names, codec.dtypes, {}).write(tmp_path / "wide.npz")
-    _compress(coder, tmp_path / "wide.npz", tmp_path / "t.baler")
-    assert coder.rounded == {table.names[0]}
+    _compress(fast, tmp_path / "wide.npz", tmp_path / "t.baler")
+    assert fast.rounded == {table.names[0]}
 
 
 def test_a_bound_holds_where_the_minimum_is_large_against_the_range(checkpoint, tmp_path):
@@ -219,10 +218,10 @@ def test_a_bound_holds_where_the_minimum_is_large_against_the_range(checkpoint, 
     names, dtypes = checkpoint.names, ("float64",) * 6
     Table(data, names, dtypes, {}).write(tmp_path / "times.npz")
     codec = replace(_codec(checkpoint, "float32"), normalisation=Normalisation.of(data, names), dtypes=dtypes)
-    _compress(streaming_coder(codec, CPU, "bound-0.001"), tmp_path / "times.npz", tmp_path / "t.baler")
+    _compress(streaming_codec(codec, CPU, "bound-0.001"), tmp_path / "times.npz", tmp_path / "t.baler")
     allowed = 0.001 * codec.normalisation.features[1]
-    for coder in (Coder(codec, CPU, 7), Coder(codec, CPU, 300)):
-        assert (np.abs(coder.decompress(tmp_path / "t.baler").data - data) <= allowed).all()
+    for reference in (InMemoryCodec(codec, CPU, 7), InMemoryCodec(codec, CPU, 300)):
+        assert (np.abs(reference.decompress(tmp_path / "t.baler").data - data) <= allowed).all()
 
 
 @pytest.mark.parametrize(
@@ -237,6 +236,6 @@ def test_small_tables_have_blocks_for_several_threads(monkeypatch, rows, expecte
 
 def test_the_file_does_not_depend_on_the_threads(checkpoint, path, tmp_path):
     for threads in (1, 3):
-        coder = streaming_coder(_codec(checkpoint, "float64"), CPU, "zstd+bound-0.01", threads)
-        _compress(coder, path, tmp_path / f"{threads}.baler")
+        fast = streaming_codec(_codec(checkpoint, "float64"), CPU, "zstd+bound-0.01", threads)
+        _compress(fast, path, tmp_path / f"{threads}.baler")
     assert (tmp_path / "1.baler").read_bytes() == (tmp_path / "3.baler").read_bytes()

@@ -12,7 +12,7 @@ import torch
 
 from baler_energy.codecs.baler.architecture import Architecture
 from baler_energy.codecs.baler.checkpoint import Checkpoint
-from baler_energy.codecs.baler.coder import Coder
+from baler_energy.codecs.baler.in_memory import InMemoryCodec
 from baler_energy.codecs.baler.model import Autoencoder
 from baler_energy.codecs.normalisation import Normalisation
 from baler_energy.codecs.upstream import files
@@ -29,25 +29,25 @@ def theirs_at(shared) -> Callable[[str], Path]:
 
 
 @pytest.fixture
-def coder(theirs_at) -> Coder:
+def codec(theirs_at) -> InMemoryCodec:
     """Take the codec from its model, normalisation and input."""
     table = files.read_table(theirs_at("input.npz"))
     features = files.read_features(theirs_at("normalization_features.npy"))
-    return Coder(files.read_checkpoint(theirs_at("model.pt"), features, table.names, table.dtypes), CPU, 512)
+    return InMemoryCodec(files.read_checkpoint(theirs_at("model.pt"), features, table.names, table.dtypes), CPU, 512)
 
 
-def test_our_encoder_gives_its_latents(theirs_at, coder):
-    theirs = files.read_latents(theirs_at("compressed.npz"), coder.checkpoint)
-    ours = coder.encode(files.read_table(theirs_at("input.npz")).data)
+def test_our_encoder_gives_its_latents(theirs_at, codec):
+    theirs = files.read_latents(theirs_at("compressed.npz"), codec.checkpoint)
+    ours = codec.encode(files.read_table(theirs_at("input.npz")).data)
     assert ours.shape == (2000, 12)
     assert np.all(np.abs(ours - theirs).max(axis=0) <= 1e-12 * np.ptp(theirs, axis=0))
 
 
-def test_our_decoder_gives_its_table(theirs_at, coder):
-    latents = files.read_latents(theirs_at("compressed.npz"), coder.checkpoint)
-    theirs = files.read_table(theirs_at("decompressed.npz"), coder.checkpoint.dtypes)
-    tolerance = 1e-12 * coder.checkpoint.normalisation.features[1]
-    ours = coder.decode(latents)
+def test_our_decoder_gives_its_table(theirs_at, codec):
+    latents = files.read_latents(theirs_at("compressed.npz"), codec.checkpoint)
+    theirs = files.read_table(theirs_at("decompressed.npz"), codec.checkpoint.dtypes)
+    tolerance = 1e-12 * codec.checkpoint.normalisation.features[1]
+    ours = codec.decode(latents)
     # Baler truncates integer columns; our value may be just below or just above a whole number.
     assert theirs.integer.sum() == 9
     least, most = ours - tolerance, ours + tolerance
@@ -55,12 +55,12 @@ def test_our_decoder_gives_its_table(theirs_at, coder):
     assert np.all((least <= theirs.data) & (theirs.data <= most))
 
 
-def test_its_files_are_written_as_they_were(theirs_at, coder, tmp_path):
-    features = coder.checkpoint.normalisation
-    files.write_model(tmp_path / "model.pt", coder.checkpoint)
+def test_its_files_are_written_as_they_were(theirs_at, codec, tmp_path):
+    features = codec.checkpoint.normalisation
+    files.write_model(tmp_path / "model.pt", codec.checkpoint)
     files.write_features(tmp_path / "features.npy", features)
     files.write_latents(
-        tmp_path / "c.npz", files.read_latents(theirs_at("compressed.npz"), coder.checkpoint), coder.checkpoint
+        tmp_path / "c.npz", files.read_latents(theirs_at("compressed.npz"), codec.checkpoint), codec.checkpoint
     )
     files.write_table(tmp_path / "d.npz", files.read_table(theirs_at("decompressed.npz")))
     theirs, ours = (torch.load(path, weights_only=True) for path in (theirs_at("model.pt"), tmp_path / "model.pt"))

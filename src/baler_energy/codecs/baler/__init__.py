@@ -12,6 +12,6 @@
 - `state`: what a training resumes from
 - `checkpoint`: the trained codec as a file
 - `runtimes`: what computes a trained network, instead of PyTorch itself
-- `coder`: compress and decompress in memory; `streaming`: the same for files of any size, for the engine ``fast``
+- `in_memory`: compress and decompress in memory; `streaming`: the same for files of any size, for the engine ``fast``
 - `layer_costs`: an operation's layers and data transfers, each run separately
 """

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
 from baler_energy.codecs.baler.architecture import Architecture
-from baler_energy.codecs.baler.coder import Coder, write_latents
+from baler_energy.codecs.baler.in_memory import InMemoryCodec, write_latents
 from baler_energy.codecs.baler.model import DTYPES, Autoencoder
 from baler_energy.codecs.baler.settings import TrainingSettings
 from baler_energy.codecs.baler.training import batch_loss, loader, new_optimizer, started_model
@@ -133,13 +133,13 @@ def _optimizer(model: Autoencoder, settings: TrainingSettings, rows: Tensor, bat
     return Part("optimizer", f"{kind.NAME} step", _often(run, batches), batches, bytes=moved)
 
 
-def compress_parts(coder: Coder, table: Table, batch: int, device: torch.device, path: Path) -> list[Part]:
+def compress_parts(codec: InMemoryCodec, table: Table, batch: int, device: torch.device, path: Path) -> list[Part]:
     """Split the compression of a table of whole batches into parts; its file goes to `path`."""
-    checkpoint = coder.checkpoint
+    checkpoint = codec.checkpoint
     batches, dtype = len(table.data) // batch, DTYPES[checkpoint.precision]
     scaled = checkpoint.normalisation.normalise(table.data[:batch])
     rows = torch.as_tensor(scaled, dtype=dtype, device=device)
-    latents = coder.encode(table.data)
+    latents = codec.encode(table.data)
 
     def scaling() -> None:
         for start in range(0, len(table.data), batch):
@@ -163,12 +163,12 @@ def compress_parts(coder: Coder, table: Table, batch: int, device: torch.device,
     return [*parts, *layers, collected, Part("data", "writing the file", writing, 1, bytes=latents.nbytes)]
 
 
-def decompress_parts(coder: Coder, compressed: Path, batch: int, device: torch.device) -> list[Part]:
+def decompress_parts(codec: InMemoryCodec, compressed: Path, batch: int, device: torch.device) -> list[Part]:
     """Split the decompression of a file with whole batches of rows into parts."""
-    checkpoint = coder.checkpoint
+    checkpoint = codec.checkpoint
     latents = Reader(compressed).latents()
     batches = len(latents) // batch
-    data = coder.decode(latents)
+    data = codec.decode(latents)
     first = torch.from_numpy(latents[:batch]).to(device)
 
     def to_device() -> Tensor:

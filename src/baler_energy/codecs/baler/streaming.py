@@ -20,10 +20,10 @@ from baler_energy.codecs.baler.model import DTYPES
 from baler_energy.codecs.baler.runtimes.base import Apply
 from baler_energy.codecs.baler.runtimes.running import Half, largest_deviation
 from baler_energy.codecs.engines.base import Asked, Work
-from baler_energy.codecs.streaming import BLOCK_ROWS, StreamingCoder, streamed_compression, streamed_decompression
+from baler_energy.codecs.streaming import BLOCK_ROWS, StreamingCodec, streamed_compression, streamed_decompression
 from baler_energy.formats import Source
 
-__all__ = ["checkpoint_of", "compressing", "decompressing", "streaming_coder"]
+__all__ = ["checkpoint_of", "compressing", "decompressing", "streaming_codec"]
 
 Floats = NDArray[np.float64]
 
@@ -31,11 +31,11 @@ Floats = NDArray[np.float64]
 BATCH_ROWS = 1024
 
 
-def streaming_coder(
+def streaming_codec(
     checkpoint: Checkpoint, device: torch.device, packing: str = "none", threads: int | None = None
-) -> StreamingCoder:
-    """Make the coder of a checkpoint on a device; `packing` and `threads` as in `StreamingCoder`."""
-    return StreamingCoder(
+) -> StreamingCodec:
+    """Make the codec of a checkpoint on a device; `packing` and `threads` as in `StreamingCodec`."""
+    return StreamingCodec(
         checkpoint,
         lambda: _Encoder(checkpoint, device),
         lambda: _Decoder(checkpoint, device),
@@ -48,29 +48,29 @@ def compressing(asked: Asked) -> AbstractContextManager[Work]:
     """Set up compression of a file of any format, which is read within the window."""
     checkpoint = checkpoint_of(asked)
 
-    def facts(coder: StreamingCoder, source: Source) -> dict[str, float | None]:
+    def facts(codec: StreamingCodec, source: Source) -> dict[str, float | None]:
         rows = next((block.data[: asked.few] for block in source.blocks(asked.few)), np.empty((0, len(source.names))))
         with np.errstate(all="ignore"):
             eager = _eagerly(checkpoint, "en", asked.device)(checkpoint.normalisation.normalise(rows))
-            return _deviation(coder.encode(rows)[0], eager)
+            return _deviation(codec.encode(rows)[0], eager)
 
     return streamed_compression(
-        asked, lambda source: streaming_coder(checkpoint, asked.device, asked.point.packing), checkpoint.names, facts
+        asked, lambda source: streaming_codec(checkpoint, asked.device, asked.point.packing), checkpoint.names, facts
     )
 
 
 def decompressing(asked: Asked) -> AbstractContextManager[Work]:
     """Set up decompression to a file of the original format, which is written within the window."""
     checkpoint = checkpoint_of(asked)
-    coder, scale = streaming_coder(checkpoint, asked.device), checkpoint.normalisation
+    codec, scale = streaming_codec(checkpoint, asked.device), checkpoint.normalisation
 
     def facts() -> dict[str, float | None]:
         latents = np.array(asked.compressed.first(asked.few)[0])
         with np.errstate(all="ignore"):
             eager = scale.restore(_eagerly(checkpoint, "de", asked.device)(latents).astype(np.float64))
-            return _deviation(scale.normalise(coder.decode(latents)), scale.normalise(eager))
+            return _deviation(scale.normalise(codec.decode(latents)), scale.normalise(eager))
 
-    return streamed_decompression(asked, coder, facts)
+    return streamed_decompression(asked, codec, facts)
 
 
 def _eagerly(checkpoint: Checkpoint, half: str, device: torch.device) -> Apply:

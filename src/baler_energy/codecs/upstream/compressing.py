@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from baler_energy.codecs.baler.checkpoint import checkpoint_of
-from baler_energy.codecs.baler.coder import write_latents
+from baler_energy.codecs.baler.in_memory import write_latents
 from baler_energy.codecs.container import Sizes
 from baler_energy.codecs.engines.base import Asked, Work
 from baler_energy.codecs.fitted import check_columns

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from baler_energy.codecs.baler.architecture import Architecture
 from baler_energy.codecs.baler.checkpoint import checkpoint_of
-from baler_energy.codecs.baler.coder import Coder
+from baler_energy.codecs.baler.in_memory import InMemoryCodec
 from baler_energy.codecs.engines.base import Asked
 from baler_energy.codecs.upstream import files
 from baler_energy.codecs.upstream.config import Folder
@@ -59,5 +59,5 @@ def _prepare(project: Folder, asked: Asked, operation: str, table: Table) -> Non
         files.write_table(project.data, table)
         return
     checkpoint = checkpoint_of(asked)
-    coder = Coder(checkpoint, asked.device, asked.point.batch_size)
-    write_inputs(project, table, checkpoint, coder.encode(table.data) if operation == "decompress" else None)
+    codec = InMemoryCodec(checkpoint, asked.device, asked.point.batch_size)
+    write_inputs(project, table, checkpoint, codec.encode(table.data) if operation == "decompress" else None)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from baler_energy.codecs.baler import coder
+from baler_energy.codecs.baler import in_memory
 from baler_energy.codecs.baler.architecture import Architecture
 from baler_energy.codecs.baler.checkpoint import Checkpoint
-from baler_energy.codecs.baler.coder import Coder
+from baler_energy.codecs.baler.in_memory import InMemoryCodec
 from baler_energy.codecs.baler.model import Autoencoder
 from baler_energy.codecs.container import Reader
 from baler_energy.codecs.packing import Packing
@@ -20,7 +20,7 @@ CPU = torch.device("cpu")
 
 
 def test_a_table_comes_back_as_the_network_restores_it(table, checkpoint, tmp_path):
-    reference = Coder(checkpoint, CPU, 64)
+    reference = InMemoryCodec(checkpoint, CPU, 64)
     reference.compress(table, tmp_path / "t.baler")
     back = reference.decompress(tmp_path / "t.baler")
     with torch.no_grad():
@@ -37,18 +37,19 @@ def test_a_table_comes_back_as_the_network_restores_it(table, checkpoint, tmp_pa
 
 @pytest.mark.parametrize("batch_size", [1, 7, 299, 300, 1000])
 def test_the_batch_size_changes_rounding_only(table, checkpoint, batch_size):
-    whole = Coder(checkpoint, CPU, 300).encode(table.data)
-    np.testing.assert_allclose(Coder(checkpoint, CPU, batch_size).encode(table.data), whole, rtol=1e-10, atol=1e-13)
-    decoded = Coder(checkpoint, CPU, batch_size).decode(whole)
-    np.testing.assert_allclose(decoded, Coder(checkpoint, CPU, 300).decode(whole), rtol=1e-10, atol=1e-13)
+    whole = InMemoryCodec(checkpoint, CPU, 300).encode(table.data)
+    encoded = InMemoryCodec(checkpoint, CPU, batch_size).encode(table.data)
+    np.testing.assert_allclose(encoded, whole, rtol=1e-10, atol=1e-13)
+    decoded = InMemoryCodec(checkpoint, CPU, batch_size).decode(whole)
+    np.testing.assert_allclose(decoded, InMemoryCodec(checkpoint, CPU, 300).decode(whole), rtol=1e-10, atol=1e-13)
 
 
 def test_float32_latents_take_half_the_bytes(table, checkpoint, tmp_path):
     model = Autoencoder(Architecture(6, 3), "float32")
     single = Checkpoint.of(model, checkpoint.normalisation, checkpoint.names, checkpoint.dtypes)
-    Coder(single, CPU, 64).compress(table, tmp_path / "t.baler")
+    InMemoryCodec(single, CPU, 64).compress(table, tmp_path / "t.baler")
     assert Reader(tmp_path / "t.baler").latents().dtype == np.float32
-    assert np.isfinite(Coder(single, CPU, 64).decompress(tmp_path / "t.baler").data).all()
+    assert np.isfinite(InMemoryCodec(single, CPU, 64).decompress(tmp_path / "t.baler").data).all()
 
 
 @pytest.mark.parametrize("precision", ["float64", "float32"])
@@ -58,8 +59,8 @@ def test_float32_latents_take_half_the_bytes(table, checkpoint, tmp_path):
 def test_a_bound_holds_for_every_value_with_any_batch_size(table, checkpoint, tmp_path, packing, precision):
     model = Autoencoder(Architecture(6, 3), precision)
     codec = Checkpoint.of(model, checkpoint.normalisation, checkpoint.names, checkpoint.dtypes)
-    sizes = Coder(codec, CPU, 64, packing).compress(table, tmp_path / "t.baler")
-    back = Coder(codec, CPU, 17).decompress(tmp_path / "t.baler")
+    sizes = InMemoryCodec(codec, CPU, 64, packing).compress(table, tmp_path / "t.baler")
+    back = InMemoryCodec(codec, CPU, 17).decompress(tmp_path / "t.baler")
     bound = Packing.parse(packing).error_bound
     allowed = bound * checkpoint.normalisation.features[1] * (1 + 1e-12)
     assert (np.abs(back.data - table.data) <= allowed).all()
@@ -67,8 +68,8 @@ def test_a_bound_holds_for_every_value_with_any_batch_size(table, checkpoint, tm
 
 
 def test_packing_reports_its_gain(table, checkpoint, tmp_path):
-    plain = Coder(checkpoint, CPU, 64).compress(table, tmp_path / "p.baler")
-    packed = Coder(checkpoint, CPU, 64, "float16+zstd").compress(table, tmp_path / "t.baler")
+    plain = InMemoryCodec(checkpoint, CPU, 64).compress(table, tmp_path / "p.baler")
+    packed = InMemoryCodec(checkpoint, CPU, 64, "float16+zstd").compress(table, tmp_path / "t.baler")
     assert plain.latent_bytes == packed.latent_bytes == len(table.data) * 3 * 8
     assert packed.correction_bytes == plain.correction_bytes == 0
     assert packed.stored_latent_bytes < plain.latent_bytes / 4 < plain.stored_latent_bytes
@@ -76,9 +77,9 @@ def test_packing_reports_its_gain(table, checkpoint, tmp_path):
 
 
 def test_blocks_are_joined(table, checkpoint, tmp_path, monkeypatch):
-    whole = Coder(checkpoint, CPU, 64)
+    whole = InMemoryCodec(checkpoint, CPU, 64)
     whole.compress(table, tmp_path / "1.baler")
-    monkeypatch.setattr(coder, "BLOCK_ROWS", 64)
+    monkeypatch.setattr(in_memory, "BLOCK_ROWS", 64)
     whole.compress(table, tmp_path / "2.baler")
     assert len(list(Reader(tmp_path / "2.baler").blocks())) == -(-len(table.data) // 64)
     first, second = (whole.decompress(tmp_path / name).data for name in ("1.baler", "2.baler"))
@@ -86,12 +87,12 @@ def test_blocks_are_joined(table, checkpoint, tmp_path, monkeypatch):
 
 
 def test_another_checkpoint_is_refused(table, checkpoint, tmp_path):
-    Coder(checkpoint, CPU, 64).compress(table, tmp_path / "t.baler")
+    InMemoryCodec(checkpoint, CPU, 64).compress(table, tmp_path / "t.baler")
     other = Checkpoint.of(
         Autoencoder(Architecture(6, 3)), checkpoint.normalisation, checkpoint.names, checkpoint.dtypes
     )
     with pytest.raises(InputError, match="another checkpoint"):
-        Coder(other, CPU, 64).decompress(tmp_path / "t.baler")
+        InMemoryCodec(other, CPU, 64).decompress(tmp_path / "t.baler")
 
 
 def _fewer(table: Table) -> Table:
@@ -108,5 +109,5 @@ def _fewer(table: Table) -> Table:
 )
 def test_a_table_of_other_columns_is_refused(table, checkpoint, tmp_path, change, named):
     with pytest.raises(InputError, match=named):
-        Coder(checkpoint, CPU, 64).compress(change(table), tmp_path / "t.baler")
+        InMemoryCodec(checkpoint, CPU, 64).compress(change(table), tmp_path / "t.baler")
     assert not (tmp_path / "t.baler").exists()

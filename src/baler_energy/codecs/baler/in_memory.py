@@ -23,7 +23,7 @@ from baler_energy.codecs.normalisation import lost_warning
 from baler_energy.codecs.packing import Packing
 from baler_energy.data.table import Table
 
-__all__ = ["BLOCK_ROWS", "Coder", "checkpoint_of", "compressing", "decompressing", "write_latents"]
+__all__ = ["BLOCK_ROWS", "InMemoryCodec", "checkpoint_of", "compressing", "decompressing", "write_latents"]
 
 Floats = NDArray[np.float64]
 
@@ -31,7 +31,7 @@ Floats = NDArray[np.float64]
 BLOCK_ROWS = 65_536
 
 
-class Coder:
+class InMemoryCodec:
     """Compresses and decompresses tables in memory with a checkpoint.
 
     Time is linear in the rows; memory is that of input and output, and one block.
@@ -142,26 +142,26 @@ class Coder:
 @contextmanager
 def compressing(asked: Asked) -> Iterator[Work]:
     """Set up compression of a table in memory."""
-    table, codec = asked.read_table(), checkpoint_of(asked)
-    coder = Coder(codec, asked.device, asked.point.batch_size, asked.point.packing)
+    table, checkpoint = asked.read_table(), checkpoint_of(asked)
+    codec = InMemoryCodec(checkpoint, asked.device, asked.point.batch_size, asked.point.packing)
     # Corrections for a bound need what will be decoded.
     bounded = Packing.parse(asked.point.packing).bound is not None
-    coder.start(asked, [coder.encoder, *([coder.decoder] if bounded else [])])
+    codec.start(asked, [codec.encoder, *([codec.decoder] if bounded else [])])
     few = table.first(asked.few)
 
     def warnings() -> list[str]:
-        minimum, constant = codec.normalisation.features[0], codec.normalisation.constant
+        minimum, constant = checkpoint.normalisation.features[0], checkpoint.normalisation.constant
         lost = [table.names[n] for n in np.flatnonzero(constant) if (table.data[:, n] != minimum[n]).any()]
         return lost_warning(lost)
 
     yield Work(
-        operation=partial(coder.compress, table, asked.target),
-        warm_up=partial(coder.compress, few, asked.target),
+        operation=partial(codec.compress, table, asked.target),
+        warm_up=partial(codec.compress, few, asked.target),
         finish=lambda sizes: sizes,
         origin=table.origin,
         dtypes=table.dtypes,
         warnings=warnings,
-        facts=lambda _: coder.encoding_facts(table),
+        facts=lambda _: codec.encoding_facts(table),
     )
 
 
@@ -170,8 +170,8 @@ def decompressing(asked: Asked) -> Iterator[Work]:
     """Set up decompression to a table in memory, which is written after the window."""
     checkpoint, content = checkpoint_of(asked), asked.compressed
     content.facts.check_made_with(checkpoint, asked.data)
-    coder = Coder(checkpoint, asked.device, asked.point.batch_size)
-    coder.start(asked, [coder.decoder])
+    codec = InMemoryCodec(checkpoint, asked.device, asked.point.batch_size)
+    codec.start(asked, [codec.decoder])
 
     def finish(table: Table) -> int:
         table.write(asked.target)
@@ -179,10 +179,10 @@ def decompressing(asked: Asked) -> Iterator[Work]:
 
     (first,) = content.first(asked.few)
     yield Work(
-        operation=partial(coder.decompress, asked.data),
-        warm_up=partial(coder.decode, first),
+        operation=partial(codec.decompress, asked.data),
+        warm_up=partial(codec.decode, first),
         finish=finish,
-        facts=lambda _: coder.decoding_facts(asked.data),
+        facts=lambda _: codec.decoding_facts(asked.data),
     )
 
 
