@@ -15,7 +15,7 @@ from baler_energy.figures.selection import at_point, centre_of, with_results
 from baler_energy.variants import ENGINES, RUNTIMES
 from baler_energy.vocabulary import Operation
 
-__all__ = ["APPLIED", "EAGER", "NAMES", "absent", "is_deprecated", "runtimes_at_centre"]
+__all__ = ["APPLIED", "EAGER", "NAMES", "OUTSIDE_WINDOW", "absent", "is_deprecated", "runtimes_at_centre"]
 
 #: Operations in which a runtime computes.
 APPLIED = (Operation.COMPRESS, Operation.DECOMPRESS)
@@ -23,6 +23,8 @@ APPLIED = (Operation.COMPRESS, Operation.DECOMPRESS)
 EAGER = AXIS_DEFAULTS["runtime"]
 #: Names of the rows, in order.
 NAMES = (EAGER, *filter(None, ENGINES), *(name for name in RUNTIMES if name != EAGER))
+#: Quantities that do not depend on the window, so that they come from all runs: a flag is about the window.
+OUTSIDE_WINDOW = ("startup_s", "runtime_deviation", "mean_rms_over_range")
 #: Parameters in which the rows may differ.
 _FREE = ("runtime", "precision", "engine")
 
