@@ -7,7 +7,7 @@ import pandas as pd
 
 from baler_energy.analysis.comparison import ratio_of_means
 from baler_energy.analysis.savings import FIXED
-from baler_energy.analysis.statistics import clean, interval, typical_duration_s
+from baler_energy.analysis.statistics import clean, interval, kind_of_energy, typical_duration_s
 from baler_energy.config.parameters import AXIS_DEFAULTS
 from baler_energy.vocabulary import Operation
 
@@ -58,7 +58,7 @@ def _rows(about: Mapping[str, Any], part: pd.DataFrame) -> Iterator[dict[str, An
         row = {**about, **_summary(mine)}
         for name, column in _COSTS.items():
             pair = [one[column].dropna().tolist() for one in (mine, whole)]
-            if name == "energy" and (_kind(mine) != _kind(whole) or row["evidence"] is None):
+            if name == "energy" and (kind_of_energy(mine) != kind_of_energy(whole) or row["evidence"] is None):
                 pair = [[], []]
             ratio = ratio_of_means(*pair)
             row |= {f"{name}_ratio": ratio.value, f"{name}_ratio_low": ratio.low, f"{name}_ratio_high": ratio.high}
@@ -66,16 +66,10 @@ def _rows(about: Mapping[str, Any], part: pd.DataFrame) -> Iterator[dict[str, An
 
 
 def _summary(mine: pd.DataFrame) -> dict[str, Any]:
-    evidence = _kind(mine)[0]
+    evidence = kind_of_energy(mine)[0]
     row: dict[str, Any] = {"pruning": mine["pruning"].iloc[0], "n": len(mine), "evidence": evidence}
     for name, column in _COSTS.items():
         values = mine[column].to_numpy("float64")
         known = values[:0] if name == "energy" and evidence is None else values
         row[column], row[f"{column}_half_width"], _ = interval(known)
     return row
-
-
-def _kind(runs: pd.DataFrame) -> tuple[Any, ...]:
-    """Evidence and components of the runs' energy; Nones if there are several or none."""
-    kinds = runs[["energy_evidence", "energy_scope"]].dropna().drop_duplicates()
-    return tuple(kinds.iloc[0]) if len(kinds) == 1 else (None, None)

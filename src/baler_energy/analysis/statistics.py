@@ -29,6 +29,7 @@ __all__ = [
     "flagged",
     "interval",
     "intervals",
+    "kind_of_energy",
     "mean_interval",
     "point_variation",
     "repeats_to_detect",
@@ -93,6 +94,12 @@ def typical_duration_s(runs: pd.DataFrame) -> "pd.Series[float]":
     A resumed training has no median, as its window consists of several parts; its whole duration is used.
     """
     return runs["duration_median_s"].fillna(runs["duration_s"])
+
+
+def kind_of_energy(runs: pd.DataFrame) -> tuple[Any, ...]:
+    """Return evidence and components of the runs' energy; Nones if there are several kinds or none."""
+    kinds = runs[["energy_evidence", "energy_scope"]].dropna().drop_duplicates()
+    return tuple(kinds.iloc[0]) if len(kinds) == 1 else (None, None)
 
 
 def flag_words(table: pd.DataFrame) -> str:
