@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 
 from baler_energy.analysis.powerlaw import fit_power_law
 from baler_energy.analysis.statistics import clean, mean_interval, typical_duration_s
-from baler_energy.figures.base import FigureSpec, NoData, Tables, require_rows
+from baler_energy.figures.base import FigureSpec, NoData, Tables, require_rows, runs_and_centre
 from baler_energy.figures.captions import ERROR_ROWS, EVIDENCE, SPREAD, TYPICAL_TIMES
 from baler_energy.figures.selection import (
     at_point,
@@ -122,9 +122,7 @@ def draw_error_flops(tables: Tables) -> Figure:
     NoData
         The study has only one network, or no errors.
     """
-    runs = tables["runs"]
-    require_rows("there are no runs", runs)
-    centre = centre_of(runs)
+    runs, centre = runs_and_centre(tables)
     trained = with_error(runs).dropna(subset=["mean_rms_over_range", "flops"])
     here = _around(trained, centre, "model", "epochs")
     if here["model"].nunique() < 2:

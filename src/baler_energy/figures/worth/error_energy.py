@@ -10,13 +10,12 @@ from matplotlib.figure import Figure
 
 from baler_energy.analysis.rate_distortion import CODEC, family
 from baler_energy.analysis.statistics import clean, flagged, interval
-from baler_energy.figures.base import FigureSpec, NoData, Tables, require_rows
+from baler_energy.figures.base import FigureSpec, NoData, Tables, require_rows, runs_and_centre
 from baler_energy.figures.captions import ERROR_ROWS, EVIDENCE
 from baler_energy.figures.selection import (
     AXES,
     at_point,
     axis_label,
-    centre_of,
     describe,
     device_name,
     excluded_text,
@@ -56,7 +55,7 @@ def draw_error_energy(tables: Tables) -> Figure:
     NoData
         Fewer than two points have both an error and an energy.
     """
-    trained, centre = _trained(tables["runs"])
+    trained, centre = _trained(tables)
     factor, unit = scaled_unit(trained["energy_j"], "J")
     kinds = sorted(set(zip(trained["device"], trained["energy_evidence"], strict=True)))
     figure, (panels,) = grid(1, len(kinds), 5.2, width_in=max(7.5, 4.6 * len(kinds)), sharex=True, sharey=True)
@@ -81,13 +80,12 @@ def draw_error_energy(tables: Tables) -> Figure:
     return figure
 
 
-def _trained(runs: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Any]]:
+def _trained(tables: Tables) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Return the trainings with error and energy of the centre's engine, model and packing, and the centre.
 
     Another chapter compares engines, models and packings.
     """
-    require_rows("there are no runs", runs)
-    centre = centre_of(runs)
+    runs, centre = runs_and_centre(tables)
     alike = at_point(runs, {axis: centre[axis] for axis in _ALIKE})
     trained = with_error(alike)
     trained = trained[trained["operation"] == Operation.TRAIN].dropna(subset=["mean_rms_over_range", "energy_j"])
