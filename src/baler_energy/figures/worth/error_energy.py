@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from baler_energy.analysis.rate_distortion import CODEC, family
 from baler_energy.analysis.statistics import clean, flagged, interval
 from baler_energy.figures.base import FigureSpec, NoData, Tables, require_rows, runs_and_centre
-from baler_energy.figures.captions import ERROR_ROWS, EVIDENCE
+from baler_energy.figures.captions import ERROR_ROWS, EVIDENCE, TRIVIAL_LINE
 from baler_energy.figures.selection import (
     AXES,
     at_point,
@@ -159,9 +159,8 @@ FIGURES = (
         "RMS residual / range, mean over columns, against the energy of the training. Lines connect points that differ "
         "from the centre in one axis, labelled with their values, or that are trained in another way, such as from "
         "another start, and differ in their epochs. Markers are means over n repeats, bars are 95 % t "
-        "intervals (none for n = 1). Open grey marks are flagged runs, which are excluded from the means. The dotted "
-        "line is the error of storing only the columns' means. "
-        f"{ERROR_ROWS} {EVIDENCE}",
+        "intervals (none for n = 1). Open grey marks are flagged runs, which are excluded from the means. "
+        f"{TRIVIAL_LINE} {ERROR_ROWS} {EVIDENCE}",
         draw_error_energy,
     ),
 )
