@@ -9,7 +9,7 @@ import pandas as pd
 from baler_energy.analysis.comparison import Ratio, paired_ratio
 from baler_energy.analysis.statistics import typical_duration_s
 from baler_energy.figures.base import NoData
-from baler_energy.figures.selection import OPERATIONS, at_point, describe, device_name
+from baler_energy.figures.selection import OPERATIONS, at_point, describe, device_name, sweep
 from baler_energy.variants import ENGINES
 
 __all__ = ["FREE", "base_label", "compared", "engines_at", "factor_text", "paired", "per_row", "same_energy", "where"]
@@ -32,7 +32,7 @@ def engines_at(table: pd.DataFrame, point: Mapping[str, Any]) -> pd.DataFrame:
     point
         Value by axis, as from `centre_of`.
     """
-    chosen = at_point(table, {axis: value for axis, value in point.items() if axis not in FREE})
+    chosen = sweep(table, FREE, point)
     chosen = chosen[chosen["operation"].isin(list(OPERATIONS))]
     found = [
         part[part["threads"] == threads].assign(label=_label(point, key, threads))

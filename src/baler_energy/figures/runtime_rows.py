@@ -11,7 +11,7 @@ import pandas as pd
 from baler_energy.config.parameters import AXIS_DEFAULTS
 from baler_energy.figures.base import NoData, Tables, runs_and_centre
 from baler_energy.figures.engine_rows import per_row
-from baler_energy.figures.selection import at_point, with_results
+from baler_energy.figures.selection import sweep, with_results
 from baler_energy.variants import ENGINES, RUNTIMES
 from baler_energy.vocabulary import Operation
 
@@ -46,7 +46,7 @@ def runtimes_at_centre(tables: Tables) -> tuple[pd.DataFrame, dict[str, Any]]:
         Only one runtime ran at the study's centre, and none is missing.
     """
     runs, centre = runs_and_centre(tables)
-    rows = at_point(per_row(with_results(runs)), {axis: one for axis, one in centre.items() if axis not in _FREE})
+    rows = sweep(per_row(with_results(runs)), _FREE, centre)
     rows = rows[rows["operation"].isin(list(APPLIED))]
     own = rows[rows["engine"] == centre["engine"]]
     if own["runtime"].nunique() < 2 and not len(_left_out(tables)):
