@@ -7,7 +7,7 @@ import pandas as pd
 
 from baler_energy.analysis.comparison import ratio_of_means
 from baler_energy.analysis.savings import FIXED
-from baler_energy.analysis.statistics import clean, interval, kind_of_energy, typical_duration_s
+from baler_energy.analysis.statistics import clean, interval, kind_of_energy, per_row
 from baler_energy.config.parameters import AXIS_DEFAULTS
 from baler_energy.vocabulary import Operation
 
@@ -38,11 +38,7 @@ def pruned_costs(runs: pd.DataFrame) -> pd.DataFrame:
         interval). Energies with other evidence or components have no ratio. Groups without both kinds of networks have
         no rows.
     """
-    applied = clean(runs[runs["operation"].isin(list(_OPERATIONS)) & runs["pruning"].notna()])
-    applied = applied.assign(
-        time_per_row_s=typical_duration_s(applied) / applied["rows"],
-        energy_per_row_j=applied["energy_j"].astype(float) / applied["rows"],
-    )
+    applied = per_row(clean(runs[runs["operation"].isin(list(_OPERATIONS)) & runs["pruning"].notna()]))
     keys = [*ALIKE, "operation"]
     groups = applied.groupby(keys, dropna=False, observed=True)
     return pd.DataFrame([row for key, part in groups for row in _rows(dict(zip(keys, key, strict=True)), part)])

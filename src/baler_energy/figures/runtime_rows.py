@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
+from baler_energy.analysis.statistics import per_row
 from baler_energy.config.parameters import AXIS_DEFAULTS
 from baler_energy.figures.base import NoData, Tables, runs_and_centre
-from baler_energy.figures.engine_rows import per_row
 from baler_energy.figures.selection import sweep, with_results
 from baler_energy.variants import ENGINES, RUNTIMES
 from baler_energy.vocabulary import Operation

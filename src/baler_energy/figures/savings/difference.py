@@ -8,10 +8,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from baler_energy.analysis.breakdown import CATEGORIES, REST, breakdown, over_epochs
-from baler_energy.analysis.statistics import clean
+from baler_energy.analysis.statistics import clean, per_row
 from baler_energy.figures.bars import label_end, name_rows
 from baler_energy.figures.base import FigureSpec, NoData, Tables, require_rows, runs_and_centre
-from baler_energy.figures.engine_rows import base_label, compared, engines_at, per_row, where
+from baler_energy.figures.engine_rows import base_label, compared, engines_at, where
 from baler_energy.figures.profiled import rows_of
 from baler_energy.figures.selection import OPERATIONS, centre_of, scaled_unit
 from baler_energy.figures.style import COLOURS, grid, legend_below, subtitle

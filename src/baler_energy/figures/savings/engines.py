@@ -9,11 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from baler_energy.analysis.comparison import ratio_of_means
-from baler_energy.analysis.statistics import clean, estimate, flagged
+from baler_energy.analysis.statistics import clean, estimate, flagged, per_row
 from baler_energy.figures.bars import label_edge, name_rows
 from baler_energy.figures.base import FigureSpec, Tables, runs_and_centre
 from baler_energy.figures.captions import ERROR_ROWS, EVIDENCE, TYPICAL_TIMES
-from baler_energy.figures.engine_rows import base_label, compared, factor_text, paired, per_row, same_energy, where
+from baler_energy.figures.engine_rows import base_label, compared, factor_text, paired, same_energy, where
 from baler_energy.figures.selection import OPERATIONS, estimate_text, excluded_text, scaled_unit, with_error
 from baler_energy.figures.style import COLOURS, MARKERS, grid, log_ticks, mean_text, note_empty, open_mark, subtitle
 from baler_energy.figures.trivial import LINE, trivial_error

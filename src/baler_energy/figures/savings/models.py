@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from baler_energy.analysis.powerlaw import fit_power_law
-from baler_energy.analysis.statistics import clean, mean_interval, typical_duration_s
+from baler_energy.analysis.statistics import clean, mean_interval, per_row
 from baler_energy.figures.base import FigureSpec, NoData, Tables, require_rows, runs_and_centre
 from baler_energy.figures.captions import ERROR_ROWS, EVIDENCE, SPREAD, TYPICAL_TIMES
 from baler_energy.figures.selection import (
@@ -59,9 +59,7 @@ def draw_forward(tables: Tables) -> Figure:
     here = sweep(passed, "model", centre)
     if here[_SIZE].nunique() < 2:
         raise NoData("only one network at the study's centre, so there are no sizes to compare")
-    here = here.assign(
-        energy_per_row_j=here["energy_j"] / here["rows"], time_per_row_s=typical_duration_s(here) / here["rows"]
-    )
+    here = per_row(here)
     figure, (panels,) = grid(1, 2, 4.8, sharex=True)
     counts, handles = set[int](), []
     for panel, quantity in zip(panels, _QUANTITIES, strict=True):

@@ -7,10 +7,10 @@ from typing import Any
 import pandas as pd
 
 from baler_energy.analysis.comparison import Ratio, ratio_of_means
-from baler_energy.analysis.statistics import clean, flag_words, flagged, interval
+from baler_energy.analysis.statistics import clean, flag_words, flagged, interval, per_row
 from baler_energy.figures.base import Tables, TableSpec
 from baler_energy.figures.captions import TYPICAL_TIMES
-from baler_energy.figures.engine_rows import FREE, base_label, engines_at, factor_text, paired, per_row, same_energy
+from baler_energy.figures.engine_rows import FREE, base_label, engines_at, factor_text, paired, same_energy
 from baler_energy.figures.readable import Row, each
 from baler_energy.figures.selection import (
     AXES,
