@@ -27,14 +27,13 @@ from baler_energy.figures.style import (
     LINES,
     grid,
     legend_of_panels,
-    log_ticks,
     mean_text,
     numbered_look,
     open_mark,
     plain,
     subtitle,
 )
-from baler_energy.figures.trivial import mark_trivial
+from baler_energy.figures.trivial import log_axes_of_error
 from baler_energy.vocabulary import Operation
 
 __all__ = ["FIGURES"]
@@ -59,19 +58,15 @@ def draw_error_energy(tables: Tables) -> Figure:
     factor, unit = scaled_unit(trained["energy_j"], "J")
     kinds = sorted(set(zip(trained["device"], trained["energy_evidence"], strict=True)))
     figure, (panels,) = grid(1, len(kinds), 5.2, width_in=max(7.5, 4.6 * len(kinds)), sharex=True, sharey=True)
-    values, errors = trained["energy_j"] * factor, trained["mean_rms_over_range"]
-    x_limits, y_limits = (values.min() / 1.5, values.max() * 1.5), [errors.min() / 1.4, errors.max() * 1.4]
+    values = trained["energy_j"] * factor
+    x_limits = (values.min() / 1.5, values.max() * 1.5)
     counts = set[int]()
     for panel, (device, evidence) in zip(panels, kinds, strict=True):
         part = trained[(trained["device"] == device) & (trained["energy_evidence"] == evidence)]
         counts |= _error_points(panel, part, factor)
         for number, (axis, words, along) in enumerate(_lines(clean(part), centre)):
             _error_line(panel, along, axis, words, factor, number, centre[axis])
-        panel.set(xscale="log", yscale="log")
-        y_limits = mark_trivial(panel, trained, "mean_rms_over_range", upright=False, limits=y_limits)
-        panel.set(xlim=x_limits, ylim=y_limits)
-        log_ticks(panel.xaxis, *x_limits, narrow=len(kinds) > 1)
-        log_ticks(panel.yaxis, *y_limits)
+        log_axes_of_error(panel, trained, x_limits, narrow=len(kinds) > 1)
         panel.set_xlabel(f"Energy of one training, {evidence} ({unit})")
         panel.set_title(f"{device_name(device)} run" if len(kinds) > 1 else "")
     panels[0].set_ylabel("Mean RMS residual / range")
