@@ -200,9 +200,9 @@ def _number(value: float, _position: int | None = None) -> str:
     return f"{value:,.10g}"
 
 
-def few_ticks(axis: Axis, most: int, *, integer: bool = False) -> None:
+def few_ticks(axis: Axis, most: int) -> None:
     """Put ticks at round numbers on a linear axis, with at most `most` intervals."""
-    axis.set_major_locator(MaxNLocator(nbins=most, integer=integer, steps=[1, 2, 5, 10]))
+    axis.set_major_locator(MaxNLocator(nbins=most, steps=[1, 2, 5, 10]))
 
 
 def value_ticks(axes: Axes, values: Sequence[float], *, scale: Literal["auto", "linear", "log"] = "auto") -> None:
