@@ -8,6 +8,7 @@ from baler_energy import variants
 
 __all__ = [
     "CONTAMINATION_LIMIT",
+    "JOULES_PER_KWH",
     "NODE_METERS",
     "OPERATIONS",
     "PEERS",
@@ -23,6 +24,7 @@ __all__ = [
 
 #: Share of the machine's CPU time, used by other processes, above which a record is flagged as contaminated.
 CONTAMINATION_LIMIT = 0.05
+JOULES_PER_KWH = 3.6e6
 
 
 class _Word(StrEnum):
