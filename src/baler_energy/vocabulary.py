@@ -1,4 +1,4 @@
-"""The closed vocabularies of the records, with the meaning of each word."""
+"""The closed vocabularies of the records, with the meaning of each word, and constants that packages share."""
 
 import re
 from enum import StrEnum
@@ -7,6 +7,8 @@ from functools import cache
 from baler_energy import variants
 
 __all__ = [
+    "CONTAMINATION_LIMIT",
+    "JOULES_PER_KWH",
     "NODE_METERS",
     "OPERATIONS",
     "PEERS",
@@ -19,6 +21,10 @@ __all__ = [
     "Quantity",
     "check_component",
 ]
+
+#: Share of the machine's CPU time, used by other processes, above which a record is flagged as contaminated.
+CONTAMINATION_LIMIT = 0.05
+JOULES_PER_KWH = 3.6e6
 
 
 class _Word(StrEnum):
@@ -101,7 +107,10 @@ class Flag(_Word):
     """What is wrong or special about a record."""
 
     BELOW_RESOLUTION = "below_resolution", "the window did not reach min_window_s"
-    CONTAMINATED = "contaminated", "other processes used more than 5 % of the machine's CPU time"
+    CONTAMINATED = (
+        "contaminated",
+        f"other processes used more than {100 * CONTAMINATION_LIMIT:g} % of the machine's CPU time",
+    )
     THROTTLED = "throttled", "a device lowered its clocks for heat or power"
     MODELLED_ONLY = "modelled_only", "no energy reading comes from a hardware counter"
     COUNTER_FAULT = "counter_fault", "a counter failed in the window"

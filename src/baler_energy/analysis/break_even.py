@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_energy.analysis.carbon import JOULES_PER_KWH, co2e_kg
+from baler_energy.analysis.carbon import co2e_kg
+from baler_energy.vocabulary import JOULES_PER_KWH
 
 __all__ = [
     "AS_RECORDED",

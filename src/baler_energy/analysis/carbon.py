@@ -7,10 +7,9 @@ from functools import cache
 from pathlib import Path
 
 from baler_energy.errors import InputError, UnavailableError
+from baler_energy.vocabulary import JOULES_PER_KWH
 
-__all__ = ["JOULES_PER_KWH", "carbon_intensity_g_per_kwh", "co2e_kg", "country_intensities_g_per_kwh"]
-
-JOULES_PER_KWH = 3.6e6
+__all__ = ["carbon_intensity_g_per_kwh", "co2e_kg", "country_intensities_g_per_kwh"]
 
 
 def co2e_kg(energy_j: float, intensity_g_per_kwh: float, pue: float) -> float:

@@ -9,11 +9,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from baler_energy.analysis.carbon import JOULES_PER_KWH
 from baler_energy.analysis.electricity import Electricity
 from baler_energy.analysis.totals import primary_readings
 from baler_energy.records import Measurement
-from baler_energy.vocabulary import Evidence, MeterName, Quantity
+from baler_energy.vocabulary import JOULES_PER_KWH, Evidence, MeterName, Quantity
 
 __all__ = ["FormulaResult", "cpu_tdp_w", "formula_rows", "green_algorithms", "ml_co2", "strubell"]
 

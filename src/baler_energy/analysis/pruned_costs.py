@@ -7,7 +7,7 @@ import pandas as pd
 
 from baler_energy.analysis.comparison import ratio_of_means
 from baler_energy.analysis.savings import FIXED
-from baler_energy.analysis.statistics import clean, interval, typical_duration_s
+from baler_energy.analysis.statistics import clean, interval, kind_of_energy, per_row
 from baler_energy.config.parameters import AXIS_DEFAULTS
 from baler_energy.vocabulary import Operation
 
@@ -38,11 +38,7 @@ def pruned_costs(runs: pd.DataFrame) -> pd.DataFrame:
         interval). Energies with other evidence or components have no ratio. Groups without both kinds of networks have
         no rows.
     """
-    applied = clean(runs[runs["operation"].isin(list(_OPERATIONS)) & runs["pruning"].notna()])
-    applied = applied.assign(
-        time_per_row_s=typical_duration_s(applied) / applied["rows"],
-        energy_per_row_j=applied["energy_j"].astype(float) / applied["rows"],
-    )
+    applied = per_row(clean(runs[runs["operation"].isin(list(_OPERATIONS)) & runs["pruning"].notna()]))
     keys = [*ALIKE, "operation"]
     groups = applied.groupby(keys, dropna=False, observed=True)
     return pd.DataFrame([row for key, part in groups for row in _rows(dict(zip(keys, key, strict=True)), part)])
@@ -58,7 +54,7 @@ def _rows(about: Mapping[str, Any], part: pd.DataFrame) -> Iterator[dict[str, An
         row = {**about, **_summary(mine)}
         for name, column in _COSTS.items():
             pair = [one[column].dropna().tolist() for one in (mine, whole)]
-            if name == "energy" and (_kind(mine) != _kind(whole) or row["evidence"] is None):
+            if name == "energy" and (kind_of_energy(mine) != kind_of_energy(whole) or row["evidence"] is None):
                 pair = [[], []]
             ratio = ratio_of_means(*pair)
             row |= {f"{name}_ratio": ratio.value, f"{name}_ratio_low": ratio.low, f"{name}_ratio_high": ratio.high}
@@ -66,16 +62,10 @@ def _rows(about: Mapping[str, Any], part: pd.DataFrame) -> Iterator[dict[str, An
 
 
 def _summary(mine: pd.DataFrame) -> dict[str, Any]:
-    evidence = _kind(mine)[0]
+    evidence = kind_of_energy(mine)[0]
     row: dict[str, Any] = {"pruning": mine["pruning"].iloc[0], "n": len(mine), "evidence": evidence}
     for name, column in _COSTS.items():
         values = mine[column].to_numpy("float64")
         known = values[:0] if name == "energy" and evidence is None else values
         row[column], row[f"{column}_half_width"], _ = interval(known)
     return row
-
-
-def _kind(runs: pd.DataFrame) -> tuple[Any, ...]:
-    """Evidence and components of the runs' energy; Nones if there are several or none."""
-    kinds = runs[["energy_evidence", "energy_scope"]].dropna().drop_duplicates()
-    return tuple(kinds.iloc[0]) if len(kinds) == 1 else (None, None)

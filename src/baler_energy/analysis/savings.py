@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from baler_energy.analysis.comparison import Ratio, paired_ratio
-from baler_energy.analysis.statistics import clean, interval, typical_duration_s
+from baler_energy.analysis.statistics import clean, interval, kind_of_energy, typical_duration_s
 from baler_energy.config.parameters import AXES, AXIS_DEFAULTS
 from baler_energy.config.recommended import BALER, BALER_EPOCHS, CHANGES, RECOMMENDED
 from baler_energy.config.shown import phrase_of
@@ -225,7 +225,7 @@ def setting_points(trained: pd.DataFrame) -> pd.DataFrame:
 def default_of(shared: dict[str, Any], part: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Return the rows of Baler's own training in a comparison, and the columns about it in every row of `savings`."""
     base = part[(part["setting"] == DEFAULT) & (part["epochs"] == default_epochs(part))]
-    about = shared | {"default_epochs": default_epochs(part), "evidence": _kind(base)[0]}
+    about = shared | {"default_epochs": default_epochs(part), "evidence": kind_of_energy(base)[0]}
     return base, about | {f"{prefix}default_error": base[column].mean() for prefix, column in MEASURES.items()}
 
 
@@ -262,7 +262,8 @@ class Factor:
 
 def _factor(base: pd.DataFrame, own: pd.DataFrame, error: str, cost: str) -> Factor:
     """Compare a setting with Baler's own training in every repeat that both have."""
-    if cost == QUANTITIES["energy"] and (_kind(own) != _kind(base) or _kind(base)[0] is None):
+    kind = kind_of_energy(base)
+    if cost == QUANTITIES["energy"] and (kind_of_energy(own) != kind or kind[0] is None):
         return Factor({}, reason="its energy has other evidence or components")
     names = ["repeat", "epochs", error, cost]
     base, own = (table.loc[table[error] > 0, names].dropna(subset=[error, cost]) for table in (base, own))
@@ -282,12 +283,6 @@ def _factor(base: pd.DataFrame, own: pd.DataFrame, error: str, cost: str) -> Fac
         return Factor({}, reason="no repeat in which both have an error and a cost")
     factors = {repeat: defaults[repeat][1] / one.cost for repeat, one in found.items()}
     return Factor(factors, any(one.at_most for one in found.values()))
-
-
-def _kind(runs: pd.DataFrame) -> tuple[Any, ...]:
-    """Evidence and components of the runs' energy; Nones if there are several or none."""
-    kinds = runs[["energy_evidence", "energy_scope"]].dropna().drop_duplicates()
-    return tuple(kinds.iloc[0]) if len(kinds) == 1 else (None, None)
 
 
 def _product(factors: Sequence[Factor]) -> Factor:

@@ -29,7 +29,9 @@ __all__ = [
     "flagged",
     "interval",
     "intervals",
+    "kind_of_energy",
     "mean_interval",
+    "per_row",
     "point_variation",
     "repeats_to_detect",
     "typical_duration_s",
@@ -93,6 +95,24 @@ def typical_duration_s(runs: pd.DataFrame) -> "pd.Series[float]":
     A resumed training has no median, as its window consists of several parts; its whole duration is used.
     """
     return runs["duration_median_s"].fillna(runs["duration_s"])
+
+
+def kind_of_energy(runs: pd.DataFrame) -> tuple[Any, ...]:
+    """Return evidence and components of the runs' energy; Nones if there are several kinds or none."""
+    kinds = runs[["energy_evidence", "energy_scope"]].dropna().drop_duplicates()
+    return tuple(kinds.iloc[0]) if len(kinds) == 1 else (None, None)
+
+
+def per_row(runs: pd.DataFrame) -> pd.DataFrame:
+    """Add energy (J), time (s) and compressed bytes per row of the table; a training includes all its epochs.
+
+    Time is that of the window's median iteration, energy the mean over iterations.
+    """
+    return runs.assign(
+        energy_per_row_j=runs["energy_j"].astype(float) / runs["rows"],
+        time_per_row_s=typical_duration_s(runs) / runs["rows"],
+        compressed_bytes_per_row=runs["compressed_bytes"].astype(float) / runs["rows"],
+    )
 
 
 def flag_words(table: pd.DataFrame) -> str:

@@ -5,7 +5,7 @@
 - `captions`: sentences shared by several captions
 - `chapters`: titles, figures, tables and captions by chapter; imports nothing heavy
 - `base`: tables of a dataset, figures and tables of the report, and why one is left out
-- `selection`: the study's centre, sweeps along one axis, and their descriptions
+- `selection`: the study's centre, sweeps along axes, and their descriptions
 - `style`: colours, markers, units on axes, writing SVG and PNG
 - `trivial`: the trivial codec on error axes and in tables
 - `bars`: rows with names and numbers, of horizontal bars; `series`: runs against an axis of the grid

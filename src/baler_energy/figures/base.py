@@ -3,16 +3,17 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
 
 from baler_energy.analysis.schema import TABLES, check_columns
 from baler_energy.errors import InputError
-from baler_energy.figures.selection import notices
+from baler_energy.figures.selection import at_point, centre_of, notices
 from baler_energy.figures.style import styled, title
 
-__all__ = ["Dataset", "FigureSpec", "NoData", "TableSpec", "Tables", "require_rows"]
+__all__ = ["Dataset", "FigureSpec", "NoData", "TableSpec", "Tables", "require_rows", "runs_and_centre"]
 
 #: Tables by their names in the schema.
 Tables = Mapping[str, pd.DataFrame]
@@ -34,6 +35,19 @@ def require_rows(reason: str, *tables: pd.DataFrame) -> None:
     """
     if any(table.empty for table in tables):
         raise NoData(reason)
+
+
+def runs_and_centre(tables: Tables) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Return the table ``runs`` and the study's centre.
+
+    Raises
+    ------
+    NoData
+        There are no runs.
+    """
+    runs = tables["runs"]
+    require_rows("there are no runs", runs)
+    return runs, centre_of(runs)
 
 
 @dataclass(frozen=True)
@@ -152,7 +166,6 @@ class Dataset(Tables):
 
     def _filters(self, name: str) -> list[tuple[str, str, list[str]]] | None:
         from baler_energy.figures.codec_rows import around_centre
-        from baler_energy.figures.selection import at_point, centre_of
 
         if name not in _AT_CENTRE or (runs := self["runs"]).empty:
             return None

@@ -1,12 +1,23 @@
 """Sentences that the captions of several figures and tables share."""
 
-__all__ = ["ERROR_ROWS", "EVIDENCE", "LOOPS", "SHARES", "SPREAD", "STARTUP_AND_DEVIATION", "TO_A_LOSS", "TYPICAL_TIMES"]
+__all__ = [
+    "ERROR_ROWS",
+    "EVIDENCE",
+    "LOOPS",
+    "SHARES",
+    "SPREAD",
+    "STARTUP_AND_DEVIATION",
+    "TO_A_LOSS",
+    "TRIVIAL_LINE",
+    "TYPICAL_TIMES",
+]
 
 EVIDENCE = (
     "The axis or the legend says whether energy is measured (read from a hardware counter) or modelled (computed from "
     "constants and load); the two never share a series."
 )
 ERROR_ROWS = "Errors are on the compressed rows: for trained codecs, those that they were trained on."
+TRIVIAL_LINE = "The dotted line is the error of storing only the columns' means."
 TYPICAL_TIMES = "Times are those of each window's median iteration, so one disturbed iteration does not affect them."
 SPREAD = (
     "Markers are means over n repeats, each with its own seed; bars are 95 % t intervals. A single run is labelled "

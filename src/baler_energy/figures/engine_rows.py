@@ -7,12 +7,11 @@ from typing import Any
 import pandas as pd
 
 from baler_energy.analysis.comparison import Ratio, paired_ratio
-from baler_energy.analysis.statistics import typical_duration_s
 from baler_energy.figures.base import NoData
-from baler_energy.figures.selection import OPERATIONS, at_point, describe, device_name
+from baler_energy.figures.selection import OPERATIONS, at_point, describe, device_name, sweep
 from baler_energy.variants import ENGINES
 
-__all__ = ["FREE", "base_label", "compared", "engines_at", "factor_text", "paired", "per_row", "same_energy", "where"]
+__all__ = ["FREE", "base_label", "compared", "engines_at", "factor_text", "paired", "same_energy", "where"]
 
 #: Axes in which compared engines may differ, since not every engine supports every value.
 FREE = ("engine", "precision", "threads")
@@ -32,7 +31,7 @@ def engines_at(table: pd.DataFrame, point: Mapping[str, Any]) -> pd.DataFrame:
     point
         Value by axis, as from `centre_of`.
     """
-    chosen = at_point(table, {axis: value for axis, value in point.items() if axis not in FREE})
+    chosen = sweep(table, FREE, point)
     chosen = chosen[chosen["operation"].isin(list(OPERATIONS))]
     found = [
         part[part["threads"] == threads].assign(label=_label(point, key, threads))
@@ -92,19 +91,6 @@ def where(point: Mapping[str, Any], rows: pd.DataFrame) -> str:
     threads = _asked(point, device)
     said = describe({**point, "threads": threads}, without=("engine",))
     return f"{said}, {device_name(device)} run"
-
-
-def per_row(runs: pd.DataFrame) -> pd.DataFrame:
-    """Add energy (J), time (s) and compressed bytes per row of the table; a training includes all its epochs.
-
-    Time is that of the window's median iteration, energy the mean over iterations.
-    """
-    sizes = runs["compressed_bytes"].astype(float) / runs["rows"]
-    costs = {
-        "energy_per_row_j": runs["energy_j"] / runs["rows"],
-        "time_per_row_s": typical_duration_s(runs) / runs["rows"],
-    }
-    return runs.assign(**costs, compressed_bytes_per_row=sizes)
 
 
 def same_energy(rows: pd.DataFrame, base: str) -> pd.DataFrame:

@@ -8,6 +8,8 @@ import pandas as pd
 
 from baler_energy.figures.base import Tables, TableSpec
 from baler_energy.figures.selection import (
+    centre_of,
+    describe,
     device_name,
     flagged_sentence,
     interval_text,
@@ -16,7 +18,7 @@ from baler_energy.figures.selection import (
     scaled_unit,
 )
 
-__all__ = ["MOST_ROWS", "Row", "each", "notes", "place", "quantity_text", "readable", "unless_missing"]
+__all__ = ["MOST_ROWS", "Row", "each", "note_centre", "notes", "place", "quantity_text", "readable", "unless_missing"]
 
 #: A row of a table, by column.
 Row = dict[Any, Any]
@@ -46,6 +48,11 @@ def notes(table: TableSpec, frame: pd.DataFrame, tables: Tables) -> list[str]:
     if (rows := table.count(frame)) > MOST_ROWS:
         said.append(f"The first {MOST_ROWS:,} of {rows:,} rows; {table.name}.csv, next to this page, has all of them.")
     return [*said, table.without_rows] if frame.empty and table.without_rows else said
+
+
+def note_centre(frame: pd.DataFrame, tables: Tables) -> list[str]:
+    """Return the notes of a table about the study's centre: a description of it if the table has rows."""
+    return [f"Centre: {describe(centre_of(tables['runs']))}."] if len(frame) else []
 
 
 def readable(table: TableSpec, frame: pd.DataFrame) -> pd.DataFrame:

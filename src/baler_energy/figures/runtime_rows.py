@@ -8,14 +8,14 @@ from typing import Any
 
 import pandas as pd
 
+from baler_energy.analysis.statistics import per_row
 from baler_energy.config.parameters import AXIS_DEFAULTS
-from baler_energy.figures.base import NoData, Tables, require_rows
-from baler_energy.figures.engine_rows import per_row
-from baler_energy.figures.selection import at_point, centre_of, with_results
+from baler_energy.figures.base import NoData, Tables, runs_and_centre
+from baler_energy.figures.selection import sweep, with_results
 from baler_energy.variants import ENGINES, RUNTIMES
 from baler_energy.vocabulary import Operation
 
-__all__ = ["APPLIED", "EAGER", "NAMES", "absent", "is_deprecated", "runtimes_at_centre"]
+__all__ = ["APPLIED", "EAGER", "NAMES", "OUTSIDE_WINDOW", "absent", "is_deprecated", "runtimes_at_centre"]
 
 #: Operations in which a runtime computes.
 APPLIED = (Operation.COMPRESS, Operation.DECOMPRESS)
@@ -23,6 +23,8 @@ APPLIED = (Operation.COMPRESS, Operation.DECOMPRESS)
 EAGER = AXIS_DEFAULTS["runtime"]
 #: Names of the rows, in order.
 NAMES = (EAGER, *filter(None, ENGINES), *(name for name in RUNTIMES if name != EAGER))
+#: Quantities that do not depend on the window, so that they come from all runs: a flag is about the window.
+OUTSIDE_WINDOW = ("startup_s", "runtime_deviation", "mean_rms_over_range")
 #: Parameters in which the rows may differ.
 _FREE = ("runtime", "precision", "engine")
 
@@ -43,10 +45,8 @@ def runtimes_at_centre(tables: Tables) -> tuple[pd.DataFrame, dict[str, Any]]:
     NoData
         Only one runtime ran at the study's centre, and none is missing.
     """
-    require_rows("there are no runs", tables["runs"])
-    runs = with_results(tables["runs"])
-    centre = centre_of(runs)
-    rows = at_point(per_row(runs), {axis: one for axis, one in centre.items() if axis not in _FREE})
+    runs, centre = runs_and_centre(tables)
+    rows = sweep(per_row(with_results(runs)), _FREE, centre)
     rows = rows[rows["operation"].isin(list(APPLIED))]
     own = rows[rows["engine"] == centre["engine"]]
     if own["runtime"].nunique() < 2 and not len(_left_out(tables)):

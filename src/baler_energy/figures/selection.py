@@ -1,4 +1,4 @@
-"""Which rows a figure shows: the study's centre, sweeps along one axis, and their descriptions."""
+"""Which rows a figure shows: the study's centre, sweeps along axes, and their descriptions."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -112,9 +112,10 @@ def _whole(table: pd.DataFrame) -> pd.DataFrame:
     return table.astype(whole) if whole else table  # astype copies every column
 
 
-def sweep(table: pd.DataFrame, axis: str, centre: Mapping[str, Any]) -> pd.DataFrame:
-    """Rows in which all axes except `axis` have the centre's value."""
-    return at_point(table, {name: value for name, value in centre.items() if name != axis})
+def sweep(table: pd.DataFrame, axes: str | tuple[str, ...], centre: Mapping[str, Any]) -> pd.DataFrame:
+    """Rows in which all axes except `axes` have the centre's value."""
+    free = (axes,) if isinstance(axes, str) else axes
+    return at_point(table, {axis: value for axis, value in centre.items() if axis not in free})
 
 
 def describe(point: Mapping[str, Any], without: str | tuple[str, ...] = ()) -> str:

@@ -8,8 +8,8 @@ import pandas as pd
 
 from baler_energy.analysis.savings import comparisons, savings, setting_text, with_setting
 from baler_energy.config.recommended import BALER, CHANGES, RECOMMENDED
-from baler_energy.figures.base import NoData, Tables, require_rows
-from baler_energy.figures.selection import AXES, centre_of, describe, device_name, interval_text, with_error
+from baler_energy.figures.base import NoData, Tables, runs_and_centre
+from baler_energy.figures.selection import AXES, describe, device_name, interval_text, with_error
 
 __all__ = [
     "NOTHING",
@@ -50,9 +50,7 @@ def compared_trainings(tables: Tables) -> tuple[dict[str, Any], pd.DataFrame]:
     NoData
         There are no two settings to compare.
     """
-    runs = tables["runs"]
-    require_rows("there are no runs", runs)
-    centre = centre_of(runs)
+    _, centre = runs_and_centre(tables)
 
     def nearness(found: tuple[dict[str, Any], pd.DataFrame]) -> tuple[int, int]:
         shared, part = found

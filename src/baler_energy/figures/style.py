@@ -25,6 +25,7 @@ __all__ = [
     "HATCHES",
     "LINES",
     "MARKERS",
+    "ORDERED_MARKS",
     "WIDTH_IN",
     "count_text",
     "few_ticks",
@@ -51,6 +52,13 @@ WIDTH_IN = 9.0
 #: From dark to light in steps that are distinct in greyscale; the hues are distinct with the common colour-blindnesses.
 COLOURS = ("#14213d", "#b8400e", "#3d9bd9", "#f0c808")
 MARKERS = ("o", "s", "^", "D", "v", "P")
+#: Marks of up to four series with an order, such as by epochs: distinct in shape and in lightness.
+ORDERED_MARKS: tuple[dict[str, Any], ...] = (
+    {"marker": "o", "color": COLOURS[2]},
+    {"marker": "s", "color": COLOURS[1]},
+    {"marker": "^", "color": COLOURS[0]},
+    {"marker": "D", "color": "0.5"},
+)
 #: Line style by evidence.
 LINES: dict[str, str] = {Evidence.MEASURED: "-", Evidence.MODELLED: "--", Evidence.UNKNOWN: ":"}
 #: Hatch of bars by evidence.
@@ -192,9 +200,9 @@ def _number(value: float, _position: int | None = None) -> str:
     return f"{value:,.10g}"
 
 
-def few_ticks(axis: Axis, most: int, *, integer: bool = False) -> None:
+def few_ticks(axis: Axis, most: int) -> None:
     """Put ticks at round numbers on a linear axis, with at most `most` intervals."""
-    axis.set_major_locator(MaxNLocator(nbins=most, integer=integer, steps=[1, 2, 5, 10]))
+    axis.set_major_locator(MaxNLocator(nbins=most, steps=[1, 2, 5, 10]))
 
 
 def value_ticks(axes: Axes, values: Sequence[float], *, scale: Literal["auto", "linear", "log"] = "auto") -> None:

@@ -9,10 +9,12 @@ from matplotlib.axes import Axes
 
 from baler_energy.figures.base import Tables
 from baler_energy.figures.selection import interval_text
+from baler_energy.figures.style import log_ticks
 
 __all__ = [
     "LINE",
     "NAME",
+    "log_axes_of_error",
     "mark_trivial",
     "mark_value",
     "note_trivial",
@@ -72,6 +74,17 @@ def mark_trivial(
         Limits of the axis that also fit the line.
     """
     return mark_value(panel, trivial_error(runs, measure), upright=upright, limits=limits)
+
+
+def log_axes_of_error(panel: Axes, runs: pd.DataFrame, x_limits: tuple[float, float], *, narrow: bool = False) -> None:
+    """Make both axes logarithmic, the vertical one for the errors of `runs` and of the trivial codec."""
+    measure = "mean_rms_over_range"
+    panel.set(xscale="log", yscale="log")
+    limits = (runs[measure].min() / 1.4, runs[measure].max() * 1.4)
+    y_limits = mark_trivial(panel, runs, measure, upright=False, limits=limits)
+    panel.set(xlim=x_limits, ylim=y_limits)
+    log_ticks(panel.xaxis, *x_limits, narrow=narrow)
+    log_ticks(panel.yaxis, *y_limits)
 
 
 def mark_value(panel: Axes, value: float, *, upright: bool, limits: Iterable[float]) -> list[float]:

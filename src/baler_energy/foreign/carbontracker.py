@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from baler_energy.errors import InputError
-from baler_energy.foreign.rows import J_PER_KWH, Value, Window, co2e, duration, energy, local_seconds, number
+from baler_energy.foreign.rows import Value, Window, co2e, duration, energy, local_seconds, number
 from baler_energy.foreign.tool import Reader, Tool
-from baler_energy.vocabulary import Evidence, MeterName
+from baler_energy.vocabulary import JOULES_PER_KWH, Evidence, MeterName
 
 __all__ = ["TOOL"]
 
@@ -127,7 +127,7 @@ def _totals(lines: list[str], path: Path, devices: Devices) -> Iterator[Window]:
             )
         evidence = _total_evidence(devices)
         detail = f"all components, {match[1] or 'all'} epochs, multiplied by carbontracker's PUE"
-        joules = number(fields["Energy"], path, row, "Energy") * J_PER_KWH
+        joules = number(fields["Energy"], path, row, "Energy") * JOULES_PER_KWH
         grams = None if fields["CO2eq"] == "nan" else number(fields["CO2eq"], path, row, "CO2eq") / 1000
         length = _seconds(fields["Time"], path, row)
         dated = next((found for found in map(re.compile(_DATE).match, reversed(lines[: index + 1])) if found), None)

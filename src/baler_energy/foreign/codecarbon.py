@@ -9,10 +9,10 @@ bytes (codecarbon, ``output_methods/emissions_data.py`` and ``external/hardware.
 from collections.abc import Iterator
 from pathlib import Path
 
-from baler_energy.foreign.rows import GIB, J_PER_KWH, Cells, Value, Window, co2e, duration, energy
+from baler_energy.foreign.rows import GIB, Cells, Value, Window, co2e, duration, energy
 from baler_energy.foreign.tables import header, records
 from baler_energy.foreign.tool import Reader, Tool
-from baler_energy.vocabulary import Evidence, MeterName
+from baler_energy.vocabulary import JOULES_PER_KWH, Evidence, MeterName
 
 __all__ = ["TOOL"]
 
@@ -53,12 +53,13 @@ def _read(text: str, path: Path) -> Iterator[Window]:
 
 def _values(cells: Cells, length: float) -> Iterator[Value]:
     yield duration(length, "codecarbon's duration column")
-    cpu_j = cells.number("cpu_energy", J_PER_KWH)
+    cpu_j = cells.number("cpu_energy", JOULES_PER_KWH)
     yield energy("cpu", cpu_j, *_cpu_evidence(cpu_j, length), missing=_absent("cpu_energy"))
     yield _gpu(cells)
     ram = "codecarbon has no counter for RAM: watts per GB of memory, or per module, times duration"
-    yield energy("ram", cells.number("ram_energy", J_PER_KWH), Evidence.MODELLED, ram, missing=_absent("ram_energy"))
-    total = cells.number("energy_consumed", J_PER_KWH)
+    ram_j = cells.number("ram_energy", JOULES_PER_KWH)
+    yield energy("ram", ram_j, Evidence.MODELLED, ram, missing=_absent("ram_energy"))
+    total = cells.number("energy_consumed", JOULES_PER_KWH)
     # The evidence of the sum follows from its parts, see `evidence`.
     yield energy("machine", total, Evidence.UNKNOWN, "codecarbon's sum of its components")
     pue = cells.number("pue")
@@ -81,7 +82,7 @@ def _cpu_evidence(cpu_j: float | None, length: float) -> tuple[Evidence, str]:
 
 def _gpu(cells: Cells) -> Value:
     model, count = cells.text("gpu_model"), cells.number("gpu_count")
-    value = cells.number("gpu_energy", J_PER_KWH)
+    value = cells.number("gpu_energy", JOULES_PER_KWH)
     if model and "apple" in model.lower():
         said = Evidence.UNKNOWN, "powermetrics, which estimates by an undocumented method"
     else:

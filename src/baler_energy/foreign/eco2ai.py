@@ -9,10 +9,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from baler_energy.foreign.rows import J_PER_KWH, Cells, Window, co2e, duration, energy
+from baler_energy.foreign.rows import Cells, Window, co2e, duration, energy
 from baler_energy.foreign.tables import header, records
 from baler_energy.foreign.tool import Reader, Tool
-from baler_energy.vocabulary import Evidence, MeterName
+from baler_energy.vocabulary import JOULES_PER_KWH, Evidence, MeterName
 
 __all__ = ["TOOL"]
 
@@ -36,7 +36,7 @@ def _read(text: str, path: Path) -> Iterator[Window]:
     """
     for cells in records(text, path):
         start, length = cells.times("start_time", "duration(s)", local=True)
-        total, kg = cells.number("power_consumption(kWh)", J_PER_KWH), cells.number("CO2_emissions(kg)")
+        total, kg = cells.number("power_consumption(kWh)", JOULES_PER_KWH), cells.number("CO2_emissions(kg)")
         where = cells.text("region/country") or "an unnamed country"
         epoch = _EPOCH.search(cells.text("epoch") or "")
         yield Window(

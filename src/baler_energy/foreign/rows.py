@@ -15,7 +15,6 @@ from baler_energy.vocabulary import Evidence, MeterName, Quantity
 
 __all__ = [
     "GIB",
-    "J_PER_KWH",
     "Cells",
     "Value",
     "Window",
@@ -27,7 +26,6 @@ __all__ = [
     "number",
 ]
 
-J_PER_KWH = 3.6e6
 #: Bytes in what codecarbon calls a GB.
 GIB = 2.0**30
 

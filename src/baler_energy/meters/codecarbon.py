@@ -13,7 +13,7 @@ from baler_energy.meters.base import Channel, Meter, Sample
 from baler_energy.meters.gpus import visible_indices
 from baler_energy.meters.poller import Poller
 from baler_energy.records import Reading
-from baler_energy.vocabulary import Evidence, MeterName, Quantity
+from baler_energy.vocabulary import JOULES_PER_KWH, Evidence, MeterName, Quantity
 
 __all__ = ["METER", "CodecarbonMeter"]
 
@@ -21,7 +21,6 @@ __all__ = ["METER", "CodecarbonMeter"]
 _SLICE_S = 1.0
 #: codecarbon skips a measurement within this time after the last one.
 _STALE_S = 0.05
-_JOULES_PER_KWH = 3.6e6
 _PARTS = ("cpu", "gpu", "ram")
 #: Modes in which codecarbon reads the CPU's power from a counter or sensor.
 _COUNTED_MODES = ("intel_rapl", "intel_power_gadget", "windows_emi")
@@ -35,7 +34,7 @@ class _Totals:
 
     def out(self, total: Any, delta: Any) -> None:
         """Store the results of a flush."""
-        self.energies_j = {part: getattr(total, f"{part}_energy") * _JOULES_PER_KWH for part in _PARTS}
+        self.energies_j = {part: getattr(total, f"{part}_energy") * JOULES_PER_KWH for part in _PARTS}
 
     def live_out(self, total: Any, delta: Any) -> None:
         """Ignore the results of codecarbon's own schedule."""

@@ -8,10 +8,7 @@ import psutil
 
 from baler_energy.records import Contamination
 
-__all__ = ["CONTAMINATION_LIMIT", "CpuTimes", "contamination", "tree_cpu_s"]
-
-#: Share of the machine's CPU time above which a record is flagged as contaminated.
-CONTAMINATION_LIMIT = 0.05
+__all__ = ["CpuTimes", "contamination", "tree_cpu_s"]
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-from baler_energy.meters.contamination import CONTAMINATION_LIMIT
 from baler_energy.records import Contamination, Idle, Reading
-from baler_energy.vocabulary import Evidence, Flag, Quantity
+from baler_energy.vocabulary import CONTAMINATION_LIMIT, Evidence, Flag, Quantity
 
 __all__ = ["DERIVED_FLAGS", "derived_flags", "derived_readings", "dynamic_energy_j"]
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 from baler_energy.meters.base import SAMPLE_UNITS, Meter, absent_reason, null_energies
-from baler_energy.meters.contamination import CONTAMINATION_LIMIT, CpuTimes, contamination
+from baler_energy.meters.contamination import CpuTimes, contamination
 from baler_energy.meters.derived import derived_flags, derived_readings
 from baler_energy.meters.idle import IdleCache, baseline_key, idle_readings
 from baler_energy.meters.iterations import Iterations, iteration_times
@@ -19,7 +19,7 @@ from baler_energy.meters.segments import Segment, energies_so_far
 from baler_energy.meters.settings import SessionSettings
 from baler_energy.progress import announce
 from baler_energy.records import Contamination, Idle, IterationTimes, Reading, Window
-from baler_energy.vocabulary import Evidence, Flag, MeterName
+from baler_energy.vocabulary import CONTAMINATION_LIMIT, Evidence, Flag, MeterName
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,7 +13,7 @@ from baler_energy.figures.base import FigureSpec, NoData, Tables, require_rows
 from baler_energy.figures.captions import EVIDENCE
 from baler_energy.figures.selection import at_point, centre_of, first_device, scaled_unit
 from baler_energy.figures.style import CO2E, COLOURS, grid, subtitle
-from baler_energy.vocabulary import Operation
+from baler_energy.vocabulary import JOULES_PER_KWH, Operation
 
 __all__ = ["FIGURES", "cheapest_hour", "draw_countries", "draw_hours", "mean_over_run"]
 
@@ -78,7 +78,7 @@ def draw_countries(tables: Tables) -> Figure:
     name_rows(panel, table["name"], margin=0.7, upwards=True, ticks=True)
     panel.set_xlim(0, 1150 * factor * max(kilograms))
     panel.set_xlabel(f"{CO2E} of the study, from {evidence} energy ({unit})")
-    kwh = f"{energy_j / 3.6e6:.3g} kWh"
+    kwh = f"{energy_j / JOULES_PER_KWH:.3g} kWh"
     words = f"{evidence.capitalize()} energy of all windows: {kwh} in n = {len(runs)} records; PUE {pue:g}."
     filled = "Filled: the study's own intensity." if table["used"].any() else "The study sets no carbon intensity."
     if (tables["electricity"]["kind"] == "hour").any():

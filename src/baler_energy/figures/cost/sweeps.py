@@ -4,9 +4,9 @@ from functools import partial
 
 from matplotlib.figure import Figure
 
-from baler_energy.figures.base import FigureSpec, NoData, Tables, require_rows
+from baler_energy.figures.base import FigureSpec, NoData, Tables, runs_and_centre
 from baler_energy.figures.captions import EVIDENCE, SPREAD
-from baler_energy.figures.selection import OPERATIONS, axis_label, centre_of, describe, excluded_text, sweep
+from baler_energy.figures.selection import OPERATIONS, axis_label, describe, excluded_text, sweep
 from baler_energy.figures.series import Row, draw_row, handles
 from baler_energy.figures.style import CO2E, grid, legend_below, mean_text, subtitle, value_ticks
 
@@ -27,9 +27,7 @@ def draw_against(axis: str, tables: Tables) -> Figure:
     NoData
         There is only one value of the axis.
     """
-    runs = tables["runs"]
-    require_rows("there are no runs", runs)
-    centre = centre_of(runs)
+    runs, centre = runs_and_centre(tables)
     chosen = sweep(runs, axis, centre)
     values = sorted(chosen[axis].unique())
     if len(values) < 2:

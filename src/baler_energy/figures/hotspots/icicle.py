@@ -19,19 +19,18 @@ _LETTER = 0.0082
 
 @dataclass
 class Block:
-    """A block: its label, its width in the unit of the axis, its style, and its parts."""
+    """A block: its label, its width in the unit of the axis, its colour, and its parts."""
 
     label: str
     width: float
     colour: str
-    hatch: str = ""
     parts: "list[Block]" = field(default_factory=list)
     known: bool = True
     """Whether its width is known; if not, it fills the available width and has a dashed edge."""
 
 
-def draw_icicle(panel: Axes, root: Block, *, deepest: int = 8) -> int:
-    """Draw a block at the top and its parts below; return the number of levels.
+def draw_icicle(panel: Axes, root: Block, *, deepest: int = 8) -> None:
+    """Draw a block at the top and its parts below.
 
     Parts are drawn in order from the left; the rest of the block above is its own share.
     """
@@ -40,14 +39,11 @@ def draw_icicle(panel: Axes, root: Block, *, deepest: int = 8) -> int:
     panel.set_ylim(levels, 0)
     panel.set_yticks([])
     panel.tick_params(axis="x", which="both", top=False)
-    return levels
 
 
 def _draw(panel: Axes, block: Block, start: float, level: int, whole: float, deepest: int) -> int:
     edge = {"edgecolor": "white" if block.known else "black", "linestyle": "-" if block.known else (0, (3, 2))}
-    panel.add_patch(
-        Rectangle((start, level), block.width, 1, facecolor=block.colour, hatch=block.hatch, linewidth=0.8, **edge)  # type: ignore[arg-type]
-    )
+    panel.add_patch(Rectangle((start, level), block.width, 1, facecolor=block.colour, linewidth=0.8, **edge))  # type: ignore[arg-type]
     share = block.width / whole
     if share >= _NAMED:
         dark = sum(weight * part for weight, part in zip((0.3, 0.59, 0.11), to_rgb(block.colour), strict=True)) < 0.5
@@ -60,7 +56,7 @@ def _draw(panel: Axes, block: Block, start: float, level: int, whole: float, dee
             ha="center",
             va="center",
             fontsize=7.5,
-            color="white" if dark and not block.hatch else "black",
+            color="white" if dark else "black",
             rotation=90 if room < 5 else 0,
             clip_on=True,
         )

@@ -10,18 +10,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from baler_energy.analysis.parallel import Amdahl, amdahl_speed_up, fit_amdahl, speed_up
-from baler_energy.analysis.statistics import clean, typical_duration_s
-from baler_energy.figures.base import FigureSpec, NoData, Tables, require_rows
+from baler_energy.analysis.statistics import clean, per_row, typical_duration_s
+from baler_energy.figures.base import FigureSpec, NoData, Tables, runs_and_centre
 from baler_energy.figures.captions import EVIDENCE, SPREAD, TYPICAL_TIMES
-from baler_energy.figures.selection import (
-    OPERATIONS,
-    axis_label,
-    centre_of,
-    describe,
-    excluded_text,
-    interval_text,
-    sweep,
-)
+from baler_energy.figures.selection import OPERATIONS, axis_label, describe, excluded_text, interval_text, sweep
 from baler_energy.figures.series import Row, Series, draw_marks, draw_row, handles, split_series
 from baler_energy.figures.style import (
     few_ticks,
@@ -64,9 +56,7 @@ def draw_parallel(tables: Tables) -> Figure:
     NoData
         The study ran with only one number of threads.
     """
-    runs = tables["runs"]
-    require_rows("there are no runs", runs)
-    centre = centre_of(runs)
+    runs, centre = runs_and_centre(tables)
     chosen = sweep(runs, "threads", centre)
     values = sorted(chosen["threads"].unique())
     if len(values) < 2:
@@ -76,8 +66,7 @@ def draw_parallel(tables: Tables) -> Figure:
     for panel, operation in zip(panels[0], OPERATIONS, strict=True):
         _speed_up_panel(panel, [one for one in scalings if one.operation == operation])
         panel.set_title(operation.value)
-    per_row = chosen.assign(energy_per_row_j=chosen["energy_j"] / chosen["rows"])
-    counts = draw_row(_ENERGY, panels[1], per_row, "threads")
+    counts = draw_row(_ENERGY, panels[1], per_row(chosen), "threads")
     for panel in panels[1]:
         panel.set_xlabel(axis_label("threads"))
         value_ticks(panel, values)

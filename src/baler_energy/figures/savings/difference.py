@@ -8,10 +8,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from baler_energy.analysis.breakdown import CATEGORIES, REST, breakdown, over_epochs
-from baler_energy.analysis.statistics import clean
+from baler_energy.analysis.statistics import clean, per_row
 from baler_energy.figures.bars import label_end, name_rows
-from baler_energy.figures.base import FigureSpec, NoData, Tables, require_rows
-from baler_energy.figures.engine_rows import base_label, compared, engines_at, per_row, where
+from baler_energy.figures.base import FigureSpec, NoData, Tables, require_rows, runs_and_centre
+from baler_energy.figures.engine_rows import base_label, compared, engines_at, where
 from baler_energy.figures.profiled import rows_of
 from baler_energy.figures.selection import OPERATIONS, centre_of, scaled_unit
 from baler_energy.figures.style import COLOURS, grid, legend_below, subtitle
@@ -50,12 +50,10 @@ def times_by_category(tables: Tables) -> pd.DataFrame:
     NoData
         Fewer than two engines ran or were profiled there, or no run is clean.
     """
-    runs, calls = tables["runs"], rows_of(tables, "cprofile", ["call"])
-    require_rows("there are no runs", runs)
-    point = centre_of(runs)
+    runs, point = runs_and_centre(tables)
     rows = clean(compared(per_row(runs), point)).dropna(subset=["time_per_row_s"])
     require_rows("the engines have no unflagged run at the study's centre", rows)
-    profiled = engines_at(calls, point)
+    profiled = engines_at(rows_of(tables, "cprofile", ["call"]), point)
     profiled = profiled[profiled["device"] == rows["device"].iloc[0]]
     found: list[dict[str, Any]] = []
     for (operation, label), part in rows.groupby(["operation", "label"], sort=False, observed=True):

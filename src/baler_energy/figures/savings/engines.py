@@ -9,19 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from baler_energy.analysis.comparison import ratio_of_means
-from baler_energy.analysis.statistics import clean, estimate, flagged
+from baler_energy.analysis.statistics import clean, estimate, flagged, per_row
 from baler_energy.figures.bars import label_edge, name_rows
-from baler_energy.figures.base import FigureSpec, Tables, require_rows
+from baler_energy.figures.base import FigureSpec, Tables, runs_and_centre
 from baler_energy.figures.captions import ERROR_ROWS, EVIDENCE, TYPICAL_TIMES
-from baler_energy.figures.engine_rows import base_label, compared, factor_text, paired, per_row, same_energy, where
-from baler_energy.figures.selection import (
-    OPERATIONS,
-    centre_of,
-    estimate_text,
-    excluded_text,
-    scaled_unit,
-    with_error,
-)
+from baler_energy.figures.engine_rows import base_label, compared, factor_text, paired, same_energy, where
+from baler_energy.figures.selection import OPERATIONS, estimate_text, excluded_text, scaled_unit, with_error
 from baler_energy.figures.style import COLOURS, MARKERS, grid, log_ticks, mean_text, note_empty, open_mark, subtitle
 from baler_energy.figures.trivial import LINE, trivial_error
 from baler_energy.variants import ENGINES
@@ -52,9 +45,7 @@ def draw_engines(tables: Tables) -> Figure:
     NoData
         Only one engine ran at the study's centre.
     """
-    runs = tables["runs"]
-    require_rows("there are no runs", runs)
-    point = centre_of(runs)
+    runs, point = runs_and_centre(tables)
     rows = compared(per_row(runs), point)
     base = base_label(rows, point)
     rows = same_energy(rows, base)

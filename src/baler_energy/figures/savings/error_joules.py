@@ -18,8 +18,8 @@ from baler_energy.figures.captions import ERROR_ROWS, EVIDENCE
 from baler_energy.figures.selection import excluded_text, scaled_unit
 from baler_energy.figures.setting_families import family_of, setting_looks
 from baler_energy.figures.setting_rows import change_texts, compared_trainings, recommended_text, where
-from baler_energy.figures.style import grid, legend_of_panels, log_ticks, mean_text, open_mark, plain, subtitle
-from baler_energy.figures.trivial import mark_trivial
+from baler_energy.figures.style import grid, legend_of_panels, mean_text, open_mark, plain, subtitle
+from baler_energy.figures.trivial import log_axes_of_error
 
 __all__ = ["FIGURES", "draw_error_joules"]
 
@@ -44,6 +44,8 @@ def draw_error_joules(tables: Tables) -> Figure:
     require_rows("no training has both an error and an energy", part)
     kinds = sorted(part["energy_evidence"].unique())
     factor, unit = scaled_unit(part["energy_j"], "J")
+    energies = part["energy_j"] * factor
+    x_limits = (energies.min() / 1.5, energies.max() * 2.2)
     looks = _looks(part)
     labels = _labels(part)
     height_in = 5.8 + 0.16 * -(-sum(text.count("\n") + 1 for text in labels.values()) // 2)
@@ -51,7 +53,7 @@ def draw_error_joules(tables: Tables) -> Figure:
     counts = set[int]()
     for panel, evidence in zip(panels, kinds, strict=True):
         counts |= _panel(panel, part[part["energy_evidence"] == evidence], looks, labels, factor)
-        _axes(panel, part, factor)
+        log_axes_of_error(panel, part, x_limits)
         panel.set_xlabel(f"Energy of one training, {evidence} ({unit})")
     panels[0].set_ylabel("Mean RMS residual / range")
     legend_of_panels(figure, panels)
@@ -112,18 +114,6 @@ def _name_epochs(panel: Axes, mine: pd.DataFrame, colour: str) -> None:
     for row in mine.to_dict("records"):
         place, text = (row["training_j"], row["error"]), phrase_of("epochs", row["epochs"])
         panel.annotate(text, place, (8, 5), textcoords="offset points", fontsize=8, color=colour, zorder=4)
-
-
-def _axes(panel: Axes, part: pd.DataFrame, factor: float) -> None:
-    energies, errors = part["energy_j"] * factor, part["mean_rms_over_range"]
-    x_limits = energies.min() / 1.5, energies.max() * 2.2
-    panel.set(xscale="log", yscale="log")
-    y_limits = mark_trivial(
-        panel, part, "mean_rms_over_range", upright=False, limits=(errors.min() / 1.4, errors.max() * 1.4)
-    )
-    panel.set(xlim=x_limits, ylim=y_limits)
-    log_ticks(panel.xaxis, *x_limits)
-    log_ticks(panel.yaxis, *y_limits)
 
 
 FIGURES = (

@@ -1,6 +1,6 @@
 """Cost and benefit of a network's size: the forward pass against parameters, the error against GFLOP."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,17 +11,17 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from baler_energy.analysis.powerlaw import fit_power_law
-from baler_energy.analysis.statistics import clean, mean_interval, typical_duration_s
-from baler_energy.figures.base import FigureSpec, NoData, Tables, require_rows
+from baler_energy.analysis.statistics import clean, mean_interval, per_row
+from baler_energy.figures.base import FigureSpec, NoData, Tables, require_rows, runs_and_centre
 from baler_energy.figures.captions import ERROR_ROWS, EVIDENCE, SPREAD, TYPICAL_TIMES
 from baler_energy.figures.selection import (
-    at_point,
     centre_of,
     describe,
     excluded_text,
     first_device,
     interval_text,
     scaled_unit,
+    sweep,
     with_error,
 )
 from baler_energy.figures.series import Row, Series, draw_marks, evidence_words, split_series
@@ -56,12 +56,10 @@ def draw_forward(tables: Tables) -> Figure:
     passed = runs[runs["operation"] == Operation.FORWARD]
     require_rows("only one network, so there are no sizes to compare", passed)
     centre = centre_of(runs)
-    here = _around(passed, centre, "model")
+    here = sweep(passed, "model", centre)
     if here[_SIZE].nunique() < 2:
         raise NoData("only one network at the study's centre, so there are no sizes to compare")
-    here = here.assign(
-        energy_per_row_j=here["energy_j"] / here["rows"], time_per_row_s=typical_duration_s(here) / here["rows"]
-    )
+    here = per_row(here)
     figure, (panels,) = grid(1, 2, 4.8, sharex=True)
     counts, handles = set[int](), []
     for panel, quantity in zip(panels, _QUANTITIES, strict=True):
@@ -122,11 +120,9 @@ def draw_error_flops(tables: Tables) -> Figure:
     NoData
         The study has only one network, or no errors.
     """
-    runs = tables["runs"]
-    require_rows("there are no runs", runs)
-    centre = centre_of(runs)
+    runs, centre = runs_and_centre(tables)
     trained = with_error(runs).dropna(subset=["mean_rms_over_range", "flops"])
-    here = _around(trained, centre, "model", "epochs")
+    here = sweep(trained, ("model", "epochs"), centre)
     if here["model"].nunique() < 2:
         raise NoData("only one network, so there are no sizes to compare")
     here, device = first_device(here)
@@ -174,11 +170,6 @@ def _error_line(panel: Axes, line: _Line) -> Any:
     return panel.errorbar(
         line.means["gflop"], line.means["mean"], yerr=bars, capsize=3, label=f"model {line.model}", **look
     )
-
-
-def _around(runs: pd.DataFrame, centre: Mapping[str, Any], *free: str) -> pd.DataFrame:
-    """Rows that are at the centre in all axes except `free`."""
-    return at_point(runs, {axis: value for axis, value in centre.items() if axis not in free})
 
 
 def _log_axes(panel: Axes, x: "pd.Series[float]", y: "pd.Series[float]") -> None:

@@ -1,7 +1,6 @@
 """Optimizers and batch sizes by the time and the energy at which their loss reaches a target."""
 
 import textwrap
-from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -16,18 +15,11 @@ from baler_energy.figures.captions import TO_A_LOSS
 from baler_energy.figures.readable import Row
 from baler_energy.figures.selection import AXES, describe, excluded_text, scaled_unit
 from baler_energy.figures.setting_rows import compared_trainings, where
-from baler_energy.figures.style import COLOURS, count_text, grid, legend_below, log_ticks, note_empty, subtitle
+from baler_energy.figures.style import ORDERED_MARKS, count_text, grid, legend_below, log_ticks, note_empty, subtitle
 from baler_energy.figures.tables.optimizers import NOTHING, rate_text
 
 __all__ = ["FIGURES", "draw_optimizers"]
 
-#: Marks of the targets, from the highest loss down: distinct in shape and in lightness.
-_MARKS: tuple[dict[str, Any], ...] = (
-    {"marker": "o", "color": COLOURS[2]},
-    {"marker": "s", "color": COLOURS[1]},
-    {"marker": "^", "color": COLOURS[0]},
-    {"marker": "D", "color": "0.5"},
-)
 #: Costs: stem and unit of the columns, and label.
 _COSTS = (("time", "s", "Time"), ("energy", "j", "Energy"))
 #: Parameters that the trainings of one row of panels share.
@@ -78,7 +70,7 @@ def _group_text(one: pd.DataFrame) -> str:
 
 
 def _handle(target: float, number: int) -> Line2D:
-    return Line2D([], [], linestyle="none", label=f"loss per row {target:g}", **_MARKS[number])
+    return Line2D([], [], linestyle="none", label=f"loss per row {target:g}", **ORDERED_MARKS[number])
 
 
 def _name(row: Row, *, sizes: bool) -> str:
@@ -100,7 +92,7 @@ def _panel(
         known = part.dropna(subset=[value])
         for row in known.to_dict("records"):
             bar = None if pd.isna(row[width]) else [row[width] * factor]
-            look = _MARKS[targets.index(row["target_loss"])]
+            look = ORDERED_MARKS[targets.index(row["target_loss"])]
             panel.errorbar([row[value] * factor], [place], xerr=bar, linestyle="none", capsize=3, **look)
         missed = part.loc[part["reached"] < part["n"], "target_loss"]
         if len(missed):

@@ -11,9 +11,9 @@ from matplotlib.patches import Patch
 from baler_energy.analysis.statistics import mean_interval
 from baler_energy.codecs.packing import Packing
 from baler_energy.figures.bars import label_edge, label_end, name_rows
-from baler_energy.figures.base import FigureSpec, NoData, Tables, require_rows
+from baler_energy.figures.base import FigureSpec, NoData, Tables, require_rows, runs_and_centre
 from baler_energy.figures.captions import ERROR_ROWS
-from baler_energy.figures.selection import centre_of, describe, first_device, sweep, with_error
+from baler_energy.figures.selection import describe, first_device, sweep, with_error
 from baler_energy.figures.style import COLOURS, MARKERS, count_text, grid, legend_below, log_ticks, subtitle
 from baler_energy.figures.trivial import mark_trivial
 
@@ -33,9 +33,7 @@ def draw_packing(tables: Tables) -> Figure:
     NoData
         Only one packing ran at the study's centre, or none has sizes and errors.
     """
-    runs = tables["runs"]
-    require_rows("there are no runs", runs)
-    centre = centre_of(runs)
+    runs, centre = runs_and_centre(tables)
     chosen = with_error(sweep(runs, "packing", centre))
     if chosen["packing"].nunique() < 2:
         raise NoData(f"only one packing at the study's centre ({centre['packing']}), so there is nothing to compare")

@@ -13,7 +13,15 @@ from baler_energy.analysis.statistics import clean, estimate, flagged
 from baler_energy.figures.bars import label_edge, name_rows
 from baler_energy.figures.base import FigureSpec, Tables
 from baler_energy.figures.captions import STARTUP_AND_DEVIATION, TYPICAL_TIMES
-from baler_energy.figures.runtime_rows import APPLIED, EAGER, NAMES, absent, is_deprecated, runtimes_at_centre
+from baler_energy.figures.runtime_rows import (
+    APPLIED,
+    EAGER,
+    NAMES,
+    OUTSIDE_WINDOW,
+    absent,
+    is_deprecated,
+    runtimes_at_centre,
+)
 from baler_energy.figures.selection import describe, device_name, excluded_text, first_device, scaled_unit
 from baler_energy.figures.style import (
     COLOURS,
@@ -39,8 +47,6 @@ _PANELS = (
     ("startup_s", "Start-up (s)", ""),
     ("runtime_deviation", "Deviation / range", ""),
 )
-#: A flag is about the window, on which these do not depend.
-_OUTSIDE = ("startup_s", "runtime_deviation")
 _LOOKS = dict(zip(APPLIED, zip((COLOURS[0], COLOURS[1]), MARKERS, strict=False), strict=True))
 #: Smallest deviation on the axis; equal results are drawn here.
 _LEAST_DEVIATION = 1e-17
@@ -110,7 +116,7 @@ def _panel(panel: Axes, rows: pd.DataFrame, places: list[tuple[str, str]], value
         for place, (name, precision) in enumerate(places):
             keys = (present["runtime"] == name) & (present["precision"] == precision)
             mine = present[keys & (present["operation"] == operation)]
-            mine = mine.assign(flags="") if value in _OUTSIDE else mine
+            mine = mine.assign(flags="") if value in OUTSIDE_WINDOW else mine
             if mine.empty:
                 continue
             height, bad, found = place + (-0.15, 0.15)[number], flagged(mine), estimate(mine, "shown")

@@ -7,10 +7,10 @@ from typing import Any
 import pandas as pd
 
 from baler_energy.analysis.comparison import Ratio, ratio_of_means
-from baler_energy.analysis.statistics import clean, flag_words, flagged, interval
+from baler_energy.analysis.statistics import clean, flag_words, flagged, interval, per_row
 from baler_energy.figures.base import Tables, TableSpec
 from baler_energy.figures.captions import TYPICAL_TIMES
-from baler_energy.figures.engine_rows import FREE, base_label, engines_at, factor_text, paired, per_row, same_energy
+from baler_energy.figures.engine_rows import FREE, base_label, engines_at, factor_text, paired, same_energy
 from baler_energy.figures.readable import Row, each
 from baler_energy.figures.selection import (
     AXES,
@@ -20,7 +20,7 @@ from baler_energy.figures.selection import (
     interval_text,
     parameter_text,
     scaled_unit,
-    with_error,
+    with_results,
 )
 from baler_energy.figures.trivial import note_trivial
 
@@ -49,7 +49,7 @@ def engines(tables: Tables) -> pd.DataFrame:
     runs = tables["runs"]
     if runs.empty:
         return pd.DataFrame(columns=names)
-    centre, joined = centre_of(runs), per_row(_with_results(runs))[_READ]  # few columns, as each selection copies them
+    centre, joined = centre_of(runs), per_row(with_results(runs))[_READ]  # few columns, as each selection copies them
     base_rows = joined[(joined["engine"] == centre["engine"]) & (joined["precision"] == centre["precision"])]
     rows: list[dict[str, Any]] = []
     # Runs on a GPU may use other numbers of threads than runs on a CPU, so devices are separate.
@@ -67,12 +67,6 @@ def engines(tables: Tables) -> pd.DataFrame:
 
 def _ends(value: str) -> tuple[str, ...]:
     return ("", "_half_width") if value == "startup_s" else ("", "_half_width", "_ratio", "_ratio_low", "_ratio_high")
-
-
-def _with_results(runs: pd.DataFrame) -> pd.DataFrame:
-    """Rows of all operations, each with the errors and sizes of its run."""
-    names = ["mean_rms_over_range", "max_over_range", "compressed_bytes"]
-    return runs.drop(columns=names).join(with_error(runs).set_index("run_id")[names], on="run_id")
 
 
 def _rows(found: pd.DataFrame, base: str) -> Iterator[dict[str, Any]]:

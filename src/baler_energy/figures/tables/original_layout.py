@@ -4,7 +4,6 @@ from typing import Any
 
 import pandas as pd
 
-from baler_energy.analysis.carbon import JOULES_PER_KWH
 from baler_energy.analysis.statistics import estimate
 from baler_energy.figures.base import Tables, TableSpec, require_rows
 from baler_energy.figures.readable import Row
@@ -19,7 +18,7 @@ from baler_energy.figures.selection import (
     interval_text,
     with_flags,
 )
-from baler_energy.vocabulary import Quantity
+from baler_energy.vocabulary import JOULES_PER_KWH, Quantity
 
 __all__ = ["TABLE", "original_layout"]
 

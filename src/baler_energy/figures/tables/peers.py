@@ -6,8 +6,8 @@ import pandas as pd
 
 from baler_energy.config.shown import phrase_of
 from baler_energy.figures.base import Tables, TableSpec
-from baler_energy.figures.readable import Row, each, quantity_text, unless_missing
-from baler_energy.figures.selection import AXES, at_point, centre_of, describe, device_name, variant
+from baler_energy.figures.readable import Row, each, note_centre, quantity_text, unless_missing
+from baler_energy.figures.selection import AXES, at_point, centre_of, device_name, variant
 
 __all__ = ["TABLE"]
 
@@ -91,10 +91,6 @@ def _row(row: Row) -> dict[str, str]:
     }
 
 
-def _notes(frame: pd.DataFrame, tables: Tables) -> list[str]:
-    return [f"Centre: {describe(centre_of(tables['runs']))}."] if len(frame) else []
-
-
 TABLE = TableSpec(
     "peers",
     "Other tools and formulas compared with ours",
@@ -104,7 +100,7 @@ TABLE = TableSpec(
     "modelled.",
     make=peers,
     rows=each(_row),
-    notes=_notes,
+    notes=note_centre,
     varied=True,
     without_rows="No other tool measured the same windows: the study lists none (peers.tools), and no formula applied.",
 )

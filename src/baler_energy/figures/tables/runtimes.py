@@ -9,7 +9,7 @@ from baler_energy.analysis.statistics import clean, estimate, flag_words, flagge
 from baler_energy.figures.base import NoData, Tables, TableSpec
 from baler_energy.figures.captions import STARTUP_AND_DEVIATION, TYPICAL_TIMES
 from baler_energy.figures.readable import Row, each
-from baler_energy.figures.runtime_rows import APPLIED, EAGER, absent, is_deprecated, runtimes_at_centre
+from baler_energy.figures.runtime_rows import APPLIED, EAGER, OUTSIDE_WINDOW, absent, is_deprecated, runtimes_at_centre
 from baler_energy.figures.selection import device_name, interval_text, scaled_unit
 from baler_energy.figures.trivial import note_trivial
 
@@ -23,8 +23,6 @@ _MEANS = {
     "runtime_deviation": "",
     "mean_rms_over_range": "",
 }
-#: A flag is about the window, on which these do not depend.
-_OUTSIDE = ("startup_s", "runtime_deviation", "mean_rms_over_range")
 _KEYS = [
     *("runtime", "device", "precision", "operation"),
     *("n", "flagged_runs", "flags", "energy_evidence", "energy_scope"),
@@ -66,7 +64,7 @@ def _summary(mine: pd.DataFrame, part: pd.DataFrame) -> dict[str, Any]:
     row = {name: mine[name].iloc[0] for name in _KEYS if name in mine and name != "flags"}
     row |= {"n": len(mine) - len(bad), "flagged_runs": len(bad), "flags": flag_words(bad)}
     for name in _MEANS:
-        mean = estimate((mine if name in _OUTSIDE else clean(mine)).assign(flags=""), name)
+        mean = estimate((mine if name in OUTSIDE_WINDOW else clean(mine)).assign(flags=""), name)
         row |= {name: mean.mean, f"{name}_half_width": mean.half_width}
     eager = part[(part["runtime"] == EAGER) & (part["operation"] == row["operation"])]
     if row["runtime"] != EAGER:

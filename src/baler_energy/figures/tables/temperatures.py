@@ -7,8 +7,8 @@ import pandas as pd
 from baler_energy.analysis import throttled
 from baler_energy.analysis.thermal import rise
 from baler_energy.figures.base import Tables, TableSpec
-from baler_energy.figures.readable import Row, each, unless_missing
-from baler_energy.figures.selection import at_point, centre_of, describe, device_name, interval_text
+from baler_energy.figures.readable import Row, each, note_centre, unless_missing
+from baler_energy.figures.selection import at_point, centre_of, device_name, interval_text
 
 __all__ = ["TABLE"]
 
@@ -77,10 +77,6 @@ def _row(row: Row) -> dict[str, str]:
     }
 
 
-def _notes(frame: pd.DataFrame, tables: Tables) -> list[str]:
-    return [f"Centre: {describe(centre_of(tables['runs']))}."] if len(frame) else []
-
-
 TABLE = TableSpec(
     "temperatures",
     "How warm it got, and how fast",
@@ -91,6 +87,6 @@ TABLE = TableSpec(
     "they were not.",
     make=temperatures,
     rows=each(_row),
-    notes=_notes,
+    notes=note_centre,
     without_rows="No sensor reported a temperature at the study's centre.",
 )

@@ -7,7 +7,10 @@ from baler_energy.figures.base import Tables, TableSpec
 from baler_energy.figures.readable import Row, each
 from baler_energy.figures.selection import device_name
 
-__all__ = ["TABLE"]
+__all__ = ["TABLE", "TOO_FEW"]
+
+#: Reason for leaving out what shows a spread.
+TOO_FEW = "no point has two unflagged runs; a spread needs at least two repeats"
 
 
 def variation(tables: Tables) -> pd.DataFrame:
@@ -45,5 +48,5 @@ TABLE = TableSpec(
     make=variation,
     rows=each(_row),
     averaged=True,
-    without_rows="No point has two unflagged runs; a spread needs at least two repeats.",
+    without_rows=f"{TOO_FEW.capitalize()}.",
 )

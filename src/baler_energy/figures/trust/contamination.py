@@ -10,11 +10,12 @@ from baler_energy.analysis.statistics import clean, flagged
 from baler_energy.figures.base import FigureSpec, Tables, require_rows
 from baler_energy.figures.selection import OPERATIONS
 from baler_energy.figures.style import COLOURS, MARKERS, count_text, grid, legend_below, open_mark, subtitle
+from baler_energy.vocabulary import CONTAMINATION_LIMIT
 
 __all__ = ["FIGURES"]
 
-#: Share of the machine's CPU time at which a dashed line is drawn.
-_LIMIT_PERCENT = 5.0
+#: Share of the machine's CPU time (%) at which a dashed line is drawn.
+_LIMIT_PERCENT = 100 * CONTAMINATION_LIMIT
 
 
 def draw_contamination(tables: Tables) -> Figure:
@@ -41,8 +42,8 @@ def draw_contamination(tables: Tables) -> Figure:
     panel.set_ylabel("CPU time of other processes (% of the machine)")
     legend_below(figure, panel.get_legend_handles_labels()[0], columns=4)
     over = int((100 * runs["contamination"] > _LIMIT_PERCENT).sum())
-    words = f"Each mark is one run and operation, {count_text([len(runs)])}; {over} above 5 % (dashed)."
-    subtitle(figure, words)
+    dashed = f"{over} above {_LIMIT_PERCENT:g} % (dashed)"
+    subtitle(figure, f"Each mark is one run and operation, {count_text([len(runs)])}; {dashed}.")
     return figure
 
 
@@ -58,8 +59,8 @@ FIGURES = (
         "contamination",
         "CPU time of other processes",
         "CPU time used by other processes during each window, as a share of the machine's, in the order of the runs; "
-        "each mark is one run. Runs above the dashed line (5 %) are flagged as contaminated. Open marks are runs with "
-        "any flag.",
+        f"each mark is one run. Runs above the dashed line ({_LIMIT_PERCENT:g} %) are flagged as contaminated. Open "
+        "marks are runs with any flag.",
         draw_contamination,
     ),
 )

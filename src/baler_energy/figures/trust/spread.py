@@ -23,12 +23,12 @@ from baler_energy.figures.style import (
     log_ticks,
     subtitle,
 )
+from baler_energy.figures.tables.variation import TOO_FEW
 
 __all__ = ["FIGURES", "draw_repeats_needed", "draw_spread"]
 
 #: Spread at which a dashed line is drawn.
 _LIMIT_PERCENT = 5.0
-_TOO_FEW = "no point has two unflagged runs; a spread needs at least two repeats"
 #: Differences with a curve, and their style.
 _DIFFERENCES = {0.02: (":", "0.6"), DIFFERENCE: ("-", "0.2"), 0.10: ("--", "0.6")}
 #: Quantities with a mark on the curves; the table has all.
@@ -49,7 +49,7 @@ def draw_spread(tables: Tables) -> Figure:
     runs = runs[runs["operation"].isin(list(OPERATIONS))]
     spreads = {words: point_variation(runs, words) for words in ("duration", "energy")}
     every = pd.concat(list(spreads.values()))
-    require_rows(_TOO_FEW, every)
+    require_rows(TOO_FEW, every)
     figure, (panels,) = grid(1, 2, 4.6, sharey=True)
     handles = dict[str, Line2D]()
     for panel, (words, spread) in zip(panels, spreads.items(), strict=True):
@@ -90,7 +90,7 @@ def draw_repeats_needed(tables: Tables) -> Figure:
     """
     seen = variation(tables["runs"])
     seen = seen[seen["quantity"].isin(_MARKED) & seen["operation"].isin(list(OPERATIONS))]
-    require_rows(_TOO_FEW, seen)
+    require_rows(TOO_FEW, seen)
     low = max(_SMALLEST_PERCENT, min(0.5, 100 * seen["cv"].min() / 1.5))
     high = max(20.0, 150 * seen["cv"].max())
     figure, ((panel,),) = grid(1, 1, 5.2 + 0.11 * len(seen), width_in=WIDTH_IN)

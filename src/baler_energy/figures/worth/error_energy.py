@@ -10,13 +10,12 @@ from matplotlib.figure import Figure
 
 from baler_energy.analysis.rate_distortion import CODEC, family
 from baler_energy.analysis.statistics import clean, flagged, interval
-from baler_energy.figures.base import FigureSpec, NoData, Tables, require_rows
-from baler_energy.figures.captions import ERROR_ROWS, EVIDENCE
+from baler_energy.figures.base import FigureSpec, NoData, Tables, require_rows, runs_and_centre
+from baler_energy.figures.captions import ERROR_ROWS, EVIDENCE, TRIVIAL_LINE
 from baler_energy.figures.selection import (
     AXES,
     at_point,
     axis_label,
-    centre_of,
     describe,
     device_name,
     excluded_text,
@@ -28,14 +27,13 @@ from baler_energy.figures.style import (
     LINES,
     grid,
     legend_of_panels,
-    log_ticks,
     mean_text,
     numbered_look,
     open_mark,
     plain,
     subtitle,
 )
-from baler_energy.figures.trivial import mark_trivial
+from baler_energy.figures.trivial import log_axes_of_error
 from baler_energy.vocabulary import Operation
 
 __all__ = ["FIGURES"]
@@ -56,23 +54,19 @@ def draw_error_energy(tables: Tables) -> Figure:
     NoData
         Fewer than two points have both an error and an energy.
     """
-    trained, centre = _trained(tables["runs"])
+    trained, centre = _trained(tables)
     factor, unit = scaled_unit(trained["energy_j"], "J")
     kinds = sorted(set(zip(trained["device"], trained["energy_evidence"], strict=True)))
     figure, (panels,) = grid(1, len(kinds), 5.2, width_in=max(7.5, 4.6 * len(kinds)), sharex=True, sharey=True)
-    values, errors = trained["energy_j"] * factor, trained["mean_rms_over_range"]
-    x_limits, y_limits = (values.min() / 1.5, values.max() * 1.5), [errors.min() / 1.4, errors.max() * 1.4]
+    values = trained["energy_j"] * factor
+    x_limits = (values.min() / 1.5, values.max() * 1.5)
     counts = set[int]()
     for panel, (device, evidence) in zip(panels, kinds, strict=True):
         part = trained[(trained["device"] == device) & (trained["energy_evidence"] == evidence)]
         counts |= _error_points(panel, part, factor)
         for number, (axis, words, along) in enumerate(_lines(clean(part), centre)):
             _error_line(panel, along, axis, words, factor, number, centre[axis])
-        panel.set(xscale="log", yscale="log")
-        y_limits = mark_trivial(panel, trained, "mean_rms_over_range", upright=False, limits=y_limits)
-        panel.set(xlim=x_limits, ylim=y_limits)
-        log_ticks(panel.xaxis, *x_limits, narrow=len(kinds) > 1)
-        log_ticks(panel.yaxis, *y_limits)
+        log_axes_of_error(panel, trained, x_limits, narrow=len(kinds) > 1)
         panel.set_xlabel(f"Energy of one training, {evidence} ({unit})")
         panel.set_title(f"{device_name(device)} run" if len(kinds) > 1 else "")
     panels[0].set_ylabel("Mean RMS residual / range")
@@ -81,13 +75,12 @@ def draw_error_energy(tables: Tables) -> Figure:
     return figure
 
 
-def _trained(runs: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Any]]:
+def _trained(tables: Tables) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Return the trainings with error and energy of the centre's engine, model and packing, and the centre.
 
     Another chapter compares engines, models and packings.
     """
-    require_rows("there are no runs", runs)
-    centre = centre_of(runs)
+    runs, centre = runs_and_centre(tables)
     alike = at_point(runs, {axis: centre[axis] for axis in _ALIKE})
     trained = with_error(alike)
     trained = trained[trained["operation"] == Operation.TRAIN].dropna(subset=["mean_rms_over_range", "energy_j"])
@@ -161,9 +154,8 @@ FIGURES = (
         "RMS residual / range, mean over columns, against the energy of the training. Lines connect points that differ "
         "from the centre in one axis, labelled with their values, or that are trained in another way, such as from "
         "another start, and differ in their epochs. Markers are means over n repeats, bars are 95 % t "
-        "intervals (none for n = 1). Open grey marks are flagged runs, which are excluded from the means. The dotted "
-        "line is the error of storing only the columns' means. "
-        f"{ERROR_ROWS} {EVIDENCE}",
+        "intervals (none for n = 1). Open grey marks are flagged runs, which are excluded from the means. "
+        f"{TRIVIAL_LINE} {ERROR_ROWS} {EVIDENCE}",
         draw_error_energy,
     ),
 )

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from baler_energy.figures.base import FigureSpec, Tables
-from baler_energy.figures.captions import ERROR_ROWS
+from baler_energy.figures.captions import ERROR_ROWS, TRIVIAL_LINE
 from baler_energy.figures.codec_marks import (
     ERROR_AXES,
     draw_against_error,
@@ -71,8 +71,8 @@ FIGURES = (
         "range, which outliers make small, and over the standard deviation (NRMSE). Lines connect codecs that differ "
         "in one number only: the epochs, the error bound or the compression ratio. Names leave out parameters of the "
         "training that have their default. Colours show kinds of codecs. Marks are means over n repeats, bars are "
-        "95 % t intervals. The dotted line is the error of storing only the columns' means. "
-        f"{ERROR_ROWS}",
+        "95 % t intervals. "
+        f"{TRIVIAL_LINE} {ERROR_ROWS}",
         draw_rate_distortion,
     ),
 )

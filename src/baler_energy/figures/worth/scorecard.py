@@ -15,20 +15,22 @@ from baler_energy.figures.base import FigureSpec, Tables, require_rows
 from baler_energy.figures.captions import ERROR_ROWS
 from baler_energy.figures.codec_rows import codecs_at_centre, where
 from baler_energy.figures.selection import centre_of
-from baler_energy.figures.style import COLOURS, count_text, grid, legend_below, log_ticks, note_empty, plain, subtitle
+from baler_energy.figures.style import (
+    ORDERED_MARKS,
+    count_text,
+    grid,
+    legend_below,
+    log_ticks,
+    note_empty,
+    plain,
+    subtitle,
+)
 from baler_energy.vocabulary import Evidence, Operation
 
 __all__ = ["FIGURES"]
 
 #: Longest line of a panel's label: a panel may have room for one family of codecs only.
 _LABEL_LETTERS = 18
-#: Marks of the trained codecs, from few epochs to many: distinct in shape and in lightness.
-_MARKS: tuple[dict[str, Any], ...] = (
-    {"marker": "o", "color": COLOURS[2]},
-    {"marker": "s", "color": COLOURS[1]},
-    {"marker": "^", "color": COLOURS[0]},
-    {"marker": "D", "color": "0.5"},
-)
 
 
 def draw_scorecard(tables: Tables) -> Figure:
@@ -82,7 +84,7 @@ def _chosen(card: pd.DataFrame, central: str) -> list[str]:
     chosen = list(of_family.sort_values("at_epochs", kind="stable")["at_codec"].unique())
     rivals = card[~card["in_epochs"].astype(bool) & (card["measure"] == next(iter(MEASURES)))]
     best = [] if rivals.empty else [rivals.groupby("at_codec")["ratio_factor"].max().idxmin()]
-    kept = chosen[-(len(_MARKS) - len(set(best) - set(chosen))) :]
+    kept = chosen[-(len(ORDERED_MARKS) - len(set(best) - set(chosen))) :]
     return list(dict.fromkeys([*kept, *best]))
 
 
@@ -102,7 +104,7 @@ def _panel(panel: Axes, part: pd.DataFrame, column: str, inverse: bool, chosen: 
     """Draw one quantity: rows are families, marks are trained codecs."""
     name = f"{column}_factor"
     panel.set_xscale("log")
-    for number, (value, look) in enumerate(zip(chosen, _MARKS, strict=False)):
+    for number, (value, look) in enumerate(zip(chosen, ORDERED_MARKS, strict=False)):
         mine = part[part["at_codec"] == value].dropna(subset=[name])
         for row in mine.to_dict("records"):
             middle, low, high = (row[key] for key in (name, f"{name}_low", f"{name}_high"))
@@ -142,7 +144,7 @@ def _legend(card: pd.DataFrame, chosen: list[str]) -> list[Any]:
             linestyle="none",
             **look,
         )
-        for name, look in zip(chosen, _MARKS, strict=False)
+        for name, look in zip(chosen, ORDERED_MARKS, strict=False)
     ]
 
 

@@ -12,14 +12,12 @@ from baler_energy.records import Reading
 from baler_energy.vocabulary import Evidence, MeterName, Quantity
 
 __all__ = [
-    "JOULES_PER_KWH",
     "PeerMeter",
     "peer_reading",
     "peer_version",
     "with_sums",
 ]
 
-JOULES_PER_KWH = 3.6e6
 _INSTALL = "pip install 'baler-energy[peers]'"
 #: The sums that we compute from a tool's values, and patterns of their components.
 _SUMS = {"cpu": re.compile(r"package-"), "dram": re.compile(r"dram-"), "gpu": re.compile(r"gpu-")}

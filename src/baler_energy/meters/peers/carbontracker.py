@@ -6,9 +6,9 @@ Source: ``carbontracker.tracker.CarbonTracker`` of version 2.4.7 and its README.
 import logging
 from typing import Any
 
-from baler_energy.meters.peers.base import JOULES_PER_KWH, PeerMeter, peer_reading
+from baler_energy.meters.peers.base import PeerMeter, peer_reading
 from baler_energy.records import Reading
-from baler_energy.vocabulary import Evidence, MeterName, Quantity
+from baler_energy.vocabulary import JOULES_PER_KWH, Evidence, MeterName, Quantity
 
 __all__ = ["METER", "CarbontrackerMeter"]
 
