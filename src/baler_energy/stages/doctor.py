@@ -14,7 +14,7 @@ from baler_energy.meters.options import make_meters
 from baler_energy.meters.sharing import Sharing
 from baler_energy.provenance import machine
 from baler_energy.stages.file_options import number_type
-from baler_energy.vocabulary import STUDY_METERS, Evidence
+from baler_energy.vocabulary import CONTAMINATION_LIMIT, STUDY_METERS, Evidence
 
 __all__ = ["EPILOG", "HELP", "add_arguments", "diagnose", "report", "run"]
 
@@ -152,7 +152,7 @@ def _machine_lines(findings: dict[str, Any]) -> list[str]:
     ]
     lines += _gpu_lines(host["gpus"])
     if findings["load"] is not None:
-        busy = findings["load"] > 0.05 * host["logical_cpus"]
+        busy = findings["load"] > CONTAMINATION_LIMIT * host["logical_cpus"]
         hint = ": other processes are running, which machine-wide counters would see" if busy else ""
         lines.append(f"  load       {findings['load']:.2f}{hint}")
     return lines

@@ -155,7 +155,8 @@ FIGURES = (
         "Training loss against epochs",
         "Training loss after each epoch, for the longest training at the study's centre and for other batch sizes. "
         "Baler sums its loss over a batch; the loss shown is per value (mean squared error of the normalised data), so "
-        "that batch sizes can be compared. The trivial codec stores only the columns' means. Lines are means over n repeats, bands are 95 % t intervals.",
+        "that batch sizes can be compared. The trivial codec stores only the columns' means. Lines are means over n "
+        "repeats, bands are 95 % t intervals.",
         draw_loss_epochs,
     ),
     FigureSpec(

@@ -50,8 +50,11 @@ def _rows(frame: pd.DataFrame, most: int) -> list[dict[str, str]]:
     compared, absent = frame[frame["reason"].isna()], frame[frame["reason"].notna()]
     rows = [_row(row) for row in compared.head(most).to_dict("records")]
     empty = dict.fromkeys(rows[0], "")
-    others = [{_FIRST: row["reason"], "codec": f"{row['family']} (not available here)"} for row in absent.to_dict("records")]
-    return [empty | {_FIRST: f"{_QUESTION} {answer(frame)}"}, *rows, *(empty | row for row in others)]
+    missing = [
+        empty | {_FIRST: row["reason"], "codec": f"{row['family']} (not available here)"}
+        for row in absent.to_dict("records")
+    ]
+    return [empty | {_FIRST: f"{_QUESTION} {answer(frame)}"}, *rows, *missing]
 
 
 def _row(row: Row) -> dict[str, str]:

@@ -80,8 +80,9 @@ def _chosen(card: pd.DataFrame, central: str) -> list[str]:
     The family is that of the study's centre (`central`) or, if the centre does not train in epochs, the first one. The
     other codec is the one whose best rival stores least more; rivals do not train in epochs.
     """
-    of_family = card[card["at_family"] == (central if card["at_family"].eq(central).any() else card["at_family"].iloc[0])]
-    chosen = list(of_family.sort_values("at_epochs", kind="stable")["at_codec"].unique())
+    families = list(card["at_family"])
+    own = card[card["at_family"] == (central if central in families else families[0])]
+    chosen = list(own.sort_values("at_epochs", kind="stable")["at_codec"].unique())
     rivals = card[~card["in_epochs"].astype(bool) & (card["measure"] == next(iter(MEASURES)))]
     best = [] if rivals.empty else [rivals.groupby("at_codec")["ratio_factor"].max().idxmin()]
     kept = chosen[-(len(ORDERED_MARKS) - len(set(best) - set(chosen))) :]
