@@ -360,7 +360,8 @@ def variant_modules() -> frozenset[str]:
     flat: list[Iterable[str]] = [family.values() for family in (OPTIMIZERS, TABLES)]
     flat += [*CHAPTERS.values(), *CODERS.values()]
     flat += [one.modules for family in (STARTS, SCHEDULES) for one in family.values()]
-    flat.append(one.module for one in (*GENERATORS.values(), *FORMATS.values()))
+    flat.append(one.module for one in GENERATORS.values())
+    flat.append(one.module for one in FORMATS.values())
     flat.append(one.module for one in RUNTIMES.values() if one.module)
     flat += [[one.module for one in family.values()] for family in (METERS, PEERS, PROFILERS, PRUNINGS)]
     flat += [modules for transform in TRANSFORMS.values() for one in transform.values() for modules in one.values()]

@@ -8,7 +8,7 @@ from baler_energy.analysis.goal import MEASURES, Goal
 @pytest.mark.parametrize("measure", MEASURES)
 def test_a_goal_is_of_its_measure(measure: str) -> None:
     goal = Goal(0.01, measure)
-    worse = {key: 1.0 for key, _ in MEASURES.values()}
+    worse = {key: 1.0 for key, *_ in MEASURES.values()}
     assert goal.holds(worse | {goal.key: 0.01})
     assert not goal.holds(worse | {goal.key: 0.0101})
     assert goal.holds(worse | {goal.key: None})  # all columns are constant

@@ -161,7 +161,7 @@ def _costs(runs: pd.DataFrame) -> pd.DataFrame:
     evidences = runs.groupby("codec")["energy_evidence"]
     energy = runs["energy_j"].where(evidences.transform("nunique") == 1)
     runs = runs.assign(j=energy, j_per_gb=energy / native, s_per_gb=runs["duration_s"] / native)
-    found = [evidences.first().where(evidences.nunique() == 1).rename("evidence")]
+    found: list[pd.Series[Any] | pd.DataFrame] = [evidences.first().where(evidences.nunique() == 1).rename("evidence")]
     for operation, (joules, seconds) in COSTS.items():
         every = runs[runs["operation"] == operation]
         columns = {joules: "j_per_gb", seconds: "s_per_gb"}

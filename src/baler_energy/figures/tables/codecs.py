@@ -40,7 +40,9 @@ def codecs(tables: Tables) -> pd.DataFrame:
         return frame
     missing = tables["left_out"][tables["left_out"]["axis"] == "packing"]
     absent = missing[["value", "reason"]].rename(columns={"value": "family"}).drop_duplicates()
-    return pd.concat([frame, absent], ignore_index=True) if len(absent) else frame.assign(reason=None)
+    if absent.empty:
+        return frame.assign(reason=None)
+    return pd.concat([frame, absent.assign(measured=False, trains=False, in_epochs=False)], ignore_index=True)
 
 
 def _rows(frame: pd.DataFrame, most: int) -> list[dict[str, str]]:
@@ -54,7 +56,7 @@ def _rows(frame: pd.DataFrame, most: int) -> list[dict[str, str]]:
         empty | {_FIRST: row["reason"], "codec": f"{row['family']} (not available here)"}
         for row in absent.to_dict("records")
     ]
-    return [empty | {_FIRST: f"{_QUESTION} {answer(frame)}"}, *rows, *missing]
+    return [empty | {_FIRST: f"{_QUESTION} {answer(frame)}"}, *[*rows, *missing][:most]]
 
 
 def _row(row: Row) -> dict[str, str]:

@@ -79,8 +79,9 @@ TABLE = TableSpec(
     "error_measures",
     "Every measure of the error",
     "Errors of each codec at the study's centre: means over all runs, with half widths of 95 % t intervals. The "
-    "glossary defines the measures and says when each misleads. Rows: those that were compressed, which a codec may be trained "
-    "on, or those that were held out of its training, with errors over the range and standard deviation of the former. "
+    "glossary defines the measures and says when each misleads. Rows: those that were compressed, which a codec may be "
+    "trained on, or those that were held out of its training, with errors over the range and standard deviation of the "
+    "former. "
     "Means over columns, except for the largest residual and KS distance, which are those of the worst column, and the "
     "shares of zeros and of integers that come back exactly, which are over all of them. The trivial codec stores only "
     "the columns' means; a dash is an unknown value, or one that does not exist, as without integer columns.",

@@ -121,8 +121,8 @@ def _panel(panel: Axes, part: pd.DataFrame, column: str, inverse: bool, chosen: 
     if part[name].isna().all():
         note_empty(panel, "unknown")
         return
-    for place, family in enumerate(order):
-        if part.loc[part["family"] == family, name].isna().all():
+    for place, other in enumerate(order):
+        if part.loc[part["family"] == other, name].isna().all():
             panel.text(1, place, " unknown at these errors", fontsize=7, color="0.4", va="center")
 
 
