@@ -53,6 +53,7 @@ def test_every_table_has_numbers_and_a_page(modelled: Path) -> None:
     names = (
         *names,
         "codecs",
+        "error_measures",
         "physics",
         "break_even",
         "savings",
