@@ -88,17 +88,18 @@ def test_every_detail_of_the_code_changes_it(package: Path, code: str):
     assert of_stage() != before
 
 
-def test_which_meters_enter_totals_changes_what_depends_on_it(monkeypatch: pytest.MonkeyPatch):
+def test_facts_about_variants_change_what_depends_on_them(monkeypatch: pytest.MonkeyPatch):
     def fingerprints() -> list[str]:
         forget()
-        return [module.fingerprint(sources.stage(name)) for name in ("collect", "figures", "generate")]
+        return [module.fingerprint(sources.stage(name)) for name in ("collect", "figures", "generate", "train")]
 
     before = fingerprints()
     monkeypatch.setattr(vocabulary, "PRIMARY_METERS", vocabulary.PRIMARY_METERS | {"cpu": ()})
     after = fingerprints()
-    assert [one == other for one, other in zip(before, after, strict=True)] == [False, True, True]
+    assert [one == other for one, other in zip(before, after, strict=True)] == [False, True, True, False]
     monkeypatch.setattr(variants, "NOTICES", {})
-    assert [one == other for one, other in zip(after, fingerprints(), strict=True)] == [True, False, True]
+    monkeypatch.setattr(variants, "TIMED_ENGINE", "reference")
+    assert [one == other for one, other in zip(after, fingerprints(), strict=True)] == [True, False, True, False]
 
 
 def test_code_of_an_enclosing_package_changes_it(package: Path):

@@ -32,7 +32,12 @@ REGISTRIES = frozenset(
 )
 #: What the registries say about variants and results depend on, if a module imports it.
 _FACTS = frozenset(
-    {f"{PACKAGE}.vocabulary.PRIMARY_METERS", f"{PACKAGE}.vocabulary.NODE_METERS", f"{PACKAGE}.variants.NOTICES"}
+    {
+        f"{PACKAGE}.vocabulary.PRIMARY_METERS",
+        f"{PACKAGE}.vocabulary.NODE_METERS",
+        f"{PACKAGE}.variants.NOTICES",
+        f"{PACKAGE}.variants.TIMED_ENGINE",
+    }
 )
 #: Packages that do not affect any value.
 _DISPLAY = frozenset({"tqdm"})

@@ -162,6 +162,8 @@ def test_the_trivial_codec_reconstructs_column_means(data):
 def test_the_trivial_codec_keeps_what_equals_the_mean():
     data = np.array([[0.0, 2], [0.0, 2], [-1.0, 1], [1.0, 3]])
     found = column_errors(data, data, ("a", "b"), ("float64", "int32")).set_index("column")
+    counts = np.array([[0.0], [0.0], [0.0], [1.0]])
+    assert column_errors(counts, counts, ("n",), ("int64",)).loc[0, "trivial_integers_kept"] == 0.75
     assert found.loc["a", "trivial_zeros_kept"] == 1 and np.isnan(found.loc["b", "trivial_zeros_kept"])
     assert found.loc["b", "trivial_integers_kept"] == 0.5 and np.isnan(found.loc["a", "trivial_integers_kept"])
     assert found.loc["all", ["trivial_zeros_kept", "trivial_integers_kept"]].tolist() == [1, 0.5]

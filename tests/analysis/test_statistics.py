@@ -12,6 +12,7 @@ from baler_energy.analysis import statistics
 from baler_energy.analysis.statistics import (
     estimate,
     interval,
+    intervals,
     mean_interval,
     point_variation,
     repeats_to_detect,
@@ -194,6 +195,20 @@ def test_an_interval_of_values_is_that_of_a_group(values):
     scale = 1e-9 * max(map(abs, values)) + 1e-12
     assert mean == pytest.approx(expected["mean"], rel=1e-9, abs=scale)
     assert half_width == pytest.approx(expected["half_width"], rel=1e-6, abs=1e4 * scale, nan_ok=True)
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.one_of(st.none(), st.floats(-1e6, 1e6)))))
+def test_intervals_of_groups_are_those_of_each_group(pairs: list[tuple[int, float | None]]) -> None:
+    groups = pd.Series([group for group, _ in pairs], dtype="int64")
+    table = pd.DataFrame({"a": pd.Series([value for _, value in pairs], dtype="float64"), "b": 0.3})
+    found = [part.sort_index() for part in intervals(table, groups)]
+    assert [list(part.index) for part in found] == [sorted(set(groups))] * 3
+    for group in set(groups):
+        for name in table:
+            expected = interval(table.loc[groups == group, name].to_numpy())
+            mine = [part.loc[group, name] for part in found]
+            assert mine == pytest.approx(expected, rel=1e-9, abs=1e-3, nan_ok=True)
+    assert (found[1]["b"].dropna() == 0).all()
 
 
 def test_an_interval_of_equal_values_has_no_width_and_of_none_no_mean():

@@ -8,7 +8,7 @@ from matplotlib.text import Text
 
 from baler_energy.analysis.goal import Goal
 from baler_energy.analysis.rate_distortion import CODEC
-from baler_energy.figures.advice import advice_table, draw_advice
+from baler_energy.figures.advice import advice_table, draw_advice, trivial_sentence
 
 #: Ratio, error and slower throughput (MB/s) of three codecs, largest ratio first.
 CODECS = {"quantise-0.01+pcodec": (8.0, 0.01, 50.0), "zstd": (2.0, 0.0, 200.0), "pcodec": (0.8, 0.004, 90.0)}
@@ -94,3 +94,11 @@ def test_codecs_are_marked_even_if_there_was_no_time_for_curves() -> None:
     errors, _ = draw_advice(codecs("value"), [], Goal(0.01)).axes
     assert [number for number, *_ in marks(errors)] == ["1", "2", "3"]
     assert errors.get_legend() is None
+
+
+def test_the_trivial_codecs_error_is_stated_unless_no_error_is_allowed() -> None:
+    (said,) = trivial_sentence(codecs("value"), Goal(0.01))
+    assert said == "Storing only each column's mean would have a largest error / range of 90 %."
+    (said,) = trivial_sentence(codecs("nrmse"), Goal(0.01, "nrmse"))
+    assert said == "Storing only each column's mean would have an NRMSE of 100 %."
+    assert trivial_sentence(codecs("value"), Goal(0.0)) == []

@@ -232,13 +232,14 @@ def test_a_codec_that_is_missing_here_is_named_with_the_reason(stage, jets, tmp_
 @pytest.mark.long
 def test_a_training_that_fails_is_named_and_the_other_codecs_are_compared(stage, jets, monkeypatch, capsys):
     def diverges(*words, **more):
-        raise InputError("Training diverged in epoch 1.")
+        raise InputError("Training diverged in epoch 1. Do something.")
 
     monkeypatch.setattr(trials, "train", diverges)
     stage("advise", jets, "--error", 0.05, *FAST)
     table, *paragraphs = capsys.readouterr().out.split("\n\n")
     (said,) = (one for one in paragraphs if one.startswith("Could not be trained: "))
-    assert "baler 1/2 (training diverged in epoch 1)" in said
+    assert said.startswith("Could not be trained: baler 1/1, ") and said.endswith(" (training diverged in epoch 1).")
+    assert "No trained codec that was tried meets the goal." in paragraphs[0]
     assert "quantise" in table and "baler" not in table
 
 

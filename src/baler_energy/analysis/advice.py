@@ -128,7 +128,10 @@ def reasons_sentence(words: str, reasons: Mapping[str, str]) -> list[str]:
     """List the codecs that are missing from the table, with the reasons, after `words`; empty if there are none."""
     if not reasons:
         return []
-    listed = ", ".join(f"{name} ({reason[:1].lower()}{reason[1:].rstrip('.')})" for name, reason in reasons.items())
+    names: dict[str, list[str]] = {}
+    for name, reason in reasons.items():
+        names.setdefault(f"{reason[:1].lower()}{reason[1:].rstrip('.')}", []).append(name)
+    listed = ", ".join(f"{', '.join(alike)} ({reason})" for reason, alike in names.items())
     return [f"{words}: {listed}."]
 
 

@@ -276,7 +276,8 @@ def _errors(before: Floats, after: Floats, dtype: str) -> dict[str, float | int]
             "trivial_ks_distance": _ks(ordered, np.array([mean])) if column_range > 0 else math.nan,
             "trivial_wasserstein_over_deviation": _over(_mean(np.abs(before - mean)), deviation),
         }
-    trivial = _kept(before, np.full_like(before, mean), dtype)
+    # Decompression rounds to the recorded type.
+    trivial = _kept(before, np.full_like(before, round(mean) if np.dtype(dtype).kind in "iu" else mean), dtype)
     shares = {name: trivial[name.removeprefix("trivial_")] for name in _SHARES if name.startswith("trivial_")}
     return {**_finite(values), **_kept(before, after, dtype), **shares}
 

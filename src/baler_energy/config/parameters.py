@@ -221,8 +221,7 @@ class Parameters(Config):
     threads: Annotated[Count | Literal["auto"], Shown("threads of torch, the actual number", phrase="{} thread{s}")] = (
         "auto"
     )
-    """Threads of torch; ``auto``: all physical cores of the job except one. Results pool runs with the same actual
-    number of threads."""
+    """Threads of torch; ``auto``: all physical cores of the job except one."""
     epochs: Annotated[Count, _BALER, Shown("passes over the table in training", phrase="{} epoch{s}", codec=True)]
     """Passes over the table in training."""
     start: Annotated[

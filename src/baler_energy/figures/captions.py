@@ -8,6 +8,7 @@ __all__ = [
     "SPREAD",
     "STARTUP_AND_DEVIATION",
     "TO_A_LOSS",
+    "TOO_FEW",
     "TRIVIAL_LINE",
     "TYPICAL_TIMES",
 ]
@@ -17,6 +18,7 @@ EVIDENCE = (
     "constants and load); the two never share a series."
 )
 ERROR_ROWS = "Errors are on the compressed rows: for trained codecs, those that they were trained on."
+TOO_FEW = "no point has two unflagged runs; a spread needs at least two repeats"
 TRIVIAL_LINE = "The dotted line is the error of storing only the columns' means."
 TYPICAL_TIMES = "Times are those of each window's median iteration, so one disturbed iteration does not affect them."
 SPREAD = (

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from baler_energy.analysis.goal import MEASURES, Goal
 from baler_energy.config.options import add_options, option
-from baler_energy.config.parameters import AXES
+from baler_energy.config.parameters import AXES, Parameters
 from baler_energy.config.recommended import RECOMMENDED_EPOCHS
 from baler_energy.config.texts import FILES, REMOTE, one_of
 from baler_energy.errors import InputError
@@ -84,7 +84,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="start nothing further after this time, which includes reading the file (default: %(default)g)",
     )
-    add_options(parser, PointOptions, only=["epochs", "threads"], defaults={"epochs": RECOMMENDED_EPOCHS})
+    add_options(parser, Parameters, only=["epochs", "threads"], defaults={"epochs": RECOMMENDED_EPOCHS})
     file = parser.add_argument_group("your file")
     add_file_arguments(
         file, formats=FILE_FORMATS, default_format="by the suffix", default_columns="all; ROOT: all numeric ones"
@@ -186,7 +186,7 @@ def _said(codecs: "pd.DataFrame", missed: Mapping[str, float], trials: "Trials",
     from baler_energy.figures.advice import sample_sentence, trivial_sentence
 
     goal, sample = trials.goal, trials.sample
-    trained = bool(missed) or bool(codecs["trains"].any())
+    trained = bool(missed or trials.failed) or bool(codecs["trains"].any())
     number, recommendation = recommended(codecs, goal, trained=trained)
     said = [recommendation]
     if number >= 0:

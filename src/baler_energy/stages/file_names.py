@@ -1,4 +1,7 @@
-"""Names of the files in a study's results that stages write and others read."""
+"""Names of the files in a study's results that stages write and others read.
+
+The rules in ``workflow/rules`` have the same names, as they are the table of contents; a test compares them.
+"""
 
 __all__ = [
     "CHECKPOINT",

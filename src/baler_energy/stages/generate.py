@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--pt-hat-min",
         type=float,
         metavar="GEV",
-        help="minimum transverse momentum of the hard scatter, for event generators (default: 20)",
+        help="minimum transverse momentum of the hard scatter, by default that of the event generator",
     )
     parser.add_argument("--out", type=Path, required=True, help="the shard to write (npz)")
 

@@ -135,7 +135,8 @@ class Trials:
         try:
             train(self._table("training"), self._out(point) / "train", point, Training(), self.measuring)
         except InputError as error:  # a loss that is not finite, or a column that cannot be scaled
-            self.failed[point_name(point)] = str(error)
+            # What to do is said for those who train by hand.
+            self.failed[point_name(point)] = str(error).partition(". ")[0]
             return None
         packing = self._trained_packing(point, coder)
         return None if packing is None else point.changed(packing=packing)

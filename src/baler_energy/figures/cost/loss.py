@@ -149,14 +149,14 @@ def _finish_loss(figure: Figure, panels: Any, tables: Tables) -> None:
     legend_of_panels(figure, panels)
 
 
+_TRIVIAL = "The dotted line is the loss of storing only the columns' means."
 FIGURES = (
     FigureSpec(
         "loss_epochs",
         "Training loss against epochs",
         "Training loss after each epoch, for the longest training at the study's centre and for other batch sizes. "
         "Baler sums its loss over a batch; the loss shown is per value (mean squared error of the normalised data), so "
-        "that batch sizes can be compared. The trivial codec stores only the columns' means. Lines are means over n "
-        "repeats, bands are 95 % t intervals.",
+        "that batch sizes can be compared. Lines are means over n repeats, bands are 95 % t intervals. " + _TRIVIAL,
         draw_loss_epochs,
     ),
     FigureSpec(
@@ -164,7 +164,7 @@ FIGURES = (
         "Training loss against energy",
         "The same trainings against the energy used since the start, one line per repeat. Measured energy is read from "
         "counters between epochs; modelled energy is read from codecarbon between epochs, or is the run's total "
-        "divided by time. " + EVIDENCE,
+        f"divided by time. {EVIDENCE} {_TRIVIAL}",
         draw_loss_energy,
     ),
 )

@@ -50,7 +50,7 @@ def _rows(frame: pd.DataFrame, most: int) -> list[dict[str, str]]:
     if frame.empty:
         return []
     compared, absent = frame[frame["reason"].isna()], frame[frame["reason"].notna()]
-    rows = [_row(row) for row in compared.head(most).to_dict("records")]
+    rows = [_row(row) for row in compared.head(max(most - len(absent), 1)).to_dict("records")]
     empty = dict.fromkeys(rows[0], "")
     missing = [
         empty | {_FIRST: row["reason"], "codec": f"{row['family']} (not available here)"}
@@ -257,7 +257,8 @@ TABLE = TableSpec(
     "brackets has no interval (one repeat) or one that rounding hides. A bound over the range leaves small values with "
     "large relative errors, so codecs are matched in two measures: RMS residual over the range, and median relative "
     "error of non-zero values (means over columns). The answer compares Baler with all codecs that are not trained in "
-    "epochs: those without a transform, and PCA, which is trained in closed form.",
+    "epochs: those without a transform, and PCA, which is trained in closed form. The last rows are codecs that are not "
+    "available here, with the reason.",
     make=codecs,
     rows=_rows,
     notes=_notes,

@@ -5,10 +5,11 @@ from typing import Any
 
 import pandas as pd
 
+from baler_energy.analysis.error_measures import COMPRESSED, HELD_OUT_ROWS
 from baler_energy.analysis.rate_distortion import CODEC, codec_name
 from baler_energy.analysis.statistics import interval
 from baler_energy.figures.base import NoData, Tables, TableSpec
-from baler_energy.figures.codec_rows import codecs_at_centre
+from baler_energy.figures.codec_rows import codecs_at_centre, where
 from baler_energy.figures.readable import Row, each, unless_missing
 from baler_energy.figures.selection import interval_text
 from baler_energy.figures.trivial import NAME, note_trivial, trivial_measures
@@ -28,7 +29,6 @@ _MEASURES = {
     "zeros_kept": "zeros kept",
     "integers_kept": "integers kept",
 }
-_SEEN, _HELD_OUT = "compressed", "held out"
 
 
 def error_measures(tables: Tables) -> pd.DataFrame:
@@ -37,7 +37,7 @@ def error_measures(tables: Tables) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        The trivial codec, then a row per codec and kind of rows (``rows``: compressed or held out), smallest error
+        The trivial codec, then a row per codec and kind of rows (``rows``: compressed or held_out), smallest error
         first: ``codec``, ``n`` runs, and for each measure its mean over all runs and ``..._half_width`` (95 % t
         interval, null for one run).
     """
@@ -47,14 +47,14 @@ def error_measures(tables: Tables) -> pd.DataFrame:
     except NoData:
         return pd.DataFrame(columns=names)
     once = runs.drop_duplicates("run_id")
-    found = [{"codec": NAME, "rows": _SEEN, **trivial_measures(once, _MEASURES)}]
+    found = [{"codec": NAME, "rows": COMPRESSED, **trivial_measures(once, _MEASURES)}]
     for _, part in once.groupby(CODEC, dropna=False, observed=True, sort=False):
         codec = codec_name(part.iloc[0])
-        found.append({"codec": codec, "rows": _SEEN, **_means(part, "")})
+        found.append({"codec": codec, "rows": COMPRESSED, **_means(part, "")})
         if part["held_out_rows"].gt(0).any():
-            found.append({"codec": codec, "rows": _HELD_OUT, **_means(part, "held_out_")})
+            found.append({"codec": codec, "rows": HELD_OUT_ROWS, **_means(part, "held_out_")})
     frame = pd.DataFrame(found, columns=names)
-    order = frame["codec"].map(frame[frame["rows"] == _SEEN].set_index("codec")["mean_rms_over_range"])
+    order = frame["codec"].map(frame[frame["rows"] == COMPRESSED].set_index("codec")["mean_rms_over_range"])
     return frame.iloc[order.where(frame["codec"] != NAME, -1.0).argsort(kind="stable")].reset_index(drop=True)
 
 
@@ -72,7 +72,15 @@ def _row(row: Row) -> dict[str, str]:
         heading: unless_missing(interval_text(row[measure], row[f"{measure}_half_width"]), row[measure], "-")
         for measure, heading in _MEASURES.items()
     }
-    return {"codec": row["codec"], "rows": row["rows"], **cells, "n": unless_missing(f"{row['n']:.0f}", row["n"], "")}
+    rows = {COMPRESSED: "compressed", HELD_OUT_ROWS: "held out"}[row["rows"]]
+    return {"codec": row["codec"], "rows": rows, **cells, "n": unless_missing(f"{row['n']:.0f}", row["n"], "")}
+
+
+def _notes(frame: pd.DataFrame, tables: Tables) -> list[str]:
+    if frame.empty:
+        return []
+    device = codecs_at_centre(tables, least_families=1)[2]
+    return [f"At {where(tables['runs'])}, {device}.", *note_trivial(frame, tables)]
 
 
 TABLE = TableSpec(
@@ -87,6 +95,6 @@ TABLE = TableSpec(
     "the columns' means; a dash is an unknown value, or one that does not exist, as without integer columns.",
     make=error_measures,
     rows=each(_row),
-    notes=note_trivial,
+    notes=_notes,
     without_rows="No run at the study's centre has an error.",
 )

@@ -4,13 +4,13 @@ import pandas as pd
 
 from baler_energy.analysis import statistics
 from baler_energy.figures.base import Tables, TableSpec
+from baler_energy.figures.captions import TOO_FEW
 from baler_energy.figures.readable import Row, each
 from baler_energy.figures.selection import device_name
 
-__all__ = ["TABLE", "TOO_FEW"]
+__all__ = ["TABLE"]
 
 #: Reason for leaving out what shows a spread.
-TOO_FEW = "no point has two unflagged runs; a spread needs at least two repeats"
 
 
 def variation(tables: Tables) -> pd.DataFrame:

@@ -23,7 +23,6 @@ from baler_energy.figures.style import (
     log_ticks,
     subtitle,
 )
-from baler_energy.figures.tables.variation import TOO_FEW
 
 __all__ = ["FIGURES", "draw_repeats_needed", "draw_spread"]
 

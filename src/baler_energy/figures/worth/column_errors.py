@@ -89,8 +89,8 @@ FIGURES = (
         "column_errors",
         "Error of each column",
         "RMS and largest residual of each column, divided by its range, at the study's centre. Markers are means over "
-        "n repeats, bars are 95 % t intervals. Strokes are the same of storing only the column's mean: the "
-        "codec is worse than that if its mark is to the right of the stroke. Constant columns have no range "
+        "n repeats, bars are 95 % t intervals. Strokes are the same two errors if only the column's mean is "
+        "stored: a mark to the right of the stroke at its height is worse than that. Constant columns have no range "
         f"and are left out. {ERROR_ROWS} Open markers, if any, are RMS residuals on held-out rows instead, over the "
         "range of the training rows.",
         draw_column_errors,

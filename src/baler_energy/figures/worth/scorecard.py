@@ -156,7 +156,7 @@ FIGURES = (
         "Factor by which each family of codecs is better than a trained codec at its error: fewer stored bytes, less "
         "energy (time if energy is not measured) to compress and to decompress, less memory. Marks to the right of the "
         "dashed line are better than the trained codec, marks to the left are worse; the energy of its training is not "
-        "included. The trained codecs are those of the family of the study's centre, and the one that does "
+        "included. The trained codecs are those of the centre's family (or else the first one), and the one that does "
         "best against the codecs that are not trained in epochs. Upper row: codecs with the same RMS residual over the "
         "range; lower row: codecs with the same median relative error. Values are interpolated between the two members "
         "of a family next to that error; a family without errors on both sides has no mark. Bars are 95 % t intervals "
