@@ -29,18 +29,19 @@ from baler_energy.progress import announce
 from baler_energy.provenance import provenance
 from baler_energy.sources import calibrated
 from baler_energy.stages.thread_costs import cpu_counter, thread_rows, watch_threads
+from baler_energy.variants import TIMED_ENGINE
 from baler_energy.vocabulary import Evidence, MeterName, Quantity
 
 __all__ = ["EPILOG", "HELP", "add_arguments", "calibrate", "run", "summary"]
 
 HELP = "find out what this machine resolves: idle power, ticks, shortest window, overhead, best number of threads"
-EPILOG = """\
+EPILOG = f"""\
 examples:
   baler-energy calibrate --out calibration.json
   baler-energy train --calibration calibration.json ...
 
 Leave the machine idle meanwhile. Measured stages that get this file lengthen their window so that counters resolve 1 %
-on this kind of machine, and `--engine fast --threads auto` uses the number of threads that costs least per row. A study
+on this kind of machine, and `--engine {TIMED_ENGINE} --threads auto` uses the number of threads that costs least per row. A study
 does this automatically."""
 
 #: Slices of the idle time; loops timed before, during and after measuring, to find the overhead.
