@@ -1,4 +1,4 @@
-"""Does it pay to divide each batch between two threads, each of which computes a part of the gradient?
+"""What it gains to divide each batch between two threads, each of which computes a part of the gradient.
 
     python benchmarks/data_parallel.py
 
@@ -38,6 +38,7 @@ class Divided:
         threading.Thread(target=self._other, daemon=True).start()
 
     def __call__(self, rows: Tensor) -> None:
+        """Take a step on a batch."""
         self._rows = rows[HALF:]
         self._go.release()
         self._passes[0](rows[:HALF])
@@ -97,7 +98,9 @@ def main() -> None:
             ratios = [one / own for one, own in zip(times["one thread"], times[name], strict=True)]
             print(f"{precision}: {name}: x{statistics.median(ratios):.2f}")
         whole, half, rest = (median[name] for name in ("whole batch", "half a batch", "optimizer"))
-        print(f"{precision}: half a batch takes {half / whole:.2f} of a whole one, the optimizer {rest / whole:.2f} of it")
+        print(
+            f"{precision}: half a batch takes {half / whole:.2f} of a whole one, the optimizer {rest / whole:.2f} of it"
+        )
         print(f"{precision}: without any waiting: x{(whole + rest) / (half + rest):.2f}")
 
 

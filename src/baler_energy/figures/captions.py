@@ -7,8 +7,8 @@ __all__ = [
     "SHARES",
     "SPREAD",
     "STARTUP_AND_DEVIATION",
-    "TO_A_LOSS",
     "TOO_FEW",
+    "TO_A_LOSS",
     "TRIVIAL_LINE",
     "TYPICAL_TIMES",
 ]

@@ -41,8 +41,8 @@ examples:
   baler-energy train --calibration calibration.json ...
 
 Leave the machine idle meanwhile. Measured stages that get this file lengthen their window so that counters resolve 1 %
-on this kind of machine, and `--engine {TIMED_ENGINE} --threads auto` uses the number of threads that costs least per row. A study
-does this automatically."""
+on this kind of machine, and `--engine {TIMED_ENGINE} --threads auto` uses the number of threads that costs least per
+row. A study does this automatically."""
 
 #: Slices of the idle time; loops timed before, during and after measuring, to find the overhead.
 _SLICES, _LOOPS = 10, 5

@@ -20,12 +20,12 @@ def several(build: Callable[..., Tables], with_codecs: Callable[..., Tables]) ->
 def test_every_codec_has_a_row_for_each_kind_of_rows_after_the_trivial_one(several: Tables) -> None:
     frame = TABLE.make(several)
     first, *others = frame.to_dict("records")
-    assert (first["codec"], first["mean_rms_over_range"], first["mean_nrmse"]) == (NAME, 0.08, 1.0)
-    assert (first["mean_explained_variance"], first["max_over_range"]) == (0.0, 0.9)
+    assert (first["codec"], first["mean_rms_over_range"], first["mean_nrmse"]) == (NAME, pytest.approx(0.08), 1.0)
+    assert (first["mean_explained_variance"], first["max_over_range"]) == (0.0, pytest.approx(0.9))
     errors = [row["mean_rms_over_range"] for row in others if row["rows"] == "compressed"]
     assert errors == sorted(errors)
     epochs = frame[frame["codec"].str.contains("epoch")]
-    assert epochs.groupby("codec")["rows"].agg(list).map(tuple).eq(("compressed", "held_out")).all()
+    assert all(list(part["rows"]) == ["compressed", "held_out"] for _, part in epochs.groupby("codec"))
     wider = epochs.groupby("codec")["mean_rms_over_range"].agg(lambda pair: pair.iloc[1] / pair.iloc[0])
     assert list(wider) == pytest.approx([1.1] * len(wider))
     assert len(frame) == 1 + len(epochs) + 2
@@ -34,7 +34,8 @@ def test_every_codec_has_a_row_for_each_kind_of_rows_after_the_trivial_one(sever
 def test_the_page_names_the_centre_and_writes_unknown_values_as_dashes(several: Tables) -> None:
     frame = TABLE.make(several)
     rows = TABLE.rows(frame, 1000)
-    assert rows[0]["zeros kept"] == "-" and rows[0]["n"] == "" and "±" in rows[1]["RMS / range"]
+    assert rows[0]["zeros kept"] == "-" and rows[0]["n"] == ""
+    assert all("±" in row["RMS / range"] for row in rows if "epoch" in row["codec"])
     assert {row["rows"] for row in rows} == {"compressed", "held out"}
     centre, trivial = TABLE.notes(frame, several)
     assert centre.startswith("At jets, ") and centre.endswith("CPU run.") and trivial.startswith("The trivial codec")

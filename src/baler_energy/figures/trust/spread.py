@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 
 from baler_energy.analysis.statistics import DIFFERENCE, point_variation, repeats_to_detect, variation
 from baler_energy.figures.base import FigureSpec, Tables, require_rows
-from baler_energy.figures.captions import EVIDENCE
+from baler_energy.figures.captions import EVIDENCE, TOO_FEW
 from baler_energy.figures.selection import OPERATIONS, device_name, excluded_text
 from baler_energy.figures.style import (
     COLOURS,
