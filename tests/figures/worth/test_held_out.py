@@ -42,6 +42,16 @@ def test_columns_have_a_mark_for_held_out_rows_and_no_other_error_changes(tables
     assert overview(both, "study", {}) == overview(tables, "study", {})
 
 
+def test_a_column_without_error_is_named_and_does_not_stretch_the_axis(tables: Tables) -> None:
+    errors = tables["errors"]
+    exact = errors["column"].eq(errors["column"].iloc[0])
+    names = ["rms_over_range", "max_over_range"]
+    panel = draw_column_errors(tables | {"errors": errors.assign(**errors[names].mask(exact, 0.0))}).axes[0]
+    assert [text.get_text() for text in panel.texts] == ["no error"]
+    usual = draw_column_errors(tables).axes[0]
+    assert not usual.texts and panel.get_xlim()[0] >= usual.get_xlim()[0]
+
+
 def test_the_first_page_states_the_errors_on_held_out_rows(tables: Tables) -> None:
     page = overview(tables, "study", {})
     assert "6,000 rows that the codec was not trained on, it is off by" in page

@@ -54,9 +54,7 @@ def draw_column_errors(tables: Tables) -> Figure:
     for (name, label), place, grey in zip(_ERRORS.items(), (-0.16, 0.16), ("0.35", "0.65"), strict=True):
         look: dict[str, Any] = {"linestyle": "none", "marker": "|", "ms": 7, "color": grey}
         panel.plot(trivial[f"trivial_{name}"], np.arange(len(order)) + place, **look, label=f"{label}, {NAME}")
-    smallest = means["rms_over_range"]["mean"].min()
-    largest = max(largest, trivial.max().max())
-    _column_axes(panel, [str(name) for name in order], max(smallest, largest * 1e-9) / 3, largest * 1.5)
+    _column_axes(panel, means["rms_over_range"]["mean"].reindex(order), max(largest, trivial.max().max()))
     legend_below(figure, panel.get_legend_handles_labels()[0])
     subtitle(figure, f"Centre: {describe(centre)}, {device}.", *mean_text(means["rms_over_range"]["n"]))
     return figure
@@ -74,14 +72,21 @@ def _end(means: pd.DataFrame) -> float:
     return float((means["mean"] + means["half_width"].fillna(0)).max())
 
 
-def _column_axes(panel: Axes, names: list[str], low: float, high: float) -> None:
-    """Put the columns' names on the y axis and a logarithmic scale on the x axis."""
+def _column_axes(panel: Axes, errors: "pd.Series[float]", largest: float) -> None:
+    """Put the columns' names on the y axis and a logarithmic scale on the x axis; say which columns have no error."""
+    positive = errors[errors > 0]
+    # Zero has no place on the axis.
+    low = max(positive.min() if len(positive) else largest / 100, largest * 1e-9) / 3
+    high = largest * 1.5
     panel.set_xscale("log")
     panel.set_xlim(low, high)
     log_ticks(panel.xaxis, low, high)
-    name_rows(panel, names, margin=0.7, upwards=True, ticks=True)
+    name_rows(panel, [str(name) for name in errors.index], margin=0.7, upwards=True, ticks=True)
     panel.set_xlabel("Residual / range of the column")
     panel.grid(axis="y", linewidth=0.4)
+    look: dict[str, Any] = {"xycoords": panel.get_yaxis_transform(), "va": "center", "fontsize": 8, "color": "0.4"}
+    for place in np.flatnonzero(errors == 0):
+        panel.annotate("no error", (0.01, float(place)), **look)
 
 
 FIGURES = (
