@@ -39,14 +39,15 @@ _ON_NEW_ROWS = "error_on_new_rows"
 
 @dataclass(frozen=True)
 class Case:
-    """A codec that trains in epochs, and the other one with the largest ratio at no larger error.
+    """A codec that trains in epochs, and others with the largest ratio: at no larger error, and without any error.
 
-    The other one does not train in epochs: it has no transform, or one in closed form, such as PCA.
+    The others do not train in epochs: they have no transform, or one in closed form, such as PCA.
 
     Parameters
     ----------
-    trained, best
-        The two codecs, with the energy and size of their models; `best` is None if the study has no such codec.
+    trained, best, lossless
+        The codecs, with the energy and size of their models; `best` and `lossless` are None if the study has no such
+        codec.
     error
         Mean RMS residual over range of the trained codec, at which `best` was chosen.
     held_out
@@ -59,6 +60,7 @@ class Case:
 
     trained: Codec
     best: Codec | None
+    lossless: Codec | None
     error: float
     held_out: bool
     evidence: str
@@ -77,7 +79,7 @@ class Case:
     @property
     def others(self) -> tuple[Codec, ...]:
         """The codecs that the trained codec is compared with."""
-        return (AS_RECORDED,) if self.best is None else (AS_RECORDED, self.best)
+        return tuple(dict.fromkeys(one for one in (AS_RECORDED, self.lossless, self.best) if one is not None))
 
 
 @dataclass(frozen=True)
@@ -201,37 +203,39 @@ def read_break_even(tables: Tables) -> Study:
 
 
 def _case(row: Mapping[Any, Any], points: pd.DataFrame) -> Case | None:
-    """Pair a trained codec with the best other one; None if one of its energies is unknown."""
+    """Compare a trained codec with the best other ones; None if one of its energies is unknown."""
     if not np.isfinite([float(row[name]) for name in _NEEDED]).all():
         return None
     held_out, evidence = not pd.isna(row["held_out_error"]), str(row["evidence"])
-    return Case(_codec(codec_name(row), row), _best(row, points), row[_ON_NEW_ROWS], held_out, evidence, int(row["n"]))
+    # Only codecs whose energies have the same evidence are compared.
+    others = points[points["epochs"].isna() & points["evidence"].eq(evidence)]
+    best, lossless = _best(row[_ON_NEW_ROWS], others), _largest(others[others[_ON_NEW_ROWS] == 0], others)
+    own = _codec(codec_name(row), row)
+    return Case(own, best, lossless, row[_ON_NEW_ROWS], held_out, evidence, int(row["n"]))
 
 
 def _codec(name: str, row: Mapping[Any, Any]) -> Codec:
     return Codec(name, *(float(row[column]) for column in _NEEDED))
 
 
-def _best(trained: Mapping[Any, Any], points: pd.DataFrame) -> Codec | None:
-    """Return the codec with the largest ratio among those not trained in epochs, at a trained one's error or below.
-
-    Only codecs whose energies have the same evidence are compared.
-    """
-    others = points[points["epochs"].isna() & points["evidence"].eq(trained["evidence"])]
-    error = trained[_ON_NEW_ROWS]
+def _best(error: float, others: pd.DataFrame) -> Codec | None:
+    """Return the codec with the largest ratio at an error or below."""
     same = at_error(others, error, _NEEDED, _ON_NEW_ROWS) if error > 0 else pd.DataFrame()
-    smaller = others[others[_ON_NEW_ROWS] <= error][["family", *_NEEDED]]
+    smaller = others[others[_ON_NEW_ROWS] <= error]
     found = [one for one in (same, smaller) if len(one)]
-    if not found:
-        return None
-    known = pd.concat(found, ignore_index=True)
+    return _largest(pd.concat(found, ignore_index=True), others) if found else None
+
+
+def _largest(known: pd.DataFrame, others: pd.DataFrame) -> Codec | None:
+    """Return the codec with the largest ratio among rows of `others`, or interpolated from them."""
+    known = known[["family", *_NEEDED]].reset_index(drop=True)
     # What is not trained has no model. `at_error` interpolates no zeros.
     untrained = known["family"].isin(others.loc[~others["trains"].astype(bool), "family"])
     known.loc[untrained, _MODEL] = 0.0
     # Keeping the data as recorded is a separate comparison.
     known = known.dropna(subset=_NEEDED)
     known = known[known["ratio"] > 1].sort_values("ratio", ascending=False, kind="stable")
-    return None if known.empty else _codec(str(known["family"].iloc[0]), known.iloc[0])
+    return None if known.empty else _codec(str(known["family"].iloc[0]), known.iloc[0].to_dict())
 
 
 def _ordered(study: Study) -> Study:

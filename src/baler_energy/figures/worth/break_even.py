@@ -96,7 +96,7 @@ def _panels(
 ) -> tuple[Figure, Any]:
     """Draw a row of panels for money and one for CO2e (energy if that is unknown), a column for each other codec."""
     quantities = (MONEY, ENERGY if study.intensity_g_per_kwh is None else CO2E)
-    figure, panels = grid(2, len(case.others), 6.2, sharex=True)
+    figure, panels = grid(2, len(case.others), 6.2, width_in=max(9.0, 4.2 * len(case.others)), sharex=True)
     for row, quantity in zip(panels, quantities, strict=True):
         for panel, other in zip(row, case.others, strict=True):
             saved = net_saving(quantity, case.trained, other, scenario, constants) / scenario.volume_tb
@@ -146,15 +146,16 @@ def _describe(figure: Figure, case: Case, study: Study, shown: str, pays: list[t
 
 _CAPTION = (
     " Above 0 the trained codec pays. The net saving is per TB of the data in their recorded formats and includes "
-    "training, compressing, keeping, moving and reading. Left: compared with keeping the data as recorded. Right, if "
-    "there is one: compared with the codec that has the largest ratio at no larger error among those that are not "
-    "trained in epochs (without a transform, or with PCA in closed form, whose model is counted, too). The figure "
-    "shows the trained codec that saves most in that comparison. Lines are medians and bands 90 % of 10,000 seeded "
-    "draws of the constants from their ranges (section break_even of the study; sources in docs/break-even.md); they "
-    "do not include the spread of the measurements. Years, volume per model, PUE and carbon intensity have no range: "
-    "they are fixed at the study's values, except on their own axis. Codecs are compared at the error of the trained "
-    "codec on held-out rows, since one model compresses more than its training rows; if none were held out, at its "
-    "error on the training rows (the subtitle names the rows). The price of computers and staff is not included."
+    "training, compressing, keeping, moving and reading, compared with keeping the data as recorded; with the lossless "
+    "codec that has the largest ratio, if there is one; and with the codec that has the largest ratio at no larger "
+    "error, if there is one. Both are not trained in epochs (without a transform, or with PCA in closed form, whose "
+    "model is counted, too). The figure shows the trained codec that saves most in the last comparison. Lines are "
+    "medians and bands 90 % of 10,000 seeded draws of the constants from their ranges (section break_even of the "
+    "study; sources in docs/break-even.md); they do not include the spread of the measurements. Years, volume per "
+    "model, PUE and carbon intensity have no range: they are fixed at the study's values, except on their own axis. "
+    "Codecs are compared at the error of the trained codec on held-out rows, since one model compresses more than its "
+    "training rows; if none were held out, at its error on the training rows (the subtitle names the rows). The price "
+    "of computers and staff is not included."
 )
 FIGURES = (
     FigureSpec(
