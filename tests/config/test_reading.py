@@ -23,8 +23,11 @@ def test_a_file_that_is_not_a_study_is_reported_by_name(tmp_path: Path):
         path.write_text(text)
         with pytest.raises(InputError, match=r"study\.yaml"):
             load_study(path)
-    with pytest.raises(InputError, match=r"none\.yaml"):
+    with pytest.raises(InputError, match=r"none\.yaml: cannot be read: No such file or directory\."):
         load_study(tmp_path / "none.yaml")
+    path.write_bytes(b"\x80\x81")
+    with pytest.raises(InputError, match=r"study\.yaml: is not a YAML file"):
+        load_study(path)
 
 
 def test_further_files_change_and_add_keys(study, tmp_path):

@@ -28,8 +28,10 @@ def read_files(paths: Sequence[Path]) -> Mapping[str, Any]:
 def _read(path: Path) -> Mapping[str, Any]:
     try:
         config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise InputError(f"{path}: cannot be read as YAML: {error}") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}.") from error
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"{path}: is not a YAML file: {error}") from error
     if not isinstance(config, Mapping):
         raise InputError(f"{path}: a study must be a mapping of keys to values, not {type(config).__name__}.")
     return config
