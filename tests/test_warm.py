@@ -170,14 +170,21 @@ def test_codecarbon_detects_the_hardware_before_jobs_are_forked(monkeypatch):
 
 def test_a_process_that_forks_jobs_does_not_start_nvml(monkeypatch):
     monkeypatch.setattr("baler_energy.devices.count_gpus", lambda: 1)
-    monkeypatch.setattr(CodecarbonMeter, "open", lambda self: pytest.fail("codecarbon would initialise NVML"))
+    opened = []
+    monkeypatch.setattr(CodecarbonMeter, "open", opened.append)
     warm._detect_hardware()
+    assert not opened, "codecarbon would initialise NVML"
 
 
 def test_a_tracker_that_does_not_start_is_left_to_the_jobs(monkeypatch):
+    called = []
+
     def fails(self):
+        called.append("open")
         raise RuntimeError("codecarbon's tracker does not start")
 
     monkeypatch.setattr("baler_energy.devices.count_gpus", lambda: 0)
     monkeypatch.setattr(CodecarbonMeter, "open", fails)
+    monkeypatch.setattr(CodecarbonMeter, "close", lambda self: called.append("close"))
     warm._detect_hardware()
+    assert called == ["open", "close"]

@@ -219,7 +219,10 @@ def test_the_schema_accepts_the_shipped_studies(repository: Path):
 
     schema = json.loads(json_schema())
     for path in [repository / "config" / "config.yaml", *(repository / "config" / "studies").glob("*.yaml")]:
-        jsonschema.validate(yaml.safe_load(path.read_text()), schema)
+        given = yaml.safe_load(path.read_text())
+        jsonschema.validate(given, schema)
+        with pytest.raises(jsonschema.ValidationError, match="unknown_key"):
+            jsonschema.validate(given | {"unknown_key": 1}, schema)
 
 
 def test_further_points_differ_from_the_reference_in_several_values(study):

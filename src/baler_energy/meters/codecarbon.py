@@ -75,8 +75,10 @@ class CodecarbonMeter(Meter):
     def detect(cls) -> None:
         """Let codecarbon detect the hardware; it remembers it, so that trackers of forked processes start at once."""
         meter = cls()
-        with suppress(RuntimeError):  # each process reports it
-            meter.open()
+        try:
+            with suppress(RuntimeError):  # each process reports it
+                meter.open()
+        finally:
             meter.close()
 
     def channels(self) -> Sequence[Channel]:
