@@ -42,6 +42,12 @@ def test_a_wrong_input_exits_with_2_and_one_message(tmp_path, capsys):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_options_are_not_abbreviated(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["study", "--config", "country=FRA"])
+    assert "unrecognized arguments: --config country=FRA" in capsys.readouterr().err
+
+
 def test_a_missing_device_exits_with_3(tmp_path, capsys):
     if Path("/dev/nvidia0").exists():
         pytest.skip("this machine has a GPU")

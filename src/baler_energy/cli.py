@@ -122,6 +122,7 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
             description=module.HELP,
             epilog=module.EPILOG,
             formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,  # Snakemake's --config is not short for --configfile
         )
         module.add_arguments(sub)
         sub.set_defaults(run=module.run)
