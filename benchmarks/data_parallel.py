@@ -2,9 +2,10 @@
 
     python benchmarks/data_parallel.py
 
-Prints, for each precision, the speed relative to one thread of torch's own threads and of two Python threads, and the
-largest that the latter could reach if they never waited for each other: half a batch takes more than half of the time,
-and the optimizer's step is not divided. Medians over rounds in which the ways take turns.
+Prints, for each precision, the speed relative to one thread of torch's own threads, of two Python threads, and of two
+trainings at the same time, and the largest that a divided batch could reach if threads never waited for each other,
+with the optimizer's step on one thread (as here) and divided, too: half a batch takes more than half of the time.
+Medians over rounds in which the ways take turns.
 """
 
 import statistics
@@ -61,6 +62,19 @@ def time_s(call: Callable[[], object]) -> float:
     return time.perf_counter() - start_s
 
 
+def both(one: Callable[[], object], other: Callable[[], object]) -> None:
+    """Call two functions at the same time."""
+
+    def call() -> None:
+        with torch.no_grad():
+            other()
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    one()
+    thread.join()
+
+
 def new_step(precision: str) -> Step:
     """Make a step of a new network."""
     settings = TrainingSettings(epochs=1, batch_size=BATCH, seed=1, precision=precision)
@@ -70,7 +84,7 @@ def new_step(precision: str) -> Step:
 def main() -> None:
     """Compare and print."""
     for precision in ("float64", "float32"):
-        plain, other = new_step(precision), new_step(precision)
+        plain, other, second = (new_step(precision) for _ in range(3))
         rows = torch.rand(ROWS, ARCHITECTURE.columns, dtype=plain.parameters.dtype)
         divided, batches = Divided(other, rows), torch.split(rows, BATCH)
 
@@ -82,6 +96,7 @@ def main() -> None:
             "one thread": (1, lambda step=plain: epoch(step)),
             "torch's threads": (2, lambda step=plain: epoch(step)),
             "two Python threads": (1, lambda step=divided: epoch(step)),
+            "two trainings": (1, lambda step=plain, more=second: both(lambda: epoch(step), lambda: epoch(more))),
             "whole batch": (1, lambda step=plain, first=batches[0]: step.differentiate(first)),
             "half a batch": (1, lambda step=plain, first=batches[0]: step.differentiate(first[:HALF])),
             "optimizer": (1, plain.optimizer.step),
@@ -94,14 +109,15 @@ def main() -> None:
                     spent_s = time_s(call)
                     times[name] += [spent_s] if number else []  # the first round allocates memory
         median = {name: statistics.median(values) for name, values in times.items()}
-        for name in ("torch's threads", "two Python threads"):
-            ratios = [one / own for one, own in zip(times["one thread"], times[name], strict=True)]
+        for name, work in (("torch's threads", 1), ("two Python threads", 1), ("two trainings", 2)):
+            ratios = [work * one / own for one, own in zip(times["one thread"], times[name], strict=True)]
             print(f"{precision}: {name}: x{statistics.median(ratios):.2f}")
         whole, half, rest = (median[name] for name in ("whole batch", "half a batch", "optimizer"))
         print(
             f"{precision}: half a batch takes {half / whole:.2f} of a whole one, the optimizer {rest / whole:.2f} of it"
         )
         print(f"{precision}: without any waiting: x{(whole + rest) / (half + rest):.2f}")
+        print(f"{precision}: and with the optimizer divided: x{(whole + rest) / (half + rest / 2):.2f}")
 
 
 if __name__ == "__main__":

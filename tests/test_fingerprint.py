@@ -106,6 +106,23 @@ def test_facts_about_variants_change_what_depends_on_them(monkeypatch: pytest.Mo
     assert [one == other for one, other in zip(before, after, strict=True)] == [False, True, True, False]
 
 
+def test_what_is_said_about_every_variant_changes_what_reads_results_and_measures_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    def fingerprints() -> list[str]:
+        forget()
+        rules = (sources.drawn("savings"), (sources.stage("collect"),), sources.measured("train", codec("reference")))
+        return [module.fingerprint(*modules) for modules in rules]
+
+    before = fingerprints()
+    monkeypatch.setattr(variants, "RUNTIMES", dict(reversed(variants.RUNTIMES.items())))
+    after = fingerprints()
+    assert [one == other for one, other in zip(before, after, strict=True)] == [False, True, True]
+    monkeypatch.setattr(variants, "PROFILERS", dict(reversed(variants.PROFILERS.items())))
+    before, after = after, fingerprints()
+    assert [one == other for one, other in zip(before, after, strict=True)] == [False, False, True]
+
+
 def test_code_of_an_enclosing_package_changes_it(package: Path):
     before = of_stage()
     (package / "sub" / "__init__.py").write_text("y = 1\n")

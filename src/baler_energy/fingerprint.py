@@ -26,7 +26,7 @@ __all__ = ["fingerprint", "ingredients", "modules_behind", "package_versions", "
 
 PACKAGE = "baler_energy"
 ROOT = Path(__file__).parent
-#: Lists of names: adding a line to them changes no result, except for `_FACTS`.
+#: Lists of names: adding a line to them changes no result, except for `_FACTS` and in `_READERS`.
 REGISTRIES = frozenset(
     {f"{PACKAGE}.variants", f"{PACKAGE}.variant_kinds", f"{PACKAGE}.sources", f"{PACKAGE}.stages.file_names"}
 )
@@ -39,6 +39,8 @@ _FACTS = frozenset(
         f"{PACKAGE}.variants.TIMED_ENGINE",
     }
 )
+#: Modules that read results, and describe every variant that the registries list.
+_READERS = (f"{PACKAGE}.figures.", f"{PACKAGE}.analysis.schema", f"{PACKAGE}.stages.collect")
 #: Packages that do not affect any value.
 _DISPLAY = frozenset({"tqdm"})
 #: Distributions whose name differs from that of the imported package; searching all of them takes 0.3 s.
@@ -72,7 +74,7 @@ def source_hash(*modules: str) -> str:
 
 @cache
 def ingredients(*modules: str) -> Mapping[str, str]:
-    """Return what a fingerprint is made of: versions of Python and packages, hashes of modules and of `_FACTS`."""
+    """Return what a fingerprint is made of: versions of Python and packages, hashes of modules and of facts."""
     behind = modules_behind(*modules)
     hashes = {name: _read(name).hash for name in behind}
     hashes |= {fact: _hash(repr(_value(fact)).encode()) for name in behind for fact in _read(name).facts}
@@ -153,7 +155,7 @@ class _Module:
     packages: frozenset[str]
     """Third-party packages that it imports or looks up."""
     facts: frozenset[str]
-    """Those of `_FACTS` that it imports."""
+    """What it imports from the registries and results depend on: `_FACTS`, and in `_READERS` every list."""
     hash: str
     """Hash of its syntax tree, which is not kept: the trees of all modules would slow down the garbage collector."""
 
@@ -171,8 +173,14 @@ def _read(module: str) -> _Module:
     _write(tree, written)
     packages = {name.split(".")[0] for name in at_once | lazily | set(_LOOKED_FOR.findall(source))}
     others = frozenset(packages - {PACKAGE} - sys.stdlib_module_names)
-    facts = _FACTS & (at_once | lazily)
-    return _Module(_ours(at_once | {module}), _ours(lazily), others, facts, _hash("".join(written).encode()))
+    facts = {name for name in at_once | lazily if name in _FACTS or (module.startswith(_READERS) and _is_list(name))}
+    return _Module(_ours(at_once | {module}), _ours(lazily), others, frozenset(facts), _hash("".join(written).encode()))
+
+
+def _is_list(name: str) -> bool:
+    """Whether an imported name is a list of variants."""
+    module, _, own = name.rpartition(".")
+    return module == f"{PACKAGE}.variants" and own.isupper()
 
 
 def _write(node: object, into: list[str]) -> None:

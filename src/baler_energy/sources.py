@@ -25,13 +25,13 @@ from baler_energy.variants import (
     TIMED_STEP,
     TRANSFORMS,
 )
+from baler_energy.vocabulary import Operation
 
 __all__ = [
     "Codec",
     "analysed",
     "applied",
     "calibrated",
-    "coder_modules",
     "drawn",
     "generated",
     "measured",
@@ -120,14 +120,16 @@ def calibrated(meters: Iterable[str]) -> tuple[str, ...]:
     return stage("calibrate"), *TIMED_STEP, *meter_modules(meters)
 
 
-def measured(operation: str, codec: Codec, meters: Iterable[str] = ()) -> tuple[str, ...]:
+def measured(operation: str, codec: Packed, meters: Iterable[str] = ()) -> tuple[str, ...]:
     """Modules behind an operation, including those of the engine if it implements the operation."""
     own = TRANSFORMS[codec.transform][codec.engine]
-    more = _learning(codec) if operation == "train" else _running(codec)
+    more = _learning(codec) if operation == Operation.TRAIN else _running(codec)
+    if operation in (Operation.COMPRESS, Operation.DECOMPRESS):
+        more = (*more, *_coders(codec.packing))
     return stage(operation), *own["about"], *own.get(operation, ()), *more, *meter_modules(meters)
 
 
-def coder_modules(packing: str) -> tuple[str, ...]:
+def _coders(packing: str) -> tuple[str, ...]:
     """Modules of the words of a packing."""
     words = [] if packing == "none" else [word.partition("-")[0] for word in packing.split("+")]
     return tuple(module for word in words for module in CODERS[word])
@@ -136,20 +138,20 @@ def coder_modules(packing: str) -> tuple[str, ...]:
 def applied(point: Packed, meters: Iterable[str]) -> tuple[str, ...]:
     """Modules behind a codec's compression, decompression and errors."""
     both = (*measured("compress", point, meters), *measured("decompress", point, meters))
-    return stage("apply"), stage("evaluate"), *both, *coder_modules(point.packing)
+    return stage("apply"), stage("evaluate"), *both
 
 
 def separate_parts(point: Packed, meters: Iterable[str]) -> tuple[str, ...]:
     """Modules behind the costs of layers and data movements."""
-    return stage("parts"), *_operations(point), *coder_modules(point.packing), *meter_modules(meters)
+    return stage("parts"), *_operations(point), *_coders(point.packing), *meter_modules(meters)
 
 
 def profiled(point: Packed, profiler: str) -> tuple[str, ...]:
     """Modules behind a profile."""
-    return stage("profile"), *_operations(point), *coder_modules(point.packing), PROFILERS[profiler].module
+    return stage("profile"), *_operations(point), *_coders(point.packing), PROFILERS[profiler].module
 
 
-def peer(codec: Codec, tool: str, meters: Iterable[str]) -> tuple[str, ...]:
+def peer(codec: Packed, tool: str, meters: Iterable[str]) -> tuple[str, ...]:
     """Modules behind a training that is also measured by another tool."""
     return stage("peer"), PEERS[tool].module, *measured("train", codec, meters)
 

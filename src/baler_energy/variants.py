@@ -333,6 +333,7 @@ TABLES: Mapping[str, str] = {
         "physics",
         "ratios",
         "break_even",
+        "published",
         "savings",
         "optimizers",
         "pruning",

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from baler_energy.analysis.coder_gain import coder_gain
-from baler_energy.analysis.matched_error import at_codec, in_repeats, scorecard
+from baler_energy.analysis.matched_error import MEASURES, at_codec, in_repeats, scorecard
 from baler_energy.analysis.quantiles import t_quantile
 from baler_energy.analysis.rate_distortion import CODEC, codec_points
 from baler_energy.config.parameters import AXIS_DEFAULTS, applicable
@@ -165,6 +165,19 @@ def test_transforms_behind_one_coder_are_compared_at_one_error():
     assert found["without_coder"].tolist()[::2] == pytest.approx([1, 2]) and math.isnan(found["without_coder"]["pca"])
     assert found["coder_gain"].tolist()[::2] == pytest.approx([24, 6])
     assert found["transform_gain"].tolist() == pytest.approx([1, 0.75, 0.5])
+
+
+def test_a_relative_error_is_matched_where_that_one_is_equal():
+    rows = []
+    for bound, relative in ((0.01, 0.2), (0.1, 0.8)):
+        # A bound over the range is large relative to small values: here the coarser one is out of reach.
+        packing = f"quantise-{bound}+lz4"
+        rows += _run("identity", packing, 0, bound, 1000 * bound, mean_relative_error_median=relative)
+    rows += _run("baler", "quantise-0.01+lz4", 0, 0.1, 12.0, epochs=25, latents=2.0, mean_relative_error_median=0.2)
+    runs = pd.DataFrame(rows)
+    ratios = {m: coder_gain(runs, m).set_index("transform")["with_coder"]["identity"] for m in MEASURES}
+    assert ratios == pytest.approx({"error": 100, "relative_error": 10})
+    assert set(coder_gain(runs, "relative_error")["error"]) == {0.2}
 
 
 def test_a_coder_of_one_transform_only_is_compared_with_nothing():

@@ -162,13 +162,15 @@ def test_the_product_of_the_single_factors_is_shown_with_all_together():
     assert card.loc["product", "time_factor"] == pytest.approx(120)
     assert card.loc["product", "time_factor_low"] == pytest.approx(120), "equal in every repeat"
     assert card.loc["together", "energy_factor"] == pytest.approx(50)
+    assert card.loc["excess", "energy_factor"] == pytest.approx(50 / 120)
     assert not card.loc["product", "time_at_least"]
 
 
 def test_the_product_is_as_sure_as_its_factors():
     rows = _parts()
     at_least = [row | {"mean_rms_over_range": 0.001} if row["start"] == "pca" else row for row in rows]
-    assert savings(with_setting(pd.DataFrame(at_least))).set_index("part").loc["product", "time_at_least"]
+    card = savings(with_setting(pd.DataFrame(at_least))).set_index("part")
+    assert card.loc["product", "time_at_least"] and card.loc["excess", "time_reason"] == "the product is a lower limit"
     missed = [row | {"mean_rms_over_range": 0.1} if row["precision"] == "float32" else row for row in rows]
     product = savings(with_setting(pd.DataFrame(missed))).set_index("part").loc["product"]
     assert math.isnan(product["time_factor"]) and product["time_reason"] == "1 of 4 factors unknown"

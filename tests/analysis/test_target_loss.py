@@ -47,7 +47,7 @@ def _costs(*runs):
 @given(st.floats(1e-6, 1e6), st.floats(1e-6, 1e6))
 def test_targets_are_round_numbers_between_the_losses(first, lowest):
     found = target_losses(first, lowest)
-    assert len(found) <= 4 and found == sorted(set(found), reverse=True)
+    assert len(found) <= 6 and found == sorted(set(found), reverse=True)
     for number in found:
         assert lowest <= number < first
         assert f"{number:.15e}"[0] in "125" and f"{number:.15e}"[1:].startswith(".000")
@@ -56,7 +56,7 @@ def test_targets_are_round_numbers_between_the_losses(first, lowest):
 
 
 def test_targets_span_the_losses():
-    assert target_losses(7.0, 0.012) == [5.0, 1.0, 0.1, 0.02]
+    assert target_losses(7.0, 0.012) == [5.0, 2.0, 0.5, 0.2, 0.05, 0.02]
     assert target_losses(7.0, 1.0) == [5.0, 2.0, 1.0]
     assert target_losses(1.0, 1.0) == target_losses(math.nan, 1.0) == []
 
@@ -96,6 +96,15 @@ def test_with_another_schedule_trainings_count_with_their_last_loss_and_whole_co
 def test_only_optimizers_with_all_else_the_same_are_compared():
     assert _costs(_run("adam", [7, 1]), _run("muon", [7, 1], precision="float32")).empty
     assert _costs(_run("adam", [7, 1]), _run("adam", [7, 1], learning_rate=0.01)).empty
+
+
+def test_a_better_start_leaves_targets_for_the_others():
+    random = [_run("adam", [7, 4, 0.9]), _run("sgd", [9, 8, 7])]
+    planted = [_run(name, losses, start="pca") for name, losses in (("adam", [0.5, 0.1]), ("muon", [0.4, 0.02]))]
+    costs = _costs(*random, *planted).reset_index()
+    reached = costs[costs["reached"] > 0].groupby(["start", "optimizer"])["target_loss"].agg(["max", "min"])
+    assert reached.loc[("random", "adam")].tolist() == [5.0, 2.0], "not only below the first loss of the other start"
+    assert reached.loc[("pca", "muon")].tolist() == [5.0, 0.02]
 
 
 def test_time_and_energy_include_what_precedes_the_first_epoch():

@@ -26,13 +26,18 @@ FIGURES: list[FigureSpec] = [spec for chapter in CHAPTERS for spec in chapters.f
 WITH_ERRORS = {"rate_distortion", "codec_costs", "column_types", "column_errors", "error_energy", "held_out"}
 WITH_ERRORS |= {"error_joules", "error_flops", "packing", "engines"}
 HELD_OUT = {"held_out", "column_errors", "break_even_years", "break_even_volume"}
-TABLES_WITH_ERRORS = {"codecs", "error_measures", "summary", "engines", "runtimes", "physics", "savings", "break_even"}
+TABLES_WITH_ERRORS = {
+    *("codecs", "error_measures", "summary", "engines", "runtimes", "physics", "savings", "pruning", "break_even")
+}
 
 
 @pytest.fixture(scope="module")
 def rich(build: Callable[..., Tables]) -> Tables:
-    """Engines, packings, networks and runtimes at the centre, and columns of a known type."""
+    """Engines, packings, networks (one is pruned) and runtimes at the centre, and columns of a known type."""
     tables = build(engines=True, optimizers=True)
+    here = tables["runs"][tables["runs"]["at_centre"]]
+    pruned = here.assign(pruning="neurons-0.5", run_id="pruned/" + here["run_id"], at_centre=False)
+    tables["runs"] = pd.concat([tables["runs"], pruned], ignore_index=True)
     facts = {"zero_count": 0, "nonzero_count": 100, "integer_count": 0}
     return tables | {"errors": tables["errors"].assign(**facts)}
 
@@ -65,7 +70,8 @@ def test_every_axis_of_errors_has_the_trivial_codec(spec: FigureSpec, rich: Tabl
 @pytest.mark.parametrize("spec", FIGURES, ids=lambda spec: spec.name)
 def test_every_figure_of_errors_says_on_which_rows_they_are(spec: FigureSpec) -> None:
     # These compare codecs at errors that are not on their axes.
-    of_errors = spec.name in WITH_ERRORS | {"scorecard", "coder_gain", "derived", "distributions"}
+    matched = {"scorecard", "coder_gain", "coder_gain_relative", "derived", "distributions"}
+    of_errors = spec.name in WITH_ERRORS | matched
     assert (ERROR_ROWS in spec.caption) == (of_errors and spec.name != "held_out")
     assert ("held-out" in spec.caption) == (spec.name in HELD_OUT)
 

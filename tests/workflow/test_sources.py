@@ -40,6 +40,7 @@ from baler_energy.variants import (
     SCHEDULES,
     STARTS,
     TRANSFORMS,
+    UPSTREAM,
     load,
     variant_modules,
 )
@@ -106,9 +107,13 @@ def loaded(
     return names
 
 
-def compare(names: set[str], *modules: str, elsewhere: bool = False) -> None:
-    """Compare the modules that were loaded and those that `modules` load, as in `check`."""
+def compare(names: set[str], *modules: str, elsewhere: bool = False, checked: tuple[str, ...] = ()) -> None:
+    """Compare the modules that were loaded and those that `modules` load, as in `check`.
+
+    Modules that are only loaded to check an option, `checked`, need not be in the fingerprint.
+    """
     behind = fingerprint.modules_behind(*modules)
+    names = names - (fingerprint.modules_behind(*checked) - behind)
     assert names - behind - COMMAND_LINE - fingerprint.REGISTRIES == set(), "loaded, but not in the fingerprint"
     assert elsewhere or (behind & variant_modules()) - names == set(), "in the fingerprint, but not loaded"
 
@@ -191,6 +196,16 @@ def test_a_training(made: Files, engine: str) -> None:
     )
     versions = fingerprint.package_versions(*sources.measured("train", codec(engine), ["process"]))
     assert versions.items() <= record["provenance"]["software"].items() and "torch" in versions
+
+
+@pytest.mark.parametrize("engine", [engine for engine in ENGINES if engine != UPSTREAM])
+def test_the_packing_of_a_trained_codec_is_only_checked(made: Files, engine: str) -> None:
+    words = [*options(engine), "--packing", "zstd", *WINDOW, "process"]
+    names = loaded(made, ["train", "--data", made.table, "--out", made.out, *words])
+    modules = sources.measured("train", codec(engine, packing="zstd"), ["process"])
+    compare(names, *modules, checked=CODERS["zstd"])
+    record = json.loads((made.out / "measurement.json").read_text("utf-8"))
+    assert record["provenance"]["source"] == fingerprint.source_hash(*modules)
 
 
 @pytest.mark.parametrize("start", STARTS)

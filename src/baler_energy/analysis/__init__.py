@@ -10,7 +10,8 @@
 - `rate_distortion`: comparison of codecs, also at the same error
 - `matched_error`: the same with uncertainties, at the errors of trained codecs; `coder_gain`: transforms with one coder
 - `column_types`: types of columns, and errors of codecs by type
-- `break_even`: costs and savings of a codec over the years, with bands, and when it pays
+- `break_even`: costs and savings of a codec over the years, with bands, and when it pays; `published`: energies of
+  compressors that others measured
 - `goal`: the error that a user accepts; `advice`: which codec to recommend for a file
 - `savings`: what changes of a training save at the same error; `target_loss`: cost of optimizers to reach a loss
 - `pareto`: the points that no other one beats, as in error and energy

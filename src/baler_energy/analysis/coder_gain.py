@@ -13,13 +13,15 @@ __all__ = ["coder_gain"]
 _ENDS = ("", "_low", "_high")
 
 
-def coder_gain(runs: pd.DataFrame) -> pd.DataFrame:
+def coder_gain(runs: pd.DataFrame, measure: str = "error") -> pd.DataFrame:
     """Compare transforms, each with and without the same coder, at the errors of codecs trained in epochs.
 
     Parameters
     ----------
     runs
         As in `rate_distortion.codec_points`.
+    measure
+        Measure of the error, a key of `matched_error.MEASURES`.
 
     Returns
     -------
@@ -33,14 +35,16 @@ def coder_gain(runs: pd.DataFrame) -> pd.DataFrame:
         other transform reaches its error.
     """
     points, repeats = codec_points(runs), in_repeats(runs)
-    trained = points[points["epochs"].notna() & (points["packing"] != "none")].sort_values("error")
-    rows = [row for codec in trained.to_dict("records") for row in _at(points, repeats, codec)]
+    trained = points[points["epochs"].notna() & (points["packing"] != "none")].sort_values(measure)
+    rows = [row for codec in trained.to_dict("records") for row in _at(points, repeats, codec, measure)]
     return pd.DataFrame(rows)
 
 
-def _at(points: pd.DataFrame, repeats: list[pd.DataFrame], codec: dict[Any, Any]) -> list[dict[str, Any]]:
+def _at(
+    points: pd.DataFrame, repeats: list[pd.DataFrame], codec: dict[Any, Any], measure: str
+) -> list[dict[str, Any]]:
     """Compare all transforms at the error of one codec."""
-    found = at_codec(points, repeats, codec, names=["ratio"])
+    found = at_codec(points, repeats, codec, measure, ["ratio"])
     if found.empty:
         return []
     ratios = found.set_index("family")
@@ -66,7 +70,7 @@ def _at(points: pd.DataFrame, repeats: list[pd.DataFrame], codec: dict[Any, Any]
         row |= plain if row["transforms"] else {f"without_coder{end}": 1.0 for end in _ENDS}
         rows.append(row | {"coder_gain": row["with_coder"] / row["without_coder"]})
     base = next((row["with_coder"] for row in rows if not row["transforms"]), math.nan)
-    about = {"at_codec": codec_name(codec), "error": codec["error"], "n": codec["n"], "coder": coder}
+    about = {"at_codec": codec_name(codec), "error": codec[measure], "n": codec["n"], "coder": coder}
     rows = [about | row | {"transform_gain": row["with_coder"] / base} for row in rows]
     return rows if len(rows) > 1 else []
 

@@ -144,7 +144,8 @@ def scorecard(runs: pd.DataFrame) -> pd.DataFrame:
     -------
     pandas.DataFrame
         Rows of `at_codec`, each with ``measure``, the trained codec (``at_codec``, its name; ``at_family``; `CODEC`,
-        each with the prefix ``at_``), its error (``at_error``, ``at_error_low``, ``at_error_high``), ``trains``
+        each with the prefix ``at_``), its error (``at_error``, ``at_error_low``, ``at_error_high``), its
+        ``at_held_out_error`` (over the range, in both measures) and ``at_model_bytes``, ``trains``
         (whether the family is trained), ``in_epochs`` (whether it is trained in epochs, so not in closed form),
         ``evidence`` of the energies, and ``n``, the number of the trained codec's runs. Fewest epochs first.
     """
@@ -161,6 +162,7 @@ def scorecard(runs: pd.DataFrame) -> pd.DataFrame:
             about = {"measure": measure, "at_codec": codec_name(codec), "at_family": codec["family"]}
             about |= {f"at_{name}": codec[name] for name in CODEC}
             about |= {"evidence": codec["evidence"], "n": codec["n"]}
+            about |= {f"at_{name}": codec[name] for name in ("model_bytes", "held_out_error")}
             about |= {f"at_error{end}": part.loc[0, f"{measure}{end}"] for end in ("", "_low", "_high")}
             kinds = {name: part["family"].map(one) for name, one in (("trains", trains), ("in_epochs", in_epochs))}
             found.append(part.assign(**about, **kinds))

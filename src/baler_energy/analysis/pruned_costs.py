@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from baler_energy.analysis.comparison import ratio_of_means
-from baler_energy.analysis.savings import FIXED
+from baler_energy.analysis.savings import FIXED, SETTING
 from baler_energy.analysis.statistics import clean, interval, kind_of_energy, per_row
 from baler_energy.config.parameters import AXIS_DEFAULTS
 from baler_energy.vocabulary import Operation
@@ -16,6 +16,9 @@ __all__ = ["ALIKE", "pruned_costs"]
 #: Parameters besides the pruning on which the cost of applying a trained network depends.
 ALIKE = (*FIXED, "engine", "model", "precision", "batch_size", "threads", "runtime")
 _OPERATIONS = (Operation.COMPRESS, Operation.DECOMPRESS)
+#: Parameters of the training that made a network, besides the pruning, on which its error depends.
+_TRAINING = [*(axis for axis in SETTING if axis not in (*ALIKE, "pruning")), "epochs"]
+_ERROR = "mean_rms_over_range"
 #: Costs: name, and column of ``runs`` per row of the table.
 _COSTS = {"time": "time_per_row_s", "energy": "energy_per_row_j"}
 
@@ -26,7 +29,7 @@ def pruned_costs(runs: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     runs
-        The table ``runs``.
+        The table ``runs``; every row needs the error of its run (`figures.selection.with_error`).
 
     Returns
     -------
@@ -35,8 +38,9 @@ def pruned_costs(runs: pd.DataFrame) -> pd.DataFrame:
         network first: ``n`` clean runs of any training, ``evidence`` of the energy, ``time_per_row_s`` and
         ``energy_per_row_j`` (means, with ``..._half_width``: 95 % t interval), and for pruned networks ``time_ratio``
         and ``energy_ratio``: their mean over that of the unpruned network, with ``..._low`` and ``..._high`` (95 %
-        interval). Energies with other evidence or components have no ratio. Groups without both kinds of networks have
-        no rows.
+        interval), ``error`` (mean of mean_rms_over_range) and ``unpruned_error``, that of the unpruned networks from
+        the same training (null: there are none), both with ``..._half_width``. Energies with other evidence or
+        components have no ratio. Groups without both kinds of networks have no rows.
     """
     applied = per_row(clean(runs[runs["operation"].isin(list(_OPERATIONS)) & runs["pruning"].notna()]))
     keys = [*ALIKE, "operation"]
@@ -58,6 +62,9 @@ def _rows(about: Mapping[str, Any], part: pd.DataFrame) -> Iterator[dict[str, An
                 pair = [[], []]
             ratio = ratio_of_means(*pair)
             row |= {f"{name}_ratio": ratio.value, f"{name}_ratio_low": ratio.low, f"{name}_ratio_high": ratio.high}
+        alike = whole.merge(mine[_TRAINING].drop_duplicates(), on=_TRAINING)
+        for name, networks in (("error", mine), ("unpruned_error", alike)):
+            row[name], row[f"{name}_half_width"], _ = interval(networks[_ERROR].dropna().to_numpy("float64"))
         yield row
 
 

@@ -180,11 +180,11 @@ def savings(trained: pd.DataFrame) -> pd.DataFrame:
     pandas.DataFrame
         A row per comparison and setting, with `FIXED` and `SETTING`: ``setting`` in words; ``part``: what it is of the
         recommended setting (``alone``: one of its changes, ``product``: of the factors of all changes alone,
-        ``together``: the recommended setting) or ``other``; ``default_epochs``; ``evidence`` of the energy; and for
-        each of `MEASURES` and `QUANTITIES`, such as ``time``, ``held_out_energy``: ``..._factor`` (cost of Baler's own
-        training over that of the setting) with ``..._factor_low`` and ``..._factor_high`` (95 % interval), ``..._n``
-        repeats, ``..._at_least`` (the factor is a lower limit) and ``..._reason`` if it is null. ``default_error``
-        and ``held_out_default_error`` are means.
+        ``together``: the recommended setting, ``excess``: the latter over the product, 1 if changes multiply) or
+        ``other``; ``default_epochs``; ``evidence`` of the energy; and for each of `MEASURES` and `QUANTITIES`, such as
+        ``time``, ``held_out_energy``: ``..._factor`` (cost of Baler's own training over that of the setting) with
+        ``..._factor_low`` and ``..._factor_high`` (95 % interval), ``..._n`` repeats, ``..._at_least`` (the factor is a
+        lower limit) and ``..._reason`` if it is null. ``default_error`` and ``held_out_default_error`` are means.
 
     Notes
     -----
@@ -249,6 +249,9 @@ def _rows(shared: dict[str, Any], part: pd.DataFrame) -> Iterator[dict[str, Any]
     if len(alone) == len(CHANGES):
         product = {name: _product([one[name] for one in alone]) for name in alone[0]}
         yield about | {"setting": "product of the single factors", "part": "product"} | flat_factors(product)
+        if recommended in found:
+            excess = {name: _over(found[recommended][name], one) for name, one in product.items()}
+            yield about | {"setting": "all together over the product", "part": "excess"} | flat_factors(excess)
 
 
 @dataclass(frozen=True)
@@ -294,6 +297,18 @@ def _product(factors: Sequence[Factor]) -> Factor:
         return Factor({}, reason="no repeat has all factors")
     product = {repeat: math.prod(one.by_repeat[repeat] for one in factors) for repeat in sorted(repeats)}
     return Factor(product, any(one.at_least for one in factors))
+
+
+def _over(factor: Factor, other: Factor) -> Factor:
+    """Divide factors in every repeat that has both: 1 if changes multiply."""
+    if unknown := factor.reason or other.reason:
+        return Factor({}, reason=unknown)
+    if other.at_least:
+        return Factor({}, reason="the product is a lower limit")
+    repeats = sorted(factor.by_repeat.keys() & other.by_repeat.keys())
+    if not repeats:
+        return Factor({}, reason="no repeat has both")
+    return Factor({one: factor.by_repeat[one] / other.by_repeat[one] for one in repeats}, factor.at_least)
 
 
 def flat_factors(factors: Mapping[str, Factor]) -> dict[str, Any]:

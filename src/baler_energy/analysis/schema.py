@@ -1,6 +1,8 @@
 """The tidy tables of a study's dataset, column by column; ``datapackage.json`` and the checks come from here."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 
@@ -11,7 +13,7 @@ from baler_energy.config.shown import column_type, shown
 from baler_energy.config.texts import one_of
 from baler_energy.errors import BalerEnergyError
 from baler_energy.variants import GENERATORS, PROFILERS
-from baler_energy.vocabulary import NODE_METERS
+from baler_energy.vocabulary import NODE_METERS, Evidence, Flag, MeterName, Quantity
 
 __all__ = ["KINDS", "POINT", "TABLES", "Column", "arrow_schema", "check_columns"]
 
@@ -40,6 +42,11 @@ def _columns(text: str) -> tuple[Column, ...]:
     return tuple(Column(name, kind, unit or None, meaning) for name, kind, unit, meaning in rows)
 
 
+def _meanings(words: Iterable[Any]) -> str:
+    """List words of a vocabulary with their meanings."""
+    return "; ".join(f"{word.value} ({word.meaning})" for word in words)
+
+
 #: Columns with details that are only known once the parameter is applied.
 _FACTS = {
     "dataset": f"source | string | | source of the dataset: {one_of([*GENERATORS, 'file'])}",
@@ -60,12 +67,14 @@ def _point() -> tuple[Column, ...]:
 
 POINT = _point()
 
-_MEASUREMENTS = POINT + _columns("""
-operation | string | | train, compress, decompress, or forward where the study has several networks
-quantity | string | | quantity that was read, such as energy, power_mean, duration
+_OPERATION = "operation | string | | train, compress, decompress, or forward where the study has several networks"
+
+_MEASUREMENTS = POINT + _columns(f"""
+{_OPERATION}
+quantity | string | | quantity that was read: {_meanings(Quantity)}
 component | string | | component that was read, such as cpu, package-0, gpu-0, ram
-meter | string | | meter that read it, such as rapl, nvml, codecarbon
-evidence | string | | measured (hardware counter or clock), modelled or unknown
+meter | string | | meter that read it: {_meanings(MeterName)}
+evidence | string | | {_meanings(Evidence)}; times and counts of the operating system are measured, too
 primary | boolean | | counts towards the run's totals
 value | number | unit | reading over the whole window; null where it failed
 unit | string | | unit of value
@@ -79,7 +88,7 @@ detail | string | | how the value was obtained and what it assumes
 _RUNS = (
     POINT
     + _columns(f"""
-operation | string | | train, compress, decompress, or forward where the study has several networks
+{_OPERATION}
 at_centre | boolean | | the point is the study's centre, on any device: the one it names, or the middle of the grid
 window_start | datetime | | start of the window (UTC)
 duration_s | number | s | duration of one iteration: window_s / iterations
@@ -106,11 +115,14 @@ cpu_time_s | number | s | CPU time of one iteration
 memory_peak_b | number | B | largest resident memory
 gpu_memory_peak_b | number | B | largest GPU memory
 contamination | number | 1 | share of the machine's CPU time used by other processes in the window
-flags | string | | warnings about the run, separated by commas; empty if there are none
+flags | string | | warnings about the run, separated by commas; empty if there are none: {_meanings(Flag)}
 idle_shared | boolean | | the idle baseline was taken from an earlier job of the same boot
 seed | integer | 1 | seed of the model
 final_loss | number | 1 | loss of the last epoch (train)
 peak_learning_rate | number | 1 | largest learning rate of the training; the optimizer's default if none was set (train)
+epochs_run | integer | 1 | epochs that the training ran; fewer than epochs if it stopped early (train)
+stopped_at_gain_epoch | integer | 1 | epoch at which training.stop_at_gain stopped it; null if it did not (train)
+stopped_at_gain_by | string | | components whose energy gained too little, such as cpu+dram, or time; null as before
 flops | number | 1 | floating-point operations of one iteration, two per multiply-accumulate (train, forward)
 parameters | integer | 1 | trainable parameters
 """)
@@ -146,8 +158,8 @@ source_fingerprint | string | | fingerprint of the code that measured
 """)
 )
 
-_SAMPLES = POINT + _columns("""
-operation | string | | train, compress, decompress, or forward where the study has several networks
+_SAMPLES = POINT + _columns(f"""
+{_OPERATION}
 time_s | number | s | time from the start of the window
 window_s | number | s | duration of the window
 meter | string | | meter that took the sample

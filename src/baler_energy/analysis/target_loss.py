@@ -11,23 +11,24 @@ from baler_energy.analysis.savings import FIXED, SETTING
 from baler_energy.analysis.statistics import interval
 from baler_energy.config.parameters import AXIS_DEFAULTS
 
-__all__ = ["FREE", "costs_to_loss", "from_start", "target_losses"]
+__all__ = ["FREE", "MOST_TARGETS", "costs_to_loss", "from_start", "target_losses"]
 
 #: Parameters in which trainings that are compared may differ.
 FREE = ("optimizer", "learning_rate", "batch_size")
 _SHARED = [*FIXED, *(axis for axis in SETTING if axis not in FREE)]
-_MOST_TARGETS = 4
+#: Maximum number of targets.
+MOST_TARGETS = 6
 _STEPS = (1, 2, 5)
 
 
 def target_losses(first: float, lowest: float) -> list[float]:
-    """Return up to four round numbers (1, 2 or 5 times a power of ten) from below `first` down to `lowest`."""
+    """Return up to `MOST_TARGETS` round numbers (1, 2, 5 times a power of ten) from below `first` down to `lowest`."""
     if not 0 < lowest < first:
         return []
     decades = range(math.floor(math.log10(lowest)), math.ceil(math.log10(first)) + 1)
     numbers = sorted((float(f"{step}e{decade}") for decade in decades for step in _STEPS), reverse=True)
     between = [number for number in numbers if lowest <= number < first]
-    places = np.linspace(0, len(between) - 1, min(len(between), _MOST_TARGETS)).round().astype(int)
+    places = np.linspace(0, len(between) - 1, min(len(between), MOST_TARGETS)).round().astype(int)
     return [between[place] for place in places]
 
 
@@ -60,7 +61,8 @@ def costs_to_loss(trained: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
     may depend on the number of epochs, so every training counts with its last loss and its whole cost.
     Costs include what precedes the first epoch (scaling, the start's parameters): energies by epoch count from the
     start of the training, and times get the whole training's time without its epochs. The targets are round numbers
-    between the lowest loss after the first epoch and the lowest loss of all.
+    from the lowest loss after the first epoch, in the group where that is largest, to the lowest loss of all: groups
+    with a better start begin below the targets that distinguish the others.
     """
     keys = [*_SHARED, *FREE, "repeat", "run_id"]
     known = trained.dropna(subset=["training_s"])
@@ -73,7 +75,8 @@ def costs_to_loss(trained: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
     for _, part in joined.groupby(list(FIXED), dropna=False, observed=True):
         alike = [one for _, one in part.groupby(_SHARED, dropna=False, observed=True) if _several(one)]
         if alike:
-            found += [row for one in alike for row in _rows(one, _targets(pd.concat(alike)))]
+            targets = _targets(alike)
+            found += [row for one in alike for row in _rows(one, targets)]
     return pd.DataFrame(found)
 
 
@@ -96,10 +99,10 @@ def _several(curves: pd.DataFrame) -> bool:
     return len(curves[["optimizer", "batch_size"]].drop_duplicates()) > 1
 
 
-def _targets(curves: pd.DataFrame) -> list[float]:
-    first = curves.loc[curves["epoch"] == 1, "loss"].min()
-    last = curves.groupby([*FREE, "repeat"], dropna=False)["loss"].min()
-    return target_losses(float(first), float(last.groupby(level=list(FREE), dropna=False).max().min()))
+def _targets(groups: Sequence[pd.DataFrame]) -> list[float]:
+    first = max(float(one.loc[one["epoch"] == 1, "loss"].min()) for one in groups)
+    last = pd.concat(groups).groupby([*FREE, "repeat"], dropna=False)["loss"].min()
+    return target_losses(first, float(last.groupby(level=list(FREE), dropna=False).max().min()))
 
 
 def _rows(curves: pd.DataFrame, targets: Sequence[float]) -> Iterator[dict[str, Any]]:

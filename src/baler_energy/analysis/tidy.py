@@ -103,6 +103,7 @@ def run_row(
         "seed": record.parameters.get("seed"),
         **{key: results.get(key) for key in ("final_loss", "flops", "parameters")},
         "peak_learning_rate": results.get("learning_rate"),
+        **{key: results.get(key) for key in ("epochs_run", "stopped_at_gain_epoch", "stopped_at_gain_by")},
         **{key: errors.get(key) for key in ERROR_KEYS},
         **_stored(results),
         **{key: results.get(key) for key in ("startup_s", "runtime_deviation")},

@@ -41,8 +41,8 @@ TO_A_LOSS = (
 STARTUP_AND_DEVIATION = (
     "Start-up is outside of the window: import, export, compilation without a cache, and the first batch; "
     "decompression runs in the same process, so that its start-up has no imports. Deviation: the largest difference "
-    "from eager's results on the table's rows (fast: on the first batches), over their range; a runtime's result "
-    "beyond the precision's tolerance is not recorded."
+    "from eager's results on the table's rows (fast: on the first batches), over their range; a result beyond the "
+    "precision's tolerance is not recorded."
 )
 LOOPS = (
     "Each part runs alone in a measured window of many repetitions (n = 1), so it finds its data in the caches more "

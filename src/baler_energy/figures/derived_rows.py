@@ -8,11 +8,13 @@ from baler_energy.figures.base import Tables, require_rows
 from baler_energy.figures.codec_rows import codecs_at_centre
 from baler_energy.figures.readable import Row
 
-__all__ = ["CHANGES", "QUANTITY", "VALUES", "at_error_of", "derived_at_centre", "trained_codecs"]
+__all__ = ["CHANGES", "OVER_REPEATS", "QUANTITY", "VALUES", "at_error_of", "derived_at_centre", "trained_codecs"]
 
 #: Columns that identify and define a quantity in a window.
 QUANTITY = ["quantity", "definition", "unit", "window", "low", "high"]
 CHANGES = ("peak_shift", "width_change", "entries_change")
+#: What has a 95 % t interval over repeats.
+OVER_REPEATS = ("peak_shift", "width_change", "ks_distance")
 _KNOWN = ("residual_median", "residual_half_width", "peak_before", "width_before", "entries_before")
 VALUES = [
     *(f"{name}{kind}" for name in (*_KNOWN, *CHANGES) for kind in ("", "_uncertainty")),
@@ -29,7 +31,7 @@ def derived_at_centre(tables: Tables) -> pd.DataFrame:
         A row per quantity, window (null: the whole distribution) and codec, smallest error first: `QUANTITY`, ``codec``
         (its name), `CODEC`, ``family``, ``error``, ``ratio``, `VALUES` as means over ``n`` repeats, ``run_id`` of the
         first one, and ``reason``. Uncertainties are averaged as well: repeats have the same rows, so their mean is not
-        known better. ``peak_shift_half_width`` and ``width_change_half_width`` are 95 % t intervals over repeats.
+        known better. `OVER_REPEATS` also have the half width of the 95 % t interval over repeats in ``..._half_width``.
 
     Raises
     ------
@@ -52,7 +54,7 @@ def _mean(rows: pd.DataFrame) -> Row:
     reasons = rows["reason"].dropna()
     said |= {"n": len(rows), "reason": reasons.iloc[0] if len(reasons) else None}
     said |= {name: rows[name].mean(skipna=False) for name in VALUES}
-    return said | {f"{name}_half_width": interval(rows[name].dropna().to_numpy())[1] for name in CHANGES[:2]}
+    return said | {f"{name}_half_width": interval(rows[name].dropna().to_numpy())[1] for name in OVER_REPEATS}
 
 
 def trained_codecs(codecs: pd.DataFrame, measure: str = "error") -> list[Row]:

@@ -137,10 +137,10 @@ def draw_marks(panel: Axes, series: Series, means: pd.DataFrame, axis: str, valu
             capsize=3,
         )
         if point["n"] == 1:
-            _say_single(panel, means, axis, point)
+            _label_single(panel, means, axis, point)
 
 
-def _say_single(panel: Axes, means: pd.DataFrame, axis: str, point: "pd.Series[Any]") -> None:
+def _label_single(panel: Axes, means: pd.DataFrame, axis: str, point: "pd.Series[Any]") -> None:
     """Label a mark as a single run, away from the line and, at the last mark, from the frame."""
     last = len(means) > 1 and point[axis] == means[axis].max()
     rising = means["mean"].iloc[-1] > means["mean"].iloc[0]

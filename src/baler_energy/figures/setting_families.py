@@ -1,11 +1,14 @@
 """How figures mark the settings of a training: by the family of what they change in Baler's default.
 
-A family is the one axis that a setting changes. The engine and the precision say how the same training is computed, and
-a learning rate belongs to its optimizer or schedule, so these only make a family of their own if nothing else changes.
+A family is the one axis that a setting changes besides those of the recommended setting, which may be combined with
+anything. If it changes only these, the engine and the precision say how the same training is computed, and a learning
+rate belongs to its schedule, so these only make a family of their own if nothing else changes.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from baler_energy.config.recommended import RECOMMENDED
 
 __all__ = ["FAMILIES", "SEVERAL", "family_of", "setting_looks"]
 
@@ -33,8 +36,10 @@ _FILLS = ("full", "none", "left", "top", "right", "bottom")
 
 def family_of(changed: Sequence[str]) -> str:
     """Return the family of a setting from the axes that it changes (column ``changed`` of `savings.with_setting`)."""
-    others = [axis for axis in changed if axis not in _COMPUTED] or list(changed)
-    main = [axis for axis in others if axis != "learning_rate"] or others
+    main = [axis for axis in changed if axis not in RECOMMENDED]
+    if not main:
+        others = [axis for axis in changed if axis not in _COMPUTED] or list(changed)
+        main = [axis for axis in others if axis != "learning_rate"] or others
     return main[0] if len(main) == 1 and main[0] in FAMILIES else SEVERAL
 
 

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,10 @@ __all__ = ["TOP", "Hotspot", "short_path", "top", "write_hotspots"]
 
 #: Number of rows kept per profile.
 TOP = 40
+#: Types of columns whose values may all be missing, which pandas cannot infer then.
+_TYPES = {int | None: "Int64", float | None: "float64", str | None: "string"}
+#: The same for parameters that not every profiled operation has.
+_PARAMETERS = {"epochs": "Int64", "source": "string"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,9 +74,6 @@ def write_hotspots(path: Path, parameters: Mapping[str, Any], hotspots: Iterable
     import pandas as pd
 
     frame = pd.DataFrame([{**parameters, **asdict(hotspot)} for hotspot in hotspots])
-    whole = ("epochs", "line", "calls", "memory_bytes", "bytes", "flops")
-    real = ("self_share", "total_share", "self_time_s", "total_time_s", "energy_j")
-    text = ("source", "file", "stack", "energy_evidence", "energy_scope", "flags", "reason")
-    types = dict.fromkeys(whole, "Int64") | dict.fromkeys(real, "float64") | dict.fromkeys(text, "string")
+    types = _PARAMETERS | {field.name: _TYPES[field.type] for field in fields(Hotspot) if field.type in _TYPES}
     with atomic_path(path) as temporary:
         frame.astype(types).to_parquet(temporary, index=False)

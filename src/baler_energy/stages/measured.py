@@ -18,7 +18,7 @@ from baler_energy.meters.settings import SessionSettings
 from baler_energy.progress import announce
 from baler_energy.provenance import provenance
 from baler_energy.records import Measurement
-from baler_energy.sources import coder_modules, measured
+from baler_energy.sources import measured
 from baler_energy.stages.file_names import RECORD, SAMPLES
 from baler_energy.vocabulary import Operation
 
@@ -160,8 +160,7 @@ def write_record(
     """
     meters = [reading.meter for reading in outcome.readings]
     codec = SimpleNamespace(**parameters)
-    behind = measured(operation.value, codec, meters)
-    made_with = provenance(*behind, *coder_modules(str(parameters["packing"])))
+    made_with = provenance(*measured(operation.value, codec, meters))
     job = made_with["slurm"]
     if job and job["exclusive"] is False:
         announce(

@@ -56,7 +56,7 @@ def test_before_training_it_is_the_transform_pca(architecture, precision, seed):
     )
 
 
-@pytest.mark.parametrize("model", ["baler", "skip-64"])
+@pytest.mark.parametrize("model", ["baler", "skip-64", "baler-small"])
 @pytest.mark.parametrize(
     ("engine", "precision", "within"),
     [
@@ -70,14 +70,28 @@ def test_before_training_it_is_the_transform_pca(architecture, precision, seed):
 def test_the_engines_start_from_it(engine, precision, within, model):
     """The loss of the first batch is computed before the first step: that of the transform ``pca``, but for rounding.
 
-    In bfloat16, products are rounded to 8 bits. A random start has a hundred times the loss.
+    In bfloat16, products are rounded to 8 bits. A random start has a hundred times the loss. The small network, with a
+    ReLU, carries 5 components; its other units start at random but have no effect yet.
     """
     table = toy.generate(400, 1)
     how = SETTINGS.changed(epochs=1, batch_size=400, precision=precision)
-    trained = engine.train(table.data, table.names, Architecture.of(model, 24, 2), how, CPU)
+    architecture = Architecture.of(model, 24, 2)
+    trained = engine.train(table.data, table.names, architecture, how, CPU)
     scaled = trained.normalisation.normalise(table.data)
     values = np.linalg.svd(scaled - scaled.mean(axis=0), compute_uv=False)
-    assert trained.epochs[0].loss == pytest.approx((values[12:] ** 2).sum() / 24, rel=within)
+    assert trained.epochs[0].loss == pytest.approx((values[carried(architecture) :] ** 2).sum() / 24, rel=within)
+
+
+def test_in_float16_the_first_loss_is_that_of_the_components():
+    """Products in float16 as on a GPU, here on the CPU."""
+    architecture = Architecture.of("baler", 24, 2)
+    scaled = rows_of(architecture, 3)
+    how = SETTINGS.changed(precision="float16", batch_size=len(scaled))
+    with torch.no_grad():
+        step = fast.Step(started_model(architecture, how, scaled), how)
+        step.differentiate(torch.from_numpy(scaled).float())
+    values = np.linalg.svd(scaled - scaled.mean(axis=0), compute_uv=False)
+    assert step.fetch_summed_loss() == pytest.approx((values[12:] ** 2).sum() / 24, rel=2**-8)
 
 
 def test_other_units_keep_their_random_start():

@@ -39,6 +39,7 @@ CODECS = (
     "codec_costs",
     "codec_throughput",
     "coder_gain",
+    "coder_gain_relative",
     "derived",
     "held_out",
     "break_even_years",

@@ -125,10 +125,12 @@ def test_the_figure_marks_families_by_shape_and_their_settings_by_filling(settin
         (["precision", "learning_rate", "schedule"], "schedule"),
         (["engine", "learning_rate"], "learning_rate"),
         (["start", "learning_rate", "schedule"], SEVERAL),
+        (["engine", "precision", "start", "learning_rate", "schedule", "model"], "model"),
+        (["optimizer", "threads"], SEVERAL),
         ([], SEVERAL),
     ],
 )
-def test_a_family_is_what_is_changed_besides_how_it_is_computed(changed, family) -> None:
+def test_a_family_is_what_is_changed_besides_what_is_recommended(changed, family) -> None:
     assert family_of(changed) == family
 
 
@@ -182,15 +184,16 @@ def test_the_factors_are_shown_alone_multiplied_and_together(settings: Tables) -
 
 def test_the_table_has_the_recommended_changes_first(settings: Tables, tables: Tables) -> None:
     card = TABLE.make(settings)
-    assert card["part"].tolist() == [*["alone"] * 4, "product", "together", "stopped", *["other"] * 4]
+    assert card["part"].tolist() == [*["alone"] * 4, "product", "together", "excess", "stopped", *["other"] * 4]
     texts = readable(TABLE, card)
-    assert texts["change"].iloc[5] == recommended_text() and texts["change"].iloc[7].startswith("batch size")
+    assert texts["change"].iloc[5] == recommended_text() and texts["change"].iloc[8].startswith("batch size")
     assert texts["energy"].head(6).str.contains("modelled").all() and texts["n"].head(6).eq("3").all()
-    assert set(texts["change"].iloc[9:]) == {"1 thread", "4 threads"} and set(texts["threads"]) == {"1", "2", "4"}
-    assert texts["change"].iloc[6] == "Baler's default, stopped at a gain below 1 %"
-    words = texts["part"].iloc[6]
+    assert set(texts["change"].iloc[10:]) == {"1 thread", "4 threads"} and set(texts["threads"]) == {"1", "2", "4"}
+    assert texts["change"].iloc[6] == "all together over the product" and texts["Baler reads it"].iloc[6] == "-"
+    assert texts["change"].iloc[7] == "Baler's default, stopped at a gain below 1 %"
+    words = texts["part"].iloc[7]
     assert re.fullmatch(r"stopped early, at another error: \S+ times the loss, after \S+ epochs", words), words
-    assert texts["time"].iloc[6].endswith(")") and texts["time, held-out error"].iloc[6] == "it has another error"
+    assert texts["time"].iloc[7].endswith(")") and texts["time, held-out error"].iloc[7] == "it has another error"
     one = tables["runs"].query("batch_size == 512 and threads == 2")
     assert readable(TABLE, TABLE.make({**tables, "runs": one})).empty
 

@@ -17,6 +17,7 @@ def pruned(tables):
     added = []
     for kind, factor in (("neurons-0.5", 0.5), ("weights-0.5", 1.0)):
         other = here.assign(pruning=kind, run_id=f"{kind}/" + here["run_id"], at_centre=False)
+        other["mean_rms_over_range"] *= 2 - factor
         added.append(other.assign(**{name: other[name] * factor for name in COSTS}))
     return dict(tables) | {"runs": pd.concat([runs, *added], ignore_index=True)}
 
@@ -30,6 +31,9 @@ def test_removed_neurons_save_and_removed_weights_do_not(pruned):
         # Unpruned runs of other epochs have other noise, but the same mean.
         assert neurons["time_ratio"] == pytest.approx(0.5, rel=0.1) and neurons["time_ratio_high"] < 0.7
         assert weights["energy_ratio_low"] < 1 < weights["energy_ratio_high"]
+        # Unlike costs, errors are compared with networks of the same training only.
+        assert neurons["error"] == pytest.approx(1.5 * neurons["unpruned_error"])
+        assert weights["error"] == pytest.approx(weights["unpruned_error"])
         whole = rows.loc[(operation, "none")]
         assert neurons["time_per_row_s"] / whole["time_per_row_s"] == pytest.approx(neurons["time_ratio"])
         assert (whole["n"], neurons["n"]) == (9, 3) and pd.isna(whole["time_ratio"])
@@ -41,6 +45,7 @@ def test_the_page_shows_the_factors(pruned):
     assert "x less (0." in cell["time, over unpruned"] and cell["energy per row"].endswith("(modelled)")
     assert page.loc[("compress", "weights-0.5"), "time, over unpruned"].startswith(("~", "equal"))
     assert page.loc[("compress", "none"), "time, over unpruned"] == ""
+    assert cell["error"].endswith(" %") and page.loc[("compress", "none"), "error"] == "-"
 
 
 def test_energies_of_another_kind_have_no_ratio(pruned):

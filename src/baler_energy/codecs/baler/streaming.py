@@ -17,8 +17,8 @@ from torch.nn.functional import leaky_relu_
 
 from baler_energy.codecs.baler.checkpoint import Checkpoint, checkpoint_of
 from baler_energy.codecs.baler.model import DTYPES
-from baler_energy.codecs.baler.runtimes.base import Apply
-from baler_energy.codecs.baler.runtimes.running import Half, largest_deviation
+from baler_energy.codecs.baler.runtimes.base import TOLERANCES, Apply
+from baler_energy.codecs.baler.runtimes.running import Half, largest_deviation, refuse_beyond
 from baler_energy.codecs.engines.base import Asked, Work
 from baler_energy.codecs.streaming import BLOCK_ROWS, StreamingCodec, streamed_compression, streamed_decompression
 from baler_energy.formats import Source
@@ -52,7 +52,7 @@ def compressing(asked: Asked) -> AbstractContextManager[Work]:
         rows = next((block.data[: asked.few] for block in source.blocks(asked.few)), np.empty((0, len(source.names))))
         with np.errstate(all="ignore"):
             eager = _eagerly(checkpoint, "en", asked.device)(checkpoint.normalisation.normalise(rows))
-            return _deviation(codec.encode(rows)[0], eager)
+            return _deviation(codec.encode(rows)[0], eager, checkpoint.precision)
 
     return streamed_compression(
         asked, lambda source: streaming_codec(checkpoint, asked.device, asked.point.packing), checkpoint.names, facts
@@ -63,12 +63,17 @@ def decompressing(asked: Asked) -> AbstractContextManager[Work]:
     """Set up decompression to a file of the original format, which is written within the window."""
     checkpoint = checkpoint_of(asked)
     codec, scale = streaming_codec(checkpoint, asked.device), checkpoint.normalisation
+    # To add a minimum and to subtract it again rounds to the digits that its sum with the range has.
+    minimum, column_range = scale.features
+    digits = np.divide(np.abs(minimum), column_range, out=np.zeros_like(minimum), where=column_range > 0)
+    rounding = 4 * float(np.finfo(np.float64).eps * digits.max(initial=0.0))
 
     def facts() -> dict[str, float | None]:
         latents = np.array(asked.compressed.first(asked.few)[0])
         with np.errstate(all="ignore"):
             eager = scale.restore(_eagerly(checkpoint, "de", asked.device)(latents).astype(np.float64))
-            return _deviation(scale.normalise(codec.decode(latents)), scale.normalise(eager))
+            found = scale.normalise(codec.decode(latents))
+            return _deviation(found, scale.normalise(eager), checkpoint.precision, rounding)
 
     return streamed_decompression(asked, codec, facts)
 
@@ -78,10 +83,26 @@ def _eagerly(checkpoint: Checkpoint, half: str, device: torch.device) -> Apply:
     return Half(checkpoint.model(device), half, checkpoint.precision, device).apply
 
 
-def _deviation(found: NDArray[Any], expected: NDArray[Any]) -> dict[str, float | None]:
-    """Return the fact that runtimes have, too, here for the first rows; null if a value is not finite."""
+def _deviation(
+    found: NDArray[Any], expected: NDArray[Any], precision: str, rounding: float = 0.0
+) -> dict[str, float | None]:
+    """Return the fact that runtimes have, too, here for the first rows; null if a value is not finite.
+
+    Values far from 0, compared with their range, have fewer correct digits of it.
+
+    Raises
+    ------
+    BalerEnergyError
+        The deviation is larger than that of the precision and of the `rounding` of values over their range.
+    """
     deviation = largest_deviation([(found, expected)])
-    return {"runtime_deviation": deviation if math.isfinite(deviation) else None}
+    if not math.isfinite(deviation):
+        return {"runtime_deviation": None}
+    spread = float(np.ptp(expected)) if expected.size else 0.0
+    offset = float(np.abs(expected).max(initial=0.0)) / spread if spread else 1.0
+    allowed = TOLERANCES[precision] * max(1.0, offset) + rounding
+    refuse_beyond(deviation, allowed, "Engine 'fast'", "Use engine 'reference', and report this as a defect.")
+    return {"runtime_deviation": deviation}
 
 
 class _Layers:

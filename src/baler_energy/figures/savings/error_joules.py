@@ -123,9 +123,10 @@ FIGURES = (
         "RMS residual / range, mean over columns, against the energy of the whole "
         "training. A line connects the numbers of epochs of one setting, which is named by what it changes in Baler's "
         "default (reference engine, float64, random start, Adam at a constant rate of 0.001, batches of 512). Shape "
-        "and colour of the marks show the family, the one thing that is changed besides engine and precision; their "
-        "filling distinguishes the settings of a family. Solid lines are the recommended changes alone. The broad line "
-        "is the Pareto front of the means: no other training has a lower error for less energy. Read by Baler: no, it "
+        "and colour of the marks show the family, the one thing that is changed besides those of the recommended "
+        "setting; their filling distinguishes the settings of a family. Solid lines are the recommended changes alone. "
+        "The broad line is the Pareto front of the means: no other training has a lower error for less energy. A "
+        "training that is stopped early is a point of the default's history, in the table. Read by Baler: no, it "
         "cannot load the network; padded, only filled up with zeros to the widths of its own. Markers are means over n "
         "repeats, bars are 95 % t intervals (none for n = 1). Open grey marks are flagged runs, which are excluded "
         f"from the means. {EVIDENCE} {ERROR_ROWS}",

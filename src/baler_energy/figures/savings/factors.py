@@ -101,10 +101,10 @@ FIGURES = (
         "What each change of the training saves at the same error",
         "Cost of Baler's default over the cost of a training that changes one thing, at the error of the default in "
         "the same repeat; the product of these factors; and the factor of all changes together, the recommended "
-        "setting. The changes do not multiply exactly: a better start leaves fewer steps for a faster engine or a "
-        "schedule to save. The cost at an error is interpolated between trainings with different numbers of epochs, on "
-        "logarithmic scales; at least: even the shortest training has a lower error. A factor is only given if every "
-        "repeat reaches the error.",
+        "setting. The factor of all together need not be the product: a better start leaves fewer steps for a faster "
+        "engine or a schedule to save. The table of savings has the ratio of both with its interval. The cost at an "
+        "error is interpolated between trainings with different numbers of epochs, on logarithmic scales; at least: "
+        "even the shortest training has a lower error. A factor is only given if every repeat reaches the error.",
         draw_factors,
     ),
 )

@@ -8,20 +8,31 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from baler_energy.analysis.savings import FIXED, SETTING
-from baler_energy.analysis.target_loss import FREE, costs_to_loss
+from baler_energy.analysis.target_loss import FREE, MOST_TARGETS, costs_to_loss
 from baler_energy.figures.bars import label_edge, name_rows
 from baler_energy.figures.base import FigureSpec, NoData, Tables
 from baler_energy.figures.captions import TO_A_LOSS
 from baler_energy.figures.readable import Row
 from baler_energy.figures.selection import AXES, describe, excluded_text, scaled_unit
 from baler_energy.figures.setting_rows import compared_trainings, where
-from baler_energy.figures.style import ORDERED_MARKS, count_text, grid, legend_below, log_ticks, note_empty, subtitle
+from baler_energy.figures.style import (
+    COLOURS,
+    ORDERED_MARKS,
+    count_text,
+    grid,
+    legend_below,
+    log_ticks,
+    note_empty,
+    subtitle,
+)
 from baler_energy.figures.tables.optimizers import NOTHING, rate_text
 
 __all__ = ["FIGURES", "draw_optimizers"]
 
 #: Costs: stem and unit of the columns, and label.
 _COSTS = (("time", "s", "Time"), ("energy", "j", "Energy"))
+#: Mark of each target, in order.
+_MARKS = (*ORDERED_MARKS, {"marker": "v", "color": "black"}, {"marker": "P", "color": COLOURS[1]})[:MOST_TARGETS]
 #: Parameters that the trainings of one row of panels share.
 _GROUP = [axis for axis in SETTING if axis not in FREE]
 
@@ -53,7 +64,7 @@ def draw_optimizers(tables: Tables) -> Figure:
         for panel, cost in zip(line, costs, strict=True):
             _panel(panel, one, targets, cost, found)
         line[0].set_title(textwrap.fill(_group_text(one), 80), fontsize=9)
-    legend_below(figure, [_handle(target, number) for number, target in enumerate(targets)], columns=4)
+    legend_below(figure, [_handle(target, number) for number, target in enumerate(targets)], columns=3)
     alike = {axis: shared[axis] for axis in FIXED}
     subtitle(
         figure,
@@ -70,7 +81,7 @@ def _group_text(one: pd.DataFrame) -> str:
 
 
 def _handle(target: float, number: int) -> Line2D:
-    return Line2D([], [], linestyle="none", label=f"loss per row {target:g}", **ORDERED_MARKS[number])
+    return Line2D([], [], linestyle="none", label=f"loss per row {target:g}", **_MARKS[number])
 
 
 def _name(row: Row, *, sizes: bool) -> str:
@@ -92,7 +103,7 @@ def _panel(
         known = part.dropna(subset=[value])
         for row in known.to_dict("records"):
             bar = None if pd.isna(row[width]) else [row[width] * factor]
-            look = ORDERED_MARKS[targets.index(row["target_loss"])]
+            look = _MARKS[targets.index(row["target_loss"])]
             panel.errorbar([row[value] * factor], [place], xerr=bar, linestyle="none", capsize=3, **look)
         missed = part.loc[part["reached"] < part["n"], "target_loss"]
         if len(missed):

@@ -5,6 +5,7 @@
 - `error_measures`: every measure of the error, for each codec
 - `physics`: derived quantities, such as masses, and their peaks after compression
 - `codecs`, `ratios`: codecs at the same error; compression ratios; `break_even`: whether compression pays
+- `published`: energies of compressors that others measured
 - `engines`, `models`: engines side by side; networks as several tools count them
 - `savings`, `optimizers`: what changes of the training save; cost of optimizers to reach a loss
 - `runtimes`: what computes the trained network, side by side; `pruning`: what pruned networks cost to apply

@@ -64,10 +64,12 @@ def _row(row: Row) -> dict[str, str]:
         _FIRST: row["at_codec"],
         "measure": MEASURES[row["measure"]],
         "error": _quantity(row, "at_error"),
+        "held-out RMS / range": unless_missing(_percent(row["at_held_out_error"]), row["at_held_out_error"], "-"),
         "codec": row["family"] + ("" if row["measured"] else " (interpolated)"),
         "ratio": _quantity(row, "ratio"),
         "times less stored": "1" if row["measured"] else _quantity(row, "ratio_factor"),
         "bytes per row": _quantity(row, "bytes_per_row"),
+        "its model": _model(row),
         "one training": _cost(row, *TRAINING),
         **{
             f"{operation} (per GB)": _cost(row, joules, seconds)
@@ -85,6 +87,15 @@ def _row(row: Row) -> dict[str, str]:
 def _cost(row: Row, joules: str, seconds: str) -> str:
     said = [_quantity(row, name, unit) for name, unit in ((joules, "J"), (seconds, "s")) if not pd.isna(row[name])]
     return "\n".join(said) or "-"
+
+
+def _percent(share: float) -> str:
+    return f"{interval_text(100 * share, math.nan)} %"
+
+
+def _model(row: Row) -> str:
+    """Format the size of the trained codec's model; those of the others are not interpolated."""
+    return _scaled(row["at_model_bytes"], "B") if row["measured"] and row["at_model_bytes"] > 0 else "-"
 
 
 def _memory(row: Row) -> str:
@@ -110,7 +121,7 @@ def answer(frame: pd.DataFrame) -> str:
     pairs = _pairs(frame)
     if not pairs:
         return "Not known: no other codec reaches the error of one trained in epochs."
-    return f"{_verdict_of_all(pairs)}{_variants([own for own, _ in pairs])}"
+    return f"{_verdict_of_all(pairs)}{_with_models(pairs)}{_variants([own for own, _ in pairs])}"
 
 
 def worth_words(tables: Tables) -> list[str]:
@@ -134,6 +145,18 @@ def _verdict_of_all(pairs: list[tuple[Row, Row]]) -> str:
         stored = f"it stores {_span(less)} times less than the best other codec ({_rivals(pairs)})"
         return f"Yes, for these data: at {_of(len(less), pairs)}, {stored}{unknown}."
     return f"Not known: at {_of(len(pairs), pairs)}, the 95 % interval includes no difference."
+
+
+def _with_models(pairs: list[tuple[Row, Row]]) -> str:
+    """Say from how many rows on the codecs that store less also pay for their models; empty if there are none."""
+    rows = [
+        own["at_model_bytes"] / (best["bytes_per_row"] - own["bytes_per_row"])
+        for own, best in pairs
+        if _side(best) < 0 and own["at_model_bytes"] > 0 and best["bytes_per_row"] > own["bytes_per_row"]
+    ]
+    if not rows:
+        return ""
+    return f" Sizes are without the model; with it, Baler stores less from {float(f'{min(rows):.2g}'):,.0f} rows on."
 
 
 def _rivals(pairs: list[tuple[Row, Row]]) -> str:
@@ -248,17 +271,18 @@ def _scaled(value: float, unit: str) -> str:
 TABLE = TableSpec(
     "codecs",
     f"{_QUESTION} Codecs at the same error",
-    "What each family of codecs needs at the error of each codec trained in epochs, on the compressed rows: ratio over "
-    "the recorded formats without the model, cost of one training on the table, energy and time per GB of the table in "
-    "these formats, and peak resident memory. The logarithms are interpolated between the two points of a family next "
-    "to that error; nothing is extrapolated, so a family without errors on both sides is missing. Ratios, errors and "
-    "memory are means over all repeats, costs over the clean ones. In brackets: 95 % t intervals of the logarithm over "
-    "n repeats; in each repeat, the curve is read at the trained codec's error in that repeat. A value without "
-    "brackets has no interval (one repeat) or one that rounding hides. A bound over the range leaves small values with "
-    "large relative errors, so codecs are matched in two measures: RMS residual over the range, and median relative "
-    "error of non-zero values (means over columns). The answer compares Baler with all codecs that are not trained in "
-    "epochs: those without a transform, and PCA, which is trained in closed form. The last rows are codecs that are "
-    "not available here, with the reason.",
+    "What each family of codecs needs at the error of each codec trained in epochs, on the compressed rows: ratio "
+    "over the recorded formats without the model (which is in a column of its own: one model may be for more rows), "
+    "the trained codec's error on held-out rows, which is what counts then, cost of one training on the table, "
+    "energy and time per GB of the table in these formats, and peak resident memory. The logarithms are interpolated "
+    "between the two points of a family next to that error; nothing is extrapolated, so a family without errors on "
+    "both sides is missing. Ratios, errors and memory are means over all repeats, costs over the clean ones. In "
+    "brackets: 95 % t intervals of the logarithm over n repeats; in each repeat, the curve is read at the trained "
+    "codec's error in that repeat. A value without brackets has no interval (one repeat) or one that rounding hides. "
+    "A bound over the range leaves small values with large relative errors, so codecs are matched in two measures: "
+    "RMS residual over the range, and median relative error of non-zero values (means over columns). The answer "
+    "compares Baler with all codecs that are not trained in epochs: those without a transform, and PCA, which is "
+    "trained in closed form. The last rows are codecs that are not available here, with the reason.",
     make=codecs,
     rows=_rows,
     notes=_notes,

@@ -8,7 +8,7 @@ from baler_energy.analysis.matched_error import MEASURES
 from baler_energy.analysis.rate_distortion import CODEC
 from baler_energy.figures.base import NoData, Tables, TableSpec
 from baler_energy.figures.derived_rows import (
-    CHANGES,
+    OVER_REPEATS,
     QUANTITY,
     VALUES,
     at_error_of,
@@ -25,7 +25,7 @@ _COLUMNS = [
     *QUANTITY,
     *("measure", "at_codec", "at_error", "below", "codec", *CODEC, "family", *MEASURES, "ratio", "n"),
     *VALUES,
-    *(f"{name}_half_width" for name in CHANGES[:2]),
+    *(f"{name}_half_width" for name in OVER_REPEATS),
     "reason",
 ]
 #: Smaller units for small values: factor and name.
@@ -71,6 +71,7 @@ def _row(row: Row) -> dict[str, str]:
         "entries": "-" if pd.isna(row["window"]) else _change(row, "entries_change", counts=True),
         "residual": _change(row, "residual_median"),
         "resolution": _plain(row, "residual_half_width"),
+        "KS distance": _ks(row),
         "undefined rows": f"{row['undefined_after']:,.0f}",
         "n": f"{row['n']}",
     }
@@ -83,6 +84,11 @@ def _matched(row: Row) -> str:
 
 def _percent(value: float) -> str:
     return "-" if pd.isna(value) else f"{100 * value:.3g} %"
+
+
+def _ks(row: Row) -> str:
+    """Format the distance of the distributions before and after; it has an interval over repeats only."""
+    return "-" if pd.isna(row["ks_distance"]) else interval_text(row["ks_distance"], row["ks_distance_half_width"])
 
 
 def _change(row: Row, name: str, *, counts: bool = False) -> str:
@@ -153,7 +159,9 @@ TABLE = TableSpec(
     "background, with uncertainties from a paired bootstrap; a dash means that no peak could be measured (reason in "
     "physics.csv). Entries: change of their number in the window; the uncertainty is the square root of the number "
     "that moved in or out. Residual and resolution: median and half the central 68 % of reconstructed minus original, "
-    "for the rows that were in the window before. Each ± is one statistical standard deviation. Error: RMS residual / "
+    "for the rows that were in the window before. KS distance: Kolmogorov-Smirnov distance of the distributions over "
+    "all rows, with the 95 % t interval over repeats; each other ± is one statistical standard deviation. Error: RMS "
+    "residual / "
     "range; relative error: median of non-zero values; both are means over columns. The lower rows repeat the "
     "comparison at the error of each trained codec, in one measure and then in the other, with the codec of each other "
     "family that has the nearest error not above it. Nothing is interpolated: 'below' is how far the error of a codec "

@@ -8,7 +8,8 @@ from baler_energy.figures.base import Tables, TableSpec
 from baler_energy.figures.captions import TYPICAL_TIMES
 from baler_energy.figures.engine_rows import factor_text
 from baler_energy.figures.readable import Row, each, place
-from baler_energy.figures.selection import interval_text, scaled_unit
+from baler_energy.figures.selection import interval_text, scaled_unit, with_error
+from baler_energy.figures.trivial import note_trivial
 
 __all__ = ["TABLE", "pruning"]
 
@@ -18,7 +19,7 @@ _COSTS = (("time", "time_per_row_s", "s"), ("energy", "energy_per_row_j", "J"))
 
 def pruning(tables: Tables) -> pd.DataFrame:
     """Return `analysis.pruned_costs.pruned_costs`."""
-    found = pruned_costs(tables["runs"])
+    found = pruned_costs(with_error(tables["runs"]))
     return pd.DataFrame(columns=[*ALIKE, "operation", "pruning"]) if found.empty else found
 
 
@@ -39,7 +40,13 @@ def _row(row: Row) -> dict[str, str]:
         ratio = Ratio(*(row[f"{name}_ratio{end}"] for end in ("", "_low", "_high")))
         interval = "" if pd.isna(ratio.low) else f" ({ratio.low:.3f} to {ratio.high:.3f})"
         cells[f"{name}, over unpruned"] = factor_text(ratio) + interval
+    for name, words in (("error", "error"), ("unpruned_error", "error, unpruned")):
+        cells[words] = "-" if pd.isna(row[name]) else _percent(row, name)
     return cells
+
+
+def _percent(row: Row, name: str) -> str:
+    return f"{interval_text(row[name], row[f'{name}_half_width'], factor=100.0)} %"
 
 
 def _cost_text(row: Row, column: str, unit: str) -> str:
@@ -55,9 +62,11 @@ TABLE = TableSpec(
     "Time and energy per row of compression and decompression, for networks that only differ in the pruning: means "
     "over n unflagged runs of all trainings with half widths of 95 % t intervals, and the ratio to the unpruned "
     "network with its 95 % interval (~: it may be 1). Removed neurons make the matrices smaller. Removed weights are "
-    f"zeros in matrices of the same size, which take as long as before. {TYPICAL_TIMES}",
+    "zeros in matrices of the same size, which take as long as before. Error: RMS residual / range, mean over columns; "
+    f"unpruned: that of the same training without pruning. {TYPICAL_TIMES}",
     make=pruning,
     rows=each(_row),
+    notes=note_trivial,
     averaged=True,
     without_rows="No pruned network was applied in the same way as an unpruned one.",
 )

@@ -17,6 +17,7 @@ _PARTS = {
     "alone": "one of the recommended changes",
     "product": "product",
     "together": "recommended: all together",
+    "excess": "1 if the changes multiply",
     PART: "stopped early, at another error",
     "other": "other",
 }
@@ -55,7 +56,7 @@ def _row(row: Row) -> dict[str, str]:
         "change": row["setting"],
         "part": _part(row),
         "error of the default": f"{100 * row['default_error']:.3g} % ({row['default_epochs']} epochs)",
-        "Baler reads it": "-" if row["part"] == "product" else read_as(row["model"], row["pruning"]),
+        "Baler reads it": "-" if pd.isna(row["model"]) else read_as(row["model"], row["pruning"]),
         "n": f"{row['time_n']}",
     }
     for name in QUANTITIES:
@@ -74,9 +75,10 @@ TABLE = TableSpec(
     "default runs on the threads of the study's centre. The cost at an error is interpolated between trainings with "
     "different numbers of epochs, on logarithmic scales, and never extrapolated; errors within 2 % count as equal at "
     "the ends. At least: even the shortest training has a lower error. Runs that are flagged have no cost here. The "
-    "product is of the factors of all recommended changes alone. Stopped early: the default's recorded history up to "
-    "the epoch at which training.stop_at_gain would have stopped it, compared with its end. Baler reads it: whether "
-    "Baler can load the network; padded: filled up with zeros to the widths of its own, so that it is no faster there.",
+    "product is of the factors of all recommended changes alone; the next row is the factor of all together over it. "
+    "Stopped early: the default's recorded history up to the epoch at which training.stop_at_gain would have stopped "
+    "it, compared with its end. Baler reads it: whether Baler can load the network; padded: filled up with zeros to "
+    "the widths of its own, so that it is no faster there.",
     make=settings,
     rows=each(_row),
     notes=note_trivial,

@@ -89,7 +89,7 @@ def _distribution(panels: Any, part: pd.DataFrame, name: str, source: str) -> No
         panels[0].set_ylim(0.5, original.max() * 20)
     else:
         panels[0].set_ylim(0, max(original.max(), reconstructed.max()) * 1.3)
-    _say_beyond(panels[0], f"outside: {beyond_before:,} original,\n{beyond_after:,} reconstructed")
+    _label_beyond(panels[0], f"outside: {beyond_before:,} original,\n{beyond_after:,} reconstructed")
     _ratio(panels[1], edges, original, reconstructed)
     for panel in panels[:2]:
         _x_axis(panel, edges)
@@ -100,11 +100,11 @@ def _distribution(panels: Any, part: pd.DataFrame, name: str, source: str) -> No
     panels[2].axvline(0, color="0.3", linewidth=0.8, linestyle="--")
     panels[2].set_ylim(0, residual.max() * 1.35)
     few_ticks(panels[2].xaxis, 4)
-    _say_beyond(panels[2], f"outside: {beyond:,}")
+    _label_beyond(panels[2], f"outside: {beyond:,}")
     panels[2].set_xlabel(plain(f"Residual of {_with_unit(name, source)}"))
 
 
-def _say_beyond(panel: Axes, words: str) -> None:
+def _label_beyond(panel: Axes, words: str) -> None:
     panel.text(0.95, 0.95, words, transform=panel.transAxes, ha="right", va="top", fontsize=7.5)
 
 

@@ -13,7 +13,7 @@ from baler_energy.codecs.baler.model import DTYPES, Autoencoder
 from baler_energy.codecs.baler.runtimes.base import TOLERANCES, Apply, Layers, Runtime
 from baler_energy.errors import BalerEnergyError
 
-__all__ = ["Half", "Network", "largest_deviation"]
+__all__ = ["Half", "Network", "largest_deviation", "refuse_beyond"]
 
 
 class Half:
@@ -69,13 +69,8 @@ class Half:
             return {}
         name, runtime = self._runtime
         deviation = largest_deviation((self.apply(batch), self._eager(batch)) for batch in batches)
-        allowed = runtime.tolerance or TOLERANCES[self._precision]
-        if not deviation <= allowed:
-            raise BalerEnergyError(
-                f"Runtime {name!r} differs from PyTorch by {deviation:.2g} of the results' range, more than "
-                f"the tolerance of {allowed:g}. Its results are not recorded. Use another "
-                "runtime, or another version of its package."
-            )
+        remedy = "Use another runtime, or another version of its package."
+        refuse_beyond(deviation, runtime.tolerance or TOLERANCES[self._precision], f"Runtime {name!r}", remedy)
         return {"startup_s": self._startup_s, "runtime_deviation": deviation}
 
 
@@ -86,6 +81,21 @@ def largest_deviation(pairs: Iterable[tuple[NDArray[Any], NDArray[Any]]]) -> flo
         largest = np.maximum(largest, np.abs(found - expected).max(initial=0.0))
         low, high = min(low, expected.min(initial=np.inf)), max(high, expected.max(initial=-np.inf))
     return float(largest / (high - low)) if high > low else float(largest)
+
+
+def refuse_beyond(deviation: float, allowed: float, what: str, remedy: str) -> None:
+    """Refuse a deviation from eager, over the range of its results, that is larger than allowed or not a number.
+
+    Raises
+    ------
+    BalerEnergyError
+        It is; the message begins with `what` and ends with the `remedy`.
+    """
+    if not deviation <= allowed:
+        raise BalerEnergyError(
+            f"{what} differs from PyTorch by {deviation:.2g} of the results' range, more than the tolerance of "
+            f"{allowed:.2g}. Its results are not recorded. {remedy}"
+        )
 
 
 class Network(nn.Module):
