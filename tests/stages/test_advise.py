@@ -211,7 +211,14 @@ def test_lossless_tries_every_lossless_coder_and_no_training(stage, jets, tmp_pa
 
 
 @pytest.mark.long
-def test_a_page_is_written(stage, jets, tmp_path, capsys):
+def test_a_page_is_written(stage, jets, tmp_path, monkeypatch, capsys):
+    write = advise._write_page
+
+    def write_page(*words):
+        assert "Use quantise-" in capsys.readouterr().out, "a page that cannot be written does not lose the results"
+        write(*words)
+
+    monkeypatch.setattr(advise, "_write_page", write_page)
     stage("advise", jets, "--error", 0.05, "--measure", "nrmse", "--html", tmp_path / "advice.html", *FAST)
     page = (tmp_path / "advice.html").read_text()
     assert "<svg" in page
@@ -304,6 +311,24 @@ def test_a_file_that_cannot_be_used_is_one_line(jets, repository, tmp_path, monk
     (line,) = said.err.splitlines()
     assert line.startswith(f"baler-energy advise: {name}: ")
     assert reason in line.removeprefix(f"baler-energy advise: {name}: ")
+
+
+@pytest.mark.parametrize(
+    ("page", "reason"),
+    [
+        ("folder", "is a folder"),
+        ("missing/advice.html", "cannot be written: No such file or directory"),
+        ("file/advice.html", "cannot be written: Not a directory"),
+    ],
+)
+def test_a_page_that_cannot_be_written_is_refused_before_any_work(jets, tmp_path, monkeypatch, capfd, page, reason):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(sampling, "sample_file", lambda *_, **__: pytest.fail("the file was read"))
+    assert main(["advise", str(jets), "--html", page]) == 2
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith(f"baler-energy advise: {page}: {reason}. ")
 
 
 @pytest.mark.parametrize("error", ["0", "1", "-0.1", "nan", "much"])
