@@ -86,9 +86,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_options(parser, Parameters, only=["epochs", "threads"], defaults={"epochs": RECOMMENDED_EPOCHS})
     file = parser.add_argument_group("your file")
-    add_file_arguments(
-        file, formats=FILE_FORMATS, default_format="by the suffix", default_columns="all; ROOT: all numeric ones"
-    )
+    add_file_arguments(file, formats=FILE_FORMATS, default_format="by the suffix", default_columns="all numeric ones")
     add_session_arguments(parser)
     parser.set_defaults(min_window_s=1.0, idle_s=2.0)
 
