@@ -14,7 +14,6 @@ import uproot
 from baler_energy.cli import main
 from baler_energy.codecs.packing import Packing
 from baler_energy.data import sampling, toy
-from baler_energy.data.sampling import RUN_ROWS
 from baler_energy.errors import InputError
 from baler_energy.formats import Request, open_source
 from baler_energy.stages import advise, trials
@@ -100,8 +99,8 @@ def test_the_commands_of_a_trained_codec_keep_the_error_and_do_not_hold_the_file
         "compress",
         "decompress",
     ]
-    # Four of ten runs of rows were sampled, and half of them trained on.
-    assert prepare[prepare.index("--rows") + 1] == str(2 * RUN_ROWS)
+    # 100 kB of 32 B per row are 3125 rows: four of the eight runs of 782 rows that were sampled.
+    assert prepare[prepare.index("--rows") + 1] == str(4 * 782)
     assert compress[compress.index("--data") + 1] == str(objects)
     request = Request(columns=("X_*",), tree="Events")
     before, after = contents(objects, request), run_commands(said, tmp_path, monkeypatch, request)

@@ -20,11 +20,11 @@ __all__ = ["LEAST_ROWS", "RUN_ROWS", "Sample", "sample_file"]
 
 Floats = NDArray[np.float64]
 
-#: Consecutive rows in a run.
+#: Maximum number of consecutive rows in a run.
 RUN_ROWS = 2048
 #: With fewer rows, the fixed size of a compressed file outweighs the rows.
 LEAST_ROWS = 200
-#: Minimum number of runs; a small file has shorter ones.
+#: Minimum number of runs; a small file, or a small sample, has shorter ones.
 _LEAST_RUNS = 8
 #: Rows that are read at once.
 _READ_ROWS = 1 << 15
@@ -90,7 +90,8 @@ def sample_file(
     with open_source(source, request, file_format or format_of(source)) as opened:
         row_bytes = sum(np.dtype(name).itemsize for name in opened.dtypes)
         wanted = max(LEAST_ROWS, 2 * native_bytes // row_bytes)
-        data, rows, whole = _spread(opened, wanted, f"reading {source}", stop)
+        run_rows = min(RUN_ROWS, -(-wanted // _LEAST_RUNS))
+        data, rows, whole = _spread(opened, wanted, run_rows, f"reading {source}", stop)
         if rows < LEAST_ROWS:
             raise InputError(f"{source}: has {rows} rows; at least {LEAST_ROWS} are needed to compare codecs.")
         finite = np.isfinite(data).all(axis=0)
@@ -106,7 +107,7 @@ def sample_file(
     if left_out:
         warnings.append(f"{', '.join(left_out)}: left out because of NaN or infinity")
     # Runs alternate between the two tables.
-    run_rows = max(1, min(RUN_ROWS, len(data) // _LEAST_RUNS))
+    run_rows = max(1, min(run_rows, len(data) // _LEAST_RUNS))
     to_test = np.arange(len(data)) // run_rows % 2 == 1
     training, test = (
         Table(np.ascontiguousarray(data[mine][:, finite]), names, dtypes, origin) for mine in (~to_test, to_test)
@@ -114,8 +115,10 @@ def sample_file(
     return Sample(training, test, total, left_out, tuple(warnings))
 
 
-def _spread(opened: Source, wanted: int, label: str, stop: Callable[[], bool]) -> tuple[Floats, int, bool]:
-    """Keep evenly spread runs of rows, `wanted` rows in total.
+def _spread(
+    opened: Source, wanted: int, run_rows: int, label: str, stop: Callable[[], bool]
+) -> tuple[Floats, int, bool]:
+    """Keep evenly spread runs of `run_rows` rows, `wanted` rows in total.
 
     The number of rows in the file need not be known in advance: once twice as many runs as needed are kept, every
     second one is dropped, and from then on half as many are kept.
@@ -126,7 +129,7 @@ def _spread(opened: Source, wanted: int, label: str, stop: Callable[[], bool]) -
         The rows, the number of rows that were read, and whether these are all.
     """
     kept: list[Floats] = []
-    most, stride, rows, whole = max(1, -(-wanted // RUN_ROWS)), 1, 0, True
+    most, stride, rows, whole = -(-wanted // run_rows), 1, 0, True
     numbers = count()
     total = None if opened.rows is None else -(-opened.rows // _READ_ROWS)
     for block in progress(opened.blocks(_READ_ROWS), total=total, label=label, unit="blocks"):
@@ -134,7 +137,7 @@ def _spread(opened: Source, wanted: int, label: str, stop: Callable[[], bool]) -
             whole = False
             break
         rows += len(block.data)
-        for first, last in spans(len(block.data), RUN_ROWS):
+        for first, last in spans(len(block.data), run_rows):
             if next(numbers) % stride == 0:
                 kept.append(block.data[first:last].copy())
             if len(kept) > 2 * most:
