@@ -71,9 +71,9 @@ def test_at_most_twice_the_sample_is_held() -> None:
         held -= size
 
     blocks = [Block(np.arange(1000.0).reshape(-1, 1).view(Watched)) for _ in range(50)]
-    source = SimpleNamespace(rows=None, names=("a",), blocks=lambda rows: blocks)
-    data, rows, whole = sampling._spread(source, 400, 100, "reading", lambda: False)
-    assert (len(data), rows, whole) == (400, 50_000, True)
+    source = SimpleNamespace(rows=None, names=("a",), dtypes=("float64",), blocks=lambda rows: blocks)
+    data, finite, rows, whole = sampling._spread(source, 400, 100, "reading", lambda: False)
+    assert (len(data), finite.tolist(), rows, whole) == (400, [True], 50_000, True)
 
 
 def test_columns_with_nan_are_left_out(tmp_path: Path) -> None:
@@ -85,6 +85,19 @@ def test_columns_with_nan_are_left_out(tmp_path: Path) -> None:
     assert sample.left_out == ("b",)
     assert sample.warnings[-1] == "b: left out because of NaN or infinity"
     assert sorted([*sample.training.data[:, 1], *sample.test.data[:, 1]]) == sorted(data[:, 2])
+
+
+def test_nan_in_a_row_that_is_not_in_the_sample_is_found(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.npz", 100_000)
+    before = sample_file(str(path), Request(), native_bytes=1600)
+    sampled = {*before.training.data[:, 0], *before.test.data[:, 0]}
+    with np.load(path) as arrays:
+        data, names = arrays["data"], arrays["names"]
+    data[next(row for row in range(len(data)) if row not in sampled), 1] = np.nan
+    np.savez(path, data=data, names=names)
+    after = sample_file(str(path), Request(), native_bytes=1600)
+    assert (after.left_out, after.test.names) == (("value",), ("row",))
+    np.testing.assert_array_equal(after.test.data[:, 0], before.test.data[:, 0])
 
 
 def test_reading_stops_when_asked_and_the_sample_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,7 +43,7 @@ class Sample:
     rows
         Number of rows in the whole file; if reading was stopped and the file does not state it, of those read.
     left_out
-        Columns that are in neither table because they contain NaN or infinity.
+        Columns that are in neither table because they contain NaN or infinity, in the sample or in other rows.
     warnings
         Sentences for the user.
     """
@@ -68,9 +68,9 @@ def sample_file(
     *,
     stop: Callable[[], bool] = lambda: False,
 ) -> Sample:
-    """Read a file once, from front to back, and keep runs of rows that are spread evenly over it.
+    """Read a file from front to back, and keep runs of rows that are spread evenly over it.
 
-    Columns with NaN or infinity in the sample are left out, with a warning.
+    Columns with NaN or infinity in any row that was read are left out, with a warning.
 
     Parameters
     ----------
@@ -91,10 +91,9 @@ def sample_file(
         row_bytes = sum(np.dtype(name).itemsize for name in opened.dtypes)
         wanted = max(LEAST_ROWS, 2 * native_bytes // row_bytes)
         run_rows = min(RUN_ROWS, -(-wanted // _LEAST_RUNS))
-        data, rows, whole = _spread(opened, wanted, run_rows, f"reading {source}", stop)
+        data, finite, rows, whole = _spread(opened, wanted, run_rows, f"reading {source}", stop)
         if rows < LEAST_ROWS:
             raise InputError(f"{source}: has {rows} rows; at least {LEAST_ROWS} are needed to compare codecs.")
-        finite = np.isfinite(data).all(axis=0)
         left_out = tuple(opened.names[number] for number in np.flatnonzero(~finite))
         if not finite.any():
             raise InputError(f"{source}: every column contains NaN or infinity, so no codec can be compared.")
@@ -117,7 +116,7 @@ def sample_file(
 
 def _spread(
     opened: Source, wanted: int, run_rows: int, label: str, stop: Callable[[], bool]
-) -> tuple[Floats, int, bool]:
+) -> tuple[Floats, NDArray[np.bool_], int, bool]:
     """Keep evenly spread runs of `run_rows` rows, `wanted` rows in total.
 
     The number of rows in the file need not be known in advance: once twice as many runs as needed are kept, every
@@ -126,10 +125,12 @@ def _spread(
     Returns
     -------
     tuple
-        The rows, the number of rows that were read, and whether these are all.
+        The rows; for all rows that were read: whether each column is finite; their number; whether these are all.
     """
     kept: list[Floats] = []
     most, stride, rows, whole = -(-wanted // run_rows), 1, 0, True
+    finite = np.ones(len(opened.names), np.bool_)
+    has_floats = any(np.dtype(name).kind == "f" for name in opened.dtypes)
     numbers = count()
     total = None if opened.rows is None else -(-opened.rows // _READ_ROWS)
     for block in progress(opened.blocks(_READ_ROWS), total=total, label=label, unit="blocks"):
@@ -137,10 +138,12 @@ def _spread(
             whole = False
             break
         rows += len(block.data)
+        if has_floats:
+            finite &= np.isfinite(block.data).all(axis=0)
         for first, last in spans(len(block.data), run_rows):
             if next(numbers) % stride == 0:
                 kept.append(block.data[first:last].copy())
             if len(kept) > 2 * most:
                 kept, stride = kept[::2], 2 * stride
     chosen = kept if len(kept) <= most else [kept[place] for place in np.linspace(0, len(kept) - 1, most).astype(int)]
-    return np.concatenate([np.empty((0, len(opened.names))), *chosen]), rows, whole
+    return np.concatenate([np.empty((0, len(opened.names))), *chosen]), finite, rows, whole
