@@ -138,7 +138,7 @@ def npz_with_nan(folder):
     values = np.random.default_rng(1).integers(0, 50, (1000, 3)) + 0.5
     values[17, 1] = np.nan
     np.savez(folder / "a.npz", data=values, names=np.array(["a", "b", "c"]))
-    return folder / "a.npz", (), values[:, [0, 2]], "a c"
+    return folder / "a.npz", (), values, "a b c"
 
 
 @pytest.mark.parametrize("write", [hdf5, npz_with_nan])
@@ -150,7 +150,9 @@ def test_the_commands_restore_files_of_other_formats(stage, tmp_path, monkeypatc
     (back,) = tmp_path.glob("*/decompress/reconstructed.*")
     with open_source(back) as source:
         assert " ".join(source.names) == names
-    assert ("Warning: b: left out because of NaN or infinity." in said.err) == (names == "a c")
+    with_nan = write is npz_with_nan
+    assert ("Warning: b: left out because of NaN or infinity." in said.err) == with_nan
+    assert ("columns with NaN or infinity, which these commands store, too: b." in said.out) == with_nan
 
 
 def test_the_commands_restore_chosen_branches_of_a_tree(stage, objects, tmp_path, monkeypatch, capsys):
@@ -171,7 +173,17 @@ TABLE, TRAINING = "a-compressed/table.npz", "a-compressed/training.npz"
         (False, ("a.root",), (), [], "a.root --columns X_*"),
         (True, ("a.root",), (), ["a.root --columns X_* --rows 300 --out " + TRAINING], "a.root"),
         (False, LEADING, (), [], f"a.root {LEADING_WORDS} X_*"),
-        (False, LEADING, ("X_pt_1",), [], f"a.root {LEADING_WORDS} X_eta met"),
+        (False, LEADING, ("X_pt_1",), [], f"a.root {LEADING_WORDS} X_*"),
+        (
+            True,
+            LEADING,
+            ("X_pt_1",),
+            [
+                f"a.root {LEADING_WORDS} X_eta met --rows {rows}"
+                for rows in (f"300 --out {TRAINING}", f"all --out {TABLE}")
+            ],
+            TABLE,
+        ),
         (
             True,
             LEADING,
@@ -196,6 +208,33 @@ def test_a_table_of_all_rows_is_only_made_if_compress_cannot_read_the_file(
         f"baler-energy prepare --input {one}" for one in prepared
     ]
     assert lines[-2].startswith(f"baler-energy compress --data {compressed} --transform ")
+
+
+STORED = "Codecs were compared without columns with NaN or infinity, which these commands store, too: d."
+NOT_STORED = "These commands leave out columns with NaN or infinity: d."
+
+
+@pytest.mark.parametrize(
+    ("file", "trains", "packing", "columns", "sentence"),
+    [
+        ("a.npz", False, "zstd", [], STORED),
+        ("a.npz", False, "quantise-0.01+zstd", [], STORED),
+        ("a.npz", False, "sz3-0.01", [], STORED),
+        ("a.npz", False, "float32-12+zstd", ["--columns", "c"], NOT_STORED),
+        ("a.npz", True, "zstd", ["--columns", "c"], NOT_STORED),
+        ("http://x/a.root", False, "zstd", ["--columns", "c"], NOT_STORED),
+    ],
+)
+def test_columns_with_nan_are_stored_by_codecs_that_can(file, trains, packing, columns, sentence):
+    parser = argparse.ArgumentParser()
+    advise.add_arguments(parser)
+    args = parser.parse_args([file])
+    sample = SimpleNamespace(test=SimpleNamespace(names=("c",)), left_out=("d",))
+    codec = pd.Series({"trains": trains, "packing": packing})
+    assert advise._column_words(codec, sample, args) == columns
+    assert advise._left_out_sentence(codec, sample, args) == [sentence]
+    nothing = SimpleNamespace(left_out=())
+    assert advise._column_words(codec, nothing, args) == advise._left_out_sentence(codec, nothing, args) == []
 
 
 @pytest.mark.long

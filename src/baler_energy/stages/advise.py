@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from baler_energy.analysis.goal import MEASURES, Goal
+from baler_energy.codecs.packing import Packing
 from baler_energy.config.options import add_options, option
 from baler_energy.config.parameters import AXES, Parameters
 from baler_energy.config.recommended import RECOMMENDED_EPOCHS
@@ -191,8 +192,9 @@ def _said(codecs: "pd.DataFrame", missed: Mapping[str, float], trials: "Trials",
     number, recommendation = recommended(codecs, goal, trained=trained)
     said = [recommendation]
     if number >= 0:
-        commands = _commands(codecs.iloc[number], sample, args)
-        said.append("\n  ".join(["To compress and decompress the file with it:", *commands]))
+        best = codecs.iloc[number]
+        said.append("\n  ".join(["To compress and decompress the file with it:", *_commands(best, sample, args)]))
+        said += _left_out_sentence(best, sample, args)
     said += [*missed_sentence(missed, goal), *reasons_sentence("Could not be trained", trials.failed)]
     said += [*reasons_sentence("Not tried", trials.missing()), *late_sentence(trials.late)]
     return [*said, *trivial_sentence(codecs, goal), sample_sentence(sample, goal)]
@@ -222,7 +224,7 @@ def _commands(codec: "pd.Series[Any]", sample: "Sample", args: argparse.Namespac
     columns of its training. A URL, and leading objects for a trained codec, need a table of all rows first.
     """
     folder, data, lines = f"{Path(args.file).stem}-compressed", args.file, []
-    how, what, columns, checkpoint = _codec_words(codec), _file_words(args), _column_words(args, sample), []
+    how, what, columns, checkpoint = _codec_words(codec), _file_words(args), _column_words(codec, sample, args), []
 
     def prepare(rows: str, out: str) -> list[str]:
         return ["prepare", "--input", args.file, *what, *columns, "--rows", rows, "--out", out]
@@ -260,13 +262,33 @@ def _file_words(args: argparse.Namespace) -> list[str]:
     return words + (["--layout", args.layout] if args.layout != Request().layout else [])
 
 
-def _column_words(args: argparse.Namespace, sample: "Sample") -> list[str]:
-    """Return the option that selects the columns that codecs were compared on."""
+def _column_words(codec: "pd.Series[Any]", sample: "Sample", args: argparse.Namespace) -> list[str]:
+    """Return the option that selects the requested columns, without those that the commands would refuse."""
     columns = args.columns
-    if sample.left_out:
+    if sample.left_out and not _stores_every_value(codec, args):
         columns = sample.test.names
-    if sample.left_out and args.layout == "leading":
-        # Columns name_0, name_1, ... of a branch; the branch is left out if one of them is.
-        known, gone = ([re.sub(r"_\d+$", "", name) for name in names] for names in (columns, sample.left_out))
-        columns = [name for name in dict.fromkeys(known) if name not in gone]
+        if args.layout == "leading":
+            # Columns name_0, name_1, ... of a branch; the branch is left out if one of them is.
+            known, gone = ([re.sub(r"_\d+$", "", name) for name in names] for names in (columns, sample.left_out))
+            columns = [name for name in dict.fromkeys(known) if name not in gone]
     return ["--columns", *columns] if columns else []
+
+
+def _left_out_sentence(codec: "pd.Series[Any]", sample: "Sample", args: argparse.Namespace) -> list[str]:
+    """Say what becomes of columns on which codecs were not compared; empty if there are none."""
+    if not sample.left_out:
+        return []
+    names = ", ".join(sample.left_out)
+    if _stores_every_value(codec, args):
+        return [f"Codecs were compared without columns with NaN or infinity, which these commands store, too: {names}."]
+    return [f"These commands leave out columns with NaN or infinity: {names}."]
+
+
+def _stores_every_value(codec: "pd.Series[Any]", args: argparse.Namespace) -> bool:
+    """Whether the commands for a codec also store columns with NaN or infinity.
+
+    A training and a table of all rows refuse such columns. Packings that keep a bound store them unchanged; a number
+    format may be too narrow for their other values, on which it was not tried.
+    """
+    words = Packing.parse(str(codec["packing"])).words
+    return not (codec["trains"] or is_url(args.file)) and all(word.lossless or word.keeps_bound for word in words)
