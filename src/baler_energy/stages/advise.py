@@ -128,12 +128,14 @@ def advise(trials: "Trials") -> "tuple[pd.DataFrame, dict[str, float]]":
     Parameters
     ----------
     trials
-        The sample, the goal and the time limit; its ``late`` names what was not tried.
+        The sample, the goal and the time limit; its ``late`` names what was not tried, its ``too_coarse`` the ways of
+        rounding that do not reach the goal.
 
     Returns
     -------
     tuple
-        The codecs, from `analysis.advice.ranked`; and the errors of those that do not reach the goal with any packing.
+        The codecs, from `analysis.advice.ranked`; and the errors of the transforms that do not reach the goal with any
+        packing.
 
     Raises
     ------
@@ -195,7 +197,8 @@ def _said(codecs: "pd.DataFrame", missed: Mapping[str, float], trials: "Trials",
         best = codecs.iloc[number]
         said.append("\n  ".join(["To compress and decompress the file with it:", *_commands(best, sample, args)]))
         said += _left_out_sentence(best, sample, args)
-    said += [*missed_sentence(missed, goal), *reasons_sentence("Could not be trained", trials.failed)]
+    said += missed_sentence({**trials.too_coarse, **missed}, goal)
+    said += reasons_sentence("Could not be trained", trials.failed)
     said += [*reasons_sentence("Not tried", trials.missing()), *late_sentence(trials.late)]
     return [*said, *trivial_sentence(codecs, goal), sample_sentence(sample, goal)]
 
