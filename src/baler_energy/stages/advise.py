@@ -123,7 +123,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def advise(trials: "Trials") -> "tuple[pd.DataFrame, dict[str, float]]":
-    """Try codecs on a sample until the time is over, and rank them; at least one is measured.
+    """Try codecs on a sample until the time is over, and rank them; if any meets the goal, at least one is measured.
 
     Parameters
     ----------
