@@ -204,6 +204,12 @@ def test_a_way_of_rounding_that_reaches_the_goal_at_no_step_is_named_with_the_er
     assert any("quantise" in packing for packing in found) and not any("float32" in packing for packing in found)
 
 
+def test_an_error_that_overflows_is_infinite(ticking: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    trials = ticking(1e9, Goal(0.01, "relative"))
+    monkeypatch.setattr(Trials, "_pilot", lambda self, point, table: {"mean_relative_error_p99": None})
+    assert trials.error_of(trials.trainable()[0]) == float("inf")
+
+
 def test_a_training_without_time_for_its_packings_is_late_and_not_missed(
     ticking: Make, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

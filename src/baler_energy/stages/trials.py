@@ -1,5 +1,6 @@
 """Trials of codecs on a sample of a file: which packings meet the requested error, and what each codec costs."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -277,8 +278,9 @@ class Trials:
         return error_measures.summary(errors) | {"ratio_native_bytes": ratio, "packing": point.packing}
 
     def _error(self, point: PointOptions, table: str = "pilot") -> float:
-        """Return the goal's error of a codec on some rows."""
-        return float(self._pilot(point, table)[self.goal.key])
+        """Return the goal's error of a codec on some rows; infinite if it overflows or the codec fails."""
+        error = self._pilot(point, table)[self.goal.key]
+        return math.inf if error is None else float(error)
 
     def _identity(self, packing: str) -> PointOptions:
         return self.base.changed(transform=NO_TRANSFORM, packing=packing)
