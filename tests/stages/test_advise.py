@@ -378,6 +378,19 @@ def test_an_error_is_a_share(stage, jets, error):
         stage("advise", jets, f"--error={error}")
 
 
+@pytest.mark.parametrize("measure", ["value", "relative"])
+def test_lossless_has_no_measure_of_an_error(capfd, measure):
+    assert main(["advise", "a.parquet", "--lossless", "--measure", measure]) == 2
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith(f"baler-energy advise: --measure {measure}: not allowed with --lossless")
+
+
+def test_lossless_has_no_error(capfd):
+    with pytest.raises(SystemExit):
+        main(["advise", "a.parquet", "--lossless", "--error", "0.01"])
+    assert "argument --error: not allowed with argument --lossless" in capfd.readouterr().err
+
+
 @pytest.mark.parametrize("limit_s", ["-1", "nan", "inf", "soon"])
 def test_a_time_limit_is_a_number_of_seconds(stage, jets, capsys, limit_s):
     with pytest.raises(SystemExit):

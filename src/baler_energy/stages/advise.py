@@ -65,10 +65,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--measure",
         choices=tuple(MEASURES),
-        default="value",
         help="how the error is measured. value: error of every value over its column's range; nrmse: RMS error over "
         "the column's standard deviation, mean over columns; relative: error over the value itself, for 99 %% of the "
-        "non-zero values, mean over columns (default: %(default)s)",
+        f"non-zero values, mean over columns (default: {Goal.measure})",
     )
     parser.add_argument("--html", type=Path, metavar="PAGE", help="also write table and figure as a web page")
     parser.add_argument(
@@ -96,6 +95,7 @@ def run(args: argparse.Namespace) -> None:
     """Run the stage from parsed options."""
     # Report an invalid request before importing anything heavy.
     check_request(args.file, request_of(args), args.format or format_of(args.file))
+    goal = _goal(args)
     if args.html is not None:
         check_writable(args.html)
     limit = TimeLimit(args.limit_s)
@@ -112,7 +112,7 @@ def run(args: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory(prefix="baler-energy-advise-") as folder:
         from baler_energy.stages.trials import Trials, best_coder
 
-        trials = Trials(sample, _goal(args), Path(folder), measuring, base, limit, curves_follow=args.html is not None)
+        trials = Trials(sample, goal, Path(folder), measuring, base, limit, curves_follow=args.html is not None)
         codecs, missed = advise(trials)
         curves = [] if args.html is None else trials.curves(best_coder(list(codecs["packing"])))
     said = _said(codecs, missed, trials, args)
@@ -204,7 +204,10 @@ def _said(codecs: "pd.DataFrame", missed: Mapping[str, float], trials: "Trials",
 
 
 def _goal(args: argparse.Namespace) -> Goal:
-    return Goal(0.0) if args.lossless else Goal(args.error, args.measure)
+    """Return the requested goal; raises `InputError` for a measure of no error."""
+    if args.lossless and args.measure is not None:
+        raise InputError(f"--measure {args.measure}: not allowed with --lossless, since there is no error. Remove one.")
+    return Goal(0.0) if args.lossless else Goal(args.error, args.measure or Goal.measure)
 
 
 def _write_page(
