@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from baler_energy.errors import InputError
-from baler_energy.files import atomic_path, read_json, read_npz, remove_temporaries, write_json, write_npz
+from baler_energy.files import (
+    atomic_path,
+    check_writable,
+    read_json,
+    read_npz,
+    remove_temporaries,
+    write_json,
+    write_npz,
+)
 
 
 def test_a_failure_in_the_middle_leaves_the_old_file_and_no_other(tmp_path: Path):
@@ -29,6 +37,15 @@ def test_only_temporary_files_of_killed_processes_are_removed(tmp_path: Path, na
         assert set(tmp_path.iterdir()) == kept | {temporary}
         remove_temporaries(tmp_path)
     assert set(tmp_path.iterdir()) == kept
+
+
+def test_a_file_that_can_be_written_is_not_touched_by_the_check(tmp_path: Path):
+    target = tmp_path / "a.html"
+    check_writable(target)
+    assert not list(tmp_path.iterdir())
+    target.write_text("old")
+    check_writable(target)
+    assert target.read_text() == "old" and list(tmp_path.iterdir()) == [target]
 
 
 def test_values_that_are_not_json_are_refused(tmp_path: Path):

@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from baler_energy.errors import InputError
 __all__ = [
     "atomic_path",
     "check_keys",
+    "check_writable",
     "read_json",
     "read_npz",
     "remove_temporaries",
@@ -64,6 +66,26 @@ def remove_temporaries(folder: Path) -> None:
     for path in folder.iterdir():
         if _TEMPORARY.fullmatch(path.name):
             path.unlink(missing_ok=True)
+
+
+def check_writable(target: Path) -> None:
+    """Check that a file can be written to `target`, before long work of which it holds the results.
+
+    Raises
+    ------
+    InputError
+        The target is a folder, or the folder it is in is missing or not writable.
+    """
+    try:
+        if target.is_dir():
+            raise InputError(f"{target}: is a folder. Give the name of a file to write.")
+        # The permissions are not enough: the file system may be read-only.
+        with TemporaryFile(dir=target.parent):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"{target}: cannot be written: {error.strerror or error}. Use a folder that exists and is writable."
+        ) from error
 
 
 def write_text(target: Path, text: str) -> None:

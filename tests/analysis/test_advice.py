@@ -70,6 +70,12 @@ def test_codecs_that_miss_the_error_come_last() -> None:
     assert recommended(frame, Goal(0.01), trained=False)[0] == 0
 
 
+@pytest.mark.parametrize(("trivial", "meets"), [(0.4, False), (None, True)])
+def test_an_unknown_error_only_meets_the_goal_if_all_columns_are_constant(trivial, meets) -> None:
+    rows = [row | {"trivial_max_over_range": trivial} for row in runs("zstd", 4.0)]
+    assert ranked(rows, 10**9, Goal(0.01, "relative"))["meets"].tolist() == [meets]
+
+
 def advised(rows, *, trained: bool = True) -> tuple[str, list[str]]:
     """Packing of the recommended codec (empty: none), and the sentences."""
     frame = ranked(rows, 10**9, Goal(0.01))

@@ -122,6 +122,14 @@ def test_never_is_infinite_and_at_once_is_0():
     assert np.isinf(band(np.array([0.5, np.inf, np.inf])).median)
 
 
+def test_the_ratio_to_pay_by_hand():
+    free = ROUND | {"disk_power_w_per_tb": 0.0, "tape_power_w_per_tb": 0.0, "transfers": 0.0}
+    # A TB costs 80 EUR in 4 years. Training two models, compressing and reading cost 1.1 EUR; the models need 1 TB.
+    heavy = replace(HALF, model_bytes=0.5e12)
+    needed = ratio_to_pay(MONEY, heavy, AS_RECORDED, replace(TEN_TB, pue=1.0), free)
+    assert needed == pytest.approx(10 / ((800 - 1.1) / 80 - 1))
+
+
 @given(ratios, positive, positive, positive)
 def test_the_ratio_to_pay_makes_both_cost_the_same(ratio, energy, other_ratio, years):
     scenario = replace(TEN_TB, years=years)

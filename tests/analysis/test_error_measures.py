@@ -19,6 +19,7 @@ from baler_energy.analysis.error_measures import (
     ratios,
     summary,
 )
+from baler_energy.analysis.goal import MEASURES, Goal
 from baler_energy.analysis.histograms import BINS, histograms
 from baler_energy.errors import InputError
 
@@ -225,6 +226,14 @@ def test_values_that_overflow_are_null_and_not_infinite():
     assert frame.loc["b", "relative_error_mean"] == 0.75
     assert frame.loc["b", "relative_error_median"] == 1.0 and np.isnan(frame.loc["a", "relative_error_p99"])
     assert summary(frame.reset_index())["relative_error_mean"] is None
+
+
+def test_a_mean_over_the_columns_does_not_skip_one_that_overflows():
+    data = np.array([[1e-310, 1.0, 0.0], [2e-310, 2.0, 0.0]])
+    main = summary(column_errors(data, data + np.array([1.0, 0.0, 0.0]), ("a", "b", "zero"), ("float64",) * 3))
+    assert main["mean_relative_error_p99"] is main["mean_nrmse"] is main["max_over_range"] is None
+    assert main["trivial_mean_relative_error_p99"] == pytest.approx((0.5 + 0.5) / 2)
+    assert not any(Goal(0.5, measure).holds(main) for measure in MEASURES)
 
 
 def test_ratios_with_and_without_the_model():

@@ -11,7 +11,8 @@ def test_a_goal_is_of_its_measure(measure: str) -> None:
     worse = {key: 1.0 for key, *_ in MEASURES.values()}
     assert goal.holds(worse | {goal.key: 0.01})
     assert not goal.holds(worse | {goal.key: 0.0101})
-    assert goal.holds(worse | {goal.key: None})  # all columns are constant
+    assert goal.holds(worse | {goal.key: None, "trivial_max_over_range": None}), "all columns are constant"
+    assert not goal.holds(worse | {goal.key: None, "trivial_max_over_range": 0.9}), "it overflows"
     assert "1 %" in goal.words
 
 

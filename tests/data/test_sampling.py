@@ -20,15 +20,24 @@ def save(path: Path, rows: int) -> Path:
     return path
 
 
-@pytest.mark.parametrize("rows", [LEAST_ROWS, 5_000, 100_000])
-def test_the_tables_share_no_row_and_are_spread_over_the_file(tmp_path: Path, rows: int) -> None:
+@pytest.mark.parametrize(
+    ("rows", "of_a_table", "wanted"),
+    [
+        (LEAST_ROWS, 10_000, LEAST_ROWS),
+        (5_000, 10_000, 5_000),
+        (100_000, 10_000, 10 * sampling.RUN_ROWS),
+        (100_000, LEAST_ROWS // 2, LEAST_ROWS),  # less than a run of the maximum length
+    ],
+)
+def test_the_tables_share_no_row_and_are_spread_over_the_file(
+    tmp_path: Path, rows: int, of_a_table: int, wanted: int
+) -> None:
     path = save(tmp_path / "a.npz", rows)
-    sample = sample_file(str(path), Request(), native_bytes=16 * 10_000)
+    sample = sample_file(str(path), Request(), native_bytes=16 * of_a_table)
     assert sample.rows == rows
     assert sample.native_bytes == 16 * rows
     training, test = (table.data[:, 0] for table in (sample.training, sample.test))
     assert not set(training) & set(test)
-    wanted = min(rows, 10 * sampling.RUN_ROWS)
     # The file's last run may be a shorter one.
     assert wanted - sampling.RUN_ROWS < len(training) + len(test) <= wanted
     for numbers in (training, test):
@@ -43,7 +52,7 @@ def test_neighbouring_rows_stay_together(tmp_path: Path) -> None:
     assert (steps == 1).mean() > 0.99
 
 
-def test_at_most_twice_the_sample_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_at_most_twice_the_sample_is_held() -> None:
     held = 0
 
     class Watched(np.ndarray):
@@ -62,10 +71,9 @@ def test_at_most_twice_the_sample_is_held(monkeypatch: pytest.MonkeyPatch) -> No
         held -= size
 
     blocks = [Block(np.arange(1000.0).reshape(-1, 1).view(Watched)) for _ in range(50)]
-    source = SimpleNamespace(rows=None, names=("a",), blocks=lambda rows: blocks)
-    monkeypatch.setattr(sampling, "RUN_ROWS", 100)
-    data, rows, whole = sampling._spread(source, 400, "reading", lambda: False)
-    assert (len(data), rows, whole) == (400, 50_000, True)
+    source = SimpleNamespace(rows=None, names=("a",), dtypes=("float64",), blocks=lambda rows: blocks)
+    data, finite, rows, whole = sampling._spread(source, 400, 100, "reading", lambda: False)
+    assert (len(data), finite.tolist(), rows, whole) == (400, [True], 50_000, True)
 
 
 def test_columns_with_nan_are_left_out(tmp_path: Path) -> None:
@@ -77,6 +85,19 @@ def test_columns_with_nan_are_left_out(tmp_path: Path) -> None:
     assert sample.left_out == ("b",)
     assert sample.warnings[-1] == "b: left out because of NaN or infinity"
     assert sorted([*sample.training.data[:, 1], *sample.test.data[:, 1]]) == sorted(data[:, 2])
+
+
+def test_nan_in_a_row_that_is_not_in_the_sample_is_found(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.npz", 100_000)
+    before = sample_file(str(path), Request(), native_bytes=1600)
+    sampled = {*before.training.data[:, 0], *before.test.data[:, 0]}
+    with np.load(path) as arrays:
+        data, names = arrays["data"], arrays["names"]
+    data[next(row for row in range(len(data)) if row not in sampled), 1] = np.nan
+    np.savez(path, data=data, names=names)
+    after = sample_file(str(path), Request(), native_bytes=1600)
+    assert (after.left_out, after.test.names) == (("value",), ("row",))
+    np.testing.assert_array_equal(after.test.data[:, 0], before.test.data[:, 0])
 
 
 def test_reading_stops_when_asked_and_the_sample_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

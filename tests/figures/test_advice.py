@@ -96,6 +96,15 @@ def test_codecs_are_marked_even_if_there_was_no_time_for_curves() -> None:
     assert errors.get_legend() is None
 
 
+def test_codecs_without_an_error_are_only_marked_at_their_speeds() -> None:
+    frame = codecs("value").assign(max_over_range=None, trivial_max_over_range=None)
+    curve = pd.DataFrame({"max_over_range": [None, None], "ratio_native_bytes": [9.0, 2.0]})
+    curve.attrs["name"] = "quantise+pcodec"
+    errors, speeds = draw_advice(frame, [curve], Goal(0.01)).axes
+    assert marks(errors) == []
+    assert [number for number, *_ in marks(speeds)] == ["1", "2", "3"]
+
+
 def test_the_trivial_codecs_error_is_stated_unless_no_error_is_allowed() -> None:
     (said,) = trivial_sentence(codecs("value"), Goal(0.01))
     assert said == "Storing only each column's mean would have a largest error / range of 90 %."

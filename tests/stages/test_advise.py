@@ -14,7 +14,6 @@ import uproot
 from baler_energy.cli import main
 from baler_energy.codecs.packing import Packing
 from baler_energy.data import sampling, toy
-from baler_energy.data.sampling import RUN_ROWS
 from baler_energy.errors import InputError
 from baler_energy.formats import Request, open_source
 from baler_energy.stages import advise, trials
@@ -100,8 +99,8 @@ def test_the_commands_of_a_trained_codec_keep_the_error_and_do_not_hold_the_file
         "compress",
         "decompress",
     ]
-    # Four of ten runs of rows were sampled, and half of them trained on.
-    assert prepare[prepare.index("--rows") + 1] == str(2 * RUN_ROWS)
+    # 100 kB of 32 B per row are 3125 rows: four of the eight runs of 782 rows that were sampled.
+    assert prepare[prepare.index("--rows") + 1] == str(4 * 782)
     assert compress[compress.index("--data") + 1] == str(objects)
     request = Request(columns=("X_*",), tree="Events")
     before, after = contents(objects, request), run_commands(said, tmp_path, monkeypatch, request)
@@ -139,7 +138,7 @@ def npz_with_nan(folder):
     values = np.random.default_rng(1).integers(0, 50, (1000, 3)) + 0.5
     values[17, 1] = np.nan
     np.savez(folder / "a.npz", data=values, names=np.array(["a", "b", "c"]))
-    return folder / "a.npz", (), values[:, [0, 2]], "a c"
+    return folder / "a.npz", (), values, "a b c"
 
 
 @pytest.mark.parametrize("write", [hdf5, npz_with_nan])
@@ -151,7 +150,9 @@ def test_the_commands_restore_files_of_other_formats(stage, tmp_path, monkeypatc
     (back,) = tmp_path.glob("*/decompress/reconstructed.*")
     with open_source(back) as source:
         assert " ".join(source.names) == names
-    assert ("Warning: b: left out because of NaN or infinity." in said.err) == (names == "a c")
+    with_nan = write is npz_with_nan
+    assert ("Warning: b: left out because of NaN or infinity." in said.err) == with_nan
+    assert ("columns with NaN or infinity, which these commands store, too: b." in said.out) == with_nan
 
 
 def test_the_commands_restore_chosen_branches_of_a_tree(stage, objects, tmp_path, monkeypatch, capsys):
@@ -172,7 +173,17 @@ TABLE, TRAINING = "a-compressed/table.npz", "a-compressed/training.npz"
         (False, ("a.root",), (), [], "a.root --columns X_*"),
         (True, ("a.root",), (), ["a.root --columns X_* --rows 300 --out " + TRAINING], "a.root"),
         (False, LEADING, (), [], f"a.root {LEADING_WORDS} X_*"),
-        (False, LEADING, ("X_pt_1",), [], f"a.root {LEADING_WORDS} X_eta met"),
+        (False, LEADING, ("X_pt_1",), [], f"a.root {LEADING_WORDS} X_*"),
+        (
+            True,
+            LEADING,
+            ("X_pt_1",),
+            [
+                f"a.root {LEADING_WORDS} X_eta met --rows {rows}"
+                for rows in (f"300 --out {TRAINING}", f"all --out {TABLE}")
+            ],
+            TABLE,
+        ),
         (
             True,
             LEADING,
@@ -199,6 +210,33 @@ def test_a_table_of_all_rows_is_only_made_if_compress_cannot_read_the_file(
     assert lines[-2].startswith(f"baler-energy compress --data {compressed} --transform ")
 
 
+STORED = "Codecs were compared without columns with NaN or infinity, which these commands store, too: d."
+NOT_STORED = "These commands leave out columns with NaN or infinity: d."
+
+
+@pytest.mark.parametrize(
+    ("file", "trains", "packing", "columns", "sentence"),
+    [
+        ("a.npz", False, "zstd", [], STORED),
+        ("a.npz", False, "quantise-0.01+zstd", [], STORED),
+        ("a.npz", False, "sz3-0.01", [], STORED),
+        ("a.npz", False, "float32-12+zstd", ["--columns", "c"], NOT_STORED),
+        ("a.npz", True, "zstd", ["--columns", "c"], NOT_STORED),
+        ("http://x/a.root", False, "zstd", ["--columns", "c"], NOT_STORED),
+    ],
+)
+def test_columns_with_nan_are_stored_by_codecs_that_can(file, trains, packing, columns, sentence):
+    parser = argparse.ArgumentParser()
+    advise.add_arguments(parser)
+    args = parser.parse_args([file])
+    sample = SimpleNamespace(test=SimpleNamespace(names=("c",)), left_out=("d",))
+    codec = pd.Series({"trains": trains, "packing": packing})
+    assert advise._column_words(codec, sample, args) == columns
+    assert advise._left_out_sentence(codec, sample, args) == [sentence]
+    nothing = SimpleNamespace(left_out=())
+    assert advise._column_words(codec, nothing, args) == advise._left_out_sentence(codec, nothing, args) == []
+
+
 @pytest.mark.long
 def test_lossless_tries_every_lossless_coder_and_no_training(stage, jets, tmp_path, monkeypatch, capsys):
     stage("advise", jets, "--lossless", *FAST)
@@ -211,7 +249,14 @@ def test_lossless_tries_every_lossless_coder_and_no_training(stage, jets, tmp_pa
 
 
 @pytest.mark.long
-def test_a_page_is_written(stage, jets, tmp_path, capsys):
+def test_a_page_is_written(stage, jets, tmp_path, monkeypatch, capsys):
+    write = advise._write_page
+
+    def write_page(*words):
+        assert "Use quantise-" in capsys.readouterr().out, "a page that cannot be written does not lose the results"
+        write(*words)
+
+    monkeypatch.setattr(advise, "_write_page", write_page)
     stage("advise", jets, "--error", 0.05, "--measure", "nrmse", "--html", tmp_path / "advice.html", *FAST)
     page = (tmp_path / "advice.html").read_text()
     assert "<svg" in page
@@ -230,15 +275,18 @@ def test_a_codec_that_is_missing_here_is_named_with_the_reason(stage, jets, tmp_
 
 
 @pytest.mark.long
-def test_a_training_that_fails_is_named_and_the_other_codecs_are_compared(stage, jets, monkeypatch, capsys):
+def test_what_fails_or_misses_the_goal_is_named_and_the_other_codecs_are_compared(stage, jets, monkeypatch, capsys):
     def diverges(*words, **more):
         raise InputError("Training diverged in epoch 1. Do something.")
 
+    real = trials._ladder
+    monkeypatch.setattr(trials, "_ladder", lambda name: real(name)[:1])  # float32 with one bit
     monkeypatch.setattr(trials, "train", diverges)
     stage("advise", jets, "--error", 0.05, *FAST)
     table, *paragraphs = capsys.readouterr().out.split("\n\n")
     (said,) = (one for one in paragraphs if one.startswith("Could not be trained: "))
     assert said.startswith("Could not be trained: baler 1/1, ") and said.endswith(" (training diverged in epoch 1).")
+    assert any("their error is too large with every packing: float32 (" in one for one in paragraphs)
     assert "No trained codec that was tried meets the goal." in paragraphs[0]
     assert "quantise" in table and "baler" not in table
 
@@ -279,8 +327,8 @@ def truncated(path, source):
         ("folder.parquet", "is not a file"),
         ("notes.txt", "unknown suffix '.txt'"),
         ("few.npz", "has 20 rows; at least 200 are needed"),
-        ("words.parquet", "column label contains text or other values that are not plain numbers"),
-        ("words.root", "has no numeric branch"),
+        ("words.parquet", "has no numeric columns; these are not plain numbers: label"),
+        ("words.root", "has no numeric branches; these are not plain numbers: label"),
         ("half.parquet", "is truncated, damaged or not a valid Parquet file"),
         ("half.root", "is truncated, damaged or not a valid ROOT file"),
         ("half.h5", "is truncated, damaged or not a valid HDF5 file"),
@@ -306,10 +354,41 @@ def test_a_file_that_cannot_be_used_is_one_line(jets, repository, tmp_path, monk
     assert reason in line.removeprefix(f"baler-energy advise: {name}: ")
 
 
+@pytest.mark.parametrize(
+    ("page", "reason"),
+    [
+        ("folder", "is a folder"),
+        ("missing/advice.html", "cannot be written: No such file or directory"),
+        ("file/advice.html", "cannot be written: Not a directory"),
+    ],
+)
+def test_a_page_that_cannot_be_written_is_refused_before_any_work(jets, tmp_path, monkeypatch, capfd, page, reason):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(sampling, "sample_file", lambda *_, **__: pytest.fail("the file was read"))
+    assert main(["advise", str(jets), "--html", page]) == 2
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith(f"baler-energy advise: {page}: {reason}. ")
+
+
 @pytest.mark.parametrize("error", ["0", "1", "-0.1", "nan", "much"])
 def test_an_error_is_a_share(stage, jets, error):
     with pytest.raises(SystemExit):
         stage("advise", jets, f"--error={error}")
+
+
+@pytest.mark.parametrize("measure", ["value", "relative"])
+def test_lossless_has_no_measure_of_an_error(capfd, measure):
+    assert main(["advise", "a.parquet", "--lossless", "--measure", measure]) == 2
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith(f"baler-energy advise: --measure {measure}: not allowed with --lossless")
+
+
+def test_lossless_has_no_error(capfd):
+    with pytest.raises(SystemExit):
+        main(["advise", "a.parquet", "--lossless", "--error", "0.01"])
+    assert "argument --error: not allowed with argument --lossless" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("limit_s", ["-1", "nan", "inf", "soon"])

@@ -112,7 +112,7 @@ def bad_inputs(folder: Path) -> dict[str, Path]:
     np.savez(folder / "inf.npz", **(ragged | {"data": np.array([[1.0, 2.0], [3.0, 4.0], [np.inf, 6.0]])}))
     np.savez(folder / "empty.npz", data=np.empty((0, 2)), names=x)
     np.savez(folder / "few.npz", data=np.ones((2, 2)), names=x)
-    pq.write_table(pa.table({"x": [1.0, 2.0, 3.0], "tag": ["a", "b", "c"]}), folder / "text.parquet")
+    pq.write_table(pa.table({"tag": ["a", "b", "c"]}), folder / "text.parquet")
     (folder / "foreign.root").write_bytes(b"<html>not found</html>" * 40)
     (folder / "foreign.h5").write_bytes(b"\x89PNG\r\n\x1a\n" * 40)
     (folder / "odd.csv").write_text("1,2\n")
@@ -121,7 +121,7 @@ def bad_inputs(folder: Path) -> dict[str, Path]:
         "column 'x' has infinity at row 2": folder / "inf.npz",
         "the table is empty": folder / "empty.npz",
         "has 2 rows, but 3": folder / "few.npz",
-        "column tag contains text": folder / "text.parquet",
+        "has no numeric columns; these are not plain numbers: tag": folder / "text.parquet",
         "not a valid ROOT file": folder / "foreign.root",
         "not a valid HDF5 file": folder / "foreign.h5",
         "--format": folder / "odd.csv",

@@ -186,6 +186,30 @@ def test_a_bound_holds_even_if_the_first_rows_have_a_smaller_range(
     assert (trials._trained_packing(trials.trainable()[0], "pcodec") is not None) == meets
 
 
+def test_a_way_of_rounding_that_reaches_the_goal_at_no_step_is_named_with_the_error_of_the_finest(
+    ticking: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trials = ticking(1e9, Goal(0.01, "nrmse"))
+    real = Trials._pilot
+
+    def pilot(self: Trials, point: PointOptions, table: str = "pilot") -> dict[str, Any]:
+        # The first rows meet the goal at the finest step; the sample does not.
+        finest = 0.02 if table == "test" else 0.01
+        error = {"float32-22": finest}.get(point.packing, 0.5 if "float32" in point.packing else 0.0)
+        return real(self, point, table) | {self.goal.key: error}
+
+    monkeypatch.setattr(Trials, "_pilot", pilot)
+    found = [point.packing for point in trials.without_training()]
+    assert trials.too_coarse == {"float32": 0.02}
+    assert any("quantise" in packing for packing in found) and not any("float32" in packing for packing in found)
+
+
+def test_an_error_that_overflows_is_infinite(ticking: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    trials = ticking(1e9, Goal(0.01, "relative"))
+    monkeypatch.setattr(Trials, "_pilot", lambda self, point, table: {"mean_relative_error_p99": None})
+    assert trials.error_of(trials.trainable()[0]) == float("inf")
+
+
 def test_a_training_without_time_for_its_packings_is_late_and_not_missed(
     ticking: Make, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -58,7 +58,7 @@ def _codec(part: pd.DataFrame, file_bytes: int, goal: Goal) -> dict[str, Any]:
     found |= {key: one[key] for key in _ERRORS}
     found |= {
         "trains": bool(training),
-        "meets": goal.holds({goal.key: None if pd.isna(one[goal.key]) else one[goal.key]}),
+        "meets": goal.holds({key: None if pd.isna(one[key]) else one[key] for key in _ERRORS}),
         "ratio": file_bytes / (file_bytes / one["ratio_native_bytes"] + model_bytes),
         "evidence": one["energy_evidence"],
         "memory_peak_mb": max(_number(of[name]["memory_peak_b"]) for name in ("compress", "decompress")) / _MB,

@@ -101,7 +101,8 @@ def column_errors(original: Floats, reconstructed: Floats, names: Sequence[str],
 
         The row ``all`` has means over the columns, except for ``max_over_range`` and ``ks_distance`` (also of the
         trivial codec), which are maxima, and for the mean and RMS of the relative error and the shares, which are taken
-        over all values that they count.
+        over all values that they count. Means and maxima are null if a column's value overflows, and skip columns
+        without one.
 
     Raises
     ------
@@ -119,7 +120,7 @@ def column_errors(original: Floats, reconstructed: Floats, names: Sequence[str],
 def summary(errors: pd.DataFrame) -> dict[str, str | float | int | None]:
     """Return the main numbers of `column_errors`; the primary error, ``mean_rms_over_range``, may be null.
 
-    It is null if all columns are constant.
+    It is null if all columns are constant, or if it overflows.
     """
     columns, overall = errors[errors["column"] != ALL], errors[errors["column"] == ALL].iloc[0]
     constant = int(columns["rms_over_range"].isna().sum())
@@ -177,8 +178,7 @@ def held_out_errors(errors: pd.DataFrame, held_out: pd.DataFrame) -> pd.DataFram
             "wasserstein_over_deviation": other["wasserstein_over_deviation"] * wider,
         }
     unknown = {name: math.nan for name in map(str, other) if name.startswith("trivial_")}
-    finite = {name: values.where(np.isfinite(values)) for name, values in changed.items()}
-    frame = other.assign(**{name: seen[name] for name in ("range", "standard_deviation")}, **finite, **unknown)
+    frame = other.assign(**{name: seen[name] for name in ("range", "standard_deviation")}, **changed, **unknown)
     return _with_overall(frame)
 
 
@@ -279,7 +279,7 @@ def _errors(before: Floats, after: Floats, dtype: str) -> dict[str, float | int]
     # Decompression rounds to the recorded type.
     trivial = _kept(before, np.full_like(before, round(mean) if np.dtype(dtype).kind in "iu" else mean), dtype)
     shares = {name: trivial[name.removeprefix("trivial_")] for name in _SHARES if name.startswith("trivial_")}
-    return {**_finite(values), **_kept(before, after, dtype), **shares}
+    return {**values, **_kept(before, after, dtype), **shares}
 
 
 def _relative_errors(before: Floats, residual: Floats) -> dict[str, float]:
@@ -316,9 +316,12 @@ def _kept(before: Floats, after: Floats, dtype: str) -> dict[str, float | int]:
 
 
 def _with_overall(frame: pd.DataFrame) -> pd.DataFrame:
-    """Add the row for all columns together."""
+    """Add the row for all columns together, and replace values that overflow: they are unknown, not infinite."""
     rows = [*frame.to_dict("records"), _overall(frame)]
-    return pd.DataFrame(rows).astype({"dtype": "string", "column": "string"})
+    together = pd.DataFrame(rows).astype({"dtype": "string", "column": "string"})
+    # Only now, so that a mean over the columns does not skip a column whose value overflows.
+    floats = together.select_dtypes("float")
+    return together.assign(**{str(name): values.where(np.isfinite(values)) for name, values in floats.items()})
 
 
 def _overall(frame: pd.DataFrame) -> dict[str, Any]:
@@ -339,7 +342,7 @@ def _overall(frame: pd.DataFrame) -> dict[str, Any]:
         "column": ALL,
         "dtype": None,
         **dict.fromkeys(_WITH_UNIT, math.nan),
-        **_finite(values),
+        **values,
         "nonzero_count": total,
         **counted,
         **{
@@ -347,11 +350,6 @@ def _overall(frame: pd.DataFrame) -> dict[str, Any]:
             for share, count in _SHARES.items()
         },
     }
-
-
-def _finite(values: Mapping[str, float]) -> dict[str, float]:
-    """Replace values that overflow (a residual over a subnormal number): they are unknown, not infinite."""
-    return {name: value if math.isfinite(value) else math.nan for name, value in values.items()}
 
 
 def _ks(first: Floats, second: Floats) -> float:

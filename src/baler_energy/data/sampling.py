@@ -20,11 +20,11 @@ __all__ = ["LEAST_ROWS", "RUN_ROWS", "Sample", "sample_file"]
 
 Floats = NDArray[np.float64]
 
-#: Consecutive rows in a run.
+#: Maximum number of consecutive rows in a run.
 RUN_ROWS = 2048
 #: With fewer rows, the fixed size of a compressed file outweighs the rows.
 LEAST_ROWS = 200
-#: Minimum number of runs; a small file has shorter ones.
+#: Minimum number of runs; a small file, or a small sample, has shorter ones.
 _LEAST_RUNS = 8
 #: Rows that are read at once.
 _READ_ROWS = 1 << 15
@@ -43,7 +43,7 @@ class Sample:
     rows
         Number of rows in the whole file; if reading was stopped and the file does not state it, of those read.
     left_out
-        Columns that are in neither table because they contain NaN or infinity.
+        Columns that are in neither table because they contain NaN or infinity, in the sample or in other rows.
     warnings
         Sentences for the user.
     """
@@ -68,9 +68,9 @@ def sample_file(
     *,
     stop: Callable[[], bool] = lambda: False,
 ) -> Sample:
-    """Read a file once, from front to back, and keep runs of rows that are spread evenly over it.
+    """Read a file from front to back, and keep runs of rows that are spread evenly over it.
 
-    Columns with NaN or infinity in the sample are left out, with a warning.
+    Columns with NaN or infinity in any row that was read are left out, with a warning.
 
     Parameters
     ----------
@@ -90,10 +90,10 @@ def sample_file(
     with open_source(source, request, file_format or format_of(source)) as opened:
         row_bytes = sum(np.dtype(name).itemsize for name in opened.dtypes)
         wanted = max(LEAST_ROWS, 2 * native_bytes // row_bytes)
-        data, rows, whole = _spread(opened, wanted, f"reading {source}", stop)
+        run_rows = min(RUN_ROWS, -(-wanted // _LEAST_RUNS))
+        data, finite, rows, whole = _spread(opened, wanted, run_rows, f"reading {source}", stop)
         if rows < LEAST_ROWS:
             raise InputError(f"{source}: has {rows} rows; at least {LEAST_ROWS} are needed to compare codecs.")
-        finite = np.isfinite(data).all(axis=0)
         left_out = tuple(opened.names[number] for number in np.flatnonzero(~finite))
         if not finite.any():
             raise InputError(f"{source}: every column contains NaN or infinity, so no codec can be compared.")
@@ -106,7 +106,7 @@ def sample_file(
     if left_out:
         warnings.append(f"{', '.join(left_out)}: left out because of NaN or infinity")
     # Runs alternate between the two tables.
-    run_rows = max(1, min(RUN_ROWS, len(data) // _LEAST_RUNS))
+    run_rows = max(1, min(run_rows, len(data) // _LEAST_RUNS))
     to_test = np.arange(len(data)) // run_rows % 2 == 1
     training, test = (
         Table(np.ascontiguousarray(data[mine][:, finite]), names, dtypes, origin) for mine in (~to_test, to_test)
@@ -114,8 +114,10 @@ def sample_file(
     return Sample(training, test, total, left_out, tuple(warnings))
 
 
-def _spread(opened: Source, wanted: int, label: str, stop: Callable[[], bool]) -> tuple[Floats, int, bool]:
-    """Keep evenly spread runs of rows, `wanted` rows in total.
+def _spread(
+    opened: Source, wanted: int, run_rows: int, label: str, stop: Callable[[], bool]
+) -> tuple[Floats, NDArray[np.bool_], int, bool]:
+    """Keep evenly spread runs of `run_rows` rows, `wanted` rows in total.
 
     The number of rows in the file need not be known in advance: once twice as many runs as needed are kept, every
     second one is dropped, and from then on half as many are kept.
@@ -123,10 +125,12 @@ def _spread(opened: Source, wanted: int, label: str, stop: Callable[[], bool]) -
     Returns
     -------
     tuple
-        The rows, the number of rows that were read, and whether these are all.
+        The rows; for all rows that were read: whether each column is finite; their number; whether these are all.
     """
     kept: list[Floats] = []
-    most, stride, rows, whole = max(1, -(-wanted // RUN_ROWS)), 1, 0, True
+    most, stride, rows, whole = -(-wanted // run_rows), 1, 0, True
+    finite = np.ones(len(opened.names), np.bool_)
+    has_floats = any(np.dtype(name).kind == "f" for name in opened.dtypes)
     numbers = count()
     total = None if opened.rows is None else -(-opened.rows // _READ_ROWS)
     for block in progress(opened.blocks(_READ_ROWS), total=total, label=label, unit="blocks"):
@@ -134,10 +138,12 @@ def _spread(opened: Source, wanted: int, label: str, stop: Callable[[], bool]) -
             whole = False
             break
         rows += len(block.data)
-        for first, last in spans(len(block.data), RUN_ROWS):
+        if has_floats:
+            finite &= np.isfinite(block.data).all(axis=0)
+        for first, last in spans(len(block.data), run_rows):
             if next(numbers) % stride == 0:
                 kept.append(block.data[first:last].copy())
             if len(kept) > 2 * most:
                 kept, stride = kept[::2], 2 * stride
     chosen = kept if len(kept) <= most else [kept[place] for place in np.linspace(0, len(kept) - 1, most).astype(int)]
-    return np.concatenate([np.empty((0, len(opened.names))), *chosen]), rows, whole
+    return np.concatenate([np.empty((0, len(opened.names))), *chosen]), finite, rows, whole

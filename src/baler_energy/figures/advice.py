@@ -115,16 +115,17 @@ def draw_advice(codecs: pd.DataFrame, curves: Sequence[pd.DataFrame], goal: Goal
 
 def _errors(panel: Axes, curves: Sequence[pd.DataFrame], codecs: pd.DataFrame, goal: Goal) -> None:
     for number, curve in enumerate(curves):
-        known = curve[curve[goal.key] > 0]
+        # Null if all columns are constant.
+        errors = pd.to_numeric(curve[goal.key])
+        known = errors > 0
         look: dict[str, Any] = {
             "color": COLOURS[number % len(COLOURS)],
             # The fifth curve has the first one's colour, and another line.
             "linestyle": ("-", "--", ":", "-.")[(number + number // len(COLOURS)) % 4],
         }
-        panel.plot(known[goal.key], known["ratio_native_bytes"], label=plain(curve.attrs["name"]), **look)
+        panel.plot(errors[known], curve["ratio_native_bytes"][known], label=plain(curve.attrs["name"]), **look)
     panel.axvline(goal.error, color="0.6", linewidth=0.9)
     panel.set(xscale="log", xlabel=_AXES[goal.measure])
-    # Null if all columns are constant.
     errors = pd.to_numeric(codecs[goal.key])
     if (errors > 0).any():
         panel.update_datalim([(error, 1.0) for error in errors[errors > 0]], updatey=False)

@@ -84,7 +84,7 @@ def open_source(path: Path | str, request: Request | None = None, file_format: s
     path
         A file; for formats that support it, also a URL (root://, http://, https://).
     request
-        Which columns to read, and how to form rows; None reads everything.
+        Which columns to read, and how to form rows; None reads all numeric columns.
     file_format
         A key of `variants.FORMATS`; None: by the suffix. A prepared table in an npz file is recognised either way.
 

@@ -13,7 +13,7 @@ from awkward.contents import ListOffsetArray, NumpyArray
 from numpy.typing import NDArray
 
 from baler_energy.errors import InputError, UnavailableError
-from baler_energy.formats.reading import Request, choose, is_url, listing, refuse_text
+from baler_energy.formats.reading import Request, choose, is_url, keep_numeric, listing
 
 __all__ = ["Branches", "Selection", "leading", "load", "objects", "open_file", "select"]
 
@@ -98,11 +98,10 @@ def select(source: str, file: Any, request: Request) -> Selection:
     leaves = _leaves(tree)
     chosen = choose(source, request.columns, list(leaves), "branch")
     kinds = {name: _kind(leaves[name]) for name in chosen}
+    others = [name for name in chosen if kinds[name] == _OTHER]
+    names, warnings = keep_numeric(source, request, chosen, others, "branches")
     if request.columns is None:
-        names, warnings = _numeric(source, leaves, kinds)
-    else:
-        names, warnings = chosen, ()
-        refuse_text(source, [name for name in names if kinds[name] == _OTHER])
+        _check_counters(source, leaves, kinds)
     whole = len(file.keys(recursive=True, cycle=False)) == 1 and len(names) == len(leaves)
     return Selection(tree, leaves, names, kinds, None if whole else "branches or objects that were not read", warnings)
 
@@ -171,15 +170,12 @@ def _plain(layout: Any) -> bool:
     return plain and layout.data.ndim == 1 and layout.data.dtype.kind in "fiub"
 
 
-def _numeric(
-    source: str, leaves: Mapping[str, Any], kinds: Mapping[str, str]
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the numeric branches, whose jagged ones must share one counter, and a warning about the others."""
-    names = tuple(name for name, kind in kinds.items() if kind != _OTHER)
+def _check_counters(source: str, leaves: Mapping[str, Any], kinds: Mapping[str, str]) -> None:
+    """Check that all jagged branches share one counter; raises `InputError`."""
     groups: dict[str, list[str]] = {}
-    for name in names:
-        counter = getattr(leaves[name], "count_branch", None)
-        if kinds[name] == _JAGGED and counter is not None:
+    for name, kind in kinds.items():
+        counter = getattr(leaves[name], "count_branch", None) if kind == _JAGGED else None
+        if counter is not None:
             groups.setdefault(counter.name, []).append(name)
     if len(groups) > 1:
         shown = listing([f"{counter} ({len(group)} branches, as {group[0]})" for counter, group in groups.items()])
@@ -187,10 +183,6 @@ def _numeric(
             f"{source}: its jagged branches count different objects, but a table can only have one kind: {shown}. "
             "Choose branches with --columns."
         )
-    if not names:
-        raise InputError(f"{source}: the tree has no numeric branches.")
-    others = [name for name, kind in kinds.items() if kind == _OTHER]
-    return names, (f"branches that are not plain numbers were left out: {listing(others)}",) if others else ()
 
 
 def load(source: str, selection: Selection, arrays: Iterable[tuple[str, ak.Array]], first_event: int = 0) -> Branches:

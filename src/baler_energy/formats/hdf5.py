@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from baler_energy.errors import InputError
 from baler_energy.formats.base import Block, Opened, Target, matrix, native, spans
-from baler_energy.formats.reading import Request, choose, integral_dtypes, listing, refuse_text
+from baler_energy.formats.reading import Request, choose, integral_dtypes, keep_numeric, listing, refuse_text
 
 __all__ = ["sink", "source"]
 
@@ -39,14 +39,15 @@ class _Selection:
         The dataset, or the group of 1-D datasets.
     names, available
         Selected columns, and all columns.
-    unused
-        See `Source.unused`.
+    unused, warnings
+        See `Source`.
     """
 
     item: h5py.Dataset | h5py.Group
     names: tuple[str, ...]
     available: tuple[str, ...]
     unused: str | None
+    warnings: tuple[str, ...]
 
     @property
     def kind(self) -> str:
@@ -105,7 +106,7 @@ def source(path: str, request: Request, file_format: str, stack: ExitStack) -> O
         for columns in _pieces(table, rows):
             yield Block(matrix(columns))
 
-    return Opened(table.names, dtypes, len(first), layout, read, table.unused)
+    return Opened(table.names, dtypes, len(first), layout, read, table.unused, table.warnings)
 
 
 def _pieces(table: _Selection, rows: int) -> Iterator[tuple[NDArray[Any], ...]]:
@@ -129,13 +130,13 @@ def _select(source: str, file: h5py.File, request: Request) -> _Selection:
         There is no table, or several to choose from, or a column is missing or not numeric.
     """
     item = _table(source, file, request.tree)
-    names, available = (_of_group if isinstance(item, h5py.Group) else _of_dataset)(source, item, request)
+    names, available, warnings = (_of_group if isinstance(item, h5py.Group) else _of_dataset)(source, item, request)
     unused = "columns that were not read" if len(names) < len(available) else None
     taken = [item[name].name for name in names] if isinstance(item, h5py.Group) else [item.name]
     others = [dataset.name for dataset in _datasets(file) if dataset.name not in taken]
     if others and unused is None:
         unused = f"datasets other than the one read ({listing(others)})"
-    return _Selection(item, names, tuple(available), unused)
+    return _Selection(item, names, tuple(available), unused, warnings)
 
 
 def _datasets(group: h5py.Group) -> list[h5py.Dataset]:
@@ -164,10 +165,12 @@ def _table(source: str, file: h5py.File, wanted: str | None) -> h5py.Dataset | h
     raise InputError(f"{source}: contains several tables: {listing(list(tables))}. Choose one with --tree.")
 
 
-def _of_group(source: str, group: h5py.Group, request: Request) -> tuple[tuple[str, ...], list[str]]:
+def _of_group(source: str, group: h5py.Group, request: Request) -> tuple[tuple[str, ...], list[str], tuple[str, ...]]:
+    """Return the columns, all columns, and a warning about those that are left out."""
     available = [key for key, item in group.items() if isinstance(item, h5py.Dataset) and item.ndim == 1]
-    names = choose(source, request.columns, available)
-    refuse_text(source, [name for name in names if group[name].dtype.kind not in "fiub"])
+    chosen = choose(source, request.columns, available)
+    others = [name for name in chosen if group[name].dtype.kind not in "fiub"]
+    names, warnings = keep_numeric(source, request, chosen, others)
     lengths = {name: len(group[name]) for name in names}
     if len(set(lengths.values())) > 1:
         sizes = ", ".join(f"{name} has {length}" for name, length in lengths.items())
@@ -175,15 +178,19 @@ def _of_group(source: str, group: h5py.Group, request: Request) -> tuple[tuple[s
             f"{source}: the columns of {group.name} differ in length: {sizes}. Choose columns of the same length with "
             "--columns."
         )
-    return names, available
+    return names, available, warnings
 
 
-def _of_dataset(source: str, dataset: h5py.Dataset, request: Request) -> tuple[tuple[str, ...], list[str]]:
+def _of_dataset(
+    source: str, dataset: h5py.Dataset, request: Request
+) -> tuple[tuple[str, ...], list[str], tuple[str, ...]]:
+    """Return the same as `_of_group`."""
     if dataset.dtype.names:
         available = list(dataset.dtype.names)
-        names = choose(source, request.columns, available)
-        refuse_text(source, [name for name in names if dataset.dtype[name].kind not in "fiub"])
-        return names, available
+        chosen = choose(source, request.columns, available)
+        others = [name for name in chosen if dataset.dtype[name].kind not in "fiub"]
+        names, warnings = keep_numeric(source, request, chosen, others)
+        return names, available, warnings
     if dataset.dtype.kind not in "fiub":
         refuse_text(source, [dataset.name])
     if _NAMES not in dataset.attrs:
@@ -192,7 +199,7 @@ def _of_dataset(source: str, dataset: h5py.Dataset, request: Request) -> tuple[t
     available = [label.decode() if isinstance(label, bytes) else str(label) for label in labels]
     if len(available) != dataset.shape[1]:
         raise InputError(f"{source}: {dataset.name} has {dataset.shape[1]} columns and {len(available)} names.")
-    return choose(source, request.columns, available), available
+    return choose(source, request.columns, available), available, ()
 
 
 def sink(path: Path, target: Target, stack: ExitStack) -> Callable[[Block], None]:

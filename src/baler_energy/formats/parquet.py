@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from baler_energy.errors import InputError
 from baler_energy.formats.base import Block, Opened, Target, matrix, native
-from baler_energy.formats.reading import Request, choose, refuse_text
+from baler_energy.formats.reading import Request, choose, keep_numeric
 
 __all__ = ["sink", "source"]
 
@@ -33,7 +33,7 @@ def source(path: str, request: Request, file_format: str, stack: ExitStack) -> O
     """Open a Parquet file."""
     file = stack.enter_context(pq.ParquetFile(path, buffer_size=_BUFFER_BYTES, pre_buffer=False))
     schema, rows = file.schema_arrow, int(file.metadata.num_rows)
-    names = _numeric_names(path, schema, request)
+    names, warnings = _select(path, schema, request)
     dtypes = tuple(np.dtype(schema.field(name).type.to_pandas_dtype()).name for name in names)
     unused = "columns that were not read" if len(names) < len(schema.names) else None
     layout = {"format": "parquet", "compression": _compression(file.metadata)}
@@ -45,14 +45,14 @@ def source(path: str, request: Request, file_format: str, stack: ExitStack) -> O
             yield Block(matrix(_to_arrays(path, batch, names, first)))
             first += batch.num_rows
 
-    return Opened(names, dtypes, rows, layout, read, unused)
+    return Opened(names, dtypes, rows, layout, read, unused, warnings)
 
 
-def _numeric_names(source: str, schema: pa.Schema, request: Request) -> tuple[str, ...]:
-    """Return the requested columns; raises `InputError` if one is missing or not numeric."""
-    names = choose(source, request.columns, schema.names)
-    refuse_text(source, [name for name in names if not _numeric(schema.field(name).type)])
-    return names
+def _select(source: str, schema: pa.Schema, request: Request) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the requested columns, and a warning about others (`keep_numeric`); raises `InputError`."""
+    chosen = choose(source, request.columns, schema.names)
+    others = [name for name in chosen if not _numeric(schema.field(name).type)]
+    return keep_numeric(source, request, chosen, others)
 
 
 def _to_arrays(

@@ -20,6 +20,7 @@ __all__ = [
     "choose",
     "integral_dtypes",
     "is_url",
+    "keep_numeric",
     "listing",
     "reading",
     "refuse_text",
@@ -39,7 +40,7 @@ class Request:
     Parameters
     ----------
     columns
-        Names in the requested order; None: all.
+        Names in the requested order; None: all numeric ones.
     tree
         ROOT tree, or HDF5 dataset or group; None: the only one.
     layout
@@ -112,6 +113,36 @@ def refuse_text(source: str, names: Sequence[str]) -> None:
             f"{source}: column {', '.join(names)} contains text or other values that are not plain numbers. Choose "
             "numeric columns with --columns."
         )
+
+
+def keep_numeric(
+    source: str, request: Request, chosen: Sequence[str], others: Sequence[str], kinds: str = "columns"
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the numeric ones of the chosen columns, and a warning if others are left out.
+
+    Columns are only left out if the request names none.
+
+    Parameters
+    ----------
+    source, request
+        The file, and what to read from it.
+    chosen, others
+        The columns from `choose`, and those of them that are not numeric.
+    kinds
+        What the columns are called.
+
+    Raises
+    ------
+    InputError
+        A column that was requested is not numeric, or no column is.
+    """
+    if request.columns is not None:
+        refuse_text(source, others)
+    text = set(others)
+    names = tuple(name for name in chosen if name not in text)
+    if not names:
+        raise InputError(f"{source}: has no numeric {kinds}; these are not plain numbers: {listing(others)}.")
+    return names, (f"{kinds} that are not plain numbers were left out: {listing(others)}",) if others else ()
 
 
 def integral_dtypes(stored: Sequence[np.dtype[Any]], blocks: Iterable[Iterable[NDArray[Any]]]) -> tuple[str, ...]:

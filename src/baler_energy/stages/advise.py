@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from baler_energy.analysis.goal import MEASURES, Goal
+from baler_energy.codecs.packing import Packing
 from baler_energy.config.options import add_options, option
 from baler_energy.config.parameters import AXES, Parameters
 from baler_energy.config.recommended import RECOMMENDED_EPOCHS
 from baler_energy.config.texts import FILES, REMOTE, one_of
 from baler_energy.errors import InputError
-from baler_energy.files import write_text
+from baler_energy.files import check_writable, write_text
 from baler_energy.formats import FILE_FORMATS, Request, check_request, format_of, is_url
 from baler_energy.meters.options import add_session_arguments
 from baler_energy.progress import announce
@@ -64,10 +65,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--measure",
         choices=tuple(MEASURES),
-        default="value",
         help="how the error is measured. value: error of every value over its column's range; nrmse: RMS error over "
         "the column's standard deviation, mean over columns; relative: error over the value itself, for 99 %% of the "
-        "non-zero values, mean over columns (default: %(default)s)",
+        f"non-zero values, mean over columns (default: {Goal.measure})",
     )
     parser.add_argument("--html", type=Path, metavar="PAGE", help="also write table and figure as a web page")
     parser.add_argument(
@@ -86,9 +86,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_options(parser, Parameters, only=["epochs", "threads"], defaults={"epochs": RECOMMENDED_EPOCHS})
     file = parser.add_argument_group("your file")
-    add_file_arguments(
-        file, formats=FILE_FORMATS, default_format="by the suffix", default_columns="all; ROOT: all numeric ones"
-    )
+    add_file_arguments(file, formats=FILE_FORMATS, default_format="by the suffix", default_columns="all numeric ones")
     add_session_arguments(parser)
     parser.set_defaults(min_window_s=1.0, idle_s=2.0)
 
@@ -97,6 +95,9 @@ def run(args: argparse.Namespace) -> None:
     """Run the stage from parsed options."""
     # Report an invalid request before importing anything heavy.
     check_request(args.file, request_of(args), args.format or format_of(args.file))
+    goal = _goal(args)
+    if args.html is not None:
+        check_writable(args.html)
     limit = TimeLimit(args.limit_s)
     from baler_energy.data.sampling import sample_file
     from baler_energy.figures.advice import advice_table
@@ -111,27 +112,30 @@ def run(args: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory(prefix="baler-energy-advise-") as folder:
         from baler_energy.stages.trials import Trials, best_coder
 
-        trials = Trials(sample, _goal(args), Path(folder), measuring, base, limit, curves_follow=args.html is not None)
+        trials = Trials(sample, goal, Path(folder), measuring, base, limit, curves_follow=args.html is not None)
         codecs, missed = advise(trials)
         curves = [] if args.html is None else trials.curves(best_coder(list(codecs["packing"])))
     said = _said(codecs, missed, trials, args)
+    # Before the page, so that the results are not lost if it cannot be written.
+    print(advice_table(codecs, trials.goal).to_string(index=False), *said, sep="\n\n")
     if args.html is not None:
         _write_page(args.html, codecs, curves, trials, said)
-    print(advice_table(codecs, trials.goal).to_string(index=False), *said, sep="\n\n")
 
 
 def advise(trials: "Trials") -> "tuple[pd.DataFrame, dict[str, float]]":
-    """Try codecs on a sample until the time is over, and rank them; at least one is measured.
+    """Try codecs on a sample until the time is over, and rank them; if any meets the goal, at least one is measured.
 
     Parameters
     ----------
     trials
-        The sample, the goal and the time limit; its ``late`` names what was not tried.
+        The sample, the goal and the time limit; its ``late`` names what was not tried, its ``too_coarse`` the ways of
+        rounding that do not reach the goal.
 
     Returns
     -------
     tuple
-        The codecs, from `analysis.advice.ranked`; and the errors of those that do not reach the goal with any packing.
+        The codecs, from `analysis.advice.ranked`; and the errors of the transforms that do not reach the goal with any
+        packing.
 
     Raises
     ------
@@ -190,15 +194,20 @@ def _said(codecs: "pd.DataFrame", missed: Mapping[str, float], trials: "Trials",
     number, recommendation = recommended(codecs, goal, trained=trained)
     said = [recommendation]
     if number >= 0:
-        commands = _commands(codecs.iloc[number], sample, args)
-        said.append("\n  ".join(["To compress and decompress the file with it:", *commands]))
-    said += [*missed_sentence(missed, goal), *reasons_sentence("Could not be trained", trials.failed)]
+        best = codecs.iloc[number]
+        said.append("\n  ".join(["To compress and decompress the file with it:", *_commands(best, sample, args)]))
+        said += _left_out_sentence(best, sample, args)
+    said += missed_sentence({**trials.too_coarse, **missed}, goal)
+    said += reasons_sentence("Could not be trained", trials.failed)
     said += [*reasons_sentence("Not tried", trials.missing()), *late_sentence(trials.late)]
     return [*said, *trivial_sentence(codecs, goal), sample_sentence(sample, goal)]
 
 
 def _goal(args: argparse.Namespace) -> Goal:
-    return Goal(0.0) if args.lossless else Goal(args.error, args.measure)
+    """Return the requested goal; raises `InputError` for a measure of no error."""
+    if args.lossless and args.measure is not None:
+        raise InputError(f"--measure {args.measure}: not allowed with --lossless, since there is no error. Remove one.")
+    return Goal(0.0) if args.lossless else Goal(args.error, args.measure or Goal.measure)
 
 
 def _write_page(
@@ -221,7 +230,7 @@ def _commands(codec: "pd.Series[Any]", sample: "Sample", args: argparse.Namespac
     columns of its training. A URL, and leading objects for a trained codec, need a table of all rows first.
     """
     folder, data, lines = f"{Path(args.file).stem}-compressed", args.file, []
-    how, what, columns, checkpoint = _codec_words(codec), _file_words(args), _column_words(args, sample), []
+    how, what, columns, checkpoint = _codec_words(codec), _file_words(args), _column_words(codec, sample, args), []
 
     def prepare(rows: str, out: str) -> list[str]:
         return ["prepare", "--input", args.file, *what, *columns, "--rows", rows, "--out", out]
@@ -259,13 +268,33 @@ def _file_words(args: argparse.Namespace) -> list[str]:
     return words + (["--layout", args.layout] if args.layout != Request().layout else [])
 
 
-def _column_words(args: argparse.Namespace, sample: "Sample") -> list[str]:
-    """Return the option that selects the columns that codecs were compared on."""
+def _column_words(codec: "pd.Series[Any]", sample: "Sample", args: argparse.Namespace) -> list[str]:
+    """Return the option that selects the requested columns, without those that the commands would refuse."""
     columns = args.columns
-    if sample.left_out:
+    if sample.left_out and not _stores_every_value(codec, args):
         columns = sample.test.names
-    if sample.left_out and args.layout == "leading":
-        # Columns name_0, name_1, ... of a branch; the branch is left out if one of them is.
-        known, gone = ([re.sub(r"_\d+$", "", name) for name in names] for names in (columns, sample.left_out))
-        columns = [name for name in dict.fromkeys(known) if name not in gone]
+        if args.layout == "leading":
+            # Columns name_0, name_1, ... of a branch; the branch is left out if one of them is.
+            known, gone = ([re.sub(r"_\d+$", "", name) for name in names] for names in (columns, sample.left_out))
+            columns = [name for name in dict.fromkeys(known) if name not in gone]
     return ["--columns", *columns] if columns else []
+
+
+def _left_out_sentence(codec: "pd.Series[Any]", sample: "Sample", args: argparse.Namespace) -> list[str]:
+    """Say what becomes of columns on which codecs were not compared; empty if there are none."""
+    if not sample.left_out:
+        return []
+    names = ", ".join(sample.left_out)
+    if _stores_every_value(codec, args):
+        return [f"Codecs were compared without columns with NaN or infinity, which these commands store, too: {names}."]
+    return [f"These commands leave out columns with NaN or infinity: {names}."]
+
+
+def _stores_every_value(codec: "pd.Series[Any]", args: argparse.Namespace) -> bool:
+    """Whether the commands for a codec also store columns with NaN or infinity.
+
+    A training and a table of all rows refuse such columns. Packings that keep a bound store them unchanged; a number
+    format may be too narrow for their other values, on which it was not tried.
+    """
+    words = Packing.parse(str(codec["packing"])).words
+    return not (codec["trains"] or is_url(args.file)) and all(word.lossless or word.keeps_bound for word in words)

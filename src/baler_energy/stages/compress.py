@@ -58,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         file,
         formats=FORMATS,
         default_format="by the suffix and the contents",
-        default_columns="those of the training, or all without training",
+        default_columns="those of the training, or all numeric ones without training",
     )
     add_point_arguments(parser)
     add_session_arguments(parser)

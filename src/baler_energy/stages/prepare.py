@@ -62,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='columns that the table must have, by what needs them: {"my plot": ["pt", "eta"]}',
     )
     file = parser.add_argument_group("your own file")
-    add_file_arguments(file, formats=FILE_FORMATS, default_format="by the suffix", default_columns="all")
+    add_file_arguments(file, formats=FILE_FORMATS, default_format="by the suffix", default_columns="all numeric ones")
     add_options(file, OwnFile, only=["sha256", "seed"], defaults={"seed": 0})
 
 

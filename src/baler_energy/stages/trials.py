@@ -1,5 +1,6 @@
 """Trials of codecs on a sample of a file: which packings meet the requested error, and what each codec costs."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -77,6 +78,8 @@ class Trials:
         Names of what was not tried because the time was over; the trials add to it.
     failed
         Reasons why codecs could not be trained, by name; the trials add to it.
+    too_coarse
+        Errors, at their finest step, of the ways of rounding that reach the goal at no step; the trials add to it.
     """
 
     sample: Sample
@@ -88,6 +91,7 @@ class Trials:
     curves_follow: bool = False
     late: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
+    too_coarse: dict[str, float] = field(default_factory=dict)
 
     def prepare(self) -> None:
         """Write the sample's tables."""
@@ -143,7 +147,7 @@ class Trials:
 
     def error_of(self, point: PointOptions) -> float:
         """Return the goal's error of a trained transform whose latents are stored as computed."""
-        return float(self._pilot(point.changed(packing="none"))[self.goal.key])
+        return self._error(point.changed(packing="none"))
 
     def measured(self, point: PointOptions) -> Runs:
         """Measure compressing and decompressing the sample with a codec; return its rows of ``runs`` with errors."""
@@ -206,6 +210,7 @@ class Trials:
         for name, kind in self._in_time(_kinds(), _SEARCH, lambda one: one[0]):
             word = self._coarsest(name, kind, self._identity)
             if word is None:
+                self.too_coarse[name] = self._error(self._identity(_ladder(name)[-1]), "test")
                 continue
             every = [word] if not issubclass(kind, Numbers) else [f"{word}+{coder}" for coder in _coders()]
             ratios = {packing: self._ratio(packing) for packing in self._in_time(every, _SEARCH, str, least=1)}
@@ -271,6 +276,11 @@ class Trials:
         errors = error_measures.column_errors(before.data, after.data, before.names, before.dtypes)
         ratio = before.native_bytes / trip.compressed_bytes
         return error_measures.summary(errors) | {"ratio_native_bytes": ratio, "packing": point.packing}
+
+    def _error(self, point: PointOptions, table: str = "pilot") -> float:
+        """Return the goal's error of a codec on some rows; infinite if it overflows or the codec fails."""
+        error = self._pilot(point, table)[self.goal.key]
+        return math.inf if error is None else float(error)
 
     def _identity(self, packing: str) -> PointOptions:
         return self.base.changed(transform=NO_TRANSFORM, packing=packing)
