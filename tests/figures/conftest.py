@@ -314,6 +314,7 @@ class _Maker:
         return {
             "mean_rms_over_range": error,
             "max_over_range": error * 30,
+            "mean_relative_error_median": error * 3,
             "mean_nrmse": error / TRIVIAL,
             "columns_worse_than_mean": 0,
             "held_out_rows": point["rows"] // 5,

@@ -40,6 +40,8 @@ CALLS = {
     ),
     "fast": (("differentiate", "our/codecs/baler/fast.py", 0.9),),
 }
+#: Errors that are means over columns.
+_ERRORS = ("mean_rms_over_range", "mean_relative_error_median")
 _COSTS = (
     *(
         "duration_s",
@@ -106,7 +108,7 @@ def _at_reference(table: pd.DataFrame) -> pd.DataFrame:
 def _engine(table: pd.DataFrame, engine: str, precision: str, cost: float, error: float) -> pd.DataFrame:
     other = table.assign(engine=engine, precision=precision, run_id=f"{engine}/{precision}/" + table["run_id"])
     factors = dict.fromkeys((*_COSTS, "cpu_time_s", "co2e_kg"), cost)
-    factors |= dict.fromkeys(("mean_rms_over_range", "max_over_range", "rms_over_range"), error)
+    factors |= dict.fromkeys((*_ERRORS, "max_over_range", "rms_over_range"), error)
     factors |= dict.fromkeys(("value", "value_per_iteration", "loss"), cost) | {"memory_peak_b": 1.1}
     for name in factors.keys() & set(other.columns):
         other[name] = other[name].astype(float) * factors[name]
@@ -126,6 +128,7 @@ def _packed(table: pd.DataFrame, packing: str) -> pd.DataFrame:
     if bound is not None:
         other["max_over_range"] = bound * 0.999
         other["mean_rms_over_range"] = bound / 4
+        other["mean_relative_error_median"] = 3 * bound / 4
     return other
 
 
@@ -134,6 +137,7 @@ def _classical(runs: pd.DataFrame, packing: str) -> pd.DataFrame:
     absent = {name: None for name in AXES if not applies(name, "identity")}
     mine = runs[runs["operation"] != "train"].assign(transform="identity", packing=packing, **absent)
     results = {"mean_rms_over_range": error, "mean_nrmse": error / 0.08, "max_over_range": 4 * error}
+    results |= {"mean_relative_error_median": 3 * error}
     results |= {"ratio_native_bytes": ratio, "compressed_bytes": mine["rows"] * 96 / ratio}
     results |= dict.fromkeys((name for name in mine if name.startswith("held_out")), math.nan)
     return mine.assign(run_id=f"identity/{packing}/" + mine["run_id"], **results)
@@ -143,7 +147,7 @@ def _model(table: pd.DataFrame, model: str, parameters: int) -> pd.DataFrame:
     other = table.assign(model=model, run_id=f"{model}/" + table["run_id"])
     size = parameters / _PARAMETERS
     factors = dict.fromkeys((*_COSTS, "flops"), size)
-    factors |= dict.fromkeys(("mean_rms_over_range", "rms_over_range"), size**-0.3)
+    factors |= dict.fromkeys((*_ERRORS, "rms_over_range"), size**-0.3)
     for name in factors.keys() & set(other.columns):
         other[name] = other[name].astype(float) * factors[name]
     return other.assign(parameters=parameters) if "parameters" in other else other
@@ -168,7 +172,7 @@ def _forward(runs: pd.DataFrame) -> pd.DataFrame:
     """Rows of the forward pass, which takes as long as decompression."""
     parameters = runs["parameters"].dropna().iloc[0]
     rows = runs[runs["operation"] == "decompress"].assign(operation="forward", parameters=parameters)
-    return rows.drop(columns=["mean_rms_over_range", "max_over_range"]).reindex(columns=runs.columns)
+    return rows.drop(columns=[*_ERRORS, "max_over_range"]).reindex(columns=runs.columns)
 
 
 def _calls(tables: Tables, engine: str) -> pd.DataFrame:

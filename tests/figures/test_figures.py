@@ -30,7 +30,7 @@ EACH_MARK_IS_A_RUN = ("meters", "iterations", "contamination", "foreign", "co2e_
 #: Labels of pure numbers, which need no unit.
 PURE = re.compile(
     r"Epochs?|Threads|Parameters.*|Rows.*|Batch.*|Rec\. / orig\.|.* / range|Operation|Loss.*|Second / first|"
-    r"Residual.*|eta|.*mult.*|.*NRMSE"
+    r"Residual.*|eta|.*mult.*|.*NRMSE|.*relative error"
 )
 
 

@@ -324,7 +324,6 @@ def test_tables_without_data_give_the_reason(tmp_path: Path, write: Write) -> No
     for name, words in {
         "variation": "at least two repeats",
         "pruning": "No pruned network was applied in the same way as an unpruned one",
-        "published": "The study compares no codecs",
         "peers": "No other tool measured the same windows",
         "findings": "No results of other studies were imported",
         "calibration": "The machine was not calibrated",

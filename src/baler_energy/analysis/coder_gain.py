@@ -40,9 +40,7 @@ def coder_gain(runs: pd.DataFrame, measure: str = "error") -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _at(
-    points: pd.DataFrame, repeats: list[pd.DataFrame], codec: dict[Any, Any], measure: str
-) -> list[dict[str, Any]]:
+def _at(points: pd.DataFrame, repeats: list[pd.DataFrame], codec: dict[Any, Any], measure: str) -> list[dict[str, Any]]:
     """Compare all transforms at the error of one codec."""
     found = at_codec(points, repeats, codec, measure, ["ratio"])
     if found.empty:

@@ -29,7 +29,7 @@ def pruned_costs(runs: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     runs
-        The table ``runs``; every row needs the error of its run (`figures.selection.with_error`).
+        The table ``runs``; every row needs the error of its run (`figures.selection.with_results`).
 
     Returns
     -------

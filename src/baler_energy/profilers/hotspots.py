@@ -13,7 +13,7 @@ __all__ = ["TOP", "Hotspot", "short_path", "top", "write_hotspots"]
 #: Number of rows kept per profile.
 TOP = 40
 #: Types of columns whose values may all be missing, which pandas cannot infer then.
-_TYPES = {int | None: "Int64", float | None: "float64", str | None: "string"}
+_TYPES: dict[Any, str] = {int | None: "Int64", float | None: "float64", str | None: "string"}
 #: The same for parameters that not every profiled operation has.
 _PARAMETERS = {"epochs": "Int64", "source": "string"}
 

@@ -207,10 +207,12 @@ def test_optimizers_are_compared_within_an_engine_and_precision(settings: Tables
     assert row["sgd", "0.001"].startswith("not reached in 25 epochs") and row["adam", "0.001"].endswith("s")
     with styled():
         figure = draw_optimizers(with_more)
-    names = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    panels = [[text.get_text() for text in panel.get_yticklabels()] for panel in figure.axes]
+    names = max(panels, key=len)
     expected = {f"{name}, default, batches of {size}" for name in ("adam", "sgd") for size in (128, 512, 2048)}
     assert set(names) == expected and len(names) == 6
-    assert any(text.get_text().startswith("not reached: ") for text in figure.axes[0].texts)
+    texts = [text.get_text() for panel in figure.axes for text in panel.texts]
+    assert any(text.startswith("not reached: ") for text in texts)
     alone = {**settings, "runs": settings["runs"].query("batch_size == 512")}
     with pytest.raises(NoData, match="only differ in the optimizer or the batch size"):
         draw_optimizers(alone)
@@ -221,6 +223,8 @@ def test_optimizers_are_compared_within_an_engine_and_precision(settings: Tables
 def test_trainings_that_reach_no_target_are_in_the_table_only(settings: Tables) -> None:
     more = _with_optimizer(settings, "sgd", 1e6, engine="fast")
     more = _with_optimizer(more, "adam", 1e6, engine="fast")
+    learning = more["history"]["engine"] != "fast"
+    more["history"]["loss"] = more["history"]["loss"].where(learning, 1e6)
     assert set(OPTIMIZERS.make(more)["engine"]) == {"reference", "fast"}
     with styled():
         titles = [panel.get_title(loc="left") for panel in draw_optimizers(more).axes]

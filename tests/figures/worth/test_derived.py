@@ -40,7 +40,8 @@ def several(build: Callable[..., Tables]) -> Tables:
 
 
 def test_the_table_has_every_codec_and_those_at_the_error_of_each_trained_one(several: Tables) -> None:
-    table = physics(several)
+    runs = several["runs"].assign(mean_relative_error_median=np.nan)
+    table = physics(several | {"runs": runs})
     window = table[table["window"] == "Z"]
     every = window[window["at_codec"].isna()]
     assert len(every) == 6 and every["error"].is_monotonic_increasing and (every["n"] == 3).all()

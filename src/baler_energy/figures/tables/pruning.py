@@ -8,7 +8,7 @@ from baler_energy.figures.base import Tables, TableSpec
 from baler_energy.figures.captions import TYPICAL_TIMES
 from baler_energy.figures.engine_rows import factor_text
 from baler_energy.figures.readable import Row, each, place
-from baler_energy.figures.selection import interval_text, scaled_unit, with_error
+from baler_energy.figures.selection import interval_text, scaled_unit, with_results
 from baler_energy.figures.trivial import note_trivial
 
 __all__ = ["TABLE", "pruning"]
@@ -19,7 +19,7 @@ _COSTS = (("time", "time_per_row_s", "s"), ("energy", "energy_per_row_j", "J"))
 
 def pruning(tables: Tables) -> pd.DataFrame:
     """Return `analysis.pruned_costs.pruned_costs`."""
-    found = pruned_costs(with_error(tables["runs"]))
+    found = pruned_costs(with_results(tables["runs"]))
     return pd.DataFrame(columns=[*ALIKE, "operation", "pruning"]) if found.empty else found
 
 
