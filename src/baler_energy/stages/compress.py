@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from baler_energy.codecs.engines import engine_of, engines, operation_of
+from baler_energy.codecs.engines import engine_of, operation_of, options_with
 from baler_energy.config.parameters import Training
 from baler_energy.config.texts import FILES, one_of
 from baler_energy.errors import InputError
@@ -91,7 +91,7 @@ def compress(
     engine, request = engine_of(point), request or Request()
     engine.refuse(point, Training())
     if not engine.reads_files and (file_format not in (None, PREPARED) or request != Request()):
-        able = " or ".join(f"--engine {one.name}" for one in engines() if one.reads_files)
+        able = options_with(lambda engine: engine.reads_files)
         raise InputError(
             f"--engine {point.engine} only reads tables of `baler-energy prepare`. Use {able} for other files."
         )

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from baler_energy.codecs.engines import engine_of, engines, operation_of
+from baler_energy.codecs.engines import engine_of, operation_of, options_with
 from baler_energy.config.parameters import Training
 from baler_energy.errors import InputError
 from baler_energy.files import atomic_path
@@ -106,7 +106,7 @@ def _check_fits(facts: "Facts", point: PointOptions, path: Path) -> None:
     if point.packing != packing:
         raise InputError(f"--packing {point.packing}: the file was written with {packing}. Use --packing {packing}.")
     if kind != PREPARED and not engine_of(point).reads_files:
-        able = " or ".join(f"--engine {one.name}" for one in engines() if one.reads_files)
+        able = options_with(lambda engine: engine.reads_files)
         raise InputError(
             f"{path}: engine {point.engine!r} cannot write the kind of file that was compressed "
             f"({FORMATS[kind].kind}). Use {able} to reconstruct it."

@@ -4,7 +4,7 @@ import argparse
 from dataclasses import asdict
 from pathlib import Path
 
-from baler_energy.codecs.engines import engine_of, engines, refuse_runtime
+from baler_energy.codecs.engines import engine_of, options_with, refuse_runtime
 from baler_energy.codecs.fitted import check_columns
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
@@ -60,7 +60,7 @@ def forward(data: Path, checkpoint_path: Path, out: Path, point: PointOptions, m
     """
     refuse_runtime(point, "the forward pass")
     if not engine_of(point).has_layers:
-        able = " or ".join(f"--engine {one.name}" for one in engines() if one.has_layers)
+        able = options_with(lambda engine: engine.has_layers)
         raise InputError(f"--engine {point.engine}: the forward pass is only available in plain PyTorch. Use {able}.")
     import torch
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from baler_energy.analysis.totals import Total, relevant_flags, total
 from baler_energy.codecs.baler.pruning.base import Pruning
-from baler_energy.codecs.engines import engine_of, engines, refuse_runtime
+from baler_energy.codecs.engines import engine_of, options_with, refuse_runtime
 from baler_energy.config.measuring import Profile
 from baler_energy.config.options import add_options
 from baler_energy.data.table import Table
@@ -121,8 +121,8 @@ def _found(whole_jobs: list[Job], measuring: Measuring) -> dict[str, list[Hotspo
 def _refusal(point: PointOptions) -> str | None:
     """Return why the parts of a point cannot be measured; None: they can."""
     if not engine_of(point).has_layers:
-        able = " and ".join(repr(one.name) for one in engines() if one.has_layers)
-        return f"layers can only be measured with engine {able}, not with {point.engine or point.transform!r}."
+        able = options_with(lambda engine: engine.has_layers)
+        return f"layers can only be measured with {able}, not with {point.engine or point.transform!r}."
     if Pruning.parse(point.pruning):
         return f"layers cannot be measured with pruning {point.pruning!r}, which changes the network during training."
     return None

@@ -5,7 +5,7 @@
   lists the modules that do the work
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from baler_energy.codecs.baler.runtimes import runtime_of
@@ -24,6 +24,7 @@ __all__ = [
     "engines",
     "operation_of",
     "operations_of",
+    "options_with",
     "profiles_itself",
     "refuse_runtime",
     "trains",
@@ -38,6 +39,11 @@ def engine_of(codec: Codec) -> Engine:
 def engines() -> list[Engine]:
     """All engines of Baler's autoencoder, in the order of the registry."""
     return [_about(modules) for modules in ENGINES.values()]
+
+
+def options_with(able: Callable[[Engine], bool]) -> str:
+    """Return the options that choose an engine with some ability, for messages."""
+    return " or ".join(f"--engine {one.name}" for one in engines() if able(one))
 
 
 def operations_of(codec: Codec) -> tuple[str, ...]:
