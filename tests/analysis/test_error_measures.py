@@ -236,6 +236,16 @@ def test_a_mean_over_the_columns_does_not_skip_one_that_overflows():
     assert not any(Goal(0.5, measure).holds(main) for measure in MEASURES)
 
 
+def test_a_held_out_mean_does_not_skip_a_column_that_overflows():
+    data = np.array([[1e-310, 1.0, 0.0], [2e-310, 2.0, 0.0]])
+    about = ("a", "b", "zero"), ("float64",) * 3
+    errors = column_errors(data, data, *about)
+    held_out = held_out_errors(errors, column_errors(data, data + np.array([1.0, 0.0, 0.0]), *about))
+    overall = held_out[held_out["column"] == "all"].iloc[0]
+    assert np.isnan(overall["relative_error_p99"]) and np.isnan(overall["relative_error_rms"])
+    assert held_out["zeros_kept"].iloc[2] == 1, "without values other than 0, a relative error is not infinite"
+
+
 def test_ratios_with_and_without_the_model():
     found = ratios({"float64": 1000, "source": None}, 100, 400)
     assert found == {

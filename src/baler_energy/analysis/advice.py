@@ -117,11 +117,11 @@ def _against(best: "pd.Series[Any]", others: pd.DataFrame, goal: Goal, *, traine
 
 
 def missed_sentence(errors: Mapping[str, float], goal: Goal) -> list[str]:
-    """List the codecs that do not reach the goal, with their errors; empty if all do."""
+    """List the codecs that do not reach the goal in any way, with their errors; empty if all do."""
     if not errors:
         return []
     listed = ", ".join(f"{name} ({_percent(error)})" for name, error in errors.items())
-    return [f"Not in the table, because their error is too large with every packing: {listed}."]
+    return [f"Tried, but their error is too large even at the finest step or with every packing: {listed}."]
 
 
 def reasons_sentence(words: str, reasons: Mapping[str, str]) -> list[str]:

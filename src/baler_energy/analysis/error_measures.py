@@ -123,7 +123,7 @@ def summary(errors: pd.DataFrame) -> dict[str, str | float | int | None]:
     It is null if all columns are constant, or if it overflows.
     """
     columns, overall = errors[errors["column"] != ALL], errors[errors["column"] == ALL].iloc[0]
-    constant = int(columns["rms_over_range"].isna().sum())
+    constant = int((columns["range"] == 0).sum())
     varying = columns.dropna(subset="rms_over_range")
     worst = None if varying.empty else str(varying["column"].iloc[int(varying["rms_over_range"].to_numpy().argmax())])
     averaged = (*_MEANS, *_SHARES, "relative_error_mean", "relative_error_rms")
@@ -146,6 +146,10 @@ def _name(measure: str) -> str:
 
 #: Keys of `held_out_summary`.
 HELD_OUT = ("held_out_rows", *(f"held_out_{_name(measure)}" for measure in _ON_HELD_OUT))
+
+
+#: Errors relative to the value.
+_RELATIVE = tuple(f"relative_error_{kind}" for kind in ("mean", "rms", "median", "p99"))
 
 
 def held_out_errors(errors: pd.DataFrame, held_out: pd.DataFrame) -> pd.DataFrame:
@@ -178,8 +182,11 @@ def held_out_errors(errors: pd.DataFrame, held_out: pd.DataFrame) -> pd.DataFram
             "wasserstein_over_deviation": other["wasserstein_over_deviation"] * wider,
         }
     unknown = {name: math.nan for name in map(str, other) if name.startswith("trivial_")}
-    frame = other.assign(**{name: seen[name] for name in ("range", "standard_deviation")}, **changed, **unknown)
-    return _with_overall(frame)
+    # Values that overflowed are null there, and would be skipped by the means.
+    known = other["nonzero_count"] == 0
+    beyond = {name: other[name].where(known | other[name].notna(), np.inf) for name in _RELATIVE}
+    scales = {name: seen[name] for name in ("range", "standard_deviation")}
+    return _with_overall(other.assign(**scales, **changed, **beyond, **unknown))
 
 
 def held_out_summary(held_out: pd.DataFrame | None) -> dict[str, float | int | None]:
@@ -266,7 +273,7 @@ def _errors(before: Floats, after: Floats, dtype: str) -> dict[str, float | int]
             "rms_over_range": _over(rms, column_range),
             "max_over_range": _over(_largest(residual), column_range),
             "nrmse": _over(rms, deviation),
-            "explained_variance": 1 - _over(_rms(residual - _mean(residual)), deviation) ** 2,
+            "explained_variance": 1 - float(np.square(_over(_rms(residual - _mean(residual)), deviation))),
             **_relative_errors(before, residual),
             "ks_distance": _ks(ordered, back),
             "wasserstein_over_deviation": _over(_mean(np.abs(back - ordered)), deviation),

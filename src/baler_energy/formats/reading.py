@@ -141,7 +141,8 @@ def keep_numeric(
     text = set(others)
     names = tuple(name for name in chosen if name not in text)
     if not names:
-        raise InputError(f"{source}: has no numeric {kinds}; these are not plain numbers: {listing(others)}.")
+        text_of_others = f"; these are not plain numbers: {listing(others)}" if others else ""
+        raise InputError(f"{source}: has no numeric {kinds}{text_of_others}.")
     return names, (f"{kinds} that are not plain numbers were left out: {listing(others)}",) if others else ()
 
 

@@ -69,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "the column's standard deviation, mean over columns; relative: error over the value itself, for 99 %% of the "
         f"non-zero values, mean over columns (default: {Goal.measure})",
     )
-    parser.add_argument("--html", type=Path, metavar="PAGE", help="also write table and figure as a web page")
+    parser.add_argument("--html", type=Path, metavar="PAGE", help="also write a web page; its folder must exist")
     parser.add_argument(
         "--sample-mb",
         type=number_type(0, _MAX_SAMPLE_MB, inclusive="right"),

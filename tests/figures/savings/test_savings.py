@@ -9,12 +9,14 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from baler_energy.analysis.savings import SETTING, setting_text
+from baler_energy.analysis.target_loss import MOST_TARGETS
 from baler_energy.config.recommended import BALER, CHANGES, RECOMMENDED, RECOMMENDED_EPOCHS
 from baler_energy.figures import overview
 from baler_energy.figures.base import NoData
 from baler_energy.figures.readable import notes, readable
 from baler_energy.figures.savings.error_joules import draw_error_joules
 from baler_energy.figures.savings.factors import draw_factors
+from baler_energy.figures.savings.optimizers import _MARKS as MARKS
 from baler_energy.figures.savings.optimizers import draw_optimizers
 from baler_energy.figures.setting_families import FAMILIES, SEVERAL, family_of, setting_looks
 from baler_energy.figures.setting_rows import factor_words, headline, recommended_text
@@ -231,6 +233,10 @@ def test_trainings_that_reach_no_target_are_in_the_table_only(settings: Tables) 
         titles = [panel.get_title(loc="left") for panel in draw_optimizers(more).axes]
     assert any("engine reference" in title for title in titles)
     assert not any("engine fast" in title for title in titles)
+
+
+def test_every_target_has_a_mark_of_its_own() -> None:
+    assert len({str(mark) for mark in MARKS}) == len(MARKS) == MOST_TARGETS
 
 
 def _with_optimizer(tables: Tables, name: str, loss: float, **changes: str) -> Tables:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from baler_energy.analysis.savings import FIXED, SETTING
-from baler_energy.analysis.target_loss import FREE, MOST_TARGETS, costs_to_loss
+from baler_energy.analysis.target_loss import FREE, costs_to_loss
 from baler_energy.figures.bars import label_edge, name_rows
 from baler_energy.figures.base import FigureSpec, NoData, Tables
 from baler_energy.figures.captions import TO_A_LOSS
@@ -34,7 +34,7 @@ _COSTS = (("time", "s", "Time"), ("energy", "j", "Energy"))
 #: Width of a panel over that of its marks; the rest is for the labels.
 _LABELS = 1.6
 #: Mark of each target, in order.
-_MARKS = (*ORDERED_MARKS, {"marker": "v", "color": "black"}, {"marker": "P", "color": COLOURS[1]})[:MOST_TARGETS]
+_MARKS = (*ORDERED_MARKS, {"marker": "v", "color": "black"}, {"marker": "P", "color": COLOURS[1]})
 #: Parameters that the trainings of one row of panels share.
 _GROUP = [axis for axis in SETTING if axis not in FREE]
 

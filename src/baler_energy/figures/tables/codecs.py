@@ -156,7 +156,9 @@ def _with_models(pairs: list[tuple[Row, Row]]) -> str:
     ]
     if not rows:
         return ""
-    return f" Sizes are without the model; with it, Baler stores less from {float(f'{min(rows):.2g}'):,.0f} rows on."
+    least, most = (f"{float(f'{one:.2g}'):,.0f}" for one in (min(rows), max(rows)))
+    from_rows = least if least == most else f"{least} to {most} rows on, depending on the error"
+    return f" Sizes are without the model; with it, Baler stores less from {from_rows}{' rows on' * (least == most)}."
 
 
 def _rivals(pairs: list[tuple[Row, Row]]) -> str:

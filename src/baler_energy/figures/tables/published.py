@@ -34,7 +34,7 @@ def published(tables: Tables) -> pd.DataFrame:
         points, runs, _ = codecs_at_centre(tables)
     except NoData:
         return pd.DataFrame(columns=_COLUMNS)
-    processors = "; ".join(sorted(runs["cpu_model"].unique()))
+    processors = "; ".join(sorted(runs["cpu_model"].dropna().unique())) or "unknown"
     about = {"data": where(tables["runs"]), "hardware": processors, "source": "this study"}
     rows: list[Row] = []
     for one in PUBLISHED:
