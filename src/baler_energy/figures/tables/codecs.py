@@ -156,9 +156,9 @@ def _with_models(pairs: list[tuple[Row, Row]]) -> str:
     ]
     if not rows:
         return ""
-    least, most = (f"{float(f'{one:.2g}'):,.0f}" for one in (min(rows), max(rows)))
-    from_rows = least if least == most else f"{least} to {most} rows on, depending on the error"
-    return f" Sizes are without the model; with it, Baler stores less from {from_rows}{' rows on' * (least == most)}."
+    ends = list(dict.fromkeys(f"{float(f'{one:.2g}'):,.0f}" for one in (min(rows), max(rows))))
+    varies = ", depending on the error" if len(ends) > 1 else ""
+    return f" Sizes are without the model; with it, Baler stores less from {' to '.join(ends)} rows on{varies}."
 
 
 def _rivals(pairs: list[tuple[Row, Row]]) -> str:
