@@ -8,6 +8,7 @@ import itertools
 from collections.abc import Iterable
 from typing import Any, Protocol
 
+from baler_energy.codecs.words import packing_words
 from baler_energy.variants import (
     CHAPTERS,
     CODERS,
@@ -131,8 +132,7 @@ def measured(operation: str, codec: Packed, meters: Iterable[str] = ()) -> tuple
 
 def _coders(packing: str) -> tuple[str, ...]:
     """Modules of the words of a packing."""
-    words = [] if packing == "none" else [word.partition("-")[0] for word in packing.split("+")]
-    return tuple(module for word in words for module in CODERS[word])
+    return tuple(module for word in packing_words(packing) for module in CODERS[word.name])
 
 
 def applied(point: Packed, meters: Iterable[str]) -> tuple[str, ...]:

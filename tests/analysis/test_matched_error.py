@@ -28,6 +28,7 @@ def _run(transform, packing, repeat, error, ratio, *, epochs=None, latents=None,
     about |= {
         "mean_rms_over_range": error,
         "held_out_mean_rms_over_range": math.nan,
+        "held_out_mean_relative_error_median": math.nan,
         "mean_nrmse": 10 * error,
         "max_over_range": error,
     }

@@ -65,7 +65,8 @@ def _run(codec, repeat, error, ratio):
         common = {"run_id": f"{codec['transform']}{repeat}", "operation": operation, "flags": flags, "rows": 1000}
         errors = ("mean_rms_over_range", "mean_nrmse", "max_over_range", "mean_relative_error_median")
         common |= dict.fromkeys(errors, error)
-        common["held_out_mean_rms_over_range"] = 2 * error if codec["compression_ratio"] else math.nan
+        held_out = ("held_out_mean_rms_over_range", "held_out_mean_relative_error_median")
+        common |= dict.fromkeys(held_out, 2 * error if codec["compression_ratio"] else math.nan)
         common["ratio_native_bytes_with_model"] = 1e6 / (1e6 / ratio + (3000 if codec["compression_ratio"] else 0))
         common |= {"ratio_native_bytes": ratio, "compressed_bytes": 1e6 / ratio, "energy_evidence": "measured"}
         rows.append(codec | common | {"energy_j": 0.5 + repeat, "duration_s": 0.25, "memory_peak_b": 3e8})

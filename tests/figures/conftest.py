@@ -320,6 +320,7 @@ class _Maker:
             "held_out_rows": point["rows"] // 5,
             "held_out_mean_rms_over_range": error * 1.1,
             "held_out_max_over_range": error * 33,
+            "held_out_mean_relative_error_median": error * 3.3,
             "held_out_mean_nrmse": error * 1.1 / TRIVIAL,
             "trivial_mean_rms_over_range": TRIVIAL,
             "trivial_max_over_range": 0.9,

@@ -10,6 +10,7 @@ import pandas as pd
 
 from baler_energy.analysis.statistics import clean, intervals
 from baler_energy.codecs.packing import Packing
+from baler_energy.codecs.words import packing_words
 from baler_energy.config.parameters import AXES, AXIS_DEFAULTS
 from baler_energy.config.shown import phrase_of, shown
 from baler_energy.variants import NO_TRANSFORM
@@ -52,6 +53,7 @@ _RESULTS = {
     "nrmse": "mean_nrmse",
     "max_over_range": "max_over_range",
     "relative_error": "mean_relative_error_median",
+    "held_out_relative_error": "held_out_mean_relative_error_median",
     "ratio": "ratio_native_bytes",
 }
 _OF_RUNS = _RESULTS | {name: name for name in ("bytes_per_row", "model_bytes")}
@@ -72,8 +74,8 @@ _NUMBER = re.compile(r"-\d+(?:\.\d+)?(?:e-?\d+)?")
 
 def packing_family(packing: str) -> str:
     """Name the family of a packing: its words without their error bounds; empty if it has no words."""
-    words = [] if packing == "none" else packing.split("+")
     # The level of a lossless coder stays: two levels have the same error.
+    words = (word.text for word in packing_words(packing))
     return "+".join(word if Packing.parse(word).lossless else _NUMBER.sub("", word) for word in words)
 
 
@@ -121,10 +123,11 @@ def codec_points(runs: pd.DataFrame) -> pd.DataFrame:
     pandas.DataFrame
         A row per codec, smallest error first: ``family``, `CODEC`, ``n`` (runs), ``trains`` (if it is trained),
         ``error`` (mean of mean_rms_over_range), ``held_out_error`` (the same on held-out rows; null without any),
-        ``nrmse``, ``max_over_range``, ``relative_error`` (mean of mean_relative_error_median), ``ratio`` (over the
-        recorded formats), ``bytes_per_row``, ``model_bytes``, `COSTS` and `TRAINING` (means over clean runs; null
-        without any), `MEMORY` and ``evidence`` of the energies. Each mean has the half width of its 95 % t interval in
-        ``..._half_width`` (null for one run) and its number of runs in ``..._n``.
+        ``nrmse``, ``max_over_range``, ``relative_error`` (mean of mean_relative_error_median),
+        ``held_out_relative_error``, ``ratio`` (over the recorded formats), ``bytes_per_row``, ``model_bytes``, `COSTS`
+        and `TRAINING` (means over clean runs; null without any), `MEMORY` and ``evidence`` of the energies. Each mean
+        has the half width of its 95 % t interval in ``..._half_width`` (null for one run) and its number of runs in
+        ``..._n``.
     """
     # The two recorded ratios differ only by the model.
     with_model = runs["ratio_native_bytes"] / runs["ratio_native_bytes_with_model"]

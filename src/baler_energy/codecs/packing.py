@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from baler_energy.codecs.coders.base import Coder, Numbers, RoundingCoder, Steps, Word, columns_of, range_of
 from baler_energy.codecs.coders.bound import ErrorBound
+from baler_energy.codecs.words import PackingWord, packing_words
 from baler_energy.errors import InputError
 from baler_energy.variants import CODERS, load
 
@@ -55,12 +56,12 @@ class Packing:
             The value is not supported.
         """
         found: dict[str, Word] = {}
-        for text_of_word in [] if text == "none" else text.split("+"):
-            word = _read(text_of_word, text)
+        for written in packing_words(text):
+            word = _read(written, text)
             for kind in (word.kind, *word.replaces):
                 if kind in found:
                     raise InputError(
-                        f"packing {text!r}: {text_of_word!r} cannot be combined with the words before it; {_allowed()}."
+                        f"packing {text!r}: {written.text!r} cannot be combined with the words before it; {_allowed()}."
                     )
                 found[kind] = word
         return cls(**{word.kind: word for word in found.values()})  # type: ignore[arg-type]
@@ -150,13 +151,12 @@ class Packing:
         return dtype if self.numbers is None else self.numbers.column_type(dtype)
 
 
-def _read(word: str, text: str) -> Word:
+def _read(word: PackingWord, text: str) -> Word:
     """Parse one word of ``text``, which the error message quotes."""
-    name, hyphen, parameter = word.partition("-")
     try:
-        read: Word = _kind(name).parse(name, parameter if hyphen else None)
+        read: Word = _kind(word.name).parse(word.name, word.parameter)
     except (KeyError, ValueError):
-        raise InputError(f"packing {text!r}: {word!r} is not supported; {_allowed()}.") from None
+        raise InputError(f"packing {text!r}: {word.text!r} is not supported; {_allowed()}.") from None
     return read
 
 

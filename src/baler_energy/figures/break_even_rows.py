@@ -32,9 +32,9 @@ _PB_A_DAY_TB = 365.25e3
 #: What each model costs, and all numbers of a `Codec`, in order.
 _MODEL = ["train_j", "model_bytes"]
 _NEEDED = ["ratio", "compress_j_per_gb", "decompress_j_per_gb", *_MODEL]
-#: Error on rows that a codec was not trained on: what a model is worth for more data than its training rows. A codec
-#: without training has the same error on all rows of the same kind.
-_ON_NEW_ROWS = "error_on_new_rows"
+#: Errors in which codecs are matched, on rows that a codec was not trained on: what a model is worth for more data than
+#: its training rows. A codec without training has the same error on all rows of the same kind.
+_ON_NEW_ROWS, _RELATIVE = "error_on_new_rows", "relative_error_on_new_rows"
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,9 @@ class Case:
 
     Parameters
     ----------
-    trained, best, lossless
-        The codecs, with the energy and size of their models; `best` and `lossless` are None if the study has no such
-        codec.
+    trained, best, best_relative, lossless
+        The codecs, with the energy and size of their models; those but `trained` are None if the study has no such
+        codec. `best_relative` is chosen at the trained codec's median relative error.
     error
         Mean RMS residual over range of the trained codec, at which `best` was chosen.
     held_out
@@ -60,6 +60,7 @@ class Case:
 
     trained: Codec
     best: Codec | None
+    best_relative: Codec | None
     lossless: Codec | None
     error: float
     held_out: bool
@@ -183,7 +184,8 @@ def read_break_even(tables: Tables) -> Study:
     constants = tables["break_even"]
     require_rows("the dataset has no constants (break_even); collect the study again", constants)
     points, runs, device = codecs_at_centre(tables)
-    points = points.assign(**{_ON_NEW_ROWS: points["held_out_error"].fillna(points["error"])})
+    on_new_rows = {_ON_NEW_ROWS: "error", _RELATIVE: "relative_error"}
+    points = points.assign(**{new: points[f"held_out_{old}"].fillna(points[old]) for new, old in on_new_rows.items()})
     native = (runs["ratio_native_bytes"] * runs["compressed_bytes"]).mean()
     cases = [_case(row, points) for row in points[points["epochs"].notna()].to_dict("records")]
     intensity = runs["carbon_intensity_g_per_kwh"].dropna()
@@ -209,19 +211,21 @@ def _case(row: Mapping[Any, Any], points: pd.DataFrame) -> Case | None:
     held_out, evidence = not pd.isna(row["held_out_error"]), str(row["evidence"])
     # Only codecs whose energies have the same evidence are compared.
     others = points[points["epochs"].isna() & points["evidence"].eq(evidence)]
-    best, lossless = _best(row[_ON_NEW_ROWS], others), _largest(others[others[_ON_NEW_ROWS] == 0], others)
+    best, relative = (_best(row, others, measure) for measure in (_ON_NEW_ROWS, _RELATIVE))
+    lossless = _largest(others[others[_ON_NEW_ROWS] == 0], others)
     own = _codec(codec_name(row), row)
-    return Case(own, best, lossless, row[_ON_NEW_ROWS], held_out, evidence, int(row["n"]))
+    return Case(own, best, relative, lossless, row[_ON_NEW_ROWS], held_out, evidence, int(row["n"]))
 
 
 def _codec(name: str, row: Mapping[Any, Any]) -> Codec:
     return Codec(name, *(float(row[column]) for column in _NEEDED))
 
 
-def _best(error: float, others: pd.DataFrame) -> Codec | None:
-    """Return the codec with the largest ratio at an error or below."""
-    same = at_error(others, error, _NEEDED, _ON_NEW_ROWS) if error > 0 else pd.DataFrame()
-    smaller = others[others[_ON_NEW_ROWS] <= error]
+def _best(row: Mapping[Any, Any], others: pd.DataFrame, measure: str) -> Codec | None:
+    """Return the codec with the largest ratio at the error of a row or below."""
+    error = row[measure]
+    same = at_error(others, error, _NEEDED, measure) if error > 0 else pd.DataFrame()
+    smaller = others[others[measure] <= error]
     found = [one for one in (same, smaller) if len(one)]
     return _largest(pd.concat(found, ignore_index=True), others) if found else None
 

@@ -14,6 +14,7 @@ from baler_energy.analysis.goal import Goal
 from baler_energy.codecs.coders.base import Coder, Numbers, Word
 from baler_energy.codecs.coders.bound import bound_word
 from baler_energy.codecs.engines import engine_of, operations_of
+from baler_energy.codecs.words import packing_words
 from baler_energy.config.parameters import Training
 from baler_energy.config.recommended import RECOMMENDED
 from baler_energy.data.sampling import Sample
@@ -332,8 +333,8 @@ def point_name(point: PointOptions) -> str:
 
 def best_coder(packings: Sequence[str]) -> str:
     """Return the lossless coder of the first of some packings that has one; the first of all if none has."""
-    words = [word for packing in packings for word in packing.split("+")]
-    return next((word for word in words if word.partition("-")[0] in _coders()), _coders()[0])
+    words = [word for packing in packings for word in packing_words(packing)]
+    return next((word.text for word in words if word.name in _coders()), _coders()[0])
 
 
 def _ladder(name: str) -> tuple[str, ...]:

@@ -64,6 +64,30 @@ def test_each_trained_codec_is_compared_at_its_error(worse: Tables) -> None:
     assert study.pue == 1 and study.intensity_g_per_kwh == 34.8 and study.currency == "EUR"
 
 
+def test_codecs_are_also_compared_at_the_relative_error(worse: Tables) -> None:
+    runs = worse["runs"].copy()
+    # This one is good over the range, and bad relative to the value.
+    coarse = runs["packing"].eq("quantise-0.01+pcodec")
+    for column in ("mean_relative_error_median", "held_out_mean_relative_error_median"):
+        runs[column] = runs[column].mask(coarse, 50.0).mask(runs["packing"].eq("quantise-0.9+pcodec"), 60.0)
+    tables = worse | {"runs": runs}
+    assert all(case.best is not None and case.best_relative is None for case in read_break_even(tables).cases)
+    frame = break_even(tables)
+    assert frame["relative_codec"].isna().all() and frame["relative_saving"].isna().all()
+
+    better = runs.copy()
+    for column in ("mean_relative_error_median", "held_out_mean_relative_error_median"):
+        better[column] = better[column].mask(coarse, 1e-9)
+    for case in read_break_even(worse | {"runs": better}).cases:
+        # Between its two points, the ratio follows the relative error.
+        assert case.best_relative is not None and 8 < case.best_relative.ratio < 60
+    own = break_even(worse | {"runs": better}).dropna(subset=["relative_codec"])
+    assert set(own["codec"]) == set(own["at_codec"]), "only the trained codec's rows have it"
+    assert own["relative_saving_low"].le(own["relative_saving_high"]).all()
+    notes = " ".join(TABLE.notes(break_even(worse | {"runs": better}), worse | {"runs": better}))
+    assert "At the same median relative error the best other codec is quantise+pcodec (ratio" in notes
+
+
 @pytest.mark.parametrize(("ratio", "wins"), [(6.0, False), (40.0, True)])
 def test_a_pca_is_one_of_the_other_codecs_and_its_model_is_counted(
     worse: Tables, with_codecs: Build, ratio: float, wins: bool

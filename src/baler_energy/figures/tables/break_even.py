@@ -45,6 +45,7 @@ _AGAINST = {
     "recorded": "against keeping as recorded",
     "lossless": "against the best lossless codec",
     "best": "against the best other codec",
+    "relative": "against the best other codec at its relative error",
 }
 _SAVINGS = [
     f"{against}_{name}"
@@ -55,7 +56,7 @@ _COLUMNS = [
     *("scenario", "volume_tb", "years", "at_codec", "at_error", "at_error_rows", "codec", "ratio", "quantity", "unit"),
     *STEPS,
     *_SAVINGS,
-    "evidence",
+    *("relative_codec", "relative_ratio", "evidence"),
 ]
 
 
@@ -68,9 +69,10 @@ def break_even(tables: Tables) -> pd.DataFrame:
         For each trained codec (``at_codec``; ``at_error`` on ``at_error_rows``: held-out or training), scenario and
         ``codec``, a row per ``quantity`` (energy_j, co2e_kg, money) in ``unit``: the cost of each step at the likeliest
         constants, and the net savings against keeping as recorded (``recorded_``) and, for the trained codec, against
-        the best lossless codec (``lossless_``) and the best one at its error (``best_``): median and 90 % of the draws,
-        share of draws in which it pays, and medians of the years and of the volume per model (TB) above which it pays
-        (null: never). ``evidence`` is that of train, compress and read; keep, move and prices are modelled. Empty if
+        the best lossless codec (``lossless_``) and the best ones at its error (``best_``) and at its median relative
+        error (``relative_``; ``relative_codec``, ``relative_ratio``): median and 90 % of the draws, share of draws in
+        which it pays, and medians of the years and of the volume per model (TB) above which it pays (null: never).
+        ``evidence`` is that of train, compress and read; keep, move and prices are modelled. Empty if
         there is nothing to compare.
     """
     try:
@@ -98,9 +100,12 @@ def _rows(study: Study, case: Case, scenario: Scenario, codec: Codec, draws: Con
         row |= {step: float(value) for step, value in by_step.items()}
         if codec is not AS_RECORDED:
             row |= _savings("recorded", quantity, codec, AS_RECORDED, scenario, draws)
-        for against, other in (("lossless", case.lossless), ("best", case.best)):
-            if codec is case.trained and other is not None:
+        compared = {"lossless": case.lossless, "best": case.best, "relative": case.best_relative}
+        for against, other in compared.items() if codec is case.trained else ():
+            if other is not None:
                 row |= _savings(against, quantity, codec, other, scenario, draws)
+        if codec is case.trained and case.best_relative is not None:
+            row |= {"relative_codec": case.best_relative.name, "relative_ratio": case.best_relative.ratio}
         found.append(row)
     return found
 
@@ -135,6 +140,9 @@ def _row(part: list[Row]) -> dict[str, str]:
     row |= {step: ", ".join(amount(one[step], one["unit"]) for one in part) for step in STEPS}
     for against, words in _AGAINST.items():
         row[f"saved {words}"] = "; ".join(_saved(one, against) for one in part) if _known(first, against) else "-"
+    if _known(first, "relative"):
+        other = f"{first['relative_codec']} (ratio {first['relative_ratio']:.3g})"
+        row["best other codec at its relative error"] = other
     return row
 
 
@@ -156,6 +164,12 @@ def _notes(frame: pd.DataFrame, tables: Tables) -> list[str]:
     of_money = frame[(frame["quantity"] == MONEY.name) & (frame["codec"] == frame["at_codec"])]
     own = of_money[(of_money["at_codec"] == case.trained.name) & (of_money["scenario"] == scenario.name)].iloc[0]
     said = [_against_best(own, study, case, scenario) if case.best else _NO_OTHER, _against_recorded(own)]
+    if case.best_relative:
+        said.append(
+            f"At the same median relative error the best other codec is {own['relative_codec']} (ratio "
+            f"{own['relative_ratio']:.3g}); compared with it, {case.trained.name} "
+            f"{_saved(own, 'relative', saved=True)}."
+        )
     if len(study.cases) > 1 and case.best:
         shares = of_money[of_money["scenario"] == scenario.name]["best_pays_share"]
         paying = int((shares > 0.5).sum()) or "none"
@@ -221,8 +235,9 @@ TABLE = TableSpec(
     "break_even (sources and ranges: docs/break-even.md). Each codec trained in epochs is compared with the data as "
     "recorded, with the lossless codec that has the largest ratio, and with the codec that has the largest ratio at "
     "the same error or less, among those that are not trained in epochs: without a transform, or with PCA in closed "
-    "form, whose model is counted, too. Net savings are "
-    "medians and 90 % of 10,000 seeded draws from the ranges; they do not include the spread of the measurements. "
+    "form, whose model is counted, too. The same error is the same RMS residual over range and, as the ranking "
+    "differs, the same median relative error. Net savings are medians and 90 % of 10,000 seeded draws from the ranges; "
+    "they do not include the spread of the measurements. "
     "Years, volume per model, PUE and carbon intensity have no range: they are fixed at the study's values. One model "
     "is trained for each volume per model, at the cost of a training on the study's sample. Most of that volume is not "
     "in the training rows, so codecs are compared at the trained codec's error on held-out rows (also for the sample) "

@@ -6,6 +6,7 @@ import pandas as pd
 
 from baler_energy.analysis.published import PUBLISHED, Published
 from baler_energy.analysis.rate_distortion import codec_name
+from baler_energy.codecs.words import packing_words
 from baler_energy.figures.base import NoData, Tables, TableSpec
 from baler_energy.figures.codec_rows import codecs_at_centre, where
 from baler_energy.figures.readable import Row, each, unless_missing
@@ -49,7 +50,8 @@ def published(tables: Tables) -> pd.DataFrame:
 
 def _uses(points: pd.DataFrame, one: Published) -> "pd.Series[bool]":
     """Whether a codec is a compressor and nothing else: no transform, and no other word before it."""
-    return (points["transform"] == NO_TRANSFORM) & (points["packing"].str.partition("-")[0] == one.word)
+    first = points["packing"].map(lambda packing: [word.name for word in packing_words(packing)][:1])
+    return (points["transform"] == NO_TRANSFORM) & first.map([one.word].__eq__)
 
 
 def _row(row: Row) -> dict[str, str]:
