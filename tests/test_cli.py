@@ -42,6 +42,20 @@ def test_a_wrong_input_exits_with_2_and_one_message(tmp_path, capsys):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_too_little_memory_is_one_message(tmp_path, capsys, monkeypatch):
+    def too_large(*_, **__):
+        raise MemoryError("Unable to allocate 74.5 GiB for an array")
+
+    monkeypatch.setattr("baler_energy.stages.generate.generate", too_large)
+    code = cli.main(["generate", "--source", "toy", "--rows", "9", "--seed", "1", "--out", str(tmp_path / "t.npz")])
+    said = capsys.readouterr().err
+    assert code == 3
+    assert said == (
+        "baler-energy generate: not enough memory (Unable to allocate 74.5 GiB for an array). Use fewer rows or "
+        "columns.\n"
+    )
+
+
 def test_options_are_not_abbreviated(capsys):
     with pytest.raises(SystemExit):
         cli.main(["study", "--config", "country=FRA"])

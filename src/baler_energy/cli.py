@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from baler_energy.errors import BalerEnergyError
+from baler_energy.errors import BalerEnergyError, UnavailableError
 from baler_energy.warm import handed_over
 
 __all__ = ["STAGES", "main", "stage_modules"]
@@ -80,6 +80,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         where = f"{error.filename}: " if error.filename else ""
         print(f"baler-energy {stage}: {where}{os.strerror(error.errno)}.{_advice(error)}", file=sys.stderr)
         return 1
+    except MemoryError as error:
+        print(f"baler-energy {stage}: not enough memory ({error}). Use fewer rows or columns.", file=sys.stderr)
+        return UnavailableError.exit_code
     except KeyboardInterrupt:
         print(f"baler-energy {stage}: interrupted; no half-written files were left.", file=sys.stderr)
         return 130

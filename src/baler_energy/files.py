@@ -5,27 +5,32 @@ import os
 import re
 import secrets
 import zipfile
-import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from baler_energy.damage import check_members, read_array, read_member, refusing_damage
 from baler_energy.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = [
     "atomic_path",
     "check_keys",
     "check_writable",
     "read_json",
+    "read_npy",
     "read_npz",
     "remove_temporaries",
     "write_json",
     "write_npz",
+    "write_parquet",
     "write_text",
 ]
 
@@ -121,6 +126,24 @@ def write_npz(target: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
         np.savez(temporary, allow_pickle=False, **arrays)
 
 
+def write_parquet(target: Path, frame: "pd.DataFrame") -> None:
+    """Write a table, with a checksum of each page, to a Parquet file, whole or not at all."""
+    with atomic_path(target) as temporary:
+        frame.to_parquet(temporary, index=False, write_page_checksum=True)
+
+
+def read_npy(path: Path) -> NDArray[Any]:
+    """Read an npy file, never unpickling.
+
+    Raises
+    ------
+    InputError
+        The file is missing or damaged, or contains Python objects.
+    """
+    with refusing_damage(path, ".npy file"), path.open("rb") as handle:
+        return read_array(handle, path.stat().st_size)
+
+
 def read_npz(path: Path, keys: tuple[str, ...] = ()) -> dict[str, NDArray[Any]]:
     """Read the arrays of an npz file, never unpickling.
 
@@ -136,22 +159,13 @@ def read_npz(path: Path, keys: tuple[str, ...] = ()) -> dict[str, NDArray[Any]]:
     InputError
         The file is missing or damaged, contains Python objects, or lacks one of `keys`.
     """
-    try:
-        # Opened here, because NumPy leaves a damaged file open.
-        with path.open("rb") as handle:
-            if handle.peek(2)[:2] not in (b"PK", b"\x93N"):
-                raise InputError(f"{path}: is damaged or not an npz file.")
-            archive = np.load(handle, allow_pickle=False)
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise InputError(
-                    f"{path}: is a single .npy array, but an .npz file with {', '.join(keys)} is required."
-                )
-            with archive:
-                arrays = {name: archive[name] for name in archive.files}
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror or error}.") from error
-    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error, KeyError) as error:
-        raise InputError(f"{path}: is damaged or not an npz file without Python objects ({error}).") from error
+    with refusing_damage(path, "npz file"), path.open("rb") as handle:
+        if handle.peek(6)[:6] == np.lib.format.MAGIC_PREFIX:
+            raise InputError(f"{path}: is a single .npy array, but an .npz file with {', '.join(keys)} is required.")
+        with zipfile.ZipFile(handle) as archive:
+            check_members(archive)
+            names = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
+            arrays = {name: read_member(archive, name) for name in names}
     check_keys(path, arrays, keys)
     return arrays
 

@@ -98,7 +98,7 @@ def test_branches_that_count_differently_are_found_in_any_step(tmp_path: Path) -
 
 def test_counts_and_jagged_branches_go_together(tmp_path: Path) -> None:
     with (
-        pytest.raises(ValueError, match="go together"),
+        pytest.raises(InputError, match="go together"),
         open_sink(tmp_path / "a.root", NAMES, DTYPES, layout_root("TTree", ["pt"], "nJet"), {}) as sink,
     ):
         sink.write(Block(numbers(3)))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from baler_energy.damage import check_regular
 from baler_energy.data.checks import FiniteCheck, check_rows, find_oddities
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
@@ -154,7 +155,7 @@ def tables_from_shards(paths: Sequence[Path], rows: int | None, held_out: float 
     shards = [Table.read(path) for path in paths]
     sample = _sample(shards[0])
     for path, shard in zip(paths, shards, strict=True):
-        if sample.get("source") not in GENERATORS:
+        if sample.get("source") not in GENERATORS or "label" not in sample:
             raise InputError(f"{path}: is not a generated shard. Remove --generated to read your own file.")
         if _sample(shard) != sample or shard.names != shards[0].names or shard.dtypes != shards[0].dtypes:
             raise InputError(f"{path}: belongs to another sample than {paths[0]}; their sources or settings differ.")
@@ -200,6 +201,7 @@ def _digest(source: str, expected: str | None) -> str | None:
                 "Download the file and give the local path."
             )
         return None
+    check_regular(source)
     try:
         with Path(source).open("rb") as handle:
             digest = hashlib.file_digest(handle, "sha256").hexdigest()

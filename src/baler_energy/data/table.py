@@ -88,14 +88,28 @@ class Table:
                 "prepare`."
             )
         try:
+            columns = arrays["data"].shape[1:]
+            if not arrays["names"].shape == arrays["dtypes"].shape == columns:
+                raise ValueError(f"names {arrays['names'].shape} and dtypes {arrays['dtypes'].shape} for {columns}")
             names, dtypes = (tuple(str(value) for value in arrays[key]) for key in ("names", "dtypes"))
-            return cls(arrays["data"], names, dtypes, json.loads(str(arrays["origin"])))
-        except (ValueError, TypeError) as error:
+            origin = json.loads(str(arrays["origin"]))
+            _check_origin(origin)
+            return cls(arrays["data"], names, dtypes, origin)
+        except (ValueError, TypeError, RecursionError) as error:
             raise InputError(f"{path}: is not a complete prepared table: {error}. Prepare it again.") from error
 
     def write(self, path: Path) -> None:
         """Write to an uncompressed npz file, whole or not at all."""
         write_npz(path, {"data": self.data, **annotations(self.names, self.dtypes, self.origin)})
+
+
+def _check_origin(origin: Any) -> None:
+    """Raise `ValueError` if what is known of an origin has another type than `Table` states."""
+    if not isinstance(origin, dict):
+        raise ValueError("its origin is not a mapping")
+    for key, kind in (("source", str), ("label", str), ("source_bytes", int | None), ("warnings", list)):
+        if key in origin and not isinstance(origin[key], kind):
+            raise ValueError(f"its origin has {key} {origin[key]!r}")
 
 
 def annotations(names: Sequence[str], dtypes: Sequence[str], origin: Mapping[str, Any]) -> dict[str, NDArray[Any]]:

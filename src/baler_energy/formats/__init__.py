@@ -1,7 +1,7 @@
 """Files of tables: one module per format. Each reads and writes blocks of rows, so files may be of any size.
 
 - `base`: a block of rows, the source that yields blocks and the sink that writes them
-- `reading`: what all readers share: the request, names, types and errors
+- `reading`: what all readers share: the request, names and types
 - `origin`: the record of where a table comes from
 - `npz`: prepared tables and Baler's npz files; `npy`: an array inside an npz file, read and written in pieces
 - `parquet`, `hdf5`, `root`: one format each; `branches`: branches of ROOT files
@@ -14,9 +14,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from baler_energy.damage import is_url, refusing_damage
 from baler_energy.errors import InputError
-from baler_energy.formats.base import Block, Sink, Source, Target
-from baler_energy.formats.reading import Request, is_url, reading
+from baler_energy.formats.base import Block, Sink, Source, Target, writing
+from baler_energy.formats.reading import Request
 from baler_energy.variants import FORMATS, load
 
 __all__ = [
@@ -94,14 +95,14 @@ def open_source(path: Path | str, request: Request | None = None, file_format: s
         The file is missing, truncated, of another format, or lacks what was requested. `Source.blocks` raises it for
         damage in the values.
     UnavailableError
-        The URL's protocol needs a package that is not installed.
+        What the file needs is not installed: a package for the URL's protocol, an HDF5 filter.
     """
     source, request = str(path), request or Request()
     file_format = file_format or format_of(source)
     check_request(source, request, file_format)
     about = FORMATS[file_format]
     with ExitStack() as stack:
-        with reading(source, about.kind):
+        with refusing_damage(source, about.kind):
             opened = load(about.module).source(source, request, file_format, stack)
         yield Source(opened, source, request, file_format)
 
@@ -138,11 +139,8 @@ def open_sink(
     target = Target(tuple(names), tuple(dtypes), layout, origin)
     try:
         with ExitStack() as stack:
-            try:
+            with writing(path):
                 write = load(about.module).sink(path, target, stack)
-            except (KeyError, TypeError, ValueError) as error:
-                whole = f"its layout {dict(layout)} is incomplete ({error})"
-                raise InputError(f"{path}: cannot be written: {whole}.") from error
             yield Sink(path, target, write)
     except BaseException:
         path.unlink(missing_ok=True)

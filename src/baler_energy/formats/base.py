@@ -1,6 +1,7 @@
 """A block of rows, the source that yields blocks and the sink that writes them."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,12 +9,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_energy.errors import InputError
+from baler_energy.damage import block_rows, refusing_damage
+from baler_energy.errors import BalerEnergyError, InputError
 from baler_energy.formats.origin import file_origin
-from baler_energy.formats.reading import Request, reading
+from baler_energy.formats.reading import Request
 from baler_energy.variants import FORMATS
 
-__all__ = ["Block", "Opened", "Sink", "Source", "Target", "UnfitError", "matrix", "native", "spans"]
+__all__ = [
+    "Block",
+    "Opened",
+    "Sink",
+    "Source",
+    "Target",
+    "UnfitError",
+    "matrix",
+    "native",
+    "numeric",
+    "spans",
+    "writing",
+]
 
 # Rows per tile: their columns fit in the CPU cache while the tile is written row by row.
 _TILE_ROWS = 2048
@@ -110,7 +124,7 @@ class Source:
         if self._opened.rows is not None:
             return self._opened.rows
         assert self._opened.count is not None, "a format that does not state its rows counts them"
-        with reading(self._source, FORMATS[self._format].kind):
+        with refusing_damage(self._source, FORMATS[self._format].kind):
             return self._opened.count()
 
     @property
@@ -149,17 +163,23 @@ class Source:
         Parameters
         ----------
         rows
-            Most rows in a block; a single event may have more. Any block may have fewer.
+            Most rows in a block; a single event may have more. Any block may have fewer, as those of a table with very
+            many columns do (`damage.block_rows`).
 
         Raises
         ------
         InputError
-            The file is damaged, or a value is missing.
+            The file is damaged, has other rows than it states, or a value is missing.
         """
         if rows < 1:
             raise ValueError(f"blocks of {rows} rows")
-        with reading(self._source, FORMATS[self._format].kind):
-            yield from self._opened.read(rows)
+        stated, found = self._opened.rows, 0
+        with refusing_damage(self._source, FORMATS[self._format].kind):
+            for block in self._opened.read(min(rows, block_rows(len(self.names)))):
+                found += len(block.data)
+                yield block
+            if stated is not None and found != stated:
+                raise InputError(f"is damaged: it should have {stated} rows, but {found} can be read.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,19 +214,45 @@ class Sink:
         Raises
         ------
         InputError
-            A value does not fit its column's type.
+            A value does not fit its column's type, or the block does not fit the layout.
         """
         columns = len(self._target.names)
         if block.data.ndim != 2 or block.data.shape[1] != columns:
             raise ValueError(f"a block of shape {block.data.shape} for {columns} columns")
-        try:
+        with writing(self._path):
             self._append(block)
-        except UnfitError as error:
-            raise InputError(f"{self._path}: cannot be written: {error}.") from error
 
 
 class UnfitError(ValueError):
     """A value does not fit its column's type."""
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn any exception of a library that cannot write what a compressed file asks for into one message.
+
+    Errors of the file system, such as a full disk, are passed on.
+    """
+    try:
+        yield
+    except (BalerEnergyError, MemoryError):
+        raise
+    except UnfitError as error:
+        raise InputError(f"{path}: cannot be written: {error}.") from error
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise InputError(
+            f"{path}: cannot be written: its layout is incomplete, or does not fit ({type(error).__name__}: {error})."
+        ) from error
+
+
+def numeric(name: str) -> np.dtype[Any]:
+    """Return a number type by its name; raises `ValueError` for other types, such as text and Python objects."""
+    dtype = np.dtype(name)
+    if dtype.kind not in "fiub":
+        raise ValueError(f"{name!r} is not a type of numbers")
+    return dtype
 
 
 def native(name: str, values: NDArray[np.float64], dtype: str) -> NDArray[Any]:

@@ -12,15 +12,19 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import IO, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["StoredArray", "WrittenArray", "header", "patched_crc", "read_array", "write_array"]
+from baler_energy.damage import read_header, read_member
+
+__all__ = ["StoredArray", "WrittenArray", "header", "patched_crc", "write_array"]
 
 # zip: size of a local file header's fixed part, and offsets in it of the CRC and of the name and extra lengths.
 _LOCAL_BYTES, _CRC_AT, _LENGTHS_AT = 30, 14, 26
+# Bytes that are read at once to check a CRC.
+_PIECE_B = 1 << 20
 # CRC-32 of zip (ISO 3309), with reversed bits: the highest bit is the coefficient of x^0.
 _POLYNOMIAL, _ONE, _X8 = 0xEDB88320, 1 << 31, 1 << 23
 
@@ -48,30 +52,41 @@ class StoredArray:
 
     @classmethod
     def find(cls, archive: zipfile.ZipFile, handle: BinaryIO, name: str) -> "StoredArray":
-        """Read an array's header; a damaged file raises `ValueError` or an error of `zipfile`."""
+        """Read an array's header; a damaged file raises `ValueError` or an error of `zipfile`.
+
+        The values of a stored array in Fortran order, which `pieces` gathers from all over the file, are read once to
+        check the zip's checksum.
+        """
         info = archive.getinfo(f"{name}.npy")
         with archive.open(info) as member:
-            return cls(archive, handle, info, *_read_header(member))
+            array = cls(archive, handle, info, *read_header(member, info.file_size))
+            while array.gathered and member.read(_PIECE_B):
+                pass
+        return array
+
+    @property
+    def gathered(self) -> bool:
+        """Whether rows are gathered from all over the file; a compressed array is read into memory instead."""
+        return self.fortran_order and self.info.compress_type == zipfile.ZIP_STORED
 
     def pieces(self, rows: int) -> Iterator[NDArray[Any]]:
         """Read all rows in order, at most `rows` at once.
 
         An array in C order is read from front to back, and the zip's checksum is checked at the end. An array in
-        Fortran order is gathered from all over the file, without the checksum; if it is compressed, it is read into
-        memory whole instead.
+        Fortran order is gathered from all over the file; if it is compressed, it is read into memory whole instead.
         """
-        if self.fortran_order and self.info.compress_type != zipfile.ZIP_STORED:
-            whole = read_array(self.archive, self.info.filename.removesuffix(".npy"))
-            yield from (whole[start : start + rows] for start in range(0, self.shape[0], rows))
-        elif self.fortran_order:
+        if self.gathered:
             yield from self._gathered(rows)
+        elif self.fortran_order:
+            whole = read_member(self.archive, self.info.filename.removesuffix(".npy"))
+            yield from (whole[start : start + rows] for start in range(0, self.shape[0], rows))
         else:
             yield from self._in_order(rows)
 
     def _in_order(self, rows: int) -> Iterator[NDArray[Any]]:
         columns = self.shape[1]
         with self.archive.open(self.info) as member:
-            _read_header(member)
+            read_header(member, self.info.file_size)
             for start in range(0, self.shape[0], rows):
                 wanted = min(rows, self.shape[0] - start)
                 values = member.read(wanted * columns * self.dtype.itemsize)
@@ -80,7 +95,7 @@ class StoredArray:
     def _gathered(self, rows: int) -> Iterator[NDArray[Any]]:
         total, columns = self.shape
         with self.archive.open(self.info) as member:
-            _read_header(member)
+            read_header(member, self.info.file_size)
             begin = _data_offset(self.handle, self.info) + member.tell()
         for start in range(0, total, rows):
             wanted = min(rows, total - start)
@@ -138,17 +153,6 @@ class WrittenArray:
         self._handle.seek(end)
 
 
-def read_array(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
-    """Read a whole array; raises `ValueError` on Python objects, which are never unpickled."""
-    with archive.open(f"{name}.npy") as member:
-        _, _, dtype = _read_header(member)
-    if dtype.hasobject:
-        raise ValueError(f"the array {name!r} contains Python objects, which are never loaded")
-    with archive.open(f"{name}.npy") as member:
-        array: NDArray[Any] = np.lib.format.read_array(member, allow_pickle=False)
-    return array
-
-
 def write_array(archive: zipfile.ZipFile, name: str, array: NDArray[Any]) -> None:
     """Write a whole array."""
     with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
@@ -202,15 +206,6 @@ def _product(first: int, second: int) -> int:
             result ^= second
         second = second >> 1 ^ (_POLYNOMIAL if second & 1 else 0)
     return result
-
-
-def _read_header(member: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    version = np.lib.format.read_magic(member)
-    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, fortran_order, dtype = read(member)
-    if dtype.hasobject:
-        raise ValueError("it contains Python objects")
-    return shape, fortran_order, dtype
 
 
 def _data_offset(handle: BinaryIO, info: zipfile.ZipInfo) -> int:

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from baler_energy.damage import check_members, read_member
 from baler_energy.data.table import TABLE_ARRAYS, Table, annotations
 from baler_energy.errors import InputError
 from baler_energy.files import check_keys
-from baler_energy.formats.base import Block, Opened, Target, native
-from baler_energy.formats.npy import StoredArray, WrittenArray, read_array, write_array
+from baler_energy.formats.base import Block, Opened, Target, native, numeric
+from baler_energy.formats.npy import StoredArray, WrittenArray, write_array
 from baler_energy.formats.reading import Request, choose, integral_dtypes, refuse_text
 from baler_energy.variants import PREPARED
 
@@ -28,11 +29,12 @@ def source(path: str, request: Request, file_format: str, stack: ExitStack) -> O
     file = Path(path)
     handle = stack.enter_context(file.open("rb"))
     archive = stack.enter_context(zipfile.ZipFile(handle))
+    check_members(archive)
     held = [name.removesuffix(".npy") for name in archive.namelist()]
     if file_format != PREPARED:
         check_keys(file, held, ("data", "names"))
     array = StoredArray.find(archive, handle, "data") if "data" in held else None
-    others = {name: read_array(archive, name) for name in held if name in TABLE_ARRAYS and name != "data"}
+    others = {name: read_member(archive, name) for name in held if name in TABLE_ARRAYS and name != "data"}
     if array is None or file_format == PREPARED or set(TABLE_ARRAYS) <= set(held):
         return _table(path, request, array, others)
     return _baler(path, request, array, others["names"], held)
@@ -44,7 +46,8 @@ def _table(path: str, request: Request, array: StoredArray | None, others: dict[
     table = Table.of(Path(path), none | others)
     assert array is not None, "a table without data is refused"
     names = choose(path, request.columns, table.names)
-    places = [table.names.index(name) for name in names]
+    known = {name: place for place, name in enumerate(table.names)}
+    places = [known[name] for name in names]
     dtypes = tuple(table.dtypes[place] for place in places)
     unused = _unused((), len(names) < len(table.names))
     layout, read = {"format": PREPARED}, _reader(array, places)
@@ -78,7 +81,8 @@ def _labelled(
         refuse_text(source, ["'data'"])
     available = [name.decode() if isinstance(name, bytes) else str(name) for name in labels.tolist()]
     names = choose(source, request.columns, available)
-    return names, [available.index(name) for name in names]
+    known = {name: place for place, name in enumerate(available)}
+    return names, [known[name] for name in names]
 
 
 def _unused(others: Collection[str], columns_left: bool) -> str | None:
@@ -101,7 +105,7 @@ def _reader(array: StoredArray, places: list[int]) -> Callable[[int], Iterator[B
 def sink(path: Path, target: Target, stack: ExitStack) -> Callable[[Block], None]:
     """Start an uncompressed npz file; its other arrays are written when `stack` closes."""
     is_table = target.layout["format"] == PREPARED
-    stored = np.dtype(np.float64 if is_table else target.layout["stored"])
+    stored = numeric("float64" if is_table else target.layout["stored"])
     handle = stack.enter_context(path.open("w+b"))
     archive = stack.enter_context(zipfile.ZipFile(handle, "w", zipfile.ZIP_STORED))
     array = WrittenArray(archive, handle, "data", len(target.names), stored)

@@ -1,18 +1,17 @@
-"""What all readers share: the request, the names and types that it selects, and errors."""
+"""What all readers share: the request, and the names and types that it selects."""
 
 import difflib
 import fnmatch
-import re
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_energy.errors import BalerEnergyError, InputError, UnavailableError
+from baler_energy.damage import is_url
+from baler_energy.errors import InputError
 
 __all__ = [
     "Layout",
@@ -22,13 +21,13 @@ __all__ = [
     "is_url",
     "keep_numeric",
     "listing",
-    "reading",
     "refuse_text",
 ]
 
 Layout = Literal["objects", "leading"]
 
 _LISTED = 20
+_PATTERN = frozenset("*?[")
 # By size of a float (bytes): it holds integers of up to this many bits exactly.
 _MANTISSA_BITS = {2: 11, 4: 24, 8: 53}
 
@@ -56,11 +55,6 @@ class Request:
     leading: int | None = None
 
 
-def is_url(source: str) -> bool:
-    """Whether `source` is a URL rather than a path."""
-    return re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", source) is not None
-
-
 def listing(names: Sequence[str], near: str = "") -> str:
     """List at most twenty names for a message, those most like `near` first."""
     likely = difflib.get_close_matches(near, names, n=5, cutoff=0.4) if near else []
@@ -81,23 +75,26 @@ def choose(
     InputError
         A name is missing (the message lists what exists, near misses first) or is given twice.
     """
-    names: tuple[str, ...] = ()
+    known = set(available)
+    names: list[str] = []
     for pattern in available if wanted is None else wanted:
-        names += tuple(fnmatch.filter(available, pattern)) if _is_pattern(pattern, available) else (pattern,)
+        names += fnmatch.filter(available, pattern) if _is_pattern(pattern, known) else [pattern]
     for name in names:
-        if name not in available:
+        if name not in known:
             raise InputError(f"{source}: has no {kind} {name!r}. It has: {listing(available, name)}.")
-    repeated = sorted({name for name in names if names.count(name) > 1})
+    repeated = sorted(name for name, times in Counter(names).items() if times > 1)
     if repeated:
-        raise InputError(f"{source}: {kind} {', '.join(repeated)} is given more than once.")
+        raise InputError(f"{source}: {kind} {listing(repeated)} is given more than once.")
     if not names:
         raise InputError(f"{source}: has no {kind}s.")
-    return names
+    return tuple(names)
 
 
-def _is_pattern(name: str, available: Sequence[str]) -> bool:
+def _is_pattern(name: str, known: Collection[str]) -> bool:
     """Whether a wanted name is a pattern with matches, not a column with such a character in its name."""
-    return name not in available and any(fnmatch.fnmatchcase(other, name) for other in available)
+    if name in known or not _PATTERN.intersection(name):
+        return False
+    return any(fnmatch.fnmatchcase(other, name) for other in known)
 
 
 def refuse_text(source: str, names: Sequence[str]) -> None:
@@ -110,7 +107,7 @@ def refuse_text(source: str, names: Sequence[str]) -> None:
     """
     if names:
         raise InputError(
-            f"{source}: column {', '.join(names)} contains text or other values that are not plain numbers. Choose "
+            f"{source}: column {listing(names)} contains text or other values that are not plain numbers. Choose "
             "numeric columns with --columns."
         )
 
@@ -177,25 +174,3 @@ def _integral(values: NDArray[Any]) -> bool:
     """Whether every float is an integer that its type holds exactly."""
     with np.errstate(invalid="ignore"):
         return bool(np.all((np.trunc(values) == values) & (np.abs(values) < 2.0 ** _MANTISSA_BITS[values.itemsize])))
-
-
-@contextmanager
-def reading(source: str, kind: str) -> Iterator[None]:
-    """Turn any exception that a library raises on a wrong or damaged file into one message that names the file.
-
-    Libraries raise nearly any exception on unexpected bytes, so all but `MemoryError` are caught.
-    """
-    if not is_url(source) and not Path(source).is_file():
-        problem = "is not a file" if Path(source).exists() else "no such file"
-        raise InputError(f"{source}: {problem}.")
-    try:
-        yield
-    except (BalerEnergyError, MemoryError):
-        raise
-    except ImportError as error:
-        raise UnavailableError(f"{source}: reading it needs a package that is not installed: {error}") from error
-    except (PermissionError, FileNotFoundError, ConnectionError, TimeoutError) as error:
-        raise InputError(f"{source}: cannot be read: {error.strerror or type(error).__name__}.") from error
-    except Exception as error:
-        reason = str(error).strip().partition("\n")[0] or type(error).__name__
-        raise InputError(f"{source}: is truncated, damaged or not a valid {kind} ({reason}).") from error
