@@ -45,15 +45,20 @@ def _write(path, blocks=WHOLE, **changes):
 def test_contents_come_back(tmp_path, precision, packing):
     stored = Packing.parse(packing).reduce(LATENTS.astype(precision))
     steps, exact = np.zeros((12, 3), np.int16), np.array([1.5, np.nan])
+    steps[3, :2] = np.iinfo(np.int16).min
     corrections = Corrections(steps, exact) if "bound" in packing else None
-    blocks = [StoredBlock((stored[:12],), corrections, np.array([5, 0, 7], np.int32)), StoredBlock((stored[12:],))]
+    others = Corrections(np.zeros((8, 3), np.int16), np.empty(0)) if "bound" in packing else None
+    blocks = [
+        StoredBlock((stored[:12],), corrections, np.array([5, 0, 7], np.int32)),
+        StoredBlock((stored[12:],), others),
+    ]
     _write(tmp_path / "t.baler", blocks, precision=precision, packing=packing)
     reader = Reader(tmp_path / "t.baler")
     first, second = reader.blocks()
     assert reader.rows == 20 and np.array_equal(first.counts, [5, 0, 7]) and second.counts is None
     assert np.array_equal(np.concatenate([first.latents, second.latents]), stored)
     assert np.array_equal(reader.latents(), stored) and reader.latents().dtype == stored.dtype
-    assert (first.corrections is None) == (corrections is None) and second.corrections is None
+    assert (first.corrections is None) == (second.corrections is None) == (corrections is None)
     if first.corrections:
         assert np.array_equal(first.corrections.steps, steps)
         assert np.array_equal(first.corrections.exact, exact, equal_nan=True)
@@ -183,7 +188,7 @@ def test_a_header_that_disagrees_is_refused(tmp_path, changes):
     _sealed(tmp_path / "good.baler", {})
     assert np.array_equal(Reader(tmp_path / "good.baler").latents(), LATENTS)
     _sealed(tmp_path / "t.baler", _header(tmp_path, **changes))
-    with pytest.raises(InputError, match="not a compressed file"):
+    with pytest.raises(InputError, match="not a valid compressed file"):
         list(Reader(tmp_path / "t.baler").blocks())
 
 
@@ -200,7 +205,7 @@ def test_packed_bytes_that_are_damaged_are_refused(tmp_path):
     packed = _members(tmp_path / "p.baler")
     for content in (b"", b"x" * 50, Zstd().encode(LATENTS[:3])):
         _sealed(tmp_path / "t.baler", {**packed, "00000000/latents.npy": None, "00000000/latents.zst": content})
-        with pytest.raises(InputError, match="not a compressed file"):
+        with pytest.raises(InputError, match="not a valid compressed file"):
             Reader(tmp_path / "t.baler").latents()
 
 

@@ -26,7 +26,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -42,6 +42,7 @@ from baler_energy.codecs.digest import DIGEST_BYTES, HashedFile, check_digest
 from baler_energy.codecs.facts import Facts
 from baler_energy.codecs.normalisation import Normalisation
 from baler_energy.codecs.packing import Packing
+from baler_energy.damage import array_of, check_members, check_unpacked, refusing_damage
 from baler_energy.errors import InputError
 
 if TYPE_CHECKING:
@@ -57,7 +58,6 @@ _FEATURES = "normalization_features.npy"
 _TOGETHER = "packed"
 #: The earliest date in a zip, instead of the time of writing.
 _DATE = (1980, 1, 1, 0, 0, 0)
-_DAMAGE = (KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile)
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,12 +142,15 @@ class Writer:
             if values.dtype != stored or values.shape != shape:
                 raise ValueError(f"{name} is {values.shape} {values.dtype}, not {shape} {stored}")
             self.latent_bytes += values.size * np.dtype(dtype).itemsize
-        self.stored_latent_bytes += sum(self._add(f"{place}/{name}", content) for name, content in self._packed(block))
+        stored_b = sum(self._add(f"{place}/{name}", content) for name, content in self._packed(block))
+        self.stored_latent_bytes += stored_b
         if corrections is not None:
             self.correction_bytes += self._add(f"{place}/steps.zst", _zstd().encode(corrections.steps))
             self.correction_bytes += self._add(f"{place}/exact.zst", _zstd().encode(corrections.exact))
         if counts is not None:
             self._add(f"{place}/counts.zst", _zstd().encode(counts))
+        # Nothing is written that `Reader` would refuse.
+        check_unpacked(facts.memory_b(block.rows, 0 if counts is None else len(counts)), stored_b)
         self._blocks.append(
             {
                 "rows": block.rows,
@@ -240,19 +243,17 @@ class Reader:
     def __init__(self, path: Path) -> None:
         self._path = path
         check_digest(path)
-        try:
-            with zipfile.ZipFile(path) as archive:
-                header = json.loads(str(_array(archive.read("header.npy"))))
-                if header["format"] != FORMAT:
-                    raise ValueError(f"format {header['format']!r}")
-                version = header["version"]
-                if version == VERSION:
-                    self.facts = _facts(header, archive)
-                    self._blocks = _block_sizes(header)
-                    self.rows = sum(rows for rows, _, _ in self._blocks)
-                    return
-        except _DAMAGE as error:
-            raise InputError(f"{path}: is not a compressed file of this program ({error}).") from error
+        with self._reading(), zipfile.ZipFile(path) as archive:
+            check_members(archive, stored=True)
+            header = json.loads(str(array_of(archive.read("header.npy"))))
+            if header["format"] != FORMAT:
+                raise ValueError(f"format {header['format']!r}")
+            version = header["version"]
+            if version == VERSION:
+                self.facts = _facts(header, archive)
+                self._blocks = _block_sizes(header, self.facts)
+                self.rows = sum(rows for rows, _, _ in self._blocks)
+                return
         raise InputError(f"{path}: has format version {version!r}, but this program reads {VERSION}. Compress again.")
 
     def blocks(self) -> Iterator[StoredBlock]:
@@ -268,7 +269,7 @@ class Reader:
 
     def packed_blocks(self) -> Iterator[Callable[[], StoredBlock]]:
         """Yield a function per block, in order, that unpacks it in any thread; both raise like `blocks`."""
-        with _refusing(self._path), zipfile.ZipFile(self._path) as archive:
+        with self._reading(), zipfile.ZipFile(self._path) as archive:
             entries: dict[str, list[str]] = {}
             for name in archive.namelist():
                 entries.setdefault(name.partition("/")[0], []).append(name)
@@ -295,16 +296,20 @@ class Reader:
         return np.concatenate([empty, *(block.latents for block in self.blocks())])
 
     def _block(self, entries: Mapping[str, bytes], number: int) -> StoredBlock:
-        with _refusing(self._path):
+        with self._reading():
             return self._unpacked(entries, number)
+
+    def _reading(self) -> AbstractContextManager[None]:
+        return refusing_damage(self._path, "compressed file of this program", "Compress again, or use an intact copy.")
 
     def _unpacked(self, entries: Mapping[str, bytes], number: int) -> StoredBlock:
         rows, exact, events = self._blocks[number]
         place, facts = f"{number:08}", self.facts
+        check_unpacked(facts.memory_b(rows, events or 0), sum(len(content) for content in entries.values()))
         packing = Packing.parse(facts.packing)
         coder, stored = packing.coder, facts.stored_arrays(rows)
         if coder is None:
-            values = [_array(entries[f"{place}/{name}.npy"]) for name in stored]
+            values = [array_of(entries[f"{place}/{name}.npy"]) for name in stored]
         else:
             values = coder.decode_all(entries[f"{place}/{_entry(stored, coder)}"], list(stored.values()))
         for (name, (dtype, shape)), found in zip(stored.items(), values, strict=True):
@@ -317,18 +322,12 @@ class Reader:
         if exact is not None:
             steps = _zstd().decode(entries[f"{place}/steps.zst"], "int16", (rows, len(facts.names)))
             corrections = Corrections(steps, _zstd().decode(entries[f"{place}/exact.zst"], "float64", (exact,)))
+            corrections.check()
         if events is not None:
             counts = _zstd().decode(entries[f"{place}/counts.zst"], "int32", (events,))
+            if counts.min(initial=0) < 0 or counts.sum(dtype=np.int64) != rows:
+                raise ValueError("the numbers of objects disagree with the header")
         return StoredBlock(arrays, corrections, counts)
-
-
-@contextmanager
-def _refusing(path: Path) -> Iterator[None]:
-    """Refuse a file if reading it fails because of its content."""
-    try:
-        yield
-    except _DAMAGE as error:
-        raise InputError(f"{path}: is not a compressed file of this program ({error}).") from error
 
 
 def _entry(stored: Mapping[str, Like], coder: Coder) -> str:
@@ -353,9 +352,9 @@ def _of_steps(facts: Facts, numbers: Steps, rows: int, stored: Sequence[NDArray[
 
 def _facts(header: dict[str, Any], archive: zipfile.ZipFile) -> Facts:
     return Facts(
-        tuple(str(name) for name in _array(archive.read("names.npy"))),
+        tuple(str(name) for name in array_of(archive.read("names.npy"))),
         tuple(header["dtypes"]),
-        None if header["checkpoint_sha256"] is None else Normalisation(_array(archive.read(_FEATURES))),
+        None if header["checkpoint_sha256"] is None else Normalisation(array_of(archive.read(_FEATURES))),
         header["checkpoint_sha256"],
         header["latent"],
         header["precision"],
@@ -366,9 +365,16 @@ def _facts(header: dict[str, Any], archive: zipfile.ZipFile) -> Facts:
     )
 
 
-def _block_sizes(header: dict[str, Any]) -> list[tuple[int, int | None, int | None]]:
+def _block_sizes(header: dict[str, Any], facts: Facts) -> list[tuple[int, int | None, int | None]]:
     """Rows, exactly stored values and events of each block."""
     sizes = [(block["rows"], block["exact"], block["events"]) for block in header["blocks"]]
+    has_bound = Packing.parse(facts.packing).bound is not None and facts.normalisation is not None
+    for rows, exact, events in sizes:
+        known = [rows, *(count for count in (exact, events) if count is not None)]
+        if any(type(count) is not int or count < 0 for count in known) or (exact or 0) > rows * len(facts.names):
+            raise ValueError(f"a block of {rows} rows, {exact} exact values and {events} events")
+        if (exact is not None) != has_bound:
+            raise ValueError("a block lacks its corrections" if has_bound else "corrections without a bound")
     if header["rows"] != sum(rows for rows, _, _ in sizes):
         raise ValueError("rows of the blocks disagree with the header")
     return sizes
@@ -390,8 +396,3 @@ def _npy(array: NDArray[Any]) -> bytes:
     buffer = io.BytesIO()
     np.lib.format.write_array(buffer, array, allow_pickle=False)
     return buffer.getvalue()
-
-
-def _array(content: bytes) -> NDArray[Any]:
-    array: NDArray[Any] = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
-    return array

@@ -49,6 +49,12 @@ class Corrections:
     steps: NDArray[np.int16]
     exact: Floats
 
+    def check(self) -> None:
+        """Raise `ValueError` if there are more or fewer exact values than marks."""
+        marks = np.count_nonzero(self.steps == _EXACT)
+        if marks != len(self.exact):
+            raise ValueError(f"{len(self.exact)} exact values for {marks} marks")
+
 
 @dataclass(frozen=True, eq=False)
 class Bound:

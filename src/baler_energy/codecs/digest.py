@@ -4,6 +4,7 @@ import hashlib
 from pathlib import Path
 from typing import BinaryIO
 
+from baler_energy.damage import refusing_damage
 from baler_energy.errors import InputError
 
 __all__ = ["DIGEST_BYTES", "HashedFile", "check_digest"]
@@ -56,16 +57,13 @@ def check_digest(path: Path) -> None:
     InputError
         It is missing, damaged or truncated, or has no digest.
     """
-    try:
-        with path.open("rb") as file:
-            left = path.stat().st_size - DIGEST_BYTES
-            digest = hashlib.sha256()
-            while left > 0 and (block := file.read(min(_READ_BYTES, left))):
-                digest.update(block)
-                left -= len(block)
-            found = file.read()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror or error}.") from error
+    with refusing_damage(path, "compressed file"), path.open("rb") as file:
+        left = path.stat().st_size - DIGEST_BYTES
+        digest = hashlib.sha256()
+        while left > 0 and (block := file.read(min(_READ_BYTES, left))):
+            digest.update(block)
+            left -= len(block)
+        found = file.read(DIGEST_BYTES)
     if left or digest.hexdigest().encode() != found:
         raise InputError(
             f"{path}: is damaged, truncated or not a compressed file of this program: its checksum does not match. "

@@ -12,7 +12,7 @@ from baler_energy.codecs.fitted import Fitted
 from baler_energy.codecs.normalisation import Normalisation
 from baler_energy.codecs.packing import Packing
 from baler_energy.errors import InputError
-from baler_energy.variants import PREPARED
+from baler_energy.variants import FORMATS, PREPARED
 
 __all__ = ["Facts"]
 
@@ -77,9 +77,16 @@ class Facts:
         if not len(self.names) == len(self.dtypes) == columns:
             raise ValueError(f"{columns} columns, {len(self.names)} names, {len(self.dtypes)} types")
         for dtype in self.dtypes:
-            np.dtype(dtype)
+            if np.dtype(dtype).kind not in "fiub":
+                raise ValueError(f"type {dtype!r}")
         if self.precision not in ("float64", "float32"):
             raise ValueError(f"precision {self.precision!r}")
+        if self.latent is not None and not (isinstance(self.latent, int) and 1 <= self.latent <= columns):
+            raise ValueError(f"{self.latent} latent columns of {columns}")
+        if self.layout and self.layout.get("format") not in FORMATS:
+            raise ValueError(f"layout {self.layout}")
+        if not all(isinstance(value, str) for value in self.origin.values()):
+            raise ValueError(f"origin {self.origin}")
 
     def check_made_with(self, fitted: Fitted, path: Path) -> None:
         """Refuse a file that was compressed with another codec; `path` is the file.
@@ -87,7 +94,7 @@ class Facts:
         Raises
         ------
         InputError
-            The transform or the checkpoint differs.
+            The transform or the checkpoint differs; or the file is damaged, as its columns are not the checkpoint's.
         """
         if self.transform != fitted.transform:
             raise InputError(
@@ -99,6 +106,16 @@ class Facts:
                 f"{path}: was compressed with another checkpoint (SHA-256 {str(self.checkpoint_hash)[:12]}..., not "
                 f"{str(fitted.content_hash)[:12]}...). Use the checkpoint that it was compressed with."
             )
+        own, others = ((one.names, one.dtypes, one.latent, one.precision) for one in (self, fitted))
+        if own != others:
+            raise InputError(
+                f"{path}: is damaged: its columns, number types or latents are not those of the checkpoint that it was "
+                "compressed with. Compress again, or use an intact copy."
+            )
+
+    def memory_b(self, rows: int, events: int) -> int:
+        """Return the size in memory (B) of a block of `rows` rows and `events` events, when it is decoded."""
+        return 8 * rows * len(self.names) + 4 * events
 
     def arrays(self, rows: int) -> list[tuple[str, str, tuple[int, ...]]]:
         """Return name, number type and shape of each array in a block of `rows` rows."""

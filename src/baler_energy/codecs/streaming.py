@@ -25,6 +25,7 @@ from baler_energy.codecs.fitted import Fitted, check_columns
 from baler_energy.codecs.native import round_to_native
 from baler_energy.codecs.normalisation import lost_warning
 from baler_energy.codecs.packing import Packing
+from baler_energy.damage import naming
 from baler_energy.errors import InputError
 from baler_energy.formats import Block, Source, open_sink, open_source
 from baler_energy.formats.reading import Request
@@ -150,7 +151,8 @@ class StreamingCodec:
         bound = Bound.of(self.fitted, Packing.parse(facts.packing))
         origin = {**facts.origin, "reconstructed_from": path.name}
         layout = facts.layout or {"format": facts.file_format}
-        with open_sink(out, facts.names, facts.dtypes, layout, origin) as sink:
+        # What cannot be written is what the compressed file asks for.
+        with naming(path), open_sink(out, facts.names, facts.dtypes, layout, origin) as sink:
             for block in self._spread(lambda unpack: self._restored(unpack(), bound), content.packed_blocks()):
                 sink.write(block)
                 rows += len(block.data)

@@ -1,6 +1,6 @@
 """Compress and decompress tables with a trained autoencoder, in plain PyTorch: the engine ``reference``."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -21,13 +21,14 @@ from baler_energy.codecs.fitted import check_columns
 from baler_energy.codecs.native import round_to_native
 from baler_energy.codecs.normalisation import lost_warning
 from baler_energy.codecs.packing import Packing
+from baler_energy.damage import block_rows
 from baler_energy.data.table import Table
 
 __all__ = ["BLOCK_ROWS", "InMemoryCodec", "checkpoint_of", "compressing", "decompressing", "write_latents"]
 
 Floats = NDArray[np.float64]
 
-#: Rows of a block of the compressed file.
+#: Maximum rows of a block of the compressed file.
 BLOCK_ROWS = 65_536
 
 
@@ -108,8 +109,8 @@ class InMemoryCodec:
         packing = Packing.parse(self._packing)
         bound = Bound.of(self.checkpoint, packing)
         with Writer(path, Facts.of(self.checkpoint, self._packing, table.origin)) as writer:
-            for start in range(0, len(table.data), BLOCK_ROWS):
-                rows = table.data[start : start + BLOCK_ROWS]
+            for start in range(0, len(table.data), step := _step(table.names)):
+                rows = table.data[start : start + step]
                 reduced = packing.reduced((self.encode(rows),))
                 corrections = bound.corrections(rows, self.decode(*reduced.arrays)) if bound else None
                 writer.write(StoredBlock(reduced.arrays, corrections, steps=reduced.steps, packed=reduced.packed))
@@ -191,6 +192,11 @@ def write_latents(
 ) -> Sizes:
     """Write latents (rows, latent) in the codec's precision to a compressed file, without packing."""
     with Writer(path, Facts.of(checkpoint, "none", origin)) as writer:
-        for start in range(0, len(latents), BLOCK_ROWS):
-            writer.write(StoredBlock((latents[start : start + BLOCK_ROWS],)))
+        for start in range(0, len(latents), step := _step(checkpoint.names)):
+            writer.write(StoredBlock((latents[start : start + step],)))
     return Sizes.of(writer, len(latents))
+
+
+def _step(names: Sequence[str]) -> int:
+    """Rows of a block of a table with these columns."""
+    return min(BLOCK_ROWS, block_rows(len(names)))
