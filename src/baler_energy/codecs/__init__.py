@@ -8,6 +8,7 @@ A codec is a transform, which turns rows into the stored numbers, and a packing,
 - `packing`, `coders`: the words that define how numbers are stored; `words`: their text
 - `container`: the compressed file (``.baler``); `facts`: its metadata; `digest`: its checksum
 - `streaming`: tables of any size, a block at a time; `fitted`: the interface of a codec that is ready to use
+- `tensors`: files of tensors, which PyTorch writes
 - `corrections`: keep every value's error within a bound; `normalisation`: scales columns to [0, 1]; `native`: rounds
   values to their columns' number types
 """

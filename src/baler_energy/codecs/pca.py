@@ -23,8 +23,9 @@ from baler_energy.codecs.components import principal_components, product
 from baler_energy.codecs.engines.base import Asked, Learned, Work
 from baler_energy.codecs.normalisation import Normalisation
 from baler_energy.codecs.streaming import BLOCK_ROWS, StreamingCodec, streamed_compression, streamed_decompression
+from baler_energy.damage import refusing_damage
 from baler_energy.errors import InputError
-from baler_energy.files import atomic_path
+from baler_energy.files import atomic_path, read_npz
 from baler_energy.formats import Source, open_source
 
 __all__ = ["Pca", "checkpoint_of", "compressing", "decompressing", "fit", "training"]
@@ -72,6 +73,17 @@ class Pca:
             digest.update(np.ascontiguousarray(values).tobytes())
         return digest.hexdigest()
 
+    def _check(self) -> None:
+        """Raise `ValueError` if the parts do not fit each other."""
+        columns, components = len(self.names), self.components
+        shapes = {self.normalisation.features.shape[1:], self.mean.shape, components.shape[1:], (len(self.dtypes),)}
+        are_finite = all(values.dtype == np.float64 and np.isfinite(values).all() for values in (self.mean, components))
+        if shapes != {(columns,)} or not 1 <= len(components) <= columns or not are_finite:
+            raise ValueError(f"{columns} names and components of shape {components.shape}")
+        for dtype in self.dtypes:
+            if np.dtype(dtype).kind not in "fiub":
+                raise ValueError(f"type {dtype!r}")
+
     def encode(self, data: Floats) -> tuple[NDArray[Any], ...]:
         """Encode values (rows, columns) to latents (rows, latent)."""
         with np.errstate(over="ignore", invalid="ignore"):
@@ -99,20 +111,16 @@ class Pca:
         InputError
             The file is missing or damaged, or has another format or version.
         """
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                header = json.loads(str(file["header"]))
-                if (header["format"], header["version"]) != (FORMAT, VERSION):
-                    raise ValueError(f"format {header['format']!r}, version {header['version']!r}")
-                names, dtypes = tuple(header["names"]), tuple(header["dtypes"])
-                found = cls(names, dtypes, Normalisation(file["features"]), file["mean"], file["components"])
-        except OSError as error:
-            raise InputError(f"{path}: cannot be read: {error.strerror or error}.") from error
-        except Exception as error:
-            reason = str(error) or type(error).__name__
-            raise InputError(f"{path}: is damaged, or was not trained with --transform pca ({reason}).") from error
-        if found.content_hash != header["sha256"]:
-            raise InputError(f"{path}: is damaged: its checksum does not match. Train again.")
+        arrays = read_npz(path)
+        with refusing_damage(path, "checkpoint of --transform pca", "Train again."):
+            header = json.loads(str(arrays["header"]))
+            if (header["format"], header["version"]) != (FORMAT, VERSION):
+                raise ValueError(f"format {header['format']!r}, version {header['version']!r}")
+            names, dtypes = tuple(map(str, header["names"])), tuple(header["dtypes"])
+            found = cls(names, dtypes, Normalisation(arrays["features"]), arrays["mean"], arrays["components"])
+            found._check()
+            if found.content_hash != header["sha256"]:
+                raise ValueError("its checksum does not match")
         return found
 
 

@@ -99,15 +99,14 @@ class SavedTraining:
     def _read(self) -> None:
         if not self._path.exists():
             return
-        import torch
+        from baler_energy.codecs.tensors import read_tensors
 
         try:
-            with self._path.open("rb") as handle:
-                content = torch.load(handle, map_location="cpu", weights_only=True)
+            content = read_tensors(self._path, "state of a training")
             key = content["key"]
             segments, rows = _SEGMENTS.validate_json(content["segments"]), json.loads(content["history"])
             state = dict(content["training"])
-        except Exception as error:  # a damaged pickle raises nearly anything
+        except Exception as error:  # also from content that is not a state
             return self._refuse(f"it is damaged ({type(error).__name__})")
         if key != self._key:
             return self._refuse("it belongs to another training, table, source or version of torch")

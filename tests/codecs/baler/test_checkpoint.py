@@ -111,7 +111,7 @@ def test_contents_that_disagree_are_refused(checkpoint, tmp_path, changes):
 
 def test_objects_are_not_unpickled(tmp_path):
     torch.save({"format": FORMAT, "path": tmp_path}, tmp_path / "c.pt")
-    with pytest.raises(InputError, match="damaged or not a checkpoint"):
+    with pytest.raises(InputError, match="damaged or not a valid checkpoint"):
         Checkpoint.read(tmp_path / "c.pt")
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -13,11 +14,13 @@ import torch
 from torch import Tensor
 
 from baler_energy.codecs.baler.architecture import Architecture, latent_columns, network
-from baler_energy.codecs.baler.model import DTYPES, Autoencoder
+from baler_energy.codecs.baler.model import DTYPES, Autoencoder, check_parameters
 from baler_energy.codecs.baler.pruning.base import Pruning
 from baler_energy.codecs.engines.base import Asked
 from baler_energy.codecs.normalisation import Normalisation
+from baler_energy.codecs.tensors import read_tensors
 from baler_energy.config.parameters import Parameters
+from baler_energy.damage import refusing_damage
 from baler_energy.errors import InputError
 from baler_energy.files import atomic_path
 
@@ -25,6 +28,7 @@ __all__ = ["FORMAT", "VERSION", "Checkpoint", "check_point", "checkpoint_of"]
 
 FORMAT = "baler-energy checkpoint"
 VERSION = 2
+_AGAIN = "Train again."
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +118,7 @@ class Checkpoint:
         InputError
             The file is missing, damaged, not a checkpoint of this program, or of another format version.
         """
-        content = _load(path)
+        content = read_tensors(path, "checkpoint", _AGAIN)
         if not isinstance(content, dict) or content.get("format") != FORMAT:
             raise InputError(
                 f"{path}: is not a checkpoint written by `baler-energy train` (is it from another program?)."
@@ -124,14 +128,11 @@ class Checkpoint:
             raise InputError(
                 f"{path}: has format version {version!r}, but this program reads {VERSION}. Update this program."
             )
-        try:
+        with refusing_damage(path, "checkpoint", _AGAIN):
             checkpoint = _build(content)
-            checkpoint.model(torch.device("cpu"), str(path))
-            damaged = checkpoint.content_hash != content["sha256"]
-        except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
-            raise InputError(f"{path}: is damaged ({type(error).__name__}: {error}). Train again.") from error
-        if damaged:
-            raise InputError(f"{path}: is damaged: its checksum does not match. Train again.")
+            check_parameters(checkpoint.architecture, checkpoint.parameters, str(path))
+            if checkpoint.content_hash != content["sha256"]:
+                raise ValueError("its checksum does not match")
         return checkpoint
 
 
@@ -179,18 +180,6 @@ def check_point(checkpoint: Checkpoint, point: Parameters, path: Path) -> None:
         )
 
 
-def _load(path: Path) -> Any:
-    try:
-        with path.open("rb") as handle:
-            return torch.load(handle, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror or error}.") from error
-    except Exception as error:
-        # A damaged pickle raises nearly anything: RuntimeError, UnpicklingError, EOFError, KeyError, UnicodeError, ...
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{path}: is damaged or not a checkpoint ({reason}). Train again.") from error
-
-
 def _widths(architecture: Architecture) -> dict[str, Any]:
     """Describe a network; the skip is left out if it has none, as in checkpoints from before there were skips."""
     return {name: value for name, value in asdict(architecture).items() if name != "skip" or value}
@@ -198,14 +187,17 @@ def _widths(architecture: Architecture) -> dict[str, Any]:
 
 def _build(content: Mapping[str, Any]) -> Checkpoint:
     names, dtypes, precision = tuple(content["names"]), tuple(content["dtypes"]), content["precision"]
-    widths = content["architecture"]
+    widths, scale = content["architecture"], content["normalization_features"]
     architecture = Architecture(**widths | {"hidden": tuple(widths["hidden"])})
-    features = Normalisation(content["normalization_features"].numpy())
-    counts = {len(names), len(dtypes), features.features.shape[1], architecture.columns}
+    sizes = (architecture.columns, architecture.latent, *architecture.hidden)
+    if not all(type(size) is int and size >= 1 for size in sizes) or not math.isfinite(architecture.negative_slope):
+        raise ValueError(f"a network of {widths}")
+    if not all(isinstance(name, str) for name in names) or any(np.dtype(dtype).kind not in "fiub" for dtype in dtypes):
+        raise ValueError(f"names {names[:3]} ..., types {dtypes[:3]} ...")
+    counts = {len(names), len(dtypes), scale.shape[-1], architecture.columns}
     if len(counts) != 1 or precision not in ("float64", "float32"):
         raise ValueError(f"column counts disagree {sorted(counts)} or unknown precision {precision!r}")
-    for dtype in dtypes:
-        np.dtype(dtype)
+    features = Normalisation(scale.numpy())
     parameters = content["state_dict"]
     if any(tensor.dtype != DTYPES[precision] for tensor in parameters.values()):
         raise ValueError(f"parameters are not {precision}")

@@ -9,7 +9,7 @@ from torch.nn.functional import leaky_relu
 from baler_energy.codecs.baler.architecture import Architecture
 from baler_energy.errors import InputError
 
-__all__ = ["DTYPES", "Autoencoder"]
+__all__ = ["DTYPES", "Autoencoder", "check_parameters"]
 
 #: torch's number type of the parameters for each value of the axis ``precision``; only products use 16 bits.
 DTYPES = {
@@ -77,28 +77,40 @@ class Autoencoder(nn.Module):
         InputError
             A name is missing or unknown, a shape or number type differs, or a value is not finite.
         """
-        own = self.state_dict()
-        last = list(self.architecture.decoder)[-1]
-        missing = [name for name in own if name not in parameters]
-        unknown = [name for name in parameters if name not in own]
-        if missing or unknown:
-            raise InputError(
-                f"{origin}: does not match this autoencoder: missing parameters {', '.join(missing) or 'none'}; "
-                f"unknown parameters {', '.join(map(str, unknown)) or 'none'}. Expected en1 to "
-                f"{last.replace('de', 'en')} and de1 to {last}."
-            )
-        for name, tensor in own.items():
-            given = parameters[name]
-            if not isinstance(given, Tensor) or not given.is_floating_point() or given.shape != tensor.shape:
-                shape = f"{given.dtype} {tuple(given.shape)}" if isinstance(given, Tensor) else type(given).__name__
-                raise InputError(
-                    f"{origin}: parameter {name} is {shape}, but floating-point numbers of shape "
-                    f"{tuple(tensor.shape)} are required. Was it trained on other columns or with another compression "
-                    "ratio?"
-                )
-            if not bool(torch.isfinite(given).all()):
-                raise InputError(
-                    f"{origin}: parameter {name} contains NaN or infinity; train again, perhaps with a lower learning "
-                    "rate."
-                )
+        check_parameters(self.architecture, parameters, origin)
         self.load_state_dict(dict(parameters))
+
+
+def check_parameters(architecture: Architecture, parameters: Mapping[str, Tensor], origin: str) -> None:
+    """Check parameters before a network is made for them, which may be as large as a damaged file states.
+
+    Parameters and errors are those of `Autoencoder.load_parameters`.
+    """
+    layers = architecture.encoder | architecture.decoder
+    own: dict[str, tuple[int, ...]] = {
+        f"{name}.weight": (outputs, inputs) for name, (inputs, outputs) in layers.items()
+    }
+    own |= {f"{name}.bias": (outputs,) for name, (_, outputs) in layers.items()}
+    missing = [name for name in own if name not in parameters]
+    unknown = [name for name in parameters if name not in own]
+    if missing or unknown:
+        last = list(architecture.decoder)[-1]
+        raise InputError(
+            f"{origin}: does not match this autoencoder: missing parameters {', '.join(missing) or 'none'}; "
+            f"unknown parameters {', '.join(map(str, unknown)) or 'none'}. Expected en1 to "
+            f"{last.replace('de', 'en')} and de1 to {last}."
+        )
+    for name, shape in own.items():
+        given = parameters[name]
+        if not isinstance(given, Tensor) or not given.is_floating_point() or tuple(given.shape) != shape:
+            found = f"{given.dtype} {tuple(given.shape)}" if isinstance(given, Tensor) else type(given).__name__
+            raise InputError(
+                f"{origin}: parameter {name} is {found}, but floating-point numbers of shape {shape} are required. "
+                "Was it trained on other columns or with another compression ratio?"
+            )
+        if given.numel() * given.element_size() > given.untyped_storage().nbytes():
+            raise InputError(f"{origin}: is damaged: parameter {name} has more numbers than are stored.")
+        if not bool(torch.isfinite(given).all()):
+            raise InputError(
+                f"{origin}: parameter {name} contains NaN or infinity; train again, perhaps with a lower learning rate."
+            )

@@ -9,7 +9,6 @@
 None of them contains the columns' number types.
 """
 
-import pickle
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -23,12 +22,13 @@ from torch import Tensor
 
 from baler_energy.codecs.baler.architecture import Architecture, Network
 from baler_energy.codecs.baler.checkpoint import Checkpoint
-from baler_energy.codecs.baler.model import Autoencoder
+from baler_energy.codecs.baler.model import Autoencoder, check_parameters
 from baler_energy.codecs.normalisation import Normalisation
+from baler_energy.codecs.tensors import read_tensors
 from baler_energy.codecs.upstream.networks import MODELS, class_of
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
-from baler_energy.files import atomic_path, read_npz, write_npz
+from baler_energy.files import atomic_path, read_npy, read_npz, write_npz
 from baler_energy.formats import open_source
 
 __all__ = [
@@ -91,18 +91,19 @@ def read_model(path: Path) -> tuple[Architecture, dict[str, Tensor]]:
         The file is missing, damaged or holds objects; a name is missing or unknown; a shape is wrong; or a value is not
         finite.
     """
-    content = _load(path)
+    content = read_tensors(path, "Baler model", "Save the model's state dict, as Baler does.")
     if not isinstance(content, Mapping) or not all(isinstance(tensor, Tensor) for tensor in content.values()):
         raise InputError(f"{path}: is not a state dict (names and tensors) as written by Baler's `--mode train`.")
     known = min(MODELS.values(), key=lambda known: len(_names(known) ^ set(content)))
     last = len(known.hidden) + 1
-    # `load_parameters` reports names that are missing or unknown.
+    # `check_parameters` reports names that are missing or unknown.
     whole = _names(known) <= set(content)
     columns, latent = (content[f"{half}{last}.bias"].numel() if whole else 1 for half in ("de", "en"))
     try:
         architecture = known.sized(columns, latent)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
+    check_parameters(architecture, content, str(path))
     model = Autoencoder(architecture)
     model.load_parameters(content, str(path))
     return architecture, {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
@@ -139,14 +140,7 @@ def read_features(path: Path) -> Normalisation:
     InputError
         The file is missing, damaged, holds Python objects, or does not contain minima and ranges.
     """
-    try:
-        with path.open("rb") as handle:
-            features = np.lib.format.read_array(handle, allow_pickle=False)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror or error}.") from error
-    except (ValueError, EOFError) as error:
-        raise InputError(f"{path}: is damaged or not an .npy file without Python objects ({error}).") from error
-    return _normalisation(features, path)
+    return _normalisation(read_npy(path), path)
 
 
 def write_features(path: Path, normalisation: Normalisation) -> None:
@@ -274,23 +268,6 @@ def read_table(path: Path, dtypes: Sequence[str] | None = None, origin: Mapping[
 def write_table(path: Path, table: Table) -> None:
     """Write a table in Baler's format, atomically; types and origin are lost."""
     write_npz(path, {"data": table.data, "names": np.array(table.names, dtype=np.str_)})
-
-
-def _load(path: Path) -> Any:
-    try:
-        with path.open("rb") as handle:
-            return torch.load(handle, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror or error}.") from error
-    except pickle.UnpicklingError as error:
-        # torch's own message recommends unpickling the file.
-        raise InputError(
-            f"{path}: is damaged, or contains Python objects other than tensors, which could run code and are not "
-            "loaded. Save the model's state dict, as Baler does."
-        ) from error
-    except Exception as error:
-        # A damaged file raises nearly anything: RuntimeError, EOFError, KeyError, UnicodeError, ...
-        raise InputError(f"{path}: is damaged or not a Baler model ({type(error).__name__}).") from error
 
 
 def _names(known: Network) -> set[str]:
