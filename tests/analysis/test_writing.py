@@ -107,6 +107,21 @@ def test_a_missing_or_damaged_file_is_named(files):
         read_parquet(files[2])
 
 
+def test_pages_have_checksums_which_are_checked(tmp_path):
+    path = tmp_path / "findings.parquet"
+    with TableWriter.open("findings", path) as writer:
+        writer.add([ROW | {next(iter(ROW)): f"row {number}"} for number in range(50)])
+    column = pq.ParquetFile(path).metadata.row_group(0).column(0)
+    content, expected, messages = path.read_bytes(), read_parquet(path), ""
+    for place in range(column.dictionary_page_offset, column.dictionary_page_offset + column.total_compressed_size):
+        path.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+        try:
+            assert read_parquet(path).equals(expected), "a byte that means nothing"
+        except InputError as error:
+            messages += str(error)
+    assert messages.count("CRC checksum") > 10
+
+
 def test_rows_become_a_table_with_the_requested_columns(small):
     rows = Rows("runs", columns=["rows"])
     assert len(rows.take()) == 0

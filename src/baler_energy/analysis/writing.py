@@ -139,7 +139,7 @@ class TableWriter:
         """Yield a writer whose complete file appears when the block succeeds."""
         with (
             atomic_path(path) as temporary,
-            pq.ParquetWriter(temporary, arrow_schema(name), compression="zstd") as parquet,
+            pq.ParquetWriter(temporary, arrow_schema(name), compression="zstd", write_page_checksum=True) as parquet,
         ):
             writer = cls(name, parquet)
             yield writer
@@ -236,7 +236,7 @@ def read_parquet(path: Path) -> pa.Table:
     """
     try:
         # Small files, which are the majority, are read twice as fast from memory without threads.
-        with pq.ParquetFile(pa.BufferReader(path.read_bytes())) as file:
+        with pq.ParquetFile(pa.BufferReader(path.read_bytes()), page_checksum_verification=True) as file:
             return file.read(use_threads=False)
     except (OSError, pa.ArrowException) as error:
         raise InputError(

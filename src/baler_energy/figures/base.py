@@ -155,11 +155,12 @@ class Dataset(Tables):
         if name not in self._read:
             path = self._folder / f"{name}.parquet"
             try:
-                table = pd.read_parquet(path, filters=self._filters(name))
+                table = pd.read_parquet(path, filters=self._filters(name), page_checksum_verification=True)
             except FileNotFoundError as error:
                 raise InputError(f"{path}: no such file; run `baler-energy collect` first.") from error
-            except ValueError as error:  # pyarrow's ArrowInvalid is one
-                raise InputError(f"{path}: not a Parquet file ({error}). Delete it and collect again.") from error
+            except (OSError, ValueError) as error:  # pyarrow's ArrowInvalid is a ValueError
+                reason = f"not a Parquet file, or damaged ({error})"
+                raise InputError(f"{path}: {reason}. Delete it and collect again.") from error
             check_columns(name, list(table.columns))
             self._read[name] = table
         return self._read[name]

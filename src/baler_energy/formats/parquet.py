@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from baler_energy.damage import check_rows
 from baler_energy.errors import InputError
 from baler_energy.formats.base import Block, Opened, Target, matrix, native
 from baler_energy.formats.reading import Request, choose, keep_numeric
@@ -30,11 +31,13 @@ _COMPRESSIONS = {
 
 
 def source(path: str, request: Request, file_format: str, stack: ExitStack) -> Opened:
-    """Open a Parquet file."""
-    file = stack.enter_context(pq.ParquetFile(path, buffer_size=_BUFFER_BYTES, pre_buffer=False))
+    """Open a Parquet file; the checksum of each page is checked, if it has one."""
+    options = {"buffer_size": _BUFFER_BYTES, "pre_buffer": False, "page_checksum_verification": True}
+    file = stack.enter_context(pq.ParquetFile(path, **options))
     schema, rows = file.schema_arrow, int(file.metadata.num_rows)
     names, warnings = _select(path, schema, request)
     dtypes = tuple(np.dtype(schema.field(name).type.to_pandas_dtype()).name for name in names)
+    check_rows(path, rows, sum(np.dtype(dtype).itemsize for dtype in dtypes))
     unused = "columns that were not read" if len(names) < len(schema.names) else None
     layout = {"format": "parquet", "compression": _compression(file.metadata)}
 
@@ -95,7 +98,8 @@ def sink(path: Path, target: Target, stack: ExitStack) -> Callable[[Block], None
     compression = target.layout["compression"]
     if compression not in _COMPRESSIONS.values():
         raise ValueError(f"compression {compression!r}")
-    writer = stack.enter_context(pq.ParquetWriter(path, schema, compression=compression))
+    options = {"compression": compression, "write_page_checksum": True}
+    writer = stack.enter_context(pq.ParquetWriter(path, schema, **options))
 
     def write(block: Block) -> None:
         columns = zip(target.names, block.data.T, target.dtypes, strict=True)

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from baler_energy.files import atomic_path
+from baler_energy.files import write_parquet
 
 __all__ = ["TOP", "Hotspot", "short_path", "top", "write_hotspots"]
 
@@ -75,5 +75,4 @@ def write_hotspots(path: Path, parameters: Mapping[str, Any], hotspots: Iterable
 
     frame = pd.DataFrame([{**parameters, **asdict(hotspot)} for hotspot in hotspots])
     types = _PARAMETERS | {field.name: _TYPES[field.type] for field in fields(Hotspot) if field.type in _TYPES}
-    with atomic_path(path) as temporary:
-        frame.astype(types).to_parquet(temporary, index=False)
+    write_parquet(path, frame.astype(types))

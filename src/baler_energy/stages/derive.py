@@ -7,7 +7,7 @@ from baler_energy.config.derived import DerivedQuantities, read_derived
 from baler_energy.data.checks import check_columns
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
-from baler_energy.files import atomic_path, remove_temporaries
+from baler_energy.files import remove_temporaries, write_parquet
 from baler_energy.stages.file_names import DERIVED, DERIVED_HISTOGRAMS
 
 __all__ = ["EPILOG", "HELP", "add_arguments", "derive", "run"]
@@ -63,6 +63,5 @@ def derive(original: Path, reconstructed: Path, derived: DerivedQuantities, out:
         rows += [{"quantity": name} | row for row in compare(first, second, one)]
         bins.append(histograms(first, second, one).assign(quantity=name))
     for file, frame in ((DERIVED_HISTOGRAMS, pd.concat(bins)), (DERIVED, pd.DataFrame(rows))):
-        with atomic_path(out / file) as temporary:
-            frame.to_parquet(temporary, index=False)
+        write_parquet(out / file, frame)
     remove_temporaries(out)

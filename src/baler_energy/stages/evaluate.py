@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
-from baler_energy.files import atomic_path, remove_temporaries, write_json
+from baler_energy.files import remove_temporaries, write_json, write_parquet
 from baler_energy.stages.file_names import ERRORS, HISTOGRAMS, SUMMARY
 
 if TYPE_CHECKING:
@@ -75,8 +75,7 @@ def evaluate(
     others = None if held_out is None else error_measures.held_out_errors(errors, _errors_of(held_out))
     binned = histograms(before.data, after.data, before.names, before.dtypes)
     for name, frame in ((ERRORS, error_measures.on_all_rows(errors, others)), (HISTOGRAMS, binned)):
-        with atomic_path(out / name) as temporary:
-            frame.to_parquet(temporary, index=False)
+        write_parquet(out / name, frame)
     summary = {
         "rows": len(before.data),
         **error_measures.summary(errors),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from baler_energy.files import atomic_path
+from baler_energy.files import write_parquet
 
 if TYPE_CHECKING:
     from baler_energy.meters.session import Session
@@ -55,6 +55,5 @@ class History:
         """Write ``history.parquet``."""
         import pandas as pd
 
-        with atomic_path(path) as temporary:
-            rows = pd.DataFrame(self.rows) if self.rows else pd.DataFrame({name: [0.0] for name in _COLUMNS})[:0]
-            rows.to_parquet(temporary, index=False)
+        rows = pd.DataFrame(self.rows) if self.rows else pd.DataFrame({name: [0.0] for name in _COLUMNS})[:0]
+        write_parquet(path, rows)

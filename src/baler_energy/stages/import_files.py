@@ -67,7 +67,7 @@ def import_files(files: Sequence[Path], out: Path) -> str:
         check_columns(name, list(table.columns))
         with atomic_path(out / f"{name}.parquet") as temporary:
             arrow = pa.Table.from_pandas(table, schema=arrow_schema(name), preserve_index=False)
-            pq.write_table(arrow, temporary, compression="zstd")
+            pq.write_table(arrow, temporary, compression="zstd", write_page_checksum=True)
     return _words(foreign, findings)
 
 

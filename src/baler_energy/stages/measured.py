@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from baler_energy.codecs.engines.base import WARM_UP_BATCHES, Work
-from baler_energy.files import atomic_path, remove_temporaries
+from baler_energy.files import remove_temporaries, write_parquet
 from baler_energy.meters.base import Meter
 from baler_energy.meters.options import make_meters, session_settings
 from baler_energy.meters.segments import Segment
@@ -171,8 +171,7 @@ def write_record(
         facts = {"start", "duration_s", "hostname"}
         made_with["segments"] = [segment.model_dump(mode="json", include=facts) for segment in segments]
     remove_temporaries(out)
-    with atomic_path(out / SAMPLES) as temporary:
-        outcome.samples.to_parquet(temporary, index=False)
+    write_parquet(out / SAMPLES, outcome.samples)
     Measurement(
         run_id=str(parameters["run_id"]),
         operation=operation,
