@@ -4,18 +4,22 @@ Three arrangements are supported: a 2-D dataset whose attribute ``names`` names 
 compound dtype, and a group (or the file itself) that holds 1-D datasets of equal length.
 """
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
+from h5py import h5d, h5z
 from numpy.typing import NDArray
 
-from baler_energy.errors import InputError
-from baler_energy.formats.base import Block, Opened, Target, matrix, native, spans
+from baler_energy.damage import check_rows
+from baler_energy.errors import InputError, UnavailableError
+from baler_energy.formats.base import Block, Opened, Target, matrix, native, numeric, spans
 from baler_energy.formats.reading import Request, choose, integral_dtypes, keep_numeric, listing, refuse_text
 
 __all__ = ["sink", "source"]
@@ -27,6 +31,9 @@ _CACHE_BYTES = 1 << 20
 _CHUNK_BYTES = 1 << 18
 _COMPRESSIONS = ("gzip", "lzf")
 _NAMES = "names"
+# Attribute of the groups that pandas writes, and the beginning of the names of PyTables' indexes.
+_PANDAS, _INDEX = "pandas_type", "/_i_"
+_Tables = dict[str, h5py.Dataset | h5py.Group]
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +84,12 @@ class _Selection:
         data = self.item[rows]
         if self.kind == "compound":
             return tuple(np.ascontiguousarray(data[name]) for name in self.names)
-        return tuple(data[:, self.available.index(name)] for name in self.names)
+        return tuple(data[:, place] for place in self._places)
+
+    @cached_property
+    def _places(self) -> list[int]:
+        places = {name: place for place, name in enumerate(self.available)}
+        return [places[name] for name in self.names]
 
     def integral(self) -> bool:
         """Whether column types must be inferred from the values (`integral_dtypes`)."""
@@ -88,6 +100,7 @@ def source(path: str, request: Request, file_format: str, stack: ExitStack) -> O
     """Open an HDF5 file. If all columns share a type, it is read once more to infer types from the values."""
     file = stack.enter_context(h5py.File(path, "r", rdcc_nbytes=_CACHE_BYTES))
     table = _select(path, file, request)
+    _check_values(path, table)
     stored, first = table.stored, table.datasets[0]
     dtypes = tuple(dtype.name for dtype in stored)
     if table.integral():
@@ -100,6 +113,7 @@ def source(path: str, request: Request, file_format: str, stack: ExitStack) -> O
         "compression": first.compression if first.compression in _COMPRESSIONS else None,
         "compression_opts": first.compression_opts if first.compression == "gzip" else None,
         "shuffle": bool(first.shuffle),
+        **({"fletcher32": True} if first.fletcher32 else {}),
     }
 
     def read(rows: int) -> Iterator[Block]:
@@ -107,6 +121,48 @@ def source(path: str, request: Request, file_format: str, stack: ExitStack) -> O
             yield Block(matrix(columns))
 
     return Opened(table.names, dtypes, len(first), layout, read, table.unused, table.warnings)
+
+
+def _check_values(source: str, table: _Selection) -> None:
+    """Refuse a table whose values cannot all be read from this file; HDF5 would give the fill value, usually 0.
+
+    Raises
+    ------
+    InputError
+        Values are in other files, were never written, or take far more memory than the file has.
+    UnavailableError
+        A filter is not installed.
+    """
+    for dataset in table.datasets:
+        is_elsewhere = dataset.file.filename != table.item.file.filename
+        if dataset.is_virtual or dataset.external or is_elsewhere:
+            kind = "a virtual dataset" if dataset.is_virtual else "a link" if is_elsewhere else "in external storage"
+            raise InputError(
+                f"{source}: {dataset.name} is {kind}: its values are in other files, and read as 0 if one is missing. "
+                "Copy them to a dataset of this file, or leave it out with --columns or --tree."
+            )
+        _check_filters(source, dataset)
+        # An empty dataset has no space.
+        if dataset.size and dataset.id.get_space_status() != h5d.SPACE_STATUS_ALLOCATED:
+            raise InputError(
+                f"{source}: values of {dataset.name} were never written, and would read as {dataset.fillvalue}. Write "
+                "the file again, or leave the column out."
+            )
+        for values in (dataset.size, math.prod(dataset.chunks or ())):
+            check_rows(source, values, dataset.dtype.itemsize)
+
+
+def _check_filters(source: str, dataset: h5py.Dataset) -> None:
+    """Refuse a dataset that needs a filter which is not installed."""
+    created = dataset.id.get_create_plist()
+    for place in range(created.get_nfilters()):
+        number, _, _, name = created.get_filter(place)
+        if not h5z.filter_avail(number):
+            raise UnavailableError(
+                f"{source}: {dataset.name} is packed by the HDF5 filter {number} ({name.decode(errors='replace')}), "
+                "which is not installed. Most filters are in the package hdf5plugin: `pip install hdf5plugin`, and set "
+                "HDF5_PLUGIN_PATH to what `python -c 'import hdf5plugin; print(hdf5plugin.PLUGIN_PATH)'` prints."
+            )
 
 
 def _pieces(table: _Selection, rows: int) -> Iterator[tuple[NDArray[Any], ...]]:
@@ -127,51 +183,94 @@ def _select(source: str, file: h5py.File, request: Request) -> _Selection:
     Raises
     ------
     InputError
-        There is no table, or several to choose from, or a column is missing or not numeric.
+        There is no table, or several to choose from, or a column is missing, not numeric, or in another file.
     """
-    item = _table(source, file, request.tree)
+    datasets, by_pandas = _contents(file)
+    item = _table(source, _tables(file, datasets, by_pandas), by_pandas, request.tree)
     names, available, warnings = (_of_group if isinstance(item, h5py.Group) else _of_dataset)(source, item, request)
     unused = "columns that were not read" if len(names) < len(available) else None
-    taken = [item[name].name for name in names] if isinstance(item, h5py.Group) else [item.name]
-    others = [dataset.name for dataset in _datasets(file) if dataset.name not in taken]
+    taken = {item[name].name for name in names} if isinstance(item, h5py.Group) else {item.name}
+    others = [dataset.name for dataset in datasets if dataset.name not in taken]
     if others and unused is None:
         unused = f"datasets other than the one read ({listing(others)})"
     return _Selection(item, names, tuple(available), unused, warnings)
 
 
-def _datasets(group: h5py.Group) -> list[h5py.Dataset]:
-    found: list[h5py.Dataset] = []
-    group.visititems(lambda _, item: found.append(item) if isinstance(item, h5py.Dataset) else None)
-    return found
+def _contents(file: h5py.File) -> tuple[list[h5py.Dataset], set[str]]:
+    """Return the datasets, and the groups that pandas wrote; links are not followed."""
+    datasets: list[h5py.Dataset] = []
+    by_pandas: set[str] = set()
+
+    def visit(name: str, item: Any) -> None:
+        if isinstance(item, h5py.Group) and _PANDAS in item.attrs:
+            by_pandas.add(item.name)
+        elif isinstance(item, h5py.Dataset) and _INDEX not in f"/{name}":
+            datasets.append(item)
+
+    file.visititems(visit)
+    return datasets, by_pandas
 
 
-def _table(source: str, file: h5py.File, wanted: str | None) -> h5py.Dataset | h5py.Group:
+def _tables(file: h5py.File, datasets: Iterable[h5py.Dataset], by_pandas: Collection[str]) -> _Tables:
+    """Return the datasets and groups that hold a table, by path."""
+    tables: _Tables = {}
+    for dataset in datasets:
+        dtype, parent = _dtype(dataset), dataset.name.rpartition("/")[0] or "/"
+        if dataset.ndim == 2 or (dataset.ndim == 1 and dtype.names) or parent in by_pandas:
+            # pandas writes a table that can be read, with ``data_columns=True``, and arrangements that cannot.
+            is_table = parent not in by_pandas or _plain(dtype)
+            tables |= {dataset.name: dataset} if is_table else {parent: file[parent]}
+        elif dataset.ndim == 1 and parent not in tables:
+            tables[parent] = file[parent]
+    return tables
+
+
+def _table(source: str, tables: _Tables, by_pandas: Collection[str], wanted: str | None) -> h5py.Dataset | h5py.Group:
     """Return the dataset or group that holds the table."""
-    tables: dict[str, h5py.Dataset | h5py.Group] = {}
-    for dataset in _datasets(file):
-        if dataset.ndim == 2 or (dataset.ndim == 1 and dataset.dtype.names):
-            tables[dataset.name] = dataset
-        elif dataset.ndim == 1:
-            tables[dataset.parent.name] = dataset.parent
-    if wanted is not None:
-        path = "/" + wanted.strip("/")
-        if path not in tables:
-            raise InputError(f"{source}: has no table {wanted!r}. It has: {listing(list(tables), path)}.")
-        return tables[path]
-    if len(tables) == 1:
-        return next(iter(tables.values()))
+    path = next(iter(tables), "") if wanted is None else "/" + wanted.strip("/")
     if not tables:
         raise InputError(f"{source}: contains no table: neither a 2-D or compound dataset nor a group of 1-D datasets.")
-    raise InputError(f"{source}: contains several tables: {listing(list(tables))}. Choose one with --tree.")
+    if path not in tables:
+        raise InputError(f"{source}: has no table {wanted!r}. It has: {listing(list(tables), path)}.")
+    if wanted is None and len(tables) > 1 and not tables.keys() <= set(by_pandas):
+        raise InputError(f"{source}: contains several tables: {listing(list(tables))}. Choose one with --tree.")
+    if path in by_pandas:
+        converted = Path(source).with_suffix(".parquet")
+        raise InputError(
+            f"{source}: {path} was written by pandas (to_hdf) in its own arrangement, which is not read here. Convert "
+            f"it: `python -c \"import pandas; pandas.read_hdf('{source}', '{path[1:]}').to_parquet('{converted}')\"`."
+        )
+    return tables[path]
+
+
+def _plain(dtype: np.dtype[Any]) -> bool:
+    """Whether a compound type has single values only, as pandas writes with ``data_columns=True``."""
+    return dtype.names is not None and not any(dtype[name].shape for name in dtype.names)
+
+
+def _dtype(dataset: h5py.Dataset) -> np.dtype[Any]:
+    """Return a dataset's type; that of Python objects if NumPy has none, as for times."""
+    try:
+        dtype: np.dtype[Any] = dataset.dtype
+    except (TypeError, ValueError):
+        dtype = np.dtype(object)
+    return dtype
 
 
 def _of_group(source: str, group: h5py.Group, request: Request) -> tuple[tuple[str, ...], list[str], tuple[str, ...]]:
     """Return the columns, all columns, and a warning about those that are left out."""
-    available = [key for key, item in group.items() if isinstance(item, h5py.Dataset) and item.ndim == 1]
+    columns = {key: _linked(group, key) for key in group}
+    available = [key for key, item in columns.items() if item is None or _is_column(item)]
     chosen = choose(source, request.columns, available)
-    others = [name for name in chosen if group[name].dtype.kind not in "fiub"]
+    linked = [name for name in chosen if columns[name] is None]
+    if linked:
+        raise InputError(
+            f"{source}: {listing(linked)} of {group.name} is a link to another file, or leads nowhere. Copy the values "
+            "to this file, or leave them out with --columns."
+        )
+    others = [name for name in chosen if _dtype(columns[name]).kind not in "fiub"]
     names, warnings = keep_numeric(source, request, chosen, others)
-    lengths = {name: len(group[name]) for name in names}
+    lengths = {name: len(columns[name]) for name in names}
     if len(set(lengths.values())) > 1:
         sizes = ", ".join(f"{name} has {length}" for name, length in lengths.items())
         raise InputError(
@@ -181,30 +280,40 @@ def _of_group(source: str, group: h5py.Group, request: Request) -> tuple[tuple[s
     return names, available, warnings
 
 
+def _linked(group: h5py.Group, key: str) -> Any:
+    """Open a member of a group; None if it is a link to another file, or leads nowhere."""
+    return None if isinstance(group.get(key, getlink=True), h5py.ExternalLink) else group.get(key)
+
+
+def _is_column(item: Any) -> bool:
+    return isinstance(item, h5py.Dataset) and item.ndim == 1
+
+
 def _of_dataset(
     source: str, dataset: h5py.Dataset, request: Request
 ) -> tuple[tuple[str, ...], list[str], tuple[str, ...]]:
     """Return the same as `_of_group`."""
-    if dataset.dtype.names:
+    if _dtype(dataset).names:
         available = list(dataset.dtype.names)
         chosen = choose(source, request.columns, available)
         others = [name for name in chosen if dataset.dtype[name].kind not in "fiub"]
         names, warnings = keep_numeric(source, request, chosen, others)
         return names, available, warnings
-    if dataset.dtype.kind not in "fiub":
+    if _dtype(dataset).kind not in "fiub":
         refuse_text(source, [dataset.name])
     if _NAMES not in dataset.attrs:
         raise InputError(f"{source}: the dataset {dataset.name} has no attribute 'names' with the column names.")
+    count = math.prod(dataset.attrs.get_id(_NAMES).shape)
+    if count != dataset.shape[1]:
+        raise InputError(f"{source}: {dataset.name} has {dataset.shape[1]} columns and {count} names.")
     labels = np.atleast_1d(dataset.attrs[_NAMES]).tolist()
     available = [label.decode() if isinstance(label, bytes) else str(label) for label in labels]
-    if len(available) != dataset.shape[1]:
-        raise InputError(f"{source}: {dataset.name} has {dataset.shape[1]} columns and {len(available)} names.")
     return choose(source, request.columns, available), available, ()
 
 
 def sink(path: Path, target: Target, stack: ExitStack) -> Callable[[Block], None]:
     """Start an HDF5 file with the input's compression; the first block creates its chunked datasets."""
-    kind, stored = target.layout["kind"], [np.dtype(name) for name in target.layout["stored"]]
+    kind, stored = target.layout["kind"], [numeric(name) for name in target.layout["stored"]]
     if kind not in ("matrix", "compound", "group") or len(stored) != len(target.names):
         raise ValueError(f"kind {kind!r}, {len(stored)} types for {len(target.names)} columns")
     file = stack.enter_context(h5py.File(path, "w", rdcc_nbytes=_CACHE_BYTES, track_order=True))
@@ -232,6 +341,7 @@ def _create(file: h5py.File, target: Target, stored: list[np.dtype[Any]], rows: 
     """Create datasets without rows, in chunks of at most `rows`, the size of the first block."""
     layout, names = target.layout, target.names
     filters = {key: layout[key] for key in ("compression", "compression_opts", "shuffle")}
+    filters["fletcher32"] = bool(layout.get("fletcher32"))
 
     def create(parent: h5py.Group, path: str, width: tuple[int, ...], dtype: np.dtype[Any]) -> h5py.Dataset:
         fit = _CHUNK_BYTES // (dtype.itemsize * (width[0] if width else 1))
