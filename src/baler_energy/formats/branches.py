@@ -9,6 +9,7 @@ from typing import Any
 import awkward as ak
 import numpy as np
 import uproot
+import xxhash
 from awkward.contents import ListOffsetArray, NumpyArray
 from numpy.typing import NDArray
 
@@ -24,14 +25,8 @@ _PROTOCOLS = {
     "http": ("aiohttp", "pip install aiohttp"),
     "https": ("aiohttp", "pip install aiohttp"),
 }
-# Raised by uproot and awkward for a branch whose type is not an array.
-_NOT_ARRAYS = (
-    uproot.interpretation.identify.UnknownInterpretation,
-    uproot.interpretation.objects.CannotBeAwkward,
-    NotImplementedError,
-    ValueError,
-    TypeError,
-)
+# Size of the checksum after a page of an RNTuple (B).
+_CHECKSUM_B = 8
 _FLAT, _JAGGED, _OTHER = "flat", "jagged", "other"
 
 
@@ -95,8 +90,11 @@ def select(source: str, file: Any, request: Request) -> Selection:
         The tree or a branch is missing, a branch is not numeric, or jagged branches count different objects.
     """
     tree = file[_tree_name(source, _tree_names(file), request.tree)]
+    if not isinstance(tree, uproot.TTree):
+        _check_pages(tree)
     leaves = _leaves(tree)
     chosen = choose(source, request.columns, list(leaves), "branch")
+    _refuse_elsewhere(source, leaves, chosen)
     kinds = {name: _kind(leaves[name]) for name in chosen}
     others = [name for name in chosen if kinds[name] == _OTHER]
     names, warnings = keep_numeric(source, request, chosen, others, "branches")
@@ -104,6 +102,39 @@ def select(source: str, file: Any, request: Request) -> Selection:
         _check_counters(source, leaves, kinds)
     whole = len(file.keys(recursive=True, cycle=False)) == 1 and len(names) == len(leaves)
     return Selection(tree, leaves, names, kinds, None if whole else "branches or objects that were not read", warnings)
+
+
+def _refuse_elsewhere(source: str, leaves: Mapping[str, Any], chosen: Sequence[str]) -> None:
+    """Refuse branches with values in another file (TTree::SetBranchFile): uproot looks for them in this one."""
+    members = {name: getattr(leaves[name], "all_members", {}) for name in chosen}
+    names = [name for name, own in members.items() if own.get("fFileName")]
+    if names:
+        elsewhere = members[names[0]]["fFileName"]
+        raise InputError(
+            f"{source}: the values of {listing(names)} are in another file ({elsewhere}). Copy the tree to one file, "
+            "or choose other branches with --columns."
+        )
+
+
+def _check_pages(ntuple: Any) -> None:
+    """Let uproot check the checksums of an RNTuple's pages, which it skips (5.7).
+
+    The XXH3 of the page as stored follows it, in 8 bytes, little-endian (ROOT's RNTuple binary format specification,
+    "Page locations").
+    """
+    read_page = ntuple.read_page
+
+    def checked(destination: Any, cluster: int, column: int, place: int, metadata: Any) -> None:
+        page = ntuple.page_link_list[cluster][column].pages[place]
+        if page.has_checksum:
+            stop = page.locator.offset + page.locator.num_bytes
+            content = ntuple.file.source.chunk(page.locator.offset, stop + _CHECKSUM_B).raw_data.tobytes()
+            stored = int.from_bytes(content[-_CHECKSUM_B:], "little")
+            if xxhash.xxh3_64_intdigest(content[:-_CHECKSUM_B]) != stored:
+                raise ValueError(f"the checksum of page {place} of column {column} does not match")
+        read_page(destination, cluster, column, place, metadata)
+
+    ntuple.read_page = checked
 
 
 def _check_protocol(source: str) -> None:
@@ -152,16 +183,29 @@ def _leaves(tree: Any) -> dict[str, Any]:
 
 
 def _kind(branch: Any) -> str:
-    """Classify a branch as flat, jagged or other, without reading its values."""
+    """Classify a branch as flat, jagged or other, without decoding its values; raises any exception on damage."""
     try:
         layout = ak.to_layout(branch.array(library="ak", entry_stop=0))
-    except _NOT_ARRAYS:
+    except Exception:  # uproot and awkward raise nearly anything for a branch that they cannot interpret
+        _raise_damage(branch)
         return _OTHER
     if layout.parameter("__array__") is not None:
         return _OTHER
     if isinstance(layout, ListOffsetArray):
         return _JAGGED if _plain(layout.content) else _OTHER
     return _FLAT if _plain(layout) else _OTHER
+
+
+def _raise_damage(branch: Any) -> None:
+    """Raise any exception if a branch cannot be read because of damage in its first basket, which uproot reads, too.
+
+    Plain numbers can always be interpreted; of other branches, only the basket itself is looked at.
+    """
+    interpretation = getattr(branch, "interpretation", None)
+    if type(getattr(interpretation, "content", interpretation)) is uproot.AsDtype:
+        branch.array(library="np", entry_stop=0)
+    if getattr(branch, "num_baskets", 0):
+        branch.basket(0)
 
 
 def _plain(layout: Any) -> bool:

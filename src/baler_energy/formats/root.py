@@ -1,6 +1,6 @@
 """ROOT files, read in steps of events and written to a TTree or RNTuple block by block."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
@@ -14,6 +14,7 @@ from awkward.contents import ListOffsetArray, NumpyArray
 from awkward.index import Index64
 from numpy.typing import NDArray
 
+from baler_energy.damage import check_rows
 from baler_energy.errors import InputError
 from baler_energy.formats.base import Block, Opened, Target, matrix, native, spans
 from baler_energy.formats.branches import Branches, Selection, leading, load, objects, open_file, select
@@ -42,7 +43,9 @@ def source(path: str, request: Request, file_format: str, stack: ExitStack) -> O
 
 
 def _of_objects(path: str, selection: Selection, request: Request) -> Opened:
-    columns = objects(selection, _nothing(path, selection))
+    nothing = _nothing(path, selection)
+    columns = objects(selection, nothing)
+    check_rows(path, int(selection.tree.num_entries), sum(values.itemsize for values in nothing.flat.values()))
 
     def read(rows: int) -> Iterator[Block]:
         for first, arrays in _steps(selection, rows):
@@ -136,12 +139,12 @@ def _lost(selection: Selection) -> tuple[str, ...]:
     """Describe what rows of objects cannot hold."""
     if not selection.jagged:
         return ()
-    counter = _counter(selection)
-    flat = [name for name in selection.names if name not in selection.jagged and name != counter]
+    counter, jagged = _counter(selection), set(selection.jagged)
+    flat = [name for name in selection.names if name not in jagged and name != counter]
     if not flat:
         return ()
     return (
-        f"events without objects have no rows, so their values of {', '.join(flat)} are lost: they are reconstructed "
+        f"events without objects have no rows, so their values of {listing(flat)} are lost: they are reconstructed "
         "as NaN, integers as the lowest (unsigned: the highest) of their type, booleans as false",
     )
 
@@ -224,10 +227,10 @@ def event_spans(counts: NDArray[np.int64], rows: int) -> Iterator[tuple[int, int
 
 def sink(path: Path, target: Target, stack: ExitStack) -> Callable[[Block], None]:
     """Start a ROOT file with one tree, whose jagged branches share one counter."""
-    layout, jagged = target.layout, list(target.layout["jagged"])
+    layout, jagged = target.layout, dict.fromkeys(target.layout["jagged"])
     name, compression = str(layout["tree"]), layout["compression"]
     is_tree = layout["kind"] == "TTree"
-    counter = (layout["counter"] or f"n{jagged[0]}") if is_tree and jagged else None
+    counter = (layout["counter"] or f"n{next(iter(jagged))}") if is_tree and jagged else None
     codec = _COMPRESSIONS[compression[0]](compression[1]) if compression else None
     types = {
         column: f"var * {np.dtype(dtype).name}" if column in jagged else np.dtype(dtype)
@@ -252,7 +255,7 @@ def sink(path: Path, target: Target, stack: ExitStack) -> Callable[[Block], None
     return write
 
 
-def _by_event(arrays: Mapping[str, NDArray[Any]], jagged: list[str], counts: NDArray[np.int32]) -> dict[str, Any]:
+def _by_event(arrays: Mapping[str, NDArray[Any]], jagged: Collection[str], counts: NDArray[np.int32]) -> dict[str, Any]:
     """Group objects into events again; a flat value is that of the event's first object."""
     offsets = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
     filled = counts > 0
