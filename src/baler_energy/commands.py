@@ -9,6 +9,7 @@ from pathlib import Path
 
 from baler_energy.config.options import options_of
 from baler_energy.config.sections import FileData
+from baler_energy.config.shown import number_text
 from baler_energy.config.study import Point, Study
 
 __all__ = [
@@ -36,7 +37,7 @@ def generate_options(study: Study, dataset: str, seed: int) -> list[str]:
 
 def prepare_options(study: Study, dataset: str, rows: str) -> list[str]:
     """Options of ``prepare``, except its input."""
-    data, held_out = study.data[dataset], ["--held-out", f"{study.training.held_out:g}"]
+    data, held_out = study.data[dataset], ["--held-out", number_text(study.training.held_out)]
     if not isinstance(data, FileData):
         return ["--generated", "--rows", rows, *held_out]
     return ["--rows", rows, *held_out, *options_of(data, without=["source", "path", "derived"])]

@@ -196,6 +196,8 @@ def test_help_has_values_defaults_and_no_markup():
         ("rows", 30000.0, "30,000 rows"),
         ("threads", 1, "1 thread"),
         ("learning_rate", 0.003, "learning rate 0.003"),
+        ("compression_ratio", 2.0, "compression ratio 2"),
+        ("compression_ratio", 1.2345678, "compression ratio 1.2345678"),
     ],
 )
 def test_a_value_in_a_sentence(name, value, words):

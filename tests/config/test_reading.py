@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from baler_energy.analysis.savings import SETTING
-from baler_energy.config.reading import changed
+from baler_energy.config.reading import changed, read_files
 from baler_energy.config.recommended import BALER, BALER_EPOCHS, RECOMMENDED, RECOMMENDED_EPOCHS
 from baler_energy.config.study import load_study
 from baler_energy.errors import InputError
@@ -28,6 +28,23 @@ def test_a_file_that_is_not_a_study_is_reported_by_name(tmp_path: Path):
     path.write_bytes(b"\x80\x81")
     with pytest.raises(InputError, match=r"study\.yaml: is not a YAML file"):
         load_study(path)
+
+
+@pytest.mark.parametrize("twice", ["data", "jets"])
+def test_a_key_that_occurs_twice_is_refused(tmp_path: Path, study, twice):
+    text = yaml.safe_dump(study(data={"jets": {"source": "toy"}, "jet2": {"source": "toy", "seed": 2}}))
+    path = tmp_path / "study.yaml"
+    path.write_text(text)
+    assert len(load_study(path).data) == 2
+    path.write_text(text.replace("jet2:", "jets:") if twice == "jets" else text + "data: {toy: {source: toy}}\n")
+    with pytest.raises(InputError, match=rf"study\.yaml.*the key '{twice}' occurs more than once(.|\n)*line \d+"):
+        load_study(path)
+
+
+def test_keys_that_only_look_alike_and_merged_keys_are_fine(tmp_path: Path):
+    path = tmp_path / "a.yaml"
+    path.write_text("1: a\n'1': b\nbase: &base {x: 1, y: 2}\nother:\n  <<: *base\n  x: 3\n")
+    assert read_files([path]) == {1: "a", "1": "b", "base": {"x": 1, "y": 2}, "other": {"x": 3, "y": 2}}
 
 
 def test_further_files_change_and_add_keys(study, tmp_path):

@@ -1,5 +1,6 @@
 """The typed configuration and its grid."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from baler_energy import commands
 from baler_energy.cli import main
 from baler_energy.config.measuring import Peer, StudyMeter
+from baler_energy.config.shown import phrase_of
 from baler_energy.config.study import load_study
 from baler_energy.errors import InputError
 from baler_energy.stages.schema import BEGIN, END, documentation, json_schema
@@ -138,6 +140,52 @@ def test_held_out_rows_are_a_share(study):
     for share in (-0.1, 1.1, "many"):
         with pytest.raises(InputError, match=r"training\.held_out"):
             load_study(study(training={"held_out": share}))
+
+
+@given(st.integers(100, 10**6), st.integers(2, 10**12), st.floats(0, 1), st.integers(1, 79_999))
+def test_datasets_of_different_seeds_share_no_shard_or_are_refused(study, shard_rows, rows, held_out, seed):
+    toy = {"source": "toy", "shard_rows": shard_rows}
+    data = {"a": toy | {"seed": seed}, "b": toy | {"seed": seed + 1}}
+    described = study(data=data, axes={"rows": [rows], "epochs": [1]}, training={"held_out": held_out})
+    shards = -(-(rows + math.ceil(rows * held_out)) // shard_rows)
+    if shards > 10_000:
+        with pytest.raises(
+            InputError, match=r"need \d+ shards, but a seed has only 10000: set 'shard_rows' to at"
+        ) as found:
+            load_study(described)
+        # What the message says to do is enough.
+        enough = int(str(found.value).partition("at least ")[2].split()[0].strip(".'"))
+        load_study({**described, "data": {"a": {**data["a"], "shard_rows": enough}}})
+    else:
+        loaded = load_study(described)
+        shared = set(loaded.shard_seeds("a", str(rows))) & set(loaded.shard_seeds("b", str(rows)))
+        assert not shared and len(loaded.shard_seeds("a", str(rows))) == shards
+
+
+def test_datasets_whose_names_differ_in_case_only_are_refused(study):
+    data = {"jets": {"source": "toy"}, "Jets": {"source": "toy", "seed": 2}}
+    with pytest.raises(InputError, match="datasets 'jets' and 'Jets' would share a folder"):
+        load_study(study(data=data))
+
+
+NUMBERS = {"compression_ratio": st.floats(1, 1e9), "learning_rate": st.floats(0, 1, exclude_min=True)}
+
+
+@given(st.data(), st.sampled_from(sorted(NUMBERS)))
+def test_distinct_points_have_distinct_paths_options_and_names(study, data, axis):
+    value = data.draw(NUMBERS[axis])
+    near = data.draw(st.sampled_from([value, math.nextafter(value, 1), value * (1 + 1e-7), value * (1 - 1e-7)]))
+    more = data.draw(st.lists(NUMBERS[axis], max_size=3))
+    high = 1.0 if axis == "learning_rate" else math.inf
+    values = list(dict.fromkeys(one for one in (value, near, *more) if 0 < one <= high and (high == 1 or one >= 1)))
+    loaded = load_study(study(axes={"rows": [100], "epochs": [1], axis: values}, repeats=1))
+    assert len({point.path for point in loaded.points}) == len(loaded.points) == len(values)
+    options = {tuple(commands.point_options(loaded, point)) for point in loaded.points}
+    assert len(options) == len(values)
+    assert len({phrase_of(axis, one) for one in values}) == len(values)
+    for point in loaded.points:
+        written = [part.partition("~")[2] for part in point.path.split("/") if part.startswith(f"{axis}~")]
+        assert [float(text) for text in written] in ([getattr(point, axis)], []), "the path tells the value"
 
 
 def test_datasets_of_different_seeds_share_no_shard(study):

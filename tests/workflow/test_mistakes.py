@@ -24,6 +24,12 @@ def test_a_mistake_in_the_study_is_reported_before_anything_runs(workspace):
     assert "pue: is 0.5; should be greater than or equal to 1" in said
 
 
+def test_a_dataset_that_is_defined_twice_is_reported_before_anything_runs(workspace):
+    study = workspace.study()
+    study.write_text(study.read_text() + "data: {toy: {source: toy, seed: 2}}\n")
+    assert "the key 'data' occurs more than once" in refused(workspace, study)
+
+
 def test_a_missing_gpu_is_reported_before_any_job(workspace):
     if shutil.which("nvidia-smi"):
         pytest.skip("this machine has a GPU")

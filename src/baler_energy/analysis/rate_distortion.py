@@ -12,7 +12,7 @@ from baler_energy.analysis.statistics import clean, intervals
 from baler_energy.codecs.packing import Packing
 from baler_energy.codecs.words import packing_words
 from baler_energy.config.parameters import AXES, AXIS_DEFAULTS
-from baler_energy.config.shown import phrase_of, shown
+from baler_energy.config.shown import number_text, phrase_of, shown
 from baler_energy.variants import NO_TRANSFORM
 from baler_energy.vocabulary import Operation
 
@@ -103,7 +103,7 @@ def codec_name(row: "Mapping[Any, Any] | pd.Series[Any]") -> str:
 def _joined(row: "Mapping[Any, Any] | pd.Series[Any]", *, ratio: bool, packing: str, epochs: str = "") -> str:
     transform = "" if row["transform"] == NO_TRANSFORM else f"{row['transform']}"
     if ratio and not pd.isna(row["compression_ratio"]):
-        transform += f" 1/{row['compression_ratio']:g}"
+        transform += f" 1/{number_text(row['compression_ratio'])}"
     changed = [name for name in _OTHERS if not pd.isna(row[name]) and row[name] != AXIS_DEFAULTS[name]]
     words = [transform, *(phrase_of(name, row[name]) for name in changed)]
     return ", ".join(filter(None, [*words, "" if packing == "none" else packing, epochs])) or "as recorded"

@@ -203,7 +203,7 @@ class Parameters(Config):
         float,
         Field(ge=1),
         AppliesTo(("baler", "pca")),
-        Shown("columns / latent columns, as configured", phrase="compression ratio {:g}", codec=True),
+        Shown("columns / latent columns, as configured", phrase="compression ratio {}", codec=True),
     ] = 2.0
     """Columns / latent columns; the number of latent columns is rounded up."""
     packing: Annotated[
@@ -241,7 +241,7 @@ class Parameters(Config):
         _BALER,
         Shown(
             "learning rate, the largest of a schedule; null: the default",
-            phrase="learning rate {:g}",
+            phrase="learning rate {}",
             label="Learning rate",
             codec=True,
         ),

@@ -3,6 +3,7 @@
 import functools
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,14 +21,27 @@ def read_files(paths: Sequence[Path]) -> Mapping[str, Any]:
     Raises
     ------
     InputError
-        A file cannot be read, or is not a mapping.
+        A file cannot be read, is not a mapping, or has a key twice.
     """
     return functools.reduce(changed, map(_read, paths))
 
 
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that occurs twice in a mapping; YAML would silently take the last, such as the second dataset."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        """Make a mapping."""
+        keys = [key for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        times = Counter((key.tag, key.value) for key in keys)
+        for key in keys:
+            if times[key.tag, key.value] > 1:
+                raise yaml.MarkedYAMLError(None, None, f"the key {key.value!r} occurs more than once", key.start_mark)
+        return super().construct_mapping(node, deep)
+
+
 def _read(path: Path) -> Mapping[str, Any]:
     try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+        config = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}.") from error
     except (UnicodeDecodeError, yaml.YAMLError) as error:

@@ -5,13 +5,22 @@ With `Study` in `study.py`, these models are the only definition of the configur
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_type_hints
 
-from pydantic import Discriminator, Field, StringConstraints, Tag, create_model, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    Discriminator,
+    Field,
+    StringConstraints,
+    Tag,
+    create_model,
+    field_validator,
+    model_validator,
+)
 
 from baler_energy.config import parameters
 from baler_energy.config.derived import DerivedQuantities
 from baler_energy.config.measuring import Measurement, Peers, Profile, Selection
 from baler_energy.config.own_file import OwnFile
-from baler_energy.config.parameters import Config, Count, Parameters
+from baler_energy.config.parameters import Config, Count, Name, Parameters
 from baler_energy.variants import GENERATORS
 
 __all__ = [
@@ -21,6 +30,7 @@ __all__ = [
     "Constant",
     "CountOrRounds",
     "Dataset",
+    "Datasets",
     "FileData",
     "GeneratedData",
     "Measurement",
@@ -49,7 +59,7 @@ class GeneratedData(Config):
     seed: Seed = 1
     """Seed of the generator; datasets with different seeds share no events."""
     shard_rows: Annotated[int, Field(ge=100)] = 25_000
-    """Rows per generated shard; each shard is a job."""
+    """Rows per generated shard; each shard is a job. A seed has at most 10,000 shards."""
     derived: DerivedQuantities | None = None
     """Quantities that are computed from columns before and after compression, by name: docs/physics.md."""
 
@@ -63,6 +73,18 @@ class FileData(OwnFile):
 
 #: The key ``source`` determines the kind of dataset.
 Dataset = Annotated[GeneratedData | FileData, Field(discriminator="source")]
+
+
+def _in_own_folders(data: dict[str, Dataset]) -> dict[str, Dataset]:
+    """Refuse names that differ only in case, since some file systems ignore it."""
+    folders: dict[str, str] = {}
+    for name in data:
+        if (other := folders.setdefault(name.lower(), name)) != name:
+            raise ValueError(f"datasets {other!r} and {name!r} would share a folder on macOS; rename one")
+    return data
+
+
+Datasets = Annotated[dict[Name, Dataset], Field(min_length=1), AfterValidator(_in_own_folders)]
 
 
 class _Axes(Config):

@@ -6,7 +6,7 @@ from pydantic.fields import FieldInfo
 
 from baler_energy.config.parameters import Parameters, Shown
 
-__all__ = ["column_type", "phrase_of", "shown"]
+__all__ = ["column_type", "number_text", "phrase_of", "shown"]
 
 
 def shown(name: str) -> Shown:
@@ -17,8 +17,19 @@ def shown(name: str) -> Shown:
 
 def phrase_of(name: str, value: Any) -> str:
     """Write a parameter's value in a sentence; in a column with missing values, whole numbers are floats."""
-    whole = int(value) if column_type(name) == "integer" and not isinstance(value, str) else value
-    return shown(name).phrase.format(whole, s="" if whole == 1 else "s")
+    kind = column_type(name)
+    whole = int(value) if kind == "integer" and not isinstance(value, str) else value
+    text = number_text(whole) if kind == "number" else whole
+    return shown(name).phrase.format(text, s="" if whole == 1 else "s")
+
+
+def number_text(value: float) -> str:
+    """Write a float so that it reads back the same: with six digits if these are enough, otherwise with all.
+
+    Different numbers have different texts, so a text can be part of a path, a name or a command.
+    """
+    short = f"{value:g}"
+    return short if float(short) == value else repr(float(value))
 
 
 def column_type(name: str) -> str:

@@ -35,8 +35,9 @@ from baler_energy.config.sections import (
     Axes,
     BreakEven,
     CountOrRounds,
-    Dataset,
+    Datasets,
     FileData,
+    GeneratedData,
     Measurement,
     Peers,
     Profile,
@@ -46,6 +47,7 @@ from baler_energy.config.sections import (
     Training,
     Wattmeter,
 )
+from baler_energy.config.shown import number_text
 from baler_energy.errors import InputError
 from baler_energy.files import write_text
 
@@ -62,7 +64,7 @@ class Point(Parameters):
         """Folder of the point under ``runs/``, named for the values that differ from the axes' defaults."""
         values = self.model_dump()
         named = [
-            f"{axis}~{values[axis]:g}" if isinstance(values[axis], float) else f"{axis}~{values[axis]}"
+            f"{axis}~{number_text(values[axis]) if isinstance(values[axis], float) else values[axis]}"
             for axis in (*AXES[1:], "repeat")
             if values[axis] is not None and (axis not in AXIS_DEFAULTS or values[axis] != AXIS_DEFAULTS[axis])
         ]
@@ -91,7 +93,7 @@ class Study(Config):
     repeats: CountOrRounds = 3
     """Runs of each point, each with its own seed; or ``{least: 3, most: 10, target: 0.05}``, which adds repeats to
     points whose interval is wider than the target."""
-    data: Annotated[dict[Name, Dataset], Field(min_length=1)]
+    data: Datasets
     """The datasets, by name."""
     design: Literal["factorial", "one-at-a-time"]
     """Every combination of the axes, or one axis at a time around ``reference``."""
@@ -192,8 +194,17 @@ class Study(Config):
         for dataset, rows in {(point.dataset, point.rows) for point in self.points}:
             if dataset not in self.data:
                 raise ValueError(f"dataset {dataset!r} is not defined under 'data' (defined: {', '.join(self.data)})")
-            if rows == "all" and not isinstance(self.data[dataset], FileData):
+            data = self.data[dataset]
+            if isinstance(data, FileData):
+                continue
+            if rows == "all":
                 raise ValueError(f"rows 'all' requires a file; dataset {dataset!r} is generated, so use a number")
+            if (shards := self._shards(data, rows)) > SHARDS_PER_SEED:
+                least = -(-shards * data.shard_rows // SHARDS_PER_SEED)
+                raise ValueError(
+                    f"{rows} rows of dataset {dataset!r} and those held out need {shards} shards, but a seed has only "
+                    f"{SHARDS_PER_SEED}: set 'shard_rows' to at least {least}"
+                )
         return self
 
     @model_validator(mode="after")
@@ -282,10 +293,12 @@ class Study(Config):
         data = self.data[dataset]
         if isinstance(data, FileData):
             return ()
-        held_out = math.ceil(int(rows) * self.training.held_out)
-        shards = -(-(int(rows) + held_out) // data.shard_rows)
         first = data.seed * SHARDS_PER_SEED
-        return tuple(range(first, first + shards))
+        return tuple(range(first, first + self._shards(data, int(rows))))
+
+    def _shards(self, data: GeneratedData, rows: int) -> int:
+        """Count the shards with `rows` rows and those held out."""
+        return -(-(rows + math.ceil(rows * self.training.held_out)) // data.shard_rows)
 
     def _repeated(self, repeats: int) -> tuple[Point, ...]:
         combinations = dict.fromkeys(tuple(_resolved(c).items()) for c in self._combinations())

@@ -8,7 +8,7 @@ import pandas as pd
 
 from baler_energy.analysis.statistics import Estimate, clean, flag_words, flagged
 from baler_energy.config import parameters
-from baler_energy.config.shown import column_type, phrase_of, shown
+from baler_energy.config.shown import column_type, number_text, phrase_of, shown
 from baler_energy.errors import InputError
 from baler_energy.variants import NOTICES
 from baler_energy.vocabulary import OPERATIONS, Operation
@@ -160,7 +160,7 @@ def parameter_text(value: Any) -> str:
     if pd.isna(value):
         return "-"
     if isinstance(value, float):
-        return f"{int(value)}" if value.is_integer() else f"{value:g}"
+        return f"{int(value)}" if value.is_integer() else number_text(value)
     return f"{value}"
 
 

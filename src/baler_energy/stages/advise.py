@@ -13,6 +13,7 @@ from baler_energy.codecs.packing import Packing
 from baler_energy.config.options import add_options, option
 from baler_energy.config.parameters import AXES, Parameters
 from baler_energy.config.recommended import RECOMMENDED_EPOCHS
+from baler_energy.config.shown import number_text
 from baler_energy.config.texts import FILES, REMOTE, one_of
 from baler_energy.errors import InputError
 from baler_energy.files import check_writable, write_text
@@ -257,7 +258,7 @@ def _codec_words(codec: "pd.Series[Any]") -> list[str]:
     for name in (axis for axis in AXES if axis in codec.index):
         value, default = codec[name], PointOptions.model_fields[name].default
         if value is not None and value == value and value != default:
-            words += [option(name), f"{value:g}" if isinstance(value, float) else str(value)]
+            words += [option(name), number_text(value) if isinstance(value, float) else str(value)]
     return words
 
 

@@ -17,6 +17,7 @@ from baler_energy.codecs.engines import engine_of, operations_of
 from baler_energy.codecs.words import packing_words
 from baler_energy.config.parameters import Training
 from baler_energy.config.recommended import RECOMMENDED
+from baler_energy.config.shown import number_text
 from baler_energy.data.sampling import Sample
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
@@ -225,7 +226,7 @@ class Trials:
     def _coarsest(self, name: str, kind: type[Word], point_of: Callable[[str], PointOptions]) -> str | None:
         """Find the coarsest word of a ladder that meets the goal; None if no word does."""
         if self.goal.measure == "value" and kind.keeps_bound:
-            return f"{name}-{self.goal.error:g}"
+            return f"{name}-{number_text(self.goal.error)}"
         ladder, low = _ladder(name), 0
         high = len(ladder)
         while low < high:
@@ -297,7 +298,7 @@ class Trials:
         return None
 
     def _out(self, point: PointOptions) -> Path:
-        ratio = "" if point.compression_ratio is None else f"{point.compression_ratio:g}"
+        ratio = "" if point.compression_ratio is None else number_text(point.compression_ratio)
         return self.folder / f"{point.transform}{ratio}"
 
     def _checkpoint(self, point: PointOptions) -> Path | None:
@@ -328,7 +329,11 @@ def _coders() -> list[str]:
 
 def point_name(point: PointOptions) -> str:
     """Name a codec briefly: its packing if it is not trained, otherwise transform and ratio."""
-    return point.packing if point.compression_ratio is None else f"{point.transform} 1/{point.compression_ratio:g}"
+    return (
+        point.packing
+        if point.compression_ratio is None
+        else f"{point.transform} 1/{number_text(point.compression_ratio)}"
+    )
 
 
 def best_coder(packings: Sequence[str]) -> str:
