@@ -68,6 +68,26 @@ def test_a_damaged_checkpoint_is_refused(stage, pipeline, tmp_path):
         stage("compress", "--data", pipeline.table, "--checkpoint", tmp_path / "c.pt", "--out", tmp_path / "o")
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_engines_refuse_a_value_that_is_not_finite_alike_and_a_bound_keeps_it(stage, pipeline, tmp_path, value):
+    table = Table.read(pipeline.table)
+    table.data[17, 3] = value
+    table.write(tmp_path / "bad.npz")
+    codec, said = ("--data", tmp_path / "bad.npz", "--checkpoint", pipeline.checkpoint), set()
+    for engine in ("reference", "fast"):
+        with pytest.raises(InputError) as refused:
+            stage("compress", "--engine", engine, *codec, "--out", tmp_path / "refused")
+        said.add(str(refused.value))
+    assert len(said) == 1 and f"Column {table.names[3]!r} has {value} in row 17 (counting from 0)" in said.pop()
+    assert not (tmp_path / "refused").exists()
+    for engine in ("reference", "fast"):
+        how, out = ("--engine", engine, "--packing", "zstd+bound-0.01"), tmp_path / engine
+        stage("compress", *how, *codec, "--out", out)
+        stage("decompress", *how, *codec[2:], "--compressed", out / "table.baler", "--out", out)
+        back = Table.read(out / "reconstructed.npz").data
+        assert np.array_equal(back[17, 3], value, equal_nan=True) and np.isfinite(back).sum() == back.size - 1
+
+
 def test_values_lost_in_a_column_that_was_constant_are_reported(stage, tmp_path, capsys):
     table = toy.generate(100, 1)
     constant = table.data.copy()

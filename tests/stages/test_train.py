@@ -56,6 +56,18 @@ def test_the_record_is_complete(pipeline):
     assert record.results["torch_gpu_memory_peak_b"] is None
 
 
+@pytest.mark.parametrize(
+    "codec", [("--engine", "reference"), ("--engine", "fast"), ("--transform", "pca")], ids=lambda words: words[1]
+)
+def test_a_value_that_is_not_finite_is_refused_alike(stage, pipeline, tmp_path, codec):
+    table = Table.read(pipeline.table)
+    table.data[17, 3] = np.nan
+    table.write(tmp_path / "bad.npz")
+    with pytest.raises(InputError, match=f"Column {table.names[3]!r} contains NaN, infinity or values near 1e308"):
+        stage("train", *codec, "--data", tmp_path / "bad.npz", "--epochs", 1, "--out", tmp_path / "out")
+    assert not list((tmp_path / "out").rglob("*.*"))
+
+
 def test_more_threads_than_cpus_run_and_are_reported(stage, pipeline, tmp_path, capfd, monkeypatch):
     monkeypatch.setattr("baler_energy.stages.options.allowed_cpus", lambda: 1)
     before = torch.get_num_threads()

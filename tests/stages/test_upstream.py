@@ -114,6 +114,17 @@ def test_a_column_of_a_single_value_is_refused(stage, stand_in, pipeline, tmp_pa
         stage("compress", *ENGINE, "--data", tmp_path / "constant.npz", *codec, "--out", tmp_path / "out")
 
 
+def test_a_value_that_is_not_finite_is_refused_as_by_the_other_engines(stage, stand_in, pipeline, tmp_path):
+    table = Table.read(pipeline.table)
+    table.data[17, 3] = np.nan
+    table.write(tmp_path / "bad.npz")
+    with pytest.raises(InputError, match=f"Column {table.names[3]!r} contains NaN, infinity"):
+        stage("train", *ENGINE, "--data", tmp_path / "bad.npz", "--out", tmp_path / "out")
+    codec = ("--data", tmp_path / "bad.npz", "--checkpoint", pipeline.checkpoint)
+    with pytest.raises(InputError, match=rf"Column {table.names[3]!r} has nan in row 17 \(counting from 0\)"):
+        stage("compress", *ENGINE, *codec, "--out", tmp_path / "out")
+
+
 def test_a_table_with_another_range_causes_a_warning(stage, stand_in, pipeline, tmp_path, capfd):
     toy.generate(300, 2).write(tmp_path / "other.npz")
     options = ("--data", tmp_path / "other.npz", "--checkpoint", pipeline.checkpoint)

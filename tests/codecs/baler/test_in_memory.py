@@ -11,10 +11,13 @@ from baler_energy.codecs.baler.architecture import Architecture
 from baler_energy.codecs.baler.checkpoint import Checkpoint
 from baler_energy.codecs.baler.in_memory import InMemoryCodec
 from baler_energy.codecs.baler.model import Autoencoder
+from baler_energy.codecs.baler.streaming import streaming_codec
 from baler_energy.codecs.container import Reader
+from baler_energy.codecs.normalisation import Normalisation
 from baler_energy.codecs.packing import Packing
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
+from baler_energy.formats import open_source
 
 CPU = torch.device("cpu")
 
@@ -93,6 +96,43 @@ def test_another_checkpoint_is_refused(table, checkpoint, tmp_path):
     )
     with pytest.raises(InputError, match="another checkpoint"):
         InMemoryCodec(other, CPU, 64).decompress(tmp_path / "t.baler")
+
+
+@pytest.mark.parametrize("value", [np.nan, -np.inf, 1e300])
+@pytest.mark.parametrize("packing", ["none", "float16+zstd"])
+def test_a_value_that_cannot_be_encoded_is_refused_as_by_the_fast_engine(table, tmp_path, monkeypatch, packing, value):
+    monkeypatch.setattr(in_memory, "BLOCK_ROWS", 64)
+    torch.manual_seed(5)
+    features = Normalisation.of(table.data, table.names)
+    codec = Checkpoint.of(Autoencoder(Architecture(6, 3), "float32"), features, table.names, ("float64",) * 6)
+    data = table.data.copy()
+    data[205, 1] = value
+    bad = Table(data, table.names, codec.dtypes, {})
+    bad.write(tmp_path / "bad.npz")
+    messages = []
+    with pytest.raises(InputError) as refused:
+        InMemoryCodec(codec, CPU, 64, packing).compress(bad, tmp_path / "t.baler")
+    messages.append(str(refused.value))
+    with pytest.raises(InputError) as refused, open_source(tmp_path / "bad.npz") as source:
+        streaming_codec(codec, CPU, packing).compress(source, tmp_path / "t.baler")
+    messages.append(str(refused.value))
+    assert messages[0] == messages[1] and "Column 'eta' has " in messages[0] and "in row 205 " in messages[0]
+
+
+@pytest.mark.parametrize("value", [np.nan, -np.inf, 1e300])
+def test_a_bound_restores_every_value_of_a_row_that_cannot_be_encoded(table, tmp_path, value):
+    torch.manual_seed(5)
+    features = Normalisation.of(table.data, table.names)
+    codec = Checkpoint.of(Autoencoder(Architecture(6, 3), "float32"), features, table.names, ("float64",) * 6)
+    data = table.data.copy()
+    data[205, 1] = value
+    reference = InMemoryCodec(codec, CPU, 64, "float16+zstd+bound-0.01")
+    reference.compress(Table(data, table.names, codec.dtypes, {}), tmp_path / "t.baler")
+    back = reference.decompress(tmp_path / "t.baler").data
+    assert np.array_equal(back[205, 1], value, equal_nan=True)
+    others = np.isfinite(data) & (data != value)
+    allowed = np.broadcast_to(0.01 * features.features[1] * (1 + 1e-12), data.shape)
+    assert (np.abs(back[others] - data[others]) <= allowed[others]).all()
 
 
 def _fewer(table: Table) -> Table:

@@ -17,7 +17,7 @@ from baler_energy.codecs.container import Reader, Sizes, StoredBlock, Writer
 from baler_energy.codecs.corrections import Bound
 from baler_energy.codecs.engines.base import Asked, Work
 from baler_energy.codecs.facts import Facts
-from baler_energy.codecs.fitted import check_columns
+from baler_energy.codecs.fitted import check_columns, check_finite, finite_latents
 from baler_energy.codecs.native import round_to_native
 from baler_energy.codecs.normalisation import lost_warning
 from baler_energy.codecs.packing import Packing
@@ -103,7 +103,8 @@ class InMemoryCodec:
         Raises
         ------
         InputError
-            The table's columns differ from the training's, or a latent exceeds the packing's number format.
+            The table's columns differ from the training's, a latent is not finite (without a bound), or one exceeds the
+            packing's number format.
         """
         check_columns(table.names, table.dtypes, self.checkpoint)
         packing = Packing.parse(self._packing)
@@ -111,7 +112,9 @@ class InMemoryCodec:
         with Writer(path, Facts.of(self.checkpoint, self._packing, table.origin)) as writer:
             for start in range(0, len(table.data), step := _step(table.names)):
                 rows = table.data[start : start + step]
-                reduced = packing.reduced((self.encode(rows),))
+                latents = self.encode(rows)
+                latents = finite_latents(latents, rows, self.checkpoint, start, corrected=bound is not None)
+                reduced = packing.reduced((latents,))
                 corrections = bound.corrections(rows, self.decode(*reduced.arrays)) if bound else None
                 writer.write(StoredBlock(reduced.arrays, corrections, steps=reduced.steps, packed=reduced.packed))
         return Sizes.of(writer, len(table.data))
@@ -147,6 +150,9 @@ def compressing(asked: Asked) -> Iterator[Work]:
     codec = InMemoryCodec(checkpoint, asked.device, asked.point.batch_size, asked.point.packing)
     # Corrections for a bound need what will be decoded.
     bounded = Packing.parse(asked.point.packing).bound is not None
+    if not bounded:
+        # Not all runtimes compute NaN from NaN.
+        check_finite(table.data, checkpoint)
     codec.start(asked, [codec.encoder, *([codec.decoder] if bounded else [])])
     few = table.first(asked.few)
 

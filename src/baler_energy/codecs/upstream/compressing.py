@@ -10,7 +10,7 @@ from baler_energy.codecs.baler.checkpoint import checkpoint_of
 from baler_energy.codecs.baler.in_memory import write_latents
 from baler_energy.codecs.container import Sizes
 from baler_energy.codecs.engines.base import Asked, Work
-from baler_energy.codecs.fitted import check_columns
+from baler_energy.codecs.fitted import check_columns, check_finite
 from baler_energy.codecs.normalisation import Normalisation
 from baler_energy.codecs.upstream import files
 from baler_energy.codecs.upstream.project import new_project
@@ -36,6 +36,7 @@ def compressing(asked: Asked) -> Iterator[Work]:
     table, codec = asked.read_table(), checkpoint_of(asked)
     refuse_constants(table, asked.data)
     check_columns(table.names, table.dtypes, codec)
+    check_finite(table.data, codec)
     same = np.array_equal(Normalisation.of(table.data, table.names).features, codec.normalisation.features)
     config = baler_config(asked.point, codec.architecture, table.dtypes)
     with workplace(asked.out) as root:

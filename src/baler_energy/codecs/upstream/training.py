@@ -12,6 +12,7 @@ from baler_energy.codecs.baler.architecture import Architecture
 from baler_energy.codecs.baler.settings import TrainingSettings
 from baler_energy.codecs.baler.state import Epoch
 from baler_energy.codecs.engines.base import Asked, Learned, Work
+from baler_energy.codecs.normalisation import Normalisation
 from baler_energy.codecs.upstream import files
 from baler_energy.codecs.upstream.config import Folder
 from baler_energy.codecs.upstream.project import new_project
@@ -28,11 +29,14 @@ def training(asked: Asked) -> Iterator[Work]:
     Raises
     ------
     InputError
-        Baler does not support the table; or, when training has finished, a loss is not finite.
+        Baler does not support the table, or a column cannot be scaled; or, when training has finished, a loss is not
+        finite.
     """
     table, point = asked.read_table(), asked.point
     how = TrainingSettings.of(point, asked.seed, asked.training)
     refuse_constants(table, asked.data)
+    # Refuses values that cannot be scaled, as the other engines do; with these, Baler's loss would be NaN.
+    Normalisation.of(table.data, table.names)
     architecture = Architecture.of(point.model, table.data.shape[1], point.compression_ratio)
     config = replace(
         baler_config(point, architecture, table.dtypes),
