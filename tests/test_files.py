@@ -1,5 +1,6 @@
 """Atomic file writes, and arrays without pickle."""
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +74,15 @@ def test_a_damaged_file_is_reported_by_name(tmp_path: Path, content: bytes):
     path = tmp_path / "bad.npz"
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"bad\.npz"):
+        read_npz(path)
+
+
+def test_an_array_that_occurs_twice_is_refused(tmp_path: Path):
+    path = tmp_path / "a.npz"
+    write_npz(path, {"x": np.zeros(1), "y": np.zeros(1)})
+    with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning, match="Duplicate name"):
+        archive.writestr("x.npy", archive.read("y.npy"))
+    with pytest.raises(InputError, match="array 'x' occurs more than once"):
         read_npz(path)
 
 

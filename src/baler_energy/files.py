@@ -5,6 +5,7 @@ import os
 import re
 import secrets
 import zipfile
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "atomic_path",
+    "check_distinct",
     "check_keys",
     "check_writable",
     "read_json",
@@ -165,6 +167,7 @@ def read_npz(path: Path, keys: tuple[str, ...] = ()) -> dict[str, NDArray[Any]]:
         with zipfile.ZipFile(handle) as archive:
             check_members(archive)
             names = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
+            check_distinct(path, names, "array")
             arrays = {name: read_member(archive, name) for name in names}
     check_keys(path, arrays, keys)
     return arrays
@@ -177,4 +180,14 @@ def check_keys(path: Path, arrays: Iterable[str], keys: tuple[str, ...]) -> None
     if missing:
         raise InputError(
             f"{path}: has no array {', '.join(map(repr, missing))}; it contains {', '.join(held) or 'none'}."
+        )
+
+
+def check_distinct(source: Path | str, names: Iterable[str], kind: str = "column") -> None:
+    """Raise `InputError` if a name is not unique in a file, so that nobody knows which of its bearers is meant."""
+    repeated = [name for name, times in Counter(names).items() if times > 1]
+    if repeated:
+        raise InputError(
+            f"{source}: {kind} {', '.join(map(repr, repeated[:20]))} occurs more than once, so it is unclear which one "
+            "is meant. Rename it in the file, or leave it out."
         )

@@ -198,6 +198,11 @@ def test_carbontracker_output_is_the_actual_consumption_alone(write):
         (b"\x80\x04\x95pickle", "is not a text file"),
         (b"PK\x03\x04\x00\x00", "is not a text file"),
         (b"timestamp;tag;duration;package_0\n", "no rows"),
+        (b"timestamp;tag;duration;package_0;package_0\n1;a;2;3;4\n", "column 'package_0' occurs more than once"),
+        (
+            b"begin timestamp : 1; tag : a; duration : 2; package_0 : 3; package_0 : 4\n",
+            "row 1: domain 'package_0' occurs more than once",
+        ),
         (b"timestamp;tag;duration\n1;a;2\n", "row 2: has no domain"),
         (b"timestamp;tag;duration;package_0\n1;a;-2;3\n", "row 2: has a negative duration"),
         (b"[2026-01-01 00:00:00,000] [ZeusMonitor](energy.py:1) Monitoring GPU [0].\n", "no window ended"),
@@ -226,6 +231,7 @@ def test_a_bad_file_ends_in_one_message(content, match, tmp_path):
         (",20.0,", ",,", "row 3: has no timestamp, or its duration is missing or negative"),
         ("2026-03-01T12:03:20", "yesterday", "row 3: 'yesterday' is not a date"),
         ("r1,20.0", "r1,5,20.0", "row 3: has 16 cells where the header has 15"),
+        (",country_iso_code,", ",cpu_energy,", "column 'cpu_energy' occurs more than once"),
     ],
 )
 def test_a_damaged_row_is_named(old, new, match, write):

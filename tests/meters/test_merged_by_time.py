@@ -174,6 +174,7 @@ def test_without_a_baseline_in_the_log_there_is_no_dynamic_energy(tmp_path):
         ([(1.0, -5.0)], "time,power_w", "row 2"),
         ([(1.0, "nan")], "time,power_w", "row 2"),
         ([("noon", 5.0)], "time,power_w", "row 2"),
+        ([(1.0, 5.0), (2.0, 5.0)], "time,power_w,Power_W", "column 'power_w' occurs more than once"),
     ],
 )
 def test_an_invalid_log_is_reported_with_its_row(tmp_path, rows, head, message):

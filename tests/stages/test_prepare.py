@@ -60,6 +60,15 @@ def test_smaller_tables_are_within_larger_ones(fixtures: Path, tmp_path: Path) -
     assert sets[0] < sets[1] < sets[2]
 
 
+def test_a_table_does_not_get_the_name_of_the_held_out_rows(fixtures: Path, tmp_path: Path) -> None:
+    options = ("--input", fixtures / "jets.h5", "--rows", "50", "--out", tmp_path / prepare.HELD_OUT)
+    with pytest.raises(InputError, match="the held-out rows are written to a file of this name"):
+        run(*options, "--held-out", "0.2")
+    assert not list(tmp_path.iterdir())
+    run(*options)
+    assert len(Table.read(tmp_path / prepare.HELD_OUT).data) == 50
+
+
 def test_generated_shards(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for seed in (1, 2):
         toy.generate(40, seed).write(tmp_path / f"s{seed}.npz")

@@ -76,6 +76,8 @@ class Facts:
         columns = len(self.names) if self.normalisation is None else self.normalisation.features.shape[1]
         if not len(self.names) == len(self.dtypes) == columns:
             raise ValueError(f"{columns} columns, {len(self.names)} names, {len(self.dtypes)} types")
+        if len(set(self.names)) < columns:
+            raise ValueError("two columns have the same name")
         for dtype in self.dtypes:
             if np.dtype(dtype).kind not in "fiub":
                 raise ValueError(f"type {dtype!r}")

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from baler_energy.errors import InputError
+from baler_energy.files import check_distinct
 from baler_energy.foreign.rows import Value, Window, duration, energy, number
 from baler_energy.foreign.tables import header, records
 from baler_energy.foreign.tool import Reader, Tool
@@ -49,7 +50,7 @@ def _read_log(text: str, path: Path) -> Iterator[Window]:
     Raises
     ------
     InputError
-        A pyJoules line is cut off or damaged.
+        A pyJoules line is cut off or damaged, or has a domain twice.
     """
     for row, line in enumerate(text.splitlines(), start=1):
         if not line.startswith(_LINE):
@@ -57,6 +58,7 @@ def _read_log(text: str, path: Path) -> Iterator[Window]:
         pairs = [part.split(" : ", 1) for part in line.removeprefix("begin ").split("; ")]
         if any(len(pair) != 2 for pair in pairs):
             raise InputError(f"{path}, row {row}: a pyJoules line is cut off. Remove it, or export the file again.")
+        check_distinct(f"{path}, row {row}", (name.strip() for name, _ in pairs), "domain")
         yield _window({name.strip(): value for name, value in pairs}, path, row)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from baler_energy.errors import InputError
+from baler_energy.files import check_distinct
 from baler_energy.foreign.rows import Cells
 
 __all__ = ["header", "records"]
@@ -25,9 +26,10 @@ def records(text: str, path: Path, delimiter: str = ",") -> Iterator[Cells]:
     Raises
     ------
     InputError
-        A row has fewer or more cells than the header, or there are no rows.
+        A row has fewer or more cells than the header, two columns have the same name, or there are no rows.
     """
     names = header(text, delimiter)
+    check_distinct(path, filter(None, names))
     reader = csv.reader(text.split("\n"), delimiter=delimiter)
     next(reader, None)
     empty = True

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from baler_energy.errors import InputError
+from baler_energy.files import check_distinct
 from baler_energy.meters.integration import gap_bound_j, window_energy_j
 from baler_energy.records import Idle, Reading
 from baler_energy.vocabulary import Evidence, MeterName, Quantity
@@ -71,6 +72,7 @@ def read_log(path: Path, *, clock_offset_s: float = 0.0) -> Log:
 
 def _columns(path: Path, names: list[str]) -> tuple[int, int]:
     lower = [name.strip().lower() for name in names]
+    check_distinct(path, (name for name in lower if name in _TIME_NAMES + _POWER_NAMES))
     times = [lower.index(word) for word in _TIME_NAMES if word in lower]
     powers = [lower.index(word) for word in _POWER_NAMES if word in lower]
     if not times or not powers:

@@ -197,6 +197,8 @@ def _build(content: Mapping[str, Any]) -> Checkpoint:
     counts = {len(names), len(dtypes), scale.shape[-1], architecture.columns}
     if len(counts) != 1 or precision not in ("float64", "float32"):
         raise ValueError(f"column counts disagree {sorted(counts)} or unknown precision {precision!r}")
+    if len(set(names)) < len(names):
+        raise ValueError("two columns have the same name")
     features = Normalisation(scale.numpy())
     parameters = content["state_dict"]
     if any(tensor.dtype != DTYPES[precision] for tensor in parameters.values()):

@@ -28,7 +28,7 @@ from baler_energy.codecs.tensors import read_tensors
 from baler_energy.codecs.upstream.networks import MODELS, class_of
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
-from baler_energy.files import atomic_path, read_npy, read_npz, write_npz
+from baler_energy.files import atomic_path, check_distinct, read_npy, read_npz, write_npz
 from baler_energy.formats import open_source
 
 __all__ = [
@@ -176,8 +176,10 @@ def read_checkpoint(
     Raises
     ------
     InputError
-        The file is invalid (see `read_model`), or the number of features, names or types differs from its columns.
+        The file is invalid (see `read_model`), the number of features, names or types differs from its columns, or two
+        columns have the same name.
     """
+    check_distinct(path, names)
     architecture, parameters = read_model(path)
     counts = {"features": normalisation.features.shape[1], "names": len(names), "types": len(dtypes)}
     for what, count in counts.items():
