@@ -7,15 +7,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from block_files import DTYPES, LAYOUTS, NAMES, SUFFIXES, copied, joined, layout_hdf5, numbers, write
+from block_files import DTYPES, LAYOUTS, NAMES, SUFFIXES, copied, joined, layout_hdf5, layout_root, numbers, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from baler_energy.data.ingest import tables_from_file
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
-from baler_energy.formats import Request, open_source
-from baler_energy.formats.base import matrix, native
+from baler_energy.formats import Block, Request, open_sink, open_source
+from baler_energy.formats.base import UnfitError, matrix, native
 
 # Files with one type for all columns: integers are inferred from the values, and there are no booleans.
 INFERRED = {"npz": ("float32", "int32", "int32"), "hdf5 matrix": ("float32", "int32", "int32")}
@@ -155,3 +155,22 @@ def test_a_value_that_does_not_fit_an_array(tmp_path: Path) -> None:
 def test_values_that_fit_their_type() -> None:
     assert native("x", np.array([-128.0, 127.0]), "int8").tolist() == [-128, 127]
     assert np.isinf(native("x", np.array([np.inf, 1.0]), "float32")).tolist() == [True, False]
+
+
+@pytest.mark.parametrize("dtype", ["int64", "uint64"])
+def test_the_largest_integer_is_that_again_after_float64_has_rounded_it_up(dtype: str) -> None:
+    largest = np.iinfo(dtype).max
+    values = np.array([largest, 0], dtype).astype(np.float64)
+    assert native("x", values, dtype).tolist() == [largest, 0]
+    with pytest.raises(UnfitError):
+        native("x", np.nextafter(values, np.inf), dtype)
+
+
+@pytest.mark.parametrize("kind", ["TTree", "RNTuple"])
+def test_a_root_file_gets_floats_of_16_bits_as_floats_of_32_bits(tmp_path: Path, kind: str) -> None:
+    values = np.array([[65504.0], [-0.0], [2.0**-24], [np.nan]])
+    with open_sink(tmp_path / "a.root", ("x",), ("float16",), layout_root(kind), {}) as sink:
+        sink.write(Block(values))
+    with open_source(tmp_path / "a.root") as source:
+        assert source.dtypes == ("float32",)
+        np.testing.assert_array_equal(joined(source, 10)[0], values)

@@ -84,9 +84,12 @@ class Bound:
             return None
         return cls(packing.error_bound, fitted.normalisation, fitted.dtypes, fitted.precision)
 
-    def corrections(self, original: Floats, decoded: Floats) -> Corrections:
-        """Find the corrections of decoded values (rows, columns), which are not yet rounded to the native types."""
-        bound, noise = self._bound, self.noise(decoded)
+    def corrections(self, original: Floats, decoded: Floats, rounding: Floats | float = 0.0) -> Corrections:
+        """Find the corrections of decoded values (rows, columns), which are not yet rounded to the native types.
+
+        `rounding` is the largest error of each column (columns,) of `original` itself, within the bound.
+        """
+        bound, noise = self.values - rounding, self.noise(decoded)
         with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
             wanted = np.nan_to_num((original - decoded) / self._step, nan=0.0, posinf=0.0, neginf=0.0)
             # Only where the decoded value itself is outside the bound, so that most steps are 0.
@@ -115,7 +118,8 @@ class Bound:
         return np.where(column_range > 0, noise, 0.0)
 
     @property
-    def _bound(self) -> Floats:
+    def values(self) -> Floats:
+        """The bound of each column (columns,), in its unit."""
         bound: Floats = self.error_bound * self.normalisation.features[1]
         return bound
 
@@ -123,7 +127,7 @@ class Bound:
     def _step(self) -> Floats:
         """Twice what the noise leaves of the bound, but at least the bound itself."""
         step: Floats = 2 * np.maximum(
-            self._bound - NOISE[self.precision] * self.normalisation.features[1], self._bound / 2
+            self.values - NOISE[self.precision] * self.normalisation.features[1], self.values / 2
         )
         return step
 

@@ -1,7 +1,7 @@
 """The transform ``identity``: the packing is applied to the columns, each in its own number type.
 
-With a lossless packing, or none, every value of the table comes back bit for bit. The table itself is float64, so
-integers beyond 2^53 were rounded before.
+With a lossless packing, or none, every value of a file comes back bit for bit. A prepared table has float64 values, so
+its integers beyond 2^53 were rounded before.
 """
 
 from contextlib import AbstractContextManager

@@ -23,8 +23,12 @@ def round_to_native(data: NDArray[np.float64], dtypes: Sequence[str]) -> None:
     """
     for name in set(dtypes) - {"float64"}:
         columns = [number for number, dtype in enumerate(dtypes) if dtype == name]
-        values = np.clip(data[:, columns], *bounds(name))
         native = np.dtype(name)
+        low, high = bounds(name)
+        if native.kind in "iu":
+            # Of 64-bit integers, float64 rounds the largest one up; `formats.base.native` casts it back.
+            high = float(np.iinfo(native).max)
+        values = np.clip(data[:, columns], low, high)
         data[:, columns] = values.astype(native) if native.kind == "f" else np.rint(values)
 
 

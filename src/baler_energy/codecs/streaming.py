@@ -18,16 +18,17 @@ import torch
 from numpy.typing import NDArray
 
 from baler_energy.codecs.container import Reader, Sizes, StoredBlock, Writer
-from baler_energy.codecs.corrections import Bound
+from baler_energy.codecs.corrections import Bound, Corrections
 from baler_energy.codecs.engines.base import Asked, Work
 from baler_energy.codecs.facts import Facts
-from baler_energy.codecs.fitted import Fitted, check_columns
+from baler_energy.codecs.fitted import Fitted, check_columns, finite_latents
 from baler_energy.codecs.native import round_to_native
 from baler_energy.codecs.normalisation import lost_warning
 from baler_energy.codecs.packing import Packing
 from baler_energy.damage import naming
 from baler_energy.errors import InputError
 from baler_energy.formats import Block, Source, open_sink, open_source
+from baler_energy.formats.base import native, rounded
 from baler_energy.formats.reading import Request
 from baler_energy.pools import results_in_order
 
@@ -110,8 +111,8 @@ class StreamingCodec:
         Raises
         ------
         InputError
-            The columns differ from the training's, a latent is not finite (without a bound), or a value exceeds the
-            packing's number format.
+            The columns differ from the training's, a latent is not finite (without a bound), a value exceeds the
+            packing's number format, or float64 rounds an integer by more than the bound.
         """
         check_columns(source.names, source.dtypes, self.fitted)
         packing = Packing.parse(self._packing)
@@ -120,12 +121,14 @@ class StreamingCodec:
 
         def stored(numbered: tuple[int, Block]) -> StoredBlock:
             first_row, block = numbered
-            self._note(block.data)
+            self._note(block)
             arrays = self.encode(block.data)
-            if self.fitted.latent is not None:
-                arrays = (self._finite(arrays[0], block.data, first_row, bound),)
+            if self.fitted.latent is None:
+                arrays = tuple(block.wide.get(place, values) for place, values in enumerate(arrays))
+            else:
+                arrays = (finite_latents(arrays[0], block.data, self.fitted, first_row, corrected=bound is not None),)
             reduced = packing.reduced(arrays, ranges)
-            corrections = bound.corrections(block.data, self.decode(*reduced.arrays)) if bound else None
+            corrections = self._corrections(bound, block, self.decode(*reduced.arrays)) if bound else None
             return writer.packed(StoredBlock(reduced.arrays, corrections, block.counts, reduced.steps, reduced.packed))
 
         facts, rows = Facts.of(self.fitted, self._packing, source.origin, source.layout), 0
@@ -158,32 +161,41 @@ class StreamingCodec:
                 rows += len(block.data)
         return rows
 
-    def _finite(self, latents: NDArray[Any], data: Floats, first_row: int, bound: Bound | None) -> NDArray[np.floating]:
-        """Refuse latents that are not finite, unless corrections restore their rows."""
-        if not np.isfinite(latents.sum()) and not np.isfinite(latents).all():
-            if bound is None:
-                _refuse(data, latents, first_row, self.fitted)
-            # The corrections restore these rows, so the values of these latents do not matter.
-            latents = np.nan_to_num(latents, nan=0.0, posinf=0.0, neginf=0.0)
-        return latents
-
     def _restored(self, block: StoredBlock, bound: Bound | None) -> Block:
         data = self.decode(*block.arrays)
         if bound and block.corrections:
             bound.restore(data, block.corrections)
         elif self.fitted.latent is not None:
             round_to_native(data, self.fitted.dtypes)
-        return Block(data, block.counts)
+        # Without a transform the arrays are the columns, of which float64 may round some.
+        wide = rounded(block.arrays) if self.fitted.latent is None else {}
+        return Block(data, block.counts, wide=wide)
 
-    def _note(self, data: Floats) -> None:
+    def _corrections(self, bound: Bound, block: Block, decoded: Floats) -> Corrections:
+        """Find a block's corrections; refuse integers that float64 rounds by more than the bound."""
+        rounding = np.zeros(len(self.fitted.names))
+        for place, values in block.wide.items():
+            back = native(self.fitted.names[place], block.data[:, place], values.dtype.name)
+            rounding[place] = float((np.maximum(values, back) - np.minimum(values, back)).max())
+        beyond = np.flatnonzero(rounding > bound.values)
+        if beyond.size:
+            raise InputError(
+                f"Column {self.fitted.names[beyond[0]]!r} has integers beyond 2^53. They are computed as float64, "
+                f"which rounds them by up to {rounding[beyond[0]]:.0f}, more than the error bound. Leave the column "
+                "out, or use --transform identity, which keeps it exactly."
+            )
+        return bound.corrections(block.data, decoded, rounding)
+
+    def _note(self, block: Block) -> None:
         """Record columns whose values are lost, and columns with integers too large for float64."""
+        data, kept = block.data, block.wide if self.fitted.latent is None else {}
         if self.fitted.normalisation is not None:
             minimum, constant = self.fitted.normalisation.features[0], self.fitted.normalisation.constant
             for number in np.flatnonzero(constant):
                 if (data[:, number] != minimum[number]).any():
                     self.lost.add(self.fitted.names[number])
         for wide in self._wide:
-            if (np.abs(data[:, wide]) >= _ROUNDED).any():
+            if wide not in kept and (np.abs(data[:, wide]) >= _ROUNDED).any():
                 self.rounded.add(self.fitted.names[wide])
 
     def _spread(self, work: Callable[[T], R], blocks: Iterable[T]) -> Iterator[R]:
@@ -269,28 +281,13 @@ def _ranges(source: Source, most_rows: int | None) -> list[float]:
         finite = np.isfinite(block.data)
         low = np.minimum(low, np.where(finite, block.data, np.inf).min(axis=0, initial=np.inf))
         high = np.maximum(high, np.where(finite, block.data, -np.inf).max(axis=0, initial=-np.inf))
-    return [float(value) for value in np.where(high >= low, high - low, 0.0)]
+    # Of the two ends of a type, the range can be infinite.
+    return [float(top) - float(bottom) if top >= bottom else 0.0 for top, bottom in zip(high, low, strict=True)]
 
 
 def _rounded_warning(columns: list[str]) -> list[str]:
     words = "contains integers of 2^53 or more, which float64 may round"
     return [f"{', '.join(columns)}: {words}"] if columns else []
-
-
-def _refuse(data: Floats, latents: NDArray[np.floating], first_row: int, fitted: Fitted) -> None:
-    """Report which input value gave a latent that is not finite."""
-    row = int(np.flatnonzero(~np.isfinite(latents).all(axis=1))[0])
-    # NaN and infinity come first; then the value that is most ranges away from its column's minimum.
-    assert fitted.normalisation is not None
-    minimum, column_range = fitted.normalisation.features
-    with np.errstate(all="ignore"):
-        distance = np.abs(data[row] - minimum) / np.where(column_range > 0, column_range, np.inf)
-    column = int(np.argmax(np.where(np.isnan(distance), np.inf, distance)))
-    raise InputError(
-        f"Column {fitted.names[column]!r} has {data[row, column]} in row {first_row + row} (counting from 0), which "
-        "cannot be encoded. Remove such rows, or set an error bound (--packing bound-0.01), which keeps such values "
-        "unchanged."
-    )
 
 
 def _block_rows(rows: int | None, wanted: int | None = None) -> int:

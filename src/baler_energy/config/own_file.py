@@ -28,7 +28,8 @@ class OwnFile(Config):
     tree: str | None = None
     """Name of the tree (ROOT), or of the dataset or group (HDF5); by default the only one in the file."""
     columns: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
-    """Columns (branches) in the desired order, ``Jet_*`` for all that match; by default all numeric ones."""
+    """Columns (branches) in the desired order, ``Jet_*`` for all that match; by default all numeric ones. A branch
+    whose name occurs in several objects is ``object/name``."""
     layout: Layout = "objects"
     """For jagged branches (ROOT): a row per object, or a row per event with its leading objects."""
     leading: Count | None = None

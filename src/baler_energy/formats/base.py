@@ -1,10 +1,10 @@
 """A block of rows, the source that yields blocks and the sink that writes them."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,12 +25,15 @@ __all__ = [
     "matrix",
     "native",
     "numeric",
+    "rounded",
     "spans",
     "writing",
 ]
 
 # Rows per tile: their columns fit in the CPU cache while the tile is written row by row.
 _TILE_ROWS = 2048
+# Integers up to here are exact in float64.
+_LARGEST_EXACT = 2**53
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,11 +49,33 @@ class Block:
         add up to the number of rows, which may be 0.
     entries
         Shape (rows,): entry of the file for each row, if entries were left out; else None.
+    wide
+        The columns, by position, whose integers `data` has rounded; see `rounded`.
     """
 
     data: NDArray[np.float64]
     counts: NDArray[np.int32] | None = None
     entries: NDArray[np.int64] | None = None
+    wide: Mapping[int, NDArray[Any]] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        columns: Sequence[NDArray[Any]],
+        counts: NDArray[np.int32] | None = None,
+        entries: NDArray[np.int64] | None = None,
+    ) -> Self:
+        """Make a block of columns, each (rows,) in its own number type."""
+        return cls(matrix(columns), counts, entries, rounded(columns))
+
+    def native(self, names: Sequence[str], dtypes: Sequence[str]) -> list[NDArray[Any]]:
+        """Convert the columns to their native types; raises `UnfitError` if a value does not fit."""
+        return [
+            exact
+            if (exact := self.wide.get(place)) is not None and exact.dtype == dtype
+            else native(name, self.data[:, place], dtype)
+            for place, (name, dtype) in enumerate(zip(names, dtypes, strict=True))
+        ]
 
 
 @dataclass(frozen=True, eq=False)
@@ -256,10 +281,17 @@ def numeric(name: str) -> np.dtype[Any]:
 
 
 def native(name: str, values: NDArray[np.float64], dtype: str) -> NDArray[Any]:
-    """Convert a column (rows,) to its native type; raises `UnfitError` if a value does not fit."""
+    """Convert a column (rows,) to its native type; raises `UnfitError` if a value does not fit.
+
+    The largest int64 and uint64, which often mark a missing value, are not exact in float64, but come back as such.
+    """
     with np.errstate(invalid="ignore", over="ignore"):
         cast = values.astype(dtype)
     kept = np.isinf(cast) <= np.isinf(values) if cast.dtype.kind == "f" else cast == values
+    if not np.all(kept) and cast.dtype.kind in "iu":
+        largest = np.iinfo(cast.dtype).max
+        cast[values == float(largest)] = largest
+        kept |= values == float(largest)
     if not np.all(kept):
         worst = values[~kept][0]
         raise UnfitError(f"column {name!r} has the value {float(worst)!r}, which does not fit {dtype}")
@@ -273,6 +305,16 @@ def matrix(columns: Sequence[NDArray[Any]]) -> NDArray[np.float64]:
         for place, values in enumerate(columns):
             data[start:stop, place] = values[start:stop]
     return data
+
+
+def rounded(columns: Iterable[NDArray[Any]]) -> dict[int, NDArray[Any]]:
+    """Return the columns (rows,), by position, with 64-bit integers beyond 2^53, which float64 does not tell apart."""
+    return {
+        place: values.astype(values.dtype.newbyteorder("="), copy=False)
+        for place, values in enumerate(columns)
+        if values.dtype.kind in "iu" and values.itemsize == 8 and values.size
+        if values.max() > _LARGEST_EXACT or values.min() < -_LARGEST_EXACT
+    }
 
 
 def spans(rows: int, step: int) -> Iterator[tuple[int, int]]:

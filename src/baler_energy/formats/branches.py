@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from baler_energy.errors import InputError, UnavailableError
 from baler_energy.formats.reading import Request, choose, is_url, keep_numeric, listing
 
-__all__ = ["Branches", "Selection", "leading", "load", "objects", "open_file", "select"]
+__all__ = ["Branches", "Selection", "leading", "leading_names", "load", "objects", "open_file", "select"]
 
 _TREES = ("TTree", "TNtuple", "TNtupleD", "ROOT::RNTuple", "ROOT::Experimental::RNTuple")
 # Package that each protocol needs, and how to install it.
@@ -40,6 +40,8 @@ class Selection:
         The tree, and all its branches that hold values.
     names, kinds
         Selected branches, and the kind of each branch: flat, jagged or other.
+    counters
+        The branch that counts the objects of each selected jagged branch, if there is one.
     unused, warnings
         See `Source`.
     """
@@ -48,6 +50,7 @@ class Selection:
     leaves: Mapping[str, Any]
     names: tuple[str, ...]
     kinds: Mapping[str, str]
+    counters: Mapping[str, str]
     unused: str | None
     warnings: tuple[str, ...]
 
@@ -92,16 +95,19 @@ def select(source: str, file: Any, request: Request) -> Selection:
     tree = file[_tree_name(source, _tree_names(file), request.tree)]
     if not isinstance(tree, uproot.TTree):
         _check_pages(tree)
-    leaves = _leaves(tree)
-    chosen = choose(source, request.columns, list(leaves), "branch")
+    named = _leaves(tree)
+    chosen = choose(source, request.columns, [name for name, _ in named], "branch")
+    leaves = dict(named)
     _refuse_elsewhere(source, leaves, chosen)
     kinds = {name: _kind(leaves[name]) for name in chosen}
     others = [name for name in chosen if kinds[name] == _OTHER]
     names, warnings = keep_numeric(source, request, chosen, others, "branches")
+    counters = _counters(leaves, [name for name in names if kinds[name] == _JAGGED])
     if request.columns is None:
-        _check_counters(source, leaves, kinds)
-    whole = len(file.keys(recursive=True, cycle=False)) == 1 and len(names) == len(leaves)
-    return Selection(tree, leaves, names, kinds, None if whole else "branches or objects that were not read", warnings)
+        _check_counters(source, counters)
+    whole = len(file.keys(recursive=True, cycle=False)) == 1 and len(names) == len(named)
+    unused = None if whole else "branches or objects that were not read"
+    return Selection(tree, leaves, names, kinds, counters, unused, warnings)
 
 
 def _refuse_elsewhere(source: str, leaves: Mapping[str, Any], chosen: Sequence[str]) -> None:
@@ -170,16 +176,16 @@ def _tree_name(source: str, trees: Sequence[str], wanted: str | None) -> str:
     raise InputError(f"{source}: contains several trees: {listing(trees)}. Choose one with --tree.")
 
 
-def _leaves(tree: Any) -> dict[str, Any]:
-    """Branches that hold values, by name, in the tree's order; a split object appears as its parts.
+def _leaves(tree: Any) -> list[tuple[str, Any]]:
+    """Branches that hold values, with their names, in the tree's order; a split object appears as its parts.
 
-    If parts of several objects share a name, the object's name comes first: ``object/name``.
+    If parts of several objects share a name, the object's name comes first: ``object/name``. Even that can occur twice.
     """
     if isinstance(tree, uproot.TTree):
-        parts = {path: branch for path, branch in tree.iteritems(recursive=True) if not branch.branches}
-        times = Counter(branch.name for branch in parts.values())
-        return {branch.name if times[branch.name] == 1 else path: branch for path, branch in parts.items()}
-    return {name: tree[name] for name in tree.keys(recursive=False)}
+        parts = [(path, branch) for path, branch in tree.iteritems(recursive=True) if not branch.branches]
+        times = Counter(branch.name for _, branch in parts)
+        return [(branch.name if times[branch.name] == 1 else path, branch) for path, branch in parts]
+    return [(name, tree[name]) for name in tree.keys(recursive=False)]
 
 
 def _kind(branch: Any) -> str:
@@ -214,13 +220,19 @@ def _plain(layout: Any) -> bool:
     return plain and layout.data.ndim == 1 and layout.data.dtype.kind in "fiub"
 
 
-def _check_counters(source: str, leaves: Mapping[str, Any], kinds: Mapping[str, str]) -> None:
+def _counters(leaves: Mapping[str, Any], jagged: Sequence[str]) -> dict[str, str]:
+    """Name the branch that counts the objects of each jagged branch, if there is one, as in `leaves`."""
+    counters = {name: one for name in jagged if (one := getattr(leaves[name], "count_branch", None)) is not None}
+    # Their own names may not be unique.
+    names = {branch.cache_key: name for name, branch in leaves.items()} if counters else {}
+    return {name: names.get(one.cache_key, one.name) for name, one in counters.items()}
+
+
+def _check_counters(source: str, counters: Mapping[str, str]) -> None:
     """Check that all jagged branches share one counter; raises `InputError`."""
     groups: dict[str, list[str]] = {}
-    for name, kind in kinds.items():
-        counter = getattr(leaves[name], "count_branch", None) if kind == _JAGGED else None
-        if counter is not None:
-            groups.setdefault(counter.name, []).append(name)
+    for name, counter in counters.items():
+        groups.setdefault(counter, []).append(name)
     if len(groups) > 1:
         shown = listing([f"{counter} ({len(group)} branches, as {group[0]})" for counter, group in groups.items()])
         raise InputError(
@@ -272,6 +284,16 @@ def objects(selection: Selection, branches: Branches) -> dict[str, NDArray[Any]]
         else np.repeat(branches.flat[name], branches.counts)
         for name in selection.names
     }
+
+
+def leading_names(selection: Selection, most: int) -> list[str]:
+    """Names of the columns of `leading`."""
+    places = {name: range(most) for name in selection.jagged}
+    return [
+        column
+        for name in selection.names
+        for column in ([f"{name}_{place}" for place in places[name]] if name in places else [name])
+    ]
 
 
 def leading(

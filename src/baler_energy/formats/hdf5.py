@@ -20,7 +20,15 @@ from numpy.typing import NDArray
 from baler_energy.damage import check_rows
 from baler_energy.errors import InputError, UnavailableError
 from baler_energy.formats.base import Block, Opened, Target, matrix, native, numeric, spans
-from baler_energy.formats.reading import Request, choose, integral_dtypes, keep_numeric, listing, refuse_text
+from baler_energy.formats.reading import (
+    Request,
+    choose,
+    integral_dtypes,
+    is_number,
+    keep_numeric,
+    listing,
+    refuse_text,
+)
 
 __all__ = ["sink", "source"]
 
@@ -118,7 +126,7 @@ def source(path: str, request: Request, file_format: str, stack: ExitStack) -> O
 
     def read(rows: int) -> Iterator[Block]:
         for columns in _pieces(table, rows):
-            yield Block(matrix(columns))
+            yield Block.of(columns)
 
     return Opened(table.names, dtypes, len(first), layout, read, table.unused, table.warnings)
 
@@ -268,7 +276,7 @@ def _of_group(source: str, group: h5py.Group, request: Request) -> tuple[tuple[s
             f"{source}: {listing(linked)} of {group.name} is a link to another file, or leads nowhere. Copy the values "
             "to this file, or leave them out with --columns."
         )
-    others = [name for name in chosen if _dtype(columns[name]).kind not in "fiub"]
+    others = [name for name in chosen if not is_number(_dtype(columns[name]))]
     names, warnings = keep_numeric(source, request, chosen, others)
     lengths = {name: len(columns[name]) for name in names}
     if len(set(lengths.values())) > 1:
@@ -296,10 +304,10 @@ def _of_dataset(
     if _dtype(dataset).names:
         available = list(dataset.dtype.names)
         chosen = choose(source, request.columns, available)
-        others = [name for name in chosen if dataset.dtype[name].kind not in "fiub"]
+        others = [name for name in chosen if not is_number(dataset.dtype[name])]
         names, warnings = keep_numeric(source, request, chosen, others)
         return names, available, warnings
-    if _dtype(dataset).kind not in "fiub":
+    if not is_number(_dtype(dataset)):
         refuse_text(source, [dataset.name])
     if _NAMES not in dataset.attrs:
         raise InputError(f"{source}: the dataset {dataset.name} has no attribute 'names' with the column names.")
@@ -320,8 +328,7 @@ def sink(path: Path, target: Target, stack: ExitStack) -> Callable[[Block], None
     datasets: list[h5py.Dataset] = []
 
     def write(block: Block) -> None:
-        columns = zip(target.names, block.data.T, stored, strict=True)
-        arrays = [native(name, values, dtype.name) for name, values, dtype in columns]
+        arrays = block.native(target.names, [dtype.name for dtype in stored])
         if not datasets:
             datasets.extend(_create(file, target, stored, max(1, len(block.data))))
         for dataset, values in zip(datasets, _arranged(kind, target.names, arrays), strict=True):

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from baler_energy.damage import check_members, read_member
 from baler_energy.data.table import TABLE_ARRAYS, Table, annotations
 from baler_energy.errors import InputError
-from baler_energy.files import check_keys
-from baler_energy.formats.base import Block, Opened, Target, native, numeric
+from baler_energy.files import check_distinct, check_keys
+from baler_energy.formats.base import Block, Opened, Target, native, numeric, rounded
 from baler_energy.formats.npy import StoredArray, WrittenArray, write_array
-from baler_energy.formats.reading import Request, choose, integral_dtypes, refuse_text
+from baler_energy.formats.reading import Request, choose, integral_dtypes, is_number, refuse_text
 from baler_energy.variants import PREPARED
 
 __all__ = ["sink", "source"]
@@ -31,6 +31,7 @@ def source(path: str, request: Request, file_format: str, stack: ExitStack) -> O
     archive = stack.enter_context(zipfile.ZipFile(handle))
     check_members(archive)
     held = [name.removesuffix(".npy") for name in archive.namelist()]
+    check_distinct(path, held, "array")
     if file_format != PREPARED:
         check_keys(file, held, ("data", "names"))
     array = StoredArray.find(archive, handle, "data") if "data" in held else None
@@ -77,7 +78,7 @@ def _labelled(
             f"{source}: 'data' has shape {shape} and 'names' {labels.shape}, but a table (rows, columns) and a name "
             "for each column are required."
         )
-    if dtype.kind not in "fiub":
+    if not is_number(dtype):
         refuse_text(source, ["'data'"])
     available = [name.decode() if isinstance(name, bytes) else str(name) for name in labels.tolist()]
     names = choose(source, request.columns, available)
@@ -97,7 +98,8 @@ def _reader(array: StoredArray, places: list[int]) -> Callable[[int], Iterator[B
 
     def read(rows: int) -> Iterator[Block]:
         for piece in array.pieces(rows):
-            yield Block(np.ascontiguousarray(piece if whole else piece[:, places], dtype=np.float64))
+            chosen = piece if whole else piece[:, places]
+            yield Block(np.ascontiguousarray(chosen, dtype=np.float64), wide=rounded(chosen.T))
 
     return read
 
@@ -120,8 +122,7 @@ def sink(path: Path, target: Target, stack: ExitStack) -> Callable[[Block], None
         if stored == np.float64:
             array.write(block.data)
         else:
-            columns = zip(target.names, block.data.T, strict=True)
-            array.write(np.stack([native(name, values, stored.name) for name, values in columns], axis=1))
+            array.write(np.stack(block.native(target.names, [stored.name] * len(target.names)), axis=1))
 
     stack.callback(finish)
     return write

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from baler_energy.damage import check_rows
 from baler_energy.errors import InputError
-from baler_energy.formats.base import Block, Opened, Target, matrix, native
+from baler_energy.formats.base import Block, Opened, Target
 from baler_energy.formats.reading import Request, choose, keep_numeric
 
 __all__ = ["sink", "source"]
@@ -45,7 +45,7 @@ def source(path: str, request: Request, file_format: str, stack: ExitStack) -> O
         first = 0
         # Arrow's own threads would add to the caller's number of threads.
         for batch in file.iter_batches(rows, columns=list(names), use_threads=False):
-            yield Block(matrix(_to_arrays(path, batch, names, first)))
+            yield Block.of(_to_arrays(path, batch, names, first))
             first += batch.num_rows
 
     return Opened(names, dtypes, rows, layout, read, unused, warnings)
@@ -102,8 +102,7 @@ def sink(path: Path, target: Target, stack: ExitStack) -> Callable[[Block], None
     writer = stack.enter_context(pq.ParquetWriter(path, schema, **options))
 
     def write(block: Block) -> None:
-        columns = zip(target.names, block.data.T, target.dtypes, strict=True)
-        arrays = [pa.array(native(name, values, dtype)) for name, values, dtype in columns]
+        arrays = [pa.array(values) for values in block.native(target.names, target.dtypes)]
         if len(block.data):
             writer.write_batch(pa.record_batch(arrays, schema=schema))
 

@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 
 from baler_energy.damage import is_url
 from baler_energy.errors import InputError
+from baler_energy.files import check_distinct
 
 __all__ = [
     "Layout",
     "Request",
     "choose",
     "integral_dtypes",
+    "is_number",
     "is_url",
     "keep_numeric",
     "listing",
@@ -66,14 +68,15 @@ def listing(names: Sequence[str], near: str = "") -> str:
 def choose(
     source: str, wanted: Sequence[str] | None, available: Sequence[str], kind: str = "column"
 ) -> tuple[str, ...]:
-    """Return the wanted names (None: all) after checking that each exists and is given once.
+    """Return the wanted names (None: all) after checking that each exists, is unique in the file, and is given once.
 
     A wanted name with ``*`` or ``?`` selects all names that match, such as ``Jet_*``.
 
     Raises
     ------
     InputError
-        A name is missing (the message lists what exists, near misses first) or is given twice.
+        A name is missing (the message lists what exists, near misses first), is the end of several full names
+        (``parent/name``), occurs more than once in the file, or is given twice.
     """
     known = set(available)
     names: list[str] = []
@@ -81,7 +84,11 @@ def choose(
         names += fnmatch.filter(available, pattern) if _is_pattern(pattern, known) else [pattern]
     for name in names:
         if name not in known:
+            if full := [other for other in available if other.endswith(f"/{name}")]:
+                raise InputError(f"{source}: {kind} {name!r} is not unique. Use its full name: {listing(full)}.")
             raise InputError(f"{source}: has no {kind} {name!r}. It has: {listing(available, name)}.")
+    chosen = set(names)
+    check_distinct(source, (name for name in available if name in chosen), kind)
     repeated = sorted(name for name, times in Counter(names).items() if times > 1)
     if repeated:
         raise InputError(f"{source}: {kind} {listing(repeated)} is given more than once.")
@@ -95,6 +102,11 @@ def _is_pattern(name: str, known: Collection[str]) -> bool:
     if name in known or not _PATTERN.intersection(name):
         return False
     return any(fnmatch.fnmatchcase(other, name) for other in known)
+
+
+def is_number(dtype: np.dtype[Any]) -> bool:
+    """Whether these are plain numbers; wider floats than float64 are not, as tables would round them."""
+    return dtype.kind in "iub" or (dtype.kind == "f" and dtype.itemsize <= 8)
 
 
 def refuse_text(source: str, names: Sequence[str]) -> None:
@@ -171,6 +183,7 @@ def integral_dtypes(stored: Sequence[np.dtype[Any]], blocks: Iterable[Iterable[N
 
 
 def _integral(values: NDArray[Any]) -> bool:
-    """Whether every float is an integer that its type holds exactly."""
+    """Whether every float is an integer that its type holds exactly, and none is -0.0, which no integer type has."""
     with np.errstate(invalid="ignore"):
-        return bool(np.all((np.trunc(values) == values) & (np.abs(values) < 2.0 ** _MANTISSA_BITS[values.itemsize])))
+        exact = (np.trunc(values) == values) & (np.abs(values) < 2.0 ** _MANTISSA_BITS[values.itemsize])
+    return bool(np.all(exact & ~((values == 0) & np.signbit(values))))

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from baler_energy.damage import check_rows
 from baler_energy.errors import InputError
-from baler_energy.formats.base import Block, Opened, Target, matrix, native, spans
-from baler_energy.formats.branches import Branches, Selection, leading, load, objects, open_file, select
+from baler_energy.files import check_distinct
+from baler_energy.formats.base import Block, Opened, Target, spans
+from baler_energy.formats.branches import Branches, Selection, leading, leading_names, load, objects, open_file, select
 from baler_energy.formats.reading import Request, listing
 
 __all__ = ["event_spans", "sink", "source"]
@@ -50,11 +51,11 @@ def _of_objects(path: str, selection: Selection, request: Request) -> Opened:
     def read(rows: int) -> Iterator[Block]:
         for first, arrays in _steps(selection, rows):
             branches = load(path, selection, arrays.items(), first)
-            data = matrix(list(objects(selection, branches).values()))
-            counts = branches.counts
+            values, counts = list(objects(selection, branches).values()), branches.counts
             # Frees memory before the next step is read.
             del arrays, branches
-            yield from _blocks(data, counts, rows)
+            yield from _blocks(values, counts, rows)
+            del values
 
     return Opened(
         names=tuple(columns),
@@ -75,6 +76,7 @@ def _of_leading(path: str, selection: Selection, request: Request) -> Opened:
             f"{path}: layout 'leading' needs a jagged branch, but {listing(selection.names)} are all flat."
         )
     most = request.leading or 1
+    check_distinct(path, leading_names(selection, most))
     columns, _ = leading(selection, _nothing(path, selection), np.empty(0, np.int64), most)
     events, kept = _enough(selection, most)
 
@@ -83,10 +85,11 @@ def _of_leading(path: str, selection: Selection, request: Request) -> Opened:
             branches = load(path, selection, arrays.items(), first)
             assert branches.counts is not None, "a jagged branch is among them"
             found, entries = leading(selection, branches, branches.counts, most)
-            data = matrix(list(found.values()))
+            values = list(found.values())
             del arrays, branches, found
-            for start, stop in spans(len(data), rows):
-                yield Block(data[start:stop], entries=first + entries[start:stop])
+            for start, stop in spans(len(entries), rows):
+                yield Block.of([column[start:stop] for column in values], entries=first + entries[start:stop])
+            del values
 
     left_out = f"{events - kept} of {events} events have fewer than {most} objects and were left out"
     return Opened(
@@ -123,15 +126,15 @@ def _enough(selection: Selection, most: int) -> tuple[int, int]:
     return events, kept
 
 
-def _blocks(data: NDArray[np.float64], counts: NDArray[np.int64] | None, rows: int) -> Iterator[Block]:
+def _blocks(columns: list[NDArray[Any]], counts: NDArray[np.int64] | None, rows: int) -> Iterator[Block]:
     if counts is None:
-        for start, stop in spans(len(data), rows):
-            yield Block(data[start:stop])
+        for start, stop in spans(len(columns[0]), rows):
+            yield Block.of([values[start:stop] for values in columns])
         return
     place = 0
     for start, stop in event_spans(counts, rows):
         size = int(counts[start:stop].sum())
-        yield Block(data[place : place + size], counts[start:stop].astype(np.int32))
+        yield Block.of([values[place : place + size] for values in columns], counts[start:stop].astype(np.int32))
         place += size
 
 
@@ -151,8 +154,7 @@ def _lost(selection: Selection) -> tuple[str, ...]:
 
 def _counter(selection: Selection) -> str | None:
     """Name of the branch that counts the objects, if there is one."""
-    branches = [getattr(selection.leaves[name], "count_branch", None) for name in selection.jagged]
-    return next((branch.name for branch in branches if branch is not None), None)
+    return next(iter(selection.counters.values()), None)
 
 
 def _layout(selection: Selection, by_object: bool) -> dict[str, Any]:
@@ -230,11 +232,13 @@ def sink(path: Path, target: Target, stack: ExitStack) -> Callable[[Block], None
     layout, jagged = target.layout, dict.fromkeys(target.layout["jagged"])
     name, compression = str(layout["tree"]), layout["compression"]
     is_tree = layout["kind"] == "TTree"
-    counter = (layout["counter"] or f"n{next(iter(jagged))}") if is_tree and jagged else None
+    counter = (layout["counter"] or _free_name(f"n{next(iter(jagged))}", target.names)) if is_tree and jagged else None
     codec = _COMPRESSIONS[compression[0]](compression[1]) if compression else None
+    # uproot reads numbers of 16 bits, but cannot write them.
+    dtypes = ["float32" if dtype == "float16" else dtype for dtype in target.dtypes]
     types = {
         column: f"var * {np.dtype(dtype).name}" if column in jagged else np.dtype(dtype)
-        for column, dtype in zip(target.names, target.dtypes, strict=True)
+        for column, dtype in zip(target.names, dtypes, strict=True)
     }
     file = stack.enter_context(uproot.recreate(path, compression=codec))
     if is_tree:
@@ -245,14 +249,21 @@ def sink(path: Path, target: Target, stack: ExitStack) -> Callable[[Block], None
     def write(block: Block) -> None:
         if bool(jagged) != (block.counts is not None):
             raise ValueError("jagged branches and numbers of objects go together")
-        columns = zip(target.names, block.data.T, target.dtypes, strict=True)
-        arrays = {column: native(column, values, dtype) for column, values, dtype in columns if column != counter}
+        arrays: dict[str, Any] = dict(zip(target.names, block.native(target.names, dtypes), strict=True))
+        arrays.pop(counter or "", None)
         if block.counts is not None:
             arrays = _by_event(arrays, jagged, block.counts)
         if len(block.data if block.counts is None else block.counts):
             tree.extend(arrays)
 
     return write
+
+
+def _free_name(name: str, taken: Collection[str]) -> str:
+    """Return the name, with underscores if a column has it: uproot would write the counter in place of the column."""
+    while name in taken:
+        name += "_"
+    return name
 
 
 def _by_event(arrays: Mapping[str, NDArray[Any]], jagged: Collection[str], counts: NDArray[np.int32]) -> dict[str, Any]:

@@ -140,11 +140,12 @@ class _Encoder(_Layers):
 
     def __init__(self, checkpoint: Checkpoint, device: torch.device) -> None:
         super().__init__(checkpoint, "en", device)
+        self.normalisation = checkpoint.normalisation
         self.minimum, column_range = checkpoint.normalisation.features
-        # A column that was constant in training becomes 0.
-        scale = np.divide(1.0, column_range, out=np.zeros_like(column_range), where=column_range > 0)
-        self.scale = None if _foldable(column_range) else scale
-        if self.scale is None:
+        self.folded = _foldable(column_range)
+        if self.folded:
+            # A column that was constant in training becomes 0.
+            scale = np.divide(1.0, column_range, out=np.zeros_like(column_range), where=column_range > 0)
             reading = (self.weights[0], self.weights[-1]) if checkpoint.architecture.skip else (self.weights[0],)
             for weight in reading:
                 # The inputs that are values are the last ones.
@@ -159,10 +160,10 @@ class _Encoder(_Layers):
             for start in range(0, len(data), self.batch_rows):
                 stop = min(start + self.batch_rows, len(data))
                 rows = self.rows[: stop - start]
-                if self.scale is None:
+                if self.folded:
                     np.subtract(data[start:stop], self.minimum, out=rows.numpy(), casting="same_kind")
                 else:
-                    rows.numpy()[:] = (data[start:stop] - self.minimum) * self.scale
+                    rows.numpy()[:] = self.normalisation.normalise(data[start:stop])
                 latents[start:stop] = self.through_layers(rows.to(self.device).t()).t()
         return (latents.numpy(),)
 
