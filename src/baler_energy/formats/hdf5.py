@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from baler_energy.damage import check_rows
 from baler_energy.errors import InputError, UnavailableError
-from baler_energy.formats.base import Block, Opened, Target, matrix, native, numeric, spans
+from baler_energy.formats.base import Block, Opened, Target, numeric, spans
 from baler_energy.formats.reading import (
     Request,
     choose,

@@ -13,7 +13,7 @@ from baler_energy.damage import check_members, read_member
 from baler_energy.data.table import TABLE_ARRAYS, Table, annotations
 from baler_energy.errors import InputError
 from baler_energy.files import check_distinct, check_keys
-from baler_energy.formats.base import Block, Opened, Target, native, numeric, rounded
+from baler_energy.formats.base import Block, Opened, Target, numeric, rounded
 from baler_energy.formats.npy import StoredArray, WrittenArray, write_array
 from baler_energy.formats.reading import Request, choose, integral_dtypes, is_number, refuse_text
 from baler_energy.variants import PREPARED
