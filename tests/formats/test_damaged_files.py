@@ -453,7 +453,7 @@ def test_what_needs_too_much_memory_is_one_message(tmp_path: Path, monkeypatch: 
     def full(*_: object) -> None:
         raise MemoryError("Unable to allocate 74.5 GiB")
 
-    monkeypatch.setattr("baler_energy.formats.hdf5.matrix", full)
+    monkeypatch.setattr("baler_energy.formats.base.matrix", full)
     assert "needs more memory than there is (Unable to allocate 74.5 GiB)" in refused(tmp_path / "a.h5")
 
 
