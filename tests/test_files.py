@@ -4,6 +4,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from baler_energy.errors import InputError
@@ -26,6 +27,24 @@ def test_a_failure_in_the_middle_leaves_the_old_file_and_no_other(tmp_path: Path
         raise RuntimeError
     assert read_json(target) == {"old": 1}
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_errors_name_the_file_that_is_written_not_the_temporary_one(tmp_path: Path):
+    target = tmp_path / "sub" / "a.npz"
+    for fail in (
+        lambda path: path.with_name("other.npz").open("rb"),
+        lambda path: path.open("rb"),
+        lambda path: read_npz(path),
+        lambda path: (path.write_bytes(b"PK"), read_npz(path)),
+        lambda path: pq.read_table(path),
+    ):
+        with pytest.raises((InputError, OSError)) as caught, atomic_path(target) as temporary:
+            fail(temporary)
+        assert temporary.name not in str(caught.value)
+        assert "a.npz" in str(caught.value) or "other.npz" in str(caught.value)
+    with pytest.raises(FileNotFoundError) as caught, atomic_path(target):
+        pass
+    assert caught.value.filename == str(target)
 
 
 @pytest.mark.parametrize("name", ["a.json", "no_suffix"])

@@ -45,7 +45,7 @@ def atomic_path(target: Path) -> Iterator[Path]:
     """Yield a temporary path in the folder of `target`; the file there replaces `target` if the block succeeds.
 
     The name is unique, so that an orphaned process of a killed run never appends to its successor's file. If the block
-    raises, the temporary file is removed and `target` stays unchanged.
+    raises, the temporary file is removed and `target` stays unchanged; the error names `target`.
 
     Parameters
     ----------
@@ -57,15 +57,29 @@ def atomic_path(target: Path) -> Iterator[Path]:
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.stem}.{os.getpid()}-{secrets.token_hex(4)}{target.suffix}")
     try:
-        yield temporary
-        with temporary.open("rb") as handle:
-            os.fsync(handle.fileno())
-        temporary.replace(target)
+        with _naming(target, temporary):
+            yield temporary
+            with temporary.open("rb") as handle:
+                os.fsync(handle.fileno())
+            temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
         if not found:
             with suppress(OSError):  # the folder is not empty
                 target.parent.rmdir()
+
+
+@contextmanager
+def _naming(target: Path, temporary: Path) -> Iterator[None]:
+    """Let errors name the target, the only file that the user knows."""
+    try:
+        yield
+    except Exception as error:
+        words = (arg.replace(temporary.name, target.name) if isinstance(arg, str) else arg for arg in error.args)
+        error.args = tuple(words)
+        if isinstance(error, OSError) and error.filename is not None and Path(error.filename) == temporary:
+            error.filename = str(target)
+        raise
 
 
 def remove_temporaries(folder: Path) -> None:
