@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -74,6 +75,44 @@ def three_iterations(monkeypatch: pytest.MonkeyPatch) -> None:
         return math.inf if len(self) == 3 else 0.0
 
     monkeypatch.setattr(Iterations, "ended", elapsed_s)
+
+
+#: Text that readers of text files may not expect: signs, numbers, and lines of a quarter of a million characters.
+ODD = [b"\0", b"\xff", b"\xef\xbb\xbf", "\u00b2\u2028".encode(), b"\n", b"\r", b",", b";", b'"', b"'", b"[", b"]", b"-"]
+ODD += [b"nan", b"None", b"1e999", b"1e-320", b"1_0", b"9" * 5000, b"182,4", b"1764000000000000", b"9999-12-31T23:59Z"]
+ODD += [sign * 250_000 for sign in (b" ", b"9", b",")]
+
+
+@pytest.fixture(scope="session")
+def mutations() -> Callable[[bytes], Iterator[bytes]]:
+    """Return a function that yields 300 mutations of a file's content, the same in each run."""
+
+    def mutated(content: bytes) -> Iterator[bytes]:
+        for seed in range(300):
+            random, changed = Random(seed), content
+            for _ in range(random.randint(1, 3)):
+                start, stop = sorted(random.choices(range(len(changed) + 1), k=2))
+                near = min(stop, start + random.randint(1, 8))
+                new = random.choice([b"", changed[start:stop], random.randbytes(2), random.choice(ODD)])
+                end = random.choice([start, near, near, stop])
+                changed = changed[:start] + new + changed[end:] * random.choice([1] * 9 + [0])
+            yield changed
+
+    return mutated
+
+
+@pytest.fixture
+def minutes() -> Iterator[None]:
+    """Fail a test that is still running after two minutes, as those do that take hours if they fail."""
+
+    def end(*_: object) -> None:
+        raise TimeoutError("still running after two minutes")
+
+    before = signal.signal(signal.SIGALRM, end)
+    signal.alarm(120)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
 
 
 @pytest.fixture(scope="session")

@@ -106,11 +106,58 @@ def test_a_series_with_dates_and_a_profile_are_read(tmp_path):
         ("hour,g\n2026-03-01T00:00,5\n", "row 2: hour '2026-03-01T00:00' must be a date with a time zone"),
         ("hour,g\nnoon,5\n", "row 2"),
         ("hour,g\n2026-03-01T01:00Z,5\n2026-03-01T00:00Z,5\n", "row 3: hour .* is not later than the previous one"),
+        ("hour,g_per_kwh\n2026-03-01T00:00Z,41,5\n", "row 2: has 3 cells where the header has 2"),
+        ("hour,g_per_kwh,\n2026-03-01T00:00Z,41,5\n", "row 2: has a cell in a column without a name"),
+        ('hour,g_per_kwh\n2026-03-01T00:00Z,"41,5"\n', "row 2: g_per_kwh is '41,5', not a number"),
+        ("hour,g_per_kwh\n0,41,5\n", "row 2: has 3 cells"),
+        ("2026-03-01T00:00Z,41\n2026-03-01T01:00Z,42\n", "first line must name the columns"),
+        ("0,100\n1,101\n", "first line must name the columns"),
+        ("hour,kg_per_kwh\n0,1\n", "one of them 'g_per_kwh', not 'hour,kg_per_kwh'"),
+        ("hour,g_per_mwh\n0,1\n", "one of them 'g_per_kwh'"),
+        ("hour,intensity\n0,1\n", "one of them 'g_per_kwh'"),
+        ("hour;g_per_kwh\n0;1,5\n", "first line must name the columns"),
+        ("hour,g_per_kwh,gCO2/kWh\n0,1,2\n", "column 'g_per_kwh' occurs more than once"),
+        ("hour,g\n1764000000000,5\n", "row 2: hour '1764000000000' must be a date"),
+        ("hour,g\n\u00b2,5\n", "row 2: hour '\u00b2' must be a date"),
+        ("hour,g\n9999-12-31T23:30Z,5\n", "row 2: hour"),
     ],
 )
 def test_an_invalid_time_series_is_reported_with_its_row(tmp_path, text, message):
     with pytest.raises(InputError, match=message):
         read_intensity_csv(write(tmp_path, text))
+
+
+@pytest.mark.parametrize("name", ["g/kWh", "gCO2/kWh", "gCO2eq per kWh", "Carbon intensity (gCO\u2082e/kWh)"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_spellings_of_the_unit_and_byte_order_marks(tmp_path, name, encoding):
+    path = tmp_path / "hours.csv"
+    path.write_text(f"Datetime (UTC),Zone,{name}\r\n2026-03-01T00:00Z,CH,50\r\n", encoding=encoding)
+    assert read_intensity_csv(path).values_g_per_kwh == (50.0,)
+
+
+@pytest.mark.parametrize("hours", [[f"2026-03-01T{n:02}:00Z" for n in range(24)], range(24)])
+def test_a_mutated_series_is_read_or_refused_in_one_message(tmp_path, mutations, hours):
+    rows = [f"{hour},{40 + n}.5" for n, hour in enumerate(hours)]
+    path, read = write(tmp_path, "\n".join(["hour,g_per_kwh", *rows])), 0
+    for content in mutations(path.read_bytes()):
+        path.write_bytes(content)
+        try:
+            made = read_intensity_csv(path)
+        except InputError as error:
+            assert str(error).startswith(str(path)) and "is damaged (" not in str(error) and len(str(error)) < 1000
+        else:
+            read += 1
+            assert all(value is None or 0 <= value < float("inf") for value in made.values_g_per_kwh)
+            made.mean_g_per_kwh(START, 90_000.0)
+    assert read
+
+
+def test_real_series_that_went_wrong(shared):
+    with pytest.raises(InputError, match="row 2: has 3 cells"):
+        read_intensity_csv(shared("faults/intensity_decimal_comma.csv"))
+    for name in ("intensity_noheader", "intensity_profile_noheader"):
+        with pytest.raises(InputError, match="first line must name the columns"):
+            read_intensity_csv(shared(f"faults/{name}.csv"))
 
 
 def test_a_missing_file_is_reported(tmp_path):

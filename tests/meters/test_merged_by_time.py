@@ -174,12 +174,66 @@ def test_without_a_baseline_in_the_log_there_is_no_dynamic_energy(tmp_path):
         ([(1.0, -5.0)], "time,power_w", "row 2"),
         ([(1.0, "nan")], "time,power_w", "row 2"),
         ([("noon", 5.0)], "time,power_w", "row 2"),
-        ([(1.0, 5.0), (2.0, 5.0)], "time,power_w,Power_W", "column 'power_w' occurs more than once"),
+        ([("2026-11-24T13:00:00Z", "182,4")], "time,power_w", "row 2: has 3 cells where the header has 2"),
+        ([("2026-11-24T13:00:00Z", "182,4")], "time,power_w,", "row 2: has a cell in a column without a name"),
+        ([("2026-11-24T13:00:00Z", '"182,4"')], "time,power_w", "row 2: power_w is '182,4', not a number"),
+        ([("2026-11-24T13:00:00Z", 5.0), ("2026-11-24T13:00:01Z", "")], "time,power_w", "row 3: expected a time"),
+        ([(1.0, 5.0)], "time,power_kw", "must name the columns, one of them 'power_w', not 'time,power_kw'"),
+        ([(1.0, 5.0)], "time;power_w", "must name the columns, one of them 'time'"),
+        ([(2.0, 5.0)], "1.0,5.0", "must name the columns"),
+        ([("1.0,5.0", 5.0)], "time,power_w,Power (W)", "column 'power_w' occurs more than once"),
+        ([("1.0,5.0", 5.0)], "time,power_w,power_w", "column 'power_w' occurs more than once"),
+        ([("13:00:00,5.0", 5.0)], "date,time,power_w", "column 'time' occurs more than once"),
+        ([("1e999", 5.0)], "time,power_w", "row 2: expected a time"),
     ],
 )
 def test_an_invalid_log_is_reported_with_its_row(tmp_path, rows, head, message):
     with pytest.raises(InputError, match=message):
         read_log(log(tmp_path, rows, head))
+
+
+@pytest.mark.parametrize("unit_s", [1, 1e-3, 1e-6, 1e-9])
+def test_times_in_any_unit(tmp_path, unit_s):
+    start_s = START.timestamp()
+    path = log(tmp_path, [(round((start_s + n) / unit_s), 10.0 * n) for n in range(20)], head="timestamp,power")
+    assert energy_of(path, 5.0, 2.0)[Quantity.ENERGY].value == pytest.approx(120.0)
+
+
+@pytest.mark.parametrize("head", ["Time,Power (W)", "datetime,power [W]", "Timestamp,Watts"])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_byte_order_mark_and_units_in_the_header(tmp_path, head, encoding):
+    path = log(tmp_path, seconds(60, lambda n: 20.0), head)
+    path.write_text(path.read_text(), encoding=encoding)
+    assert energy_of(path, 5, 5)[Quantity.ENERGY].value == pytest.approx(100.0)
+
+
+def test_a_window_that_is_not_covered_shows_what_is(tmp_path):
+    found = energy_of(log(tmp_path, [(1.0, 5.0), (3600.0, 5.0)]), 0, 5)  # seconds since the start of the log
+    assert found[Quantity.ENERGY].value is None
+    assert found[Quantity.ENERGY].reason.endswith("13:00:00 UTC, only 1970-01-01 00:00:01 to 1970-01-01 01:00:00")
+
+
+def test_a_mutated_log_is_read_or_refused_in_one_message(tmp_path, mutations):
+    path, read = log(tmp_path, seconds(30, lambda n: 20.0 + n)), 0
+    for content in mutations(path.read_bytes()):
+        path.write_bytes(content)
+        try:
+            made = read_log(path)
+        except InputError as error:
+            assert str(error).startswith(str(path)) and "is damaged (" not in str(error) and len(str(error)) < 1000
+        else:
+            read += 1
+            assert len(made.times_s) >= 2 and (np.diff(made.times_s) > 0).all() and (made.powers_w >= 0).all()
+            assert np.isfinite(made.times_s).all()
+            wattmeter_readings(made, START + timedelta(seconds=3), 5.0, None)
+    assert read
+
+
+def test_real_logs_that_went_wrong(shared):
+    with pytest.raises(InputError, match="row 2: has 3 cells"):
+        read_log(shared("faults/watts_decimal_comma.csv"))
+    assert read_log(shared("faults/watts_bom.csv")).powers_w.tolist() == [182.4, 181.9]
+    assert np.diff(read_log(shared("faults/watts_ms.csv")).times_s).tolist() == [1, 1]
 
 
 def test_a_missing_log_is_reported(tmp_path):

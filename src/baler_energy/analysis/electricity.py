@@ -1,15 +1,17 @@
 """The electricity of a study: its carbon intensity (a country's mean, a value or a time series) and the site's PUE."""
 
-import csv
+import re
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from baler_energy.analysis.carbon import carbon_intensity_g_per_kwh, co2e_kg, country_intensities_g_per_kwh
 from baler_energy.errors import InputError
+from baler_energy.logs import Cells, column, header, moment, one_message, read_text, records
 
 __all__ = ["Electricity", "HourlyIntensity", "electricity_rows", "read_intensity_csv"]
 
@@ -19,6 +21,11 @@ _NO_INTENSITY = (
 #: A value of a time series holds until the next one, but at most this long: a longer step is a gap.
 _LONGEST_STEP = timedelta(hours=3)
 _DAY_H = 24
+#: Names of columns, as `logs.column` reads them: hour, and g/kWh in any spelling, such as ``gco2eq_kwh``.
+_HOUR = re.compile(r"(?:hour|time|timestamp|datetime|date)(?:_utc)?")
+_INTENSITY = re.compile(r"(?:.*_)?g(?:_?co[2₂]e?q?)?(?:(?:_per)?_kwh)?")
+_LARGEST_G_PER_KWH = 1e6
+_HOUR_OF_DAY = re.compile(r"\d{1,2}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -158,7 +165,7 @@ def _row(kind: str, name: str, value: float | None, *, used: bool) -> dict[str, 
 
 
 def read_intensity_csv(path: Path) -> HourlyIntensity:
-    """Read a time series of carbon intensity: two columns, hour and g/kWh, below a header line.
+    """Read a time series of carbon intensity: a header line that names the columns hour and g_per_kwh, and rows.
 
     Parameters
     ----------
@@ -171,54 +178,59 @@ def read_intensity_csv(path: Path) -> HourlyIntensity:
     InputError
         The file is missing or not valid; the message names the row and what is allowed.
     """
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = [row for row in csv.reader(file) if row]
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"carbon_intensity_csv: {path} cannot be read ({error}).") from error
-    body = list(enumerate(rows, start=1))[1:]
-    if not body:
-        raise InputError(f"{path}: contains no hours; expected a line 'hour,g_per_kwh' and a row for each hour.")
-    values = [_intensity(path, number, row) for number, row in body]
-    if all(row[0].strip().isdigit() for _, row in body):
-        return _profile(path, body, values)
-    starts = [_moment(path, number, row[0].strip()) for number, row in body]
-    for place in range(1, len(starts)):
-        if starts[place] <= starts[place - 1]:
-            raise InputError(
-                f"{path}, row {body[place][0]}: hour {body[place][1][0]!r} is not later than the previous one."
-            )
-    return HourlyIntensity(tuple(starts), tuple(values), path.name)
+    with one_message(path):
+        text = read_text(path)
+        if not text.strip():
+            raise _no_hours(path)
+        hour = column(path, header(text), _HOUR, "'hour'")
+        value = column(path, header(text), _INTENSITY, "'g_per_kwh'")
+        rows = list(records(text, path))
+        if not rows:
+            raise _no_hours(path)
+        values = tuple(_intensity(cells, value) for cells in rows)
+        if all(_HOUR_OF_DAY.fullmatch(cells.values[hour].strip()) for cells in rows):
+            return _profile(rows, hour, values)
+        starts = tuple(_moment(cells, hour) for cells in rows)
+        for (before, start), cells in zip(pairwise(starts), rows[1:], strict=True):
+            if start <= before:
+                what = f"hour {cells.values[hour]!r} is not later than the previous one"
+                raise InputError(f"{path}, row {cells.row}: {what}.")
+        return HourlyIntensity(starts, values, path.name)
 
 
-def _profile(path: Path, body: Sequence[tuple[int, list[str]]], values: Sequence[float]) -> HourlyIntensity:
+def _no_hours(path: Path) -> InputError:
+    return InputError(f"{path}: contains no hours; expected a line 'hour,g_per_kwh' and a row for each hour.")
+
+
+def _profile(rows: Sequence[Cells], name: str, values: Sequence[float]) -> HourlyIntensity:
     profile: list[float | None] = [None] * _DAY_H
-    for (number, row), value in zip(body, values, strict=True):
-        hour = int(row[0])
+    for cells, value in zip(rows, values, strict=True):
+        hour = int(cells.values[name])
         if hour >= _DAY_H or profile[hour] is not None:
-            raise InputError(f"{path}, row {number}: hour {hour} is repeated or not between 0 and 23.")
+            raise InputError(f"{cells.path}, row {cells.row}: hour {hour} is repeated or not between 0 and 23.")
         profile[hour] = value
-    return HourlyIntensity(None, tuple(profile), path.name)
+    return HourlyIntensity(None, tuple(profile), rows[0].path.name)
 
 
-def _intensity(path: Path, number: int, row: list[str]) -> float:
-    try:
-        value = float(row[1])
-    except (IndexError, ValueError):
-        value = -1.0
-    if not 0 <= value < float("inf"):
-        raise InputError(f"{path}, row {number}: expected an hour and a number of g/kWh of at least 0, not {row}.")
+def _intensity(cells: Cells, name: str) -> float:
+    value = cells.number(name)
+    if value is None or not 0 <= value < _LARGEST_G_PER_KWH:
+        raise InputError(
+            f"{cells.path}, row {cells.row}: expected an hour and a number of g/kWh, 0 to {_LARGEST_G_PER_KWH:g}, not "
+            f"{cells.line!r}."
+        )
     return value
 
 
-def _moment(path: Path, number: int, text: str) -> datetime:
+def _moment(cells: Cells, name: str) -> datetime:
+    text = cells.values[name].strip()
     try:
-        moment = datetime.fromisoformat(text)
+        start = moment(text)
     except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
+        start = None
+    if start is None or start.tzinfo is None:
         raise InputError(
-            f"{path}, row {number}: hour {text!r} must be a date with a time zone, such as 2026-11-24T13:00Z, or a "
-            "number from 0 to 23 in all rows."
+            f"{cells.path}, row {cells.row}: hour {text[:40]!r} must be a date with a time zone, such as "
+            "2026-11-24T13:00Z, or a number from 0 to 23 in all rows."
         )
-    return moment.astimezone(UTC)
+    return start.astimezone(UTC)

@@ -1,13 +1,14 @@
 """External wattmeters: merges a wattmeter's log with the measured windows by time."""
 
-import csv
+import math
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from baler_energy.errors import InputError
-from baler_energy.files import check_distinct
+from baler_energy.logs import Cells, column, header, one_message, read_text, records, seconds
 from baler_energy.meters.integration import gap_bound_j, window_energy_j
 from baler_energy.records import Idle, Reading
 from baler_energy.vocabulary import Evidence, MeterName, Quantity
@@ -18,8 +19,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Log", "read_log", "wattmeter_readings"]
 
-_TIME_NAMES = ("time", "timestamp", "datetime", "date")
-_POWER_NAMES = ("power_w", "power", "w", "watt", "watts")
+#: Names of columns, as `logs.column` reads them; none is of another unit, such as ``power_kw``.
+_TIME = re.compile(r"(?:time|timestamp|datetime|date)(?:_utc|_s|_ms|_us|_ns)?")
+_POWER = re.compile(r"power|(?:power_)?(?:w|watts?)")
+_LARGEST_W = 1e9
 #: Longest allowed gap between samples (s, or as a share of the window if larger). Power is interpolated across it.
 _LONGEST_GAP_S, _LONGEST_GAP_SHARE = 5.0, 0.1
 
@@ -39,7 +42,8 @@ def read_log(path: Path, *, clock_offset_s: float = 0.0) -> Log:
     Parameters
     ----------
     path
-        The log. Times are ISO 8601 with a time zone (``2026-11-24T13:00:00.5Z``) or seconds since 1970.
+        The log. Times are ISO 8601 with a time zone (``2026-11-24T13:00:00.5Z``), or since 1970, in seconds,
+        milliseconds, microseconds or nanoseconds.
     clock_offset_s
         Added to its times (s).
 
@@ -50,58 +54,35 @@ def read_log(path: Path, *, clock_offset_s: float = 0.0) -> Log:
     """
     import numpy as np
 
-    times: list[float] = []
-    powers: list[float] = []
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            reader = csv.reader(file)
-            places = _columns(path, next(reader, []))
-            for row in reader:
-                if row:
-                    time_s, power_w = _row(path, reader.line_num, row, places)
-                    if times and time_s <= times[-1]:
-                        raise InputError(f"{path}, row {reader.line_num}: its time is not later than the previous one.")
-                    times.append(time_s)
-                    powers.append(power_w)
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"wattmeter.path: {path} cannot be read ({error}).") from error
+    times, powers = list[float](), list[float]()
+    with one_message(path):
+        text = read_text(path)
+        time = column(path, header(text), _TIME, "'time'")
+        power = column(path, header(text), _POWER, "'power_w'")
+        for cells in records(text, path):
+            time_s, power_w = _reading_of(cells, time, power)
+            if times and time_s <= times[-1]:
+                raise InputError(f"{path}, row {cells.row}: its time is not later than the previous one.")
+            times.append(time_s)
+            powers.append(power_w)
     if len(times) < 2:
         raise InputError(f"{path}: contains fewer than two readings.")
     return Log(path.name, np.array(times) + clock_offset_s, np.array(powers))
 
 
-def _columns(path: Path, names: list[str]) -> tuple[int, int]:
-    lower = [name.strip().lower() for name in names]
-    check_distinct(path, (name for name in lower if name in _TIME_NAMES + _POWER_NAMES))
-    times = [lower.index(word) for word in _TIME_NAMES if word in lower]
-    powers = [lower.index(word) for word in _POWER_NAMES if word in lower]
-    if not times or not powers:
-        raise InputError(f"{path}: its first line must name the columns 'time' and 'power_w', not {','.join(names)!r}.")
-    return times[0], powers[0]
-
-
-def _row(path: Path, number: int, row: list[str], places: tuple[int, int]) -> tuple[float, float]:
+def _reading_of(cells: Cells, time: str, power: str) -> tuple[float, float]:
+    """Time (s since 1970) and power (W) of a row."""
+    power_w = cells.number(power)
     try:
-        time_text, power_w = row[places[0]].strip(), float(row[places[1]])
-        time_s = _seconds(time_text)
-    except (IndexError, ValueError):
-        time_s = power_w = -1.0
-    if not (0 <= power_w < float("inf") and time_s > 0):
+        time_s = seconds(cells.values[time])
+    except ValueError:
+        time_s = math.nan
+    if power_w is None or not 0 <= power_w < _LARGEST_W or not 0 < time_s < math.inf:
         raise InputError(
-            f"{path}, row {number}: expected a time with its time zone (2026-11-24T13:00:00Z) or in seconds since "
-            f"1970, and a power in W of at least 0, not {','.join(row)!r}."
+            f"{cells.path}, row {cells.row}: expected a time with its time zone (2026-11-24T13:00:00Z) or since 1970 "
+            f"(in s, ms, us or ns), and a power from 0 to {_LARGEST_W:g} W, not {cells.line!r}."
         )
     return time_s, power_w
-
-
-def _seconds(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError("a time without a time zone")
-    return moment.timestamp()
 
 
 def wattmeter_readings(log: Log, start: datetime, duration_s: float, idle: Idle | None) -> list[Reading]:
@@ -159,7 +140,8 @@ def _energy_j(log: Log, start: datetime, duration_s: float) -> tuple[float, floa
     last = int(np.searchsorted(log.times_s, end_s, side="left")) + 1
     times_s, powers_w = log.times_s[first:last], log.powers_w[first:last]
     if len(times_s) < 2 or times_s[0] > begin_s or times_s[-1] < end_s:
-        raise ValueError(f"it does not cover the window from {start:%Y-%m-%d %H:%M:%S} UTC")
+        covered = " to ".join(f"{datetime.fromtimestamp(s, UTC):%Y-%m-%d %H:%M:%S}" for s in log.times_s[[0, -1]])
+        raise ValueError(f"it does not cover the window from {start:%Y-%m-%d %H:%M:%S} UTC, only {covered}")
     gap_s, limit_s = float(np.diff(times_s).max()), max(_LONGEST_GAP_S, _LONGEST_GAP_SHARE * duration_s)
     if gap_s > limit_s:
         raise ValueError(f"it has a gap of {gap_s:.0f} s in the window")
