@@ -1,5 +1,9 @@
 """Each tool's file: recognised by its content, in SI units, with the evidence; bad files end in one message."""
 
+import re
+from pathlib import Path
+
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
@@ -22,6 +26,7 @@ KINDS = {
     "carbontracker_output": "carbontracker",
 }
 START = pd.Timestamp("2026-03-01T12:00:00Z")
+JOULES_CUT = b"begin timestamp : 1; tag : a; duration : 1; core_0 : 1\n"
 
 
 def pick(table, component, quantity="energy"):
@@ -185,6 +190,92 @@ def test_carbontracker_output_is_the_actual_consumption_alone(write):
     assert pick(foreign, "machine", "duration")["value"][0] == 101
 
 
+# Text that is cut, units, names
+
+
+@pytest.mark.parametrize("devices", [1, 5, 6, 8, 16, 100])
+def test_carbontrackers_array_of_any_number_of_gpus(devices, write):
+    """NumPy wraps an array after 75 characters."""
+    path, powers = write("carbontracker"), 100.12345678 + np.arange(devices)
+    text = path.read_text().replace("gpu: [50.0]", f"gpu: {powers}")
+    assert devices < 6 or str(powers).count("\n")
+    path.write_text(text)
+    foreign, _ = read_foreign([path])
+    assert pick(foreign, "gpu")["value"][0] == pytest.approx(powers.sum() * 100.5)
+    assert pick(foreign, "cpu")["value"][0] == pytest.approx(2010)
+    if devices > 5:
+        path.write_text(text[: text.index("]")].rsplit("\n", 1)[0] + "\n" + text[text.index("]\n") + 2 :])
+        with pytest.raises(InputError, match="row 5: the powers are cut off"):
+            read_foreign([path])
+
+
+def test_an_array_that_numpy_shortened_is_refused(write):
+    path = write("carbontracker")
+    path.write_text(path.read_text().replace("gpu: [50.0]", "gpu: [50.0 50.1 ... 50.2 50.3]"))
+    with pytest.raises(InputError, match=r"row 5: the power of gpu is '\.\.\.', not a number"):
+        read_foreign([path])
+
+
+@pytest.mark.parametrize(("old", "new"), [("kWh", "Wh"), (" kWh", ""), ("0.5 g", "0.5 kg"), ("CO2eq", "CO2")])
+def test_carbontrackers_units_are_checked(old, new, write):
+    path = write("carbontracker_output")
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(InputError, match="row 3: the consumption is cut off, or not in kWh and g"):
+        read_foreign([path])
+
+
+def test_zeus_logs_by_the_name_of_the_module_since_0_8(write):
+    path = write("zeus_log")
+    text = path.read_text().replace("[ZeusMonitor]", "[zeus.monitor.energy]")
+    path.write_text(text)
+    foreign, _ = read_foreign([path])
+    gpu = pick(foreign, "gpu")
+    assert gpu["value"].tolist() == [500, 1000, 1500]
+    assert gpu["window_start"].tolist() == [START + pd.Timedelta(seconds=s) for s in (0, 10, 30)]
+    path.write_text("".join(line for line in text.splitlines(keepends=True) if not line.startswith("Epoch")))
+    assert pick(read_foreign([path])[0], "gpu")["reason"].str.contains("no line with its energy").tolist() == [True] * 3
+
+
+@pytest.mark.parametrize("unit_s", [1, 1e-3, 1e-6, 1e-9])
+@pytest.mark.parametrize("kind", ["pyjoules", "pyjoules_log"])
+def test_pyjoules_times_in_any_unit(unit_s, kind, write):
+    path = write(kind, durations=(0.25, 0.5, 10.0))
+    expected, _ = read_foreign([path])
+    times = re.compile(r"(timestamp : |duration : |fit;|^)(\d+\.\d+)", re.MULTILINE)
+    path.write_text(times.sub(lambda found: f"{found[1]}{float(found[2]) / unit_s:.2f}", path.read_text()))
+    foreign, _ = read_foreign([path])
+    assert foreign["value"].tolist() == pytest.approx(expected["value"].tolist())
+    assert foreign["duration_s"].tolist() == pytest.approx(expected["duration_s"].tolist())
+    off = (foreign["window_start"] - expected["window_start"]).abs()
+    assert (off <= pd.Timedelta(microseconds=2)).all()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("ending", ["\r\n", "\r"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_files_of_other_systems(encoding, ending, kind, write):
+    path = write(kind)
+    expected, _ = read_foreign([path])
+    path.write_bytes(path.read_text().replace("\n", ending).encode(encoding))
+    pd.testing.assert_frame_equal(read_foreign([path])[0], expected)
+
+
+@pytest.mark.parametrize("kind", ["codecarbon", "eco2ai", "pyjoules", "zeus_csv"])
+def test_a_table_without_a_header_is_refused(kind, write):
+    path = write(kind)
+    path.write_text(path.read_text().split("\n", 1)[1])
+    with pytest.raises(InputError, match="not a result of a supported tool"):
+        read_foreign([path])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_decimal_commas_are_refused(kind, write):
+    path = write(kind)
+    path.write_text(re.sub(r"(\d)\.(\d)", r"\1,\2", path.read_text()))
+    with pytest.raises(InputError, match=r"row \d+: "):
+        read_foreign([path])
+
+
 # Bad files
 
 
@@ -212,6 +303,16 @@ def test_carbontracker_output_is_the_actual_consumption_alone(write):
         (b"2026-01-01 00:00:00 - carbontracker version 2\n", "without a finished epoch"),
         (b"CarbonTracker: \nActual consumption for 1 epoch(s):\n\tTime:\t0:00:01\n", "row 2: the consumption is cut"),
         (b"a" * 200_000 + b",b\n", "not a result"),
+        (b"timestamp;tag;duration;package_0;package_0\n1;a;2;3;4\n", "column 'package_0' occurs more than once"),
+        (b"begin timestamp : 1; tag : a; duration : 1; core_0 : 1; core_0 : 1\n", "domain 'core_0' occurs more than"),
+        (b"begin timestamp : 1; tag : a; duration : 1; core_0 : 1; core_1 : 1\n" * 2 + JOULES_CUT, "row 3: a pyJoules"),
+        (b"timestamp;tag;duration;package_0\n1;a;1e300;3\n", "has a duration of 1e[+]300 s"),
+        (b"timestamp;tag;duration;package_0\n1e30;a;1;3\n", "has a time of 1e[+]21 s"),
+        (b"timestamp;tag;duration;package_0\n1;a;1;3e200\n", "has energy of 3e[+]194"),
+        (b"timestamp;tag;duration;package_0\n1;a;1;1_0\n", "row 2: package_0 is '1_0', not a number"),
+        (b'timestamp;tag;duration;package_0\n1;"a;1;3\n2;a;1;3"\n', "row 2: has quotes that do not match"),
+        (b"timestamp;tag;duration;package_0;\n1;a;1;3;5\n", "row 2: has a cell in a column without a name"),
+        (b"timestamp;tag;duration;package_0\n1;a;1;" + b" " * 70_000 + b"3\n", "row 2: is longer than 65536"),
     ],
 )
 def test_a_bad_file_ends_in_one_message(content, match, tmp_path):
@@ -246,6 +347,8 @@ def test_missing_file_folder_repeated_file_and_no_file(write, tmp_path):
         read_foreign([tmp_path / "absent.csv"])
     with pytest.raises(InputError, match="cannot be read"):
         read_foreign([tmp_path])
+    with pytest.raises(InputError, match="/dev/zero cannot be read: it is a folder, a pipe or a device"):
+        read_foreign([Path("/dev/zero")])
     path = write("eco2ai")
     with pytest.raises(InputError, match="given twice"):
         read_foreign([path, tmp_path / "." / path.name])
@@ -279,3 +382,21 @@ def test_a_cut_file_is_read_or_refused_but_never_zero(kind, cut, junk, texts, tm
     else:
         energy = foreign.loc[foreign["quantity"] == "energy", "value"].dropna()
         assert (energy > 0).all()
+
+
+# Files that went wrong
+
+
+def test_real_files_that_went_wrong(shared):
+    foreign, _ = read_foreign([shared("faults/ct_65_eight_gpus.log")])
+    assert pick(foreign, "gpu")["value"][0] == pytest.approx(82_899, abs=1)
+    foreign, _ = read_foreign([shared("faults/zeus_0.8_epochs.log")])
+    gpu = pick(foreign, "gpu")
+    assert gpu["value"].tolist() == [207.5, 217.5] and gpu["window_start"].notna().all()
+    foreign, _ = read_foreign([shared("faults/pyjoules_6_ns.log")])
+    assert foreign["duration_s"].iloc[0] == pytest.approx(656_476e-9)
+    assert foreign["window_start"].iloc[0].year == 2020
+    assert pick(foreign, "core-0")["value"][0] == pytest.approx(6531e-6)
+    assert pick(foreign, "package-0")["value"].isna().all()
+    foreign, _ = read_foreign([shared("faults/ct_33_output.log")])
+    assert pick(foreign, "machine")["value"].isna().all()

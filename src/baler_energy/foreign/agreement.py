@@ -9,13 +9,16 @@ import numpy as np
 import pandas as pd
 
 from baler_energy.foreign.detect import TOOLS
-from baler_energy.foreign.patterns import Nesting, nested, split_runs
+from baler_energy.foreign.patterns import Nesting, containing, nested, split_runs
+from baler_energy.foreign.rows import by_window
 from baler_energy.vocabulary import Evidence, Quantity
 
 __all__ = ["agreements"]
 
 #: Fewest windows in a comparison.
 _FEWEST = 10
+#: Most runs, the longest ones, that are compared with each other.
+_MOST_RUNS = 100
 #: First windows left out of a mean, because they include warm-up.
 _WARM_UP = 2
 #: Largest relative difference of means per window that agree.
@@ -68,7 +71,7 @@ def agreements(table: pd.DataFrame) -> Iterator[dict[str, Any]]:
     Parameters
     ----------
     table
-        The judged table, with the columns `window` and `utc`.
+        The judged table, with the columns `EXTRA` of `rows.frame`.
     """
     for one, other in itertools.combinations(_runs(table), 2):
         if one.meter == other.meter or (one.cpu_model and other.cpu_model and one.cpu_model != other.cpu_model):
@@ -82,23 +85,31 @@ def agreements(table: pd.DataFrame) -> Iterator[dict[str, Any]]:
 
 
 def _runs(table: pd.DataFrame) -> list[_Run]:
-    """Split the windows of each file and tool into runs; runs of one or two windows are left out."""
-    first = table.drop_duplicates("window").set_index("window")
-    first = first.assign(start_s=(first["window_start"] - pd.Timestamp(0, tz="UTC")).dt.total_seconds())
+    """Split the windows of each file and tool into runs: the longest ones, of at least ten windows.
+
+    Windows that contain others are left out, as their energies would be counted twice.
+    """
+    first = by_window(table)
     energy = table[table["quantity"] == Quantity.ENERGY]
     kinds = energy["component"].str.split("-").str[0].replace({"package": "cpu"})
-    values = energy.groupby([energy["window"], kinds])["value"].sum(min_count=1).unstack()
+    parts = energy.groupby([energy["window"], kinds])["value"]
+    # A sum with a missing part would be too small.
+    values = parts.sum().where(parts.count() == parts.size()).unstack()
     read = energy[(energy["evidence"] == Evidence.MEASURED) & energy["value"].notna()]
-    found = []
-    for (file, meter), windows in first.groupby(["file", "meter"], sort=False):
+    runs = []
+    for _, windows in first.groupby(["file", "meter"], sort=False):
+        start_s, duration_s = (windows[name].to_numpy(np.float64) for name in ("start_s", "duration_s"))
         epoch = windows["epoch"].to_numpy(np.float64, na_value=np.nan)
-        number = split_runs(windows["start_s"].to_numpy(np.float64), windows["duration_s"].to_numpy(np.float64), epoch)
-        for _, part in windows.groupby(number):
-            if len(part) > _WARM_UP:
-                measured = frozenset(kinds[read.index[read["window"].isin(part.index)]])
-                cpu = part["cpu_model"].iloc[0]
-                share = values.reindex(part.index).dropna(axis=1, how="all")
-                found.append(_Run(str(file), str(meter), bool(part["utc"].iloc[0]), cpu, part, share, measured))
+        windows = windows.assign(run=split_runs(start_s, duration_s, epoch))
+        inside = windows[~containing(start_s, duration_s)]
+        runs += [part for _, part in inside.groupby("run") if len(part) >= _FEWEST]
+    kept = sorted(sorted(range(len(runs)), key=lambda place: -len(runs[place]))[:_MOST_RUNS])
+    found = []
+    for part in (runs[place] for place in kept):
+        measured = frozenset(kinds[read.index[read["window"].isin(part.index)]])
+        share = values.reindex(part.index).dropna(axis=1, how="all")
+        name, meter, utc, cpu = part[["file", "meter", "utc", "cpu_model"]].iloc[0]
+        found.append(_Run(str(name), str(meter), bool(utc), cpu, part, share, measured))
     return found
 
 

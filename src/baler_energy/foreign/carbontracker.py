@@ -2,7 +2,8 @@
 
 For each epoch, the standard log has a duration and the mean power (W) of each component. Its lines begin with the date
 of the epoch's end, on the host's clock without a time zone. The output log has energy (kWh) and CO2eq (g), multiplied
-by a PUE (carbontracker, ``tracker.py`` and ``loggerutil.py``). Predictions are not readings and are left out.
+by a PUE (carbontracker, ``tracker.py`` and ``loggerutil.py``). Predictions are not readings and are left out. Powers of
+several devices are a NumPy array, which has a new line after 75 characters.
 """
 
 import re
@@ -10,25 +11,29 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from baler_energy.errors import InputError
-from baler_energy.foreign.rows import Value, Window, co2e, duration, energy, local_seconds, number
+from baler_energy.foreign.rows import Value, Window, co2e, duration, energy
 from baler_energy.foreign.tool import Reader, Tool
+from baler_energy.logs import local_seconds, number
 from baler_energy.vocabulary import JOULES_PER_KWH, Evidence, MeterName
 
 __all__ = ["TOOL"]
 
 _DATE = r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) - "
+_DATED = re.compile(_DATE, re.ASCII)
 _LOG = re.compile(
     rf"{_DATE}(carbontracker version|CarbonTracker:|Average power usage \(W\) for )|^CarbonTracker:", re.MULTILINE
 )
 _VERSION = re.compile(r"carbontracker version (\S+)")
 _FOUND = re.compile(r"The following components were found:(.*)")
-_DEVICES = re.compile(r" (\w+) with device\(s\) (.*?)\.(?=\s|$)")
-_EPOCH = re.compile(_DATE + r"Epoch (\d+):")
-_DURATION = re.compile(_DATE + r"Duration: (.*)")
-_POWER = re.compile(_DATE + r"Average power usage \(W\) for (\w+): (.*)")
-_TOTAL = re.compile(r"Actual consumption(?: for (\d+) epoch\(s\))?:")
-_FIELD = re.compile(r"^\s*(Time|Energy|CO2eq):\s*(\S+)")
-_CLOCK = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
+_DEVICES = re.compile(r"\s*(\w+) with device\(s\) (.*)")
+_EPOCH = re.compile(_DATE + r"Epoch (\d{1,9}):", re.ASCII)
+_DURATION = re.compile(_DATE + r"Duration: (.*)", re.ASCII)
+_POWER = re.compile(_DATE + r"Average power usage \(W\) for (\w+): (.*)", re.ASCII | re.DOTALL)
+_TOTAL = re.compile(r"Actual consumption(?: for (\d+) epoch\(s\))?:", re.ASCII)
+_FIELD = re.compile(r"\s*(Time|Energy|CO2eq):\s*(\S+)\s*(\S*)")
+#: Units of the fields.
+_FIELDS = {"Time": "", "Energy": "kWh", "CO2eq": "g"}
+_CLOCK = re.compile(r"(\d{1,6}):(\d\d):(\d\d(?:\.\d{1,9})?)", re.ASCII)
 #: Names of RAPL domains. If the log has the CPU's brand name instead, carbontracker only used its TDP.
 _RAPL = re.compile(r"(cpu|dram):\d+(, (cpu|dram):\d+)*")
 #: Names of components on Apple silicon.
@@ -52,8 +57,9 @@ def _read_log(text: str, path: Path) -> Iterator[Window]:
     """
     version = _VERSION.search(text)
     found = _FOUND.search(text)
-    devices = {name.lower(): words for name, words in _DEVICES.findall(found[1])} if found else {}
-    lines = text.splitlines()
+    parts = map(_DEVICES.match, re.split(r"\.(?=\s|$)", found[1])) if found else ()
+    devices = {part[1].lower(): part[2] for part in parts if part}
+    lines = text.split("\n")
     windows = list(_epochs(lines, path, devices, version[1] if version else None))
     windows += _totals(lines, path, devices)
     if not windows:
@@ -75,9 +81,10 @@ def _epochs(lines: list[str], path: Path, devices: Devices, version: str | None)
             epoch=epoch,
             cpu_model=None if _RAPL.fullmatch(devices.get("cpu", "cpu:0")) else devices["cpu"],
             gpu_model=devices.get("gpu"),
+            run="epochs",
         )
 
-    for row, line in enumerate(lines, start=1):
+    for row, line in _whole(lines, path):
         if match := _EPOCH.match(line):
             if values:
                 yield window()
@@ -93,10 +100,23 @@ def _epochs(lines: list[str], path: Path, devices: Devices, version: str | None)
         yield window()
 
 
+def _whole(lines: list[str], path: Path) -> Iterator[tuple[int, str]]:
+    """Yield the number and text of each line, with the lines of an array together."""
+    rows = enumerate(lines, start=1)
+    for row, line in rows:
+        parts = [line]
+        if "[" in line and _POWER.match(line):
+            while "]" not in parts[-1]:
+                parts.append(next(rows, (0, ""))[1])
+                if not parts[-1] or _DATED.match(parts[-1]):
+                    raise InputError(f"{path}, row {row}: the powers are cut off. Remove the row, or use the full log.")
+        yield row, "\n".join(parts)
+
+
 def _component(name: str, text: str, length: float, devices: Devices, where: tuple[Path, int]) -> Value:
     """Energy of a component (cpu or gpu): the sum of its devices' mean powers times the epoch's duration."""
     words = text.strip().strip("[]").split()
-    known = bool(words) and "None" not in words
+    known = bool(words) and not {"None", "nan"} & set(words)
     power = sum(number(word, *where, f"the power of {name}") for word in words) if known else None
     evidence, detail = _judge(name, devices)
     missing = "the epoch was too short for a sample of the power"
@@ -116,21 +136,21 @@ def _judge(name: str, devices: Devices) -> tuple[Evidence, str]:
 
 
 def _totals(lines: list[str], path: Path, devices: Devices) -> Iterator[Window]:
-    for index, line in enumerate(lines):
+    for row, line in enumerate(lines, start=1):
         if not (match := _TOTAL.search(line)):
             continue
-        fields = {found[1]: found[2] for found in map(_FIELD.match, lines[index + 1 : index + 4]) if found}
-        row = index + 1
-        if set(fields) != {"Time", "Energy", "CO2eq"}:
-            raise InputError(
-                f"{path}, row {row}: the consumption is cut off. Remove the row, or export the file again."
-            )
+        # The consumption begins on the second line of its record.
+        dated = _DATED.match(lines[max(0, row - 2)])
+        found = [field for field in map(_FIELD.match, lines[row : row + 3]) if field]
+        fields = {field[1]: field[2] for field in found}
+        if {field[1]: field[3] for field in found} != _FIELDS:
+            what = "the consumption is cut off, or not in kWh and g"
+            raise InputError(f"{path}, row {row}: {what}. Remove the row, or export the file again.")
         evidence = _total_evidence(devices)
         detail = f"all components, {match[1] or 'all'} epochs, multiplied by carbontracker's PUE"
         joules = number(fields["Energy"], path, row, "Energy") * JOULES_PER_KWH
         grams = None if fields["CO2eq"] == "nan" else number(fields["CO2eq"], path, row, "CO2eq") / 1000
         length = _seconds(fields["Time"], path, row)
-        dated = next((found for found in map(re.compile(_DATE).match, reversed(lines[: index + 1])) if found), None)
         yield Window(
             MeterName("carbontracker"),
             (
@@ -141,6 +161,7 @@ def _totals(lines: list[str], path: Path, devices: Devices) -> Iterator[Window]:
             start_s=local_seconds(dated[1], path, row) - length if dated else None,
             duration_s=length,
             gpu_model=devices.get("gpu"),
+            run="totals",
         )
 
 

@@ -4,14 +4,17 @@ All versions share a core of columns; 2.2.4 added ``pue``, 2.5 ``experiment_id``
 the utilisations. Columns are read by name; unknown ones are ignored. Energies are in kWh, emissions in kg.
 ``timestamp`` is the end of the row, on the host's clock without a time zone. ``ram_total_size`` is in units of 2^30
 bytes (codecarbon, ``output_methods/emissions_data.py`` and ``external/hardware.py``).
+
+The rows of one ``run_id`` are running totals: ``flush()`` and ``stop()`` write the energy since the tracker was made.
+Only the file of its tasks, with a ``task_name``, has the energy of each (``emissions_tracker.py``, `_persist_data`).
 """
 
 from collections.abc import Iterator
 from pathlib import Path
 
-from baler_energy.foreign.rows import GIB, Cells, Value, Window, co2e, duration, energy
-from baler_energy.foreign.tables import header, records
+from baler_energy.foreign.rows import GIB, Value, Window, co2e, duration, energy
 from baler_energy.foreign.tool import Reader, Tool
+from baler_energy.logs import Cells, header, records
 from baler_energy.vocabulary import JOULES_PER_KWH, Evidence, MeterName
 
 __all__ = ["TOOL"]
@@ -25,7 +28,7 @@ _SAME = 1e-3
 
 def _looks_like(text: str) -> bool:
     """Whether `text` is a codecarbon table."""
-    return set(header(text, ",")) >= _CORE
+    return set(header(text)) >= _CORE
 
 
 def _read(text: str, path: Path) -> Iterator[Window]:
@@ -39,6 +42,7 @@ def _read(text: str, path: Path) -> Iterator[Window]:
     for cells in records(text, path):
         end, length = cells.times("timestamp", "duration", local=True)
         ram = cells.number("ram_total_size", GIB)
+        run, task = cells.text("run_id"), cells.text("task_name")
         yield Window(
             MeterName("codecarbon"),
             tuple(_values(cells, length)),
@@ -48,6 +52,8 @@ def _read(text: str, path: Path) -> Iterator[Window]:
             cpu_model=cells.text("cpu_model"),
             gpu_model=cells.text("gpu_model"),
             ram_bytes=ram or None,
+            run=f"{run}, task {task}" if task else run,
+            adds_up=run is not None and task is None,
         )
 
 

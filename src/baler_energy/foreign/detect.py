@@ -5,6 +5,8 @@ from pathlib import Path
 from baler_energy.errors import InputError
 from baler_energy.foreign import carbontracker, codecarbon, eco2ai, pyjoules, zeus
 from baler_energy.foreign.rows import Window
+from baler_energy.foreign.totals import increments
+from baler_energy.logs import one_message, read_text
 
 __all__ = ["TOOLS", "read_file"]
 
@@ -19,28 +21,26 @@ def read_file(path: Path) -> list[Window]:
     Raises
     ------
     InputError
-        The file cannot be read, is empty, does not come from a supported tool, or has a damaged row.
+        The file cannot be read, is empty, does not come from a supported tool, or has a damaged row. Whatever else
+        damage makes a reader raise is such a message, too.
     """
-    text = _text(path)
+    with one_message(path):
+        return _read(path)
+
+
+def _read(path: Path) -> list[Window]:
+    text = read_text(path)
+    if not text.strip():
+        raise InputError(f"{path}: is empty. Leave the file out, or export it again.")
     tables = [tool.table for tool in TOOLS if tool.table and tool.table.recognises(text)]
     # A table comes from one tool; a program's log may have lines from several.
     readers = tables[:1] or [tool.log for tool in TOOLS if tool.log and tool.log.recognises(text)]
     if not readers:
         raise InputError(f"{path}: is not a result of a supported tool. Supported: {_KNOWN}. Leave the file out.")
-    return [window for reader in readers for window in reader.read(text, path)]
-
-
-def _text(path: Path) -> str:
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}.") from error
-    if not raw.strip():
-        raise InputError(f"{path}: is empty. Leave the file out, or export it again.")
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = "\0"
-    if "\0" in text:
-        raise InputError(f"{path}: is not a text file. Supported: {_KNOWN}.")
-    return text.replace("\r\n", "\n")
+    windows = [window for reader in readers for window in reader.read(text, path)]
+    if not windows:
+        raise InputError(f"{path}: has a header and no rows. Run the tool to its end, or leave the file out.")
+    damage = next((window.damage for window in windows if window.damage), None)
+    if damage:
+        raise InputError(f"{path}: has {damage}, which no tool measures. Remove the row, or export the file again.")
+    return increments(windows)

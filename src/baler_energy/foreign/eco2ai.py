@@ -9,21 +9,21 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from baler_energy.foreign.rows import Cells, Window, co2e, duration, energy
-from baler_energy.foreign.tables import header, records
+from baler_energy.foreign.rows import Window, co2e, duration, energy
 from baler_energy.foreign.tool import Reader, Tool
+from baler_energy.logs import Cells, header, records
 from baler_energy.vocabulary import JOULES_PER_KWH, Evidence, MeterName
 
 __all__ = ["TOOL"]
 
 _CORE = {"start_time", "duration(s)", "power_consumption(kWh)", "CO2_emissions(kg)"}
-_TDP = re.compile(r"TDP:\s*([0-9.]+)")
-_EPOCH = re.compile(r"epoch:\s*(\d+)")
+_TDP = re.compile(r"TDP:\s*(\d+(?:\.\d+)?)", re.ASCII)
+_EPOCH = re.compile(r"epoch:\s*(\d{1,9})(?!\d)", re.ASCII)
 
 
 def _looks_like(text: str) -> bool:
     """Whether `text` is an eco2ai table."""
-    return set(header(text, ",")) >= _CORE
+    return set(header(text)) >= _CORE
 
 
 def _read(text: str, path: Path) -> Iterator[Window]:
@@ -50,8 +50,16 @@ def _read(text: str, path: Path) -> Iterator[Window]:
             duration_s=length,
             epoch=int(epoch[1]) if epoch else None,
             cpu_model=(cells.text("CPU_name") or "").split("/")[0] or None,
-            gpu_model=re.sub(r"\s*\d+ device\(s\)$", "", cells.values.get("GPU_name", "")).strip() or None,
+            gpu_model=_gpu_model(cells.text("GPU_name") or ""),
+            run=cells.text("id"),
         )
+
+
+def _gpu_model(text: str) -> str | None:
+    """Name of the GPU in a cell such as ``Tesla T4 1 device(s)``; None if there is none, as in ``CPU 0 device(s)``."""
+    words, found, _ = text.partition(" device(s)")
+    name = words.rstrip("0123456789") if found else words
+    return None if found and not words.removeprefix(name).strip("0") else name.strip() or None
 
 
 def _assumptions(cells: Cells) -> str:

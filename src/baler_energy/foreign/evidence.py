@@ -83,12 +83,14 @@ def judge(table: pd.DataFrame) -> pd.DataFrame:
         sizes = " and ".join(f"{size / GIB:.4g}" for size in sorted(ram.powers_w, reverse=True))
         reason = f"power is {ram.w_per_gb:.3g} W/GB times the size of the memory, on hosts of {sizes} GB: a model"
         judged.loc[ram.rows.index, ["evidence", "detail"]] = [Evidence.MODELLED.value, reason]
+    reasons = dict[int, str]()
     for one in constants(table):
         low, high = one.rows["duration_s"].min(), one.rows["duration_s"].max()
         reason = f"{one.power_w:.3g} W times duration in {len(one.rows)} rows of {low:.3g} to {high:.3g} s: a model"
-        also = judged.loc[one.rows.index, "detail"].where(judged.loc[one.rows.index, "evidence"] == Evidence.MODELLED)
-        judged.loc[one.rows.index, "detail"] = reason + ("; " + also).fillna("")
-        judged.loc[one.rows.index, "evidence"] = Evidence.MODELLED.value
+        reasons |= dict.fromkeys(one.rows.index, reason)
+    also = judged.loc[list(reasons), "detail"].where(judged.loc[list(reasons), "evidence"] == Evidence.MODELLED)
+    judged.loc[list(reasons), "detail"] = pd.Series(reasons, dtype=object) + ("; " + also).fillna("")
+    judged.loc[list(reasons), "evidence"] = Evidence.MODELLED.value
     return _sums(judged)
 
 

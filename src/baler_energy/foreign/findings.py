@@ -1,6 +1,7 @@
 """Conclusions from foreign files alone: the table ``findings``."""
 
 import itertools
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -9,12 +10,21 @@ import pandas as pd
 from baler_energy.analysis.schema import TABLES
 from baler_energy.foreign.agreement import agreements
 from baler_energy.foreign.evidence import HOST, Constant, Proportion, constants, proportions
-from baler_energy.foreign.rows import GIB
+from baler_energy.foreign.patterns import containing
+from baler_energy.foreign.rows import GIB, by_window
+from baler_energy.foreign.totals import INCREMENTS, TOTALS, UNDATED
 from baler_energy.vocabulary import Quantity
 
 __all__ = ["findings"]
 
 Finding = dict[str, Any]
+#: What follows from `Window.sums`.
+_SUMS = {
+    INCREMENTS: "are increments: the windows of a run follow each other, so that their energies add up",
+    TOTALS: "are running totals: the windows of a run begin together, or its energy goes on from row to row. Each is "
+    "replaced by its rise since the row before, so that the energies add up",
+    UNDATED: "have no times, which would show whether they are increments or running totals: taken as increments",
+}
 
 
 def findings(table: pd.DataFrame) -> pd.DataFrame:
@@ -23,7 +33,7 @@ def findings(table: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     table
-        The judged table, with the columns `window` and `utc`.
+        The judged table, with the columns `EXTRA` of `rows.frame`.
 
     Returns
     -------
@@ -32,6 +42,8 @@ def findings(table: pd.DataFrame) -> pd.DataFrame:
     """
     fixed = constants(table)
     rows = itertools.chain(
+        _sums(table),
+        _copies(table),
         map(_constant, fixed),
         _totals(table, fixed),
         map(_proportion, proportions(table)),
@@ -50,6 +62,50 @@ def _files(rows: pd.DataFrame | Iterable[str]) -> str:
 def _host(cpu_model: Any, ram_bytes: Any) -> str:
     name = "an unnamed CPU" if pd.isna(cpu_model) else str(cpu_model)
     return name if pd.isna(ram_bytes) else f"{name} with {ram_bytes / GIB:.1f} GB"
+
+
+def _sums(table: pd.DataFrame) -> Iterator[Finding]:
+    """Yield how the rows of each file add up: as increments, as running totals, or not at all, within each other."""
+    windows = by_window(table)
+    for (meter, file, sums), rows in windows.dropna(subset=["sums"]).groupby(["meter", "file", "sums"], sort=False):
+        runs = rows["run"].nunique(dropna=False)
+        yield {
+            "file": file,
+            "finding": sums,
+            "subject": str(meter),
+            "value": float(len(rows)),
+            "unit": "1",
+            "sentence": f"{len(rows):,} rows of {meter} in {runs} run{'s' * (runs > 1)} {_SUMS[str(sums)]}.",
+        }
+    for (meter, file), rows in windows.groupby(["meter", "file"], sort=False):
+        around = int(containing(*(rows[name].to_numpy(float) for name in ("start_s", "duration_s"))).sum())
+        if around:
+            yield {
+                "file": file,
+                "finding": "overlapping",
+                "subject": str(meter),
+                "value": float(around),
+                "unit": "1",
+                "sentence": f"{around:,} of {len(rows):,} windows of {meter} contain others: a sum of all rows counts "
+                "their energies twice.",
+            }
+
+
+def _copies(table: pd.DataFrame) -> Iterator[Finding]:
+    """Yield a finding for each tool with the same energies at the same times in several files."""
+    energy = table[(table["quantity"] == Quantity.ENERGY)].dropna(subset=["value", "window_start"])
+    same = ["meter", "component", "window_start", "duration_s", "value"]
+    again = energy[energy.groupby(same)["file"].transform("nunique") > 1]
+    for meter, rows in again.groupby("meter", sort=False):
+        yield {
+            "file": _files(rows),
+            "finding": "copies",
+            "subject": str(meter),
+            "value": float(len(rows)),
+            "unit": "1",
+            "sentence": f"{len(rows):,} energies of {meter} are in several files, at the same time and of one value: "
+            "copies, which a sum of all files counts twice.",
+        }
 
 
 def _constant(one: Constant) -> Finding:
@@ -74,8 +130,12 @@ def _watts(power_w: float) -> str:
 def _totals(table: pd.DataFrame, fixed: list[Constant]) -> Iterator[Finding]:
     """Yield a finding for each host on which every component has a constant power."""
     energy = table[(table["quantity"] == Quantity.ENERGY) & table["value"].notna() & (table["component"] != "machine")]
-    for (meter, *host), rows in energy.groupby(["meter", *HOST], dropna=False, sort=False):
-        mine = [one for one in fixed if one.rows.index.isin(rows.index).all()]
+    hosts = energy.groupby(["meter", *HOST], dropna=False, sort=False)
+    number, by_host = hosts.ngroup(), defaultdict[int, list[Constant]](list)
+    for one in fixed:
+        by_host[number[one.rows.index[0]]].append(one)
+    for (meter, *host), rows in hosts:
+        mine = by_host[number[rows.index[0]]]
         if len(mine) < 2 or {one.component for one in mine} != set(rows["component"]):
             continue
         total = sum(one.power_w for one in mine)

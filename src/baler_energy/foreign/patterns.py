@@ -1,4 +1,4 @@
-"""Pure arithmetic on windows: constant power, power per gigabyte, nested windows, runs of windows."""
+"""Pure arithmetic on windows: constant power, power per gigabyte, nested and containing windows, runs of windows."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,10 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Nesting", "constant_power_w", "nested", "per_size", "split_runs"]
+__all__ = ["STAMPS_S", "Nesting", "constant_power_w", "containing", "nested", "per_size", "split_runs"]
 
 Array = NDArray[np.float64]
 
+#: How far (s) two windows that follow each other may overlap, as many time stamps are whole seconds.
+STAMPS_S = 2.0
 #: Largest relative deviation from a constant power that rounding in a model explains.
 _SPREAD = 1e-3
 #: Longest delay between reading the clock and the model at a window's edges (s), which matters in short windows.
@@ -115,6 +117,35 @@ def nested(
             best = Nesting(order[chosen], np.flatnonzero(inside)[first], offset)
     enough = len(best.inner) >= max(_FEWEST, 0.9 * len(inner[0]))
     return best if enough else None
+
+
+def containing(start_s: Array, duration_s: Array) -> NDArray[np.bool_]:
+    """Find the windows in which another one lies, so that the energy of both is in both.
+
+    Parameters
+    ----------
+    start_s, duration_s
+        Of each window, shape (n,); NaN if unknown.
+
+    Returns
+    -------
+    numpy.ndarray
+        Whether another window shares more than two seconds, and half of the shorter one, with this longer one.
+    """
+    found = np.zeros(len(start_s), dtype=bool)
+    begin, length = start_s.tolist(), duration_s.tolist()
+    dated = np.flatnonzero(np.isfinite(start_s + duration_s))
+    around: list[int] = []
+    for place in dated[np.lexsort((-duration_s[dated], start_s[dated]))].tolist():
+        while around and begin[around[-1]] + length[around[-1]] <= begin[place]:
+            around.pop()
+        if around:
+            last = around[-1]
+            shared = min(begin[last] + length[last], begin[place] + length[place]) - begin[place]
+            if shared > max(STAMPS_S, min(length[last], length[place]) / 2):
+                found[last if length[last] >= length[place] else place] = True
+        around.append(place)
+    return found
 
 
 def split_runs(start_s: Array, duration_s: Array, epoch: Array) -> NDArray[np.int64]:

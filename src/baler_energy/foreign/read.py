@@ -9,7 +9,7 @@ from baler_energy.errors import InputError
 from baler_energy.foreign.detect import read_file
 from baler_energy.foreign.evidence import judge
 from baler_energy.foreign.findings import findings
-from baler_energy.foreign.rows import frame
+from baler_energy.foreign.rows import EXTRA, frame
 
 __all__ = ["read_foreign"]
 
@@ -48,4 +48,4 @@ def read_foreign(paths: Sequence[Path]) -> tuple[pd.DataFrame, pd.DataFrame]:
         for window in read_file(path)
     ]
     table = judge(frame(windows))
-    return table.drop(columns=["window", "utc"]), findings(table)
+    return table.drop(columns=EXTRA), findings(table)

@@ -2,39 +2,32 @@
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from baler_energy.analysis.schema import TABLES
-from baler_energy.errors import InputError
 from baler_energy.vocabulary import Evidence, MeterName, Quantity
 
-__all__ = [
-    "GIB",
-    "Cells",
-    "Value",
-    "Window",
-    "co2e",
-    "duration",
-    "energy",
-    "frame",
-    "local_seconds",
-    "number",
-]
+__all__ = ["EXTRA", "GIB", "Value", "Window", "by_window", "co2e", "duration", "energy", "frame"]
 
+#: Columns of `frame` that are not in the table ``foreign``.
+EXTRA = ["window", "utc", "run", "sums"]
 #: Bytes in what codecarbon calls a GB.
 GIB = 2.0**30
 
-_ADVICE = "Remove the row, or export the file again"
+#: What no window can have: a time (s) before 1685 or after 2255, more than 28 GWh, less than a femtojoule.
+_LONGEST_S, _LARGEST, _SMALLEST = 9e9, 1e14, 1e-15
 
 
 @dataclass(frozen=True)
 class Value:
-    """One reading of a window, in SI units; a missing value has a reason."""
+    """One reading of a window, in SI units; a missing value has a reason.
+
+    Readers keep a number that is not believed, such as 0 J, since `totals` needs it for the difference of two rows, and
+    then removes it.
+    """
 
     component: str
     quantity: Quantity
@@ -50,6 +43,9 @@ class Window:
 
     `start_s` is in seconds since 1970 on the file's clock. With `utc`, that clock is UTC; otherwise it is the host's
     local time without a time zone.
+
+    Windows of the same `run` (None: unknown) are increments or running totals, which `totals` finds out and notes in
+    `sums`. `adds_up` is set if the tool is known to write the energy since its run began.
     """
 
     tool: MeterName
@@ -62,89 +58,27 @@ class Window:
     cpu_model: str | None = None
     gpu_model: str | None = None
     ram_bytes: float | None = None
+    run: str | None = None
+    adds_up: bool = False
+    sums: str | None = None
 
+    @property
+    def edges_s(self) -> tuple[float, float]:
+        """Start and end (s); NaN if unknown."""
+        start_s = math.nan if self.start_s is None else self.start_s
+        return start_s, start_s + (math.nan if self.duration_s is None else self.duration_s)
 
-@dataclass(frozen=True)
-class Cells:
-    """A row of a table by column name, with its file and line for messages."""
-
-    path: Path
-    row: int
-    values: dict[str, str] = field(default_factory=dict)
-
-    def text(self, column: str) -> str | None:
-        """Text of a cell; None if the column is missing or the cell is empty."""
-        return self.values.get(column, "").strip() or None
-
-    def number(self, column: str, scale: float = 1.0) -> float | None:
-        """Return the number in a cell times `scale`; None if the column is missing or the cell is empty.
-
-        Raises
-        ------
-        InputError
-            The cell is not a finite number.
-        """
-        text = self.text(column)
-        return None if text is None else number(text, self.path, self.row, column) * scale
-
-    def local_seconds(self, column: str) -> float | None:
-        """Seconds since 1970 of a date in a cell, see `local_seconds`."""
-        text = self.text(column)
-        return None if text is None else local_seconds(text, self.path, self.row)
-
-    def times(self, edge: str, length: str, *, local: bool) -> tuple[float, float]:
-        """Return the time (s since 1970) and the duration (s) of the row's window; both are required.
-
-        Parameters
-        ----------
-        edge, length
-            The columns of the window's start or end, and of its duration.
-        local
-            Whether `edge` holds a date, see `local_seconds`; otherwise seconds.
-
-        Raises
-        ------
-        InputError
-            Either is missing, or the duration is negative.
-        """
-        at_s = self.local_seconds(edge) if local else self.number(edge)
-        duration_s = self.number(length)
-        if at_s is None or duration_s is None or duration_s < 0:
-            what = f"has no {edge}, or its {length} is missing or negative"
-            raise InputError(f"{self.path}, row {self.row}: {what}. {_ADVICE}.")
-        return at_s, duration_s
-
-
-def number(text: str, path: Path, row: int, name: str) -> float:
-    """Read a finite number.
-
-    Raises
-    ------
-    InputError
-        The text is not a finite number.
-    """
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise InputError(f"{path}, row {row}: {name} is {text.strip()[:40]!r}, not a number. {_ADVICE}.")
-    return value
-
-
-def local_seconds(text: str, path: Path, row: int) -> float:
-    """Seconds since 1970 of an ISO date; a date without a time zone is treated as UTC.
-
-    Raises
-    ------
-    InputError
-        The text is not a date.
-    """
-    try:
-        date = datetime.fromisoformat(text.strip().replace(",", "."))
-    except ValueError as error:
-        raise InputError(f"{path}, row {row}: {text.strip()[:40]!r} is not a date. {_ADVICE}.") from error
-    return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+    @property
+    def damage(self) -> str | None:
+        """Return a number that no measurement has, in words; None if all are possible."""
+        for name, time_s in (("time", self.start_s), ("duration", self.duration_s)):
+            if time_s is not None and not abs(time_s) < _LONGEST_S:
+                return f"a {name} of {time_s:.4g} s"
+        memory = [] if self.ram_bytes is None else [("memory", self.ram_bytes)]
+        for name, value in [*memory, *((one.quantity.value, one.value) for one in self.values if one.value)]:
+            if not _SMALLEST < abs(value) < _LARGEST:
+                return f"{name} of {value:.4g}"
+        return None
 
 
 def energy(
@@ -156,7 +90,7 @@ def energy(
     missing: str = "the file has no such value",
     zero: str = "the tool writes 0 where it read nothing, or less than one tick of the counter",
 ) -> Value:
-    """Make an energy reading; None, zero and negative values become a missing value with the reason."""
+    """Make an energy reading; None, zero and negative values get a reason for which they are missing."""
     reason = None
     if value_j is None:
         reason = missing
@@ -164,7 +98,7 @@ def energy(
         reason = zero
     elif value_j < 0:
         reason = f"the file says {value_j:.4g} J: a counter wrapped or was reset in the window"
-    return Value(component, Quantity.ENERGY, None if reason else value_j, evidence, detail, reason)
+    return Value(component, Quantity.ENERGY, value_j, evidence, detail, reason)
 
 
 def duration(value_s: float | None, detail: str, *, missing: str = "the file has no duration") -> Value:
@@ -180,7 +114,7 @@ def co2e(value_kg: float | None, detail: str) -> Value:
 
 
 def frame(windows: Iterable[tuple[str, Window]]) -> pd.DataFrame:
-    """Make the table ``foreign``, with two extra columns: `window` (number of the window) and `utc`.
+    """Make the table ``foreign``, with the extra columns `window` (number of the window), `utc`, `run` and `sums`.
 
     Parameters
     ----------
@@ -194,7 +128,7 @@ def frame(windows: Iterable[tuple[str, Window]]) -> pd.DataFrame:
     """
     columns = [column.name for column in TABLES["foreign"][1]]
     rows = [_row(name, index, window, value) for index, (name, window) in enumerate(windows) for value in window.values]
-    table = pd.DataFrame(rows, columns=[*columns, "window", "utc"], dtype=object)
+    table = pd.DataFrame(rows, columns=[*columns, *EXTRA], dtype=object)
     numbers = ["value", "value_per_iteration", "duration_s", "ram_bytes", "bound"]
     table[numbers] = table[numbers].astype("float64")
     start = pd.to_datetime(table["window_start"].astype("float64"), unit="s", utc=True)
@@ -202,6 +136,12 @@ def frame(windows: Iterable[tuple[str, Window]]) -> pd.DataFrame:
     table["epoch"] = table["epoch"].astype("Int64")
     table["window"] = table["window"].astype("int64")
     return table.astype({"utc": bool, "primary": bool})
+
+
+def by_window(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a row per window of a table from `frame`, with its number as index, and its `start_s` (NaN: unknown)."""
+    first = table.drop_duplicates("window").set_index("window")
+    return first.assign(start_s=(first["window_start"] - pd.Timestamp(0, tz="UTC")).dt.total_seconds())
 
 
 def _row(name: str, index: int, window: Window, value: Value) -> dict[str, Any]:
@@ -227,4 +167,6 @@ def _row(name: str, index: int, window: Window, value: Value) -> dict[str, Any]:
         "ram_bytes": window.ram_bytes,
         "window": index,
         "utc": window.utc,
+        "run": window.run,
+        "sums": window.sums,
     }

@@ -20,7 +20,8 @@ examples:
 The tool of a file is recognised by its content, not its name. The folder --out gets foreign.parquet, a row per reading
 with its evidence (measured, modelled, unknown) and the reason, and findings.parquet, which is also printed: constant
 powers, power per gigabyte, hosts, windows of one tool inside another's. Files are compared with each other: name all
-files of a study at once.
+files of a study at once. Of running totals, such as codecarbon's flush() writes, each row gets its rise since the row
+before; the findings say which rows were totals.
 """
 
 

@@ -1,0 +1,131 @@
+"""Increments and running totals: which of the two the rows of a run are, and the increments of running totals.
+
+A tool writes the energy since its last row (an increment) or since its run began (a running total, as codecarbon's
+``flush()``). Added up, totals count the same energy again in each row. Their times show which they are: the windows of
+increments follow each other; those of totals begin together, so that each contains the one before.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+from baler_energy.foreign.patterns import STAMPS_S
+from baler_energy.foreign.rows import Value, Window
+from baler_energy.vocabulary import MeterName, Quantity
+
+__all__ = ["INCREMENTS", "TOTALS", "UNDATED", "increments"]
+
+#: What the rows of a run are: words of the table ``findings``.
+INCREMENTS, TOTALS, UNDATED = "increments", "running_totals", "undated"
+#: Smallest relative rise of a total that is no rounding.
+_ROUNDING = 1e-9
+
+
+def increments(windows: Sequence[Window]) -> list[Window]:
+    """Replace each running total by its rise since the row before, and note in `Window.sums` what each run's rows are.
+
+    Parameters
+    ----------
+    windows
+        Windows of one file.
+
+    Returns
+    -------
+    list of Window
+        In the same order, with None for each value that has a reason.
+    """
+    runs: dict[tuple[MeterName, str], list[int]] = {}
+    for place, window in enumerate(windows):
+        if window.run is not None:
+            runs.setdefault((window.tool, window.run), []).append(place)
+    found = list(windows)
+    for places in runs.values():
+        if len(places) > 1:
+            places.sort(key=lambda place: (windows[place].edges_s[1], _length_s(windows[place])))
+            for place, window in zip(places, _of_run([windows[place] for place in places]), strict=True):
+                found[place] = window
+    return [replace(window, values=tuple(map(_settled, window.values))) for window in found]
+
+
+def _settled(value: Value) -> Value:
+    return replace(value, value=None) if value.reason else value
+
+
+def _of_run(rows: list[Window]) -> Iterator[Window]:
+    """Yield the increments of one run's rows, which are in the order of time."""
+    if any(math.isnan(row.edges_s[1]) for row in rows):
+        yield from (replace(row, sums=UNDATED) for row in rows)
+        return
+    contains = [_contains(*pair) for pair in pairwise(rows)]
+    certain, made = any(contains), rows[:1]
+    for (before, after), inside in zip(pairwise(rows), contains, strict=True):
+        if inside or (inside is None and (after.adds_up or certain)):
+            made.append(_rise(before, after, _length_s(after) - _length_s(before)))
+        elif after.adds_up and _goes_on(before, after, made[-1]):
+            made.append(_rise(before, after, _length_s(after)))
+        else:
+            made.append(after)
+    sums = INCREMENTS if made == rows else TOTALS
+    yield from (replace(row, sums=sums) for row in made)
+
+
+def _contains(before: Window, after: Window) -> bool | None:
+    """Whether a window is the one before it, continued; None if both are too short for their time stamps."""
+    (start_s, end_s), (next_s, _) = before.edges_s, after.edges_s
+    if _length_s(after) < _length_s(before) or next_s < start_s - STAMPS_S:
+        return False
+    if end_s - max(start_s, next_s) > max(STAMPS_S, _length_s(before) / 2):
+        return True
+    return None if _length_s(before) <= STAMPS_S and next_s - start_s <= STAMPS_S else False
+
+
+def _goes_on(before: Window, after: Window, last: Window) -> bool:
+    """Whether the energy goes on from the row before although the duration starts anew, as in a tracker started twice.
+
+    It does if its rise fits the power of the last increment better than the whole energy does.
+    """
+    rise_j, length_s, last_j = _joules(after) - _joules(before), _length_s(after), _joules(last)
+    if min(rise_j, length_s, last_j, _length_s(last)) <= 0:
+        return False
+    expected_j = last_j / _length_s(last) * length_s
+    return abs(math.log(rise_j / expected_j)) < abs(math.log(_joules(after) / expected_j))
+
+
+def _joules(window: Window) -> float:
+    """Energy of a window: the tool's own sum, or else that of the components."""
+    energies = [_settled(value) for value in window.values if value.quantity is Quantity.ENERGY]
+    parts = {value.component: value.value or 0.0 for value in energies}
+    return parts.get("machine") or sum(parts.values())
+
+
+def _length_s(window: Window) -> float:
+    return window.duration_s or 0.0
+
+
+def _rise(before: Window, after: Window, length_s: float) -> Window:
+    """Make the window from one running total to the next, `length_s` long."""
+    totals = {(value.component, value.quantity): value for value in before.values}
+    values = (
+        replace(value, value=length_s)
+        if value.quantity is Quantity.DURATION
+        else _difference(totals.get((value.component, value.quantity)), value)
+        for value in after.values
+    )
+    return replace(after, values=tuple(values), start_s=after.edges_s[1] - length_s, duration_s=length_s)
+
+
+def _difference(before: Value | None, after: Value) -> Value:
+    if after.value is None or after.value < 0:
+        return after
+    if before is None or before.value is None:
+        return replace(after, reason="the running total in the row before is missing")
+    rise = after.value - before.value
+    if abs(rise) <= _ROUNDING * after.value:
+        rise = 0.0
+    reason = None
+    if rise < 0:
+        reason = f"the running total falls from {before.value:.4g} to {after.value:.4g}: its counter was reset"
+    elif rise == 0 and after.quantity is Quantity.ENERGY:
+        reason = after.reason or "the running total does not rise in this row"
+    return replace(after, value=rise, reason=reason, detail=f"{after.detail}; rise of a running total")
