@@ -7,19 +7,18 @@ import codecs
 import csv
 import math
 import re
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from baler_energy.errors import BalerEnergyError, InputError
+from baler_energy.files import check_distinct
 
 __all__ = [
     "LARGEST_BYTES",
     "Cells",
-    "check_distinct",
     "column",
     "header",
     "local_seconds",
@@ -193,7 +192,7 @@ def records(text: str, path: Path, delimiter: str = ",") -> Iterator[Cells]:
         without a name, a quoted cell that does not end, or is longer than any table's.
     """
     names = header(text, delimiter)
-    check_distinct(path, filter(None, names), "column")
+    check_distinct(path, filter(None, names))
     for row, line in enumerate(text.split("\n"), start=1):
         if row == 1 or not line.strip():
             continue
@@ -212,16 +211,6 @@ def records(text: str, path: Path, delimiter: str = ",") -> Iterator[Cells]:
         if any(cell.strip() and not name for name, cell in zip(names[1:], cells[1:], strict=True)):
             raise InputError(f"{path}, row {row}: has a cell in a column without a name. {_ADVICE}.")
         yield Cells(path, row, dict(zip(names, cells, strict=True)))
-
-
-def check_distinct(where: Path | str, names: Iterable[str], kind: str) -> None:
-    """Raise `InputError` if a name occurs more than once in a file, or in one of its rows."""
-    repeated = [name for name, times in Counter(names).items() if times > 1]
-    if repeated:
-        raise InputError(
-            f"{where}: {kind} {', '.join(map(repr, repeated[:20]))} occurs more than once, so it is unclear which one "
-            "is meant. Rename it in the file, or leave it out."
-        )
 
 
 def number(text: str, path: Path, row: int, name: str) -> float:

@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from baler_energy.errors import InputError
+from baler_energy.files import check_distinct
 from baler_energy.foreign.rows import Value, Window, duration, energy
 from baler_energy.foreign.tool import Reader, Tool
-from baler_energy.logs import check_distinct, header, number, records, unit_s
+from baler_energy.logs import header, number, records, unit_s
 from baler_energy.vocabulary import Evidence, MeterName
 
 __all__ = ["TOOL"]
