@@ -53,7 +53,7 @@ def test_an_error_that_nobody_thought_of_is_one_message(write, monkeypatch):
         def fail(*_: object, error: Exception = error) -> None:
             raise error
 
-        monkeypatch.setattr(detect, "increments", fail)
+        monkeypatch.setattr(detect, "read_text", fail)
         with pytest.raises(InputError, match=r"codecarbon\.txt") as caught:
             read_foreign([path])
         assert words in str(caught.value)
@@ -72,6 +72,10 @@ def repeated(text: str) -> str:
 
 ZEUS = "[2026-01-01 00:00:00,000] [ZeusMonitor](energy.py:1) "
 TRACKED = "2026-01-01 00:00:00 - CarbonTracker: "
+EPOCH = "".join(
+    f"2026-01-01 00:00:00 - {words}\n"
+    for words in ("Epoch 1:", "Duration: 0:00:01.00", "Average power usage (W) for gpu: [5.]")
+)
 ECO2AI = "id,start_time,duration(s),power_consumption(kWh),CO2_emissions(kg),CPU_name,GPU_name\n1,2026-01-01,1,1,1,"
 CODECARBON = "timestamp,duration,emissions,energy_consumed,cpu_energy,cpu_model"
 JOULES = "begin timestamp : 1; tag : a; duration : 1; package_0 : 1"
@@ -83,6 +87,9 @@ HOSTILE = {
     "zeus, digits": "Epoch " + repeated("1") + " consumed 1 s and 1 J.",
     "carbontracker, devices": TRACKED + "The following components were found:" + repeated(" a with device(s) b"),
     "carbontracker, spaces": TRACKED + "The following components were found:" + repeated(" "),
+    "carbontracker, epochs": f"{TRACKED}carbontracker version {'1' * 150_000}\n"
+    + f"{TRACKED}The following components were found: GPU with device(s) {'a' * 150_000}.\n"
+    + repeated(EPOCH)[:200_000].rpartition(EPOCH)[0],
     "carbontracker, consumptions": repeated(
         TRACKED + "\nActual consumption:\n\tTime:\t0:00:00\n\tEnergy:\t1 kWh\n\tCO2eq:\t1 g\n"
     ),

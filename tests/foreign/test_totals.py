@@ -32,6 +32,10 @@ def window(length_s, energy_j, end_s, tool="codecarbon", run="r", **about):
     return Window(MeterName(tool), values, end_s - length_s, length_s, run=run, **about)
 
 
+def made_of(windows):
+    return [window for _, window in increments([("file", window) for window in windows])]
+
+
 def of(windows, component="cpu", quantity=Quantity.ENERGY):
     wanted = (component, quantity)
     return [value for one in windows for value in one.values if (value.component, value.quantity) == wanted]
@@ -52,7 +56,7 @@ def found(findings):
 def test_totals_become_increments_that_add_up(steps, tool, stamp):
     lengths, joules = (np.cumsum(values) for values in zip(*steps, strict=True))
     rows = [window(t, e, np.floor(START_S + t + stamp), tool) for t, e in zip(lengths, joules, strict=True)]
-    made = increments(rows)
+    made = made_of(rows)
     assert {one.sums for one in made} == {TOTALS}
     assert [value.value for value in of(made)] == pytest.approx([e for _, e in steps], rel=1e-6)
     assert [one.duration_s for one in made] == pytest.approx([t for t, _ in steps], rel=1e-6)
@@ -69,7 +73,7 @@ def test_increments_stay_as_they_are(steps, tool, pause_s, adds_up):
     ends_s = np.floor(START_S + np.cumsum(lengths + pause_s))
     # Their powers are alike, as those of one program are: energies of a tool that only adds up would rise.
     rows = [window(t, 50.0 * t, end, tool, adds_up=adds_up) for t, end in zip(lengths, ends_s, strict=True)]
-    made = increments(rows)
+    made = made_of(rows)
     assert {one.sums for one in made} == {INCREMENTS}
     assert [value.value for value in of(made)] == [50.0 * t for t in lengths]
 
@@ -81,7 +85,7 @@ def test_the_order_of_rows_and_other_runs_do_not_matter(steps, order):
     other = [window(t, 50.0 * t, START_S + 1000 * n, run="b") for n, (t, _) in enumerate(steps)]
     mixed = rows + other
     order.shuffle(mixed)
-    made = increments(mixed)
+    made = made_of(mixed)
     assert [one.run for one in made] == [one.run for one in mixed]
     assert sum(value.value for value in of([one for one in made if one.run == "a"])) == pytest.approx(joules[-1])
     assert {one.sums for one in made if one.run == "a"} == {TOTALS}
@@ -93,17 +97,17 @@ def test_a_tracker_that_is_started_again_goes_on(powers_w, pause_s):
     """The duration is from the last start, but the energy from the first."""
     joules = np.cumsum(np.array(powers_w) * 100)
     rows = [window(100.0, e, START_S + n * (100 + pause_s), adds_up=True) for n, e in enumerate(joules)]
-    made = increments(rows)
+    made = made_of(rows)
     assert [value.value for value in of(made)] == pytest.approx([100 * power for power in powers_w])
     assert [one.duration_s for one in made] == [100] * len(rows)
     assert {one.sums for one in made} == {TOTALS}
     # Of any other tool these are windows that follow each other, so that the energies are those of the windows.
-    assert increments([replace(row, adds_up=False) for row in rows])[1].sums == INCREMENTS
+    assert made_of([replace(row, adds_up=False) for row in rows])[1].sums == INCREMENTS
 
 
 def test_a_total_that_falls_or_is_missing_gives_no_increment():
     rows = [window(t, e, START_S + t) for t, e in ((10, 5.0), (20, None), (30, 15.0), (40, 1.0), (50, 1.0), (60, 7.0))]
-    made = of(increments(rows))
+    made = of(made_of(rows))
     assert [value.value for value in made] == [5, None, None, None, None, 6]
     reasons = [value.reason for value in made]
     assert "no such value" in reasons[1] and "row before is missing" in reasons[2]
@@ -112,17 +116,18 @@ def test_a_total_that_falls_or_is_missing_gives_no_increment():
 
 def test_rows_without_times_are_left_and_said_to_be():
     rows = [replace(window(t, t, START_S), start_s=None) for t in (10.0, 20.0, 30.0)]
-    assert {one.sums for one in increments(rows)} == {UNDATED}
-    assert [value.value for value in of(increments(rows))] == [10, 20, 30]
+    assert {one.sums for one in made_of(rows)} == {UNDATED}
+    assert [value.value for value in of(made_of(rows))] == [10, 20, 30]
 
 
 def test_a_single_row_is_neither():
-    assert [one.sums for one in increments([window(10, 5.0, START_S, run=str(n)) for n in range(3)])] == [None] * 3
+    assert [one.sums for one in made_of([window(10, 5.0, START_S, run=str(n)) for n in range(3)])] == [None] * 3
 
 
 def test_a_row_twice_counts_once():
     rows = [window(10, 5.0, START_S), window(10, 7.0, START_S + 30), window(10, 7.0, START_S + 30)]
-    assert [value.value for value in of(increments(rows))] == [5, 7, None]
+    assert [value.value for value in of(made_of(rows))] == [5, 7, None]
+    assert {one.sums for one in made_of(rows)[:2]} == {INCREMENTS}
 
 
 def test_windows_in_windows_are_found():
@@ -233,13 +238,36 @@ def test_a_window_around_others_is_reported(tmp_path):
     assert found(findings) == {INCREMENTS: 12, "overlapping": 1}
 
 
-def test_a_copy_of_a_file_is_reported(write):
-    path = write("codecarbon", cpu_w=(20.0, 33.0, 41.0), name="a.csv")
-    copy = path.with_name("b.csv")
+def test_a_run_in_several_files(write):
+    path, joules = flushed(write)
+    lines = path.read_text().splitlines(keepends=True)
+    parts = [path.with_name(f"{n}.csv") for n in (1, 2)]
+    parts[0].write_text("".join(lines[:6]))
+    parts[1].write_text("".join([lines[0], *lines[6:]]))
+    for order in (parts, parts[::-1]):
+        foreign, findings = read_foreign(order)
+        assert total(foreign) == pytest.approx(joules)
+        assert (findings["finding"] == TOTALS).sum() == 2
+
+
+@pytest.mark.parametrize("kind", ["codecarbon", "eco2ai", "pyjoules", "pyjoules_log", "zeus_log", "zeus_csv"])
+def test_a_copy_counts_once(kind, write):
+    path = write(kind, name="a")
+    copy = path.with_name("b")
+    expected, _ = read_foreign([path])
     copy.write_text(path.read_text())
-    _, findings = read_foreign([path, copy])
-    assert found(findings)["copies"] == 18
-    assert "copies" not in found(read_foreign([path, write("codecarbon", (50.0, 60.0), name="c.csv")])[1])
+    foreign, findings = read_foreign([path, copy])
+    energy = foreign[foreign["quantity"] == "energy"]
+    assert energy["value"].sum() == pytest.approx(expected.loc[expected["quantity"] == "energy", "value"].sum())
+    assert energy.loc[energy["file"] == "b", "reason"].str.startswith("a copy of a row in a, at the same time").all()
+    assert findings["sentence"].str.contains("a copy of a row in a").any()
+
+
+def test_a_row_that_was_copied_counts_once(write):
+    path = write("codecarbon", cpu_w=(20.0, 33.0, 41.0))
+    joules = total(read_foreign([path])[0])
+    path.write_text(path.read_text() + path.read_text().splitlines()[2] + "\n")
+    assert total(read_foreign([path])[0]) == pytest.approx(joules)
 
 
 def test_real_rows_of_flush_and_of_another_tool(shared):
@@ -251,5 +279,6 @@ def test_real_rows_of_flush_and_of_another_tool(shared):
 
 
 def test_published_rows_are_increments(published):
-    windows = [one for path in published for one in read_file(path)]
-    assert {one.sums for one in windows} == {INCREMENTS, None}
+    windows = increments([(path.name, one) for path in published for one in read_file(path)])
+    assert {one.sums for _, one in windows} == {INCREMENTS, None}
+    assert not any("copy" in str(value.reason) for _, one in windows for value in one.values)

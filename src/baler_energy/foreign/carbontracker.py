@@ -23,8 +23,9 @@ _DATED = re.compile(_DATE, re.ASCII)
 _LOG = re.compile(
     rf"{_DATE}(carbontracker version|CarbonTracker:|Average power usage \(W\) for )|^CarbonTracker:", re.MULTILINE
 )
-_VERSION = re.compile(r"carbontracker version (\S+)")
-_FOUND = re.compile(r"The following components were found:(.*)")
+# Bounded, since they are repeated for each epoch.
+_VERSION = re.compile(r"carbontracker version (\S{1,100})")
+_FOUND = re.compile(r"The following components were found:(.{0,10000})")
 _DEVICES = re.compile(r"\s*(\w+) with device\(s\) (.*)")
 _EPOCH = re.compile(_DATE + r"Epoch (\d{1,9}):", re.ASCII)
 _DURATION = re.compile(_DATE + r"Duration: (.*)", re.ASCII)
@@ -81,7 +82,7 @@ def _epochs(lines: list[str], path: Path, devices: Devices, version: str | None)
             epoch=epoch,
             cpu_model=None if _RAPL.fullmatch(devices.get("cpu", "cpu:0")) else devices["cpu"],
             gpu_model=devices.get("gpu"),
-            run="epochs",
+            run=f"{path}: epochs",
         )
 
     for row, line in _whole(lines, path):
@@ -161,7 +162,7 @@ def _totals(lines: list[str], path: Path, devices: Devices) -> Iterator[Window]:
             start_s=local_seconds(dated[1], path, row) - length if dated else None,
             duration_s=length,
             gpu_model=devices.get("gpu"),
-            run="totals",
+            run=f"{path}: totals",
         )
 
 

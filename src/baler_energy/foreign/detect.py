@@ -5,7 +5,6 @@ from pathlib import Path
 from baler_energy.errors import InputError
 from baler_energy.foreign import carbontracker, codecarbon, eco2ai, pyjoules, zeus
 from baler_energy.foreign.rows import Window
-from baler_energy.foreign.totals import increments
 from baler_energy.logs import one_message, read_text
 
 __all__ = ["TOOLS", "read_file"]
@@ -43,4 +42,4 @@ def _read(path: Path) -> list[Window]:
     damage = next((window.damage for window in windows if window.damage), None)
     if damage:
         raise InputError(f"{path}: has {damage}, which no tool measures. Remove the row, or export the file again.")
-    return increments(windows)
+    return windows

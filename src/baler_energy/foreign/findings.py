@@ -43,7 +43,6 @@ def findings(table: pd.DataFrame) -> pd.DataFrame:
     fixed = constants(table)
     rows = itertools.chain(
         _sums(table),
-        _copies(table),
         map(_constant, fixed),
         _totals(table, fixed),
         map(_proportion, proportions(table)),
@@ -89,23 +88,6 @@ def _sums(table: pd.DataFrame) -> Iterator[Finding]:
                 "sentence": f"{around:,} of {len(rows):,} windows of {meter} contain others: a sum of all rows counts "
                 "their energies twice.",
             }
-
-
-def _copies(table: pd.DataFrame) -> Iterator[Finding]:
-    """Yield a finding for each tool with the same energies at the same times in several files."""
-    energy = table[(table["quantity"] == Quantity.ENERGY)].dropna(subset=["value", "window_start"])
-    same = ["meter", "component", "window_start", "duration_s", "value"]
-    again = energy[energy.groupby(same)["file"].transform("nunique") > 1]
-    for meter, rows in again.groupby("meter", sort=False):
-        yield {
-            "file": _files(rows),
-            "finding": "copies",
-            "subject": str(meter),
-            "value": float(len(rows)),
-            "unit": "1",
-            "sentence": f"{len(rows):,} energies of {meter} are in several files, at the same time and of one value: "
-            "copies, which a sum of all files counts twice.",
-        }
 
 
 def _constant(one: Constant) -> Finding:

@@ -79,8 +79,8 @@ def _window(cells: Mapping[str, str], path: Path, row: int) -> Window:
     length_s = length * unit
     values = [duration(length_s, "pyJoules' duration" + f", in units of {unit:g} s" * (unit != 1))]
     values += [_reading(match, number(text, path, row, match[0])) for match, text in domains]
-    tag = cells.get("tag")
-    return Window(MeterName("pyjoules"), tuple(values), start_s=start * unit, duration_s=length_s, utc=True, run=tag)
+    run = f"{path}: {cells.get('tag')}"
+    return Window(MeterName("pyjoules"), tuple(values), start_s=start * unit, duration_s=length_s, utc=True, run=run)
 
 
 def _reading(domain: re.Match[str], count: float) -> Value:

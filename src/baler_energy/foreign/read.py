@@ -10,6 +10,7 @@ from baler_energy.foreign.detect import read_file
 from baler_energy.foreign.evidence import judge
 from baler_energy.foreign.findings import findings
 from baler_energy.foreign.rows import EXTRA, frame
+from baler_energy.foreign.totals import increments
 
 __all__ = ["read_foreign"]
 
@@ -47,5 +48,5 @@ def read_foreign(paths: Sequence[Path]) -> tuple[pd.DataFrame, pd.DataFrame]:
         for name, path in zip(names, paths, strict=True)
         for window in read_file(path)
     ]
-    table = judge(frame(windows))
+    table = judge(frame(increments(windows)))
     return table.drop(columns=EXTRA), findings(table)

@@ -44,8 +44,8 @@ class Window:
     `start_s` is in seconds since 1970 on the file's clock. With `utc`, that clock is UTC; otherwise it is the host's
     local time without a time zone.
 
-    Windows of the same `run` (None: unknown) are increments or running totals, which `totals` finds out and notes in
-    `sums`. `adds_up` is set if the tool is known to write the energy since its run began.
+    Windows of the same `run` (unique among all files; None: unknown) are increments or running totals, which `totals`
+    finds out and notes in `sums`. `adds_up` is set if the tool is known to write the energy since its run began.
     """
 
     tool: MeterName

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from baler_energy.foreign.patterns import STAMPS_S
 from baler_energy.foreign.rows import Value, Window
-from baler_energy.vocabulary import MeterName, Quantity
+from baler_energy.vocabulary import Quantity
 
 __all__ = ["INCREMENTS", "TOTALS", "UNDATED", "increments"]
 
@@ -22,30 +22,50 @@ INCREMENTS, TOTALS, UNDATED = "increments", "running_totals", "undated"
 _ROUNDING = 1e-9
 
 
-def increments(windows: Sequence[Window]) -> list[Window]:
-    """Replace each running total by its rise since the row before, and note in `Window.sums` what each run's rows are.
+def increments(windows: Sequence[tuple[str, Window]]) -> list[tuple[str, Window]]:
+    """Make all energies such that they add up, and note in `Window.sums` what the rows of each run are.
+
+    Each running total is replaced by its rise since the row before, and a copy of another row has no energy.
 
     Parameters
     ----------
     windows
-        Windows of one file.
+        Name of the file and window: those of all files, as a run may be in several.
 
     Returns
     -------
-    list of Window
+    list of tuple
         In the same order, with None for each value that has a reason.
     """
-    runs: dict[tuple[MeterName, str], list[int]] = {}
-    for place, window in enumerate(windows):
-        if window.run is not None:
-            runs.setdefault((window.tool, window.run), []).append(place)
-    found = list(windows)
+    found = [window for _, window in windows]
+    runs: dict[tuple[object, ...], list[int]] = {}
+    rows: dict[tuple[object, ...], str] = {}
+    for place, (file, window) in enumerate(windows):
+        row = (window.tool, *window.edges_s, window.values)
+        if row in rows:
+            found[place] = _copy(window, rows[row])
+        elif window.run is not None:
+            # A run is one process, on one host.
+            runs.setdefault((window.tool, window.run, window.cpu_model, window.ram_bytes), []).append(place)
+        if not math.isnan(window.edges_s[1]):
+            rows.setdefault(row, file)
     for places in runs.values():
         if len(places) > 1:
-            places.sort(key=lambda place: (windows[place].edges_s[1], _length_s(windows[place])))
-            for place, window in zip(places, _of_run([windows[place] for place in places]), strict=True):
+            places.sort(key=lambda place: (found[place].edges_s[1], _length_s(found[place])))
+            for place, window in zip(places, _of_run([found[place] for place in places]), strict=True):
                 found[place] = window
-    return [replace(window, values=tuple(map(_settled, window.values))) for window in found]
+    return [
+        (file, replace(window, values=tuple(map(_settled, window.values))))
+        for (file, _), window in zip(windows, found, strict=True)
+    ]
+
+
+def _copy(window: Window, file: str) -> Window:
+    reason = f"a copy of a row in {file}, at the same time and with the same values"
+    values = (
+        value if value.quantity is Quantity.DURATION else replace(value, reason=reason) for value in window.values
+    )
+    return replace(window, values=tuple(values))
 
 
 def _settled(value: Value) -> Value:

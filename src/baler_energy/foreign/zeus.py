@@ -29,9 +29,9 @@ _HOW = "Zeus reads NVML's energy counter, or integrates sampled power on a GPU w
 
 
 class _Edges(NamedTuple):
-    """A window that ended: its name, and the dates of its lines (s)."""
+    """A window that ended: its file and name, and the dates of its lines (s)."""
 
-    name: str
+    run: str
     start_s: float
     end_s: float
 
@@ -57,7 +57,7 @@ def _read(text: str, path: Path) -> Iterator[Window]:
     for cells in records(text, path):
         start, length = cells.times("start_time", "elapsed_time", local=False)
         values = (duration(length, "Zeus' elapsed time"), *_gpus(cells))
-        run = cells.text("window_name")
+        run = f"{path}: {cells.text('window_name')}"
         yield Window(MeterName("zeus"), values, start_s=start, duration_s=length, utc=True, run=run)
 
 
@@ -83,7 +83,7 @@ def _read_log(text: str, path: Path) -> Iterator[Window]:
                 started[match[2]] = date
             elif match[2] in started:
                 windows += map(_silent, ended)
-                ended = [_Edges(match[2], started.pop(match[2]), date)]
+                ended = [_Edges(f"{path}: {match[2]}", started.pop(match[2]), date)]
         elif match := _EPOCH.match(line):
             windows.append(_from_line(match, path, row, ended.pop() if ended else None))
     windows += map(_silent, ended)
@@ -100,8 +100,8 @@ def _from_line(line: re.Match[str], path: Path, row: int, edges: _Edges | None) 
         raise InputError(f"{path}, row {row}: has a negative time. Remove the row, or run Zeus again.")
     values = (duration(length, "Zeus' time"), energy("gpu", joules, Evidence.MEASURED, _HOW))
     # From the end: a program that prints running totals prints a time longer than the window.
-    start, name = (edges.end_s - length, edges.name) if edges else (None, "epoch")
-    return Window(MeterName("zeus"), values, start_s=start, duration_s=length, epoch=int(line[1]), run=name)
+    start, run = (edges.end_s - length, edges.run) if edges else (None, f"{path}: epoch")
+    return Window(MeterName("zeus"), values, start_s=start, duration_s=length, epoch=int(line[1]), run=run)
 
 
 def _silent(edges: _Edges) -> Window:
@@ -111,7 +111,7 @@ def _silent(edges: _Edges) -> Window:
         duration(length, "dates of the log's lines"),
         energy("gpu", None, Evidence.MEASURED, _HOW, missing=missing),
     )
-    return Window(MeterName("zeus"), values, start_s=edges.start_s, duration_s=length, run=edges.name)
+    return Window(MeterName("zeus"), values, start_s=edges.start_s, duration_s=length, run=edges.run)
 
 
 TOOL = Tool(
