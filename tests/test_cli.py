@@ -56,6 +56,28 @@ def test_too_little_memory_is_one_message(tmp_path, capsys, monkeypatch):
     )
 
 
+#: Options with which a stage writes something, and whether it is a folder.
+OUTPUTS = {"html": False, "schema": False, "readme": False, "glossary": False, "idle_cache": True}
+#: Stages whose ``--out`` is a file; the others write a folder.
+WRITE_A_FILE = ("calibrate", "measure", "generate", "prepare", "repeats", "report")
+
+
+@pytest.mark.parametrize("stage", cli.STAGES)
+def test_every_output_is_checked_before_any_work(stage, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("file").touch()
+    Path("folder").mkdir()
+    (choices,) = [a.choices for a in cli._parser([stage])._actions if a.dest == "stage"]
+    for action in choices[stage]._actions:
+        if action.dest != "out" and action.dest not in OUTPUTS:
+            continue
+        is_folder = OUTPUTS.get(action.dest, stage not in WRITE_A_FILE)
+        wrong, reason = ("file", "cannot be written") if is_folder else ("folder", "is a folder")
+        assert cli.main([stage, action.option_strings[0], wrong]) == 2
+        (said,) = capsys.readouterr().err.splitlines()
+        assert said.startswith(f"baler-energy {stage}: {wrong}: {reason}")
+
+
 def test_options_are_not_abbreviated(capsys):
     with pytest.raises(SystemExit):
         cli.main(["study", "--config", "country=FRA"])

@@ -24,7 +24,8 @@ Map of the package, along the flow of the data:
 - `warm`, `forked`: a process that has done the imports and forks each job
 - `cores`, `devices`, `slurm`, `image`: the CPU cores, GPUs, SLURM job and container image of a process
 - `logs`: text that other programs wrote: bounded reads, checked rows, numbers and dates
-- `files`, `progress`, `errors`: atomic file writes, progress of long tasks, errors that report what to do
+- `files`, `progress`, `errors`: atomic file writes, progress of long tasks, errors that report what to do;
+  `temporaries`: temporary files, and the removal of those of dead processes; `signals`: how a process ends on request
 - `damage`: what every reader of a file refuses: damage, too much memory, what is no regular file
 - `time_limit`: a time limit that several tasks share
 - `pools`, `processes`: work in several threads or processes, with results in order

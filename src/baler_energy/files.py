@@ -1,22 +1,24 @@
 """Atomic file writes, and arrays without pickle."""
 
+import errno
 import json
 import os
-import re
-import secrets
+import shutil
+import stat
+import sys
 import zipfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from tempfile import TemporaryFile
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from baler_energy.damage import check_members, read_array, read_member, refusing_damage
 from baler_energy.errors import InputError
+from baler_energy.temporaries import remove_abandoned, temporary_folder, temporary_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,24 +27,22 @@ __all__ = [
     "atomic_path",
     "check_distinct",
     "check_keys",
-    "check_writable",
+    "discard",
+    "output_file",
+    "output_folder",
     "read_json",
     "read_npy",
     "read_npz",
-    "remove_temporaries",
     "write_json",
     "write_npz",
     "write_parquet",
     "write_text",
 ]
 
-#: The temporary names of `atomic_path`.
-_TEMPORARY = re.compile(r"\..+\.\d+-[0-9a-f]{8}(\.[^.]+)?")
-
 
 @contextmanager
 def atomic_path(target: Path) -> Iterator[Path]:
-    """Yield a temporary path in the folder of `target`; the file there replaces `target` if the block succeeds.
+    """Yield a temporary path; the file there replaces `target` if the block succeeds.
 
     The name is unique, so that an orphaned process of a killed run never appends to its successor's file. If the block
     raises, the temporary file is removed and `target` stays unchanged; the error names `target`.
@@ -50,12 +50,26 @@ def atomic_path(target: Path) -> Iterator[Path]:
     Parameters
     ----------
     target
-        The file to write. A missing folder is created, and removed again if it stays empty. The temporary name keeps
-        the suffix, because some writers (NumPy, matplotlib) depend on it.
+        The file to write. A missing folder is created, and removed again if it stays empty. If it is a link, the file
+        that it leads to is replaced. A device, a pipe or an open file of this process (``/dev/stdout``) is never
+        replaced: the complete contents are written into it.
+
+    Raises
+    ------
+    InputError
+        The target is a folder, a disk or a socket.
     """
+    with _written_into(target) if _in_place(target) else _replaced(target) as temporary:
+        yield temporary
+
+
+@contextmanager
+def _replaced(target: Path) -> Iterator[Path]:
+    target = _followed(target)
     found = target.parent.is_dir()
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.stem}.{os.getpid()}-{secrets.token_hex(4)}{target.suffix}")
+    remove_abandoned(target)
+    temporary = temporary_name(target)
     try:
         with _naming(target, temporary):
             yield temporary
@@ -82,31 +96,107 @@ def _naming(target: Path, temporary: Path) -> Iterator[None]:
         raise
 
 
-def remove_temporaries(folder: Path) -> None:
-    """Remove the temporary files of killed processes; no process may be writing to the folder."""
-    for path in folder.iterdir():
-        if _TEMPORARY.fullmatch(path.name):
-            path.unlink(missing_ok=True)
+@contextmanager
+def _written_into(target: Path) -> Iterator[Path]:
+    with temporary_folder() as folder:  # formats such as npz need a file in which they can go back
+        whole = folder / target.name
+        yield whole
+        with whole.open("rb") as source, _opened(target) as sink:
+            shutil.copyfileobj(source, sink)
 
 
-def check_writable(target: Path) -> None:
-    """Check that a file can be written to `target`, before long work of which it holds the results.
+def _in_place(target: Path) -> bool:
+    """Whether writing to `target` must not replace it; raises `InputError` if it cannot take a file's contents."""
+    try:
+        mode = target.stat().st_mode
+    except FileNotFoundError:
+        return False
+    if stat.S_ISDIR(mode):
+        raise InputError(f"{target}: is a folder. Give the name of a file to write.")
+    if stat.S_ISBLK(mode) or stat.S_ISSOCK(mode):
+        raise InputError(f"{target}: is a disk or a socket. Give the name of a file to write.")
+    return not stat.S_ISREG(mode) or _descriptor(target) is not None
+
+
+def _descriptor(path: Path) -> int | None:
+    """Return the number of the open file of this process that a link such as ``/dev/stdout`` leads to."""
+    while path.is_symlink():
+        if os.path.realpath(path.parent) == f"/proc/{os.getpid()}/fd":
+            return int(path.name)
+        path = path.parent / path.readlink()
+    return None
+
+
+def _opened(target: Path) -> IO[bytes]:
+    number = _descriptor(target)
+    if number is None:
+        return os.fdopen(os.open(target, os.O_WRONLY), "wb")  # never created: it exists
+    # Opened again, a file would be overwritten from its start.
+    sys.stdout.flush()
+    return os.fdopen(os.dup(number), "wb")
+
+
+def _followed(target: Path) -> Path:
+    return Path(os.path.realpath(target)) if target.is_symlink() else target
+
+
+def discard(target: Path) -> None:
+    """Remove the file that an earlier run wrote to `target`, if there is one; links, devices and pipes stay."""
+    if target.is_file():
+        _followed(target).unlink(missing_ok=True)
+
+
+def output_file(text: str) -> Path:
+    """Return the path of a file to write: the type of an argument, so that it is checked before any work.
 
     Raises
     ------
     InputError
-        The target is a folder, or the folder it is in is missing or not writable.
+        It cannot be written.
     """
+    target = Path(text)
+    with _refusing(target):
+        if not _in_place(target):
+            _try_to_write(_followed(target))
+        elif not os.access(target, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    return target
+
+
+def output_folder(text: str) -> Path:
+    """Return the path of a folder to write to: the type of an argument, so that it is checked before any work.
+
+    Raises
+    ------
+    InputError
+        It is not a folder, or it cannot be created or written to.
+    """
+    folder = Path(text)
+    with _refusing(folder):
+        _try_to_write(folder / "output")
+    return folder
+
+
+@contextmanager
+def _refusing(target: Path) -> Iterator[None]:
     try:
-        if target.is_dir():
-            raise InputError(f"{target}: is a folder. Give the name of a file to write.")
-        # The permissions are not enough: the file system may be read-only.
-        with TemporaryFile(dir=target.parent):
-            pass
+        yield
     except OSError as error:
         raise InputError(
-            f"{target}: cannot be written: {error.strerror or error}. Use a folder that exists and is writable."
+            f"{target}: cannot be written: {error.strerror or error}. Choose a place where you can write."
         ) from error
+
+
+def _try_to_write(target: Path) -> None:
+    """Write what `atomic_path` would: the permissions are not enough, as a file system may be read-only."""
+    folder = next(parent for parent in target.parents if os.path.lexists(parent))
+    probe = temporary_name(folder / target.name)
+    probe.touch(exist_ok=False)
+    probe.unlink()
+    if target.exists() and folder.stat().st_mode & stat.S_ISVTX:
+        owners = {0, folder.stat().st_uid, target.stat().st_uid}
+        if os.geteuid() not in owners:  # as in /tmp
+            raise PermissionError(errno.EPERM, "it belongs to another user, and its folder lets only them replace it")
 
 
 def write_text(target: Path, text: str) -> None:
@@ -138,8 +228,8 @@ def read_json(path: Path) -> Any:
 
 def write_npz(target: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     """Write named arrays (no object arrays) to an uncompressed npz file, whole or not at all."""
-    with atomic_path(target) as temporary:
-        np.savez(temporary, allow_pickle=False, **arrays)
+    with atomic_path(target) as temporary, temporary.open("wb") as handle:  # NumPy adds a suffix to a name without
+        np.savez(handle, allow_pickle=False, **arrays)
 
 
 def write_parquet(target: Path, frame: "pd.DataFrame") -> None:

@@ -144,7 +144,7 @@ def test_a_failure_leaves_nothing(stage, stand_in, pipeline, tmp_path, monkeypat
     monkeypatch.setenv("STAND_IN_TROUBLE", trouble)
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "measurement.json").write_text("of an earlier run")
-    (tmp_path / "out" / ".upstream-killed").mkdir()
+    (tmp_path / "out" / ".upstream.9999999-0123abcd").mkdir()
     with pytest.raises(error, match=said):
         stage("train", *ENGINE, "--data", pipeline.table, "--out", tmp_path / "out")
     assert names(tmp_path / "out") == []
@@ -271,7 +271,7 @@ def test_baler_itself_repeats_from_the_same_start(stage, real_baler, tmp_path):
 
 def test_baler_itself_reports_why_it_failed(stage, real_baler, pipeline, tmp_path, monkeypatch):
     def broken() -> None:
-        for folder in (tmp_path / "out").glob(".upstream-*/workspaces/measured/full/data"):
+        for folder in (tmp_path / "out").glob(".upstream.*/workspaces/measured/full/data"):
             shutil.rmtree(folder)
 
     monkeypatch.setattr("baler_energy.meters.session.gc.collect", broken)

@@ -48,7 +48,9 @@ from baler_energy.variants import (
 pytestmark = pytest.mark.long
 
 #: Loaded by every command, but without effect on what it computes.
-COMMAND_LINE = {f"baler_energy.{name}" for name in ("cli", "warm", "forked", "fingerprint", "errors")}
+COMMAND_LINE = {
+    f"baler_energy.{name}" for name in ("cli", "warm", "forked", "fingerprint", "errors", "signals", "temporaries")
+}
 POINT = "toy/rows~400/epochs~1/repeat~0"
 WINDOW = ["--min-window-s", "0", "--idle-s", "0", "--sample-interval-s", "0.02", "--meters"]
 

@@ -14,7 +14,6 @@ import argparse
 import importlib.util
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice, pairwise
 from pathlib import Path
@@ -27,6 +26,7 @@ from baler_energy.data.columns import JET_COLUMNS, JET_DTYPES, PARTICLE_KINDS, a
 from baler_energy.data.table import Table
 from baler_energy.errors import BalerEnergyError, UnavailableError
 from baler_energy.progress import announce, progress
+from baler_energy.temporaries import temporary_folder
 
 __all__ = ["LABEL", "generate", "main"]
 
@@ -167,8 +167,8 @@ def generate(rows: int, seed: int, pt_hat_min_gev: float | None = None) -> Table
     if missing := [name for name in _PACKAGES if importlib.util.find_spec(name) is None]:
         raise _unavailable(f"{' and '.join(missing)}, not installed here")
     threshold_gev = _PT_HAT_MIN_GEV if pt_hat_min_gev is None else pt_hat_min_gev
-    with tempfile.TemporaryDirectory(prefix="baler-energy-") as folder:
-        out = Path(folder, "jets.npz")
+    with temporary_folder() as folder:
+        out = folder / "jets.npz"
         options = ["--rows", str(rows), "--seed", str(seed), "--pt-hat-min", str(threshold_gev), "--out", str(out)]
         finished = subprocess.run([sys.executable, "-m", __name__, *options], check=False, stdout=sys.stderr)
         if finished.returncode != 0:

@@ -8,6 +8,7 @@ from typing import Any
 from baler_energy.config.measuring import Measurement
 from baler_energy.config.options import add_options
 from baler_energy.errors import UnavailableError
+from baler_energy.files import output_folder
 from baler_energy.meters.base import Meter, absent_reason
 from baler_energy.meters.settings import SessionSettings
 from baler_energy.sources import meter_modules
@@ -48,7 +49,10 @@ def add_session_arguments(parser: argparse.ArgumentParser) -> None:
         "counters resolve 1 %%",
     )
     group.add_argument(
-        "--idle-cache", type=Path, metavar="DIR", help="folder of the shared baselines (default: nothing is shared)"
+        "--idle-cache",
+        type=output_folder,
+        metavar="DIR",
+        help="folder of the shared baselines (default: nothing is shared)",
     )
 
 

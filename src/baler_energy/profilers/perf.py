@@ -4,7 +4,6 @@ import os
 import re
 import signal
 import subprocess
-import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +12,7 @@ from baler_energy.errors import UnavailableError
 from baler_energy.profilers.base import Profiler, Watched
 from baler_energy.profilers.hotspots import Hotspot
 from baler_energy.profilers.running import ended, program, repeat
+from baler_energy.temporaries import temporary_folder
 
 __all__ = ["EVENTS", "PROFILER", "hotspots_of", "profile"]
 
@@ -38,8 +38,8 @@ def profile(operation: Callable[[], object]) -> list[Hotspot]:
         perf is not installed or lacks permission, or the machine has no hardware counters (most virtual machines).
     """
     perf = program("perf", _REMEDY)
-    with tempfile.TemporaryDirectory(prefix="baler-energy-") as folder:
-        control, answer, report = (Path(folder, name) for name in ("control", "answer", "report"))
+    with temporary_folder() as folder:
+        control, answer, report = (folder / name for name in ("control", "answer", "report"))
         os.mkfifo(control)
         os.mkfifo(answer)
         command = [perf, "stat", "--field-separator", ",", "--delay", "-1", "--event", ",".join(EVENTS)]

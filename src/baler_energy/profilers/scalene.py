@@ -3,8 +3,8 @@
 import json
 import os
 import re
+import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,11 +13,13 @@ from typing import Any
 
 import baler_energy
 from baler_energy.errors import UnavailableError
+from baler_energy.files import atomic_path, discard
 from baler_energy.profilers import scalene_program
 from baler_energy.profilers.base import Profiler, Watched
 from baler_energy.profilers.hotspots import Hotspot, short_path
 from baler_energy.profilers.running import Finished, require_module, run_group
 from baler_energy.progress import announce
+from baler_energy.temporaries import temporary_folder
 
 __all__ = ["PROFILER", "Program", "hotspots_of", "profile"]
 
@@ -71,10 +73,10 @@ def profile(program: Program, json_file: Path, html_file: Path) -> list[Hotspot]
         Scalene is not installed, or does not run here.
     """
     require_module("scalene", _REMEDY)
-    json_file.unlink(missing_ok=True)
-    html_file.unlink(missing_ok=True)
-    with tempfile.TemporaryDirectory(dir=json_file.parent) as folder:
-        times, memory = Path(folder, "times.json"), Path(folder, "memory.json")
+    discard(json_file)
+    discard(html_file)
+    with temporary_folder(json_file) as folder:
+        times, memory = folder / "times.json", folder / "memory.json"
         started_s = time.monotonic()
         reason = _watch(program, times, 0.5 * program.time_limit_s, "--cpu-only", "--cpu-sampling-rate", "0.005")
         if reason:
@@ -87,7 +89,7 @@ def profile(program: Program, json_file: Path, html_file: Path) -> list[Hotspot]
             found.append(_read(memory, program))
         shown = times if reason else memory
         _make_page(shown, html_file)
-        shown.replace(json_file)
+        _keep(shown, json_file)
     return hotspots_of(found[0], found[1] if len(found) > 1 else None, reason)
 
 
@@ -134,7 +136,12 @@ def _make_page(json_file: Path, html_file: Path) -> None:
     if done.returncode or not page.is_file():
         announce(f"Scalene wrote no HTML page of its profile: {done.said}")
         return
-    page.replace(html_file)
+    _keep(page, html_file)
+
+
+def _keep(made: Path, target: Path) -> None:
+    with atomic_path(target) as temporary:
+        shutil.move(made, temporary)
 
 
 def _run(*words: str, timeout_s: float, folder: Path | None = None) -> Finished:

@@ -3,7 +3,6 @@
 import argparse
 import re
 import shlex
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,13 +15,14 @@ from baler_energy.config.recommended import RECOMMENDED_EPOCHS
 from baler_energy.config.shown import number_text
 from baler_energy.config.texts import FILES, REMOTE, one_of
 from baler_energy.errors import InputError
-from baler_energy.files import check_writable, write_text
+from baler_energy.files import output_file, write_text
 from baler_energy.formats import FILE_FORMATS, Request, check_request, format_of, is_url
 from baler_energy.meters.options import add_session_arguments
 from baler_energy.progress import announce
 from baler_energy.stages.file_names import CHECKPOINT, COMPRESSED
 from baler_energy.stages.file_options import add_file_arguments, number_type, request_of
 from baler_energy.stages.options import PointOptions
+from baler_energy.temporaries import temporary_folder
 from baler_energy.time_limit import TimeLimit
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "the column's standard deviation, mean over columns; relative: error over the value itself, for 99 %% of the "
         f"non-zero values, mean over columns (default: {Goal.measure})",
     )
-    parser.add_argument("--html", type=Path, metavar="PAGE", help="also write a web page; its folder must exist")
+    parser.add_argument("--html", type=output_file, metavar="PAGE", help="also write a web page")
     parser.add_argument(
         "--sample-mb",
         type=number_type(0, _MAX_SAMPLE_MB, inclusive="right"),
@@ -97,8 +97,6 @@ def run(args: argparse.Namespace) -> None:
     # Report an invalid request before importing anything heavy.
     check_request(args.file, request_of(args), args.format or format_of(args.file))
     goal = _goal(args)
-    if args.html is not None:
-        check_writable(args.html)
     limit = TimeLimit(args.limit_s)
     from baler_energy.data.sampling import sample_file
     from baler_energy.figures.advice import advice_table
@@ -110,10 +108,10 @@ def run(args: argparse.Namespace) -> None:
     sample = sample_file(args.file, request_of(args), size, args.format, stop=lambda: limit.over(_READING))
     for warning in sample.warnings:
         announce(f"Warning: {warning}.")
-    with tempfile.TemporaryDirectory(prefix="baler-energy-advise-") as folder:
+    with temporary_folder() as folder:
         from baler_energy.stages.trials import Trials, best_coder
 
-        trials = Trials(sample, goal, Path(folder), measuring, base, limit, curves_follow=args.html is not None)
+        trials = Trials(sample, goal, folder, measuring, base, limit, curves_follow=args.html is not None)
         codecs, missed = advise(trials)
         curves = [] if args.html is None else trials.curves(best_coder(list(codecs["packing"])))
     said = _said(codecs, missed, trials, args)

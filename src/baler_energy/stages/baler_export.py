@@ -1,8 +1,7 @@
 """Stage ``baler-export``: write our checkpoint, compressed file and table as a project for upstream Baler."""
 
 import argparse
-import secrets
-import shutil
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,7 +13,8 @@ import numpy as np
 from baler_energy.codecs.upstream.config import Config, Folder, config_text, exact_ratio, type_list
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
-from baler_energy.files import write_text
+from baler_energy.files import output_folder, write_text
+from baler_energy.temporaries import temporary_folder
 
 if TYPE_CHECKING:
     from baler_energy.codecs.baler.checkpoint import Checkpoint
@@ -47,7 +47,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--compressed", type=Path, metavar="FILE", help="file of `baler-energy compress` (.baler)")
     parser.add_argument("--data", type=Path, metavar="TABLE", help="table of `baler-energy prepare`")
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="PROJECT_DIR", help="new folder workspaces/WORKSPACE/PROJECT"
+        "--out",
+        type=output_folder,
+        required=True,
+        metavar="PROJECT_DIR",
+        help="new folder workspaces/WORKSPACE/PROJECT",
     )
 
 
@@ -83,7 +87,7 @@ def baler_export(checkpoint_path: Path, out: Path, compressed: Path | None = Non
 
     folder = Folder(out)
     folder.check()
-    if out.exists():
+    if os.path.lexists(out):
         raise InputError(f"{out}: already exists. Remove it, or choose another project.")
     checkpoint = Checkpoint.read(checkpoint_path)
     content = _compressed(compressed, checkpoint) if compressed else None
@@ -151,16 +155,14 @@ def _config(folder: Folder, checkpoint: "Checkpoint", origin: Mapping[str, Any])
 @contextmanager
 def _whole(folder: Folder) -> Iterator[Folder]:
     """Yield a temporary folder of the same name next to `folder`; if the block succeeds, it becomes `folder`."""
-    temporary = folder.path.parent / f".{folder.name}.{secrets.token_hex(4)}"
-    whole = Folder(temporary / folder.name)
-    try:
+    folder.path.parent.mkdir(parents=True, exist_ok=True)
+    with temporary_folder(folder.path) as temporary:
+        whole = Folder(temporary / folder.name)
         # Baler does not create folders when it runs.
         for path in (whole.losses, whole.compressed, whole.decompressed, whole.path / "output" / "plotting" / "plot"):
             path.parent.mkdir(parents=True)
         yield whole
         whole.path.rename(folder.path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _words(folder: Folder, content: "Reader | None", table: Table | None, config: Config, *, padded: bool) -> str:

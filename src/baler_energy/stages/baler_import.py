@@ -9,7 +9,7 @@ import numpy as np
 from baler_energy.codecs.upstream.config import EXTRA, Folder, read_config
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
-from baler_energy.files import atomic_path, read_npz
+from baler_energy.files import atomic_path, output_folder, read_npz
 from baler_energy.stages.file_names import CHECKPOINT, COMPRESSED
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ _KNOWN: dict[str, tuple[Any, ...]] = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this stage."""
     parser.add_argument("project", type=Path, metavar="PROJECT_DIR", help="workspaces/WORKSPACE/PROJECT of Baler")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
+    parser.add_argument("--out", type=output_folder, required=True, metavar="DIR", help="folder to write to")
     parser.add_argument(
         "--data",
         type=Path,

@@ -4,11 +4,11 @@ import argparse
 import time
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from pathlib import Path
 from statistics import median, stdev
 
 from baler_energy.config.measuring import Measurement
 from baler_energy.config.options import add_options
+from baler_energy.files import output_file
 from baler_energy.fingerprint import ingredients
 from baler_energy.meters.base import Meter, absent_reason
 from baler_energy.meters.calibration import (
@@ -56,7 +56,9 @@ _SUMS = ("cpu", "dram", "gpu")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the stage's arguments."""
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="write the calibration (JSON) here")
+    parser.add_argument(
+        "--out", type=output_file, required=True, metavar="FILE", help="write the calibration (JSON) here"
+    )
     add_options(parser, Measurement, only=["calibrate_s"])
     add_meter_arguments(parser.add_argument_group("measuring"))
 

@@ -21,7 +21,7 @@ from baler_energy.analysis.writing import Rows, TableWriter, read_parquet, scan
 from baler_energy.codecs.engines import operations_of
 from baler_energy.config.centre import central_points
 from baler_energy.config.study import Study, load_study
-from baler_energy.files import read_json, write_json
+from baler_energy.files import output_folder, read_json, write_json
 from baler_energy.meters.calibration import Calibration, calibration_rows
 from baler_energy.meters.wattmeter import Log, read_log, wattmeter_readings
 from baler_energy.processes import InOrder, mapping
@@ -66,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this stage."""
     parser.add_argument("--study", type=Path, required=True, help="the study (YAML), such as a file under config/")
     parser.add_argument("--results", type=Path, required=True, help="folder of the study's results")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the dataset")
+    parser.add_argument("--out", type=output_folder, required=True, help="folder of the dataset")
     parser.add_argument("--left-out", type=Path, metavar="FILE", help="JSON list of runs that the study left out")
     parser.add_argument(
         "--processes", type=int, default=1, metavar="N", help="processes that read the records (default: 1)"

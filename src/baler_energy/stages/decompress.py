@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from baler_energy.codecs.engines import engine_of, operation_of, options_with
 from baler_energy.config.parameters import Training
 from baler_energy.errors import InputError
-from baler_energy.files import atomic_path
+from baler_energy.files import atomic_path, output_folder
 from baler_energy.meters.options import add_session_arguments
 from baler_energy.stages.file_names import RECONSTRUCTED
 from baler_energy.stages.measured import Measuring, facts_of_work, open_work, warm_up_of, write_record
@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="checkpoint that it was compressed with; none for a transform that is not trained",
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
+    parser.add_argument("--out", type=output_folder, required=True, metavar="DIR", help="folder to write to")
     add_point_arguments(parser)
     add_session_arguments(parser)
 

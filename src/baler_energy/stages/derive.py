@@ -7,8 +7,9 @@ from baler_energy.config.derived import DerivedQuantities, read_derived
 from baler_energy.data.checks import check_columns
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
-from baler_energy.files import remove_temporaries, write_parquet
+from baler_energy.files import output_folder, write_parquet
 from baler_energy.stages.file_names import DERIVED, DERIVED_HISTOGRAMS
+from baler_energy.temporaries import remove_temporaries
 
 __all__ = ["EPILOG", "HELP", "add_arguments", "derive", "run"]
 
@@ -31,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--derived", required=True, metavar="JSON", help="the quantities, as in the key derived of a dataset"
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
+    parser.add_argument("--out", type=output_folder, required=True, metavar="DIR", help="folder to write to")
 
 
 def run(args: argparse.Namespace) -> None:

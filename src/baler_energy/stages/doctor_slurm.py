@@ -4,7 +4,6 @@ import json
 import shlex
 import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from typing import Any
 from baler_energy.errors import InputError, UnavailableError
 from baler_energy.progress import LOG_INTERVAL_S, announce
 from baler_energy.slurm import ask
+from baler_energy.temporaries import temporary_folder
 from baler_energy.vocabulary import Evidence
 
 __all__ = ["diagnose_cluster", "report_cluster", "requests"]
@@ -64,7 +64,7 @@ def diagnose_cluster(
     """
     partitions = _partitions(names)
     # The nodes see the working folder; /tmp is local to each node.
-    with tempfile.TemporaryDirectory(prefix=".baler-energy-doctor-", dir=Path.cwd()) as folder:
+    with temporary_folder(Path.cwd() / "baler-energy-doctor") as folder:
         answers: dict[str, dict[str, Any]] = {}
         jobs: dict[str, str] = {}
         with _cancelled_in_the_end(jobs):

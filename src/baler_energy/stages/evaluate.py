@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
-from baler_energy.files import remove_temporaries, write_json, write_parquet
+from baler_energy.files import output_folder, write_json, write_parquet
 from baler_energy.stages.file_names import ERRORS, HISTOGRAMS, SUMMARY
+from baler_energy.temporaries import remove_temporaries
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--compressed", type=Path, required=True, metavar="FILE", help="the compressed file")
     parser.add_argument("--checkpoint", type=Path, metavar="FILE", help="the codec's checkpoint, if it has one")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
+    parser.add_argument("--out", type=output_folder, required=True, metavar="DIR", help="folder to write to")
 
 
 def run(args: argparse.Namespace) -> None:

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from baler_energy.figures.chapters import figures_of
-from baler_energy.files import write_json
+from baler_energy.files import output_folder, write_json
 from baler_energy.progress import announce, progress
 from baler_energy.stages.file_names import LEFT_OUT
 from baler_energy.variants import CHAPTERS
@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the stage's options."""
     parser.add_argument("--dataset", type=Path, required=True, help="folder of the dataset (Parquet)")
     parser.add_argument("--chapter", choices=tuple(CHAPTERS), required=True, help="chapter of the report")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the figures")
+    parser.add_argument("--out", type=output_folder, required=True, help="folder of the figures")
 
 
 def run(args: argparse.Namespace) -> None:

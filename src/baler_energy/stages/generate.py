@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from baler_energy.errors import InputError
+from baler_energy.files import output_file
 from baler_energy.variants import GENERATORS, load
 
 __all__ = ["EPILOG", "HELP", "add_arguments", "generate", "run"]
@@ -29,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="GEV",
         help="minimum transverse momentum of the hard scatter, by default that of the event generator",
     )
-    parser.add_argument("--out", type=Path, required=True, help="the shard to write (npz)")
+    parser.add_argument("--out", type=output_file, required=True, help="the shard to write (npz)")
 
 
 def run(args: argparse.Namespace) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from baler_energy.files import atomic_path, output_folder
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -28,7 +30,7 @@ before; the findings say which rows were totals.
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this stage."""
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a result of another tool")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the two tables")
+    parser.add_argument("--out", type=output_folder, required=True, help="folder for the two tables")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -60,7 +62,6 @@ def import_files(files: Sequence[Path], out: Path) -> str:
     import pyarrow.parquet as pq
 
     from baler_energy.analysis.schema import arrow_schema, check_columns
-    from baler_energy.files import atomic_path
     from baler_energy.foreign import read_foreign
 
     foreign, findings = read_foreign(files)

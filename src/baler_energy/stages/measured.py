@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from baler_energy.codecs.engines.base import WARM_UP_BATCHES, Work
-from baler_energy.files import remove_temporaries, write_parquet
+from baler_energy.files import discard, write_parquet
 from baler_energy.meters.base import Meter
 from baler_energy.meters.options import make_meters, session_settings
 from baler_energy.meters.segments import Segment
@@ -20,6 +20,7 @@ from baler_energy.provenance import provenance
 from baler_energy.records import Measurement
 from baler_energy.sources import measured
 from baler_energy.stages.file_names import RECORD, SAMPLES
+from baler_energy.temporaries import remove_temporaries
 from baler_energy.vocabulary import Operation
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def open_session(
     `synchronise` waits for the GPU if another process uses it; the default waits for this process's own work.
     """
     out.mkdir(parents=True, exist_ok=True)
-    (out / RECORD).unlink(missing_ok=True)
+    discard(out / RECORD)
     session = measuring.session or Session(measuring.meters, measuring.settings)
     if device.type == "cuda":
         import torch

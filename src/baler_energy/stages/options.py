@@ -16,6 +16,7 @@ from baler_energy.config.options import add_options
 from baler_energy.config.parameters import Count, Name, Parameters, default_schedule
 from baler_energy.cores import allowed_cpus, default_threads
 from baler_energy.errors import UnavailableError
+from baler_energy.files import output_folder
 from baler_energy.meters.visible import hold_first_gpu, number_by_bus
 from baler_energy.progress import announce
 from baler_energy.variants import TIMED_ENGINE
@@ -99,7 +100,7 @@ def add_codec_file_arguments(
         metavar="FILE",
         help="checkpoint of `baler-energy train`; none for a transform that is not trained",
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
+    parser.add_argument("--out", type=output_folder, required=True, metavar="DIR", help="folder to write to")
 
 
 def add_point_arguments(parser: argparse.ArgumentParser, *, defaults: Mapping[str, Any] | None = None) -> None:

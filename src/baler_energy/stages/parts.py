@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -28,6 +27,7 @@ from baler_energy.stages.options import (
     point_options,
 )
 from baler_energy.stages.profiled import Job
+from baler_energy.temporaries import temporary_folder
 from baler_energy.variants import PROFILERS
 from baler_energy.vocabulary import OPERATIONS, Evidence, Quantity
 
@@ -94,8 +94,8 @@ def parts(data: Path, checkpoint: Path, max_batches: int, point: PointOptions, o
         The device is not available.
     """
     refuse_runtime(point, "measuring separate parts")
-    with tempfile.TemporaryDirectory(prefix="baler-energy-") as folder:
-        whole_jobs = [Job(data, checkpoint, name, max_batches, point, Path(folder)) for name in OPERATIONS]
+    with temporary_folder() as folder:
+        whole_jobs = [Job(data, checkpoint, name, max_batches, point, folder) for name in OPERATIONS]
         parameters, reason = whole_jobs[0].parameters(), _refusal(point)
         for job in () if reason else whole_jobs:
             job.check()

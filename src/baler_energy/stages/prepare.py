@@ -13,7 +13,7 @@ from baler_energy.data.checks import check_columns
 from baler_energy.data.ingest import tables_from_file, tables_from_shards
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
-from baler_energy.files import write_json
+from baler_energy.files import output_file, write_json
 from baler_energy.formats import FILE_FORMATS, Request
 from baler_energy.progress import announce
 from baler_energy.stages.file_options import add_file_arguments, number_type, request_of
@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--generated", action="store_true", help="the inputs are shards of `baler-energy generate`")
     parser.add_argument("--rows", type=_row_count, required=True, metavar="N|all", help="number of rows")
     parser.add_argument(
-        "--out", type=Path, required=True, help="the table to write (npz); also writes a json next to it"
+        "--out", type=output_file, required=True, help="the table to write (npz); also writes a json next to it"
     )
     parser.add_argument(
         "--held-out",

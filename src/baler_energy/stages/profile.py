@@ -3,7 +3,6 @@
 import argparse
 import os
 import signal
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,12 +13,14 @@ from baler_energy.config.measuring import Profile
 from baler_energy.config.options import add_options
 from baler_energy.config.parameters import Training
 from baler_energy.errors import UnavailableError
+from baler_energy.files import output_folder
 from baler_energy.profilers.base import Profiler
 from baler_energy.profilers.hotspots import Hotspot, write_hotspots
 from baler_energy.progress import announce
 from baler_energy.stages.file_names import HOTSPOTS
 from baler_energy.stages.options import PointOptions, add_point_arguments, point_options
 from baler_energy.stages.profiled import PROFILED_WARM_UP_BATCHES, Job
+from baler_energy.temporaries import temporary_folder
 from baler_energy.variants import PROFILERS, load
 from baler_energy.vocabulary import OPERATIONS
 
@@ -60,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--profiler", choices=tuple(_PROFILERS), required=True, help="profiler to use")
     add_options(parser, Profile, only=["max_batches", "time_limit_s"])
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
+    parser.add_argument("--out", type=output_folder, required=True, metavar="DIR", help="folder to write to")
     add_point_arguments(parser)
 
 
@@ -102,8 +103,8 @@ def profile(
     Raises `InputError`, and `UnavailableError` if the device is not available.
     """
     refuse_runtime(point, "profiling")
-    with tempfile.TemporaryDirectory(prefix="baler-energy-") as folder:
-        job = Job(data, checkpoint, operation, max_batches, point, Path(folder), time_limit_s)
+    with temporary_folder() as folder:
+        job = Job(data, checkpoint, operation, max_batches, point, folder, time_limit_s)
         parameters = job.parameters()
         try:
             hotspots = _hotspots(job, profiler, out)

@@ -10,7 +10,7 @@ from baler_energy.codecs.engines import operations_of
 from baler_energy.config.sections import Repeats
 from baler_energy.config.study import Point, Study, load_study
 from baler_energy.errors import InputError
-from baler_energy.files import write_json
+from baler_energy.files import output_file, write_json
 from baler_energy.progress import announce
 from baler_energy.records import Measurement
 from baler_energy.rounds import points_so_far, round_file
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--study", type=Path, required=True, help="the study (YAML), such as a file under config/")
     parser.add_argument("--results", type=Path, required=True, help="folder of the study's results")
     parser.add_argument("--round", type=int, required=True, metavar="N", help="number of this round, from 1")
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="file to write (JSON)")
+    parser.add_argument("--out", type=output_file, required=True, metavar="FILE", help="file to write (JSON)")
 
 
 def run(args: argparse.Namespace) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from baler_energy.errors import InputError
 from baler_energy.figures.chapters import figures_of
-from baler_energy.files import read_json, write_text
+from baler_energy.files import output_file, read_json, write_text
 from baler_energy.stages.file_names import DATA_PACKAGE, LEFT_OUT
 from baler_energy.variants import CHAPTERS
 
@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help=f"folders of the chapters' figures; their names are chapters ({', '.join(CHAPTERS)})",
     )
-    parser.add_argument("--out", type=Path, required=True, help="the page to write (.rst)")
+    parser.add_argument("--out", type=output_file, required=True, help="the page to write (.rst)")
 
 
 def run(args: argparse.Namespace) -> None:

@@ -1,7 +1,6 @@
 """Compress and decompress a table without measuring, for errors only."""
 
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from baler_energy.codecs.container import Reader
@@ -9,6 +8,7 @@ from baler_energy.codecs.engines import operation_of
 from baler_energy.data.table import Table
 from baler_energy.stages.file_names import COMPRESSED, RECONSTRUCTED
 from baler_energy.stages.options import PointOptions, configure_torch
+from baler_energy.temporaries import temporary_folder
 
 __all__ = ["RoundTrip", "round_trip"]
 
@@ -40,8 +40,8 @@ def round_trip(data: Path, checkpoint: Path | None, point: PointOptions, scratch
     """
     device = configure_torch(point)
     scratch.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=".round-trip-", dir=scratch) as folder:
-        packed, back = Path(folder, COMPRESSED), Path(folder, RECONSTRUCTED)
+    with temporary_folder(scratch / "round-trip") as folder:
+        packed, back = folder / COMPRESSED, folder / RECONSTRUCTED
         asked = point.asked(data, packed, device, checkpoint=checkpoint)
         with operation_of(point, "compress").compressing(asked) as work, work.running():
             work.finish(work.operation())

@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from baler_energy.data.table import Table
-from baler_energy.files import atomic_path
+from baler_energy.files import atomic_path, discard
 from baler_energy.fingerprint import fingerprint
 from baler_energy.meters.segments import Segment
 from baler_energy.progress import announce
@@ -94,7 +94,7 @@ class SavedTraining:
 
     def remove(self) -> None:
         """Remove the file when the training is complete."""
-        self._path.unlink(missing_ok=True)
+        discard(self._path)
 
     def _read(self) -> None:
         if not self._path.exists():
@@ -114,5 +114,5 @@ class SavedTraining:
         announce(f"Resuming after epoch {len(rows)} from {self._path}, saved by an interrupted attempt.")
 
     def _refuse(self, reason: str) -> None:
-        self._path.unlink()
+        discard(self._path)
         announce(f"{self._path}: not resumed, as {reason}; training starts from the beginning.")

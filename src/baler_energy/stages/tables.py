@@ -5,7 +5,7 @@ from pathlib import Path
 
 from baler_energy.errors import InputError
 from baler_energy.figures import chapters
-from baler_energy.files import atomic_path, write_text
+from baler_energy.files import atomic_path, output_folder, write_text
 from baler_energy.variants import TABLES
 
 __all__ = ["EPILOG", "HELP", "add_arguments", "run", "tables"]
@@ -22,7 +22,7 @@ empty and gives the reason. Tables: {", ".join(TABLES)}.
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the stage's options."""
     parser.add_argument("--dataset", type=Path, required=True, help="folder of the dataset (Parquet)")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the tables")
+    parser.add_argument("--out", type=output_folder, required=True, help="folder of the tables")
 
 
 def run(args: argparse.Namespace) -> None:

@@ -10,6 +10,7 @@ from baler_energy.config.options import add_options, option
 from baler_energy.config.parameters import Training
 from baler_energy.config.recommended import RECOMMENDED, RECOMMENDED_EPOCHS
 from baler_energy.data.table import Table
+from baler_energy.files import output_folder
 from baler_energy.meters.options import add_session_arguments
 from baler_energy.meters.segments import joined
 from baler_energy.stages.file_names import CHECKPOINT, HISTORY
@@ -52,7 +53,7 @@ RECOMMENDED_OPTIONS = {**RECOMMENDED, "epochs": RECOMMENDED_EPOCHS}
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the stage's options."""
     parser.add_argument("--data", type=Path, required=True, metavar="TABLE", help="table of `baler-energy prepare`")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
+    parser.add_argument("--out", type=output_folder, required=True, metavar="DIR", help="folder to write to")
     parser.add_argument(
         "--recommended",
         action="store_true",

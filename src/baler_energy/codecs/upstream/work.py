@@ -1,7 +1,5 @@
 """Shared by Baler's operations: a project's configuration and inputs, and the process around the measured window."""
 
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,11 +17,9 @@ from baler_energy.codecs.upstream.process import Upstream, started
 from baler_energy.config.parameters import Parameters
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
+from baler_energy.temporaries import remove_temporaries, temporary_folder
 
 __all__ = ["Process", "baler_config", "refuse_constants", "workplace", "write_inputs"]
-
-#: Prefix of the folder with a run's projects.
-_PREFIX = ".upstream-"
 
 
 def baler_config(point: Parameters, architecture: Architecture, dtypes: tuple[str, ...]) -> Config:
@@ -72,10 +68,9 @@ def workplace(out: Path) -> Iterator[Path]:
     Folders that killed runs left behind are removed.
     """
     out.mkdir(parents=True, exist_ok=True)
-    for killed in out.glob(f"{_PREFIX}*"):
-        shutil.rmtree(killed, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=out) as folder:
-        yield Path(folder).absolute()
+    remove_temporaries(out)
+    with temporary_folder(out / "upstream") as folder:
+        yield folder.absolute()
 
 
 class Process:

@@ -4,12 +4,13 @@ Source: ``perun.api.decorator.perun`` of version 1.0 and https://perun.readthedo
 """
 
 import logging
-import tempfile
 import threading
+from contextlib import ExitStack
 from typing import Any
 
 from baler_energy.meters.peers.base import PeerMeter, peer_reading, with_sums
 from baler_energy.records import Reading
+from baler_energy.temporaries import temporary_folder
 from baler_energy.vocabulary import Evidence, MeterName, Quantity
 
 __all__ = ["METER", "PerunMeter"]
@@ -28,7 +29,7 @@ class PerunMeter(PeerMeter):
     package = "perun"
 
     def __init__(self) -> None:
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._folder = ExitStack()
         self._perun: Any = None
         self._thread: threading.Thread | None = None
         self._entered = threading.Event()
@@ -41,8 +42,7 @@ class PerunMeter(PeerMeter):
         from perun.configuration import config, save_to_config
         from perun.core import Perun
 
-        self._folder = tempfile.TemporaryDirectory(prefix="perun-")
-        save_to_config("data_out", self._folder.name)
+        save_to_config("data_out", str(self._folder.enter_context(temporary_folder())))
         save_to_config("format", "hdf5")
         logging.getLogger("perun").setLevel(logging.CRITICAL)
         self._perun = Perun(config)
@@ -84,9 +84,7 @@ class PerunMeter(PeerMeter):
         if self._thread is not None:
             self._thread.join(_END_LIMIT_S)
             self._thread = None
-        if self._folder is not None:
-            self._folder.cleanup()
-            self._folder = None
+        self._folder.close()
 
     def _monitor(self) -> None:
         from perun.monitoring.application import Application

@@ -1,11 +1,12 @@
 """Compilation with PyTorch's Inductor, without a cache of earlier compilations."""
 
 import os
-import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from unittest.mock import patch
+
+from baler_energy.temporaries import temporary_folder
 
 __all__ = ["compilation"]
 
@@ -20,11 +21,11 @@ def compilation() -> Iterator[str]:
     import torch._inductor.config as config
 
     with (
-        tempfile.TemporaryDirectory(prefix="baler-energy-") as folder,
-        patch.dict(os.environ, {"TORCHINDUCTOR_CACHE_DIR": folder}),
+        temporary_folder() as folder,
+        patch.dict(os.environ, {"TORCHINDUCTOR_CACHE_DIR": str(folder)}),
         config.patch(compile_threads=1),
         warnings.catch_warnings(),
     ):
         # PyTorch warns of its own calls.
         warnings.simplefilter("ignore")
-        yield folder
+        yield str(folder)

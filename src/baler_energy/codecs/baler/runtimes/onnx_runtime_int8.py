@@ -1,12 +1,11 @@
 """ONNX Runtime on the CPU, with matrix products of 8-bit integers."""
 
 import logging
-import tempfile
-from pathlib import Path
 
 from baler_energy.codecs.baler.runtimes.base import Apply, Layers, Runtime
 from baler_energy.codecs.baler.runtimes.onnx_graph import onnx_model
 from baler_energy.codecs.baler.runtimes.onnx_runtime import in_session
+from baler_energy.temporaries import temporary_folder
 
 __all__ = ["RUNTIME", "load"]
 
@@ -20,8 +19,8 @@ def load(layers: Layers) -> Apply:
     import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    with tempfile.TemporaryDirectory(prefix="baler-energy-") as folder:
-        plain, quantised = (Path(folder, name) for name in ("plain.onnx", "quantised.onnx"))
+    with temporary_folder() as folder:
+        plain, quantised = (folder / name for name in ("plain.onnx", "quantised.onnx"))
         onnx.save(onnx_model(layers), str(plain))
         # It advises a step that is for convolutions and transformers.
         logging.disable(logging.WARNING)
