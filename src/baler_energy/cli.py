@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from baler_energy.errors import BalerEnergyError, UnavailableError
+from baler_energy.signals import Terminated, terminable
 from baler_energy.warm import handed_over
 
 __all__ = ["STAGES", "main", "stage_modules"]
@@ -69,8 +70,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return code
     stage = _wanted(arguments)
     try:
-        args = _parser(arguments).parse_args(arguments)
-        args.run(args)
+        with terminable():
+            args = _parser(arguments).parse_args(arguments)
+            args.run(args)
     except BalerEnergyError as error:
         print(f"baler-energy {stage}: {error}", file=sys.stderr)
         return error.exit_code
@@ -86,6 +88,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(f"baler-energy {stage}: interrupted; no half-written files were left.", file=sys.stderr)
         return 130
+    except Terminated as request:
+        print(f"baler-energy {stage}: ended by {request}; no half-written files were left.", file=sys.stderr)
+        return request.exit_code
     return 0
 
 

@@ -16,7 +16,6 @@ import socket
 import struct
 import subprocess
 import sys
-import tempfile
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
@@ -26,6 +25,7 @@ from typing import Any
 
 from baler_energy.fingerprint import fingerprint
 from baler_energy.forked import SOCKET_VARIABLE
+from baler_energy.temporaries import temporary_folder
 from baler_energy.variants import ENGINES, METERS, load, variant_modules
 
 __all__ = ["handed_over", "warm_start"]
@@ -49,8 +49,8 @@ _LENGTH = struct.Struct("!Q")
 @contextmanager
 def warm_start() -> Iterator[dict[str, str]]:
     """Start the process and yield the variable to add to the jobs' environment; the process ends with the block."""
-    with tempfile.TemporaryDirectory(prefix="baler-energy-") as folder, socket.socket(socket.AF_UNIX) as listening:
-        path = str(Path(folder, "socket"))
+    with temporary_folder() as folder, socket.socket(socket.AF_UNIX) as listening:
+        path = str(folder / "socket")
         listening.bind(path)
         # Jobs that connect before the imports are done wait.
         listening.listen(64)
@@ -159,10 +159,12 @@ def _run(listening: socket.socket, connection: socket.socket) -> None:
     except BaseException:
         sys.excepthook(*sys.exc_info())
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        connection.sendall(bytes([code & 0xFF]))
-        os._exit(code)
+        try:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            connection.sendall(bytes([code & 0xFF]))
+        finally:  # even if the command has ended and takes no answer: this process must not go on forking jobs
+            os._exit(code)
 
 
 def _take(connection: socket.socket) -> Any:

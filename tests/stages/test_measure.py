@@ -6,10 +6,13 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
+import psutil
 import pytest
 
+from baler_energy.cli import main
 from baler_energy.errors import InputError
 from baler_energy.meters.process import ProcessMeter
 from baler_energy.meters.rapl import RaplMeter
@@ -86,6 +89,97 @@ def test_the_record_is_written_and_read_back(tmp_path, capsys):
     record = Measurement.read(out)
     assert record.parameters["command"] == "true --flag"
     assert json.loads(out.read_text())["operation"] == "command"
+
+
+def test_a_record_that_cannot_be_written_is_refused_before_the_command_runs(tmp_path, capsys):
+    mark = tmp_path / "mark"
+    code = main(["measure", "--out", str(tmp_path), "--meters", "process", "--idle-s", "0", "--", "touch", str(mark)])
+    assert code == 2
+    assert "is a folder" in capsys.readouterr().err
+    assert not mark.exists()
+
+
+def test_the_record_can_go_to_a_pipe(tmp_path):
+    pipe, read = tmp_path / "pipe", []
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: read.append(pipe.read_text()), daemon=True)
+    reader.start()
+    assert main(["measure", "--out", str(pipe), "--meters", "process", "--idle-s", "0", "--", "true"]) == 0
+    reader.join(300)
+    assert json.loads(read[0])["operation"] == "command"
+    assert pipe.is_fifo()
+
+
+#: Starts a child that ignores SIGTERM, then waits; at SIGTERM, writes whether the measurement still holds the lock.
+COMMAND = """
+import fcntl, os, signal, subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", "import signal, time\\n"
+    "signal.signal(signal.SIGTERM, signal.SIG_IGN)\\nprint(flush=True)\\ntime.sleep(600)"], stdout=-1)
+child.stdout.readline()
+
+def end(*_):
+    with open(os.environ["BALER_ENERGY_LOCK"]) as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            state = "free"
+        except BlockingIOError:
+            state = "held"
+    with open("state", "w") as file:
+        file.write(state)
+    os._exit(1)
+
+signal.signal(signal.SIGTERM, end)
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+with open("pids.part", "w") as file:
+    file.write(f"{os.getpid()} {child.pid}")
+os.rename("pids.part", "pids")
+time.sleep(600)
+"""
+
+
+def alive(pid):
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_the_command_ends_with_the_measurement_and_before_its_lock(tmp_path, number):
+    code = (
+        "import signal, sys\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from baler_energy import signals\nsignals._GRACE_S = 0.5\n"
+        "from baler_energy.cli import main\nsys.exit(main(sys.argv[1:]))\n"
+    )
+    words = ["measure", "--out", "out/m.json", "--meters", "process", "--idle-s", "0", "--"]
+    with subprocess.Popen(
+        [sys.executable, "-c", code, *words, sys.executable, "-c", COMMAND], cwd=tmp_path, stderr=subprocess.PIPE
+    ) as process:
+        deadline_s = time.monotonic() + 600
+        while not (tmp_path / "pids").exists() and time.monotonic() < deadline_s:
+            time.sleep(0.02)
+        process.send_signal(number)
+        if number is signal.SIGHUP:  # a terminal that is closed sends it twice
+            process.send_signal(number)
+        said = process.communicate(timeout=600)[1].decode()
+    assert process.returncode == 128 + number
+    assert "Traceback" not in said and "no half-written files were left" in said
+    assert not any(alive(int(pid)) for pid in (tmp_path / "pids").read_text().split())
+    assert (tmp_path / "state").read_text() == "held"
+    assert not (tmp_path / "out").exists()
+
+
+def test_nohup_is_respected(tmp_path):
+    words = ["measure", "--meters", "process", "--idle-s", "0", "--", "sh", "-c", f"touch {tmp_path}/on; read line"]
+    code = "import signal, sys\nsignal.signal(signal.SIGHUP, signal.SIG_IGN)\nfrom baler_energy.cli import main\n" \
+        "sys.exit(main(sys.argv[1:]))"  # fmt: skip
+    with subprocess.Popen([sys.executable, "-c", code, *words], stdin=subprocess.PIPE) as process:
+        deadline_s = time.monotonic() + 600
+        while not (tmp_path / "on").exists() and time.monotonic() < deadline_s:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGHUP)
+        process.communicate(b"\n", timeout=600)
+    assert process.returncode == 0
 
 
 def test_an_interrupt_leaves_no_partial_file(tmp_path):

@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -68,6 +69,19 @@ def test_its_children_end_with_it(tmp_path, limit):
     while alive(int(mark.read_text())) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not alive(int(mark.read_text()))
+
+
+def test_its_children_end_with_the_stage(tmp_path):
+    code = (
+        "from baler_energy.signals import terminable\nfrom baler_energy.stages.peer import run_limited\n"
+        "with terminable():\n    run_limited(['sh', '-c', 'sleep 600 & echo $! > part; mv part pid; wait'], 600.0)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, stderr=subprocess.DEVNULL) as process:
+        deadline = time.monotonic() + 300
+        while not (tmp_path / "pid").exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.terminate()
+    assert not alive(int((tmp_path / "pid").read_text()))
 
 
 # the stage

@@ -5,14 +5,15 @@ import shutil
 import subprocess
 import uuid
 from collections.abc import Sequence
-from pathlib import Path
 
 from baler_energy.errors import BalerEnergyError, InputError
+from baler_energy.files import output_file
 from baler_energy.meters.base import Meter
 from baler_energy.meters.options import add_session_arguments, make_meters, meter_class, session_settings
 from baler_energy.meters.session import Outcome, Session, SessionSettings
 from baler_energy.provenance import provenance
 from baler_energy.records import Measurement, Reading
+from baler_energy.signals import end_tree
 from baler_energy.sources import meter_modules, stage
 from baler_energy.vocabulary import Operation, Quantity
 
@@ -27,7 +28,10 @@ examples:
 
 The command runs once (with --repeat: until the window is long enough), without a shell. Its output is not redirected;
 the summary follows on standard output. If the command fails, its exit code is returned, and nothing is summarised or
-recorded."""
+recorded. If `measure` is interrupted, the command ends as well.
+
+Only one measurement runs at a time on a machine. The longest wait for another one is 4 hours, or
+BALER_ENERGY_LOCK_WAIT_S seconds if this environment variable is set."""
 
 
 class CommandFailedError(BalerEnergyError):
@@ -41,7 +45,7 @@ class CommandFailedError(BalerEnergyError):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the stage's arguments."""
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write the record (JSON) to this file")
+    parser.add_argument("--out", type=output_file, metavar="FILE", help="write the record (JSON) to this file")
     parser.add_argument(
         "--repeat", action="store_true", help="repeat the command until the window is --min-window-s long"
     )
@@ -87,7 +91,7 @@ def measure(
 
     def operation() -> None:
         try:
-            returncode = subprocess.run(command, check=False).returncode
+            returncode = _ended(command)
         except OSError as error:
             raise InputError(f"The command {command[0]!r} cannot be run: {error.strerror}.") from error
         if returncode != 0:
@@ -96,6 +100,16 @@ def measure(
     with Session(meters, settings) as session:
         outcome = session.run(operation, once=not repeat)
     return _record(command, outcome)
+
+
+def _ended(command: Sequence[str]) -> int:
+    """Run a command and return its exit code; if this process has to end, all of the command ends before the lock."""
+    with subprocess.Popen(command) as process:
+        try:
+            return process.wait()
+        except BaseException:
+            end_tree(process.pid)
+            raise
 
 
 def summary(record: Measurement) -> str:

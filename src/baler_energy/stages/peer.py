@@ -7,23 +7,22 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from baler_energy.config.measuring import Peers
 from baler_energy.config.options import add_options
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
-from baler_energy.files import read_json, write_json
+from baler_energy.files import discard, output_folder, read_json, write_json
 from baler_energy.meters.options import add_session_arguments, meter_class
 from baler_energy.meters.peers.base import peer_version
 from baler_energy.progress import announce
 from baler_energy.stages import train
 from baler_energy.stages.file_names import PEER_RESULT, RECORD
 from baler_energy.stages.options import DEFAULTS, add_point_arguments, point_options
+from baler_energy.temporaries import temporary_folder
 from baler_energy.vocabulary import PEERS, MeterName, Operation
 
 __all__ = ["EPILOG", "HELP", "add_arguments", "run", "run_limited"]
@@ -48,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the stage's options."""
     parser.add_argument("--tool", type=MeterName, choices=PEERS, required=True, metavar="TOOL", help=", ".join(PEERS))
     parser.add_argument("--data", type=Path, required=True, metavar="TABLE", help="table of `baler-energy prepare`")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write to")
+    parser.add_argument("--out", type=output_folder, required=True, metavar="DIR", help="folder to write to")
     add_options(parser, Peers, only=["time_limit_s"])
     train.add_training_arguments(parser)
     add_point_arguments(parser, defaults=DEFAULTS)
@@ -64,10 +63,10 @@ def run(args: argparse.Namespace) -> None:
         An option or the table is wrong, for any tool.
     """
     point = point_options(args, DEFAULTS)
-    (args.out / PEER_RESULT).unlink(missing_ok=True)
-    with tempfile.TemporaryDirectory(prefix="baler-energy-peer-") as folder:
-        reason = run_limited(_command(args, Path(folder)), args.time_limit_s)
-        record = Path(folder) / RECORD
+    discard(args.out / PEER_RESULT)
+    with temporary_folder() as folder:
+        reason = run_limited(_command(args, folder), args.time_limit_s)
+        record = folder / RECORD
         measurement = read_json(record) if reason is None else None
     if measurement is None:
         announce(f"{args.tool}: {reason}")
@@ -111,13 +110,12 @@ def run_limited(command: Sequence[str], limit_s: float) -> str | None:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
         )
-        with _terminable():
-            try:
-                returncode: int | None = process.wait(limit_s)
-            except subprocess.TimeoutExpired:
-                returncode = None
-            finally:
-                _end_group(process)
+        try:
+            returncode: int | None = process.wait(limit_s)
+        except subprocess.TimeoutExpired:
+            returncode = None
+        finally:
+            _end_group(process)
         output.seek(0)
         lines = [line.rstrip() for line in output if line.strip()]
     for line in lines:
@@ -165,20 +163,3 @@ def _end_group(process: subprocess.Popen[bytes]) -> None:
             os.killpg(process.pid, number)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(_GRACE_S)
-
-
-@contextlib.contextmanager
-def _terminable() -> Iterator[None]:
-    """Turn SIGTERM into an exception that ends this process, so that the other group is ended first."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def leave(number: int, _: FrameType | None) -> None:
-        raise SystemExit(128 + number)
-
-    before = signal.signal(signal.SIGTERM, leave)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

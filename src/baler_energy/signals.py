@@ -1,0 +1,70 @@
+"""How a process of ours ends when it is asked to: everything is closed and removed, and its children end first."""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+
+__all__ = ["Terminated", "end_tree", "handling", "terminable"]
+
+#: What asks a process to end: `kill`, SLURM and containers (SIGTERM), and a terminal that is closed (SIGHUP).
+_REQUESTS = (signal.SIGTERM, signal.SIGHUP)
+#: How long a process may take to end after SIGTERM, before it is killed (s). Containers allow ten seconds in all.
+_GRACE_S = 5.0
+
+
+class Terminated(BaseException):
+    """A signal asked this process to end."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.exit_code = 128 + number
+
+
+@contextmanager
+def handling(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Call `handler` for a request to end; requests that this process ignores (`nohup`) stay ignored."""
+    if threading.current_thread() is not threading.main_thread():  # where Python allows no handlers
+        yield
+        return
+    known = {number: signal.getsignal(number) for number in _REQUESTS}
+    before = {number: one for number, one in known.items() if one not in (None, signal.SIG_IGN)}
+    for number in before:
+        signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        for number, one in before.items():
+            signal.signal(number, one)
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Turn a request to end into `Terminated`, so that files are removed, children ended and locks released."""
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        for again in _REQUESTS:  # a terminal sends SIGHUP twice, and the second must not interrupt the ending
+            signal.signal(again, signal.SIG_IGN)
+        raise Terminated(number)
+
+    with handling(leave):
+        yield
+
+
+def end_tree(pid: int) -> None:
+    """End a child process and its descendants: ask first, and kill those that have not ended after a while."""
+    import psutil
+
+    left: list[psutil.Process] = []
+    with suppress(psutil.NoSuchProcess):
+        left.append(psutil.Process(pid))
+    for end in (psutil.Process.terminate, psutil.Process.kill):
+        for process in list(left):
+            with suppress(psutil.NoSuchProcess):
+                left += [child for child in process.children(recursive=True) if child not in left]
+        for process in left:
+            with suppress(psutil.Error):
+                end(process)
+        with suppress(KeyboardInterrupt):  # impatience only shortens the wait
+            _, left = psutil.wait_procs(left, timeout=_GRACE_S)
