@@ -1,12 +1,9 @@
-"""The parts of a session: contamination, lock, shared baselines, derived readings, poller, options."""
+"""The parts of a session: contamination, shared baselines, derived readings, poller, options."""
 
 import argparse
-import fcntl
 import json
-import os
 import subprocess
 import sys
-import threading
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -19,7 +16,6 @@ from baler_energy.errors import InputError, UnavailableError
 from baler_energy.meters.contamination import CpuTimes, contamination, tree_cpu_s
 from baler_energy.meters.derived import derived_readings
 from baler_energy.meters.idle import IdleCache, baseline_key
-from baler_energy.meters.lock import LOCK_VARIABLE, MachineLock
 from baler_energy.meters.options import add_session_arguments, make_meters, session_settings
 from baler_energy.meters.poller import Poller, least_pause_s
 from baler_energy.meters.settings import SessionSettings
@@ -53,74 +49,6 @@ def test_cpu_time_of_ended_and_living_children_is_ours():
         living_s = tree_cpu_s()
         child.stdin.close()
     assert living_s - ended_s >= 0.15  # the kernel reports children's times in hundredths of a second
-
-
-def test_the_environment_names_another_lock_but_an_argument_wins(tmp_path, monkeypatch):
-    monkeypatch.setenv(LOCK_VARIABLE, str(tmp_path / "node"))
-    assert MachineLock().path == tmp_path / "node"
-    assert MachineLock(tmp_path / "own").path == tmp_path / "own"
-    monkeypatch.setenv(LOCK_VARIABLE, "")
-    assert str(MachineLock().path) == "/tmp/baler-energy.lock"
-
-
-def test_lock_excludes_other_descriptors_until_released(tmp_path, capsys):
-    path = tmp_path / "lock"
-    taken = threading.Event()
-
-    def wait():
-        with MachineLock(path):
-            taken.set()
-
-    with MachineLock(path):
-        thread = threading.Thread(target=wait)
-        thread.start()
-        deadline_s = time.monotonic() + 600
-        while "Waiting for another measurement" not in capsys.readouterr().err:
-            assert time.monotonic() < deadline_s
-            time.sleep(0.01)
-        assert not taken.is_set()
-    thread.join()
-    assert taken.is_set()
-
-
-def test_lock_is_freed_when_its_holder_dies(tmp_path, capsys):
-    path = tmp_path / "lock"
-    code = f"import sys, time\nfrom pathlib import Path\nfrom baler_energy.meters.lock import MachineLock\n" \
-        f"MachineLock(Path({str(path)!r})).acquire()\nprint(flush=True)\ntime.sleep(60)\n"  # fmt: skip
-    with subprocess.Popen([sys.executable, "-c", code], stdout=-1) as holder:
-        holder.stdout.readline()
-        with path.open() as file, pytest.raises(BlockingIOError):
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        holder.kill()
-        holder.wait()
-        with MachineLock(path):
-            assert "Waiting" not in capsys.readouterr().err
-
-
-def test_lock_refuses_links_and_other_things(tmp_path):
-    target = tmp_path / "precious"
-    target.write_text("data")
-    (tmp_path / "link").symlink_to(target)
-    with pytest.raises(InputError, match="is a link"):
-        MachineLock(tmp_path / "link").acquire()
-    assert target.read_text() == "data"
-    os.mkfifo(tmp_path / "pipe")
-    for name in ("pipe", "."):
-        with pytest.raises(InputError, match="not a plain file"):
-            MachineLock(tmp_path / name).acquire()
-
-
-def test_a_measurement_inside_another_is_an_error_not_a_deadlock(tmp_path):
-    code = (
-        "import subprocess, sys\nfrom pathlib import Path\nfrom baler_energy.meters.lock import MachineLock\n"
-        "lock = MachineLock(Path(sys.argv[1]))\n"
-        "lock.acquire()\n"
-        "if len(sys.argv) == 2: sys.exit(subprocess.run([sys.executable, __file__, sys.argv[1], '']).returncode)\n"
-    )
-    script = tmp_path / "script.py"
-    script.write_text(code)
-    done = subprocess.run([sys.executable, script, tmp_path / "lock"], capture_output=True, text=True, timeout=600)
-    assert "inside another measurement" in done.stderr
 
 
 def idle(start: datetime, duration_s: float = 10.0) -> Idle:

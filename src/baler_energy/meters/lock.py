@@ -3,22 +3,34 @@
 import contextlib
 import errno
 import fcntl
+import math
 import os
+import shlex
 import stat
+import time
 from pathlib import Path
 from typing import Self
 
 import psutil
 
-from baler_energy.errors import InputError
+from baler_energy.errors import BalerEnergyError, InputError
 from baler_energy.progress import announce
 
-__all__ = ["DEFAULT_LOCK", "LOCK_VARIABLE", "MachineLock"]
+__all__ = ["DEFAULT_LOCK", "LOCK_VARIABLE", "WAIT_VARIABLE", "MachineLock"]
 
 #: Not `tempfile.gettempdir()`: clusters often set TMPDIR to a different folder for each job.
 DEFAULT_LOCK = Path("/tmp/baler-energy.lock")
 #: Sets another file, for nodes where each job has a private /tmp; the file must be in a folder shared by all jobs.
 LOCK_VARIABLE = "BALER_ENERGY_LOCK"
+#: Sets the longest wait for other measurements (s); "inf": no limit.
+WAIT_VARIABLE = "BALER_ENERGY_LOCK_WAIT_S"
+#: Without the variable: as long as a training of a study may take on a cluster.
+_WAIT_S = 4 * 3600.0
+#: Time between two tries (s): `flock` itself either waits for ever or not at all.
+_PAUSE_S = 0.25
+#: flock only needs read permission, so all users can share one file.
+_MODE = 0o644
+_COMMAND_CHARACTERS = 200
 
 
 class MachineLock:
@@ -41,21 +53,27 @@ class MachineLock:
         Raises
         ------
         InputError
-            The path is a link or not a regular file, or an ancestor of this process holds the lock (a deadlock).
+            The file cannot be used: a link, not a regular file, not readable. Or an ancestor of this process holds the
+            lock (a deadlock), or `WAIT_VARIABLE` is not a time.
+        BalerEnergyError
+            Another measurement still holds the lock after the longest wait.
         """
-        if self._descriptor is not None:
-            return
-        descriptor = self._open()
-        try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                self._announce(descriptor)
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
-        except BaseException:
-            os.close(descriptor)
-            raise
-        self._descriptor = descriptor
+        limit_s, start_s, said = _longest_wait_s(), time.monotonic(), False
+        while self._descriptor is None and not self._try():
+            if time.monotonic() - start_s >= limit_s:
+                raise BalerEnergyError(
+                    f"{self.path} is still locked by another measurement, after a wait of {limit_s:g} s: "
+                    f"{self._holder()}. Wait longer ({WAIT_VARIABLE}=SECONDS, or inf), end that process, or measure at "
+                    f"the same time with another lock file ({LOCK_VARIABLE}=FILE): then each of the two energies "
+                    "includes that of the other measurement."
+                )
+            if not said:
+                said = True
+                announce(
+                    f"Waiting for another measurement on this machine, which locks {self.path}: {self._holder()}. "
+                    f"Longest wait: {limit_s:g} s ({WAIT_VARIABLE})."
+                )
+            time.sleep(_PAUSE_S)
 
     def release(self) -> None:
         """Release the lock; does nothing if it is not held."""
@@ -71,36 +89,81 @@ class MachineLock:
         self.release()
 
     def _open(self) -> int:
-        # flock only needs read permission, so all users can share one file. The file is created in a separate call:
-        # the kernel (fs.protected_regular) refuses O_CREAT on another user's file in a shared folder. O_NOFOLLOW
-        # rejects a link, and O_NONBLOCK prevents blocking on a named pipe.
+        # The file is created in a separate call: the kernel (fs.protected_regular) refuses O_CREAT on another user's
+        # file in a shared folder. O_NOFOLLOW rejects a link, and O_NONBLOCK prevents blocking on a named pipe.
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(FileExistsError):
-            os.close(os.open(self.path, flags | os.O_CREAT | os.O_EXCL, 0o644))
         try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with contextlib.suppress(FileExistsError):
+                os.close(os.open(self.path, flags | os.O_CREAT | os.O_EXCL, _MODE))
             descriptor = os.open(self.path, flags)
         except OSError as error:
             if error.errno == errno.ELOOP:
                 raise InputError(f"{self.path}: is a link; a lock file must be a plain file. Remove it.") from error
-            raise
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise InputError(self._unusable(error)) from error
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
             os.close(descriptor)
             raise InputError(f"{self.path}: is not a plain file; a lock file must be one. Remove it.")
+        # The user's umask may have taken permissions away. A file with contents is somebody's, not a lock.
+        if not found.st_size and found.st_mode & _MODE != _MODE:
+            with contextlib.suppress(PermissionError):  # it belongs to another user
+                os.fchmod(descriptor, _MODE)
         return descriptor
 
-    def _announce(self, descriptor: int) -> None:
-        holder = _holder(os.fstat(descriptor).st_ino)
-        if holder is not None and holder in {parent.pid for parent in psutil.Process().parents()}:
+    def _unusable(self, error: OSError) -> str:
+        other = f"choose another file for all measurements on this machine with {LOCK_VARIABLE}=FILE"
+        try:
+            found = self.path.stat()
+        except OSError:
+            return f"{self.path}: the lock file cannot be created: {error.strerror}. To solve it, {other}."
+        owner, mode = _user(found.st_uid), stat.S_IMODE(found.st_mode)
+        return (
+            f"{self.path}: the lock file cannot be opened: {error.strerror}. It belongs to {owner} and has mode "
+            f"{mode:04o}. Ask its owner or root for `chmod a+r {self.path}`, or {other}."
+        )
+
+    def _try(self) -> bool:
+        """Lock the file unless another process has locked it, or it was removed meanwhile; return whether it worked."""
+        descriptor = self._open()
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(os.fstat(descriptor), self.path.stat()):
+                self._descriptor = descriptor
+        except (BlockingIOError, FileNotFoundError):
+            pass
+        except OSError as error:
             raise InputError(
-                f"This runs inside another measurement (process {holder}), which holds {self.path}: a measured "
+                f"{self.path}: cannot be locked: {error.strerror}. Set {LOCK_VARIABLE} to a file on a local disk."
+            ) from error
+        finally:
+            if self._descriptor is None:
+                os.close(descriptor)
+        return self._descriptor is not None
+
+    def _holder(self) -> str:
+        """Describe the process that holds the lock; raise `InputError` if it is an ancestor, which waits for us."""
+        pid = _locked_by(self.path.stat().st_ino)
+        if pid is not None and pid in {parent.pid for parent in psutil.Process().parents()}:
+            raise InputError(
+                f"This runs inside another measurement (process {pid}), which holds {self.path}: a measured "
                 "command cannot start its own measurement. Run only one of the two."
             )
-        who = f" (process {holder})" if holder else ""
-        announce(f"Waiting for another measurement on this machine{who}, which holds {self.path}.")
+        return _described(pid) if pid else "a process that is not visible from here, such as one in another container"
 
 
-def _holder(inode: int) -> int | None:
+def _longest_wait_s() -> float:
+    text = os.environ.get(WAIT_VARIABLE)
+    try:
+        wait_s = float(text) if text else _WAIT_S
+    except ValueError:
+        wait_s = math.nan
+    if not wait_s >= 0:
+        raise InputError(f"{WAIT_VARIABLE}={text}: must be a time in seconds, at least 0, or inf.")
+    return wait_s
+
+
+def _locked_by(inode: int) -> int | None:
     """Find the process that holds the lock on a file, from Linux's table of locks."""
     try:
         lines = Path("/proc/locks").read_text(encoding="ascii").splitlines()
@@ -112,3 +175,26 @@ def _holder(inode: int) -> int | None:
         if len(fields) > 5 and fields[1] == "FLOCK" and fields[5].endswith(f":{inode}"):
             return int(fields[4])
     return None
+
+
+def _described(pid: int) -> str:
+    try:
+        process = psutil.Process(pid)
+        user, words = process.username(), process.cmdline()
+        # The command line of a forked job is that of the process that forks; a study has started it.
+        while "baler_energy.warm" in words and (parent := process.parent()) is not None:
+            process, words = parent, parent.cmdline()
+    except psutil.Error:
+        return f"process {pid}"
+    # Another user may have put a terminal's control sequences there.
+    command = "".join(one if one.isprintable() else "?" for one in shlex.join(words))
+    return f"process {pid} of user {user}: {command[:_COMMAND_CHARACTERS]}"
+
+
+def _user(number: int) -> str:
+    import pwd
+
+    try:
+        return f"user {pwd.getpwuid(number).pw_name}"
+    except KeyError:
+        return f"user {number}"
