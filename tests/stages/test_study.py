@@ -1,12 +1,24 @@
-"""The subcommand ``study``: how it ends its Snakemake."""
+"""The subcommand ``study``: how it ends its Snakemake, and which processes it waits for."""
 
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
+import psutil
+import pytest
+import yaml
+
+from baler_energy.stages import study
+
+#: A guard against hangs (s).
+LIMIT_S = 300
+COMMAND = Path(sys.executable).with_name("baler-energy")
 #: Replaces Snakemake: runs until SIGTERM, then takes a moment to end, as Snakemake does.
 SNAKEMAKE = """
 import signal, sys, time
@@ -39,3 +51,140 @@ def test_sigterm_ends_snakemake_too(tmp_path: Path) -> None:
     _, said = process.communicate(timeout=60)
     assert (tmp_path / "ended").exists() and process.returncode == 11, "it waited for Snakemake, and passed its code on"
     assert b"Asked to stop" in said and b"Traceback" not in said
+
+
+# which processes it waits for
+
+#: Replaces Snakemake: runs until there is a file ``go``, and writes an empty report.
+SHORT_SNAKEMAKE = """
+import sys, time
+from pathlib import Path
+
+if "--report" in sys.argv:
+    report = Path(sys.argv[sys.argv.index("--report") + 1])
+    report.parent.mkdir(parents=True, exist_ok=True)
+    sys.exit(report.touch())
+with Path("started").open("a") as file:
+    file.write("x")
+while not Path("go").exists():
+    time.sleep(0.02)
+"""
+STUDY = {
+    "name": "tiny",
+    "country": "CHE",
+    "data": {"toy": {"source": "toy"}},
+    "design": "factorial",
+    "axes": {"rows": [400], "epochs": [1]},
+}
+#: A job that lasts until it is killed, in its idle baseline.
+JOB = ("measure", "--meters", "process", "--idle-s", "600", "--", "true")
+
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Return a function that starts our command in a folder with a study; all of them end with the test."""
+    (tmp_path / "modules" / "snakemake").mkdir(parents=True)
+    (tmp_path / "modules" / "snakemake" / "__init__.py").touch()
+    (tmp_path / "modules" / "snakemake" / "__main__.py").write_text(SHORT_SNAKEMAKE)
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(STUDY))
+    path = os.pathsep.join([str(tmp_path / "modules"), *sys.path])
+
+    with ExitStack() as stack:
+
+        def run(*words: str, **environment: str) -> "subprocess.Popen[str]":
+            process = stack.enter_context(
+                subprocess.Popen(
+                    [COMMAND, *words],
+                    cwd=tmp_path,
+                    env=os.environ | {"PYTHONPATH": path} | environment,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    text=True,
+                )
+            )
+            stack.callback(process.kill)
+            return process
+
+        yield run
+
+
+def start_study(start: Start) -> "subprocess.Popen[str]":
+    return start("study", "--configfile", "study.yaml", "--profile", "none")
+
+
+def running(process: "subprocess.Popen[str]") -> bool:
+    """Whether our command runs, rather than what starts it."""
+    return COMMAND.name in " ".join(psutil.Process(process.pid).cmdline()[:2])
+
+
+def wait_for(condition: Callable[[], Any], what: str) -> Any:
+    deadline_s = time.monotonic() + LIMIT_S
+    while time.monotonic() < deadline_s:
+        if found := condition():
+            return found
+        time.sleep(0.02)
+    pytest.fail(f"no {what} within {LIMIT_S} s")
+
+
+def test_of_two_studies_that_start_at_once_one_runs(start, tmp_path):
+    both = [start_study(start) for _ in range(2)]
+    wait_for(lambda: any(one.poll() is not None for one in both), "end of the second")
+    (refused,) = (one for one in both if one.poll() is not None)
+    (first,) = (one for one in both if one is not refused)
+    (said,) = refused.communicate()[0].splitlines()
+    assert refused.returncode == 1, said
+    assert f"Another Snakemake (process {first.pid} on " in said and "is running in this folder" in said
+    (tmp_path / "go").touch()
+    assert first.wait(LIMIT_S) == 0, first.communicate()[0]
+    assert (tmp_path / "started").read_text() == "x"
+    again = start_study(start)
+    assert again.wait(LIMIT_S) == 0, again.communicate()[0]
+
+
+def test_a_study_that_was_killed_but_not_its_snakemake_refuses_another(start, tmp_path):
+    first = start_study(start)
+    wait_for((tmp_path / "started").exists, "Snakemake")
+    (snakemake,) = psutil.Process(first.pid).children()
+    first.kill()
+    second = start_study(start)
+    assert second.wait(LIMIT_S) == 1
+    assert f"Another Snakemake (process {snakemake.pid})" in second.communicate()[0]
+    (tmp_path / "go").touch()
+
+
+@pytest.mark.parametrize("mark", [None, "results/another"])
+def test_a_process_that_is_no_job_of_the_study_does_not_block_it(start, tmp_path, mark):
+    variables = {} if mark is None else {study._RESULTS_VARIABLE: str(tmp_path / mark)}
+    other = start(*JOB, **variables)
+    wait_for(lambda: running(other), "other process")
+    (tmp_path / "go").touch()
+    first = start_study(start)
+    assert first.wait(LIMIT_S) == 0, first.communicate()[0]
+    assert "Waiting" not in first.communicate()[0]
+    assert other.poll() is None
+
+
+def test_a_job_that_a_killed_snakemake_left_is_waited_for(start, tmp_path, monkeypatch):
+    monkeypatch.setenv(study._RESULTS_VARIABLE, "")  # restored after the test
+    study.mark_jobs(tmp_path / "results" / "tiny")
+    orphan = start(*JOB)
+    wait_for(lambda: running(orphan), "orphan")
+    (tmp_path / "go").touch()
+    first = start_study(start)
+    assert first.stdout is not None
+    said = first.stdout.readline()
+    assert "Waiting for jobs of a killed run" in said and f"kill {orphan.pid}" in said
+    assert not (tmp_path / "started").exists()
+    orphan.kill()
+    orphan.wait()
+    assert first.wait(LIMIT_S) == 0, first.communicate()[0]
+
+
+def test_results_that_cannot_be_written_are_refused(start, tmp_path):
+    (tmp_path / "results").touch()
+    refused = start_study(start)
+    assert refused.wait(LIMIT_S) == 2
+    assert "results/tiny: cannot be written: Not a directory" in refused.communicate()[0]
+    assert not (tmp_path / "started").exists()

@@ -1,7 +1,10 @@
 """Subcommand ``study``: run a whole study with Snakemake and write its report; also restart after a crash."""
 
 import argparse
+import fcntl
+import math
 import os
+import platform
 import shutil
 import signal
 import subprocess
@@ -16,14 +19,18 @@ import psutil
 
 from baler_energy.config.study import load_study
 from baler_energy.errors import BalerEnergyError
+from baler_energy.files import output_folder
 from baler_energy.progress import LOG_INTERVAL_S, announce
 from baler_energy.runnable import runnable
+from baler_energy.signals import handling
 from baler_energy.warm import warm_start
 
-__all__ = ["EPILOG", "HELP", "add_arguments", "run", "run_study"]
+__all__ = ["EPILOG", "HELP", "add_arguments", "mark_jobs", "run", "run_study"]
 
 #: Longest wait for an answer from SLURM's clients (s).
 _CLIENT_LIMIT_S = 60
+#: Environment variable of a study's jobs: the folder of its results.
+_RESULTS_VARIABLE = "BALER_ENERGY_RESULTS"
 HELP = "run a whole study with Snakemake and write its report; also restarts one that was killed"
 EPILOG = """\
 examples, from the root of the repository:
@@ -32,8 +39,9 @@ examples, from the root of the repository:
   baler-energy study --configfile config/studies/worth.yaml mine.yaml   one with changed keys
   baler-energy study --profile slurm                            on a cluster
 
-Finished steps are kept. After a crash or a kill, the same command waits for jobs that are still running (on a cluster
-it cancels them), releases Snakemake's lock and repeats unfinished steps.
+Finished steps are kept. After a crash or a kill, the same command waits for the study's jobs that are still running
+(on a cluster it cancels them), releases Snakemake's lock and repeats unfinished steps. Only one study runs in a folder
+at a time.
 """
 
 
@@ -76,12 +84,19 @@ def run_study(configfiles: Sequence[Path], where: Sequence[str]) -> Path:
     ------
     UnavailableError
         The machine lacks an engine that the study requires.
+    InputError
+        The results cannot be written.
     BalerEnergyError
-        Another Snakemake runs in this folder, or a step failed.
+        Another study or Snakemake runs in this folder, or a step failed.
     """
     study, _ = runnable(load_study(configfiles))
-    _await_orphans()
-    options = ["--configfile", *map(str, configfiles)]
+    results = output_folder(f"results/{study.name}")
+    with _alone():
+        _await_orphans(results)
+        return _run_steps(results, ["--configfile", *map(str, configfiles)], where)
+
+
+def _run_steps(results: Path, options: Sequence[str], where: Sequence[str]) -> Path:
     locks = Path(".snakemake/locks")
     if locks.is_dir() and any(locks.iterdir()):
         _cancel_orphans()
@@ -93,10 +108,10 @@ def run_study(configfiles: Sequence[Path], where: Sequence[str]) -> Path:
         code = _snakemake(*where, *options, variables=variables)
     if code != 0:
         raise BalerEnergyError(
-            f"Some steps failed or were stopped; logs are under results/{study.name}/logs, as named above. Finished "
+            f"Some steps failed or were stopped; logs are under {results}/logs, as named above. Finished "
             "steps are kept: fix the cause of a failure, if any, and run the same command again."
         )
-    report = Path("results") / study.name / "report.html"
+    report = results / "report.html"
     if _snakemake("--report", str(report), *options) != 0:
         raise BalerEnergyError("The study is done, but its report could not be written; see the messages above.")
     return report
@@ -124,52 +139,87 @@ def _snakemake(*options: str, variables: Mapping[str, str] = MappingProxyType({}
 
 @contextmanager
 def _terminating(process: "subprocess.Popen[bytes]") -> Iterator[None]:
-    """Pass SIGTERM on to a process, which would otherwise go on alone."""
+    """Pass a request to end on to a process, which would otherwise go on alone."""
 
-    def terminate(signal_number: int, frame: FrameType | None) -> None:
-        announce("Asked to stop (SIGTERM): waiting for Snakemake, which first lets its running jobs finish.")
-        process.terminate()
+    def terminate(number: int, frame: FrameType | None) -> None:
+        process.terminate()  # before the message, as the terminal may be gone
+        name = signal.Signals(number).name
+        announce(f"Asked to stop ({name}): waiting for Snakemake, which first lets its running jobs finish.")
 
-    before = signal.signal(signal.SIGTERM, terminate)
-    try:
+    with handling(terminate):
         yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
-def _await_orphans() -> None:
-    """Wait for jobs that a killed Snakemake left running; refuse to run while another Snakemake runs."""
-    last_said = 0.0
-    while others := _workers_here():
-        for process, command in others:
-            if "snakemake" in command:
-                raise BalerEnergyError(
-                    f"Another Snakemake (process {process.pid}) is running in this folder. Wait for it, or stop it "
-                    f"with `kill -INT {process.pid}`, then run again."
-                )
+def mark_jobs(results: Path) -> None:
+    """Mark the jobs that this process starts as those of a study, so that they are recognised if they outlive it."""
+    os.environ[_RESULTS_VARIABLE] = str(results.resolve())
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Refuse to run while another study or Snakemake runs in this folder: two would wait for each other, or worse."""
+    path = Path(".snakemake", "study.lock")
+    path.parent.mkdir(exist_ok=True)
+    with path.open("a+", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            file.seek(0)
+            raise _occupied(file.read()) from error
+        except OSError:  # this file system has no locks
+            pass
+        file.truncate(0)
+        file.write(f"{os.getpid()} on {platform.node()}")
+        file.flush()
+        for process in _running({"snakemake"}):
+            if process.info["cwd"] == str(Path.cwd()):
+                raise _occupied(str(process.pid))
+        yield
+
+
+def _occupied(process: str) -> BalerEnergyError:
+    return BalerEnergyError(
+        f"Another Snakemake (process {process}) is running in this folder. Wait for it, or end it with `kill`, which "
+        "lets its running jobs finish; then run again."
+    )
+
+
+def _await_orphans(results: Path) -> None:
+    """Wait for jobs of this study that a killed Snakemake left running."""
+    last_said = -math.inf
+    while orphans := [str(process.pid) for process in _orphans(results)]:
         if time.monotonic() - last_said > LOG_INTERVAL_S:
             last_said = time.monotonic()
-            announce(f"Waiting for jobs of a killed run: processes {', '.join(str(p.pid) for p, _ in others)}.")
+            announce(
+                f"Waiting for jobs of a killed run: processes {', '.join(orphans)}. To end them instead: kill "
+                f"{' '.join(orphans)}"
+            )
         time.sleep(0.5)
 
 
-def _workers_here() -> list[tuple[psutil.Process, str]]:
-    """Find processes of this workflow in this folder, except this one and its parents."""
-    here, own = str(Path.cwd()), {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
-    found = []
+def _orphans(results: Path) -> list[psutil.Process]:
+    """Find jobs of the study with these results; none of them has a Snakemake, as none runs in this folder."""
+    mark, jobs = str(results.resolve()), _running({"baler-energy", "baler_energy.cli"})
+    return [job for job in jobs if _variable(job, _RESULTS_VARIABLE) == mark]
+
+
+def _running(names: set[str]) -> Iterator[psutil.Process]:
+    """Find processes of these Python programs, except this one, its parents, and those in other jobs of SLURM."""
+    own = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     for process in psutil.process_iter(["cwd", "cmdline"]):
         words = [Path(word).name for word in (process.info["cmdline"] or [])[:3]]
-        names = [word for word in words if word in {"snakemake", "baler-energy"}]
-        if names and process.info["cwd"] == here and process.pid not in own and not _in_slurm_job(process):
-            found.append((process, names[0]))
-    return found
+        if names.isdisjoint(words) or not words[0].startswith(("python", *names)) or process.pid in own:
+            continue
+        if _variable(process, "SLURM_JOB_ID") in (None, os.environ.get("SLURM_JOB_ID")):
+            yield process
 
 
-def _in_slurm_job(process: psutil.Process) -> bool:
+def _variable(process: psutil.Process, name: str) -> str | None:
+    """Return an environment variable of a process; None if it is not set, or not visible to this user."""
     try:
-        return "SLURM_JOB_ID" in process.environ()
+        return process.environ().get(name)
     except psutil.Error:
-        return False
+        return None
 
 
 def _cancel_orphans() -> None:
