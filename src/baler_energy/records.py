@@ -37,6 +37,8 @@ class Reading(RecordPart):
     """How the value was obtained, and its assumptions."""
     scope: tuple[Component, ...] | None = None
     """Kinds of components (cpu, dram, gpu, ram) that `value` sums, if `component` does not determine them."""
+    failed: bool = False
+    """Whether `value` is missing because its counter failed in this window, rather than never worked here."""
 
     @model_validator(mode="after")
     def _missing_has_reason(self) -> Self:
@@ -59,6 +61,7 @@ class Reading(RecordPart):
         bound: float | None = None,
         detail: str | None = None,
         scope: tuple[str, ...] | None = None,
+        failed: bool = False,
     ) -> Self:
         """Make a reading in the quantity's unit."""
         return cls(
@@ -72,6 +75,7 @@ class Reading(RecordPart):
             bound=bound,
             detail=detail,
             scope=scope,
+            failed=failed,
         )
 
 

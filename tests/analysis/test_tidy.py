@@ -105,6 +105,18 @@ def test_an_unknown_energy_is_null_not_zero():
     assert row["energy_evidence"] is None
 
 
+def test_the_energy_of_memory_alone_is_not_that_of_a_run():
+    """Without the package that its sum lacks, 80 J of CPU and 8 J of memory are not 8 J."""
+    memory = (reading("rapl", "cpu", "energy", None), reading("rapl", "dram", "energy", 8.0))
+    row = tidy.run_row(record(*memory, idle=IDLE), {}, ELECTRICITY, at_centre=True)
+    assert [row[name] for name in ("energy_j", "energy_evidence", "energy_scope", "co2e_kg", "idle_power_w")] == [
+        None
+    ] * 5
+    assert row["energy_measured_j"] == 2.0
+    row = tidy.run_row(record(*memory, MEASURED[3], idle=IDLE), {}, ELECTRICITY, at_centre=True)
+    assert (row["energy_j"], row["energy_evidence"], row["energy_scope"]) == (16.0, "modelled", "cpu")
+
+
 def test_a_partial_dynamic_energy_is_null():
     both = (*MEASURED, reading("rapl", "dram", "energy", 8.0))
     assert tidy.run_row(record(*both, idle=IDLE), {}, ELECTRICITY, at_centre=True)["dynamic_energy_j"] is None

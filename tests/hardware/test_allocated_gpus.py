@@ -151,6 +151,15 @@ def test_codecarbon_adds_up_the_same_gpus():
     assert not _find_parts(tracker), "no GPU is no 0 J"
 
 
+@pytest.mark.parametrize(("device", "source"), [("NvidiaGPUDevice", "nvml"), ("AMDGPUDevice", None)])
+def test_codecarbon_is_only_believed_where_the_meter_of_the_same_counters_is(device, source):
+    devices = SimpleNamespace(devices=[type(device, (), {})()])
+    gpu = type("GPU", (), {"gpu_ids": [0], "devices": devices})()
+    cpu = type("CPU", (), {"_mode": "intel_rapl"})()
+    parts = _find_parts(SimpleNamespace(_hardware=[gpu, cpu]))
+    assert (parts["gpu"].source, parts["cpu"].source) == (source, "rapl")
+
+
 def test_the_doctor_reports_each_reason_with_a_remedy(nvml):
     library = nvml(2)
     library.gpus[0].mig = 1

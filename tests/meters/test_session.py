@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from baler_energy.meters.base import Sample
+from baler_energy.meters.base import Channel, Sample
 from baler_energy.meters.session import Session
 from baler_energy.records import Reading
 from baler_energy.vocabulary import Evidence, Flag, MeterName, Quantity
@@ -115,6 +115,101 @@ def test_a_failing_meter_is_null_with_a_reason_and_never_kills_the_run(replay, s
     assert value_of(outcome.readings, Quantity.ENERGY, "gpu", MeterName.NVML).value == 7.0
     assert Flag.COUNTER_FAULT in outcome.flags
     assert bad.calls[-1] == "close"
+
+
+class Broken:
+    """Mixed into a meter: one of its methods raises once the window has ended."""
+
+    method = ""
+
+    def __getattribute__(self, name):
+        if name == type(self).method and "end" in self.calls:
+            return self.fail
+        return super().__getattribute__(name)
+
+    def fail(self):
+        raise OSError("the counter is gone")
+
+
+@pytest.mark.parametrize("method", ["channels", "readings", "flags", "samples"])
+@pytest.mark.parametrize("fails", [False, True])
+def test_an_exception_of_a_meter_after_the_window_does_not_lose_the_run(replay, settings, method, fails):
+    """Whatever the meter raises, and whether or not its readings failed before."""
+    kind = type("BrokenMeter", (Broken, replay), {"method": method})
+    broken = {"readings": OSError("unreadable")} if fails else {}
+    bad, good = kind([5.0], broken=broken), replay([7.0], name=MeterName.NVML, component="gpu")
+    with Session([bad, good], settings()) as session:
+        outcome = session.run(lambda: "result")
+    assert outcome.result == "result"
+    assert value_of(outcome.readings, Quantity.ENERGY, "gpu", MeterName.NVML).value == 7.0
+    reading = value_of(outcome.readings, Quantity.ENERGY)
+    lost = fails or method == "readings"
+    assert reading.value == (None if lost else 5.0)
+    assert (Flag.COUNTER_FAULT in outcome.flags) is (lost or method == "flags")
+
+
+def test_a_meter_that_cannot_list_what_it_reads_is_null_with_the_reason(replay, settings):
+    def fail():
+        raise OSError("no such folder")
+
+    bad = replay([5.0])
+    bad.channels = fail
+    with Session([bad, replay([1.0, 7.0], name=MeterName.NVML, component="gpu")], settings(idle_s=0.01)) as session:
+        outcome = session.run(work)
+    (reading,) = [r for r in outcome.readings if (r.meter, r.quantity) == (MeterName.RAPL, Quantity.ENERGY)]
+    assert reading.value is None and "no such folder" in reading.reason
+    assert Flag.COUNTER_FAULT in outcome.flags
+
+
+def test_a_broken_sampler_is_no_fault_of_a_counter(replay, settings):
+    class Sampler(replay):
+        def channels(self):
+            return (Channel("machine", Evidence.MEASURED, "load", energy=False),)
+
+    sampler = Sampler(name=MeterName.SAMPLER, broken={"end": OSError("gone")})
+    with Session([replay([5.0]), sampler], settings()) as session:
+        outcome = session.run(work)
+    assert Flag.COUNTER_FAULT not in outcome.flags
+
+
+@pytest.mark.parametrize(
+    ("energy_j", "reason", "failed"),
+    [(0.0, "did not advance", False), (-3.0, "wrapped or was reset", True), (1e9, "more than any machine draws", True)],
+)
+def test_an_energy_that_no_machine_uses_is_missing(replay, settings, energy_j, reason, failed):
+    with Session([replay([energy_j], name=MeterName.CODECARBON)], settings(idle_s=0.0)) as session:
+        outcome = session.run(work)
+    for quantity in (Quantity.ENERGY, Quantity.POWER_MEAN, Quantity.DYNAMIC_ENERGY):
+        reading = value_of(outcome.readings, quantity, meter=MeterName.CODECARBON)
+        assert reading.value is None and reason in reading.reason
+    assert (Flag.COUNTER_FAULT in outcome.flags) is failed
+    assert Flag.MODELLED_ONLY in outcome.flags
+
+
+def test_an_idle_power_of_zero_is_missing(replay, settings):
+    with Session([replay([0.0, 60.0])], settings(idle_s=0.02)) as session:
+        outcome = session.run(work)
+    assert outcome.idle.readings[0].value is None
+    assert value_of(outcome.readings, Quantity.ENERGY).value == 60.0
+    dynamic = value_of(outcome.readings, Quantity.DYNAMIC_ENERGY)
+    assert dynamic.value is None and "no idle power: 0 J" in dynamic.reason
+
+
+@pytest.mark.parametrize("rapl_j", [OSError("a package is missing"), 0.0, 50.0])
+def test_a_tool_that_reads_the_counters_of_a_meter_does_not_replace_what_that_meter_doubts(replay, settings, rapl_j):
+    class Tool(replay):
+        def channels(self):
+            return (Channel("cpu", Evidence.MEASURED, "the same counters", source=MeterName.RAPL),)
+
+    meters = [replay([rapl_j]), Tool([30.0], name=MeterName.CODECARBON)]
+    with Session(meters, settings()) as session:
+        outcome = session.run(work)
+    reading = value_of(outcome.readings, Quantity.ENERGY, meter=MeterName.CODECARBON)
+    if rapl_j == 50.0:
+        assert reading.value == 30.0
+    else:
+        assert reading.value is None
+        assert value_of(outcome.readings, Quantity.ENERGY).reason in reading.reason
 
 
 def test_a_fault_in_the_idle_baseline_only_affects_the_dynamic_energy(replay, settings):

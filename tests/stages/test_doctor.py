@@ -48,6 +48,14 @@ def test_absent_modelled_and_the_command_that_enables():
     assert lines[-1].startswith("A study on this machine will only model energy, of cpu (codecarbon), since no")
 
 
+def test_a_meter_that_cannot_list_what_it_reads_is_reported():
+    broken = Meters(MeterName.NVML)
+    broken.channels = lambda: {}["driver"]
+    text = doctor.report(doctor.diagnose([broken, MODEL]))
+    assert "nvml could not list what it reads: 'driver'" in text
+    assert "codecarbon's model" in text
+
+
 def test_a_counter_makes_the_study_measured():
     gpu = Meters(MeterName.NVML, Channel("gpu", Evidence.MEASURED, "NVML energy counter"))
     findings = doctor.diagnose([RAPL, MODEL, gpu])

@@ -98,7 +98,7 @@ duration_lower_quartile_s | number | s | lower quartile of the durations of the 
 duration_median_s | number | s | median of the same: unlike duration_s, not affected by a single disturbed iteration
 duration_upper_quartile_s | number | s | upper quartile of the same
 duration_longest_s | number | s | longest of the same; these four are null where a training was resumed
-energy_j | number | J | energy of one iteration: measured if available, else modelled; never their sum
+energy_j | number | J | energy of one iteration: measured if available, else modelled; never their sum or memory alone
 energy_evidence | string | | measured or modelled: what energy_j is
 energy_scope | string | | components in energy_j, such as cpu+dram
 energy_measured_j | number | J | measured energy of one iteration (primary meters); null where nothing is measured

@@ -14,7 +14,16 @@ from baler_energy.analysis.totals import Total, primary_readings, relevant_flags
 from baler_energy.records import IterationTimes, Measurement, Reading
 from baler_energy.vocabulary import NODE_METERS, Evidence, Quantity
 
-__all__ = ["POINT_KEYS", "energy_j", "history_table", "measurement_rows", "point_values", "run_row", "window_values"]
+__all__ = [
+    "POINT_KEYS",
+    "energy_j",
+    "flags_of",
+    "history_table",
+    "measurement_rows",
+    "point_values",
+    "run_row",
+    "window_values",
+]
 
 #: Quantities that grow with the number of iterations.
 ADDITIVE = frozenset(
@@ -62,8 +71,8 @@ def measurement_rows(record: Measurement, electricity: Electricity) -> list[dict
     readings = [*record.readings, *(_co2e(reading, record, electricity) for reading in energies)]
     return [
         # As a dictionary: reading attributes one by one takes several times longer, with dozens of readings per record.
-        # Only other tools' readings have a scope, and these have a separate table.
-        {name: value for name, value in vars(reading).items() if name != "scope"}
+        # Only other tools' readings have a scope, and these have a separate table; the flags say what failed.
+        {name: value for name, value in vars(reading).items() if name not in ("scope", "failed")}
         | {"primary": id(reading) in chosen, "value_per_iteration": _per_iteration(reading, record.iterations)}
         for reading in readings
     ]
@@ -98,7 +107,7 @@ def run_row(
         "memory_peak_b": _value(record, Quantity.MEMORY_PEAK),
         "gpu_memory_peak_b": _value(record, Quantity.GPU_MEMORY_PEAK),
         "contamination": record.contamination.fraction,
-        "flags": relevant_flags(record.flags, uses_gpu=_uses_gpu(record)),
+        "flags": flags_of(record),
         "idle_shared": None if record.idle is None else record.idle.shared,
         "seed": record.parameters.get("seed"),
         **{key: results.get(key) for key in ("final_loss", "flops", "parameters")},
@@ -115,6 +124,11 @@ def energy_j(record: Measurement) -> float | None:
     """Energy of one iteration (J) as in ``runs``: measured if available, else modelled."""
     value: float | None = _energy(record)["energy_j"]
     return value
+
+
+def flags_of(record: Measurement) -> str:
+    """Return the flags of a run as in ``runs``, separated by commas: those that concern its energy."""
+    return relevant_flags(record.flags, record.readings, uses_gpu=_uses_gpu(record))
 
 
 def _stored(results: Mapping[str, Any]) -> dict[str, Any]:
@@ -159,14 +173,16 @@ def history_table(record: Measurement, history: pa.Table) -> tuple[pa.Table, str
 
 
 def _energy(record: Measurement) -> dict[str, Any]:
-    """Energies of one iteration: measured and modelled separately; the run's energy is the first that exists."""
+    """Energies of one iteration: measured and modelled; the run's energy is the first that is not of memory alone."""
     uses_gpu = _uses_gpu(record)
 
     def of(quantity: Quantity, evidence: Evidence) -> Total | None:
         return total(record.readings, quantity, evidence, uses_gpu=uses_gpu)
 
     measured, modelled = of(Quantity.ENERGY, Evidence.MEASURED), of(Quantity.ENERGY, Evidence.MODELLED)
-    chosen, evidence = (measured, Evidence.MEASURED) if measured else (modelled, Evidence.MODELLED)
+    kinds = ((measured, Evidence.MEASURED), (modelled, Evidence.MODELLED))
+    whole = ((found, kind) for found, kind in kinds if found and found.has_processor)
+    chosen, evidence = next(whole, (None, Evidence.MODELLED))
     dynamic = of(Quantity.DYNAMIC_ENERGY, Evidence.MEASURED)
     idle = total(record.idle.readings, Quantity.IDLE_POWER, evidence, uses_gpu=uses_gpu) if record.idle else None
     return {

@@ -1,6 +1,6 @@
 """Which readings enter a run's energy. Measured and modelled energy are never added up."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from baler_energy.records import Reading
@@ -20,6 +20,11 @@ class Total:
     def scope(self) -> str:
         """The components, such as ``cpu+dram``."""
         return "+".join(self.components)
+
+    @property
+    def has_processor(self) -> bool:
+        """Whether it includes the CPU or GPUs; memory alone is not the energy of a run."""
+        return not {"cpu", "gpu"}.isdisjoint(self.components)
 
 
 def primary_readings(readings: Iterable[Reading], quantity: Quantity, *, uses_gpu: bool) -> dict[str, Reading]:
@@ -53,6 +58,33 @@ def total(readings: Iterable[Reading], quantity: Quantity, evidence: Evidence, *
     return Total(sum(chosen.values()), tuple(chosen)) if chosen else None
 
 
-def relevant_flags(flags: Iterable[Flag], *, uses_gpu: bool) -> str:
-    """Join the relevant flags of a run by commas: without a GPU, other users of GPUs do not matter."""
-    return ",".join(flag for flag in flags if uses_gpu or flag is not Flag.SHARED_GPU)
+def relevant_flags(flags: Iterable[Flag], readings: Sequence[Reading], *, uses_gpu: bool) -> str:
+    """Join the relevant flags of a run by commas.
+
+    Other users of GPUs do not matter to a run without a GPU. A failed counter only matters if the run's energy rests on
+    it: psys, a wattmeter or a second meter of the CPU is in no total.
+
+    Parameters
+    ----------
+    flags, readings
+        Flags and readings of the run's window.
+    uses_gpu
+        Whether the run uses a GPU.
+    """
+    irrelevant = set() if uses_gpu else {Flag.SHARED_GPU}
+    if not _lacks_a_counter(readings, uses_gpu=uses_gpu):
+        irrelevant.add(Flag.COUNTER_FAULT)
+    return ",".join(flag for flag in flags if flag not in irrelevant)
+
+
+def _lacks_a_counter(readings: Sequence[Reading], *, uses_gpu: bool) -> bool:
+    """Return whether a counter failed whose energy would have entered the totals; True if no reading says which did."""
+    failed = [reading for reading in readings if reading.quantity is Quantity.ENERGY and reading.failed]
+    chosen = primary_readings(readings, Quantity.ENERGY, uses_gpu=uses_gpu)
+    for component in ("cpu", "dram", *(["gpu"] if uses_gpu else [])):
+        meters = PRIMARY_METERS[component]
+        if component in chosen:
+            meters = meters[: meters.index(chosen[component].meter)]
+        if any(reading.component in (component, "machine") and reading.meter in meters for reading in failed):
+            return True
+    return not failed

@@ -11,6 +11,7 @@
 - `wattmeter`: the log of an external wattmeter, merged by time; `peers`: other tools, wrapped as meters
 - `calibration`, `ticks`: the resolution of a machine
 - `counters`, `integration`: arithmetic of wrapping counters and of sampled power
+- `plausible`: energies that are not believed, whichever meter or tool reports them
 - `contamination`, `idle`, `derived`, `lock`: CPU time used by other processes, shared idle baselines, mean power and
   dynamic energy, and the lock that allows one measurement at a time
 - `poller`: a thread that calls a function at regular intervals

@@ -7,7 +7,7 @@ from typing import Protocol
 from baler_energy.records import Reading
 from baler_energy.vocabulary import Evidence, Flag, MeterName, Quantity
 
-__all__ = ["SAMPLE_UNITS", "Channel", "Meter", "Sample", "absent_reason", "null_energies"]
+__all__ = ["SAMPLE_UNITS", "Channel", "Meter", "Sample", "absent_reason", "channels_of", "null_energies", "unreadable"]
 
 #: The quantities of a time series and their units. `clock` is the clock of the cores (on a GPU, of the SMs).
 #: `throttle_reasons` is NVML's bit mask of why a GPU's clocks are lowered (0: they are not); `throttling.reason_words`
@@ -37,6 +37,9 @@ class Channel:
     """The command or step that would enable it."""
     energy: bool = True
     """Whether it reports energy (the channels of `process` and `sampler` do not)."""
+    source: MeterName | None = None
+    """The meter of ours that reads the same counters with more checks: where it has no energy, this one is not believed
+    either."""
 
 
 @dataclass(frozen=True)
@@ -117,18 +120,31 @@ class Meter(Protocol):
         return
 
 
+def channels_of(meter: Meter) -> Sequence[Channel]:
+    """Return what a meter can read; if it fails to answer, one absent channel with the error as the reason."""
+    try:
+        return meter.channels()
+    except Exception as error:
+        reason = f"{meter.name} could not list what it reads: {str(error) or type(error).__name__}"
+        return (Channel("machine", None, reason),)
+
+
 def absent_reason(meter: Meter) -> str | None:
     """Return why `meter` cannot read anything on this machine, or None if it can."""
-    channels = meter.channels()
+    return unreadable(channels_of(meter))
+
+
+def unreadable(channels: Sequence[Channel]) -> str | None:
+    """Return why none of the channels can be read, or None if one can."""
     if any(channel.evidence for channel in channels):
         return None
     return "; ".join(dict.fromkeys(channel.detail for channel in channels)) or "it has nothing to read here"
 
 
-def null_energies(meter: Meter, reason: str) -> list[Reading]:
+def null_energies(name: MeterName, channels: Sequence[Channel], reason: str, *, failed: bool) -> list[Reading]:
     """Make null energy readings for a meter that failed or is absent, one per channel that reports energy."""
     return [
-        Reading.of(meter.name, channel.component, Quantity.ENERGY, None, channel.evidence or Evidence.MEASURED, reason)
-        for channel in meter.channels()
-        if channel.energy
+        Reading.of(name, one.component, Quantity.ENERGY, None, one.evidence or Evidence.MEASURED, reason, failed=failed)
+        for one in channels
+        if one.energy
     ]

@@ -276,7 +276,7 @@ def _find_parts(tracker: Any) -> dict[str, Channel]:
         if kind == "CPU":
             parts["cpu"] = _cpu_channel(hardware)
         elif kind == "GPU" and hardware.gpu_ids != []:
-            parts["gpu"] = Channel("gpu", Evidence.MEASURED, "codecarbon, from the GPU's counters")
+            parts["gpu"] = _gpu_channel(hardware)
         elif kind == "RAM":
             parts["ram"] = Channel("ram", Evidence.MODELLED, "codecarbon's model of watts per memory module")
         elif kind in ("Raspberry", "AppleSiliconChip"):
@@ -287,10 +287,18 @@ def _find_parts(tracker: Any) -> dict[str, Channel]:
     return {part: parts[part] for part in _PARTS if part in parts}
 
 
+def _gpu_channel(hardware: Any) -> Channel:
+    devices = getattr(getattr(hardware, "devices", None), "devices", ())
+    nvidia = any("nvidia" in type(device).__name__.lower() for device in devices)
+    source = MeterName("nvml") if nvidia else None
+    return Channel("gpu", Evidence.MEASURED, "codecarbon, from the GPU's counters", source=source)
+
+
 def _cpu_channel(hardware: Any) -> Channel:
     mode = hardware._mode
     if mode in _COUNTED_MODES:
-        return Channel("cpu", Evidence.MEASURED, f"codecarbon, from a counter ({mode})")
+        source = MeterName("rapl") if mode == "intel_rapl" else None
+        return Channel("cpu", Evidence.MEASURED, f"codecarbon, from a counter ({mode})", source=source)
     if mode == "cpu_load":
         return Channel("cpu", Evidence.MODELLED, f"codecarbon's model: CPU load and a TDP of {hardware._tdp:g} W")
     return Channel(

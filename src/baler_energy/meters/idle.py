@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from baler_energy.errors import InputError
 from baler_energy.files import read_json, write_json
-from baler_energy.meters.base import Meter
+from baler_energy.meters.base import Meter, channels_of
 from baler_energy.provenance import boot_id
 from baler_energy.records import Idle, Reading
 from baler_energy.vocabulary import Quantity
@@ -54,7 +54,7 @@ def baseline_key(meters: Sequence[Meter], *, accelerator: bool) -> dict[str, obj
         "channels": sorted(
             f"{meter.name}/{channel.component}/{channel.evidence}/{channel.detail}"
             for meter in meters
-            for channel in meter.channels()
+            for channel in channels_of(meter)
             if channel.energy
         ),
     }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from pydantic import Field
 
-from baler_energy.meters.base import Meter
+from baler_energy.meters.base import Channel, Meter
 from baler_energy.meters.derived import DERIVED_FLAGS, derived_flags, derived_readings
 from baler_energy.records import Contamination, Idle, Reading, RecordPart, Window
 from baler_energy.vocabulary import Evidence, Flag, Quantity
@@ -36,9 +36,9 @@ class Segment(RecordPart):
     hostname: str
 
 
-def energies_so_far(meter: Meter) -> list[Reading]:
-    """Read a meter's energies since the window began, with their evidence."""
-    evidence = {channel.component: channel.evidence for channel in meter.channels()}
+def energies_so_far(meter: Meter, channels: Sequence[Channel]) -> list[Reading]:
+    """Read a meter's energies since the window began, with the evidence of its channels."""
+    evidence = {channel.component: channel.evidence for channel in channels}
     return [
         Reading.of(meter.name, component, Quantity.ENERGY, value, known)
         for component, value in meter.energies_j().items()

@@ -5,16 +5,19 @@ import os
 import platform
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
-from baler_energy.meters.base import SAMPLE_UNITS, Meter, absent_reason, null_energies
+from baler_energy.meters.base import SAMPLE_UNITS, Channel, Meter, null_energies, unreadable
 from baler_energy.meters.contamination import CpuTimes, contamination
 from baler_energy.meters.derived import derived_flags, derived_readings
 from baler_energy.meters.idle import IdleCache, baseline_key, idle_readings
 from baler_energy.meters.iterations import Iterations, iteration_times
 from baler_energy.meters.lock import MachineLock
+from baler_energy.meters.plausible import believed
 from baler_energy.meters.segments import Segment, energies_so_far
 from baler_energy.meters.settings import SessionSettings
 from baler_energy.progress import announce
@@ -109,6 +112,7 @@ class Session:
         self._absent: dict[MeterName, str] = {}
         self._faults: dict[MeterName, str] = {}
         self._live: list[Meter] = []
+        self._channels: dict[MeterName, Sequence[Channel]] = {}
         self._opening: _Opening | None = None
         self._baseline: Idle | None = None
 
@@ -120,11 +124,14 @@ class Session:
         self._opened = True
         for meter in self._meters:
             try:
-                if reason := absent_reason(meter):
+                channels = self._channels[meter.name] = meter.channels()
+                if reason := unreadable(channels):
                     self._absent[meter.name] = reason
                 else:
                     meter.open()
                     self._live.append(meter)
+                    with suppress(Exception):  # some meters only know it when they are open
+                        self._channels[meter.name] = meter.channels()
             except Exception as error:
                 self._unopened[meter.name] = _reason(meter, "could not be opened", error)
                 self._close(meter)
@@ -136,6 +143,7 @@ class Session:
         self._live.clear()
         self._unopened.clear()
         self._absent.clear()
+        self._channels.clear()
         self._lock.release()
         self._baseline = None
         self._opened = False
@@ -195,10 +203,8 @@ class Session:
     def _energies_j(self, meters: Sequence[Meter]) -> dict[str, float]:
         energies: dict[str, float] = {}
         for meter in meters:
-            try:
-                energies |= {f"{meter.name}/{name}": value for name, value in meter.energies_j().items()}
-            except Exception as error:
-                self._fault(meter, "could not be read during the window", error)
+            read = self._ask(meter, "could not be read during the window", meter.energies_j) or {}
+            energies |= {f"{meter.name}/{name}": value for name, value in read.items()}
         return energies
 
     def so_far(self) -> Segment:
@@ -206,10 +212,8 @@ class Session:
         assert self._opening is not None, "there is no window"
         energies: list[Reading] = []
         for meter in self._working():
-            try:
-                energies += energies_so_far(meter)
-            except Exception as error:
-                self._fault(meter, "could not be read during the window", error)
+            read = partial(energies_so_far, meter, self._channels[meter.name])
+            energies += self._ask(meter, "could not be read during the window", read) or []
         now = CpuTimes.now()
         return Segment(
             start=self._opening.start,
@@ -233,7 +237,7 @@ class Session:
         finally:
             self._end(begun)
         after = CpuTimes.now()
-        readings = self._readings(begun)
+        readings = self._readings(begun, duration_s)
 
         other = contamination(before, after, os.cpu_count() or 1)
         return Outcome(
@@ -275,22 +279,18 @@ class Session:
             except Exception as error:
                 self._fault(meter, "could not be read at the end of the window", error)
 
-    def _readings(self, begun: list[Meter]) -> list[Reading]:
+    def _readings(self, begun: list[Meter], duration_s: float) -> list[Reading]:
         """Collect the readings of the last window; meters that never began or failed give null readings."""
         readings: list[Reading] = []
         # Meters closest to the operation first, so that they do not wait for a slow sensor of another meter.
         for meter in reversed(begun):
-            if meter.name in self._faults:
-                continue
-            try:
-                readings += meter.readings()
-            except Exception as error:
-                self._fault(meter, "could not be read after the window", error)
-        reasons = self._absent | self._unopened | self._faults
-        for meter in self._meters:
-            if meter.name in reasons:
-                readings += null_energies(meter, reasons[meter.name])
-        return readings
+            if meter.name not in self._faults:
+                readings += self._ask(meter, "could not be read after the window", meter.readings) or []
+        failed = self._unopened | self._faults
+        for name, reason in (self._absent | failed).items():
+            channels = self._channels.get(name, (Channel("machine", None, reason),))
+            readings += null_energies(name, channels, reason, failed=name in failed)
+        return believed(readings, duration_s, self._channels)
 
     def _idle(self) -> Idle | None:
         if self.settings.idle_s <= 0:
@@ -310,7 +310,8 @@ class Session:
         duration_s = time.monotonic() - start_s
         self._end(begun)
         after = CpuTimes.now()
-        readings = idle_readings(self._readings(begun), duration_s)
+        energies = self._readings(begun, duration_s)
+        readings = idle_readings(energies, duration_s)
         other = contamination(before, after, os.cpu_count() or 1)
         idle = Idle(start=start, duration_s=duration_s, shared=False, readings=readings)
         busy = (other.fraction or 0.0) > CONTAMINATION_LIMIT
@@ -321,13 +322,17 @@ class Session:
                 "Dynamic energies of this run are too low; stop the other processes and run it again."
             )
         # Other jobs must not reuse a disturbed or failed baseline. A modelled one is harmless: no result uses it.
-        if cache is not None and not self._faults and not (busy and measured):
+        failed = self._faults or any(reading.failed for reading in energies)
+        if cache is not None and not failed and not (busy and measured):
             cache.store(idle)
         return idle
 
     def _flags(self, readings: Sequence[Reading], other: Contamination, duration_s: float) -> tuple[Flag, ...]:
-        flags = {flag for meter in self._working() for flag in meter.flags()}
-        if self._faults or self._unopened:
+        flags: set[Flag] = set()
+        for meter in self._working():
+            flags |= self._ask(meter, "could not report what was wrong in the window", meter.flags) or set()
+        failed = [channel for name in self._faults | self._unopened for channel in self._channels.get(name, ())]
+        if any(channel.energy for channel in failed) or any(reading.failed for reading in readings):
             flags.add(Flag.COUNTER_FAULT)
         flags |= derived_flags(readings, other, long_enough=duration_s >= self.settings.min_window_s)
         return tuple(sorted(flags))
@@ -341,7 +346,7 @@ class Session:
         for meter in self._working():
             rows += [
                 (s.time_s, meter.name, s.component, s.quantity, s.value, SAMPLE_UNITS[s.quantity], s.evidence)
-                for s in meter.samples()
+                for s in self._ask(meter, "could not return its samples", meter.samples) or []
             ]
         rows.sort(key=lambda row: row[0])
         table = pd.DataFrame(rows, columns=list(_SERIES)).astype(_SERIES)
@@ -349,6 +354,14 @@ class Session:
 
     def _working(self) -> list[Meter]:
         return [meter for meter in self._live if meter.name not in self._faults]
+
+    def _ask(self, meter: Meter, what: str, question: Callable[[], T]) -> T | None:
+        """Return a meter's answer; None, with `what` as the meter's fault, if it raises."""
+        try:
+            return question()
+        except Exception as error:
+            self._fault(meter, what, error)
+            return None
 
     def _fault(self, meter: Meter, what: str, error: Exception) -> None:
         reason = _reason(meter, what, error)

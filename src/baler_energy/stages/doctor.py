@@ -9,7 +9,7 @@ from typing import Any
 import psutil
 
 from baler_energy import slurm
-from baler_energy.meters.base import Channel, Meter
+from baler_energy.meters.base import Channel, Meter, channels_of, unreadable
 from baler_energy.meters.options import make_meters
 from baler_energy.meters.sharing import Sharing
 from baler_energy.provenance import machine
@@ -119,8 +119,8 @@ def report(findings: dict[str, Any]) -> str:
 
 
 def _channels(meter: Meter) -> Sequence[Channel]:
-    channels = meter.channels()
-    if not any(channel.evidence for channel in channels):
+    channels = channels_of(meter)
+    if unreadable(channels):
         return channels
     try:
         meter.open()

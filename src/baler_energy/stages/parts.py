@@ -165,10 +165,10 @@ class _Loops:
         if self._first is None:
             self._first = outcome
             for evidence in (Evidence.MODELLED, Evidence.MEASURED):
-                if chosen := self._total(outcome, evidence):
+                if (chosen := self._total(outcome, evidence)) and chosen.has_processor:
                     self._basis = (evidence, chosen.scope)
         seconds = outcome.window.duration_s / outcome.iterations
-        flags = {"flags": relevant_flags(outcome.flags, uses_gpu=self._uses_gpu)}
+        flags = {"flags": relevant_flags(outcome.flags, outcome.readings, uses_gpu=self._uses_gpu)}
         return {"self_time_s": seconds, "total_time_s": seconds} | flags | self._energy(outcome)
 
     def idle_power_w(self) -> float | None:

@@ -78,14 +78,14 @@ def _relative_width(results: Path, runs: list[Point], operation: str) -> float |
     import pandas as pd
 
     from baler_energy.analysis.statistics import estimate
-    from baler_energy.analysis.tidy import energy_j
+    from baler_energy.analysis.tidy import energy_j, flags_of
 
     rows: list[dict[str, Any]] = []
     for point in runs:
         record = Measurement.read(results / "runs" / point.path / operation / RECORD)
         energy = energy_j(record)
         value = record.window.duration_s / record.iterations if energy is None else energy
-        rows.append({"value": value, "flags": ",".join(record.flags)})
+        rows.append({"value": value, "flags": flags_of(record)})
     found = estimate(pd.DataFrame(rows), "value")
     width = found.half_width / found.mean
     return width if math.isfinite(width) else None

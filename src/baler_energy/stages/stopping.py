@@ -5,7 +5,7 @@ from typing import Any
 
 from baler_energy.analysis.gain import gained_too_little
 from baler_energy.analysis.totals import primary_readings
-from baler_energy.meters.base import Meter
+from baler_energy.meters.base import Meter, channels_of
 from baler_energy.records import Reading
 from baler_energy.stages.history import ENERGY, History
 from baler_energy.vocabulary import Evidence, MeterName, Quantity
@@ -72,7 +72,7 @@ def evidence_of(meters: Iterable[Meter]) -> dict[str, Evidence]:
     return {
         f"{meter.name}/{channel.component}": channel.evidence
         for meter in meters
-        for channel in meter.channels()
+        for channel in channels_of(meter)
         if channel.energy and channel.evidence
     }
 

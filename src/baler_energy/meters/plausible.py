@@ -1,0 +1,75 @@
+"""Energies that are not believed, whichever meter or tool reports them."""
+
+from collections.abc import Mapping, Sequence
+
+from baler_energy.meters.base import Channel
+from baler_energy.records import Reading
+from baler_energy.vocabulary import MeterName, Quantity
+
+__all__ = ["MACHINE_LIMIT_W", "believed", "disbelief"]
+
+#: No single machine draws more (W). The largest servers, with eight GPUs, draw up to 14.3 kW (NVIDIA, data sheet of the
+#: DGX B200).
+MACHINE_LIMIT_W = 20_000.0
+
+
+def disbelief(energy_j: float, duration_s: float | None) -> str | None:
+    """Return why an energy cannot be what a machine used; None if it can.
+
+    A machine always uses some energy, so 0 J means that nothing was read, or that a counter did not advance.
+
+    Parameters
+    ----------
+    energy_j
+        Gross energy (J).
+    duration_s
+        Length of its window (s); None or 0 if unknown.
+    """
+    if energy_j == 0:
+        return "0 J: nothing was read, or the counter did not advance in the window"
+    if energy_j < 0:
+        return f"{energy_j:.4g} J: a counter wrapped or was reset in the window"
+    if duration_s and energy_j > MACHINE_LIMIT_W * duration_s:
+        power_kw = energy_j / duration_s * 1e-3
+        return f"{energy_j:.4g} J in {duration_s:.3g} s would be {power_kw:.3g} kW, more than any machine draws"
+    return None
+
+
+def believed(
+    readings: Sequence[Reading], duration_s: float, channels: Mapping[MeterName, Sequence[Channel]]
+) -> list[Reading]:
+    """Withhold the energies that are not believed: their value becomes null, with the reason.
+
+    These are impossible energies (`disbelief`), and those from counters that another meter also reads and does not
+    believe (`Channel.source`): a tool that adds up what it finds would otherwise replace our missing sum.
+
+    Parameters
+    ----------
+    readings
+        Readings of one window.
+    duration_s
+        Its length (s).
+    channels
+        Channels of the meters, by name.
+    """
+    checked = [_possible(reading, duration_s) for reading in readings]
+    energies = {(one.meter, one.component): one for one in checked if one.quantity is Quantity.ENERGY}
+    for name, known in channels.items():
+        for channel in known:
+            mine = energies.get((name, channel.component))
+            source = energies.get((channel.source, channel.component)) if channel.source else None
+            if mine and mine.value is not None and source and source.value is None:
+                reason = f"{name} reads the counters of {source.meter}: {source.reason}"
+                checked[checked.index(mine)] = _without_value(mine, reason)
+    return checked
+
+
+def _possible(reading: Reading, duration_s: float) -> Reading:
+    if reading.quantity is not Quantity.ENERGY or reading.value is None:
+        return reading
+    reason = disbelief(reading.value, duration_s)
+    return _without_value(reading, reason, failed=reading.value != 0) if reason else reading
+
+
+def _without_value(reading: Reading, reason: str, *, failed: bool = False) -> Reading:
+    return reading.model_copy(update={"value": None, "bound": None, "reason": reason, "failed": failed})
