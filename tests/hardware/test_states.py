@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 from simulator.curves import Curve
-from simulator.machine import Gpu
+from simulator.machine import Counter, Gpu, Machine
 from simulator.nvml import compiler
 from simulator.run import namespaces_work, run_on, server
 from simulator.scenarios import AT_S, run_all
@@ -18,8 +18,12 @@ pytestmark = [
     pytest.mark.skipif(compiler() is None, reason="there is no C compiler for the simulated NVML"),
 ]
 
+MIRROR = Machine(
+    tuple(Counter(f"intel-rapl:{die}", f"package-0-die-{die}", Curve("constant", 68.0)) for die in range(4))
+)
 PACKAGE, GPU = Curve("constant", 60.0), Gpu(Curve("constant", 100.0))
 MACHINES = {
+    "mirrored dies": MIRROR,
     "two dies": server([PACKAGE, replace(PACKAGE, low_w=40.0)], dies=2, uncore=True),
     "for administrators": server([PACKAGE], mode=0),
     "cool": server([PACKAGE], gpus=[GPU]),
@@ -43,6 +47,16 @@ def test_dies_are_packages_and_graphics_is_inside_them(measured):
     for component in energies:
         assert found.error(component) <= 0.01, component
     assert energies["cpu"] == pytest.approx(energies["package-0-die-0"] + energies["package-0-die-1"])
+
+
+def test_dies_that_mirror_one_counter_are_not_added(measured):
+    found = measured["mirrored dies"]
+    energies = {part: reading for (part, quantity), reading in found.readings.items() if quantity == "energy"}
+    assert found.error("package-0-die-0") <= 0.01
+    for component in ("package-0-die-1", "package-0-die-2", "package-0-die-3", "cpu"):
+        assert energies[component]["value"] is None
+        assert "they are one counter" in energies[component]["reason"]
+    assert "counter_fault" not in found.flags
 
 
 def test_counters_without_read_permission_are_null_with_the_reason(measured):

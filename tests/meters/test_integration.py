@@ -5,7 +5,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from baler_energy.meters.counters import StillWatch, WrappingCounter
+from baler_energy.meters.counters import RisingCounter, StillWatch, WrappingCounter
 from baler_energy.meters.derived import dynamic_energy_j
 from baler_energy.meters.integration import gap_bound_j, integrate, window_energy_j
 
@@ -62,6 +62,29 @@ def test_a_window_that_the_samples_do_not_cover_is_refused(made, beyond_s, befor
         window_energy_j(times_s, powers_w, begin_s, end_s)
 
 
+@pytest.mark.parametrize(("gap_s", "length_s", "allowed"), [(5.0, 20.0, True), (5.5, 20.0, False), (9.0, 100.0, True)])
+def test_power_is_not_interpolated_across_a_long_gap_in_the_window(gap_s, length_s, allowed):
+    times_s = np.concatenate([np.arange(0.0, 8.0), np.arange(7.0 + gap_s, length_s + 8.0)])
+    powers_w = np.full(len(times_s), 50.0)
+    if allowed:
+        assert window_energy_j(times_s, powers_w, 0.0, length_s) == pytest.approx(50.0 * length_s)
+    else:
+        with pytest.raises(ValueError, match="a gap of 6 s"):
+            window_energy_j(times_s, powers_w, 0.0, length_s)
+    assert window_energy_j(times_s, powers_w, 0.0, 6.0) == pytest.approx(300.0)  # the gap is after this window
+
+
+@given(st.floats(0.001, 1), st.floats(10, 1000), st.floats(0, 0.99), st.lists(st.floats(0.001, 1), min_size=1))
+def test_a_rising_counter_below_its_limit_is_believed_however_late_it_is_read(tick_s, limit_w, share, gaps):
+    watch, now_s, shown_j = RisingCounter(limit_w, tick_s), 0.0, 0.0
+    for gap_s in gaps:
+        now_s += gap_s
+        shown_j = share * limit_w * tick_s * np.floor(now_s / tick_s)
+        assert watch.update(shown_j, now_s) is None
+    assert "faster than" in watch.update(shown_j + 2 * limit_w * (tick_s + now_s + 0.1), now_s + 0.1)
+    assert "it fell by" in watch.update(shown_j, now_s + 0.2)
+
+
 @given(st.floats(0.0005, 2), st.lists(st.floats(0.0001, 0.9), min_size=1, max_size=40))
 def test_a_ticking_counter_is_never_reported_as_stopped(tick_s, gaps):
     """However late the readings are, each includes all ticks up to its time."""
@@ -100,6 +123,15 @@ def test_a_wrapping_counter_recovers_the_energy_of_any_power_below_its_limit(ste
         true_uj += int(power_w * gap_s * 1e6)
         assert counter.update((start_uj + true_uj) % max_uj, now_s) is None
     assert counter.total_uj == true_uj
+
+
+@given(st.floats(0.001, 2), st.floats(0, 1), st.lists(st.floats(0.001, 1), min_size=1, max_size=30))
+def test_a_slow_tick_is_no_jump(tick_s, share, gaps):
+    """In a virtual machine a counter may advance once a second, by far more than its limit times the time of a poll."""
+    counter, now_s = WrappingCounter(262_143_328_850, limit_w=260.0, tick_s=tick_s), 0.0
+    for gap_s in gaps:
+        now_s += gap_s
+        assert counter.update(int(share * 65e6 * tick_s * np.floor(now_s / tick_s)), now_s) is None
 
 
 @given(st.floats(0, 1e6), st.floats(0, 1e3), st.floats(0.1, 1e4), st.floats(0, 1e5))

@@ -1,14 +1,19 @@
-"""Energy counters that wrap, stop or reset: their arithmetic and the detection of faults."""
+"""Energy counters that wrap, stop, reset or copy each other: their arithmetic and the detection of faults."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import combinations
 
-__all__ = ["StillWatch", "WrappingCounter", "unwrap"]
+__all__ = ["CopyWatch", "RisingCounter", "StillWatch", "WrappingCounter", "unwrap"]
 
 #: Over shorter times a single tick (about 1 ms of energy) may look like a huge power.
 _TICK_GRACE_S = 0.1
 #: Number of ticks, and minimum time (s), for which a counter may stay unchanged. Over that time one RAPL unit (61 uJ)
 #: is 0.3 mW. Every package, memory or platform draws more, so a counter that stays unchanged for longer is broken.
 _STILL_TICKS, _STILL_FLOOR_S = 3, 0.2
+#: Two counters are one if their counts differ by at most this much (J) plus what is used while both are read, and their
+#: energies by at most this share. Independent counters of some 262 kJ, which start at different times, are that close
+#: with a probability of 1e-5.
+_SAME_J, _SAME_SHARE = 1.0, 0.01
 
 
 def unwrap(counts_uj: Sequence[int], max_uj: int) -> list[int]:
@@ -84,11 +89,13 @@ class WrappingCounter:
         Value at which it wraps (microjoule).
     limit_w
         Highest possible power (W).
+    tick_s
+        The counter's tick (s): a reading may include that much time, however soon it follows the last one.
     """
 
-    def __init__(self, max_uj: int, limit_w: float) -> None:
+    def __init__(self, max_uj: int, limit_w: float, tick_s: float = 0.0) -> None:
         self.total_uj = 0
-        self._max_uj, self._limit_w = max_uj, limit_w
+        self._max_uj, self._limit_w, self._grace_s = max_uj, limit_w, max(_TICK_GRACE_S, tick_s)
         self._last_uj: int | None = None
         self._time_s = 0.0
 
@@ -108,6 +115,67 @@ class WrappingCounter:
             return None
         if gap_s * self._limit_w * 1e6 > self._max_uj:
             return f"it was not read for {gap_s:.1f} s and may have wrapped unnoticed"
-        if step_uj > self._limit_w * 1e6 * max(gap_s, _TICK_GRACE_S):
+        if step_uj > self._limit_w * 1e6 * max(gap_s, self._grace_s):
             return f"it jumped from {last_uj} to {count_uj} uJ within {gap_s:.2f} s: it was reset"
         return None
+
+
+class RisingCounter:
+    """Checks a counter that never wraps: it may neither fall nor rise faster than the hardware can use energy.
+
+    Parameters
+    ----------
+    limit_w
+        Highest possible power (W).
+    tick_s
+        The counter's tick (s): a rise may include that much more time than has passed since the last one.
+    """
+
+    def __init__(self, limit_w: float, tick_s: float) -> None:
+        self._limit_w, self._tick_s = limit_w, tick_s
+        self._rise: tuple[float, float] | None = None
+
+    def update(self, count_j: float, time_s: float) -> str | None:
+        """Process a reading (J) at a time (s); return what is wrong with it, or None."""
+        last = self._rise
+        if last is None or count_j != last[0]:
+            self._rise = count_j, time_s
+        step_j, gap_s = (0.0, 0.0) if last is None else (count_j - last[0], time_s - last[1])
+        if step_j < 0:
+            return f"it fell by {-step_j:.1f} J"
+        if step_j > self._limit_w * (gap_s + self._tick_s):
+            return f"it rose by {step_j:.1f} J within {gap_s:.2f} s, faster than {self._limit_w:.0f} W"
+        return None
+
+
+class CopyWatch:
+    """Finds counters that only show the count of another one, such as dies that mirror the counter of their socket.
+
+    Two counters are the same if they have equal counts at every reading of a window, and advance equally.
+
+    Parameters
+    ----------
+    counts_uj
+        Counts at the start of the window (microjoule), by name; of two equal counters the later one is the copy.
+    """
+
+    def __init__(self, counts_uj: Mapping[str, int]) -> None:
+        self._pairs = list(combinations(counts_uj, 2))
+
+    def update(self, counts_uj: Mapping[str, int], between_uj: float) -> None:
+        """Process a reading of all counters; they may have advanced by `between_uj` while they were read."""
+        slack_uj = _SAME_J * 1e6 + between_uj
+        self._pairs = [
+            (first, second)
+            for first, second in self._pairs
+            if abs(counts_uj.get(first, -1e18) - counts_uj.get(second, 1e18)) <= slack_uj
+        ]
+
+    def copies(self, energies_uj: Mapping[str, int]) -> dict[str, str]:
+        """Return the original of each copy, from the energies of the window (microjoule)."""
+        return {
+            second: first
+            for first, second in self._pairs
+            if energies_uj[first] > 0
+            and abs(energies_uj[first] - energies_uj[second]) <= _SAME_SHARE * energies_uj[first]
+        }

@@ -71,6 +71,7 @@ def _inside(state: Path, command: Sequence[str]) -> int:
     root = state / "powercap"
     if namespaces_work():
         _cover_classes()
+        _cover_sockets(state)
         root = CLASSES / "powercap"
     environment = os.environ | {"SIMULATED_POWERCAP": str(root)}
     writer = subprocess.Popen([sys.executable, "-m", "simulator.writer", str(state), str(root)])
@@ -96,6 +97,15 @@ def _cover_classes() -> None:
         (CLASSES / name).mkdir()
         for link, target in links.items():
             (CLASSES / name / link).symlink_to(target)
+
+
+def _cover_sockets(state: Path) -> None:
+    """Put all CPUs in package 0, which every simulated machine has: a package with CPUs needs a counter."""
+    socket = state / "socket"
+    socket.write_text("0\n")
+    for path in Path("/sys/devices/system/cpu").glob("cpu[0-9]*/topology/physical_package_id"):
+        if path.read_text().strip() != "0":
+            subprocess.run(["mount", "--bind", str(socket), str(path)], check=True)
 
 
 def server(
@@ -142,18 +152,23 @@ def server(
         name = f"package-{socket}" + (f"-die-{die}" if dies > 1 else "")
         if fault and number == 0:
             broken = {"fault": fault, "fault_s": float(at)}
-        counters.append(Counter(folder, name, curve, max_uj, **broken))
+        counters.append(Counter(folder, name, curve, max_uj, **broken, start_uj=_start_uj(counters)))
         for place, (kind, share) in enumerate(parts.items()):
             part = replace(curve, low_w=curve.low_w * share, high_w=curve.high_w * share)
-            counters.append(Counter(f"{folder}/{folder}:{place}", kind, part, max_uj))
+            counters.append(Counter(f"{folder}/{folder}:{place}", kind, part, max_uj, start_uj=_start_uj(counters)))
     total_w = 1.2 * sum(curve.top_w for curve in curves)
     counters.append(Counter(f"intel-rapl:{len(curves)}", "psys", Curve("constant", total_w), max_uj))
     if mmio:
-        counters.append(Counter("intel-rapl-mmio:0", counters[0].name, curves[0], max_uj))
+        counters.append(replace(counters[0], folder="intel-rapl-mmio:0", fault=None))
     counters = [replace(counter, mode=mode) for counter in counters]
     if wrap_s is not None:
         counters = [replace(c, start_uj=c.max_uj - int(c.curve.low_w * wrap_s * 1e6)) for c in counters]
     return Machine(tuple(counters), tuple(gpus))
+
+
+def _start_uj(counters: Sequence[Counter]) -> int:
+    """Return a start for the next counter: no two counters of a real machine have the same count."""
+    return 1_000_000_000 + 7_000_000 * len(counters)
 
 
 def main() -> int:
