@@ -141,6 +141,7 @@ class SimulatedNvml:
                 mine=True,
                 lost=False,
                 state=True,
+                limit_w=None,
             )
             for i in range(count)
         ]
@@ -183,6 +184,8 @@ class SimulatedNvml:
             "nvmlDeviceGetClockInfo": lambda gpu, kind: self._supported(gpu.state and self.CLOCKS_MHZ[kind]),
             "nvmlDeviceGetCurrentClocksThrottleReasons": lambda gpu: self._supported(gpu.throttle),
             "nvmlDeviceGetFieldValues": lambda gpu, _: self._supported(None),
+            "nvmlDeviceGetEnforcedPowerLimit": lambda gpu: self._supported(gpu.limit_w) * 1e3,
+            "nvmlDeviceGetPowerManagementLimitConstraints": lambda gpu: (0, self._supported(gpu.limit_w) * 1e3),
             "nvmlDeviceGetArchitecture": lambda gpu: 5,
             "nvmlDeviceGetComputeRunningProcesses": lambda gpu: _processes(gpu.pids),
             "nvmlDeviceGetGraphicsRunningProcesses": lambda gpu: _processes(gpu.drawing),

@@ -112,6 +112,89 @@ def test_a_falling_counter_is_null_and_flagged(nvml):
     assert flags == {Flag.COUNTER_FAULT}
 
 
+def lie(library, name, value):
+    """Return what happens in a window in which the first GPU returns a value for a while, and then the former one."""
+
+    def during():
+        gpu = library.gpus[0]
+        before = getattr(gpu, name)
+        library.wait_for_samples()
+        setattr(gpu, name, value)
+        library.wait_for_samples()
+        setattr(gpu, name, before)
+        library.wait_for_samples()
+
+    return during
+
+
+@pytest.mark.parametrize("power_w", [(2**32 - 1) * 1e-3, -50.0, 0.0, 10_000.0, 900.0, None, float("nan")])
+def test_a_power_that_is_not_credible_for_a_while_loses_the_energy(nvml, power_w):
+    library = nvml(2)
+    for gpu in library.gpus:
+        gpu.energy_j, gpu.limit_w = None, 400.0
+    readings, flags, samples = window(library, lie(library, "power_w", power_w))
+    for component in ("gpu-0", "gpu"):
+        reading = readings[component, Quantity.ENERGY]
+        assert (reading.value, reading.failed) == (None, True)
+        assert "its power sensor returned" in reading.reason
+    assert readings["gpu-1", Quantity.ENERGY].value > 0
+    assert flags == {Flag.COUNTER_FAULT}
+    assert {sample.value for sample in samples if sample.quantity == "power"} == {50.0}
+
+
+@pytest.mark.parametrize(
+    ("limit_w", "power_w", "believed"), [(400.0, 700.0, True), (None, 2500.0, True), (4e6, 1e4, False)]
+)
+def test_the_limit_of_a_power_is_the_gpus_with_a_margin(nvml, limit_w, power_w, believed):
+    """A GPU may exceed its limit for a moment; a limit of megawatts is not believed."""
+    library = nvml()
+    library.gpus[0].energy_j, library.gpus[0].limit_w = None, limit_w
+    readings, _, _ = window(library, lie(library, "power_w", power_w))
+    assert (readings["gpu-0", Quantity.ENERGY].value is not None) is believed
+
+
+def test_a_lying_power_sensor_does_not_touch_the_counters_energy(nvml):
+    library = nvml()
+
+    def during():
+        lie(library, "power_w", 10_000.0)()
+        library.gpus[0].energy_j += 3.0
+
+    readings, flags, _ = window(library, during)
+    assert readings["gpu-0", Quantity.ENERGY].value == pytest.approx(3.0)
+    peak = readings["gpu-0", Quantity.POWER_MAX]
+    assert peak.value is None and "10000 W" in peak.reason
+    assert flags == set()
+
+
+@pytest.mark.parametrize(
+    ("count_j", "words"),
+    [(1e6, "it rose by"), (1.0, "it fell by"), (None, "Not Supported")],
+    ids=["jump", "restart", "not supported"],
+)
+def test_a_counter_that_lies_for_a_while_loses_the_energy_though_its_end_is_plausible(nvml, count_j, words):
+    library = nvml(2)
+    readings, flags, _ = window(library, lie(library, "energy_j", count_j))
+    for component in ("gpu-0", "gpu"):
+        assert readings[component, Quantity.ENERGY].value is None
+        assert words in readings[component, Quantity.ENERGY].reason
+    assert readings["gpu-1", Quantity.ENERGY].value == 0.0
+    assert flags == {Flag.COUNTER_FAULT}
+
+
+def test_a_counter_that_restarted_before_the_window_is_believed_in_it(nvml):
+    library = nvml()
+    meter = NvmlMeter(sample_interval_s=0.005, library=library)
+    meter.open()
+    library.wait_for_samples()
+    library.gpus[0].energy_j = 1.0
+    meter.begin()
+    library.gpus[0].energy_j = 4.0
+    readings = {(r.component, r.quantity): r for r in ended(meter)}
+    meter.close()
+    assert readings["gpu-0", Quantity.ENERGY].value == pytest.approx(3.0)
+
+
 def test_reasons_for_low_clocks_are_recorded_over_time(nvml):
     library = nvml()
 

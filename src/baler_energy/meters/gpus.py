@@ -1,6 +1,7 @@
 """The GPUs that this process may use, through NVML."""
 
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from typing import Any
 
 from baler_energy.meters.base import Channel
@@ -16,6 +17,9 @@ _AMPERE, _GA100, _AVERAGING_S = 7, ("A100", "A30", "GA100"), 1.0
 #: Longest time between updates of a power sensor in arXiv 2312.02741, over 70 GPUs.
 UPDATE_S = 0.1
 _POWER_INSTANT = 186  # NVML_FI_DEV_POWER_INSTANT
+#: For a moment a GPU may draw this many times its power limit. Without a credible limit, the second value (W) is used:
+#: the largest GPUs have limits of 1.4 kW (NVIDIA HGX B300).
+_MARGIN, _LIMIT_W = 2.0, 3000.0
 
 
 class Gpu:
@@ -43,6 +47,8 @@ class Gpu:
             library.NVMLError_NoPermission,
         )
         self.handle = library.nvmlDeviceGetHandleByIndex(index)
+        #: Power (W) that it cannot exceed.
+        self.limit_w = self._find_limit_w()
         self.has_counter = self._supports(self.count_j)
         self._instant = self._supports(self._instant_w)
         #: Averaging time of the power sensor (s).
@@ -57,6 +63,26 @@ class Gpu:
         if self._instant:
             return self._instant_w()
         return float(self._nvml.nvmlDeviceGetPowerUsage(self.handle)) * 1e-3
+
+    def doubt(self, power_w: float | None) -> str | None:
+        """Return why a power (W) is not that of a GPU in use, which always draws some; None if it can be."""
+        if power_w is None:
+            return "its power sensor returned no value"
+        if 0 < power_w <= self.limit_w:
+            return None
+        return f"its power sensor returned {power_w:.6g} W, which is not between 0 and {self.limit_w:.0f} W"
+
+    def _find_limit_w(self) -> float:
+        nvml, handle = self._nvml, self.handle
+        reads: tuple[Callable[[], float], ...] = (
+            lambda: float(nvml.nvmlDeviceGetPowerManagementLimitConstraints(handle)[1]),
+            lambda: float(nvml.nvmlDeviceGetEnforcedPowerLimit(handle)),
+        )
+        limits_w = []
+        for read in reads:
+            with suppress(Exception):  # not every GPU, driver or version of the library has the query
+                limits_w.append(_MARGIN * read() * 1e-3)
+        return max((limit_w for limit_w in limits_w if 0 < limit_w <= _LIMIT_W), default=_LIMIT_W)
 
     def _instant_w(self) -> float:
         (field,) = self._nvml.nvmlDeviceGetFieldValues(self.handle, [_POWER_INSTANT])

@@ -8,6 +8,8 @@ import numpy.typing as npt
 __all__ = ["gap_bound_j", "integrate", "window_energy_j"]
 
 Series = Sequence[float] | npt.NDArray[np.float64]
+#: Longest allowed gap between samples (s, or as a share of the window if larger). Power is interpolated across it.
+_LONGEST_GAP_S, _LONGEST_GAP_SHARE = 5.0, 0.1
 
 
 def integrate(times_s: Series, powers_w: Series) -> float:
@@ -47,7 +49,7 @@ def window_energy_j(times_s: Series, powers_w: Series, begin_s: float, end_s: fl
     Raises
     ------
     ValueError
-        As for `integrate`, or the samples do not cover the whole window.
+        As for `integrate`, or the samples do not cover the whole window, or have too long a gap in it.
     """
     return integrate(*_cut(times_s, powers_w, begin_s, end_s))
 
@@ -82,6 +84,10 @@ def _cut(
             f"the samples do not cover the window: they start {times[0] - begin_s:+.3f} s from its start and end "
             f"{times[-1] - end_s:+.3f} s from its end"
         )
+    first, last = np.searchsorted(times, begin_s, side="right") - 1, np.searchsorted(times, end_s, side="left")
+    gap_s = float(np.max(np.diff(times[first : last + 1]), initial=0.0))
+    if gap_s > max(_LONGEST_GAP_S, _LONGEST_GAP_SHARE * (end_s - begin_s)) + 1e-6:  # differences of times are rounded
+        raise ValueError(f"the samples have a gap of {gap_s:.0f} s in the window")
     inside = (times > begin_s) & (times < end_s)
     edges = np.interp([begin_s, end_s], times, powers)
     cut_times = np.concatenate([[begin_s], times[inside], [end_s]])

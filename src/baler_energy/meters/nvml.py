@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from baler_energy.meters.base import Channel, Meter, Sample
-from baler_energy.meters.counters import StillWatch
+from baler_energy.meters.counters import RisingCounter, StillWatch
 from baler_energy.meters.gpus import UPDATE_S, Gpu, open_gpus
 from baler_energy.meters.integration import gap_bound_j, window_energy_j
 from baler_energy.meters.poller import Poller
@@ -64,6 +64,7 @@ class NvmlMeter(Meter):
         self._begin_j: dict[str, float] = {}
         self._end_j: dict[str, float] = {}
         self._faults: dict[str, str] = {}
+        self._doubts: dict[str, str] = {}
         self._flags: set[Flag] = set()
         self._sharing: dict[str, dict[Sharing, None]] = {}
         self._series: list[Sample] = []
@@ -71,6 +72,7 @@ class NvmlMeter(Meter):
         self._details: dict[str, str] = {}
         self._ticks_s: dict[str, float] = {}
         self._still: dict[str, StillWatch] = {}
+        self._rising: dict[str, RisingCounter] = {}
         self._catcher: threading.Thread | None = None
         self._first_tick: dict[str, tuple[float, float]] = {}
 
@@ -113,8 +115,11 @@ class NvmlMeter(Meter):
         """Read the counters at the start of the window."""
         with self._lock:
             self._faults.clear()
+            self._doubts.clear()
             self._flags.clear()
             self._sharing.clear()
+            counting = {gpu.component: gpu.limit_w for gpu in self._gpus if gpu.has_counter}
+            self._rising = {name: RisingCounter(limit_w, self._ticks_s[name]) for name, limit_w in counting.items()}
             self._sample(at_edge=True)
             self._begin_s = time.monotonic()
             self._series = [sample for sample in self._series if sample.time_s > self._begin_s - 1.0]
@@ -163,11 +168,12 @@ class NvmlMeter(Meter):
             reason=None if whole else "; ".join(energy.reason for energy in energies if energy.reason),
             bound=sum(energy.bound or 0.0 for energy in energies) if whole else None,
             detail=self._detail("gpu", *self._sharing),
+            failed=not whole,
         )
         readings = [*energies, total]
         for gpu in self._gpus:
             inside = [s for s in series if s.component == gpu.component and self._begin_s <= s.time_s <= self._end_s]
-            readings += _statistics(gpu.component, inside)
+            readings += _statistics(gpu.component, inside, self._doubts.get(gpu.component))
         return readings
 
     def flags(self) -> set[Flag]:
@@ -202,6 +208,11 @@ class NvmlMeter(Meter):
                 self._fault(gpu, error)
                 continue
             now_s = time.monotonic()
+            if doubt := gpu.doubt(values.get("power")):
+                if values.pop("power", None) is not None:
+                    self._doubts.setdefault(gpu.component, doubt)
+                if not gpu.has_counter:
+                    self._faults.setdefault(gpu.component, f"{gpu.component}: {doubt}")
             if int(values.get("throttle_reasons", 0)) & THROTTLED:
                 self._flags.add(Flag.THROTTLED)
             if not at_edge and gpu.has_counter:
@@ -226,7 +237,7 @@ class NvmlMeter(Meter):
         return f"{detail}; not attributable to the run: {', '.join(reasons)}" if reasons else detail
 
     def _counts_j(self, gpus: Sequence[Gpu] | None = None) -> dict[str, float]:
-        """Read the counters, and check that they still advance: a GPU always draws some power."""
+        """Read the counters, and check that they advance, as a GPU always draws some power, and not too fast."""
         counts = {}
         for gpu in self._gpus if gpus is None else gpus:
             if gpu.has_counter:
@@ -235,8 +246,11 @@ class NvmlMeter(Meter):
                 except Exception as error:
                     self._fault(gpu, error)
                     continue
-                if still := self._still[gpu.component].stopped(count_j, time.monotonic()):
-                    self._faults.setdefault(gpu.component, f"the energy counter of {gpu.component} failed: {still}")
+                now_s = time.monotonic()
+                still = self._still[gpu.component].stopped(count_j, now_s)
+                rising = self._rising.get(gpu.component)
+                if fault := (rising.update(count_j, now_s) if rising else None) or still:
+                    self._faults.setdefault(gpu.component, f"the energy counter of {gpu.component} failed: {fault}")
         return counts
 
     def _wait_for_lag(self) -> None:
@@ -248,7 +262,10 @@ class NvmlMeter(Meter):
                 self._sample(at_edge=True)
 
     def _next_ticks(self, counts_j: Mapping[str, float]) -> dict[str, tuple[float, float]]:
-        """Wait up to two ticks for each counter to change from `counts_j`; return the times (s) and the counts (J)."""
+        """Wait up to two ticks for each counter to rise from `counts_j`; return the times (s) and the counts (J).
+
+        A rise that is too large for the GPU is ignored: without its tick, the bound still covers the edge.
+        """
         found: dict[str, tuple[float, float]] = {}
         waiting = [gpu for gpu in self._gpus if gpu.component in counts_j]
         patience_s = 2 * max(self._ticks_s.values(), default=0.0)
@@ -261,7 +278,7 @@ class NvmlMeter(Meter):
                 except Exception:  # the window's own readings report a fault
                     waiting.remove(gpu)
                     continue
-                if count_j != counts_j[gpu.component]:
+                if 0 < count_j - counts_j[gpu.component] <= gpu.limit_w * 2 * patience_s:
                     found[gpu.component] = (time.monotonic(), count_j)
                     waiting.remove(gpu)
         return found
@@ -276,8 +293,10 @@ class NvmlMeter(Meter):
                 value, bound_j = self._counted(name, powers, last_tick) if counted else self._integrated(gpu, powers)
             except ValueError as error:
                 self._faults[name] = f"{name}: {error}"
-        reason = None if value is not None else self._faults[name]
-        return Reading.of(self.name, name, Quantity.ENERGY, value, reason=reason, bound=bound_j, detail=detail)
+        if value is None:
+            reason = self._faults[name]
+            return Reading.of(self.name, name, Quantity.ENERGY, None, reason=reason, detail=detail, failed=True)
+        return Reading.of(self.name, name, Quantity.ENERGY, value, bound=bound_j, detail=detail)
 
     def _counted(
         self, name: str, powers: Sequence[Sample], last_tick: Mapping[str, tuple[float, float]]
@@ -288,8 +307,6 @@ class NvmlMeter(Meter):
         window, assuming constant power during a tick.
         """
         energy_j = self._end_j[name] - self._begin_j[name]
-        if energy_j < 0:
-            raise ValueError(f"its energy counter fell by {-energy_j:.1f} J")
         tick_s = self._ticks_s[name]
         first, last = self._first_tick.get(name), last_tick.get(name)
         if first and last and first[0] < self._end_s:
@@ -321,12 +338,15 @@ class NvmlMeter(Meter):
         self._faults.setdefault(gpu.component, f"{gpu.component} could not be read: {error}")
 
 
-def _statistics(component: str, series: Sequence[Sample]) -> list[Reading]:
+def _statistics(component: str, series: Sequence[Sample], doubt: str | None) -> list[Reading]:
+    """Summarise the samples; without a maximum power if `doubt` is why a power was not believed."""
     readings = []
     for pairs, statistic in ((_MEANS, _mean), (_PEAKS, max)):
         for key, quantity in pairs:
             values = [sample.value for sample in series if sample.quantity == key]
-            if values:
+            if key == "power" and doubt:
+                readings.append(Reading.of(NvmlMeter.name, component, quantity, None, reason=doubt))
+            elif values:
                 readings.append(Reading.of(NvmlMeter.name, component, quantity, statistic(values)))
     return readings
 

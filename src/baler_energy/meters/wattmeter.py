@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from baler_energy.errors import InputError
 from baler_energy.logs import Cells, column, header, one_message, read_text, records, seconds
 from baler_energy.meters.integration import gap_bound_j, window_energy_j
+from baler_energy.meters.plausible import disbelief
 from baler_energy.records import Idle, Reading
 from baler_energy.vocabulary import Evidence, MeterName, Quantity
 
@@ -23,8 +24,6 @@ __all__ = ["Log", "read_log", "wattmeter_readings"]
 _TIME = re.compile(r"(?:time|timestamp|datetime|date)(?:_utc|_s|_ms|_us|_ns)?")
 _POWER = re.compile(r"power|(?:power_)?(?:w|watts?)")
 _LARGEST_W = 1e9
-#: Longest allowed gap between samples (s, or as a share of the window if larger). Power is interpolated across it.
-_LONGEST_GAP_S, _LONGEST_GAP_SHARE = 5.0, 0.1
 
 
 @dataclass(frozen=True)
@@ -130,7 +129,7 @@ def _energy_j(log: Log, start: datetime, duration_s: float) -> tuple[float, floa
     Raises
     ------
     ValueError
-        The log does not cover the window, or has too long a gap inside it.
+        The log does not cover the window, has too long a gap inside it, or gives an energy that is not believed.
     """
     import numpy as np
 
@@ -142,7 +141,7 @@ def _energy_j(log: Log, start: datetime, duration_s: float) -> tuple[float, floa
     if len(times_s) < 2 or times_s[0] > begin_s or times_s[-1] < end_s:
         covered = " to ".join(f"{datetime.fromtimestamp(s, UTC):%Y-%m-%d %H:%M:%S}" for s in log.times_s[[0, -1]])
         raise ValueError(f"it does not cover the window from {start:%Y-%m-%d %H:%M:%S} UTC, only {covered}")
-    gap_s, limit_s = float(np.diff(times_s).max()), max(_LONGEST_GAP_S, _LONGEST_GAP_SHARE * duration_s)
-    if gap_s > limit_s:
-        raise ValueError(f"it has a gap of {gap_s:.0f} s in the window")
-    return window_energy_j(times_s, powers_w, begin_s, end_s), gap_bound_j(times_s, powers_w, begin_s, end_s)
+    energy_j = window_energy_j(times_s, powers_w, begin_s, end_s)
+    if reason := disbelief(energy_j, duration_s):
+        raise ValueError(reason)
+    return energy_j, gap_bound_j(times_s, powers_w, begin_s, end_s)
