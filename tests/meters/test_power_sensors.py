@@ -92,6 +92,62 @@ def test_rails_with_the_same_name_are_distinguished(tmp_path):
     assert set(channels(HwmonMeter(root=tree(tmp_path, files)))) == {"rail-ina2xx-power1", "rail-ina2xx-power1.1"}
 
 
+APU = {
+    "hwmon7/name": "amdgpu",
+    "hwmon7/power1_input": "28000000",
+    "hwmon7/power1_label": "PPT",
+    "hwmon7/in0_label": "vddgfx",
+    "hwmon7/in1_input": "800",
+    "hwmon7/in1_label": "vddnb",
+}
+
+
+def test_the_power_of_an_apu_is_no_gpus(tmp_path):
+    """It includes the CPU, which RAPL measures too; a graphics card next to it is still a GPU."""
+    assert set(channels(HwmonMeter(root=tree(tmp_path / "laptop", APU)))) == {"rail-amdgpu-ppt"}
+    found = channels(HwmonMeter(root=tree(tmp_path / "both", BOARD | APU)))
+    assert {name for name in found if name.startswith("gpu")} == {"gpu-0", "gpu-1", "gpu"}
+
+
+def test_two_sensors_of_the_node_are_none(tmp_path):
+    second = {"hwmon6/name": "power_meter", "hwmon6/power1_average": "140000000"}
+    meter = HwmonMeter(sample_interval_s=0.01, root=tree(tmp_path, BOARD | second))
+    (node,) = [channel for channel in meter.channels() if channel.component == "node"]
+    assert node.evidence is None and "hwmon6/power1_average" in node.detail
+    assert ("node", Quantity.ENERGY) not in window(meter)[0]
+
+
+@pytest.mark.parametrize("file", ["hwmon2/power1_input", "hwmon0/power1_average"])
+def test_a_sensor_of_zero_watts_measures_nothing(tmp_path, file):
+    found = channels(HwmonMeter(root=tree(tmp_path, BOARD | {file: "0"})))
+    lost = {"gpu-1", "gpu"} if file.startswith("hwmon2") else {"node"}
+    assert {name for name, evidence in found.items() if evidence is None} == lost
+
+
+def test_a_rail_may_be_off(tmp_path):
+    assert channels(HwmonMeter(root=tree(tmp_path, BOARD | {"hwmon4/power2_input": "0"})))["rail-ina3221-power2"]
+
+
+@pytest.mark.parametrize("power_uw", ["0", "700000000", "4294967295000"])
+def test_a_sensor_that_lies_for_a_while_has_no_energy(tmp_path, power_uw):
+    root = tree(tmp_path, BOARD | {"hwmon1/power1_cap_max": "300000000"})
+    file = root / "hwmon1" / "power1_average"
+    meter = HwmonMeter(sample_interval_s=0.01, root=root)
+
+    def during():
+        file.write_text(power_uw)
+        limit_s = time.monotonic() + 600
+        while "gpu-0" not in meter._faults and time.monotonic() < limit_s:
+            time.sleep(0.001)
+        file.write_text("90000000")
+
+    readings, flags = window(meter, during)
+    for component in ("gpu-0", "gpu"):
+        assert readings[component, Quantity.ENERGY].value is None and readings[component, Quantity.ENERGY].failed
+    assert readings["node", Quantity.ENERGY].value > 0
+    assert flags == {Flag.COUNTER_FAULT}
+
+
 @pytest.mark.parametrize("content", [None, "garbage", "-5000000", ""])
 def test_a_sensor_that_fails_half_way_has_no_energy_but_the_others_do(tmp_path, content):
     root = tree(tmp_path, BOARD)
@@ -183,6 +239,10 @@ def test_the_machines_power_is_what_its_supplies_give(tmp_path, files, watts):
         (BATTERY | {"BAT0/status": "Full"}, "the battery is Full"),
         (BATTERY | {"BAT0/power_now": ""}, "neither its power nor its current"),
         (BATTERY | {"AC/type": "Mains", "AC/online": "1"}, "does not report its power"),
+        (
+            {"AC/type": "Mains", "AC/online": "1", "USB/type": "USB", "USB/online": "1", "USB/power_now": "45000000"},
+            "does not report its power",
+        ),
     ],
 )
 def test_a_machine_on_mains_has_no_power_from_its_battery(tmp_path, files, reason):

@@ -1,12 +1,12 @@
 """hwmon: power sensors of the mainboard, through Linux's sysfs."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 from baler_energy.meters.base import Channel
-from baler_energy.meters.power_sensor import PowerSensorMeter, absent
+from baler_energy.meters.power_sensor import PowerSensorMeter, absent, believed_w
 from baler_energy.meters.settings import SessionSettings
 from baler_energy.vocabulary import Evidence, MeterName
 
@@ -14,6 +14,8 @@ __all__ = ["HWMON", "METER", "HwmonMeter"]
 
 HWMON = Path("/sys/class/hwmon")
 _MICRO = 1e-6
+#: For a moment a device may draw this many times its power limit.
+_MARGIN = 2.0
 
 
 class HwmonMeter(PowerSensorMeter):
@@ -21,7 +23,8 @@ class HwmonMeter(PowerSensorMeter):
 
     The chip determines what a sensor measures, according to the kernel's documentation of its driver: ``power_meter``
     (ACPI) and Apple's ``macsmc_hwmon`` (total system power) measure the node, ``amdgpu`` a GPU, ``fam15h_power`` a
-    package. Any other sensor measures a rail of the board, which is part of the node and not added to any sum.
+    package. On an APU, ``amdgpu`` measures the whole chip with its CPU, which is neither a GPU nor a further package.
+    It is a rail, as any other sensor: part of the node and not added to any sum.
 
     Parameters
     ----------
@@ -45,7 +48,7 @@ class HwmonMeter(PowerSensorMeter):
         sensors = _find(self._root)
         if not sensors:
             return absent("node", "the board has no power sensor under /sys/class/hwmon")
-        channels = [_channel(component, file) for component, file in sensors.items()]
+        channels = [_channel(component, files) for component, files in sensors.items()]
         readable = {channel.component for channel in channels if channel.evidence}
         for total, parts in _sums(sensors).items():
             whole = set(parts) <= readable
@@ -56,9 +59,9 @@ class HwmonMeter(PowerSensorMeter):
     def sources(self) -> Mapping[str, Callable[[], float]]:
         """Return a reader for each readable sensor."""
         return {
-            component: partial(_read_w, file)
-            for component, file in _find(self._root).items()
-            if _channel(component, file).evidence
+            component: partial(_read_w, files[0], _limit_w(files[0]))
+            for component, files in _find(self._root).items()
+            if _channel(component, files).evidence
         }
 
     def sums(self) -> dict[str, tuple[str, ...]]:
@@ -67,49 +70,66 @@ class HwmonMeter(PowerSensorMeter):
         return {total: parts for total, parts in _sums(_find(self._root)).items() if set(parts) <= readable}
 
 
-def _find(root: Path) -> dict[str, Path]:
-    """Find the sensors, by component; the average is preferred to the instantaneous value, as it misses nothing."""
-    found: dict[str, Path] = {}
+def _find(root: Path) -> dict[str, list[Path]]:
+    """Find the sensors, by component; the average is preferred to the instantaneous value, as it misses nothing.
+
+    Several sensors of one component, such as two of the node, cannot be distinguished.
+    """
+    found: dict[str, list[Path]] = {}
     for chip in sorted(root.glob("hwmon*"), key=lambda path: [int(n) for n in re.findall(r"\d+", path.name)]):
-        name = _text(chip / "name") or chip.name
         numbers = sorted({int(n[1]) for path in chip.glob("power*") if (n := re.match(r"power(\d+)_", path.name))})
         for number in numbers:
             files = [chip / f"power{number}_{kind}" for kind in ("average", "input")]
             file = next((file for file in files if file.exists()), None)
             if file is not None:
-                component = _component(name, _text(chip / f"power{number}_label") or f"power{number}", found)
-                found.setdefault(component, file)
+                component = _component(chip, _text(chip / f"power{number}_label") or f"power{number}", found)
+                found.setdefault(component, []).append(file)
     return found
 
 
-def _component(chip: str, label: str, found: Mapping[str, Path]) -> str:
-    if chip == "power_meter" or (chip == "macsmc_hwmon" and label == "Total System Power"):
+def _component(chip: Path, label: str, found: Collection[str]) -> str:
+    name = _text(chip / "name") or chip.name
+    if name == "power_meter" or (name == "macsmc_hwmon" and label == "Total System Power"):
         return "node"
-    if chip == "amdgpu":
-        return f"gpu-{sum(name.startswith('gpu-') for name in found)}"
-    if chip == "fam15h_power":
-        return f"package-{sum(name.startswith('package-') for name in found)}"
-    rail = "rail-" + re.sub(r"[^a-z0-9_.]+", "-", f"{chip}-{label}".lower())
-    same = sum(name == rail or name.startswith(f"{rail}.") for name in found)
+    # Only APUs have a voltage of the northbridge, in1 (Documentation/gpu/amdgpu/thermal.rst).
+    if name == "amdgpu" and not any(chip.glob("in1_*")):
+        return f"gpu-{sum(component.startswith('gpu-') for component in found)}"
+    if name == "fam15h_power":
+        return f"package-{sum(component.startswith('package-') for component in found)}"
+    rail = "rail-" + re.sub(r"[^a-z0-9_.]+", "-", f"{name}-{label}".lower())
+    same = sum(component == rail or component.startswith(f"{rail}.") for component in found)
     return f"{rail}.{same}" if same else rail
 
 
-def _sums(sensors: Mapping[str, Path]) -> dict[str, tuple[str, ...]]:
+def _sums(sensors: Collection[str]) -> dict[str, tuple[str, ...]]:
     kinds = {"cpu": "package-", "gpu": "gpu-"}
     parts = {total: tuple(name for name in sensors if name.startswith(start)) for total, start in kinds.items()}
     return {total: names for total, names in parts.items() if names}
 
 
-def _channel(component: str, file: Path) -> Channel:
+def _channel(component: str, files: Sequence[Path]) -> Channel:
+    file = files[0]
+    if len(files) > 1:
+        names = ", ".join(f"{file.parent.name}/{file.name}" for file in files)
+        return Channel(component, None, f"several sensors ({names}) may each measure only a part of it")
     try:
-        _read_w(file)
+        believed_w(component, _read_w(file, None))
     except (OSError, ValueError) as error:
         return Channel(component, None, f"{file} cannot be read: {error}")
     return Channel(component, Evidence.MEASURED, f"power sensor {file.parent.name}/{file.name} over time")
 
 
-def _read_w(file: Path) -> float:
-    return int(file.read_text(encoding="ascii")) * _MICRO
+def _read_w(file: Path, limit_w: float | None) -> float:
+    power_w = int(file.read_text(encoding="ascii")) * _MICRO
+    if limit_w is not None and power_w > limit_w:
+        raise ValueError(f"{power_w:g} W is more than twice its power limit of {limit_w / _MARGIN:g} W")
+    return power_w
+
+
+def _limit_w(file: Path) -> float | None:
+    """Return the power (W) that a device cannot exceed: a multiple of its largest power cap; None if it has none."""
+    cap = _text(file.with_name(file.name.partition("_")[0] + "_cap_max"))
+    return _MARGIN * int(cap) * _MICRO if cap.isdecimal() and int(cap) else None
 
 
 def _text(path: Path) -> str:

@@ -1,6 +1,5 @@
 """Base class of meters whose sensors report power, not energy: sampling, integration over the window, faults."""
 
-import math
 import threading
 import time
 from abc import abstractmethod
@@ -8,11 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 
 from baler_energy.meters.base import Channel, Meter, Sample
 from baler_energy.meters.integration import gap_bound_j, window_energy_j
+from baler_energy.meters.plausible import MACHINE_LIMIT_W
 from baler_energy.meters.poller import Poller
 from baler_energy.records import Reading
 from baler_energy.vocabulary import Flag, Quantity
 
-__all__ = ["PowerSensorMeter"]
+__all__ = ["PowerSensorMeter", "absent", "believed_w"]
 
 #: How long (s) to wait for the first sample after the end of a window.
 _PATIENCE_S = 15.0
@@ -108,7 +108,8 @@ class PowerSensorMeter(Meter):
             bound_j = gap_bound_j(times_s, powers_w, *window)
         except ValueError as error:
             self._faults.setdefault(name, str(error))
-            return [Reading.of(self.name, name, Quantity.ENERGY, None, reason=f"{name}: {error}", detail=detail)]
+            reason = f"{name}: {error}"
+            return [Reading.of(self.name, name, Quantity.ENERGY, None, reason=reason, detail=detail, failed=True)]
         inside = [sample.value for sample in mine if window[0] <= sample.time_s <= window[1]]
         energy = Reading.of(self.name, name, Quantity.ENERGY, energy_j, bound=bound_j, detail=detail)
         return [energy, *([Reading.of(self.name, name, Quantity.POWER_MAX, max(inside))] if inside else [])]
@@ -125,15 +126,14 @@ class PowerSensorMeter(Meter):
             reason="; ".join(reason for reason in lost if reason) or None,
             bound=None if lost else bound_j,
             detail=f"sum of {' + '.join(part.component for part in parts)}",
+            failed=bool(lost),
         )
 
     def _poll(self) -> None:
         samples, faults = [], {}
         for name, read in self._sources.items():
             try:
-                before_s, power_w = time.monotonic(), read()
-                if not (math.isfinite(power_w) and power_w >= 0):
-                    raise ValueError(f"its sensor returned {power_w} W")
+                before_s, power_w = time.monotonic(), believed_w(name, read())
                 # A slow sensor takes its reading at an unknown time during the call.
                 samples.append(Sample((before_s + time.monotonic()) / 2, name, "power", power_w))
             except (OSError, ValueError) as error:
@@ -148,6 +148,20 @@ class PowerSensorMeter(Meter):
         """Wait until every sensor has been read after `time_s`, up to `_PATIENCE_S`."""
         with self._sampled:
             self._sampled.wait_for(lambda: self._last_s >= time_s, timeout=_PATIENCE_S)
+
+
+def believed_w(component: str, power_w: float) -> float:
+    """Return a sensor's power (W) if the component can draw it.
+
+    Raises
+    ------
+    ValueError
+        It is negative, infinite, more than any machine draws, or 0. Only a rail of the board may be switched off.
+    """
+    least_w = 0.0 if component.startswith("rail-") else 1e-6
+    if not least_w <= power_w <= MACHINE_LIMIT_W:
+        raise ValueError(f"its sensor returned {power_w:g} W")
+    return power_w
 
 
 def absent(component: str, detail: str, remedy: str | None = None) -> tuple[Channel, ...]:

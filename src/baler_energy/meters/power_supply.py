@@ -77,7 +77,7 @@ def _node_w(root: Path) -> float:
     adapters = [path for path in supplies if not _is(path, "type", "Battery")]
     if adapters:
         powers = [power for path in adapters if (power := _power_w(path)) is not None]
-        if powers and sum(powers) > 0:
+        if len(powers) == len(adapters) and sum(powers) > 0:
             return sum(powers)
         raise ValueError("the machine runs on an adapter that does not report its power")
     states = [(path, _text(path / "status")) for path in supplies]
