@@ -10,7 +10,7 @@ from peer_readings import energies
 
 from baler_energy.meters.base import absent_reason
 from baler_energy.meters.options import meter_class
-from baler_energy.meters.peers.base import peer_reading, with_sums
+from baler_energy.meters.peers.base import by_component, peer_reading, with_sums
 from baler_energy.vocabulary import PEERS, Evidence, MeterName
 
 ZEUS = MeterName.ZEUS
@@ -42,6 +42,12 @@ def test_sums_hold_packages_and_neither_psys_nor_cores():
 def test_a_sum_with_a_lost_part_is_null():
     readings = with_sums(ZEUS, {"package-0": 3.0, "package-1": -1.0}, MEASURED, "d")
     assert energies(readings) == {"package-0": 3.0, "package-1": None, "cpu": None}
+
+
+def test_values_that_are_named_alike_leave_no_sum():
+    values = by_component([("package-0", 60.0), ("package-0", 40.0), ("dram-0", 1.0)])
+    found = energies(with_sums(ZEUS, values, MEASURED, "d"))
+    assert found == {"package-0": None, "dram-0": 1.0, "cpu": None, "dram": 1.0}
 
 
 @pytest.mark.parametrize("name", PEERS)

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import ClassVar
@@ -13,6 +13,7 @@ from baler_energy.vocabulary import Evidence, MeterName, Quantity
 
 __all__ = [
     "PeerMeter",
+    "by_component",
     "peer_reading",
     "peer_version",
     "with_sums",
@@ -72,7 +73,7 @@ def peer_reading(
     """
     unit = quantity.unit
     if value is None:
-        reason = f"{meter} returned no value"
+        reason = f"{meter} returned no value, or several that are named alike"
     elif not math.isfinite(value):
         reason = f"{meter} returned {value}"
     elif value == 0:
@@ -84,7 +85,15 @@ def peer_reading(
     return Reading.of(meter, component, quantity, None, evidence, reason, detail=detail, scope=scope)
 
 
-def with_sums(meter: MeterName, values_j: Mapping[str, float], evidence: Evidence, detail: str) -> list[Reading]:
+def by_component(values_j: Iterable[tuple[str, float]]) -> dict[str, float | None]:
+    """Map components to a tool's energies (J); a component with several values has none, so that none is left out."""
+    found: dict[str, float | None] = {}
+    for component, value_j in values_j:
+        found[component] = None if component in found else value_j
+    return found
+
+
+def with_sums(meter: MeterName, values_j: Mapping[str, float | None], evidence: Evidence, detail: str) -> list[Reading]:
     """Make readings of a tool's values per device, and of their sums ``cpu``, ``dram`` and ``gpu``.
 
     A sum with a null part is null. Components that contain others (``psys``) or are contained in others (``core``,

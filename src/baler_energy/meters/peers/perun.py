@@ -8,7 +8,7 @@ import threading
 from contextlib import ExitStack
 from typing import Any
 
-from baler_energy.meters.peers.base import PeerMeter, peer_reading, with_sums
+from baler_energy.meters.peers.base import PeerMeter, by_component, peer_reading, with_sums
 from baler_energy.records import Reading
 from baler_energy.temporaries import temporary_folder
 from baler_energy.vocabulary import Evidence, MeterName, Quantity
@@ -132,9 +132,9 @@ def _units(sensors: Any) -> list[str]:
     return [str(sensor[2].value) for sensor in sensors.values()]
 
 
-def _energies_j(run: Any) -> dict[str, float]:
+def _energies_j(run: Any) -> dict[str, float | None]:
     """Return the energy (J) per device; RAPL's sensors are named ``cpu_0_package-0``, NVML's ``CUDA:0_POWER``."""
-    values_j: dict[str, float] = {}
+    values_j: list[tuple[str, float]] = []
     host = next(iter(run.nodes.values()))
     for group in host.nodes.values():
         for sensor in group.nodes.values():
@@ -143,8 +143,8 @@ def _energies_j(run: Any) -> dict[str, float]:
             if "energy" not in metrics or kind not in _KINDS:
                 continue
             index = sensor.id.split("_")[0].partition(":")[2] if kind == "gpu" else sensor.id.split("_")[1]
-            values_j[f"{_KINDS[kind]}-{index}"] = float(metrics["energy"])
-    return dict(sorted(values_j.items()))
+            values_j.append((f"{_KINDS[kind]}-{index}", float(metrics["energy"])))
+    return by_component(sorted(values_j))
 
 
 def _number(value: Any) -> float | None:

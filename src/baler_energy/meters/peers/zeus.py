@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 
 from baler_energy.meters.gpus import visible_indices
-from baler_energy.meters.peers.base import PeerMeter, with_sums
+from baler_energy.meters.peers.base import PeerMeter, by_component, with_sums
 from baler_energy.records import Reading
 from baler_energy.vocabulary import Evidence, MeterName
 
@@ -74,13 +74,17 @@ class ZeusMeter(PeerMeter):
 
     def readings(self) -> list[Reading]:
         """Return Zeus's energies per package, DRAM and GPU, and their sums."""
-        values_j: dict[str, float] = {}
-        for index, value_j in (self._measured.cpu_energy or {}).items():
-            values_j[self._domains[index]] = value_j
-        for index, value_j in (self._measured.dram_energy or {}).items():
-            values_j[f"dram-{index}"] = value_j
-        for index, value_j in self._measured.gpu_energy.items():
-            values_j[f"gpu-{self._gpus[index] if self._gpus else index}"] = value_j
+        measured = self._measured
+        values_j = by_component(
+            [
+                *((self._domains[index], value_j) for index, value_j in (measured.cpu_energy or {}).items()),
+                *((f"dram-{index}", value_j) for index, value_j in (measured.dram_energy or {}).items()),
+                *(
+                    (f"gpu-{self._gpus[index] if self._gpus else index}", value_j)
+                    for index, value_j in measured.gpu_energy.items()
+                ),
+            ]
+        )
         detail = "Zeus, from RAPL's and NVML's energy counters (NVML's power, sampled, on GPUs without a counter)"
         return with_sums(self.name, values_j, Evidence.MEASURED, detail)
 
@@ -129,7 +133,8 @@ def _domain_names(monitor: Any) -> dict[int, str]:
     names = {}
     for index, cpu in enumerate(monitor.cpus.cpus):
         name = getattr(getattr(cpu, "rapl_file", None), "name", f"package-{index}")
-        names[index] = name if name == "psys" or name.startswith("package-") else f"package-{index}"
+        platform = name.startswith("psys")  # with several sockets also psys-1
+        names[index] = "psys" if platform else name if name.startswith("package-") else f"package-{index}"
     return names
 
 
