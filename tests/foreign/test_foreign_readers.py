@@ -276,6 +276,60 @@ def test_decimal_commas_are_refused(kind, write):
         read_foreign([path])
 
 
+def test_no_energy_has_no_emissions(write):
+    """A tool that read nothing writes 0 kWh and 0 kg."""
+    path = write("carbontracker_output")
+    path.write_text(path.read_text().replace("0.001 kWh", "0.000000 kWh").replace("0.5 g", "0.000000 g"))
+    foreign, findings = read_foreign([path])
+    assert pick(foreign, "machine")["value"].isna().all()
+    kg = pick(foreign, "machine", "co2e")
+    assert pd.isna(kg["value"][0]) and "0 kg" in kg["reason"][0]
+    assert "missing" in set(findings["finding"])
+
+
+@pytest.mark.parametrize("column", ["emissions", "energy_consumed"])
+def test_the_emissions_of_a_missing_energy_are_missing(write, column):
+    path = write("codecarbon", version="3.3.2")
+    pd.read_csv(path).assign(**{column: 0.0}).to_csv(path, index=False)
+    foreign, _ = read_foreign([path])
+    kg = pick(foreign, "machine", "co2e")
+    assert kg["value"].isna().all() and kg["reason"].notna().all()
+
+
+@pytest.mark.parametrize("kind", ["eco2ai", "codecarbon", "pyjoules", "zeus_csv"])
+def test_an_energy_that_no_machine_uses_in_the_time_is_missing(write, kind):
+    """7,200 J in 7 ms would be a megawatt."""
+    path = write(kind)
+    path.write_text(path.read_text().replace(",10.0,", ",0.0005,").replace(";10.0;", ";0.0005;"))
+    foreign, findings = read_foreign([path])
+    short = foreign[(foreign["duration_s"] == 0.0005) & (foreign["quantity"] != "duration")]
+    assert len(short) and short["value"].isna().all()
+    energies = short[short["quantity"] == "energy"]
+    assert energies["reason"].str.contains("in 0.0005 s would be|codecarbon found no GPU").all()
+    (sentence,) = findings.loc[findings["sentence"].str.contains("more than any machine draws"), "sentence"][:1]
+    assert "kW" in sentence
+    assert (foreign.loc[foreign["duration_s"] > 1, "value"].dropna() > 0).all()
+
+
+@pytest.mark.parametrize(
+    ("cell", "name"),
+    [
+        ("CPU 0 device(s)", None),
+        (" 0 device(s)", None),
+        ("Tesla T4 0 device(s)", None),
+        ("CPU", None),
+        ("", None),
+        ("Tesla T4 2 device(s)", "Tesla T4"),
+        ("Tesla T4 10 device(s)", "Tesla T4"),
+    ],
+)
+def test_a_cpu_is_no_gpu(write, cell, name):
+    path = write("eco2ai")
+    path.write_text(path.read_text().replace(", 1 device(s),Linux", f",{cell},Linux"))
+    foreign, _ = read_foreign([path])
+    assert {None if pd.isna(model) else model for model in foreign["gpu_model"]} == {name}
+
+
 # Bad files
 
 

@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import pandas as pd
 
 from baler_energy.analysis.schema import TABLES
+from baler_energy.meters.plausible import disbelief
 from baler_energy.vocabulary import Evidence, MeterName, Quantity
 
 __all__ = ["EXTRA", "GIB", "Value", "Window", "by_window", "co2e", "duration", "energy", "frame"]
@@ -96,8 +98,8 @@ def energy(
         reason = missing
     elif value_j == 0:
         reason = zero
-    elif value_j < 0:
-        reason = f"the file says {value_j:.4g} J: a counter wrapped or was reset in the window"
+    elif why := disbelief(value_j, None):
+        reason = f"the file says {why}"
     return Value(component, Quantity.ENERGY, value_j, evidence, detail, reason)
 
 
@@ -108,8 +110,10 @@ def duration(value_s: float | None, detail: str, *, missing: str = "the file has
 
 
 def co2e(value_kg: float | None, detail: str) -> Value:
-    """Make a reading of emissions, which are always energy times an intensity."""
+    """Make a reading of emissions, which are always energy times an intensity; 0 kg are those of a missing energy."""
     reason = "the file has no such value" if value_kg is None else None
+    if value_kg is not None and value_kg <= 0:
+        reason = f"the file says {value_kg:g} kg, which no energy above 0 J emits"
     return Value("machine", Quantity.CO2E, value_kg, Evidence.MODELLED, detail, reason)
 
 
@@ -127,7 +131,11 @@ def frame(windows: Iterable[tuple[str, Window]]) -> pd.DataFrame:
         A row per value; columns that do not apply to foreign files are null.
     """
     columns = [column.name for column in TABLES["foreign"][1]]
-    rows = [_row(name, index, window, value) for index, (name, window) in enumerate(windows) for value in window.values]
+    rows = [
+        _row(name, index, window, value)
+        for index, (name, window) in enumerate(windows)
+        for value in map(partial(_believed, window), window.values)
+    ]
     table = pd.DataFrame(rows, columns=[*columns, *EXTRA], dtype=object)
     numbers = ["value", "value_per_iteration", "duration_s", "ram_bytes", "bound"]
     table[numbers] = table[numbers].astype("float64")
@@ -142,6 +150,25 @@ def by_window(table: pd.DataFrame) -> pd.DataFrame:
     """Return a row per window of a table from `frame`, with its number as index, and its `start_s` (NaN: unknown)."""
     first = table.drop_duplicates("window").set_index("window")
     return first.assign(start_s=(first["window_start"] - pd.Timestamp(0, tz="UTC")).dt.total_seconds())
+
+
+def _believed(window: Window, value: Value) -> Value:
+    """Withhold energies that no machine can have used in the window, and emissions of an energy that is missing."""
+    if value.value is None:
+        return value
+    if value.quantity is Quantity.ENERGY:
+        reason = disbelief(value.value, window.duration_s)
+        return replace(value, value=None, reason=f"the file says {reason}") if reason else value
+    if value.quantity is Quantity.CO2E:
+        energies = [one for one in window.values if (one.component, one.quantity) == ("machine", Quantity.ENERGY)]
+        reasons = [reason for one in energies if (reason := _believed(window, one).reason)]
+        return replace(value, value=None, reason=f"its energy is missing: {reasons[0]}") if reasons else value
+    return value
+
+
+def _gpu_name(text: str | None) -> str | None:
+    """Return a GPU's name; None where a tool writes a word for none, such as the CPU that it used instead."""
+    return None if (text or "").strip().lower() in ("", "cpu", "none", "null", "nan", "n/a", "no gpu") else text
 
 
 def _row(name: str, index: int, window: Window, value: Value) -> dict[str, Any]:
@@ -163,7 +190,7 @@ def _row(name: str, index: int, window: Window, value: Value) -> dict[str, Any]:
         "duration_s": window.duration_s,
         "epoch": window.epoch,
         "cpu_model": window.cpu_model,
-        "gpu_model": window.gpu_model,
+        "gpu_model": _gpu_name(window.gpu_model),
         "ram_bytes": window.ram_bytes,
         "window": index,
         "utc": window.utc,
