@@ -11,6 +11,7 @@ from typing import Any
 import psutil
 
 from baler_energy import slurm
+from baler_energy.cores import allowed_cpus
 from baler_energy.fingerprint import package_versions, source_hash
 from baler_energy.forked import forked
 
@@ -53,7 +54,7 @@ def machine() -> dict[str, Any]:
         "architecture": platform.machine(),
         "cpu_model": cpu_model(),
         "logical_cpus": os.cpu_count(),
-        "usable_cpus": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "usable_cpus": allowed_cpus(),
         "physical_cpus": psutil.cpu_count(logical=False),
         **frequency_policy(),
         "memory_bytes": psutil.virtual_memory().total,

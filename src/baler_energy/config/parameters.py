@@ -221,7 +221,7 @@ class Parameters(Config):
     threads: Annotated[Count | Literal["auto"], Shown("threads of torch, the actual number", phrase="{} thread{s}")] = (
         "auto"
     )
-    """Threads of torch; ``auto``: all physical cores of the job except one."""
+    """Threads of torch; ``auto``: all physical cores of the job, within a container's CPU quota, except one."""
     epochs: Annotated[Count, _BALER, Shown("passes over the table in training", phrase="{} epoch{s}", codec=True)]
     """Passes over the table in training."""
     start: Annotated[
