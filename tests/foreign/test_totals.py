@@ -207,13 +207,18 @@ def test_totals_that_a_program_prints_behind_windows_of_zeus(write):
     assert total(foreign, "gpu") == pytest.approx(3000) and found(findings)[TOTALS] == 3
 
 
-def test_totals_in_tables_of_pyjoules_and_zeus(tmp_path):
+def test_totals_in_tables_of_other_tools(tmp_path):
     joules = tmp_path / "joules.csv"
     rows = [f"{START_S};fit;{10 * n};{500_000 * n}" for n in (1, 2, 3)]
     joules.write_text("\n".join(["timestamp;tag;duration;nvidia_gpu_0", *rows]))
     zeus = tmp_path / "zeus.csv"
     rows = [f"{START_S},epoch,{10.0 * n},{500.0 * n}" for n in (1, 2, 3)]
     zeus.write_text("\n".join(["start_time,window_name,elapsed_time,gpu0_energy", *rows]))
+    eco2ai = tmp_path / "eco2ai.csv"
+    rows = [f"i,2026-03-01 12:00:00,{10.0 * n},{n * 1500 / 3.6e6},0.1" for n in (1, 2, 3)]
+    eco2ai.write_text("\n".join(["id,start_time,duration(s),power_consumption(kWh),CO2_emissions(kg)", *rows]))
+    foreign, findings = read_foreign([eco2ai])
+    assert total(foreign) == pytest.approx(4500) and found(findings)[TOTALS] == 3
     for path in (joules, zeus):
         foreign, findings = read_foreign([path])
         assert total(foreign, "gpu-0") == pytest.approx(1500) and found(findings)[TOTALS] == 3
@@ -236,6 +241,16 @@ def test_a_window_around_others_is_reported(tmp_path):
     path.write_text("\n".join(["start_time,window_name,elapsed_time,gpu0_energy", *rows]))
     _, findings = read_foreign([path])
     assert found(findings) == {INCREMENTS: 12, "overlapping": 1}
+
+
+def test_tasks_and_their_run_in_another_file_are_reported(write):
+    lengths = [10.0, 20.0, 40.0]
+    tasks = write("codecarbon", lengths, ends=(START_S + np.cumsum(lengths)).tolist(), cpu_w=(20.0, 33.0, 41.0))
+    pd.read_csv(tasks).assign(run_id="r", task_name=["a", "b", "c"]).to_csv(tasks, index=False)
+    whole = write("codecarbon", [70.0], ends=[START_S + 70], cpu_w=35.0, name="emissions.csv")
+    _, findings = read_foreign([tasks, whole])
+    assert found(findings)["overlapping"] == 1
+    assert "overlapping" not in found(read_foreign([tasks])[1])
 
 
 def test_a_run_in_several_files(write):
@@ -261,6 +276,7 @@ def test_a_copy_counts_once(kind, write):
     assert energy["value"].sum() == pytest.approx(expected.loc[expected["quantity"] == "energy", "value"].sum())
     assert energy.loc[energy["file"] == "b", "reason"].str.startswith("a copy of a row in a, at the same time").all()
     assert findings["sentence"].str.contains("a copy of a row in a").any()
+    assert "overlapping" not in found(findings)
 
 
 def test_a_row_that_was_copied_counts_once(write):

@@ -43,6 +43,7 @@ def findings(table: pd.DataFrame) -> pd.DataFrame:
     fixed = constants(table)
     rows = itertools.chain(
         _sums(table),
+        _overlapping(table),
         map(_constant, fixed),
         _totals(table, fixed),
         map(_proportion, proportions(table)),
@@ -64,9 +65,9 @@ def _host(cpu_model: Any, ram_bytes: Any) -> str:
 
 
 def _sums(table: pd.DataFrame) -> Iterator[Finding]:
-    """Yield how the rows of each file add up: as increments, as running totals, or not at all, within each other."""
-    windows = by_window(table)
-    for (meter, file, sums), rows in windows.dropna(subset=["sums"]).groupby(["meter", "file", "sums"], sort=False):
+    """Yield what the rows of each file with several rows of a run are: increments or running totals."""
+    windows = by_window(table).dropna(subset=["sums"])
+    for (meter, file, sums), rows in windows.groupby(["meter", "file", "sums"], sort=False):
         runs = rows["run"].nunique(dropna=False)
         yield {
             "file": file,
@@ -76,17 +77,23 @@ def _sums(table: pd.DataFrame) -> Iterator[Finding]:
             "unit": "1",
             "sentence": f"{len(rows):,} rows of {meter} in {runs} run{'s' * (runs > 1)} {_SUMS[str(sums)]}.",
         }
-    for (meter, file), rows in windows.groupby(["meter", "file"], sort=False):
+
+
+def _overlapping(table: pd.DataFrame) -> Iterator[Finding]:
+    """Yield a finding for each tool and host with windows inside others, such as epochs and their training."""
+    windows = by_window(table[(table["quantity"] == Quantity.ENERGY) & table["value"].notna()])
+    host = windows["cpu_model"].fillna(windows["file"]).rename("host")
+    for (meter, _), rows in windows.groupby(["meter", host], sort=False):
         around = int(containing(*(rows[name].to_numpy(float) for name in ("start_s", "duration_s"))).sum())
         if around:
             yield {
-                "file": file,
+                "file": _files(rows),
                 "finding": "overlapping",
                 "subject": str(meter),
                 "value": float(around),
                 "unit": "1",
-                "sentence": f"{around:,} of {len(rows):,} windows of {meter} contain others: a sum of all rows counts "
-                "their energies twice.",
+                "sentence": f"{around:,} of {len(rows):,} windows of {meter} contain others: if all are of one machine, "
+                "a sum of all rows counts the same energy twice.",
             }
 
 
