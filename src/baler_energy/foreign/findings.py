@@ -92,7 +92,7 @@ def _overlapping(table: pd.DataFrame) -> Iterator[Finding]:
                 "subject": str(meter),
                 "value": float(around),
                 "unit": "1",
-                "sentence": f"{around:,} of {len(rows):,} windows of {meter} contain others: if all are of one machine, "
+                "sentence": f"{around:,} of {len(rows):,} windows of {meter} contain others: if all are of one host, "
                 "a sum of all rows counts the same energy twice.",
             }
 

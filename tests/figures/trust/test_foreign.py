@@ -53,17 +53,21 @@ def test_sums_scope_and_evidence_of_each_window(tables: Tables) -> None:
     readings = [*rows("codecarbon", 2.0, **mixed), *rows("zeus", 3.0, gpu=(9.0, "measured"))]
     readings += rows("codecarbon", 2.0, cpu=(7.0, "modelled"), gpu=(None, "measured"), machine=(7.0, "modelled"))
     readings += rows("pyjoules", 5.0, **{"package-0": (10.0, "measured"), "package-1": (20.0, "measured")})
+    cores = {"package-0": (40.0, "measured"), "core-0": (30.0, "measured"), "uncore-0": (3.0, "measured")}
+    readings += rows("pyjoules", 6.0, **cores)
+    # Of two packages, one was not read.
+    readings += rows("pyjoules", 7.0, **{"package-0": (10.0, "measured"), "package-1": (None, "measured")})
     readings += rows("eco2ai", 4.0, machine=(8.0, "modelled"))
     figure = draw(tables_of(tables, readings))
     said = legend(figure)
     assert "codecarbon: cpu+gpu, measured and modelled, n = 1" in said
     assert "codecarbon: cpu, modelled, n = 1" in said
     assert "eco2ai: machine, modelled, n = 1" in said
-    assert "pyjoules: package, measured, n = 1" in said
+    assert "pyjoules: package, measured, n = 2" in said
     assert "zeus: gpu, measured, n = 1" in said
     assert sorted(marks(figure, "v")) == [(2.0, 7.0, "none"), (2.0, 100.0, "left")]
-    assert marks(figure, "P") == [(5.0, 30.0, "full")]
-    assert "n = 5 imported and 81 of this study" in figure.get_suptitle()
+    assert marks(figure, "P") == [(5.0, 30.0, "full"), (6.0, 40.0, "full")]
+    assert "n = 6 imported and 81 of this study" in figure.get_suptitle()
 
 
 def test_our_runs_are_drawn_with_them_by_operation_and_evidence(tables: Tables) -> None:

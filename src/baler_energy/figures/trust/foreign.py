@@ -66,18 +66,23 @@ def draw_foreign(tables: Tables) -> Figure:
 def _windows(foreign: pd.DataFrame) -> pd.DataFrame:
     """Energy of each window: the tool's own sum if it has one, else the sum of its components.
 
+    Cores are parts of their packages, so they are not added; a kind of component of which one is missing has no sum.
+
     Returns
     -------
     pandas.DataFrame
         Columns meter, duration_s, j (J), kind (evidence) and scope (components).
     """
     columns = ["meter", "duration_s", "j", "kind", "scope"]
-    energy = foreign[(foreign["quantity"] == Quantity.ENERGY) & (foreign["value"] > 0) & (foreign["duration_s"] > 0)]
-    if energy.empty:
-        return pd.DataFrame(columns=columns)
     # The readings of a window are consecutive and begin with its duration.
-    window = (foreign["quantity"] == Quantity.DURATION).cumsum().loc[energy.index]
-    table = energy.assign(window=window, part=energy["component"].str.split("-").str[0])
+    window = (foreign["quantity"] == Quantity.DURATION).cumsum()
+    every = foreign.assign(window=window, part=foreign["component"].str.split("-").str[0])
+    every = every[(every["quantity"] == Quantity.ENERGY) & (every["duration_s"] > 0)]
+    every = every[~every["part"].isin(("core", "uncore"))]
+    lost = every["value"].isna().groupby([every["window"], every["part"]]).transform("any")
+    table = every[~lost & (every["value"] > 0)]
+    if table.empty:
+        return pd.DataFrame(columns=columns)
     parts = table[table["part"] != _SUM].sort_values("part", kind="stable").groupby("window")
     whole = table[table["part"] == _SUM].groupby("window")
     found = pd.DataFrame({"meter": table.groupby("window")["meter"].first()})
