@@ -10,6 +10,7 @@
 import io
 import math
 import re
+import struct
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,6 +45,8 @@ FREE_B = 1 << 28
 _MOST_RATIO = 200
 #: Errors of the system or the network, which some libraries raise without a number.
 _UNREADABLE = (PermissionError, FileNotFoundError, ConnectionError, TimeoutError)
+#: The record at the end of a zip: its number of members, which is 2^16 - 1 if there are more (APPNOTE 6.3.10, 4.3.16).
+_RECORD, _UNKNOWN = struct.Struct("<10sH10x"), 0xFFFF
 #: Bytes that are read at once.
 _PIECE_B = 1 << 18
 
@@ -178,7 +181,7 @@ def check_members(archive: zipfile.ZipFile, *, stored: bool = False) -> None:
     InputError
         See `check_unpacked`.
     ValueError
-        Members overlap, or are compressed by another method.
+        Members overlap, are missing, or are compressed by another method.
     """
     methods = (zipfile.ZIP_STORED,) if stored else (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
     members = archive.infolist()
@@ -188,10 +191,20 @@ def check_members(archive: zipfile.ZipFile, *, stored: bool = False) -> None:
         if not stored:
             # A member of a damaged name would not be missed. Files of stored members have a checksum of all bytes.
             archive.open(info).close()
+    if _stated_members(archive) not in (len(members), _UNKNOWN):
+        raise ValueError(f"its directory has {len(members)} members, but states {_stated_members(archive)}")
     packed_b = sum(info.compress_size for info in members)
     if packed_b > archive.start_dir:
         raise ValueError("its members overlap")
     check_unpacked(sum(info.file_size for info in members), packed_b)
+
+
+def _stated_members(archive: zipfile.ZipFile) -> int:
+    """Return the number of members that a zip's last record states, which `zipfile` does not compare."""
+    assert archive.fp is not None
+    archive.fp.seek(-_RECORD.size - len(archive.comment), io.SEEK_END)
+    members: int = _RECORD.unpack(archive.fp.read(_RECORD.size))[1]
+    return members
 
 
 def read_header(handle: IO[bytes], size_b: int) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:

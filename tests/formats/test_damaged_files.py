@@ -154,6 +154,19 @@ def test_hdf5_checksums_are_checked_and_kept(tmp_path: Path) -> None:
     assert "damaged" in fails(tmp_path / "a.h5")
 
 
+def test_a_member_that_is_missing_in_the_directory_of_a_zip_is_missed(tmp_path: Path) -> None:
+    """Without it, the table would count as a file of Baler, with types inferred from the values."""
+    write(tmp_path / "a.npz", numbers(5), LAYOUTS["table"], 5)
+    content = (tmp_path / "a.npz").read_bytes()
+    start, name = content.rindex(b"PK\x01\x02"), content.rindex(b"origin.npy")
+    assert start < name
+    entry = content[start : content.rindex(b"PK\x05\x06")]
+    size = int.from_bytes(content[-10:-6], "little")
+    end = content[-22:-10] + (size - len(entry)).to_bytes(4, "little") + content[-6:]
+    (tmp_path / "a.npz").write_bytes(content[:start] + end)
+    assert "its directory has 3 members, but states 4" in fails(tmp_path / "a.npz")
+
+
 def test_checksums_of_the_pages_of_an_rntuple(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """ROOT writes them; uproot does not, so they are added to what it writes."""
     from uproot.writing import _cascadentuple as writer
@@ -235,6 +248,15 @@ def test_branches_with_values_in_other_files_are_refused(fixtures: Path, monkeyp
     assert "values of met are in another file (other.root)" in fails(fixtures / "jets.root")
     assert "another file" in fails(fixtures / "jets.root", columns=("met",))
     assert read(fixtures / "jets.root", columns=("event",)).rows == 57
+
+
+def test_a_heap_on_which_hdf5_never_ends_is_refused(tmp_path: Path) -> None:
+    write(tmp_path / "a.h5", numbers(20), LAYOUTS["hdf5 matrix"], 20)
+    content = bytearray((tmp_path / "a.h5").read_bytes())
+    start = content.index(b"GCOL")
+    content[start + 16 : start + 64] = bytes(48)
+    (tmp_path / "a.h5").write_bytes(content)
+    assert "an object of 0 B in a heap" in fails(tmp_path / "a.h5")
 
 
 # Parts that cannot be read

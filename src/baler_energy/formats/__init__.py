@@ -4,7 +4,8 @@
 - `reading`: what all readers share: the request, names and types
 - `origin`: the record of where a table comes from
 - `npz`: prepared tables and Baler's npz files; `npy`: an array inside an npz file, read and written in pieces
-- `parquet`, `hdf5`, `root`: one format each; `branches`: branches of ROOT files
+- `parquet`, `hdf5`, `root`: one format each; `branches`: branches of ROOT files; `hdf5_checks`: what HDF5 would not
+  notice
 
 The `layout` of a source holds all that a sink needs to write a file of the same kind.
 """

@@ -14,12 +14,12 @@ from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5d, h5z
+from h5py import h5t
 from numpy.typing import NDArray
 
-from baler_energy.damage import check_rows
-from baler_energy.errors import InputError, UnavailableError
+from baler_energy.errors import InputError
 from baler_energy.formats.base import Block, Opened, Target, numeric, spans
+from baler_energy.formats.hdf5_checks import check_heaps, check_values
 from baler_energy.formats.reading import (
     Request,
     choose,
@@ -108,7 +108,7 @@ def source(path: str, request: Request, file_format: str, stack: ExitStack) -> O
     """Open an HDF5 file. If all columns share a type, it is read once more to infer types from the values."""
     file = stack.enter_context(h5py.File(path, "r", rdcc_nbytes=_CACHE_BYTES))
     table = _select(path, file, request)
-    _check_values(path, table)
+    check_values(path, file, table.datasets)
     stored, first = table.stored, table.datasets[0]
     dtypes = tuple(dtype.name for dtype in stored)
     if table.integral():
@@ -129,48 +129,6 @@ def source(path: str, request: Request, file_format: str, stack: ExitStack) -> O
             yield Block.of(columns)
 
     return Opened(table.names, dtypes, len(first), layout, read, table.unused, table.warnings)
-
-
-def _check_values(source: str, table: _Selection) -> None:
-    """Refuse a table whose values cannot all be read from this file; HDF5 would give the fill value, usually 0.
-
-    Raises
-    ------
-    InputError
-        Values are in other files, were never written, or take far more memory than the file has.
-    UnavailableError
-        A filter is not installed.
-    """
-    for dataset in table.datasets:
-        is_elsewhere = dataset.file.filename != table.item.file.filename
-        if dataset.is_virtual or dataset.external or is_elsewhere:
-            kind = "a virtual dataset" if dataset.is_virtual else "a link" if is_elsewhere else "in external storage"
-            raise InputError(
-                f"{source}: {dataset.name} is {kind}: its values are in other files, and read as 0 if one is missing. "
-                "Copy them to a dataset of this file, or leave it out with --columns or --tree."
-            )
-        _check_filters(source, dataset)
-        # An empty dataset has no space.
-        if dataset.size and dataset.id.get_space_status() != h5d.SPACE_STATUS_ALLOCATED:
-            raise InputError(
-                f"{source}: values of {dataset.name} were never written, and would read as {dataset.fillvalue}. Write "
-                "the file again, or leave the column out."
-            )
-        for values in (dataset.size, math.prod(dataset.chunks or ())):
-            check_rows(source, values, dataset.dtype.itemsize)
-
-
-def _check_filters(source: str, dataset: h5py.Dataset) -> None:
-    """Refuse a dataset that needs a filter which is not installed."""
-    created = dataset.id.get_create_plist()
-    for place in range(created.get_nfilters()):
-        number, _, _, name = created.get_filter(place)
-        if not h5z.filter_avail(number):
-            raise UnavailableError(
-                f"{source}: {dataset.name} is packed by the HDF5 filter {number} ({name.decode(errors='replace')}), "
-                "which is not installed. Most filters are in the package hdf5plugin: `pip install hdf5plugin`, and set "
-                "HDF5_PLUGIN_PATH to what `python -c 'import hdf5plugin; print(hdf5plugin.PLUGIN_PATH)'` prints."
-            )
 
 
 def _pieces(table: _Selection, rows: int) -> Iterator[tuple[NDArray[Any], ...]]:
@@ -311,9 +269,12 @@ def _of_dataset(
         refuse_text(source, [dataset.name])
     if _NAMES not in dataset.attrs:
         raise InputError(f"{source}: the dataset {dataset.name} has no attribute 'names' with the column names.")
-    count = math.prod(dataset.attrs.get_id(_NAMES).shape)
+    attribute = dataset.attrs.get_id(_NAMES)
+    count = math.prod(attribute.shape)
     if count != dataset.shape[1]:
         raise InputError(f"{source}: {dataset.name} has {dataset.shape[1]} columns and {count} names.")
+    if attribute.get_type().get_class() != h5t.STRING or attribute.get_type().is_variable_str():
+        check_heaps(Path(source))
     labels = np.atleast_1d(dataset.attrs[_NAMES]).tolist()
     available = [label.decode() if isinstance(label, bytes) else str(label) for label in labels]
     return choose(source, request.columns, available), available, ()
