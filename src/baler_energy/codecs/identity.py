@@ -49,7 +49,8 @@ class Identity:
     def decode(self, *columns: NDArray[Any]) -> Floats:
         """Join columns to values (rows, columns), after a cast of each column back to its own type."""
         typed = zip(columns, self.dtypes, strict=True)
-        return matrix([values.astype(dtype, copy=False) for values, dtype in typed])
+        with np.errstate(invalid="ignore"):  # of a damaged file under a valid checksum
+            return matrix([values.astype(dtype, copy=False) for values, dtype in typed])
 
 
 def _streaming_codec(asked: Asked, identity: Identity) -> StreamingCodec:

@@ -11,7 +11,7 @@ The `layout` of a source holds all that a sink needs to write a file of the same
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -138,11 +138,16 @@ def open_sink(
             f"{path}: cannot be written: unknown format {layout.get('format')!r} (supported: {', '.join(FORMATS)})."
         )
     target = Target(tuple(names), tuple(dtypes), layout, origin)
+    stack = ExitStack()
     try:
-        with ExitStack() as stack:
-            with writing(path):
-                write = load(about.module).sink(path, target, stack)
-            yield Sink(path, target, write)
+        with writing(path):
+            write = load(about.module).sink(path, target, stack)
+        yield Sink(path, target, write)
+        with writing(path):
+            stack.close()
     except BaseException:
+        # An unfinished file may not close, but the first error counts.
+        with suppress(Exception):
+            stack.close()
         path.unlink(missing_ok=True)
         raise

@@ -203,6 +203,9 @@ def _cluster_steps(selection: Selection, events: int) -> Iterator[tuple[int, dic
         first = cluster.num_first_entry
         span = {"entry_start": first, "entry_stop": first + cluster.num_entries}
         arrays = {name: selection.leaves[name].array(library="ak", **span) for name in selection.names}
+        for name, array in arrays.items():
+            if len(array) != cluster.num_entries:
+                raise ValueError(f"a cluster has {cluster.num_entries} entries, but {name} has {len(array)}")
         for start, stop in spans(cluster.num_entries, events):
             yield first + start, {name: array[start:stop] for name, array in arrays.items()}
         del arrays
