@@ -50,10 +50,16 @@ def _read(text: str, path: Path) -> Iterator[Window]:
             duration_s=length,
             epoch=int(epoch[1]) if epoch else None,
             cpu_model=(cells.text("CPU_name") or "").split("/")[0] or None,
-            # Without a GPU eco2ai writes no name, or that of the CPU, and "0 device(s)".
-            gpu_model=re.sub(r".*\b0 device\(s\)$|\s*\d+ device\(s\)$", "", cells.text("GPU_name") or "").strip(),
+            gpu_model=_gpu_model(cells.text("GPU_name") or ""),
             run=cells.text("id"),
         )
+
+
+def _gpu_model(text: str) -> str | None:
+    """Name of the GPU in a cell such as ``Tesla T4 1 device(s)``; None if there is none, as in ``CPU 0 device(s)``."""
+    words, found, _ = text.partition(" device(s)")
+    name = words.rstrip("0123456789") if found else words
+    return None if found and not words.removeprefix(name).strip("0") else name.strip() or None
 
 
 def _assumptions(cells: Cells) -> str:
