@@ -31,10 +31,16 @@ def test_a_program_that_hangs_is_killed_with_its_children():
     assert _ended("601")
 
 
-#: Runs a program until an alarm interrupts the wait. In a process of its own, so that an alarm that comes at another
-#: moment cannot end the tests.
+#: Runs a program until a signal interrupts the wait for it. In a process of its own, so that the signal cannot end the
+#: tests; sent once the program's children run and the wait has begun, however busy the machine is.
 INTERRUPTED = """
 import signal
+import sys
+import threading
+import time
+import traceback
+
+import psutil
 
 from baler_energy.errors import UnavailableError
 from baler_energy.profilers import running
@@ -42,8 +48,17 @@ from baler_energy.profilers import running
 def stop(*_):
     raise UnavailableError("too long")
 
+def waits():
+    frames = traceback.extract_stack(sys._current_frames()[threading.main_thread().ident])
+    return any(frame.name == "communicate" for frame in frames)
+
+def interrupt():
+    while not (waits() and len(psutil.Process().children(recursive=True)) == 3):
+        time.sleep(0.01)
+    signal.pthread_kill(threading.main_thread().ident, signal.SIGALRM)
+
 signal.signal(signal.SIGALRM, stop)
-signal.setitimer(signal.ITIMER_REAL, 1.0)
+threading.Thread(target=interrupt, daemon=True).start()
 try:
     running.run_group(["sh", "-c", "sleep 602 & sleep 602"])
 except UnavailableError as error:
