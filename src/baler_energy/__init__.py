@@ -26,7 +26,8 @@ Map of the package, along the flow of the data:
 - `logs`: text that other programs wrote: bounded reads, checked rows, numbers and dates
 - `files`, `progress`, `errors`: atomic file writes, progress of long tasks, errors that report what to do;
   `temporaries`: temporary files, and the removal of those of dead processes; `signals`: how a process ends on request
-- `damage`: what every reader of a file refuses: damage, too much memory, what is no regular file
+- `damage`: what every reader of a file refuses: damage, too much memory, what is no regular file; `mistakes`: what a
+  file's contents have wrong, in words
 - `time_limit`: a time limit that several tasks share
 - `pools`, `processes`: work in several threads or processes, with results in order
 """

@@ -5,7 +5,9 @@ text reaches a shell unquoted. Values that a stage does not use are left out, so
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 from baler_energy.config.options import options_of
 from baler_energy.config.sections import FileData
@@ -15,13 +17,16 @@ from baler_energy.config.study import Point, Study
 __all__ = [
     "calibrate_options",
     "derive_options",
+    "file_states",
     "generate_options",
+    "input_options",
     "needed_columns",
     "parts_options",
     "peer_options",
     "point_options",
     "prepare_options",
     "profile_options",
+    "quoted_url",
     "session_options",
     "training_options",
 ]
@@ -33,6 +38,36 @@ def generate_options(study: Study, dataset: str, seed: int) -> list[str]:
     if isinstance(data, FileData):
         raise ValueError(f"dataset {dataset!r} is a file, so it cannot be generated")
     return ["--source", data.source, "--rows", str(data.shard_rows), "--seed", str(seed)]
+
+
+def input_options(study: Study, dataset: str, inputs: Sequence[str]) -> list[str]:
+    """Option of ``prepare`` for its input: shards, or a downloaded file (`inputs`), or else the user's file."""
+    data = study.data[dataset]
+    if inputs or not isinstance(data, FileData):
+        return ["--input", *inputs]
+    return [f"--input={data.path}"]
+
+
+def file_states(paths: Sequence[str]) -> list[str]:
+    """Describe the user's files, so that a rule runs again when one has changed.
+
+    They are parameters of a rule instead of inputs: Snakemake takes ``{T}`` and ``<x>`` in an input for names to fill
+    in, and has no way to write such a path.
+    """
+    return [f"{path}: {_state(Path(path))}" for path in paths]
+
+
+def _state(path: Path) -> str:
+    try:
+        facts = path.stat()
+    except OSError:
+        return "missing"
+    return f"{facts.st_size} B, {facts.st_mtime_ns} ns"
+
+
+def quoted_url(url: str) -> str:
+    """Write a URL without characters that Snakemake would take for names to fill in."""
+    return quote(url, safe="%!#$&'()*+,/:;=?@[]~")
 
 
 def prepare_options(study: Study, dataset: str, rows: str) -> list[str]:

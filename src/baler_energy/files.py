@@ -10,13 +10,14 @@ import zipfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_energy.damage import check_members, read_array, read_member, refusing_damage
+from baler_energy.damage import check_members, check_regular, read_array, read_member, refusing_damage
 from baler_energy.errors import InputError
 from baler_energy.temporaries import remove_abandoned, temporary_folder, temporary_name
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
+    "WINDOW_START",
     "atomic_path",
     "check_distinct",
     "check_keys",
@@ -38,6 +40,9 @@ __all__ = [
     "write_parquet",
     "write_text",
 ]
+
+#: Key of a table's attributes (`pandas.DataFrame.attrs`): start of the measured window of the table's run.
+WINDOW_START = "window_start"
 
 
 @contextmanager
@@ -218,11 +223,12 @@ def read_json(path: Path) -> Any:
     InputError
         The file is missing, unreadable or not JSON.
     """
+    check_regular(path)
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: is not valid JSON ({error}). Delete it and run again.") from error
 
 
@@ -232,8 +238,21 @@ def write_npz(target: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
         np.savez(handle, allow_pickle=False, **arrays)
 
 
-def write_parquet(target: Path, frame: "pd.DataFrame") -> None:
-    """Write a table, with a checksum of each page, to a Parquet file, whole or not at all."""
+def write_parquet(target: Path, frame: "pd.DataFrame", window_start: datetime | None = None) -> None:
+    """Write a table, with a checksum of each page, to a Parquet file, whole or not at all.
+
+    Parameters
+    ----------
+    target
+        The file.
+    frame
+        The table.
+    window_start
+        Start of the measured window of the table's run, by which a table of another run is recognised; None: no run.
+    """
+    if window_start is not None:
+        frame = frame.copy(deep=False)
+        frame.attrs[WINDOW_START] = window_start.isoformat()
     with atomic_path(target) as temporary:
         frame.to_parquet(temporary, index=False, write_page_checksum=True)
 

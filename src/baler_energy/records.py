@@ -1,18 +1,32 @@
 """The record of one measured operation: the contents of ``measurement.json``."""
 
-from datetime import datetime
+import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
+from baler_energy.damage import check_regular
 from baler_energy.errors import InputError
 from baler_energy.files import write_json
+from baler_energy.mistakes import mistakes, shortened
 from baler_energy.vocabulary import Evidence, Flag, MeterName, Operation, Quantity, check_component
 
 __all__ = ["Contamination", "Idle", "IterationTimes", "Measurement", "Reading", "RecordPart", "Window"]
 
 Component = Annotated[str, AfterValidator(check_component)]
+Scalar = str | int | float | bool | None
+#: A count that a column of the dataset can hold.
+Count64 = Annotated[int, Field(ge=0, lt=2**63)]
 
 
 class RecordPart(BaseModel):
@@ -48,6 +62,18 @@ class Reading(RecordPart):
             raise ValueError(f"{self.quantity} is in {self.quantity.unit!r}, not in {self.unit!r}")
         return self
 
+    def impossible(self) -> Iterator[tuple[str, object, str]]:
+        """Yield what no meter of a study can have read: name, value and reason."""
+        least, unit = self.quantity.least, self.unit
+        if self.value is not None and least is not None and self.value < least:
+            yield "value", self.value, f"{self.quantity} cannot be below {least:g} {unit}"
+        if self.bound is not None and self.bound < 0:
+            yield "bound", self.bound, "a limit of an error cannot be below 0"
+        if self.evidence is Evidence.UNKNOWN:
+            yield "evidence", self.evidence, "a study's meters are measured or modelled"
+        if self.quantity is Quantity.DYNAMIC_ENERGY and self.value is not None and self.evidence != Evidence.MEASURED:
+            yield "evidence", self.evidence, "a modelled energy has no dynamic part"
+
     @classmethod
     def of(
         cls,
@@ -82,7 +108,7 @@ class Reading(RecordPart):
 class Window(RecordPart):
     """The measured window of all iterations: start (UTC) and length (s) from a monotonic clock."""
 
-    start: datetime
+    start: AwareDatetime
     duration_s: Annotated[float, Field(gt=0)]
 
 
@@ -98,7 +124,7 @@ class IterationTimes(RecordPart):
 class Idle(RecordPart):
     """The idle baseline for the record's dynamic energies."""
 
-    start: datetime
+    start: AwareDatetime
     duration_s: Annotated[float, Field(gt=0)]
     shared: bool
     """Whether an earlier job of the same boot measured it."""
@@ -108,9 +134,41 @@ class Idle(RecordPart):
 class Contamination(RecordPart):
     """CPU time of other processes in the window (s), and its share of the machine's (null: not readable)."""
 
-    fraction: float | None
-    other_cpu_s: float | None
-    logical_cpus: int
+    fraction: Annotated[float, Field(ge=0)] | None
+    other_cpu_s: Annotated[float, Field(ge=0)] | None
+    logical_cpus: Annotated[int, Field(ge=1)]
+
+
+class _Described(BaseModel):
+    """What the analysis reads of a description in the provenance, which has more."""
+
+
+class _Gpu(_Described):
+    name: str
+
+
+class _Machine(_Described):
+    hostname: str | None = None
+    cpu_model: str | None = None
+    virtualised: bool | None = None
+    memory_bytes: Count64 | None = None
+    gpus: tuple[_Gpu, ...] = ()
+
+
+class _Job(_Described):
+    job_id: str | None = None
+    node: str | None = None
+    partition: str | None = None
+    cpus: Count64 | None = None
+    gpus: Count64 | None = None
+    memory_bytes: Count64 | None = None
+    exclusive: bool | None = None
+
+
+class _Provenance(_Described):
+    machine: _Machine = _Machine()
+    slurm: _Job | None = None
+    source: str | None = None
 
 
 class Measurement(RecordPart):
@@ -118,8 +176,8 @@ class Measurement(RecordPart):
 
     run_id: str
     operation: Operation
-    parameters: dict[str, str | int | float | bool | None]
-    iterations: Annotated[int, Field(ge=1)]
+    parameters: dict[str, Scalar]
+    iterations: Annotated[int, Field(ge=1, lt=2**63)]
     window: Window
     iteration_times: IterationTimes | None = None
     """None if the window consists of several parts (a resumed training)."""
@@ -127,7 +185,7 @@ class Measurement(RecordPart):
     idle: Idle | None
     contamination: Contamination
     flags: tuple[Flag, ...]
-    results: dict[str, str | int | float | bool | None] = {}
+    results: dict[str, Scalar] = {}
     """What the operation itself reports: final loss, bytes written, rows."""
     provenance: dict[str, Any]
 
@@ -142,11 +200,62 @@ class Measurement(RecordPart):
         Raises
         ------
         InputError
-            The file is missing or not a record.
+            The file is missing or not a record, or a value is impossible; the message names its key.
         """
+        check_regular(path)
         try:
-            return cls.model_validate_json(path.read_bytes())
+            record = cls.model_validate_json(path.read_bytes())
         except OSError as error:
             raise InputError(f"{path}: cannot be read: {error.strerror}.") from error
         except ValidationError as error:
-            raise InputError(f"{path}: is not a measurement record. Delete it and run again. {error}") from error
+            listed = "; ".join(mistakes(error, "record"))
+            raise InputError(f"{path}: is not a measurement record. Delete it and run again. {listed}.") from error
+        record.check(path)
+        return record
+
+    def check(self, path: Path, *, tool: str | None = None) -> None:
+        """Refuse values that cannot be, or that contradict each other.
+
+        Parameters
+        ----------
+        path
+            The record's file, for the message.
+        tool
+            Another tool in the same window, whose readings are kept as they are: a wrong one is a result.
+
+        Raises
+        ------
+        InputError
+            A value is impossible.
+        """
+        wrong = [f"{key}: is {shortened(value)}; {why}" for key, value, why in self._impossible(tool)]
+        try:
+            _Provenance.model_validate(self.provenance)
+        except ValidationError as error:
+            wrong += [f"provenance.{line}" for line in mistakes(error, "record")]
+        if wrong:
+            raise InputError(f"{path}: {wrong[0]}. Delete the file and run again.")
+
+    def _impossible(self, tool: str | None) -> Iterator[tuple[str, object, str]]:
+        yield from _of_readings("readings", self.readings, tool)
+        yield from _of_readings("idle.readings", self.idle.readings if self.idle else (), tool)
+        for key, value in self.results.items():
+            if isinstance(value, int | float) and not 0 <= value <= sys.float_info.max:
+                yield f"results.{key}", value, "should be at least 0 and finite"
+            if isinstance(value, str) and key.endswith("_bytes"):
+                yield f"results.{key}", value, "should be a number"
+        evidences = {r.evidence for r in self.readings if r.quantity is Quantity.ENERGY and r.value is not None}
+        if evidences and (Flag.MODELLED_ONLY in self.flags) == (Evidence.MEASURED in evidences):
+            yield "flags", self.flags, f"its energies are {' and '.join(sorted(evidences))}"
+
+
+def _of_readings(place: str, readings: Iterable[Reading], tool: str | None) -> Iterator[tuple[str, object, str]]:
+    seen = set()
+    for number, reading in enumerate(readings):
+        if reading.meter == tool:
+            continue
+        yield from ((f"{place}.{number}.{name}", value, why) for name, value, why in reading.impossible())
+        source = (reading.meter, reading.component, reading.quantity)
+        if source in seen:
+            yield f"{place}.{number}", source, "was read before in this window"
+        seen.add(source)

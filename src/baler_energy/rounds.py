@@ -35,11 +35,16 @@ def points_so_far(study: Study, file_of_round: Callable[[int], Path], *, before:
     points = [*study.points]
     for number in range(1, min(study.rounds, study.rounds if before is None else before - 1) + 1):
         path = file_of_round(number)
+        invalid = InputError(f"{path}: is not a valid round of this study. Delete it and run again.")
         try:
-            added = [study.by_path[run_id] for run_id in read_json(path)["points"]]
-        except (KeyError, TypeError) as error:
-            raise InputError(f"{path}: is not a valid round of this study. Delete it and run again.") from error
+            content = read_json(path)
+            added = [study.by_path[run_id] for run_id in content["points"]]
+            its_number = content.get("round", number)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise invalid from error
         if not added:
             break
         points += added
+        if its_number != number or len({point.path for point in points}) < len(points):
+            raise invalid
     return points

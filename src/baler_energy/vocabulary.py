@@ -54,20 +54,22 @@ OPERATIONS = (Operation.TRAIN, Operation.COMPRESS, Operation.DECOMPRESS)
 
 
 class Quantity(_Word):
-    """What a reading measures; `unit` is its SI unit."""
+    """What a reading measures; `unit` is its SI unit, `least` the lowest value that it can have (None: no limit)."""
 
     unit: str
+    least: float | None
 
-    def __new__(cls, value: str, meaning: str = "", unit: str = "") -> "Quantity":
-        """Make a word from its value, meaning and unit."""
+    def __new__(cls, value: str, meaning: str = "", unit: str = "", least: float | None = 0.0) -> "Quantity":
+        """Make a word from its value, meaning, unit and lowest value."""
         word = str.__new__(cls, value)
         word._value_ = value
         word.meaning = meaning
         word.unit = unit
+        word.least = least
         return word
 
     ENERGY = "energy", "energy used over the window (gross)", "J"
-    DYNAMIC_ENERGY = "dynamic_energy", "gross energy minus idle power times duration", "J"
+    DYNAMIC_ENERGY = "dynamic_energy", "gross energy minus idle power times duration", "J", None
     IDLE_POWER = "idle_power", "mean power of the idle baseline", "W"
     POWER_MEAN = "power_mean", "mean power over the window", "W"
     POWER_MAX = "power_max", "largest sampled power", "W"
@@ -78,8 +80,8 @@ class Quantity(_Word):
     BYTES_READ = "bytes_read", "bytes that the process read", "B"
     BYTES_WRITTEN = "bytes_written", "bytes that the process wrote", "B"
     UTILISATION_MEAN = "utilisation_mean", "mean busy fraction", "1"
-    TEMPERATURE_MEAN = "temperature_mean", "mean temperature", "degC"
-    TEMPERATURE_MAX = "temperature_max", "largest temperature", "degC"
+    TEMPERATURE_MEAN = "temperature_mean", "mean temperature", "degC", -273.15
+    TEMPERATURE_MAX = "temperature_max", "largest temperature", "degC", -273.15
     CLOCK_MEAN = "clock_mean", "mean clock frequency", "Hz"
     CO2E = "co2e", "CO2-equivalent emissions of the energy", "kg"
 

@@ -7,16 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from baler_energy import commands
 from baler_energy.analysis.schema import POINT
 from baler_energy.cli import stage_modules
 from baler_energy.config.options import add_options, option, options_of
+from baler_energy.config.own_file import OwnFile
 from baler_energy.config.parameters import AXES, AXIS_DEFAULTS, Parameters, Training
 from baler_energy.config.sections import Axes, Reference
 from baler_energy.config.shown import column_type, phrase_of, shown
 from baler_energy.config.study import Point, load_study
 from baler_energy.errors import InputError
 from baler_energy.figures import selection
-from baler_energy.stages import train
+from baler_energy.stages import prepare, train
+from baler_energy.stages.file_options import add_file_arguments, request_of
 from baler_energy.stages.options import PointOptions, add_point_arguments, point_options
 
 POINTS = st.builds(
@@ -88,6 +91,39 @@ def test_a_training_is_parsed_back(training: Training):
     made = argparse.ArgumentParser()
     add_options(made, Training)
     assert Training(**vars(made.parse_args(options_of(training)))) == training
+
+
+#: Any text, except what argparse itself takes for the end of the options.
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8).filter(lambda text: text != "--")
+
+
+@given(st.lists(TEXTS, min_size=1), st.none() | TEXTS)
+def test_any_text_is_parsed_back_whatever_it_begins_with(columns: list[str], tree: str | None):
+    """Also what looks like an option, and no text at all, which a rule would not quote."""
+    made = argparse.ArgumentParser(allow_abbrev=False)
+    add_file_arguments(made.add_argument_group(), formats=(), default_format="", default_columns="")
+    words = options_of(OwnFile(source="file", path="x.root", columns=columns, tree=tree), only=["columns", "tree"])
+    assert all(words)
+    read = request_of(made.parse_args(words))
+    assert (read.columns, read.tree) == (tuple(columns), tree)
+
+
+@pytest.mark.parametrize("name", ["-m", "--columns", "--out=x", "-1", "p_{T} [GeV]", "", "-"])
+def test_a_column_or_path_that_looks_like_an_option(name: str):
+    made = argparse.ArgumentParser(allow_abbrev=False)
+    prepare.add_arguments(made)
+    study = load_study(
+        {
+            "name": "mine",
+            "data": {"own": {"source": "file", "path": name or "x", "columns": ["pt", name, "eta"]}},
+            "design": "factorial",
+            "axes": {"rows": ["all"], "epochs": [1]},
+        }
+    )
+    words = [*commands.input_options(study, "own", []), *commands.prepare_options(study, "own", "all")]
+    read = made.parse_args([*words, "--out", "t.npz"])
+    assert read.input == [name or "x"] and read.columns == ["pt", name, "eta"]
+    assert commands.input_options(study, "own", ["a.npz"]) == ["--input", "a.npz"]
 
 
 def test_a_patience_makes_plateau_the_schedule_that_is_not_named():

@@ -153,6 +153,70 @@ def test_any_text_survives(text: str) -> None:
     assert "system-message" not in body
 
 
+#: Text that would be more than text in a page, at the place of a hostname, a reason or a title.
+HOSTILE = (
+    "a\n\n.. raw:: html\n\n   <script>alert(1)</script>",
+    "a\r.. raw:: html\r\r   <script>alert(1)</script>",
+    "a\u2028\u2028.. raw:: html\u2028\u2028   <script>alert(1)</script>",
+    "a\x85\x85.. raw:: html\x85\x85   <b>x</b>",
+    "a\x0b\x0c\x1c\x1d\x1eb",
+    ".. include:: /etc/passwd",
+    ".. image:: http://example.org/x.png",
+    "..\n   comment",
+    "- a",
+    "1. a",
+    "a) b",
+    "(i) b",
+    ":field: value",
+    "-a option",
+    "====",
+    "+---+",
+    ">>> code()",
+    "literal::",
+    "   indented",
+    "__ https://example.org",
+    "half \ud800 of a character",
+    "\u6f22\u5b57",
+    "",
+)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_text_of_a_record_stays_text_in_the_report(text: str) -> None:
+    """As a paragraph, in an item of a list, in a table, in bold and as a heading."""
+    escaped = overview.escape_rst(text)
+    assert len(escaped.splitlines()) <= 1
+    source = f"{overview._heading(text or 'x', '=')}\n\n{escaped}\n\n- {escaped}\n- second\n\n{escaped}, and more"
+    body = publish_parts(overview.escape_jinja(source), writer="html")["html_body"]
+    for unwanted in ("<script", "system-message", "<img", "root:", "<pre", "<dl", "<b>"):
+        assert unwanted not in body, (text, body)
+    words = html.unescape(re.sub(r"<[^>]*>", "", body))
+    shown = " ".join(re.sub("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]", " ", text).split())
+    assert shown in " ".join(words.split())
+
+
+@given(st.text(max_size=30))
+def test_any_characters_stay_in_one_line(text: str) -> None:
+    escaped = overview.escape_rst(text)
+    assert len(escaped.splitlines()) <= 1 and escaped == escaped.strip()
+    body = publish_parts(f"- {escaped}\n- {escaped} x", writer="html")["body"]
+    assert "system-message" not in body and body.count("<li>") == 2
+
+
+def test_a_hostname_cannot_write_into_the_page(tmp_path: Path, write: Write) -> None:
+    write(tmp_path / "dataset")
+    path = tmp_path / "dataset" / "runs.parquet"
+    table = pq.read_table(path)
+    named = pa.array(["h\n\n.. raw:: html\n\n   <script>alert(1)</script>"] * len(table))
+    pq.write_table(table.set_column(table.column_names.index("hostname"), "hostname", named), path)
+    report.report(tmp_path / "dataset", chapters(tmp_path / "figures"), tmp_path / "overview.rst")
+    text = jinja2.Environment(trim_blocks=True, lstrip_blocks=True).from_string(
+        (tmp_path / "overview.rst").read_text("utf-8")
+    )
+    page = publish_parts(text.render(), writer="html", settings_overrides={"halt_level": 2})["html_body"]
+    assert "<script" not in page and "h .. raw:: html &lt;script&gt;alert(1)&lt;/script&gt;" in " ".join(page.split())
+
+
 def test_a_folder_that_is_not_a_chapter_is_refused(
     tmp_path: Path, write: Write, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -340,6 +340,52 @@ def test_ratios_say_what_12_float64_for_24_float32_save(modelled: Path) -> None:
     assert "table in recorded formats / (compressed file + model)" in page and "unknown" in page
 
 
+FORMULAS = (
+    "=1+1",
+    '=HYPERLINK("http://x")',
+    "+1+1",
+    "-1+1",
+    "@SUM(A1)",
+    "\t=1",
+    "\r=1",
+    "\n=1",
+    "\uff1d1",
+    "-m",
+    "--x",
+)
+
+
+@pytest.mark.parametrize("text", FORMULAS)
+def test_text_that_a_spreadsheet_would_compute_gets_an_apostrophe(text: str) -> None:
+    frame = pd.DataFrame({"text": [text, None], "number": [-1.5, 2.0], "count": pd.array([-3, None], dtype="Int64")})
+    frame = frame.assign(kind=frame["text"].astype("category"), good=[True, False])
+    safe = tables._without_formulas(frame)
+    assert safe["text"][0] == safe["kind"][0] == f"'{text}" and pd.isna(safe["text"][1])
+    pd.testing.assert_frame_equal(safe[["number", "count", "good"]], frame[["number", "count", "good"]])
+    assert frame["text"][0] == text
+
+
+@pytest.mark.parametrize("text", ["-1.5", "+2", "-1e-300", "-.5", "-3.", "a=1", "pt", "1-2", "", " =1"])
+def test_numbers_and_other_text_stay_as_they_are(text: str) -> None:
+    assert tables._without_formulas(pd.DataFrame({"text": [text]}))["text"].tolist() == [text]
+
+
+def test_no_cell_of_a_file_is_a_formula(tmp_path: Path, write: Write, make: Make) -> None:
+    write(tmp_path / "dataset", extras=True)
+    path = tmp_path / "dataset" / "findings.parquet"
+    table = pq.read_table(path)
+    for name in ("file", "subject", "sentence"):
+        column = pa.array(["=1+1"] * len(table))
+        table = table.set_column(table.column_names.index(name), name, column)
+    values = pa.array([-1.5] * len(table))
+    pq.write_table(table.set_column(table.column_names.index("value"), "value", values), path)
+    make(tmp_path / "dataset", tmp_path, "findings")
+    found = pd.read_csv(tmp_path / "findings.csv")
+    assert len(found) and set(found["value"]) == {-1.5} and set(found["sentence"]) == {"'=1+1"}
+    cells = (tmp_path / "findings.csv").read_text().replace("\n", ",").split(",")
+    assert "'=1+1" in cells and not [cell for cell in cells if cell.startswith("=")]
+
+
 def test_flagged_lists_defects_only(modelled: Path) -> None:
     found = pd.read_csv(modelled / "tables" / "flagged.csv")
     assert list(found["flags"]) == ["contaminated"]

@@ -32,24 +32,25 @@ def steps_left():
 
 
 def source_of(wildcards):
-    """Shards with the rows, or the user's file; root:// is read in place, http(s) is downloaded.
-
-    A missing file is not an input, since it would also stop the other datasets; `prepare` reports it.
-    """
+    """Shards with the rows, or a file that is downloaded; a local file and root:// are read in place."""
     data = STUDY.data[wildcards.dataset]
     if isinstance(data, FileData):
-        if data.path.startswith("root://"):
-            return []
         if data.path.startswith(("http://", "https://")):
-            return storage.http(data.path, keep_local=True)
-        return data.path if Path(data.path).exists() else []
+            return storage.http(commands.quoted_url(data.path), keep_local=True)
+        return []
     seeds = STUDY.shard_seeds(wildcards.dataset, wildcards.rows)
     return expand(rules.generate.output, dataset=wildcards.dataset, seed=seeds)
 
 
-def remote_source_of(wildcards, input):
-    """A source that is not a local file: a URL, or a path that does not exist."""
-    return [] if input else [STUDY.data[wildcards.dataset].path]
+def input_of(wildcards, input):
+    """The option with the input of `prepare`."""
+    return commands.input_options(STUDY, wildcards.dataset, input)
+
+
+def state_of_source(wildcards):
+    """The user's file with its size and time; it is read in place, see `commands.file_states`."""
+    data = STUDY.data[wildcards.dataset]
+    return commands.file_states([data.path] if isinstance(data, FileData) else [])
 
 
 def table_of(wildcards):

@@ -27,8 +27,6 @@ rule peer:
 
 
 rule foreign:
-    input:
-        STUDY.imports,
     output:
         rows=f"{RESULTS}/foreign/foreign.parquet",
         findings=f"{RESULTS}/foreign/findings.parquet",
@@ -39,6 +37,9 @@ rule foreign:
         runtime=lambda w, attempt: 15 * attempt,
     params:
         folder=folder_of_output,
+        # The user's paths are not inputs: `commands.file_states`.
+        imports=lambda w: list(STUDY.imports),
+        files=lambda w: commands.file_states(STUDY.imports),
         source=fingerprint(sources.stage("import_files")),
     shell:
-        "baler-energy import {input:q} --out {params.folder:q} > {log:q} 2>&1"
+        "baler-energy import --out {params.folder:q} -- {params.imports:q} > {log:q} 2>&1"

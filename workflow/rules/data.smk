@@ -31,9 +31,10 @@ rule prepare:
         # A resource, so that a new derived quantity does not prepare the table again.
         needed=lambda w: commands.needed_columns(STUDY, w.dataset),
     params:
-        remote=remote_source_of,
+        data=input_of,
+        file=state_of_source,
         options=lambda w: commands.prepare_options(STUDY, w.dataset, w.rows),
         source=lambda w: fingerprint(*sources.prepared(format_of_data(w))),
     shell:
-        "baler-energy prepare --input {input:q} {params.remote:q} {params.options:q} --needed {resources.needed:q}"
-        " --out {output.table:q} > {log:q} 2>&1"
+        "baler-energy prepare {params.data:q} {params.options:q} --needed {resources.needed:q} --out {output.table:q}"
+        " > {log:q} 2>&1"

@@ -12,8 +12,9 @@ rule study:
     log:
         f"{LOGS}/study.log",
     params:
-        study=STUDY.model_dump_json(exclude_unset=True),
-        left_out=[one._asdict() for one in LEFT_OUT],
+        # Functions, since Snakemake fills in {names} in text that is no function's.
+        study=lambda w: STUDY.model_dump_json(exclude_unset=True),
+        left_out=lambda w: [one._asdict() for one in LEFT_OUT],
     run:
         STUDY.write(Path(output.study))
         write_json(Path(output.left_out), params.left_out)
@@ -45,7 +46,6 @@ rule collect:
         runs=files_of_runs,
         calibrations=expand(rules.calibrate.output, device=DEVICES),
         foreign=rules.foreign.output if STUDY.imports else [],
-        logs=STUDY.logs,
     output:
         expand(f"{RESULTS}/dataset/{{table}}.parquet", table=TABLES),
         f"{RESULTS}/dataset/datapackage.json",
@@ -58,6 +58,7 @@ rule collect:
     params:
         results=folder_of_input,
         folder=folder_of_output,
+        logs=lambda w: commands.file_states(STUDY.logs),
         source=fingerprint(*sources.analysed("collect", CODECS)),
     shell:
         "baler-energy collect --study {input.study:q} --left-out {input.left_out:q} --results {params.results:q}"

@@ -2,7 +2,8 @@
 
 - `schema`: the tidy tables, column by column: meaning, unit, type; `schema_derived`, `schema_errors`: columns of
   derived quantities and of errors; `datapackage`: their description next to the dataset
-- `tidy`: rows of these tables from records; `writing`: the tables' files, written piece by piece
+- `tidy`: rows of these tables from records; `writing`: the tables' files, written piece by piece; `checked`: tables
+  and records from files, checked against the schema
 - `totals`: which readings enter a run's energy; measured and modelled are separate
 - `electricity`: carbon intensity and PUE of a study; `carbon`: energy to CO2e
 - `statistics`: mean and 95 % t interval over repeats; `quantiles`: quantiles of t and other distributions

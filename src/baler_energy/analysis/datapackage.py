@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from baler_energy.analysis.schema import TABLES
+from baler_energy.analysis.schema import TABLES, Column
 
 __all__ = ["datapackage"]
 
@@ -22,10 +22,18 @@ def datapackage(study: str) -> dict[str, Any]:
                 "description": description,
                 "schema": {
                     "fields": [
-                        {"name": c.name, "type": c.type, "unit": c.unit, "description": c.meaning} for c in columns
+                        {"name": c.name, "type": c.type, "unit": c.unit, "description": c.meaning} | _constraints(c)
+                        for c in columns
                     ]
                 },
             }
             for name, (description, columns) in TABLES.items()
         ],
     }
+
+
+def _constraints(column: Column) -> dict[str, Any]:
+    """State the lowest value of a column's numbers, or its words."""
+    known = {"minimum": column.least, "enum": list(column.words) or None}
+    given = {name: value for name, value in known.items() if value is not None}
+    return {"constraints": given} if given else {}

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from baler_energy.analysis.tidy import POINT_KEYS, point_values
 from baler_energy.analysis.totals import primary_readings
 from baler_energy.errors import InputError
+from baler_energy.mistakes import mistakes
 from baler_energy.records import Measurement, Reading
 from baler_energy.vocabulary import PRIMARY_METERS, Evidence, Quantity
 
@@ -37,7 +38,8 @@ def peer_rows(peer: Mapping[str, Any]) -> list[dict[str, Any]]:
             return [point | common | _nothing(peer["reason"])]
         record = Measurement.model_validate(peer["measurement"])
     except (KeyError, TypeError, AttributeError, ValidationError) as error:
-        raise InputError(f"This is not a result written by `baler-energy peer`: {error!r}") from error
+        why = "; ".join(mistakes(error, "measurement")) if isinstance(error, ValidationError) else repr(error)
+        raise InputError(f"This is not a result written by `baler-energy peer`: {why}") from error
     theirs = [
         reading
         for reading in record.readings

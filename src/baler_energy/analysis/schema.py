@@ -26,20 +26,34 @@ _ARROW = {
 }
 
 
+#: Columns whose words are a closed vocabulary in every table.
+_WORDS = {name: tuple(map(str, Evidence)) for name in ("evidence", "energy_evidence", "ours_evidence")}
+
+
 @dataclass(frozen=True)
 class Column:
-    """A column: Frictionless type, unit (1: a pure number; null: none), meaning."""
+    """A column: Frictionless type, unit (1: a pure number; null: none), meaning.
+
+    Numbers are finite and at least `least` (null: of either sign); text is one of `words`, if there are any.
+    """
 
     name: str
     type: str
     unit: str | None
     meaning: str
+    least: float | None = None
+    words: tuple[str, ...] = ()
+
+
+def _column(name: str, kind: str, unit: str, meaning: str) -> Column:
+    """Make a column; kind ``signed`` is a number that may be negative, all others may not."""
+    least = 0.0 if kind in ("number", "integer") else None
+    return Column(name, "number" if kind == "signed" else kind, unit or None, meaning, least, _WORDS.get(name, ()))
 
 
 def _columns(text: str) -> tuple[Column, ...]:
     """Parse lines of ``name | type | unit | meaning``."""
-    rows = [[cell.strip() for cell in line.split("|", 3)] for line in text.strip().splitlines()]
-    return tuple(Column(name, kind, unit or None, meaning) for name, kind, unit, meaning in rows)
+    return tuple(_column(*(cell.strip() for cell in line.split("|", 3))) for line in text.strip().splitlines())
 
 
 def _meanings(words: Iterable[Any]) -> str:
@@ -60,7 +74,7 @@ def _point() -> tuple[Column, ...]:
     columns = _columns("run_id | string | | folder of the point under runs/, unique within the study")
     for name in AXES:
         kind = column_type(name)
-        columns += (Column(name, kind, None if kind == "string" else "1", shown(name).column),)
+        columns += (_column(name, kind, "" if kind == "string" else "1", shown(name).column),)
         columns += _columns(_FACTS.get(name, ""))
     return columns + _columns("repeat | integer | 1 | number of the repeat, from 0; each has its own seed")
 
@@ -76,10 +90,10 @@ component | string | | component that was read, such as cpu, package-0, gpu-0, r
 meter | string | | meter that read it: {_meanings(MeterName)}
 evidence | string | | {_meanings(Evidence)}; times and counts of the operating system are measured, too
 primary | boolean | | counts towards the run's totals
-value | number | unit | reading over the whole window; null where it failed
+value | signed | unit | reading over the whole window; null where it failed
 unit | string | | unit of value
 iterations | integer | 1 | repetitions of the operation in the window
-value_per_iteration | number | unit | value over iterations, for quantities that add up over time; otherwise value
+value_per_iteration | signed | unit | value over iterations, for quantities that add up over time; otherwise value
 reason | string | | why value is null
 bound | number | unit | upper limit of the reading error: ticks at the edges, gaps between samples
 detail | string | | how the value was obtained and what it assumes
@@ -103,7 +117,7 @@ energy_evidence | string | | measured or modelled: what energy_j is
 energy_scope | string | | components in energy_j, such as cpu+dram
 energy_measured_j | number | J | measured energy of one iteration (primary meters); null where nothing is measured
 energy_modelled_j | number | J | modelled energy of one iteration of the components that are not measured
-dynamic_energy_j | number | J | measured energy minus idle power times duration; null if the energy is modelled
+dynamic_energy_j | signed | J | measured energy minus idle power times duration; null if the energy is modelled
 idle_power_w | number | W | idle power of the components in energy_scope
 power_mean_w | number | W | energy_j / duration_s
 node_energy_j | number | J | energy of the whole node for one iteration; contains the others, so is in no total
@@ -160,14 +174,14 @@ source_fingerprint | string | | fingerprint of the code that measured
 
 _SAMPLES = POINT + _columns(f"""
 {_OPERATION}
-time_s | number | s | time from the start of the window
+time_s | signed | s | time from the start of the window
 window_s | number | s | duration of the window
 meter | string | | meter that took the sample
 component | string | | component that was sampled
 quantity | string | | power, utilisation, temperature, memory, clock, memory_clock or throttle_reasons (NVML's bits); \
 iteration_duration and iteration_energy at the end of each iteration
 evidence | string | | measured or modelled
-value | number | unit | sample
+value | signed | unit | sample
 unit | string | | unit of value
 """)
 
@@ -185,8 +199,8 @@ _ERRORS = POINT + _columns(ERRORS)
 _HISTOGRAMS = POINT + _columns("""
 column | string | | column of the table
 kind | string | | original, reconstructed or residual (reconstructed minus original)
-low | number | | lower edge of the bin, in the column's own unit
-high | number | | upper edge of the bin, in the column's own unit
+low | signed | | lower edge of the bin, in the column's own unit
+high | signed | | upper edge of the bin, in the column's own unit
 count | integer | 1 | values in the bin
 """)
 
@@ -223,14 +237,14 @@ file | string | | source file, null for built-ins and operators
 line | integer | 1 | line in the file
 stack | string | | call path from the outermost function, separated by semicolons, where known
 calls | integer | 1 | number of calls; for idle: of gaps; for a counter: of events
-self_share | number | 1 | own time over the total of its kind
-total_share | number | 1 | time including callees over the same
-self_time_s | number | s | time without callees; slowed by profilers, so use shares (parts, peaks, latencies: true)
-total_time_s | number | s | time including callees
-memory_bytes | number | B | memory allocated
+self_share | signed | 1 | own time over the total of its kind
+total_share | signed | 1 | time including callees over the same
+self_time_s | signed | s | time without callees; slowed by profilers, so use shares (parts, peaks, latencies: true)
+total_time_s | signed | s | time including callees
+memory_bytes | signed | B | memory allocated
 bytes | number | B | bytes moved or copied
 flops | number | 1 | floating-point operations, two per multiply-accumulate
-energy_j | number | J | energy, only for parts and peaks
+energy_j | signed | J | energy, only for parts and peaks
 energy_evidence | string | | measured or modelled: what energy_j is
 energy_scope | string | | components in energy_j, such as cpu+dram
 flags | string | | flags of a measured loop, as in runs
@@ -254,7 +268,7 @@ gpu_model | string | | GPUs; empty if there is none
 meter | string | | meter that was calibrated; session for all meters together
 component | string | | component of the channel; machine for all together; threads-2: on two threads
 quantity | string | | idle_power, tick, shortest_window (for 1 %), overhead_cpu/_duration, energy/time_per_row, threads
-value | number | unit | mean or median; null if it could not be determined
+value | signed | unit | mean or median; null if it could not be determined
 spread | number | unit | standard deviation over the n values
 n | integer | 1 | number of values
 unit | string | | unit of value and spread
@@ -269,12 +283,12 @@ kind | string | | peer (a tool that measured the same windows) or formula (compu
 component | string | | component that its value covers
 quantity | string | | energy or co2e
 evidence | string | | measured, modelled or unknown
-value | number | unit | the tool's value over the window
+value | signed | unit | the tool's value over the window
 unit | string | | unit of value
 ours_j | number | J | our energy of the same components in the same window
 ours_scope | string | | components in ours_j
 ours_evidence | string | | measured or modelled: what ours_j is
-ratio | number | 1 | value over ours_j
+ratio | signed | 1 | value over ours_j
 duration_s | number | s | length of the window
 assumptions | string | | assumptions of the tool: TDP, W/GB, carbon intensity, PUE
 reason | string | | why value is null
@@ -295,7 +309,7 @@ _FINDINGS = _columns("""
 file | string | | files that show it, separated by commas
 finding | string | | kind of finding
 subject | string | | tool, component or host that it is about
-value | number | unit | the number found
+value | signed | unit | the number found
 unit | string | | unit of value
 sentence | string | | the finding in words
 """)

@@ -7,7 +7,7 @@ def _with_uncertainty(text: str) -> str:
     """Turn lines ``name | unit | meaning`` into lines for the number and for its statistical uncertainty."""
     lines = []
     for name, unit, meaning in (line.split(" | ") for line in text.strip().splitlines()):
-        lines.append(f"{name} | number | {unit} | {meaning}")
+        lines.append(f"{name} | signed | {unit} | {meaning}")
         lines.append(f"{name}_uncertainty | number | {unit} | statistical uncertainty of {name}")
     return "\n".join(lines)
 
@@ -35,8 +35,8 @@ width_change | unit | width_after minus width_before; uncertainty: paired bootst
 
 DERIVED = f"""{_QUANTITY}
 definition | string | | how the quantity is computed
-low | number | unit | lower edge of the window
-high | number | unit | upper edge of the window
+low | signed | unit | lower edge of the window
+high | signed | unit | upper edge of the window
 undefined_before | integer | 1 | rows in which it cannot be computed, or a particle has a negative pt or mass
 undefined_after | integer | 1 | the same in the reconstructed table; such rows are in no distribution and no window
 ks_distance | number | 1 | Kolmogorov-Smirnov distance of the distributions before and after; null for windows
@@ -47,7 +47,7 @@ reason | string | | why position and width of the peak are null
 
 DERIVED_HISTOGRAMS = f"""{_QUANTITY}
 kind | string | | original or reconstructed
-low | number | unit | lower edge of the bin
-high | number | unit | upper edge of the bin
+low | signed | unit | lower edge of the bin
+high | signed | unit | upper edge of the bin
 count | integer | 1 | values in the bin
 """

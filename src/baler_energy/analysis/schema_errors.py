@@ -6,7 +6,7 @@ RUN_ERRORS = """
 mean_rms_over_range | number | 1 | primary error: mean over columns of RMS residual over the column's range
 max_over_range | number | 1 | largest residual over its column's range
 mean_nrmse | number | 1 | mean over columns of RMS residual over standard deviation; 1 is no better than the means
-mean_explained_variance | number | 1 | mean over columns of the explained variance
+mean_explained_variance | signed | 1 | mean over columns of the explained variance
 mean_relative_error_median | number | 1 | mean over columns of the median relative error of non-zero values
 mean_relative_error_p99 | number | 1 | mean over columns of the 99 % quantile of the same
 mean_wasserstein_over_deviation | number | 1 | mean over columns of the Wasserstein-1 distance over it
@@ -18,7 +18,7 @@ held_out_rows | integer | 1 | rows for the next ten, which the codec was not tra
 held_out_mean_rms_over_range | number | 1 | mean over columns of their RMS residual over the range of the training rows
 held_out_max_over_range | number | 1 | their largest residual over the range of its column's training rows
 held_out_mean_nrmse | number | 1 | mean over columns of RMS residual over the training rows' standard deviation
-held_out_mean_explained_variance | number | 1 | mean over columns of 1 - variance of residual / training rows' variance
+held_out_mean_explained_variance | signed | 1 | mean over columns of 1 - variance of residual / training rows' variance
 held_out_mean_relative_error_median | number | 1 | mean over columns of the median relative error of non-zero values
 held_out_mean_relative_error_p99 | number | 1 | mean over columns of the 99 % quantile of the same
 held_out_mean_wasserstein_over_deviation | number | 1 | mean over columns of Wasserstein-1 over the same deviation
@@ -46,7 +46,7 @@ rms_residual | number | | root mean square of reconstructed minus original, in t
 rms_over_range | number | 1 | rms_residual over range; null where the column is constant
 max_over_range | number | 1 | largest absolute residual over range; null where the column is constant
 nrmse | number | 1 | rms_residual over standard_deviation; 1 is no better than the column's mean
-explained_variance | number | 1 | 1 - variance of the residual / variance of the original
+explained_variance | signed | 1 | 1 - variance of the residual / variance of the original
 relative_error_mean | number | 1 | mean of |residual / truth| where truth is not zero
 relative_error_rms | number | 1 | root mean square of residual / truth where truth is not zero
 relative_error_median | number | 1 | median of |residual / truth| where truth is not zero

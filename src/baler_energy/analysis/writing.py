@@ -2,6 +2,9 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import datetime
+from functools import partial
+from itertools import repeat
 from pathlib import Path
 from typing import Any, Self
 
@@ -9,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from baler_energy.analysis.checked import check_names, check_table, read_parquet
 from baler_energy.analysis.schema import arrow_schema, check_columns
 from baler_energy.errors import InputError
 from baler_energy.files import atomic_path
@@ -20,6 +24,8 @@ __all__ = ["GROUP_ROWS", "Rows", "TableWriter", "read_parquet", "scan"]
 GROUP_ROWS = 100_000
 #: Limits of what is read at once: number of files, and compressed bytes.
 _SLICE_FILES, _SLICE_B = 200, 4_000_000
+#: A file, and the start of the window that it belongs to.
+_File = tuple[Path, datetime | None]
 #: Number of waiting tables that are merged into one.
 _PIECES = 500
 #: Number of waiting dictionaries that are converted to a table.
@@ -107,13 +113,22 @@ class Rows:
         as_tables, own, constant = self._kind
         if self._new:
             fields = [field for field in self.schema if field.name in own]
-            table = _joined(self._new) if as_tables else pa.Table.from_pylist(self._new, pa.schema(fields))
+            table = _joined(self._new) if as_tables else _from_rows(self._new, pa.schema(fields))
             if constant:
                 schema = pa.schema([field for field in self.schema if field.name in constant])
                 table = _with_constants(table, self._counts, pa.Table.from_pylist(self._constants, schema))
             columns = [table.column(field.name).cast(field.type) for field in self.schema]
             self._pieces.append(pa.Table.from_arrays(columns, schema=self.schema))
         self._start(*self._kind)
+
+
+def _from_rows(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
+    try:
+        return pa.Table.from_pylist(rows, schema)
+    except pa.ArrowInvalid:  # a whole number beyond 2^53, such as a count of FLOP, which pyarrow does not round
+        floats = [field.name for field in schema if pa.types.is_floating(field.type)]
+        rounded = [{name: float(row[name]) for name in floats if row.get(name) is not None} for row in rows]
+        return pa.Table.from_pylist([{**row, **own} for row, own in zip(rows, rounded, strict=True)], schema)
 
 
 class TableWriter:
@@ -123,12 +138,14 @@ class TableWriter:
     ----------
     name
         A key of `TABLES`.
+    path
+        The file, for messages.
     writer
         Writer of the file; `open` makes both.
     """
 
-    def __init__(self, name: str, writer: pq.ParquetWriter) -> None:
-        self._writer = writer
+    def __init__(self, name: str, path: Path, writer: pq.ParquetWriter) -> None:
+        self._name, self._path, self._writer = name, path, writer
         self._waiting = Rows(name)
         self.schema = self._waiting.schema
         self.rows = 0
@@ -141,7 +158,7 @@ class TableWriter:
             atomic_path(path) as temporary,
             pq.ParquetWriter(temporary, arrow_schema(name), compression="zstd", write_page_checksum=True) as parquet,
         ):
-            writer = cls(name, parquet)
+            writer = cls(name, path, parquet)
             yield writer
             writer.flush()
 
@@ -160,6 +177,7 @@ class TableWriter:
         self.rows += len(self._waiting)
         table = self._waiting.take()
         if len(table):
+            check_table(self._name, table, self._path)
             self._writer.write_table(table, row_group_size=GROUP_ROWS)
 
     def _flush_groups(self) -> None:
@@ -167,7 +185,14 @@ class TableWriter:
             self.flush()
 
 
-def scan(paths: Sequence[Path], constants: pa.Table, *, in_order: InOrder = map) -> Iterator[pa.Table]:
+def scan(
+    paths: Sequence[Path],
+    constants: pa.Table,
+    *,
+    in_order: InOrder = map,
+    table: str | None = None,
+    window_starts: Sequence[datetime] | None = None,
+) -> Iterator[pa.Table]:
     """Read many Parquet files with the same columns, in order, and yield a few large tables.
 
     Parameters
@@ -178,28 +203,34 @@ def scan(paths: Sequence[Path], constants: pa.Table, *, in_order: InOrder = map)
         A row for each file, whose columns are added to the file's rows.
     in_order
         A `map`, which may read several pieces at a time (`baler_energy.processes.mapping`).
+    table
+        A key of `TABLES`, whose columns the files must have, apart from the constants; None: any columns.
+    window_starts
+        Start of the measured window that each file belongs to, in UTC; None: any.
 
     Raises
     ------
     InputError
-        A file is missing or damaged.
+        A file is missing or damaged, has values that the schema does not allow, or belongs to another run.
     """
     first = 0
-    slices = list(_slices(paths))
-    for slice_, (table, counts) in zip(slices, in_order(_read, slices), strict=True):
-        yield _with_constants(table, counts, constants.slice(first, len(slice_)))
+    starts = repeat(None, len(paths)) if window_starts is None else window_starts
+    slices = list(_slices(list(zip(paths, starts, strict=True))))
+    read = partial(_read, table, frozenset(constants.column_names))
+    for slice_, (rows, counts) in zip(slices, in_order(read, slices), strict=True):
+        yield _with_constants(rows, counts, constants.slice(first, len(slice_)))
         first += len(slice_)
 
 
-def _slices(paths: Sequence[Path]) -> Iterator[list[Path]]:
+def _slices(files: Sequence[_File]) -> Iterator[list[_File]]:
     """Divide a list of files into pieces of bounded size."""
-    slice_: list[Path] = []
+    slice_: list[_File] = []
     size_b = 0
-    for path in paths:
-        slice_.append(path)
+    for file in files:
+        slice_.append(file)
         # A missing file is reported when it is read.
         with suppress(FileNotFoundError):
-            size_b += path.stat().st_size
+            size_b += file[0].stat().st_size
         if len(slice_) == _SLICE_FILES or size_b >= _SLICE_B:
             yield slice_
             slice_, size_b = [], 0
@@ -207,10 +238,24 @@ def _slices(paths: Sequence[Path]) -> Iterator[list[Path]]:
         yield slice_
 
 
-def _read(paths: Sequence[Path]) -> tuple[pa.Table, list[int]]:
+def _read(name: str | None, elsewhere: Collection[str], files: Sequence[_File]) -> tuple[pa.Table, list[int]]:
     """Read files as one table; return it with the number of rows of each file."""
-    tables = [read_parquet(path) for path in paths]
+    tables = [read_parquet(path, window_start=start) for path, start in files]
+    if name is not None:
+        _check(name, elsewhere, [path for path, _ in files], tables)
     return _joined(tables), [len(table) for table in tables]
+
+
+def _check(name: str, elsewhere: Collection[str], paths: Sequence[Path], tables: Sequence[pa.Table]) -> None:
+    """Check tables against the schema: the names in each, and the values in all at once, which is faster."""
+    for path, table in zip(paths, tables, strict=True):
+        check_names(name, table, path, elsewhere)
+    try:
+        check_table(name, _joined(tables), paths[0], elsewhere)
+    except (InputError, pa.ArrowException):
+        for path, table in zip(paths, tables, strict=True):
+            check_table(name, table, path, elsewhere)
+        raise
 
 
 def _joined(tables: Sequence[pa.Table]) -> pa.Table:
@@ -224,21 +269,3 @@ def _with_constants(table: pa.Table, counts: Sequence[int], constants: pa.Table)
     for name, column in zip(constants.column_names, constants.columns, strict=True):
         table = table.append_column(name, column.take(place))
     return table
-
-
-def read_parquet(path: Path) -> pa.Table:
-    """Read a Parquet file.
-
-    Raises
-    ------
-    InputError
-        The file is missing or damaged.
-    """
-    try:
-        # Small files, which are the majority, are read twice as fast from memory without threads.
-        with pq.ParquetFile(pa.BufferReader(path.read_bytes()), page_checksum_verification=True) as file:
-            return file.read(use_threads=False)
-    except (OSError, pa.ArrowException) as error:
-        raise InputError(
-            f"{path}: cannot be read as Parquet ({error}). Delete its run's folder and run again."
-        ) from error

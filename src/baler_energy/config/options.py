@@ -2,7 +2,7 @@
 
 import argparse
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
@@ -80,8 +80,21 @@ def options_of(section: Config, *, only: Collection[str] | None = None, without:
         if value is True:
             passed.append(option(name))
         else:
-            passed += [option(name), *map(str, value if isinstance(value, tuple) else (value,))]
+            passed += _words(option(name), map(str, value if isinstance(value, tuple) else (value,)))
     return passed
+
+
+def _words(name: str, values: Iterable[str]) -> list[str]:
+    """Write an option and its values; one that would be read as an option, or not at all, is joined to the name."""
+    words: list[str] = []
+    separate = False
+    for value in values:
+        if not value or value.startswith("-"):
+            words.append(f"{name}={value}")
+        else:
+            words += [value] if separate else [name, value]
+        separate = bool(value) and not value.startswith("-")
+    return words
 
 
 def _reader(name: str, kind: Any) -> Any:

@@ -19,6 +19,7 @@ from pydantic import Field, StringConstraints, ValidationError, field_validator,
 from baler_energy.analysis.carbon import carbon_intensity_g_per_kwh
 from baler_energy.codecs.baler.runtimes import runtime_of
 from baler_energy.codecs.engines import check_values, devices_of, engine_of, operations_of
+from baler_energy.config.extent import check_grid, check_peers
 from baler_energy.config.parameters import (
     AXES,
     AXIS_DEFAULTS,
@@ -29,7 +30,7 @@ from baler_energy.config.parameters import (
     applies,
     default_schedule,
 )
-from baler_energy.config.reading import explain, read_files
+from baler_energy.config.reading import read_config
 from baler_energy.config.sections import (
     SHARDS_PER_SEED,
     Axes,
@@ -50,6 +51,7 @@ from baler_energy.config.sections import (
 from baler_energy.config.shown import number_text
 from baler_energy.errors import InputError
 from baler_energy.files import write_text
+from baler_energy.mistakes import mistakes
 
 __all__ = ["Point", "Study", "load_study"]
 
@@ -175,8 +177,7 @@ class Study(Config):
             try:
                 self._reference_with(entry)
             except ValidationError as error:
-                mistakes = "; ".join(explain(e) for e in error.errors(include_url=False))
-                raise ValueError(f"also[{number}]: {mistakes}") from error
+                raise ValueError(f"also[{number}]: {'; '.join(mistakes(error, 'also'))}") from error
         return self
 
     @model_validator(mode="after")
@@ -217,6 +218,7 @@ class Study(Config):
                     raise ValueError(f"{key}: unknown axis {unknown[0]!r}; axes: {', '.join(AXES)}")
                 if not self._matching(entry):
                     raise ValueError(f"{key}: no point of the grid has {dict(entry)}")
+        check_peers(self)
         return self
 
     @cached_property
@@ -301,6 +303,7 @@ class Study(Config):
         return -(-(rows + math.ceil(rows * self.training.held_out)) // data.shard_rows)
 
     def _repeated(self, repeats: int) -> tuple[Point, ...]:
+        check_grid(self)
         combinations = dict.fromkeys(tuple(_resolved(c).items()) for c in self._combinations())
         # Without validation, since all values have been validated.
         return tuple(
@@ -381,16 +384,11 @@ def load_study(config: Mapping[str, Any] | Path | Sequence[Path]) -> Study:
     InputError
         The configuration has mistakes; the message lists all of them with key, value and what is allowed.
     """
-    where = ""
-    if not isinstance(config, Mapping):
-        paths = [config] if isinstance(config, Path) else config
-        where = f"{', '.join(map(str, paths))}: "
-        config = read_files(paths)
+    config, where = read_config(config)
     try:
         return Study.model_validate(config)
     except ValidationError as error:
-        lines = "\n".join(f"  {explain(e)}" for e in error.errors(include_url=False))
-        count = error.error_count()
+        count, lines = error.error_count(), "\n".join(f"  {line}" for line in mistakes(error, "study"))
         raise InputError(
             f"{where}the study has {count} mistake{'s' if count > 1 else ''}:\n{lines}\n"
             "Every key is described in config/README.md."

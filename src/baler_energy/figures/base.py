@@ -8,8 +8,9 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from baler_energy.analysis.schema import TABLES, check_columns
-from baler_energy.errors import InputError
+from baler_energy.analysis.checked import check_table, read_parquet
+from baler_energy.analysis.schema import TABLES, arrow_schema, check_columns
+from baler_energy.errors import BalerEnergyError
 from baler_energy.figures.selection import at_point, centre_of, notices
 from baler_energy.figures.style import styled, title
 
@@ -140,7 +141,7 @@ class Dataset(Tables):
     Raises
     ------
     InputError
-        On access: the table is missing or not Parquet.
+        On access: the table is missing or damaged, or has values that the schema does not allow.
     BalerEnergyError
         On access: its columns are not those of the schema.
     """
@@ -154,15 +155,14 @@ class Dataset(Tables):
             raise KeyError(name)
         if name not in self._read:
             path = self._folder / f"{name}.parquet"
+            table = read_parquet(path, filters=self._filters(name), advice="Run `baler-energy collect` again.")
             try:
-                table = pd.read_parquet(path, filters=self._filters(name), page_checksum_verification=True)
-            except FileNotFoundError as error:
-                raise InputError(f"{path}: no such file; run `baler-energy collect` first.") from error
-            except (OSError, ValueError) as error:  # pyarrow's ArrowInvalid is a ValueError
-                reason = f"not a Parquet file, or damaged ({error})"
-                raise InputError(f"{path}: {reason}. Delete it and collect again.") from error
-            check_columns(name, list(table.columns))
-            self._read[name] = table
+                check_columns(name, table.column_names)
+            except BalerEnergyError as error:
+                raise BalerEnergyError(f"{path}: {error}. Run `baler-energy collect` again.") from error
+            check_table(name, table, path)
+            schema = arrow_schema(name)
+            self._read[name] = table.select(schema.names).cast(schema).to_pandas()
         return self._read[name]
 
     def _filters(self, name: str) -> list[tuple[str, str, list[str]]] | None:

@@ -43,6 +43,10 @@ _MOST_WORSE = 8
 _REACHABLE = """.. raw:: html
 
    <style>.grow.h-screen { align-items: safe center }</style>"""
+#: Everything at which Python, and so docutils, divides lines, other control characters, and halves of characters.
+_BREAKS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
+#: What begins a list, a directive, a table, a field and so on, where it is the first in a line.
+_BLOCK = re.compile(r"[^\w\s\\]|\w+[.)](\s|$)")
 _PLACE = ["device", "operation", "energy_evidence", "energy_scope"]
 
 
@@ -96,8 +100,10 @@ def overview(tables: Tables, study: str, left_out: Mapping[str, Mapping[str, str
 
 
 def escape_rst(text: str) -> str:
-    """Escape what reStructuredText would read as markup."""
-    return re.sub(r"([\\`*_|<>\[\]])", r"\\\1", text)
+    """Escape what reStructuredText would read as markup, and make one line of it, so that it cannot begin a block."""
+    line = _BREAKS.sub(" ", text).strip()
+    escaped = re.sub(r"([\\`*_|<>\[\]]|:(?=:))", r"\\\1", line)
+    return f"\\{escaped}" if _BLOCK.match(escaped) else escaped
 
 
 def escape_jinja(text: str) -> str:
@@ -107,7 +113,8 @@ def escape_jinja(text: str) -> str:
 
 def _heading(text: str, line: str) -> str:
     shown = escape_rst(text)
-    return f"{shown}\n{line * len(shown)}"
+    # Twice, because some characters are two columns wide.
+    return f"{shown}\n{line * 2 * len(shown)}"
 
 
 def _bullets(lines: Iterable[str]) -> str:

@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median, stdev
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from baler_energy.errors import InputError
 from baler_energy.files import read_json, write_json
+from baler_energy.mistakes import mistakes
 from baler_energy.progress import announce
 from baler_energy.provenance import machine
 from baler_energy.variants import TIMED_ENGINE
@@ -42,6 +43,8 @@ _UNITS = {
     "time_per_row": "s",
     "threads": "1",
 }
+#: Differences, which may be negative.
+_SIGNED = frozenset({"overhead_cpu", "overhead_duration"})
 if TYPE_CHECKING:
     CalibratedQuantity = str
 else:
@@ -59,9 +62,9 @@ class Calibrated(_Record):
     component: str
     quantity: CalibratedQuantity
     value: float | None
-    spread: float | None = None
+    spread: Annotated[float, Field(ge=0)] | None = None
     """Standard deviation over the `n` values."""
-    n: int = 0
+    n: Annotated[int, Field(ge=0, lt=2**63)] = 0
     evidence: Evidence = Evidence.MEASURED
     detail: str
 
@@ -69,6 +72,14 @@ class Calibrated(_Record):
     def unit(self) -> str:
         """SI unit of the value and the spread."""
         return _UNITS[self.quantity]
+
+
+class _Kind(_Record):
+    """What `kind_of_machine` returns."""
+
+    hostname: str
+    cpu_model: str | None
+    gpus: tuple[str, ...]
 
 
 class Calibration(_Record):
@@ -80,8 +91,11 @@ class Calibration(_Record):
 
     @model_validator(mode="after")
     def _says_which_machine(self) -> Self:
-        if "cpu_model" not in self.machine or "gpus" not in self.machine:
-            raise ValueError("it does not name its machine")
+        try:
+            _Kind.model_validate(self.machine)
+        except ValidationError as error:
+            wrong = "; ".join(mistakes(error, "machine"))
+            raise ValueError(f"it does not name its machine: {wrong}") from error
         return self
 
     @property
@@ -106,12 +120,20 @@ class Calibration(_Record):
         Raises
         ------
         InputError
-            The file is missing or is not a calibration.
+            The file is missing or is not a calibration, or a value is impossible.
         """
         try:
-            return cls.model_validate(read_json(path))
+            found = cls.model_validate(read_json(path))
         except ValidationError as error:
-            raise InputError(f"{path}: is not a calibration; run `baler-energy calibrate` again: {error}") from error
+            listed = "; ".join(mistakes(error, "calibration"))
+            raise InputError(f"{path}: is not a calibration; run `baler-energy calibrate` again: {listed}.") from error
+        for number, row in enumerate(found.rows):
+            if row.value is not None and row.value < 0 and row.quantity not in _SIGNED:
+                raise InputError(
+                    f"{path}: rows.{number}.value: is {row.value}; {row.quantity} cannot be negative. Run "
+                    "`baler-energy calibrate` again."
+                )
+        return found
 
 
 def kind_of_machine() -> dict[str, Any]:
@@ -127,9 +149,10 @@ def kind_of_machine() -> dict[str, Any]:
 def ingredients_of(path: Path) -> Mapping[str, str]:
     """Return the ingredients of a calibration (`fingerprint.ingredients`); {} if it is missing or unreadable."""
     try:
-        return dict(Calibration.read(path).provenance.get("ingredients", {}))
+        made_with = Calibration.read(path).provenance.get("ingredients", {})
     except InputError:
         return {}
+    return made_with if isinstance(made_with, Mapping) else {}
 
 
 def calibrated_min_window_s(path: Path, min_window_s: float) -> float:

@@ -17,7 +17,7 @@
 - `profile`: profiler traces, never in a measured run; `profiled`: the operation that a profiler watches
 - `parts`: costs of layers and data movements, and the machine's peaks, in measured loops
 - `peer`: a training that another tool also measures; `import_files`: files that other tools wrote
-- `collect`: the tidy dataset
+- `collect`: the tidy dataset; `run_files`: the files of a run, compared with the grid
 - `figures`, `tables`, `report`: the report's figures, tables and first page
 - `schema`: the configuration's schema and documentation, and the glossary of metrics
 - `options`, `file_options`: options that describe a point, and options for a user's file

@@ -6,22 +6,24 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from baler_energy.analysis import tidy
 from baler_energy.analysis.break_even import constant_rows
+from baler_energy.analysis.checked import check_row, check_table, read_parquet
 from baler_energy.analysis.datapackage import datapackage
 from baler_energy.analysis.electricity import Electricity, electricity_rows
 from baler_energy.analysis.formulas import formula_rows
-from baler_energy.analysis.peers import peer_rows
 from baler_energy.analysis.schema import POINT, TABLES
-from baler_energy.analysis.writing import Rows, TableWriter, read_parquet, scan
+from baler_energy.analysis.writing import Rows, TableWriter, scan
 from baler_energy.codecs.engines import operations_of
 from baler_energy.config.centre import central_points
-from baler_energy.config.study import Study, load_study
-from baler_energy.files import output_folder, read_json, write_json
+from baler_energy.config.study import Point, Study, load_study
+from baler_energy.errors import InputError
+from baler_energy.files import WINDOW_START, output_folder, write_json
 from baler_energy.meters.calibration import Calibration, calibration_rows
 from baler_energy.meters.wattmeter import Log, read_log, wattmeter_readings
 from baler_energy.processes import InOrder, mapping
@@ -35,13 +37,11 @@ from baler_energy.stages.file_names import (
     DERIVED_HISTOGRAMS,
     ERRORS,
     HISTOGRAMS,
-    HISTORY,
     HOTSPOTS,
     PEER_RESULT,
-    RECORD,
     SAMPLES,
-    SUMMARY,
 )
+from baler_energy.stages.run_files import Grid, read_history, read_hotspots, read_rows, read_summary
 from baler_energy.variants import PROFILERS
 from baler_energy.vocabulary import Operation
 
@@ -97,7 +97,7 @@ def collect(study: Study, results: Path, out: Path, *, left_out: Path | None = N
     Raises
     ------
     InputError
-        A file of the grid is missing or damaged.
+        A file of the grid is missing or damaged, has impossible values, or belongs to another run.
     """
     electricity = Electricity.of(
         country=study.country,
@@ -114,7 +114,7 @@ def collect(study: Study, results: Path, out: Path, *, left_out: Path | None = N
         dataset.write_scanned(writers, windows, in_order)
         dataset.write_chosen(writers)
         writers["electricity"].add(electricity_rows(electricity))
-        writers["left_out"].add([] if left_out is None else read_json(left_out))
+        writers["left_out"].add([] if left_out is None else read_rows("left_out", left_out))
         writers["break_even"].add(constant_rows(study.break_even.ranges, study.break_even.currency))
     for name, writer in writers.items():
         announce(f"{name}: {writer.rows} rows")
@@ -125,7 +125,7 @@ def collect(study: Study, results: Path, out: Path, *, left_out: Path | None = N
 class _Runs:
     """What a process needs to read the records of points."""
 
-    results: Path
+    grid: Grid
     electricity: Electricity
     tdp_w: Mapping[str, float | None]
     log: Log | None
@@ -141,37 +141,52 @@ class _Runs:
         tdp_w = {"cpu_tdp_w": study.peers.cpu_tdp_w, "gpu_tdp_w": study.peers.gpu_tdp_w}
         wattmeter, central = study.wattmeter, central_points(study)
         if wattmeter is None:
-            return cls(results, electricity, tdp_w, None, None, central)
+            return cls(Grid.of(study, results), electricity, tdp_w, None, None, central)
         log = read_log(Path(wattmeter.path), clock_offset_s=wattmeter.clock_offset_s)
-        return cls(results, electricity, tdp_w, log, wattmeter.hosts, central)
+        return cls(Grid.of(study, results), electricity, tdp_w, log, wattmeter.hosts, central)
 
-    def tables(self, points: Sequence[tuple[str, tuple[str, ...]]]) -> dict[str, pa.Table]:
+    def tables(self, points: Sequence[tuple[Point, tuple[str, ...]]]) -> dict[str, pa.Table]:
         """Read points, given with their operations, into measurements, runs, history, peers and `WINDOWS`."""
         rows = {name: Rows(name) for name in ("measurements", "runs", "history", "peers")}
-        windows = Rows("samples", columns=_WINDOW_COLUMNS)
+        windows, starts = Rows("samples", columns=_WINDOW_COLUMNS), []
         for point, operations in points:
-            folder = self.results / "runs" / point
-            records = [self._record(folder / operation / RECORD) for operation in operations]
-            errors = read_json(folder / "evaluate" / SUMMARY)
-            for record in records:
-                of_run = tidy.point_values(record) | {"operation": record.operation, "iterations": record.iterations}
-                rows["measurements"].add(tidy.measurement_rows(record, self.electricity), **of_run)
-            at_centre = point in self.central
-            rows["runs"].add([tidy.run_row(one, errors, self.electricity, at_centre=at_centre) for one in records])
+            read = self.grid.records(point, operations)
+            folder = self.grid.results / "runs" / point.path
+            errors = read_summary(folder, dict(zip(operations, read, strict=True)))
+            try:
+                records = [self._with_wattmeter(record) for record in read]
+                self._add(rows, records, errors, at_centre=point.path in self.central)
+                for train in (record for record in records if record.operation is Operation.TRAIN):
+                    self._add_training(rows, train, read_history(folder, train))
+            except ArithmeticError as error:
+                raise InputError(
+                    f"{folder}: a time or a size in its records is impossible: {error}. Delete it and run again."
+                ) from error
             windows.add([tidy.window_values(record) for record in records])
-            for train in (record for record in records if record.operation is Operation.TRAIN):
-                formulas = formula_rows(train, electricity=self.electricity, **self.tdp_w)
-                rows["peers"].add(formulas, **tidy.point_values(train))
-                history = read_parquet(folder / "train" / HISTORY)
-                # A training in closed form has no epochs.
-                if len(history):
-                    table, evidence = tidy.history_table(train, history)
-                    rows["history"].add_table(table, **tidy.point_values(train), energy_evidence=evidence)
-        return {name: kept.take() for name, kept in rows.items()} | {WINDOWS: windows.take()}
+            starts += [record.window.start for record in records]
+        found = windows.take().append_column(WINDOW_START, pa.array(starts, pa.timestamp("us", tz="UTC")))
+        return {name: kept.take() for name, kept in rows.items()} | {WINDOWS: found}
 
-    def _record(self, path: Path) -> Measurement:
-        """Read a record, and add what the external wattmeter measured in its window."""
-        record = Measurement.read(path)
+    def _add(
+        self, rows: Mapping[str, Rows], records: Sequence[Measurement], errors: dict[str, Any], *, at_centre: bool
+    ) -> None:
+        """Add the rows of a point's records."""
+        for record in records:
+            of_run = tidy.point_values(record) | {"operation": record.operation, "iterations": record.iterations}
+            rows["measurements"].add(tidy.measurement_rows(record, self.electricity), **of_run)
+        rows["runs"].add([tidy.run_row(one, errors, self.electricity, at_centre=at_centre) for one in records])
+
+    def _add_training(self, rows: Mapping[str, Rows], train: Measurement, history: pa.Table) -> None:
+        """Add the rows of a training: formulas, and its epochs."""
+        formulas = formula_rows(train, electricity=self.electricity, **self.tdp_w)
+        rows["peers"].add(formulas, **tidy.point_values(train))
+        # A training in closed form has no epochs.
+        if len(history):
+            table, evidence = tidy.history_table(train, history)
+            rows["history"].add_table(table, **tidy.point_values(train), energy_evidence=evidence)
+
+    def _with_wattmeter(self, record: Measurement) -> Measurement:
+        """Add what the external wattmeter measured in a record's window."""
         if self.log is None or (self.hosts and record.provenance["machine"]["hostname"] not in self.hosts):
             return record
         readings = wattmeter_readings(self.log, record.window.start, record.window.duration_s, record.idle)
@@ -183,6 +198,7 @@ class _Dataset:
 
     def __init__(self, study: Study, results: Path, electricity: Electricity) -> None:
         self._study, self._results, self._electricity = study, results, electricity
+        self._grid = Grid.of(study, results)
 
     def write_runs(self, writers: Mapping[str, TableWriter], in_order: InOrder) -> pa.Table:
         """Write the tables from records (measurements, runs, history, formulas); return the windows."""
@@ -190,7 +206,7 @@ class _Dataset:
         runs = _Runs.of(study, self._results, self._electricity)
         sized = {point.path for point in study.sized}
         chosen = points_so_far(study, partial(round_file, self._results))
-        points = [(p.path, (*operations_of(p), *(["forward"] if p.path in sized else []))) for p in chosen]
+        points = [(p, (*operations_of(p), *(["forward"] if p.path in sized else []))) for p in chosen]
         pieces = [points[first : first + _PIECE_POINTS] for first in range(0, len(points), _PIECE_POINTS)]
         windows = []
         found = in_order(runs.tables, pieces)
@@ -202,8 +218,8 @@ class _Dataset:
 
     def write_scanned(self, writers: Mapping[str, TableWriter], windows: pa.Table, in_order: InOrder) -> None:
         """Write tables from files with the same columns: samples of every window, errors and histograms of points."""
-        # Every codec compresses once at each point.
-        points = windows.filter(pc.equal(windows["operation"], "compress")).drop_columns(["operation", "window_s"])
+        # Every codec decompresses once at each point.
+        points = windows.filter(pc.equal(windows["operation"], "decompress")).drop_columns(["operation", "window_s"])
         # The histograms of one repeat are enough.
         once = points.filter(pc.equal(points["repeat"], 0))
         # Datasets differ in whether quantities are derived from their columns.
@@ -220,33 +236,36 @@ class _Dataset:
             within = zip(constants["run_id"].to_pylist(), folders, strict=True)
             paths = [runs / f"{run_id}/{folder}/{name}" for run_id, folder in within]
             # The dataset has a table of the same name.
-            writer = writers[Path(name).stem]
-            for piece in scan(paths, constants, in_order=in_order):
-                writer.add_table(piece)
+            table, starts = Path(name).stem, constants[WINDOW_START].to_pylist()
+            known = constants.drop_columns([WINDOW_START])
+            for piece in scan(paths, known, in_order=in_order, table=table, window_starts=starts):
+                writers[table].add_table(piece)
 
     def write_chosen(self, writers: Mapping[str, TableWriter]) -> None:
         """Write what only some points have, or what exists once: hotspots, models, calibration, imported files."""
         study, results = self._study, self._results
         for point, profiler in study.profiles:
             first, *others = operations_of(point)
-            constants = tidy.point_values(Measurement.read(results / "runs" / point.path / first / RECORD))
+            constants = tidy.point_values(self._grid.record(point, first))
             for operation in (first, *others, *PROFILERS[profiler].besides):
                 path = results / "profiles" / point.path / profiler / operation / HOTSPOTS
-                table = read_parquet(path)
-                # The file also describes the profiled run, in more columns than the dataset has.
-                names = [name for name in writers["hotspots"].schema.names if name not in constants]
-                own = [name for name in names if name in table.column_names]
-                writers["hotspots"].add_table(table.select(own), **constants)
+                writers["hotspots"].add_table(read_hotspots(path, constants, operation, profiler), **constants)
         for point in study.sized:
             if point.repeat == 0:
-                folder = results / "runs" / point.path / "forward"
-                constants = tidy.point_values(Measurement.read(folder / RECORD))
-                writers["models"].add([constants | counted for counted in read_json(folder / COUNTS)])
+                constants = tidy.point_values(self._grid.record(point, "forward"))
+                counted = read_rows("models", self._grid.path(point, "forward").with_name(COUNTS), constants)
+                writers["models"].add([constants | row for row in counted])
         for device in sorted({point.device for point in study.points}):
-            calibration = Calibration.read(results / "calibration" / f"device~{device}.json")
-            writers["calibration"].add(calibration_rows(calibration))
+            path = results / "calibration" / f"device~{device}.json"
+            rows = calibration_rows(Calibration.read(path))
+            for row in rows:
+                check_row("calibration", row, path)
+            writers["calibration"].add(rows)
         for name in ("foreign", "findings") if study.imports else ():
-            writers[name].add_table(read_parquet(results / "foreign" / f"{name}.parquet"))
+            path = results / "foreign" / f"{name}.parquet"
+            table = read_parquet(path, advice="Delete it and run again.")
+            check_table(name, table, path)
+            writers[name].add_table(table)
 
     def write_peers(self, writer: TableWriter) -> None:
         """Write the rows of other tools that measured the same windows."""
@@ -255,4 +274,4 @@ class _Dataset:
             for tool in peers.tools:
                 for number in range(peers.repeats):
                     path = self._results / "peers" / point.path / tool / f"run~{number}" / PEER_RESULT
-                    writer.add(peer_rows(read_json(path)))
+                    writer.add(self._grid.peer(path, point, tool))

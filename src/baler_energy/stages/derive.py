@@ -8,7 +8,8 @@ from baler_energy.data.checks import check_columns
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
 from baler_energy.files import output_folder, write_parquet
-from baler_energy.stages.file_names import DERIVED, DERIVED_HISTOGRAMS
+from baler_energy.records import Measurement
+from baler_energy.stages.file_names import DERIVED, DERIVED_HISTOGRAMS, RECORD
 from baler_energy.temporaries import remove_temporaries
 
 __all__ = ["EPILOG", "HELP", "add_arguments", "derive", "run"]
@@ -63,6 +64,8 @@ def derive(original: Path, reconstructed: Path, derived: DerivedQuantities, out:
         first, second = (derived_values(table.data, table.names, one) for table in (before, after))
         rows += [{"quantity": name} | row for row in compare(first, second, one)]
         bins.append(histograms(first, second, one).assign(quantity=name))
+    record = reconstructed.parent / RECORD
+    start = Measurement.read(record).window.start if record.exists() else None
     for file, frame in ((DERIVED_HISTOGRAMS, pd.concat(bins)), (DERIVED, pd.DataFrame(rows))):
-        write_parquet(out / file, frame)
+        write_parquet(out / file, frame, start)
     remove_temporaries(out)

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
-from baler_energy.files import output_folder, write_json, write_parquet
-from baler_energy.stages.file_names import ERRORS, HISTOGRAMS, SUMMARY
+from baler_energy.files import WINDOW_START, output_folder, write_json, write_parquet
+from baler_energy.records import Measurement
+from baler_energy.stages.file_names import ERRORS, HISTOGRAMS, RECORD, SUMMARY
 from baler_energy.temporaries import remove_temporaries
 
 if TYPE_CHECKING:
@@ -75,9 +76,13 @@ def evaluate(
     errors = error_measures.column_errors(before.data, after.data, before.names, before.dtypes)
     others = None if held_out is None else error_measures.held_out_errors(errors, _errors_of(held_out))
     binned = histograms(before.data, after.data, before.names, before.dtypes)
+    record = reconstructed.parent / RECORD
+    start = Measurement.read(record).window.start if record.exists() else None
     for name, frame in ((ERRORS, error_measures.on_all_rows(errors, others)), (HISTOGRAMS, binned)):
-        write_parquet(out / name, frame)
+        write_parquet(out / name, frame, start)
     summary = {
+        # Of the decompression whose table it is about.
+        WINDOW_START: None if start is None else start.isoformat(),
         "rows": len(before.data),
         **error_measures.summary(errors),
         **error_measures.held_out_summary(others),

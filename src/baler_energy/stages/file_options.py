@@ -21,6 +21,7 @@ def add_file_arguments(
     group.add_argument(
         "--columns",
         nargs="+",
+        action="extend",
         metavar="NAME",
         help=f"columns in the desired order, Jet_* for all that match; default: {default_columns}",
     )

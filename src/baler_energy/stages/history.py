@@ -1,6 +1,7 @@
 """The history of a training: a row per epoch."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,9 +52,9 @@ class History:
         if not self.rows:
             self.rows = [{"epoch": epoch.epoch, "loss": epoch.loss, "duration_s": epoch.duration_s} for epoch in epochs]
 
-    def write(self, path: Path) -> None:
-        """Write ``history.parquet``."""
+    def write(self, path: Path, window_start: datetime | None = None) -> None:
+        """Write ``history.parquet``, of the run whose window began at `window_start`."""
         import pandas as pd
 
         rows = pd.DataFrame(self.rows) if self.rows else pd.DataFrame({name: [0.0] for name in _COLUMNS})[:0]
-        write_parquet(path, rows)
+        write_parquet(path, rows, window_start)

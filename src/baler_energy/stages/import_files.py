@@ -56,19 +56,23 @@ def import_files(files: Sequence[Path], out: Path) -> str:
     Raises
     ------
     InputError
-        A file cannot be read, see `read_foreign`.
+        A file cannot be read, see `read_foreign`, or has values that the schema does not allow.
     """
     import pyarrow as pa
+    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
+    from baler_energy.analysis.checked import check_table
     from baler_energy.analysis.schema import arrow_schema, check_columns
     from baler_energy.foreign import read_foreign
 
     foreign, findings = read_foreign(files)
     for name, table in (("foreign", foreign), ("findings", findings)):
         check_columns(name, list(table.columns))
+        arrow = pa.Table.from_pandas(table, schema=arrow_schema(name), preserve_index=False)
+        for file in foreign["file"].unique() if table is foreign else ():
+            check_table(name, arrow.filter(pc.equal(arrow["file"], file)), Path(file))
         with atomic_path(out / f"{name}.parquet") as temporary:
-            arrow = pa.Table.from_pandas(table, schema=arrow_schema(name), preserve_index=False)
             pq.write_table(arrow, temporary, compression="zstd", write_page_checksum=True)
     return _words(foreign, findings)
 

@@ -172,7 +172,7 @@ def write_record(
         facts = {"start", "duration_s", "hostname"}
         made_with["segments"] = [segment.model_dump(mode="json", include=facts) for segment in segments]
     remove_temporaries(out)
-    write_parquet(out / SAMPLES, outcome.samples)
+    write_parquet(out / SAMPLES, outcome.samples, outcome.window.start)
     Measurement(
         run_id=str(parameters["run_id"]),
         operation=operation,

@@ -12,9 +12,8 @@ from baler_energy.config.study import Point, Study, load_study
 from baler_energy.errors import InputError
 from baler_energy.files import output_file, write_json
 from baler_energy.progress import announce
-from baler_energy.records import Measurement
 from baler_energy.rounds import points_so_far, round_file
-from baler_energy.stages.file_names import RECORD
+from baler_energy.stages.run_files import Grid
 from baler_energy.vocabulary import Operation
 
 __all__ = ["EPILOG", "HELP", "add_arguments", "repeats", "run"]
@@ -51,20 +50,20 @@ def repeats(study: Study, results: Path, number: int, out: Path) -> None:
     Raises
     ------
     InputError
-        The study has a fixed number of repeats, or a record is missing or damaged.
+        The study has a fixed number of repeats, or a record is missing, damaged, or of another run.
     """
     if not isinstance(study.repeats, Repeats):
         raise InputError(
             "repeats: is a fixed number in this study, but rounds need {least: ..., most: ..., target: ...}."
         )
-    points: dict[Point, list[Point]] = {}
+    grid, points = Grid.of(study, results), dict[Point, list[Point]]()
     for point in points_so_far(study, partial(round_file, results), before=number):
         points.setdefault(point.in_repeat(0), []).append(point)
     widths: dict[str, dict[Operation, float | None]] = {}
     added: list[str] = []
     for first, runs in points.items():
         widths[first.path] = of_point = {
-            name: _relative_width(results, runs, name) for name in map(Operation, operations_of(first))
+            name: _relative_width(grid, runs, name) for name in map(Operation, operations_of(first))
         }
         enough = all(width is not None and width <= study.repeats.target for width in of_point.values())
         if not enough and len(runs) < study.repeats.most:
@@ -73,7 +72,7 @@ def repeats(study: Study, results: Path, number: int, out: Path) -> None:
     write_json(out, {"round": number, "target": study.repeats.target, "points": added, "relative_half_widths": widths})
 
 
-def _relative_width(results: Path, runs: list[Point], operation: str) -> float | None:
+def _relative_width(grid: Grid, runs: list[Point], operation: str) -> float | None:
     """Half width of the 95 % t interval of a point's runs without flags, over their mean; None for fewer than two."""
     import pandas as pd
 
@@ -82,7 +81,7 @@ def _relative_width(results: Path, runs: list[Point], operation: str) -> float |
 
     rows: list[dict[str, Any]] = []
     for point in runs:
-        record = Measurement.read(results / "runs" / point.path / operation / RECORD)
+        record = grid.record(point, operation)
         energy = energy_j(record)
         value = record.window.duration_s / record.iterations if energy is None else energy
         rows.append({"value": value, "flags": flags_of(record)})

@@ -1,12 +1,17 @@
 """Stage ``tables``: the report's tables, as CSV and HTML."""
 
 import argparse
+import re
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from baler_energy.errors import InputError
 from baler_energy.figures import chapters
 from baler_energy.files import atomic_path, output_folder, write_text
 from baler_energy.variants import TABLES
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["EPILOG", "HELP", "add_arguments", "run", "tables"]
 
@@ -15,8 +20,13 @@ EPILOG = f"""example:
   baler-energy tables --dataset results/laptop/dataset --out results/laptop/tables
 
 Writes NAME.csv (numbers, SI units) and NAME.html (for reading) of each table. A table without data in this study is
-empty and gives the reason. Tables: {", ".join(TABLES)}.
+empty and gives the reason. In the CSV, text that a spreadsheet would take for a formula has an apostrophe in front.
+Tables: {", ".join(TABLES)}.
 """
+
+#: What text begins with that spreadsheets take for a formula, also in full width (OWASP, "CSV Injection").
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,6 +38,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Run the stage from parsed options."""
     tables(args.dataset, args.out)
+
+
+def _without_formulas(frame: "pd.DataFrame") -> "pd.DataFrame":
+    """Put an apostrophe in front of text that a spreadsheet would compute; numbers stay as they are."""
+    texts = frame.select_dtypes(exclude=["number", "bool", "datetime", "datetimetz"])
+    return frame.assign(**{str(name): texts[name].astype(object).map(_as_text) for name in texts})
+
+
+def _as_text(cell: Any) -> Any:
+    is_formula = isinstance(cell, str) and cell.startswith(_FORMULA) and not _NUMBER.fullmatch(cell)
+    return f"'{cell}" if is_formula else cell
 
 
 def tables(dataset: Path, out: Path) -> None:
@@ -56,6 +77,6 @@ def tables(dataset: Path, out: Path) -> None:
         raise InputError(f"{dataset}: {reason}; the tables need at least one.") from reason
     for table, frame in zip(found, frames, strict=True):
         with atomic_path(out / f"{table.name}.csv") as temporary:
-            frame.to_csv(temporary, index=False)
+            _without_formulas(frame).to_csv(temporary, index=False)
         words = [*notes(table, frame, data), table.caption]
         write_text(out / f"{table.name}.html", html_page(table.title, words, readable(table, frame)))

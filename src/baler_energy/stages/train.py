@@ -119,7 +119,7 @@ def train(data: Path, out: Path, point: PointOptions, training: Training, measur
         learned: Learned = work.finish(outcome.result)
         learned.codec.write(out / CHECKPOINT)
         history.complete(learned.epochs)
-        history.write(out / HISTORY)
+        history.write(out / HISTORY, outcome.window.start)
         results = {**learned.results, **stopping.facts(), "segments": len(segments) + 1}
         results |= facts_of_work(work, device, outcome.result)
         write_record(out, Operation.TRAIN, recorded, outcome, results, segments)
