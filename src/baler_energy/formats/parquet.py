@@ -39,7 +39,7 @@ def source(path: str, request: Request, file_format: str, stack: ExitStack) -> O
     dtypes = tuple(np.dtype(schema.field(name).type.to_pandas_dtype()).name for name in names)
     check_rows(path, rows, sum(np.dtype(dtype).itemsize for dtype in dtypes))
     unused = "columns that were not read" if len(names) < len(schema.names) else None
-    layout = {"format": "parquet", "compression": _compression(file.metadata)}
+    layout = {"format": "parquet", "compression": _compression(file, names[0])}
 
     def read(rows: int) -> Iterator[Block]:
         first = 0
@@ -85,10 +85,14 @@ def _numeric(kind: pa.DataType) -> bool:
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind))
 
 
-def _compression(metadata: pq.FileMetaData) -> str:
-    if not metadata.num_row_groups:
+def _compression(file: pq.ParquetFile, name: str) -> str:
+    """Return the compression of a column, under pyarrow's name."""
+    if not file.metadata.num_row_groups:
         return "zstd"
-    return _COMPRESSIONS.get(metadata.row_group(0).column(0).compression, "zstd")
+    # pyarrow (26) ends the process if a column's metadata are damaged, unless it has read the column before.
+    next(file.iter_batches(1, row_groups=[0], columns=[name], use_threads=False), None)
+    place = next(place for place in range(len(file.schema)) if file.schema.column(place).path == name)
+    return _COMPRESSIONS.get(file.metadata.row_group(0).column(place).compression, "zstd")
 
 
 def sink(path: Path, target: Target, stack: ExitStack) -> Callable[[Block], None]:
