@@ -171,7 +171,7 @@ def test_a_damaged_round(tmp_path: Path) -> None:
 def test_damaged_counts_of_a_network(tmp_path: Path) -> None:
     path = tmp_path / "counts.json"
     names = [name for name in arrow_schema("models").names if name not in arrow_schema("runs").names]
-    row = {name: None for name in (*names, "parameters")} | {"tool": "fvcore", "macs": 5, "parameters": 2**53 + 1}
+    row = dict.fromkeys((*names, "parameters")) | {"tool": "fvcore", "macs": 5, "parameters": 2**53 + 1}
     constants = {*arrow_schema("models").names} - row.keys()
     path.write_text(json.dumps([row, row]))
     assert read_rows("models", path, constants) == [row, row]

@@ -45,7 +45,7 @@ _AGAINST = {
     "recorded": "against keeping as recorded",
     "lossless": "against the best lossless codec",
     "best": "against the best other codec",
-    "relative": "against the best other codec at its relative error",
+    "relative": "against the best other codec relative to the value",
 }
 _SAVINGS = [
     f"{against}_{name}"
@@ -140,9 +140,9 @@ def _row(part: list[Row]) -> dict[str, str]:
     row |= {step: ", ".join(amount(one[step], one["unit"]) for one in part) for step in STEPS}
     for against, words in _AGAINST.items():
         row[f"saved {words}"] = "; ".join(_saved(one, against) for one in part) if _known(first, against) else "-"
-    if _known(first, "relative"):
-        other = f"{first['relative_codec']} (ratio {first['relative_ratio']:.3g})"
-        row["best other codec at its relative error"] = other
+    row["that codec relative to the value"] = (
+        f"{first['relative_codec']} (ratio {first['relative_ratio']:.3g})" if _known(first, "relative") else "-"
+    )
     return row
 
 
