@@ -45,7 +45,7 @@ def read_files(paths: Sequence[Path]) -> Mapping[str, Any]:
 
 
 class _Loader(yaml.SafeLoader):
-    """Refuses keys that occur twice in a mapping, and aliases that stand for more than a study can have."""
+    """Refuses keys that occur twice in a mapping, and aliases that expand to more than a study can have."""
 
     def get_single_node(self) -> yaml.Node | None:
         """Return the document, before its aliases are merged."""

@@ -308,7 +308,7 @@ def matrix(columns: Sequence[NDArray[Any]]) -> NDArray[np.float64]:
 
 
 def rounded(columns: Iterable[NDArray[Any]]) -> dict[int, NDArray[Any]]:
-    """Return the columns (rows,), by position, with 64-bit integers beyond 2^53, which float64 does not tell apart."""
+    """Return the columns (rows,), by position, with 64-bit integers beyond 2^53, which float64 cannot distinguish."""
     return {
         place: values.astype(values.dtype.newbyteorder("="), copy=False)
         for place, values in enumerate(columns)
