@@ -93,9 +93,10 @@ def test_process_sees_a_living_child():
     assert large[Quantity.BYTES_READ].value >= 1_000_000_000
     assert after[Quantity.BYTES_READ].value < 1_000_000
     peaks = [readings[Quantity.MEMORY_PEAK].value for readings in (before, large, after)]
-    assert peaks[1] > 1_000_000_000 > peaks[0]
+    # This process, whose size depends on the tests before this one, is in all of them.
+    assert peaks[1] - peaks[0] > 900_000_000
     # null, if the kernel does not allow resetting the peak
-    assert peaks[2] is None or peaks[2] < 1_000_000_000
+    assert peaks[2] is None or peaks[1] - peaks[2] > 900_000_000
 
 
 @pytest.mark.parametrize(("own_b", "peak_b"), [(120, None), (900, 900)])
