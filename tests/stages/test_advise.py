@@ -84,6 +84,18 @@ def test_the_recommended_commands_keep_the_error(stage, jets, tmp_path, monkeypa
     assert (np.abs(after - before).max(axis=0) <= 0.02 * np.ptp(before, axis=0)).all()
 
 
+def test_the_commands_of_a_file_with_odd_names(jets, tmp_path, monkeypatch, capsys):
+    """Names that begin with a hyphen would be read as options, and a shell or Snakemake would fill in others."""
+    monkeypatch.chdir(tmp_path)
+    known = pd.read_parquet(jets)
+    odd = dict(zip(known.columns[:3], ["-m", "{T}", "$a 'b'"], strict=True))
+    known[list(odd)].rename(columns=odd).to_parquet("-x.parquet")
+    names = [f"--columns={name}" for name in odd.values()]
+    assert main(["advise", "--lossless", *names, *map(str, FAST), "--", "-x.parquet"]) == 0
+    back = run_commands(capsys.readouterr().out, tmp_path, monkeypatch)
+    assert np.array_equal(back, contents(tmp_path / "-x.parquet"))
+
+
 @pytest.mark.long
 def test_the_commands_of_a_trained_codec_keep_the_error_and_do_not_hold_the_file(
     stage, objects, tmp_path, monkeypatch, capsys

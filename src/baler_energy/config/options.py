@@ -13,7 +13,7 @@ from baler_energy.config.parameters import Config
 from baler_energy.config.texts import filled
 from baler_energy.errors import InputError
 
-__all__ = ["add_options", "option", "options_of"]
+__all__ = ["add_options", "option", "option_words", "options_of"]
 
 _OR_ZERO: Any = Annotated[float, Field(ge=0)]
 
@@ -80,11 +80,11 @@ def options_of(section: Config, *, only: Collection[str] | None = None, without:
         if value is True:
             passed.append(option(name))
         else:
-            passed += _words(option(name), map(str, value if isinstance(value, tuple) else (value,)))
+            passed += option_words(option(name), map(str, value if isinstance(value, tuple) else (value,)))
     return passed
 
 
-def _words(name: str, values: Iterable[str]) -> list[str]:
+def option_words(name: str, values: Iterable[str]) -> list[str]:
     """Write an option and its values; one that would be read as an option, or not at all, is joined to the name."""
     words: list[str] = []
     separate = False

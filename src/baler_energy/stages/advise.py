@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from baler_energy.analysis.goal import MEASURES, Goal
 from baler_energy.codecs.packing import Packing
-from baler_energy.config.options import add_options, option
+from baler_energy.config.options import add_options, option, option_words
 from baler_energy.config.parameters import AXES, Parameters
 from baler_energy.config.recommended import RECOMMENDED_EPOCHS
 from baler_energy.config.shown import number_text
@@ -229,10 +229,12 @@ def _commands(codec: "pd.Series[Any]", sample: "Sample", args: argparse.Namespac
     columns of its training. A URL, and leading objects for a trained codec, need a table of all rows first.
     """
     folder, data, lines = f"{Path(args.file).stem}-compressed", args.file, []
+    if folder.startswith("-"):
+        folder = f"./{folder}"  # so that it is not read as an option
     how, what, columns, checkpoint = _codec_words(codec), _file_words(args), _column_words(codec, sample, args), []
 
     def prepare(rows: str, out: str) -> list[str]:
-        return ["prepare", "--input", args.file, *what, *columns, "--rows", rows, "--out", out]
+        return ["prepare", *option_words("--input", [args.file]), *what, *columns, "--rows", rows, "--out", out]
 
     if codec["trains"]:
         training = f"{folder}/training.npz"
@@ -245,7 +247,9 @@ def _commands(codec: "pd.Series[Any]", sample: "Sample", args: argparse.Namespac
         what, columns = [], []
     elif codec["trains"]:
         columns = []
-    lines.append(["compress", "--data", data, *what, *columns, *how, *checkpoint, "--out", f"{folder}/compress"])
+    lines.append(
+        ["compress", *option_words("--data", [data]), *what, *columns, *how, *checkpoint, "--out", f"{folder}/compress"]
+    )
     back = ["--compressed", f"{folder}/compress/{COMPRESSED}", *how, *checkpoint, "--out", f"{folder}/decompress"]
     return [shlex.join(["baler-energy", *line]) for line in [*lines, ["decompress", *back]]]
 
@@ -263,7 +267,8 @@ def _codec_words(codec: "pd.Series[Any]") -> list[str]:
 def _file_words(args: argparse.Namespace) -> list[str]:
     """Return the options that select what to read from the file, without the columns."""
     given = {"format": args.format, "tree": args.tree, "leading": args.leading}
-    words = [word for name, value in given.items() if value is not None for word in (option(name), str(value))]
+    chosen = {option(name): str(value) for name, value in given.items() if value is not None}
+    words = [word for name, value in chosen.items() for word in option_words(name, [value])]
     return words + (["--layout", args.layout] if args.layout != Request().layout else [])
 
 
@@ -276,7 +281,7 @@ def _column_words(codec: "pd.Series[Any]", sample: "Sample", args: argparse.Name
             # Columns name_0, name_1, ... of a branch; the branch is left out if one of them is.
             known, gone = ([re.sub(r"_\d+$", "", name) for name in names] for names in (columns, sample.left_out))
             columns = [name for name in dict.fromkeys(known) if name not in gone]
-    return ["--columns", *columns] if columns else []
+    return option_words("--columns", columns) if columns else []
 
 
 def _left_out_sentence(codec: "pd.Series[Any]", sample: "Sample", args: argparse.Namespace) -> list[str]:
