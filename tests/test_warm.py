@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -156,16 +155,24 @@ def test_it_ends_with_the_process_that_started_it():
     process.wait(timeout=LIMIT_S)
 
 
-def test_codecarbon_detects_the_hardware_before_jobs_are_forked(monkeypatch):
-    from codecarbon.core import hardware_cache
+DETECTION = """
+import threading, time
+from codecarbon.core import hardware_cache
+from baler_energy import devices, warm
+devices.count_gpus = lambda: 0
+warm._detect_hardware()
+print("plans:", len(hardware_cache._plans), flush=True)
+while threading.active_count() > 1:  # cancelled timers take a moment to end
+    time.sleep(0.05)
+"""
 
-    monkeypatch.setattr(hardware_cache, "_plans", {})
-    monkeypatch.setattr("baler_energy.devices.count_gpus", lambda: 0)
-    threads = set(threading.enumerate())
-    warm._detect_hardware()
-    assert hardware_cache._plans
-    # A process with threads must not be forked. Cancelled timers take a moment to end.
-    wait_for(lambda: set(threading.enumerate()) <= threads, "end of codecarbon's threads")
+
+def test_codecarbon_detects_the_hardware_before_jobs_are_forked():
+    """A process with threads must not be forked. In a process of its own: other tests leave trackers behind."""
+    done = subprocess.run(
+        [sys.executable, "-c", DETECTION], capture_output=True, text=True, check=True, timeout=LIMIT_S
+    )
+    assert done.stdout == "plans: 1\n"
 
 
 def test_a_process_that_forks_jobs_does_not_start_nvml(monkeypatch):
