@@ -53,6 +53,27 @@ except Terminated as request:
     assert said == "ended\nSIGTERM 143\n"
 
 
+def test_a_handler_that_takes_a_lock_does_not_wait_for_the_thread_that_it_interrupts():
+    """As Snakemake's: two requests together, the second while the main thread holds the lock."""
+    said = run("""
+import threading
+from baler_energy.signals import handle_in_thread
+lock, handled = threading.Lock(), threading.Event()
+def handler(number, frame):
+    with lock:
+        print(number)
+    handled.set()
+signal.signal(signal.SIGTERM, handler)
+handle_in_thread()
+with lock:
+    signal.raise_signal(signal.SIGTERM)
+    signal.raise_signal(signal.SIGTERM)
+    print("held")
+handled.wait()
+""")
+    assert said == "held\n15\n"
+
+
 def test_handlers_are_given_back_and_ignored_signals_stay_ignored():
     said = run("""
 signal.signal(signal.SIGHUP, signal.SIG_IGN)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
-__all__ = ["Terminated", "end_tree", "handling", "terminable"]
+__all__ = ["Terminated", "end_tree", "handle_in_thread", "handling", "terminable"]
 
 #: What asks a process to end: `kill`, SLURM and containers (SIGTERM), and a terminal that is closed (SIGHUP).
 _REQUESTS = (signal.SIGTERM, signal.SIGHUP)
@@ -50,6 +50,24 @@ def terminable() -> Iterator[None]:
 
     with handling(leave):
         yield
+
+
+def handle_in_thread() -> None:
+    """Let the handler of SIGTERM that is installed run in a thread of its own, once.
+
+    Snakemake's handler takes a lock that the main thread may hold where the signal interrupts it, and would then wait
+    for ever. This is almost certain if two arrive together, as where SLURM asks each process of a job to end, and a
+    study passes its own request on.
+    """
+    handler = signal.getsignal(signal.SIGTERM)
+    if not callable(handler):
+        return
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        threading.Thread(target=handler, args=(number, frame), daemon=True).start()
+
+    signal.signal(signal.SIGTERM, handle)
 
 
 def end_tree(pid: int) -> None:
