@@ -60,6 +60,11 @@ def stopped_training(workspace: Any) -> psutil.Process:
     return training
 
 
+def study_and_snakemake(study: subprocess.Popen[bytes]) -> list[int]:
+    """Find the process numbers of a study and its Snakemake."""
+    return [study.pid, *(p.pid for p in psutil.Process(study.pid).children() if "snakemake" in p.cmdline())]
+
+
 @pytest.fixture(scope="module")
 def study(workspace, repository):
     """Write a study of a file's jets, without an energy meter."""
@@ -77,7 +82,7 @@ def killed(workspace, study):
     first = start(workspace, study)
     orphan = stopped_training(workspace)
     second = workspace.run("baler_energy.cli", "study", "--configfile", study)
-    for process in [first.pid, *(p.pid for p in psutil.Process(first.pid).children() if "snakemake" in p.cmdline())]:
+    for process in study_and_snakemake(first):
         os.kill(process, signal.SIGKILL)
     first.wait()
     assert orphan.is_running(), "the training outlives its Snakemake"
@@ -96,6 +101,21 @@ def restarted(workspace, study, killed):
     assert "releasing its lock" in said.read_text()
     assert not orphan.is_running()
     return workspace.root / "results" / "tiny"
+
+
+def test_a_request_to_stop_that_each_process_gets_is_followed(workspace, study):
+    """As SLURM's: Snakemake gets its own and the one that the study passes on, and must not wait for itself."""
+    path = study.with_name("stopped.yaml")
+    path.write_text(study.read_text().replace("name: tiny", "name: stopped"))
+    running = start(workspace, path)
+    training = stopped_training(workspace)
+    for process in study_and_snakemake(running):
+        os.kill(process, signal.SIGTERM)
+    training.resume()
+    assert running.wait(timeout=HANGS_S) == 1
+    assert "Some steps failed or were stopped" in (workspace.root / "said").read_text()
+    assert (workspace.root / "results" / "stopped" / "runs").is_dir()
+    assert not (workspace.root / "results" / "stopped" / "report.html").exists()
 
 
 def test_a_second_run_is_refused_while_one_is_alive(killed):
