@@ -57,9 +57,12 @@ def believed(
     for name, known in channels.items():
         for channel in known:
             mine = energies.get((name, channel.component))
-            source = energies.get((channel.source, channel.component)) if channel.source else None
-            if mine and mine.value is not None and source and source.value is None:
-                reason = f"{name} reads the counters of {source.meter}: {source.reason}"
+            if mine is None or mine.value is None or channel.source is None or channel.source not in channels:
+                continue
+            source = energies.get((channel.source, channel.component))
+            if source is None or source.value is None:
+                why = source.reason if source else "it has no energy in this window"
+                reason = f"{name} reads the counters of {channel.source}: {why}"
                 checked[checked.index(mine)] = _without_value(mine, reason)
     return checked
 

@@ -214,11 +214,11 @@ class Session:
         for meter in self._working():
             read = partial(energies_so_far, meter, self._channels[meter.name])
             energies += self._ask(meter, "could not be read during the window", read) or []
-        now = CpuTimes.now()
+        now, duration_s = CpuTimes.now(), time.monotonic() - self._opening.start_s
         return Segment(
             start=self._opening.start,
-            duration_s=time.monotonic() - self._opening.start_s,
-            energies=tuple(energies),
+            duration_s=duration_s,
+            energies=tuple(believed(energies, duration_s, self._channels)),
             idle=self._opening.idle,
             contamination=contamination(self._opening.before, now, os.cpu_count() or 1),
             hostname=platform.node(),
