@@ -206,6 +206,29 @@ def test_checksums_of_the_pages_of_an_rntuple(tmp_path: Path, monkeypatch: pytes
     assert read(path, columns=("n",)).rows == 500
 
 
+@pytest.mark.parametrize("compression", [None, ["ZLIB", 1]])
+def test_the_checksum_of_the_list_of_pages_of_an_rntuple(tmp_path: Path, compression: list[object] | None) -> None:
+    """It says where the pages are, so that values of other places would be read."""
+    layout = layout_root("RNTuple") | {"title": "", "compression": compression}
+    path = tmp_path / "a.root"
+    write(path, numbers(400), layout, 20)
+    with uproot.open(path) as file:
+        place = file["Events"].footer.cluster_group_records[-1].page_list_link.locator
+        pages = file["Events"].page_link_list[-1]
+        offsets = [pages[column].pages[0].locator.offset for column in (0, 1)]
+    content = bytearray(path.read_bytes())
+    if compression is None:
+        # The pages of the second column in place of those of the first.
+        start = content.index(offsets[0].to_bytes(8, "little"), place.offset)
+        assert start < place.offset + place.num_bytes
+        content[start : start + 8] = offsets[1].to_bytes(8, "little")
+    else:
+        content[place.offset + place.num_bytes // 2] ^= 1
+    path.write_bytes(content)
+    message = fails(path)
+    assert "checksum of list" in message or compression
+
+
 # Values that are not in the file
 
 
