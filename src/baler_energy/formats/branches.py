@@ -125,8 +125,8 @@ def _refuse_elsewhere(source: str, leaves: Mapping[str, Any], chosen: Sequence[s
 def _check_pages(ntuple: Any) -> None:
     """Check the checksums of an RNTuple's lists of pages, and let uproot check those of its pages; it skips both (5.7).
 
-    The XXH3 of a page as stored, and of a list as unpacked, follows it, in 8 bytes, little-endian (ROOT's RNTuple binary
-    format specification, "Page locations" and "Envelopes"). Not every file has those of pages.
+    The XXH3 of a page as stored, and of a list as unpacked, follows it, in 8 bytes, little-endian (ROOT's RNTuple
+    binary format specification, "Page locations" and "Envelopes"). Not every file has those of pages.
     """
     for place, group in enumerate(ntuple.footer.cluster_group_records):
         link = group.page_list_link

@@ -1,5 +1,6 @@
 """Energies that are not believed, whichever meter or tool reports them."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 from baler_energy.meters.base import Channel
@@ -23,14 +24,14 @@ def disbelief(energy_j: float, duration_s: float | None) -> str | None:
     energy_j
         Gross energy (J).
     duration_s
-        Length of its window (s); None or 0 if unknown.
+        Length of its window (s); None if unknown.
     """
     if energy_j == 0:
         return "0 J: nothing was read, or the counter did not advance in the window"
     if energy_j < 0:
         return f"{energy_j:.4g} J: a counter wrapped or was reset in the window"
-    if duration_s and energy_j > MACHINE_LIMIT_W * duration_s:
-        power_kw = energy_j / duration_s * 1e-3
+    if duration_s is not None and energy_j > MACHINE_LIMIT_W * duration_s:
+        power_kw = energy_j / duration_s * 1e-3 if duration_s else math.inf
         return f"{energy_j:.4g} J in {duration_s:.3g} s would be {power_kw:.3g} kW, more than any machine draws"
     return None
 
