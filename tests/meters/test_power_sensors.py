@@ -209,6 +209,7 @@ def test_the_nodes_energy_is_the_bmcs_power_over_time(monkeypatch):
 
 
 BATTERY = {"BAT0/type": "Battery", "BAT0/status": "Discharging", "BAT0/power_now": "12500000"}
+AC = {"AC/type": "Mains", "AC/online": "1", "AC/power_now": "45000000"}
 
 
 @pytest.mark.parametrize(
@@ -219,7 +220,9 @@ BATTERY = {"BAT0/type": "Battery", "BAT0/status": "Discharging", "BAT0/power_now
         (BATTERY | {"BAT0/power_now": "", "BAT0/current_now": "1000000", "BAT0/voltage_now": "11400000"}, 11.4),
         (BATTERY | {"BAT1/type": "Battery", "BAT1/status": "Discharging", "BAT1/power_now": "2500000"}, 15.0),
         (BATTERY | {"hid/type": "Battery", "hid/scope": "Device", "hid/status": "Discharging"}, 12.5),
-        ({"AC/type": "Mains", "AC/online": "1", "AC/power_now": "45000000"} | BATTERY, 45.0),
+        (AC | BATTERY | {"BAT0/status": "Full"}, 45.0),
+        # A weak adapter: the battery gives the rest.
+        (AC | BATTERY, 57.5),
         ({"AC/type": "Mains", "AC/online": "0"} | BATTERY, 12.5),
     ],
 )
@@ -239,6 +242,8 @@ def test_the_machines_power_is_what_its_supplies_give(tmp_path, files, watts):
         (BATTERY | {"BAT0/status": "Full"}, "the battery is Full"),
         (BATTERY | {"BAT0/power_now": ""}, "neither its power nor its current"),
         (BATTERY | {"AC/type": "Mains", "AC/online": "1"}, "does not report its power"),
+        (BATTERY | AC | {"BAT0/status": "Charging"}, "also charges the battery"),
+        (BATTERY | AC | {"BAT0/power_now": ""}, "neither its power nor its current"),
         (
             {"AC/type": "Mains", "AC/online": "1", "USB/type": "USB", "USB/online": "1", "USB/power_now": "45000000"},
             "does not report its power",

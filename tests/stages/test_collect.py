@@ -88,6 +88,7 @@ def test_a_record_of_another_operation_is_refused(results: Results) -> None:
         ("readings.0.meter", "rapl"),
         ("readings.0.value", -5),
         ("readings.0.value", b"1e999"),
+        ("readings.0.value", 1e9),
         ("readings.0.bound", -1),
         ("readings.0.evidence", "guessed"),
         ("readings.0.evidence", "unknown"),

@@ -5,13 +5,9 @@ from collections.abc import Mapping, Sequence
 
 from baler_energy.meters.base import Channel
 from baler_energy.records import Reading
-from baler_energy.vocabulary import MeterName, Quantity
+from baler_energy.vocabulary import MACHINE_LIMIT_W, MeterName, Quantity
 
-__all__ = ["MACHINE_LIMIT_W", "believed", "disbelief"]
-
-#: No single machine draws more (W). The largest servers, with eight GPUs, draw up to 14.3 kW (NVIDIA, data sheet of the
-#: DGX B200).
-MACHINE_LIMIT_W = 20_000.0
+__all__ = ["believed", "disbelief"]
 
 
 def disbelief(energy_j: float, duration_s: float | None) -> str | None:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from baler_energy.errors import InputError
 from baler_energy.logs import Cells, column, header, one_message, read_text, records, seconds
 from baler_energy.meters.integration import gap_bound_j, window_energy_j
-from baler_energy.meters.plausible import MACHINE_LIMIT_W, disbelief
+from baler_energy.meters.plausible import disbelief
 from baler_energy.records import Idle, Reading
-from baler_energy.vocabulary import Evidence, MeterName, Quantity
+from baler_energy.vocabulary import MACHINE_LIMIT_W, Evidence, MeterName, Quantity
 
 if TYPE_CHECKING:
     import numpy as np
