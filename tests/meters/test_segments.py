@@ -1,5 +1,6 @@
 """Interrupted windows: what adds up, what is unknown, and what is flagged."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pandas as pd
@@ -149,3 +150,14 @@ def test_a_part_of_a_run_that_is_not_believed_has_no_energy(replay, settings, en
         reading = found(result, Quantity.ENERGY, meter)
         assert reading.value is None and "interrupted" in reading.reason
     assert "reads the counters of rapl" in found(result, Quantity.ENERGY, MeterName.CODECARBON).reason
+
+
+def test_flags_before_the_interruption_are_kept(replay, settings):
+    seen = []
+    meters = [replay([7.0], flags=[Flag.SHARED_GPU, Flag.COUNTER_FAULT])]
+    with Session(meters, settings()) as session:
+        last = session.run(lambda: seen.append(session.so_far()))
+    assert seen[-1].flags == (Flag.SHARED_GPU,)
+    assert Segment.model_validate_json(seen[-1].model_dump_json()) == seen[-1]
+    result = joined(seen[-1:], replace(last, flags=()), 0.01)
+    assert set(result.flags) - {Flag.CONTAMINATED} == {Flag.RESUMED, Flag.SHARED_GPU}

@@ -34,6 +34,8 @@ class Segment(RecordPart):
     idle: Idle | None
     contamination: Contamination
     hostname: str
+    flags: tuple[Flag, ...] = ()
+    """What its meters raised, except faults of counters: their energies are missing."""
 
 
 def energies_so_far(meter: Meter, channels: Sequence[Channel]) -> list[Reading]:
@@ -50,8 +52,8 @@ def joined(segments: Sequence[Segment], last: "Outcome[T]", min_window_s: float)
     """Join segments with the window that followed them.
 
     Durations and energies add up; each segment uses its own idle baseline. A segment ends when the state is saved:
-    work that was lost after that, and the start of the next process, are not counted. Flags that a meter raised before
-    the interruption are not known.
+    work that was lost after that, and the start of the next process, are not counted. Flags of every part count, except
+    those that a meter only finds at the end of a window, such as the CPU's throttling.
 
     Parameters
     ----------
@@ -81,6 +83,7 @@ def joined(segments: Sequence[Segment], last: "Outcome[T]", min_window_s: float)
     ]
     other = _joined_contamination(segments, last)
     flags = derived_flags(readings, other, long_enough=duration_s >= min_window_s)
+    flags |= {flag for segment in segments for flag in segment.flags}
     flags |= {Flag.RESUMED, *(flag for flag in last.flags if flag not in DERIVED_FLAGS)}
     if any(reading.failed for reading in readings):
         flags.add(Flag.COUNTER_FAULT)
