@@ -1,6 +1,7 @@
 """Projects of upstream Baler: folders that it finds, and configurations that it runs but that are never run here."""
 
 import math
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -85,7 +86,8 @@ def test_a_file_that_is_not_python_is_refused(text, tmp_path):
     path.write_bytes(text)
     with pytest.raises(InputError, match=r"p_config\.py: is not valid Python"):
         read_config(path)
-    for missing in (tmp_path / "nowhere.py", tmp_path):
+    os.mkfifo(tmp_path / "fifo")
+    for missing in (tmp_path / "nowhere.py", tmp_path, tmp_path / "fifo"):
         with pytest.raises(InputError, match=f"{missing}: cannot be read"):
             read_config(missing)
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from baler_energy.damage import check_regular
 from baler_energy.errors import InputError
 
 __all__ = ["EXTRA", "Config", "Folder", "config_text", "exact_ratio", "read_config", "type_list"]
@@ -192,6 +193,7 @@ def read_config(path: Path) -> dict[str, Any]:
     InputError
         The file is missing, cannot be read, or is not Python.
     """
+    check_regular(path)
     try:
         tree = ast.parse(path.read_bytes(), str(path))
     except OSError as error:
