@@ -451,6 +451,15 @@ def test_a_zip_that_unpacks_to_a_thousand_times_its_size_is_refused(tmp_path: Pa
     assert read(path).rows == 1 << 18
 
 
+def test_millions_of_names_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    np.savez_compressed(path, data=np.empty((0, 3_000_000)), names=np.zeros(3_000_000, "S1"))
+    assert path.stat().st_size < 10_000
+    assert "states 300,000,000 B of values" in fails(path)
+    with pytest.raises(InputError, match="states 300,000,000 B of values"):
+        Table.read(path)
+
+
 @pytest.mark.parametrize("shape", ["(10000000000, 2)", "(2, 10000000000)", "(-5, -2)", "(5, 3)", "(5,)"])
 @pytest.mark.parametrize("member", ["data", "names"])
 def test_an_array_that_states_another_size_than_it_has_is_refused(tmp_path: Path, shape: str, member: str) -> None:

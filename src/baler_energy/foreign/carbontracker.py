@@ -8,6 +8,7 @@ several devices are a NumPy array, which has a new line after 75 characters.
 
 import re
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 from baler_energy.errors import InputError
@@ -57,15 +58,16 @@ def _read_log(text: str, path: Path) -> Iterator[Window]:
         A line is cut off or damaged, or there is neither an epoch nor a consumption.
     """
     version = _VERSION.search(text)
-    found = _FOUND.search(text)
-    parts = map(_DEVICES.match, re.split(r"\.(?=\s|$)", found[1])) if found else ()
+    listed = _FOUND.search(text)
+    parts = map(_DEVICES.match, re.split(r"\.(?=\s|$)", listed[1])) if listed else ()
     devices = {part[1].lower(): part[2] for part in parts if part}
     lines = text.split("\n")
-    windows = list(_epochs(lines, path, devices, version[1] if version else None))
-    windows += _totals(lines, path, devices)
-    if not windows:
+    found = False
+    for window in chain(_epochs(lines, path, devices, version[1] if version else None), _totals(lines, path, devices)):
+        found = True
+        yield window
+    if not found:
         raise InputError(f"{path}: a carbontracker log without a finished epoch. Use the log of a run that finished.")
-    yield from windows
 
 
 def _epochs(lines: list[str], path: Path, devices: Devices, version: str | None) -> Iterator[Window]:
