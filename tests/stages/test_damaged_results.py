@@ -24,7 +24,7 @@ from baler_energy.meters.calibration import Calibration, ingredients_of
 from baler_energy.records import Measurement
 from baler_energy.rounds import points_so_far
 from baler_energy.stages.collect import _Runs
-from baler_energy.stages.run_files import Grid, read_hotspots, read_rows
+from baler_energy.stages.run_files import Grid, read_counts, read_hotspots, read_rows
 from baler_energy.variants import CHAPTERS
 
 
@@ -177,6 +177,20 @@ def test_damaged_counts_of_a_network(tmp_path: Path) -> None:
     assert read_rows("models", path, constants) == [row, row]
     for one in damaged(path):
         ended(lambda: read_rows("models", path, constants), one)
+
+
+def test_counts_of_another_network_are_refused(results: Results, tmp_path: Path) -> None:
+    path = tmp_path / "counts.json"
+    names = [name for name in arrow_schema("models").names if name not in arrow_schema("runs").names]
+    row = dict.fromkeys((*names, "parameters")) | {"tool": "fvcore", "macs": 5, "parameters": 7}
+    constants = {*arrow_schema("models").names} - row.keys()
+    path.write_text(json.dumps([row | {"parameters": None}, row]))
+    record = Measurement.read(results.run() / "train" / "measurement.json")
+    for parameters in (7, None):
+        own = record.model_copy(update={"results": {"parameters": parameters}})
+        assert len(read_counts(path, own, constants)) == 2
+    with pytest.raises(InputError, match=r"counts\.json: parameters: are \[7\], but the run's record has 8"):
+        read_counts(path, record.model_copy(update={"results": {"parameters": 8}}), constants)
 
 
 def test_damaged_rows(tmp_path: Path) -> None:
