@@ -12,6 +12,7 @@ import pytest
 from collected import STUDY, Results, edited, make
 from mutants import COUNT, mutants
 
+from baler_energy.analysis.checked import read_parquet
 from baler_energy.analysis.electricity import Electricity
 from baler_energy.analysis.schema import arrow_schema
 from baler_energy.analysis.writing import TableWriter, scan
@@ -261,6 +262,19 @@ def test_impossible_values_of_a_dataset_are_refused(
     ):
         writer.add_table(written)
     assert not (tmp_path / "x.parquet").exists()
+
+
+@pytest.mark.parametrize("size_b", [4_000_000, 0])
+def test_a_table_that_takes_far_more_memory_than_its_file_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size_b: int
+) -> None:
+    monkeypatch.setattr("baler_energy.analysis.checked._SMALL_B", size_b)
+    path, column = tmp_path / "a.parquet", pa.array([1.5] * (1 << 20))
+    with pq.ParquetWriter(path, pa.schema({"x": pa.float64(), "y": pa.float64()})) as writer:
+        for _ in range(20):
+            writer.write_table(pa.table({"x": column, "y": column}))
+    with pytest.raises(InputError, match=r"a\.parquet: .*more than 200 times as many"):
+        read_parquet(path)
 
 
 def test_a_folder_with_an_equals_sign_is_no_column(dataset: Path, tmp_path: Path) -> None:
