@@ -63,6 +63,9 @@ def test_a_window_that_the_slices_do_not_cover_has_no_energy():
     merged = [(1.0, 1.0, {"cpu": 5.0}), (3.0, 1.0, {"cpu": 5.0})]
     with pytest.raises(ValueError, match=r"cover 2\.00 s of a window of 3\.00 s"):
         overlap_energy_j(merged, "cpu", 0.0, 3.0)
+    for power_w in (-1.0, 4_294_967.3, float("nan")):
+        with pytest.raises(ValueError, match="a sample has"):
+            overlap_energy_j([*merged, (2.0, 1.0, {"cpu": power_w})], "cpu", 0.0, 3.0)
     with pytest.raises(ValueError, match="lacks the power of gpu"):
         overlap_energy_j(merged, "gpu", 0.0, 1.0)
 
