@@ -5,6 +5,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import awkward as ak
 import h5py
 import numpy as np
 import pyarrow as pa
@@ -507,6 +508,21 @@ def test_parquet_rows_beyond_the_file_are_refused(tmp_path: Path) -> None:
         for _ in range(20):
             writer.write_table(pa.table({"x": column, "y": column}))
     assert "more than 200 times as many" in fails(tmp_path / "a.parquet")
+
+
+@pytest.mark.parametrize("kind", ["TTree", "RNTuple"])
+@pytest.mark.parametrize("layout", [{}, {"layout": "leading", "leading": 1}])
+def test_objects_beyond_the_file_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, layout: dict[str, object]
+) -> None:
+    """The objects of an event are read at once."""
+    monkeypatch.setattr("baler_energy.damage.FREE_B", 1 << 20)
+    path, zeros = tmp_path / "a.root", ak.unflatten(np.zeros(1 << 20, np.float32), [1 << 20])
+    with uproot.recreate(path, compression=uproot.ZLIB(9)) as file:
+        make = file.mktree if kind == "TTree" else file.mkrntuple
+        make("Events", {"pt": zeros})
+    assert path.stat().st_size < 20_000
+    assert "more than 200 times as many" in fails(path, **layout)
 
 
 def test_what_needs_too_much_memory_is_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
