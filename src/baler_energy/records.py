@@ -109,7 +109,7 @@ class Window(RecordPart):
     """The measured window of all iterations: start (UTC) and length (s) from a monotonic clock."""
 
     start: AwareDatetime
-    duration_s: Annotated[float, Field(gt=0)]
+    duration_s: Annotated[float, Field(gt=0, lt=1e9)]
 
 
 class IterationTimes(RecordPart):
@@ -125,7 +125,7 @@ class Idle(RecordPart):
     """The idle baseline for the record's dynamic energies."""
 
     start: AwareDatetime
-    duration_s: Annotated[float, Field(gt=0)]
+    duration_s: Annotated[float, Field(gt=0, lt=1e9)]
     shared: bool
     """Whether an earlier job of the same boot measured it."""
     readings: tuple[Reading, ...]
