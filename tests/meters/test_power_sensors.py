@@ -109,6 +109,13 @@ def test_the_power_of_an_apu_is_no_gpus(tmp_path):
     assert {name for name in found if name.startswith("gpu")} == {"gpu-0", "gpu-1", "gpu"}
 
 
+def test_a_second_sensor_of_a_gpu_is_no_second_gpu(tmp_path):
+    second = {"hwmon1/power2_average": "80000000", "hwmon1/power2_label": "fastPPT"}
+    found = channels(HwmonMeter(root=tree(tmp_path, BOARD | second)))
+    assert {name for name in found if name.startswith("gpu")} == {"gpu-0", "gpu-1", "gpu"}
+    assert "rail-amdgpu-fastppt" in found
+
+
 def test_two_sensors_of_the_node_are_none(tmp_path):
     second = {"hwmon6/name": "power_meter", "hwmon6/power1_average": "140000000"}
     meter = HwmonMeter(sample_interval_s=0.01, root=tree(tmp_path, BOARD | second))
