@@ -47,6 +47,8 @@ _MOST_RATIO = 200
 _UNREADABLE = (PermissionError, FileNotFoundError, ConnectionError, TimeoutError)
 #: The record at the end of a zip: its number of members, which is 2^16 - 1 if there are more (APPNOTE 6.3.10, 4.3.16).
 _RECORD, _UNKNOWN = struct.Struct("<10sH10x"), 0xFFFF
+#: What a text takes in memory, as a Python object in a list (B).
+_TEXT_B = 100
 #: Bytes that are read at once.
 _PIECE_B = 1 << 18
 
@@ -256,10 +258,13 @@ def read_array(handle: IO[bytes], size_b: int) -> NDArray[Any]:
 
 
 def read_member(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
-    """Read an array of an npz file; errors as for `read_header`, or `zipfile.BadZipFile`."""
+    """Read an array of an npz file; errors as for `read_header` and `check_unpacked`, or `zipfile.BadZipFile`."""
     info = archive.getinfo(f"{name}.npy")
     with archive.open(info) as member:
-        return read_array(member, info.file_size)
+        values = read_array(member, info.file_size)
+    if values.dtype.kind in "SU":
+        check_unpacked(_TEXT_B * values.size, info.compress_size)
+    return values
 
 
 def array_of(content: bytes) -> NDArray[Any]:

@@ -19,7 +19,7 @@ from baler_energy.damage import check_regular
 from baler_energy.errors import InputError
 from baler_energy.files import write_json
 from baler_energy.mistakes import mistakes, shortened
-from baler_energy.vocabulary import Evidence, Flag, MeterName, Operation, Quantity, check_component
+from baler_energy.vocabulary import MACHINE_LIMIT_W, Evidence, Flag, MeterName, Operation, Quantity, check_component
 
 __all__ = ["Contamination", "Idle", "IterationTimes", "Measurement", "Reading", "RecordPart", "Window"]
 
@@ -109,7 +109,7 @@ class Window(RecordPart):
     """The measured window of all iterations: start (UTC) and length (s) from a monotonic clock."""
 
     start: AwareDatetime
-    duration_s: Annotated[float, Field(gt=0)]
+    duration_s: Annotated[float, Field(gt=0, lt=1e9)]
 
 
 class IterationTimes(RecordPart):
@@ -125,7 +125,7 @@ class Idle(RecordPart):
     """The idle baseline for the record's dynamic energies."""
 
     start: AwareDatetime
-    duration_s: Annotated[float, Field(gt=0)]
+    duration_s: Annotated[float, Field(gt=0, lt=1e9)]
     shared: bool
     """Whether an earlier job of the same boot measured it."""
     readings: tuple[Reading, ...]
@@ -239,6 +239,15 @@ class Measurement(RecordPart):
     def _impossible(self, tool: str | None) -> Iterator[tuple[str, object, str]]:
         yield from _of_readings("readings", self.readings, tool)
         yield from _of_readings("idle.readings", self.idle.readings if self.idle else (), tool)
+        # A meter's window is a little longer, which matters if this one is very short.
+        most_j = MACHINE_LIMIT_W * max(1.0, self.window.duration_s)
+        for number, reading in enumerate(self.readings):
+            if reading.meter != tool and reading.quantity is Quantity.ENERGY and (reading.value or 0.0) > most_j:
+                yield (
+                    f"readings.{number}.value",
+                    reading.value,
+                    f"no machine uses more than {most_j:.3g} J in the window",
+                )
         for key, value in self.results.items():
             if isinstance(value, int | float) and not 0 <= value <= sys.float_info.max:
                 yield f"results.{key}", value, "should be at least 0 and finite"

@@ -9,6 +9,7 @@ from baler_energy import variants
 __all__ = [
     "CONTAMINATION_LIMIT",
     "JOULES_PER_KWH",
+    "MACHINE_LIMIT_W",
     "NODE_METERS",
     "OPERATIONS",
     "PEERS",
@@ -25,6 +26,9 @@ __all__ = [
 #: Share of the machine's CPU time, used by other processes, above which a record is flagged as contaminated.
 CONTAMINATION_LIMIT = 0.05
 JOULES_PER_KWH = 3.6e6
+#: No single machine draws more (W). The largest servers, with eight GPUs, draw up to 14.3 kW (NVIDIA, data sheet of the
+#: DGX B200).
+MACHINE_LIMIT_W = 20_000.0
 
 
 class _Word(StrEnum):

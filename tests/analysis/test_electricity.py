@@ -93,6 +93,12 @@ def test_a_series_with_dates_and_a_profile_are_read(tmp_path):
     assert [(r["hour_of_day"], r["carbon_intensity_g_per_kwh"]) for r in rows if r["used"]][4:6] == [(4, 40.0), (5, 50)]
 
 
+def test_a_series_that_does_not_fit_into_memory_is_refused_before_it_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr("baler_energy.analysis.electricity._MOST_ROWS", 1)
+    with pytest.raises(InputError, match="has more than 1 rows"):
+        read_intensity_csv(write(tmp_path, "hour,g\n5,50\n4,40\n"))
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -353,6 +353,20 @@ def test_tensors_of_more_numbers_than_are_stored_are_refused(
         read_model(tmp_path / "model.pt")
 
 
+@pytest.mark.parametrize("key", ["version", "names", "architecture"])
+def test_lists_that_stand_for_more_values_than_fit_into_memory_are_refused(
+    tmp_path: Path, checkpoint_file: Path, key: str
+) -> None:
+    """A message that shows such a value would never end."""
+    content = torch.load(checkpoint_file, weights_only=True)
+    value: object = ["x"]
+    for _ in range(24):
+        value = [value, value]
+    torch.save(content | {key: value}, tmp_path / "d.pt")
+    with pytest.raises(InputError, match=r"d\.pt.*more than 10,000,000 values"):
+        Checkpoint.read(tmp_path / "d.pt")
+
+
 # Files that are none
 
 

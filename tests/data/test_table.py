@@ -77,3 +77,11 @@ def test_reading_refuses_a_truncated_file(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-200])
     with pytest.raises(InputError, match=r"t\.npz"):
         Table.read(path)
+
+
+def test_rows_without_columns_are_refused(tmp_path: Path) -> None:
+    """They take no bytes, so that a file may state any number of them."""
+    path, none = tmp_path / "t.npz", np.array([], dtype=np.str_)
+    write_npz(path, {"data": np.empty((10**9, 0)), "names": none, "dtypes": none, "origin": np.array("{}")})
+    with pytest.raises(InputError, match=r"t\.npz: is not a complete prepared table: it has no columns"):
+        Table.read(path)

@@ -59,6 +59,13 @@ def test_an_error_that_nobody_thought_of_is_one_message(write, monkeypatch):
         assert words in str(caught.value)
 
 
+@pytest.mark.parametrize("kind", KINDS[:5] + KINDS[6:7])
+def test_more_windows_than_fit_into_memory_are_refused_before_they_are_made(kind, write, monkeypatch):
+    monkeypatch.setattr(detect, "_MOST_WINDOWS", 1)
+    with pytest.raises(InputError, match=rf"{kind}\.txt: has more than 1 rows or windows"):
+        read_file(write(kind))
+
+
 # Time
 
 

@@ -330,6 +330,57 @@ def test_a_cpu_is_no_gpu(write, cell, name):
     assert {None if pd.isna(model) else model for model in foreign["gpu_model"]} == {name}
 
 
+@pytest.mark.parametrize("kind", ["eco2ai", "codecarbon", "pyjoules", "zeus_csv"])
+def test_an_energy_in_no_time_is_missing(write, kind):
+    path = write(kind)
+    path.write_text(path.read_text().replace(",10.0,", ",0.0,").replace(";10.0;", ";0;"))
+    foreign, _ = read_foreign([path])
+    none = foreign[(foreign["duration_s"] == 0) & (foreign["quantity"] == "energy")]
+    assert len(none) and none["value"].isna().all()
+    assert none["reason"].str.contains("in 0 s would be inf kW|codecarbon found no GPU").all()
+
+
+@pytest.mark.parametrize("part", ["cpu", "gpu", "ram"])
+def test_a_sum_of_a_tool_that_read_only_some_parts_is_missing(write, part):
+    path = write("codecarbon", cpu_w=(20.0, 33.0, 41.0), gpu_w=30.0, gpus=2)
+    table = pd.read_csv(path)
+    table.loc[1, "energy_consumed"] -= table.loc[1, f"{part}_energy"]
+    table.loc[1, f"{part}_energy"] = 0.0
+    table.to_csv(path, index=False)
+    foreign, findings = read_foreign([path])
+    for quantity in ("energy", "co2e"):
+        rows = pick(foreign, "machine", quantity)
+        assert rows["value"].isna().tolist() == [False, True, False]
+        assert f"a part of it, {part}, is missing: " in rows["reason"][1]
+    assert findings["sentence"].str.contains(f"no MACHINE energy in 1 row: a part of it, {part}").any()
+
+
+def test_a_sum_without_a_gpu_that_the_machine_does_not_have_is_whole(write):
+    assert pick(read_foreign([write("codecarbon", gpus=None)])[0], "machine")["value"].notna().all()
+
+
+@pytest.mark.parametrize("powers", ["[50.0 0.0 60.0]", "[50.0 -4.2 60.0]", "0.0"])
+def test_a_device_of_carbontracker_without_a_power_is_not_left_out_of_the_sum(write, powers):
+    path = write("carbontracker")
+    path.write_text(path.read_text().replace("gpu: [50.0]", f"gpu: {powers}"))
+    gpu = pick(read_foreign([path])[0], "gpu")
+    assert pd.isna(gpu["value"][0]) and "W: it was not read" in gpu["reason"][0]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("Epoch 2:", "Epoch two:", "row 8: an epoch has two durations"),
+        ("cpu: 20.0", "gpu: 20.0", "row 6: the power of gpu occurs twice in an epoch"),
+    ],
+)
+def test_epochs_of_carbontracker_are_not_mixed(write, old, new, words):
+    path = write("carbontracker")
+    path.write_text(path.read_text().replace(old, new, 1))
+    with pytest.raises(InputError, match=words):
+        read_foreign([path])
+
+
 # Bad files
 
 

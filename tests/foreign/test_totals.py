@@ -171,6 +171,33 @@ def test_flushed_rows_add_up_to_the_last_one(write):
     assert foreign.loc[foreign["component"] == "cpu", "detail"].iloc[-1].endswith("rise of a running total")
 
 
+@pytest.mark.parametrize(
+    "change", [lambda table: table.drop(columns="run_id"), lambda table: table.assign(run_id=None)]
+)
+def test_totals_of_a_run_without_a_name(write, change):
+    path, joules = flushed(write)
+    change(pd.read_csv(path)).to_csv(path, index=False)
+    foreign, findings = read_foreign([path])
+    assert total(foreign) == pytest.approx(joules) and found(findings)[TOTALS] == 12
+    path = write("codecarbon", cpu_w=(20.0, 33.0, 41.0))
+    expected = total(read_foreign([path])[0])
+    change(pd.read_csv(path)).to_csv(path, index=False)
+    foreign, findings = read_foreign([path])
+    assert total(foreign) == pytest.approx(expected) and found(findings)[INCREMENTS] == 3
+
+
+def test_a_counter_that_stops_in_a_row_of_totals_leaves_no_sum_in_it(write):
+    path, _ = flushed(write)
+    table = pd.read_csv(path)
+    step = table.loc[5, "cpu_energy"] - table.loc[4, "cpu_energy"]
+    table.loc[5:, ["cpu_energy", "energy_consumed"]] -= step
+    table.to_csv(path, index=False)
+    foreign, _ = read_foreign([path])
+    rows = foreign[(foreign["component"] == "machine") & (foreign["quantity"] == "energy")]
+    assert rows["value"].isna().tolist() == [n == 5 for n in range(12)]
+    assert "a part of it, cpu, is missing: the running total does not rise" in rows["reason"].iloc[5]
+
+
 def test_two_tools_that_agree_have_a_factor_of_one(write):
     path, joules = flushed(write)
     _, findings = read_foreign([path, write("eco2ai", [60.0] * 12, joules / 720 / 1.1)])
@@ -215,8 +242,8 @@ def test_totals_in_tables_of_other_tools(tmp_path):
     rows = [f"{START_S},epoch,{10.0 * n},{500.0 * n}" for n in (1, 2, 3)]
     zeus.write_text("\n".join(["start_time,window_name,elapsed_time,gpu0_energy", *rows]))
     eco2ai = tmp_path / "eco2ai.csv"
-    rows = [f"i,2026-03-01 12:00:00,{10.0 * n},{n * 1500 / 3.6e6},0.1" for n in (1, 2, 3)]
-    eco2ai.write_text("\n".join(["id,start_time,duration(s),power_consumption(kWh),CO2_emissions(kg)", *rows]))
+    rows = [f"2026-03-01 12:00:00,{10.0 * n},{n * 1500 / 3.6e6},0.1" for n in (1, 2, 3)]
+    eco2ai.write_text("\n".join(["start_time,duration(s),power_consumption(kWh),CO2_emissions(kg)", *rows]))
     foreign, findings = read_foreign([eco2ai])
     assert total(foreign) == pytest.approx(4500) and found(findings)[TOTALS] == 3
     for path in (joules, zeus):

@@ -174,3 +174,18 @@ def test_a_root_file_gets_floats_of_16_bits_as_floats_of_32_bits(tmp_path: Path,
     with open_source(tmp_path / "a.root") as source:
         assert source.dtypes == ("float32",)
         np.testing.assert_array_equal(joined(source, 10)[0], values)
+
+
+@pytest.mark.parametrize(("kind", "columns"), [("matrix", 5000), ("compound", 1400)])
+def test_the_names_of_very_many_columns_fit_into_an_hdf5_file_again(tmp_path: Path, kind: str, columns: int) -> None:
+    names, data = [f"column{n:05}" for n in range(columns)], np.arange(2.0 * columns).reshape(2, columns) + 0.5
+    with h5py.File(tmp_path / "a.h5", "w", libver="latest") as file:
+        if kind == "matrix":
+            file["jets"] = data
+            file["jets"].attrs["names"] = np.array(names, "S")
+        else:
+            file["jets"] = np.array([tuple(row) for row in data], [(name, "f8") for name in names])
+    copied(tmp_path / "a.h5", tmp_path / "b.h5", 10)
+    with open_source(tmp_path / "b.h5") as source:
+        assert source.names == tuple(names)
+        np.testing.assert_array_equal(joined(source, 10)[0], data)

@@ -5,6 +5,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import awkward as ak
 import h5py
 import numpy as np
 import pyarrow as pa
@@ -204,6 +205,29 @@ def test_checksums_of_the_pages_of_an_rntuple(tmp_path: Path, monkeypatch: pytes
     assert "checksum" in fails(path)
     assert "checksum" in fails(path, columns=("pt",))
     assert read(path, columns=("n",)).rows == 500
+
+
+@pytest.mark.parametrize("compression", [None, ["ZLIB", 1]])
+def test_the_checksum_of_the_list_of_pages_of_an_rntuple(tmp_path: Path, compression: list[object] | None) -> None:
+    """It says where the pages are, so that values of other places would be read."""
+    layout = layout_root("RNTuple") | {"title": "", "compression": compression}
+    path = tmp_path / "a.root"
+    write(path, numbers(400), layout, 20)
+    with uproot.open(path) as file:
+        place = file["Events"].footer.cluster_group_records[-1].page_list_link.locator
+        pages = file["Events"].page_link_list[-1]
+        offsets = [pages[column].pages[0].locator.offset for column in (0, 1)]
+    content = bytearray(path.read_bytes())
+    if compression is None:
+        # The pages of the second column in place of those of the first.
+        start = content.index(offsets[0].to_bytes(8, "little"), place.offset)
+        assert start < place.offset + place.num_bytes
+        content[start : start + 8] = offsets[1].to_bytes(8, "little")
+    else:
+        content[place.offset + place.num_bytes // 2] ^= 1
+    path.write_bytes(content)
+    message = fails(path)
+    assert "checksum of list" in message or compression
 
 
 # Values that are not in the file
@@ -428,6 +452,15 @@ def test_a_zip_that_unpacks_to_a_thousand_times_its_size_is_refused(tmp_path: Pa
     assert read(path).rows == 1 << 18
 
 
+def test_millions_of_names_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    np.savez_compressed(path, data=np.empty((0, 3_000_000)), names=np.zeros(3_000_000, "S1"))
+    assert path.stat().st_size < 10_000
+    assert "states 300,000,000 B of values" in fails(path)
+    with pytest.raises(InputError, match="states 300,000,000 B of values"):
+        Table.read(path)
+
+
 @pytest.mark.parametrize("shape", ["(10000000000, 2)", "(2, 10000000000)", "(-5, -2)", "(5, 3)", "(5,)"])
 @pytest.mark.parametrize("member", ["data", "names"])
 def test_an_array_that_states_another_size_than_it_has_is_refused(tmp_path: Path, shape: str, member: str) -> None:
@@ -475,6 +508,21 @@ def test_parquet_rows_beyond_the_file_are_refused(tmp_path: Path) -> None:
         for _ in range(20):
             writer.write_table(pa.table({"x": column, "y": column}))
     assert "more than 200 times as many" in fails(tmp_path / "a.parquet")
+
+
+@pytest.mark.parametrize("kind", ["TTree", "RNTuple"])
+@pytest.mark.parametrize("layout", [{}, {"layout": "leading", "leading": 1}])
+def test_objects_beyond_the_file_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, layout: dict[str, object]
+) -> None:
+    """The objects of an event are read at once."""
+    monkeypatch.setattr("baler_energy.damage.FREE_B", 1 << 20)
+    path, zeros = tmp_path / "a.root", ak.unflatten(np.zeros(1 << 20, np.float32), [1 << 20])
+    with uproot.recreate(path, compression=uproot.ZLIB(9)) as file:
+        make = file.mktree if kind == "TTree" else file.mkrntuple
+        make("Events", {"pt": zeros})
+    assert path.stat().st_size < 20_000
+    assert "more than 200 times as many" in fails(path, **layout)
 
 
 def test_what_needs_too_much_memory_is_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -182,6 +182,20 @@ def test_a_counter_that_lies_for_a_while_loses_the_energy_though_its_end_is_plau
     assert flags == {Flag.COUNTER_FAULT}
 
 
+def test_a_counter_that_failed_has_no_energy_within_the_window_either(nvml):
+    library = nvml(2)
+    meter = NvmlMeter(sample_interval_s=0.005, library=library)
+    meter.open()
+    meter.begin()
+    lie(library, "energy_j", 1e6)()
+    for gpu in library.gpus:
+        gpu.energy_j += 3.0
+    within = meter.energies_j()
+    meter.end()
+    meter.close()
+    assert within == {"gpu-1": pytest.approx(3.0)}
+
+
 def test_a_counter_that_restarted_before_the_window_is_believed_in_it(nvml):
     library = nvml()
     meter = NvmlMeter(sample_interval_s=0.005, library=library)

@@ -63,6 +63,9 @@ def test_a_window_that_the_slices_do_not_cover_has_no_energy():
     merged = [(1.0, 1.0, {"cpu": 5.0}), (3.0, 1.0, {"cpu": 5.0})]
     with pytest.raises(ValueError, match=r"cover 2\.00 s of a window of 3\.00 s"):
         overlap_energy_j(merged, "cpu", 0.0, 3.0)
+    for power_w in (-1.0, 4_294_967.3, float("nan")):
+        with pytest.raises(ValueError, match="a sample has"):
+            overlap_energy_j([*merged, (2.0, 1.0, {"cpu": power_w})], "cpu", 0.0, 3.0)
     with pytest.raises(ValueError, match="lacks the power of gpu"):
         overlap_energy_j(merged, "gpu", 0.0, 1.0)
 
@@ -155,6 +158,19 @@ def test_a_gap_in_the_log_is_not_bridged(tmp_path):
     found = energy_of(log(tmp_path, rows), 5, 30)
     assert "gap of 21 s" in found[Quantity.ENERGY].reason
     assert energy_of(log(tmp_path, rows), 31, 5)[Quantity.ENERGY].value == pytest.approx(100.0)
+
+
+@pytest.mark.parametrize("power_w", [0.0, 42_949_672.95, 20_001.0])
+def test_a_wattmeter_that_lies_for_a_while_has_no_energy(tmp_path, power_w):
+    """A mean over the window would be plausible."""
+    path = log(tmp_path, seconds(6000, lambda n: power_w if n == 30 else 20.0))
+    found = energy_of(path, 10, 5900)
+    for quantity in (Quantity.ENERGY, Quantity.DYNAMIC_ENERGY):
+        assert found[quantity].value is None
+        assert f"it has {power_w:g} W at 2026-11-24 13:00:30 UTC" in found[quantity].reason
+    assert energy_of(path, 40, 10)[Quantity.ENERGY].value == pytest.approx(200.0)
+    idle = Idle(start=START + timedelta(seconds=25), duration_s=10, shared=False, readings=())
+    assert "no idle power" in energy_of(path, 40, 10, idle)[Quantity.DYNAMIC_ENERGY].reason
 
 
 def test_without_a_baseline_in_the_log_there_is_no_dynamic_energy(tmp_path):

@@ -132,6 +132,16 @@ def test_sampler_watches_load_and_memory():
         assert reading.value is not None or reading.reason
 
 
+def test_bytes_that_a_process_took_with_it_are_missing_and_not_negative(monkeypatch):
+    counts = iter([(5_000, 7_000), (5_001, 6_000)])
+    monkeypatch.setattr(process_module, "_bytes", lambda: next(counts))
+    meter = ProcessMeter()
+    meter.begin()
+    readings = by_quantity(ended(meter))
+    for quantity in (Quantity.BYTES_READ, Quantity.BYTES_WRITTEN):
+        assert readings[quantity].value is None and "outlived its parent" in readings[quantity].reason
+
+
 def test_a_failed_sample_is_the_reason_for_a_missing_temperature(monkeypatch):
     def fails():
         raise OSError("the sensor is gone")

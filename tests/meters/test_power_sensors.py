@@ -109,6 +109,13 @@ def test_the_power_of_an_apu_is_no_gpus(tmp_path):
     assert {name for name in found if name.startswith("gpu")} == {"gpu-0", "gpu-1", "gpu"}
 
 
+def test_a_second_sensor_of_a_gpu_is_no_second_gpu(tmp_path):
+    second = {"hwmon1/power2_average": "80000000", "hwmon1/power2_label": "fastPPT"}
+    found = channels(HwmonMeter(root=tree(tmp_path, BOARD | second)))
+    assert {name for name in found if name.startswith("gpu")} == {"gpu-0", "gpu-1", "gpu"}
+    assert "rail-amdgpu-fastppt" in found
+
+
 def test_two_sensors_of_the_node_are_none(tmp_path):
     second = {"hwmon6/name": "power_meter", "hwmon6/power1_average": "140000000"}
     meter = HwmonMeter(sample_interval_s=0.01, root=tree(tmp_path, BOARD | second))
@@ -209,6 +216,7 @@ def test_the_nodes_energy_is_the_bmcs_power_over_time(monkeypatch):
 
 
 BATTERY = {"BAT0/type": "Battery", "BAT0/status": "Discharging", "BAT0/power_now": "12500000"}
+AC = {"AC/type": "Mains", "AC/online": "1", "AC/power_now": "45000000"}
 
 
 @pytest.mark.parametrize(
@@ -219,7 +227,9 @@ BATTERY = {"BAT0/type": "Battery", "BAT0/status": "Discharging", "BAT0/power_now
         (BATTERY | {"BAT0/power_now": "", "BAT0/current_now": "1000000", "BAT0/voltage_now": "11400000"}, 11.4),
         (BATTERY | {"BAT1/type": "Battery", "BAT1/status": "Discharging", "BAT1/power_now": "2500000"}, 15.0),
         (BATTERY | {"hid/type": "Battery", "hid/scope": "Device", "hid/status": "Discharging"}, 12.5),
-        ({"AC/type": "Mains", "AC/online": "1", "AC/power_now": "45000000"} | BATTERY, 45.0),
+        (AC | BATTERY | {"BAT0/status": "Full"}, 45.0),
+        # A weak adapter: the battery gives the rest.
+        (AC | BATTERY, 57.5),
         ({"AC/type": "Mains", "AC/online": "0"} | BATTERY, 12.5),
     ],
 )
@@ -239,6 +249,8 @@ def test_the_machines_power_is_what_its_supplies_give(tmp_path, files, watts):
         (BATTERY | {"BAT0/status": "Full"}, "the battery is Full"),
         (BATTERY | {"BAT0/power_now": ""}, "neither its power nor its current"),
         (BATTERY | {"AC/type": "Mains", "AC/online": "1"}, "does not report its power"),
+        (BATTERY | AC | {"BAT0/status": "Charging"}, "also charges the battery"),
+        (BATTERY | AC | {"BAT0/power_now": ""}, "neither its power nor its current"),
         (
             {"AC/type": "Mains", "AC/online": "1", "USB/type": "USB", "USB/online": "1", "USB/power_now": "45000000"},
             "does not report its power",

@@ -1,5 +1,6 @@
 """Interrupted windows: what adds up, what is unknown, and what is flagged."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pandas as pd
@@ -7,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from baler_energy.analysis.totals import relevant_flags
+from baler_energy.meters.base import Channel
 from baler_energy.meters.segments import Segment, joined
 from baler_energy.meters.session import Outcome, Session
 from baler_energy.records import Contamination, Idle, Reading, Window
@@ -114,3 +117,47 @@ def test_a_session_reports_what_it_has_measured_so_far(replay, settings):
     energies = {reading.meter: (reading.value, reading.evidence) for reading in seen[-1].energies}
     assert energies == {"rapl": (0.5, "measured"), "codecarbon": (0.5, "modelled")}
     assert seen[0].duration_s > 0 and seen[0].idle is not None
+
+
+def test_an_energy_that_a_segment_lacks_excludes_the_run_from_means():
+    """A total of what is left would be too low."""
+    result = joined([segment(2)], outcome(2, energy(4)), 1)
+    assert found(result, Quantity.ENERGY).failed and Flag.COUNTER_FAULT in result.flags
+    assert "counter_fault" in relevant_flags(result.flags, result.readings, uses_gpu=False)
+    idle_less = segment(2, energy(3)).model_copy(update={"idle": None})
+    whole = joined([idle_less], outcome(2, energy(4)), 1)
+    assert found(whole, Quantity.DYNAMIC_ENERGY).value is None and Flag.COUNTER_FAULT not in whole.flags
+
+
+@pytest.mark.parametrize("energy_j", [None, 1e9, -3.0])
+def test_a_part_of_a_run_that_is_not_believed_has_no_energy(replay, settings, energy_j):
+    """Nor has that of a tool that reads the same counters."""
+
+    class Counter(replay):
+        def energies_j(self):
+            return {} if energy_j is None else {"cpu": energy_j}
+
+    class Tool(replay):
+        def channels(self):
+            return (Channel("cpu", Evidence.MEASURED, "the same counters", source=MeterName.RAPL),)
+
+    seen = []
+    with Session([Counter([7.0]), Tool([7.0], name=MeterName.CODECARBON)], settings()) as session:
+        last = session.run(lambda: seen.append(session.so_far()))
+    assert not [reading for reading in seen[-1].energies if reading.value is not None]
+    result = joined(seen[-1:], last, 1)
+    for meter in (MeterName.RAPL, MeterName.CODECARBON):
+        reading = found(result, Quantity.ENERGY, meter)
+        assert reading.value is None and "interrupted" in reading.reason
+    assert "reads the counters of rapl" in found(result, Quantity.ENERGY, MeterName.CODECARBON).reason
+
+
+def test_flags_before_the_interruption_are_kept(replay, settings):
+    seen = []
+    meters = [replay([7.0], flags=[Flag.SHARED_GPU, Flag.COUNTER_FAULT])]
+    with Session(meters, settings()) as session:
+        last = session.run(lambda: seen.append(session.so_far()))
+    assert seen[-1].flags == (Flag.SHARED_GPU,)
+    assert Segment.model_validate_json(seen[-1].model_dump_json()) == seen[-1]
+    result = joined(seen[-1:], replace(last, flags=()), 0.01)
+    assert set(result.flags) - {Flag.CONTAMINATED} == {Flag.RESUMED, Flag.SHARED_GPU}

@@ -12,6 +12,7 @@ import pytest
 from collected import STUDY, Results, edited, make
 from mutants import COUNT, mutants
 
+from baler_energy.analysis.checked import read_parquet
 from baler_energy.analysis.electricity import Electricity
 from baler_energy.analysis.schema import arrow_schema
 from baler_energy.analysis.writing import TableWriter, scan
@@ -24,7 +25,7 @@ from baler_energy.meters.calibration import Calibration, ingredients_of
 from baler_energy.records import Measurement
 from baler_energy.rounds import points_so_far
 from baler_energy.stages.collect import _Runs
-from baler_energy.stages.run_files import Grid, read_hotspots, read_rows
+from baler_energy.stages.run_files import Grid, read_counts, read_hotspots, read_rows
 from baler_energy.variants import CHAPTERS
 
 
@@ -179,6 +180,20 @@ def test_damaged_counts_of_a_network(tmp_path: Path) -> None:
         ended(lambda: read_rows("models", path, constants), one)
 
 
+def test_counts_of_another_network_are_refused(results: Results, tmp_path: Path) -> None:
+    path = tmp_path / "counts.json"
+    names = [name for name in arrow_schema("models").names if name not in arrow_schema("runs").names]
+    row = dict.fromkeys((*names, "parameters")) | {"tool": "fvcore", "macs": 5, "parameters": 7}
+    constants = {*arrow_schema("models").names} - row.keys()
+    path.write_text(json.dumps([row | {"parameters": None}, row]))
+    record = Measurement.read(results.run() / "train" / "measurement.json")
+    for parameters in (7, None):
+        own = record.model_copy(update={"results": {"parameters": parameters}})
+        assert len(read_counts(path, own, constants)) == 2
+    with pytest.raises(InputError, match=r"counts\.json: parameters: are \[7\], but the run's record has 8"):
+        read_counts(path, record.model_copy(update={"results": {"parameters": 8}}), constants)
+
+
 def test_damaged_rows(tmp_path: Path) -> None:
     path = tmp_path / "left_out.json"
     path.write_text('[{"axis": "engine", "value": "x", "runs": 1, "of_runs": 2, "reason": "why"}]')
@@ -247,6 +262,19 @@ def test_impossible_values_of_a_dataset_are_refused(
     ):
         writer.add_table(written)
     assert not (tmp_path / "x.parquet").exists()
+
+
+@pytest.mark.parametrize("size_b", [4_000_000, 0])
+def test_a_table_that_takes_far_more_memory_than_its_file_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size_b: int
+) -> None:
+    monkeypatch.setattr("baler_energy.analysis.checked._SMALL_B", size_b)
+    path, column = tmp_path / "a.parquet", pa.array([1.5] * (1 << 20))
+    with pq.ParquetWriter(path, pa.schema({"x": pa.float64(), "y": pa.float64()})) as writer:
+        for _ in range(20):
+            writer.write_table(pa.table({"x": column, "y": column}))
+    with pytest.raises(InputError, match=r"a\.parquet: .*more than 200 times as many"):
+        read_parquet(path)
 
 
 def test_a_folder_with_an_equals_sign_is_no_column(dataset: Path, tmp_path: Path) -> None:

@@ -133,6 +133,20 @@ def test_measured_and_modelled_have_separate_totals(tmp_path: Path, write: Write
     assert not [name for name in train.index if "+" in name]
 
 
+def test_a_total_of_runs_of_which_one_lacks_a_component_is_that_of_the_others(tmp_path: Path, write: Write) -> None:
+    write(tmp_path)
+    measurements, runs = (pq.read_table(tmp_path / f"{name}.parquet").to_pandas() for name in ("measurements", "runs"))
+    lost = (measurements["component"] == "cpu") & (measurements["repeat"] == 0)
+    measurements.loc[lost, ["value", "value_per_iteration"]] = np.nan
+    found = original_layout({"measurements": measurements, "runs": runs})
+    for operation in ("train", "compress", "decompress"):
+        mine = found[found["operation"] == operation].set_index("component")
+        whole = original_layout({"measurements": measurements[measurements["repeat"] > 0], "runs": runs})
+        expected = whole[whole["operation"] == operation].set_index("component").loc["total of ram + cpu"]
+        assert mine.loc["total of ram + cpu", "energy_j"] == pytest.approx(expected["energy_j"])
+        assert (mine.loc["total of ram + cpu", "n"], mine.loc["ram", "n"], mine.loc["cpu", "n"]) == (2, 3, 2)
+
+
 def test_summary_has_a_row_per_point_and_operation(modelled: Path) -> None:
     found = pd.read_csv(modelled / "tables" / "summary.csv")
     assert len(found) == 9 * 3 and sorted(set(found["n"])) == [2, 3] and set(found["energy_evidence"]) == {"modelled"}

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from baler_energy.analysis.schema import TABLES, Column, arrow_schema
-from baler_energy.damage import check_regular
+from baler_energy.damage import check_regular, check_unpacked
 from baler_energy.errors import InputError
 from baler_energy.files import WINDOW_START
 from baler_energy.mistakes import shortened
@@ -22,8 +22,8 @@ __all__ = ["check_names", "check_row", "check_table", "read_parquet"]
 
 #: Largest values of the columns with numbers.
 _LARGEST: Mapping[str, float] = {"integer": 2**63 - 1, "number": sys.float_info.max}
-#: Size below which a file is small.
-_SMALL_B = 4_000_000
+#: Size of a value in memory (B), and size of a file (B) below which it is small.
+_VALUE_B, _SMALL_B = 8, 4_000_000
 #: Python types of the values of a column that was read from JSON.
 _TYPES: Mapping[str, Any] = {"string": (str,), "integer": (int,), "number": (int, float), "boolean": (bool,)}
 
@@ -58,9 +58,11 @@ def read_parquet(
         if filters is None and path.stat().st_size < _SMALL_B:
             # These are the majority, and are read twice as fast from memory without threads.
             with pq.ParquetFile(pa.BufferReader(path.read_bytes()), page_checksum_verification=True) as file:
+                _check_size(file.metadata, path)
                 table = file.read(use_threads=False)
         else:
             # A folder such as run=5 above the file is not a column.
+            _check_size(pq.read_metadata(path), path)
             table = pq.read_table(path, filters=filters, partitioning=None, page_checksum_verification=True)
         table.validate(full=True)
         if len(set(table.column_names)) < table.num_columns:
@@ -80,6 +82,11 @@ def read_parquet(
             f"run. {advice}"
         )
     return table
+
+
+def _check_size(metadata: pq.FileMetaData, path: Path) -> None:
+    """Refuse a file that takes far more memory than its own size (`check_unpacked`)."""
+    check_unpacked(_VALUE_B * metadata.num_rows * metadata.num_columns, path.stat().st_size)
 
 
 def check_row(table: str, row: Mapping[str, Any], path: Path, place: str = "") -> None:

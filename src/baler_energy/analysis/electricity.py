@@ -5,7 +5,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,8 @@ _DAY_H = 24
 _HOUR = re.compile(r"(?:hour|time|timestamp|datetime|date)(?:_utc)?")
 _INTENSITY = re.compile(r"(?:.*_)?g(?:_?co[2₂]e?q?)?(?:(?:_per)?_kwh)?")
 _LARGEST_G_PER_KWH = 1e6
+#: Most rows of a time series: a value each minute for more than a year.
+_MOST_ROWS = 600_000
 _HOUR_OF_DAY = re.compile(r"\d{1,2}", re.ASCII)
 
 
@@ -184,7 +186,9 @@ def read_intensity_csv(path: Path) -> HourlyIntensity:
             raise _no_hours(path)
         hour = column(path, header(text), _HOUR, "'hour'")
         value = column(path, header(text), _INTENSITY, "'g_per_kwh'")
-        rows = list(records(text, path))
+        rows = list(islice(records(text, path), _MOST_ROWS + 1))
+        if len(rows) > _MOST_ROWS:
+            raise InputError(f"{path}: has more than {_MOST_ROWS:,} rows. Cut out the part that is needed.")
         if not rows:
             raise _no_hours(path)
         values = tuple(_intensity(cells, value) for cells in rows)

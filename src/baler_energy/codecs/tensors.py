@@ -3,8 +3,11 @@
 PyTorch itself does not compare the checksums of such a file, which is a zip.
 """
 
+import math
 import pickle
 import zipfile
+from collections.abc import Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,9 @@ import torch
 from baler_energy.damage import check_members, refusing_damage
 
 __all__ = ["read_tensors"]
+
+#: Most values of a file, apart from those in tensors.
+_MOST_VALUES = 10_000_000
 
 
 def read_tensors(path: Path, kind: str, advice: str = "") -> Any:
@@ -35,9 +41,22 @@ def read_tensors(path: Path, kind: str, advice: str = "") -> Any:
                 raise ValueError(f"the checksum of {damaged!r} does not match")
         handle.seek(0)
         try:
-            return torch.load(handle, map_location="cpu", weights_only=True)
+            content = torch.load(handle, map_location="cpu", weights_only=True)
         except pickle.UnpicklingError as error:
             # torch's own message recommends unpickling the file.
             raise ValueError(
                 "it contains Python objects other than tensors, which could run code and are not loaded"
             ) from error
+        if _count(content, {}) > _MOST_VALUES:
+            raise ValueError(f"it has more than {_MOST_VALUES:,} values, as its lists contain each other")
+        return content
+
+
+def _count(item: Any, known: dict[int, float]) -> float:
+    """Count the values in an item, with every list in it written out; infinite if one contains itself."""
+    if id(item) not in known:
+        known[id(item)] = math.inf  # until it is known
+        pairs = chain.from_iterable(item.items()) if isinstance(item, Mapping) else ()
+        parts = item if isinstance(item, list | tuple | set) else pairs
+        known[id(item)] = 1 + sum(_count(part, known) for part in parts)
+    return known[id(item)]

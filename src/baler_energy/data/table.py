@@ -89,6 +89,8 @@ class Table:
             )
         try:
             columns = arrays["data"].shape[1:]
+            if 0 in columns:  # rows without columns take no bytes, so that there may be any number
+                raise ValueError("it has no columns")
             if not arrays["names"].shape == arrays["dtypes"].shape == columns:
                 raise ValueError(f"names {arrays['names'].shape} and dtypes {arrays['dtypes'].shape} for {columns}")
             names, dtypes = (tuple(str(value) for value in arrays[key]) for key in ("names", "dtypes"))

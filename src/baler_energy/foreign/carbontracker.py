@@ -8,6 +8,7 @@ several devices are a NumPy array, which has a new line after 75 characters.
 
 import re
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 from baler_energy.errors import InputError
@@ -57,15 +58,16 @@ def _read_log(text: str, path: Path) -> Iterator[Window]:
         A line is cut off or damaged, or there is neither an epoch nor a consumption.
     """
     version = _VERSION.search(text)
-    found = _FOUND.search(text)
-    parts = map(_DEVICES.match, re.split(r"\.(?=\s|$)", found[1])) if found else ()
+    listed = _FOUND.search(text)
+    parts = map(_DEVICES.match, re.split(r"\.(?=\s|$)", listed[1])) if listed else ()
     devices = {part[1].lower(): part[2] for part in parts if part}
     lines = text.split("\n")
-    windows = list(_epochs(lines, path, devices, version[1] if version else None))
-    windows += _totals(lines, path, devices)
-    if not windows:
+    found = False
+    for window in chain(_epochs(lines, path, devices, version[1] if version else None), _totals(lines, path, devices)):
+        found = True
+        yield window
+    if not found:
         raise InputError(f"{path}: a carbontracker log without a finished epoch. Use the log of a run that finished.")
-    yield from windows
 
 
 def _epochs(lines: list[str], path: Path, devices: Devices, version: str | None) -> Iterator[Window]:
@@ -91,12 +93,19 @@ def _epochs(lines: list[str], path: Path, devices: Devices, version: str | None)
                 yield window()
             epoch, values = int(match[2]), []
         elif match := _DURATION.match(line):
+            if values:
+                raise InputError(f"{path}, row {row}: an epoch has two durations. Keep one of them, and its powers.")
             end, length = local_seconds(match[1], path, row), _seconds(match[2], path, row)
             values = [duration(length, "carbontracker's duration, to 10 ms")]
         elif match := _POWER.match(line):
             if not values:
                 raise InputError(f"{path}, row {row}: has a power, but its epoch has no duration. Remove the row.")
-            values.append(_component(match[2].lower(), match[3], length, devices, (path, row)))
+            name = match[2].lower()
+            if any(value.component == name for value in values):
+                raise InputError(
+                    f"{path}, row {row}: the power of {name} occurs twice in an epoch. Remove one of them."
+                )
+            values.append(_component(name, match[3], length, devices, (path, row)))
     if values:
         yield window()
 
@@ -118,9 +127,12 @@ def _component(name: str, text: str, length: float, devices: Devices, where: tup
     """Energy of a component (cpu or gpu): the sum of its devices' mean powers times the epoch's duration."""
     words = text.strip().strip("[]").split()
     known = bool(words) and not {"None", "nan"} & set(words)
-    power = sum(number(word, *where, f"the power of {name}") for word in words) if known else None
-    evidence, detail = _judge(name, devices)
+    powers = [number(word, *where, f"the power of {name}") for word in words] if known else []
     missing = "the epoch was too short for a sample of the power"
+    if powers and min(powers) <= 0:
+        missing = f"a device has {min(powers):g} W: it was not read"
+    power = sum(powers) if powers and min(powers) > 0 else None
+    evidence, detail = _judge(name, devices)
     return energy(name, None if power is None else power * length, evidence, detail, missing=missing)
 
 

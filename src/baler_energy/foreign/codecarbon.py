@@ -42,7 +42,8 @@ def _read(text: str, path: Path) -> Iterator[Window]:
     for cells in records(text, path):
         end, length = cells.times("timestamp", "duration", local=True)
         ram = cells.number("ram_total_size", GIB)
-        run, task = cells.text("run_id"), cells.text("task_name")
+        own, task = cells.text("run_id"), cells.text("task_name")
+        run = own or f"{path}: rows"
         yield Window(
             MeterName("codecarbon"),
             tuple(_values(cells, length)),
@@ -53,7 +54,7 @@ def _read(text: str, path: Path) -> Iterator[Window]:
             gpu_model=cells.text("gpu_model"),
             ram_bytes=ram or None,
             run=f"{run}, task {task}" if task else run,
-            adds_up=run is not None and task is None,
+            adds_up=own is not None and task is None,
         )
 
 
@@ -96,7 +97,7 @@ def _gpu(cells: Cells) -> Value:
     zero = "codecarbon found no GPU (gpu_count is empty or 0) and writes 0"
     if count:
         zero = f"codecarbon writes 0 for {model or 'a GPU'}: it read nothing, or less than one tick of the counter"
-    return energy("gpu", value, *said, missing=_absent("gpu_energy"), zero=zero)
+    return energy("gpu", value, *said, missing=_absent("gpu_energy"), zero=zero, absent=not count and not value)
 
 
 def _absent(column: str) -> str:

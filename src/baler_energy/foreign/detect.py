@@ -1,5 +1,6 @@
 """Finds the readers of a file by its content."""
 
+from itertools import islice
 from pathlib import Path
 
 from baler_energy.errors import InputError
@@ -11,6 +12,8 @@ __all__ = ["TOOLS", "read_file"]
 
 #: All tools whose results can be read; figures assign markers in this order.
 TOOLS = (codecarbon.TOOL, eco2ai.TOOL, pyjoules.TOOL, zeus.TOOL, carbontracker.TOOL)
+#: Most windows of a file: tables of all of them are made in memory.
+_MOST_WINDOWS = 100_000
 _KNOWN = ", ".join(tool.files for tool in TOOLS)
 
 
@@ -36,7 +39,9 @@ def _read(path: Path) -> list[Window]:
     readers = tables[:1] or [tool.log for tool in TOOLS if tool.log and tool.log.recognises(text)]
     if not readers:
         raise InputError(f"{path}: is not a result of a supported tool. Supported: {_KNOWN}. Leave the file out.")
-    windows = [window for reader in readers for window in reader.read(text, path)]
+    windows = list(islice((window for reader in readers for window in reader.read(text, path)), _MOST_WINDOWS + 1))
+    if len(windows) > _MOST_WINDOWS:
+        raise InputError(f"{path}: has more than {_MOST_WINDOWS:,} rows or windows. Cut out the part that is needed.")
     if not windows:
         raise InputError(f"{path}: has a header and no rows. Run the tool to its end, or leave the file out.")
     damage = next((window.damage for window in windows if window.damage), None)

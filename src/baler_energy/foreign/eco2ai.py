@@ -51,7 +51,7 @@ def _read(text: str, path: Path) -> Iterator[Window]:
             epoch=int(epoch[1]) if epoch else None,
             cpu_model=(cells.text("CPU_name") or "").split("/")[0] or None,
             gpu_model=_gpu_model(cells.text("GPU_name") or ""),
-            run=cells.text("id"),
+            run=cells.text("id") or f"{path}: rows",
         )
 
 

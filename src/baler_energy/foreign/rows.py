@@ -37,6 +37,8 @@ class Value:
     evidence: Evidence
     detail: str
     reason: str | None = None
+    absent: bool = False
+    """Whether the machine does not have the component, so that a sum without it is whole."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,7 @@ def energy(
     *,
     missing: str = "the file has no such value",
     zero: str = "the tool writes 0 where it read nothing, or less than one tick of the counter",
+    absent: bool = False,
 ) -> Value:
     """Make an energy reading; None, zero and negative values get a reason for which they are missing."""
     reason = None
@@ -100,7 +103,7 @@ def energy(
         reason = zero
     elif why := disbelief(value_j, None):
         reason = f"the file says {why}"
-    return Value(component, Quantity.ENERGY, value_j, evidence, detail, reason)
+    return Value(component, Quantity.ENERGY, value_j, evidence, detail, reason, absent)
 
 
 def duration(value_s: float | None, detail: str, *, missing: str = "the file has no duration") -> Value:

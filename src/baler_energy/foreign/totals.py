@@ -55,7 +55,7 @@ def increments(windows: Sequence[tuple[str, Window]]) -> list[tuple[str, Window]
             for place, window in zip(places, _of_run([found[place] for place in places]), strict=True):
                 found[place] = window
     return [
-        (file, replace(window, values=tuple(map(_settled, window.values))))
+        (file, replace(window, values=tuple(map(_settled, _without_partial_sum(window.values)))))
         for (file, _), window in zip(windows, found, strict=True)
     ]
 
@@ -66,6 +66,21 @@ def _copy(window: Window, file: str) -> Window:
         value if value.quantity is Quantity.DURATION else replace(value, reason=reason) for value in window.values
     )
     return replace(window, values=tuple(values))
+
+
+def _without_partial_sum(values: tuple[Value, ...]) -> tuple[Value, ...]:
+    """Withhold the tool's sum if a part of it is not believed, such as the 0 J of a counter that did not advance."""
+    lost = (one for one in values if one.quantity is Quantity.ENERGY and one.value is not None and one.reason)
+    part = next((one for one in lost if one.component != "machine" and not one.absent), None)
+    if part is None:
+        return values
+    reason = f"a part of it, {part.component}, is missing: {part.reason}"
+    return tuple(
+        replace(value, reason=value.reason or reason)
+        if (value.component, value.quantity) == ("machine", Quantity.ENERGY)
+        else value
+        for value in values
+    )
 
 
 def _settled(value: Value) -> Value:

@@ -75,21 +75,22 @@ def _read_log(text: str, path: Path) -> Iterator[Window]:
     InputError
         A line is cut off or damaged, or there is no window.
     """
-    windows, started, ended = list[Window](), dict[str, float](), list[_Edges]()
+    found, started, ended = False, dict[str, float](), list[_Edges]()
     for row, line in enumerate(text.split("\n"), start=1):
         if match := _WINDOW.match(line):
             date = local_seconds(match[1], path, row)
             if match[3] == "started":
                 started[match[2]] = date
             elif match[2] in started:
-                windows += map(_silent, ended)
+                found = True
+                yield from map(_silent, ended)
                 ended = [_Edges(f"{path}: {match[2]}", started.pop(match[2]), date)]
         elif match := _EPOCH.match(line):
-            windows.append(_from_line(match, path, row, ended.pop() if ended else None))
-    windows += map(_silent, ended)
-    if not windows:
+            found = True
+            yield _from_line(match, path, row, ended.pop() if ended else None)
+    yield from map(_silent, ended)
+    if not found:
         raise InputError(f"{path}: Zeus started in this log, but no window ended. Leave the file out, or run it again.")
-    yield from windows
 
 
 def _from_line(line: re.Match[str], path: Path, row: int, edges: _Edges | None) -> Window:

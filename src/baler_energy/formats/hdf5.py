@@ -38,6 +38,8 @@ _ROWS = 1 << 14
 _CACHE_BYTES = 1 << 20
 _CHUNK_BYTES = 1 << 18
 _COMPRESSIONS = ("gzip", "lzf")
+# Columns whose names may take more than the 64 KiB of a header in the oldest format.
+_MANY_NAMES = 500
 _NAMES = "names"
 # Attribute of the groups that pandas writes, and the beginning of the names of PyTables' indexes.
 _PANDAS, _INDEX = "pandas_type", "/_i_"
@@ -285,7 +287,9 @@ def sink(path: Path, target: Target, stack: ExitStack) -> Callable[[Block], None
     kind, stored = target.layout["kind"], [numeric(name) for name in target.layout["stored"]]
     if kind not in ("matrix", "compound", "group") or len(stored) != len(target.names):
         raise ValueError(f"kind {kind!r}, {len(stored)} types for {len(target.names)} columns")
-    file = stack.enter_context(h5py.File(path, "w", rdcc_nbytes=_CACHE_BYTES, track_order=True))
+    # The oldest format, HDF5's default, has no room for many names.
+    version = "v108" if len(target.names) > _MANY_NAMES else None
+    file = stack.enter_context(h5py.File(path, "w", libver=version, rdcc_nbytes=_CACHE_BYTES, track_order=True))
     datasets: list[h5py.Dataset] = []
 
     def write(block: Block) -> None:

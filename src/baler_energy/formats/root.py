@@ -14,7 +14,7 @@ from awkward.contents import ListOffsetArray, NumpyArray
 from awkward.index import Index64
 from numpy.typing import NDArray
 
-from baler_energy.damage import check_rows
+from baler_energy.damage import check_rows, check_unpacked, is_url
 from baler_energy.errors import InputError
 from baler_energy.files import check_distinct
 from baler_energy.formats.base import Block, Opened, Target, spans
@@ -39,6 +39,7 @@ def source(path: str, request: Request, file_format: str, stack: ExitStack) -> O
     If no branch is named, all numeric ones are read; the jagged ones among them must share one counter.
     """
     selection = select(path, stack.enter_context(open_file(path)), request)
+    _check_objects(path, selection)
     opened = _of_leading if request.layout == "leading" else _of_objects
     return opened(path, selection, request)
 
@@ -101,6 +102,20 @@ def _of_leading(path: str, selection: Selection, request: Request) -> Opened:
         unused="objects beyond the leading ones",
         warnings=selection.warnings + ((left_out,) if kept < events else ()),
     )
+
+
+def _check_objects(path: str, selection: Selection) -> None:
+    """Refuse jagged branches that take far more memory than the file's size; that of a remote file is unknown."""
+    if is_url(path) or not selection.jagged:
+        return
+    tree = selection.tree
+    if isinstance(tree, uproot.TTree):
+        unpacked_b = sum(int(selection.leaves[name].member("fTotBytes")) for name in selection.jagged)
+    else:
+        columns = [column for cluster in tree.page_link_list for column in enumerate(cluster)]
+        elements = ((page.num_elements, number) for number, column in columns for page in column.pages)
+        unpacked_b = sum(count * tree.column_records[number].nbits for count, number in elements) // 8
+    check_unpacked(unpacked_b, Path(path).stat().st_size)
 
 
 def _nothing(path: str, selection: Selection) -> Branches:

@@ -87,12 +87,14 @@ def _find(root: Path) -> dict[str, list[Path]]:
     return found
 
 
-def _component(chip: Path, label: str, found: Collection[str]) -> str:
+def _component(chip: Path, label: str, found: Mapping[str, Sequence[Path]]) -> str:
     name = _text(chip / "name") or chip.name
     if name == "power_meter" or (name == "macsmc_hwmon" and label == "Total System Power"):
         return "node"
     # Only APUs have a voltage of the northbridge, in1 (Documentation/gpu/amdgpu/thermal.rst).
-    if name == "amdgpu" and not any(chip.glob("in1_*")):
+    # A second sensor of a chip measures the same GPU.
+    is_first = not any(file.parent == chip for files in found.values() for file in files)
+    if name == "amdgpu" and is_first and not any(chip.glob("in1_*")):
         return f"gpu-{sum(component.startswith('gpu-') for component in found)}"
     if name == "fam15h_power":
         return f"package-{sum(component.startswith('package-') for component in found)}"

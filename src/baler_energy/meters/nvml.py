@@ -130,10 +130,11 @@ class NvmlMeter(Meter):
         self._catcher.start()
 
     def energies_j(self) -> dict[str, float]:
-        """Read the counters' energy (J) since `begin`; GPUs without a counter are left out."""
+        """Read the counters' energy (J) since `begin`, without GPUs that have no counter, or whose counter failed."""
         with self._lock:
             counts_j = self._counts_j()
-        energies = {name: count_j - self._begin_j[name] for name, count_j in counts_j.items() if name in self._begin_j}
+            believed = self._begin_j.keys() - self._faults.keys()
+        energies = {name: count_j - self._begin_j[name] for name, count_j in counts_j.items() if name in believed}
         if len(energies) == len(self._gpus) and energies:
             energies["gpu"] = sum(energies.values())
         return energies

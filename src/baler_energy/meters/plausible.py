@@ -1,16 +1,13 @@
 """Energies that are not believed, whichever meter or tool reports them."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 from baler_energy.meters.base import Channel
 from baler_energy.records import Reading
-from baler_energy.vocabulary import MeterName, Quantity
+from baler_energy.vocabulary import MACHINE_LIMIT_W, MeterName, Quantity
 
-__all__ = ["MACHINE_LIMIT_W", "believed", "disbelief"]
-
-#: No single machine draws more (W). The largest servers, with eight GPUs, draw up to 14.3 kW (NVIDIA, data sheet of the
-#: DGX B200).
-MACHINE_LIMIT_W = 20_000.0
+__all__ = ["believed", "disbelief"]
 
 
 def disbelief(energy_j: float, duration_s: float | None) -> str | None:
@@ -23,14 +20,14 @@ def disbelief(energy_j: float, duration_s: float | None) -> str | None:
     energy_j
         Gross energy (J).
     duration_s
-        Length of its window (s); None or 0 if unknown.
+        Length of its window (s); None if unknown.
     """
     if energy_j == 0:
         return "0 J: nothing was read, or the counter did not advance in the window"
     if energy_j < 0:
         return f"{energy_j:.4g} J: a counter wrapped or was reset in the window"
-    if duration_s and energy_j > MACHINE_LIMIT_W * duration_s:
-        power_kw = energy_j / duration_s * 1e-3
+    if duration_s is not None and energy_j > MACHINE_LIMIT_W * duration_s:
+        power_kw = energy_j / duration_s * 1e-3 if duration_s else math.inf
         return f"{energy_j:.4g} J in {duration_s:.3g} s would be {power_kw:.3g} kW, more than any machine draws"
     return None
 
@@ -57,9 +54,12 @@ def believed(
     for name, known in channels.items():
         for channel in known:
             mine = energies.get((name, channel.component))
-            source = energies.get((channel.source, channel.component)) if channel.source else None
-            if mine and mine.value is not None and source and source.value is None:
-                reason = f"{name} reads the counters of {source.meter}: {source.reason}"
+            if mine is None or mine.value is None or channel.source is None or channel.source not in channels:
+                continue
+            source = energies.get((channel.source, channel.component))
+            if source is None or source.value is None:
+                why = source.reason if source else "it has no energy in this window"
+                reason = f"{name} reads the counters of {channel.source}: {why}"
                 checked[checked.index(mine)] = _without_value(mine, reason)
     return checked
 

@@ -7,10 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from baler_energy.meters.base import Channel, Meter, Sample
 from baler_energy.meters.integration import gap_bound_j, window_energy_j
-from baler_energy.meters.plausible import MACHINE_LIMIT_W
 from baler_energy.meters.poller import Poller
 from baler_energy.records import Reading
-from baler_energy.vocabulary import Flag, Quantity
+from baler_energy.vocabulary import MACHINE_LIMIT_W, Flag, Quantity
 
 __all__ = ["PowerSensorMeter", "absent", "believed_w"]
 

@@ -17,10 +17,11 @@ _ADAPTERS = ("Mains", "USB", "USB_C", "USB_PD")
 
 
 class PowerSupplyMeter(PowerSensorMeter):
-    """Power of ``node``: the discharge power of its batteries, or the power that an adapter reports.
+    """Power of ``node``: the discharge power of its batteries, and the power that its adapters report.
 
     On mains power a battery only reports its charging power, which is unrelated to the machine's consumption, so the
-    energy is null. Batteries update their values once a second or less often.
+    energy is null. So it is while an adapter charges a battery, which takes a part of the adapter's power. Batteries
+    update their values once a second or less often.
 
     Parameters
     ----------
@@ -66,28 +67,35 @@ def _supplies(root: Path) -> list[Path]:
 
 
 def _node_w(root: Path) -> float:
-    """Read the power that the machine draws (W).
+    """Read the power that the machine draws (W), from its adapters and from the batteries that give power.
 
     Raises
     ------
     ValueError
-        No supply reports it: the battery is charging or full, and no adapter reports a power.
+        No supply reports it: the battery is charging or full, and no adapter reports a power. Or an adapter also
+        charges a battery, so that its power is not the machine's.
     """
     supplies = _supplies(root)
-    adapters = [path for path in supplies if not _is(path, "type", "Battery")]
-    if adapters:
-        powers = [power for path in adapters if (power := _power_w(path)) is not None]
-        if len(powers) == len(adapters) and sum(powers) > 0:
-            return sum(powers)
+    states = {path: _text(path / "status") for path in supplies if _is(path, "type", "Battery")}
+    adapters = [path for path in supplies if path not in states]
+    giving = [path for path, state in states.items() if state == "Discharging"]
+    adapted = _known_w(adapters)
+    if adapters and not adapted:
         raise ValueError("the machine runs on an adapter that does not report its power")
-    states = [(path, _text(path / "status")) for path in supplies]
-    giving = [path for path, state in states if state == "Discharging"]
-    if not giving:
-        raise ValueError(f"the battery is {', '.join(state or 'of unknown state' for _, state in states)}")
-    powers = [power for path in giving if (power := _power_w(path)) is not None]
-    if len(powers) < len(giving):
+    if adapters and "Charging" in states.values():
+        raise ValueError("the adapter also charges the battery, so that its power is not the machine's")
+    if not (adapters or giving):
+        raise ValueError(f"the battery is {', '.join(state or 'of unknown state' for state in states.values())}")
+    given = _known_w(giving)
+    if given is None:
         raise ValueError("a battery reports neither its power nor its current and voltage")
-    return sum(powers)
+    return (adapted or 0.0) + given
+
+
+def _known_w(supplies: Sequence[Path]) -> float | None:
+    """Sum the powers (W) of supplies; None if one does not report its power."""
+    powers = [power for path in supplies if (power := _power_w(path)) is not None]
+    return sum(powers) if len(powers) == len(supplies) else None
 
 
 def _power_w(path: Path) -> float | None:

@@ -11,7 +11,7 @@ from typing import IO, Any
 
 from baler_energy.meters.base import Channel, Meter, Sample
 from baler_energy.records import Reading
-from baler_energy.vocabulary import Evidence, MeterName, Quantity
+from baler_energy.vocabulary import MACHINE_LIMIT_W, Evidence, MeterName, Quantity
 
 __all__ = ["METER", "PowermetricsMeter", "overlap_energy_j", "parse_slices"]
 
@@ -56,7 +56,7 @@ def overlap_energy_j(slices: Sequence[Slice], component: str, begin_s: float, en
     Raises
     ------
     ValueError
-        The slices do not cover the window, or lack the component.
+        The slices do not cover the window, lack the component, or have a power that no machine draws.
     """
     energy_j = covered_s = 0.0
     for slice_end_s, length_s, powers_w in slices:
@@ -64,6 +64,8 @@ def overlap_energy_j(slices: Sequence[Slice], component: str, begin_s: float, en
         if inside_s > 0:
             if component not in powers_w:
                 raise ValueError(f"a sample lacks the power of {component}")
+            if not 0 <= powers_w[component] <= MACHINE_LIMIT_W:
+                raise ValueError(f"a sample has {powers_w[component]:g} W")
             energy_j += powers_w[component] * inside_s
             covered_s += inside_s
     # Slices are contiguous, except for the moment in which one is written.

@@ -52,22 +52,18 @@ class ProcessMeter(Meter):
     def end(self) -> None:
         """Read the counters at the end of the window."""
         cpu_s = tree_cpu_s() - self._cpu_s
-        now = _bytes()
-        reason = (
-            None
-            if now and self._bytes
-            else "the kernel does not report input and output of this process and its children"
-        )
-        read, written = (None, None)
-        if now and self._bytes:
-            read, written = (later - earlier for later, earlier in zip(now, self._bytes, strict=True))
+        now, reason = _bytes(), "the kernel does not report input and output of this process and its children"
+        used = [later - earlier for later, earlier in zip(now, self._bytes, strict=True)] if now and self._bytes else []
+        if min(used, default=0) < 0:
+            used, reason = [], "a process outlived its parent, which then does not count what it read and wrote"
+        read, written = used or (None, None)
         peak_b = self._peak_b()
         lost = None if peak_b else "the peak was reached before the window, and the kernel does not allow resetting it"
         self._readings = [
             Reading.of(self.name, "process", Quantity.CPU_TIME, max(0.0, cpu_s)),
             Reading.of(self.name, "process", Quantity.MEMORY_PEAK, peak_b, reason=lost),
-            Reading.of(self.name, "process", Quantity.BYTES_READ, read, reason=reason),
-            Reading.of(self.name, "process", Quantity.BYTES_WRITTEN, written, reason=reason),
+            Reading.of(self.name, "process", Quantity.BYTES_READ, read, reason=None if used else reason),
+            Reading.of(self.name, "process", Quantity.BYTES_WRITTEN, written, reason=None if used else reason),
         ]
 
     def readings(self) -> list[Reading]:

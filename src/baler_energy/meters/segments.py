@@ -34,6 +34,8 @@ class Segment(RecordPart):
     idle: Idle | None
     contamination: Contamination
     hostname: str
+    flags: tuple[Flag, ...] = ()
+    """What its meters raised, except faults of counters: their energies are missing."""
 
 
 def energies_so_far(meter: Meter, channels: Sequence[Channel]) -> list[Reading]:
@@ -50,8 +52,8 @@ def joined(segments: Sequence[Segment], last: "Outcome[T]", min_window_s: float)
     """Join segments with the window that followed them.
 
     Durations and energies add up; each segment uses its own idle baseline. A segment ends when the state is saved:
-    work that was lost after that, and the start of the next process, are not counted. Flags that a meter raised before
-    the interruption are not known.
+    work that was lost after that, and the start of the next process, are not counted. Flags of every part count, except
+    those that a meter only finds at the end of a window, such as the CPU's throttling.
 
     Parameters
     ----------
@@ -65,8 +67,9 @@ def joined(segments: Sequence[Segment], last: "Outcome[T]", min_window_s: float)
     Returns
     -------
     Outcome
-        Flagged ``resumed``. An energy is null unless every segment has it with the same evidence. Mean power is
-        recomputed; every other quantity is null.
+        Flagged ``resumed``. An energy is null unless every segment has it with the same evidence; it then counts as
+        one whose counter failed, since totals without it are too low. Mean power is recomputed; every other quantity is
+        null.
     """
     duration_s = sum(segment.duration_s for segment in segments) + last.window.duration_s
     before = [_readings(segment) for segment in segments]
@@ -80,7 +83,10 @@ def joined(segments: Sequence[Segment], last: "Outcome[T]", min_window_s: float)
     ]
     other = _joined_contamination(segments, last)
     flags = derived_flags(readings, other, long_enough=duration_s >= min_window_s)
+    flags |= {flag for segment in segments for flag in segment.flags}
     flags |= {Flag.RESUMED, *(flag for flag in last.flags if flag not in DERIVED_FLAGS)}
+    if any(reading.failed for reading in readings):
+        flags.add(Flag.COUNTER_FAULT)
     return replace(
         last,
         iteration_times=None,
@@ -111,7 +117,8 @@ def _joined_reading(last: Reading, before: Sequence[dict[tuple[str, str, Quantit
         if former is None or former.value is None:
             reason = (former and former.reason) or "its meter could not be read within a window"
             reason = f"the run was interrupted; before that: {reason}"
-            return last.model_copy(update={"value": None, "bound": None, "reason": reason})
+            failed = last.quantity is Quantity.ENERGY
+            return last.model_copy(update={"value": None, "bound": None, "reason": reason, "failed": failed})
         total += former.value
     # Each segment adds two edges.
     return last.model_copy(update={"value": total, "bound": None if bound is None else bound * (len(before) + 1)})

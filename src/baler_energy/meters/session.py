@@ -210,18 +210,20 @@ class Session:
     def so_far(self) -> Segment:
         """Return what has been measured since the window opened, for a run that saves its state."""
         assert self._opening is not None, "there is no window"
-        energies: list[Reading] = []
+        energies, flags = list[Reading](), set[Flag]()
         for meter in self._working():
             read = partial(energies_so_far, meter, self._channels[meter.name])
             energies += self._ask(meter, "could not be read during the window", read) or []
-        now = CpuTimes.now()
+            flags |= self._ask(meter, "could not report what was wrong in the window", meter.flags) or set()
+        now, duration_s = CpuTimes.now(), time.monotonic() - self._opening.start_s
         return Segment(
             start=self._opening.start,
-            duration_s=time.monotonic() - self._opening.start_s,
-            energies=tuple(energies),
+            duration_s=duration_s,
+            energies=tuple(believed(energies, duration_s, self._channels)),
             idle=self._opening.idle,
             contamination=contamination(self._opening.before, now, os.cpu_count() or 1),
             hostname=platform.node(),
+            flags=tuple(sorted(flags - {Flag.COUNTER_FAULT})),
         )
 
     def _window(self, operation: Callable[[], T], idle: Idle | None, *, once: bool) -> Outcome[T]:

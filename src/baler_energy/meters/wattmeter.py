@@ -12,7 +12,7 @@ from baler_energy.logs import Cells, column, header, one_message, read_text, rec
 from baler_energy.meters.integration import gap_bound_j, window_energy_j
 from baler_energy.meters.plausible import disbelief
 from baler_energy.records import Idle, Reading
-from baler_energy.vocabulary import Evidence, MeterName, Quantity
+from baler_energy.vocabulary import MACHINE_LIMIT_W, Evidence, MeterName, Quantity
 
 if TYPE_CHECKING:
     import numpy as np
@@ -129,7 +129,8 @@ def _energy_j(log: Log, start: datetime, duration_s: float) -> tuple[float, floa
     Raises
     ------
     ValueError
-        The log does not cover the window, has too long a gap inside it, or gives an energy that is not believed.
+        The log does not cover the window, has too long a gap or an impossible power inside it, or gives an energy that
+        is not believed.
     """
     import numpy as np
 
@@ -141,6 +142,10 @@ def _energy_j(log: Log, start: datetime, duration_s: float) -> tuple[float, floa
     if len(times_s) < 2 or times_s[0] > begin_s or times_s[-1] < end_s:
         covered = " to ".join(f"{datetime.fromtimestamp(s, UTC):%Y-%m-%d %H:%M:%S}" for s in log.times_s[[0, -1]])
         raise ValueError(f"it does not cover the window from {start:%Y-%m-%d %H:%M:%S} UTC, only {covered}")
+    wrong = np.flatnonzero((powers_w <= 0) | (powers_w > MACHINE_LIMIT_W))
+    if wrong.size:
+        when, power_w = datetime.fromtimestamp(times_s[wrong[0]], UTC), powers_w[wrong[0]]
+        raise ValueError(f"it has {power_w:g} W at {when:%Y-%m-%d %H:%M:%S} UTC, which no machine draws")
     energy_j = window_energy_j(times_s, powers_w, begin_s, end_s)
     if reason := disbelief(energy_j, duration_s):
         raise ValueError(reason)

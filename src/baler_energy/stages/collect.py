@@ -41,7 +41,7 @@ from baler_energy.stages.file_names import (
     PEER_RESULT,
     SAMPLES,
 )
-from baler_energy.stages.run_files import Grid, read_history, read_hotspots, read_rows, read_summary
+from baler_energy.stages.run_files import Grid, read_counts, read_history, read_hotspots, read_rows, read_summary
 from baler_energy.variants import PROFILERS
 from baler_energy.vocabulary import Operation
 
@@ -252,8 +252,9 @@ class _Dataset:
                 writers["hotspots"].add_table(read_hotspots(path, constants, operation, profiler), **constants)
         for point in study.sized:
             if point.repeat == 0:
-                constants = tidy.point_values(self._grid.record(point, "forward"))
-                counted = read_rows("models", self._grid.path(point, "forward").with_name(COUNTS), constants)
+                record = self._grid.record(point, "forward")
+                constants = tidy.point_values(record)
+                counted = read_counts(self._grid.path(point, "forward").with_name(COUNTS), record, constants)
                 writers["models"].add([constants | row for row in counted])
         for device in sorted({point.device for point in study.points}):
             path = results / "calibration" / f"device~{device}.json"

@@ -20,7 +20,7 @@ from baler_energy.records import Measurement
 from baler_energy.stages.file_names import HISTORY, RECORD, SUMMARY
 from baler_energy.vocabulary import Operation
 
-__all__ = ["Grid", "read_history", "read_hotspots", "read_rows", "read_summary"]
+__all__ = ["Grid", "read_counts", "read_history", "read_hotspots", "read_rows", "read_summary"]
 
 #: Parameters that a job resolves, and the type of what it records instead.
 _RESOLVED: Mapping[tuple[str, Any], type] = {("rows", "all"): int, ("threads", "auto"): int, ("device", "auto"): str}
@@ -242,6 +242,24 @@ def read_rows(table: str, path: Path, constants: Collection[str] = ()) -> list[d
         raise InputError(f"{path}: is not a list of rows with {', '.join(sorted(names))}. Delete it and run again.")
     for number, row in enumerate(rows):
         check_row(table, row, path, f"{number}.")
+    return rows
+
+
+def read_counts(path: Path, record: Measurement, constants: Collection[str]) -> list[dict[str, Any]]:
+    """Read the counts of a network, whose forward pass has the record, without the columns in `constants`.
+
+    Raises
+    ------
+    InputError
+        As for `read_rows`, or they are of another network.
+    """
+    rows, parameters = read_rows("models", path, constants), record.results.get("parameters")
+    found = [row["parameters"] for row in rows if row["parameters"] is not None]
+    if parameters is not None and parameters not in found:
+        raise InputError(
+            f"{path}: parameters: are {shortened(found)}, but the run's record has {shortened(parameters)}: the file "
+            "belongs to another run. Delete the run's folder and run again."
+        )
     return rows
 
 

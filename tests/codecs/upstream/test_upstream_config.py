@@ -1,6 +1,7 @@
 """Projects of upstream Baler: folders that it finds, and configurations that it runs but that are never run here."""
 
 import math
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -61,13 +62,32 @@ def test_a_configuration_is_never_run(tmp_path):
     assert not (tmp_path / "exploded").exists()
 
 
+def test_a_value_that_is_set_twice_is_the_one_that_baler_gets_or_none(tmp_path):
+    path = tmp_path / "config.py"
+    path.write_text(
+        "def other(c):\n    c.epochs = 9\n"
+        "def set_config(c):\n    c.epochs = 8\n"
+        "def set_config(c):\n"
+        "    c.epochs = 3\n    c.epochs = 4\n"
+        "    c.lr = 1\n    if c.epochs > 3:\n        c.lr = 2\n"
+        "    if c.epochs > 3:\n        c.apply_normalization = False\n    c.apply_normalization = True\n"
+        "    c.batch_size = 5\n    c.batch_size *= 2\n"
+        "    c.seed = 1\n    (c.seed, other) = (2, 3)\n"
+        "def last(c):\n    c.epochs = 9\n"
+    )
+    baler = _run(path.read_text())
+    assert read_config(path) == {name: baler[name] for name in ("epochs", "apply_normalization")}
+    assert baler["lr"] == 2 and baler["batch_size"] == 10 and baler["seed"] == 2
+
+
 @pytest.mark.parametrize("text", [b"def set_config(c:", b"\x00", b"\xff\xfe", b"(" * 100_000])
 def test_a_file_that_is_not_python_is_refused(text, tmp_path):
     path = tmp_path / "p_config.py"
     path.write_bytes(text)
     with pytest.raises(InputError, match=r"p_config\.py: is not valid Python"):
         read_config(path)
-    for missing in (tmp_path / "nowhere.py", tmp_path):
+    os.mkfifo(tmp_path / "fifo")
+    for missing in (tmp_path / "nowhere.py", tmp_path, tmp_path / "fifo"):
         with pytest.raises(InputError, match=f"{missing}: cannot be read"):
             read_config(missing)
 

@@ -57,6 +57,8 @@ def test_sums_scope_and_evidence_of_each_window(tables: Tables) -> None:
     readings += rows("pyjoules", 6.0, **cores)
     # Of two packages, one was not read.
     readings += rows("pyjoules", 7.0, **{"package-0": (10.0, "measured"), "package-1": (None, "measured")})
+    # Of a sum, a part was not read.
+    readings += rows("codecarbon", 8.0, cpu=(7.0, "modelled"), gpu=(None, "measured"), machine=(None, "modelled"))
     readings += rows("eco2ai", 4.0, machine=(8.0, "modelled"))
     figure = draw(tables_of(tables, readings))
     said = legend(figure)

@@ -8,12 +8,14 @@ import ast
 import math
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from baler_energy.damage import check_regular
 from baler_energy.errors import InputError
 
 __all__ = ["EXTRA", "Config", "Folder", "config_text", "exact_ratio", "read_config", "type_list"]
@@ -179,7 +181,7 @@ def config_text(config: Config) -> str:
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """Read the plain values of a configuration, without running it; computed values are left out.
+    """Read the plain values of a configuration, without running it; computed and conditional values are left out.
 
     Returns
     -------
@@ -191,6 +193,7 @@ def read_config(path: Path) -> dict[str, Any]:
     InputError
         The file is missing, cannot be read, or is not Python.
     """
+    check_regular(path)
     try:
         tree = ast.parse(path.read_bytes(), str(path))
     except OSError as error:
@@ -198,13 +201,16 @@ def read_config(path: Path) -> dict[str, Any]:
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise InputError(f"{path}: is not valid Python ({error}).") from error
     values: dict[str, Any] = {}
-    for node in ast.walk(tree):
-        match node:
+    # Of several functions of this name, Python keeps the last one.
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "set_config"]
+    for statement in functions[-1].body if functions else ():
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+                values.pop(node.attr, None)  # set in a condition or a loop, for example
+        match statement:
             case ast.Assign(targets=[ast.Attribute(value=ast.Name(), attr=name)], value=value):
-                try:
+                with suppress(ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
                     values[name] = ast.literal_eval(value)
-                except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
-                    values.pop(name, None)
     return values
 
 

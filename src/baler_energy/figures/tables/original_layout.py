@@ -43,8 +43,8 @@ def original_layout(tables: Tables) -> pd.DataFrame:
         A row per device, operation, component (ram, cpu, gpu, and a total for each evidence) and evidence:
         ``energy_kwh``, ``energy_j``, ``half_width_j`` (95 % t interval), ``n`` clean runs, ``flagged`` ones (in no
         mean), ``evidence``, ``reason``. An energy that was not measured is null, with the reason; if all runs are
-        flagged it is null, with their values in the reason. A total adds the components that have a value, and names
-        them.
+        flagged it is null, with their values in the reason. A total adds the components that have a value, in the runs
+        that have all of them, and names them.
 
     Raises
     ------
@@ -97,15 +97,16 @@ def _cell(same: pd.DataFrame, evidence: str) -> dict[str, Any]:
 
 
 def _totals(part: pd.DataFrame) -> list[dict[str, Any]]:
-    """Sum the components of each run, separately for each evidence, and average."""
+    """Sum the components of each run, separately for each evidence, and average the runs that have all of them."""
     present = part[part["meter"] == "codecarbon"].dropna(subset=["value_per_iteration"])
     totals = []
     for evidence, same in present.groupby("evidence", sort=True, observed=True):
         names = [name for name in _COMPONENTS if (same["component"] == name).any()]
         grouped = same.groupby(["run_id", "flags"], observed=True, dropna=False)["value_per_iteration"]
-        totals.append(
-            {"component": f"total of {' + '.join(names)}"} | _cell(grouped.sum().reset_index(), str(evidence))
-        )
+        sums = grouped.agg(["sum", "size"]).reset_index().rename(columns={"sum": "value_per_iteration"})
+        whole = sums[sums["size"] == len(names)]
+        if len(whole):
+            totals.append({"component": f"total of {' + '.join(names)}"} | _cell(whole, str(evidence)))
     return totals
 
 

@@ -66,7 +66,8 @@ def draw_foreign(tables: Tables) -> Figure:
 def _windows(foreign: pd.DataFrame) -> pd.DataFrame:
     """Energy of each window: the tool's own sum if it has one, else the sum of its components.
 
-    Cores are parts of their packages, so they are not added; a kind of component of which one is missing has no sum.
+    Cores are parts of their packages, so they are not added; a kind of component of which one is missing has no sum,
+    and neither has a window whose own sum is missing.
 
     Returns
     -------
@@ -80,7 +81,8 @@ def _windows(foreign: pd.DataFrame) -> pd.DataFrame:
     every = every[(every["quantity"] == Quantity.ENERGY) & (every["duration_s"] > 0)]
     every = every[~every["part"].isin(("core", "uncore"))]
     lost = every["value"].isna().groupby([every["window"], every["part"]]).transform("any")
-    table = every[~lost & (every["value"] > 0)]
+    unsummed = every.loc[(every["part"] == _SUM) & every["value"].isna(), "window"]
+    table = every[~lost & ~every["window"].isin(unsummed) & (every["value"] > 0)]
     if table.empty:
         return pd.DataFrame(columns=columns)
     parts = table[table["part"] != _SUM].sort_values("part", kind="stable").groupby("window")
