@@ -309,3 +309,27 @@ def test_a_missing_array_is_reported_with_the_existing_ones(tmp_path: Path):
     write_npz(tmp_path / "a.npz", {"x": np.zeros(1)})
     with pytest.raises(InputError, match="no array 'data'; it contains x"):
         read_npz(tmp_path / "a.npz", ("data",))
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('{"a": 1, "a": 1}', "the key 'a' occurs more than once"),
+        ('[{"b": {"x": 1, "c": 2, "x": 3}}]', "the key 'x' occurs more than once"),
+        (r'{"a": 1, "\u0061": 2}', "the key 'a' occurs more than once"),
+        (r'["\ud800"]', "surrogates not allowed"),
+        ("[" * 100_000, "nested too deeply"),
+        ("{", "property name"),
+    ],
+)
+def test_json_of_two_meanings_or_none_is_refused(tmp_path: Path, text: str, reason: str):
+    path = tmp_path / "a.json"
+    path.write_text(text)
+    with pytest.raises(InputError, match=r"a\.json: is not valid JSON") as refusal:
+        read_json(path)
+    assert reason in str(refusal.value)
+
+
+def test_json_of_every_character_is_read(tmp_path: Path):
+    (tmp_path / "a.json").write_text(r'{"\ud83d\ude00": "\\ud800 \u00e9", "b": {"a": 1}, "c": {"a": 2}}')
+    assert read_json(tmp_path / "a.json") == {"\U0001f600": "\\ud800 \u00e9", "b": {"a": 1}, "c": {"a": 2}}

@@ -30,6 +30,7 @@ __all__ = [
     "check_distinct",
     "check_keys",
     "discard",
+    "from_json",
     "output_file",
     "output_folder",
     "read_json",
@@ -221,15 +222,41 @@ def read_json(path: Path) -> Any:
     Raises
     ------
     InputError
-        The file is missing, unreadable or not JSON.
+        The file is missing, unreadable or not JSON, or a key occurs twice in it.
     """
     check_regular(path)
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return from_json(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}.") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise InputError(f"{path}: is not valid JSON ({error}). Delete it and run again.") from error
+
+
+def from_json(text: str) -> Any:
+    """Read JSON.
+
+    Raises
+    ------
+    ValueError
+        It is not JSON, a key occurs twice in a mapping, or it has half a character, which no file can hold.
+    """
+    try:
+        value = json.loads(text, object_pairs_hook=_mapping)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    if "\\u" in text:
+        json.dumps(value, ensure_ascii=False).encode()
+    return value
+
+
+def _mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make a mapping; Python's own reader silently takes the last of equal keys."""
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        ((repeated, _),) = Counter(key for key, _ in pairs).most_common(1)
+        raise ValueError(f"the key {repeated!r} occurs more than once")
+    return made
 
 
 def write_npz(target: Path, arrays: Mapping[str, NDArray[Any]]) -> None:

@@ -1,7 +1,6 @@
 """Stage ``prepare``: write a checked table of float64 rows, from generated shards or from a user's file."""
 
 import argparse
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from baler_energy.data.checks import check_columns
 from baler_energy.data.ingest import tables_from_file, tables_from_shards
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
-from baler_energy.files import output_file, write_json
+from baler_energy.files import from_json, output_file, write_json
 from baler_energy.formats import FILE_FORMATS, Request
 from baler_energy.progress import announce
 from baler_energy.stages.file_options import add_file_arguments, number_type, request_of
@@ -190,7 +189,7 @@ def _row_count(text: str) -> int | None:
 
 def _needed(text: str) -> dict[str, list[str]]:
     try:
-        found = json.loads(text)
+        found = from_json(text)
         return {str(key): [str(name) for name in columns] for key, columns in found.items()}
     except (ValueError, AttributeError, TypeError):
         raise argparse.ArgumentTypeError(f"{text!r} is not a JSON mapping of names to lists of columns") from None
