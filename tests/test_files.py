@@ -333,3 +333,34 @@ def test_json_of_two_meanings_or_none_is_refused(tmp_path: Path, text: str, reas
 def test_json_of_every_character_is_read(tmp_path: Path):
     (tmp_path / "a.json").write_text(r'{"\ud83d\ude00": "\\ud800 \u00e9", "b": {"a": 1}, "c": {"a": 2}}')
     assert read_json(tmp_path / "a.json") == {"\U0001f600": "\\ud800 \u00e9", "b": {"a": 1}, "c": {"a": 2}}
+
+
+def test_a_protected_file_is_refused_before_the_work_also_for_root(tmp_path: Path):
+    target, link = tmp_path / "a.json", tmp_path / "link.json"
+    target.write_text("precious")
+    target.chmod(0o444)
+    link.symlink_to(target)  # as git-annex keeps files
+    for path in (target, link):
+        with pytest.raises(InputError, match=rf"{path.name}: cannot be written: it is read-only"):
+            output_file(str(path))
+    target.chmod(0o644)
+    assert output_file(str(link)) == link
+
+
+@pytest.mark.parametrize("number", [errno.EBUSY, errno.EIO])
+def test_a_file_that_is_mounted_into_a_container_gets_the_contents(tmp_path: Path, monkeypatch, number: int):
+    target = tmp_path / "a.json"
+    target.write_text("[0]")
+    before = target.stat().st_ino
+
+    def refuse(path: Path, to: Path) -> None:
+        raise OSError(number, os.strerror(number), str(path), None, str(to))
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    if number == errno.EBUSY:
+        write_json(target, 1)
+    else:
+        with pytest.raises(OSError, match=r"a\.json"):
+            write_json(target, 1)
+    assert read_json(target) == (1 if number == errno.EBUSY else [0])
+    assert target.stat().st_ino == before and list(tmp_path.iterdir()) == [target]

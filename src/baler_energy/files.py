@@ -44,6 +44,8 @@ __all__ = [
 
 #: Key of a table's attributes (`pandas.DataFrame.attrs`): start of the measured window of the table's run.
 WINDOW_START = "window_start"
+#: Permissions of a file that anybody may write to. Without any, it is protected, also from root.
+_WRITABLE = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 
 
 @contextmanager
@@ -81,12 +83,21 @@ def _replaced(target: Path) -> Iterator[Path]:
             yield temporary
             with temporary.open("rb") as handle:
                 os.fsync(handle.fileno())
-            temporary.replace(target)
+            _put(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
         if not found:
             with suppress(OSError):  # the folder is not empty
                 target.parent.rmdir()
+
+
+def _put(temporary: Path, target: Path) -> None:
+    try:
+        temporary.replace(target)
+    except OSError as error:
+        if error.errno != errno.EBUSY:
+            raise
+        shutil.copyfile(temporary, target)  # a file that is mounted into a container cannot be replaced
 
 
 @contextmanager
@@ -199,10 +210,15 @@ def _try_to_write(target: Path) -> None:
     probe = temporary_name(folder / target.name)
     probe.touch(exist_ok=False)
     probe.unlink()
-    if target.exists() and folder.stat().st_mode & stat.S_ISVTX:
-        owners = {0, folder.stat().st_uid, target.stat().st_uid}
-        if os.geteuid() not in owners:  # as in /tmp
-            raise PermissionError(errno.EPERM, "it belongs to another user, and its folder lets only them replace it")
+    if not target.exists():
+        return
+    found, user = target.stat(), os.geteuid()
+    # A file of another user may be replaced where the folder allows it. Root may write to any, but not in a read-only
+    # mount, and not against the will of who protected it.
+    if not found.st_mode & _WRITABLE or (user in (0, found.st_uid) and not os.access(target, os.W_OK)):
+        raise PermissionError(errno.EACCES, "it is read-only")
+    if folder.stat().st_mode & stat.S_ISVTX and user not in (0, folder.stat().st_uid, found.st_uid):  # as in /tmp
+        raise PermissionError(errno.EPERM, "it belongs to another user, and its folder lets only them replace it")
 
 
 def write_text(target: Path, text: str) -> None:
