@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -70,6 +71,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if argv is None and (code := handed_over(arguments)) is not None:
         return code
     stage = _wanted(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names may have characters that a terminal has not
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         with terminable():
             args = _parser(arguments).parse_args(arguments)

@@ -36,6 +36,7 @@ __all__ = [
     "read_json",
     "read_npy",
     "read_npz",
+    "refuse_source",
     "write_json",
     "write_npz",
     "write_parquet",
@@ -192,6 +193,20 @@ def output_folder(text: str) -> Path:
     with _refusing(folder):
         _try_to_write(folder / "output")
     return folder
+
+
+def refuse_source(target: Path, sources: Iterable[Path | str]) -> None:
+    """Refuse to write over a file that is read.
+
+    Raises
+    ------
+    InputError
+        `target` is one of the `sources`, also by another name.
+    """
+    for source in sources:
+        with suppress(OSError):  # one of them does not exist, or is a URL
+            if target.samefile(source):
+                raise InputError(f"{target}: would be replaced, but is the file to read. Choose another name.")
 
 
 @contextmanager

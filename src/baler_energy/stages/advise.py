@@ -15,7 +15,7 @@ from baler_energy.config.recommended import RECOMMENDED_EPOCHS
 from baler_energy.config.shown import number_text
 from baler_energy.config.texts import FILES, REMOTE, one_of
 from baler_energy.errors import InputError
-from baler_energy.files import output_file, write_text
+from baler_energy.files import output_file, refuse_source, write_text
 from baler_energy.formats import FILE_FORMATS, Request, check_request, format_of, is_url
 from baler_energy.meters.options import add_session_arguments
 from baler_energy.progress import announce
@@ -97,6 +97,8 @@ def run(args: argparse.Namespace) -> None:
     # Report an invalid request before importing anything heavy.
     check_request(args.file, request_of(args), args.format or format_of(args.file))
     goal = _goal(args)
+    if args.html is not None:
+        refuse_source(args.html, [args.file])
     limit = TimeLimit(args.limit_s)
     from baler_energy.data.sampling import sample_file
     from baler_energy.figures.advice import advice_table
@@ -115,10 +117,12 @@ def run(args: argparse.Namespace) -> None:
         codecs, missed = advise(trials)
         curves = [] if args.html is None else trials.curves(best_coder(list(codecs["packing"])))
     said = _said(codecs, missed, trials, args)
-    # Before the page, so that the results are not lost if it cannot be written.
-    print(advice_table(codecs, trials.goal).to_string(index=False), *said, sep="\n\n")
-    if args.html is not None:
-        _write_page(args.html, codecs, curves, trials, said)
+    # Neither is lost if the other cannot be written.
+    try:
+        print(advice_table(codecs, trials.goal).to_string(index=False), *said, sep="\n\n")
+    finally:
+        if args.html is not None:
+            _write_page(args.html, codecs, curves, trials, said)
 
 
 def advise(trials: "Trials") -> "tuple[pd.DataFrame, dict[str, float]]":
