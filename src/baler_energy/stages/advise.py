@@ -1,6 +1,7 @@
 """Stage ``advise``: find the codec that suits a file by trying codecs on a sample of it."""
 
 import argparse
+import math
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -168,7 +169,10 @@ def advise(trials: "Trials") -> "tuple[pd.DataFrame, dict[str, float]]":
         trainable = trials.trainable()
         for point in _announced(trials.in_time(trainable), len(trainable)):
             if chosen := trials.trained(point, coder):
-                rows += trials.measured(chosen)
+                try:
+                    rows += trials.measured(chosen)
+                except InputError:  # it cannot store a row of the sample that is not among the first ones
+                    missed[point_name(point)] = math.inf
             elif point_name(point) in trials.failed:
                 continue
             elif trials.trials_over():
