@@ -364,3 +364,19 @@ def test_a_file_that_is_mounted_into_a_container_gets_the_contents(tmp_path: Pat
             write_json(target, 1)
     assert read_json(target) == (1 if number == errno.EBUSY else [0])
     assert target.stat().st_ino == before and list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("make", [InputError, ValueError, lambda said: OSError(errno.ENOSPC, "full", said)])
+def test_errors_of_what_goes_into_a_pipe_name_the_pipe(tmp_path: Path, make: Callable[[str], Exception]):
+    pipe = tmp_path / "a.npz"
+    os.mkfifo(pipe)
+    with pytest.raises((InputError, ValueError, OSError)) as caught, atomic_path(pipe) as temporary:
+        raise make(f"{temporary}")
+    assert str(pipe) in str(caught.value) and str(temporary.parent) not in str(caught.value)
+
+
+def test_an_error_without_a_file_keeps_its_words(tmp_path: Path):
+    for error in (OSError(errno.ENOSPC, "full"), KeyError(3), ValueError()):
+        with pytest.raises(type(error)) as caught, atomic_path(tmp_path / "a.npz"):
+            raise error
+        assert str(caught.value) == str(type(error)(*error.args))

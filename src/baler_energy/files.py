@@ -31,6 +31,7 @@ __all__ = [
     "check_keys",
     "discard",
     "from_json",
+    "naming_target",
     "output_file",
     "output_folder",
     "read_json",
@@ -80,7 +81,7 @@ def _replaced(target: Path) -> Iterator[Path]:
     remove_abandoned(target)
     temporary = temporary_name(target)
     try:
-        with _naming(target, temporary):
+        with naming_target(target, temporary):
             yield temporary
             with temporary.open("rb") as handle:
                 os.fsync(handle.fileno())
@@ -102,15 +103,19 @@ def _put(temporary: Path, target: Path) -> None:
 
 
 @contextmanager
-def _naming(target: Path, temporary: Path) -> Iterator[None]:
-    """Let errors name the target, the only file that the user knows."""
+def naming_target(target: Path, temporary: Path) -> Iterator[None]:
+    """Let errors name the target, the only file that the user knows, instead of a temporary file or folder."""
     try:
         yield
     except Exception as error:
-        words = (arg.replace(temporary.name, target.name) if isinstance(arg, str) else arg for arg in error.args)
-        error.args = tuple(words)
-        if isinstance(error, OSError) and error.filename is not None and Path(error.filename) == temporary:
-            error.filename = str(target)
+
+        def named(text: str) -> str:
+            return text.replace(str(temporary), str(target)).replace(temporary.name, target.name)
+
+        error.args = tuple(named(one) if isinstance(one, str) else one for one in error.args)
+        for key in ("filename", "filename2"):  # of errors of the system
+            if isinstance(path := getattr(error, key, None), str | Path):
+                setattr(error, key, named(str(path)))
         raise
 
 
@@ -118,9 +123,10 @@ def _naming(target: Path, temporary: Path) -> Iterator[None]:
 def _written_into(target: Path) -> Iterator[Path]:
     with temporary_folder() as folder:  # formats such as npz need a file in which they can go back
         whole = folder / target.name
-        yield whole
-        with whole.open("rb") as source, _opened(target) as sink:
-            shutil.copyfileobj(source, sink)
+        with naming_target(target, whole):
+            yield whole
+            with whole.open("rb") as source, _opened(target) as sink:
+                shutil.copyfileobj(source, sink)
 
 
 def _in_place(target: Path) -> bool:
