@@ -158,3 +158,12 @@ def test_a_name_that_a_terminal_cannot_show_is_no_error():
     environment = os.environ | {"PYTHONIOENCODING": "ascii"}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
     assert done.stdout == "p\\u209c\n"
+
+
+def test_what_an_error_of_the_system_says_is_not_lost(capsys, monkeypatch):
+    def fail(args):
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']")
+
+    monkeypatch.setattr("baler_energy.stages.doctor.run", fail)
+    assert cli.main(["doctor"]) == 1
+    assert capsys.readouterr().err == "baler-energy doctor: No usable temporary directory found in ['/tmp'].\n"

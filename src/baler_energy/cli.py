@@ -3,7 +3,6 @@
 import argparse
 import importlib
 import io
-import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -84,7 +83,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if error.errno is None:
             raise
         where = f"{error.filename}: " if error.filename else ""
-        print(f"baler-energy {stage}: {where}{os.strerror(error.errno)}.{_advice(error)}", file=sys.stderr)
+        print(f"baler-energy {stage}: {where}{error.strerror}.{_advice(error)}", file=sys.stderr)
         return 1
     except MemoryError as error:
         print(f"baler-energy {stage}: not enough memory ({error}). Use fewer rows or columns.", file=sys.stderr)
