@@ -3,6 +3,7 @@
 PyTorch itself does not compare the checksums of such a file, which is a zip.
 """
 
+import io
 import pickle
 import zipfile
 from pathlib import Path
@@ -11,8 +12,9 @@ from typing import Any
 import torch
 
 from baler_energy.damage import check_members, refusing_damage
+from baler_energy.files import atomic_path
 
-__all__ = ["read_tensors"]
+__all__ = ["read_tensors", "write_tensors"]
 
 
 def read_tensors(path: Path, kind: str, advice: str = "") -> Any:
@@ -41,3 +43,12 @@ def read_tensors(path: Path, kind: str, advice: str = "") -> Any:
             raise ValueError(
                 "it contains Python objects other than tensors, which could run code and are not loaded"
             ) from error
+
+
+def write_tensors(path: Path, content: Any) -> None:
+    """Write with ``torch.save``, whole or not at all; the same content gives the same bytes."""
+    # In memory first: torch would store a (temporary) name in the file, and turns a full disk into an error of its own.
+    whole = io.BytesIO()
+    torch.save(content, whole)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(whole.getbuffer())
