@@ -380,3 +380,17 @@ def test_an_error_without_a_file_keeps_its_words(tmp_path: Path):
         with pytest.raises(type(error)) as caught, atomic_path(tmp_path / "a.npz"):
             raise error
         assert str(caught.value) == str(type(error)(*error.args))
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o664])
+def test_a_replaced_file_keeps_its_permissions_and_owner(tmp_path: Path, mode: int):
+    target = tmp_path / "a.json"
+    target.touch()
+    target.chmod(mode)
+    if os.geteuid() == 0:
+        os.chown(target, 65534, 65534)
+    before = target.stat()
+    write_json(target, 1)
+    after = target.stat()
+    assert (after.st_mode, after.st_uid, after.st_gid) == (before.st_mode, before.st_uid, before.st_gid)
+    assert read_json(target) == 1

@@ -94,6 +94,12 @@ def _replaced(target: Path) -> Iterator[Path]:
 
 
 def _put(temporary: Path, target: Path) -> None:
+    """Replace a file, whose owner and permissions stay."""
+    if target.exists():
+        found = target.stat()
+        with suppress(OSError):  # it belongs to another user
+            os.chown(temporary, found.st_uid, found.st_gid)
+        temporary.chmod(stat.S_IMODE(found.st_mode))
     try:
         temporary.replace(target)
     except OSError as error:

@@ -82,6 +82,15 @@ def test_the_input_is_not_replaced(fixtures: Path, tmp_path: Path, name: str) ->
     assert source.read_bytes() == before and not (tmp_path / "table.npz").exists()
 
 
+@pytest.mark.parametrize("name", ["table.json", "held-out.npz"])
+def test_all_files_are_checked_before_the_work(fixtures: Path, tmp_path: Path, monkeypatch, name: str) -> None:
+    (tmp_path / name).mkdir()
+    monkeypatch.setattr(prepare, "tables_from_file", lambda *_, **__: pytest.fail("the file was read"))
+    options = ("--rows", "10", "--held-out", "0.2", "--out", tmp_path / "table.npz")
+    with pytest.raises(InputError, match=rf"{name}: is a folder"):
+        run("--input", fixtures / "jets.npz", *options)
+
+
 def test_generated_shards(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for seed in (1, 2):
         toy.generate(40, seed).write(tmp_path / f"s{seed}.npz")

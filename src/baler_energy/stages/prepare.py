@@ -166,7 +166,7 @@ def _check_out(out: Path, held_out: float | None, sources: Sequence[Path | str])
         raise InputError(f"--out {out}: the held-out rows are written to a file of this name. Use another name.")
     held = [] if held_out is None else [out.with_name(HELD_OUT)]
     for target in (out, out.with_suffix(".json"), *held):
-        refuse_source(target, sources)
+        refuse_source(output_file(str(target)), sources)
 
 
 def _write(tables: tuple[Table, Table], out: Path, held_out: float | None) -> Table:
