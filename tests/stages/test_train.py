@@ -248,3 +248,12 @@ def test_what_cannot_be_written_is_refused_before_the_training(stage, pipeline, 
     monkeypatch.setattr("baler_energy.meters.session.Session.run", lambda *_, **__: pytest.fail("it was trained"))
     with pytest.raises(InputError, match=f"{name}: is a folder"):
         stage("train", "--data", pipeline.table, "--out", tmp_path)
+
+
+def test_a_meter_that_cannot_be_prepared_loses_no_run(stage, pipeline, tmp_path, monkeypatch):
+    def fail(meter):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("baler_energy.meters.process.ProcessMeter.prepare", fail)
+    stage("train", "--data", pipeline.table, "--out", tmp_path, "--epochs", 1)
+    assert Measurement.read(tmp_path / "measurement.json").readings

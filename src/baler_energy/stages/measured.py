@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -61,7 +61,8 @@ class Measuring:
         settings = session_settings(args)
         meters = tuple(make_meters(args.meters, sample_interval_s=settings.sample_interval_s))
         for meter in meters:
-            meter.prepare()
+            with suppress(Exception):  # opening it reports what fails
+                meter.prepare()
         return cls(settings, meters)
 
 
