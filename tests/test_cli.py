@@ -6,9 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from baler_energy import cli, files
+from baler_energy.data.table import Table
 
 
 def test_every_stage_has_help_with_an_example(capsys):
@@ -126,3 +128,42 @@ def test_a_disk_that_is_really_full(tmp_path):
         assert list(disk.iterdir()) == []
     finally:
         subprocess.run(["umount", disk], check=True)
+
+
+def test_a_file_and_a_column_may_be_named_like_the_end_of_the_options(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pd.DataFrame({"--": [1.0, 2.5], "-m": [3.0, 4.5], "x": [5.0, 6.5]}).to_parquet("--")
+    words = ["prepare", "--input=--", "--format", "parquet", "--rows", "all", "--out", "table.npz"]
+    assert cli.main([*words, "--columns=--", "--columns", "x", "--columns=-m"]) == 0
+    assert Table.read(Path("table.npz")).names == ("--", "x", "-m")
+    assert cli._parser(["prepare"]).parse_args([*words, "--tree=--"]).tree == "--"
+    with pytest.raises(SystemExit):
+        cli.main([*words, "--format=--"])
+
+
+@pytest.mark.parametrize("words", [["advise", "\udcff.root"], ["import", "--out", "out", "--", "\udcff.csv"]])
+def test_a_name_that_no_file_can_hold_is_refused_before_any_work(tmp_path, monkeypatch, capsys, words):
+    monkeypatch.chdir(tmp_path)
+    Path(words[-1]).touch()
+    assert cli.main(words) == 2
+    (said,) = capsys.readouterr().err.splitlines()
+    assert said.startswith(f"baler-energy {words[0]}: '\\udcff.") and "is not UTF-8" in said
+
+
+def test_a_name_that_a_terminal_cannot_show_is_no_error():
+    code = (
+        "import sys\nfrom baler_energy import cli\nfrom baler_energy.stages import doctor\n"
+        "doctor.run = lambda args: print('p\\u209c')\nsys.exit(cli.main(['doctor']))"
+    )
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+    assert done.stdout == "p\\u209c\n"
+
+
+def test_what_an_error_of_the_system_says_is_not_lost(capsys, monkeypatch):
+    def fail(args):
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']")
+
+    monkeypatch.setattr("baler_energy.stages.doctor.run", fail)
+    assert cli.main(["doctor"]) == 1
+    assert capsys.readouterr().err == "baler-energy doctor: No usable temporary directory found in ['/tmp'].\n"

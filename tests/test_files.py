@@ -309,3 +309,88 @@ def test_a_missing_array_is_reported_with_the_existing_ones(tmp_path: Path):
     write_npz(tmp_path / "a.npz", {"x": np.zeros(1)})
     with pytest.raises(InputError, match="no array 'data'; it contains x"):
         read_npz(tmp_path / "a.npz", ("data",))
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('{"a": 1, "a": 1}', "the key 'a' occurs more than once"),
+        ('[{"b": {"x": 1, "c": 2, "x": 3}}]', "the key 'x' occurs more than once"),
+        (r'{"a": 1, "\u0061": 2}', "the key 'a' occurs more than once"),
+        (r'["\ud800"]', "surrogates not allowed"),
+        ("[" * 100_000, "nested too deeply"),
+        ("{", "property name"),
+    ],
+)
+def test_json_of_two_meanings_or_none_is_refused(tmp_path: Path, text: str, reason: str):
+    path = tmp_path / "a.json"
+    path.write_text(text)
+    with pytest.raises(InputError, match=r"a\.json: is not valid JSON") as refusal:
+        read_json(path)
+    assert reason in str(refusal.value)
+
+
+def test_json_of_every_character_is_read(tmp_path: Path):
+    (tmp_path / "a.json").write_text(r'{"\ud83d\ude00": "\\ud800 \u00e9", "b": {"a": 1}, "c": {"a": 2}}')
+    assert read_json(tmp_path / "a.json") == {"\U0001f600": "\\ud800 \u00e9", "b": {"a": 1}, "c": {"a": 2}}
+
+
+def test_a_protected_file_is_refused_before_the_work_also_for_root(tmp_path: Path):
+    target, link = tmp_path / "a.json", tmp_path / "link.json"
+    target.write_text("precious")
+    target.chmod(0o444)
+    link.symlink_to(target)  # as git-annex keeps files
+    for path in (target, link):
+        with pytest.raises(InputError, match=rf"{path.name}: cannot be written: it is read-only"):
+            output_file(str(path))
+    target.chmod(0o644)
+    assert output_file(str(link)) == link
+
+
+@pytest.mark.parametrize("number", [errno.EBUSY, errno.EIO])
+def test_a_file_that_is_mounted_into_a_container_gets_the_contents(tmp_path: Path, monkeypatch, number: int):
+    target = tmp_path / "a.json"
+    target.write_text("[0]")
+    before = target.stat().st_ino
+
+    def refuse(path: Path, to: Path) -> None:
+        raise OSError(number, os.strerror(number), str(path), None, str(to))
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    if number == errno.EBUSY:
+        write_json(target, 1)
+    else:
+        with pytest.raises(OSError, match=r"a\.json"):
+            write_json(target, 1)
+    assert read_json(target) == (1 if number == errno.EBUSY else [0])
+    assert target.stat().st_ino == before and list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("make", [InputError, ValueError, lambda said: OSError(errno.ENOSPC, "full", said)])
+def test_errors_of_what_goes_into_a_pipe_name_the_pipe(tmp_path: Path, make: Callable[[str], Exception]):
+    pipe = tmp_path / "a.npz"
+    os.mkfifo(pipe)
+    with pytest.raises((InputError, ValueError, OSError)) as caught, atomic_path(pipe) as temporary:
+        raise make(f"{temporary}")
+    assert str(pipe) in str(caught.value) and str(temporary.parent) not in str(caught.value)
+
+
+def test_an_error_without_a_file_keeps_its_words(tmp_path: Path):
+    for error in (OSError(errno.ENOSPC, "full"), KeyError(3), ValueError()):
+        with pytest.raises(type(error)) as caught, atomic_path(tmp_path / "a.npz"):
+            raise error
+        assert str(caught.value) == str(type(error)(*error.args))
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o664])
+def test_a_replaced_file_keeps_its_permissions_and_owner(tmp_path: Path, mode: int):
+    target = tmp_path / "a.json"
+    target.touch()
+    target.chmod(mode)
+    if os.geteuid() == 0:
+        os.chown(target, 65534, 65534)
+    before = target.stat()
+    write_json(target, 1)
+    after = target.stat()
+    assert (after.st_mode, after.st_uid, after.st_gid) == (before.st_mode, before.st_uid, before.st_gid)
+    assert read_json(target) == 1

@@ -48,9 +48,11 @@ def test_every_word_has_a_meaning():
     ("content", "words"),
     [
         (b'{"run_id": "x"}', "is not a measurement record. Delete it"),
-        (b'{"run_id": "x', "Invalid JSON"),
-        (b"\xff", "is not a measurement record"),
-        (b"", "Invalid JSON"),
+        (b'{"run_id": "x', "is not valid JSON"),
+        (b"\xff", "is not valid JSON"),
+        (b"", "is not valid JSON"),
+        (b'{"run_id": "x", "run_id": "y"}', "the key 'run_id' occurs more than once"),
+        (b'{"window": {"duration_s": 1, "duration_s": 2}}', "the key 'duration_s' occurs more than once"),
         (None, "cannot be read: No such file"),
     ],
 )

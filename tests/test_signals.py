@@ -6,6 +6,7 @@ import sys
 import threading
 from pathlib import Path
 
+import psutil
 import pytest
 
 from baler_energy.signals import end_tree, terminable
@@ -102,3 +103,40 @@ def test_a_process_that_has_ended_has_no_tree():
     with subprocess.Popen(["true"]) as process:
         process.wait()
     end_tree(process.pid)
+
+
+@pytest.mark.parametrize("number", [signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2])
+def test_signals_of_terminals_and_batch_systems_are_requests(number: signal.Signals):
+    said = run(f"""
+try:
+    with terminable():
+        signal.raise_signal({number.value})
+except Terminated as request:
+    print(request, request.exit_code)
+""")
+    assert said == f"{number.name} {128 + number}\n"
+
+
+@pytest.mark.parametrize("released", [True, False])
+@pytest.mark.parametrize("killed", [True, False])
+def test_a_process_is_only_ended_if_the_one_that_needs_it_is_killed(released: bool, killed: bool):
+    with subprocess.Popen(["sleep", "600"]) as other:
+        reaper = threading.Thread(target=other.wait)
+        reaper.start()
+        code = f"""
+import os, signal
+from baler_energy.signals import guarding
+with guarding() as guard_from:
+    guard_from({other.pid})
+    if {released} or not {killed}:
+        guard_from(None)
+    if {killed}:
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+        # The guard has the same standard output, so this waits for its end, too.
+        done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, timeout=120)
+        assert done.returncode == (-signal.SIGKILL if killed else 0)
+        ended = not psutil.pid_exists(other.pid)
+        other.kill()
+        reaper.join()
+    assert ended == (killed and not released)

@@ -2,11 +2,12 @@
 
 import argparse
 import importlib
-import os
+import io
 import sys
 from collections.abc import Sequence
+from typing import Any
 
-from baler_energy.errors import BalerEnergyError, UnavailableError
+from baler_energy.errors import BalerEnergyError, InputError, UnavailableError
 from baler_energy.signals import Terminated, terminable
 from baler_energy.warm import handed_over
 
@@ -69,6 +70,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if argv is None and (code := handed_over(arguments)) is not None:
         return code
     stage = _wanted(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names may have characters that a terminal has not
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         with terminable():
             args = _parser(arguments).parse_args(arguments)
@@ -80,7 +83,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if error.errno is None:
             raise
         where = f"{error.filename}: " if error.filename else ""
-        print(f"baler-energy {stage}: {where}{os.strerror(error.errno)}.{_advice(error)}", file=sys.stderr)
+        print(f"baler-energy {stage}: {where}{error.strerror}.{_advice(error)}", file=sys.stderr)
         return 1
     except MemoryError as error:
         print(f"baler-energy {stage}: not enough memory ({error}). Use fewer rows or columns.", file=sys.stderr)
@@ -107,9 +110,25 @@ def _wanted(arguments: Sequence[str]) -> str | None:
     return next((word for word in arguments if not word.startswith("-")), None)
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser that takes every value as it is, except for text that no file could hold."""
+
+    def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
+        if action.nargs not in (argparse.PARSER, argparse.REMAINDER):  # subcommands, and commands of others
+            for text in arg_strings:
+                if text != text.encode(errors="ignore").decode():
+                    raise InputError(f"{text!r}: is not UTF-8, but goes into files that have to be. Rename it.")
+        if action.option_strings and arg_strings == ["--"]:
+            # `--columns=--`: Python before 3.13 takes the value for the end of the options, and drops it.
+            value = self._get_value(action, "--")
+            self._check_value(action, value)
+            return value if action.nargs in (None, argparse.OPTIONAL) else [value]
+        return super()._get_values(action, arg_strings)
+
+
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     """Build the parser; only the requested stage is imported, so that startup is fast."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="baler-energy",
         description=DESCRIPTION,
         epilog=EPILOG,

@@ -30,11 +30,14 @@ __all__ = [
     "check_distinct",
     "check_keys",
     "discard",
+    "from_json",
+    "naming_target",
     "output_file",
     "output_folder",
     "read_json",
     "read_npy",
     "read_npz",
+    "refuse_source",
     "write_json",
     "write_npz",
     "write_parquet",
@@ -43,6 +46,8 @@ __all__ = [
 
 #: Key of a table's attributes (`pandas.DataFrame.attrs`): start of the measured window of the table's run.
 WINDOW_START = "window_start"
+#: Permissions of a file that anybody may write to. Without any, it is protected, also from root.
+_WRITABLE = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 
 
 @contextmanager
@@ -76,11 +81,11 @@ def _replaced(target: Path) -> Iterator[Path]:
     remove_abandoned(target)
     temporary = temporary_name(target)
     try:
-        with _naming(target, temporary):
+        with naming_target(target, temporary):
             yield temporary
             with temporary.open("rb") as handle:
                 os.fsync(handle.fileno())
-            temporary.replace(target)
+            _put(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
         if not found:
@@ -88,16 +93,35 @@ def _replaced(target: Path) -> Iterator[Path]:
                 target.parent.rmdir()
 
 
+def _put(temporary: Path, target: Path) -> None:
+    """Replace a file, whose owner and permissions stay."""
+    if target.exists():
+        found = target.stat()
+        with suppress(OSError):  # it belongs to another user
+            os.chown(temporary, found.st_uid, found.st_gid)
+        temporary.chmod(stat.S_IMODE(found.st_mode))
+    try:
+        temporary.replace(target)
+    except OSError as error:
+        if error.errno != errno.EBUSY:
+            raise
+        shutil.copyfile(temporary, target)  # a file that is mounted into a container cannot be replaced
+
+
 @contextmanager
-def _naming(target: Path, temporary: Path) -> Iterator[None]:
-    """Let errors name the target, the only file that the user knows."""
+def naming_target(target: Path, temporary: Path) -> Iterator[None]:
+    """Let errors name the target, the only file that the user knows, instead of a temporary file or folder."""
     try:
         yield
     except Exception as error:
-        words = (arg.replace(temporary.name, target.name) if isinstance(arg, str) else arg for arg in error.args)
-        error.args = tuple(words)
-        if isinstance(error, OSError) and error.filename is not None and Path(error.filename) == temporary:
-            error.filename = str(target)
+
+        def named(text: str) -> str:
+            return text.replace(str(temporary), str(target)).replace(temporary.name, target.name)
+
+        error.args = tuple(named(one) if isinstance(one, str) else one for one in error.args)
+        for key in ("filename", "filename2"):  # of errors of the system
+            if isinstance(path := getattr(error, key, None), str | Path):
+                setattr(error, key, named(str(path)))
         raise
 
 
@@ -105,9 +129,10 @@ def _naming(target: Path, temporary: Path) -> Iterator[None]:
 def _written_into(target: Path) -> Iterator[Path]:
     with temporary_folder() as folder:  # formats such as npz need a file in which they can go back
         whole = folder / target.name
-        yield whole
-        with whole.open("rb") as source, _opened(target) as sink:
-            shutil.copyfileobj(source, sink)
+        with naming_target(target, whole):
+            yield whole
+            with whole.open("rb") as source, _opened(target) as sink:
+                shutil.copyfileobj(source, sink)
 
 
 def _in_place(target: Path) -> bool:
@@ -182,6 +207,20 @@ def output_folder(text: str) -> Path:
     return folder
 
 
+def refuse_source(target: Path, sources: Iterable[Path | str]) -> None:
+    """Refuse to write over a file that is read.
+
+    Raises
+    ------
+    InputError
+        `target` is one of the `sources`, also by another name.
+    """
+    for source in sources:
+        with suppress(OSError):  # one of them does not exist, or is a URL
+            if target.samefile(source):
+                raise InputError(f"{target}: would be replaced, but is the file to read. Choose another name.")
+
+
 @contextmanager
 def _refusing(target: Path) -> Iterator[None]:
     try:
@@ -198,10 +237,15 @@ def _try_to_write(target: Path) -> None:
     probe = temporary_name(folder / target.name)
     probe.touch(exist_ok=False)
     probe.unlink()
-    if target.exists() and folder.stat().st_mode & stat.S_ISVTX:
-        owners = {0, folder.stat().st_uid, target.stat().st_uid}
-        if os.geteuid() not in owners:  # as in /tmp
-            raise PermissionError(errno.EPERM, "it belongs to another user, and its folder lets only them replace it")
+    if not target.exists():
+        return
+    found, user = target.stat(), os.geteuid()
+    # A file of another user may be replaced where the folder allows it. Root may write to any, but not in a read-only
+    # mount, and not against the will of who protected it.
+    if not found.st_mode & _WRITABLE or (user in (0, found.st_uid) and not os.access(target, os.W_OK)):
+        raise PermissionError(errno.EACCES, "it is read-only")
+    if folder.stat().st_mode & stat.S_ISVTX and user not in (0, folder.stat().st_uid, found.st_uid):  # as in /tmp
+        raise PermissionError(errno.EPERM, "it belongs to another user, and its folder lets only them replace it")
 
 
 def write_text(target: Path, text: str) -> None:
@@ -221,15 +265,41 @@ def read_json(path: Path) -> Any:
     Raises
     ------
     InputError
-        The file is missing, unreadable or not JSON.
+        The file is missing, unreadable or not JSON, or a key occurs twice in it.
     """
     check_regular(path)
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return from_json(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}.") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise InputError(f"{path}: is not valid JSON ({error}). Delete it and run again.") from error
+
+
+def from_json(text: str) -> Any:
+    """Read JSON.
+
+    Raises
+    ------
+    ValueError
+        It is not JSON, a key occurs twice in a mapping, or it has half a character, which no file can hold.
+    """
+    try:
+        value = json.loads(text, object_pairs_hook=_mapping)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    if "\\u" in text:
+        json.dumps(value, ensure_ascii=False).encode()
+    return value
+
+
+def _mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make a mapping; Python's own reader silently takes the last of equal keys."""
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        ((repeated, _),) = Counter(key for key, _ in pairs).most_common(1)
+        raise ValueError(f"the key {repeated!r} occurs more than once")
+    return made
 
 
 def write_npz(target: Path, arrays: Mapping[str, NDArray[Any]]) -> None:

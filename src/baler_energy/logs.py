@@ -8,12 +8,12 @@ import csv
 import math
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from baler_energy.errors import BalerEnergyError, InputError
+from baler_energy.damage import refusing_damage
+from baler_energy.errors import InputError
 from baler_energy.files import check_distinct
 
 __all__ = [
@@ -24,7 +24,6 @@ __all__ = [
     "local_seconds",
     "moment",
     "number",
-    "one_message",
     "read_text",
     "records",
     "seconds",
@@ -43,26 +42,6 @@ _UNITS_S, _LATEST_S = (1.0, 1e-3, 1e-6, 1e-9), 1e11
 _ADVICE = "Remove the row, or export the file again, with decimal points"
 
 
-@contextmanager
-def one_message(path: Path) -> Iterator[None]:
-    """Turn whatever a damaged file makes a reader raise into one message that names the file.
-
-    Raises
-    ------
-    InputError
-        The block raised an error.
-    """
-    try:
-        yield
-    except BalerEnergyError:
-        raise
-    except MemoryError as error:
-        raise InputError(f"{path}: does not fit into the memory of this machine. Use a part of the file.") from error
-    except Exception as error:
-        what = f"{type(error).__name__}: {str(error)[:200]}"
-        raise InputError(f"{path}: is damaged ({what}). Export it again, or leave it out.") from error
-
-
 def read_text(path: Path) -> str:
     r"""Read a text file: UTF-8 with or without a byte-order mark, or UTF-16 with one; lines end in ``\n``.
 
@@ -71,13 +50,8 @@ def read_text(path: Path) -> str:
     InputError
         The file is missing, unreadable, no regular file, larger than `LARGEST_BYTES`, or not text.
     """
-    try:
-        if path.exists() and not path.is_file():  # /dev/zero does not end, and a pipe may never start
-            raise InputError(f"{path} cannot be read: it is a folder, a pipe or a device, not a file.")
-        with path.open("rb") as file:
-            raw = file.read(LARGEST_BYTES + 1)
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
+    with refusing_damage(path, "text file"), path.open("rb") as file:
+        raw = file.read(LARGEST_BYTES + 1)
     if len(raw) > LARGEST_BYTES:
         raise InputError(f"{path}: is larger than {LARGEST_BYTES // 2**20} MiB. Cut out the part that is needed.")
     utf_16 = raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))

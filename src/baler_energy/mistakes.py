@@ -25,8 +25,6 @@ def mistakes(error: ValidationError, whole: str) -> Iterator[str]:
 
 def explain(error: Any, whole: str = "study") -> str:
     """Describe a mistake in one line: key (`whole` if it has none), value, what is allowed."""
-    if error["type"] == "json_invalid":
-        return str(error["msg"])
     place = [part for part in error["loc"] if isinstance(part, int) or not _MEMBER.search(part)]
     key = ".".join(map(str, place)) or whole
     if error["type"] == "extra_forbidden":

@@ -15,9 +15,8 @@ from pydantic import (
     model_validator,
 )
 
-from baler_energy.damage import check_regular
 from baler_energy.errors import InputError
-from baler_energy.files import write_json
+from baler_energy.files import read_json, write_json
 from baler_energy.mistakes import mistakes, shortened
 from baler_energy.vocabulary import MACHINE_LIMIT_W, Evidence, Flag, MeterName, Operation, Quantity, check_component
 
@@ -202,11 +201,8 @@ class Measurement(RecordPart):
         InputError
             The file is missing or not a record, or a value is impossible; the message names its key.
         """
-        check_regular(path)
         try:
-            record = cls.model_validate_json(path.read_bytes())
-        except OSError as error:
-            raise InputError(f"{path}: cannot be read: {error.strerror}.") from error
+            record = cls.model_validate(read_json(path))
         except ValidationError as error:
             listed = "; ".join(mistakes(error, "record"))
             raise InputError(f"{path}: is not a measurement record. Delete it and run again. {listed}.") from error

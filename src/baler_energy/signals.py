@@ -1,17 +1,23 @@
 """How a process of ours ends when it is asked to: everything is closed and removed, and its children end first."""
 
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
-__all__ = ["Terminated", "end_tree", "handle_in_thread", "handling", "terminable"]
+__all__ = ["Terminated", "end_tree", "guarding", "handle_in_thread", "handling", "terminable"]
 
-#: What asks a process to end: `kill`, SLURM and containers (SIGTERM), and a terminal that is closed (SIGHUP).
-_REQUESTS = (signal.SIGTERM, signal.SIGHUP)
+#: What asks a process to end: `kill`, SLURM and containers (SIGTERM), a terminal that is closed (SIGHUP), its Ctrl-\\
+#: (SIGQUIT), and batch systems before a job's time is over (SIGUSR1, SIGUSR2).
+_REQUESTS = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 #: How long a process may take to end after SIGTERM, before it is killed (s). Containers allow ten seconds in all.
 _GRACE_S = 5.0
+#: Reads numbers of processes, each in place of the one before (an empty line: none). When its input is closed, which a
+#: process that was killed does, too, it ends the last of them. A shell, as it starts at once and takes little memory.
+_GUARD = 'while read -r pid; do last=$pid; done; [ -z "$last" ] || exec "$0" -P -m baler_energy.signals "$last"'
 
 
 class Terminated(BaseException):
@@ -86,3 +92,29 @@ def end_tree(pid: int) -> None:
                 end(process)
         with suppress(KeyboardInterrupt):  # impatience only shortens the wait
             _, left = psutil.wait_procs(left, timeout=_GRACE_S)
+
+
+@contextmanager
+def guarding() -> Iterator[Callable[[int | None], None]]:
+    """Run a process that ends a command if this process is killed (SIGKILL), and so can do nothing itself.
+
+    Yields
+    ------
+    callable
+        Takes the number of the process that must not outlive this one; None: there is none any more.
+    """
+    command = ["sh", "-c", _GUARD, sys.executable]
+    # In a session of its own, so that no signal to this process's group or terminal ends it first.
+    with subprocess.Popen(command, stdin=subprocess.PIPE, bufsize=0, start_new_session=True) as guard:
+        assert guard.stdin is not None
+        pipe = guard.stdin
+
+        def guard_from(pid: int | None) -> None:
+            with suppress(BrokenPipeError):  # somebody has killed it
+                pipe.write(f"{pid or ''}\n".encode())
+
+        yield guard_from
+
+
+if __name__ == "__main__":
+    end_tree(int(sys.argv[1]))

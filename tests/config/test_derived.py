@@ -76,3 +76,17 @@ def test_the_example_of_the_documentation_is_valid(repository: Path) -> None:
 def test_a_declaration_is_checked_without_a_study() -> None:
     with pytest.raises(ValidationError):
         Derived(ratio=("a", "b", "c"))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"m": {"ratio": ["a", "b"]}, "m": {"sum": ["a", "b"]}}', "the key 'm' occurs more than once"),
+        ('{"m": {"sum": ["a", "b"], "sum": ["a", "c"]}}', "the key 'sum' occurs more than once"),
+        ("{", "derived: is not valid JSON"),
+        ('{"m": {}}', "derived: m: set exactly one of"),
+    ],
+)
+def test_a_declaration_of_the_command_line_is_checked(text: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        read_derived(text)

@@ -3,6 +3,7 @@
 import hashlib
 import itertools
 from pathlib import Path
+from xml.etree import ElementTree
 
 import matplotlib.colors
 import pytest
@@ -108,3 +109,11 @@ def test_value_ticks_that_would_touch_are_thinned() -> None:
     panel = Figure().subplots()
     style.value_ticks(panel, [*range(100, 111), 10_000])
     assert list(panel.get_xticks()) == [100.0, 10_000.0]
+
+
+def test_any_name_can_be_drawn() -> None:
+    figure = Figure(figsize=(4, 2))
+    names = ["a\x01b", "p\x1b[31mq", "x\ny", "--", "-->", "<&>", "$\\frac{", "\ufffe"]
+    figure.subplots().set_yticks(range(len(names)), [style.plain(name) for name in names])
+    drawn = ElementTree.fromstring(style.svg(figure))
+    assert drawn.tag.endswith("svg")

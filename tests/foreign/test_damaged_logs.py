@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from baler_energy.cli import main
-from baler_energy.errors import InputError
+from baler_energy.errors import InputError, UnavailableError
 from baler_energy.foreign import detect, read_foreign
 from baler_energy.foreign.detect import read_file
 
@@ -24,7 +24,7 @@ def test_a_mutated_file_is_read_or_refused_in_one_message(kind, texts, tmp_path,
             windows = read_file(path)
         except InputError as error:
             # No mutation needs the handler for what nobody thought of.
-            assert str(error).startswith(str(path)) and "is damaged (" not in str(error) and len(str(error)) < 1000
+            assert str(error).startswith(str(path)) and "is truncated" not in str(error) and len(str(error)) < 1000
         else:
             read += 1
             assert all(value.reason or value.value >= 0 for window in windows for value in window.values)
@@ -41,20 +41,24 @@ def test_mutated_files_through_the_command_line(texts, tmp_path, mutations, caps
         code = main(["import", *map(str, paths), "--out", str(tmp_path / "out")])
         said = capsys.readouterr().err
         assert code == 0 if not said else code == 2 and any(str(path) in said for path in paths)
-        assert "Traceback" not in said and "is damaged (" not in said
+        assert "Traceback" not in said and "is truncated" not in said
         codes.add(code)
     assert codes == {0, 2}
 
 
 def test_an_error_that_nobody_thought_of_is_one_message(write, monkeypatch):
     path = write("codecarbon")
-    for error, words in ((RuntimeError("x"), "is damaged (RuntimeError: x)"), (MemoryError(), "does not fit into")):
+    known = "is truncated, damaged or not a valid result of another tool (x). Export it again, or leave it out."
+    for error, kind, words in (
+        (RuntimeError("x"), InputError, known),
+        (MemoryError(), UnavailableError, "needs more memory than there is"),
+    ):
 
         def fail(*_: object, error: Exception = error) -> None:
             raise error
 
         monkeypatch.setattr(detect, "read_text", fail)
-        with pytest.raises(InputError, match=r"codecarbon\.txt") as caught:
+        with pytest.raises(kind, match=r"codecarbon\.txt") as caught:
             read_foreign([path])
         assert words in str(caught.value)
 

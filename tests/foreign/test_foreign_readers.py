@@ -452,7 +452,7 @@ def test_missing_file_folder_repeated_file_and_no_file(write, tmp_path):
         read_foreign([tmp_path / "absent.csv"])
     with pytest.raises(InputError, match="cannot be read"):
         read_foreign([tmp_path])
-    with pytest.raises(InputError, match="/dev/zero cannot be read: it is a folder, a pipe or a device"):
+    with pytest.raises(InputError, match="/dev/zero: cannot be read: it is not a file, but a folder, pipe or device"):
         read_foreign([Path("/dev/zero")])
     path = write("eco2ai")
     with pytest.raises(InputError, match="given twice"):

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -124,3 +125,11 @@ def test_a_block_of_another_width(tmp_path: Path) -> None:
         open_sink(tmp_path / "a.npz", NAMES, DTYPES, {"format": "table"}, {}) as sink,
     ):
         sink.write(Block(np.ones((2, 2))))
+
+
+def test_many_columns_of_different_lengths_are_one_short_message(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        for number in range(300):
+            file[f"column-{number:04}"] = np.zeros(5 + number % 2)
+    said = fails(tmp_path / "a.h5")
+    assert "column-0000 has 5, column-0001 has 6" in said and "and 280 more" in said

@@ -283,3 +283,19 @@ def test_gpus_are_described(nvml):
     device = {"index": 0, "name": "Simulated GPU", "uuid": "GPU-0", "memory_bytes": 2**34, "driver": "999.1"}
     how = {"compute_mode": "default", "accounting": False, "virtualisation": "none", "not_attributable": []}
     assert describe_gpus(nvml()) == [device | how]
+
+
+def test_a_gpu_that_cannot_be_described_after_the_window_loses_no_run(nvml, monkeypatch):
+    library = nvml()
+
+    def lost(*_):
+        raise library.NVMLError("GPU is lost")
+
+    monkeypatch.setattr(library, "nvmlDeviceGetName", lost, raising=False)
+    monkeypatch.setattr(library, "nvmlDeviceGetComputeMode", lambda _: 99, raising=False)
+    monkeypatch.setattr(library, "nvmlDeviceGetVirtualizationMode", lambda _: None, raising=False)
+    monkeypatch.setattr(library, "nvmlDeviceGetUUID", lost, raising=False)
+    monkeypatch.setattr(library, "nvmlShutdown", lost, raising=False)
+    (found,) = describe_gpus(library)
+    assert found["name"] == "unknown" and found["memory_bytes"] == 2**34
+    assert found["uuid"] is found["compute_mode"] is found["virtualisation"] is None

@@ -208,6 +208,8 @@ def careful() -> Iterator[None]:
 def test_all_users_can_use_a_lock_whatever_the_umask(tmp_path, careful):
     with MachineLock(tmp_path / "lock"):
         assert mode(tmp_path / "lock") == 0o644
+    with MachineLock(tmp_path / "new" / "folder" / "lock"):
+        assert mode(tmp_path / "new") == mode(tmp_path / "new" / "folder") == 0o755
 
 
 def test_a_lock_of_an_earlier_version_is_opened_to_all_but_no_file_with_contents_is(tmp_path):

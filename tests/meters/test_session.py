@@ -1,5 +1,6 @@
 """The measured window."""
 
+import json
 import time
 
 import pytest
@@ -292,6 +293,36 @@ def test_baselines_are_shared_within_their_lifetime(replay, settings, tmp_path, 
     assert not first.shared
     assert second.shared
     assert second.readings == first.readings
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("duration_s", 1e300),
+        ("duration_s", -1.0),
+        ("start", "9999-12-31T23:59:59Z"),
+        ("readings", [{}]),
+        ("readings", -2.0),
+        (None, None),
+    ],
+)
+def test_a_stored_baseline_that_cannot_be_is_measured_again(replay, settings, tmp_path, monkeypatch, key, value):
+    monkeypatch.setattr("baler_energy.meters.contamination._machine_cpu_s", lambda: 0.0)  # nothing else runs
+    shared = settings(idle_s=0.05, idle_cache=tmp_path / "idle", idle_lifetime_s=600.0)
+    with Session([replay([2.0, 60.0])], shared) as session:
+        session.run(work)
+    (path,) = (tmp_path / "idle").iterdir()
+    stored = json.loads(path.read_text())
+    if key is None:
+        stored["idle"] = "damaged"
+    elif value == -2.0:
+        stored["idle"]["readings"][0]["value"] = value
+    else:
+        stored["idle"][key] = value
+    path.write_text(json.dumps(stored))
+    with Session([replay([3.0, 60.0])], shared) as session:
+        idle = session.run(work).idle
+    assert not idle.shared and idle.readings[0].value == pytest.approx(3.0 / idle.duration_s)
 
 
 def test_a_disturbed_baseline_is_not_shared(replay, settings, tmp_path, monkeypatch, capsys):

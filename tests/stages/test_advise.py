@@ -385,6 +385,13 @@ def test_a_page_that_cannot_be_written_is_refused_before_any_work(jets, tmp_path
     assert {path.name for path in tmp_path.iterdir()} == {"folder", "file"}
 
 
+def test_the_page_does_not_replace_the_file(jets, tmp_path, monkeypatch, capfd):
+    (tmp_path / "mine.parquet").symlink_to(jets)
+    monkeypatch.setattr(sampling, "sample_file", lambda *_, **__: pytest.fail("the file was read"))
+    assert main(["advise", str(jets), "--html", str(tmp_path / "mine.parquet")]) == 2
+    assert "mine.parquet: would be replaced, but is the file to read" in capfd.readouterr().err
+
+
 @pytest.mark.parametrize("error", ["0", "1", "-0.1", "nan", "much"])
 def test_an_error_is_a_share(stage, jets, error):
     with pytest.raises(SystemExit):

@@ -33,12 +33,12 @@ def test_each_figure_is_there_or_has_a_reason(dataset: Path, tmp_path: Path, cap
 
 
 def test_stale_figures_are_removed_and_nothing_else(dataset: Path, tmp_path: Path) -> None:
-    for name in ("meters.svg", "meters.png", "older.svg", "notes.txt"):
+    for name in ("meters.svg", "meters.png", "mine.svg", "notes.txt"):
         (tmp_path / name).write_text("old")
     figures.figures(dataset, "trust", tmp_path)
     names = {path.name for path in tmp_path.iterdir()}
-    assert not {"meters.svg", "meters.png", "older.svg"} & names
-    assert {"notes.txt", "timeseries.svg"} <= names
+    assert not {"meters.svg", "meters.png"} & names
+    assert {"mine.svg", "notes.txt", "timeseries.svg"} <= names
 
 
 def test_a_missing_dataset_is_named(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

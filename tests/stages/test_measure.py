@@ -214,3 +214,38 @@ def test_an_interrupt_leaves_no_partial_file(tmp_path):
     assert process.returncode == 130
     assert "Traceback" not in message
     assert not out.parent.exists()
+
+
+def test_the_command_does_not_outlive_a_killed_measurement(tmp_path):
+    words = ["measure", "--meters", "process", "--idle-s", "0", "--"]
+    command = ["sh", "-c", "sleep 600 & echo $$ $! > part; mv part pids; wait"]
+    with subprocess.Popen([sys.executable, "-m", "baler_energy.cli", *words, *command], cwd=tmp_path) as process:
+        deadline_s = time.monotonic() + 600
+        while not (tmp_path / "pids").exists() and time.monotonic() < deadline_s:
+            time.sleep(0.02)
+        process.kill()
+    pids = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
+    assert len(pids) == 2
+    while any(map(alive, pids)) and time.monotonic() < deadline_s:
+        time.sleep(0.02)
+    assert not any(map(alive, pids))
+
+
+def test_a_record_is_written_even_if_nobody_reads_the_summary(tmp_path):
+    read, write = os.pipe()
+    os.close(read)
+    words = ["measure", "--out", "m.json", "--meters", "process", "--idle-s", "0", "--", "true"]
+    with os.fdopen(write, "wb") as closed:
+        command = [sys.executable, "-u", "-m", "baler_energy.cli", *words]
+        done = subprocess.run(command, cwd=tmp_path, stdout=closed, stderr=subprocess.PIPE, text=True, timeout=600)
+    assert done.returncode == 1 and "Broken pipe" in done.stderr
+    assert Measurement.read(tmp_path / "m.json").iterations == 1
+
+
+def test_a_command_with_a_file_name_that_is_not_utf_8(meters, settings, tmp_path):
+    name = os.fsdecode(b"\xe9v\xe9nements.root")
+    record = stage.measure(["touch", str(tmp_path / name)], meters, settings)
+    assert (tmp_path / name).exists()
+    assert record.parameters["command"] == f"touch {tmp_path}/\ufffdv\ufffdnements.root"
+    record.write(tmp_path / "m.json")
+    assert Measurement.read(tmp_path / "m.json").parameters == record.parameters

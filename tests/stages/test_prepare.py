@@ -69,6 +69,28 @@ def test_a_table_does_not_get_the_name_of_the_held_out_rows(fixtures: Path, tmp_
     assert len(Table.read(tmp_path / prepare.HELD_OUT).data) == 50
 
 
+@pytest.mark.parametrize("name", ["mine.npz", "held-out.npz", "link.npz"])
+def test_the_input_is_not_replaced(fixtures: Path, tmp_path: Path, name: str) -> None:
+    source = tmp_path / ("mine.npz" if name == "link.npz" else name)
+    source.write_bytes(before := (fixtures / "jets.npz").read_bytes())
+    if name == "link.npz":
+        (tmp_path / name).symlink_to(source)
+    out = tmp_path / ("table.npz" if name == prepare.HELD_OUT else name)
+    for inputs in (("--input", source), ("--input", fixtures / "jets.npz", source, "--generated")):
+        with pytest.raises(InputError, match="would be replaced, but is the file to read"):
+            run(*inputs, "--rows", "10", "--held-out", "0.2", "--out", out)
+    assert source.read_bytes() == before and not (tmp_path / "table.npz").exists()
+
+
+@pytest.mark.parametrize("name", ["table.json", "held-out.npz"])
+def test_all_files_are_checked_before_the_work(fixtures: Path, tmp_path: Path, monkeypatch, name: str) -> None:
+    (tmp_path / name).mkdir()
+    monkeypatch.setattr(prepare, "tables_from_file", lambda *_, **__: pytest.fail("the file was read"))
+    options = ("--rows", "10", "--held-out", "0.2", "--out", tmp_path / "table.npz")
+    with pytest.raises(InputError, match=rf"{name}: is a folder"):
+        run("--input", fixtures / "jets.npz", *options)
+
+
 def test_generated_shards(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for seed in (1, 2):
         toy.generate(40, seed).write(tmp_path / f"s{seed}.npz")

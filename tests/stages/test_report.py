@@ -175,6 +175,8 @@ HOSTILE = (
     "literal::",
     "   indented",
     "__ https://example.org",
+    "javascript:alert(1)",
+    "data:text/html;base64,eA==",
     "half \ud800 of a character",
     "\u6f22\u5b57",
     "",
@@ -188,7 +190,7 @@ def test_text_of_a_record_stays_text_in_the_report(text: str) -> None:
     assert len(escaped.splitlines()) <= 1
     source = f"{overview._heading(text or 'x', '=')}\n\n{escaped}\n\n- {escaped}\n- second\n\n{escaped}, and more"
     body = publish_parts(overview.escape_jinja(source), writer="html")["html_body"]
-    for unwanted in ("<script", "system-message", "<img", "root:", "<pre", "<dl", "<b>"):
+    for unwanted in ("<script", "system-message", "<img", "root:", "<pre", "<dl", "<b>", "href"):
         assert unwanted not in body, (text, body)
     words = html.unescape(re.sub(r"<[^>]*>", "", body))
     shown = " ".join(re.sub("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]", " ", text).split())

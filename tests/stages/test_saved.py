@@ -121,3 +121,11 @@ def test_a_state_that_cannot_be_used_is_reported_and_removed(stage, pipeline, tm
     assert not (tmp_path / STATE).exists()
     record = Measurement.read(tmp_path / "measurement.json")
     assert Flag.RESUMED not in record.flags and record.results["epochs_run"] == 2
+
+
+def test_a_state_that_cannot_be_saved_does_not_end_the_training(stage, pipeline, tmp_path, capfd):
+    (tmp_path / STATE).symlink_to("/dev/full")
+    options = ("--epochs", 2, "--save-every-s", 0.001)
+    stage("train", "--data", pipeline.table, "--out", tmp_path, *options)
+    assert f"{STATE}: the state could not be saved (No space left on device)" in capfd.readouterr().err
+    assert Measurement.read(tmp_path / "measurement.json").results["epochs_run"] == 2

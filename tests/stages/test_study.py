@@ -14,6 +14,7 @@ import psutil
 import pytest
 import yaml
 
+from baler_energy.errors import BalerEnergyError
 from baler_energy.stages import study
 
 #: A guard against hangs (s).
@@ -188,3 +189,45 @@ def test_results_that_cannot_be_written_are_refused(start, tmp_path):
     assert refused.wait(LIMIT_S) == 2
     assert "results/tiny: cannot be written: Not a directory" in refused.communicate()[0]
     assert not (tmp_path / "started").exists()
+
+
+# jobs that a killed Snakemake left in SLURM
+
+
+@pytest.fixture
+def clients(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
+    """Return a function that installs scripts as SLURM's commands, in whose folder the test runs."""
+    monkeypatch.chdir(tmp_path)
+
+    def install(squeue: str, scancel: str) -> None:
+        for name, script in (("squeue", squeue), ("scancel", scancel)):
+            path = tmp_path / "bin" / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(f"#!/bin/sh\n{script}\n")
+            path.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
+
+    return install
+
+
+def test_jobs_in_slurm_are_cancelled_and_awaited(clients, tmp_path, capsys):
+    listed = f"echo '7|rule_train|{tmp_path}'; echo '8|rule_train|/elsewhere'; echo '9|mine|{tmp_path}'"
+    clients(f"[ -e ended ] || {{ {listed}; }}; [ ! -e cancelled ] || touch ended", 'echo "$@" > cancelled')
+    study._cancel_orphans()
+    assert (tmp_path / "cancelled").read_text() == "7\n"
+    said = capsys.readouterr().err
+    assert "Cancelling SLURM jobs of a killed run: 7." in said and "Waiting for SLURM to end 7." in said
+
+
+def test_jobs_in_slurm_that_cannot_be_cancelled_are_an_error_with_a_way_out(clients, tmp_path):
+    clients(f"echo '7|rule_train|{tmp_path}'", "echo 'Access denied' >&2; exit 1")
+    with pytest.raises(BalerEnergyError, match=r"SLURM jobs 7 .* scancel failed: Access denied\. Cancel them"):
+        study._cancel_orphans()
+
+
+def test_a_slurm_that_does_not_answer_is_reported(clients, tmp_path, monkeypatch, capsys):
+    clients("exec sleep 60", "touch cancelled")
+    monkeypatch.setattr(study, "_CLIENT_LIMIT_S", 0.2)
+    study._cancel_orphans()
+    assert "SLURM could not be asked for jobs of a killed run: squeue did not answer" in capsys.readouterr().err
+    assert not (tmp_path / "cancelled").exists()

@@ -240,3 +240,20 @@ def test_recommended_sets_what_is_not_given(stage, pipeline, tmp_path):
     record = Measurement.read(tmp_path / "b" / "measurement.json")
     expected = {"precision": "float64", "epochs": 1, "schedule": "plateau", "engine": "fast", "start": "pca"}
     assert expected.items() <= record.parameters.items(), "options have priority, also in front and at their defaults"
+
+
+@pytest.mark.parametrize("name", ["checkpoint.pt", "history.parquet", "samples.parquet", "measurement.json"])
+def test_what_cannot_be_written_is_refused_before_the_training(stage, pipeline, tmp_path, monkeypatch, name):
+    (tmp_path / name).mkdir()
+    monkeypatch.setattr("baler_energy.meters.session.Session.run", lambda *_, **__: pytest.fail("it was trained"))
+    with pytest.raises(InputError, match=f"{name}: is a folder"):
+        stage("train", "--data", pipeline.table, "--out", tmp_path)
+
+
+def test_a_meter_that_cannot_be_prepared_loses_no_run(stage, pipeline, tmp_path, monkeypatch):
+    def fail(meter):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("baler_energy.meters.process.ProcessMeter.prepare", fail)
+    stage("train", "--data", pipeline.table, "--out", tmp_path, "--epochs", 1)
+    assert Measurement.read(tmp_path / "measurement.json").readings

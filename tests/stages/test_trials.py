@@ -210,6 +210,23 @@ def test_an_error_that_overflows_is_infinite(ticking: Make, monkeypatch: pytest.
     assert trials.error_of(trials.trainable()[0]) == float("inf")
 
 
+def test_a_trained_codec_that_cannot_store_a_row_misses_the_goal_and_the_others_are_compared(
+    ticking: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trials = ticking(1e9, Goal(0.05, "nrmse"))
+    measure = Trials.measured
+
+    def measured(self: Trials, point: PointOptions) -> list[dict[str, Any]]:
+        if point.transform == "pca":
+            raise InputError("table.baler: Column 'c0' cannot be decoded in row 3.")
+        return measure(self, point)
+
+    monkeypatch.setattr(Trials, "measured", measured)
+    rows, missed = advise(trials)
+    assert missed == dict.fromkeys(("pca 1/1", "pca 1/2", "pca 1/4"), float("inf"))
+    assert {row["transform"] for row in cast(Any, rows)} == {"identity", "baler"}
+
+
 def test_a_training_without_time_for_its_packings_is_late_and_not_missed(
     ticking: Make, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

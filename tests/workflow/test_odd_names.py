@@ -14,7 +14,17 @@ import pytest
 pytestmark = pytest.mark.long
 
 #: LaTeX, options, wildcards and path variables of Snakemake, quotes, variables and commands of a shell, formulas.
-COLUMNS = ("p_{T} [GeV]", "-m", "$\\eta$", 'it\'s "q" $HOME', "<results>", "`touch pwned`", "=1+1", "{wildcards.x}")
+COLUMNS = (
+    "p_{T} [GeV]",
+    "-m",
+    "--",
+    "$\\eta$",
+    'it\'s "q" $HOME',
+    "<results>",
+    "`touch pwned`",
+    "=1+1",
+    "{wildcards.x}",
+)
 #: The same in a path, which contains no slash.
 ODD = "{T} <x> 'a' \"b\" $HOME;`touch pwned`"
 

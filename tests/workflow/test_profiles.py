@@ -34,7 +34,7 @@ def jobs(said: str) -> dict[str, list[dict[str, str]]]:
 def test_the_default_profile_takes_nothing_from_slurms(repository):
     default, slurm = profile(repository, "default"), profile(repository, "slurm")
     assert not set(default) & set(slurm)
-    assert default == {"keep-going": True, "rerun-incomplete": True}
+    assert default == {"keep-going": True, "rerun-incomplete": True, "force-use-threads": True}
 
 
 def test_slurm_resolves_the_resources_of_every_job(workspace):

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from baler_energy.analysis.carbon import carbon_intensity_g_per_kwh, co2e_kg, country_intensities_g_per_kwh
+from baler_energy.damage import refusing_damage
 from baler_energy.errors import InputError
-from baler_energy.logs import Cells, column, header, moment, one_message, read_text, records
+from baler_energy.logs import Cells, column, header, moment, read_text, records
 
 __all__ = ["Electricity", "HourlyIntensity", "electricity_rows", "read_intensity_csv"]
 
@@ -180,7 +181,7 @@ def read_intensity_csv(path: Path) -> HourlyIntensity:
     InputError
         The file is missing or not valid; the message names the row and what is allowed.
     """
-    with one_message(path):
+    with refusing_damage(path, "series of carbon intensity", "Export it again, or leave it out."):
         text = read_text(path)
         if not text.strip():
             raise _no_hours(path)

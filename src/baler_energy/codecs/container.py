@@ -23,6 +23,7 @@ same bytes.
 """
 
 import io
+import itertools
 import json
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -252,7 +253,8 @@ class Reader:
             if version == VERSION:
                 self.facts = _facts(header, archive)
                 self._blocks = _block_sizes(header, self.facts)
-                self.rows = sum(rows for rows, _, _ in self._blocks)
+                # Number of the first row of each block, and of all rows.
+                *self.first_rows, self.rows = itertools.accumulate((rows for rows, _, _ in self._blocks), initial=0)
                 return
         raise InputError(f"{path}: has format version {version!r}, but this program reads {VERSION}. Compress again.")
 

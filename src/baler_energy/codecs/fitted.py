@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from baler_energy.codecs.normalisation import Normalisation
 from baler_energy.errors import InputError
 
-__all__ = ["Fitted", "check_columns", "check_finite", "finite_latents"]
+__all__ = ["Fitted", "check_columns", "check_decoded", "check_finite", "finite_latents"]
 
 
 class Fitted(Protocol):
@@ -109,6 +109,27 @@ def finite_latents(
         _refuse_row(data, int(np.argmin(np.isfinite(latents).all(axis=1))), fitted, first_row)
     zeroed: NDArray[np.floating] = np.nan_to_num(latents, nan=0.0, posinf=0.0, neginf=0.0)
     return zeroed
+
+
+def check_decoded(data: NDArray[np.float64], fitted: Fitted, first_row: int) -> None:
+    """Refuse decoded values (rows, columns) that are not finite, as a decoder gives for rows unlike its training's.
+
+    Raises
+    ------
+    InputError
+        One is NaN or infinite; the message names the column and the row, counted from `first_row`.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(data.sum()):
+            return
+    bad = np.argwhere(~np.isfinite(data))
+    if len(bad):
+        row, column = bad[0]
+        raise InputError(
+            f"Column {fitted.names[column]!r} cannot be decoded in row {first_row + row} (counting from 0), where the "
+            "decoder overflows. Compress the original again without such rows, or with an error bound (--packing "
+            "bound-0.01), which keeps their values."
+        )
 
 
 def _refuse_row(data: NDArray[np.float64], row: int, fitted: Fitted, first_row: int = 0) -> NoReturn:

@@ -77,7 +77,8 @@ class Normalisation:
     def restore(self, scaled: Floats) -> Floats:
         """Undo `normalise` (rows, columns); columns that were constant in training get that value back exactly."""
         minimum, column_range = self.features
-        result: Floats = scaled * column_range + minimum
+        with np.errstate(over="ignore", invalid="ignore"):  # `check_decoded` refuses what overflows
+            result: Floats = scaled * column_range + minimum
         return result
 
 

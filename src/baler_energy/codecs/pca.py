@@ -91,7 +91,8 @@ class Pca:
 
     def decode(self, latents: NDArray[Any]) -> Floats:
         """Decode latents (rows, latent) to values (rows, columns), not yet rounded to the native types."""
-        return self.normalisation.restore(product(np.asarray(latents, np.float64), self.components) + self.mean)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return self.normalisation.restore(product(np.asarray(latents, np.float64), self.components) + self.mean)
 
     def write(self, path: Path) -> None:
         """Write to a file (npz), atomically."""

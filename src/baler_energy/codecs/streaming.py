@@ -21,7 +21,7 @@ from baler_energy.codecs.container import Reader, Sizes, StoredBlock, Writer
 from baler_energy.codecs.corrections import Bound, Corrections
 from baler_energy.codecs.engines.base import Asked, Work
 from baler_energy.codecs.facts import Facts
-from baler_energy.codecs.fitted import Fitted, check_columns, finite_latents
+from baler_energy.codecs.fitted import Fitted, check_columns, check_decoded, finite_latents
 from baler_energy.codecs.native import round_to_native
 from baler_energy.codecs.normalisation import lost_warning
 from baler_energy.codecs.packing import Packing
@@ -146,7 +146,7 @@ class StreamingCodec:
         Raises
         ------
         InputError
-            The file is damaged, or was written with another checkpoint.
+            The file is damaged or was written with another checkpoint, or a decoded value is not finite.
         """
         content = Reader(path)
         facts, rows = content.facts, 0
@@ -156,16 +156,18 @@ class StreamingCodec:
         layout = facts.layout or {"format": facts.file_format}
         # What cannot be written is what the compressed file asks for.
         with naming(path), open_sink(out, facts.names, facts.dtypes, layout, origin) as sink:
-            for block in self._spread(lambda unpack: self._restored(unpack(), bound), content.packed_blocks()):
+            packed = zip(content.packed_blocks(), content.first_rows, strict=True)
+            for block in self._spread(lambda one: self._restored(one[0](), bound, one[1]), packed):
                 sink.write(block)
                 rows += len(block.data)
         return rows
 
-    def _restored(self, block: StoredBlock, bound: Bound | None) -> Block:
+    def _restored(self, block: StoredBlock, bound: Bound | None, first_row: int) -> Block:
         data = self.decode(*block.arrays)
         if bound and block.corrections:
             bound.restore(data, block.corrections)
         elif self.fitted.latent is not None:
+            check_decoded(data, self.fitted, first_row)
             round_to_native(data, self.fitted.dtypes)
         # Without a transform the arrays are the columns, of which float64 may round some.
         wide = rounded(block.arrays) if self.fitted.latent is None else {}

@@ -3,6 +3,7 @@
 PyTorch itself does not compare the checksums of such a file, which is a zip.
 """
 
+import io
 import math
 import pickle
 import zipfile
@@ -14,8 +15,9 @@ from typing import Any
 import torch
 
 from baler_energy.damage import check_members, refusing_damage
+from baler_energy.files import atomic_path
 
-__all__ = ["read_tensors"]
+__all__ = ["read_tensors", "write_tensors"]
 
 #: Most values of a file, apart from those in tensors.
 _MOST_VALUES = 10_000_000
@@ -60,3 +62,12 @@ def _count(item: Any, known: dict[int, float]) -> float:
         parts = item if isinstance(item, list | tuple | set) else pairs
         known[id(item)] = 1 + sum(_count(part, known) for part in parts)
     return known[id(item)]
+
+
+def write_tensors(path: Path, content: Any) -> None:
+    """Write with ``torch.save``, whole or not at all; the same content gives the same bytes."""
+    # In memory first: torch would store a (temporary) name in the file, and turns a full disk into an error of its own.
+    whole = io.BytesIO()
+    torch.save(content, whole)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(whole.getbuffer())

@@ -6,6 +6,7 @@ from pydantic import Field, StringConstraints, TypeAdapter, ValidationError, mod
 
 from baler_energy.config.parameters import Config, Name
 from baler_energy.errors import InputError
+from baler_energy.files import from_json
 
 __all__ = ["Derived", "DerivedQuantities", "read_derived"]
 
@@ -85,12 +86,14 @@ def read_derived(text: str) -> DerivedQuantities:
     Raises
     ------
     InputError
-        The text is not valid.
+        The text is not valid, or a key occurs twice in it.
     """
     try:
-        found: dict[str, Derived] = TypeAdapter(DerivedQuantities).validate_json(text)
+        found: dict[str, Derived] = TypeAdapter(DerivedQuantities).validate_python(from_json(text))
     except ValidationError as error:
         mistake = error.errors(include_url=False)[0]
         place = "".join(f"{part}: " for part in mistake["loc"])
         raise InputError(f"derived: {place}{mistake['msg'].removeprefix('Value error, ')}.") from error
+    except ValueError as error:
+        raise InputError(f"derived: is not valid JSON ({error}).") from error
     return found

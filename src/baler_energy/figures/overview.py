@@ -102,7 +102,8 @@ def overview(tables: Tables, study: str, left_out: Mapping[str, Mapping[str, str
 def escape_rst(text: str) -> str:
     """Escape what reStructuredText would read as markup, and make one line of it, so that it cannot begin a block."""
     line = _BREAKS.sub(" ", text).strip()
-    escaped = re.sub(r"([\\`*_|<>\[\]]|:(?=:))", r"\\\1", line)
+    # A colon in a word makes a link of it, also of javascript:...
+    escaped = re.sub(r"([\\`*_|<>\[\]]|:(?=\S))", r"\\\1", line)
     return f"\\{escaped}" if _BLOCK.match(escaped) else escaped
 
 

@@ -2,6 +2,7 @@
 
 import io
 import math
+import re
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -65,6 +66,9 @@ LINES: dict[str, str] = {Evidence.MEASURED: "-", Evidence.MODELLED: "--", Eviden
 HATCHES: dict[str, str] = {Evidence.MEASURED: "", Evidence.MODELLED: "////", Evidence.UNKNOWN: "...."}
 
 CO2E = "CO$_2$e"
+
+#: Characters that XML, and so SVG, does not allow; a name of a column can have them.
+_UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 #: Ticks within a decade without a gap of more than 0.31 decades.
 _EVEN = (1.0, 2.0, 4.0, 6.0, 8.0)
@@ -145,8 +149,8 @@ def open_mark(colour: str, marker: str = "o") -> dict[str, Any]:
 
 
 def plain(text: str) -> str:
-    """Text that matplotlib shows unchanged, dollar signs included."""
-    return text.replace("$", r"\$")
+    """Text that matplotlib shows unchanged, dollar signs included, without what no SVG can have."""
+    return _UNFIT.sub("?", text).replace("$", r"\$")
 
 
 def count_text(counts: Iterable[int]) -> str:

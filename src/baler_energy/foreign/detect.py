@@ -3,10 +3,11 @@
 from itertools import islice
 from pathlib import Path
 
+from baler_energy.damage import refusing_damage
 from baler_energy.errors import InputError
 from baler_energy.foreign import carbontracker, codecarbon, eco2ai, pyjoules, zeus
 from baler_energy.foreign.rows import Window
-from baler_energy.logs import one_message, read_text
+from baler_energy.logs import read_text
 
 __all__ = ["TOOLS", "read_file"]
 
@@ -26,7 +27,7 @@ def read_file(path: Path) -> list[Window]:
         The file cannot be read, is empty, does not come from a supported tool, or has a damaged row. Whatever else
         damage makes a reader raise is such a message, too.
     """
-    with one_message(path):
+    with refusing_damage(path, "result of another tool", "Export it again, or leave it out."):
         return _read(path)
 
 

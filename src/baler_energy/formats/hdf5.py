@@ -240,7 +240,7 @@ def _of_group(source: str, group: h5py.Group, request: Request) -> tuple[tuple[s
     names, warnings = keep_numeric(source, request, chosen, others)
     lengths = {name: len(columns[name]) for name in names}
     if len(set(lengths.values())) > 1:
-        sizes = ", ".join(f"{name} has {length}" for name, length in lengths.items())
+        sizes = listing([f"{name} has {length}" for name, length in lengths.items()])
         raise InputError(
             f"{source}: the columns of {group.name} differ in length: {sizes}. Choose columns of the same length with "
             "--columns."

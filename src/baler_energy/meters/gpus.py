@@ -188,7 +188,7 @@ _COMPUTE_MODES = ("default", "exclusive_thread", "prohibited", "exclusive_proces
 
 
 def describe(library: Any, gpu: Gpu) -> dict[str, Any]:
-    """Return index, name, UUID, memory (B) and driver of a GPU, and how it is shared; null if unknown.
+    """Return index, name, UUID, memory (B) and driver of a GPU, and how it is shared; null if unknown, except the name.
 
     ``not_attributable`` lists the reasons why its energy is not only this process's; a run on it is flagged.
     """
@@ -196,19 +196,19 @@ def describe(library: Any, gpu: Gpu) -> dict[str, Any]:
     def ask(read: Callable[[], Any]) -> Any:
         try:
             value = read()
-        except library.NVMLError:
+            return _text(value) if isinstance(value, str | bytes) else value
+        except Exception:  # the library's, or from what it returns: no text, a mode that is not known
             return None
-        return _text(value) if isinstance(value, str | bytes) else value
 
     return {
         "index": gpu.index,
-        "name": ask(lambda: library.nvmlDeviceGetName(gpu.handle)),
+        "name": ask(lambda: library.nvmlDeviceGetName(gpu.handle)) or "unknown",
         "uuid": ask(lambda: library.nvmlDeviceGetUUID(gpu.handle)),
         "memory_bytes": ask(lambda: library.nvmlDeviceGetMemoryInfo(gpu.handle).total),
         "driver": ask(library.nvmlSystemGetDriverVersion),
         "compute_mode": ask(lambda: _COMPUTE_MODES[library.nvmlDeviceGetComputeMode(gpu.handle)]),
         "accounting": ask(lambda: bool(library.nvmlDeviceGetAccountingMode(gpu.handle))),
-        "virtualisation": virtualisation(library, gpu.handle),
+        "virtualisation": ask(lambda: virtualisation(library, gpu.handle)),
         "not_attributable": ask(lambda: [reason.value for reason in gpu.sharing()]),
     }
 
@@ -223,8 +223,9 @@ def describe_gpus(library: Any = None) -> list[dict[str, Any]]:
     try:
         return [describe(library, gpu) for gpu in gpus]
     finally:
-        library.nvmlShutdown()
+        with suppress(library.NVMLError):
+            library.nvmlShutdown()
 
 
 def _text(value: str | bytes) -> str:
-    return value.decode() if isinstance(value, bytes) else value
+    return value.decode(errors="replace") if isinstance(value, bytes) else value

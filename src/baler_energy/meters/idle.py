@@ -77,15 +77,17 @@ class IdleCache:
         self._key = key
 
     def load(self, lifetime_s: float, min_duration_s: float) -> Idle | None:
-        """Return the stored baseline if it is recent and long enough; a damaged file counts as missing."""
+        """Return the stored baseline if it is recent, long enough and possible; a damaged file counts as missing."""
         try:
             stored = read_json(self.path)
             if stored["key"] != self._key:
                 return None
             idle = Idle.model_validate({**stored["idle"], "shared": True})
-        except (InputError, ValidationError, KeyError, TypeError):
+            age = datetime.now(UTC) - idle.start - timedelta(seconds=idle.duration_s)
+        except (InputError, ValidationError, KeyError, TypeError, OverflowError):
             return None
-        age = datetime.now(UTC) - idle.start - timedelta(seconds=idle.duration_s)
+        if any(list(reading.impossible()) for reading in idle.readings):
+            return None
         young = timedelta(seconds=-1) <= age <= timedelta(seconds=lifetime_s)
         # Rounding of the clock may turn a baseline of 10 s into one of 9.9999 s.
         return idle if young and idle.duration_s > 0.99 * min_duration_s else None

@@ -29,7 +29,7 @@ _WAIT_S = 4 * 3600.0
 #: Time between two tries (s): `flock` itself either waits for ever or not at all.
 _PAUSE_S = 0.25
 #: flock only needs read permission, so all users can share one file.
-_MODE = 0o644
+_MODE, _FOLDER_MODE = 0o644, 0o755
 _COMMAND_CHARACTERS = 200
 
 
@@ -93,7 +93,11 @@ class MachineLock:
         # file in a shared folder. O_NOFOLLOW rejects a link, and O_NONBLOCK prevents blocking on a named pipe.
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
         try:
+            missing = [folder for folder in self.path.parents if not folder.exists()]
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            for folder in missing:  # the umask may also keep others from a new folder
+                with contextlib.suppress(PermissionError):  # another user was faster
+                    folder.chmod(_FOLDER_MODE)
             with contextlib.suppress(FileExistsError):
                 os.close(os.open(self.path, flags | os.O_CREAT | os.O_EXCL, _MODE))
             descriptor = os.open(self.path, flags)

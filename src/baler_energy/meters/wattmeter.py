@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from baler_energy.damage import refusing_damage
 from baler_energy.errors import InputError
-from baler_energy.logs import Cells, column, header, one_message, read_text, records, seconds
+from baler_energy.logs import Cells, column, header, read_text, records, seconds
 from baler_energy.meters.integration import gap_bound_j, window_energy_j
 from baler_energy.meters.plausible import disbelief
 from baler_energy.records import Idle, Reading
@@ -54,7 +55,7 @@ def read_log(path: Path, *, clock_offset_s: float = 0.0) -> Log:
     import numpy as np
 
     times, powers = list[float](), list[float]()
-    with one_message(path):
+    with refusing_damage(path, "log of a wattmeter", "Export it again, or leave it out."):
         text = read_text(path)
         time = column(path, header(text), _TIME, "'time'")
         power = column(path, header(text), _POWER, "'power_w'")

@@ -1,6 +1,7 @@
 """Stage ``advise``: find the codec that suits a file by trying codecs on a sample of it."""
 
 import argparse
+import math
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,7 +16,7 @@ from baler_energy.config.recommended import RECOMMENDED_EPOCHS
 from baler_energy.config.shown import number_text
 from baler_energy.config.texts import FILES, REMOTE, one_of
 from baler_energy.errors import InputError
-from baler_energy.files import output_file, write_text
+from baler_energy.files import output_file, refuse_source, write_text
 from baler_energy.formats import FILE_FORMATS, Request, check_request, format_of, is_url
 from baler_energy.meters.options import add_session_arguments
 from baler_energy.progress import announce
@@ -97,6 +98,8 @@ def run(args: argparse.Namespace) -> None:
     # Report an invalid request before importing anything heavy.
     check_request(args.file, request_of(args), args.format or format_of(args.file))
     goal = _goal(args)
+    if args.html is not None:
+        refuse_source(args.html, [args.file])
     limit = TimeLimit(args.limit_s)
     from baler_energy.data.sampling import sample_file
     from baler_energy.figures.advice import advice_table
@@ -115,10 +118,12 @@ def run(args: argparse.Namespace) -> None:
         codecs, missed = advise(trials)
         curves = [] if args.html is None else trials.curves(best_coder(list(codecs["packing"])))
     said = _said(codecs, missed, trials, args)
-    # Before the page, so that the results are not lost if it cannot be written.
-    print(advice_table(codecs, trials.goal).to_string(index=False), *said, sep="\n\n")
-    if args.html is not None:
-        _write_page(args.html, codecs, curves, trials, said)
+    # Neither is lost if the other cannot be written.
+    try:
+        print(advice_table(codecs, trials.goal).to_string(index=False), *said, sep="\n\n")
+    finally:
+        if args.html is not None:
+            _write_page(args.html, codecs, curves, trials, said)
 
 
 def advise(trials: "Trials") -> "tuple[pd.DataFrame, dict[str, float]]":
@@ -164,7 +169,10 @@ def advise(trials: "Trials") -> "tuple[pd.DataFrame, dict[str, float]]":
         trainable = trials.trainable()
         for point in _announced(trials.in_time(trainable), len(trainable)):
             if chosen := trials.trained(point, coder):
-                rows += trials.measured(chosen)
+                try:
+                    rows += trials.measured(chosen)
+                except InputError:  # it cannot store a row of the sample that is not among the first ones
+                    missed[point_name(point)] = math.inf
             elif point_name(point) in trials.failed:
                 continue
             elif trials.trials_over():

@@ -13,7 +13,7 @@ import numpy as np
 from baler_energy.codecs.upstream.config import Config, Folder, config_text, exact_ratio, type_list
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
-from baler_energy.files import output_folder, write_text
+from baler_energy.files import naming_target, output_folder, write_text
 from baler_energy.temporaries import temporary_folder
 
 if TYPE_CHECKING:
@@ -161,7 +161,8 @@ def _whole(folder: Folder) -> Iterator[Folder]:
         # Baler does not create folders when it runs.
         for path in (whole.losses, whole.compressed, whole.decompressed, whole.path / "output" / "plotting" / "plot"):
             path.parent.mkdir(parents=True)
-        yield whole
+        with naming_target(folder.path, whole.path):
+            yield whole
         whole.path.rename(folder.path)
 
 

@@ -1,10 +1,11 @@
 """Stage ``figures``: the figures of one chapter, as SVG and PNG."""
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
 
 from baler_energy.figures.chapters import figures_of
-from baler_energy.files import output_folder, write_json
+from baler_energy.files import discard, output_folder, write_json
 from baler_energy.progress import announce, progress
 from baler_energy.stages.file_names import LEFT_OUT
 from baler_energy.variants import CHAPTERS
@@ -66,13 +67,13 @@ def figures(dataset: Path, chapter: str, out: Path) -> dict[str, str]:
             announce(f"{figure.name} is left out: {reason}")
         else:
             drawn.add(figure.name)
-    _remove_stale(out, drawn)
+    _remove_stale(out, {figure.name for figure in chosen} - drawn)
     write_json(out / LEFT_OUT, left_out)
     return left_out
 
 
-def _remove_stale(out: Path, drawn: set[str]) -> None:
-    """Remove figures that an earlier call drew and this one did not."""
-    for path in [*out.glob("*.svg"), *out.glob("*.png")]:
-        if path.stem not in drawn:
-            path.unlink()
+def _remove_stale(out: Path, names: Iterable[str]) -> None:
+    """Remove figures that an earlier call drew; the folder may have other pictures, of the user."""
+    for name in names:
+        for suffix in (".svg", ".png"):
+            discard(out / f"{name}{suffix}")

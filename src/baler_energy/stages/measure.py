@@ -4,7 +4,7 @@ import argparse
 import shutil
 import subprocess
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from baler_energy.errors import BalerEnergyError, InputError
 from baler_energy.files import output_file
@@ -13,7 +13,7 @@ from baler_energy.meters.options import add_session_arguments, make_meters, mete
 from baler_energy.meters.session import Outcome, Session, SessionSettings
 from baler_energy.provenance import provenance
 from baler_energy.records import Measurement, Reading
-from baler_energy.signals import end_tree
+from baler_energy.signals import end_tree, guarding
 from baler_energy.sources import meter_modules, stage
 from baler_energy.vocabulary import Operation, Quantity
 
@@ -28,7 +28,7 @@ examples:
 
 The command runs once (with --repeat: until the window is long enough), without a shell. Its output is not redirected;
 the summary follows on standard output. If the command fails, its exit code is returned, and nothing is summarised or
-recorded. If `measure` is interrupted, the command ends as well.
+recorded. If `measure` is interrupted or killed, the command ends as well.
 
 Only one measurement runs at a time on a machine. The longest wait for another one is 4 hours, or
 BALER_ENERGY_LOCK_WAIT_S seconds if this environment variable is set."""
@@ -58,9 +58,9 @@ def run(args: argparse.Namespace) -> None:
     command = args.command[1:] if args.command[:1] == ["--"] else args.command
     meters = make_meters(args.meters, sample_interval_s=args.sample_interval_s)
     record = measure(command, meters, session_settings(args), repeat=args.repeat)
-    print(summary(record))
-    if args.out is not None:
+    if args.out is not None:  # first, as standard output may be closed
         record.write(args.out)
+    print(summary(record))
 
 
 def measure(
@@ -91,25 +91,28 @@ def measure(
 
     def operation() -> None:
         try:
-            returncode = _ended(command)
+            returncode = _ended(command, guard_from)
         except OSError as error:
             raise InputError(f"The command {command[0]!r} cannot be run: {error.strerror}.") from error
         if returncode != 0:
             raise CommandFailedError(command, returncode)
 
-    with Session(meters, settings) as session:
+    with guarding() as guard_from, Session(meters, settings) as session:
         outcome = session.run(operation, once=not repeat)
     return _record(command, outcome)
 
 
-def _ended(command: Sequence[str]) -> int:
+def _ended(command: Sequence[str], guard_from: Callable[[int | None], None]) -> int:
     """Run a command and return its exit code; if this process has to end, all of the command ends before the lock."""
     with subprocess.Popen(command) as process:
+        guard_from(process.pid)
         try:
             return process.wait()
         except BaseException:
             end_tree(process.pid)
             raise
+        finally:
+            guard_from(None)
 
 
 def summary(record: Measurement) -> str:
@@ -163,10 +166,12 @@ def _absent_lines(readings: Sequence[Reading]) -> list[str]:
 
 
 def _record(command: Sequence[str], outcome: Outcome[None]) -> Measurement:
+    # File names need not be UTF-8, but a record is.
+    text = subprocess.list2cmdline(command).encode(errors="surrogateescape").decode(errors="replace")
     return Measurement(
         run_id=f"command-{uuid.uuid4().hex[:12]}",
         operation=Operation.COMMAND,
-        parameters={"command": subprocess.list2cmdline(command)},
+        parameters={"command": text},
         iterations=outcome.iterations,
         window=outcome.window,
         readings=outcome.readings,

@@ -1,7 +1,6 @@
 """Stage ``prepare``: write a checked table of float64 rows, from generated shards or from a user's file."""
 
 import argparse
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from baler_energy.data.checks import check_columns
 from baler_energy.data.ingest import tables_from_file, tables_from_shards
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
-from baler_energy.files import output_file, write_json
+from baler_energy.files import from_json, output_file, refuse_source, write_json
 from baler_energy.formats import FILE_FORMATS, Request
 from baler_energy.progress import announce
 from baler_energy.stages.file_options import add_file_arguments, number_type, request_of
@@ -102,7 +101,7 @@ def prepare_generated(
     InputError
         A shard is not valid, there are too few rows, or a column of `needed` (`check_columns`) is missing.
     """
-    _check_out(out, held_out)
+    _check_out(out, held_out, shards)
     tables = tables_from_shards(shards, rows, held_out or 0.0)
     check_columns(tables[0].origin["label"], tables[0].names, needed or {})
     return _write(tables, out, held_out)
@@ -140,7 +139,7 @@ def prepare_file(
     UnavailableError
         The URL's protocol needs a package that is not installed.
     """
-    _check_out(out, held_out)
+    _check_out(out, held_out, [source])
     selection: dict[str, Any] = {"rows": rows, "seed": seed, "held_out": held_out or 0.0}
     tables = tables_from_file(source, request, **selection, file_format=file_format, sha256=sha256)
     check_columns(tables[0].origin["label"], tables[0].names, needed or {})
@@ -160,11 +159,14 @@ def summary(table: Table) -> dict[str, Any]:
     return {**size, "columns": columns, **table.origin}
 
 
-def _check_out(out: Path, held_out: float | None) -> None:
+def _check_out(out: Path, held_out: float | None, sources: Sequence[Path | str]) -> None:
     if out.suffix != ".npz":
         raise InputError(f"--out {out}: the table is an npz file, so its name must end in .npz.")
     if held_out is not None and out.name == HELD_OUT:
         raise InputError(f"--out {out}: the held-out rows are written to a file of this name. Use another name.")
+    held = [] if held_out is None else [out.with_name(HELD_OUT)]
+    for target in (out, out.with_suffix(".json"), *held):
+        refuse_source(output_file(str(target)), sources)
 
 
 def _write(tables: tuple[Table, Table], out: Path, held_out: float | None) -> Table:
@@ -190,7 +192,7 @@ def _row_count(text: str) -> int | None:
 
 def _needed(text: str) -> dict[str, list[str]]:
     try:
-        found = json.loads(text)
+        found = from_json(text)
         return {str(key): [str(name) for name in columns] for key, columns in found.items()}
     except (ValueError, AttributeError, TypeError):
         raise argparse.ArgumentTypeError(f"{text!r} is not a JSON mapping of names to lists of columns") from None

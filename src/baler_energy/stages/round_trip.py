@@ -6,6 +6,7 @@ from typing import NamedTuple
 from baler_energy.codecs.container import Reader
 from baler_energy.codecs.engines import operation_of
 from baler_energy.data.table import Table
+from baler_energy.files import naming_target
 from baler_energy.stages.file_names import COMPRESSED, RECONSTRUCTED
 from baler_energy.stages.options import PointOptions, configure_torch
 from baler_energy.temporaries import temporary_folder
@@ -40,7 +41,7 @@ def round_trip(data: Path, checkpoint: Path | None, point: PointOptions, scratch
     """
     device = configure_torch(point)
     scratch.mkdir(parents=True, exist_ok=True)
-    with temporary_folder(scratch / "round-trip") as folder:
+    with temporary_folder(scratch / "round-trip") as folder, naming_target(data, folder / COMPRESSED):
         packed, back = folder / COMPRESSED, folder / RECONSTRUCTED
         asked = point.asked(data, packed, device, checkpoint=checkpoint)
         with operation_of(point, "compress").compressing(asked) as work, work.running():

@@ -60,10 +60,7 @@ class Grid:
         InputError
             It is missing or damaged, or was measured in another run: with another name, operation or parameter.
         """
-        path = self.path(point, operation)
-        record = Measurement.read(path)
-        self._check(path, self._differences(record, point, operation))
-        return record
+        return self._read(self.path(point, operation), point, operation)
 
     def records(self, point: Point, operations: Sequence[str]) -> list[Measurement]:
         """Read the records of a point, which must be complete, of one table and of the study's data and meters.
@@ -73,7 +70,8 @@ class Grid:
         InputError
             As for `record`, or they are not.
         """
-        found = {self.path(point, operation): self.record(point, operation) for operation in operations}
+        paths = {self.path(point, operation): operation for operation in operations}
+        found = {path: self._read(path, point, operation) for path, operation in paths.items()}
         (first_path, first), *others = found.items()
         for path, record in found.items():
             self._check(path, self._further(record, point))
@@ -118,6 +116,11 @@ class Grid:
         for row in rows:
             check_row("peers", row, path)
         return rows
+
+    def _read(self, path: Path, point: Point, operation: str) -> Measurement:
+        record = Measurement.read(path)
+        self._check(path, self._differences(record, point, operation))
+        return record
 
     def _differences(self, record: Measurement, point: Point, operation: str) -> Iterator[_Difference]:
         yield "run_id", record.run_id, point.path

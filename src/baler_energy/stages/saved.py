@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from baler_energy.data.table import Table
-from baler_energy.files import atomic_path, discard
+from baler_energy.files import discard
 from baler_energy.fingerprint import fingerprint
 from baler_energy.meters.segments import Segment
 from baler_energy.progress import announce
@@ -80,7 +80,7 @@ class SavedTraining:
         """Save the state if it is time. Only the first iteration is saved: a training that is repeated is short."""
         if self._calls > 1 or time.monotonic() - self._saved_s < self._every_s:
             return
-        import torch
+        from baler_energy.codecs.tensors import write_tensors
 
         content = {
             "key": self._key,
@@ -88,8 +88,10 @@ class SavedTraining:
             "history": json.dumps(self._history.rows),
             "segments": _SEGMENTS.dump_json((*self.segments, self._session.so_far())).decode(),
         }
-        with atomic_path(self._path) as temporary, temporary.open("wb") as handle:
-            torch.save(content, handle)
+        try:
+            write_tensors(self._path, content)
+        except OSError as error:
+            announce(f"{self._path}: the state could not be saved ({error.strerror}); the training goes on without.")
         self._saved_s = time.monotonic()
 
     def remove(self) -> None:

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType, MappingProxyType
@@ -23,6 +23,7 @@ from baler_energy.files import output_folder
 from baler_energy.progress import LOG_INTERVAL_S, announce
 from baler_energy.runnable import runnable
 from baler_energy.signals import handling
+from baler_energy.slurm import ask
 from baler_energy.warm import warm_start
 
 __all__ = ["EPILOG", "HELP", "add_arguments", "mark_jobs", "run", "run_study"]
@@ -186,14 +187,21 @@ def _occupied(process: str) -> BalerEnergyError:
 
 def _await_orphans(results: Path) -> None:
     """Wait for jobs of this study that a killed Snakemake left running."""
+    _wait(
+        lambda: [str(process.pid) for process in _orphans(results)],
+        lambda pids: (
+            f"Waiting for jobs of a killed run: processes {', '.join(pids)}. To end them instead: kill {' '.join(pids)}"
+        ),
+    )
+
+
+def _wait(left: Callable[[], list[str]], words: Callable[[list[str]], str]) -> None:
+    """Wait until nothing is left, and say from time to time what is."""
     last_said = -math.inf
-    while orphans := [str(process.pid) for process in _orphans(results)]:
+    while found := left():
         if time.monotonic() - last_said > LOG_INTERVAL_S:
             last_said = time.monotonic()
-            announce(
-                f"Waiting for jobs of a killed run: processes {', '.join(orphans)}. To end them instead: kill "
-                f"{' '.join(orphans)}"
-            )
+            announce(words(found))
         time.sleep(0.5)
 
 
@@ -227,19 +235,24 @@ def _cancel_orphans() -> None:
     if not (jobs := _slurm_jobs_here()):
         return
     announce(f"Cancelling SLURM jobs of a killed run: {', '.join(jobs)}.")
-    subprocess.run(["scancel", *jobs], check=True, timeout=_CLIENT_LIMIT_S)
-    while _slurm_jobs_here():
-        time.sleep(1)
+    _, reason = ask("scancel", *jobs, limit_s=_CLIENT_LIMIT_S)
+    if reason:
+        raise BalerEnergyError(
+            f"SLURM jobs {', '.join(jobs)} of a killed run cannot be cancelled: {reason}. Cancel them, then run again."
+        )
+    _wait(
+        _slurm_jobs_here,
+        lambda left: f"Waiting for SLURM to end {', '.join(left)}. If it does not, a node may be down: see `squeue`.",
+    )
 
 
 def _slurm_jobs_here() -> list[str]:
     """List the unfinished SLURM jobs that Snakemake submitted from this folder; empty without SLURM."""
     if shutil.which("squeue") is None:
         return []
-    command = ["squeue", "--me", "--noheader", "--format", "%i|%k|%Z"]
-    asked = subprocess.run(command, capture_output=True, text=True, timeout=_CLIENT_LIMIT_S, check=False)
-    if asked.returncode != 0:
-        announce(f"SLURM could not be asked for jobs of a killed run: squeue failed with {asked.stderr.strip()!r}.")
+    said, reason = ask("squeue", "--me", "--noheader", "--format", "%i|%k|%Z", limit_s=_CLIENT_LIMIT_S)
+    if reason:
+        announce(f"SLURM could not be asked for jobs of a killed run: {reason}.")
     # Snakemake's executor writes the rule to each job's comment.
-    found = [line.split("|", maxsplit=2) for line in asked.stdout.splitlines()]
+    found = [line.split("|", maxsplit=2) for line in (said or "").splitlines()]
     return [job for job, comment, folder in found if comment.startswith("rule_") and Path(folder) == Path.cwd()]

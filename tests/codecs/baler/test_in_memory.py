@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from baler_energy.codecs import streaming
 from baler_energy.codecs.baler import in_memory
 from baler_energy.codecs.baler.architecture import Architecture
 from baler_energy.codecs.baler.checkpoint import Checkpoint
@@ -133,6 +134,33 @@ def test_a_bound_restores_every_value_of_a_row_that_cannot_be_encoded(table, tmp
     others = np.isfinite(data) & (data != value)
     allowed = np.broadcast_to(0.01 * features.features[1] * (1 + 1e-12), data.shape)
     assert (np.abs(back[others] - data[others]) <= allowed[others]).all()
+
+
+def test_a_row_that_overflows_in_the_decoder_is_refused_by_all_engines(table, tmp_path, monkeypatch):
+    monkeypatch.setattr(in_memory, "BLOCK_ROWS", 64)
+    monkeypatch.setattr(streaming, "LEAST_BLOCK_ROWS", 64)
+    features = Normalisation.of(table.data, table.names).features
+    features[1, 0] = 1e9
+    torch.manual_seed(5)
+    codec = Checkpoint.of(Autoencoder(Architecture(6, 3)), Normalisation(features), table.names, table.dtypes)
+    data = table.data.copy()
+    data[205, 5] = 1e303  # its latents are finite
+    Table(data, table.names, table.dtypes, {}).write(tmp_path / "far.npz")
+    reference, fast = InMemoryCodec(codec, CPU, 64), streaming_codec(codec, CPU)
+    with open_source(tmp_path / "far.npz") as source:
+        fast.compress(source, tmp_path / "t.baler")
+    assert len(Reader(tmp_path / "t.baler").first_rows) > 1 and Reader(tmp_path / "t.baler").rows == 300
+    messages = set()
+    for decompress in (reference.decompress, lambda path: fast.decompress(path, tmp_path / "out.npz")):
+        with pytest.raises(InputError) as refused:
+            decompress(tmp_path / "t.baler")
+        messages.add(str(refused.value))
+    (said,) = messages
+    assert f"{tmp_path}/t.baler: Column 'pt' cannot be decoded in row 205 " in said
+    bounded = streaming_codec(codec, CPU, "bound-0.01")
+    with open_source(tmp_path / "far.npz") as source:
+        bounded.compress(source, tmp_path / "t.baler")
+    assert reference.decompress(tmp_path / "t.baler").data[205, 5] == 1e303
 
 
 def _fewer(table: Table) -> Table:

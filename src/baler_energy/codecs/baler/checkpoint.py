@@ -18,11 +18,10 @@ from baler_energy.codecs.baler.model import DTYPES, Autoencoder, check_parameter
 from baler_energy.codecs.baler.pruning.base import Pruning
 from baler_energy.codecs.engines.base import Asked
 from baler_energy.codecs.normalisation import Normalisation
-from baler_energy.codecs.tensors import read_tensors
+from baler_energy.codecs.tensors import read_tensors, write_tensors
 from baler_energy.config.parameters import Parameters
 from baler_energy.damage import refusing_damage
 from baler_energy.errors import InputError
-from baler_energy.files import atomic_path
 
 __all__ = ["FORMAT", "VERSION", "Checkpoint", "check_point", "checkpoint_of"]
 
@@ -105,9 +104,7 @@ class Checkpoint:
             "precision": self.precision,
             "sha256": self.content_hash,
         }
-        # Not by path: torch would store the path's (temporary) name in the file.
-        with atomic_path(path) as temporary, temporary.open("wb") as handle:
-            torch.save(content, handle)
+        write_tensors(path, content)
 
     @classmethod
     def read(cls, path: Path) -> "Checkpoint":

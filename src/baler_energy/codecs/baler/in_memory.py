@@ -17,11 +17,11 @@ from baler_energy.codecs.container import Reader, Sizes, StoredBlock, Writer
 from baler_energy.codecs.corrections import Bound
 from baler_energy.codecs.engines.base import Asked, Work
 from baler_energy.codecs.facts import Facts
-from baler_energy.codecs.fitted import check_columns, check_finite, finite_latents
+from baler_energy.codecs.fitted import check_columns, check_decoded, check_finite, finite_latents
 from baler_energy.codecs.native import round_to_native
 from baler_energy.codecs.normalisation import lost_warning
 from baler_energy.codecs.packing import Packing
-from baler_energy.damage import block_rows
+from baler_energy.damage import block_rows, naming
 from baler_energy.data.table import Table
 
 __all__ = ["BLOCK_ROWS", "InMemoryCodec", "checkpoint_of", "compressing", "decompressing", "write_latents"]
@@ -125,7 +125,7 @@ class InMemoryCodec:
         Raises
         ------
         InputError
-            The file is damaged, or was written with another checkpoint.
+            The file is damaged or was written with another checkpoint, or a decoded value is not finite.
         """
         content = Reader(path)
         facts = content.facts
@@ -138,6 +138,8 @@ class InMemoryCodec:
             if bound and block.corrections:
                 bound.restore(rows, block.corrections)
             else:
+                with naming(path):
+                    check_decoded(rows, self.checkpoint, start)
                 round_to_native(rows, facts.dtypes)
             start += len(rows)
         return Table(data, facts.names, facts.dtypes, {**facts.origin, "reconstructed_from": path.name})

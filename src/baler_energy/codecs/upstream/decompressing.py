@@ -8,9 +8,11 @@ import numpy as np
 
 from baler_energy.codecs.baler.checkpoint import checkpoint_of
 from baler_energy.codecs.engines.base import Asked, Work
+from baler_energy.codecs.fitted import check_decoded
 from baler_energy.codecs.upstream import files
 from baler_energy.codecs.upstream.project import new_project
 from baler_energy.codecs.upstream.work import Process, baler_config, workplace, write_inputs
+from baler_energy.damage import naming
 from baler_energy.data.table import Table
 
 __all__ = ["checkpoint_of", "decompressing"]
@@ -35,7 +37,10 @@ def decompressing(asked: Asked) -> Iterator[Work]:
 
         def finish(result: Any) -> int:
             origin = {**facts.origin, "reconstructed_from": asked.data.name}
-            files.read_table(full.decompressed, facts.dtypes, origin).write(asked.target)
+            table = files.read_table(full.decompressed, facts.dtypes, origin)
+            with naming(asked.data):
+                check_decoded(table.data, codec, 0)
+            table.write(asked.target)
             return len(latents)
 
         yield Work(

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -24,7 +23,7 @@ from baler_energy.codecs.baler.architecture import Architecture, Network
 from baler_energy.codecs.baler.checkpoint import Checkpoint
 from baler_energy.codecs.baler.model import Autoencoder, check_parameters
 from baler_energy.codecs.normalisation import Normalisation
-from baler_energy.codecs.tensors import read_tensors
+from baler_energy.codecs.tensors import read_tensors, write_tensors
 from baler_energy.codecs.upstream.networks import MODELS, class_of
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
@@ -127,9 +126,7 @@ def write_model(path: Path, checkpoint: Checkpoint) -> None:
             own = checkpoint.parameters[name].double()
             content[name] = own.new_zeros(shape)
             content[name][tuple(slice(size) for size in own.shape)] = own
-    # Not by path: torch would store the path's (temporary) name in the file.
-    with atomic_path(path) as temporary, temporary.open("wb") as handle:
-        torch.save(content, handle)
+    write_tensors(path, content)
 
 
 def read_features(path: Path) -> Normalisation:
