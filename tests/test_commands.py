@@ -9,7 +9,7 @@ import pytest
 from baler_energy import commands
 from baler_energy.config.study import load_study
 from baler_energy.errors import InputError
-from baler_energy.runnable import runnable
+from baler_energy.start import check_inputs
 
 
 def study(**changes: Any) -> Any:
@@ -50,10 +50,10 @@ def test_a_missing_file_that_all_runs_are_compared_with_is_refused(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError) as caught:
-        runnable(study(**changes))
+        check_inputs(study(**changes), ())
     assert f"{key}: no such file" in str(caught.value)
     Path(key.partition(": ")[2]).touch()
-    runnable(study(**changes))
+    check_inputs(study(**changes), ())
 
 
 def test_a_url_has_nothing_to_fill_in() -> None:
