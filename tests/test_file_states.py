@@ -17,6 +17,7 @@ from baler_energy.file_states import UNSEEN, file_state, state_of_source
 def forgetful() -> None:
     """Forget files that earlier tests have read."""
     file_states._contents.cache_clear()
+    file_states._announce_once.cache_clear()
 
 
 @pytest.fixture
@@ -39,7 +40,9 @@ def touch(path: Path) -> None:
 
 
 def test_a_file_without_a_table_has_its_own_state(source: Path, tmp_path: Path) -> None:
-    assert state_of_source(str(source), tmp_path / "none.json") == file_state(str(source)) != UNSEEN
+    own = file_state(str(source))
+    assert state_of_source(str(source), tmp_path / "none.json") == own
+    assert own.startswith(f"{source}: {source.stat().st_size} B, ")
     (tmp_path / "old.json").write_text('{"sha256": "0"}')
     assert state_of_source(str(source), tmp_path / "old.json") == file_state(str(source))
     (tmp_path / "damaged.json").write_text("[")
@@ -53,7 +56,7 @@ def test_a_file_that_is_touched_keeps_its_state_and_is_read_once(
     for _ in range(2):
         touch(source)
         assert state_of_source(str(source), description) == first != file_state(str(source))
-        assert "its time has changed" in capsys.readouterr().err
+        assert "its time or folder has changed" in capsys.readouterr().err
     file_states._contents.cache_clear()
     monkeypatch.setattr(file_states, "sha256_of", None)
     assert state_of_source(str(source), description) == first, "its state is known now"
@@ -110,4 +113,26 @@ def test_a_file_that_cannot_be_seen_keeps_its_state(
 
 def test_a_url_has_no_state(description: Path) -> None:
     for url in ("root://host//a.root", "https://host/a.npz"):
-        assert state_of_source(url, description) == UNSEEN
+        assert state_of_source(url, description) == f"{url}: {UNSEEN}"
+
+
+def test_a_file_that_is_moved_keeps_its_state(source: Path, description: Path) -> None:
+    before, folder = file_state(str(source)), source.parent / "elsewhere"
+    folder.mkdir()
+    moved = source.rename(folder / source.name)
+    assert state_of_source(str(moved), description) == before
+    moved.rename(folder / "gone.npz")
+    assert state_of_source(str(moved), description) == before, "it cannot be seen at its new place"
+
+
+@pytest.mark.parametrize("name", ["typo.npz", "elsewhere/{T} <x>.npz"])
+def test_a_wrong_path_is_no_file_that_cannot_be_seen(source: Path, description: Path, name: str) -> None:
+    wrong = str(source.parent / name)
+    assert state_of_source(wrong, description) == f"{wrong}: {UNSEEN}"
+
+
+def test_another_file_of_the_same_name_has_another_state(source: Path, description: Path) -> None:
+    other = source.parent / "elsewhere" / source.name
+    other.parent.mkdir()
+    other_values(other)
+    assert state_of_source(str(other), description) == file_state(str(other))

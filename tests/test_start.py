@@ -129,6 +129,29 @@ def test_columns_of_derived_quantities_and_rows_are_reported_together(files: Pat
     assert line.startswith("data.toy.derived.m: dataset 'toy' has no column 'mas'. It has: mass")
 
 
+@pytest.mark.parametrize(
+    ("changes", "key", "valid", "reason"),
+    [
+        ({"imports": ["{T}.csv"]}, "imports.0: {T}.csv", "", "is empty"),
+        ({"imports": ["{T}.csv"]}, "imports.0: {T}.csv", "a,b\n1,2\n", "is not a result of a supported tool"),
+        ({"carbon_intensity_csv": "hours.csv"}, "carbon_intensity_csv: hours.csv", "a,b\n1,2\n", "'hour'"),
+        ({"carbon_intensity_csv": "hours.csv"}, "carbon_intensity_csv: hours.csv", "hour,g_per_kwh\n0,100\n", None),
+        ({"wattmeter": {"path": "watts.csv"}}, "wattmeter.path: watts.csv", "", None),
+    ],
+)
+def test_files_that_results_are_compared_with_are_read(
+    files: Path, changes: dict[str, Any], key: str, valid: str, reason: str | None
+) -> None:
+    checked = study({"good": "a.parquet"}, [5], **changes)
+    assert mistakes(checked) == [f"{key}: no such file. Correct the path, or remove it."]
+    Path(key.partition(": ")[2]).write_text(valid)
+    found = mistakes(checked)
+    if reason is None:
+        assert found == []
+    else:
+        assert found[0].startswith(key) and reason in found[0]
+
+
 def test_only_tables_that_have_to_be_made_are_checked(files: Path) -> None:
     checked = study({"good": "a.parquet", "missing": "nowhere.root"}, [5, 11])
     check_inputs(checked, [])

@@ -57,7 +57,7 @@ def file_states(paths: Sequence[str]) -> list[str]:
     They are parameters of a rule instead of inputs: Snakemake takes ``{T}`` and ``<x>`` in an input for names to fill
     in, and has no way to write such a path.
     """
-    return [f"{path}: {file_state(path)}" for path in paths]
+    return [file_state(path) for path in paths]
 
 
 def source_states(study: Study, dataset: str, description: Path) -> list[str]:
@@ -71,7 +71,7 @@ def source_states(study: Study, dataset: str, description: Path) -> list[str]:
         The description of the table that is made from the file.
     """
     data = study.data[dataset]
-    return [f"{data.path}: {state_of_source(data.path, description)}"] if isinstance(data, FileData) else []
+    return [state_of_source(data.path, description)] if isinstance(data, FileData) else []
 
 
 def quoted_url(url: str) -> str:

@@ -18,12 +18,13 @@ UNSEEN = "missing"
 
 
 def file_state(path: str) -> str:
-    """Describe a file by its size and time of change; `UNSEEN` if there is no such file."""
+    """Describe a file: its path, with its size and time of change, or with `UNSEEN` if there is no such file."""
     try:
         facts = Path(path).stat()
     except OSError:
-        return UNSEEN
-    return f"{facts.st_size} B, {facts.st_mtime_ns} ns" if stat.S_ISREG(facts.st_mode) else UNSEEN
+        return f"{path}: {UNSEEN}"
+    seen = stat.S_ISREG(facts.st_mode)
+    return f"{path}: {facts.st_size} B, {facts.st_mtime_ns} ns" if seen else f"{path}: {UNSEEN}"
 
 
 def sha256_of(path: str) -> str:
@@ -33,10 +34,10 @@ def sha256_of(path: str) -> str:
 
 
 def state_of_source(path: str, description: Path) -> str:
-    """Return the state of the file that a table is made from.
+    """Return the state of the file that a table is made from, as `file_state` describes it.
 
-    If the table exists, and the file has the same contents as when the table was made or cannot be seen, the state is
-    that of then, so that nothing is out of date.
+    If the table exists, and the file still has the contents from which it was made, or cannot be seen, the state is
+    that of then, so that nothing is out of date. The file may have been moved to another folder.
 
     Parameters
     ----------
@@ -44,8 +45,8 @@ def state_of_source(path: str, description: Path) -> str:
         The file, or a URL.
     description
         The description that ``prepare`` writes next to the table. It has the file's SHA-256 and its states with these
-        contents, the first of which is that in which it was read. A new one is added, so that the file is only read
-        once.
+        contents, the first of which is that in which it was read. A new one is added here, so that the file is only
+        read once.
     """
     now = file_state(path)
     try:
@@ -55,28 +56,39 @@ def state_of_source(path: str, description: Path) -> str:
         return now  # there is no table, or one of an earlier version
     if is_url(path) or not states:
         return now
-    if now not in states:
-        if now != UNSEEN and _size(now) != _size(states[0]):
-            return now
-        found = _contents(path, now)
-        if found not in (None, sha256):
-            return now
-        if found is not None:
-            with suppress(OSError):  # the results may be read-only
-                write_json(description, table | {"source_states": [*states, now]})
-    return states[0]
+    if now in states:
+        return states[0]
+    alike = _size(now) == _size(states[0]) and Path(path).name == Path(_path(states[0])).name
+    found = _contents(now) if alike else None
+    if found is not None and found == sha256:
+        with suppress(OSError):  # the results may be read-only
+            write_json(description, table | {"source_states": [*states, now]})
+        return states[0]
+    unseen = _size(now) == UNSEEN or (alike and found is None)
+    if unseen and path in map(_path, states):
+        _announce_once(f"{path}: cannot be read now. The tables that were made from it are kept.")
+        return states[0]
+    return now
+
+
+def _path(state: str) -> str:
+    return state.rpartition(": ")[0]
 
 
 def _size(state: str) -> str:
-    return state.partition(",")[0]
+    return state.rpartition(": ")[2].partition(",")[0]
 
 
 @cache
-def _contents(path: str, state: str) -> str | None:
-    """Return the SHA-256 of a file in a new state, once for all its tables; None if it cannot be read."""
-    if state != UNSEEN:
-        announce(f"{path}: its time has changed; it is read to find out whether its contents have.")
-        with suppress(OSError):
-            return sha256_of(path)
-    announce(f"{path}: cannot be read now. The tables that were made from it are kept.")
-    return None
+def _contents(state: str) -> str | None:
+    """Return the SHA-256 of a file in this state, read once for all its tables; None if it cannot be read."""
+    announce(f"{_path(state)}: its time or folder has changed; it is read to find out whether its contents have.")
+    try:
+        return sha256_of(_path(state))
+    except OSError:
+        return None
+
+
+@cache
+def _announce_once(message: str) -> None:
+    announce(message)

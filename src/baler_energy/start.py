@@ -4,12 +4,14 @@ import logging
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from baler_energy.analysis.electricity import read_intensity_csv
 from baler_energy.commands import derived_columns
 from baler_energy.config.sections import FileData
 from baler_energy.config.study import Study
 from baler_energy.data.checks import check_columns, check_rows
 from baler_energy.data.columns import JET_COLUMNS
 from baler_energy.errors import BalerEnergyError, InputError, UnavailableError
+from baler_energy.foreign.detect import read_file
 from baler_energy.formats import Request, format_of, open_source
 from baler_energy.variants import GENERATORS, load
 
@@ -61,7 +63,7 @@ def check_inputs(
     UnavailableError
         Nothing but packages is missing.
     """
-    found = [*_missing_files(study), *_missing_generators(study, generated)]
+    found = [*_mistakes_in_logs(study), *_missing_generators(study, generated)]
     for dataset in study.data:
         if rows := [count for name, count in tables if name == dataset]:
             found += _mistakes_in(study, dataset, rows)
@@ -74,13 +76,18 @@ def check_inputs(
         raise kind(f"Study {study.name!r}: {count} in what it reads, so nothing was run:\n{lines}")
 
 
-def _missing_files(study: Study) -> Iterator[BalerEnergyError]:
+def _mistakes_in_logs(study: Study) -> Iterator[BalerEnergyError]:
     """Yield what is wrong with the files that results are compared with."""
-    files = [(f"imports.{number}", path) for number, path in enumerate(study.imports)]
-    files += [("carbon_intensity_csv", study.carbon_intensity_csv)] if study.carbon_intensity_csv else []
-    files += [("wattmeter.path", study.wattmeter.path)] if study.wattmeter else []
-    for key, path in files:
-        if not Path(path).is_file():
+    files: list[tuple[str, str, Callable[[Path], object]]] = []
+    files += [(f"imports.{number}", path, read_file) for number, path in enumerate(study.imports)]
+    if study.carbon_intensity_csv:
+        files.append(("carbon_intensity_csv", study.carbon_intensity_csv, read_intensity_csv))
+    if study.wattmeter:
+        files.append(("wattmeter.path", study.wattmeter.path, Path.stat))  # it is only complete after the study
+    for key, path, read in files:
+        if Path(path).is_file():
+            yield from _refusal(f"{key}: ", read, Path(path))
+        else:
             yield InputError(f"{key}: {path}: no such file. Correct the path, or remove it.")
 
 

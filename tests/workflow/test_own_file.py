@@ -60,9 +60,18 @@ def own(workspace):
 def test_a_file_that_is_touched_measures_nothing_again(own):
     os.utime(own.path)
     said = own.workspace.snakemake(own.study(), "--dry-run")
-    assert own.workspace.jobs_in(said) == [] and said.count("its time has changed") == 1
+    assert own.workspace.jobs_in(said) == [] and said.count("its time or folder has changed") == 1
     said = own.workspace.snakemake(own.study(), "--dry-run")
-    assert own.workspace.jobs_in(said) == [] and "its time has changed" not in said, "it is read once"
+    assert own.workspace.jobs_in(said) == [] and "its time or folder has changed" not in said, "it is read once"
+
+
+def test_a_file_that_is_moved_measures_nothing_again(own):
+    folder = own.path.parent / "elsewhere"
+    folder.mkdir()
+    own.path.rename(folder / own.path.name)
+    planned = own.workspace.planned(own.study(path=f"elsewhere/{own.path.name}"))
+    (folder / own.path.name).rename(own.path)
+    assert {rule for rule, _ in planned} == DOWNSTREAM | {"study"}, "the study names another path"
 
 
 @pytest.mark.parametrize("words", [["--dry-run"], []])

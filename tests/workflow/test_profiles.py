@@ -4,6 +4,7 @@ import inspect
 import re
 from pathlib import Path
 
+import pytest
 import yaml
 from rule_names import ALONE, DATA, DOWNSTREAM, OF_A_POINT
 from snakemake.scheduling.job_scheduler import JobScheduler
@@ -77,11 +78,12 @@ def test_data_are_made_before_anything_is_measured(workspace):
     assert min(data) > max(priorities.values())
 
 
-def test_a_deployment_method_without_effect_is_named(workspace):
-    words = ["--dry-run", "--cores", "1", "--software-deployment-method", "env-modules", "--configfile"]
+@pytest.mark.parametrize("method", ["conda", "env-modules"])
+def test_a_deployment_method_without_effect_is_named(workspace, method):
+    words = ["--dry-run", "--cores", "1", "--software-deployment-method", method, "--configfile"]
     done = workspace.run("snakemake", *words, workspace.study())
     assert done.returncode == 0, done.stdout
-    assert "The deployment method env-modules has no effect" in done.stdout
+    assert f"The deployment method {method} has no effect" in done.stdout
 
 
 def test_the_rate_limiter_that_the_snakefile_switches_off_is_still_snakemakes():
