@@ -1,4 +1,5 @@
 # make study    the laptop study and its report, results/laptop/report.html
+# make install  the environment in .venv, without running a study
 # make test     the everyday tests, in four processes (about ten minutes on two cores)
 # make test-long    whole studies, interrupted runs, a process for each variant
 # make test-all     all of these and the slow ones: studies as users run them, every profiler (half an hour)
@@ -40,10 +41,12 @@ PARALLEL := --numprocesses=$(TEST_PROCESSES) --dist=loadfile --no-loadscope-reor
 
 UPSTREAM_PIP := $(UPSTREAM_VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: study test test-long test-all test-slurm bench lint upstream lock clean
+.PHONY: study install test test-long test-all test-slurm bench lint upstream lock clean
 
 study: $(VENV)/installed
 	$(BIN)/baler-energy study --configfile $(STUDY)
+
+install: $(VENV)/installed
 
 test: $(VENV)/installed-test
 	$(BIN)/python -m pytest $(PARALLEL) --durations=25

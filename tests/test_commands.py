@@ -4,12 +4,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from baler_energy import commands
 from baler_energy.config.study import load_study
-from baler_energy.errors import InputError
-from baler_energy.runnable import runnable
 
 
 def study(**changes: Any) -> Any:
@@ -35,25 +31,6 @@ def test_a_file_that_changes_has_another_state(tmp_path: Path) -> None:
     (longer,) = commands.file_states([str(path)])
     assert len({missing, first, touched, longer}) == 4
     assert commands.file_states(["root://host/a", "root://host/b"])[0] != commands.file_states(["root://host/b"])[0]
-
-
-@pytest.mark.parametrize(
-    ("changes", "key"),
-    [
-        ({"imports": ["{T}.csv"]}, "imports.0: {T}.csv"),
-        ({"carbon_intensity_csv": "hours.csv"}, "carbon_intensity_csv: hours.csv"),
-        ({"wattmeter": {"path": "watts.csv"}}, "wattmeter.path: watts.csv"),
-    ],
-)
-def test_a_missing_file_that_all_runs_are_compared_with_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], key: str
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(InputError) as caught:
-        runnable(study(**changes))
-    assert f"{key}: no such file" in str(caught.value)
-    Path(key.partition(": ")[2]).touch()
-    runnable(study(**changes))
 
 
 def test_a_url_has_nothing_to_fill_in() -> None:

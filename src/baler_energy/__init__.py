@@ -19,8 +19,9 @@ Map of the package, along the flow of the data:
   `variant_kinds`: what such a line declares
 - `sources`, `fingerprint`: the code behind a result, and its hash, so that an edit reruns only what it can affect
 - `provenance`: machine, software, source and time of a record
-- `runnable`: the part of a study that this machine can run; `rounds`: rounds of additional repeats; `remaining`: the
-  line that reports how much is left
+- `runnable`: the part of a study that this machine can run; `start`: what a study reads, checked before its first job;
+  `file_states`: whether a user's file has changed
+- `rounds`: rounds of additional repeats; `remaining`: the line that reports how much is left
 - `warm`, `forked`: a process that has done the imports and forks each job
 - `cores`, `devices`, `slurm`, `image`: the CPU cores, GPUs, SLURM job and container image of a process
 - `logs`: text that other programs wrote: bounded reads, checked rows, numbers and dates

@@ -48,7 +48,8 @@ _MODULES = {"import": "import_files", "baler-import": "baler_import", "baler-exp
 
 DESCRIPTION = "Measure what it costs, in energy and CO2e, to compress HEP data with the Baler autoencoder."
 EPILOG = """\
-`snakemake --cores all` runs a whole study; each of its steps is one of these commands, named in its log.
+`baler-energy study` runs a whole study and writes its report; `snakemake --cores all` runs it without the report. Each
+of its steps is one of these commands, named in its log.
 
 examples:
   baler-energy doctor                         what can this machine measure?

@@ -13,10 +13,12 @@ from baler_energy.config.options import options_of
 from baler_energy.config.sections import FileData
 from baler_energy.config.shown import number_text
 from baler_energy.config.study import Point, Study
+from baler_energy.file_states import file_state, state_of_source
 
 __all__ = [
     "calibrate_options",
     "derive_options",
+    "derived_columns",
     "file_states",
     "generate_options",
     "input_options",
@@ -28,6 +30,7 @@ __all__ = [
     "profile_options",
     "quoted_url",
     "session_options",
+    "source_states",
     "training_options",
 ]
 
@@ -54,15 +57,21 @@ def file_states(paths: Sequence[str]) -> list[str]:
     They are parameters of a rule instead of inputs: Snakemake takes ``{T}`` and ``<x>`` in an input for names to fill
     in, and has no way to write such a path.
     """
-    return [f"{path}: {_state(Path(path))}" for path in paths]
+    return [file_state(path) for path in paths]
 
 
-def _state(path: Path) -> str:
-    try:
-        facts = path.stat()
-    except OSError:
-        return "missing"
-    return f"{facts.st_size} B, {facts.st_mtime_ns} ns"
+def source_states(study: Study, dataset: str, description: Path) -> list[str]:
+    """Describe the file of a dataset like `file_states`, in the state of `state_of_source`; empty if it is generated.
+
+    Parameters
+    ----------
+    study, dataset
+        The study, and the name of its dataset.
+    description
+        The description of the table that is made from the file.
+    """
+    data = study.data[dataset]
+    return [state_of_source(data.path, description)] if isinstance(data, FileData) else []
 
 
 def quoted_url(url: str) -> str:
@@ -78,10 +87,15 @@ def prepare_options(study: Study, dataset: str, rows: str) -> list[str]:
     return ["--rows", rows, *held_out, *options_of(data, without=["source", "path", "derived"])]
 
 
-def needed_columns(study: Study, dataset: str) -> str:
-    """Columns that a dataset's table must have, as ``prepare --needed`` reads them: by the key that names them."""
+def derived_columns(study: Study, dataset: str) -> dict[str, tuple[str, ...]]:
+    """Columns that a dataset's table must have, by the key that names them."""
     derived = study.data[dataset].derived or {}
-    return json.dumps({f"data.{dataset}.derived.{name}": one.columns for name, one in derived.items()})
+    return {f"data.{dataset}.derived.{name}": one.columns for name, one in derived.items()}
+
+
+def needed_columns(study: Study, dataset: str) -> str:
+    """Return `derived_columns` as ``prepare --needed`` reads them."""
+    return json.dumps(derived_columns(study, dataset))
 
 
 def derive_options(study: Study, dataset: str) -> list[str]:

@@ -1,14 +1,13 @@
 """The part of a study that this machine can run."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 from baler_energy.codecs.baler.runtimes import runtime_of
 from baler_energy.codecs.engines import engine_of
 from baler_energy.codecs.packing import Packing
 from baler_energy.config.study import Study
-from baler_energy.errors import InputError, UnavailableError
+from baler_energy.errors import UnavailableError
 
 __all__ = ["LeftOut", "runnable"]
 
@@ -55,15 +54,9 @@ def runnable(study: Study, *, in_image: bool = False) -> tuple[Study, tuple[Left
 
     Raises
     ------
-    InputError
-        A file that all runs are compared with is missing. (A missing dataset is reported by its own job, so that the
-        other datasets complete.)
     UnavailableError
         The study's centre cannot run, or nothing is left to run.
     """
-    for key, path in _files(study):
-        if not Path(path).is_file():
-            raise InputError(f"Study {study.name!r}: {key}: {path}: no such file. Correct the path, or remove it.")
     left_out, rest = [], study
     for axis, value, reason in _missing(study, in_image):
         runs = sum(getattr(point, axis) == value for point in rest.points)
@@ -73,15 +66,6 @@ def runnable(study: Study, *, in_image: bool = False) -> tuple[Study, tuple[Left
         rest = changed
         left_out.append(LeftOut(axis, value, runs, len(study.points), reason))
     return rest, tuple(left_out)
-
-
-def _files(study: Study) -> Iterator[tuple[str, str]]:
-    """Yield the user's files that the collection reads, each with its key."""
-    yield from ((f"imports.{number}", path) for number, path in enumerate(study.imports))
-    if study.carbon_intensity_csv:
-        yield "carbon_intensity_csv", study.carbon_intensity_csv
-    if study.wattmeter:
-        yield "wattmeter.path", study.wattmeter.path
 
 
 def _missing(study: Study, in_image: bool) -> Iterator[tuple[str, str, str]]:

@@ -13,7 +13,7 @@ class GeneratorKind(NamedTuple):
     Parameters
     ----------
     module
-        Generates them.
+        Generates them, and says what is missing to do so on this machine.
     meaning
         What they are, in words.
     notice
@@ -40,6 +40,8 @@ class FileFormat(NamedTuple):
         Whether the suffix determines the format.
     has_events
         Whether a row of the file may contain several objects, so that a layout has to be chosen.
+    has_trees
+        Whether it may contain several tables, one of which has to be chosen by name.
     is_remote
         Whether it can also be read from URLs.
     """
@@ -49,6 +51,7 @@ class FileFormat(NamedTuple):
     suffixes: tuple[str, ...]
     by_suffix: bool = True
     has_events: bool = False
+    has_trees: bool = False
     is_remote: bool = False
 
 

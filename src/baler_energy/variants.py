@@ -66,9 +66,11 @@ PREPARED = "table"
 #: File formats.
 FORMATS: Mapping[str, FileFormat] = {
     PREPARED: FileFormat(f"{_ROOT}.formats.npz", "prepared table", (".npz",), by_suffix=False),
-    "root": FileFormat(f"{_ROOT}.formats.root", "ROOT file", (".root",), has_events=True, is_remote=True),
+    "root": FileFormat(
+        f"{_ROOT}.formats.root", "ROOT file", (".root",), has_events=True, has_trees=True, is_remote=True
+    ),
     "parquet": FileFormat(f"{_ROOT}.formats.parquet", "Parquet file", (".parquet", ".parq", ".pq")),
-    "hdf5": FileFormat(f"{_ROOT}.formats.hdf5", "HDF5 file", (".h5", ".hdf5", ".hdf")),
+    "hdf5": FileFormat(f"{_ROOT}.formats.hdf5", "HDF5 file", (".h5", ".hdf5", ".hdf"), has_trees=True),
     "npz": FileFormat(f"{_ROOT}.formats.npz", "npz file", (".npz",)),
 }
 #: Words of the axis ``packing``, without what follows their first hyphen: the module that defines the word, and those

@@ -59,6 +59,14 @@ def test_a_point_is_parsed_back_from_its_options(point: Point):
     assert {name: getattr(read, name) for name in names} == {name: getattr(point, name) for name in names}
 
 
+def test_options_without_effect_are_named(capsys: pytest.CaptureFixture[str]):
+    words = ["--transform", "pca", "--epochs", "3", "--batch-size", "9", "--compression-ratio", "4"]
+    assert point_options(parser().parse_args(words)).epochs is None
+    assert capsys.readouterr().err == "--batch-size, --epochs: no effect with --transform pca.\n"
+    point_options(parser().parse_args(["--epochs", "3"]))
+    assert capsys.readouterr().err == ""
+
+
 @given(POINTS, st.sampled_from(["pca", "identity"]))
 def test_parameters_that_do_not_apply_are_null_and_in_no_path(point: Point, transform: str):
     packing = "float32" if transform == "identity" else point.packing

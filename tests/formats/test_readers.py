@@ -78,6 +78,14 @@ def test_a_missing_column_lists_near_misses_first(fixtures: Path, suffix: str) -
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
+def test_all_missing_columns_are_listed(fixtures: Path, suffix: str) -> None:
+    message = fails(fixtures / f"jets.{suffix}", columns=("charged_multiplicty", "neutral_multiplicty"))
+    assert "'charged_multiplicty', 'neutral_multiplicty'. It has: " in message
+    listed = message.partition("It has: ")[2].split(", ")
+    assert {name.removeprefix("Jet_") for name in listed[:2]} == {"charged_multiplicity", "neutral_multiplicity"}
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
 def test_a_pattern_without_match_is_a_missing_column(fixtures: Path, suffix: str) -> None:
     assert "'Tau_*'" in fails(fixtures / f"jets.{suffix}", columns=("Tau_*",))
 
@@ -157,6 +165,12 @@ def test_the_suffix_selects_the_format() -> None:
 @pytest.mark.parametrize("suffix", ["parquet", "h5", "npz"])
 def test_leading_is_for_root(fixtures: Path, suffix: str) -> None:
     assert "jagged" in fails(fixtures / f"jets.{suffix}", layout="leading", leading=2)
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "npz"])
+def test_a_tree_is_for_files_that_have_several(fixtures: Path, suffix: str) -> None:
+    message = fails(fixtures / f"jets.{suffix}", tree="Events")
+    assert "--tree 'Events' is only supported for ROOT files and HDF5 files" in message
 
 
 # npz

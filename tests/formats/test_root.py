@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from read_columns import column, fails, read
 
 from baler_energy.data.ingest import tables_from_file
-from baler_energy.formats import Request, open_source
+from baler_energy.formats import Request, open_source, root
 
 
 def write_root(path: Path, **trees: dict[str, object]) -> Path:
@@ -40,6 +40,13 @@ def test_losses_of_writing_a_file_again_are_not_in_a_table(fixtures: Path) -> No
         assert any("values of met are lost" in warning for warning in source.origin["warnings"])
     table = tables_from_file(str(fixtures / "jets.root"), request, rows=None, seed=0)[0]
     assert not any("lost" in warning for warning in table.origin["warnings"])
+
+
+def test_rows_of_objects_are_counted_until_there_are_enough(fixtures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(root, "_COUNTED_ROWS", 10)
+    with open_source(fixtures / "jets.root", Request(columns=("Jet_pt",))) as source:
+        assert source.count_rows() == source.count_rows(1000) == 120
+        assert 10 <= source.count_rows(10) < 60
 
 
 def test_root_flat_branches_alone_are_a_row_per_event(fixtures: Path) -> None:

@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from baler_energy.errors import BalerEnergyError
+from baler_energy.cli import main
 from baler_energy.stages import study
 
 #: A guard against hangs (s).
@@ -90,6 +91,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
     (tmp_path / "modules" / "snakemake" / "__init__.py").touch()
     (tmp_path / "modules" / "snakemake" / "__main__.py").write_text(SHORT_SNAKEMAKE)
     (tmp_path / "study.yaml").write_text(yaml.safe_dump(STUDY))
+    (tmp_path / "Snakefile").touch()
     path = os.pathsep.join([str(tmp_path / "modules"), *sys.path])
 
     with ExitStack() as stack:
@@ -231,3 +233,31 @@ def test_a_slurm_that_does_not_answer_is_reported(clients, tmp_path, monkeypatch
     study._cancel_orphans()
     assert "SLURM could not be asked for jobs of a killed run: squeue did not answer" in capsys.readouterr().err
     assert not (tmp_path / "cancelled").exists()
+
+
+# what is refused before Snakemake starts
+
+
+def test_outside_a_clone_it_says_where_to_run(start, tmp_path, repository):
+    (tmp_path / "Snakefile").unlink()
+    for words in ((), ("--configfile", "study.yaml")):
+        refused = start("study", *words)
+        assert refused.wait(LIMIT_S) == 2
+        said = refused.communicate()[0]
+        assert f"There is no Snakefile in this folder, {tmp_path}." in said and "Traceback" not in said
+        assert f"`cd {repository}`" in said
+    assert not (tmp_path / "started").exists()
+
+
+def test_cores_do_not_apply_to_a_cluster(capsys):
+    with pytest.raises(SystemExit):
+        main(["study", "--cores", "2", "--profile", "slurm"])
+    assert "--profile: not allowed with argument --cores" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("code", [2, 3])
+def test_a_study_that_snakemake_refuses_is_not_a_failed_step(start, tmp_path, code):
+    (tmp_path / "modules" / "snakemake" / "__main__.py").write_text(f"import sys; sys.exit({code})")
+    refused = start_study(start)
+    assert refused.wait(LIMIT_S) == code
+    assert "Nothing was run, for the reason above." in refused.communicate()[0]

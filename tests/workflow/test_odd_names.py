@@ -79,7 +79,7 @@ def test_a_file_that_has_changed_is_read_again(odd: Any) -> None:
     rules = {rule for rule, _ in workspace.planned(study)}
     assert "foreign" in rules and "prepare" not in rules
     path = workspace.root / f"-m {ODD}.parquet"
-    os.utime(path, ns=(1, 1))
+    (pd.read_parquet(path) + 1).to_parquet(path)
     assert {"prepare", "train", "apply"} <= {rule for rule, _ in workspace.planned(study)}
 
 

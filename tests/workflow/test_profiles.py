@@ -4,6 +4,7 @@ import inspect
 import re
 from pathlib import Path
 
+import pytest
 import yaml
 from rule_names import ALONE, DATA, DOWNSTREAM, OF_A_POINT
 from snakemake.scheduling.job_scheduler import JobScheduler
@@ -34,7 +35,8 @@ def jobs(said: str) -> dict[str, list[dict[str, str]]]:
 def test_the_default_profile_takes_nothing_from_slurms(repository):
     default, slurm = profile(repository, "default"), profile(repository, "slurm")
     assert not set(default) & set(slurm)
-    assert default == {"keep-going": True, "rerun-incomplete": True, "force-use-threads": True}
+    own = {"keep-going": True, "rerun-incomplete": True, "force-use-threads": True, "show-failed-logs": True}
+    assert default == own
 
 
 def test_slurm_resolves_the_resources_of_every_job(workspace):
@@ -66,6 +68,23 @@ def test_plain_profile_and_local_dry_runs_work_from_the_root(workspace):
 def test_a_measured_job_claims_every_core(workspace):
     found = jobs(workspace.snakemake(workspace.study(), "--dry-run", "--cores", "2"))
     assert {r["threads"] for rule in ALONE & set(found) for r in found[rule]} == {"2"}
+
+
+def test_data_are_made_before_anything_is_measured(workspace):
+    said = workspace.snakemake(workspace.study(), "--dry-run")
+    blocks = re.findall(r"^(?:localrule|rule|checkpoint) (\w+):\n((?:    .+\n)*)", said, flags=re.MULTILINE)
+    found = {rule: re.search(r"^    priority: (\d+)", block, flags=re.MULTILINE) for rule, block in blocks}
+    priorities = {rule: int(one[1]) if one else 0 for rule, one in found.items()}
+    data = [priorities.pop(rule) for rule in DATA]
+    assert min(data) > max(priorities.values())
+
+
+@pytest.mark.parametrize("method", ["conda", "env-modules"])
+def test_a_deployment_method_without_effect_is_named(workspace, method):
+    words = ["--dry-run", "--cores", "1", "--software-deployment-method", method, "--configfile"]
+    done = workspace.run("snakemake", *words, workspace.study())
+    assert done.returncode == 0, done.stdout
+    assert f"The deployment method {method} has no effect" in done.stdout
 
 
 def test_the_rate_limiter_that_the_snakefile_switches_off_is_still_snakemakes():

@@ -15,6 +15,9 @@ CODECS = list(
 # available cores. torch uses the point's `threads`.
 ALL_CORES = 1024
 
+# Priority of the data, above that of every measured job, so that what is wrong with a file shows first.
+DATA_FIRST = 1_000_000
+
 # First estimate of a job's duration (s), until one of its kind has ended: a few seconds to start, plus its windows.
 START_S, WINDOW_S = 4, STUDY.measurement.min_window_s
 GUESS_S = {
@@ -35,7 +38,7 @@ def source_of(wildcards):
     """Shards with the rows, or a file that is downloaded; a local file and root:// are read in place."""
     data = STUDY.data[wildcards.dataset]
     if isinstance(data, FileData):
-        if data.path.startswith(("http://", "https://")):
+        if data.is_downloaded:
             return storage.http(commands.quoted_url(data.path), keep_local=True)
         return []
     seeds = STUDY.shard_seeds(wildcards.dataset, wildcards.rows)
@@ -48,9 +51,31 @@ def input_of(wildcards, input):
 
 
 def state_of_source(wildcards):
-    """The user's file with its size and time; it is read in place, see `commands.file_states`."""
-    data = STUDY.data[wildcards.dataset]
-    return commands.file_states([data.path] if isinstance(data, FileData) else [])
+    """The user's file with its state; it is read in place, see `commands.file_states`."""
+    description = rules.prepare.output.record.format(
+        dataset=wildcards.dataset, rows=wildcards.rows
+    )
+    return commands.source_states(STUDY, wildcards.dataset, Path(description))
+
+
+def check_planned_jobs():
+    """Refuse the study if a table cannot be made that this run needs, before the first job."""
+    made = {str(path) for job in workflow.dag.needrun_jobs() for path in job.output}
+    tables, generated = [], []
+    for dataset, rows in dict.fromkeys(
+        (point.dataset, point.rows) for point in STUDY.by_path.values()
+    ):
+        if rules.prepare.output.table.format(dataset=dataset, rows=rows) in made:
+            tables.append((dataset, rows))
+        seeds = STUDY.shard_seeds(dataset, rows)
+        shards = expand(rules.generate.output, dataset=dataset, seed=seeds)
+        if dataset not in generated and not made.isdisjoint(shards):
+            generated.append(dataset)
+    try:
+        check_inputs(STUDY, tables, generated, in_image=IN_IMAGE)
+    except BalerEnergyError as error:
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_code)
 
 
 def table_of(wildcards):

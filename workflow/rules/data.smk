@@ -6,6 +6,7 @@ rule generate:
         f"{DATA}/shards/seed~{{seed}}.npz",
     log:
         f"{LOGS}/data/{{dataset}}/seed~{{seed}}.log",
+    priority: DATA_FIRST
     resources:
         mem_mb=lambda w, attempt: 1000 * attempt,
         runtime=lambda w, attempt: 30 * attempt,
@@ -25,6 +26,7 @@ rule prepare:
         held_out=f"{DATA}/rows~{{rows}}/held-out.npz",
     log:
         f"{LOGS}/data/{{dataset}}/rows~{{rows}}.log",
+    priority: DATA_FIRST
     resources:
         mem_mb=lambda w, attempt: 4000 * attempt,
         runtime=lambda w, attempt: 30 * attempt,

@@ -5,11 +5,15 @@ import importlib.util
 import json
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from baler_energy.errors import InputError, UnavailableError
 from baler_energy.vocabulary import JOULES_PER_KWH
 
 __all__ = ["carbon_intensity_g_per_kwh", "co2e_kg", "country_intensities_g_per_kwh"]
+
+#: Most characters of an unknown country in a message.
+_LONGEST = 40
 
 
 def co2e_kg(energy_j: float, intensity_g_per_kwh: float, pue: float) -> float:
@@ -49,9 +53,11 @@ def carbon_intensity_g_per_kwh(country: str) -> float:
     """
     table = _energy_mix()
     if country not in table:
-        near = difflib.get_close_matches(country, table, n=3, cutoff=0.5)
+        near = [f"{code} ({table[code]['country_name']})" for code in _meant(country)]
         hint = f" Did you mean {' or '.join(near)}?" if near else ""
-        raise InputError(f"country: {country!r} is not an ISO 3166-1 alpha-3 code with a known energy mix.{hint}")
+        raise InputError(
+            f"country: {country[:_LONGEST]!r} is not an ISO 3166-1 alpha-3 code with a known energy mix.{hint}"
+        )
     return float(table[country]["carbon_intensity"])
 
 
@@ -60,12 +66,26 @@ def country_intensities_g_per_kwh() -> dict[str, float]:
     return {code: float(entry["carbon_intensity"]) for code, entry in sorted(_energy_mix().items())}
 
 
+def _meant(country: str) -> list[str]:
+    """Codes in the table that a name, a code of another kind or a misspelt one may mean, at most three."""
+    import pycountry  # reads its database only now
+
+    table = _energy_mix()
+    try:
+        codes = [pycountry.countries.lookup(country).alpha_3]
+    except LookupError:
+        names = {str(entry["country_name"]): code for code, entry in table.items()}
+        near = [names[name] for name in difflib.get_close_matches(country.title(), names, n=3, cutoff=0.7)]
+        codes = near or difflib.get_close_matches(country.upper(), table, n=3, cutoff=0.5)
+    return [code for code in codes if code in table]
+
+
 @cache
-def _energy_mix() -> dict[str, dict[str, float]]:
+def _energy_mix() -> dict[str, dict[str, Any]]:
     # Found without importing codecarbon, which takes more than a second.
     spec = importlib.util.find_spec("codecarbon")
     if spec is None or not spec.submodule_search_locations:
         raise UnavailableError("codecarbon is not installed; its table of carbon intensities is needed.")
     path = Path(spec.submodule_search_locations[0]) / "data" / "private_infra" / "global_energy_mix.json"
-    mix: dict[str, dict[str, float]] = json.loads(path.read_text(encoding="utf-8"))
+    mix: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
     return {code: entry for code, entry in mix.items() if entry.get("carbon_intensity")}

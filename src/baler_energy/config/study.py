@@ -137,11 +137,11 @@ class Study(Config):
         lists = {name: [value] for name, value in changed.items()}
         return {**config, "axes": {**lists, **axes}} if isinstance(axes, Mapping) else config
 
-    @field_validator("country")
+    @field_validator("country", mode="before")
     @classmethod
-    def _has_an_energy_mix(cls, country: str | None) -> str | None:
-        if country is None:
-            return None
+    def _has_an_energy_mix(cls, country: Any) -> Any:
+        if not isinstance(country, str):
+            return country
         try:
             carbon_intensity_g_per_kwh(country)
         except InputError as error:
@@ -177,7 +177,7 @@ class Study(Config):
             try:
                 self._reference_with(entry)
             except ValidationError as error:
-                raise ValueError(f"also[{number}]: {'; '.join(mistakes(error, 'also'))}") from error
+                raise ValueError(f"also[{number}]: {'; '.join(mistakes(error, 'also', Reference))}") from error
         return self
 
     @model_validator(mode="after")
@@ -388,7 +388,7 @@ def load_study(config: Mapping[str, Any] | Path | Sequence[Path]) -> Study:
     try:
         return Study.model_validate(config)
     except ValidationError as error:
-        count, lines = error.error_count(), "\n".join(f"  {line}" for line in mistakes(error, "study"))
+        count, lines = error.error_count(), "\n".join(f"  {line}" for line in mistakes(error, "study", Study))
         raise InputError(
             f"{where}the study has {count} mistake{'s' if count > 1 else ''}:\n{lines}\n"
             "Every key is described in config/README.md."

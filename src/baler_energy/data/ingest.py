@@ -1,6 +1,5 @@
 """A table from a user's file or generated shards, with rows selected and checked."""
 
-import hashlib
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from baler_energy.damage import check_regular
 from baler_energy.data.checks import FiniteCheck, check_rows, find_oddities
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
+from baler_energy.file_states import sha256_of
 from baler_energy.formats import Request, Source, check_request, format_of, is_url, open_source
 from baler_energy.progress import progress
 from baler_energy.variants import GENERATORS
@@ -203,8 +203,7 @@ def _digest(source: str, expected: str | None) -> str | None:
         return None
     check_regular(source)
     try:
-        with Path(source).open("rb") as handle:
-            digest = hashlib.file_digest(handle, "sha256").hexdigest()
+        digest = sha256_of(source)
     except OSError as error:
         raise InputError(f"{source}: cannot be read: {error.strerror or error}.") from error
     if expected is not None and digest != expected.lower():

@@ -28,7 +28,7 @@ from baler_energy.errors import BalerEnergyError, UnavailableError
 from baler_energy.progress import announce, progress
 from baler_energy.temporaries import temporary_folder
 
-__all__ = ["LABEL", "generate", "main"]
+__all__ = ["LABEL", "generate", "main", "missing"]
 
 LABEL = "QCD jets (Pythia 8)"
 
@@ -139,6 +139,12 @@ def _events(seed: int, pt_hat_min_gev: float) -> Iterator[Array]:
             yield _cluster(momenta[first:last], kinds[first:last], jet_definition, area_definition)
 
 
+def missing() -> str | None:
+    """Return which packages are missing here and how to install them; None: none is."""
+    absent = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
+    return _needs(f"{' and '.join(absent)}, not installed here") if absent else None
+
+
 def generate(rows: int, seed: int, pt_hat_min_gev: float | None = None) -> Table:
     """Generate jets in a separate process, so that the packages' libraries stay out of this one.
 
@@ -164,8 +170,8 @@ def generate(rows: int, seed: int, pt_hat_min_gev: float | None = None) -> Table
     BalerEnergyError
         The process failed.
     """
-    if missing := [name for name in _PACKAGES if importlib.util.find_spec(name) is None]:
-        raise _unavailable(f"{' and '.join(missing)}, not installed here")
+    if reason := missing():
+        raise UnavailableError(reason)
     threshold_gev = _PT_HAT_MIN_GEV if pt_hat_min_gev is None else pt_hat_min_gev
     with temporary_folder() as folder:
         out = folder / "jets.npz"
@@ -178,9 +184,9 @@ def generate(rows: int, seed: int, pt_hat_min_gev: float | None = None) -> Table
         return Table.read(out)
 
 
-def _unavailable(needed: str) -> UnavailableError:
-    return UnavailableError(
-        f"source 'pythia8' needs {needed}. Install with `pip install 'baler-energy[pythia]'`, or use `source: toy`."
+def _needs(packages: str) -> str:
+    return (
+        f"source 'pythia8' needs {packages}. Install with `pip install 'baler-energy[pythia]'`, or use `source: toy`."
     )
 
 
@@ -213,7 +219,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         _generated(args.rows, args.seed, args.pt_hat_min).write(args.out)
     except ImportError as error:
-        announce(f"error: {_unavailable(f'the packages pythia8mc and fastjet ({error})')}")
+        announce(f"error: {_needs(f'the packages pythia8mc and fastjet ({error})')}")
         return UnavailableError.exit_code
     except BalerEnergyError as error:
         announce(f"error: {error}")

@@ -12,7 +12,7 @@ from baler_energy.data.columns import JET_COLUMNS, JET_DTYPES, assemble
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
 
-__all__ = ["LABEL", "generate"]
+__all__ = ["LABEL", "generate", "missing"]
 
 LABEL = "toy data"
 
@@ -39,6 +39,10 @@ def _shares(rng: np.random.Generator, eta: NDArray[np.float64]) -> NDArray[np.fl
     weights[rows, main] += 0.02  # no jet is empty
     shares: NDArray[np.float64] = weights / weights.sum(axis=1, keepdims=True)
     return shares
+
+
+def missing() -> None:
+    """Return None: nothing but NumPy is required."""
 
 
 def generate(rows: int, seed: int, pt_hat_min_gev: float | None = None) -> Table:

@@ -57,7 +57,7 @@ def format_of(source: str) -> str:
 
 
 def check_request(source: str, request: Request, file_format: str) -> None:
-    """Check that the format supports URLs and the layout, and that `leading` fits the layout.
+    """Check that the format supports URLs, the tree and the layout, and that `leading` fits the layout.
 
     Raises
     ------
@@ -68,6 +68,9 @@ def check_request(source: str, request: Request, file_format: str) -> None:
     if is_url(source) and not about.is_remote:
         able = " and ".join(f"{one.kind}s" for one in FORMATS.values() if one.is_remote)
         raise InputError(f"{source}: only {able} can be read over the network. Download it and use the local path.")
+    if request.tree is not None and not about.has_trees:
+        able = " and ".join(f"{one.kind}s" for one in FORMATS.values() if one.has_trees)
+        raise InputError(f"{source}: --tree {request.tree!r} is only supported for {able}. Leave it out.")
     if request.layout == "leading" and not about.has_events:
         able = " and ".join(f"{one.kind}s" for one in FORMATS.values() if one.has_events)
         raise InputError(f"{source}: layout 'leading' is only supported for jagged branches of {able}.")

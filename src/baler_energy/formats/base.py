@@ -91,7 +91,8 @@ class Opened:
     origin
         The origin that a prepared table stores; None for other files.
     count
-        Counts the rows by reading as little as possible; required if `rows` is None.
+        Counts the rows by reading as little as possible, up to a number that is enough (None: all); required if `rows`
+        is None.
     """
 
     names: tuple[str, ...]
@@ -103,7 +104,7 @@ class Opened:
     warnings: tuple[str, ...] = ()
     lost: tuple[str, ...] = ()
     origin: Mapping[str, Any] | None = None
-    count: Callable[[], int] | None = None
+    count: Callable[[int | None], int] | None = None
 
 
 class Source:
@@ -138,8 +139,13 @@ class Source:
         """Number of rows; None if they can only be counted by reading."""
         return self._opened.rows
 
-    def count_rows(self) -> int:
+    def count_rows(self, enough: int | None = None) -> int:
         """Return the number of rows, counted by reading if the file does not state it.
+
+        Parameters
+        ----------
+        enough
+            The count may stop at this number; None: all rows are counted.
 
         Raises
         ------
@@ -150,7 +156,7 @@ class Source:
             return self._opened.rows
         assert self._opened.count is not None, "a format that does not state its rows counts them"
         with refusing_damage(self._source, FORMATS[self._format].kind):
-            return self._opened.count()
+            return self._opened.count(enough)
 
     @property
     def unused(self) -> str | None:

@@ -2,6 +2,7 @@
 
 import difflib
 import fnmatch
+import itertools
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -28,7 +29,8 @@ __all__ = [
 
 Layout = Literal["objects", "leading"]
 
-_LISTED = 20
+# Most names in a message, and most missing names whose near misses come first.
+_LISTED, _SOUGHT = 20, 4
 _PATTERN = frozenset("*?[")
 # By size of a float (bytes): it holds integers of up to this many bits exactly.
 _MANTISSA_BITS = {2: 11, 4: 24, 8: 53}
@@ -57,9 +59,10 @@ class Request:
     leading: int | None = None
 
 
-def listing(names: Sequence[str], near: str = "") -> str:
-    """List at most twenty names for a message, those most like `near` first."""
-    likely = difflib.get_close_matches(near, names, n=5, cutoff=0.4) if near else []
+def listing(names: Sequence[str], *near: str) -> str:
+    """List at most twenty names for a message, those most like one of `near` first."""
+    matches = [difflib.get_close_matches(one, names, n=5, cutoff=0.4) for one in near]
+    likely = list(dict.fromkeys(itertools.chain.from_iterable(matches)))
     ordered = likely + [name for name in names if name not in likely]
     more = f" and {len(ordered) - _LISTED} more" if len(ordered) > _LISTED else ""
     return (", ".join(ordered[:_LISTED]) or "nothing") + more
@@ -82,11 +85,13 @@ def choose(
     names: list[str] = []
     for pattern in available if wanted is None else wanted:
         names += fnmatch.filter(available, pattern) if _is_pattern(pattern, known) else [pattern]
-    for name in names:
-        if name not in known:
-            if full := [other for other in available if other.endswith(f"/{name}")]:
-                raise InputError(f"{source}: {kind} {name!r} is not unique. Use its full name: {listing(full)}.")
-            raise InputError(f"{source}: has no {kind} {name!r}. It has: {listing(available, name)}.")
+    missing = [name for name in dict.fromkeys(names) if name not in known]
+    for name in missing[:_LISTED]:
+        if full := [other for other in available if other.endswith(f"/{name}")]:
+            raise InputError(f"{source}: {kind} {name!r} is not unique. Use its full name: {listing(full)}.")
+    if missing:
+        near = listing(available, *missing[:_SOUGHT])
+        raise InputError(f"{source}: has no {kind} {listing([repr(name) for name in missing])}. It has: {near}.")
     chosen = set(names)
     check_distinct(source, (name for name in available if name in chosen), kind)
     repeated = sorted(name for name, times in Counter(names).items() if times > 1)

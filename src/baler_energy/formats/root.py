@@ -124,10 +124,14 @@ def _nothing(path: str, selection: Selection) -> Branches:
     return load(path, selection, nothing.items())
 
 
-def _count_objects(selection: Selection) -> int:
-    """Count the objects of all events, from one jagged branch."""
-    one = replace(selection, names=selection.jagged[:1])
-    return sum(int(ak.sum(ak.num(array))) for _, arrays in _steps(one, _COUNTED_ROWS) for array in arrays.values())
+def _count_objects(selection: Selection, enough: int | None) -> int:
+    """Count the objects of all events, from one jagged branch; stop once there are `enough`."""
+    one, total = replace(selection, names=selection.jagged[:1]), 0
+    for _, arrays in _steps(one, _COUNTED_ROWS):
+        total += sum(int(ak.sum(ak.num(array))) for array in arrays.values())
+        if enough is not None and total >= enough:
+            break
+    return total
 
 
 def _enough(selection: Selection, most: int) -> tuple[int, int]:

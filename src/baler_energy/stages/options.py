@@ -12,8 +12,8 @@ from baler_energy.codecs.baler.runtimes import runtime_of
 from baler_energy.codecs.engines import check_values, device_of
 from baler_energy.codecs.engines.base import Asked
 from baler_energy.codecs.packing import Packing
-from baler_energy.config.options import add_options
-from baler_energy.config.parameters import Count, Name, Parameters, default_schedule
+from baler_energy.config.options import add_options, option
+from baler_energy.config.parameters import Count, Name, Parameters, applies, default_schedule
 from baler_energy.cores import allowed_cpus, default_threads
 from baler_energy.errors import UnavailableError
 from baler_energy.files import output_folder
@@ -129,6 +129,8 @@ def point_options(args: argparse.Namespace, defaults: Mapping[str, Any] | None =
     schedule = {} if patience is None else {"schedule": default_schedule(patience)}
     given = {name: value for name in PointOptions.model_fields if (value := getattr(args, name, None)) is not None}
     point = PointOptions(**dict(defaults or {}) | schedule | given).changed()
+    if unused := [option(name) for name in given if not applies(name, point.transform)]:
+        announce(f"{', '.join(unused)}: no effect with --transform {point.transform}.")
     check_values(point)
     if (runtime := runtime_of(point.runtime)) and (reason := runtime.missing()):
         raise UnavailableError(f"--runtime {point.runtime}: {reason}")

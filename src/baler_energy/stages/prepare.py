@@ -12,6 +12,7 @@ from baler_energy.data.checks import check_columns
 from baler_energy.data.ingest import tables_from_file, tables_from_shards
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
+from baler_energy.file_states import file_state
 from baler_energy.files import from_json, output_file, refuse_source, write_json
 from baler_energy.formats import FILE_FORMATS, Request
 from baler_energy.progress import announce
@@ -30,6 +31,8 @@ A smaller number of rows is a subset of a larger one. table.json, next to the ta
 
 #: Rows that no codec is trained on, for errors only.
 HELD_OUT = "held-out.npz"
+#: Options that only apply to a user's file.
+_OF_A_FILE = ("format", "tree", "columns", "layout", "leading", "sha256", "seed")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,15 +66,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     file = parser.add_argument_group("your own file")
     add_file_arguments(file, formats=FILE_FORMATS, default_format="by the suffix", default_columns="all numeric ones")
-    add_options(file, OwnFile, only=["sha256", "seed"], defaults={"seed": 0})
+    add_options(file, OwnFile, only=["sha256", "seed"], defaults={"seed": 0}, unset=["seed"])
 
 
 def run(args: argparse.Namespace) -> None:
     """Run the stage from parsed options."""
     if args.generated:
-        foreign = [
-            name for name in ("format", "tree", "columns", "leading", "sha256") if getattr(args, name) is not None
-        ]
+        foreign = [name for name in _OF_A_FILE if getattr(args, name) not in (None, Request().layout)]
         if foreign:
             raise InputError(f"--{foreign[0]}: cannot be combined with --generated.")
         prepare_generated(
@@ -80,7 +81,7 @@ def run(args: argparse.Namespace) -> None:
         return
     if len(args.input) > 1:
         raise InputError(f"--input: {len(args.input)} files; only shards (--generated) are merged, so give one file.")
-    selected = {"rows": args.rows, "seed": args.seed, "file_format": args.format, "sha256": args.sha256}
+    selected = {"rows": args.rows, "seed": args.seed or 0, "file_format": args.format, "sha256": args.sha256}
     prepare_file(args.input[0], request_of(args), args.out, held_out=args.held_out, needed=args.needed, **selected)
 
 
@@ -141,9 +142,10 @@ def prepare_file(
     """
     _check_out(out, held_out, [source])
     selection: dict[str, Any] = {"rows": rows, "seed": seed, "held_out": held_out or 0.0}
+    state = file_state(source)  # before the file is read
     tables = tables_from_file(source, request, **selection, file_format=file_format, sha256=sha256)
     check_columns(tables[0].origin["label"], tables[0].names, needed or {})
-    return _write(tables, out, held_out)
+    return _write(tables, out, held_out, [state])
 
 
 def summary(table: Table) -> dict[str, Any]:
@@ -169,14 +171,14 @@ def _check_out(out: Path, held_out: float | None, sources: Sequence[Path | str])
         refuse_source(output_file(str(target)), sources)
 
 
-def _write(tables: tuple[Table, Table], out: Path, held_out: float | None) -> Table:
+def _write(tables: tuple[Table, Table], out: Path, held_out: float | None, source_states: Sequence[str] = ()) -> Table:
     table, rest = tables
     for warning in table.origin["warnings"]:
         announce(f"warning: {table.origin['label']}: {warning}.")
     if held_out is not None:
         rest.write(out.with_name(HELD_OUT))
     # The table is written last, so that it always has its description.
-    write_json(out.with_suffix(".json"), summary(table))
+    write_json(out.with_suffix(".json"), summary(table) | {"source_states": list(source_states)})
     table.write(out)
     return table
 

@@ -5,6 +5,7 @@ import fcntl
 import math
 import os
 import platform
+import shlex
 import shutil
 import signal
 import subprocess
@@ -18,7 +19,7 @@ from types import FrameType, MappingProxyType
 import psutil
 
 from baler_energy.config.study import load_study
-from baler_energy.errors import BalerEnergyError
+from baler_energy.errors import BalerEnergyError, InputError, UnavailableError
 from baler_energy.files import output_folder
 from baler_energy.progress import LOG_INTERVAL_S, announce
 from baler_energy.runnable import runnable
@@ -32,6 +33,8 @@ __all__ = ["EPILOG", "HELP", "add_arguments", "mark_jobs", "run", "run_study"]
 _CLIENT_LIMIT_S = 60
 #: Environment variable of a study's jobs: the folder of its results.
 _RESULTS_VARIABLE = "BALER_ENERGY_RESULTS"
+#: Where Snakemake looks for a workflow.
+_SNAKEFILES = ("Snakefile", "snakefile", "workflow/Snakefile", "workflow/snakefile")
 HELP = "run a whole study with Snakemake and write its report; also restarts one that was killed"
 EPILOG = """\
 examples, from the root of the repository:
@@ -56,8 +59,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="the study (YAML); further files change or add keys (default: config/config.yaml)",
     )
-    parser.add_argument("--cores", default="all", help="cores for Snakemake (default: all)")
-    parser.add_argument("--profile", metavar="NAME", help="Snakemake's profile of a cluster, instead of --cores: slurm")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--cores", default="all", help="cores for Snakemake (default: all)")
+    where.add_argument("--profile", metavar="NAME", help="Snakemake's profile of a cluster, instead of --cores: slurm")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -86,15 +90,28 @@ def run_study(configfiles: Sequence[Path], where: Sequence[str]) -> Path:
     UnavailableError
         The machine lacks an engine that the study requires.
     InputError
-        The results cannot be written.
+        There is no Snakefile here, the study or what it reads has mistakes, or the results cannot be written.
     BalerEnergyError
         Another study or Snakemake runs in this folder, or a step failed.
     """
+    _check_folder()
     study, _ = runnable(load_study(configfiles))
     results = output_folder(f"results/{study.name}")
     with _alone():
         _await_orphans(results)
         return _run_steps(results, ["--configfile", *map(str, configfiles)], where)
+
+
+def _check_folder() -> None:
+    """Refuse a folder in which Snakemake would find no workflow."""
+    if any(Path(name).is_file() for name in _SNAKEFILES):
+        return
+    root = Path(__file__).parents[3]
+    how = f"`cd {shlex.quote(str(root))}`" if (root / "Snakefile").is_file() else "clone the repository first"
+    raise InputError(
+        f"There is no Snakefile in this folder, {Path.cwd()}. A study runs in the root of a clone of baler-energy, "
+        f"with Snakefile, config and profiles: {how}. The study file and its data may be anywhere."
+    )
 
 
 def _run_steps(results: Path, options: Sequence[str], where: Sequence[str]) -> Path:
@@ -107,9 +124,12 @@ def _run_steps(results: Path, options: Sequence[str], where: Sequence[str]) -> P
     start: AbstractContextManager[dict[str, str]] = nullcontext({}) if "--profile" in where else warm_start()
     with start as variables:
         code = _snakemake(*where, *options, variables=variables)
+    for kind in (InputError, UnavailableError):
+        if code == kind.exit_code:
+            raise kind("Nothing was run, for the reason above.")
     if code != 0:
         raise BalerEnergyError(
-            f"Some steps failed or were stopped; logs are under {results}/logs, as named above. Finished "
+            f"Some steps failed or were stopped; their messages are above, their logs under {results}/logs. Finished "
             "steps are kept: fix the cause of a failure, if any, and run the same command again."
         )
     report = results / "report.html"
