@@ -232,9 +232,7 @@ def test_a_history_that_names_no_run_is_compared_with_the_record(results: Result
 
 
 @pytest.mark.parametrize(("limit", "flagged"), [(0.05, True), (0.2, False), (1.0, False), (0.001, True)])
-def test_the_study_says_from_which_load_on_a_run_is_contaminated(
-    results: Results, limit: float, flagged: bool
-) -> None:
+def test_the_study_says_from_which_load_on_a_run_is_contaminated(results: Results, limit: float, flagged: bool) -> None:
     record = results.run() / "train" / RECORD
     flags = json.loads(record.read_text())["flags"]
     edited(record, "contamination.fraction", 0.1)
