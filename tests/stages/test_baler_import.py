@@ -128,6 +128,10 @@ def test_everything_that_is_missing_or_wrong_is_named_at_once(stage, project, tm
         stage("baler_import", project.path, "--out", tmp_path / "imported")
     for word in (project.model, project.features, project.compressed, "data_dimension = 2", "--data", "from the same"):
         assert str(word) in str(caught.value)
+    assert not (tmp_path / "imported").exists()
+
+
+def test_a_folder_that_is_no_project_is_reported_with_the_files_it_needs(stage, tmp_path):
     with pytest.raises(InputError) as caught:
         stage("baler_import", tmp_path / "workspaces/w/none", "--data", "none.npz", "--out", tmp_path / "imported")
     none = Folder(tmp_path / "workspaces/w/none")
