@@ -63,7 +63,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the study (YAML); further files change or add keys (default: config/config.yaml)",
     )
     parser.add_argument("--cores", default="all", help="cores for Snakemake (default: all)")
-    parser.add_argument("--profile", metavar="NAME", help="Snakemake's profile of a cluster, instead of --cores: slurm")
+    parser.add_argument(
+        "--profile", metavar="NAME", help="Snakemake's profile of a cluster, instead of --cores: slurm or htcondor"
+    )
 
 
 def run(args: argparse.Namespace) -> None:
