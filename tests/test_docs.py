@@ -1,4 +1,4 @@
-"""The documentation's index has all pages, its links lead somewhere, and the version stands in one place."""
+"""The documentation's index has all pages, its links lead somewhere, and the version is in one place."""
 
 import re
 import tomllib
