@@ -1,9 +1,10 @@
+# make install  the environment in .venv, without a study
 # make study    the laptop study and its report, results/laptop/report.html
-# make install  the environment in .venv, without running a study
 # make test     the everyday tests, in four processes (about ten minutes on two cores)
 # make test-long    whole studies, interrupted runs, a process for each variant
 # make test-all     all of these and the slow ones: studies as users run them, every profiler (half an hour)
 # make test-slurm   those on a real SLURM, which they install (apt), start on this machine and stop: as root, 6 minutes
+# make coverage    the everyday tests, and how much of src they run (without the processes that they start)
 # make bench    the engines against the reference and against the machine, a table of ratios (some minutes)
 # make lint     what the continuous integration checks besides
 # make upstream Baler itself, for `engine: upstream`, in an environment of its own (docs/engines.md)
@@ -41,7 +42,7 @@ PARALLEL := --numprocesses=$(TEST_PROCESSES) --dist=loadfile --no-loadscope-reor
 
 UPSTREAM_PIP := $(UPSTREAM_VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: study install test test-long test-all test-slurm bench lint upstream lock clean
+.PHONY: install study test coverage test-long test-all test-slurm bench lint upstream lock clean
 
 study: $(VENV)/installed
 	$(BIN)/baler-energy study --configfile $(STUDY)
@@ -50,6 +51,9 @@ install: $(VENV)/installed
 
 test: $(VENV)/installed-test
 	$(BIN)/python -m pytest $(PARALLEL) --durations=25
+
+coverage: $(VENV)/installed-test
+	$(BIN)/python -m pytest $(PARALLEL) --cov --cov-report=term
 
 test-long: $(VENV)/installed-test
 	$(BIN)/python -m pytest $(PARALLEL) --durations=25 -m "long and not slow"

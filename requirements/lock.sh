@@ -6,8 +6,9 @@ compile --group build --extra pythia --constraint requirements/study.txt --outpu
 compile --extra peers --constraint requirements/study.txt --output-file requirements/peers.txt
 compile --extra blosc2 --constraint requirements/study.txt --output-file requirements/blosc2.txt
 compile --extra sz2 --constraint requirements/study.txt --output-file requirements/sz2.txt
+compile --extra htcondor --constraint requirements/study.txt --output-file requirements/htcondor.txt
 compile --extra runtimes --constraint requirements/study.txt --output-file requirements/runtimes.txt
-compile --group test --extra blosc2 --extra runtimes --extra sz2 --constraint requirements/study.txt \
+compile --group test --extra blosc2 --extra htcondor --extra runtimes --extra sz2 --constraint requirements/study.txt \
     --output-file requirements/test.txt
 # Baler's NumPy has no wheel for a newer Python than 3.11.
 uv pip compile --quiet --python-version 3.11 --no-annotate --no-header --group upstream \

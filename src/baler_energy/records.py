@@ -18,7 +18,16 @@ from pydantic import (
 from baler_energy.errors import InputError
 from baler_energy.files import read_json, write_json
 from baler_energy.mistakes import mistakes, shortened
-from baler_energy.vocabulary import MACHINE_LIMIT_W, Evidence, Flag, MeterName, Operation, Quantity, check_component
+from baler_energy.vocabulary import (
+    CONTAMINATION_LIMIT,
+    MACHINE_LIMIT_W,
+    Evidence,
+    Flag,
+    MeterName,
+    Operation,
+    Quantity,
+    check_component,
+)
 
 __all__ = ["Contamination", "Idle", "IterationTimes", "Measurement", "Reading", "RecordPart", "Window"]
 
@@ -136,6 +145,13 @@ class Contamination(RecordPart):
     fraction: Annotated[float, Field(ge=0)] | None
     other_cpu_s: Annotated[float, Field(ge=0)] | None
     logical_cpus: Annotated[int, Field(ge=1)]
+    limit: Annotated[float, Field(gt=0, le=1)] = CONTAMINATION_LIMIT
+    """Share above which the window is contaminated; older records have the default without stating it."""
+
+    @property
+    def exceeded(self) -> bool:
+        """Whether the share is above the limit; False if it is not known."""
+        return (self.fraction or 0.0) > self.limit
 
 
 class _Described(BaseModel):
@@ -208,6 +224,15 @@ class Measurement(RecordPart):
             raise InputError(f"{path}: is not a measurement record. Delete it and run again. {listed}.") from error
         record.check(path)
         return record
+
+    def judged(self, contamination_limit: float) -> Self:
+        """Return the record as if its window had been measured with this limit of contamination."""
+        if contamination_limit == self.contamination.limit:
+            return self
+        other = self.contamination.model_copy(update={"limit": contamination_limit})
+        flags = {flag for flag in self.flags if flag is not Flag.CONTAMINATED}
+        flags |= {Flag.CONTAMINATED} if other.exceeded else set()
+        return self.model_copy(update={"contamination": other, "flags": tuple(sorted(flags))})
 
     def check(self, path: Path, *, tool: str | None = None) -> None:
         """Refuse values that cannot be, or that contradict each other.

@@ -23,7 +23,7 @@ __all__ = [
     "check_component",
 ]
 
-#: Share of the machine's CPU time, used by other processes, above which a record is flagged as contaminated.
+#: Default share of the machine's CPU time, used by other processes, above which a record is flagged as contaminated.
 CONTAMINATION_LIMIT = 0.05
 JOULES_PER_KWH = 3.6e6
 #: No single machine draws more (W). The largest servers, with eight GPUs, draw up to 14.3 kW (NVIDIA, data sheet of the
@@ -115,7 +115,7 @@ class Flag(_Word):
     BELOW_RESOLUTION = "below_resolution", "the window did not reach min_window_s"
     CONTAMINATED = (
         "contaminated",
-        f"other processes used more than {100 * CONTAMINATION_LIMIT:g} % of the machine's CPU time",
+        f"other processes used more of the CPU time than allowed ({100 * CONTAMINATION_LIMIT:g} % by default)",
     )
     THROTTLED = "throttled", "a device lowered its clocks for heat or power"
     MODELLED_ONLY = "modelled_only", "no energy reading comes from a hardware counter"

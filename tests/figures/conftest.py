@@ -258,6 +258,7 @@ class _Maker:
                 **energies,
                 **self._times(duration, iterations, longest=1.98 if first else 1.2),
                 "contamination": 0.09 if bad else 0.01 * self._noise(0.5),
+                "contamination_limit": 0.05,
                 "flags": ",".join(words),
                 **self._work(point, operation),
                 **self._results(point, operation, error),

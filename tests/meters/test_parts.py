@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -151,16 +152,16 @@ def test_options_default_to_all_meters_and_the_documented_settings():
 def test_options_are_taken(tmp_path):
     args = parse(
         "--meters", "process", "rapl", "--min-window-s", "2", "--idle-s", "1", "--idle-lifetime-s", "60",
-        "--idle-cache", str(tmp_path), "--sample-interval-s", "0.5",
+        "--idle-cache", str(tmp_path), "--sample-interval-s", "0.5", "--contamination-limit", "0.2",
     )  # fmt: skip
     assert args.meters == [MeterName.PROCESS, MeterName.RAPL]
     expected = SessionSettings(min_window_s=2, idle_s=1, idle_lifetime_s=60, idle_cache=tmp_path, sample_interval_s=0.5)
-    assert session_settings(args) == expected
+    assert session_settings(args) == replace(expected, contamination_limit=0.2)
 
 
 def test_settings_are_declared_by_the_study_with_its_limits():
     args, section, settings = parse(), Measurement(), SessionSettings()
-    for name in ("min_window_s", "idle_s", "idle_lifetime_s", "sample_interval_s"):
+    for name in ("min_window_s", "idle_s", "idle_lifetime_s", "sample_interval_s", "contamination_limit"):
         assert getattr(args, name) == getattr(section, name) == getattr(settings, name)
     with pytest.raises(ValueError, match=r"greater than or equal to 0\.02"):
         Measurement(sample_interval_s=0.019)
@@ -195,7 +196,8 @@ def test_an_unknown_meter_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("min_window_s", -1.0), ("idle_s", float("nan")), ("sample_interval_s", 0.0)]
+    ("name", "value"),
+    [("min_window_s", -1.0), ("idle_s", float("nan")), ("sample_interval_s", 0.0), ("contamination_limit", 5.0)],
 )
 def test_settings_out_of_range_are_named(name, value):
     with pytest.raises(InputError, match=name):

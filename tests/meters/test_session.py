@@ -6,6 +6,7 @@ import time
 import pytest
 
 from baler_energy.meters.base import Channel, Sample
+from baler_energy.meters.derived import derived_flags
 from baler_energy.meters.session import Session
 from baler_energy.records import Reading
 from baler_energy.vocabulary import Evidence, Flag, MeterName, Quantity
@@ -349,3 +350,12 @@ def test_foreign_load_is_flagged(replay, settings, monkeypatch):
         outcome = session.run(work)
     assert outcome.contamination.fraction > 0.05
     assert Flag.CONTAMINATED in outcome.flags
+
+
+def test_the_limit_of_foreign_load_is_a_setting(replay, settings):
+    with Session([replay([1.0])], settings(contamination_limit=0.4)) as session:
+        outcome = session.run(work)
+    assert outcome.contamination.limit == 0.4
+    for fraction, flags in ((0.3, set()), (0.5, {Flag.CONTAMINATED}), (None, set())):
+        other = outcome.contamination.model_copy(update={"fraction": fraction})
+        assert derived_flags(outcome.readings, other, long_enough=True) == flags

@@ -120,6 +120,34 @@ def test_a_missing_file_is_named_and_nothing_is_written(stage, project, tmp_path
     assert not (tmp_path / "imported").exists()
 
 
+def test_everything_that_is_missing_or_wrong_is_named_at_once(stage, project, tmp_path):
+    for path in (project.model, project.features, project.compressed, tmp_path / "workspaces/w/data/jets.npz"):
+        path.unlink()
+    _configure(project, "c.data_dimension = 2")
+    with pytest.raises(InputError) as caught:
+        stage("baler_import", project.path, "--out", tmp_path / "imported")
+    for word in (project.model, project.features, project.compressed, "data_dimension = 2", "--data", "from the same"):
+        assert str(word) in str(caught.value)
+    assert not (tmp_path / "imported").exists()
+
+
+def test_a_folder_that_is_no_project_is_reported_with_the_files_it_needs(stage, tmp_path):
+    with pytest.raises(InputError) as caught:
+        stage("baler_import", tmp_path / "workspaces/w/none", "--data", "none.npz", "--out", tmp_path / "imported")
+    none = Folder(tmp_path / "workspaces/w/none")
+    for path in (none.config, none.model, none.features, "none.npz: no such file"):
+        assert str(path) in str(caught.value)
+    assert str(none.compressed) not in str(caught.value), "the names are in --data"
+    assert not (tmp_path / "imported").exists()
+
+
+def test_the_list_of_needed_files_is_only_shown_if_one_is_missing(stage, project, tmp_path):
+    _configure(project, "c.data_dimension = 2")
+    with pytest.raises(InputError) as caught:
+        stage("baler_import", project.path, "--out", tmp_path / "imported")
+    assert "data_dimension = 2" in str(caught.value) and "It needs" not in str(caught.value)
+
+
 def test_names_that_cannot_be_found_are_requested(stage, project, tmp_path):
     project.compressed.unlink()
     (tmp_path / "workspaces/w/data/jets.npz").unlink()

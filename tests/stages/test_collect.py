@@ -233,6 +233,21 @@ def test_a_history_that_names_no_run_is_compared_with_the_record(results: Result
     results.collect()
 
 
+@pytest.mark.parametrize(("limit", "flagged"), [(0.05, True), (0.2, False), (1.0, False), (0.001, True)])
+def test_the_study_says_from_which_load_on_a_run_is_contaminated(results: Results, limit: float, flagged: bool) -> None:
+    record = results.run() / "train" / RECORD
+    flags = json.loads(record.read_text())["flags"]
+    edited(record, "contamination.fraction", 0.1)
+    edited(record, "flags", sorted({*flags, "contaminated"}))
+    measurement = results.study.measurement.model_copy(update={"contamination_limit": limit})
+    study = results.study.model_copy(update={"measurement": measurement})
+    runs = pd.read_parquet(replace(results, study=study).collect() / "runs.parquet").set_index(["run_id", "operation"])
+    found = runs.loc[(results.points[0].path, "train")]
+    assert ("contaminated" in found["flags"].split(",")) == flagged
+    assert set(flags) - {"contaminated"} <= set(found["flags"].split(","))
+    assert found["contamination"] == 0.1 and set(runs["contamination_limit"]) == {limit}
+
+
 def test_sizes_of_nothing_end_as_one_message(results: Results) -> None:
     edited(results.run() / "compress" / RECORD, "results.latent_bytes", 0)
     refused(results, f"{results.run()}: a time or a size in its records is impossible")

@@ -4,11 +4,14 @@ import argparse
 import json
 import os
 import signal
+import statistics
 import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 
+import pandas as pd
 import psutil
 import pytest
 
@@ -16,10 +19,11 @@ from baler_energy.cli import main
 from baler_energy.errors import InputError
 from baler_energy.meters.process import ProcessMeter
 from baler_energy.meters.rapl import RaplMeter
+from baler_energy.meters.session import Session
 from baler_energy.meters.settings import SessionSettings
-from baler_energy.records import Measurement
+from baler_energy.records import Measurement, Reading
 from baler_energy.stages import measure as stage
-from baler_energy.vocabulary import Flag, Operation, Quantity
+from baler_energy.vocabulary import Evidence, Flag, MeterName, Operation, Quantity
 
 BURN = "import time\nt = time.process_time()\nwhile time.process_time() - t < 0.2: pass\n"
 
@@ -55,6 +59,52 @@ def test_repeat_fills_the_window(meters, settings, tmp_path):
     record = stage.measure(["sh", "-c", f"echo x >> {mark}"], meters, settings, repeat=True)
     assert record.iterations == len(mark.read_text().split()) > 1
     assert record.window.duration_s >= 0.1
+
+
+def test_a_command_that_runs_once_has_no_interval(meters, settings):
+    text = stage.summary(stage.measure(["true"], meters, settings))
+    assert "s in 1 run, from" in text and "per run" not in text
+
+
+def test_repeated_runs_have_a_value_per_run_with_its_interval(meters, settings, three_iterations):
+    record = stage.measure(["true"], meters, settings, repeat=True)
+    times = record.iteration_times
+    middle_s = times.median_s
+    durations_s = [2 * times.lower_quartile_s - middle_s, middle_s, times.longest_s]
+    # t(0.975, 2) = 4.303
+    half_width_s = 4.3027 * statistics.stdev(durations_s) / 3**0.5
+    assert record.results == {"duration_s:half_width": pytest.approx(half_width_s, rel=1e-3), "duration_s:n": 3}
+    (line,) = [line for line in stage.summary(record).splitlines() if "per run" in line]
+    shown = record.results["duration_s:half_width"]
+    assert f"{record.window.duration_s / 3:.4g} s (+- {shown:.2g} s, 95 % t interval, n = 3)" in line
+
+
+def test_only_energies_that_were_read_for_each_run_have_an_interval(meters, settings, three_iterations, monkeypatch):
+    run = Session.run
+
+    def with_energies(session, *arguments, **more):
+        outcome = run(session, *arguments, **more)
+        cpu = Reading.of(MeterName.RAPL, "cpu", Quantity.ENERGY, 9.0)
+        ram = Reading.of(MeterName.CODECARBON, "ram", Quantity.ENERGY, 3.0, Evidence.MODELLED)
+        row = {"time_s": 0.1, "meter": "rapl", "component": "cpu", "unit": "J", "evidence": "measured"}
+        rows = pd.DataFrame([row | {"quantity": "iteration_energy", "value": value} for value in (2.5, 3.5)])
+        return replace(outcome, readings=(cpu, ram), samples=pd.concat([outcome.samples, rows]), flags=())
+
+    monkeypatch.setattr(Session, "run", with_energies)
+    record = stage.measure(["true"], meters, settings, repeat=True)
+    # t(0.975, 1) = 12.706, s = 0.7071
+    assert record.results["energy_j:rapl/cpu:half_width"] == pytest.approx(12.706 * 0.5, rel=1e-4)
+    lines = stage.summary(record).splitlines()
+    after = {line.split()[4]: lines[number + 1] for number, line in enumerate(lines) if line.startswith("energy ")}
+    assert after["measured"].split("per run")[1].strip() == "3 J (+- 6.4 J, 95 % t interval, n = 2)"
+    assert after["modelled"].split("per run")[1].strip() == "1 J (no interval, as single runs were not read)"
+
+
+def test_the_idle_measurement_is_announced(meters, settings, capsys):
+    stage.measure(["true"], meters, replace(settings, idle_s=0.05))
+    assert "Measuring idle power for 0.05 s before the operation starts" in capsys.readouterr().err
+    stage.measure(["true"], meters, settings)
+    assert "idle power" not in capsys.readouterr().err
 
 
 def test_no_shell_interprets_the_arguments(meters, settings, capfd):

@@ -14,8 +14,8 @@ import psutil
 import pytest
 import yaml
 
-from baler_energy.errors import BalerEnergyError
 from baler_energy.cli import main
+from baler_energy.errors import BalerEnergyError
 from baler_energy.stages import study
 
 #: A guard against hangs (s).
@@ -261,3 +261,75 @@ def test_a_study_that_snakemake_refuses_is_not_a_failed_step(start, tmp_path, co
     refused = start_study(start)
     assert refused.wait(LIMIT_S) == code
     assert "Nothing was run, for the reason above." in refused.communicate()[0]
+
+
+# whose lock it releases
+
+#: A Snakemake, as far as the lock is concerned: it reads the workflow, then lives until it is killed.
+LIVING = "from baler_energy.stages.study import release_stale_lock as read; read(); print(flush=True); input()"
+
+
+@pytest.fixture
+def locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], bool]:
+    """Return a function that makes a Snakemake's lock, reads the workflow, and returns whether the lock is kept."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(study, "_OPEN", [])
+    lock = tmp_path / ".snakemake" / "locks" / "0.output.lock"
+
+    def kept() -> bool:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        lock.write_text("results/tiny/report.html\n")
+        study.release_stale_lock()
+        while study._OPEN:  # as if this process had ended
+            study._OPEN.pop().close()
+        return lock.exists()
+
+    return kept
+
+
+def begun(*command: str | Path) -> "subprocess.Popen[str]":
+    """Start a process in this folder, and wait for its first line."""
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    process.stdout.readline()
+    return process
+
+
+def test_the_lock_of_a_killed_snakemake_is_released(locked, capsys):
+    assert not locked()
+    assert "An earlier run was killed: releasing its lock" in capsys.readouterr().err
+
+
+def test_the_lock_of_a_living_snakemake_is_kept(locked, capsys):
+    with begun(sys.executable, "-c", LIVING) as living:
+        assert locked()
+        with begun(sys.executable, "-c", LIVING) as other:  # such as a dry run
+            other.kill()
+        assert locked()
+        living.kill()
+    assert "releasing" not in capsys.readouterr().err
+    assert not locked()
+
+
+def test_a_snakemake_of_another_workflow_keeps_its_lock(locked, tmp_path):
+    (tmp_path / "snakemake").write_text("print(flush=True)\ninput()")
+    with begun(sys.executable, tmp_path / "snakemake") as living:
+        assert locked()
+        living.kill()
+    assert not locked()
+
+
+def test_the_lock_is_kept_while_slurm_has_jobs_of_the_killed_run(locked, capsys, monkeypatch):
+    monkeypatch.setattr(study, "_slurm_jobs_here", lambda: ["17", "18"])
+    assert locked()
+    assert "scancel 17 18" in capsys.readouterr().err
+
+
+def test_a_study_is_refused_while_a_snakemake_lives_elsewhere(start, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with begun(sys.executable, "-c", LIVING) as living:
+        refused = start_study(start)
+        assert refused.wait(LIMIT_S) == 1
+        assert "Another Snakemake (on another host or in another container)" in refused.communicate()[0]
+        living.kill()
+    assert not (tmp_path / "started").exists()

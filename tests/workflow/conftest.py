@@ -15,7 +15,7 @@ import pytest
 import yaml
 from warm_snakemake import WarmSnakemake
 
-COPIED = ("Snakefile", "config", "profiles", "slurm", "src", "workflow")
+COPIED = ("Snakefile", "config", "htcondor", "profiles", "slurm", "src", "workflow")
 #: Timeout of a run that hangs. The smoke study takes five minutes on two slow cores, 15 if others run at the same time.
 TIME_LIMIT_S = 3600
 

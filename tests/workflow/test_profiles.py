@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,38 @@ def test_slurm_resolves_the_resources_of_every_job(workspace):
         assert (resources.get("slurm_extra") == "--exclusive") == (rule in ALONE), rule
         assert resources["threads"] == THREADS.get(rule, "16" if rule in ALONE else "1"), rule
     assert sorted(r.get("gpu") == "1" for r in found["train"]) == [False, True]
+
+
+def test_the_profiles_of_clusters_name_the_same_rules_and_settings(repository):
+    slurm, htcondor = (profile(repository, name) for name in ("slurm", "htcondor"))
+    assert not set(profile(repository, "default")) & set(htcondor)
+    assert htcondor["executor"] == "htcondor" and (repository / "htcondor" / "config.yaml").is_file()
+    for name in ("set-resources", "set-threads"):
+        assert set(slurm[name]) == set(htcondor[name])
+    for name in ("max-threads", "jobs", "cores", "retries", "latency-wait"):
+        assert slurm[name] == htcondor[name]
+    assert set(htcondor["set-resources"]) >= ALONE
+
+
+def test_htcondor_resolves_the_resources_of_every_job(workspace):
+    if find_spec("snakemake_executor_plugin_htcondor") is None:
+        pytest.skip("snakemake-executor-plugin-htcondor is not installed: requirements/htcondor.txt")
+    axes = {"rows": [400], "epochs": [1], "device": ["cpu", "cuda"]}
+    study = workspace.study(axes=axes, profile={"points": [{}]}, peers={"tools": ["zeus"], "points": [{}]})
+    done = workspace.run("snakemake", "--profile", "htcondor", "--configfile", study, "--dry-run")
+    assert done.returncode == 0, done.stdout
+    found = jobs(done.stdout)
+    assert set(found) >= ALONE | DATA | OF_A_POINT | DOWNSTREAM
+    for rule, resources in ((rule, r) for rule, all_of in found.items() if rule != "all" for r in all_of):
+        if rule == "study":
+            continue  # a local rule
+        assert resources["getenv"] == "True"
+        assert int(resources["htcondor_request_mem_mb"]) >= 4000, rule
+        assert int(resources["classad_MaxRuntime"]) >= 3600, rule
+        assert (resources.get("requirements") == "TARGET.TotalCpus == MY.RequestCpus") == (rule in ALONE), rule
+        assert resources.get("request_gpus", "0") == resources.get("gpu", "0"), rule
+        assert resources["threads"] == THREADS.get(rule, "16" if rule in ALONE else "1"), rule
+    assert sorted(r["request_gpus"] for r in found["train"]) == ["0", "1"]
 
 
 def test_plain_profile_and_local_dry_runs_work_from_the_root(workspace):

@@ -121,6 +121,12 @@ def test_a_new_calibration_measures_nothing_again(done):
     assert rules == DOWNSTREAM | {"calibrate", "study"}
 
 
+def test_another_limit_of_contamination_measures_nothing_again(done):
+    limit = done.measurement | {"contamination_limit": 0.2}
+    rules = {rule for rule, _ in done.planned(done.finished_study(measurement=limit))}
+    assert rules == DOWNSTREAM | {"study"}
+
+
 def test_a_log_of_the_users_is_merged_without_measuring(done):
     log = done.root / "watts.csv"
     log.write_text("time,power_w\n2026-01-01T00:00:00Z,20\n2026-01-01T00:00:01Z,20\n")

@@ -7,6 +7,8 @@ LOGS = f"{RESULTS}/logs"
 PEER = f"{RESULTS}/peers/{{point}}/{{tool}}/run~{{run}}"
 SESSION = commands.session_options(STUDY, Path(RESULTS, "idle"))
 METERS = STUDY.measurement.meters
+# A resource of measured jobs, so that changing it triggers no rerun; the dataset applies it to all records.
+CONTAMINATION_LIMIT = str(STUDY.measurement.contamination_limit)
 CODECS = list(
     {(point.transform, point.engine): point for point in STUDY.points}.values()
 )

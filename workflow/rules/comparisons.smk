@@ -14,6 +14,7 @@ rule peer:
         gpu=gpus,
         mem_mb=lambda w, attempt: 8000 * attempt,
         runtime=lambda w, attempt: 60 * attempt,
+        contamination_limit=CONTAMINATION_LIMIT,
     params:
         folder=folder_of_output,
         point=point_options,
@@ -23,7 +24,8 @@ rule peer:
         source=lambda w: fingerprint_of(w, peer_sources(w)),
     shell:
         "baler-energy peer --tool {wildcards.tool} --data {input.table:q} --out {params.folder:q} {params.options:q}"
-        " {params.point:q} {params.training:q} --calibration {input.calibration:q} {params.session:q} > {log:q} 2>&1"
+        " {params.point:q} {params.training:q} --calibration {input.calibration:q} {params.session:q}"
+        " --contamination-limit {resources.contamination_limit} > {log:q} 2>&1"
 
 
 rule foreign:

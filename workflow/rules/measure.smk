@@ -37,6 +37,7 @@ rule train:
         runtime=lambda w, attempt: 240 * attempt,
         # A resource, so that changing it triggers no rerun.
         save_every_s=str(STUDY.training.save_every_s),
+        contamination_limit=CONTAMINATION_LIMIT,
     params:
         folder=folder_of_output,
         point=point_options,
@@ -46,7 +47,7 @@ rule train:
     shell:
         "baler-energy train --data {input.table:q} --out {params.folder:q} {params.point:q} {params.training:q}"
         " --calibration {input.calibration:q} {params.session:q} --save-every-s {resources.save_every_s}"
-        " > {log:q} 2>&1"
+        " --contamination-limit {resources.contamination_limit} > {log:q} 2>&1"
 
 
 rule apply:
@@ -73,6 +74,7 @@ rule apply:
         gpu=gpus,
         mem_mb=lambda w, attempt: 8000 * attempt,
         runtime=lambda w, attempt: 60 * attempt,
+        contamination_limit=CONTAMINATION_LIMIT,
     params:
         folder=lambda w, output: Path(output.evaluate).parents[1],
         checkpoint=checkpoint_option,
@@ -82,7 +84,8 @@ rule apply:
     shell:
         "baler-energy apply --data {input.table:q} --held-out {input.held_out:q} {params.checkpoint:q}"
         " --out {params.folder:q}"
-        " {params.point:q} --calibration {input.calibration:q} {params.session:q} > {log:q} 2>&1"
+        " {params.point:q} --calibration {input.calibration:q} {params.session:q}"
+        " --contamination-limit {resources.contamination_limit} > {log:q} 2>&1"
 
 
 # A separate rule, so that a new derived quantity repeats no measurement.

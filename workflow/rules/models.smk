@@ -18,6 +18,7 @@ rule forward:
         gpu=gpus,
         mem_mb=lambda w, attempt: 8000 * attempt,
         runtime=lambda w, attempt: 30 * attempt,
+        contamination_limit=CONTAMINATION_LIMIT,
     params:
         folder=folder_of_output,
         point=point_options,
@@ -25,4 +26,5 @@ rule forward:
         source=lambda w: fingerprint_of(w, forward_sources(w)),
     shell:
         "baler-energy forward --data {input.table:q} --checkpoint {input.checkpoint:q} --out {params.folder:q}"
-        " {params.point:q} --calibration {input.calibration:q} {params.session:q} > {log:q} 2>&1"
+        " {params.point:q} --calibration {input.calibration:q} {params.session:q}"
+        " --contamination-limit {resources.contamination_limit} > {log:q} 2>&1"

@@ -43,6 +43,7 @@ rule parts:
         mem_mb=lambda w, attempt: 8000 * attempt,
         # About 40 windows, each after its own warm-up.
         runtime=lambda w, attempt: (30 + int(STUDY.measurement.min_window_s)) * attempt,
+        contamination_limit=CONTAMINATION_LIMIT,
     params:
         checkpoint=checkpoint_option,
         point=point_options,
@@ -51,4 +52,5 @@ rule parts:
         source=lambda w: fingerprint_of(w, parts_sources(w)),
     shell:
         "baler-energy parts --data {input.table:q} {params.checkpoint:q} {params.point:q} {params.parts:q}"
-        " --calibration {input.calibration:q} {params.session:q} --out {output.folder:q} > {log:q} 2>&1"
+        " --calibration {input.calibration:q} {params.session:q} --out {output.folder:q}"
+        " --contamination-limit {resources.contamination_limit} > {log:q} 2>&1"

@@ -129,6 +129,7 @@ cpu_time_s | number | s | CPU time of one iteration
 memory_peak_b | number | B | largest resident memory
 gpu_memory_peak_b | number | B | largest GPU memory
 contamination | number | 1 | share of the machine's CPU time used by other processes in the window
+contamination_limit | number | 1 | share above which the run is flagged as contaminated: measurement.contamination_limit
 flags | string | | warnings about the run, separated by commas; empty if there are none: {_meanings(Flag)}
 idle_shared | boolean | | the idle baseline was taken from an earlier job of the same boot
 seed | integer | 1 | seed of the model

@@ -107,6 +107,7 @@ def run_row(
         "memory_peak_b": _value(record, Quantity.MEMORY_PEAK),
         "gpu_memory_peak_b": _value(record, Quantity.GPU_MEMORY_PEAK),
         "contamination": record.contamination.fraction,
+        "contamination_limit": record.contamination.limit,
         "flags": flags_of(record),
         "idle_shared": None if record.idle is None else record.idle.shared,
         "seed": record.parameters.get("seed"),

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from baler_energy.config.parameters import Config, Count
 from baler_energy.variants import METERS, PEERS, PROFILERS
+from baler_energy.vocabulary import CONTAMINATION_LIMIT
 
 __all__ = [
     "SHORTEST_INTERVAL_S",
@@ -53,6 +54,8 @@ class Measurement(Config):
     """Sampling interval of the time series (s)."""
     calibrate_s: Annotated[float, Field(ge=_SHORTEST_CALIBRATION_S)] = 30.0
     """Length of the calibration before the first run (s)."""
+    contamination_limit: Annotated[float, Field(gt=0, le=1)] = CONTAMINATION_LIMIT
+    """A run is flagged as contaminated if other processes used more than this share of the machine's CPU time."""
 
 
 class Profile(Config):

@@ -62,6 +62,12 @@ class Table:
         """Size of the rows in their native dtypes, uncompressed, in bytes."""
         return int(self.data.shape[0]) * sum(np.dtype(name).itemsize for name in self.dtypes)
 
+    def words(self, path: Path) -> str:
+        """Describe the table, which is in the file `path`, in a line."""
+        rows, columns = self.data.shape
+        of = f" of {self.origin['label']}" if "label" in self.origin else ""
+        return f"{path}: {rows:,} rows, {columns} columns{of}, {self.native_bytes:,} B in their own number types"
+
     def first(self, rows: int | None) -> Self:
         """Return a table of the first rows (None: all), which shares its memory."""
         return type(self)(self.data[:rows], self.names, self.dtypes, self.origin)

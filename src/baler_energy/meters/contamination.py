@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import psutil
 
 from baler_energy.records import Contamination
+from baler_energy.vocabulary import CONTAMINATION_LIMIT
 
 __all__ = ["CpuTimes", "contamination", "tree_cpu_s"]
 
@@ -30,7 +31,9 @@ class CpuTimes:
         return cls(time_s=time.monotonic(), machine_s=_machine_cpu_s(), ours_s=0.0)
 
 
-def contamination(begin: CpuTimes, end: CpuTimes, logical_cpus: int) -> Contamination:
+def contamination(
+    begin: CpuTimes, end: CpuTimes, logical_cpus: int, limit: float = CONTAMINATION_LIMIT
+) -> Contamination:
     """Compute the share of the machine's CPU time that other processes used.
 
     Contamination = (CPU seconds of all processes - ours) / (logical CPUs x duration). It is clipped at zero: the
@@ -42,11 +45,13 @@ def contamination(begin: CpuTimes, end: CpuTimes, logical_cpus: int) -> Contamin
         The counters at the edges of the window.
     logical_cpus
         Number of logical CPUs of the machine.
+    limit
+        Share above which the window is contaminated.
     """
     other_s = max(0.0, (end.machine_s - begin.machine_s) - (end.ours_s - begin.ours_s))
     capacity_s = logical_cpus * (end.time_s - begin.time_s)
     fraction = other_s / capacity_s if capacity_s > 0 else None
-    return Contamination(fraction=fraction, other_cpu_s=other_s, logical_cpus=logical_cpus)
+    return Contamination(fraction=fraction, other_cpu_s=other_s, logical_cpus=logical_cpus, limit=limit)
 
 
 def _machine_cpu_s() -> float:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from baler_energy.records import Contamination, Idle, Reading
-from baler_energy.vocabulary import CONTAMINATION_LIMIT, Evidence, Flag, Quantity
+from baler_energy.vocabulary import Evidence, Flag, Quantity
 
 __all__ = ["DERIVED_FLAGS", "derived_flags", "derived_readings", "dynamic_energy_j"]
 
@@ -64,7 +64,7 @@ def derived_flags(readings: Sequence[Reading], other: Contamination, *, long_eno
     flags = set()
     if not long_enough:
         flags.add(Flag.BELOW_RESOLUTION)
-    if (other.fraction or 0.0) > CONTAMINATION_LIMIT:
+    if other.exceeded:
         flags.add(Flag.CONTAMINATED)
     if not any(
         reading.quantity is Quantity.ENERGY and reading.value is not None and reading.evidence is Evidence.MEASURED

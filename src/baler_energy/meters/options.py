@@ -18,7 +18,7 @@ from baler_energy.vocabulary import PEERS, STUDY_METERS, MeterName
 __all__ = ["add_meter_arguments", "add_session_arguments", "make_meters", "meter_class", "session_settings"]
 
 #: Keys of a study's section on measuring that are options of every measured stage.
-_WINDOW = ("min_window_s", "idle_s", "idle_lifetime_s")
+_WINDOW = ("min_window_s", "idle_s", "idle_lifetime_s", "contamination_limit")
 
 
 def add_meter_arguments(group: argparse._ArgumentGroup) -> None:

@@ -137,6 +137,7 @@ def _joined_contamination(segments: Sequence[Segment], last: "Outcome[Any]") -> 
         fraction=_sum([part.fraction and part.fraction * duration_s / whole_s for part, duration_s in parts]),
         other_cpu_s=_sum([part.other_cpu_s for part, _ in parts]),
         logical_cpus=last.contamination.logical_cpus,
+        limit=last.contamination.limit,
     )
 
 

@@ -22,7 +22,7 @@ from baler_energy.meters.segments import Segment, energies_so_far
 from baler_energy.meters.settings import SessionSettings
 from baler_energy.progress import announce
 from baler_energy.records import Contamination, Idle, IterationTimes, Reading, Window
-from baler_energy.vocabulary import CONTAMINATION_LIMIT, Evidence, Flag, MeterName
+from baler_energy.vocabulary import Evidence, Flag, MeterName
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -221,7 +221,7 @@ class Session:
             duration_s=duration_s,
             energies=tuple(believed(energies, duration_s, self._channels)),
             idle=self._opening.idle,
-            contamination=contamination(self._opening.before, now, os.cpu_count() or 1),
+            contamination=self._contamination(self._opening.before, now),
             hostname=platform.node(),
             flags=tuple(sorted(flags - {Flag.COUNTER_FAULT})),
         )
@@ -241,7 +241,7 @@ class Session:
         after = CpuTimes.now()
         readings = self._readings(begun, duration_s)
 
-        other = contamination(before, after, os.cpu_count() or 1)
+        other = self._contamination(before, after)
         return Outcome(
             result=result,
             iterations=len(iterations),
@@ -253,6 +253,9 @@ class Session:
             flags=self._flags(readings, other, duration_s),
             samples=self._samples(start_s, iterations, readings),
         )
+
+    def _contamination(self, before: CpuTimes, after: CpuTimes) -> Contamination:
+        return contamination(before, after, os.cpu_count() or 1, self.settings.contamination_limit)
 
     def _repeat(self, operation: Callable[[], T], iterations: Iterations, *, once: bool) -> T:
         """Run the operation until the window is long enough; return its last result."""
@@ -303,6 +306,7 @@ class Session:
             cache = IdleCache(self.settings.idle_cache, key)
             if shared := cache.load(self.settings.idle_lifetime_s, self.settings.idle_s):
                 return shared
+        announce(f"Measuring idle power for {self.settings.idle_s:g} s before the operation starts (--idle-s).")
         gc.collect()
         before = CpuTimes.now()
         begun = self._begin()
@@ -314,9 +318,9 @@ class Session:
         after = CpuTimes.now()
         energies = self._readings(begun, duration_s)
         readings = idle_readings(energies, duration_s)
-        other = contamination(before, after, os.cpu_count() or 1)
+        other = self._contamination(before, after)
         idle = Idle(start=start, duration_s=duration_s, shared=False, readings=readings)
-        busy = (other.fraction or 0.0) > CONTAMINATION_LIMIT
+        busy = other.exceeded
         measured = any(reading.evidence is Evidence.MEASURED and reading.value is not None for reading in readings)
         if busy and measured:
             announce(

@@ -29,6 +29,8 @@ class SessionSettings:
     """Folder of the shared baselines; None: baselines are not shared."""
     sample_interval_s: float = default_of(Measurement, "sample_interval_s")
     """Interval of the time series."""
+    contamination_limit: float = default_of(Measurement, "contamination_limit")
+    """Share of the machine's CPU time; if other processes use more, the window is flagged as contaminated."""
     lock: Path | None = None
     """Lock file that allows one measurement at a time; None: the machine-wide one."""
 
@@ -42,3 +44,5 @@ class SessionSettings:
             value = getattr(self, name)
             if not low <= value < float("inf"):
                 raise InputError(f"{name} is {value}; it must be at least {low:g} s.")
+        if not 0 < self.contamination_limit <= 1:
+            raise InputError(f"contamination_limit is {self.contamination_limit}; it must be above 0 and at most 1.")

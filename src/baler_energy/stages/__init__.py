@@ -22,6 +22,7 @@
 - `schema`: the configuration's schema and documentation, and the glossary of metrics
 - `options`, `file_options`: options that describe a point, and options for a user's file
 - `file_names`: the files in a study's results that stages write and others read
+- `summaries`: what a measured stage prints when it has succeeded
 
 Each subcommand's module has ``HELP``, ``EPILOG``, ``add_arguments`` and ``run``, which `baler_energy.cli` uses.
 """

@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run the stage from parsed options."""
-    apply(args.data, args.checkpoint, args.out, point_options(args), Measuring.of(args), args.held_out)
+    print(apply(args.data, args.checkpoint, args.out, point_options(args), Measuring.of(args), args.held_out))
 
 
 def apply(
@@ -52,10 +52,11 @@ def apply(
     point: PointOptions,
     measuring: Measuring,
     held_out: Path | None = None,
-) -> None:
+) -> str:
     """Compress the table in `data`, decompress it and evaluate the result; each step has its own folder in `out`.
 
-    The evaluation includes the errors of a trained codec on the rows in `held_out`, if there are any.
+    The evaluation includes the errors of a trained codec on the rows in `held_out`, if there are any. Returns a
+    summary of each step.
 
     Raises
     ------
@@ -66,10 +67,14 @@ def apply(
     """
     compressed = out / Operation.COMPRESS / COMPRESSED
     with shared_session(measuring) as together:
-        compress(data, checkpoint, compressed.parent, point, together)
-        decompress(compressed, checkpoint, out / Operation.DECOMPRESS, point, together)
+        said = [
+            compress(data, checkpoint, compressed.parent, point, together),
+            decompress(compressed, checkpoint, out / Operation.DECOMPRESS, point, together),
+        ]
     others = _held_out_trip(held_out, checkpoint, point, out / "evaluate")
-    evaluate(data, out / Operation.DECOMPRESS / RECONSTRUCTED, compressed, checkpoint, out / "evaluate", others)
+    back = out / Operation.DECOMPRESS / RECONSTRUCTED
+    said.append(evaluate(data, back, compressed, checkpoint, out / "evaluate", others))
+    return "\n".join(said)
 
 
 def _held_out_trip(table: Path | None, checkpoint: Path | None, point: PointOptions, out: Path) -> RoundTrip | None:

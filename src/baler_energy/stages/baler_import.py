@@ -17,14 +17,23 @@ if TYPE_CHECKING:
 
 __all__ = ["EPILOG", "HELP", "add_arguments", "baler_import", "run"]
 
+#: Where the needed files are in a project.
+_NEEDED = """\
+It needs, in workspaces/WORKSPACE/PROJECT:
+  config/PROJECT_config.py
+  output/compressed_output/model.pt, from `--mode train` of Baler
+  output/training/normalization_features.npy, from the same training; not if apply_normalization is False
+  for the column names: output/compressed_output/compressed.npz, or the input that the configuration names, or --data"""
 HELP = "convert a Baler project: its model and its compressed file"
-EPILOG = """\
+EPILOG = f"""\
 examples:
   baler-energy baler-import workspaces/CMS_workspace/CMS_project_v1 --out imported
   baler-energy baler-import workspaces/mine/jets --data table.npz --out imported
 
 writes checkpoint.pt and, if Baler has compressed something, table.baler, for use with `baler-energy compress` and
 `baler-energy decompress`.
+
+{_NEEDED}
 
 Baler's model and latents do not contain the columns' number types, which decide what is rounded to whole numbers. They
 are taken from --data, else from the configuration's type_list, else from the project's input (a column of whole
@@ -84,7 +93,7 @@ def baler_import(project: Path, out: Path, data: Path | None = None) -> str:
     from baler_energy.codecs.upstream import files
 
     folder = Folder(project)
-    config = _config(folder)
+    config = _checked(folder, data)
     table = Table.read(data) if data else None
     names, dtypes, types_from = (table.names, table.dtypes, str(data)) if table else _columns(folder, config)
     scaled = config.get("apply_normalization") is not False
@@ -97,6 +106,45 @@ def baler_import(project: Path, out: Path, data: Path | None = None) -> str:
         with atomic_path(out / COMPRESSED) as temporary:
             write_latents(temporary, latents, checkpoint, origin)
     return _words(checkpoint, None if latents is None else len(latents), types_from, out)
+
+
+def _checked(folder: Folder, data: Path | None) -> dict[str, Any]:
+    """Return the configuration of a project that has all needed files.
+
+    Raises
+    ------
+    InputError
+        A file is missing, or the configuration cannot be imported; the message lists everything at once.
+    """
+    config: dict[str, Any] = {}
+    wrong = []
+    if folder.config.exists():
+        try:
+            config = _config(folder)
+        except InputError as error:
+            wrong.append(str(error))
+    needed = {folder.config: "the configuration", folder.model: "the trained network"}
+    if config.get("apply_normalization") is not False:
+        needed[folder.features] = "minimum and range of each column"
+    if data is not None:
+        needed[data] = "the table of --data"
+    missing = [f"{path}: no such file: {what}" for path, what in needed.items() if not path.exists()]
+    source = _input(folder, config)
+    if data is None and not folder.compressed.exists() and not (source and source.is_file()):
+        missing.append(
+            f"{folder.compressed}: no such file, nor the input {source or '(input_path in the configuration)'}: the "
+            "column names. Use --data with a prepared table of these columns instead."
+        )
+    if wrong or missing:
+        listed = "\n  ".join([f"{folder.path}: cannot be imported:", *wrong, *missing])
+        raise InputError(f"{listed}\n{_NEEDED}" if missing else listed)
+    return config
+
+
+def _input(folder: Folder, config: dict[str, Any]) -> Path | None:
+    """Return the path of the project's input, if its configuration has one."""
+    given = config.get("input_path")
+    return folder.root / given if isinstance(given, str) else None
 
 
 def _config(folder: Folder) -> dict[str, Any]:
@@ -114,18 +162,13 @@ def _columns(folder: Folder, config: dict[str, Any]) -> tuple[tuple[str, ...], t
     """Return the columns' names and types, and where the types come from."""
     from baler_energy.codecs.upstream import files
 
-    extra, given = config.get(EXTRA), config.get("input_path")
+    extra, source = config.get(EXTRA), _input(folder, config)
     dtypes = extra.get("dtypes") if isinstance(extra, dict) else config.get("type_list")
-    source = folder.root / given if isinstance(given, str) else None
     if folder.compressed.exists():
         names = files.column_names(read_npz(folder.compressed, ("names",))["names"])
-    elif source and source.is_file():
-        names = files.read_table(source).names
     else:
-        raise InputError(
-            f"{folder.path}: neither {folder.compressed} nor the input {source or '(input_path)'} exists, so the "
-            "column names are unknown. Use --data with a prepared table of these columns."
-        )
+        assert source is not None  # `_checked` found it
+        names = files.read_table(source).names
     if dtypes is not None:
         return names, _native(dtypes, folder.config), str(folder.config)
     if source and source.is_file():

@@ -16,6 +16,7 @@ from baler_energy.files import atomic_path
 from baler_energy.formats.reading import Request
 from baler_energy.meters.options import add_session_arguments
 from baler_energy.progress import announce
+from baler_energy.records import Measurement
 from baler_energy.stages.file_names import COMPRESSED
 from baler_energy.stages.file_options import add_file_arguments, request_of
 from baler_energy.stages.measured import Measuring, facts_of_work, open_work, warm_up_of, write_record
@@ -26,6 +27,7 @@ from baler_energy.stages.options import (
     configure_torch,
     point_options,
 )
+from baler_energy.stages.summaries import measured_summary
 from baler_energy.variants import FORMATS, PREPARED
 from baler_energy.vocabulary import Operation
 
@@ -67,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Run the stage from parsed options."""
     measuring = Measuring.of(args)
-    compress(args.data, args.checkpoint, args.out, point_options(args), measuring, request_of(args), args.format)
+    print(compress(args.data, args.checkpoint, args.out, point_options(args), measuring, request_of(args), args.format))
 
 
 def compress(
@@ -78,8 +80,8 @@ def compress(
     measuring: Measuring,
     request: Request | None = None,
     file_format: str | None = None,
-) -> None:
-    """Compress the table in `data`; write the compressed file, samples and record to `out`.
+) -> str:
+    """Compress the table in `data`; write the compressed file, samples and record to `out`; return a summary.
 
     The measured operation scales, encodes and writes. Syncing and renaming the file come after it. With the engine
     ``reference``, it begins with the table in memory and the network on its device. ``fast`` never holds the table,
@@ -115,7 +117,18 @@ def compress(
         "checkpoint_bytes": None if checkpoint is None else checkpoint.stat().st_size,
         **facts,
     }
-    write_record(out, Operation.COMPRESS, parameters, outcome, results)
+    record = write_record(out, Operation.COMPRESS, parameters, outcome, results)
+    return measured_summary(out / COMPRESSED, _facts(record), record)
+
+
+def _facts(record: Measurement) -> str:
+    """Compare the size of the compressed file with that of the columns in their own number types."""
+    size, native, model = (record.results.get(f"{name}_bytes") for name in ("compressed", "native", "checkpoint"))
+    assert isinstance(size, int) and isinstance(native, int)
+    larger = " (no smaller than the data)" if size >= native else ""
+    codec = "" if model is None else f"; the model takes another {model:,} B"
+    before = f"{record.parameters['rows']:,} rows, {native:,} B in their own number types"
+    return f"{before}, compressed to {size:,} B: ratio {native / size:.3g}{larger}{codec}"
 
 
 def _sizes(sizes: "Sizes", dtypes: Sequence[str]) -> dict[str, int]:

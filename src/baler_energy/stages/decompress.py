@@ -17,6 +17,7 @@ from baler_energy.stages.options import (
     configure_torch,
     point_options,
 )
+from baler_energy.stages.summaries import measured_summary
 from baler_energy.variants import FORMATS, PREPARED
 from baler_energy.vocabulary import Operation
 
@@ -53,11 +54,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run the stage from parsed options."""
-    decompress(args.compressed, args.checkpoint, args.out, point_options(args), Measuring.of(args))
+    print(decompress(args.compressed, args.checkpoint, args.out, point_options(args), Measuring.of(args)))
 
 
-def decompress(compressed: Path, checkpoint: Path | None, out: Path, point: PointOptions, measuring: Measuring) -> None:
-    """Reconstruct the table in `compressed`; write it, samples and record to `out`.
+def decompress(compressed: Path, checkpoint: Path | None, out: Path, point: PointOptions, measuring: Measuring) -> str:
+    """Reconstruct the table in `compressed`; write it, samples and record to `out`; return a summary.
 
     The measured operation begins with the file on disk (in the system's cache) and the network on its device. It reads,
     checks, decodes, rescales and rounds. With the engine ``reference``, it ends with the table in memory, which is
@@ -76,7 +77,8 @@ def decompress(compressed: Path, checkpoint: Path | None, out: Path, point: Poin
     _check_fits(content.facts, point, compressed)
     engine_of(point).refuse(point, Training())
     device = configure_torch(point)
-    with atomic_path(out / _reconstructed_name(content.facts.file_format)) as target:
+    back = out / _reconstructed_name(content.facts.file_format)
+    with atomic_path(back) as target:
         asked = point.asked(compressed, target, device, checkpoint=checkpoint, content=content)
         with (
             operation_of(point, "decompress").decompressing(asked) as work,
@@ -87,7 +89,8 @@ def decompress(compressed: Path, checkpoint: Path | None, out: Path, point: Poin
             results = {"rows": rows, **facts_of_work(work, device, outcome.result)}
     source, columns = content.facts.origin.get("source"), len(content.facts.names)
     parameters = point.parameters(source=source, rows=rows, columns=columns)
-    write_record(out, Operation.DECOMPRESS, parameters, outcome, results)
+    record = write_record(out, Operation.DECOMPRESS, parameters, outcome, results)
+    return measured_summary(back, f"{rows:,} rows, {columns} columns", record)
 
 
 def _reconstructed_name(file_format: str) -> str:

@@ -69,3 +69,4 @@ def derive(original: Path, reconstructed: Path, derived: DerivedQuantities, out:
     for file, frame in ((DERIVED_HISTOGRAMS, pd.concat(bins)), (DERIVED, pd.DataFrame(rows))):
         write_parquet(out / file, frame, start)
     remove_temporaries(out)
+    print(f"{out / DERIVED}: {', '.join(derived)} of {len(before.data):,} rows, before and after compression")

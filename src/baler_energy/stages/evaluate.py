@@ -2,7 +2,7 @@
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run the stage from parsed options."""
-    evaluate(args.original, args.reconstructed, args.compressed, args.checkpoint, args.out)
+    print(evaluate(args.original, args.reconstructed, args.compressed, args.checkpoint, args.out))
 
 
 def evaluate(
@@ -50,8 +50,8 @@ def evaluate(
     checkpoint: Path | None,
     out: Path,
     held_out: "RoundTrip | None" = None,
-) -> None:
-    """Write errors of `reconstructed` against `original`, histograms and a summary to `out`.
+) -> str:
+    """Write errors of `reconstructed` against `original`, histograms and a summary to `out`; return it in words.
 
     The compression ratios use the sizes of `compressed` and, if given, of `checkpoint`. `held_out`, if given, is the
     codec applied to rows that it was not trained on; errors and summary include those on them.
@@ -93,6 +93,16 @@ def evaluate(
     }
     remove_temporaries(out)
     write_json(out / SUMMARY, summary)
+    return f"{out / SUMMARY}: {_words(summary)}"
+
+
+def _words(summary: dict[str, Any]) -> str:
+    """Describe mean errors and ratio; an error that is not defined for any column is not known."""
+    errors = {"range": summary["mean_rms_over_range"], "standard deviation": summary["mean_nrmse"]}
+    parts = [f"{100 * error:.3g} % of the {what}" for what, error in errors.items() if error is not None]
+    worse = summary["columns_worse_than_mean"]
+    words = f"mean RMS error {', '.join(parts) or 'not known'}; ratio {summary['ratio_native_bytes']:.3g}"
+    return f"{words}; {worse} of {summary['columns']} columns worse than their mean value" if worse else words
 
 
 def _errors_of(trip: "RoundTrip") -> "pd.DataFrame":

@@ -26,6 +26,7 @@ from baler_energy.stages.options import (
     configure_torch,
     point_options,
 )
+from baler_energy.stages.summaries import measured_summary
 from baler_energy.vocabulary import Operation
 
 __all__ = ["EPILOG", "HELP", "add_arguments", "forward", "run"]
@@ -47,11 +48,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run the stage from parsed options."""
-    forward(args.data, args.checkpoint, args.out, point_options(args), Measuring.of(args))
+    print(forward(args.data, args.checkpoint, args.out, point_options(args), Measuring.of(args)))
 
 
-def forward(data: Path, checkpoint_path: Path, out: Path, point: PointOptions, measuring: Measuring) -> None:
+def forward(data: Path, checkpoint_path: Path, out: Path, point: PointOptions, measuring: Measuring) -> str:
     """Measure the forward pass of all rows of the table in `data`; write counts, samples and record to `out`.
+
+    Returns a summary.
 
     The measured operation begins with the scaled rows and the network on the device. It passes each batch through
     encoder and decoder once, without gradients, and discards the output.
@@ -92,4 +95,5 @@ def forward(data: Path, checkpoint_path: Path, out: Path, point: PointOptions, m
         write_json(out / COUNTS, [asdict(count) for count in counts(architecture)])
         results = {"parameters": architecture.parameters, "macs": macs, "flops": 2 * macs}
         results["torch_gpu_memory_peak_b"] = gpu_memory_peak_b(device)
-        write_record(out, Operation.FORWARD, parameters, outcome, results)
+        record = write_record(out, Operation.FORWARD, parameters, outcome, results)
+    return measured_summary(out / COUNTS, f"{rows:,} rows, {macs:,} multiply-accumulates", record)

@@ -65,4 +65,6 @@ def generate(source: str, rows: int, seed: int, out: Path, pt_hat_min_gev: float
         raise InputError(f"--seed {seed}: must be from 0 to {_SEED_LIMIT - 1}.")
     if pt_hat_min_gev is not None and not 1.0 <= pt_hat_min_gev <= 1000.0:
         raise InputError(f"--pt-hat-min {pt_hat_min_gev}: must be from 1 to 1000 GeV.")
-    load(GENERATORS[source].module).generate(rows, seed, pt_hat_min_gev).write(out)
+    table = load(GENERATORS[source].module).generate(rows, seed, pt_hat_min_gev)
+    table.write(out)
+    print(table.words(out))

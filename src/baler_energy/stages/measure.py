@@ -26,9 +26,10 @@ examples:
   baler-energy measure --out measurement.json --idle-s 10 -- ./simulate input.txt
   baler-energy measure --repeat --min-window-s 20 -- sort big.txt
 
-The command runs once (with --repeat: until the window is long enough), without a shell. Its output is not redirected;
-the summary follows on standard output. If the command fails, its exit code is returned, and nothing is summarised or
-recorded. If `measure` is interrupted or killed, the command ends as well.
+First, the power of the idle machine is measured for 10 s (--idle-s). Then the command runs once, without a shell; with
+--repeat, it runs until the window is long enough, and the summary gives the value per run with its 95 % t interval. Its
+output is not redirected; the summary follows on standard output. If the command fails, its exit code is returned, and
+nothing is summarised or recorded. If `measure` is interrupted or killed, the command ends as well.
 
 Only one measurement runs at a time on a machine. The longest wait for another one is 4 hours, or
 BALER_ENERGY_LOCK_WAIT_S seconds if this environment variable is set."""
@@ -118,9 +119,12 @@ def _ended(command: Sequence[str], guard_from: Callable[[int | None], None]) -> 
 def summary(record: Measurement) -> str:
     """Describe a record of a command for a reader at a terminal."""
     window, other = record.window, record.contamination
-    runs = f" in {record.iterations} runs" if record.iterations > 1 else ""
-    lines = [f"duration        {window.duration_s:.3f} s{runs}, from {window.start:%Y-%m-%d %H:%M:%S} UTC"]
-    lines += [line for reading in record.readings if (line := _energy_line(reading, record.readings))]
+    runs = "1 run" if record.iterations == 1 else f"{record.iterations} runs"
+    lines = [f"duration        {window.duration_s:.3f} s in {runs}, from {window.start:%Y-%m-%d %H:%M:%S} UTC"]
+    lines += _per_run(record, window.duration_s, "s", _DURATION)
+    for reading in record.readings:
+        if reading.value is not None and (line := _energy_line(reading, record.readings)):
+            lines += [line, *_per_run(record, reading.value, "J", _energy_key(reading.meter, reading.component))]
     lines += _absent_lines(record.readings)
     for quantity, label, scale, unit in _PLAIN:
         for reading in record.readings:
@@ -131,6 +135,27 @@ def summary(record: Measurement) -> str:
     for flag in record.flags:
         lines.append(f"note            {flag}: {flag.meaning}")
     return "\n".join(lines)
+
+
+#: Entry of the results of a record for durations; `_energy_key` makes those for energies.
+_DURATION = "duration_s"
+#: What is recorded of an interval: its half width, and the number of runs.
+_INTERVAL = ("half_width", "n")
+
+
+def _energy_key(meter: str, component: str) -> str:
+    return f"energy_j:{meter}/{component}"
+
+
+def _per_run(record: Measurement, whole: float, unit: str, key: str) -> list[str]:
+    """Describe the value of one run, with its interval if each run was read; [] if the command ran once."""
+    if record.iterations == 1:
+        return []
+    half_width, n = (record.results.get(f"{key}:{name}") for name in _INTERVAL)
+    interval = "no interval, as single runs were not read"
+    if half_width is not None:
+        interval = f"+- {half_width:.2g} {unit}, 95 % t interval, n = {n}"
+    return [f"  per run       {whole / record.iterations:.4g} {unit} ({interval})"]
 
 
 _PLAIN = (
@@ -178,5 +203,24 @@ def _record(command: Sequence[str], outcome: Outcome[None]) -> Measurement:
         idle=outcome.idle,
         contamination=outcome.contamination,
         flags=outcome.flags,
+        results=_intervals(outcome),
         provenance=provenance(stage("measure"), *meter_modules(reading.meter for reading in outcome.readings)),
     )
+
+
+def _intervals(outcome: Outcome[None]) -> dict[str, str | int | float | bool | None]:
+    """Half widths of the 95 % t intervals of the mean run, and the runs in them: of durations, and of counters.
+
+    A counter is read at the edges of a run only if the run is long enough; the first run has no energy.
+    """
+    if outcome.iterations == 1:
+        return {}
+    from baler_energy.analysis.statistics import interval
+
+    found: dict[str, str | int | float | bool | None] = {}
+    for (quantity, meter, component), runs in outcome.samples.groupby(["quantity", "meter", "component"]):
+        if quantity in ("iteration_duration", "iteration_energy") and len(runs) > 1:
+            key = _DURATION if quantity == "iteration_duration" else _energy_key(str(meter), str(component))
+            _, *known = interval(runs["value"].to_numpy("float64"))
+            found |= {f"{key}:{name}": value for name, value in zip(_INTERVAL, known, strict=True)}
+    return found

@@ -150,7 +150,7 @@ def write_record(
     outcome: Outcome[Any],
     results: Mapping[str, str | int | float | bool | None],
     segments: Sequence[Segment] = (),
-) -> None:
+) -> Measurement:
     """Write ``samples.parquet`` and, last, ``measurement.json``; remove partial files of killed attempts.
 
     Parameters
@@ -161,6 +161,11 @@ def write_record(
         Contents of the record.
     segments
         Measurements of earlier processes; their times and hosts go into the provenance.
+
+    Returns
+    -------
+    Measurement
+        The record.
     """
     meters = [reading.meter for reading in outcome.readings]
     codec = SimpleNamespace(**parameters)
@@ -176,7 +181,7 @@ def write_record(
         made_with["segments"] = [segment.model_dump(mode="json", include=facts) for segment in segments]
     remove_temporaries(out)
     write_parquet(out / SAMPLES, outcome.samples, outcome.window.start)
-    Measurement(
+    record = Measurement(
         run_id=str(parameters["run_id"]),
         operation=operation,
         parameters=dict(parameters),
@@ -189,4 +194,6 @@ def write_record(
         flags=outcome.flags,
         results=dict(results),
         provenance=made_with,
-    ).write(out / RECORD)
+    )
+    record.write(out / RECORD)
+    return record

@@ -180,6 +180,9 @@ def _write(tables: tuple[Table, Table], out: Path, held_out: float | None, sourc
     # The table is written last, so that it always has its description.
     write_json(out.with_suffix(".json"), summary(table) | {"source_states": list(source_states)})
     table.write(out)
+    print(table.words(out))
+    if held_out is not None:
+        print(f"{out.with_name(HELD_OUT)}: {len(rest.data):,} other rows, for errors only")
     return table
 
 

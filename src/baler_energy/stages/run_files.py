@@ -44,16 +44,20 @@ class Grid:
     settings: Mapping[str, Any]
     """Settings of every training."""
     meters: frozenset[str]
+    contamination_limit: float
 
     @classmethod
     def of(cls, study: Study, results: Path) -> "Grid":
         """Make it from a study and the folder of its results."""
         sources = {name: data.source for name, data in study.data.items()}
         settings = {name: getattr(study.training, name) for name in Training.model_fields}
-        return cls(results, study.seed, sources, settings, frozenset(study.measurement.meters))
+        measurement = study.measurement
+        return cls(
+            results, study.seed, sources, settings, frozenset(measurement.meters), measurement.contamination_limit
+        )
 
     def record(self, point: Point, operation: str) -> Measurement:
-        """Read the record of an operation of a point.
+        """Read the record of an operation of a point, judged by the study's limit of contamination.
 
         Raises
         ------
@@ -118,7 +122,7 @@ class Grid:
         return rows
 
     def _read(self, path: Path, point: Point, operation: str) -> Measurement:
-        record = Measurement.read(path)
+        record = Measurement.read(path).judged(self.contamination_limit)
         self._check(path, self._differences(record, point, operation))
         return record
 

@@ -12,9 +12,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import FrameType, MappingProxyType
+from typing import TextIO
 
 import psutil
 
@@ -27,7 +28,7 @@ from baler_energy.signals import handling
 from baler_energy.slurm import ask
 from baler_energy.warm import warm_start
 
-__all__ = ["EPILOG", "HELP", "add_arguments", "mark_jobs", "run", "run_study"]
+__all__ = ["EPILOG", "HELP", "add_arguments", "await_orphans", "mark_jobs", "release_stale_lock", "run", "run_study"]
 
 #: Longest wait for an answer from SLURM's clients (s).
 _CLIENT_LIMIT_S = 60
@@ -35,6 +36,12 @@ _CLIENT_LIMIT_S = 60
 _RESULTS_VARIABLE = "BALER_ENERGY_RESULTS"
 #: Where Snakemake looks for a workflow.
 _SNAKEFILES = ("Snakefile", "snakefile", "workflow/Snakefile", "workflow/snakefile")
+#: Snakemake's lock of a folder: it names the files of the run that made it, but not its process.
+_LOCKS = Path(".snakemake", "locks")
+#: A file that every Snakemake of this workflow locks, together with others, for as long as it lives.
+_LIVING = Path(".snakemake", "living.lock")
+#: Open files of this process; the kernel releases their locks when it ends.
+_OPEN: list[TextIO] = []
 HELP = "run a whole study with Snakemake and write its report; also restarts one that was killed"
 EPILOG = """\
 examples, from the root of the repository:
@@ -61,7 +68,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--cores", default="all", help="cores for Snakemake (default: all)")
-    where.add_argument("--profile", metavar="NAME", help="Snakemake's profile of a cluster, instead of --cores: slurm")
+    where.add_argument(
+        "--profile", metavar="NAME", help="Snakemake's profile of a cluster, instead of --cores: slurm or htcondor"
+    )
 
 
 def run(args: argparse.Namespace) -> None:
@@ -98,7 +107,7 @@ def run_study(configfiles: Sequence[Path], where: Sequence[str]) -> Path:
     study, _ = runnable(load_study(configfiles))
     results = output_folder(f"results/{study.name}")
     with _alone():
-        _await_orphans(results)
+        await_orphans(results)
         return _run_steps(results, ["--configfile", *map(str, configfiles)], where)
 
 
@@ -115,11 +124,8 @@ def _check_folder() -> None:
 
 
 def _run_steps(results: Path, options: Sequence[str], where: Sequence[str]) -> Path:
-    locks = Path(".snakemake/locks")
-    if locks.is_dir() and any(locks.iterdir()):
-        _cancel_orphans()
-        announce("An earlier run was killed: releasing its lock and repeating unfinished steps.")
-        _snakemake("--unlock", *options)
+    if _is_locked():
+        _cancel_orphans()  # Snakemake then releases the lock, see `release_stale_lock`
     # On a cluster, jobs run on other machines.
     start: AbstractContextManager[dict[str, str]] = nullcontext({}) if "--profile" in where else warm_start()
     with start as variables:
@@ -182,31 +188,77 @@ def _alone() -> Iterator[None]:
     path = Path(".snakemake", "study.lock")
     path.parent.mkdir(exist_ok=True)
     with path.open("a+", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        if not _flock(file):
             file.seek(0)
-            raise _occupied(file.read()) from error
-        except OSError:  # this file system has no locks
-            pass
+            raise _occupied(f"process {file.read()}")
         file.truncate(0)
         file.write(f"{os.getpid()} on {platform.node()}")
         file.flush()
-        for process in _running({"snakemake"}):
-            if process.info["cwd"] == str(Path.cwd()):
-                raise _occupied(str(process.pid))
+        for process in _snakemakes_here():
+            raise _occupied(f"process {process.pid}")
+        with _LIVING.open("a", encoding="utf-8") as living:
+            if not _flock(living):
+                raise _occupied("on another host or in another container")
         yield
 
 
-def _occupied(process: str) -> BalerEnergyError:
+def _flock(file: TextIO) -> bool:
+    """Lock a file for this process alone; False if another one has locked it; True if its file system has no locks."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def release_stale_lock() -> None:
+    """Release Snakemake's lock of this folder if the Snakemake that made it is dead; never that of a living one.
+
+    Every Snakemake calls this when it reads the workflow, before it looks at the lock. The lock is only released if no
+    other one lives here: none on any host that has locked `_LIVING`, and no process on this host. It is also kept while
+    SLURM has jobs of the killed run, whose outputs would get mixed with those of the next.
+    """
+    try:
+        _LIVING.parent.mkdir(exist_ok=True)
+        file = _LIVING.open("a", encoding="utf-8")
+    except OSError:  # nothing runs in a folder where nothing can be written
+        return
+    _OPEN.append(file)
+    if _flock(file) and _is_locked() and not list(_snakemakes_here()):
+        if jobs := _slurm_jobs_here():
+            announce(
+                f"An earlier run was killed, but SLURM has its jobs. Cancel them (scancel {' '.join(jobs)}), or use "
+                "`baler-energy study`, which does so."
+            )
+        else:
+            announce("An earlier run was killed: releasing its lock and repeating unfinished steps.")
+            with suppress(OSError):  # Snakemake then says what it cannot do
+                for lock in _LOCKS.iterdir():
+                    lock.unlink()
+    with suppress(OSError):
+        fcntl.flock(file, fcntl.LOCK_SH)
+
+
+def _is_locked() -> bool:
+    return _LOCKS.is_dir() and any(_LOCKS.iterdir())
+
+
+def _snakemakes_here() -> Iterator[psutil.Process]:
+    """Find the Snakemakes that run in this folder on this host, except this process and its parents."""
+    return (process for process in _running({"snakemake"}) if process.info["cwd"] == str(Path.cwd()))
+
+
+def _occupied(which: str) -> BalerEnergyError:
     return BalerEnergyError(
-        f"Another Snakemake (process {process}) is running in this folder. Wait for it, or end it with `kill`, which "
+        f"Another Snakemake ({which}) is running in this folder. Wait for it, or end it with `kill`, which "
         "lets its running jobs finish; then run again."
     )
 
 
-def _await_orphans(results: Path) -> None:
-    """Wait for jobs of this study that a killed Snakemake left running."""
+def await_orphans(results: Path) -> None:
+    """Wait for jobs of the study with these results that a killed Snakemake left running."""
     _wait(
         lambda: [str(process.pid) for process in _orphans(results)],
         lambda pids: (

@@ -13,6 +13,7 @@ from baler_energy.data.table import Table
 from baler_energy.files import output_file, output_folder
 from baler_energy.meters.options import add_session_arguments
 from baler_energy.meters.segments import joined
+from baler_energy.records import Measurement
 from baler_energy.stages.file_names import CHECKPOINT, HISTORY
 from baler_energy.stages.history import History
 from baler_energy.stages.measured import Measuring, facts_of_work, open_work, warm_up_of, write_record
@@ -25,6 +26,7 @@ from baler_energy.stages.options import (
 )
 from baler_energy.stages.saved import STATE, SavedTraining, training_key
 from baler_energy.stages.stopping import StopAtGain, evidence_of
+from baler_energy.stages.summaries import measured_summary
 from baler_energy.vocabulary import Operation
 
 __all__ = [
@@ -78,11 +80,11 @@ def run(args: argparse.Namespace) -> None:
     """Run the stage from parsed options."""
     point = point_options(args, RECOMMENDED_OPTIONS if args.recommended else DEFAULTS)
     training = Training(**{name: getattr(args, name) for name in Training.model_fields})
-    train(args.data, args.out, point, training, Measuring.of(args))
+    print(train(args.data, args.out, point, training, Measuring.of(args)))
 
 
-def train(data: Path, out: Path, point: PointOptions, training: Training, measuring: Measuring) -> None:
-    """Train on the table in `data`; write checkpoint, history, samples and record to `out`.
+def train(data: Path, out: Path, point: PointOptions, training: Training, measuring: Measuring) -> str:
+    """Train on the table in `data`; write checkpoint, history, samples and record to `out`; return a summary.
 
     The measured operation begins with the table in memory and ends with the trained network. It scales, makes the
     network and its data loader, and runs all epochs; with the engine ``upstream``, it is Baler's own training. A
@@ -124,9 +126,18 @@ def train(data: Path, out: Path, point: PointOptions, training: Training, measur
         history.write(out / HISTORY, outcome.window.start)
         results = {**learned.results, **stopping.facts(), "segments": len(segments) + 1}
         results |= facts_of_work(work, device, outcome.result)
-        write_record(out, Operation.TRAIN, recorded, outcome, results, segments)
+        record = write_record(out, Operation.TRAIN, recorded, outcome, results, segments)
         if saved:
             saved.remove()
+    return measured_summary(out / CHECKPOINT, _facts(record), record)
+
+
+def _facts(record: Measurement) -> str:
+    """Describe what was trained on, and to which loss; a codec in closed form has no epochs."""
+    known, found = record.parameters, record.results
+    size = f"{known['rows']:,} rows, {known['columns']} columns, {known['latent_columns']} latents"
+    loss, epochs = found.get("final_loss"), found.get("epochs_run")
+    return size if loss is None else f"{size}; loss {loss:.4g} after {epochs} epoch{'' if epochs == 1 else 's'}"
 
 
 def recorded_settings(training: Training) -> dict[str, str | int | float | bool | None]:

@@ -10,12 +10,8 @@ from baler_energy.analysis.statistics import clean, flagged
 from baler_energy.figures.base import FigureSpec, Tables, require_rows
 from baler_energy.figures.selection import OPERATIONS
 from baler_energy.figures.style import COLOURS, MARKERS, count_text, grid, legend_below, open_mark, subtitle
-from baler_energy.vocabulary import CONTAMINATION_LIMIT
 
 __all__ = ["FIGURES"]
-
-#: Share of the machine's CPU time (%) at which a dashed line is drawn.
-_LIMIT_PERCENT = 100 * CONTAMINATION_LIMIT
 
 
 def draw_contamination(tables: Tables) -> Figure:
@@ -28,6 +24,7 @@ def draw_contamination(tables: Tables) -> Figure:
     """
     runs = tables["runs"].dropna(subset=["contamination"]).sort_values("window_start")
     require_rows("no record has the CPU time of other processes", runs)
+    limit_percent = 100 * runs["contamination_limit"].iloc[0]  # one for the whole study
     minutes = (runs["window_start"] - runs["window_start"].min()).dt.total_seconds() / 60
     figure, ((panel,),) = grid(1, 1, 4.4)
     for number, operation in enumerate(OPERATIONS):
@@ -35,14 +32,14 @@ def draw_contamination(tables: Tables) -> Figure:
         _contamination_marks(panel, minutes, runs[mine], number, operation.value)
     if len(flagged(runs)):
         panel.plot([], [], label="open: flagged", **open_mark("black"))
-    panel.axhline(_LIMIT_PERCENT, color="0.4", linestyle="--", linewidth=1)
-    top = max(1.3 * _LIMIT_PERCENT, 115 * runs["contamination"].max())
+    panel.axhline(limit_percent, color="0.4", linestyle="--", linewidth=1)
+    top = max(1.3 * limit_percent, 115 * runs["contamination"].max())
     panel.set_ylim(-0.03 * top, top)
     panel.set_xlabel("Start of the window (min since the first)")
     panel.set_ylabel("CPU time of other processes (% of the machine)")
     legend_below(figure, panel.get_legend_handles_labels()[0], columns=4)
-    over = int((100 * runs["contamination"] > _LIMIT_PERCENT).sum())
-    dashed = f"{over} above {_LIMIT_PERCENT:g} % (dashed)"
+    over = int((100 * runs["contamination"] > limit_percent).sum())
+    dashed = f"{over} above {limit_percent:g} % (dashed)"
     subtitle(figure, f"Each mark is one run and operation, {count_text([len(runs)])}; {dashed}.")
     return figure
 
@@ -59,8 +56,8 @@ FIGURES = (
         "contamination",
         "CPU time of other processes",
         "CPU time used by other processes during each window, as a share of the machine's, in the order of the runs; "
-        f"each mark is one run. Runs above the dashed line ({_LIMIT_PERCENT:g} %) are flagged as contaminated. Open "
-        "marks are runs with any flag.",
+        "each mark is one run. Runs above the dashed line (the study's measurement.contamination_limit) are flagged "
+        "as contaminated. Open marks are runs with any flag.",
         draw_contamination,
     ),
 )
