@@ -104,7 +104,7 @@ def _total_words(totals: pd.DataFrame, factor: float) -> str:
 
 def _stack_totals(energy: pd.DataFrame) -> pd.DataFrame:
     """Sum over components of one run, operation and evidence."""
-    keys = ["run_id", "operation", "device", "evidence", "flags"]
+    keys = ["run_id", "operation", "device", "evidence", "in_mean", "run_flags"]
     return energy.groupby(keys, observed=True, dropna=False)["value_per_iteration"].sum().reset_index()
 
 

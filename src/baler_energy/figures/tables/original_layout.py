@@ -102,7 +102,7 @@ def _totals(part: pd.DataFrame) -> list[dict[str, Any]]:
     totals = []
     for evidence, same in present.groupby("evidence", sort=True, observed=True):
         names = [name for name in _COMPONENTS if (same["component"] == name).any()]
-        grouped = same.groupby(["run_id", "flags"], observed=True, dropna=False)["value_per_iteration"]
+        grouped = same.groupby(["run_id", "in_mean", "run_flags"], observed=True, dropna=False)["value_per_iteration"]
         totals.append(
             {"component": f"total of {' + '.join(names)}"} | _cell(grouped.sum().reset_index(), str(evidence))
         )
