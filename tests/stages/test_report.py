@@ -91,7 +91,8 @@ def test_flagged_runs_are_in_no_main_number(tmp_path: Path, write: Write) -> Non
     path = tmp_path / "dataset" / "runs.parquet"
     frame, schema = pq.read_table(path).to_pandas(), pq.read_schema(path)
     here = (frame["rows"] == 30_000) & (frame["batch_size"] == 512) & (frame["epochs"] == 5) & (frame["repeat"] == 0)
-    frame.loc[here, "flags"] = "throttled,modelled_only"
+    frame.loc[here, "run_flags"] = "throttled"
+    frame.loc[here, "in_mean"] = False
     frame.loc[here, "energy_j"] = 1e9
     pq.write_table(pa.Table.from_pandas(frame, schema=schema), path)
     report.report(tmp_path / "dataset", chapters(tmp_path / "figures"), tmp_path / "overview.rst")

@@ -46,7 +46,7 @@ def with_settings(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _changed(runs: pd.DataFrame, change, cost: float, error: float) -> pd.DataFrame:
-    other = runs.assign(**change, run_id=f"{change}/" + runs["run_id"], at_centre=False)
+    other = runs.assign(**change, run_id=f"{change}/" + runs["run_id"], at_reference=False)
     for name in ("energy_j", "duration_s", "duration_median_s"):
         other[name] *= cost
     for name in ("mean_rms_over_range", "held_out_mean_rms_over_range"):

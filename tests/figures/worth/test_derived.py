@@ -24,7 +24,7 @@ def several(build: Callable[..., Tables]) -> Tables:
     tables = build()
     tables["runs"] = tables["runs"][tables["runs"]["batch_size"] == 512]
     absent = {name: None for name in AXES if not applies(name, "identity")}
-    centre = tables["runs"][tables["runs"]["at_centre"] & (tables["runs"]["operation"] != "train")]
+    centre = tables["runs"][tables["runs"]["at_reference"] & (tables["runs"]["operation"] != "train")]
     added: dict[str, list[pd.DataFrame]] = {name: [tables[name]] for name in ("runs", "derived", "derived_histograms")}
     for packing, (error, shift) in CLASSICAL.items():
         for name, parts in added.items():
@@ -32,7 +32,7 @@ def several(build: Callable[..., Tables]) -> Tables:
             one = one.assign(transform="identity", packing=packing, run_id=one["run_id"] + packing, **absent)
             if name == "runs":
                 one = one[one["operation"] != "train"]
-                one = one.assign(at_centre=False, mean_rms_over_range=error, ratio_native_bytes=1000 * error)
+                one = one.assign(at_reference=False, mean_rms_over_range=error, ratio_native_bytes=1000 * error)
             elif name == "derived":
                 one = one.assign(peak_shift=one["peak_shift"].where(one["peak_shift"].isna(), shift))
             parts.append(one)
