@@ -154,15 +154,18 @@ def interval(values: NDArray[np.float64]) -> tuple[float, float, int]:
     """Mean, half width of its 95 % t interval, and number of values; nulls (NaN) are left out.
 
     The half width is ``t(0.975, n - 1) * s / sqrt(n)`` with the sample standard deviation ``s`` (Student 1908). It is
-    NaN for fewer than two values; without values the mean is also NaN.
+    NaN for fewer than two values; without values the mean is also NaN, as are both of values too large to be squared.
     """
     known = values[~np.isnan(values)].tolist()
     n = len(known)
     if n < 2:
         return (known[0] if n else math.nan), math.nan, n
-    # Relative to the first value, so that the spread of equal values is exactly 0.
-    mean = known[0] + math.fsum(value - known[0] for value in known) / n
-    deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in known) / (n - 1))
+    try:
+        # Relative to the first value, so that the spread of equal values is exactly 0.
+        mean = known[0] + math.fsum(value - known[0] for value in known) / n
+        deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in known) / (n - 1))
+    except OverflowError:
+        return math.nan, math.nan, n
     return mean, float(t_quantile(n - 1)) * deviation / math.sqrt(n), n
 
 

@@ -202,6 +202,7 @@ def _write_from_runs(writers: Mapping[str, TableWriter], runs: pa.Table, energie
     from baler_energy.foreign.own import own_findings
 
     writers["runs"].add_table(runs)
+    writers["runs"].flush()  # which checks the values
     frame = runs.to_pandas()
     found = {"summary": summary(frame), "findings": own_findings(energies.to_pandas(), frame)}
     for name, table in found.items():
