@@ -288,6 +288,7 @@ def test_findings_and_calibration_are_readable(modelled: Path) -> None:
     page = (modelled / "tables" / "calibration.html").read_text()
     for words in ("3.20 ± 0.32 W", "not found", "a model has no tick", "0.400 ± 0.040 %", "idle power"):
         assert words in page, words
+    assert "not distinguishable from zero (spread 84 %)" in page and "-22" not in page
 
 
 def test_temperatures_give_the_rise_and_the_reasons_for_low_clocks(tmp_path: Path, write: Write, make: Make) -> None:

@@ -113,6 +113,8 @@ def test_the_page_shows_small_values_in_a_smaller_unit_with_sign_and_uncertainty
     assert window.loc["quantise-0.03+zstd", "peak shift"] == "+200 ± 10 MeV"
     assert window.loc["quantise-0.1+zstd", "peak shift"] == "+5.000 ± 0.010 GeV"
     assert window.loc["quantise-0.1+zstd", "entries"] == "-100 ± 12"
+    lost = readable(TABLE, physics(several).assign(peak_shift=-0.004)).query("quantity == 'm_mumu, Z'")
+    assert set(lost["peak shift"]) == {"not distinguishable from zero (spread 10 MeV)"}
     ratio = shown[shown["quantity"] == "pt_ratio"]
     assert (ratio["peak shift"] == "-").all() and (ratio["entries"] == "-").all()
 
