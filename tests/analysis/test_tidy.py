@@ -234,3 +234,9 @@ def test_every_row_of_a_run_names_its_threads():
     for name, (_, columns) in TABLES.items():
         names = {column.name for column in columns}
         assert ("threads" in names) == ("run_id" in names or name == "summary"), name
+
+
+def test_columns_are_no_attributes_of_a_data_frame():
+    """These four have been columns for long (results/README.md); in pandas, ``runs.flags`` would be something else."""
+    names = {column.name for _, columns in TABLES.values() for column in columns}
+    assert {name for name in names if hasattr(pd.DataFrame, name)} == {"columns", "count", "stack", "transform"}
