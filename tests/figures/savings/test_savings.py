@@ -19,7 +19,7 @@ from baler_energy.figures.savings.factors import draw_factors
 from baler_energy.figures.savings.optimizers import _MARKS as MARKS
 from baler_energy.figures.savings.optimizers import draw_optimizers
 from baler_energy.figures.setting_families import FAMILIES, SEVERAL, family_of, setting_looks
-from baler_energy.figures.setting_rows import factor_words, headline, recommended_text
+from baler_energy.figures.setting_rows import factor_words, headline, recommended_text, stated_factor
 from baler_energy.figures.style import styled
 from baler_energy.figures.tables.optimizers import TABLE as OPTIMIZERS
 from baler_energy.figures.tables.savings import TABLE
@@ -92,6 +92,22 @@ def test_the_first_page_says_that_the_error_is_not_reached(settings: Tables) -> 
 def test_factors_in_words(factor, at_least, words) -> None:
     row = dict(zip(("time_factor", "time_factor_low", "time_factor_high"), factor, strict=True))
     assert factor_words(row | {"time_at_least": at_least}, "time", "time") == words
+
+
+@pytest.mark.parametrize(
+    ("factor", "n", "at_least", "words"),
+    [
+        ((62.31, 55.04, 70.2), 3, False, "62.3 times less time (55 to 70.2)"),
+        ((62.31, 40.0, 97.0), 3, False, "between 40 and 97 times less time"),
+        ((62.31, 40.0, 97.0), 3, True, "at least 40 times less time"),
+        ((62.31, 60.0, 64.7), 2, False, "between 60 and 64.7 times less time"),
+        ((0.5, 0.25, 1.0), 3, False, "between 1 and 4 times more time"),
+        ((62.31, float("nan"), float("nan")), 1, False, "an unknown factor (62.3 times less time in a single repeat)"),
+    ],
+)
+def test_a_factor_that_is_too_uncertain_is_an_interval_on_the_first_page(factor, n, at_least, words) -> None:
+    row = dict(zip(("time_factor", "time_factor_low", "time_factor_high"), factor, strict=True))
+    assert stated_factor(row | {"time_n": n, "time_at_least": at_least}, "time", "time") == words
 
 
 def test_the_figure_marks_default_and_recommended_and_the_front(settings: Tables) -> None:
