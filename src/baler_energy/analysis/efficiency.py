@@ -284,6 +284,6 @@ def _sum_j(records: Mapping[str, Record], operations: Iterable[Operation]) -> _V
         if _key(record, ("energy_evidence", "energy_scope")) != _key(train, ("energy_evidence", "energy_scope")):
             return _Missing(f"the energies of train and {operation.value} differ in evidence or components")
         if train["in_mean"] and not record["in_mean"]:
-            return _Missing(f"{operation.value} is flagged: {record['run_flags']}")
+            return _Missing(f"{operation.value} is flagged: {str(record['run_flags']).replace(',', ', ')}")
         total_j += record["energy_j"]
     return total_j

@@ -21,7 +21,7 @@ def _row(row: Row) -> dict[str, str]:
     return {
         "run": row["run_id"],
         "operation": row["operation"],
-        "flags": row["run_flags"].replace(",", ", "),
+        "flags": f"{row['run_flags']}".replace(",", ", "),
         "other processes": unless_missing(f"{100 * row['contamination']:.1f} %", row["contamination"]),
         "window": f"{row['window_s']:.2f} s",
         "energy (flagged)": unless_missing(quantity_text(row["energy_j"], "J"), row["energy_j"]),
