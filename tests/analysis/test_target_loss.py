@@ -29,6 +29,7 @@ def _run(optimizer, losses, repeat=0, *, seconds=1.0, in_mean=True, before_s=0.0
             "run_id": run_id,
             "epoch": n,
             "loss": loss,
+            "loss_per_value": loss * math.ceil(1000 / point["batch_size"]) / 1000,
             "elapsed_s": n * seconds,
             "energy_j": 10.0 * (before_s + n * seconds),
         }

@@ -243,7 +243,7 @@ def test_trainings_that_reach_no_target_are_in_the_table_only(settings: Tables) 
     more = _with_optimizer(more, "adam", 1e6, engine="fast")
     # The loss of fast never falls; per row it is the same in all batches.
     history = more["history"]
-    history["loss"] = history["loss"].where(history["engine"] != "fast", 1e6 * history["batch_size"])
+    history["loss_per_value"] = history["loss_per_value"].where(history["engine"] != "fast", 1e6)
     assert set(OPTIMIZERS.make(more)["engine"]) == {"reference", "fast"}
     with styled():
         titles = [panel.get_title(loc="left") for panel in draw_optimizers(more).axes]
@@ -262,7 +262,7 @@ def _with_optimizer(tables: Tables, name: str, loss: float, **changes: str) -> T
         alike = table[(table["engine"] == "reference") & (table["precision"] == "float64")]
         alike = alike[(alike["start"] == "random") & (alike["schedule"] == "constant")]
         other = alike.assign(optimizer=name, run_id=f"{name}/" + alike["run_id"], **changes)
-        other = other.assign(loss=other["loss"] * loss) if "loss" in other else other
+        other = other.assign(loss_per_value=other["loss_per_value"] * loss)
         return pd.concat([table, other], ignore_index=True)
 
     return {**tables, "runs": added(tables["runs"]), "history": added(tables["history"])}
