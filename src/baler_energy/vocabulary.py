@@ -11,6 +11,7 @@ __all__ = [
     "JOULES_PER_KWH",
     "MACHINE_LIMIT_W",
     "NODE_METERS",
+    "NOTES",
     "OPERATIONS",
     "PEERS",
     "PRIMARY_METERS",
@@ -126,6 +127,9 @@ class Flag(_Word):
     )
     RESUMED = "resumed", "the run continued from a saved state"
 
+
+#: Flags that say what is special about a record without being wrong with it.
+NOTES = frozenset({Flag.MODELLED_ONLY, Flag.RESUMED})
 
 #: Meters of a study, in the order of their readings; those that this machine lacks are recorded as absent.
 STUDY_METERS = tuple(map(MeterName, variants.METERS))

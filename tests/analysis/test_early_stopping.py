@@ -11,13 +11,13 @@ from baler_energy.analysis.savings import with_setting
 from baler_energy.config.parameters import AXIS_DEFAULTS
 
 
-def _run(repeat, losses, joules, *, before_s=0.0, flags="", evidence="modelled", **setting):
+def _run(repeat, losses, joules, *, before_s=0.0, in_mean=True, evidence="modelled", **setting):
     """Row of a training, and its history with epochs of 2 s and cumulative `joules`."""
     run_id, count = f"{repeat}-{setting}", len(losses)
     point = {**AXIS_DEFAULTS, "dataset": "jets", "rows": 1000, "device": "cpu", "threads": 1} | setting
     whole_s = before_s + 2.0 * count
     costs = {"duration_s": whole_s, "duration_median_s": whole_s, "energy_j": joules[-1], "operation": "train"}
-    kind = {"energy_evidence": evidence, "energy_scope": "cpu", "flags": flags, "at_centre": False}
+    kind = {"energy_evidence": evidence, "energy_scope": "cpu", "in_mean": in_mean, "at_reference": False}
     errors = {"mean_rms_over_range": 0.01, "held_out_mean_rms_over_range": 0.02}
     numbers = np.arange(1, count + 1)
     columns = {"epoch": numbers, "loss": losses, "energy_j": joules, "elapsed_s": 2.0 * numbers}
@@ -64,7 +64,7 @@ def test_energy_counts_if_it_is_measured():
 
 def test_repeats_are_averaged_and_flagged_ones_do_not_count():
     joules = np.arange(1.0, 11)
-    runs = [_run(0, FALLING, joules), _run(1, [1.0] * 10, joules), _run(2, [1.0] * 10, joules, flags="throttled")]
+    runs = [_run(0, FALLING, joules), _run(1, [1.0] * 10, joules), _run(2, [1.0] * 10, joules, in_mean=False)]
     (row,) = _found(*runs).to_dict("records")
     assert row["stopped_epoch"] == 4.5 and row["time_n"] == 2
     assert row["time_factor"] == pytest.approx(math.sqrt(10 / 7 * 10 / 2))

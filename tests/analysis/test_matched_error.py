@@ -24,7 +24,7 @@ def _run(transform, packing, repeat, error, ratio, *, epochs=None, latents=None,
     about |= {"transform": transform, "packing": packing, "compression_ratio": latents, "epochs": epochs}
     about = applicable(about | {name: other.pop(name) for name in CODEC if name in other})
     said = "-".join(map(str, about.values()))
-    about |= {"repeat": repeat, "run_id": f"{said}-{repeat}", "rows": 1000, "flags": ""}
+    about |= {"repeat": repeat, "run_id": f"{said}-{repeat}", "rows": 1000, "in_mean": True}
     about |= {
         "mean_rms_over_range": error,
         "held_out_mean_rms_over_range": math.nan,
@@ -89,7 +89,7 @@ def test_equal_repeats_have_an_interval_of_no_width_and_one_has_none():
 
 def test_a_cost_of_a_flagged_run_is_in_neither_mean_nor_interval():
     runs = _runs(costs=(1.0, 50.0))
-    runs.loc[(runs["repeat"] == 1) & (runs["transform"] == "identity"), "flags"] = "throttled"
+    runs.loc[(runs["repeat"] == 1) & (runs["transform"] == "identity"), "in_mean"] = False
     row = _card(runs).loc["quantise+lz4"]
     assert row["compress_j_per_gb"] == 1 and row["compress_j_per_gb_n"] == 1
     assert math.isnan(row["compress_j_per_gb_low"]) and row["ratio_n"] == 2

@@ -61,8 +61,8 @@ def _run(codec, repeat, error, ratio):
     """Rows of one run; a GB is 1e6 rows of 1000 B."""
     rows = []
     for operation in ("train", "compress", "decompress")[not codec["compression_ratio"] :]:
-        flags = "throttled" if repeat and operation == "decompress" else ""
-        common = {"run_id": f"{codec['transform']}{repeat}", "operation": operation, "flags": flags, "rows": 1000}
+        in_mean = not (repeat and operation == "decompress")
+        common = {"run_id": f"{codec['transform']}{repeat}", "operation": operation, "in_mean": in_mean, "rows": 1000}
         errors = ("mean_rms_over_range", "mean_nrmse", "max_over_range", "mean_relative_error_median")
         common |= dict.fromkeys(errors, error)
         held_out = ("held_out_mean_rms_over_range", "held_out_mean_relative_error_median")

@@ -32,9 +32,9 @@ def _run(
     seconds=100.0,
     *,
     joules=None,
-    flags="",
+    in_mean=True,
     evidence="modelled",
-    at_centre=False,
+    at_reference=False,
     **setting,
 ):
     """Row of one training with its error; the held-out error is twice as large."""
@@ -45,8 +45,8 @@ def _run(
         "duration_median_s": seconds,
         "energy_j": 20 * seconds if joules is None else joules,
     }
-    kind = {"energy_evidence": evidence, "energy_scope": "cpu+ram", "operation": "train", "flags": flags}
-    kind["at_centre"] = at_centre
+    kind = {"energy_evidence": evidence, "energy_scope": "cpu+ram", "operation": "train", "in_mean": in_mean}
+    kind["at_reference"] = at_reference
     return point | errors | costs | kind
 
 
@@ -136,9 +136,9 @@ def test_only_pairs_of_the_same_repeat_count():
 
 def test_the_cost_of_a_flagged_run_does_not_count():
     rows = [_run(0), _run(1), *(_run(n, 5, seconds=10.0, start="pca") for n in (0, 1))]
-    rows[1]["flags"] = "contaminated,modelled_only"
+    rows[1]["in_mean"] = False
     assert _card(rows).loc["start pca", "time_n"] == 1
-    rows[0]["flags"] = "contaminated"
+    rows[0]["in_mean"] = False
     assert _card(rows).loc["start pca", "time_reason"] == "no repeat in which both have an error and a cost"
 
 
@@ -187,7 +187,7 @@ def test_settings_of_other_tables_are_compared_with_their_own_default():
 
 
 def test_other_threads_are_a_setting_that_is_compared_with_the_default_at_the_centre():
-    rows = [_run(n, threads=1, at_centre=True) for n in (0, 1)]
+    rows = [_run(n, threads=1, at_reference=True) for n in (0, 1)]
     rows += [_run(n, seconds=50.0, joules=1500.0, threads=2) for n in (0, 1)]
     rows += [_run(n, 5, seconds=10.0, threads=2, start="pca") for n in (0, 1)]
     rows += [_run(n, seconds=80.0, threads=4) for n in (0, 1)]
@@ -201,7 +201,7 @@ def test_other_threads_are_a_setting_that_is_compared_with_the_default_at_the_ce
 
 def test_without_a_run_at_the_centre_the_default_has_the_most_frequent_threads_of_its_device():
     rows = [_run(n, threads=3) for n in (0, 1)] + [_run(0, seconds=50.0, threads=1)]
-    rows += [_run(n, threads=8, device="cuda", at_centre=n == 0) for n in (0, 1)]
+    rows += [_run(n, threads=8, device="cuda", at_reference=n == 0) for n in (0, 1)]
     assert set(_card(rows).index) == {"1 thread"}
     shared = [found for found, _ in comparisons(with_setting(pd.DataFrame(rows)))]
     assert [(found["device"], found["threads"]) for found in shared] == [("cpu", 3)]

@@ -23,11 +23,14 @@ from baler_energy.config.parameters import AXIS_DEFAULTS
 
 POINT = AXIS_DEFAULTS | {"dataset": "d", "source": "toy", "columns": 4, "engine": "e", "model": "m", "device": "cpu"}
 POINT |= {"batch_size": 1, "latent_columns": 2, "threads": 1, "epochs": 1}
+#: Columns of a run that does not count.
+BAD = {"in_mean": False, "run_flags": "throttled"}
 
 
 def runs(*rows: dict[str, object]) -> pd.DataFrame:
     """Return runs with energy and duration 1, distinct ids and no flags, unless given otherwise."""
-    base = {"operation": "train", "energy_evidence": "measured", "energy_scope": "cpu", "flags": "", "rows": 10}
+    base = {"operation": "train", "energy_evidence": "measured", "energy_scope": "cpu", "rows": 10}
+    base |= {"in_mean": True, "run_flags": None}
     base |= dict.fromkeys(
         ("energy_j", "duration_s", "duration_median_s", "power_mean_w", "cpu_time_s", "mean_rms_over_range"), 1.0
     )
@@ -39,21 +42,11 @@ def test_a_typical_duration_is_the_windows_median_or_a_resumed_trainings_duratio
     assert typical_duration_s(table).to_list() == [2.0, 5.0]
 
 
-@pytest.mark.parametrize(
-    ("flags", "words"),
-    [
-        ("", ()),
-        (None, ()),
-        (math.nan, ()),
-        ("modelled_only,resumed", ()),
-        ("contaminated, modelled_only,throttled", ("contaminated", "throttled")),
-        ("a_word_to_come", ("a_word_to_come",)),
-    ],
-)
-def test_every_flag_excludes_except_those_that_are_no_defect(flags: object, words: tuple[str, ...]) -> None:
-    table = pd.DataFrame({"flags": [flags]}, dtype=object)
-    assert statistics.defects(flags) == words
-    assert (len(statistics.clean(table)), len(statistics.flagged(table))) == ((0, 1) if words else (1, 0))
+def test_the_column_says_which_runs_count_and_the_flags_why_not() -> None:
+    table = runs(BAD, {}, BAD | {"run_flags": "contaminated,throttled"})
+    assert statistics.clean(table)["run_id"].tolist() == ["1"]
+    assert statistics.flagged(table)["run_id"].tolist() == ["0", "2"]
+    assert statistics.flag_words(table) == "throttled, contaminated"
 
 
 def test_an_empty_table_has_no_clean_and_no_flagged_rows() -> None:
@@ -64,7 +57,7 @@ def test_an_empty_table_has_no_clean_and_no_flagged_rows() -> None:
 
 @given(st.lists(st.tuples(st.floats(1, 1e6), st.booleans()), min_size=1, max_size=8))
 def test_the_mean_is_over_all_clean_runs_and_only_these(values: list[tuple[float, bool]]) -> None:
-    table = runs(*({"energy_j": v, "flags": "throttled" if bad else "modelled_only"} for v, bad in values))
+    table = runs(*({"energy_j": v} | (BAD if bad else {}) for v, bad in values))
     found, good = estimate(table, "energy_j"), [v for v, bad in values if not bad]
     assert (found.n, found.flagged) == (len(good), len(values) - len(good))
     if good:
@@ -80,7 +73,7 @@ def test_an_outlier_stays() -> None:
 
 
 def test_without_values_the_estimate_is_nan_and_not_zero() -> None:
-    found = estimate(runs({"energy_j": None}, {"energy_j": None, "flags": "throttled"}), "energy_j")
+    found = estimate(runs({"energy_j": None}, {"energy_j": None} | BAD), "energy_j")
     assert (found.n, found.flagged, found.verdict) == (0, 0, "") and math.isnan(found.mean) and math.isnan(found.low)
 
 
@@ -96,7 +89,7 @@ def test_variation_is_pooled_by_degrees_of_freedom() -> None:
     second = [
         {"rows": 20, "energy_j": v} for v in (100.0 - 20 / math.sqrt(2), 100.0 + 20 / math.sqrt(2))
     ]  # CV 0.2, one
-    excluded = {"rows": 20, "energy_j": 1e5, "flags": "contaminated"}
+    excluded = {"rows": 20, "energy_j": 1e5} | BAD
     lone = {"rows": 30, "energy_j": 5.0}
     found = variation(runs(*first, *second, excluded, lone)).set_index("quantity").loc["energy"]
     assert found["cv"] == pytest.approx(math.sqrt((2 * 0.01 + 0.04) / 3))
@@ -119,7 +112,7 @@ def test_energies_of_other_evidence_or_scope_are_not_pooled_within_a_point() -> 
 
 def test_errors_do_not_depend_on_flags_and_count_once_for_a_run() -> None:
     rows = [
-        {"run_id": str(n), "operation": operation, "mean_rms_over_range": v, "flags": "contaminated"}
+        {"run_id": str(n), "operation": operation, "mean_rms_over_range": v} | BAD
         for n, v in enumerate((0.9, 1.1))
         for operation in ("train", "compress", "decompress")
     ]

@@ -13,7 +13,7 @@ from baler_energy.analysis.target_loss import costs_to_loss, target_losses
 from baler_energy.config.parameters import AXIS_DEFAULTS
 
 
-def _run(optimizer, losses, repeat=0, *, seconds=1.0, flags="", before_s=0.0, **setting):
+def _run(optimizer, losses, repeat=0, *, seconds=1.0, in_mean=True, before_s=0.0, **setting):
     """Row of a training, and its history: `seconds` and ten times as many joules an epoch, after `before_s`.
 
     With batches of one row, the loss of a batch is the loss per row.
@@ -23,18 +23,19 @@ def _run(optimizer, losses, repeat=0, *, seconds=1.0, flags="", before_s=0.0, **
     point["batch_size"] = 1
     point |= {"run_id": run_id, "optimizer": optimizer, "epochs": len(losses), "operation": "train"} | setting
     whole_s = before_s + seconds * len(losses)
-    costs = {"duration_s": whole_s, "duration_median_s": whole_s, "energy_j": 10 * whole_s, "flags": flags}
+    costs = {"duration_s": whole_s, "duration_median_s": whole_s, "energy_j": 10 * whole_s, "in_mean": in_mean}
     epochs = [
         {
             "run_id": run_id,
             "epoch": n,
             "loss": loss,
+            "loss_per_value": loss * math.ceil(1000 / point["batch_size"]) / 1000,
             "elapsed_s": n * seconds,
             "energy_j": 10.0 * (before_s + n * seconds),
         }
         for n, loss in enumerate(losses, start=1)
     ]
-    known = {"energy_evidence": "modelled", "peak_learning_rate": 1e-3, "at_centre": False}
+    known = {"energy_evidence": "modelled", "peak_learning_rate": 1e-3, "at_reference": False}
     return point | costs | known, epochs
 
 
@@ -129,5 +130,5 @@ def test_batch_sizes_are_compared_by_the_loss_per_row():
 
 
 def test_a_flagged_run_does_not_count():
-    runs = [_run("adam", [7, 1]), _run("adam", [7, 6], 1, flags="throttled"), _run("sgd", [7, 1])]
+    runs = [_run("adam", [7, 1]), _run("adam", [7, 6], 1, in_mean=False), _run("sgd", [7, 1])]
     assert _costs(*runs).loc[("adam", 5.0), ["reached", "n"]].tolist() == [1, 1]

@@ -13,7 +13,7 @@ from baler_energy.analysis.electricity import Electricity
 from baler_energy.analysis.schema import TABLES, arrow_schema, check_columns
 from baler_energy.errors import BalerEnergyError
 from baler_energy.records import Contamination, Idle, Measurement, Reading, Window
-from baler_energy.vocabulary import Evidence, MeterName, Operation, Quantity
+from baler_energy.vocabulary import Evidence, Flag, MeterName, Operation, Quantity
 
 ELECTRICITY = Electricity(1.5, value_g_per_kwh=100.0)
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -65,6 +65,46 @@ def test_a_run_is_per_iteration_and_its_energy_is_the_measured_one():
     assert row["co2e_kg"] == pytest.approx(20.0 / 3.6e6 * 1.5 * 0.1)
     assert row["mean_rms_over_range"] == 0.1
     assert row["max_over_range"] is None
+
+
+def test_a_run_with_which_nothing_is_wrong_counts_and_has_no_flags():
+    flags = (Flag.MODELLED_ONLY, Flag.RESUMED)
+    row = tidy.run_row(record(*MEASURED).model_copy(update={"flags": flags}), {}, ELECTRICITY, at_centre=True)
+    assert (row["in_mean"], row["run_flags"], row["run_notes"]) == (True, None, "modelled_only,resumed")
+    flags = (Flag.CONTAMINATED, Flag.MODELLED_ONLY, Flag.THROTTLED)
+    row = tidy.run_row(record(*MEASURED).model_copy(update={"flags": flags}), {}, ELECTRICITY, at_centre=True)
+    assert (row["in_mean"], row["run_flags"], row["run_notes"]) == (False, "contaminated,throttled", "modelled_only")
+    row = tidy.run_row(record(*MEASURED), {}, ELECTRICITY, at_centre=True)
+    assert (row["in_mean"], row["run_flags"], row["run_notes"]) == (True, None, None), "null, not an empty text"
+
+
+def test_the_energy_of_a_megabyte_is_of_the_recorded_number_formats():
+    row = tidy.run_row(record(*MEASURED), {"native_bytes": 4_000_000}, ELECTRICITY, at_centre=True)
+    assert (row["native_bytes"], row["energy_j_per_mb"]) == (4_000_000, 5.0)
+    for errors in ({}, {"native_bytes": 0}):
+        assert tidy.run_row(record(*MEASURED), errors, ELECTRICITY, at_centre=True)["energy_j_per_mb"] is None
+    unknown = record(reading("rapl", "cpu", "energy", None))
+    assert tidy.run_row(unknown, {"native_bytes": 4}, ELECTRICITY, at_centre=True)["energy_j_per_mb"] is None
+
+
+@pytest.mark.parametrize(("rows", "batch_size"), [(100, 10), (100, 30), (100, 100), (7, 512)])
+def test_the_loss_per_value_is_a_mean_squared_error_at_any_batch_size(rows, batch_size):
+    """Baler's loss is the mean over batches of the squared error, summed over a batch, over the columns."""
+    squares = np.random.default_rng(1).random((rows, 3))
+    batches = [squares[first : first + batch_size] for first in range(0, rows, batch_size)]
+    loss = float(np.mean([batch.sum() / 3 for batch in batches]))
+    trained = record(*MEASURED, rows=rows, batch_size=batch_size).model_copy(update={"results": {"final_loss": loss}})
+    row = tidy.run_row(trained, {}, ELECTRICITY, at_centre=True)
+    assert row["final_loss"] == loss and row["loss_per_value"] == pytest.approx(squares.mean())
+    history = history_of(trained, pd.DataFrame({"epoch": [1, 2], "loss": [2 * loss, loss], "duration_s": [3.0, 1.0]}))
+    assert history["loss_per_value"].tolist() == pytest.approx([2 * squares.mean(), squares.mean()])
+
+
+def test_a_codec_without_batches_has_no_loss_per_value():
+    closed = record(*MEASURED, rows=10).model_copy(update={"results": {"final_loss": 1.0}})
+    assert tidy.run_row(closed, {}, ELECTRICITY, at_centre=True)["loss_per_value"] is None
+    without = record(*MEASURED, rows=10, batch_size=2)
+    assert tidy.run_row(without, {}, ELECTRICITY, at_centre=True)["loss_per_value"] is None
 
 
 def test_the_gains_of_autoencoder_and_packing_multiply_to_the_ratio():
@@ -193,4 +233,10 @@ def test_every_row_of_a_run_names_its_threads():
     assert tidy.point_values(record(threads=3))["threads"] == 3
     for name, (_, columns) in TABLES.items():
         names = {column.name for column in columns}
-        assert ("threads" in names) == ("run_id" in names), name
+        assert ("threads" in names) == ("run_id" in names or name == "summary"), name
+
+
+def test_columns_are_no_attributes_of_a_data_frame():
+    """These four have been columns for long (results/README.md); in pandas, ``runs.flags`` would be something else."""
+    names = {column.name for _, columns in TABLES.values() for column in columns}
+    assert {name for name in names if hasattr(pd.DataFrame, name)} == {"columns", "count", "stack", "transform"}

@@ -39,12 +39,20 @@ CPU = energy("rapl", "cpu")
     ],
 )
 def test_a_failed_counter_matters_if_the_runs_energy_rests_on_it(readings, on_cpu, on_gpu):
-    assert relevant_flags(FAULT, readings, uses_gpu=False) == ("counter_fault" if on_cpu else "")
-    assert relevant_flags(FAULT, readings, uses_gpu=True) == ("counter_fault" if on_gpu else "")
+    assert relevant_flags(FAULT, readings, uses_gpu=False) == ("counter_fault" if on_cpu else None, None)
+    assert relevant_flags(FAULT, readings, uses_gpu=True) == ("counter_fault" if on_gpu else None, None)
 
 
 def test_other_flags_do_not_depend_on_counters():
     flags = (Flag.CONTAMINATED, Flag.COUNTER_FAULT, Flag.SHARED_GPU)
     readings = [CPU, lost("rapl", "psys")]
-    assert relevant_flags(flags, readings, uses_gpu=False) == "contaminated"
-    assert relevant_flags(flags, readings, uses_gpu=True) == "contaminated,shared_gpu"
+    assert relevant_flags(flags, readings, uses_gpu=False) == ("contaminated", None)
+    assert relevant_flags(flags, readings, uses_gpu=True) == ("contaminated,shared_gpu", None)
+
+
+@pytest.mark.parametrize("flag", Flag)
+def test_what_is_special_is_apart_from_what_is_wrong(flag):
+    special = flag in (Flag.MODELLED_ONLY, Flag.RESUMED)
+    expected = (None, flag.value) if special else (flag.value, None)
+    assert relevant_flags([flag], [lost("rapl", "cpu")], uses_gpu=True) == expected
+    assert relevant_flags([], [CPU], uses_gpu=True) == (None, None), "nothing is null, not an empty text"

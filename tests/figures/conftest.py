@@ -16,6 +16,7 @@ from baler_energy.analysis.break_even import constant_rows
 from baler_energy.analysis.datapackage import datapackage
 from baler_energy.analysis.parallel import amdahl_duration_s
 from baler_energy.analysis.schema import TABLES, arrow_schema
+from baler_energy.analysis.summary import summary
 from baler_energy.config.parameters import AXIS_DEFAULTS
 from baler_energy.config.sections import BreakEven
 
@@ -103,7 +104,8 @@ def _make(
     made = ENGINES["with_engines"](made) if engines else made
     made = ENGINES["with_optimizers"](made) if optimizers else made
     made["runs"]["at_centre"] = (made["runs"][list(CENTRE)] == pd.Series(CENTRE)).all(axis=1)
-    return made
+    made["runs"]["at_reference"] = made["runs"]["at_centre"]
+    return made | {"summary": summary(made["runs"])}
 
 
 def write_dataset(folder: Path, **options: Any) -> Path:
@@ -246,9 +248,7 @@ class _Maker:
     ) -> None:
         first = not self.rows["runs"]
         bad = bool(self.flags) and (first or self.all_flagged)
-        energies = self._energies(sums, duration)
-        words = [self.flags] if bad else []
-        words += ["modelled_only"] if energies["energy_evidence"] == "modelled" else []
+        energies = self._energies(sums, duration, point["rows"])
         self.start += pd.Timedelta(seconds=6)
         self.rows["runs"].append(
             {
@@ -259,7 +259,9 @@ class _Maker:
                 **self._times(duration, iterations, longest=1.98 if first else 1.2),
                 "contamination": 0.09 if bad else 0.01 * self._noise(0.5),
                 "contamination_limit": 0.05,
-                "flags": ",".join(words),
+                "in_mean": not bad,
+                "run_flags": self.flags if bad else None,
+                "run_notes": "modelled_only" if energies["energy_evidence"] == "modelled" else None,
                 **self._work(point, operation),
                 **self._results(point, operation, error),
                 "hostname": "node{1}",
@@ -270,7 +272,7 @@ class _Maker:
             }
         )
 
-    def _energies(self, sums: dict[str, dict[str, float]], duration: float) -> dict[str, Any]:
+    def _energies(self, sums: dict[str, dict[str, float]], duration: float, rows: int) -> dict[str, Any]:
         kind = "measured" if sums["measured"] else "modelled"
         energy = sum(sums[kind].values())
         return {
@@ -280,6 +282,7 @@ class _Maker:
             "energy_measured_j": sum(sums["measured"].values()) or None,
             "energy_modelled_j": sum(sums["modelled"].values()) or None,
             "idle_power_w": 5.0 if kind == "measured" else None,
+            "energy_j_per_mb": energy / (rows * 96 / 1e6),
             "power_mean_w": energy / duration,
             "dynamic_energy_j": 0.6 * energy * self._noise(0.04) if kind == "measured" else None,
             "node_energy_j": energy + 40.0 * duration if self.node else None,
@@ -330,6 +333,7 @@ class _Maker:
             "ratio_native_bytes": native / compressed,
             "ratio_float64_bytes_with_model": native * 2 / (compressed + 500_000),
             "ratio_native_bytes_with_model": native / (compressed + 500_000),
+            "native_bytes": native,
             "compressed_bytes": compressed,
             **(ENGINES["sizes"](native) if operation == "compress" else {}),
         }

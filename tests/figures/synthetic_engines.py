@@ -109,7 +109,7 @@ def _engine(table: pd.DataFrame, engine: str, precision: str, cost: float, error
     other = table.assign(engine=engine, precision=precision, run_id=f"{engine}/{precision}/" + table["run_id"])
     factors = dict.fromkeys((*_COSTS, "cpu_time_s", "co2e_kg"), cost)
     factors |= dict.fromkeys((*_ERRORS, "max_over_range", "rms_over_range"), error)
-    factors |= dict.fromkeys(("value", "value_per_iteration", "loss"), cost) | {"memory_peak_b": 1.1}
+    factors |= dict.fromkeys(("value", "value_per_iteration", "loss", "loss_per_value"), cost) | {"memory_peak_b": 1.1}
     for name in factors.keys() & set(other.columns):
         other[name] = other[name].astype(float) * factors[name]
     return other.assign(startup_s=2.5) if engine == "upstream" and "startup_s" in other else other
@@ -155,7 +155,8 @@ def _model(table: pd.DataFrame, model: str, parameters: int) -> pd.DataFrame:
 
 def _optimizer(table: pd.DataFrame, optimizer: str, loss: float) -> pd.DataFrame:
     other = table.assign(optimizer=optimizer, run_id=f"{optimizer}/" + table["run_id"])
-    return other.assign(loss=other["loss"] * loss) if "loss" in other else other
+    columns = {name: other[name] * loss for name in ("loss", "loss_per_value") if name in other}
+    return other.assign(**columns)
 
 
 def _computed(runs: pd.DataFrame, runtime: str, cost: float) -> pd.DataFrame:
@@ -179,8 +180,9 @@ def _calls(tables: Tables, engine: str) -> pd.DataFrame:
     """Rows of cProfile's call tree of one run of an engine, all operations alike."""
     runs = _at_reference(tables["runs"])
     train = runs[(runs["operation"] == "train") & (runs["repeat"] == 0)]
-    points = train[[name for name in tables["hotspots"].columns if name in train]].drop(columns=["flags", "operation"])
-    points = points[[name for name in points if not name.startswith("energy")]]
+    own = ("run_flags", "operation")
+    names = [name for name in tables["hotspots"].columns if name in train and name not in own]
+    points = train[[name for name in names if not name.startswith("energy")]]
     points = points.assign(engine=engine, run_id=f"{engine}/float64/" + points["run_id"])
     if engine == "reference":
         points = points.assign(run_id=train["run_id"])

@@ -81,14 +81,14 @@ def _peaks(device: str, evidence: Row) -> list[Row]:
     common = {"operation": "machine", "profiler": "parts", "kind": "peak", "self_time_s": 1.0, "energy_j": POWER_W}
     common |= evidence
     return [
-        common | {"name": "matrix product", "flops": round(4e10 * rate), "flags": ""},
-        common | {"name": "memory copy", "bytes": round(1.5e10 * rate), "flags": ""},
+        common | {"name": "matrix product", "flops": round(4e10 * rate)},
+        common | {"name": "memory copy", "bytes": round(1.5e10 * rate)},
     ]
 
 
 def _loops(operation: str, device: str, *, measured: bool) -> list[Row]:
     rate = 10.0 if device == "cuda" else 1.0
-    common = {"profiler": "parts", "flags": ""} | _evidence(device, measured=measured)
+    common = {"profiler": "parts"} | _evidence(device, measured=measured)
     whole = {"kind": "whole", "name": operation, "stack": operation, "self_share": 1.0, "flops": round(3e9 * rate)}
     rows = [common | whole | _cost(1.0, rate)]
     groups = {"data": "data", "layer": "layers", "optimizer": "optimizer"}
@@ -98,7 +98,7 @@ def _loops(operation: str, device: str, *, measured: bool) -> list[Row]:
         if kind == "layer":
             row |= {"flops": round(1e9 * rate), "bytes": round(2e8 * rate)}
             for operator, part in (("aten::addmm", 0.8), ("aten::leaky_relu", 0.2)):
-                within = {"kind": "operator", "name": operator, "stack": f"{stack};{operator}", "flags": None}
+                within = {"kind": "operator", "name": operator, "stack": f"{stack};{operator}"}
                 rows.append(common | within | {"self_share": share * part, "energy_evidence": None})
         rows.append(common | row)
     rest = 1 - sum(PARTS.values())

@@ -66,7 +66,8 @@ def history_rows(point: Row, run: Row, noise: Noise) -> list[Row]:
             {
                 **point,
                 "epoch": epoch,
-                "loss": 3.0 / epoch**0.7 * noise(0.05),
+                "loss": (loss := 3.0 / epoch**0.7 * noise(0.05)),
+                "loss_per_value": loss / point["batch_size"],
                 "duration_s": run["duration_s"] / point["epochs"],
                 "elapsed_s": run["duration_s"] * share,
                 "energy_j": run["energy_j"] * share,

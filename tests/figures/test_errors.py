@@ -35,8 +35,8 @@ TABLES_WITH_ERRORS = {
 def rich(build: Callable[..., Tables]) -> Tables:
     """Engines, packings, networks (one is pruned) and runtimes at the centre, and columns of a known type."""
     tables = build(engines=True, optimizers=True)
-    here = tables["runs"][tables["runs"]["at_centre"]]
-    pruned = here.assign(pruning="neurons-0.5", run_id="pruned/" + here["run_id"], at_centre=False)
+    here = tables["runs"][tables["runs"]["at_reference"]]
+    pruned = here.assign(pruning="neurons-0.5", run_id="pruned/" + here["run_id"], at_reference=False)
     tables["runs"] = pd.concat([tables["runs"], pruned], ignore_index=True)
     facts = {"zero_count": 0, "nonzero_count": 100, "integer_count": 0}
     return tables | {"errors": tables["errors"].assign(**facts)}

@@ -148,7 +148,7 @@ def test_one_value_of_an_axis_leaves_its_figure_out(tables: dict[str, pd.DataFra
 
 def test_one_point_is_no_curve(tables: dict[str, pd.DataFrame]) -> None:
     with pytest.raises(NoData, match="only one point"):
-        SPECS["error_energy"].draw({**tables, "runs": tables["runs"][tables["runs"]["at_centre"]]})
+        SPECS["error_energy"].draw({**tables, "runs": tables["runs"][tables["runs"]["at_reference"]]})
 
 
 def test_no_gpu_shows_no_gpu(tables: dict[str, pd.DataFrame]) -> None:
@@ -259,7 +259,8 @@ def test_a_flagged_run_is_in_no_bar(build: Build) -> None:
     runs, measured = tables["runs"], tables["measurements"].query("quantity == 'energy'")
     reference = (runs["rows"] == 30_000) & (runs["batch_size"] == 512) & (runs["epochs"] == 5) & (runs["threads"] == 2)
     first = reference & (runs["repeat"] == 0)
-    figure = SPECS["components"].draw({**tables, "runs": runs.assign(flags=runs["flags"].where(~first, "throttled"))})
+    flagged = runs.assign(in_mean=~first, run_flags=runs["run_flags"].where(~first, "throttled"))
+    figure = SPECS["components"].draw({**tables, "runs": flagged})
     assert "3 flagged runs excluded (throttled)" in figure.get_suptitle()
     kept = runs[reference & (runs["repeat"] > 0) & (runs["operation"] == "train")]["run_id"]
     energy = measured[measured["run_id"].isin(kept) & (measured["operation"] == "train")]["value_per_iteration"]
@@ -283,9 +284,10 @@ def test_the_node_is_compared_with_the_sum_of_components(build: Build) -> None:
 def test_a_flagged_training_is_not_the_one_over_time(build: Build) -> None:
     tables = build()
     runs = tables["runs"]
-    bad = runs.assign(flags=runs["flags"].where(runs["repeat"] > 0, "throttled"))
+    bad = runs.assign(in_mean=runs["repeat"] > 0, run_flags=runs["run_flags"].where(runs["repeat"] > 0, "throttled"))
     assert "repeat 1 (n = 1)" in SPECS["timeseries"].draw({**tables, "runs": bad}).get_suptitle()
-    worse = SPECS["timeseries"].draw({**tables, "runs": runs.assign(flags="throttled")}).get_suptitle()
+    worst = runs.assign(in_mean=False, run_flags="throttled")
+    worse = SPECS["timeseries"].draw({**tables, "runs": worst}).get_suptitle()
     assert "repeat 0 (n = 1)" in worse and "flagged: throttled" in worse
 
 
@@ -360,9 +362,8 @@ def test_dataset_reads_lazily_and_names_what_is_wrong(tmp_path: Path, tables: di
 def test_losses_of_unlike_batch_sizes_compare(build: Build) -> None:
     tables = build()
     history = tables["history"]
-    batches = -(-history["rows"] // history["batch_size"])
-    assert batches.nunique() > 1
-    tables["history"] = history.assign(loss=0.01 * history["rows"] / batches)
+    assert history["batch_size"].nunique() > 1
+    tables["history"] = history.assign(loss=0.01 * history["batch_size"], loss_per_value=0.01)
     with styled():
         figure = SPECS["loss_energy"].draw(tables)
     drawn = [line.get_ydata() for line in figure.axes[0].get_lines() if line.get_color() != LINE["color"]]

@@ -21,14 +21,14 @@ FIXED |= {"threads": 2, "device": "cpu"}
 def test_the_reference_point_is_the_marked_one(tables: dict[str, pd.DataFrame]) -> None:
     reference = selection.centre_of(tables["runs"])
     assert (reference["rows"], reference["batch_size"], reference["epochs"]) == (30_000, 512, 5)
-    runs = pd.DataFrame([FIXED | {"rows": 9, "batch_size": b, "epochs": 1, "at_centre": b == 2} for b in (1, 2, 3)])
+    runs = pd.DataFrame([FIXED | {"rows": 9, "batch_size": b, "epochs": 1, "at_reference": b == 2} for b in (1, 2, 3)])
     assert selection.centre_of(runs.sample(frac=1, random_state=1))["batch_size"] == 2
 
 
 def test_a_table_without_the_centre_is_refused(tables: dict[str, pd.DataFrame]) -> None:
     runs = tables["runs"]
     with pytest.raises(InputError, match="no run is at the study's centre"):
-        selection.centre_of(runs[~runs["at_centre"]])
+        selection.centre_of(runs[~runs["at_reference"]])
 
 
 def test_sweep_holds_the_other_axes(tables: dict[str, pd.DataFrame]) -> None:
@@ -42,7 +42,8 @@ def test_sweep_holds_the_other_axes(tables: dict[str, pd.DataFrame]) -> None:
 def test_excluded_runs_are_counted_and_named(tables: dict[str, pd.DataFrame]) -> None:
     runs = tables["runs"].head(4)
     assert selection.excluded_text(runs) == [] and selection.count_flagged(runs) == "4"
-    bad = runs.assign(flags=["modelled_only", "throttled", "throttled,contaminated", "resumed"])
+    wrong = [None, "throttled", "throttled,contaminated", None]
+    bad = runs.assign(run_flags=wrong, in_mean=[True, False, False, True], run_notes="modelled_only,resumed")
     said = ["2 flagged runs excluded (throttled, contaminated), open marks."]
     assert selection.excluded_text(bad) == said and selection.count_flagged(bad) == "2 (+ 2 flagged)"
     assert selection.excluded_text(bad.iloc[1:3]) == [
@@ -68,10 +69,11 @@ def test_flags_follow_the_record_of_the_operation(build: Build) -> None:
     bad = tables["runs"].iloc[0]
     flagged = selection.with_flags(tables["measurements"], tables["runs"])
     assert len(flagged) == len(tables["measurements"])
-    hit = flagged[flagged["flags"].str.contains("throttled")]
+    hit = flagged[flagged["run_flags"] == "throttled"]
     assert set(hit["run_id"]) == {bad["run_id"]} and set(hit["operation"]) == {"train"}
     history = selection.with_flags(tables["history"], tables["runs"])
-    assert set(history.loc[history["flags"].str.contains("throttled"), "run_id"]) == {bad["run_id"]}
+    assert set(history.loc[history["run_flags"] == "throttled", "run_id"]) == {bad["run_id"]}
+    assert set(history.loc[~history["in_mean"], "run_id"]) == {bad["run_id"]}
 
 
 def test_carbon_intensity_is_a_value_a_range_or_missing(tables: dict[str, pd.DataFrame]) -> None:
@@ -99,8 +101,8 @@ def test_describe_leaves_out_an_axis(tables: dict[str, pd.DataFrame]) -> None:
 
 
 def test_threads_are_swept_around_those_of_the_reference() -> None:
-    points = [{"epochs": 1}, {"epochs": 5, "at_centre": True}, {"epochs": 5, "threads": 1}]
-    runs = pd.DataFrame([FIXED | {"rows": 9, "batch_size": 1, "at_centre": False} | point for point in points])
+    points = [{"epochs": 1}, {"epochs": 5, "at_reference": True}, {"epochs": 5, "threads": 1}]
+    runs = pd.DataFrame([FIXED | {"rows": 9, "batch_size": 1, "at_reference": False} | point for point in points])
     reference = selection.centre_of(runs)
     assert (reference["epochs"], reference["threads"]) == (5, 2)
     assert "2 threads" in selection.describe(reference) and "1 thread," in selection.describe(
@@ -116,7 +118,7 @@ def test_a_device_with_other_threads_is_not_lost() -> None:
     fixed = FIXED | {"batch_size": 1}
     points = [fixed | dict(zip(axes, p, strict=True)) | {"device": d} for d, found in own.items() for p in found]
     centre = [(5, 9, 16), (5, 9, 8)]
-    points = [point | {"at_centre": tuple(point[axis] for axis in axes) in centre} for point in points]
+    points = [point | {"at_reference": tuple(point[axis] for axis in axes) in centre} for point in points]
     runs = pd.DataFrame(points)
     reference = selection.centre_of(runs)
     assert reference["threads"] == {"cpu": 16, "cuda": 8} and (reference["epochs"], reference["rows"]) == (5, 9)

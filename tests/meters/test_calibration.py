@@ -5,7 +5,7 @@ import json
 import math
 import time
 from itertools import pairwise
-from statistics import median
+from statistics import median, stdev
 from types import SimpleNamespace
 
 import pytest
@@ -27,7 +27,7 @@ from baler_energy.meters.calibration import (
 from baler_energy.meters.settings import SessionSettings
 from baler_energy.meters.ticks import watch_ticks
 from baler_energy.records import Reading
-from baler_energy.stages.calibrate import add_arguments, calibrate, summary
+from baler_energy.stages.calibrate import _overhead_rows, add_arguments, calibrate, summary
 from baler_energy.stages.thread_costs import candidates
 from baler_energy.vocabulary import Evidence, MeterName, Quantity
 
@@ -114,6 +114,17 @@ def test_idle_power_tick_window_and_overhead_are_found(calibration, ticking, tmp
     calibration.write(tmp_path / "c.json")
     assert Calibration.read(tmp_path / "c.json") == calibration
     assert {row["unit"] for row in calibration_rows(calibration)} == {"W", "s", "1", "J"}
+
+
+def test_an_effect_below_its_spread_is_not_stated(calibration):
+    alone_s, measured_s = [1.0, 1.9, 0.4, 1.0], [0.7, 0.78, 0.86]
+    (of_cpu, of_duration) = _overhead_rows([(0.0, 0.0), (1.0, 0.004), (2.0, 0.0085)], alone_s, measured_s)
+    # The median of the measured loops is 22 % below that of the others, which vary by 62 %; both vary.
+    assert of_duration.value == pytest.approx(-0.22)
+    assert of_duration.spread == pytest.approx(math.hypot(stdev(measured_s), stdev(alone_s)))
+    said = summary(calibration.model_copy(update={"rows": (of_cpu, of_duration)}))
+    assert "not distinguishable from zero (spread 0.62); how much longer a loop takes" in said
+    assert "0.00425 +- 0.00035 (n = 2)" in said and "-0.22" not in said
 
 
 def test_a_study_keeps_to_the_shortest_window_on_this_kind_of_machine_only(calibration, tmp_path, capsys):

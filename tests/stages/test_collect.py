@@ -46,6 +46,49 @@ def test_the_study_as_it_was_measured_is_collected(results: Results) -> None:
     runs = pd.read_parquet(results.collect() / "runs.parquet")
     assert len(runs) == 6 * 3 + 2 * 2 and set(runs["energy_evidence"]) == {"modelled"}
     assert pq.ParquetFile(results.folder / "dataset" / "runs.parquet").metadata.num_rows == len(runs)
+    assert runs["in_mean"].dtype == runs["at_reference"].dtype == bool
+    # The reference in two repeats.
+    assert runs.loc[runs["at_reference"], "run_id"].nunique() == 2 and (runs["at_reference"] == runs["at_centre"]).all()
+    assert (runs["in_mean"] == runs["run_flags"].isna()).all() and "modelled_only" not in set(runs["run_flags"])
+    native = (runs["ratio_native_bytes"] * runs["compressed_bytes"]).to_numpy()
+    assert runs["native_bytes"].to_numpy() == pytest.approx(native)
+    assert runs["energy_j_per_mb"].to_numpy() == pytest.approx((runs["energy_j"] / native * 1e6).to_numpy())
+
+
+def test_the_summary_averages_the_runs_that_count(results: Results) -> None:
+    for path in results.folder.glob("runs/**/measurement.json"):
+        edited(path, "flags", ["modelled_only"])
+    edited(results.run(REPEAT) / "train" / RECORD, "flags", ["contaminated", "modelled_only"])
+    dataset = results.collect()
+    runs, table = (pd.read_parquet(dataset / f"{name}.parquet") for name in ("runs", "summary"))
+    counted = runs[runs["in_mean"] & runs["at_reference"]]
+    found = table[table["at_reference"]].set_index("operation")
+    assert len(table) == 3 * 3 + 2 and found["n"].to_dict() == {"train": 1, "compress": 2, "decompress": 2}
+    assert found["run_flags"].to_dict() == {"train": "contaminated", "compress": None, "decompress": None}
+    for operation, part in counted.groupby("operation"):
+        assert found.loc[operation, "energy_j"] == pytest.approx(part["energy_j"].mean())
+
+
+def test_threads_that_differ_between_machines_are_not_one_reference(results: Results) -> None:
+    path = results.run(REPEAT)
+    for operation in ("train", "compress", "decompress"):
+        edited(path / operation / RECORD, "parameters.threads", 64)
+    runs = pd.read_parquet(results.collect() / "runs.parquet")
+    assert runs["at_centre"].sum() == 6 and set(runs.loc[runs["at_reference"], "threads"]) == {64}
+
+
+def test_what_the_studys_own_energies_show_is_a_finding(results: Results) -> None:
+    for number in range(len(results.points)):
+        for path in results.run(number).glob("*/measurement.json"):
+            length_s = 1.0 + 0.2 * number
+            edited(path, "window.duration_s", length_s)
+            content = json.loads(path.read_text())
+            ram = next(n for n, reading in enumerate(content["readings"]) if reading["component"] == "ram")
+            edited(path, f"readings.{ram}.value", 20.0 * length_s)
+    dataset = results.collect()
+    (found,) = pd.read_parquet(dataset / "findings.parquet").to_dict("records")
+    assert (found["finding"], found["file"], found["unit"]) == ("constant_power", "measurements.parquet", "W")
+    assert found["value"] == pytest.approx(20.0) and "RAM energy is 20.0 W times duration" in found["sentence"]
 
 
 @pytest.mark.parametrize(

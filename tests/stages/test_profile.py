@@ -34,7 +34,7 @@ COLUMNS = [
     "energy_j",
     "energy_evidence",
     "energy_scope",
-    "flags",
+    "run_flags",
     "reason",
 ]
 

@@ -6,8 +6,10 @@ import re
 import runpy
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import jinja2
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -91,13 +93,105 @@ def test_flagged_runs_are_in_no_main_number(tmp_path: Path, write: Write) -> Non
     path = tmp_path / "dataset" / "runs.parquet"
     frame, schema = pq.read_table(path).to_pandas(), pq.read_schema(path)
     here = (frame["rows"] == 30_000) & (frame["batch_size"] == 512) & (frame["epochs"] == 5) & (frame["repeat"] == 0)
-    frame.loc[here, "flags"] = "throttled,modelled_only"
+    frame.loc[here, "run_flags"] = "throttled"
+    frame.loc[here, "in_mean"] = False
     frame.loc[here, "energy_j"] = 1e9
     pq.write_table(pa.Table.from_pandas(frame, schema=schema), path)
     report.report(tmp_path / "dataset", chapters(tmp_path / "figures"), tmp_path / "overview.rst")
     page = rendered(tmp_path / "overview.rst")
     assert "2 (+ 1 flagged)" in page and "GJ" not in page and "MJ" not in page
     assert "jets/rows~30000/batch_size~512/epochs~5/device~cpu/repeat~0, train: throttled" in page
+
+
+def change(dataset: Path, name: str, function: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+    """Change a table of a dataset."""
+    path = dataset / f"{name}.parquet"
+    frame, schema = pq.read_table(path).to_pandas(), pq.read_schema(path)
+    pq.write_table(pa.Table.from_pandas(function(frame), schema=schema, preserve_index=False), path)
+
+
+def page_of(folder: Path) -> str:
+    """Write and render the first page of the dataset in a folder, in one line."""
+    figures = folder / "figures"
+    report.report(folder / "dataset", chapters(figures), folder / "overview.rst")
+    return " ".join(rendered(folder / "overview.rst").split())
+
+
+def test_the_readmes_snippet_computes_the_first_pages_numbers(
+    tmp_path: Path, write: Write, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def flag(runs: pd.DataFrame) -> pd.DataFrame:
+        bad = runs["at_reference"] & (runs["repeat"] == 0)
+        runs.loc[bad, "in_mean"] = False
+        runs.loc[bad, "run_flags"] = "throttled"
+        return runs.assign(energy_j=runs["energy_j"].mask(bad, 1e6))
+
+    write(tmp_path / "results" / "laptop" / "dataset", repeats=4)
+    change(tmp_path / "results" / "laptop" / "dataset", "runs", flag)
+    page = page_of(tmp_path / "results" / "laptop")
+    blocks = re.findall(r"```python\n(.*?)```", (repository / "README.md").read_text("utf-8"), re.DOTALL)
+    (snippet,) = [block for block in blocks if "runs.parquet" in block]
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec(snippet, names)
+    prefixes = {"": 1.0, "m": 1e-3, "µ": 1e-6}
+    for operation in ("train", "compress", "decompress"):
+        found = re.search(rf"([\d.]+) ([mµ]?)J to {operation}", page)
+        row = names["means"].loc[("cpu", operation, "modelled")]["energy_j"]
+        assert found and row["mean"] == pytest.approx(float(found[1]) * prefixes[found[2]], rel=6e-3)
+        assert row["count"] == 3
+
+
+def test_two_runs_are_no_headline(tmp_path: Path, write: Write) -> None:
+    write(tmp_path / "dataset", repeats=2)
+    page = page_of(tmp_path)
+    said = r"takes between [\d.]+ and [\d.]+ J \(n = 2: at least 1 more repeat is needed\) to train"
+    assert re.search(said, page) and not re.search(r"takes [\d.]+ J to train", page)
+    cells = " ".join(re.sub(r"<[^>]*>", " ", page).split())
+    assert re.search(r"train, CPU [\d.]+ to [\d.]+ J modelled", cells)
+
+
+def test_a_single_run_is_no_headline(tmp_path: Path, write: Write) -> None:
+    write(tmp_path / "dataset", repeats=1)
+    page = page_of(tmp_path)
+    said = r"an amount that is not known well enough \([\d.]+ J; n = 1: at least 2 more repeats are needed\) to train"
+    assert re.search(said, page) and "± " not in page
+
+
+def test_a_mean_that_is_not_known_well_is_no_headline(tmp_path: Path, write: Write) -> None:
+    def spread(runs: pd.DataFrame) -> pd.DataFrame:
+        values = runs["repeat"].map({0: 60.0, 1: 25.0, 2: 120.0})
+        return runs.assign(energy_j=values.where(runs["operation"] == "train", runs["energy_j"]))
+
+    write(tmp_path / "dataset")
+    change(tmp_path / "dataset", "runs", spread)
+    page = page_of(tmp_path)
+    # s = 48.05 J: 2 t(0.975, m - 1) s / sqrt(m) is at most half of 68.3 J from m = 33 on.
+    assert "takes between 25 and 120 J (n = 3: at least 30 more repeats are needed) to train" in page
+    assert "25 to 120 J" in page and "68.3" not in page
+    assert re.search(r"[\d.]+ mJ to compress", page), "the others are known well enough"
+
+
+def test_the_first_page_says_what_part_of_the_energy_is_a_constant(tmp_path: Path, write: Write) -> None:
+    def constant(measurements: pd.DataFrame) -> pd.DataFrame:
+        runs = pq.read_table(tmp_path / "dataset" / "runs.parquet").to_pandas()
+        lengths = measurements.merge(runs[["run_id", "operation", "window_s", "duration_s"]], how="left")
+        ram = measurements["component"] == "ram"
+        return measurements.assign(
+            value=measurements["value"].mask(ram, 5.0 * lengths["window_s"]),
+            value_per_iteration=measurements["value_per_iteration"].mask(ram, 5.0 * lengths["duration_s"]),
+        )
+
+    write(tmp_path / "dataset")
+    assert "CONSTANT TIMES" not in page_of(tmp_path)
+    change(tmp_path / "dataset", "measurements", constant)
+    report.report(tmp_path / "dataset", [tmp_path / "figures" / name for name in CHAPTERS], tmp_path / "overview.rst")
+    page = " ".join(rendered(tmp_path / "overview.rst").split())
+    # 5 W of 12 W and 5 W.
+    said = r"A CONSTANT TIMES THE DURATION is (\d+) % of the energy to train, \d+ % of the energy to compress and"
+    found = re.search(said, page)
+    assert found and int(found[1]) == pytest.approx(100 * 5 / 17, abs=2) and ": 5.0 W (RAM), in all windows" in page
+    assert page.index("J to train") < page.index("A CONSTANT TIMES") < page.index("Storing only each column")
 
 
 def test_no_carbon_intensity_and_a_changing_one(tmp_path: Path, write: Write) -> None:
@@ -108,7 +202,8 @@ def test_no_carbon_intensity_and_a_changing_one(tmp_path: Path, write: Write) ->
     write(tmp_path / "dataset")
     frame = pq.read_table(tmp_path / "dataset" / "runs.parquet").to_pandas()
     tables = {
-        name: pq.read_table(tmp_path / "dataset" / f"{name}.parquet").to_pandas() for name in ("errors", "left_out")
+        name: pq.read_table(tmp_path / "dataset" / f"{name}.parquet").to_pandas()
+        for name in ("errors", "left_out", "measurements")
     }
     frame["carbon_intensity_g_per_kwh"] = [20.0 + n for n in range(len(frame))]
     assert "Carbon intensity 20 to 100 g CO2e per kWh, PUE 1" in overview.overview({**tables, "runs": frame}, "s", {})

@@ -1,12 +1,15 @@
 """From records to results: pure functions of tables, and arithmetic that needs no hardware.
 
-- `schema`: the tidy tables, column by column: meaning, unit, type; `schema_derived`, `schema_errors`: columns of
-  derived quantities and of errors; `datapackage`: their description next to the dataset
+- `schema`: the tidy tables, column by column: meaning, unit, type; `schema_derived`, `schema_errors`,
+  `schema_summary`: columns of derived quantities, of errors and of means; `datapackage`: their description next to the
+  dataset
 - `tidy`: rows of these tables from records; `writing`: the tables' files, written piece by piece; `checked`: tables
   and records from files, checked against the schema
-- `totals`: which readings enter a run's energy; measured and modelled are separate
+- `totals`: which readings enter a run's energy, and which flags concern it; measured and modelled are separate
+- `reference`: the runs that the report's first page is about; `summary`: means of each point over the runs that count
 - `electricity`: carbon intensity and PUE of a study; `carbon`: energy to CO2e
 - `statistics`: mean and 95 % t interval over repeats; `quantiles`: quantiles of t and other distributions
+- `headline`: whether the repeats suffice to state a mean; `effects`: differences that their spread hides
 - `comparison`: the factor by which two groups of runs differ, with an interval
 - `rate_distortion`: comparison of codecs, also at the same error
 - `matched_error`: the same with uncertainties, at the errors of trained codecs; `coder_gain`: transforms with one coder

@@ -8,7 +8,6 @@ from typing import Any
 import pandas as pd
 
 from baler_energy.analysis.schema import POINT
-from baler_energy.analysis.statistics import defects
 from baler_energy.codecs.engines import engine_of
 from baler_energy.config.parameters import AXES
 from baler_energy.vocabulary import OPERATIONS, Evidence, Operation, Quantity
@@ -18,7 +17,7 @@ __all__ = ["ALPHA", "KEYS", "absent", "metrics"]
 #: Columns of the table ``runs`` that identify the rows of the metrics and describe their energy.
 KEYS = (
     *(column.name for column in POINT),
-    *("operation", "hostname", "flags", "energy_evidence", "energy_scope"),
+    *("operation", "hostname", "in_mean", "run_flags", "energy_evidence", "energy_scope"),
 )
 #: Weight of the error in the energy-precision ratio.
 ALPHA = 1.0
@@ -28,8 +27,9 @@ _SERVING = (Operation.COMPRESS, Operation.DECOMPRESS)
 _SAME_POINT = tuple(column.name for column in POINT if column.name not in ("run_id", "repeat"))
 #: Runs are compared with the peak measured with the same values of these.
 _SAME_MACHINE = ("hostname", "device", "precision", "threads")
-_OF_TABLE = ("parameters", "mean_rms_over_range", "ratio_native_bytes", "compressed_bytes")
+_OF_TABLE = ("parameters", "mean_rms_over_range", "native_bytes")
 _NO_GPU = "the run used no GPU"
+_NO_SIZE = "the table's size in its own number formats is unknown"
 
 Record = dict[Any, Any]
 
@@ -138,7 +138,7 @@ def _row(run: Record, found: _Found) -> dict[str, _Value]:
         "flops_per_j": _ratio(flops, energy_j),
         "j_per_weight": _ratio(energy_j, parameters),
         "j_per_row": _ratio(energy_j, float(run["rows"])),
-        "j_per_mb": _ratio(_product(1e6, energy_j), _native_bytes(mine)),
+        "j_per_mb": _ratio(_product(1e6, energy_j), _known(mine["native_bytes"], _NO_SIZE)),
         "rows_per_s": _ratio(_rows_passed(run, found), duration_s),
         "latency_p50_s": _latency(run, found, "p50"),
         "latency_p99_s": _latency(run, found, "p99"),
@@ -180,12 +180,6 @@ def _macs(run: Record) -> _Value:
     parameters = {name: None if pd.isna(run[name]) else run[name] for name in (*AXES, "columns", "latent_columns")}
     per_row = engine_of(SimpleNamespace(**parameters)).macs(run["operation"], parameters)
     return _Missing(per_row) if isinstance(per_row, str) else float(run["rows"]) * per_row
-
-
-def _native_bytes(mine: Record) -> _Value:
-    """Size of the table in its recorded number formats."""
-    reason = "the table's size in its own number formats is unknown"
-    return _product(*(_known(mine[name], reason) for name in ("ratio_native_bytes", "compressed_bytes")))
 
 
 def _rows_passed(run: Record, found: _Found) -> _Value:
@@ -280,7 +274,7 @@ def _of_whole_run(run: Record, found: _Found) -> dict[str, _Value]:
 
 
 def _sum_j(records: Mapping[str, Record], operations: Iterable[Operation]) -> _Value:
-    """Sum a run's energies if evidence and scope are the same, and the training's flags cover all defects."""
+    """Sum a run's energies if evidence and scope are the same, and all of them count if the training's does."""
     train = records[Operation.TRAIN]
     total_j = 0.0
     for operation in operations:
@@ -289,7 +283,7 @@ def _sum_j(records: Mapping[str, Record], operations: Iterable[Operation]) -> _V
             return _Missing(f"{operation.value} has no energy")
         if _key(record, ("energy_evidence", "energy_scope")) != _key(train, ("energy_evidence", "energy_scope")):
             return _Missing(f"the energies of train and {operation.value} differ in evidence or components")
-        if defects(record["flags"]) and not defects(train["flags"]):
-            return _Missing(f"{operation.value} is flagged: {', '.join(defects(record['flags']))}")
+        if train["in_mean"] and not record["in_mean"]:
+            return _Missing(f"{operation.value} is flagged: {str(record['run_flags']).replace(',', ', ')}")
         total_j += record["energy_j"]
     return total_j

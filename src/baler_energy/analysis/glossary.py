@@ -247,6 +247,10 @@ The table `metrics` of a study's report has these quantities for each run and op
 its CSV has a column of the name given here, and gives the reason for each missing value. All values are for one
 iteration of the operation. Every energy is measured or modelled (column `energy_evidence`) and covers the components
 in `energy_scope`.
+
+Means are over the runs that count: those with which nothing is wrong (`in_mean` in the table `runs`; `run_flags` says
+what is wrong with the others). The report's first page is about those with `at_reference`. The table `summary` has the
+means of every point with n and 95 % t intervals.
 """
 
 

@@ -61,7 +61,7 @@ _OF_RUNS = _RESULTS | {name: name for name in ("bytes_per_row", "model_bytes")}
 _READ = (
     "run_id",
     "operation",
-    "flags",
+    "in_mean",
     "compressed_bytes",
     "energy_evidence",
     "energy_j",

@@ -126,7 +126,7 @@ def _usual_threads(trained: pd.DataFrame) -> dict[str, int]:
 
     Records have the actual number of threads, so that it cannot be compared with the parameter's default ``auto``.
     """
-    central = trained[trained["at_centre"].astype(bool)]
+    central = trained[trained["at_reference"].astype(bool)]
     return {
         str(device): int(part["threads"].mode().max())
         for table in (trained, central)

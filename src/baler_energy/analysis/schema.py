@@ -8,12 +8,13 @@ import pyarrow as pa
 
 from baler_energy.analysis.schema_derived import DERIVED, DERIVED_HISTOGRAMS
 from baler_energy.analysis.schema_errors import ERRORS, RUN_ERRORS
+from baler_energy.analysis.schema_summary import SUMMARY
 from baler_energy.config.parameters import AXES
 from baler_energy.config.shown import column_type, shown
 from baler_energy.config.texts import one_of
 from baler_energy.errors import BalerEnergyError
 from baler_energy.variants import GENERATORS, PROFILERS
-from baler_energy.vocabulary import NODE_METERS, Evidence, Flag, MeterName, Quantity
+from baler_energy.vocabulary import NODE_METERS, NOTES, Evidence, Flag, MeterName, Quantity
 
 __all__ = ["KINDS", "POINT", "TABLES", "Column", "arrow_schema", "check_columns"]
 
@@ -99,11 +100,17 @@ bound | number | unit | upper limit of the reading error: ticks at the edges, ga
 detail | string | | how the value was obtained and what it assumes
 """)
 
+#: What is wrong with a record, and what is special about it.
+_WRONG, _SPECIAL = (_meanings(flag for flag in Flag if (flag in NOTES) == special) for special in (False, True))
+
 _RUNS = (
     POINT
     + _columns(f"""
 {_OPERATION}
+in_mean | boolean | | the run counts in means of energy, time and power: nothing is wrong with it (run_flags is null)
 at_centre | boolean | | the point is the study's centre, on any device: the one it names, or the middle of the grid
+at_reference | boolean | | the report's first page is about this run: it is at the centre, and on as many threads as \
+most runs there on its dataset and device
 window_start | datetime | | start of the window (UTC)
 duration_s | number | s | duration of one iteration: window_s / iterations
 window_s | number | s | duration of the whole window
@@ -115,6 +122,7 @@ duration_longest_s | number | s | longest of the same; these four are null where
 energy_j | number | J | energy of one iteration: measured if available, else modelled; never their sum or memory alone
 energy_evidence | string | | measured or modelled: what energy_j is
 energy_scope | string | | components in energy_j, such as cpu+dram
+energy_j_per_mb | number | J/MB | energy_j over native_bytes in MB (1,000,000 B)
 energy_measured_j | number | J | measured energy of one iteration (primary meters); null where nothing is measured
 energy_modelled_j | number | J | modelled energy of one iteration of the components that are not measured
 dynamic_energy_j | signed | J | measured energy minus idle power times duration; null if the energy is modelled
@@ -130,10 +138,12 @@ memory_peak_b | number | B | largest resident memory
 gpu_memory_peak_b | number | B | largest GPU memory
 contamination | number | 1 | share of the machine's CPU time used by other processes in the window
 contamination_limit | number | 1 | share above which the run is flagged as contaminated: measurement.contamination_limit
-flags | string | | warnings about the run, separated by commas; empty if there are none: {_meanings(Flag)}
+run_flags | string | | what is wrong with the run, separated by commas; null if nothing is: {_WRONG}
+run_notes | string | | what is special about the run without being wrong, as before: {_SPECIAL}
 idle_shared | boolean | | the idle baseline was taken from an earlier job of the same boot
 seed | integer | 1 | seed of the model
-final_loss | number | 1 | loss of the last epoch (train)
+final_loss | number | 1 | loss of the last epoch, as Baler computes it: it grows with the batch size (train)
+loss_per_value | number | 1 | mean squared error of a normalised value in it, at any batch size (train)
 peak_learning_rate | number | 1 | largest learning rate of the training; the optimizer's default if none was set (train)
 epochs_run | integer | 1 | epochs that the training ran; fewer than epochs if it stopped early (train)
 stopped_at_gain_epoch | integer | 1 | epoch at which training.stop_at_gain stopped it; null if it did not (train)
@@ -149,6 +159,7 @@ ratio_source_bytes | number | 1 | source file (the share of these rows) over com
 ratio_float64_bytes_with_model | number | 1 | table as float64 over compressed file and model
 ratio_native_bytes_with_model | number | 1 | table in its recorded number formats over compressed file and model
 ratio_source_bytes_with_model | number | 1 | source file (the share of these rows) over compressed file and model
+native_bytes | integer | B | size of the table in its recorded number formats
 compressed_bytes | integer | B | size of the compressed file
 latent_bytes | integer | B | size of the latents as computed, in the network's precision (compress)
 stored_latent_bytes | integer | B | stored latents, in the packing's number format, losslessly packed (compress)
@@ -173,6 +184,12 @@ source_fingerprint | string | | fingerprint of the code that measured
 """)
 )
 
+_SUMMARY = (
+    tuple(column for column in POINT if column.name not in ("run_id", "repeat"))
+    + _columns(_OPERATION)
+    + _columns(SUMMARY)
+)
+
 _SAMPLES = POINT + _columns(f"""
 {_OPERATION}
 time_s | signed | s | time from the start of the window
@@ -188,7 +205,8 @@ unit | string | | unit of value
 
 _HISTORY = POINT + _columns("""
 epoch | integer | 1 | epoch, from 1
-loss | number | 1 | mean over the batches of the summed squared error / columns
+loss | number | 1 | mean over the batches of the summed squared error / columns: it grows with the batch size
+loss_per_value | number | 1 | mean squared error of a normalised value, at any batch size
 duration_s | number | s | duration of the epoch; null where the engine does not report it (upstream)
 elapsed_s | number | s | time from the start of the training to the end of the epoch
 energy_j | number | J | energy up to the end of the epoch, same components as the run's energy_j
@@ -248,7 +266,7 @@ flops | number | 1 | floating-point operations, two per multiply-accumulate
 energy_j | signed | J | energy, only for parts and peaks
 energy_evidence | string | | measured or modelled: what energy_j is
 energy_scope | string | | components in energy_j, such as cpu+dram
-flags | string | | flags of a measured loop, as in runs
+run_flags | string | | what is wrong with a measured loop, as in runs; null if nothing is, or for other rows
 reason | string | | why there are no values
 """)
 
@@ -270,7 +288,7 @@ meter | string | | meter that was calibrated; session for all meters together
 component | string | | component of the channel; machine for all together; threads-2: on two threads
 quantity | string | | idle_power, tick, shortest_window (for 1 %), overhead_cpu/_duration, energy/time_per_row, threads
 value | signed | unit | mean or median; null if it could not be determined
-spread | number | unit | standard deviation over the n values
+spread | number | unit | standard deviation over the n values; of an effect, also of what it is compared with
 n | integer | 1 | number of values
 unit | string | | unit of value and spread
 evidence | string | | measured or modelled
@@ -307,7 +325,7 @@ ram_bytes | number | B | memory of the machine, as stated in the file
 """)
 
 _FINDINGS = _columns("""
-file | string | | files that show it, separated by commas
+file | string | | files that show it, separated by commas; measurements.parquet: the study's own readings
 finding | string | | kind of finding
 subject | string | | tool, component or host that it is about
 value | signed | unit | the number found
@@ -341,6 +359,10 @@ currency | string | | currency of prices
 TABLES: dict[str, tuple[str, tuple[Column, ...]]] = {
     "measurements": ("A row per reading of a meter.", _MEASUREMENTS),
     "runs": ("A row per run and operation, values per iteration.", _RUNS),
+    "summary": (
+        "A row per point, operation and kind of energy: means over the repeats that count, with n and intervals.",
+        _SUMMARY,
+    ),
     "samples": ("Time series in and around each window.", _SAMPLES),
     "history": ("A row per epoch of each training.", _HISTORY),
     "errors": ("Errors of each column of each reconstructed table, and on held-out rows.", _ERRORS),
@@ -355,7 +377,7 @@ TABLES: dict[str, tuple[str, tuple[Column, ...]]] = {
     "calibration": ("What this machine resolves: idle power, ticks, windows, overhead, cost by threads.", _CALIBRATION),
     "peers": ("A row per reading of another tool or formula, with ours over the same window.", _PEERS),
     "foreign": ("Imported results of other studies, a row per reading.", _FOREIGN),
-    "findings": ("What can be concluded from the imported files alone.", _FINDINGS),
+    "findings": ("What energies show by themselves: the study's own readings, and imported files.", _FINDINGS),
     "electricity": ("Carbon intensities of countries and hours, and which one the study uses.", _ELECTRICITY),
     "left_out": ("Runs of the study that this machine could not run.", _LEFT_OUT),
     "break_even": ("What it costs to keep, move and read data, with ranges.", _BREAK_EVEN),

@@ -1,7 +1,7 @@
 """Which runs count, means with intervals over repeats, and how many repeats are needed to detect a difference.
 
-The rule for flagged runs is only defined here: a mean or spread of energy, time or power is over clean runs, and no run
-is left out because of its value. A flag is about the measured window. Errors, ratios and losses do not depend on the
+The column ``in_mean`` says which runs count: a mean or spread of energy, time or power is over these, and no run is
+left out because of its value. A flag is about the measured window. Errors, ratios and losses do not depend on the
 window, so they come from all runs.
 """
 
@@ -17,13 +17,12 @@ from numpy.typing import NDArray
 
 from baler_energy.analysis.quantiles import chi_squared_quantile, t_quantile, two_sided_power
 from baler_energy.analysis.schema import POINT
-from baler_energy.vocabulary import Evidence, Flag, Operation
+from baler_energy.vocabulary import Evidence, Operation
 
 __all__ = [
     "DIFFERENCE",
     "Estimate",
     "clean",
-    "defects",
     "estimate",
     "flag_words",
     "flagged",
@@ -40,8 +39,6 @@ __all__ = [
 
 #: Difference of two means (fraction) that a study should be able to detect.
 DIFFERENCE = 0.05
-#: Flags that describe a run without being a defect.
-_NO_DEFECT = frozenset({Flag.MODELLED_ONLY, Flag.RESUMED})
 #: Columns that a point's repeats have in common.
 _POINT = [column.name for column in POINT if column.name not in ("run_id", "repeat")]
 #: Quantities of the table of variation: column of ``runs``, and its evidence (None: that of the run's energy).
@@ -63,30 +60,14 @@ _VARIATION = (
 _CERTAIN = 30.0
 
 
-def defects(flags: Any) -> tuple[str, ...]:
-    """Return the flags that exclude a run: all except ``modelled_only`` and ``resumed``, which are not defects.
-
-    Parameters
-    ----------
-    flags
-        Words separated by commas, or a missing value.
-    """
-    words = (flag.strip() for flag in (flags if isinstance(flags, str) else "").split(","))
-    return tuple(word for word in words if word and word not in _NO_DEFECT)
-
-
-def _is_flagged(table: pd.DataFrame) -> "pd.Series[bool]":
-    return pd.Series([bool(defects(flags)) for flags in table["flags"]], index=table.index, dtype=bool)
-
-
 def clean(table: pd.DataFrame) -> pd.DataFrame:
-    """Rows of a table with a column ``flags`` that are included in means: those without a defect."""
-    return table[~_is_flagged(table)]
+    """Rows of a table that are included in means, by its column ``in_mean``."""
+    return table[table["in_mean"].astype(bool)]
 
 
 def flagged(table: pd.DataFrame) -> pd.DataFrame:
-    """Rows of a table with a column ``flags`` that a defect excludes from means."""
-    return table[_is_flagged(table)]
+    """Rows of a table that are in no mean, by its column ``in_mean``."""
+    return table[~table["in_mean"].astype(bool)]
 
 
 def typical_duration_s(runs: pd.DataFrame) -> "pd.Series[float]":
@@ -116,8 +97,8 @@ def per_row(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def flag_words(table: pd.DataFrame) -> str:
-    """List the defects of a table's rows, the most frequent first, such as ``contaminated, throttled``."""
-    counts = Counter(word for flags in table["flags"] for word in defects(flags))
+    """List what is wrong with a table's rows, the most frequent first, such as ``contaminated, throttled``."""
+    counts = Counter(word for flags in table["run_flags"].dropna() for word in flags.split(","))
     return ", ".join(word for word, _ in counts.most_common())
 
 
@@ -155,13 +136,13 @@ def estimate(table: pd.DataFrame, value: str) -> Estimate:
     Parameters
     ----------
     table
-        A row per run of the group, with a column ``flags``; may be empty.
+        A row per run of the group, with ``in_mean`` and ``run_flags``; may be empty.
     value
         Column to average; nulls are left out.
     """
     # No intermediate data frames: tables have thousands of groups.
     values = table[value].to_numpy("float64", na_value=math.nan)
-    is_flagged = np.array([bool(defects(flags)) for flags in table["flags"]], dtype=bool)
+    is_flagged = ~table["in_mean"].to_numpy(dtype=bool)
     present = ~np.isnan(values)
     bad = values[present & is_flagged]
     low, high = (float(bad.min()), float(bad.max())) if len(bad) else (math.nan, math.nan)
@@ -173,15 +154,18 @@ def interval(values: NDArray[np.float64]) -> tuple[float, float, int]:
     """Mean, half width of its 95 % t interval, and number of values; nulls (NaN) are left out.
 
     The half width is ``t(0.975, n - 1) * s / sqrt(n)`` with the sample standard deviation ``s`` (Student 1908). It is
-    NaN for fewer than two values; without values the mean is also NaN.
+    NaN for fewer than two values; without values the mean is also NaN, as are both of values too large to be squared.
     """
     known = values[~np.isnan(values)].tolist()
     n = len(known)
     if n < 2:
         return (known[0] if n else math.nan), math.nan, n
-    # Relative to the first value, so that the spread of equal values is exactly 0.
-    mean = known[0] + math.fsum(value - known[0] for value in known) / n
-    deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in known) / (n - 1))
+    try:
+        # Relative to the first value, so that the spread of equal values is exactly 0.
+        mean = known[0] + math.fsum(value - known[0] for value in known) / n
+        deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in known) / (n - 1))
+    except OverflowError:
+        return math.nan, math.nan, n
     return mean, float(t_quantile(n - 1)) * deviation / math.sqrt(n), n
 
 

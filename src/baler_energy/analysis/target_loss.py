@@ -53,9 +53,8 @@ def costs_to_loss(trained: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
 
     Notes
     -----
-    Baler's loss is a sum over the rows of a batch, and that of an epoch is its mean over the batches. Losses here are
-    per row, so that batch sizes can be compared: the sum over all batches, of which the last may be smaller, over the
-    rows. This is the mean squared error of the scaled values; `training.stop_at_loss` is about the loss of a batch.
+    Losses here are ``loss_per_value`` of ``history``, so that batch sizes can be compared: the mean squared error of
+    the scaled values. `training.stop_at_loss` is about the loss of a batch.
     At a constant rate, the longest training passes through the states of all shorter ones, so its history is used: the
     end of the first epoch whose loss is at most the target, where `training.stop_at_loss` would stop. Another schedule
     may depend on the number of epochs, so every training counts with its last loss and its whole cost.
@@ -67,10 +66,9 @@ def costs_to_loss(trained: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
     keys = [*_SHARED, *FREE, "repeat", "run_id"]
     known = trained.dropna(subset=["training_s"])
     about = known[[*keys, "epochs", "training_s", "training_j", "energy_evidence", "peak_learning_rate"]]
-    epochs = history[["run_id", "epoch", "loss", "elapsed_s", "energy_j"]].dropna(subset=["loss"])
-    joined = epochs.merge(about, on="run_id")
-    batches = np.ceil(joined["rows"] / joined["batch_size"])
-    joined = joined.assign(loss=joined["loss"] * batches / joined["rows"], elapsed_s=from_start(joined))
+    epochs = history[["run_id", "epoch", "loss_per_value", "elapsed_s", "energy_j"]]
+    joined = epochs.rename(columns={"loss_per_value": "loss"}).dropna(subset=["loss"]).merge(about, on="run_id")
+    joined = joined.assign(elapsed_s=from_start(joined))
     found = []
     for _, part in joined.groupby(list(FIXED), dropna=False, observed=True):
         alike = [one for _, one in part.groupby(_SHARED, dropna=False, observed=True) if _several(one)]

@@ -1,6 +1,7 @@
 """Rows of the tidy tables from the records of runs: pure functions, one per table."""
 
 import functools
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -49,6 +50,7 @@ ERROR_KEYS = (
     "ratio_float64_bytes_with_model",
     "ratio_native_bytes_with_model",
     "ratio_source_bytes_with_model",
+    "native_bytes",
     "compressed_bytes",
 )
 
@@ -85,19 +87,24 @@ def run_row(
     iterations = record.iterations
     duration_s = record.window.duration_s / iterations
     energy = _energy(record)
-    used_j = energy["energy_j"]
+    used_j, native_bytes = energy["energy_j"], errors.get("native_bytes")
     results, facts = record.results, record.provenance
+    wrong, notes = flags_of(record)
     window = (record.window.start, record.window.duration_s)
     return {
         **point_values(record),
         "operation": record.operation.value,
+        "in_mean": wrong is None,
         "at_centre": at_centre,
+        # Of the runs at the centre; `reference` leaves some of them out when all are known.
+        "at_reference": at_centre,
         "window_start": record.window.start,
         "duration_s": duration_s,
         "window_s": record.window.duration_s,
         "iterations": iterations,
         **{f"duration_{key}": getattr(record.iteration_times, key, None) for key in IterationTimes.model_fields},
         **energy,
+        "energy_j_per_mb": used_j / native_bytes * 1e6 if used_j is not None and native_bytes else None,
         "power_mean_w": None if used_j is None else used_j / duration_s,
         **_node(record),
         "co2e_kg": electricity.co2e_kg(used_j, *window),
@@ -108,10 +115,12 @@ def run_row(
         "gpu_memory_peak_b": _value(record, Quantity.GPU_MEMORY_PEAK),
         "contamination": record.contamination.fraction,
         "contamination_limit": record.contamination.limit,
-        "flags": flags_of(record),
+        "run_flags": wrong,
+        "run_notes": notes,
         "idle_shared": None if record.idle is None else record.idle.shared,
         "seed": record.parameters.get("seed"),
         **{key: results.get(key) for key in ("final_loss", "flops", "parameters")},
+        "loss_per_value": _loss_per_value(record, results.get("final_loss")),
         "peak_learning_rate": results.get("learning_rate"),
         **{key: results.get(key) for key in ("epochs_run", "stopped_at_gain_epoch", "stopped_at_gain_by")},
         **{key: errors.get(key) for key in ERROR_KEYS},
@@ -127,9 +136,20 @@ def energy_j(record: Measurement) -> float | None:
     return value
 
 
-def flags_of(record: Measurement) -> str:
-    """Return the flags of a run as in ``runs``, separated by commas: those that concern its energy."""
+def flags_of(record: Measurement) -> tuple[str | None, str | None]:
+    """Return ``run_flags`` and ``run_notes`` as in ``runs``, of the flags that concern the run's energy."""
     return relevant_flags(record.flags, record.readings, uses_gpu=_uses_gpu(record))
+
+
+def _loss_per_value(record: Measurement, loss: Any) -> Any:
+    """Divide losses, each a mean over batches of the squared error summed over a batch, by the rows of a batch.
+
+    The result is the mean squared error of a normalised value, which does not depend on the batch size.
+    """
+    rows, batch_size = (record.parameters.get(name) for name in ("rows", "batch_size"))
+    if loss is None or not isinstance(rows, int) or not isinstance(batch_size, int):
+        return None
+    return loss * (math.ceil(rows / batch_size) / rows)
 
 
 def _stored(results: Mapping[str, Any]) -> dict[str, Any]:
@@ -170,7 +190,9 @@ def history_table(record: Measurement, history: pa.Table) -> tuple[pa.Table, str
         evidence = Evidence.MODELLED.value
         energy_j = pc.multiply(pc.divide(elapsed_s, elapsed_s[-1]), energy["energy_j"])
     own = {name: history[name] for name in ("epoch", "loss", "duration_s")}
-    return pa.table(own | {"elapsed_s": elapsed_s, "energy_j": energy_j}), evidence
+    per_value = [_loss_per_value(record, loss) for loss in history["loss"].to_pylist()]
+    own |= {"loss_per_value": pa.array(per_value, pa.float64()), "elapsed_s": elapsed_s, "energy_j": energy_j}
+    return pa.table(own), evidence
 
 
 def _energy(record: Measurement) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from baler_energy.records import Reading
-from baler_energy.vocabulary import PRIMARY_METERS, Evidence, Flag, Quantity
+from baler_energy.vocabulary import NOTES, PRIMARY_METERS, Evidence, Flag, Quantity
 
 __all__ = ["Total", "primary_readings", "relevant_flags", "total"]
 
@@ -58,8 +58,10 @@ def total(readings: Iterable[Reading], quantity: Quantity, evidence: Evidence, *
     return Total(sum(chosen.values()), tuple(chosen)) if chosen else None
 
 
-def relevant_flags(flags: Iterable[Flag], readings: Sequence[Reading], *, uses_gpu: bool) -> str:
-    """Join the relevant flags of a run by commas.
+def relevant_flags(
+    flags: Iterable[Flag], readings: Sequence[Reading], *, uses_gpu: bool
+) -> tuple[str | None, str | None]:
+    """Return what is wrong with a run, and what is special about it (`NOTES`), joined by commas; None: nothing.
 
     Other users of GPUs do not matter to a run without a GPU. A failed counter only matters if the run's energy rests on
     it: psys, a wattmeter or a second meter of the CPU is in no total.
@@ -74,7 +76,9 @@ def relevant_flags(flags: Iterable[Flag], readings: Sequence[Reading], *, uses_g
     irrelevant = set() if uses_gpu else {Flag.SHARED_GPU}
     if not _lacks_a_counter(readings, uses_gpu=uses_gpu):
         irrelevant.add(Flag.COUNTER_FAULT)
-    return ",".join(flag for flag in flags if flag not in irrelevant)
+    relevant = [flag for flag in flags if flag not in irrelevant]
+    wrong, notes = ([flag for flag in relevant if (flag in NOTES) == special] for special in (False, True))
+    return ",".join(wrong) or None, ",".join(notes) or None
 
 
 def _lacks_a_counter(readings: Sequence[Reading], *, uses_gpu: bool) -> bool:

@@ -18,5 +18,5 @@
 - `labels`: labels at the ends of curves
 - `readable`: the tables as text; `page`: a table as an HTML page
 - `advice`: output of ``advise``
-- `overview`: the report's first page
+- `overview`: the report's first page; `stated`: its numbers, and what is known where a mean cannot be stated
 """

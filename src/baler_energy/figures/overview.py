@@ -3,12 +3,11 @@
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 
 import pandas as pd
 
 from baler_energy.analysis.error_measures import ALL, COMPRESSED
-from baler_energy.analysis.statistics import Estimate, clean, defects, estimate, flagged, mean_interval
+from baler_energy.analysis.statistics import clean, flagged, mean_interval
 from baler_energy.config.shown import phrase_of
 from baler_energy.figures.base import Tables
 from baler_energy.figures.chapters import chapter_title
@@ -20,14 +19,13 @@ from baler_energy.figures.selection import (
     count_flagged,
     describe,
     device_name,
-    estimate_text,
     flagged_sentence,
     interval_text,
     notices,
-    scaled_unit,
     with_error,
 )
 from baler_energy.figures.setting_rows import headline
+from baler_energy.figures.stated import cell_text, constant_words, headline_text
 from baler_energy.figures.tables.codecs import worth_words
 from baler_energy.figures.tables.ratios import FORMAT, RATIOS, ratios, saving
 from baler_energy.figures.trivial import trivial_error
@@ -68,7 +66,7 @@ def overview(tables: Tables, study: str, left_out: Mapping[str, Mapping[str, str
         reStructuredText with its braces escaped for Jinja.
     """
     runs = tables["runs"]
-    here = at_point(runs[runs["operation"].isin(list(OPERATIONS))], centre_of(runs))
+    here = at_point(runs[runs["operation"].isin(list(OPERATIONS))], {"at_reference": True})
     parts = [
         _REACHABLE,
         _heading(study, "="),
@@ -76,13 +74,15 @@ def overview(tables: Tables, study: str, left_out: Mapping[str, Mapping[str, str
         f"**{_evidence(runs)}**",
         *(f"**{notice.upper()}.**" for notice in notices(runs)),
         _answer(here),
+        *map(escape_rst, constant_words(tables, here)),
         *_trivial(tables["errors"], here),
         *_held_out(here),
         *(escape_rst(said) for said in [*worth_words(tables), *headline(tables)]),
         _heading("Main numbers", "-"),
         f"Centre: {escape_rst(describe(centre_of(runs)))}. Values are means over n unflagged repeats with half widths "
-        "of 95 % t intervals (none for n = 1). Training includes all its epochs. Megabytes are those of the table in "
-        "its recorded formats.",
+        "of 95 % t intervals. Of fewer than three repeats, or where the interval is wider than half the mean, they are "
+        "the smallest and the largest value. Training includes all its epochs. Megabytes are those of the table in its "
+        "recorded formats.",
         _main_numbers(here),
         *_node_words(here),
         *_quality(here),
@@ -152,10 +152,11 @@ def _answer(here: pd.DataFrame) -> str:
     """Say in one sentence what the study's centre costs, for each device and evidence."""
     said = []
     point = here.iloc[0]
-    for (device, evidence), part in here.dropna(subset=["energy_j"]).groupby(["device", "energy_evidence"]):
-        found = {name: estimate(part[part["operation"] == name], "energy_j") for name in OPERATIONS}
-        costs = [f"{_about(energy)} to {name.value}" for name, energy in found.items() if energy.n or energy.flagged]
-        said.append(f"a {device_name(str(device))} run takes {_in_words(costs)} ({evidence} energy)")
+    kinds = here.dropna(subset=["energy_j"]).groupby(["device", "energy_evidence", "energy_scope"])
+    for (device, evidence, scope), part in kinds:
+        of = {name.value: part[part["operation"] == name] for name in OPERATIONS}
+        costs = [f"{headline_text(own, 'energy_j', 'J')} to {name}" for name, own in of.items() if len(own)]
+        said.append(f"a {device_name(str(device))} run takes {_in_words(costs)} ({evidence} energy of {scope})")
     if not said:
         said = ["the energy is unknown"]
     rows, epochs = f"{point['rows']:,} rows", point["epochs"]
@@ -215,25 +216,10 @@ def _in_words(items: Sequence[str]) -> str:
     return " and ".join([", ".join(items[:-1]), items[-1]] if len(items) > 1 else items)
 
 
-def _about(energy: Estimate) -> str:
-    """Write an energy without its interval."""
-    return _in_unit(replace(energy, half_width=math.nan), "J")
-
-
-def _in_unit(found: Estimate, unit: str) -> str:
-    factor, prefixed = scaled_unit([found.mean if found.n else found.high], unit)
-    return estimate_text(found, prefixed, factor=factor)
-
-
 def _main_numbers(here: pd.DataFrame) -> str:
     """Make a list-table of energy per operation, row and megabyte; CO2e and node energy where known."""
-    known = with_error(here).drop_duplicates("run_id").set_index("run_id")
-    native = (known["ratio_native_bytes"] * known["compressed_bytes"]).rename("native_bytes")
-    table = here.join(native, on="run_id")
-    table["co2e_g"] = table["co2e_kg"] * 1000
-    table["per_row"] = table["energy_j"] / table["rows"]
-    table["per_mb"] = table["energy_j"] / (table["native_bytes"] / 1e6)
-    columns = {"Per row": ("per_row", "J"), "Per MB": ("per_mb", "J"), "Whole node": ("node_energy_j", "J")}
+    table = here.assign(co2e_g=here["co2e_kg"] * 1000, per_row=here["energy_j"] / here["rows"])
+    columns = {"Per row": ("per_row", "J"), "Per MB": ("energy_j_per_mb", "J"), "Whole node": ("node_energy_j", "J")}
     columns |= {"CO2e": ("co2e_g", "g"), "Duration": ("duration_s", "s")}
     shown = {
         head: (value, unit)
@@ -245,15 +231,11 @@ def _main_numbers(here: pd.DataFrame) -> str:
     groups = [(tuple(map(str, key)), part) for key, part in table.groupby(_PLACE, observed=True, dropna=False)]
     for (device, operation, evidence, scope), part in sorted(groups, key=lambda g: (g[0][0], order.get(g[0][1], 9))):
         known_energy = part["energy_j"].notna().any()
-        cells = [f"{operation}, {device_name(device)}", _mean(part, "energy_j", "J")]
+        cells = [f"{operation}, {device_name(device)}", cell_text(part, "energy_j", "J")]
         cells.append(f"{evidence}, {scope}" if known_energy else "none")
-        lines.append([*cells, *(_mean(part, *column) for column in shown.values()), count_flagged(part)])
+        lines.append([*cells, *(cell_text(part, *column) for column in shown.values()), count_flagged(part)])
     rows = ["\n".join(f"{'   * -' if n == 0 else '     -'} {escape_rst(c)}" for n, c in enumerate(ln)) for ln in lines]
     return "\n".join([".. list-table::", "   :header-rows: 1", "", *rows])
-
-
-def _mean(part: pd.DataFrame, value: str, unit: str) -> str:
-    return _in_unit(estimate(part, value), unit)
 
 
 def _node_words(here: pd.DataFrame) -> list[str]:
@@ -303,9 +285,8 @@ def _flagged(runs: pd.DataFrame) -> list[str]:
     bad = flagged(runs).sort_values("window_start")
     if bad.empty:
         return ["None."]
-    bad = bad.assign(words=[", ".join(defects(flags)) for flags in bad["flags"]])
     lines = [
-        f"{escape_rst(f'{row.run_id}, {row.operation}')}: {escape_rst(str(row.words))}"
+        f"{escape_rst(f'{row.run_id}, {row.operation}')}: {escape_rst(str(row.run_flags).replace(',', ', '))}"
         for row in bad.head(_MOST_FLAGGED).itertuples()
     ]
     more = [f"{len(bad) - _MOST_FLAGGED} more are in the table of flagged runs."] if len(bad) > _MOST_FLAGGED else []

@@ -50,7 +50,7 @@ _PREFIXES = {-9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T"}
 #: Prefixes of the columns of errors and ratios.
 _ERRORS = ("mean_", "max_", "held_out_", "trivial_", "ratio_", "zeros_", "integers_", "columns_worse")
 #: Sizes in a run's record of compression.
-_SIZES = ("compressed_bytes", "latent_bytes", "stored_latent_bytes", "correction_bytes")
+_SIZES = ("native_bytes", "compressed_bytes", "latent_bytes", "stored_latent_bytes", "correction_bytes")
 
 
 def points(table: pd.DataFrame) -> pd.DataFrame:
@@ -59,7 +59,7 @@ def points(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def centre_of(runs: pd.DataFrame) -> dict[str, Any]:
-    """Return the study's centre: the point around which figures vary, marked by `collect`.
+    """Return the study's centre: the point around which figures vary, of the runs that `collect` marked.
 
     The number of threads may differ by device, for instance between nodes with different numbers of cores.
 
@@ -78,19 +78,14 @@ def centre_of(runs: pd.DataFrame) -> dict[str, Any]:
     InputError
         No run is at the centre, so the table is incomplete.
     """
-    here = runs[runs["at_centre"]]
+    here = runs[runs["at_reference"]]
     if here.empty:
-        raise InputError("runs.parquet: no run is at the study's centre (at_centre). Collect the whole study again.")
+        raise InputError("runs.parquet: no run is at the study's centre (at_reference). Collect the whole study again.")
     first = _whole(here.iloc[[0]])
-    return {axis: first[axis].iloc[0] for axis in AXES} | {"threads": _threads(here)}
-
-
-def _threads(here: pd.DataFrame) -> Any:
-    """Return the most frequent number of threads at the centre, by device where devices differ."""
-    threads = {
-        str(device): numbers.mode().max() for device, numbers in here.groupby("device", observed=True)["threads"]
-    }
-    return threads if len(set(threads.values())) > 1 else next(iter(threads.values()))
+    devices = here.drop_duplicates("device")
+    threads = dict(zip(devices["device"].astype(str), devices["threads"], strict=True))
+    centre: dict[str, Any] = {axis: first[axis].iloc[0] for axis in AXES}
+    return centre if len(set(threads.values())) == 1 else centre | {"threads": threads}
 
 
 def at_point(table: pd.DataFrame, point: Mapping[str, Any]) -> pd.DataFrame:
@@ -184,7 +179,7 @@ def first_clean(table: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     table
-        Rows of some runs, at least one, with their ``flags``.
+        Rows of some runs, at least one, with their ``in_mean``.
     """
     shown = table if clean(table).empty else clean(table)
     first = shown[shown["repeat"] == shown["repeat"].min()]
@@ -256,7 +251,7 @@ def excluded_text(runs: pd.DataFrame, *, drawn: bool = True) -> list[str]:
     Parameters
     ----------
     runs
-        The records that the figure shows, with their ``flags``.
+        The records that the figure shows, with their ``in_mean`` and ``run_flags``.
     drawn
         The flagged ones are drawn as open marks.
     """
@@ -325,13 +320,13 @@ def carbon_words(runs: pd.DataFrame) -> list[str]:
 
 
 def with_flags(table: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
-    """Rows of another table of the dataset, each with the ``flags`` of its record.
+    """Rows of another table of the dataset, each with ``in_mean`` and ``run_flags`` of its record.
 
     A table without operations, such as ``history``, is about training.
     """
     keys = ["run_id", "operation"] if "operation" in table else ["run_id"]
     known = runs if "operation" in table else runs[runs["operation"] == Operation.TRAIN]
-    return table.merge(known[[*keys, "flags"]], on=keys, how="left")
+    return table.merge(known[[*keys, "in_mean", "run_flags"]], on=keys, how="left")
 
 
 def with_error(runs: pd.DataFrame) -> pd.DataFrame:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from baler_energy.analysis.headline import LEAST, WIDEST
 from baler_energy.analysis.savings import comparisons, savings, setting_text, with_setting
 from baler_energy.config.recommended import BALER, CHANGES, RECOMMENDED
 from baler_energy.figures.base import NoData, Tables, runs_and_centre
@@ -19,6 +20,7 @@ __all__ = [
     "headline",
     "recommended_text",
     "settings_compared",
+    "stated_factor",
     "trainings",
     "where",
 ]
@@ -107,6 +109,25 @@ def factor_words(row: Mapping[Any, Any], name: str, what: str = "") -> str:
     return " ".join(filter(None, [f"{limit}{_number(value)} times {word}", what])) + interval
 
 
+def stated_factor(row: Mapping[Any, Any], name: str, what: str) -> str:
+    """Write a factor for the first page: only its interval if it is too uncertain to state (`analysis.headline`).
+
+    Parameters
+    ----------
+    row, name, what
+        As for `factor_words`.
+    """
+    value, low, high = (row[f"{name}_factor{end}"] for end in ("", "_low", "_high"))
+    words = factor_words(row, name, what)
+    if pd.isna(value) or (row[f"{name}_n"] >= LEAST and high - low <= WIDEST * value):
+        return words
+    if pd.isna(low):
+        return f"an unknown factor ({words} in a single repeat)"
+    low, high, word = (low, high, "less") if value >= 1 else (1 / high, 1 / low, "more")
+    limits = "at least {}" if row[f"{name}_at_least"] and word == "less" else "between {} and {}"
+    return f"{limits.format(_number(low), _number(high))} times {word} {what}"
+
+
 def _number(value: float) -> str:
     return interval_text(value, math.nan)
 
@@ -124,12 +145,12 @@ def _headline(row: Mapping[Any, Any], *, alone: bool) -> str:
     table = "" if alone else f" on {row['rows']:,} rows of {row['dataset']}"
     default = f"Baler's default ({row['default_epochs']} epochs, {_number(100 * row['default_error'])} % of the range)"
     recommended = f"the recommended setting ({recommended_text()})"
-    time = factor_words(row, "time", "time")
+    time = stated_factor(row, "time", "time")
     if pd.isna(row["time_factor"]):
         return f"Factor of {recommended} at the error of {default}{table} unknown: {time}."
     words = f"At the error of {default}{table}, training with {recommended} takes {time}"
     if not pd.isna(row["energy_factor"]):
-        words += " and " + factor_words(row, "energy", f"{row['evidence']} energy")
+        words += " and " + stated_factor(row, "energy", f"{row['evidence']} energy")
     if not pd.isna(row["held_out_time_factor"]):
-        words += f"; at its held-out error {factor_words(row, 'held_out_time', 'time')}"
+        words += f"; at its held-out error {stated_factor(row, 'held_out_time', 'time')}"
     return f"{words}; 95 % t intervals, n = {row['time_n']}."

@@ -9,6 +9,7 @@
 - `evidence`: measured, modelled or unknown, judged from the rows
 - `findings`, `agreement`: conclusions from the rows, file by file and across files
 - `read`: `read_foreign`, which does all of this
+- `own`: the same judgement about the energies of the study itself
 """
 
 from baler_energy.foreign.read import read_foreign

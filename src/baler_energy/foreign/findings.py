@@ -15,7 +15,7 @@ from baler_energy.foreign.rows import GIB, by_window
 from baler_energy.foreign.totals import INCREMENTS, TOTALS, UNDATED
 from baler_energy.vocabulary import Quantity
 
-__all__ = ["findings"]
+__all__ = ["constant_powers", "findings"]
 
 Finding = dict[str, Any]
 #: What follows from `Window.sums`.
@@ -40,18 +40,23 @@ def findings(table: pd.DataFrame) -> pd.DataFrame:
     pandas.DataFrame
         A row per finding: file, finding (a word), subject, value, unit, sentence.
     """
-    fixed = constants(table)
     rows = itertools.chain(
         _sums(table),
         _overlapping(table),
-        map(_constant, fixed),
-        _totals(table, fixed),
+        constant_powers(table),
         map(_proportion, proportions(table)),
         _hosts(table),
         agreements(table),
         _missing(table),
     )
     return pd.DataFrame(list(rows), columns=[column.name for column in TABLES["findings"][1]])
+
+
+def constant_powers(table: pd.DataFrame) -> Iterator[Finding]:
+    """Yield a finding for each component and each host whose energy is a constant power times the duration."""
+    fixed = constants(table)
+    yield from map(_constant, fixed)
+    yield from _totals(table, fixed)
 
 
 def _files(rows: pd.DataFrame | Iterable[str]) -> str:

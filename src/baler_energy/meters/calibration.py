@@ -16,6 +16,7 @@ from baler_energy.variants import TIMED_ENGINE
 from baler_energy.vocabulary import Evidence
 
 __all__ = [
+    "EFFECTS",
     "Calibrated",
     "Calibration",
     "calibrated_min_window_s",
@@ -43,8 +44,8 @@ _UNITS = {
     "time_per_row": "s",
     "threads": "1",
 }
-#: Differences, which may be negative.
-_SIGNED = frozenset({"overhead_cpu", "overhead_duration"})
+#: Effects of measuring: differences, which may be negative.
+EFFECTS = frozenset({"overhead_cpu", "overhead_duration"})
 if TYPE_CHECKING:
     CalibratedQuantity = str
 else:
@@ -128,7 +129,7 @@ class Calibration(_Record):
             listed = "; ".join(mistakes(error, "calibration"))
             raise InputError(f"{path}: is not a calibration; run `baler-energy calibrate` again: {listed}.") from error
         for number, row in enumerate(found.rows):
-            if row.value is not None and row.value < 0 and row.quantity not in _SIGNED:
+            if row.value is not None and row.value < 0 and row.quantity not in EFFECTS:
                 raise InputError(
                     f"{path}: rows.{number}.value: is {row.value}; {row.quantity} cannot be negative. Run "
                     "`baler-energy calibrate` again."

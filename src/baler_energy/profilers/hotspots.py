@@ -49,8 +49,8 @@ class Hotspot:
     """Evidence of `energy_j`: ``measured`` or ``modelled``."""
     energy_scope: str | None = None
     """Components in `energy_j`, such as ``cpu+dram``."""
-    flags: str | None = None
-    """Flags of its measured loop (the same as for runs), separated by commas."""
+    run_flags: str | None = None
+    """What was wrong with its measured loop (the same words as for runs), separated by commas."""
     reason: str | None = None
     """Why values are missing."""
 

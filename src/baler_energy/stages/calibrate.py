@@ -1,17 +1,20 @@
 """Stage ``calibrate``: idle power, counter ticks, shortest window, and the costs of measuring and of threads."""
 
 import argparse
+import math
 import time
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from statistics import median, stdev
 
+from baler_energy.analysis.effects import unless_hidden
 from baler_energy.config.measuring import Measurement
 from baler_energy.config.options import add_options
 from baler_energy.files import output_file
 from baler_energy.fingerprint import ingredients
 from baler_energy.meters.base import Meter, absent_reason
 from baler_energy.meters.calibration import (
+    EFFECTS,
     Calibrated,
     Calibration,
     kind_of_machine,
@@ -122,8 +125,11 @@ def summary(calibration: Calibration) -> str:
     lines = []
     for row in calibration.rows:
         value = "unknown" if row.value is None else f"{row.value:.4g}{'' if row.unit == '1' else ' ' + row.unit}"
-        spread = "" if row.spread is None else f" +- {row.spread:.2g} (n = {row.n})"
-        lines.append(f"{row.quantity:<18}{row.meter + ' ' + row.component:<24}{value}{spread}; {row.detail}")
+        if row.spread is not None:
+            value += f" +- {row.spread:.2g} (n = {row.n})"
+        if row.value is not None and row.quantity in EFFECTS:
+            value = unless_hidden(value, row.value, row.spread)
+        lines.append(f"{row.quantity:<18}{row.meter + ' ' + row.component:<24}{value}; {row.detail}")
     for quantity in ("time_per_row", "energy_per_row"):
         costs = {row.component: row.value for row in calibration.rows if row.quantity == quantity and row.value}
         if sentence := thread_sentence(costs, quantity):
@@ -220,8 +226,8 @@ def _overhead_rows(
             meter="session",
             component="machine",
             quantity="overhead_duration",
-            **spread_of(slower, middle=True),
-            detail=f"how much longer a loop takes while measured; {len(alone_s)} loops before and after vary by "
-            f"{noise:.1%}",
+            **spread_of(slower, middle=True) | {"spread": math.hypot(stdev(slower), noise)},
+            detail=f"how much longer a loop takes while measured; the spread includes that of {len(alone_s)} loops "
+            f"before and after, {noise:.1%}",
         ),
     ]

@@ -17,7 +17,8 @@ from baler_energy.analysis.checked import check_row, check_table, read_parquet
 from baler_energy.analysis.datapackage import datapackage
 from baler_energy.analysis.electricity import Electricity, electricity_rows
 from baler_energy.analysis.formulas import formula_rows
-from baler_energy.analysis.schema import POINT, TABLES
+from baler_energy.analysis.reference import with_reference
+from baler_energy.analysis.schema import POINT, TABLES, arrow_schema
 from baler_energy.analysis.writing import Rows, TableWriter, scan
 from baler_energy.codecs.engines import operations_of
 from baler_energy.config.centre import central_points
@@ -43,7 +44,7 @@ from baler_energy.stages.file_names import (
 )
 from baler_energy.stages.run_files import Grid, read_counts, read_history, read_hotspots, read_rows, read_summary
 from baler_energy.variants import PROFILERS
-from baler_energy.vocabulary import Operation
+from baler_energy.vocabulary import Operation, Quantity
 
 __all__ = ["EPILOG", "HELP", "add_arguments", "collect", "run"]
 
@@ -60,6 +61,8 @@ _PIECE_POINTS = 200
 #: Key for the runs' windows (`_WINDOW_COLUMNS`) among the tables of a piece.
 WINDOWS = "windows"
 _WINDOW_COLUMNS = frozenset({*(column.name for column in POINT), "operation", "window_s"})
+#: Columns of measurements from which findings are drawn.
+_ENERGIES = ["run_id", "operation", "quantity", "meter", "component", "value"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -193,6 +196,19 @@ class _Runs:
         return record.model_copy(update={"readings": (*record.readings, *readings)})
 
 
+def _write_from_runs(writers: Mapping[str, TableWriter], runs: pa.Table, energies: pa.Table) -> None:
+    """Write ``runs``, their summary, and what their energies show by themselves."""
+    from baler_energy.analysis.summary import summary
+    from baler_energy.foreign.own import own_findings
+
+    writers["runs"].add_table(runs)
+    writers["runs"].flush()  # which checks the values
+    frame = runs.to_pandas()
+    found = {"summary": summary(frame), "findings": own_findings(energies.to_pandas(), frame)}
+    for name, table in found.items():
+        writers[name].add_table(pa.Table.from_pandas(table, schema=arrow_schema(name), preserve_index=False))
+
+
 class _Dataset:
     """The study's files, each read once, and the tables made from them."""
 
@@ -201,19 +217,23 @@ class _Dataset:
         self._grid = Grid.of(study, results)
 
     def write_runs(self, writers: Mapping[str, TableWriter], in_order: InOrder) -> pa.Table:
-        """Write the tables from records (measurements, runs, history, formulas); return the windows."""
+        """Write the tables from records (measurements, runs, history, formulas) and from these; return the windows."""
         study = self._study
         runs = _Runs.of(study, self._results, self._electricity)
         sized = {point.path for point in study.sized}
         chosen = points_so_far(study, partial(round_file, self._results))
         points = [(p, (*operations_of(p), *(["forward"] if p.path in sized else []))) for p in chosen]
         pieces = [points[first : first + _PIECE_POINTS] for first in range(0, len(points), _PIECE_POINTS)]
-        windows = []
+        windows, all_runs, energies = [], [], []
         found = in_order(runs.tables, pieces)
         for tables in progress(found, total=len(pieces), label="collect", unit=f"pieces of {_PIECE_POINTS} points"):
             windows.append(tables.pop(WINDOWS))
+            all_runs.append(tables.pop("runs"))
+            measured = tables["measurements"].select(_ENERGIES)
+            energies.append(measured.filter(pc.equal(measured["quantity"], Quantity.ENERGY.value)))
             for name, table in tables.items():
                 writers[name].add_table(table)
+        _write_from_runs(writers, with_reference(pa.concat_tables(all_runs)), pa.concat_tables(energies))
         return pa.concat_tables(windows)
 
     def write_scanned(self, writers: Mapping[str, TableWriter], windows: pa.Table, in_order: InOrder) -> None:

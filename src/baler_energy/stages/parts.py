@@ -168,8 +168,8 @@ class _Loops:
                 if (chosen := self._total(outcome, evidence)) and chosen.has_processor:
                     self._basis = (evidence, chosen.scope)
         seconds = outcome.window.duration_s / outcome.iterations
-        flags = {"flags": relevant_flags(outcome.flags, outcome.readings, uses_gpu=self._uses_gpu)}
-        return {"self_time_s": seconds, "total_time_s": seconds} | flags | self._energy(outcome)
+        wrong, _ = relevant_flags(outcome.flags, outcome.readings, uses_gpu=self._uses_gpu)
+        return {"self_time_s": seconds, "total_time_s": seconds, "run_flags": wrong} | self._energy(outcome)
 
     def idle_power_w(self) -> float | None:
         """Return the idle power of all components of the measured energy; None if energy is not measured."""

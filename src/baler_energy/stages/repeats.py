@@ -84,7 +84,8 @@ def _relative_width(grid: Grid, runs: list[Point], operation: str) -> float | No
         record = grid.record(point, operation)
         energy = energy_j(record)
         value = record.window.duration_s / record.iterations if energy is None else energy
-        rows.append({"value": value, "flags": flags_of(record)})
+        wrong, _ = flags_of(record)
+        rows.append({"value": value, "in_mean": wrong is None, "run_flags": wrong})
     found = estimate(pd.DataFrame(rows), "value")
     width = found.half_width / found.mean
     return width if math.isfinite(width) else None

@@ -107,9 +107,10 @@ def test_quantities_that_the_gpu_does_not_report_have_no_panel(gpu: Tables) -> N
 
 def test_a_clean_repeat_comes_before_a_flagged_one(gpu: Tables) -> None:
     runs = gpu["runs"]
-    bad = {**gpu, "runs": runs.assign(flags=runs["flags"].where(runs["repeat"] > 0, "throttled"))}
+    good = runs["repeat"] > 0
+    bad = {**gpu, "runs": runs.assign(in_mean=good, run_flags=runs["run_flags"].where(good, "throttled"))}
     assert "repeat 1 (n = 1)" in draw_gpu_timeline(bad).get_suptitle()
-    worse = draw_gpu_timeline({**gpu, "runs": runs.assign(flags="throttled")}).get_suptitle()
+    worse = draw_gpu_timeline({**gpu, "runs": runs.assign(in_mean=False, run_flags="throttled")}).get_suptitle()
     assert "repeat 0 (n = 1)" in worse and "This run is flagged: throttled." in worse
 
 

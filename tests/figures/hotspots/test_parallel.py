@@ -80,7 +80,7 @@ def test_a_law_that_does_not_hold_is_reported_and_not_drawn(tables: dict[str, pd
 def test_a_flagged_run_is_open_and_in_no_speed_up(tables: dict[str, pd.DataFrame]) -> None:
     runs = tables["runs"]
     bad = (runs["threads"] == 4) & (runs["repeat"] == 0)
-    flagged = {**tables, "runs": runs.assign(flags=runs["flags"].where(~bad, "throttled"))}
+    flagged = {**tables, "runs": runs.assign(in_mean=~bad, run_flags=runs["run_flags"].where(~bad, "throttled"))}
     figure, train = draw_parallel(flagged), sweep(tables, "train")
     good = train[(train["threads"] != 4) | (train["repeat"] > 0)].groupby("threads")["duration_median_s"].mean()
     assert marks(figure.axes[0], "o") == pytest.approx(dict(good.loc[1] / good))

@@ -59,7 +59,7 @@ def test_parts_and_overhead_add_up_to_the_whole(measured):
 def test_disturbed_loops_are_counted(measured):
     hotspots = measured["hotspots"].copy()
     data = (hotspots["profiler"] == "parts") & (hotspots["kind"] == "data")
-    hotspots.loc[data, "flags"] = "contaminated,modelled_only"
+    hotspots.loc[data, "run_flags"] = "contaminated"
     said = draw_parts({**measured, "hotspots": hotspots}).get_suptitle()
     assert f"{data.sum()} of " in said and "loops are flagged (contaminated)" in said
     assert "flagged" not in draw_parts(measured).get_suptitle()

@@ -85,7 +85,8 @@ def test_a_flagged_pass_is_in_no_law(sized):
     runs = sized["runs"].copy()
     bad = (runs["operation"] == "forward") & (runs["model"] == "baler-x2") & (runs["repeat"] == 0)
     runs.loc[bad, "duration_median_s"] *= 100
-    runs.loc[bad, "flags"] = "contaminated"
+    runs.loc[bad, "in_mean"] = False
+    runs.loc[bad, "run_flags"] = "contaminated"
     figure = draw_forward({**sized, "runs": runs})
     assert "1 flagged run excluded (contaminated)" in figure.get_suptitle() and "n = 2 to 3" in figure.get_suptitle()
     assert laws(figure) == laws(draw_forward({**sized, "runs": runs[~bad]})) != laws(draw_forward(sized))

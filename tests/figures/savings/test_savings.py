@@ -19,7 +19,7 @@ from baler_energy.figures.savings.factors import draw_factors
 from baler_energy.figures.savings.optimizers import _MARKS as MARKS
 from baler_energy.figures.savings.optimizers import draw_optimizers
 from baler_energy.figures.setting_families import FAMILIES, SEVERAL, family_of, setting_looks
-from baler_energy.figures.setting_rows import factor_words, headline, recommended_text
+from baler_energy.figures.setting_rows import factor_words, headline, recommended_text, stated_factor
 from baler_energy.figures.style import styled
 from baler_energy.figures.tables.optimizers import TABLE as OPTIMIZERS
 from baler_energy.figures.tables.savings import TABLE
@@ -46,7 +46,7 @@ def with_settings(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _changed(runs: pd.DataFrame, change, cost: float, error: float) -> pd.DataFrame:
-    other = runs.assign(**change, run_id=f"{change}/" + runs["run_id"], at_centre=False)
+    other = runs.assign(**change, run_id=f"{change}/" + runs["run_id"], at_reference=False)
     for name in ("energy_j", "duration_s", "duration_median_s"):
         other[name] *= cost
     for name in ("mean_rms_over_range", "held_out_mean_rms_over_range"):
@@ -92,6 +92,22 @@ def test_the_first_page_says_that_the_error_is_not_reached(settings: Tables) -> 
 def test_factors_in_words(factor, at_least, words) -> None:
     row = dict(zip(("time_factor", "time_factor_low", "time_factor_high"), factor, strict=True))
     assert factor_words(row | {"time_at_least": at_least}, "time", "time") == words
+
+
+@pytest.mark.parametrize(
+    ("factor", "n", "at_least", "words"),
+    [
+        ((62.31, 55.04, 70.2), 3, False, "62.3 times less time (55 to 70.2)"),
+        ((62.31, 40.0, 97.0), 3, False, "between 40 and 97 times less time"),
+        ((62.31, 40.0, 97.0), 3, True, "at least 40 times less time"),
+        ((62.31, 60.0, 64.7), 2, False, "between 60 and 64.7 times less time"),
+        ((0.5, 0.25, 1.0), 3, False, "between 1 and 4 times more time"),
+        ((62.31, float("nan"), float("nan")), 1, False, "an unknown factor (62.3 times less time in a single repeat)"),
+    ],
+)
+def test_a_factor_that_is_too_uncertain_is_an_interval_on_the_first_page(factor, n, at_least, words) -> None:
+    row = dict(zip(("time_factor", "time_factor_low", "time_factor_high"), factor, strict=True))
+    assert stated_factor(row | {"time_n": n, "time_at_least": at_least}, "time", "time") == words
 
 
 def test_the_figure_marks_default_and_recommended_and_the_front(settings: Tables) -> None:
@@ -227,7 +243,7 @@ def test_trainings_that_reach_no_target_are_in_the_table_only(settings: Tables) 
     more = _with_optimizer(more, "adam", 1e6, engine="fast")
     # The loss of fast never falls; per row it is the same in all batches.
     history = more["history"]
-    history["loss"] = history["loss"].where(history["engine"] != "fast", 1e6 * history["batch_size"])
+    history["loss_per_value"] = history["loss_per_value"].where(history["engine"] != "fast", 1e6)
     assert set(OPTIMIZERS.make(more)["engine"]) == {"reference", "fast"}
     with styled():
         titles = [panel.get_title(loc="left") for panel in draw_optimizers(more).axes]
@@ -246,7 +262,7 @@ def _with_optimizer(tables: Tables, name: str, loss: float, **changes: str) -> T
         alike = table[(table["engine"] == "reference") & (table["precision"] == "float64")]
         alike = alike[(alike["start"] == "random") & (alike["schedule"] == "constant")]
         other = alike.assign(optimizer=name, run_id=f"{name}/" + alike["run_id"], **changes)
-        other = other.assign(loss=other["loss"] * loss) if "loss" in other else other
+        other = other.assign(loss_per_value=other["loss_per_value"] * loss)
         return pd.concat([table, other], ignore_index=True)
 
     return {**tables, "runs": added(tables["runs"]), "history": added(tables["history"])}

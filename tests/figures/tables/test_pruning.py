@@ -13,10 +13,10 @@ COSTS = ["duration_s", "duration_median_s", "energy_j"]
 def pruned(tables):
     """Tables with networks without half of their neurons, which take half the time, and half of their weights."""
     runs = tables["runs"]
-    here = runs[runs["at_centre"]]
+    here = runs[runs["at_reference"]]
     added = []
     for kind, factor in (("neurons-0.5", 0.5), ("weights-0.5", 1.0)):
-        other = here.assign(pruning=kind, run_id=f"{kind}/" + here["run_id"], at_centre=False)
+        other = here.assign(pruning=kind, run_id=f"{kind}/" + here["run_id"], at_reference=False)
         other["mean_rms_over_range"] *= 2 - factor
         added.append(other.assign(**{name: other[name] * factor for name in COSTS}))
     return dict(tables) | {"runs": pd.concat([runs, *added], ignore_index=True)}
@@ -57,6 +57,6 @@ def test_energies_of_another_kind_have_no_ratio(pruned):
 
 def test_flagged_runs_and_lone_networks_have_no_rows(pruned):
     runs = pruned["runs"]
-    flagged = runs.assign(flags=runs["flags"].where(runs["pruning"] == "none", "throttled"))
+    flagged = runs.assign(in_mean=runs["pruning"] == "none")
     assert TABLE.make(dict(pruned) | {"runs": flagged}).empty
     assert TABLE.make(dict(pruned) | {"runs": runs[runs["pruning"] != "none"]}).empty

@@ -13,6 +13,7 @@ from baler_energy.figures.base import NoData
 from baler_energy.figures.style import styled
 from baler_energy.figures.trust.foreign import draw_foreign
 from baler_energy.foreign import read_foreign
+from baler_energy.foreign.own import OWN
 
 Tables = dict[str, pd.DataFrame]
 
@@ -112,3 +113,11 @@ def test_the_published_results_draw_without_overlap(tables: Tables, published: l
         assert box.x0 > -2 and box.x1 < figure.bbox.width + 2, f"{text!r} leaves the figure"
         for other, against in boxes[number + 1 :]:
             assert not box.padded(-2).overlaps(against), f"{text!r} overlaps {other!r}"
+
+
+def test_a_finding_about_our_own_readings_is_no_line_among_imported_ones(tables: Tables) -> None:
+    ours = tables_of(tables, rows("codecarbon", 3.0, cpu=(33.0, "modelled")), powers=(11.0,))
+    ours["findings"] = ours["findings"].assign(file=OWN)
+    figure = draw(ours)
+    assert not [line for line in figure.axes[0].lines if line.get_linestyle() == "--"]
+    assert not [text for text in legend(figure) if "11.0 W" in text]

@@ -29,7 +29,7 @@ def with_codecs() -> Callable[..., Tables]:
     ) -> Tables:
         runs = tables["runs"][tables["runs"]["batch_size"].isna() | (tables["runs"]["batch_size"] == 512)]
         trained = transform != NO_TRANSFORM
-        one = runs[runs["at_centre"] & (trained | (runs["operation"] != "train"))]
+        one = runs[runs["at_reference"] & (trained | (runs["operation"] != "train"))]
         native = one["ratio_native_bytes"] * one["compressed_bytes"]
         others = [name for name in runs if name.startswith("held_out")]
         added = [
@@ -42,7 +42,7 @@ def with_codecs() -> Callable[..., Tables]:
                 ratio_native_bytes=ratio,
                 compressed_bytes=native / ratio,
                 ratio_native_bytes_with_model=native / (native / ratio + model_bytes),
-                at_centre=False,
+                at_reference=False,
                 **dict.fromkeys(others, math.nan) | ({"held_out_mean_rms_over_range": error} if trained else {}),
                 **{name: None for name in AXES if not applies(name, transform)},
             )

@@ -56,7 +56,7 @@ def test_each_trained_codec_is_compared_at_its_error(worse: Tables) -> None:
         assert case.best.ratio == pytest.approx(8 * (error / 0.001) ** exponent)
     assert study.cases[0].error == min(points), "the one whose rival is weakest is first"
     runs = worse["runs"]
-    trained = runs[(runs["operation"] == "train") & runs["at_centre"]]
+    trained = runs[(runs["operation"] == "train") & runs["at_reference"]]
     five = next(
         case for case in study.cases if case.trained.name.endswith("5 epochs") and "25" not in case.trained.name
     )
@@ -308,7 +308,7 @@ def test_a_price_changes_the_money_only(worse: Tables) -> None:
 
 def test_runs_without_clean_energies_are_left_out_with_the_reason(compared: Build) -> None:
     tables = compared(2.0, pcodec=(0.0, 3.0))
-    flagged = tables["runs"].assign(flags="contaminated")
+    flagged = tables["runs"].assign(in_mean=False, run_flags="contaminated")
     with pytest.raises(NoData, match="unflagged energy for each"):
         draw_years(tables | {"runs": flagged})
     assert break_even(tables | {"runs": flagged}).empty

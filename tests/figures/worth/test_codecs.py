@@ -218,7 +218,7 @@ def test_costs_are_joules_only_where_all_are_measured(several: Tables, build: Ca
 
 def test_throughput_is_the_inverse_of_time(several: Tables) -> None:
     panel = draw_throughput(several).axes[0]
-    points = codec_points(several["runs"].query("at_centre or transform == 'identity'"))
+    points = codec_points(several["runs"].query("at_reference or transform == 'identity'"))
     speeds = {float(value) for line in panel.lines for value in line.get_ydata()}
     assert any(speed == pytest.approx(1000 / points["compress_s_per_gb"].iloc[0]) for speed in speeds)
 
@@ -228,7 +228,7 @@ def threaded(several: Tables) -> Tables:
     """Give a packing without a transform that also ran on four threads instead of two, at half the time."""
     runs = several["runs"]
     one = runs[(runs["transform"] == NO_TRANSFORM) & (runs["packing"] == "pcodec")]
-    more = one.assign(threads=4, run_id=one["run_id"] + "-4", duration_s=one["duration_s"] / 2, at_centre=False)
+    more = one.assign(threads=4, run_id=one["run_id"] + "-4", duration_s=one["duration_s"] / 2, at_reference=False)
     return several | {"runs": pd.concat([runs, more], ignore_index=True)}
 
 
@@ -259,7 +259,7 @@ def test_the_table_says_how_much_faster_codecs_are_on_more_threads(several: Tabl
 
 
 def test_costs_of_flagged_runs_only_are_left_out(several: Tables) -> None:
-    flagged = several | {"runs": several["runs"].assign(flags="contaminated")}
+    flagged = several | {"runs": several["runs"].assign(in_mean=False, run_flags="contaminated")}
     with pytest.raises(NoData, match="all runs of the codecs"):
         draw_codec_costs(flagged)
 
@@ -313,7 +313,7 @@ def test_transforms_need_a_shared_coder(several: Tables) -> None:
         packing="quantise-0.01+pcodec",
         ratio_native_bytes=8.0,
         compressed_bytes=lambda t: t["rows"] * 12,
-        at_centre=False,
+        at_reference=False,
     )
     packed["run_id"] += "packed"
     figure = draw_coder_gain("error", several | {"runs": pd.concat([runs, packed], ignore_index=True)})
@@ -345,7 +345,7 @@ def test_errors_are_read_of_all_codecs_at_the_centre_and_no_other_point(build: B
 def starts(several: Tables) -> Tables:
     """Add trainings from another start, which have a fifth of the error and eight times the ratio."""
     runs = several["runs"]
-    other = runs[runs["epochs"].notna()].assign(start="pca", at_centre=False, ratio_native_bytes=8.0)
+    other = runs[runs["epochs"].notna()].assign(start="pca", at_reference=False, ratio_native_bytes=8.0)
     other = other.assign(compressed_bytes=other["rows"] * 12, run_id=other["run_id"] + "/start~pca")
     errors = ["mean_rms_over_range", "mean_nrmse", "mean_relative_error_median"]
     return several | {"runs": pd.concat([runs, other.assign(**other[errors] / 5)], ignore_index=True)}

@@ -24,7 +24,7 @@ def several(build: Callable[..., Tables]) -> Tables:
     tables = build()
     tables["runs"] = tables["runs"][tables["runs"]["batch_size"] == 512]
     absent = {name: None for name in AXES if not applies(name, "identity")}
-    centre = tables["runs"][tables["runs"]["at_centre"] & (tables["runs"]["operation"] != "train")]
+    centre = tables["runs"][tables["runs"]["at_reference"] & (tables["runs"]["operation"] != "train")]
     added: dict[str, list[pd.DataFrame]] = {name: [tables[name]] for name in ("runs", "derived", "derived_histograms")}
     for packing, (error, shift) in CLASSICAL.items():
         for name, parts in added.items():
@@ -32,7 +32,7 @@ def several(build: Callable[..., Tables]) -> Tables:
             one = one.assign(transform="identity", packing=packing, run_id=one["run_id"] + packing, **absent)
             if name == "runs":
                 one = one[one["operation"] != "train"]
-                one = one.assign(at_centre=False, mean_rms_over_range=error, ratio_native_bytes=1000 * error)
+                one = one.assign(at_reference=False, mean_rms_over_range=error, ratio_native_bytes=1000 * error)
             elif name == "derived":
                 one = one.assign(peak_shift=one["peak_shift"].where(one["peak_shift"].isna(), shift))
             parts.append(one)
@@ -113,6 +113,8 @@ def test_the_page_shows_small_values_in_a_smaller_unit_with_sign_and_uncertainty
     assert window.loc["quantise-0.03+zstd", "peak shift"] == "+200 ± 10 MeV"
     assert window.loc["quantise-0.1+zstd", "peak shift"] == "+5.000 ± 0.010 GeV"
     assert window.loc["quantise-0.1+zstd", "entries"] == "-100 ± 12"
+    lost = readable(TABLE, physics(several).assign(peak_shift=-0.004)).query("quantity == 'm_mumu, Z'")
+    assert set(lost["peak shift"]) == {"not distinguishable from zero (spread 10 MeV)"}
     ratio = shown[shown["quantity"] == "pt_ratio"]
     assert (ratio["peak shift"] == "-").all() and (ratio["entries"] == "-").all()
 

@@ -98,7 +98,7 @@ def test_a_training_that_ran_out_of_time_resumes_and_reports_it(site, here, resu
     assert 0 < segment["duration_s"] < resumed["window"]["duration_s"]
     run, whole = (place.dataset("runs").query("operation == 'train'").set_index("epochs") for place in (site, here))
     run, whole = run.loc[resumed["parameters"]["epochs"]], whole.loc[resumed["parameters"]["epochs"]]
-    assert "resumed" in run["flags"].split(",")
+    assert run["run_notes"].split(",").count("resumed") == 1 and run["in_mean"]
     assert run["energy_j"] > 0 and run["energy_scope"] == whole["energy_scope"]
     assert pd.isna(run["memory_peak_b"])
     reasons = [r["reason"] for r in resumed["readings"] if r["quantity"] == "memory_peak"]
@@ -138,7 +138,7 @@ def test_slurm_counted_the_nodes_energy(site):
     for reading in readings.itertuples():
         run = runs.loc[(reading.run_id, reading.operation)]
         # Where SLURM's clients take long to answer, the meter refuses a window of this length.
-        if "resumed" in run["flags"].split(",") or "raise measurement.min_window_s" in str(reading.reason):
+        if "resumed" in str(run["run_notes"]) or "raise measurement.min_window_s" in str(reading.reason):
             continue
         assert abs(reading.value - slurm_power.POWER_W * run["window_s"]) <= reading.bound, reading.reason
         assert reading.bound < reading.value
@@ -181,7 +181,7 @@ def test_a_measured_job_shares_its_node_with_no_job(site):
 
 def test_windows_overlap_on_different_nodes_and_never_on_one(story, runs, resumed):
     assert runs["slurm_node"].nunique() == 3
-    whole = runs[~runs["flags"].str.contains("resumed", na=False)]
+    whole = runs[~runs["run_notes"].str.contains("resumed", na=False)]
     windows = list(whole[["begun", "ended", "slurm_node"]].itertuples(index=False))
     overlapping = [(a, b) for a, b in combinations(windows, 2) if a.begun < b.ended and b.begun < a.ended]
     assert not [(a, b) for a, b in overlapping if a.slurm_node == b.slurm_node]

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -42,11 +41,7 @@ def _trainings(tables: Tables) -> tuple[pd.DataFrame, str]:
     most = chosen.groupby(["batch_size", "device"])["epochs"].transform("max")
     chosen = chosen[chosen["epochs"] == most]
     names = [f"batch size {b}, {e} epochs" for b, e in zip(chosen["batch_size"], chosen["epochs"], strict=True)]
-    # Baler sums its loss over a batch; only the loss per value is comparable between batch sizes.
-    batches = np.ceil(chosen["rows"] / chosen["batch_size"])
-    squared_error = chosen["loss"] * batches / chosen["rows"]
-    words = describe(centre, without=("batch_size", "epochs"))
-    return chosen.assign(training=names, squared_error=squared_error), words
+    return chosen.assign(training=names), describe(centre, without=("batch_size", "epochs"))
 
 
 def draw_loss_epochs(tables: Tables) -> Figure:
@@ -62,9 +57,9 @@ def draw_loss_epochs(tables: Tables) -> Figure:
     figure, (panels,) = grid(1, len(devices), 5.0, width_in=max(7.5, 4.6 * len(devices)), sharey=True)
     for panel, device in zip(panels, devices, strict=True):
         for look, part in _by_training(chosen, chosen["device"] == device):
-            means = mean_interval(part, ["epoch"], "squared_error")
+            means = mean_interval(part, ["epoch"], "loss_per_value")
             panel.plot(means["epoch"], means["mean"], **look, markevery=max(1, len(means) // 12))
-            low = (means["mean"] - means["half_width"]).clip(lower=part["squared_error"].min() / 2)
+            low = (means["mean"] - means["half_width"]).clip(lower=part["loss_per_value"].min() / 2)
             high = means["mean"] + means["half_width"]
             panel.fill_between(means["epoch"], low, high, color=look["color"], alpha=0.2, linewidth=0)
         value_ticks(panel, _round_epochs(int(chosen["epoch"].max())))
@@ -103,7 +98,7 @@ def draw_loss_energy(tables: Tables) -> Figure:
                 shown = look["label"] if number == 0 else f"_{look['label']}"
                 thin = {**look, "label": shown, "linewidth": 0.9, "markevery": max(1, len(run) // 12)}
                 face = {"markerfacecolor": "white"} if len(flagged(run)) else {}
-                panel.plot(run["energy_j"] * factor, run["squared_error"], **thin, **face)
+                panel.plot(run["energy_j"] * factor, run["loss_per_value"], **thin, **face)
         panel.set_xscale("log")
         panel.set_xlim(low / 1.2, high * 1.2)
         log_ticks(panel.xaxis, low, high, narrow=len(kinds) > 1)

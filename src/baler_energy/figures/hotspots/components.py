@@ -104,7 +104,7 @@ def _total_words(totals: pd.DataFrame, factor: float) -> str:
 
 def _stack_totals(energy: pd.DataFrame) -> pd.DataFrame:
     """Sum over components of one run, operation and evidence, without runs that lack one."""
-    keys = ["run_id", "operation", "device", "evidence", "flags"]
+    keys = ["run_id", "operation", "device", "evidence", "in_mean", "run_flags"]
     sums = energy.groupby(keys, observed=True, dropna=False)["value_per_iteration"].agg(["sum", "size"]).reset_index()
     most = sums.groupby(["operation", "device", "evidence"], observed=True)["size"].transform("max")
     return sums[sums["size"] == most].rename(columns={"sum": "value_per_iteration"})

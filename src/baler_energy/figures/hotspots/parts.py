@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from baler_energy.analysis.statistics import flag_words, flagged
+from baler_energy.analysis.statistics import flag_words
 from baler_energy.figures.bars import label_end, name_rows
 from baler_energy.figures.base import FigureSpec, Tables
 from baler_energy.figures.captions import LOOPS
@@ -60,8 +60,8 @@ def _cost_unit(found: pd.DataFrame) -> tuple[str, str, str]:
 
 def flag_line(found: pd.DataFrame) -> list[str]:
     """Say how many of the loops were disturbed."""
-    loops = found.dropna(subset=["flags"])
-    bad = flagged(loops)
+    loops = found[found["kind"].isin(["whole", "peak", *_EXPLAINED])]
+    bad = loops.dropna(subset=["run_flags"])
     return [] if bad.empty else [f"{len(bad)} of {len(loops)} loops are flagged ({flag_words(bad)})."]
 
 

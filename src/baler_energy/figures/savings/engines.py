@@ -57,7 +57,7 @@ def draw_engines(tables: Tables) -> Figure:
     for panel, operation in zip(panels[0], OPERATIONS, strict=True):
         panel.set_title(operation.value)
     # From all runs: a flag is about the window, and errors and sizes do not depend on it.
-    results = per_row(with_error(rows)).assign(flags="")
+    results = per_row(with_error(rows)).assign(in_mean=True)
     for panel, (value, words) in zip(panels[-1], _RESULTS, strict=True):
         trivial = trivial_error(results, value)
         panel.axvline(trivial, **LINE)

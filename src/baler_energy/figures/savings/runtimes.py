@@ -116,7 +116,7 @@ def _panel(panel: Axes, rows: pd.DataFrame, places: list[tuple[str, str]], value
         for place, (name, precision) in enumerate(places):
             keys = (present["runtime"] == name) & (present["precision"] == precision)
             mine = present[keys & (present["operation"] == operation)]
-            mine = mine.assign(flags="") if value in OUTSIDE_WINDOW else mine
+            mine = mine.assign(in_mean=True) if value in OUTSIDE_WINDOW else mine
             if mine.empty:
                 continue
             height, bad, found = place + (-0.15, 0.15)[number], flagged(mine), estimate(mine, "shown")

@@ -9,7 +9,7 @@
 - `engines`, `models`: engines side by side; networks as several tools count them
 - `savings`, `optimizers`: what changes of the training save; cost of optimizers to reach a loss
 - `runtimes`: what computes the trained network, side by side; `pruning`: what pruned networks cost to apply
-- `peers`, `findings`: other tools and formulas; what can be concluded from imported files
+- `peers`, `findings`: other tools and formulas; what energies show by themselves
 - `variation`, `calibration`, `temperatures`, `flagged`: reliability of the numbers
 - `counters`: hardware counters of the CPU
 """

@@ -4,9 +4,11 @@ import math
 
 import pandas as pd
 
+from baler_energy.analysis.effects import unless_hidden
 from baler_energy.figures.base import Tables, TableSpec
 from baler_energy.figures.readable import Row, each, unless_missing
 from baler_energy.figures.selection import interval_text, scaled_unit
+from baler_energy.meters.calibration import EFFECTS
 from baler_energy.variants import TIMED_ENGINE
 
 __all__ = ["TABLE"]
@@ -22,6 +24,8 @@ def _row(row: Row) -> dict[str, str]:
     factor, unit = (100.0, "%") if fraction else scaled_unit([row["value"]], row["unit"])
     spread: float = row["spread"] if pd.notna(row["spread"]) else math.nan
     value = f"{interval_text(row['value'], spread, factor=factor)} {unit}"
+    if row["quantity"] in EFFECTS:
+        value = unless_hidden(value, factor * row["value"], factor * spread, unit)
     return {
         "machine": row["hostname"],
         "meter": row["meter"],

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from baler_energy.analysis.headline import LEAST
 from baler_energy.analysis.matched_error import MEASURES, scorecard
 from baler_energy.analysis.rate_distortion import CODEC, COSTS, MEMORY, NAMED, TRAINING
 from baler_energy.config.parameters import AXIS_DEFAULTS
@@ -13,6 +14,7 @@ from baler_energy.figures.base import NoData, Tables, TableSpec
 from baler_energy.figures.codec_rows import codecs_at_centre, threads_words
 from baler_energy.figures.readable import Row, unless_missing
 from baler_energy.figures.selection import axis_label, interval_text, parameter_text, scaled_unit
+from baler_energy.figures.stated import more_repeats
 from baler_energy.figures.trivial import trivial_words
 from baler_energy.vocabulary import Operation
 
@@ -127,7 +129,12 @@ def answer(frame: pd.DataFrame) -> str:
 def worth_words(tables: Tables) -> list[str]:
     """Ask and answer whether Baler is worth it; empty if no other codec reaches the error of one trained in epochs."""
     frame = codecs(tables)
-    return [f"{_QUESTION} {answer(frame)}"] if _pairs(frame) else []
+    pairs = _pairs(frame)
+    if not pairs:
+        return []
+    fewest = int(min(row["ratio_n"] for pair in pairs for row in pair if not pd.isna(row["ratio_n"])))
+    few = f" Known from n = {fewest} only: {more_repeats(LEAST - fewest)}." if fewest < LEAST else ""
+    return [f"{_QUESTION} {answer(frame)}{few}"]
 
 
 def _verdict_of_all(pairs: list[tuple[Row, Row]]) -> str:

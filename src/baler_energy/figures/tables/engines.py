@@ -28,9 +28,10 @@ __all__ = ["TABLE", "engines"]
 
 _COSTS = ("energy_per_row_j", "time_per_row_s", "memory_peak_b", "startup_s")
 _RESULTS = ("mean_rms_over_range", "max_over_range", "compressed_bytes_per_row")
-_KEYS = [*AXES, "label", "device", "operation", "n", "flagged_runs", "flags", "energy_evidence", "energy_scope"]
+_KEYS = [*AXES, "label", "device", "operation", "n", "flagged_runs", "run_flags", "energy_evidence", "energy_scope"]
 #: Columns that rows are made from.
-_READ = [*AXES, "device", "operation", "repeat", "flags", "energy_evidence", "energy_scope", *_COSTS, *_RESULTS]
+_READ = [*AXES, "device", "operation", "repeat", "in_mean", "run_flags", "energy_evidence", "energy_scope"]
+_READ += [*_COSTS, *_RESULTS]
 
 
 def engines(tables: Tables) -> pd.DataFrame:
@@ -78,7 +79,7 @@ def _rows(found: pd.DataFrame, base: str) -> Iterator[dict[str, Any]]:
             against = part[(part["label"] == base) & (label != base)]
             bad = flagged(mine)
             row = {name: mine[name].iloc[0] for name in (*AXES, "label", "device", "operation")}
-            row |= {"n": len(mine) - len(bad), "flagged_runs": len(bad), "flags": flag_words(bad)}
+            row |= {"n": len(mine) - len(bad), "flagged_runs": len(bad), "run_flags": flag_words(bad)}
             row |= {name: mine[name].iloc[0] for name in ("energy_evidence", "energy_scope")}
             for value in _COSTS:
                 pair = [mine, against]
@@ -104,7 +105,7 @@ def _ratio(value: str, ratio: Ratio) -> dict[str, float]:
 
 def _row(row: Row) -> dict[str, str]:
     """Write a row under headings, each number with its interval and its factor on a second line."""
-    flags = f" (+ {row['flagged_runs']} flagged: {row['flags']})" if row["flagged_runs"] else ""
+    flags = f" (+ {row['flagged_runs']} flagged: {row['run_flags']})" if row["flagged_runs"] else ""
     return {
         "dataset": row["dataset"],
         "rows": f"{row['rows']:,}",

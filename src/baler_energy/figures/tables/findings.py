@@ -1,4 +1,4 @@
-"""What can be concluded from imported files alone."""
+"""What energies show by themselves, those of the study and those of imported files."""
 
 import pandas as pd
 
@@ -24,9 +24,11 @@ def _row(row: Row) -> dict[str, str]:
 
 TABLE = TableSpec(
     "findings",
-    "What can be concluded from imported files alone",
-    "Constants, proportions and disagreements in the imported results of other tools.",
+    "What energies show by themselves",
+    "Constants, proportions and disagreements in the study's own readings (measurements.parquet) and in the imported "
+    "results of other tools, judged in the same way.",
     make=findings,
     rows=each(_row),
-    without_rows="No results of other studies were imported: the study lists none (imports).",
+    without_rows="No energy of this study is a constant power times the duration in three windows or more of different "
+    "lengths. No results of other studies were imported: the study lists none (imports).",
 )

@@ -2,9 +2,10 @@
 
 import pandas as pd
 
-from baler_energy.analysis.statistics import defects, flagged
+from baler_energy.analysis.statistics import flagged
 from baler_energy.figures.base import Tables, TableSpec
 from baler_energy.figures.readable import Row, each, quantity_text, unless_missing
+from baler_energy.vocabulary import Flag
 
 __all__ = ["TABLE"]
 
@@ -12,15 +13,15 @@ __all__ = ["TABLE"]
 def flagged_runs(tables: Tables) -> pd.DataFrame:
     """Return the runs that are excluded from means by a flag, in the order in which they ran."""
     bad = flagged(tables["runs"]).sort_values("window_start")
-    bad = bad.assign(flags=[", ".join(defects(flags)) for flags in bad["flags"]])
-    return bad[["run_id", "operation", "flags", "contamination", "window_s", "iterations", "duration_s", "energy_j"]]
+    names = ["run_id", "operation", "run_flags", "contamination", "window_s", "iterations", "duration_s", "energy_j"]
+    return bad[names]
 
 
 def _row(row: Row) -> dict[str, str]:
     return {
         "run": row["run_id"],
         "operation": row["operation"],
-        "flags": row["flags"],
+        "flags": f"{row['run_flags']}".replace(",", ", "),
         "other processes": unless_missing(f"{100 * row['contamination']:.1f} %", row["contamination"]),
         "window": f"{row['window_s']:.2f} s",
         "energy (flagged)": unless_missing(quantity_text(row["energy_j"], "J"), row["energy_j"]),
@@ -29,15 +30,16 @@ def _row(row: Row) -> dict[str, str]:
 
 def _notes(frame: pd.DataFrame, tables: Tables) -> list[str]:
     runs = tables["runs"]
-    modelled = int(runs["flags"].str.contains("modelled_only").sum())
+    modelled = int(runs["run_notes"].str.contains(Flag.MODELLED_ONLY, na=False).sum())
     return [f"{len(frame)} of {len(runs)} records are listed; {modelled} are modelled_only."]
 
 
 TABLE = TableSpec(
     "flagged",
     "Flagged runs",
-    "Runs that are excluded from all means of energy, time and power by a flag: any flag except modelled_only and "
-    "resumed, which describe a run and are not defects. Figures draw these runs as open marks.",
+    "Runs that are excluded from all means of energy, time and power by a flag: something is wrong with them. What is "
+    "special about a run without being wrong (modelled_only, resumed) excludes nothing. Figures draw flagged runs as "
+    "open marks.",
     make=flagged_runs,
     rows=each(_row),
     notes=_notes,

@@ -73,7 +73,7 @@ def _place(key: Mapping[str, Any], part: pd.DataFrame) -> dict[str, str]:
 
 def _means(part: pd.DataFrame, shown: Iterable[Entry]) -> dict[str, str]:
     # A flag is about the window.
-    every = part.assign(flags="")
+    every = part.assign(in_mean=True)
     return {entry.name: _mean(every if entry.column in _NOT_OF_WINDOW else part, entry) for entry in shown}
 
 

@@ -102,7 +102,8 @@ def _totals(part: pd.DataFrame) -> list[dict[str, Any]]:
     totals = []
     for evidence, same in present.groupby("evidence", sort=True, observed=True):
         names = [name for name in _COMPONENTS if (same["component"] == name).any()]
-        grouped = same.groupby(["run_id", "flags"], observed=True, dropna=False)["value_per_iteration"]
+        keys = ["run_id", "in_mean", "run_flags"]
+        grouped = same.groupby(keys, observed=True, dropna=False)["value_per_iteration"]
         sums = grouped.agg(["sum", "size"]).reset_index().rename(columns={"sum": "value_per_iteration"})
         whole = sums[sums["size"] == len(names)]
         if len(whole):

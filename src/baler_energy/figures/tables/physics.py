@@ -4,6 +4,7 @@ import math
 
 import pandas as pd
 
+from baler_energy.analysis.effects import unless_hidden
 from baler_energy.analysis.matched_error import MEASURES
 from baler_energy.analysis.rate_distortion import CODEC
 from baler_energy.figures.base import NoData, Tables, TableSpec
@@ -92,19 +93,27 @@ def _ks(row: Row) -> str:
 
 
 def _change(row: Row, name: str, *, counts: bool = False) -> str:
-    """Format a change with its sign and its statistical uncertainty."""
+    """Format a change with its sign and its statistical uncertainty, unless that hides it."""
     text = _plain(row, name, counts=counts)
-    return text if text.startswith("-") or row[name] == 0 else f"+{text}"
+    if pd.isna(row[name]):
+        return text
+    factor, unit = _scale(row, name, counts=counts)
+    signed = text if text.startswith("-") or row[name] == 0 else f"+{text}"
+    return unless_hidden(signed, factor * row[name], factor * row[f"{name}_uncertainty"], unit)
 
 
 def _plain(row: Row, name: str, *, counts: bool = False) -> str:
     """Format a value with its statistical uncertainty, in the quantity's unit or a smaller one; counts have no unit."""
     if pd.isna(row[name]):
         return "-"
-    factor, unit = 1.0, "" if counts or pd.isna(row["unit"]) else row["unit"]
-    if abs(row[name]) < _LARGE:
-        factor, unit = _SMALLER.get(unit, (factor, unit))
+    factor, unit = _scale(row, name, counts=counts)
     return f"{interval_text(row[name], row[f'{name}_uncertainty'], factor=factor)} {unit}".rstrip()
+
+
+def _scale(row: Row, name: str, *, counts: bool) -> tuple[float, str]:
+    """Return the factor to the unit in which a value is written, and that unit."""
+    unit = "" if counts or pd.isna(row["unit"]) else row["unit"]
+    return _SMALLER.get(unit, (1.0, unit)) if abs(row[name]) < _LARGE else (1.0, unit)
 
 
 def _notes(frame: pd.DataFrame, tables: Tables) -> list[str]:
@@ -158,11 +167,11 @@ TABLE = TableSpec(
     "windows around peaks. Peak shift and width change: after minus before, for a Gaussian fitted on a flat "
     "background, with uncertainties from a paired bootstrap; a dash means that no peak could be measured (reason in "
     "physics.csv). Entries: change of their number in the window; the uncertainty is the square root of the number "
-    "that moved in or out. Residual and resolution: median and half the central 68 % of reconstructed minus original, "
-    "for the rows that were in the window before. KS distance: Kolmogorov-Smirnov distance of the distributions over "
-    "all rows, with the 95 % t interval over repeats; each other ± is one statistical standard deviation. Error: RMS "
-    "residual / "
-    "range; relative error: median of non-zero values; both are means over columns. The lower rows repeat the "
+    "that moved in or out. A change below its uncertainty is not distinguishable from zero. Residual and resolution: "
+    "median and half the central 68 % of reconstructed minus original, for the rows that were in the window before. KS "
+    "distance: Kolmogorov-Smirnov distance of the distributions over all rows, with the 95 % t interval over repeats; "
+    "each other ± is one statistical standard deviation. Error: RMS residual / range; relative error: median of "
+    "non-zero values; both are means over columns. The lower rows repeat the "
     "comparison at the error of each trained codec, in one measure and then in the other, with the codec of each other "
     "family that has the nearest error not above it. Nothing is interpolated: 'below' is how far the error of a codec "
     "is below that of the trained one, so a small change at 90 % below is no merit of the codec. A family whose errors "

@@ -25,7 +25,7 @@ _MEANS = {
 }
 _KEYS = [
     *("runtime", "device", "precision", "operation"),
-    *("n", "flagged_runs", "flags", "energy_evidence", "energy_scope"),
+    *("n", "flagged_runs", "run_flags", "energy_evidence", "energy_scope"),
 ]
 
 
@@ -52,7 +52,7 @@ def runtimes(tables: Tables) -> pd.DataFrame:
         for (_, _), mine in part.groupby(["runtime", "operation"], sort=False, observed=True)
     ]
     found += [
-        {"runtime": name, "precision": precision, "n": 0, "flagged_runs": 0, "flags": "", "reason": reason}
+        {"runtime": name, "precision": precision, "n": 0, "flagged_runs": 0, "run_flags": "", "reason": reason}
         for name, precision, reason in absent(tables, rows)
     ]
     return pd.DataFrame(found, columns=columns)
@@ -61,10 +61,10 @@ def runtimes(tables: Tables) -> pd.DataFrame:
 def _summary(mine: pd.DataFrame, part: pd.DataFrame) -> dict[str, Any]:
     """Summarise the runs of one runtime in one operation; `part` has all in the same precision on the same device."""
     bad = flagged(mine)
-    row = {name: mine[name].iloc[0] for name in _KEYS if name in mine and name != "flags"}
-    row |= {"n": len(mine) - len(bad), "flagged_runs": len(bad), "flags": flag_words(bad)}
+    row = {name: mine[name].iloc[0] for name in _KEYS if name in mine and name != "run_flags"}
+    row |= {"n": len(mine) - len(bad), "flagged_runs": len(bad), "run_flags": flag_words(bad)}
     for name in _MEANS:
-        mean = estimate((mine if name in OUTSIDE_WINDOW else clean(mine)).assign(flags=""), name)
+        mean = estimate((mine if name in OUTSIDE_WINDOW else clean(mine)).assign(in_mean=True), name)
         row |= {name: mean.mean, f"{name}_half_width": mean.half_width}
     eager = part[(part["runtime"] == EAGER) & (part["operation"] == row["operation"])]
     if row["runtime"] != EAGER:
@@ -84,7 +84,7 @@ def _row(row: Row) -> dict[str, str]:
         return {**head, "operation": "not run", "rows/s": row["reason"]}
     ratio, low, high = (row[f"rows_per_s_ratio{end}"] for end in ("", "_low", "_high"))
     interval = "" if pd.isna(low) else f" ({low:.2f} to {high:.2f})"
-    flags = f" (+ {row['flagged_runs']} flagged: {row['flags']})" if row["flagged_runs"] else ""
+    flags = f" (+ {row['flagged_runs']} flagged: {row['run_flags']})" if row["flagged_runs"] else ""
     return {
         **head,
         "operation": f"{row['operation']}",

@@ -3,6 +3,7 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
+from baler_energy.analysis.effects import unless_hidden
 from baler_energy.figures.bars import name_rows
 from baler_energy.figures.base import FigureSpec, Tables, require_rows
 from baler_energy.figures.style import grid, legend_below, numbered_look, subtitle
@@ -60,19 +61,25 @@ def _sentences(table: pd.DataFrame) -> list[str]:
             low, high = f"{1000 * values.min():.3g}", f"{1000 * values.max():.3g}"
             said.append(f"{words} {low if low == high else f'{low} to {high}'} ms")
     lines = [f"Counters: {', '.join(said)}." if said else "This machine has no counters."]
-    sentences = {"overhead_cpu": "uses {} % of one CPU", "overhead_duration": "changes the duration by {} %"}
+    words = {"overhead_cpu": "its share of one CPU", "overhead_duration": "its effect on the duration"}
     costs = [
-        sentences[row["quantity"]].format(f"{100 * row['value']:.1f} ± {100 * row['spread']:.1f}")
+        f"{words[row['quantity']]}: {_effect(row['value'], row['spread'])}"
         for row in known.to_dict("records")
-        if row["quantity"] in sentences and pd.notna(row["spread"])
+        if row["quantity"] in words and pd.notna(row["spread"])
     ]
     if costs:
-        lines.append(f"Measuring {' and '.join(costs)} (± standard deviation).")
+        lines.append(f"Cost of measuring (± standard deviation): {'; '.join(costs)}.")
     for quantity in ("time_per_row", "energy_per_row"):
         rows = known[known["quantity"] == quantity].drop_duplicates("component")
         if sentence := thread_sentence(dict(zip(rows["component"], rows["value"], strict=True)), quantity):
             lines.append(f"{sentence[0].upper()}{sentence[1:]}.")
     return lines
+
+
+def _effect(value: float, spread: float) -> str:
+    """Write an effect of measuring in percent, unless its spread hides it."""
+    text = f"{100 * value:.1f} ± {100 * spread:.1f} %"
+    return unless_hidden(text, 100 * value, 100 * spread, "%")
 
 
 FIGURES = (

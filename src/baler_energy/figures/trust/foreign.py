@@ -14,6 +14,7 @@ from baler_energy.figures.base import FigureSpec, Tables, require_rows
 from baler_energy.figures.selection import OPERATIONS
 from baler_energy.figures.style import COLOURS, MARKERS, grid, legend_below, log_ticks, plain, subtitle
 from baler_energy.foreign.detect import TOOLS
+from baler_energy.foreign.own import OWN
 from baler_energy.vocabulary import Evidence, Quantity
 
 __all__ = ["FIGURES", "draw_foreign"]
@@ -144,7 +145,8 @@ def _limits(panel: Axes, durations: "pd.Series[float]", energies: "pd.Series[flo
 
 def _powers(panel: Axes, findings: pd.DataFrame, drawn_w: "pd.Series[float]") -> Iterator[Line2D]:
     """Draw lines of constant power: dotted at decades, dashed where all energy of a host is one constant power."""
-    constant = sorted(findings.loc[findings["finding"] == "constant_total", "value"].unique())
+    imported = findings[findings["file"] != OWN]
+    constant = sorted(imported.loc[imported["finding"] == "constant_total", "value"].unique())
     low, high = np.floor(np.log10(drawn_w.min())), np.ceil(np.log10(drawn_w.max()))
     decades = [
         power for power in 10.0 ** np.arange(low, high + 1) if not np.any(np.abs(np.log(constant / power)) < 0.5)

@@ -65,7 +65,7 @@ def draw_meters(tables: Tables) -> Figure:
 
 
 def _meter_pairs(measurements: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
-    """Rows ``first``, ``second`` (J), ``flags`` and ``label`` for each pair of energies of a component in a window."""
+    """Rows ``first``, ``second`` (J), ``in_mean``, ``label`` for each pair of energies of a component in a window."""
     energy = measurements[(measurements["quantity"] == Quantity.ENERGY) & (measurements["value"] > 0)]
     found = [pair for _, part in energy.groupby("component", observed=True) for pair in _pairs_of(part)]
     found += _node_pairs(runs)
@@ -86,7 +86,7 @@ def _pairs_of(part: pd.DataFrame) -> Iterator[pd.DataFrame]:
             part[(part["meter"] == meter) & (part["evidence"] == evidence)].set_index(["run_id", "operation"])
             for meter, evidence in (one, other)
         )
-        joined = first[["value", "flags"]].rename(columns={"value": "first"})
+        joined = first[["value", "in_mean"]].rename(columns={"value": "first"})
         joined = joined.join(second["value"].rename("second"), how="inner")
         yield joined.assign(label=f"{component}: first {one[0]} ({one[1]}), second {other[0]} ({other[1]})")
 
@@ -97,8 +97,8 @@ def _node_pairs(runs: pd.DataFrame) -> Iterator[pd.DataFrame]:
     for (meter, evidence, scope), part in present.groupby(["node_meter", "energy_evidence", "energy_scope"]):
         label = f"node: first our components {scope} ({evidence}), second the whole node ({meter})"
         window = part["iterations"]
-        pair = {"first": part["energy_j"] * window, "second": part["node_energy_j"] * window, "flags": part["flags"]}
-        yield pd.DataFrame(pair).assign(label=label)
+        pair = {"first": part["energy_j"] * window, "second": part["node_energy_j"] * window}
+        yield pd.DataFrame(pair).assign(in_mean=part["in_mean"], label=label)
 
 
 FIGURES = (
