@@ -103,7 +103,7 @@ _RUNS = (
     POINT
     + _columns(f"""
 {_OPERATION}
-at_centre | boolean | | the point is the study's centre, on any device: the one it names, or the middle of the grid
+at_centre | boolean | | the point is the centre of its dataset, on any device: config/README.md, "The centre"
 window_start | datetime | | start of the window (UTC)
 duration_s | number | s | duration of one iteration: window_s / iterations
 window_s | number | s | duration of the whole window
@@ -144,10 +144,11 @@ parameters | integer | 1 | trainable parameters
     + _columns("""
 ratio_float64_bytes | number | 1 | table as float64 over compressed file
 ratio_native_bytes | number | 1 | table in its recorded number formats over compressed file
-ratio_source_bytes | number | 1 | source file (the share of these rows) over compressed file
+ratio_source_bytes | number | 1 | source file (these rows and columns) over compressed file
 ratio_float64_bytes_with_model | number | 1 | table as float64 over compressed file and model
 ratio_native_bytes_with_model | number | 1 | table in its recorded number formats over compressed file and model
-ratio_source_bytes_with_model | number | 1 | source file (the share of these rows) over compressed file and model
+ratio_source_bytes_with_model | number | 1 | source file (these rows and columns) over compressed file and model
+source_bytes_reason | string | | why the ratios to the source file are null; null if they are known
 compressed_bytes | integer | B | size of the compressed file
 latent_bytes | integer | B | size of the latents as computed, in the network's precision (compress)
 stored_latent_bytes | integer | B | stored latents, in the packing's number format, losslessly packed (compress)

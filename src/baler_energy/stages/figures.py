@@ -1,6 +1,7 @@
 """Stage ``figures``: the figures of one chapter, as SVG and PNG."""
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
 
 from baler_energy.figures.chapters import figures_of
@@ -15,7 +16,8 @@ HELP = "draw the figures of one chapter of the report"
 EPILOG = """examples:
   baler-energy figures --dataset results/laptop/dataset --chapter cost --out results/laptop/figures/cost
 
-Writes NAME.svg and NAME.png, and left_out.json with the reason for each figure that these data cannot fill.
+Writes NAME.svg and NAME.png, and left_out.json with the reason for each figure that these data cannot fill. Of a study
+with several datasets, figures about one of them are in a folder of its name.
 """
 
 
@@ -41,7 +43,8 @@ def figures(dataset: Path, chapter: str, out: Path) -> dict[str, str]:
     chapter
         Key of `CHAPTERS`.
     out
-        Folder for ``NAME.svg``, ``NAME.png`` and ``left_out.json``.
+        Folder for ``NAME.svg``, ``NAME.png`` and ``left_out.json``. With several datasets, ``NAME`` of a figure about
+        one of them is ``DATASET/NAME``.
 
     Returns
     -------
@@ -53,26 +56,34 @@ def figures(dataset: Path, chapter: str, out: Path) -> dict[str, str]:
     InputError
         A table is missing or damaged.
     """
-    from baler_energy.figures.base import Dataset, NoData
+    from baler_energy.figures.base import Dataset, NoData, Tables, by_dataset
     from baler_energy.figures.style import save
 
-    chosen, tables = figures_of(chapter), Dataset(dataset)
+    tables: Tables = Dataset(dataset)
+    each, whole = by_dataset(tables), {"": tables}
+    chosen = [
+        (figure, name, part)
+        for figure in figures_of(chapter)
+        for name, part in (each if figure.by_dataset else whole).items()
+    ]
     left_out, drawn = dict[str, str](), set[str]()
-    for figure in progress(chosen, total=len(chosen), label=f"figures {chapter}", unit="figure"):
+    for figure, name, part in progress(chosen, total=len(chosen), label=f"figures {chapter}", unit="figure"):
+        path = (Path(name) / figure.name).as_posix()
         try:
-            save(figure.draw(tables), out, figure.name)
+            save(figure.draw(part, name), out / name, figure.name)
         except NoData as reason:
-            left_out[figure.name] = str(reason)
-            announce(f"{figure.name} is left out: {reason}")
+            left_out[path] = str(reason)
+            announce(f"{path} is left out: {reason}")
         else:
-            drawn.add(figure.name)
-    _remove_stale(out, drawn)
+            drawn.add(path)
+    _remove_stale(out, each, drawn)
     write_json(out / LEFT_OUT, left_out)
     return left_out
 
 
-def _remove_stale(out: Path, drawn: set[str]) -> None:
-    """Remove figures that an earlier call drew and this one did not."""
-    for path in [*out.glob("*.svg"), *out.glob("*.png")]:
-        if path.stem not in drawn:
+def _remove_stale(out: Path, datasets: Iterable[str], drawn: set[str]) -> None:
+    """Remove figures that an earlier call drew and this one did not, also from the folders of the datasets."""
+    folders = {out, *(out / name for name in datasets)}
+    for path in [path for folder in folders for suffix in ("svg", "png") for path in folder.glob(f"*.{suffix}")]:
+        if path.relative_to(out).with_suffix("").as_posix() not in drawn:
             path.unlink()

@@ -150,4 +150,5 @@ TABLE = TableSpec(
     rows=_rows,
     notes=_notes,
     averaged=True,
+    by_dataset=True,
 )

@@ -62,5 +62,6 @@ FIGURES = (
         f"each mark is one run. Runs above the dashed line ({_LIMIT_PERCENT:g} %) are flagged as contaminated. Open "
         "marks are runs with any flag.",
         draw_contamination,
+        by_dataset=False,
     ),
 )
