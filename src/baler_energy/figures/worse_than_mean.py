@@ -17,7 +17,11 @@ __all__ = ["compared_with_means"]
 _MOST = 8
 #: Largest explained variance of a constant output, which is 0 up to rounding.
 _CONSTANT = 1e-6
-_UNSEEN = "on rows that were not trained on"
+#: Relative residual that rounding may leave in a column of a single value.
+_ROUNDING = 1e-6
+_WORSE = "WORSE THAN THEIR MEAN"
+#: Errors on held-out rows are relative to the training rows, so they are not compared with the means.
+_UNSEEN = "OFF BY MORE THAN THE TRAINING ROWS' STANDARD DEVIATION on rows that were not trained on"
 
 
 def compared_with_means(tables: Tables, here: pd.DataFrame) -> list[str]:
@@ -43,20 +47,29 @@ def compared_with_means(tables: Tables, here: pd.DataFrame) -> list[str]:
 def _columns(errors: pd.DataFrame, here: pd.DataFrame) -> list[str]:
     """Name the columns that the centre's codec stores worse than their mean, or as a constant."""
     own = errors[errors["run_id"].isin(here["run_id"]) & (errors["column"] != ALL)]
-    said = []
-    for rows, where in ((COMPRESSED, ""), (HELD_OUT_ROWS, f" {_UNSEEN}")):
-        # The mean over repeats, on the worst device.
-        means = own[own["on_rows"] == rows].groupby(["column", "device"], observed=True)["nrmse"].mean()
-        nrmse = means.groupby("column", observed=True).max()
-        if worse := [str(name) for name in nrmse.index[nrmse > 1]]:
-            named = _listed(worse, ", ")
-            said.append(f"WORSE THAN THEIR MEAN{where} are {len(worse)} of {len(nrmse)} columns: {named}.")
-    varied = own[(own["on_rows"] == COMPRESSED) & own["nrmse"].notna()]
+    compressed, unseen = (own[own["on_rows"] == rows] for rows in (COMPRESSED, HELD_OUT_ROWS))
+    varied = compressed[compressed["nrmse"].notna()]
     constant = varied.loc[varied["explained_variance"].abs() <= _CONSTANT, "column"].astype(str).unique()
-    if len(constant):
-        named = _listed(sorted(constant), ", ")
-        said.append(f"A CONSTANT COMES BACK for {len(constant)} of {varied['column'].nunique()} columns: {named}.")
-    return said
+    found = [
+        (f"{_WORSE} are", *_above_one(compressed.assign(nrmse=_with_changed(compressed)))),
+        (f"{_UNSEEN} are", *_above_one(unseen)),
+        ("A CONSTANT COMES BACK for", sorted(constant), varied["column"].nunique()),
+    ]
+    return [f"{words} {len(names)} of {of} columns: {_listed(names, ', ')}." for words, names, of in found if names]
+
+
+def _with_changed(errors: pd.DataFrame) -> "pd.Series[float]":
+    """Return the NRMSE of each column, infinite for a column of a single value that comes back changed."""
+    rounded = errors["relative_error_rms"] <= _ROUNDING
+    changed = (errors["standard_deviation"] == 0) & (errors["rms_residual"] > 0) & ~rounded
+    return errors["nrmse"].mask(changed, math.inf)
+
+
+def _above_one(errors: pd.DataFrame) -> tuple[list[str], int]:
+    """Return the columns whose NRMSE, as the mean over repeats on the worst device, is above 1, and their number."""
+    means = errors.groupby(["column", "device"], observed=True)["nrmse"].mean()
+    nrmse = means.groupby("column", observed=True).max()
+    return [str(name) for name in nrmse.index[nrmse > 1]], len(nrmse)
 
 
 def _codecs(runs: pd.DataFrame, here: pd.DataFrame) -> list[str]:
@@ -69,8 +82,8 @@ def _codecs(runs: pd.DataFrame, here: pd.DataFrame) -> list[str]:
     kinds = {
         "OUTPUT A CONSTANT for every column": known["mean_explained_variance"].abs() <= _CONSTANT,
         "WORSE THAN STORING THE MEANS, over all columns": worse,
-        f"WORSE THAN STORING THE MEANS {_UNSEEN}": (known["held_out_mean_nrmse"] > 1) & ~worse,
-        "SOME COLUMNS WORSE THAN THEIR MEAN": some & ~worse,
+        _UNSEEN: (known["held_out_mean_nrmse"] > 1) & ~worse,
+        f"SOME COLUMNS {_WORSE}": some & ~worse,
     }
     codec = known.groupby(CODEC, dropna=False, observed=True, sort=False).ngroup()
     return [
