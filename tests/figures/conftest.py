@@ -114,7 +114,9 @@ def _with_second(table: pd.DataFrame, name: str) -> pd.DataFrame:
     if "dataset" not in table:
         return table
     own = table[table["dataset"] == "jets"]
-    other = own.assign(dataset=name, run_id=own["run_id"].str.replace("jets/", f"{name}/"))
+    other = own.assign(dataset=name)
+    if "run_id" in other:
+        other["run_id"] = other["run_id"].str.replace("jets/", f"{name}/")
     return pd.concat([table, other], ignore_index=True)
 
 

@@ -49,9 +49,7 @@ def source(path: str, request: Request, file_format: str, stack: ExitStack) -> O
             yield Block.of(_to_arrays(path, batch, names, first))
             first += batch.num_rows
 
-    return Opened(
-        names, dtypes, rows, layout, read, unused, warnings, stored_bytes=partial(_stored_bytes, file, names)
-    )
+    return Opened(names, dtypes, rows, layout, read, unused, warnings, stored_bytes=partial(_stored_bytes, file, names))
 
 
 def _select(source: str, schema: pa.Schema, request: Request) -> tuple[tuple[str, ...], tuple[str, ...]]:
