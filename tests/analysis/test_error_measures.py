@@ -312,3 +312,15 @@ def test_tables_that_do_not_match_are_refused(function):
     broken[1, 1] = np.nan
     with pytest.raises(InputError, match=r"'n', row 1"):
         function(BEFORE, broken, NAMES, DTYPES)
+
+
+def test_only_a_constant_explains_nothing():
+    """The report takes a column with an explained variance of 0, up to rounding, for a constant."""
+    rng = np.random.default_rng(3)
+    before = np.column_stack([rng.normal(1e6, 1, 500), rng.exponential(1, 500), rng.integers(0, 3, 500)])
+    names, dtypes = ("far", "tail", "n"), ("float64", "float32", "int32")
+    constant = np.broadcast_to([1e6 + 3, 0.0, 1.0], before.shape)
+    slight = before.mean(axis=0) + 0.01 * (before - before.mean(axis=0))
+    for after, is_constant in ((constant, True), (slight, False)):
+        explained = column_errors(before, after, names, dtypes).set_index("column")["explained_variance"]
+        assert ((explained.abs() <= 1e-6) == is_constant).all(), explained

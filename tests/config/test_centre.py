@@ -19,6 +19,26 @@ def _central(config: dict) -> set[tuple]:
     return {(p.transform, p.engine, p.model, p.device, p.rows, p.epochs) for p in found}
 
 
+def _by_dataset(config: dict) -> set[tuple]:
+    study = load_study(config | {"data": {"jets": {"source": "toy"}, "others": {"source": "toy", "seed": 2}}})
+    points = [study.by_path[path] for path in central_points(study)]
+    assert len(points) == 2 * len({point.dataset for point in points}), "two repeats"
+    return {(point.dataset, point.rows, point.epochs) for point in points}
+
+
+def test_in_a_factorial_study_each_dataset_has_its_middle():
+    axes = {"rows": [100, 300, 200], "epochs": [1, 5, 25]}
+    assert _by_dataset(FACTORIAL | {"axes": axes}) == {("jets", 200, 5), ("others", 200, 5)}
+
+
+def test_another_dataset_has_the_point_that_is_most_like_the_reference():
+    around = AROUND | {"reference": REFERENCE}
+    axes = {"dataset": ["jets", "others"], "epochs": [1, 5]}
+    assert _by_dataset(around | {"axes": axes}) == {("jets", 300, 5), ("others", 300, 5)}
+    further = [{"dataset": "others", "rows": 100, "epochs": 1}, {"dataset": "others", "rows": 100}]
+    assert _by_dataset(around | {"axes": {}, "also": further}) == {("jets", 300, 5), ("others", 100, 5)}
+
+
 @pytest.mark.parametrize("engine", ["reference", "fast"])
 def test_in_a_one_at_a_time_study_it_is_the_reference(engine):
     axes = {"epochs": [1, 2, 3, 5], "engine": ["upstream", "fast"], "device": ["cpu", "cuda"]}

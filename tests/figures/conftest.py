@@ -48,7 +48,8 @@ def build() -> Build:
     Options: `devices`; `evidence` by component (cpu, ram, gpu); `repeats`; `flags` of the first record, or with
     `all_flagged` of every one; `source`; `second_meter` (codecarbon and RAPL for the CPU); `intensity` (g/kWh, or
     none); `node` (a wattmeter reads the node); `extras` (calibration, other tools, imported files, electricity);
-    `engines` (other engines and packings than the reference); `optimizers` (others at the centre).
+    `engines` (other engines and packings than the reference); `optimizers` (others at the centre); `second` (name of a
+    second dataset with the same runs).
     """
     return _build
 
@@ -83,6 +84,7 @@ def _make(
     extras: bool = False,
     engines: bool = False,
     optimizers: bool = False,
+    second: str = "",
 ) -> dict[str, pd.DataFrame]:
     evidence = evidence or {"cpu": "modelled", "ram": "modelled"}
     maker = _Maker(evidence, flags, source, second_meter)
@@ -103,9 +105,21 @@ def _make(
     made = {name: _typed(name, maker.rows[name]) for name in TABLES}
     made = ENGINES["with_engines"](made) if engines else made
     made = ENGINES["with_optimizers"](made) if optimizers else made
+    made = {name: _with_second(table, second) for name, table in made.items()} if second else made
     made["runs"]["at_centre"] = (made["runs"][list(CENTRE)] == pd.Series(CENTRE)).all(axis=1)
     made["runs"]["at_reference"] = made["runs"]["at_centre"]
     return made | {"summary": summary(made["runs"])}
+
+
+def _with_second(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Add the same rows for a second dataset to a table that has datasets."""
+    if "dataset" not in table:
+        return table
+    own = table[table["dataset"] == "jets"]
+    other = own.assign(dataset=name)
+    if "run_id" in other:
+        other["run_id"] = other["run_id"].str.replace("jets/", f"{name}/")
+    return pd.concat([table, other], ignore_index=True)
 
 
 def write_dataset(folder: Path, **options: Any) -> Path:

@@ -17,7 +17,7 @@ from matplotlib.text import Text
 from baler_energy.analysis.statistics import variation
 from baler_energy.errors import BalerEnergyError, InputError
 from baler_energy.figures import chapters
-from baler_energy.figures.base import Dataset, FigureSpec, NoData
+from baler_energy.figures.base import Dataset, FigureSpec, NoData, by_dataset
 from baler_energy.figures.style import styled
 from baler_energy.figures.trivial import LINE
 from baler_energy.variants import CHAPTERS, TABLES
@@ -322,6 +322,16 @@ def test_names_are_those_of_the_registry_and_differ_within_a_folder() -> None:
 def test_a_drawn_figure_has_the_title_of_its_spec(tables: dict[str, pd.DataFrame]) -> None:
     spec = SPECS["contamination"]
     assert spec.draw(tables).get_suptitle().split("\n")[0] == spec.title
+
+
+def test_each_of_several_datasets_has_a_figure_that_names_it(build: Build) -> None:
+    parts = by_dataset(build(second="muons"))
+    assert list(parts) == ["jets", "muons"]
+    spec = SPECS["cost_rows"]
+    title, point = spec.draw(parts["muons"], "muons").get_suptitle().split("\n")[:2]
+    assert title == f"{spec.title} (muons)" and "muons" in point and "jets" not in point
+    caption = chapters.Captions(lambda: chapters.figures_of("cost"))["muons/cost_rows"]
+    assert caption == f"**{spec.title} (muons).** {spec.caption}"
 
 
 def test_captions_are_plain_restructuredtext() -> None:

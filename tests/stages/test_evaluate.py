@@ -49,6 +49,18 @@ def test_a_known_source_size_has_a_ratio(stage, pipeline, tmp_path):
     assert ratio == 10_000 / pipeline.compressed.stat().st_size
 
 
+def test_an_unknown_source_size_keeps_its_reason(stage, pipeline, tmp_path):
+    table = Table.read(pipeline.table)
+    unknown = tmp_path / "unknown.npz"
+    origin = {**table.origin, "source_bytes": None, "source_bytes_reason": "it is remote"}
+    replace(table, origin=origin).write(unknown)
+    stage("evaluate", *_options(pipeline, tmp_path, original=unknown))
+    assert json.loads((tmp_path / "summary.json").read_text())["source_bytes_reason"] == "it is remote"
+    replace(table, origin={**origin, "source_bytes_reason": 3}).write(unknown)
+    with pytest.raises(InputError, match="source_bytes_reason 3"):
+        Table.read(unknown)
+
+
 @pytest.mark.parametrize(
     ("change", "named"),
     [

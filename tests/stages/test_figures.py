@@ -41,6 +41,23 @@ def test_stale_figures_are_removed_and_nothing_else(dataset: Path, tmp_path: Pat
     assert {"mine.svg", "notes.txt", "timeseries.svg"} <= names
 
 
+def test_each_dataset_has_its_figures(tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = runpy.run_path(str(repository / "tests" / "figures" / "conftest.py"))["write_dataset"]
+    dataset = write(tmp_path / "dataset", second="muons")
+    stale, kept = tmp_path / "trust" / "muons" / "older.svg", tmp_path / "trust" / "mine" / "older.svg"
+    for path in (stale, kept):
+        path.parent.mkdir(parents=True)
+        path.write_text("old")
+    figures.figures(dataset, "trust", tmp_path / "trust")
+    drawn = {path.relative_to(tmp_path / "trust").as_posix() for path in (tmp_path / "trust").rglob("*.svg")}
+    assert {"jets/timeseries.svg", "muons/timeseries.svg", "contamination.svg", "spread.svg"} <= drawn
+    assert "timeseries.svg" not in drawn and "jets/contamination.svg" not in drawn
+    assert kept.exists() and not stale.exists()
+    hours = [figure for figure in figures_of("cost") if figure.name == "co2e_hours"]
+    monkeypatch.setattr(figures, "figures_of", lambda chapter: hours)
+    assert set(figures.figures(dataset, "cost", tmp_path / "cost")) == {"jets/co2e_hours", "muons/co2e_hours"}
+
+
 def test_a_missing_dataset_is_named(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     arguments = ["figures", "--dataset", str(tmp_path / "none"), "--chapter", "cost", "--out", str(tmp_path / "out")]
     assert main(arguments) == 2

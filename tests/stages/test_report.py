@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from baler_energy.cli import main
 from baler_energy.figures import overview
+from baler_energy.figures.base import Dataset
 from baler_energy.stages import report
 from baler_energy.variants import CHAPTERS
 
@@ -76,6 +77,93 @@ def test_the_first_page_gives_the_error_both_ways_and_names_columns_worse_than_t
     assert found and float(found[2]) == pytest.approx(float(found[1]) / 0.08, rel=0.02)
     assert "Storing only each column's mean would be off by 8 % of its range." in page
     assert "WORSE THAN THEIR MEAN are 2 of 8 columns: charged_multiplicity, odd$name_." in page
+    for words in ("RMS residual / range", "RMS residual / standard deviation"):
+        assert re.search(rf"{words}, mean over columns, [\d.]+ % \(n = 1\); storing only the means: (8|100) %", page)
+
+
+def change(dataset: Path, name: str, changed: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+    """Replace a table of a dataset."""
+    path = dataset / f"{name}.parquet"
+    frame, schema = pq.read_table(path).to_pandas(), pq.read_schema(path)
+    pq.write_table(pa.Table.from_pandas(changed(frame), schema=schema, preserve_index=False), path)
+
+
+def test_columns_on_unseen_rows_and_codecs_that_are_worse_than_their_mean_are_named(tmp_path, write) -> None:
+    def bad_codecs(runs: pd.DataFrame) -> pd.DataFrame:
+        runs.loc[runs["epochs"] == 1, ["mean_nrmse", "mean_rms_over_range"]] = (1.2, 0.1)
+        runs.loc[(runs["epochs"] == 25) & (runs["repeat"] == 0), "held_out_mean_nrmse"] = 1.5
+        runs.loc[runs["batch_size"] == 128, "columns_worse_than_mean"] = 3
+        return runs
+
+    def bad_column(errors: pd.DataFrame) -> pd.DataFrame:
+        changed = {"standard_deviation": 0.0, "rms_residual": 1.0}
+        errors.loc[errors["column"] == "constant", list(changed)] = tuple(changed.values())
+        return pd.concat([errors, errors[errors["column"] == "pt"].assign(on_rows="held_out", nrmse=1.1)])
+
+    write(tmp_path / "dataset")
+    change(tmp_path / "dataset", "runs", bad_codecs)
+    change(tmp_path / "dataset", "errors", bad_column)
+    report.report(tmp_path / "dataset", chapters(tmp_path / "figures"), tmp_path / "overview.rst")
+    page = " ".join(rendered(tmp_path / "overview.rst").split())
+    unseen = "OFF BY MORE THAN THE TRAINING ROWS' STANDARD DEVIATION on rows that were not trained on"
+    for said in (
+        "WORSE THAN THEIR MEAN are 3 of 8 columns: charged_multiplicity, constant, odd$name_.",
+        f"{unseen} are 1 of 1 columns: pt.",
+        "WORSE THAN STORING THE MEANS, over all columns: 1 of 5 codecs (baler 1/2, 1 epoch).",
+        f"{unseen}: 1 of 5 codecs (baler 1/2, 25 epochs: 1 of 3 runs).",
+        "SOME COLUMNS WORSE THAN THEIR MEAN: 1 of 5 codecs (baler 1/2, batch size 128, 5 epochs).",
+    ):
+        assert said in page, said
+
+
+def test_a_model_that_outputs_a_constant_is_named(tmp_path, write) -> None:
+    def constant(table: pd.DataFrame) -> pd.DataFrame:
+        here = (table["rows"] == 30_000) & (table["batch_size"] == 512) & (table["epochs"] == 5)
+        name = "mean_explained_variance" if "operation" in table else "explained_variance"
+        flat = here if "operation" in table else here & (table["column"] == "eta")
+        return table.assign(**{name: flat.map({True: 3e-16, False: 0.7})})
+
+    write(tmp_path / "dataset")
+    for name in ("runs", "errors"):
+        change(tmp_path / "dataset", name, constant)
+    report.report(tmp_path / "dataset", chapters(tmp_path / "figures"), tmp_path / "overview.rst")
+    page = " ".join(rendered(tmp_path / "overview.rst").split())
+    assert "A CONSTANT COMES BACK for 1 of 7 columns: eta." in page
+    assert "OUTPUT A CONSTANT for every column: 1 of 5 codecs (baler 1/2, 5 epochs: 9 of 15 runs)." in page
+
+
+def test_each_dataset_has_its_headline_and_numbers(tmp_path: Path, write: Write) -> None:
+    write(tmp_path / "dataset", second="muons_")
+
+    def costly(runs: pd.DataFrame) -> pd.DataFrame:
+        return runs.assign(energy_j=runs["energy_j"].mask(runs["dataset"] == "muons_", 7e9))
+
+    change(tmp_path / "dataset", "runs", costly)
+    assert set(Dataset(tmp_path / "dataset")["errors"]["dataset"]) == {"jets", "muons_"}
+    folders = chapters(tmp_path / "figures", cost={"muons_/cost_rows": "one value", "jets/cost_rows": "none"})
+    report.report(tmp_path / "dataset", folders, tmp_path / "overview.rst")
+    page = " ".join(rendered(tmp_path / "overview.rst").split())
+    numbers = page.index("Main numbers")
+    for name, energy in (("jets", " J to train"), ("muons_", "7 GJ to train")):
+        headline = page.index(f"For 30,000 rows of {name} and 5 epochs")
+        assert page.index(f"Dataset {name}") < headline < numbers < page.index(f"Centre: {name}, 30,000 rows, ")
+        assert energy in page[headline : page.index(";", headline)]
+    assert "(muons_) (chapter" in page and "(jets) (chapter" in page
+
+
+def test_the_ratio_over_the_source_file_is_known_or_has_a_reason(tmp_path: Path, write: Write) -> None:
+    def reason(runs: pd.DataFrame) -> pd.DataFrame:
+        return runs.assign(source_bytes_reason="the source is remote")
+
+    write(tmp_path / "dataset")
+    change(tmp_path / "dataset", "runs", reason)
+    report.report(tmp_path / "dataset", chapters(tmp_path / "figures"), tmp_path / "overview.rst")
+    page = rendered(tmp_path / "overview.rst")
+    assert "Ratio, source file / compressed file: unknown: the source is remote" in page
+    assert re.search(r"Ratio, table in recorded formats / compressed file: [\d.]+", page)
+    change(tmp_path / "dataset", "runs", lambda runs: runs.assign(ratio_source_bytes=3.25))
+    report.report(tmp_path / "dataset", [], tmp_path / "overview.rst")
+    assert "Ratio, source file / compressed file: 3.250" in rendered(tmp_path / "overview.rst")
 
 
 def test_a_study_with_only_flagged_runs_starts_with_that_and_marks_its_numbers(tmp_path: Path, write: Write) -> None:
@@ -101,13 +189,6 @@ def test_flagged_runs_are_in_no_main_number(tmp_path: Path, write: Write) -> Non
     page = rendered(tmp_path / "overview.rst")
     assert "2 (+ 1 flagged)" in page and "GJ" not in page and "MJ" not in page
     assert "jets/rows~30000/batch_size~512/epochs~5/device~cpu/repeat~0, train: throttled" in page
-
-
-def change(dataset: Path, name: str, function: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
-    """Change a table of a dataset."""
-    path = dataset / f"{name}.parquet"
-    frame, schema = pq.read_table(path).to_pandas(), pq.read_schema(path)
-    pq.write_table(pa.Table.from_pandas(function(frame), schema=schema, preserve_index=False), path)
 
 
 def page_of(folder: Path) -> str:
@@ -345,3 +426,7 @@ def test_runs_that_were_left_out_are_on_the_first_page(tmp_path: Path, write: Wr
     assert "Skipped 3 of the study's 42 runs, with packing 'sz3-0.01'. The package pysz is missing." in html.unescape(
         page
     )
+    top = page[: page.index("For 30,000 rows")]
+    assert "LEFT OUT: 3 of the study's 42 runs, with packing 'sz3-0.01' (3)." in top
+    figures = page[page.index("Figures left out") :]
+    assert "In no figure: 3 of 42 runs, with packing 'sz3-0.01'. The package pysz is missing." in figures

@@ -74,6 +74,26 @@ def test_every_table_has_numbers_and_a_page(modelled: Path) -> None:
         assert "http" not in page and "<script" not in page and "nan" not in page.lower()
 
 
+def test_each_dataset_has_its_tables_about_the_centre(tmp_path: Path, write: Write, make: Make) -> None:
+    write(tmp_path / "dataset", second="muons")
+    make(tmp_path / "dataset", tmp_path / "tables", "error_measures", "summary")
+    for name in ("jets", "muons"):
+        page = (tmp_path / "tables" / name / "error_measures.html").read_text(encoding="utf-8")
+        assert f"Every measure of the error ({name})</h1>" in page and f"At {name}, 30,000 rows" in page
+    assert not (tmp_path / "tables" / "error_measures.html").exists()
+    assert set(pd.read_csv(tmp_path / "tables" / "summary.csv")["dataset"]) == {"jets", "muons"}
+
+
+def test_the_table_of_ratios_says_why_one_is_unknown(tmp_path: Path, write: Write, make: Make) -> None:
+    write(tmp_path / "dataset")
+    path = tmp_path / "dataset" / "runs.parquet"
+    frame = pq.read_table(path).to_pandas().assign(source_bytes_reason="generated data has no source file")
+    pq.write_table(pa.Table.from_pandas(frame, schema=arrow_schema("runs"), preserve_index=False), path)
+    make(tmp_path / "dataset", tmp_path / "tables", "ratios")
+    page = (tmp_path / "tables" / "ratios.html").read_text(encoding="utf-8")
+    assert "jets, ratio over the source file: unknown: generated data has no source file." in page
+
+
 @pytest.mark.long
 def test_tables_of_several_engines_and_packings_have_pages_without_gaps(tmp_path: Path, write: Write) -> None:
     write(tmp_path / "dataset", engines=True)

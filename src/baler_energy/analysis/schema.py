@@ -108,7 +108,7 @@ _RUNS = (
     + _columns(f"""
 {_OPERATION}
 in_mean | boolean | | the run counts in means of energy, time and power: nothing is wrong with it (run_flags is null)
-at_centre | boolean | | the point is the study's centre, on any device: the one it names, or the middle of the grid
+at_centre | boolean | | the point is the centre of its dataset, on any device: config/README.md, "The centre"
 at_reference | boolean | | the report's first page is about this run: it is at the centre, and on as many threads as \
 most runs there on its dataset and device
 window_start | datetime | | start of the window (UTC)
@@ -155,10 +155,11 @@ parameters | integer | 1 | trainable parameters
     + _columns("""
 ratio_float64_bytes | number | 1 | table as float64 over compressed file
 ratio_native_bytes | number | 1 | table in its recorded number formats over compressed file
-ratio_source_bytes | number | 1 | source file (the share of these rows) over compressed file
+ratio_source_bytes | number | 1 | source file (these rows and columns) over compressed file
 ratio_float64_bytes_with_model | number | 1 | table as float64 over compressed file and model
 ratio_native_bytes_with_model | number | 1 | table in its recorded number formats over compressed file and model
-ratio_source_bytes_with_model | number | 1 | source file (the share of these rows) over compressed file and model
+ratio_source_bytes_with_model | number | 1 | source file (these rows and columns) over compressed file and model
+source_bytes_reason | string | | why the ratios to the source file are null; null if they are known
 native_bytes | integer | B | size of the table in its recorded number formats
 compressed_bytes | integer | B | size of the compressed file
 latent_bytes | integer | B | size of the latents as computed, in the network's precision (compress)

@@ -50,6 +50,7 @@ ERROR_KEYS = (
     "ratio_float64_bytes_with_model",
     "ratio_native_bytes_with_model",
     "ratio_source_bytes_with_model",
+    "source_bytes_reason",
     "native_bytes",
     "compressed_bytes",
 )

@@ -16,6 +16,14 @@ __all__ = ["TABLE_ARRAYS", "Table", "annotations"]
 
 #: Arrays in the file of a table.
 TABLE_ARRAYS = ("data", "names", "dtypes", "origin")
+#: Types of what is known of an origin.
+_ORIGIN: Mapping[str, Any] = {
+    "source": str,
+    "label": str,
+    "source_bytes": int | None,
+    "source_bytes_reason": str | None,
+    "warnings": list,
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +123,7 @@ def _check_origin(origin: Any) -> None:
     """Raise `ValueError` if what is known of an origin has another type than `Table` states."""
     if not isinstance(origin, dict):
         raise ValueError("its origin is not a mapping")
-    for key, kind in (("source", str), ("label", str), ("source_bytes", int | None), ("warnings", list)):
+    for key, kind in _ORIGIN.items():
         if key in origin and not isinstance(origin[key], kind):
             raise ValueError(f"its origin has {key} {origin[key]!r}")
 

@@ -7,7 +7,7 @@
 - `base`: tables of a dataset, figures and tables of the report, and why one is left out
 - `selection`: the study's centre, sweeps along axes, and their descriptions
 - `style`: colours, markers, units on axes, writing SVG and PNG
-- `trivial`: the trivial codec on error axes and in tables
+- `trivial`: the trivial codec on error axes and in tables; `worse_than_mean`: what is no better, in words
 - `bars`: rows with names and numbers, of horizontal bars; `series`: runs against an axis of the grid
 - `profiled`: what a profiler recorded of one run; `engine_rows`: several engines at one point
 - `codec_rows`: the codecs that a study compares; `derived_rows`: their effect on derived quantities;

@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 from baler_energy.analysis.checked import check_table, read_parquet
 from baler_energy.analysis.schema import TABLES, arrow_schema, check_columns
 from baler_energy.errors import BalerEnergyError
-from baler_energy.figures.selection import at_point, centre_of, notices
+from baler_energy.figures.selection import at_point, centre_of, datasets_of, notices
 from baler_energy.figures.style import styled, title
 
-__all__ = ["Dataset", "FigureSpec", "NoData", "TableSpec", "Tables", "require_rows", "runs_and_centre"]
+__all__ = ["Dataset", "FigureSpec", "NoData", "TableSpec", "Tables", "by_dataset", "require_rows", "runs_and_centre"]
 
 #: Tables by their names in the schema.
 Tables = Mapping[str, pd.DataFrame]
@@ -65,15 +65,25 @@ class FigureSpec:
         Plain text that is valid reStructuredText.
     function
         Draws the figure without its title; raises `NoData` if it has to be left out.
+    by_dataset
+        If a study has several datasets, there is a figure for each; otherwise one shows the runs of all.
     """
 
     name: str
     title: str
     caption: str
     function: Callable[[Tables], Figure]
+    by_dataset: bool = True
 
-    def draw(self, tables: Tables) -> Figure:
+    def draw(self, tables: Tables, dataset: str = "") -> Figure:
         """Draw the figure in the project's style, with its title, which labels data that are not physics.
+
+        Parameters
+        ----------
+        tables
+            The tables that it shows.
+        dataset
+            Name of their dataset for the title, if the study has several.
 
         Raises
         ------
@@ -82,7 +92,7 @@ class FigureSpec:
         """
         with styled():
             figure = self.function(tables)
-            said = "; ".join(notices(tables["runs"]))
+            said = "; ".join(filter(None, [dataset, *notices(tables["runs"])]))
             title(figure, f"{self.title} ({said})" if said else self.title)
             return figure
 
@@ -113,6 +123,9 @@ class TableSpec:
         Values are means without the flagged runs; the page says how many were excluded.
     varied
         Rows may differ in engine, model and packing; a value that is the same in all rows is a sentence, not a column.
+    by_dataset
+        If a study has several datasets, there is a table for each, as it is about the centre; otherwise one has the
+        rows of all.
     """
 
     name: str
@@ -125,6 +138,7 @@ class TableSpec:
     without_rows: str = ""
     averaged: bool = False
     varied: bool = False
+    by_dataset: bool = False
 
 
 class Dataset(Tables):
@@ -168,14 +182,43 @@ class Dataset(Tables):
     def _filters(self, name: str) -> list[tuple[str, str, list[str]]] | None:
         from baler_energy.figures.codec_rows import around_centre
 
-        if name not in _AT_CENTRE or (runs := self["runs"]).empty:
+        if name not in _AT_CENTRE or self["runs"].empty:
             return None
-        # A figure compares the errors of codecs in each kind of column.
-        shown = around_centre(runs) if name == "errors" else at_point(runs, centre_of(runs))
-        return [("run_id", "in", sorted(shown["run_id"].unique()))]
+        found = set[str]()
+        for part in by_dataset(self).values():
+            own = part["runs"]
+            # A figure compares the errors of codecs in each kind of column.
+            found |= set((around_centre(own) if name == "errors" else at_point(own, centre_of(own)))["run_id"])
+        return [("run_id", "in", sorted(found))]
 
     def __iter__(self) -> Iterator[str]:
         return iter(TABLES)
 
     def __len__(self) -> int:
         return len(TABLES)
+
+
+class _OfDataset(Tables):
+    """The tables of one dataset of a study; tables without a column ``dataset`` are those of the study."""
+
+    def __init__(self, tables: Tables, dataset: str) -> None:
+        self._tables, self._dataset = tables, dataset
+        self._own: dict[str, pd.DataFrame] = {}
+
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        if name not in self._own:
+            table = self._tables[name]
+            self._own[name] = table[table["dataset"] == self._dataset] if "dataset" in table else table
+        return self._own[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tables)
+
+    def __len__(self) -> int:
+        return len(self._tables)
+
+
+def by_dataset(tables: Tables) -> dict[str, Tables]:
+    """Return the tables of each dataset of a study, by its name; of a single one, under an empty name."""
+    names = datasets_of(tables["runs"])
+    return {name: _OfDataset(tables, name) for name in names} if len(names) > 1 else {"": tables}

@@ -46,8 +46,11 @@ class Captions:
         self._specs = specs
 
     def __getitem__(self, name: str) -> str:
-        (found,) = (spec for spec in self._specs() if spec.name == name)
-        return f"**{found.title}.** {found.caption}"
+        # With several datasets, a figure is in the folder of the one that it is about.
+        dataset, _, own = name.rpartition("/")
+        (found,) = (spec for spec in self._specs() if spec.name == own)
+        title = f"{found.title} ({dataset})" if dataset else found.title
+        return f"**{title}.** {found.caption}"
 
     def __repr__(self) -> str:
         """Return the same text for all, since Snakemake shows parameters in the report."""

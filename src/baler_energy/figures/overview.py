@@ -6,10 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
-from baler_energy.analysis.error_measures import ALL, COMPRESSED
 from baler_energy.analysis.statistics import clean, flagged, mean_interval
 from baler_energy.config.shown import phrase_of
-from baler_energy.figures.base import Tables
+from baler_energy.figures.base import Tables, by_dataset
 from baler_energy.figures.chapters import chapter_title
 from baler_energy.figures.selection import (
     OPERATIONS,
@@ -27,16 +26,17 @@ from baler_energy.figures.selection import (
 from baler_energy.figures.setting_rows import headline
 from baler_energy.figures.stated import cell_text, constant_words, headline_text
 from baler_energy.figures.tables.codecs import worth_words
-from baler_energy.figures.tables.ratios import FORMAT, RATIOS, ratios, saving
+from baler_energy.figures.tables.ratios import FORMAT, RATIOS, ratios, saving, unknown_source
 from baler_energy.figures.trivial import trivial_error
+from baler_energy.figures.worse_than_mean import compared_with_means
 from baler_energy.runnable import LeftOut
 from baler_energy.vocabulary import Evidence
 
 __all__ = ["escape_jinja", "escape_rst", "overview"]
 
 _MOST_FLAGGED = 20
-#: Most columns that are named.
-_MOST_WORSE = 8
+#: Both measures of the error, in words.
+_ERRORS = {"mean_rms_over_range": "RMS residual / range", "mean_nrmse": "RMS residual / standard deviation"}
 #: Snakemake's report centres this page. Without this rule, the top of a page taller than the window is out of reach.
 _REACHABLE = """.. raw:: html
 
@@ -65,28 +65,22 @@ def overview(tables: Tables, study: str, left_out: Mapping[str, Mapping[str, str
     str
         reStructuredText with its braces escaped for Jinja.
     """
-    runs = tables["runs"]
-    here = at_point(runs[runs["operation"].isin(list(OPERATIONS))], {"at_reference": True})
+    runs, each = tables["runs"], by_dataset(tables)
     parts = [
         _REACHABLE,
         _heading(study, "="),
         *([f"**{escape_rst(text)}**" for text in flagged_sentence(runs)] if clean(runs).empty else []),
         f"**{_evidence(runs)}**",
         *(f"**{notice.upper()}.**" for notice in notices(runs)),
-        _answer(here),
-        *map(escape_rst, constant_words(tables, here)),
-        *_trivial(tables["errors"], here),
-        *_held_out(here),
-        *(escape_rst(said) for said in [*worth_words(tables), *headline(tables)]),
+        *_skipped(tables["left_out"]),
+        *(said for name, part in each.items() for said in _findings(name, part)),
         _heading("Main numbers", "-"),
-        f"Centre: {escape_rst(describe(centre_of(runs)))}. Values are means over n unflagged repeats with half widths "
-        "of 95 % t intervals. Of fewer than three repeats, or where the interval is wider than half the mean, they are "
-        "the smallest and the largest value. Training includes all its epochs. Megabytes are those of the table in its "
-        "recorded formats.",
-        _main_numbers(here),
-        *_node_words(here),
-        *_quality(here),
-        *(escape_rst(saving(row)) for row in _sizes(tables, here).to_dict("records")),
+        "Values are means over n unflagged repeats with half widths of 95 % t intervals. Of fewer than three repeats, "
+        "or where the interval is wider than half the mean, they are the smallest and the largest value. Training "
+        "includes all its epochs. Megabytes are those of the table in its recorded formats. The centre of a dataset is "
+        "the study's reference or, in a factorial design, the point in the middle of the grid that is most like "
+        "Baler's default; config/README.md has the rule.",
+        *(said for part in each.values() for said in _numbers(part)),
         _heading("Machine", "-"),
         _bullets(_machines(runs)),
         _heading("Flagged runs", "-"),
@@ -94,9 +88,40 @@ def overview(tables: Tables, study: str, left_out: Mapping[str, Mapping[str, str
         _heading("Runs left out", "-"),
         _runs_left_out(tables["left_out"]),
         _heading("Figures left out", "-"),
+        *_in_no_figure(tables["left_out"]),
         _left_out(left_out),
     ]
     return escape_jinja("\n\n".join(parts) + "\n")
+
+
+def _findings(dataset: str, tables: Tables) -> list[str]:
+    """Say what was found for a dataset, which is named first if there are several."""
+    here = _at_centre(tables)
+    return [
+        *([f"**Dataset {escape_rst(dataset)}**"] if dataset else []),
+        _answer(here),
+        *map(escape_rst, constant_words(tables, here)),
+        *map(escape_rst, compared_with_means(tables, here)),
+        *_held_out(here),
+        *map(escape_rst, [*worth_words(tables), *headline(tables)]),
+    ]
+
+
+def _numbers(tables: Tables) -> list[str]:
+    """Write the main numbers of a dataset at its centre."""
+    here = _at_centre(tables)
+    return [
+        f"Centre: {escape_rst(describe(centre_of(tables['runs'])))}.",
+        _main_numbers(here),
+        *_node_words(here),
+        *_quality(here),
+        *(escape_rst(saving(row)) for row in _sizes(tables, here).to_dict("records")),
+    ]
+
+
+def _at_centre(tables: Tables) -> pd.DataFrame:
+    runs = tables["runs"]
+    return at_point(runs[runs["operation"].isin(list(OPERATIONS))], {"at_reference": True})
 
 
 def escape_rst(text: str) -> str:
@@ -159,7 +184,7 @@ def _answer(here: pd.DataFrame) -> str:
         said.append(f"a {device_name(str(device))} run takes {_in_words(costs)} ({evidence} energy of {scope})")
     if not said:
         said = ["the energy is unknown"]
-    rows, epochs = f"{point['rows']:,} rows", point["epochs"]
+    rows, epochs = f"{point['rows']:,} rows of {point['dataset']}", point["epochs"]
     training = "" if pd.isna(epochs) else f" and {phrase_of('epochs', epochs)} of training"
     sentence = f"For {rows}{training}, {'; '.join(said)}"
     known = with_error(here)
@@ -193,23 +218,6 @@ def _held_out(here: pd.DataFrame) -> list[str]:
             f"{_percent(nrmse)} of the standard deviation of the rows that it was trained on."
         )
     ]
-
-
-def _trivial(errors: pd.DataFrame, here: pd.DataFrame) -> list[str]:
-    """Compare the centre's errors with those of storing only the columns' means."""
-    trivial = trivial_error(here, "mean_rms_over_range")
-    if math.isnan(trivial):
-        return []
-    said = f"Storing only each column's mean would be off by {_percent(trivial)} of its range."
-    own = errors[errors["run_id"].isin(here["run_id"]) & (errors["column"] != ALL) & (errors["on_rows"] == COMPRESSED)]
-    nrmse = own.groupby("column", observed=True)["nrmse"].mean()
-    worse = [str(name) for name in nrmse.index[nrmse > 1]]
-    if worse:
-        more = "" if len(worse) <= _MOST_WORSE else f" and {len(worse) - _MOST_WORSE} more"
-        said += (
-            f" WORSE THAN THEIR MEAN are {len(worse)} of {len(nrmse)} columns: {', '.join(worse[:_MOST_WORSE])}{more}."
-        )
-    return [escape_rst(said)]
 
 
 def _in_words(items: Sequence[str]) -> str:
@@ -251,13 +259,16 @@ def _quality(here: pd.DataFrame) -> list[str]:
     """List error and ratios of the study's centre."""
     known = with_error(here)
     lines = []
-    for mean in mean_interval(known, ["device"], "mean_rms_over_range").to_dict("records"):
-        text = interval_text(mean["mean"], mean["half_width"], factor=100)
-        device = device_name(mean["device"])
-        lines.append(f"Error, {device} run: RMS residual / range, mean over columns, {text} % (n = {mean['n']})")
+    for measure, words in _ERRORS.items():
+        trivial = trivial_error(known, measure)
+        means = "" if math.isnan(trivial) else f"; storing only the means: {_percent(trivial)}"
+        for mean in mean_interval(known, ["device"], measure).to_dict("records"):
+            text = interval_text(mean["mean"], mean["half_width"], factor=100)
+            device = device_name(mean["device"])
+            lines.append(f"Error, {device} run: {words}, mean over columns, {text} % (n = {mean['n']}){means}")
     for name, label in RATIOS.items():
         values = known[name].dropna()
-        lines.append(f"Ratio, {label}: {f'{values.mean():.3f}' if len(values) else 'unknown'}")
+        lines.append(f"Ratio, {label}: {f'{values.mean():.3f}' if len(values) else unknown_source(known, name)}")
     return [_bullets(map(escape_rst, lines))]
 
 
@@ -294,9 +305,32 @@ def _flagged(runs: pd.DataFrame) -> list[str]:
     return [escape_rst(f"{flagged_sentence(runs)[0]} {marks}"), _bullets(lines), *more]
 
 
+def _skipped(left_out: pd.DataFrame) -> list[str]:
+    """Say how many runs of the study were left out, before its results; empty if none were."""
+    parts = _parts_left_out(left_out)
+    if not parts:
+        return []
+    values = ", ".join(f"{part.axis} '{part.value}' ({part.runs})" for part in parts)
+    said = f"LEFT OUT: {sum(part.runs for part in parts)} of the study's {parts[0].of_runs} runs, with {values}."
+    return [f'**{escape_rst(said)}** The reasons are under "Runs left out".']
+
+
+def _parts_left_out(left_out: pd.DataFrame) -> list[LeftOut]:
+    return [LeftOut(*row) for row in left_out[[*LeftOut._fields]].itertuples(index=False)]
+
+
 def _runs_left_out(left_out: pd.DataFrame) -> str:
-    lines = [str(LeftOut(*row)) for row in left_out[[*LeftOut._fields]].itertuples(index=False)]
+    lines = [str(part) for part in _parts_left_out(left_out)]
     return _bullets(map(escape_rst, lines)) if lines else "None."
+
+
+def _in_no_figure(left_out: pd.DataFrame) -> list[str]:
+    """Say which runs no figure shows, because they were left out."""
+    lines = [
+        f"In no figure: {part.runs} of {part.of_runs} runs, with {part.axis} '{part.value}'. {part.reason}"
+        for part in _parts_left_out(left_out)
+    ]
+    return [_bullets(map(escape_rst, lines))] if lines else []
 
 
 def _left_out(left_out: Mapping[str, Mapping[str, str]]) -> str:

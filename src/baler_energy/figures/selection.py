@@ -22,6 +22,7 @@ __all__ = [
     "centre_of",
     "count_flagged",
     "dataset_text",
+    "datasets_of",
     "describe",
     "device_name",
     "estimate_text",
@@ -48,7 +49,7 @@ _INTEGERS = tuple(name for name in AXES if column_type(name) == "integer")
 _PREFIXES = {-9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T"}
 
 #: Prefixes of the columns of errors and ratios.
-_ERRORS = ("mean_", "max_", "held_out_", "trivial_", "ratio_", "zeros_", "integers_", "columns_worse")
+_ERRORS = ("mean_", "max_", "held_out_", "trivial_", "ratio_", "zeros_", "integers_", "columns_worse", "source_bytes")
 #: Sizes in a run's record of compression.
 _SIZES = ("native_bytes", "compressed_bytes", "latent_bytes", "stored_latent_bytes", "correction_bytes")
 
@@ -58,10 +59,16 @@ def points(table: pd.DataFrame) -> pd.DataFrame:
     return table[list(AXES)].drop_duplicates().sort_values(list(AXES)).reset_index(drop=True)
 
 
+def datasets_of(runs: pd.DataFrame) -> list[str]:
+    """Names of the datasets that have a centre, in the order of the runs."""
+    return [str(name) for name in runs.loc[runs["at_centre"].astype(bool), "dataset"].unique()]
+
+
 def centre_of(runs: pd.DataFrame) -> dict[str, Any]:
     """Return the study's centre: the point around which figures vary, of the runs that `collect` marked.
 
-    The number of threads may differ by device, for instance between nodes with different numbers of cores.
+    Of several datasets, each of which has its own, it is the first one's: see `base.by_dataset`. The number of threads
+    may differ by device, for instance between nodes with different numbers of cores.
 
     Parameters
     ----------

@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_energy.damage import block_rows, refusing_damage
+from baler_energy.damage import block_rows, is_url, refusing_damage
 from baler_energy.errors import BalerEnergyError, InputError
 from baler_energy.formats.origin import file_origin
 from baler_energy.formats.reading import Request
@@ -93,6 +93,9 @@ class Opened:
     count
         Counts the rows by reading as little as possible, up to a number that is enough (None: all); required if `rows`
         is None.
+    stored_bytes
+        Counts the bytes on disk of the columns, in all rows of the file; None if the file does not state them. Formats
+        that never do, or columns that hold more than the rows, do not have it.
     """
 
     names: tuple[str, ...]
@@ -105,6 +108,7 @@ class Opened:
     lost: tuple[str, ...] = ()
     origin: Mapping[str, Any] | None = None
     count: Callable[[int | None], int] | None = None
+    stored_bytes: Callable[[], int | None] | None = None
 
 
 class Source:
@@ -178,8 +182,18 @@ class Source:
 
     def origin_of(self, rows: int | None, available: int | None) -> dict[str, Any]:
         """Return `Table.origin` for `rows` of the `available` rows; both None if only reading can count them."""
+        stored_bytes = None
+        if self._opened.stored_bytes is not None and (self.unused is not None or is_url(self._source)):
+            with refusing_damage(self._source, FORMATS[self._format].kind):
+                stored_bytes = self._opened.stored_bytes()
         found = file_origin(
-            self._source, self._request, unused=self.unused, warnings=self.warnings, rows=rows, available=available
+            self._source,
+            self._request,
+            unused=self.unused,
+            warnings=self.warnings,
+            rows=rows,
+            available=available,
+            stored_bytes=stored_bytes,
         )
         return found | {"format": self._format}
 

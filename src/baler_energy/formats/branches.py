@@ -2,7 +2,7 @@
 
 import importlib.util
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,17 @@ from numpy.typing import NDArray
 from baler_energy.errors import InputError, UnavailableError
 from baler_energy.formats.reading import Request, choose, is_url, keep_numeric, listing
 
-__all__ = ["Branches", "Selection", "leading", "leading_names", "load", "objects", "open_file", "select"]
+__all__ = [
+    "Branches",
+    "Selection",
+    "leading",
+    "leading_names",
+    "load",
+    "objects",
+    "open_file",
+    "select",
+    "stored_bytes",
+]
 
 _TREES = ("TTree", "TNtuple", "TNtupleD", "ROOT::RNTuple", "ROOT::Experimental::RNTuple")
 # Package that each protocol needs, and how to install it.
@@ -327,3 +337,36 @@ def leading(
         else:
             columns |= {f"{name}_{place}": branches.jagged[name][first + place] for place in range(most)}
     return columns, events
+
+
+def stored_bytes(selection: Selection) -> int | None:
+    """Count the bytes on disk of the selected branches: their baskets with keys, or their pages with checksums.
+
+    None if a branch has baskets that were never written apart: the tree's own record has them, compressed with others.
+    """
+    leaves = [selection.leaves[name] for name in selection.names]
+    if not isinstance(selection.tree, uproot.TTree):
+        return _page_bytes(selection.tree, {leaf.field_id for leaf in leaves})
+    if any(leaf.embedded_baskets for leaf in leaves):
+        return None
+    return sum(leaf.basket_compressed_bytes(number) for leaf in leaves for number in range(leaf.num_baskets))
+
+
+def _page_bytes(ntuple: Any, chosen: Collection[int]) -> int:
+    """Count the bytes of an RNTuple's pages that hold the chosen fields and the fields within them."""
+    fields = set(chosen)
+    for number, record in enumerate(ntuple.field_records):
+        # The records of the fields within a field follow its own.
+        if record.parent_field_id in fields:
+            fields.add(number)
+    # A projected field shows the columns of another one.
+    shown = {number: ntuple.field_records[number].source_field_id for number in fields}
+    sources = {number if source is None else source for number, source in shown.items()}
+    columns = [column.idx for column in ntuple.column_records if column.field_id in sources]
+    return sum(
+        page.locator.num_bytes + (_CHECKSUM_B if page.has_checksum else 0)
+        for cluster in ntuple.page_link_list
+        for column in columns
+        if column < len(cluster)
+        for page in cluster[column].pages
+    )

@@ -17,6 +17,7 @@ def file_origin(
     warnings: Sequence[str],
     rows: int | None,
     available: int | None,
+    stored_bytes: int | None,
 ) -> dict[str, Any]:
     """Return `Table.origin` for rows of a user's file.
 
@@ -28,6 +29,8 @@ def file_origin(
         See `Source`.
     rows, available
         Rows taken, and rows in the file. None if only reading can count them; then all are taken.
+    stored_bytes
+        Bytes on disk of all rows of what was read, if it is not the whole file; None: unknown.
     """
     name = source if is_url(source) else Path(source).name
     return {
@@ -38,19 +41,21 @@ def file_origin(
         "layout": request.layout,
         "leading": request.leading,
         "rows_in_source": available,
-        **_source_bytes(source, unused, rows, available),
+        **_source_bytes(source, unused, rows, available, stored_bytes),
         "warnings": list(warnings),
     }
 
 
-def _source_bytes(source: str, unused: str | None, rows: int | None, available: int | None) -> dict[str, Any]:
-    """Return the share of the source file's size that the taken rows have, or null with the reason."""
+def _source_bytes(
+    source: str, unused: str | None, rows: int | None, available: int | None, stored_bytes: int | None
+) -> dict[str, Any]:
+    """Return the taken rows' share of the bytes on disk, of the file or of what was read of it, or null and why."""
     reason = None
-    if is_url(source):
+    if stored_bytes is None and unused is not None:
+        reason = f"the file also contains {unused}, and the size of what was read of it is not known"
+    elif stored_bytes is None and is_url(source):
         reason = "the source is remote, so its size is unknown"
-    elif unused is not None:
-        reason = f"the file also contains {unused}"
     if reason is not None:
         return {"source_bytes": None, "source_bytes_reason": reason}
-    size = Path(source).stat().st_size
+    size = Path(source).stat().st_size if stored_bytes is None else stored_bytes
     return {"source_bytes": round(size * rows / available) if rows and available else size, "source_bytes_reason": None}

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ def source(path: str, request: Request, file_format: str, stack: ExitStack) -> O
             yield Block.of(_to_arrays(path, batch, names, first))
             first += batch.num_rows
 
-    return Opened(names, dtypes, rows, layout, read, unused, warnings)
+    return Opened(names, dtypes, rows, layout, read, unused, warnings, stored_bytes=partial(_stored_bytes, file, names))
 
 
 def _select(source: str, schema: pa.Schema, request: Request) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -89,10 +90,22 @@ def _compression(file: pq.ParquetFile, name: str) -> str:
     """Return the compression of a column, under pyarrow's name."""
     if not file.metadata.num_row_groups:
         return "zstd"
+    return _COMPRESSIONS.get(_chunks(file, 0, [name])[0].compression, "zstd")
+
+
+def _stored_bytes(file: pq.ParquetFile, names: Sequence[str]) -> int:
+    """Count the bytes on disk of some columns, which are their chunks in all row groups."""
+    groups = range(file.metadata.num_row_groups)
+    return sum(chunk.total_compressed_size for group in groups for chunk in _chunks(file, group, names))
+
+
+def _chunks(file: pq.ParquetFile, group: int, names: Sequence[str]) -> list[pq.ColumnChunkMetaData]:
+    """Return the metadata of some columns in a row group."""
     # pyarrow (26) ends the process if a column's metadata are damaged, unless it has read the column before.
-    next(file.iter_batches(1, row_groups=[0], columns=[name], use_threads=False), None)
-    place = next(place for place in range(len(file.schema)) if file.schema.column(place).path == name)
-    return _COMPRESSIONS.get(file.metadata.row_group(0).column(place).compression, "zstd")
+    next(file.iter_batches(1, row_groups=[group], columns=list(names), use_threads=False), None)
+    metadata, wanted = file.metadata.row_group(group), set(names)
+    places = (place for place in range(len(file.schema)) if file.schema.column(place).path in wanted)
+    return [metadata.column(place) for place in places]
 
 
 def sink(path: Path, target: Target, stack: ExitStack) -> Callable[[Block], None]:

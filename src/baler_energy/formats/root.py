@@ -18,7 +18,17 @@ from baler_energy.damage import check_rows, check_unpacked, is_url
 from baler_energy.errors import InputError
 from baler_energy.files import check_distinct
 from baler_energy.formats.base import Block, Opened, Target, spans
-from baler_energy.formats.branches import Branches, Selection, leading, leading_names, load, objects, open_file, select
+from baler_energy.formats.branches import (
+    Branches,
+    Selection,
+    leading,
+    leading_names,
+    load,
+    objects,
+    open_file,
+    select,
+    stored_bytes,
+)
 from baler_energy.formats.reading import Request, listing
 
 __all__ = ["event_spans", "sink", "source"]
@@ -68,6 +78,7 @@ def _of_objects(path: str, selection: Selection, request: Request) -> Opened:
         warnings=selection.warnings,
         lost=_lost(selection),
         count=partial(_count_objects, selection),
+        stored_bytes=partial(stored_bytes, selection),
     )
 
 

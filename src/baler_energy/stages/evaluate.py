@@ -88,6 +88,7 @@ def evaluate(
         **error_measures.held_out_summary(others),
         **error_measures.ratios(sizes, compressed_bytes, model_bytes or 0),
         **{f"{kind}_bytes": size for kind, size in sizes.items()},
+        "source_bytes_reason": before.origin.get("source_bytes_reason"),
         "compressed_bytes": compressed_bytes,
         "checkpoint_bytes": model_bytes,
     }

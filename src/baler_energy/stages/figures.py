@@ -16,7 +16,8 @@ HELP = "draw the figures of one chapter of the report"
 EPILOG = """examples:
   baler-energy figures --dataset results/laptop/dataset --chapter cost --out results/laptop/figures/cost
 
-Writes NAME.svg and NAME.png, and left_out.json with the reason for each figure that these data cannot fill.
+Writes NAME.svg and NAME.png, and left_out.json with the reason for each figure that these data cannot fill. Of a study
+with several datasets, figures about one of them are in a folder of its name.
 """
 
 
@@ -42,7 +43,8 @@ def figures(dataset: Path, chapter: str, out: Path) -> dict[str, str]:
     chapter
         Key of `CHAPTERS`.
     out
-        Folder for ``NAME.svg``, ``NAME.png`` and ``left_out.json``.
+        Folder for ``NAME.svg``, ``NAME.png`` and ``left_out.json``. With several datasets, ``NAME`` of a figure about
+        one of them is ``DATASET/NAME``.
 
     Returns
     -------
@@ -54,20 +56,29 @@ def figures(dataset: Path, chapter: str, out: Path) -> dict[str, str]:
     InputError
         A table is missing or damaged.
     """
-    from baler_energy.figures.base import Dataset, NoData
+    from baler_energy.figures.base import Dataset, NoData, Tables, by_dataset
     from baler_energy.figures.style import save
 
-    chosen, tables = figures_of(chapter), Dataset(dataset)
+    tables: Tables = Dataset(dataset)
+    each, whole = by_dataset(tables), {"": tables}
+    chosen = [
+        (figure, name, part)
+        for figure in figures_of(chapter)
+        for name, part in (each if figure.by_dataset else whole).items()
+    ]
     left_out, drawn = dict[str, str](), set[str]()
-    for figure in progress(chosen, total=len(chosen), label=f"figures {chapter}", unit="figure"):
+    for figure, name, part in progress(chosen, total=len(chosen), label=f"figures {chapter}", unit="figure"):
+        path = (Path(name) / figure.name).as_posix()
         try:
-            save(figure.draw(tables), out, figure.name)
+            save(figure.draw(part, name), out / name, figure.name)
         except NoData as reason:
-            left_out[figure.name] = str(reason)
-            announce(f"{figure.name} is left out: {reason}")
+            left_out[path] = str(reason)
+            announce(f"{path} is left out: {reason}")
         else:
-            drawn.add(figure.name)
-    _remove_stale(out, {figure.name for figure in chosen} - drawn)
+            drawn.add(path)
+    names = {figure.name for figure in figures_of(chapter)}
+    own = {(Path(name) / figure).as_posix() for name in ("", *each) for figure in names}
+    _remove_stale(out, own - drawn)
     write_json(out / LEFT_OUT, left_out)
     return left_out
 

@@ -1,7 +1,7 @@
 """Stage ``report``: the first page of Snakemake's HTML report."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from baler_energy.errors import InputError
@@ -78,6 +78,12 @@ def _left_out(folder: Path) -> dict[str, str]:
     path = folder / LEFT_OUT
     reasons = read_json(path)
     titles = {figure.name: figure.title for figure in figures_of(folder.name)}
-    if not isinstance(reasons, dict) or not set(reasons) <= set(titles):
+    if not isinstance(reasons, dict) or not {name.rpartition("/")[2] for name in reasons} <= set(titles):
         raise InputError(f"{path}: does not contain reasons by figure; run `baler-energy figures` again.")
-    return {titles[name]: str(reason) for name, reason in reasons.items()}
+    return {_title(name, titles): str(reason) for name, reason in reasons.items()}
+
+
+def _title(name: str, titles: Mapping[str, str]) -> str:
+    """Return the title of a figure, with the name of the dataset that it is about if the study has several."""
+    dataset, _, figure = name.rpartition("/")
+    return f"{titles[figure]} ({dataset})" if dataset else titles[figure]

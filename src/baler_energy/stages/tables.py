@@ -20,7 +20,8 @@ EPILOG = f"""example:
   baler-energy tables --dataset results/laptop/dataset --out results/laptop/tables
 
 Writes NAME.csv (numbers, SI units) and NAME.html (for reading) of each table. A table without data in this study is
-empty and gives the reason. In the CSV, text that a spreadsheet would take for a formula has an apostrophe in front.
+empty and gives the reason. Of a study with several datasets, tables about the centre are in a folder for each. In the
+CSV, text that a spreadsheet would take for a formula has an apostrophe in front.
 Tables: {", ".join(TABLES)}.
 """
 
@@ -59,24 +60,32 @@ def tables(dataset: Path, out: Path) -> None:
     dataset
         Folder with the tables of the schema.
     out
-        Folder for ``NAME.csv`` and ``NAME.html``.
+        Folder for ``NAME.csv`` and ``NAME.html``. With several datasets, ``NAME`` of a table about the centre is
+        ``DATASET/NAME``.
 
     Raises
     ------
     InputError
         A table of the dataset is missing or damaged, or there are no runs.
     """
-    from baler_energy.figures.base import Dataset, NoData
+    from baler_energy.figures.base import Dataset, NoData, Tables, by_dataset
     from baler_energy.figures.page import html_page
     from baler_energy.figures.readable import notes, readable
 
-    data, found = Dataset(dataset), chapters.tables()
+    data: Tables = Dataset(dataset)
+    each, whole = by_dataset(data), {"": data}
+    found = [
+        (table, name, part)
+        for table in chapters.tables()
+        for name, part in (each if table.by_dataset else whole).items()
+    ]
     try:
-        frames = [table.make(data) for table in found]
+        frames = [table.make(part) for table, _, part in found]
     except NoData as reason:
         raise InputError(f"{dataset}: {reason}; the tables need at least one.") from reason
-    for table, frame in zip(found, frames, strict=True):
-        with atomic_path(out / f"{table.name}.csv") as temporary:
+    for (table, name, part), frame in zip(found, frames, strict=True):
+        with atomic_path(out / name / f"{table.name}.csv") as temporary:
             _without_formulas(frame).to_csv(temporary, index=False)
-        words = [*notes(table, frame, data), table.caption]
-        write_text(out / f"{table.name}.html", html_page(table.title, words, readable(table, frame)))
+        words = [*notes(table, frame, part), table.caption]
+        title = f"{table.title} ({name})" if name else table.title
+        write_text(out / name / f"{table.name}.html", html_page(title, words, readable(table, frame)))

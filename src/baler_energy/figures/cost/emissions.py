@@ -146,6 +146,7 @@ FIGURES = (
         "intensity of its electricity (codecarbon's table, location-based) times the study's PUE. The filled mark is "
         "the study's own intensity. " + EVIDENCE,
         draw_countries,
+        by_dataset=False,
     ),
     FigureSpec(
         "co2e_hours",

@@ -297,4 +297,5 @@ TABLE = TableSpec(
     notes=_notes,
     without_rows="The study compares no codec trained in epochs with another family of codecs at its centre.",
     averaged=True,
+    by_dataset=True,
 )

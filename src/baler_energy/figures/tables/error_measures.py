@@ -97,4 +97,5 @@ TABLE = TableSpec(
     rows=each(_row),
     notes=_notes,
     without_rows="No run at the study's centre has an error.",
+    by_dataset=True,
 )

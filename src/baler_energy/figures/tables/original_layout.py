@@ -152,4 +152,5 @@ TABLE = TableSpec(
     rows=_rows,
     notes=_notes,
     averaged=True,
+    by_dataset=True,
 )

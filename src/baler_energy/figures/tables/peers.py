@@ -103,4 +103,5 @@ TABLE = TableSpec(
     notes=note_centre,
     varied=True,
     without_rows="No other tool measured the same windows: the study lists none (peers.tools), and no formula applied.",
+    by_dataset=True,
 )

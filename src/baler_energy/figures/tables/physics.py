@@ -181,4 +181,5 @@ TABLE = TableSpec(
     rows=each(_row),
     notes=_notes,
     without_rows="The study's dataset has no derived quantities (key `derived` of a dataset, docs/physics.md).",
+    by_dataset=True,
 )

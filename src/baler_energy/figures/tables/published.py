@@ -89,4 +89,5 @@ TABLE = TableSpec(
     notes=_notes,
     averaged=True,
     without_rows="The study compares no codecs.",
+    by_dataset=True,
 )

@@ -11,7 +11,7 @@ from baler_energy.figures.base import Tables, TableSpec
 from baler_energy.figures.readable import Row, each, unless_missing
 from baler_energy.figures.selection import at_point, centre_of, parameter_text, variant, with_error
 
-__all__ = ["FORMAT", "GAINS", "RATIOS", "TABLE", "ratios", "saving"]
+__all__ = ["FORMAT", "GAINS", "RATIOS", "TABLE", "ratios", "saving", "unknown_source"]
 
 #: Ratios by column, and their labels.
 RATIOS = {
@@ -28,6 +28,8 @@ GAINS = {
     "ratio_autoencoder_native_bytes": "table in recorded formats / latents (autoencoder)",
     "ratio_packing": "latents / stored latents and corrections (packing)",
 }
+#: The ones over the source file.
+_OVER_SOURCE = ("ratio_source_bytes", "ratio_source_bytes_with_model")
 _PARTS = ("latent_bytes", "stored_latent_bytes", "correction_bytes")
 #: What the size of a compressed file depends on.
 FORMAT = (
@@ -101,6 +103,12 @@ def saving(row: Mapping[Any, Any]) -> str:
     return f"{said} Compared with the recorded formats, {verdict}: {share:.1f} %."
 
 
+def unknown_source(runs: pd.DataFrame, ratio: str) -> str:
+    """Say why a ratio of `RATIOS` is unknown for some runs: only those over the source file have a reason."""
+    reasons = runs["source_bytes_reason"].dropna().unique() if ratio in _OVER_SOURCE else []
+    return f"unknown: {'; '.join(reasons)}" if len(reasons) else "unknown"
+
+
 def _where(row: Mapping[Any, Any]) -> str:
     epochs = row.get("epochs")
     words = [f"{row['rows']:,} rows", f"packing {row['packing']}" if row["packing"] != "none" else ""]
@@ -123,17 +131,22 @@ def _row(row: Row) -> dict[str, str]:
 
 
 def _notes(frame: pd.DataFrame, tables: Tables) -> list[str]:
-    """Write the saving for each size of the table, with the centre's engine, model and packing."""
-    centre = centre_of(tables["runs"])
+    """Write the saving for each size of the table, with the centre's engine, model and packing, and what is unknown."""
+    runs = tables["runs"]
+    centre = centre_of(runs)
     alike = at_point(frame, {axis: centre[axis] for axis in ("transform", "engine", "model", "precision", "packing")})
-    return [saving(row) for row in alike.to_dict("records")]
+    unknown = runs.dropna(subset=["source_bytes_reason"]).groupby("dataset", observed=True, sort=False)
+    reasons = [f"{name}, ratio over the source file: {unknown_source(own, _OVER_SOURCE[0])}." for name, own in unknown]
+    return [*(saving(row) for row in alike.to_dict("records")), *reasons]
 
 
 TABLE = TableSpec(
     "ratios",
     "Compression ratios",
     "Compression ratios relative to three sizes of the original, each without and with the model that decompression "
-    "needs, and the gains of the autoencoder and the packing. Below 1 the data grew. With a lossless packing or an "
+    "needs, and the gains of the autoencoder and the packing. The source file counts with the bytes on disk of the "
+    "columns and rows that were read: for a part of the columns, those of their baskets, pages or column chunks (ROOT, "
+    "Parquet). Below 1 the data grew. With a lossless packing or an "
     "error bound, sizes depend on the training's epochs.",
     make=ratios,
     rows=each(_row),

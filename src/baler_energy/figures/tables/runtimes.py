@@ -121,4 +121,5 @@ TABLE = TableSpec(
     notes=note_trivial,
     averaged=True,
     without_rows="Only one runtime ran, so there is nothing to compare.",
+    by_dataset=True,
 )

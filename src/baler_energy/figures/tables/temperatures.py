@@ -89,4 +89,5 @@ TABLE = TableSpec(
     rows=each(_row),
     notes=note_centre,
     without_rows="No sensor reported a temperature at the study's centre.",
+    by_dataset=True,
 )

@@ -59,5 +59,6 @@ FIGURES = (
         "each mark is one run. Runs above the dashed line (the study's measurement.contamination_limit) are flagged "
         "as contaminated. Open marks are runs with any flag.",
         draw_contamination,
+        by_dataset=False,
     ),
 )

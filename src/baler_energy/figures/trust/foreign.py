@@ -190,5 +190,6 @@ FIGURES = (
         "measured and modelled parts. Dotted lines are constant powers. On a dashed line all energy of a host is one "
         "constant power times the duration: nothing was measured there.",
         draw_foreign,
+        by_dataset=False,
     ),
 )

@@ -106,5 +106,6 @@ FIGURES = (
         "mean (duration_s) but not its median (duration_median_s). Flagged runs are drawn like the others. Single "
         "iterations are in the table samples.",
         draw_iterations,
+        by_dataset=False,
     ),
 )

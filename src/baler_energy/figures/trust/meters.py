@@ -110,5 +110,6 @@ FIGURES = (
         "accurate. The whole node, if a meter reads it, is compared with the sum of our components: it includes them "
         "and everything else that draws power, and is never added to them.",
         draw_meters,
+        by_dataset=False,
     ),
 )

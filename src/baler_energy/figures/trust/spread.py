@@ -155,6 +155,7 @@ FIGURES = (
         "least two unflagged runs, n is the number of runs. Flagged runs are excluded. The dashed line is at 5 %. "
         + EVIDENCE,
         draw_spread,
+        by_dataset=False,
     ),
     FigureSpec(
         "repeats_needed",
@@ -165,5 +166,6 @@ FIGURES = (
         "95 % intervals (chi-square), which are wide with few degrees of freedom f. The table of variation has all "
         "quantities.",
         draw_repeats_needed,
+        by_dataset=False,
     ),
 )
