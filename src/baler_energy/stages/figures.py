@@ -1,10 +1,10 @@
-"""Stage ``figures``: the figures of one chapter, as SVG and PNG."""
+"""Stage ``figures``: the figures of one chapter, as SVG, PNG and HTML."""
 
 import argparse
 from pathlib import Path
 
 from baler_energy.figures.chapters import figures_of
-from baler_energy.files import output_folder, write_json
+from baler_energy.files import output_folder, write_json, write_text
 from baler_energy.progress import announce, progress
 from baler_energy.stages.file_names import LEFT_OUT
 from baler_energy.variants import CHAPTERS
@@ -15,7 +15,8 @@ HELP = "draw the figures of one chapter of the report"
 EPILOG = """examples:
   baler-energy figures --dataset results/laptop/dataset --chapter cost --out results/laptop/figures/cost
 
-Writes NAME.svg and NAME.png, and left_out.json with the reason for each figure that these data cannot fill.
+Writes NAME.svg, NAME.png and NAME.html (a page that zooms), and left_out.json with the reason for each figure that has
+no data here.
 """
 
 
@@ -41,7 +42,7 @@ def figures(dataset: Path, chapter: str, out: Path) -> dict[str, str]:
     chapter
         Key of `CHAPTERS`.
     out
-        Folder for ``NAME.svg``, ``NAME.png`` and ``left_out.json``.
+        Folder for ``NAME.svg``, ``NAME.png``, ``NAME.html`` and ``left_out.json``.
 
     Returns
     -------
@@ -54,6 +55,7 @@ def figures(dataset: Path, chapter: str, out: Path) -> dict[str, str]:
         A table is missing or damaged.
     """
     from baler_energy.figures.base import Dataset, NoData
+    from baler_energy.figures.page import figure_page
     from baler_energy.figures.style import save
 
     chosen, tables = figures_of(chapter), Dataset(dataset)
@@ -65,6 +67,8 @@ def figures(dataset: Path, chapter: str, out: Path) -> dict[str, str]:
             left_out[figure.name] = str(reason)
             announce(f"{figure.name} is left out: {reason}")
         else:
+            svg, png = ((out / f"{figure.name}.{kind}").read_bytes() for kind in ("svg", "png"))
+            write_text(out / f"{figure.name}.html", figure_page(figure.title, figure.caption, svg, png))
             drawn.add(figure.name)
     _remove_stale(out, drawn)
     write_json(out / LEFT_OUT, left_out)
@@ -73,6 +77,6 @@ def figures(dataset: Path, chapter: str, out: Path) -> dict[str, str]:
 
 def _remove_stale(out: Path, drawn: set[str]) -> None:
     """Remove figures that an earlier call drew and this one did not."""
-    for path in [*out.glob("*.svg"), *out.glob("*.png")]:
-        if path.stem not in drawn:
+    for path in out.glob("*.*"):
+        if path.suffix in (".svg", ".png", ".html") and path.stem not in drawn:
             path.unlink()

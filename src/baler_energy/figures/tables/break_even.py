@@ -252,4 +252,5 @@ TABLE = TableSpec(
     notes=_notes,
     without_rows="The study's centre has no codec trained in epochs with all energies, or no other codec.",
     averaged=True,
+    main=("data", "kept", "ratio", f"saved {_AGAINST['recorded']}", f"saved {_AGAINST['best']}"),
 )

@@ -290,4 +290,5 @@ TABLE = TableSpec(
     notes=_notes,
     without_rows="The study compares no codec trained in epochs with another family of codecs at its centre.",
     averaged=True,
+    main=("codec", "ratio", "times less stored", "evidence"),
 )
