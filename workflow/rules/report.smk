@@ -56,6 +56,7 @@ rule report:
     input:
         rules.collect.output,
         figures=expand(rules.figures.output, chapter=CHAPTERS),
+        tables=rules.tables.output,
     output:
         f"{RESULTS}/overview.rst",
     log:
@@ -67,4 +68,5 @@ rule report:
         dataset=folder_of_input,
         source=fingerprint(*sources.reported()),
     shell:
-        "baler-energy report --dataset {params.dataset:q} --figures {input.figures:q} --out {output:q} > {log:q} 2>&1"
+        "baler-energy report --dataset {params.dataset:q} --figures {input.figures:q} --tables {input.tables:q}"
+        " --out {output:q} > {log:q} 2>&1"

@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 import pandas as pd
 
@@ -50,7 +51,12 @@ _BLOCK = re.compile(r"[^\w\s\\]|\w+[.)](\s|$)")
 _PLACE = ["device", "operation", "energy_evidence", "energy_scope"]
 
 
-def overview(tables: Tables, study: str, left_out: Mapping[str, Mapping[str, str]]) -> str:
+def overview(
+    tables: Tables,
+    study: str,
+    left_out: Mapping[str, Mapping[str, str]],
+    tables_left_out: Mapping[str, str] = MappingProxyType({}),
+) -> str:
     """Write the first page: what was found, on which machine, how far to trust it, and what is missing.
 
     Parameters
@@ -61,6 +67,8 @@ def overview(tables: Tables, study: str, left_out: Mapping[str, Mapping[str, str
         Title of the study.
     left_out
         By chapter, the reason by title of each figure that was left out.
+    tables_left_out
+        The reason by title of each table that was left out.
 
     Returns
     -------
@@ -95,6 +103,7 @@ def overview(tables: Tables, study: str, left_out: Mapping[str, Mapping[str, str
         _runs_left_out(tables["left_out"]),
         _heading("Figures left out", "-"),
         _left_out(left_out),
+        *_tables_left_out(tables_left_out),
     ]
     return escape_jinja("\n\n".join(parts) + "\n")
 
@@ -324,3 +333,8 @@ def _left_out(left_out: Mapping[str, Mapping[str, str]]) -> str:
         for title, reason in reasons.items()
     ]
     return _bullets(map(escape_rst, lines)) if lines else "None."
+
+
+def _tables_left_out(reasons: Mapping[str, str]) -> list[str]:
+    lines = [escape_rst(f"{title}: {reason}") for title, reason in reasons.items()]
+    return [_heading("Tables left out", "-"), _bullets(lines)] if lines else []
