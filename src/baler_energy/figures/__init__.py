@@ -18,5 +18,5 @@
 - `labels`: labels at the ends of curves
 - `readable`: the tables as text; `page`: a table or a figure as an HTML page; `page_scripts`: its styles and scripts
 - `advice`: output of ``advise``
-- `overview`: the report's first page
+- `overview`: the report's first page; `report_repairs`: what it changes in Snakemake's report
 """

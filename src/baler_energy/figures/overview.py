@@ -13,6 +13,7 @@ from baler_energy.analysis.statistics import Estimate, clean, defects, estimate,
 from baler_energy.config.shown import phrase_of
 from baler_energy.figures.base import Tables
 from baler_energy.figures.chapters import chapter_title
+from baler_energy.figures.report_repairs import REPAIRS
 from baler_energy.figures.selection import (
     OPERATIONS,
     at_point,
@@ -40,10 +41,6 @@ __all__ = ["escape_jinja", "escape_rst", "overview"]
 _MOST_FLAGGED = 20
 #: Most columns that are named.
 _MOST_WORSE = 8
-#: Snakemake's report centres this page. Without this rule, the top of a page taller than the window is out of reach.
-_REACHABLE = """.. raw:: html
-
-   <style>.grow.h-screen { align-items: safe center }</style>"""
 #: Everything at which Python, and so docutils, divides lines, other control characters, and halves of characters.
 _BREAKS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 #: What begins a list, a directive, a table, a field and so on, where it is the first in a line.
@@ -78,7 +75,7 @@ def overview(
     runs = tables["runs"]
     here = at_point(runs[runs["operation"].isin(list(OPERATIONS))], centre_of(runs))
     parts = [
-        _REACHABLE,
+        REPAIRS,
         _heading(study, "="),
         *([f"**{escape_rst(text)}**" for text in flagged_sentence(runs)] if clean(runs).empty else []),
         f"**{_evidence(runs)}**",
