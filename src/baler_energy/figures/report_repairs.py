@@ -13,10 +13,10 @@ _STYLE = """
 .grow .prose table { display: block; overflow-x: auto }
 /* The list of pages: its long titles wrap, and the page keeps most of the window. */
 nav.h-screen:not(.w-0) { width: 22rem; min-width: 22rem; flex: none }
-nav nav { white-space: normal; overflow-wrap: anywhere; min-width: 0 }
-nav nav ol { flex-wrap: wrap }
-nav td { white-space: normal }
-nav td:last-child { white-space: nowrap }
+nav.h-screen nav { white-space: normal; overflow-wrap: anywhere; min-width: 0 }
+nav.h-screen ol { flex-wrap: wrap }
+nav.h-screen td { white-space: normal }
+nav.h-screen td:last-child { white-space: nowrap }
 """
 
 #: Keeps the style when another page is shown. Snakemake 9.27 searches the paths of results only, finds nothing in
