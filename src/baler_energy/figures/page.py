@@ -80,9 +80,12 @@ def html_page(
     if csv is None:
         return with_link("")
     name = html.escape(csv[0])
-    content = quote(csv[1], safe=",;:/=()+")
-    page = with_link(f'<a download="{name}" href="data:text/csv;charset=utf-8,{content}">{name}</a>')
-    return page if _fits(page) else with_link(f'<a href="{name}">{name}</a> is next to this page')
+    if len(csv[1]) <= MOST_BYTES:
+        content = quote(csv[1], safe=",;:/=()+")
+        page = with_link(f'<a download="{name}" href="data:text/csv;charset=utf-8,{content}">{name}</a>')
+        if _fits(page):
+            return page
+    return with_link(f'<a href="{name}">{name}</a> is next to this page')
 
 
 def figure_page(title: str, caption: str, svg: bytes, png: bytes) -> str:
