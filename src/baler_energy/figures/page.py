@@ -3,7 +3,7 @@
 import base64
 import html
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from urllib.parse import quote
 
 import pandas as pd
@@ -19,6 +19,8 @@ MOST_BYTES = 1_500_000
 _SHORT = 40
 #: Longest text that is put in a sentence if it is the same in all rows.
 _PHRASE = 60
+#: Characters that stay as they are in a URL within an attribute.
+_IN_URL = ",;:/=()+"
 #: Text of cells without a value.
 _EMPTY = frozenset({"", "-"})
 _PREFIXES = {"n": 1e-9, "µ": 1e-6, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
@@ -62,7 +64,7 @@ def html_page(
         Headings of the columns that stay in a narrow window.
     csv
         Name and content of the file with the numbers. The page contains it if that keeps the page within `MOST_BYTES`;
-        otherwise it links to the file next to it.
+        otherwise it names the file.
     """
     same = _same(table)
     words = "\n".join(f"<p>{html.escape(text)}</p>" for text in [*paragraphs, *_sentence(same)])
@@ -73,19 +75,11 @@ def html_page(
     rows = "\n".join(f"<tr>{_cells(row)}</tr>" for row in table.itertuples(index=False, name=None))
     shown = f"<table><thead><tr>{head}</tr></thead><tbody>\n{rows}\n</tbody></table>\n{picture}"
 
-    def with_link(link: str) -> str:
+    def whole(link: str) -> str:
         body = f'{words}\n{folded}\n<p class="tools">{link}</p>\n{shown}'
         return _document(title, TABLE_STYLE, body, script=TABLE_SCRIPT)
 
-    if csv is None:
-        return with_link("")
-    name = html.escape(csv[0])
-    if len(csv[1]) <= MOST_BYTES:
-        content = quote(csv[1], safe=",;:/=()+")
-        page = with_link(f'<a download="{name}" href="data:text/csv;charset=utf-8,{content}">{name}</a>')
-        if _fits(page):
-            return page
-    return with_link(f'<a href="{name}">{name}</a> is next to this page')
+    return whole("") if csv is None else _with_csv(*csv, whole)
 
 
 def figure_page(title: str, caption: str, svg: bytes, png: bytes) -> str:
@@ -127,6 +121,17 @@ def _document(title: str, style: str, body: str, *, script: str = "", tools: str
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{said}</title><style>{style}</style>'
         f"</head>\n<body><header><h1>{said}</h1>{tools}</header>\n{body}\n{code}</body></html>\n"
     )
+
+
+def _with_csv(name: str, content: str, whole: Callable[[str], str]) -> str:
+    """Make a page that contains a file or, if that would make it too large, says where the file is."""
+    name = html.escape(name)
+    if len(content) <= MOST_BYTES:
+        url = f"data:text/csv;charset=utf-8,{quote(content, safe=_IN_URL)}"
+        page = whole(f'<a download="{name}" href="{url}">{name}</a>')
+        if _fits(page):
+            return page
+    return whole(f'<a href="{name}">{name}</a> is too large for this page; it is in the folder of the results.')
 
 
 def _fits(page: str) -> bool:
